@@ -1,0 +1,26 @@
+#include "cornu/core/error.h"
+
+#include <fmt/args.h>
+#include <fmt/format.h>
+
+namespace cornu::detail {
+
+std::string format_message(std::string_view format, std::initializer_list<MessageArgument> arguments) {
+  fmt::dynamic_format_arg_store<fmt::format_context> store;
+  for (const MessageArgument& argument : arguments) {
+    switch (argument.kind) {
+      case MessageArgument::Kind::integer:
+        store.push_back(argument.integer);
+        break;
+      case MessageArgument::Kind::real:
+        store.push_back(argument.real);
+        break;
+      case MessageArgument::Kind::text:
+        store.push_back(argument.text);
+        break;
+    }
+  }
+  return fmt::vformat(format, store);
+}
+
+}  // namespace cornu::detail

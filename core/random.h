@@ -1,0 +1,50 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "cornu/core/tensor.h"
+
+namespace cornu {
+
+/// Random numbers that are the same on every machine, compiler and standard library: Philox4x32-10, a counter-based
+/// generator (Salmon, Moraes, Dror, Shaw: "Parallel Random Numbers: As Easy as 1, 2, 3", SC 2011) with a period of 2^66
+/// draws a stream. A pair (seed, stream) names a sequence; different pairs are independent of each other, so that every
+/// epoch, batch or thread can have its own without drawing from a shared one.
+class Rng {
+ public:
+  explicit Rng(std::uint64_t seed = 0, std::uint64_t stream = 0);
+
+  /// 64 uniform bits.
+  std::uint64_t bits();
+
+  /// Uniform in [0, 1), a multiple of 2^-24 (2^-53 where Real is double). Takes one draw of `bits`.
+  Real uniform();
+  Real uniform(Real low, Real high) { return low + (high - low) * uniform(); }
+
+  /// Normal with mean 0 and standard deviation 1, by Marsaglia's polar method.
+  Real normal();
+  Real normal(Real mean, Real stddev) { return mean + stddev * normal(); }
+
+  /// Uniform in {0, ..., bound - 1}, without bias (Lemire 2019). Throws ValueError unless bound > 0.
+  Index below(Index bound);
+
+  /// A uniformly random order of 0, ..., n - 1 (Fisher and Yates). Throws ValueError for n < 0.
+  std::vector<Index> permutation(Index n);
+  /// The same for numbers that are there already, in place.
+  void shuffle(std::span<Index> items);
+
+  void fill_uniform(View out, Real low, Real high);
+  void fill_normal(View out, Real mean, Real stddev);
+
+ private:
+  std::array<std::uint32_t, 2> key_;
+  std::array<std::uint32_t, 4> counter_;
+  std::array<std::uint64_t, 2> block_{};
+  int used_ = 2;
+  double spare_normal_ = 0;
+  bool has_spare_normal_ = false;
+};
+
+}  // namespace cornu

@@ -1,0 +1,88 @@
+#include "cornu/core/shape.h"
+
+#include <algorithm>
+
+#include "cornu/core/error.h"
+
+namespace cornu {
+
+namespace {
+
+std::string text(std::span<const Index> dimensions) {
+  std::string result = "(";
+  for (std::size_t i = 0; i < dimensions.size(); ++i) {
+    if (i > 0) result += ", ";
+    result += std::to_string(dimensions[i]);
+  }
+  return result + (dimensions.size() == 1 ? ",)" : ")");
+}
+
+}  // namespace
+
+Shape::Shape(std::initializer_list<Index> dimensions)
+    : Shape(std::span<const Index>(dimensions.begin(), dimensions.size())) {}
+
+Shape::Shape(std::span<const Index> dimensions) {
+  require(dimensions.size() <= max_rank, "shape {} has {} dimensions; at most {} are possible", text(dimensions),
+          dimensions.size(), max_rank);
+  Index nonzero = 1;  // Zeros are left out, so that (0, huge, huge) overflows as (1, huge, huge) does.
+  for (const Index dimension : dimensions) {
+    require(dimension >= 0, "shape {} has a negative dimension", text(dimensions));
+    require(dimension == 0 || !__builtin_mul_overflow(nonzero, dimension, &nonzero),
+            "shape {} has more elements than can be counted", text(dimensions));
+  }
+  std::copy(dimensions.begin(), dimensions.end(), dimensions_.begin());
+  rank_ = static_cast<Index>(dimensions.size());
+  size_ = std::find(dimensions.begin(), dimensions.end(), 0) == dimensions.end() ? nonzero : 0;
+}
+
+void Shape::throw_no_axis(Index axis) const {
+  throw ShapeError(message("axis {} of shape {}: there are only {} axes", axis, *this, rank_));
+}
+
+Shape Shape::with(Index axis, Index dimension) const {
+  std::array<Index, max_rank> result = dimensions_;
+  result[static_cast<std::size_t>(normalized(axis))] = dimension;
+  return Shape(std::span<const Index>(result.data(), static_cast<std::size_t>(rank_)));
+}
+
+Shape Shape::without(Index axis) const {
+  std::array<Index, max_rank> result{};
+  const Index gap = normalized(axis);
+  std::copy(begin(), begin() + gap, result.begin());
+  std::copy(begin() + gap + 1, end(), result.begin() + gap);
+  return Shape(std::span<const Index>(result.data(), static_cast<std::size_t>(rank_ - 1)));
+}
+
+Shape Shape::inserted(Index axis, Index dimension) const {
+  require(rank_ < max_rank, "shape {} has {} dimensions already; there is no room for one more", *this, rank_);
+  require(axis >= 0 && axis <= rank_, "shape {} has no place {} for a new dimension", *this, axis);
+  std::array<Index, max_rank> result{};
+  std::copy(begin(), begin() + axis, result.begin());
+  result[static_cast<std::size_t>(axis)] = dimension;
+  std::copy(begin() + axis, end(), result.begin() + axis + 1);
+  return Shape(std::span<const Index>(result.data(), static_cast<std::size_t>(rank_ + 1)));
+}
+
+Shape Shape::sub(Index first, Index last) const {
+  require(0 <= first && first <= last && last <= rank_, "shape {} has no dimensions [{}, {})", *this, first, last);
+  return Shape(std::span<const Index>(begin() + first, static_cast<std::size_t>(last - first)));
+}
+
+std::string to_string(const Shape& shape) { return text(shape); }
+
+Shape broadcast(const Shape& a, const Shape& b, const char* what) {
+  const Index rank = std::max(a.rank(), b.rank());
+  std::array<Index, Shape::max_rank> result{};
+  for (Index i = 1; i <= rank; ++i) {
+    const Index from_a = i <= a.rank() ? a[-i] : 1;
+    const Index from_b = i <= b.rank() ? b[-i] : 1;
+    require(from_a == from_b || from_a == 1 || from_b == 1,
+            "{}: shapes {} and {} do not broadcast: at axis {} from the end, {} and {} differ and neither is 1", what,
+            a, b, i, from_a, from_b);
+    result[static_cast<std::size_t>(rank - i)] = from_a == 1 ? from_b : from_a;
+  }
+  return Shape(std::span<const Index>(result.data(), static_cast<std::size_t>(rank)));
+}
+
+}  // namespace cornu

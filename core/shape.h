@@ -1,0 +1,79 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <initializer_list>
+#include <span>
+#include <string>
+
+namespace cornu {
+
+/// Sizes, counts and positions: signed, so that differences and -1 ("the last axis") need no care.
+using Index = std::ptrdiff_t;
+
+/// The dimensions of a tensor, outermost first, held inline: rank 0 (a scalar, one element) to rank 5.
+/// Every Shape that exists is valid: no dimension is negative and the element count fits an Index.
+class Shape {
+ public:
+  static constexpr Index max_rank = 5;
+
+  /// The shape of a scalar.
+  Shape() = default;
+  /// Throws ShapeError for more than max_rank dimensions, a negative one, or a size that overflows, naming them.
+  Shape(std::initializer_list<Index> dimensions);
+  explicit Shape(std::span<const Index> dimensions);
+
+  Index rank() const { return rank_; }
+  Index size() const { return size_; }
+  bool empty() const { return size_ == 0; }
+
+  /// Dimension `axis`, counted from the end where negative: shape[-1] is the last one. Throws ShapeError if there is
+  /// none.
+  Index operator[](Index axis) const { return dimensions_[static_cast<std::size_t>(normalized(axis))]; }
+
+  /// `axis` as a number in [0, rank), counting from the end where negative. Throws ShapeError if there is no such axis.
+  Index normalized(Index axis) const {
+    const Index result = axis < 0 ? axis + rank_ : axis;
+    if (result < 0 || result >= rank_) [[unlikely]]
+      throw_no_axis(axis);
+    return result;
+  }
+
+  /// This shape with dimension `axis` replaced, left out, or a new one put before it.
+  Shape with(Index axis, Index dimension) const;
+  Shape without(Index axis) const;
+  Shape inserted(Index axis, Index dimension) const;
+  /// Dimensions [first, last); the whole rest by default.
+  Shape sub(Index first, Index last) const;
+  Shape sub(Index first) const { return sub(first, rank_); }
+
+  /// This shape as that of one sample of a batch: (28, 28) becomes (batch, 28, 28).
+  Shape batched(Index batch) const { return inserted(0, batch); }
+
+  const Index* begin() const { return dimensions_.data(); }
+  const Index* end() const { return dimensions_.data() + rank_; }
+  operator std::span<const Index>() const { return {begin(), static_cast<std::size_t>(rank_)}; }
+
+  friend bool operator==(const Shape& a, const Shape& b) {
+    for (Index i = 0; i < max_rank; ++i) {
+      if (a.dimensions_[static_cast<std::size_t>(i)] != b.dimensions_[static_cast<std::size_t>(i)]) return false;
+    }
+    return a.rank_ == b.rank_;
+  }
+
+ private:
+  [[noreturn]] void throw_no_axis(Index axis) const;
+
+  std::array<Index, max_rank> dimensions_{};
+  Index rank_ = 0;
+  Index size_ = 1;
+};
+
+/// As in Python: "(32, 784)", "(10,)", "()".
+std::string to_string(const Shape& shape);
+
+/// The shape to which `a` and `b` broadcast by NumPy's rule: aligned at the last axis, a 1 stretches.
+/// Throws ShapeError, naming `what` and both shapes, if they do not.
+Shape broadcast(const Shape& a, const Shape& b, const char* what = "broadcast");
+
+}  // namespace cornu

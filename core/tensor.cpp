@@ -1,0 +1,176 @@
+#include "cornu/core/tensor.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <new>
+#include <utility>
+#include <vector>
+
+#include "cornu/core/error.h"
+
+namespace cornu {
+
+namespace {
+
+Real* allocate(Index size) {
+  if (size == 0) return nullptr;
+  const auto count = static_cast<std::size_t>(size);
+  if (count > std::numeric_limits<std::size_t>::max() / 2 / sizeof(Real)) throw std::bad_alloc();
+  return static_cast<Real*>(::operator new[](count * sizeof(Real), std::align_val_t(alignment)));
+}
+
+}  // namespace
+
+void Tensor::Deleter::operator()(Real* data) const { ::operator delete[](data, std::align_val_t(alignment)); }
+
+Tensor::Tensor(const Shape& shape) : data_(allocate(shape.size())), capacity_(shape.size()), shape_(shape) { fill(0); }
+
+Tensor::Tensor(const Shape& shape, std::initializer_list<Real> values)
+    : Tensor(shape, std::span<const Real>(values.begin(), values.size())) {}
+
+Tensor::Tensor(const Shape& shape, std::span<const Real> values) {
+  require(shape.size() == static_cast<Index>(values.size()), "Tensor: shape {} takes {} numbers, {} came", shape,
+          shape.size(), values.size());
+  resize(shape);
+  std::copy(values.begin(), values.end(), data());
+}
+
+Tensor::Tensor(ConstView view) {
+  resize(view.shape());
+  std::copy(view.begin(), view.end(), data());
+}
+
+Tensor::Tensor(const Tensor& other) : Tensor(other.view()) {}
+
+Tensor::Tensor(Tensor&& other) noexcept
+    : data_(std::move(other.data_)),
+      capacity_(std::exchange(other.capacity_, 0)),
+      shape_(std::exchange(other.shape_, Shape{0})) {}
+
+Tensor& Tensor::operator=(const Tensor& other) {
+  if (this != &other) {
+    resize(other.shape());
+    std::copy(other.begin(), other.end(), data());
+  }
+  return *this;
+}
+
+Tensor& Tensor::operator=(Tensor&& other) noexcept {
+  data_ = std::move(other.data_);
+  capacity_ = std::exchange(other.capacity_, 0);
+  shape_ = std::exchange(other.shape_, Shape{0});
+  return *this;
+}
+
+Tensor Tensor::full(const Shape& shape, Real value) {
+  Tensor result(shape);
+  result.fill(value);
+  return result;
+}
+
+Tensor Tensor::vector(std::initializer_list<Real> values) { return {Shape{static_cast<Index>(values.size())}, values}; }
+
+Tensor Tensor::matrix(std::initializer_list<std::initializer_list<Real>> rows) {
+  const std::size_t columns = rows.size() == 0 ? 0 : rows.begin()->size();
+  Tensor result(Shape{static_cast<Index>(rows.size()), static_cast<Index>(columns)});
+  Real* out = result.data();
+  for (const auto& row : rows) {
+    require(row.size() == columns, "Tensor::matrix: a row has {} numbers, the first has {}", row.size(), columns);
+    out = std::copy(row.begin(), row.end(), out);
+  }
+  return result;
+}
+
+Real Tensor::item() const {
+  require(size() == 1, "Tensor::item: a tensor of shape {} has {} numbers, not one", shape_, size());
+  return data_[0];
+}
+
+void Tensor::fill(Real value) { std::fill(begin(), end(), value); }
+
+void Tensor::reshape(const Shape& shape) {
+  require(shape.size() == size(), "Tensor::reshape: {} has {} numbers and {} has {}", shape_, size(), shape,
+          shape.size());
+  shape_ = shape;
+}
+
+void Tensor::resize(const Shape& shape) {
+  if (shape.size() > capacity_) {
+    data_.reset(allocate(shape.size()));
+    capacity_ = shape.size();
+  }
+  shape_ = shape;
+}
+
+Index Tensor::offset(std::initializer_list<Index> indices) const {
+  const Shape given{std::span<const Index>(indices.begin(), indices.size())};
+  require(given.rank() == rank(), "Tensor::at: index {} has {} axes, the shape {} has {}", given, given.rank(), shape_,
+          rank());
+  Index result = 0;
+  for (Index axis = 0; axis < rank(); ++axis) {
+    require(given[axis] < shape_[axis], "Tensor::at: index {} is outside the shape {}", given, shape_);
+    result = result * shape_[axis] + given[axis];
+  }
+  return result;
+}
+
+bool operator==(const Tensor& a, const Tensor& b) {
+  return a.shape() == b.shape() && std::equal(a.begin(), a.end(), b.begin());
+}
+
+namespace {
+
+constexpr Index edge_items = 3;
+constexpr Index longest_whole = 1000;
+
+/// Calls visit(i), or visit(-1) once for the items left out, over an axis of n items.
+template <class Visit>
+void visit_axis(Index n, bool shorten, Visit visit) {
+  for (Index i = 0; i < n; ++i) {
+    if (shorten && n > 2 * edge_items && i == edge_items) {
+      visit(Index{-1});
+      i = n - edge_items;
+    }
+    visit(i);
+  }
+}
+
+void print(const Tensor& tensor, Index axis, Index offset, bool shorten, std::size_t width, std::string& out) {
+  if (axis == tensor.rank()) {
+    out += fmt::format("{:>{}}", fmt::format("{:.6g}", tensor[offset]), width);
+    return;
+  }
+  const bool innermost = axis == tensor.rank() - 1;
+  Index stride = 1;
+  for (Index a = axis + 1; a < tensor.rank(); ++a) stride *= tensor.shape()[a];
+  out += '[';
+  visit_axis(tensor.shape()[axis], shorten, [&](Index i) {
+    if (i != 0) {
+      out += innermost ? " " : "\n" + std::string(static_cast<std::size_t>(axis + 1), ' ');
+    }
+    if (i < 0) {
+      out += "...";
+    } else {
+      print(tensor, axis + 1, offset + i * stride, shorten, width, out);
+    }
+  });
+  out += ']';
+}
+
+}  // namespace
+
+std::string to_string(const Tensor& tensor) {
+  const bool shorten = tensor.size() > longest_whole;
+  std::size_t width = 0;
+  for (Index i = 0; i < std::min(tensor.size(), longest_whole); ++i) {
+    width = std::max(width, fmt::formatted_size("{:.6g}", tensor[i]));
+  }
+  std::string out;
+  print(tensor, 0, 0, shorten, tensor.rank() == 0 ? 0 : width, out);
+  return out;
+}
+
+}  // namespace cornu
