@@ -52,7 +52,6 @@ class Shape {
 
   const Index* begin() const { return dimensions_.data(); }
   const Index* end() const { return dimensions_.data() + rank_; }
-  operator std::span<const Index>() const { return {begin(), static_cast<std::size_t>(rank_)}; }
 
   friend bool operator==(const Shape& a, const Shape& b) {
     for (Index i = 0; i < max_rank; ++i) {
