@@ -23,13 +23,16 @@ Shape::Shape(std::initializer_list<Index> dimensions)
     : Shape(std::span<const Index>(dimensions.begin(), dimensions.size())) {}
 
 Shape::Shape(std::span<const Index> dimensions) {
-  require(dimensions.size() <= max_rank, "shape {} has {} dimensions; at most {} are possible", text(dimensions),
-          dimensions.size(), max_rank);
+  // Not `require`: its arguments are made before the check, and shapes are made all the time.
+  if (dimensions.size() > max_rank) [[unlikely]]
+    throw ShapeError(
+        message("shape {} has {} dimensions; at most {} are possible", text(dimensions), dimensions.size(), max_rank));
   Index nonzero = 1;  // Zeros are left out, so that (0, huge, huge) overflows as (1, huge, huge) does.
   for (const Index dimension : dimensions) {
-    require(dimension >= 0, "shape {} has a negative dimension", text(dimensions));
-    require(dimension == 0 || !__builtin_mul_overflow(nonzero, dimension, &nonzero),
-            "shape {} has more elements than can be counted", text(dimensions));
+    if (dimension < 0) [[unlikely]]
+      throw ShapeError(message("shape {} has a negative dimension", text(dimensions)));
+    if (dimension != 0 && __builtin_mul_overflow(nonzero, dimension, &nonzero)) [[unlikely]]
+      throw ShapeError(message("shape {} has more elements than can be counted", text(dimensions)));
   }
   std::copy(dimensions.begin(), dimensions.end(), dimensions_.begin());
   rank_ = static_cast<Index>(dimensions.size());

@@ -106,13 +106,21 @@ void Tensor::resize(const Shape& shape) {
 }
 
 Index Tensor::offset(std::initializer_list<Index> indices) const {
-  const Shape given{std::span<const Index>(indices.begin(), indices.size())};
-  require(given.rank() == rank(), "Tensor::at: index {} has {} axes, the shape {} has {}", given, given.rank(), shape_,
-          rank());
+  // An index is printed as a shape is, but need not be one: it may be negative.
+  const auto text = [&] {
+    std::string result = "(";
+    for (const Index index : indices) result += (result.size() > 1 ? ", " : "") + std::to_string(index);
+    return result + (indices.size() == 1 ? ",)" : ")");
+  };
+  if (static_cast<Index>(indices.size()) != rank()) [[unlikely]]
+    throw ShapeError(
+        message("Tensor::at: index {} has {} axes, the shape {} has {}", text(), indices.size(), shape_, rank()));
   Index result = 0;
-  for (Index axis = 0; axis < rank(); ++axis) {
-    require(given[axis] < shape_[axis], "Tensor::at: index {} is outside the shape {}", given, shape_);
-    result = result * shape_[axis] + given[axis];
+  const Index* dimension = shape_.begin();
+  for (const Index index : indices) {
+    if (index < 0 || index >= *dimension) [[unlikely]]
+      throw ShapeError(message("Tensor::at: index {} is outside the shape {}", text(), shape_));
+    result = result * *dimension++ + index;
   }
   return result;
 }
