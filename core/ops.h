@@ -107,6 +107,7 @@ Var log_softmax(Var x, Index axis);
 /// The same numbers under another shape, without a copy. One dimension may be -1: what is left for it.
 Var reshape(Var x, std::span<const Index> dimensions);
 Var reshape(Var x, std::initializer_list<Index> dimensions);
+Var reshape(Var x, const Shape& shape);
 /// The axes in another order, reversed by default: y.shape[i] = x.shape[axes[i]].
 Var transpose(Var x);
 Var transpose(Var x, std::initializer_list<Index> axes);

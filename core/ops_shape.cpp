@@ -69,6 +69,8 @@ Var reshape(Var x, std::initializer_list<Index> dimensions) {
   return reshape(x, std::span<const Index>(dimensions.begin(), dimensions.size()));
 }
 
+Var reshape(Var x, const Shape& shape) { return x.tape().alias(x, shape); }
+
 Var transpose(Var x) {
   Axes axes{};
   for (Index i = 0; i < x.rank(); ++i) axes[static_cast<std::size_t>(i)] = x.rank() - 1 - i;

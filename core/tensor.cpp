@@ -116,7 +116,7 @@ Index Tensor::offset(std::initializer_list<Index> indices) const {
     throw ShapeError(
         message("Tensor::at: index {} has {} axes, the shape {} has {}", text(), indices.size(), shape_, rank()));
   Index result = 0;
-  const Index* dimension = shape_.begin();
+  const Index* dimension = shape_.dimensions().data();
   for (const Index index : indices) {
     if (index < 0 || index >= *dimension) [[unlikely]]
       throw ShapeError(message("Tensor::at: index {} is outside the shape {}", text(), shape_));
