@@ -24,12 +24,22 @@ write_basic_package_version_file(${CMAKE_CURRENT_BINARY_DIR}/cornuConfigVersion.
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/cornuConfig.cmake ${CMAKE_CURRENT_BINARY_DIR}/cornuConfigVersion.cmake
               cmake/FindCBLAS.cmake DESTINATION ${package_dir})
 
-# Paths in a .pc are relative to the file, so that the prefix can move.
+# pkg-config. Paths in a .pc are relative to the file, so that the prefix can move. With a static library its own
+# libraries are listed for every link, plain or --static; OpenBLAS and libcurl by name and not as packages, because
+# their packages ask --static for libraries that Debian does not install with them (libgfortran, libnghttp2 and so on).
 cmake_path(RELATIVE_PATH CMAKE_INSTALL_FULL_INCLUDEDIR BASE_DIRECTORY ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig
            OUTPUT_VARIABLE PC_INCLUDEDIR)
-set(PC_REQUIRES "fmt openblas zlib")
-if(CORNU_CURL)
-  string(APPEND PC_REQUIRES " libcurl")
+set(PC_REQUIRES "")
+set(PC_LIBS "")
+if(CORNU_IS_STATIC)
+  set(PC_REQUIRES "fmt zlib")
+  cmake_path(GET CBLAS_LIBRARY PARENT_PATH cblas_dir)
+  cmake_path(GET CBLAS_LIBRARY STEM cblas_name)
+  string(REGEX REPLACE "^lib" "-l" cblas_name ${cblas_name})
+  set(PC_LIBS "-L${cblas_dir} ${cblas_name} -pthread")
+  if(CORNU_CURL)
+    string(APPEND PC_LIBS " -lcurl")
+  endif()
 endif()
 foreach(library IN ITEMS cornu cornu_double)
   get_target_property(definitions ${library} INTERFACE_COMPILE_DEFINITIONS)

@@ -1,13 +1,13 @@
 # The functions of which the build is made. Each library target comes twice: NAME, with CORNU_REAL, and NAME_double.
 
 # Language, warnings and floating point for one of our own targets. What a consumer must share is PUBLIC.
-# FRONT is for programs that use Cornu as its users do, with plain literals such as 0.1 where a float is wanted.
+# FRONT is for programs that use Cornu as its users do: a plain 0.1 where a float is wanted is no mistake there.
 function(cornu_target_options target)
   cmake_parse_arguments(PARSE_ARGV 1 arg "FRONT" "" "")
   set_target_properties(${target} PROPERTIES CXX_STANDARD 20 CXX_STANDARD_REQUIRED ON CXX_EXTENSIONS OFF)
   # -ffast-math stays out: it breaks isnan, and NaN in must be NaN out. These two cost nothing and let loops vectorise.
   target_compile_options(${target} PRIVATE -fno-math-errno -fno-trapping-math
-    -Wall -Wextra -Wpedantic -Wshadow -Wconversion $<$<BOOL:${arg_FRONT}>:-Wno-float-conversion -Wno-sign-conversion>
+    -Wall -Wextra -Wpedantic -Wshadow $<$<NOT:$<BOOL:${arg_FRONT}>>:-Wconversion>
     $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>  # g++ 12 warns of std::string + char* (GCC bug 105651)
     $<$<BOOL:${CORNU_WERROR}>:-Werror>)
 endfunction()

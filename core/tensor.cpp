@@ -146,14 +146,17 @@ void visit_axis(Index n, bool shorten, Visit visit) {
   }
 }
 
-void print(const Tensor& tensor, Index axis, Index offset, bool shorten, std::size_t width, std::string& out) {
+/// Appends the tensor from `offset` on, every number at least `width` wide. Returns the width of the widest one.
+std::size_t print(const Tensor& tensor, Index axis, Index offset, bool shorten, std::size_t width, std::string& out) {
   if (axis == tensor.rank()) {
-    out += fmt::format("{:>{}}", fmt::format("{:.6g}", tensor[offset]), width);
-    return;
+    const std::string number = fmt::format("{:.6g}", tensor[offset]);
+    out += fmt::format("{:>{}}", number, width);
+    return number.size();
   }
   const bool innermost = axis == tensor.rank() - 1;
   Index stride = 1;
   for (Index a = axis + 1; a < tensor.rank(); ++a) stride *= tensor.shape()[a];
+  std::size_t widest = 0;
   out += '[';
   visit_axis(tensor.shape()[axis], shorten, [&](Index i) {
     if (i != 0) {
@@ -162,22 +165,21 @@ void print(const Tensor& tensor, Index axis, Index offset, bool shorten, std::si
     if (i < 0) {
       out += "...";
     } else {
-      print(tensor, axis + 1, offset + i * stride, shorten, width, out);
+      widest = std::max(widest, print(tensor, axis + 1, offset + i * stride, shorten, width, out));
     }
   });
   out += ']';
+  return widest;
 }
 
 }  // namespace
 
 std::string to_string(const Tensor& tensor) {
   const bool shorten = tensor.size() > longest_whole;
-  std::size_t width = 0;
-  for (Index i = 0; i < std::min(tensor.size(), longest_whole); ++i) {
-    width = std::max(width, fmt::formatted_size("{:.6g}", tensor[i]));
-  }
   std::string out;
-  print(tensor, 0, 0, shorten, tensor.rank() == 0 ? 0 : width, out);
+  const std::size_t widest = print(tensor, 0, 0, shorten, 0, out);  // once to measure, once to keep
+  out.clear();
+  print(tensor, 0, 0, shorten, widest, out);
   return out;
 }
 
