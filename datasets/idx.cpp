@@ -216,8 +216,8 @@ Tensor to_tensor(const IdxArray& array) {
 }
 
 IdxArray to_idx(ConstView tensor) {
-  return {.dimensions{tensor.shape().begin(), tensor.shape().end()},
-          .data = std::vector<Real>(tensor.begin(), tensor.end())};
+  const auto dimensions = tensor.shape().dimensions();
+  return {.dimensions{dimensions.begin(), dimensions.end()}, .data = std::vector<Real>(tensor.begin(), tensor.end())};
 }
 
 IdxArray read_idx(const std::filesystem::path& path, const IdxReadOptions& options) {
