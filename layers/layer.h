@@ -14,14 +14,6 @@
 
 namespace cornu {
 
-struct NamedParameter {
-  std::string name;
-  Parameter* parameter = nullptr;
-};
-
-/// What a layer learns or keeps, in a fixed order, each under the layer's own name for it: {{"kernel", &kernel}, ...}.
-using NamedParameters = std::vector<NamedParameter>;
-
 /// A layer is a struct that can be copied and has `Var forward(Var) const`. Three more members are used where they
 /// exist:
 ///   Shape build(const Shape& input, Rng& rng)    checks the input's shape, makes and initialises the parameters, and
