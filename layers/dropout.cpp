@@ -7,14 +7,14 @@ namespace cornu {
 
 namespace {
 
-void require_rate(Real rate) {
+void require_rate(double rate) {
   require<ValueError>(rate >= 0 && rate < 1, "Dropout: rate is {}; at least 0 and less than 1 is required", rate);
 }
 
 /// Each number is 0 with probability `rate`, else 1 / (1 - rate).
-void fill_mask(View mask, Real rate, Rng& rng) {
-  const auto scale = static_cast<Real>(1 / (1 - static_cast<double>(rate)));
-  const auto threshold = static_cast<std::uint64_t>(static_cast<double>(rate) * 0x1p32);
+void fill_mask(View mask, double rate, Rng& rng) {
+  const auto scale = static_cast<Real>(1 / (1 - rate));
+  const auto threshold = static_cast<std::uint64_t>(rate * 0x1p32);
   const auto value = [=](std::uint64_t bits) { return (bits & 0xFFFFFFFF) < threshold ? Real{0} : scale; };
   // Half of a draw for each number: 32 bits tell probabilities apart as well as a float does.
   const Index n = mask.size();

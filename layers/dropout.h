@@ -10,7 +10,7 @@ namespace cornu {
 /// infinity becomes NaN.
 /// Throws ValueError unless 0 <= rate < 1.
 struct Dropout {
-  Real rate = 0.5;
+  double rate = 0.5;
 
   Shape build(const Shape& input, Rng& rng);
   Var forward(Var x) const;

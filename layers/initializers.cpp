@@ -54,8 +54,8 @@ void fill_normal(View out, Rng& rng, double variance) {
   fill_truncated_normal(out, rng, 0, std::sqrt(variance) / kept_stddev);
 }
 
-void require_normal(const char* name, Real mean, Real stddev) {
-  require<ValueError>(std::isfinite(mean) && std::isfinite(stddev) && stddev >= 0,
+void require_normal(const char* name, double mean, double stddev) {
+  require<ValueError>(std::isfinite(static_cast<Real>(mean)) && std::isfinite(static_cast<Real>(stddev)) && stddev >= 0,
                       "{}: mean is {} and stddev is {}; both must be finite, and stddev not negative", name, mean,
                       stddev);
 }
@@ -99,23 +99,24 @@ void zeros(View out, Rng&) { std::fill(out.begin(), out.end(), Real{0}); }
 
 void ones(View out, Rng&) { std::fill(out.begin(), out.end(), Real{1}); }
 
-Initializer constant(Real value) {
-  return [=](View out, Rng&) { std::fill(out.begin(), out.end(), value); };
+Initializer constant(double value) {
+  return [number = static_cast<Real>(value)](View out, Rng&) { std::fill(out.begin(), out.end(), number); };
 }
 
-Initializer random_uniform(Real low, Real high) {
-  require<ValueError>(std::isfinite(high - low) && low <= high,
+Initializer random_uniform(double low, double high) {
+  const auto from = static_cast<Real>(low), to = static_cast<Real>(high);
+  require<ValueError>(std::isfinite(to - from) && from <= to,
                       "random_uniform: low is {} and high is {}; a finite range with low not above high is required",
                       low, high);
-  return [=](View out, Rng& rng) { rng.fill_uniform(out, low, high); };
+  return [=](View out, Rng& rng) { rng.fill_uniform(out, from, to); };
 }
 
-Initializer random_normal(Real mean, Real stddev) {
+Initializer random_normal(double mean, double stddev) {
   require_normal("random_normal", mean, stddev);
-  return [=](View out, Rng& rng) { rng.fill_normal(out, mean, stddev); };
+  return [=](View out, Rng& rng) { rng.fill_normal(out, static_cast<Real>(mean), static_cast<Real>(stddev)); };
 }
 
-Initializer truncated_normal(Real mean, Real stddev) {
+Initializer truncated_normal(double mean, double stddev) {
   require_normal("truncated_normal", mean, stddev);
   return [=](View out, Rng& rng) { fill_truncated_normal(out, rng, mean, stddev); };
 }
@@ -127,7 +128,7 @@ void he_normal(View out, Rng& rng) { fill_normal(out, rng, he_variance(out)); }
 void lecun_uniform(View out, Rng& rng) { fill_uniform(out, rng, lecun_variance(out)); }
 void lecun_normal(View out, Rng& rng) { fill_normal(out, rng, lecun_variance(out)); }
 
-Initializer orthogonal(Real gain) {
+Initializer orthogonal(double gain) {
   require<ValueError>(std::isfinite(gain), "orthogonal: gain is {}; it must be finite", gain);
   return [=](View out, Rng& rng) {
     const Shape& shape = out.shape();

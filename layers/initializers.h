@@ -13,17 +13,17 @@ using Initializer = std::function<void(View out, Rng& rng)>;
 
 void zeros(View out, Rng& rng);
 void ones(View out, Rng& rng);
-Initializer constant(Real value);
+Initializer constant(double value);
 
 /// Uniform between low and high. Throws ValueError unless low <= high and the range between them is finite.
-Initializer random_uniform(Real low = Real(-0.05), Real high = Real(0.05));
+Initializer random_uniform(double low = -0.05, double high = 0.05);
 
 /// Normal. Throws ValueError unless both are finite and stddev >= 0.
-Initializer random_normal(Real mean = 0, Real stddev = Real(0.05));
+Initializer random_normal(double mean = 0, double stddev = 0.05);
 
 /// Normal, drawn anew until within two standard deviations of the mean. `stddev` is that of the normal before its tails
 /// are cut. Throws ValueError unless both are finite and stddev >= 0.
-Initializer truncated_normal(Real mean = 0, Real stddev = Real(0.05));
+Initializer truncated_normal(double mean = 0, double stddev = 0.05);
 
 // ---- Of a variance that keeps signals alike from layer to layer ----
 //
@@ -46,6 +46,6 @@ void lecun_normal(View out, Rng& rng);
 /// gain Q, Q uniformly random among the matrices with orthonormal columns, or rows where there are fewer of them (Saxe,
 /// McClelland and Ganguli, 2014). All axes but the last are taken together as rows.
 /// Throws ValueError for a gain that is not finite; the initializer throws ShapeError for a rank below 2.
-Initializer orthogonal(Real gain = 1);
+Initializer orthogonal(double gain = 1);
 
 }  // namespace cornu
