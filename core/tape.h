@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "cornu/core/arena.h"
+#include "cornu/core/parameter.h"
 #include "cornu/core/random.h"
 #include "cornu/core/sink.h"
 #include "cornu/core/tensor.h"
