@@ -44,16 +44,16 @@ std::optional<MnistPaths> find_all(const fs::path& folder, const MnistSource& so
     return std::nullopt;
   }
   std::vector<fs::path> found;
-  std::vector<std::string> missing;
+  std::string missing;
   for (const MnistFile* file : files_of(source)) {
     if (auto path = find_file(folder, file->name)) {
       found.push_back(std::move(*path));
     } else {
-      missing.push_back(file->name);
+      missing += (missing.empty() ? "" : ", ") + file->name;
     }
   }
   if (missing.empty()) return MnistPaths{found[0], found[1], found[2], found[3]};
-  tried += fmt::format("\n  {}: lacks {}", folder.string(), fmt::join(missing, ", "));
+  tried += fmt::format("\n  {}: lacks {}", folder.string(), missing);
   return std::nullopt;
 }
 

@@ -20,6 +20,10 @@
 
 namespace cornu {
 
+namespace detail {
+struct SequentialState;
+}
+
 struct SequentialOptions {
   std::string name = "sequential";
   std::uint64_t seed = 0;  ///< of the initial weights
@@ -63,12 +67,10 @@ struct EvaluateOptions {
   Verbose verbose = Verbose::silent;
   Tensor sample_weight{};
   Index steps = 0;  ///< batches; 0: the whole dataset
-  std::vector<AnyCallback> callbacks{};
 };
 
 struct PredictOptions {
   Index batch_size = 32;
-  std::vector<AnyCallback> callbacks{};
 };
 
 /// Layers one after the other, with what it takes to train them: Keras's Sequential.
@@ -79,9 +81,9 @@ struct PredictOptions {
 ///     model.fit(train, {.epochs = 5});
 ///     model.evaluate(test)["accuracy"];
 ///
-/// A model whose first layer tells its input (Input, Flatten{28, 28}) is built when it is made; another one by
-/// `build` or by the first fit. Until then it can be neither used nor saved: StateError. Errors from inside a layer are
-/// preceded by the layer's name.
+/// A model whose first layer tells its input is built when it is made (an Input says only this, and is no layer of the
+/// model); another one by `build` or by the first fit. Until then it can be neither used nor saved: StateError. Errors
+/// from inside a layer are preceded by the layer's name.
 ///
 /// Copying copies layers, weights and the optimizer's state. A Sequential is a layer itself.
 /// const functions may be called by any number of threads at once.
@@ -98,7 +100,7 @@ class Sequential {
 
   // ---- The layers ----
 
-  /// Puts a layer at the end; a built model builds it at once, with weights of its own place in the seed's sequence.
+  /// Puts a layer at the end; a built model builds it at once, with the weights that it would have had from the start.
   /// Throws ValueError for a name that is taken. What the optimizer remembers is forgotten.
   void add(AnyLayer layer);
   /// Takes the last layer off. Throws StateError if there is none.
@@ -115,14 +117,18 @@ class Sequential {
   void build(const Shape& input);
   Shape build(const Shape& input, Rng& rng);
   bool built() const;
-  /// Without the batch. Throw StateError before the model is built.
-  Shape input_shape() const;
+  /// The shape of inputs, without the batch, as far as it is known.
+  std::optional<Shape> input_shape() const;
+  /// Of the model's or of one layer's outputs, without the batch. Throws StateError before the model is built.
   Shape output_shape() const;
+  Shape output_shape(Index layer) const;
 
   /// The layers' parameters, as `dense/kernel`.
   NamedParameters parameters();
   std::vector<std::pair<std::string, const Parameter*>> parameters() const;
+  /// How many numbers the parameters hold, and how many the optimizer keeps beside them (none before its first step).
   Index count_params() const;
+  Index optimizer_params() const;
   /// Copies of all parameters' values, in the order of `parameters`.
   std::vector<Tensor> get_weights() const;
   /// Throws ShapeError, changing nothing, unless number and shapes are those of the parameters.
@@ -141,7 +147,6 @@ class Sequential {
   bool compiled() const;
   /// The optimizer at work. Throws StateError before the model is compiled and built.
   Optimizer& optimizer();
-  const Optimizer* optimizer_if_any() const;
 
   /// Trains; returns what it saw. Throws ValueError for options out of range, ShapeError for a dataset that does not
   /// fit, NonFiniteError, naming epoch, batch and the first layer whose output was not finite, as soon as the loss is
@@ -157,19 +162,24 @@ class Sequential {
   /// Loss and metrics over all samples, by name.
   Logs evaluate(DatasetRef data, const EvaluateOptions& options = {}) const;
   Logs evaluate(const Tensor& x, const Tensor& y, const EvaluateOptions& options = {}) const;
+  /// The same with callbacks, which may change the model.
+  Logs evaluate(DatasetRef data, const EvaluateOptions& options, std::vector<AnyCallback> callbacks);
 
   // ---- Using it ----
 
   /// The outputs, (samples, output_shape...). Allocates nothing but its result once it is warm.
   Tensor predict(const Tensor& x, const PredictOptions& options = {}) const;
   Tensor predict(DatasetRef data, const PredictOptions& options = {}) const;
-  Tensor predict_on_batch(const Tensor& x) const { return predict(x, {.batch_size = x.shape()[0]}); }
+  /// The same with callbacks, which may change the model.
+  Tensor predict(const Tensor& x, const PredictOptions& options, std::vector<AnyCallback> callbacks);
+  Tensor predict_on_batch(const Tensor& x) const;
   /// The class of each sample: the position of the largest output, or output > 0.5 where there is only one.
   Tensor predict_classes(const Tensor& x, const PredictOptions& options = {}) const;
+  Tensor predict_classes(DatasetRef data, const PredictOptions& options = {}) const;
 
  private:
-  struct Impl;
-  std::unique_ptr<Impl> impl_;
+  friend struct detail::SequentialState;
+  std::unique_ptr<detail::SequentialState> state_;
 };
 
 std::string to_string(const Sequential& model);
