@@ -22,7 +22,7 @@ concept Metric = std::copy_constructible<M> && requires(M& metric, const M& seen
   { seen.result() } -> std::convertible_to<double>;
 };
 
-/// Any loss as a metric: its mean over the samples seen, without weights.
+/// Any loss as a metric: its mean over the samples seen, without weights; 0 for none.
 template <WeightedLoss L>
 class LossMetric {
  public:
@@ -42,7 +42,7 @@ class LossMetric {
     total_ += samples * static_cast<double>(loss_(tape_->input(y_pred), y_true, {}).item());
     samples_ += samples;
   }
-  double result() const { return total_ / samples_; }
+  double result() const { return samples_ == 0 ? 0 : total_ / samples_; }
 
  private:
   L loss_;
