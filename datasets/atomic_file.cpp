@@ -1,0 +1,77 @@
+#include "cornu/datasets/atomic_file.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <system_error>
+#include <utility>
+
+#include "cornu/core/error.h"
+
+namespace cornu {
+
+namespace {
+
+/// So that the new name itself survives a power failure. Not every file system can do it for a folder, so that a
+/// failure means nothing.
+void sync_folder(const std::filesystem::path& folder) {
+  const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor < 0) return;
+  ::fsync(descriptor);
+  ::close(descriptor);
+}
+
+std::filesystem::path folder_of(const std::filesystem::path& path) {
+  return path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
+}
+
+/// open() applies the process's mask to the permissions of a new file, mkstemp() gives them to the owner alone; and the
+/// mask cannot be read without setting it, which other threads would notice. So a name of our own, and open().
+int open_new(std::filesystem::path& path, const std::filesystem::path& wanted) {
+  const auto prefix = "." + wanted.filename().string() + "." + std::to_string(::getpid()) + ".";
+  for (int attempt = 0;; ++attempt) {
+    path = folder_of(wanted) / (prefix + std::to_string(attempt) + ".part");
+    const int descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (descriptor >= 0 || errno != EEXIST) return descriptor;
+  }
+}
+
+}  // namespace
+
+AtomicFile::AtomicFile(std::filesystem::path path) : path_(std::move(path)) {
+  require<FileError>(path_.has_filename(), "{}: this is no name for a file", path_.string());
+  descriptor_ = open_new(temporary_, path_);
+  if (descriptor_ < 0) fail("cannot write in its folder", errno);
+}
+
+AtomicFile::~AtomicFile() { close_and_remove(); }
+
+void AtomicFile::write(std::span<const std::byte> bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(descriptor_, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) fail("cannot be written", errno);
+    bytes = bytes.subspan(static_cast<std::size_t>(written));
+  }
+}
+
+void AtomicFile::commit() {
+  if (::fsync(descriptor_) != 0) fail("cannot be written", errno);
+  if (::close(std::exchange(descriptor_, -1)) != 0) fail("cannot be written", errno);
+  if (::rename(temporary_.c_str(), path_.c_str()) != 0) fail("cannot be moved into place", errno);
+  temporary_.clear();
+  sync_folder(folder_of(path_));
+}
+
+void AtomicFile::fail(const char* what, int error) const {
+  throw FileError(message("{}: {} ({})", path_.string(), what, std::generic_category().message(error)));
+}
+
+void AtomicFile::close_and_remove() noexcept {
+  if (descriptor_ >= 0) ::close(std::exchange(descriptor_, -1));
+  if (!temporary_.empty()) ::unlink(temporary_.c_str());
+}
+
+}  // namespace cornu

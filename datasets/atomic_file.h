@@ -1,0 +1,34 @@
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <span>
+#include <string>
+
+namespace cornu {
+
+/// A file that appears whole or not at all: what is written goes to a temporary file in the same folder, which `commit`
+/// moves into place. Without a commit the temporary file is removed, whatever went wrong; a file that stood there
+/// before stays as it was.
+class AtomicFile {
+ public:
+  /// Throws FileError, naming path and cause, if the folder does not exist or cannot be written.
+  explicit AtomicFile(std::filesystem::path path);
+  ~AtomicFile();  // Closes and removes the temporary file.
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
+
+  /// Throws FileError, for example when the disk is full.
+  void write(std::span<const std::byte> bytes);
+  /// Makes sure that the bytes are on the disk, then gives the file its name. Throws FileError if either fails.
+  void commit();
+
+ private:
+  [[noreturn]] void fail(const char* what, int error) const;
+  void close_and_remove() noexcept;
+
+  std::filesystem::path path_, temporary_;
+  int descriptor_ = -1;
+};
+
+}  // namespace cornu

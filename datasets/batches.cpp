@@ -1,0 +1,51 @@
+#include "cornu/datasets/batches.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "cornu/core/error.h"
+#include "cornu/core/random.h"
+
+namespace cornu {
+
+Batcher::Batcher(DatasetRef dataset, const BatchOptions& options) : dataset_(dataset), options_(options) {
+  const Index size = dataset.size();
+  const Index batch_size = options.batch_size;
+  require<ValueError>(batch_size >= 1, "batches: batch_size is {}; it must be at least 1", batch_size);
+  require<ValueError>(size >= 1, "batches: empty dataset; there is nothing to make a batch of");
+  require<ValueError>(!options.drop_remainder || size >= batch_size,
+                      "batches: with batch_size {} and drop_remainder, a dataset of {} samples has no batch at all",
+                      batch_size, size);
+  batch_count_ = size / batch_size + (size % batch_size != 0 && !options.drop_remainder ? 1 : 0);
+  feature_shape_ = dataset.feature_shape();
+  target_shape_ = dataset.target_shape();
+  order_.resize(static_cast<std::size_t>(size));
+  start_epoch(options.epoch);
+}
+
+Index Batcher::sample_count() const {
+  const auto size = static_cast<Index>(order_.size());
+  return options_.drop_remainder ? batch_count_ * options_.batch_size : size;
+}
+
+void Batcher::start_epoch(std::uint64_t epoch) {
+  // From the sorted order every time, so that an epoch's order does not depend on those before it.
+  std::iota(order_.begin(), order_.end(), Index{0});
+  if (options_.shuffle_seed) Rng(*options_.shuffle_seed, epoch).shuffle(order_);
+  next_batch_ = 0;
+}
+
+const Batch* Batcher::next() {
+  if (next_batch_ == batch_count_) return nullptr;
+  const auto total = static_cast<Index>(order_.size());
+  batch_.index = next_batch_++;
+  batch_.first = batch_.index * options_.batch_size;
+  batch_.size = std::min(options_.batch_size, total - batch_.first);
+  batch_.rows = {order_.data() + batch_.first, static_cast<std::size_t>(batch_.size)};
+  batch_.x.resize(feature_shape_.batched(batch_.size));
+  batch_.y.resize(target_shape_.batched(batch_.size));
+  dataset_.gather(batch_.rows, batch_.x, batch_.y);
+  return &batch_;
+}
+
+}  // namespace cornu

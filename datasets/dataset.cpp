@@ -1,0 +1,94 @@
+#include "cornu/datasets/dataset.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <utility>
+
+#include "cornu/core/error.h"
+
+namespace cornu {
+
+namespace {
+
+[[noreturn]] void throw_null() {
+  throw StateError("DatasetRef: it refers to no dataset (was it made from a null pointer?)");
+}
+
+void copy_row(const Tensor& from, Index row, Index width, Real* to) {
+  std::copy_n(from.data() + row * width, width, to);
+}
+
+}  // namespace
+
+constinit const DatasetRef::Calls DatasetRef::no_calls{
+    .size = [](const void*) -> Index { throw_null(); },
+    .feature_shape = [](const void*) -> Shape { throw_null(); },
+    .target_shape = [](const void*) -> Shape { throw_null(); },
+    .gather = [](const void*, std::span<const Index>, View, View) { throw_null(); }};
+
+void detail::check_gather(const char* where, std::span<const Index> rows, Index size, Index feature_size,
+                          Index target_size, const View& x, const View& y) {
+  for (const Index row : rows) {
+    require<ValueError>(row >= 0 && row < size, "{}: row {} was asked for; there are {} rows", where, row, size);
+  }
+  const auto count = static_cast<Index>(rows.size());
+  require(x.size() == count * feature_size, "{}: x is {}, which is not {} rows of {} numbers", where, x.shape(), count,
+          feature_size);
+  require(y.size() == count * target_size, "{}: y is {}, which is not {} rows of {} numbers", where, y.shape(), count,
+          target_size);
+}
+
+TensorDataset::TensorDataset(Tensor x, Tensor y) : x_(std::move(x)), y_(std::move(y)) {
+  require(x_.rank() > 0 && y_.rank() > 0 && x_.shape()[0] == y_.shape()[0],
+          "TensorDataset: x is {} but y is {}; their first axes count the samples and must agree", x_.shape(),
+          y_.shape());
+}
+
+void TensorDataset::gather(std::span<const Index> rows, View x, View y) const {
+  const Index x_width = feature_shape().size();
+  const Index y_width = target_shape().size();
+  detail::check_gather("TensorDataset", rows, size(), x_width, y_width, x, y);
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    copy_row(x_, rows[i], x_width, x.data() + static_cast<Index>(i) * x_width);
+    copy_row(y_, rows[i], y_width, y.data() + static_cast<Index>(i) * y_width);
+  }
+}
+
+DatasetSlice::DatasetSlice(DatasetRef dataset, Index first, Index count)
+    : dataset_(dataset), first_(first), count_(count) {
+  const Index size = dataset.size();
+  require<ValueError>(first >= 0 && count >= 0 && first <= size && count <= size - first,
+                      "DatasetSlice: {} samples from {} on were asked for; the dataset has {}", count, first, size);
+}
+
+void DatasetSlice::gather(std::span<const Index> rows, View x, View y) const {
+  const Shape features = feature_shape();
+  const Shape targets = target_shape();
+  detail::check_gather("DatasetSlice", rows, count_, features.size(), targets.size(), x, y);
+  // The rows of the dataset, a few at a time, so that they fit on the stack.
+  std::array<Index, 256> shifted;
+  for (std::size_t done = 0; done < rows.size();) {
+    const std::size_t count = std::min(rows.size() - done, shifted.size());
+    for (std::size_t i = 0; i < count; ++i) shifted[i] = rows[done + i] + first_;
+    const auto offset = static_cast<Index>(done);
+    const auto batch = static_cast<Index>(count);
+    dataset_.gather({shifted.data(), count}, View(x.data() + offset * features.size(), features.batched(batch)),
+                    View(y.data() + offset * targets.size(), targets.batched(batch)));
+    done += count;
+  }
+}
+
+Split split(DatasetRef dataset, double validation_fraction) {
+  require<ValueError>(validation_fraction > 0 && validation_fraction < 1,
+                      "split: validation_fraction is {}; it must lie between 0 and 1", validation_fraction);
+  const Index size = dataset.size();
+  const auto train = static_cast<Index>(std::floor(static_cast<double>(size) * (1 - validation_fraction)));
+  require<ValueError>(train > 0 && train < size,
+                      "split: of {} samples, validation_fraction {} leaves {} for training and {} for validation; "
+                      "neither may be empty",
+                      size, validation_fraction, train, size - train);
+  return {.train{dataset, 0, train}, .validation{dataset, train, size - train}};
+}
+
+}  // namespace cornu

@@ -1,0 +1,99 @@
+#include "cornu/datasets/download.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <optional>
+
+#include "cornu/core/error.h"
+#include "cornu/datasets/atomic_file.h"
+#include "cornu/datasets/http.h"
+#include "cornu/datasets/sha256.h"
+
+namespace cornu {
+
+namespace {
+
+void check(const DownloadOptions& options) {
+  const std::string& hash = options.sha256;
+  const bool is_hash = hash.size() == 64 && hash.find_first_not_of("0123456789abcdef") == std::string::npos;
+  require<ValueError>(!options.urls.empty(), "download: no url was given");
+  require<ValueError>(is_hash, "download: sha256 is \"{}\"; it must be 64 digits of 0-9 and a-f", hash);
+  require<ValueError>(options.destination.has_filename(), "download: destination \"{}\" is no name for a file",
+                      options.destination.string());
+  require<ValueError>(options.size_limit > 0 && options.size_limit <= std::uint64_t{1} << 62,
+                      "download: size_limit is {}; it must be from 1 to 2^62", options.size_limit);
+  require<ValueError>(
+      options.connect_timeout.count() > 0 && options.total_timeout.count() > 0 && options.low_speed_time.count() > 0,
+      "download: a time limit is not positive");
+  require<ValueError>(options.max_redirects >= 0, "download: max_redirects is {}; it cannot be negative",
+                      options.max_redirects);
+}
+
+/// One line of a terminal, written over and over.
+class ProgressLine {
+ public:
+  explicit ProgressLine(std::string name) : name_(std::move(name)) {}
+  ~ProgressLine() {  // Whatever comes next begins on a line of its own.
+    if (shown_) fmt::print(stderr, "\n");
+  }
+  ProgressLine(const ProgressLine&) = delete;
+  ProgressLine& operator=(const ProgressLine&) = delete;
+
+  void show(const DownloadProgress& progress) {
+    const auto now = std::chrono::steady_clock::now();
+    const bool last = progress.received == progress.total;
+    if (shown_ && !last && now - *shown_ < std::chrono::milliseconds(100)) return;
+    shown_ = now;
+    constexpr auto megabytes = [](std::uint64_t bytes) { return static_cast<double>(bytes) / 1e6; };
+    fmt::print(stderr, "\r{}: {:.1f}", name_, megabytes(progress.received));
+    if (progress.total > 0) fmt::print(stderr, " of {:.1f}", megabytes(progress.total));
+    fmt::print(stderr, " MB\033[K");
+    std::fflush(stderr);
+  }
+
+ private:
+  std::string name_;
+  std::optional<std::chrono::steady_clock::time_point> shown_;
+};
+
+/// Nothing if the file is in its place now, and else what went wrong on the way. Throws FileError for what no other
+/// mirror would help with: a folder that cannot be written, a full disk.
+std::optional<std::string> fetch(const std::string& url, const DownloadOptions& options) {
+  const bool line = !options.progress && !options.quiet && isatty(STDERR_FILENO) != 0;
+  ProgressLine progress_line(options.destination.filename().string());
+  AtomicFile file(options.destination);
+  Sha256 hash;
+  std::uint64_t size = 0;
+  const auto failure =
+      detail::http_get(url, options, [&](std::span<const std::byte> bytes, const DownloadProgress& progress) {
+        file.write(bytes);
+        hash.update(bytes);
+        size = progress.received;
+        if (options.progress) options.progress(progress);
+        if (line) progress_line.show(progress);
+      });
+  if (failure) return failure;
+  const std::string came = hash.hex();
+  if (came != options.sha256) {
+    return message("the {} bytes that came have the SHA-256 {}, expected {}", size, came, options.sha256);
+  }
+  file.commit();
+  return std::nullopt;
+}
+
+}  // namespace
+
+void download(const DownloadOptions& options) {
+  check(options);
+  std::string failures;
+  for (const std::string& url : options.urls) {
+    const auto failure = fetch(url, options);
+    if (!failure) return;
+    failures += message("\n  {}: {}", url, *failure);
+  }
+  throw FileError(message("{}: could not be downloaded{}", options.destination.string(), failures));
+}
+
+}  // namespace cornu

@@ -1,0 +1,65 @@
+#include "cornu/datasets/image_dataset.h"
+
+#include <utility>
+
+#include "cornu/core/error.h"
+#include "cornu/datasets/dataset.h"
+
+namespace cornu {
+
+namespace {
+
+constexpr Index most_classes = 256;  // A label is a byte.
+
+// The compiler makes vector divisions of this, which cost no more than the loads; a product with 1/255 would be off by
+// one unit in the last place for 126 of the 256 values.
+void scale(const std::uint8_t* pixels, Index count, Real* out) {
+  for (Index i = 0; i < count; ++i) out[i] = static_cast<Real>(pixels[i]) / 255;
+}
+
+}  // namespace
+
+ImageDataset::ImageDataset(std::vector<std::uint8_t> pixels, std::vector<std::uint8_t> labels, ImageOptions options)
+    : pixels_(std::move(pixels)), labels_(std::move(labels)), options_(std::move(options)) {
+  require<ValueError>(options_.classes >= 1 && options_.classes <= most_classes,
+                      "ImageDataset: {} classes; there must be at least 1 and at most {}", options_.classes,
+                      most_classes);
+  require<ValueError>(options_.class_names.empty() || std::ssize(options_.class_names) == options_.classes,
+                      "ImageDataset: {} class names came for {} classes", options_.class_names.size(),
+                      options_.classes);
+  const Shape images = options_.shape.batched(size());
+  require(images.size() == std::ssize(pixels_), "ImageDataset: {} labels need {} pixels for images of {}, {} came",
+          size(), images.size(), options_.shape, pixels_.size());
+  for (Index row = 0; row < size(); ++row) {
+    require<ValueError>(label(row) < options_.classes, "ImageDataset: label {} in row {}; labels must be below {}",
+                        label(row), row, options_.classes);
+  }
+}
+
+void ImageDataset::gather(std::span<const Index> rows, View x, View y) const {
+  const Index width = options_.shape.size();
+  detail::check_gather("ImageDataset", rows, size(), width, 1, x, y);
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    scale(pixels_.data() + rows[i] * width, width, x.data() + static_cast<Index>(i) * width);
+    y[static_cast<Index>(i)] = static_cast<Real>(labels_[static_cast<std::size_t>(rows[i])]);
+  }
+}
+
+std::span<const std::uint8_t> ImageDataset::image(Index row) const {
+  require<ValueError>(row >= 0 && row < size(), "ImageDataset: row {} was asked for; there are {} rows", row, size());
+  const auto width = static_cast<std::size_t>(options_.shape.size());
+  return {pixels_.data() + static_cast<std::size_t>(row) * width, width};
+}
+
+Index ImageDataset::label(Index row) const {
+  require<ValueError>(row >= 0 && row < size(), "ImageDataset: row {} was asked for; there are {} rows", row, size());
+  return labels_[static_cast<std::size_t>(row)];
+}
+
+std::string ImageDataset::class_name(Index label) const {
+  require<ValueError>(label >= 0 && label < classes(), "ImageDataset: class {} was asked for; there are {} classes",
+                      label, classes());
+  return options_.class_names.empty() ? std::to_string(label) : options_.class_names[static_cast<std::size_t>(label)];
+}
+
+}  // namespace cornu

@@ -1,0 +1,21 @@
+#pragma once
+
+#include "cornu/core/shape.h"
+
+namespace cornu::testing {
+
+/// How often the heap was asked for memory, by any thread, since the counter was made. A program that links
+/// allocation_counter.cpp has every form of operator new replaced by one that counts; malloc itself is not counted.
+class AllocationCounter {
+ public:
+  AllocationCounter();
+  Index count() const;
+
+  /// Not with clang's thread sanitizer, which has an operator new of its own: `count` is 0 there.
+  static bool available();
+
+ private:
+  Index before_;
+};
+
+}  // namespace cornu::testing
