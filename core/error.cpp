@@ -12,6 +12,15 @@ std::string format_message(std::string_view format, std::initializer_list<Messag
       case MessageArgument::Kind::integer:
         store.push_back(argument.integer);
         break;
+      case MessageArgument::Kind::natural:
+        store.push_back(argument.natural);
+        break;
+      case MessageArgument::Kind::boolean:
+        store.push_back(argument.natural != 0);
+        break;
+      case MessageArgument::Kind::single:  // prints 0.1f as 0.1, which as a double it is not
+        store.push_back(static_cast<float>(argument.real));
+        break;
       case MessageArgument::Kind::real:
         store.push_back(argument.real);
         break;

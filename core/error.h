@@ -54,18 +54,25 @@ class FormatError : public FileError {
 
 namespace detail {
 
-/// One argument of a message, held without owning it.
+/// One argument of a message.
 struct MessageArgument {
-  enum class Kind { integer, real, text } kind;
+  enum class Kind { integer, natural, boolean, single, real, text } kind;
   std::int64_t integer = 0;
+  std::uint64_t natural = 0;
   double real = 0;
   std::string text{};
 };
 
 template <class T>
 MessageArgument message_argument(const T& value) {
-  if constexpr (std::integral<T>) {
+  if constexpr (std::same_as<T, bool>) {
+    return {.kind = MessageArgument::Kind::boolean, .natural = value};
+  } else if constexpr (std::unsigned_integral<T>) {
+    return {.kind = MessageArgument::Kind::natural, .natural = value};
+  } else if constexpr (std::integral<T>) {
     return {.kind = MessageArgument::Kind::integer, .integer = static_cast<std::int64_t>(value)};
+  } else if constexpr (std::same_as<T, float>) {
+    return {.kind = MessageArgument::Kind::single, .real = value};
   } else if constexpr (std::floating_point<T>) {
     return {.kind = MessageArgument::Kind::real, .real = static_cast<double>(value)};
   } else if constexpr (std::convertible_to<const T&, std::string_view>) {

@@ -68,6 +68,10 @@ Real Rng::uniform() {
   }
 }
 
+// Not in the header: a compiler that fuses the product and the sum rounds otherwise, and this file is built without
+// that.
+Real Rng::uniform(Real low, Real high) { return low + (high - low) * uniform(); }
+
 Real Rng::normal() {
   if (has_spare_normal_) {
     has_spare_normal_ = false;
@@ -84,6 +88,8 @@ Real Rng::normal() {
   has_spare_normal_ = true;
   return static_cast<Real>(x * scale);
 }
+
+Real Rng::normal(Real mean, Real stddev) { return mean + stddev * normal(); }
 
 Index Rng::below(Index bound) {
   require<ValueError>(bound > 0, "Rng::below: the bound is {}; it must be positive", bound);

@@ -9,7 +9,7 @@
 namespace cornu {
 
 /// Random numbers that are the same on every machine, compiler and standard library: Philox4x32-10, a counter-based
-/// generator (Salmon, Moraes, Dror, Shaw: "Parallel Random Numbers: As Easy as 1, 2, 3", SC 2011) with a period of 2^66
+/// generator (Salmon, Moraes, Dror, Shaw: "Parallel Random Numbers: As Easy as 1, 2, 3", SC 2011) with a period of 2^65
 /// draws a stream. A pair (seed, stream) names a sequence; different pairs are independent of each other, so that every
 /// epoch, batch or thread can have its own without drawing from a shared one.
 class Rng {
@@ -21,11 +21,12 @@ class Rng {
 
   /// Uniform in [0, 1), a multiple of 2^-24 (2^-53 where Real is double). Takes one draw of `bits`.
   Real uniform();
-  Real uniform(Real low, Real high) { return low + (high - low) * uniform(); }
+  /// Uniform between low and high. Rounding may give `high` itself.
+  Real uniform(Real low, Real high);
 
   /// Normal with mean 0 and standard deviation 1, by Marsaglia's polar method.
   Real normal();
-  Real normal(Real mean, Real stddev) { return mean + stddev * normal(); }
+  Real normal(Real mean, Real stddev);
 
   /// Uniform in {0, ..., bound - 1}, without bias (Lemire 2019). Throws ValueError unless bound > 0.
   Index below(Index bound);

@@ -23,13 +23,16 @@ Shape::Shape(std::initializer_list<Index> dimensions)
     : Shape(std::span<const Index>(dimensions.begin(), dimensions.size())) {}
 
 Shape::Shape(std::span<const Index> dimensions) {
-  require(dimensions.size() <= max_rank, "shape {} has {} dimensions; at most {} are possible", text(dimensions),
-          dimensions.size(), max_rank);
+  // Not `require`: its arguments are made before the check, and shapes are made all the time.
+  if (dimensions.size() > max_rank) [[unlikely]]
+    throw ShapeError(
+        message("shape {} has {} dimensions; at most {} are possible", text(dimensions), dimensions.size(), max_rank));
   Index nonzero = 1;  // Zeros are left out, so that (0, huge, huge) overflows as (1, huge, huge) does.
   for (const Index dimension : dimensions) {
-    require(dimension >= 0, "shape {} has a negative dimension", text(dimensions));
-    require(dimension == 0 || !__builtin_mul_overflow(nonzero, dimension, &nonzero),
-            "shape {} has more elements than can be counted", text(dimensions));
+    if (dimension < 0) [[unlikely]]
+      throw ShapeError(message("shape {} has a negative dimension", text(dimensions)));
+    if (dimension != 0 && __builtin_mul_overflow(nonzero, dimension, &nonzero)) [[unlikely]]
+      throw ShapeError(message("shape {} has more elements than can be counted", text(dimensions)));
   }
   std::copy(dimensions.begin(), dimensions.end(), dimensions_.begin());
   rank_ = static_cast<Index>(dimensions.size());
@@ -49,8 +52,8 @@ Shape Shape::with(Index axis, Index dimension) const {
 Shape Shape::without(Index axis) const {
   std::array<Index, max_rank> result{};
   const Index gap = normalized(axis);
-  std::copy(begin(), begin() + gap, result.begin());
-  std::copy(begin() + gap + 1, end(), result.begin() + gap);
+  std::copy_n(dimensions_.begin(), gap, result.begin());
+  std::copy(dimensions_.begin() + gap + 1, dimensions_.begin() + rank_, result.begin() + gap);
   return Shape(std::span<const Index>(result.data(), static_cast<std::size_t>(rank_ - 1)));
 }
 
@@ -58,18 +61,18 @@ Shape Shape::inserted(Index axis, Index dimension) const {
   require(rank_ < max_rank, "shape {} has {} dimensions already; there is no room for one more", *this, rank_);
   require(axis >= 0 && axis <= rank_, "shape {} has no place {} for a new dimension", *this, axis);
   std::array<Index, max_rank> result{};
-  std::copy(begin(), begin() + axis, result.begin());
+  std::copy_n(dimensions_.begin(), axis, result.begin());
   result[static_cast<std::size_t>(axis)] = dimension;
-  std::copy(begin() + axis, end(), result.begin() + axis + 1);
+  std::copy(dimensions_.begin() + axis, dimensions_.begin() + rank_, result.begin() + axis + 1);
   return Shape(std::span<const Index>(result.data(), static_cast<std::size_t>(rank_ + 1)));
 }
 
 Shape Shape::sub(Index first, Index last) const {
   require(0 <= first && first <= last && last <= rank_, "shape {} has no dimensions [{}, {})", *this, first, last);
-  return Shape(std::span<const Index>(begin() + first, static_cast<std::size_t>(last - first)));
+  return Shape(dimensions().subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(last - first)));
 }
 
-std::string to_string(const Shape& shape) { return text(shape); }
+std::string to_string(const Shape& shape) { return text(shape.dimensions()); }
 
 Shape broadcast(const Shape& a, const Shape& b, const char* what) {
   const Index rank = std::max(a.rank(), b.rank());

@@ -50,15 +50,11 @@ class Shape {
   /// This shape as that of one sample of a batch: (28, 28) becomes (batch, 28, 28).
   Shape batched(Index batch) const { return inserted(0, batch); }
 
-  const Index* begin() const { return dimensions_.data(); }
-  const Index* end() const { return dimensions_.data() + rank_; }
-  operator std::span<const Index>() const { return {begin(), static_cast<std::size_t>(rank_)}; }
+  /// The dimensions themselves. (A Shape is no range: its `size` counts elements, not dimensions.)
+  std::span<const Index> dimensions() const { return {dimensions_.data(), static_cast<std::size_t>(rank_)}; }
 
   friend bool operator==(const Shape& a, const Shape& b) {
-    for (Index i = 0; i < max_rank; ++i) {
-      if (a.dimensions_[static_cast<std::size_t>(i)] != b.dimensions_[static_cast<std::size_t>(i)]) return false;
-    }
-    return a.rank_ == b.rank_;
+    return a.rank_ == b.rank_ && a.dimensions_ == b.dimensions_;
   }
 
  private:

@@ -106,13 +106,21 @@ void Tensor::resize(const Shape& shape) {
 }
 
 Index Tensor::offset(std::initializer_list<Index> indices) const {
-  const Shape given{std::span<const Index>(indices.begin(), indices.size())};
-  require(given.rank() == rank(), "Tensor::at: index {} has {} axes, the shape {} has {}", given, given.rank(), shape_,
-          rank());
+  // An index is printed as a shape is, but need not be one: it may be negative.
+  const auto text = [&] {
+    std::string result = "(";
+    for (const Index index : indices) result += (result.size() > 1 ? ", " : "") + std::to_string(index);
+    return result + (indices.size() == 1 ? ",)" : ")");
+  };
+  if (static_cast<Index>(indices.size()) != rank()) [[unlikely]]
+    throw ShapeError(
+        message("Tensor::at: index {} has {} axes, the shape {} has {}", text(), indices.size(), shape_, rank()));
   Index result = 0;
-  for (Index axis = 0; axis < rank(); ++axis) {
-    require(given[axis] < shape_[axis], "Tensor::at: index {} is outside the shape {}", given, shape_);
-    result = result * shape_[axis] + given[axis];
+  const Index* dimension = shape_.dimensions().data();
+  for (const Index index : indices) {
+    if (index < 0 || index >= *dimension) [[unlikely]]
+      throw ShapeError(message("Tensor::at: index {} is outside the shape {}", text(), shape_));
+    result = result * *dimension++ + index;
   }
   return result;
 }
@@ -138,14 +146,17 @@ void visit_axis(Index n, bool shorten, Visit visit) {
   }
 }
 
-void print(const Tensor& tensor, Index axis, Index offset, bool shorten, std::size_t width, std::string& out) {
+/// Appends the tensor from `offset` on, every number at least `width` wide. Returns the width of the widest one.
+std::size_t print(const Tensor& tensor, Index axis, Index offset, bool shorten, std::size_t width, std::string& out) {
   if (axis == tensor.rank()) {
-    out += fmt::format("{:>{}}", fmt::format("{:.6g}", tensor[offset]), width);
-    return;
+    const std::string number = fmt::format("{:.6g}", tensor[offset]);
+    out += fmt::format("{:>{}}", number, width);
+    return number.size();
   }
   const bool innermost = axis == tensor.rank() - 1;
   Index stride = 1;
   for (Index a = axis + 1; a < tensor.rank(); ++a) stride *= tensor.shape()[a];
+  std::size_t widest = 0;
   out += '[';
   visit_axis(tensor.shape()[axis], shorten, [&](Index i) {
     if (i != 0) {
@@ -154,22 +165,21 @@ void print(const Tensor& tensor, Index axis, Index offset, bool shorten, std::si
     if (i < 0) {
       out += "...";
     } else {
-      print(tensor, axis + 1, offset + i * stride, shorten, width, out);
+      widest = std::max(widest, print(tensor, axis + 1, offset + i * stride, shorten, width, out));
     }
   });
   out += ']';
+  return widest;
 }
 
 }  // namespace
 
 std::string to_string(const Tensor& tensor) {
   const bool shorten = tensor.size() > longest_whole;
-  std::size_t width = 0;
-  for (Index i = 0; i < std::min(tensor.size(), longest_whole); ++i) {
-    width = std::max(width, fmt::formatted_size("{:.6g}", tensor[i]));
-  }
   std::string out;
-  print(tensor, 0, 0, shorten, tensor.rank() == 0 ? 0 : width, out);
+  const std::size_t widest = print(tensor, 0, 0, shorten, 0, out);  // once to measure, once to keep
+  out.clear();
+  print(tensor, 0, 0, shorten, widest, out);
   return out;
 }
 

@@ -132,13 +132,4 @@ bool operator==(const Tensor& a, const Tensor& b);
 /// As NumPy prints it: nested brackets, aligned columns, long axes shortened to their ends.
 std::string to_string(const Tensor& tensor);
 
-/// What a layer learns or keeps: a tensor, and whether an optimizer may change it. State that is not trained (a moving
-/// mean) is a Parameter too, so that it is saved, counted and copied by the same code.
-struct Parameter {
-  Tensor value{};
-  bool trainable = true;
-
-  const Shape& shape() const { return value.shape(); }
-};
-
 }  // namespace cornu

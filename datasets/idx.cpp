@@ -30,7 +30,9 @@ constexpr std::size_t most_dimensions = 255;
 constexpr Index largest_dimension = std::numeric_limits<std::uint32_t>::max();
 
 std::string text(const std::vector<Index>& dimensions) {
-  return fmt::format("({}{})", fmt::join(dimensions, ", "), dimensions.size() == 1 ? "," : "");
+  std::string result;
+  for (const Index dimension : dimensions) result += (result.empty() ? "" : ", ") + std::to_string(dimension);
+  return "(" + result + (dimensions.size() == 1 ? ",)" : ")");
 }
 
 /// The product of the dimensions, or nothing if it is too large to be counted. Zeros count last, so that
@@ -216,8 +218,8 @@ Tensor to_tensor(const IdxArray& array) {
 }
 
 IdxArray to_idx(ConstView tensor) {
-  return {.dimensions{tensor.shape().begin(), tensor.shape().end()},
-          .data = std::vector<Real>(tensor.begin(), tensor.end())};
+  const auto dimensions = tensor.shape().dimensions();
+  return {.dimensions{dimensions.begin(), dimensions.end()}, .data = std::vector<Real>(tensor.begin(), tensor.end())};
 }
 
 IdxArray read_idx(const std::filesystem::path& path, const IdxReadOptions& options) {

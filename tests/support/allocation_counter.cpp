@@ -5,9 +5,21 @@
 #include <cstdlib>
 #include <new>
 
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define CORNU_NO_ALLOCATION_COUNTER
+#endif
+#endif
+
 namespace {
 
 std::atomic<cornu::Index> allocations = 0;
+
+}  // namespace
+
+#ifndef CORNU_NO_ALLOCATION_COUNTER
+
+namespace {
 
 void* allocate(std::size_t size, std::size_t alignment) noexcept {
   allocations.fetch_add(1, std::memory_order_relaxed);
@@ -55,9 +67,19 @@ void operator delete[](void* p, std::size_t, std::align_val_t) noexcept { std::f
 void operator delete(void* p, std::align_val_t, const std::nothrow_t&) noexcept { std::free(p); }
 void operator delete[](void* p, std::align_val_t, const std::nothrow_t&) noexcept { std::free(p); }
 
+#endif
+
 namespace cornu::testing {
 
 AllocationCounter::AllocationCounter() : before_(allocations.load(std::memory_order_relaxed)) {}
+
+bool AllocationCounter::available() {
+#ifdef CORNU_NO_ALLOCATION_COUNTER
+  return false;
+#else
+  return true;
+#endif
+}
 
 Index AllocationCounter::count() const { return allocations.load(std::memory_order_relaxed) - before_; }
 

@@ -1,0 +1,92 @@
+# The functions of which the build is made. Each library target comes twice: NAME, with CORNU_REAL, and NAME_double.
+
+# Language, warnings and floating point for one of our own targets. What a consumer must share is PUBLIC.
+# FRONT is for programs that use Cornu as its users do: a plain 0.1 where a float is wanted is no mistake there.
+function(cornu_target_options target)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "FRONT" "" "")
+  set_target_properties(${target} PROPERTIES CXX_STANDARD 20 CXX_STANDARD_REQUIRED ON CXX_EXTENSIONS OFF)
+  # -ffast-math stays out: it breaks isnan, and NaN in must be NaN out. These two cost nothing and let loops vectorise.
+  target_compile_options(${target} PRIVATE -fno-math-errno -fno-trapping-math
+    -Wall -Wextra -Wpedantic -Wshadow $<$<NOT:$<BOOL:${arg_FRONT}>>:-Wconversion>
+    $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>  # g++ 12 warns of std::string + char* (GCC bug 105651)
+    $<$<BOOL:${CORNU_WERROR}>:-Werror>)
+endfunction()
+
+# What users of a library target need, in the tree and installed.
+function(cornu_usage target real)
+  target_compile_features(${target} PUBLIC cxx_std_20)
+  target_include_directories(${target} PUBLIC $<BUILD_INTERFACE:${PROJECT_BINARY_DIR}/include>
+                                              $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+  if(real STREQUAL double)
+    target_compile_definitions(${target} PUBLIC CORNU_REAL_DOUBLE)
+  endif()
+endfunction()
+
+# cornu_folder(NAME [USES folder...] [LINKS target...] [DEFINES macro...])
+# One object library from NAME/*.cpp. A folder without a .cpp (headers only) has none.
+function(cornu_folder name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "USES;LINKS;DEFINES")
+  file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${name}/*.cpp)
+  if(NOT sources)
+    return()
+  endif()
+  foreach(suffix IN ITEMS "" _double)
+    set(target cornu_${name}${suffix})
+    add_library(${target} OBJECT ${sources})
+    cornu_target_options(${target})
+    if(suffix)
+      cornu_usage(${target} double)
+    else()
+      cornu_usage(${target} ${CORNU_REAL})
+    endif()
+    foreach(used IN LISTS arg_USES)
+      if(TARGET cornu_${used}${suffix})
+        target_link_libraries(${target} PUBLIC cornu_${used}${suffix})
+      endif()
+    endforeach()
+    target_link_libraries(${target} PRIVATE ${arg_LINKS})
+    target_compile_definitions(${target} PRIVATE ${arg_DEFINES})
+    if(BUILD_SHARED_LIBS)
+      set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON)
+    endif()
+    set_property(GLOBAL APPEND PROPERTY cornu_objects${suffix} ${target})
+  endforeach()
+  set_property(GLOBAL APPEND PROPERTY cornu_links ${arg_LINKS})
+endfunction()
+
+# cornu_library(NAME REAL float|double): all the folders in one library, with the alias cornu::NAME.
+function(cornu_library name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "REAL" "")
+  string(REGEX MATCH "_double$" suffix ${name})
+  get_property(objects GLOBAL PROPERTY cornu_objects${suffix})
+  get_property(links GLOBAL PROPERTY cornu_links)
+  list(REMOVE_DUPLICATES links)
+  add_library(${name})
+  add_library(cornu::${name} ALIAS ${name})
+  foreach(object_library IN LISTS objects)
+    target_sources(${name} PRIVATE $<TARGET_OBJECTS:${object_library}>)
+  endforeach()
+  cornu_usage(${name} ${arg_REAL})
+  target_link_libraries(${name} PRIVATE ${links})
+  set_target_properties(${name} PROPERTIES LINKER_LANGUAGE CXX VERSION ${PROJECT_VERSION}
+                                           SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
+  # Inside another project only what is used is built.
+  if(NOT PROJECT_IS_TOP_LEVEL AND NOT CORNU_INSTALL)
+    set_target_properties(${name} ${objects} PROPERTIES EXCLUDE_FROM_ALL ON)
+  endif()
+endfunction()
+
+# Sets CORNU_CURL to the target to link, or to nothing where datasets are not to be downloaded.
+function(cornu_find_curl)
+  set(CORNU_CURL "" PARENT_SCOPE)
+  if(CORNU_DOWNLOAD STREQUAL AUTO)
+    find_package(CURL QUIET)
+  elseif(CORNU_DOWNLOAD)
+    find_package(CURL REQUIRED)
+  endif()
+  if(CORNU_DOWNLOAD AND TARGET CURL::libcurl)
+    set(CORNU_CURL CURL::libcurl PARENT_SCOPE)
+  else()
+    message(STATUS "Cornu: built without libcurl; datasets are not downloaded")
+  endif()
+endfunction()

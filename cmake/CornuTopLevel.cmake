@@ -1,0 +1,21 @@
+# What is chosen for everything built here, where Cornu is the project and not a part of one.
+
+if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "Release, Debug, RelWithDebInfo" FORCE)
+endif()
+
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+
+if(CORNU_SANITIZE)
+  add_compile_options(-fsanitize=${CORNU_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=${CORNU_SANITIZE})
+endif()
+
+# Paths are hashed relative to the checkout, so that a second clone finds what the first one compiled.
+if(NOT DEFINED CMAKE_CXX_COMPILER_LAUNCHER)
+  find_program(CORNU_CCACHE ccache)
+  if(CORNU_CCACHE)
+    set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${CMAKE_CURRENT_SOURCE_DIR}
+                                    CCACHE_NOHASHDIR=1 ${CORNU_CCACHE})
+  endif()
+endif()

@@ -1,0 +1,31 @@
+#pragma once
+
+#include "cornu/core/sink.h"
+
+namespace cornu {
+
+/// A matrix as BLAS sees it: rows x columns numbers in row-major order, or the transpose of such.
+struct MatrixView {
+  const Real* data = nullptr;
+  Index rows = 0, columns = 0;  // as stored
+  bool transposed = false;
+
+  MatrixView(const Real* numbers, Index row_count, Index column_count, bool is_transposed = false)
+      : data(numbers), rows(row_count), columns(column_count), transposed(is_transposed) {}
+  /// Of a view of rank 2.
+  MatrixView(const ConstView& view) : MatrixView(view.data(), view.shape()[0], view.shape()[1]) {}
+  MatrixView(const View& view) : MatrixView(ConstView(view)) {}
+
+  Index outer() const { return transposed ? columns : rows; }
+  Index inner() const { return transposed ? rows : columns; }
+};
+
+inline MatrixView transposed(MatrixView m) { return {m.data, m.rows, m.columns, !m.transposed}; }
+
+/// c = a b, or c += a b where the sink accumulates. a: (m, k), b: (k, n), each possibly transposed; c: m n numbers.
+/// The shapes must fit. Throws ShapeError where a size is beyond BLAS's 32-bit integers.
+/// OpenBLAS is put to one thread on the first call: the result must not depend on the number of cores, and small
+/// products are slower on several (docs/decisions/blas-threads.md).
+void gemm(MatrixView a, MatrixView b, Sink c);
+
+}  // namespace cornu

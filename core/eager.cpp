@@ -1,0 +1,104 @@
+#include "cornu/core/eager.h"
+
+#include "cornu/core/error.h"
+#include "cornu/core/kernels.h"
+
+namespace cornu {
+
+namespace {
+
+/// What f makes of the tensors on an inference tape of its own.
+template <class F, class... Tensors>
+Tensor eagerly(F f, const Tensors&... x) {
+  Tape tape(Mode::inference);
+  return Tensor(f(tape.input(x)...).value());
+}
+
+}  // namespace
+
+Tensor matmul(const Tensor& a, const Tensor& b, const MatmulOptions& options) {
+  return eagerly([&](Var x, Var y) { return matmul(x, y, options); }, a, b);
+}
+Tensor affine(const Tensor& x, const Tensor& w, const Tensor& b) {
+  return eagerly([](Var vx, Var vw, Var vb) { return affine(vx, vw, vb); }, x, w, b);
+}
+
+namespace detail {
+using Pairwise = Var (*)(const Operand&, const Operand&);
+Tensor add(const Tensor& a, const Tensor& b) { return eagerly(Pairwise(add), a, b); }
+Tensor subtract(const Tensor& a, const Tensor& b) { return eagerly(Pairwise(subtract), a, b); }
+Tensor multiply(const Tensor& a, const Tensor& b) { return eagerly(Pairwise(multiply), a, b); }
+Tensor divide(const Tensor& a, const Tensor& b) { return eagerly(Pairwise(divide), a, b); }
+Tensor power(const Tensor& base, const Tensor& exponent) { return eagerly(Pairwise(power), base, exponent); }
+Tensor maximum(const Tensor& a, const Tensor& b) { return eagerly(Pairwise(maximum), a, b); }
+Tensor minimum(const Tensor& a, const Tensor& b) { return eagerly(Pairwise(minimum), a, b); }
+}  // namespace detail
+
+using Unary = Var (*)(Var);
+Tensor operator-(const Tensor& x) { return eagerly(Unary(operator-), x); }
+Tensor exp(const Tensor& x) { return eagerly(Unary(exp), x); }
+Tensor log(const Tensor& x) { return eagerly(Unary(log), x); }
+Tensor sqrt(const Tensor& x) { return eagerly(Unary(sqrt), x); }
+Tensor square(const Tensor& x) { return eagerly(Unary(square), x); }
+Tensor abs(const Tensor& x) { return eagerly(Unary(abs), x); }
+Tensor relu(const Tensor& x) { return eagerly(Unary(relu), x); }
+Tensor sigmoid(const Tensor& x) { return eagerly(Unary(sigmoid), x); }
+Tensor tanh(const Tensor& x) { return eagerly(Unary(tanh), x); }
+Tensor sum(const Tensor& x) { return eagerly(Unary(sum), x); }
+Tensor mean(const Tensor& x) { return eagerly(Unary(mean), x); }
+Tensor max(const Tensor& x) { return eagerly(Unary(max), x); }
+Tensor transpose(const Tensor& x) { return eagerly(Unary(transpose), x); }
+
+Tensor sum(const Tensor& x, Index axis, const ReduceOptions& options) {
+  return eagerly([&](Var v) { return sum(v, axis, options); }, x);
+}
+Tensor mean(const Tensor& x, Index axis, const ReduceOptions& options) {
+  return eagerly([&](Var v) { return mean(v, axis, options); }, x);
+}
+Tensor max(const Tensor& x, Index axis, const ReduceOptions& options) {
+  return eagerly([&](Var v) { return max(v, axis, options); }, x);
+}
+Tensor softmax(const Tensor& x, Index axis) {
+  return eagerly([&](Var v) { return softmax(v, axis); }, x);
+}
+Tensor log_softmax(const Tensor& x, Index axis) {
+  return eagerly([&](Var v) { return log_softmax(v, axis); }, x);
+}
+Tensor reshape(const Tensor& x, std::initializer_list<Index> dimensions) {
+  return eagerly([&](Var v) { return reshape(v, dimensions); }, x);
+}
+Tensor transpose(const Tensor& x, std::initializer_list<Index> axes) {
+  return eagerly([&](Var v) { return transpose(v, axes); }, x);
+}
+Tensor slice(const Tensor& x, Index axis, Index begin, Index end) {
+  return eagerly([&](Var v) { return slice(v, axis, begin, end); }, x);
+}
+
+Tensor concatenate(std::span<const Tensor> tensors, Index axis) {
+  Tape tape(Mode::inference);
+  std::vector<Var> values;
+  for (const Tensor& tensor : tensors) values.push_back(tape.input(tensor));
+  return Tensor(concatenate(values, axis).value());
+}
+Tensor concatenate(std::initializer_list<Tensor> tensors, Index axis) {
+  return concatenate(std::span<const Tensor>(tensors.begin(), tensors.size()), axis);
+}
+
+Tensor argmax(const Tensor& x, Index axis) {
+  const AxisSplit split(x.shape(), x.shape().normalized(axis));
+  require(split.n > 0, "argmax: axis {} of shape {} has no elements", axis, x.shape());
+  Tensor result(x.shape().without(axis));
+  for (Index o = 0; o < split.outer; ++o) {
+    for (Index i = 0; i < split.inner; ++i) {
+      const Real* const from = x.data() + o * split.n * split.inner + i;
+      Index best = 0;
+      for (Index j = 1; j < split.n && from[best * split.inner] == from[best * split.inner]; ++j) {
+        if (!(from[j * split.inner] <= from[best * split.inner])) best = j;
+      }
+      result[o * split.inner + i] = static_cast<Real>(best);
+    }
+  }
+  return result;
+}
+
+}  // namespace cornu

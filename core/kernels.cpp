@@ -1,0 +1,148 @@
+#include "cornu/core/kernels.h"
+
+namespace cornu {
+
+void fill_rows(const View& out, const ConstView& row) {
+  const Index n = row.size();
+  if (n == 0) return;
+  for (Real* to = out.begin(); to != out.end(); to += n) std::copy(row.begin(), row.end(), to);
+}
+
+namespace {
+
+constexpr Index lanes = 16;       // columns summed side by side: a cache line of floats
+constexpr Index plain_rows = 32;  // up to here rows are summed one after the other
+
+/// Sums `rows` rows of `width` <= lanes numbers, `stride` apart, pairwise above plain_rows.
+void sum_tile(const Real* x, Index rows, Index stride, Index width, Real* result) {
+  if (rows > plain_rows) {
+    const Index half = rows / 2;
+    Real right[lanes];
+    sum_tile(x, half, stride, width, result);
+    sum_tile(x + half * stride, rows - half, stride, width, right);
+    for (Index j = 0; j < width; ++j) result[j] += right[j];
+    return;
+  }
+  Real sums[lanes] = {};
+  if (width == lanes) {  // the same loop with a constant bound, which the compiler keeps in registers
+    for (Index i = 0; i < rows; ++i) {
+      for (Index j = 0; j < lanes; ++j) sums[j] += x[i * stride + j];
+    }
+  } else {
+    for (Index i = 0; i < rows; ++i) {
+      for (Index j = 0; j < width; ++j) sums[j] += x[i * stride + j];
+    }
+  }
+  std::copy(sums, sums + width, result);
+}
+
+/// The sum of n neighbouring numbers: as rows of `lanes`, then the lanes, then what did not fill a row.
+Real sum_contiguous(const Real* x, Index n) {
+  Real sums[lanes] = {};
+  const Index rows = n / lanes;
+  if (rows > 0) sum_tile(x, rows, lanes, lanes, sums);
+  for (Index i = rows * lanes; i < n; ++i) sums[i - rows * lanes] += x[i];
+  for (Index half = lanes / 2; half > 0; half /= 2) {
+    for (Index j = 0; j < half; ++j) sums[j] += sums[j + half];
+  }
+  return sums[0];
+}
+
+}  // namespace
+
+void sum_axis(const Real* x, const AxisSplit& split, Real scale, const Sink& out) {
+  const auto put = [&, to = out.data(), add = out.accumulates()](Index at, Real sum) {
+    to[at] = add ? to[at] + scale * sum : scale * sum;
+  };
+  const Index n = split.n, inner = split.inner;
+  for (Index o = 0; o < split.outer; ++o) {
+    const Real* const block = x + o * n * inner;
+    if (inner == 1) {
+      put(o, sum_contiguous(block, n));
+      continue;
+    }
+    for (Index column = 0; column < inner; column += lanes) {
+      const Index width = std::min(lanes, inner - column);
+      Real sums[lanes];
+      sum_tile(block + column, n, inner, width, sums);
+      for (Index j = 0; j < width; ++j) put(o * inner + column + j, sums[j]);
+    }
+  }
+}
+
+Real sum_all(const ConstView& x) { return sum_contiguous(x.data(), x.size()); }
+
+void sum_rows(const ConstView& g, const Sink& out) {
+  const Index columns = out.size();
+  sum_axis(g.data(), {1, columns == 0 ? 0 : g.size() / columns, columns}, 1, out);
+}
+
+Broadcast::Broadcast(const Shape& a, const Shape& b, const Shape& out) {
+  // From the innermost axis outwards: the flat stride of each operand, 0 where it is stretched.
+  Index size_a = 1, size_b = 1;
+  Axes extent{}, stride_a{}, stride_b{};
+  Index count = 0;
+  for (Index i = 1; i <= out.rank(); ++i) {
+    const Index dimension = out[-i];
+    const Index from_a = i <= a.rank() ? a[-i] : 1, from_b = i <= b.rank() ? b[-i] : 1;
+    const Index sa = from_a == 1 ? 0 : size_a, sb = from_b == 1 ? 0 : size_b;
+    size_a *= from_a;
+    size_b *= from_b;
+    if (dimension == 1) continue;
+    if (count > 0) {
+      const auto k = static_cast<std::size_t>(count - 1);
+      if (sa == stride_a[k] * extent[k] && sb == stride_b[k] * extent[k]) {
+        extent[k] *= dimension;
+        continue;
+      }
+    }
+    const auto k = static_cast<std::size_t>(count++);
+    extent[k] = dimension;
+    stride_a[k] = sa;
+    stride_b[k] = sb;
+  }
+  if (count == 0) return;  // a single element
+  inner_ = extent[0];
+  step_a_ = stride_a[0];
+  step_b_ = stride_b[0];
+  axes_ = count - 1;
+  for (Index axis = 0; axis < axes_; ++axis) {  // outermost first
+    const auto k = static_cast<std::size_t>(axis), from = static_cast<std::size_t>(count - 1 - axis);
+    extent_[k] = extent[from];
+    stride_a_[k] = stride_a[from];
+    stride_b_[k] = stride_b[from];
+    outer_ *= extent[from];
+  }
+}
+
+void permute(const ConstView& x, std::span<const Index> axes, const Sink& out) {
+  const Shape& shape = x.shape();
+  if (x.size() == 0) return;
+  std::array<Index, Shape::max_rank> stride{}, extent{}, position{};
+  Index innermost_stride = 1, inner = 1;
+  const Index rank = shape.rank();
+  for (Index i = 0; i < rank; ++i) {
+    const Index axis = axes[static_cast<std::size_t>(i)];
+    stride[static_cast<std::size_t>(i)] = shape.sub(axis + 1).size();
+    extent[static_cast<std::size_t>(i)] = shape[axis];
+  }
+  if (rank > 0) {
+    innermost_stride = stride[static_cast<std::size_t>(rank - 1)];
+    inner = extent[static_cast<std::size_t>(rank - 1)];
+  }
+  Index from = 0;
+  for (Index start = 0; start < x.size(); start += inner) {
+    const Real* const source = x.data() + from;
+    assign(Sink(View(out.data() + start, Shape{inner}), out.accumulates()),
+           [=](Index j) { return source[j * innermost_stride]; });
+    for (Index axis = rank - 2; axis >= 0; --axis) {
+      const auto k = static_cast<std::size_t>(axis);
+      from += stride[k];
+      if (++position[k] < extent[k]) break;
+      from -= extent[k] * stride[k];
+      position[k] = 0;
+    }
+  }
+}
+
+}  // namespace cornu

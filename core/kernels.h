@@ -1,0 +1,128 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+
+#include "cornu/core/sink.h"
+
+/// The loops that ops are made of. They trust their arguments: whoever calls them has checked the shapes.
+namespace cornu {
+
+/// out[i] = f(i) for every element, or += f(i) where the sink accumulates.
+template <class F>
+void assign(const Sink& out, F f) {
+  Real* const to = out.data();
+  const Index n = out.size();
+  if (out.accumulates()) {
+    for (Index i = 0; i < n; ++i) to[i] += f(i);
+  } else {
+    for (Index i = 0; i < n; ++i) to[i] = f(i);
+  }
+}
+
+/// out = x, element by element in flat order.
+inline void copy(const ConstView& x, const Sink& out) {
+  assign(out, [from = x.data()](Index i) { return from[i]; });
+}
+
+inline void fill(const View& out, Real value) { std::fill(out.begin(), out.end(), value); }
+
+/// Every row of `out` becomes `row`: out (..., n), row (n).
+void fill_rows(const View& out, const ConstView& row);
+
+/// A tensor's shape seen from one axis: `outer` blocks, each of `n` slices of `inner` contiguous numbers.
+struct AxisSplit {
+  Index outer = 1, n = 1, inner = 1;
+
+  AxisSplit(Index outer_count, Index count, Index inner_count) : outer(outer_count), n(count), inner(inner_count) {}
+  /// Axes [first, last) of the shape taken as one.
+  AxisSplit(const Shape& shape, Index first, Index last)
+      : outer(shape.sub(0, first).size()), n(shape.sub(first, last).size()), inner(shape.sub(last).size()) {}
+  AxisSplit(const Shape& shape, Index axis) : AxisSplit(shape, axis, axis + 1) {}
+};
+
+/// out[o, i] = scale * sum over j of x[o, j, i]. Sums pairwise, so that the error grows with log n, not with n.
+void sum_axis(const Real* x, const AxisSplit& split, Real scale, const Sink& out);
+
+/// Sum of every number, pairwise.
+Real sum_all(const ConstView& x);
+
+/// The sum over all rows: g (..., n), out (n). The gradient of fill_rows.
+void sum_rows(const ConstView& g, const Sink& out);
+
+/// The gradient of broadcasting: sums `g` over the axes along which `out`'s shape was stretched to g's.
+/// `scratch(n)` gives memory for n numbers; it is asked only where stretched axes are not neighbours.
+template <class Scratch>
+void sum_to_shape(ConstView g, const Sink& out, Scratch scratch) {
+  Shape from = g.shape();
+  const Index lead = from.rank() - out.shape().rank();
+  const auto stretched = [&](Index axis) { return axis < lead || out.shape()[axis - lead] != g.shape()[axis]; };
+  // `from` is g's shape with the axes summed so far set to 1; each round sums one run of neighbouring stretched axes.
+  Index first = 0;
+  while (first < from.rank() && !stretched(first)) ++first;
+  while (true) {
+    Index last = first;
+    while (last < from.rank() && stretched(last)) ++last;
+    Index next = last;
+    while (next < from.rank() && !stretched(next)) ++next;
+    const AxisSplit split(from, first, last);
+    if (next == from.rank()) return sum_axis(g.data(), split, 1, out);
+    for (Index axis = first; axis < last; ++axis) from = from.with(axis, 1);
+    const View partial(scratch(from.size()), from);
+    sum_axis(g.data(), split, 1, overwrite(partial));
+    g = ConstView(partial.data(), g.shape());  // the shape of old, to ask which axes are stretched
+    first = next;
+  }
+}
+
+/// How the flat positions of two operands follow those of the shape to which they broadcast. Neighbouring axes along
+/// which both operands move alike are merged, so that most operations are one or two plain loops.
+class Broadcast {
+ public:
+  Broadcast(const Shape& a, const Shape& b, const Shape& out);
+
+  /// Calls f(i, ia, ib) for every position i of the result, in order.
+  template <class F>
+  void each(F f) const {
+    if (inner_ == 0 || outer_ == 0) return;
+    if (step_a_ == 1 && step_b_ == 1) {
+      loop<1, 1>(f);
+    } else if (step_a_ == 1) {
+      loop<1, 0>(f);
+    } else if (step_b_ == 1) {
+      loop<0, 1>(f);
+    } else {
+      loop<0, 0>(f);
+    }
+  }
+
+ private:
+  template <Index step_a, Index step_b, class F>
+  void loop(F f) const {
+    std::array<Index, Shape::max_rank> position{};
+    Index ia = 0, ib = 0;
+    for (Index block = 0; block < outer_; ++block) {
+      const Index start = block * inner_;
+      for (Index j = 0; j < inner_; ++j) f(start + j, ia + j * step_a, ib + j * step_b);
+      for (Index axis = axes_ - 1; axis >= 0; --axis) {  // to the next block, as an odometer
+        const auto k = static_cast<std::size_t>(axis);
+        ia += stride_a_[k];
+        ib += stride_b_[k];
+        if (++position[k] < extent_[k]) break;
+        ia -= extent_[k] * stride_a_[k];
+        ib -= extent_[k] * stride_b_[k];
+        position[k] = 0;
+      }
+    }
+  }
+
+  using Axes = std::array<Index, Shape::max_rank>;
+  Index inner_ = 1, step_a_ = 0, step_b_ = 0;  // the innermost merged axis
+  Index outer_ = 1, axes_ = 0;                 // the others
+  Axes extent_{}, stride_a_{}, stride_b_{};
+};
+
+/// out = x with its axes in the order `axes`: out.shape[i] = x.shape[axes[i]].
+void permute(const ConstView& x, std::span<const Index> axes, const Sink& out);
+
+}  // namespace cornu

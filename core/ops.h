@@ -1,0 +1,120 @@
+#pragma once
+
+#include <span>
+
+#include "cornu/core/tape.h"
+
+/// The differentiable operations. Each is one function, forward and gradient side by side; docs/extending.md shows how
+/// to write another. All throw ShapeError for shapes that do not fit, naming them, and StateError for values of two
+/// tapes. NaN in is NaN out. The same functions on tensors, without a tape, are in eager.h.
+namespace cornu {
+
+// ---- Products (ops_linear.cpp) ----
+
+struct MatmulOptions {
+  bool transpose_a = false, transpose_b = false;
+};
+
+/// The matrix product, as NumPy's: (m, k) x (k, n) is (m, n); leading axes broadcast as batches of matrices; an operand
+/// of rank 1 is a row on the left, a column on the right, and the axis of 1 that it brings is dropped again.
+/// An option swaps the last two axes of an operand, without moving a number.
+Var matmul(Var a, Operand b, const MatmulOptions& options = {});
+Var matmul(const Parameter& a, Var b, const MatmulOptions& options = {});
+
+/// y = x w + b, the heart of Dense.
+/// x: (..., in), w: (in, out), b: (out). Returns (..., out). Throws ShapeError, naming all three shapes.
+Var affine(Var x, Operand w, Operand b);
+
+// ---- Arithmetic, broadcasting as in NumPy (ops_arithmetic.cpp) ----
+
+namespace detail {
+Var add(const Operand& a, const Operand& b);
+Var subtract(const Operand& a, const Operand& b);
+Var multiply(const Operand& a, const Operand& b);
+Var divide(const Operand& a, const Operand& b);
+Var power(const Operand& base, const Operand& exponent);
+Var maximum(const Operand& a, const Operand& b);
+Var minimum(const Operand& a, const Operand& b);
+}  // namespace detail
+
+/// Two operands of which at least one is a Var; the other may be a Parameter or a number.
+template <class A, class B>
+concept Operands = std::convertible_to<const A&, Operand> && std::convertible_to<const B&, Operand> &&
+    (std::same_as<A, Var> || std::same_as<B, Var>);
+
+template <class A, class B>
+requires Operands<A, B> Var operator+(const A& a, const B& b) { return detail::add(a, b); }
+template <class A, class B>
+requires Operands<A, B> Var operator-(const A& a, const B& b) { return detail::subtract(a, b); }
+template <class A, class B>
+requires Operands<A, B> Var operator*(const A& a, const B& b) { return detail::multiply(a, b); }
+template <class A, class B>
+requires Operands<A, B> Var operator/(const A& a, const B& b) { return detail::divide(a, b); }
+/// base^exponent. At base 0 the gradient with respect to the exponent is 0 for exponents from 0 up.
+template <class A, class B>
+requires Operands<A, B> Var pow(const A& base, const B& exponent) { return detail::power(base, exponent); }
+/// The larger, or the smaller, of each pair; NaN if either is. Where the two are equal each gets half of the gradient.
+template <class A, class B>
+requires Operands<A, B> Var maximum(const A& a, const B& b) { return detail::maximum(a, b); }
+template <class A, class B>
+requires Operands<A, B> Var minimum(const A& a, const B& b) { return detail::minimum(a, b); }
+
+// ---- Pointwise functions (ops_pointwise.cpp) ----
+
+Var operator-(Var x);
+Var exp(Var x);
+/// The natural logarithm: -inf at 0, NaN below.
+Var log(Var x);
+/// NaN below 0; the gradient at 0 is +inf.
+Var sqrt(Var x);
+Var square(Var x);
+/// The gradient at 0 is 0.
+Var abs(Var x);
+/// max(x, 0); the gradient at 0 is 0.
+Var relu(Var x);
+/// 1 / (1 + e^-x), without overflow at either end.
+Var sigmoid(Var x);
+Var tanh(Var x);
+/// x itself: the activation of a Dense layer that has none.
+Var linear(Var x);
+
+// ---- Along an axis (ops_reduce.cpp, ops_softmax.cpp); a negative axis counts from the end ----
+
+struct ReduceOptions {
+  bool keepdims = false;  ///< keep the axis, with dimension 1
+};
+
+/// Over every number (a scalar comes), or over one axis. Sums are pairwise. The mean of nothing is NaN.
+Var sum(Var x);
+Var sum(Var x, Index axis, const ReduceOptions& options = {});
+Var mean(Var x);
+Var mean(Var x, Index axis, const ReduceOptions& options = {});
+/// NaN if any number is. Those that share the maximum share its gradient equally. Throws ShapeError for no numbers.
+Var max(Var x);
+Var max(Var x, Index axis, const ReduceOptions& options = {});
+
+/// e^x over its sum, along the last axis or another one, computed from x minus its maximum.
+/// Part of a slice -inf: probability 0 there. A slice all -inf, or with +inf or NaN in it: all NaN.
+/// Gradient: dx = s (g - <g, s>).
+Var softmax(Var x);
+Var softmax(Var x, Index axis);
+/// log(softmax(x)) = x - max - log sum e^(x - max): exact where softmax underflows.
+Var log_softmax(Var x);
+Var log_softmax(Var x, Index axis);
+
+// ---- Shape (ops_shape.cpp) ----
+
+/// The same numbers under another shape, without a copy. One dimension may be -1: what is left for it.
+Var reshape(Var x, std::span<const Index> dimensions);
+Var reshape(Var x, std::initializer_list<Index> dimensions);
+Var reshape(Var x, const Shape& shape);
+/// The axes in another order, reversed by default: y.shape[i] = x.shape[axes[i]].
+Var transpose(Var x);
+Var transpose(Var x, std::initializer_list<Index> axes);
+/// One after the other along an axis; all other dimensions must agree. At least one value.
+Var concatenate(std::span<const Var> values, Index axis = -1);
+Var concatenate(std::initializer_list<Var> values, Index axis = -1);
+/// Positions [begin, end) of one axis, counted from its end where negative, as in Python. Throws ShapeError outside it.
+Var slice(Var x, Index axis, Index begin, Index end);
+
+}  // namespace cornu

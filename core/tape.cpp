@@ -1,0 +1,171 @@
+#include "cornu/core/tape.h"
+
+#include <algorithm>
+
+#include "cornu/core/error.h"
+#include "cornu/core/kernels.h"
+
+namespace cornu {
+
+using detail::Node;
+
+Node& Var::node() const {
+  auto* node = reinterpret_cast<Node*>(bits_ & ~Tape::pass_mask);
+  if (node == nullptr) [[unlikely]]
+    throw StateError("an empty Var was used: it was never given a value");
+  if (node->tape->pass_ != (bits_ & Tape::pass_mask)) [[unlikely]] {
+    throw StateError("a Var was used after its tape was cleared: values live for one pass");
+  }
+  return *node;
+}
+
+Var Var::on_same_tape(Node* node) const { return node == nullptr ? Var() : Var(node, bits_ & Tape::pass_mask); }
+
+Real Var::item() const {
+  require(size() == 1, "Var::item: a value of shape {} has {} numbers, not one", shape(), size());
+  return node().value[0];
+}
+
+Sink Var::sink() const {
+  Node& self = node();
+  if (!self.wants_gradient) return {};
+  Node& owner = *self.owner;
+  if (owner.gradient == nullptr) owner.gradient = self.tape->scratch(owner.shape).data();
+  const bool accumulates = owner.has_gradient;
+  owner.has_gradient = true;
+  return {View(owner.gradient, self.shape), accumulates};
+}
+
+void Var::made_from_logits(Var logits, bool by_softmax) const {
+  Node& self = node();
+  self.logits = &logits.node();
+  self.is_softmax = by_softmax;
+}
+
+Var Var::softmax_logits() const { return node().is_softmax ? on_same_tape(node().logits) : Var(); }
+
+Var Var::sigmoid_logits() const { return node().is_softmax ? Var() : on_same_tape(node().logits); }
+
+View Gradients::operator[](const Parameter& parameter) const {
+  const auto found =
+      std::find_if(entries_.begin(), entries_.end(), [&](const Entry& entry) { return entry.parameter == &parameter; });
+  require<ValueError>(found != entries_.end(),
+                      "Gradients: no gradient of this parameter of shape {}: the loss does not depend on it, or it is "
+                      "not trainable",
+                      parameter.shape());
+  return found->gradient;
+}
+
+View Gradients::operator[](Var value) const {
+  require<ValueError>(value.has_gradient(),
+                      "Gradients: no gradient of this value of shape {}: the loss does not depend on it, or it was put "
+                      "on the tape without one",
+                      value.shape());
+  return value.grad();
+}
+
+void Tape::clear() {
+  arena_.clear();
+  node_count_ = 0;
+  parameters_.clear();
+  entries_.clear();
+  updates_.clear();
+  has_gone_backward_ = false;
+  pass_ = (pass_ + 1) & pass_mask;
+}
+
+Node& Tape::new_node(const Shape& shape, const Real* value, bool wants_gradient) {
+  if (node_count_ == blocks_.size() * block_size) blocks_.push_back(std::make_unique<Node[]>(block_size));
+  Node& node = node_at(node_count_++);
+  node = {.tape = this, .shape = shape, .value = value, .wants_gradient = wants_gradient && training(), .owner = &node};
+  return node;
+}
+
+View Tape::scratch(const Shape& shape) {
+  return {static_cast<Real*>(arena_.allocate(static_cast<std::size_t>(shape.size()) * sizeof(Real))), shape};
+}
+
+Var Tape::input(ConstView x) { return var(new_node(x.shape(), x.data(), false)); }
+
+Var Tape::variable(ConstView x) { return var(new_node(x.shape(), x.data(), true)); }
+
+Var Tape::constant(ConstView x) {
+  const View kept = scratch(x.shape());
+  copy(x, overwrite(kept));
+  return input(kept);
+}
+
+Var Tape::constant(Real x) { return constant(ConstView(&x, {})); }
+
+Var Tape::parameter(const Parameter& parameter) {
+  for (Node* known : parameters_) {
+    if (known->parameter == &parameter) return var(*known);
+  }
+  Node& node = new_node(parameter.shape(), parameter.value.data(), parameter.trainable);
+  node.parameter = &parameter;
+  parameters_.push_back(&node);
+  return var(node);
+}
+
+Var Tape::output(const Shape& shape, std::span<const Var> operands) {
+  bool wants_gradient = false;
+  for (const Var operand : operands) {
+    require<StateError>(&operand.tape() == this, "an op was given values of two tapes; a pass has one");
+    wants_gradient = wants_gradient || operand.wants_gradient();
+  }
+  return var(new_node(shape, scratch(shape).data(), wants_gradient));
+}
+
+Var Tape::alias(Var x, const Shape& shape) {
+  require(shape.size() == x.size(), "reshape: {} has {} numbers and {} has {}", x.shape(), x.size(), shape,
+          shape.size());
+  Node& original = x.node();
+  Node& node = new_node(shape, original.value, original.wants_gradient);
+  node.owner = original.owner;
+  return var(node);
+}
+
+void Tape::record_update(const Parameter& parameter, Var value) {
+  require(value.shape() == parameter.shape(), "record_update: a value of shape {} for a parameter of shape {}",
+          value.shape(), parameter.shape());
+  if (!training()) return;
+  for (Gradients::Update& update : updates_) {
+    if (update.parameter == &parameter) {
+      update.value = value.value();
+      return;
+    }
+  }
+  updates_.push_back({&parameter, value.value()});
+}
+
+Gradients Tape::backward(Var loss) {
+  require(loss.size() == 1, "backward: the loss must be one number, this one has shape {}", loss.shape());
+  const Real one = 1;
+  return backward(loss, ConstView(&one, loss.shape()));
+}
+
+Gradients Tape::backward(Var value, ConstView gradient) {
+  require<StateError>(training(), "backward: this tape is in inference mode and has recorded no gradients");
+  require(gradient.shape() == value.shape(), "backward: a gradient of shape {} for a value of shape {}",
+          gradient.shape(), value.shape());
+  if (has_gone_backward_) {
+    for (std::size_t i = 0; i < node_count_; ++i) node_at(i).has_gradient = false;
+  }
+  has_gone_backward_ = true;
+  entries_.clear();
+
+  if (const Sink start = value.sink()) copy(gradient, start);
+  for (std::size_t i = node_count_; i-- > 0;) {
+    const Node& node = node_at(i);
+    if (node.has_gradient && node.rule != nullptr) node.rule(node.captured);
+  }
+  for (const Node* node : parameters_) {
+    if (node->has_gradient) entries_.push_back({node->parameter, View(node->gradient, node->shape)});
+  }
+  Gradients result;
+  result.entries_ = entries_;
+  result.updates_ = updates_;
+  return result;
+}
+
+}  // namespace cornu

@@ -1,0 +1,234 @@
+#pragma once
+
+#include <concepts>
+#include <cstdint>
+#include <new>
+#include <type_traits>
+#include <utility>
+
+#include "cornu/core/arena.h"
+#include "cornu/core/parameter.h"
+#include "cornu/core/random.h"
+#include "cornu/core/sink.h"
+#include "cornu/core/tensor.h"
+
+namespace cornu {
+
+class Tape;
+class Var;
+
+namespace detail {
+
+/// What a tape knows of one value. Nodes stay where they are for the tape's whole life, one pass after another.
+struct alignas(alignment) Node {
+  Tape* tape = nullptr;
+  Shape shape;
+  const Real* value = nullptr;
+  Real* gradient = nullptr;   // memory, once a sink was asked for
+  bool has_gradient = false;  // a contribution has been made
+  bool wants_gradient = false;
+  Node* owner = nullptr;  // itself, or whose memory and gradient it shows in another shape
+  const Parameter* parameter = nullptr;
+  Node* logits = nullptr;  // what softmax or sigmoid made this of
+  bool is_softmax = false;
+  void (*rule)(const void*) = nullptr;
+  const void* captured = nullptr;
+};
+
+}  // namespace detail
+
+/// A backward rule: what it captures must need no destructor, because the arena that keeps it runs none.
+template <class F>
+concept BackwardRule =
+    std::invocable<const F&> && std::is_trivially_destructible_v<F> && std::is_trivially_copyable_v<F>;
+
+/// A value on a tape: what ops take and return. One word, passed by value, valid until its tape is cleared; using it
+/// later throws StateError (the spare bits of the pointer hold the number of the pass).
+class Var {
+ public:
+  /// No value at all; every use throws StateError.
+  Var() = default;
+
+  Tape& tape() const { return *node().tape; }
+  const Shape& shape() const { return node().shape; }
+  Index rank() const { return node().shape.rank(); }
+  Index size() const { return node().shape.size(); }
+  ConstView value() const { return {node().value, node().shape}; }
+  /// The number of a value that has just one. Throws ShapeError for any other size.
+  Real item() const;
+
+  /// For the op that makes this value: the memory to write it to.
+  View out() const { return {const_cast<Real*>(node().value), node().shape}; }
+
+  /// For the op that makes this value: how a gradient of it becomes gradients of the operands. Kept, and called by
+  /// Tape::backward, only where a gradient is wanted. Returns this value.
+  template <BackwardRule F>
+  Var backward(const F& rule) const;
+
+  /// In a rule: the gradient of the pass's loss with respect to this value.
+  View grad() const { return {node().owner->gradient, node().shape}; }
+
+  /// In a rule: where this operand's gradient goes, false if nobody wants it. Ask just before writing, and write all of
+  /// it: the first answer is "overwrite", every later one "accumulate".
+  Sink sink() const;
+
+  bool wants_gradient() const { return node().wants_gradient; }
+  /// Whether the last walk backwards reached this value.
+  bool has_gradient() const { return node().owner->has_gradient; }
+
+  /// For softmax and sigmoid: `this` was made of `logits`, so that a loss may be computed from these, stably.
+  void made_from_logits(Var logits, bool by_softmax) const;
+  /// The logits of which softmax (over the last axis) or sigmoid made this value; an empty Var if neither did.
+  Var softmax_logits() const;
+  Var sigmoid_logits() const;
+  explicit operator bool() const { return bits_ != 0; }
+
+ private:
+  friend class Tape;
+  Var(detail::Node* node, std::uintptr_t pass) : bits_(reinterpret_cast<std::uintptr_t>(node) | pass) {}
+  detail::Node& node() const;
+  Var on_same_tape(detail::Node* node) const;
+
+  std::uintptr_t bits_ = 0;
+};
+
+/// What backward returns: the gradient of every parameter and variable that the loss depends on, in the tape's memory.
+/// Valid until the tape is cleared or goes backward again.
+class Gradients {
+ public:
+  struct Entry {
+    const Parameter* parameter = nullptr;
+    View gradient;
+  };
+  /// A value that a parameter takes when the optimizer steps: see Tape::record_update.
+  struct Update {
+    const Parameter* parameter = nullptr;
+    ConstView value;
+  };
+
+  /// The trainable parameters that the loss depends on, in the order in which the pass first read them.
+  std::span<const Entry> entries() const { return entries_; }
+  std::span<const Update> updates() const { return updates_; }
+
+  /// The gradient of a parameter. Throws ValueError if the loss does not depend on it or it is not trainable.
+  View operator[](const Parameter& parameter) const;
+  /// The gradient of a variable, or of any value on the way to the loss. Throws ValueError if there is none.
+  View operator[](Var value) const;
+
+ private:
+  friend class Tape;
+  std::span<const Entry> entries_;
+  std::span<const Update> updates_;
+};
+
+enum class Mode { training, inference };
+
+/// One pass through a model: values in the order in which they were made, each with the rule that takes a gradient
+/// back. Everything lives in an arena that is reused by the next pass: a warm pass asks the heap for nothing. One tape
+/// is for one thread; many tapes may read the same parameters at once.
+class Tape {
+ public:
+  /// In `training` mode gradients are recorded and layers such as Dropout are active. `seed` is for what they draw.
+  explicit Tape(Mode mode = Mode::training, std::uint64_t seed = 0) : mode_(mode), rng_(seed) {}
+  Tape(const Tape&) = delete;
+  Tape& operator=(const Tape&) = delete;
+  ~Tape() = default;
+
+  Mode mode() const { return mode_; }
+  bool training() const { return mode_ == Mode::training; }
+  /// What random layers draw from. Assign to it to name the stream of a pass: `tape.rng() = Rng(seed, step)`.
+  Rng& rng() { return rng_; }
+
+  /// Ends the pass: every Var, gradient and view of it is invalid from here on.
+  void clear();
+
+  /// Data, read where it is: it must outlive the pass. No gradient.
+  Var input(ConstView x);
+  Var input(Tensor&&) = delete;
+  /// The same with a gradient: what gradient checks and adversarial examples differentiate by.
+  Var variable(ConstView x);
+  Var variable(Tensor&&) = delete;
+  /// A copy, kept by the tape. No gradient.
+  Var constant(ConstView x);
+  Var constant(Real x);
+  /// A parameter, read where it is, with a gradient if it is trainable. Reading it twice gives the same Var.
+  Var parameter(const Parameter& parameter);
+
+  /// For ops: a new value made of `operands`, its memory not yet written. Throws StateError for operands of other
+  /// tapes.
+  Var output(const Shape& shape, std::initializer_list<Var> operands) {
+    return output(shape, std::span<const Var>(operands.begin(), operands.size()));
+  }
+  Var output(const Shape& shape, std::span<const Var> operands);
+  /// For ops: x under another shape of the same size, sharing its memory and its gradient.
+  Var alias(Var x, const Shape& shape);
+  /// For ops: memory until the tape is cleared. Not initialised.
+  View scratch(const Shape& shape);
+  void* allocate(std::size_t bytes) { return arena_.allocate(bytes); }
+
+  /// When the optimizer steps, `parameter` takes the value that `value` has. For moving averages and the like:
+  /// `forward` itself changes nothing. Does nothing in inference mode. Throws ShapeError if the shapes differ.
+  void record_update(const Parameter& parameter, Var value);
+
+  /// Walks the pass backwards from `loss`, one number. Throws ShapeError for any other size, StateError in inference
+  /// mode.
+  Gradients backward(Var loss);
+  /// The same from a value of any shape, given the gradient of some later loss with respect to it.
+  Gradients backward(Var value, ConstView gradient);
+
+  /// The memory kept for passes, in bytes.
+  std::size_t capacity() const { return arena_.capacity(); }
+
+ private:
+  friend class Var;
+  static constexpr std::size_t block_size = 64;
+  static constexpr std::uintptr_t pass_mask = alignment - 1;
+
+  detail::Node& new_node(const Shape& shape, const Real* value, bool wants_gradient);
+  detail::Node& node_at(std::size_t i) { return blocks_[i / block_size][i % block_size]; }
+  Var var(detail::Node& node) { return {&node, pass_}; }
+
+  Mode mode_;
+  Rng rng_;
+  std::uintptr_t pass_ = 1;  // modulo 64
+  Arena arena_;
+  std::vector<std::unique_ptr<detail::Node[]>> blocks_;
+  std::size_t node_count_ = 0;
+  bool has_gone_backward_ = false;
+  std::vector<detail::Node*> parameters_;
+  std::vector<Gradients::Entry> entries_;
+  std::vector<Gradients::Update> updates_;
+};
+
+template <BackwardRule F>
+Var Var::backward(const F& rule) const {
+  detail::Node& self = node();
+  if (self.wants_gradient) {
+    self.captured = new (self.tape->arena_.allocate(sizeof(F))) F(rule);
+    self.rule = [](const void* captured) { (*static_cast<const F*>(captured))(); };
+  }
+  return *this;
+}
+
+/// What an op takes where a Var, a Parameter or a number will do. The latter two are put on the other operand's tape,
+/// so that a layer reads like its formula: `x * sigmoid(beta * x)`.
+class Operand {
+ public:
+  Operand(Var var) : var_(var) {}
+  Operand(const Parameter& parameter) : parameter_(&parameter) {}
+  template <class T>
+  requires std::is_arithmetic_v<T> Operand(T number) : number_(static_cast<Real>(number)) {}
+
+  Var on(Tape& tape) const {
+    return var_ ? var_ : parameter_ != nullptr ? tape.parameter(*parameter_) : tape.constant(number_);
+  }
+  /// The tape of a Var; null for the others.
+  Tape* tape() const { return var_ ? &var_.tape() : nullptr; }
+
+ private:
+  Var var_;
+  const Parameter* parameter_ = nullptr;
+  Real number_ = 0;
+};
+
+}  // namespace cornu

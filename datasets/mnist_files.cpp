@@ -1,0 +1,162 @@
+#include "cornu/datasets/mnist_files.h"
+
+#include <fmt/format.h>
+
+#include <cstdlib>
+#include <optional>
+#include <system_error>
+#include <utility>
+
+#include "cornu/core/error.h"
+#include "cornu/datasets/download.h"
+#include "cornu/datasets/idx.h"
+
+namespace cornu::datasets::detail {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+/// The source's files, in the order of MnistPaths.
+std::array<const MnistFile*, 4> files_of(const MnistSource& source) {
+  return {&source.train_images, &source.train_labels, &source.test_images, &source.test_labels};
+}
+
+/// The file in the folder, under whichever of its names; nothing if it is not there.
+std::optional<fs::path> find_file(const fs::path& folder, std::string name) {
+  std::vector<std::string> names{name, name + ".gz"};
+  if (const auto dash = name.rfind("-idx"); dash != std::string::npos) {
+    name[dash] = '.';  // As torchvision and the archives of LeCun's page unpack it.
+    names.insert(names.end(), {name, name + ".gz"});
+  }
+  for (const std::string& candidate : names) {
+    std::error_code ignored;
+    if (fs::is_regular_file(folder / candidate, ignored)) return folder / candidate;
+  }
+  return std::nullopt;
+}
+
+/// The four files, if the folder has them all; else a line for why not is added to `tried`.
+std::optional<MnistPaths> find_all(const fs::path& folder, const MnistSource& source, std::string& tried) {
+  std::error_code ignored;
+  if (!fs::is_directory(folder, ignored)) {
+    tried += fmt::format("\n  {}: there is no such folder", folder.string());
+    return std::nullopt;
+  }
+  std::vector<fs::path> found;
+  std::string missing;
+  for (const MnistFile* file : files_of(source)) {
+    if (auto path = find_file(folder, file->name)) {
+      found.push_back(std::move(*path));
+    } else {
+      missing += (missing.empty() ? "" : ", ") + file->name;
+    }
+  }
+  if (missing.empty()) return MnistPaths{found[0], found[1], found[2], found[3]};
+  tried += fmt::format("\n  {}: lacks {}", folder.string(), missing);
+  return std::nullopt;
+}
+
+std::string variable(const char* name) {
+  const char* value = std::getenv(name);
+  return value ? value : "";
+}
+
+/// Where programs keep what they can get again, by the XDG Base Directory Specification; empty if there is none.
+fs::path cache_folder(const MnistSource& source) {
+  fs::path cache = variable("XDG_CACHE_HOME");
+  if (!cache.is_absolute()) {  // The specification wants relative ones ignored.
+    const std::string home = variable("HOME");
+    if (home.empty()) return {};
+    cache = fs::path(home) / ".cache";
+  }
+  return cache / "cornu" / source.name;
+}
+
+/// Those of the files that the folder does not have yet.
+void download_missing(const fs::path& folder, const MnistSource& source, const MnistOptions& options) {
+  std::error_code error;
+  fs::create_directories(folder, error);
+  require<FileError>(!error, "{}: this folder cannot be made ({})", folder.string(), error.message());
+  for (const MnistFile* file : files_of(source)) {
+    if (find_file(folder, file->name)) continue;
+    std::vector<std::string> urls;
+    for (const std::string& mirror : source.mirrors) urls.push_back(mirror + file->name + ".gz");
+    download({.urls = std::move(urls),
+              .sha256 = file->sha256,
+              .destination = folder / (file->name + ".gz"),
+              .size_limit = file->size,
+              .quiet = options.quiet,
+              .allow_http_to_loopback = source.allow_http_to_loopback});
+  }
+}
+
+/// The text with each of its lines moved to the right.
+std::string indented(std::string text) {
+  for (std::size_t at = 0; (at = text.find('\n', at)) != std::string::npos; at += 3) text.replace(at, 1, "\n  ");
+  return text;
+}
+
+/// Reads a file that must have this magic number.
+IdxArray read(const fs::path& path, std::uint32_t magic, const char* hint) {
+  IdxArray array = read_idx(path);
+  const std::uint32_t came = array.magic();
+  require<FormatError>(came == magic, "{}: magic {}, expected {}{}", path.string(), came, magic,
+                       came == 2049 || came == 2051 ? hint : "");
+  return array;
+}
+
+}  // namespace
+
+MnistPaths find_mnist(const MnistSource& source, const MnistOptions& options) {
+  std::string tried;
+  if (!options.directory.empty()) {
+    if (auto paths = find_all(options.directory, source, tried)) return *paths;
+    throw FileError(fmt::format("{}: the files are not in the directory given (raw or .gz):{}", source.name, tried));
+  }
+  if (const std::string data = variable("CORNU_DATA"); data.empty()) {
+    tried += "\n  $CORNU_DATA: not set";
+  } else if (auto paths = find_all(fs::path(data) / source.name, source, tried)) {
+    return *paths;
+  }
+  const fs::path cache = cache_folder(source);
+  if (cache.empty()) {
+    tried += "\n  the user's cache folder: there is none, as neither XDG_CACHE_HOME nor HOME is set";
+  } else if (auto paths = find_all(cache, source, tried)) {
+    return *paths;
+  } else if (!options.download) {
+    tried += "\n  download: not allowed (.download = false)";
+  } else {
+    try {
+      download_missing(cache, source, options);
+      if (auto downloaded = find_all(cache, source, tried)) return *downloaded;
+    } catch (const FileError& error) {
+      tried += "\n  download: " + indented(error.what());
+    }
+  }
+  throw FileError(
+      fmt::format("{}: the files were found nowhere:{}\n  (name the folder they are in, or set CORNU_DATA "
+                  "to the folder above one called {})",
+                  source.name, tried, source.name));
+}
+
+ImageDataset load_images(const fs::path& images_path, const fs::path& labels_path, const ImageOptions& options) {
+  IdxArray images = read(images_path, 2051, " (is this the labels file?)");
+  IdxArray labels = read(labels_path, 2049, " (is this the images file?)");
+  auto& pixels = std::get<std::vector<std::uint8_t>>(images.data);
+  auto& classes = std::get<std::vector<std::uint8_t>>(labels.data);
+  const Index count = images.dimensions[0];
+  const Shape shape{images.dimensions[1], images.dimensions[2]};
+  require<FormatError>(shape == options.shape, "{}: images of {} pixels, expected {}", images_path.string(), shape,
+                       options.shape);
+  require<FormatError>(count > 0, "{}: there are no images in it", images_path.string());
+  require<FormatError>(count == std::ssize(classes), "{}: {} labels, but {} has {} images", labels_path.string(),
+                       classes.size(), images_path.string(), count);
+  for (std::size_t row = 0; row < classes.size(); ++row) {
+    require<FormatError>(classes[row] < options.classes, "{}: label {} in row {}; labels must be below {}",
+                         labels_path.string(), classes[row], row, options.classes);
+  }
+  return ImageDataset(std::move(pixels), std::move(classes), options);
+}
+
+}  // namespace cornu::datasets::detail

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <filesystem>
+
+#include "cornu/datasets/image_dataset.h"
+#include "cornu/datasets/mnist.h"
+
+namespace cornu::datasets::detail {
+
+struct MnistPaths {
+  std::filesystem::path train_images, train_labels, test_images, test_labels;
+};
+
+/// Where the four files lie, all of them in one folder, after a download if need be.
+/// Throws FileError with all that was tried.
+MnistPaths find_mnist(const MnistSource& source, const MnistOptions& options);
+
+/// Reads and checks a file of images and the one with their labels. Throws FormatError, naming the file.
+ImageDataset load_images(const std::filesystem::path& images, const std::filesystem::path& labels,
+                         const ImageOptions& options);
+
+}  // namespace cornu::datasets::detail

@@ -1,0 +1,26 @@
+#pragma once
+
+#include "cornu/layers/activation.h"
+#include "cornu/layers/initializers.h"
+#include "cornu/layers/layer.h"
+
+namespace cornu {
+
+/// y = activation(x kernel + bias): every output sees every input.
+/// Input: (batch, ..., in). Output: (batch, ..., units). kernel: (in, units), bias: (units).
+/// Throws ValueError for units < 1, ShapeError for an input without features or of another width than it was built
+/// for, StateError if it was not built. Building again makes new parameters for the new shape.
+struct Dense {
+  Index units;
+  Activation activation = linear;
+  bool use_bias = true;
+  Initializer kernel_initializer = glorot_uniform;
+  Initializer bias_initializer = zeros;
+  Parameter kernel{}, bias{};
+
+  Shape build(const Shape& input, Rng& rng);
+  Var forward(Var x) const;
+  NamedParameters parameters();
+};
+
+}  // namespace cornu

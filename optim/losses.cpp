@@ -1,0 +1,222 @@
+#include "cornu/optim/losses.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "cornu/core/error.h"
+#include "cornu/core/kernels.h"
+#include "cornu/core/ops.h"
+
+namespace cornu {
+
+namespace {
+
+constexpr Real smallest_probability = Real(1e-7);
+
+Real clipped(Real p) {
+  const Real low = smallest_probability, high = 1 - smallest_probability;
+  return p < low ? low : p > high ? high : p;
+}
+bool is_clipped(Real p) { return p < smallest_probability || p > 1 - smallest_probability; }
+
+/// The skeleton of every loss: x seen as `rows` rows of `width` numbers, each with a loss of its own.
+/// `row(r, x, slope)` returns the loss of row r and, unless slope is null, puts its gradient there.
+template <class Row>
+Var mean_over_rows(const char* name, Var x, Index rows, Index width, ConstView weights, Row row) {
+  const Index batch = x.rank() == 0 ? 1 : x.shape()[0];
+  require(weights.size() == 0 || weights.size() == batch, "{}: {} sample weights for a batch of {}", name,
+          weights.size(), batch);
+  Tape& tape = x.tape();
+  Var y = tape.output({}, {x});
+  const View slopes = x.wants_gradient() ? tape.scratch(x.shape()) : View();
+  double total = 0;
+  for (Index r = 0; r < rows; ++r) {
+    const double weight = weights.size() == 0 ? 1 : static_cast<double>(weights[r / (rows / batch)]);
+    const double scale = weight / static_cast<double>(rows);
+    Real* const slope = slopes.data() == nullptr ? nullptr : slopes.data() + r * width;
+    total += scale * static_cast<double>(row(r, x.value().data() + r * width, slope));
+    if (slope != nullptr) {
+      for (Index k = 0; k < width; ++k) slope[k] *= static_cast<Real>(scale);
+    }
+  }
+  y.out()[0] = rows == 0 ? Real{0} : static_cast<Real>(total);
+  return y.backward([=] {
+    if (Sink dx = x.sink()) {
+      assign(dx, [g = y.grad()[0], from = slopes.data()](Index i) { return g * from[i]; });
+    }
+  });
+}
+
+/// Cross-entropy of one row of logits against target(k): the sum over k of target * (log sum exp(x) - x[k]).
+template <class Target>
+Real from_logits_row(const Real* x, Index classes, Target target, Real* slope) {
+  const Real best = *std::max_element(x, x + classes);
+  Real sum = 0, targets = 0, product = 0;
+  for (Index k = 0; k < classes; ++k) {
+    const Real e = std::exp(x[k] - best);
+    if (slope != nullptr) slope[k] = e;
+    sum += e;
+    const Real t = target(k);
+    if (t != 0) product += t * (x[k] - best);  // a class without weight may have logit -inf
+    targets += t;
+  }
+  if (slope != nullptr) {
+    for (Index k = 0; k < classes; ++k) slope[k] = slope[k] / sum * targets - target(k);
+  }
+  return targets * std::log(sum) - product;
+}
+
+/// The same from probabilities p, through q = p / sum(p), clipped.
+template <class Target>
+Real from_probabilities_row(const Real* p, Index classes, Target target, Real* slope) {
+  Real sum = 0;
+  for (Index k = 0; k < classes; ++k) sum += p[k];
+  Real loss = 0, product = 0;
+  for (Index k = 0; k < classes; ++k) {
+    const Real q = p[k] / sum, t = target(k);
+    if (t != 0) loss -= t * std::log(clipped(q));
+    if (slope == nullptr) continue;
+    slope[k] = t == 0 || is_clipped(q) ? Real{0} : -t / q;
+    product += slope[k] * q;
+  }
+  if (slope != nullptr) {
+    for (Index k = 0; k < classes; ++k) slope[k] = (slope[k] - product) / sum;
+  }
+  return loss;
+}
+
+void check_smoothing(const char* name, double smoothing) {
+  require<ValueError>(smoothing >= 0 && smoothing <= 1, "{}: label_smoothing is {}; it must be in [0, 1]", name,
+                      smoothing);
+}
+
+/// Cross-entropy of every row; make_target(r) gives the function of k that is row r's truth.
+template <class MakeTarget>
+Var crossentropy(const char* name, Var y_pred, const CategoricalOptions& options, MakeTarget make_target) {
+  const Index classes = y_pred.shape()[-1];
+  require(classes > 0, "{}: predictions {} have no classes", name, y_pred.shape());
+  const Index rows = y_pred.size() / classes;
+  const Var logits = options.from_logits ? y_pred : y_pred.softmax_logits();
+  if (logits) {
+    return mean_over_rows(name, logits, rows, classes, options.sample_weight, [&](Index r, const Real* x, Real* slope) {
+      return from_logits_row(x, classes, make_target(r), slope);
+    });
+  }
+  return mean_over_rows(name, y_pred, rows, classes, options.sample_weight, [&](Index r, const Real* p, Real* slope) {
+    return from_probabilities_row(p, classes, make_target(r), slope);
+  });
+}
+
+/// Whether two shapes are the same but for a last axis of 1 that one of them lacks.
+bool alike(const Shape& a, const Shape& b) {
+  return a == b || (a.rank() == b.rank() + 1 && a[-1] == 1 && a.without(-1) == b) ||
+         (b.rank() == a.rank() + 1 && b[-1] == 1 && b.without(-1) == a);
+}
+
+/// A loss that is the mean over all numbers: one row a sample where there are weights.
+template <class Element>
+Var mean_over_elements(const char* name, Var x, ConstView y_true, ConstView weights, Element element) {
+  require(alike(x.shape(), y_true.shape()), "{}: predictions are {} and the truth is {}", name, x.shape(),
+          y_true.shape());
+  return mean_over_rows(name, x, x.size(), 1, weights,
+                        [=](Index r, const Real* value, Real* slope) { return element(*value, y_true[r], slope); });
+}
+
+}  // namespace
+
+Var sparse_categorical_crossentropy(Var y_pred, ConstView y_true, const CategoricalOptions& options) {
+  const char* const name = "sparse_categorical_crossentropy";
+  require(y_pred.rank() > 0 && alike(y_pred.shape().without(-1), y_true.shape()),
+          "{}: predictions are {} and labels {}; one label for each row of classes is required{}", name, y_pred.shape(),
+          y_true.shape(), y_pred.shape() == y_true.shape() ? " (one-hot labels go to categorical_crossentropy)" : "");
+  check_smoothing(name, options.label_smoothing);
+  const Index classes = y_pred.shape()[-1];
+  for (Index r = 0; r < y_true.size(); ++r) {
+    const Real label = y_true[r];
+    require<ValueError>(label >= 0 && label < static_cast<Real>(classes) && label == std::floor(label),
+                        "{}: label {} in row {}; labels are whole numbers from 0 to {}", name, label, r, classes - 1);
+  }
+  const auto rest = static_cast<Real>(options.label_smoothing / static_cast<double>(classes));
+  const Real peak = static_cast<Real>(1 - options.label_smoothing) + rest;
+  return crossentropy(name, y_pred, options, [=](Index r) {
+    return [label = static_cast<Index>(y_true[r]), peak, rest](Index k) { return k == label ? peak : rest; };
+  });
+}
+
+Var categorical_crossentropy(Var y_pred, ConstView y_true, const CategoricalOptions& options) {
+  const char* const name = "categorical_crossentropy";
+  require(y_pred.rank() > 0 && y_pred.shape() == y_true.shape(),
+          "{}: predictions are {} and the truth is {}; equal shapes are required{}", name, y_pred.shape(),
+          y_true.shape(),
+          y_pred.rank() > 0 && alike(y_pred.shape().without(-1), y_true.shape())
+              ? " (class indices go to sparse_categorical_crossentropy)"
+              : "");
+  check_smoothing(name, options.label_smoothing);
+  const Index classes = y_pred.shape()[-1];
+  const auto rest = static_cast<Real>(options.label_smoothing / static_cast<double>(std::max(classes, Index{1})));
+  const auto kept = static_cast<Real>(1 - options.label_smoothing);
+  return crossentropy(name, y_pred, options, [=](Index r) {
+    return [truth = y_true.data() + r * classes, kept, rest](Index k) { return kept * truth[k] + rest; };
+  });
+}
+
+Var binary_crossentropy(Var y_pred, ConstView y_true, const BinaryOptions& options) {
+  const char* const name = "binary_crossentropy";
+  check_smoothing(name, options.label_smoothing);
+  const auto rest = static_cast<Real>(options.label_smoothing / 2);
+  const auto kept = static_cast<Real>(1 - options.label_smoothing);
+  const Var logits = options.from_logits ? y_pred : y_pred.sigmoid_logits();
+  if (logits) {
+    return mean_over_elements(name, logits, y_true, options.sample_weight, [=](Real z, Real truth, Real* slope) {
+      const Real y = kept * truth + rest, e = std::exp(-std::abs(z));
+      if (slope != nullptr) *slope = (z >= 0 ? Real{1} : e) / (1 + e) - y;
+      return std::max(z, Real{0}) - z * y + std::log1p(e);
+    });
+  }
+  return mean_over_elements(name, y_pred, y_true, options.sample_weight, [=](Real p, Real truth, Real* slope) {
+    const Real y = kept * truth + rest, q = clipped(p);
+    if (slope != nullptr) *slope = is_clipped(p) ? Real{0} : (q - y) / (q * (1 - q));
+    return -(y * std::log(q) + (1 - y) * std::log1p(-q));
+  });
+}
+
+Var mean_squared_error(Var y_pred, ConstView y_true, const RegressionOptions& options) {
+  return mean_over_elements("mean_squared_error", y_pred, y_true, options.sample_weight,
+                            [](Real prediction, Real truth, Real* slope) {
+                              const Real difference = prediction - truth;
+                              if (slope != nullptr) *slope = 2 * difference;
+                              return difference * difference;
+                            });
+}
+
+Var SparseCategoricalCrossentropy::operator()(Var y_pred, ConstView y_true, ConstView sample_weight) const {
+  return sparse_categorical_crossentropy(y_pred, y_true, {from_logits, label_smoothing, sample_weight});
+}
+
+Var CategoricalCrossentropy::operator()(Var y_pred, ConstView y_true, ConstView sample_weight) const {
+  return categorical_crossentropy(y_pred, y_true, {from_logits, label_smoothing, sample_weight});
+}
+
+Var BinaryCrossentropy::operator()(Var y_pred, ConstView y_true, ConstView sample_weight) const {
+  return binary_crossentropy(y_pred, y_true, {from_logits, label_smoothing, sample_weight});
+}
+
+Var MeanSquaredError::operator()(Var y_pred, ConstView y_true, ConstView sample_weight) const {
+  return mean_squared_error(y_pred, y_true, {sample_weight});
+}
+
+namespace detail {
+
+Var reduce_plain_loss(Var losses, ConstView sample_weight) {
+  if (sample_weight.size() == 0) return mean(losses);
+  require(losses.rank() > 0 && losses.shape()[0] == sample_weight.size(),
+          "loss: {} sample weights for losses of shape {}; a loss that is to be weighted returns one for each sample",
+          sample_weight.size(), losses.shape());
+  Shape spread = sample_weight.shape();
+  while (spread.rank() < losses.rank()) spread = spread.inserted(spread.rank(), 1);
+  return mean(losses * reshape(losses.tape().input(sample_weight), spread));
+}
+
+}  // namespace detail
+
+}  // namespace cornu

@@ -1,0 +1,126 @@
+#pragma once
+
+#include <memory>
+#include <string_view>
+
+#include "cornu/core/tape.h"
+
+/// Losses: how far predictions are from the truth, as one number to go backward from. Each is a function, and a struct
+/// with its options for Sequential::compile. The truth and the weights are data, read where they are: they must outlive
+/// the pass. All are means over the samples (and over what else has a loss of its own); with weights, the sum of weight
+/// x loss over the number of samples, as Keras has it.
+namespace cornu {
+
+struct CategoricalOptions {
+  bool from_logits = false;    ///< y_pred are logits, not probabilities
+  double label_smoothing = 0;  ///< in [0, 1]: the truth becomes (1 - s) truth + s / classes
+  ConstView sample_weight{};   ///< (batch), or none
+};
+
+/// Mean cross-entropy of a distribution over classes against class indices.
+/// y_pred: (batch, ..., classes), probabilities unless from_logits. y_true: (batch, ...), whole numbers below classes;
+/// a last axis of 1 is allowed. Returns a scalar.
+/// Computed from logits where they are known (from_logits, or y_pred is a softmax over the last axis of the same tape):
+/// log sum exp(x) - x[label], with the gradient (softmax - onehot) / batch; Bishop 2006, eq. 4.109. Other probabilities
+/// are divided by their sum and clipped to [1e-7, 1 - 1e-7] first. Throws ShapeError if the shapes differ, ValueError
+/// for a label out of range, naming row and label.
+Var sparse_categorical_crossentropy(Var y_pred, ConstView y_true, const CategoricalOptions& options = {});
+
+/// The same against distributions: y_true has y_pred's shape, one-hot or any other weights of the classes.
+Var categorical_crossentropy(Var y_pred, ConstView y_true, const CategoricalOptions& options = {});
+
+struct BinaryOptions {
+  bool from_logits = false;
+  double label_smoothing = 0;  ///< in [0, 1]: the truth becomes (1 - s) truth + s / 2
+  ConstView sample_weight{};
+};
+
+/// Mean over all numbers of -(y log p + (1 - y) log(1 - p)): independent yes-or-no questions.
+/// y_pred: (batch, ...), probabilities unless from_logits; y_true the same shape, a last axis of 1 may be missing.
+/// Computed from logits z where they are known (from_logits, or y_pred is a sigmoid of the same tape):
+/// max(z, 0) - z y + log(1 + e^-|z|), with the gradient sigmoid(z) - y. Other probabilities are clipped as above.
+Var binary_crossentropy(Var y_pred, ConstView y_true, const BinaryOptions& options = {});
+
+struct RegressionOptions {
+  ConstView sample_weight{};
+};
+
+/// Mean of (y_pred - y_true)^2 over all numbers. y_pred: (batch, ...); y_true the same shape, a last axis of 1 may be
+/// missing.
+Var mean_squared_error(Var y_pred, ConstView y_true, const RegressionOptions& options = {});
+
+struct SparseCategoricalCrossentropy {
+  bool from_logits = false;
+  double label_smoothing = 0;
+  Var operator()(Var y_pred, ConstView y_true, ConstView sample_weight) const;
+};
+
+struct CategoricalCrossentropy {
+  bool from_logits = false;
+  double label_smoothing = 0;
+  Var operator()(Var y_pred, ConstView y_true, ConstView sample_weight) const;
+};
+
+struct BinaryCrossentropy {
+  bool from_logits = false;
+  double label_smoothing = 0;
+  Var operator()(Var y_pred, ConstView y_true, ConstView sample_weight) const;
+};
+
+struct MeanSquaredError {
+  Var operator()(Var y_pred, ConstView y_true, ConstView sample_weight) const;
+};
+
+/// A loss is anything that can be called as one of these:
+///   Var (Var y_pred, ConstView y_true, ConstView sample_weight)   a scalar; empty weights are none
+///   Var (Var y_pred, Var y_true)                                  a scalar, or one loss a sample: (batch, ...)
+/// The second form reads like a formula: `[](Var p, Var y) { return mean(abs(p - y), -1); }`. Weights are applied to
+/// the losses of the samples; if it returns a scalar there can be none.
+template <class L>
+concept WeightedLoss = std::copy_constructible<L> && std::is_invocable_r_v<Var, const L&, Var, ConstView, ConstView>;
+template <class L>
+concept PlainLoss = std::copy_constructible<L> && std::is_invocable_r_v<Var, const L&, Var, Var>;
+
+namespace detail {
+Var reduce_plain_loss(Var losses, ConstView sample_weight);
+}
+
+/// Any loss, held by value.
+class AnyLoss {
+ public:
+  template <class L>
+  requires(!std::same_as<L, AnyLoss> && (WeightedLoss<L> || PlainLoss<L>)) AnyLoss(L loss)
+      : box_(std::make_shared<const BoxOf<L>>(std::move(loss))) {}
+
+  /// y_pred: (batch, ...), y_true as the loss wants it, sample_weight: (batch) or empty for none. Returns a scalar.
+  Var operator()(Var y_pred, ConstView y_true, ConstView sample_weight = {}) const {
+    return box_->call(y_pred, y_true, sample_weight);
+  }
+
+ private:
+  struct Box {
+    Box() = default;
+    Box(const Box&) = delete;
+    Box& operator=(const Box&) = delete;
+    virtual ~Box() = default;
+    virtual Var call(Var y_pred, ConstView y_true, ConstView sample_weight) const = 0;
+  };
+
+  template <class L>
+  struct BoxOf final : Box {
+    L loss;
+
+    explicit BoxOf(L l) : loss(std::move(l)) {}
+    Var call(Var y_pred, ConstView y_true, ConstView sample_weight) const override {
+      if constexpr (WeightedLoss<L>) {
+        return loss(y_pred, y_true, sample_weight);
+      } else {
+        return detail::reduce_plain_loss(loss(y_pred, y_pred.tape().input(y_true)), sample_weight);
+      }
+    }
+  };
+
+  std::shared_ptr<const Box> box_;  // never changed, so that copies may share it
+};
+
+}  // namespace cornu

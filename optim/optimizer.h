@@ -1,0 +1,149 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "cornu/core/parameter.h"
+#include "cornu/core/tape.h"
+#include "cornu/optim/schedule.h"
+
+namespace cornu {
+
+/// Where training stands: what a rule may know beside the parameter and its gradient.
+struct Step {
+  Index iteration = 0;       ///< updates made before this one
+  double learning_rate = 0;  ///< of this update
+};
+
+/// A rule by which a gradient changes a parameter: a struct that can be copied, with
+///   LearningRate learning_rate;
+///   Index slots() const                                                  the tensors of state it keeps a parameter
+///   void update(View parameter, ConstView gradient, std::span<const View> slots, const Step& step) const
+/// and, where it has them, Keras's options for every optimizer, which are seen to before `update` is called:
+///   double weight_decay     first parameter -= learning_rate * weight_decay * parameter; 0 for none
+///   double clipnorm         each gradient scaled down to this norm; 0 for none, as for the next two
+///   double clipvalue        each number of a gradient limited to [-clipvalue, clipvalue]
+///   double global_clipnorm  all gradients scaled down together to this norm; at most one of the three may be given
+/// State begins as zeros; `void begin(std::span<const View> slots) const` may give it other values.
+template <class R>
+concept OptimizerRule = std::copy_constructible<R> &&
+    requires(const R& rule, View parameter, ConstView gradient, std::span<const View> slots, const Step& step) {
+  { rule.learning_rate } -> std::convertible_to<LearningRate>;
+  { rule.slots() } -> std::convertible_to<Index>;
+  rule.update(parameter, gradient, slots, step);
+};
+
+namespace detail {
+
+struct OptimizerOptions {
+  double weight_decay = 0, clipnorm = 0, clipvalue = 0, global_clipnorm = 0;
+};
+
+template <class R>
+OptimizerOptions options_of(const R& rule) {
+  OptimizerOptions options;
+  if constexpr (requires { rule.weight_decay; }) options.weight_decay = rule.weight_decay;
+  if constexpr (requires { rule.clipnorm; }) options.clipnorm = rule.clipnorm;
+  if constexpr (requires { rule.clipvalue; }) options.clipvalue = rule.clipvalue;
+  if constexpr (requires { rule.global_clipnorm; }) options.global_clipnorm = rule.global_clipnorm;
+  return options;
+}
+
+}  // namespace detail
+
+/// Any rule, held by value.
+class AnyOptimizer {
+ public:
+  /// Throws ValueError for options that no rule can have: a negative rate, decay or limit, or two kinds of clipping.
+  template <class R>
+  requires(!std::same_as<R, AnyOptimizer> && OptimizerRule<R>) AnyOptimizer(R rule)
+      : learning_rate_(rule.learning_rate),
+        options_(detail::options_of(rule)),
+        box_(std::make_shared<const BoxOf<R>>(std::move(rule))) {
+    check();
+  }
+
+  const LearningRate& learning_rate() const { return learning_rate_; }
+  const detail::OptimizerOptions& options() const { return options_; }
+  Index slots() const { return box_->slots(); }
+  void begin(std::span<const View> slots) const { box_->begin(slots); }
+  void update(View parameter, ConstView gradient, std::span<const View> slots, const Step& step) const {
+    box_->update(parameter, gradient, slots, step);
+  }
+
+ private:
+  struct Box {
+    Box() = default;
+    Box(const Box&) = delete;
+    Box& operator=(const Box&) = delete;
+    virtual ~Box() = default;
+    virtual Index slots() const = 0;
+    virtual void begin(std::span<const View> slots) const = 0;
+    virtual void update(View, ConstView, std::span<const View>, const Step&) const = 0;
+  };
+
+  template <class R>
+  struct BoxOf final : Box {
+    R rule;
+
+    explicit BoxOf(R r) : rule(std::move(r)) {}
+    Index slots() const override { return rule.slots(); }
+    void begin(std::span<const View> slots) const override {
+      if constexpr (requires { rule.begin(slots); }) rule.begin(slots);
+    }
+    void update(View parameter, ConstView gradient, std::span<const View> slots, const Step& step) const override {
+      rule.update(parameter, gradient, slots, step);
+    }
+  };
+
+  void check() const;
+
+  LearningRate learning_rate_;
+  detail::OptimizerOptions options_;
+  std::shared_ptr<const Box> box_;  // never changed, so that copies may share it
+};
+
+/// A rule at work on the parameters of a model, with the state that it keeps for each: `optimizer.step(gradients)`.
+/// The parameters must stay where they are for as long as the optimizer is used.
+class Optimizer {
+ public:
+  Optimizer(AnyOptimizer rule, const NamedParameters& parameters);
+
+  /// Changes every parameter that has a gradient, then gives each parameter with a recorded update its new value.
+  /// The gradients are clipped in place. Parameters that are not this optimizer's are left alone; warm steps allocate
+  /// nothing. Throws StateError if a parameter has changed its shape since the optimizer was made.
+  void step(const Gradients& gradients);
+
+  /// The number of steps made so far.
+  Index iterations() const { return iterations_; }
+  /// The rate of the next step.
+  double learning_rate() const { return rate().at(iterations_); }
+  /// From the next step on, instead of the rule's own rate.
+  void set_learning_rate(LearningRate rate) { replaced_rate_ = std::move(rate); }
+
+  const AnyOptimizer& rule() const { return rule_; }
+  /// What the rule keeps: `rule().slots()` tensors a parameter, in the order of the parameters.
+  std::span<Tensor> state() { return state_; }
+  std::span<const Tensor> state() const { return state_; }
+
+  /// Whether every gradient's parameter is one of this optimizer's.
+  bool knows_all(const Gradients& gradients) const;
+
+  /// The same state for the parameters of a copy of the model. Throws ShapeError if they do not correspond.
+  Optimizer rebound(const NamedParameters& parameters) const;
+
+ private:
+  const LearningRate& rate() const { return replaced_rate_ ? *replaced_rate_ : rule_.learning_rate(); }
+  Index find(const Parameter* parameter, Index guess) const;
+
+  AnyOptimizer rule_;
+  std::vector<Parameter*> parameters_;
+  std::vector<Tensor> state_;
+  Index slots_ = 0;
+  Index iterations_ = 0;
+  std::optional<LearningRate> replaced_rate_;
+};
+
+}  // namespace cornu

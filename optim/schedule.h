@@ -1,0 +1,80 @@
+#pragma once
+
+#include <concepts>
+#include <functional>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "cornu/core/shape.h"
+
+namespace cornu {
+
+/// A learning rate: a number, or a schedule, which is anything that gives a rate for a step (the number of updates made
+/// so far): one of those below, or the user's own `double(Index step)`.
+class LearningRate {
+ public:
+  template <class T>
+  requires std::is_arithmetic_v<T> LearningRate(T rate) : constant_(static_cast<double>(rate)) {}
+
+  template <class S>
+  requires(!std::is_arithmetic_v<S> && !std::same_as<S, LearningRate> && std::is_invocable_r_v<double, const S&, Index>)
+      LearningRate(S schedule)
+      : schedule_(std::move(schedule)) {}
+
+  double at(Index step) const { return schedule_ ? schedule_(step) : constant_; }
+  bool is_schedule() const { return static_cast<bool>(schedule_); }
+
+ private:
+  double constant_ = 0;
+  std::function<double(Index)> schedule_;
+};
+
+/// initial * rate^(step / decay_steps); in whole powers if `staircase`.
+struct ExponentialDecay {
+  double initial_learning_rate;
+  Index decay_steps;
+  double decay_rate;
+  bool staircase = false;
+  double operator()(Index step) const;
+};
+
+/// values[0] up to and including step boundaries[0], values[1] up to boundaries[1], ...; one value more than
+/// boundaries.
+struct PiecewiseConstantDecay {
+  std::vector<Index> boundaries;
+  std::vector<double> values;
+  double operator()(Index step) const;
+};
+
+/// initial / (1 + rate * step / decay_steps); in whole steps if `staircase`.
+struct InverseTimeDecay {
+  double initial_learning_rate;
+  Index decay_steps;
+  double decay_rate;
+  bool staircase = false;
+  double operator()(Index step) const;
+};
+
+/// From initial to end in decay_steps, as (1 - step / decay_steps)^power; start over, each time longer, if `cycle`.
+struct PolynomialDecay {
+  double initial_learning_rate;
+  Index decay_steps;
+  double end_learning_rate = 0.0001;
+  double power = 1.0;
+  bool cycle = false;
+  double operator()(Index step) const;
+};
+
+/// Half a cosine from initial down to alpha * initial in decay_steps (Loshchilov and Hutter, 2016). With warmup_steps,
+/// first a straight line from initial to warmup_target, from which the cosine then starts.
+struct CosineDecay {
+  double initial_learning_rate;
+  Index decay_steps;
+  double alpha = 0.0;
+  double warmup_target = 0.0;
+  Index warmup_steps = 0;
+  double operator()(Index step) const;
+};
+
+}  // namespace cornu

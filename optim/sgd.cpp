@@ -1,0 +1,30 @@
+#include "cornu/optim/sgd.h"
+
+#include "cornu/core/error.h"
+
+namespace cornu {
+
+void SGD::update(View parameter, ConstView gradient, std::span<const View> slots, const Step& step) const {
+  const auto lr = static_cast<Real>(step.learning_rate), m = static_cast<Real>(momentum);
+  Real* const w = parameter.data();
+  const Real* const g = gradient.data();
+  const Index n = parameter.size();
+  if (slots.empty()) {
+    for (Index i = 0; i < n; ++i) w[i] -= lr * g[i];
+    return;
+  }
+  Real* const v = slots[0].data();
+  if (nesterov) {
+    for (Index i = 0; i < n; ++i) {
+      v[i] = m * v[i] - lr * g[i];
+      w[i] += m * v[i] - lr * g[i];
+    }
+  } else {
+    for (Index i = 0; i < n; ++i) {
+      v[i] = m * v[i] - lr * g[i];
+      w[i] += v[i];
+    }
+  }
+}
+
+}  // namespace cornu

@@ -1,0 +1,21 @@
+#pragma once
+
+#include "cornu/optim/optimizer.h"
+
+namespace cornu {
+
+/// Stochastic gradient descent, in Keras's form: w -= lr g; with momentum v = m v - lr g, w += v; with Nesterov's
+/// (Sutskever et al. 2013) w += m v - lr g after the same v. (PyTorch keeps lr out of v: the two differ as soon as the
+/// learning rate changes.)
+struct SGD {
+  LearningRate learning_rate = 0.01;
+  double momentum = 0;
+  bool nesterov = false;
+  double weight_decay = 0;
+  double clipnorm = 0, clipvalue = 0, global_clipnorm = 0;
+
+  Index slots() const { return momentum != 0 ? 1 : 0; }
+  void update(View parameter, ConstView gradient, std::span<const View> slots, const Step& step) const;
+};
+
+}  // namespace cornu

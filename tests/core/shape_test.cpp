@@ -1,0 +1,146 @@
+#include "cornu/core/shape.h"
+
+#include <gtest/gtest.h>
+
+#include <limits>
+#include <vector>
+
+#include "cornu/core/error.h"
+#include "cornu/tests/core/expect_error.h"
+
+namespace cornu {
+namespace {
+
+using testing::expect_error;
+
+constexpr Index huge = std::numeric_limits<Index>::max();
+
+TEST(Shape, OfAScalarHasNoAxisAndOneElement) {
+  EXPECT_EQ(Shape{}.rank(), 0);
+  EXPECT_EQ(Shape{}.size(), 1);
+  EXPECT_FALSE(Shape{}.empty());
+  EXPECT_EQ(to_string(Shape{}), "()");
+}
+
+TEST(Shape, KnowsRankSizeAndDimensions) {
+  const Shape shape{2, 3, 4};
+  EXPECT_EQ(shape.rank(), 3);
+  EXPECT_EQ(shape.size(), 24);
+  EXPECT_EQ(shape[0], 2);
+  EXPECT_EQ(shape[2], 4);
+  EXPECT_EQ(std::vector<Index>(shape.begin(), shape.end()), (std::vector<Index>{2, 3, 4}));
+}
+
+TEST(Shape, CountsNegativeAxesFromTheEnd) {
+  const Shape shape{2, 3, 4};
+  EXPECT_EQ(shape[-1], 4);
+  EXPECT_EQ(shape[-3], 2);
+  EXPECT_EQ(shape.normalized(-1), 2);
+  EXPECT_EQ(shape.normalized(1), 1);
+}
+
+TEST(Shape, PrintsAsInPython) {
+  EXPECT_EQ(to_string(Shape{10}), "(10,)");
+  EXPECT_EQ(to_string(Shape{32, 784}), "(32, 784)");
+}
+
+TEST(Shape, WithAZeroDimensionIsEmpty) {
+  EXPECT_EQ((Shape{3, 0, 2}.size()), 0);
+  EXPECT_TRUE((Shape{0}.empty()));
+}
+
+TEST(Shape, HasFiveDimensionsAtMost) {
+  EXPECT_EQ((Shape{1, 2, 3, 4, 5}.size()), 120);
+  expect_error<ShapeError>([] { Shape{1, 2, 3, 4, 5, 6}; },
+                           "shape (1, 2, 3, 4, 5, 6) has 6 dimensions; at most 5 are possible");
+}
+
+TEST(Shape, RefusesNegativeDimensions) {
+  expect_error<ShapeError>([] { Shape{3, -1}; }, "shape (3, -1) has a negative dimension");
+}
+
+TEST(Shape, RefusesMoreElementsThanAnIndexCounts) {
+  EXPECT_EQ(Shape{huge}.size(), huge);
+  expect_error<ShapeError>(
+      [] {
+        Shape{huge, 2};
+      },
+      "shape (9223372036854775807, 2) has more elements than can be counted");
+  EXPECT_THROW((Shape{Index{1} << 32, Index{1} << 31}), ShapeError);
+  EXPECT_EQ((Shape{Index{1} << 31, Index{1} << 31}.size()), Index{1} << 62);
+}
+
+TEST(Shape, RefusesAnOverflowThatAZeroWouldHide) { EXPECT_THROW((Shape{0, huge, huge}), ShapeError); }
+
+TEST(Shape, RefusesAxesThatItDoesNotHave) {
+  expect_error<ShapeError>([] { (void)Shape{2, 3}[2]; }, "axis 2 of shape (2, 3): there are only 2 axes");
+  expect_error<ShapeError>([] { (void)Shape{2, 3}[-3]; }, "axis -3 of shape (2, 3): there are only 2 axes");
+  EXPECT_THROW((void)Shape{}[0], ShapeError);
+}
+
+TEST(Shape, ComparesByRankAndDimensions) {
+  EXPECT_EQ((Shape{2, 3}), (Shape{2, 3}));
+  EXPECT_NE((Shape{2, 3}), (Shape{3, 2}));
+  EXPECT_NE((Shape{2, 0}), (Shape{2}));
+  EXPECT_NE((Shape{}), (Shape{1}));
+}
+
+TEST(Shape, ReplacesLeavesOutAndInsertsDimensions) {
+  const Shape shape{2, 3, 4};
+  EXPECT_EQ(shape.with(1, 7), (Shape{2, 7, 4}));
+  EXPECT_EQ(shape.with(-1, 7), (Shape{2, 3, 7}));
+  EXPECT_EQ(shape.without(0), (Shape{3, 4}));
+  EXPECT_EQ(shape.without(-1), (Shape{2, 3}));
+  EXPECT_EQ(shape.inserted(0, 9), (Shape{9, 2, 3, 4}));
+  EXPECT_EQ(shape.inserted(3, 9), (Shape{2, 3, 4, 9}));
+  EXPECT_EQ(shape.batched(32), (Shape{32, 2, 3, 4}));
+  EXPECT_EQ(Shape{5}.without(0), Shape{});
+}
+
+TEST(Shape, RefusesAnInsertionThatDoesNotFit) {
+  expect_error<ShapeError>(
+      [] {
+        (void)Shape({1, 2, 3, 4, 5}).inserted(0, 1);
+      },
+      "shape (1, 2, 3, 4, 5) has 5 dimensions already; there is no room for one more");
+  expect_error<ShapeError>(
+      [] {
+        (void)Shape({2, 3}).inserted(3, 1);
+      },
+      "shape (2, 3) has no place 3 for a new dimension");
+  EXPECT_THROW((void)Shape({2, 3}).inserted(-1, 1), ShapeError);
+}
+
+TEST(Shape, GivesARangeOfItsDimensions) {
+  const Shape shape{2, 3, 4};
+  EXPECT_EQ(shape.sub(1), (Shape{3, 4}));
+  EXPECT_EQ(shape.sub(0, 2), (Shape{2, 3}));
+  EXPECT_EQ(shape.sub(3), Shape{});
+  expect_error<ShapeError>([&] { (void)shape.sub(2, 1); }, "shape (2, 3, 4) has no dimensions [2, 1)");
+  EXPECT_THROW((void)shape.sub(0, 4), ShapeError);
+}
+
+TEST(Broadcast, StretchesOnesAndMissingAxes) {
+  EXPECT_EQ(broadcast({2, 3}, {2, 3}), (Shape{2, 3}));
+  EXPECT_EQ(broadcast({2, 3}, {3}), (Shape{2, 3}));
+  EXPECT_EQ(broadcast({2, 1}, {1, 3}), (Shape{2, 3}));
+  EXPECT_EQ(broadcast({}, {4, 5}), (Shape{4, 5}));
+  EXPECT_EQ(broadcast({8, 1, 6, 1}, {7, 1, 5}), (Shape{8, 7, 6, 5}));
+}
+
+TEST(Broadcast, AOneShrinksToZero) {
+  EXPECT_EQ(broadcast({1, 3}, {0, 3}), (Shape{0, 3}));
+  EXPECT_THROW((void)broadcast({2, 3}, {0, 3}), ShapeError);
+}
+
+TEST(Broadcast, NamesBothShapesAndTheAxisThatDiffers) {
+  expect_error<ShapeError>(
+      [] {
+        (void)broadcast({2, 3}, {2, 4}, "add");
+      },
+      "add: shapes (2, 3) and (2, 4) do not broadcast: at axis 1 from the end, 3 and 4 differ and "
+      "neither is 1");
+}
+
+}  // namespace
+}  // namespace cornu

@@ -1,0 +1,51 @@
+#!/bin/sh
+# Shows that include_rules.sh finds what it is there to find: one violation at a time in a scratch tree.
+set -eu
+rules=$(dirname "$0")/include_rules.sh
+tree=$(mktemp -d)
+trap 'rm -rf "$tree"' EXIT
+failures=0
+
+fresh() {
+  rm -rf "${tree:?}"/*
+  mkdir -p "$tree"/core "$tree"/layers "$tree"/optim "$tree"/datasets "$tree"/models "$tree"/tests/core
+  for folder in core layers optim datasets models; do echo '#pragma once' > "$tree/$folder/a.h"; done
+  printf '#include <cblas.h>\n#include "cornu/core/a.h"\n' > "$tree/core/blas.cpp"
+  printf '#include "cornu/core/a.h"\n#include <vector>\n' > "$tree/layers/good.cpp"
+  printf '#include "cornu/layers/a.h"\n#include "cornu/optim/a.h"\n#include "cornu/datasets/a.h"\n' > "$tree/models/good.cpp"
+  printf '#include "cornu/core/a.h"\n' > "$tree/cornu.h"
+  printf '#include <cornu/cornu.h>\n#include "cornu/models/a.h"\n' > "$tree/tests/core/good.cpp"
+}
+
+# refused FILE LINE TEXT: with that line in that file the rules must fail and say TEXT.
+refused() {
+  fresh
+  printf '%s\n' "$2" >> "$tree/$1"
+  if output=$(sh "$rules" "$tree"); then
+    echo "not refused: $2 in $1"; failures=1
+  elif ! printf '%s' "$output" | grep -qF -- "$3"; then
+    echo "refused with another text: $2 in $1: $output"; failures=1
+  fi
+}
+
+fresh
+sh "$rules" "$tree" || { echo "a good tree was refused"; failures=1; }
+
+refused core/b.cpp '#include "cornu/layers/a.h"' 'core/b.cpp:1: core may include core alone, not "cornu/layers/a.h"'
+refused core/a.h '#include "cornu/models/a.h"' 'core/a.h:2: core may include core alone'
+refused core/b.cpp '#include "cornu/cornu.h"' 'core may include core alone'
+refused layers/b.cpp '  # include "cornu/optim/a.h"' 'layers may include core layers alone'
+refused optim/b.cpp '#include "cornu/datasets/a.h"' 'optim may include core optim alone'
+refused datasets/b.h '#include "cornu/layers/a.h"' 'datasets may include core datasets alone'
+refused layers/b.cpp '#include <cornu/models/a.h>' 'layers may include core layers alone'
+refused models/b.cpp '#include "cornu/tests/core/good.cpp"' 'models may include'
+refused core/b.cpp '#include <cblas.h>' 'only core/blas.cpp may include cblas.h'
+refused tests/core/b.cpp '#include <openblas/cblas.h>' 'only core/blas.cpp may include cblas.h'
+refused core/b.cpp '#include "a.h"' '"a.h": a header of the project is included as "cornu/..."'
+refused tests/core/b.cpp '#include "../core/a.h"' 'a header of the project is included as "cornu/..."'
+refused core/b.cpp '#include <cornu/core/a.h>' 'inside the library write "cornu/core/a.h"'
+refused core/b.cpp '#include "cornu/core/gone.h"' 'there is no such file'
+
+rm -rf "${tree:?}"/*
+if sh "$rules" "$tree" > /dev/null; then echo "an empty tree was accepted"; failures=1; fi
+exit "$failures"

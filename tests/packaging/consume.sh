@@ -1,0 +1,53 @@
+#!/bin/sh
+# Builds and runs the consumer: consume.sh WAY SOURCE PREFIX WORK CXX CMAKE
+# PREFIX holds an installation for find_package and pkg_config; WORK is made afresh.
+set -eu
+way=$1 source=$2 prefix=$3 work=$4 cxx=$5 cmake=$6
+consumer=$source/tests/packaging/consumer
+rm -rf "$work"
+mkdir -p "$work"
+
+configure_and_build() {
+  "$cmake" -S "$consumer" -B "$work" -G Ninja -DCMAKE_CXX_COMPILER="$cxx" "$@"
+  "$cmake" --build "$work"
+}
+
+case $way in
+  find_package)
+    configure_and_build -DCORNU_FROM=find_package -DCMAKE_PREFIX_PATH="$prefix" -DCMAKE_BUILD_TYPE=Release
+    "$work/consumer"
+    "$work/consumer_double"
+    ;;
+  add_subdirectory)  # shared, so that this is built as well; not optimised, so that it is quick
+    configure_and_build -DCORNU_FROM=add_subdirectory -DCORNU_CHECKOUT="$source" -DBUILD_SHARED_LIBS=ON
+    "$work/consumer"
+    ;;
+  fetch_content)  # no second build of the library: how it is found is what differs
+    "$cmake" -S "$consumer" -B "$work" -G Ninja -DCMAKE_CXX_COMPILER="$cxx" -DCORNU_FROM=FetchContent \
+      -DCORNU_CHECKOUT="$source"
+    ;;
+  pkg_config)
+    PKG_CONFIG_PATH=$(dirname "$(find "$prefix" -name cornu.pc)")
+    export PKG_CONFIG_PATH
+    libdir=$(pkg-config --variable=libdir cornu)
+    for package in cornu cornu_double; do
+      for static in "" --static; do
+        # shellcheck disable=SC2046,SC2086
+        "$cxx" -std=c++20 "$consumer/main.cpp" -o "$work/$package" $(pkg-config --cflags --libs $static "$package")
+        LD_LIBRARY_PATH="$libdir" "$work/$package"
+      done
+    done
+    ;;
+  *) echo "consume.sh: no way '$way'"; exit 2 ;;
+esac
+
+# A project that takes Cornu in keeps its own flags, and gets no tests, examples or install rules of ours.
+case $way in
+  add_subdirectory | fetch_content)
+    commands=$(grep '"command".*consumer/main\.cpp' "$work/compile_commands.json")
+    if echo "$commands" | grep -E -- ' -(W|f|O|march)'; then echo "Cornu's flags reached the consumer"; exit 1; fi
+    if "$cmake" --build "$work" --target help | grep -E '(^|[ /])(tests_|example_)'; then
+      echo "Cornu's tests or examples reached the consumer"; exit 1
+    fi
+    ;;
+esac
