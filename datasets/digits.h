@@ -36,8 +36,9 @@ struct DigitsOptions {
 ///
 /// A sample depends on the seed and its number alone, so that fewer samples are the beginning of more. Of samples 10k
 /// to 10k + 9 each is another digit, in random order. The test samples are independent of the others. The same seed
-/// gives the same bytes, in float and in double; only + - * / and square roots are used. Throws ValueError, naming the
-/// number, for samples out of range.
+/// gives the same bytes with every compiler and in float as in double: only + - * / and square roots are used.
+///
+/// Throws ValueError, naming the number, for samples out of range.
 Digits digits(const DigitsOptions& options = {});
 
 }  // namespace cornu::datasets
