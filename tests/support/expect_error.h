@@ -1,0 +1,25 @@
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <utility>
+
+namespace cornu::testing {
+
+/// The text of the `E` that `action` throws. Anything else, nothing included, fails the test.
+template <class E, class Action>
+std::string error_of(Action&& action) {
+  try {
+    std::forward<Action>(action)();
+  } catch (const E& error) {
+    return error.what();
+  } catch (const std::exception& error) {
+    ADD_FAILURE() << "another kind of error came: " << error.what();
+    return error.what();
+  }
+  ADD_FAILURE() << "no error came";
+  return "";
+}
+
+}  // namespace cornu::testing
