@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "cornu/core/error.h"
-#include "cornu/tests/core/expect_error.h"
+#include "cornu/tests/support/expect_error.h"
 #include "cornu/tests/optim/stepping.h"
 #include "cornu/tests/optim/support.h"
 
