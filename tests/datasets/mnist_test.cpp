@@ -12,7 +12,7 @@
 #include "cornu/datasets/download.h"
 #include "cornu/datasets/idx.h"
 #include "cornu/datasets/sha256.h"
-#include "cornu/tests/support/error_of.h"
+#include "cornu/tests/support/expect_error.h"
 #include "cornu/tests/support/loopback_server.h"
 #include "cornu/tests/support/temporary_folder.h"
 
