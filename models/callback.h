@@ -15,6 +15,7 @@ struct Run {
   Sequential& model;
   Index epochs = 0;            ///< that were asked for
   Index steps = 0;             ///< batches an epoch
+  Index validation_freq = 0;   ///< validates every so many epochs; 0: not at all
   bool stop_training = false;  ///< set it to end the run after this batch or epoch
   /// A loss that is no longer finite throws NonFiniteError; a callback that sees to it itself says false.
   bool throw_on_non_finite = true;

@@ -192,7 +192,10 @@ History Sequential::fit(DatasetRef data, const FitOptions& options) {
   }
 
   const Index steps = options.steps_per_epoch > 0 ? options.steps_per_epoch : batcher.batch_count();
-  Run run{.model = *this, .epochs = options.epochs, .steps = steps};
+  Run run{.model = *this,
+          .epochs = options.epochs,
+          .steps = steps,
+          .validation_freq = evaluation ? options.validation_freq : 0};
   std::vector<AnyCallback> callbacks = options.callbacks;
   const Callbacks call{callbacks, run};
   ProgressDisplay display(options.verbose, options.epochs, steps);
