@@ -26,6 +26,7 @@
 #include "cornu/layers/input.h"
 #include "cornu/layers/layer.h"
 #include "cornu/layers/reshape.h"
+#include "cornu/models/callbacks.h"
 #include "cornu/models/metrics.h"
 #include "cornu/models/sequential.h"
 #include "cornu/optim/losses.h"
