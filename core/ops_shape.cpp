@@ -35,8 +35,8 @@ struct Runs {
 
 void copy_runs(const Real* from, Index from_stride, const Runs& to_runs, Real* to, bool accumulates) {
   for (Index row = 0; row < to_runs.rows; ++row) {
-    copy(ConstView(from + row * from_stride, {to_runs.width}),
-         Sink(View(to + row * to_runs.stride, {to_runs.width}), accumulates));
+    const Real* const run = from + row * from_stride;
+    assign(to + row * to_runs.stride, to_runs.width, accumulates, [run](Index i) { return run[i]; });
   }
 }
 
