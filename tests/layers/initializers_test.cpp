@@ -14,7 +14,7 @@
 #include "cornu/core/eager.h"
 #include "cornu/core/error.h"
 #include "cornu/tests/layers/run.h"
-#include "cornu/tests/support/error_of.h"
+#include "cornu/tests/support/expect_error.h"
 
 namespace cornu {
 namespace {

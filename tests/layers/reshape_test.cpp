@@ -4,7 +4,7 @@
 
 #include "cornu/core/gradcheck.h"
 #include "cornu/tests/layers/run.h"
-#include "cornu/tests/support/error_of.h"
+#include "cornu/tests/support/expect_error.h"
 
 namespace cornu {
 namespace {
