@@ -1,5 +1,8 @@
 #include "cornu/layers/dropout.h"
 
+#include <array>
+#include <cstdint>
+
 #include "cornu/core/error.h"
 #include "cornu/core/kernels.h"
 
@@ -13,15 +16,16 @@ void require_rate(double rate) {
 
 /// Each number is 0 with probability `rate`, else 1 / (1 - rate).
 void fill_mask(View mask, double rate, Rng& rng) {
-  const auto scale = static_cast<Real>(1 / (1 - rate));
+  const std::array<Real, 2> factors{0, static_cast<Real>(1 / (1 - rate))};
   const auto threshold = static_cast<std::uint64_t>(rate * 0x1p32);
-  const auto value = [=](std::uint64_t bits) { return (bits & 0xFFFFFFFF) < threshold ? Real{0} : scale; };
+  // Looked up, not chosen: nothing could foretell the branch.
+  const auto factor = [&](std::uint64_t bits) { return factors[(bits & 0xFFFFFFFF) >= threshold ? 1 : 0]; };
   // Half of a draw for each number: 32 bits tell probabilities apart as well as a float does.
   const Index n = mask.size();
   for (Index i = 0; i < n; i += 2) {
     const std::uint64_t bits = rng.bits();
-    mask[i] = value(bits);
-    if (i + 1 < n) mask[i + 1] = value(bits >> 32);
+    mask[i] = factor(bits);
+    if (i + 1 < n) mask[i + 1] = factor(bits >> 32);
   }
 }
 

@@ -221,6 +221,16 @@ TEST(Orthogonal, RowsOrColumnsAreOrthonormal) {
   }
 }
 
+// Two directions drawn nearly alike leave little but rounding after a single subtraction.
+TEST(Orthogonal, UnluckyDrawsAreOrthogonalAsWell) {
+  double worst = 0;
+  for (std::uint64_t seed = 0; seed < 20000; ++seed) {
+    const Tensor q = filled(orthogonal(), {2, 2}, seed);
+    worst = std::max(worst, std::abs(static_cast<double>(q[0] * q[2] + q[1] * q[3])));
+  }
+  EXPECT_LT(worst, testing::rounding);
+}
+
 TEST(Orthogonal, IsGainOneUnlessToldOtherwise) {
   EXPECT_EQ(filled(orthogonal(), {4, 3}), filled(orthogonal(1), {4, 3}));
 }
