@@ -43,7 +43,7 @@ Var softmax(Var x, Index axis) {
     for (Index j = 0; j < n; ++j) sum += to[j * stride] = std::exp(from[j] - best);
     for (Index j = 0; j < n; ++j) to[j * stride] /= sum;
   });
-  if (stride == 1) y.made_from_logits(x, true);
+  if (x.shape().normalized(axis) == x.rank() - 1) y.made_from_logits(x, true);
   return y.backward([=] {
     if (Sink dx = x.sink()) {
       each_slice(split, [&](Index at) {

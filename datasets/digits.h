@@ -25,7 +25,7 @@ struct DigitsOptions {
 /// splines, drawn by hand for Cornu; nothing is taken from any data set) in a hand of its own:
 ///   1. each point of the skeleton is moved by up to 0.17 of the digit's height, mostly less than 0.05;
 ///   2. the waist is moved, top or bottom widened, the vertical bent, and the whole displaced by three waves (elastic
-///      deformation), scaled in width by 0.65 to 1.5, slanted by 0.2 +- 0.3 and turned by +- 7 degrees (one standard
+///      deformation), scaled in width by 0.65 to 1.35, slanted by 0.2 +- 0.3 and turned by +- 7 degrees (one standard
 ///      deviation, cut off at three);
 ///   3. the ink is fitted into a box of 20x20 pixels by its longer side, and drawn by a pen of 1.5 to 5.6 pixels whose
 ///      width varies along the way; a pixel's grey is how far its middle lies within the pen's edge, which is blurred
@@ -36,8 +36,9 @@ struct DigitsOptions {
 ///
 /// A sample depends on the seed and its number alone, so that fewer samples are the beginning of more. Of samples 10k
 /// to 10k + 9 each is another digit, in random order. The test samples are independent of the others. The same seed
-/// gives the same bytes, in float and in double; only + - * / and square roots are used. Throws ValueError, naming the
-/// number, for samples out of range.
+/// gives the same bytes with every compiler and in float as in double: only + - * / and square roots are used.
+///
+/// Throws ValueError, naming the number, for samples out of range.
 Digits digits(const DigitsOptions& options = {});
 
 }  // namespace cornu::datasets

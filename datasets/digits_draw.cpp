@@ -118,7 +118,7 @@ void bend(Path& path, int digit, Rng& rng) {
   const double middle = bell(rng, 0.06);  // moves the waist up or down
   const double spread = bell(rng, 0.25);  // widens the top or the bottom
   const double bow = bell(rng, 0.05);     // bends the vertical
-  const double aspect = digit == 1 ? 1 : uniform(rng, 0.65, 1.5);
+  const double aspect = digit == 1 ? 1 : uniform(rng, 0.65, 1.35);
   // Most hands lean to the right, and a lone stem is where they do it most freely.
   double slant = 0.2 + bell(rng, 0.3);
   if (digit == 1) slant += uniform(rng, 0, 0.25);
@@ -129,7 +129,7 @@ void bend(Path& path, int digit, Rng& rng) {
     double dx, dy, fx, fy, phase;
   };
   std::array<Ripple, 3> ripples;
-  const double strength = 0.1 * seldom(rng, 2);
+  const double strength = 0.08 * seldom(rng, 2);
   for (Ripple& r : ripples) {
     r = {bell(rng, strength), bell(rng, strength), uniform(rng, -1.3, 1.3), uniform(rng, -1.3, 1.3),
          uniform(rng, 0, 1)};
@@ -200,11 +200,11 @@ Image ink(const Path& path, double softness) {
   return image;
 }
 
-/// How far right and down of the middle the centre of mass is, in whole pixels.
+/// How far right and down of the middle the centre of mass of what lies in the box is, in whole pixels.
 std::array<Index, 2> off_centre(const Image& image) {
   double mass = 0, x = 0, y = 0;
-  for (Index row = 0; row < digit_side; ++row) {
-    for (Index col = 0; col < digit_side; ++col) {
+  for (Index row = margin; row < digit_side - margin; ++row) {
+    for (Index col = margin; col < digit_side - margin; ++col) {
       const double m = image[static_cast<std::size_t>(row * digit_side + col)];
       mass += m;
       x += m * (static_cast<double>(col) + 0.5);

@@ -112,7 +112,6 @@ MnistPaths find_mnist(const MnistSource& source, const MnistOptions& options) {
   std::string tried;
   if (!options.directory.empty()) {
     if (auto paths = find_all(options.directory, source, tried)) return *paths;
-    throw FileError(fmt::format("{}: the files are not in the directory given (raw or .gz):{}", source.name, tried));
   }
   if (const std::string data = variable("CORNU_DATA"); data.empty()) {
     tried += "\n  $CORNU_DATA: not set";

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "cornu/core/error.h"
 #include "cornu/core/kernels.h"
@@ -19,70 +20,73 @@ Real clipped(Real p) {
 }
 bool is_clipped(Real p) { return p < smallest_probability || p > 1 - smallest_probability; }
 
-/// The skeleton of every loss: x seen as `rows` rows of `width` numbers, each with a loss of its own.
+/// The skeleton of every loss: x seen as rows of `width` numbers, each row with a loss of its own. `rows` is the shape
+/// of all these losses, (batch, ...), or () where x is a single row.
 /// `row(r, x, slope)` returns the loss of row r and, unless slope is null, puts its gradient there.
 template <class Row>
-Var mean_over_rows(const char* name, Var x, Index rows, Index width, ConstView weights, Row row) {
-  const Index batch = x.rank() == 0 ? 1 : x.shape()[0];
+Var mean_over_rows(const char* name, Var x, const Shape& rows, Index width, ConstView weights, Row row) {
+  const Index count = rows.size(), batch = rows.rank() == 0 ? 1 : rows[0];
   require(weights.size() == 0 || weights.size() == batch, "{}: {} sample weights for a batch of {}", name,
           weights.size(), batch);
-  Tape& tape = x.tape();
-  Var y = tape.output({}, {x});
-  const View slopes = x.wants_gradient() ? tape.scratch(x.shape()) : View();
+  Var y = x.tape().output({}, {x});
+  Real* const slopes = x.wants_gradient() ? x.tape().scratch(x.shape()).data() : nullptr;
   double total = 0;
-  for (Index r = 0; r < rows; ++r) {
-    const double weight = weights.size() == 0 ? 1 : static_cast<double>(weights[r / (rows / batch)]);
-    const double scale = weight / static_cast<double>(rows);
-    Real* const slope = slopes.data() == nullptr ? nullptr : slopes.data() + r * width;
+  for (Index r = 0; r < count; ++r) {
+    const double weight = weights.size() == 0 ? 1 : static_cast<double>(weights[r / (count / batch)]);
+    const double scale = weight / static_cast<double>(count);
+    Real* const slope = slopes == nullptr ? nullptr : slopes + r * width;
     total += scale * static_cast<double>(row(r, x.value().data() + r * width, slope));
     if (slope != nullptr) {
       for (Index k = 0; k < width; ++k) slope[k] *= static_cast<Real>(scale);
     }
   }
-  y.out()[0] = rows == 0 ? Real{0} : static_cast<Real>(total);
+  y.out()[0] = static_cast<Real>(total);
   return y.backward([=] {
-    if (Sink dx = x.sink()) {
-      assign(dx, [g = y.grad()[0], from = slopes.data()](Index i) { return g * from[i]; });
-    }
+    if (Sink dx = x.sink()) assign(dx, [g = y.grad()[0], slopes](Index i) { return g * slopes[i]; });
   });
 }
 
-/// Cross-entropy of one row of logits against target(k): the sum over k of target * (log sum exp(x) - x[k]).
+/// Cross-entropy of one row of logits against target(k): the sum over k of target * (log sum exp(x) - x[k]). The sums
+/// are in double and leave out the 1 that is the largest term: what is left is the loss of a row that is well learnt.
 template <class Target>
-Real from_logits_row(const Real* x, Index classes, Target target, Real* slope) {
-  const Real best = *std::max_element(x, x + classes);
-  Real sum = 0, targets = 0, product = 0;
+double from_logits_row(const Real* x, Index classes, Target target, Real* slope) {
+  const Index at = std::max_element(x, x + classes) - x;  // a NaN shows in the sum
+  const Real best = x[at];
+  double others = 0, targets = 0, product = 0;
   for (Index k = 0; k < classes; ++k) {
-    const Real e = std::exp(x[k] - best);
+    const Real e = std::exp(x[k] - best), t = target(k);
     if (slope != nullptr) slope[k] = e;
-    sum += e;
-    const Real t = target(k);
-    if (t != 0) product += t * (x[k] - best);  // a class without weight may have logit -inf
-    targets += t;
+    others += static_cast<double>(k == at ? e - 1 : e);  // not 0 but NaN if x[at] is infinite
+    targets += static_cast<double>(t);
+    if (t != 0) product += static_cast<double>(t * (x[k] - best));  // a class without weight may have logit -inf
   }
   if (slope != nullptr) {
-    for (Index k = 0; k < classes; ++k) slope[k] = slope[k] / sum * targets - target(k);
+    const auto share = static_cast<Real>(targets / (1 + others));
+    for (Index k = 0; k < classes; ++k) slope[k] = slope[k] * share - target(k);
   }
-  return targets * std::log(sum) - product;
+  return targets * std::log1p(others) - product;
 }
 
 /// The same from probabilities p, through q = p / sum(p), clipped.
 template <class Target>
-Real from_probabilities_row(const Real* p, Index classes, Target target, Real* slope) {
-  Real sum = 0;
-  for (Index k = 0; k < classes; ++k) sum += p[k];
-  Real loss = 0, product = 0;
+double from_probabilities_row(const Real* p, Index classes, Target target, Real* slope) {
+  const auto sum = static_cast<Real>(std::accumulate(p, p + classes, 0.0));
+  double loss = 0, product = 0;
   for (Index k = 0; k < classes; ++k) {
     const Real q = p[k] / sum, t = target(k);
-    if (t != 0) loss -= t * std::log(clipped(q));
+    if (t != 0) loss -= static_cast<double>(t * std::log(clipped(q)));
     if (slope == nullptr) continue;
     slope[k] = t == 0 || is_clipped(q) ? Real{0} : -t / q;
-    product += slope[k] * q;
+    product += static_cast<double>(slope[k] * q);
   }
   if (slope != nullptr) {
-    for (Index k = 0; k < classes; ++k) slope[k] = (slope[k] - product) / sum;
+    for (Index k = 0; k < classes; ++k) slope[k] = (slope[k] - static_cast<Real>(product)) / sum;
   }
   return loss;
+}
+
+void check_classes(const char* name, Var y_pred) {
+  require(y_pred.shape()[-1] > 0, "{}: predictions {} have no classes", name, y_pred.shape());
 }
 
 void check_smoothing(const char* name, double smoothing) {
@@ -94,8 +98,7 @@ void check_smoothing(const char* name, double smoothing) {
 template <class MakeTarget>
 Var crossentropy(const char* name, Var y_pred, const CategoricalOptions& options, MakeTarget make_target) {
   const Index classes = y_pred.shape()[-1];
-  require(classes > 0, "{}: predictions {} have no classes", name, y_pred.shape());
-  const Index rows = y_pred.size() / classes;
+  const Shape rows = y_pred.shape().without(-1);
   const Var logits = options.from_logits ? y_pred : y_pred.softmax_logits();
   if (logits) {
     return mean_over_rows(name, logits, rows, classes, options.sample_weight, [&](Index r, const Real* x, Real* slope) {
@@ -118,7 +121,7 @@ template <class Element>
 Var mean_over_elements(const char* name, Var x, ConstView y_true, ConstView weights, Element element) {
   require(alike(x.shape(), y_true.shape()), "{}: predictions are {} and the truth is {}", name, x.shape(),
           y_true.shape());
-  return mean_over_rows(name, x, x.size(), 1, weights,
+  return mean_over_rows(name, x, x.shape(), 1, weights,
                         [=](Index r, const Real* value, Real* slope) { return element(*value, y_true[r], slope); });
 }
 
@@ -129,6 +132,7 @@ Var sparse_categorical_crossentropy(Var y_pred, ConstView y_true, const Categori
   require(y_pred.rank() > 0 && alike(y_pred.shape().without(-1), y_true.shape()),
           "{}: predictions are {} and labels {}; one label for each row of classes is required{}", name, y_pred.shape(),
           y_true.shape(), y_pred.shape() == y_true.shape() ? " (one-hot labels go to categorical_crossentropy)" : "");
+  check_classes(name, y_pred);
   check_smoothing(name, options.label_smoothing);
   const Index classes = y_pred.shape()[-1];
   for (Index r = 0; r < y_true.size(); ++r) {
@@ -151,9 +155,10 @@ Var categorical_crossentropy(Var y_pred, ConstView y_true, const CategoricalOpti
           y_pred.rank() > 0 && alike(y_pred.shape().without(-1), y_true.shape())
               ? " (class indices go to sparse_categorical_crossentropy)"
               : "");
+  check_classes(name, y_pred);
   check_smoothing(name, options.label_smoothing);
   const Index classes = y_pred.shape()[-1];
-  const auto rest = static_cast<Real>(options.label_smoothing / static_cast<double>(std::max(classes, Index{1})));
+  const auto rest = static_cast<Real>(options.label_smoothing / static_cast<double>(classes));
   const auto kept = static_cast<Real>(1 - options.label_smoothing);
   return crossentropy(name, y_pred, options, [=](Index r) {
     return [truth = y_true.data() + r * classes, kept, rest](Index k) { return kept * truth[k] + rest; };
@@ -207,12 +212,16 @@ Var MeanSquaredError::operator()(Var y_pred, ConstView y_true, ConstView sample_
 
 namespace detail {
 
+ConstView in_shape_of(Var y_pred, ConstView y_true) {
+  return alike(y_pred.shape(), y_true.shape()) ? ConstView(y_true.data(), y_pred.shape()) : y_true;
+}
+
 Var reduce_plain_loss(Var losses, ConstView sample_weight) {
   if (sample_weight.size() == 0) return mean(losses);
   require(losses.rank() > 0 && losses.shape()[0] == sample_weight.size(),
           "loss: {} sample weights for losses of shape {}; a loss that is to be weighted returns one for each sample",
           sample_weight.size(), losses.shape());
-  Shape spread = sample_weight.shape();
+  Shape spread{sample_weight.size()};
   while (spread.rank() < losses.rank()) spread = spread.inserted(spread.rank(), 1);
   return mean(losses * reshape(losses.tape().input(sample_weight), spread));
 }

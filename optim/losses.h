@@ -1,7 +1,9 @@
 #pragma once
 
+#include <concepts>
 #include <memory>
-#include <string_view>
+#include <type_traits>
+#include <utility>
 
 #include "cornu/core/tape.h"
 
@@ -14,7 +16,7 @@ namespace cornu {
 struct CategoricalOptions {
   bool from_logits = false;    ///< y_pred are logits, not probabilities
   double label_smoothing = 0;  ///< in [0, 1]: the truth becomes (1 - s) truth + s / classes
-  ConstView sample_weight{};   ///< (batch), or none
+  ConstView sample_weight{};   ///< (batch): any shape with one number a sample; or none
 };
 
 /// Mean cross-entropy of a distribution over classes against class indices.
@@ -52,38 +54,40 @@ Var mean_squared_error(Var y_pred, ConstView y_true, const RegressionOptions& op
 struct SparseCategoricalCrossentropy {
   bool from_logits = false;
   double label_smoothing = 0;
-  Var operator()(Var y_pred, ConstView y_true, ConstView sample_weight) const;
+  Var operator()(Var y_pred, ConstView y_true, ConstView sample_weight = {}) const;
 };
 
 struct CategoricalCrossentropy {
   bool from_logits = false;
   double label_smoothing = 0;
-  Var operator()(Var y_pred, ConstView y_true, ConstView sample_weight) const;
+  Var operator()(Var y_pred, ConstView y_true, ConstView sample_weight = {}) const;
 };
 
 struct BinaryCrossentropy {
   bool from_logits = false;
   double label_smoothing = 0;
-  Var operator()(Var y_pred, ConstView y_true, ConstView sample_weight) const;
+  Var operator()(Var y_pred, ConstView y_true, ConstView sample_weight = {}) const;
 };
 
 struct MeanSquaredError {
-  Var operator()(Var y_pred, ConstView y_true, ConstView sample_weight) const;
+  Var operator()(Var y_pred, ConstView y_true, ConstView sample_weight = {}) const;
 };
 
 /// A loss is anything that can be called as one of these:
 ///   Var (Var y_pred, ConstView y_true, ConstView sample_weight)   a scalar; empty weights are none
 ///   Var (Var y_pred, Var y_true)                                  a scalar, or one loss a sample: (batch, ...)
-/// The second form reads like a formula: `[](Var p, Var y) { return mean(abs(p - y), -1); }`. Weights are applied to
-/// the losses of the samples; if it returns a scalar there can be none.
+/// The second form reads like a formula: `[](Var p, Var y) { return mean(abs(p - y), -1); }`. It gets y_true in the
+/// shape of y_pred where the two differ only in a last axis of 1: (batch, 1) minus (batch) would be (batch, batch).
+/// Weights are applied to the losses of the samples; if it returns a scalar there can be none.
 template <class L>
 concept WeightedLoss = std::copy_constructible<L> && std::is_invocable_r_v<Var, const L&, Var, ConstView, ConstView>;
 template <class L>
 concept PlainLoss = std::copy_constructible<L> && std::is_invocable_r_v<Var, const L&, Var, Var>;
 
 namespace detail {
+ConstView in_shape_of(Var y_pred, ConstView y_true);
 Var reduce_plain_loss(Var losses, ConstView sample_weight);
-}
+}  // namespace detail
 
 /// Any loss, held by value.
 class AnyLoss {
@@ -115,7 +119,8 @@ class AnyLoss {
       if constexpr (WeightedLoss<L>) {
         return loss(y_pred, y_true, sample_weight);
       } else {
-        return detail::reduce_plain_loss(loss(y_pred, y_pred.tape().input(y_true)), sample_weight);
+        return detail::reduce_plain_loss(loss(y_pred, y_pred.tape().input(detail::in_shape_of(y_pred, y_true))),
+                                         sample_weight);
       }
     }
   };

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <numeric>
 
 #include "cornu/core/error.h"
 #include "cornu/core/kernels.h"
@@ -13,23 +14,33 @@ namespace {
 
 constexpr std::size_t most_slots = 8;
 
-/// The Euclidean norm, summed in double.
+/// The squared Euclidean norm, summed in double.
 double squared_norm(const View& x) {
-  double sum = 0;
-  for (const Real value : x) sum += static_cast<double>(value) * static_cast<double>(value);
-  return sum;
+  std::array<double, 8> sums{};  // as many sums at once as it takes to keep the adders busy
+  const Real* from = x.begin();
+  for (; x.end() - from >= 8; from += 8) {
+    for (std::size_t k = 0; k < 8; ++k) sums[k] += static_cast<double>(from[k]) * static_cast<double>(from[k]);
+  }
+  for (; from != x.end(); ++from) sums[0] += static_cast<double>(*from) * static_cast<double>(*from);
+  return std::accumulate(sums.begin(), sums.end(), 0.0);
 }
 
-void scale(const View& x, double factor) {
-  for (Real& value : x) value *= static_cast<Real>(factor);
+/// Scales x by limit / norm where the norm, of x or of all gradients together, is beyond the limit.
+void limit_norm(const View& x, double norm, double limit) {
+  if (norm <= limit) return;
+  const auto factor = static_cast<Real>(limit / norm);
+  for (Real& value : x) value *= factor;
+}
+
+void check_rate(const LearningRate& rate, Index step) {
+  require<ValueError>(rate.at(step) >= 0, "optimizer: learning_rate is {}; it must not be negative", rate.at(step));
 }
 
 }  // namespace
 
 void AnyOptimizer::check() const {
   const auto [weight_decay, clipnorm, clipvalue, global_clipnorm] = options_;
-  require<ValueError>(learning_rate_.is_schedule() || learning_rate_.at(0) >= 0,
-                      "optimizer: learning_rate is {}; it must not be negative", learning_rate_.at(0));
+  check_rate(learning_rate_, 0);
   require<ValueError>(weight_decay >= 0, "optimizer: weight_decay is {}; it must not be negative", weight_decay);
   require<ValueError>(clipnorm >= 0, "optimizer: clipnorm is {}; it must not be negative", clipnorm);
   require<ValueError>(clipvalue >= 0, "optimizer: clipvalue is {}; it must not be negative", clipvalue);
@@ -38,16 +49,17 @@ void AnyOptimizer::check() const {
   require<ValueError>((clipnorm > 0) + (clipvalue > 0) + (global_clipnorm > 0) <= 1,
                       "optimizer: clipnorm {}, clipvalue {} and global_clipnorm {}; only one can be given", clipnorm,
                       clipvalue, global_clipnorm);
+  box_->check();
   require<ValueError>(slots() >= 0 && slots() <= static_cast<Index>(most_slots),
                       "optimizer: {} slots a parameter; from 0 to {} are possible", slots(), most_slots);
 }
 
 Optimizer::Optimizer(AnyOptimizer rule, const NamedParameters& parameters)
     : rule_(std::move(rule)), slots_(rule_.slots()) {
+  state_.reserve(parameters.size() * static_cast<std::size_t>(slots_));
   for (const NamedParameter& named : parameters) {
     parameters_.push_back(named.parameter);
     std::array<View, most_slots> slots;
-    state_.reserve(state_.size() + static_cast<std::size_t>(slots_));
     for (std::size_t k = 0; k < static_cast<std::size_t>(slots_); ++k) {
       slots[k] = state_.emplace_back(named.parameter->shape());
     }
@@ -55,59 +67,92 @@ Optimizer::Optimizer(AnyOptimizer rule, const NamedParameters& parameters)
   }
 }
 
-Index Optimizer::find(const Parameter* parameter, Index guess) const {
+void Optimizer::set_learning_rate(LearningRate rate) {
+  check_rate(rate, iterations_);
+  replaced_rate_ = std::move(rate);
+}
+
+/// The position of a parameter, -1 if it is not this optimizer's. `next` is where to look first: gradients come in
+/// nearly the same order as the parameters.
+Index Optimizer::find(const Parameter* parameter, Index& next) const {
   const auto count = static_cast<Index>(parameters_.size());
-  if (guess < count && parameters_[static_cast<std::size_t>(guess)] == parameter) return guess;
-  return std::find(parameters_.begin(), parameters_.end(), parameter) - parameters_.begin();
+  if (next >= count || parameters_[static_cast<std::size_t>(next)] != parameter) {
+    const Index found = std::find(parameters_.begin(), parameters_.end(), parameter) - parameters_.begin();
+    if (found == count) return -1;
+    next = found;
+  }
+  return next++;
 }
 
 bool Optimizer::knows_all(const Gradients& gradients) const {
-  Index guess = 0;
-  return std::all_of(gradients.entries().begin(), gradients.entries().end(), [&](const Gradients::Entry& entry) {
-    return find(entry.parameter, guess++) < static_cast<Index>(parameters_.size());
-  });
+  Index next = 0;
+  return std::all_of(gradients.entries().begin(), gradients.entries().end(),
+                     [&](const Gradients::Entry& entry) { return find(entry.parameter, next) >= 0; });
+}
+
+void Optimizer::check(const Gradients& gradients) const {
+  Index next = 0;
+  for (const Gradients::Entry& entry : gradients.entries()) {
+    const Index at = find(entry.parameter, next);
+    if (at < 0) continue;
+    const Shape& shape = entry.parameter->shape();
+    require<StateError>(entry.gradient.shape() == shape,
+                        "optimizer: a parameter is now of shape {}; its gradient is of shape {}", shape,
+                        entry.gradient.shape());
+    for (Index k = 0; k < slots_; ++k) {
+      const Shape& slot = state_[static_cast<std::size_t>(at * slots_ + k)].shape();
+      require<StateError>(slot == shape, "optimizer: a parameter is now of shape {}; its state was made for {}", shape,
+                          slot);
+    }
+  }
+  for (const Gradients::Update& update : gradients.updates()) {
+    require<StateError>(find(update.parameter, next) < 0 || update.value.shape() == update.parameter->shape(),
+                        "optimizer: a parameter is now of shape {}; its update is of shape {}",
+                        update.parameter->shape(), update.value.shape());
+  }
 }
 
 void Optimizer::step(const Gradients& gradients) {
+  check(gradients);
   const auto& options = rule_.options();
   const Step step{.iteration = iterations_, .learning_rate = learning_rate()};
+  const auto decay = static_cast<Real>(step.learning_rate * options.weight_decay);
+
+  double global_norm = 0;
   if (options.global_clipnorm > 0) {
-    double sum = 0;
-    for (const Gradients::Entry& entry : gradients.entries()) sum += squared_norm(entry.gradient);
-    const double norm = std::sqrt(sum);
-    if (norm > options.global_clipnorm) {
-      for (const Gradients::Entry& entry : gradients.entries()) scale(entry.gradient, options.global_clipnorm / norm);
+    Index next = 0;
+    for (const Gradients::Entry& entry : gradients.entries()) {
+      if (find(entry.parameter, next) >= 0) global_norm += squared_norm(entry.gradient);
     }
+    global_norm = std::sqrt(global_norm);
   }
 
-  Index guess = 0;
+  Index next = 0;
   for (const Gradients::Entry& entry : gradients.entries()) {
-    const Index at = find(entry.parameter, guess++);
-    if (at == static_cast<Index>(parameters_.size())) continue;
-    Tensor& value = parameters_[static_cast<std::size_t>(at)]->value;
+    const Index at = find(entry.parameter, next);
+    if (at < 0) continue;
+    const View value = parameters_[static_cast<std::size_t>(at)]->value, gradient = entry.gradient;
     std::array<View, most_slots> slots;
     for (Index k = 0; k < slots_; ++k) {
-      Tensor& slot = state_[static_cast<std::size_t>(at * slots_ + k)];
-      require<StateError>(slot.shape() == value.shape(),
-                          "optimizer: a parameter is now of shape {}; its state was made for {}", value.shape(),
-                          slot.shape());
-      slots[static_cast<std::size_t>(k)] = slot;
+      slots[static_cast<std::size_t>(k)] = state_[static_cast<std::size_t>(at * slots_ + k)];
     }
-    if (options.clipnorm > 0) {
-      const double norm = std::sqrt(squared_norm(entry.gradient));
-      if (norm > options.clipnorm) scale(entry.gradient, options.clipnorm / norm);
+    if (options.global_clipnorm > 0) {
+      limit_norm(gradient, global_norm, options.global_clipnorm);
+    } else if (options.clipnorm > 0) {
+      limit_norm(gradient, std::sqrt(squared_norm(gradient)), options.clipnorm);
     } else if (options.clipvalue > 0) {
       const auto limit = static_cast<Real>(options.clipvalue);
-      for (Real& g : entry.gradient) g = g > limit ? limit : g < -limit ? -limit : g;
+      for (Real& g : gradient) g = g > limit ? limit : g < -limit ? -limit : g;
     }
-    if (options.weight_decay > 0) scale(value, 1 - step.learning_rate * options.weight_decay);
-    rule_.update(value, entry.gradient, {slots.data(), static_cast<std::size_t>(slots_)}, step);
+    if (decay > 0) {  // not *= 1 - decay: for a small decay that would round to a quite different one
+      for (Real& w : value) w -= decay * w;
+    }
+    rule_.update(value, gradient, {slots.data(), static_cast<std::size_t>(slots_)}, step);
   }
 
   for (const Gradients::Update& update : gradients.updates()) {
-    const Index at = find(update.parameter, guess);
-    if (at == static_cast<Index>(parameters_.size())) continue;
-    copy(update.value, overwrite(parameters_[static_cast<std::size_t>(at)]->value));
+    const Index at = find(update.parameter, next);
+    if (at >= 0) copy(update.value, overwrite(parameters_[static_cast<std::size_t>(at)]->value));
   }
   ++iterations_;
 }

@@ -1,9 +1,11 @@
 #pragma once
 
+#include <concepts>
 #include <memory>
 #include <optional>
 #include <span>
-#include <string_view>
+#include <utility>
+#include <vector>
 
 #include "cornu/core/parameter.h"
 #include "cornu/core/tape.h"
@@ -26,7 +28,9 @@ struct Step {
 ///   double clipnorm         each gradient scaled down to this norm; 0 for none, as for the next two
 ///   double clipvalue        each number of a gradient limited to [-clipvalue, clipvalue]
 ///   double global_clipnorm  all gradients scaled down together to this norm; at most one of the three may be given
-/// State begins as zeros; `void begin(std::span<const View> slots) const` may give it other values.
+/// Two more members are used where they exist:
+///   void check() const                              throws ValueError for options that the rule cannot have
+///   void begin(std::span<const View> slots) const   gives the state other values than the zeros that it begins with
 template <class R>
 concept OptimizerRule = std::copy_constructible<R> &&
     requires(const R& rule, View parameter, ConstView gradient, std::span<const View> slots, const Step& step) {
@@ -56,7 +60,8 @@ OptimizerOptions options_of(const R& rule) {
 /// Any rule, held by value.
 class AnyOptimizer {
  public:
-  /// Throws ValueError for options that no rule can have: a negative rate, decay or limit, or two kinds of clipping.
+  /// Throws ValueError for options that no rule can have: a negative rate, decay or limit, or two kinds of clipping;
+  /// and whatever the rule's own check and its schedule, asked for the rate of step 0, throw.
   template <class R>
   requires(!std::same_as<R, AnyOptimizer> && OptimizerRule<R>) AnyOptimizer(R rule)
       : learning_rate_(rule.learning_rate),
@@ -79,6 +84,7 @@ class AnyOptimizer {
     Box(const Box&) = delete;
     Box& operator=(const Box&) = delete;
     virtual ~Box() = default;
+    virtual void check() const = 0;
     virtual Index slots() const = 0;
     virtual void begin(std::span<const View> slots) const = 0;
     virtual void update(View, ConstView, std::span<const View>, const Step&) const = 0;
@@ -89,6 +95,9 @@ class AnyOptimizer {
     R rule;
 
     explicit BoxOf(R r) : rule(std::move(r)) {}
+    void check() const override {
+      if constexpr (requires { rule.check(); }) rule.check();
+    }
     Index slots() const override { return rule.slots(); }
     void begin(std::span<const View> slots) const override {
       if constexpr (requires { rule.begin(slots); }) rule.begin(slots);
@@ -112,16 +121,17 @@ class Optimizer {
   Optimizer(AnyOptimizer rule, const NamedParameters& parameters);
 
   /// Changes every parameter that has a gradient, then gives each parameter with a recorded update its new value.
-  /// The gradients are clipped in place. Parameters that are not this optimizer's are left alone; warm steps allocate
-  /// nothing. Throws StateError if a parameter has changed its shape since the optimizer was made.
+  /// The gradients are clipped in place. Parameters that are not this optimizer's are left alone, as are their
+  /// gradients. Steps allocate nothing. Throws StateError, before anything is changed, if a parameter has another shape
+  /// than its gradient, its update or its state.
   void step(const Gradients& gradients);
 
   /// The number of steps made so far.
   Index iterations() const { return iterations_; }
   /// The rate of the next step.
   double learning_rate() const { return rate().at(iterations_); }
-  /// From the next step on, instead of the rule's own rate.
-  void set_learning_rate(LearningRate rate) { replaced_rate_ = std::move(rate); }
+  /// From the next step on, instead of the rule's own rate. Throws ValueError if the rate of that step is negative.
+  void set_learning_rate(LearningRate rate);
 
   const AnyOptimizer& rule() const { return rule_; }
   /// What the rule keeps: `rule().slots()` tensors a parameter, in the order of the parameters.
@@ -136,7 +146,8 @@ class Optimizer {
 
  private:
   const LearningRate& rate() const { return replaced_rate_ ? *replaced_rate_ : rule_.learning_rate(); }
-  Index find(const Parameter* parameter, Index guess) const;
+  Index find(const Parameter* parameter, Index& next) const;
+  void check(const Gradients& gradients) const;
 
   AnyOptimizer rule_;
   std::vector<Parameter*> parameters_;

@@ -10,46 +10,68 @@ namespace cornu {
 
 namespace {
 
-/// step / decay_steps, checked; in whole numbers if `staircase`.
-double progress(const char* schedule, Index step, Index decay_steps, bool staircase = false) {
+/// step / decay_steps, checked.
+double progress(const char* schedule, Index step, Index decay_steps) {
   require<ValueError>(decay_steps > 0, "{}: decay_steps is {}; it must be positive", schedule, decay_steps);
-  const double ratio = static_cast<double>(step) / static_cast<double>(decay_steps);
-  return staircase ? std::floor(ratio) : ratio;
+  return static_cast<double>(step) / static_cast<double>(decay_steps);
 }
+
+/// From 1 down to 0 while `done` goes from 0 to 1.
+double half_cosine(double done) { return (1 + std::cos(std::numbers::pi * done)) / 2; }
 
 }  // namespace
 
 double ExponentialDecay::operator()(Index step) const {
-  return initial_learning_rate * std::pow(decay_rate, progress("ExponentialDecay", step, decay_steps, staircase));
+  const double done = progress("ExponentialDecay", step, decay_steps);
+  return initial_learning_rate * std::pow(decay_rate, staircase ? std::floor(done) : done);
 }
 
 double PiecewiseConstantDecay::operator()(Index step) const {
   require<ValueError>(values.size() == boundaries.size() + 1,
                       "PiecewiseConstantDecay: {} boundaries and {} values; there must be one value more",
                       boundaries.size(), values.size());
+  require<ValueError>(std::is_sorted(boundaries.begin(), boundaries.end()),
+                      "PiecewiseConstantDecay: the boundaries must ascend");
   const auto passed = std::lower_bound(boundaries.begin(), boundaries.end(), step) - boundaries.begin();
   return values[static_cast<std::size_t>(passed)];
 }
 
 double InverseTimeDecay::operator()(Index step) const {
-  return initial_learning_rate / (1 + decay_rate * progress("InverseTimeDecay", step, decay_steps, staircase));
+  const double done = progress("InverseTimeDecay", step, decay_steps);
+  return initial_learning_rate / (1 + decay_rate * (staircase ? std::floor(done) : done));
 }
 
 double PolynomialDecay::operator()(Index step) const {
-  double ratio = progress("PolynomialDecay", step, decay_steps);
-  ratio = cycle ? ratio / std::max(1.0, std::ceil(ratio)) : std::min(ratio, 1.0);
-  return (initial_learning_rate - end_learning_rate) * std::pow(1 - ratio, power) + end_learning_rate;
+  double done = progress("PolynomialDecay", step, decay_steps);
+  done = cycle ? done / std::max(1.0, std::ceil(done)) : std::min(done, 1.0);
+  return (initial_learning_rate - end_learning_rate) * std::pow(1 - done, power) + end_learning_rate;
 }
 
 double CosineDecay::operator()(Index step) const {
-  if (step < warmup_steps) {
+  require<ValueError>(warmup_steps >= 0, "CosineDecay: warmup_steps is {}; it must not be negative", warmup_steps);
+  require<ValueError>(warmup_steps == 0 || warmup_target.has_value(),
+                      "CosineDecay: warmup_steps is {}, but there is no warmup_target to reach in them", warmup_steps);
+  const double done = progress("CosineDecay", step - warmup_steps, decay_steps);
+  const double top = warmup_target.value_or(initial_learning_rate);
+  if (done < 0) {
     const double ratio = static_cast<double>(step) / static_cast<double>(warmup_steps);
-    return initial_learning_rate + (warmup_target - initial_learning_rate) * ratio;
+    return initial_learning_rate + (top - initial_learning_rate) * ratio;
   }
-  const double start = warmup_steps > 0 ? warmup_target : initial_learning_rate;
-  const double ratio = std::min(1.0, progress("CosineDecay", step - warmup_steps, decay_steps));
-  const double cosine = (1 + std::cos(std::numbers::pi * ratio)) / 2;
-  return start * ((1 - alpha) * cosine + alpha);
+  return top * ((1 - alpha) * half_cosine(std::min(1.0, done)) + alpha);
+}
+
+double CosineDecayRestarts::operator()(Index step) const {
+  require<ValueError>(first_decay_steps > 0, "CosineDecayRestarts: first_decay_steps is {}; it must be positive",
+                      first_decay_steps);
+  require<ValueError>(t_mul >= 1, "CosineDecayRestarts: t_mul is {}; it must be at least 1", t_mul);
+  const double now = static_cast<double>(step) / static_cast<double>(first_decay_steps);
+  // Period i begins at 1 + t_mul + ... + t_mul^(i - 1), in units of first_decay_steps.
+  const auto begin = [&](double i) { return t_mul == 1 ? i : (std::pow(t_mul, i) - 1) / (t_mul - 1); };
+  double i = std::floor(t_mul == 1 ? now : std::log1p(now * (t_mul - 1)) / std::log(t_mul));
+  if (begin(i) > now) --i;  // at the very step of a restart the logarithms may round to either side
+  if (begin(i + 1) <= now) ++i;
+  const double done = (now - begin(i)) / std::pow(t_mul, i);
+  return initial_learning_rate * ((1 - alpha) * std::pow(m_mul, i) * half_cosine(done) + alpha);
 }
 
 }  // namespace cornu

@@ -2,6 +2,7 @@
 
 #include <concepts>
 #include <functional>
+#include <optional>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -11,7 +12,8 @@
 namespace cornu {
 
 /// A learning rate: a number, or a schedule, which is anything that gives a rate for a step (the number of updates made
-/// so far): one of those below, or the user's own `double(Index step)`.
+/// so far): one of those below, or the user's own `double(Index step)`. The schedules below are Keras's; they throw
+/// ValueError for options that they cannot have, as soon as they are put into an optimizer, which asks for a rate.
 class LearningRate {
  public:
   template <class T>
@@ -66,14 +68,25 @@ struct PolynomialDecay {
   double operator()(Index step) const;
 };
 
-/// Half a cosine from initial down to alpha * initial in decay_steps (Loshchilov and Hutter, 2016). With warmup_steps,
-/// first a straight line from initial to warmup_target, from which the cosine then starts.
+/// Half a cosine from initial down to alpha * initial in decay_steps (Loshchilov and Hutter, 2016). With a
+/// warmup_target, first a straight line from initial to there in warmup_steps; the cosine then starts from the target.
 struct CosineDecay {
   double initial_learning_rate;
   Index decay_steps;
   double alpha = 0.0;
-  double warmup_target = 0.0;
+  std::optional<double> warmup_target{};
   Index warmup_steps = 0;
+  double operator()(Index step) const;
+};
+
+/// The same half cosine over and over, each t_mul times as long as the one before and its height m_mul times as large:
+/// initial * ((1 - alpha) m_mul^i (1 + cos(pi * done)) / 2 + alpha) in period i (Loshchilov and Hutter, 2016).
+struct CosineDecayRestarts {
+  double initial_learning_rate;
+  Index first_decay_steps;
+  double t_mul = 2.0;  ///< at least 1
+  double m_mul = 1.0;
+  double alpha = 0.0;
   double operator()(Index step) const;
 };
 

@@ -4,6 +4,10 @@
 
 namespace cornu {
 
+void SGD::check() const {
+  require<ValueError>(momentum >= 0 && momentum <= 1, "SGD: momentum is {}; it must be in [0, 1]", momentum);
+}
+
 void SGD::update(View parameter, ConstView gradient, std::span<const View> slots, const Step& step) const {
   const auto lr = static_cast<Real>(step.learning_rate), m = static_cast<Real>(momentum);
   Real* const w = parameter.data();

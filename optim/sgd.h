@@ -9,11 +9,12 @@ namespace cornu {
 /// learning rate changes.)
 struct SGD {
   LearningRate learning_rate = 0.01;
-  double momentum = 0;
+  double momentum = 0;  ///< in [0, 1]
   bool nesterov = false;
   double weight_decay = 0;
   double clipnorm = 0, clipvalue = 0, global_clipnorm = 0;
 
+  void check() const;
   Index slots() const { return momentum != 0 ? 1 : 0; }
   void update(View parameter, ConstView gradient, std::span<const View> slots, const Step& step) const;
 };

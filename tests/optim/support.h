@@ -1,0 +1,75 @@
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "cornu/core/random.h"
+#include "cornu/core/tape.h"
+
+namespace cornu::testing {
+
+inline constexpr Real infinity = std::numeric_limits<Real>::infinity();
+inline constexpr Real nan = std::numeric_limits<Real>::quiet_NaN();
+
+/// Expects `actual` to be within a few roundings of `expected`, relative to the larger of 1 and |expected|.
+inline void expect_close(Real actual, long double expected, int roundings = 8) {
+  const long double tolerance =
+      static_cast<long double>(std::numeric_limits<Real>::epsilon()) * roundings * std::max(1.0L, std::abs(expected));
+  EXPECT_NEAR(static_cast<long double>(actual), expected, tolerance);
+}
+
+inline void expect_close(ConstView actual, std::initializer_list<long double> expected, int roundings = 8) {
+  ASSERT_EQ(actual.size(), static_cast<Index>(expected.size()));
+  for (Index i = 0; i < actual.size(); ++i) {
+    SCOPED_TRACE(i);
+    expect_close(actual[i], expected.begin()[i], roundings);
+  }
+}
+
+/// What a function of one variable gives at x, and its gradient there.
+struct Differentiated {
+  Real value = 0;
+  Tensor gradient;
+};
+
+template <class F>
+Differentiated differentiate(F f, const Tensor& x) {
+  Tape tape;
+  const Var variable = tape.variable(x);
+  const Var y = f(variable);
+  const Gradients gradients = tape.backward(y);
+  return {y.item(), Tensor(ConstView(gradients[variable]))};
+}
+
+inline Tensor uniform(const Shape& shape, std::uint64_t seed, Real low, Real high) {
+  Tensor result(shape);
+  Rng rng(seed);
+  rng.fill_uniform(result, low, high);
+  return result;
+}
+
+inline Tensor normal(const Shape& shape, std::uint64_t seed) {
+  Tensor result(shape);
+  Rng rng(seed);
+  rng.fill_normal(result, 0, 1);
+  return result;
+}
+
+/// Class indices, whole numbers below `classes`.
+inline Tensor labels(const Shape& shape, Index classes, std::uint64_t seed) {
+  Tensor result(shape);
+  Rng rng(seed);
+  for (Real& label : result) label = static_cast<Real>(rng.below(classes));
+  return result;
+}
+
+inline Tensor one_hot(const Tensor& labels, Index classes) {
+  Tensor result(labels.shape().inserted(labels.rank(), classes));
+  for (Index i = 0; i < labels.size(); ++i) result[i * classes + static_cast<Index>(labels[i])] = 1;
+  return result;
+}
+
+}  // namespace cornu::testing
