@@ -34,12 +34,10 @@ const double* monitored(const EarlyStopping& stopping, const Run& run, Index epo
   if (value != nullptr || run.stop_training) return value;
   const bool of_validation = stopping.monitor.starts_with("val_");
   if (of_validation && run.validation_freq > 1 && (epoch + 1) % run.validation_freq != 0) return nullptr;
-  std::string names;
-  for (const Logs::Entry& entry : logs) names += (names.empty() ? "" : ", ") + entry.name;
-  throw ValueError(message("EarlyStopping: there is no \"{}\" to monitor; there are: {}{}", stopping.monitor, names,
-                           of_validation && run.validation_freq == 0
-                               ? " (fit was given neither validation_data nor validation_split)"
-                               : ""));
+  throw ValueError(message(
+      "EarlyStopping: there is no \"{}\" to monitor; there are: {}{}", stopping.monitor, logs.names(),
+      of_validation && run.validation_freq == 0 ? " (fit was given neither validation_data nor validation_split)"
+                                                : ""));
 }
 
 }  // namespace

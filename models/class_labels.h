@@ -18,10 +18,11 @@ inline Index class_of(const Real* scores, Index classes) {
 }
 
 /// A label as a class. Throws ValueError unless it is one.
-inline Index class_of_label(const char* name, const char* what, Real label, Index row, Index classes) {
+inline Index class_of_label(const char* name, const char* what, Real label, Index row, Index classes,
+                            const char* hint = "") {
   require<ValueError>(label >= 0 && label < static_cast<Real>(classes) && label == std::floor(label),
-                      "{}: {} {} in row {}; {}s are whole numbers from 0 to {}", name, what, label, row, what,
-                      classes - 1);
+                      "{}: {} {} in row {}; {}s are whole numbers from 0 to {}{}", name, what, label, row, what,
+                      classes - 1, hint);
   return static_cast<Index>(label);
 }
 

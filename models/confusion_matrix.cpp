@@ -13,7 +13,7 @@ namespace cornu {
 
 namespace {
 
-constexpr const char* name = "confusion matrix";
+constexpr const char* matrix_name = "confusion matrix";
 constexpr Index most_unasked_classes = 4096;  // one absurd label must not ask for all the memory there is
 
 double fraction(Index part, Index whole) {
@@ -34,10 +34,10 @@ struct Rows {
     return detail::class_of(values.data() + row * width, width);
   }
   /// One more than the largest label, all of which are checked.
-  Index check_labels(Index classes) const {
+  Index check_labels(const char* name, Index classes, const char* hint = "") const {
     Index most = 0;
     for (Index row = 0; row < values.size(); ++row) {
-      most = std::max(most, detail::class_of_label(name, what, values[row], row, classes) + 1);
+      most = std::max(most, detail::class_of_label(name, what, values[row], row, classes, hint) + 1);
     }
     return most;
   }
@@ -46,11 +46,16 @@ struct Rows {
 }  // namespace
 
 ConfusionMatrix::ConfusionMatrix(Index classes) : growing_(classes == 0) {
-  require<ValueError>(classes >= 0, "{}: {} classes; at least 1 are required, or 0 for what comes", name, classes);
+  require<ValueError>(classes >= 0, "{}: {} classes; at least 1 are required, or 0 for as many as there are",
+                      matrix_name, classes);
   ask_for(classes);
 }
 
 void ConfusionMatrix::update(ConstView y_true, ConstView y_pred, double threshold) {
+  update(matrix_name, y_true, y_pred, threshold);
+}
+
+void ConfusionMatrix::update(const char* name, ConstView y_true, ConstView y_pred, double threshold) {
   const Shape &truth_shape = y_true.shape(), &shape = y_pred.shape();
   const char* const wrong =
       "{}: labels are {} and predictions {}; labels or one-hot rows for predicted classes or rows of scores are "
@@ -68,17 +73,19 @@ void ConfusionMatrix::update(ConstView y_true, ConstView y_pred, double threshol
   require(of_labels || truth.width > 0, "{}: labels {} have no classes", name, truth_shape);
 
   const Index from_scores = std::max(prediction.width == 1 ? 2 : prediction.width, of_labels ? 0 : truth.width);
-  if (!growing_ || from_scores > 0) {
-    Index there = growing_ ? std::max(classes_, from_scores) : classes_;
-    require(from_scores <= there, "{}: labels {} and predictions {} have more than the {} classes counted", name,
-            truth_shape, shape, there);
-    if (of_labels) truth.check_labels(there);
-    if (of_classes) prediction.check_labels(there);
-    ask_for(there);
+  Index needed = growing_ ? std::max(classes_, from_scores) : classes_;
+  require(from_scores <= needed,
+          "{}: labels are {} and predictions {}; they have more than the {} classes that are counted", name,
+          truth_shape, shape, needed);
+  if (growing_ && from_scores == 0) {
+    const char* const hint = " (more only where the number of classes is given)";
+    const Index most = std::max(needed, most_unasked_classes);
+    needed = std::max({needed, truth.check_labels(name, most, hint), prediction.check_labels(name, most, hint)});
   } else {
-    ask_for(
-        std::max({classes_, truth.check_labels(most_unasked_classes), prediction.check_labels(most_unasked_classes)}));
+    if (of_labels) truth.check_labels(name, needed);
+    if (of_classes) prediction.check_labels(name, needed);
   }
+  ask_for(needed);
   for (Index row = 0; row < prediction.size(); ++row) {
     ++counts_[static_cast<std::size_t>(truth[row] * classes_ + prediction[row])];
   }
@@ -99,7 +106,7 @@ void ConfusionMatrix::reset() { std::fill(counts_.begin(), counts_.end(), 0); }
 Index ConfusionMatrix::total() const { return std::accumulate(counts_.begin(), counts_.end(), Index{0}); }
 
 void ConfusionMatrix::check(Index c) const {
-  require<ValueError>(c >= 0 && c < classes_, "{}: there is no class {}; there are {} classes, from 0", name, c,
+  require<ValueError>(c >= 0 && c < classes_, "{}: there is no class {}; there are {}, from 0", matrix_name, c,
                       classes_);
 }
 
@@ -171,7 +178,8 @@ std::string to_string(const ConfusionMatrix& matrix) {
 
 std::string classification_report(const ConfusionMatrix& matrix, std::span<const std::string> class_names) {
   require<ValueError>(class_names.empty() || std::ssize(class_names) == matrix.classes(),
-                      "classification report: {} names for {} classes", class_names.size(), matrix.classes());
+                      "classification report: {} names for {} classes; one for each is required", class_names.size(),
+                      matrix.classes());
   const auto called = [&](Index c) {
     return class_names.empty() ? fmt::format("{}", c) : class_names[static_cast<std::size_t>(c)];
   };

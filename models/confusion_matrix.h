@@ -10,6 +10,10 @@
 
 namespace cornu {
 
+namespace detail {
+struct ClassCounts;
+}
+
 /// How often which class was taken for which: rows are the truth, columns what was predicted.
 /// Fractions whose denominator is 0 are 0, as scikit-learn's zero_division has it by default. Macro averages are plain
 /// means over the classes that occur in the truth or among the predictions.
@@ -55,6 +59,8 @@ class ConfusionMatrix {
   double macro_f1() const { return macro_average(&ConfusionMatrix::f1); }
 
  private:
+  friend struct detail::ClassCounts;  // a metric, which errors call by its own name
+  void update(const char* name, ConstView y_true, ConstView y_pred, double threshold);
   void ask_for(Index classes);
   void check(Index c) const;
   double macro_average(double (ConfusionMatrix::*figure)(Index) const) const;

@@ -13,9 +13,14 @@ const double* Logs::find(std::string_view name) const {
 
 double Logs::operator[](std::string_view name) const {
   if (const double* value = find(name)) return *value;
-  std::string names;
-  for (const Entry& entry : entries_) names += (names.empty() ? "" : ", ") + entry.name;
-  throw ValueError(message("logs: there is no \"{}\"; there are: {}", name, names));
+  throw ValueError(message("logs: there is no \"{}\"; there are: {}", name, names()));
+}
+
+std::string Logs::names() const {
+  if (entries_.empty()) return "none";
+  std::string list;
+  for (const Entry& entry : entries_) list += (list.empty() ? "" : ", ") + entry.name;
+  return list;
 }
 
 void Logs::set(std::string_view name, double value) {

@@ -24,6 +24,8 @@ class Logs {
   /// Puts a number under a name, new or not.
   void set(std::string_view name, double value);
   void clear() { entries_.clear(); }
+  /// All names, for an error's text: "loss, accuracy", or "none".
+  std::string names() const;
 
   bool empty() const { return entries_.empty(); }
   std::size_t size() const { return entries_.size(); }

@@ -131,13 +131,7 @@ void ClassCounts::update(const char* name, const std::optional<Index>& class_id,
                       "{}: class_id is {}; the classes of predictions {} are 0 to {}", name, class_id.value_or(0),
                       shape, classes - 1);
   // In a model's outputs a plain number is a probability, too.
-  const ConstView scores = shape.rank() == 1 ? ConstView(y_pred.data(), {shape[0], 1}) : y_pred;
-  try {
-    matrix.update(y_true, scores, threshold);
-  } catch (Error& error) {
-    error.add_context(name);
-    throw;
-  }
+  matrix.update(name, y_true, shape.rank() == 1 ? ConstView(y_pred.data(), {shape[0], 1}) : y_pred, threshold);
 }
 
 double ClassCounts::figure(const std::optional<Index>& class_id, double (ConfusionMatrix::*of_class)(Index) const,
