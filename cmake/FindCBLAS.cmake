@@ -1,4 +1,4 @@
-# Finds a BLAS with the C interface, OpenBLAS first, and makes the target CBLAS::CBLAS.
+# Finds OpenBLAS with its C interface and makes the target CBLAS::CBLAS.
 # Installed beside cornuConfig.cmake too, where it finds the same for those who link Cornu's static library.
 #
 # Debian keeps the header in a folder of the OpenBLAS variant, and a plain cblas.h may be another library's.
@@ -6,7 +6,7 @@ find_path(CBLAS_INCLUDE_DIR cblas.h
   PATH_SUFFIXES openblas-pthread openblas-openmp openblas-serial openblas
                 ${CMAKE_LIBRARY_ARCHITECTURE}/openblas-pthread ${CMAKE_LIBRARY_ARCHITECTURE}/openblas-openmp
                 ${CMAKE_LIBRARY_ARCHITECTURE}/openblas-serial)
-find_library(CBLAS_LIBRARY NAMES openblas cblas
+find_library(CBLAS_LIBRARY NAMES openblas
   PATH_SUFFIXES openblas-pthread openblas-openmp openblas-serial openblas)
 mark_as_advanced(CBLAS_INCLUDE_DIR CBLAS_LIBRARY)
 

@@ -28,4 +28,7 @@ inline MatrixView transposed(MatrixView m) { return {m.data, m.rows, m.columns, 
 /// products are slower on several (docs/decisions/blas-threads.md).
 void gemm(MatrixView a, MatrixView b, Sink c);
 
+/// The same check for an op to make before it asks for memory: m x k times k x n. Throws ShapeError, naming `what`.
+void require_blas_sizes(const char* what, Index m, Index k, Index n);
+
 }  // namespace cornu

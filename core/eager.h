@@ -65,6 +65,7 @@ Tensor abs(const Tensor& x);
 Tensor relu(const Tensor& x);
 Tensor sigmoid(const Tensor& x);
 Tensor tanh(const Tensor& x);
+Tensor linear(const Tensor& x);
 
 Tensor sum(const Tensor& x);
 Tensor sum(const Tensor& x, Index axis, const ReduceOptions& options = {});

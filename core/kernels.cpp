@@ -133,8 +133,7 @@ void permute(const ConstView& x, std::span<const Index> axes, const Sink& out) {
   Index from = 0;
   for (Index start = 0; start < x.size(); start += inner) {
     const Real* const source = x.data() + from;
-    assign(Sink(View(out.data() + start, Shape{inner}), out.accumulates()),
-           [=](Index j) { return source[j * innermost_stride]; });
+    assign(out.data() + start, inner, out.accumulates(), [=](Index j) { return source[j * innermost_stride]; });
     for (Index axis = rank - 2; axis >= 0; --axis) {
       const auto k = static_cast<std::size_t>(axis);
       from += stride[k];

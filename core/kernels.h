@@ -8,16 +8,20 @@
 /// The loops that ops are made of. They trust their arguments: whoever calls them has checked the shapes.
 namespace cornu {
 
-/// out[i] = f(i) for every element, or += f(i) where the sink accumulates.
+/// to[i] = f(i) for n elements, or += f(i).
 template <class F>
-void assign(const Sink& out, F f) {
-  Real* const to = out.data();
-  const Index n = out.size();
-  if (out.accumulates()) {
+void assign(Real* to, Index n, bool accumulates, F f) {
+  if (accumulates) {
     for (Index i = 0; i < n; ++i) to[i] += f(i);
   } else {
     for (Index i = 0; i < n; ++i) to[i] = f(i);
   }
+}
+
+/// out[i] = f(i) for every element, or += f(i) where the sink accumulates.
+template <class F>
+void assign(const Sink& out, F f) {
+  assign(out.data(), out.size(), out.accumulates(), f);
 }
 
 /// out = x, element by element in flat order.

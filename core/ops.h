@@ -6,7 +6,7 @@
 
 /// The differentiable operations. Each is one function, forward and gradient side by side; docs/extending.md shows how
 /// to write another. All throw ShapeError for shapes that do not fit, naming them, and StateError for values of two
-/// tapes. NaN in is NaN out. The same functions on tensors, without a tape, are in eager.h.
+/// tapes. NaN in is NaN out (but see pow). The same functions on tensors, without a tape, are in eager.h.
 namespace cornu {
 
 // ---- Products (ops_linear.cpp) ----
@@ -50,7 +50,8 @@ template <class A, class B>
 requires Operands<A, B> Var operator*(const A& a, const B& b) { return detail::multiply(a, b); }
 template <class A, class B>
 requires Operands<A, B> Var operator/(const A& a, const B& b) { return detail::divide(a, b); }
-/// base^exponent. At base 0 the gradient with respect to the exponent is 0 for exponents from 0 up.
+/// base^exponent. NaN^0 and 1^NaN are 1, as in C and NumPy: the other number does not matter.
+/// At base 0 the gradient with respect to the exponent is 0 for exponents from 0 up.
 template <class A, class B>
 requires Operands<A, B> Var pow(const A& base, const B& exponent) { return detail::power(base, exponent); }
 /// The larger, or the smaller, of each pair; NaN if either is. Where the two are equal each gets half of the gradient.

@@ -32,6 +32,7 @@ Var matmul_batched(Var a, Var b, const MatmulOptions& options) {
   const Shape lead_a = a.shape().sub(0, a.rank() - 2), lead_b = b.shape().sub(0, b.rank() - 2);
   const Shape lead = broadcast(lead_a, lead_b, "matmul");
   const Index m = each_a.view(nullptr, 0).outer(), n = each_b.view(nullptr, 0).inner();
+  require_blas_sizes("matmul", m, each_a.view(nullptr, 0).inner(), n);
   const Shape shape = lead.inserted(lead.rank(), m).inserted(lead.rank() + 1, n);
   const MatrixBatch each_y(shape, false);
   const Broadcast batch(lead_a, lead_b, lead);
@@ -104,6 +105,7 @@ Var affine(Var x, Operand w_operand, Operand b_operand) {
   if (x.rank() != 2) {
     return reshape(affine(as_rows(x), w, b), x.shape().with(-1, w.shape()[1]));
   }
+  require_blas_sizes("affine", x.shape()[0], x.shape()[1], w.shape()[1]);
   Var y = x.tape().output({x.shape()[0], w.shape()[1]}, {x, w, b});
   fill_rows(y.out(), b.value());
   gemm(x.value(), w.value(), accumulate_into(y.out()));

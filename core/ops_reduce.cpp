@@ -21,10 +21,14 @@ Var scaled_sum(Var x, const AxisSplit& split, Real scale, const Shape& shape) {
     if (Sink dx = x.sink()) {
       const Real* const g = y.grad().data();
       for (Index o = 0; o < split.outer; ++o) {
+        Real* const block = dx.data() + o * split.n * split.inner;
+        const Real* const row = g + o * split.inner;
+        if (split.inner == 1) {
+          assign(block, split.n, dx.accumulates(), [=](Index) { return scale * row[0]; });
+          continue;
+        }
         for (Index j = 0; j < split.n; ++j) {
-          const Index block = (o * split.n + j) * split.inner;
-          assign(Sink(View(dx.data() + block, {split.inner}), dx.accumulates()),
-                 [=](Index i) { return scale * g[o * split.inner + i]; });
+          assign(block + j * split.inner, split.inner, dx.accumulates(), [=](Index i) { return scale * row[i]; });
         }
       }
     }
@@ -36,6 +40,7 @@ Var max_over(Var x, const AxisSplit& split, const Shape& shape) {
   Var y = x.tape().output(shape, {x});
   const Index n = split.n, inner = split.inner;
   const Real* const vx = x.value().data();
+  Real* const to = y.out().data();
   for (Index o = 0; o < split.outer; ++o) {
     for (Index i = 0; i < inner; ++i) {
       Real best = vx[o * n * inner + i];
@@ -43,7 +48,7 @@ Var max_over(Var x, const AxisSplit& split, const Shape& shape) {
         const Real candidate = vx[(o * n + j) * inner + i];
         if (candidate > best || candidate != candidate) best = candidate;
       }
-      y.out()[o * inner + i] = best;
+      to[o * inner + i] = best;
     }
   }
   return y.backward([=] {

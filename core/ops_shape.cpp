@@ -35,8 +35,8 @@ struct Runs {
 
 void copy_runs(const Real* from, Index from_stride, const Runs& to_runs, Real* to, bool accumulates) {
   for (Index row = 0; row < to_runs.rows; ++row) {
-    copy(ConstView(from + row * from_stride, {to_runs.width}),
-         Sink(View(to + row * to_runs.stride, {to_runs.width}), accumulates));
+    const Real* const run = from + row * from_stride;
+    assign(to + row * to_runs.stride, to_runs.width, accumulates, [run](Index i) { return run[i]; });
   }
 }
 
@@ -135,7 +135,8 @@ Var concatenate(std::initializer_list<Var> values, Index axis) {
 Var slice(Var x, Index axis, Index begin, Index end) {
   const Index at = x.shape().normalized(axis), extent = x.shape()[at];
   const Index from = begin < 0 ? begin + extent : begin, to = end < 0 ? end + extent : end;
-  require(0 <= from && from <= to && to <= extent, "slice: positions [{}, {}) of axis {} of shape {}", begin, end, axis,
+  require(0 <= from && from <= to && to <= extent,
+          "slice: [{}, {}) is no range of the {} positions of axis {} of shape {}", begin, end, extent, axis,
           x.shape());
   const AxisSplit split(x.shape(), at);
   const Index width = (to - from) * split.inner, stride = extent * split.inner, offset = from * split.inner;

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 
 #include "cornu/core/kernels.h"
@@ -29,6 +30,19 @@ void each_slice(const AxisSplit& split, F f) {
   }
 }
 
+/// The sum of f(0), ..., f(n - 1), by blocks: a float that numbers below 1 are added to stops at 2^24.
+template <class F>
+Real sum_of(Index n, F f) {
+  constexpr Index block = 1024;
+  Real total = 0;
+  for (Index start = 0; start < n; start += block) {
+    Real part = 0;
+    for (Index j = start; j < std::min(n, start + block); ++j) part += f(j);
+    total += part;
+  }
+  return total;
+}
+
 }  // namespace
 
 Var softmax(Var x, Index axis) {
@@ -39,18 +53,16 @@ Var softmax(Var x, Index axis) {
     const Slice from{x.value().data() + at, n, stride};
     Real* const to = y.out().data() + at;
     const Real best = from.maximum();
-    Real sum = 0;
-    for (Index j = 0; j < n; ++j) sum += to[j * stride] = std::exp(from[j] - best);
+    const Real sum = sum_of(n, [&](Index j) { return to[j * stride] = std::exp(from[j] - best); });
     for (Index j = 0; j < n; ++j) to[j * stride] /= sum;
   });
-  if (stride == 1) y.made_from_logits(x, true);
+  if (x.shape().normalized(axis) == x.rank() - 1) y.made_from_logits(x, true);
   return y.backward([=] {
     if (Sink dx = x.sink()) {
       each_slice(split, [&](Index at) {
         const Slice s{y.value().data() + at, n, stride}, g{y.grad().data() + at, n, stride};
         Real* const to = dx.data() + at;
-        Real product = 0;
-        for (Index j = 0; j < n; ++j) product += g[j] * s[j];
+        const Real product = sum_of(n, [&](Index j) { return g[j] * s[j]; });
         for (Index j = 0; j < n; ++j) {
           const Real contribution = s[j] * (g[j] - product);
           to[j * stride] = dx.accumulates() ? to[j * stride] + contribution : contribution;
@@ -68,9 +80,7 @@ Var log_softmax(Var x, Index axis) {
     const Slice from{x.value().data() + at, n, stride};
     Real* const to = y.out().data() + at;
     const Real best = from.maximum();
-    Real sum = 0;
-    for (Index j = 0; j < n; ++j) sum += std::exp(from[j] - best);
-    const Real log_sum = std::log(sum);
+    const Real log_sum = std::log(sum_of(n, [&](Index j) { return std::exp(from[j] - best); }));
     for (Index j = 0; j < n; ++j) to[j * stride] = from[j] - best - log_sum;
   });
   return y.backward([=] {
@@ -78,8 +88,7 @@ Var log_softmax(Var x, Index axis) {
       each_slice(split, [&](Index at) {
         const Slice log_s{y.value().data() + at, n, stride}, g{y.grad().data() + at, n, stride};
         Real* const to = dx.data() + at;
-        Real total = 0;
-        for (Index j = 0; j < n; ++j) total += g[j];
+        const Real total = sum_of(n, [&](Index j) { return g[j]; });
         for (Index j = 0; j < n; ++j) {
           const Real contribution = g[j] - std::exp(log_s[j]) * total;
           to[j * stride] = dx.accumulates() ? to[j * stride] + contribution : contribution;

@@ -1,6 +1,7 @@
 #include "cornu/core/tape.h"
 
 #include <algorithm>
+#include <memory>
 
 #include "cornu/core/error.h"
 #include "cornu/core/kernels.h"
@@ -65,13 +66,16 @@ View Gradients::operator[](Var value) const {
 }
 
 void Tape::clear() {
-  arena_.clear();
+  pass_ = (pass_ + 1) & pass_mask;
   node_count_ = 0;
   parameters_.clear();
-  entries_.clear();
   updates_.clear();
   has_gone_backward_ = false;
-  pass_ = (pass_ + 1) & pass_mask;
+  arena_.clear();  // last, because it may throw
+}
+
+void Tape::require_own(Var value, const char* what) const {
+  require<StateError>(&value.tape() == this, "{}: this value is on another tape", what);
 }
 
 Node& Tape::new_node(const Shape& shape, const Real* value, bool wants_gradient) {
@@ -119,6 +123,7 @@ Var Tape::output(const Shape& shape, std::span<const Var> operands) {
 Var Tape::alias(Var x, const Shape& shape) {
   require(shape.size() == x.size(), "reshape: {} has {} numbers and {} has {}", x.shape(), x.size(), shape,
           shape.size());
+  require_own(x, "alias");
   Node& original = x.node();
   Node& node = new_node(shape, original.value, original.wants_gradient);
   node.owner = original.owner;
@@ -126,6 +131,7 @@ Var Tape::alias(Var x, const Shape& shape) {
 }
 
 void Tape::record_update(const Parameter& parameter, Var value) {
+  require_own(value, "record_update");
   require(value.shape() == parameter.shape(), "record_update: a value of shape {} for a parameter of shape {}",
           value.shape(), parameter.shape());
   if (!training()) return;
@@ -145,6 +151,7 @@ Gradients Tape::backward(Var loss) {
 }
 
 Gradients Tape::backward(Var value, ConstView gradient) {
+  require_own(value, "backward");
   require<StateError>(training(), "backward: this tape is in inference mode and has recorded no gradients");
   require(gradient.shape() == value.shape(), "backward: a gradient of shape {} for a value of shape {}",
           gradient.shape(), value.shape());
@@ -152,19 +159,26 @@ Gradients Tape::backward(Var value, ConstView gradient) {
     for (std::size_t i = 0; i < node_count_; ++i) node_at(i).has_gradient = false;
   }
   has_gone_backward_ = true;
-  entries_.clear();
 
   if (const Sink start = value.sink()) copy(gradient, start);
   for (std::size_t i = node_count_; i-- > 0;) {
     const Node& node = node_at(i);
     if (node.has_gradient && node.rule != nullptr) node.rule(node.captured);
   }
+
+  // In the arena, so that what is recorded or walked later leaves them as they are.
+  auto* const entries = static_cast<Gradients::Entry*>(allocate(parameters_.size() * sizeof(Gradients::Entry)));
+  std::size_t count = 0;
   for (const Node* node : parameters_) {
-    if (node->has_gradient) entries_.push_back({node->parameter, View(node->gradient, node->shape)});
+    if (node->has_gradient) {
+      new (entries + count++) Gradients::Entry{node->parameter, View(node->gradient, node->shape)};
+    }
   }
+  auto* const updates = static_cast<Gradients::Update*>(allocate(updates_.size() * sizeof(Gradients::Update)));
+  std::uninitialized_copy(updates_.begin(), updates_.end(), updates);
   Gradients result;
-  result.entries_ = entries_;
-  result.updates_ = updates_;
+  result.entries_ = {entries, count};
+  result.updates_ = {updates, updates_.size()};
   return result;
 }
 

@@ -2,9 +2,11 @@
 
 #include <concepts>
 #include <cstdint>
+#include <memory>
 #include <new>
+#include <span>
 #include <type_traits>
-#include <utility>
+#include <vector>
 
 #include "cornu/core/arena.h"
 #include "cornu/core/parameter.h"
@@ -43,7 +45,8 @@ concept BackwardRule =
     std::invocable<const F&> && std::is_trivially_destructible_v<F> && std::is_trivially_copyable_v<F>;
 
 /// A value on a tape: what ops take and return. One word, passed by value, valid until its tape is cleared; using it
-/// later throws StateError (the spare bits of the pointer hold the number of the pass).
+/// later throws StateError: the six spare bits of the pointer hold the number of the pass, so that of 64 later passes
+/// one does not notice. The tape itself must still be there.
 class Var {
  public:
   /// No value at all; every use throws StateError.
@@ -93,7 +96,7 @@ class Var {
 };
 
 /// What backward returns: the gradient of every parameter and variable that the loss depends on, in the tape's memory.
-/// Valid until the tape is cleared or goes backward again.
+/// Valid until the tape is cleared; going backward again overwrites the numbers.
 class Gradients {
  public:
   struct Entry {
@@ -160,14 +163,16 @@ class Tape {
     return output(shape, std::span<const Var>(operands.begin(), operands.size()));
   }
   Var output(const Shape& shape, std::span<const Var> operands);
-  /// For ops: x under another shape of the same size, sharing its memory and its gradient.
+  /// For ops: x under another shape of the same size, sharing its memory and its gradient. Throws ShapeError for
+  /// another size.
   Var alias(Var x, const Shape& shape);
   /// For ops: memory until the tape is cleared. Not initialised.
   View scratch(const Shape& shape);
   void* allocate(std::size_t bytes) { return arena_.allocate(bytes); }
 
   /// When the optimizer steps, `parameter` takes the value that `value` has. For moving averages and the like:
-  /// `forward` itself changes nothing. Does nothing in inference mode. Throws ShapeError if the shapes differ.
+  /// `forward` itself changes nothing. Of several updates of one parameter the last counts. Does nothing in inference
+  /// mode. Throws ShapeError if the shapes differ.
   void record_update(const Parameter& parameter, Var value);
 
   /// Walks the pass backwards from `loss`, one number. Throws ShapeError for any other size, StateError in inference
@@ -184,6 +189,7 @@ class Tape {
   static constexpr std::size_t block_size = 64;
   static constexpr std::uintptr_t pass_mask = alignment - 1;
 
+  void require_own(Var value, const char* what) const;
   detail::Node& new_node(const Shape& shape, const Real* value, bool wants_gradient);
   detail::Node& node_at(std::size_t i) { return blocks_[i / block_size][i % block_size]; }
   Var var(detail::Node& node) { return {&node, pass_}; }
@@ -196,7 +202,6 @@ class Tape {
   std::size_t node_count_ = 0;
   bool has_gone_backward_ = false;
   std::vector<detail::Node*> parameters_;
-  std::vector<Gradients::Entry> entries_;
   std::vector<Gradients::Update> updates_;
 };
 
@@ -214,18 +219,20 @@ Var Var::backward(const F& rule) const {
 /// so that a layer reads like its formula: `x * sigmoid(beta * x)`.
 class Operand {
  public:
-  Operand(Var var) : var_(var) {}
+  /// Throws StateError for an empty Var or one of a cleared tape.
+  Operand(Var var) : tape_(&var.tape()), var_(var) {}
   Operand(const Parameter& parameter) : parameter_(&parameter) {}
   template <class T>
   requires std::is_arithmetic_v<T> Operand(T number) : number_(static_cast<Real>(number)) {}
 
   Var on(Tape& tape) const {
-    return var_ ? var_ : parameter_ != nullptr ? tape.parameter(*parameter_) : tape.constant(number_);
+    return tape_ != nullptr ? var_ : parameter_ != nullptr ? tape.parameter(*parameter_) : tape.constant(number_);
   }
   /// The tape of a Var; null for the others.
-  Tape* tape() const { return var_ ? &var_.tape() : nullptr; }
+  Tape* tape() const { return tape_; }
 
  private:
+  Tape* tape_ = nullptr;
   Var var_;
   const Parameter* parameter_ = nullptr;
   Real number_ = 0;

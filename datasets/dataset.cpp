@@ -15,7 +15,7 @@ namespace {
   throw StateError("DatasetRef: it refers to no dataset (was it made from a null pointer?)");
 }
 
-void copy_row(const Tensor& from, Index row, Index width, Real* to) {
+void copy_row(const ConstView& from, Index row, Index width, Real* to) {
   std::copy_n(from.data() + row * width, width, to);
 }
 
@@ -39,13 +39,13 @@ void detail::check_gather(const char* where, std::span<const Index> rows, Index 
           target_size);
 }
 
-TensorDataset::TensorDataset(Tensor x, Tensor y) : x_(std::move(x)), y_(std::move(y)) {
-  require(x_.rank() > 0 && y_.rank() > 0 && x_.shape()[0] == y_.shape()[0],
-          "TensorDataset: x is {} but y is {}; their first axes count the samples and must agree", x_.shape(),
-          y_.shape());
+TensorPair::TensorPair(ConstView x, ConstView y) : x_(x), y_(y) {
+  require(x.shape().rank() > 0 && y.shape().rank() > 0 && x.shape()[0] == y.shape()[0],
+          "TensorDataset: x is {} but y is {}; their first axes count the samples and must agree", x.shape(),
+          y.shape());
 }
 
-void TensorDataset::gather(std::span<const Index> rows, View x, View y) const {
+void TensorPair::gather(std::span<const Index> rows, View x, View y) const {
   const Index x_width = feature_shape().size();
   const Index y_width = target_shape().size();
   detail::check_gather("TensorDataset", rows, size(), x_width, y_width, x, y);

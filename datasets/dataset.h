@@ -3,6 +3,7 @@
 #include <concepts>
 #include <cstddef>
 #include <span>
+#include <utility>
 
 #include "cornu/core/shape.h"
 #include "cornu/core/tensor.h"
@@ -91,14 +92,12 @@ class DatasetRef {
   const Calls* calls_ = &no_calls;
 };
 
-/// Two tensors, sample by sample: x is (samples, feature_shape...), y is (samples) or (samples, target_shape...).
-class TensorDataset {
+/// Two tensors of somebody else's, sample by sample: x is (samples, feature_shape...), y is (samples) or
+/// (samples, target_shape...). They are read where they are and must outlive this.
+class TensorPair {
  public:
   /// Throws ShapeError, naming both shapes, unless the first axes agree.
-  TensorDataset(Tensor x, Tensor y);
-
-  const Tensor& x() const { return x_; }
-  const Tensor& y() const { return y_; }
+  TensorPair(ConstView x, ConstView y);
 
   Index size() const { return x_.shape()[0]; }
   Shape feature_shape() const { return x_.shape().sub(1); }
@@ -107,6 +106,26 @@ class TensorDataset {
   void gather(std::span<const Index> rows, View x, View y) const;
 
  private:
+  ConstView x_, y_;
+};
+
+/// The same with tensors of its own.
+class TensorDataset {
+ public:
+  /// Throws ShapeError, naming both shapes, unless the first axes agree.
+  TensorDataset(Tensor x, Tensor y) : x_(std::move(x)), y_(std::move(y)) { pair(); }
+
+  const Tensor& x() const { return x_; }
+  const Tensor& y() const { return y_; }
+
+  Index size() const { return x_.shape()[0]; }
+  Shape feature_shape() const { return x_.shape().sub(1); }
+  Shape target_shape() const { return y_.shape().sub(1); }
+  void gather(std::span<const Index> rows, View x, View y) const { pair().gather(rows, x, y); }
+
+ private:
+  TensorPair pair() const { return {x_, y_}; }
+
   Tensor x_, y_;
 };
 

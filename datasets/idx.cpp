@@ -30,7 +30,9 @@ constexpr std::size_t most_dimensions = 255;
 constexpr Index largest_dimension = std::numeric_limits<std::uint32_t>::max();
 
 std::string text(const std::vector<Index>& dimensions) {
-  return fmt::format("({}{})", fmt::join(dimensions, ", "), dimensions.size() == 1 ? "," : "");
+  std::string result;
+  for (const Index dimension : dimensions) result += (result.empty() ? "" : ", ") + std::to_string(dimension);
+  return "(" + result + (dimensions.size() == 1 ? ",)" : ")");
 }
 
 /// The product of the dimensions, or nothing if it is too large to be counted. Zeros count last, so that

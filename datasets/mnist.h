@@ -16,7 +16,7 @@ struct Mnist {
 };
 
 struct MnistOptions {
-  /// Where the four files are, raw or .gz. If given, they are looked for there and nowhere else.
+  /// Where the four files are, raw or .gz: the first place that is looked in.
   std::filesystem::path directory{};
   /// Whether files found nowhere may be downloaded, into the user's cache folder.
   bool download = true;
@@ -25,7 +25,7 @@ struct MnistOptions {
 };
 
 /// 60,000 handwritten digits of 28x28 pixels to learn from and 10,000 to test with.
-/// Looks for the files in `directory` if that is given; else in $CORNU_DATA/mnist, then in the user's cache folder
+/// Looks for the files in `directory` if that is given, then in $CORNU_DATA/mnist, then in the user's cache folder
 /// ($XDG_CACHE_HOME/cornu/mnist or ~/.cache/cornu/mnist), into which it downloads them as a last resort, checking their
 /// SHA-256. The names may be those of the archives too, as in train-images.idx3-ubyte.
 /// Throws FileError, with every place looked in and why the download failed, if the files are not to be had, and

@@ -44,16 +44,16 @@ std::optional<MnistPaths> find_all(const fs::path& folder, const MnistSource& so
     return std::nullopt;
   }
   std::vector<fs::path> found;
-  std::vector<std::string> missing;
+  std::string missing;
   for (const MnistFile* file : files_of(source)) {
     if (auto path = find_file(folder, file->name)) {
       found.push_back(std::move(*path));
     } else {
-      missing.push_back(file->name);
+      missing += (missing.empty() ? "" : ", ") + file->name;
     }
   }
   if (missing.empty()) return MnistPaths{found[0], found[1], found[2], found[3]};
-  tried += fmt::format("\n  {}: lacks {}", folder.string(), fmt::join(missing, ", "));
+  tried += fmt::format("\n  {}: lacks {}", folder.string(), missing);
   return std::nullopt;
 }
 
@@ -112,7 +112,6 @@ MnistPaths find_mnist(const MnistSource& source, const MnistOptions& options) {
   std::string tried;
   if (!options.directory.empty()) {
     if (auto paths = find_all(options.directory, source, tried)) return *paths;
-    throw FileError(fmt::format("{}: the files are not in the directory given (raw or .gz):{}", source.name, tried));
   }
   if (const std::string data = variable("CORNU_DATA"); data.empty()) {
     tried += "\n  $CORNU_DATA: not set";

@@ -6,19 +6,24 @@ namespace cornu {
 
 Shape Dense::build(const Shape& input, Rng& rng) {
   require<ValueError>(units > 0, "Dense: units is {}; it must be positive", units);
-  require<ValueError>(activation != nullptr, "Dense: activation is null; use linear for none");
-  require(input.rank() > 0 && input[-1] > 0, "Dense: an input of shape {} has no features", input);
-  kernel.value = Tensor({input[-1], units});
-  kernel_initializer(kernel.value, rng);
+  require<ValueError>(kernel_initializer && bias_initializer, "Dense: the {} is empty; use zeros if in doubt",
+                      kernel_initializer ? "bias_initializer" : "kernel_initializer");
+  require(input.rank() > 0 && input[-1] > 0, "Dense: a sample of shape {} has no features", input);
+  // Made aside: an initializer that throws leaves the layer as it was.
+  Tensor new_kernel({input[-1], units}), new_bias;
+  kernel_initializer(new_kernel, rng);
   if (use_bias) {
-    bias.value = Tensor(Shape{units});
-    bias_initializer(bias.value, rng);
+    new_bias = Tensor(Shape{units});
+    bias_initializer(new_bias, rng);
   }
+  kernel.value = std::move(new_kernel);
+  bias.value = std::move(new_bias);
   return input.with(-1, units);
 }
 
 Var Dense::forward(Var x) const {
-  require<StateError>(!kernel.value.empty(), "Dense: not built yet, its kernel has no shape");
+  require<StateError>(!kernel.value.empty(),
+                      "Dense: used before it was built; call build(shape of a sample, rng), or put it into a model");
   require(x.rank() > 0 && x.shape()[-1] == kernel.shape()[0], "Dense: an input of shape {}; its last axis must be {}",
           x.shape(), kernel.shape()[0]);
   return activation(use_bias ? affine(x, kernel, bias) : matmul(x, kernel));

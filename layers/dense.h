@@ -1,16 +1,15 @@
 #pragma once
 
+#include "cornu/layers/activation.h"
 #include "cornu/layers/initializers.h"
 #include "cornu/layers/layer.h"
 
 namespace cornu {
 
-/// A plain function of a value, such as relu, sigmoid, softmax, or the user's own `Var (Var)`.
-using Activation = Var (*)(Var);
-
 /// y = activation(x kernel + bias): every output sees every input.
 /// Input: (batch, ..., in). Output: (batch, ..., units). kernel: (in, units), bias: (units).
-/// Throws ValueError for units < 1, ShapeError for an input of another width than it was built for.
+/// Throws ValueError for units < 1, ShapeError for an input without features or of another width than it was built
+/// for, StateError if it was not built. Building again makes new parameters for the new shape.
 struct Dense {
   Index units;
   Activation activation = linear;

@@ -1,47 +1,80 @@
 #include "cornu/layers/layer.h"
 
+#include <algorithm>
 #include <cctype>
-
-#include "cornu/core/error.h"
 
 namespace cornu {
 
 namespace detail {
+
+std::string_view declared_name(std::string_view pretty_function) {
+  const std::string_view start = "T = ";
+  const std::size_t from = pretty_function.find(start);
+  if (from == std::string_view::npos) return pretty_function;
+  const std::string_view type = pretty_function.substr(from + start.size());
+  // The last name outside all brackets: a type's scope may have brackets too, "(anonymous namespace)::", "f(int)::".
+  std::size_t name = 0, end = type.size();
+  int depth = 0;
+  for (std::size_t i = 0; i < type.size(); ++i) {
+    const char c = type[i];
+    if (depth == 0 && (c == ';' || c == ']')) return type.substr(name, std::min(end, i) - name);
+    if (c == '(' || c == '<' || c == '[' || c == '{') {
+      if (depth++ == 0) end = i;
+    } else if (c == ')' || c == ']' || c == '}' || (c == '>' && i > 0 && type[i - 1] != '-')) {
+      --depth;
+    } else if (c == ':' && depth == 0) {
+      name = i + 1;
+      end = type.size();
+    }
+  }
+  return type.substr(name, end - name);
+}
 
 Shape shape_by_forward(const Shape& input, Var (*forward)(const void* layer, Var x), const void* layer) {
   const Tensor sample(input.batched(1));
   Tape tape(Mode::inference);
   const Var y = forward(layer, tape.input(sample));
   require(y.rank() > 0 && y.shape()[0] == 1,
-          "forward made {} of one sample of shape {}; the first axis must stay the "
-          "batch",
-          y.shape(), input);
+          "forward made {} of a batch of one sample of shape {}; the first axis must stay the batch", y.shape(), input);
   return y.shape().sub(1);
 }
 
 }  // namespace detail
 
+AnyLayer::Box& AnyLayer::box() const {
+  require<StateError>(box_ != nullptr, "AnyLayer: used after it was moved from");
+  return *box_;
+}
+
+void AnyLayer::add_name(Error& error) const {
+  if (!name_.empty()) return error.add_context(name_);
+  const std::string_view type = box().type(), text = error.what();
+  if (!text.starts_with(type) || text.substr(type.size(), 1) != ":") error.add_context(type);
+}
+
 Shape AnyLayer::build(const Shape& input, Rng& rng) {
+  Box& layer = box();
   try {
-    return box_->build(input, rng);
+    return layer.build(input, rng);
   } catch (Error& error) {
-    error.add_context(name_);
+    add_name(error);
     throw;
   }
 }
 
 Var AnyLayer::forward(Var x) const {
+  const Box& layer = box();
   try {
-    return box_->forward(x);
+    return layer.forward(x);
   } catch (Error& error) {
-    error.add_context(name_);
+    add_name(error);
     throw;
   }
 }
 
 std::vector<std::pair<std::string, const Parameter*>> AnyLayer::parameters() const {
   std::vector<std::pair<std::string, const Parameter*>> result;
-  for (const NamedParameter& named : box_->parameters()) result.emplace_back(named.name, named.parameter);
+  for (const NamedParameter& named : box().parameters()) result.emplace_back(named.name, named.parameter);
   return result;
 }
 

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "cornu/core/error.h"
 #include "cornu/core/ops.h"
 
 namespace cornu {
@@ -28,12 +29,14 @@ concept Layer = std::copy_constructible<L> && requires(const L& layer, Var x) {
 
 namespace detail {
 
+/// The name that a type was declared with, out of a function's __PRETTY_FUNCTION__: of "... [with T = a::B<c::D>; ...]"
+/// (g++) or "... [T = a::B<c::D>]" (clang) it is "B".
+std::string_view declared_name(std::string_view pretty_function);
+
 template <class T>
-constexpr std::string_view type_name() {
-  std::string_view name = __PRETTY_FUNCTION__;  // "... [with T = cornu::Dense; ...]" or "... [T = cornu::Dense]"
-  name.remove_prefix(name.find("T = ") + 4);
-  name = name.substr(0, name.find_first_of(";]<"));
-  return name.substr(name.rfind(':') + 1);
+std::string_view type_name() {
+  static const std::string_view name = declared_name(__PRETTY_FUNCTION__);
+  return name;
 }
 
 /// What a layer without `build` makes of inputs of this shape.
@@ -41,18 +44,19 @@ Shape shape_by_forward(const Shape& input, Var (*forward)(const void* layer, Var
 
 }  // namespace detail
 
-/// Any layer, held by value, with the name that errors, summaries and files know it by. Copying copies the layer.
+/// Any layer, held by value, with the name that errors, summaries and files know it by. Copying copies the layer. One
+/// that was moved from can be assigned to or destroyed; any other use throws StateError.
 class AnyLayer {
  public:
   template <class L>
   requires(!std::same_as<L, AnyLayer> && Layer<L>) AnyLayer(L layer) : AnyLayer("", std::move(layer)) {}
 
   /// With a name of its own: `Sequential model{{"hidden", Dense{128, relu}}, ...}`. A model names the others.
-  template <Layer L>
-  requires(!std::same_as<L, AnyLayer>) AnyLayer(std::string name, L layer)
+  template <class L>
+  requires(!std::same_as<L, AnyLayer> && Layer<L>) AnyLayer(std::string name, L layer)
       : name_(std::move(name)), box_(std::make_unique<BoxOf<L>>(std::move(layer))) {}
 
-  AnyLayer(const AnyLayer& other) : name_(other.name_), box_(other.box_->clone()) {}
+  AnyLayer(const AnyLayer& other) : name_(other.name_), box_(other.box_ ? other.box_->clone() : nullptr) {}
   AnyLayer(AnyLayer&&) noexcept = default;
   AnyLayer& operator=(AnyLayer other) noexcept {
     name_ = std::move(other.name_);
@@ -64,14 +68,14 @@ class AnyLayer {
   const std::string& name() const { return name_; }
   void rename(std::string name) { name_ = std::move(name); }
   /// The name of the struct: "Dense".
-  std::string_view type() const { return box_->type(); }
+  std::string_view type() const { return box().type(); }
 
-  /// As the concept tells; errors gain the layer's name.
+  /// As the concept tells. Errors of Cornu gain the layer's name, or its type's while it has none; all others pass.
   Shape build(const Shape& input, Rng& rng);
   Var forward(Var x) const;
-  NamedParameters parameters() { return box_->parameters(); }
+  NamedParameters parameters() { return box().parameters(); }
   std::vector<std::pair<std::string, const Parameter*>> parameters() const;
-  std::optional<Shape> input_shape() const { return box_->input_shape(); }
+  std::optional<Shape> input_shape() const { return box().input_shape(); }
 
   /// The layer itself if it is an L, else null.
   template <Layer L>
@@ -108,23 +112,42 @@ class AnyLayer {
     std::string_view type() const override { return detail::type_name<L>(); }
     Var forward(Var x) const override { return layer.forward(x); }
 
+    // A function of one of these names that cannot be called as a layer's is a mistake: say so, do not pass it by.
     Shape build(const Shape& input, Rng& rng) override {
       if constexpr (requires { layer.build(input, rng); }) {
         return layer.build(input, rng);
       } else {
+        static_assert(
+            !requires { requires std::is_member_function_pointer_v<decltype(&L::build)>; },
+            "a layer's build must be: Shape build(const Shape& input, Rng& rng)");
         return detail::shape_by_forward(
             input, [](const void* l, Var x) { return static_cast<const L*>(l)->forward(x); }, &layer);
       }
     }
     NamedParameters parameters() override {
-      if constexpr (requires { layer.parameters(); }) return layer.parameters();
-      return {};
+      if constexpr (requires { layer.parameters(); }) {
+        return layer.parameters();
+      } else {
+        static_assert(
+            !requires { requires std::is_member_function_pointer_v<decltype(&L::parameters)>; },
+            "a layer's parameters must be: NamedParameters parameters()");
+        return {};
+      }
     }
     std::optional<Shape> input_shape() const override {
-      if constexpr (requires { layer.input_shape(); }) return layer.input_shape();
-      return std::nullopt;
+      if constexpr (requires { layer.input_shape(); }) {
+        return layer.input_shape();
+      } else {
+        static_assert(
+            !requires { requires std::is_member_function_pointer_v<decltype(&L::input_shape)>; },
+            "a layer's input_shape must be: std::optional<Shape> input_shape() const");
+        return std::nullopt;
+      }
     }
   };
+
+  Box& box() const;
+  void add_name(Error& error) const;
 
   std::string name_;
   std::unique_ptr<Box> box_;

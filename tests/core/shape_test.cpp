@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "cornu/core/error.h"
-#include "cornu/tests/core/expect_error.h"
+#include "cornu/tests/support/expect_error.h"
 
 namespace cornu {
 namespace {
@@ -28,7 +28,7 @@ TEST(Shape, KnowsRankSizeAndDimensions) {
   EXPECT_EQ(shape.size(), 24);
   EXPECT_EQ(shape[0], 2);
   EXPECT_EQ(shape[2], 4);
-  EXPECT_EQ(std::vector<Index>(shape.begin(), shape.end()), (std::vector<Index>{2, 3, 4}));
+  EXPECT_EQ(std::vector<Index>(shape.dimensions().begin(), shape.dimensions().end()), (std::vector<Index>{2, 3, 4}));
 }
 
 TEST(Shape, CountsNegativeAxesFromTheEnd) {

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "cornu/core/error.h"
-#include "cornu/tests/core/expect_error.h"
+#include "cornu/tests/support/expect_error.h"
 
 namespace cornu {
 namespace {

@@ -10,7 +10,7 @@
 #include "cornu/core/error.h"
 #include "cornu/datasets/image_dataset.h"
 #include "cornu/datasets/one_hot.h"
-#include "cornu/tests/support/error_of.h"
+#include "cornu/tests/support/expect_error.h"
 
 namespace cornu {
 namespace {

@@ -8,7 +8,7 @@
 
 #include "cornu/core/error.h"
 #include "cornu/datasets/sha256.h"
-#include "cornu/tests/support/error_of.h"
+#include "cornu/tests/support/expect_error.h"
 #include "cornu/tests/support/loopback_server.h"
 #include "cornu/tests/support/temporary_folder.h"
 

@@ -11,7 +11,7 @@
 
 #include "cornu/core/error.h"
 #include "cornu/datasets/gzip.h"
-#include "cornu/tests/support/error_of.h"
+#include "cornu/tests/support/expect_error.h"
 #include "cornu/tests/support/temporary_folder.h"
 
 namespace cornu {

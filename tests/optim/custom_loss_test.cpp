@@ -5,8 +5,8 @@
 #include "cornu/core/error.h"
 #include "cornu/core/ops.h"
 #include "cornu/optim/losses.h"
-#include "cornu/tests/core/expect_error.h"
 #include "cornu/tests/optim/support.h"
+#include "cornu/tests/support/expect_error.h"
 
 namespace cornu {
 namespace {

@@ -2,8 +2,8 @@
 
 #include "cornu/core/error.h"
 #include "cornu/optim/losses.h"
-#include "cornu/tests/core/expect_error.h"
 #include "cornu/tests/optim/support.h"
+#include "cornu/tests/support/expect_error.h"
 
 namespace cornu {
 namespace {

@@ -5,10 +5,10 @@
 #include "cornu/core/error.h"
 #include "cornu/optim/losses.h"
 #include "cornu/optim/sgd.h"
-#include "cornu/tests/core/expect_error.h"
 #include "cornu/tests/optim/stepping.h"
 #include "cornu/tests/optim/support.h"
 #include "cornu/tests/support/allocation_counter.h"
+#include "cornu/tests/support/expect_error.h"
 
 namespace cornu {
 namespace {

@@ -7,7 +7,7 @@
 
 #include "cornu/core/error.h"
 #include "cornu/optim/sgd.h"
-#include "cornu/tests/core/expect_error.h"
+#include "cornu/tests/support/expect_error.h"
 
 namespace cornu {
 namespace {

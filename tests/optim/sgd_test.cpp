@@ -5,9 +5,9 @@
 #include <vector>
 
 #include "cornu/core/error.h"
-#include "cornu/tests/core/expect_error.h"
 #include "cornu/tests/optim/stepping.h"
 #include "cornu/tests/optim/support.h"
+#include "cornu/tests/support/expect_error.h"
 
 namespace cornu {
 namespace {

@@ -2,16 +2,28 @@
 
 #include <cstdio>
 
-int main() {
-  cornu::Rng rng(1);
-  cornu::Tensor tensor({2, 3});
-  rng.fill_normal(tensor, 0, 1);
-  std::puts(to_string(tensor).c_str());
-  try {
-    tensor.reshape({4, 2});
-  } catch (const cornu::ShapeError& error) {
-    std::puts(error.what());
-    return 0;
+using namespace cornu;
+
+/// A layer of the consumer's own, with a parameter.
+struct Scale {
+  Parameter factor{};
+
+  Shape build(const Shape& input, Rng&) {
+    factor.value = Tensor::full({input[-1]}, 1);
+    return input;
   }
-  return 1;
+  Var forward(Var x) const { return x * factor; }
+  NamedParameters parameters() { return {{"factor", &factor}}; }
+};
+
+int main() {
+  const auto [train, test] = datasets::digits({.samples = 600});
+  Sequential model{Input{28, 28}, Flatten{}, Scale{}, Dense{10, softmax}};
+  model.compile(
+      {.optimizer = SGD{.learning_rate = 0.1}, .loss = SparseCategoricalCrossentropy{}, .metrics = {Accuracy{}}});
+  const double before = model.evaluate(test)["loss"];
+  model.fit(train, {.epochs = 2, .verbose = Verbose::silent});
+  const double after = model.evaluate(test)["loss"];
+  std::printf("loss on unseen digits: %.3f, then %.3f\n", before, after);
+  return check_layer(Scale{}, {3}) && after < before ? 0 : 1;
 }

@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <exception>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace cornu::testing {
@@ -20,6 +22,12 @@ std::string error_of(Action&& action) {
   }
   ADD_FAILURE() << "no error came";
   return "";
+}
+
+/// Runs `action` and expects an `E` with exactly this text.
+template <class E, class Action>
+void expect_error(Action&& action, std::string_view text) {
+  EXPECT_EQ(error_of<E>(std::forward<Action>(action)), text);
 }
 
 }  // namespace cornu::testing

@@ -1,0 +1,151 @@
+#include <algorithm>
+#include <latch>
+#include <thread>
+
+#include "cornu/core/error.h"
+#include "cornu/core/gradcheck_sources.h"
+
+namespace cornu::detail {
+
+namespace {
+
+bool same_bits(const Tensor& a, const Tensor& b) {
+  return a.shape() == b.shape() &&
+         std::equal(reinterpret_cast<const std::byte*>(a.begin()), reinterpret_cast<const std::byte*>(a.end()),
+                    reinterpret_cast<const std::byte*>(b.begin()));
+}
+
+Tensor run(const LayerUnderCheck& layer, const Tensor& x, Mode mode, std::uint64_t seed) {
+  Tape tape(mode, seed);
+  return Tensor(layer.forward(tape.input(x)).value());
+}
+
+bool same_bits(const std::vector<Tensor>& a, const std::vector<Tensor>& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](const Tensor& x, const Tensor& y) { return same_bits(x, y); });
+}
+
+std::vector<Tensor> values_of(LayerUnderCheck& layer) {
+  std::vector<Tensor> result;
+  for (const auto& [name, parameter] : layer.parameters()) result.push_back(parameter->value);
+  return result;
+}
+
+void check_layer_gradients(CheckReport& report, LayerUnderCheck& layer, const Tensor& x,
+                           const GradientCheckOptions& options) {
+  Parameter input{x};
+  std::vector<Source> sources = {{message("gradient of the input {}", x.shape()), &input, false}};
+  for (const auto& [name, parameter] : layer.parameters()) {
+    if (!parameter->trainable) continue;
+    sources.push_back({message("gradient of {} {}", name, parameter->shape()), parameter, true});
+  }
+  check_sources(
+      report, [&](Tape& tape) { return layer.forward(tape.parameter(input)); }, sources, options);
+}
+
+/// State, such as a moving mean, has no gradient. It should be read, or updated by training.
+void check_state(CheckReport& report, LayerUnderCheck& layer, const Tensor& x) {
+  Tape tape(Mode::training, 1);
+  const Var y = layer.forward(tape.input(x));
+  const std::span<const Gradients::Update> updates = tape.backward(y, Tensor(y.shape())).updates();
+  for (const auto& [name, parameter] : layer.parameters()) {
+    if (parameter->trainable) continue;
+    const bool updated = std::any_of(updates.begin(), updates.end(),
+                                     [&, state = parameter](const auto& update) { return update.parameter == state; });
+    bool read = false;
+    for (const Mode mode : {Mode::training, Mode::inference}) {
+      const Tensor before = run(layer, x, mode, 1), old = parameter->value;
+      for (Real& number : parameter->value) number += Real(0.5);
+      read = read || !same_bits(run(layer, x, mode, 1), before);
+      parameter->value = old;
+    }
+    report.add(read || updated, message("state {} {}: {}", name, parameter->shape(),
+                                        read && updated ? "read and updated"
+                                        : read          ? "read"
+                                        : updated       ? "updated"
+                                                        : "forward neither reads nor updates it"));
+  }
+}
+
+void check_copy(CheckReport& report, LayerUnderCheck& layer, const Tensor& x, const Tensor& expected) {
+  const std::unique_ptr<LayerUnderCheck> copy = layer.clone();
+  const std::vector<Tensor> before = values_of(layer);
+  for (const auto& [name, parameter] : copy->parameters()) parameter->value.fill(Real(0.123));
+  const bool independent =
+      same_bits(values_of(layer), before) && same_bits(run(layer, x, Mode::inference, 1), expected);
+  report.add(independent, independent ? "a copy is independent of the original"
+                                      : "a copy is independent of the original: changing its parameters changed both");
+}
+
+/// Each thread predicts other samples than the others do, or what they share by mistake would show in none of them.
+void check_threads(CheckReport& report, const LayerUnderCheck& layer, const Tensor& x, int threads) {
+  constexpr int rounds = 10;
+  struct Work {
+    Tensor x, expected;
+    bool agrees = true;
+  };
+  std::vector<Work> work(static_cast<std::size_t>(threads));
+  for (std::size_t i = 0; i < work.size(); ++i) {
+    const Index batch = x.shape()[0], first = batch == 0 ? 0 : static_cast<Index>(i) % batch;
+    work[i].x = x;
+    std::rotate_copy(x.begin(), x.begin() + first * (batch == 0 ? 0 : x.size() / batch), x.end(), work[i].x.begin());
+    work[i].expected = run(layer, work[i].x, Mode::inference, 1);
+  }
+  std::latch start(threads);
+  {
+    std::vector<std::jthread> pool;
+    for (Work& mine : work) {
+      pool.emplace_back([&layer, &start, &mine] {
+        start.arrive_and_wait();
+        try {
+          for (int round = 0; round < rounds; ++round) {
+            mine.agrees = mine.agrees && same_bits(run(layer, mine.x, Mode::inference, 1), mine.expected);
+          }
+        } catch (const std::exception&) {
+          mine.agrees = false;  // which is what the report says
+        }
+      });
+    }
+  }
+  const auto agreeing = std::count_if(work.begin(), work.end(), [](const Work& mine) { return mine.agrees; });
+  report.add(agreeing == threads,
+             message("predictions of {} of {} threads have the bits of a single one", agreeing, threads));
+}
+
+}  // namespace
+
+CheckReport check_layer(const LayerUnderCheck& original, const Shape& input, const LayerCheckOptions& options) {
+  CheckReport report;
+  const std::unique_ptr<LayerUnderCheck> layer = original.clone();
+  Rng rng(options.gradients.seed);
+  Shape promised;
+  const bool has_build = layer->build(input, rng, promised);
+
+  const Shape batched = input.batched(options.batch);
+  Tensor x = options.input;
+  if (x.empty()) {
+    x = Tensor(batched);
+    rng.fill_normal(x, 0, 1);
+  }
+  require(x.shape() == batched, "check_layer: the sample to check at is {}, expected {}", x.shape(), batched);
+
+  const std::vector<Tensor> before = values_of(*layer);
+  const Tensor y = run(*layer, x, Mode::inference, 1);
+  if (has_build) {
+    const Shape expected = promised.batched(options.batch);
+    report.add(y.shape() == expected, message("build says {}, forward returns {}", expected, y.shape()));
+  }
+  const bool repeats = same_bits(run(*layer, x, Mode::training, 7), run(*layer, x, Mode::training, 7)) &&
+                       same_bits(run(*layer, x, Mode::inference, 1), y);
+  report.add(repeats, "two runs with one seed have the same bits");
+  const bool keeps = same_bits(values_of(*layer), before);
+  report.add(keeps, keeps ? "forward changes no parameter" : "forward changes a parameter; record an update instead");
+
+  check_layer_gradients(report, *layer, x, options.gradients);
+  check_state(report, *layer, x);
+  check_copy(report, *layer, x, y);
+  check_threads(report, *layer, x, options.threads);
+  return report;
+}
+
+}  // namespace cornu::detail

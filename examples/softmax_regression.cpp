@@ -1,0 +1,114 @@
+// Softmax regression on MNIST, 784 inputs and 10 classes, by gradient descent on all samples at once: once written with
+// the tape alone, and once as an estimator in the manner of scikit-learn.
+#include <cornu/cornu.h>
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <limits>
+
+using namespace cornu;
+
+/// All samples of a dataset in two tensors: x (samples, 784), y (samples).
+struct Samples {
+  Tensor x, y;
+
+  explicit Samples(const ImageDataset& data) : x({data.size(), 28, 28}), y(Shape{data.size()}) {
+    std::vector<Index> rows(static_cast<std::size_t>(data.size()));
+    for (std::size_t i = 0; i < rows.size(); ++i) rows[i] = static_cast<Index>(i);
+    data.gather(rows, x, y);
+    x.reshape({data.size(), 28 * 28});
+  }
+};
+
+/// The share of samples whose most probable class is the right one.
+double accuracy(const Tensor& probabilities, const Tensor& y) {
+  const Tensor classes = argmax(probabilities);
+  Index right = 0;
+  for (Index i = 0; i < y.size(); ++i) right += classes[i] == y[i] ? 1 : 0;
+  return static_cast<double>(right) / static_cast<double>(y.size());
+}
+
+/// The loop, with nothing between the formulas and the program.
+void descend(const Samples& train, const Samples& test, double learning_rate, int iterations) {
+  const Tensor targets = one_hot(train.y, 10);
+  Parameter w{Tensor({784, 10})}, b{Tensor(Shape{10})};
+  Optimizer optimizer(SGD{.learning_rate = learning_rate}, {{"w", &w}, {"b", &b}});
+  Tape tape;
+  for (int i = 0; i <= iterations; ++i) {
+    tape.clear();
+    const Var logits = affine(tape.input(train.x), w, b);
+    const Var cost = categorical_crossentropy(logits, targets, {.from_logits = true});
+    if (i % 100 == 0 || i == iterations) fmt::print("iteration {:5}  cost {:.4f}\n", i, cost.item());
+    if (i < iterations) optimizer.step(tape.backward(cost));
+  }
+  fmt::print("train accuracy: {:.4f}\n", accuracy(softmax(affine(train.x, w.value, b.value)), train.y));
+  fmt::print("test accuracy: {:.4f}\n", accuracy(softmax(affine(test.x, w.value, b.value)), test.y));
+}
+
+/// The same as an estimator. As in scikit-learn's LogisticRegression, C is the inverse of the regularisation's
+/// strength: it minimises C * (sum of the samples' cross-entropies) + |w|^2 / 2, the intercepts left free.
+struct SoftmaxRegression {
+  double C = 1.0;
+  double learning_rate = 0.5;
+  int iterations = 1000;
+  Parameter coef{}, intercept{};
+
+  void fit(const Tensor& x, const Tensor& y) {
+    const Index classes = static_cast<Index>(max(y).item()) + 1;
+    coef.value = Tensor({x.shape()[1], classes});
+    intercept.value = Tensor(Shape{classes});
+    Optimizer optimizer(SGD{.learning_rate = learning_rate}, {{"coef", &coef}, {"intercept", &intercept}});
+    const double strength = 1 / (C * static_cast<double>(x.shape()[0]));  // of a mean, not a sum, of cross-entropies
+    Tape tape;
+    for (int i = 0; i < iterations; ++i) {
+      tape.clear();
+      const Var logits = affine(tape.input(x), coef, intercept);
+      const Var penalty = sum(square(tape.parameter(coef))) * (strength / 2);
+      optimizer.step(tape.backward(sparse_categorical_crossentropy(logits, y, {.from_logits = true}) + penalty));
+    }
+  }
+  Tensor predict_proba(const Tensor& x) const { return softmax(affine(x, coef.value, intercept.value)); }
+  Tensor predict(const Tensor& x) const { return argmax(predict_proba(x)); }
+  double score(const Tensor& x, const Tensor& y) const { return accuracy(predict_proba(x), y); }
+};
+
+int main(int argc, char** argv) try {
+  CLI::App app("Softmax regression by gradient descent on all samples at once");
+  std::string data;
+  double learning_rate = 0.5, c = std::numeric_limits<double>::infinity();
+  int iterations = 1000;
+  bool digits = false, estimator = false;
+  app.add_option("--data", data, "the folder with MNIST's four files");
+  app.add_flag("--digits", digits, "learn from the embedded synthetic digits instead");
+  app.add_option("--learning-rate", learning_rate, "")->capture_default_str();
+  app.add_option("--iterations", iterations, "")->capture_default_str()->check(CLI::NonNegativeNumber);
+  app.add_flag("--estimator", estimator, "use the estimator in place of the loop");
+  app.add_option("--C", c, "inverse strength of the estimator's regularisation")->capture_default_str();
+  CLI11_PARSE(app, argc, argv);
+
+  const auto load = [&]() -> std::pair<Samples, Samples> {
+    if (!digits) {
+      try {
+        const auto [train, test] = datasets::mnist({.directory = data});
+        return {Samples(train), Samples(test)};
+      } catch (const FileError& error) {
+        fmt::print("{}\nMNIST cannot be had: learning from synthetic digits instead.\n", error.what());
+      }
+    }
+    const auto [train, test] = datasets::digits({.samples = 12000});
+    return {Samples(train), Samples(test)};
+  };
+  const auto [train, test] = load();
+
+  if (estimator) {
+    SoftmaxRegression model{.C = c, .learning_rate = learning_rate, .iterations = iterations};
+    model.fit(train.x, train.y);
+    fmt::print("train accuracy: {:.4f}\n", model.score(train.x, train.y));
+    fmt::print("test accuracy: {:.4f}\n", model.score(test.x, test.y));
+  } else {
+    descend(train, test, learning_rate, iterations);
+  }
+} catch (const Error& error) {
+  fmt::print(stderr, "softmax_regression: {}\n", error.what());
+  return 1;
+}

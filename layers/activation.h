@@ -1,0 +1,55 @@
+#pragma once
+
+#include <concepts>
+#include <type_traits>
+
+#include "cornu/layers/layer.h"
+
+namespace cornu {
+
+/// A plain function of a value (relu, sigmoid, softmax, the user's own `Var f(Var)`, or a lambda without captures): as
+/// an option of Dense, and as a layer of its own, `Activation{relu}`. A function with options is a layer of its own.
+/// Throws ValueError for a null pointer.
+class Activation {
+ public:
+  using Function = Var (*)(Var);
+
+  Activation(Function f);
+  template <class F>
+  requires(std::is_class_v<F>&& std::convertible_to<const F&, Function>) Activation(const F& f)
+      : Activation(static_cast<Function>(f)) {}
+
+  Function function() const { return function_; }
+  Var operator()(Var x) const { return function_(x); }
+  Var forward(Var x) const { return function_(x); }
+
+ private:
+  Function function_;
+};
+
+/// max(x, 0). Any shape.
+struct ReLU {
+  Var forward(Var x) const { return relu(x); }
+};
+
+/// 1 / (1 + e^-x). Any shape. A binary cross-entropy that follows is computed from x.
+struct Sigmoid {
+  Var forward(Var x) const { return sigmoid(x); }
+};
+
+/// (e^x - e^-x) / (e^x + e^-x). Any shape.
+struct Tanh {
+  Var forward(Var x) const { return tanh(x); }
+};
+
+/// e^x over its sum along `axis`, which counts the batch, as in Keras: 1 is a sample's first axis, -1 the last one.
+/// A cross-entropy that follows a softmax over the last axis is computed from x.
+/// build throws ShapeError for an axis that is not there, or is the batch: samples must not depend on each other.
+struct Softmax {
+  Index axis = -1;
+
+  Shape build(const Shape& input, Rng& rng);
+  Var forward(Var x) const { return softmax(x, axis); }
+};
+
+}  // namespace cornu

@@ -1,0 +1,55 @@
+#include "cornu/layers/dropout.h"
+
+#include <array>
+#include <cstdint>
+
+#include "cornu/core/error.h"
+#include "cornu/core/kernels.h"
+
+namespace cornu {
+
+namespace {
+
+void require_rate(double rate) {
+  require<ValueError>(rate >= 0 && rate < 1, "Dropout: rate is {}; at least 0 and less than 1 is required", rate);
+}
+
+/// Each number is 0 with probability `rate`, else 1 / (1 - rate).
+void fill_mask(View mask, double rate, Rng& rng) {
+  const std::array<Real, 2> factors{0, static_cast<Real>(1 / (1 - rate))};
+  const auto threshold = static_cast<std::uint64_t>(rate * 0x1p32);
+  // Looked up, not chosen: nothing could foretell the branch.
+  const auto factor = [&](std::uint64_t bits) { return factors[(bits & 0xFFFFFFFF) >= threshold ? 1 : 0]; };
+  // Half of a draw for each number: 32 bits tell probabilities apart as well as a float does.
+  const Index n = mask.size();
+  for (Index i = 0; i < n; i += 2) {
+    const std::uint64_t bits = rng.bits();
+    mask[i] = factor(bits);
+    if (i + 1 < n) mask[i + 1] = factor(bits >> 32);
+  }
+}
+
+}  // namespace
+
+Shape Dropout::build(const Shape& input, Rng&) {
+  require_rate(rate);
+  return input;
+}
+
+Var Dropout::forward(Var x) const {
+  require_rate(rate);
+  Tape& tape = x.tape();
+  if (!tape.training() || rate == 0) return x;
+  const View mask = tape.scratch(x.shape());
+  fill_mask(mask, rate, tape.rng());
+  const Real* const kept = mask.data();
+  Var y = tape.output(x.shape(), {x});
+  assign(overwrite(y.out()), [=, from = x.value().data()](Index i) { return from[i] * kept[i]; });
+  return y.backward([=] {
+    if (Sink dx = x.sink()) {
+      assign(dx, [=, g = y.grad().data()](Index i) { return g[i] * kept[i]; });
+    }
+  });
+}
+
+}  // namespace cornu

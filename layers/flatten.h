@@ -1,0 +1,25 @@
+#pragma once
+
+#include <initializer_list>
+#include <optional>
+
+#include "cornu/layers/layer.h"
+
+namespace cornu {
+
+/// Every sample as one row. Input: (batch, ...). Output: (batch, n).
+/// `Flatten{28, 28}` says as well what samples look like, so that a model may begin with it; it throws ShapeError for
+/// samples of another shape, naming both. `Flatten{}` takes any.
+struct Flatten {
+  std::optional<Shape> shape;
+
+  Flatten() = default;
+  Flatten(std::initializer_list<Index> dimensions) : shape(dimensions) {}
+  explicit Flatten(const Shape& sample) : shape(sample) {}
+
+  Shape build(const Shape& input, Rng& rng);
+  Var forward(Var x) const;
+  std::optional<Shape> input_shape() const { return shape; }
+};
+
+}  // namespace cornu

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <initializer_list>
+#include <optional>
+
+#include "cornu/layers/layer.h"
+
+namespace cornu {
+
+/// Says what samples look like, without the batch: `Input{28, 28}`. A model that begins with it is built at once.
+/// As a layer it changes nothing. Throws ShapeError for samples of another shape, naming both.
+struct Input {
+  Shape shape;
+
+  Input(std::initializer_list<Index> dimensions) : shape(dimensions) {}
+  explicit Input(const Shape& sample) : shape(sample) {}
+
+  Shape build(const Shape& input, Rng& rng);
+  Var forward(Var x) const;
+  std::optional<Shape> input_shape() const { return shape; }
+};
+
+}  // namespace cornu

@@ -1,0 +1,161 @@
+#pragma once
+
+#include <concepts>
+#include <memory>
+#include <utility>
+
+#include "cornu/models/logs.h"
+
+namespace cornu {
+
+class Sequential;
+
+/// The run that a callback is called from: what it may know, and what it may do to it.
+struct Run {
+  Sequential& model;
+  Index epochs = 0;            ///< that were asked for
+  Index steps = 0;             ///< batches an epoch
+  Index validation_freq = 0;   ///< validates every so many epochs; 0: not at all
+  bool stop_training = false;  ///< set it to end the run after this batch or epoch
+  /// A loss that is no longer finite throws NonFiniteError; a callback that sees to it itself says false.
+  bool throw_on_non_finite = true;
+};
+
+/// The moments at which a callback may act. A callback is a struct with any of these functions, Keras's hooks:
+///   on_train_begin(Run&, Logs&)              on_train_end(Run&, Logs&)             and the same for test and predict
+///   on_epoch_begin(Run&, Index epoch, Logs&) on_epoch_end(Run&, Index epoch, Logs&)
+///   on_train_batch_begin(Run&, Index batch, Logs&), on_train_batch_end(...)        and the same for test and predict
+/// What on_epoch_end adds to the logs is in the history.
+enum class Hook {
+  train_begin,
+  train_end,
+  test_begin,
+  test_end,
+  predict_begin,
+  predict_end,
+  epoch_begin,
+  epoch_end,
+  train_batch_begin,
+  train_batch_end,
+  test_batch_begin,
+  test_batch_end,
+  predict_batch_begin,
+  predict_batch_end,
+};
+
+namespace detail {
+
+/// Calls the callback's function for this moment, if it has one.
+template <class C>
+void call_hook(C& callback, Hook hook, Run& run, Index index, Logs& logs) {
+  static_cast<void>(index);
+  switch (hook) {
+    case Hook::train_begin:
+      if constexpr (requires { callback.on_train_begin(run, logs); }) callback.on_train_begin(run, logs);
+      break;
+    case Hook::train_end:
+      if constexpr (requires { callback.on_train_end(run, logs); }) callback.on_train_end(run, logs);
+      break;
+    case Hook::test_begin:
+      if constexpr (requires { callback.on_test_begin(run, logs); }) callback.on_test_begin(run, logs);
+      break;
+    case Hook::test_end:
+      if constexpr (requires { callback.on_test_end(run, logs); }) callback.on_test_end(run, logs);
+      break;
+    case Hook::predict_begin:
+      if constexpr (requires { callback.on_predict_begin(run, logs); }) callback.on_predict_begin(run, logs);
+      break;
+    case Hook::predict_end:
+      if constexpr (requires { callback.on_predict_end(run, logs); }) callback.on_predict_end(run, logs);
+      break;
+    case Hook::epoch_begin:
+      if constexpr (requires { callback.on_epoch_begin(run, index, logs); }) callback.on_epoch_begin(run, index, logs);
+      break;
+    case Hook::epoch_end:
+      if constexpr (requires { callback.on_epoch_end(run, index, logs); }) callback.on_epoch_end(run, index, logs);
+      break;
+    case Hook::train_batch_begin:
+      if constexpr (requires { callback.on_train_batch_begin(run, index, logs); })
+        callback.on_train_batch_begin(run, index, logs);
+      break;
+    case Hook::train_batch_end:
+      if constexpr (requires { callback.on_train_batch_end(run, index, logs); })
+        callback.on_train_batch_end(run, index, logs);
+      break;
+    case Hook::test_batch_begin:
+      if constexpr (requires { callback.on_test_batch_begin(run, index, logs); })
+        callback.on_test_batch_begin(run, index, logs);
+      break;
+    case Hook::test_batch_end:
+      if constexpr (requires { callback.on_test_batch_end(run, index, logs); })
+        callback.on_test_batch_end(run, index, logs);
+      break;
+    case Hook::predict_batch_begin:
+      if constexpr (requires { callback.on_predict_batch_begin(run, index, logs); })
+        callback.on_predict_batch_begin(run, index, logs);
+      break;
+    case Hook::predict_batch_end:
+      if constexpr (requires { callback.on_predict_batch_end(run, index, logs); })
+        callback.on_predict_batch_end(run, index, logs);
+      break;
+  }
+}
+
+}  // namespace detail
+
+/// Any callback. Given by value it is copied with the options; given by pointer it stays the caller's, who can ask it
+/// afterwards: `EarlyStopping early{.patience = 3}; model.fit(train, {.callbacks = {&early}}); early.stopped_epoch`.
+class AnyCallback {
+ public:
+  template <class C>
+  requires(!std::same_as<C, AnyCallback> && std::copy_constructible<C> && std::is_class_v<C>) AnyCallback(C callback)
+      : box_(std::make_unique<BoxOf<C>>(std::move(callback))) {}
+  template <class C>
+  AnyCallback(C* callback) : box_(std::make_unique<Borrowed<C>>(callback)) {}
+
+  AnyCallback(const AnyCallback& other) : box_(other.box_->clone()) {}
+  AnyCallback(AnyCallback&&) noexcept = default;
+  AnyCallback& operator=(AnyCallback other) noexcept {
+    box_ = std::move(other.box_);
+    return *this;
+  }
+  ~AnyCallback() = default;
+
+  void call(Hook hook, Run& run, Index index, Logs& logs) { box_->call(hook, run, index, logs); }
+
+ private:
+  struct Box {
+    Box() = default;
+    Box(const Box&) = default;
+    Box& operator=(const Box&) = delete;
+    virtual ~Box() = default;
+    virtual std::unique_ptr<Box> clone() const = 0;
+    virtual void call(Hook hook, Run& run, Index index, Logs& logs) = 0;
+  };
+
+  template <class C>
+  struct BoxOf final : Box {
+    C callback;
+
+    explicit BoxOf(C c) : callback(std::move(c)) {}
+    std::unique_ptr<Box> clone() const override { return std::make_unique<BoxOf>(*this); }
+    void call(Hook hook, Run& run, Index index, Logs& logs) override {
+      detail::call_hook(callback, hook, run, index, logs);
+    }
+  };
+
+  template <class C>
+  struct Borrowed final : Box {
+    C* callback;
+
+    explicit Borrowed(C* c) : callback(c) {}
+    std::unique_ptr<Box> clone() const override { return std::make_unique<Borrowed>(*this); }
+    void call(Hook hook, Run& run, Index index, Logs& logs) override {
+      detail::call_hook(*callback, hook, run, index, logs);
+    }
+  };
+
+  std::unique_ptr<Box> box_;
+};
+
+}  // namespace cornu

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <span>
+
+#include "cornu/models/progress.h"
+#include "cornu/models/sequential_state.h"
+
+namespace cornu {
+
+/// The callbacks of a run, called one after the other.
+struct Callbacks {
+  std::span<AnyCallback> all;
+  Run& run;
+  void operator()(Hook hook, Index index, Logs& logs) const {
+    for (AnyCallback& callback : all) callback.call(hook, run, index, logs);
+  }
+};
+
+/// Goes through a dataset without learning, as often as it is asked to; keeps its memory for the next time.
+class Evaluation {
+ public:
+  /// All of these must outlive it. steps: batches, 0 for the whole dataset.
+  Evaluation(const detail::SequentialState& model, DatasetRef data, Index batch_size, Index steps,
+             const Tensor& sample_weight);
+
+  Index steps() const { return steps_; }
+  /// Loss and metrics under their names with the prefix before them; callbacks and display may be null.
+  Logs run(std::string_view prefix, const Callbacks* callbacks, ProgressDisplay* display);
+
+ private:
+  const detail::SequentialState& model_;
+  Batcher batcher_;
+  Index steps_;
+  const std::map<Index, double> no_class_weight_;
+  BatchWeights weights_;
+  TapePool::Lease tape_;
+  Tally tally_;
+};
+
+}  // namespace cornu

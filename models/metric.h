@@ -1,0 +1,110 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "cornu/layers/layer.h"
+#include "cornu/optim/losses.h"
+
+namespace cornu {
+
+/// A metric gathers what it needs batch by batch and gives one number for all it has seen: a struct that can be copied,
+/// with
+///   void reset()
+///   void update(ConstView y_true, ConstView y_pred)     both (batch, ...)
+///   double result() const
+/// and, if its type's name in small letters will not do, `std::string name() const`.
+template <class M>
+concept Metric = std::copy_constructible<M> && requires(M& metric, const M& seen, ConstView y_true, ConstView y_pred) {
+  metric.reset();
+  metric.update(y_true, y_pred);
+  { seen.result() } -> std::convertible_to<double>;
+};
+
+/// Any loss as a metric: its mean over the samples seen, without weights; 0 for none.
+template <WeightedLoss L>
+class LossMetric {
+ public:
+  explicit LossMetric(L loss) : loss_(std::move(loss)), tape_(std::make_unique<Tape>(Mode::inference)) {}
+  LossMetric(const LossMetric& other) : LossMetric(other.loss_) {
+    total_ = other.total_;
+    samples_ = other.samples_;
+  }
+  LossMetric& operator=(const LossMetric&) = delete;
+  ~LossMetric() = default;
+
+  std::string name() const { return snake_case(detail::type_name<L>()); }
+  void reset() { total_ = samples_ = 0; }
+  void update(ConstView y_true, ConstView y_pred) {
+    tape_->clear();
+    const auto samples = static_cast<double>(y_pred.shape()[0]);
+    total_ += samples * static_cast<double>(loss_(tape_->input(y_pred), y_true, {}).item());
+    samples_ += samples;
+  }
+  double result() const { return samples_ == 0 ? 0 : total_ / samples_; }
+
+ private:
+  L loss_;
+  std::unique_ptr<Tape> tape_;
+  double total_ = 0, samples_ = 0;
+};
+
+/// Any metric, held by value.
+class AnyMetric {
+ public:
+  template <class M>
+  requires(!std::same_as<M, AnyMetric> && Metric<M>) AnyMetric(M metric)
+      : box_(std::make_unique<BoxOf<M>>(std::move(metric))) {}
+  /// A loss will do: `.metrics = {Accuracy{}, MeanSquaredError{}}`.
+  template <class L>
+  requires(WeightedLoss<L> && !Metric<L>) AnyMetric(L loss) : AnyMetric(LossMetric<L>(std::move(loss))) {}
+
+  AnyMetric(const AnyMetric& other) : box_(other.box_->clone()) {}
+  AnyMetric(AnyMetric&&) noexcept = default;
+  AnyMetric& operator=(AnyMetric other) noexcept {
+    box_ = std::move(other.box_);
+    return *this;
+  }
+  ~AnyMetric() = default;
+
+  std::string name() const { return box_->name(); }
+  void reset() { box_->reset(); }
+  void update(ConstView y_true, ConstView y_pred) { box_->update(y_true, y_pred); }
+  double result() const { return box_->result(); }
+
+ private:
+  struct Box {
+    Box() = default;
+    Box(const Box&) = default;
+    Box& operator=(const Box&) = delete;
+    virtual ~Box() = default;
+    virtual std::unique_ptr<Box> clone() const = 0;
+    virtual std::string name() const = 0;
+    virtual void reset() = 0;
+    virtual void update(ConstView y_true, ConstView y_pred) = 0;
+    virtual double result() const = 0;
+  };
+
+  template <class M>
+  struct BoxOf final : Box {
+    M metric;
+
+    explicit BoxOf(M m) : metric(std::move(m)) {}
+    std::unique_ptr<Box> clone() const override { return std::make_unique<BoxOf>(*this); }
+    std::string name() const override {
+      if constexpr (requires { metric.name(); }) {
+        return metric.name();
+      } else {
+        return snake_case(detail::type_name<M>());
+      }
+    }
+    void reset() override { metric.reset(); }
+    void update(ConstView y_true, ConstView y_pred) override { metric.update(y_true, y_pred); }
+    double result() const override { return static_cast<double>(metric.result()); }
+  };
+
+  std::unique_ptr<Box> box_;
+};
+
+}  // namespace cornu

@@ -1,0 +1,222 @@
+#include "cornu/models/progress.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <iterator>
+#include <limits>
+#include <string_view>
+#include <utility>
+
+#if defined(__unix__) || defined(__APPLE__)
+#include <signal.h>
+#include <unistd.h>
+#define CORNU_POSIX
+#endif
+
+namespace cornu {
+
+namespace {
+
+constexpr Index width = 20;
+constexpr double interval = 0.05;
+
+double steady_seconds() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+bool is_terminal(std::FILE* file) {
+#ifdef CORNU_POSIX
+  return isatty(fileno(file)) == 1;
+#else
+  static_cast<void>(file);
+  return false;
+#endif
+}
+
+/// Keeps SIGPIPE, which ends a program whose output nobody reads any more, from this thread for as long as it lives.
+class WithoutBrokenPipe {
+#ifdef CORNU_POSIX
+ public:
+  WithoutBrokenPipe() {
+    sigemptyset(&pipe_);
+    sigaddset(&pipe_, SIGPIPE);
+    was_pending_ = pending();
+    pthread_sigmask(SIG_BLOCK, &pipe_, &former_);
+  }
+  ~WithoutBrokenPipe() {
+    int signal = 0;
+    if (!was_pending_ && pending()) sigwait(&pipe_, &signal);  // ours: take it away
+    pthread_sigmask(SIG_SETMASK, &former_, nullptr);
+  }
+  WithoutBrokenPipe(const WithoutBrokenPipe&) = delete;
+  WithoutBrokenPipe& operator=(const WithoutBrokenPipe&) = delete;
+
+ private:
+  static bool pending() {
+    sigset_t set;
+    sigemptyset(&set);
+    sigpending(&set);
+    return sigismember(&set, SIGPIPE) == 1;
+  }
+
+  sigset_t pipe_, former_;
+  bool was_pending_ = false;
+#else
+ public:
+  WithoutBrokenPipe() {}
+  ~WithoutBrokenPipe() {}
+#endif
+};
+
+void put_step_time(std::string& text, double seconds) {
+  const auto out = std::back_inserter(text);
+  if (seconds >= 1 || seconds == 0) {
+    fmt::format_to(out, " {:.0f}s/step", seconds);
+  } else if (seconds >= 1e-3) {
+    fmt::format_to(out, " {:.0f}ms/step", seconds * 1e3);
+  } else {
+    fmt::format_to(out, " {:.0f}us/step", seconds * 1e6);
+  }
+}
+
+void put_time_left(std::string& text, double seconds) {
+  const auto out = std::back_inserter(text);
+  const auto whole = static_cast<long long>(seconds);
+  if (seconds > 3600) {
+    fmt::format_to(out, "{}:{:02}:{:02}", whole / 3600, whole % 3600 / 60, whole % 60);
+  } else if (seconds > 60) {
+    fmt::format_to(out, "{}:{:02}", whole / 60, whole % 60);
+  } else {
+    fmt::format_to(out, "{}s", whole);
+  }
+}
+
+/// "  32/1875": so wide that the bar stays where it is.
+void put_count(std::string& text, Index done, Index steps) {
+  fmt::format_to(std::back_inserter(text), "{:>{}}/{}", done, fmt::formatted_size("{}", steps), steps);
+}
+
+void put_bars(std::string& text, Index count) {
+  for (Index i = 0; i < count; ++i) text += "━";
+}
+
+}  // namespace
+
+ProgressDisplay::ProgressDisplay(Verbose mode, Index epochs, Index steps, std::FILE* out, Clock clock)
+    : mode_(mode), epochs_(epochs), steps_(std::max(steps, Index{1})), out_(out), clock_(std::move(clock)) {
+  if (mode_ == Verbose::automatic) mode_ = is_terminal(out) ? Verbose::bar : Verbose::line;
+  if (!clock_) clock_ = steady_seconds;
+  text_.reserve(512);
+  order_.reserve(16);
+}
+
+ProgressDisplay::~ProgressDisplay() {
+  if (!bar_drawn_) return;
+  text_ = "\n";  // in memory that is there: the bar's text was longer
+  write();
+}
+
+void ProgressDisplay::epoch_begin(Index epoch) {
+  if (mode_ == Verbose::silent) return;
+  begin_ = clock_();
+  drawn_ = -std::numeric_limits<double>::infinity();  // the first step is drawn at once
+  done_ = 0;
+  bar_drawn_ = false;
+  if (epochs_ <= 1) return;
+  text_.clear();
+  fmt::format_to(std::back_inserter(text_), "Epoch {}/{}\n", epoch + 1, epochs_);
+  write();
+}
+
+void ProgressDisplay::step(Index done, const Logs& logs) {
+  if (mode_ == Verbose::silent) return;
+  after_latest_ = clock_();
+  done_ = done;
+  if (done == 1) after_first_ = after_latest_;
+  if (step_names_.size() != logs.size()) {
+    step_names_.clear();
+    for (const Logs::Entry& entry : logs) step_names_.push_back(entry.name);
+  }
+  if (mode_ != Verbose::bar || after_latest_ - drawn_ < interval) return;
+  draw_bar(logs, false);
+}
+
+void ProgressDisplay::epoch_end(const Logs& logs) {
+  if (mode_ == Verbose::bar) {
+    draw_bar(logs, true);
+  } else if (mode_ == Verbose::line) {
+    text_.clear();
+    put_count(text_, done_, steps_);
+    fmt::format_to(std::back_inserter(text_), " - {:.0f}s -", clock_() - begin_);
+    put_step_time(text_, seconds_per_step(after_latest_));
+    put_values(logs);
+    text_ += '\n';
+    write();
+  }
+  bar_drawn_ = false;
+}
+
+double ProgressDisplay::seconds_per_step(double now) const {
+  if (done_ == 0) return 0;
+  if (done_ == 1) return now - begin_;
+  return (now - after_first_) / static_cast<double>(done_ - 1);
+}
+
+void ProgressDisplay::put_values(const Logs& logs) {
+  const auto rank = [&](const Logs::Entry& entry) {
+    if (std::find(step_names_.begin(), step_names_.end(), entry.name) != step_names_.end()) return 0;
+    return entry.name.starts_with("val_") ? 1 : 2;
+  };
+  order_.clear();
+  for (const Logs::Entry& entry : logs) order_.push_back(&entry);
+  std::sort(order_.begin(), order_.end(), [&](const Logs::Entry* a, const Logs::Entry* b) {
+    return std::pair(rank(*a), std::string_view(a->name)) < std::pair(rank(*b), std::string_view(b->name));
+  });
+  for (const Logs::Entry* entry : order_) {
+    const auto out = std::back_inserter(text_);
+    if (std::abs(entry->value) > 1e-3) {
+      fmt::format_to(out, " - {}: {:.4f}", entry->name, entry->value);
+    } else {  // also what is not a number
+      fmt::format_to(out, " - {}: {:.4e}", entry->name, entry->value);
+    }
+  }
+}
+
+void ProgressDisplay::draw_bar(const Logs& logs, bool last) {
+  const double now = clock_();
+  const double per_step = seconds_per_step(after_latest_);
+  const Index full = std::clamp(width * done_ / steps_, Index{0}, width);
+  text_.clear();
+  text_ += "\r\x1b[K";             // over what is there
+  if (!last) text_ += "\x1b[?7l";  // cut at the terminal's edge: of a wrapped line, the first part would stay
+  text_ += "\x1b[1m";
+  put_count(text_, done_, steps_);
+  text_ += "\x1b[0m \x1b[32m";
+  put_bars(text_, full);
+  text_ += "\x1b[0m\x1b[37m";
+  put_bars(text_, width - full);
+  text_ += "\x1b[0m \x1b[1m";
+  if (last) {
+    fmt::format_to(std::back_inserter(text_), "{:.0f}s", now - begin_);
+  } else {
+    put_time_left(text_, per_step * static_cast<double>(steps_ - done_));
+  }
+  text_ += "\x1b[0m";
+  put_step_time(text_, per_step);
+  put_values(logs);
+  text_ += last ? "\n" : "\x1b[?7h";
+  drawn_ = now;
+  bar_drawn_ = true;
+  write();
+}
+
+void ProgressDisplay::write() {
+  const WithoutBrokenPipe guard;
+  const bool written = std::fwrite(text_.data(), 1, text_.size(), out_) == text_.size() && std::fflush(out_) == 0;
+  if (!written) mode_ = Verbose::silent;
+}
+
+}  // namespace cornu

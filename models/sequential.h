@@ -1,0 +1,187 @@
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cornu/datasets/dataset.h"
+#include "cornu/layers/layer.h"
+#include "cornu/models/callback.h"
+#include "cornu/models/logs.h"
+#include "cornu/models/metric.h"
+#include "cornu/optim/losses.h"
+#include "cornu/optim/optimizer.h"
+#include "cornu/optim/sgd.h"
+
+namespace cornu {
+
+namespace detail {
+struct SequentialState;
+}
+
+struct SequentialOptions {
+  std::string name = "sequential";
+  std::uint64_t seed = 0;  ///< of the initial weights
+};
+
+struct CompileOptions {
+  AnyOptimizer optimizer = SGD{};
+  AnyLoss loss;
+  std::vector<AnyMetric> metrics{};
+};
+
+/// How fit shows where it stands, on standard output.
+enum class Verbose {
+  automatic,  ///< a bar on a terminal, a line an epoch elsewhere
+  silent,
+  bar,
+  line,
+};
+
+struct FitOptions {
+  Index batch_size = 32;
+  Index epochs = 1;
+  Verbose verbose = Verbose::automatic;
+  std::vector<AnyCallback> callbacks{};
+  double validation_split = 0;             ///< this fraction, the last samples, is kept for validation
+  DatasetRef validation_data{};            ///< what is validated on; overrides validation_split
+  bool shuffle = true;                     ///< in a new order every epoch
+  std::map<Index, double> class_weight{};  ///< the weight of a class's samples in the loss; 1 where not given
+  Tensor sample_weight{};                  ///< (samples), the weight of each in the loss
+  Index initial_epoch = 0;                 ///< where to begin counting, to go on with an earlier run
+  Index steps_per_epoch = 0;               ///< batches an epoch; 0: the whole dataset
+  Index validation_steps = 0;              ///< the same for validation
+  Index validation_batch_size = 0;         ///< 0: batch_size
+  Index validation_freq = 1;               ///< validate every so many epochs
+  std::uint64_t seed = 0;                  ///< of shuffling and of what layers draw in training
+  bool stop_on_interrupt = true;           ///< Ctrl-C stops after the batch, keeps the model and returns the history
+};
+
+struct EvaluateOptions {
+  Index batch_size = 32;
+  Verbose verbose = Verbose::silent;
+  Tensor sample_weight{};
+  Index steps = 0;  ///< batches; 0: the whole dataset
+};
+
+struct PredictOptions {
+  Index batch_size = 32;
+};
+
+/// Layers one after the other, with what it takes to train them: Keras's Sequential.
+///
+///     Sequential model{Input{28, 28}, Flatten{}, Dense{128, relu}, Dense{10}, Softmax{}};
+///     model.compile({.optimizer = SGD{.learning_rate = 0.1}, .loss = SparseCategoricalCrossentropy{},
+///                    .metrics = {Accuracy{}}});
+///     model.fit(train, {.epochs = 5});
+///     model.evaluate(test)["accuracy"];
+///
+/// A model whose first layer tells its input is built when it is made (an Input says only this, and is no layer of the
+/// model); another one by `build` or by the first fit. Until then it can be neither used nor saved: StateError. Errors
+/// from inside a layer are preceded by the layer's name.
+///
+/// Copying copies layers, weights and the optimizer's state. A Sequential is a layer itself.
+/// const functions may be called by any number of threads at once.
+class Sequential {
+ public:
+  Sequential();
+  Sequential(std::initializer_list<AnyLayer> layers, const SequentialOptions& options = {});
+  Sequential(const Sequential& other);
+  Sequential(Sequential&& other) noexcept;
+  Sequential& operator=(Sequential other) noexcept;
+  ~Sequential();
+
+  const std::string& name() const;
+
+  // ---- The layers ----
+
+  /// Puts a layer at the end; a built model builds it at once, with the weights that it would have had from the start.
+  /// Throws ValueError for a name that is taken. What the optimizer remembers is forgotten.
+  void add(AnyLayer layer);
+  /// Takes the last layer off. Throws StateError if there is none.
+  void pop();
+  Index layer_count() const;
+  /// By name, or by position, from the end where negative. Throws ValueError, listing the names, if there is none.
+  AnyLayer& get_layer(std::string_view name);
+  const AnyLayer& get_layer(std::string_view name) const;
+  AnyLayer& get_layer(Index position);
+  const AnyLayer& get_layer(Index position) const;
+
+  /// Makes and initialises all parameters for inputs of this shape (without the batch); a built model starts anew.
+  /// If a layer refuses, its error comes and the model is as before.
+  void build(const Shape& input);
+  Shape build(const Shape& input, Rng& rng);
+  bool built() const;
+  /// The shape of inputs, without the batch, as far as it is known.
+  std::optional<Shape> input_shape() const;
+  /// Of the model's or of one layer's outputs, without the batch. Throws StateError before the model is built.
+  Shape output_shape() const;
+  Shape output_shape(Index layer) const;
+
+  /// The layers' parameters, as `dense/kernel`.
+  NamedParameters parameters();
+  std::vector<std::pair<std::string, const Parameter*>> parameters() const;
+  /// How many numbers the parameters hold, and how many the optimizer keeps beside them (none before its first step).
+  Index count_params() const;
+  Index optimizer_params() const;
+  /// Copies of all parameters' values, in the order of `parameters`.
+  std::vector<Tensor> get_weights() const;
+  /// Throws ShapeError, changing nothing, unless number and shapes are those of the parameters.
+  void set_weights(std::span<const Tensor> weights);
+
+  /// What the model makes of x: (batch, input_shape...), on x's tape.
+  Var forward(Var x) const;
+
+  /// The table of the layers, as Keras prints it, on standard output; `to_string(model)` returns it.
+  void summary() const;
+
+  // ---- Training; all need compile ----
+
+  /// Says how to train. The optimizer starts anew.
+  void compile(CompileOptions options);
+  bool compiled() const;
+  /// The optimizer at work. Throws StateError before the model is compiled and built.
+  Optimizer& optimizer();
+
+  /// Trains; returns what it saw. Throws ValueError for options out of range, ShapeError for a dataset that does not
+  /// fit, NonFiniteError, naming epoch, batch and the first layer whose output was not finite, as soon as the loss is
+  /// not.
+  History fit(DatasetRef data, const FitOptions& options = {});
+  History fit(const Tensor& x, const Tensor& y, const FitOptions& options = {});
+
+  /// One step on one batch; returns its loss and metrics, valid until the next call.
+  const Logs& train_on_batch(const Tensor& x, const Tensor& y, const Tensor& sample_weight = {});
+  /// The loss and metrics of one batch.
+  Logs test_on_batch(const Tensor& x, const Tensor& y, const Tensor& sample_weight = {}) const;
+
+  /// Loss and metrics over all samples, by name.
+  Logs evaluate(DatasetRef data, const EvaluateOptions& options = {}) const;
+  Logs evaluate(const Tensor& x, const Tensor& y, const EvaluateOptions& options = {}) const;
+  /// The same with callbacks, which may change the model.
+  Logs evaluate(DatasetRef data, const EvaluateOptions& options, std::vector<AnyCallback> callbacks);
+
+  // ---- Using it ----
+
+  /// The outputs, (samples, output_shape...). Allocates nothing but its result once it is warm.
+  Tensor predict(const Tensor& x, const PredictOptions& options = {}) const;
+  Tensor predict(DatasetRef data, const PredictOptions& options = {}) const;
+  /// The same with callbacks, which may change the model.
+  Tensor predict(const Tensor& x, const PredictOptions& options, std::vector<AnyCallback> callbacks);
+  Tensor predict_on_batch(const Tensor& x) const;
+  /// The class of each sample: the position of the largest output, or output > 0.5 where there is only one.
+  Tensor predict_classes(const Tensor& x, const PredictOptions& options = {}) const;
+  Tensor predict_classes(DatasetRef data, const PredictOptions& options = {}) const;
+
+ private:
+  friend struct detail::SequentialState;
+  std::unique_ptr<detail::SequentialState> state_;
+};
+
+std::string to_string(const Sequential& model);
+
+}  // namespace cornu

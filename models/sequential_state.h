@@ -1,0 +1,54 @@
+#pragma once
+
+#include "cornu/models/sequential.h"
+#include "cornu/models/tally.h"
+#include "cornu/models/tape_pool.h"
+
+/// What is inside a Sequential; for models/*.cpp alone.
+namespace cornu::detail {
+
+struct SequentialState {
+  SequentialOptions options;
+  std::optional<Shape> declared_input;  // by an Input at the front
+  std::vector<AnyLayer> layers;
+  std::vector<Shape> shapes;  // the input's, then each layer's output's; empty until built
+
+  std::optional<CompileOptions> compiled;
+  std::optional<Optimizer> optimizer;  // made by the first step after compiling or changing the layers
+
+  /// What training keeps from step to step.
+  struct Training {
+    Tape tape{Mode::training};
+    Tally tally;
+    Logs logs;
+    explicit Training(const std::vector<AnyMetric>& metrics) : tally(metrics) {}
+  };
+  std::unique_ptr<Training> training;
+  mutable TapePool inference_tapes;
+
+  void insert(AnyLayer layer);
+  std::string free_name(std::string_view type) const;
+  std::optional<Shape> known_input() const;
+  std::size_t position(Index index) const;
+  std::size_t position(std::string_view layer_name) const;
+
+  void require_built() const;
+  void require_compiled() const;
+  /// That the dataset's samples are what the model takes.
+  void require_fitting(DatasetRef data, const char* what) const;
+
+  Rng layer_rng(std::size_t layer) const;
+  Var forward(Var x) const;
+  NamedParameters parameters();
+
+  /// Makes what training needs and does not have yet.
+  void prepare_training();
+  /// One step of the optimizer, counted in the tally; returns the loss, and makes no step if that is not finite.
+  double step(ConstView x, ConstView y, ConstView sample_weight, const Rng& noise);
+  /// The name of the first layer whose output for x is not finite; empty if there is none.
+  std::string first_non_finite(Var& x) const;
+  /// A sentence on where a pass over x with this noise first stops being finite.
+  std::string where_not_finite(ConstView x, const Rng& noise);
+};
+
+}  // namespace cornu::detail

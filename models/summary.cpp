@@ -1,0 +1,135 @@
+#include <fmt/format.h>
+
+#include <array>
+#include <cstdio>
+
+#include "cornu/models/sequential_state.h"
+
+namespace cornu {
+
+namespace {
+
+/// A table of boxes as Keras draws it, 76 columns wide: thick lines around the head, thin ones below.
+class Table {
+ public:
+  using Row = std::array<std::string, 3>;
+
+  explicit Table(const Row& head) {
+    rule("┏", "━", "┳", "┓");
+    line("┃", head);
+    rule("┡", "━", "╇", "┩");
+  }
+
+  void add(const Row& row) {
+    if (rows_++ > 0) rule("├", "─", "┼", "┤");
+    line("│", row);
+  }
+
+  std::string finished() {
+    rule("└", "─", "┴", "┘");
+    return std::move(text_);
+  }
+
+ private:
+  static constexpr std::array<std::size_t, 3> widths{31, 22, 13};  // without the blank on either side
+
+  void rule(const char* left, const char* dash, const char* cross, const char* right) {
+    text_ += left;
+    for (std::size_t column = 0; column < widths.size(); ++column) {
+      if (column > 0) text_ += cross;
+      for (std::size_t i = 0; i < widths[column] + 2; ++i) text_ += dash;
+    }
+    text_ += right;
+    text_ += '\n';
+  }
+
+  void line(const char* bar, const Row& row) {
+    // Text that is too long for its column goes on in the next line.
+    std::size_t lines = 1;
+    for (std::size_t column = 0; column < widths.size(); ++column) {
+      lines = std::max(lines, (row[column].size() + widths[column] - 1) / widths[column]);
+    }
+    for (std::size_t i = 0; i < lines; ++i) {
+      text_ += bar;
+      for (std::size_t column = 0; column < widths.size(); ++column) {
+        const std::size_t width = widths[column], start = std::min(i * width, row[column].size());
+        const std::string part = row[column].substr(start, width);
+        text_ += column == 2 ? fmt::format(" {:>{}} ", part, width) : fmt::format(" {:<{}} ", part, width);
+        text_ += bar;
+      }
+      text_ += '\n';
+    }
+  }
+
+  std::string text_;
+  std::size_t rows_ = 0;
+};
+
+/// 1234567 as "1,234,567".
+std::string with_commas(Index number) {
+  std::string digits = std::to_string(number);
+  for (auto at = static_cast<Index>(digits.size()) - 3; at > 0; at -= 3)
+    digits.insert(static_cast<std::size_t>(at), ",");
+  return digits;
+}
+
+/// Bytes in 1024s with two decimals: "397.54 KB".
+std::string memory(Index numbers) {
+  auto bytes = static_cast<double>(numbers) * static_cast<double>(sizeof(Real));
+  const std::array<const char*, 5> units{"B", "KB", "MB", "GB", "TB"};
+  std::size_t unit = 0;
+  for (; bytes >= 1024 && unit + 1 < units.size(); ++unit) bytes /= 1024;
+  return fmt::format("{:.2f} {}", bytes, units[unit]);
+}
+
+std::string count_line(const char* what, Index numbers) {
+  return fmt::format(" {}: {} ({})\n", what, with_commas(numbers), memory(numbers));
+}
+
+/// The shape of a batch of unknown size: "(None, 28, 28)".
+std::string batch_shape(const Shape& shape) {
+  std::string result = "(None";
+  for (const Index dimension : shape.dimensions()) result += ", " + std::to_string(dimension);
+  return result + (shape.rank() == 0 ? ",)" : ")");
+}
+
+}  // namespace
+
+std::string to_string(const Sequential& model) {
+  Index trainable = 0, fixed = 0;
+  Table table({"Layer (type)", "Output Shape", "Param #"});
+  for (Index i = 0; i < model.layer_count(); ++i) {
+    const AnyLayer& layer = model.get_layer(i);
+    Index own = 0;
+    for (const auto& [name, parameter] : layer.parameters()) {
+      own += parameter->value.size();
+      (parameter->trainable ? trainable : fixed) += parameter->value.size();
+    }
+    table.add({fmt::format("{} ({})", layer.name(), layer.type()),
+               model.built() ? batch_shape(model.output_shape(i)) : "?",
+               model.built() ? with_commas(own) : "0 (unbuilt)"});
+  }
+  const Index optimizer = model.optimizer_params();
+  std::string text = fmt::format("Model: \"{}\"\n{}", model.name(), table.finished());
+  text += count_line("Total params", trainable + fixed + optimizer);
+  text += count_line("Trainable params", trainable);
+  text += count_line("Non-trainable params", fixed);
+  if (optimizer > 0) text += count_line("Optimizer params", optimizer);
+  return text;
+}
+
+Index Sequential::optimizer_params() const {
+  Index count = 0;
+  if (state_->optimizer) {
+    for (const Tensor& slot : state_->optimizer->state()) count += slot.size();
+  }
+  return count;
+}
+
+void Sequential::summary() const {
+  const std::string text = to_string(*this);
+  std::fwrite(text.data(), 1, text.size(), stdout);
+  std::fflush(stdout);
+}
+
+}  // namespace cornu

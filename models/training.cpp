@@ -1,0 +1,242 @@
+#include <algorithm>
+#include <cmath>
+
+#include "cornu/core/error.h"
+#include "cornu/models/evaluation.h"
+#include "cornu/models/interrupt.h"
+#include "cornu/models/progress.h"
+#include "cornu/models/sequential_state.h"
+
+namespace cornu {
+
+namespace {
+
+/// What the layers draw in training step `index`: a stream of its own, apart from those that shuffle (small numbers),
+/// so that a run that is taken up again draws what it would have drawn.
+Rng noise_of_step(std::uint64_t seed, Index index) {
+  return Rng(seed, (std::uint64_t{1} << 63) | static_cast<std::uint64_t>(index));
+}
+
+bool is_finite(const ConstView& x) {
+  return std::all_of(x.begin(), x.end(), [](Real value) { return std::isfinite(value); });
+}
+
+}  // namespace
+
+// ---- One step ----
+
+namespace detail {
+
+void SequentialState::require_compiled() const {
+  require<StateError>(compiled.has_value(), "{}: not compiled yet; call compile first", options.name);
+}
+
+void SequentialState::require_fitting(DatasetRef data, const char* what) const {
+  require(data.feature_shape() == shapes.front(), "{}: {} got samples of shape {}; the model takes {}", options.name,
+          what, data.feature_shape(), shapes.front());
+}
+
+void SequentialState::prepare_training() {
+  require_compiled();
+  require_built();
+  if (!training) training = std::make_unique<Training>(compiled->metrics);
+  if (!optimizer) optimizer.emplace(compiled->optimizer, parameters());
+}
+
+double SequentialState::step(ConstView x, ConstView y, ConstView sample_weight, const Rng& noise) {
+  Tape& tape = training->tape;
+  tape.clear();
+  tape.rng() = noise;
+  const Var y_pred = forward(tape.input(x));
+  const Var loss = compiled->loss(y_pred, y, sample_weight);
+  const auto value = static_cast<double>(loss.item());
+  if (std::isfinite(value)) {
+    const Gradients gradients = tape.backward(loss);
+    require<StateError>(optimizer->knows_all(gradients),
+                        "{}: forward reads a Parameter that no layer's parameters() lists; it would not be trained",
+                        options.name);
+    optimizer->step(gradients);
+  }
+  training->tally.add(value, y, y_pred.value());
+  training->tally.write(training->logs);
+  return value;
+}
+
+std::string SequentialState::first_non_finite(Var& x) const {
+  for (const AnyLayer& layer : layers) {
+    if (const auto* model = layer.as<Sequential>()) {
+      const std::string inside = model->state_->first_non_finite(x);
+      if (!inside.empty()) return layer.name() + "/" + inside;
+    } else {
+      x = layer.forward(x);
+      if (!is_finite(x.value())) return layer.name();
+    }
+  }
+  return {};
+}
+
+std::string SequentialState::where_not_finite(ConstView x, const Rng& noise) {
+  if (!is_finite(x)) return "the input itself is not finite";
+  Tape& tape = training->tape;
+  tape.clear();
+  tape.rng() = noise;
+  Var value = tape.input(x);
+  const std::string layer = first_non_finite(value);
+  if (layer.empty()) return "every layer's output is finite, the loss itself or its targets are not";
+  return message("{} is the first layer whose output is not finite", layer);
+}
+
+}  // namespace detail
+
+void Sequential::compile(CompileOptions options) {
+  state_->compiled = std::move(options);
+  state_->optimizer.reset();
+  state_->training.reset();
+}
+
+bool Sequential::compiled() const { return state_->compiled.has_value(); }
+
+Optimizer& Sequential::optimizer() {
+  state_->prepare_training();
+  return *state_->optimizer;
+}
+
+const Logs& Sequential::train_on_batch(const Tensor& x, const Tensor& y, const Tensor& sample_weight) {
+  state_->require_compiled();
+  require(x.rank() > 0, "{}: train_on_batch of shape {}; the first axis must be the batch", name(), x.shape());
+  if (!built()) build(x.shape().sub(1));
+  state_->prepare_training();
+  state_->training->tally.reset();
+  const Rng noise = noise_of_step(state_->options.seed, state_->optimizer->iterations());
+  const double loss = state_->step(x, y, sample_weight.empty() ? ConstView() : sample_weight.view(), noise);
+  require<NonFiniteError>(std::isfinite(loss), "{}: train_on_batch: the loss is {}: {}", name(), loss,
+                          std::isfinite(loss) ? "" : state_->where_not_finite(x, noise));
+  return state_->training->logs;
+}
+
+// ---- fit ----
+
+namespace {
+
+void check(const FitOptions& options) {
+  const auto at_least = [](const char* option, Index value, Index least) {
+    require<ValueError>(value >= least, "fit: {} is {}; it must be at least {}", option, value, least);
+  };
+  at_least("batch_size", options.batch_size, 1);
+  at_least("epochs", options.epochs, 0);
+  at_least("initial_epoch", options.initial_epoch, 0);
+  at_least("steps_per_epoch", options.steps_per_epoch, 0);
+  at_least("validation_steps", options.validation_steps, 0);
+  at_least("validation_batch_size", options.validation_batch_size, 0);
+  at_least("validation_freq", options.validation_freq, 1);
+  require<ValueError>(options.validation_split >= 0 && options.validation_split < 1,
+                      "fit: validation_split is {}; it must be in [0, 1)", options.validation_split);
+}
+
+/// Batches epoch after epoch, where an epoch may have fewer or more of them than the dataset: then each goes on where
+/// the one before stopped, and the dataset is shuffled anew whenever it has been gone through.
+class EpochBatches {
+ public:
+  EpochBatches(Batcher& batcher, Index steps, Index first_epoch) : batcher_(batcher) {
+    const Index done = first_epoch * steps;
+    pass_ = done / batcher.batch_count();
+    batcher_.start_epoch(static_cast<std::uint64_t>(pass_));
+    for (Index skipped = 0; skipped < done % batcher.batch_count(); ++skipped) batcher_.next();
+  }
+
+  const Batch& next() {
+    const Batch* batch = batcher_.next();
+    if (batch == nullptr) {
+      batcher_.start_epoch(static_cast<std::uint64_t>(++pass_));
+      batch = batcher_.next();
+    }
+    return *batch;
+  }
+
+ private:
+  Batcher& batcher_;
+  Index pass_ = 0;
+};
+
+}  // namespace
+
+History Sequential::fit(const Tensor& x, const Tensor& y, const FitOptions& options) {
+  const TensorPair data(x, y);
+  return fit(data, options);
+}
+
+History Sequential::fit(DatasetRef data, const FitOptions& options) {
+  state_->require_compiled();
+  check(options);
+  std::optional<Split> parts;
+  DatasetRef train = data, validation = options.validation_data;
+  if (!validation && options.validation_split > 0) {
+    parts.emplace(split(data, options.validation_split));
+    train = parts->train;
+    validation = parts->validation;
+  }
+  const std::optional<std::uint64_t> shuffle_seed = options.shuffle ? std::optional(options.seed) : std::nullopt;
+  Batcher batcher(train, {.batch_size = options.batch_size, .shuffle_seed = shuffle_seed});
+  if (!built()) build(train.feature_shape());
+  state_->require_fitting(train, "fit");
+  state_->prepare_training();
+
+  detail::SequentialState::Training& training = *state_->training;
+  BatchWeights weights(options.sample_weight, options.class_weight, train.size());
+  const Tensor no_weights;
+  std::optional<Evaluation> evaluation;
+  if (validation) {
+    state_->require_fitting(validation, "validation");
+    const Index batch_size = options.validation_batch_size > 0 ? options.validation_batch_size : options.batch_size;
+    evaluation.emplace(*state_, validation, batch_size, options.validation_steps, no_weights);
+  }
+
+  const Index steps = options.steps_per_epoch > 0 ? options.steps_per_epoch : batcher.batch_count();
+  Run run{.model = *this,
+          .epochs = options.epochs,
+          .steps = steps,
+          .validation_freq = evaluation ? options.validation_freq : 0};
+  std::vector<AnyCallback> callbacks = options.callbacks;
+  const Callbacks call{callbacks, run};
+  ProgressDisplay display(options.verbose, options.epochs, steps);
+  std::optional<InterruptGuard> interrupt;
+  if (options.stop_on_interrupt) interrupt.emplace();
+  History history;
+  history.params = {.epochs = options.epochs, .steps = steps};
+
+  training.logs.clear();
+  call(Hook::train_begin, 0, training.logs);
+  EpochBatches batches(batcher, steps, options.initial_epoch);
+  for (Index epoch = options.initial_epoch; epoch < options.epochs && !run.stop_training; ++epoch) {
+    training.logs.clear();
+    training.tally.reset();
+    call(Hook::epoch_begin, epoch, training.logs);
+    display.epoch_begin(epoch);
+    for (Index index = 0; index < steps && !run.stop_training; ++index) {
+      const Batch& batch = batches.next();
+      call(Hook::train_batch_begin, index, training.logs);
+      const Rng noise = noise_of_step(options.seed, epoch * steps + index);
+      const double loss = state_->step(batch.x, batch.y, weights.of(batch), noise);
+      if (!std::isfinite(loss) && run.throw_on_non_finite) {
+        throw NonFiniteError(message("{}: fit: the loss is {} in epoch {} of {}, batch {} of {}: {}", name(), loss,
+                                     epoch + 1, options.epochs, index + 1, steps,
+                                     state_->where_not_finite(batch.x, noise)));
+      }
+      call(Hook::train_batch_end, index, training.logs);
+      display.step(index + 1, training.logs);
+      if (interrupt && interrupt->interrupted()) history.interrupted = run.stop_training = true;
+    }
+
+    Logs logs = training.logs;
+    if (evaluation && !history.interrupted && (epoch + 1) % options.validation_freq == 0) {
+      for (const Logs::Entry& entry : evaluation->run("val_", &call, nullptr)) logs.set(entry.name, entry.value);
+    }
+    call(Hook::epoch_end, epoch, logs);
+    display.epoch_end(logs);
+    history.append(epoch, logs);
+  }
+  call(Hook::train_end, 0, training.logs);
+  return history;
+}
+
+}  // namespace cornu

@@ -1,0 +1,189 @@
+#include "cornu/tests/core/op_reference.h"
+
+#include <cmath>
+#include <limits>
+
+namespace cornu::testing {
+
+namespace {
+
+using Coordinates = std::vector<Index>;
+
+Coordinates coordinates_of(Index flat, const Shape& shape) {
+  Coordinates result(static_cast<std::size_t>(shape.rank()));
+  for (Index axis = shape.rank() - 1; axis >= 0; --axis) {
+    result[static_cast<std::size_t>(axis)] = flat % shape[axis];
+    flat /= shape[axis];
+  }
+  return result;
+}
+
+/// The flat position; coordinates are aligned at the last axis, and a dimension of 1 has position 0 alone.
+std::size_t position_of(const Coordinates& coordinates, const Shape& shape) {
+  const std::size_t lead = coordinates.size() - static_cast<std::size_t>(shape.rank());
+  Index flat = 0;
+  for (Index axis = 0; axis < shape.rank(); ++axis) {
+    const Index at = coordinates[lead + static_cast<std::size_t>(axis)];
+    flat = flat * shape[axis] + (shape[axis] == 1 ? 0 : at);
+  }
+  return static_cast<std::size_t>(flat);
+}
+
+/// A result of the given shape, element by element: f(coordinates).
+template <class F>
+Exact each(const Shape& shape, F f) {
+  Exact result(shape);
+  for (Index i = 0; i < shape.size(); ++i) result.values[static_cast<std::size_t>(i)] = f(coordinates_of(i, shape));
+  return result;
+}
+
+Shape stretched(const Shape& a, const Shape& b) {
+  std::vector<Index> dimensions(static_cast<std::size_t>(std::max(a.rank(), b.rank())), 1);
+  for (const Shape& shape : {a, b}) {
+    for (Index i = 1; i <= shape.rank(); ++i) {
+      if (shape[-i] != 1) dimensions[dimensions.size() - static_cast<std::size_t>(i)] = shape[-i];
+    }
+  }
+  return Shape(dimensions);
+}
+
+Index from_start(Index axis, const Shape& shape) { return axis < 0 ? axis + shape.rank() : axis; }
+
+/// The numbers of x along the axis, at the coordinates given for the other ones.
+Numbers numbers_along(const Exact& x, Index axis, Coordinates coordinates) {
+  Numbers result;
+  for (Index j = 0; j < x.shape[axis]; ++j) {
+    coordinates[static_cast<std::size_t>(axis)] = j;
+    result.push_back(x.values[position_of(coordinates, x.shape)]);
+  }
+  return result;
+}
+
+}  // namespace
+
+Exact pointwise_reference(const Exact& x, const std::function<long double(long double)>& f) {
+  return each(x.shape, [&](const Coordinates& at) { return f(x.values[position_of(at, x.shape)]); });
+}
+
+Exact pairwise_reference(const Exact& a, const Exact& b,
+                         const std::function<long double(long double, long double)>& f) {
+  return each(stretched(a.shape, b.shape), [&](const Coordinates& at) {
+    return f(a.values[position_of(at, a.shape)], b.values[position_of(at, b.shape)]);
+  });
+}
+
+Exact matmul_reference(Exact a, Exact b, const MatmulOptions& options) {
+  const bool row = a.shape.rank() == 1, column = b.shape.rank() == 1;
+  const auto swapped = [](const Exact& x) {
+    std::vector<Index> axes;
+    for (Index i = 0; i < x.shape.rank(); ++i) axes.push_back(i);
+    std::swap(axes[axes.size() - 1], axes[axes.size() - 2]);
+    return transpose_reference(x, axes);
+  };
+  if (row) a.shape = a.shape.inserted(0, 1);
+  if (column) b.shape = b.shape.inserted(1, 1);
+  if (options.transpose_a) a = swapped(a);
+  if (options.transpose_b) b = swapped(b);
+
+  const Shape lead = stretched(a.shape.sub(0, a.shape.rank() - 2), b.shape.sub(0, b.shape.rank() - 2));
+  const Shape shape = lead.inserted(lead.rank(), a.shape[-2]).inserted(lead.rank() + 1, b.shape[-1]);
+  Exact y = each(shape, [&](const Coordinates& at) {
+    long double sum = 0;
+    for (Index k = 0; k < a.shape[-1]; ++k) {
+      Coordinates at_a = at, at_b = at;
+      at_a[at.size() - 1] = k;
+      at_b[at.size() - 2] = k;
+      sum += a.values[position_of(at_a, a.shape)] * b.values[position_of(at_b, b.shape)];
+    }
+    return sum;
+  });
+  if (row) y.shape = y.shape.without(-2);
+  if (column) y.shape = y.shape.without(-1);
+  return y;
+}
+
+Exact reduce_reference(const Exact& x, Index axis, bool keepdims, const std::function<long double(const Numbers&)>& f) {
+  const Index at_axis = from_start(axis, x.shape);
+  Exact y = each(x.shape.with(at_axis, 1), [&](const Coordinates& at) { return f(numbers_along(x, at_axis, at)); });
+  if (!keepdims) y.shape = y.shape.without(at_axis);
+  return y;
+}
+
+Exact along_axis_reference(const Exact& x, Index axis, const std::function<Numbers(const Numbers&)>& f) {
+  const Index at_axis = from_start(axis, x.shape);
+  return each(x.shape, [&](const Coordinates& at) {
+    return f(numbers_along(x, at_axis, at))[static_cast<std::size_t>(at[static_cast<std::size_t>(at_axis)])];
+  });
+}
+
+Exact reshape_reference(Exact x, const Shape& shape) {
+  x.shape = shape;
+  return x;
+}
+
+Exact transpose_reference(const Exact& x, std::vector<Index> axes) {
+  std::vector<Index> dimensions;
+  for (Index& axis : axes) {
+    axis = from_start(axis, x.shape);
+    dimensions.push_back(x.shape[axis]);
+  }
+  return each(Shape(dimensions), [&](const Coordinates& at) {
+    Coordinates from(at.size());
+    for (std::size_t i = 0; i < at.size(); ++i) from[static_cast<std::size_t>(axes[i])] = at[i];
+    return x.values[position_of(from, x.shape)];
+  });
+}
+
+Exact concatenate_reference(std::span<const Exact> parts, Index axis) {
+  const Index at_axis = from_start(axis, parts[0].shape);
+  Index total = 0;
+  for (const Exact& part : parts) total += part.shape[at_axis];
+  return each(parts[0].shape.with(at_axis, total), [&](Coordinates at) {
+    Index& position = at[static_cast<std::size_t>(at_axis)];
+    std::size_t part = 0;
+    for (; position >= parts[part].shape[at_axis]; ++part) position -= parts[part].shape[at_axis];
+    return parts[part].values[position_of(at, parts[part].shape)];
+  });
+}
+
+Exact slice_reference(const Exact& x, Index axis, Index begin, Index end) {
+  const Index at_axis = from_start(axis, x.shape);
+  return each(x.shape.with(at_axis, end - begin), [&](Coordinates at) {
+    at[static_cast<std::size_t>(at_axis)] += begin;
+    return x.values[position_of(at, x.shape)];
+  });
+}
+
+long double sum_of(const Numbers& x) {
+  long double sum = 0;
+  for (const long double number : x) sum += number;
+  return sum;
+}
+
+long double mean_of(const Numbers& x) { return sum_of(x) / static_cast<long double>(x.size()); }
+
+long double max_of(const Numbers& x) {
+  long double best = -std::numeric_limits<long double>::infinity();
+  for (const long double number : x) {
+    if (std::isnan(number)) return number;
+    if (number > best) best = number;
+  }
+  return best;
+}
+
+Numbers softmax_of(const Numbers& x) {
+  // No maximum is taken off: a long double holds e^11356, and what is tried here is far below.
+  Numbers result;
+  long double sum = 0;
+  for (const long double number : x) sum += std::exp(number);
+  for (const long double number : x) result.push_back(std::exp(number) / sum);
+  return result;
+}
+
+Numbers log_softmax_of(const Numbers& x) {
+  Numbers result = softmax_of(x);
+  for (long double& number : result) number = std::log(number);
+  return result;
+}
+
+}  // namespace cornu::testing

@@ -1,0 +1,16 @@
+#include "cornu/tests/core/op_table.h"
+
+namespace cornu::testing {
+
+const std::vector<OpRow>& op_table() {
+  static const std::vector<OpRow> rows = [] {
+    std::vector<OpRow> all;
+    for (const auto& part : {linear_rows(), arithmetic_rows(), pointwise_rows(), reduce_rows(), shape_rows()}) {
+      all.insert(all.end(), part.begin(), part.end());
+    }
+    return all;
+  }();
+  return rows;
+}
+
+}  // namespace cornu::testing

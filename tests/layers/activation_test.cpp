@@ -1,0 +1,134 @@
+#include "cornu/layers/activation.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "cornu/core/gradcheck.h"
+#include "cornu/tests/layers/run.h"
+#include "cornu/tests/support/expect_error.h"
+
+namespace cornu {
+namespace {
+
+using testing::error_of;
+using testing::run;
+
+template <Layer L>
+void expect_passes(const L& layer, Real gap = 0) {
+  for (const Shape& input : {Shape{}, Shape{1}, Shape{7}, Shape{2, 3}, Shape{2, 1, 3}}) {
+    LayerCheckOptions options;
+    options.input = testing::normal(input.batched(3), gap);
+    const CheckReport report = check_layer(layer, input, options);
+    EXPECT_TRUE(report.passed()) << to_string(report);
+  }
+}
+
+TEST(ReLU, KeepsWhatIsPositive) {
+  EXPECT_EQ(run(ReLU{}, Tensor::vector({-2, -0.0, 0, 3})), Tensor::vector({0, 0, 0, 3}));
+  expect_passes(ReLU{}, Real(0.1));  // off the kink at 0
+}
+
+TEST(ReLU, HasNoSlopeAtZero) {
+  const Tensor x = Tensor::vector({-1, 0, 1}), g = Tensor::vector({5, 5, 5});
+  Tape tape;
+  const Var in = tape.variable(x);
+  EXPECT_EQ(Tensor(tape.backward(ReLU{}.forward(in), g)[in]), Tensor::vector({0, 0, 5}));
+}
+
+TEST(Sigmoid, PassesTheChecksOfALayer) { expect_passes(Sigmoid{}); }
+
+TEST(Tanh, PassesTheChecksOfALayer) { expect_passes(Tanh{}); }
+
+TEST(Activation, IsAFunctionAsALayer) {
+  EXPECT_EQ(run(Activation{relu}, Tensor::vector({-2, 3})), Tensor::vector({0, 3}));
+  EXPECT_EQ(run(Activation{[](Var x) { return x + 1; }}, Tensor::vector({-2, 3})), Tensor::vector({-1, 4}));
+  const Activation square_of{square};
+  EXPECT_EQ(run(Activation{square_of}, Tensor::vector({-2, 3})), Tensor::vector({4, 9}));
+  EXPECT_EQ(square_of.function(), static_cast<Activation::Function>(square));
+  expect_passes(Activation{tanh});
+  expect_passes(Activation{linear});
+}
+
+TEST(Activation, RefusesNull) {
+  EXPECT_EQ(error_of<ValueError>([] { (void)Activation(nullptr); }),
+            "Activation: the function is null; use linear for none");
+}
+
+TEST(Softmax, PassesTheChecksOfALayer) {
+  const auto expect_passes_along = [](Index axis, const Shape& input) {
+    const CheckReport report = check_layer(Softmax{.axis = axis}, input);
+    EXPECT_TRUE(report.passed()) << axis << " of " << to_string(input) << "\n" << to_string(report);
+  };
+  for (const Index axis : {-1, 1}) {
+    for (const Shape& input : {Shape{1}, Shape{7}}) expect_passes_along(axis, input);
+  }
+  for (const Index axis : {-2, -1, 1, 2}) {
+    for (const Shape& input : {Shape{2, 3}, Shape{3, 1}, Shape{1, 3}}) expect_passes_along(axis, input);
+  }
+  for (const Index axis : {-3, -1, 2}) expect_passes_along(axis, {2, 3, 2});
+}
+
+TEST(Softmax, CountsTheBatchAsAnAxis) {
+  const Tensor x = testing::normal({2, 3, 4});
+  const auto expect_sums_of_one = [&](Index axis, Index along) {
+    const Tensor y = run(Softmax{.axis = axis}, x);
+    Tape tape(Mode::inference);
+    const Var sums = sum(tape.input(y), along);
+    for (const Real total : sums.value()) EXPECT_NEAR(total, 1, testing::rounding);
+  };
+  expect_sums_of_one(1, 1);
+  expect_sums_of_one(-2, 1);
+  expect_sums_of_one(2, 2);
+  expect_sums_of_one(-1, 2);
+}
+
+TEST(Softmax, RefusesTheBatchAndAxesThatAreNotThere) {
+  Rng rng(1);
+  const auto text_of_build = [&](Index axis, const Shape& input) {
+    Softmax layer{.axis = axis};
+    return error_of<ShapeError>([&] { layer.build(input, rng); });
+  };
+  const std::string hint = "; give one of the sample's own axes";
+  EXPECT_EQ(text_of_build(0, {3}), "Softmax: axis is 0, which is the batch, for samples of shape (3,)" + hint);
+  EXPECT_EQ(text_of_build(-2, {3}), "Softmax: axis is -2, which is the batch, for samples of shape (3,)" + hint);
+  EXPECT_EQ(text_of_build(-1, {}), "Softmax: axis is -1, which is the batch, for samples of shape ()" + hint);
+  EXPECT_EQ(text_of_build(2, {3}), "Softmax: axis is 2, but a batch of samples of shape (3,) has 2 axes");
+  EXPECT_EQ(text_of_build(-4, {3, 4}), "Softmax: axis is -4, but a batch of samples of shape (3, 4) has 3 axes");
+  Softmax last;
+  EXPECT_EQ(last.build({3, 4}, rng), (Shape{3, 4}));
+}
+
+// What a loss needs to be computed from logits.
+TEST(Softmax, RemembersItsLogitsWhereItGoesAlongTheLastAxis) {
+  const Tensor x = testing::normal({2, 3, 4});
+  Tape tape;
+  const Var in = tape.input(x);
+  const auto logits_of = [&](Index axis) { return Softmax{.axis = axis}.forward(in).softmax_logits(); };
+  ASSERT_TRUE(logits_of(-1));
+  EXPECT_EQ(logits_of(-1).value().data(), x.data());
+  EXPECT_TRUE(logits_of(2));
+  EXPECT_FALSE(logits_of(1));
+  ASSERT_TRUE(Sigmoid{}.forward(in).sigmoid_logits());
+  EXPECT_EQ(Sigmoid{}.forward(in).sigmoid_logits().value().data(), x.data());
+  EXPECT_TRUE(Activation{softmax}.forward(in).softmax_logits());
+}
+
+TEST(Activations, NaNInIsNaNOut) {
+  const Real nan = std::numeric_limits<Real>::quiet_NaN();
+  const Tensor x = Tensor::matrix({{nan, 1}, {0, 1}});
+  const auto expect_nan = [&](const auto& layer) {
+    const Tensor y = run(layer, x);
+    EXPECT_TRUE(std::isnan(y[0]));
+    EXPECT_FALSE(std::isnan(y[2]) || std::isnan(y[3]));
+  };
+  expect_nan(ReLU{});
+  expect_nan(Sigmoid{});
+  expect_nan(Tanh{});
+  expect_nan(Softmax{});
+  expect_nan(Activation{linear});
+}
+
+}  // namespace
+}  // namespace cornu

@@ -1,0 +1,71 @@
+#include <gtest/gtest.h>
+
+#include <vector>
+
+#include "cornu/layers/activation.h"
+#include "cornu/layers/dense.h"
+#include "cornu/layers/dropout.h"
+#include "cornu/layers/flatten.h"
+#include "cornu/layers/input.h"
+#include "cornu/layers/reshape.h"
+#include "cornu/tests/layers/run.h"
+#include "cornu/tests/support/allocation_counter.h"
+
+namespace cornu {
+namespace {
+
+std::vector<AnyLayer> network() {
+  std::vector<AnyLayer> layers{
+      Input{6, 4}, Flatten{},      Dense{16, relu},    Dropout{0.3},  Dense{.units = 12, .use_bias = false},
+      Tanh{},      Reshape{3, -1}, Softmax{.axis = 1}, Flatten{3, 4}, Activation{sigmoid},
+      Dense{10},   Softmax{}};
+  Shape shape{6, 4};
+  Rng rng(1);
+  for (AnyLayer& layer : layers) shape = layer.build(shape, rng);
+  return layers;
+}
+
+TEST(Allocation, TheCounterCounts) {
+  const testing::AllocationCounter counter;
+  const Tensor tensor(Shape{3});
+  EXPECT_EQ(counter.count(), 1);
+}
+
+TEST(Allocation, AWarmPassForwardAndBackwardAllocatesNothing) {
+  const std::vector<AnyLayer> layers = network();
+  const Tensor x = testing::normal({32, 6, 4});
+  const Tensor g = testing::normal({32, 10});
+  Tape tape(Mode::training, 1);
+  const auto pass = [&] {
+    tape.clear();
+    Var y = tape.input(x);
+    for (const AnyLayer& layer : layers) y = layer.forward(y);
+    return tape.backward(y, g).entries().size();
+  };
+  for (int i = 0; i < 3; ++i) pass();
+  const testing::AllocationCounter counter;
+  std::size_t gradients = 0;
+  for (int i = 0; i < 5; ++i) gradients += pass();
+  EXPECT_EQ(counter.count(), 0);
+  EXPECT_EQ(gradients, 5U * 5U);
+}
+
+TEST(Allocation, AWarmPredictionAllocatesNothing) {
+  const std::vector<AnyLayer> layers = network();
+  const Tensor x = testing::normal({32, 6, 4});
+  Tape tape(Mode::inference);
+  const auto predict = [&] {
+    tape.clear();
+    Var y = tape.input(x);
+    for (const AnyLayer& layer : layers) y = layer.forward(y);
+    return y.value()[0];
+  };
+  Real first = 0;
+  for (int i = 0; i < 3; ++i) first = predict();
+  const testing::AllocationCounter counter;
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(predict(), first);
+  EXPECT_EQ(counter.count(), 0);
+}
+
+}  // namespace
+}  // namespace cornu

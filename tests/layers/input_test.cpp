@@ -1,0 +1,62 @@
+#include "cornu/layers/input.h"
+
+#include <gtest/gtest.h>
+
+#include "cornu/core/gradcheck.h"
+#include "cornu/tests/layers/run.h"
+#include "cornu/tests/support/expect_error.h"
+
+namespace cornu {
+namespace {
+
+using testing::error_of;
+using testing::run;
+
+TEST(Input, SaysWhatSamplesLookLike) {
+  EXPECT_EQ((Input{28, 28}.input_shape()), (Shape{28, 28}));
+  EXPECT_EQ(Input{784}.input_shape(), (Shape{784}));
+  EXPECT_EQ(Input{}.input_shape(), Shape());
+  const Shape shape{3, 4};
+  EXPECT_EQ(Input(shape).input_shape(), shape);
+  EXPECT_EQ((Input{Shape{3, 4}}.input_shape()), shape);
+  const Input original{2, 5};
+  EXPECT_EQ(Input{original}.input_shape(), (Shape{2, 5}));
+}
+
+TEST(Input, ChangesNothing) {
+  const Tensor x = testing::normal({2, 3, 4});
+  Tape tape;
+  const Var in = tape.variable(x);
+  EXPECT_EQ((Input{3, 4}.forward(in).value().data()), x.data());
+  for (const Shape& input : {Shape{}, Shape{1}, Shape{5}, Shape{2, 3}}) {
+    const CheckReport report = check_layer(Input(input), input);
+    EXPECT_TRUE(report.passed()) << to_string(report);
+  }
+}
+
+TEST(Input, TakesAnEmptyBatch) { EXPECT_EQ((run(Input{3, 4}, Tensor(Shape{0, 3, 4})).shape()), (Shape{0, 3, 4})); }
+
+TEST(Input, RefusesSamplesOfAnotherShape) {
+  Input layer{28, 28};
+  Rng rng(1);
+  EXPECT_EQ(layer.build({28, 28}, rng), (Shape{28, 28}));
+  EXPECT_EQ(error_of<ShapeError>([&] { layer.build({784}, rng); }),
+            "Input: samples have shape (784,); (28, 28) is required");
+  EXPECT_EQ(error_of<ShapeError>([&] {
+              run(layer, Tensor(Shape{28, 28}));
+            }),
+            "Input: (28, 28) came; a batch of samples of shape (28, 28) is required");
+  EXPECT_EQ(error_of<ShapeError>([&] {
+              run(layer, Tensor(Shape{2, 784}));
+            }),
+            "Input: (2, 784) came; a batch of samples of shape (28, 28) is required");
+  EXPECT_EQ(error_of<ShapeError>([&] { run(Input{}, Tensor::scalar(1)); }),
+            "Input: () came; a batch of samples of shape () is required");
+}
+
+TEST(Input, RefusesAShapeThatCannotBe) {
+  EXPECT_EQ(error_of<ShapeError>([] { (void)Input{28, -1}; }), "shape (28, -1) has a negative dimension");
+}
+
+}  // namespace
+}  // namespace cornu
