@@ -85,12 +85,17 @@ struct PredictOptions {
 /// model); another one by `build` or by the first fit. Until then it can be neither used nor saved: StateError. Errors
 /// from inside a layer are preceded by the layer's name.
 ///
-/// Copying copies layers, weights and the optimizer's state. A Sequential is a layer itself.
-/// const functions may be called by any number of threads at once.
+/// Copying copies layers, weights and the optimizer's state. One that was moved from can only be assigned to or
+/// destroyed. const functions may be called by any number of threads at once.
+///
+/// A Sequential is a layer itself, known by its own name. Like every layer it is built with the model that it is put
+/// into, by that one's seed: to keep what it has learnt, give it its weights again (set_weights) afterwards.
 class Sequential {
  public:
   Sequential();
-  Sequential(std::initializer_list<AnyLayer> layers, const SequentialOptions& options = {});
+  /// A list of one model without a name, as in `Sequential b{a}`, is a copy of that model.
+  Sequential(std::initializer_list<AnyLayer> layers);
+  Sequential(std::initializer_list<AnyLayer> layers, const SequentialOptions& options);
   Sequential(const Sequential& other);
   Sequential(Sequential&& other) noexcept;
   Sequential& operator=(Sequential other) noexcept;
