@@ -51,6 +51,12 @@ struct RegressionOptions {
 /// missing.
 Var mean_squared_error(Var y_pred, ConstView y_true, const RegressionOptions& options = {});
 
+/// The same on tensors, without a tape; each returns a scalar.
+Tensor sparse_categorical_crossentropy(const Tensor& y_pred, ConstView y_true, const CategoricalOptions& options = {});
+Tensor categorical_crossentropy(const Tensor& y_pred, ConstView y_true, const CategoricalOptions& options = {});
+Tensor binary_crossentropy(const Tensor& y_pred, ConstView y_true, const BinaryOptions& options = {});
+Tensor mean_squared_error(const Tensor& y_pred, ConstView y_true, const RegressionOptions& options = {});
+
 struct SparseCategoricalCrossentropy {
   bool from_logits = false;
   double label_smoothing = 0;

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "cornu/core/error.h"
-#include "cornu/tests/support/error_of.h"
+#include "cornu/tests/support/expect_error.h"
 
 namespace cornu {
 namespace {

@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include "cornu/core/error.h"
-#include "cornu/tests/support/error_of.h"
+#include "cornu/tests/support/expect_error.h"
 
 namespace cornu {
 namespace {

@@ -7,7 +7,7 @@
 #include "cornu/core/error.h"
 #include "cornu/models/metric.h"
 #include "cornu/tests/support/allocation_counter.h"
-#include "cornu/tests/support/error_of.h"
+#include "cornu/tests/support/expect_error.h"
 
 namespace cornu {
 namespace {
