@@ -17,6 +17,9 @@ Rng noise_of_step(std::uint64_t seed, Index index) {
   return Rng(seed, (std::uint64_t{1} << 63) | static_cast<std::uint64_t>(index));
 }
 
+/// A loss as errors show it: whether a NaN has a sign depends on the processor.
+double shown(double loss) { return std::isnan(loss) ? std::abs(loss) : loss; }
+
 bool is_finite(const ConstView& x) {
   return std::all_of(x.begin(), x.end(), [](Real value) { return std::isfinite(value); });
 }
@@ -114,7 +117,7 @@ const Logs& Sequential::train_on_batch(const Tensor& x, const Tensor& y, const T
   tally.reset();
   const Rng noise = noise_of_step(state_->options.seed, state_->optimizer->iterations());
   const double loss = state_->step(x, y, sample_weight, noise, tally);
-  require<NonFiniteError>(std::isfinite(loss), "{}: train_on_batch: the loss is {}: {}", name(), loss,
+  require<NonFiniteError>(std::isfinite(loss), "{}: train_on_batch: the loss is {}: {}", name(), shown(loss),
                           std::isfinite(loss) ? "" : state_->where_not_finite(x, noise));
   tally.write(logs);
   return logs;
@@ -221,18 +224,19 @@ History Sequential::fit(DatasetRef data, const FitOptions& options) {
   call(Hook::train_begin, 0, logs);
   EpochBatches batches(batcher, steps, options.initial_epoch);
   for (Index epoch = options.initial_epoch; epoch < options.epochs && !run.stop_training; ++epoch) {
-    logs.clear();
+    Logs none;  // and `logs` keeps its names: not even the first step of an epoch allocates them
     tally.reset();
-    call(Hook::epoch_begin, epoch, logs);
+    call(Hook::epoch_begin, epoch, none);
     display.epoch_begin(epoch);
-    for (Index index = 0; index < steps && !run.stop_training; ++index) {
+    Index index = 0;
+    for (; index < steps && !run.stop_training; ++index) {
       const Batch& batch = batches.next();
       call(Hook::train_batch_begin, index, logs);
       const Rng noise = noise_of_step(options.seed, epoch * steps + index);
       const double loss = state_->step(batch.x, batch.y, weights.of(batch), noise, tally);
       if (!std::isfinite(loss) && run.throw_on_non_finite) {
-        throw NonFiniteError(message("{}: fit: the loss is {} in epoch {} of {}, batch {} of {}: {}", name(), loss,
-                                     epoch + 1, options.epochs, index + 1, steps,
+        throw NonFiniteError(message("{}: fit: the loss is {} in epoch {} of {}, batch {} of {}: {}", name(),
+                                     shown(loss), epoch + 1, options.epochs, index + 1, steps,
                                      state_->where_not_finite(batch.x, noise)));
       }
       tally.write(logs);
@@ -241,7 +245,7 @@ History Sequential::fit(DatasetRef data, const FitOptions& options) {
       if (interrupt && interrupt->interrupted()) history.interrupted = run.stop_training = true;
     }
 
-    epoch_logs = logs;
+    epoch_logs = index > 0 ? logs : none;
     if (evaluation && !history.interrupted && (epoch + 1) % options.validation_freq == 0) {
       for (const Logs::Entry& entry : evaluation->run(&call, nullptr)) epoch_logs.set("val_" + entry.name, entry.value);
     }
