@@ -52,7 +52,7 @@ struct FitOptions {
   DatasetRef validation_data{};            ///< what is validated on; overrides validation_split
   bool shuffle = true;                     ///< in a new order every epoch
   std::map<Index, double> class_weight{};  ///< the weight of a class's samples in the loss; 1 where not given
-  Tensor sample_weight{};                  ///< (samples), the weight of each in the loss
+  Tensor sample_weight{};                  ///< (samples), the weight of each in the loss; split like them
   Index initial_epoch = 0;                 ///< where to begin counting, to go on with an earlier run
   Index steps_per_epoch = 0;               ///< batches an epoch; 0: the whole dataset
   Index validation_steps = 0;              ///< the same for validation
@@ -112,6 +112,7 @@ class Sequential {
   void pop();
   Index layer_count() const;
   /// By name, or by position, from the end where negative. Throws ValueError, listing the names, if there is none.
+  /// The layer's options and weights may be changed; another layer is put in its place by pop and add alone.
   AnyLayer& get_layer(std::string_view name);
   const AnyLayer& get_layer(std::string_view name) const;
   AnyLayer& get_layer(Index position);

