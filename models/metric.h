@@ -58,7 +58,8 @@ class AnyMetric {
       : box_(std::make_unique<BoxOf<M>>(std::move(metric))) {}
   /// A loss will do: `.metrics = {Accuracy{}, MeanSquaredError{}}`.
   template <class L>
-  requires(WeightedLoss<L> && !Metric<L>) AnyMetric(L loss) : AnyMetric(LossMetric<L>(std::move(loss))) {}
+  requires(!std::same_as<L, AnyMetric> && WeightedLoss<L> && !Metric<L>) AnyMetric(L loss)
+      : AnyMetric(LossMetric<L>(std::move(loss))) {}
 
   AnyMetric(const AnyMetric& other) : box_(other.box_->clone()) {}
   AnyMetric(AnyMetric&&) noexcept = default;

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "cornu/core/error.h"
 #include "cornu/optim/losses.h"
 #include "cornu/tests/support/expect_error.h"
 

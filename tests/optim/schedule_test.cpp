@@ -165,6 +165,13 @@ TEST(CosineDecayRestarts, FollowsItsDefinitionAtEveryStep) {
   }
 }
 
+TEST(CosineDecayRestarts, FindsItsPeriodWhereTheLogarithmsRoundToTheNextOne) {
+  const CosineDecayRestarts decay{.initial_learning_rate = 0.1, .first_decay_steps = 1};
+  constexpr Index restart = (Index{1} << 52) - 1;
+  EXPECT_NEAR(decay(restart - 1), 0, 1e-15);
+  EXPECT_DOUBLE_EQ(decay(restart), 0.1);
+}
+
 TEST(CosineDecayRestarts, DoublesItsPeriodsByDefault) {
   const CosineDecayRestarts decay{.initial_learning_rate = 0.1, .first_decay_steps = 10};
   EXPECT_DOUBLE_EQ(decay(10), 0.1);

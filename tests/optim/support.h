@@ -8,6 +8,7 @@
 
 #include "cornu/core/random.h"
 #include "cornu/core/tape.h"
+#include "cornu/tests/support/print.h"
 
 namespace cornu::testing {
 
