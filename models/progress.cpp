@@ -125,9 +125,10 @@ void ProgressDisplay::epoch_begin(Index epoch) {
   drawn_ = -std::numeric_limits<double>::infinity();  // the first step is drawn at once
   done_ = 0;
   bar_drawn_ = false;
-  if (epochs_ <= 1) return;
+  epoch_ = epoch;
+  if (epochs_ <= 1 || mode_ != Verbose::bar) return;
   text_.clear();
-  fmt::format_to(std::back_inserter(text_), "Epoch {}/{}\n", epoch + 1, epochs_);
+  fmt::format_to(std::back_inserter(text_), "Epoch {}/{}\n", epoch_ + 1, epochs_);
   write();
 }
 
@@ -149,6 +150,7 @@ void ProgressDisplay::epoch_end(const Logs& logs) {
     draw_bar(logs, true);
   } else if (mode_ == Verbose::line) {
     text_.clear();
+    if (epochs_ > 1) fmt::format_to(std::back_inserter(text_), "Epoch {}/{} - ", epoch_ + 1, epochs_);
     put_count(text_, done_, steps_);
     fmt::format_to(std::back_inserter(text_), " - {:.0f}s -", clock_() - begin_);
     put_step_time(text_, seconds_per_step(after_latest_));

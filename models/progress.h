@@ -17,12 +17,11 @@ namespace cornu {
 ///     1875/1875 ━━━━━━━━━━━━━━━━━━━━ 4s 2ms/step - accuracy: 0.8801 - loss: 0.4108 - val_accuracy: 0.9421 - val_loss:
 ///     0.2013
 ///
-/// and as a plain line, written when the epoch ends, without any escape code:
+/// and as one plain line, written when the epoch ends, without any escape code:
 ///
-///     Epoch 1/5
-///     1875/1875 - 4s - 2ms/step - accuracy: 0.8801 - loss: 0.4108
+///     Epoch 1/5 - 1875/1875 - 4s - 2ms/step - accuracy: 0.8801 - loss: 0.4108
 ///
-/// The line that names the epoch comes only if there are several. The values are those of the steps, then those of the
+/// The epoch is named only if there are several. The values are those of the steps, then those of the
 /// validation, then what callbacks added, each sorted by name. The time of a step leaves out the first step, which
 /// warms up, and whatever comes after the last one, such as the validation.
 /// Nothing is thrown if it cannot be written, and no signal raised: what reads the output may go away at any time.
@@ -55,7 +54,7 @@ class ProgressDisplay {
   std::FILE* out_;
   Clock clock_;
   double begin_ = 0, after_first_ = 0, after_latest_ = 0, drawn_ = 0;
-  Index done_ = 0;
+  Index epoch_ = 0, done_ = 0;
   bool bar_drawn_ = false;               // in this epoch
   std::vector<std::string> step_names_;  // the values that steps have
   std::vector<const Logs::Entry*> order_;
