@@ -9,17 +9,18 @@
 namespace cornu {
 
 Evaluation::Evaluation(const detail::SequentialState& model, DatasetRef data, Index batch_size, Index steps,
-                       const Tensor& sample_weight)
+                       ConstView sample_weight)
     : model_(model),
       batcher_(data, {.batch_size = batch_size}),
       steps_(steps == 0 ? batcher_.batch_count() : std::min(steps, batcher_.batch_count())),
-      weights_(sample_weight, no_class_weight_, data.size()),
+      weights_(sample_weight, no_class_weight_),
       tape_(model.inference_tapes),
       tally_(model.compiled->metrics) {
   require<ValueError>(steps >= 0, "evaluate: steps is {}; it must not be negative", steps);
+  require_sample_weight(sample_weight, data.size());
 }
 
-Logs Evaluation::run(std::string_view prefix, const Callbacks* callbacks, ProgressDisplay* display) {
+Logs Evaluation::run(const Callbacks* callbacks, ProgressDisplay* display) {
   const auto call = [&](Hook hook, Index index, Logs& logs) {
     if (callbacks != nullptr) (*callbacks)(hook, index, logs);
   };
@@ -34,7 +35,7 @@ Logs Evaluation::run(std::string_view prefix, const Callbacks* callbacks, Progre
     const Var y_pred = model_.forward(tape_->input(batch.x));
     const Var loss = model_.compiled->loss(y_pred, batch.y, weights_.of(batch));
     tally_.add(static_cast<double>(loss.item()), batch.y, y_pred.value());
-    tally_.write(logs, prefix);
+    tally_.write(logs);
     call(Hook::test_batch_end, step, logs);
     if (display != nullptr) display->step(step + 1, logs);
   }
@@ -52,37 +53,46 @@ Logs evaluate_with(const detail::SequentialState& model, DatasetRef data, const 
   Evaluation evaluation(model, data, options.batch_size, options.steps, options.sample_weight);
   ProgressDisplay display(options.verbose, 1, evaluation.steps());
   display.epoch_begin(0);
-  Logs logs = evaluation.run("", callbacks, &display);
+  Logs logs = evaluation.run(callbacks, &display);
   display.epoch_end(logs);
   return logs;
 }
 
-/// Predicts x batch by batch into a new tensor.
-Tensor predict_with(const detail::SequentialState& model, ConstView x, Index batch_size, const Callbacks* callbacks) {
-  model.require_built();
-  const Shape &in = model.shapes.front(), &out = model.shapes.back();
-  require<ValueError>(batch_size > 0, "predict: batch_size is {}; it must be positive", batch_size);
-  require(x.shape().rank() > 0 && x.shape().sub(1) == in, "{}: predict of shape {}; (samples, then {}) is required",
-          model.options.name, x.shape(), in);
+/// Predicts x batch by batch into `out`, which has room for as many samples.
+void predict_into(View out, const detail::SequentialState& model, ConstView x, Index batch_size,
+                  const Callbacks* callbacks) {
+  const Shape in_sample = x.shape().sub(1), out_sample = out.shape().sub(1);
   const auto call = [&](Hook hook, Index index) {
     if (callbacks == nullptr) return;
     Logs none;
     (*callbacks)(hook, index, none);
   };
   const Index samples = x.shape()[0];
-  Tensor result;
-  result.resize(out.batched(samples));
   const TapePool::Lease tape(model.inference_tapes);
   call(Hook::predict_begin, 0);
   for (Index first = 0; first < samples; first += batch_size) {
     const Index count = std::min(batch_size, samples - first);
     call(Hook::predict_batch_begin, first / batch_size);
     tape->clear();
-    const Var y = model.forward(tape->input({x.data() + first * in.size(), in.batched(count)}));
-    copy(y.value(), overwrite({result.data() + first * out.size(), out.batched(count)}));
+    const Var y = model.forward(tape->input({x.data() + first * in_sample.size(), in_sample.batched(count)}));
+    require(y.shape() == out_sample.batched(count), "{}: predict made outputs {} where it began with samples of {}",
+            model.options.name, y.shape(), out_sample);  // a callback may have changed the model
+    copy(y.value(), overwrite({out.data() + first * out_sample.size(), y.shape()}));
     call(Hook::predict_batch_end, first / batch_size);
   }
   call(Hook::predict_end, 0);
+}
+
+Tensor predict_with(const detail::SequentialState& model, const Tensor& x, const PredictOptions& options,
+                    const Callbacks* callbacks) {
+  model.require_built();
+  require<ValueError>(options.batch_size > 0, "predict: batch_size is {}; it must be positive", options.batch_size);
+  require(x.rank() > 0 && x.shape().sub(1) == model.shapes.front(),
+          "{}: predict of shape {}; (samples, then {}) is required", model.options.name, x.shape(),
+          model.shapes.front());
+  Tensor result;
+  result.resize(model.shapes.back().batched(x.shape()[0]));
+  predict_into(result, model, x, options.batch_size, callbacks);
   return result;
 }
 
@@ -109,25 +119,26 @@ Logs Sequential::test_on_batch(const Tensor& x, const Tensor& y, const Tensor& s
 }
 
 Tensor Sequential::predict(const Tensor& x, const PredictOptions& options) const {
-  return predict_with(*state_, x, options.batch_size, nullptr);
+  return predict_with(*state_, x, options, nullptr);
 }
 
 Tensor Sequential::predict(const Tensor& x, const PredictOptions& options, std::vector<AnyCallback> callbacks) {
   Run run{*this};
   const Callbacks all{callbacks, run};
-  return predict_with(*state_, x, options.batch_size, &all);
+  return predict_with(*state_, x, options, &all);
 }
 
 Tensor Sequential::predict(DatasetRef data, const PredictOptions& options) const {
   state_->require_built();
   state_->require_fitting(data, "predict");
-  Batcher batcher(data, {.batch_size = options.batch_size});
-  const Index width = output_shape().size();
+  const Shape sample = output_shape();
   Tensor result;
-  result.resize(output_shape().batched(data.size()));
+  result.resize(sample.batched(data.size()));
+  if (data.size() == 0) return result;
+  Batcher batcher(data, {.batch_size = options.batch_size});
   while (const Batch* batch = batcher.next()) {
-    const Tensor y = predict_with(*state_, batch->x, batch->size, nullptr);
-    std::copy(y.begin(), y.end(), result.data() + batch->first * width);
+    predict_into({result.data() + batch->first * sample.size(), sample.batched(batch->size)}, *state_, batch->x,
+                 batch->size, nullptr);
   }
   return result;
 }

@@ -21,11 +21,11 @@ class Evaluation {
  public:
   /// All of these must outlive it. steps: batches, 0 for the whole dataset.
   Evaluation(const detail::SequentialState& model, DatasetRef data, Index batch_size, Index steps,
-             const Tensor& sample_weight);
+             ConstView sample_weight);
 
   Index steps() const { return steps_; }
-  /// Loss and metrics under their names with the prefix before them; callbacks and display may be null.
-  Logs run(std::string_view prefix, const Callbacks* callbacks, ProgressDisplay* display);
+  /// Loss and metrics; callbacks and display may be null.
+  Logs run(const Callbacks* callbacks, ProgressDisplay* display);
 
  private:
   const detail::SequentialState& model_;

@@ -13,10 +13,11 @@ namespace cornu {
 
 namespace detail {
 
-std::string SequentialState::free_name(std::string_view type) const {
-  const std::string base = snake_case(type);
+std::string SequentialState::free_name(const AnyLayer& layer) const {
+  const auto* const model = layer.as<Sequential>();
+  const std::string base = model != nullptr ? model->name() : snake_case(layer.type());
   const auto taken = [&](const std::string& name) {
-    return std::any_of(layers.begin(), layers.end(), [&](const AnyLayer& layer) { return layer.name() == name; });
+    return std::any_of(layers.begin(), layers.end(), [&](const AnyLayer& other) { return other.name() == name; });
   };
   std::string name = base;
   for (int number = 1; taken(name); ++number) name = base + "_" + std::to_string(number);
@@ -31,7 +32,7 @@ void SequentialState::insert(AnyLayer layer) {
     }
   }
   if (layer.name().empty()) {
-    layer.rename(free_name(layer.type()));
+    layer.rename(free_name(layer));
   } else {
     for (const AnyLayer& other : layers) {
       require<ValueError>(other.name() != layer.name(), "{}: there is already a layer named \"{}\"", options.name,
@@ -80,7 +81,14 @@ Var SequentialState::forward(Var x) const {
   require_built();
   require(x.rank() > 0 && x.shape().sub(1) == shapes.front(), "{}: an input of shape {}; {} is required, batch first",
           options.name, x.shape(), shapes.front().batched(x.rank() > 0 ? x.shape()[0] : 1));
-  for (const AnyLayer& layer : layers) x = layer.forward(x);
+  const Index batch = x.shape()[0];
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    x = layers[i].forward(x);
+    // Whoever asks for output_shape makes room by it.
+    require(x.rank() > 0 && x.shape()[0] == batch && x.shape().sub(1) == shapes[i + 1],
+            "{}: forward made {} of a batch of {}; when it was built, the samples it makes had shape {}",
+            layers[i].name(), x.shape(), batch, shapes[i + 1]);
+  }
   return x;
 }
 
@@ -102,35 +110,36 @@ using detail::SequentialState;
 
 Sequential::Sequential() : state_(std::make_unique<SequentialState>()) {}
 
-Sequential::Sequential(std::initializer_list<AnyLayer> layers, const SequentialOptions& options) : Sequential() {
+Sequential::Sequential(std::initializer_list<AnyLayer> layers) : Sequential() {
   // `Sequential b{a}` is a list of one model to the compiler and a copy to everybody else.
-  if (layers.size() == 1) {
-    if (const auto* model = layers.begin()->as<Sequential>()) {
-      *this = *model;
-      return;
-    }
-  }
-  state_->options = options;
-  for (const AnyLayer& layer : layers) state_->insert(layer);
-  if (!state_->layers.empty()) {
-    if (const std::optional<Shape> input = state_->known_input()) build(*input);
+  const auto* const model =
+      layers.size() == 1 && layers.begin()->name().empty() ? layers.begin()->as<Sequential>() : nullptr;
+  if (model != nullptr) {
+    *this = *model;
+  } else {
+    for (const AnyLayer& layer : layers) add(layer);
   }
 }
 
-Sequential::Sequential(const Sequential& other) : state_(std::make_unique<SequentialState>()) {
-  const SequentialState& from = *other.state_;
-  state_->options = from.options;
-  state_->declared_input = from.declared_input;
-  state_->layers = from.layers;
-  state_->shapes = from.shapes;
-  state_->compiled = from.compiled;
-  if (from.optimizer) state_->optimizer = from.optimizer->rebound(state_->parameters());
+Sequential::Sequential(std::initializer_list<AnyLayer> layers, const SequentialOptions& options) : Sequential() {
+  state_->options = options;
+  for (const AnyLayer& layer : layers) add(layer);
+}
+
+Sequential::Sequential(const Sequential& other) : Sequential() {
+  static_cast<detail::SequentialParts&>(*state_) = *other.state_;
+  if (state_->optimizer) state_->optimizer = other.state_->optimizer->rebound(state_->parameters());
 }
 
 Sequential::Sequential(Sequential&& other) noexcept = default;
 
 Sequential& Sequential::operator=(Sequential other) noexcept {
-  state_ = std::move(other.state_);
+  if (state_ != nullptr && other.state_ != nullptr) {
+    static_cast<detail::SequentialParts&>(*state_) = std::move(*other.state_);
+    state_->report.reset();
+  } else {
+    state_ = std::move(other.state_);
+  }
   return *this;
 }
 

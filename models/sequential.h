@@ -52,7 +52,7 @@ struct FitOptions {
   DatasetRef validation_data{};            ///< what is validated on; overrides validation_split
   bool shuffle = true;                     ///< in a new order every epoch
   std::map<Index, double> class_weight{};  ///< the weight of a class's samples in the loss; 1 where not given
-  Tensor sample_weight{};                  ///< (samples), the weight of each in the loss
+  Tensor sample_weight{};                  ///< (samples), the weight of each in the loss; split like them
   Index initial_epoch = 0;                 ///< where to begin counting, to go on with an earlier run
   Index steps_per_epoch = 0;               ///< batches an epoch; 0: the whole dataset
   Index validation_steps = 0;              ///< the same for validation
@@ -85,12 +85,17 @@ struct PredictOptions {
 /// model); another one by `build` or by the first fit. Until then it can be neither used nor saved: StateError. Errors
 /// from inside a layer are preceded by the layer's name.
 ///
-/// Copying copies layers, weights and the optimizer's state. A Sequential is a layer itself.
-/// const functions may be called by any number of threads at once.
+/// Copying copies layers, weights and the optimizer's state. One that was moved from can only be assigned to or
+/// destroyed. const functions may be called by any number of threads at once.
+///
+/// A Sequential is a layer itself, known by its own name. Like every layer it is built with the model that it is put
+/// into, by that one's seed: to keep what it has learnt, give it its weights again (set_weights) afterwards.
 class Sequential {
  public:
   Sequential();
-  Sequential(std::initializer_list<AnyLayer> layers, const SequentialOptions& options = {});
+  /// A list of one model without a name, as in `Sequential b{a}`, is a copy of that model.
+  Sequential(std::initializer_list<AnyLayer> layers);
+  Sequential(std::initializer_list<AnyLayer> layers, const SequentialOptions& options);
   Sequential(const Sequential& other);
   Sequential(Sequential&& other) noexcept;
   Sequential& operator=(Sequential other) noexcept;
@@ -107,6 +112,7 @@ class Sequential {
   void pop();
   Index layer_count() const;
   /// By name, or by position, from the end where negative. Throws ValueError, listing the names, if there is none.
+  /// The layer's options and weights may be changed; another layer is put in its place by pop and add alone.
   AnyLayer& get_layer(std::string_view name);
   const AnyLayer& get_layer(std::string_view name) const;
   AnyLayer& get_layer(Index position);

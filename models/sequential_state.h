@@ -7,7 +7,8 @@
 /// What is inside a Sequential; for models/*.cpp alone.
 namespace cornu::detail {
 
-struct SequentialState {
+/// What a model is: all that a copy of it has.
+struct SequentialParts {
   SequentialOptions options;
   std::optional<Shape> declared_input;  // by an Input at the front
   std::vector<AnyLayer> layers;
@@ -15,19 +16,22 @@ struct SequentialState {
 
   std::optional<CompileOptions> compiled;
   std::optional<Optimizer> optimizer;  // made by the first step after compiling or changing the layers
+};
 
-  /// What training keeps from step to step.
-  struct Training {
-    Tape tape{Mode::training};
+/// And what it works with, which stays where it is: a callback may assign to the model that is being fitted.
+struct SequentialState : SequentialParts {
+  /// What train_on_batch returns.
+  struct Report {
     Tally tally;
     Logs logs;
-    explicit Training(const std::vector<AnyMetric>& metrics) : tally(metrics) {}
+    explicit Report(const std::vector<AnyMetric>& metrics) : tally(metrics) {}
   };
-  std::unique_ptr<Training> training;
+  std::unique_ptr<Report> report;
+  Tape training_tape{Mode::training};
   mutable TapePool inference_tapes;
 
   void insert(AnyLayer layer);
-  std::string free_name(std::string_view type) const;
+  std::string free_name(const AnyLayer& layer) const;
   std::optional<Shape> known_input() const;
   std::size_t position(Index index) const;
   std::size_t position(std::string_view layer_name) const;
@@ -44,7 +48,7 @@ struct SequentialState {
   /// Makes what training needs and does not have yet.
   void prepare_training();
   /// One step of the optimizer, counted in the tally; returns the loss, and makes no step if that is not finite.
-  double step(ConstView x, ConstView y, ConstView sample_weight, const Rng& noise);
+  double step(ConstView x, ConstView y, ConstView sample_weight, const Rng& noise, Tally& tally);
   /// The name of the first layer whose output for x is not finite; empty if there is none.
   std::string first_non_finite(Var& x) const;
   /// A sentence on where a pass over x with this noise first stops being finite.

@@ -1,7 +1,9 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
+#include <utility>
 
 #include "cornu/models/sequential_state.h"
 
@@ -43,22 +45,29 @@ class Table {
     text_ += '\n';
   }
 
-  void line(const char* bar, const Row& row) {
-    // Text that is too long for its column goes on in the next line.
-    std::size_t lines = 1;
-    for (std::size_t column = 0; column < widths.size(); ++column) {
-      lines = std::max(lines, (row[column].size() + widths[column] - 1) / widths[column]);
-    }
-    for (std::size_t i = 0; i < lines; ++i) {
+  /// Takes from the text what fits into a line: whole words, unless a single one is too long.
+  static std::string take_line(std::string& text, std::size_t width) {
+    if (text.size() <= width) return std::exchange(text, "");
+    const std::size_t blank = text.rfind(' ', width);
+    const bool has_blank = blank != std::string::npos && blank > 0;
+    std::size_t end = has_blank ? blank : width;
+    while (end > 1 && (text[end] & 0xC0) == 0x80) --end;  // not in the middle of a UTF-8 character
+    std::string line = text.substr(0, end);
+    text.erase(0, has_blank ? end + 1 : end);
+    return line;
+  }
+
+  void line(const char* bar, Row row) {
+    do {
       text_ += bar;
       for (std::size_t column = 0; column < widths.size(); ++column) {
-        const std::size_t width = widths[column], start = std::min(i * width, row[column].size());
-        const std::string part = row[column].substr(start, width);
+        const std::string part = take_line(row[column], widths[column]);
+        const std::size_t width = widths[column];
         text_ += column == 2 ? fmt::format(" {:>{}} ", part, width) : fmt::format(" {:<{}} ", part, width);
         text_ += bar;
       }
       text_ += '\n';
-    }
+    } while (std::any_of(row.begin(), row.end(), [](const std::string& rest) { return !rest.empty(); }));
   }
 
   std::string text_;

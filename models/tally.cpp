@@ -32,29 +32,22 @@ void Tally::add(double loss, ConstView y_true, ConstView y_pred) {
   for (AnyMetric& metric : metrics_) metric.update(y_true, y_pred);
 }
 
-void Tally::write(Logs& logs, std::string_view prefix) const {
-  const auto put = [&](std::string_view name, double value) {
-    if (prefix.empty()) {
-      logs.set(name, value);  // every step: allocates nothing
-    } else {
-      logs.set(std::string(prefix).append(name), value);
-    }
-  };
-  put("loss", samples_ == 0 ? std::numeric_limits<double>::quiet_NaN() : loss_total_ / static_cast<double>(samples_));
-  for (std::size_t i = 0; i < metrics_.size(); ++i) put(names_[i], metrics_[i].result());
+void Tally::write(Logs& logs) const {
+  logs.set("loss",
+           samples_ == 0 ? std::numeric_limits<double>::quiet_NaN() : loss_total_ / static_cast<double>(samples_));
+  for (std::size_t i = 0; i < metrics_.size(); ++i) logs.set(names_[i], metrics_[i].result());
 }
 
-BatchWeights::BatchWeights(const Tensor& sample_weight, const std::map<Index, double>& class_weight, Index samples)
-    : sample_weight_(sample_weight), class_weight_(class_weight) {
-  require(sample_weight.empty() || (sample_weight.rank() == 1 && sample_weight.size() >= samples),
+void require_sample_weight(ConstView sample_weight, Index samples) {
+  require(sample_weight.size() == 0 || sample_weight.shape() == Shape{samples},
           "sample_weight is {}; one weight for each of {} samples is required", sample_weight.shape(), samples);
 }
 
 ConstView BatchWeights::of(const Batch& batch) {
-  if (sample_weight_.empty() && class_weight_.empty()) return {};
+  if (sample_weight_.size() == 0 && class_weight_.empty()) return {};
   weights_.resize(Shape{batch.size});
   for (Index i = 0; i < batch.size; ++i) {
-    const Real own = sample_weight_.empty() ? Real{1} : sample_weight_[batch.rows[static_cast<std::size_t>(i)]];
+    const Real own = sample_weight_.size() == 0 ? Real{1} : sample_weight_[batch.rows[static_cast<std::size_t>(i)]];
     weights_[i] = own * static_cast<Real>(class_weight_.empty() ? 1.0 : class_weight_of(batch.y, i));
   }
   return weights_;
@@ -63,9 +56,11 @@ ConstView BatchWeights::of(const Batch& batch) {
 double BatchWeights::class_weight_of(const Tensor& y, Index i) const {
   const Index width = y.shape().sub(1).size();
   const Real* const truth = y.data() + i * width;
-  const Index label =
-      width == 1 ? static_cast<Index>(*truth) : static_cast<Index>(std::max_element(truth, truth + width) - truth);
-  const auto found = class_weight_.find(label);
+  // A number, not an Index: a label may be anything, and it is for the loss to refuse it.
+  const auto label =
+      width == 1 ? static_cast<double>(*truth) : static_cast<double>(std::max_element(truth, truth + width) - truth);
+  const auto found = std::find_if(class_weight_.begin(), class_weight_.end(),
+                                  [=](const auto& entry) { return static_cast<double>(entry.first) == label; });
   return found == class_weight_.end() ? 1 : found->second;
 }
 

@@ -15,8 +15,9 @@ class Tally {
 
   void reset();
   void add(double loss, ConstView y_true, ConstView y_pred);
-  /// The loss, averaged over the samples, and each metric, under its name with the prefix before it.
-  void write(Logs& logs, std::string_view prefix = "") const;
+  /// The loss, averaged over the samples, and each metric, under its name. Writing to the same logs again allocates
+  /// nothing.
+  void write(Logs& logs) const;
 
  private:
   std::vector<AnyMetric> metrics_;
@@ -25,11 +26,15 @@ class Tally {
   Index samples_ = 0;
 };
 
+/// Throws ShapeError unless there is one weight for each sample, or none at all.
+void require_sample_weight(ConstView sample_weight, Index samples);
+
 /// The weight of each sample of a batch in the loss: its own, times its class's.
 class BatchWeights {
  public:
   /// `sample_weight` has one number for each of the dataset's samples, or none; both must outlive this.
-  BatchWeights(const Tensor& sample_weight, const std::map<Index, double>& class_weight, Index samples);
+  BatchWeights(ConstView sample_weight, const std::map<Index, double>& class_weight)
+      : sample_weight_(sample_weight), class_weight_(class_weight) {}
 
   /// Empty where there are no weights at all; valid until the next call.
   ConstView of(const Batch& batch);
@@ -37,7 +42,7 @@ class BatchWeights {
  private:
   double class_weight_of(const Tensor& y, Index i) const;
 
-  const Tensor& sample_weight_;
+  ConstView sample_weight_;
   const std::map<Index, double>& class_weight_;
   Tensor weights_;
 };

@@ -17,6 +17,9 @@ Rng noise_of_step(std::uint64_t seed, Index index) {
   return Rng(seed, (std::uint64_t{1} << 63) | static_cast<std::uint64_t>(index));
 }
 
+/// A loss as errors show it: whether a NaN has a sign depends on the processor.
+double shown(double loss) { return std::isnan(loss) ? std::abs(loss) : loss; }
+
 bool is_finite(const ConstView& x) {
   return std::all_of(x.begin(), x.end(), [](Real value) { return std::isfinite(value); });
 }
@@ -39,12 +42,12 @@ void SequentialState::require_fitting(DatasetRef data, const char* what) const {
 void SequentialState::prepare_training() {
   require_compiled();
   require_built();
-  if (!training) training = std::make_unique<Training>(compiled->metrics);
   if (!optimizer) optimizer.emplace(compiled->optimizer, parameters());
 }
 
-double SequentialState::step(ConstView x, ConstView y, ConstView sample_weight, const Rng& noise) {
-  Tape& tape = training->tape;
+double SequentialState::step(ConstView x, ConstView y, ConstView sample_weight, const Rng& noise, Tally& tally) {
+  prepare_training();  // at every step: a callback may have compiled or built the model anew
+  Tape& tape = training_tape;
   tape.clear();
   tape.rng() = noise;
   const Var y_pred = forward(tape.input(x));
@@ -57,8 +60,7 @@ double SequentialState::step(ConstView x, ConstView y, ConstView sample_weight, 
                         options.name);
     optimizer->step(gradients);
   }
-  training->tally.add(value, y, y_pred.value());
-  training->tally.write(training->logs);
+  tally.add(value, y, y_pred.value());
   return value;
 }
 
@@ -77,12 +79,12 @@ std::string SequentialState::first_non_finite(Var& x) const {
 
 std::string SequentialState::where_not_finite(ConstView x, const Rng& noise) {
   if (!is_finite(x)) return "the input itself is not finite";
-  Tape& tape = training->tape;
+  Tape& tape = training_tape;
   tape.clear();
   tape.rng() = noise;
   Var value = tape.input(x);
   const std::string layer = first_non_finite(value);
-  if (layer.empty()) return "every layer's output is finite, the loss itself or its targets are not";
+  if (layer.empty()) return "every layer's output is finite; the targets, their weights or the loss itself are not";
   return message("{} is the first layer whose output is not finite", layer);
 }
 
@@ -91,7 +93,7 @@ std::string SequentialState::where_not_finite(ConstView x, const Rng& noise) {
 void Sequential::compile(CompileOptions options) {
   state_->compiled = std::move(options);
   state_->optimizer.reset();
-  state_->training.reset();
+  state_->report.reset();
 }
 
 bool Sequential::compiled() const { return state_->compiled.has_value(); }
@@ -103,15 +105,22 @@ Optimizer& Sequential::optimizer() {
 
 const Logs& Sequential::train_on_batch(const Tensor& x, const Tensor& y, const Tensor& sample_weight) {
   state_->require_compiled();
-  require(x.rank() > 0, "{}: train_on_batch of shape {}; the first axis must be the batch", name(), x.shape());
+  require(x.rank() > 0 && x.shape()[0] > 0,
+          "{}: train_on_batch of shape {}; the first axis must be the batch, of one sample at least", name(),
+          x.shape());
   if (!built()) build(x.shape().sub(1));
   state_->prepare_training();
-  state_->training->tally.reset();
+  if (!state_->report) {
+    state_->report = std::make_unique<detail::SequentialState::Report>(state_->compiled->metrics);
+  }
+  auto& [tally, logs] = *state_->report;
+  tally.reset();
   const Rng noise = noise_of_step(state_->options.seed, state_->optimizer->iterations());
-  const double loss = state_->step(x, y, sample_weight.empty() ? ConstView() : sample_weight.view(), noise);
-  require<NonFiniteError>(std::isfinite(loss), "{}: train_on_batch: the loss is {}: {}", name(), loss,
+  const double loss = state_->step(x, y, sample_weight, noise, tally);
+  require<NonFiniteError>(std::isfinite(loss), "{}: train_on_batch: the loss is {}: {}", name(), shown(loss),
                           std::isfinite(loss) ? "" : state_->where_not_finite(x, noise));
-  return state_->training->logs;
+  tally.write(logs);
+  return logs;
 }
 
 // ---- fit ----
@@ -131,6 +140,13 @@ void check(const FitOptions& options) {
   at_least("validation_freq", options.validation_freq, 1);
   require<ValueError>(options.validation_split >= 0 && options.validation_split < 1,
                       "fit: validation_split is {}; it must be in [0, 1)", options.validation_split);
+}
+
+/// The weights of the samples that are learnt from, which come first, and those of the rest.
+std::pair<ConstView, ConstView> split_weights(const Tensor& weights, Index samples, Index learnt) {
+  if (weights.empty()) return {};
+  require_sample_weight(weights, samples);
+  return {{weights.data(), Shape{learnt}}, {weights.data() + learnt, Shape{samples - learnt}}};
 }
 
 /// Batches epoch after epoch, where an epoch may have fewer or more of them than the dataset: then each goes on where
@@ -181,14 +197,13 @@ History Sequential::fit(DatasetRef data, const FitOptions& options) {
   state_->require_fitting(train, "fit");
   state_->prepare_training();
 
-  detail::SequentialState::Training& training = *state_->training;
-  BatchWeights weights(options.sample_weight, options.class_weight, train.size());
-  const Tensor no_weights;
+  const auto [train_weight, validation_weight] = split_weights(options.sample_weight, data.size(), train.size());
+  BatchWeights weights(train_weight, options.class_weight);
   std::optional<Evaluation> evaluation;
   if (validation) {
     state_->require_fitting(validation, "validation");
     const Index batch_size = options.validation_batch_size > 0 ? options.validation_batch_size : options.batch_size;
-    evaluation.emplace(*state_, validation, batch_size, options.validation_steps, no_weights);
+    evaluation.emplace(*state_, validation, batch_size, options.validation_steps, validation_weight);
   }
 
   const Index steps = options.steps_per_epoch > 0 ? options.steps_per_epoch : batcher.batch_count();
@@ -204,38 +219,41 @@ History Sequential::fit(DatasetRef data, const FitOptions& options) {
   History history;
   history.params = {.epochs = options.epochs, .steps = steps};
 
-  training.logs.clear();
-  call(Hook::train_begin, 0, training.logs);
+  Tally tally(state_->compiled->metrics);
+  Logs logs, epoch_logs;
+  call(Hook::train_begin, 0, logs);
   EpochBatches batches(batcher, steps, options.initial_epoch);
   for (Index epoch = options.initial_epoch; epoch < options.epochs && !run.stop_training; ++epoch) {
-    training.logs.clear();
-    training.tally.reset();
-    call(Hook::epoch_begin, epoch, training.logs);
+    Logs none;  // and `logs` keeps its names: not even the first step of an epoch allocates them
+    tally.reset();
+    call(Hook::epoch_begin, epoch, none);
     display.epoch_begin(epoch);
-    for (Index index = 0; index < steps && !run.stop_training; ++index) {
+    Index index = 0;
+    for (; index < steps && !run.stop_training; ++index) {
       const Batch& batch = batches.next();
-      call(Hook::train_batch_begin, index, training.logs);
+      call(Hook::train_batch_begin, index, logs);
       const Rng noise = noise_of_step(options.seed, epoch * steps + index);
-      const double loss = state_->step(batch.x, batch.y, weights.of(batch), noise);
+      const double loss = state_->step(batch.x, batch.y, weights.of(batch), noise, tally);
       if (!std::isfinite(loss) && run.throw_on_non_finite) {
-        throw NonFiniteError(message("{}: fit: the loss is {} in epoch {} of {}, batch {} of {}: {}", name(), loss,
-                                     epoch + 1, options.epochs, index + 1, steps,
+        throw NonFiniteError(message("{}: fit: the loss is {} in epoch {} of {}, batch {} of {}: {}", name(),
+                                     shown(loss), epoch + 1, options.epochs, index + 1, steps,
                                      state_->where_not_finite(batch.x, noise)));
       }
-      call(Hook::train_batch_end, index, training.logs);
-      display.step(index + 1, training.logs);
+      tally.write(logs);
+      call(Hook::train_batch_end, index, logs);
+      display.step(index + 1, logs);
       if (interrupt && interrupt->interrupted()) history.interrupted = run.stop_training = true;
     }
 
-    Logs logs = training.logs;
+    epoch_logs = index > 0 ? logs : none;
     if (evaluation && !history.interrupted && (epoch + 1) % options.validation_freq == 0) {
-      for (const Logs::Entry& entry : evaluation->run("val_", &call, nullptr)) logs.set(entry.name, entry.value);
+      for (const Logs::Entry& entry : evaluation->run(&call, nullptr)) epoch_logs.set("val_" + entry.name, entry.value);
     }
-    call(Hook::epoch_end, epoch, logs);
-    display.epoch_end(logs);
-    history.append(epoch, logs);
+    call(Hook::epoch_end, epoch, epoch_logs);
+    display.epoch_end(epoch_logs);
+    history.append(epoch, epoch_logs);
   }
-  call(Hook::train_end, 0, training.logs);
+  call(Hook::train_end, 0, epoch_logs);
   return history;
 }
 

@@ -86,8 +86,9 @@ Index Optimizer::find(const Parameter* parameter, Index& next) const {
 
 bool Optimizer::knows_all(const Gradients& gradients) const {
   Index next = 0;
-  return std::all_of(gradients.entries().begin(), gradients.entries().end(),
-                     [&](const Gradients::Entry& entry) { return find(entry.parameter, next) >= 0; });
+  const auto knows = [&](const auto& entry) { return find(entry.parameter, next) >= 0; };
+  return std::all_of(gradients.entries().begin(), gradients.entries().end(), knows) &&
+         std::all_of(gradients.updates().begin(), gradients.updates().end(), knows);
 }
 
 void Optimizer::check(const Gradients& gradients) const {

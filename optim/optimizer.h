@@ -138,7 +138,7 @@ class Optimizer {
   std::span<Tensor> state() { return state_; }
   std::span<const Tensor> state() const { return state_; }
 
-  /// Whether every gradient's parameter is one of this optimizer's.
+  /// Whether every parameter that has a gradient or a recorded update is one of this optimizer's.
   bool knows_all(const Gradients& gradients) const;
 
   /// The same state for the parameters of a copy of the model. Throws ShapeError if they do not correspond.

@@ -1,0 +1,132 @@
+#include <gtest/gtest.h>
+
+#include <optional>
+
+#include "cornu/layers/dropout.h"
+#include "cornu/tests/models/support.h"
+#include "cornu/tests/support/allocation_counter.h"
+
+// How often a warm model asks the heap for memory.
+
+namespace cornu {
+namespace {
+
+using testing::AllocationCounter;
+using testing::blobs;
+
+class Allocation : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (!AllocationCounter::available()) GTEST_SKIP() << "allocations cannot be counted in this build";
+  }
+};
+
+Sequential model_with(double momentum) {
+  Sequential model{Input{2}, Dense{16, relu}, Dropout{0.3}, Sequential{Dense{8, relu}}, Dense{3}, Softmax{}};
+  model.compile({.optimizer = SGD{.learning_rate = 0.1, .momentum = momentum},
+                 .loss = SparseCategoricalCrossentropy{},
+                 .metrics = {Accuracy{}, SparseCategoricalCrossentropy{}}});
+  return model;
+}
+
+TEST_F(Allocation, AWarmTrainOnBatchAllocatesNothing) {
+  const TensorDataset data = blobs(32);
+  for (const double momentum : {0.0, 0.9}) {
+    Sequential model = model_with(momentum);
+    for (int i = 0; i < 3; ++i) model.train_on_batch(data.x(), data.y());
+    const AllocationCounter counter;
+    for (int i = 0; i < 5; ++i) model.train_on_batch(data.x(), data.y());
+    EXPECT_EQ(counter.count(), 0) << momentum;
+    EXPECT_EQ(model.optimizer().iterations(), 8);
+  }
+}
+
+/// Counts from the second epoch's first batch to its last.
+struct Watch {
+  std::optional<AllocationCounter> counter{};
+  Index allocations = 0, batches = 0;
+
+  void on_train_batch_begin(Run& run, Index batch, Logs&) {
+    if (run.model.optimizer().iterations() == run.steps && batch == 0) counter.emplace();
+  }
+  void on_train_batch_end(Run&, Index, Logs&) {
+    if (counter) allocations = counter->count();
+    if (counter) ++batches;
+  }
+};
+
+TEST_F(Allocation, WarmBatchesInsideFitAllocateNothing) {
+  const TensorDataset data = blobs(90);
+  const Tensor sample_weight = Tensor::full(Shape{90}, 0.5);
+  for (const double momentum : {0.0, 0.9}) {
+    Watch watch;
+    model_with(momentum).fit(data, {.batch_size = 16,  // the last batch of an epoch is smaller
+                                    .epochs = 2,
+                                    .verbose = Verbose::silent,
+                                    .callbacks = {&watch},
+                                    .class_weight = {{1, 2}},
+                                    .sample_weight = sample_weight});
+    EXPECT_EQ(watch.batches, 6);
+    EXPECT_EQ(watch.allocations, 0) << momentum;
+  }
+}
+
+TEST_F(Allocation, AWarmForwardOnOneTapeAllocatesNothing) {
+  const Sequential model = model_with(0);
+  const Tensor x = blobs(32).x();
+  Tape tape(Mode::inference);
+  const auto pass = [&] {
+    tape.clear();
+    return model.forward(tape.input(x)).size();
+  };
+  for (int i = 0; i < 3; ++i) pass();
+  const AllocationCounter counter;
+  Index total = 0;
+  for (int i = 0; i < 5; ++i) total += pass();
+  EXPECT_EQ(counter.count(), 0);
+  EXPECT_EQ(total, 5 * 32 * 3);
+}
+
+TEST_F(Allocation, AWarmPredictAllocatesItsResultAndNothingElse) {
+  const Sequential model = model_with(0);
+  const Tensor x = blobs(100).x();
+  for (const Index batch_size : {100, 32, 7}) {
+    for (int i = 0; i < 3; ++i) model.predict(x, {.batch_size = batch_size});
+    const AllocationCounter counter;
+    const Tensor y = model.predict(x, {.batch_size = batch_size});
+    EXPECT_EQ(counter.count(), 1) << batch_size;
+    EXPECT_EQ(y.shape(), Shape({100, 3}));
+  }
+}
+
+/// How often `action` allocates, once it is warm.
+template <class Action>
+Index allocations_of(Action action) {
+  for (int i = 0; i < 3; ++i) action();
+  const AllocationCounter counter;
+  action();
+  return counter.count();
+}
+
+TEST_F(Allocation, EvaluateAllocatesAtItsStartAndNotWithEveryBatch) {
+  // The order of the samples, one batch of them, copies of the metrics, the names in the logs.
+  const Sequential model = model_with(0);
+  const TensorDataset few = blobs(64), many = blobs(640);
+  const auto evaluate = [&](const TensorDataset& data) {
+    return allocations_of([&] { model.evaluate(data, {.batch_size = 32}); });
+  };
+  const Index of_few = evaluate(few);
+  EXPECT_GT(of_few, 0);
+  EXPECT_EQ(evaluate(many), of_few);
+}
+
+TEST_F(Allocation, PredictingADatasetAllocatesAtItsStartAndNotWithEveryBatch) {
+  // Its result, the order of the samples, one batch of them: x and y.
+  const Sequential model = model_with(0);
+  const TensorDataset few = blobs(64), many = blobs(640);
+  EXPECT_EQ(allocations_of([&] { model.predict(few, {.batch_size = 32}); }), 4);
+  EXPECT_EQ(allocations_of([&] { model.predict(many, {.batch_size = 32}); }), 4);
+}
+
+}  // namespace
+}  // namespace cornu

@@ -1,0 +1,67 @@
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+#include "cornu/datasets/digits.h"
+#include "cornu/datasets/mnist.h"
+#include "cornu/layers/flatten.h"
+#include "cornu/tests/models/support.h"
+
+// What the classifier of examples/mnist.cpp reaches on the real MNIST, where it is at hand.
+
+namespace cornu {
+namespace {
+
+constexpr bool is_quick =
+#ifdef NDEBUG
+    true;
+#else
+    false;
+#endif
+
+class MnistClassifier : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (!is_quick) GTEST_SKIP() << "takes too long in a build without optimisation";
+    // NOLINTNEXTLINE(concurrency-mt-unsafe)
+    const char* const data = std::getenv("CORNU_DATA");
+    if (data == nullptr) GTEST_SKIP() << "CORNU_DATA does not name the folder of a folder \"mnist\"";
+    directory = std::filesystem::path(data) / "mnist";
+    if (!exists(directory)) GTEST_SKIP() << directory << " is not there";
+  }
+
+  /// The accuracy on `test` after the example's default five epochs on `train`.
+  static double accuracy(DatasetRef train, DatasetRef test, std::uint64_t seed) {
+    Sequential model({Input{28, 28}, Flatten{}, Dense{128, relu}, Dense{10}, Softmax{}}, {.seed = seed});
+    model.compile(
+        {.optimizer = SGD{.learning_rate = 0.1}, .loss = SparseCategoricalCrossentropy{}, .metrics = {Accuracy{}}});
+    model.fit(train, {.batch_size = 32, .epochs = 5, .verbose = Verbose::silent, .seed = seed});
+    return model.evaluate(test)["accuracy"];
+  }
+
+  std::filesystem::path directory;
+};
+
+TEST_F(MnistClassifier, ReachesItsAccuracyWithEachOfFiveSeeds) {
+  const auto [train, test] = datasets::mnist({.directory = directory, .download = false});
+  double total = 0;
+  for (std::uint64_t seed = 1; seed <= 5; ++seed) {
+    const double reached = accuracy(train, test, seed);
+    EXPECT_GE(reached, 0.972) << "seed " << seed;
+    RecordProperty("seed_" + std::to_string(seed), std::to_string(reached));
+    total += reached;
+  }
+  EXPECT_GE(total / 5, 0.9745);
+}
+
+TEST_F(MnistClassifier, TrainedOnSyntheticDigitsAloneReadsRealOnes) {
+  const auto [real_train, real_test] = datasets::mnist({.directory = directory, .download = false});
+  const auto [train, test] = datasets::digits();
+  const double reached = accuracy(train, real_test, 1);
+  EXPECT_GE(reached, 0.90);
+  RecordProperty("accuracy", std::to_string(reached));
+}
+
+}  // namespace
+}  // namespace cornu

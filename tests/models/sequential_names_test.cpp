@@ -1,0 +1,202 @@
+#include <gtest/gtest.h>
+
+#include "cornu/core/error.h"
+#include "cornu/layers/dropout.h"
+#include "cornu/tests/models/support.h"
+#include "cornu/tests/support/expect_error.h"
+
+// What the layers and parameters of a model are called, and how one gets at them.
+
+namespace cornu {
+namespace {
+
+using testing::blobs;
+using testing::error_of;
+using testing::expect_error;
+using testing::normal;
+
+std::vector<std::string> names_of(const Sequential& model) {
+  std::vector<std::string> names;
+  for (Index i = 0; i < model.layer_count(); ++i) names.push_back(model.get_layer(i).name());
+  return names;
+}
+
+std::vector<std::string> parameter_names(const Sequential& model) {
+  std::vector<std::string> names;
+  for (const auto& [name, parameter] : model.parameters()) names.push_back(name);
+  return names;
+}
+
+using Names = std::vector<std::string>;
+
+TEST(SequentialNames, AreThoseKerasGives) {
+  const Sequential model{Input{4}, Dense{3}, ReLU{}, Dense{3}, Dropout{0.1}, Dense{2}, Softmax{}};
+  EXPECT_EQ(names_of(model), (Names{"dense", "re_lu", "dense_1", "dropout", "dense_2", "softmax"}));
+}
+
+TEST(SequentialNames, MayBeOnesOwn) {
+  Sequential model{Input{4}, {"hidden", Dense{3}}, Dense{2}};
+  EXPECT_EQ(names_of(model), (Names{"hidden", "dense"}));
+  EXPECT_EQ(parameter_names(model), (Names{"hidden/kernel", "hidden/bias", "dense/kernel", "dense/bias"}));
+  model.add({"out", Dense{2}});
+  EXPECT_EQ(model.get_layer(-1).name(), "out");
+}
+
+TEST(SequentialNames, NumbersFillTheGapsThatOwnNamesLeave) {
+  const Sequential model{Input{4}, {"dense", Dense{3}}, Dense{3}, {"dense_2", Dense{3}}, Dense{3}};
+  EXPECT_EQ(names_of(model), (Names{"dense", "dense_1", "dense_2", "dense_3"}));
+}
+
+TEST(SequentialNames, AreTakenOnce) {
+  const std::string text = "sequential: there is already a layer named \"twin\"";
+  expect_error<ValueError>([] { Sequential{Input{4}, {"twin", Dense{3}}, {"twin", Dense{3}}}; }, text);
+  Sequential model{Input{4}, {"twin", Dense{3}}};
+  const std::vector<Tensor> weights = model.get_weights();
+  expect_error<ValueError>([&] { model.add({"twin", Dense{3}}); }, text);
+  EXPECT_EQ(model.layer_count(), 1);
+  EXPECT_EQ(model.get_weights(), weights);
+}
+
+TEST(SequentialNames, GetLayerFindsByNameAndByPosition) {
+  Sequential model{Input{4}, Dense{3}, ReLU{}, Dense{2}};
+  EXPECT_EQ(model.get_layer("dense_1").as<Dense>()->units, 2);
+  EXPECT_EQ(model.get_layer(0).as<Dense>()->units, 3);
+  EXPECT_EQ(model.get_layer(-1).name(), "dense_1");
+  EXPECT_EQ(model.get_layer(-3).name(), "dense");
+  EXPECT_EQ(model.get_layer("re_lu").type(), "ReLU");
+  const Sequential& fixed = model;
+  EXPECT_EQ(&fixed.get_layer("dense"), &fixed.get_layer(0));
+  model.get_layer("dense").as<Dense>()->bias.value.fill(7);
+  EXPECT_EQ(model.get_weights()[1], Tensor::vector({7, 7, 7}));
+}
+
+TEST(SequentialNames, GetLayerSaysWhatThereIs) {
+  Sequential model{Input{4}, Dense{3}, ReLU{}};
+  expect_error<ValueError>([&] { model.get_layer("conv"); },
+                           "sequential: there is no layer named \"conv\"; there are: dense, re_lu");
+  expect_error<ValueError>([&] { model.get_layer(2); }, "sequential: there is no layer 2; there are 2");
+  expect_error<ValueError>([&] { model.get_layer(-3); }, "sequential: there is no layer -3; there are 2");
+  expect_error<ValueError>([&] { static_cast<void>(model.output_shape(2)); },
+                           "sequential: there is no layer 2; there are 2");
+}
+
+// ---- Weights ----
+
+TEST(SequentialWeights, AreCounted) {
+  Sequential model{Input{784}, Dense{128, relu}, Dense{10}, Softmax{}};
+  EXPECT_EQ(model.count_params(), 101'770);
+  EXPECT_EQ(model.optimizer_params(), 0);
+}
+
+TEST(SequentialWeights, AreCopiedOutAndIn) {
+  Sequential a({Input{3}, Dense{4}, Dense{2}}, {.seed = 1}), b({Input{3}, Dense{4}, Dense{2}}, {.seed = 2});
+  const Tensor x = normal({5, 3});
+  ASSERT_NE(a.predict(x), b.predict(x));
+  std::vector<Tensor> weights = a.get_weights();
+  b.set_weights(weights);
+  EXPECT_EQ(a.predict(x), b.predict(x));
+  weights[0].fill(0);
+  EXPECT_EQ(a.predict(x), b.predict(x));
+}
+
+TEST(SequentialWeights, ThatDoNotFitChangeNothing) {
+  Sequential model{Input{3}, Dense{4}};
+  const std::vector<Tensor> before = model.get_weights();
+  expect_error<ShapeError>(
+      [&] {
+        model.set_weights(std::vector<Tensor>{normal({3, 4})});
+      },
+      "sequential: 1 weights for 2 parameters");
+  expect_error<ShapeError>(
+      [&] {
+        model.set_weights(std::vector<Tensor>{normal({3, 4}), normal({3})});
+      },
+      "sequential: dense/bias is (4,), a weight of shape (3,) came for it");
+  EXPECT_EQ(model.get_weights(), before);
+}
+
+TEST(SequentialWeights, KeepWhatTheOptimizerRemembers) {
+  Sequential model = testing::classifier(SGD{.momentum = 0.9});
+  const TensorDataset data = blobs(12);
+  model.train_on_batch(data.x(), data.y());
+  const std::vector<Tensor> weights = model.get_weights();
+  model.set_weights(weights);
+  EXPECT_EQ(model.optimizer().iterations(), 1);
+}
+
+// ---- Models in models ----
+
+Sequential encoder() { return Sequential({Dense{8, relu}, Dense{4, relu}}, {.name = "encoder"}); }
+
+TEST(NestedSequential, IsKnownByItsOwnName) {
+  const Sequential model{
+      Input{2}, encoder(), encoder(), Sequential{Dense{3}, Dense{2}}, {"head", Sequential{Dense{2}}}};
+  EXPECT_EQ(names_of(model), (Names{"encoder", "encoder_1", "sequential", "head"}));
+  EXPECT_EQ(parameter_names(Sequential{Input{2}, encoder(), Dense{1}}),
+            (Names{"encoder/dense/kernel", "encoder/dense/bias", "encoder/dense_1/kernel", "encoder/dense_1/bias",
+                   "dense/kernel", "dense/bias"}));
+}
+
+TEST(NestedSequential, ErrorsTellThePath) {
+  struct Picky {
+    Shape build(const Shape& input, Rng&) { return input; }
+    Var forward(Var) const { throw ValueError("no"); }
+  };
+  const Sequential model{Input{2}, Sequential({Dense{3}, Picky{}}, {.name = "encoder"}), Dense{2}};
+  expect_error<ValueError>([&] { model.predict(normal({1, 2})); }, "encoder: picky: no");
+  expect_error<ValueError>(
+      [] {
+        Sequential{Input{2}, Sequential({Dense{0}}, {.name = "encoder"}), Dense{2}};
+      },
+      "encoder: dense: Dense: units is 0; it must be positive");
+}
+
+TEST(NestedSequential, ThatKnowsItsInputBuildsTheModel) {
+  const Sequential model{Sequential{Input{2}, Dense{4}}, Dense{3}};
+  EXPECT_TRUE(model.built());
+  EXPECT_EQ(model.output_shape(), Shape{3});
+}
+
+TEST(NestedSequential, HasWeightsOfTheOuterModelsSeed) {
+  const auto with_seed = [](std::uint64_t seed) {
+    return Sequential({Input{2}, encoder(), Dense{3}}, {.seed = seed}).get_weights()[0];
+  };
+  EXPECT_EQ(with_seed(1), with_seed(1));
+  EXPECT_NE(with_seed(1), with_seed(2));
+}
+
+TEST(NestedSequential, KeepsWhatItLearntWhereItIsGivenItsWeightsAgain) {
+  Sequential trained({Input{2}, Dense{4}}, {.name = "features", .seed = 8});
+  Sequential model{trained, Dense{3}};
+  EXPECT_NE(model.get_weights()[0], trained.get_weights()[0]);
+  model.get_layer("features").as<Sequential>()->set_weights(trained.get_weights());
+  EXPECT_EQ(model.get_weights()[0], trained.get_weights()[0]);
+}
+
+TEST(NestedSequential, LearnsAsTheFlatModelDoes) {
+  const TensorDataset data = blobs(60);
+  const CompileOptions options{.optimizer = SGD{.learning_rate = 0.1}, .loss = SparseCategoricalCrossentropy{}};
+  const FitOptions fit{.batch_size = 8, .epochs = 3, .verbose = Verbose::silent};
+  Sequential nested{Input{2}, Sequential{Dense{8, relu}, Dense{4, relu}}, Dense{3}, Softmax{}};
+  Sequential flat{Input{2}, Dense{8, relu}, Dense{4, relu}, Dense{3}, Softmax{}};
+  flat.set_weights(nested.get_weights());
+  nested.compile(options);
+  flat.compile(options);
+  EXPECT_EQ(nested.fit(data, fit)["loss"], flat.fit(data, fit)["loss"]);
+  EXPECT_EQ(nested.get_weights(), flat.get_weights());
+}
+
+TEST(NestedSequential, AListOfOneModelIsACopyOnlyWhereNothingElseIsSaid) {
+  const Sequential inner({Input{2}, Dense{4}}, {.name = "inner"});
+  const Sequential copy{inner};
+  EXPECT_EQ(copy.name(), "inner");
+  EXPECT_EQ(names_of(copy), Names{"dense"});
+  const Sequential wrapped({inner}, {.name = "outer"});
+  EXPECT_EQ(wrapped.name(), "outer");
+  EXPECT_EQ(names_of(wrapped), Names{"inner"});
+  const Sequential named{{"first", inner}};
+  EXPECT_EQ(names_of(named), Names{"first"});
+}
+
+}  // namespace
+}  // namespace cornu

@@ -1,0 +1,296 @@
+#include "cornu/models/sequential.h"
+
+#include <gtest/gtest.h>
+
+#include "cornu/core/error.h"
+#include "cornu/layers/flatten.h"
+#include "cornu/tests/models/support.h"
+#include "cornu/tests/support/expect_error.h"
+
+// How a model is put together and built.
+
+namespace cornu {
+namespace {
+
+using testing::expect_error;
+using testing::labels;
+using testing::normal;
+using testing::Refusing;
+
+constexpr const char* not_built =
+    "sequential: not built yet, its input's shape is not known; begin with an Input, or call build or fit";
+
+// ---- Building ----
+
+TEST(Sequential, IsBuiltAtOnceByAnInput) {
+  const Sequential model{Input{4, 3}, Flatten{}, Dense{5}};
+  EXPECT_TRUE(model.built());
+  EXPECT_EQ(model.layer_count(), 2);
+  EXPECT_EQ(model.input_shape(), Shape({4, 3}));
+  EXPECT_EQ(model.output_shape(), Shape{5});
+  EXPECT_EQ(model.output_shape(0), Shape{12});
+  EXPECT_EQ(model.output_shape(-1), Shape{5});
+  EXPECT_EQ(model.predict(normal({2, 4, 3})).shape(), Shape({2, 5}));
+}
+
+TEST(Sequential, IsBuiltAtOnceByAFirstLayerThatKnowsItsInput) {
+  const Sequential model{Flatten{28, 28}, Dense{3}};
+  EXPECT_TRUE(model.built());
+  EXPECT_EQ(model.layer_count(), 2);
+  EXPECT_EQ(model.count_params(), 784 * 3 + 3);
+}
+
+TEST(Sequential, IsBuiltByBuild) {
+  Sequential model{Dense{5}, Dense{2}};
+  EXPECT_FALSE(model.built());
+  EXPECT_EQ(model.input_shape(), std::nullopt);
+  model.build({3});
+  EXPECT_TRUE(model.built());
+  EXPECT_EQ(model.input_shape(), Shape{3});
+  EXPECT_EQ(model.count_params(), 3 * 5 + 5 + 5 * 2 + 2);
+}
+
+TEST(Sequential, IsBuiltByTheFirstFit) {
+  Sequential model{Dense{3}, Softmax{}};
+  model.compile({.loss = SparseCategoricalCrossentropy{}});
+  model.fit(normal({6, 2}), labels(6), {.verbose = Verbose::silent});
+  EXPECT_EQ(model.input_shape(), Shape{2});
+}
+
+TEST(Sequential, IsBuiltByTheFirstTrainOnBatch) {
+  Sequential model{Dense{3}, Softmax{}};
+  model.compile({.loss = SparseCategoricalCrossentropy{}});
+  model.train_on_batch(normal({6, 2}), labels(6));
+  EXPECT_EQ(model.input_shape(), Shape{2});
+}
+
+TEST(Sequential, HasTheSameWeightsHoweverItIsBuilt) {
+  const Sequential by_input{Input{3}, Dense{5}, Dense{2}};
+  Sequential by_build{Dense{5}, Dense{2}};
+  by_build.build({3});
+  Sequential by_add;
+  by_add.add(Input{3});
+  by_add.add(Dense{5});
+  by_add.add(Dense{2});
+  Sequential by_late_build;
+  by_late_build.add(Dense{5});
+  by_late_build.add(Dense{2});
+  by_late_build.build({3});
+  EXPECT_EQ(by_build.get_weights(), by_input.get_weights());
+  EXPECT_EQ(by_add.get_weights(), by_input.get_weights());
+  EXPECT_EQ(by_late_build.get_weights(), by_input.get_weights());
+}
+
+TEST(Sequential, BuiltTwiceStartsAnew) {
+  Sequential model{Dense{4}};
+  model.build({3});
+  const std::vector<Tensor> weights = model.get_weights();
+  model.set_weights(std::vector<Tensor>{normal({3, 4}), normal({4})});
+  model.build({3});
+  EXPECT_EQ(model.get_weights(), weights);
+  model.build({7});
+  EXPECT_EQ(model.count_params(), 7 * 4 + 4);
+}
+
+TEST(Sequential, RefusesToBeBuiltForAnotherInputThanItDeclares) {
+  Sequential model{Input{3}, Dense{4}};
+  expect_error<ShapeError>([&] { model.build({5}); },
+                           "sequential: told to build for inputs of shape (5,), its first layer takes (3,)");
+  EXPECT_EQ(model.input_shape(), Shape{3});
+  Sequential flat{Flatten{2, 2}};
+  expect_error<ShapeError>([&] { flat.build({4}); },
+                           "sequential: told to build for inputs of shape (4,), its first layer takes (2, 2)");
+}
+
+TEST(Sequential, WithoutLayersCannotBeBuilt) {
+  Sequential model;
+  expect_error<StateError>([&] { model.build({3}); }, "sequential: there are no layers to build");
+  Sequential input{Input{3}};
+  EXPECT_FALSE(input.built());
+  EXPECT_EQ(input.layer_count(), 0);
+}
+
+TEST(Sequential, ALayerThatRefusesLeavesTheModelAsItWas) {
+  Sequential model{Dense{4}, Dense{2}};
+  model.build({3});
+  const std::vector<Tensor> weights = model.get_weights();
+  expect_error<ValueError>([&] { model.add(Refusing{}); }, "refusing: it never fits");
+  EXPECT_EQ(model.layer_count(), 2);
+  EXPECT_EQ(model.get_weights(), weights);
+  EXPECT_EQ(model.predict(normal({1, 3})).shape(), Shape({1, 2}));
+
+  Sequential unbuilt{Dense{4}, Refusing{}};
+  expect_error<ValueError>([&] { unbuilt.build({3}); }, "refusing: it never fits");
+  EXPECT_FALSE(unbuilt.built());
+  EXPECT_EQ(unbuilt.get_layer(0).as<Dense>()->kernel.value.size(), 0);
+
+  Sequential declared;
+  declared.add(Input{3});
+  expect_error<ValueError>([&] { declared.add(Refusing{}); }, "refusing: it never fits");
+  EXPECT_EQ(declared.layer_count(), 0);
+  declared.add(Dense{2});
+  EXPECT_TRUE(declared.built());
+}
+
+TEST(Sequential, ALayerThatRefusesKeepsTheModelFromBeingMade) {
+  expect_error<ValueError>([] { Sequential{Input{3}, Dense{4}, Refusing{}}; }, "refusing: it never fits");
+  expect_error<ValueError>([] { Sequential{Input{3}, Dense{0}}; }, "dense: Dense: units is 0; it must be positive");
+}
+
+TEST(Sequential, ALayerMustMakeWhatItsBuildSaid) {
+  struct Liar {
+    Shape build(const Shape&, Rng&) { return {1}; }
+    Var forward(Var x) const { return x; }
+  };
+  const Sequential model{Input{3}, Liar{}};
+  expect_error<ShapeError>(
+      [&] {
+        model.predict(normal({2, 3}));
+      },
+      "liar: forward made (2, 3) of a batch of 2; when it was built, the samples it makes had "
+      "shape (1,)");
+}
+
+// ---- Use before it is ready ----
+
+TEST(Sequential, UnbuiltUseIsAnError) {
+  Sequential model{Dense{3}};
+  const Tensor x = normal({2, 4});
+  expect_error<StateError>([&] { model.predict(x); }, not_built);
+  expect_error<StateError>([&] { model.predict_on_batch(x); }, not_built);
+  expect_error<StateError>([&] { model.predict_classes(x); }, not_built);
+  const TensorDataset data(x, labels(2));
+  expect_error<StateError>([&] { model.predict(data); }, not_built);
+  expect_error<StateError>([&] { static_cast<void>(model.output_shape()); }, not_built);
+  expect_error<StateError>([&] { static_cast<void>(model.output_shape(0)); }, not_built);
+  expect_error<StateError>([&] { static_cast<void>(model.count_params()); }, not_built);
+  expect_error<StateError>([&] { static_cast<void>(model.get_weights()); }, not_built);
+  expect_error<StateError>([&] { model.set_weights({}); }, not_built);
+  Tape tape;
+  expect_error<StateError>([&] { model.forward(tape.input(x)); }, not_built);
+  model.compile({.loss = SparseCategoricalCrossentropy{}});
+  expect_error<StateError>([&] { model.optimizer(); }, not_built);
+  expect_error<StateError>([&] { model.evaluate(data); }, not_built);
+  expect_error<StateError>([&] { model.test_on_batch(x, labels(2)); }, not_built);
+}
+
+TEST(Sequential, UncompiledUseIsAnError) {
+  constexpr const char* not_compiled = "reader: not compiled yet; call compile first";
+  Sequential model({Input{4}, Dense{3}}, {.name = "reader"});
+  const Tensor x = normal({2, 4});
+  EXPECT_FALSE(model.compiled());
+  expect_error<StateError>([&] { model.fit(x, labels(2)); }, not_compiled);
+  expect_error<StateError>([&] { model.evaluate(x, labels(2)); }, not_compiled);
+  expect_error<StateError>([&] { model.train_on_batch(x, labels(2)); }, not_compiled);
+  expect_error<StateError>([&] { model.test_on_batch(x, labels(2)); }, not_compiled);
+  expect_error<StateError>([&] { model.optimizer(); }, not_compiled);
+}
+
+// ---- add and pop ----
+
+TEST(Sequential, WeightsDoNotChangeWhenALayerIsAdded) {
+  Sequential model{Input{3}, Dense{5}};
+  model.set_weights(std::vector<Tensor>{normal({3, 5}), normal({5})});
+  const std::vector<Tensor> before = model.get_weights();
+  model.add(Dense{2});
+  const std::vector<Tensor> after = model.get_weights();
+  ASSERT_EQ(after.size(), 4U);
+  EXPECT_EQ(after[0], before[0]);
+  EXPECT_EQ(after[1], before[1]);
+}
+
+TEST(Sequential, ALayerAddedLaterHasTheWeightsItWouldHaveHadFromTheStart) {
+  const SequentialOptions options{.seed = 9};
+  const Sequential whole({Input{3}, Dense{5}, Dense{4}, Dense{2}}, options);
+  Sequential grown({Input{3}, Dense{5}}, options);
+  grown.add(Dense{4});
+  grown.add(Dense{2});
+  EXPECT_EQ(grown.get_weights(), whole.get_weights());
+  grown.pop();
+  grown.add(Dense{2});
+  EXPECT_EQ(grown.get_weights()[4], whole.get_weights()[4]);
+}
+
+TEST(Sequential, WeightsOfALayerDoNotDependOnTheLayersAfterIt) {
+  const Sequential short_one{Input{3}, Dense{5}}, long_one{Input{3}, Dense{5}, Dense{4}};
+  EXPECT_EQ(short_one.get_weights()[0], long_one.get_weights()[0]);
+}
+
+TEST(Sequential, PopTakesTheLastLayerOff) {
+  Sequential model{Input{3}, Dense{5}, Dense{2}};
+  const Tensor x = normal({2, 3});
+  const Sequential first{Input{3}, Dense{5}};
+  model.pop();
+  EXPECT_EQ(model.layer_count(), 1);
+  EXPECT_EQ(model.output_shape(), Shape{5});
+  EXPECT_EQ(model.predict(x), first.predict(x));
+  model.pop();
+  EXPECT_FALSE(model.built());
+  expect_error<StateError>([&] { model.pop(); }, "sequential: there is no layer to take off");
+  model.add(Dense{4});  // its Input is still there
+  EXPECT_EQ(model.output_shape(), Shape{4});
+}
+
+TEST(Sequential, PopOfAnUnbuiltModelLeavesItUnbuilt) {
+  Sequential model{Dense{5}, Dense{2}};
+  model.pop();
+  EXPECT_EQ(model.layer_count(), 1);
+  model.build({3});
+  EXPECT_EQ(model.output_shape(), Shape{5});
+}
+
+TEST(Sequential, ChangingTheLayersForgetsWhatTheOptimizerRemembers) {
+  Sequential model{Input{2}, Dense{3}};
+  model.compile({.optimizer = SGD{.momentum = 0.9}, .loss = SparseCategoricalCrossentropy{.from_logits = true}});
+  model.train_on_batch(normal({6, 2}), labels(6));
+  EXPECT_EQ(model.optimizer().iterations(), 1);
+  EXPECT_EQ(model.optimizer_params(), 9);
+  model.add(Dense{3});
+  EXPECT_EQ(model.optimizer_params(), 0);
+  model.train_on_batch(normal({6, 2}), labels(6));
+  EXPECT_EQ(model.optimizer().iterations(), 1);
+  EXPECT_EQ(model.optimizer_params(), 21);
+}
+
+// ---- forward, seed ----
+
+TEST(Sequential, ForwardChecksTheShapeOfItsInput) {
+  const Sequential model{Input{4, 3}, Flatten{}, Dense{2}};
+  const Tensor wrong = normal({5, 4, 2});
+  Tape tape;
+  expect_error<ShapeError>([&] { model.forward(tape.input(wrong)); },
+                           "sequential: an input of shape (5, 4, 2); (5, 4, 3) is required, batch first");
+  expect_error<ShapeError>([&] { model.forward(tape.constant(1)); },
+                           "sequential: an input of shape (); (1, 4, 3) is required, batch first");
+  expect_error<ShapeError>(
+      [&] {
+        model.predict(normal({4, 3}));
+      },
+      "sequential: predict of shape (4, 3); (samples, then (4, 3)) is required");
+}
+
+TEST(Sequential, ErrorsFromALayerBeginWithItsName) {
+  struct Picky {
+    Shape build(const Shape& input, Rng&) { return input; }
+    Var forward(Var) const { throw ValueError("no"); }
+  };
+  const Sequential model{Input{3}, Dense{2}, AnyLayer("choosy", Picky{})};
+  expect_error<ValueError>([&] { model.predict(normal({1, 3})); }, "choosy: no");
+}
+
+TEST(Sequential, TheSeedDecidesTheWeights) {
+  const auto with_seed = [](std::uint64_t seed) {
+    return Sequential({Input{3}, Dense{5}}, {.seed = seed}).get_weights()[0];
+  };
+  EXPECT_EQ(with_seed(7), with_seed(7));
+  EXPECT_NE(with_seed(7), with_seed(8));
+  EXPECT_EQ(with_seed(0), (Sequential{Input{3}, Dense{5}}).get_weights()[0]);
+}
+
+TEST(Sequential, TwoLayersOfOneKindHaveDifferentWeights) {
+  const std::vector<Tensor> weights = Sequential{Input{3}, Dense{3}, Dense{3}}.get_weights();
+  EXPECT_NE(weights[0], weights[2]);
+}
+
+}  // namespace
+}  // namespace cornu

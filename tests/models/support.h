@@ -1,0 +1,75 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "cornu/datasets/dataset.h"
+#include "cornu/layers/activation.h"
+#include "cornu/layers/dense.h"
+#include "cornu/layers/input.h"
+#include "cornu/models/metrics.h"
+#include "cornu/models/sequential.h"
+#include "cornu/tests/support/print.h"
+
+namespace cornu::testing {
+
+inline Tensor normal(const Shape& shape, std::uint64_t seed = 5) {
+  Tensor result(shape);
+  Rng(seed).fill_normal(result, 0, 1);
+  return result;
+}
+
+/// Labels 0, 1, ..., classes - 1, 0, 1, ...
+inline Tensor labels(Index samples, Index classes = 3) {
+  Tensor result(Shape{samples});
+  for (Index i = 0; i < samples; ++i) result[i] = static_cast<Real>(i % classes);
+  return result;
+}
+
+/// Points around the corners of a triangle, far enough apart to be told from each other.
+inline TensorDataset blobs(Index samples, std::uint64_t seed = 3) {
+  constexpr std::array<Real, 6> corners{0, 2, -2, -1, 2, -1};
+  Tensor x({samples, 2});
+  Rng rng(seed);
+  for (Index i = 0; i < samples; ++i) {
+    for (Index k = 0; k < 2; ++k)
+      x[2 * i + k] = corners[static_cast<std::size_t>(2 * (i % 3) + k)] + rng.normal(0, Real(0.4));
+  }
+  return {std::move(x), labels(samples)};
+}
+
+/// A classifier of the blobs.
+inline Sequential classifier(AnyOptimizer optimizer = SGD{.learning_rate = 0.1}) {
+  Sequential model{Input{2}, Dense{8, relu}, Dense{3}, Softmax{}};
+  model.compile({.optimizer = std::move(optimizer), .loss = SparseCategoricalCrossentropy{}, .metrics = {Accuracy{}}});
+  return model;
+}
+
+/// y = w x + b, whose weights the caller can work out.
+inline Sequential line_model(AnyOptimizer optimizer = SGD{.learning_rate = 0.1}) {
+  Sequential model{Input{1}, Dense{1}};
+  model.compile({.optimizer = std::move(optimizer), .loss = MeanSquaredError{}});
+  return model;
+}
+
+/// A layer whose weight is a number, and which remembers nothing: y = x * weight.
+struct Scale {
+  Parameter weight{};
+
+  Shape build(const Shape& input, Rng& rng) {
+    weight.value = Tensor::scalar(rng.uniform());
+    return input;
+  }
+  Var forward(Var x) const { return x * weight; }
+  NamedParameters parameters() { return {{"weight", &weight}}; }
+};
+
+/// Refuses every input.
+struct Refusing {
+  Shape build(const Shape&, Rng&) { throw ValueError("it never fits"); }
+  Var forward(Var x) const { return x; }
+};
+
+}  // namespace cornu::testing

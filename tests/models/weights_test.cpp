@@ -1,0 +1,144 @@
+#include <gtest/gtest.h>
+
+#include <limits>
+
+#include "cornu/core/error.h"
+#include "cornu/tests/models/support.h"
+#include "cornu/tests/support/expect_error.h"
+
+// Weights of samples and classes in fit and evaluate, against what they come to by hand.
+
+namespace cornu {
+namespace {
+
+using testing::expect_error;
+
+/// Predicts 0 whatever comes, and does not learn: the loss of a target is its square.
+Sequential zero() {
+  Sequential model = testing::line_model(SGD{.learning_rate = 0});
+  model.set_weights(std::vector<Tensor>{Tensor::matrix({{0}}), Tensor::vector({0})});
+  return model;
+}
+
+const Tensor x({4, 1});
+const Tensor y({4, 1}, {1, 2, 3, 4});  // losses 1, 4, 9, 16
+const Tensor weights = Tensor::vector({1, 0.5, 0, 2});
+
+FitOptions options() { return {.batch_size = 3, .verbose = Verbose::silent}; }
+
+TEST(SampleWeight, MultipliesEachSamplesLoss) {
+  FitOptions weighted = options();
+  weighted.sample_weight = weights;
+  for (const bool shuffle : {false, true}) {  // the weights go with their samples
+    weighted.shuffle = shuffle;
+    EXPECT_EQ(zero().fit(x, y, weighted)["loss"].front(), (1 + 0.5 * 4 + 0 + 2 * 16) / 4);
+  }
+  EXPECT_EQ(zero().evaluate(x, y, {.batch_size = 3, .sample_weight = weights})["loss"], (1 + 0.5 * 4 + 0 + 2 * 16) / 4);
+  EXPECT_EQ(zero().test_on_batch(x, y, weights)["loss"], (1 + 0.5 * 4 + 0 + 2 * 16) / 4);
+}
+
+TEST(SampleWeight, IsSplitWithTheSamples) {
+  FitOptions weighted = options();
+  weighted.sample_weight = weights;
+  weighted.validation_split = 0.5;
+  const History history = zero().fit(x, y, weighted);
+  EXPECT_EQ(history["loss"].front(), (1 + 0.5 * 4) / 2);
+  EXPECT_EQ(history["val_loss"].front(), (0 + 2 * 16.0) / 2);
+}
+
+TEST(SampleWeight, IsNotForTheValidationData) {
+  FitOptions weighted = options();
+  weighted.sample_weight = weights;
+  const TensorPair validation(x, y);
+  weighted.validation_data = validation;
+  weighted.validation_batch_size = 4;
+  EXPECT_EQ(zero().fit(x, y, weighted)["val_loss"].front(), (1 + 4 + 9 + 16) / 4.0);
+}
+
+TEST(SampleWeight, OfAnotherSizeIsAnError) {
+  Sequential model = zero();
+  for (const Tensor& wrong : {Tensor::vector({1, 1, 1}), Tensor::vector({1, 1, 1, 1, 1}), Tensor({4, 1})}) {
+    const std::string text =
+        "sample_weight is " + to_string(wrong.shape()) + "; one weight for each of 4 samples is required";
+    FitOptions weighted = options();
+    weighted.sample_weight = wrong;
+    expect_error<ShapeError>([&] { model.fit(x, y, weighted); }, text);
+    weighted.validation_split = 0.5;
+    expect_error<ShapeError>([&] { model.fit(x, y, weighted); }, text);
+    expect_error<ShapeError>([&] { model.evaluate(x, y, {.sample_weight = wrong}); }, text);
+  }
+}
+
+/// A classifier that takes all three classes for equally likely, and does not learn: each loss is log 3.
+Sequential undecided(AnyLoss loss) {
+  Sequential model{Input{1}, Dense{.units = 3, .kernel_initializer = zeros}, Softmax{}};
+  model.compile({.optimizer = SGD{.learning_rate = 0}, .loss = std::move(loss), .metrics = {Accuracy{}}});
+  return model;
+}
+
+constexpr double log3 = 1.0986122886681098;
+constexpr double rounding = 1e-6;
+
+TEST(ClassWeight, WeighsTheSamplesOfAClass) {
+  FitOptions weighted = options();
+  weighted.class_weight = {{0, 2}, {2, 0.5}};
+  const Tensor labels = Tensor::vector({0, 1, 2, 0});
+  const double expected = (2 + 1 + 0.5 + 2) / 4 * log3;
+  const History sparse = undecided(SparseCategoricalCrossentropy{}).fit(x, labels, weighted);
+  EXPECT_NEAR(sparse["loss"].front(), expected, rounding);
+  EXPECT_EQ(sparse["accuracy"].front(), 0.5);  // metrics are not weighted
+
+  const Tensor column({4, 1}, {0, 1, 2, 0});
+  EXPECT_NEAR(undecided(SparseCategoricalCrossentropy{}).fit(x, column, weighted)["loss"].front(), expected, rounding);
+
+  const Tensor one_hot = Tensor::matrix({{1, 0, 0}, {0, 1, 0}, {0, 0, 1}, {1, 0, 0}});
+  EXPECT_NEAR(undecided(CategoricalCrossentropy{}).fit(x, one_hot, weighted)["loss"].front(), expected, rounding);
+}
+
+TEST(ClassWeight, MultipliesWithTheSamplesWeight) {
+  FitOptions weighted = options();
+  weighted.class_weight = {{0, 2}, {2, 0.5}};
+  weighted.sample_weight = weights;
+  const Tensor labels = Tensor::vector({0, 1, 2, 0});
+  EXPECT_NEAR(undecided(SparseCategoricalCrossentropy{}).fit(x, labels, weighted)["loss"].front(),
+              (2 * 1 + 1 * 0.5 + 0.5 * 0 + 2 * 2) / 4 * log3, rounding);
+}
+
+TEST(ClassWeight, IsNotForTheValidation) {
+  FitOptions weighted = options();
+  weighted.class_weight = {{0, 100}};
+  weighted.validation_split = 0.5;
+  const Tensor labels = Tensor::vector({0, 0, 0, 0});
+  const History history = undecided(SparseCategoricalCrossentropy{}).fit(x, labels, weighted);
+  EXPECT_NEAR(history["loss"].front(), 100 * log3, 100 * rounding);
+  EXPECT_NEAR(history["val_loss"].front(), log3, rounding);
+}
+
+TEST(ClassWeight, LeavesALabelThatIsNoClassToTheLoss) {
+  FitOptions weighted = options();
+  weighted.class_weight = {{0, 2}};
+  const Tensor labels = Tensor::vector({0, std::numeric_limits<Real>::quiet_NaN(), 2, 0});
+  weighted.shuffle = false;
+  expect_error<ValueError>([&] { undecided(SparseCategoricalCrossentropy{}).fit(x, labels, weighted); },
+                           "sparse_categorical_crossentropy: label nan in row 1; labels are whole numbers from 0 to 2");
+}
+
+TEST(ClassWeight, MovesTheWeightsOfTheModelAsRepeatedSamplesWould) {
+  const Tensor points({3, 1}, {1, 2, -1}), classes = Tensor::vector({0, 1, 2});
+  Sequential weighted{Input{1}, Dense{3}, Softmax{}};
+  weighted.compile({.optimizer = SGD{.learning_rate = 0.3}, .loss = SparseCategoricalCrossentropy{}});
+  Sequential repeated = weighted;
+  FitOptions fit{.batch_size = 4, .verbose = Verbose::silent, .shuffle = false};
+  repeated.fit(Tensor({4, 1}, {1, 2, 2, -1}), Tensor::vector({0, 1, 1, 2}), fit);
+  // The mean is over three samples here and over four there.
+  weighted.compile({.optimizer = SGD{.learning_rate = 0.3 * 3 / 4}, .loss = SparseCategoricalCrossentropy{}});
+  fit.class_weight = {{1, 2}};
+  weighted.fit(points, classes, fit);
+  for (std::size_t i = 0; i < 2; ++i) {
+    const Tensor a = weighted.get_weights()[i], b = repeated.get_weights()[i];
+    for (Index k = 0; k < 3; ++k) EXPECT_NEAR(static_cast<double>(a[k]), static_cast<double>(b[k]), rounding);
+  }
+}
+
+}  // namespace
+}  // namespace cornu
