@@ -70,8 +70,9 @@ function(cornu_library name)
   target_link_libraries(${name} PRIVATE ${links})
   set_target_properties(${name} PROPERTIES LINKER_LANGUAGE CXX VERSION ${PROJECT_VERSION}
                                            SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
-  # Inside another project only what is used is built.
-  if(NOT PROJECT_IS_TOP_LEVEL AND NOT CORNU_INSTALL)
+  # What nobody asked for is built only if something links it: the library inside another project, and cornu_double
+  # where neither the tests nor an installation have it.
+  if(NOT CORNU_INSTALL AND (NOT PROJECT_IS_TOP_LEVEL OR (suffix AND NOT CORNU_TESTS_DOUBLE)))
     set_target_properties(${name} ${objects} PROPERTIES EXCLUDE_FROM_ALL ON)
   endif()
 endfunction()

@@ -66,7 +66,7 @@ std::optional<std::string> fetch(const std::string& url, const DownloadOptions& 
   AtomicFile file(options.destination);
   Sha256 hash;
   std::uint64_t size = 0;
-  const auto failure =
+  auto failure =
       detail::http_get(url, options, [&](std::span<const std::byte> bytes, const DownloadProgress& progress) {
         file.write(bytes);
         hash.update(bytes);

@@ -92,7 +92,7 @@ struct Transfer {
   }
 
   std::string failure(CURLcode code, const char* text) const {
-    const std::string cause = *text ? text : curl_easy_strerror(code);
+    std::string cause = *text ? text : curl_easy_strerror(code);
     if (too_large || code == CURLE_FILESIZE_EXCEEDED) {
       return message("more came than the {} bytes allowed; it was broken off", options.size_limit);
     }

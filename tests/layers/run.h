@@ -2,19 +2,11 @@
 
 #include <cmath>
 #include <cstdint>
-#include <ostream>
 #include <span>
 #include <type_traits>
 
 #include "cornu/layers/layer.h"
-
-namespace cornu {
-
-/// What GoogleTest shows where two of them differ.
-inline void PrintTo(const Shape& shape, std::ostream* out) { *out << to_string(shape); }
-inline void PrintTo(const Tensor& tensor, std::ostream* out) { *out << to_string(tensor); }
-
-}  // namespace cornu
+#include "cornu/tests/support/print.h"
 
 namespace cornu::testing {
 
