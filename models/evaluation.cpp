@@ -30,6 +30,7 @@ Logs Evaluation::run(const Callbacks* callbacks, ProgressDisplay* display) {
   call(Hook::test_begin, 0, logs);
   for (Index step = 0; step < steps_; ++step) {
     call(Hook::test_batch_begin, step, logs);
+    model_.require_compiled();  // still: a callback may have assigned to the model
     const Batch& batch = *batcher_.next();
     tape_->clear();
     const Var y_pred = model_.forward(tape_->input(batch.x));
