@@ -42,6 +42,11 @@ int open_new(std::filesystem::path& path, const std::filesystem::path& wanted) {
 
 AtomicFile::AtomicFile(std::filesystem::path path) : path_(std::move(path)) {
   require<FileError>(path_.has_filename(), "{}: this is no name for a file", path_.string());
+  // A device or a pipe would be replaced by a file, if the user may do that: root writing to /dev/null.
+  std::error_code ignored;
+  const auto there = std::filesystem::status(path_, ignored);
+  require<FileError>(!std::filesystem::exists(there) || std::filesystem::is_regular_file(there),
+                     "{}: this is a folder or a device, not a file", path_.string());
   descriptor_ = open_new(temporary_, path_);
   if (descriptor_ < 0) fail("cannot write in its folder", errno);
 }

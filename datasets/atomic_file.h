@@ -8,11 +8,12 @@
 namespace cornu {
 
 /// A file that appears whole or not at all: what is written goes to a temporary file in the same folder, which `commit`
-/// moves into place. Without a commit the temporary file is removed, whatever went wrong; a file that stood there
-/// before stays as it was.
+/// moves into place. Without a commit the temporary file, .NAME.PROCESS.NUMBER.part, is removed, whatever went wrong
+/// short of the process being killed; a file that stood there before stays as it was.
 class AtomicFile {
  public:
-  /// Throws FileError, naming path and cause, if the folder does not exist or cannot be written.
+  /// Throws FileError, naming path and cause, if the folder does not exist or cannot be written, and if `path` is
+  /// something else than a file.
   explicit AtomicFile(std::filesystem::path path);
   ~AtomicFile();  // Closes and removes the temporary file.
   AtomicFile(const AtomicFile&) = delete;

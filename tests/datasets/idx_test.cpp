@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include <fstream>
 #include <limits>
@@ -265,8 +266,18 @@ TEST(Idx, NamesTheFileThatCannotBeWrittenAndLeavesNothing) {
             path.string() + ": cannot write in its folder (No such file or directory)");
   std::filesystem::create_directories(folder / "taken" / "inside");
   EXPECT_EQ(error_of<FileError>([&] { write_idx(folder / "taken", small); }),
-            (folder / "taken").string() + ": cannot be moved into place (Is a directory)");
+            (folder / "taken").string() + ": this is a folder or a device, not a file");
   EXPECT_EQ(folder.names(), std::vector<std::string>{"taken"});
+}
+
+TEST(Idx, PutsNoFileInThePlaceOfAPipeOrADevice) {
+  const TemporaryFolder folder;
+  const auto path = folder / "pipe";
+  ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
+  EXPECT_EQ(error_of<FileError>([&] { write_idx(path, small); }),
+            path.string() + ": this is a folder or a device, not a file");
+  EXPECT_TRUE(std::filesystem::is_fifo(path));
+  EXPECT_EQ(folder.names(), std::vector<std::string>{"pipe"});
 }
 
 TEST(Idx, KeepsTheOldFileWhenTheDiskIsFull) {
