@@ -38,9 +38,11 @@ std::optional<fs::path> find_file(const fs::path& folder, std::string name) {
 
 /// The four files, if the folder has them all; else a line for why not is added to `tried`.
 std::optional<MnistPaths> find_all(const fs::path& folder, const MnistSource& source, std::string& tried) {
-  std::error_code ignored;
-  if (!fs::is_directory(folder, ignored)) {
-    tried += fmt::format("\n  {}: there is no such folder", folder.string());
+  std::error_code error;
+  if (!fs::is_directory(folder / ".", error)) {  // The dot asks whether one may look inside.
+    tried +=
+        fmt::format("\n  {}: {}", folder.string(),
+                    error == std::errc::permission_denied ? "you may not look into it" : "there is no such folder");
     return std::nullopt;
   }
   std::vector<fs::path> found;

@@ -1,6 +1,7 @@
 #include "cornu/datasets/mnist.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <fstream>
@@ -161,6 +162,19 @@ TEST_F(MnistFiles, AreNamedWhereAGivenFolderLacksThem) {
   EXPECT_EQ(error.substr(0, error.find("\n  $CORNU_DATA")),
             "mnist: the files were found nowhere:\n  " + given +
                 ": lacks train-images-idx3-ubyte, t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte");
+}
+
+TEST_F(MnistFiles, AreNotSaidToLackWhereNobodyMayLook) {
+  write_small_mnist(folder / "given");
+  std::filesystem::permissions(folder / "given", std::filesystem::perms::none);
+  const uid_t user = geteuid();
+  ASSERT_EQ(seteuid(user == 0 ? 65534 : user), 0) << "root may look everywhere";
+  const std::string error = given_error();
+  ASSERT_EQ(seteuid(user), 0);
+  std::filesystem::permissions(folder / "given", std::filesystem::perms::owner_all);
+  const std::string given = (folder / "given").string();
+  EXPECT_EQ(error.substr(0, error.find("\n  $CORNU_DATA")),
+            "mnist: the files were found nowhere:\n  " + given + ": you may not look into it");
 }
 
 TEST_F(MnistFiles, AreListedWithEveryPlaceLookedInWhenFoundNowhere) {
