@@ -114,6 +114,12 @@ std::string first_line(const std::string& filename) {
   return line;
 }
 
+/// Whether the last line lacks its end, as a run leaves it that is killed or finds the disk full.
+bool ends_in_a_line(const std::string& filename) {
+  std::ifstream file(filename, std::ios::binary);
+  return file.seekg(-1, std::ios::end) && file.get() != '\n';
+}
+
 void find_columns(CSVLogger& logger, const Run& run, const Logs& logs) {
   for (const Logs::Entry& entry : logs) logger.columns.push_back(entry.name);
   if (run.validation_freq > 0) {  // which may not have been this time
@@ -135,7 +141,8 @@ void CSVLogger::on_train_begin(Run&, Logs&) {
   columns.clear();
   batch_names.clear();
   header = append ? first_line(filename) : "";
-  write(*this, append ? std::ios::app : std::ios::trunc, "");  // it is better to fail before the first epoch
+  // It is better to fail before the first epoch.
+  write(*this, append ? std::ios::app : std::ios::trunc, append && ends_in_a_line(filename) ? "\n" : "");
 }
 
 void CSVLogger::on_train_batch_end(Run&, Index, Logs& logs) {

@@ -77,6 +77,14 @@ TEST(CSVLogger, GoesOnWithAFileWithoutASecondHeader) {
   EXPECT_EQ(content(file), "epoch,loss\n0,0.5\n1,0.5\n");
 }
 
+TEST(CSVLogger, BeginsALineOfItsOwnAfterOneThatWasCutOff) {
+  const TemporaryFolder folder;
+  const std::string file = folder / "log.csv";
+  std::ofstream(file) << "epoch,loss\n0,0.5\n1,0.";
+  log_epochs({.filename = file, .append = true}, {logs_of({{"loss", 0.25}})}, 1);
+  EXPECT_EQ(content(file), "epoch,loss\n0,0.5\n1,0.\n1,0.25\n");
+}
+
 TEST(CSVLogger, WritesNAForWhatAnEpochLacks) {
   const TemporaryFolder folder;
   const std::string file = folder / "log.csv";
