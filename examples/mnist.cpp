@@ -115,7 +115,7 @@ int main(int argc, char** argv) try {
   app.add_flag("--quiet", options.quiet, "print the last line only");
   CLI11_PARSE(app, argc, argv);
   run(options);
-} catch (const Error& error) {
+} catch (const std::exception& error) {
   fmt::print(stderr, "mnist: {}\n", error.what());
   return 1;
 }

@@ -91,6 +91,8 @@ int main(int argc, char** argv) try {
       try {
         const auto [train, test] = datasets::mnist({.directory = data});
         return {Samples(train), Samples(test)};
+      } catch (const FormatError&) {
+        throw;  // it is there, but broken: that is for the user to know
       } catch (const FileError& error) {
         fmt::print("{}\nMNIST cannot be had: learning from synthetic digits instead.\n", error.what());
       }
@@ -108,7 +110,7 @@ int main(int argc, char** argv) try {
   } else {
     descend(train, test, learning_rate, iterations);
   }
-} catch (const Error& error) {
+} catch (const std::exception& error) {
   fmt::print(stderr, "softmax_regression: {}\n", error.what());
   return 1;
 }
