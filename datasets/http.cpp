@@ -51,6 +51,9 @@ std::string part(const Url& url, CURLUPart which) {
 
 bool is_loopback(const std::string& host) { return host == "127.0.0.1" || host == "[::1]" || host == "localhost"; }
 
+/// The most bytes of a page that comes with a redirect, which nobody reads.
+constexpr std::uint64_t largest_page = 1 << 20;
+
 /// One answer of a server, while it comes in.
 struct Transfer {
   CURL* handle;
@@ -72,11 +75,14 @@ struct Transfer {
     return static_cast<std::uint64_t>(std::max<curl_off_t>(result, 0));
   }
 
+  /// Not libcurl's CURLOPT_MAXFILESIZE, which holds for the pages of redirects and errors too.
+  std::uint64_t limit() const { return status() == 200 ? options.size_limit : largest_page; }
+
   bool take(std::span<const std::byte> bytes) {
     received += bytes.size();
-    too_large = received > options.size_limit;
+    too_large = std::max(received, total()) > limit();
     if (too_large) return false;
-    if (status() != 200) return true;  // The page that comes with a redirect.
+    if (status() != 200) return true;
     try {
       body(bytes, {.received = received, .total = total()});
       return true;
@@ -93,9 +99,7 @@ struct Transfer {
 
   std::string failure(CURLcode code, const char* text) const {
     std::string cause = *text ? text : curl_easy_strerror(code);
-    if (too_large || code == CURLE_FILESIZE_EXCEEDED) {
-      return message("more came than the {} bytes allowed; it was broken off", options.size_limit);
-    }
+    if (too_large) return message("more came than the {} bytes allowed; it was broken off", limit());
     switch (code) {
       case CURLE_HTTP_RETURNED_ERROR:
         return message("the server answered with HTTP status {}", status());
@@ -111,12 +115,10 @@ struct Transfer {
 
 void set_limits(CURL* handle, const DownloadOptions& options, Clock::time_point deadline, bool loopback) {
   const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
-  const auto size_limit = static_cast<curl_off_t>(options.size_limit);
   curl_easy_setopt(handle, CURLOPT_TIMEOUT_MS, static_cast<long>(std::max<decltype(left)>(left, 1)));  // 0: no limit
   curl_easy_setopt(handle, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(options.connect_timeout.count()));
   curl_easy_setopt(handle, CURLOPT_LOW_SPEED_TIME, static_cast<long>(options.low_speed_time.count()));
   curl_easy_setopt(handle, CURLOPT_LOW_SPEED_LIMIT, options.low_speed_limit);
-  curl_easy_setopt(handle, CURLOPT_MAXFILESIZE_LARGE, size_limit);
   curl_easy_setopt(handle, CURLOPT_FAILONERROR, 1L);
   curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);  // Signals and threads do not go together.
   curl_easy_setopt(handle, CURLOPT_USERAGENT, "cornu");
@@ -134,11 +136,17 @@ std::optional<std::string> http_get(const std::string& url, const DownloadOption
 
   // Redirects are followed here and not by libcurl, so that each of them meets the same check as the first url.
   std::string next = url;
-  for (int redirects = 0; redirects <= options.max_redirects; ++redirects) {
-    const std::string where = redirects == 0 ? "" : message("redirected to {}: ", next);
+  for (int redirects = 0;; ++redirects) {
     const Url parsed(curl_url(), &curl_url_cleanup);
     if (!parsed) throw std::bad_alloc();
-    if (curl_url_set(parsed.get(), CURLUPART_URL, next.c_str(), 0) != CURLUE_OK) return where + "this is no url";
+    if (curl_url_set(parsed.get(), CURLUPART_URL, next.c_str(), 0) != CURLUE_OK) {
+      // What a server sent as one is not repeated: it may hold anything, a terminal's control characters too.
+      return redirects == 0 ? "this is no url" : "redirected to what is no url";
+    }
+    if (redirects > options.max_redirects) {
+      return message("redirected more than {} times, at last to {}", options.max_redirects, next);
+    }
+    const std::string where = redirects == 0 ? "" : message("redirected to {}: ", next);
     const std::string scheme = part(parsed, CURLUPART_SCHEME);
     const bool loopback = is_loopback(part(parsed, CURLUPART_HOST));
     if (scheme != "https" && !(scheme == "http" && loopback && options.allow_http_to_loopback)) {
@@ -163,7 +171,6 @@ std::optional<std::string> http_get(const std::string& url, const DownloadOption
     if (redirect == nullptr) return where + message("the server answered with HTTP status {}", transfer.status());
     next = redirect;
   }
-  return message("redirected more than {} times, at last to {}", options.max_redirects, next);
 }
 
 }  // namespace detail

@@ -124,6 +124,25 @@ TEST_F(Download, BreaksOffAFileThatIsTooLarge) {
   EXPECT_EQ(content(folder / "file"), body);
 }
 
+TEST_F(Download, HasNoUseForThePagesOfRedirectsAndErrorsHoweverLargeTheFileMayBe) {
+  const std::string page(60'000, 'x');
+  const auto answer = [&](const std::string& status, const std::string& length) {
+    return "HTTP/1.1 " + status + "\r\nContent-Length: " + length + "\r\nConnection: close\r\n\r\n" + page;
+  };
+  DownloadOptions small = options("/none");
+  small.size_limit = body.size();
+  server.answer("/none", answer("404 Not Found", "60000"));
+  EXPECT_EQ(failure(small), "the server answered with HTTP status 404");
+  small.urls = {server.url("/huge")};
+  server.answer("/huge", answer("302 Found\r\nLocation: /file", "1048577"));
+  EXPECT_EQ(failure(small), "more came than the 1048576 bytes allowed; it was broken off");
+  small.urls = {server.url("/old")};
+  server.answer("/old", answer("302 Found\r\nLocation: /file", "60000"));
+  server.answer("/file", ok(body));
+  download(small);
+  EXPECT_EQ(content(folder / "file"), body);
+}
+
 TEST_F(Download, SaysTheStatusOfAnAnswerThatIsNoFile) {
   EXPECT_EQ(failure(options("/none")), "the server answered with HTTP status 404");
   server.answer("/empty", "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n");
@@ -149,6 +168,11 @@ TEST_F(Download, IsRedirectedToNothingButHttps) {
   EXPECT_EQ(failure(options("/plain")), "redirected to http://example.com/file: only https is allowed, not http");
   server.answer("/local", redirect("file:///etc/hostname"));
   EXPECT_EQ(failure(options("/local")), "redirected to file:///etc/hostname: only https is allowed, not file");
+}
+
+TEST_F(Download, DoesNotRepeatARedirectThatIsNoUrl) {
+  server.answer("/red", redirect("https://\033[31m/file"));
+  EXPECT_EQ(failure(options("/red")), "redirected to what is no url");
 }
 
 TEST_F(Download, GoesByHttpsAlone) {
@@ -215,6 +239,13 @@ TEST_F(Download, DoesNotBlameTheMirrorsForAFolderThatIsNotThere) {
   nowhere.destination = folder / "none" / "file";
   EXPECT_EQ(error_of<FileError>([&] { download(nowhere); }),
             (folder / "none" / "file").string() + ": cannot write in its folder (No such file or directory)");
+}
+
+TEST_F(Download, AsksForNothingThatCouldNotBePutInItsPlace) {
+  std::filesystem::create_directories(folder / "file");
+  EXPECT_EQ(error_of<FileError>([&] { download(options("/file")); }),
+            (folder / "file").string() + ": this is a folder or a device, not a file");
+  EXPECT_TRUE(server.requests().empty());
 }
 
 TEST_F(Download, RefusesOptionsThatMakeNoSense) {
