@@ -24,9 +24,11 @@ void check(const DownloadOptions& options) {
                       options.destination.string());
   require<ValueError>(options.size_limit > 0 && options.size_limit <= std::uint64_t{1} << 62,
                       "download: size_limit is {}; it must be from 1 to 2^62", options.size_limit);
+  // Longer times than a week overflow in one library or another.
+  const auto in_range = [](auto time) { return time.count() > 0 && time <= std::chrono::weeks(1); };
   require<ValueError>(
-      options.connect_timeout.count() > 0 && options.total_timeout.count() > 0 && options.low_speed_time.count() > 0,
-      "download: a time limit is not positive");
+      in_range(options.connect_timeout) && in_range(options.total_timeout) && in_range(options.low_speed_time),
+      "download: a time limit is not positive, or longer than a week");
   require<ValueError>(options.max_redirects >= 0, "download: max_redirects is {}; it cannot be negative",
                       options.max_redirects);
 }

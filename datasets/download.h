@@ -23,7 +23,7 @@ struct DownloadOptions {
   /// Anything larger, in bytes, is broken off.
   std::uint64_t size_limit = std::uint64_t{1} << 30;
 
-  /// Each limit holds for each of the urls.
+  /// Each limit holds for each of the urls, and is at most a week.
   std::chrono::milliseconds connect_timeout{15'000};
   std::chrono::milliseconds total_timeout{30 * 60'000};
   /// Broken off when fewer than `low_speed_limit` bytes a second come for this long.

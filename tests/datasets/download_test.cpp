@@ -260,7 +260,10 @@ TEST_F(Download, RefusesOptionsThatMakeNoSense) {
   EXPECT_EQ(text([](auto& o) { o.destination.clear(); }), "download: destination \"\" is no name for a file");
   EXPECT_EQ(text([](auto& o) { o.size_limit = 0; }), "download: size_limit is 0; it must be from 1 to 2^62");
   EXPECT_EQ(text([](auto& o) { o.max_redirects = -1; }), "download: max_redirects is -1; it cannot be negative");
-  EXPECT_EQ(text([](auto& o) { o.total_timeout = {}; }), "download: a time limit is not positive");
+  const std::string time_limit = "download: a time limit is not positive, or longer than a week";
+  EXPECT_EQ(text([](auto& o) { o.total_timeout = {}; }), time_limit);
+  EXPECT_EQ(text([](auto& o) { o.total_timeout = o.total_timeout.max(); }), time_limit);
+  EXPECT_EQ(text([](auto& o) { o.low_speed_time = o.low_speed_time.max(); }), time_limit);
 }
 
 TEST(DownloadWithoutLibcurl, SaysSo) {
