@@ -150,12 +150,13 @@ std::pair<ConstView, ConstView> split_weights(const Tensor& weights, Index sampl
 }
 
 /// Batches epoch after epoch, where an epoch may have fewer or more of them than the dataset: then each goes on where
-/// the one before stopped, and the dataset is shuffled anew whenever it has been gone through.
+/// the one before stopped, and the dataset is shuffled anew whenever it has been gone through. The times it has are
+/// counted from 1: the shuffles take the seed's streams from there, stream 0 belongs to the weights.
 class EpochBatches {
  public:
   EpochBatches(Batcher& batcher, Index steps, Index first_epoch) : batcher_(batcher) {
     const Index done = first_epoch * steps;
-    pass_ = done / batcher.batch_count();
+    pass_ = 1 + done / batcher.batch_count();
     batcher_.start_epoch(static_cast<std::uint64_t>(pass_));
     for (Index skipped = 0; skipped < done % batcher.batch_count(); ++skipped) batcher_.next();
   }
@@ -171,7 +172,7 @@ class EpochBatches {
 
  private:
   Batcher& batcher_;
-  Index pass_ = 0;
+  Index pass_ = 1;
 };
 
 }  // namespace

@@ -61,7 +61,7 @@ TEST(Fit, WithoutShuffleKeepsTheOrder) {
 
 TEST(Fit, ShufflesAnewEveryEpoch) {
   const Rows rows = rows_of_fit(6, {.batch_size = 6, .epochs = 2, .seed = 5});
-  EXPECT_EQ(rows, (Rows{Rng(5, 0).permutation(6), Rng(5, 1).permutation(6)}));
+  EXPECT_EQ(rows, (Rows{Rng(5, 1).permutation(6), Rng(5, 2).permutation(6)}));
   EXPECT_NE(rows[0], rows[1]);
   EXPECT_NE(rows, rows_of_fit(6, {.batch_size = 6, .epochs = 2, .seed = 6}));
 }
@@ -75,7 +75,7 @@ TEST(Fit, StepsPerEpochGoesOnWhereItStoppedAndBeginsAnewAtTheEnd) {
 
 TEST(Fit, StepsPerEpochShufflesWheneverTheDatasetIsThrough) {
   const Rows rows = rows_of_fit(4, {.batch_size = 2, .epochs = 3, .steps_per_epoch = 1, .seed = 2});
-  const std::vector<Index> first = Rng(2, 0).permutation(4), second = Rng(2, 1).permutation(4);
+  const std::vector<Index> first = Rng(2, 1).permutation(4), second = Rng(2, 2).permutation(4);
   EXPECT_EQ(rows, (Rows{{first[0], first[1]}, {first[2], first[3]}, {second[0], second[1]}}));
 }
 
@@ -160,7 +160,7 @@ TEST(Fit, ValidationSplitTakesTheLastSamplesBeforeShuffling) {
   ASSERT_EQ(rows.size(), 3U);
   std::vector<Index> learnt = rows[0];
   learnt.insert(learnt.end(), rows[1].begin(), rows[1].end());
-  EXPECT_EQ(learnt, Rng(1, 0).permutation(7));
+  EXPECT_EQ(learnt, Rng(1, 1).permutation(7));
   EXPECT_EQ(rows[2], (std::vector<Index>{7, 8, 9}));
 }
 
