@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <filesystem>
 #include <fstream>
 #include <limits>
 #include <system_error>
@@ -168,8 +169,8 @@ class Parser {
   int dimension_count_ = 0;
 };
 
-std::vector<std::byte> read_file(const std::filesystem::path& path, std::uint64_t limit) {
-  const std::string name = path.string();
+std::vector<std::byte> read_file(const std::string& name, std::uint64_t limit) {
+  const std::filesystem::path path(name);
   std::error_code error;
   const auto status = std::filesystem::status(path, error);
   require<FileError>(std::filesystem::exists(status), "{}: cannot be found ({})", name, error.message());
@@ -222,8 +223,8 @@ IdxArray to_idx(ConstView tensor) {
   return {.dimensions{dimensions.begin(), dimensions.end()}, .data = std::vector<Real>(tensor.begin(), tensor.end())};
 }
 
-IdxArray read_idx(const std::filesystem::path& path, const IdxReadOptions& options) {
-  return read_idx_bytes(read_file(path, options.size_limit), path.string(), options);
+IdxArray read_idx(const std::string& path, const IdxReadOptions& options) {
+  return read_idx_bytes(read_file(path, options.size_limit), path, options);
 }
 
 IdxArray read_idx_bytes(std::span<const std::byte> bytes, const std::string& name, const IdxReadOptions& options) {
@@ -249,8 +250,8 @@ std::vector<std::byte> idx_bytes(const IdxArray& array, bool gzip) {
   return gzip ? detail::gzip_compressed(result) : result;
 }
 
-void write_idx(const std::filesystem::path& path, const IdxArray& array, const IdxWriteOptions& options) {
-  const std::vector<std::byte> bytes = idx_bytes(array, options.gzip.value_or(path.extension() == ".gz"));
+void write_idx(const std::string& path, const IdxArray& array, const IdxWriteOptions& options) {
+  const std::vector<std::byte> bytes = idx_bytes(array, options.gzip.value_or(path.ends_with(".gz")));
   AtomicFile file(path);
   file.write(bytes);
   file.commit();
