@@ -51,7 +51,8 @@ class Shape {
   Shape batched(Index batch) const { return inserted(0, batch); }
 
   /// The dimensions themselves. (A Shape is no range: its `size` counts elements, not dimensions.)
-  std::span<const Index> dimensions() const { return {dimensions_.data(), static_cast<std::size_t>(rank_)}; }
+  std::span<const Index> dimensions() const& { return {dimensions_.data(), static_cast<std::size_t>(rank_)}; }
+  std::span<const Index> dimensions() const&& = delete;  // give the shape a name: a temporary's would be gone
 
   friend bool operator==(const Shape& a, const Shape& b) {
     return a.rank_ == b.rank_ && a.dimensions_ == b.dimensions_;
