@@ -68,6 +68,8 @@ class Shape {
 
 /// As in Python: "(32, 784)", "(10,)", "()".
 std::string to_string(const Shape& shape);
+/// The same for numbers that need not be a Shape: indices, a target with a -1, more dimensions than a Shape may have.
+std::string to_string(std::span<const Index> indices);
 
 /// The shape to which `a` and `b` broadcast by NumPy's rule: aligned at the last axis, a 1 stretches.
 /// Throws ShapeError, naming `what` and both shapes, if they do not.
