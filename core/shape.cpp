@@ -84,4 +84,8 @@ Shape broadcast(const Shape& a, const Shape& b, const char* what) {
   return Shape(std::span<const Index>(result.data(), static_cast<std::size_t>(rank)));
 }
 
+bool detail::same_but_for_last_1(const Shape& a, const Shape& b) {
+  return a == b || (b.rank() == a.rank() + 1 && b[-1] == 1 && b.without(-1) == a);
+}
+
 }  // namespace cornu

@@ -75,4 +75,9 @@ std::string to_string(std::span<const Index> indices);
 /// Throws ShapeError, naming `what` and both shapes, if they do not.
 Shape broadcast(const Shape& a, const Shape& b, const char* what = "broadcast");
 
+namespace detail {
+/// Whether `b` is `a`, but for a last axis of 1 that b may have in addition: labels (batch) or (batch, 1).
+bool same_but_for_last_1(const Shape& a, const Shape& b);
+}  // namespace detail
+
 }  // namespace cornu
