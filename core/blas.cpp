@@ -3,9 +3,20 @@
 #include <cblas.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <limits>
+#include <string_view>
 
 #include "cornu/core/error.h"
+
+#if defined(__x86_64__) && defined(__linux__)
+#define CORNU_X86_KERNELS
+// In OpenBLAS wherever it chooses its kernels when it is loaded, though in none of its headers.
+extern "C" {
+__attribute__((weak)) void gotoblas_dynamic_init();
+__attribute__((weak)) void gotoblas_dynamic_quit();
+}
+#endif
 
 namespace cornu {
 
@@ -24,8 +35,29 @@ CBLAS_TRANSPOSE flag(MatrixView m) { return m.transposed ? CblasTrans : CblasNoT
   cblas_dgemm(CblasRowMajor, ta, tb, m, n, k, 1, a, lda, b, ldb, beta, c, ldc);
 }
 
-void use_one_thread() {
+/// OpenBLAS takes a processor newer than itself for a Prescott of 2004 and leaves its vector units alone: 0.3.21 takes
+/// Emerald Rapids so, and is three times slower by it. This makes it choose again, by what the processor can do.
+void use_vector_units() {
+#ifdef CORNU_X86_KERNELS
+  const char* const choice = "OPENBLAS_CORETYPE";
+  if (std::string_view(openblas_get_corename()) != "Prescott" || std::getenv(choice) != nullptr ||
+      gotoblas_dynamic_init == nullptr || gotoblas_dynamic_quit == nullptr || !__builtin_cpu_supports("avx2") ||
+      !__builtin_cpu_supports("fma")) {
+    return;
+  }
+  const bool wide = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512cd") &&
+                    __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+                    __builtin_cpu_supports("avx512vl");
+  setenv(choice, wide ? "SkylakeX" : "Haswell", 0);
+  gotoblas_dynamic_quit();
+  gotoblas_dynamic_init();
+  unsetenv(choice);
+#endif
+}
+
+void set_up_once() {
   static const bool done = [] {
+    use_vector_units();
     openblas_set_num_threads(1);
     return true;
   }();
@@ -48,7 +80,7 @@ void gemm(MatrixView a, MatrixView b, Sink c) {
     if (!c.accumulates()) std::fill(c.view().begin(), c.view().end(), Real{0});
     return;
   }
-  use_one_thread();
+  set_up_once();
   call(flag(a), flag(b), m, n, k, a.data, a.transposed ? m : k, b.data, b.transposed ? k : n,
        c.accumulates() ? Real{1} : Real{0}, c.data(), n);
 }

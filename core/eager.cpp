@@ -92,11 +92,7 @@ Tensor argmax(const Tensor& x, Index axis) {
   for (Index o = 0; o < split.outer; ++o) {
     for (Index i = 0; i < split.inner; ++i) {
       const Real* const from = x.data() + o * split.n * split.inner + i;
-      Index best = 0;
-      for (Index j = 1; j < split.n && from[best * split.inner] == from[best * split.inner]; ++j) {
-        if (!(from[j * split.inner] <= from[best * split.inner])) best = j;
-      }
-      result[o * split.inner + i] = static_cast<Real>(best);
+      result[o * split.inner + i] = static_cast<Real>(position_of_max(from, split.n, split.inner));
     }
   }
   return result;

@@ -2,10 +2,11 @@
 
 #include <concepts>
 #include <cstdint>
+#include <exception>
 #include <initializer_list>
-#include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace cornu {
 

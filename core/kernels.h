@@ -29,6 +29,15 @@ inline void copy(const ConstView& x, const Sink& out) {
   assign(out, [from = x.data()](Index i) { return from[i]; });
 }
 
+/// The position of the largest of n > 0 numbers, `stride` apart: the first of equal ones, of a NaN its position.
+inline Index position_of_max(const Real* x, Index n, Index stride = 1) {
+  Index best = 0;
+  for (Index j = 1; j < n && x[best * stride] == x[best * stride]; ++j) {
+    if (!(x[j * stride] <= x[best * stride])) best = j;
+  }
+  return best;
+}
+
 inline void fill(const View& out, Real value) { std::fill(out.begin(), out.end(), value); }
 
 /// Every row of `out` becomes `row`: out (..., n), row (n).

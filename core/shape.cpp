@@ -6,18 +6,16 @@
 
 namespace cornu {
 
-namespace {
-
-std::string text(std::span<const Index> dimensions) {
+std::string to_string(std::span<const Index> indices) {
   std::string result = "(";
-  for (std::size_t i = 0; i < dimensions.size(); ++i) {
+  for (std::size_t i = 0; i < indices.size(); ++i) {
     if (i > 0) result += ", ";
-    result += std::to_string(dimensions[i]);
+    result += std::to_string(indices[i]);
   }
-  return result + (dimensions.size() == 1 ? ",)" : ")");
+  return result + (indices.size() == 1 ? ",)" : ")");
 }
 
-}  // namespace
+std::string to_string(const Shape& shape) { return to_string(shape.dimensions()); }
 
 Shape::Shape(std::initializer_list<Index> dimensions)
     : Shape(std::span<const Index>(dimensions.begin(), dimensions.size())) {}
@@ -25,14 +23,14 @@ Shape::Shape(std::initializer_list<Index> dimensions)
 Shape::Shape(std::span<const Index> dimensions) {
   // Not `require`: its arguments are made before the check, and shapes are made all the time.
   if (dimensions.size() > max_rank) [[unlikely]]
-    throw ShapeError(
-        message("shape {} has {} dimensions; at most {} are possible", text(dimensions), dimensions.size(), max_rank));
+    throw ShapeError(message("shape {} has {} dimensions; at most {} are possible", to_string(dimensions),
+                             dimensions.size(), max_rank));
   Index nonzero = 1;  // Zeros are left out, so that (0, huge, huge) overflows as (1, huge, huge) does.
   for (const Index dimension : dimensions) {
     if (dimension < 0) [[unlikely]]
-      throw ShapeError(message("shape {} has a negative dimension", text(dimensions)));
+      throw ShapeError(message("shape {} has a negative dimension", to_string(dimensions)));
     if (dimension != 0 && __builtin_mul_overflow(nonzero, dimension, &nonzero)) [[unlikely]]
-      throw ShapeError(message("shape {} has more elements than can be counted", text(dimensions)));
+      throw ShapeError(message("shape {} has more elements than can be counted", to_string(dimensions)));
   }
   std::copy(dimensions.begin(), dimensions.end(), dimensions_.begin());
   rank_ = static_cast<Index>(dimensions.size());
@@ -72,8 +70,6 @@ Shape Shape::sub(Index first, Index last) const {
   return Shape(dimensions().subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(last - first)));
 }
 
-std::string to_string(const Shape& shape) { return text(shape.dimensions()); }
-
 Shape broadcast(const Shape& a, const Shape& b, const char* what) {
   const Index rank = std::max(a.rank(), b.rank());
   std::array<Index, Shape::max_rank> result{};
@@ -86,6 +82,10 @@ Shape broadcast(const Shape& a, const Shape& b, const char* what) {
     result[static_cast<std::size_t>(rank - i)] = from_a == 1 ? from_b : from_a;
   }
   return Shape(std::span<const Index>(result.data(), static_cast<std::size_t>(rank)));
+}
+
+bool detail::same_but_for_last_1(const Shape& a, const Shape& b) {
+  return a == b || (b.rank() == a.rank() + 1 && b[-1] == 1 && b.without(-1) == a);
 }
 
 }  // namespace cornu

@@ -51,7 +51,8 @@ class Shape {
   Shape batched(Index batch) const { return inserted(0, batch); }
 
   /// The dimensions themselves. (A Shape is no range: its `size` counts elements, not dimensions.)
-  std::span<const Index> dimensions() const { return {dimensions_.data(), static_cast<std::size_t>(rank_)}; }
+  std::span<const Index> dimensions() const& { return {dimensions_.data(), static_cast<std::size_t>(rank_)}; }
+  std::span<const Index> dimensions() const&& = delete;  // give the shape a name: a temporary's would be gone
 
   friend bool operator==(const Shape& a, const Shape& b) {
     return a.rank_ == b.rank_ && a.dimensions_ == b.dimensions_;
@@ -67,9 +68,16 @@ class Shape {
 
 /// As in Python: "(32, 784)", "(10,)", "()".
 std::string to_string(const Shape& shape);
+/// The same for numbers that need not be a Shape: indices, a target with a -1, more dimensions than a Shape may have.
+std::string to_string(std::span<const Index> indices);
 
 /// The shape to which `a` and `b` broadcast by NumPy's rule: aligned at the last axis, a 1 stretches.
 /// Throws ShapeError, naming `what` and both shapes, if they do not.
 Shape broadcast(const Shape& a, const Shape& b, const char* what = "broadcast");
+
+namespace detail {
+/// Whether `b` is `a`, but for a last axis of 1 that b may have in addition: labels (batch) or (batch, 1).
+bool same_but_for_last_1(const Shape& a, const Shape& b);
+}  // namespace detail
 
 }  // namespace cornu

@@ -106,12 +106,7 @@ void Tensor::resize(const Shape& shape) {
 }
 
 Index Tensor::offset(std::initializer_list<Index> indices) const {
-  // An index is printed as a shape is, but need not be one: it may be negative.
-  const auto text = [&] {
-    std::string result = "(";
-    for (const Index index : indices) result += (result.size() > 1 ? ", " : "") + std::to_string(index);
-    return result + (indices.size() == 1 ? ",)" : ")");
-  };
+  const auto text = [&] { return to_string(std::span(indices.begin(), indices.size())); };
   if (static_cast<Index>(indices.size()) != rank()) [[unlikely]]
     throw ShapeError(
         message("Tensor::at: index {} has {} axes, the shape {} has {}", text(), indices.size(), shape_, rank()));

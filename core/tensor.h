@@ -27,7 +27,8 @@ class View {
   View(Real* data, const Shape& shape) : data_(data), shape_(shape) {}
 
   Real* data() const { return data_; }
-  const Shape& shape() const { return shape_; }
+  const Shape& shape() const& { return shape_; }
+  Shape shape() const&& { return shape_; }  // views are often temporaries, as in `x.value().shape()`
   Index size() const { return shape_.size(); }
   Real* begin() const { return data_; }
   Real* end() const { return data_ + shape_.size(); }
@@ -46,7 +47,8 @@ class ConstView {
   ConstView(const View& view) : data_(view.data()), shape_(view.shape()) {}
 
   const Real* data() const { return data_; }
-  const Shape& shape() const { return shape_; }
+  const Shape& shape() const& { return shape_; }
+  Shape shape() const&& { return shape_; }
   Index size() const { return shape_.size(); }
   const Real* begin() const { return data_; }
   const Real* end() const { return data_ + shape_.size(); }
@@ -103,10 +105,11 @@ class Tensor {
   /// The number of a tensor that has just one. Throws ShapeError for any other size.
   Real item() const;
 
-  View view() { return {data(), shape_}; }
-  ConstView view() const { return {data(), shape_}; }
-  operator View() { return view(); }
-  operator ConstView() const { return view(); }
+  View view() & { return {data(), shape_}; }
+  ConstView view() const& { return {data(), shape_}; }
+  ConstView view() const&& = delete;  // as an argument a temporary converts by itself; kept, the view would dangle
+  operator View() { return {data(), shape_}; }
+  operator ConstView() const { return {data(), shape_}; }
 
   void fill(Real value);
   /// Takes another shape of the same size, in place, without copying. Throws ShapeError if the sizes differ.

@@ -98,6 +98,9 @@ class TensorPair {
  public:
   /// Throws ShapeError, naming both shapes, unless the first axes agree.
   TensorPair(ConstView x, ConstView y);
+  // Give the tensors names: temporaries would be gone before they are read.
+  TensorPair(const Tensor&& x, ConstView y) = delete;
+  TensorPair(ConstView x, const Tensor&& y) = delete;
 
   Index size() const { return x_.shape()[0]; }
   Shape feature_shape() const { return x_.shape().sub(1); }

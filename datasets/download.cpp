@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdio>
+#include <filesystem>
 #include <optional>
 
 #include "cornu/core/error.h"
@@ -20,12 +22,12 @@ void check(const DownloadOptions& options) {
   const bool is_hash = hash.size() == 64 && hash.find_first_not_of("0123456789abcdef") == std::string::npos;
   require<ValueError>(!options.urls.empty(), "download: no url was given");
   require<ValueError>(is_hash, "download: sha256 is \"{}\"; it must be 64 digits of 0-9 and a-f", hash);
-  require<ValueError>(options.destination.has_filename(), "download: destination \"{}\" is no name for a file",
-                      options.destination.string());
+  require<ValueError>(std::filesystem::path(options.destination).has_filename(),
+                      "download: destination \"{}\" is no name for a file", options.destination);
   require<ValueError>(options.size_limit > 0 && options.size_limit <= std::uint64_t{1} << 62,
                       "download: size_limit is {}; it must be from 1 to 2^62", options.size_limit);
   // Longer times than a week overflow in one library or another.
-  const auto in_range = [](auto time) { return time.count() > 0 && time <= std::chrono::weeks(1); };
+  const auto in_range = [](auto seconds) { return seconds > 0 && seconds <= 7 * 24 * 60 * 60; };
   require<ValueError>(
       in_range(options.connect_timeout) && in_range(options.total_timeout) && in_range(options.low_speed_time),
       "download: a time limit is not positive, or longer than a week");
@@ -64,7 +66,7 @@ class ProgressLine {
 /// mirror would help with: a folder that cannot be written, a full disk.
 std::optional<std::string> fetch(const std::string& url, const DownloadOptions& options) {
   const bool line = !options.progress && !options.quiet && isatty(STDERR_FILENO) != 0;
-  ProgressLine progress_line(options.destination.filename().string());
+  ProgressLine progress_line(std::filesystem::path(options.destination).filename().string());
   AtomicFile file(options.destination);
   Sha256 hash;
   std::uint64_t size = 0;
@@ -95,7 +97,7 @@ void download(const DownloadOptions& options) {
     if (!failure) return;
     failures += message("\n  {}: {}", url, *failure);
   }
-  throw FileError(message("{}: could not be downloaded{}", options.destination.string(), failures));
+  throw FileError(message("{}: could not be downloaded{}", options.destination, failures));
 }
 
 }  // namespace cornu

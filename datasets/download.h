@@ -1,8 +1,6 @@
 #pragma once
 
-#include <chrono>
 #include <cstdint>
-#include <filesystem>
 #include <functional>
 #include <string>
 #include <vector>
@@ -19,15 +17,15 @@ struct DownloadOptions {
   std::vector<std::string> urls;
   /// The hash of the file as it is sent, 64 hexadecimal digits. Required: what a mirror sends is not trusted.
   std::string sha256;
-  std::filesystem::path destination;
+  std::string destination;
   /// Anything larger, in bytes, is broken off.
   std::uint64_t size_limit = std::uint64_t{1} << 30;
 
-  /// Each limit holds for each of the urls, and is at most a week.
-  std::chrono::milliseconds connect_timeout{15'000};
-  std::chrono::milliseconds total_timeout{30 * 60'000};
-  /// Broken off when fewer than `low_speed_limit` bytes a second come for this long.
-  std::chrono::seconds low_speed_time{30};
+  /// In seconds; each limit holds for each of the urls, and is at most a week.
+  double connect_timeout = 15;
+  double total_timeout = 30 * 60;
+  /// Broken off when fewer than `low_speed_limit` bytes a second come for so many whole seconds.
+  long low_speed_time = 30;
   long low_speed_limit = 100;
   int max_redirects = 5;
 

@@ -18,6 +18,7 @@ std::optional<std::string> cornu::detail::http_get(
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <exception>
 #include <memory>
 #include <new>
@@ -31,9 +32,16 @@ namespace detail {
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
 using Url = std::unique_ptr<CURLU, decltype(&curl_url_cleanup)>;
 using Handle = std::unique_ptr<CURL, decltype(&curl_easy_cleanup)>;
+
+/// Since any moment, never going back.
+double seconds_now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+/// As libcurl has it, to which 0 is no limit at all.
+long milliseconds(double seconds) { return static_cast<long>(std::clamp(seconds * 1000, 1.0, 2e9)); }
 
 struct CurlLibrary {
   CurlLibrary() {
@@ -113,11 +121,10 @@ struct Transfer {
   }
 };
 
-void set_limits(CURL* handle, const DownloadOptions& options, Clock::time_point deadline, bool loopback) {
-  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
-  curl_easy_setopt(handle, CURLOPT_TIMEOUT_MS, static_cast<long>(std::max<decltype(left)>(left, 1)));  // 0: no limit
-  curl_easy_setopt(handle, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(options.connect_timeout.count()));
-  curl_easy_setopt(handle, CURLOPT_LOW_SPEED_TIME, static_cast<long>(options.low_speed_time.count()));
+void set_limits(CURL* handle, const DownloadOptions& options, double deadline, bool loopback) {
+  curl_easy_setopt(handle, CURLOPT_TIMEOUT_MS, milliseconds(deadline - seconds_now()));
+  curl_easy_setopt(handle, CURLOPT_CONNECTTIMEOUT_MS, milliseconds(options.connect_timeout));
+  curl_easy_setopt(handle, CURLOPT_LOW_SPEED_TIME, options.low_speed_time);
   curl_easy_setopt(handle, CURLOPT_LOW_SPEED_LIMIT, options.low_speed_limit);
   curl_easy_setopt(handle, CURLOPT_FAILONERROR, 1L);
   curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);  // Signals and threads do not go together.
@@ -130,7 +137,7 @@ void set_limits(CURL* handle, const DownloadOptions& options, Clock::time_point 
 std::optional<std::string> http_get(const std::string& url, const DownloadOptions& options,
                                     const std::function<void(std::span<const std::byte>, DownloadProgress)>& body) {
   static const CurlLibrary library;
-  const Clock::time_point deadline = Clock::now() + options.total_timeout;
+  const double deadline = seconds_now() + options.total_timeout;
   const Handle handle(curl_easy_init(), &curl_easy_cleanup);
   if (!handle) throw std::bad_alloc();
 

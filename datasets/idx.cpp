@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <filesystem>
 #include <fstream>
 #include <limits>
 #include <system_error>
@@ -28,12 +29,6 @@ constexpr std::array<Type, std::variant_size_v<IdxData>> types{
 
 constexpr std::size_t most_dimensions = 255;
 constexpr Index largest_dimension = std::numeric_limits<std::uint32_t>::max();
-
-std::string text(const std::vector<Index>& dimensions) {
-  std::string result;
-  for (const Index dimension : dimensions) result += (result.empty() ? "" : ", ") + std::to_string(dimension);
-  return "(" + result + (dimensions.size() == 1 ? ",)" : ")");
-}
 
 /// The product of the dimensions, or nothing if it is too large to be counted. Zeros count last, so that
 /// (0, huge, huge) overflows as (1, huge, huge) does.
@@ -72,7 +67,7 @@ class Parser {
     IdxArray result{.data = empty_array(read_type())};
     result.dimensions = read_dimensions();
     const auto count = product(result.dimensions);
-    check(count.has_value(), "dimensions {} are more numbers than can be counted", text(result.dimensions));
+    check(count.has_value(), "dimensions {} are more numbers than can be counted", to_string(result.dimensions));
     std::visit([&](auto& numbers) { read_numbers(*count, result, numbers); }, result.data);
     return result;
   }
@@ -135,7 +130,7 @@ class Parser {
   void read_numbers(Index count, const IdxArray& array, std::vector<T>& numbers) {
     Index bytes = 0;
     const bool counted = !__builtin_mul_overflow(count, static_cast<Index>(sizeof(T)), &bytes);
-    const std::string wanted = fmt::format("dimensions {} of {} need {} bytes", text(array.dimensions),
+    const std::string wanted = fmt::format("dimensions {} of {} need {} bytes", to_string(array.dimensions),
                                            type_name(array.data), counted ? std::to_string(bytes) : "too many");
     check(counted && static_cast<std::uint64_t>(bytes) <= options_.size_limit, "{}, more than the limit of {}", wanted,
           options_.size_limit);
@@ -168,8 +163,8 @@ class Parser {
   int dimension_count_ = 0;
 };
 
-std::vector<std::byte> read_file(const std::filesystem::path& path, std::uint64_t limit) {
-  const std::string name = path.string();
+std::vector<std::byte> read_file(const std::string& name, std::uint64_t limit) {
+  const std::filesystem::path path(name);
   std::error_code error;
   const auto status = std::filesystem::status(path, error);
   require<FileError>(std::filesystem::exists(status), "{}: cannot be found ({})", name, error.message());
@@ -208,7 +203,7 @@ const char* type_name(const IdxData& data) { return types[data.index()].name; }
 Tensor to_tensor(const IdxArray& array) {
   Tensor result{Shape(std::span(array.dimensions))};
   require(result.size() == array.size(), "to_tensor: dimensions {} need {} numbers, there are {}",
-          text(array.dimensions), result.size(), array.size());
+          to_string(array.dimensions), result.size(), array.size());
   std::visit(
       [&](const auto& numbers) {
         std::transform(numbers.begin(), numbers.end(), result.begin(), [](auto v) { return static_cast<Real>(v); });
@@ -222,8 +217,8 @@ IdxArray to_idx(ConstView tensor) {
   return {.dimensions{dimensions.begin(), dimensions.end()}, .data = std::vector<Real>(tensor.begin(), tensor.end())};
 }
 
-IdxArray read_idx(const std::filesystem::path& path, const IdxReadOptions& options) {
-  return read_idx_bytes(read_file(path, options.size_limit), path.string(), options);
+IdxArray read_idx(const std::string& path, const IdxReadOptions& options) {
+  return read_idx_bytes(read_file(path, options.size_limit), path, options);
 }
 
 IdxArray read_idx_bytes(std::span<const std::byte> bytes, const std::string& name, const IdxReadOptions& options) {
@@ -235,11 +230,11 @@ std::vector<std::byte> idx_bytes(const IdxArray& array, bool gzip) {
                       array.dimensions.size(), most_dimensions);
   for (const Index dimension : array.dimensions) {
     require<ValueError>(dimension >= 0 && dimension <= largest_dimension,
-                        "write_idx: dimensions {}; each must be from 0 to {}", text(array.dimensions),
+                        "write_idx: dimensions {}; each must be from 0 to {}", to_string(array.dimensions),
                         largest_dimension);
   }
   require(product(array.dimensions) == array.size(), "write_idx: dimensions {} do not multiply to the {} numbers given",
-          text(array.dimensions), array.size());
+          to_string(array.dimensions), array.size());
   std::vector<std::byte> result;
   append_big_endian(result, std::array{array.magic()});
   for (const Index dimension : array.dimensions) {
@@ -249,8 +244,8 @@ std::vector<std::byte> idx_bytes(const IdxArray& array, bool gzip) {
   return gzip ? detail::gzip_compressed(result) : result;
 }
 
-void write_idx(const std::filesystem::path& path, const IdxArray& array, const IdxWriteOptions& options) {
-  const std::vector<std::byte> bytes = idx_bytes(array, options.gzip.value_or(path.extension() == ".gz"));
+void write_idx(const std::string& path, const IdxArray& array, const IdxWriteOptions& options) {
+  const std::vector<std::byte> bytes = idx_bytes(array, options.gzip.value_or(path.ends_with(".gz")));
   AtomicFile file(path);
   file.write(bytes);
   file.commit();

@@ -2,7 +2,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <filesystem>
 #include <optional>
 #include <span>
 #include <string>
@@ -48,7 +47,7 @@ struct IdxReadOptions {
 /// Reads an IDX file, raw or compressed by gzip, which its content tells and not its name.
 /// Throws FileError if it cannot be read, FormatError, saying what came and what was required, if it is damaged, too
 /// short, too long, or no IDX file. The memory that it takes is at most a small multiple of what the file really holds.
-IdxArray read_idx(const std::filesystem::path& path, const IdxReadOptions& options = {});
+IdxArray read_idx(const std::string& path, const IdxReadOptions& options = {});
 /// The same for bytes that are in memory; `name` stands for the file in errors.
 IdxArray read_idx_bytes(std::span<const std::byte> bytes, const std::string& name, const IdxReadOptions& options = {});
 
@@ -60,7 +59,7 @@ struct IdxWriteOptions {
 /// Writes an IDX file that appears whole or not at all; equal arrays give equal bytes.
 /// Throws ShapeError if the dimensions do not multiply to the number of numbers, ValueError for dimensions that the
 /// format cannot hold, and FileError, naming path and cause, if the file cannot be written.
-void write_idx(const std::filesystem::path& path, const IdxArray& array, const IdxWriteOptions& options = {});
+void write_idx(const std::string& path, const IdxArray& array, const IdxWriteOptions& options = {});
 /// The bytes that write_idx writes.
 std::vector<std::byte> idx_bytes(const IdxArray& array, bool gzip);
 

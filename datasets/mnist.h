@@ -2,7 +2,6 @@
 
 #include <array>
 #include <cstdint>
-#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -17,7 +16,7 @@ struct Mnist {
 
 struct MnistOptions {
   /// Where the four files are, raw or .gz: the first place that is looked in.
-  std::filesystem::path directory{};
+  std::string directory{};
   /// Whether files found nowhere may be downloaded, into the user's cache folder.
   bool download = true;
   /// No progress line while they are.

@@ -15,11 +15,7 @@ struct Target {
   std::span<const Index> dimensions;
 };
 
-std::string to_string(const Target& target) {
-  std::string text = "(";
-  for (const Index dimension : target.dimensions) text += (text.size() > 1 ? ", " : "") + std::to_string(dimension);
-  return text + (target.dimensions.size() == 1 ? ",)" : ")");
-}
+std::string to_string(const Target& target) { return cornu::to_string(target.dimensions); }
 
 /// The target with its -1 replaced by what a sample of this shape leaves for it.
 Shape resolve(std::span<const Index> dimensions, const Shape& sample) {

@@ -45,57 +45,80 @@ enum class Hook {
 
 namespace detail {
 
-/// Calls the callback's function for this moment, if it has one.
+/// Calls the callback's function for this moment, if it has one. One of that name that cannot be called so, because of
+/// its parameters or because the callback is const, is an error of the compiler's and not passed by.
 template <class C>
 void call_hook(C& callback, Hook hook, Run& run, Index index, Logs& logs) {
   static_cast<void>(index);
   switch (hook) {
     case Hook::train_begin:
-      if constexpr (requires { callback.on_train_begin(run, logs); }) callback.on_train_begin(run, logs);
+      if constexpr (
+          requires { &C::on_train_begin; } || requires { callback.on_train_begin(run, logs); })
+        callback.on_train_begin(run, logs);
       break;
     case Hook::train_end:
-      if constexpr (requires { callback.on_train_end(run, logs); }) callback.on_train_end(run, logs);
+      if constexpr (
+          requires { &C::on_train_end; } || requires { callback.on_train_end(run, logs); })
+        callback.on_train_end(run, logs);
       break;
     case Hook::test_begin:
-      if constexpr (requires { callback.on_test_begin(run, logs); }) callback.on_test_begin(run, logs);
+      if constexpr (
+          requires { &C::on_test_begin; } || requires { callback.on_test_begin(run, logs); })
+        callback.on_test_begin(run, logs);
       break;
     case Hook::test_end:
-      if constexpr (requires { callback.on_test_end(run, logs); }) callback.on_test_end(run, logs);
+      if constexpr (
+          requires { &C::on_test_end; } || requires { callback.on_test_end(run, logs); })
+        callback.on_test_end(run, logs);
       break;
     case Hook::predict_begin:
-      if constexpr (requires { callback.on_predict_begin(run, logs); }) callback.on_predict_begin(run, logs);
+      if constexpr (
+          requires { &C::on_predict_begin; } || requires { callback.on_predict_begin(run, logs); })
+        callback.on_predict_begin(run, logs);
       break;
     case Hook::predict_end:
-      if constexpr (requires { callback.on_predict_end(run, logs); }) callback.on_predict_end(run, logs);
+      if constexpr (
+          requires { &C::on_predict_end; } || requires { callback.on_predict_end(run, logs); })
+        callback.on_predict_end(run, logs);
       break;
     case Hook::epoch_begin:
-      if constexpr (requires { callback.on_epoch_begin(run, index, logs); }) callback.on_epoch_begin(run, index, logs);
+      if constexpr (
+          requires { &C::on_epoch_begin; } || requires { callback.on_epoch_begin(run, index, logs); })
+        callback.on_epoch_begin(run, index, logs);
       break;
     case Hook::epoch_end:
-      if constexpr (requires { callback.on_epoch_end(run, index, logs); }) callback.on_epoch_end(run, index, logs);
+      if constexpr (
+          requires { &C::on_epoch_end; } || requires { callback.on_epoch_end(run, index, logs); })
+        callback.on_epoch_end(run, index, logs);
       break;
     case Hook::train_batch_begin:
-      if constexpr (requires { callback.on_train_batch_begin(run, index, logs); })
+      if constexpr (
+          requires { &C::on_train_batch_begin; } || requires { callback.on_train_batch_begin(run, index, logs); })
         callback.on_train_batch_begin(run, index, logs);
       break;
     case Hook::train_batch_end:
-      if constexpr (requires { callback.on_train_batch_end(run, index, logs); })
+      if constexpr (
+          requires { &C::on_train_batch_end; } || requires { callback.on_train_batch_end(run, index, logs); })
         callback.on_train_batch_end(run, index, logs);
       break;
     case Hook::test_batch_begin:
-      if constexpr (requires { callback.on_test_batch_begin(run, index, logs); })
+      if constexpr (
+          requires { &C::on_test_batch_begin; } || requires { callback.on_test_batch_begin(run, index, logs); })
         callback.on_test_batch_begin(run, index, logs);
       break;
     case Hook::test_batch_end:
-      if constexpr (requires { callback.on_test_batch_end(run, index, logs); })
+      if constexpr (
+          requires { &C::on_test_batch_end; } || requires { callback.on_test_batch_end(run, index, logs); })
         callback.on_test_batch_end(run, index, logs);
       break;
     case Hook::predict_batch_begin:
-      if constexpr (requires { callback.on_predict_batch_begin(run, index, logs); })
+      if constexpr (
+          requires { &C::on_predict_batch_begin; } || requires { callback.on_predict_batch_begin(run, index, logs); })
         callback.on_predict_batch_begin(run, index, logs);
       break;
     case Hook::predict_batch_end:
-      if constexpr (requires { callback.on_predict_batch_end(run, index, logs); })
+      if constexpr (
+          requires { &C::on_predict_batch_end; } || requires { callback.on_predict_batch_end(run, index, logs); })
         callback.on_predict_batch_end(run, index, logs);
       break;
   }

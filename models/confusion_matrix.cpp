@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "cornu/core/error.h"
+#include "cornu/core/kernels.h"
 #include "cornu/models/class_labels.h"
 
 namespace cornu {
@@ -31,7 +32,7 @@ struct Rows {
   Index operator[](Index row) const {
     if (width == 0) return static_cast<Index>(values[row]);
     if (width == 1) return values[row] > threshold ? 1 : 0;
-    return detail::class_of(values.data() + row * width, width);
+    return position_of_max(values.data() + row * width, width);
   }
   /// One more than the largest label, all of which are checked.
   Index check_labels(const char* name, Index classes, const char* hint = "") const {

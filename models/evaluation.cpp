@@ -13,7 +13,7 @@ Evaluation::Evaluation(const detail::SequentialState& model, DatasetRef data, In
     : model_(model),
       batcher_(data, {.batch_size = batch_size}),
       steps_(steps == 0 ? batcher_.batch_count() : std::min(steps, batcher_.batch_count())),
-      weights_(sample_weight, no_class_weight_),
+      weights_(sample_weight),
       tape_(model.inference_tapes),
       tally_(model.compiled->metrics) {
   require<ValueError>(steps >= 0, "evaluate: steps is {}; it must not be negative", steps);

@@ -31,7 +31,6 @@ class Evaluation {
   const detail::SequentialState& model_;
   Batcher batcher_;
   Index steps_;
-  const std::map<Index, double> no_class_weight_;
   BatchWeights weights_;
   TapePool::Lease tape_;
   Tally tally_;

@@ -33,7 +33,7 @@ void Logs::set(std::string_view name, double value) {
   }
 }
 
-const std::vector<double>& History::operator[](std::string_view name) const {
+const std::vector<double>& History::operator[](std::string_view name) const& {
   const auto found = history.find(name);
   if (found != history.end()) return found->second;
   std::string names;

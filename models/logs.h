@@ -3,6 +3,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "cornu/core/shape.h"
@@ -49,7 +50,8 @@ struct History {
   bool interrupted = false;  ///< by Ctrl-C
 
   /// The numbers of that name, one an epoch. Throws ValueError, listing the names there are, if there is none.
-  const std::vector<double>& operator[](std::string_view name) const;
+  const std::vector<double>& operator[](std::string_view name) const&;
+  std::vector<double> operator[](std::string_view name) && { return std::as_const(*this)[name]; }
   void append(Index epoch_number, const Logs& logs);
 };
 

@@ -1,13 +1,13 @@
 #include "cornu/models/metrics.h"
 
 #include "cornu/core/error.h"
+#include "cornu/core/kernels.h"
 #include "cornu/models/class_labels.h"
 
 namespace cornu {
 
 namespace {
 
-using detail::class_of;
 using detail::Hits;
 using detail::same_but_for_last_1;
 
@@ -49,7 +49,7 @@ void categorical(const char* name, Hits& hits, ConstView y_true, ConstView y_pre
   check_one_hot(name, y_true.shape(), y_pred.shape());
   const Index classes = y_pred.shape()[-1];
   count_rows(hits, y_pred, [&](const Real* scores, Index row) {
-    return class_of(scores, classes) == class_of(y_true.data() + row * classes, classes);
+    return position_of_max(scores, classes) == position_of_max(y_true.data() + row * classes, classes);
   });
 }
 
@@ -57,7 +57,7 @@ void sparse(const char* name, Hits& hits, ConstView y_true, ConstView y_pred) {
   check_labels(name, y_true, y_pred.shape());
   const Index classes = y_pred.shape()[-1];
   count_rows(hits, y_pred, [&](const Real* scores, Index row) {
-    return class_of(scores, classes) == static_cast<Index>(y_true[row]);
+    return position_of_max(scores, classes) == static_cast<Index>(y_true[row]);
   });
 }
 
@@ -115,7 +115,7 @@ void TopKAccuracy::update(ConstView y_true, ConstView y_pred) {
   } else {
     check_one_hot(name, truth, shape);
     count_rows(hits, y_pred, [&](const Real* scores, Index row) {
-      return among_first(scores, classes, class_of(y_true.data() + row * classes, classes), k);
+      return among_first(scores, classes, position_of_max(y_true.data() + row * classes, classes), k);
     });
   }
 }

@@ -58,11 +58,10 @@ std::size_t SequentialState::position(Index index) const {
 std::size_t SequentialState::position(std::string_view layer_name) const {
   const auto found =
       std::find_if(layers.begin(), layers.end(), [&](const AnyLayer& layer) { return layer.name() == layer_name; });
+  if (found != layers.end()) return static_cast<std::size_t>(found - layers.begin());
   std::string names;
   for (const AnyLayer& layer : layers) names += (names.empty() ? "" : ", ") + layer.name();
-  require<ValueError>(found != layers.end(), "{}: there is no layer named \"{}\"; there are: {}", options.name,
-                      layer_name, names);
-  return static_cast<std::size_t>(found - layers.begin());
+  throw ValueError(message("{}: there is no layer named \"{}\"; there are: {}", options.name, layer_name, names));
 }
 
 void SequentialState::require_built() const {

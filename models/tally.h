@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <utility>
 
 #include "cornu/datasets/batches.h"
 #include "cornu/models/logs.h"
@@ -32,9 +33,9 @@ void require_sample_weight(ConstView sample_weight, Index samples);
 /// The weight of each sample of a batch in the loss: its own, times its class's.
 class BatchWeights {
  public:
-  /// `sample_weight` has one number for each of the dataset's samples, or none; both must outlive this.
-  BatchWeights(ConstView sample_weight, const std::map<Index, double>& class_weight)
-      : sample_weight_(sample_weight), class_weight_(class_weight) {}
+  /// `sample_weight` has one number for each of the dataset's samples, or none, and must outlive this.
+  explicit BatchWeights(ConstView sample_weight, std::map<Index, double> class_weight = {})
+      : sample_weight_(sample_weight), class_weight_(std::move(class_weight)) {}
 
   /// Empty where there are no weights at all; valid until the next call.
   ConstView of(const Batch& batch);
@@ -43,7 +44,7 @@ class BatchWeights {
   double class_weight_of(const Tensor& y, Index i) const;
 
   ConstView sample_weight_;
-  const std::map<Index, double>& class_weight_;
+  std::map<Index, double> class_weight_;
   Tensor weights_;
 };
 

@@ -112,8 +112,7 @@ Var crossentropy(const char* name, Var y_pred, const CategoricalOptions& options
 
 /// Whether two shapes are the same but for a last axis of 1 that one of them lacks.
 bool alike(const Shape& a, const Shape& b) {
-  return a == b || (a.rank() == b.rank() + 1 && a[-1] == 1 && a.without(-1) == b) ||
-         (b.rank() == a.rank() + 1 && b[-1] == 1 && b.without(-1) == a);
+  return detail::same_but_for_last_1(a, b) || detail::same_but_for_last_1(b, a);
 }
 
 /// A loss that is the mean over all numbers: one row a sample where there are weights.

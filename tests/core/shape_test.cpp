@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <limits>
+#include <utility>
 #include <vector>
 
 #include "cornu/core/error.h"
@@ -141,6 +142,13 @@ TEST(Broadcast, NamesBothShapesAndTheAxisThatDiffers) {
       "add: shapes (2, 3) and (2, 4) do not broadcast: at axis 1 from the end, 3 and 4 differ and "
       "neither is 1");
 }
+
+template <class S>
+concept ShowsDimensions = requires(S&& shape) {
+  std::forward<S>(shape).dimensions();
+};
+
+TEST(Shape, ShowsNoDimensionsOfATemporary) { static_assert(ShowsDimensions<Shape&> && !ShowsDimensions<Shape>); }
 
 }  // namespace
 }  // namespace cornu

@@ -205,5 +205,20 @@ TEST(Tensor, AlignsTheColumnsOfWhatIsShown) {
   EXPECT_EQ(to_string(tensor), "[[  0]\n [  0]\n [  0]\n ...\n [  0]\n [  0]\n [-25]]");
 }
 
+template <class T>
+concept CanBeViewed = requires(T&& tensor) {
+  std::forward<T>(tensor).view();
+};
+
+TEST(Tensor, GivesNoViewOfATemporary) { static_assert(CanBeViewed<Tensor&> && !CanBeViewed<Tensor>); }
+
+TEST(View, GivesTheShapeOfATemporaryByValue) {
+  Tensor tensor(Shape{2, 3});
+  const Shape& shape = tensor.view().shape();  // kept alive by the reference
+  const Shape& same = std::as_const(tensor).view().shape();
+  EXPECT_EQ(shape, (Shape{2, 3}));
+  EXPECT_EQ(same, (Shape{2, 3}));
+}
+
 }  // namespace
 }  // namespace cornu

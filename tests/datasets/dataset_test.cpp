@@ -83,6 +83,9 @@ TEST(DatasetRef, CannotBeMadeOfATemporaryWhichWouldBeGoneBeforeItIsRead) {
   static_assert(!std::is_constructible_v<DatasetRef, const TensorDataset>);
   static_assert(std::is_constructible_v<DatasetRef, DatasetRef>);
   static_assert(!std::is_constructible_v<OneHot, TensorDataset, Index>);
+  static_assert(std::is_constructible_v<TensorPair, Tensor&, Tensor&>);
+  static_assert(!std::is_constructible_v<TensorPair, Tensor, Tensor&>);
+  static_assert(!std::is_constructible_v<TensorPair, Tensor&, Tensor>);
 }
 
 TEST(DatasetRef, IsNullByDefaultAndSaysSoWhenUsed) {

@@ -60,5 +60,15 @@ TEST(History, HasAListForEachNameAndTheEpochs) {
             "history: there is no \"accuracy\"; there are: loss, val_loss");
 }
 
+TEST(History, GivesTheListOfATemporaryByValue) {
+  const auto losses = [] {
+    History history;
+    history.history["loss"] = {3, 2};
+    return history;
+  };
+  const std::vector<double>& list = losses()["loss"];  // as of what fit returns; kept alive by the reference
+  EXPECT_EQ(list, (std::vector<double>{3, 2}));
+}
+
 }  // namespace
 }  // namespace cornu
