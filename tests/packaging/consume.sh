@@ -31,9 +31,11 @@ case $way in
     export PKG_CONFIG_PATH
     libdir=$(pkg-config --variable=libdir cornu)
     for package in cornu cornu_double; do
+      # shellcheck disable=SC2046
+      "$cxx" -std=c++20 $(pkg-config --cflags "$package") -c "$consumer/main.cpp" -o "$work/$package.o"
       for static in "" --static; do
         # shellcheck disable=SC2046,SC2086
-        "$cxx" -std=c++20 "$consumer/main.cpp" -o "$work/$package" $(pkg-config --cflags --libs $static "$package")
+        "$cxx" "$work/$package.o" -o "$work/$package" $(pkg-config --libs $static "$package")
         LD_LIBRARY_PATH="$libdir" "$work/$package"
       done
     done
