@@ -25,8 +25,8 @@ inline MatrixView transposed(MatrixView m) { return {m.data, m.rows, m.columns, 
 /// c = a b, or c += a b where the sink accumulates. a: (m, k), b: (k, n), each possibly transposed; c: m n numbers.
 /// The shapes must fit. Throws ShapeError where a size is beyond BLAS's 32-bit integers.
 /// OpenBLAS is put to one thread on the first call: the result must not depend on the number of cores, and small
-/// products are slower on several (docs/decisions/blas-threads.md). Where it does not know the processor it is also told
-/// which kernels to use (docs/decisions/blas-kernels.md).
+/// products are slower on several (docs/decisions/blas-threads.md). Where it does not know the processor it is also
+/// told which kernels to use (docs/decisions/blas-kernels.md).
 void gemm(MatrixView a, MatrixView b, Sink c);
 
 /// The same check for an op to make before it asks for memory: m x k times k x n. Throws ShapeError, naming `what`.

@@ -20,7 +20,7 @@ using Real = float;
 inline constexpr std::size_t alignment = 64;
 
 /// Contiguous row-major numbers that somebody else owns, with their shape: what a kernel writes to.
-/// Two words of addressing and no checks; whoever makes one vouches for it.
+/// A pointer, a Shape, and no checks; whoever makes one vouches for it.
 class View {
  public:
   View() = default;

@@ -49,7 +49,8 @@ struct History {
   Params params;
   bool interrupted = false;  ///< by Ctrl-C
 
-  /// The numbers of that name, one an epoch. Throws ValueError, listing the names there are, if there is none.
+  /// The numbers of that name, one for each epoch that had it. Throws ValueError, listing the names there are, if there
+  /// is none.
   const std::vector<double>& operator[](std::string_view name) const&;
   std::vector<double> operator[](std::string_view name) && { return std::as_const(*this)[name]; }
   void append(Index epoch_number, const Logs& logs);
