@@ -99,11 +99,12 @@ struct LayerUnderCheckOf final : LayerUnderCheck {
 }  // namespace detail
 
 /// Builds a copy of the layer for inputs of the given shape (without the batch) and checks, in one call:
-/// that `build` told the output's shape; that two runs give the same bits and change no parameter; the gradients of the
-/// input and of every trainable parameter, in training mode, as check_gradients does; that each of the others (state,
-/// such as a moving mean) is read or updated; that a copy shares no parameter with the original; and that several
-/// threads, each predicting samples of its own with one const layer, get what one alone gets.
-/// Throws ShapeError for a sample that is not (batch, input shape...); what `build` and `forward` throw passes through.
+/// that `build` told the output's shape; that two runs give the same bits and change no parameter; that `parameters`
+/// lists every trainable parameter that `forward` reads; the gradients of the input and of each of these, in training
+/// mode, as check_gradients does; that each of the others (state, such as a moving mean) is read or updated; that a
+/// copy shares no parameter with the original; and that several threads, each predicting samples of its own with one
+/// const layer, get what one alone gets. Throws ShapeError for a sample that is not (batch, input shape...); what
+/// `build` and `forward` throw passes through.
 template <class L>
 CheckReport check_layer(const L& layer, const Shape& input, const LayerCheckOptions& options = {}) {
   return detail::check_layer(detail::LayerUnderCheckOf<L>(layer), input, options);

@@ -43,6 +43,21 @@ void check_layer_gradients(CheckReport& report, LayerUnderCheck& layer, const Te
       report, [&](Tape& tape) { return layer.forward(tape.parameter(input)); }, sources, options);
 }
 
+/// What is not listed gets a gradient, but no optimizer, and no file, would ever hear of it.
+void check_listed(CheckReport& report, LayerUnderCheck& layer, const Tensor& x) {
+  const auto listed = layer.parameters();
+  Tape tape(Mode::training, 1);
+  const Var y = layer.forward(tape.input(x));
+  bool all = true;
+  for (const Gradients::Entry& entry : tape.backward(y, Tensor(y.shape())).entries()) {
+    if (std::any_of(listed.begin(), listed.end(), [&](const auto& p) { return p.second == entry.parameter; })) continue;
+    all = false;
+    report.add(false, message("forward reads a Parameter {} that parameters() does not list; it would not be trained",
+                              entry.parameter->shape()));
+  }
+  if (all) report.add(true, "parameters() lists every trainable Parameter that forward reads");
+}
+
 /// State, such as a moving mean, has no gradient. It should be read, or updated by training.
 void check_state(CheckReport& report, LayerUnderCheck& layer, const Tensor& x) {
   Tape tape(Mode::training, 1);
@@ -141,6 +156,7 @@ CheckReport check_layer(const LayerUnderCheck& original, const Shape& input, con
   const bool keeps = same_bits(values_of(*layer), before);
   report.add(keeps, keeps ? "forward changes no parameter" : "forward changes a parameter; record an update instead");
 
+  check_listed(report, *layer, x);
   check_layer_gradients(report, *layer, x, options.gradients);
   check_state(report, *layer, x);
   check_copy(report, *layer, x, y);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <limits>
 
 using namespace cornu;
 
@@ -29,6 +30,7 @@ Data load(const Options& options) {
     } catch (const FormatError&) {
       throw;  // it is there, but broken: that is for the user to know
     } catch (const FileError& error) {
+      if (!options.data.empty()) throw;  // who names a folder wants what is in it
       fmt::print(stderr, "{}\nMNIST was neither found nor downloaded. Using the embedded synthetic digits instead.\n\n",
                  error.what());
     }
@@ -37,28 +39,37 @@ Data load(const Options& options) {
   return {std::move(train), std::move(test), false};
 }
 
+void print_trimmed(std::string line) {
+  line.erase(line.find_last_not_of(' ') + 1);
+  fmt::print("{}\n", line);
+}
+
 /// Some images side by side, two pixels above each other to a character, with what they are and what they were read as.
+/// Without the outermost two pixels, which are blank, three of them fit into a terminal of 80 columns.
 void draw_misread(const ImageDataset& data, const Tensor& predictions, int most) {
   std::vector<Index> misread;
   for (Index row = 0; row < data.size() && std::ssize(misread) < most; ++row) {
     if (predictions[row] != static_cast<Real>(data.label(row))) misread.push_back(row);
   }
   if (misread.empty()) return;
+  std::string line;
   for (const Index row : misread) {
-    fmt::print("{:<30}", fmt::format("{} read as {}", data.label(row), static_cast<int>(predictions[row])));
+    line += fmt::format("{:<26}", fmt::format("{} read as {}", data.label(row), static_cast<int>(predictions[row])));
   }
-  fmt::print("\n");
-  for (std::size_t y = 0; y < 28; y += 2) {
+  print_trimmed(line);
+  for (std::size_t y = 2; y < 26; y += 2) {
+    line.clear();
     for (const Index row : misread) {
       const auto image = data.image(row);
-      for (std::size_t x = 0; x < 28; ++x) {
+      for (std::size_t x = 2; x < 26; ++x) {
         const bool above = image[y * 28 + x] > 127, below = image[(y + 1) * 28 + x] > 127;
-        fmt::print("{}", above ? (below ? "█" : "▀") : (below ? "▄" : " "));
+        line += above ? (below ? "█" : "▀") : (below ? "▄" : " ");
       }
-      fmt::print("  ");
+      line += "  ";
     }
-    fmt::print("\n");
+    print_trimmed(line);
   }
+  fmt::print("\n");
 }
 
 void run(const Options& options) {
@@ -91,7 +102,7 @@ void run(const Options& options) {
     for (Index row = 0; row < test.size(); ++row) labels[row] = static_cast<Real>(test.label(row));
     const ConfusionMatrix matrix = confusion_matrix(labels, predictions, 10);
     fmt::print("\n{}\n{}\n", classification_report(matrix), to_string(matrix));
-    draw_misread(test, predictions, 4);
+    draw_misread(test, predictions, 3);
   }
   fmt::print("test accuracy: {:.4f}{}\n", accuracy, is_mnist ? "" : " (on synthetic digits; this is not MNIST)");
 }
@@ -99,15 +110,23 @@ void run(const Options& options) {
 int main(int argc, char** argv) try {
   CLI::App app("Train and evaluate the MNIST classifier");
   Options options;
-  app.add_option("--data", options.data, "the folder with MNIST's four files");
+  // CLI11's PositiveNumber and NonNegativeNumber would name the largest double, with all of its 309 digits.
+  constexpr int most = std::numeric_limits<int>::max();
+  app.add_option("--data", options.data, "the folder with MNIST's four files; without them it stops");
   app.add_flag("--digits", options.digits, "use the embedded synthetic digits instead of MNIST");
-  app.add_option("--epochs", options.epochs)->capture_default_str()->check(CLI::NonNegativeNumber);
-  app.add_option("--batch-size", options.batch_size)->capture_default_str()->check(CLI::PositiveNumber);
+  app.add_option("--epochs", options.epochs, "passes over the training images")
+      ->capture_default_str()
+      ->check(CLI::Range(0, most));
+  app.add_option("--batch-size", options.batch_size, "images a step")
+      ->capture_default_str()
+      ->check(CLI::Range(1, most));
   app.add_option("--hidden", options.hidden, "units of the hidden layer")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber);
-  app.add_option("--learning-rate", options.learning_rate)->capture_default_str()->check(CLI::NonNegativeNumber);
-  app.add_option("--momentum", options.momentum)->capture_default_str()->check(CLI::Range(0.0, 1.0));
+      ->check(CLI::Range(1, most));
+  app.add_option("--learning-rate", options.learning_rate, "of SGD")
+      ->capture_default_str()
+      ->check(CLI::Range(0.0, 1e6));
+  app.add_option("--momentum", options.momentum, "of SGD")->capture_default_str()->check(CLI::Range(0.0, 1.0));
   app.add_option("--seed", options.seed, "of the weights, the shuffling and the digits")->capture_default_str();
   app.add_option("--validation-split", options.validation_split, "this fraction of the training images is validated on")
       ->capture_default_str();
@@ -116,6 +135,6 @@ int main(int argc, char** argv) try {
   CLI11_PARSE(app, argc, argv);
   run(options);
 } catch (const std::exception& error) {
-  fmt::print(stderr, "mnist: {}\n", error.what());
+  fmt::print(stderr, "error: {}\n", error.what());
   return 1;
 }

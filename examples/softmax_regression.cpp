@@ -54,6 +54,7 @@ struct SoftmaxRegression {
   Parameter coef{}, intercept{};
 
   void fit(const Tensor& x, const Tensor& y) {
+    require<ValueError>(C > 0, "SoftmaxRegression: C is {}; it must be positive", C);
     const Index classes = static_cast<Index>(max(y).item()) + 1;
     coef.value = Tensor({x.shape()[1], classes});
     intercept.value = Tensor(Shape{classes});
@@ -80,10 +81,14 @@ int main(int argc, char** argv) try {
   bool digits = false, estimator = false;
   app.add_option("--data", data, "the folder with MNIST's four files");
   app.add_flag("--digits", digits, "learn from the embedded synthetic digits instead");
-  app.add_option("--learning-rate", learning_rate, "")->capture_default_str();
-  app.add_option("--iterations", iterations, "")->capture_default_str()->check(CLI::NonNegativeNumber);
-  app.add_flag("--estimator", estimator, "use the estimator in place of the loop");
-  app.add_option("--C", c, "inverse strength of the estimator's regularisation")->capture_default_str();
+  app.add_option("--learning-rate", learning_rate, "of gradient descent")->capture_default_str();
+  app.add_option("--iterations", iterations, "steps, each over all samples")
+      ->capture_default_str()
+      ->check(CLI::Range(0, std::numeric_limits<int>::max()));
+  CLI::Option* with_estimator = app.add_flag("--estimator", estimator, "use the estimator in place of the loop");
+  app.add_option("--C", c, "inverse strength of the estimator's regularisation")
+      ->capture_default_str()
+      ->needs(with_estimator);
   CLI11_PARSE(app, argc, argv);
 
   const auto load = [&]() -> std::pair<Samples, Samples> {
@@ -94,7 +99,8 @@ int main(int argc, char** argv) try {
       } catch (const FormatError&) {
         throw;  // it is there, but broken: that is for the user to know
       } catch (const FileError& error) {
-        fmt::print("{}\nMNIST cannot be had: learning from synthetic digits instead.\n", error.what());
+        if (!data.empty()) throw;  // who names a folder wants what is in it
+        fmt::print(stderr, "{}\nMNIST cannot be had: learning from synthetic digits instead.\n", error.what());
       }
     }
     const auto [train, test] = datasets::digits({.samples = 12000});
@@ -111,6 +117,6 @@ int main(int argc, char** argv) try {
     descend(train, test, learning_rate, iterations);
   }
 } catch (const std::exception& error) {
-  fmt::print(stderr, "softmax_regression: {}\n", error.what());
+  fmt::print(stderr, "error: {}\n", error.what());
   return 1;
 }

@@ -89,8 +89,8 @@ Tensor predict_with(const detail::SequentialState& model, const Tensor& x, const
   model.require_built();
   require<ValueError>(options.batch_size > 0, "predict: batch_size is {}; it must be positive", options.batch_size);
   require(x.rank() > 0 && x.shape().sub(1) == model.shapes.front(),
-          "{}: predict of shape {}; (samples, then {}) is required", model.options.name, x.shape(),
-          model.shapes.front());
+          "{}: predict got an input of shape {}; its first axis counts the samples, each of shape {}",
+          model.options.name, x.shape(), model.shapes.front());
   Tensor result;
   result.resize(model.shapes.back().batched(x.shape()[0]));
   predict_into(result, model, x, options.batch_size, callbacks);

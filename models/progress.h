@@ -14,8 +14,7 @@ namespace cornu {
 /// left until the epoch ends and the time that it took afterwards:
 ///
 ///     Epoch 1/5
-///     1875/1875 ━━━━━━━━━━━━━━━━━━━━ 4s 2ms/step - accuracy: 0.8801 - loss: 0.4108 - val_accuracy: 0.9421 - val_loss:
-///     0.2013
+///     1875/1875 ━━━━━━━━━━━━━━━━━━━━ 4s 2ms/step - accuracy: 0.8801 - loss: 0.4108 - val_loss: 0.2013
 ///
 /// and as one plain line, written when the epoch ends, without any escape code:
 ///

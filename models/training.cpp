@@ -234,7 +234,13 @@ History Sequential::fit(DatasetRef data, const FitOptions& options) {
       const Batch& batch = batches.next();
       call(Hook::train_batch_begin, index, logs);
       const Rng noise = noise_of_step(options.seed, epoch * steps + index);
-      const double loss = state_->step(batch.x, batch.y, weights.of(batch), noise, tally);
+      double loss = 0;
+      try {
+        loss = state_->step(batch.x, batch.y, weights.of(batch), noise, tally);
+      } catch (Error& error) {  // a row that it names is one of this batch, not of the dataset
+        error.add_context(message("fit, epoch {} of {}, batch {} of {}", epoch + 1, options.epochs, index + 1, steps));
+        throw;
+      }
       if (!std::isfinite(loss) && run.throw_on_non_finite) {
         throw NonFiniteError(message("{}: fit: the loss is {} in epoch {} of {}, batch {} of {}: {}", name(),
                                      shown(loss), epoch + 1, options.epochs, index + 1, steps,

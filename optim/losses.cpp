@@ -118,8 +118,8 @@ bool alike(const Shape& a, const Shape& b) {
 /// A loss that is the mean over all numbers: one row a sample where there are weights.
 template <class Element>
 Var mean_over_elements(const char* name, Var x, ConstView y_true, ConstView weights, Element element) {
-  require(alike(x.shape(), y_true.shape()), "{}: predictions are {} and the truth is {}", name, x.shape(),
-          y_true.shape());
+  require(alike(x.shape(), y_true.shape()), "{}: predictions are {} and the truth is {}; equal shapes are required",
+          name, x.shape(), y_true.shape());
   return mean_over_rows(name, x, x.shape(), 1, weights,
                         [=](Index r, const Real* value, Real* slope) { return element(*value, y_true[r], slope); });
 }
@@ -130,7 +130,10 @@ Var sparse_categorical_crossentropy(Var y_pred, ConstView y_true, const Categori
   const char* const name = "sparse_categorical_crossentropy";
   require(y_pred.rank() > 0 && alike(y_pred.shape().without(-1), y_true.shape()),
           "{}: predictions are {} and labels {}; one label for each row of classes is required{}", name, y_pred.shape(),
-          y_true.shape(), y_pred.shape() == y_true.shape() ? " (one-hot labels go to categorical_crossentropy)" : "");
+          y_true.shape(),
+          y_pred.shape() == y_true.shape()            ? " (one-hot labels go to categorical_crossentropy)"
+          : y_pred.rank() > y_true.shape().rank() + 1 ? " (is a Flatten missing?)"
+                                                      : "");
   check_classes(name, y_pred);
   check_smoothing(name, options.label_smoothing);
   const Index classes = y_pred.shape()[-1];

@@ -45,6 +45,7 @@ TEST(CheckLayer, SaysWhatItLookedAt) {
       "build says (3, 2, 2), forward returns (3, 2, 2)",
       "two runs with one seed have the same bits",
       "forward changes no parameter",
+      "parameters() lists every trainable Parameter that forward reads",
       "gradient of the input (3, 2, 2): relative error ",
       "gradient of the input (3, 2, 2), used twice: relative error ",
       "gradient of the input (3, 2, 2), wanted alone: relative error ",
@@ -63,7 +64,7 @@ TEST(CheckLayer, SaysWhatItLookedAt) {
 TEST(CheckLayer, PassesALayerThatHasOnlyForward) {
   const CheckReport report = check_layer(Swish(), {4});
   EXPECT_TRUE(report) << to_string(report);
-  EXPECT_EQ(report.lines.size(), 6u) << to_string(report);
+  EXPECT_EQ(report.lines.size(), 7u) << to_string(report);
 }
 
 TEST(CheckLayer, TakesOneNumberSamplesEmptySamplesAndOneThread) {
@@ -126,6 +127,21 @@ TEST(CheckLayer, FindsAParameterThatForwardDoesNotRead) {
     Names parameters() { return {{"w", &w}, {"bias", &bias}}; }
   };
   EXPECT_EQ(failures(check_layer(Unread(), {2})), "gradient of bias (2,): forward does not read this parameter\n");
+}
+
+TEST(CheckLayer, FindsAParameterThatIsNotListed) {
+  struct Unlisted : Scale {
+    Parameter bias{Tensor::vector({1, 2})};
+    Var forward(Var x) const { return x * w + bias; }
+  };
+  EXPECT_EQ(failures(check_layer(Unlisted(), {2})),
+            "forward reads a Parameter (2,) that parameters() does not list; it would not be trained\n");
+  struct NoList {
+    Parameter gain{Tensor::vector({1, 2})};
+    Var forward(Var x) const { return x * gain; }
+  };
+  EXPECT_EQ(failures(check_layer(NoList(), {2})),
+            "forward reads a Parameter (2,) that parameters() does not list; it would not be trained\n");
 }
 
 TEST(CheckLayer, FindsAParameterReadPastTheTape) {

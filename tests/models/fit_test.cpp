@@ -253,7 +253,8 @@ TEST(Fit, DataThatDoesNotFitIsAnError) {
       [&] {
         model.fit(normal({6, 2}), labels(6, 4), {.verbose = Verbose::silent, .shuffle = false});
       },
-      "sparse_categorical_crossentropy: label 3 in row 3; labels are whole numbers from 0 to 2");
+      "fit, epoch 1 of 1, batch 1 of 1: sparse_categorical_crossentropy: label 3 in row 3; labels are whole numbers "
+      "from 0 to 2");
   expect_error<StateError>([&] { model.fit(DatasetRef(), quiet); },
                            "DatasetRef: it refers to no dataset (was it made from a null pointer?)");
   EXPECT_EQ(model.optimizer().iterations(), 0);

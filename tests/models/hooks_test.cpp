@@ -208,14 +208,15 @@ TEST(Hooks, ACallbackThatChangesTheModelsInputEndsTheRunWithAnError) {
     run.model.compile(options);
   }};
   Sequential model = classifier();
-  expect_error<ShapeError>([&] { model.fit(data, {.verbose = Verbose::silent, .callbacks = {replace}}); },
-                           "sequential: an input of shape (8, 2); (8, 5) is required, batch first");
+  expect_error<ShapeError>(
+      [&] { model.fit(data, {.verbose = Verbose::silent, .callbacks = {replace}}); },
+      "fit, epoch 1 of 1, batch 1 of 1: sequential: an input of shape (8, 2); (8, 5) is required, batch first");
   const LambdaCallback uncompiled{
       .on_epoch_begin = [](cornu::Run& run, Index, Logs&) { run.model = Sequential{Input{2}}; }};
   const LambdaCallback at_test{.on_test_begin = [](cornu::Run& run, Logs&) { run.model = Sequential{Input{2}}; }};
   Sequential other = classifier(), third = classifier();
   expect_error<StateError>([&] { other.fit(data, {.verbose = Verbose::silent, .callbacks = {uncompiled}}); },
-                           "sequential: not compiled yet; call compile first");
+                           "fit, epoch 1 of 1, batch 1 of 1: sequential: not compiled yet; call compile first");
   expect_error<StateError>([&] { third.evaluate(data, {}, {at_test}); },
                            "sequential: not compiled yet; call compile first");
 }

@@ -77,7 +77,7 @@ TEST(LossMetric, KeepsTheOptionsOfTheLossAndItsCopiesWhatTheySaw) {
 TEST(LossMetric, RefusesWhatTheLossRefuses) {
   AnyMetric metric = MeanSquaredError{};
   EXPECT_EQ(testing::error_of<ShapeError>([&] { metric.update(Tensor({2}), Tensor({3})); }),
-            "mean_squared_error: predictions are (3,) and the truth is (2,)");
+            "mean_squared_error: predictions are (3,) and the truth is (2,); equal shapes are required");
 }
 
 }  // namespace

@@ -135,9 +135,10 @@ TEST(Predict, WhatDoesNotFitIsAnError) {
       [&] {
         model.predict(normal({5, 3}));
       },
-      "sequential: predict of shape (5, 3); (samples, then (2,)) is required");
-  expect_error<ShapeError>([&] { model.predict(Tensor::scalar(1)); },
-                           "sequential: predict of shape (); (samples, then (2,)) is required");
+      "sequential: predict got an input of shape (5, 3); its first axis counts the samples, each of shape (2,)");
+  expect_error<ShapeError>(
+      [&] { model.predict(Tensor::scalar(1)); },
+      "sequential: predict got an input of shape (); its first axis counts the samples, each of shape (2,)");
   expect_error<ShapeError>([&] { model.predict_on_batch(Tensor::scalar(1)); },
                            "sequential: predict_on_batch of shape (); the first axis must be the batch");
   const TensorDataset wide(normal({6, 4}), labels(6));

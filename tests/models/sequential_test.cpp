@@ -266,7 +266,7 @@ TEST(Sequential, ForwardChecksTheShapeOfItsInput) {
       [&] {
         model.predict(normal({4, 3}));
       },
-      "sequential: predict of shape (4, 3); (samples, then (4, 3)) is required");
+      "sequential: predict got an input of shape (4, 3); its first axis counts the samples, each of shape (4, 3)");
 }
 
 TEST(Sequential, ErrorsFromALayerBeginWithItsName) {

@@ -120,7 +120,8 @@ TEST(ClassWeight, LeavesALabelThatIsNoClassToTheLoss) {
   const Tensor labels = Tensor::vector({0, std::numeric_limits<Real>::quiet_NaN(), 2, 0});
   weighted.shuffle = false;
   expect_error<ValueError>([&] { undecided(SparseCategoricalCrossentropy{}).fit(x, labels, weighted); },
-                           "sparse_categorical_crossentropy: label nan in row 1; labels are whole numbers from 0 to 2");
+                           "fit, epoch 1 of 1, batch 1 of 2: sparse_categorical_crossentropy: label nan in row 1; "
+                           "labels are whole numbers from 0 to 2");
 }
 
 TEST(ClassWeight, MovesTheWeightsOfTheModelAsRepeatedSamplesWould) {

@@ -51,6 +51,9 @@ TEST(LossErrors, NameBothShapesAndTheOtherCrossEntropy) {
   expect_loss_error<ShapeError>(sparse(hot), {3, 4},
                                 "sparse_categorical_crossentropy: predictions are (3, 4) and labels (3, 4); one label "
                                 "for each row of classes is required (one-hot labels go to categorical_crossentropy)");
+  expect_loss_error<ShapeError>(sparse(flat), {3, 5, 4},
+                                "sparse_categorical_crossentropy: predictions are (3, 5, 4) and labels (3,); one label "
+                                "for each row of classes is required (is a Flatten missing?)");
   expect_loss_error<ShapeError>(sparse(scalar), {},
                                 "sparse_categorical_crossentropy: predictions are () and labels (); one label for each "
                                 "row of classes is required (one-hot labels go to categorical_crossentropy)");
@@ -70,12 +73,15 @@ TEST(LossErrors, NameBothShapesAndTheOtherCrossEntropy) {
 
 TEST(LossErrors, NameBothShapesOfElementwiseLosses) {
   const Tensor truth({3, 2}), wide({1, 3});
-  expect_loss_error<ShapeError>([&](Var y) { return binary_crossentropy(y, truth); }, {3, 1},
-                                "binary_crossentropy: predictions are (3, 1) and the truth is (3, 2)");
-  expect_loss_error<ShapeError>([&](Var y) { return mean_squared_error(y, truth); }, {2, 3},
-                                "mean_squared_error: predictions are (2, 3) and the truth is (3, 2)");
-  expect_loss_error<ShapeError>([&](Var y) { return mean_squared_error(y, wide); }, {3},
-                                "mean_squared_error: predictions are (3,) and the truth is (1, 3)");
+  expect_loss_error<ShapeError>(
+      [&](Var y) { return binary_crossentropy(y, truth); }, {3, 1},
+      "binary_crossentropy: predictions are (3, 1) and the truth is (3, 2); equal shapes are required");
+  expect_loss_error<ShapeError>(
+      [&](Var y) { return mean_squared_error(y, truth); }, {2, 3},
+      "mean_squared_error: predictions are (2, 3) and the truth is (3, 2); equal shapes are required");
+  expect_loss_error<ShapeError>(
+      [&](Var y) { return mean_squared_error(y, wide); }, {3},
+      "mean_squared_error: predictions are (3,) and the truth is (1, 3); equal shapes are required");
 }
 
 TEST(LossErrors, NameTheNumberOfWeightsAndTheBatch) {
