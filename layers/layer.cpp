@@ -41,19 +41,14 @@ Shape shape_by_forward(const Shape& input, Var (*forward)(const void* layer, Var
 
 }  // namespace detail
 
-AnyLayer::Box& AnyLayer::box() const {
-  require<StateError>(box_ != nullptr, "AnyLayer: used after it was moved from");
-  return *box_;
-}
-
 void AnyLayer::add_name(Error& error) const {
   if (!name_.empty()) return error.add_context(name_);
-  const std::string_view type = box().type(), text = error.what();
+  const std::string_view type = box_->type(), text = error.what();
   if (!text.starts_with(type) || text.substr(type.size(), 1) != ":") error.add_context(type);
 }
 
 Shape AnyLayer::build(const Shape& input, Rng& rng) {
-  Box& layer = box();
+  Box& layer = *box_;
   try {
     return layer.build(input, rng);
   } catch (Error& error) {
@@ -63,7 +58,7 @@ Shape AnyLayer::build(const Shape& input, Rng& rng) {
 }
 
 Var AnyLayer::forward(Var x) const {
-  const Box& layer = box();
+  const Box& layer = *box_;
   try {
     return layer.forward(x);
   } catch (Error& error) {
@@ -74,7 +69,7 @@ Var AnyLayer::forward(Var x) const {
 
 std::vector<std::pair<std::string, const Parameter*>> AnyLayer::parameters() const {
   std::vector<std::pair<std::string, const Parameter*>> result;
-  for (const NamedParameter& named : box().parameters()) result.emplace_back(named.name, named.parameter);
+  for (const NamedParameter& named : box_->parameters()) result.emplace_back(named.name, named.parameter);
   return result;
 }
 

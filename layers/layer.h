@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "cornu/core/deep_ptr.h"
 #include "cornu/core/error.h"
 #include "cornu/core/ops.h"
 
@@ -56,26 +57,17 @@ class AnyLayer {
   requires(!std::same_as<L, AnyLayer> && Layer<L>) AnyLayer(std::string name, L layer)
       : name_(std::move(name)), box_(std::make_unique<BoxOf<L>>(std::move(layer))) {}
 
-  AnyLayer(const AnyLayer& other) : name_(other.name_), box_(other.box_ ? other.box_->clone() : nullptr) {}
-  AnyLayer(AnyLayer&&) noexcept = default;
-  AnyLayer& operator=(AnyLayer other) noexcept {
-    name_ = std::move(other.name_);
-    box_ = std::move(other.box_);
-    return *this;
-  }
-  ~AnyLayer() = default;
-
   const std::string& name() const { return name_; }
   void rename(std::string name) { name_ = std::move(name); }
   /// The name of the struct: "Dense".
-  std::string_view type() const { return box().type(); }
+  std::string_view type() const { return box_->type(); }
 
   /// As the concept tells. Errors of Cornu gain the layer's name, or its type's while it has none; all others pass.
   Shape build(const Shape& input, Rng& rng);
   Var forward(Var x) const;
-  NamedParameters parameters() { return box().parameters(); }
+  NamedParameters parameters() { return box_->parameters(); }
   std::vector<std::pair<std::string, const Parameter*>> parameters() const;
-  std::optional<Shape> input_shape() const { return box().input_shape(); }
+  std::optional<Shape> input_shape() const { return box_->input_shape(); }
 
   /// The layer itself if it is an L, else null.
   template <Layer L>
@@ -90,12 +82,7 @@ class AnyLayer {
   }
 
  private:
-  struct Box {
-    Box() = default;
-    Box(const Box&) = default;
-    Box& operator=(const Box&) = delete;
-    virtual ~Box() = default;
-    virtual std::unique_ptr<Box> clone() const = 0;
+  struct Box : detail::Cloneable<Box> {
     virtual std::string_view type() const = 0;
     virtual Shape build(const Shape& input, Rng& rng) = 0;
     virtual Var forward(Var x) const = 0;
@@ -146,11 +133,10 @@ class AnyLayer {
     }
   };
 
-  Box& box() const;
   void add_name(Error& error) const;
 
   std::string name_;
-  std::unique_ptr<Box> box_;
+  detail::DeepPtr<Box> box_;
 };
 
 /// A type's name as Keras writes it for a layer's default name: "Dense" is "dense", "ReLU" is "re_lu".

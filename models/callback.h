@@ -4,6 +4,7 @@
 #include <memory>
 #include <utility>
 
+#include "cornu/core/deep_ptr.h"
 #include "cornu/models/logs.h"
 
 namespace cornu {
@@ -136,23 +137,10 @@ class AnyCallback {
   template <class C>
   AnyCallback(C* callback) : box_(std::make_unique<Borrowed<C>>(callback)) {}
 
-  AnyCallback(const AnyCallback& other) : box_(other.box_->clone()) {}
-  AnyCallback(AnyCallback&&) noexcept = default;
-  AnyCallback& operator=(AnyCallback other) noexcept {
-    box_ = std::move(other.box_);
-    return *this;
-  }
-  ~AnyCallback() = default;
-
   void call(Hook hook, Run& run, Index index, Logs& logs) { box_->call(hook, run, index, logs); }
 
  private:
-  struct Box {
-    Box() = default;
-    Box(const Box&) = default;
-    Box& operator=(const Box&) = delete;
-    virtual ~Box() = default;
-    virtual std::unique_ptr<Box> clone() const = 0;
+  struct Box : detail::Cloneable<Box> {
     virtual void call(Hook hook, Run& run, Index index, Logs& logs) = 0;
   };
 
@@ -178,7 +166,7 @@ class AnyCallback {
     }
   };
 
-  std::unique_ptr<Box> box_;
+  detail::DeepPtr<Box> box_;
 };
 
 }  // namespace cornu

@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "cornu/core/deep_ptr.h"
 #include "cornu/layers/layer.h"
 #include "cornu/optim/losses.h"
 
@@ -61,26 +62,13 @@ class AnyMetric {
   requires(!std::same_as<L, AnyMetric> && WeightedLoss<L> && !Metric<L>) AnyMetric(L loss)
       : AnyMetric(LossMetric<L>(std::move(loss))) {}
 
-  AnyMetric(const AnyMetric& other) : box_(other.box_->clone()) {}
-  AnyMetric(AnyMetric&&) noexcept = default;
-  AnyMetric& operator=(AnyMetric other) noexcept {
-    box_ = std::move(other.box_);
-    return *this;
-  }
-  ~AnyMetric() = default;
-
   std::string name() const { return box_->name(); }
   void reset() { box_->reset(); }
   void update(ConstView y_true, ConstView y_pred) { box_->update(y_true, y_pred); }
   double result() const { return box_->result(); }
 
  private:
-  struct Box {
-    Box() = default;
-    Box(const Box&) = default;
-    Box& operator=(const Box&) = delete;
-    virtual ~Box() = default;
-    virtual std::unique_ptr<Box> clone() const = 0;
+  struct Box : detail::Cloneable<Box> {
     virtual std::string name() const = 0;
     virtual void reset() = 0;
     virtual void update(ConstView y_true, ConstView y_pred) = 0;
@@ -105,7 +93,7 @@ class AnyMetric {
     double result() const override { return static_cast<double>(metric.result()); }
   };
 
-  std::unique_ptr<Box> box_;
+  detail::DeepPtr<Box> box_;
 };
 
 }  // namespace cornu
