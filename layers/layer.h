@@ -57,6 +57,15 @@ class AnyLayer {
   requires(!std::same_as<L, AnyLayer> && Layer<L>) AnyLayer(std::string name, L layer)
       : name_(std::move(name)), box_(std::make_unique<BoxOf<L>>(std::move(layer))) {}
 
+  AnyLayer(const AnyLayer&) = default;
+  AnyLayer(AnyLayer&&) noexcept = default;
+  AnyLayer& operator=(AnyLayer other) noexcept {  // by value, so that moving a layer to itself keeps it
+    name_ = std::move(other.name_);
+    box_ = std::move(other.box_);
+    return *this;
+  }
+  ~AnyLayer() = default;
+
   const std::string& name() const { return name_; }
   void rename(std::string name) { name_ = std::move(name); }
   /// The name of the struct: "Dense".
