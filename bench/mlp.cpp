@@ -2,8 +2,8 @@
 // floor under a step, which is its matrix products and nothing else.
 
 #include <benchmark/benchmark.h>
-#include <cblas.h>
 
+#include "cornu/core/blas.h"
 #include "cornu/cornu.h"
 
 namespace cornu {
@@ -49,35 +49,16 @@ void forward(benchmark::State& state) {
   count_samples(state, batch);
 }
 
-inline void call(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, int m, int n, int k, const float* a, int lda, const float* b,
-                 int ldb, float* c) {
-  cblas_sgemm(CblasRowMajor, ta, tb, m, n, k, 1, a, lda, b, ldb, 0, c, n);
-}
-inline void call(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, int m, int n, int k, const double* a, int lda, const double* b,
-                 int ldb, double* c) {
-  cblas_dgemm(CblasRowMajor, ta, tb, m, n, k, 1, a, lda, b, ldb, 0, c, n);
-}
-
-/// c (m, n) = a b, each possibly transposed, by a direct call.
-void product(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, Index m, Index n, Index k, const Tensor& a, const Tensor& b,
-             Tensor& c) {
-  const Index lda = ta == CblasTrans ? m : k, ldb = tb == CblasTrans ? k : n;
-  call(ta, tb, static_cast<int>(m), static_cast<int>(n), static_cast<int>(k), a.data(), static_cast<int>(lda), b.data(),
-       static_cast<int>(ldb), c.data());
-}
-
 void products_of_a_step(benchmark::State& state) {
   const Index batch = state.range(0);
-  matmul(uniform({1, 1}), uniform({1, 1}));  // puts OpenBLAS to the thread and the kernels that Cornu uses
   const Tensor x = uniform({batch, inputs}), w1 = uniform({inputs, hidden}), w2 = uniform({hidden, classes});
-  Tensor a1 = uniform({batch, hidden}), a2 = uniform({batch, classes});
-  Tensor dw1({inputs, hidden}), dw2({hidden, classes}), d1({batch, hidden});
+  Tensor a1({batch, hidden}), a2({batch, classes}), dw1({inputs, hidden}), dw2({hidden, classes}), d1({batch, hidden});
   for (auto _ : state) {
-    product(CblasNoTrans, CblasNoTrans, batch, hidden, inputs, x, w1, a1);
-    product(CblasNoTrans, CblasNoTrans, batch, classes, hidden, a1, w2, a2);
-    product(CblasTrans, CblasNoTrans, hidden, classes, batch, a1, a2, dw2);
-    product(CblasNoTrans, CblasTrans, batch, hidden, classes, a2, w2, d1);
-    product(CblasTrans, CblasNoTrans, inputs, hidden, batch, x, d1, dw1);
+    gemm(x.view(), w1.view(), overwrite(a1));
+    gemm(a1.view(), w2.view(), overwrite(a2));
+    gemm(transposed(a1.view()), a2.view(), overwrite(dw2));
+    gemm(a2.view(), transposed(w2.view()), overwrite(d1));
+    gemm(transposed(x.view()), d1.view(), overwrite(dw1));
     benchmark::DoNotOptimize(dw1.data());
   }
   count_samples(state, batch);
