@@ -30,7 +30,6 @@ Data load(const Options& options) {
     } catch (const FormatError&) {
       throw;  // it is there, but broken: that is for the user to know
     } catch (const FileError& error) {
-      if (!options.data.empty()) throw;  // who names a folder wants what is in it
       fmt::print(stderr, "{}\nMNIST was neither found nor downloaded. Using the embedded synthetic digits instead.\n\n",
                  error.what());
     }
@@ -112,7 +111,7 @@ int main(int argc, char** argv) try {
   Options options;
   // CLI11's PositiveNumber and NonNegativeNumber would name the largest double, with all of its 309 digits.
   constexpr int most = std::numeric_limits<int>::max();
-  app.add_option("--data", options.data, "the folder with MNIST's four files; without them it stops");
+  app.add_option("--data", options.data, "the folder with MNIST's four files: the first place looked in");
   app.add_flag("--digits", options.digits, "use the embedded synthetic digits instead of MNIST");
   app.add_option("--epochs", options.epochs, "passes over the training images")
       ->capture_default_str()

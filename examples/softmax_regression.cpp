@@ -99,7 +99,6 @@ int main(int argc, char** argv) try {
       } catch (const FormatError&) {
         throw;  // it is there, but broken: that is for the user to know
       } catch (const FileError& error) {
-        if (!data.empty()) throw;  // who names a folder wants what is in it
         fmt::print(stderr, "{}\nMNIST cannot be had: learning from synthetic digits instead.\n", error.what());
       }
     }
