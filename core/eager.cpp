@@ -65,6 +65,12 @@ Tensor softmax(const Tensor& x, Index axis) {
 Tensor log_softmax(const Tensor& x, Index axis) {
   return eagerly([&](Var v) { return log_softmax(v, axis); }, x);
 }
+Tensor reshape(const Tensor& x, std::span<const Index> dimensions) {
+  return eagerly([&](Var v) { return reshape(v, dimensions); }, x);
+}
+Tensor reshape(const Tensor& x, const Shape& shape) {
+  return eagerly([&](Var v) { return reshape(v, shape); }, x);
+}
 Tensor reshape(const Tensor& x, std::initializer_list<Index> dimensions) {
   return eagerly([&](Var v) { return reshape(v, dimensions); }, x);
 }

@@ -81,6 +81,8 @@ Tensor log_softmax(const Tensor& x, Index axis = -1);
 Tensor argmax(const Tensor& x, Index axis = -1);
 
 Tensor reshape(const Tensor& x, std::initializer_list<Index> dimensions);
+Tensor reshape(const Tensor& x, std::span<const Index> dimensions);
+Tensor reshape(const Tensor& x, const Shape& shape);
 Tensor transpose(const Tensor& x);
 Tensor transpose(const Tensor& x, std::initializer_list<Index> axes);
 Tensor concatenate(std::span<const Tensor> tensors, Index axis = -1);

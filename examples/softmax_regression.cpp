@@ -20,9 +20,8 @@ struct Samples {
   }
 };
 
-/// The share of samples whose most probable class is the right one.
-double accuracy(const Tensor& probabilities, const Tensor& y) {
-  const Tensor classes = argmax(probabilities);
+/// The share of samples that were given the right class.
+double accuracy(const Tensor& classes, const Tensor& y) {
   Index right = 0;
   for (Index i = 0; i < y.size(); ++i) right += classes[i] == y[i] ? 1 : 0;
   return static_cast<double>(right) / static_cast<double>(y.size());
@@ -41,8 +40,8 @@ void descend(const Samples& train, const Samples& test, double learning_rate, in
     if (i % 100 == 0 || i == iterations) fmt::print("iteration {:5}  cost {:.4f}\n", i, cost.item());
     if (i < iterations) optimizer.step(tape.backward(cost));
   }
-  fmt::print("train accuracy: {:.4f}\n", accuracy(softmax(affine(train.x, w.value, b.value)), train.y));
-  fmt::print("test accuracy: {:.4f}\n", accuracy(softmax(affine(test.x, w.value, b.value)), test.y));
+  fmt::print("train accuracy: {:.4f}\n", accuracy(argmax(affine(train.x, w.value, b.value)), train.y));
+  fmt::print("test accuracy: {:.4f}\n", accuracy(argmax(affine(test.x, w.value, b.value)), test.y));
 }
 
 /// The same as an estimator. As in scikit-learn's LogisticRegression, C is the inverse of the regularisation's
@@ -70,7 +69,7 @@ struct SoftmaxRegression {
   }
   Tensor predict_proba(const Tensor& x) const { return softmax(affine(x, coef.value, intercept.value)); }
   Tensor predict(const Tensor& x) const { return argmax(predict_proba(x)); }
-  double score(const Tensor& x, const Tensor& y) const { return accuracy(predict_proba(x), y); }
+  double score(const Tensor& x, const Tensor& y) const { return accuracy(predict(x), y); }
 };
 
 int main(int argc, char** argv) try {
