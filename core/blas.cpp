@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "cornu/core/error.h"
+#include "cornu/core/vectorized.h"
 
 #if defined(__x86_64__) && defined(__linux__)
 #define CORNU_X86_KERNELS
@@ -41,14 +42,10 @@ void use_vector_units() {
 #ifdef CORNU_X86_KERNELS
   const char* const choice = "OPENBLAS_CORETYPE";
   if (std::string_view(openblas_get_corename()) != "Prescott" || std::getenv(choice) != nullptr ||
-      gotoblas_dynamic_init == nullptr || gotoblas_dynamic_quit == nullptr || !__builtin_cpu_supports("avx2") ||
-      !__builtin_cpu_supports("fma")) {
+      gotoblas_dynamic_init == nullptr || gotoblas_dynamic_quit == nullptr || widest_vectors() == Vectors::any) {
     return;
   }
-  const bool wide = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512cd") &&
-                    __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
-                    __builtin_cpu_supports("avx512vl");
-  setenv(choice, wide ? "SkylakeX" : "Haswell", 0);
+  setenv(choice, widest_vectors() == Vectors::avx512 ? "SkylakeX" : "Haswell", 0);
   gotoblas_dynamic_quit();
   gotoblas_dynamic_init();
   unsetenv(choice);

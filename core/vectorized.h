@@ -1,0 +1,50 @@
+#pragma once
+
+namespace cornu {
+
+/// The vector units that loops are compiled for. `any` is what every processor of the architecture has.
+enum class Vectors { any, avx2, avx512 };
+
+/// The widest of them that this processor has; less where the environment variable CORNU_VECTORS names less ("any",
+/// "avx2"), as tests and comparisons do. Asked once.
+Vectors widest_vectors();
+
+namespace detail {
+
+#ifdef __x86_64__
+template <class Loop>
+__attribute__((target("avx2,fma,bmi2"), flatten)) void with_avx2(const Loop& loop) {
+  loop();
+}
+template <class Loop>
+__attribute__((target("avx512f,avx512bw,avx512cd,avx512dq,avx512vl,avx2,fma,bmi2"), flatten)) void with_avx512(
+    const Loop& loop) {
+  loop();
+}
+#endif
+
+}  // namespace detail
+
+/// Calls `loop()`, compiled for the widest vectors that this processor has. The library is built for any processor;
+/// what is called in here, and can be inlined, is built three times and chosen from when it runs:
+///
+///     vectorized([=] { for (Index i = 0; i < n; ++i) y[i] = std::max(x[i], Real{0}); });
+///
+/// It costs a few nanoseconds, so it belongs around whole loops. The wider variants may fuse a product and a sum
+/// (fma): their results differ from the narrow one's in the last bits. docs/decisions/vectors.md
+template <class Loop>
+void vectorized(const Loop& loop) {
+#ifdef __x86_64__
+  switch (widest_vectors()) {
+    case Vectors::avx512:
+      return detail::with_avx512(loop);
+    case Vectors::avx2:
+      return detail::with_avx2(loop);
+    case Vectors::any:
+      break;
+  }
+#endif
+  loop();
+}
+
+}  // namespace cornu
