@@ -182,6 +182,8 @@ class Optimizer {
   Index find(const Parameter* parameter, Index& next) const;
   void check(const Gradients& gradients) const;
   void collect(std::span<const Gradients> parts);
+  template <class Work>
+  void each_block(Index blocks, Team* team, Work work) const;
   std::span<const Gradients::Entry* const> entries_of(std::size_t parameter) const;
   void descend(std::size_t parameter, const Block& block, Real rate);
   void sum(std::size_t parameter, const Block& block);
