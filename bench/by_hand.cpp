@@ -62,12 +62,13 @@ class Trainer {
     for (std::size_t i = 0; i < layers_.size(); ++i) {
       Layer& layer = layers_[i];
       const Index n = layer.outputs();
-      Real* const y = layer.y.data();
+      Real* const __restrict y = layer.y.data();
       std::copy(layer.b.begin(), layer.b.end(), y);
       for (Index k = 0; k < layer.inputs(); ++k) {
-        if (x[k] == 0) continue;
+        const Real factor = x[k];
+        if (factor == 0) continue;
         const Real* const w = layer.w.data() + k * n;
-        for (Index j = 0; j < n; ++j) y[j] += x[k] * w[j];
+        for (Index j = 0; j < n; ++j) y[j] += factor * w[j];
       }
       if (i + 1 < layers_.size()) {
         for (Index j = 0; j < n; ++j) y[j] = std::max(y[j], Real{0});
@@ -164,7 +165,7 @@ double accuracy(Trainer& trainer, const ImageDataset& test, Index batch, Tensor&
 Result train(const Options& options, const Data& data) {
   const Workload& workload = options.workload;
   Result result{.data = data.name, .samples = data.train.size()};
-  const Index batch = std::min(workload.batch, data.train.size());
+  const Index batch = workload.batch;
   Rng rng(options.seed);
   Trainer trainer(workload.network.dense, batch, static_cast<Real>(workload.learning_rate), rng);
   Tensor x({batch, 784});
@@ -199,7 +200,7 @@ Result predict(const Options& options, const Data& data) {
   Result result{.data = data.name};
   Rng rng(options.seed);
   Trainer trainer(options.workload.network.dense, 1000, 0, rng);
-  const auto images = tensors(data.train).first;
+  const Tensor images = tensors(data.test, prediction_images).first;
   measure_predictions(result, [&](Index first, Index rows) {
     const Real* const x = images.data() + first * 784;
     if (rows == 1) {
@@ -216,7 +217,7 @@ Result measure(const Options& options) {
                       options.workload.name);
   require<ValueError>(options.threads == 1, "this was written for one thread, not {}", options.threads);
   const Data data = load(options);
-  return options.workload.trains ? train(options, data) : predict(options, data);
+  return options.workload.samples > 0 ? train(options, data) : predict(options, data);
 }
 
 }  // namespace

@@ -53,7 +53,7 @@ Result train(const Options& options, const Data& data) {
 /// A forward pass on a tape that is warm, which is what a program does that has a request to answer.
 Result predict(const Options& options, const Data& data) {
   const Sequential model = model_of(options.workload, options.seed);
-  const Tensor images = tensors(data.train).first;
+  const Tensor images = tensors(data.test, prediction_images).first;
   Tape tape(Mode::inference);
   Result result{.data = data.name};
   measure_predictions(result, [&](Index first, Index rows) {
@@ -65,7 +65,7 @@ Result predict(const Options& options, const Data& data) {
 
 Result measure(const Options& options) {
   const Data data = load(options);
-  return options.workload.trains ? train(options, data) : predict(options, data);
+  return options.workload.samples > 0 ? train(options, data) : predict(options, data);
 }
 
 }  // namespace

@@ -20,7 +20,7 @@ class Products {
         x_({most_rows, inputs}),
         w_({inputs, outputs}),
         y_({most_rows, outputs}),
-        dx_({most_rows, inputs}),
+        dx_({first ? 0 : most_rows, inputs}),
         dw_({inputs, outputs}) {
     Rng rng(1);
     rng.fill_uniform(x_, 0, 1);
@@ -96,12 +96,12 @@ class Step {
 Result measure(const Options& options) {
   const Workload& workload = options.workload;
   Result result;
-  if (!workload.trains) {
-    Step one(workload.network, 1), thousand(workload.network, 1000);
-    measure_predictions(result, [&](Index, Index rows) { (rows == 1 ? one : thousand).forward(rows); });
+  if (workload.samples == 0) {
+    Step one(workload.network, 1), all(workload.network, prediction_images);
+    measure_predictions(result, [&](Index, Index rows) { (rows == 1 ? one : all).forward(rows); });
     return result;
   }
-  result.samples = options.samples > 0 ? options.samples : 60'000;
+  result.samples = workload.samples;
   const auto share = [&](Index batch) { return (batch + options.threads - 1) / options.threads; };
   std::vector<Step> steps(static_cast<std::size_t>(options.threads), Step(workload.network, share(workload.batch)));
   const auto epoch = [&](Step& step) {

@@ -7,7 +7,6 @@
 #include <chrono>
 #include <cmath>
 #include <fstream>
-#include <numeric>
 
 #include "cornu/core/error.h"
 #include "cornu/datasets/digits.h"
@@ -24,11 +23,11 @@ const std::vector<Workload> workloads = {
     {"W1", mlp, 32, 5, 0.1},
     {"W2", mlp, 128, 6, 0.1},
     {"W3", {.dense = {784, 1024, 1024, 10}}, 256, 3, 0.1},
-    {"W4", {.dense = {784, 10}}, 0, 30, 0.5},
+    {"W4", {.dense = {784, 10}}, 60'000, 30, 0.5},
     {"W5a", lenet, 64, 3, 0.05},
-    {"W5b", convnet, 128, 2, 0.05},
-    {"W6a", mlp, 1, 1, 0, false},
-    {"W6b", lenet, 1, 1, 0, false},
+    {"W5b", convnet, 128, 3, 0.05, 6'400},
+    {"W6a", mlp, 1, 1, 0, 0},
+    {"W6b", lenet, 1, 1, 0, 0},
 };
 
 const Workload& workload_named(const std::string& name) {
@@ -49,7 +48,7 @@ void print(const std::string& program, const Options& options, const Result& res
 
   const double epoch = trains ? median(warm) : 0;
   const double per_second =
-      trains ? static_cast<double>(result.samples) / epoch : 1000 / median(result.thousand_seconds);
+      trains ? static_cast<double>(result.samples) / epoch : prediction_images / median(result.thousand_seconds);
   fmt::print(R"({{"program": "{}", "workload": "{}", "data": "{}", "threads": {}, "batch": {}, "epochs": {}, )"
              R"("seconds_per_epoch": {}, "samples_per_second": {:.7g}, "test_accuracy": {}, )"
              R"("median_us": {}, "p99_us": {}, "peak_rss_mb": {:.1f}}})"
@@ -59,6 +58,12 @@ void print(const std::string& program, const Options& options, const Result& res
              or_null(result.test_accuracy >= 0, result.test_accuracy),
              or_null(!trains, single.empty() ? 0 : single[single.size() / 2] * 1e6),
              or_null(!trains, single.empty() ? 0 : single[single.size() * 99 / 100] * 1e6), peak_rss() / 1e6);
+}
+
+ImageDataset first_of(const ImageDataset& data, Index count) {
+  const auto pixels = data.pixels().first(static_cast<std::size_t>(count * data.feature_shape().size()));
+  const auto labels = data.labels().first(static_cast<std::size_t>(count));
+  return {{pixels.begin(), pixels.end()}, {labels.begin(), labels.end()}};
 }
 
 }  // namespace
@@ -84,31 +89,32 @@ double peak_rss() {
 }
 
 Data load(const Options& options) {
-  if (options.samples == 0) {
+  const Index samples = options.workload.samples > 0 ? options.workload.samples : prediction_images;
+  if (!options.digits) {
     try {
       auto [train, test] = datasets::mnist({.directory = options.data, .download = false});
+      if (samples < train.size()) train = first_of(train, samples);
       return {std::move(train), std::move(test), "MNIST"};
     } catch (const FileError&) {
       fmt::print(stderr, "MNIST is not there; using synthetic digits instead\n");
     }
   }
-  auto [train, test] = datasets::digits({.samples = options.samples > 0 ? options.samples : 60'000});
+  auto [train, test] = datasets::digits({.samples = samples});
   return {std::move(train), std::move(test), "synthetic digits"};
 }
 
-std::pair<Tensor, Tensor> tensors(const ImageDataset& data) {
-  Tensor x({data.size(), 28, 28}), y(Shape{data.size()});
-  std::vector<Index> rows(static_cast<std::size_t>(data.size()));
-  std::iota(rows.begin(), rows.end(), Index{0});
+std::pair<Tensor, Tensor> tensors(const ImageDataset& data, Index count) {
+  Tensor x({count, 28, 28}), y(Shape{count});
+  std::vector<Index> rows(static_cast<std::size_t>(count));
+  for (Index i = 0; i < count; ++i) rows[static_cast<std::size_t>(i)] = i % data.size();
   data.gather(rows, x, y);
-  x.reshape({data.size(), 28 * 28});
+  x.reshape({count, 28 * 28});
   return {std::move(x), std::move(y)};
 }
 
 void measure_predictions(Result& result, const std::function<void(Index, Index)>& predict) {
-  constexpr Index images = 1000;
   for (int round = 0; round < 20; ++round) {
-    for (Index row = 0; row < images; ++row) {
+    for (Index row = 0; row < prediction_images; ++row) {
       const double begin = now();
       predict(row, 1);
       const double end = now();
@@ -117,7 +123,7 @@ void measure_predictions(Result& result, const std::function<void(Index, Index)>
   }
   for (int round = 0; round < 50; ++round) {
     const double begin = now();
-    predict(0, images);
+    predict(0, prediction_images);
     const double end = now();
     if (round > 4) result.thousand_seconds.push_back(end - begin);
   }
@@ -127,14 +133,15 @@ int run(const std::string& program, int argc, char** argv, const std::function<R
   CLI::App app(program + ": one of the programs that ./dev bench compares");
   Options options;
   std::string name = "W1";
-  Index epochs = 0, batch = 0;
+  Index epochs = 0, batch = 0, samples = 0;
   app.add_option("--workload", name, "W1, W2, W3, W4, W5a, W5b, W6a or W6b (docs/performance.md)")
       ->capture_default_str();
   app.add_option("--threads", options.threads, "how many")->capture_default_str();
   app.add_option("--epochs", epochs, "instead of the workload's");
   app.add_option("--batch", batch, "instead of the workload's");
   app.add_option("--data", options.data, "the folder of MNIST's files; looked for as datasets::mnist does");
-  app.add_option("--samples", options.samples, "learn from so many synthetic digits instead");
+  app.add_flag("--digits", options.digits, "use synthetic digits also where MNIST is there");
+  app.add_option("--samples", samples, "of an epoch, instead of the workload's");
   app.add_option("--seed", options.seed, "of weights and shuffling")->capture_default_str();
   try {
     app.parse(argc, argv);
@@ -144,7 +151,8 @@ int run(const std::string& program, int argc, char** argv, const std::function<R
   }
   if (epochs > 0) options.workload.epochs = epochs;
   if (batch > 0) options.workload.batch = batch;
-  if (options.workload.batch == 0) options.workload.batch = options.samples > 0 ? options.samples : 60'000;
+  if (samples > 0 && options.workload.samples > 0) options.workload.samples = samples;
+  options.workload.batch = std::min(options.workload.batch, std::max<Index>(options.workload.samples, 1));
   print(program, options, measure(options));
   return 0;
 } catch (const std::exception& error) {

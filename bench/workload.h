@@ -21,17 +21,17 @@ struct Network {
 struct Workload {
   std::string name;
   Network network;
-  Index batch;  ///< 0: all samples at once
+  Index batch;
   Index epochs;
   double learning_rate;
-  bool trains = true;  ///< or predicts, one sample and 1000 at a time
+  Index samples = 60'000;  ///< of an epoch; 0: it does not train but predicts, for one sample and for 1000 at a time
 };
 
 struct Options {
   Workload workload;
   int threads = 1;
-  std::string data;   ///< the folder of MNIST's files
-  Index samples = 0;  ///< so many synthetic digits instead
+  std::string data{};  ///< the folder of MNIST's files
+  bool digits = false;
   std::uint64_t seed = 1;
 };
 
@@ -40,11 +40,12 @@ struct Data {
   std::string name;
 };
 
-/// MNIST where it is found, and synthetic digits where it is not or where only some samples are wanted.
+/// MNIST where it is found, and synthetic digits where it is not or they are asked for. A workload of fewer samples
+/// gets the first of them.
 Data load(const Options& options);
 
-/// The images of a dataset as (samples, 784), and its labels.
-std::pair<Tensor, Tensor> tensors(const ImageDataset& data);
+/// The first images of a dataset as (count, 784), and their labels; after its last it begins again.
+std::pair<Tensor, Tensor> tensors(const ImageDataset& data, Index count);
 
 /// What a program measured; what does not apply is left empty, and is null in the JSON.
 struct Result {
@@ -63,7 +64,8 @@ int run(const std::string& program, int argc, char** argv, const std::function<R
 /// Seconds on a clock that only goes forward.
 double now();
 
-/// How long `predict(first_row, rows)` takes for each of 1000 images alone, many times, and for the 1000 together.
+/// How long `predict(first_row, rows)` takes for each of so many images alone, again and again, and for all together.
+inline constexpr Index prediction_images = 1000;
 void measure_predictions(Result& result, const std::function<void(Index, Index)>& predict);
 
 double median(std::vector<double> values);
