@@ -7,20 +7,15 @@ import os
 import pathlib
 import platform
 import statistics
-import subprocess
 import sys
 import time
 
-import peers
+import competitors
 import report
-
-WORKLOADS = ["W1", "W2", "W3", "W4", "W5a", "W5b", "W6a", "W6b"]
-DENSE = ["W1", "W2", "W3", "W4", "W6a"]
-
 
 def options():
     parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__)
-    parser.add_argument("--workloads", default=",".join(WORKLOADS), help="which, separated by commas (all)")
+    parser.add_argument("--workloads", default=",".join(competitors.WORKLOADS), help="which, separated by commas (all)")
     parser.add_argument("--threads", default="1,2", help="numbers of threads; 0: as Cornu chooses (1,2)")
     parser.add_argument("--rounds", type=int, default=5, help="how often every program has its turn (5)")
     parser.add_argument("--epochs", type=int, default=0, help="instead of each workload's own")
@@ -36,50 +31,18 @@ def options():
     chosen = parser.parse_args()
     if chosen.quick:
         chosen.rounds, chosen.epochs = 1, chosen.epochs or 2
+    chosen.data = chosen.data and os.path.abspath(chosen.data)
     chosen.workloads = chosen.workloads.split(",")
     chosen.threads = [int(number) for number in chosen.threads.split(",")]
-    unknown = set(chosen.workloads) - set(WORKLOADS)
+    unknown = set(chosen.workloads) - set(competitors.WORKLOADS)
     if unknown:
-        parser.error(f"there is no workload {', '.join(sorted(unknown))}; there are {', '.join(WORKLOADS)}")
+        parser.error(f"there is no workload {', '.join(sorted(unknown))}; there are {', '.join(competitors.WORKLOADS)}")
     return chosen
-
-
-def call(command, environment=None):
-    """Runs a program that prints one line of JSON, and returns what it says."""
-    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    if done.returncode != 0:
-        sys.exit(f"bench: {' '.join(map(str, command))} failed:\n{done.stderr}")
-    return json.loads(done.stdout)
 
 
 def progress(text):
     if sys.stderr.isatty():
         print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
-
-
-class Program:
-    """One that competes: a name, a command, the environment in which it is at its best, and what it can do."""
-
-    def __init__(self, name, command, workloads=WORKLOADS, threads=(1, 2), environment=None):
-        self.name, self.command, self.workloads, self.threads = name, command, workloads, threads
-        self.environment = environment or (lambda threads: {})
-
-    def run(self, chosen, workload, threads):
-        command = [*self.command, "--workload", workload, "--threads", threads, "--seed", chosen.seed]
-        for option in ("epochs", "batch", "samples", "data"):
-            if getattr(chosen, option):
-                command += ["--" + option, getattr(chosen, option)]
-        if chosen.digits:
-            command += ["--digits"]
-        return call([str(word) for word in command], os.environ | self.environment(threads))
-
-
-def own_programs(build):
-    return [
-        Program("floor", [build / "floor"]),
-        Program("by_hand", [build / "by_hand"], DENSE, threads=(1,)),
-        Program("cornu", [build / "cornu"], DENSE, threads=(0, 1, 2)),
-    ]
 
 
 def compete(chosen, programs, workload):
@@ -92,7 +55,7 @@ def compete(chosen, programs, workload):
         for program, threads in entrants:
             progress(f"{workload}, round {turn + 1} of {chosen.rounds}: {program.name}, {threads} threads")
             if threads != 1:
-                round_trips.append(call([chosen.build / "round_trip"])["round_trip_ns"])
+                round_trips.append(competitors.call([chosen.build / "round_trip"])["round_trip_ns"])
             seen[program.name, threads].append(program.run(chosen, workload, threads))
     progress("")
     for runs in seen.values():
@@ -111,9 +74,7 @@ def machine():
 
 def main():
     chosen = options()
-    programs = own_programs(chosen.build)
-    if chosen.peers:
-        programs += peers.programs(Program, chosen, call)
+    programs = competitors.own(chosen.build) + (competitors.peers() if chosen.peers else [])
     records = []
     for workload in chosen.workloads:
         records += compete(chosen, programs, workload)

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cmath>
 #include <fstream>
+#include <numeric>
 
 #include "cornu/core/error.h"
 #include "cornu/datasets/digits.h"
@@ -39,7 +40,7 @@ const Workload& workload_named(const std::string& name) {
 std::string or_null(bool known, double value) { return known ? fmt::format("{:.7g}", value) : "null"; }
 
 void print(const std::string& program, const Options& options, const Result& result) {
-  const bool trains = !result.epoch_seconds.empty();
+  const bool trains = !result.epoch_seconds.empty(), predicts = !result.thousand_seconds.empty();
   // The first epoch warms caches, the allocator and OpenBLAS; where it is the only one, it has to do.
   std::vector<double> warm = result.epoch_seconds;
   if (warm.size() > 1) warm.erase(warm.begin());
@@ -47,17 +48,20 @@ void print(const std::string& program, const Options& options, const Result& res
   std::sort(single.begin(), single.end());
 
   const double epoch = trains ? median(warm) : 0;
-  const double per_second =
-      trains ? static_cast<double>(result.samples) / epoch : prediction_images / median(result.thousand_seconds);
+  const double per_second = trains     ? static_cast<double>(result.samples) / epoch
+                            : predicts ? prediction_images / median(result.thousand_seconds)
+                                       : 0;
+  const auto quantile_us = [&](double q) {
+    return predicts ? single[static_cast<std::size_t>(q * static_cast<double>(single.size()))] * 1e6 : 0;
+  };
   fmt::print(R"({{"program": "{}", "workload": "{}", "data": "{}", "threads": {}, "batch": {}, "epochs": {}, )"
-             R"("seconds_per_epoch": {}, "samples_per_second": {:.7g}, "test_accuracy": {}, )"
+             R"("learning_rate": {}, "seconds_per_epoch": {}, "samples_per_second": {}, "test_accuracy": {}, )"
              R"("median_us": {}, "p99_us": {}, "peak_rss_mb": {:.1f}}})"
              "\n",
              program, options.workload.name, result.data, options.threads, options.workload.batch,
-             options.workload.epochs, or_null(trains, epoch), per_second,
-             or_null(result.test_accuracy >= 0, result.test_accuracy),
-             or_null(!trains, single.empty() ? 0 : single[single.size() / 2] * 1e6),
-             or_null(!trains, single.empty() ? 0 : single[single.size() * 99 / 100] * 1e6), peak_rss() / 1e6);
+             options.workload.epochs, options.workload.learning_rate, or_null(trains, epoch),
+             or_null(trains || predicts, per_second), or_null(result.test_accuracy >= 0, result.test_accuracy),
+             or_null(predicts, quantile_us(0.5)), or_null(predicts, quantile_us(0.99)), peak_rss() / 1e6);
 }
 
 ImageDataset first_of(const ImageDataset& data, Index count) {
@@ -89,7 +93,8 @@ double peak_rss() {
 }
 
 Data load(const Options& options) {
-  const Index samples = options.workload.samples > 0 ? options.workload.samples : prediction_images;
+  // A sixth as many are tested with, which are those that predictions are made for.
+  const Index samples = options.workload.samples > 0 ? options.workload.samples : 6 * prediction_images;
   if (!options.digits) {
     try {
       auto [train, test] = datasets::mnist({.directory = options.data, .download = false});
@@ -106,7 +111,7 @@ Data load(const Options& options) {
 std::pair<Tensor, Tensor> tensors(const ImageDataset& data, Index count) {
   Tensor x({count, 28, 28}), y(Shape{count});
   std::vector<Index> rows(static_cast<std::size_t>(count));
-  for (Index i = 0; i < count; ++i) rows[static_cast<std::size_t>(i)] = i % data.size();
+  std::iota(rows.begin(), rows.end(), Index{0});
   data.gather(rows, x, y);
   x.reshape({count, 28 * 28});
   return {std::move(x), std::move(y)};

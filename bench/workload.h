@@ -44,7 +44,7 @@ struct Data {
 /// gets the first of them.
 Data load(const Options& options);
 
-/// The first images of a dataset as (count, 784), and their labels; after its last it begins again.
+/// The first images of a dataset as (count, 784), and their labels.
 std::pair<Tensor, Tensor> tensors(const ImageDataset& data, Index count);
 
 /// What a program measured; what does not apply is left empty, and is null in the JSON.

@@ -1,3 +1,0 @@
-"""The peers of ./dev bench --peers."""
-def programs(Program, chosen, call):
-    return []
