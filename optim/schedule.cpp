@@ -89,7 +89,7 @@ double OneCycle::operator()(Index step) const {
   const double first = max_learning_rate / div_factor, last = first / final_div_factor;
   const double now = static_cast<double>(step), end = static_cast<double>(total_steps - 1);
   const double top = pct_start * static_cast<double>(total_steps) - 1;  // the step of the maximum
-  if (now <= top) return max_learning_rate + (first - max_learning_rate) * half_cosine(top > 0 ? now / top : 1);
+  if (now <= top) return first + (max_learning_rate - first) * half_cosine(top > 0 ? 1 - now / top : 0);
   if (now >= end) return last;
   const double begin = std::max(top, 0.0);
   return last + (max_learning_rate - last) * half_cosine((now - begin) / (end - begin));
