@@ -87,7 +87,7 @@ double OneCycle::operator()(Index step) const {
   require<ValueError>(div_factor > 0, "OneCycle: div_factor is {}; it must be positive", div_factor);
   require<ValueError>(final_div_factor > 0, "OneCycle: final_div_factor is {}; it must be positive", final_div_factor);
   const double first = max_learning_rate / div_factor, last = first / final_div_factor;
-  const double now = static_cast<double>(step), end = static_cast<double>(total_steps - 1);
+  const auto now = static_cast<double>(step), end = static_cast<double>(total_steps - 1);
   const double top = pct_start * static_cast<double>(total_steps) - 1;  // the step of the maximum
   if (now <= top) return first + (max_learning_rate - first) * half_cosine(top > 0 ? 1 - now / top : 0);
   if (now >= end) return last;

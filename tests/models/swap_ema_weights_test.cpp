@@ -32,7 +32,7 @@ TEST(SwapEMAWeights, ValidatesWithTheAveragesAndTrainsOnWithTheWeights) {
   EXPECT_EQ(averaged.get_weights(), plain.get_weights());
 
   const AveragedWeights weights(averaged.optimizer());
-  EXPECT_EQ(averaged.evaluate(line)["loss"], with["val_loss"].back());
+  EXPECT_EQ(averaged.evaluate(line, {.batch_size = 2})["loss"], with["val_loss"].back());
 }
 
 TEST(SwapEMAWeights, PredictsWithTheAverages) {
