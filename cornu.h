@@ -33,6 +33,7 @@
 #include "cornu/models/swap_ema_weights.h"
 #include "cornu/optim/adagrad.h"
 #include "cornu/optim/adam.h"
+#include "cornu/optim/formula_losses.h"
 #include "cornu/optim/lion.h"
 #include "cornu/optim/losses.h"
 #include "cornu/optim/nadam.h"
