@@ -265,6 +265,8 @@ History Sequential::fit(DatasetRef data, const FitOptions& options) {
     display.epoch_end(epoch_logs);
     history.append(epoch, epoch_logs);
   }
+  // As in Keras: a model that was trained with averages of its weights ends with them.
+  if (state_->optimizer && state_->optimizer->rule().extras().use_ema) state_->optimizer->overwrite_with_averages();
   call(Hook::train_end, 0, epoch_logs);
   return history;
 }
