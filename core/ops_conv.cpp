@@ -183,7 +183,7 @@ void add_input_gradient(const Convolution& c, const Real* dy, const Real* panels
 void add_kernel_gradient(const Convolution& c, const Real* image, const Real* dy, Real* dkernel) {
   const Index columns = tile_columns(c.group_out());
   // So many rows of dy at once as stay in the first-level cache while all taps are gone through.
-  const Index row_size = c.window.x.out * c.out, cached = 4096;
+  const Index row_size = c.window.x.out * c.out, cached = 8192;
   const Index rows = std::max(Index{1}, cached / std::max(Index{1}, row_size));
   for (Index row = 0; row < c.window.y.out; row += rows) {
     for (Index group = 0; group < c.groups; ++group) {
