@@ -17,13 +17,18 @@ using Tap = std::conditional_t<sizeof(Real) == 4, std::int32_t, std::int64_t>;
 /// image; pixels are counted through the whole batch.
 template <class F>
 void each_window(const Window& w, F f) {
+  constexpr std::integral_constant<Index, 2> two;
   for (Index image = 0; image < w.batch; ++image) {
     for (Index i = 0; i < w.y.out; ++i) {
       const Index u = w.y.first_tap(i), rows = w.y.last_tap(i) - u;
       const Index to = (image * w.y.out + i) * w.x.out, from = (image * w.y.in + w.y.start(i) + u) * w.x.in;
       for (Index j = 0; j < w.x.out; ++j) {
         const Index v = w.x.first_tap(j), columns = w.x.last_tap(j) - v;
-        f(to + j, from + w.x.start(j) + v, rows, columns, u * w.x.taps + v);
+        if (rows == 2 && columns == 2) {  // the most frequent window by far, with loops that are unrolled
+          f(to + j, from + w.x.start(j) + v, two, two, u * w.x.taps + v);
+        } else {
+          f(to + j, from + w.x.start(j) + v, rows, columns, u * w.x.taps + v);
+        }
       }
     }
   }
@@ -46,9 +51,9 @@ void store(const Vector& vector, T* to, Index n) {
              : std::memcpy(to, &vector, static_cast<std::size_t>(n) * sizeof(T));
 }
 
-/// Calls f(first, n, new) for `lanes` channels after the other, [first, first + n). Where they do not divide the
-/// channels the last ones begin earlier, and only from the one numbered `new` on they were not among those before;
-/// fewer than `lanes` come only where there are no more.
+/// Calls f(first, n, fresh) for channels [first, first + n), n = `lanes`, until all had their turn. Where `lanes` does
+/// not divide them the last ones begin earlier: of these the first `fresh` come for the second time. Where there are
+/// fewer than `lanes` at all, n is less.
 template <class F>
 void each_lanes(Index channels, F f) {
   if (channels < lanes) return f(Index{0}, channels, Index{0});
@@ -74,17 +79,21 @@ void spread(const Window& w, const Real* dy, const Sink& dx, F part) {
       for (Index u = w.y.first_tap(i); u < w.y.last_tap(i); ++u) {
         const Index to = (image * w.y.out + i) * w.x.out, from = (w.y.start(i) + u) * w.x.in;
         for (Index v = 0; v < w.x.taps; ++v) {
-          // The row innermost: a sum that was just stored is slow to load again, more so in part.
-          each_lanes(channels, [&](Index first, Index n, Index begin) {
-            for (Index j = 0; j < w.x.out; ++j) {
-              const Index column = w.x.start(j) + v, at = (to + j) * channels + first;
-              if (column < 0 || column >= w.x.in) continue;
-              Real* const at_x = start + (from + column) * channels + first;
+          // The windows whose tap v lies in the image.
+          const Index stride = w.x.stride, reach = w.x.before - v;
+          const Index begin = std::max(Index{0}, (reach + stride - 1) / stride);
+          const Index end = reach + w.x.in > 0 ? std::min(w.x.out, (reach + w.x.in - 1) / stride + 1) : begin;
+          // These innermost: a sum that was just stored is slow to load again, more so in part.
+          each_lanes(channels, [&](Index first, Index n, Index fresh) {
+            const Taps counts = place >= static_cast<Tap>(fresh);
+            for (Index j = begin; j < end; ++j) {
+              const Index at = (to + j) * channels + first;
+              Real* const at_x = start + (from + w.x.start(j) + v) * channels + first;
               Numbers g{}, sum{};
               load(g, dy + at, n);
               part(to + j, at, u * w.x.taps + v, g, n);
               load(sum, at_x, n);
-              sum += place >= static_cast<Tap>(begin) ? g : Numbers{};
+              sum += counts ? g : Numbers{};
               store(sum, at_x, n);
             }
           });
@@ -104,7 +113,7 @@ Var max_pool2d(Var x, Size2D pool_size, const Pool2DOptions& options) {
   Tap* const taps = static_cast<Tap*>(x.tape().allocate(static_cast<std::size_t>(y.size()) * sizeof(Tap)));
   const Real* const in = x.value().data();
   Real* const out = y.out().data();
-  each_window(w, [=](Index to, Index from, Index rows, Index columns, Index first) {
+  each_window(w, [=](Index to, Index from, auto rows, auto columns, Index first) {
     each_lanes(channels, [=](Index c, Index n, Index) {
       Numbers best{}, value{};
       load(best, in + from * channels + c, n);
@@ -139,7 +148,7 @@ Var average_pool2d(Var x, Size2D pool_size, const Pool2DOptions& options) {
   const Index channels = w.channels;
   const Real* const in = x.value().data();
   Real* const out = y.out().data();
-  each_window(w, [=](Index to, Index from, Index rows, Index columns, Index) {
+  each_window(w, [=](Index to, Index from, auto rows, auto columns, Index) {
     each_lanes(channels, [=](Index c, Index n, Index) {
       Numbers sum{}, value{};
       for (Index u = 0; u < rows; ++u) {
