@@ -37,8 +37,8 @@ void each_window(const Window& w, F f) {
 /// Channels are gone through four floats at a time: that is what every processor compares. (g++ takes comparisons of
 /// wider vectors apart before it compiles them for a processor that has them.)
 constexpr Index lanes = 16 / sizeof(Real);
-typedef Real Numbers __attribute__((vector_size(16)));
-typedef Tap Taps __attribute__((vector_size(16)));
+using Numbers [[gnu::vector_size(16)]] = Real;
+using Taps [[gnu::vector_size(16)]] = Tap;
 
 template <class Vector, class T>
 void load(Vector& vector, const T* from, Index n) {
@@ -122,7 +122,8 @@ Var max_pool2d(Var x, Size2D pool_size, const Pool2DOptions& options) {
         for (Index v = 0; v < columns; ++v) {
           load(value, in + (from + u * w.x.in + v) * channels + c, n);
           const Taps tap = Taps{} + static_cast<Tap>(first + u * w.x.taps + v);
-          const Taps take = (value > best) | (value != value);  // a NaN is the maximum
+          // A NaN, which alone differs from itself, is the maximum. NOLINTNEXTLINE(misc-redundant-expression)
+          const Taps take = (value > best) | (value != value);
           best = take ? value : best;
           at = take ? tap : at;
         }

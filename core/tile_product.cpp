@@ -23,7 +23,7 @@ template <Index lanes, Index registers>
 struct TileKernel {
   // Vectors of the compilers, and not a plain loop over lanes, because neither compiler keeps an array of 28 sums that
   // are made by plain loops in registers reliably; g++ 12 was 4, clang 14 was 10 times slower.
-  typedef Real Vector __attribute__((vector_size(lanes * sizeof(Real))));
+  using Vector [[gnu::vector_size(lanes * sizeof(Real))]] = Real;
 
   static void load(Vector& vector, const Real* from) { std::memcpy(&vector, from, sizeof vector); }
 
@@ -141,7 +141,11 @@ Index lanes() {
 template <Index bytes, Index registers>
 void multiply_by(const TileProduct& product) {
   using Kernel = TileKernel<lanes_of(bytes), registers>;
-  product.columns > lanes_of(bytes) ? Kernel::template run<2>(product) : Kernel::template run<1>(product);
+  if (product.columns > lanes_of(bytes)) {
+    Kernel::template run<2>(product);
+  } else {
+    Kernel::template run<1>(product);
+  }
 }
 
 }  // namespace
