@@ -1,5 +1,7 @@
 """The table of ./dev bench: medians, ratios, and what they are to be."""
 
+from competitors import cost
+
 # (workload, threads) of Cornu: what it is compared with, as a factor that is at most or at least so large.
 # floor: seconds over the floor's. A peer's name: that peer's seconds over Cornu's. speed-up: over Cornu on one thread.
 TARGETS = {
@@ -23,11 +25,6 @@ TARGETS = {
 
 COLUMNS = ["workload", "threads", "program", "s/epoch", "samples/s", "batch of 1, us (p99)", "accuracy", "RSS, MB",
            "over floor", "over cornu", "round trip, ns"]
-
-
-def cost(record):
-    """What is compared: seconds of an epoch, or microseconds of a prediction."""
-    return record["seconds_per_epoch"] or record["median_us"]
 
 
 def shown(value, form):
