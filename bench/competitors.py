@@ -93,8 +93,12 @@ def own(build):
     return [
         Program("floor", [build / "floor"]),
         Program("by_hand", [build / "by_hand"], DENSE, threads=(1,)),
-        Program("cornu", [build / "cornu"], threads=(0, 1, 2)),
+        cornu(build),
     ]
+
+
+def cornu(build):
+    return Program("cornu", [build / "cornu"], threads=(0, 1, 2))
 
 
 def kernels():
