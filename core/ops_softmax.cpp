@@ -46,7 +46,7 @@ Real sum_of(Index n, F f) {
 }  // namespace
 
 Var softmax(Var x, Index axis) {
-  const AxisSplit split(x.shape(), x.shape().normalized(axis));
+  const AxisSplit split(x.shape(), x.along(axis));
   const Index n = split.n, stride = split.inner;
   Var y = x.tape().output(x.shape(), {x});
   each_slice(split, [&](Index at) {
@@ -73,7 +73,7 @@ Var softmax(Var x, Index axis) {
 }
 
 Var log_softmax(Var x, Index axis) {
-  const AxisSplit split(x.shape(), x.shape().normalized(axis));
+  const AxisSplit split(x.shape(), x.along(axis));
   const Index n = split.n, stride = split.inner;
   Var y = x.tape().output(x.shape(), {x});
   each_slice(split, [&](Index at) {

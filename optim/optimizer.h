@@ -200,6 +200,8 @@ class Optimizer {
   void check(const Gradients& gradients) const;
   void check_state(std::size_t parameter) const;
   void collect(std::span<const Gradients> parts);
+  template <class Work>
+  void each_block(Index blocks, Team* team, Work work) const;
   std::span<const Gradients::Entry* const> entries_of(std::size_t parameter) const;
   void descend(std::size_t parameter, const Block& block, double learning_rate);
   void sum(std::size_t parameter, const Block& block);

@@ -167,6 +167,19 @@ void Optimizer::update(std::size_t parameter, const Block& block, Step step) {
   rule_.update(value, gradient, {slots.data(), slot_count}, step);
 }
 
+/// work(parameter, block) for every parameter and block; the team shares the blocks.
+template <class Work>
+void Optimizer::each_block(Index blocks, Team* team, Work work) const {
+  const auto share = [&](Index member, Index members) {
+    for (Index number = member; number < blocks; number += members) {
+      for (std::size_t i = 0; i < parameters_.size(); ++i) work(i, Block{number, blocks});
+    }
+  };
+  const Index members = team == nullptr ? 1 : std::min(team->size(), blocks);
+  if (members <= 1) return share(0, 1);
+  team->run(members, [&](Index member) { share(member, members); });
+}
+
 void Optimizer::step(std::span<const Gradients> parts, Team* team) {
   collect(parts);
   const auto& options = rule_.options();
@@ -174,30 +187,20 @@ void Optimizer::step(std::span<const Gradients> parts, Team* team) {
   const bool limits_norms = options.clipnorm > 0 || options.global_clipnorm > 0;
   const bool plain =
       rule_.is_gradient_descent() && !limits_norms && options.clipvalue == 0 && options.weight_decay == 0;
-
   // As many blocks as parts, not as threads: what is computed must not depend on who computes it.
-  const auto each = [&](Index blocks, auto work) {
-    const auto share = [&](Index member, Index members) {
-      for (Index number = member; number < blocks; number += members) {
-        for (std::size_t i = 0; i < parameters_.size(); ++i) work(i, Block{number, blocks});
-      }
-    };
-    const Index members = team == nullptr ? 1 : std::min(team->size(), blocks);
-    if (members == 1) return share(0, 1);
-    team->run(members, [&](Index member) { share(member, members); });
-  };
-  const auto blocks = std::ssize(parts), update_blocks = rule_.elementwise() ? blocks : 1;
+  const Index blocks = std::ssize(parts);
   if (plain) {
-    each(blocks, [&](std::size_t i, const Block& block) { descend(i, block, step.learning_rate); });
-  } else if (update_blocks == blocks && !limits_norms) {
-    each(blocks, [&](std::size_t i, const Block& block) {
+    each_block(blocks, team, [&](std::size_t i, const Block& block) { descend(i, block, step.learning_rate); });
+  } else if (rule_.elementwise() && !limits_norms) {
+    each_block(blocks, team, [&](std::size_t i, const Block& block) {
       sum(i, block);
       update(i, block, step);
     });
   } else {
-    each(blocks, [&](std::size_t i, const Block& block) { sum(i, block); });
+    each_block(blocks, team, [&](std::size_t i, const Block& block) { sum(i, block); });
     if (limits_norms) limit_norms();
-    each(update_blocks, [&](std::size_t i, const Block& block) { update(i, block, step); });
+    each_block(rule_.elementwise() ? blocks : 1, team,
+               [&](std::size_t i, const Block& block) { update(i, block, step); });
   }
 
   for (const Gradients& part : parts) {

@@ -1,12 +1,46 @@
 #include "cornu/optim/rmsprop.h"
 
-#include <algorithm>
 #include <cmath>
 
 #include "cornu/core/vectorized.h"
 #include "cornu/optim/rule_checks.h"
 
 namespace cornu {
+
+namespace {
+
+/// What a loop works with: its memory, and its numbers. `a` and `b` may be null where they are not used.
+struct Loop {
+  Real *w, *v, *a, *b;
+  const Real* g;
+  Index n;
+  Real lr, old, fresh, momentum, epsilon;
+};
+
+template <bool centered, bool has_momentum>
+void run(const Loop& loop) {
+  vectorized([loop] {
+    const auto [w, v, a, b, g, n, lr, old, fresh, momentum, epsilon] = loop;
+    for (Index i = 0; i < n; ++i) {
+      v[i] = old * v[i] + fresh * (g[i] * g[i]);
+      Real variance = v[i];
+      if constexpr (centered) {
+        a[i] = old * a[i] + fresh * g[i];
+        variance -= a[i] * a[i];
+        variance = variance < 0 ? Real{0} : variance;  // by rounding; a NaN stays
+      }
+      const Real change = lr * g[i] / std::sqrt(variance + epsilon);
+      if constexpr (has_momentum) {
+        b[i] = momentum * b[i] + change;
+        w[i] -= b[i];
+      } else {
+        w[i] -= change;
+      }
+    }
+  });
+}
+
+}  // namespace
 
 void RMSprop::check() const {
   detail::require_kept_fraction("RMSprop", "rho", rho);
@@ -15,37 +49,22 @@ void RMSprop::check() const {
 }
 
 void RMSprop::update(View parameter, ConstView gradient, std::span<const View> slots, const Step& step) const {
-  const auto lr = static_cast<Real>(step.learning_rate), kept = static_cast<Real>(momentum);
-  const auto old = static_cast<Real>(rho), fresh = static_cast<Real>(1 - rho), small = static_cast<Real>(epsilon);
-  const Index n = parameter.size();
-  Real *const w = parameter.data(), *const v = slots[0].data();
-  const Real* const g = gradient.data();
-
-  // `variance(i)` advances the averages; `change(i, x)` applies what would be subtracted.
-  const auto loop = [=](auto variance, auto change) {
-    vectorized([=] {
-      for (Index i = 0; i < n; ++i) change(i, lr * g[i] / std::sqrt(variance(i) + small));
-    });
-  };
-  const auto with_variance = [=, centers = centered](auto change) {
-    const auto square = [=](Index i) { return v[i] = old * v[i] + fresh * (g[i] * g[i]); };
-    if (centers) {
-      Real* const a = slots[1].data();
-      loop(
-          [=](Index i) {
-            a[i] = old * a[i] + fresh * g[i];
-            return std::max(square(i) - a[i] * a[i], Real{0});  // rounding can make it negative; a NaN stays
-          },
-          change);
-    } else {
-      loop(square, change);
-    }
-  };
-  if (momentum != 0) {
-    Real* const b = slots.back().data();
-    with_variance([=](Index i, Real x) { w[i] -= b[i] = kept * b[i] + x; });
+  const bool has_momentum = momentum != 0;
+  const Loop loop{.w = parameter.data(),
+                  .v = slots[0].data(),
+                  .a = centered ? slots[1].data() : nullptr,
+                  .b = has_momentum ? slots.back().data() : nullptr,
+                  .g = gradient.data(),
+                  .n = parameter.size(),
+                  .lr = static_cast<Real>(step.learning_rate),
+                  .old = static_cast<Real>(rho),
+                  .fresh = static_cast<Real>(1 - rho),
+                  .momentum = static_cast<Real>(momentum),
+                  .epsilon = static_cast<Real>(epsilon)};
+  if (centered) {
+    has_momentum ? run<true, true>(loop) : run<true, false>(loop);
   } else {
-    with_variance([=](Index i, Real x) { w[i] -= x; });
+    has_momentum ? run<false, true>(loop) : run<false, false>(loop);
   }
 }
 

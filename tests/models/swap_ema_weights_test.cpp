@@ -35,9 +35,18 @@ TEST(SwapEMAWeights, ValidatesWithTheAveragesAndTrainsOnWithTheWeights) {
   EXPECT_EQ(averaged.evaluate(line, {.batch_size = 2})["loss"], with["val_loss"].back());
 }
 
+TEST(Averages, AreWhatAModelEndsItsTrainingWith) {
+  Sequential averaged = averaging_model(), stepped = averaging_model();
+  for (int i = 0; i < 3; ++i) stepped.train_on_batch(line.x(), line.y());
+  averaged.fit(line, {.batch_size = line.size(), .epochs = 3, .verbose = Verbose::silent, .shuffle = false});
+  EXPECT_NE(averaged.get_weights(), stepped.get_weights());
+  const AveragedWeights weights(stepped.optimizer());
+  EXPECT_EQ(averaged.get_weights(), stepped.get_weights());
+}
+
 TEST(SwapEMAWeights, PredictsWithTheAverages) {
   Sequential model = averaging_model();
-  model.fit(line, quiet(2, {}));
+  for (int i = 0; i < 3; ++i) model.train_on_batch(line.x(), line.y());
   const Tensor x = Tensor::matrix({{1}});
   const Tensor plain = model.predict(x), averaged = model.predict(x, {}, {SwapEMAWeights{}});
   EXPECT_NE(averaged, plain);
