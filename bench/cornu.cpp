@@ -45,16 +45,13 @@ Result train(const Options& options, const Data& data) {
                  .loss = SparseCategoricalCrossentropy{},
                  .metrics = {Accuracy{}}});
   EpochTimer timer;
-  FitOptions fit_options{.batch_size = workload.batch,
+  model.fit(data.train, {.batch_size = workload.batch,
                          .epochs = workload.epochs,
                          .verbose = Verbose::silent,
                          .callbacks = {&timer},
                          .shuffle = workload.batch < data.train.size(),
-                         .seed = options.seed};
-  [&](auto& fit) {
-    if constexpr (requires { fit.threads; }) fit.threads = options.threads;
-  }(fit_options);
-  model.fit(data.train, fit_options);
+                         .seed = options.seed,
+                         .threads = options.threads});
   return {.data = data.name,
           .samples = data.train.size(),
           .epoch_seconds = timer.seconds,
