@@ -56,24 +56,6 @@ void affine_and_relu(benchmark::State& state) {
   count_flops(state, 6.0 * static_cast<double>(batch * inputs * outputs));
 }
 
-void convolution_forward(benchmark::State& state) {
-  const Index batch = state.range(0), side = state.range(1), inputs = state.range(2), size = state.range(3),
-              outputs = state.range(4), result = side - size + 1;
-  const Tensor x = uniform({batch, side, side, inputs});
-  const Parameter kernel{uniform({size, size, inputs, outputs})}, bias{uniform({outputs})};
-  go_forward(state, x, [&](Var v) { return conv2d(v, kernel, bias); });
-  count_flops(state, 2.0 * static_cast<double>(batch * result * result * size * size * inputs * outputs));
-}
-
-void convolution(benchmark::State& state) {
-  const Index batch = state.range(0), side = state.range(1), inputs = state.range(2), size = state.range(3),
-              outputs = state.range(4), result = side - size + 1;
-  const Tensor x = uniform({batch, side, side, inputs});
-  const Parameter kernel{uniform({size, size, inputs, outputs})}, bias{uniform({outputs})};
-  go_both_ways(state, x, [&](Var v) { return conv2d(v, kernel, bias); });
-  count_flops(state, 6.0 * static_cast<double>(batch * result * result * size * size * inputs * outputs));
-}
-
 void max_pooling(benchmark::State& state) {
   const Tensor x = uniform({state.range(0), state.range(1), state.range(1), state.range(2)});
   go_both_ways(state, x, [](Var v) { return max_pool2d(v, 2); });
@@ -107,18 +89,10 @@ void predict_on_batch(benchmark::State& state) {
   count_samples(state, state.range(0));
 }
 
-void convolutions_of_the_workloads(benchmark::internal::Benchmark* benchmark) {
-  benchmark->ArgNames({"batch", "side", "in", "kernel", "out"});
-  benchmark->Args({64, 32, 1, 5, 6})->Args({64, 14, 6, 5, 16});      // LeNet, the first with its padding
-  benchmark->Args({128, 28, 1, 3, 32})->Args({128, 26, 32, 3, 64});  // the two of W5b
-}
-
 BENCHMARK(relu_forward)->Args({32, 128})->Args({256, 1024});
 BENCHMARK(softmax_forward)->Args({32, 10})->Args({256, 1000});
 BENCHMARK(cross_entropy)->Args({32, 10})->Args({256, 10});
 BENCHMARK(affine_and_relu)->Args({32, 784, 128})->Args({128, 784, 128})->Args({256, 1024, 1024});
-BENCHMARK(convolution_forward)->Apply(convolutions_of_the_workloads);
-BENCHMARK(convolution)->Apply(convolutions_of_the_workloads);
 BENCHMARK(max_pooling)->Args({64, 28, 6})->Args({128, 24, 64});
 BENCHMARK(train_on_batch)->Arg(32)->Arg(128);
 BENCHMARK(forward)->Arg(1)->Arg(1000);

@@ -2,6 +2,7 @@
 #include "cornu/core/kernels.h"
 #include "cornu/core/ops_images.h"
 #include "cornu/core/tile_product.h"
+#include "cornu/core/vectorized.h"
 #include "cornu/core/window.h"
 
 namespace cornu {
@@ -117,20 +118,16 @@ void forward(const Convolution& c, const Real* image, const Real* panels, const 
   }
 }
 
-/// The gradient of one image before the relu, each group's filters filled up to whole vectors with 0.
+/// The gradient of one image before the relu, in `memory`; dy itself where there is none.
 const Real* output_gradient(const Convolution& c, const Real* y, const Real* dy, Real* memory) {
-  const Index n = c.group_out(), columns = tile_columns(n);
   if (memory == nullptr) return dy;
-  for (Index row = 0; row < c.pixels() * c.groups; ++row) {
-    const Real *const value = y + row * n, *const g = dy + row * n;
-    Real* const to = memory + row * columns;
-    if (c.relu) {
-      for (Index j = 0; j < n; ++j) to[j] = value[j] > 0 ? g[j] : Real{0} * g[j];
+  vectorized([=, n = c.pixels() * c.out, relu = c.relu] {
+    if (relu) {
+      for (Index i = 0; i < n; ++i) memory[i] = y[i] > 0 ? dy[i] : Real{0} * dy[i];
     } else {
-      std::copy(g, g + n, to);
+      for (Index i = 0; i < n; ++i) memory[i] = dy[i];
     }
-    std::fill(to + n, to + columns, Real{0});
-  }
+  });
   return memory;
 }
 
@@ -163,9 +160,9 @@ void add_input_gradient(const Convolution& c, const Real* dy, const Real* panels
       for (Index part = 0; part < c.parts(); ++part) {
         const Index run = (group * c.window.y.taps + tap_row) * c.parts() + part;
         each_block(c.run(), [&](Index from, Index n) {
-          multiply({.left = dy + group * tile_columns(filters),
-                    .left_outer = c.padded_out(),
-                    .left_row = c.window.x.out * c.padded_out(),
+          multiply({.left = dy + group * filters,
+                    .left_outer = c.out,
+                    .left_row = c.window.x.out * c.out,
                     .length = filters,
                     .right = panels + (run * columns + from) * filters,
                     .right_step = tile_columns(n),
@@ -181,11 +178,12 @@ void add_input_gradient(const Convolution& c, const Real* dy, const Real* panels
   }
 }
 
-/// Adds to dkernel, (groups, taps, filters of a group, filled up), what one image gives.
+/// Adds to dkernel, (groups, taps, filters of a group, filled up), what one image gives. What comes to stand in the
+/// columns beyond the filters has no meaning: whole vectors of dy are read, beyond the group's filters, too.
 void add_kernel_gradient(const Convolution& c, const Real* image, const Real* dy, Real* dkernel) {
   const Index columns = tile_columns(c.group_out());
   // So many rows of dy at once as stay in the first-level cache while all taps are gone through.
-  const Index row_size = c.window.x.out * c.padded_out(), cached = 4096;
+  const Index row_size = c.window.x.out * c.out, cached = 8192;
   const Index rows = std::max(Index{1}, cached / std::max(Index{1}, row_size));
   for (Index row = 0; row < c.window.y.out; row += rows) {
     for (Index group = 0; group < c.groups; ++group) {
@@ -198,8 +196,8 @@ void add_kernel_gradient(const Convolution& c, const Real* image, const Real* dy
                     .segment_stride = c.window.y.stride * c.row(),
                     .length = c.window.x.out,
                     .step = c.window.x.stride * c.in,
-                    .right = dy + row * row_size + group * columns + from,
-                    .right_step = c.padded_out(),
+                    .right = dy + row * row_size + group * c.group_out() + from,
+                    .right_step = c.out,
                     .outer = c.window.y.taps,
                     .rows = c.run(),
                     .columns = tile_columns(n),
@@ -209,6 +207,24 @@ void add_kernel_gradient(const Convolution& c, const Real* image, const Real* dy
         });
       }
     }
+  }
+}
+
+/// Adds to dbias, (groups, filters of a group, filled up), the sum of dy over the pixels of one image.
+void add_bias_gradient(const Convolution& c, const Real* dy, Real* dbias) {
+  static constexpr Real one = 1;
+  const Index columns = tile_columns(c.group_out());
+  for (Index group = 0; group < c.groups; ++group) {
+    each_block(c.group_out(), [&](Index from, Index n) {
+      multiply({.left = &one,
+                .length = c.pixels(),
+                .step = 0,
+                .right = dy + group * c.group_out() + from,
+                .right_step = c.out,
+                .rows = 1,
+                .columns = tile_columns(n),
+                .out = dbias + group * columns + from});
+    });
   }
 }
 
@@ -236,8 +252,9 @@ void backward(const Convolution& c, Var x, Var kernel, Var bias, Var y) {
   Tape& tape = x.tape();
   const Sink dx = x.sink(), dw = kernel.sink(), db = bias ? bias.sink() : Sink();
   const Index pixels = c.pixels(), x_size = c.window.y.in * c.window.x.in * c.in;
+  // Where whole vectors are read beyond the filters there must be memory.
   Real* const gradient_memory =
-      c.relu || c.padded_out() != c.out ? tape.scratch({pixels, c.padded_out()}).data() : nullptr;
+      c.relu || c.padded_out() != c.out ? zeros(tape, {pixels * c.out + tile_most_columns()}).data() : nullptr;
   Real* const image_memory = dw ? padding_memory(c, tape) : nullptr;
   const View dx_image = dx ? tape.scratch({c.height() * c.row() + tile_most_columns()}) : View();
   const Real* const panels = dx ? transposed_panels(c, kernel.value().data(), tape) : nullptr;
@@ -256,7 +273,7 @@ void backward(const Convolution& c, Var x, Var kernel, Var bias, Var y) {
       const Real* const image = padded_image(c, x.value().data() + i * x_size, image_memory);
       add_kernel_gradient(c, image, dy, dkernel.data());
     }
-    if (db) sum_rows(ConstView(dy, {pixels, c.padded_out()}), accumulate_into(dbias));
+    if (db) add_bias_gradient(c, dy, dbias.data());
   }
   if (dw) unpack(c, dkernel.data(), dw);
   if (db) {

@@ -1,4 +1,5 @@
 #include <cstdint>
+#include <cstring>
 
 #include "cornu/core/error.h"
 #include "cornu/core/kernels.h"
@@ -9,17 +10,93 @@ namespace cornu {
 
 namespace {
 
-/// Calls f(output pixel, input pixel, tap) for every tap of every window that lies in its image: pixels are counted
-/// through the whole batch, taps row by row through the window.
+/// The number of a tap in its window: an integer of Real's width, as comparisons of vectors of Real give them.
+using Tap = std::conditional_t<sizeof(Real) == 4, std::int32_t, std::int64_t>;
+
+/// Calls f(pixel of y, first pixel of x, rows, columns, tap of that pixel) for the part of each window that lies in its
+/// image; pixels are counted through the whole batch.
 template <class F>
-void each_tap(const Window& w, F f) {
+void each_window(const Window& w, F f) {
+  constexpr std::integral_constant<Index, 2> two;
   for (Index image = 0; image < w.batch; ++image) {
     for (Index i = 0; i < w.y.out; ++i) {
+      const Index u = w.y.first_tap(i), rows = w.y.last_tap(i) - u;
+      const Index to = (image * w.y.out + i) * w.x.out, from = (image * w.y.in + w.y.start(i) + u) * w.x.in;
       for (Index j = 0; j < w.x.out; ++j) {
-        const Index to = (image * w.y.out + i) * w.x.out + j;
-        for (Index u = w.y.first_tap(i); u < w.y.last_tap(i); ++u) {
-          const Index row = (image * w.y.in + w.y.start(i) + u) * w.x.in + w.x.start(j);
-          for (Index v = w.x.first_tap(j); v < w.x.last_tap(j); ++v) f(to, row + v, u * w.x.taps + v);
+        const Index v = w.x.first_tap(j), columns = w.x.last_tap(j) - v;
+        if (rows == 2 && columns == 2) {  // the most frequent window by far, with loops that are unrolled
+          f(to + j, from + w.x.start(j) + v, two, two, u * w.x.taps + v);
+        } else {
+          f(to + j, from + w.x.start(j) + v, rows, columns, u * w.x.taps + v);
+        }
+      }
+    }
+  }
+}
+
+/// Channels are gone through four floats at a time: that is what every processor compares. (g++ takes comparisons of
+/// wider vectors apart before it compiles them for a processor that has them.)
+constexpr Index lanes = 16 / sizeof(Real);
+using Numbers [[gnu::vector_size(16)]] = Real;
+using Taps [[gnu::vector_size(16)]] = Tap;
+
+template <class Vector, class T>
+void load(Vector& vector, const T* from, Index n) {
+  n == lanes ? std::memcpy(&vector, from, sizeof vector)
+             : std::memcpy(&vector, from, static_cast<std::size_t>(n) * sizeof(T));
+}
+template <class Vector, class T>
+void store(const Vector& vector, T* to, Index n) {
+  n == lanes ? std::memcpy(to, &vector, sizeof vector)
+             : std::memcpy(to, &vector, static_cast<std::size_t>(n) * sizeof(T));
+}
+
+/// Calls f(first, n, fresh) for channels [first, first + n), n = `lanes`, until all had their turn. Where `lanes` does
+/// not divide them the last ones begin earlier: of these the first `fresh` come for the second time. Where there are
+/// fewer than `lanes` at all, n is less.
+template <class F>
+void each_lanes(Index channels, F f) {
+  if (channels < lanes) return f(Index{0}, channels, Index{0});
+  for (Index c = 0; c < channels; c += lanes) {
+    const Index first = std::min(c, channels - lanes);
+    f(first, lanes, c - first);
+  }
+}
+
+/// Gives each tap its part of the gradient of y: part(pixel of y, position in y, tap, numbers, n) turns n numbers of dy
+/// into what the tap has of them.
+template <class F>
+void spread(const Window& w, const Real* dy, const Sink& dx, F part) {
+  const Index channels = w.channels, image_size = w.y.in * w.x.in * channels;
+  Tap places[lanes];
+  for (Index k = 0; k < lanes; ++k) places[k] = static_cast<Tap>(k);
+  Taps place;
+  load(place, places, lanes);
+  for (Index image = 0; image < w.batch; ++image) {
+    Real* const start = dx.data() + image * image_size;
+    if (!dx.accumulates()) std::fill(start, start + image_size, Real{0});
+    for (Index i = 0; i < w.y.out; ++i) {
+      for (Index u = w.y.first_tap(i); u < w.y.last_tap(i); ++u) {
+        const Index to = (image * w.y.out + i) * w.x.out, from = (w.y.start(i) + u) * w.x.in;
+        for (Index v = 0; v < w.x.taps; ++v) {
+          // The windows whose tap v lies in the image.
+          const Index stride = w.x.stride, reach = w.x.before - v;
+          const Index begin = std::max(Index{0}, (reach + stride - 1) / stride);
+          const Index end = reach + w.x.in > 0 ? std::min(w.x.out, (reach + w.x.in - 1) / stride + 1) : begin;
+          // These innermost: a sum that was just stored is slow to load again, more so in part.
+          each_lanes(channels, [&](Index first, Index n, Index fresh) {
+            const Taps counts = place >= static_cast<Tap>(fresh);
+            for (Index j = begin; j < end; ++j) {
+              const Index at = (to + j) * channels + first;
+              Real* const at_x = start + (from + w.x.start(j) + v) * channels + first;
+              Numbers g{}, sum{};
+              load(g, dy + at, n);
+              part(to + j, at, u * w.x.taps + v, g, n);
+              load(sum, at_x, n);
+              sum += counts ? g : Numbers{};
+              store(sum, at_x, n);
+            }
+          });
         }
       }
     }
@@ -33,32 +110,34 @@ Var max_pool2d(Var x, Size2D pool_size, const Pool2DOptions& options) {
   Var y = x.tape().output(w.result(w.channels), {x});
   const Index channels = w.channels;
   // The tap that holds the maximum, for each number of y.
-  auto* const taps =
-      static_cast<std::int32_t*>(x.tape().allocate(static_cast<std::size_t>(y.size()) * sizeof(std::int32_t)));
-  std::fill(taps, taps + y.size(), -1);
-  Real* const out = y.out().data();
+  Tap* const taps = static_cast<Tap*>(x.tape().allocate(static_cast<std::size_t>(y.size()) * sizeof(Tap)));
   const Real* const in = x.value().data();
-  each_tap(w, [=](Index to, Index from, Index tap) {
-    for (Index c = 0; c < channels; ++c) {
-      const Real value = in[from * channels + c];
-      Real& best = out[to * channels + c];
-      std::int32_t& at = taps[to * channels + c];
-      if (at < 0 || value > best || value != value) {  // a NaN is the maximum
-        best = value;
-        at = static_cast<std::int32_t>(tap);
+  Real* const out = y.out().data();
+  each_window(w, [=](Index to, Index from, auto rows, auto columns, Index first) {
+    each_lanes(channels, [=](Index c, Index n, Index) {
+      Numbers best{}, value{};
+      load(best, in + from * channels + c, n);
+      Taps at = Taps{} + static_cast<Tap>(first);
+      for (Index u = 0; u < rows; ++u) {
+        for (Index v = 0; v < columns; ++v) {
+          load(value, in + (from + u * w.x.in + v) * channels + c, n);
+          const Taps tap = Taps{} + static_cast<Tap>(first + u * w.x.taps + v);
+          // A NaN, which alone differs from itself, is the maximum. NOLINTNEXTLINE(misc-redundant-expression)
+          const Taps take = (value > best) | (value != value);
+          best = take ? value : best;
+          at = take ? tap : at;
+        }
       }
-    }
+      store(best, out + to * channels + c, n);
+      store(at, taps + to * channels + c, n);
+    });
   });
   return y.backward([=] {
     if (Sink dx = x.sink()) {
-      if (!dx.accumulates()) fill(dx.view(), 0);
-      Real* const to_x = dx.data();
-      const Real* const g = y.grad().data();
-      each_tap(w, [=](Index to, Index from, Index tap) {
-        for (Index c = 0; c < channels; ++c) {
-          const Index at = to * channels + c;
-          if (taps[at] == tap) to_x[from * channels + c] += g[at];
-        }
+      spread(w, y.grad().data(), dx, [=](Index, Index at, Index tap, Numbers& g, Index n) {
+        Taps chosen{};
+        load(chosen, taps + at, n);
+        g = chosen == static_cast<Tap>(tap) ? g : Numbers{};
       });
     }
   });
@@ -68,29 +147,26 @@ Var average_pool2d(Var x, Size2D pool_size, const Pool2DOptions& options) {
   const Window w("average_pool2d", x.shape(), pool_size, options);
   Var y = x.tape().output(w.result(w.channels), {x});
   const Index channels = w.channels;
-  // One over the number of taps that the window of an output pixel has in the image.
-  const auto weight = [w](Index pixel) {
-    const Index j = pixel % w.x.out, i = pixel / w.x.out % w.y.out;
-    return 1 / static_cast<Real>((w.y.last_tap(i) - w.y.first_tap(i)) * (w.x.last_tap(j) - w.x.first_tap(j)));
-  };
-  fill(y.out(), 0);
-  Real* const out = y.out().data();
   const Real* const in = x.value().data();
-  each_tap(w, [=](Index to, Index from, Index) {
-    for (Index c = 0; c < channels; ++c) out[to * channels + c] += in[from * channels + c];
+  Real* const out = y.out().data();
+  each_window(w, [=](Index to, Index from, auto rows, auto columns, Index) {
+    each_lanes(channels, [=](Index c, Index n, Index) {
+      Numbers sum{}, value{};
+      for (Index u = 0; u < rows; ++u) {
+        for (Index v = 0; v < columns; ++v) {
+          load(value, in + (from + u * w.x.in + v) * channels + c, n);
+          sum += value;
+        }
+      }
+      sum /= static_cast<Real>(rows * columns);
+      store(sum, out + to * channels + c, n);
+    });
   });
-  for (Index pixel = 0; pixel < w.batch * w.y.out * w.x.out; ++pixel) {
-    const Real scale = weight(pixel);
-    for (Index c = 0; c < channels; ++c) out[pixel * channels + c] *= scale;
-  }
   return y.backward([=] {
     if (Sink dx = x.sink()) {
-      if (!dx.accumulates()) fill(dx.view(), 0);
-      Real* const to_x = dx.data();
-      const Real* const g = y.grad().data();
-      each_tap(w, [=](Index to, Index from, Index) {
-        const Real scale = weight(to);
-        for (Index c = 0; c < channels; ++c) to_x[from * channels + c] += scale * g[to * channels + c];
+      spread(w, y.grad().data(), dx, [=](Index to, Index, Index, Numbers& g, Index) {
+        const Index j = to % w.x.out, i = to / w.x.out % w.y.out;
+        g /= static_cast<Real>((w.y.last_tap(i) - w.y.first_tap(i)) * (w.x.last_tap(j) - w.x.first_tap(j)));
       });
     }
   });

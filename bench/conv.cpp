@@ -1,0 +1,90 @@
+// Convolutions and their gradients beside OpenBLAS's sgemm, in floating point operations per second: of a large
+// product, which is the machine's peak, and of the product that a convolution would be if its windows were a matrix,
+// without the time that it takes to write this matrix. `build/release/bench/conv`, one thread.
+
+#include <benchmark/benchmark.h>
+
+#include "cornu/core/blas.h"
+#include "cornu/cornu.h"
+
+namespace cornu {
+namespace {
+
+Tensor uniform(const Shape& shape) {
+  Tensor result(shape);
+  Rng(1).fill_uniform(result, -1, 1);
+  return result;
+}
+
+struct Case {
+  Shape x, kernel;
+  Conv2DOptions options;
+  Shape y() const { return conv2d(Tensor(x), Tensor(kernel), options).shape(); }
+  Index taps() const { return kernel.sub(0, 3).size(); }
+};
+
+const Case lenet_first{{64, 28, 28, 1}, {5, 5, 1, 6}, {.padding = Padding::same, .relu = true}};
+const Case lenet_second{{64, 14, 14, 6}, {5, 5, 6, 16}, {.relu = true}};
+const Case first{{16, 28, 28, 1}, {3, 3, 1, 32}, {.relu = true}};
+const Case second{{16, 26, 26, 32}, {3, 3, 32, 64}, {.relu = true}};
+
+void count_flops(benchmark::State& state, Index multiplications) {
+  state.counters["FLOPS"] =
+      benchmark::Counter(2 * static_cast<double>(multiplications), benchmark::Counter::kIsIterationInvariantRate);
+}
+
+void peak(benchmark::State& state) {
+  const Index n = 1024;
+  const Tensor a = uniform({n, n}), b = uniform({n, n});
+  Tensor c({n, n});
+  for (auto _ : state) gemm(a.view(), b.view(), overwrite(c));
+  count_flops(state, n * n * n);
+}
+
+void product_of_windows(benchmark::State& state, const Case& which) {
+  const Shape y = which.y();
+  const Index rows = y[1] * y[2], filters = y[3];  // of one image: beyond that the matrix leaves the cache
+  const Tensor windows = uniform({rows, which.taps()}), kernel = uniform({which.taps(), filters});
+  Tensor result({rows, filters});
+  for (auto _ : state) gemm(windows.view(), kernel.view(), overwrite(result));
+  count_flops(state, result.size() * which.taps());
+}
+
+void forward(benchmark::State& state, const Case& which) {
+  const Tensor x = uniform(which.x), kernel = uniform(which.kernel), bias = uniform(which.kernel.sub(3));
+  Tape tape(Mode::inference);
+  for (auto _ : state) {
+    tape.clear();
+    conv2d(tape.input(x), tape.input(kernel), tape.input(bias), which.options);
+  }
+  count_flops(state, which.y().size() * which.taps());
+}
+
+/// Forward and backward, as a training step has them: `by_input` is false for a first layer.
+void training(benchmark::State& state, const Case& which, bool by_input) {
+  const Tensor x = uniform(which.x), gradient = uniform(which.y());
+  const Parameter kernel{uniform(which.kernel)}, bias{uniform(which.kernel.sub(3))};
+  Tape tape;
+  for (auto _ : state) {
+    tape.clear();
+    tape.backward(conv2d(by_input ? tape.variable(x) : tape.input(x), kernel, bias, which.options), gradient);
+  }
+  count_flops(state, (by_input ? 3 : 2) * gradient.size() * which.taps());
+}
+
+BENCHMARK(peak);
+BENCHMARK_CAPTURE(product_of_windows, 5x5x1x6, lenet_first);
+BENCHMARK_CAPTURE(forward, 5x5x1x6, lenet_first);
+BENCHMARK_CAPTURE(training, 5x5x1x6, lenet_first, false);
+BENCHMARK_CAPTURE(product_of_windows, 5x5x6x16, lenet_second);
+BENCHMARK_CAPTURE(forward, 5x5x6x16, lenet_second);
+BENCHMARK_CAPTURE(training, 5x5x6x16, lenet_second, true);
+BENCHMARK_CAPTURE(product_of_windows, 3x3x1x32, first);
+BENCHMARK_CAPTURE(forward, 3x3x1x32, first);
+BENCHMARK_CAPTURE(training, 3x3x1x32, first, false);
+BENCHMARK_CAPTURE(product_of_windows, 3x3x32x64, second);
+BENCHMARK_CAPTURE(forward, 3x3x32x64, second);
+BENCHMARK_CAPTURE(training, 3x3x32x64, second, true);
+
+}  // namespace
+}  // namespace cornu
