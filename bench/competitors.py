@@ -2,10 +2,12 @@
 
 import functools
 import json
+import math
 import os
 import pathlib
 import subprocess
 import sys
+import time
 
 WORKLOADS = ["W1", "W2", "W3", "W4", "W5a", "W5b", "W6a", "W6b"]
 DENSE = ["W1", "W2", "W3", "W4", "W6a"]
@@ -13,13 +15,21 @@ PEERS = pathlib.Path("build/peers")
 PYTHON = pathlib.Path("/usr/bin/python3")  # Debian's, whatever else is installed: python3-numpy is for this one
 
 
-def call(command, environment={}, folder=None):
-    """Runs a program that prints one line of JSON, and returns what it says."""
-    done = subprocess.run([str(word) for word in command], env=os.environ | environment, cwd=folder,
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+def call(command, environment={}, folder=None, limit=None):
+    """Runs a program that prints one line of JSON, and returns what it says; None if it takes longer than the limit."""
+    try:
+        done = subprocess.run([str(word) for word in command], env=os.environ | environment, cwd=folder, timeout=limit,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    except subprocess.TimeoutExpired:
+        return None
     if done.returncode != 0:
         sys.exit(f"bench: {' '.join(map(str, command))} failed:\n{done.stderr}")
     return json.loads(done.stdout)
+
+
+def cost(record):
+    """What is compared: seconds of an epoch, or microseconds of a prediction."""
+    return record["seconds_per_epoch"] or record["median_us"]
 
 
 def words(chosen, names):
@@ -29,28 +39,48 @@ def words(chosen, names):
 
 
 class Program:
-    """One that competes: a name, a command, what it can do, and the environment in which it is at its best."""
+    """One that competes: a name, a command, what it can do, and environments, of which the best for it is used."""
 
-    def __init__(self, name, command, workloads=WORKLOADS, threads=(1, 2), environment=None):
+    def __init__(self, name, command, workloads=WORKLOADS, threads=(1, 2), environments=None):
         self.name, self.command, self.workloads, self.threads = name, command, workloads, threads
-        self.environment = environment or (lambda threads: {})
+        self.environments = environments or (lambda threads: {"": {}})
+        self.best = {}
 
     def arguments(self, chosen, workload, threads):
         return ["--workload", workload, "--threads", threads, *(["--digits"] if chosen.digits else []),
                 *words(chosen, ["seed", "epochs", "batch", "samples", "data"])]
 
+    def words(self, chosen, workload, threads):
+        return self.command + self.arguments(chosen, workload, threads)
+
     def run(self, chosen, workload, threads):
-        return call(self.command + self.arguments(chosen, workload, threads), self.environment(threads))
+        """One run. The first for a workload is one in each environment, and those after are in the best of these."""
+        words = self.words(chosen, workload, threads)
+        environments = self.environments(threads)
+        best = self.best.get((workload, threads))
+        if best is not None:
+            return call(words, environments[best]) | {"setting": best}
+        runs = []
+        for setting, environment in environments.items():
+            begin = time.monotonic()
+            # What takes three times as long as another setting is not waited for: cores that are fought for may cost hours.
+            limit = 60 + 3 * min((seconds for seconds, _ in runs), default=float("inf"))
+            said = call(words, environment, limit=None if math.isinf(limit) else limit)
+            if said is not None:
+                runs.append((time.monotonic() - begin, said | {"setting": setting}))
+        run = min((said for _, said in runs), key=cost)
+        self.best[workload, threads] = run["setting"]
+        return run
 
 
 class PythonProgram(Program):
     """One in Python, which is told what the others know, and where the images are."""
 
-    def run(self, chosen, workload, threads):
+    def words(self, chosen, workload, threads):
         told = write_data(PEERS.resolve() / "write_data", *self.arguments(chosen, workload, threads=1))
-        return call([PYTHON, "-B", *self.command, "--workload", workload, "--threads", threads, "--data", PEERS / "data",
-                     "--data-name", told["data"], "--learning-rate", told["learning_rate"], "--epochs", told["epochs"],
-                     "--batch", told["batch"], "--seed", chosen.seed], self.environment(threads))
+        return [PYTHON, "-B", *self.command, "--workload", workload, "--threads", threads, "--data", PEERS / "data",
+                "--data-name", told["data"], "--learning-rate", told["learning_rate"], "--epochs", told["epochs"],
+                "--batch", told["batch"], "--seed", chosen.seed]
 
 
 @functools.lru_cache(maxsize=1)
@@ -63,8 +93,12 @@ def own(build):
     return [
         Program("floor", [build / "floor"]),
         Program("by_hand", [build / "by_hand"], DENSE, threads=(1,)),
-        Program("cornu", [build / "cornu"], DENSE, threads=(0, 1, 2)),
+        cornu(build),
     ]
+
+
+def cornu(build):
+    return Program("cornu", [build / "cornu"], threads=(0, 1, 2))
 
 
 def kernels():
@@ -80,15 +114,25 @@ name.restype = ctypes.c_char_p; print(name().decode())"""
 
 
 def peers():
-    chosen_kernels = kernels()
+    own_kernels = kernels()
+    openmp = pathlib.Path("/usr/lib/x86_64-linux-gnu/openblas-openmp")
 
-    def environment(threads):
-        return chosen_kernels | {"OMP_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": str(threads)}
+    def environments(threads):
+        """OpenBLAS with threads of its own or with OpenMP's, which torch has already; they spin while they wait, or not."""
+        def environment(blas_threads, **others):
+            return own_kernels | {"OMP_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": str(blas_threads)} | others
+
+        settings = {"pthread": environment(threads), "openmp": environment(threads, LD_LIBRARY_PATH=str(openmp))}
+        if threads > 1:
+            settings["openmp, passive"] = settings["openmp"] | {"OMP_WAIT_POLICY": "passive"}
+            settings["one BLAS thread"] = environment(1)
+            settings["one BLAS thread, passive"] = environment(1, OMP_WAIT_POLICY="passive")
+        return settings
 
     scripts = pathlib.Path("bench/peers")
     return [
-        Program("libtorch", [PEERS / "libtorch"], environment=environment),
-        PythonProgram("pytorch", [scripts / "pytorch_program.py"], environment=environment),
-        Program("dlib", [PEERS / "dlib"], environment=environment),
-        PythonProgram("numpy", [scripts / "numpy_program.py"], DENSE, environment=environment),
+        Program("libtorch", [PEERS / "libtorch"], environments=environments),
+        PythonProgram("pytorch", [scripts / "pytorch_program.py"], environments=environments),
+        Program("dlib", [PEERS / "dlib"], environments=environments),
+        PythonProgram("numpy", [scripts / "numpy_program.py"], DENSE, environments=environments),
     ]

@@ -11,8 +11,19 @@ namespace {
 
 Sequential model_of(const Workload& workload, std::uint64_t seed) {
   const Network& network = workload.network;
-  require<ValueError>(network.images == Network::Images::none, "{}: there are no convolutions yet", workload.name);
-  Sequential model({Input{28, 28}, Flatten{}}, {.seed = seed});
+  Sequential model({Input{28, 28}}, {.seed = seed});
+  if (network.images != Network::Images::none) model.add(Reshape{28, 28, 1});
+  if (network.images == Network::Images::lenet) {
+    model.add(Conv2D{.filters = 6, .kernel_size = 5, .padding = Padding::same, .activation = relu});
+    model.add(MaxPooling2D{});
+    model.add(Conv2D{.filters = 16, .kernel_size = 5, .activation = relu});
+    model.add(MaxPooling2D{});
+  } else if (network.images == Network::Images::convnet) {
+    model.add(Conv2D{.filters = 32, .kernel_size = 3, .activation = relu});
+    model.add(Conv2D{.filters = 64, .kernel_size = 3, .activation = relu});
+    model.add(MaxPooling2D{});
+  }
+  model.add(Flatten{});
   for (std::size_t i = 1; i + 1 < network.dense.size(); ++i) model.add(Dense{network.dense[i], relu});
   model.add(Dense{network.dense.back(), softmax});
   return model;
@@ -34,16 +45,13 @@ Result train(const Options& options, const Data& data) {
                  .loss = SparseCategoricalCrossentropy{},
                  .metrics = {Accuracy{}}});
   EpochTimer timer;
-  FitOptions fit_options{.batch_size = workload.batch,
+  model.fit(data.train, {.batch_size = workload.batch,
                          .epochs = workload.epochs,
                          .verbose = Verbose::silent,
                          .callbacks = {&timer},
                          .shuffle = workload.batch < data.train.size(),
-                         .seed = options.seed};
-  [&](auto& fit) {
-    if constexpr (requires { fit.threads; }) fit.threads = options.threads;
-  }(fit_options);
-  model.fit(data.train, fit_options);
+                         .seed = options.seed,
+                         .threads = options.threads});
   return {.data = data.name,
           .samples = data.train.size(),
           .epoch_seconds = timer.seconds,

@@ -1,10 +1,12 @@
 """The table of ./dev bench: medians, ratios, and what they are to be."""
 
+from competitors import cost
+
 # (workload, threads) of Cornu: what it is compared with, as a factor that is at most or at least so large.
 # floor: seconds over the floor's. A peer's name: that peer's seconds over Cornu's. speed-up: over Cornu on one thread.
 TARGETS = {
     ("W1", 1): [("floor", "at most", 1.10), ("by_hand", "at least", 1), ("libtorch", "at least", 1.8),
-                ("numpy", "at least", 1.45)],
+                ("numpy", "at least", 1.45), ("peak RSS, MB", "at most", 110)],
     ("W2", 1): [("floor", "at most", 1.06), ("by_hand", "at least", 1), ("libtorch", "at least", 1.3),
                 ("numpy", "at least", 1.2)],
     ("W3", 1): [("floor", "at most", 1.02), ("by_hand", "at least", 1), ("libtorch", "at least", 1.04),
@@ -23,11 +25,6 @@ TARGETS = {
 
 COLUMNS = ["workload", "threads", "program", "s/epoch", "samples/s", "batch of 1, us (p99)", "accuracy", "RSS, MB",
            "over floor", "over cornu", "round trip, ns"]
-
-
-def cost(record):
-    """What is compared: seconds of an epoch, or microseconds of a prediction."""
-    return record["seconds_per_epoch"] or record["median_us"]
 
 
 def shown(value, form):
@@ -49,6 +46,8 @@ def measured(against, record, by_name):
     """The figure that a target is about, or None where the other program did not run."""
     if against == "microseconds":
         return record["median_us"]
+    if against == "peak RSS, MB":
+        return record["peak_rss_mb"]
     threads = 1 if against == "speed-up" else record["threads"]
     name = {"speed-up": "cornu", "share of the floor": "floor"}.get(against, against)
     other = by_name.get((record["workload"], threads, name))
@@ -60,6 +59,7 @@ def measured(against, record, by_name):
 
 
 def verdicts(by_name):
+    """How Cornu stands: [workload, threads, against what, figure, target, whether it was missed]."""
     for (workload, threads), targets in TARGETS.items():
         record = by_name.get((workload, threads, "cornu"))
         for against, bound, target in targets if record else []:
@@ -70,20 +70,40 @@ def verdicts(by_name):
                        "" if met else "missed"]
 
 
-def aligned(rows):
+def print_table(heads, rows):
+    rows = [heads, ["---"] * len(heads), *rows]
     widths = [max(len(cell) for cell in column) for column in zip(*rows)]
     for cells in rows:
-        yield "| " + " | ".join(cell.ljust(width) for cell, width in zip(cells, widths)) + " |"
+        print("| " + " | ".join(cell.ljust(width) for cell, width in zip(cells, widths)) + " |")
+    print()
 
 
-def show(machine, records):
-    by_name = {(record["workload"], record["threads"], record["program"]): record for record in records}
+def show_sweep(records):
+    """More threads beside one: at no batch size are they to be more than 3% slower."""
+    single = {record["batch"]: record for record in records if record["threads"] == 1}
+    rows = []
+    for record in records:
+        if record["threads"] != 1:
+            ratio = record["seconds_per_epoch"] / single[record["batch"]]["seconds_per_epoch"]
+            rows.append([str(record["batch"]), str(record["threads"] or "auto"),
+                         f"{single[record['batch']]['seconds_per_epoch']:.4f}", f"{record['seconds_per_epoch']:.4f}",
+                         f"{ratio:.3f}", shown(record["round_trip_ns"], ".0f"), "" if ratio <= 1.03 else "missed"])
+    print_table(["batch", "threads", "s/epoch on one", "s/epoch", "ratio, at most 1.03", "round trip, ns", ""], rows)
+
+
+def show(figures):
+    machine = figures["machine"]
+    records = figures.get("records") or figures["sweep"]
     data = sorted({record["data"] for record in records} - {"none"})
     print(f"{machine['command']}, {machine['date']}, {machine['processor']}, {machine['cores']} cores, "
           f"{' and '.join(data)}\n")
-    table = [COLUMNS, ["---"] * len(COLUMNS)] + [row(record, by_name) for record in records]
-    print("\n".join(aligned(table)))
-    goals = list(verdicts(by_name))
-    if goals:
-        heads = ["workload", "threads", "cornu against", "is", "is to be", ""]
-        print("\n" + "\n".join(aligned([heads, ["---"] * len(heads)] + goals)))
+    if "sweep" in figures:
+        show_sweep(records)
+        return
+    by_name = {(record["workload"], record["threads"], record["program"]): record for record in records}
+    print_table(COLUMNS, [row(record, by_name) for record in records])
+    print_table(["workload", "threads", "cornu against", "is", "is to be", ""], verdicts(by_name))
+    if "costs" in figures:
+        print_table(["what a C++ user pays", "is", "is to be", ""],
+                    [[what, f"{figure:.2f}", f"at most {target:g}", "" if figure <= target else "missed"]
+                     for what, figure, target in figures["costs"]])

@@ -11,7 +11,11 @@ import sys
 import time
 
 import competitors
+import costs
 import report
+
+MEASURED = ["seconds_per_epoch", "samples_per_second", "test_accuracy", "median_us", "p99_us", "peak_rss_mb"]
+
 
 def options():
     parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__)
@@ -25,6 +29,9 @@ def options():
     parser.add_argument("--data", default="", help="the folder of MNIST's files; $CORNU_DATA/mnist is looked in, too")
     parser.add_argument("--digits", action="store_true", help="synthetic digits also where MNIST is there")
     parser.add_argument("--peers", action="store_true", help="also libtorch, PyTorch, dlib and NumPy")
+    parser.add_argument("--no-costs", dest="costs", action="store_false",
+                        help="without what a C++ user pays: compiling, size, starting up")
+    parser.add_argument("--sweep", action="store_true", help="instead of all this: W1 at batch sizes from 1 to 4096")
     parser.add_argument("--quick", action="store_true", help="one round of two epochs, for a first look")
     parser.add_argument("--build", type=pathlib.Path, default="build/release/bench", help="the folder of the programs")
     parser.add_argument("--output", type=pathlib.Path, default="build/bench.json", help="all figures (build/bench.json)")
@@ -58,9 +65,10 @@ def compete(chosen, programs, workload):
                 round_trips.append(competitors.call([chosen.build / "round_trip"])["round_trip_ns"])
             seen[program.name, threads].append(program.run(chosen, workload, threads))
     progress("")
+    round_trips = [trip for trip in round_trips if trip is not None]
     for runs in seen.values():
-        record = {key: statistics.median(run[key] for run in runs) if isinstance(value, (int, float)) else value
-                  for key, value in runs[0].items()}
+        record = runs[0] | {key: statistics.median(run[key] for run in runs) for key in MEASURED
+                            if runs[0][key] is not None}
         record["runs"] = runs
         record["round_trip_ns"] = statistics.median(round_trips) if record["threads"] != 1 and round_trips else None
         yield record
@@ -72,15 +80,28 @@ def machine():
             "cores": os.cpu_count(), "command": "./dev bench " + " ".join(sys.argv[1:])}
 
 
+def sweep(chosen):
+    """W1 at many batch sizes, on one thread and on more."""
+    chosen.threads = sorted({1, *chosen.threads})
+    for chosen.batch in (1, 4, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096):
+        yield from compete(chosen, [competitors.cornu(chosen.build)], "W1")
+
+
 def main():
     chosen = options()
-    programs = competitors.own(chosen.build) + (competitors.peers() if chosen.peers else [])
-    records = []
-    for workload in chosen.workloads:
-        records += compete(chosen, programs, workload)
+    figures = {"machine": machine()}
+    if chosen.sweep:
+        figures["sweep"] = list(sweep(chosen))
+    else:
+        programs = competitors.own(chosen.build) + (competitors.peers() if chosen.peers else [])
+        figures["records"] = [record for workload in chosen.workloads for record in compete(chosen, programs, workload)]
+        if chosen.costs:
+            progress("what a C++ user pays")
+            figures["costs"] = costs.measure(chosen.build)
+            progress("")
     chosen.output.parent.mkdir(parents=True, exist_ok=True)
-    chosen.output.write_text(json.dumps({"machine": machine(), "records": records}, indent=1))
-    report.show(machine(), records)
+    chosen.output.write_text(json.dumps(figures, indent=1))
+    report.show(figures)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,89 @@
+"""Runs the programs of bench/ on a few synthetic digits: `python3 tests/bench_test.py build/release/bench`.
+
+What they measure is not looked at, for that is not the same twice; what they say is."""
+
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+
+programs = pathlib.Path(sys.argv.pop(1))
+
+KEYS = {"program", "workload", "data", "threads", "batch", "epochs", "learning_rate", "seconds_per_epoch",
+        "samples_per_second", "test_accuracy", "median_us", "p99_us", "peak_rss_mb"}
+
+
+def run(program, workload, *options, samples=600):
+    command = [programs / program, "--workload", workload, "--digits", "--samples", samples, *options]
+    done = subprocess.run([str(word) for word in command], capture_output=True, text=True)
+    return done.returncode, done.stdout, done.stderr
+
+
+class Bench(unittest.TestCase):
+    def line(self, program, workload, *options, samples=600):
+        status, out, err = run(program, workload, *options, samples=samples)
+        self.assertEqual(status, 0, err)
+        self.assertEqual(out.count("\n"), 1)
+        said = json.loads(out)
+        self.assertEqual(set(said), KEYS)
+        self.assertEqual((said["program"], said["workload"]), (program, workload))
+        self.assertGreater(said["samples_per_second"], 0)
+        self.assertGreater(said["peak_rss_mb"], 1)
+        return said
+
+    def test_every_program_tells_of_training(self):
+        for program, workloads in {"floor": ["W1", "W2", "W4", "W5a"], "by_hand": ["W1", "W2", "W4"],
+                                   "cornu": ["W1", "W2", "W4", "W5a"]}.items():
+            for workload in workloads:
+                with self.subTest(program=program, workload=workload):
+                    said = self.line(program, workload, "--epochs", "2")
+                    self.assertGreater(said["seconds_per_epoch"], 0)
+                    self.assertEqual(said["epochs"], 2)
+                    self.assertIsNone(said["median_us"])
+                    self.assertEqual(said["data"], "none" if program == "floor" else "synthetic digits")
+
+    def test_every_program_tells_of_predictions(self):
+        for program, workload in [("floor", "W6a"), ("floor", "W6b"), ("by_hand", "W6a"), ("cornu", "W6a"),
+                                  ("cornu", "W6b")]:
+            with self.subTest(program=program, workload=workload):
+                said = self.line(program, workload)
+                self.assertLessEqual(said["median_us"], said["p99_us"])
+                self.assertIsNone(said["seconds_per_epoch"])
+
+    def test_the_trainer_by_hand_learns_as_well_as_cornu(self):
+        by_hand, cornu = (self.line(program, "W1", "--epochs", "3", samples=3000)["test_accuracy"]
+                          for program in ("by_hand", "cornu"))
+        self.assertGreater(cornu, 0.7)
+        self.assertAlmostEqual(by_hand, cornu, delta=0.05)
+
+    def test_the_floor_and_cornu_take_two_threads(self):
+        for program in ("floor", "cornu"):
+            self.assertEqual(self.line(program, "W1", "--threads", "2")["threads"], 2)
+
+    def test_what_a_program_cannot_do_is_an_error(self):
+        for options, text in [(("by_hand", "W5a"), "W5a: only dense layers were written"),
+                              (("by_hand", "W1", "--threads", "2"), "this was written for one thread, not 2"),
+                              (("cornu", "W7"), "there is no workload W7")]:
+            status, out, err = run(*options)
+            self.assertNotEqual(status, 0)
+            self.assertEqual(out, "")
+            self.assertIn(text, err)
+
+    def test_the_driver_compares_them_in_a_table_and_in_a_file(self):
+        with tempfile.TemporaryDirectory() as folder:
+            figures = pathlib.Path(folder) / "figures.json"
+            command = [sys.executable, "-B", "bench/run.py", "--build", programs, "--output", figures, "--rounds", "2",
+                       "--workloads", "W1,W6a", "--digits", "--samples", "600", "--epochs", "2", "--no-costs"]
+            done = subprocess.run([str(word) for word in command], capture_output=True, text=True)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            records = json.loads(figures.read_text())["records"]
+        self.assertEqual([(record["program"], record["threads"]) for record in records if record["workload"] == "W1"],
+                         [("floor", 1), ("by_hand", 1), ("cornu", 1), ("floor", 2), ("cornu", 2)])
+        self.assertTrue(all(len(record["runs"]) == 2 for record in records))
+        self.assertIn("| W1       | 2       | cornu ", done.stdout)
+        self.assertIn("at most 1.1 ", done.stdout)
+
+
+unittest.main()
