@@ -4,6 +4,7 @@
 #include <array>
 
 #include "cornu/core/sink.h"
+#include "cornu/core/vectorized.h"
 
 /// The loops that ops are made of. They trust their arguments: whoever calls them has checked the shapes.
 namespace cornu {
@@ -18,10 +19,10 @@ void assign(Real* to, Index n, bool accumulates, F f) {
   }
 }
 
-/// out[i] = f(i) for every element, or += f(i) where the sink accumulates.
+/// out[i] = f(i) for every element, or += f(i) where the sink accumulates. The loop is compiled for wide vectors too.
 template <class F>
 void assign(const Sink& out, F f) {
-  assign(out.data(), out.size(), out.accumulates(), f);
+  vectorized([to = out.data(), n = out.size(), accumulates = out.accumulates(), f] { assign(to, n, accumulates, f); });
 }
 
 /// out = x, element by element in flat order.

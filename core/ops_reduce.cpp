@@ -19,18 +19,19 @@ Var scaled_sum(Var x, const AxisSplit& split, Real scale, const Shape& shape) {
   sum_axis(x.value().data(), split, scale, overwrite(y.out()));
   return y.backward([=] {
     if (Sink dx = x.sink()) {
-      const Real* const g = y.grad().data();
-      for (Index o = 0; o < split.outer; ++o) {
-        Real* const block = dx.data() + o * split.n * split.inner;
-        const Real* const row = g + o * split.inner;
-        if (split.inner == 1) {
-          assign(block, split.n, dx.accumulates(), [=](Index) { return scale * row[0]; });
-          continue;
+      vectorized([g = y.grad().data(), to = dx.data(), accumulates = dx.accumulates(), split, scale] {
+        for (Index o = 0; o < split.outer; ++o) {
+          Real* const block = to + o * split.n * split.inner;
+          const Real* const row = g + o * split.inner;
+          if (split.inner == 1) {
+            assign(block, split.n, accumulates, [share = scale * row[0]](Index) { return share; });
+            continue;
+          }
+          for (Index j = 0; j < split.n; ++j) {
+            assign(block + j * split.inner, split.inner, accumulates, [=](Index i) { return scale * row[i]; });
+          }
         }
-        for (Index j = 0; j < split.n; ++j) {
-          assign(block + j * split.inner, split.inner, dx.accumulates(), [=](Index i) { return scale * row[i]; });
-        }
-      }
+      });
     }
   });
 }

@@ -12,13 +12,14 @@ Vectors widest_vectors();
 namespace detail {
 
 #ifdef __x86_64__
+// The loop comes by value: what it holds is then its own, and no number that it writes can change it.
 template <class Loop>
-__attribute__((target("avx2,fma,bmi2"), flatten)) void with_avx2(const Loop& loop) {
+__attribute__((target("avx2,fma,bmi2"), flatten)) void with_avx2(Loop loop) {
   loop();
 }
 template <class Loop>
 __attribute__((target("avx512f,avx512bw,avx512cd,avx512dq,avx512vl,avx2,fma,bmi2"), flatten)) void with_avx512(
-    const Loop& loop) {
+    Loop loop) {
   loop();
 }
 #endif
