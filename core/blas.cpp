@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "cornu/core/error.h"
+#include "cornu/core/small_products.h"
 #include "cornu/core/vectorized.h"
 
 #if defined(__x86_64__) && defined(__linux__)
@@ -77,6 +78,7 @@ void gemm(MatrixView a, MatrixView b, Sink c) {
     if (!c.accumulates()) std::fill(c.view().begin(), c.view().end(), Real{0});
     return;
   }
+  if (suits_small_product(a, b)) return small_product(a, b, 1, c);
   set_up_once();
   call(flag(a), flag(b), m, n, k, a.data, a.transposed ? m : k, b.data, b.transposed ? k : n,
        c.accumulates() ? Real{1} : Real{0}, c.data(), n);
