@@ -27,14 +27,14 @@ namespace {
 CBLAS_TRANSPOSE flag(MatrixView m) { return m.transposed ? CblasTrans : CblasNoTrans; }
 
 // Of the two one is used, that of Real.
-[[maybe_unused]] void call(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, int m, int n, int k, const float* a, int lda,
-                           const float* b, int ldb, float beta, float* c, int ldc) {
-  cblas_sgemm(CblasRowMajor, ta, tb, m, n, k, 1, a, lda, b, ldb, beta, c, ldc);
+[[maybe_unused]] void call(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, int m, int n, int k, float alpha, const float* a,
+                           int lda, const float* b, int ldb, float beta, float* c, int ldc) {
+  cblas_sgemm(CblasRowMajor, ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
 }
 
-[[maybe_unused]] void call(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, int m, int n, int k, const double* a, int lda,
-                           const double* b, int ldb, double beta, double* c, int ldc) {
-  cblas_dgemm(CblasRowMajor, ta, tb, m, n, k, 1, a, lda, b, ldb, beta, c, ldc);
+[[maybe_unused]] void call(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, int m, int n, int k, double alpha, const double* a,
+                           int lda, const double* b, int ldb, double beta, double* c, int ldc) {
+  cblas_dgemm(CblasRowMajor, ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
 }
 
 /// OpenBLAS takes a processor newer than itself for a Prescott of 2004 and leaves its vector units alone: 0.3.21 takes
@@ -70,8 +70,9 @@ void require_blas_sizes(const char* what, Index m, Index k, Index n) {
   }
 }
 
-void gemm(MatrixView a, MatrixView b, Sink c) {
+void gemm(MatrixView a, MatrixView b, Sink c, Real alpha) {
   require_blas_sizes("gemm", a.outer(), a.inner(), b.inner());
+  require_blas_sizes("gemm", a.stride, b.stride, 0);
   const int m = static_cast<int>(a.outer()), k = static_cast<int>(a.inner()), n = static_cast<int>(b.inner());
   if (m == 0 || n == 0) return;
   if (k == 0) {  // An empty sum: BLAS would complain about the leading dimension of an empty matrix.
@@ -80,7 +81,7 @@ void gemm(MatrixView a, MatrixView b, Sink c) {
   }
   if (suits_small_product(a, b)) return small_product(a, b, 1, c);
   set_up_once();
-  call(flag(a), flag(b), m, n, k, a.data, a.transposed ? m : k, b.data, b.transposed ? k : n,
+  call(flag(a), flag(b), m, n, k, alpha, a.data, static_cast<int>(a.stride), b.data, static_cast<int>(b.stride),
        c.accumulates() ? Real{1} : Real{0}, c.data(), n);
 }
 

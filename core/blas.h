@@ -4,30 +4,42 @@
 
 namespace cornu {
 
-/// A matrix as BLAS sees it: rows x columns numbers in row-major order, or the transpose of such.
+/// A matrix as BLAS sees it: rows x columns numbers in row-major order, `stride` from one row to the next, or the
+/// transpose of such.
 struct MatrixView {
   const Real* data = nullptr;
   Index rows = 0, columns = 0;  // as stored
+  Index stride = 0;
   bool transposed = false;
 
   MatrixView(const Real* numbers, Index row_count, Index column_count, bool is_transposed = false)
-      : data(numbers), rows(row_count), columns(column_count), transposed(is_transposed) {}
+      : data(numbers), rows(row_count), columns(column_count), stride(column_count), transposed(is_transposed) {}
   /// Of a view of rank 2.
   MatrixView(const ConstView& view) : MatrixView(view.data(), view.shape()[0], view.shape()[1]) {}
   MatrixView(const View& view) : MatrixView(ConstView(view)) {}
 
   Index outer() const { return transposed ? columns : rows; }
   Index inner() const { return transposed ? rows : columns; }
+  /// The matrix's rows [first, first + count): of a transposed one these are columns as stored.
+  MatrixView outer_part(Index first, Index count) const {
+    MatrixView part = *this;
+    part.data += transposed ? first : first * stride;
+    (transposed ? part.columns : part.rows) = count;
+    return part;
+  }
 };
 
-inline MatrixView transposed(MatrixView m) { return {m.data, m.rows, m.columns, !m.transposed}; }
+inline MatrixView transposed(MatrixView m) {
+  m.transposed = !m.transposed;
+  return m;
+}
 
-/// c = a b, or c += a b where the sink accumulates. a: (m, k), b: (k, n), each possibly transposed; c: m n numbers.
-/// The shapes must fit. Throws ShapeError where a size is beyond BLAS's 32-bit integers.
+/// c = alpha a b, or c += alpha a b where the sink accumulates. a: (m, k), b: (k, n), each possibly transposed; c: m n
+/// numbers. The shapes must fit. Throws ShapeError where a size is beyond BLAS's 32-bit integers.
 /// OpenBLAS is put to one thread on the first call: the result must not depend on the number of cores, and small
 /// products are slower on several (docs/decisions/blas-threads.md). Where it does not know the processor it is also
 /// told which kernels to use (docs/decisions/blas-kernels.md).
-void gemm(MatrixView a, MatrixView b, Sink c);
+void gemm(MatrixView a, MatrixView b, Sink c, Real alpha = 1);
 
 /// The same check for an op to make before it asks for memory: m x k times k x n. Throws ShapeError, naming `what`.
 void require_blas_sizes(const char* what, Index m, Index k, Index n);

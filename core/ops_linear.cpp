@@ -51,7 +51,9 @@ Var matmul_batched(Var a, Var b, const MatmulOptions& options) {
                           : gemm(g, other, each_a.part(whole, ia));
       });
     }
-    if (Sink db = b.sink()) {
+    if (lead.rank() == 0 && !each_b.transposed) {
+      b.add_product(transposed(each_a.view(av, 0)), each_y.view(gv, 0));
+    } else if (Sink db = b.sink()) {
       const Sink whole = lead == lead_b ? db : accumulating(db);
       batch.each([&](Index i, Index ia, Index ib) {
         const MatrixView g = each_y.view(gv, i), other = transposed(each_a.view(av, ia));
@@ -111,7 +113,7 @@ Var affine(Var x, Operand w_operand, Operand b_operand) {
   gemm(x.value(), w.value(), accumulate_into(y.out()));
   return y.backward([=] {
     if (Sink dx = x.sink()) gemm(y.grad(), transposed(w.value()), dx);
-    if (Sink dw = w.sink()) gemm(transposed(x.value()), y.grad(), dw);
+    w.add_product(transposed(x.value()), y.grad());
     if (Sink db = b.sink()) sum_rows(y.grad(), db);
   });
 }

@@ -37,6 +37,22 @@ Sink Var::sink() const {
   return {View(owner.gradient, self.shape), accumulates};
 }
 
+void Var::add_product(MatrixView a, MatrixView b) const {
+  Node& self = node();
+  if (self.parameter == nullptr || !self.tape->puts_off_products_) {
+    if (const Sink own = sink()) gemm(a, b, own);
+    return;
+  }
+  if (!self.wants_gradient) return;
+  auto* const product = new (self.tape->allocate(sizeof(PendingProduct))) PendingProduct{a, b};
+  if (self.first_product == nullptr) {
+    self.first_product = product;
+  } else {
+    self.last_product->next = product;
+  }
+  self.last_product = product;
+}
+
 void Var::made_from_logits(Var logits, bool by_softmax) const {
   Node& self = node();
   self.logits = &logits.node();
@@ -50,6 +66,8 @@ Var Var::sigmoid_logits() const { return node().is_softmax ? Var() : on_same_tap
 View Gradients::operator[](const Parameter& parameter) const {
   const auto found =
       std::find_if(entries_.begin(), entries_.end(), [&](const Entry& entry) { return entry.parameter == &parameter; });
+  require<StateError>(found == entries_.end() || found->products == nullptr,
+                      "Gradients: the products of this gradient were put off; it has not been summed");
   require<ValueError>(found != entries_.end(),
                       "Gradients: no gradient of this parameter of shape {}: the loss does not depend on it, or it is "
                       "not trainable",
@@ -70,7 +88,7 @@ void Tape::clear() {
   node_count_ = 0;
   parameters_.clear();
   updates_.clear();
-  has_gone_backward_ = false;
+  has_gone_backward_ = mixes_samples_ = false;
   arena_.clear();  // last, because it may throw
 }
 
@@ -90,6 +108,20 @@ View Tape::scratch(const Shape& shape) {
 }
 
 Var Tape::input(ConstView x) { return var(new_node(x.shape(), x.data(), false)); }
+
+Var Tape::samples(ConstView x) {
+  require(x.shape().rank() > 0, "Tape::samples: a scalar has no axis that counts samples");
+  Node& node = new_node(x.shape(), x.data(), false);
+  node.of_samples = true;
+  samples_ = x.shape()[0];
+  return var(node);
+}
+
+void Tape::follow_samples(Node& node, bool of_samples) {
+  if (!of_samples) return;
+  node.of_samples = node.shape.rank() > 0 && node.shape[0] == samples_;
+  mixes_samples_ = mixes_samples_ || !node.of_samples;
+}
 
 Var Tape::variable(ConstView x) { return var(new_node(x.shape(), x.data(), true)); }
 
@@ -112,12 +144,15 @@ Var Tape::parameter(const Parameter& parameter) {
 }
 
 Var Tape::output(const Shape& shape, std::span<const Var> operands) {
-  bool wants_gradient = false;
+  bool wants_gradient = false, of_samples = false;
   for (const Var operand : operands) {
     require<StateError>(&operand.tape() == this, "an op was given values of two tapes; a pass has one");
     wants_gradient = wants_gradient || operand.wants_gradient();
+    of_samples = of_samples || operand.node().of_samples;
   }
-  return var(new_node(shape, scratch(shape).data(), wants_gradient));
+  Node& node = new_node(shape, scratch(shape).data(), wants_gradient);
+  follow_samples(node, of_samples);
+  return var(node);
 }
 
 Var Tape::alias(Var x, const Shape& shape) {
@@ -127,6 +162,7 @@ Var Tape::alias(Var x, const Shape& shape) {
   Node& original = x.node();
   Node& node = new_node(shape, original.value, original.wants_gradient);
   node.owner = original.owner;
+  follow_samples(node, original.of_samples);
   return var(node);
 }
 
@@ -144,19 +180,25 @@ void Tape::record_update(const Parameter& parameter, Var value) {
   updates_.push_back({&parameter, value.value()});
 }
 
-Gradients Tape::backward(Var loss) {
+Gradients Tape::backward(Var loss, const BackwardOptions& options) {
   require(loss.size() == 1, "backward: the loss must be one number, this one has shape {}", loss.shape());
-  const Real one = 1;
-  return backward(loss, ConstView(&one, loss.shape()));
+  puts_off_products_ = options.put_off_products;
+  return walk_backward(loss, ConstView(&options.gradient, loss.shape()));
 }
 
 Gradients Tape::backward(Var value, ConstView gradient) {
+  puts_off_products_ = false;
+  return walk_backward(value, gradient);
+}
+
+Gradients Tape::walk_backward(Var value, ConstView gradient) {
   require_own(value, "backward");
   require<StateError>(training(), "backward: this tape is in inference mode and has recorded no gradients");
   require(gradient.shape() == value.shape(), "backward: a gradient of shape {} for a value of shape {}",
           gradient.shape(), value.shape());
   if (has_gone_backward_) {
     for (std::size_t i = 0; i < node_count_; ++i) node_at(i).has_gradient = false;
+    for (Node* node : parameters_) node->first_product = nullptr;
   }
   has_gone_backward_ = true;
 
@@ -169,10 +211,11 @@ Gradients Tape::backward(Var value, ConstView gradient) {
   // In the arena, so that what is recorded or walked later leaves them as they are.
   auto* const entries = static_cast<Gradients::Entry*>(allocate(parameters_.size() * sizeof(Gradients::Entry)));
   std::size_t count = 0;
-  for (const Node* node : parameters_) {
-    if (node->has_gradient) {
-      new (entries + count++) Gradients::Entry{node->parameter, View(node->gradient, node->shape)};
-    }
+  for (Node* node : parameters_) {
+    if (!node->has_gradient && node->first_product == nullptr) continue;
+    if (node->gradient == nullptr) node->gradient = scratch(node->shape).data();
+    new (entries + count++)
+        Gradients::Entry{node->parameter, View(node->gradient, node->shape), node->first_product, node->has_gradient};
   }
   auto* const updates = static_cast<Gradients::Update*>(allocate(updates_.size() * sizeof(Gradients::Update)));
   std::uninitialized_copy(updates_.begin(), updates_.end(), updates);

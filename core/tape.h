@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "cornu/core/arena.h"
+#include "cornu/core/blas.h"
 #include "cornu/core/parameter.h"
 #include "cornu/core/random.h"
 #include "cornu/core/sink.h"
@@ -18,6 +19,12 @@ namespace cornu {
 
 class Tape;
 class Var;
+
+/// A contribution a b to a parameter's gradient that was put off: see Tape::backward.
+struct PendingProduct {
+  MatrixView a, b;
+  PendingProduct* next = nullptr;
+};
 
 namespace detail {
 
@@ -33,6 +40,9 @@ struct alignas(alignment) Node {
   const Parameter* parameter = nullptr;
   Node* logits = nullptr;  // what softmax or sigmoid made this of
   bool is_softmax = false;
+  bool of_samples = false;  // its first axis counts the samples of the pass
+  PendingProduct* first_product = nullptr;
+  PendingProduct* last_product = nullptr;
   void (*rule)(const void*) = nullptr;
   const void* captured = nullptr;
 };
@@ -74,6 +84,9 @@ class Var {
   /// In a rule: where this operand's gradient goes, false if nobody wants it. Ask just before writing, and write all of
   /// it: the first answer is "overwrite", every later one "accumulate".
   Sink sink() const;
+  /// In a rule: adds the product a b to this operand's gradient, if it is wanted. The same as gemm(a, b, sink()), but
+  /// for a parameter it may be put off: a and b must stay as they are until the tape is cleared.
+  void add_product(MatrixView a, MatrixView b) const;
 
   bool wants_gradient() const { return node().wants_gradient; }
   /// Whether the last walk backwards reached this value.
@@ -102,6 +115,10 @@ class Gradients {
   struct Entry {
     const Parameter* parameter = nullptr;
     View gradient;
+    /// What is still to be added to the gradient, or to be all of it where nothing `is_summed` yet. Null unless
+    /// backward was told to put products off.
+    const PendingProduct* products = nullptr;
+    bool is_summed = true;
   };
   /// A value that a parameter takes when the optimizer steps: see Tape::record_update.
   struct Update {
@@ -126,6 +143,13 @@ class Gradients {
 
 enum class Mode { training, inference };
 
+struct BackwardOptions {
+  Real gradient = 1;  ///< of some later loss with respect to this one
+  /// Leaves the products that rules add to parameters' gradients to whoever takes the gradients: an optimizer that
+  /// makes them into the parameter itself saves the gradient's way through memory.
+  bool put_off_products = false;
+};
+
 /// One pass through a model: values in the order in which they were made, each with the rule that takes a gradient
 /// back. Everything lives in an arena that is reused by the next pass: a warm pass asks the heap for nothing. One tape
 /// is for one thread; many tapes may read the same parameters at once.
@@ -148,6 +172,9 @@ class Tape {
   /// Data, read where it is: it must outlive the pass. No gradient.
   Var input(ConstView x);
   Var input(Tensor&&) = delete;
+  /// The same where the first axis counts samples, which are followed: see mixes_samples.
+  Var samples(ConstView x);
+  Var samples(Tensor&&) = delete;
   /// The same with a gradient: what gradient checks and adversarial examples differentiate by.
   Var variable(ConstView x);
   Var variable(Tensor&&) = delete;
@@ -175,9 +202,15 @@ class Tape {
   /// mode. Throws ShapeError if the shapes differ.
   void record_update(const Parameter& parameter, Var value);
 
+  /// Whether what `samples` began with has been made into something whose first axis does not count the samples any
+  /// more: then the pass over a batch is not the sum of passes over its parts. An op that lets samples depend on each
+  /// other and keeps their axis (a batch normalisation) has to say so.
+  bool mixes_samples() const { return mixes_samples_; }
+  void set_mixes_samples(bool mixes) { mixes_samples_ = mixes; }
+
   /// Walks the pass backwards from `loss`, one number. Throws ShapeError for any other size, StateError in inference
   /// mode.
-  Gradients backward(Var loss);
+  Gradients backward(Var loss, const BackwardOptions& options = {});
   /// The same from a value of any shape, given the gradient of some later loss with respect to it.
   Gradients backward(Var value, ConstView gradient);
 
@@ -190,6 +223,8 @@ class Tape {
   static constexpr std::uintptr_t pass_mask = alignment - 1;
 
   void require_own(Var value, const char* what) const;
+  Gradients walk_backward(Var value, ConstView gradient);
+  void follow_samples(detail::Node& node, bool of_samples);
   detail::Node& new_node(const Shape& shape, const Real* value, bool wants_gradient);
   detail::Node& node_at(std::size_t i) { return blocks_[i / block_size][i % block_size]; }
   Var var(detail::Node& node) { return {&node, pass_}; }
@@ -201,6 +236,9 @@ class Tape {
   std::vector<std::unique_ptr<detail::Node[]>> blocks_;
   std::size_t node_count_ = 0;
   bool has_gone_backward_ = false;
+  bool puts_off_products_ = false;
+  bool mixes_samples_ = false;
+  Index samples_ = 0;
   std::vector<detail::Node*> parameters_;
   std::vector<Gradients::Update> updates_;
 };

@@ -54,7 +54,7 @@ double SequentialState::step(ConstView x, ConstView y, ConstView sample_weight, 
   const Var loss = compiled->loss(y_pred, y, sample_weight);
   const auto value = static_cast<double>(loss.item());
   if (std::isfinite(value)) {
-    const Gradients gradients = tape.backward(loss);
+    const Gradients gradients = tape.backward(loss, {.put_off_products = true});
     require<StateError>(optimizer->knows_all(gradients),
                         "{}: forward reads a Parameter that no layer's parameters() lists; it would not be trained",
                         options.name);

@@ -2,35 +2,12 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
-#include <numeric>
 
 #include "cornu/core/error.h"
-#include "cornu/core/kernels.h"
 
 namespace cornu {
 
 namespace {
-
-constexpr std::size_t most_slots = 8;
-
-/// The squared Euclidean norm, summed in double.
-double squared_norm(const View& x) {
-  std::array<double, 8> sums{};  // as many sums at once as it takes to keep the adders busy
-  const Real* from = x.begin();
-  for (; x.end() - from >= 8; from += 8) {
-    for (std::size_t k = 0; k < 8; ++k) sums[k] += static_cast<double>(from[k]) * static_cast<double>(from[k]);
-  }
-  for (; from != x.end(); ++from) sums[0] += static_cast<double>(*from) * static_cast<double>(*from);
-  return std::accumulate(sums.begin(), sums.end(), 0.0);
-}
-
-/// Scales x by limit / norm where the norm, of x or of all gradients together, is beyond the limit.
-void limit_norm(const View& x, double norm, double limit) {
-  if (norm <= limit) return;
-  const auto factor = static_cast<Real>(limit / norm);
-  for (Real& value : x) value *= factor;
-}
 
 void check_rate(const LearningRate& rate, Index step) {
   require<ValueError>(rate.at(step) >= 0, "optimizer: learning_rate is {}; it must not be negative", rate.at(step));
@@ -50,8 +27,8 @@ void AnyOptimizer::check() const {
                       "optimizer: clipnorm {}, clipvalue {} and global_clipnorm {}; only one can be given", clipnorm,
                       clipvalue, global_clipnorm);
   box_->check();
-  require<ValueError>(slots() >= 0 && slots() <= static_cast<Index>(most_slots),
-                      "optimizer: {} slots a parameter; from 0 to {} are possible", slots(), most_slots);
+  require<ValueError>(slots() >= 0 && slots() <= static_cast<Index>(detail::most_slots),
+                      "optimizer: {} slots a parameter; from 0 to {} are possible", slots(), detail::most_slots);
 }
 
 Optimizer::Optimizer(AnyOptimizer rule, const NamedParameters& parameters)
@@ -59,7 +36,7 @@ Optimizer::Optimizer(AnyOptimizer rule, const NamedParameters& parameters)
   state_.reserve(parameters.size() * static_cast<std::size_t>(slots_));
   for (const NamedParameter& named : parameters) {
     parameters_.push_back(named.parameter);
-    std::array<View, most_slots> slots;
+    std::array<View, detail::most_slots> slots;
     for (std::size_t k = 0; k < static_cast<std::size_t>(slots_); ++k) {
       slots[k] = state_.emplace_back(named.parameter->shape());
     }
@@ -111,51 +88,6 @@ void Optimizer::check(const Gradients& gradients) const {
                         "optimizer: a parameter is now of shape {}; its update is of shape {}",
                         update.parameter->shape(), update.value.shape());
   }
-}
-
-void Optimizer::step(const Gradients& gradients) {
-  check(gradients);
-  const auto& options = rule_.options();
-  const Step step{.iteration = iterations_, .learning_rate = learning_rate()};
-  const auto decay = static_cast<Real>(step.learning_rate * options.weight_decay);
-
-  double global_norm = 0;
-  if (options.global_clipnorm > 0) {
-    Index next = 0;
-    for (const Gradients::Entry& entry : gradients.entries()) {
-      if (find(entry.parameter, next) >= 0) global_norm += squared_norm(entry.gradient);
-    }
-    global_norm = std::sqrt(global_norm);
-  }
-
-  Index next = 0;
-  for (const Gradients::Entry& entry : gradients.entries()) {
-    const Index at = find(entry.parameter, next);
-    if (at < 0) continue;
-    const View value = parameters_[static_cast<std::size_t>(at)]->value, gradient = entry.gradient;
-    std::array<View, most_slots> slots;
-    for (Index k = 0; k < slots_; ++k) {
-      slots[static_cast<std::size_t>(k)] = state_[static_cast<std::size_t>(at * slots_ + k)];
-    }
-    if (options.global_clipnorm > 0) {
-      limit_norm(gradient, global_norm, options.global_clipnorm);
-    } else if (options.clipnorm > 0) {
-      limit_norm(gradient, std::sqrt(squared_norm(gradient)), options.clipnorm);
-    } else if (options.clipvalue > 0) {
-      const auto limit = static_cast<Real>(options.clipvalue);
-      for (Real& g : gradient) g = g > limit ? limit : g < -limit ? -limit : g;
-    }
-    if (decay > 0) {  // not *= 1 - decay: for a small decay that would round to a quite different one
-      for (Real& w : value) w -= decay * w;
-    }
-    rule_.update(value, gradient, {slots.data(), static_cast<std::size_t>(slots_)}, step);
-  }
-
-  for (const Gradients::Update& update : gradients.updates()) {
-    const Index at = find(update.parameter, next);
-    if (at >= 0) copy(update.value, overwrite(parameters_[static_cast<std::size_t>(at)]->value));
-  }
-  ++iterations_;
 }
 
 Optimizer Optimizer::rebound(const NamedParameters& parameters) const {

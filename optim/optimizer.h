@@ -9,6 +9,7 @@
 
 #include "cornu/core/parameter.h"
 #include "cornu/core/tape.h"
+#include "cornu/core/team.h"
 #include "cornu/optim/schedule.h"
 
 namespace cornu {
@@ -28,9 +29,14 @@ struct Step {
 ///   double clipnorm         each gradient scaled down to this norm; 0 for none, as for the next two
 ///   double clipvalue        each number of a gradient limited to [-clipvalue, clipvalue]
 ///   double global_clipnorm  all gradients scaled down together to this norm; at most one of the three may be given
-/// Two more members are used where they exist:
+/// More members are used where they exist:
 ///   void check() const                              throws ValueError for options that the rule cannot have
 ///   void begin(std::span<const View> slots) const   gives the state other values than the zeros that it begins with
+///   static constexpr bool elementwise = true        each number is updated by its own gradient and state alone, so
+///   that
+///                                                   parts of a parameter may be updated apart, and at the same time
+///   bool is_gradient_descent() const                whether update is parameter -= learning_rate * gradient and no
+///                                                   more: it is then not called, but made as the gradient is summed
 template <class R>
 concept OptimizerRule = std::copy_constructible<R> &&
     requires(const R& rule, View parameter, ConstView gradient, std::span<const View> slots, const Step& step) {
@@ -40,6 +46,8 @@ concept OptimizerRule = std::copy_constructible<R> &&
 };
 
 namespace detail {
+
+inline constexpr std::size_t most_slots = 8;
 
 struct OptimizerOptions {
   double weight_decay = 0, clipnorm = 0, clipvalue = 0, global_clipnorm = 0;
@@ -73,6 +81,8 @@ class AnyOptimizer {
   const LearningRate& learning_rate() const { return learning_rate_; }
   const detail::OptimizerOptions& options() const { return options_; }
   Index slots() const { return box_->slots(); }
+  bool elementwise() const { return box_->elementwise(); }
+  bool is_gradient_descent() const { return box_->is_gradient_descent(); }
   void begin(std::span<const View> slots) const { box_->begin(slots); }
   void update(View parameter, ConstView gradient, std::span<const View> slots, const Step& step) const {
     box_->update(parameter, gradient, slots, step);
@@ -86,6 +96,8 @@ class AnyOptimizer {
     virtual ~Box() = default;
     virtual void check() const = 0;
     virtual Index slots() const = 0;
+    virtual bool elementwise() const = 0;
+    virtual bool is_gradient_descent() const = 0;
     virtual void begin(std::span<const View> slots) const = 0;
     virtual void update(View, ConstView, std::span<const View>, const Step&) const = 0;
   };
@@ -99,6 +111,14 @@ class AnyOptimizer {
       if constexpr (requires { rule.check(); }) rule.check();
     }
     Index slots() const override { return rule.slots(); }
+    bool elementwise() const override {
+      if constexpr (requires { R::elementwise; }) return R::elementwise;
+      return false;
+    }
+    bool is_gradient_descent() const override {
+      if constexpr (requires { rule.is_gradient_descent(); }) return rule.is_gradient_descent();
+      return false;
+    }
     void begin(std::span<const View> slots) const override {
       if constexpr (requires { rule.begin(slots); }) rule.begin(slots);
     }
@@ -124,7 +144,15 @@ class Optimizer {
   /// The gradients are clipped in place. Parameters that are not this optimizer's are left alone, as are their
   /// gradients. Steps allocate nothing. Throws StateError, before anything is changed, if a parameter has another shape
   /// than its gradient, its update or its state.
-  void step(const Gradients& gradients);
+  void step(const Gradients& gradients) { step({&gradients, 1}); }
+  /// The same for a batch that was gone through in parts, each with gradients of its own: the sum of these is taken, in
+  /// their order. A team shares the work. The result depends on the parts, and not on how many share it. Updates are
+  /// taken from the last part that recorded one.
+  void step(std::span<const Gradients> parts, Team* team = nullptr);
+  /// Goes backward from a loss, one number, and steps. The same as step(loss.tape().backward(loss)) but for the order
+  /// of roundings, and faster: plain gradient descent adds the large products that gradients are made of straight to
+  /// the parameters.
+  void minimize(Var loss) { step(loss.tape().backward(loss, {.put_off_products = true})); }
 
   /// The number of steps made so far.
   Index iterations() const { return iterations_; }
@@ -145,9 +173,20 @@ class Optimizer {
   Optimizer rebound(const NamedParameters& parameters) const;
 
  private:
+  /// A part of every parameter: of `count` equal parts of its rows the one of this number.
+  struct Block {
+    Index number = 0, count = 1;
+  };
+
   const LearningRate& rate() const { return replaced_rate_ ? *replaced_rate_ : rule_.learning_rate(); }
   Index find(const Parameter* parameter, Index& next) const;
   void check(const Gradients& gradients) const;
+  void collect(std::span<const Gradients> parts);
+  std::span<const Gradients::Entry* const> entries_of(std::size_t parameter) const;
+  void descend(std::size_t parameter, const Block& block, Real rate);
+  void sum(std::size_t parameter, const Block& block);
+  void limit_norms();
+  void update(std::size_t parameter, const Block& block, const Step& step);
 
   AnyOptimizer rule_;
   std::vector<Parameter*> parameters_;
@@ -155,6 +194,7 @@ class Optimizer {
   Index slots_ = 0;
   Index iterations_ = 0;
   std::optional<LearningRate> replaced_rate_;
+  std::vector<const Gradients::Entry*> entries_;  // of the step being made: each parameter's in each part, or null
 };
 
 }  // namespace cornu

@@ -14,7 +14,10 @@ struct SGD {
   double weight_decay = 0;
   double clipnorm = 0, clipvalue = 0, global_clipnorm = 0;
 
+  static constexpr bool elementwise = true;
+
   void check() const;
+  bool is_gradient_descent() const { return momentum == 0; }
   Index slots() const { return momentum != 0 ? 1 : 0; }
   void update(View parameter, ConstView gradient, std::span<const View> slots, const Step& step) const;
 };
