@@ -35,6 +35,9 @@ Index part_of(Index size, Index most) {
   }
 }
 
+/// Where the numbers of a matrix end.
+const Real* end_of(const MatrixView& m) { return m.data + (m.rows - 1) * m.stride + m.columns; }
+
 /// Sums on their way into `count` numbers of c.
 struct Target {
   Real alpha;
@@ -103,20 +106,22 @@ struct Loops {
     }
   }
 
-  /// a (m, k) times b (k, n), whose element (p, j) is b[p * row + j * column].
-  [[gnu::always_inline]] static void product(const Real* a, const Real* b, Index row, Index column, Index m, Index k,
-                                             Index n, Target target, Real* c) {
+  /// a, whose rows follow each other, times b.
+  [[gnu::always_inline]] static void product(const MatrixView& a, const MatrixView& b, Target target, Real* c) {
+    const Index m = a.outer(), k = a.inner(), n = b.inner();
+    const Index row = b.transposed ? 1 : b.stride, column = b.transposed ? b.stride : 1;
     const Index part = part_of(k, most_k);
     alignas(64) Panel packed;
     for (Index p = 0; p < k; p += part, target.accumulates = true) {
       const Index depth = std::min(part, k - p);
       for (Index j = 0; j < n; j += panel) {
         const Index width = std::min(panel, n - j);
-        pack(b + p * row + j * column, row, column, depth, width, b + k * n, packed.data());
+        pack(b.data + p * row + j * column, row, column, depth, width, end_of(b), packed.data());
         for (Index i = 0; i < m; i += tile_rows) {
           const Index count = std::min(tile_rows, m - i);
           const Index whole = width == panel ? count : n < panel ? std::max(count - (panel - 1) / n, Index{0}) : 0;
-          tile(a + i * k + p, k, depth, packed.data(), target, c + i * n + j, n, width, count, whole);
+          tile(a.data + i * a.stride + p, a.stride, depth, packed.data(), target, c + i * n + j, n, width, count,
+               whole);
         }
       }
     }
@@ -148,28 +153,27 @@ struct Loops {
     std::memcpy(result, sums[0], sizeof(sums[0]));
   }
 
-  /// One row: x (k) times b (k, n).
-  [[gnu::always_inline]] static void row_product(const Real* x, const Real* b, Index k, Index n, Target target,
-                                                 Real* c) {
+  /// One row: x times b, whose rows are as stored.
+  [[gnu::always_inline]] static void row_product(const Real* x, const MatrixView& b, Target target, Real* c) {
+    const Index k = b.rows, n = b.columns;
     constexpr Index wide = 8 * lanes;
-    const Real* const end_of_b = b + k * n;
     const Index part = part_of(k, most_k);
     Real sums[wide];
     for (Index p = 0; p < k; p += part, target.accumulates = true) {
       const Index depth = std::min(part, k - p);
-      const Real* const right = b + p * n;
+      const Real* const right = b.data + p * b.stride;
       Index j = 0;
       for (; j + wide <= n; j += wide) {
-        row_tile<8, 1>(x + p, depth, right + j, n, sums);
+        row_tile<8, 1>(x + p, depth, right + j, b.stride, sums);
         target.put(sums, wide, c + j);
       }
       for (; j + panel <= n; j += panel) {
-        row_tile<panel_vectors, 8 / panel_vectors>(x + p, depth, right + j, n, sums);
+        row_tile<panel_vectors, 8 / panel_vectors>(x + p, depth, right + j, b.stride, sums);
         target.put(sums, panel, c + j);
       }
       if (j < n) {
         alignas(64) Panel packed;
-        pack(right + j, n, 1, depth, n - j, end_of_b, packed.data());
+        pack(right + j, b.stride, 1, depth, n - j, end_of(b), packed.data());
         row_tile<panel_vectors, 8 / panel_vectors>(x + p, depth, packed.data(), panel, sums);
         target.put(sums, n - j, c + j);
       }
@@ -191,7 +195,7 @@ struct Loops {
 
   /// `rows` sums over p of x[p] * b[row, p].
   template <Index rows>
-  [[gnu::always_inline]] static void dots(const Real* x, Index k, const Real* b, Real* result) {
+  [[gnu::always_inline]] static void dots(const Real* x, Index k, const Real* b, Index b_row, Real* result) {
     constexpr Index steps = 4;  // registers that a row is added up in
     constexpr Index block = 64 * steps * lanes;
     for (Index r = 0; r < rows; ++r) result[r] = 0;
@@ -205,67 +209,67 @@ struct Loops {
           const Vector left = *reinterpret_cast<const Unaligned*>(x + p + s * lanes);
 #pragma GCC unroll 16
           for (Index r = 0; r < rows; ++r)
-            sums[r][s] += left * *reinterpret_cast<const Unaligned*>(b + r * k + p + s * lanes);
+            sums[r][s] += left * *reinterpret_cast<const Unaligned*>(b + r * b_row + p + s * lanes);
         }
       }
       for (; p + lanes <= end; p += lanes) {
 #pragma GCC unroll 16
         for (Index r = 0; r < rows; ++r)
-          sums[r][0] += *reinterpret_cast<const Unaligned*>(x + p) * *reinterpret_cast<const Unaligned*>(b + r * k + p);
+          sums[r][0] +=
+              *reinterpret_cast<const Unaligned*>(x + p) * *reinterpret_cast<const Unaligned*>(b + r * b_row + p);
       }
 #pragma GCC unroll 16
       for (Index r = 0; r < rows; ++r) {
         Real rest = 0;
-        for (Index q = p; q < end; ++q) rest += x[q] * b[r * k + q];
+        for (Index q = p; q < end; ++q) rest += x[q] * b[r * b_row + q];
         result[r] += total((sums[r][0] + sums[r][1]) + (sums[r][2] + sums[r][3])) + rest;
       }
     }
   }
 
-  /// One row: x (k) times the transpose of b (n, k).
-  [[gnu::always_inline]] static void row_of_dots(const Real* x, const Real* b, Index k, Index n, Target target,
-                                                 Real* c) {
+  /// One row: x times b, whose columns are the rows as stored.
+  [[gnu::always_inline]] static void row_of_dots(const Real* x, const MatrixView& b, Target target, Real* c) {
+    const Index k = b.columns, n = b.rows;
     constexpr Index rows = bytes == 64 ? 4 : 2;
     Real sums[rows];
     Index j = 0;
     for (; j + rows <= n; j += rows) {
-      dots<rows>(x, k, b + j * k, sums);
+      dots<rows>(x, k, b.data + j * b.stride, b.stride, sums);
       target.put(sums, rows, c + j);
     }
     for (; j < n; ++j) {
-      dots<1>(x, k, b + j * k, sums);
+      dots<1>(x, k, b.data + j * b.stride, b.stride, sums);
       target.put(sums, 1, c + j);
     }
   }
 };
 
-/// x, k numbers one after the other, times b (k, n).
+/// x, numbers that follow each other, times b.
 void one_row(const Real* x, const MatrixView& b, Target target, Real* c) {
-  const Index k = b.outer(), n = b.inner();
-  if (b.transposed || n == 1) {
-    vectorized([=, rows = b.data](auto width) { Loops<width>::row_of_dots(x, rows, k, n, target, c); });
+  if (b.transposed) {
+    vectorized([=](auto width) { Loops<width>::row_of_dots(x, b, target, c); });
   } else {
-    vectorized([=, rows = b.data](auto width) { Loops<width>::row_product(x, rows, k, n, target, c); });
+    vectorized([=](auto width) { Loops<width>::row_product(x, b, target, c); });
   }
 }
+
+/// Whether a matrix of one row or column is numbers that follow each other.
+bool follow_each_other(const MatrixView& m) { return m.rows == 1 || m.stride == 1; }
 
 }  // namespace
 
 bool suits_small_product(const MatrixView& a, const MatrixView& b) {
   const Index m = a.outer(), k = a.inner(), n = b.inner();
-  if (m == 1 || n == 1) return true;
+  if (m == 1) return follow_each_other(a);
+  if (n == 1) return follow_each_other(b);
   return !a.transposed && n > 8 && n <= 16 && m * n > 1'000'000 / k;
 }
 
 void small_product(const MatrixView& a, const MatrixView& b, Real alpha, const Sink& c) {
   const Target target{alpha, c.accumulates()};
-  const Index m = a.outer(), k = a.inner(), n = b.inner();
-  if (m == 1) return one_row(a.data, b, target, c.data());
-  if (n == 1) return one_row(b.data, transposed(a), target, c.data());
-  const Index row = b.transposed ? 1 : n, column = b.transposed ? k : 1;
-  vectorized([=, left = a.data, right = b.data, to = c.data()](auto width) {
-    Loops<width>::product(left, right, row, column, m, k, n, target, to);
-  });
+  if (a.outer() == 1) return one_row(a.data, b, target, c.data());
+  if (b.inner() == 1) return one_row(b.data, transposed(a), target, c.data());
+  vectorized([=, to = c.data()](auto width) { Loops<width>::product(a, b, target, to); });
 }
 
 }  // namespace cornu
