@@ -59,6 +59,11 @@ void add(Lanes& sums, const Lanes& others) {
 
 /// The sum of n neighbouring numbers: as rows of `lanes`, then the lanes, then what did not fill a row.
 [[gnu::always_inline]] inline Real sum_contiguous(const Real* x, Index n) {
+  if (n < lanes) {
+    Real sum = 0;
+    for (Index i = 0; i < n; ++i) sum += x[i];
+    return sum;
+  }
   const Index rows = n / lanes, rest = n % lanes;
   Lanes sums = sum_tile(x, rows, lanes, lanes);
   add_rows(x + rows * lanes, 1, lanes, rest, sums);
@@ -87,6 +92,60 @@ void sum_axis(const Real* x, const AxisSplit& split, Real scale, const Sink& out
           }
         }
       });
+}
+
+namespace {
+
+/// A NaN is larger than any number.
+[[gnu::always_inline]] inline Real larger(Real a, Real b) { return b > a || b != b ? b : a; }
+
+/// The largest of `rows` rows, column by column.
+[[gnu::always_inline]] inline Lanes max_tile(const Real* x, Index rows, Index stride, Index width) {
+  Lanes largest{};
+  std::copy_n(x, width, largest.begin());
+  if (width == lanes) {
+    for (Index i = 1; i < rows; ++i) {
+      for (std::size_t j = 0; j < lanes; ++j) {
+        largest[j] = larger(largest[j], x[i * stride + static_cast<Index>(j)]);
+      }
+    }
+  } else {
+    for (Index i = 1; i < rows; ++i) {
+      for (std::size_t j = 0; j < static_cast<std::size_t>(width); ++j) {
+        largest[j] = larger(largest[j], x[i * stride + static_cast<Index>(j)]);
+      }
+    }
+  }
+  return largest;
+}
+
+[[gnu::always_inline]] inline Real max_contiguous(const Real* x, Index n) {
+  Real largest = x[0];
+  const Index rows = n / lanes;
+  if (rows > 1) {
+    for (const Real candidate : max_tile(x, rows, lanes, lanes)) largest = larger(largest, candidate);
+  }
+  for (Index i = rows > 1 ? rows * lanes : 1; i < n; ++i) largest = larger(largest, x[i]);
+  return largest;
+}
+
+}  // namespace
+
+void max_axis(const Real* x, const AxisSplit& split, Real* out) {
+  vectorized([=, outer = split.outer, n = split.n, inner = split.inner] {
+    for (Index o = 0; o < outer; ++o) {
+      const Real* const block = x + o * n * inner;
+      if (inner == 1) {
+        out[o] = max_contiguous(block, n);
+        continue;
+      }
+      for (Index column = 0; column < inner; column += lanes) {
+        const Index width = std::min(lanes, inner - column);
+        const Lanes largest = max_tile(block + column, n, inner, width);
+        std::copy_n(largest.begin(), width, out + o * inner + column);
+      }
+    }
+  });
 }
 
 Real sum_all(const ConstView& x) {

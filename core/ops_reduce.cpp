@@ -40,18 +40,7 @@ Var max_over(Var x, const AxisSplit& split, const Shape& shape) {
   require(split.n > 0, "max: shape {} has nothing to take the maximum of", x.shape());
   Var y = x.tape().output(shape, {x});
   const Index n = split.n, inner = split.inner;
-  const Real* const vx = x.value().data();
-  Real* const to = y.out().data();
-  for (Index o = 0; o < split.outer; ++o) {
-    for (Index i = 0; i < inner; ++i) {
-      Real best = vx[o * n * inner + i];
-      for (Index j = 1; j < n; ++j) {
-        const Real candidate = vx[(o * n + j) * inner + i];
-        if (candidate > best || candidate != candidate) best = candidate;
-      }
-      to[o * inner + i] = best;
-    }
-  }
+  max_axis(x.value().data(), split, y.out().data());
   return y.backward([=] {
     if (Sink dx = x.sink()) {
       const Real *const from = x.value().data(), *const best = y.value().data(), *const g = y.grad().data();
