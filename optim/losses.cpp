@@ -25,6 +25,15 @@ constexpr Index block_size = 4096;  // numbers: what several loops go over stays
 constexpr Index most_rows = 256;    // of a block
 using RowLosses = std::array<double, most_rows>;
 
+void scale(Real* slopes, Index n, double factor) {
+  transform(slopes, n, [by = static_cast<Real>(factor)](Real slope) { return slope * by; });
+}
+
+/// dx = g * slopes: in a function by itself, which is compiled once and not for every loss.
+void hand_on(Real g, const Real* slopes, const Sink& dx) {
+  assign(dx, [=](Index i) { return g * slopes[i]; });
+}
+
 /// The skeleton of every loss: x seen as rows of `width` numbers, each row with a loss of its own. `rows` is the shape
 /// of all these losses, (batch, ...), or () where x is a single row.
 /// `block(first, count, x, slopes, losses)` computes the losses and gradients of at most most_rows rows, from `first`
@@ -50,18 +59,17 @@ Var mean_over_rows(const char* name, Var x, const Shape& rows, Index width, Cons
     }
     if (!keeps_slopes) continue;
     if (weights.size() == 0) {
-      const Real scale = 1 / static_cast<Real>(count);
-      transform(slope, (end - first) * width, [scale](Real s) { return s * scale; });
+      scale(slope, (end - first) * width, 1 / static_cast<double>(count));
     } else {
       for (Index r = first; r < end; ++r) {
-        const double scale = static_cast<double>(weights[r / (count / batch)]) / static_cast<double>(count);
-        transform(slope + (r - first) * width, width, [scale](Real s) { return s * static_cast<Real>(scale); });
+        scale(slope + (r - first) * width, width,
+              static_cast<double>(weights[r / (count / batch)]) / static_cast<double>(count));
       }
     }
   }
   y.out()[0] = static_cast<Real>(total);
   return y.backward([=] {
-    if (Sink dx = x.sink()) assign(dx, [g = y.grad()[0], slopes](Index i) { return g * slopes[i]; });
+    if (Sink dx = x.sink()) hand_on(y.grad()[0], slopes, dx);
   });
 }
 
@@ -78,26 +86,29 @@ template <class F>
   return ((sums[0] + sums[4]) + (sums[1] + sums[5])) + ((sums[2] + sums[6]) + (sums[3] + sums[7]));
 }
 
-/// Cross-entropy of rows of logits against target(r)(k): the sum over k of target * (log sum exp(x) - x[k]). The sums
-/// are in double and leave out the 1 that is the largest term: what is left is the loss of a row that is well learnt.
+/// Of rows of logits x: the largest of each, e^(x - peak), and the sum of these in double. It leaves out the 1 that is
+/// the largest term: what is left is the loss of a row that is well learnt.
+void exponentials(const Real* x, const AxisSplit& rows, Real* peaks, Real* e, double* others) {
+  max_axis(x, rows, peaks);
+  each_in_slices(rows, peaks, [=](Index i, Real peak) { e[i] = x[i] - peak; });
+  transform(e, rows.size(), [](Real difference) { return math::exp(difference); });
+  vectorized([=, count = rows.outer, n = rows.n] {
+    for (Index r = 0; r < count; ++r) {
+      const Real* const row = e + r * n;
+      // All but one of the ones. In a row whose largest number is infinite there is none, but a NaN.
+      others[r] = sum_of(n, [=](Index k) { return row[k] == 1 ? Real{0} : row[k]; }) +
+                  (sum_of(n, [=](Index k) { return row[k] == 1 ? Real{1} : Real{0}; }) - 1);
+    }
+  });
+}
+
+/// Cross-entropy of rows of logits against target(r)(k): the sum over k of target * (log sum exp(x) - x[k]).
 template <class MakeTarget>
 void from_logits(Index first, Index rows, const Real* x, Index classes, MakeTarget make_target, Real* slopes,
                  double* losses) {
-  const AxisSplit split(rows, classes, 1);
-  std::array<Real, most_rows> row_numbers;
-  Real* const peaks = row_numbers.data();
-  max_axis(x, split, peaks);
-  each_in_slices(split, peaks, [=](Index i, Real peak) { slopes[i] = x[i] - peak; });
-  transform(slopes, split.size(), [](Real d) { return math::exp(d); });
-  vectorized([=] {
-    for (Index r = 0; r < rows; ++r) {
-      const Real* const e = slopes + r * classes;
-      // Each e of 1 but one; so a row whose largest number is infinite is NaN: there is no 1 in it, but a NaN.
-      losses[r] = sum_of(classes, [=](Index k) { return e[k] == 1 ? Real{0} : e[k]; }) +
-                  (sum_of(classes, [=](Index k) { return e[k] == 1 ? Real{1} : Real{0}; }) - 1);
-    }
-  });
-  vectorized([=] {
+  std::array<Real, most_rows> memory;
+  exponentials(x, {rows, classes, 1}, memory.data(), slopes, losses);
+  vectorized([=, peaks = memory.data()] {
     for (Index r = 0; r < rows; ++r) {
       const auto target = make_target(first + r);
       const Real* const row = x + r * classes;
@@ -120,24 +131,22 @@ void from_logits(Index first, Index rows, const Real* x, Index classes, MakeTarg
 template <class MakeTarget>
 void from_probabilities(Index first, Index rows, const Real* probabilities, Index classes, MakeTarget make_target,
                         Real* slopes, double* losses) {
-  vectorized([=] {
-    for (Index r = 0; r < rows; ++r) {
-      const auto target = make_target(first + r);
-      const Real* const p = probabilities + r * classes;
-      Real* const slope = slopes + r * classes;
-      const auto sum = static_cast<Real>(sum_of(classes, [=](Index k) { return p[k]; }));
-      losses[r] = -sum_of(classes, [=](Index k) {
-        const Real t = target(k);
-        return t == 0 ? Real{0} : t * math::log(clipped(p[k] / sum));
-      });
-      const auto slope_at = [=](Index k) {
-        const Real q = p[k] / sum, t = target(k);
-        return t == 0 || is_clipped(q) ? Real{0} : -t / q;
-      };
-      const auto product = static_cast<Real>(sum_of(classes, [=](Index k) { return slope_at(k) * (p[k] / sum); }));
-      for (Index k = 0; k < classes; ++k) slope[k] = (slope_at(k) - product) / sum;
-    }
-  });
+  for (Index r = 0; r < rows; ++r) {
+    const auto target = make_target(first + r);
+    const Real* const p = probabilities + r * classes;
+    Real* const slope = slopes + r * classes;
+    const auto sum = static_cast<Real>(sum_of(classes, [=](Index k) { return p[k]; }));
+    losses[r] = -sum_of(classes, [=](Index k) {
+      const Real t = target(k);
+      return t == 0 ? Real{0} : t * std::log(clipped(p[k] / sum));
+    });
+    const auto slope_at = [=](Index k) {
+      const Real q = p[k] / sum, t = target(k);
+      return t == 0 || is_clipped(q) ? Real{0} : -t / q;
+    };
+    const auto product = static_cast<Real>(sum_of(classes, [=](Index k) { return slope_at(k) * (p[k] / sum); }));
+    for (Index k = 0; k < classes; ++k) slope[k] = (slope_at(k) - product) / sum;
+  }
 }
 
 void check_classes(const char* name, Var y_pred) {
@@ -255,52 +264,6 @@ Var mean_squared_error(Var y_pred, ConstView y_true, const RegressionOptions& op
                               slope = 2 * difference;
                               return difference * difference;
                             });
-}
-
-namespace {
-
-template <class Loss, class Options>
-Tensor eagerly(Loss loss, const Tensor& y_pred, ConstView y_true, const Options& options) {
-  Tape tape(Mode::inference);
-  return Tensor(loss(tape.input(y_pred), y_true, options).value());
-}
-
-}  // namespace
-
-Tensor sparse_categorical_crossentropy(const Tensor& y_pred, ConstView y_true, const CategoricalOptions& options) {
-  using Loss = Var (*)(Var, ConstView, const CategoricalOptions&);
-  return eagerly(Loss(sparse_categorical_crossentropy), y_pred, y_true, options);
-}
-
-Tensor categorical_crossentropy(const Tensor& y_pred, ConstView y_true, const CategoricalOptions& options) {
-  using Loss = Var (*)(Var, ConstView, const CategoricalOptions&);
-  return eagerly(Loss(categorical_crossentropy), y_pred, y_true, options);
-}
-
-Tensor binary_crossentropy(const Tensor& y_pred, ConstView y_true, const BinaryOptions& options) {
-  using Loss = Var (*)(Var, ConstView, const BinaryOptions&);
-  return eagerly(Loss(binary_crossentropy), y_pred, y_true, options);
-}
-
-Tensor mean_squared_error(const Tensor& y_pred, ConstView y_true, const RegressionOptions& options) {
-  using Loss = Var (*)(Var, ConstView, const RegressionOptions&);
-  return eagerly(Loss(mean_squared_error), y_pred, y_true, options);
-}
-
-Var SparseCategoricalCrossentropy::operator()(Var y_pred, ConstView y_true, ConstView sample_weight) const {
-  return sparse_categorical_crossentropy(y_pred, y_true, {from_logits, label_smoothing, sample_weight});
-}
-
-Var CategoricalCrossentropy::operator()(Var y_pred, ConstView y_true, ConstView sample_weight) const {
-  return categorical_crossentropy(y_pred, y_true, {from_logits, label_smoothing, sample_weight});
-}
-
-Var BinaryCrossentropy::operator()(Var y_pred, ConstView y_true, ConstView sample_weight) const {
-  return binary_crossentropy(y_pred, y_true, {from_logits, label_smoothing, sample_weight});
-}
-
-Var MeanSquaredError::operator()(Var y_pred, ConstView y_true, ConstView sample_weight) const {
-  return mean_squared_error(y_pred, y_true, {sample_weight});
 }
 
 namespace detail {
