@@ -134,10 +134,8 @@ class Broadcast {
       loop<1, 1>(f);
     } else if (step_a_ == 1) {
       loop<1, 0>(f);
-    } else if (step_b_ == 1) {
+    } else {  // at most one of them is stretched; or there is a single element, and no step
       loop<0, 1>(f);
-    } else {
-      loop<0, 0>(f);
     }
   }
 

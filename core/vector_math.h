@@ -80,14 +80,14 @@ template <class T>
   using F = Format<T>;
   const bool tiny = x < std::numeric_limits<T>::min();
   const T normal = tiny ? x * T(Bits<T>{1} << F::fraction) : x;
-  const Bits<T> root = std::bit_cast<Bits<T>>(T(0.70710678118654752));
-  const Bits<T> bits = std::bit_cast<Bits<T>>(normal);
+  const auto root = std::bit_cast<Bits<T>>(T(0.70710678118654752));
+  const auto bits = std::bit_cast<Bits<T>>(normal);
   // The exponent after scaling 1 + f into [sqrt(1/2), sqrt(2)): the bits of sqrt(1/2) are subtracted, not those of 1.
   constexpr Bits<T> bias = F::bias + 64;  // so that it stays positive and can become a T as an unsigned number
   const Bits<T> exponent = ((bits - root) + (bias << F::fraction)) >> F::fraction;
   const T f = std::bit_cast<T>(bits - ((exponent - bias) << F::fraction)) - 1;
   // A whole number below 2^fraction as the last bits of 2^fraction: conversions of 64 bits are not in every processor.
-  const Bits<T> offset = std::bit_cast<Bits<T>>(T(Bits<T>{1} << F::fraction));
+  const auto offset = std::bit_cast<Bits<T>>(T(Bits<T>{1} << F::fraction));
   const T k =
       (std::bit_cast<T>(exponent | offset) - T(Bits<T>{1} << F::fraction)) - T(bias) - (tiny ? T(F::fraction) : T(0));
   const T s = f / (2 + f), square = s * s;
