@@ -112,7 +112,6 @@ void from_logits(Index first, Index rows, const Real* x, Index classes, MakeTarg
     for (Index r = 0; r < rows; ++r) {
       const auto target = make_target(first + r);
       const Real* const row = x + r * classes;
-      Real* const slope = slopes + r * classes;
       const Real peak = peaks[r];
       const double others = losses[r], targets = sum_of(classes, target);
       // A class without weight may have logit -inf.
@@ -121,8 +120,15 @@ void from_logits(Index first, Index rows, const Real* x, Index classes, MakeTarg
         return t != 0 ? t * (row[k] - peak) : Real{0};
       });
       losses[r] = targets * math::log1p(others) - product;
-      const auto share = static_cast<Real>(targets / (1 + others));
-      for (Index k = 0; k < classes; ++k) slope[k] = slope[k] * share - target(k);
+      peaks[r] = static_cast<Real>(targets / (1 + others));  // what each e is to be multiplied by
+    }
+  });
+  // In a loop of its own, so that nothing fuses this product with the difference: two forms of one truth give one bit.
+  each_in_slices({rows, classes, 1}, memory.data(), [=](Index i, Real share) { slopes[i] *= share; });
+  vectorized([=] {
+    for (Index r = 0; r < rows; ++r) {
+      const auto target = make_target(first + r);
+      for (Index k = 0; k < classes; ++k) slopes[r * classes + k] -= target(k);
     }
   });
 }
