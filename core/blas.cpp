@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "cornu/core/error.h"
+#include "cornu/core/small_products.h"
 #include "cornu/core/vectorized.h"
 
 #if defined(__x86_64__) && defined(__linux__)
@@ -78,6 +79,7 @@ void gemm(MatrixView a, MatrixView b, Sink c, Real alpha) {
     if (!c.accumulates()) std::fill(c.view().begin(), c.view().end(), Real{0});
     return;
   }
+  if (suits_small_product(a, b)) return small_product(a, b, alpha, c);
   set_up_blas();
   call(flag(a), flag(b), m, n, k, alpha, a.data, static_cast<int>(a.stride), b.data, static_cast<int>(b.stride),
        c.accumulates() ? Real{1} : Real{0}, c.data(), n);

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "cornu/core/sink.h"
+#include "cornu/core/vectorized.h"
 
 /// The loops that ops are made of. They trust their arguments: whoever calls them has checked the shapes.
 namespace cornu {
@@ -18,10 +19,18 @@ void assign(Real* to, Index n, bool accumulates, F f) {
   }
 }
 
-/// out[i] = f(i) for every element, or += f(i) where the sink accumulates.
+/// out[i] = f(i) for every element, or += f(i) where the sink accumulates. The loop is compiled for wide vectors too.
 template <class F>
 void assign(const Sink& out, F f) {
-  assign(out.data(), out.size(), out.accumulates(), f);
+  vectorized([to = out.data(), n = out.size(), accumulates = out.accumulates(), f] { assign(to, n, accumulates, f); });
+}
+
+/// to[i] = f(to[i]) for n elements. (Not `assign`: two pointers to one place would keep a loop from being vectorised.)
+template <class F>
+void transform(Real* to, Index n, F f) {
+  vectorized([=] {
+    for (Index i = 0; i < n; ++i) to[i] = f(to[i]);
+  });
 }
 
 /// out = x, element by element in flat order.
@@ -52,10 +61,33 @@ struct AxisSplit {
   AxisSplit(const Shape& shape, Index first, Index last)
       : outer(shape.sub(0, first).size()), n(shape.sub(first, last).size()), inner(shape.sub(last).size()) {}
   AxisSplit(const Shape& shape, Index axis) : AxisSplit(shape, axis, axis + 1) {}
+
+  Index size() const { return outer * n * inner; }
+  Index slices() const { return outer * inner; }
 };
 
 /// out[o, i] = scale * sum over j of x[o, j, i]. Sums pairwise, so that the error grows with log n, not with n.
 void sum_axis(const Real* x, const AxisSplit& split, Real scale, const Sink& out);
+
+/// out[o, i] = the largest x[o, j, i] over j, for n > 0; NaN where there is one.
+void max_axis(const Real* x, const AxisSplit& split, Real* out);
+
+/// f(i, per_slice[o, i']) for every flat position i of a tensor, where (o, i') is the slice along the axis it is in.
+template <class F>
+void each_in_slices(const AxisSplit& split, const Real* per_slice, F f) {
+  vectorized([=, outer = split.outer, n = split.n, inner = split.inner] {
+    for (Index o = 0; o < outer; ++o) {
+      if (inner == 1) {
+        const Real value = per_slice[o];
+        for (Index i = o * n; i < (o + 1) * n; ++i) f(i, value);
+        continue;
+      }
+      for (Index j = 0; j < n; ++j) {
+        for (Index i = 0; i < inner; ++i) f((o * n + j) * inner + i, per_slice[o * inner + i]);
+      }
+    }
+  });
+}
 
 /// Sum of every number, pairwise.
 Real sum_all(const ConstView& x);
@@ -102,10 +134,8 @@ class Broadcast {
       loop<1, 1>(f);
     } else if (step_a_ == 1) {
       loop<1, 0>(f);
-    } else if (step_b_ == 1) {
+    } else {  // at most one of them is stretched; or there is a single element, and no step
       loop<0, 1>(f);
-    } else {
-      loop<0, 0>(f);
     }
   }
 

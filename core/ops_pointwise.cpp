@@ -3,6 +3,7 @@
 
 #include "cornu/core/kernels.h"
 #include "cornu/core/ops.h"
+#include "cornu/core/vector_math.h"
 
 namespace cornu {
 
@@ -15,12 +16,12 @@ struct Negate {
 };
 
 struct Exp {
-  static Real value(Real x) { return std::exp(x); }
+  static Real value(Real x) { return math::exp(x); }
   static Real slope(Real, Real y) { return y; }
 };
 
 struct Log {
-  static Real value(Real x) { return std::log(x); }
+  static Real value(Real x) { return math::log(x); }
   static Real slope(Real x, Real) { return 1 / x; }
 };
 
@@ -45,15 +46,12 @@ struct Relu {
 };
 
 struct Sigmoid {
-  static Real value(Real x) {
-    const Real e = std::exp(-std::abs(x));  // at most 1
-    return (x >= 0 ? Real{1} : e) / (1 + e);
-  }
+  static Real value(Real x) { return math::sigmoid(x); }
   static Real slope(Real, Real y) { return y * (1 - y); }
 };
 
 struct Tanh {
-  static Real value(Real x) { return std::tanh(x); }
+  static Real value(Real x) { return math::tanh(x); }
   static Real slope(Real, Real y) { return 1 - y * y; }
 };
 

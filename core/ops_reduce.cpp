@@ -19,18 +19,19 @@ Var scaled_sum(Var x, const AxisSplit& split, Real scale, const Shape& shape) {
   sum_axis(x.value().data(), split, scale, overwrite(y.out()));
   return y.backward([=] {
     if (Sink dx = x.sink()) {
-      const Real* const g = y.grad().data();
-      for (Index o = 0; o < split.outer; ++o) {
-        Real* const block = dx.data() + o * split.n * split.inner;
-        const Real* const row = g + o * split.inner;
-        if (split.inner == 1) {
-          assign(block, split.n, dx.accumulates(), [=](Index) { return scale * row[0]; });
-          continue;
+      vectorized([g = y.grad().data(), to = dx.data(), accumulates = dx.accumulates(), split, scale] {
+        for (Index o = 0; o < split.outer; ++o) {
+          Real* const block = to + o * split.n * split.inner;
+          const Real* const row = g + o * split.inner;
+          if (split.inner == 1) {
+            assign(block, split.n, accumulates, [share = scale * row[0]](Index) { return share; });
+            continue;
+          }
+          for (Index j = 0; j < split.n; ++j) {
+            assign(block + j * split.inner, split.inner, accumulates, [=](Index i) { return scale * row[i]; });
+          }
         }
-        for (Index j = 0; j < split.n; ++j) {
-          assign(block + j * split.inner, split.inner, dx.accumulates(), [=](Index i) { return scale * row[i]; });
-        }
-      }
+      });
     }
   });
 }
@@ -39,18 +40,7 @@ Var max_over(Var x, const AxisSplit& split, const Shape& shape) {
   require(split.n > 0, "max: shape {} has nothing to take the maximum of", x.shape());
   Var y = x.tape().output(shape, {x});
   const Index n = split.n, inner = split.inner;
-  const Real* const vx = x.value().data();
-  Real* const to = y.out().data();
-  for (Index o = 0; o < split.outer; ++o) {
-    for (Index i = 0; i < inner; ++i) {
-      Real best = vx[o * n * inner + i];
-      for (Index j = 1; j < n; ++j) {
-        const Real candidate = vx[(o * n + j) * inner + i];
-        if (candidate > best || candidate != candidate) best = candidate;
-      }
-      to[o * inner + i] = best;
-    }
-  }
+  max_axis(x.value().data(), split, y.out().data());
   return y.backward([=] {
     if (Sink dx = x.sink()) {
       const Real *const from = x.value().data(), *const best = y.value().data(), *const g = y.grad().data();

@@ -1,100 +1,109 @@
 #include <algorithm>
-#include <cmath>
 
 #include "cornu/core/kernels.h"
 #include "cornu/core/ops.h"
+#include "cornu/core/vector_math.h"
 
 namespace cornu {
 
 namespace {
 
-/// One slice along the axis: n numbers, `stride` apart.
-struct Slice {
-  const Real* from;
-  Index n, stride;
-  Real operator[](Index j) const { return from[j * stride]; }
-
-  Real maximum() const {
-    Real best = from[0];
-    for (Index j = 1; j < n; ++j) best = (*this)[j] > best ? (*this)[j] : best;  // a NaN shows in the sum
-    return best;
-  }
-};
-
-/// Calls f(offset) with the flat position of the first number of every slice along the axis.
+/// Calls f(at, part) for blocks of whole slices, which start at flat position `at`: what several loops go over one
+/// after the other stays in the nearest cache.
 template <class F>
-void each_slice(const AxisSplit& split, F f) {
-  if (split.n == 0) return;
-  for (Index o = 0; o < split.outer; ++o) {
-    for (Index i = 0; i < split.inner; ++i) f(o * split.n * split.inner + i);
+void each_block(const AxisSplit& split, F f) {
+  constexpr Index block = 4096;
+  const Index size = split.n * split.inner;
+  if (size == 0) return;
+  const Index most = std::max(block / size, Index{1});
+  for (Index o = 0; o < split.outer; o += most) {
+    f(o * size, AxisSplit(std::min(most, split.outer - o), split.n, split.inner));
   }
 }
 
-/// The sum of f(0), ..., f(n - 1), by blocks: a float that numbers below 1 are added to stops at 2^24.
-template <class F>
-Real sum_of(Index n, F f) {
-  constexpr Index block = 1024;
-  Real total = 0;
-  for (Index start = 0; start < n; start += block) {
-    Real part = 0;
-    for (Index j = start; j < std::min(n, start + block); ++j) part += f(j);
-    total += part;
+/// Memory for a number a slice, and for a number an element, of the largest of the blocks.
+struct Scratch {
+  Real *slices = nullptr, *elements = nullptr;
+
+  Scratch(Tape& tape, const AxisSplit& split) {
+    each_block(split, [&](Index at, const AxisSplit& part) {
+      if (at != 0) return;
+      slices = tape.scratch({part.slices()}).data();
+      elements = tape.scratch({part.size()}).data();
+    });
   }
-  return total;
+};
+
+/// dx = slope(y, g, element, sum), number by number, where `sum` is that of some terms over the slice.
+/// prepare(y, g, elements) fills the elements of a block and returns where its terms are.
+template <class Prepare, class Slope>
+void slices_backward(Var x, Var y, const AxisSplit& split, Prepare prepare, Slope slope) {
+  const Sink dx = x.sink();
+  if (!dx) return;
+  const Scratch scratch(y.tape(), split);
+  each_block(split, [&](Index at, const AxisSplit& part) {
+    const Real *const values = y.value().data() + at, *const g = y.grad().data() + at;
+    Real *const to = dx.data() + at, *const elements = scratch.elements;
+    const Real* const terms = prepare(values, g, overwrite(View(elements, {part.size()})));
+    sum_axis(terms, part, 1, overwrite(View(scratch.slices, {part.slices()})));
+    each_in_slices(part, scratch.slices, [=, accumulates = dx.accumulates()](Index i, Real sum) {
+      const Real contribution = slope(values[i], g[i], elements[i], sum);
+      to[i] = accumulates ? to[i] + contribution : contribution;
+    });
+  });
 }
 
 }  // namespace
 
 Var softmax(Var x, Index axis) {
   const AxisSplit split(x.shape(), x.along(axis));
-  const Index n = split.n, stride = split.inner;
   Var y = x.tape().output(x.shape(), {x});
-  each_slice(split, [&](Index at) {
-    const Slice from{x.value().data() + at, n, stride};
+  const Scratch scratch(x.tape(), split);
+  each_block(split, [&](Index at, const AxisSplit& part) {
+    const Real* const from = x.value().data() + at;
     Real* const to = y.out().data() + at;
-    const Real best = from.maximum();
-    const Real sum = sum_of(n, [&](Index j) { return to[j * stride] = std::exp(from[j] - best); });
-    for (Index j = 0; j < n; ++j) to[j * stride] /= sum;
+    const View slices(scratch.slices, {part.slices()});
+    max_axis(from, part, slices.data());
+    each_in_slices(part, slices.data(), [=](Index i, Real peak) { to[i] = from[i] - peak; });
+    transform(to, part.size(), [](Real d) { return math::exp(d); });
+    sum_axis(to, part, 1, overwrite(slices));
+    each_in_slices(part, slices.data(), [=](Index i, Real sum) { to[i] /= sum; });
   });
   if (x.shape().normalized(axis) == x.rank() - 1) y.made_from_logits(x, true);
   return y.backward([=] {
-    if (Sink dx = x.sink()) {
-      each_slice(split, [&](Index at) {
-        const Slice s{y.value().data() + at, n, stride}, g{y.grad().data() + at, n, stride};
-        Real* const to = dx.data() + at;
-        const Real product = sum_of(n, [&](Index j) { return g[j] * s[j]; });
-        for (Index j = 0; j < n; ++j) {
-          const Real contribution = s[j] * (g[j] - product);
-          to[j * stride] = dx.accumulates() ? to[j * stride] + contribution : contribution;
-        }
-      });
-    }
+    slices_backward(
+        x, y, split,
+        [](const Real* s, const Real* g, const Sink& products) {
+          assign(products, [=](Index i) { return g[i] * s[i]; });
+          return products.data();
+        },
+        [](Real s, Real g, Real, Real product) { return s * (g - product); });
   });
 }
 
 Var log_softmax(Var x, Index axis) {
   const AxisSplit split(x.shape(), x.along(axis));
-  const Index n = split.n, stride = split.inner;
   Var y = x.tape().output(x.shape(), {x});
-  each_slice(split, [&](Index at) {
-    const Slice from{x.value().data() + at, n, stride};
+  const Scratch scratch(x.tape(), split);
+  each_block(split, [&](Index at, const AxisSplit& part) {
+    const Real* const from = x.value().data() + at;
     Real* const to = y.out().data() + at;
-    const Real best = from.maximum();
-    const Real log_sum = std::log(sum_of(n, [&](Index j) { return std::exp(from[j] - best); }));
-    for (Index j = 0; j < n; ++j) to[j * stride] = from[j] - best - log_sum;
+    const View slices(scratch.slices, {part.slices()}), exponentials(scratch.elements, {part.size()});
+    max_axis(from, part, slices.data());
+    each_in_slices(part, slices.data(), [=](Index i, Real peak) { to[i] = from[i] - peak; });
+    assign(overwrite(exponentials), [=](Index i) { return math::exp(to[i]); });
+    sum_axis(exponentials.data(), part, 1, overwrite(slices));
+    transform(slices.data(), slices.size(), [](Real sum) { return math::log(sum); });
+    each_in_slices(part, slices.data(), [=](Index i, Real log_sum) { to[i] -= log_sum; });
   });
   return y.backward([=] {
-    if (Sink dx = x.sink()) {
-      each_slice(split, [&](Index at) {
-        const Slice log_s{y.value().data() + at, n, stride}, g{y.grad().data() + at, n, stride};
-        Real* const to = dx.data() + at;
-        const Real total = sum_of(n, [&](Index j) { return g[j]; });
-        for (Index j = 0; j < n; ++j) {
-          const Real contribution = g[j] - std::exp(log_s[j]) * total;
-          to[j * stride] = dx.accumulates() ? to[j * stride] + contribution : contribution;
-        }
-      });
-    }
+    slices_backward(
+        x, y, split,
+        [](const Real* log_s, const Real* g, const Sink& probabilities) {
+          assign(probabilities, [=](Index i) { return math::exp(log_s[i]); });
+          return g;
+        },
+        [](Real, Real g, Real probability, Real total) { return g - probability * total; });
   });
 }
 

@@ -8,6 +8,12 @@
 
 namespace cornu {
 
+namespace {
+
+constexpr std::size_t most_prefetched = 256;  // rows
+
+}  // namespace
+
 Batcher::Batcher(DatasetRef dataset, const BatchOptions& options) : dataset_(dataset), options_(options) {
   const Index size = dataset.size();
   const Index batch_size = options.batch_size;
@@ -50,6 +56,11 @@ const Batch* Batcher::next() {
   batch_.x.resize(feature_shape_.batched(batch_.size));
   batch_.y.resize(target_shape_.batched(batch_.size));
   dataset_.gather(batch_.rows, batch_.x, batch_.y);
+  // In order, the processor sees for itself what comes next. More than a few hundred rows would push each other out.
+  if (options_.shuffle_seed) {
+    const auto rest = std::span<const Index>(order_).subspan(static_cast<std::size_t>(batch_.first + batch_.size));
+    dataset_.prefetch(rest.first(std::min({rest.size(), batch_.rows.size(), most_prefetched})));
+  }
   return &batch_;
 }
 

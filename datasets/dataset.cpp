@@ -25,7 +25,8 @@ constinit const DatasetRef::Calls DatasetRef::no_calls{
     .size = [](const void*) -> Index { throw_null(); },
     .feature_shape = [](const void*) -> Shape { throw_null(); },
     .target_shape = [](const void*) -> Shape { throw_null(); },
-    .gather = [](const void*, std::span<const Index>, View, View) { throw_null(); }};
+    .gather = [](const void*, std::span<const Index>, View, View) { throw_null(); },
+    .prefetch = [](const void*, std::span<const Index>) { throw_null(); }};
 
 void detail::check_gather(const char* where, std::span<const Index> rows, Index size, Index feature_size,
                           Index target_size, const View& x, const View& y) {
@@ -55,6 +56,15 @@ void TensorPair::gather(std::span<const Index> rows, View x, View y) const {
   }
 }
 
+void TensorPair::prefetch(std::span<const Index> rows) const {
+  const Index x_width = feature_shape().size(), y_width = target_shape().size();
+  for (const Index row : rows) {
+    if (row < 0 || row >= size()) continue;
+    detail::prefetch(x_.data() + row * x_width, static_cast<std::size_t>(x_width) * sizeof(Real));
+    detail::prefetch(y_.data() + row * y_width, static_cast<std::size_t>(y_width) * sizeof(Real));
+  }
+}
+
 DatasetSlice::DatasetSlice(DatasetRef dataset, Index first, Index count)
     : dataset_(dataset), first_(first), count_(count) {
   const Index size = dataset.size();
@@ -76,6 +86,14 @@ void DatasetSlice::gather(std::span<const Index> rows, View x, View y) const {
     dataset_.gather({shifted.data(), count}, View(x.data() + offset * features.size(), features.batched(batch)),
                     View(y.data() + offset * targets.size(), targets.batched(batch)));
     done += count;
+  }
+}
+
+void DatasetSlice::prefetch(std::span<const Index> rows) const {
+  for (const Index row : rows) {
+    if (row < 0 || row >= count_) continue;
+    const Index shifted = row + first_;
+    dataset_.prefetch({&shifted, 1});
   }
 }
 

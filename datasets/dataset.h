@@ -16,6 +16,9 @@ namespace cornu {
 /// one label a sample, shape (rows), unless the dataset says otherwise by `Shape target_shape() const`: then it has the
 /// shape (rows, target_shape...). `gather` is const and may be called by several threads at once.
 ///
+/// Where there is a `void prefetch(std::span<const Index> rows) const`, it is told which rows will be gathered next, to
+/// begin fetching them from memory. It must take any rows, and does nothing that can be seen.
+///
 /// A dataset of one's own is a struct with these three functions:
 ///
 ///     struct Parity {  // Is a number of eight bits odd?
@@ -62,6 +65,7 @@ class DatasetRef {
   Shape feature_shape() const { return calls_->feature_shape(object_); }
   Shape target_shape() const { return calls_->target_shape(object_); }
   void gather(std::span<const Index> rows, View x, View y) const { calls_->gather(object_, rows, x, y); }
+  void prefetch(std::span<const Index> rows) const { calls_->prefetch(object_, rows); }
 
  private:
   struct Calls {
@@ -69,6 +73,7 @@ class DatasetRef {
     Shape (*feature_shape)(const void*);
     Shape (*target_shape)(const void*);
     void (*gather)(const void*, std::span<const Index>, View, View);
+    void (*prefetch)(const void*, std::span<const Index>);
   };
 
   template <class D>
@@ -86,7 +91,13 @@ class DatasetRef {
       .feature_shape = [](const void* d) -> Shape { return static_cast<const D*>(d)->feature_shape(); },
       .target_shape = [](const void* d) -> Shape { return target_shape_of(*static_cast<const D*>(d)); },
       .gather = [](const void* d, std::span<const Index> rows, View x,
-                   View y) { static_cast<const D*>(d)->gather(rows, x, y); }};
+                   View y) { static_cast<const D*>(d)->gather(rows, x, y); },
+      .prefetch =
+          [](const void* d, std::span<const Index> rows) {
+            if constexpr (requires(const D& dataset) { dataset.prefetch(rows); }) {
+              static_cast<const D*>(d)->prefetch(rows);
+            }
+          }};
   static const Calls no_calls;
 
   const void* object_ = nullptr;
@@ -108,6 +119,8 @@ class TensorPair {
   Shape target_shape() const { return y_.shape().sub(1); }
   /// Throws ValueError, naming row and size, for a row out of range, and ShapeError if x or y has no room for the rows.
   void gather(std::span<const Index> rows, View x, View y) const;
+  /// Begins to fetch these rows from memory.
+  void prefetch(std::span<const Index> rows) const;
 
  private:
   ConstView x_, y_;
@@ -126,6 +139,7 @@ class TensorDataset {
   Shape feature_shape() const { return x_.shape().sub(1); }
   Shape target_shape() const { return y_.shape().sub(1); }
   void gather(std::span<const Index> rows, View x, View y) const { pair().gather(rows, x, y); }
+  void prefetch(std::span<const Index> rows) const { pair().prefetch(rows); }
 
  private:
   TensorPair pair() const { return {x_, y_}; }
@@ -144,6 +158,7 @@ class DatasetSlice {
   Shape target_shape() const { return dataset_.target_shape(); }
   /// Throws ValueError for a row out of range, and what the dataset throws.
   void gather(std::span<const Index> rows, View x, View y) const;
+  void prefetch(std::span<const Index> rows) const;
 
  private:
   DatasetRef dataset_;
@@ -165,6 +180,13 @@ namespace detail {
 /// What every gather checks of its caller: rows in [0, size), and views with room for just these rows.
 void check_gather(const char* where, std::span<const Index> rows, Index size, Index feature_size, Index target_size,
                   const View& x, const View& y);
+
+/// Asks for memory that will be read soon.
+inline void prefetch(const void* memory, std::size_t bytes) {
+  constexpr std::size_t line = 64;
+  for (std::size_t at = 0; at < bytes; at += line) __builtin_prefetch(static_cast<const char*>(memory) + at);
+  if (bytes > 0) __builtin_prefetch(static_cast<const char*>(memory) + bytes - 1);
+}
 
 }  // namespace detail
 

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "cornu/core/error.h"
+#include "cornu/core/vectorized.h"
 #include "cornu/datasets/dataset.h"
 
 namespace cornu {
@@ -11,10 +12,12 @@ namespace {
 
 constexpr Index most_classes = 256;  // A label is a byte.
 
-// The compiler makes vector divisions of this, which cost no more than the loads; a product with 1/255 would be off by
-// one unit in the last place for 126 of the 256 values.
-void scale(const std::uint8_t* pixels, Index count, Real* out) {
-  for (Index i = 0; i < count; ++i) out[i] = static_cast<Real>(pixels[i]) / 255;
+/// v / 255, the same bits as by division, which takes several times as long. 1/255 is 257/65536 and a little more: the
+/// first product is exact, and the second so small that its rounding does not show. (A product with the nearest number
+/// to 1/255 would be off by one unit in the last place for 126 of the 256 values.)
+Real scaled(std::uint8_t pixel) {
+  const auto v = static_cast<Real>(pixel);
+  return v * (Real(257) / 65536) + v * static_cast<Real>(1.0 / (255.0 * 65536.0));
 }
 
 }  // namespace
@@ -40,8 +43,23 @@ void ImageDataset::gather(std::span<const Index> rows, View x, View y) const {
   const Index width = options_.shape.size();
   detail::check_gather("ImageDataset", rows, size(), width, 1, x, y);
   for (std::size_t i = 0; i < rows.size(); ++i) {
-    scale(pixels_.data() + rows[i] * width, width, x.data() + static_cast<Index>(i) * width);
     y[static_cast<Index>(i)] = static_cast<Real>(labels_[static_cast<std::size_t>(rows[i])]);
+  }
+  vectorized([=, pixels = pixels_.data(), to = x.data()] {
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      const std::uint8_t* const image = pixels + rows[i] * width;
+      Real* const row = to + static_cast<Index>(i) * width;
+      for (Index j = 0; j < width; ++j) row[j] = scaled(image[j]);
+    }
+  });
+}
+
+void ImageDataset::prefetch(std::span<const Index> rows) const {
+  const Index width = options_.shape.size();
+  for (const Index row : rows) {
+    if (row < 0 || row >= size()) continue;
+    detail::prefetch(pixels_.data() + row * width, static_cast<std::size_t>(width));
+    detail::prefetch(labels_.data() + row, 1);
   }
 }
 

@@ -32,6 +32,9 @@ class ImageDataset {
   /// Throws ValueError, naming row and size, for a row out of range, and ShapeError if x or y has no room for the rows.
   void gather(std::span<const Index> rows, View x, View y) const;
 
+  /// Begins to fetch these rows from memory.
+  void prefetch(std::span<const Index> rows) const;
+
   /// The pixels of one image, and its class. Throws ValueError for a row out of range.
   std::span<const std::uint8_t> image(Index row) const;
   Index label(Index row) const;

@@ -24,6 +24,7 @@ class OneHot {
   Shape target_shape() const { return {classes_}; }
   /// Throws ValueError for a label that is none, naming row and label, and what the dataset throws.
   void gather(std::span<const Index> rows, View x, View y) const;
+  void prefetch(std::span<const Index> rows) const { dataset_.prefetch(rows); }
 
  private:
   DatasetRef dataset_;

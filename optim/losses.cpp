@@ -1,12 +1,13 @@
 #include "cornu/optim/losses.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
-#include <numeric>
 
 #include "cornu/core/error.h"
 #include "cornu/core/kernels.h"
 #include "cornu/core/ops.h"
+#include "cornu/core/vector_math.h"
 
 namespace cornu {
 
@@ -20,69 +21,138 @@ Real clipped(Real p) {
 }
 bool is_clipped(Real p) { return p < smallest_probability || p > 1 - smallest_probability; }
 
+constexpr Index block_size = 4096;  // numbers: what several loops go over stays in the nearest cache
+constexpr Index most_rows = 256;    // of a block
+using RowLosses = std::array<double, most_rows>;
+
+void scale(Real* slopes, Index n, double factor) {
+  transform(slopes, n, [by = static_cast<Real>(factor)](Real slope) { return slope * by; });
+}
+
+/// dx = g * slopes: in a function by itself, which is compiled once and not for every loss.
+void hand_on(Real g, const Real* slopes, const Sink& dx) {
+  assign(dx, [=](Index i) { return g * slopes[i]; });
+}
+
 /// The skeleton of every loss: x seen as rows of `width` numbers, each row with a loss of its own. `rows` is the shape
 /// of all these losses, (batch, ...), or () where x is a single row.
-/// `row(r, x, slope)` returns the loss of row r and, unless slope is null, puts its gradient there.
-template <class Row>
-Var mean_over_rows(const char* name, Var x, const Shape& rows, Index width, ConstView weights, Row row) {
+/// `block(first, count, x, slopes, losses)` computes the losses and gradients of at most most_rows rows, from `first`
+/// on.
+template <class Block>
+Var mean_over_rows(const char* name, Var x, const Shape& rows, Index width, ConstView weights, Block block) {
   const Index count = rows.size(), batch = rows.rank() == 0 ? 1 : rows[0];
   require(weights.size() == 0 || weights.size() == batch, "{}: {} sample weights for a batch of {}", name,
           weights.size(), batch);
   Var y = x.tape().output({}, {x});
-  Real* const slopes = x.wants_gradient() ? x.tape().scratch(x.shape()).data() : nullptr;
+  const Index size = std::min(std::clamp(block_size / width, Index{1}, most_rows), count);
+  const bool keeps_slopes = x.wants_gradient();
+  Real* const slopes = x.tape().scratch({(keeps_slopes ? count : size) * width}).data();
   double total = 0;
-  for (Index r = 0; r < count; ++r) {
-    const double weight = weights.size() == 0 ? 1 : static_cast<double>(weights[r / (count / batch)]);
-    const double scale = weight / static_cast<double>(count);
-    Real* const slope = slopes == nullptr ? nullptr : slopes + r * width;
-    total += scale * static_cast<double>(row(r, x.value().data() + r * width, slope));
-    if (slope != nullptr) {
-      for (Index k = 0; k < width; ++k) slope[k] *= static_cast<Real>(scale);
+  RowLosses losses;
+  for (Index first = 0; first < count; first += size) {
+    const Index end = std::min(first + size, count);
+    Real* const slope = slopes + (keeps_slopes ? first * width : 0);
+    block(first, end - first, x.value().data() + first * width, slope, losses.data());
+    for (Index r = first; r < end; ++r) {
+      const double weight = weights.size() == 0 ? 1 : static_cast<double>(weights[r / (count / batch)]);
+      total += weight / static_cast<double>(count) * losses[static_cast<std::size_t>(r - first)];
+    }
+    if (!keeps_slopes) continue;
+    if (weights.size() == 0) {
+      scale(slope, (end - first) * width, 1 / static_cast<double>(count));
+    } else {
+      for (Index r = first; r < end; ++r) {
+        scale(slope + (r - first) * width, width,
+              static_cast<double>(weights[r / (count / batch)]) / static_cast<double>(count));
+      }
     }
   }
   y.out()[0] = static_cast<Real>(total);
   return y.backward([=] {
-    if (Sink dx = x.sink()) assign(dx, [g = y.grad()[0], slopes](Index i) { return g * slopes[i]; });
+    if (Sink dx = x.sink()) hand_on(y.grad()[0], slopes, dx);
   });
 }
 
-/// Cross-entropy of one row of logits against target(k): the sum over k of target * (log sum exp(x) - x[k]). The sums
-/// are in double and leave out the 1 that is the largest term: what is left is the loss of a row that is well learnt.
-template <class Target>
-double from_logits_row(const Real* x, Index classes, Target target, Real* slope) {
-  const Index at = std::max_element(x, x + classes) - x;  // a NaN shows in the sum
-  const Real best = x[at];
-  double others = 0, targets = 0, product = 0;
-  for (Index k = 0; k < classes; ++k) {
-    const Real e = std::exp(x[k] - best), t = target(k);
-    if (slope != nullptr) slope[k] = e;
-    others += static_cast<double>(k == at ? e - 1 : e);  // not 0 but NaN if x[at] is infinite
-    targets += static_cast<double>(t);
-    if (t != 0) product += static_cast<double>(t * (x[k] - best));  // a class without weight may have logit -inf
+/// The sum of f(0), ..., f(n - 1), several side by side: as many as it takes to keep the adders busy.
+template <class F>
+[[gnu::always_inline]] inline double sum_of(Index n, F f) {
+  constexpr Index lanes = 8;
+  std::array<double, lanes> sums{};
+  Index k = 0;
+  for (; k + lanes <= n; k += lanes) {
+    for (Index l = 0; l < lanes; ++l) sums[static_cast<std::size_t>(l)] += static_cast<double>(f(k + l));
   }
-  if (slope != nullptr) {
-    const auto share = static_cast<Real>(targets / (1 + others));
-    for (Index k = 0; k < classes; ++k) slope[k] = slope[k] * share - target(k);
-  }
-  return targets * std::log1p(others) - product;
+  for (; k < n; ++k) sums[0] += static_cast<double>(f(k));
+  return ((sums[0] + sums[4]) + (sums[1] + sums[5])) + ((sums[2] + sums[6]) + (sums[3] + sums[7]));
+}
+
+/// Of rows of logits x: the largest of each, e^(x - peak), and the sum of these in double. It leaves out the 1 that is
+/// the largest term: what is left is the loss of a row that is well learnt.
+void exponentials(const Real* x, const AxisSplit& rows, Real* peaks, Real* e, double* others) {
+  max_axis(x, rows, peaks);
+  each_in_slices(rows, peaks, [=](Index i, Real peak) { e[i] = x[i] - peak; });
+  transform(e, rows.size(), [](Real difference) { return math::exp(difference); });
+  vectorized([=, count = rows.outer, n = rows.n] {
+    for (Index r = 0; r < count; ++r) {
+      const Real* const row = e + r * n;
+      // All but one of the ones. In a row whose largest number is infinite there is none, but a NaN.
+      others[r] = sum_of(n, [=](Index k) { return row[k] == 1 ? Real{0} : row[k]; }) +
+                  (sum_of(n, [=](Index k) { return row[k] == 1 ? Real{1} : Real{0}; }) - 1);
+    }
+  });
+}
+
+/// Cross-entropy of rows of logits against target(r)(k): the sum over k of target * (log sum exp(x) - x[k]).
+template <class MakeTarget>
+void from_logits(Index first, Index rows, const Real* x, Index classes, MakeTarget make_target, Real* slopes,
+                 double* losses) {
+  std::array<Real, most_rows> memory;
+  exponentials(x, {rows, classes, 1}, memory.data(), slopes, losses);
+  vectorized([=, peaks = memory.data()] {
+    for (Index r = 0; r < rows; ++r) {
+      const auto target = make_target(first + r);
+      const Real* const row = x + r * classes;
+      const Real peak = peaks[r];
+      const double others = losses[r], targets = sum_of(classes, target);
+      // A class without weight may have logit -inf.
+      const double product = sum_of(classes, [=](Index k) {
+        const Real t = target(k);
+        return t != 0 ? t * (row[k] - peak) : Real{0};
+      });
+      losses[r] = targets * math::log1p(others) - product;
+      peaks[r] = static_cast<Real>(targets / (1 + others));  // what each e is to be multiplied by
+    }
+  });
+  // In a loop of its own, so that nothing fuses this product with the difference: two forms of one truth give one bit.
+  each_in_slices({rows, classes, 1}, memory.data(), [=](Index i, Real share) { slopes[i] *= share; });
+  vectorized([=] {
+    for (Index r = 0; r < rows; ++r) {
+      const auto target = make_target(first + r);
+      for (Index k = 0; k < classes; ++k) slopes[r * classes + k] -= target(k);
+    }
+  });
 }
 
 /// The same from probabilities p, through q = p / sum(p), clipped.
-template <class Target>
-double from_probabilities_row(const Real* p, Index classes, Target target, Real* slope) {
-  const auto sum = static_cast<Real>(std::accumulate(p, p + classes, 0.0));
-  double loss = 0, product = 0;
-  for (Index k = 0; k < classes; ++k) {
-    const Real q = p[k] / sum, t = target(k);
-    if (t != 0) loss -= static_cast<double>(t * std::log(clipped(q)));
-    if (slope == nullptr) continue;
-    slope[k] = t == 0 || is_clipped(q) ? Real{0} : -t / q;
-    product += static_cast<double>(slope[k] * q);
+template <class MakeTarget>
+void from_probabilities(Index first, Index rows, const Real* probabilities, Index classes, MakeTarget make_target,
+                        Real* slopes, double* losses) {
+  for (Index r = 0; r < rows; ++r) {
+    const auto target = make_target(first + r);
+    const Real* const p = probabilities + r * classes;
+    Real* const slope = slopes + r * classes;
+    const auto sum = static_cast<Real>(sum_of(classes, [=](Index k) { return p[k]; }));
+    losses[r] = -sum_of(classes, [=](Index k) {
+      const Real t = target(k);
+      return t == 0 ? Real{0} : t * std::log(clipped(p[k] / sum));
+    });
+    const auto slope_at = [=](Index k) {
+      const Real q = p[k] / sum, t = target(k);
+      return t == 0 || is_clipped(q) ? Real{0} : -t / q;
+    };
+    const auto product = static_cast<Real>(sum_of(classes, [=](Index k) { return slope_at(k) * (p[k] / sum); }));
+    for (Index k = 0; k < classes; ++k) slope[k] = (slope_at(k) - product) / sum;
   }
-  if (slope != nullptr) {
-    for (Index k = 0; k < classes; ++k) slope[k] = (slope[k] - static_cast<Real>(product)) / sum;
-  }
-  return loss;
 }
 
 void check_classes(const char* name, Var y_pred) {
@@ -100,14 +170,14 @@ Var crossentropy(const char* name, Var y_pred, const CategoricalOptions& options
   const Index classes = y_pred.shape()[-1];
   const Shape rows = y_pred.shape().without(-1);
   const Var logits = options.from_logits ? y_pred : y_pred.softmax_logits();
-  if (logits) {
-    return mean_over_rows(name, logits, rows, classes, options.sample_weight, [&](Index r, const Real* x, Real* slope) {
-      return from_logits_row(x, classes, make_target(r), slope);
-    });
-  }
-  return mean_over_rows(name, y_pred, rows, classes, options.sample_weight, [&](Index r, const Real* p, Real* slope) {
-    return from_probabilities_row(p, classes, make_target(r), slope);
-  });
+  return mean_over_rows(name, logits ? logits : y_pred, rows, classes, options.sample_weight,
+                        [&](Index first, Index count, const Real* x, Real* slopes, double* losses) {
+                          if (logits) {
+                            from_logits(first, count, x, classes, make_target, slopes, losses);
+                          } else {
+                            from_probabilities(first, count, x, classes, make_target, slopes, losses);
+                          }
+                        });
 }
 
 /// Whether two shapes are the same but for a last axis of 1 that one of them lacks.
@@ -115,13 +185,19 @@ bool alike(const Shape& a, const Shape& b) {
   return detail::same_but_for_last_1(a, b) || detail::same_but_for_last_1(b, a);
 }
 
-/// A loss that is the mean over all numbers: one row a sample where there are weights.
+/// A loss that is the mean over all numbers: element(x, truth, slope) returns that of one and sets its gradient.
 template <class Element>
 Var mean_over_elements(const char* name, Var x, ConstView y_true, ConstView weights, Element element) {
   require(alike(x.shape(), y_true.shape()), "{}: predictions are {} and the truth is {}; equal shapes are required",
           name, x.shape(), y_true.shape());
   return mean_over_rows(name, x, x.shape(), 1, weights,
-                        [=](Index r, const Real* value, Real* slope) { return element(*value, y_true[r], slope); });
+                        [=](Index first, Index count, const Real* values, Real* slopes, double* losses) {
+                          vectorized([=, truth = y_true.data() + first] {
+                            for (Index i = 0; i < count; ++i) {
+                              losses[i] = static_cast<double>(element(values[i], truth[i], slopes[i]));
+                            }
+                          });
+                        });
 }
 
 }  // namespace
@@ -174,72 +250,26 @@ Var binary_crossentropy(Var y_pred, ConstView y_true, const BinaryOptions& optio
   const auto kept = static_cast<Real>(1 - options.label_smoothing);
   const Var logits = options.from_logits ? y_pred : y_pred.sigmoid_logits();
   if (logits) {
-    return mean_over_elements(name, logits, y_true, options.sample_weight, [=](Real z, Real truth, Real* slope) {
-      const Real y = kept * truth + rest, e = std::exp(-std::abs(z));
-      if (slope != nullptr) *slope = (z >= 0 ? Real{1} : e) / (1 + e) - y;
-      return std::max(z, Real{0}) - z * y + std::log1p(e);
+    return mean_over_elements(name, logits, y_true, options.sample_weight, [=](Real z, Real truth, Real& slope) {
+      const Real y = kept * truth + rest, e = math::exp(-std::abs(z));
+      slope = (z >= 0 ? Real{1} : e) / (1 + e) - y;
+      return std::max(z, Real{0}) - z * y + math::log1p(e);
     });
   }
-  return mean_over_elements(name, y_pred, y_true, options.sample_weight, [=](Real p, Real truth, Real* slope) {
+  return mean_over_elements(name, y_pred, y_true, options.sample_weight, [=](Real p, Real truth, Real& slope) {
     const Real y = kept * truth + rest, q = clipped(p);
-    if (slope != nullptr) *slope = is_clipped(p) ? Real{0} : (q - y) / (q * (1 - q));
-    return -(y * std::log(q) + (1 - y) * std::log1p(-q));
+    slope = is_clipped(p) ? Real{0} : (q - y) / (q * (1 - q));
+    return -(y * math::log(q) + (1 - y) * math::log1p(-q));
   });
 }
 
 Var mean_squared_error(Var y_pred, ConstView y_true, const RegressionOptions& options) {
   return mean_over_elements("mean_squared_error", y_pred, y_true, options.sample_weight,
-                            [](Real prediction, Real truth, Real* slope) {
+                            [](Real prediction, Real truth, Real& slope) {
                               const Real difference = prediction - truth;
-                              if (slope != nullptr) *slope = 2 * difference;
+                              slope = 2 * difference;
                               return difference * difference;
                             });
-}
-
-namespace {
-
-template <class Loss, class Options>
-Tensor eagerly(Loss loss, const Tensor& y_pred, ConstView y_true, const Options& options) {
-  Tape tape(Mode::inference);
-  return Tensor(loss(tape.input(y_pred), y_true, options).value());
-}
-
-}  // namespace
-
-Tensor sparse_categorical_crossentropy(const Tensor& y_pred, ConstView y_true, const CategoricalOptions& options) {
-  using Loss = Var (*)(Var, ConstView, const CategoricalOptions&);
-  return eagerly(Loss(sparse_categorical_crossentropy), y_pred, y_true, options);
-}
-
-Tensor categorical_crossentropy(const Tensor& y_pred, ConstView y_true, const CategoricalOptions& options) {
-  using Loss = Var (*)(Var, ConstView, const CategoricalOptions&);
-  return eagerly(Loss(categorical_crossentropy), y_pred, y_true, options);
-}
-
-Tensor binary_crossentropy(const Tensor& y_pred, ConstView y_true, const BinaryOptions& options) {
-  using Loss = Var (*)(Var, ConstView, const BinaryOptions&);
-  return eagerly(Loss(binary_crossentropy), y_pred, y_true, options);
-}
-
-Tensor mean_squared_error(const Tensor& y_pred, ConstView y_true, const RegressionOptions& options) {
-  using Loss = Var (*)(Var, ConstView, const RegressionOptions&);
-  return eagerly(Loss(mean_squared_error), y_pred, y_true, options);
-}
-
-Var SparseCategoricalCrossentropy::operator()(Var y_pred, ConstView y_true, ConstView sample_weight) const {
-  return sparse_categorical_crossentropy(y_pred, y_true, {from_logits, label_smoothing, sample_weight});
-}
-
-Var CategoricalCrossentropy::operator()(Var y_pred, ConstView y_true, ConstView sample_weight) const {
-  return categorical_crossentropy(y_pred, y_true, {from_logits, label_smoothing, sample_weight});
-}
-
-Var BinaryCrossentropy::operator()(Var y_pred, ConstView y_true, ConstView sample_weight) const {
-  return binary_crossentropy(y_pred, y_true, {from_logits, label_smoothing, sample_weight});
-}
-
-Var MeanSquaredError::operator()(Var y_pred, ConstView y_true, ConstView sample_weight) const {
-  return mean_squared_error(y_pred, y_true, {sample_weight});
 }
 
 namespace detail {

@@ -1,6 +1,7 @@
 #include "cornu/optim/sgd.h"
 
 #include "cornu/core/error.h"
+#include "cornu/core/vectorized.h"
 
 namespace cornu {
 
@@ -14,20 +15,26 @@ void SGD::update(View parameter, ConstView gradient, std::span<const View> slots
   const Real* const g = gradient.data();
   const Index n = parameter.size();
   if (slots.empty()) {
-    for (Index i = 0; i < n; ++i) w[i] -= lr * g[i];
+    vectorized([=] {
+      for (Index i = 0; i < n; ++i) w[i] -= lr * g[i];
+    });
     return;
   }
   Real* const v = slots[0].data();
   if (nesterov) {
-    for (Index i = 0; i < n; ++i) {
-      v[i] = m * v[i] - lr * g[i];
-      w[i] += m * v[i] - lr * g[i];
-    }
+    vectorized([=] {
+      for (Index i = 0; i < n; ++i) {
+        v[i] = m * v[i] - lr * g[i];
+        w[i] += m * v[i] - lr * g[i];
+      }
+    });
   } else {
-    for (Index i = 0; i < n; ++i) {
-      v[i] = m * v[i] - lr * g[i];
-      w[i] += v[i];
-    }
+    vectorized([=] {
+      for (Index i = 0; i < n; ++i) {
+        v[i] = m * v[i] - lr * g[i];
+        w[i] += v[i];
+      }
+    });
   }
 }
 

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <limits>
+#include <utility>
 #include <vector>
 
 #include "cornu/core/error.h"
@@ -133,6 +135,40 @@ TEST(Batcher, GoesOnAfterBeingMoved) {
   Batcher moved = std::move(batcher);
   EXPECT_EQ(moved.next()->first, 2);
   EXPECT_EQ(moved.next()->rows[1], 5);
+}
+
+/// Rows, remembering which it was told to prefetch.
+struct Foretold : Rows {
+  mutable std::vector<Index> foretold{};
+  void prefetch(std::span<const Index> rows) const { foretold.insert(foretold.end(), rows.begin(), rows.end()); }
+};
+
+TEST(Batcher, TellsAShuffledDatasetWhichRowsComeNext) {
+  const Foretold dataset{{10}};
+  const DatasetSlice slice(dataset, 0, 10);
+  for (const DatasetRef seen : {DatasetRef(dataset), DatasetRef(slice)}) {
+    Batcher batcher(seen, {.batch_size = 4, .shuffle_seed = 1});
+    batcher.next();
+    for (int batch = 1; batch < 3; ++batch) {
+      const std::vector<Index> foretold = std::exchange(dataset.foretold, {});
+      const std::span<const Index> rows = batcher.next()->rows;
+      EXPECT_EQ(foretold, std::vector<Index>(rows.begin(), rows.begin() + std::ssize(foretold)));
+      EXPECT_EQ(foretold.size(), batch == 1 ? 4u : 2u);
+    }
+    EXPECT_TRUE(dataset.foretold.empty());
+  }
+}
+
+TEST(Batcher, PrefetchesFromEveryKindOfDatasetAnyRowsAtAll) {
+  const ImageDataset images(std::vector<std::uint8_t>(7 * 784), std::vector<std::uint8_t>(7));
+  const TensorDataset tensors(Tensor({7, 3}), Tensor({7, 2}));
+  const DatasetSlice slice(images, 2, 3);
+  const OneHot encoded(images, 10);
+  const std::vector<Index> rows = {0, 6, 7, -1, std::numeric_limits<Index>::max(), std::numeric_limits<Index>::min()};
+  for (const DatasetRef dataset : {DatasetRef(images), DatasetRef(tensors), DatasetRef(slice), DatasetRef(encoded)}) {
+    dataset.prefetch(rows);
+    dataset.prefetch({});
+  }
 }
 
 TEST(Batcher, AllocatesNothingAfterItsFirstBatch) {
