@@ -56,7 +56,10 @@ void store(const Vector& vector, T* to, Index n) {
 /// fewer than `lanes` at all, n is less.
 template <class F>
 void each_lanes(Index channels, F f) {
-  if (channels < lanes) return f(Index{0}, channels, Index{0});
+  if (channels < lanes) {
+    if (channels > 0) f(Index{0}, channels, Index{0});
+    return;
+  }
   for (Index c = 0; c < channels; c += lanes) {
     const Index first = std::min(c, channels - lanes);
     f(first, lanes, c - first);
