@@ -64,7 +64,7 @@ class Program:
         for setting, environment in environments.items():
             begin = time.monotonic()
             # What takes three times as long as another setting is not waited for: cores that are fought for may cost hours.
-            limit = 60 + 3 * min((seconds for seconds, _ in runs), default=float("inf"))
+            limit = 10 + 3 * min((seconds for seconds, _ in runs), default=float("inf"))
             said = call(words, environment, limit=None if math.isinf(limit) else limit)
             if said is not None:
                 runs.append((time.monotonic() - begin, said | {"setting": setting}))
