@@ -53,7 +53,9 @@ void use_vector_units() {
 #endif
 }
 
-void set_up_once() {
+}  // namespace
+
+void set_up_blas() {
   static const bool done = [] {
     use_vector_units();
     openblas_set_num_threads(1);
@@ -61,8 +63,6 @@ void set_up_once() {
   }();
   static_cast<void>(done);
 }
-
-}  // namespace
 
 void require_blas_sizes(const char* what, Index m, Index k, Index n) {
   for (const Index size : {m, k, n}) {
@@ -80,7 +80,7 @@ void gemm(MatrixView a, MatrixView b, Sink c, Real alpha) {
     return;
   }
   if (suits_small_product(a, b)) return small_product(a, b, alpha, c);
-  set_up_once();
+  set_up_blas();
   call(flag(a), flag(b), m, n, k, alpha, a.data, static_cast<int>(a.stride), b.data, static_cast<int>(b.stride),
        c.accumulates() ? Real{1} : Real{0}, c.data(), n);
 }

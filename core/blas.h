@@ -41,6 +41,10 @@ inline MatrixView transposed(MatrixView m) {
 /// told which kernels to use (docs/decisions/blas-kernels.md).
 void gemm(MatrixView a, MatrixView b, Sink c, Real alpha = 1);
 
+/// What the first call of gemm does besides, done at once: before a program starts threads, say, because it may change
+/// OpenBLAS's kernels and, for a moment, the environment.
+void set_up_blas();
+
 /// The same check for an op to make before it asks for memory: m x k times k x n. Throws ShapeError, naming `what`.
 void require_blas_sizes(const char* what, Index m, Index k, Index n);
 

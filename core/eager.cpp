@@ -81,6 +81,19 @@ Tensor slice(const Tensor& x, Index axis, Index begin, Index end) {
   return eagerly([&](Var v) { return slice(v, axis, begin, end); }, x);
 }
 
+Tensor conv2d(const Tensor& x, const Tensor& kernel, const Tensor& bias, const Conv2DOptions& options) {
+  return eagerly([&](Var vx, Var vk, Var vb) { return conv2d(vx, vk, vb, options); }, x, kernel, bias);
+}
+Tensor conv2d(const Tensor& x, const Tensor& kernel, const Conv2DOptions& options) {
+  return eagerly([&](Var vx, Var vk) { return conv2d(vx, vk, options); }, x, kernel);
+}
+Tensor max_pool2d(const Tensor& x, Size2D pool_size, const Pool2DOptions& options) {
+  return eagerly([&](Var v) { return max_pool2d(v, pool_size, options); }, x);
+}
+Tensor average_pool2d(const Tensor& x, Size2D pool_size, const Pool2DOptions& options) {
+  return eagerly([&](Var v) { return average_pool2d(v, pool_size, options); }, x);
+}
+
 Tensor concatenate(std::span<const Tensor> tensors, Index axis) {
   Tape tape(Mode::inference);
   std::vector<Var> values;

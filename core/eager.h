@@ -1,8 +1,10 @@
 #pragma once
 
 #include "cornu/core/ops.h"
+#include "cornu/core/ops_images.h"
 
-/// The ops of ops.h on tensors, for use outside a model: each is the same code, run on a throw-away inference tape.
+/// The ops of ops.h and ops_images.h on tensors, for use outside a model: each is the same code, run on a throw-away
+/// inference tape.
 namespace cornu {
 
 Tensor matmul(const Tensor& a, const Tensor& b, const MatmulOptions& options = {});
@@ -88,5 +90,10 @@ Tensor transpose(const Tensor& x, std::initializer_list<Index> axes);
 Tensor concatenate(std::span<const Tensor> tensors, Index axis = -1);
 Tensor concatenate(std::initializer_list<Tensor> tensors, Index axis = -1);
 Tensor slice(const Tensor& x, Index axis, Index begin, Index end);
+
+Tensor conv2d(const Tensor& x, const Tensor& kernel, const Tensor& bias, const Conv2DOptions& options = {});
+Tensor conv2d(const Tensor& x, const Tensor& kernel, const Conv2DOptions& options = {});
+Tensor max_pool2d(const Tensor& x, Size2D pool_size, const Pool2DOptions& options = {});
+Tensor average_pool2d(const Tensor& x, Size2D pool_size, const Pool2DOptions& options = {});
 
 }  // namespace cornu

@@ -87,6 +87,9 @@ Var pairwise(const Operand& left, const Operand& right) {
   const Var a = left.on(tape), b = right.on(tape);
   const Shape shape = broadcast(a.shape(), b.shape(), Op::name);
   const Broadcast pairs(a.shape(), b.shape(), shape);
+  // Stretched over new leading axes, the first axis of an operand does not stay the first.
+  if (a.rank() < shape.rank()) a.mix_samples();
+  if (b.rank() < shape.rank()) b.mix_samples();
   Var y = tape.output(shape, {a, b});
   pairs.each([to = y.out().data(), from_a = a.value().data(), from_b = b.value().data()](Index i, Index ia, Index ib) {
     to[i] = Op::value(from_a[ia], from_b[ib]);

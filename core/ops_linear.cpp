@@ -78,6 +78,9 @@ Var matmul(Var a, Operand b_operand, const MatmulOptions& options) {
   const Index ka = sa[options.transpose_a ? -2 : -1], kb = sb.rank() == 1 ? sb[0] : sb[options.transpose_b ? -1 : -2];
   require(ka == kb, "matmul: a is {}{} and b is {}{}; {} columns of a meet {} rows of b", sa,
           options.transpose_a ? " transposed" : "", sb, options.transpose_b ? " transposed" : "", ka, kb);
+  // Where the first axis of an operand is no axis of the batch of matrices, and not the rows of the result.
+  if (sa.rank() == 1 || sa.rank() < sb.rank() || (sa.rank() == 2 && options.transpose_a)) a.mix_samples();
+  if (sb.rank() <= 2 || sb.rank() < sa.rank()) b.mix_samples();
 
   if (sa.rank() == 1) {
     const Var y = matmul(reshape(a, {1, sa[0]}), b, options);

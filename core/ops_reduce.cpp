@@ -70,20 +70,19 @@ AxisSplit all(Var x) { return {1, x.size(), 1}; }
 Var sum(Var x) { return scaled_sum(x, all(x), 1, {}); }
 
 Var sum(Var x, Index axis, const ReduceOptions& options) {
-  return scaled_sum(x, {x.shape(), x.shape().normalized(axis)}, 1, reduced(x.shape(), axis, options));
+  return scaled_sum(x, {x.shape(), x.along(axis)}, 1, reduced(x.shape(), axis, options));
 }
 
 Var mean(Var x) { return scaled_sum(x, all(x), one_over(x.size()), {}); }
 
 Var mean(Var x, Index axis, const ReduceOptions& options) {
-  return scaled_sum(x, {x.shape(), x.shape().normalized(axis)}, one_over(x.shape()[axis]),
-                    reduced(x.shape(), axis, options));
+  return scaled_sum(x, {x.shape(), x.along(axis)}, one_over(x.shape()[axis]), reduced(x.shape(), axis, options));
 }
 
 Var max(Var x) { return max_over(x, all(x), {}); }
 
 Var max(Var x, Index axis, const ReduceOptions& options) {
-  return max_over(x, {x.shape(), x.shape().normalized(axis)}, reduced(x.shape(), axis, options));
+  return max_over(x, {x.shape(), x.along(axis)}, reduced(x.shape(), axis, options));
 }
 
 }  // namespace cornu

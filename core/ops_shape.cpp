@@ -21,6 +21,7 @@ Var permuted(Var x, const Axes& axes) {
     dimensions[k] = x.shape()[axes[k]];
     inverse[static_cast<std::size_t>(axes[k])] = i;
   }
+  if (rank > 0 && axes[0] != 0) x.mix_samples();
   Var y = x.tape().output(Shape(first(dimensions, rank)), {x});
   permute(x.value(), first(axes, rank), overwrite(y.out()));
   return y.backward([=] {

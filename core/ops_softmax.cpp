@@ -56,7 +56,7 @@ void slices_backward(Var x, Var y, const AxisSplit& split, Prepare prepare, Slop
 }  // namespace
 
 Var softmax(Var x, Index axis) {
-  const AxisSplit split(x.shape(), x.shape().normalized(axis));
+  const AxisSplit split(x.shape(), x.along(axis));
   Var y = x.tape().output(x.shape(), {x});
   const Scratch scratch(x.tape(), split);
   each_block(split, [&](Index at, const AxisSplit& part) {
@@ -82,7 +82,7 @@ Var softmax(Var x, Index axis) {
 }
 
 Var log_softmax(Var x, Index axis) {
-  const AxisSplit split(x.shape(), x.shape().normalized(axis));
+  const AxisSplit split(x.shape(), x.along(axis));
   Var y = x.tape().output(x.shape(), {x});
   const Scratch scratch(x.tape(), split);
   each_block(split, [&](Index at, const AxisSplit& part) {

@@ -12,6 +12,7 @@ namespace cornu {
 struct Parameter {
   Tensor value{};
   bool trainable = true;
+  bool frozen = false;  ///< not trainable for a while only: layers/freeze.h
 
   const Shape& shape() const { return value.shape(); }
 };

@@ -53,6 +53,16 @@ void Var::add_product(MatrixView a, MatrixView b) const {
   self.last_product = product;
 }
 
+void Var::mix_samples() const {
+  if (node().of_samples) node().tape->mixes_samples_ = true;
+}
+
+Index Var::along(Index axis) const {
+  const Index result = shape().normalized(axis);
+  if (result == 0) mix_samples();
+  return result;
+}
+
 void Var::made_from_logits(Var logits, bool by_softmax) const {
   Node& self = node();
   self.logits = &logits.node();
@@ -219,10 +229,7 @@ Gradients Tape::walk_backward(Var value, ConstView gradient) {
   }
   auto* const updates = static_cast<Gradients::Update*>(allocate(updates_.size() * sizeof(Gradients::Update)));
   std::uninitialized_copy(updates_.begin(), updates_.end(), updates);
-  Gradients result;
-  result.entries_ = {entries, count};
-  result.updates_ = {updates, updates_.size()};
-  return result;
+  return Gradients({entries, count}, {updates, updates_.size()});
 }
 
 }  // namespace cornu

@@ -92,6 +92,13 @@ class Var {
   /// Whether the last walk backwards reached this value.
   bool has_gradient() const { return node().owner->has_gradient; }
 
+  /// For an op in which the samples of this operand meet, but whose result has as many rows as there are samples, or
+  /// may have: see Tape::mixes_samples.
+  void mix_samples() const;
+  /// For an op that works along an axis: its number, from 0. Along the first one samples meet. Throws ShapeError if
+  /// there is no such axis.
+  Index along(Index axis) const;
+
   /// For softmax and sigmoid: `this` was made of `logits`, so that a loss may be computed from these, stably.
   void made_from_logits(Var logits, bool by_softmax) const;
   /// The logits of which softmax (over the last axis) or sigmoid made this value; an empty Var if neither did.
@@ -126,6 +133,11 @@ class Gradients {
     ConstView value;
   };
 
+  Gradients() = default;
+  /// Of gradients that are kept elsewhere, for as long as the entries are there.
+  explicit Gradients(std::span<const Entry> entries, std::span<const Update> updates = {})
+      : entries_(entries), updates_(updates) {}
+
   /// The trainable parameters that the loss depends on, in the order in which the pass first read them.
   std::span<const Entry> entries() const { return entries_; }
   std::span<const Update> updates() const { return updates_; }
@@ -136,7 +148,6 @@ class Gradients {
   View operator[](Var value) const;
 
  private:
-  friend class Tape;
   std::span<const Entry> entries_;
   std::span<const Update> updates_;
 };
@@ -203,8 +214,7 @@ class Tape {
   void record_update(const Parameter& parameter, Var value);
 
   /// Whether what `samples` began with has been made into something whose first axis does not count the samples any
-  /// more: then the pass over a batch is not the sum of passes over its parts. An op that lets samples depend on each
-  /// other and keeps their axis (a batch normalisation) has to say so.
+  /// more, or samples have met in an op: then the pass over a batch is not the sum of passes over its parts.
   bool mixes_samples() const { return mixes_samples_; }
   void set_mixes_samples(bool mixes) { mixes_samples_ = mixes; }
 

@@ -54,6 +54,8 @@ class Batcher {
   void start_epoch(std::uint64_t epoch);
   /// The next batch, or null at the end of the epoch. It is overwritten by the one after.
   const Batch* next();
+  /// The same without gathering: `rows` tells which samples they are, x and y stay as they were.
+  const Batch* next_rows();
 
   /// Batches and samples that an epoch has; a dropped remainder does not count.
   Index batch_count() const { return batch_count_; }

@@ -34,7 +34,7 @@ Logs Evaluation::run(const Callbacks* callbacks, ProgressDisplay* display) {
     const Batch& batch = *batcher_.next();
     tape_->clear();
     const Var y_pred = model_.forward(tape_->input(batch.x));
-    const Var loss = model_.compiled->loss(y_pred, batch.y, weights_.of(batch));
+    const Var loss = model_.compiled->loss(y_pred, batch.y, weights_.of(batch.rows, batch.y, weights_memory_));
     tally_.add(static_cast<double>(loss.item()), batch.y, y_pred.value());
     tally_.write(logs);
     call(Hook::test_batch_end, step, logs);

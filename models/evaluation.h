@@ -32,6 +32,7 @@ class Evaluation {
   Batcher batcher_;
   Index steps_;
   BatchWeights weights_;
+  Tensor weights_memory_;
   TapePool::Lease tape_;
   Tally tally_;
 };

@@ -59,7 +59,14 @@ struct FitOptions {
   Index validation_batch_size = 0;         ///< 0: batch_size
   Index validation_freq = 1;               ///< validate every so many epochs
   std::uint64_t seed = 0;                  ///< of shuffling and of what layers draw in training
-  bool stop_on_interrupt = true;           ///< Ctrl-C stops after the batch, keeps the model and returns the history
+  /// The most threads that share the work of a batch; 0: as many as there are cores. Each batch is cut into shards of
+  /// at least 32 samples, where that leaves each thread enough to do, and the clock decides whether sharing them pays.
+  Index threads = 0;
+  /// How many samples of a batch are gone through together; their gradients are summed in order, so that for one shard
+  /// size the weights are the same bits whatever the number of threads. At least 2; 0: chosen by the batch, the model
+  /// and `threads`.
+  Index shard_size = 0;
+  bool stop_on_interrupt = true;  ///< Ctrl-C stops after the batch, keeps the model and returns the history
 };
 
 struct EvaluateOptions {

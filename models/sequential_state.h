@@ -3,9 +3,17 @@
 #include "cornu/models/sequential.h"
 #include "cornu/models/tally.h"
 #include "cornu/models/tape_pool.h"
+#include "cornu/models/training_pass.h"
 
 /// What is inside a Sequential; for models/*.cpp alone.
 namespace cornu::detail {
+
+/// What the layers draw in a shard of training step `index`: a stream of its own, apart from those that shuffle (small
+/// numbers), so that a run that is taken up again draws what it would have drawn.
+inline Rng noise_of_step(std::uint64_t seed, Index index, Index shard = 0) {
+  return Rng(seed,
+             std::uint64_t{1} << 63 | static_cast<std::uint64_t>(shard) << 40 | static_cast<std::uint64_t>(index));
+}
 
 /// What a model is: all that a copy of it has.
 struct SequentialParts {
@@ -27,7 +35,7 @@ struct SequentialState : SequentialParts {
     explicit Report(const std::vector<AnyMetric>& metrics) : tally(metrics) {}
   };
   std::unique_ptr<Report> report;
-  Tape training_tape{Mode::training};
+  std::vector<std::unique_ptr<TrainingPass>> passes;  // which stay where they are: others are made beside them
   mutable TapePool inference_tapes;
 
   void insert(AnyLayer layer);
@@ -47,12 +55,19 @@ struct SequentialState : SequentialParts {
 
   /// Makes what training needs and does not have yet.
   void prepare_training();
-  /// One step of the optimizer, counted in the tally; returns the loss, and makes no step if that is not finite.
-  double step(ConstView x, ConstView y, ConstView sample_weight, const Rng& noise, Tally& tally);
+  TrainingPass& pass(Index i) { return *passes[static_cast<std::size_t>(i)]; }
+  void make_passes(Index count) {
+    while (std::ssize(passes) < count) passes.push_back(std::make_unique<TrainingPass>());
+  }
+  /// Forward and, if the loss is finite, backward.
+  void run(TrainingPass& pass, ConstView x, ConstView y, ConstView sample_weight, const Rng& noise,
+           const BackwardOptions& backward) const;
+  /// Throws StateError for gradients of parameters that are not the model's.
+  void require_known(const Gradients& gradients) const;
   /// The name of the first layer whose output for x is not finite; empty if there is none.
   std::string first_non_finite(Var& x) const;
   /// A sentence on where a pass over x with this noise first stops being finite.
-  std::string where_not_finite(ConstView x, const Rng& noise);
+  std::string where_not_finite(TrainingPass& pass, ConstView x, const Rng& noise) const;
 };
 
 }  // namespace cornu::detail

@@ -43,14 +43,14 @@ void require_sample_weight(ConstView sample_weight, Index samples) {
           "sample_weight is {}; one weight for each of {} samples is required", sample_weight.shape(), samples);
 }
 
-ConstView BatchWeights::of(const Batch& batch) {
+ConstView BatchWeights::of(std::span<const Index> rows, const Tensor& y, Tensor& memory) const {
   if (sample_weight_.size() == 0 && class_weight_.empty()) return {};
-  weights_.resize(Shape{batch.size});
-  for (Index i = 0; i < batch.size; ++i) {
-    const Real own = sample_weight_.size() == 0 ? Real{1} : sample_weight_[batch.rows[static_cast<std::size_t>(i)]];
-    weights_[i] = own * static_cast<Real>(class_weight_.empty() ? 1.0 : class_weight_of(batch.y, i));
+  memory.resize(Shape{std::ssize(rows)});
+  for (Index i = 0; i < memory.size(); ++i) {
+    const Real own = sample_weight_.size() == 0 ? Real{1} : sample_weight_[rows[static_cast<std::size_t>(i)]];
+    memory[i] = own * static_cast<Real>(class_weight_.empty() ? 1.0 : class_weight_of(y, i));
   }
-  return weights_;
+  return memory;
 }
 
 double BatchWeights::class_weight_of(const Tensor& y, Index i) const {

@@ -37,15 +37,15 @@ class BatchWeights {
   explicit BatchWeights(ConstView sample_weight, std::map<Index, double> class_weight = {})
       : sample_weight_(sample_weight), class_weight_(std::move(class_weight)) {}
 
-  /// Empty where there are no weights at all; valid until the next call.
-  ConstView of(const Batch& batch);
+  /// Of the samples that are these rows of the dataset and have the truths y; they are put in `memory`. Empty where
+  /// there are no weights at all.
+  ConstView of(std::span<const Index> rows, const Tensor& y, Tensor& memory) const;
 
  private:
   double class_weight_of(const Tensor& y, Index i) const;
 
   ConstView sample_weight_;
   std::map<Index, double> class_weight_;
-  Tensor weights_;
 };
 
 }  // namespace cornu

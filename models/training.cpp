@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "cornu/core/error.h"
+#include "cornu/models/batch_step.h"
 #include "cornu/models/evaluation.h"
 #include "cornu/models/interrupt.h"
 #include "cornu/models/progress.h"
@@ -10,12 +11,6 @@
 namespace cornu {
 
 namespace {
-
-/// What the layers draw in training step `index`: a stream of its own, apart from those that shuffle (small numbers),
-/// so that a run that is taken up again draws what it would have drawn.
-Rng noise_of_step(std::uint64_t seed, Index index) {
-  return Rng(seed, (std::uint64_t{1} << 63) | static_cast<std::uint64_t>(index));
-}
 
 /// A loss as errors show it: whether a NaN has a sign depends on the processor.
 double shown(double loss) { return std::isnan(loss) ? std::abs(loss) : loss; }
@@ -45,23 +40,21 @@ void SequentialState::prepare_training() {
   if (!optimizer) optimizer.emplace(compiled->optimizer, parameters());
 }
 
-double SequentialState::step(ConstView x, ConstView y, ConstView sample_weight, const Rng& noise, Tally& tally) {
-  prepare_training();  // at every step: a callback may have compiled or built the model anew
-  Tape& tape = training_tape;
-  tape.clear();
-  tape.rng() = noise;
-  const Var y_pred = forward(tape.input(x));
-  const Var loss = compiled->loss(y_pred, y, sample_weight);
-  const auto value = static_cast<double>(loss.item());
-  if (std::isfinite(value)) {
-    const Gradients gradients = tape.backward(loss, {.put_off_products = true});
-    require<StateError>(optimizer->knows_all(gradients),
-                        "{}: forward reads a Parameter that no layer's parameters() lists; it would not be trained",
-                        options.name);
-    optimizer->step(gradients);
-  }
-  tally.add(value, y, y_pred.value());
-  return value;
+void SequentialState::run(TrainingPass& pass, ConstView x, ConstView y, ConstView sample_weight, const Rng& noise,
+                          const BackwardOptions& backward) const {
+  pass.gradients = {};
+  pass.tape.clear();
+  pass.tape.rng() = noise;
+  pass.y_pred = forward(pass.tape.samples(x));
+  const Var loss = compiled->loss(pass.y_pred, y, sample_weight);
+  pass.loss = static_cast<double>(loss.item());
+  if (std::isfinite(pass.loss)) pass.gradients = pass.tape.backward(loss, backward);
+}
+
+void SequentialState::require_known(const Gradients& gradients) const {
+  require<StateError>(optimizer->knows_all(gradients),
+                      "{}: forward reads a Parameter that no layer's parameters() lists; it would not be trained",
+                      options.name);
 }
 
 std::string SequentialState::first_non_finite(Var& x) const {
@@ -77,12 +70,11 @@ std::string SequentialState::first_non_finite(Var& x) const {
   return {};
 }
 
-std::string SequentialState::where_not_finite(ConstView x, const Rng& noise) {
+std::string SequentialState::where_not_finite(TrainingPass& pass, ConstView x, const Rng& noise) const {
   if (!is_finite(x)) return "the input itself is not finite";
-  Tape& tape = training_tape;
-  tape.clear();
-  tape.rng() = noise;
-  Var value = tape.input(x);
+  pass.tape.clear();
+  pass.tape.rng() = noise;
+  Var value = pass.tape.input(x);
   const std::string layer = first_non_finite(value);
   if (layer.empty()) return "every layer's output is finite; the targets, their weights or the loss itself are not";
   return message("{} is the first layer whose output is not finite", layer);
@@ -115,10 +107,17 @@ const Logs& Sequential::train_on_batch(const Tensor& x, const Tensor& y, const T
   }
   auto& [tally, logs] = *state_->report;
   tally.reset();
-  const Rng noise = noise_of_step(state_->options.seed, state_->optimizer->iterations());
-  const double loss = state_->step(x, y, sample_weight, noise, tally);
-  require<NonFiniteError>(std::isfinite(loss), "{}: train_on_batch: the loss is {}: {}", name(), shown(loss),
-                          std::isfinite(loss) ? "" : state_->where_not_finite(x, noise));
+  const Rng noise = detail::noise_of_step(state_->options.seed, state_->optimizer->iterations());
+  state_->make_passes(1);
+  TrainingPass& pass = state_->pass(0);
+  state_->run(pass, x, y, sample_weight, noise, {.put_off_products = true});
+  if (!std::isfinite(pass.loss)) {
+    throw NonFiniteError(message("{}: train_on_batch: the loss is {}: {}", name(), shown(pass.loss),
+                                 state_->where_not_finite(pass, x, noise)));
+  }
+  state_->require_known(pass.gradients);
+  state_->optimizer->step(pass.gradients);
+  tally.add(pass.loss, y, pass.y_pred.value());
   tally.write(logs);
   return logs;
 }
@@ -138,6 +137,12 @@ void check(const FitOptions& options) {
   at_least("validation_steps", options.validation_steps, 0);
   at_least("validation_batch_size", options.validation_batch_size, 0);
   at_least("validation_freq", options.validation_freq, 1);
+  at_least("threads", options.threads, 0);
+  require<ValueError>(
+      options.shard_size == 0 || options.shard_size >= 2,
+      "fit: shard_size is {}; it must be 0 or at least 2: whether samples depend on each other does not "
+      "show in one alone",
+      options.shard_size);
   require<ValueError>(options.validation_split >= 0 && options.validation_split < 1,
                       "fit: validation_split is {}; it must be in [0, 1)", options.validation_split);
 }
@@ -158,16 +163,16 @@ class EpochBatches {
     const Index done = first_epoch * steps;
     pass_ = 1 + done / batcher.batch_count();
     batcher_.start_epoch(static_cast<std::uint64_t>(pass_));
-    for (Index skipped = 0; skipped < done % batcher.batch_count(); ++skipped) batcher_.next();
+    for (Index skipped = 0; skipped < done % batcher.batch_count(); ++skipped) batcher_.next_rows();
   }
 
-  const Batch& next() {
-    const Batch* batch = batcher_.next();
+  std::span<const Index> next() {
+    const Batch* batch = batcher_.next_rows();
     if (batch == nullptr) {
       batcher_.start_epoch(static_cast<std::uint64_t>(++pass_));
-      batch = batcher_.next();
+      batch = batcher_.next_rows();
     }
-    return *batch;
+    return batch->rows;
   }
 
  private:
@@ -199,7 +204,8 @@ History Sequential::fit(DatasetRef data, const FitOptions& options) {
   state_->prepare_training();
 
   const auto [train_weight, validation_weight] = split_weights(options.sample_weight, data.size(), train.size());
-  BatchWeights weights(train_weight, options.class_weight);
+  BatchStep step(*state_, train, BatchWeights(train_weight, options.class_weight), options.seed, options.threads,
+                 options.shard_size);
   std::optional<Evaluation> evaluation;
   if (validation) {
     state_->require_fitting(validation, "validation");
@@ -231,12 +237,11 @@ History Sequential::fit(DatasetRef data, const FitOptions& options) {
     display.epoch_begin(epoch);
     Index index = 0;
     for (; index < steps && !run.stop_training; ++index) {
-      const Batch& batch = batches.next();
+      const std::span<const Index> rows = batches.next();
       call(Hook::train_batch_begin, index, logs);
-      const Rng noise = noise_of_step(options.seed, epoch * steps + index);
       double loss = 0;
       try {
-        loss = state_->step(batch.x, batch.y, weights.of(batch), noise, tally);
+        loss = step(rows, epoch * steps + index, tally);
       } catch (Error& error) {  // a row that it names is one of this batch, not of the dataset
         error.add_context(message("fit, epoch {} of {}, batch {} of {}", epoch + 1, options.epochs, index + 1, steps));
         throw;
@@ -244,7 +249,7 @@ History Sequential::fit(DatasetRef data, const FitOptions& options) {
       if (!std::isfinite(loss) && run.throw_on_non_finite) {
         throw NonFiniteError(message("{}: fit: the loss is {} in epoch {} of {}, batch {} of {}: {}", name(),
                                      shown(loss), epoch + 1, options.epochs, index + 1, steps,
-                                     state_->where_not_finite(batch.x, noise)));
+                                     step.where_not_finite()));
       }
       tally.write(logs);
       call(Hook::train_batch_end, index, logs);
@@ -260,6 +265,8 @@ History Sequential::fit(DatasetRef data, const FitOptions& options) {
     display.epoch_end(epoch_logs);
     history.append(epoch, epoch_logs);
   }
+  // As in Keras: a model that was trained with averages of its weights ends with them.
+  if (state_->optimizer && state_->optimizer->rule().extras().use_ema) state_->optimizer->overwrite_with_averages();
   call(Hook::train_end, 0, epoch_logs);
   return history;
 }

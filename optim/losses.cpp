@@ -278,14 +278,20 @@ ConstView in_shape_of(Var y_pred, ConstView y_true) {
   return alike(y_pred.shape(), y_true.shape()) ? ConstView(y_true.data(), y_pred.shape()) : y_true;
 }
 
+Var mean_over_samples(Var loss, bool mixed_before) {
+  loss.tape().set_mixes_samples(mixed_before);
+  return loss;
+}
+
 Var reduce_plain_loss(Var losses, ConstView sample_weight) {
-  if (sample_weight.size() == 0) return mean(losses);
+  const bool mixed = losses.tape().mixes_samples();  // true where `losses` is a scalar
+  if (sample_weight.size() == 0) return mean_over_samples(mean(losses), mixed);
   require(losses.rank() > 0 && losses.shape()[0] == sample_weight.size(),
           "loss: {} sample weights for losses of shape {}; a loss that is to be weighted returns one for each sample",
           sample_weight.size(), losses.shape());
   Shape spread{sample_weight.size()};
   while (spread.rank() < losses.rank()) spread = spread.inserted(spread.rank(), 1);
-  return mean(losses * reshape(losses.tape().input(sample_weight), spread));
+  return mean_over_samples(mean(losses * reshape(losses.tape().input(sample_weight), spread)), mixed);
 }
 
 }  // namespace detail

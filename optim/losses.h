@@ -58,24 +58,28 @@ Tensor binary_crossentropy(const Tensor& y_pred, ConstView y_true, const BinaryO
 Tensor mean_squared_error(const Tensor& y_pred, ConstView y_true, const RegressionOptions& options = {});
 
 struct SparseCategoricalCrossentropy {
+  static constexpr bool is_mean_over_samples = true;
   bool from_logits = false;
   double label_smoothing = 0;
   Var operator()(Var y_pred, ConstView y_true, ConstView sample_weight = {}) const;
 };
 
 struct CategoricalCrossentropy {
+  static constexpr bool is_mean_over_samples = true;
   bool from_logits = false;
   double label_smoothing = 0;
   Var operator()(Var y_pred, ConstView y_true, ConstView sample_weight = {}) const;
 };
 
 struct BinaryCrossentropy {
+  static constexpr bool is_mean_over_samples = true;
   bool from_logits = false;
   double label_smoothing = 0;
   Var operator()(Var y_pred, ConstView y_true, ConstView sample_weight = {}) const;
 };
 
 struct MeanSquaredError {
+  static constexpr bool is_mean_over_samples = true;
   Var operator()(Var y_pred, ConstView y_true, ConstView sample_weight = {}) const;
 };
 
@@ -85,6 +89,9 @@ struct MeanSquaredError {
 /// The second form reads like a formula: `[](Var p, Var y) { return mean(abs(p - y), -1); }`. It gets y_true in the
 /// shape of y_pred where the two differ only in a last axis of 1: (batch, 1) minus (batch) would be (batch, batch).
 /// Weights are applied to the losses of the samples; if it returns a scalar there can be none.
+/// A batch can be gone through in parts, by several threads, where its loss is the mean of its samples' losses. That is
+/// so where the second form returns one loss a sample; the first form has to say so, by a member
+/// `static constexpr bool is_mean_over_samples = true`. Any other loss is taken of the whole batch at once.
 template <class L>
 concept WeightedLoss = std::copy_constructible<L> && std::is_invocable_r_v<Var, const L&, Var, ConstView, ConstView>;
 template <class L>
@@ -93,6 +100,8 @@ concept PlainLoss = std::copy_constructible<L> && std::is_invocable_r_v<Var, con
 namespace detail {
 ConstView in_shape_of(Var y_pred, ConstView y_true);
 Var reduce_plain_loss(Var losses, ConstView sample_weight);
+/// Takes back that the loss has mixed the samples of the pass: it is their mean.
+Var mean_over_samples(Var loss, bool mixed_before);
 }  // namespace detail
 
 /// Any loss, held by value.
@@ -122,7 +131,10 @@ class AnyLoss {
 
     explicit BoxOf(L l) : loss(std::move(l)) {}
     Var call(Var y_pred, ConstView y_true, ConstView sample_weight) const override {
-      if constexpr (WeightedLoss<L>) {
+      if constexpr (requires { requires L::is_mean_over_samples; }) {
+        const bool mixed = y_pred.tape().mixes_samples();
+        return detail::mean_over_samples(loss(y_pred, y_true, sample_weight), mixed);
+      } else if constexpr (WeightedLoss<L>) {
         return loss(y_pred, y_true, sample_weight);
       } else {
         return detail::reduce_plain_loss(loss(y_pred, y_pred.tape().input(detail::in_shape_of(y_pred, y_true))),

@@ -26,13 +26,14 @@ void AnyOptimizer::check() const {
   require<ValueError>((clipnorm > 0) + (clipvalue > 0) + (global_clipnorm > 0) <= 1,
                       "optimizer: clipnorm {}, clipvalue {} and global_clipnorm {}; only one can be given", clipnorm,
                       clipvalue, global_clipnorm);
+  extras_.check();
   box_->check();
   require<ValueError>(slots() >= 0 && slots() <= static_cast<Index>(detail::most_slots),
                       "optimizer: {} slots a parameter; from 0 to {} are possible", slots(), detail::most_slots);
 }
 
 Optimizer::Optimizer(AnyOptimizer rule, const NamedParameters& parameters)
-    : rule_(std::move(rule)), slots_(rule_.slots()) {
+    : rule_(std::move(rule)), treatments_(detail::treatments(rule_.extras(), parameters)), slots_(rule_.slots()) {
   state_.reserve(parameters.size() * static_cast<std::size_t>(slots_));
   for (const NamedParameter& named : parameters) {
     parameters_.push_back(named.parameter);
@@ -42,6 +43,11 @@ Optimizer::Optimizer(AnyOptimizer rule, const NamedParameters& parameters)
     }
     rule_.begin({slots.data(), static_cast<std::size_t>(slots_)});
   }
+}
+
+void Optimizer::set_iterations(Index iterations) {
+  require<ValueError>(iterations >= 0, "optimizer: iterations is {}; it must not be negative", iterations);
+  iterations_ = iterations;
 }
 
 void Optimizer::set_learning_rate(LearningRate rate) {
@@ -68,6 +74,16 @@ bool Optimizer::knows_all(const Gradients& gradients) const {
          std::all_of(gradients.updates().begin(), gradients.updates().end(), knows);
 }
 
+void Optimizer::check_state(std::size_t parameter) const {
+  const Shape& shape = parameters_[parameter]->shape();
+  const auto slots = static_cast<std::size_t>(slots_);
+  for (std::size_t k = parameter * slots; k < (parameter + 1) * slots; ++k) {
+    require<StateError>(state_[k].shape() == shape,
+                        "optimizer: a parameter is now of shape {}; its state was made for {}", shape,
+                        state_[k].shape());
+  }
+}
+
 void Optimizer::check(const Gradients& gradients) const {
   Index next = 0;
   for (const Gradients::Entry& entry : gradients.entries()) {
@@ -77,17 +93,14 @@ void Optimizer::check(const Gradients& gradients) const {
     require<StateError>(entry.gradient.shape() == shape,
                         "optimizer: a parameter is now of shape {}; its gradient is of shape {}", shape,
                         entry.gradient.shape());
-    for (Index k = 0; k < slots_; ++k) {
-      const Shape& slot = state_[static_cast<std::size_t>(at * slots_ + k)].shape();
-      require<StateError>(slot == shape, "optimizer: a parameter is now of shape {}; its state was made for {}", shape,
-                          slot);
-    }
+    check_state(static_cast<std::size_t>(at));
   }
   for (const Gradients::Update& update : gradients.updates()) {
     require<StateError>(find(update.parameter, next) < 0 || update.value.shape() == update.parameter->shape(),
                         "optimizer: a parameter is now of shape {}; its update is of shape {}",
                         update.parameter->shape(), update.value.shape());
   }
+  for (std::size_t i = 0; rule_.extras().use_ema && i < parameters_.size(); ++i) check_state(i);
 }
 
 Optimizer Optimizer::rebound(const NamedParameters& parameters) const {

@@ -10,6 +10,7 @@
 #include "cornu/core/parameter.h"
 #include "cornu/core/tape.h"
 #include "cornu/core/team.h"
+#include "cornu/optim/optimizer_extras.h"
 #include "cornu/optim/schedule.h"
 
 namespace cornu {
@@ -65,27 +66,30 @@ OptimizerOptions options_of(const R& rule) {
 
 }  // namespace detail
 
-/// Any rule, held by value.
+/// Any rule, held by value, and what is to be done beside it.
 class AnyOptimizer {
  public:
   /// Throws ValueError for options that no rule can have: a negative rate, decay or limit, or two kinds of clipping;
   /// and whatever the rule's own check and its schedule, asked for the rate of step 0, throw.
   template <class R>
-  requires(!std::same_as<R, AnyOptimizer> && OptimizerRule<R>) AnyOptimizer(R rule)
+  requires(!std::same_as<R, AnyOptimizer> && OptimizerRule<R>) AnyOptimizer(R rule, OptimizerExtras extras = {})
       : learning_rate_(rule.learning_rate),
         options_(detail::options_of(rule)),
+        extras_(std::move(extras)),
         box_(std::make_shared<const BoxOf<R>>(std::move(rule))) {
     check();
   }
 
   const LearningRate& learning_rate() const { return learning_rate_; }
   const detail::OptimizerOptions& options() const { return options_; }
-  Index slots() const { return box_->slots(); }
+  const OptimizerExtras& extras() const { return extras_; }
+  /// The rule's own, and then one for the average where there is one.
+  Index slots() const { return box_->slots() + (extras_.use_ema ? 1 : 0); }
   bool elementwise() const { return box_->elementwise(); }
   bool is_gradient_descent() const { return box_->is_gradient_descent(); }
-  void begin(std::span<const View> slots) const { box_->begin(slots); }
+  void begin(std::span<const View> slots) const { box_->begin(own(slots)); }
   void update(View parameter, ConstView gradient, std::span<const View> slots, const Step& step) const {
-    box_->update(parameter, gradient, slots, step);
+    box_->update(parameter, gradient, own(slots), step);
   }
 
  private:
@@ -128,9 +132,13 @@ class AnyOptimizer {
   };
 
   void check() const;
+  std::span<const View> own(std::span<const View> slots) const {
+    return slots.first(slots.size() - (extras_.use_ema ? 1 : 0));
+  }
 
   LearningRate learning_rate_;
   detail::OptimizerOptions options_;
+  OptimizerExtras extras_;
   std::shared_ptr<const Box> box_;  // never changed, so that copies may share it
 };
 
@@ -138,6 +146,7 @@ class AnyOptimizer {
 /// The parameters must stay where they are for as long as the optimizer is used.
 class Optimizer {
  public:
+  /// Throws ValueError where the rule's extras name what is not among the parameters.
   Optimizer(AnyOptimizer rule, const NamedParameters& parameters);
 
   /// Changes every parameter that has a gradient, then gives each parameter with a recorded update its new value.
@@ -156,12 +165,20 @@ class Optimizer {
 
   /// The number of steps made so far.
   Index iterations() const { return iterations_; }
+  /// To go on with a run whose state was kept elsewhere. Throws ValueError if it is negative.
+  void set_iterations(Index iterations);
   /// The rate of the next step.
   double learning_rate() const { return rate().at(iterations_); }
   /// From the next step on, instead of the rule's own rate. Throws ValueError if the rate of that step is negative.
   void set_learning_rate(LearningRate rate);
 
   const AnyOptimizer& rule() const { return rule_; }
+  /// Exchanges the weights and their averages, those of parameters that are trainable; twice, and all is as it was.
+  /// Before the first step it does nothing: there the averages are the weights. Throws StateError without use_ema.
+  void swap_averages();
+  /// The averages become the weights, as when training ends. Throws StateError without use_ema.
+  void overwrite_with_averages();
+
   /// What the rule keeps: `rule().slots()` tensors a parameter, in the order of the parameters.
   std::span<Tensor> state() { return state_; }
   std::span<const Tensor> state() const { return state_; }
@@ -181,20 +198,42 @@ class Optimizer {
   const LearningRate& rate() const { return replaced_rate_ ? *replaced_rate_ : rule_.learning_rate(); }
   Index find(const Parameter* parameter, Index& next) const;
   void check(const Gradients& gradients) const;
+  void check_state(std::size_t parameter) const;
   void collect(std::span<const Gradients> parts);
+  template <class Work>
+  void each_block(Index blocks, Team* team, Work work) const;
   std::span<const Gradients::Entry* const> entries_of(std::size_t parameter) const;
-  void descend(std::size_t parameter, const Block& block, Real rate);
+  void descend(std::size_t parameter, const Block& block, double learning_rate);
   void sum(std::size_t parameter, const Block& block);
   void limit_norms();
-  void update(std::size_t parameter, const Block& block, const Step& step);
+  void update(std::size_t parameter, const Block& block, Step step);
+  void move_averages();
+  template <class F>
+  void for_each_average(F f);
+  Tensor& average(std::size_t parameter) { return state_[(parameter + 1) * static_cast<std::size_t>(slots_) - 1]; }
 
   AnyOptimizer rule_;
   std::vector<Parameter*> parameters_;
+  std::vector<detail::Treatment> treatments_;
   std::vector<Tensor> state_;
   Index slots_ = 0;
   Index iterations_ = 0;
   std::optional<LearningRate> replaced_rate_;
   std::vector<const Gradients::Entry*> entries_;  // of the step being made: each parameter's in each part, or null
+};
+
+/// While it lives, the parameters have their averaged values:
+/// `{ const AveragedWeights averaged(model.optimizer()); model.evaluate(test); }`.
+class AveragedWeights {
+ public:
+  /// Throws StateError without use_ema.
+  explicit AveragedWeights(Optimizer& optimizer) : optimizer_(optimizer) { optimizer_.swap_averages(); }
+  AveragedWeights(const AveragedWeights&) = delete;
+  AveragedWeights& operator=(const AveragedWeights&) = delete;
+  ~AveragedWeights() { optimizer_.swap_averages(); }
+
+ private:
+  Optimizer& optimizer_;
 };
 
 }  // namespace cornu

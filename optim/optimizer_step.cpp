@@ -87,9 +87,10 @@ Entries Optimizer::entries_of(std::size_t parameter) const {
 }
 
 /// Plain gradient descent, with each part's contribution as it comes.
-void Optimizer::descend(std::size_t parameter, const Block& block, Real rate) {
+void Optimizer::descend(std::size_t parameter, const Block& block, double learning_rate) {
   const Entries entries = entries_of(parameter);
   if (entries.empty()) return;
+  const auto rate = static_cast<Real>(learning_rate * treatments_[parameter].rate_factor);
   const View whole = parameters_[parameter]->value;
   const Rows rows = rows_of_block(entries, whole.size(), block.number, block.count);
   const View value = rows.of(whole);
@@ -140,7 +141,7 @@ void Optimizer::limit_norms() {
 }
 
 /// The rule's update by a summed gradient, with what comes before it.
-void Optimizer::update(std::size_t parameter, const Block& block, const Step& step) {
+void Optimizer::update(std::size_t parameter, const Block& block, Step step) {
   const Entries entries = entries_of(parameter);
   if (entries.empty()) return;
   const View whole = parameters_[parameter]->value;
@@ -153,15 +154,30 @@ void Optimizer::update(std::size_t parameter, const Block& block, const Step& st
   for (std::size_t k = 0; k < slot_count; ++k) slots[k] = part_of(state_[parameter * slot_count + k]);
 
   const auto& options = rule_.options();
+  step.learning_rate *= treatments_[parameter].rate_factor;
   if (options.clipvalue > 0) {
     const auto limit = static_cast<Real>(options.clipvalue);
     for (Real& g : gradient) g = g > limit ? limit : g < -limit ? -limit : g;
   }
-  if (options.weight_decay > 0) {  // not *= 1 - decay: for a small decay that would round to a quite different one
+  if (options.weight_decay > 0 && treatments_[parameter].decays) {
+    // Not *= 1 - decay: for a small decay that would round to a quite different one.
     const auto decay = static_cast<Real>(step.learning_rate * options.weight_decay);
     for (Real& w : value) w -= decay * w;
   }
   rule_.update(value, gradient, {slots.data(), slot_count}, step);
+}
+
+/// work(parameter, block) for every parameter and block; the team shares the blocks.
+template <class Work>
+void Optimizer::each_block(Index blocks, Team* team, Work work) const {
+  const auto share = [&](Index member, Index members) {
+    for (Index number = member; number < blocks; number += members) {
+      for (std::size_t i = 0; i < parameters_.size(); ++i) work(i, Block{number, blocks});
+    }
+  };
+  const Index members = team == nullptr ? 1 : std::min(team->size(), blocks);
+  if (members <= 1) return share(0, 1);
+  team->run(members, [&](Index member) { share(member, members); });
 }
 
 void Optimizer::step(std::span<const Gradients> parts, Team* team) {
@@ -171,31 +187,20 @@ void Optimizer::step(std::span<const Gradients> parts, Team* team) {
   const bool limits_norms = options.clipnorm > 0 || options.global_clipnorm > 0;
   const bool plain =
       rule_.is_gradient_descent() && !limits_norms && options.clipvalue == 0 && options.weight_decay == 0;
-
   // As many blocks as parts, not as threads: what is computed must not depend on who computes it.
-  const auto each = [&](Index blocks, auto work) {
-    const auto share = [&](Index member, Index members) {
-      for (Index number = member; number < blocks; number += members) {
-        for (std::size_t i = 0; i < parameters_.size(); ++i) work(i, Block{number, blocks});
-      }
-    };
-    const Index members = team == nullptr ? 1 : std::min(team->size(), blocks);
-    if (members == 1) return share(0, 1);
-    team->run(members, [&](Index member) { share(member, members); });
-  };
-  const auto blocks = std::ssize(parts), update_blocks = rule_.elementwise() ? blocks : 1;
+  const Index blocks = std::ssize(parts);
   if (plain) {
-    const auto rate = static_cast<Real>(step.learning_rate);
-    each(blocks, [&](std::size_t i, const Block& block) { descend(i, block, rate); });
-  } else if (update_blocks == blocks && !limits_norms) {
-    each(blocks, [&](std::size_t i, const Block& block) {
+    each_block(blocks, team, [&](std::size_t i, const Block& block) { descend(i, block, step.learning_rate); });
+  } else if (rule_.elementwise() && !limits_norms) {
+    each_block(blocks, team, [&](std::size_t i, const Block& block) {
       sum(i, block);
       update(i, block, step);
     });
   } else {
-    each(blocks, [&](std::size_t i, const Block& block) { sum(i, block); });
+    each_block(blocks, team, [&](std::size_t i, const Block& block) { sum(i, block); });
     if (limits_norms) limit_norms();
-    each(update_blocks, [&](std::size_t i, const Block& block) { update(i, block, step); });
+    each_block(rule_.elementwise() ? blocks : 1, team,
+               [&](std::size_t i, const Block& block) { update(i, block, step); });
   }
 
   for (const Gradients& part : parts) {
@@ -205,6 +210,7 @@ void Optimizer::step(std::span<const Gradients> parts, Team* team) {
       if (at >= 0) copy(change.value, overwrite(parameters_[static_cast<std::size_t>(at)]->value));
     }
   }
+  if (rule_.extras().use_ema) move_averages();
   ++iterations_;
 }
 

@@ -74,4 +74,25 @@ double CosineDecayRestarts::operator()(Index step) const {
   return initial_learning_rate * ((1 - alpha) * std::pow(m_mul, i) * half_cosine(done) + alpha);
 }
 
+double LinearWarmup::operator()(Index step) const {
+  require<ValueError>(warmup_steps >= 0, "LinearWarmup: warmup_steps is {}; it must not be negative", warmup_steps);
+  if (step >= warmup_steps) return learning_rate.at(step - warmup_steps);
+  const double done = static_cast<double>(step) / static_cast<double>(warmup_steps);
+  return initial_learning_rate + (learning_rate.at(0) - initial_learning_rate) * done;
+}
+
+double OneCycle::operator()(Index step) const {
+  require<ValueError>(total_steps > 0, "OneCycle: total_steps is {}; it must be positive", total_steps);
+  require<ValueError>(pct_start >= 0 && pct_start <= 1, "OneCycle: pct_start is {}; it must be in [0, 1]", pct_start);
+  require<ValueError>(div_factor > 0, "OneCycle: div_factor is {}; it must be positive", div_factor);
+  require<ValueError>(final_div_factor > 0, "OneCycle: final_div_factor is {}; it must be positive", final_div_factor);
+  const double first = max_learning_rate / div_factor, last = first / final_div_factor;
+  const auto now = static_cast<double>(step), end = static_cast<double>(total_steps - 1);
+  const double top = pct_start * static_cast<double>(total_steps) - 1;  // the step of the maximum
+  if (now <= top) return first + (max_learning_rate - first) * half_cosine(top > 0 ? 1 - now / top : 0);
+  if (now >= end) return last;
+  const double begin = std::max(top, 0.0);
+  return last + (max_learning_rate - last) * half_cosine((now - begin) / (end - begin));
+}
+
 }  // namespace cornu

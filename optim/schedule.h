@@ -12,8 +12,9 @@
 namespace cornu {
 
 /// A learning rate: a number, or a schedule, which is anything that gives a rate for a step (the number of updates made
-/// so far): one of those below, or the user's own `double(Index step)`. The schedules below are Keras's; they throw
-/// ValueError for options that they cannot have, as soon as they are put into an optimizer, which asks for a rate.
+/// so far): one of those below, or the user's own `double(Index step)`. The schedules below are Keras's, and two
+/// more; they throw ValueError for options that they cannot have, as soon as they are put into an optimizer, which asks
+/// for a rate.
 class LearningRate {
  public:
   template <class T>
@@ -87,6 +88,28 @@ struct CosineDecayRestarts {
   double t_mul = 2.0;  ///< at least 1
   double m_mul = 1.0;
   double alpha = 0.0;
+  double operator()(Index step) const;
+};
+
+/// Any rate or schedule, preceded by a straight line from initial_learning_rate up to where it begins: step
+/// warmup_steps is its step 0.
+///     LinearWarmup{.learning_rate = CosineDecay{0.1, 10000}, .warmup_steps = 500}
+struct LinearWarmup {
+  LearningRate learning_rate;
+  Index warmup_steps;
+  double initial_learning_rate = 0.0;
+  double operator()(Index step) const;
+};
+
+/// One cycle (Smith and Topin, 2018), as PyTorch's OneCycleLR: half a cosine from max / div_factor up to the maximum in
+/// the first pct_start of total_steps, and half a cosine from there down to 1 / final_div_factor of where it began,
+/// which it reaches in step total_steps - 1 and keeps.
+struct OneCycle {
+  double max_learning_rate;
+  Index total_steps;
+  double pct_start = 0.3;
+  double div_factor = 25.0;
+  double final_div_factor = 1e4;
   double operator()(Index step) const;
 };
 

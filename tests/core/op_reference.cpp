@@ -154,6 +154,69 @@ Exact slice_reference(const Exact& x, Index axis, Index begin, Index end) {
   });
 }
 
+namespace {
+
+/// Windows along one axis, and where the first one starts, from the definitions in Keras's documentation.
+struct Windows {
+  Index count, first;
+
+  Windows(Index in, Index taps, Index stride, Index dilation, Padding padding) {
+    const Index reach = (taps - 1) * dilation + 1;
+    if (padding == Padding::valid) {
+      count = first = 0;
+      while (count * stride + reach <= in) ++count;
+    } else {
+      count = in / stride + (in % stride > 0 ? 1 : 0);
+      const Index outside = (count - 1) * stride + reach - in;
+      first = outside > 0 ? -(outside / 2) : 0;
+    }
+  }
+};
+
+}  // namespace
+
+Exact conv2d_reference(const Exact& x, const Exact& kernel, const Exact& bias, const Conv2DOptions& options) {
+  const Windows rows(x.shape[1], kernel.shape[0], options.strides.height, options.dilation_rate.height,
+                     options.padding);
+  const Windows columns(x.shape[2], kernel.shape[1], options.strides.width, options.dilation_rate.width,
+                        options.padding);
+  const Index in = kernel.shape[2], out = kernel.shape[3];
+  return each({x.shape[0], rows.count, columns.count, out}, [&](const Coordinates& at) {
+    long double sum = bias.values.empty() ? 0 : bias.values[static_cast<std::size_t>(at[3])];
+    const Index group = at[3] / (out / options.groups);
+    for (Index u = 0; u < kernel.shape[0]; ++u) {
+      for (Index v = 0; v < kernel.shape[1]; ++v) {
+        const Index i = rows.first + at[1] * options.strides.height + u * options.dilation_rate.height;
+        const Index j = columns.first + at[2] * options.strides.width + v * options.dilation_rate.width;
+        const bool inside = 0 <= i && i < x.shape[1] && 0 <= j && j < x.shape[2];
+        for (Index c = 0; c < in; ++c) {
+          sum += (inside ? x.values[position_of({at[0], i, j, group * in + c}, x.shape)] : 0) *
+                 kernel.values[position_of({u, v, c, at[3]}, kernel.shape)];  // outside, a NaN of the kernel shows, too
+        }
+      }
+    }
+    return options.relu && sum < 0 ? 0 : sum;
+  });
+}
+
+Exact pool2d_reference(const Exact& x, Size2D pool_size, const Pool2DOptions& options,
+                       const std::function<long double(const Numbers&)>& f) {
+  const Size2D strides = options.strides.height == 0 ? pool_size : options.strides;
+  const Windows rows(x.shape[1], pool_size.height, strides.height, 1, options.padding);
+  const Windows columns(x.shape[2], pool_size.width, strides.width, 1, options.padding);
+  return each({x.shape[0], rows.count, columns.count, x.shape[3]}, [&](const Coordinates& at) {
+    Numbers inside;
+    for (Index u = 0; u < pool_size.height; ++u) {
+      for (Index v = 0; v < pool_size.width; ++v) {
+        const Index i = rows.first + at[1] * strides.height + u, j = columns.first + at[2] * strides.width + v;
+        if (i < 0 || i >= x.shape[1] || j < 0 || j >= x.shape[2]) continue;
+        inside.push_back(x.values[position_of({at[0], i, j, at[3]}, x.shape)]);
+      }
+    }
+    return f(inside);
+  });
+}
+
 long double sum_of(const Numbers& x) {
   long double sum = 0;
   for (const long double number : x) sum += number;

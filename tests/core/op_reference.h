@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "cornu/core/ops.h"
+#include "cornu/core/ops_images.h"
 
 /// What the ops compute, said once more as plainly as possible: one loop over every element of the result, coordinates
 /// instead of strides, long double instead of Real. Shares no code with core's kernels.
@@ -35,6 +36,12 @@ Exact transpose_reference(const Exact& x, std::vector<Index> axes);
 Exact concatenate_reference(std::span<const Exact> parts, Index axis);
 /// begin and end counted from the beginning.
 Exact slice_reference(const Exact& x, Index axis, Index begin, Index end);
+
+/// x: (batch, height, width, in), kernel: (rows, columns, in / groups, out), bias: (out) or empty.
+Exact conv2d_reference(const Exact& x, const Exact& kernel, const Exact& bias, const Conv2DOptions& options);
+/// f of the numbers that a window has in the image, row by row, for each window and channel.
+Exact pool2d_reference(const Exact& x, Size2D pool_size, const Pool2DOptions& options,
+                       const std::function<long double(const Numbers&)>& f);
 
 long double sum_of(const Numbers& x);
 long double mean_of(const Numbers& x);

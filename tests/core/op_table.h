@@ -10,8 +10,8 @@
 #include "cornu/core/ops.h"
 #include "cornu/tests/core/op_reference.h"
 
-/// Every op of ops.h, a row each. op_test.cpp makes its tests of these rows: values, gradients in full, broadcasting,
-/// empty and odd shapes, NaN, errors, and that tape, inference tape and eager function agree.
+/// Every op of ops.h and ops_images.h, a row each. op_test.cpp makes its tests of these rows: values, gradients in
+/// full, broadcasting, empty and odd shapes, NaN, errors, and that tape, inference tape and eager function agree.
 namespace cornu::testing {
 
 /// One use of an op: the shapes that it is given, and what should come of it.
@@ -40,7 +40,7 @@ struct Range {
 };
 
 struct OpRow {
-  std::string op;    // its name in ops.h
+  std::string op;    // its name in the header
   std::string name;  // that of its tests
   /// Of which the inputs are taken, the last one for all further inputs. Where the op has a kink it lies outside.
   std::vector<Range> ranges;
@@ -65,6 +65,7 @@ std::vector<OpRow> arithmetic_rows();
 std::vector<OpRow> pointwise_rows();
 std::vector<OpRow> reduce_rows();
 std::vector<OpRow> shape_rows();
+std::vector<OpRow> image_rows();
 
 /// A value without numbers of its own, for errors of shape.
 inline Var of(Tape& tape, const Shape& shape) {

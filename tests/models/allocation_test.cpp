@@ -71,6 +71,24 @@ TEST_F(Allocation, WarmBatchesInsideFitAllocateNothing) {
   }
 }
 
+TEST_F(Allocation, WarmShardsOnAnyNumberOfThreadsAllocateNothing) {
+  const TensorDataset data = blobs(90);
+  for (const Index threads : {1, 2, 3}) {
+    for (const Index shard_size : {3, 10}) {  // in turn and at once
+      Watch watch;
+      model_with(0.9).fit(data, {.batch_size = 30,
+                                 .epochs = 2,
+                                 .verbose = Verbose::silent,
+                                 .callbacks = {&watch},
+                                 .class_weight = {{1, 2}},
+                                 .threads = threads,
+                                 .shard_size = shard_size});
+      EXPECT_EQ(watch.batches, 3);
+      EXPECT_EQ(watch.allocations, 0) << threads << " threads, shards of " << shard_size;
+    }
+  }
+}
+
 TEST_F(Allocation, AWarmForwardOnOneTapeAllocatesNothing) {
   const Sequential model = model_with(0);
   const Tensor x = blobs(32).x();

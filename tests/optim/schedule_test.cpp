@@ -179,6 +179,46 @@ TEST(CosineDecayRestarts, DoublesItsPeriodsByDefault) {
   EXPECT_DOUBLE_EQ(decay(30), 0.1);
 }
 
+TEST(LinearWarmup, GoesStraightUpToWhereAnyScheduleBegins) {
+  const LinearWarmup to_a_number{.learning_rate = 0.1, .warmup_steps = 4};
+  EXPECT_EQ(to_a_number(0), 0);
+  EXPECT_DOUBLE_EQ(to_a_number(1), 0.025);
+  EXPECT_EQ(to_a_number(4), 0.1);
+  EXPECT_EQ(to_a_number(1000), 0.1);
+  const ExponentialDecay decay{.initial_learning_rate = 0.1, .decay_steps = 10, .decay_rate = 0.5};
+  const LinearWarmup warmup{.learning_rate = decay, .warmup_steps = 10, .initial_learning_rate = 0.05};
+  EXPECT_EQ(warmup(0), 0.05);
+  EXPECT_DOUBLE_EQ(warmup(5), 0.075);
+  for (const Index step : {0, 1, 10, 25}) EXPECT_EQ(warmup(10 + step), decay(step));
+  EXPECT_EQ((LinearWarmup{.learning_rate = decay, .warmup_steps = 0}(0)), 0.1);
+}
+
+TEST(LinearWarmup, IsTheOneThatCosineDecayHas) {
+  const CosineDecay with{
+      .initial_learning_rate = 0.02, .decay_steps = 100, .alpha = 0.1, .warmup_target = 0.1, .warmup_steps = 40};
+  const CosineDecay without{.initial_learning_rate = 0.1, .decay_steps = 100, .alpha = 0.1};
+  const LinearWarmup around{.learning_rate = without, .warmup_steps = 40, .initial_learning_rate = 0.02};
+  for (Index step = 0; step < 200; ++step) ASSERT_DOUBLE_EQ(around(step), with(step)) << step;
+}
+
+TEST(OneCycle, RisesToItsMaximumAndFallsFarBelowWhereItBegan) {
+  const OneCycle cycle{.max_learning_rate = 1, .total_steps = 11, .pct_start = 5 / 11.0};
+  EXPECT_DOUBLE_EQ(cycle(0), 0.04);
+  EXPECT_DOUBLE_EQ(cycle(2), 0.52);
+  EXPECT_DOUBLE_EQ(cycle(4), 1);
+  EXPECT_DOUBLE_EQ(cycle(7), (1 + 0.04e-4) / 2);
+  EXPECT_DOUBLE_EQ(cycle(10), 0.04e-4);
+  EXPECT_DOUBLE_EQ(cycle(1000), 0.04e-4);
+}
+
+TEST(OneCycle, WithoutRoomToRiseBeginsAtItsMaximum) {
+  for (const double pct_start : {0.0, 0.1, 0.2}) {
+    const OneCycle cycle{.max_learning_rate = 1, .total_steps = 5, .pct_start = pct_start};
+    EXPECT_DOUBLE_EQ(cycle(0), 1);
+    EXPECT_DOUBLE_EQ(cycle(4), 0.04e-4);
+  }
+}
+
 /// A bad schedule throws when it is put into an optimizer, and when it is called.
 template <class Schedule>
 void expect_schedule_error(const Schedule& schedule, std::string_view text) {
@@ -202,6 +242,12 @@ TEST(ScheduleErrors, AreThrownBeforeTrainingBegins) {
   expect_schedule_error(CosineDecayRestarts{0.1, 0},
                         "CosineDecayRestarts: first_decay_steps is 0; it must be positive");
   expect_schedule_error(CosineDecayRestarts{0.1, 10, 0.5}, "CosineDecayRestarts: t_mul is 0.5; it must be at least 1");
+  expect_schedule_error(LinearWarmup{.learning_rate = 0.1, .warmup_steps = -1},
+                        "LinearWarmup: warmup_steps is -1; it must not be negative");
+  expect_schedule_error(OneCycle{1, 0}, "OneCycle: total_steps is 0; it must be positive");
+  expect_schedule_error(OneCycle{1, 10, 1.5}, "OneCycle: pct_start is 1.5; it must be in [0, 1]");
+  expect_schedule_error(OneCycle{1, 10, 0.3, 0}, "OneCycle: div_factor is 0; it must be positive");
+  expect_schedule_error(OneCycle{1, 10, 0.3, 25, -1}, "OneCycle: final_div_factor is -1; it must be positive");
   expect_schedule_error(PiecewiseConstantDecay{{1, 2}, {0.1, 0.2}},
                         "PiecewiseConstantDecay: 2 boundaries and 2 values; there must be one value more");
   expect_schedule_error(PiecewiseConstantDecay{{2, 1}, {0.1, 0.2, 0.3}},

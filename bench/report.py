@@ -1,0 +1,89 @@
+"""The table of ./dev bench: medians, ratios, and what they are to be."""
+
+# (workload, threads) of Cornu: what it is compared with, as a factor that is at most or at least so large.
+# floor: seconds over the floor's. A peer's name: that peer's seconds over Cornu's. speed-up: over Cornu on one thread.
+TARGETS = {
+    ("W1", 1): [("floor", "at most", 1.10), ("by_hand", "at least", 1), ("libtorch", "at least", 1.8),
+                ("numpy", "at least", 1.45)],
+    ("W2", 1): [("floor", "at most", 1.06), ("by_hand", "at least", 1), ("libtorch", "at least", 1.3),
+                ("numpy", "at least", 1.2)],
+    ("W3", 1): [("floor", "at most", 1.02), ("by_hand", "at least", 1), ("libtorch", "at least", 1.04),
+                ("numpy", "at least", 1.05)],
+    ("W4", 1): [("by_hand", "at least", 1), ("numpy", "at least", 1 / 0.75)],
+    ("W2", 2): [("speed-up", "at least", 1.6)],
+    ("W3", 2): [("speed-up", "at least", 1.85)],
+    ("W4", 2): [("numpy", "at least", 1 / 0.55)],
+    ("W5a", 1): [("libtorch", "at least", 3)],
+    ("W5b", 1): [("libtorch", "at least", 4)],
+    ("W5a", 2): [("libtorch", "at least", 3)],
+    ("W5b", 2): [("libtorch", "at least", 4)],
+    ("W6a", 1): [("microseconds", "at most", 3.2), ("share of the floor", "at least", 0.95)],
+    ("W6b", 1): [("microseconds", "at most", 30), ("share of the floor", "at least", 0.95)],
+}
+
+COLUMNS = ["workload", "threads", "program", "s/epoch", "samples/s", "batch of 1, us (p99)", "accuracy", "RSS, MB",
+           "over floor", "over cornu", "round trip, ns"]
+
+
+def cost(record):
+    """What is compared: seconds of an epoch, or microseconds of a prediction."""
+    return record["seconds_per_epoch"] or record["median_us"]
+
+
+def shown(value, form):
+    return "" if value is None else format(value, form)
+
+
+def row(record, by_name):
+    threads = record["threads"]
+    floor, cornu = (by_name.get((record["workload"], threads, name)) for name in ("floor", "cornu"))
+    single = record["median_us"]
+    return [record["workload"], str(threads or "auto"), record["program"], shown(record["seconds_per_epoch"], ".4f"),
+            shown(record["samples_per_second"], ".0f"),
+            "" if single is None else f"{single:.2f} ({record['p99_us']:.2f})", shown(record["test_accuracy"], ".4f"),
+            shown(record["peak_rss_mb"], ".0f"), shown(cost(record) / cost(floor) if floor else None, ".3f"),
+            shown(cost(record) / cost(cornu) if cornu else None, ".3f"), shown(record["round_trip_ns"], ".0f")]
+
+
+def measured(against, record, by_name):
+    """The figure that a target is about, or None where the other program did not run."""
+    if against == "microseconds":
+        return record["median_us"]
+    threads = 1 if against == "speed-up" else record["threads"]
+    name = {"speed-up": "cornu", "share of the floor": "floor"}.get(against, against)
+    other = by_name.get((record["workload"], threads, name))
+    if other is None:
+        return None
+    if against == "share of the floor":
+        return record["samples_per_second"] / other["samples_per_second"]
+    return cost(record) / cost(other) if against == "floor" else cost(other) / cost(record)
+
+
+def verdicts(by_name):
+    for (workload, threads), targets in TARGETS.items():
+        record = by_name.get((workload, threads, "cornu"))
+        for against, bound, target in targets if record else []:
+            figure = measured(against, record, by_name)
+            if figure is not None:
+                met = figure <= target if bound == "at most" else figure >= target
+                yield [workload, str(threads), against, f"{figure:.3f}", f"{bound} {target:.3g}",
+                       "" if met else "missed"]
+
+
+def aligned(rows):
+    widths = [max(len(cell) for cell in column) for column in zip(*rows)]
+    for cells in rows:
+        yield "| " + " | ".join(cell.ljust(width) for cell, width in zip(cells, widths)) + " |"
+
+
+def show(machine, records):
+    by_name = {(record["workload"], record["threads"], record["program"]): record for record in records}
+    data = sorted({record["data"] for record in records} - {"none"})
+    print(f"{machine['command']}, {machine['date']}, {machine['processor']}, {machine['cores']} cores, "
+          f"{' and '.join(data)}\n")
+    table = [COLUMNS, ["---"] * len(COLUMNS)] + [row(record, by_name) for record in records]
+    print("\n".join(aligned(table)))
+    goals = list(verdicts(by_name))
+    if goals:
+        heads = ["workload", "threads", "cornu against", "is", "is to be", ""]
+        print("\n" + "\n".join(aligned([heads, ["---"] * len(heads)] + goals)))

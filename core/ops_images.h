@@ -1,0 +1,59 @@
+#pragma once
+
+#include <string>
+
+#include "cornu/core/tape.h"
+
+/// The operations on batches of images, (batch, height, width, channels): as in ops.h, each is one function with its
+/// gradient. A window that moves over an image is what convolution and pooling have in common.
+namespace cornu {
+
+/// Rows and columns; one number is both: `3`, `{3, 5}`.
+struct Size2D {
+  Index height = 1, width = 1;
+
+  constexpr Size2D(Index side) : height(side), width(side) {}
+  constexpr Size2D(Index h, Index w) : height(h), width(w) {}
+};
+
+/// "(3, 5)".
+std::string to_string(const Size2D& size);
+
+/// Where windows may lie. `valid`: inside of the image only, so that it shrinks. `same`: at stride 1 there are as many
+/// windows as pixels, at stride s that number over s, rounded up; what is outside counts as 0 in a convolution and not
+/// at all in pooling. Where the windows reach out by an odd number, one more lies at the bottom and to the right.
+enum class Padding { valid, same };
+
+// ---- Convolution (ops_conv.cpp) ----
+
+struct Conv2DOptions {
+  Size2D strides = 1;
+  Padding padding = Padding::valid;
+  Size2D dilation_rate = 1;  ///< the distance of a window's taps
+  Index groups = 1;          ///< channels and filters in so many parts, each of which sees but its own
+  bool relu = false;         ///< max(y, 0) of the result, while it is still in a register
+};
+
+/// y[b, i, j, n] = bias[n] + sum over u, v, c of x[b, i s + u d - p, j s + v d - p, c] kernel[u, v, c, n]: stride s,
+/// dilation d, p rows or columns of padding. (A correlation, as in every library that calls it convolution.)
+/// x: (batch, height, width, in), kernel: (rows, columns, in / groups, out), bias: (out). Returns (batch, ..., ...,
+/// out). Throws ShapeError, naming the shapes, if they do not fit or the image has no room for the window, ValueError
+/// for options below 1 and groups that do not divide the channels.
+Var conv2d(Var x, Operand kernel, Operand bias, const Conv2DOptions& options = {});
+Var conv2d(Var x, Operand kernel, const Conv2DOptions& options = {});
+
+// ---- Pooling (ops_pool.cpp) ----
+
+struct Pool2DOptions {
+  Size2D strides = 0;  ///< 0: as pool_size
+  Padding padding = Padding::valid;
+};
+
+/// The largest number, or the mean, of each window and channel. x: (batch, height, width, channels).
+/// The maximum is NaN if any number is; of equal maxima the first, row by row, has the gradient. The mean is over the
+/// part of the window that lies in the image.
+/// Throws ShapeError for a rank other than 4 or an image without room for the window, ValueError for sizes below 1.
+Var max_pool2d(Var x, Size2D pool_size, const Pool2DOptions& options = {});
+Var average_pool2d(Var x, Size2D pool_size, const Pool2DOptions& options = {});
+
+}  // namespace cornu

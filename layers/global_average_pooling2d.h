@@ -1,0 +1,17 @@
+#pragma once
+
+#include "cornu/layers/layer.h"
+
+namespace cornu {
+
+/// The mean of each channel over the whole image.
+/// Input: (batch, height, width, channels). Output: (batch, channels), or (batch, 1, 1, channels) with `keepdims`.
+/// Throws ShapeError for samples that are not (height, width, channels) or have no pixels.
+struct GlobalAveragePooling2D {
+  bool keepdims = false;
+
+  Shape build(const Shape& input, Rng& rng);
+  Var forward(Var x) const;
+};
+
+}  // namespace cornu

@@ -1,0 +1,15 @@
+#include "cornu/layers/max_pooling2d.h"
+
+#include "cornu/core/window.h"
+
+namespace cornu {
+
+Shape MaxPooling2D::build(const Shape& input, Rng&) {
+  require(input.rank() == 3, "MaxPooling2D: a sample of shape {}; (height, width, channels) is required", input);
+  const Window window("MaxPooling2D", input.batched(1), pool_size, {.strides = strides, .padding = padding});
+  return window.result(window.channels).sub(1);
+}
+
+Var MaxPooling2D::forward(Var x) const { return max_pool2d(x, pool_size, {.strides = strides, .padding = padding}); }
+
+}  // namespace cornu

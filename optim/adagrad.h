@@ -1,0 +1,24 @@
+#pragma once
+
+#include "cornu/optim/optimizer.h"
+
+namespace cornu {
+
+/// Adagrad (Duchi, Hazan and Singer, 2011), in Keras's form: v += g^2, w -= lr g / sqrt(v + epsilon).
+/// (PyTorch adds epsilon to the root.)
+struct Adagrad {
+  LearningRate learning_rate = 0.001;
+  double initial_accumulator_value = 0.1;  ///< what v begins with
+  double epsilon = 1e-7;
+  double weight_decay = 0;
+  double clipnorm = 0, clipvalue = 0, global_clipnorm = 0;
+
+  static constexpr bool elementwise = true;
+
+  void check() const;
+  Index slots() const { return 1; }
+  void begin(std::span<const View> slots) const;
+  void update(View parameter, ConstView gradient, std::span<const View> slots, const Step& step) const;
+};
+
+}  // namespace cornu

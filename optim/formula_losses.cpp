@@ -1,0 +1,113 @@
+#include "cornu/optim/formula_losses.h"
+
+#include <algorithm>
+#include <numbers>
+
+#include "cornu/core/error.h"
+#include "cornu/core/ops.h"
+
+namespace cornu {
+
+namespace {
+
+constexpr double epsilon = 1e-7;  // Keras's
+
+void require_alike(const char* loss, Var y_pred, Var y_true) {
+  require(y_pred.shape() == y_true.shape(), "{}: y_pred is {} but y_true is {}; they must be alike", loss,
+          y_pred.shape(), y_true.shape());
+}
+
+/// Over the last axis; numbers that are samples themselves have none.
+Var mean_of_sample(Var x) { return x.shape().rank() > 1 ? mean(x, -1) : x; }
+
+void require_focal(const char* loss, double alpha, double gamma, double label_smoothing) {
+  require<ValueError>(alpha >= 0 && alpha <= 1, "{}: alpha is {}; it must be in [0, 1]", loss, alpha);
+  require<ValueError>(gamma == 0 || gamma >= 1, "{}: gamma is {}; it must be 0, or at least 1", loss, gamma);
+  require<ValueError>(label_smoothing >= 0 && label_smoothing <= 1, "{}: label_smoothing is {}; it must be in [0, 1]",
+                      loss, label_smoothing);
+}
+
+Var limited(Var x, double low, double high) { return minimum(maximum(x, low), high); }
+
+}  // namespace
+
+Var MeanAbsoluteError::operator()(Var y_pred, Var y_true) const {
+  require_alike("mean_absolute_error", y_pred, y_true);
+  return mean_of_sample(abs(y_pred - y_true));
+}
+
+Var MeanAbsolutePercentageError::operator()(Var y_pred, Var y_true) const {
+  require_alike("mean_absolute_percentage_error", y_pred, y_true);
+  return mean_of_sample(abs((y_true - y_pred) / maximum(abs(y_true), epsilon))) * 100;
+}
+
+Var MeanSquaredLogarithmicError::operator()(Var y_pred, Var y_true) const {
+  require_alike("mean_squared_logarithmic_error", y_pred, y_true);
+  return mean_of_sample(square(log(maximum(y_pred, epsilon) + 1) - log(maximum(y_true, epsilon) + 1)));
+}
+
+Var Huber::operator()(Var y_pred, Var y_true) const {
+  require_alike("huber", y_pred, y_true);
+  require<ValueError>(delta > 0, "huber: delta is {}; it must be positive", delta);
+  const Var error = abs(y_pred - y_true), small = minimum(error, delta);
+  return mean_of_sample(small * (error - small * 0.5));  // small is error, or delta
+}
+
+Var LogCosh::operator()(Var y_pred, Var y_true) const {
+  require_alike("log_cosh", y_pred, y_true);
+  const Var error = abs(y_pred - y_true);  // of which cosh is the same
+  return mean_of_sample(error + log(exp(error * -2) + 1) - std::numbers::ln2);
+}
+
+Var Poisson::operator()(Var y_pred, Var y_true) const {
+  require_alike("poisson", y_pred, y_true);
+  return mean_of_sample(y_pred - y_true * log(y_pred + epsilon));
+}
+
+Var KLDivergence::operator()(Var y_pred, Var y_true) const {
+  require_alike("kl_divergence", y_pred, y_true);
+  const Var p = limited(y_pred, epsilon, 1), y = limited(y_true, epsilon, 1);
+  return sum(y * log(y / p), -1);
+}
+
+Var Hinge::operator()(Var y_pred, Var y_true) const {
+  require_alike("hinge", y_pred, y_true);
+  const ConstView y = y_true.value();
+  const bool from_zero = std::all_of(y.begin(), y.end(), [](Real value) { return value == 0 || value == 1; });
+  return mean_of_sample(maximum(1 - (from_zero ? y_true * 2 - 1 : y_true) * y_pred, 0));
+}
+
+Var CosineSimilarity::operator()(Var y_pred, Var y_true) const {
+  require_alike("cosine_similarity", y_pred, y_true);
+  // The larger before the root, whose gradient at 0 is infinite.
+  const auto norm = [](Var x) { return sqrt(maximum(sum(square(x), -1), 1e-24)); };
+  return -(sum(y_pred * y_true, -1) / (norm(y_pred) * norm(y_true)));
+}
+
+Var BinaryFocalCrossentropy::operator()(Var y_pred, Var y_true) const {
+  require_alike("binary_focal_crossentropy", y_pred, y_true);
+  require_focal("binary_focal_crossentropy", alpha, gamma, label_smoothing);
+  const Var y = y_true * (1 - label_smoothing) + label_smoothing / 2;
+  const Var logits = from_logits ? y_pred : y_pred.sigmoid_logits();
+  const Var p = logits ? sigmoid(logits) : limited(y_pred, epsilon, 1 - epsilon);
+  const Var loss =
+      logits ? maximum(logits, 0) - logits * y + log(exp(-abs(logits)) + 1) : -(y * log(p) + (1 - y) * log(1 - p));
+  const Var wrong = y * (1 - p) + (1 - y) * p;
+  const Var focal = pow(wrong, gamma) * loss;
+  return mean_of_sample(apply_class_balancing ? (y * alpha + (1 - y) * (1 - alpha)) * focal : focal);
+}
+
+Var CategoricalFocalCrossentropy::operator()(Var y_pred, Var y_true) const {
+  require_alike("categorical_focal_crossentropy", y_pred, y_true);
+  require_focal("categorical_focal_crossentropy", alpha, gamma, label_smoothing);
+  const Var y = y_true * (1 - label_smoothing) + label_smoothing / static_cast<double>(y_pred.shape()[-1]);
+  const Var logits = from_logits ? y_pred : y_pred.softmax_logits();
+  if (logits) {
+    const Var log_p = log_softmax(logits);
+    return sum(pow(1 - exp(log_p), gamma) * (y * log_p), -1) * -alpha;
+  }
+  const Var p = limited(y_pred / sum(y_pred, -1, {.keepdims = true}), epsilon, 1 - epsilon);
+  return sum(pow(1 - p, gamma) * (y * log(p)), -1) * -alpha;
+}
+
+}  // namespace cornu

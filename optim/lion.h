@@ -1,0 +1,23 @@
+#pragma once
+
+#include "cornu/optim/optimizer.h"
+
+namespace cornu {
+
+/// Lion (Chen et al., 2023): w -= lr sign(beta_1 m + (1 - beta_1) g), then m = beta_2 m + (1 - beta_2) g. Every number
+/// moves by lr, so that its rate is to be three to ten times smaller than AdamW's, and its decay as much larger.
+struct Lion {
+  LearningRate learning_rate = 0.001;
+  double beta_1 = 0.9;   ///< in (0, 1]; with 0 it would be signs of gradients
+  double beta_2 = 0.99;  ///< in [0, 1)
+  double weight_decay = 0;
+  double clipnorm = 0, clipvalue = 0, global_clipnorm = 0;
+
+  static constexpr bool elementwise = true;
+
+  void check() const;
+  Index slots() const { return 1; }
+  void update(View parameter, ConstView gradient, std::span<const View> slots, const Step& step) const;
+};
+
+}  // namespace cornu

@@ -1,0 +1,28 @@
+#pragma once
+
+#include "cornu/optim/optimizer.h"
+
+namespace cornu {
+
+/// Adam with Nesterov's momentum (Dozat, 2015), in Keras's form, whose momentum u grows to beta_1; in step t = 1, 2,
+/// ...
+///   u_t = beta_1 (1 - 0.96^t / 2), U_t = u_1 ... u_t
+///   m += (1 - beta_1) (g - m), v += (1 - beta_2) (g^2 - v)
+///   w -= lr (u_{t+1} m / (1 - U_{t+1}) + (1 - u_t) g / (1 - U_t)) / (sqrt(v / (1 - beta_2^t)) + epsilon)
+/// PyTorch's is the same with momentum_decay = 1; its default of 0.004 lets u grow more slowly.
+struct Nadam {
+  LearningRate learning_rate = 0.001;
+  double beta_1 = 0.9;
+  double beta_2 = 0.999;
+  double epsilon = 1e-7;
+  double weight_decay = 0;
+  double clipnorm = 0, clipvalue = 0, global_clipnorm = 0;
+
+  static constexpr bool elementwise = true;
+
+  void check() const;
+  Index slots() const { return 2; }  // m and v
+  void update(View parameter, ConstView gradient, std::span<const View> slots, const Step& step) const;
+};
+
+}  // namespace cornu

@@ -1,0 +1,42 @@
+#include <algorithm>
+
+#include "cornu/core/error.h"
+#include "cornu/core/kernels.h"
+#include "cornu/optim/optimizer.h"
+
+namespace cornu {
+
+void Optimizer::move_averages() {
+  const OptimizerExtras& extras = rule_.extras();
+  for (std::size_t i = 0; i < parameters_.size(); ++i) {
+    // What is not trained is followed: a layer that is frozen for a while is averaged from its values then.
+    const bool follows = iterations_ == 0 || !parameters_[i]->trainable;
+    detail::move_average(average(i), parameters_[i]->value, follows ? 0 : extras.ema_momentum);
+  }
+  if (extras.ema_overwrite_frequency > 0 && (iterations_ + 1) % extras.ema_overwrite_frequency == 0) {
+    overwrite_with_averages();
+  }
+}
+
+template <class F>
+void Optimizer::for_each_average(F f) {
+  require<StateError>(rule_.extras().use_ema, "optimizer: there are no averages of the weights; use_ema keeps them");
+  for (std::size_t i = 0; i < parameters_.size(); ++i) check_state(i);
+  for (std::size_t i = 0; i < parameters_.size(); ++i) {
+    if (parameters_[i]->trainable) f(parameters_[i]->value, average(i));
+  }
+}
+
+void Optimizer::swap_averages() {
+  for_each_average([&](View w, View average) {
+    if (iterations_ > 0) std::swap_ranges(w.begin(), w.end(), average.begin());
+  });
+}
+
+void Optimizer::overwrite_with_averages() {
+  for_each_average([&](View w, View average) {
+    if (iterations_ > 0) copy(average, overwrite(w));
+  });
+}
+
+}  // namespace cornu

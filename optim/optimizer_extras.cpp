@@ -1,0 +1,77 @@
+#include "cornu/optim/optimizer_extras.h"
+
+#include <string_view>
+
+#include "cornu/core/error.h"
+#include "cornu/core/kernels.h"
+#include "cornu/core/vectorized.h"
+
+namespace cornu {
+
+void OptimizerExtras::check() const {
+  for (const auto& [name, factor] : learning_rate_multipliers) {
+    require<ValueError>(factor >= 0, "optimizer: learning_rate_multipliers gives {} for {}; it must not be negative",
+                        factor, name);
+  }
+  require<ValueError>(ema_momentum >= 0 && ema_momentum <= 1, "optimizer: ema_momentum is {}; it must be in [0, 1]",
+                      ema_momentum);
+  require<ValueError>(ema_overwrite_frequency >= 0, "optimizer: ema_overwrite_frequency is {}; it must not be negative",
+                      ema_overwrite_frequency);
+  require<ValueError>(ema_overwrite_frequency == 0 || use_ema,
+                      "optimizer: ema_overwrite_frequency is {}, but there are no averages; use_ema keeps them",
+                      ema_overwrite_frequency);
+}
+
+namespace detail {
+
+namespace {
+
+/// Whether the parts of `name`, which slashes divide, come one after the other among those of `path`.
+bool contains(std::string_view path, std::string_view name) {
+  return ("/" + std::string(path) + "/").find("/" + std::string(name) + "/") != std::string::npos;
+}
+
+/// Calls `treat` with the position of every parameter of this name.
+template <class F>
+void for_each_named(const char* option, const std::string& name, const NamedParameters& parameters, F treat) {
+  bool found = false;
+  std::string names;
+  for (std::size_t i = 0; i < parameters.size(); ++i) {
+    names += (i == 0 ? "" : ", ") + parameters[i].name;
+    if (!contains(parameters[i].name, name)) continue;
+    found = true;
+    treat(i);
+  }
+  require<ValueError>(found, "optimizer: {} names \"{}\"; no layer or parameter is called so; there are {}", option,
+                      name, names);
+}
+
+}  // namespace
+
+std::vector<Treatment> treatments(const OptimizerExtras& extras, const NamedParameters& parameters) {
+  std::vector<Treatment> result(parameters.size());
+  for (const std::string& name : extras.exclude_from_weight_decay) {
+    for_each_named("exclude_from_weight_decay", name, parameters, [&](std::size_t i) { result[i].decays = false; });
+  }
+  for (const auto& [name, factor] : extras.learning_rate_multipliers) {
+    const double by = factor;
+    for_each_named("learning_rate_multipliers", name, parameters, [&](std::size_t i) { result[i].rate_factor *= by; });
+  }
+  return result;
+}
+
+void move_average(View average, ConstView w, double momentum) {
+  if (momentum == 0) {
+    copy(w, overwrite(average));
+    return;
+  }
+  const auto fresh = static_cast<Real>(1 - momentum);
+  Real* const to = average.data();
+  const Real* const from = w.data();
+  vectorized([=, n = w.size()] {
+    for (Index i = 0; i < n; ++i) to[i] += fresh * (from[i] - to[i]);
+  });
+}
+
+}  // namespace detail
+}  // namespace cornu

@@ -1,0 +1,71 @@
+#include "cornu/optim/rmsprop.h"
+
+#include <cmath>
+
+#include "cornu/core/vectorized.h"
+#include "cornu/optim/rule_checks.h"
+
+namespace cornu {
+
+namespace {
+
+/// What a loop works with: its memory, and its numbers. `a` and `b` may be null where they are not used.
+struct Loop {
+  Real *w, *v, *a, *b;
+  const Real* g;
+  Index n;
+  Real lr, old, fresh, momentum, epsilon;
+};
+
+template <bool centered, bool has_momentum>
+void run(const Loop& loop) {
+  vectorized([loop] {
+    const auto [w, v, a, b, g, n, lr, old, fresh, momentum, epsilon] = loop;
+    for (Index i = 0; i < n; ++i) {
+      v[i] = old * v[i] + fresh * (g[i] * g[i]);
+      Real variance = v[i];
+      if constexpr (centered) {
+        a[i] = old * a[i] + fresh * g[i];
+        variance -= a[i] * a[i];
+        variance = variance < 0 ? Real{0} : variance;  // by rounding; a NaN stays
+      }
+      const Real change = lr * g[i] / std::sqrt(variance + epsilon);
+      if constexpr (has_momentum) {
+        b[i] = momentum * b[i] + change;
+        w[i] -= b[i];
+      } else {
+        w[i] -= change;
+      }
+    }
+  });
+}
+
+}  // namespace
+
+void RMSprop::check() const {
+  detail::require_kept_fraction("RMSprop", "rho", rho);
+  detail::require_kept_fraction("RMSprop", "momentum", momentum);
+  detail::require_not_negative("RMSprop", "epsilon", epsilon);
+}
+
+void RMSprop::update(View parameter, ConstView gradient, std::span<const View> slots, const Step& step) const {
+  const bool has_momentum = momentum != 0;
+  const Loop loop{.w = parameter.data(),
+                  .v = slots[0].data(),
+                  .a = centered ? slots[1].data() : nullptr,
+                  .b = has_momentum ? slots.back().data() : nullptr,
+                  .g = gradient.data(),
+                  .n = parameter.size(),
+                  .lr = static_cast<Real>(step.learning_rate),
+                  .old = static_cast<Real>(rho),
+                  .fresh = static_cast<Real>(1 - rho),
+                  .momentum = static_cast<Real>(momentum),
+                  .epsilon = static_cast<Real>(epsilon)};
+  if (centered) {
+    has_momentum ? run<true, true>(loop) : run<true, false>(loop);
+  } else {
+    has_momentum ? run<false, true>(loop) : run<false, false>(loop);
+  }
+}
+
+}  // namespace cornu

@@ -1,0 +1,28 @@
+#pragma once
+
+#include "cornu/optim/optimizer.h"
+
+namespace cornu {
+
+/// RMSprop (Hinton, 2012), in Keras's form:
+///   v = rho v + (1 - rho) g^2, w -= lr g / sqrt(v + epsilon)
+/// `centered` also averages g, a = rho a + (1 - rho) g, and divides by sqrt(v - a^2 + epsilon) (Graves, 2013). With
+/// momentum, b = momentum b + what would be subtracted, and w -= b. (PyTorch adds epsilon to the root, and keeps lr out
+/// of b.)
+struct RMSprop {
+  LearningRate learning_rate = 0.001;
+  double rho = 0.9;     ///< in [0, 1)
+  double momentum = 0;  ///< in [0, 1)
+  double epsilon = 1e-7;
+  bool centered = false;
+  double weight_decay = 0;
+  double clipnorm = 0, clipvalue = 0, global_clipnorm = 0;
+
+  static constexpr bool elementwise = true;
+
+  void check() const;
+  Index slots() const { return 1 + (centered ? 1 : 0) + (momentum != 0 ? 1 : 0); }  // v, a and b
+  void update(View parameter, ConstView gradient, std::span<const View> slots, const Step& step) const;
+};
+
+}  // namespace cornu

@@ -1,0 +1,69 @@
+#include <gtest/gtest.h>
+
+#include "cornu/core/ops.h"
+
+// A tape follows the axis that counts samples: what keeps them apart, and what lets them meet.
+
+namespace cornu {
+namespace {
+
+template <class F>
+bool mixes(F f, const Shape& shape = {4, 4}) {  // as many features as samples: the sizes tell nothing
+  const Tensor x(shape);
+  Tape tape;
+  f(tape.samples(x));
+  return tape.mixes_samples();
+}
+
+const Parameter square_matrix{Tensor({4, 4})}, vector{Tensor({4})}, matrices{Tensor({4, 4, 4})};
+
+TEST(Samples, StayApartInWhatIsDoneToEachOfThem) {
+  EXPECT_FALSE(mixes([](Var x) { relu(affine(x, square_matrix, vector)); }));
+  EXPECT_FALSE(mixes([](Var x) { softmax(matmul(x, square_matrix)); }));
+  EXPECT_FALSE(mixes([](Var x) { x* vector + sum(x, 1, {.keepdims = true}) - max(x, -1, {.keepdims = true}); }));
+  EXPECT_FALSE(mixes([](Var x) { reshape(reshape(x, {4, 2, 2}), {4, 4}); }));
+  EXPECT_FALSE(mixes([](Var x) { transpose(x, {0, 2, 1}); }, {4, 4, 4}));
+  EXPECT_FALSE(mixes([](Var x) { matmul(x, x, {.transpose_b = true}); }, {4, 4, 4}));
+  EXPECT_FALSE(mixes([](Var x) { matmul(x, matrices); }, {4, 4, 4}));
+  EXPECT_FALSE(mixes([](Var x) { concatenate({x, x}, 1); }));
+  EXPECT_FALSE(mixes([](Var x) { slice(x, 1, 0, 2); }));
+}
+
+TEST(Samples, MeetAlongTheirAxis) {
+  EXPECT_TRUE(mixes([](Var x) { mean(x); }));
+  EXPECT_TRUE(mixes([](Var x) { mean(x, 0); }));
+  EXPECT_TRUE(mixes([](Var x) { max(x, -2); }));
+  EXPECT_TRUE(mixes([](Var x) { sum(x, 0, {.keepdims = true}); }));
+  EXPECT_TRUE(mixes([](Var x) { softmax(x, 0); }));
+  EXPECT_TRUE(mixes([](Var x) { log_softmax(x, 0); }));
+  EXPECT_TRUE(mixes([](Var x) { slice(x, 0, 0, 2); }));
+  EXPECT_TRUE(mixes([](Var x) { concatenate({x, x}, 0); }));
+  EXPECT_TRUE(mixes([](Var x) { reshape(x, {2, 8}); }));
+  EXPECT_TRUE(mixes([](Var x) { reshape(x, {16}); }));
+}
+
+TEST(Samples, MeetWhereTheirAxisIsMovedOrSummedOver) {
+  EXPECT_TRUE(mixes([](Var x) { transpose(x); }));
+  EXPECT_TRUE(mixes([](Var x) { transpose(x, {1, 0, 2}); }, {4, 4, 4}));
+  EXPECT_TRUE(mixes([](Var x) { matmul(x, x); }));
+  EXPECT_TRUE(mixes([](Var x) { matmul(x, x, {.transpose_b = true}); }));
+  EXPECT_TRUE(mixes([](Var x) { matmul(x, square_matrix, {.transpose_a = true}); }));
+  EXPECT_TRUE(mixes([](Var x) { matmul(square_matrix, x); }));
+  EXPECT_TRUE(mixes([](Var x) { matmul(x, matrices); }));
+  EXPECT_TRUE(mixes([](Var x) { matmul(x, square_matrix); }, {4}));
+  EXPECT_TRUE(mixes([](Var x) { x* square_matrix; }, {4}));
+}
+
+TEST(Samples, AreForgottenWhenTheTapeIsCleared) {
+  const Tensor x({4, 4});
+  Tape tape;
+  mean(tape.samples(x));
+  EXPECT_TRUE(tape.mixes_samples());
+  tape.clear();
+  EXPECT_FALSE(tape.mixes_samples());
+  mean(tape.input(x));
+  EXPECT_FALSE(tape.mixes_samples()) << "an input that nobody called samples";
+}
+
+}  // namespace
+}  // namespace cornu

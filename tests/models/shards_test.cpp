@@ -1,0 +1,156 @@
+#include <gtest/gtest.h>
+
+#include "cornu/layers/dropout.h"
+#include "cornu/tests/models/support.h"
+#include "cornu/tests/support/expect_error.h"
+
+// A batch is a sum of shards: the same weights as of the batch as a whole but for roundings, and the same bits whatever
+// the number of threads.
+
+namespace cornu {
+namespace {
+
+using testing::blobs;
+using testing::expect_error;
+
+struct Outcome {
+  std::vector<Tensor> weights;
+  std::vector<double> loss, accuracy;
+};
+
+Outcome trained(Sequential model, FitOptions options, Index threads, Index shard_size) {
+  const TensorDataset data = blobs(100);
+  options.threads = threads;
+  options.shard_size = shard_size;
+  options.verbose = Verbose::silent;
+  const History history = model.fit(data, options);
+  return {model.get_weights(), history["loss"], history["accuracy"]};
+}
+
+Sequential dropping(AnyOptimizer rule) {
+  Sequential model{Input{2}, Dense{16, relu}, Dropout{0.3}, Dense{3, sigmoid, false}, Softmax{}};
+  model.compile({.optimizer = std::move(rule), .loss = SparseCategoricalCrossentropy{}, .metrics = {Accuracy{}}});
+  return model;
+}
+
+TEST(Shards, GiveTheSameBitsOnAnyNumberOfThreads) {
+  for (const SGD& rule : {SGD{.learning_rate = 0.1}, SGD{.learning_rate = 0.1, .momentum = 0.9},
+                          SGD{.learning_rate = 0.1, .global_clipnorm = 0.1}}) {
+    const Sequential model = dropping(rule);
+    for (const Index shard_size : {2, 7, 16}) {  // 40 and 20 at once or in turn
+      const FitOptions options{.batch_size = 40, .epochs = 3};
+      const Outcome one = trained(model, options, 1, shard_size);
+      for (const Index threads : {0, 2, 3}) {
+        const Outcome several = trained(model, options, threads, shard_size);
+        EXPECT_EQ(one.weights, several.weights) << shard_size << " on " << threads;
+        EXPECT_EQ(one.loss, several.loss);
+        EXPECT_EQ(one.accuracy, several.accuracy);
+      }
+    }
+  }
+}
+
+TEST(Shards, AddUpToTheBatch) {
+  const double tolerance = sizeof(Real) == 4 ? 1e-4 : 1e-12;
+  FitOptions options{.batch_size = 40, .epochs = 2, .class_weight = {{1, 3}}};
+  options.sample_weight = Tensor(Shape{100});
+  Rng(1).fill_uniform(options.sample_weight, 0, 2);
+  const std::vector<AnyLoss> losses{SparseCategoricalCrossentropy{},
+                                    SparseCategoricalCrossentropy{.label_smoothing = 0.1}};
+  for (const AnyLoss& loss : losses) {
+    Sequential model = testing::classifier();
+    model.compile({.optimizer = SGD{.learning_rate = 0.1, .momentum = 0.9}, .loss = loss, .metrics = {Accuracy{}}});
+    const Outcome whole = trained(model, options, 1, 40);
+    for (const Index shard_size : {2, 7, 16}) {
+      const Outcome parts = trained(model, options, 2, shard_size);
+      EXPECT_EQ(parts.accuracy, whole.accuracy);
+      for (std::size_t i = 0; i < whole.loss.size(); ++i) EXPECT_NEAR(parts.loss[i], whole.loss[i], tolerance);
+      for (std::size_t i = 0; i < whole.weights.size(); ++i) {
+        for (Index k = 0; k < whole.weights[i].size(); ++k) {
+          EXPECT_NEAR(parts.weights[i][k], whole.weights[i][k], tolerance);
+        }
+      }
+    }
+  }
+}
+
+/// Subtracts the batch's mean: what comes out for a sample depends on the others.
+struct Centred {
+  Var forward(Var x) const { return x - mean(x, 0, {.keepdims = true}); }
+};
+
+TEST(Shards, AreNotMadeOfABatchWhoseSamplesDependOnEachOther) {
+  Sequential model{Input{2}, Dense{8, relu}, Centred{}, Dense{3}, Softmax{}};
+  model.compile(
+      {.optimizer = SGD{.learning_rate = 0.1}, .loss = SparseCategoricalCrossentropy{}, .metrics = {Accuracy{}}});
+  const FitOptions options{.batch_size = 40, .epochs = 2};
+  const Outcome whole = trained(model, options, 1, 40);
+  for (const Index shard_size : {2, 16}) EXPECT_EQ(trained(model, options, 2, shard_size).weights, whole.weights);
+}
+
+TEST(Shards, AreMadeWhereALossIsKnownToBeAMean) {
+  const auto weights_of = [](const AnyLoss& loss, Index shard_size) {
+    Sequential model = testing::line_model();
+    model.compile({.optimizer = SGD{.learning_rate = 0.01}, .loss = loss});
+    const Tensor x = testing::normal({20, 1}), y = testing::normal({20, 1}, 6);
+    model.fit(x, y,
+              {.batch_size = 20, .epochs = 2, .verbose = Verbose::silent, .threads = 2, .shard_size = shard_size});
+    return model.get_weights();
+  };
+  const auto mean_of_all = [](Var p, Var y) { return mean(square(p - y)); };  // a scalar: it could be anything
+  const auto sum_of_all = [](Var p, Var y) { return sum(square(p - y)); };
+  const auto one_each = [](Var p, Var y) { return mean(square(p - y), -1); };
+  EXPECT_EQ(weights_of(mean_of_all, 3), weights_of(mean_of_all, 20));
+  EXPECT_EQ(weights_of(sum_of_all, 3), weights_of(sum_of_all, 20));
+  const double tolerance = sizeof(Real) == 4 ? 1e-5 : 1e-13;
+  for (const AnyLoss& loss : {AnyLoss(one_each), AnyLoss(MeanSquaredError{})}) {
+    const std::vector<Tensor> parts = weights_of(loss, 3), whole = weights_of(loss, 20);
+    EXPECT_NE(parts, whole) << "they were summed in another order";
+    EXPECT_NEAR(parts[0][0], whole[0][0], tolerance);
+  }
+}
+
+TEST(Shards, SayWhichOneFailed) {
+  const TensorDataset good = blobs(40);
+  Tensor y = good.y();
+  y[33] = 7;
+  for (const Index threads : {1, 2}) {
+    Sequential model = testing::classifier();
+    const std::vector<Tensor> before = model.get_weights();
+    const FitOptions options{
+        .batch_size = 40, .verbose = Verbose::silent, .shuffle = false, .threads = threads, .shard_size = 16};
+    expect_error<ValueError>([&] { model.fit(good.x(), y, options); },
+                             "fit, epoch 1 of 1, batch 1 of 1: the shard from sample 32 on: "
+                             "sparse_categorical_crossentropy: label 7 in row 1; labels are whole numbers from 0 to 2");
+    EXPECT_EQ(model.get_weights(), before);
+  }
+}
+
+TEST(Shards, FindWhereALossStoppedBeingFinite) {
+  const TensorDataset good = blobs(40);
+  Tensor x = good.x();
+  x[2 * 33] = std::numeric_limits<Real>::infinity();
+  for (const Index shard_size : {3, 16}) {
+    Sequential model = testing::classifier();
+    const std::vector<Tensor> before = model.get_weights();
+    const FitOptions options{
+        .batch_size = 40, .verbose = Verbose::silent, .shuffle = false, .threads = 2, .shard_size = shard_size};
+    expect_error<NonFiniteError>([&] { model.fit(x, good.y(), options); },
+                                 "sequential: fit: the loss is nan in epoch 1 of 1, batch 1 of 1: the input itself is "
+                                 "not finite");
+    EXPECT_EQ(model.get_weights(), before);
+  }
+}
+
+TEST(Shards, NeedOptionsThatMakeSense) {
+  Sequential model = testing::classifier();
+  const TensorDataset data = blobs(10);
+  expect_error<ValueError>([&] { model.fit(data, {.threads = -1}); }, "fit: threads is -1; it must be at least 0");
+  expect_error<ValueError>(
+      [&] { model.fit(data, {.shard_size = -1}); },
+      "fit: shard_size is -1; it must be 0 or at least 2: whether samples depend on each other does not show "
+      "in one alone");
+}
+
+}  // namespace
+}  // namespace cornu

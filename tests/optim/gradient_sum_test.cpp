@@ -1,0 +1,176 @@
+#include "cornu/optim/gradient_sum.h"
+
+#include <gtest/gtest.h>
+
+#include "cornu/core/error.h"
+#include "cornu/core/ops.h"
+#include "cornu/optim/optimizer.h"
+#include "cornu/optim/sgd.h"
+#include "cornu/tests/optim/stepping.h"
+#include "cornu/tests/support/expect_error.h"
+#include "cornu/tests/support/print.h"
+
+// Gradients that come in parts: sums, products that were put off, steps by several parts and threads.
+
+namespace cornu {
+namespace {
+
+using testing::expect_error;
+using testing::parameter;
+
+Tensor normal(const Shape& shape, std::uint64_t seed) {
+  Tensor result(shape);
+  Rng(seed).fill_normal(result, 0, 1);
+  return result;
+}
+
+void expect_near(const Tensor& a, const Tensor& b, double relative) {
+  ASSERT_EQ(a.shape(), b.shape());
+  for (Index i = 0; i < a.size(); ++i) ASSERT_NEAR(a[i], b[i], relative * (1 + std::abs(static_cast<double>(b[i]))));
+}
+
+constexpr double rounding = sizeof(Real) == 4 ? 1e-5 : 1e-13;
+
+TEST(GradientSum, AddsPassesUpAndBeginsAnew) {
+  const Parameter x = parameter({0, 0}), y = parameter({0});
+  const Tensor gx = Tensor::vector({1, 2}), gy = Tensor::vector({5});
+  Tape tape;
+  GradientSum total;
+  for (int round = 0; round < 2; ++round) {
+    total.clear();
+    EXPECT_TRUE(total.gradients().entries().empty());
+    tape.clear();
+    total.add(tape.backward(sum(tape.parameter(x) * tape.input(gx))));
+    tape.clear();
+    total.add(tape.backward(sum(tape.parameter(x) * tape.input(gx)) + sum(tape.parameter(y) * tape.input(gy))));
+    const Gradients gradients = total.gradients();
+    EXPECT_EQ(Tensor(gradients[x]), Tensor::vector({2, 4}));
+    EXPECT_EQ(Tensor(gradients[y]), gy);
+  }
+}
+
+TEST(GradientSum, RefusesAGradientOfAnotherShape) {
+  Parameter x = parameter({0, 0});
+  GradientSum total;
+  Tape tape;
+  total.add(tape.backward(sum(tape.parameter(x) * 2)));
+  x.value = Tensor({3});
+  tape.clear();
+  expect_error<StateError>([&] { total.add(tape.backward(sum(tape.parameter(x) * 2))); },
+                           "GradientSum: a gradient of shape (3,) after gradients of shape (2,) of the same parameter");
+}
+
+/// A layer that is used twice, and a weight that has another gradient beside its product.
+struct Net {
+  Parameter w{normal({6, 6}, 1)}, b{normal({6}, 2)}, v{normal({6, 3}, 3)};
+
+  Var loss(Tape& tape, ConstView x) const {
+    Var h = tanh(affine(tape.input(x), w, b));
+    h = tanh(affine(h, w, b));
+    return mean(square(matmul(h, v))) + mean(square(tape.parameter(v)));
+  }
+  NamedParameters parameters() { return {{"w", &w}, {"b", &b}, {"v", &v}}; }
+};
+
+const std::vector<AnyOptimizer> rules{SGD{.learning_rate = 0.1},
+                                      SGD{.learning_rate = 0.1, .momentum = 0.9, .nesterov = true},
+                                      SGD{.learning_rate = 0.1, .weight_decay = 0.1},
+                                      SGD{.learning_rate = 0.1, .clipvalue = 0.01},
+                                      SGD{.learning_rate = 0.1, .clipnorm = 0.01},
+                                      SGD{.learning_rate = 0.1, .global_clipnorm = 0.01}};
+
+TEST(Minimize, IsAStepBackwardsFromTheLoss) {
+  const Tensor x = normal({40, 6}, 4);
+  for (const AnyOptimizer& rule : rules) {
+    Net a, b;
+    Optimizer minimizing(rule, a.parameters()), stepping(rule, b.parameters());
+    for (int i = 0; i < 3; ++i) {
+      Tape tape;
+      minimizing.minimize(a.loss(tape, x));
+      tape.clear();
+      stepping.step(tape.backward(b.loss(tape, x)));
+    }
+    expect_near(a.w.value, b.w.value, rounding);
+    expect_near(a.b.value, b.b.value, rounding);
+    expect_near(a.v.value, b.v.value, rounding);
+    EXPECT_EQ(minimizing.iterations(), 3);
+  }
+}
+
+TEST(Minimize, LeavesFrozenParametersAndThoseOfOthersAlone) {
+  const Tensor x = normal({5, 6}, 4);
+  Net net;
+  const Net before = net;
+  net.w.trainable = false;
+  Optimizer optimizer(SGD{.learning_rate = 0.1}, {{"w", &net.w}, {"b", &net.b}});
+  Tape tape;
+  optimizer.minimize(net.loss(tape, x));
+  EXPECT_EQ(net.w.value, before.w.value);
+  EXPECT_EQ(net.v.value, before.v.value);
+  EXPECT_NE(net.b.value, before.b.value);
+}
+
+TEST(PutOffProducts, AreNotReadAsGradients) {
+  const Tensor x = normal({5, 6}, 4);
+  const Net net;
+  Tape tape;
+  const Gradients gradients = tape.backward(net.loss(tape, x), {.put_off_products = true});
+  expect_error<StateError>([&] { static_cast<void>(gradients[net.w]); },
+                           "Gradients: the products of this gradient were put off; it has not been summed");
+  const Gradients again = tape.backward(net.loss(tape, x));  // and a later walk has nothing of them
+  EXPECT_EQ(again[net.w].shape(), net.w.shape());
+}
+
+/// The weights after three steps, each by `count` passes over a share of the rows.
+Net trained_in_parts(const AnyOptimizer& rule, Index count, Index threads, bool put_off) {
+  constexpr Index samples = 40;
+  const Tensor x = normal({samples, 6}, 4);
+  Net net;
+  Optimizer optimizer(rule, net.parameters());
+  Team team(threads);
+  std::vector<Tape> tapes(static_cast<std::size_t>(count));
+  for (int i = 0; i < 3; ++i) {
+    std::vector<Gradients> parts;
+    for (Index part = 0; part < count; ++part) {
+      const Index rows = samples / count;
+      Tape& tape = tapes[static_cast<std::size_t>(part)];
+      tape.clear();
+      const Var loss = net.loss(tape, ConstView(x.data() + part * rows * 6, Shape{rows, 6}));
+      parts.push_back(
+          tape.backward(loss, {.gradient = Real(1) / static_cast<Real>(count), .put_off_products = put_off}));
+    }
+    optimizer.step(parts, &team);
+  }
+  return net;
+}
+
+TEST(OptimizerParts, GiveTheSameBitsWhoeverSharesTheWork) {
+  for (const AnyOptimizer& rule : rules) {
+    for (const bool put_off : {false, true}) {
+      for (const Index count : {2, 5, 8}) {
+        const Net one = trained_in_parts(rule, count, 1, put_off);
+        for (const Index threads : {2, 3}) {
+          const Net several = trained_in_parts(rule, count, threads, put_off);
+          EXPECT_EQ(one.w.value, several.w.value);
+          EXPECT_EQ(one.b.value, several.b.value);
+          EXPECT_EQ(one.v.value, several.v.value);
+        }
+      }
+    }
+  }
+}
+
+TEST(OptimizerParts, AddUpToTheWhole) {
+  for (const AnyOptimizer& rule : rules) {
+    const Net whole = trained_in_parts(rule, 1, 1, false);
+    for (const bool put_off : {false, true}) {
+      const Net parts = trained_in_parts(rule, 4, 2, put_off);
+      expect_near(parts.w.value, whole.w.value, 10 * rounding);
+      expect_near(parts.b.value, whole.b.value, 10 * rounding);
+      expect_near(parts.v.value, whole.v.value, 10 * rounding);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace cornu
