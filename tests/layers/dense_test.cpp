@@ -64,7 +64,9 @@ TEST(Dense, MapsTheLastAxisOfInputsOfAnyRank) {
     y.reshape({4, 2});
     EXPECT_EQ(y, expected);
     const Tensor single(Shape{3}, std::span<const Real>(rows.data(), 3));
-    EXPECT_EQ(run(layer, single), Tensor(Shape{2}, std::span<const Real>(expected.data(), 2)));
+    const Tensor alone = run(layer, single);  // a product of one row may be added up in another order
+    EXPECT_EQ(alone.shape(), Shape{2});
+    for (Index j = 0; j < 2; ++j) EXPECT_NEAR(alone[j], expected[j], 1e-6);
   }
 }
 
