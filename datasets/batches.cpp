@@ -48,16 +48,16 @@ const Batch* Batcher::next_rows() {
   batch_.first = batch_.index * options_.batch_size;
   batch_.size = std::min(options_.batch_size, total - batch_.first);
   batch_.rows = {order_.data() + batch_.first, static_cast<std::size_t>(batch_.size)};
-  // In order, the processor sees for itself what comes next. More than a few hundred rows would push each other out.
   if (options_.shuffle_seed) {
     const auto rest = std::span<const Index>(order_).subspan(static_cast<std::size_t>(batch_.first + batch_.size));
-    dataset_.prefetch(rest.first(std::min({rest.size(), batch_.rows.size(), most_prefetched})));
+    batch_.upcoming = rest.first(std::min({rest.size(), batch_.rows.size(), most_prefetched}));
   }
   return &batch_;
 }
 
 const Batch* Batcher::next() {
   if (next_rows() == nullptr) return nullptr;
+  dataset_.prefetch(batch_.upcoming);
   batch_.x.resize(feature_shape_.batched(batch_.size));
   batch_.y.resize(target_shape_.batched(batch_.size));
   dataset_.gather(batch_.rows, batch_.x, batch_.y);

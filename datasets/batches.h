@@ -29,6 +29,9 @@ struct Batch {
   Index first = 0;                // How many samples of the epoch came before.
   Index size = 0;                 // How many samples this one has.
   std::span<const Index> rows{};  // Which rows of the dataset they are; valid until the batch after.
+  /// Which rows of the next batch whoever gathers may fetch ahead, with DatasetRef::prefetch; as many as do not push
+  /// each other out again, none where rows come in order and the processor sees for itself what is next.
+  std::span<const Index> upcoming{};
 };
 
 /// Goes through a dataset in batches, epoch after epoch, in memory that it allocates once: from the second batch on,

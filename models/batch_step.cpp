@@ -37,12 +37,13 @@ BatchStep::BatchStep(detail::SequentialState& model, DatasetRef data, BatchWeigh
 
 bool BatchStep::is_at_once() const { return shards_.count <= most_at_once; }
 
-double BatchStep::operator()(std::span<const Index> rows, Index index, Tally& tally) {
+double BatchStep::operator()(const Batch& batch, Index index, Tally& tally) {
   using Clock = std::chrono::steady_clock;
   model_.prepare_training();  // at every step: a callback may have compiled or built the model anew
-  rows_ = rows;
+  rows_ = batch.rows;
+  upcoming_ = batch.upcoming;
   index_ = index;
-  work_.samples = std::ssize(rows);
+  work_.samples = batch.size;
   shards_ = mixes_samples_ ? Sharding{work_.samples, 1} : divide(work_, threads_, shard_size_);
   const bool may_share = threads_ > 1 && shards_.count > 1;
   if (may_share && team_ == nullptr) {
@@ -57,7 +58,7 @@ double BatchStep::operator()(std::span<const Index> rows, Index index, Tally& ta
   const std::optional<double> loss = is_at_once() ? step_at_once(tally) : step_in_turn(tally);
   if (!loss) {
     mixes_samples_ = true;
-    return (*this)(rows, index, tally);
+    return (*this)(batch, index, tally);
   }
   if (may_share) choice_.took(std::chrono::duration<double>(Clock::now() - begin).count());
   return *loss;
@@ -101,9 +102,10 @@ bool BatchStep::go_through(Index first, Index together) {
     TrainingPass& pass = model_.pass(i);
     try {
       gather(pass, first + i);
+      data_.prefetch(of_shard(first + i, upcoming_));  // by the thread that will gather them
       const double share = static_cast<double>(pass.x.shape()[0]) / static_cast<double>(work_.samples);
-      model_.run(pass, pass.x, pass.y, weights_.of(rows_of(first + i), pass.y, pass.sample_weight), noise(first + i),
-                 {.gradient = static_cast<Real>(share), .put_off_products = is_at_once()});
+      model_.run(pass, pass.x, pass.y, weights_.of(of_shard(first + i, rows_), pass.y, pass.sample_weight),
+                 noise(first + i), {.gradient = static_cast<Real>(share), .put_off_products = is_at_once()});
     } catch (Error& error) {
       if (shards_.count > 1) error.add_context(message("the shard from sample {} on", (first + i) * shards_.size));
       throw;
@@ -123,13 +125,13 @@ bool BatchStep::go_through(Index first, Index together) {
   return true;
 }
 
-std::span<const Index> BatchStep::rows_of(Index shard) const {
-  const auto first = static_cast<std::size_t>(shard * shards_.size), size = static_cast<std::size_t>(shards_.size);
-  return rows_.subspan(first, std::min(size, rows_.size() - first));
+std::span<const Index> BatchStep::of_shard(Index shard, std::span<const Index> rows) const {
+  const auto first = std::min(static_cast<std::size_t>(shard * shards_.size), rows.size());
+  return rows.subspan(first, std::min(static_cast<std::size_t>(shards_.size), rows.size() - first));
 }
 
 void BatchStep::gather(TrainingPass& pass, Index shard) const {
-  const std::span<const Index> rows = rows_of(shard);
+  const std::span<const Index> rows = of_shard(shard, rows_);
   pass.x.resize(data_.feature_shape().batched(std::ssize(rows)));
   pass.y.resize(data_.target_shape().batched(std::ssize(rows)));
   data_.gather(rows, pass.x, pass.y);

@@ -20,9 +20,9 @@ class BatchStep {
   BatchStep(detail::SequentialState& model, DatasetRef data, BatchWeights weights, std::uint64_t seed, Index threads,
             Index shard_size);
 
-  /// Step `index` of the run, with these rows of the dataset, counted in the tally. Returns the loss; if that is not
+  /// Step `index` of the run, with the batch of these rows, counted in the tally. Returns the loss; if that is not
   /// finite, no step was made.
-  double operator()(std::span<const Index> rows, Index index, Tally& tally);
+  double operator()(const Batch& batch, Index index, Tally& tally);
 
   /// After a step whose loss was not finite: a sentence on where that began.
   std::string where_not_finite();
@@ -31,7 +31,7 @@ class BatchStep {
   std::optional<double> step_at_once(Tally& tally);
   std::optional<double> step_in_turn(Tally& tally);
   bool go_through(Index first, Index together);
-  std::span<const Index> rows_of(Index shard) const;
+  std::span<const Index> of_shard(Index shard, std::span<const Index> rows) const;
   void gather(TrainingPass& pass, Index shard) const;
   Rng noise(Index shard) const { return detail::noise_of_step(seed_, index_, shard); }
   double count(TrainingPass& pass, Index shard, Tally& tally);
@@ -49,7 +49,7 @@ class BatchStep {
   SharingChoice choice_;
 
   // Of the step being made.
-  std::span<const Index> rows_;
+  std::span<const Index> rows_, upcoming_;
   Index index_ = 0;
   Sharding shards_;
   Team* sharing_ = nullptr;  // the team, if it is to share this step

@@ -166,13 +166,13 @@ class EpochBatches {
     for (Index skipped = 0; skipped < done % batcher.batch_count(); ++skipped) batcher_.next_rows();
   }
 
-  std::span<const Index> next() {
+  const Batch& next() {
     const Batch* batch = batcher_.next_rows();
     if (batch == nullptr) {
       batcher_.start_epoch(static_cast<std::uint64_t>(++pass_));
       batch = batcher_.next_rows();
     }
-    return batch->rows;
+    return *batch;
   }
 
  private:
@@ -237,11 +237,11 @@ History Sequential::fit(DatasetRef data, const FitOptions& options) {
     display.epoch_begin(epoch);
     Index index = 0;
     for (; index < steps && !run.stop_training; ++index) {
-      const std::span<const Index> rows = batches.next();
+      const Batch& batch = batches.next();
       call(Hook::train_batch_begin, index, logs);
       double loss = 0;
       try {
-        loss = step(rows, epoch * steps + index, tally);
+        loss = step(batch, epoch * steps + index, tally);
       } catch (Error& error) {  // a row that it names is one of this batch, not of the dataset
         error.add_context(message("fit, epoch {} of {}, batch {} of {}", epoch + 1, options.epochs, index + 1, steps));
         throw;
