@@ -75,9 +75,13 @@ void spread(const Window& w, const Real* dy, const Sink& dx, F part) {
   for (Index k = 0; k < lanes; ++k) places[k] = static_cast<Tap>(k);
   Taps place;
   load(place, places, lanes);
+  // Windows that do not overlap give each number of x one part at most: nothing has to be added up.
+  const bool overlap = w.y.stride < w.y.taps || w.x.stride < w.x.taps;
+  const auto tiles = [](const WindowAxis& axis) { return axis.before == 0 && axis.in == axis.out * axis.taps; };
+  const bool adds = dx.accumulates() || overlap, covers = !overlap && tiles(w.y) && tiles(w.x);
   for (Index image = 0; image < w.batch; ++image) {
     Real* const start = dx.data() + image * image_size;
-    if (!dx.accumulates()) std::fill(start, start + image_size, Real{0});
+    if (!dx.accumulates() && !covers) std::fill(start, start + image_size, Real{0});
     for (Index i = 0; i < w.y.out; ++i) {
       for (Index u = w.y.first_tap(i); u < w.y.last_tap(i); ++u) {
         const Index to = (image * w.y.out + i) * w.x.out, from = (w.y.start(i) + u) * w.x.in;
@@ -95,6 +99,10 @@ void spread(const Window& w, const Real* dy, const Sink& dx, F part) {
               Numbers g{}, sum{};
               load(g, dy + at, n);
               part(to + j, at, u * w.x.taps + v, g, n);
+              if (!adds) {
+                store(g, at_x, n);
+                continue;
+              }
               load(sum, at_x, n);
               sum += counts ? g : Numbers{};
               store(sum, at_x, n);
