@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <system_error>
 
 #include "cornu/core/blas.h"
 #include "cornu/core/error.h"
@@ -46,10 +47,7 @@ double BatchStep::operator()(const Batch& batch, Index index, Tally& tally) {
   work_.samples = batch.size;
   shards_ = mixes_samples_ ? Sharding{work_.samples, 1} : divide(work_, threads_, shard_size_);
   const bool may_share = threads_ > 1 && shards_.count > 1;
-  if (may_share && team_ == nullptr) {
-    set_up_blas();  // before there are threads
-    team_ = std::make_unique<Team>(threads_);
-  }
+  if (may_share && team_ == nullptr && !is_alone_) recruit();
   sharing_ = may_share && choice_.shares() ? team_.get() : nullptr;
   const Index passes = is_at_once() ? shards_.count : sharing_ != nullptr ? sharing_->size() : 1;
   model_.make_passes(passes);
@@ -62,6 +60,15 @@ double BatchStep::operator()(const Batch& batch, Index index, Tally& tally) {
   }
   if (may_share) choice_.took(std::chrono::duration<double>(Clock::now() - begin).count());
   return *loss;
+}
+
+void BatchStep::recruit() {
+  set_up_blas();  // before there are threads
+  try {
+    team_ = std::make_unique<Team>(threads_);
+  } catch (const std::system_error&) {
+    is_alone_ = true;  // no more threads are to be had: the caller's goes through all shards
+  }
 }
 
 /// All shards, then the step. Nothing if the shards turn out to depend on each other.

@@ -28,6 +28,7 @@ class BatchStep {
   std::string where_not_finite();
 
  private:
+  void recruit();
   std::optional<double> step_at_once(Tally& tally);
   std::optional<double> step_in_turn(Tally& tally);
   bool go_through(Index first, Index together);
@@ -46,6 +47,7 @@ class BatchStep {
   BatchWork work_;              // but for the number of samples
   bool mixes_samples_ = false;  // as the model has shown
   std::unique_ptr<Team> team_;  // once there is something to share
+  bool is_alone_ = false;       // because no threads could be had
   SharingChoice choice_;
 
   // Of the step being made.
