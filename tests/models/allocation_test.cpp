@@ -2,7 +2,11 @@
 
 #include <optional>
 
+#include "cornu/layers/conv2d.h"
 #include "cornu/layers/dropout.h"
+#include "cornu/layers/flatten.h"
+#include "cornu/layers/max_pooling2d.h"
+#include "cornu/optim/adam.h"
 #include "cornu/tests/models/support.h"
 #include "cornu/tests/support/allocation_counter.h"
 
@@ -86,6 +90,29 @@ TEST_F(Allocation, WarmShardsOnAnyNumberOfThreadsAllocateNothing) {
       EXPECT_EQ(watch.batches, 3);
       EXPECT_EQ(watch.allocations, 0) << threads << " threads, shards of " << shard_size;
     }
+  }
+}
+
+TEST_F(Allocation, AWarmStepOfConvolutionsAllocatesNothing) {
+  Tensor images({40, 8, 8, 1});
+  Rng(1).fill_normal(images, 0, 1);
+  const TensorDataset data(images, testing::labels(40));
+  for (const Index threads : {1, 2}) {
+    Sequential model{
+        Input{8, 8, 1}, Conv2D{.filters = 6, .kernel_size = {3, 3}, .padding = Padding::same, .activation = relu},
+        MaxPooling2D{}, Conv2D{.filters = 8, .kernel_size = {3, 3}, .activation = relu},
+        Flatten{},      Dense{3},
+        Softmax{}};
+    model.compile({.optimizer = Adam{}, .loss = SparseCategoricalCrossentropy{}});
+    Watch watch;
+    model.fit(data, {.batch_size = 20,
+                     .epochs = 2,
+                     .verbose = Verbose::silent,
+                     .callbacks = {&watch},
+                     .threads = threads,
+                     .shard_size = 10});
+    EXPECT_EQ(watch.batches, 2);
+    EXPECT_EQ(watch.allocations, 0) << threads << " threads";
   }
 }
 
