@@ -36,6 +36,9 @@ inline MatrixView transposed(MatrixView m) {
 
 /// c = alpha a b, or c += alpha a b where the sink accumulates. a: (m, k), b: (k, n), each possibly transposed; c: m n
 /// numbers. The shapes must fit. Throws ShapeError where a size is beyond BLAS's 32-bit integers.
+/// Where a is a single row and b, not transposed, has 64 columns or more, a row of b that is multiplied by exactly 0 is
+/// not read: a NaN or an infinity in it does not show (and likewise where b is a single column and a, transposed, has
+/// as many). With more rows than one, and with a narrower b, 0 times infinity is NaN. (docs/decisions/vectors.md)
 /// OpenBLAS is put to one thread on the first call: the result must not depend on the number of cores, and small
 /// products are slower on several (docs/decisions/blas-threads.md). Where it does not know the processor it is also
 /// told which kernels to use (docs/decisions/blas-kernels.md).

@@ -1,6 +1,6 @@
 #include "cornu/core/kernels.h"
 
-#include <cstdint>
+#include "cornu/core/lanes.h"
 
 namespace cornu {
 
@@ -12,65 +12,17 @@ void fill_rows(const View& out, const ConstView& row) {
 
 namespace {
 
-constexpr Index lanes = 16;       // columns summed side by side: a cache line of floats
-constexpr Index plain_rows = 32;  // this many rows are summed one after the other
-using Lanes = std::array<Real, lanes>;
-
-/// sums[j] += x[i, j], for rows of `width` <= lanes numbers, `stride` apart.
-[[gnu::always_inline]] inline void add_rows(const Real* x, Index rows, Index stride, Index width, Lanes& sums) {
-  if (width == lanes) {  // the same loop with a constant bound, which the compiler keeps in registers
-    for (Index i = 0; i < rows; ++i) {
-      for (Index j = 0; j < lanes; ++j) sums[static_cast<std::size_t>(j)] += x[i * stride + j];
-    }
-  } else {
-    for (Index i = 0; i < rows; ++i) {
-      for (Index j = 0; j < width; ++j) sums[static_cast<std::size_t>(j)] += x[i * stride + j];
-    }
-  }
-}
-
-void add(Lanes& sums, const Lanes& others) {
-  for (std::size_t j = 0; j < lanes; ++j) sums[j] += others[j];
-}
-
-/// The sum of all rows, pairwise: of every plain_rows rows, of every two of these sums, of every two of those.
-[[gnu::always_inline]] inline Lanes sum_tile(const Real* x, Index rows, Index stride, Index width) {
-  Lanes sums{};
-  if (rows <= plain_rows) {
-    add_rows(x, rows, stride, width, sums);
-    return sums;
-  }
-  // waiting[level] is the sum of 2^level blocks where bit `level` of the count of blocks so far is set.
-  std::array<Lanes, 58> waiting;
-  std::uint64_t blocks = 0;
-  for (Index first = 0; first < rows; first += plain_rows, ++blocks) {
-    sums = {};
-    add_rows(x + first * stride, std::min(plain_rows, rows - first), stride, width, sums);
-    std::size_t level = 0;
-    for (; (blocks >> level & 1) != 0; ++level) add(sums, waiting[level]);
-    waiting[level] = sums;
-  }
-  sums = {};
-  for (std::size_t level = 0; blocks >> level != 0; ++level) {
-    if ((blocks >> level & 1) != 0) add(sums, waiting[level]);
-  }
-  return sums;
-}
-
-/// The sum of n neighbouring numbers: as rows of `lanes`, then the lanes, then what did not fill a row.
+/// The sum of n neighbouring numbers: as rows of lanes, then the lanes, then what did not fill a row.
 [[gnu::always_inline]] inline Real sum_contiguous(const Real* x, Index n) {
-  if (n < lanes) {
+  if (n < lane_count) {
     Real sum = 0;
     for (Index i = 0; i < n; ++i) sum += x[i];
     return sum;
   }
-  const Index rows = n / lanes, rest = n % lanes;
-  Lanes sums = sum_tile(x, rows, lanes, lanes);
-  add_rows(x + rows * lanes, 1, lanes, rest, sums);
-  for (std::size_t half = lanes / 2; half > 0; half /= 2) {
-    for (std::size_t j = 0; j < half; ++j) sums[j] += sums[j + half];
-  }
-  return sums[0];
+  const Index rows = n / lane_count, rest = n % lane_count;
+  Lanes sums = sum_tile(x, rows, lane_count, lane_count);
+  detail::add_rows(x + rows * lane_count, 1, lane_count, rest, sums);
+  return fold_lanes(sums, [](Real a, Real b) { return a + b; });
 }
 
 }  // namespace
@@ -85,8 +37,8 @@ void sum_axis(const Real* x, const AxisSplit& split, Real scale, const Sink& out
             put(o, sum_contiguous(block, n));
             continue;
           }
-          for (Index column = 0; column < inner; column += lanes) {
-            const Index width = std::min(lanes, inner - column);
+          for (Index column = 0; column < inner; column += lane_count) {
+            const Index width = std::min(lane_count, inner - column);
             const Lanes sums = sum_tile(block + column, n, inner, width);
             for (Index j = 0; j < width; ++j) put(o * inner + column + j, sums[static_cast<std::size_t>(j)]);
           }
@@ -96,36 +48,13 @@ void sum_axis(const Real* x, const AxisSplit& split, Real scale, const Sink& out
 
 namespace {
 
-/// A NaN is larger than any number.
-[[gnu::always_inline]] inline Real larger(Real a, Real b) { return b > a || b != b ? b : a; }
-
-/// The largest of `rows` rows, column by column.
-[[gnu::always_inline]] inline Lanes max_tile(const Real* x, Index rows, Index stride, Index width) {
-  Lanes largest{};
-  std::copy_n(x, width, largest.begin());
-  if (width == lanes) {
-    for (Index i = 1; i < rows; ++i) {
-      for (std::size_t j = 0; j < lanes; ++j) {
-        largest[j] = larger(largest[j], x[i * stride + static_cast<Index>(j)]);
-      }
-    }
-  } else {
-    for (Index i = 1; i < rows; ++i) {
-      for (std::size_t j = 0; j < static_cast<std::size_t>(width); ++j) {
-        largest[j] = larger(largest[j], x[i * stride + static_cast<Index>(j)]);
-      }
-    }
-  }
-  return largest;
-}
-
 [[gnu::always_inline]] inline Real max_contiguous(const Real* x, Index n) {
   Real largest = x[0];
-  const Index rows = n / lanes;
+  const Index rows = n / lane_count;
   if (rows > 1) {
-    for (const Real candidate : max_tile(x, rows, lanes, lanes)) largest = larger(largest, candidate);
+    for (const Real candidate : max_tile(x, rows, lane_count, lane_count)) largest = detail::larger(largest, candidate);
   }
-  for (Index i = rows > 1 ? rows * lanes : 1; i < n; ++i) largest = larger(largest, x[i]);
+  for (Index i = rows > 1 ? rows * lane_count : 1; i < n; ++i) largest = detail::larger(largest, x[i]);
   return largest;
 }
 
@@ -139,8 +68,8 @@ void max_axis(const Real* x, const AxisSplit& split, Real* out) {
         out[o] = max_contiguous(block, n);
         continue;
       }
-      for (Index column = 0; column < inner; column += lanes) {
-        const Index width = std::min(lanes, inner - column);
+      for (Index column = 0; column < inner; column += lane_count) {
+        const Index width = std::min(lane_count, inner - column);
         const Lanes largest = max_tile(block + column, n, inner, width);
         std::copy_n(largest.begin(), width, out + o * inner + column);
       }

@@ -1,6 +1,6 @@
-#include <algorithm>
+#include <limits>
 
-#include "cornu/core/kernels.h"
+#include "cornu/core/lanes.h"
 #include "cornu/core/ops.h"
 #include "cornu/core/vector_math.h"
 
@@ -8,47 +8,36 @@ namespace cornu {
 
 namespace {
 
-/// Calls f(at, part) for blocks of whole slices, which start at flat position `at`: what several loops go over one
-/// after the other stays in the nearest cache.
+constexpr Real nothing = -std::numeric_limits<Real>::infinity();  // a logit that adds nothing to a softmax
+
+/// y = f(x), slice by slice: f(tile, numbers, more) makes the numbers of x those of y, with room for as many more.
 template <class F>
-void each_block(const AxisSplit& split, F f) {
-  constexpr Index block = 4096;
-  const Index size = split.n * split.inner;
-  if (size == 0) return;
-  const Index most = std::max(block / size, Index{1});
-  for (Index o = 0; o < split.outer; o += most) {
-    f(o * size, AxisSplit(std::min(most, split.outer - o), split.n, split.inner));
-  }
+Var slices_forward(Var x, const AxisSplit& split, F f) {
+  Var y = x.tape().output(x.shape(), {x});
+  Real* const numbers = x.tape().scratch({2, SliceTile::size(split)}).data();
+  vectorized([=, from = x.value().data(), to = y.out().data()] {
+    each_slice_tile(split, [=](const SliceTile& tile) {
+      tile.load(from, nothing, numbers);
+      f(tile, numbers, numbers + tile.size());
+      tile.store(numbers, false, to);
+    });
+  });
+  return y;
 }
 
-/// Memory for a number a slice, and for a number an element, of the largest of the blocks.
-struct Scratch {
-  Real *slices = nullptr, *elements = nullptr;
-
-  Scratch(Tape& tape, const AxisSplit& split) {
-    each_block(split, [&](Index at, const AxisSplit& part) {
-      if (at != 0) return;
-      slices = tape.scratch({part.slices()}).data();
-      elements = tape.scratch({part.size()}).data();
-    });
-  }
-};
-
-/// dx = slope(y, g, element, sum), number by number, where `sum` is that of some terms over the slice.
-/// prepare(y, g, elements) fills the elements of a block and returns where its terms are.
-template <class Prepare, class Slope>
-void slices_backward(Var x, Var y, const AxisSplit& split, Prepare prepare, Slope slope) {
+/// dx = f(y, g): f(tile, y, g, more) makes the numbers of g those of dx.
+template <class F>
+void slices_backward(Var x, Var y, const AxisSplit& split, F f) {
   const Sink dx = x.sink();
   if (!dx) return;
-  const Scratch scratch(y.tape(), split);
-  each_block(split, [&](Index at, const AxisSplit& part) {
-    const Real *const values = y.value().data() + at, *const g = y.grad().data() + at;
-    Real *const to = dx.data() + at, *const elements = scratch.elements;
-    const Real* const terms = prepare(values, g, overwrite(View(elements, {part.size()})));
-    sum_axis(terms, part, 1, overwrite(View(scratch.slices, {part.slices()})));
-    each_in_slices(part, scratch.slices, [=, accumulates = dx.accumulates()](Index i, Real sum) {
-      const Real contribution = slope(values[i], g[i], elements[i], sum);
-      to[i] = accumulates ? to[i] + contribution : contribution;
+  Real* const values = x.tape().scratch({3, SliceTile::size(split)}).data();
+  vectorized([=, y_from = y.value().data(), g_from = y.grad().data(), to = dx.data(), accumulates = dx.accumulates()] {
+    each_slice_tile(split, [=](const SliceTile& tile) {
+      Real* const g = values + tile.size();
+      tile.load(y_from, 0, values);
+      tile.load(g_from, 0, g);
+      f(tile, values, g, g + tile.size());
+      tile.store(g, accumulates, to);
     });
   });
 }
@@ -57,53 +46,41 @@ void slices_backward(Var x, Var y, const AxisSplit& split, Prepare prepare, Slop
 
 Var softmax(Var x, Index axis) {
   const AxisSplit split(x.shape(), x.along(axis));
-  Var y = x.tape().output(x.shape(), {x});
-  const Scratch scratch(x.tape(), split);
-  each_block(split, [&](Index at, const AxisSplit& part) {
-    const Real* const from = x.value().data() + at;
-    Real* const to = y.out().data() + at;
-    const View slices(scratch.slices, {part.slices()});
-    max_axis(from, part, slices.data());
-    each_in_slices(part, slices.data(), [=](Index i, Real peak) { to[i] = from[i] - peak; });
-    transform(to, part.size(), [](Real d) { return math::exp(d); });
-    sum_axis(to, part, 1, overwrite(slices));
-    each_in_slices(part, slices.data(), [=](Index i, Real sum) { to[i] /= sum; });
-  });
+  const Var y = slices_forward(
+      x, split, [](const SliceTile& tile, Real* numbers, Real*) __attribute__((always_inline)) {
+        const Lanes peaks = tile.max(numbers);
+        tile.each(numbers, [=](Index i, std::size_t lane) { return math::exp(numbers[i] - peaks[lane]); });
+        const Lanes sums = tile.sum(numbers);
+        tile.each(numbers, [=](Index i, std::size_t lane) { return numbers[i] / sums[lane]; });
+      });
   if (x.shape().normalized(axis) == x.rank() - 1) y.made_from_logits(x, true);
   return y.backward([=] {
     slices_backward(
-        x, y, split,
-        [](const Real* s, const Real* g, const Sink& products) {
-          assign(products, [=](Index i) { return g[i] * s[i]; });
-          return products.data();
-        },
-        [](Real s, Real g, Real, Real product) { return s * (g - product); });
+        x, y, split, [](const SliceTile& tile, const Real* s, Real* g, Real* products) __attribute__((always_inline)) {
+          tile.each(products, [=](Index i, std::size_t) { return g[i] * s[i]; });
+          const Lanes sums = tile.sum(products);
+          tile.each(g, [=](Index i, std::size_t lane) { return s[i] * (g[i] - sums[lane]); });
+        });
   });
 }
 
 Var log_softmax(Var x, Index axis) {
   const AxisSplit split(x.shape(), x.along(axis));
-  Var y = x.tape().output(x.shape(), {x});
-  const Scratch scratch(x.tape(), split);
-  each_block(split, [&](Index at, const AxisSplit& part) {
-    const Real* const from = x.value().data() + at;
-    Real* const to = y.out().data() + at;
-    const View slices(scratch.slices, {part.slices()}), exponentials(scratch.elements, {part.size()});
-    max_axis(from, part, slices.data());
-    each_in_slices(part, slices.data(), [=](Index i, Real peak) { to[i] = from[i] - peak; });
-    assign(overwrite(exponentials), [=](Index i) { return math::exp(to[i]); });
-    sum_axis(exponentials.data(), part, 1, overwrite(slices));
-    transform(slices.data(), slices.size(), [](Real sum) { return math::log(sum); });
-    each_in_slices(part, slices.data(), [=](Index i, Real log_sum) { to[i] -= log_sum; });
-  });
+  const Var y = slices_forward(
+      x, split, [](const SliceTile& tile, Real* numbers, Real* e) __attribute__((always_inline)) {
+        const Lanes peaks = tile.max(numbers);
+        tile.each(numbers, [=](Index i, std::size_t lane) { return numbers[i] - peaks[lane]; });
+        tile.each(e, [=](Index i, std::size_t) { return math::exp(numbers[i]); });
+        Lanes log_sums = tile.sum(e);
+        for (Real& sum : log_sums) sum = math::log(sum);
+        tile.each(numbers, [=](Index i, std::size_t lane) { return numbers[i] - log_sums[lane]; });
+      });
   return y.backward([=] {
     slices_backward(
-        x, y, split,
-        [](const Real* log_s, const Real* g, const Sink& probabilities) {
-          assign(probabilities, [=](Index i) { return math::exp(log_s[i]); });
-          return g;
-        },
-        [](Real, Real g, Real probability, Real total) { return g - probability * total; });
+        x, y, split, [](const SliceTile& tile, const Real* log_s, Real* g, Real*) __attribute__((always_inline)) {
+          const Lanes totals = tile.sum(g);
+          tile.each(g, [=](Index i, std::size_t lane) { return g[i] - math::exp(log_s[i]) * totals[lane]; });
+        });
   });
 }
 

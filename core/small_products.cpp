@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <cstring>
 #include <numeric>
 
@@ -13,6 +14,8 @@ namespace {
 
 constexpr Index panel = 64 / static_cast<Index>(sizeof(Real));  // columns of c that are made at once: a cache line
 constexpr Index most_k = 512;                                   // a sum of so many at once: a panel of b is then 32 KB
+
+constexpr Index long_row = 64;  // columns of b for which it pays to look for zeros in a single row of a
 
 using Panel = std::array<Real, most_k * panel>;
 
@@ -45,6 +48,35 @@ struct Target {
 
   [[gnu::always_inline]] void put(const Real* sums, Index count, Real* c) const {
     for (Index j = 0; j < count; ++j) c[j] = accumulates ? c[j] + alpha * sums[j] : alpha * sums[j];
+  }
+};
+
+/// Part of a row, and which rows of b its numbers are multiplied by: all of them, one after the other.
+struct AllFactors {
+  const Real* x;
+  Index count;
+
+  Real value(Index p) const { return x[p]; }
+  Index row(Index p) const { return p; }
+};
+
+/// The same without the zeros.
+struct NonzeroFactors {
+  Index count = 0;
+  std::array<Real, most_k> values;
+  std::array<std::int32_t, most_k> rows;
+
+  Real value(Index p) const { return values[static_cast<std::size_t>(p)]; }
+  Index row(Index p) const { return rows[static_cast<std::size_t>(p)]; }
+
+  [[gnu::always_inline]] void take(const Real* x, Index k) {
+    std::size_t taken = 0;
+    for (Index p = 0; p < k; ++p) {  // without a branch: where a digit's ink begins cannot be foretold
+      values[taken] = x[p];
+      rows[taken] = static_cast<std::int32_t>(p);
+      taken += static_cast<std::size_t>(x[p] != 0);
+    }
+    count = static_cast<Index>(taken);
   }
 };
 
@@ -127,23 +159,25 @@ struct Loops {
     }
   }
 
-  /// `vectors` registers of sums over p of x[p] * row p of b, from `steps` rows at a time.
-  template <Index vectors, Index steps>
-  [[gnu::always_inline]] static void row_tile(const Real* x, Index k, const Real* b, Index b_row, Real* result) {
+  /// `vectors` registers of sums over the factors of factor * its row of b, from `steps` rows at a time.
+  template <Index vectors, Index steps, class Factors>
+  [[gnu::always_inline]] static void row_tile(const Factors& x, const Real* b, Index b_row, Real* result) {
     Vector sums[steps][vectors] = {};
     Index p = 0;
-    for (; p + steps <= k; p += steps) {
+    for (; p + steps <= x.count; p += steps) {
 #pragma GCC unroll 16
       for (Index s = 0; s < steps; ++s) {
+        const Real* const row = b + x.row(p + s) * b_row;
 #pragma GCC unroll 16
         for (Index v = 0; v < vectors; ++v)
-          sums[s][v] += x[p + s] * *reinterpret_cast<const Unaligned*>(b + (p + s) * b_row + v * lanes);
+          sums[s][v] += x.value(p + s) * *reinterpret_cast<const Unaligned*>(row + v * lanes);
       }
     }
-    for (; p < k; ++p) {
+    for (; p < x.count; ++p) {
+      const Real* const row = b + x.row(p) * b_row;
 #pragma GCC unroll 16
       for (Index v = 0; v < vectors; ++v)
-        sums[0][v] += x[p] * *reinterpret_cast<const Unaligned*>(b + p * b_row + v * lanes);
+        sums[0][v] += x.value(p) * *reinterpret_cast<const Unaligned*>(row + v * lanes);
     }
 #pragma GCC unroll 16
     for (Index s = 1; s < steps; ++s) {
@@ -153,29 +187,42 @@ struct Loops {
     std::memcpy(result, sums[0], sizeof(sums[0]));
   }
 
-  /// One row: x times b, whose rows are as stored.
-  [[gnu::always_inline]] static void row_product(const Real* x, const MatrixView& b, Target target, Real* c) {
-    const Index k = b.rows, n = b.columns;
+  /// c = x times b for `depth` rows of b, which follow each other.
+  template <class Factors>
+  [[gnu::always_inline]] static void row_part(const Factors& x, const MatrixView& b, const Real* right, Index depth,
+                                              Target target, Real* c) {
+    const Index n = b.columns;
     constexpr Index wide = 8 * lanes;
-    const Index part = part_of(k, most_k);
-    Real sums[wide];
-    for (Index p = 0; p < k; p += part, target.accumulates = true) {
-      const Index depth = std::min(part, k - p);
+    Real sums[wide] = {};
+    Index j = 0;
+    for (; j + wide <= n; j += wide) {
+      row_tile<8, 1>(x, right + j, b.stride, sums);
+      target.put(sums, wide, c + j);
+    }
+    for (; j + panel <= n; j += panel) {
+      row_tile<panel_vectors, 8 / panel_vectors>(x, right + j, b.stride, sums);
+      target.put(sums, panel, c + j);
+    }
+    if (j < n) {
+      alignas(64) Panel packed;
+      pack(right + j, b.stride, 1, depth, n - j, end_of(b), packed.data());
+      row_tile<panel_vectors, 8 / panel_vectors>(x, packed.data(), panel, sums);
+      target.put(sums, n - j, c + j);
+    }
+  }
+
+  /// One row: x times b, whose rows are as stored. Long ones are not read where they meet a 0.
+  [[gnu::always_inline]] static void row_product(const Real* x, const MatrixView& b, Target target, Real* c) {
+    const Index part = part_of(b.rows, most_k);
+    NonzeroFactors nonzero;
+    for (Index p = 0; p < b.rows; p += part, target.accumulates = true) {
+      const Index depth = std::min(part, b.rows - p);
       const Real* const right = b.data + p * b.stride;
-      Index j = 0;
-      for (; j + wide <= n; j += wide) {
-        row_tile<8, 1>(x + p, depth, right + j, b.stride, sums);
-        target.put(sums, wide, c + j);
-      }
-      for (; j + panel <= n; j += panel) {
-        row_tile<panel_vectors, 8 / panel_vectors>(x + p, depth, right + j, b.stride, sums);
-        target.put(sums, panel, c + j);
-      }
-      if (j < n) {
-        alignas(64) Panel packed;
-        pack(right + j, b.stride, 1, depth, n - j, end_of(b), packed.data());
-        row_tile<panel_vectors, 8 / panel_vectors>(x + p, depth, packed.data(), panel, sums);
-        target.put(sums, n - j, c + j);
+      if (b.columns < long_row) {
+        row_part(AllFactors{x + p, depth}, b, right, depth, target, c);
+      } else {
+        nonzero.take(x + p, depth);
+        row_part(nonzero, b, right, depth, target, c);
       }
     }
   }

@@ -11,7 +11,7 @@ bool suits_small_product(const MatrixView& a, const MatrixView& b);
 
 /// The same as `gemm` for shapes that suit it, without an empty side: c = alpha a b, or c += alpha a b where the sink
 /// accumulates. Sums over k are made of blocks, so that their error does not grow with k. Every product is made, those
-/// with a 0 too: 0 times infinity is NaN.
+/// with a 0 too: 0 times infinity is NaN. But for one: see gemm of what a single row does not read.
 void small_product(const MatrixView& a, const MatrixView& b, Real alpha, const Sink& c);
 
 }  // namespace cornu

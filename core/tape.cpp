@@ -109,8 +109,9 @@ void Tape::require_own(Var value, const char* what) const {
 Node& Tape::new_node(const Shape& shape, const Real* value, bool wants_gradient) {
   if (node_count_ == blocks_.size() * block_size) blocks_.push_back(std::make_unique<Node[]>(block_size));
   Node& node = node_at(node_count_++);
-  node = {.tape = this, .shape = shape, .value = value, .wants_gradient = wants_gradient && training(), .owner = &node};
-  return node;
+  // Made in its place: to make one and assign it is to wait for the first to be written before it can be read.
+  return *new (&node) Node{
+      .tape = this, .shape = shape, .value = value, .wants_gradient = wants_gradient && training(), .owner = &node};
 }
 
 View Tape::scratch(const Shape& shape) {

@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 
 #include "cornu/core/error.h"
 #include "cornu/core/kernels.h"
+#include "cornu/core/lanes.h"
 #include "cornu/core/ops.h"
 #include "cornu/core/vector_math.h"
 
@@ -86,54 +88,39 @@ template <class F>
   return ((sums[0] + sums[4]) + (sums[1] + sums[5])) + ((sums[2] + sums[6]) + (sums[3] + sums[7]));
 }
 
-/// Of rows of logits x: the largest of each, e^(x - peak), and the sum of these in double. It leaves out the 1 that is
-/// the largest term: what is left is the loss of a row that is well learnt.
-void exponentials(const Real* x, const AxisSplit& rows, Real* peaks, Real* e, double* others) {
-  max_axis(x, rows, peaks);
-  each_in_slices(rows, peaks, [=](Index i, Real peak) { e[i] = x[i] - peak; });
-  transform(e, rows.size(), [](Real difference) { return math::exp(difference); });
-  vectorized([=, count = rows.outer, n = rows.n] {
-    for (Index r = 0; r < count; ++r) {
-      const Real* const row = e + r * n;
-      // All but one of the ones. In a row whose largest number is infinite there is none, but a NaN.
-      others[r] = sum_of(n, [=](Index k) { return row[k] == 1 ? Real{0} : row[k]; }) +
-                  (sum_of(n, [=](Index k) { return row[k] == 1 ? Real{1} : Real{0}; }) - 1);
-    }
-  });
-}
-
-/// Cross-entropy of rows of logits against target(r)(k): the sum over k of target * (log sum exp(x) - x[k]).
-template <class MakeTarget>
-void from_logits(Index first, Index rows, const Real* x, Index classes, MakeTarget make_target, Real* slopes,
+/// Cross-entropy of a tile of rows of logits x against a tile of targets: the sum over k of
+/// target * (log sum exp(x) - x[k]). `memory` is for two tiles more.
+void from_logits(const SliceTile& tile, const Real* x, const Real* targets, Real* memory, Real* slopes,
                  double* losses) {
-  std::array<Real, most_rows> memory;
-  exponentials(x, {rows, classes, 1}, memory.data(), slopes, losses);
-  vectorized([=, peaks = memory.data()] {
-    for (Index r = 0; r < rows; ++r) {
-      const auto target = make_target(first + r);
-      const Real* const row = x + r * classes;
-      const Real peak = peaks[r];
-      const double others = losses[r], targets = sum_of(classes, target);
-      // A class without weight may have logit -inf.
-      const double product = sum_of(classes, [=](Index k) {
-        const Real t = target(k);
-        return t != 0 ? t * (row[k] - peak) : Real{0};
-      });
-      losses[r] = targets * math::log1p(others) - product;
-      peaks[r] = static_cast<Real>(targets / (1 + others));  // what each e is to be multiplied by
-    }
-  });
-  // In a loop of its own, so that nothing fuses this product with the difference: two forms of one truth give one bit.
-  each_in_slices({rows, classes, 1}, memory.data(), [=](Index i, Real share) { slopes[i] *= share; });
   vectorized([=] {
-    for (Index r = 0; r < rows; ++r) {
-      const auto target = make_target(first + r);
-      for (Index k = 0; k < classes; ++k) slopes[r * classes + k] -= target(k);
+    Real *const differences = memory, *const e = memory + tile.size();
+    tile.load(x, -std::numeric_limits<Real>::infinity(), differences);
+    const Lanes peaks = tile.max(differences);
+    tile.each(differences, [=](Index i, std::size_t lane) { return differences[i] - peaks[lane]; });
+    tile.each(e, [=](Index i, std::size_t) { return math::exp(differences[i]); });
+    // The sum of e in double leaves out the 1 that is the largest term: what is left is the loss of a row that is well
+    // learnt. In a row whose largest number is infinite there is no 1, but a NaN.
+    const auto is_one = [=](Index i) { return e[i] == 1 ? Real{1} : Real{0}; };
+    const auto smaller = tile.sum_in_double([=](Index i) { return e[i] - is_one(i); });
+    const auto ones = tile.sum_in_double(is_one);
+    const auto total = tile.sum_in_double([=](Index i) { return targets[i]; });
+    // A class without weight may have logit -inf.
+    const auto product =
+        tile.sum_in_double([=](Index i) { return targets[i] * (targets[i] != 0 ? differences[i] : Real{0}); });
+    Lanes share;
+    LanesOf<double> loss;
+    for (std::size_t lane = 0; lane < lane_count; ++lane) {
+      const double others = smaller[lane] + (ones[lane] - 1);
+      loss[lane] = total[lane] * math::log1p(others) - product[lane];
+      share[lane] = static_cast<Real>(total[lane] / (1 + others));
     }
+    tile.each(e, [=](Index i, std::size_t lane) { return e[i] * share[lane] - targets[i]; });
+    tile.store(e, false, slopes);
+    std::copy_n(loss.begin(), tile.slices(), losses + tile.first());
   });
 }
 
-/// The same from probabilities p, through q = p / sum(p), clipped.
+/// Cross-entropy from probabilities p against target(r)(k), through q = p / sum(p), clipped.
 template <class MakeTarget>
 void from_probabilities(Index first, Index rows, const Real* probabilities, Index classes, MakeTarget make_target,
                         Real* slopes, double* losses) {
@@ -170,13 +157,21 @@ Var crossentropy(const char* name, Var y_pred, const CategoricalOptions& options
   const Index classes = y_pred.shape()[-1];
   const Shape rows = y_pred.shape().without(-1);
   const Var logits = options.from_logits ? y_pred : y_pred.softmax_logits();
-  return mean_over_rows(name, logits ? logits : y_pred, rows, classes, options.sample_weight,
+  if (!logits) {
+    return mean_over_rows(name, y_pred, rows, classes, options.sample_weight,
+                          [&](Index first, Index count, const Real* p, Real* slopes, double* losses) {
+                            from_probabilities(first, count, p, classes, make_target, slopes, losses);
+                          });
+  }
+  const Index size = SliceTile::size({rows.size(), classes, 1});
+  Real* const memory = logits.tape().scratch({3, size}).data();
+  return mean_over_rows(name, logits, rows, classes, options.sample_weight,
                         [&](Index first, Index count, const Real* x, Real* slopes, double* losses) {
-                          if (logits) {
-                            from_logits(first, count, x, classes, make_target, slopes, losses);
-                          } else {
-                            from_probabilities(first, count, x, classes, make_target, slopes, losses);
-                          }
+                          each_slice_tile({count, classes, 1}, [&](const SliceTile& tile) {
+                            Real* const targets = memory;
+                            vectorized([=] { tile.make(targets, 0, [=](Index r) { return make_target(first + r); }); });
+                            from_logits(tile, x, targets, memory + size, slopes, losses);
+                          });
                         });
 }
 
@@ -215,8 +210,9 @@ Var sparse_categorical_crossentropy(Var y_pred, ConstView y_true, const Categori
   const Index classes = y_pred.shape()[-1];
   for (Index r = 0; r < y_true.size(); ++r) {
     const Real label = y_true[r];
-    require<ValueError>(label >= 0 && label < static_cast<Real>(classes) && label == std::floor(label),
-                        "{}: label {} in row {}; labels are whole numbers from 0 to {}", name, label, r, classes - 1);
+    require<ValueError>(
+        label >= 0 && label < static_cast<Real>(classes) && label == static_cast<Real>(static_cast<Index>(label)),
+        "{}: label {} in row {}; labels are whole numbers from 0 to {}", name, label, r, classes - 1);
   }
   const auto rest = static_cast<Real>(options.label_smoothing / static_cast<double>(classes));
   const Real peak = static_cast<Real>(1 - options.label_smoothing) + rest;

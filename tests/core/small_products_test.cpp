@@ -146,6 +146,26 @@ TEST(SmallProducts, HandOnNaNAndInfinityToTheirRowAndColumnAlone) {
   }
 }
 
+TEST(SmallProducts, DoNotReadLongRowsThatASingleRowMeetsWithZero) {
+  const Index k = 600, n = 150;  // more than a part, and columns that fill no panel
+  Tensor a = random({1, k}, 1), b = random({k, n}, 2), zeroed = b;
+  for (const Index p : {Index{0}, Index{17}, Index{300}, k - 1}) {
+    a[p] = p == 17 ? -Real{0} : Real{0};
+    for (Index j = 0; j < n; ++j) {
+      b.at({p, j}) = j % 2 == 0 ? nan : infinity;
+      zeroed.at({p, j}) = 0;
+    }
+  }
+  Tensor c({1, n}), expected({1, n});
+  small_product(a.view(), b.view(), 1, overwrite(c));
+  small_product(a.view(), zeroed.view(), 1, overwrite(expected));
+  EXPECT_EQ(c, expected);
+  for (Index j = 0; j < n; ++j) EXPECT_TRUE(std::isfinite(c[j])) << j;
+  a[300] = nan;
+  small_product(a.view(), zeroed.view(), 1, overwrite(c));
+  for (Index j = 0; j < n; ++j) EXPECT_TRUE(std::isnan(c[j])) << "a NaN is no 0, at " << j;
+}
+
 TEST(SmallProducts, AreChosenByTheShapesAlone) {
   const auto suits = [](Index m, Index k, Index n, bool transpose_a = false) {
     return suits_small_product({nullptr, transpose_a ? k : m, transpose_a ? m : k, transpose_a}, {nullptr, k, n});
