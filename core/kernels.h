@@ -72,23 +72,6 @@ void sum_axis(const Real* x, const AxisSplit& split, Real scale, const Sink& out
 /// out[o, i] = the largest x[o, j, i] over j, for n > 0; NaN where there is one.
 void max_axis(const Real* x, const AxisSplit& split, Real* out);
 
-/// f(i, per_slice[o, i']) for every flat position i of a tensor, where (o, i') is the slice along the axis it is in.
-template <class F>
-void each_in_slices(const AxisSplit& split, const Real* per_slice, F f) {
-  vectorized([=, outer = split.outer, n = split.n, inner = split.inner] {
-    for (Index o = 0; o < outer; ++o) {
-      if (inner == 1) {
-        const Real value = per_slice[o];
-        for (Index i = o * n; i < (o + 1) * n; ++i) f(i, value);
-        continue;
-      }
-      for (Index j = 0; j < n; ++j) {
-        for (Index i = 0; i < inner; ++i) f((o * n + j) * inner + i, per_slice[o * inner + i]);
-      }
-    }
-  });
-}
-
 /// Sum of every number, pairwise.
 Real sum_all(const ConstView& x);
 
