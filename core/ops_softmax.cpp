@@ -34,6 +34,16 @@ struct Scratch {
   }
 };
 
+/// to = x less the largest number of its slice, which goes to `largest`.
+void subtract_largest(const Real* x, const AxisSplit& split, Real* largest, Real* to) {
+  max_axis(x, split, largest);
+  each_in_slices(split, largest, [=](Index i, Real peak) { to[i] = x[i] - peak; });
+}
+
+[[gnu::noinline]] void assign_exp(const Real* x, const View& to) {
+  assign(to, [=](Index i) { return math::exp(x[i]); });
+}
+
 /// dx = slope(y, g, element, sum), number by number, where `sum` is that of some terms over the slice.
 /// prepare(y, g, elements) fills the elements of a block and returns where its terms are.
 template <class Prepare, class Slope>
@@ -44,7 +54,7 @@ void slices_backward(Var x, Var y, const AxisSplit& split, Prepare prepare, Slop
   each_block(split, [&](Index at, const AxisSplit& part) {
     const Real *const values = y.value().data() + at, *const g = y.grad().data() + at;
     Real *const to = dx.data() + at, *const elements = scratch.elements;
-    const Real* const terms = prepare(values, g, overwrite(View(elements, {part.size()})));
+    const Real* const terms = prepare(values, g, View(elements, {part.size()}));
     sum_axis(terms, part, 1, overwrite(View(scratch.slices, {part.slices()})));
     each_in_slices(part, scratch.slices, [=, accumulates = dx.accumulates()](Index i, Real sum) {
       const Real contribution = slope(values[i], g[i], elements[i], sum);
@@ -63,8 +73,7 @@ Var softmax(Var x, Index axis) {
     const Real* const from = x.value().data() + at;
     Real* const to = y.out().data() + at;
     const View slices(scratch.slices, {part.slices()});
-    max_axis(from, part, slices.data());
-    each_in_slices(part, slices.data(), [=](Index i, Real peak) { to[i] = from[i] - peak; });
+    subtract_largest(from, part, slices.data(), to);
     transform(to, part.size(), [](Real d) { return math::exp(d); });
     sum_axis(to, part, 1, overwrite(slices));
     each_in_slices(part, slices.data(), [=](Index i, Real sum) { to[i] /= sum; });
@@ -73,7 +82,7 @@ Var softmax(Var x, Index axis) {
   return y.backward([=] {
     slices_backward(
         x, y, split,
-        [](const Real* s, const Real* g, const Sink& products) {
+        [](const Real* s, const Real* g, const View& products) {
           assign(products, [=](Index i) { return g[i] * s[i]; });
           return products.data();
         },
@@ -89,9 +98,8 @@ Var log_softmax(Var x, Index axis) {
     const Real* const from = x.value().data() + at;
     Real* const to = y.out().data() + at;
     const View slices(scratch.slices, {part.slices()}), exponentials(scratch.elements, {part.size()});
-    max_axis(from, part, slices.data());
-    each_in_slices(part, slices.data(), [=](Index i, Real peak) { to[i] = from[i] - peak; });
-    assign(overwrite(exponentials), [=](Index i) { return math::exp(to[i]); });
+    subtract_largest(from, part, slices.data(), to);
+    assign_exp(to, exponentials);
     sum_axis(exponentials.data(), part, 1, overwrite(slices));
     transform(slices.data(), slices.size(), [](Real sum) { return math::log(sum); });
     each_in_slices(part, slices.data(), [=](Index i, Real log_sum) { to[i] -= log_sum; });
@@ -99,8 +107,8 @@ Var log_softmax(Var x, Index axis) {
   return y.backward([=] {
     slices_backward(
         x, y, split,
-        [](const Real* log_s, const Real* g, const Sink& probabilities) {
-          assign(probabilities, [=](Index i) { return math::exp(log_s[i]); });
+        [](const Real* log_s, const Real* g, const View& probabilities) {
+          assign_exp(log_s, probabilities);
           return g;
         },
         [](Real, Real g, Real probability, Real total) { return g - probability * total; });
