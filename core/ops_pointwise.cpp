@@ -58,7 +58,7 @@ struct Tanh {
 template <class Op>
 Var pointwise(Var x) {
   Var y = x.tape().output(x.shape(), {x});
-  assign(overwrite(y.out()), [from = x.value().data()](Index i) { return Op::value(from[i]); });
+  assign(y.out(), [from = x.value().data()](Index i) { return Op::value(from[i]); });
   return y.backward([=] {
     if (Sink dx = x.sink()) {
       const Real *const vx = x.value().data(), *const vy = y.value().data(), *const g = y.grad().data();

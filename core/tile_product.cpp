@@ -18,6 +18,14 @@ inline void unrolled(F f) {
   (std::make_integer_sequence<Index, count>());
 }
 
+// For the last columns, where they do not fill a vector. Compiled once, and not in every tile.
+[[gnu::noinline]] void store_columns(const Real* results, Index rows, Index width, const TileProduct& p, Real* out) {
+  for (Index r = 0; r < rows; ++r) std::copy_n(results + r * width, p.columns, out + r * p.out_row);
+}
+[[gnu::noinline]] void clear_other_columns(Real* results, Index rows, Index width, const TileProduct& p) {
+  for (Index r = 0; r < rows; ++r) std::fill(results + r * width + p.columns, results + (r + 1) * width, Real{0});
+}
+
 /// Products on vectors of `lanes` numbers, by a processor that has so many vector registers.
 template <Index lanes, Index registers>
 struct TileKernel {
@@ -27,8 +35,12 @@ struct TileKernel {
 
   static void load(Vector& vector, const Real* from) { std::memcpy(&vector, from, sizeof vector); }
 
-  /// Rows of a tile: most registers hold sums, one or two the right operand's row, the others what compilers need.
-  static constexpr Index most_rows(Index vectors) { return std::min(Index{14}, (registers - 4) / vectors); }
+  /// Rows of a tile: most registers hold sums, one or two the right operand's row, the others what compilers need. The
+  /// fewer the registers and the narrower, the sooner more rows gain nothing but size.
+  static constexpr Index most_rows(Index vectors) {
+    const Index enough = registers == 32 ? 14 : sizeof(Vector) == 32 ? 10 : 6;
+    return std::min(enough, (registers - 4) / vectors);
+  }
 
   template <Index vectors>
   static void run(const TileProduct& p) {
@@ -111,15 +123,13 @@ struct TileKernel {
     if (whole) {
       for (Index r = 0; r < rows; ++r) std::memcpy(out + r * p.out_row, results + r * width, width * sizeof(Real));
     } else {
-      for (Index r = 0; r < rows; ++r) std::copy_n(results + r * width, p.columns, out + r * p.out_row);
+      store_columns(results, rows, width, p, out);
     }
   }
 
   template <Index rows, Index width>
   static void add(const TileProduct& p, Real* results, Real* out) {
-    if (p.columns < width) {
-      for (Index r = 0; r < rows; ++r) std::fill(results + r * width + p.columns, results + (r + 1) * width, Real{0});
-    }
+    if (p.columns < width) clear_other_columns(results, rows, width, p);
     unrolled<rows*(width / lanes)>([&](auto i) {
       Real* const to = out + i / (width / lanes) * p.out_row + i % (width / lanes) * lanes;
       Vector sum, more;

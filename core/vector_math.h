@@ -49,8 +49,10 @@ template <int terms, class T>
     for (int k = 0; k < terms; ++k) result[static_cast<std::size_t>(k)] = static_cast<T>(1 / (factorial *= k + 2));
     return result;
   }();
+  // Unrolled by name, and not by -O3 alone: a loop that is left in here keeps g++ from vectorising the one around it.
   T sum = 0;
-  for (std::size_t k = terms; k-- > 0;) sum = sum * r + coefficients[k];
+#pragma GCC unroll 32
+  for (std::size_t k = terms; k > 0; --k) sum = sum * r + coefficients[k - 1];
   return sum;
 }
 
@@ -92,6 +94,7 @@ template <class T>
       (std::bit_cast<T>(exponent | offset) - T(Bits<T>{1} << F::fraction)) - T(bias) - (tiny ? T(F::fraction) : T(0));
   const T s = f / (2 + f), square = s * s;
   T series = 0;
+#pragma GCC unroll 32
   for (int j = F::single ? 9 : 21; j >= 3; j -= 2) series = series * square + T(2.0 / j);
   return k * F::ln2_high + (f - (s * (f - square * series) - k * F::ln2_low));
 }

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <iterator>
 
 namespace cornu {
 
@@ -76,7 +75,7 @@ std::string Sha256::hex() const {
   for (std::size_t i = 0; i < 8; ++i) padding[1 + zeros + i] = static_cast<std::byte>(size_ * 8 >> (56 - 8 * i));
   padded.update(std::span(padding).first(1 + zeros + 8));
   std::string result;
-  for (const std::uint32_t word : padded.state_) fmt::format_to(std::back_inserter(result), "{:08x}", word);
+  for (const std::uint32_t word : padded.state_) result += fmt::format("{:08x}", word);
   return result;
 }
 

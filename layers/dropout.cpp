@@ -44,7 +44,7 @@ Var Dropout::forward(Var x) const {
   fill_mask(mask, rate, tape.rng());
   const Real* const kept = mask.data();
   Var y = tape.output(x.shape(), {x});
-  assign(overwrite(y.out()), [=, from = x.value().data()](Index i) { return from[i] * kept[i]; });
+  assign(y.out(), [=, from = x.value().data()](Index i) { return from[i] * kept[i]; });
   return y.backward([=] {
     if (Sink dx = x.sink()) {
       assign(dx, [=, g = y.grad().data()](Index i) { return g[i] * kept[i]; });

@@ -162,17 +162,16 @@ ConfusionMatrix confusion_matrix(ConstView labels, ConstView predictions, Index 
 std::string to_string(const ConfusionMatrix& matrix) {
   std::size_t width = 1;
   for (Index truth = 0; truth < matrix.classes(); ++truth) {
-    width = std::max(width, fmt::formatted_size("{}", truth));
+    width = std::max(width, fmt::format("{}", truth).size());
     for (Index c = 0; c < matrix.classes(); ++c) {
-      width = std::max(width, fmt::formatted_size("{}", matrix.count(truth, c)));
+      width = std::max(width, fmt::format("{}", matrix.count(truth, c)).size());
     }
   }
   std::string text = "       predicted\ntruth ";
-  const auto out = std::back_inserter(text);
-  for (Index c = 0; c < matrix.classes(); ++c) fmt::format_to(out, " {:>{}}", c, width);
+  for (Index c = 0; c < matrix.classes(); ++c) text += fmt::format(" {:>{}}", c, width);
   for (Index truth = 0; truth < matrix.classes(); ++truth) {
-    fmt::format_to(out, "\n{:>5} ", truth);
-    for (Index c = 0; c < matrix.classes(); ++c) fmt::format_to(out, " {:>{}}", matrix.count(truth, c), width);
+    text += fmt::format("\n{:>5} ", truth);
+    for (Index c = 0; c < matrix.classes(); ++c) text += fmt::format(" {:>{}}", matrix.count(truth, c), width);
   }
   return text + "\n";
 }
@@ -189,11 +188,10 @@ std::string classification_report(const ConfusionMatrix& matrix, std::span<const
   for (Index c = 0; c < matrix.classes(); ++c) width = std::max(width, called(c).size());
 
   std::string text;
-  const auto out = std::back_inserter(text);
   const auto row = [&](std::string_view title, double precision, double recall, double f1, Index support) {
-    fmt::format_to(out, "{:>{}}  {:>9.2f} {:>9.2f} {:>9.2f} {:>9}\n", title, width, precision, recall, f1, support);
+    text += fmt::format("{:>{}}  {:>9.2f} {:>9.2f} {:>9.2f} {:>9}\n", title, width, precision, recall, f1, support);
   };
-  fmt::format_to(out, "{:>{}}  {:>9} {:>9} {:>9} {:>9}\n\n", "", width, "precision", "recall", "f1-score", "support");
+  text += fmt::format("{:>{}}  {:>9} {:>9} {:>9} {:>9}\n\n", "", width, "precision", "recall", "f1-score", "support");
   const Index total = matrix.total();
   double precision = 0, recall = 0, f1 = 0;
   for (Index c = 0; c < matrix.classes(); ++c) {
@@ -205,7 +203,7 @@ std::string classification_report(const ConfusionMatrix& matrix, std::span<const
     recall += weight * matrix.recall(c);
     f1 += weight * matrix.f1(c);
   }
-  fmt::format_to(out, "\n{:>{}}  {:>9} {:>9} {:>9.2f} {:>9}\n", "accuracy", width, "", "", matrix.accuracy(), total);
+  text += fmt::format("\n{:>{}}  {:>9} {:>9} {:>9.2f} {:>9}\n", "accuracy", width, "", "", matrix.accuracy(), total);
   row("macro avg", matrix.macro_precision(), matrix.macro_recall(), matrix.macro_f1(), total);
   row(weighted, precision, recall, f1, total);
   return text;

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <iterator>
 #include <limits>
 #include <string_view>
 #include <utility>
@@ -71,32 +70,41 @@ class WithoutBrokenPipe {
 #endif
 };
 
+// Text is put together from short pieces, which a std::string holds without asking for memory: a warm step allocates
+// nothing. (fmt::format_to a std::string does the same, but builds all of fmt once more into this library.)
+
 void put_step_time(std::string& text, double seconds) {
-  const auto out = std::back_inserter(text);
   if (seconds >= 1 || seconds == 0) {
-    fmt::format_to(out, " {:.0f}s/step", seconds);
+    text += fmt::format(" {:.0f}s/step", seconds);
   } else if (seconds >= 1e-3) {
-    fmt::format_to(out, " {:.0f}ms/step", seconds * 1e3);
+    text += fmt::format(" {:.0f}ms/step", seconds * 1e3);
   } else {
-    fmt::format_to(out, " {:.0f}us/step", seconds * 1e6);
+    text += fmt::format(" {:.0f}us/step", seconds * 1e6);
   }
 }
 
 void put_time_left(std::string& text, double seconds) {
-  const auto out = std::back_inserter(text);
   const auto whole = static_cast<long long>(seconds);
   if (seconds > 3600) {
-    fmt::format_to(out, "{}:{:02}:{:02}", whole / 3600, whole % 3600 / 60, whole % 60);
+    text += fmt::format("{}:{:02}:{:02}", whole / 3600, whole % 3600 / 60, whole % 60);
   } else if (seconds > 60) {
-    fmt::format_to(out, "{}:{:02}", whole / 60, whole % 60);
+    text += fmt::format("{}:{:02}", whole / 60, whole % 60);
   } else {
-    fmt::format_to(out, "{}s", whole);
+    text += fmt::format("{}s", whole);
   }
 }
 
 /// "  32/1875": so wide that the bar stays where it is.
 void put_count(std::string& text, Index done, Index steps) {
-  fmt::format_to(std::back_inserter(text), "{:>{}}/{}", done, fmt::formatted_size("{}", steps), steps);
+  const std::string all = fmt::format("{}", steps);
+  text += fmt::format("{:>{}}/", done, all.size());
+  text += all;
+}
+
+/// "Epoch 1/20"
+void put_epoch(std::string& text, Index epoch, Index epochs) {
+  text += fmt::format("Epoch {}", epoch + 1);
+  text += fmt::format("/{}", epochs);
 }
 
 void put_bars(std::string& text, Index count) {
@@ -128,7 +136,8 @@ void ProgressDisplay::epoch_begin(Index epoch) {
   epoch_ = epoch;
   if (epochs_ <= 1 || mode_ != Verbose::bar) return;
   text_.clear();
-  fmt::format_to(std::back_inserter(text_), "Epoch {}/{}\n", epoch_ + 1, epochs_);
+  put_epoch(text_, epoch_, epochs_);
+  text_ += '\n';
   write();
 }
 
@@ -150,9 +159,12 @@ void ProgressDisplay::epoch_end(const Logs& logs) {
     draw_bar(logs, true);
   } else if (mode_ == Verbose::line) {
     text_.clear();
-    if (epochs_ > 1) fmt::format_to(std::back_inserter(text_), "Epoch {}/{} - ", epoch_ + 1, epochs_);
+    if (epochs_ > 1) {
+      put_epoch(text_, epoch_, epochs_);
+      text_ += " - ";
+    }
     put_count(text_, done_, steps_);
-    fmt::format_to(std::back_inserter(text_), " - {:.0f}s -", clock_() - begin_);
+    text_ += fmt::format(" - {:.0f}s -", clock_() - begin_);
     put_step_time(text_, seconds_per_step(after_latest_));
     put_values(logs);
     text_ += '\n';
@@ -178,12 +190,11 @@ void ProgressDisplay::put_values(const Logs& logs) {
     return std::pair(rank(*a), std::string_view(a->name)) < std::pair(rank(*b), std::string_view(b->name));
   });
   for (const Logs::Entry* entry : order_) {
-    const auto out = std::back_inserter(text_);
-    if (std::abs(entry->value) > 1e-3) {
-      fmt::format_to(out, " - {}: {:.4f}", entry->name, entry->value);
-    } else {  // also what is not a number
-      fmt::format_to(out, " - {}: {:.4e}", entry->name, entry->value);
-    }
+    text_ += " - ";
+    text_ += entry->name;
+    // The second form is that of what is not a number, too.
+    text_ +=
+        std::abs(entry->value) > 1e-3 ? fmt::format(": {:.4f}", entry->value) : fmt::format(": {:.4e}", entry->value);
   }
 }
 
@@ -202,7 +213,7 @@ void ProgressDisplay::draw_bar(const Logs& logs, bool last) {
   put_bars(text_, width - full);
   text_ += "\x1b[0m \x1b[1m";
   if (last) {
-    fmt::format_to(std::back_inserter(text_), "{:.0f}s", now - begin_);
+    text_ += fmt::format("{:.0f}s", now - begin_);
   } else {
     put_time_left(text_, per_step * static_cast<double>(steps_ - done_));
   }
