@@ -10,9 +10,11 @@ namespace {
 
 // Fewer rows than this, and a product spends its time on fetching the weights.
 constexpr Index fewest_samples = 32;
-// What a shard must deal with: some 50 microseconds of work, to which what threads need to meet and to fetch each
-// other's results is small.
-constexpr Index fewest_numbers = Index{1} << 21;
+// Multiplications, about, that a shard's forward pass must have: some 200 microseconds of work, to which what threads
+// need to meet and to fetch each other's results is small, and what smaller products cost as well.
+constexpr Index fewest_multiplications = Index{7} << 20;
+// For a number that a convolution makes, at the least; in dense layers each parameter counts for one.
+constexpr Index multiplications_each = 16;
 // Half of the smallest second-level cache of the last ten years' servers and desktops.
 constexpr Index cache_bytes = Index{1} << 19;
 
@@ -30,8 +32,8 @@ Sharding divide(const BatchWork& work, Index threads, Index shard_size) {
   const bool has_small_gradients = work.parameters * real_size * 8 <= cache_bytes;
   if (has_small_gradients && samples >= 4 * fitting) return shards_of(fitting);
 
-  const Index each =
-      std::max(fewest_samples, fewest_numbers / std::max(work.sample_numbers + work.parameters, Index{1}));
+  const Index multiplications = work.parameters + multiplications_each * work.sample_numbers;
+  const Index each = std::max(fewest_samples, fewest_multiplications / std::max(multiplications, Index{1}));
   return shards_of(divided_up(samples, std::clamp(samples / each, Index{1}, threads)));
 }
 

@@ -11,10 +11,13 @@ bool operator==(const Sharding& a, const Sharding& b) { return a.size == b.size 
 
 // 784-128-10: what its samples and its layers' outputs are, and its parameters.
 constexpr Index mlp_numbers = 784 + 128 + 10, mlp_parameters = 784 * 128 + 128 + 1280 + 10;
+// LeNet for images of 28 x 28.
+constexpr Index lenet_numbers = 784 + 2 * 4704 + 1176 + 2 * 1600 + 400 + 2 * 204 + 10, lenet_parameters = 61706;
 
 TEST(Sharding, LeavesASmallBatchWhole) {
   for (const Index threads : {1, 2, 64}) {
     EXPECT_TRUE(divide({32, mlp_numbers, mlp_parameters}, threads, 0) == (Sharding{32, 1}));
+    EXPECT_TRUE(divide({96, mlp_numbers, mlp_parameters}, threads, 0) == (Sharding{96, 1})) << "a step of 0.3 ms";
     EXPECT_TRUE(divide({1, mlp_numbers, mlp_parameters}, threads, 0) == (Sharding{1, 1}));
     EXPECT_TRUE(divide({1000, 2, 30}, threads, 0) == (Sharding{1000, 1})) << "too little to do";
   }
@@ -23,8 +26,9 @@ TEST(Sharding, LeavesASmallBatchWhole) {
 TEST(Sharding, GivesEachThreadAShardThatIsWorthIt) {
   EXPECT_TRUE(divide({128, mlp_numbers, mlp_parameters}, 1, 0) == (Sharding{128, 1}));
   EXPECT_TRUE(divide({128, mlp_numbers, mlp_parameters}, 2, 0) == (Sharding{64, 2}));
-  EXPECT_TRUE(divide({128, mlp_numbers, mlp_parameters}, 64, 0) == (Sharding{32, 4}));
-  EXPECT_TRUE(divide({101, mlp_numbers, mlp_parameters}, 2, 0) == (Sharding{51, 2}));
+  EXPECT_TRUE(divide({256, mlp_numbers, mlp_parameters}, 64, 0) == (Sharding{64, 4}));
+  EXPECT_TRUE(divide({131, mlp_numbers, mlp_parameters}, 2, 0) == (Sharding{66, 2}));
+  EXPECT_TRUE(divide({64, lenet_numbers, lenet_parameters}, 2, 0) == (Sharding{32, 2}));
 }
 
 TEST(Sharding, KeepsShardsInTheCacheWhereGradientsAreSmall) {
