@@ -26,6 +26,15 @@ inline void unrolled(F f) {
   for (Index r = 0; r < rows; ++r) std::fill(results + r * width + p.columns, results + (r + 1) * width, Real{0});
 }
 
+/// Whether there is a tile of so many rows. Of the high ones every other has to do: they are the most code.
+constexpr bool is_height(Index rows) { return rows <= 8 || rows % 2 == 0; }
+
+/// How many rows the next tile takes, of those that are left: about as many as the tiles after it.
+Index next_tile(Index rows, Index most) {
+  const Index tiles = (rows + most - 1) / most, even = (rows + tiles - 1) / tiles;
+  return is_height(even) ? even : tiles == 1 ? (even + 1) / 2 : even + 1;
+}
+
 /// Products on vectors of `lanes` numbers, by a processor that has so many vector registers.
 template <Index lanes, Index registers>
 struct TileKernel {
@@ -45,14 +54,15 @@ struct TileKernel {
   template <Index vectors>
   static void run(const TileProduct& p) {
     constexpr Index most = most_rows(vectors);
-    const Index tiles = (p.rows + most - 1) / most, even = tiles == 0 ? 0 : (p.rows + tiles - 1) / tiles;
     for (Index outer = 0; outer < p.outer; ++outer) {
-      for (Index row = 0; row < p.rows; row += even) {
+      for (Index row = 0, rows = 0; row < p.rows; row += rows) {
+        rows = next_tile(p.rows - row, most);
         const Real* const left = p.left + outer * p.left_outer + row * p.left_row;
         Real* const out = p.out + outer * p.out_outer + row * p.out_row;
-        const Index rows = std::min(even, p.rows - row);
         unrolled<most>([&](auto i) {
-          if (rows == i + 1) tile<i + 1, vectors>(p, left, out);
+          if constexpr (is_height(i + 1)) {
+            if (rows == i + 1) tile<i + 1, vectors>(p, left, out);
+          }
         });
       }
     }

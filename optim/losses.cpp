@@ -36,12 +36,27 @@ void hand_on(Real g, const Real* slopes, const Sink& dx) {
   assign(dx, [=](Index i) { return g * slopes[i]; });
 }
 
+/// The losses and gradients of at most most_rows rows, from `first` on: a function (first, count, x, slopes, losses)
+/// that is kept elsewhere.
+class Block {
+ public:
+  template <class F>
+  Block(const F& f)
+      : function_(&f), call_([](const void* g, Index first, Index count, const Real* x, Real* slopes, double* losses) {
+          (*static_cast<const F*>(g))(first, count, x, slopes, losses);
+        }) {}
+  void operator()(Index first, Index count, const Real* x, Real* slopes, double* losses) const {
+    call_(function_, first, count, x, slopes, losses);
+  }
+
+ private:
+  const void* function_;
+  void (*call_)(const void*, Index, Index, const Real*, Real*, double*);
+};
+
 /// The skeleton of every loss: x seen as rows of `width` numbers, each row with a loss of its own. `rows` is the shape
 /// of all these losses, (batch, ...), or () where x is a single row.
-/// `block(first, count, x, slopes, losses)` computes the losses and gradients of at most most_rows rows, from `first`
-/// on.
-template <class Block>
-Var mean_over_rows(const char* name, Var x, const Shape& rows, Index width, ConstView weights, Block block) {
+Var mean_over_rows(const char* name, Var x, const Shape& rows, Index width, ConstView weights, const Block& block) {
   const Index count = rows.size(), batch = rows.rank() == 0 ? 1 : rows[0];
   require(weights.size() == 0 || weights.size() == batch, "{}: {} sample weights for a batch of {}", name,
           weights.size(), batch);
@@ -120,12 +135,33 @@ void from_logits(const SliceTile& tile, const Real* x, const Real* targets, Real
   });
 }
 
-/// Cross-entropy from probabilities p against target(r)(k), through q = p / sum(p), clipped.
-template <class MakeTarget>
-void from_probabilities(Index first, Index rows, const Real* probabilities, Index classes, MakeTarget make_target,
-                        Real* slopes, double* losses) {
+/// What is true of the rows of predictions: classes or, where there are none, a distribution for each.
+struct Truth {
+  const Real* labels = nullptr;
+  const Real* distributions = nullptr;
+  Index classes = 0;
+  Real kept = 1, rest = 0;  // label smoothing: what the truth keeps, and what each class has of the rest
+
+  Truth(double smoothing, Index count)
+      : classes(count),
+        kept(static_cast<Real>(1 - smoothing)),
+        rest(static_cast<Real>(smoothing / static_cast<double>(count))) {}
+
+  /// The target of class k in a row.
+  auto row(Index r) const {
+    const bool is_label = labels != nullptr;
+    return [=, label = is_label ? static_cast<Index>(labels[r]) : 0,
+            row = is_label ? nullptr : distributions + r * classes, by = kept,
+            more = rest](Index k) { return (is_label ? (k == label ? by : 0) : by * row[k]) + more; };
+  }
+};
+
+/// Cross-entropy from probabilities against the truth, through q = p / sum(p), clipped.
+void from_probabilities(Index first, Index rows, const Real* probabilities, const Truth& truth, Real* slopes,
+                        double* losses) {
+  const Index classes = truth.classes;
   for (Index r = 0; r < rows; ++r) {
-    const auto target = make_target(first + r);
+    const auto target = truth.row(first + r);
     const Real* const p = probabilities + r * classes;
     Real* const slope = slopes + r * classes;
     const auto sum = static_cast<Real>(sum_of(classes, [=](Index k) { return p[k]; }));
@@ -151,16 +187,15 @@ void check_smoothing(const char* name, double smoothing) {
                       smoothing);
 }
 
-/// Cross-entropy of every row; make_target(r) gives the function of k that is row r's truth.
-template <class MakeTarget>
-Var crossentropy(const char* name, Var y_pred, const CategoricalOptions& options, MakeTarget make_target) {
-  const Index classes = y_pred.shape()[-1];
+/// Cross-entropy of every row.
+Var crossentropy(const char* name, Var y_pred, const CategoricalOptions& options, const Truth& truth) {
+  const Index classes = truth.classes;
   const Shape rows = y_pred.shape().without(-1);
   const Var logits = options.from_logits ? y_pred : y_pred.softmax_logits();
   if (!logits) {
     return mean_over_rows(name, y_pred, rows, classes, options.sample_weight,
                           [&](Index first, Index count, const Real* p, Real* slopes, double* losses) {
-                            from_probabilities(first, count, p, classes, make_target, slopes, losses);
+                            from_probabilities(first, count, p, truth, slopes, losses);
                           });
   }
   const Index size = SliceTile::size({rows.size(), classes, 1});
@@ -169,7 +204,7 @@ Var crossentropy(const char* name, Var y_pred, const CategoricalOptions& options
                         [&](Index first, Index count, const Real* x, Real* slopes, double* losses) {
                           each_slice_tile({count, classes, 1}, [&](const SliceTile& tile) {
                             Real* const targets = memory;
-                            vectorized([=] { tile.make(targets, 0, [=](Index r) { return make_target(first + r); }); });
+                            vectorized([=] { tile.make(targets, 0, [=](Index r) { return truth.row(first + r); }); });
                             from_logits(tile, x, targets, memory + size, slopes, losses);
                           });
                         });
@@ -214,11 +249,9 @@ Var sparse_categorical_crossentropy(Var y_pred, ConstView y_true, const Categori
         label >= 0 && label < static_cast<Real>(classes) && label == static_cast<Real>(static_cast<Index>(label)),
         "{}: label {} in row {}; labels are whole numbers from 0 to {}", name, label, r, classes - 1);
   }
-  const auto rest = static_cast<Real>(options.label_smoothing / static_cast<double>(classes));
-  const Real peak = static_cast<Real>(1 - options.label_smoothing) + rest;
-  return crossentropy(name, y_pred, options, [=](Index r) {
-    return [label = static_cast<Index>(y_true[r]), peak, rest](Index k) { return k == label ? peak : rest; };
-  });
+  Truth truth(options.label_smoothing, classes);
+  truth.labels = y_true.data();
+  return crossentropy(name, y_pred, options, truth);
 }
 
 Var categorical_crossentropy(Var y_pred, ConstView y_true, const CategoricalOptions& options) {
@@ -231,12 +264,9 @@ Var categorical_crossentropy(Var y_pred, ConstView y_true, const CategoricalOpti
               : "");
   check_classes(name, y_pred);
   check_smoothing(name, options.label_smoothing);
-  const Index classes = y_pred.shape()[-1];
-  const auto rest = static_cast<Real>(options.label_smoothing / static_cast<double>(classes));
-  const auto kept = static_cast<Real>(1 - options.label_smoothing);
-  return crossentropy(name, y_pred, options, [=](Index r) {
-    return [truth = y_true.data() + r * classes, kept, rest](Index k) { return kept * truth[k] + rest; };
-  });
+  Truth truth(options.label_smoothing, y_pred.shape()[-1]);
+  truth.distributions = y_true.data();
+  return crossentropy(name, y_pred, options, truth);
 }
 
 Var binary_crossentropy(Var y_pred, ConstView y_true, const BinaryOptions& options) {
