@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <initializer_list>
 #include <map>
 #include <memory>
@@ -12,6 +13,7 @@
 #include "cornu/datasets/dataset.h"
 #include "cornu/layers/layer.h"
 #include "cornu/models/callback.h"
+#include "cornu/models/export_cpp.h"
 #include "cornu/models/logs.h"
 #include "cornu/models/metric.h"
 #include "cornu/optim/losses.h"
@@ -189,6 +191,10 @@ class Sequential {
   /// The class of each sample: the position of the largest output, or output > 0.5 where there is only one.
   Tensor predict_classes(const Tensor& x, const PredictOptions& options = {}) const;
   Tensor predict_classes(DatasetRef data, const PredictOptions& options = {}) const;
+
+  /// Writes a header that predicts as this model does, without Cornu: see to_cpp. Throws FileError if it cannot be
+  /// written, else as to_cpp.
+  void export_cpp(const std::filesystem::path& path, const ExportCppOptions& options = {}) const;
 
  private:
   friend struct detail::SequentialState;
