@@ -99,6 +99,7 @@ void Tape::clear() {
   parameters_.clear();
   updates_.clear();
   has_gone_backward_ = mixes_samples_ = false;
+  layer_observer_ = nullptr;
   arena_.clear();  // last, because it may throw
 }
 

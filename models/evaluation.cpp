@@ -77,7 +77,7 @@ void predict_into(View out, const detail::SequentialState& model, ConstView x, I
     tape->clear();
     const Var y = model.forward(tape->input({x.data() + first * in_sample.size(), in_sample.batched(count)}));
     require(y.shape() == out_sample.batched(count), "{}: predict made outputs {} where it began with samples of {}",
-            model.options.name, y.shape(), out_sample);  // a callback may have changed the model
+            model.name, y.shape(), out_sample);  // a callback may have changed the model
     copy(y.value(), overwrite({out.data() + first * out_sample.size(), y.shape()}));
     call(Hook::predict_batch_end, first / batch_size);
   }
@@ -89,8 +89,8 @@ Tensor predict_with(const detail::SequentialState& model, const Tensor& x, const
   model.require_built();
   require<ValueError>(options.batch_size > 0, "predict: batch_size is {}; it must be positive", options.batch_size);
   require(x.rank() > 0 && x.shape().sub(1) == model.shapes.front(),
-          "{}: predict got an input of shape {}; its first axis counts the samples, each of shape {}",
-          model.options.name, x.shape(), model.shapes.front());
+          "{}: predict got an input of shape {}; its first axis counts the samples, each of shape {}", model.name,
+          x.shape(), model.shapes.front());
   Tensor result;
   result.resize(model.shapes.back().batched(x.shape()[0]));
   predict_into(result, model, x, options.batch_size, callbacks);
