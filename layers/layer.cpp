@@ -54,11 +54,9 @@ void AnyLayer::add_name(Error& error) const {
   if (!text.starts_with(type) || text.substr(type.size(), 1) != ":") error.add_context(type);
 }
 
-namespace {
-
 /// Builds the layers that a struct owns while it calls them for the first time, with the shapes that come. All of them,
 /// or none: they are what they were if the pass fails.
-class Builder final : public detail::LayerObserver {
+class AnyLayer::Builder final : public detail::LayerObserver {
  public:
   Builder(NamedLayers layers, Rng& rng) {
     for (NamedLayer& named : layers) {
@@ -78,12 +76,11 @@ class Builder final : public detail::LayerObserver {
     const auto owned = find(&layer);
     if (owned == layers_.end()) {
       require<StateError>(layer.parameters().empty(),
-                          "forward calls a {} with parameters that layers() does not list; it would not be trained",
-                          layer.type());
+                          "called by a forward whose layers() does not list it: it would not be trained");
     } else if (!owned->built) {
       std::vector<Shape> shapes;
       for (const Var input : inputs) shapes.push_back(input.shape().sub(1));
-      owned->layer->build_several(shapes, owned->rng);
+      owned->layer->build_unnamed(shapes, owned->rng);  // by its forward, which adds its name to errors
       owned->built = true;
     }
   }
@@ -113,9 +110,10 @@ class Builder final : public detail::LayerObserver {
   bool complete_ = false;
 };
 
-}  // namespace
-
-Shape AnyLayer::build_by_forward(std::span<const Shape> inputs, Rng& rng) {
+/// As the struct's own build does, or else as a pass over one sample of zeros shows.
+Shape AnyLayer::build_unnamed(std::span<const Shape> inputs, Rng& rng) {
+  Box& layer = *box_;
+  if (const std::optional<Shape> told = layer.build(inputs, rng)) return *told;
   std::vector<Tensor> samples;
   for (const Shape& input : inputs) samples.emplace_back(input.batched(1));
   Tape tape(Mode::inference);
@@ -123,7 +121,7 @@ Shape AnyLayer::build_by_forward(std::span<const Shape> inputs, Rng& rng) {
   for (const Tensor& sample : samples) values.push_back(tape.input(sample));
   Builder builder(layers(), rng);
   tape.observe_layers(&builder);
-  const Var y = box_->forward(values);
+  const Var y = layer.forward(values);
   require(y.rank() > 0 && y.shape()[0] == 1,
           "forward made {} of a batch of one sample of shape {}; the first axis must stay the batch", y.shape(),
           inputs.front());
@@ -132,10 +130,8 @@ Shape AnyLayer::build_by_forward(std::span<const Shape> inputs, Rng& rng) {
 }
 
 Shape AnyLayer::build_several(std::span<const Shape> inputs, Rng& rng) {
-  Box& layer = *box_;
   try {
-    const std::optional<Shape> told = layer.build(inputs, rng);
-    return told ? *told : build_by_forward(inputs, rng);
+    return build_unnamed(inputs, rng);
   } catch (Error& error) {
     add_name(error);
     throw;

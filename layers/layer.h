@@ -46,6 +46,12 @@ constexpr std::size_t input_count() {
   }
 }
 
+// Not `Layer`: to ask whether a struct that is made from an AnyLayer can be copied is to ask whether it can be made an
+// AnyLayer.
+template <class L>
+concept is_layer = input_count<L>()
+> 0;
+
 }  // namespace detail
 
 /// A layer is a struct that can be copied and has `Var forward(Var) const`, or one of up to eight inputs. More members
@@ -63,7 +69,7 @@ constexpr std::size_t input_count() {
 ///                                                knows: a model that begins with it needs no other word of its input.
 ///   name() const                                 what it is called where nobody names it; else its type's name is.
 template <class L>
-concept Layer = std::copy_constructible<L> &&(detail::input_count<L>() > 0);
+concept Layer = std::copy_constructible<L> && detail::is_layer<L>;
 
 namespace detail {
 
@@ -109,12 +115,14 @@ NamedParameters parameters_of(const NamedLayers& layers);
 class AnyLayer {
  public:
   template <class L>
-  requires(!std::same_as<L, AnyLayer> && Layer<L>) AnyLayer(L layer) : AnyLayer("", std::move(layer)) {}
+  requires(!std::same_as<L, AnyLayer> && detail::is_layer<L>) AnyLayer(L layer) : AnyLayer("", std::move(layer)) {}
 
   /// With a name of its own: `Sequential model{{"hidden", Dense{128, relu}}, ...}`. A model names the others.
   template <class L>
-  requires(!std::same_as<L, AnyLayer> && Layer<L>) AnyLayer(std::string name, L layer)
-      : name_(std::move(name)), box_(std::make_unique<BoxOf<L>>(std::move(layer))) {}
+  requires(!std::same_as<L, AnyLayer> && detail::is_layer<L>) AnyLayer(std::string name, L layer)
+      : name_(std::move(name)), box_(std::make_unique<BoxOf<L>>(std::move(layer))) {
+    static_assert(Layer<L>, "a layer must be copyable");
+  }
 
   AnyLayer(const AnyLayer&) = default;
   AnyLayer(AnyLayer&&) noexcept = default;
@@ -229,7 +237,8 @@ class AnyLayer {
     }
   };
 
-  Shape build_by_forward(std::span<const Shape> inputs, Rng& rng);
+  class Builder;
+  Shape build_unnamed(std::span<const Shape> inputs, Rng& rng);
   void add_name(Error& error) const;
 
   std::string name_;
