@@ -16,6 +16,11 @@ inline Rng noise_of_step(std::uint64_t seed, Index index, Index shard = 0) {
              std::uint64_t{1} << 63 | static_cast<std::uint64_t>(shard) << 40 | static_cast<std::uint64_t>(index));
 }
 
+/// The sum of the parameters' penalties; an empty Var where none has one.
+Var penalty(Tape& tape, std::span<const Parameter* const> parameters);
+/// The loss with what the layers have added to it.
+Var with_added(Var loss);
+
 /// What a model is: all that a copy of it has.
 struct SequentialParts : Chain {
   std::uint64_t seed = 0;
@@ -45,9 +50,10 @@ struct SequentialState : SequentialParts {
   void make_passes(Index count) {
     while (std::ssize(passes) < count) passes.push_back(std::make_unique<TrainingPass>());
   }
-  /// Forward and, if the loss is finite, backward.
+  /// Forward and, if the loss is finite, backward. Of the passes that a batch is gone through in, one `penalizes`: the
+  /// others leave the parameters' penalties to it.
   void run(TrainingPass& pass, ConstView x, ConstView y, ConstView sample_weight, const Rng& noise,
-           const BackwardOptions& backward) const;
+           const BackwardOptions& backward, bool penalizes) const;
   /// Throws StateError for gradients of parameters that are not the model's.
   void require_known(const Gradients& gradients) const;
   /// A sentence on where a pass over x with this noise first stops being finite.

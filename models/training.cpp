@@ -39,6 +39,21 @@ struct FirstNonFinite final : detail::LayerObserver {
 
 namespace detail {
 
+Var penalty(Tape& tape, std::span<const Parameter* const> parameters) {
+  Var result;
+  for (const Parameter* parameter : parameters) {
+    if (!parameter->regularizer) continue;
+    const Var own = parameter->regularizer(tape.parameter(*parameter));
+    result = result ? result + own : own;
+  }
+  return result;
+}
+
+Var with_added(Var loss) {
+  for (const Var added : loss.tape().losses()) loss = loss + added;
+  return loss;
+}
+
 void SequentialState::require_compiled() const {
   require<StateError>(compiled.has_value(), "{}: not compiled yet; call compile first", name);
 }
@@ -55,14 +70,20 @@ void SequentialState::prepare_training() {
 }
 
 void SequentialState::run(TrainingPass& pass, ConstView x, ConstView y, ConstView sample_weight, const Rng& noise,
-                          const BackwardOptions& backward) const {
+                          const BackwardOptions& backward, bool penalizes) const {
   pass.gradients = {};
   pass.tape.clear();
   pass.tape.rng() = noise;
   pass.y_pred = forward(pass.tape.samples(x));
-  const Var loss = compiled->loss(pass.y_pred, y, sample_weight);
+  Var loss = with_added(compiled->loss(pass.y_pred, y, sample_weight));
   pass.loss = static_cast<double>(loss.item());
-  if (std::isfinite(pass.loss)) pass.gradients = pass.tape.backward(loss, backward);
+  pass.penalty = 0;
+  if (const Var penalties = penalizes ? penalty(pass.tape, optimizer->parameters()) : Var()) {
+    pass.penalty = static_cast<double>(penalties.item());
+    // The loss is the mean over a part of the batch, and its gradient that part's share; the penalty is all of it.
+    loss = loss + penalties / backward.gradient;
+  }
+  if (std::isfinite(pass.loss + pass.penalty)) pass.gradients = pass.tape.backward(loss, backward);
 }
 
 void SequentialState::require_known(const Gradients& gradients) const {
@@ -114,14 +135,15 @@ const Logs& Sequential::train_on_batch(const Tensor& x, const Tensor& y, const T
   const Rng noise = detail::noise_of_step(state_->seed, state_->optimizer->iterations());
   state_->make_passes(1);
   TrainingPass& pass = state_->pass(0);
-  state_->run(pass, x, y, sample_weight, noise, {.put_off_products = true});
-  if (!std::isfinite(pass.loss)) {
-    throw NonFiniteError(message("{}: train_on_batch: the loss is {}: {}", name(), shown(pass.loss),
+  state_->run(pass, x, y, sample_weight, noise, {.put_off_products = true}, true);
+  const double loss = pass.loss + pass.penalty;
+  if (!std::isfinite(loss)) {
+    throw NonFiniteError(message("{}: train_on_batch: the loss is {}: {}", name(), shown(loss),
                                  state_->where_not_finite(pass, x, noise)));
   }
   state_->require_known(pass.gradients);
   state_->optimizer->step(pass.gradients);
-  tally.add(pass.loss, y, pass.y_pred.value());
+  tally.add(loss, y, pass.y_pred.value());
   tally.write(logs);
   return logs;
 }
