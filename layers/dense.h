@@ -16,6 +16,8 @@ struct Dense {
   bool use_bias = true;
   Initializer kernel_initializer = glorot_uniform;
   Initializer bias_initializer = zeros;
+  Regularizer kernel_regularizer{}, bias_regularizer{}, activity_regularizer{};
+  Constraint kernel_constraint{}, bias_constraint{};
   Parameter kernel{}, bias{};
 
   Shape build(const Shape& input, Rng& rng);

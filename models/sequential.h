@@ -82,6 +82,11 @@ struct PredictOptions {
   Index batch_size = 32;
 };
 
+struct SummaryOptions {
+  /// Also the layers inside others. Those of a model's only layer are always shown.
+  bool expand_nested = false;
+};
+
 /// Layers one after the other, with what it takes to train them: Keras's Sequential.
 ///
 ///     Sequential model{Input{28, 28}, Flatten{}, Dense{128, relu}, Dense{10}, Softmax{}};
@@ -120,7 +125,8 @@ class Sequential {
   /// Takes the last layer off. Throws StateError if there is none.
   void pop();
   Index layer_count() const;
-  /// By name, or by position, from the end where negative. Throws ValueError, listing the names, if there is none.
+  /// By name, or by position, from the end where negative; one inside another by its path, "encoder/dense". Throws
+  /// ValueError, listing the names, if there is none.
   /// The layer's options and weights may be changed; another layer is put in its place by pop and add alone.
   AnyLayer& get_layer(std::string_view name);
   const AnyLayer& get_layer(std::string_view name) const;
@@ -138,6 +144,8 @@ class Sequential {
   Shape output_shape() const;
   Shape output_shape(Index layer) const;
 
+  /// All layers, under their names.
+  NamedLayers layers();
   /// The layers' parameters, as `dense/kernel`.
   NamedParameters parameters();
   std::vector<std::pair<std::string, const Parameter*>> parameters() const;
@@ -153,7 +161,7 @@ class Sequential {
   Var forward(Var x) const;
 
   /// The table of the layers, as Keras prints it, on standard output; `to_string(model)` returns it.
-  void summary() const;
+  void summary(const SummaryOptions& options = {}) const;
 
   // ---- Training; all need compile ----
 
@@ -201,6 +209,6 @@ class Sequential {
   std::unique_ptr<detail::SequentialState> state_;
 };
 
-std::string to_string(const Sequential& model);
+std::string to_string(const Sequential& model, const SummaryOptions& options = {});
 
 }  // namespace cornu

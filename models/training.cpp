@@ -19,19 +19,48 @@ bool is_finite(const ConstView& x) {
   return std::all_of(x.begin(), x.end(), [](Real value) { return std::isfinite(value); });
 }
 
+/// Finds the first layer whose output is not finite, the innermost if it is in others.
+struct FirstNonFinite final : detail::LayerObserver {
+  std::string path;  // empty if there is none
+  std::vector<std::string> within;
+
+  void before(const AnyLayer& layer, std::span<const Var>) override { within.push_back(layer.name()); }
+  void after(const AnyLayer&, Var output) override {
+    if (path.empty() && !is_finite(output.value())) {
+      for (const std::string& name : within) path += (path.empty() ? "" : "/") + name;
+    }
+    within.pop_back();
+  }
+};
+
 }  // namespace
 
 // ---- One step ----
 
 namespace detail {
 
+Var penalty(Tape& tape, std::span<const Parameter* const> parameters) {
+  Var result;
+  for (const Parameter* parameter : parameters) {
+    if (!parameter->regularizer) continue;
+    const Var own = parameter->regularizer(tape.parameter(*parameter));
+    result = result ? result + own : own;
+  }
+  return result;
+}
+
+Var with_added(Var loss) {
+  for (const Var added : loss.tape().losses()) loss = loss + added;
+  return loss;
+}
+
 void SequentialState::require_compiled() const {
-  require<StateError>(compiled.has_value(), "{}: not compiled yet; call compile first", options.name);
+  require<StateError>(compiled.has_value(), "{}: not compiled yet; call compile first", name);
 }
 
 void SequentialState::require_fitting(DatasetRef data, const char* what) const {
-  require(data.feature_shape() == shapes.front(), "{}: {} got samples of shape {}; the model takes {}", options.name,
-          what, data.feature_shape(), shapes.front());
+  require(data.feature_shape() == shapes.front(), "{}: {} got samples of shape {}; the model takes {}", name, what,
+          data.feature_shape(), shapes.front());
 }
 
 void SequentialState::prepare_training() {
@@ -41,43 +70,39 @@ void SequentialState::prepare_training() {
 }
 
 void SequentialState::run(TrainingPass& pass, ConstView x, ConstView y, ConstView sample_weight, const Rng& noise,
-                          const BackwardOptions& backward) const {
+                          const BackwardOptions& backward, bool penalizes) const {
   pass.gradients = {};
   pass.tape.clear();
   pass.tape.rng() = noise;
   pass.y_pred = forward(pass.tape.samples(x));
-  const Var loss = compiled->loss(pass.y_pred, y, sample_weight);
+  Var loss = with_added(compiled->loss(pass.y_pred, y, sample_weight));
   pass.loss = static_cast<double>(loss.item());
-  if (std::isfinite(pass.loss)) pass.gradients = pass.tape.backward(loss, backward);
+  pass.penalty = 0;
+  if (const Var penalties = penalizes ? penalty(pass.tape, optimizer->parameters()) : Var()) {
+    pass.penalty = static_cast<double>(penalties.item());
+    // The loss is the mean over a part of the batch, and its gradient that part's share; the penalty is all of it.
+    loss = loss + penalties / backward.gradient;
+  }
+  if (std::isfinite(pass.loss + pass.penalty)) pass.gradients = pass.tape.backward(loss, backward);
 }
 
 void SequentialState::require_known(const Gradients& gradients) const {
   require<StateError>(optimizer->knows_all(gradients),
                       "{}: forward reads a Parameter that no layer's parameters() lists; it would not be trained",
-                      options.name);
-}
-
-std::string SequentialState::first_non_finite(Var& x) const {
-  for (const AnyLayer& layer : layers) {
-    if (const auto* model = layer.as<Sequential>()) {
-      const std::string inside = model->state_->first_non_finite(x);
-      if (!inside.empty()) return layer.name() + "/" + inside;
-    } else {
-      x = layer.forward(x);
-      if (!is_finite(x.value())) return layer.name();
-    }
-  }
-  return {};
+                      name);
 }
 
 std::string SequentialState::where_not_finite(TrainingPass& pass, ConstView x, const Rng& noise) const {
   if (!is_finite(x)) return "the input itself is not finite";
   pass.tape.clear();
   pass.tape.rng() = noise;
-  Var value = pass.tape.input(x);
-  const std::string layer = first_non_finite(value);
-  if (layer.empty()) return "every layer's output is finite; the targets, their weights or the loss itself are not";
-  return message("{} is the first layer whose output is not finite", layer);
+  FirstNonFinite first;
+  pass.tape.observe_layers(&first);
+  forward(pass.tape.input(x));
+  if (first.path.empty()) {
+    return "every layer's output is finite; the targets, their weights or the loss itself are not";
+  }
+  return message("{} is the first layer whose output is not finite", first.path);
 }
 
 }  // namespace detail
@@ -107,17 +132,18 @@ const Logs& Sequential::train_on_batch(const Tensor& x, const Tensor& y, const T
   }
   auto& [tally, logs] = *state_->report;
   tally.reset();
-  const Rng noise = detail::noise_of_step(state_->options.seed, state_->optimizer->iterations());
+  const Rng noise = detail::noise_of_step(state_->seed, state_->optimizer->iterations());
   state_->make_passes(1);
   TrainingPass& pass = state_->pass(0);
-  state_->run(pass, x, y, sample_weight, noise, {.put_off_products = true});
-  if (!std::isfinite(pass.loss)) {
-    throw NonFiniteError(message("{}: train_on_batch: the loss is {}: {}", name(), shown(pass.loss),
+  state_->run(pass, x, y, sample_weight, noise, {.put_off_products = true}, true);
+  const double loss = pass.loss + pass.penalty;
+  if (!std::isfinite(loss)) {
+    throw NonFiniteError(message("{}: train_on_batch: the loss is {}: {}", name(), shown(loss),
                                  state_->where_not_finite(pass, x, noise)));
   }
   state_->require_known(pass.gradients);
   state_->optimizer->step(pass.gradients);
-  tally.add(pass.loss, y, pass.y_pred.value());
+  tally.add(loss, y, pass.y_pred.value());
   tally.write(logs);
   return logs;
 }

@@ -149,7 +149,8 @@ class Optimizer {
   /// Throws ValueError where the rule's extras name what is not among the parameters.
   Optimizer(AnyOptimizer rule, const NamedParameters& parameters);
 
-  /// Changes every parameter that has a gradient, then gives each parameter with a recorded update its new value.
+  /// Changes every parameter that has a gradient, then gives each parameter with a recorded update its new value, and
+  /// brings each that was changed by its gradient back to its constraint.
   /// The gradients are clipped in place. Parameters that are not this optimizer's are left alone, as are their
   /// gradients. Steps allocate nothing. Throws StateError, before anything is changed, if a parameter has another shape
   /// than its gradient, its update or its state.
@@ -163,6 +164,7 @@ class Optimizer {
   /// the parameters.
   void minimize(Var loss) { step(loss.tape().backward(loss, {.put_off_products = true})); }
 
+  std::span<Parameter* const> parameters() const { return parameters_; }
   /// The number of steps made so far.
   Index iterations() const { return iterations_; }
   /// To go on with a run whose state was kept elsewhere. Throws ValueError if it is negative.
