@@ -7,6 +7,7 @@
 #include "cornu/core/gradcheck.h"
 #include "cornu/core/ops.h"
 #include "cornu/core/ops_images.h"
+#include "cornu/core/ops_sequences.h"
 #include "cornu/core/random.h"
 #include "cornu/core/shape.h"
 #include "cornu/core/tape.h"

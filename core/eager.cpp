@@ -94,6 +94,23 @@ Tensor average_pool2d(const Tensor& x, Size2D pool_size, const Pool2DOptions& op
   return eagerly([&](Var v) { return average_pool2d(v, pool_size, options); }, x);
 }
 
+Tensor lstm(const Tensor& x, const Tensor& kernel, const Tensor& recurrent_kernel, const Tensor& bias,
+            const RecurrentOptions& options) {
+  return eagerly([&](Var v, Var k, Var r, Var b) { return lstm(v, k, r, b, options); }, x, kernel, recurrent_kernel,
+                 bias);
+}
+Tensor lstm(const Tensor& x, const Tensor& kernel, const Tensor& recurrent_kernel, const RecurrentOptions& options) {
+  return eagerly([&](Var v, Var k, Var r) { return lstm(v, k, r, options); }, x, kernel, recurrent_kernel);
+}
+Tensor gru(const Tensor& x, const Tensor& kernel, const Tensor& recurrent_kernel, const Tensor& bias,
+           const RecurrentOptions& options) {
+  return eagerly([&](Var v, Var k, Var r, Var b) { return gru(v, k, r, b, options); }, x, kernel, recurrent_kernel,
+                 bias);
+}
+Tensor gru(const Tensor& x, const Tensor& kernel, const Tensor& recurrent_kernel, const RecurrentOptions& options) {
+  return eagerly([&](Var v, Var k, Var r) { return gru(v, k, r, options); }, x, kernel, recurrent_kernel);
+}
+
 Tensor concatenate(std::span<const Tensor> tensors, Index axis) {
   Tape tape(Mode::inference);
   std::vector<Var> values;
