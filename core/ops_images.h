@@ -22,7 +22,9 @@ std::string to_string(const Size2D& size);
 /// Where windows may lie. `valid`: inside of the image only, so that it shrinks. `same`: at stride 1 there are as many
 /// windows as pixels, at stride s that number over s, rounded up; what is outside counts as 0 in a convolution and not
 /// at all in pooling. Where the windows reach out by an odd number, one more lies at the bottom and to the right.
-enum class Padding { valid, same };
+/// `causal`: as many windows as with `same`, each of which ends with its own pixel, so that all they reach out by lies
+/// before the first one: of a sequence they see nothing that comes later.
+enum class Padding { valid, same, causal };
 
 // ---- Convolution (ops_conv.cpp) ----
 

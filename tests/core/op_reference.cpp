@@ -168,7 +168,7 @@ struct Windows {
     } else {
       count = in / stride + (in % stride > 0 ? 1 : 0);
       const Index outside = (count - 1) * stride + reach - in;
-      first = outside > 0 ? -(outside / 2) : 0;
+      first = padding == Padding::causal ? 1 - reach : outside > 0 ? -(outside / 2) : 0;
     }
   }
 };

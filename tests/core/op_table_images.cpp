@@ -5,10 +5,14 @@ namespace cornu::testing {
 
 namespace {
 
+std::string name_of(Padding padding) {
+  return padding == Padding::valid ? "valid" : padding == Padding::same ? "same" : "causal";
+}
+
 Sample conv_sample(const Shape& x, const Shape& kernel, bool with_bias, const Conv2DOptions& options) {
   Sample sample{
       .what = message("conv2d of {} and {}, strides {}, padding {}, dilation_rate {}, groups {}{}{}", x, kernel,
-                      options.strides, options.padding == Padding::same ? "same" : "valid", options.dilation_rate,
+                      options.strides, name_of(options.padding), options.dilation_rate,
                       options.groups, options.relu ? ", relu" : "", with_bias ? ", bias" : ""),
       .inputs = {x, kernel},
       .on_tape = {},
@@ -56,6 +60,10 @@ OpRow conv2d_row() {
   add({1, 7, 5, 1}, {1, 2, 1, 2}, {.strides = {3, 4}});  // pixels that no window sees
   add({2, 5, 4, 1}, {3, 3, 1, 2}, {.strides = 2, .padding = same});
   add({1, 4, 7, 2}, {2, 1, 2, 2}, {.strides = {3, 2}, .padding = same});
+  add({1, 4, 5, 2}, {3, 2, 2, 2}, {.padding = Padding::causal});
+  add({2, 1, 7, 2}, {1, 3, 2, 2}, {.padding = Padding::causal, .dilation_rate = 2});  // sequences
+  add({1, 1, 8, 3}, {1, 3, 3, 2}, {.strides = {1, 3}, .padding = Padding::causal});
+  add({2, 1, 20, 3}, {1, 4, 3, 2});
   add({1, 5, 6, 2}, {3, 2, 2, 2}, {.dilation_rate = 2});
   add({1, 4, 4, 1}, {2, 3, 1, 2}, {.padding = same, .dilation_rate = {1, 3}});
   add({1, 7, 6, 2}, {2, 2, 2, 1}, {.strides = 2, .dilation_rate = {3, 2}});
@@ -128,7 +136,7 @@ OpRow pool_row(const std::string& op, const std::string& name, F f, long double 
   OpRow row{.op = op, .name = name, .ranges = {around_zero}, .samples = {}};
   const auto add = [&](const Shape& x, Size2D size, const Pool2DOptions& options = {}) {
     row.samples.push_back({message("{} of {}, {}, strides {}, {}", op, x, size, options.strides,
-                                   options.padding == Padding::same ? "same" : "valid"),
+                                   name_of(options.padding)),
                            {x},
                            [=](std::span<const Var> v) { return f(v[0], size, options); },
                            [=](std::span<const Tensor> v) { return f(v[0], size, options); },
@@ -149,6 +157,7 @@ OpRow pool_row(const std::string& op, const std::string& name, F f, long double 
   add({2, 5, 7, 2}, 2, {.padding = same});
   add({1, 5, 4, 2}, 3, {.strides = 2, .padding = same});
   add({1, 2, 2, 1}, 5, {.padding = same});
+  add({1, 4, 5, 2}, 3, {.strides = {1, 2}, .padding = Padding::causal});
   add({1, 4, 4, 1}, 1, {.strides = 2, .padding = same});
   add({1, 5, 5, 2}, 2);  // the last row and column are left out
   row.uses_every_number = false;
