@@ -87,6 +87,13 @@ Tensor conv2d(const Tensor& x, const Tensor& kernel, const Tensor& bias, const C
 Tensor conv2d(const Tensor& x, const Tensor& kernel, const Conv2DOptions& options) {
   return eagerly([&](Var vx, Var vk) { return conv2d(vx, vk, options); }, x, kernel);
 }
+Tensor depthwise_conv2d(const Tensor& x, const Tensor& kernel, const Tensor& bias,
+                        const DepthwiseConv2DOptions& options) {
+  return eagerly([&](Var v, Var k, Var b) { return depthwise_conv2d(v, k, b, options); }, x, kernel, bias);
+}
+Tensor depthwise_conv2d(const Tensor& x, const Tensor& kernel, const DepthwiseConv2DOptions& options) {
+  return eagerly([&](Var v, Var k) { return depthwise_conv2d(v, k, options); }, x, kernel);
+}
 Tensor max_pool2d(const Tensor& x, Size2D pool_size, const Pool2DOptions& options) {
   return eagerly([&](Var v) { return max_pool2d(v, pool_size, options); }, x);
 }

@@ -44,6 +44,21 @@ struct Conv2DOptions {
 Var conv2d(Var x, Operand kernel, Operand bias, const Conv2DOptions& options = {});
 Var conv2d(Var x, Operand kernel, const Conv2DOptions& options = {});
 
+// ---- Depthwise convolution (ops_depthwise.cpp) ----
+
+struct DepthwiseConv2DOptions {
+  Size2D strides = 1;
+  Padding padding = Padding::valid;
+  Size2D dilation_rate = 1;
+};
+
+/// A convolution in which each channel has filters of its own, and sees no other channel:
+/// y[b, i, j, c m + n] = bias[c m + n] + sum over u, v of x[b, i s + u d - p, j s + v d - p, c] kernel[u, v, c, n],
+/// the sum over what lies in the image. x: (batch, height, width, channels), kernel: (rows, columns, channels, m),
+/// bias: (channels m). Returns (batch, ..., ..., channels m). Throws as conv2d.
+Var depthwise_conv2d(Var x, Operand kernel, Operand bias, const DepthwiseConv2DOptions& options = {});
+Var depthwise_conv2d(Var x, Operand kernel, const DepthwiseConv2DOptions& options = {});
+
 // ---- Pooling (ops_pool.cpp) ----
 
 struct Pool2DOptions {

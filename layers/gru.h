@@ -43,7 +43,6 @@ struct GRU {
     visit("go_backwards", go_backwards);
     visit("reset_after", reset_after);
   }
-
 };
 
 }  // namespace cornu

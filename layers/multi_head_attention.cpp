@@ -56,8 +56,8 @@ Shape MultiHeadAttention::build(const Shape& query_shape, const Shape& value_sha
                       "MultiHeadAttention: the {} is empty; use zeros if in doubt",
                       kernel_initializer ? "bias_initializer" : "kernel_initializer");
   for (const Shape& shape : {query_shape, value_shape, key_shape}) {
-    require(shape.rank() == 2 && shape[1] > 0, "MultiHeadAttention: a sample of shape {}; (steps, features) is required",
-            shape);
+    require(shape.rank() == 2 && shape[1] > 0,
+            "MultiHeadAttention: a sample of shape {}; (steps, features) is required", shape);
   }
   require(value_shape[0] == key_shape[0], "MultiHeadAttention: a value of {} steps and a key of {}; they must agree",
           value_shape[0], key_shape[0]);
@@ -98,10 +98,11 @@ Var MultiHeadAttention::forward(Var query_input, Var value_input, Var key_input)
   require_features("query", query_input, query);
   require_features("key", key_input, key);
   require_features("value", value_input, value);
-  require(key_input.shape()[0] == query_input.shape()[0] && key_input.shape().sub(0, 2) == value_input.shape().sub(0, 2),
-          "MultiHeadAttention: a query of shape {}, a value of shape {} and a key of shape {}; all batches, and the "
-          "steps of value and key, must agree",
-          query_input.shape(), value_input.shape(), key_input.shape());
+  require(
+      key_input.shape()[0] == query_input.shape()[0] && key_input.shape().sub(0, 2) == value_input.shape().sub(0, 2),
+      "MultiHeadAttention: a query of shape {}, a value of shape {} and a key of shape {}; all batches, and the "
+      "steps of value and key, must agree",
+      query_input.shape(), value_input.shape(), key_input.shape());
 
   const Var q = heads_of(query_input, query) * (1 / std::sqrt(static_cast<double>(key_dim)));
   const Var scores = matmul(q, heads_of(key_input, key), {.transpose_b = true});

@@ -199,6 +199,29 @@ Exact conv2d_reference(const Exact& x, const Exact& kernel, const Exact& bias, c
   });
 }
 
+Exact depthwise_reference(const Exact& x, const Exact& kernel, const Exact& bias,
+                          const DepthwiseConv2DOptions& options) {
+  const Windows rows(x.shape[1], kernel.shape[0], options.strides.height, options.dilation_rate.height,
+                     options.padding);
+  const Windows columns(x.shape[2], kernel.shape[1], options.strides.width, options.dilation_rate.width,
+                        options.padding);
+  const Index multiplier = kernel.shape[3];
+  return each({x.shape[0], rows.count, columns.count, x.shape[3] * multiplier}, [&](const Coordinates& at) {
+    long double sum = bias.values.empty() ? 0 : bias.values[static_cast<std::size_t>(at[3])];
+    const Index channel = at[3] / multiplier;
+    for (Index u = 0; u < kernel.shape[0]; ++u) {
+      for (Index v = 0; v < kernel.shape[1]; ++v) {
+        const Index i = rows.first + at[1] * options.strides.height + u * options.dilation_rate.height;
+        const Index j = columns.first + at[2] * options.strides.width + v * options.dilation_rate.width;
+        if (i < 0 || i >= x.shape[1] || j < 0 || j >= x.shape[2]) continue;
+        sum += x.values[position_of({at[0], i, j, channel}, x.shape)] *
+               kernel.values[position_of({u, v, channel, at[3] % multiplier}, kernel.shape)];
+      }
+    }
+    return sum;
+  });
+}
+
 Exact pool2d_reference(const Exact& x, Size2D pool_size, const Pool2DOptions& options,
                        const std::function<long double(const Numbers&)>& f) {
   const Size2D strides = options.strides.height == 0 ? pool_size : options.strides;
