@@ -1,10 +1,9 @@
+#include <cstring>
+
 #include "cornu/core/error.h"
-#include "cornu/core/lanes.h"
+#include "cornu/core/kernels.h"
 #include "cornu/core/ops_images.h"
 #include "cornu/core/window.h"
-
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wunknown-pragmas"
 
 namespace cornu {
 
@@ -14,8 +13,6 @@ namespace {
 /// from start + i window_row + j window_column + u tap_row + v tap_column on.
 struct Places {
   Index start = 0, window_row = 0, window_column = 0, tap_row = 0, tap_column = 0;
-
-  Index window(Index i, Index j) const { return start + i * window_row + j * window_column; }
 };
 
 /// A checked depthwise convolution of images with as many channels as filters: those of x, each repeated `multiplier`
@@ -35,75 +32,98 @@ struct Depthwise {
             w.x.dilation * channels};
   }
   Places in_kernel() const { return {.tap_row = w.x.taps * channels, .tap_column = channels}; }
+};
 
-  /// Calls f(i, j, pixel of y, first channel, number of channels) for some channels of a window at a time.
-  template <class F>
-  [[gnu::always_inline]] void each_block(F f) const {
-    for (Index i = 0; i < w.y.out; ++i) {
-      for (Index j = 0; j < w.x.out; ++j) {
-        for (Index c = 0; c < channels; c += lane_count) {
-          f(i, j, (i * w.x.out + j) * channels + c, c, std::min(lane_count, channels - c));
-        }
-      }
-    }
-  }
-  /// Calls f(u, v) for the taps of window (i, j) that lie in the image.
-  template <class F>
-  [[gnu::always_inline]] void each_tap(Index i, Index j, F f) const {
-    const Index u_last = w.y.last_tap(i), v_first = w.x.first_tap(j), v_last = w.x.last_tap(j);
-    for (Index u = w.y.first_tap(i); u < u_last; ++u) {
-      for (Index v = v_first; v < v_last; ++v) f(u, v);
-    }
+/// A window, some of whose channels are gone through, and its taps that lie in the image.
+struct Block {
+  Index i, j;
+  Index pixel;  // where the window's result is
+  Index u_first, u_last, v_first, v_last;
+  Index channel = 0;
+
+  Block(const Window& w, Index row, Index column, Index channels)
+      : i(row),
+        j(column),
+        pixel((row * w.x.out + column) * channels),
+        u_first(w.y.first_tap(i)),
+        u_last(w.y.last_tap(i)),
+        v_first(w.x.first_tap(j)),
+        v_last(w.x.last_tap(j)) {}
+
+  /// Where the first tap is.
+  Index place(const Places& p) const {
+    return p.start + i * p.window_row + j * p.window_column + u_first * p.tap_row + v_first * p.tap_column + channel;
   }
 };
 
-/// f(lane) for `count` lanes, with a constant bound where it is all of them.
+// Vectors of the compilers, because of plain loops over channels within those over taps g++ 12 makes much less.
+template <Index lanes>
+using Vector [[gnu::vector_size(lanes * sizeof(Real))]] = Real;
+
+template <class Vector>
+[[gnu::always_inline]] inline void load(Vector& vector, const Real* from) {
+  std::memcpy(&vector, from, sizeof vector);
+}
+
+/// Calls f(block, Vector()) for each window and all of its channels, as many at a time as there are lanes, and then,
+/// for what is left, 4 and 1.
+template <Index lanes, class F>
+[[gnu::always_inline]] inline void each_channel(Block& block, Index channels, F f) {
+  for (; block.channel + lanes <= channels; block.channel += lanes) f(block, Vector<lanes>());
+  if constexpr (lanes > 1) each_channel<(lanes > 4 ? 4 : 1)>(block, channels, f);
+}
 template <class F>
-[[gnu::always_inline]] inline void each_lane(Index count, F f) {
-  if (count == lane_count) {
-#pragma GCC ivdep
-    for (Index lane = 0; lane < lane_count; ++lane) f(lane);
-  } else {
-    for (Index lane = 0; lane < count; ++lane) f(lane);
-  }
+void each_block(const Depthwise& d, F f) {
+  vectorized([=](auto bytes) {
+    for (Index i = 0; i < d.w.y.out; ++i) {
+      for (Index j = 0; j < d.w.x.out; ++j) {
+        Block block(d.w, i, j, d.channels);
+        each_channel<bytes / static_cast<Index>(sizeof(Real))>(block, d.channels, f);
+      }
+    }
+  });
 }
 
 /// y = bias + sum over taps of x times kernel, for one image.
 void convolve_image(const Depthwise& d, const Real* image, const Real* kernel, const Real* bias, Real* y) {
-  vectorized([=, in_image = d.in_image(), in_kernel = d.in_kernel()] {
-    d.each_block([=](Index i, Index j, Index at, Index c, Index count) __attribute__((always_inline)) {
-      const Real *const x = image + in_image.window(i, j) + c, *const k = kernel + c;
-      Lanes sums{};
-      std::copy_n(bias + c, count, sums.begin());
-      d.each_tap(
-          i, j, [&](Index u, Index v) __attribute__((always_inline)) {
-            const Real *const from = x + u * in_image.tap_row + v * in_image.tap_column, *const by =
-                                                                                             k + u * in_kernel.tap_row +
-                                                                                             v * in_kernel.tap_column;
-            each_lane(count, [&](Index l) { sums[static_cast<std::size_t>(l)] += from[l] * by[l]; });
-          });
-      std::copy_n(sums.begin(), count, y + at);
-    });
-  });
+  each_block(
+      d, [ =, in_image = d.in_image(), in_kernel = d.in_kernel() ](const Block& block,
+                                                                   auto sum) __attribute__((always_inline)) {
+        load(sum, bias + block.channel);
+        const Real *x_row = image + block.place(in_image), *k_row = kernel + block.place(in_kernel);
+        for (Index u = block.u_first; u < block.u_last; ++u, x_row += in_image.tap_row, k_row += in_kernel.tap_row) {
+          const Real *x = x_row, *k = k_row;
+          for (Index v = block.v_first; v < block.v_last; ++v, x += in_image.tap_column, k += in_kernel.tap_column) {
+            decltype(sum) a, b;
+            load(a, x);
+            load(b, k);
+            sum += a * b;
+          }
+        }
+        std::memcpy(y + block.pixel + block.channel, &sum, sizeof sum);
+      });
 }
 
 /// to += from times dy, for each tap: the gradient of the image, made of the kernel, or the other way round.
 void add_gradient(const Depthwise& d, const Real* dy, const Real* from, const Places& in_from, Real* to,
                   const Places& in_to) {
-  vectorized([=] {
-    d.each_block([=](Index i, Index j, Index at, Index c, Index count) __attribute__((always_inline)) {
-      const Real* const a = from + in_from.window(i, j) + c;
-      Real* const sum = to + in_to.window(i, j) + c;
-      Lanes g{};
-      std::copy_n(dy + at, count, g.begin());
-      d.each_tap(
-          i, j, [&](Index u, Index v) __attribute__((always_inline)) {
-            const Real* const b = a + u * in_from.tap_row + v * in_from.tap_column;
-            Real* const into = sum + u * in_to.tap_row + v * in_to.tap_column;
-            each_lane(count, [&](Index l) { into[l] += b[l] * g[static_cast<std::size_t>(l)]; });
-          });
-    });
-  });
+  each_block(
+      d, [=](const Block& block, auto g) __attribute__((always_inline)) {
+        load(g, dy + block.pixel + block.channel);
+        const Real* from_row = from + block.place(in_from);
+        Real* to_row = to + block.place(in_to);
+        for (Index u = block.u_first; u < block.u_last; ++u, from_row += in_from.tap_row, to_row += in_to.tap_row) {
+          const Real* a = from_row;
+          Real* b = to_row;
+          for (Index v = block.v_first; v < block.v_last; ++v, a += in_from.tap_column, b += in_to.tap_column) {
+            decltype(g) factor, sum;
+            load(factor, a);
+            load(sum, b);
+            sum += factor * g;
+            std::memcpy(b, &sum, sizeof sum);
+          }
+        }
+      });
 }
 
 /// Image x with each channel as often as it has filters, in `memory`; x itself for one filter a channel.
@@ -178,5 +198,3 @@ Var depthwise_conv2d(Var x, Operand kernel, const DepthwiseConv2DOptions& option
 }
 
 }  // namespace cornu
-
-#pragma GCC diagnostic pop

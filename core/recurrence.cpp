@@ -25,11 +25,13 @@ Recurrence::Recurrence(const char* who, Index gates, Index biases, const Recurre
     fits = sk == Shape{features, width} && sr[1] == width &&
            (!operands.bias || bias_shape == (biases == 1 ? Shape{width} : Shape{biases, width}));
   }
-  require(fits,
-          "{}: x is {}, the kernel {}, the recurrent kernel {}{}{}; x (batch, steps, in), kernel (in, {} units), "
-          "recurrent kernel (units, {} units) and bias ({}{} units) are required",
-          who, sx, sk, sr, operands.bias ? ", the bias " : "", operands.bias ? to_string(bias_shape) : "", gates, gates,
-          biases == 1 ? "" : message("{}, ", biases), gates);
+  if (!fits) {
+    throw ShapeError(
+        message("{}: x is {}, the kernel {}, the recurrent kernel {}{}{}; x (batch, steps, in), kernel (in, {} units), "
+                "recurrent kernel (units, {} units) and bias ({}{} units) are required",
+                who, sx, sk, sr, operands.bias ? ", the bias " : "", operands.bias ? to_string(bias_shape) : "", gates,
+                gates, biases == 1 ? "" : message("{}, ", biases), gates));
+  }
   require(steps > 0, "{}: x is {}; there must be a step", who, sx);
 }
 

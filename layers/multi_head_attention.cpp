@@ -13,18 +13,19 @@ namespace {
 using Projection = MultiHeadAttention::Projection;
 
 /// x (batch, steps, in) by a kernel whose axes from the first `summed` on make up the columns.
-Var project(Var x, const Projection& projection, Index summed) {
+Var project(Var x, const Projection& projection, Index summed, bool use_bias) {
   const Shape& shape = projection.kernel.shape();
   const Index in = shape.sub(0, summed).size(), out = shape.sub(summed).size();
   const Var kernel = reshape(x.tape().parameter(projection.kernel), {in, out});
-  if (projection.bias.value.empty()) return matmul(x, kernel);
+  if (!use_bias) return matmul(x, kernel);
   return affine(x, kernel, reshape(x.tape().parameter(projection.bias), {out}));
 }
 
 /// (batch, heads, steps, size of a head): what each head makes of x.
-Var heads_of(Var x, const Projection& projection) {
+Var heads_of(Var x, const Projection& projection, bool use_bias) {
   const Shape& shape = projection.kernel.shape();
-  return transpose(reshape(project(x, projection, 1), {x.shape()[0], x.shape()[1], shape[1], shape[2]}), {0, 2, 1, 3});
+  return transpose(reshape(project(x, projection, 1, use_bias), {x.shape()[0], x.shape()[1], shape[1], shape[2]}),
+                   {0, 2, 1, 3});
 }
 
 /// scores (..., rows, columns), -inf where a column comes after its row.
@@ -104,13 +105,13 @@ Var MultiHeadAttention::forward(Var query_input, Var value_input, Var key_input)
       "steps of value and key, must agree",
       query_input.shape(), value_input.shape(), key_input.shape());
 
-  const Var q = heads_of(query_input, query) * (1 / std::sqrt(static_cast<double>(key_dim)));
-  const Var scores = matmul(q, heads_of(key_input, key), {.transpose_b = true});
+  const Var q = heads_of(query_input, query, use_bias) * (1 / std::sqrt(static_cast<double>(key_dim)));
+  const Var scores = matmul(q, heads_of(key_input, key, use_bias), {.transpose_b = true});
   const Var weights = softmax(use_causal_mask ? without_later_ones(scores) : scores);
-  const Var seen = matmul(Dropout{dropout}.forward(weights), heads_of(value_input, value));
+  const Var seen = matmul(Dropout{dropout}.forward(weights), heads_of(value_input, value, use_bias));
   const Shape& heads = attention_output.kernel.shape();
   const Shape together{query_input.shape()[0], query_input.shape()[1], heads[0] * heads[1]};
-  return project(reshape(transpose(seen, {0, 2, 1, 3}), together), attention_output, 2);
+  return project(reshape(transpose(seen, {0, 2, 1, 3}), together), attention_output, 2, use_bias);
 }
 
 NamedParameters MultiHeadAttention::parameters() {
