@@ -24,7 +24,7 @@ Var by_steps(const GRU& layer, Var x, const RecurrentOptions& how) {
     inputs = layer.use_bias ? affine(x, layer.kernel, layer.bias) : matmul(x, layer.kernel);
   }
   const Var of_gates = part(recurrent, 0, 2), of_candidate = part(recurrent, 2, 3);
-  return detail::each_step(inputs, units, how, [=](Var input, Var h) {
+  return detail::each_step(inputs, units, how, [&](Var input, Var h) {
     const Var products = !layer.reset_after ? matmul(h, of_gates)
                          : row              ? affine(h, recurrent, row)
                                             : matmul(h, recurrent);
