@@ -12,6 +12,7 @@
 #include "cornu/core/deep_ptr.h"
 #include "cornu/core/error.h"
 #include "cornu/core/ops.h"
+#include "cornu/core/type_name.h"
 
 namespace cornu {
 
@@ -29,16 +30,6 @@ concept Layer = std::copy_constructible<L> && requires(const L& layer, Var x) {
 };
 
 namespace detail {
-
-/// The name that a type was declared with, out of a function's __PRETTY_FUNCTION__: of "... [with T = a::B<c::D>; ...]"
-/// (g++) or "... [T = a::B<c::D>]" (clang) it is "B".
-std::string_view declared_name(std::string_view pretty_function);
-
-template <class T>
-std::string_view type_name() {
-  static const std::string_view name = declared_name(__PRETTY_FUNCTION__);
-  return name;
-}
 
 /// What a layer without `build` makes of inputs of this shape.
 Shape shape_by_forward(const Shape& input, Var (*forward)(const void* layer, Var x), const void* layer);
