@@ -112,8 +112,40 @@ void from_json(const Json& json, Padding& value) {
 const Json::Array& list_of(const Json& json) { return expect<Json::Array>(json, "a list"); }
 const Json::Object& object_of(const Json& json) { return expect<Json::Object>(json, "an object"); }
 
-OptionVisitor::OptionVisitor(const Json& options) : reading_(true), read_(&options) {
+OptionVisitor::OptionVisitor(const Json& options, std::vector<Tensor>* tensors)
+    : reading_(true), read_(&options), tensors_(tensors) {
   static_cast<void>(object_of(options));
+}
+
+void OptionVisitor::operator()(const char* name, std::vector<Tensor>& value) {
+  require<ValueError>(tensors_ != nullptr, "{}: tensors are no options", name);
+  std::vector<Index> places;  // in the list
+  if (!reading_) {
+    for (const Tensor& tensor : value) {
+      places.push_back(std::ssize(*tensors_));
+      tensors_->push_back(tensor);
+    }
+    (*this)(name, places);
+    return;
+  }
+  (*this)(name, places);
+  value.clear();
+  for (const Index place : places) {
+    require<FormatError>(place >= 0 && place < std::ssize(*tensors_), "{}: there is no tensor {}", name, place);
+    value.push_back((*tensors_)[static_cast<std::size_t>(place)]);
+  }
+}
+
+void OptionVisitor::within(const char* name, const std::function<void(OptionVisitor&)>& visit_inside) {
+  if (!reading_) {
+    OptionVisitor inside(tensors_);
+    visit_inside(inside);
+    slot(name) = std::move(inside).written();
+  } else if (const Json* json = take(name)) {
+    OptionVisitor inside(*json, tensors_);
+    visit_inside(inside);
+    inside.require_all_read();
+  }
 }
 
 Json& OptionVisitor::slot(const char* name) {
@@ -123,14 +155,14 @@ Json& OptionVisitor::slot(const char* name) {
 
 const Json* OptionVisitor::take(const char* name) {
   const Json* const found = read_->find(name);
-  if (found != nullptr) taken_.emplace_back(name);
+  if (found != nullptr) taken_.push_back(found);
   return found;
 }
 
 void OptionVisitor::require_all_read() const {
   if (!reading_) return;
   for (const auto& [name, value] : object_of(*read_)) {
-    require<FormatError>(std::find(taken_.begin(), taken_.end(), name) != taken_.end(),
+    require<FormatError>(std::find(taken_.begin(), taken_.end(), &value) != taken_.end(),
                          "there is no option \"{}\" in this version", name);
   }
 }

@@ -2,10 +2,10 @@
 
 #include <concepts>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -107,11 +107,12 @@ void from_json(const Json& json, std::map<std::string, T>& value) {
 /// What `options` is called with: writes the options that it is told of, or reads them.
 class OptionVisitor {
  public:
-  /// Writes.
-  OptionVisitor() = default;
+  /// Writes. Tensors, which are nothing for JSON, are put at the end of `tensors`; throws ValueError for one if there
+  /// is no such list.
+  explicit OptionVisitor(std::vector<Tensor>* tensors = nullptr) : tensors_(tensors) {}
   /// Reads what another one wrote. An option that is not there keeps its value: files outlive the day on which a layer
-  /// was given another option. `options` must outlive the visitor.
-  explicit OptionVisitor(const Json& options);
+  /// was given another option. `options` and `tensors` must outlive the visitor.
+  explicit OptionVisitor(const Json& options, std::vector<Tensor>* tensors = nullptr);
 
   template <class T>
   void operator()(const char* name, T& value) {
@@ -127,6 +128,10 @@ class OptionVisitor {
     }
   }
 
+  void operator()(const char* name, std::vector<Tensor>& value);
+  /// What `visit_inside` tells the visitor that it is called with is one option of this one: an object.
+  void within(const char* name, const std::function<void(OptionVisitor&)>& visit_inside);
+
   bool reading() const { return reading_; }
   /// What was written: an object.
   Json written() && { return std::move(written_); }
@@ -140,7 +145,8 @@ class OptionVisitor {
   bool reading_ = false;
   Json written_ = Json::Object{};
   const Json* read_ = nullptr;
-  std::vector<std::string_view> taken_;
+  std::vector<const Json*> taken_;
+  std::vector<Tensor>* tensors_ = nullptr;
 };
 
 }  // namespace cornu

@@ -26,6 +26,18 @@ const T* held(const Any& any) {
   }
 }
 
+/// Has a value's options written or read, if it has any.
+template <class T>
+void visit_options(T& value, OptionVisitor& visit) {
+  if constexpr (requires { value.options(visit); }) value.options(visit);
+}
+template <class T>
+Json written_options(const T& value) {
+  OptionVisitor visit;
+  visit_options(const_cast<T&>(value), visit);  // not const, as it reads too; here it does not
+  return std::move(visit).written();
+}
+
 }  // namespace detail
 
 /// The types of one kind, layers say, by the names that files know them by: {"class_name": "Dense", "config": {...}}.
@@ -42,7 +54,7 @@ class Registry {
   void add(std::string name, std::function<T()> make) {
     add(std::move(name), &options_of<T>, [make = std::move(make)](OptionVisitor& visit) {
       T value = make();
-      if constexpr (requires { value.options(visit); }) value.options(visit);
+      detail::visit_options(value, visit);
       return Any(std::move(value));
     });
   }
@@ -63,6 +75,8 @@ class Registry {
     }
     entries_.push_back({std::move(name), ask, std::move(make)});
   }
+
+  bool knows(std::string_view name) const { return find(name) != nullptr; }
 
   /// Throws ValueError, calling it `what`, if its type is not registered.
   Json describe(const Any& any, std::string_view what) const {
@@ -108,10 +122,7 @@ class Registry {
   static std::optional<Json> options_of(const Any& any) {
     const T* const value = detail::held<T>(any);
     if (value == nullptr) return std::nullopt;
-    OptionVisitor visit;
-    // `options` is not const, as it reads too; here it does not.
-    if constexpr (requires { const_cast<T*>(value)->options(visit); }) const_cast<T*>(value)->options(visit);
-    return std::move(visit).written();
+    return detail::written_options(*value);
   }
 
   const Entry* find(std::string_view name) const {
