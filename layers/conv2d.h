@@ -28,6 +28,19 @@ struct Conv2D {
   Constraint kernel_constraint{}, bias_constraint{};
   Parameter kernel{}, bias{};
 
+  void options(auto& visit) {
+    visit("filters", filters);
+    visit("kernel_size", kernel_size);
+    visit("strides", strides);
+    visit("padding", padding);
+    visit("dilation_rate", dilation_rate);
+    visit("groups", groups);
+    visit("activation", activation);
+    visit("use_bias", use_bias);
+    visit("kernel_initializer", kernel_initializer);
+    visit("bias_initializer", bias_initializer);
+  }
+
   Shape build(const Shape& input, Rng& rng);
   Var forward(Var x) const;
   NamedParameters parameters();

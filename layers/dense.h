@@ -20,6 +20,14 @@ struct Dense {
   Constraint kernel_constraint{}, bias_constraint{};
   Parameter kernel{}, bias{};
 
+  void options(auto& visit) {
+    visit("units", units);
+    visit("activation", activation);
+    visit("use_bias", use_bias);
+    visit("kernel_initializer", kernel_initializer);
+    visit("bias_initializer", bias_initializer);
+  }
+
   Shape build(const Shape& input, Rng& rng);
   Var forward(Var x) const;
   NamedParameters parameters();

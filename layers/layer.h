@@ -14,6 +14,7 @@
 #include "cornu/core/deep_ptr.h"
 #include "cornu/core/error.h"
 #include "cornu/core/ops.h"
+#include "cornu/core/type_name.h"
 
 namespace cornu {
 
@@ -72,16 +73,6 @@ template <class L>
 concept Layer = std::copy_constructible<L> && detail::is_layer<L>;
 
 namespace detail {
-
-/// The name that a type was declared with, out of a function's __PRETTY_FUNCTION__: of "... [with T = a::B<c::D>; ...]"
-/// (g++) or "... [T = a::B<c::D>]" (clang) it is "B".
-std::string_view declared_name(std::string_view pretty_function);
-
-template <class T>
-std::string_view type_name() {
-  static const std::string_view name = declared_name(__PRETTY_FUNCTION__);
-  return name;
-}
 
 /// Is told of every AnyLayer that a pass goes through, those inside others too: what builds, lists and searches them.
 /// See Tape::observe_layers.

@@ -11,7 +11,7 @@
 
 #include "cornu/core/error.h"
 #include "cornu/core/window.h"
-#include "cornu/datasets/atomic_file.h"
+#include "cornu/formats/atomic_file.h"
 #include "cornu/layers/average_pooling2d.h"
 #include "cornu/layers/conv2d.h"
 #include "cornu/layers/dense.h"

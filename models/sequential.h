@@ -16,12 +16,14 @@
 #include "cornu/models/export_cpp.h"
 #include "cornu/models/logs.h"
 #include "cornu/models/metric.h"
+#include "cornu/models/saving.h"
 #include "cornu/optim/losses.h"
 #include "cornu/optim/optimizer.h"
 #include "cornu/optim/sgd.h"
 
 namespace cornu {
 
+class OptionVisitor;
 namespace detail {
 struct SequentialState;
 }
@@ -187,6 +189,24 @@ class Sequential {
   Logs evaluate(const Tensor& x, const Tensor& y, const EvaluateOptions& options = {}) const;
   /// The same with callbacks, which may change the model.
   Logs evaluate(DatasetRef data, const EvaluateOptions& options, std::vector<AnyCallback> callbacks);
+
+  // ---- Files (docs/formats.md) ----
+
+  /// Writes one safetensors file: weights, architecture, how the model was compiled, what its optimizer remembers. It
+  /// appears whole or not at all, and what stood there before stays until then. Throws StateError before the model is
+  /// built, ValueError for a layer, loss, metric, ... that has no name in a file (a lambda, a struct that was not
+  /// registered: layers/registry.h, optim/registry.h, models/metric_registry.h), FileError if it cannot be written.
+  void save(const std::filesystem::path& path, const SaveOptions& options = {}) const;
+  /// The model again: it predicts the same bits, and learns on as if it had never been away. Throws FileError and
+  /// FormatError, saying which type must be registered first where it is one that only the program knows.
+  static Sequential load(const std::filesystem::path& path, const LoadOptions& options = {});
+  /// The weights alone, by their names.
+  void save_weights(const std::filesystem::path& path) const;
+  /// From any safetensors file whose tensors have the names of the parameters; of any type. Throws ValueError, with
+  /// the whole report, where it is strict and something does not fit.
+  WeightsReport load_weights(const std::filesystem::path& path, const LoadWeightsOptions& options = {});
+  /// What a file says of it, as of a layer.
+  void options(OptionVisitor& visit);
 
   // ---- Using it ----
 

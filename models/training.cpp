@@ -185,8 +185,8 @@ std::pair<ConstView, ConstView> split_weights(const Tensor& weights, Index sampl
 /// counted from 1: the shuffles take the seed's streams from there, stream 0 belongs to the weights.
 class EpochBatches {
  public:
-  EpochBatches(Batcher& batcher, Index steps, Index first_epoch) : batcher_(batcher) {
-    const Index done = first_epoch * steps;
+  /// `done`: how many batches came before.
+  EpochBatches(Batcher& batcher, Index done) : batcher_(batcher) {
     pass_ = 1 + done / batcher.batch_count();
     batcher_.start_epoch(static_cast<std::uint64_t>(pass_));
     for (Index skipped = 0; skipped < done % batcher.batch_count(); ++skipped) batcher_.next_rows();
@@ -243,8 +243,10 @@ History Sequential::fit(DatasetRef data, const FitOptions& options) {
   Run run{.model = *this,
           .epochs = options.epochs,
           .steps = steps,
-          .validation_freq = evaluation ? options.validation_freq : 0};
+          .validation_freq = evaluation ? options.validation_freq : 0,
+          .epoch = options.initial_epoch};
   std::vector<AnyCallback> callbacks = options.callbacks;
+  run.callbacks = callbacks;
   const Callbacks call{callbacks, run};
   ProgressDisplay display(options.verbose, options.epochs, steps);
   std::optional<InterruptGuard> interrupt;
@@ -254,14 +256,20 @@ History Sequential::fit(DatasetRef data, const FitOptions& options) {
 
   Tally tally(state_->compiled->metrics);
   Logs logs, epoch_logs;
+  run.history = &history;
+  run.tally = &tally;
   call(Hook::train_begin, 0, logs);
-  EpochBatches batches(batcher, steps, options.initial_epoch);
-  for (Index epoch = options.initial_epoch; epoch < options.epochs && !run.stop_training; ++epoch) {
+  call(Hook::train_resume, 0, logs);
+  if (run.batch > 0) tally.write(logs);
+  EpochBatches batches(batcher, run.epoch * steps + run.batch);
+  for (Index epoch = run.epoch; epoch < options.epochs && !run.stop_training; ++epoch) {
     Logs none;  // and `logs` keeps its names: not even the first step of an epoch allocates them
-    tally.reset();
-    call(Hook::epoch_begin, epoch, none);
+    Index index = run.batch;
+    if (index == 0) {
+      tally.reset();
+      call(Hook::epoch_begin, epoch, none);
+    }
     display.epoch_begin(epoch);
-    Index index = 0;
     for (; index < steps && !run.stop_training; ++index) {
       const Batch& batch = batches.next();
       call(Hook::train_batch_begin, index, logs);
@@ -281,6 +289,8 @@ History Sequential::fit(DatasetRef data, const FitOptions& options) {
       call(Hook::train_batch_end, index, logs);
       display.step(index + 1, logs);
       if (interrupt && interrupt->interrupted()) history.interrupted = run.stop_training = true;
+      run.batch = index + 1;
+      call(Hook::train_pause, 0, logs);
     }
 
     epoch_logs = index > 0 ? logs : none;
@@ -290,6 +300,10 @@ History Sequential::fit(DatasetRef data, const FitOptions& options) {
     call(Hook::epoch_end, epoch, epoch_logs);
     display.epoch_end(epoch_logs);
     history.append(epoch, epoch_logs);
+    if (history.interrupted) break;  // in the midst of the epoch
+    run.epoch = epoch + 1;
+    run.batch = 0;
+    call(Hook::train_pause, 0, epoch_logs);
   }
   // As in Keras: a model that was trained with averages of its weights ends with them.
   if (state_->optimizer && state_->optimizer->rule().extras().use_ema) state_->optimizer->overwrite_with_averages();

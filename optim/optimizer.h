@@ -80,6 +80,18 @@ class AnyOptimizer {
     check();
   }
 
+  /// The same rule with other extras. Throws as above.
+  AnyOptimizer(const AnyOptimizer& other, OptimizerExtras extras) : AnyOptimizer(other) {
+    extras_ = std::move(extras);
+    check();
+  }
+
+  /// The rule itself if it is an R, else null.
+  template <class R>
+  const R* as() const {
+    const auto* box = dynamic_cast<const BoxOf<R>*>(box_.get());
+    return box == nullptr ? nullptr : &box->rule;
+  }
   const LearningRate& learning_rate() const { return learning_rate_; }
   const detail::OptimizerOptions& options() const { return options_; }
   const OptimizerExtras& extras() const { return extras_; }
@@ -173,6 +185,9 @@ class Optimizer {
   double learning_rate() const { return rate().at(iterations_); }
   /// From the next step on, instead of the rule's own rate. Throws ValueError if the rate of that step is negative.
   void set_learning_rate(LearningRate rate);
+
+  /// What set_learning_rate gave, if it did.
+  const std::optional<LearningRate>& replaced_learning_rate() const { return replaced_rate_; }
 
   const AnyOptimizer& rule() const { return rule_; }
   /// Exchanges the weights and their averages, those of parameters that are trainable; twice, and all is as it was.
