@@ -1,5 +1,6 @@
 #include "cornu/layers/layer.h"
 
+#include <algorithm>
 #include <cctype>
 
 namespace cornu {

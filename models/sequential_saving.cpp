@@ -73,9 +73,10 @@ void register_models() {
 
 void Sequential::options(OptionVisitor& visit) {
   detail::SequentialState& state = *state_;
-  visit("name", state.options.name);
-  visit("seed", state.options.seed);
+  visit("name", state.name);
+  visit("seed", state.seed);
   visit("input_shape", state.declared_input);
+  visit("input_parts", state.input_parts);
   if (!visit.reading()) {
     visit("layers", state.layers);
     return;
