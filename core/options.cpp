@@ -137,21 +137,23 @@ void OptionVisitor::operator()(const char* name, std::vector<Tensor>& value) {
 }
 
 void OptionVisitor::within(const char* name, const std::function<void(OptionVisitor&)>& visit_inside) {
-  if (!reading_) {
-    OptionVisitor inside(tensors_);
-    visit_inside(inside);
-    slot(name) = std::move(inside).written();
-  } else if (const Json* json = take(name)) {
-    OptionVisitor inside(*json, tensors_);
-    visit_inside(inside);
-    inside.require_all_read();
+  try {
+    if (!reading_) {
+      OptionVisitor inside(tensors_);
+      visit_inside(inside);
+      put(name, std::move(inside).written());
+    } else if (const Json* json = take(name)) {
+      OptionVisitor inside(*json, tensors_);
+      visit_inside(inside);
+      inside.require_all_read();
+    }
+  } catch (Error& error) {
+    error.add_context(name);
+    throw;
   }
 }
 
-Json& OptionVisitor::slot(const char* name) {
-  written_.set(name, {});
-  return written_.as<Json::Object>()->back().second;
-}
+void OptionVisitor::put(const char* name, Json value) { written_.set(name, std::move(value)); }
 
 const Json* OptionVisitor::take(const char* name) {
   const Json* const found = read_->find(name);

@@ -116,18 +116,19 @@ class OptionVisitor {
 
   template <class T>
   void operator()(const char* name, T& value) {
-    if (!reading_) {
-      to_json(slot(name), value);
-    } else if (const Json* json = take(name)) {
-      try {
+    try {
+      if (!reading_) {
+        Json json;
+        to_json(json, value);
+        put(name, std::move(json));
+      } else if (const Json* json = take(name)) {
         from_json(*json, value);
-      } catch (Error& error) {
-        error.add_context(name);
-        throw;
       }
+    } catch (Error& error) {
+      error.add_context(name);
+      throw;
     }
   }
-
   void operator()(const char* name, std::vector<Tensor>& value);
   /// What `visit_inside` tells the visitor that it is called with is one option of this one: an object.
   void within(const char* name, const std::function<void(OptionVisitor&)>& visit_inside);
@@ -139,7 +140,7 @@ class OptionVisitor {
   void require_all_read() const;
 
  private:
-  Json& slot(const char* name);
+  void put(const char* name, Json value);
   const Json* take(const char* name);
 
   bool reading_ = false;

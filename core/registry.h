@@ -81,16 +81,21 @@ class Registry {
   /// Throws ValueError, calling it `what`, if its type is not registered.
   Json describe(const Any& any, std::string_view what) const {
     const std::lock_guard lock(mutex_);
-    for (const Entry& entry : entries_) {
-      if (std::optional<Json> options = entry.ask(any)) {
-        Json json;
-        json.set("class_name", entry.name);
-        json.set("config", std::move(*options));
-        return json;
+    try {
+      for (const Entry& entry : entries_) {
+        if (std::optional<Json> options = entry.ask(any)) {
+          Json json;
+          json.set("class_name", entry.name);
+          json.set("config", std::move(*options));
+          return json;
+        }
       }
+      throw ValueError(
+          message("a {} of a type that is not registered cannot be saved; {}<TheType>() registers it", kind_, call_));
+    } catch (Error& error) {
+      error.add_context(what);
+      throw;
     }
-    throw ValueError(message("{}: a {} of a type that is not registered cannot be saved; {}<TheType>() registers it",
-                             what, kind_, call_));
   }
 
   /// Throws FormatError for what is not registered, and for options that it does not have or that do not fit.
@@ -106,7 +111,7 @@ class Registry {
       visit.require_all_read();
       return any;
     } catch (Error& error) {
-      error.add_context(name);
+      if (!std::string_view(error.what()).starts_with(name + ":")) error.add_context(name);
       throw;
     }
   }
@@ -159,8 +164,7 @@ class FunctionRegistry {
     for (const auto& [name, known] : entries_) {
       if (known == function) return name;
     }
-    throw ValueError(
-        message("{}: a function without a name cannot be saved; {}(\"name\", function) gives it one", kind_, call_));
+    throw ValueError(message("a function without a name cannot be saved; {}(\"name\", function) gives it one", call_));
   }
   /// Throws FormatError for a name that is not registered.
   Function find(std::string_view name) const {
