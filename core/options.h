@@ -150,4 +150,22 @@ class OptionVisitor {
   std::vector<Tensor>* tensors_ = nullptr;
 };
 
+/// A struct that names its options is, as an option of another one, an object.
+template <class T>
+concept HasOptions = requires(T& value, OptionVisitor& visit) {
+  value.options(visit);
+};
+template <HasOptions T>
+void to_json(Json& json, const T& value) {
+  OptionVisitor visit;
+  const_cast<T&>(value).options(visit);  // not const, as it reads too; here it does not
+  json = std::move(visit).written();
+}
+template <HasOptions T>
+void from_json(const Json& json, T& value) {
+  OptionVisitor visit(json);
+  value.options(visit);
+  visit.require_all_read();
+}
+
 }  // namespace cornu

@@ -29,13 +29,13 @@ const T* held(const Any& any) {
 /// Has a value's options written or read, if it has any.
 template <class T>
 void visit_options(T& value, OptionVisitor& visit) {
-  if constexpr (requires { value.options(visit); }) value.options(visit);
+  if constexpr (HasOptions<T>) value.options(visit);
 }
 template <class T>
 Json written_options(const T& value) {
-  OptionVisitor visit;
-  visit_options(const_cast<T&>(value), visit);  // not const, as it reads too; here it does not
-  return std::move(visit).written();
+  Json json = Json::Object{};
+  if constexpr (HasOptions<T>) to_json(json, value);
+  return json;
 }
 
 }  // namespace detail
