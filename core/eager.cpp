@@ -44,12 +44,24 @@ Tensor abs(const Tensor& x) { return eagerly(Unary(abs), x); }
 Tensor relu(const Tensor& x) { return eagerly(Unary(relu), x); }
 Tensor sigmoid(const Tensor& x) { return eagerly(Unary(sigmoid), x); }
 Tensor tanh(const Tensor& x) { return eagerly(Unary(tanh), x); }
+Tensor swish(const Tensor& x) { return eagerly(Unary(swish), x); }
+Tensor silu(const Tensor& x) { return swish(x); }
+Tensor softplus(const Tensor& x) { return eagerly(Unary(softplus), x); }
 Tensor linear(const Tensor& x) { return x; }
 Tensor sum(const Tensor& x) { return eagerly(Unary(sum), x); }
 Tensor mean(const Tensor& x) { return eagerly(Unary(mean), x); }
 Tensor max(const Tensor& x) { return eagerly(Unary(max), x); }
 Tensor transpose(const Tensor& x) { return eagerly(Unary(transpose), x); }
 
+Tensor leaky_relu(const Tensor& x, double negative_slope) {
+  return eagerly([&](Var v) { return leaky_relu(v, negative_slope); }, x);
+}
+Tensor elu(const Tensor& x, double alpha) {
+  return eagerly([&](Var v) { return elu(v, alpha); }, x);
+}
+Tensor gelu(const Tensor& x, const GeluOptions& options) {
+  return eagerly([&](Var v) { return gelu(v, options); }, x);
+}
 Tensor sum(const Tensor& x, Index axis, const ReduceOptions& options) {
   return eagerly([&](Var v) { return sum(v, axis, options); }, x);
 }

@@ -67,6 +67,12 @@ Tensor abs(const Tensor& x);
 Tensor relu(const Tensor& x);
 Tensor sigmoid(const Tensor& x);
 Tensor tanh(const Tensor& x);
+Tensor leaky_relu(const Tensor& x, double negative_slope = 0.2);
+Tensor elu(const Tensor& x, double alpha = 1);
+Tensor gelu(const Tensor& x, const GeluOptions& options = {});
+Tensor swish(const Tensor& x);
+Tensor silu(const Tensor& x);
+Tensor softplus(const Tensor& x);
 Tensor linear(const Tensor& x);
 
 Tensor sum(const Tensor& x);

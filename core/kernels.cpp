@@ -4,6 +4,10 @@
 
 namespace cornu {
 
+void multiply(const Real* a, const Real* b, const Sink& out) {
+  assign(out, [=](Index i) { return a[i] * b[i]; });
+}
+
 void fill_rows(const View& out, const ConstView& row) {
   const Index n = row.size();
   if (n == 0) return;

@@ -76,6 +76,27 @@ Var relu(Var x);
 /// 1 / (1 + e^-x), without overflow at either end.
 Var sigmoid(Var x);
 Var tanh(Var x);
+/// x where it is positive, else negative_slope x, which is the slope at 0 too. Throws ValueError unless that is finite.
+Var leaky_relu(Var x, double negative_slope);
+Var leaky_relu(Var x);  ///< of negative_slope 0.2, as Keras's function; its layer has 0.3
+/// x where it is positive, else alpha (e^x - 1) (Clevert, Unterthiner and Hochreiter, 2016). Throws ValueError unless
+/// alpha is finite.
+Var elu(Var x, double alpha);
+Var elu(Var x);  ///< of alpha 1
+
+struct GeluOptions {
+  bool approximate = false;  ///< x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2 instead
+};
+
+/// x times the probability that a standard normal number is below x: x (1 + erf(x / sqrt 2)) / 2 (Hendrycks and Gimpel,
+/// 2016). NaN at -inf, as swish.
+Var gelu(Var x, const GeluOptions& options);
+Var gelu(Var x);
+/// x sigmoid(x) (Ramachandran, Zoph and Le, 2017). silu is another name of it.
+Var swish(Var x);
+Var silu(Var x);
+/// log(1 + e^x), without overflow, and precise at either end.
+Var softplus(Var x);
 /// x itself: the activation of a Dense layer that has none.
 Var linear(Var x);
 
