@@ -93,6 +93,15 @@ Tensor slice(const Tensor& x, Index axis, Index begin, Index end) {
   return eagerly([&](Var v) { return slice(v, axis, begin, end); }, x);
 }
 
+Tensor batch_normalization(const Tensor& x, const Tensor& mean, const Tensor& variance, const Tensor& scale,
+                           const Tensor& offset, double epsilon) {
+  return eagerly([&](auto... v) { return batch_normalization(v..., epsilon); }, x, mean, variance, scale, offset);
+}
+Tensor layer_normalization(const Tensor& x, const Tensor& scale, const Tensor& offset,
+                           const LayerNormalizationOptions& options) {
+  return eagerly([&](auto... v) { return layer_normalization(v..., options); }, x, scale, offset);
+}
+
 Tensor conv2d(const Tensor& x, const Tensor& kernel, const Tensor& bias, const Conv2DOptions& options) {
   return eagerly([&](Var vx, Var vk, Var vb) { return conv2d(vx, vk, vb, options); }, x, kernel, bias);
 }

@@ -84,6 +84,11 @@ Tensor max(const Tensor& x, Index axis, const ReduceOptions& options = {});
 Tensor softmax(const Tensor& x, Index axis = -1);
 Tensor log_softmax(const Tensor& x, Index axis = -1);
 
+Tensor batch_normalization(const Tensor& x, const Tensor& mean, const Tensor& variance, const Tensor& scale,
+                           const Tensor& offset, double epsilon = 1e-3);
+Tensor layer_normalization(const Tensor& x, const Tensor& scale, const Tensor& offset,
+                           const LayerNormalizationOptions& options = {});
+
 /// The position of the largest number along the axis, the first of several, as whole numbers. Of a NaN: its position.
 /// Throws ShapeError where the axis has no elements.
 Tensor argmax(const Tensor& x, Index axis = -1);

@@ -124,6 +124,30 @@ Var softmax(Var x, Index axis);
 Var log_softmax(Var x);
 Var log_softmax(Var x, Index axis);
 
+// ---- Normalisation (ops_normalize.cpp); variances are of the population, computed in two passes ----
+
+/// y = scale (x - mean) / sqrt(variance + epsilon) + offset, each feature by itself.
+/// x: (..., features); the others: (features), or one number for all. Throws ShapeError, naming all five.
+Var batch_normalization(Var x, Operand mean, Operand variance, Operand scale, Operand offset, double epsilon = 1e-3);
+
+struct BatchNormalized {
+  Var y, mean, variance;
+};
+
+/// The same with mean and variance of x itself over all axes but the last, in which samples meet (Ioffe and Szegedy,
+/// 2015). They come back, (features) each, without a gradient of their own: what x adds to y through them is in x's.
+BatchNormalized batch_normalization(Var x, Operand scale, Operand offset, double epsilon = 1e-3);
+
+struct LayerNormalizationOptions {
+  Index axes = 1;  ///< how many of the last axes are taken together
+  double epsilon = 1e-3;
+};
+
+/// y = scale (x - mean) / sqrt(variance + epsilon) + offset, mean and variance those of x along its last axes (Ba,
+/// Kiros and Hinton, 2016). scale, offset: of these axes' shape, or one number for all. Throws ShapeError, naming all
+/// three.
+Var layer_normalization(Var x, Operand scale, Operand offset, const LayerNormalizationOptions& options = {});
+
 // ---- Shape (ops_shape.cpp) ----
 
 /// The same numbers under another shape, without a copy. One dimension may be -1: what is left for it.
