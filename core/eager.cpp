@@ -101,6 +101,9 @@ Tensor layer_normalization(const Tensor& x, const Tensor& scale, const Tensor& o
                            const LayerNormalizationOptions& options) {
   return eagerly([&](auto... v) { return layer_normalization(v..., options); }, x, scale, offset);
 }
+Tensor take(const Tensor& table, const Tensor& indices) {
+  return eagerly([](Var t, Var i) { return take(t, i); }, table, indices);
+}
 
 Tensor conv2d(const Tensor& x, const Tensor& kernel, const Tensor& bias, const Conv2DOptions& options) {
   return eagerly([&](Var vx, Var vk, Var vb) { return conv2d(vx, vk, vb, options); }, x, kernel, bias);

@@ -101,6 +101,7 @@ Tensor transpose(const Tensor& x, std::initializer_list<Index> axes);
 Tensor concatenate(std::span<const Tensor> tensors, Index axis = -1);
 Tensor concatenate(std::initializer_list<Tensor> tensors, Index axis = -1);
 Tensor slice(const Tensor& x, Index axis, Index begin, Index end);
+Tensor take(const Tensor& table, const Tensor& indices);
 
 Tensor conv2d(const Tensor& x, const Tensor& kernel, const Tensor& bias, const Conv2DOptions& options = {});
 Tensor conv2d(const Tensor& x, const Tensor& kernel, const Conv2DOptions& options = {});

@@ -148,7 +148,7 @@ struct LayerNormalizationOptions {
 /// three.
 Var layer_normalization(Var x, Operand scale, Operand offset, const LayerNormalizationOptions& options = {});
 
-// ---- Shape (ops_shape.cpp) ----
+// ---- Shape and place (ops_shape.cpp, ops_take.cpp) ----
 
 /// The same numbers under another shape, without a copy. One dimension may be -1: what is left for it.
 Var reshape(Var x, std::span<const Index> dimensions);
@@ -162,5 +162,10 @@ Var concatenate(std::span<const Var> values, Index axis = -1);
 Var concatenate(std::initializer_list<Var> values, Index axis = -1);
 /// Positions [begin, end) of one axis, counted from its end where negative, as in Python. Throws ShapeError outside it.
 Var slice(Var x, Index axis, Index begin, Index end);
+
+/// Slices of a table by their numbers: y[i...] = table[indices[i...]].
+/// indices: any shape, whole numbers; table: (rows, ...). Returns (indices' shape, ...). Only the table has a gradient.
+/// Throws ValueError for an index that is not whole or not below `rows`, naming its position.
+Var take(Operand table, Var indices);
 
 }  // namespace cornu

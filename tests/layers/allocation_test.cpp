@@ -4,13 +4,17 @@
 
 #include "cornu/layers/activation.h"
 #include "cornu/layers/average_pooling2d.h"
+#include "cornu/layers/batch_normalization.h"
 #include "cornu/layers/conv2d.h"
 #include "cornu/layers/dense.h"
 #include "cornu/layers/dropout.h"
+#include "cornu/layers/embedding.h"
 #include "cornu/layers/flatten.h"
 #include "cornu/layers/global_average_pooling2d.h"
 #include "cornu/layers/input.h"
+#include "cornu/layers/layer_normalization.h"
 #include "cornu/layers/max_pooling2d.h"
+#include "cornu/layers/normalization.h"
 #include "cornu/layers/reshape.h"
 #include "cornu/tests/layers/run.h"
 #include "cornu/tests/support/allocation_counter.h"
@@ -27,6 +31,10 @@ std::vector<AnyLayer> network() {
                                      MaxPooling2D{.padding = Padding::same},
                                      Conv2D{.filters = 24, .kernel_size = 3, .padding = Padding::same},
                                      AveragePooling2D{.pool_size = {3, 2}}, GlobalAveragePooling2D{}});
+  layers.insert(layers.end() - 2,
+                {LayerNormalization{}, LeakyReLU{}, ELU{}, GELU{}, GELU{.approximate = true}, Swish{}, Softplus{},
+                 Reshape{2, 6}, BatchNormalization{.axis = 1}, LayerNormalization{.axis = {-2, -1}, .scale = false},
+                 BatchNormalization{}, Normalization{.axis = {1, 2}}, Normalization{.invert = true}, Flatten{}});
   Shape shape{6, 4};
   Rng rng(1);
   for (AnyLayer& layer : layers) shape = layer.build(shape, rng);
@@ -55,7 +63,21 @@ TEST(Allocation, AWarmPassForwardAndBackwardAllocatesNothing) {
   std::size_t gradients = 0;
   for (int i = 0; i < 5; ++i) gradients += pass();
   EXPECT_EQ(counter.count(), 0);
-  EXPECT_EQ(gradients, 5U * 9U);
+  EXPECT_EQ(gradients, 5U * 16U);
+}
+
+TEST(Allocation, AWarmEmbeddingAllocatesNothing) {
+  const AnyLayer layer = testing::built(Embedding{.input_dim = 4, .output_dim = 3}, {2});
+  const Tensor x = Tensor::matrix({{0, 1}, {3, 1}}), g = testing::normal({2, 2, 3});
+  Tape tape(Mode::training, 1);
+  const auto pass = [&] {
+    tape.clear();
+    return tape.backward(layer.forward(tape.input(x)), g).entries().size();
+  };
+  for (int i = 0; i < 3; ++i) pass();
+  const testing::AllocationCounter counter;
+  EXPECT_EQ(pass(), 1U);
+  EXPECT_EQ(counter.count(), 0);
 }
 
 TEST(Allocation, AWarmPredictionAllocatesNothing) {
