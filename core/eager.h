@@ -95,5 +95,6 @@ Tensor conv2d(const Tensor& x, const Tensor& kernel, const Tensor& bias, const C
 Tensor conv2d(const Tensor& x, const Tensor& kernel, const Conv2DOptions& options = {});
 Tensor max_pool2d(const Tensor& x, Size2D pool_size, const Pool2DOptions& options = {});
 Tensor average_pool2d(const Tensor& x, Size2D pool_size, const Pool2DOptions& options = {});
+Tensor affine_transform(const Tensor& x, const Tensor& transforms, const AffineOptions& options = {});
 
 }  // namespace cornu
