@@ -2,7 +2,9 @@
 
 #include <concepts>
 #include <memory>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "cornu/core/deep_ptr.h"
 #include "cornu/models/logs.h"
@@ -20,6 +22,7 @@ struct Run {
   bool stop_training = false;  ///< set it to end the run after this batch or epoch
   /// A loss that is no longer finite throws NonFiniteError; a callback that sees to it itself says false.
   bool throw_on_non_finite = true;
+  std::vector<std::string> metrics{};  ///< the names of what fit puts in the logs itself: "loss", then the metrics
 };
 
 /// The moments at which a callback may act. A callback is a struct with any of these functions, Keras's hooks:

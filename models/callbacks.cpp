@@ -123,7 +123,7 @@ bool ends_in_a_line(const std::string& filename) {
 void find_columns(CSVLogger& logger, const Run& run, const Logs& logs) {
   for (const Logs::Entry& entry : logs) logger.columns.push_back(entry.name);
   if (run.validation_freq > 0) {  // which may not have been this time
-    for (const std::string& name : logger.batch_names) {
+    for (const std::string& name : run.metrics) {
       if (logs.find("val_" + name) == nullptr) logger.columns.push_back("val_" + name);
     }
   }
@@ -139,15 +139,9 @@ void find_columns(CSVLogger& logger, const Run& run, const Logs& logs) {
 
 void CSVLogger::on_train_begin(Run&, Logs&) {
   columns.clear();
-  batch_names.clear();
   header = append ? first_line(filename) : "";
   // It is better to fail before the first epoch.
   write(*this, append ? std::ios::app : std::ios::trunc, append && ends_in_a_line(filename) ? "\n" : "");
-}
-
-void CSVLogger::on_train_batch_end(Run&, Index, Logs& logs) {
-  if (!batch_names.empty()) return;
-  for (const Logs::Entry& entry : logs) batch_names.push_back(entry.name);
 }
 
 void CSVLogger::on_epoch_end(Run& run, Index epoch, Logs& logs) {

@@ -99,10 +99,9 @@ struct CSVLogger {
 
   // What it remembers meanwhile.
   std::string header{};
-  std::vector<std::string> columns{}, batch_names{};
+  std::vector<std::string> columns{};
 
   void on_train_begin(Run& run, Logs& logs);
-  void on_train_batch_end(Run& run, Index batch, Logs& logs);
   void on_epoch_end(Run& run, Index epoch, Logs& logs);
 };
 

@@ -36,10 +36,11 @@ Logs Evaluation::run(const Callbacks* callbacks, ProgressDisplay* display) {
     const Var y_pred = model_.forward(tape_->input(batch.x));
     const Var loss = model_.compiled->loss(y_pred, batch.y, weights_.of(batch.rows, batch.y, weights_memory_));
     tally_.add(static_cast<double>(loss.item()), batch.y, y_pred.value());
-    tally_.write(logs);
+    tally_.write(logs, false);
     call(Hook::test_batch_end, step, logs);
     if (display != nullptr) display->step(step + 1, logs);
   }
+  if (steps_ > 0) tally_.write(logs);
   call(Hook::test_end, 0, logs);
   return logs;
 }
