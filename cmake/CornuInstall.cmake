@@ -2,7 +2,7 @@
 include(CMakePackageConfigHelpers)
 
 install(FILES cornu.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/cornu)
-foreach(folder IN ITEMS core layers optim datasets models)
+foreach(folder IN ITEMS core layers optim formats datasets models)
   file(GLOB headers CONFIGURE_DEPENDS ${folder}/*.h)
   install(FILES ${headers} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/cornu/${folder})
 endforeach()

@@ -8,6 +8,7 @@
 
 #include "cornu/core/tensor.h"
 #include "cornu/models/callback.h"
+#include "cornu/models/monitor.h"
 
 /// Callbacks, with Keras's names and defaults. Those with something to tell afterwards are given by pointer:
 /// `EarlyStopping early{.patience = 3}; model.fit(train, {.callbacks = {&early}}); early.stopped_epoch`. Each may be
@@ -19,8 +20,8 @@ namespace cornu {
 /// Throws ValueError, listing the names there are, after the first epoch whose logs have no such name. (Keras warns.)
 /// Epochs without validation, because of validation_freq or Ctrl-C, count for nothing where validation is monitored.
 struct EarlyStopping {
-  /// `automatic`: names with "acc", "auc", "precision", "recall" or "f1" in them are to grow, all others to shrink.
-  enum Mode { automatic, min, max };
+  using Mode = MonitorMode;
+  using enum MonitorMode;
 
   std::string monitor = "val_loss";
   double min_delta = 0;
