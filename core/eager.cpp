@@ -124,6 +124,9 @@ Tensor max_pool2d(const Tensor& x, Size2D pool_size, const Pool2DOptions& option
 Tensor average_pool2d(const Tensor& x, Size2D pool_size, const Pool2DOptions& options) {
   return eagerly([&](Var v) { return average_pool2d(v, pool_size, options); }, x);
 }
+Tensor affine_transform(const Tensor& x, const Tensor& transforms, const AffineOptions& options) {
+  return eagerly([&](Var v) { return affine_transform(v, transforms, options); }, x);
+}
 
 Tensor lstm(const Tensor& x, const Tensor& kernel, const Tensor& recurrent_kernel, const Tensor& bias,
             const RecurrentOptions& options) {

@@ -111,6 +111,7 @@ Tensor depthwise_conv2d(const Tensor& x, const Tensor& kernel, const Tensor& bia
 Tensor depthwise_conv2d(const Tensor& x, const Tensor& kernel, const DepthwiseConv2DOptions& options = {});
 Tensor max_pool2d(const Tensor& x, Size2D pool_size, const Pool2DOptions& options = {});
 Tensor average_pool2d(const Tensor& x, Size2D pool_size, const Pool2DOptions& options = {});
+Tensor affine_transform(const Tensor& x, const Tensor& transforms, const AffineOptions& options = {});
 
 Tensor lstm(const Tensor& x, const Tensor& kernel, const Tensor& recurrent_kernel, const Tensor& bias,
             const RecurrentOptions& options = {});

@@ -20,6 +20,8 @@
 #include "cornu/layers/max_pooling2d.h"
 #include "cornu/layers/multi_head_attention.h"
 #include "cornu/layers/normalization.h"
+#include "cornu/layers/random_erasing.h"
+#include "cornu/layers/random_translation.h"
 #include "cornu/layers/reshape.h"
 #include "cornu/tests/layers/run.h"
 #include "cornu/tests/support/allocation_counter.h"
@@ -32,10 +34,11 @@ std::vector<AnyLayer> network() {
       Input{6, 4}, Flatten{},      Dense{16, relu},    Dropout{0.3},  Dense{.units = 12, .use_bias = false},
       Tanh{},      Reshape{3, -1}, Softmax{.axis = 1}, Flatten{3, 4}, Activation{sigmoid},
       Dense{10},   Softmax{}};
-  layers.insert(layers.begin() + 1, {Reshape{6, 4, 1}, Conv2D{.filters = 3, .kernel_size = 2, .activation = relu},
-                                     MaxPooling2D{.padding = Padding::same},
-                                     Conv2D{.filters = 24, .kernel_size = 3, .padding = Padding::same},
-                                     AveragePooling2D{.pool_size = {3, 2}}, GlobalAveragePooling2D{}});
+  layers.insert(layers.begin() + 1,
+                {Reshape{6, 4, 1}, RandomTranslation{0.2, 0.2}, RandomErasing{},
+                 Conv2D{.filters = 3, .kernel_size = 2, .activation = relu}, MaxPooling2D{.padding = Padding::same},
+                 Conv2D{.filters = 24, .kernel_size = 3, .padding = Padding::same},
+                 AveragePooling2D{.pool_size = {3, 2}}, GlobalAveragePooling2D{}});
   layers.insert(
       layers.begin() + 1,
       {LSTM{.units = 5, .return_sequences = true}, GRU{.units = 6, .activation = relu, .return_sequences = true},

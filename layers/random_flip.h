@@ -1,0 +1,19 @@
+#pragma once
+
+#include "cornu/layers/random_images.h"
+
+namespace cornu {
+
+/// In training, each image is mirrored or not, with probability 1/2: left to right (horizontal), top to bottom
+/// (vertical), or each of them by itself. A batch of images; see random_images.h.
+struct RandomFlip {
+  enum Mode { horizontal, vertical, horizontal_and_vertical };
+
+  Mode mode = horizontal_and_vertical;
+
+  Shape build(const Shape& input, Rng& rng);
+  Var forward(Var x) const;
+  void options(auto& visit) { visit("mode", mode); }
+};
+
+}  // namespace cornu
