@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <chrono>
 #include <cerrno>
+#include <chrono>
 #include <cmath>
 #include <fstream>
 #include <limits>
@@ -66,8 +66,7 @@ std::filesystem::path new_path(const std::filesystem::path& folder) {
   if (::gethostname(host.data(), host.size() - 1) != 0) host = {"localhost"};
   const auto seconds = static_cast<std::int64_t>(now());
   for (int number = 0;; ++number) {
-    const auto path =
-        folder / message("events.out.tfevents.{:010d}.{}.{}.{}.v2", seconds, host.data(), ::getpid(), number);
+    auto path = folder / message("events.out.tfevents.{:010d}.{}.{}.{}.v2", seconds, host.data(), ::getpid(), number);
     if (!std::filesystem::exists(path)) return path;
   }
 }

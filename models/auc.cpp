@@ -77,7 +77,7 @@ void AUC::update(ConstView y_true, ConstView y_pred) {
                           score, i);
       // Above threshold k / last, and not above the next one.
       const auto k = static_cast<Index>(std::ceil(score * static_cast<Real>(last))) - 1;
-      Bucket& bucket = buckets[static_cast<std::size_t>(std::max(k, Index{0}))];
+      Bucket& bucket = buckets[static_cast<std::size_t>(last - 1 - std::max(k, Index{0}))];
       ++(positive ? bucket.positives : bucket.negatives);
     }
   }
@@ -86,8 +86,8 @@ void AUC::update(ConstView y_true, ConstView y_pred) {
 double AUC::result() const {
   if (nan) return std::numeric_limits<double>::quiet_NaN();
   Area area{.curve = curve};
-  for (auto bucket = buckets.rbegin(); bucket != buckets.rend(); ++bucket) {
-    area.step(static_cast<double>(bucket->positives), static_cast<double>(bucket->negatives));
+  for (const Bucket& bucket : buckets) {
+    area.step(static_cast<double>(bucket.positives), static_cast<double>(bucket.negatives));
   }
   std::sort(positives.begin(), positives.end());
   std::sort(negatives.begin(), negatives.end());

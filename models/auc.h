@@ -21,7 +21,7 @@ namespace cornu {
 /// Throws ShapeError for other shapes, ValueError for labels other than 0 and 1, for scores outside of [0, 1] where
 /// there are thresholds, and for a num_thresholds of 1 or less than 0.
 struct AUC {
-  enum Curve { ROC, PR };
+  enum Curve { ROC, PR };  // NOLINT(readability-identifier-naming): as Keras has them
 
   Index num_thresholds = 0;  ///< 0: exact
   Curve curve = ROC;
@@ -32,7 +32,7 @@ struct AUC {
   };
   // What it has seen: scores, of which the order is of no importance, or counts between thresholds.
   mutable std::vector<Real> positives{}, negatives{};
-  std::vector<Bucket> buckets{};
+  std::vector<Bucket> buckets{};  // the highest first
   bool nan = false;
 
   std::string name() const { return "auc"; }
