@@ -117,6 +117,22 @@ OptionVisitor::OptionVisitor(const Json& options, std::vector<Tensor>* tensors)
   static_cast<void>(object_of(options));
 }
 
+void OptionVisitor::visit(const char* name, void* value, void (*write)(Json&, const void*),
+                          void (*read)(const Json&, void*)) {
+  try {
+    if (!reading_) {
+      Json json;
+      write(json, value);
+      put(name, std::move(json));
+    } else if (const Json* json = take(name)) {
+      read(*json, value);
+    }
+  } catch (Error& error) {
+    error.add_context(name);
+    throw;
+  }
+}
+
 void OptionVisitor::operator()(const char* name, std::vector<Tensor>& value) {
   require<ValueError>(tensors_ != nullptr, "{}: tensors are no options", name);
   std::vector<Index> places;  // in the list

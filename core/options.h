@@ -116,18 +116,9 @@ class OptionVisitor {
 
   template <class T>
   void operator()(const char* name, T& value) {
-    try {
-      if (!reading_) {
-        Json json;
-        to_json(json, value);
-        put(name, std::move(json));
-      } else if (const Json* json = take(name)) {
-        from_json(*json, value);
-      }
-    } catch (Error& error) {
-      error.add_context(name);
-      throw;
-    }
+    visit(
+        name, &value, [](Json& json, const void* from) { to_json(json, *static_cast<const T*>(from)); },
+        [](const Json& json, void* to) { from_json(json, *static_cast<T*>(to)); });
   }
   void operator()(const char* name, std::vector<Tensor>& value);
   /// What `visit_inside` tells the visitor that it is called with is one option of this one: an object.
@@ -140,6 +131,7 @@ class OptionVisitor {
   void require_all_read() const;
 
  private:
+  void visit(const char* name, void* value, void (*write)(Json&, const void*), void (*read)(const Json&, void*));
   void put(const char* name, Json value);
   const Json* take(const char* name);
 

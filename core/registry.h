@@ -59,8 +59,9 @@ class Registry {
     });
   }
   template <class T>
-  void add() {
-    add<T>(std::string(detail::type_name<T>()), [] { return T{}; });
+  void add(std::string name = std::string(detail::type_name<T>())) {
+    // A plain function: a lambda would be a type of its own for each T, with as much code around it.
+    add(std::move(name), &options_of<T>, Make(&made<T>));
   }
 
   using Ask = std::optional<Json> (*)(const Any&);  ///< its options; nothing where it is of another type
@@ -128,6 +129,13 @@ class Registry {
     const T* const value = detail::held<T>(any);
     if (value == nullptr) return std::nullopt;
     return detail::written_options(*value);
+  }
+
+  template <class T>
+  static Any made(OptionVisitor& visit) {
+    T value{};
+    detail::visit_options(value, visit);
+    return Any(std::move(value));
   }
 
   const Entry* find(std::string_view name) const {
