@@ -192,14 +192,16 @@ void expect_tensor_near(const Tensor& got, const Tensor& expected, double tolera
 }
 
 TEST(Constraint, BringsNormsDownAndLeavesSmallOnesAlone) {
-  const Tensor w = Tensor::matrix({{3, 0.6}, {-4, 0.8}});
-  expect_tensor_near(constrained(MaxNorm{}, w), Tensor::matrix({{1.2, 0.6}, {-1.6, 0.8}}), 3e-7);
-  expect_tensor_near(constrained(MaxNorm{.max_value = 0.5, .axis = 1}, w),
-                     Tensor::matrix({{0.4902903378, 0.0980580676}, {-0.4902903378, 0.0980580676}}), 3e-7);
-  expect_tensor_near(constrained(UnitNorm{}, w), Tensor::matrix({{0.6, 0.6}, {-0.8, 0.8}}), 3e-7);
-  expect_tensor_near(constrained(UnitNorm{-1}, Tensor::vector({3, 4})), Tensor::vector({0.6, 0.8}), 3e-7);
+  const Tensor w = Tensor::matrix({{2, 0.5}, {-2, 0}, {2, 0}, {2, 0}});
+  const double tolerance = 3e-7;  // of which Keras's epsilon takes 1e-7
+  expect_tensor_near(constrained(MaxNorm{}, w), Tensor::matrix({{1, 0.5}, {-1, 0}, {1, 0}, {1, 0}}), tolerance);
+  expect_tensor_near(constrained(UnitNorm{}, w), Tensor::matrix({{0.5, 1}, {-0.5, 0}, {0.5, 0}, {0.5, 0}}), tolerance);
+  expect_tensor_near(constrained(MaxNorm{.max_value = 2.5, .axis = 1}, Tensor::matrix({{3, 4}, {0, 0.25}})),
+                     Tensor::matrix({{1.5, 2}, {0, 0.25}}), tolerance);
+  expect_tensor_near(constrained(UnitNorm{-1}, Tensor::vector({2, 2, 2, 2})), Tensor::vector({0.5, 0.5, 0.5, 0.5}),
+                     tolerance);
   EXPECT_EQ(constrained(MaxNorm{}, Tensor({2, 2})), Tensor({2, 2}));
-  EXPECT_EQ(constrained(NonNeg{}, w), Tensor::matrix({{3, 0.6}, {0, 0.8}}));
+  EXPECT_EQ(constrained(NonNeg{}, w), Tensor::matrix({{2, 0.5}, {0, 0}, {2, 0}, {2, 0}}));
   EXPECT_EQ(constrained({}, w), w);
 }
 
