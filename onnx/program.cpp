@@ -54,8 +54,10 @@ Index Builder::used(std::string_view name) const {
 }
 
 Attribute Builder::attribute(AttributeMessage& from, const Op& op) {
-  require<FormatError>(op.attributes.find(std::string(from.name) + ' ') != std::string_view::npos && !from.name.empty(),
-                       "attribute '{}' is not known; {}are", from.name, op.attributes);
+  const bool is_its_own =
+      !from.name.empty() && op.attributes.find(std::string(from.name) + ' ') != std::string_view::npos;
+  require<FormatError>(is_its_own, "attribute '{}' is not known; those of this op are: {}", from.name,
+                       op.attributes.empty() ? "none" : op.attributes.substr(0, op.attributes.size() - 1));
   const bool is_known =
       (from.type >= AttributeType::real && from.type <= AttributeType::tensor) || from.type == AttributeType::integers;
   require<FormatError>(is_known, "attribute '{}' holds {}, which no op that Cornu has wants", from.name,

@@ -16,7 +16,7 @@ awk '
     allowed["optim"] = "core optim"
     allowed["datasets"] = "core datasets"
     allowed["models"] = "core layers optim datasets models"
-    allowed["onnx"] = "core layers optim models onnx"
+    allowed["onnx"] = "core layers optim datasets models onnx"
   }
   function violation(text) { print FILENAME ":" FNR ": " text; found = 1 }
   function may_include(folder, other,    words, n, i) {
