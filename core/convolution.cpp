@@ -1,6 +1,7 @@
 #include "cornu/core/convolution.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace cornu {
 
@@ -88,18 +89,24 @@ void add_input_gradient(const Convolution& c, const Real* dy, const Real* panels
       for (Index part = 0; part < c.parts(); ++part) {
         const Index run = (group * c.window.y.taps + tap_row) * c.parts() + part;
         each_block(c.run(), [&](Index from, Index n) {
-          multiply({.left = dy + group * filters,
-                    .left_outer = c.out,
-                    .left_row = c.window.x.out * c.out,
-                    .length = filters,
-                    .right = panels + (run * columns + from) * filters,
-                    .right_step = tile_columns(n),
-                    .outer = c.window.x.out,
-                    .rows = c.window.y.out,
-                    .columns = n,
-                    .out = dx + c.start(group, tap_row, part) + from,
-                    .out_outer = c.window.x.stride * c.in,
-                    .out_row = c.window.y.stride * c.row()});
+          TileProduct product{.left = dy + group * filters,
+                              .left_outer = c.out,
+                              .left_row = c.window.x.out * c.out,
+                              .length = filters,
+                              .right = panels + (run * columns + from) * filters,
+                              .right_step = tile_columns(n),
+                              .outer = c.window.x.out,
+                              .rows = c.window.y.out,
+                              .columns = n,
+                              .out = dx + c.start(group, tap_row, part) + from,
+                              .out_outer = c.window.x.stride * c.in,
+                              .out_row = c.window.y.stride * c.row()};
+          if (product.rows == 1) {  // a sequence: its pixels must do, in the same order
+            std::swap(product.outer, product.rows);
+            product.left_row = product.left_outer;
+            product.out_row = product.out_outer;
+          }
+          multiply(product);
         });
       }
     }

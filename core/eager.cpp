@@ -87,11 +87,35 @@ Tensor conv2d(const Tensor& x, const Tensor& kernel, const Tensor& bias, const C
 Tensor conv2d(const Tensor& x, const Tensor& kernel, const Conv2DOptions& options) {
   return eagerly([&](Var vx, Var vk) { return conv2d(vx, vk, options); }, x, kernel);
 }
+Tensor depthwise_conv2d(const Tensor& x, const Tensor& kernel, const Tensor& bias,
+                        const DepthwiseConv2DOptions& options) {
+  return eagerly([&](Var v, Var k, Var b) { return depthwise_conv2d(v, k, b, options); }, x, kernel, bias);
+}
+Tensor depthwise_conv2d(const Tensor& x, const Tensor& kernel, const DepthwiseConv2DOptions& options) {
+  return eagerly([&](Var v, Var k) { return depthwise_conv2d(v, k, options); }, x, kernel);
+}
 Tensor max_pool2d(const Tensor& x, Size2D pool_size, const Pool2DOptions& options) {
   return eagerly([&](Var v) { return max_pool2d(v, pool_size, options); }, x);
 }
 Tensor average_pool2d(const Tensor& x, Size2D pool_size, const Pool2DOptions& options) {
   return eagerly([&](Var v) { return average_pool2d(v, pool_size, options); }, x);
+}
+
+Tensor lstm(const Tensor& x, const Tensor& kernel, const Tensor& recurrent_kernel, const Tensor& bias,
+            const RecurrentOptions& options) {
+  return eagerly([&](Var v, Var k, Var r, Var b) { return lstm(v, k, r, b, options); }, x, kernel, recurrent_kernel,
+                 bias);
+}
+Tensor lstm(const Tensor& x, const Tensor& kernel, const Tensor& recurrent_kernel, const RecurrentOptions& options) {
+  return eagerly([&](Var v, Var k, Var r) { return lstm(v, k, r, options); }, x, kernel, recurrent_kernel);
+}
+Tensor gru(const Tensor& x, const Tensor& kernel, const Tensor& recurrent_kernel, const Tensor& bias,
+           const RecurrentOptions& options) {
+  return eagerly([&](Var v, Var k, Var r, Var b) { return gru(v, k, r, b, options); }, x, kernel, recurrent_kernel,
+                 bias);
+}
+Tensor gru(const Tensor& x, const Tensor& kernel, const Tensor& recurrent_kernel, const RecurrentOptions& options) {
+  return eagerly([&](Var v, Var k, Var r) { return gru(v, k, r, options); }, x, kernel, recurrent_kernel);
 }
 
 Tensor concatenate(std::span<const Tensor> tensors, Index axis) {

@@ -2,9 +2,10 @@
 
 #include "cornu/core/ops.h"
 #include "cornu/core/ops_images.h"
+#include "cornu/core/ops_sequences.h"
 
-/// The ops of ops.h and ops_images.h on tensors, for use outside a model: each is the same code, run on a throw-away
-/// inference tape.
+/// The ops of ops.h, ops_images.h and ops_sequences.h on tensors, for use outside a model: each is the same code, run
+/// on a throw-away inference tape.
 namespace cornu {
 
 Tensor matmul(const Tensor& a, const Tensor& b, const MatmulOptions& options = {});
@@ -93,7 +94,18 @@ Tensor slice(const Tensor& x, Index axis, Index begin, Index end);
 
 Tensor conv2d(const Tensor& x, const Tensor& kernel, const Tensor& bias, const Conv2DOptions& options = {});
 Tensor conv2d(const Tensor& x, const Tensor& kernel, const Conv2DOptions& options = {});
+Tensor depthwise_conv2d(const Tensor& x, const Tensor& kernel, const Tensor& bias,
+                        const DepthwiseConv2DOptions& options = {});
+Tensor depthwise_conv2d(const Tensor& x, const Tensor& kernel, const DepthwiseConv2DOptions& options = {});
 Tensor max_pool2d(const Tensor& x, Size2D pool_size, const Pool2DOptions& options = {});
 Tensor average_pool2d(const Tensor& x, Size2D pool_size, const Pool2DOptions& options = {});
+
+Tensor lstm(const Tensor& x, const Tensor& kernel, const Tensor& recurrent_kernel, const Tensor& bias,
+            const RecurrentOptions& options = {});
+Tensor lstm(const Tensor& x, const Tensor& kernel, const Tensor& recurrent_kernel,
+            const RecurrentOptions& options = {});
+Tensor gru(const Tensor& x, const Tensor& kernel, const Tensor& recurrent_kernel, const Tensor& bias,
+           const RecurrentOptions& options = {});
+Tensor gru(const Tensor& x, const Tensor& kernel, const Tensor& recurrent_kernel, const RecurrentOptions& options = {});
 
 }  // namespace cornu

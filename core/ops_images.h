@@ -22,7 +22,9 @@ std::string to_string(const Size2D& size);
 /// Where windows may lie. `valid`: inside of the image only, so that it shrinks. `same`: at stride 1 there are as many
 /// windows as pixels, at stride s that number over s, rounded up; what is outside counts as 0 in a convolution and not
 /// at all in pooling. Where the windows reach out by an odd number, one more lies at the bottom and to the right.
-enum class Padding { valid, same };
+/// `causal`: as many windows as with `same`, each of which ends with its own pixel, so that all they reach out by lies
+/// before the first one: of a sequence they see nothing that comes later.
+enum class Padding { valid, same, causal };
 
 // ---- Convolution (ops_conv.cpp) ----
 
@@ -41,6 +43,21 @@ struct Conv2DOptions {
 /// for options below 1 and groups that do not divide the channels.
 Var conv2d(Var x, Operand kernel, Operand bias, const Conv2DOptions& options = {});
 Var conv2d(Var x, Operand kernel, const Conv2DOptions& options = {});
+
+// ---- Depthwise convolution (ops_depthwise.cpp) ----
+
+struct DepthwiseConv2DOptions {
+  Size2D strides = 1;
+  Padding padding = Padding::valid;
+  Size2D dilation_rate = 1;
+};
+
+/// A convolution in which each channel has filters of its own, and sees no other channel:
+/// y[b, i, j, c m + n] = bias[c m + n] + sum over u, v of x[b, i s + u d - p, j s + v d - p, c] kernel[u, v, c, n],
+/// the sum over what lies in the image. x: (batch, height, width, channels), kernel: (rows, columns, channels, m),
+/// bias: (channels m). Returns (batch, ..., ..., channels m). Throws as conv2d.
+Var depthwise_conv2d(Var x, Operand kernel, Operand bias, const DepthwiseConv2DOptions& options = {});
+Var depthwise_conv2d(Var x, Operand kernel, const DepthwiseConv2DOptions& options = {});
 
 // ---- Pooling (ops_pool.cpp) ----
 

@@ -64,8 +64,24 @@ Var matmul_batched(Var a, Var b, const MatmulOptions& options) {
   });
 }
 
-/// x (..., k) as a matrix of all its rows.
-Var as_rows(Var x) { return reshape(x, {x.shape().without(-1).size(), x.shape()[-1]}); }
+/// x w, plus a row b if there is one, as one product of all the rows of x. x: (..., in), w: (in, out), maybe
+/// transposed, b: (out). Not by reshaping x: of its rows the tape could not tell which sample each belongs to.
+Var rows_product(Var x, Var w, bool transpose_w, Var b) {
+  const MatrixView factors(w.value().data(), w.shape()[0], w.shape()[1], transpose_w);
+  const Index rows = x.shape().without(-1).size(), in = x.shape()[-1], out = factors.inner();
+  require_blas_sizes(b ? "affine" : "matmul", rows, in, out);
+  const Shape shape = x.shape().with(-1, out);
+  Var y = b ? x.tape().output(shape, {x, w, b}) : x.tape().output(shape, {x, w});
+  if (b) fill_rows(y.out(), b.value());
+  gemm({x.value().data(), rows, in}, factors, Sink(y.out(), static_cast<bool>(b)));
+  return y.backward([=] {
+    const MatrixView values(x.value().data(), rows, in), dy(y.grad().data(), rows, out);
+    if (Sink dx = x.sink()) gemm(dy, transposed(factors), dx);
+    transpose_w ? w.add_product(transposed(dy), values) : w.add_product(transposed(values), dy);
+    if (!b) return;
+    if (Sink db = b.sink()) sum_rows(y.grad(), db);
+  });
+}
 
 }  // namespace
 
@@ -91,8 +107,7 @@ Var matmul(Var a, Operand b_operand, const MatmulOptions& options) {
     return reshape(y, y.shape().without(-1));
   }
   if (sa.rank() > 2 && sb.rank() == 2 && !options.transpose_a) {  // one product of many rows instead of many products
-    const Var y = matmul_batched(as_rows(a), b, options);
-    return reshape(y, sa.with(-1, y.shape()[-1]));
+    return rows_product(a, b, options.transpose_b, Var());
   }
   return matmul_batched(a, b, options);
 }
@@ -107,18 +122,8 @@ Var affine(Var x, Operand w_operand, Operand b_operand) {
       x.rank() >= 1 && w.rank() == 2 && b.rank() == 1 && x.shape()[-1] == w.shape()[0] && w.shape()[1] == b.shape()[0],
       "affine: x is {}, w is {} and b is {}; x (..., in), w (in, out) and b (out) are required", x.shape(), w.shape(),
       b.shape());
-  if (x.rank() != 2) {
-    return reshape(affine(as_rows(x), w, b), x.shape().with(-1, w.shape()[1]));
-  }
-  require_blas_sizes("affine", x.shape()[0], x.shape()[1], w.shape()[1]);
-  Var y = x.tape().output({x.shape()[0], w.shape()[1]}, {x, w, b});
-  fill_rows(y.out(), b.value());
-  gemm(x.value(), w.value(), accumulate_into(y.out()));
-  return y.backward([=] {
-    if (Sink dx = x.sink()) gemm(y.grad(), transposed(w.value()), dx);
-    w.add_product(transposed(x.value()), y.grad());
-    if (Sink db = b.sink()) sum_rows(y.grad(), db);
-  });
+  if (x.rank() == 1) x.mix_samples();
+  return rows_product(x, w, false, b);
 }
 
 }  // namespace cornu

@@ -1,8 +1,11 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "cornu/core/constraint.h"
+#include "cornu/core/regularizer.h"
 #include "cornu/core/tensor.h"
 
 namespace cornu {
@@ -12,9 +15,17 @@ namespace cornu {
 struct Parameter {
   Tensor value{};
   bool trainable = true;
-  bool frozen = false;  ///< not trainable for a while only: layers/freeze.h
+  bool frozen = false;        ///< not trainable for a while only: layers/freeze.h
+  Regularizer regularizer{};  ///< added to the loss by whoever trains a model; a layer sets it in build
+  Constraint constraint{};    ///< kept by optimizers, after each step
 
   const Shape& shape() const { return value.shape(); }
+  /// What a layer's build gives it: its first value, and the options that concern it.
+  void become(Tensor initial, const Regularizer& own_regularizer, const Constraint& own_constraint) {
+    value = std::move(initial);
+    regularizer = own_regularizer;
+    constraint = own_constraint;
+  }
 };
 
 struct NamedParameter {

@@ -98,7 +98,9 @@ void Tape::clear() {
   node_count_ = 0;
   parameters_.clear();
   updates_.clear();
+  losses_.clear();
   has_gone_backward_ = mixes_samples_ = false;
+  layer_observer_ = nullptr;
   arena_.clear();  // last, because it may throw
 }
 

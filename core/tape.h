@@ -28,6 +28,8 @@ struct PendingProduct {
 
 namespace detail {
 
+class LayerObserver;  // layers/layer.h
+
 /// What a tape knows of one value. Nodes stay where they are for the tape's whole life, one pass after another.
 struct alignas(alignment) Node {
   Tape* tape = nullptr;
@@ -224,6 +226,15 @@ class Tape {
   /// The same from a value of any shape, given the gradient of some later loss with respect to it.
   Gradients backward(Var value, ConstView gradient);
 
+  /// For layers: a scalar that is to be added to the loss of this pass by whoever makes one, as in Keras: a penalty on
+  /// what the layer makes. Of a batch that is gone through in parts it must be the mean over the samples.
+  void add_loss(Var loss) { losses_.push_back(loss); }
+  std::span<const Var> losses() const { return losses_; }
+
+  /// For layers: who is to be told of those that this pass goes through, until the tape is cleared.
+  void observe_layers(detail::LayerObserver* observer) { layer_observer_ = observer; }
+  detail::LayerObserver* layer_observer() const { return layer_observer_; }
+
   /// The memory kept for passes, in bytes.
   std::size_t capacity() const { return arena_.capacity(); }
 
@@ -251,6 +262,8 @@ class Tape {
   Index samples_ = 0;
   std::vector<detail::Node*> parameters_;
   std::vector<Gradients::Update> updates_;
+  std::vector<Var> losses_;
+  detail::LayerObserver* layer_observer_ = nullptr;
 };
 
 template <BackwardRule F>

@@ -14,7 +14,8 @@ WindowAxis axis_of(Index in, Index taps, Index stride, Index dilation, Padding p
     axis.out = in < axis.reach() ? 0 : (in - axis.reach()) / stride + 1;
   } else if (in > 0) {
     axis.out = (in - 1) / stride + 1;
-    axis.before = std::max(Index{0}, (axis.out - 1) * stride + axis.reach() - in) / 2;
+    axis.before = padding == Padding::causal ? axis.reach() - 1
+                                             : std::max(Index{0}, (axis.out - 1) * stride + axis.reach() - in) / 2;
   }
   return axis;
 }

@@ -9,9 +9,9 @@
 #include <optional>
 
 #include "cornu/core/error.h"
-#include "cornu/datasets/atomic_file.h"
 #include "cornu/datasets/http.h"
 #include "cornu/datasets/sha256.h"
+#include "cornu/formats/atomic_file.h"
 
 namespace cornu {
 

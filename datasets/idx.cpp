@@ -11,8 +11,8 @@
 #include <system_error>
 
 #include "cornu/core/error.h"
-#include "cornu/datasets/atomic_file.h"
 #include "cornu/datasets/gzip.h"
+#include "cornu/formats/atomic_file.h"
 
 namespace cornu {
 

@@ -20,6 +20,7 @@ class Activation {
       : Activation(static_cast<Function>(f)) {}
 
   Function function() const { return function_; }
+  void options(auto& visit) { visit("activation", *this); }
   Var operator()(Var x) const { return function_(x); }
   Var forward(Var x) const { return function_(x); }
 
@@ -47,6 +48,8 @@ struct Tanh {
 /// build throws ShapeError for an axis that is not there, or is the batch: samples must not depend on each other.
 struct Softmax {
   Index axis = -1;
+
+  void options(auto& visit) { visit("axis", axis); }
 
   Shape build(const Shape& input, Rng& rng);
   Var forward(Var x) const { return softmax(x, axis); }

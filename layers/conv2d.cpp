@@ -22,8 +22,8 @@ Shape Conv2D::build(const Shape& input, Rng& rng) {
     new_bias = Tensor(Shape{filters});
     bias_initializer(new_bias, rng);
   }
-  kernel.value = std::move(new_kernel);
-  bias.value = std::move(new_bias);
+  kernel.become(std::move(new_kernel), kernel_regularizer, kernel_constraint);
+  bias.become(std::move(new_bias), bias_regularizer, bias_constraint);
   return window.result(filters).sub(1);
 }
 
@@ -37,7 +37,7 @@ Var Conv2D::forward(Var x) const {
   const Conv2DOptions options{
       .strides = strides, .padding = padding, .dilation_rate = dilation_rate, .groups = groups, .relu = is_relu};
   const Var y = use_bias ? conv2d(x, kernel, bias, options) : conv2d(x, kernel, options);
-  return is_relu ? y : activation(y);
+  return activity_regularizer.add_loss(is_relu ? y : activation(y));
 }
 
 NamedParameters Conv2D::parameters() {

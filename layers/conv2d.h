@@ -24,7 +24,22 @@ struct Conv2D {
   bool use_bias = true;
   Initializer kernel_initializer = glorot_uniform;
   Initializer bias_initializer = zeros;
+  Regularizer kernel_regularizer{}, bias_regularizer{}, activity_regularizer{};
+  Constraint kernel_constraint{}, bias_constraint{};
   Parameter kernel{}, bias{};
+
+  void options(auto& visit) {
+    visit("filters", filters);
+    visit("kernel_size", kernel_size);
+    visit("strides", strides);
+    visit("padding", padding);
+    visit("dilation_rate", dilation_rate);
+    visit("groups", groups);
+    visit("activation", activation);
+    visit("use_bias", use_bias);
+    visit("kernel_initializer", kernel_initializer);
+    visit("bias_initializer", bias_initializer);
+  }
 
   Shape build(const Shape& input, Rng& rng);
   Var forward(Var x) const;

@@ -16,8 +16,8 @@ Shape Dense::build(const Shape& input, Rng& rng) {
     new_bias = Tensor(Shape{units});
     bias_initializer(new_bias, rng);
   }
-  kernel.value = std::move(new_kernel);
-  bias.value = std::move(new_bias);
+  kernel.become(std::move(new_kernel), kernel_regularizer, kernel_constraint);
+  bias.become(std::move(new_bias), bias_regularizer, bias_constraint);
   return input.with(-1, units);
 }
 
@@ -26,7 +26,7 @@ Var Dense::forward(Var x) const {
                       "Dense: used before it was built; call build(shape of a sample, rng), or put it into a model");
   require(x.rank() > 0 && x.shape()[-1] == kernel.shape()[0], "Dense: an input of shape {}; its last axis must be {}",
           x.shape(), kernel.shape()[0]);
-  return activation(use_bias ? affine(x, kernel, bias) : matmul(x, kernel));
+  return activity_regularizer.add_loss(activation(use_bias ? affine(x, kernel, bias) : matmul(x, kernel)));
 }
 
 NamedParameters Dense::parameters() {

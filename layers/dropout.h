@@ -12,6 +12,8 @@ namespace cornu {
 struct Dropout {
   double rate = 0.5;
 
+  void options(auto& visit) { visit("rate", rate); }
+
   Shape build(const Shape& input, Rng& rng);
   Var forward(Var x) const;
 };

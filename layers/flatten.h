@@ -17,6 +17,8 @@ struct Flatten {
   Flatten(std::initializer_list<Index> dimensions) : shape(dimensions) {}
   explicit Flatten(const Shape& sample) : shape(sample) {}
 
+  void options(auto& visit) { visit("shape", shape); }
+
   Shape build(const Shape& input, Rng& rng);
   Var forward(Var x) const;
   std::optional<Shape> input_shape() const { return shape; }

@@ -10,6 +10,8 @@ namespace cornu {
 struct GlobalAveragePooling2D {
   bool keepdims = false;
 
+  void options(auto& visit) { visit("keepdims", keepdims); }
+
   Shape build(const Shape& input, Rng& rng);
   Var forward(Var x) const;
 };

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cornu/core/error.h"
+#include "cornu/layers/registry.h"
 
 namespace cornu {
 
@@ -99,26 +100,76 @@ void zeros(View out, Rng&) { std::fill(out.begin(), out.end(), Real{0}); }
 
 void ones(View out, Rng&) { std::fill(out.begin(), out.end(), Real{1}); }
 
-Initializer constant(double value) {
-  return [number = static_cast<Real>(value)](View out, Rng&) { std::fill(out.begin(), out.end(), number); };
-}
+namespace {
+
+// Structs and not lambdas, so that files have a name for them.
+
+struct Constant {
+  double value = 0;
+
+  void options(auto& visit) { visit("value", value); }
+  void operator()(View out, Rng&) const { std::fill(out.begin(), out.end(), static_cast<Real>(value)); }
+};
+
+struct RandomUniform {
+  double low = -0.05, high = 0.05;
+
+  void options(auto& visit) {
+    visit("minval", low);
+    visit("maxval", high);
+  }
+  void operator()(View out, Rng& rng) const { rng.fill_uniform(out, static_cast<Real>(low), static_cast<Real>(high)); }
+};
+
+struct RandomNormal {
+  double mean = 0, stddev = 0.05;
+
+  void options(auto& visit) {
+    visit("mean", mean);
+    visit("stddev", stddev);
+  }
+  void operator()(View out, Rng& rng) const {
+    rng.fill_normal(out, static_cast<Real>(mean), static_cast<Real>(stddev));
+  }
+};
+
+struct TruncatedNormal {
+  double mean = 0, stddev = 0.05;
+
+  void options(auto& visit) {
+    visit("mean", mean);
+    visit("stddev", stddev);
+  }
+  void operator()(View out, Rng& rng) const { fill_truncated_normal(out, rng, mean, stddev); }
+};
+
+struct Orthogonal {
+  double gain = 1;
+
+  void options(auto& visit) { visit("gain", gain); }
+  void operator()(View out, Rng& rng) const;
+};
+
+}  // namespace
+
+Initializer constant(double value) { return Constant{value}; }
 
 Initializer random_uniform(double low, double high) {
   const auto from = static_cast<Real>(low), to = static_cast<Real>(high);
   require<ValueError>(std::isfinite(to - from) && from <= to,
                       "random_uniform: low is {} and high is {}; a finite range with low not above high is required",
                       low, high);
-  return [=](View out, Rng& rng) { rng.fill_uniform(out, from, to); };
+  return RandomUniform{low, high};
 }
 
 Initializer random_normal(double mean, double stddev) {
   require_normal("random_normal", mean, stddev);
-  return [=](View out, Rng& rng) { rng.fill_normal(out, static_cast<Real>(mean), static_cast<Real>(stddev)); };
+  return RandomNormal{mean, stddev};
 }
 
 Initializer truncated_normal(double mean, double stddev) {
   require_normal("truncated_normal", mean, stddev);
-  return [=](View out, Rng& rng) { fill_truncated_normal(out, rng, mean, stddev); };
+  return TruncatedNormal{mean, stddev};
 }
 
 void glorot_uniform(View out, Rng& rng) { fill_uniform(out, rng, glorot_variance(out)); }
@@ -130,23 +181,47 @@ void lecun_normal(View out, Rng& rng) { fill_normal(out, rng, lecun_variance(out
 
 Initializer orthogonal(double gain) {
   require<ValueError>(std::isfinite(gain), "orthogonal: gain is {}; it must be finite", gain);
-  return [=](View out, Rng& rng) {
-    const Shape& shape = out.shape();
-    require(shape.rank() >= 2, "orthogonal: a parameter of shape {}; rank 2 or more is required", shape);
-    if (shape.empty()) return;
-    const Index columns = shape[-1], rows = shape.size() / columns;
-    // Gram and Schmidt's vectors are those of a QR decomposition in which R has a positive diagonal: no sign is left to
-    // correct. They are the columns, or the rows where there are fewer of those.
-    const Index count = std::min(rows, columns), n = std::max(rows, columns);
-    std::vector<double> basis(static_cast<std::size_t>(shape.size()));
-    for (Index k = 0; k < count; ++k) draw_orthonormal(basis.data(), k, basis.data() + k * n, n, rng);
-    for (Index row = 0; row < rows; ++row) {
-      for (Index column = 0; column < columns; ++column) {
-        const Index at = rows < columns ? row * n + column : column * n + row;
-        out[row * columns + column] = static_cast<Real>(gain * basis[static_cast<std::size_t>(at)]);
-      }
-    }
-  };
+  return Orthogonal{gain};
 }
+
+namespace {
+
+void Orthogonal::operator()(View out, Rng& rng) const {
+  const Shape& shape = out.shape();
+  require(shape.rank() >= 2, "orthogonal: a parameter of shape {}; rank 2 or more is required", shape);
+  if (shape.empty()) return;
+  const Index columns = shape[-1], rows = shape.size() / columns;
+  // Gram and Schmidt's vectors are those of a QR decomposition in which R has a positive diagonal: no sign is left to
+  // correct. They are the columns, or the rows where there are fewer of those.
+  const Index count = std::min(rows, columns), n = std::max(rows, columns);
+  std::vector<double> basis(static_cast<std::size_t>(shape.size()));
+  for (Index k = 0; k < count; ++k) draw_orthonormal(basis.data(), k, basis.data() + k * n, n, rng);
+  for (Index row = 0; row < rows; ++row) {
+    for (Index column = 0; column < columns; ++column) {
+      const Index at = rows < columns ? row * n + column : column * n + row;
+      out[row * columns + column] = static_cast<Real>(gain * basis[static_cast<std::size_t>(at)]);
+    }
+  }
+}
+
+}  // namespace
+
+namespace detail {
+
+Registry<Initializer>& initializer_registry() {
+  static Registry<Initializer> registry("initializer", "register_initializer");
+  static const bool filled = [] {
+    registry.add<Constant>();
+    registry.add<RandomUniform>();
+    registry.add<RandomNormal>();
+    registry.add<TruncatedNormal>();
+    registry.add<Orthogonal>();
+    return true;
+  }();
+  static_cast<void>(filled);
+  return registry;
+}
+
+}  // namespace detail
 
 }  // namespace cornu

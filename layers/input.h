@@ -15,6 +15,8 @@ struct Input {
   Input(std::initializer_list<Index> dimensions) : shape(dimensions) {}
   explicit Input(const Shape& sample) : shape(sample) {}
 
+  void options(auto& visit) { visit("shape", shape); }
+
   Shape build(const Shape& input, Rng& rng);
   Var forward(Var x) const;
   std::optional<Shape> input_shape() const { return shape; }

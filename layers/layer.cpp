@@ -7,36 +7,20 @@ namespace cornu {
 
 namespace detail {
 
-std::string_view declared_name(std::string_view pretty_function) {
-  const std::string_view start = "T = ";
-  const std::size_t from = pretty_function.find(start);
-  if (from == std::string_view::npos) return pretty_function;
-  const std::string_view type = pretty_function.substr(from + start.size());
-  // The last name outside all brackets: a type's scope may have brackets too, "(anonymous namespace)::", "f(int)::".
-  std::size_t name = 0, end = type.size();
-  int depth = 0;
-  for (std::size_t i = 0; i < type.size(); ++i) {
-    const char c = type[i];
-    if (depth == 0 && (c == ';' || c == ']')) return type.substr(name, std::min(end, i) - name);
-    if (c == '(' || c == '<' || c == '[' || c == '{') {
-      if (depth++ == 0) end = i;
-    } else if (c == ')' || c == ']' || c == '}' || (c == '>' && i > 0 && type[i - 1] != '-')) {
-      --depth;
-    } else if (c == ':' && depth == 0) {
-      name = i + 1;
-      end = type.size();
-    }
-  }
-  return type.substr(name, end - name);
+void require_input_count(std::size_t required, std::size_t came) {
+  require(required == came, "it takes {} input{}, {} came", required, required == 1 ? "" : "s", came);
 }
 
-Shape shape_by_forward(const Shape& input, Var (*forward)(const void* layer, Var x), const void* layer) {
-  const Tensor sample(input.batched(1));
-  Tape tape(Mode::inference);
-  const Var y = forward(layer, tape.input(sample));
-  require(y.rank() > 0 && y.shape()[0] == 1,
-          "forward made {} of a batch of one sample of shape {}; the first axis must stay the batch", y.shape(), input);
-  return y.shape().sub(1);
+NamedParameters parameters_of(const NamedLayers& layers) {
+  NamedParameters result;
+  for (const NamedLayer& named : layers) {
+    for (const NamedParameter& own : named.layer->parameters()) {
+      const bool known = std::any_of(result.begin(), result.end(),
+                                     [&](const NamedParameter& other) { return other.parameter == own.parameter; });
+      if (!known) result.push_back({named.name + "/" + own.name, own.parameter});
+    }
+  }
+  return result;
 }
 
 }  // namespace detail
@@ -47,20 +31,100 @@ void AnyLayer::add_name(Error& error) const {
   if (!text.starts_with(type) || text.substr(type.size(), 1) != ":") error.add_context(type);
 }
 
-Shape AnyLayer::build(const Shape& input, Rng& rng) {
+/// Builds the layers that a struct owns while it calls them for the first time, with the shapes that come. All of them,
+/// or none: they are what they were if the pass fails.
+class AnyLayer::Builder final : public detail::LayerObserver {
+ public:
+  Builder(NamedLayers layers, Rng& rng) {
+    for (NamedLayer& named : layers) {
+      if (find(named.layer) != layers_.end()) continue;  // listed twice
+      named.layer->rename(named.name);
+      // Its own generator, by its place in the list: not by when it is called, nor by how many another one drew.
+      layers_.push_back({*named.layer, named.layer, Rng(rng.bits())});
+    }
+  }
+  ~Builder() override {
+    if (complete_) return;
+    for (Owned& owned : layers_) *owned.layer = std::move(owned.before);
+  }
+
+  void before(const AnyLayer& layer, std::span<const Var> inputs) override {
+    if (depth_++ > 0 || layers_.empty()) return;  // of a layer that builds its own
+    const auto owned = find(&layer);
+    if (owned == layers_.end()) {
+      require<StateError>(layer.parameters().empty(),
+                          "called by a forward whose layers() does not list it: it would not be trained");
+    } else if (!owned->built) {
+      std::vector<Shape> shapes;
+      for (const Var input : inputs) shapes.push_back(input.shape().sub(1));
+      owned->layer->build_unnamed(shapes, owned->rng);  // by its forward, which adds its name to errors
+      owned->built = true;
+    }
+  }
+  void after(const AnyLayer&, Var) override { --depth_; }
+
+  void finish() {
+    for (const Owned& owned : layers_) {
+      require<StateError>(owned.built, "layers() lists {}, which forward does not call: it cannot be built",
+                          owned.layer->name());
+    }
+    complete_ = true;
+  }
+
+ private:
+  struct Owned {
+    AnyLayer before;
+    AnyLayer* layer;
+    Rng rng;
+    bool built = false;
+  };
+  std::vector<Owned>::iterator find(const AnyLayer* layer) {
+    return std::find_if(layers_.begin(), layers_.end(), [=](const Owned& owned) { return owned.layer == layer; });
+  }
+
+  std::vector<Owned> layers_;
+  int depth_ = 0;
+  bool complete_ = false;
+};
+
+/// As the struct's own build does, or else as a pass over one sample of zeros shows.
+Shape AnyLayer::build_unnamed(std::span<const Shape> inputs, Rng& rng) {
   Box& layer = *box_;
+  if (const std::optional<Shape> told = layer.build(inputs, rng)) return *told;
+  std::vector<Tensor> samples;
+  for (const Shape& input : inputs) samples.emplace_back(input.batched(1));
+  Tape tape(Mode::inference);
+  std::vector<Var> values;
+  for (const Tensor& sample : samples) values.push_back(tape.input(sample));
+  Builder builder(layers(), rng);
+  tape.observe_layers(&builder);
+  const Var y = layer.forward(values);
+  require(y.rank() > 0 && y.shape()[0] == 1,
+          "forward made {} of a batch of one sample of shape {}; the first axis must stay the batch", y.shape(),
+          inputs.front());
+  builder.finish();
+  return y.shape().sub(1);
+}
+
+Shape AnyLayer::build_several(std::span<const Shape> inputs, Rng& rng) {
   try {
-    return layer.build(input, rng);
+    return build_unnamed(inputs, rng);
   } catch (Error& error) {
     add_name(error);
     throw;
   }
 }
 
-Var AnyLayer::forward(Var x) const {
+Var AnyLayer::forward_several(std::span<const Var> inputs) const {
   const Box& layer = *box_;
   try {
-    return layer.forward(x);
+    detail::LayerObserver* const observer = inputs.front().tape().layer_observer();
+    if (observer == nullptr) [[likely]]
+      return layer.forward(inputs);
+    observer->before(*this, inputs);
+    const Var y = layer.forward(inputs);
+    observer->after(*this, y);
+    return y;
   } catch (Error& error) {
     add_name(error);
     throw;

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <array>
 #include <concepts>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -12,36 +14,90 @@
 #include "cornu/core/deep_ptr.h"
 #include "cornu/core/error.h"
 #include "cornu/core/ops.h"
+#include "cornu/core/type_name.h"
 
 namespace cornu {
 
-/// A layer is a struct that can be copied and has `Var forward(Var) const`. Three more members are used where they
-/// exist:
-///   Shape build(const Shape& input, Rng& rng)    checks the input's shape, makes and initialises the parameters, and
-///                                                returns the output's shape; both without the batch. Without it the
-///                                                output's shape is found by a forward pass over one sample of zeros.
-///   NamedParameters parameters()                 every Parameter that `forward` reads.
-///   std::optional<Shape> input_shape() const     the shape, without the batch, of the only input that it takes, if it
-///                                                knows: a model that begins with it needs no other word of its input.
-template <class L>
-concept Layer = std::copy_constructible<L> && requires(const L& layer, Var x) {
-  { layer.forward(x) } -> std::same_as<Var>;
+class AnyLayer;
+
+/// A layer that another one owns, under its owner's name for it.
+struct NamedLayer {
+  std::string name;
+  AnyLayer* layer = nullptr;
 };
+/// In a fixed order: {{"left", &left}, {"right", &right}}.
+using NamedLayers = std::vector<NamedLayer>;
 
 namespace detail {
 
-/// The name that a type was declared with, out of a function's __PRETTY_FUNCTION__: of "... [with T = a::B<c::D>; ...]"
-/// (g++) or "... [T = a::B<c::D>]" (clang) it is "B".
-std::string_view declared_name(std::string_view pretty_function);
+inline constexpr std::size_t most_inputs = 8;
 
-template <class T>
-std::string_view type_name() {
-  static const std::string_view name = declared_name(__PRETTY_FUNCTION__);
-  return name;
+/// How many values L's forward takes; 0 if it has none that is a layer's.
+template <class L, class... Vars>
+constexpr std::size_t input_count() {
+  if constexpr (sizeof...(Vars) > most_inputs) {
+    return 0;
+  } else if constexpr (requires(const L& layer, Vars... x) {
+                         requires sizeof...(Vars) > 0;
+                         { layer.forward(x...) } -> std::same_as<Var>;
+                       }) {
+    return sizeof...(Vars);
+  } else {
+    return input_count<L, Vars..., Var>();
+  }
 }
 
-/// What a layer without `build` makes of inputs of this shape.
-Shape shape_by_forward(const Shape& input, Var (*forward)(const void* layer, Var x), const void* layer);
+// Not `Layer`: to ask whether a struct that is made from an AnyLayer can be copied is to ask whether it can be made an
+// AnyLayer.
+template <class L>
+concept is_layer = input_count<L>()
+> 0;
+
+}  // namespace detail
+
+/// A layer is a struct that can be copied and has `Var forward(Var) const`, or one of up to eight inputs. More members
+/// are used where they exist:
+///   Shape build(const Shape& input, Rng& rng)    checks the input's shape, makes and initialises the parameters, and
+///                                                returns the output's shape; both without the batch. Without it the
+///                                                output's shape is found by a forward pass over one sample of zeros.
+///                                                A shape for each input, where there are several.
+///   NamedParameters parameters()                 every Parameter that `forward` reads.
+///   NamedLayers layers()                         the layers that it owns and calls, each an AnyLayer: `left(x)`.
+///                                                Their parameters are its own, so that `parameters` need not be
+///                                                written; and where there is no `build`, the forward pass over zeros
+///                                                builds each of them as soon as it is called.
+///   std::optional<Shape> input_shape() const     the shape, without the batch, of the only input that it takes, if it
+///                                                knows: a model that begins with it needs no other word of its input.
+///   name() const                                 what it is called where nobody names it; else its type's name is.
+template <class L>
+concept Layer = std::copy_constructible<L> && detail::is_layer<L>;
+
+namespace detail {
+
+/// Is told of every AnyLayer that a pass goes through, those inside others too: what builds, lists and searches them.
+/// See Tape::observe_layers.
+class LayerObserver {
+ public:
+  LayerObserver() = default;
+  LayerObserver(const LayerObserver&) = delete;
+  LayerObserver& operator=(const LayerObserver&) = delete;
+  virtual ~LayerObserver() = default;
+  virtual void before(const AnyLayer& layer, std::span<const Var> inputs) = 0;
+  virtual void after(const AnyLayer& layer, Var output) = 0;
+};
+
+void require_input_count(std::size_t required, std::size_t came);
+
+/// f(values[0], values[1], ...), n of them.
+template <std::size_t n, class T, class F>
+decltype(auto) spread(std::span<const T> values, F f) {
+  require_input_count(n, values.size());
+  return [&]<std::size_t... i>(std::index_sequence<i...>)->decltype(auto) { return f(values[i]...); }
+  (std::make_index_sequence<n>());
+}
+
+/// As `left/kernel`. A layer that is listed twice counts once.
+NamedParameters parameters_of(const NamedLayers& layers);
 
 }  // namespace detail
 
@@ -50,12 +106,14 @@ Shape shape_by_forward(const Shape& input, Var (*forward)(const void* layer, Var
 class AnyLayer {
  public:
   template <class L>
-  requires(!std::same_as<L, AnyLayer> && Layer<L>) AnyLayer(L layer) : AnyLayer("", std::move(layer)) {}
+  requires(!std::same_as<L, AnyLayer> && detail::is_layer<L>) AnyLayer(L layer) : AnyLayer("", std::move(layer)) {}
 
   /// With a name of its own: `Sequential model{{"hidden", Dense{128, relu}}, ...}`. A model names the others.
   template <class L>
-  requires(!std::same_as<L, AnyLayer> && Layer<L>) AnyLayer(std::string name, L layer)
-      : name_(std::move(name)), box_(std::make_unique<BoxOf<L>>(std::move(layer))) {}
+  requires(!std::same_as<L, AnyLayer> && detail::is_layer<L>) AnyLayer(std::string name, L layer)
+      : name_(std::move(name)), box_(std::make_unique<BoxOf<L>>(std::move(layer))) {
+    static_assert(Layer<L>, "a layer must be copyable");
+  }
 
   AnyLayer(const AnyLayer&) = default;
   AnyLayer(AnyLayer&&) noexcept = default;
@@ -71,9 +129,21 @@ class AnyLayer {
   /// The name of the struct: "Dense".
   std::string_view type() const { return box_->type(); }
 
+  /// What it is called where nobody names it: "dense", or what the layer itself says.
+  std::string default_name() const { return box_->default_name(); }
+
   /// As the concept tells. Errors of Cornu gain the layer's name, or its type's while it has none; all others pass.
-  Shape build(const Shape& input, Rng& rng);
-  Var forward(Var x) const;
+  Shape build(const Shape& input, Rng& rng) { return build_several({&input, 1}, rng); }
+  Var forward(Var x) const { return forward_several({&x, 1}); }
+  /// The same with any number of inputs, one at least.
+  Shape build_several(std::span<const Shape> inputs, Rng& rng);
+  Var forward_several(std::span<const Var> inputs) const;
+  /// The same as a formula: `head(concatenate({left(a), right(b)}))`.
+  template <std::same_as<Var>... Vars>
+  requires(sizeof...(Vars) > 0) Var operator()(Vars... inputs) const {
+    return forward_several(std::array<Var, sizeof...(Vars)>{inputs...});
+  }
+  NamedLayers layers() const { return box_->layers(); }
   NamedParameters parameters() { return box_->parameters(); }
   std::vector<std::pair<std::string, const Parameter*>> parameters() const;
   std::optional<Shape> input_shape() const { return box_->input_shape(); }
@@ -93,8 +163,10 @@ class AnyLayer {
  private:
   struct Box : detail::Cloneable<Box> {
     virtual std::string_view type() const = 0;
-    virtual Shape build(const Shape& input, Rng& rng) = 0;
-    virtual Var forward(Var x) const = 0;
+    virtual std::string default_name() const = 0;
+    virtual std::optional<Shape> build(std::span<const Shape> inputs, Rng& rng) = 0;  // nothing if it has no build
+    virtual Var forward(std::span<const Var> inputs) const = 0;
+    virtual NamedLayers layers() = 0;
     virtual NamedParameters parameters() = 0;
     virtual std::optional<Shape> input_shape() const = 0;
   };
@@ -106,18 +178,32 @@ class AnyLayer {
     explicit BoxOf(L l) : layer(std::move(l)) {}
     std::unique_ptr<Box> clone() const override { return std::make_unique<BoxOf>(*this); }
     std::string_view type() const override { return detail::type_name<L>(); }
-    Var forward(Var x) const override { return layer.forward(x); }
+    std::string default_name() const override;
+    Var forward(std::span<const Var> inputs) const override {
+      return detail::spread<detail::input_count<L>()>(inputs, [&](auto... x) { return layer.forward(x...); });
+    }
 
     // A function of one of these names that cannot be called as a layer's is a mistake: say so, do not pass it by.
-    Shape build(const Shape& input, Rng& rng) override {
-      if constexpr (requires { layer.build(input, rng); }) {
-        return layer.build(input, rng);
+    std::optional<Shape> build(std::span<const Shape> inputs, Rng& rng) override {
+      return detail::spread<detail::input_count<L>()>(inputs, [&](const auto&... input) -> std::optional<Shape> {
+        if constexpr (requires(L & l) { l.build(input..., rng); }) {
+          return layer.build(input..., rng);
+        } else {
+          static_assert(
+              !requires { requires std::is_member_function_pointer_v<decltype(&L::build)>; },
+              "a layer's build must be: Shape build(const Shape& input, Rng& rng), with a shape for each input");
+          return std::nullopt;
+        }
+      });
+    }
+    NamedLayers layers() override {
+      if constexpr (requires { layer.layers(); }) {
+        return layer.layers();
       } else {
         static_assert(
-            !requires { requires std::is_member_function_pointer_v<decltype(&L::build)>; },
-            "a layer's build must be: Shape build(const Shape& input, Rng& rng)");
-        return detail::shape_by_forward(
-            input, [](const void* l, Var x) { return static_cast<const L*>(l)->forward(x); }, &layer);
+            !requires { requires std::is_member_function_pointer_v<decltype(&L::layers)>; },
+            "a layer's layers must be: NamedLayers layers()");
+        return {};
       }
     }
     NamedParameters parameters() override {
@@ -127,7 +213,7 @@ class AnyLayer {
         static_assert(
             !requires { requires std::is_member_function_pointer_v<decltype(&L::parameters)>; },
             "a layer's parameters must be: NamedParameters parameters()");
-        return {};
+        return detail::parameters_of(layers());
       }
     }
     std::optional<Shape> input_shape() const override {
@@ -142,6 +228,8 @@ class AnyLayer {
     }
   };
 
+  class Builder;
+  Shape build_unnamed(std::span<const Shape> inputs, Rng& rng);
   void add_name(Error& error) const;
 
   std::string name_;
@@ -150,5 +238,14 @@ class AnyLayer {
 
 /// A type's name as Keras writes it for a layer's default name: "Dense" is "dense", "ReLU" is "re_lu".
 std::string snake_case(std::string_view type);
+
+template <class L>
+std::string AnyLayer::BoxOf<L>::default_name() const {
+  if constexpr (requires { std::string(layer.name()); }) {
+    return std::string(layer.name());
+  } else {
+    return snake_case(type());
+  }
+}
 
 }  // namespace cornu

@@ -14,6 +14,12 @@ struct MaxPooling2D {
   Size2D strides = 0;  ///< 0: as pool_size
   Padding padding = Padding::valid;
 
+  void options(auto& visit) {
+    visit("pool_size", pool_size);
+    visit("strides", strides);
+    visit("padding", padding);
+  }
+
   Shape build(const Shape& input, Rng& rng);
   Var forward(Var x) const;
 };

@@ -18,6 +18,8 @@ struct Reshape {
   Reshape(std::initializer_list<Index> dimensions) : target(dimensions) {}
   explicit Reshape(const Shape& shape) : target(shape.dimensions().begin(), shape.dimensions().end()) {}
 
+  void options(auto& visit) { visit("target_shape", target); }
+
   Shape build(const Shape& input, Rng& rng);
   Var forward(Var x) const;
 };

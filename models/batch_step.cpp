@@ -112,7 +112,8 @@ bool BatchStep::go_through(Index first, Index together) {
       data_.prefetch(of_shard(first + i, upcoming_));  // by the thread that will gather them
       const double share = static_cast<double>(pass.x.shape()[0]) / static_cast<double>(work_.samples);
       model_.run(pass, pass.x, pass.y, weights_.of(of_shard(first + i, rows_), pass.y, pass.sample_weight),
-                 noise(first + i), {.gradient = static_cast<Real>(share), .put_off_products = is_at_once()});
+                 noise(first + i), {.gradient = static_cast<Real>(share), .put_off_products = is_at_once()},
+                 first + i == 0);
     } catch (Error& error) {
       if (shards_.count > 1) error.add_context(message("the shard from sample {} on", (first + i) * shards_.size));
       throw;
@@ -145,10 +146,12 @@ void BatchStep::gather(TrainingPass& pass, Index shard) const {
 }
 
 /// Counts a pass in the tally; returns its part of the batch's loss.
-double BatchStep::count(TrainingPass& pass, Index shard, Tally& tally) {
-  if (!std::isfinite(pass.loss)) not_finite_ = shard;
-  tally.add(pass.loss, pass.y, pass.y_pred.value());
-  return pass.loss * (static_cast<double>(pass.x.shape()[0]) / static_cast<double>(work_.samples));
+double BatchStep::count(const TrainingPass& pass, Index shard, Tally& tally) {
+  if (shard == 0) penalty_ = pass.penalty;
+  const double loss = pass.loss + penalty_;
+  if (!std::isfinite(loss)) not_finite_ = shard;
+  tally.add(loss, pass.y, pass.y_pred.value());
+  return loss * (static_cast<double>(pass.x.shape()[0]) / static_cast<double>(work_.samples));
 }
 
 void BatchStep::apply(std::span<const Gradients> gradients) {

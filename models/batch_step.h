@@ -35,7 +35,7 @@ class BatchStep {
   std::span<const Index> of_shard(Index shard, std::span<const Index> rows) const;
   void gather(TrainingPass& pass, Index shard) const;
   Rng noise(Index shard) const { return detail::noise_of_step(seed_, index_, shard); }
-  double count(TrainingPass& pass, Index shard, Tally& tally);
+  double count(const TrainingPass& pass, Index shard, Tally& tally);
   void apply(std::span<const Gradients> gradients);
   bool is_at_once() const;
 
@@ -55,6 +55,7 @@ class BatchStep {
   Index index_ = 0;
   Sharding shards_;
   Team* sharing_ = nullptr;  // the team, if it is to share this step
+  double penalty_ = 0;       // as the first shard has it
   Index not_finite_ = 0;     // the last shard whose loss was not finite
   std::vector<Gradients> gradients_;
   GradientSum sum_;

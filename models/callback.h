@@ -2,14 +2,18 @@
 
 #include <concepts>
 #include <memory>
+#include <span>
 #include <utility>
 
 #include "cornu/core/deep_ptr.h"
+#include "cornu/core/options.h"
 #include "cornu/models/logs.h"
 
 namespace cornu {
 
+class AnyCallback;
 class Sequential;
+class Tally;
 
 /// The run that a callback is called from: what it may know, and what it may do to it.
 struct Run {
@@ -20,15 +24,30 @@ struct Run {
   bool stop_training = false;  ///< set it to end the run after this batch or epoch
   /// A loss that is no longer finite throws NonFiniteError; a callback that sees to it itself says false.
   bool throw_on_non_finite = true;
+
+  // Where fit stands: what is needed to take up a run that was broken off. on_train_resume may change it.
+  Index epoch = 0;             ///< the epoch to come, or that is under way, from 0
+  Index batch = 0;             ///< how many of its batches are done
+  History* history = nullptr;  ///< of the epochs before; as the next one, null where nothing is trained
+  Tally* tally = nullptr;      ///< of the epoch that is under way
+  std::span<AnyCallback> callbacks{};
 };
 
 /// The moments at which a callback may act. A callback is a struct with any of these functions, Keras's hooks:
 ///   on_train_begin(Run&, Logs&)              on_train_end(Run&, Logs&)             and the same for test and predict
 ///   on_epoch_begin(Run&, Index epoch, Logs&) on_epoch_end(Run&, Index epoch, Logs&)
 ///   on_train_batch_begin(Run&, Index batch, Logs&), on_train_batch_end(...)        and the same for test and predict
-/// What on_epoch_end adds to the logs is in the history.
+/// What on_epoch_end adds to the logs is in the history. Two more are for those that keep runs:
+///   on_train_resume(Run&, Logs&)   after all on_train_begin: the run may be sent to where another one was broken off.
+///   In
+///                                  the midst of an epoch it goes on without that epoch's on_epoch_begin
+///   on_train_pause(Run&, Logs&)    after a batch, and after an epoch, when all other hooks have acted: from here it
+///   could
+///                                  be taken up
 enum class Hook {
   train_begin,
+  train_resume,
+  train_pause,
   train_end,
   test_begin,
   test_end,
@@ -56,6 +75,16 @@ void call_hook(C& callback, Hook hook, Run& run, Index index, Logs& logs) {
       if constexpr (
           requires { &C::on_train_begin; } || requires { callback.on_train_begin(run, logs); })
         callback.on_train_begin(run, logs);
+      break;
+    case Hook::train_resume:
+      if constexpr (
+          requires { &C::on_train_resume; } || requires { callback.on_train_resume(run, logs); })
+        callback.on_train_resume(run, logs);
+      break;
+    case Hook::train_pause:
+      if constexpr (
+          requires { &C::on_train_pause; } || requires { callback.on_train_pause(run, logs); })
+        callback.on_train_pause(run, logs);
       break;
     case Hook::train_end:
       if constexpr (
@@ -138,10 +167,14 @@ class AnyCallback {
   AnyCallback(C* callback) : box_(std::make_unique<Borrowed<C>>(callback)) {}
 
   void call(Hook hook, Run& run, Index index, Logs& logs) { box_->call(hook, run, index, logs); }
+  /// Has `visit` write or read what the callback remembers, if it says so: `void state(auto& visit)`, which names it as
+  /// `options` names options. A run that is taken up again (BackupAndRestore) then finds it as it was.
+  void state(OptionVisitor& visit) { box_->state(visit); }
 
  private:
   struct Box : detail::Cloneable<Box> {
     virtual void call(Hook hook, Run& run, Index index, Logs& logs) = 0;
+    virtual void state(OptionVisitor& visit) = 0;
   };
 
   template <class C>
@@ -153,6 +186,9 @@ class AnyCallback {
     void call(Hook hook, Run& run, Index index, Logs& logs) override {
       detail::call_hook(callback, hook, run, index, logs);
     }
+    void state(OptionVisitor& visit) override {
+      if constexpr (requires { callback.state(visit); }) callback.state(visit);
+    }
   };
 
   template <class C>
@@ -163,6 +199,9 @@ class AnyCallback {
     std::unique_ptr<Box> clone() const override { return std::make_unique<Borrowed>(*this); }
     void call(Hook hook, Run& run, Index index, Logs& logs) override {
       detail::call_hook(*callback, hook, run, index, logs);
+    }
+    void state(OptionVisitor& visit) override {
+      if constexpr (requires { callback->state(visit); }) callback->state(visit);
     }
   };
 

@@ -3,13 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cmath>
 #include <fstream>
 #include <iterator>
 #include <limits>
-#include <string_view>
 #include <system_error>
 
 #include "cornu/core/error.h"
@@ -19,37 +17,15 @@ namespace cornu {
 
 // ---- EarlyStopping ----
 
-namespace {
-
-bool is_to_grow(const EarlyStopping& stopping) {
-  if (stopping.mode != EarlyStopping::automatic) return stopping.mode == EarlyStopping::max;
-  constexpr std::array<std::string_view, 5> growing{"acc", "auc", "precision", "recall", "f1"};
-  return std::any_of(growing.begin(), growing.end(),
-                     [&](std::string_view part) { return stopping.monitor.find(part) != std::string::npos; });
-}
-
-/// What is monitored, null in an epoch that has none for a good reason.
-const double* monitored(const EarlyStopping& stopping, const Run& run, Index epoch, const Logs& logs) {
-  const double* value = logs.find(stopping.monitor);
-  if (value != nullptr || run.stop_training) return value;
-  const bool of_validation = stopping.monitor.starts_with("val_");
-  if (of_validation && run.validation_freq > 1 && (epoch + 1) % run.validation_freq != 0) return nullptr;
-  throw ValueError(message(
-      "EarlyStopping: there is no \"{}\" to monitor; there are: {}{}", stopping.monitor, logs.names(),
-      of_validation && run.validation_freq == 0 ? " (fit was given neither validation_data nor validation_split)"
-                                                : ""));
-}
-
-}  // namespace
-
 void EarlyStopping::on_train_begin(Run&, Logs&) {
   stopped_epoch = best_epoch = wait = 0;
-  best = is_to_grow(*this) ? -std::numeric_limits<double>::infinity() : std::numeric_limits<double>::infinity();
+  best = detail::is_to_grow(mode, monitor) ? -std::numeric_limits<double>::infinity()
+                                           : std::numeric_limits<double>::infinity();
   best_weights.clear();
 }
 
 void EarlyStopping::on_epoch_end(Run& run, Index epoch, Logs& logs) {
-  const double* value = monitored(*this, run, epoch, logs);
+  const double* value = detail::monitored("EarlyStopping", monitor, run, epoch, logs);
   if (value == nullptr || epoch < start_from_epoch) return;
   // Whatever the first epoch brings, even a NaN, it is the best so far.
   if (restore_best_weights && best_weights.empty()) {
@@ -57,7 +33,8 @@ void EarlyStopping::on_epoch_end(Run& run, Index epoch, Logs& logs) {
     best_epoch = epoch;
   }
   const auto improves = [&](double reference) {
-    return is_to_grow(*this) ? *value - std::abs(min_delta) > reference : *value + std::abs(min_delta) < reference;
+    return detail::is_to_grow(mode, monitor) ? *value - std::abs(min_delta) > reference
+                                             : *value + std::abs(min_delta) < reference;
   };
   ++wait;
   if (improves(best)) {

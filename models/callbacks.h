@@ -8,6 +8,7 @@
 
 #include "cornu/core/tensor.h"
 #include "cornu/models/callback.h"
+#include "cornu/models/monitor.h"
 
 /// Callbacks, with Keras's names and defaults. Those with something to tell afterwards are given by pointer:
 /// `EarlyStopping early{.patience = 3}; model.fit(train, {.callbacks = {&early}}); early.stopped_epoch`. Each may be
@@ -19,13 +20,12 @@ namespace cornu {
 /// Throws ValueError, listing the names there are, after the first epoch whose logs have no such name. (Keras warns.)
 /// Epochs without validation, because of validation_freq or Ctrl-C, count for nothing where validation is monitored.
 struct EarlyStopping {
-  /// `automatic`: names with "acc", "auc", "precision", "recall" or "f1" in them are to grow, all others to shrink.
-  enum Mode { automatic, min, max };
+  using enum MonitorMode;
 
   std::string monitor = "val_loss";
   double min_delta = 0;
   Index patience = 0;
-  Mode mode = automatic;
+  MonitorMode mode = automatic;
   std::optional<double> baseline{};  ///< patience runs on until this has been surpassed
   bool restore_best_weights = false;
   Index start_from_epoch = 0;  ///< epochs before this one count for nothing
@@ -39,6 +39,13 @@ struct EarlyStopping {
   Index wait = 0;
   std::vector<Tensor> best_weights{};
 
+  void state(auto& visit) {
+    visit("stopped_epoch", stopped_epoch);
+    visit("best", best);
+    visit("best_epoch", best_epoch);
+    visit("wait", wait);
+    visit("best_weights", best_weights);
+  }
   void on_train_begin(Run& run, Logs& logs);
   void on_epoch_end(Run& run, Index epoch, Logs& logs);
   void on_train_end(Run& run, Logs& logs);

@@ -33,6 +33,11 @@ class ConfusionMatrix {
   void update(ConstView y_true, ConstView y_pred, double threshold = 0.5);
   /// Forgets all counts, and keeps the classes.
   void reset();
+  void state(auto& visit) {
+    visit("growing", growing_);
+    visit("classes", classes_);
+    visit("counts", counts_);
+  }
 
   Index classes() const { return classes_; }
   /// What was counted in all.

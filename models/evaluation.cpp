@@ -20,6 +20,20 @@ Evaluation::Evaluation(const detail::SequentialState& model, DatasetRef data, In
   require_sample_weight(sample_weight, data.size());
 }
 
+namespace {
+
+double penalty_of(const detail::SequentialState& model, Tape& tape) {
+  std::vector<const Parameter*> parameters;
+  for (const AnyLayer& layer : model.layers) {
+    for (const auto& [name, parameter] : layer.parameters()) parameters.push_back(parameter);
+  }
+  tape.clear();
+  const Var penalty = detail::penalty(tape, parameters);
+  return penalty ? static_cast<double>(penalty.item()) : 0;
+}
+
+}  // namespace
+
 Logs Evaluation::run(const Callbacks* callbacks, ProgressDisplay* display) {
   const auto call = [&](Hook hook, Index index, Logs& logs) {
     if (callbacks != nullptr) (*callbacks)(hook, index, logs);
@@ -27,6 +41,7 @@ Logs Evaluation::run(const Callbacks* callbacks, ProgressDisplay* display) {
   Logs logs;
   tally_.reset();
   batcher_.start_epoch(0);
+  const double penalty = penalty_of(model_, *tape_);
   call(Hook::test_begin, 0, logs);
   for (Index step = 0; step < steps_; ++step) {
     call(Hook::test_batch_begin, step, logs);
@@ -34,8 +49,9 @@ Logs Evaluation::run(const Callbacks* callbacks, ProgressDisplay* display) {
     const Batch& batch = *batcher_.next();
     tape_->clear();
     const Var y_pred = model_.forward(tape_->input(batch.x));
-    const Var loss = model_.compiled->loss(y_pred, batch.y, weights_.of(batch.rows, batch.y, weights_memory_));
-    tally_.add(static_cast<double>(loss.item()), batch.y, y_pred.value());
+    const Var loss =
+        detail::with_added(model_.compiled->loss(y_pred, batch.y, weights_.of(batch.rows, batch.y, weights_memory_)));
+    tally_.add(static_cast<double>(loss.item()) + penalty, batch.y, y_pred.value());
     tally_.write(logs);
     call(Hook::test_batch_end, step, logs);
     if (display != nullptr) display->step(step + 1, logs);
@@ -77,7 +93,7 @@ void predict_into(View out, const detail::SequentialState& model, ConstView x, I
     tape->clear();
     const Var y = model.forward(tape->input({x.data() + first * in_sample.size(), in_sample.batched(count)}));
     require(y.shape() == out_sample.batched(count), "{}: predict made outputs {} where it began with samples of {}",
-            model.options.name, y.shape(), out_sample);  // a callback may have changed the model
+            model.name, y.shape(), out_sample);  // a callback may have changed the model
     copy(y.value(), overwrite({out.data() + first * out_sample.size(), y.shape()}));
     call(Hook::predict_batch_end, first / batch_size);
   }
@@ -89,8 +105,8 @@ Tensor predict_with(const detail::SequentialState& model, const Tensor& x, const
   model.require_built();
   require<ValueError>(options.batch_size > 0, "predict: batch_size is {}; it must be positive", options.batch_size);
   require(x.rank() > 0 && x.shape().sub(1) == model.shapes.front(),
-          "{}: predict got an input of shape {}; its first axis counts the samples, each of shape {}",
-          model.options.name, x.shape(), model.shapes.front());
+          "{}: predict got an input of shape {}; its first axis counts the samples, each of shape {}", model.name,
+          x.shape(), model.shapes.front());
   Tensor result;
   result.resize(model.shapes.back().batched(x.shape()[0]));
   predict_into(result, model, x, options.batch_size, callbacks);

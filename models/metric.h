@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "cornu/core/deep_ptr.h"
+#include "cornu/core/options.h"
 #include "cornu/layers/layer.h"
 #include "cornu/optim/losses.h"
 
@@ -15,7 +16,9 @@ namespace cornu {
 ///   void reset()
 ///   void update(ConstView y_true, ConstView y_pred)     both (batch, ...)
 ///   double result() const
-/// and, if its type's name in small letters will not do, `std::string name() const`.
+/// and, if its type's name in small letters will not do, `std::string name() const`. One that names what it has
+/// gathered, `void state(auto& visit) { visit("total", total); }`, can be kept in the midst of an epoch
+/// (BackupAndRestore).
 template <class M>
 concept Metric = std::copy_constructible<M> && requires(M& metric, const M& seen, ConstView y_true, ConstView y_pred) {
   metric.reset();
@@ -24,29 +27,38 @@ concept Metric = std::copy_constructible<M> && requires(M& metric, const M& seen
 };
 
 /// Any loss as a metric: its mean over the samples seen, without weights; 0 for none.
-template <WeightedLoss L>
 class LossMetric {
  public:
-  explicit LossMetric(L loss) : loss_(std::move(loss)), tape_(std::make_unique<Tape>(Mode::inference)) {}
-  LossMetric(const LossMetric& other) : LossMetric(other.loss_) {
+  template <class L>
+  requires(!std::same_as<L, LossMetric> && std::constructible_from<AnyLoss, L>) explicit LossMetric(L loss)
+      : LossMetric(snake_case(detail::type_name<L>()), std::move(loss)) {}
+  LossMetric(std::string name, AnyLoss loss)
+      : name_(std::move(name)), loss_(std::move(loss)), tape_(std::make_unique<Tape>(Mode::inference)) {}
+  LossMetric(const LossMetric& other) : LossMetric(other.name_, other.loss_) {
     total_ = other.total_;
     samples_ = other.samples_;
   }
   LossMetric& operator=(const LossMetric&) = delete;
   ~LossMetric() = default;
 
-  std::string name() const { return snake_case(detail::type_name<L>()); }
+  std::string name() const { return name_; }
+  const AnyLoss& loss() const { return loss_; }
+  void state(auto& visit) {
+    visit("total", total_);
+    visit("samples", samples_);
+  }
   void reset() { total_ = samples_ = 0; }
   void update(ConstView y_true, ConstView y_pred) {
     tape_->clear();
     const auto samples = static_cast<double>(y_pred.shape()[0]);
-    total_ += samples * static_cast<double>(loss_(tape_->input(y_pred), y_true, {}).item());
+    total_ += samples * static_cast<double>(loss_(tape_->input(y_pred), y_true).item());
     samples_ += samples;
   }
   double result() const { return samples_ == 0 ? 0 : total_ / samples_; }
 
  private:
-  L loss_;
+  std::string name_;
+  AnyLoss loss_;
   std::unique_ptr<Tape> tape_;
   double total_ = 0, samples_ = 0;
 };
@@ -59,13 +71,22 @@ class AnyMetric {
       : box_(std::make_unique<BoxOf<M>>(std::move(metric))) {}
   /// A loss will do: `.metrics = {Accuracy{}, MeanSquaredError{}}`.
   template <class L>
-  requires(!std::same_as<L, AnyMetric> && WeightedLoss<L> && !Metric<L>) AnyMetric(L loss)
-      : AnyMetric(LossMetric<L>(std::move(loss))) {}
+  requires(!std::same_as<L, AnyMetric> && (WeightedLoss<L> || PlainLoss<L>)&&!Metric<L>) AnyMetric(L loss)
+      : AnyMetric(LossMetric(std::move(loss))) {}
 
   std::string name() const { return box_->name(); }
   void reset() { box_->reset(); }
   void update(ConstView y_true, ConstView y_pred) { box_->update(y_true, y_pred); }
   double result() const { return box_->result(); }
+  /// Has `visit` write or read what was gathered; false if the metric cannot say.
+  bool state(OptionVisitor& visit) { return box_->state(visit); }
+
+  /// The metric itself if it is an M, else null.
+  template <class M>
+  const M* as() const {
+    const auto* box = dynamic_cast<const BoxOf<M>*>(box_.get());
+    return box == nullptr ? nullptr : &box->metric;
+  }
 
  private:
   struct Box : detail::Cloneable<Box> {
@@ -73,6 +94,7 @@ class AnyMetric {
     virtual void reset() = 0;
     virtual void update(ConstView y_true, ConstView y_pred) = 0;
     virtual double result() const = 0;
+    virtual bool state(OptionVisitor& visit) = 0;
   };
 
   template <class M>
@@ -91,6 +113,15 @@ class AnyMetric {
     void reset() override { metric.reset(); }
     void update(ConstView y_true, ConstView y_pred) override { metric.update(y_true, y_pred); }
     double result() const override { return static_cast<double>(metric.result()); }
+    bool state(OptionVisitor& visit) override {
+      if constexpr (requires { metric.state(visit); }) {
+        metric.state(visit);
+        return true;
+      } else {
+        static_cast<void>(visit);
+        return false;
+      }
+    }
   };
 
   detail::DeepPtr<Box> box_;

@@ -17,6 +17,10 @@ namespace detail {
 /// How many of how many predictions were right.
 struct Hits {
   Index right = 0, seen = 0;
+  void state(auto& visit) {
+    visit("right", right);
+    visit("seen", seen);
+  }
   double fraction() const { return seen == 0 ? 0 : static_cast<double>(right) / static_cast<double>(seen); }
 };
 
@@ -28,6 +32,8 @@ struct BinaryAccuracy {
   double threshold = 0.5;
   detail::Hits hits{};
 
+  void options(auto& visit) { visit("threshold", threshold); }
+  void state(auto& visit) { hits.state(visit); }
   void reset() { hits = {}; }
   void update(ConstView y_true, ConstView y_pred);
   double result() const { return hits.fraction(); }
@@ -38,6 +44,7 @@ struct BinaryAccuracy {
 struct CategoricalAccuracy {
   detail::Hits hits{};
 
+  void state(auto& visit) { hits.state(visit); }
   void reset() { hits = {}; }
   void update(ConstView y_true, ConstView y_pred);
   double result() const { return hits.fraction(); }
@@ -48,6 +55,7 @@ struct CategoricalAccuracy {
 struct SparseCategoricalAccuracy {
   detail::Hits hits{};
 
+  void state(auto& visit) { hits.state(visit); }
   void reset() { hits = {}; }
   void update(ConstView y_true, ConstView y_pred);
   double result() const { return hits.fraction(); }
@@ -58,6 +66,7 @@ struct SparseCategoricalAccuracy {
 struct Accuracy {
   detail::Hits hits{};
 
+  void state(auto& visit) { hits.state(visit); }
   void reset() { hits = {}; }
   void update(ConstView y_true, ConstView y_pred);
   double result() const { return hits.fraction(); }
@@ -70,6 +79,8 @@ struct TopKAccuracy {
   Index k = 5;
   detail::Hits hits{};
 
+  void options(auto& visit) { visit("k", k); }
+  void state(auto& visit) { hits.state(visit); }
   void reset() { hits = {}; }
   /// Throws ValueError for k below 1.
   void update(ConstView y_true, ConstView y_pred);
@@ -83,6 +94,10 @@ struct ClassCounts {
   ConfusionMatrix matrix{};
   bool one_output = false;
 
+  void state(auto& visit) {
+    visit("one_output", one_output);
+    matrix.state(visit);
+  }
   void update(const char* name, const std::optional<Index>& class_id, double threshold, ConstView y_true,
               ConstView y_pred);
   double figure(const std::optional<Index>& class_id, double (ConfusionMatrix::*of_class)(Index) const,
@@ -104,6 +119,11 @@ struct Precision {
   detail::ClassCounts counts{};
 
   std::string name() const { return detail::name_with_class("precision", class_id); }
+  void options(auto& visit) {
+    visit("class_id", class_id);
+    visit("threshold", threshold);
+  }
+  void state(auto& visit) { counts.state(visit); }
   void reset() { counts.matrix.reset(); }
   void update(ConstView y_true, ConstView y_pred) { counts.update("precision", class_id, threshold, y_true, y_pred); }
   double result() const {
@@ -118,6 +138,11 @@ struct Recall {
   detail::ClassCounts counts{};
 
   std::string name() const { return detail::name_with_class("recall", class_id); }
+  void options(auto& visit) {
+    visit("class_id", class_id);
+    visit("threshold", threshold);
+  }
+  void state(auto& visit) { counts.state(visit); }
   void reset() { counts.matrix.reset(); }
   void update(ConstView y_true, ConstView y_pred) { counts.update("recall", class_id, threshold, y_true, y_pred); }
   double result() const { return counts.figure(class_id, &ConfusionMatrix::recall, &ConfusionMatrix::macro_recall); }
@@ -130,6 +155,11 @@ struct F1Score {
   detail::ClassCounts counts{};
 
   std::string name() const { return detail::name_with_class("f1_score", class_id); }
+  void options(auto& visit) {
+    visit("class_id", class_id);
+    visit("threshold", threshold);
+  }
+  void state(auto& visit) { counts.state(visit); }
   void reset() { counts.matrix.reset(); }
   void update(ConstView y_true, ConstView y_pred) { counts.update("f1_score", class_id, threshold, y_true, y_pred); }
   double result() const { return counts.figure(class_id, &ConfusionMatrix::f1, &ConfusionMatrix::macro_f1); }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <initializer_list>
 #include <map>
 #include <memory>
@@ -12,14 +13,17 @@
 #include "cornu/datasets/dataset.h"
 #include "cornu/layers/layer.h"
 #include "cornu/models/callback.h"
+#include "cornu/models/export_cpp.h"
 #include "cornu/models/logs.h"
 #include "cornu/models/metric.h"
+#include "cornu/models/saving.h"
 #include "cornu/optim/losses.h"
 #include "cornu/optim/optimizer.h"
 #include "cornu/optim/sgd.h"
 
 namespace cornu {
 
+class OptionVisitor;
 namespace detail {
 struct SequentialState;
 }
@@ -80,6 +84,11 @@ struct PredictOptions {
   Index batch_size = 32;
 };
 
+struct SummaryOptions {
+  /// Also the layers inside others. Those of a model's only layer are always shown.
+  bool expand_nested = false;
+};
+
 /// Layers one after the other, with what it takes to train them: Keras's Sequential.
 ///
 ///     Sequential model{Input{28, 28}, Flatten{}, Dense{128, relu}, Dense{10}, Softmax{}};
@@ -118,7 +127,8 @@ class Sequential {
   /// Takes the last layer off. Throws StateError if there is none.
   void pop();
   Index layer_count() const;
-  /// By name, or by position, from the end where negative. Throws ValueError, listing the names, if there is none.
+  /// By name, or by position, from the end where negative; one inside another by its path, "encoder/dense". Throws
+  /// ValueError, listing the names, if there is none.
   /// The layer's options and weights may be changed; another layer is put in its place by pop and add alone.
   AnyLayer& get_layer(std::string_view name);
   const AnyLayer& get_layer(std::string_view name) const;
@@ -136,6 +146,8 @@ class Sequential {
   Shape output_shape() const;
   Shape output_shape(Index layer) const;
 
+  /// All layers, under their names.
+  NamedLayers layers();
   /// The layers' parameters, as `dense/kernel`.
   NamedParameters parameters();
   std::vector<std::pair<std::string, const Parameter*>> parameters() const;
@@ -151,7 +163,7 @@ class Sequential {
   Var forward(Var x) const;
 
   /// The table of the layers, as Keras prints it, on standard output; `to_string(model)` returns it.
-  void summary() const;
+  void summary(const SummaryOptions& options = {}) const;
 
   // ---- Training; all need compile ----
 
@@ -178,6 +190,24 @@ class Sequential {
   /// The same with callbacks, which may change the model.
   Logs evaluate(DatasetRef data, const EvaluateOptions& options, std::vector<AnyCallback> callbacks);
 
+  // ---- Files (docs/formats.md) ----
+
+  /// Writes one safetensors file: weights, architecture, how the model was compiled, what its optimizer remembers. It
+  /// appears whole or not at all, and what stood there before stays until then. Throws StateError before the model is
+  /// built, ValueError for a layer, loss, metric, ... that has no name in a file (a lambda, a struct that was not
+  /// registered: layers/registry.h, optim/registry.h, models/metric_registry.h), FileError if it cannot be written.
+  void save(const std::filesystem::path& path, const SaveOptions& options = {}) const;
+  /// The model again: it predicts the same bits, and learns on as if it had never been away. Throws FileError and
+  /// FormatError, saying which type must be registered first where it is one that only the program knows.
+  static Sequential load(const std::filesystem::path& path, const LoadOptions& options = {});
+  /// The weights alone, by their names.
+  void save_weights(const std::filesystem::path& path) const;
+  /// From any safetensors file whose tensors have the names of the parameters; of any type. Throws ValueError, with
+  /// the whole report, where it is strict and something does not fit.
+  WeightsReport load_weights(const std::filesystem::path& path, const LoadWeightsOptions& options = {});
+  /// What a file says of it, as of a layer.
+  void options(OptionVisitor& visit);
+
   // ---- Using it ----
 
   /// The outputs, (samples, output_shape...). Allocates nothing but its result once it is warm.
@@ -190,11 +220,15 @@ class Sequential {
   Tensor predict_classes(const Tensor& x, const PredictOptions& options = {}) const;
   Tensor predict_classes(DatasetRef data, const PredictOptions& options = {}) const;
 
+  /// Writes a header that predicts as this model does, without Cornu: see to_cpp. Throws FileError if it cannot be
+  /// written, else as to_cpp.
+  void export_cpp(const std::filesystem::path& path, const ExportCppOptions& options = {}) const;
+
  private:
   friend struct detail::SequentialState;
   std::unique_ptr<detail::SequentialState> state_;
 };
 
-std::string to_string(const Sequential& model);
+std::string to_string(const Sequential& model, const SummaryOptions& options = {});
 
 }  // namespace cornu

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "cornu/layers/chain.h"
 #include "cornu/models/sequential.h"
 #include "cornu/models/tally.h"
 #include "cornu/models/tape_pool.h"
@@ -15,13 +16,14 @@ inline Rng noise_of_step(std::uint64_t seed, Index index, Index shard = 0) {
              std::uint64_t{1} << 63 | static_cast<std::uint64_t>(shard) << 40 | static_cast<std::uint64_t>(index));
 }
 
-/// What a model is: all that a copy of it has.
-struct SequentialParts {
-  SequentialOptions options;
-  std::optional<Shape> declared_input;  // by an Input at the front
-  std::vector<AnyLayer> layers;
-  std::vector<Shape> shapes;  // the input's, then each layer's output's; empty until built
+/// The sum of the parameters' penalties; an empty Var where none has one.
+Var penalty(Tape& tape, std::span<const Parameter* const> parameters);
+/// The loss with what the layers have added to it.
+Var with_added(Var loss);
 
+/// What a model is: all that a copy of it has.
+struct SequentialParts : Chain {
+  std::uint64_t seed = 0;
   std::optional<CompileOptions> compiled;
   std::optional<Optimizer> optimizer;  // made by the first step after compiling or changing the layers
 };
@@ -38,20 +40,9 @@ struct SequentialState : SequentialParts {
   std::vector<std::unique_ptr<TrainingPass>> passes;  // which stay where they are: others are made beside them
   mutable TapePool inference_tapes;
 
-  void insert(AnyLayer layer);
-  std::string free_name(const AnyLayer& layer) const;
-  std::optional<Shape> known_input() const;
-  std::size_t position(Index index) const;
-  std::size_t position(std::string_view layer_name) const;
-
-  void require_built() const;
   void require_compiled() const;
   /// That the dataset's samples are what the model takes.
   void require_fitting(DatasetRef data, const char* what) const;
-
-  Rng layer_rng(std::size_t layer) const;
-  Var forward(Var x) const;
-  NamedParameters parameters();
 
   /// Makes what training needs and does not have yet.
   void prepare_training();
@@ -59,13 +50,12 @@ struct SequentialState : SequentialParts {
   void make_passes(Index count) {
     while (std::ssize(passes) < count) passes.push_back(std::make_unique<TrainingPass>());
   }
-  /// Forward and, if the loss is finite, backward.
+  /// Forward and, if the loss is finite, backward. Of the passes that a batch is gone through in, one `penalizes`: the
+  /// others leave the parameters' penalties to it.
   void run(TrainingPass& pass, ConstView x, ConstView y, ConstView sample_weight, const Rng& noise,
-           const BackwardOptions& backward) const;
+           const BackwardOptions& backward, bool penalizes) const;
   /// Throws StateError for gradients of parameters that are not the model's.
   void require_known(const Gradients& gradients) const;
-  /// The name of the first layer whose output for x is not finite; empty if there is none.
-  std::string first_non_finite(Var& x) const;
   /// A sentence on where a pass over x with this noise first stops being finite.
   std::string where_not_finite(TrainingPass& pass, ConstView x, const Rng& noise) const;
 };

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <map>
+#include <optional>
 #include <utility>
 
 #include "cornu/models/sequential_state.h"
@@ -102,21 +104,52 @@ std::string batch_shape(const Shape& shape) {
   return result + (shape.rank() == 0 ? ",)" : ")");
 }
 
+Index size_of(const AnyLayer& layer) {
+  Index result = 0;
+  for (const auto& [name, parameter] : layer.parameters()) result += parameter->value.size();
+  return result;
+}
+
+/// What each layer made when it was first called.
+struct OutputShapes final : detail::LayerObserver {
+  std::map<const AnyLayer*, Shape> of;
+
+  explicit OutputShapes(const Sequential& model) {
+    const Tensor sample(model.input_shape()->batched(1));
+    Tape tape(Mode::inference);
+    tape.observe_layers(this);
+    model.forward(tape.input(sample));
+  }
+  void before(const AnyLayer&, std::span<const Var>) override {}
+  void after(const AnyLayer& layer, Var output) override { of.emplace(&layer, output.shape().sub(1)); }
+};
+
+/// Rows for the layers inside others, as deep as they go.
+void add_nested(Table& table, const NamedLayers& layers, const OutputShapes& shapes, const std::string& indent) {
+  for (const auto& [name, layer] : layers) {
+    const auto found = shapes.of.find(layer);
+    table.add({fmt::format("{}└ {} ({})", indent, name, layer->type()),
+               found == shapes.of.end() ? "?" : batch_shape(found->second), with_commas(size_of(*layer))});
+    add_nested(table, layer->layers(), shapes, indent + "   ");
+  }
+}
+
 }  // namespace
 
-std::string to_string(const Sequential& model) {
-  Index trainable = 0, fixed = 0;
+std::string to_string(const Sequential& model, const SummaryOptions& options) {
   Table table({"Layer (type)", "Output Shape", "Param #"});
+  std::optional<OutputShapes> shapes;
+  if (model.built() && (options.expand_nested || model.layer_count() == 1)) shapes.emplace(model);
   for (Index i = 0; i < model.layer_count(); ++i) {
     const AnyLayer& layer = model.get_layer(i);
-    Index own = 0;
-    for (const auto& [name, parameter] : layer.parameters()) {
-      own += parameter->value.size();
-      (parameter->trainable ? trainable : fixed) += parameter->value.size();
-    }
     table.add({fmt::format("{} ({})", layer.name(), layer.type()),
                model.built() ? batch_shape(model.output_shape(i)) : "?",
-               model.built() ? with_commas(own) : "0 (unbuilt)"});
+               model.built() ? with_commas(size_of(layer)) : "0 (unbuilt)"});
+    if (shapes) add_nested(table, layer.layers(), *shapes, "   ");
+  }
+  Index trainable = 0, fixed = 0;
+  for (const auto& [name, parameter] : model.parameters()) {
+    (parameter->trainable ? trainable : fixed) += parameter->value.size();
   }
   const Index optimizer = model.optimizer_params();
   std::string text = fmt::format("Model: \"{}\"\n{}", model.name(), table.finished());
@@ -135,8 +168,8 @@ Index Sequential::optimizer_params() const {
   return count;
 }
 
-void Sequential::summary() const {
-  const std::string text = to_string(*this);
+void Sequential::summary(const SummaryOptions& options) const {
+  const std::string text = to_string(*this, options);
   std::fwrite(text.data(), 1, text.size(), stdout);
   std::fflush(stdout);
 }

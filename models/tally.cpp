@@ -38,6 +38,18 @@ void Tally::write(Logs& logs) const {
   for (std::size_t i = 0; i < metrics_.size(); ++i) logs.set(names_[i], metrics_[i].result());
 }
 
+void Tally::state(OptionVisitor& visit) {
+  visit("loss_total", loss_total_);
+  visit("samples", samples_);
+  for (std::size_t i = 0; i < metrics_.size(); ++i) {
+    visit.within(names_[i].c_str(), [&](OptionVisitor& inner) {
+      require<StateError>(metrics_[i].state(inner),
+                          "the metric {} does not say what it has gathered; with `void state(auto& visit)` it would",
+                          names_[i]);
+    });
+  }
+}
+
 void require_sample_weight(ConstView sample_weight, Index samples) {
   require(sample_weight.size() == 0 || sample_weight.shape() == Shape{samples},
           "sample_weight is {}; one weight for each of {} samples is required", sample_weight.shape(), samples);

@@ -19,6 +19,8 @@ class Tally {
   /// The loss, averaged over the samples, and each metric, under its name. Writing to the same logs again allocates
   /// nothing.
   void write(Logs& logs) const;
+  /// Has `visit` write or read what was gathered. Throws StateError, naming it, for a metric that has no `state`.
+  void state(OptionVisitor& visit);
 
  private:
   std::vector<AnyMetric> metrics_;

@@ -19,19 +19,48 @@ bool is_finite(const ConstView& x) {
   return std::all_of(x.begin(), x.end(), [](Real value) { return std::isfinite(value); });
 }
 
+/// Finds the first layer whose output is not finite, the innermost if it is in others.
+struct FirstNonFinite final : detail::LayerObserver {
+  std::string path;  // empty if there is none
+  std::vector<std::string> within;
+
+  void before(const AnyLayer& layer, std::span<const Var>) override { within.push_back(layer.name()); }
+  void after(const AnyLayer&, Var output) override {
+    if (path.empty() && !is_finite(output.value())) {
+      for (const std::string& name : within) path += (path.empty() ? "" : "/") + name;
+    }
+    within.pop_back();
+  }
+};
+
 }  // namespace
 
 // ---- One step ----
 
 namespace detail {
 
+Var penalty(Tape& tape, std::span<const Parameter* const> parameters) {
+  Var result;
+  for (const Parameter* parameter : parameters) {
+    if (!parameter->regularizer) continue;
+    const Var own = parameter->regularizer(tape.parameter(*parameter));
+    result = result ? result + own : own;
+  }
+  return result;
+}
+
+Var with_added(Var loss) {
+  for (const Var added : loss.tape().losses()) loss = loss + added;
+  return loss;
+}
+
 void SequentialState::require_compiled() const {
-  require<StateError>(compiled.has_value(), "{}: not compiled yet; call compile first", options.name);
+  require<StateError>(compiled.has_value(), "{}: not compiled yet; call compile first", name);
 }
 
 void SequentialState::require_fitting(DatasetRef data, const char* what) const {
-  require(data.feature_shape() == shapes.front(), "{}: {} got samples of shape {}; the model takes {}", options.name,
-          what, data.feature_shape(), shapes.front());
+  require(data.feature_shape() == shapes.front(), "{}: {} got samples of shape {}; the model takes {}", name, what,
+          data.feature_shape(), shapes.front());
 }
 
 void SequentialState::prepare_training() {
@@ -41,43 +70,39 @@ void SequentialState::prepare_training() {
 }
 
 void SequentialState::run(TrainingPass& pass, ConstView x, ConstView y, ConstView sample_weight, const Rng& noise,
-                          const BackwardOptions& backward) const {
+                          const BackwardOptions& backward, bool penalizes) const {
   pass.gradients = {};
   pass.tape.clear();
   pass.tape.rng() = noise;
   pass.y_pred = forward(pass.tape.samples(x));
-  const Var loss = compiled->loss(pass.y_pred, y, sample_weight);
+  Var loss = with_added(compiled->loss(pass.y_pred, y, sample_weight));
   pass.loss = static_cast<double>(loss.item());
-  if (std::isfinite(pass.loss)) pass.gradients = pass.tape.backward(loss, backward);
+  pass.penalty = 0;
+  if (const Var penalties = penalizes ? penalty(pass.tape, optimizer->parameters()) : Var()) {
+    pass.penalty = static_cast<double>(penalties.item());
+    // The loss is the mean over a part of the batch, and its gradient that part's share; the penalty is all of it.
+    loss = loss + penalties / backward.gradient;
+  }
+  if (std::isfinite(pass.loss + pass.penalty)) pass.gradients = pass.tape.backward(loss, backward);
 }
 
 void SequentialState::require_known(const Gradients& gradients) const {
   require<StateError>(optimizer->knows_all(gradients),
                       "{}: forward reads a Parameter that no layer's parameters() lists; it would not be trained",
-                      options.name);
-}
-
-std::string SequentialState::first_non_finite(Var& x) const {
-  for (const AnyLayer& layer : layers) {
-    if (const auto* model = layer.as<Sequential>()) {
-      const std::string inside = model->state_->first_non_finite(x);
-      if (!inside.empty()) return layer.name() + "/" + inside;
-    } else {
-      x = layer.forward(x);
-      if (!is_finite(x.value())) return layer.name();
-    }
-  }
-  return {};
+                      name);
 }
 
 std::string SequentialState::where_not_finite(TrainingPass& pass, ConstView x, const Rng& noise) const {
   if (!is_finite(x)) return "the input itself is not finite";
   pass.tape.clear();
   pass.tape.rng() = noise;
-  Var value = pass.tape.input(x);
-  const std::string layer = first_non_finite(value);
-  if (layer.empty()) return "every layer's output is finite; the targets, their weights or the loss itself are not";
-  return message("{} is the first layer whose output is not finite", layer);
+  FirstNonFinite first;
+  pass.tape.observe_layers(&first);
+  forward(pass.tape.input(x));
+  if (first.path.empty()) {
+    return "every layer's output is finite; the targets, their weights or the loss itself are not";
+  }
+  return message("{} is the first layer whose output is not finite", first.path);
 }
 
 }  // namespace detail
@@ -107,17 +132,18 @@ const Logs& Sequential::train_on_batch(const Tensor& x, const Tensor& y, const T
   }
   auto& [tally, logs] = *state_->report;
   tally.reset();
-  const Rng noise = detail::noise_of_step(state_->options.seed, state_->optimizer->iterations());
+  const Rng noise = detail::noise_of_step(state_->seed, state_->optimizer->iterations());
   state_->make_passes(1);
   TrainingPass& pass = state_->pass(0);
-  state_->run(pass, x, y, sample_weight, noise, {.put_off_products = true});
-  if (!std::isfinite(pass.loss)) {
-    throw NonFiniteError(message("{}: train_on_batch: the loss is {}: {}", name(), shown(pass.loss),
+  state_->run(pass, x, y, sample_weight, noise, {.put_off_products = true}, true);
+  const double loss = pass.loss + pass.penalty;
+  if (!std::isfinite(loss)) {
+    throw NonFiniteError(message("{}: train_on_batch: the loss is {}: {}", name(), shown(loss),
                                  state_->where_not_finite(pass, x, noise)));
   }
   state_->require_known(pass.gradients);
   state_->optimizer->step(pass.gradients);
-  tally.add(pass.loss, y, pass.y_pred.value());
+  tally.add(loss, y, pass.y_pred.value());
   tally.write(logs);
   return logs;
 }
@@ -159,8 +185,8 @@ std::pair<ConstView, ConstView> split_weights(const Tensor& weights, Index sampl
 /// counted from 1: the shuffles take the seed's streams from there, stream 0 belongs to the weights.
 class EpochBatches {
  public:
-  EpochBatches(Batcher& batcher, Index steps, Index first_epoch) : batcher_(batcher) {
-    const Index done = first_epoch * steps;
+  /// `done`: how many batches came before.
+  EpochBatches(Batcher& batcher, Index done) : batcher_(batcher) {
     pass_ = 1 + done / batcher.batch_count();
     batcher_.start_epoch(static_cast<std::uint64_t>(pass_));
     for (Index skipped = 0; skipped < done % batcher.batch_count(); ++skipped) batcher_.next_rows();
@@ -217,8 +243,10 @@ History Sequential::fit(DatasetRef data, const FitOptions& options) {
   Run run{.model = *this,
           .epochs = options.epochs,
           .steps = steps,
-          .validation_freq = evaluation ? options.validation_freq : 0};
+          .validation_freq = evaluation ? options.validation_freq : 0,
+          .epoch = options.initial_epoch};
   std::vector<AnyCallback> callbacks = options.callbacks;
+  run.callbacks = callbacks;
   const Callbacks call{callbacks, run};
   ProgressDisplay display(options.verbose, options.epochs, steps);
   std::optional<InterruptGuard> interrupt;
@@ -228,14 +256,20 @@ History Sequential::fit(DatasetRef data, const FitOptions& options) {
 
   Tally tally(state_->compiled->metrics);
   Logs logs, epoch_logs;
+  run.history = &history;
+  run.tally = &tally;
   call(Hook::train_begin, 0, logs);
-  EpochBatches batches(batcher, steps, options.initial_epoch);
-  for (Index epoch = options.initial_epoch; epoch < options.epochs && !run.stop_training; ++epoch) {
+  call(Hook::train_resume, 0, logs);
+  if (run.batch > 0) tally.write(logs);
+  EpochBatches batches(batcher, run.epoch * steps + run.batch);
+  for (Index epoch = run.epoch; epoch < options.epochs && !run.stop_training; ++epoch) {
     Logs none;  // and `logs` keeps its names: not even the first step of an epoch allocates them
-    tally.reset();
-    call(Hook::epoch_begin, epoch, none);
+    Index index = run.batch;
+    if (index == 0) {
+      tally.reset();
+      call(Hook::epoch_begin, epoch, none);
+    }
     display.epoch_begin(epoch);
-    Index index = 0;
     for (; index < steps && !run.stop_training; ++index) {
       const Batch& batch = batches.next();
       call(Hook::train_batch_begin, index, logs);
@@ -255,6 +289,8 @@ History Sequential::fit(DatasetRef data, const FitOptions& options) {
       call(Hook::train_batch_end, index, logs);
       display.step(index + 1, logs);
       if (interrupt && interrupt->interrupted()) history.interrupted = run.stop_training = true;
+      run.batch = index + 1;
+      call(Hook::train_pause, 0, logs);
     }
 
     epoch_logs = index > 0 ? logs : none;
@@ -264,6 +300,10 @@ History Sequential::fit(DatasetRef data, const FitOptions& options) {
     call(Hook::epoch_end, epoch, epoch_logs);
     display.epoch_end(epoch_logs);
     history.append(epoch, epoch_logs);
+    if (history.interrupted) break;  // in the midst of the epoch
+    run.epoch = epoch + 1;
+    run.batch = 0;
+    call(Hook::train_pause, 0, epoch_logs);
   }
   // As in Keras: a model that was trained with averages of its weights ends with them.
   if (state_->optimizer && state_->optimizer->rule().extras().use_ema) state_->optimizer->overwrite_with_averages();

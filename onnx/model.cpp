@@ -1,11 +1,11 @@
 #include "cornu/onnx/model.h"
 
 #include <algorithm>
-#include <fstream>
 #include <new>
 #include <utility>
 
 #include "cornu/core/error.h"
+#include "cornu/formats/file_bytes.h"
 #include "cornu/onnx/program.h"
 
 namespace cornu::onnx {
@@ -147,15 +147,9 @@ Model parse(std::string_view bytes, std::string_view name) {
 }
 
 Model load(const std::filesystem::path& file) {
-  std::ifstream stream(file, std::ios::binary);
-  std::error_code error;
-  const auto size = std::filesystem::file_size(file, error);
-  require<FileError>(stream.good() && !error, "{}: cannot be opened for reading", file.string());
-  std::string bytes(size, '\0');
-  stream.read(bytes.data(), static_cast<std::streamsize>(size));
-  require<FileError>(static_cast<std::uintmax_t>(stream.gcount()) == size, "{}: {} bytes could be read of {}",
-                     file.string(), stream.gcount(), size);
-  return parse(bytes, file.filename().string());
+  const FileBytes content(file, false);
+  const std::span<const std::byte> bytes = content.bytes();
+  return parse({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, file.filename().string());
 }
 
 }  // namespace cornu::onnx

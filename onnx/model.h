@@ -33,7 +33,7 @@ struct Port {
 ///     onnx::Model m = onnx::load("m.onnx");
 ///     Tensor y = m.predict(x);                                   // one input, one output
 ///     std::map<std::string, Tensor> all = m.run({{"x", x}});     // any number, by name
-///     Sequential model{m, Dense{10, softmax}};                   // a layer like others: trained on, and saved
+///     Sequential model{m, Dense{10, softmax}};                   // a layer like others, which is trained on
 ///
 /// Weights are those initializers with axes that are an operand of a product, a convolution, a normalisation, an
 /// embedding, or a sum, difference, product or quotient of two. They are parameters under their names

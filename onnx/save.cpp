@@ -3,7 +3,7 @@
 #include <string_view>
 
 #include "cornu/core/error.h"
-#include "cornu/datasets/atomic_file.h"
+#include "cornu/formats/atomic_file.h"
 #include "cornu/onnx/exporter.h"
 
 namespace cornu::onnx {

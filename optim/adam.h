@@ -20,6 +20,18 @@ struct Adam {
   double weight_decay = 0;
   double clipnorm = 0, clipvalue = 0, global_clipnorm = 0;
 
+  void options(auto& visit) {
+    visit("learning_rate", learning_rate);
+    visit("beta_1", beta_1);
+    visit("beta_2", beta_2);
+    visit("epsilon", epsilon);
+    visit("amsgrad", amsgrad);
+    visit("weight_decay", weight_decay);
+    visit("clipnorm", clipnorm);
+    visit("clipvalue", clipvalue);
+    visit("global_clipnorm", global_clipnorm);
+  }
+
   static constexpr bool elementwise = true;
 
   void check() const;
@@ -37,6 +49,18 @@ struct AdamW {
   bool amsgrad = false;
   double weight_decay = 0.004;
   double clipnorm = 0, clipvalue = 0, global_clipnorm = 0;
+
+  void options(auto& visit) {
+    visit("learning_rate", learning_rate);
+    visit("beta_1", beta_1);
+    visit("beta_2", beta_2);
+    visit("epsilon", epsilon);
+    visit("amsgrad", amsgrad);
+    visit("weight_decay", weight_decay);
+    visit("clipnorm", clipnorm);
+    visit("clipvalue", clipvalue);
+    visit("global_clipnorm", global_clipnorm);
+  }
 
   static constexpr bool elementwise = true;
 

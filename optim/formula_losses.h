@@ -25,6 +25,7 @@ struct MeanSquaredLogarithmicError {
 /// e^2 / 2 for errors e up to delta, and delta (|e| - delta / 2) beyond (Huber, 1964).
 struct Huber {
   double delta = 1.0;
+  void options(auto& visit) { visit("delta", delta); }
   Var operator()(Var y_pred, Var y_true) const;
 };
 
@@ -63,6 +64,13 @@ struct BinaryFocalCrossentropy {
   double gamma = 2.0;
   bool from_logits = false;
   double label_smoothing = 0;
+  void options(auto& visit) {
+    visit("apply_class_balancing", apply_class_balancing);
+    visit("alpha", alpha);
+    visit("gamma", gamma);
+    visit("from_logits", from_logits);
+    visit("label_smoothing", label_smoothing);
+  }
   Var operator()(Var y_pred, Var y_true) const;
 };
 
@@ -74,6 +82,12 @@ struct CategoricalFocalCrossentropy {
   double gamma = 2.0;
   bool from_logits = false;
   double label_smoothing = 0;
+  void options(auto& visit) {
+    visit("alpha", alpha);
+    visit("gamma", gamma);
+    visit("from_logits", from_logits);
+    visit("label_smoothing", label_smoothing);
+  }
   Var operator()(Var y_pred, Var y_true) const;
 };
 

@@ -61,6 +61,10 @@ struct SparseCategoricalCrossentropy {
   static constexpr bool is_mean_over_samples = true;
   bool from_logits = false;
   double label_smoothing = 0;
+  void options(auto& visit) {
+    visit("from_logits", from_logits);
+    visit("label_smoothing", label_smoothing);
+  }
   Var operator()(Var y_pred, ConstView y_true, ConstView sample_weight = {}) const;
 };
 
@@ -68,6 +72,10 @@ struct CategoricalCrossentropy {
   static constexpr bool is_mean_over_samples = true;
   bool from_logits = false;
   double label_smoothing = 0;
+  void options(auto& visit) {
+    visit("from_logits", from_logits);
+    visit("label_smoothing", label_smoothing);
+  }
   Var operator()(Var y_pred, ConstView y_true, ConstView sample_weight = {}) const;
 };
 
@@ -75,6 +83,10 @@ struct BinaryCrossentropy {
   static constexpr bool is_mean_over_samples = true;
   bool from_logits = false;
   double label_smoothing = 0;
+  void options(auto& visit) {
+    visit("from_logits", from_logits);
+    visit("label_smoothing", label_smoothing);
+  }
   Var operator()(Var y_pred, ConstView y_true, ConstView sample_weight = {}) const;
 };
 
@@ -110,6 +122,13 @@ class AnyLoss {
   template <class L>
   requires(!std::same_as<L, AnyLoss> && (WeightedLoss<L> || PlainLoss<L>)) AnyLoss(L loss)
       : box_(std::make_shared<const BoxOf<L>>(std::move(loss))) {}
+
+  /// The loss itself if it is an L, else null.
+  template <class L>
+  const L* as() const {
+    const auto* box = dynamic_cast<const BoxOf<L>*>(box_.get());
+    return box == nullptr ? nullptr : &box->loss;
+  }
 
   /// y_pred: (batch, ...), y_true as the loss wants it, sample_weight: (batch) or empty for none. Returns a scalar.
   Var operator()(Var y_pred, ConstView y_true, ConstView sample_weight = {}) const {

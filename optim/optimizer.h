@@ -80,6 +80,18 @@ class AnyOptimizer {
     check();
   }
 
+  /// The same rule with other extras. Throws as above.
+  AnyOptimizer(const AnyOptimizer& other, OptimizerExtras extras) : AnyOptimizer(other) {
+    extras_ = std::move(extras);
+    check();
+  }
+
+  /// The rule itself if it is an R, else null.
+  template <class R>
+  const R* as() const {
+    const auto* box = dynamic_cast<const BoxOf<R>*>(box_.get());
+    return box == nullptr ? nullptr : &box->rule;
+  }
   const LearningRate& learning_rate() const { return learning_rate_; }
   const detail::OptimizerOptions& options() const { return options_; }
   const OptimizerExtras& extras() const { return extras_; }
@@ -149,7 +161,8 @@ class Optimizer {
   /// Throws ValueError where the rule's extras name what is not among the parameters.
   Optimizer(AnyOptimizer rule, const NamedParameters& parameters);
 
-  /// Changes every parameter that has a gradient, then gives each parameter with a recorded update its new value.
+  /// Changes every parameter that has a gradient, then gives each parameter with a recorded update its new value, and
+  /// brings each that was changed by its gradient back to its constraint.
   /// The gradients are clipped in place. Parameters that are not this optimizer's are left alone, as are their
   /// gradients. Steps allocate nothing. Throws StateError, before anything is changed, if a parameter has another shape
   /// than its gradient, its update or its state.
@@ -163,6 +176,7 @@ class Optimizer {
   /// the parameters.
   void minimize(Var loss) { step(loss.tape().backward(loss, {.put_off_products = true})); }
 
+  std::span<Parameter* const> parameters() const { return parameters_; }
   /// The number of steps made so far.
   Index iterations() const { return iterations_; }
   /// To go on with a run whose state was kept elsewhere. Throws ValueError if it is negative.
@@ -171,6 +185,9 @@ class Optimizer {
   double learning_rate() const { return rate().at(iterations_); }
   /// From the next step on, instead of the rule's own rate. Throws ValueError if the rate of that step is negative.
   void set_learning_rate(LearningRate rate);
+
+  /// What set_learning_rate gave, if it did.
+  const std::optional<LearningRate>& replaced_learning_rate() const { return replaced_rate_; }
 
   const AnyOptimizer& rule() const { return rule_; }
   /// Exchanges the weights and their averages, those of parameters that are trainable; twice, and all is as it was.

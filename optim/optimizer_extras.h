@@ -25,6 +25,13 @@ struct OptimizerExtras {
   double ema_momentum = 0.99;
   Index ema_overwrite_frequency = 0;  ///< every so many steps the averages become the weights; 0: never
 
+  void options(auto& visit) {
+    visit("exclude_from_weight_decay", exclude_from_weight_decay);
+    visit("learning_rate_multipliers", learning_rate_multipliers);
+    visit("use_ema", use_ema);
+    visit("ema_momentum", ema_momentum);
+    visit("ema_overwrite_frequency", ema_overwrite_frequency);
+  }
   /// Throws ValueError for options out of range.
   void check() const;
 };

@@ -211,6 +211,10 @@ void Optimizer::step(std::span<const Gradients> parts, Team* team) {
     }
   }
   if (rule_.extras().use_ema) move_averages();
+  for (std::size_t i = 0; i < parameters_.size(); ++i) {
+    const Constraint& constraint = parameters_[i]->constraint;
+    if (constraint && !entries_of(i).empty()) constraint(parameters_[i]->value);
+  }
   ++iterations_;
 }
 

@@ -18,6 +18,18 @@ struct RMSprop {
   double weight_decay = 0;
   double clipnorm = 0, clipvalue = 0, global_clipnorm = 0;
 
+  void options(auto& visit) {
+    visit("learning_rate", learning_rate);
+    visit("rho", rho);
+    visit("momentum", momentum);
+    visit("epsilon", epsilon);
+    visit("centered", centered);
+    visit("weight_decay", weight_decay);
+    visit("clipnorm", clipnorm);
+    visit("clipvalue", clipvalue);
+    visit("global_clipnorm", global_clipnorm);
+  }
+
   static constexpr bool elementwise = true;
 
   void check() const;

@@ -27,6 +27,11 @@ class LearningRate {
 
   double at(Index step) const { return schedule_ ? schedule_(step) : constant_; }
   bool is_schedule() const { return static_cast<bool>(schedule_); }
+  /// The schedule itself if it is an S, else null.
+  template <class S>
+  const S* as() const {
+    return schedule_.target<S>();
+  }
 
  private:
   double constant_ = 0;
@@ -39,6 +44,12 @@ struct ExponentialDecay {
   Index decay_steps;
   double decay_rate;
   bool staircase = false;
+  void options(auto& visit) {
+    visit("initial_learning_rate", initial_learning_rate);
+    visit("decay_steps", decay_steps);
+    visit("decay_rate", decay_rate);
+    visit("staircase", staircase);
+  }
   double operator()(Index step) const;
 };
 
@@ -47,6 +58,10 @@ struct ExponentialDecay {
 struct PiecewiseConstantDecay {
   std::vector<Index> boundaries;
   std::vector<double> values;
+  void options(auto& visit) {
+    visit("boundaries", boundaries);
+    visit("values", values);
+  }
   double operator()(Index step) const;
 };
 
@@ -56,6 +71,12 @@ struct InverseTimeDecay {
   Index decay_steps;
   double decay_rate;
   bool staircase = false;
+  void options(auto& visit) {
+    visit("initial_learning_rate", initial_learning_rate);
+    visit("decay_steps", decay_steps);
+    visit("decay_rate", decay_rate);
+    visit("staircase", staircase);
+  }
   double operator()(Index step) const;
 };
 
@@ -66,6 +87,13 @@ struct PolynomialDecay {
   double end_learning_rate = 0.0001;
   double power = 1.0;
   bool cycle = false;
+  void options(auto& visit) {
+    visit("initial_learning_rate", initial_learning_rate);
+    visit("decay_steps", decay_steps);
+    visit("end_learning_rate", end_learning_rate);
+    visit("power", power);
+    visit("cycle", cycle);
+  }
   double operator()(Index step) const;
 };
 
@@ -77,6 +105,13 @@ struct CosineDecay {
   double alpha = 0.0;
   std::optional<double> warmup_target{};
   Index warmup_steps = 0;
+  void options(auto& visit) {
+    visit("initial_learning_rate", initial_learning_rate);
+    visit("decay_steps", decay_steps);
+    visit("alpha", alpha);
+    visit("warmup_target", warmup_target);
+    visit("warmup_steps", warmup_steps);
+  }
   double operator()(Index step) const;
 };
 
@@ -88,6 +123,13 @@ struct CosineDecayRestarts {
   double t_mul = 2.0;  ///< at least 1
   double m_mul = 1.0;
   double alpha = 0.0;
+  void options(auto& visit) {
+    visit("initial_learning_rate", initial_learning_rate);
+    visit("first_decay_steps", first_decay_steps);
+    visit("t_mul", t_mul);
+    visit("m_mul", m_mul);
+    visit("alpha", alpha);
+  }
   double operator()(Index step) const;
 };
 
@@ -98,6 +140,11 @@ struct LinearWarmup {
   LearningRate learning_rate;
   Index warmup_steps;
   double initial_learning_rate = 0.0;
+  void options(auto& visit) {
+    visit("learning_rate", learning_rate);
+    visit("warmup_steps", warmup_steps);
+    visit("initial_learning_rate", initial_learning_rate);
+  }
   double operator()(Index step) const;
 };
 
@@ -110,6 +157,13 @@ struct OneCycle {
   double pct_start = 0.3;
   double div_factor = 25.0;
   double final_div_factor = 1e4;
+  void options(auto& visit) {
+    visit("max_learning_rate", max_learning_rate);
+    visit("total_steps", total_steps);
+    visit("pct_start", pct_start);
+    visit("div_factor", div_factor);
+    visit("final_div_factor", final_div_factor);
+  }
   double operator()(Index step) const;
 };
 

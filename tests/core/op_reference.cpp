@@ -168,7 +168,7 @@ struct Windows {
     } else {
       count = in / stride + (in % stride > 0 ? 1 : 0);
       const Index outside = (count - 1) * stride + reach - in;
-      first = outside > 0 ? -(outside / 2) : 0;
+      first = padding == Padding::causal ? 1 - reach : outside > 0 ? -(outside / 2) : 0;
     }
   }
 };
@@ -196,6 +196,29 @@ Exact conv2d_reference(const Exact& x, const Exact& kernel, const Exact& bias, c
       }
     }
     return options.relu && sum < 0 ? 0 : sum;
+  });
+}
+
+Exact depthwise_reference(const Exact& x, const Exact& kernel, const Exact& bias,
+                          const DepthwiseConv2DOptions& options) {
+  const Windows rows(x.shape[1], kernel.shape[0], options.strides.height, options.dilation_rate.height,
+                     options.padding);
+  const Windows columns(x.shape[2], kernel.shape[1], options.strides.width, options.dilation_rate.width,
+                        options.padding);
+  const Index multiplier = kernel.shape[3];
+  return each({x.shape[0], rows.count, columns.count, x.shape[3] * multiplier}, [&](const Coordinates& at) {
+    long double sum = bias.values.empty() ? 0 : bias.values[static_cast<std::size_t>(at[3])];
+    const Index channel = at[3] / multiplier;
+    for (Index u = 0; u < kernel.shape[0]; ++u) {
+      for (Index v = 0; v < kernel.shape[1]; ++v) {
+        const Index i = rows.first + at[1] * options.strides.height + u * options.dilation_rate.height;
+        const Index j = columns.first + at[2] * options.strides.width + v * options.dilation_rate.width;
+        if (i < 0 || i >= x.shape[1] || j < 0 || j >= x.shape[2]) continue;
+        sum += x.values[position_of({at[0], i, j, channel}, x.shape)] *
+               kernel.values[position_of({u, v, channel, at[3] % multiplier}, kernel.shape)];
+      }
+    }
+    return sum;
   });
 }
 

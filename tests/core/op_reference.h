@@ -39,6 +39,9 @@ Exact slice_reference(const Exact& x, Index axis, Index begin, Index end);
 
 /// x: (batch, height, width, in), kernel: (rows, columns, in / groups, out), bias: (out) or empty.
 Exact conv2d_reference(const Exact& x, const Exact& kernel, const Exact& bias, const Conv2DOptions& options);
+/// The same of depthwise_conv2d, but of what lies outside of the image nothing is multiplied.
+Exact depthwise_reference(const Exact& x, const Exact& kernel, const Exact& bias,
+                          const DepthwiseConv2DOptions& options);
 /// f of the numbers that a window has in the image, row by row, for each window and channel.
 Exact pool2d_reference(const Exact& x, Size2D pool_size, const Pool2DOptions& options,
                        const std::function<long double(const Numbers&)>& f);

@@ -10,7 +10,7 @@
 #include "cornu/core/ops.h"
 #include "cornu/tests/core/op_reference.h"
 
-/// Every op of ops.h and ops_images.h, a row each. op_test.cpp makes its tests of these rows: values, gradients in
+/// Every op of ops.h, ops_images.h and ops_sequences.h, a row each. op_test.cpp makes its tests of these rows: values, gradients in
 /// full, broadcasting, empty and odd shapes, NaN, errors, and that tape, inference tape and eager function agree.
 namespace cornu::testing {
 
@@ -66,6 +66,7 @@ std::vector<OpRow> pointwise_rows();
 std::vector<OpRow> reduce_rows();
 std::vector<OpRow> shape_rows();
 std::vector<OpRow> image_rows();
+std::vector<OpRow> sequence_rows();
 
 /// A value without numbers of its own, for errors of shape.
 inline Var of(Tape& tape, const Shape& shape) {

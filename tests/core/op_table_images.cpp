@@ -5,16 +5,19 @@ namespace cornu::testing {
 
 namespace {
 
+std::string name_of(Padding padding) {
+  return padding == Padding::valid ? "valid" : padding == Padding::same ? "same" : "causal";
+}
+
 Sample conv_sample(const Shape& x, const Shape& kernel, bool with_bias, const Conv2DOptions& options) {
-  Sample sample{
-      .what = message("conv2d of {} and {}, strides {}, padding {}, dilation_rate {}, groups {}{}{}", x, kernel,
-                      options.strides, options.padding == Padding::same ? "same" : "valid", options.dilation_rate,
-                      options.groups, options.relu ? ", relu" : "", with_bias ? ", bias" : ""),
-      .inputs = {x, kernel},
-      .on_tape = {},
-      .eagerly = {},
-      .expected = {},
-      .has_options = true};
+  Sample sample{.what = message("conv2d of {} and {}, strides {}, padding {}, dilation_rate {}, groups {}{}{}", x,
+                                kernel, options.strides, name_of(options.padding), options.dilation_rate,
+                                options.groups, options.relu ? ", relu" : "", with_bias ? ", bias" : ""),
+                .inputs = {x, kernel},
+                .on_tape = {},
+                .eagerly = {},
+                .expected = {},
+                .has_options = true};
   if (with_bias) {
     sample.inputs.push_back({kernel[3]});
     sample.on_tape = [options](std::span<const Var> v) { return conv2d(v[0], v[1], v[2], options); };
@@ -56,6 +59,10 @@ OpRow conv2d_row() {
   add({1, 7, 5, 1}, {1, 2, 1, 2}, {.strides = {3, 4}});  // pixels that no window sees
   add({2, 5, 4, 1}, {3, 3, 1, 2}, {.strides = 2, .padding = same});
   add({1, 4, 7, 2}, {2, 1, 2, 2}, {.strides = {3, 2}, .padding = same});
+  add({1, 4, 5, 2}, {3, 2, 2, 2}, {.padding = Padding::causal});
+  add({2, 1, 7, 2}, {1, 3, 2, 2}, {.padding = Padding::causal, .dilation_rate = 2});  // sequences
+  add({1, 1, 8, 3}, {1, 3, 3, 2}, {.strides = {1, 3}, .padding = Padding::causal});
+  add({2, 1, 20, 3}, {1, 4, 3, 2});
   add({1, 5, 6, 2}, {3, 2, 2, 2}, {.dilation_rate = 2});
   add({1, 4, 4, 1}, {2, 3, 1, 2}, {.padding = same, .dilation_rate = {1, 3}});
   add({1, 7, 6, 2}, {2, 2, 2, 1}, {.strides = 2, .dilation_rate = {3, 2}});
@@ -98,6 +105,66 @@ OpRow conv2d_row() {
   return row;
 }
 
+OpRow depthwise_row() {
+  OpRow row{.op = "depthwise_conv2d", .name = "DepthwiseConv2d", .ranges = {around_zero}, .samples = {}};
+  const auto add = [&](const Shape& x, const Shape& kernel, const DepthwiseConv2DOptions& options = {}) {
+    const bool with_bias = row.samples.size() % 2 == 0;
+    Sample sample{
+        .what = message("depthwise_conv2d of {} and {}, strides {}, padding {}, dilation_rate {}{}", x, kernel,
+                        options.strides, name_of(options.padding), options.dilation_rate, with_bias ? ", bias" : ""),
+        .inputs = {x, kernel},
+        .on_tape = [=](std::span<const Var> v) { return depthwise_conv2d(v[0], v[1], options); },
+        .eagerly = [=](std::span<const Tensor> v) { return depthwise_conv2d(v[0], v[1], options); },
+        .expected = [=](std::span<const Exact> v) { return depthwise_reference(v[0], v[1], {}, options); },
+        .has_options = true};
+    sample.has_options = sample.what.find("strides (1, 1), padding valid, dilation_rate (1, 1)") == std::string::npos;
+    if (with_bias) {
+      sample.inputs.push_back({kernel[2] * kernel[3]});
+      sample.on_tape = [=](std::span<const Var> v) { return depthwise_conv2d(v[0], v[1], v[2], options); };
+      sample.eagerly = [=](std::span<const Tensor> v) { return depthwise_conv2d(v[0], v[1], v[2], options); };
+      sample.expected = [=](std::span<const Exact> v) { return depthwise_reference(v[0], v[1], v[2], options); };
+    }
+    row.samples.push_back(sample);
+  };
+  constexpr Padding same = Padding::same;
+  add({1, 1, 1, 1}, {1, 1, 1, 1});
+  add({2, 4, 5, 3}, {3, 2, 3, 1});
+  add({2, 4, 3, 2}, {2, 3, 2, 3});
+  add({1, 3, 3, 16}, {2, 2, 16, 1});  // a whole block of channels, and one and a part
+  add({1, 2, 3, 19}, {2, 2, 19, 1});
+  add({0, 3, 3, 2}, {2, 2, 2, 1});
+  add({1, 3, 3, 0}, {2, 2, 0, 2});
+  add({1, 3, 3, 2}, {2, 2, 2, 0});
+  for (const bool twice : {false, true}) {  // with a bias and without
+    add({1, 5, 4, 2}, {3, 3, 2, 1}, {.padding = same});
+    add({1, 5, 6, 2}, {3, 2, 2, twice ? 2 : 1}, {.strides = {2, 3}});
+    add({2, 5, 4, 1}, {3, 3, 1, 2}, {.strides = 2, .padding = same});
+    add({1, 6, 5, 2}, {2, 2, 2, 1}, {.padding = same, .dilation_rate = {3, 2}});
+    add({1, 3, 3, 1}, {5, 5, 1, 1}, {.padding = same});  // a kernel larger than the image
+    add({1, 2, 2, 2}, {2, 2, 2, 1}, {.padding = same, .dilation_rate = 5});
+    add({1, 4, 5, 1}, {3, 2, 1, 1}, {.strides = {1, 2}, .padding = Padding::causal});
+  }
+  row.uses_every_number = false;  // pixels that no window sees, and taps that see no pixel
+  row.parameter_forms = {{{false, true, true}, [](auto x, auto p) { return depthwise_conv2d(x[0], p[1], p[2]); }},
+                         {{false, true}, [](auto x, auto p) { return depthwise_conv2d(x[0], p[1]); }}};
+  row.errors = {
+      {"depthwise_conv2d: x is (1, 4, 4, 3) and the kernel is (2, 2, 2, 1); x (batch, height, width, channels) and "
+       "kernel (rows, columns, channels, multiplier) are required",
+       [](Tape& t) {
+         depthwise_conv2d(of(t, {1, 4, 4, 3}), of(t, {2, 2, 2, 1}));
+       }},
+      {"depthwise_conv2d: the kernel is (2, 2, 3, 2) and the bias is (3,); a bias (6) is required",
+       [](Tape& t) {
+         depthwise_conv2d(of(t, {1, 4, 4, 3}), of(t, {2, 2, 3, 2}), of(t, {3}));
+       }},
+      {"depthwise_conv2d: images of shape (1, 1, 4, 3) have no room for a window of (2, 2), dilation (1, 1); "
+       "Padding::same may be meant",
+       [](Tape& t) {
+         depthwise_conv2d(of(t, {1, 1, 4, 3}), of(t, {2, 2, 3, 1}));
+       }}};
+  return row;
+}
+
 /// conv2d with relu, each number of whose result is at least 1 from the kink: the bias is 5 or -5.
 OpRow relu_row() {
   OpRow row{.op = "conv2d", .name = "Conv2dWithRelu", .ranges = {{Real(-1), Real(1)}}, .samples = {}};
@@ -127,12 +194,12 @@ template <class F>
 OpRow pool_row(const std::string& op, const std::string& name, F f, long double (*expected)(const Numbers&)) {
   OpRow row{.op = op, .name = name, .ranges = {around_zero}, .samples = {}};
   const auto add = [&](const Shape& x, Size2D size, const Pool2DOptions& options = {}) {
-    row.samples.push_back({message("{} of {}, {}, strides {}, {}", op, x, size, options.strides,
-                                   options.padding == Padding::same ? "same" : "valid"),
-                           {x},
-                           [=](std::span<const Var> v) { return f(v[0], size, options); },
-                           [=](std::span<const Tensor> v) { return f(v[0], size, options); },
-                           [=](std::span<const Exact> v) { return pool2d_reference(v[0], size, options, expected); }});
+    row.samples.push_back(
+        {message("{} of {}, {}, strides {}, {}", op, x, size, options.strides, name_of(options.padding)),
+         {x},
+         [=](std::span<const Var> v) { return f(v[0], size, options); },
+         [=](std::span<const Tensor> v) { return f(v[0], size, options); },
+         [=](std::span<const Exact> v) { return pool2d_reference(v[0], size, options, expected); }});
   };
   constexpr Padding same = Padding::same;
   add({1, 1, 1, 1}, 1);
@@ -149,6 +216,7 @@ OpRow pool_row(const std::string& op, const std::string& name, F f, long double 
   add({2, 5, 7, 2}, 2, {.padding = same});
   add({1, 5, 4, 2}, 3, {.strides = 2, .padding = same});
   add({1, 2, 2, 1}, 5, {.padding = same});
+  add({1, 4, 5, 2}, 3, {.strides = {1, 2}, .padding = Padding::causal});
   add({1, 4, 4, 1}, 1, {.strides = 2, .padding = same});
   add({1, 5, 5, 2}, 2);  // the last row and column are left out
   row.uses_every_number = false;
@@ -167,7 +235,7 @@ OpRow pool_row(const std::string& op, const std::string& name, F f, long double 
 }  // namespace
 
 std::vector<OpRow> image_rows() {
-  return {conv2d_row(), relu_row(),
+  return {conv2d_row(), relu_row(), depthwise_row(),
           pool_row(
               "max_pool2d", "MaxPool2d", [](auto x, Size2D size, auto options) { return max_pool2d(x, size, options); },
               max_of),

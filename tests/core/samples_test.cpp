@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "cornu/core/ops.h"
+#include "cornu/core/ops_sequences.h"
 
 // A tape follows the axis that counts samples: what keeps them apart, and what lets them meet.
 
@@ -20,6 +21,8 @@ const Parameter square_matrix{Tensor({4, 4})}, vector{Tensor({4})}, matrices{Ten
 TEST(Samples, StayApartInWhatIsDoneToEachOfThem) {
   EXPECT_FALSE(mixes([](Var x) { relu(affine(x, square_matrix, vector)); }));
   EXPECT_FALSE(mixes([](Var x) { softmax(matmul(x, square_matrix)); }));
+  EXPECT_FALSE(mixes([](Var x) { affine(x, square_matrix, vector); }, {4, 2, 4}));
+  EXPECT_FALSE(mixes([](Var x) { matmul(x, square_matrix, {.transpose_b = true}); }, {4, 2, 3, 4}));
   EXPECT_FALSE(mixes([](Var x) { x* vector + sum(x, 1, {.keepdims = true}) - max(x, -1, {.keepdims = true}); }));
   EXPECT_FALSE(mixes([](Var x) { reshape(reshape(x, {4, 2, 2}), {4, 4}); }));
   EXPECT_FALSE(mixes([](Var x) { transpose(x, {0, 2, 1}); }, {4, 4, 4}));
@@ -27,6 +30,16 @@ TEST(Samples, StayApartInWhatIsDoneToEachOfThem) {
   EXPECT_FALSE(mixes([](Var x) { matmul(x, matrices); }, {4, 4, 4}));
   EXPECT_FALSE(mixes([](Var x) { concatenate({x, x}, 1); }));
   EXPECT_FALSE(mixes([](Var x) { slice(x, 1, 0, 2); }));
+}
+
+TEST(Samples, StayApartWhereTheyAreSequences) {
+  const Parameter four_gates{Tensor({4, 16})}, three_gates{Tensor({4, 12})}, four_biases{Tensor({16})},
+      biases{Tensor({2, 12})};
+  for (const bool sequences : {false, true}) {
+    const RecurrentOptions options{.return_sequences = sequences};
+    EXPECT_FALSE(mixes([&](Var x) { lstm(x, four_gates, four_gates, four_biases, options); }, {4, 4, 4}));
+    EXPECT_FALSE(mixes([&](Var x) { gru(x, three_gates, three_gates, biases, options); }, {4, 4, 4}));
+  }
 }
 
 TEST(Samples, MeetAlongTheirAxis) {
@@ -51,6 +64,7 @@ TEST(Samples, MeetWhereTheirAxisIsMovedOrSummedOver) {
   EXPECT_TRUE(mixes([](Var x) { matmul(square_matrix, x); }));
   EXPECT_TRUE(mixes([](Var x) { matmul(x, matrices); }));
   EXPECT_TRUE(mixes([](Var x) { matmul(x, square_matrix); }, {4}));
+  EXPECT_TRUE(mixes([](Var x) { affine(x, square_matrix, vector); }, {4}));
   EXPECT_TRUE(mixes([](Var x) { x* square_matrix; }, {4}));
 }
 

@@ -4,13 +4,18 @@
 
 #include "cornu/layers/activation.h"
 #include "cornu/layers/average_pooling2d.h"
+#include "cornu/layers/conv1d.h"
 #include "cornu/layers/conv2d.h"
 #include "cornu/layers/dense.h"
+#include "cornu/layers/depthwise_conv2d.h"
 #include "cornu/layers/dropout.h"
 #include "cornu/layers/flatten.h"
 #include "cornu/layers/global_average_pooling2d.h"
+#include "cornu/layers/gru.h"
 #include "cornu/layers/input.h"
+#include "cornu/layers/lstm.h"
 #include "cornu/layers/max_pooling2d.h"
+#include "cornu/layers/multi_head_attention.h"
 #include "cornu/layers/reshape.h"
 #include "cornu/tests/layers/run.h"
 #include "cornu/tests/support/allocation_counter.h"
@@ -27,6 +32,14 @@ std::vector<AnyLayer> network() {
                                      MaxPooling2D{.padding = Padding::same},
                                      Conv2D{.filters = 24, .kernel_size = 3, .padding = Padding::same},
                                      AveragePooling2D{.pool_size = {3, 2}}, GlobalAveragePooling2D{}});
+  layers.insert(
+      layers.begin() + 1,
+      {LSTM{.units = 5, .return_sequences = true}, GRU{.units = 6, .activation = relu, .return_sequences = true},
+       GRU{.units = 4, .return_sequences = true, .go_backwards = true, .reset_after = false},
+       MultiHeadAttention{.num_heads = 2, .key_dim = 3, .dropout = 0.1, .use_causal_mask = true},
+       Conv1D{.filters = 4, .kernel_size = 3, .padding = Padding::causal, .activation = relu}, Reshape{6, 4, 1},
+       DepthwiseConv2D{.kernel_size = 3, .padding = Padding::same, .depth_multiplier = 2}, Reshape{6, 8},
+       GRU{.units = 4, .return_sequences = true}});
   Shape shape{6, 4};
   Rng rng(1);
   for (AnyLayer& layer : layers) shape = layer.build(shape, rng);
@@ -55,7 +68,7 @@ TEST(Allocation, AWarmPassForwardAndBackwardAllocatesNothing) {
   std::size_t gradients = 0;
   for (int i = 0; i < 5; ++i) gradients += pass();
   EXPECT_EQ(counter.count(), 0);
-  EXPECT_EQ(gradients, 5U * 9U);
+  EXPECT_EQ(gradients, 5U * 33U);
 }
 
 TEST(Allocation, AWarmPredictionAllocatesNothing) {

@@ -2,10 +2,13 @@
 
 #include <optional>
 
+#include "cornu/layers/concatenate.h"
 #include "cornu/layers/conv2d.h"
 #include "cornu/layers/dropout.h"
 #include "cornu/layers/flatten.h"
+#include "cornu/layers/inputs.h"
 #include "cornu/layers/max_pooling2d.h"
+#include "cornu/layers/residual.h"
 #include "cornu/optim/adam.h"
 #include "cornu/tests/models/support.h"
 #include "cornu/tests/support/allocation_counter.h"
@@ -113,6 +116,46 @@ TEST_F(Allocation, AWarmStepOfConvolutionsAllocatesNothing) {
                      .shard_size = 10});
     EXPECT_EQ(watch.batches, 2);
     EXPECT_EQ(watch.allocations, 0) << threads << " threads";
+  }
+}
+
+/// Two inputs, a skip, a layer that is called twice, penalties and constraints.
+struct Net {
+  AnyLayer shared = Dense{.units = 4,
+                          .activation = tanh,
+                          .kernel_regularizer = L1L2{.l1 = 0.01, .l2 = 0.01},
+                          .activity_regularizer = L2{},
+                          .kernel_constraint = MaxNorm{},
+                          .bias_constraint = NonNeg{}};
+  AnyLayer branches = Concatenate{{Residual{Dense{8, relu}}}, {}, {Dense{2}}}, head = Dense{3, softmax};
+
+  Var forward(Var a, Var b) const { return head(branches(concatenate({shared(a), shared(b)}))); }
+  NamedLayers layers() { return {{"shared", &shared}, {"branches", &branches}, {"head", &head}}; }
+};
+
+TEST_F(Allocation, AWarmStepOfAStructThatOwnsLayersAllocatesNothing) {
+  const TensorDataset data(testing::normal({60, 6}), testing::labels(60));
+  for (const Index threads : {1, 2}) {
+    for (const double momentum : {0.0, 0.9}) {
+      Sequential model{Inputs{{3}, {3}}, Net{}};
+      model.compile({.optimizer = SGD{.momentum = momentum}, .loss = SparseCategoricalCrossentropy{}});
+      for (const Index shard_size : {2, 10}) {
+        Watch watch;
+        model.compile({.optimizer = SGD{.momentum = momentum}, .loss = SparseCategoricalCrossentropy{}});
+        model.fit(data, {.batch_size = 20,
+                         .epochs = 2,
+                         .verbose = Verbose::silent,
+                         .callbacks = {&watch},
+                         .threads = threads,
+                         .shard_size = shard_size});
+        EXPECT_EQ(watch.batches, 3);
+        EXPECT_EQ(watch.allocations, 0) << threads << " threads, shards of " << shard_size;
+      }
+      for (int i = 0; i < 3; ++i) model.predict(data.x());
+      const AllocationCounter counter;
+      const Tensor y = model.predict(data.x());
+      EXPECT_EQ(counter.count(), 1);
+    }
   }
 }
 

@@ -5,6 +5,7 @@
 
 #include "cornu/layers/dropout.h"
 #include "cornu/layers/flatten.h"
+#include "cornu/layers/residual.h"
 #include "cornu/tests/models/support.h"
 
 // The table of the layers, as Keras 3.16 prints it on a terminal 80 columns wide.
@@ -60,8 +61,8 @@ TEST(Summary, OfAnUnbuiltModelShowsWhatIsNotKnown) {
 }
 
 /// The rows of the table's body, without the lines between them.
-std::vector<std::string> rows_of(const Sequential& model) {
-  const std::string text = to_string(model);
+std::vector<std::string> rows_of(const Sequential& model, const SummaryOptions& options = {}) {
+  const std::string text = to_string(model, options);
   std::vector<std::string> rows;
   for (std::size_t begin = 0; begin < text.size();) {
     const std::size_t end = text.find('\n', begin);
@@ -100,6 +101,31 @@ TEST(Summary, AModelInsideIsOneRow) {
   const Sequential model{Input{4}, Sequential({Dense{8}, Dense{4}}, {.name = "encoder"}), Dense{2}};
   EXPECT_EQ(rows_of(model), (Rows{"│ encoder (Sequential)            │ (None, 4)              │            76 │",
                                   "│ dense (Dense)                   │ (None, 2)              │            10 │"}));
+}
+
+TEST(Summary, ShowsLayersInsideOthersOnRequest) {
+  const Sequential model{Input{4}, Sequential({Residual{Dense{4}}, Dense{3}}, {.name = "encoder"}), Dense{2}};
+  EXPECT_EQ(rows_of(model, {.expand_nested = true}),
+            (Rows{"│ encoder (Sequential)            │ (None, 3)              │            35 │",
+                  "│    └ residual (Residual)        │ (None, 4)              │            20 │",
+                  "│       └ dense (Dense)           │ (None, 4)              │            20 │",
+                  "│    └ dense (Dense)              │ (None, 3)              │            15 │",
+                  "│ dense (Dense)                   │ (None, 2)              │             8 │"}));
+}
+
+TEST(Summary, OfAStructShowsTheLayersThatItOwns) {
+  struct Shared {
+    AnyLayer wide = Dense{8}, narrow = Dense{4};
+    Var forward(Var x) const { return narrow(wide(narrow(wide(x)))); }
+    NamedLayers layers() { return {{"wide", &wide}, {"narrow", &narrow}}; }
+  };
+  const Sequential model{Input{4}, Shared{}};
+  EXPECT_EQ(rows_of(model), (Rows{"│ shared (Shared)                 │ (None, 4)              │            76 │",
+                                  "│    └ wide (Dense)               │ (None, 8)              │            40 │",
+                                  "│    └ narrow (Dense)             │ (None, 4)              │            36 │"}));
+  EXPECT_TRUE(totals(model).starts_with(" Total params: 76 "));
+  EXPECT_EQ(rows_of(Sequential{Shared{}}),
+            Rows{"│ shared (Shared)                 │ ?                      │   0 (unbuilt) │"});
 }
 
 TEST(Summary, WithoutLayersIsAnEmptyTable) {

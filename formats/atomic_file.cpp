@@ -1,4 +1,4 @@
-#include "cornu/datasets/atomic_file.h"
+#include "cornu/formats/atomic_file.h"
 
 #include <fcntl.h>
 #include <unistd.h>

@@ -1,0 +1,30 @@
+#include "cornu/core/type_name.h"
+
+#include <algorithm>
+
+namespace cornu::detail {
+
+std::string_view declared_name(std::string_view pretty_function) {
+  const std::string_view start = "T = ";
+  const std::size_t from = pretty_function.find(start);
+  if (from == std::string_view::npos) return pretty_function;
+  const std::string_view type = pretty_function.substr(from + start.size());
+  // The last name outside all brackets: a type's scope may have brackets too, "(anonymous namespace)::", "f(int)::".
+  std::size_t name = 0, end = type.size();
+  int depth = 0;
+  for (std::size_t i = 0; i < type.size(); ++i) {
+    const char c = type[i];
+    if (depth == 0 && (c == ';' || c == ']')) return type.substr(name, std::min(end, i) - name);
+    if (c == '(' || c == '<' || c == '[' || c == '{') {
+      if (depth++ == 0) end = i;
+    } else if (c == ')' || c == ']' || c == '}' || (c == '>' && i > 0 && type[i - 1] != '-')) {
+      --depth;
+    } else if (c == ':' && depth == 0) {
+      name = i + 1;
+      end = type.size();
+    }
+  }
+  return type.substr(name, end - name);
+}
+
+}  // namespace cornu::detail

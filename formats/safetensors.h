@@ -1,0 +1,81 @@
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cornu/core/tensor.h"
+
+/// The safetensors format (github.com/huggingface/safetensors, README, "Format"), version 1: 8 bytes with the header's
+/// length, a header of JSON with each tensor's type, shape and place, then the numbers, row-major and little-endian.
+namespace cornu {
+
+enum class Dtype { f64, f32, f16, bf16, i64, i32, i16, i8, u64, u32, u16, u8, boolean };
+
+/// Bytes a number takes.
+Index size_of(Dtype dtype);
+/// As the format writes it: "F32", "BOOL".
+std::string to_string(Dtype dtype);
+
+/// A tensor of any type and rank whose bytes are somebody else's.
+struct RawTensor {
+  std::string name;
+  Dtype dtype = Dtype::f32;
+  std::vector<Index> shape{};
+  std::span<const std::byte> bytes{};  ///< row-major, little-endian; they may begin anywhere
+};
+
+/// A view of Reals as such a tensor: F32, or F64 where Real is double.
+RawTensor raw_tensor(std::string name, ConstView view);
+
+using SafetensorsMetadata = std::map<std::string, std::string, std::less<>>;
+
+struct SafetensorsOptions {
+  /// The file is mapped into memory, and read where and when it is used; false copies it. Who cuts a mapped file short
+  /// meanwhile ends the program; one that is replaced, as AtomicFile does, stays as it was.
+  bool memory_map = true;
+};
+
+/// A file that has been read and checked.
+class SafetensorsFile {
+ public:
+  /// Throws FileError if it cannot be read, and FormatError, naming file and tensor, for whatever breaks the format: a
+  /// header that is longer than 100,000,000 bytes or than the file, that is not JSON or not UTF-8, a name twice, an
+  /// unknown type or entry, a shape that does not agree with its bytes, bytes between tensors, bytes of two tensors,
+  /// bytes after the last one. Allocates no more than the header, or the file where it is copied, has use for.
+  explicit SafetensorsFile(const std::filesystem::path& path, const SafetensorsOptions& options = {});
+  ~SafetensorsFile();
+  SafetensorsFile(SafetensorsFile&&) noexcept;
+  SafetensorsFile& operator=(SafetensorsFile&&) noexcept;
+
+  /// In the order in which they are in the file; valid as long as the file.
+  const std::vector<RawTensor>& tensors() const;
+  const SafetensorsMetadata& metadata() const;
+  /// Null if there is none of that name.
+  const RawTensor* find(std::string_view name) const;
+  /// The numbers as Reals, rounded to the nearest where Real is the narrower type; true is 1. Throws FormatError if
+  /// there is none of that name, or its rank is more than a Shape can have.
+  Tensor tensor(std::string_view name) const;
+  std::string path() const;
+
+ private:
+  struct Content;
+  std::unique_ptr<const Content> content_;
+};
+
+/// A tensor's numbers as Reals, as above; the view has as many. Errors have the tensor's name alone.
+void convert(const RawTensor& from, View to);
+
+/// Writes a file that appears whole or not at all: the types of most bytes first, and then by name, as the format
+/// wants it for alignment. Throws ValueError for a name that is there twice, or is "__metadata__", and for a shape that
+/// does not agree with its bytes, and FileError, naming path and cause, if the file cannot be written; what stood there
+/// before is kept then.
+void write_safetensors(const std::filesystem::path& path, std::span<const RawTensor> tensors,
+                       const SafetensorsMetadata& metadata = {});
+
+}  // namespace cornu

@@ -1,0 +1,185 @@
+#include "cornu/formats/safetensors_header.h"
+
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <optional>
+#include <utility>
+
+#include "cornu/core/error.h"
+#include "cornu/formats/json.h"
+
+namespace cornu {
+
+namespace {
+
+constexpr std::array<const char*, 13> dtype_names{"F64", "F32", "F16", "BF16", "I64", "I32", "I16",
+                                                  "I8",  "U64", "U32", "U16",  "U8",  "BOOL"};
+constexpr std::array<Index, 13> dtype_sizes{8, 4, 2, 2, 8, 4, 2, 1, 8, 4, 2, 1, 1};
+
+constexpr const char* metadata_name = "__metadata__";
+constexpr std::size_t most_dimensions = 64;
+
+/// A tensor as the header tells of it.
+struct Entry {
+  std::string name{};
+  std::optional<Dtype> dtype{};
+  std::optional<std::vector<Index>> shape{};
+  std::optional<std::vector<Index>> offsets{};
+};
+
+/// Listens to the header. Nothing is kept that the format has no place for, whatever the header says.
+class HeaderReader final : public JsonHandler {
+ public:
+  std::vector<Entry> entries{};
+  SafetensorsMetadata metadata{};
+
+  void value(Json scalar) override {
+    if (list_ != nullptr) {
+      add_number(scalar);
+    } else if (depth_ == 2 && in_metadata_) {
+      const auto* const text = scalar.as<std::string>();
+      require<FormatError>(text != nullptr, "__metadata__: \"{}\" is {}; only a text can be", key_, scalar.kind());
+      require<FormatError>(metadata.emplace(key_, *text).second, "__metadata__: \"{}\" is there twice", key_);
+    } else if (depth_ == 2 && key_ == "dtype") {
+      set_dtype(scalar);
+    } else {
+      misplaced(scalar.kind());
+    }
+  }
+
+  void begin_list() override {
+    if (depth_ != 2 || in_metadata_ || list_ != nullptr || key_ == "dtype") misplaced("a list");
+    auto& list = key_ == "shape" ? entries.back().shape : entries.back().offsets;
+    require_new(!list.has_value());
+    list_ = &list.emplace();
+  }
+  void end_list() override { list_ = nullptr; }
+
+  void begin_object() override {
+    if (list_ != nullptr || depth_ > 1) misplaced("an object");
+    ++depth_;
+  }
+  void end_object() override {
+    if (--depth_ != 1) return;
+    if (!in_metadata_) {
+      const Entry& entry = entries.back();
+      require<FormatError>(entry.dtype && entry.shape && entry.offsets,
+                           "\"{}\": dtype, shape and data_offsets are required", entry.name);
+    }
+    in_metadata_ = false;
+  }
+
+  void key(std::string name) override {
+    key_ = std::move(name);
+    if (depth_ == 1) {
+      in_metadata_ = key_ == metadata_name;
+      if (!in_metadata_) {
+        entries.push_back({.name = key_});
+      } else {
+        require<FormatError>(!has_metadata_, "\"{}\" is there twice", metadata_name);
+        has_metadata_ = true;
+      }
+    } else if (!in_metadata_) {
+      require<FormatError>(key_ == "dtype" || key_ == "shape" || key_ == "data_offsets",
+                           "\"{}\": an unknown entry \"{}\"", entries.back().name, key_);
+    }
+  }
+
+ private:
+  [[noreturn]] void misplaced(const char* what) const {
+    if (depth_ == 0) throw FormatError(message("the header is {}; an object is required", what));
+    throw FormatError(
+        message("\"{}\": {} where it cannot be", entries.empty() || in_metadata_ ? key_ : entries.back().name, what));
+  }
+  void require_new(bool is_new) const {
+    require<FormatError>(is_new, "\"{}\": {} is there twice", entries.back().name, key_);
+  }
+  void set_dtype(const Json& scalar) {
+    Entry& entry = entries.back();
+    const auto* const text = scalar.as<std::string>();
+    require<FormatError>(text != nullptr, "\"{}\": dtype is {}; a text is required", entry.name, scalar.kind());
+    const auto found = std::find(dtype_names.begin(), dtype_names.end(), *text);
+    require<FormatError>(found != dtype_names.end(), "\"{}\": an unknown dtype \"{}\"", entry.name, *text);
+    require_new(!entry.dtype.has_value());
+    entry.dtype = static_cast<Dtype>(found - dtype_names.begin());
+  }
+  void add_number(const Json& scalar) {
+    const auto* const number = scalar.as<std::int64_t>();
+    require<FormatError>(number != nullptr && *number >= 0, "\"{}\": {} has {} in it; only whole numbers from 0 can be",
+                         entries.back().name, key_, number == nullptr ? scalar.kind() : "a negative number");
+    require<FormatError>(list_->size() < most_dimensions, "\"{}\": {} has more than {} numbers", entries.back().name,
+                         key_, most_dimensions);
+    list_->push_back(*number);
+  }
+
+  int depth_ = 0;
+  bool in_metadata_ = false, has_metadata_ = false;
+  std::string key_;
+  std::vector<Index>* list_ = nullptr;  // the list that is being heard
+};
+
+void require_distinct_names(const std::vector<Entry>& entries) {
+  std::vector<std::string_view> names;
+  names.reserve(entries.size());
+  for (const Entry& entry : entries) names.push_back(entry.name);
+  std::sort(names.begin(), names.end());
+  const auto twice = std::adjacent_find(names.begin(), names.end());
+  if (twice != names.end()) throw FormatError(message("\"{}\" is there twice", *twice));
+}
+
+}  // namespace
+
+Index size_of(Dtype dtype) { return dtype_sizes[static_cast<std::size_t>(dtype)]; }
+std::string to_string(Dtype dtype) { return dtype_names[static_cast<std::size_t>(dtype)]; }
+
+Index byte_count(const std::vector<Index>& shape, Dtype dtype) {
+  const bool empty = std::find(shape.begin(), shape.end(), 0) != shape.end();
+  Index bytes = size_of(dtype);
+  for (const Index dimension : shape) {
+    require<FormatError>(dimension >= 0 && (empty || dimension <= std::numeric_limits<Index>::max() / bytes),
+                         "the shape {} cannot be: it is negative or too large", to_string(std::span(shape)));
+    if (!empty) bytes *= dimension;
+  }
+  return empty ? 0 : bytes;
+}
+
+SafetensorsHeader read_safetensors_header(std::string_view text, Index data_bytes) {
+  require<FormatError>(text.size() <= most_header_bytes, "a header of {} bytes; at most {} are allowed", text.size(),
+                       most_header_bytes);
+  require<FormatError>(text.starts_with('{'), "the header does not begin with {{");
+  HeaderReader reader;
+  parse_json(text, reader);
+  std::vector<Entry>& entries = reader.entries;
+  require_distinct_names(entries);
+  for (const Entry& entry : entries) {
+    require<FormatError>(entry.offsets->size() == 2, "\"{}\": data_offsets has {} numbers; begin and end are required",
+                         entry.name, entry.offsets->size());
+  }
+  // By offsets, not by the header's order, which is free. A tensor without bytes comes before one that begins there.
+  std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) { return *a.offsets < *b.offsets; });
+
+  SafetensorsHeader header{.tensors = {}, .metadata = std::move(reader.metadata)};
+  header.tensors.reserve(entries.size());
+  Index done = 0;
+  for (Entry& entry : entries) {
+    const Index begin = entry.offsets->front(), end = entry.offsets->back();
+    try {
+      require<FormatError>(begin == done, "its bytes begin at {}, those before it end at {}", begin, done);
+      require<FormatError>(begin <= end && end <= data_bytes, "its bytes are {} to {}, of {} that there are", begin,
+                           end, data_bytes);
+      const Index wanted = byte_count(*entry.shape, *entry.dtype);
+      require<FormatError>(end - begin == wanted, "{} {} takes {} bytes, but it has {}", to_string(*entry.dtype),
+                           to_string(std::span(std::as_const(*entry.shape))), wanted, end - begin);
+    } catch (Error& error) {
+      error.add_context('"' + entry.name + '"');
+      throw;
+    }
+    header.tensors.push_back({.name = std::move(entry.name), .dtype = *entry.dtype, .shape = std::move(*entry.shape)});
+    done = end;
+  }
+  require<FormatError>(done == data_bytes, "{} bytes after the last tensor", data_bytes - done);
+  return header;
+}
+
+}  // namespace cornu

@@ -1,0 +1,132 @@
+#include "cornu/layers/chain.h"
+
+#include <algorithm>
+#include <array>
+
+#include "cornu/core/error.h"
+#include "cornu/layers/input.h"
+#include "cornu/layers/inputs.h"
+
+namespace cornu::detail {
+
+namespace {
+
+AnyLayer* find_in(const NamedLayers& layers, std::string_view path) {
+  for (const NamedLayer& named : layers) {
+    if (named.name == path) return named.layer;
+    if (path.starts_with(named.name) && path.substr(named.name.size()).starts_with('/')) {
+      if (AnyLayer* const found = find_in(named.layer->layers(), path.substr(named.name.size() + 1))) return found;
+    }
+  }
+  return nullptr;
+}
+
+/// The inputs that a batch of packed samples holds.
+std::size_t unpack(Var x, std::span<const Shape> parts, std::span<Var> inputs) {
+  Index begin = 0;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    const Index end = begin + parts[i].size();
+    inputs[i] = reshape(slice(x, 1, begin, end), parts[i].batched(x.shape()[0]));
+    begin = end;
+  }
+  return parts.size();
+}
+
+}  // namespace
+
+void Chain::insert(AnyLayer layer, const NamedLayers& others) {
+  if (layers.empty() && !declared_input) {
+    if (const auto* const input = layer.as<Input>()) declared_input = input->shape;
+    if (const auto* const inputs = layer.as<Inputs>()) {
+      declared_input = inputs->packed();
+      input_parts = inputs->shapes;
+    }
+    if (declared_input) return;
+  }
+  const auto taken = [&](const std::string& wanted) {
+    return std::any_of(layers.begin(), layers.end(), [&](const AnyLayer& own) { return own.name() == wanted; }) ||
+           std::any_of(others.begin(), others.end(), [&](const NamedLayer& other) { return other.name == wanted; });
+  };
+  if (layer.name().empty()) {
+    const std::string base = layer.default_name();
+    std::string free = base;
+    for (int number = 1; taken(free); ++number) free = base + "_" + std::to_string(number);
+    layer.rename(std::move(free));
+  } else {
+    require<ValueError>(!taken(layer.name()), "{}: there is already a layer named \"{}\"", name, layer.name());
+  }
+  layers.push_back(std::move(layer));
+}
+
+std::optional<Shape> Chain::known_input() const {
+  if (declared_input || layers.empty()) return declared_input;
+  return layers.front().input_shape();
+}
+
+std::optional<Shape> Chain::input_shape() const { return shapes.empty() ? known_input() : shapes.front(); }
+
+void Chain::require_built() const {
+  require<StateError>(!shapes.empty(),
+                      "{}: not built yet, its input's shape is not known; begin with an Input, or call build or fit",
+                      name);
+}
+
+std::size_t Chain::position(Index index) const {
+  const auto count = static_cast<Index>(layers.size());
+  const Index result = index < 0 ? index + count : index;
+  require<ValueError>(result >= 0 && result < count, "{}: there is no layer {}; there are {}", name, index, count);
+  return static_cast<std::size_t>(result);
+}
+
+AnyLayer& Chain::find(std::string_view path) {
+  if (AnyLayer* const found = find_in(named_layers(), path)) return *found;
+  std::string names;
+  for (const AnyLayer& layer : layers) names += (names.empty() ? "" : ", ") + layer.name();
+  throw ValueError(message("{}: there is no layer named \"{}\"; there are: {}", name, path, names));
+}
+
+Shape Chain::build(const Shape& input, Rng& rng) {
+  require<StateError>(!layers.empty(), "{}: there are no layers to build", name);
+  if (const std::optional<Shape> known = known_input()) {
+    require(*known == input, "{}: told to build for inputs of shape {}, its first layer takes {}", name, input, *known);
+  }
+  std::vector<AnyLayer> built = layers;
+  std::vector<Shape> made{input};
+  for (AnyLayer& layer : built) {
+    Rng own(rng.bits());  // so that a layer's weights do not depend on how many numbers the one before drew
+    const bool unpacks = made.size() == 1 && !input_parts.empty();
+    made.push_back(unpacks ? layer.build_several(input_parts, own) : layer.build(made.back(), own));
+  }
+  layers = std::move(built);
+  shapes = std::move(made);
+  return shapes.back();
+}
+
+Var Chain::forward(Var x) const {
+  require_built();
+  require(x.rank() > 0 && x.shape().sub(1) == shapes.front(), "{}: an input of shape {}; {} is required, batch first",
+          name, x.shape(), shapes.front().batched(x.rank() > 0 ? x.shape()[0] : 1));
+  const Index batch = x.shape()[0];
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    if (i == 0 && !input_parts.empty()) {
+      std::array<Var, most_inputs> inputs;
+      const std::size_t count = unpack(x, input_parts, inputs);
+      x = layers[i].forward_several({inputs.data(), count});
+    } else {
+      x = layers[i].forward(x);
+    }
+    // Whoever asks for output_shape makes room by it.
+    require(x.rank() > 0 && x.shape()[0] == batch && x.shape().sub(1) == shapes[i + 1],
+            "{}: forward made {} of a batch of {}; when it was built, the samples it makes had shape {}",
+            layers[i].name(), x.shape(), batch, shapes[i + 1]);
+  }
+  return x;
+}
+
+NamedLayers Chain::named_layers() {
+  NamedLayers result;
+  for (AnyLayer& layer : layers) result.push_back({layer.name(), &layer});
+  return result;
+}
+
+}  // namespace cornu::detail

@@ -1,0 +1,130 @@
+#include "cornu/layers/multi_head_attention.h"
+
+#include <cmath>
+#include <limits>
+
+#include "cornu/core/error.h"
+#include "cornu/layers/dropout.h"
+
+namespace cornu {
+
+namespace {
+
+using Projection = MultiHeadAttention::Projection;
+
+/// x (batch, steps, in) by a kernel whose axes from the first `summed` on make up the columns.
+Var project(Var x, const Projection& projection, Index summed, bool use_bias) {
+  const Shape& shape = projection.kernel.shape();
+  const Index in = shape.sub(0, summed).size(), out = shape.sub(summed).size();
+  const Var kernel = reshape(x.tape().parameter(projection.kernel), {in, out});
+  if (!use_bias) return matmul(x, kernel);
+  return affine(x, kernel, reshape(x.tape().parameter(projection.bias), {out}));
+}
+
+/// (batch, heads, steps, size of a head): what each head makes of x.
+Var heads_of(Var x, const Projection& projection, bool use_bias) {
+  const Shape& shape = projection.kernel.shape();
+  return transpose(reshape(project(x, projection, 1, use_bias), {x.shape()[0], x.shape()[1], shape[1], shape[2]}),
+                   {0, 2, 1, 3});
+}
+
+/// scores (..., rows, columns), -inf where a column comes after its row.
+Var without_later_ones(Var scores) {
+  const Index rows = scores.shape()[-2], columns = scores.shape()[-1];
+  const View mask = scores.tape().scratch({rows, columns});
+  for (Index i = 0; i < rows; ++i) {
+    const Index seen = std::min(i + 1, columns);
+    Real* const row = mask.data() + i * columns;
+    std::fill_n(row, seen, Real{0});
+    std::fill(row + seen, row + columns, -std::numeric_limits<Real>::infinity());
+  }
+  return scores + scores.tape().input(mask);
+}
+
+}  // namespace
+
+Shape MultiHeadAttention::build(const Shape& query_shape, const Shape& value_shape, const Shape& key_shape, Rng& rng) {
+  const auto require_positive = [](const char* what, Index number) {
+    require<ValueError>(number > 0, "MultiHeadAttention: {} is {}; it must be positive", what, number);
+  };
+  require_positive("num_heads", num_heads);
+  require_positive("key_dim", key_dim);
+  const Index of_value = value_dim == 0 ? key_dim : value_dim;
+  require_positive("value_dim", of_value);
+  require<ValueError>(dropout >= 0 && dropout < 1,
+                      "MultiHeadAttention: dropout is {}; at least 0 and less than 1 is required", dropout);
+  require<ValueError>(kernel_initializer && bias_initializer,
+                      "MultiHeadAttention: the {} is empty; use zeros if in doubt",
+                      kernel_initializer ? "bias_initializer" : "kernel_initializer");
+  for (const Shape& shape : {query_shape, value_shape, key_shape}) {
+    require(shape.rank() == 2 && shape[1] > 0,
+            "MultiHeadAttention: a sample of shape {}; (steps, features) is required", shape);
+  }
+  require(value_shape[0] == key_shape[0], "MultiHeadAttention: a value of {} steps and a key of {}; they must agree",
+          value_shape[0], key_shape[0]);
+  const auto made = [&](const Shape& kernel, Index summed) {
+    Projection result{{Tensor(kernel)}, {}};
+    kernel_initializer(result.kernel.value, rng);
+    if (use_bias) {
+      result.bias.value = Tensor(kernel.sub(summed));
+      bias_initializer(result.bias.value, rng);
+    }
+    return result;
+  };
+  // Made aside: an initializer that throws leaves the layer as it was.
+  Projection for_query = made({query_shape[1], num_heads, key_dim}, 1),
+             for_key = made({key_shape[1], num_heads, key_dim}, 1),
+             for_value = made({value_shape[1], num_heads, of_value}, 1),
+             for_output = made({num_heads, of_value, query_shape[1]}, 2);
+  const auto give = [](Projection& from, Projection& to) {
+    to.kernel.value = std::move(from.kernel.value);
+    to.bias.value = std::move(from.bias.value);
+  };
+  give(for_query, query);
+  give(for_key, key);
+  give(for_value, value);
+  give(for_output, attention_output);
+  return query_shape;
+}
+
+Var MultiHeadAttention::forward(Var query_input, Var value_input, Var key_input) const {
+  require<StateError>(
+      !query.kernel.value.empty(),
+      "MultiHeadAttention: used before it was built; call build(shape of a sample, rng), or put it into a model");
+  const auto require_features = [](const char* what, Var x, const Projection& projection) {
+    require(x.rank() == 3 && x.shape()[1] > 0 && x.shape()[2] == projection.kernel.shape()[0],
+            "MultiHeadAttention: a {} of shape {}; (batch, steps, {}) is required", what, x.shape(),
+            projection.kernel.shape()[0]);
+  };
+  require_features("query", query_input, query);
+  require_features("key", key_input, key);
+  require_features("value", value_input, value);
+  require(
+      key_input.shape()[0] == query_input.shape()[0] && key_input.shape().sub(0, 2) == value_input.shape().sub(0, 2),
+      "MultiHeadAttention: a query of shape {}, a value of shape {} and a key of shape {}; all batches, and the "
+      "steps of value and key, must agree",
+      query_input.shape(), value_input.shape(), key_input.shape());
+
+  const Var q = heads_of(query_input, query, use_bias) * (1 / std::sqrt(static_cast<double>(key_dim)));
+  const Var scores = matmul(q, heads_of(key_input, key, use_bias), {.transpose_b = true});
+  const Var weights = softmax(use_causal_mask ? without_later_ones(scores) : scores);
+  const Var seen = matmul(Dropout{dropout}.forward(weights), heads_of(value_input, value, use_bias));
+  const Shape& heads = attention_output.kernel.shape();
+  const Shape together{query_input.shape()[0], query_input.shape()[1], heads[0] * heads[1]};
+  return project(reshape(transpose(seen, {0, 2, 1, 3}), together), attention_output, 2, use_bias);
+}
+
+NamedParameters MultiHeadAttention::parameters() {
+  NamedParameters result;
+  const auto add = [&](const std::string& name, Projection& projection) {
+    result.push_back({name + "/kernel", &projection.kernel});
+    if (use_bias) result.push_back({name + "/bias", &projection.bias});
+  };
+  add("query", query);
+  add("key", key);
+  add("value", value);
+  add("attention_output", attention_output);
+  return result;
+}
+
+}  // namespace cornu

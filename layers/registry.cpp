@@ -1,0 +1,124 @@
+#include "cornu/layers/registry.h"
+
+#include "cornu/layers/average_pooling2d.h"
+#include "cornu/layers/conv2d.h"
+#include "cornu/layers/dense.h"
+#include "cornu/layers/dropout.h"
+#include "cornu/layers/flatten.h"
+#include "cornu/layers/global_average_pooling2d.h"
+#include "cornu/layers/input.h"
+#include "cornu/layers/max_pooling2d.h"
+#include "cornu/layers/reshape.h"
+
+namespace cornu {
+
+namespace detail {
+
+namespace {
+
+template <class... L>
+void add_all(Registry<AnyLayer>& registry) {
+  (registry.add<L>(), ...);
+}
+
+FunctionRegistry<Activation::Function>& activation_registry() {
+  static FunctionRegistry<Activation::Function> registry("activation", "register_activation",
+                                                         {{"linear", linear},
+                                                          {"relu", relu},
+                                                          {"sigmoid", sigmoid},
+                                                          {"tanh", tanh},
+                                                          {"softmax", softmax},
+                                                          {"log_softmax", log_softmax},
+                                                          {"exponential", exp}});
+  return registry;
+}
+
+FunctionRegistry<InitializerFunction>& initializer_functions() {
+  static FunctionRegistry<InitializerFunction> registry("initializer", "register_initializer",
+                                                        {{"zeros", zeros},
+                                                         {"ones", ones},
+                                                         {"glorot_uniform", glorot_uniform},
+                                                         {"glorot_normal", glorot_normal},
+                                                         {"he_uniform", he_uniform},
+                                                         {"he_normal", he_normal},
+                                                         {"lecun_uniform", lecun_uniform},
+                                                         {"lecun_normal", lecun_normal}});
+  return registry;
+}
+
+}  // namespace
+
+// Filled when it is first asked for: lines that ran by themselves at the start of a program would be left out by the
+// linker of a static library.
+Registry<AnyLayer>& layer_registry() {
+  static Registry<AnyLayer> registry("layer", "register_layer");
+  static const bool filled = [] {
+    add_all<AveragePooling2D, Dense, Dropout, Flatten, GlobalAveragePooling2D, Input, MaxPooling2D, ReLU, Reshape,
+            Sigmoid, Softmax, Tanh>(registry);
+    // Those that cannot be written L{}: one of their options has to be said.
+    registry.add<Activation>("Activation", [] { return Activation(linear); });
+    registry.add<Conv2D>("Conv2D", [] { return Conv2D{.filters = 1, .kernel_size = 1}; });
+    return true;
+  }();
+  static_cast<void>(filled);
+  return registry;
+}
+
+}  // namespace detail
+
+using detail::InitializerFunction;
+
+void register_initializer(std::string name, InitializerFunction function) {
+  detail::initializer_functions().add(std::move(name), function);
+}
+
+void register_activation(std::string name, Activation activation) {
+  detail::activation_registry().add(std::move(name), activation.function());
+}
+
+void to_json(Json& json, const AnyLayer& layer) {
+  const Json described = detail::layer_registry().describe(
+      layer, layer.name().empty() ? layer.type() : message("{} ({})", layer.name(), layer.type()));
+  json = Json();
+  json.set("class_name", described.at("class_name"));
+  json.set("name", layer.name());
+  json.set("config", described.at("config"));
+}
+
+AnyLayer json_to(const Json& json, As<AnyLayer>) {
+  const std::string name = value_of<std::string>(json.at("name"));
+  try {
+    AnyLayer layer = detail::layer_registry().make(json);
+    layer.rename(name);
+    return layer;
+  } catch (Error& error) {
+    if (!name.empty()) error.add_context(name);
+    throw;
+  }
+}
+
+void to_json(Json& json, const Activation& activation) {
+  json = detail::activation_registry().name_of(activation.function());
+}
+
+void from_json(const Json& json, Activation& activation) {
+  activation = Activation(detail::activation_registry().find(value_of<std::string>(json)));
+}
+
+void to_json(Json& json, const Initializer& initializer) {
+  if (const auto* function = initializer.target<InitializerFunction>()) {
+    json = detail::initializer_functions().name_of(*function);
+  } else {
+    json = detail::initializer_registry().describe(initializer, "an initializer");
+  }
+}
+
+void from_json(const Json& json, Initializer& initializer) {
+  if (const auto* name = json.as<std::string>()) {
+    initializer = detail::initializer_functions().find(*name);
+  } else {
+    initializer = detail::initializer_registry().make(json);
+  }
+}
+
+}  // namespace cornu

@@ -1,0 +1,22 @@
+#include "cornu/layers/residual.h"
+
+#include "cornu/core/error.h"
+
+namespace cornu {
+
+Residual::Residual(std::vector<AnyLayer> layers) {
+  chain_.name = "Residual";
+  for (AnyLayer& layer : layers) chain_.insert(std::move(layer));
+}
+
+Shape Residual::build(const Shape& input, Rng& rng) {
+  detail::Chain chain = chain_;
+  const Shape made = chain.build(input, rng);
+  require(made == input,
+          "Residual: its layers make samples of shape {} of those of shape {}; the two are added and must be equal",
+          made, input);
+  chain_ = std::move(chain);
+  return input;
+}
+
+}  // namespace cornu

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <initializer_list>
+#include <utility>
+#include <vector>
+
+#include "cornu/layers/chain.h"
+
+namespace cornu {
+
+/// y = x + f(x), where f is a chain of layers: `Residual{Dense{64, relu}, Dense{64}}` (He, Zhang, Ren and Sun, 2016).
+/// Any shape that f keeps. Its layers are named as in a Sequential; throws ValueError for a name that is taken twice.
+/// build throws ShapeError if f makes another shape, StateError if it has no layers.
+class Residual {
+ public:
+  Residual() : Residual(std::vector<AnyLayer>{}) {}
+  Residual(std::initializer_list<AnyLayer> layers) : Residual(std::vector<AnyLayer>(layers)) {}
+  explicit Residual(std::vector<AnyLayer> layers);
+
+  Shape build(const Shape& input, Rng& rng);
+  Var forward(Var x) const { return x + chain_.forward(x); }
+  NamedLayers layers() { return chain_.named_layers(); }
+  NamedParameters parameters() { return chain_.parameters(); }
+  std::optional<Shape> input_shape() const { return chain_.input_shape(); }
+  void options(auto& visit) { chain_.options(visit); }
+
+ private:
+  detail::Chain chain_;
+};
+
+}  // namespace cornu

@@ -1,0 +1,142 @@
+#include "cornu/models/backup_and_restore.h"
+
+#include <cstring>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include "cornu/core/error.h"
+#include "cornu/core/options.h"
+#include "cornu/formats/json.h"
+#include "cornu/models/saving.h"
+#include "cornu/models/sequential.h"
+#include "cornu/models/tally.h"
+
+namespace cornu {
+
+namespace {
+
+constexpr const char* metadata_name = "cornu.backup";
+constexpr const char* file_name = "backup.safetensors";
+
+std::string history_name(const std::string& name) { return message("{}history/{}", detail::backup_prefix, name); }
+std::string callback_name(std::size_t i) { return message("{}callbacks/{}", detail::backup_prefix, i); }
+
+/// Where the run stands, what has been gathered of the epoch, and what the callbacks remember.
+void visit_run(OptionVisitor& visit, Run& run) {
+  Index steps = run.steps;
+  visit("steps", steps);
+  require<ValueError>(steps == run.steps, "the run that was broken off has {} batches an epoch, this one has {}", steps,
+                      run.steps);
+  visit("epoch", run.epoch);
+  visit("batch", run.batch);
+  require<FormatError>(run.epoch >= 0 && run.batch >= 0 && run.batch <= steps, "epoch {}, batch {} of {}", run.epoch,
+                       run.batch, steps);
+  visit("stop_training", run.stop_training);
+  if (run.batch > 0) visit.within("tally", [&](OptionVisitor& inside) { run.tally->state(inside); });
+  Index callbacks = std::ssize(run.callbacks);
+  visit("callbacks", callbacks);
+  require<ValueError>(callbacks == std::ssize(run.callbacks),
+                      "the run that was broken off has {} callbacks, this one has {}", callbacks, run.callbacks.size());
+  for (std::size_t i = 0; i < run.callbacks.size(); ++i) {
+    visit.within(message("callback_{}", i).c_str(), [&](OptionVisitor& inside) { run.callbacks[i].state(inside); });
+  }
+}
+
+/// Doubles, which a Tensor may be too narrow for.
+RawTensor raw(std::string name, const std::vector<double>& values) {
+  return {.name = std::move(name),
+          .dtype = Dtype::f64,
+          .shape = {std::ssize(values)},
+          .bytes = std::as_bytes(std::span(values))};
+}
+
+void restore_history(const SafetensorsFile& file, History& history) {
+  const std::string prefix = history_name("");
+  for (const RawTensor& tensor : file.tensors()) {
+    if (!tensor.name.starts_with(prefix)) continue;
+    require<FormatError>(tensor.dtype == Dtype::f64, "\"{}\" is {}; F64 is required", tensor.name,
+                         to_string(tensor.dtype));
+    std::vector<double>& values = history.history[tensor.name.substr(prefix.size())];
+    values.resize(tensor.bytes.size() / sizeof(double));
+    if (!values.empty()) std::memcpy(values.data(), tensor.bytes.data(), tensor.bytes.size());
+  }
+}
+
+void save(const std::filesystem::path& path, Run& run) {
+  std::vector<RawTensor> tensors;
+  const detail::ConstParameters parameters = std::as_const(run.model).parameters();
+  detail::put_weights(tensors, parameters);
+  Json json = detail::new_description();
+  json.set("optimizer", detail::put_optimizer(tensors, run.model.optimizer(), parameters));
+  std::vector<Tensor> remembered;
+  OptionVisitor visit(&remembered);
+  visit_run(visit, run);
+  visit("epochs", run.history->epoch);
+  json.set("run", std::move(visit).written());
+  for (std::size_t i = 0; i < remembered.size(); ++i) {
+    tensors.push_back(raw_tensor(callback_name(i), remembered[i]));
+  }
+  for (const auto& [name, values] : run.history->history) tensors.push_back(raw(history_name(name), values));
+  write_safetensors(path, tensors, {{"format", "cornu"}, {metadata_name, to_string(json)}});
+}
+
+void restore(const std::filesystem::path& path, Run& run) {
+  const SafetensorsFile file(path);
+  try {
+    const Json json = detail::described_in(file, metadata_name);
+    std::vector<Tensor> remembered;
+    while (file.find(callback_name(remembered.size())) != nullptr) {
+      remembered.push_back(file.tensor(callback_name(remembered.size())));
+    }
+    detail::get_weights(file, run.model.parameters(), {});
+    detail::get_optimizer(file, json.at("optimizer"), run.model.optimizer(), std::as_const(run.model).parameters());
+    OptionVisitor visit(json.at("run"), &remembered);
+    visit_run(visit, run);
+    visit("epochs", run.history->epoch);
+    visit.require_all_read();
+    restore_history(file, *run.history);
+  } catch (Error& error) {
+    error.add_context(path.string());
+    throw;
+  }
+}
+
+/// What writers that were killed have left.
+void remove_unfinished(const std::filesystem::path& folder) {
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, ignored)) {
+    const std::string name = entry.path().filename().string();
+    if (name.starts_with(std::string(".") + file_name) && name.ends_with(".part")) {
+      std::filesystem::remove(entry.path(), ignored);
+    }
+  }
+}
+
+}  // namespace
+
+void BackupAndRestore::on_train_resume(Run& run, Logs&) const {
+  require<ValueError>(save_freq >= 0, "BackupAndRestore: save_freq is {}; it must not be negative", save_freq);
+  std::error_code failed;
+  std::filesystem::create_directories(backup_dir, failed);
+  require<FileError>(!failed, "BackupAndRestore: the folder {} cannot be made ({})", backup_dir.string(),
+                     failed.message());
+  remove_unfinished(backup_dir);
+  const std::filesystem::path path = backup_dir / file_name;
+  if (std::filesystem::exists(path)) restore(path, run);
+}
+
+void BackupAndRestore::on_train_pause(Run& run, Logs&) const {
+  const bool after_epoch = run.batch == 0;
+  const bool due = save_freq == 0 ? after_epoch : !after_epoch && (run.epoch * run.steps + run.batch) % save_freq == 0;
+  if (due) save(backup_dir / file_name, run);
+}
+
+void BackupAndRestore::on_train_end(Run& run, Logs&) const {
+  if (!delete_checkpoint || run.history->interrupted) return;  // after Ctrl-C the run can be taken up
+  std::error_code ignored;
+  std::filesystem::remove(backup_dir / file_name, ignored);
+  std::filesystem::remove(backup_dir, ignored);  // if nothing else is in it
+}
+
+}  // namespace cornu

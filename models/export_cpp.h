@@ -1,0 +1,31 @@
+#pragma once
+
+#include <string>
+
+namespace cornu {
+
+class Sequential;
+
+struct ExportCppOptions {
+  std::string name = "net";  ///< the namespace of the predictor
+  /// Kernels as whole numbers from -127 to 127 with a factor for each output: a quarter of the memory, and outputs that
+  /// differ in the third digit.
+  bool int8_weights = false;
+};
+
+/// The model as the text of a C++17 header without any dependency, which needs no heap, no exceptions and no library of
+/// mathematics but <cmath>: constexpr weights and plain loops that compilers vectorise. It has
+///
+///     namespace net {
+///     constexpr std::size_t input_size, output_size;                       // numbers of one sample
+///     struct Workspace;                                                    // what a prediction needs beside them
+///     void predict(const float* input, float* output, Workspace& workspace);
+///     void predict(const float* input, float* output);                     // the workspace on the stack
+///     }
+///
+/// Numbers are float, images (height, width, channels). Layers that only act in training are left out.
+/// Throws StateError for a model that is not built, ValueError, naming the layer, for a layer or an activation that
+/// there is no text for, and for weights that are not finite.
+std::string to_cpp(const Sequential& model, const ExportCppOptions& options = {});
+
+}  // namespace cornu

@@ -1,0 +1,30 @@
+#include "cornu/models/monitor.h"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+#include "cornu/core/error.h"
+
+namespace cornu::detail {
+
+bool is_to_grow(MonitorMode mode, const std::string& monitor) {
+  if (mode != MonitorMode::automatic) return mode == MonitorMode::max;
+  constexpr std::array<std::string_view, 5> growing{"acc", "auc", "precision", "recall", "f1"};
+  return std::any_of(growing.begin(), growing.end(),
+                     [&](std::string_view part) { return monitor.find(part) != std::string::npos; });
+}
+
+const double* monitored(const char* callback, const std::string& monitor, const Run& run, Index epoch,
+                        const Logs& logs) {
+  const double* value = logs.find(monitor);
+  if (value != nullptr || run.stop_training) return value;
+  const bool of_validation = monitor.starts_with("val_");
+  if (of_validation && run.validation_freq > 1 && (epoch + 1) % run.validation_freq != 0) return nullptr;
+  throw ValueError(message("{}: there is no \"{}\" to monitor; there are: {}{}", callback, monitor, logs.names(),
+                           of_validation && run.validation_freq == 0
+                               ? " (fit was given neither validation_data nor validation_split)"
+                               : ""));
+}
+
+}  // namespace cornu::detail

@@ -1,0 +1,67 @@
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "cornu/core/json.h"
+#include "cornu/formats/safetensors.h"
+#include "cornu/optim/optimizer.h"
+
+/// What of a model goes into a file, and how it comes back: docs/formats.md says what is in the file.
+namespace cornu {
+
+struct SaveOptions {
+  /// How it was compiled, and what the optimizer remembers. Without, a model is saved whose loss is a lambda.
+  bool include_optimizer = true;
+};
+
+struct LoadOptions {
+  bool compile = true;  ///< as it was when it was saved, if it was saved with that
+};
+
+struct LoadWeightsOptions {
+  /// Everything must fit, or nothing is changed; false takes what fits.
+  bool strict = true;
+};
+
+/// How the tensors of a file go with the parameters of a model.
+struct WeightsReport {
+  std::vector<std::string> missing;     ///< parameters that the file does not have
+  std::vector<std::string> unexpected;  ///< tensors that are no parameter's
+  std::vector<std::string> mismatched;  ///< "dense/kernel is (2, 3), the file has (3, 2)"
+
+  /// Whether everything fits.
+  explicit operator bool() const { return missing.empty() && unexpected.empty() && mismatched.empty(); }
+};
+
+/// A line for each of the three that is not empty.
+std::string to_string(const WeightsReport& report);
+
+namespace detail {
+
+/// What the names of tensors begin with that are no parameters.
+inline constexpr const char* optimizer_prefix = "optimizer/";
+inline constexpr const char* backup_prefix = "backup/";
+
+using ConstParameters = std::vector<std::pair<std::string, const Parameter*>>;
+
+/// The parameters' values as tensors of a file. They must stay where they are.
+void put_weights(std::vector<RawTensor>& tensors, const ConstParameters& parameters);
+/// The same for what an optimizer of these parameters remembers: `optimizer/dense/kernel/0`, ...; the rest is returned.
+Json put_optimizer(std::vector<RawTensor>& tensors, const Optimizer& optimizer, const ConstParameters& parameters);
+
+/// Gives the parameters the values that fit. If it is strict and some do not, nothing is changed and ValueError thrown.
+WeightsReport get_weights(const SafetensorsFile& file, const NamedParameters& parameters,
+                          const LoadWeightsOptions& options);
+/// Throws FormatError if the file's state is not one of this optimizer's, which is then left half changed.
+void get_optimizer(const SafetensorsFile& file, const Json& json, Optimizer& optimizer,
+                   const ConstParameters& parameters);
+
+/// The JSON under this name in a file's metadata. Throws FormatError if there is none, or it is of a later version.
+Json described_in(const SafetensorsFile& file, const char* name);
+/// A JSON to begin one with: it tells the version.
+Json new_description();
+
+}  // namespace detail
+}  // namespace cornu

@@ -1,0 +1,157 @@
+#include <algorithm>
+#include <filesystem>
+
+#include "cornu/core/error.h"
+#include "cornu/formats/json.h"
+#include "cornu/layers/registry.h"
+#include "cornu/models/metric_registry.h"
+#include "cornu/models/saving.h"
+#include "cornu/models/sequential_state.h"
+#include "cornu/optim/registry.h"
+
+namespace cornu {
+
+namespace {
+
+constexpr const char* metadata_name = "cornu.model";
+
+template <class T>
+Json json_of(const T& value) {
+  Json json;
+  to_json(json, value);
+  return json;
+}
+
+Json compile_settings(const CompileOptions& compiled) {
+  Json json;
+  json.set("optimizer", json_of(compiled.optimizer));
+  json.set("loss", json_of(compiled.loss));
+  json.set("metrics", json_of(compiled.metrics));
+  return json;
+}
+
+/// The names of the parameters of which something holds.
+template <class Holds>
+Json names_where(const detail::ConstParameters& parameters, Holds holds) {
+  Json::Array names;
+  for (const auto& [name, parameter] : parameters) {
+    if (holds(*parameter)) names.emplace_back(name);
+  }
+  return names;
+}
+
+void set_flags(const NamedParameters& parameters, const Json& json) {
+  const auto untrainable = value_of<std::vector<std::string>>(json.at("untrainable"));
+  const auto frozen = value_of<std::vector<std::string>>(json.at("frozen"));
+  const auto is_in = [](const std::vector<std::string>& names, const std::string& name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  };
+  for (const auto& [name, parameter] : parameters) {
+    parameter->trainable = !is_in(untrainable, name);
+    parameter->frozen = is_in(frozen, name);
+  }
+}
+
+/// What `work` throws, with the file's name before it.
+template <class Work>
+auto naming(const std::filesystem::path& path, Work work) {
+  try {
+    return work();
+  } catch (Error& error) {
+    error.add_context(path.string());
+    throw;
+  }
+}
+
+/// A model is a layer, too, which the registry of layers cannot know by itself.
+void register_models() {
+  static const bool done = (register_layer<Sequential>(), true);
+  static_cast<void>(done);
+}
+
+}  // namespace
+
+void Sequential::options(OptionVisitor& visit) {
+  detail::SequentialState& state = *state_;
+  visit("name", state.name);
+  visit("seed", state.seed);
+  visit("input_shape", state.declared_input);
+  visit("input_parts", state.input_parts);
+  if (!visit.reading()) {
+    visit("layers", state.layers);
+    return;
+  }
+  std::vector<AnyLayer> layers;
+  visit("layers", layers);
+  for (AnyLayer& layer : layers) state.insert(std::move(layer));
+}
+
+void Sequential::save(const std::filesystem::path& path, const SaveOptions& options) const {
+  register_models();
+  std::vector<RawTensor> tensors;
+  const std::string text = naming(path, [&] {
+    state_->require_built();
+    const detail::ConstParameters mine = parameters();
+    detail::put_weights(tensors, mine);
+    Json json = detail::new_description();
+    json.set("class_name", "Sequential");
+    json.set("config", detail::written_options(*this));
+    json.set("build_input_shape", json_of(state_->shapes.front()));
+    json.set("untrainable", names_where(mine, [](const Parameter& parameter) { return !parameter.trainable; }));
+    json.set("frozen", names_where(mine, [](const Parameter& parameter) { return parameter.frozen; }));
+    if (options.include_optimizer && state_->compiled) {
+      try {
+        json.set("compile", compile_settings(*state_->compiled));
+        if (state_->optimizer) json.set("optimizer", detail::put_optimizer(tensors, *state_->optimizer, mine));
+      } catch (const ValueError& error) {
+        throw ValueError(
+            message("{}; or leave out how the model is trained: .include_optimizer = false", error.what()));
+      }
+    }
+    return to_string(json);
+  });
+  write_safetensors(path, tensors, {{"format", "cornu"}, {metadata_name, text}});
+}
+
+Sequential Sequential::load(const std::filesystem::path& path, const LoadOptions& options) {
+  register_models();
+  const SafetensorsFile file(path);
+  return naming(path, [&] {
+    const Json json = detail::described_in(file, metadata_name);
+    const auto type = value_of<std::string>(json.at("class_name"));
+    require<FormatError>(type == "Sequential", "this is a {}, not a Sequential", type);
+    Sequential model;
+    OptionVisitor visit(json.at("config"));
+    model.options(visit);
+    visit.require_all_read();
+    model.build(value_of<Shape>(json.at("build_input_shape")));
+    detail::get_weights(file, model.parameters(), {});
+    set_flags(model.parameters(), json);
+    const Json* const compile = json.find("compile");
+    if (!options.compile || compile == nullptr) return model;
+    model.compile({.optimizer = value_of<AnyOptimizer>(compile->at("optimizer")),
+                   .loss = value_of<AnyLoss>(compile->at("loss")),
+                   .metrics = value_of<std::vector<AnyMetric>>(compile->at("metrics"))});
+    if (const Json* const optimizer = json.find("optimizer")) {
+      detail::get_optimizer(file, *optimizer, model.optimizer(), std::as_const(model).parameters());
+    }
+    return model;
+  });
+}
+
+void Sequential::save_weights(const std::filesystem::path& path) const {
+  naming(path, [&] { state_->require_built(); });
+  std::vector<RawTensor> tensors;
+  detail::put_weights(tensors, parameters());
+  write_safetensors(path, tensors, {{"format", "cornu"}});
+}
+
+WeightsReport Sequential::load_weights(const std::filesystem::path& path, const LoadWeightsOptions& options) {
+  const SafetensorsFile file(path);
+  return naming(path, [&] {
+    state_->require_built();
+    return detail::get_weights(file, parameters(), options);
+  });
+}
+
+}  // namespace cornu

@@ -1,0 +1,45 @@
+#pragma once
+
+#include "cornu/core/registry.h"
+#include "cornu/optim/losses.h"
+#include "cornu/optim/optimizer.h"
+#include "cornu/optim/schedule.h"
+
+/// The names by which files know optimizers, losses and schedules. Cornu's own are known; one's own structs are
+/// registered, as layers are (layers/registry.h): `register_loss<Pinball>();`. What has no name, a lambda, cannot be.
+namespace cornu {
+
+namespace detail {
+
+Registry<AnyOptimizer>& optimizer_registry();
+Registry<AnyLoss>& loss_registry();
+Registry<LearningRate>& schedule_registry();
+
+}  // namespace detail
+
+template <OptimizerRule R>
+requires std::default_initializable<R>
+void register_optimizer(std::string name = std::string(detail::type_name<R>())) {
+  detail::optimizer_registry().add<R>(std::move(name), [] { return R{}; });
+}
+template <class L>
+requires(WeightedLoss<L> || PlainLoss<L>) && std::default_initializable<L> void register_loss(
+                                                 std::string name = std::string(detail::type_name<L>())) {
+  detail::loss_registry().add<L>(std::move(name), [] { return L{}; });
+}
+template <class S>
+requires std::is_invocable_r_v<double, const S&, Index> && std::default_initializable<S>
+void register_schedule(std::string name = std::string(detail::type_name<S>())) {
+  detail::schedule_registry().add<S>(std::move(name), [] { return S{}; });
+}
+
+/// {"class_name": "Adam", "config": {...}, "extras": {...}}
+void to_json(Json& json, const AnyOptimizer& optimizer);
+AnyOptimizer json_to(const Json& json, As<AnyOptimizer>);
+void to_json(Json& json, const AnyLoss& loss);
+AnyLoss json_to(const Json& json, As<AnyLoss>);
+/// A number, or a schedule: {"class_name": "CosineDecay", "config": {...}}.
+void to_json(Json& json, const LearningRate& rate);
+LearningRate json_to(const Json& json, As<LearningRate>);
+
+}  // namespace cornu

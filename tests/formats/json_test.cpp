@@ -1,0 +1,68 @@
+#include "cornu/formats/json.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <string>
+
+#include "cornu/core/error.h"
+#include "cornu/tests/support/expect_error.h"
+
+namespace cornu {
+namespace {
+
+using testing::error_of;
+using testing::expect_error;
+
+TEST(Json, WritesWhatItReads) {
+  const std::string text =
+      R"({"a":[1,-2,3.5,1e+300,true,false,null,"x\"\\\u0001é"],"b":{},"c":[],"d":{"e":9223372036854775807}})";
+  EXPECT_EQ(to_string(parse_json(text)), text);
+}
+
+TEST(Json, KeepsEveryBitOfADouble) {
+  for (const double value : {0.1, 1.0 / 3, -0.0, 5e-324, std::numeric_limits<double>::max(), 1e22, 100.0}) {
+    const Json read = parse_json(to_string(Json(value)));
+    ASSERT_NE(read.as<double>(), nullptr) << value;
+    EXPECT_EQ(*read.as<double>(), value);
+    EXPECT_EQ(std::signbit(*read.as<double>()), std::signbit(value));
+  }
+}
+
+TEST(Json, FindsMembersByName) {
+  const Json json = parse_json(R"({"a": 1, "b": {"c": [true]}})");
+  ASSERT_NE(json.find("b"), nullptr);
+  EXPECT_EQ(json.at("b").at("c"), Json(Json::Array{true}));
+  EXPECT_EQ(json.find("c"), nullptr);
+  EXPECT_EQ(json.at("a").find("c"), nullptr);
+  expect_error<FormatError>([&] { static_cast<void>(json.at("z")); }, "there is no \"z\" in an object");
+}
+
+TEST(Json, RefusesWhatIsNoJson) {
+  for (const char* const text : {"", "{", "[1,]", "{\"a\":}", "{a:1}", "tru", "1 2", "[1]]", "\"\xff\"", "\"\n\"", "01",
+                                 "1e999", "NaN", "'a'", "{\"a\":1,}", "\xef\xbb\xbf", "[\"\\ud800\"]"}) {
+    EXPECT_TRUE(error_of<FormatError>([&] { parse_json(text); }).starts_with("JSON: ")) << text;
+  }
+}
+
+TEST(Json, SaysWhereItWentWrong) {
+  expect_error<FormatError>([] { parse_json("[1, x]"); },
+                            "JSON: parse error at line 1, column 5: syntax error while parsing value - invalid "
+                            "literal; last read: '1, x' (byte 5)");
+}
+
+TEST(Json, RefusesANameThatIsThereTwice) {
+  expect_error<FormatError>([] { parse_json(R"({"a":1,"b":2,"a":3})"); }, "JSON: \"a\" is there twice");
+  EXPECT_NO_THROW(parse_json(R"([{"a":1},{"a":2,"b":{"a":3}}])"));
+}
+
+TEST(Json, RefusesWhatWouldTakeMuchMemory) {
+  expect_error<FormatError>([] { parse_json(std::string(100'000, '[')); }, "JSON: nested more than 64 levels deep");
+  std::string many = "[0";
+  for (int i = 0; i < 100'000; ++i) many += ",0";
+  expect_error<FormatError>([&] { parse_json(many + "]"); }, "JSON: more than 100000 values");
+}
+
+}  // namespace
+}  // namespace cornu

@@ -1,0 +1,284 @@
+#include "cornu/formats/safetensors.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <limits>
+
+#include "cornu/core/error.h"
+#include "cornu/tests/support/expect_error.h"
+#include "cornu/tests/support/print.h"
+#include "cornu/tests/support/temporary_folder.h"
+
+namespace cornu {
+namespace {
+
+using testing::error_of;
+using testing::expect_error;
+using testing::TemporaryFolder;
+
+/// A file's bytes: the length of the header, the header, the data.
+std::string file_of(const std::string& header, const std::string& data = "") {
+  const std::uint64_t length = header.size();
+  return std::string(reinterpret_cast<const char*>(&length), 8) + header + data;
+}
+
+void write(const std::filesystem::path& path, const std::string& bytes) {
+  std::ofstream(path, std::ios::binary) << bytes;
+}
+
+std::string read(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+template <class T>
+std::span<const std::byte> bytes_of(const std::vector<T>& numbers) {
+  return std::as_bytes(std::span(numbers));
+}
+
+TEST(Safetensors, TheFileIsAsTheFormatSays) {
+  const TemporaryFolder folder;
+  const std::vector<std::uint8_t> bytes{7, 8, 9};
+  const std::vector<double> doubles{1};
+  const std::vector<std::int64_t> whole{5, 6};
+  write_safetensors(folder / "a",
+                    std::array<RawTensor, 3>{{{"b", Dtype::u8, {3}, bytes_of(bytes)},
+                                              {"z", Dtype::f64, {}, bytes_of(doubles)},
+                                              {"a", Dtype::i64, {2, 1}, bytes_of(whole)}}},
+                    {{"who", "me"}});
+  std::string header =
+      R"({"__metadata__":{"who":"me"},"z":{"dtype":"F64","shape":[],"data_offsets":[0,8]},)"
+      R"("a":{"dtype":"I64","shape":[2,1],"data_offsets":[8,24]},"b":{"dtype":"U8","shape":[3],"data_offsets":[24,27]}})";
+  header.resize((header.size() + 7) / 8 * 8, ' ');
+  std::string data(reinterpret_cast<const char*>(doubles.data()), 8);
+  data.append(reinterpret_cast<const char*>(whole.data()), 16).append("\7\10\11");
+  EXPECT_EQ(read(folder / "a"), file_of(header, data));
+  EXPECT_EQ(folder.names(), std::vector<std::string>{"a"});
+}
+
+class SafetensorsReading : public ::testing::TestWithParam<bool> {
+ public:
+  static SafetensorsFile open(const std::filesystem::path& path) {
+    return SafetensorsFile(path, {.memory_map = GetParam()});
+  }
+};
+INSTANTIATE_TEST_SUITE_P(ByMapAndByCopy, SafetensorsReading, ::testing::Bool());
+
+TEST_P(SafetensorsReading, EveryTypeBecomesReals) {
+  const TemporaryFolder folder;
+  const std::vector<double> f64{0.5, -1e300};
+  const std::vector<float> f32{0.5F, -2};
+  const std::vector<std::uint16_t> f16{0x3c00, 0xc000, 0x0001, 0x8001, 0x7bff, 0x7c00, 0xfc00, 0x03ff, 0x8000};
+  const std::vector<std::uint16_t> bf16{0x3f80, 0xc000, 0x7f80};
+  const std::vector<std::int64_t> i64{-3, 1 << 20};
+  const std::vector<std::int32_t> i32{-3, 7};
+  const std::vector<std::int16_t> i16{-300, 7};
+  const std::vector<std::int8_t> i8{-128, 127};
+  const std::vector<std::uint64_t> u64{std::uint64_t{1} << 63, 1};
+  const std::vector<std::uint32_t> u32{4294967295U, 1};
+  const std::vector<std::uint16_t> u16{65535, 1};
+  const std::vector<std::uint8_t> u8{255, 1};
+  const std::vector<std::uint8_t> truths{1, 0};
+  const std::vector<RawTensor> tensors{
+      {"f64", Dtype::f64, {2}, bytes_of(f64)},      {"f32", Dtype::f32, {2}, bytes_of(f32)},
+      {"f16", Dtype::f16, {9}, bytes_of(f16)},      {"bf16", Dtype::bf16, {3}, bytes_of(bf16)},
+      {"i64", Dtype::i64, {2}, bytes_of(i64)},      {"i32", Dtype::i32, {2}, bytes_of(i32)},
+      {"i16", Dtype::i16, {2}, bytes_of(i16)},      {"i8", Dtype::i8, {2}, bytes_of(i8)},
+      {"u64", Dtype::u64, {2}, bytes_of(u64)},      {"u32", Dtype::u32, {2}, bytes_of(u32)},
+      {"u16", Dtype::u16, {2}, bytes_of(u16)},      {"u8", Dtype::u8, {2}, bytes_of(u8)},
+      {"b", Dtype::boolean, {2}, bytes_of(truths)}, {"none", Dtype::f32, {3, 0}, {}}};
+  write_safetensors(folder / "a", tensors);
+  const SafetensorsFile file = open(folder / "a");
+  ASSERT_EQ(file.tensors().size(), tensors.size());
+  for (const RawTensor& tensor : tensors) {  // the bytes come back as they were
+    const RawTensor* found = file.find(tensor.name);
+    ASSERT_NE(found, nullptr) << tensor.name;
+    EXPECT_EQ(found->dtype, tensor.dtype);
+    EXPECT_EQ(found->shape, tensor.shape);
+    EXPECT_TRUE(std::equal(found->bytes.begin(), found->bytes.end(), tensor.bytes.begin(), tensor.bytes.end()));
+  }
+  const Real inf = std::numeric_limits<Real>::infinity();
+  EXPECT_EQ(file.tensor("f64"), Tensor::vector({0.5, static_cast<Real>(-1e300)}));
+  EXPECT_EQ(file.tensor("f32"), Tensor::vector({0.5, -2}));
+  const Tensor half = file.tensor("f16");
+  EXPECT_EQ(half, Tensor::vector({1, -2, Real(0x1p-24), Real(-0x1p-24), 65504, inf, -inf, Real(1023 * 0x1p-24), 0}));
+  EXPECT_TRUE(std::signbit(half[8]));
+  EXPECT_EQ(file.tensor("bf16"), Tensor::vector({1, -2, inf}));
+  EXPECT_EQ(file.tensor("i64"), Tensor::vector({-3, 1048576}));
+  EXPECT_EQ(file.tensor("i32"), Tensor::vector({-3, 7}));
+  EXPECT_EQ(file.tensor("i16"), Tensor::vector({-300, 7}));
+  EXPECT_EQ(file.tensor("i8"), Tensor::vector({-128, 127}));
+  EXPECT_EQ(file.tensor("u64"), Tensor::vector({Real(9223372036854775808.0), 1}));
+  EXPECT_EQ(file.tensor("u32"), Tensor::vector({static_cast<Real>(4294967295.0), 1}));
+  EXPECT_EQ(file.tensor("u16"), Tensor::vector({65535, 1}));
+  EXPECT_EQ(file.tensor("u8"), Tensor::vector({255, 1}));
+  EXPECT_EQ(file.tensor("b"), Tensor::vector({1, 0}));
+  EXPECT_EQ(file.tensor("none").shape(), (Shape{3, 0}));
+}
+
+TEST_P(SafetensorsReading, NaNOfHalvesStaysNaN) {
+  const TemporaryFolder folder;
+  const std::vector<std::uint16_t> f16{0x7e00, 0x7c01}, bf16{0x7fc0};
+  write_safetensors(folder / "a", std::array<RawTensor, 2>{
+                                      {{"h", Dtype::f16, {2}, bytes_of(f16)}, {"b", Dtype::bf16, {}, bytes_of(bf16)}}});
+  const SafetensorsFile file = open(folder / "a");
+  EXPECT_TRUE(std::isnan(file.tensor("h")[0]) && std::isnan(file.tensor("h")[1]));
+  EXPECT_TRUE(std::isnan(file.tensor("b").item()));
+}
+
+TEST_P(SafetensorsReading, AFileWithoutTensorsIsAFile) {
+  const TemporaryFolder folder;
+  write(folder / "a", file_of("{}"));
+  EXPECT_TRUE(open(folder / "a").tensors().empty());
+  write(folder / "b", file_of(R"({"__metadata__":{"a":"b"}}   )"));
+  EXPECT_EQ(open(folder / "b").metadata(), (SafetensorsMetadata{{"a", "b"}}));
+}
+
+TEST_P(SafetensorsReading, TensorsMayStandInAnyOrderInTheHeader) {
+  const TemporaryFolder folder;
+  write(folder / "a", file_of(R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[1,2]},)"
+                              R"("e":{"dtype":"U8","shape":[0,9223372036854775807,9],"data_offsets":[1,1]},)"
+                              R"("b":{"shape":[1],"data_offsets":[0,1],"dtype":"U8"}})",
+                              "\1\2"));
+  const SafetensorsFile file = open(folder / "a");
+  EXPECT_EQ(file.tensor("a").item(), 2);
+  EXPECT_EQ(file.tensor("b").item(), 1);
+  EXPECT_TRUE(file.find("e")->bytes.empty());
+}
+
+TEST_P(SafetensorsReading, RefusesWhatBreaksTheFormat) {
+  const TemporaryFolder folder;
+  const std::string path = (folder / "x").string();
+  const auto refused = [&](const std::string& bytes, const std::string& text) {
+    write(path, bytes);
+    expect_error<FormatError>([&] { open(path); }, path + ": " + text);
+  };
+  const auto one = [](const std::string& entries) { return file_of("{\"a\":{" + entries + "}}", "1234"); };
+  refused("", "0 bytes; a file has at least 8");
+  refused("1234567", "7 bytes; a file has at least 8");
+  refused(std::string("\x01\xe1\xf5\x05\0\0\0\0", 8), "a header of 100000001 bytes; at most 100000000 are allowed");
+  refused(std::string(8, '\xff'), "a header of 18446744073709551615 bytes; at most 100000000 are allowed");
+  refused(std::string("\x03\0\0\0\0\0\0\0{}", 10), "a header of 3 bytes, but 2 are left in the file");
+  refused(file_of(""), "the header does not begin with {");
+  refused(file_of(" {}"), "the header does not begin with {");
+  refused(file_of("[]"), "the header does not begin with {");
+  refused(file_of(R"({"a":1})"), "\"a\": a whole number where it cannot be");
+  refused(file_of(R"({"a":[]})"), "\"a\": a list where it cannot be");
+  refused(file_of(R"({"a":{"dtype":{}}})"), "\"a\": an object where it cannot be");
+  refused(file_of("{}", "1"), "1 bytes after the last tensor");
+  refused(file_of(R"({"__metadata__":{"a":1}})"), "__metadata__: \"a\" is a whole number; only a text can be");
+  refused(file_of(R"({"__metadata__":{"a":{}}})"), "\"a\": an object where it cannot be");
+  refused(file_of(R"({"__metadata__":{"a":"","a":""}})"), "__metadata__: \"a\" is there twice");
+  refused(file_of(R"({"__metadata__":{},"__metadata__":{}})"), "\"__metadata__\" is there twice");
+  refused(one(""), "\"a\": dtype, shape and data_offsets are required");
+  refused(one(R"("dtype":"U8","shape":[4])"), "\"a\": dtype, shape and data_offsets are required");
+  refused(one(R"("dtype":"F8","shape":[4],"data_offsets":[0,4])"), "\"a\": an unknown dtype \"F8\"");
+  refused(one(R"("dtype":8,"shape":[4],"data_offsets":[0,4])"), "\"a\": dtype is a whole number; a text is required");
+  refused(one(R"("dtype":["U8"],"shape":[4],"data_offsets":[0,4])"), "\"a\": a list where it cannot be");
+  refused(one(R"("dtype":"U8","dtype":"U8","shape":[4],"data_offsets":[0,4])"), "\"a\": dtype is there twice");
+  refused(one(R"("dtype":"U8","shape":[4],"shape":[4],"data_offsets":[0,4])"), "\"a\": shape is there twice");
+  refused(one(R"("dtype":"U8","shape":[4],"data_offsets":[0,4],"more":1)"), "\"a\": an unknown entry \"more\"");
+  refused(one(R"("dtype":"U8","shape":4,"data_offsets":[0,4])"), "\"a\": a whole number where it cannot be");
+  refused(one(R"("dtype":"U8","shape":[-4],"data_offsets":[0,4])"),
+          "\"a\": shape has a negative number in it; only whole numbers from 0 can be");
+  refused(one(R"("dtype":"U8","shape":[4.0],"data_offsets":[0,4])"),
+          "\"a\": shape has a number in it; only whole numbers from 0 can be");
+  refused(one(R"("dtype":"U8","shape":[[4]],"data_offsets":[0,4])"), "\"a\": a list where it cannot be");
+  refused(one(R"("dtype":"U8","shape":[5],"data_offsets":[0,4])"), "\"a\": U8 (5,) takes 5 bytes, but it has 4");
+  refused(one(R"("dtype":"F32","shape":[2],"data_offsets":[0,4])"), "\"a\": F32 (2,) takes 8 bytes, but it has 4");
+  refused(one(R"("dtype":"F32","shape":[4611686018427387904],"data_offsets":[0,4])"),
+          "\"a\": the shape (4611686018427387904,) cannot be: it is negative or too large");
+  refused(one(R"("dtype":"U8","shape":[4],"data_offsets":[0])"),
+          "\"a\": data_offsets has 1 numbers; begin and end are required");
+  refused(one(R"("dtype":"U8","shape":[4],"data_offsets":[0,4,4])"),
+          "\"a\": data_offsets has 3 numbers; begin and end are required");
+  refused(one(R"("dtype":"U8","shape":[5],"data_offsets":[0,5])"), "\"a\": its bytes are 0 to 5, of 4 that there are");
+  refused(one(R"("dtype":"U8","shape":[3],"data_offsets":[0,3])"), "1 bytes after the last tensor");
+  refused(one(R"("dtype":"U8","shape":[3],"data_offsets":[1,4])"),
+          "\"a\": its bytes begin at 1, those before it end at 0");
+  const auto two = [](const std::string& first, const std::string& second) {
+    return file_of(R"({"a":{"dtype":"U8",)" + first + R"(},"b":{"dtype":"U8",)" + second + "}}", "1234");
+  };
+  refused(two(R"("shape":[3],"data_offsets":[0,3])", R"("shape":[2],"data_offsets":[2,4])"),
+          "\"b\": its bytes begin at 2, those before it end at 3");
+  refused(two(R"("shape":[1],"data_offsets":[0,1])", R"("shape":[2],"data_offsets":[2,4])"),
+          "\"b\": its bytes begin at 2, those before it end at 1");
+  refused(
+      file_of(
+          R"({"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]},"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}})"),
+      "\"a\" is there twice");
+  std::string dimensions = "1";
+  for (int i = 0; i < 64; ++i) dimensions += ",1";
+  refused(one(R"("dtype":"U8","shape":[)" + dimensions + R"(],"data_offsets":[0,4])"),
+          "\"a\": shape has more than 64 numbers");
+  write(path, file_of("{\"\xff\":1}"));
+  EXPECT_TRUE(error_of<FormatError>([&] { open(path); }).starts_with(path + ": JSON: ")) << "not UTF-8";
+}
+
+TEST(Safetensors, WhatIsCutOffOrFlippedIsRefusedOrRead) {
+  const TemporaryFolder folder;
+  const std::vector<float> numbers{1, 2, 3};
+  write_safetensors(folder / "a",
+                    std::array<RawTensor, 2>{{{"a", Dtype::f32, {3}, bytes_of(numbers)},
+                                              {"b", Dtype::u8, {2, 2}, bytes_of(numbers).first(4)}}},
+                    {{"m", "\"\\"}});
+  const std::string whole = read(folder / "a");
+  Index refused = 0;
+  const auto attempt = [&](const std::string& bytes) {
+    write(folder / "b", bytes);
+    try {
+      const SafetensorsFile file(folder / "b", {.memory_map = false});  // whose end a sanitizer knows
+      for (const RawTensor& tensor : file.tensors()) file.tensor(tensor.name);
+    } catch (const FormatError&) {
+      ++refused;
+    }
+  };
+  for (std::size_t length = 0; length < whole.size(); ++length) attempt(whole.substr(0, length));
+  EXPECT_EQ(refused, std::ssize(whole));
+  for (std::size_t bit = 0; bit < whole.size() * 8; ++bit) {
+    std::string bytes = whole;
+    bytes[bit / 8] = static_cast<char>(bytes[bit / 8] ^ (1 << bit % 8));
+    attempt(bytes);
+  }
+  EXPECT_GT(refused, 3 * std::ssize(whole));
+}
+
+TEST_P(SafetensorsReading, SaysWhatIsMissing) {
+  const TemporaryFolder folder;
+  const std::string path = (folder / "none").string();
+  expect_error<FileError>([&] { open(path); }, path + ": cannot be opened (No such file or directory)");
+  expect_error<FileError>([&] { open(folder.path()); },
+                          folder.path().string() + ": this is a folder or a device, not a file");
+  write(folder / "a", file_of(R"({"a":{"dtype":"U8","shape":[1,1,1,1,1,1],"data_offsets":[0,1]}})", "1"));
+  const SafetensorsFile file = open(folder / "a");
+  const std::string where = (folder / "a").string();
+  expect_error<FormatError>([&] { file.tensor("b"); }, where + ": there is no tensor \"b\"");
+  expect_error<FormatError>([&] { file.tensor("a"); },
+                            where + ": \"a\": (1, 1, 1, 1, 1, 1) has more than 5 dimensions");
+}
+
+TEST(Safetensors, RefusesToWriteWhatWouldNotBeRead) {
+  const TemporaryFolder folder;
+  const std::string path = (folder / "a").string();
+  write(path, "old");
+  const std::vector<std::uint8_t> byte{1};
+  const RawTensor a{"a", Dtype::u8, {1}, bytes_of(byte)};
+  const auto writing = [&](std::vector<RawTensor> tensors) { return [=] { write_safetensors(path, tensors); }; };
+  expect_error<ValueError>(writing({a, a}), path + ": \"a\" is there twice");
+  expect_error<ValueError>(writing({{"a", Dtype::u16, {1}, bytes_of(byte)}}),
+                           path + ": \"a\": U16 (1,) takes 2 bytes, but 1 came");
+  EXPECT_NE(error_of<ValueError>(writing({{"\xff", Dtype::u8, {1}, bytes_of(byte)}})), "");
+  EXPECT_NE(error_of<ValueError>(writing({{"__metadata__", Dtype::u8, {1}, bytes_of(byte)}})), "");
+  EXPECT_EQ(read(path), "old");
+  EXPECT_EQ(folder.names(), std::vector<std::string>{"a"});
+}
+
+}  // namespace
+}  // namespace cornu

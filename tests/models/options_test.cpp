@@ -1,0 +1,312 @@
+#include "cornu/core/options.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <limits>
+#include <regex>
+
+#include "cornu/cornu.h"
+#include "cornu/formats/json.h"
+#include "cornu/tests/support/expect_error.h"
+
+// Options by name: what is written is what comes back, for everything that has options.
+
+namespace cornu {
+namespace {
+
+using testing::expect_error;
+
+template <class T>
+std::string written(const T& value) {
+  Json json;
+  to_json(json, value);
+  return to_string(json);
+}
+
+/// That a value is the same after a trip through JSON's text, and is written as `text`.
+template <class Any>
+void expect_trip(const Any& value, const std::string& text) {
+  EXPECT_EQ(written(value), text);
+  EXPECT_EQ(written(value_of<Any>(parse_json(text))), text);
+}
+void expect_layer(AnyLayer layer, const std::string& config) {
+  layer.rename("x");
+  expect_trip(layer, R"({"class_name":")" + std::string(layer.type()) + R"(","name":"x","config":)" + config + "}");
+}
+
+TEST(Options, OfEveryLayerComeBack) {
+  expect_layer(Dense{.units = 3,
+                     .activation = relu,
+                     .use_bias = false,
+                     .kernel_initializer = he_normal,
+                     .bias_initializer = constant(0.5)},
+               R"({"units":3,"activation":"relu","use_bias":false,"kernel_initializer":"he_normal",)"
+               R"("bias_initializer":{"class_name":"Constant","config":{"value":0.5}}})");
+  expect_layer(Conv2D{.filters = 4, .kernel_size = {3, 5}, .strides = 2, .padding = Padding::same, .groups = 2},
+               R"({"filters":4,"kernel_size":[3,5],"strides":[2,2],"padding":"same","dilation_rate":[1,1],"groups":2,)"
+               R"("activation":"linear","use_bias":true,"kernel_initializer":"glorot_uniform",)"
+               R"("bias_initializer":"zeros"})");
+  expect_layer(MaxPooling2D{.pool_size = 3}, R"({"pool_size":[3,3],"strides":[0,0],"padding":"valid"})");
+  expect_layer(AveragePooling2D{.strides = {1, 2}}, R"({"pool_size":[2,2],"strides":[1,2],"padding":"valid"})");
+  expect_layer(GlobalAveragePooling2D{.keepdims = true}, R"({"keepdims":true})");
+  expect_layer(Dropout{0.1}, R"({"rate":0.1})");
+  expect_layer(Flatten{}, R"({"shape":null})");
+  expect_layer(Flatten{28, 28}, R"({"shape":[28,28]})");
+  expect_layer(Input{3}, R"({"shape":[3]})");
+  expect_layer(Reshape{4, -1}, R"({"target_shape":[4,-1]})");
+  expect_layer(Activation{tanh}, R"({"activation":"tanh"})");
+  expect_layer(Softmax{.axis = 1}, R"({"axis":1})");
+  expect_layer(ReLU{}, "{}");
+  expect_layer(Sigmoid{}, "{}");
+  expect_layer(Tanh{}, "{}");
+}
+
+TEST(Options, OfEveryInitializerComeBack) {
+  for (const Initializer& initializer :
+       {Initializer(zeros), Initializer(ones), Initializer(glorot_uniform), Initializer(glorot_normal),
+        Initializer(he_uniform), Initializer(he_normal), Initializer(lecun_uniform), Initializer(lecun_normal),
+        constant(2), random_uniform(-3, 1), random_normal(1, 2), truncated_normal(3, 4), orthogonal(0.5)}) {
+    const Initializer again = value_of<Initializer>(parse_json(written(initializer)));
+    Tensor expected({4, 3}), got({4, 3});
+    Rng rng(1), same(1);
+    initializer(expected, rng);
+    again(got, same);
+    EXPECT_EQ(got, expected) << written(initializer);
+    EXPECT_EQ(written(again), written(initializer));
+  }
+}
+
+TEST(Options, OfEveryOptimizerComeBack) {
+  const std::string extras =
+      R"("extras":{"exclude_from_weight_decay":[],"learning_rate_multipliers":{},"use_ema":false,"ema_momentum":0.99,)"
+      R"("ema_overwrite_frequency":0}})";
+  const std::string none = R"("weight_decay":0.0,"clipnorm":0.0,"clipvalue":0.0,"global_clipnorm":0.0},)" + extras;
+  expect_trip(AnyOptimizer(SGD{.learning_rate = 0.5, .momentum = 0.9, .nesterov = true}),
+              R"({"class_name":"SGD","config":{"learning_rate":0.5,"momentum":0.9,"nesterov":true,)" + none);
+  expect_trip(AnyOptimizer(Adam{.beta_1 = 0.8, .beta_2 = 0.9, .epsilon = 1e-6, .amsgrad = true}),
+              R"({"class_name":"Adam","config":{"learning_rate":0.001,"beta_1":0.8,"beta_2":0.9,"epsilon":1e-06,)"
+              R"("amsgrad":true,)" +
+                  none);
+  expect_trip(AnyOptimizer(AdamW{.clipnorm = 2}),
+              R"({"class_name":"AdamW","config":{"learning_rate":0.001,"beta_1":0.9,"beta_2":0.999,"epsilon":1e-07,)"
+              R"("amsgrad":false,"weight_decay":0.004,"clipnorm":2.0,"clipvalue":0.0,"global_clipnorm":0.0},)" +
+                  extras);
+  expect_trip(
+      AnyOptimizer(Nadam{}),
+      R"({"class_name":"Nadam","config":{"learning_rate":0.001,"beta_1":0.9,"beta_2":0.999,"epsilon":1e-07,)" + none);
+  expect_trip(AnyOptimizer(RMSprop{.rho = 0.5, .centered = true}),
+              R"({"class_name":"RMSprop","config":{"learning_rate":0.001,"rho":0.5,"momentum":0.0,"epsilon":1e-07,)"
+              R"("centered":true,)" +
+                  none);
+  expect_trip(AnyOptimizer(Adagrad{.initial_accumulator_value = 0.5}),
+              R"({"class_name":"Adagrad","config":{"learning_rate":0.001,"initial_accumulator_value":0.5,)"
+              R"("epsilon":1e-07,)" +
+                  none);
+  expect_trip(AnyOptimizer(Lion{}),
+              R"({"class_name":"Lion","config":{"learning_rate":0.001,"beta_1":0.9,"beta_2":0.99,)" + none);
+  const std::string with_extras = written(AnyOptimizer(SGD{}, {.exclude_from_weight_decay = {"bias"},
+                                                               .learning_rate_multipliers = {{"a", 2}},
+                                                               .use_ema = true,
+                                                               .ema_momentum = 0.5,
+                                                               .ema_overwrite_frequency = 3}));
+  EXPECT_NE(with_extras.find(R"("extras":{"exclude_from_weight_decay":["bias"],"learning_rate_multipliers":{"a":2.0},)"
+                             R"("use_ema":true,"ema_momentum":0.5,"ema_overwrite_frequency":3}})"),
+            std::string::npos);
+  EXPECT_EQ(written(value_of<AnyOptimizer>(parse_json(with_extras))), with_extras);
+}
+
+TEST(Options, OfEveryScheduleComeBack) {
+  for (const LearningRate& rate :
+       {LearningRate(0.25), LearningRate(ExponentialDecay{0.1, 7, 0.5, true}),
+        LearningRate(PiecewiseConstantDecay{{3, 5}, {1, 2, 3}}), LearningRate(InverseTimeDecay{0.1, 7, 0.5, true}),
+        LearningRate(PolynomialDecay{0.1, 7, 0.01, 2, true}), LearningRate(CosineDecay{0.1, 7, 0.2, 0.5, 3}),
+        LearningRate(CosineDecayRestarts{0.1, 7, 3, 0.5, 0.1}), LearningRate(OneCycle{0.1, 20, 0.25, 10, 100}),
+        LearningRate(
+            LinearWarmup{.learning_rate = CosineDecay{0.1, 7}, .warmup_steps = 4, .initial_learning_rate = 0.01})}) {
+    const LearningRate again = value_of<LearningRate>(parse_json(written(rate)));
+    for (Index step = 0; step < 25; ++step) EXPECT_EQ(again.at(step), rate.at(step)) << written(rate);
+  }
+}
+
+TEST(Options, OfEveryLossComeBack) {
+  const Tensor p = Tensor::matrix({{0.5, 0.25}, {0.125, 0.5}}), y = Tensor::matrix({{1, 0}, {0, 1}});
+  for (const AnyLoss& loss :
+       {AnyLoss(BinaryCrossentropy{.from_logits = true, .label_smoothing = 0.5}),
+        AnyLoss(CategoricalCrossentropy{.label_smoothing = 0.5}), AnyLoss(MeanSquaredError{}),
+        AnyLoss(MeanAbsoluteError{}), AnyLoss(MeanAbsolutePercentageError{}), AnyLoss(MeanSquaredLogarithmicError{}),
+        AnyLoss(Huber{.delta = 0.25}), AnyLoss(LogCosh{}), AnyLoss(Poisson{}), AnyLoss(KLDivergence{}),
+        AnyLoss(Hinge{}), AnyLoss(CosineSimilarity{}), AnyLoss(BinaryFocalCrossentropy{true, 0.5, 3, true, 0.25}),
+        AnyLoss(CategoricalFocalCrossentropy{0.5, 3, true, 0.25})}) {
+    const AnyLoss again = value_of<AnyLoss>(parse_json(written(loss)));
+    Tape tape(Mode::inference);
+    EXPECT_EQ(again(tape.input(p), y).item(), loss(tape.input(p), y).item()) << written(loss);
+    EXPECT_EQ(written(again), written(loss));
+  }
+  expect_trip(AnyLoss(SparseCategoricalCrossentropy{.from_logits = true}),
+              R"({"class_name":"SparseCategoricalCrossentropy","config":{"from_logits":true,"label_smoothing":0.0}})");
+}
+
+TEST(Options, OfEveryMetricComeBack) {
+  expect_trip(AnyMetric(Accuracy{}), R"({"class_name":"Accuracy","config":{}})");
+  expect_trip(AnyMetric(BinaryAccuracy{.threshold = 0.25}),
+              R"({"class_name":"BinaryAccuracy","config":{"threshold":0.25}})");
+  expect_trip(AnyMetric(CategoricalAccuracy{}), R"({"class_name":"CategoricalAccuracy","config":{}})");
+  expect_trip(AnyMetric(SparseCategoricalAccuracy{}), R"({"class_name":"SparseCategoricalAccuracy","config":{}})");
+  expect_trip(AnyMetric(TopKAccuracy{.k = 3}), R"({"class_name":"TopKAccuracy","config":{"k":3}})");
+  expect_trip(AnyMetric(Precision{.class_id = 1}),
+              R"({"class_name":"Precision","config":{"class_id":1,"threshold":0.5}})");
+  expect_trip(AnyMetric(Recall{}), R"({"class_name":"Recall","config":{"class_id":null,"threshold":0.5}})");
+  expect_trip(AnyMetric(F1Score{}), R"({"class_name":"F1Score","config":{"class_id":null,"threshold":0.5}})");
+  const AnyMetric by_loss = Huber{.delta = 2};
+  expect_trip(by_loss, R"({"class_name":"Huber","config":{"delta":2.0}})");
+  EXPECT_EQ(value_of<AnyMetric>(parse_json(written(by_loss))).name(), "huber");
+}
+
+/// The names of the structs in a folder's headers of which `is_one`, asked with the text that follows the name, says
+/// so.
+std::vector<std::string> structs_in(const std::string& folder, const std::regex& member) {
+  std::vector<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(std::filesystem::path(CORNU_SOURCE_DIR) / folder)) {
+    if (entry.path().extension() != ".h") continue;
+    std::ifstream file(entry.path());
+    const std::string text(std::istreambuf_iterator<char>(file), {});
+    const std::regex declaration("\n(struct|class) ([A-Z][A-Za-z0-9]*) (final )?\\{");
+    for (std::sregex_iterator found(text.begin(), text.end(), declaration), end; found != end; ++found) {
+      const auto from = static_cast<std::size_t>(found->position());
+      const std::string body = text.substr(from, text.find("\n};", from) - from);
+      if (std::regex_search(body, member)) names.push_back((*found)[2]);
+    }
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+template <class Any>
+void expect_known(const Registry<Any>& registry, const std::vector<std::string>& names,
+                  const std::vector<std::string>& but = {}) {
+  EXPECT_GT(names.size(), 5U);
+  for (const std::string& name : names) {
+    if (std::find(but.begin(), but.end(), name) != but.end()) continue;
+    EXPECT_TRUE(registry.knows(name)) << name << " cannot be saved: it needs a line in its folder's registry.cpp";
+  }
+}
+
+TEST(Options, EverythingThatThereIsCanBeSaved) {
+  expect_known(detail::layer_registry(), structs_in("layers", std::regex("\n  Var forward\\(")), {"AnyLayer"});
+  expect_known(detail::optimizer_registry(), structs_in("optim", std::regex("\n  void update\\(View")),
+               {"AnyOptimizer"});
+  expect_known(detail::loss_registry(), structs_in("optim", std::regex("\n  Var operator\\(\\)\\(Var")), {"AnyLoss"});
+  expect_known(detail::schedule_registry(), structs_in("optim", std::regex("\n  double operator\\(\\)\\(Index")));
+  expect_known(detail::metric_registry(), structs_in("models", std::regex("\n  void update\\(ConstView y_true")),
+               {"AnyMetric", "LossMetric", "ConfusionMatrix"});
+}
+
+// ---- The visitor ----
+
+struct Everything {
+  bool truth = false;
+  int small = 0;
+  Index index = 0;
+  std::uint64_t natural = 0;
+  double real = 0;
+  float single = 0;
+  std::string text{};
+  Shape shape{};
+  std::optional<double> maybe{};
+  std::vector<std::string> list{};
+  std::map<std::string, Index> named{};
+
+  void options(auto& visit) {
+    visit("truth", truth);
+    visit("small", small);
+    visit("index", index);
+    visit("natural", natural);
+    visit("real", real);
+    visit("single", single);
+    visit("text", text);
+    visit("shape", shape);
+    visit("maybe", maybe);
+    visit("list", list);
+    visit("named", named);
+  }
+};
+
+TEST(OptionVisitor, ReadsWhatItWrote) {
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  const Everything wanted{true,   -3,  Index{1} << 60, ~std::uint64_t{0}, -infinity, 0.1F, "a\"b",
+                          {2, 0}, 0.1, {"x", ""},      {{"k", 5}}};
+  const Json json = parse_json(to_string(detail::written_options(wanted)));
+  Everything got;
+  OptionVisitor visit(json);
+  got.options(visit);
+  EXPECT_NO_THROW(visit.require_all_read());
+  EXPECT_EQ(to_string(detail::written_options(got)), to_string(json));
+  EXPECT_EQ(got.natural, wanted.natural);
+  EXPECT_EQ(got.real, -infinity);
+  EXPECT_EQ(got.single, 0.1F);
+  EXPECT_EQ(got.shape, wanted.shape);
+}
+
+TEST(OptionVisitor, KeepsWhatIsNotThereAndTellsWhatIsTooMuch) {
+  Everything got{.index = 7};
+  const Json json = parse_json(R"({"real":3,"more":1})");
+  OptionVisitor visit(json);
+  got.options(visit);
+  EXPECT_EQ(got.index, 7);
+  EXPECT_EQ(got.real, 3);
+  expect_error<FormatError>([&] { visit.require_all_read(); }, "there is no option \"more\" in this version");
+}
+
+TEST(OptionVisitor, SaysWhichOptionDoesNotFit) {
+  const auto refused = [](const char* text, const char* error) {
+    const Json json = parse_json(text);
+    Everything got;
+    OptionVisitor visit(json);
+    expect_error<FormatError>([&] { got.options(visit); }, error);
+  };
+  refused(R"({"truth":1})", "truth: a whole number where true or false is required");
+  refused(R"({"small":4294967296})", "small: 4294967296 is too large");
+  refused(R"({"index":1.5})", "index: a number where a whole number is required");
+  refused(R"({"real":"x"})", "real: \"x\" where a number is required");
+  refused(R"({"text":null})", "text: null where a text is required");
+  refused(R"({"list":{}})", "list: an object where a list is required");
+  refused(R"({"list":[1]})", "list: a whole number where a text is required");
+  refused(R"({"named":[]})", "named: a list where an object is required");
+  const Json negative = parse_json(R"({"shape":[-1]})");
+  Everything got;
+  OptionVisitor visit(negative);
+  expect_error<ShapeError>([&] { got.options(visit); }, "shape: shape (-1,) has a negative dimension");
+  Padding padding{};
+  expect_error<FormatError>([&] { from_json(Json("full"), padding); },
+                            "\"full\" where \"valid\" or \"same\" is required");
+  Size2D size = 1;
+  expect_error<FormatError>([&] { from_json(parse_json("[1,2,3]"), size); },
+                            "a list of 3 where height and width are required");
+}
+
+TEST(OptionVisitor, TensorsGoBesideTheJson) {
+  std::vector<Tensor> tensors;
+  OptionVisitor visit(&tensors);
+  std::vector<Tensor> a{Tensor::vector({1, 2}), Tensor::scalar(3)}, b{Tensor::vector({4})};
+  visit("a", a);
+  visit.within("inside", [&](OptionVisitor& inside) { inside("b", b); });
+  const Json json = std::move(visit).written();
+  EXPECT_EQ(to_string(json), R"({"a":[0,1],"inside":{"b":[2]}})");
+  std::vector<Tensor> got;
+  OptionVisitor read(json, &tensors);
+  read.within("inside", [&](OptionVisitor& inside) { inside("b", got); });
+  EXPECT_EQ(got, b);
+  read("a", got);
+  EXPECT_EQ(got, a);
+  tensors.pop_back();
+  OptionVisitor missing(json, &tensors);
+  expect_error<FormatError>([&] { missing.within("inside", [&](OptionVisitor& inside) { inside("b", got); }); },
+                            "inside: b: there is no tensor 2");
+  OptionVisitor without;
+  expect_error<ValueError>([&] { without("a", a); }, "a: tensors are no options");
+}
+
+}  // namespace
+}  // namespace cornu

@@ -1,0 +1,288 @@
+#include "cornu/core/regularizer.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "cornu/layers/conv2d.h"
+#include "cornu/layers/freeze.h"
+#include "cornu/optim/adam.h"
+#include "cornu/tests/models/support.h"
+#include "cornu/tests/support/expect_error.h"
+
+// Penalties in the loss and what becomes of the weights by them; and the constraints that weights are kept to.
+
+namespace cornu {
+namespace {
+
+using testing::expect_error;
+using testing::normal;
+
+constexpr bool is_double = std::is_same_v<Real, double>;
+constexpr double close = is_double ? 1e-13 : 2e-5;
+
+/// The value of a penalty on a tensor.
+double penalty_of(const Regularizer& regularizer, const Tensor& x) {
+  Tape tape;
+  return static_cast<double>(regularizer(tape.input(x)).item());
+}
+
+TEST(Regularizer, IsTheSumThatKerasHas) {
+  const Tensor x = Tensor::matrix({{1, -2}, {0, 3}});
+  EXPECT_NEAR(penalty_of(L1{}, x), 0.06, 1e-7);
+  EXPECT_NEAR(penalty_of(L2{}, x), 0.14, 1e-7);
+  EXPECT_NEAR(penalty_of(L1L2{.l1 = 0.5, .l2 = 0.25}, x), 3 + 3.5, 1e-6);
+  EXPECT_NEAR(penalty_of(L1L2{.l2 = 0.1}, x), 1.4, 1e-6);
+  EXPECT_EQ(penalty_of(L1L2{}, x), 0);
+  EXPECT_FALSE(Regularizer(L1L2{}));
+}
+
+TEST(Regularizer, RefusesFactorsThatMakeNoSense) {
+  expect_error<ValueError>([] { Regularizer(L2{-1}); },
+                           "regularizer: l1 is 0 and l2 is -1; they must be finite and not negative");
+  expect_error<ValueError>([] { Regularizer(L1{std::numeric_limits<double>::infinity()}); },
+                           "regularizer: l1 is inf and l2 is 0; they must be finite and not negative");
+}
+
+const Dense penalized{.units = 2,
+                      .activation = tanh,
+                      .kernel_regularizer = L1L2{.l1 = 0.02, .l2 = 0.03},
+                      .bias_regularizer = L2{0.1},
+                      .activity_regularizer = L2{0.05}};
+
+Sequential model_of(const Dense& layer, AnyOptimizer optimizer = SGD{.learning_rate = 0.05}) {
+  Sequential model{Input{3}, layer, Dense{1}};
+  model.compile({.optimizer = std::move(optimizer), .loss = MeanSquaredError{}, .metrics = {MeanSquaredError{}}});
+  return model;
+}
+
+using Weights = std::vector<Parameter>;
+
+Weights weights_of(const Sequential& model) {
+  Weights weights;
+  for (const Tensor& weight : model.get_weights()) weights.push_back({weight});
+  return weights;
+}
+
+/// What `penalized` should make of a batch's loss.
+Var loss_by_hand(const Weights& w, Var x, Var y) {
+  Tape& tape = x.tape();
+  const Var hidden = tanh(affine(x, w[0], w[1]));
+  const Var k = tape.parameter(w[0]), b = tape.parameter(w[1]);
+  return mean(square(affine(hidden, w[2], w[3]) - y)) + sum(abs(k)) * 0.02 + sum(square(k)) * 0.03 +
+         sum(square(b)) * 0.1 + sum(square(hidden)) * 0.05 / x.shape()[0];
+}
+
+void expect_near(const std::vector<Tensor>& got, const Weights& expected) {
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    for (Index k = 0; k < got[i].size(); ++k) EXPECT_NEAR(got[i][k], expected[i].value[k], close) << i;
+  }
+}
+
+TEST(Regularizers, TrainAsTheSameTapeWrittenByHandHoweverABatchIsDivided) {
+  const Tensor x = normal({40, 3}), y = normal({40, 1}, 6);
+  for (const Index shard_size : {40, 20, 9, 3}) {  // whole, at once, and in turn
+    for (const double momentum : {0.0, 0.9}) {     // products made into the weights, and not
+      Sequential model = model_of(penalized, SGD{.learning_rate = 0.05, .momentum = momentum});
+      Weights weights = weights_of(model);
+      const History history = model.fit(x, y,
+                                        {.batch_size = 40,
+                                         .epochs = 20,
+                                         .verbose = Verbose::silent,
+                                         .shuffle = false,
+                                         .threads = 2,
+                                         .shard_size = shard_size});
+      NamedParameters named;
+      for (Parameter& weight : weights) named.push_back({"w", &weight});
+      Optimizer optimizer(SGD{.learning_rate = 0.05, .momentum = momentum}, named);
+      Tape tape;
+      for (std::size_t epoch = 0; epoch < 20; ++epoch) {
+        tape.clear();
+        const Var loss = loss_by_hand(weights, tape.input(x), tape.input(y));
+        EXPECT_NEAR(history["loss"][epoch], static_cast<double>(loss.item()), close);
+        optimizer.step(tape.backward(loss));
+      }
+      expect_near(model.get_weights(), weights);
+    }
+  }
+}
+
+TEST(Regularizers, AreInTheLossOfTrainingAndEvaluationAndNotInMetrics) {
+  Sequential model = model_of(penalized);
+  const Tensor x = normal({30, 3}), y = normal({30, 1}, 6);
+  const Weights weights = weights_of(model);
+  Tape tape;
+  const auto expected = static_cast<double>(loss_by_hand(weights, tape.input(x), tape.input(y)).item());
+  Logs logs = model.evaluate(x, y, {.batch_size = 10});
+  EXPECT_NEAR(logs["loss"], expected, close);
+  const Tensor p = model.predict(x);
+  double mse = 0;
+  for (Index i = 0; i < 30; ++i) mse += static_cast<double>((p[i] - y[i]) * (p[i] - y[i])) / 30;
+  EXPECT_NEAR(logs["mean_squared_error"], mse, close);
+  const Logs& trained = model.train_on_batch(x, y);
+  EXPECT_NEAR(trained["loss"], expected, close);
+  EXPECT_NEAR(trained["mean_squared_error"], mse, close);
+  const History history = model_of(penalized).fit(
+      x, y, {.batch_size = 30, .verbose = Verbose::silent, .validation_data = nullptr, .shard_size = 7});
+  EXPECT_NEAR(history["loss"][0], expected, close);
+}
+
+TEST(Regularizers, DoNotKeepABatchFromBeingDivided) {
+  const Tensor x = normal({40, 3}), y = normal({40, 1}, 6);
+  const auto weights = [&](Index shard_size, Index threads) {
+    Sequential model = model_of(penalized);
+    model.fit(x, y, {.batch_size = 40, .verbose = Verbose::silent, .threads = threads, .shard_size = shard_size});
+    return model.get_weights();
+  };
+  EXPECT_NE(weights(7, 1), weights(40, 1)) << "summed in another order";
+  EXPECT_EQ(weights(7, 1), weights(7, 3));
+}
+
+TEST(Regularizers, OfFrozenParametersStayInTheLoss) {
+  Sequential model = model_of({.units = 2, .kernel_regularizer = L2{0.5}});
+  freeze(model.get_layer(0));
+  const Tensor x = normal({8, 3}), y = normal({8, 1}, 6);
+  const std::vector<Tensor> before = model.get_weights();
+  const double mse = model.evaluate(x, y)["mean_squared_error"];
+  const double loss = model.train_on_batch(x, y)["loss"];
+  EXPECT_NEAR(loss - mse, penalty_of(L2{0.5}, before[0]), close);
+  EXPECT_EQ(model.get_weights()[0], before[0]);
+  EXPECT_NE(model.get_weights()[2], before[2]);
+}
+
+TEST(Regularizers, OfALayerThatIsCalledTwiceCountOnce) {
+  struct Twice {
+    AnyLayer layer = Dense{.units = 3, .kernel_regularizer = L1{}};
+    Var forward(Var x) const { return layer(layer(x)); }
+    NamedLayers layers() { return {{"layer", &layer}}; }
+  };
+  Sequential model{Input{3}, Twice{}};
+  model.compile({.loss = MeanSquaredError{}, .metrics = {MeanSquaredError{}}});
+  const Logs logs = model.evaluate(normal({4, 3}), normal({4, 3}, 6));
+  EXPECT_NEAR(logs["loss"] - logs["mean_squared_error"], penalty_of(L1{}, model.get_weights()[0]), close);
+}
+
+TEST(Regularizers, OfAConvolutionAreInItsLossToo) {
+  Sequential model{Input{4, 4, 2}, Conv2D{.filters = 3,
+                                          .kernel_size = 2,
+                                          .kernel_regularizer = L2{},
+                                          .bias_regularizer = L1{},
+                                          .activity_regularizer = L1{0.1}}};
+  model.get_layer(0).as<Conv2D>()->bias.value.fill(2);
+  model.compile({.loss = MeanSquaredError{}, .metrics = {MeanSquaredError{}}});
+  const Tensor x = normal({5, 4, 4, 2}), y = model.predict(x);
+  const Logs logs = model.evaluate(x, y);
+  EXPECT_EQ(logs["mean_squared_error"], 0);
+  EXPECT_NEAR(
+      logs["loss"],
+      penalty_of(L2{}, model.get_weights()[0]) + penalty_of(L1{}, Tensor::full({3}, 2)) + penalty_of(L1{0.1}, y) / 5,
+      close * 100);
+}
+
+// ---- Constraints ----
+
+Tensor constrained(const Constraint& constraint, Tensor w) {
+  constraint(w);
+  return w;
+}
+
+void expect_tensor_near(const Tensor& got, const Tensor& expected, double tolerance) {
+  ASSERT_EQ(got.shape(), expected.shape());
+  for (Index i = 0; i < got.size(); ++i) EXPECT_NEAR(got[i], expected[i], tolerance) << i;
+}
+
+TEST(Constraint, BringsNormsDownAndLeavesSmallOnesAlone) {
+  const Tensor w = Tensor::matrix({{3, 0.6}, {-4, 0.8}});
+  expect_tensor_near(constrained(MaxNorm{}, w), Tensor::matrix({{1.2, 0.6}, {-1.6, 0.8}}), 3e-7);
+  expect_tensor_near(constrained(MaxNorm{.max_value = 0.5, .axis = 1}, w),
+                     Tensor::matrix({{0.4902903378, 0.0980580676}, {-0.4902903378, 0.0980580676}}), 3e-7);
+  expect_tensor_near(constrained(UnitNorm{}, w), Tensor::matrix({{0.6, 0.6}, {-0.8, 0.8}}), 3e-7);
+  expect_tensor_near(constrained(UnitNorm{-1}, Tensor::vector({3, 4})), Tensor::vector({0.6, 0.8}), 3e-7);
+  EXPECT_EQ(constrained(MaxNorm{}, Tensor({2, 2})), Tensor({2, 2}));
+  EXPECT_EQ(constrained(NonNeg{}, w), Tensor::matrix({{3, 0.6}, {0, 0.8}}));
+  EXPECT_EQ(constrained({}, w), w);
+}
+
+TEST(Constraint, TakesSeveralAxesTogether) {
+  Tensor w = normal({3, 2, 4, 70});
+  const Tensor got = constrained(UnitNorm{{0, 2}}, w);
+  for (Index k = 0; k < 70; ++k) {
+    double square = 0;
+    for (Index i = 0; i < 24; ++i) square += std::pow(static_cast<double>(w[i * 70 + k]), 2);
+    for (Index i = 0; i < 24; ++i) {
+      EXPECT_NEAR(got[i * 70 + k], static_cast<double>(w[i * 70 + k]) / (1e-7 + std::sqrt(square)), 1e-6);
+    }
+  }
+  const Tensor inner = constrained(UnitNorm{1}, normal({5, 3, 2}));
+  for (Index i = 0; i < 5; ++i) {
+    for (Index k = 0; k < 2; ++k) {
+      double square = 0;
+      for (Index j = 0; j < 3; ++j) square += std::pow(static_cast<double>(inner.at({i, j, k})), 2);
+      EXPECT_NEAR(square, 1, 1e-5);
+    }
+  }
+}
+
+TEST(Constraint, KeepsNaNWhereItIs) {
+  const Real nan = std::numeric_limits<Real>::quiet_NaN();
+  EXPECT_TRUE(std::isnan(constrained(NonNeg{}, Tensor::vector({nan, -1}))[0]));
+  const Tensor w = constrained(MaxNorm{}, Tensor::matrix({{nan, 3}, {1, 4}}));
+  EXPECT_TRUE(std::isnan(w[0]));
+  EXPECT_NEAR(w[1], 1.2, 1e-6);
+}
+
+TEST(Constraint, RefusesWhatMakesNoSense) {
+  expect_error<ValueError>([] { Constraint(MaxNorm{-1}); }, "MaxNorm: max_value is -1; it must not be negative");
+  expect_error<ShapeError>(
+      [] {
+        constrained(MaxNorm{.axis = {1, 0}}, Tensor({2, 2}));
+      },
+      "constraint: axes 1 to 0 of a weight of shape (2, 2); there are none between");
+}
+
+TEST(Constraints, AreKeptAfterEveryStep) {
+  const Tensor x = normal({40, 3}), y = normal({40, 1}, 6);
+  const std::vector<AnyOptimizer> rules{SGD{.learning_rate = 0.5}, SGD{.learning_rate = 0.5, .momentum = 0.9},
+                                        Adam{.learning_rate = 0.5}};
+  for (const AnyOptimizer& rule : rules) {
+    Sequential model =
+        model_of({.units = 4, .kernel_constraint = MaxNorm{.max_value = 0.7}, .bias_constraint = NonNeg{}}, rule);
+    for (int step = 0; step < 10; ++step) {
+      model.fit(x, y, {.batch_size = 40, .verbose = Verbose::silent, .shard_size = 13});
+      const std::vector<Tensor> weights = model.get_weights();
+      for (Index unit = 0; unit < 4; ++unit) {
+        double square = 0;
+        for (Index i = 0; i < 3; ++i) square += std::pow(static_cast<double>(weights[0].at({i, unit})), 2);
+        EXPECT_LE(std::sqrt(square), 0.7 + 1e-6);
+        EXPECT_GE(weights[1][unit], 0);
+      }
+    }
+  }
+}
+
+TEST(Constraints, AreAppliedToWhatTheStepMade) {
+  Sequential model = testing::line_model(), free = testing::line_model();
+  for (Sequential* each : {&model, &free}) {
+    Dense layer{.units = 1};
+    if (each == &model) layer.kernel_constraint = UnitNorm{};
+    *each = Sequential{Input{1}, layer};
+    each->compile({.optimizer = SGD{.learning_rate = 0.1}, .loss = MeanSquaredError{}});
+  }
+  const Tensor x = normal({6, 1}), y = normal({6, 1}, 6);
+  model.train_on_batch(x, y);
+  free.train_on_batch(x, y);
+  const Real w = free.get_weights()[0][0];
+  EXPECT_NEAR(model.get_weights()[0][0], w / std::abs(w), 1e-5);
+  EXPECT_EQ(model.get_weights()[1], free.get_weights()[1]);
+}
+
+TEST(Constraints, LeaveFrozenParametersAlone) {
+  Sequential model = model_of({.units = 2, .kernel_constraint = UnitNorm{}});
+  freeze(model.get_layer(0));
+  const std::vector<Tensor> before = model.get_weights();
+  model.train_on_batch(normal({6, 3}), normal({6, 1}, 6));
+  EXPECT_EQ(model.get_weights()[0], before[0]);
+}
+
+}  // namespace
+}  // namespace cornu
