@@ -7,8 +7,14 @@ foreach(folder IN ITEMS core layers optim formats datasets models)
   install(FILES ${headers} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/cornu/${folder})
 endforeach()
 
+# Of cornu::onnx what its users need: the rest is how it is made.
+if(TARGET cornu_onnx)
+  install(FILES onnx/model.h onnx/save.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/cornu/onnx)
+endif()
+
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/cornu)
-install(TARGETS cornu cornu_double EXPORT cornuTargets)
+get_property(components GLOBAL PROPERTY cornu_components)
+install(TARGETS cornu cornu_double ${components} EXPORT cornuTargets)
 install(EXPORT cornuTargets NAMESPACE cornu:: DESTINATION ${package_dir})
 
 # A static library leaves its own libraries to the program that links it; a shared one has them already.
@@ -51,4 +57,14 @@ foreach(library IN ITEMS cornu cornu_double)
   set(PC_NAME ${library})
   configure_file(cmake/cornu.pc.in ${CMAKE_CURRENT_BINARY_DIR}/${library}.pc @ONLY)
   install(FILES ${CMAKE_CURRENT_BINARY_DIR}/${library}.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+endforeach()
+# And of the libraries beside it, each of which brings the library that it is built for.
+foreach(component IN LISTS components)
+  string(REGEX MATCH "_double$" suffix ${component})
+  set(PC_NAME ${component})
+  set(PC_REQUIRES cornu${suffix})
+  set(PC_DEFINES "")
+  set(PC_LIBS "")
+  configure_file(cmake/cornu.pc.in ${CMAKE_CURRENT_BINARY_DIR}/${component}.pc @ONLY)
+  install(FILES ${CMAKE_CURRENT_BINARY_DIR}/${component}.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 endforeach()

@@ -3,7 +3,7 @@
 set -eu
 cd "${1:-.}"
 
-files=$(find core layers optim formats datasets models examples bench tests cornu.h -name '*.h' -o -name '*.cpp' 2>/dev/null |
+files=$(find core layers optim formats datasets models onnx examples bench tests cornu.h -name '*.h' -o -name '*.cpp' 2>/dev/null |
   grep -v '^tests/packaging/' | sort) || true
 [ -n "$files" ] || { echo "include_rules: no sources in $PWD"; exit 1; }
 
@@ -17,6 +17,7 @@ awk '
     allowed["formats"] = "core formats"
     allowed["datasets"] = "core formats datasets"
     allowed["models"] = "core layers optim formats datasets models"
+    allowed["onnx"] = "core layers formats models onnx"
   }
   function violation(text) { print FILENAME ":" FNR ": " text; found = 1 }
   function may_include(folder, other,    words, n, i) {

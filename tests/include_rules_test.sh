@@ -8,8 +8,8 @@ failures=0
 
 fresh() {
   rm -rf "${tree:?}"/*
-  mkdir -p "$tree"/core "$tree"/layers "$tree"/optim "$tree"/formats "$tree"/datasets "$tree"/models "$tree"/tests/core
-  for folder in core layers optim formats datasets models; do echo '#pragma once' > "$tree/$folder/a.h"; done
+  mkdir -p "$tree"/core "$tree"/layers "$tree"/optim "$tree"/formats "$tree"/datasets "$tree"/models "$tree"/onnx "$tree"/tests/core
+  for folder in core layers optim formats datasets models onnx; do echo '#pragma once' > "$tree/$folder/a.h"; done
   printf '#include <cblas.h>\n#include "cornu/core/a.h"\n' > "$tree/core/blas.cpp"
   printf '#include "cornu/core/a.h"\n#include <vector>\n' > "$tree/layers/good.cpp"
   printf '#include "cornu/layers/a.h"\n#include "cornu/optim/a.h"\n#include "cornu/datasets/a.h"\n#include "cornu/formats/a.h"\n' > "$tree/models/good.cpp"
@@ -40,6 +40,7 @@ refused datasets/b.h '#include "cornu/layers/a.h"' 'datasets may include core fo
 refused formats/b.cpp '#include "cornu/datasets/a.h"' 'formats may include core formats alone'
 refused layers/b.cpp '#include <cornu/models/a.h>' 'layers may include core layers alone'
 refused models/b.cpp '#include "cornu/tests/core/good.cpp"' 'models may include'
+refused models/b.cpp '#include "cornu/onnx/a.h"' 'models may include core layers optim formats datasets models alone'
 refused core/b.cpp '#include <cblas.h>' 'only core/blas.cpp may include cblas.h'
 refused tests/core/b.cpp '#include <openblas/cblas.h>' 'only core/blas.cpp may include cblas.h'
 refused core/b.cpp '#include "a.h"' '"a.h": a header of the project is included as "cornu/..."'

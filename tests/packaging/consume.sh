@@ -1,8 +1,8 @@
 #!/bin/sh
-# Builds and runs the consumer: consume.sh WAY SOURCE PREFIX WORK CXX CMAKE
-# PREFIX holds an installation for find_package and pkg_config; WORK is made afresh.
+# Builds and runs the consumer: consume.sh WAY SOURCE PREFIX WORK CXX CMAKE [COMPONENT]
+# PREFIX holds an installation for find_package and pkg_config, with the COMPONENT in it; WORK is made afresh.
 set -eu
-way=$1 source=$2 prefix=$3 work=$4 cxx=$5 cmake=$6
+way=$1 source=$2 prefix=$3 work=$4 cxx=$5 cmake=$6 component=${7:-}
 consumer=$source/tests/packaging/consumer
 rm -rf "$work"
 mkdir -p "$work"
@@ -14,9 +14,11 @@ configure_and_build() {
 
 case $way in
   find_package)
-    configure_and_build -DCORNU_FROM=find_package -DCMAKE_PREFIX_PATH="$prefix" -DCMAKE_BUILD_TYPE=Release
+    configure_and_build -DCORNU_FROM=find_package -DCMAKE_PREFIX_PATH="$prefix" -DCMAKE_BUILD_TYPE=Release \
+      -DCORNU_COMPONENTS="$component"
     "$work/consumer"
     "$work/consumer_double"
+    [ -z "$component" ] || "$work/consumer_$component"
     ;;
   add_subdirectory)  # shared, so that this is built as well; not optimised, so that it is quick
     configure_and_build -DCORNU_FROM=add_subdirectory -DCORNU_CHECKOUT="$source" -DBUILD_SHARED_LIBS=ON
@@ -39,6 +41,12 @@ case $way in
         LD_LIBRARY_PATH="$libdir" "$work/$package"
       done
     done
+    if [ -n "$component" ]; then
+      # shellcheck disable=SC2046
+      "$cxx" -std=c++20 "$consumer/$component.cpp" -o "$work/$component" \
+        $(pkg-config --cflags --libs "cornu_$component")
+      LD_LIBRARY_PATH="$libdir" "$work/$component"
+    fi
     ;;
   *) echo "consume.sh: no way '$way'"; exit 2 ;;
 esac

@@ -1,0 +1,86 @@
+#pragma once
+
+#include <cstdint>
+
+/// The numbers of the fields of ONNX's messages, and of the types in them: all that is known here of the format's
+/// schema. Source: onnx/onnx.proto of https://github.com/onnx/onnx, IR version 8.
+namespace cornu::onnx::detail {
+
+namespace model_field {
+enum : std::uint32_t { ir_version = 1, producer_name = 2, graph = 7, opset_import = 8, metadata = 14, functions = 25 };
+}
+namespace opset_field {
+enum : std::uint32_t { domain = 1, version = 2 };
+}
+namespace entry_field {
+enum : std::uint32_t { key = 1, value = 2 };
+}
+namespace graph_field {
+enum : std::uint32_t { node = 1, name = 2, initializer = 5, input = 11, output = 12, sparse_initializer = 15 };
+}
+namespace node_field {
+enum : std::uint32_t { input = 1, output = 2, name = 3, op_type = 4, attribute = 5, domain = 7 };
+}
+namespace attribute_field {
+enum : std::uint32_t { name = 1, f = 2, i = 3, s = 4, t = 5, floats = 7, ints = 8, type = 20 };
+}
+namespace tensor_field {
+enum : std::uint32_t {
+  dims = 1,
+  data_type = 2,
+  segment = 3,
+  float_data = 4,
+  int32_data = 5,
+  int64_data = 7,
+  name = 8,
+  raw_data = 9,
+  double_data = 10,
+  external_data = 13,
+  data_location = 14,
+};
+}
+namespace value_field {
+enum : std::uint32_t { name = 1, type = 2 };
+}
+namespace type_field {
+enum : std::uint32_t { tensor = 1 };
+}
+namespace tensor_type_field {
+enum : std::uint32_t { element = 1, shape = 2 };
+}
+namespace shape_field {
+enum : std::uint32_t { dimension = 1 };
+}
+namespace dimension_field {
+enum : std::uint32_t { value = 1, parameter = 2 };
+}
+
+/// What an attribute holds: AttributeProto.AttributeType.
+enum class AttributeType : std::int64_t {
+  none = 0,
+  real = 1,
+  integer = 2,
+  text = 3,
+  tensor = 4,
+  reals = 6,
+  integers = 7
+};
+
+/// What a tensor's numbers are in the file: TensorProto.DataType, as far as Cornu reads them.
+enum class ElementType : std::int64_t { none = 0, float32 = 1, int32 = 6, int64 = 7, boolean = 9, float64 = 11 };
+
+/// ONNX's names, for errors.
+inline const char* name_of_element_type(std::int64_t type) {
+  constexpr const char* names[] = {"undefined", "float",  "uint8",     "int8",       "uint16",  "int16",
+                                   "int32",     "int64",  "string",    "bool",       "float16", "double",
+                                   "uint32",    "uint64", "complex64", "complex128", "bfloat16"};
+  return type >= 0 && type < 17 ? names[type] : "of an unknown type";
+}
+inline const char* name_of_attribute_type(std::int64_t type) {
+  constexpr const char* names[] = {"nothing", "a float",         "an int",         "a string", "a tensor",
+                                   "a graph", "floats",          "ints",           "strings",  "tensors",
+                                   "graphs",  "a sparse tensor", "sparse tensors", "a type",   "types"};
+  return type >= 0 && type < 15 ? names[type] : "something unknown";
+}
+
+}  // namespace cornu::onnx::detail

@@ -1,0 +1,64 @@
+#include "cornu/onnx/save.h"
+
+#include <string_view>
+
+#include "cornu/core/error.h"
+#include "cornu/formats/atomic_file.h"
+#include "cornu/onnx/exporter.h"
+
+namespace cornu::onnx {
+
+namespace {
+
+/// A text in quotes, as JSON has it.
+std::string json_text(std::string_view text) {
+  constexpr std::string_view digits = "0123456789abcdef";
+  std::string result = "\"";
+  for (const char c : text) {
+    const auto code = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\') {
+      result += '\\';
+      result += c;
+    } else if (code < 0x20) {
+      result += "\\u00";
+      result += digits[code / 16];
+      result += digits[code % 16];
+    } else {
+      result += c;
+    }
+  }
+  return result + '"';
+}
+
+}  // namespace
+
+std::string serialize(const Sequential& model, const SaveOptions& options) {
+  const Shape result = model.output_shape(), sample = *model.input_shape();
+  const auto with_batch = [](const Shape& shape) {
+    std::vector<Index> dimensions{detail::Writer::any};
+    for (const Index dimension : shape.dimensions()) dimensions.push_back(dimension);
+    return dimensions;
+  };
+  detail::Exporter exporter;
+  exporter.writer.input("input", with_batch(sample));
+  detail::Exported y{"input", sample};
+  y = exporter.channels_last(detail::export_model(exporter, model, y));
+  const std::string name = "output";
+  exporter.writer.node_of("Identity", "", std::span(&y.name, 1), std::span(&name, 1), {}, name);
+  exporter.writer.output(name, with_batch(result));
+  if (!options.class_names.empty()) {
+    std::string names;
+    for (const std::string& each : options.class_names) names += (names.empty() ? "" : ", ") + json_text(each);
+    exporter.writer.metadata("class_names", "[" + names + "]");
+  }
+  return exporter.writer.finished(model.name());
+}
+
+void save(const Sequential& model, const std::filesystem::path& file, const SaveOptions& options) {
+  const std::string bytes = serialize(model, options);
+  AtomicFile to(file);
+  to.write(std::as_bytes(std::span(bytes)));
+  to.commit();
+}
+
+}  // namespace cornu::onnx

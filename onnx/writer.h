@@ -1,0 +1,53 @@
+#pragma once
+
+#include <initializer_list>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "cornu/core/tensor.h"
+#include "cornu/onnx/reader.h"
+
+namespace cornu::onnx::detail {
+
+/// An attribute of a node that is written.
+struct Given {
+  std::string_view name;
+  std::variant<Index, double, std::string_view, std::vector<Index>> value;
+};
+
+/// Writes a graph, node by node, as an ONNX file. Values are known by their names.
+class Writer {
+ public:
+  static constexpr Index any = -1;  // a dimension that is left open: the batch
+
+  /// Nodes are named by `name`, or by their op, and a number.
+  std::string node(std::string_view op, std::initializer_list<std::string_view> inputs,
+                   std::initializer_list<Given> attributes = {}, std::string_view name = {});
+  std::string node(std::string_view op, std::span<const std::string> inputs, std::span<const Given> attributes,
+                   std::string_view name);
+  /// A node with outputs of given names.
+  void node_of(std::string_view op, std::string_view domain, std::span<const std::string> inputs,
+               std::span<const std::string> outputs, std::span<const Given> attributes, std::string_view name);
+  /// Numbers that come with the graph, as float, and as int64.
+  std::string initializer(std::string_view name, const Tensor& numbers);
+  std::string initializer(std::string_view name, std::span<const Index> numbers);
+  void input(std::string_view name, std::span<const Index> shape, Kind kind = Kind::real);
+  void output(std::string_view name, std::span<const Index> shape, Kind kind = Kind::real);
+  void metadata(std::string_view key, std::string_view value);
+
+  /// The whole file.
+  std::string finished(std::string_view graph_name, Index opset = 17,
+                       std::span<const std::pair<std::string, Index>> other_domains = {}) const;
+
+ private:
+  void value(std::uint32_t field, std::string_view name, std::span<const Index> shape, Kind kind);
+
+  std::string graph_, metadata_;
+  Index count_ = 0;
+};
+
+}  // namespace cornu::onnx::detail

@@ -1,0 +1,29 @@
+"""Has ONNX itself check the files in a folder: check.py FOLDER.
+
+The checker with all its checks, strict shape inference, and that what it infers for the output is what the file says, with
+the batch open.
+"""
+import pathlib
+import sys
+
+import onnx
+
+
+def dims(value):
+    return [d.dim_param or d.dim_value for d in value.type.tensor_type.shape.dim]
+
+
+files = sorted(pathlib.Path(sys.argv[1]).glob("*.onnx"))
+assert files, "there are no models"
+for file in files:
+    model = onnx.load(file)
+    onnx.checker.check_model(model, full_check=True)
+    assert (model.ir_version, model.opset_import[0].version) == (8, 17), file
+    told = {v.name: dims(v) for v in model.graph.output}
+    assert all(shape[0] == "batch" for shape in told.values()), (file, told)
+    del model.graph.output[0].type.tensor_type.shape.dim[1:]
+    model.graph.output[0].type.tensor_type.ClearField("shape")
+    inferred = onnx.shape_inference.infer_shapes(model, check_type=True, strict_mode=True, data_prop=True)
+    for value in inferred.graph.output:
+        assert dims(value) == told[value.name], (file, dims(value), told)
+print(f"{len(files)} models are what ONNX takes them for")

@@ -1,0 +1,142 @@
+#include <gtest/gtest.h>
+
+#include "cornu/core/error.h"
+#include "cornu/core/gradcheck.h"
+#include "cornu/onnx/take.h"
+#include "cornu/tests/onnx/support.h"
+#include "cornu/tests/support/expect_error.h"
+
+/// What ONNX's model tests do not show: gradients, and what older opsets mean.
+namespace cornu {
+namespace {
+
+using testing::expect_close;
+using testing::expect_error;
+using testing::file_of;
+using testing::normal;
+using testing::OneNode;
+
+using List = std::vector<Index>;
+
+TEST(OnnxOps, HaveTheGradientsOfWhatTheyCompute) {
+  const Index one = 1;
+  const OneNode table[] = {
+      {"Add", {{2, 3}, {3}}},
+      {"Sub", {{2, 3}, {2, 1}}},
+      {"Mul", {{2, 3}, {3}}},
+      {"Neg", {{2, 3}}},
+      {"Relu", {{2, 3}}},
+      {"LeakyRelu", {{2, 3}}, {{"alpha", 0.1}}},
+      {"Elu", {{2, 3}}, {{"alpha", 2.0}}},
+      {"Selu", {{2, 3}}},
+      {"Softplus", {{2, 3}}},
+      {"PRelu", {{2, 3}, {3}}},
+      {"PRelu", {{2, 3, 2}, {3}}, {}, 6},
+      {"Clip", {{2, 3}}, {{"min", -0.7}, {"max", 0.7}}, 6},
+      {"Cast", {{2, 3}}, {{"to", one}}},
+      {"Gemm", {{2, 3}, {3, 4}, {4}}},
+      {"Gemm", {{3, 2}, {4, 3}, {2, 4}}, {{"transA", one}, {"transB", one}, {"alpha", 0.5}, {"beta", 2.0}}},
+      {"MatMul", {{2, 2, 3}, {3, 2}}},
+      {"Softmax", {{2, 3, 2}}, {{"axis", one}}},
+      {"Softmax", {{2, 3, 2}}, {{"axis", one}}, 11},
+      {"LogSoftmax", {{2, 3}}},
+      {"ReduceSum", {{2, 3, 2}}, {{"axes", List{0, 2}}}, 11},
+      {"ReduceMean", {{2, 3, 2}}, {{"axes", List{1, -1}}, {"keepdims", Index{0}}}},
+      {"ReduceMax", {{2, 3}}, {{"axes", List{1}}}},
+      {"BatchNormalization", {{2, 3, 2, 2}, {3}, {3}, {3}, {3}}},
+      {"BatchNormalization", {{3, 2}, {2}, {2}, {2}, {2}}, {{"training_mode", one}}},
+      {"LayerNormalization", {{2, 3, 2}, {3, 2}, {3, 2}}, {{"axis", one}}},
+      {"Conv", {{2, 2, 4, 5}, {3, 2, 3, 2}, {3}}, {{"strides", List{2, 1}}, {"pads", List{1, 0, 1, 1}}}},
+      {"Conv", {{2, 4, 4, 4}, {4, 2, 2, 2}}, {{"group", Index{2}}, {"auto_pad", "SAME_LOWER"}}},
+      {"Conv", {{2, 2, 6}, {3, 2, 2}}, {{"dilations", List{2}}}},
+      {"MaxPool", {{2, 2, 5, 4}}, {{"kernel_shape", List{3, 2}}, {"pads", List{1, 0, 1, 1}}, {"strides", List{2, 2}}}},
+      {"MaxPool", {{1, 2, 5, 5}}, {{"kernel_shape", List{2, 2}}, {"dilations", List{2, 3}}}},
+      {"AveragePool",
+       {{2, 2, 5, 4}},
+       {{"kernel_shape", List{3, 2}}, {"pads", List{1, 0, 1, 1}}, {"strides", List{2, 2}}}},
+      {"AveragePool", {{2, 2, 6}}, {{"kernel_shape", List{3}}, {"pads", List{1, 1}}, {"count_include_pad", one}}},
+      {"GlobalAveragePool", {{2, 2, 3, 2}}},
+      {"GlobalMaxPool", {{2, 2, 3, 2}}},
+      {"Flatten", {{2, 3, 2}}, {{"axis", Index{2}}}},
+      {"Transpose", {{2, 3, 2}}, {{"perm", List{1, 2, 0}}}},
+      {"Concat", {{2, 3}, {2, 2}}, {{"axis", one}}},
+      {"Unsqueeze", {{2, 3}}, {{"axes", List{1}}}, 11},
+      {"Slice", {{4, 3}}, {{"starts", List{1}}, {"ends", List{3}}, {"axes", List{0}}}, 6},
+  };
+  for (const OneNode& node : table) {
+    const onnx::Model model = onnx::parse(file_of(node), node.op);
+    std::vector<Tensor> inputs;
+    for (const Shape& shape : node.inputs) inputs.push_back(normal(shape, inputs.size() + 3));
+    if (node.op == "BatchNormalization") {
+      for (Real& variance : inputs.back()) variance = 1 + variance * variance;
+    }
+    const CheckReport report = check_gradients([&](std::span<const Var> in) { return model.forward(in)[0]; }, inputs);
+    EXPECT_TRUE(report) << node.op << ", opset " << node.opset << '\n' << to_string(report);
+  }
+}
+
+TEST(OnnxTake, AddsUpWhereASliceIsTakenTwiceAndFillsWhereNoneIs) {
+  const std::vector<Index> positions{2, -1, 0, 2};
+  const auto f = [&](std::span<const Var> in) { return onnx::detail::take(in[0], 1, positions, 7); };
+  const Tensor x = normal({2, 3, 2});
+  const CheckReport report = check_gradients(f, {x});
+  EXPECT_TRUE(report) << to_string(report);
+  Tape tape(Mode::inference);
+  const Var in = tape.input(x);
+  const Tensor y(f({&in, 1}).value());
+  EXPECT_EQ(y.shape(), (Shape{2, 4, 2}));
+  EXPECT_EQ(y.at({1, 0, 1}), x.at({1, 2, 1}));
+  EXPECT_EQ(y.at({1, 1, 1}), 7);
+  EXPECT_EQ(y.at({1, 3, 0}), y.at({1, 0, 0}));
+  const std::vector<Index> outside{3};
+  expect_error<ShapeError>([&] { onnx::detail::take(in, 1, outside); }, "position 3 is outside of axis 1 of (2, 3, 2)");
+}
+
+TEST(OnnxOps, ASumOfAConvolutionAndOfAnInputHasTheAxesOfTheFile) {
+  testing::Writer writer;
+  const Index shape[] = {2, 2, 3, 3};
+  writer.input("x", shape);
+  const std::string kernel = writer.initializer("kernel", Tensor::full({2, 2, 1, 1}, 1));
+  const std::string bias = writer.initializer("bias", normal({2, 1, 1}));
+  const std::string y = writer.node("Conv", {"x", kernel});
+  writer.output(writer.node("Add", {writer.node("Add", {y, "x"}), bias}), shape);
+  const Tensor x = normal({2, 2, 3, 3});
+  const Tensor came = onnx::parse(writer.finished("g")).predict(x), b = normal({2, 1, 1});
+  for (Index n = 0; n < 2; ++n) {
+    for (Index c = 0; c < 2; ++c) {
+      for (Index p = 0; p < 9; ++p) {
+        const Real sum = x[(n * 2) * 9 + p] + x[(n * 2 + 1) * 9 + p];
+        EXPECT_NEAR(came[(n * 2 + c) * 9 + p], sum + x[(n * 2 + c) * 9 + p] + b[c], 1e-5);
+      }
+    }
+  }
+}
+
+TEST(OnnxOps, SayWhatTheyCannotDo) {
+  const auto refusal = [](const OneNode& node) {
+    std::vector<Tensor> inputs;
+    for (const Shape& shape : node.inputs) inputs.emplace_back(shape);
+    Tape tape(Mode::inference);
+    std::vector<Var> vars;
+    for (const Tensor& input : inputs) vars.push_back(tape.input(input));
+    return testing::error_of<Error>([&] { onnx::parse(file_of(node), "m").forward(vars); });
+  };
+  EXPECT_EQ(refusal({"Conv", {{1, 1, 2, 2, 2}, {1, 1, 1, 1, 1}}}),
+            "m: node 'the node' (Conv): an input of shape (1, 1, 2, 2, 2); (batch, channels, height, width) or (batch, "
+            "channels, length) is required");
+  EXPECT_EQ(refusal({"Conv", {{1, 1, 2, 2}, {1, 1, 3, 3}}}),
+            "m: node 'the node' (Conv): 2 pixels and 0 of padding have no room for a window that reaches over 3");
+  EXPECT_EQ(refusal({"MaxPool", {{1, 1, 2, 2}}}), "m: node 'the node' (MaxPool): attribute 'kernel_shape' is missing");
+  EXPECT_EQ(refusal({"Elu", {{1}}, {{"alpha", Index{1}}}}),
+            "m: node 'the node' (Elu): attribute 'alpha' holds an int, expected a float");
+  EXPECT_EQ(refusal({"Reshape", {{2}, {1}}}), "m: node 'the node' (Reshape): input 1 has whole numbers, floats came");
+  EXPECT_EQ(refusal({"Cast", {{1}}, {{"to", Index{10}}}}),
+            "m: node 'the node' (Cast): it makes float16 of numbers, which Cornu does not have");
+  EXPECT_EQ(refusal({"Add", {{2, 3}, {3}}, {}, 6}),
+            "m: node 'the node' (Add): operands of shapes (2, 3) and (3,), and no attribute 'broadcast'");
+  EXPECT_EQ(refusal({"BatchNormalization", {{2, 3}, {3}, {3}, {3}, {3}}, {}, 6}),
+            "m: node 'the node' (BatchNormalization): is_test is 0: it is made for training");
+}
+
+}  // namespace
+}  // namespace cornu

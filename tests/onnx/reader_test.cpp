@@ -1,0 +1,244 @@
+#include "cornu/onnx/reader.h"
+
+#include <gtest/gtest.h>
+
+#include <protozero/pbf_writer.hpp>
+
+#include "cornu/core/error.h"
+#include "cornu/tests/onnx/support.h"
+#include "cornu/tests/support/expect_error.h"
+
+namespace cornu {
+namespace {
+
+using protozero::pbf_writer;
+using testing::error_of;
+using testing::expect_error;
+using testing::file_of;
+using namespace onnx::detail;
+
+/// A tensor as the writer of `fields` has it.
+template <class F>
+std::string tensor(F fields) {
+  std::string bytes;
+  pbf_writer message(bytes);
+  fields(message);
+  return bytes;
+}
+
+std::vector<double> numbers_of(const TensorMessage& message) { return {message.value.begin(), message.value.end()}; }
+
+TEST(OnnxReader, ReadsRawAndTypedNumbersPackedAndOneByOne) {
+  const std::vector<float> floats{1, -2.5F, 3};
+  const std::vector<double> doubles{1, -2.5, 3};
+  const std::vector<std::int64_t> dims{3}, longs{1, -2, 3};
+  const std::vector<std::int32_t> ints{1, -2, 3};
+  const auto read = [&](ElementType type, auto fill) {
+    const std::string bytes = tensor([&](pbf_writer& m) {
+      fill(m);  // numbers may come before what they are
+      m.add_packed_int64(tensor_field::dims, dims.begin(), dims.end());
+      m.add_enum(tensor_field::data_type, static_cast<int>(type));
+    });
+    return read_tensor(bytes, "t");
+  };
+  const auto raw = [](const auto& numbers) {
+    return [&numbers](pbf_writer& m) {
+      m.add_bytes(tensor_field::raw_data, reinterpret_cast<const char*>(numbers.data()),
+                  numbers.size() * sizeof numbers[0]);
+    };
+  };
+  const std::vector<double> real{1, -2.5, 3}, whole{1, -2, 3};
+  EXPECT_EQ(numbers_of(read(ElementType::float32, raw(floats))), real);
+  EXPECT_EQ(numbers_of(read(ElementType::float64, raw(doubles))), real);
+  EXPECT_EQ(numbers_of(read(ElementType::int32, raw(ints))), whole);
+  EXPECT_EQ(numbers_of(read(ElementType::int64, raw(longs))), whole);
+  EXPECT_EQ(numbers_of(read(
+                ElementType::float32,
+                [&](pbf_writer& m) { m.add_packed_float(tensor_field::float_data, floats.begin(), floats.end()); })),
+            real);
+  EXPECT_EQ(numbers_of(read(ElementType::float32,
+                            [&](pbf_writer& m) {
+                              for (const float f : floats) m.add_float(tensor_field::float_data, f);
+                            })),
+            real);
+  EXPECT_EQ(numbers_of(read(ElementType::float64,
+                            [&](pbf_writer& m) {
+                              m.add_packed_double(tensor_field::double_data, doubles.begin(), doubles.end());
+                            })),
+            real);
+  EXPECT_EQ(numbers_of(
+                read(ElementType::int64,
+                     [&](pbf_writer& m) { m.add_packed_int64(tensor_field::int64_data, longs.begin(), longs.end()); })),
+            whole);
+  const TensorMessage ones = read(ElementType::int32, [&](pbf_writer& m) {
+    for (const std::int32_t i : ints) m.add_int32(tensor_field::int32_data, i);
+  });
+  EXPECT_EQ(numbers_of(ones), whole);
+  EXPECT_EQ(ones.kind, Kind::integer);
+  const TensorMessage truths = read(ElementType::boolean, [&](pbf_writer& m) {
+    m.add_bytes(tensor_field::raw_data, std::string{"\0\1\2", 3});
+  });
+  EXPECT_EQ(numbers_of(truths), (std::vector<double>{0, 1, 1}));
+  EXPECT_EQ(truths.kind, Kind::boolean);
+}
+
+struct Bad {
+  std::string bytes, error;
+};
+
+TEST(OnnxReader, SaysWhatIsWrongWithATensor) {
+  const auto with = [](std::initializer_list<std::int64_t> dims, int type, auto more) {
+    return tensor([&](pbf_writer& m) {
+      m.add_packed_int64(tensor_field::dims, dims.begin(), dims.end());
+      m.add_enum(tensor_field::data_type, type);
+      more(m);
+    });
+  };
+  const auto raw = [](std::size_t n) {
+    return [n](pbf_writer& m) { m.add_bytes(tensor_field::raw_data, std::string(n, '\0')); };
+  };
+  const auto nothing = [](pbf_writer&) {};
+  const Bad table[] = {
+      {with({2}, 1, raw(4)), "t: shape (2,) has 2 numbers, 1 are in the file"},
+      {with({1}, 1, raw(5)), "t: raw_data has 5 bytes, which 4 does not divide"},
+      {with({1000000000000}, 1, raw(4)), "t: shape (1000000000000,) has 1000000000000 numbers, 1 are in the file"},
+      {with({1LL << 40, 1LL << 40}, 1, raw(4)), "t: its dimensions overflow"},
+      {with({-1}, 1, raw(4)), "t: dimension 0 is -1"},
+      {with({1, 1, 1, 1, 1, 1}, 1, raw(4)), "t: it has more than 5 dimensions"},
+      {with({1}, 10, raw(2)), "t: its elements are float16; float, double, int32, int64 and bool are what Cornu reads"},
+      {with({1}, 8, nothing), "t: its elements are string; float, double, int32, int64 and bool are what Cornu reads"},
+      {with({1}, 99, raw(1)),
+       "t: its elements are of an unknown type; float, double, int32, int64 and bool are what Cornu reads"},
+      {with({1}, 1, [](pbf_writer& m) { m.add_enum(tensor_field::data_location, 1); }),
+       "t: its numbers are in another file (external data); save the model with all data inside"},
+      {with({1}, 1, [](pbf_writer& m) { m.add_message(tensor_field::external_data, std::string()); }),
+       "t: its numbers are in another file (external data); save the model with all data inside"},
+      {with({1}, 1,
+            [&](pbf_writer& m) {
+              raw(4)(m);
+              m.add_float(tensor_field::float_data, 1);
+            }),
+       "t: it has numbers both in raw_data and beside it"},
+      {with({1}, 7, [](pbf_writer& m) { m.add_int64(tensor_field::int64_data, (1LL << 60) + 1); }),
+       "t: the whole number 1152921504606846977 is larger than Cornu can hold exactly"},
+      {with({1}, 1, [](pbf_writer& m) { m.add_string(tensor_field::data_type, "x"); }),
+       "t: data_type has wire type 2, expected 0"},
+  };
+  for (const Bad& bad : table) expect_error<FormatError>([&] { read_tensor(bad.bytes, "t"); }, bad.error);
+}
+
+/// A file with something of everything that the reader knows.
+std::string small_model() {
+  Writer writer;
+  const Index rows[] = {Writer::any, 1, 4, 4}, column[] = {Writer::any, 2}, shape[] = {0, 8};
+  writer.input("x", rows);
+  const std::string kernel = writer.initializer("kernel", testing::normal({2, 1, 3, 3}));
+  const std::string target = writer.initializer("shape", shape);
+  const std::string w = writer.initializer("w", testing::normal({2, 8}));
+  std::string y =
+      writer.node("Conv", {"x", kernel}, {{"pads", std::vector<Index>{0, 0, 0, 0}}, {"auto_pad", "NOTSET"}});
+  y = writer.node("Reshape", {y, target});
+  y = writer.node("Gemm", {y, w}, {{"transB", Index{1}}, {"alpha", 0.5}});
+  writer.node_of("Softmax", "", std::vector{y}, std::vector<std::string>{"y"}, {}, "last");
+  writer.output("y", column);
+  writer.metadata("class_names", "[\"a\", \"b\"]");
+  return writer.finished("small");
+}
+
+/// Reads, and uses what could be read: an Error, or a result.
+void read_and_run(const std::string& bytes) {
+  try {
+    const onnx::Model model = onnx::parse(bytes, "m");
+    if (model.inputs().size() == 1) static_cast<void>(model.predict(testing::normal({2, 1, 4, 4})));
+  } catch (const Error&) {
+  }
+}
+
+TEST(OnnxReader, AFileThatIsCutOffAnywhereIsRefusedOrRead) {
+  const std::string bytes = small_model();
+  ASSERT_NO_THROW(onnx::parse(bytes).predict(testing::normal({2, 1, 4, 4})));
+  int refused = 0;
+  for (std::size_t length = 0; length < bytes.size(); ++length) {
+    const std::string cut = bytes.substr(0, length);
+    read_and_run(cut);
+    try {
+      onnx::parse(cut);
+    } catch (const FormatError&) {
+      ++refused;
+    }
+  }
+  EXPECT_GT(refused, static_cast<int>(bytes.size()) - 60);  // all but those that lack only metadata
+}
+
+TEST(OnnxReader, AnyBitMayBeWrong) {
+  const std::string bytes = small_model();
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    for (int bit = 0; bit < 8; ++bit) {
+      std::string wrong = bytes;
+      wrong[i] = static_cast<char>(wrong[i] ^ (1 << bit));
+      read_and_run(wrong);
+    }
+  }
+}
+
+TEST(OnnxReader, ManySmallPartsDoNotTakeMoreMemoryThanTheirBytesAllow) {
+  std::string graph, file;
+  pbf_writer message(graph);
+  for (int i = 0; i < 200'000; ++i) message.add_message(graph_field::node, std::string());
+  pbf_writer model(file);
+  model.add_int64(model_field::ir_version, 8);
+  model.add_message(model_field::graph, graph);
+  expect_error<FormatError>([&] { onnx::parse(file, "m"); },
+                            "m: reading it would take more than three times its size in memory");
+  // And numbers of one byte each that are kept as eight.
+  const std::vector<std::int64_t> dims{2'000'000}, ones(2'000'000, 1);
+  if (sizeof(Real) == 8) {
+    const std::string bytes = tensor([&](pbf_writer& m) {
+      m.add_packed_int64(tensor_field::dims, dims.begin(), dims.end());
+      m.add_enum(tensor_field::data_type, 7);
+      m.add_packed_int64(tensor_field::int64_data, ones.begin(), ones.end());
+    });
+    expect_error<FormatError>([&] { read_tensor(bytes, "t"); },
+                              "t: reading it would take more than three times its size in memory");
+  }
+}
+
+TEST(OnnxReader, SaysWhatIsWrongWithAModel) {
+  const auto refusal = [](const std::string& bytes) { return error_of<FormatError>([&] { onnx::parse(bytes, "m"); }); };
+  EXPECT_EQ(refusal(""), "m: there is no graph in it; is it an ONNX model?");
+  EXPECT_EQ(refusal("some text"), "m: no protocol buffer: unknown pbf field type exception (is it truncated?)");
+  EXPECT_EQ(refusal(file_of({"Frobnicate", {{1}}})),
+            "m: node 0 'the node' (Frobnicate): Cornu does not have the op Frobnicate");
+  EXPECT_EQ(refusal(file_of({.op = "Relu", .inputs = {{1}}, .domain = "com.example"})),
+            "m: node 0 'the node' (Relu): its domain is 'com.example'; Cornu has ONNX's own ops alone");
+  EXPECT_EQ(refusal(file_of({"Relu", {{1}}, {}, 18})),
+            "m: node 0 'the node' (Relu): the model is of opset 18; Cornu has this op as opsets 6 to 17 define it");
+  EXPECT_EQ(refusal(file_of({"LayerNormalization", {{1}, {1}}, {}, 16})),
+            "m: node 0 'the node' (LayerNormalization): the model is of opset 16; Cornu has this op as opsets 17 to 17 "
+            "define it");
+  EXPECT_EQ(refusal(file_of({"Relu", {{1}, {1}}})),
+            "m: node 0 'the node' (Relu): it has 2 inputs, 1 to 1 are possible");
+  EXPECT_EQ(refusal(file_of({"Relu", {{1}}, {{"alpha", 0.5}}})),
+            "m: node 0 'the node' (Relu): attribute 'alpha' is not known; those of this op are: none");
+  EXPECT_EQ(refusal(file_of({"Elu", {{1}}, {{"beta", 0.5}}})),
+            "m: node 0 'the node' (Elu): attribute 'beta' is not known; those of this op are: alpha");
+  Writer writer;
+  writer.node("Relu", {"nobody"});
+  EXPECT_EQ(refusal(writer.finished("g")), "m: node 0 'Relu_0' (Relu): there is no value 'nobody' before it");
+  Writer twice;
+  const Index one = 1;
+  twice.input("x", {&one, 1});
+  twice.input("x", {&one, 1});
+  EXPECT_EQ(refusal(twice.finished("g")), "m: two values are named 'x'");
+  Writer unmade;
+  unmade.output("y", {&one, 1});
+  EXPECT_EQ(refusal(unmade.finished("g")), "m: nothing makes the output 'y'");
+}
+
+TEST(OnnxReader, SaysWhichFileCannotBeRead) {
+  expect_error<FileError>([] { onnx::load("/no/such/model.onnx"); },
+                          "/no/such/model.onnx: cannot be opened for reading");
+}
+
+}  // namespace
+}  // namespace cornu

@@ -1,0 +1,103 @@
+#include "cornu/onnx/save.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+
+#include "cornu/core/error.h"
+#include "cornu/layers/average_pooling2d.h"
+#include "cornu/layers/conv2d.h"
+#include "cornu/layers/dense.h"
+#include "cornu/layers/dropout.h"
+#include "cornu/layers/flatten.h"
+#include "cornu/layers/global_average_pooling2d.h"
+#include "cornu/layers/input.h"
+#include "cornu/layers/max_pooling2d.h"
+#include "cornu/layers/reshape.h"
+#include "cornu/tests/onnx/support.h"
+#include "cornu/tests/support/expect_error.h"
+#include "cornu/tests/support/temporary_folder.h"
+
+namespace cornu {
+namespace {
+
+using testing::expect_close;
+using testing::expect_error;
+using testing::normal;
+
+Var my_own(Var x) { return x * x; }
+
+/// Models of every layer that can be written, by name.
+std::vector<std::pair<std::string, Sequential>> models() {
+  std::vector<std::pair<std::string, Sequential>> result;
+  result.emplace_back(
+      "dense", Sequential{Input{5}, Dense{4, relu}, Dropout{0.5}, Dense{.units = 3, .use_bias = false}, Softmax{}});
+  result.emplace_back("activations",
+                      Sequential{Input{4, 6}, Dense{5, tanh}, Activation{sigmoid}, ReLU{}, Sigmoid{}, Tanh{},
+                                 Activation{exp}, Softmax{.axis = 1}, Activation{log_softmax}, Dense{2, softmax}});
+  result.emplace_back("shapes", Sequential{Input{4, 6}, Reshape{2, -1, 2}, Flatten{}, Reshape{3, 8},
+                                           Dense{.units = 2, .use_bias = false}});
+  result.emplace_back(
+      "network", Sequential{Input{9, 8}, Reshape{9, 8, 1},
+                            Conv2D{.filters = 4, .kernel_size = 3, .padding = Padding::same, .activation = relu},
+                            MaxPooling2D{}, Conv2D{.filters = 6, .kernel_size = {2, 3}, .groups = 2, .use_bias = false},
+                            Dropout{0.3}, Flatten{}, Dense{10}});
+  result.emplace_back(
+      "strided",
+      Sequential{
+          Input{10, 7, 2}, Conv2D{.filters = 4, .kernel_size = {4, 3}, .strides = 2, .padding = Padding::same},
+          AveragePooling2D{.pool_size = 3, .strides = 2, .padding = Padding::same},
+          MaxPooling2D{.pool_size = 2, .strides = {1, 2}, .padding = Padding::same},
+          Conv2D{.filters = 3, .kernel_size = 2, .padding = Padding::same, .dilation_rate = 2, .activation = softmax}});
+  result.emplace_back(
+      "pooled", Sequential{Input{4, 6, 3}, GlobalAveragePooling2D{.keepdims = true}, AveragePooling2D{.pool_size = 1},
+                           Softmax{}, GlobalAveragePooling2D{}, Dense{2}});
+  result.emplace_back("nested", Sequential{Input{6, 6, 1}, Sequential{Conv2D{.filters = 2, .kernel_size = 3}, ReLU{}},
+                                           Sequential{Flatten{}, Dense{3}}});
+  return result;
+}
+
+TEST(OnnxSave, WhatIsWrittenPredictsTheSameWhenItIsLoaded) {
+  const testing::TemporaryFolder folder;
+  const char* const kept = std::getenv("CORNU_ONNX_FILES");  // where another program wants to look at them
+  for (const auto& [name, model] : models()) {
+    const std::filesystem::path file =
+        (kept != nullptr ? std::filesystem::path(kept) : folder.path()) / (name + ".onnx");
+    onnx::save(model, file, {.class_names = {"zero", "o\"ne"}});
+    const onnx::Model loaded = onnx::load(file);
+    EXPECT_EQ(loaded.input_shape(), model.input_shape()) << name;
+    EXPECT_EQ(loaded.metadata().at("class_names"), R"(["zero", "o\"ne"])");
+    for (const Index batch : {1, 3}) {
+      const Tensor x = normal(model.input_shape()->batched(batch), 11);
+      SCOPED_TRACE(name);
+      expect_close(loaded.predict(x), model.predict(x));
+    }
+  }
+}
+
+TEST(OnnxSave, TheSameModelIsTheSameBytes) {
+  const Sequential model{Input{3}, Dense{2}};
+  EXPECT_EQ(onnx::serialize(model), onnx::serialize(model));
+  EXPECT_EQ(onnx::parse(onnx::serialize(model)).metadata().size(), 0U);
+}
+
+TEST(OnnxSave, SaysWhatCannotBeWritten) {
+  struct Mine {
+    Var forward(Var x) const { return x; }
+  };
+  const Sequential own{Input{2}, Dense{2}, {"special", Mine{}}};
+  expect_error<ValueError>([&] { onnx::serialize(own); }, "special: a Mine cannot be written to an ONNX file");
+  const Sequential activation{Input{2}, Dense{2, my_own}};
+  expect_error<ValueError>([&] { onnx::serialize(activation); },
+                           "dense: its activation is no function that ONNX has; linear, relu, sigmoid, tanh, exp, "
+                           "softmax and log_softmax are");
+  expect_error<StateError>([] { onnx::serialize(Sequential{Dense{2}}); },
+                           "sequential: not built yet, its input's shape is not known; begin with an Input, or call "
+                           "build or fit");
+  const testing::TemporaryFolder folder;
+  EXPECT_THROW(onnx::save(Sequential{Input{2}, Dense{1}}, folder / "none" / "m.onnx"), FileError);
+  EXPECT_TRUE(folder.names().empty());
+}
+
+}  // namespace
+}  // namespace cornu

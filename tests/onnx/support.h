@@ -1,0 +1,52 @@
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "cornu/core/random.h"
+#include "cornu/onnx/model.h"
+#include "cornu/onnx/writer.h"
+
+namespace cornu::testing {
+
+using onnx::detail::Given;
+using onnx::detail::Kind;
+using onnx::detail::Writer;
+
+inline Tensor normal(const Shape& shape, std::uint64_t seed = 1) {
+  Tensor result(shape);
+  Rng(seed).fill_normal(result, 0, 1);
+  return result;
+}
+
+inline void expect_close(const Tensor& a, const Tensor& b, double tolerance = 1e-5) {
+  ASSERT_EQ(a.shape(), b.shape());
+  for (Index i = 0; i < a.size(); ++i) {
+    ASSERT_NEAR(static_cast<double>(a[i]), static_cast<double>(b[i]), tolerance) << "at " << i;
+  }
+}
+
+struct OneNode {
+  std::string op;
+  std::vector<Shape> inputs;  // x0, x1, ...
+  std::vector<Given> attributes{};
+  Index opset = 17;
+  std::string domain{};
+};
+
+/// The file of a graph of a single node, from inputs x0, x1, ... to the output y.
+inline std::string file_of(const OneNode& node) {
+  Writer writer;
+  std::vector<std::string> names;
+  for (const Shape& shape : node.inputs) {
+    names.push_back("x" + std::to_string(names.size()));
+    writer.input(names.back(), shape.dimensions());
+  }
+  const std::string y = "y";
+  writer.node_of(node.op, node.domain, names, std::span(&y, 1), node.attributes, "the node");
+  writer.output(y, {});
+  return writer.finished("test", node.opset);
+}
+
+}  // namespace cornu::testing

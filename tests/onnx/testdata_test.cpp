@@ -1,0 +1,139 @@
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <set>
+#include <sstream>
+
+#include "cornu/core/error.h"
+#include "cornu/onnx/model.h"
+#include "cornu/onnx/reader.h"
+
+/// ONNX's own model tests, as Debian's libonnx-testdata has them: each a model, inputs, and the outputs that must come.
+namespace cornu {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* data = "/usr/share/libonnx-testdata/data";
+
+std::string bytes_of(const fs::path& file) {
+  std::ifstream stream(file, std::ios::binary);
+  return {std::istreambuf_iterator<char>(stream), {}};
+}
+
+Tensor tensor_of(const fs::path& file) {
+  return onnx::detail::read_tensor(bytes_of(file), file.filename().string()).value;
+}
+
+/// The largest |a - b| / max(1, |b|); infinite if the shapes differ.
+double difference(const Tensor& a, const Tensor& b) {
+  if (a.shape() != b.shape()) return INFINITY;
+  double largest = 0;
+  for (Index i = 0; i < a.size(); ++i) {
+    const auto x = static_cast<double>(a[i]), y = static_cast<double>(b[i]);
+    if (x == y || (std::isnan(x) && std::isnan(y))) continue;
+    const double d = std::abs(x - y) / std::max(1.0, std::abs(y));
+    largest = d <= largest ? largest : d;  // a NaN is the largest
+  }
+  return largest;
+}
+
+/// Why the test in this folder does not pass, or nothing.
+std::string failure_of(const fs::path& folder) {
+  try {
+    const onnx::Model model = onnx::load(folder / "model.onnx");
+    for (int set = 0; fs::exists(folder / ("test_data_set_" + std::to_string(set))); ++set) {
+      const fs::path files = folder / ("test_data_set_" + std::to_string(set));
+      std::map<std::string, Tensor> inputs;
+      for (std::size_t i = 0; i < model.inputs().size(); ++i) {
+        inputs.emplace(model.inputs()[i].name, tensor_of(files / ("input_" + std::to_string(i) + ".pb")));
+      }
+      const std::map<std::string, Tensor> outputs = model.run(inputs);
+      for (std::size_t i = 0; i < model.outputs().size(); ++i) {
+        const Tensor expected = tensor_of(files / ("output_" + std::to_string(i) + ".pb"));
+        const Tensor& came = outputs.at(model.outputs()[i].name);
+        const double d = difference(came, expected);
+        if (!(d <= 1e-5)) {
+          return message("output {} differs by {}: {} and {}", i, d, came.shape(), expected.shape());
+        }
+      }
+    }
+    return "";
+  } catch (const Error& error) {
+    return error.what();
+  }
+}
+
+/// tests/onnx/skipped.txt: tests that do not pass and ops that Cornu does not have, each with its reason.
+struct Skipped {
+  std::map<std::string, std::string> tests;
+  std::set<std::string> ops;
+};
+
+Skipped read_skipped() {
+  Skipped result;
+  std::ifstream file(CORNU_SOURCE_DIR "/tests/onnx/skipped.txt");
+  EXPECT_TRUE(file) << "tests/onnx/skipped.txt is missing";
+  for (std::string line; std::getline(file, line);) {
+    std::istringstream words(line);
+    std::string name, reason;
+    words >> name;
+    if (name.empty() || name[0] == '#') continue;
+    if (name == "ops") {
+      while (words >> name) result.ops.insert(name);
+      continue;
+    }
+    std::getline(words >> std::ws, reason);
+    EXPECT_FALSE(reason.empty()) << name << " is skipped without a reason";
+    EXPECT_TRUE(result.tests.emplace(name, reason).second) << name << " is listed twice";
+  }
+  return result;
+}
+
+/// The op that the error says Cornu does not have; "" if it says something else.
+std::string missing_op(const std::string& failure) {
+  const std::string text = "Cornu does not have the op ";
+  const std::size_t at = failure.find(text);
+  return at == std::string::npos ? "" : failure.substr(at + text.size());
+}
+
+TEST(OnnxTestData, EveryTestPassesOrIsListedWithItsReason) {
+  if (!fs::exists(data)) GTEST_SKIP() << data << " is not there (Debian's libonnx-testdata)";
+  Skipped skipped = read_skipped();
+  std::set<std::string> unused_ops = skipped.ops;
+  int passed = 0, count = 0;
+  for (const char* group : {"node", "pytorch-converted", "pytorch-operator", "simple"}) {
+    for (const auto& entry : fs::directory_iterator(fs::path(data) / group)) {
+      if (!fs::exists(entry.path() / "model.onnx")) continue;
+      const std::string name = std::string(group) + "/" + entry.path().filename().string();
+      ++count;
+      const std::string failure = failure_of(entry.path());
+      const std::string op = missing_op(failure);
+      if (skipped.ops.count(op) != 0) {
+        unused_ops.erase(op);
+        continue;
+      }
+      const bool listed = skipped.tests.erase(name) != 0;
+      if (failure.empty()) {
+        ++passed;
+        EXPECT_FALSE(listed) << name << " passes: it need not be in tests/onnx/skipped.txt any more";
+      } else {
+        EXPECT_TRUE(listed) << name << ": " << failure;
+      }
+    }
+  }
+  for (const auto& [name, reason] : skipped.tests) ADD_FAILURE() << name << " is listed, and is no test";
+  for (const std::string& op : unused_ops)
+    ADD_FAILURE() << "the op " << op << " is listed, and no test was refused for it";
+  EXPECT_EQ(count, 1072);
+  RecordProperty("passed", passed);
+  std::printf("%d of %d pass\n", passed, count);
+}
+
+}  // namespace
+}  // namespace cornu
