@@ -1,6 +1,8 @@
 #pragma once
 
+#include <array>
 #include <string>
+#include <string_view>
 
 #include "cornu/core/tape.h"
 
@@ -25,6 +27,7 @@ std::string to_string(const Size2D& size);
 /// `causal`: as many windows as with `same`, each of which ends with its own pixel, so that all they reach out by lies
 /// before the first one: of a sequence they see nothing that comes later.
 enum class Padding { valid, same, causal };
+constexpr std::array<std::string_view, 3> option_names(Padding) { return {"valid", "same", "causal"}; }
 
 // ---- Convolution (ops_conv.cpp) ----
 
@@ -78,6 +81,7 @@ Var average_pool2d(Var x, Size2D pool_size, const Pool2DOptions& options = {});
 /// What there is outside of an image: `fill_value` everywhere (constant), the pixel at the edge (nearest), or the image
 /// mirrored at its edge, d c b a | a b c d | d c b a (reflect).
 enum class FillMode { constant, nearest, reflect };
+constexpr std::array<std::string_view, 3> option_names(FillMode) { return {"constant", "nearest", "reflect"}; }
 
 struct AffineOptions {
   FillMode fill_mode = FillMode::constant;

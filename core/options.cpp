@@ -95,18 +95,13 @@ void from_json(const Json& json, Size2D& value) {
   value = Size2D(sides[0], sides[1]);
 }
 
-namespace {
-
-constexpr std::array<const char*, 2> paddings{"valid", "same"};
-
-}  // namespace
-
-void to_json(Json& json, Padding value) { json = paddings[static_cast<std::size_t>(value)]; }
-void from_json(const Json& json, Padding& value) {
-  const std::string& name = expect<std::string>(json, "\"valid\" or \"same\"");
-  const auto found = std::find(paddings.begin(), paddings.end(), name);
-  require<FormatError>(found != paddings.end(), "\"{}\" where \"valid\" or \"same\" is required", name);
-  value = static_cast<Padding>(found - paddings.begin());
+std::size_t position_of(const Json& json, std::span<const std::string_view> names) {
+  const auto text = value_of<std::string>(json);
+  const auto found = std::find(names.begin(), names.end(), text);
+  if (found != names.end()) return static_cast<std::size_t>(found - names.begin());
+  std::string all;
+  for (const std::string_view name : names) all += (all.empty() ? "\"" : ", \"") + std::string(name) + "\"";
+  throw FormatError(message("\"{}\" where one of {} is required", text, all));
 }
 
 const Json::Array& list_of(const Json& json) { return expect<Json::Array>(json, "a list"); }

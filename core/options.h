@@ -5,7 +5,10 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -39,8 +42,22 @@ void to_json(Json& json, const Shape& value);
 void from_json(const Json& json, Shape& value);
 void to_json(Json& json, const Size2D& value);
 void from_json(const Json& json, Size2D& value);
-void to_json(Json& json, Padding value);
-void from_json(const Json& json, Padding& value);
+
+/// An enumeration's values go by their names, in their order, which stand beside it:
+///     constexpr std::array<std::string_view, 2> option_names(Padding) { return {"valid", "same"}; }
+template <class E>
+concept NamedEnum = std::is_enum_v<E> && requires(E value) {
+  std::span<const std::string_view>(option_names(value));
+};
+std::size_t position_of(const Json& json, std::span<const std::string_view> names);
+template <NamedEnum E>
+void to_json(Json& json, E value) {
+  json = std::string(option_names(value)[static_cast<std::size_t>(value)]);
+}
+template <NamedEnum E>
+void from_json(const Json& json, E& value) {
+  value = static_cast<E>(position_of(json, option_names(value)));
+}
 
 /// The members of a list; throws FormatError if it is none.
 const Json::Array& list_of(const Json& json);

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <array>
+#include <string_view>
+
 #include "cornu/layers/random_images.h"
 
 namespace cornu {
@@ -15,5 +18,8 @@ struct RandomFlip {
   Var forward(Var x) const;
   void options(auto& visit) { visit("mode", mode); }
 };
+constexpr std::array<std::string_view, 3> option_names(RandomFlip::Mode) {
+  return {"horizontal", "vertical", "horizontal_and_vertical"};
+}
 
 }  // namespace cornu

@@ -2,7 +2,17 @@
 
 #include "cornu/core/error.h"
 
-namespace cornu::detail {
+namespace cornu {
+
+void to_json(Json& json, const RandomFactor& factor) { to_json(json, std::vector{factor.low, factor.high}); }
+
+RandomFactor json_to(const Json& json, As<RandomFactor>) {
+  const auto range = value_of<std::vector<double>>(json);
+  require<FormatError>(range.size() == 2, "a list of {} where the two ends of a range are required", range.size());
+  return {range[0], range[1]};
+}
+
+namespace detail {
 
 void require_image(const char* layer, const Shape& sample) {
   require(sample.rank() == 3, "{}: a sample of shape {}; (height, width, channels) is required", layer, sample);
@@ -25,4 +35,6 @@ void write_transform(Real* transform, const ImageMap& map, const Shape& images) 
   write(5, y - map.yx * x - map.yy * y - map.down);
 }
 
-}  // namespace cornu::detail
+}  // namespace detail
+
+}  // namespace cornu

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "cornu/core/ops_images.h"
+#include "cornu/core/options.h"
 #include "cornu/layers/layer.h"
 
 /// What the layers that vary images at random have in common. Each acts in training alone, on every image by itself,
@@ -19,6 +20,9 @@ struct RandomFactor {
 
   double draw(Rng& rng) const { return low + (high - low) * static_cast<double>(rng.uniform()); }
 };
+
+void to_json(Json& json, const RandomFactor& factor);
+RandomFactor json_to(const Json& json, As<RandomFactor>);
 
 namespace detail {
 

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <array>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "cornu/core/tensor.h"
@@ -29,6 +31,10 @@ struct AUC {
 
   struct Bucket {
     Index positives = 0, negatives = 0;
+    void options(auto& visit) {
+      visit("positives", positives);
+      visit("negatives", negatives);
+    }
   };
   // What it has seen: scores, of which the order is of no importance, or counts between thresholds.
   mutable std::vector<Real> positives{}, negatives{};
@@ -45,6 +51,13 @@ struct AUC {
     visit("curve", curve);
     visit("from_logits", from_logits);
   }
+  void state(auto& visit) {
+    visit("positives", positives);
+    visit("negatives", negatives);
+    visit("buckets", buckets);
+    visit("nan", nan);
+  }
 };
+constexpr std::array<std::string_view, 2> option_names(AUC::Curve) { return {"ROC", "PR"}; }
 
 }  // namespace cornu

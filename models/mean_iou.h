@@ -20,6 +20,11 @@ struct MeanIoU {
 
   struct Counts {
     Index truth = 0, prediction = 0, both = 0;
+    void options(auto& visit) {
+      visit("truth", truth);
+      visit("prediction", prediction);
+      visit("both", both);
+    }
   };
   std::vector<Counts> classes{};
 
@@ -32,6 +37,7 @@ struct MeanIoU {
     visit("sparse_y_true", sparse_y_true);
     visit("sparse_y_pred", sparse_y_pred);
   }
+  void state(auto& visit) { visit("classes", classes); }
 };
 
 }  // namespace cornu

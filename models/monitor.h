@@ -1,6 +1,8 @@
 #pragma once
 
+#include <array>
 #include <string>
+#include <string_view>
 
 #include "cornu/models/callback.h"
 
@@ -9,6 +11,7 @@ namespace cornu {
 /// Whether a number of the logs is to grow or to shrink. `automatic`: names with "acc", "auc", "precision", "recall",
 /// "f1", "r2" or "io_u" in them are to grow, all others to shrink.
 enum class MonitorMode { automatic, min, max };
+constexpr std::array<std::string_view, 3> option_names(MonitorMode) { return {"auto", "min", "max"}; }
 
 namespace detail {
 

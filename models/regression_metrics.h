@@ -1,5 +1,7 @@
 #pragma once
 
+#include <array>
+#include <string_view>
 #include <vector>
 
 #include "cornu/core/tensor.h"
@@ -17,6 +19,10 @@ struct RootMeanSquaredError {
   void reset() { *this = {}; }
   void update(ConstView y_true, ConstView y_pred);
   double result() const;
+  void state(auto& visit) {
+    visit("total", total);
+    visit("seen", seen);
+  }
 };
 
 /// The part of the truths' variance that the predictions explain, 1 - sum (y_true - y_pred)^2 / sum (y_true - mean)^2:
@@ -32,6 +38,11 @@ struct R2Score {
 
   struct Output {
     double mean = 0, variance = 0, residual = 0;  // the latter two times the number of samples
+    void options(auto& visit) {
+      visit("mean", mean);
+      visit("variance", variance);
+      visit("residual", residual);
+    }
   };
   std::vector<Output> outputs{};
   Index samples = 0;
@@ -43,6 +54,13 @@ struct R2Score {
     visit("class_aggregation", class_aggregation);
     visit("num_regressors", num_regressors);
   }
+  void state(auto& visit) {
+    visit("outputs", outputs);
+    visit("samples", samples);
+  }
 };
+constexpr std::array<std::string_view, 2> option_names(R2Score::Aggregation) {
+  return {"uniform_average", "variance_weighted_average"};
+}
 
 }  // namespace cornu

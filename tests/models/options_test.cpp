@@ -280,7 +280,7 @@ TEST(OptionVisitor, SaysWhichOptionDoesNotFit) {
   expect_error<ShapeError>([&] { got.options(visit); }, "shape: shape (-1,) has a negative dimension");
   Padding padding{};
   expect_error<FormatError>([&] { from_json(Json("full"), padding); },
-                            "\"full\" where \"valid\" or \"same\" is required");
+                            "\"full\" where one of \"valid\", \"same\", \"causal\" is required");
   Size2D size = 1;
   expect_error<FormatError>([&] { from_json(parse_json("[1,2,3]"), size); },
                             "a list of 3 where height and width are required");
