@@ -10,8 +10,9 @@
 #include "cornu/core/ops.h"
 #include "cornu/tests/core/op_reference.h"
 
-/// Every op of ops.h, ops_images.h and ops_sequences.h, a row each. op_test.cpp makes its tests of these rows: values, gradients in
-/// full, broadcasting, empty and odd shapes, NaN, errors, and that tape, inference tape and eager function agree.
+/// Every op of ops.h, ops_images.h and ops_sequences.h, a row each. op_test.cpp makes its tests of these rows: values,
+/// gradients in full, broadcasting, empty and odd shapes, NaN, errors, and that tape, inference tape and eager function
+/// agree.
 namespace cornu::testing {
 
 /// One use of an op: the shapes that it is given, and what should come of it.
