@@ -59,34 +59,26 @@ CsvDataset load(const Options& options) {
   return read(options, csv);
 }
 
-/// Numbers of mean 0 and standard deviation 1, column by column, as the samples that are learnt from have them.
-struct Standard {
-  Tensor mean, deviation;
-
-  explicit Standard(const Tensor& x) : mean(cornu::mean(x, 0)), deviation(sqrt(cornu::mean(square(x - mean), 0))) {
-    for (Real& d : deviation) d = d > 0 ? d : 1;  // of a column that is the same everywhere
-  }
-  Tensor operator()(const Tensor& x) const { return (x - mean) / deviation; }
-};
-
 void classify(const CsvDataset& table, const Options& options) {
   const StratifiedSplit parts = stratified_split(table, 0.2, options.seed);
   const TensorDataset train = gathered(parts.train), test = gathered(parts.validation);
-  const Standard standard(train.x());
-  Sequential model({Input{table.feature_shape()[0]}, Dense{64, relu}, Dense{64, relu}, Dense{table.classes(), softmax}},
-                   {.name = "tabular", .seed = options.seed});
+  Normalization standard;  // to mean 0 and deviation 1, column by column, as the samples that are learnt from have them
+  standard.adapt(train.x());
+  Sequential model(
+      {Input{table.feature_shape()[0]}, standard, Dense{64, relu}, Dense{64, relu}, Dense{table.classes(), softmax}},
+      {.name = "tabular", .seed = options.seed});
   model.compile({.optimizer = Adam{.learning_rate = options.learning_rate},
                  .loss = SparseCategoricalCrossentropy{},
                  .metrics = {Accuracy{}}});
   EarlyStopping early{.patience = 20, .restore_best_weights = true};
-  model.fit(standard(train.x()), train.y(),
+  model.fit(train.x(), train.y(),
             {.epochs = options.epochs,
              .verbose = Verbose::silent,
              .callbacks = {&early, ReduceLROnPlateau{.factor = 0.3, .patience = 8}},
              .validation_split = 0.2,
              .class_weight = balanced_class_weight(train),
              .seed = options.seed});
-  const ConfusionMatrix matrix = confusion_matrix(test.y(), model.predict_classes(standard(test.x())), table.classes());
+  const ConfusionMatrix matrix = confusion_matrix(test.y(), model.predict_classes(test.x()), table.classes());
   fmt::print("the best epoch was number {}\n\n{}\n", early.best_epoch + 1,
              classification_report(matrix, table.class_names()));
   fmt::print("test accuracy: {:.4f}\n", matrix.accuracy());
@@ -98,19 +90,21 @@ void foretell(const CsvDataset& table, const Options& options) {
   const auto kept = rows.begin() + table.size() * 4 / 5;
   const DatasetSubset first(table, {rows.begin(), kept}), rest(table, {kept, rows.end()});
   const TensorDataset train = gathered(first), test = gathered(rest);
-  const Standard standard(train.x()), target(train.y());
-  Sequential model({Input{table.feature_shape()[0]}, Dense{64, relu}, Dense{64, relu}, Dense{1}},
+  Normalization standard, units{.invert = true};  // the way in, and the way back to what the target is measured in
+  standard.adapt(train.x());
+  units.adapt(reshape(train.y(), {-1, 1}));
+  Sequential model({Input{table.feature_shape()[0]}, standard, Dense{64, relu}, Dense{64, relu}, Dense{1}, units},
                    {.name = "tabular", .seed = options.seed});
   model.compile(
       {.optimizer = Adam{.learning_rate = options.learning_rate}, .loss = MeanSquaredError{}, .metrics = {R2Score{}}});
   EarlyStopping early{.patience = 20, .restore_best_weights = true};
-  model.fit(standard(train.x()), target(train.y()),
+  model.fit(train.x(), train.y(),
             {.epochs = options.epochs,
              .verbose = Verbose::silent,
              .callbacks = {&early, ReduceLROnPlateau{.factor = 0.3, .patience = 8}},
              .validation_split = 0.2,
              .seed = options.seed});
-  const Tensor answers = model.predict(standard(test.x())) * target.deviation + target.mean;
+  const Tensor answers = model.predict(test.x());
   fmt::print("the best epoch was number {}\n\n{:>12} {:>12}\n", early.best_epoch + 1, table.target_name(), "foretold");
   R2Score score;
   RootMeanSquaredError error;

@@ -39,6 +39,7 @@ struct Attribute {
   Index integer;
   std::string text;
   std::vector<Index> integers;
+  std::vector<std::string> texts;
   Kind kind;  // of the tensor
   Tensor tensor;
 };

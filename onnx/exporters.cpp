@@ -1,16 +1,13 @@
 #include <algorithm>
 
-#include "cornu/core/eager.h"
 #include "cornu/core/error.h"
-#include "cornu/layers/average_pooling2d.h"
-#include "cornu/layers/conv2d.h"
+#include "cornu/layers/concatenate.h"
 #include "cornu/layers/dense.h"
 #include "cornu/layers/dropout.h"
 #include "cornu/layers/flatten.h"
-#include "cornu/layers/global_average_pooling2d.h"
 #include "cornu/layers/input.h"
-#include "cornu/layers/max_pooling2d.h"
 #include "cornu/layers/reshape.h"
+#include "cornu/layers/residual.h"
 #include "cornu/onnx/exporter.h"
 
 // One function a layer. A new one needs its function, and its line in `export_layer`.
@@ -18,12 +15,14 @@ namespace cornu::onnx::detail {
 
 Exported Exporter::channels_last(const Exported& x) {
   if (!x.channels_first) return x;
-  return {writer.node("Transpose", {x.name}, {{"perm", std::vector<Index>{0, 2, 3, 1}}}), x.shape, false};
+  return transposed({x.name, x.shape},
+                    x.shape.rank() == 2 ? std::vector<Index>{0, 2, 1} : std::vector<Index>{0, 2, 3, 1});
 }
 
 Exported Exporter::channels_first(const Exported& x) {
   if (x.channels_first) return x;
-  return {writer.node("Transpose", {x.name}, {{"perm", std::vector<Index>{0, 3, 1, 2}}}), x.shape, true};
+  return transposed({x.name, x.shape, true},
+                    x.shape.rank() == 2 ? std::vector<Index>{0, 2, 1} : std::vector<Index>{0, 3, 1, 2});
 }
 
 Exported Exporter::activated(const Exported& x, const Activation& activation) {
@@ -36,8 +35,8 @@ Exported Exporter::activated(const Exported& x, const Activation& activation) {
   if (is(softmax)) return map(channels_last(x), "Softmax", {{"axis", Index{-1}}});
   if (is(log_softmax)) return map(channels_last(x), "LogSoftmax", {{"axis", Index{-1}}});
   throw ValueError(
-      "its activation is no function that ONNX has; linear, relu, sigmoid, tanh, exp, softmax and "
-      "log_softmax are");
+      "its activation is none that can be written; linear, relu, sigmoid, tanh, exp, softmax and log_softmax "
+      "can");
 }
 
 namespace {
@@ -57,54 +56,6 @@ Exported dense(Exporter& to, const Dense& layer, const Exported& input, const Sh
   return to.activated({y, result}, layer.activation);
 }
 
-/// The attribute pads: what lies outside of the image at the top, on the left, at the bottom, on the right.
-std::vector<Index> pads(const Shape& image, Size2D size, Size2D strides, Size2D dilation, Padding padding) {
-  if (padding == Padding::valid) return {0, 0, 0, 0};
-  require<ValueError>(padding == Padding::same, "its padding is neither valid nor same");
-  const auto outside = [](Index in, Index taps, Index stride, Index gap) {
-    return std::max(Index{0}, (in - 1) / stride * stride + (taps - 1) * gap + 1 - in);
-  };
-  const Index y = outside(image[0], size.height, strides.height, dilation.height),
-              x = outside(image[1], size.width, strides.width, dilation.width);
-  return {y / 2, x / 2, y - y / 2, x - x / 2};
-}
-
-std::vector<Index> both(Size2D size) { return {size.height, size.width}; }
-
-Exported convolution(Exporter& to, const Conv2D& layer, const Exported& input, const Shape& result) {
-  const Exported x = to.channels_first(input);
-  const std::string kernel = to.weight("kernel", transpose(layer.kernel.value, {3, 2, 0, 1}));
-  const std::string bias = layer.use_bias ? to.weight("bias", layer.bias.value) : "";
-  const std::vector<std::string> inputs =
-      layer.use_bias ? std::vector{x.name, kernel, bias} : std::vector{x.name, kernel};
-  const std::vector<Given> attributes{
-      {"dilations", both(layer.dilation_rate)},
-      {"group", layer.groups},
-      {"kernel_shape", both(layer.kernel_size)},
-      {"pads", pads(x.shape, layer.kernel_size, layer.strides, layer.dilation_rate, layer.padding)},
-      {"strides", both(layer.strides)}};
-  return to.activated({to.writer.node("Conv", inputs, attributes, to.layer), result, true}, layer.activation);
-}
-
-template <class Pooling>
-Exported pooling(Exporter& to, const Pooling& layer, const Exported& input, const Shape& result, const char* op) {
-  const Exported x = to.channels_first(input);
-  const Size2D strides{layer.strides.height == 0 ? layer.pool_size.height : layer.strides.height,
-                       layer.strides.width == 0 ? layer.pool_size.width : layer.strides.width};
-  const std::string y = to.writer.node(op, {x.name},
-                                       {{"kernel_shape", both(layer.pool_size)},
-                                        {"pads", pads(x.shape, layer.pool_size, strides, 1, layer.padding)},
-                                        {"strides", both(strides)}},
-                                       to.layer);
-  return {y, result, true};
-}
-
-Exported global_mean(Exporter& to, const GlobalAveragePooling2D& layer, const Exported& x, const Shape& result) {
-  const std::string y = to.writer.node("GlobalAveragePool", {to.channels_first(x).name}, {}, to.layer);
-  if (layer.keepdims) return {y, result, true};
-  return {to.writer.node("Flatten", {y}, {{"axis", Index{1}}}, to.layer), result};
-}
-
 Exported flattened(Exporter& to, const Exported& x, const Shape& result) {
   return {to.writer.node("Flatten", {to.channels_last(x).name}, {{"axis", Index{1}}}, to.layer), result};
 }
@@ -116,33 +67,20 @@ Exported reshaped(Exporter& to, const Exported& x, const Shape& result) {
   return {to.writer.node("Reshape", {to.channels_last(x).name, target}, {}, to.layer), result};
 }
 
-Exported export_layer(Exporter& to, const AnyLayer& any, const Exported& x, const Shape& result) {
-  if (const auto* layer = any.as<Dense>()) return dense(to, *layer, x, result);
-  if (const auto* layer = any.as<Conv2D>()) return convolution(to, *layer, x, result);
-  if (const auto* layer = any.as<MaxPooling2D>()) return pooling(to, *layer, x, result, "MaxPool");
-  if (const auto* layer = any.as<AveragePooling2D>()) return pooling(to, *layer, x, result, "AveragePool");
-  if (const auto* layer = any.as<GlobalAveragePooling2D>()) return global_mean(to, *layer, x, result);
-  if (any.as<Flatten>() != nullptr) return flattened(to, x, result);
-  if (any.as<Reshape>() != nullptr) return reshaped(to, x, result);
-  if (any.as<Dropout>() != nullptr || any.as<Input>() != nullptr) return x;
-  if (const auto* layer = any.as<Activation>()) return to.activated(x, *layer);
-  if (any.as<ReLU>() != nullptr) return to.map(x, "Relu");
-  if (any.as<Sigmoid>() != nullptr) return to.map(x, "Sigmoid");
-  if (any.as<Tanh>() != nullptr) return to.map(x, "Tanh");
-  if (const auto* layer = any.as<Softmax>()) return to.map(to.channels_last(x), "Softmax", {{"axis", layer->axis}});
-  if (const auto* model = any.as<Sequential>()) return export_model(to, *model, x);
-  throw ValueError(message("a {} cannot be written to an ONNX file", any.type()));
+/// What a built layer makes of samples of this shape.
+Shape result_of(const AnyLayer& layer, const Shape& sample) {
+  const Tensor zeros(sample.batched(1));
+  Tape tape(Mode::inference);
+  return layer.forward(tape.input(zeros)).shape().sub(1);
 }
 
-}  // namespace
-
-Exported export_model(Exporter& to, const Sequential& model, Exported x) {
+/// Layers one after the other.
+Exported chain(Exporter& to, std::span<const AnyLayer> layers, Exported x) {
   const std::string outer = to.layer;
-  for (Index i = 0; i < model.layer_count(); ++i) {
-    const AnyLayer& layer = model.get_layer(i);
+  for (const AnyLayer& layer : layers) {
     to.layer = outer.empty() ? layer.name() : outer + "/" + layer.name();
     try {
-      x = export_layer(to, layer, x, model.output_shape(i));
+      x = export_layer(to, layer, x);
     } catch (Error& error) {
       error.add_context(layer.name());
       throw;
@@ -150,6 +88,66 @@ Exported export_model(Exporter& to, const Sequential& model, Exported x) {
   }
   to.layer = outer;
   return x;
+}
+
+Exported residual(Exporter& to, Residual layer, const Exported& x) {
+  std::vector<AnyLayer> layers;
+  for (const NamedLayer& each : layer.layers()) layers.push_back(*each.layer);
+  Exported y = chain(to, layers, x);
+  const bool first = x.channels_first && y.channels_first;
+  if (!first) y = to.channels_last(y);
+  return {to.writer.node("Add", {first ? x.name : to.channels_last(x).name, y.name}, {}, to.layer), x.shape, first};
+}
+
+/// Finds the parts of a Concatenate among its options.
+struct Parts {
+  std::vector<cornu::detail::Chain> chains;
+  Index axis = -1;
+
+  void operator()(const char*, const std::vector<cornu::detail::Chain>& found) { chains = found; }
+  void operator()(const char*, Index found) { axis = found; }
+};
+
+Exported concatenation(Exporter& to, Concatenate layer, const Exported& x, const Shape& result) {
+  Parts parts;
+  layer.options(parts);
+  std::vector<Exported> results;
+  for (const cornu::detail::Chain& each : parts.chains) results.push_back(chain(to, each.layers, x));
+  // Images that lie as ONNX has them may stay so where it is their channels that come together.
+  const bool along_last = parts.axis == -1 || parts.axis == result.rank();
+  const bool first =
+      along_last && std::all_of(results.begin(), results.end(), [](const Exported& r) { return r.channels_first; });
+  std::vector<std::string> names;
+  for (const Exported& each : results) names.push_back(first ? each.name : to.channels_last(each).name);
+  const Given axis{"axis", first ? Index{1} : parts.axis};
+  return {to.writer.node("Concat", names, {&axis, 1}, to.layer), result, first};
+}
+
+}  // namespace
+
+Exported export_layer(Exporter& to, const AnyLayer& any, const Exported& x) {
+  if (any.as<Dropout>() != nullptr || any.as<Input>() != nullptr) return x;
+  if (const auto* model = any.as<Sequential>()) return export_model(to, *model, x);
+  const Shape result = result_of(any, x.shape);
+  if (const auto y = export_image_layer(to, any, x, result)) return *y;
+  if (const auto y = export_sequence_layer(to, any, x, result)) return *y;
+  if (const auto* layer = any.as<Dense>()) return dense(to, *layer, x, result);
+  if (any.as<Flatten>() != nullptr) return flattened(to, x, result);
+  if (any.as<Reshape>() != nullptr) return reshaped(to, x, result);
+  if (const auto* layer = any.as<Residual>()) return residual(to, *layer, x);
+  if (const auto* layer = any.as<Concatenate>()) return concatenation(to, *layer, x, result);
+  if (const auto* layer = any.as<Activation>()) return to.activated(x, *layer);
+  if (any.as<ReLU>() != nullptr) return to.map(x, "Relu");
+  if (any.as<Sigmoid>() != nullptr) return to.map(x, "Sigmoid");
+  if (any.as<Tanh>() != nullptr) return to.map(x, "Tanh");
+  if (const auto* layer = any.as<Softmax>()) return to.map(to.channels_last(x), "Softmax", {{"axis", layer->axis}});
+  throw ValueError(message("a {} cannot be written to an ONNX file", any.type()));
+}
+
+Exported export_model(Exporter& to, const Sequential& model, const Exported& x) {
+  std::vector<AnyLayer> layers;
+  for (Index i = 0; i < model.layer_count(); ++i) layers.push_back(model.get_layer(i));
+  return chain(to, layers, x);
 }
 
 }  // namespace cornu::onnx::detail

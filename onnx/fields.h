@@ -22,7 +22,7 @@ namespace node_field {
 enum : std::uint32_t { input = 1, output = 2, name = 3, op_type = 4, attribute = 5, domain = 7 };
 }
 namespace attribute_field {
-enum : std::uint32_t { name = 1, f = 2, i = 3, s = 4, t = 5, floats = 7, ints = 8, type = 20 };
+enum : std::uint32_t { name = 1, f = 2, i = 3, s = 4, t = 5, ints = 8, strings = 9, type = 20 };
 }
 namespace tensor_field {
 enum : std::uint32_t {
@@ -62,8 +62,8 @@ enum class AttributeType : std::int64_t {
   integer = 2,
   text = 3,
   tensor = 4,
-  reals = 6,
-  integers = 7
+  integers = 7,
+  texts = 8
 };
 
 /// What a tensor's numbers are in the file: TensorProto.DataType, as far as Cornu reads them.

@@ -18,7 +18,7 @@ const Op* find(std::span<const Op> ops, std::string_view name) {
 const Op* find_op(std::string_view domain, std::string_view name) {
   if (domain == "ai.onnx.preview.training") return find(training_ops(), name);
   for (const auto ops : {arithmetic_ops(), pointwise_ops(), product_ops(), reduction_ops(), normalization_ops(),
-                         image_ops(), shape_ops(), selection_ops(), loss_ops()}) {
+                         image_ops(), recurrent_ops(), shape_ops(), selection_ops(), loss_ops()}) {
     if (const Op* const op = find(ops, name)) return op;
   }
   return nullptr;

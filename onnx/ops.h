@@ -14,6 +14,7 @@ std::span<const Op> product_ops();
 std::span<const Op> reduction_ops();
 std::span<const Op> normalization_ops();
 std::span<const Op> image_ops();
+std::span<const Op> recurrent_ops();
 std::span<const Op> shape_ops();
 std::span<const Op> selection_ops();
 std::span<const Op> loss_ops();

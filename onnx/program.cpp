@@ -58,8 +58,8 @@ Attribute Builder::attribute(AttributeMessage& from, const Op& op) {
       !from.name.empty() && op.attributes.find(std::string(from.name) + ' ') != std::string_view::npos;
   require<FormatError>(is_its_own, "attribute '{}' is not known; those of this op are: {}", from.name,
                        op.attributes.empty() ? "none" : op.attributes.substr(0, op.attributes.size() - 1));
-  const bool is_known =
-      (from.type >= AttributeType::real && from.type <= AttributeType::tensor) || from.type == AttributeType::integers;
+  const bool is_known = (from.type >= AttributeType::real && from.type <= AttributeType::tensor) ||
+                        from.type == AttributeType::integers || from.type == AttributeType::texts;
   require<FormatError>(is_known, "attribute '{}' holds {}, which no op that Cornu has wants", from.name,
                        name_of_attribute_type(static_cast<std::int64_t>(from.type)));
   Attribute result{.name = std::string(from.name),
@@ -68,6 +68,7 @@ Attribute Builder::attribute(AttributeMessage& from, const Op& op) {
                    .integer = from.integer,
                    .text = std::string(from.text),
                    .integers = std::move(from.integers),
+                   .texts = {from.texts.begin(), from.texts.end()},
                    .kind = Kind::real,
                    .tensor = {}};
   if (from.tensor) {

@@ -289,6 +289,9 @@ AttributeMessage Reader::attribute(pbf_reader message) {
         case attribute_field::ints:
           each_varint(message, [&](std::int64_t number) { append(result.integers, Index{number}); });
           break;
+        case attribute_field::strings:
+          append(result.texts, text(message, "strings"));
+          break;
         default:
           message.skip();
       }

@@ -31,6 +31,7 @@ struct AttributeMessage {
   std::int64_t integer = 0;
   std::string_view text;
   std::vector<Index> integers;
+  std::vector<std::string_view> texts;
   std::optional<TensorMessage> tensor;
 };
 

@@ -16,6 +16,20 @@ void add_text(pbf_writer& message, std::uint32_t field, std::string_view text) {
   message.add_string(field, text.data(), text.size());
 }
 
+/// A tensor whose numbers are written as T.
+template <class T, class Numbers>
+void add_tensor(pbf_writer& parent, std::uint32_t field, std::string_view name, std::span<const Index> shape,
+                ElementType type, const Numbers& numbers) {
+  pbf_writer message(parent, field);
+  message.add_packed_int64(tensor_field::dims, shape.begin(), shape.end());
+  message.add_enum(tensor_field::data_type, static_cast<std::int32_t>(type));
+  add_text(message, tensor_field::name, name);
+  std::vector<T> raw;
+  raw.reserve(static_cast<std::size_t>(std::distance(numbers.begin(), numbers.end())));
+  for (const auto number : numbers) raw.push_back(static_cast<T>(number));
+  message.add_bytes(tensor_field::raw_data, reinterpret_cast<const char*>(raw.data()), raw.size() * sizeof(T));
+}
+
 void add_attribute(pbf_writer& message, const Given& given) {
   add_text(message, attribute_field::name, given.name);
   AttributeType type = AttributeType::integers;
@@ -28,25 +42,15 @@ void add_attribute(pbf_writer& message, const Given& given) {
   } else if (const auto* text = std::get_if<std::string_view>(&given.value)) {
     type = AttributeType::text;
     add_text(message, attribute_field::s, *text);
+  } else if (const auto* tensor = std::get_if<const Tensor*>(&given.value)) {
+    type = AttributeType::tensor;
+    const Shape shape = (*tensor)->shape();
+    add_tensor<float>(message, attribute_field::t, "", shape.dimensions(), ElementType::float32, **tensor);
   } else {
     for (const Index number : std::get<std::vector<Index>>(given.value))
       message.add_int64(attribute_field::ints, number);
   }
   message.add_enum(attribute_field::type, static_cast<std::int32_t>(type));
-}
-
-/// A tensor whose numbers are written as T.
-template <class T, class Numbers>
-void add_tensor(pbf_writer& graph, std::string_view name, std::span<const Index> shape, ElementType type,
-                const Numbers& numbers) {
-  pbf_writer message(graph, graph_field::initializer);
-  message.add_packed_int64(tensor_field::dims, shape.begin(), shape.end());
-  message.add_enum(tensor_field::data_type, static_cast<std::int32_t>(type));
-  add_text(message, tensor_field::name, name);
-  std::vector<T> raw;
-  raw.reserve(static_cast<std::size_t>(std::distance(numbers.begin(), numbers.end())));
-  for (const auto number : numbers) raw.push_back(static_cast<T>(number));
-  message.add_bytes(tensor_field::raw_data, reinterpret_cast<const char*>(raw.data()), raw.size() * sizeof(T));
 }
 
 }  // namespace
@@ -82,14 +86,14 @@ std::string Writer::node(std::string_view op, std::initializer_list<std::string_
 std::string Writer::initializer(std::string_view name, const Tensor& numbers) {
   pbf_writer graph(graph_);
   const Shape shape = numbers.shape();
-  add_tensor<float>(graph, name, shape.dimensions(), ElementType::float32, numbers);
+  add_tensor<float>(graph, graph_field::initializer, name, shape.dimensions(), ElementType::float32, numbers);
   return std::string(name);
 }
 
 std::string Writer::initializer(std::string_view name, std::span<const Index> numbers) {
   pbf_writer graph(graph_);
   const Index size = static_cast<Index>(numbers.size());
-  add_tensor<std::int64_t>(graph, name, {&size, 1}, ElementType::int64, numbers);
+  add_tensor<std::int64_t>(graph, graph_field::initializer, name, {&size, 1}, ElementType::int64, numbers);
   return std::string(name);
 }
 

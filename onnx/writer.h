@@ -16,7 +16,7 @@ namespace cornu::onnx::detail {
 /// An attribute of a node that is written.
 struct Given {
   std::string_view name;
-  std::variant<Index, double, std::string_view, std::vector<Index>> value;
+  std::variant<Index, double, std::string_view, std::vector<Index>, const Tensor*> value;
 };
 
 /// Writes a graph, node by node, as an ONNX file. Values are known by their names.

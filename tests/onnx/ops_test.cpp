@@ -55,6 +55,10 @@ TEST(OnnxOps, HaveTheGradientsOfWhatTheyCompute) {
        {{2, 2, 5, 4}},
        {{"kernel_shape", List{3, 2}}, {"pads", List{1, 0, 1, 1}}, {"strides", List{2, 2}}}},
       {"AveragePool", {{2, 2, 6}}, {{"kernel_shape", List{3}}, {"pads", List{1, 1}}, {"count_include_pad", one}}},
+      {"LSTM", {{3, 2, 2}, {1, 8, 2}, {1, 8, 2}, {1, 16}}, {{"hidden_size", Index{2}}}},
+      {"GRU",
+       {{2, 3, 2}, {2, 6, 2}, {2, 6, 2}},
+       {{"direction", "bidirectional"}, {"layout", one}, {"linear_before_reset", one}}},
       {"GlobalAveragePool", {{2, 2, 3, 2}}},
       {"GlobalMaxPool", {{2, 2, 3, 2}}},
       {"Flatten", {{2, 3, 2}}, {{"axis", Index{2}}}},
@@ -136,6 +140,10 @@ TEST(OnnxOps, SayWhatTheyCannotDo) {
             "m: node 'the node' (Add): operands of shapes (2, 3) and (3,), and no attribute 'broadcast'");
   EXPECT_EQ(refusal({"BatchNormalization", {{2, 3}, {3}, {3}, {3}, {3}}, {}, 6}),
             "m: node 'the node' (BatchNormalization): is_test is 0: it is made for training");
+  EXPECT_EQ(refusal({"GRU", {{1, 1, 1}, {1, 3, 1}, {1, 3, 1}}}),
+            "m: node 'the node' (GRU): linear_before_reset is 0; only a GRU that resets after the product is possible");
+  EXPECT_EQ(refusal({"LSTM", {{1, 1, 1}, {1, 4, 1}, {1, 3, 1}}}),
+            "m: node 'the node' (LSTM): weights of shape (1, 3, 1); 4 gates of 1 are required");
 }
 
 }  // namespace

@@ -237,7 +237,7 @@ TEST(OnnxReader, SaysWhatIsWrongWithAModel) {
 
 TEST(OnnxReader, SaysWhichFileCannotBeRead) {
   expect_error<FileError>([] { onnx::load("/no/such/model.onnx"); },
-                          "/no/such/model.onnx: cannot be opened for reading");
+                          "/no/such/model.onnx: cannot be opened (No such file or directory)");
 }
 
 }  // namespace

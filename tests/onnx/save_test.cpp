@@ -6,14 +6,21 @@
 
 #include "cornu/core/error.h"
 #include "cornu/layers/average_pooling2d.h"
+#include "cornu/layers/concatenate.h"
+#include "cornu/layers/conv1d.h"
 #include "cornu/layers/conv2d.h"
 #include "cornu/layers/dense.h"
+#include "cornu/layers/depthwise_conv2d.h"
 #include "cornu/layers/dropout.h"
 #include "cornu/layers/flatten.h"
 #include "cornu/layers/global_average_pooling2d.h"
+#include "cornu/layers/gru.h"
 #include "cornu/layers/input.h"
+#include "cornu/layers/lstm.h"
 #include "cornu/layers/max_pooling2d.h"
+#include "cornu/layers/multi_head_attention.h"
 #include "cornu/layers/reshape.h"
+#include "cornu/layers/residual.h"
 #include "cornu/tests/onnx/support.h"
 #include "cornu/tests/support/expect_error.h"
 #include "cornu/tests/support/temporary_folder.h"
@@ -54,6 +61,40 @@ std::vector<std::pair<std::string, Sequential>> models() {
                            Softmax{}, GlobalAveragePooling2D{}, Dense{2}});
   result.emplace_back("nested", Sequential{Input{6, 6, 1}, Sequential{Conv2D{.filters = 2, .kernel_size = 3}, ReLU{}},
                                            Sequential{Flatten{}, Dense{3}}});
+  result.emplace_back(
+      "sequence",
+      Sequential{Input{7, 4}, Conv1D{.filters = 6, .kernel_size = 3, .padding = Padding::causal, .activation = relu},
+                 Conv1D{.filters = 4, .kernel_size = 3, .strides = 2, .padding = Padding::same, .groups = 2},
+                 Conv1D{.filters = 4, .kernel_size = 2, .dilation_rate = 2, .use_bias = false}, Flatten{}, Dense{2}});
+  result.emplace_back(
+      "depthwise",
+      Sequential{Input{6, 5, 3}, DepthwiseConv2D{.kernel_size = 3, .padding = Padding::same, .depth_multiplier = 2},
+                 DepthwiseConv2D{.kernel_size = {2, 1}, .strides = 2, .use_bias = false}});
+  result.emplace_back(
+      "branches",
+      Sequential{Input{6, 6, 4},
+                 Residual{Conv2D{.filters = 4, .kernel_size = 3, .padding = Padding::same, .activation = relu},
+                          Conv2D{.filters = 4, .kernel_size = 3, .padding = Padding::same}},
+                 Concatenate{{Conv2D{.filters = 2, .kernel_size = 1}},
+                             {MaxPooling2D{.pool_size = 3, .strides = 1, .padding = Padding::same}}},
+                 Residual{Dense{6, tanh}}, Concatenate{{{}, {Dense{6}}}, 1}, GlobalAveragePooling2D{},
+                 Residual{Dense{6}}});
+  result.emplace_back(
+      "lstm", Sequential{Input{5, 3}, LSTM{.units = 4, .return_sequences = true},
+                         LSTM{.units = 3, .use_bias = false, .return_sequences = true, .go_backwards = true}, LSTM{5},
+                         Dense{2}});
+  result.emplace_back(
+      "gru",
+      Sequential{Input{5, 3}, GRU{.units = 4, .return_sequences = true},
+                 GRU{.units = 3, .use_bias = false, .return_sequences = true, .go_backwards = true}, GRU{5}, Dense{2}});
+  result.emplace_back(
+      "attention",
+      Sequential{Input{5, 6}, MultiHeadAttention{.num_heads = 2, .key_dim = 3, .value_dim = 4},
+                 MultiHeadAttention{.num_heads = 3, .key_dim = 2, .use_bias = false, .use_causal_mask = true},
+                 Dense{3}});
+  for (auto& [name, model] : result) {  // biases are 0 at first, and would not be missed
+    for (const NamedParameter& each : model.parameters()) Rng(5).fill_normal(each.parameter->value, 0, Real(0.5));
+  }
   return result;
 }
 
@@ -89,8 +130,8 @@ TEST(OnnxSave, SaysWhatCannotBeWritten) {
   expect_error<ValueError>([&] { onnx::serialize(own); }, "special: a Mine cannot be written to an ONNX file");
   const Sequential activation{Input{2}, Dense{2, my_own}};
   expect_error<ValueError>([&] { onnx::serialize(activation); },
-                           "dense: its activation is no function that ONNX has; linear, relu, sigmoid, tanh, exp, "
-                           "softmax and log_softmax are");
+                           "dense: its activation is none that can be written; linear, relu, sigmoid, tanh, exp, "
+                           "softmax and log_softmax can");
   expect_error<StateError>([] { onnx::serialize(Sequential{Dense{2}}); },
                            "sequential: not built yet, its input's shape is not known; begin with an Input, or call "
                            "build or fit");
