@@ -43,7 +43,6 @@ Shape BatchNormalization::build(const Shape& input, Rng& rng) {
   // Made aside: an initializer that throws leaves the layer as it was.
   const std::array<const Initializer*, 4> initializers{&gamma_initializer, &beta_initializer, &moving_mean_initializer,
                                                        &moving_variance_initializer};
-  const std::array<Parameter*, 4> parameters{&gamma, &beta, &moving_mean, &moving_variance};
   const std::array<bool, 4> wanted{scale, center, true, true};
   std::array<Tensor, 4> made;
   for (std::size_t i = 0; i < made.size(); ++i) {
@@ -53,7 +52,10 @@ Shape BatchNormalization::build(const Shape& input, Rng& rng) {
     made[i] = Tensor({input[at - 1]});
     (*initializers[i])(made[i], rng);
   }
-  for (std::size_t i = 0; i < made.size(); ++i) parameters[i]->value = std::move(made[i]);
+  gamma.become(std::move(made[0]), gamma_regularizer, gamma_constraint);
+  beta.become(std::move(made[1]), beta_regularizer, beta_constraint);
+  moving_mean.value = std::move(made[2]);
+  moving_variance.value = std::move(made[3]);
   return input;
 }
 

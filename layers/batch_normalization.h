@@ -23,6 +23,8 @@ struct BatchNormalization {
   Initializer gamma_initializer = ones;
   Initializer moving_mean_initializer = zeros;
   Initializer moving_variance_initializer = ones;
+  Regularizer beta_regularizer{}, gamma_regularizer{};
+  Constraint beta_constraint{}, gamma_constraint{};
   Parameter gamma{}, beta{}, moving_mean{{}, false}, moving_variance{{}, false};
 
   Shape build(const Shape& input, Rng& rng);
@@ -38,6 +40,10 @@ struct BatchNormalization {
     visit("gamma_initializer", gamma_initializer);
     visit("moving_mean_initializer", moving_mean_initializer);
     visit("moving_variance_initializer", moving_variance_initializer);
+    visit("beta_regularizer", beta_regularizer);
+    visit("gamma_regularizer", gamma_regularizer);
+    visit("beta_constraint", beta_constraint);
+    visit("gamma_constraint", gamma_constraint);
   }
 };
 

@@ -12,7 +12,7 @@ Shape Embedding::build(const Shape& input, Rng& rng) {
   const Shape result = input.inserted(input.rank(), output_dim);
   Tensor table({input_dim, output_dim});  // made aside: an initializer that throws leaves the layer as it was
   embeddings_initializer(table, rng);
-  embeddings.value = std::move(table);
+  embeddings.become(std::move(table), embeddings_regularizer, embeddings_constraint);
   return result;
 }
 
@@ -20,7 +20,7 @@ Var Embedding::forward(Var x) const {
   require<StateError>(
       !embeddings.value.empty(),
       "Embedding: used before it was built; call build(shape of a sample, rng), or put it into a model");
-  return take(embeddings, x);
+  return activity_regularizer.add_loss(take(embeddings, x));
 }
 
 }  // namespace cornu

@@ -14,6 +14,8 @@ struct Embedding {
   Index input_dim;
   Index output_dim;
   Initializer embeddings_initializer = random_uniform();
+  Regularizer embeddings_regularizer{}, activity_regularizer{};
+  Constraint embeddings_constraint{};
   Parameter embeddings{};
 
   Shape build(const Shape& input, Rng& rng);
@@ -23,6 +25,9 @@ struct Embedding {
     visit("input_dim", input_dim);
     visit("output_dim", output_dim);
     visit("embeddings_initializer", embeddings_initializer);
+    visit("embeddings_regularizer", embeddings_regularizer);
+    visit("activity_regularizer", activity_regularizer);
+    visit("embeddings_constraint", embeddings_constraint);
   }
 };
 

@@ -24,8 +24,8 @@ Shape LayerNormalization::build(const Shape& input, Rng& rng) {
   Tensor new_gamma, new_beta;
   if (scale) gamma_initializer(new_gamma = Tensor(lengths), rng);
   if (center) beta_initializer(new_beta = Tensor(lengths), rng);
-  gamma.value = std::move(new_gamma);
-  beta.value = std::move(new_beta);
+  gamma.become(std::move(new_gamma), gamma_regularizer, gamma_constraint);
+  beta.become(std::move(new_beta), beta_regularizer, beta_constraint);
   return input;
 }
 

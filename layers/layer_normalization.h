@@ -20,6 +20,8 @@ struct LayerNormalization {
   bool scale = true;   ///< multiply by gamma
   Initializer beta_initializer = zeros;
   Initializer gamma_initializer = ones;
+  Regularizer beta_regularizer{}, gamma_regularizer{};
+  Constraint beta_constraint{}, gamma_constraint{};
   Parameter gamma{}, beta{};
 
   Shape build(const Shape& input, Rng& rng);
@@ -32,6 +34,10 @@ struct LayerNormalization {
     visit("scale", scale);
     visit("beta_initializer", beta_initializer);
     visit("gamma_initializer", gamma_initializer);
+    visit("beta_regularizer", beta_regularizer);
+    visit("gamma_regularizer", gamma_regularizer);
+    visit("beta_constraint", beta_constraint);
+    visit("gamma_constraint", gamma_constraint);
   }
 };
 

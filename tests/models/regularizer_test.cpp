@@ -4,8 +4,16 @@
 
 #include <cmath>
 
+#include "cornu/layers/batch_normalization.h"
+#include "cornu/layers/conv1d.h"
 #include "cornu/layers/conv2d.h"
+#include "cornu/layers/depthwise_conv2d.h"
+#include "cornu/layers/flatten.h"
 #include "cornu/layers/freeze.h"
+#include "cornu/layers/gru.h"
+#include "cornu/layers/layer_normalization.h"
+#include "cornu/layers/lstm.h"
+#include "cornu/layers/multi_head_attention.h"
 #include "cornu/optim/adam.h"
 #include "cornu/tests/models/support.h"
 #include "cornu/tests/support/expect_error.h"
@@ -284,6 +292,76 @@ TEST(Constraints, LeaveFrozenParametersAlone) {
   const std::vector<Tensor> before = model.get_weights();
   model.train_on_batch(normal({6, 3}), normal({6, 1}, 6));
   EXPECT_EQ(model.get_weights()[0], before[0]);
+}
+
+/// A layer whose every trainable parameter, and output, has a penalty.
+struct PenalizedLayer {
+  AnyLayer layer;
+  Shape input;
+  double activity = 0.05;
+};
+
+TEST(Regularizer, IsAnOptionOfEveryLayerThatLearns) {
+  constexpr L2 each{0.1}, made{0.05};
+  const PenalizedLayer all[] = {
+      {Conv1D{.filters = 2,
+              .kernel_size = 2,
+              .kernel_regularizer = each,
+              .bias_regularizer = each,
+              .activity_regularizer = made},
+       {4, 3}},
+      {DepthwiseConv2D{
+           .kernel_size = 2, .depthwise_regularizer = each, .bias_regularizer = each, .activity_regularizer = made},
+       {3, 3, 2}},
+      {LSTM{.units = 3,
+            .kernel_regularizer = each,
+            .recurrent_regularizer = each,
+            .bias_regularizer = each,
+            .activity_regularizer = made},
+       {4, 2}},
+      {LSTM{.units = 3,
+            .activation = relu,
+            .kernel_regularizer = each,
+            .recurrent_regularizer = each,
+            .bias_regularizer = each,
+            .activity_regularizer = made},
+       {4, 2}},
+      {GRU{.units = 3,
+           .kernel_regularizer = each,
+           .recurrent_regularizer = each,
+           .bias_regularizer = each,
+           .activity_regularizer = made},
+       {4, 2}},
+      {GRU{.units = 3,
+           .reset_after = false,
+           .kernel_regularizer = each,
+           .recurrent_regularizer = each,
+           .bias_regularizer = each,
+           .activity_regularizer = made},
+       {4, 2}},
+      {MultiHeadAttention{.num_heads = 2,
+                          .key_dim = 2,
+                          .kernel_regularizer = each,
+                          .bias_regularizer = each,
+                          .activity_regularizer = made},
+       {3, 4}},
+      {LayerNormalization{.beta_regularizer = each, .gamma_regularizer = each}, {5}, 0},
+      {BatchNormalization{.beta_regularizer = each, .gamma_regularizer = each}, {5}, 0}};
+  for (const PenalizedLayer& one : all) {
+    SCOPED_TRACE(one.layer.type());
+    Sequential model{one.layer, Flatten{}};
+    model.build(one.input);
+    model.compile({.loss = MeanSquaredError{}});
+    const Tensor x = normal(one.input.batched(6)), y = model.predict(x), truth(y.shape());
+    double expected = 0;
+    for (const Real v : y)
+      expected += static_cast<double>(v * v) * (1.0 / static_cast<double>(y.size()) + one.activity / 6);
+    for (const auto& [name, parameter] : model.parameters()) {
+      if (!parameter->trainable) continue;
+      for (const Real w : parameter->value) expected += 0.1 * static_cast<double>(w * w);
+    }
+    EXPECT_NEAR(model.test_on_batch(x, truth)["loss"], expected, 1e-5 * expected);
+  }
 }
 
 }  // namespace
