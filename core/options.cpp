@@ -180,4 +180,23 @@ void OptionVisitor::require_all_read() const {
   }
 }
 
+namespace {
+
+template <class T>
+void write_unless_empty(Json& json, const T& value) {
+  if (value) to_json<T>(json, value);
+}
+template <class T>
+void read_or_clear(const Json& json, T& value) {
+  value = {};
+  if (!json.is_null()) from_json<T>(json, value);
+}
+
+}  // namespace
+
+void to_json(Json& json, const Regularizer& value) { write_unless_empty(json, value); }
+void from_json(const Json& json, Regularizer& value) { read_or_clear(json, value); }
+void to_json(Json& json, const Constraint& value) { write_unless_empty(json, value); }
+void from_json(const Json& json, Constraint& value) { read_or_clear(json, value); }
+
 }  // namespace cornu

@@ -12,9 +12,11 @@
 #include <utility>
 #include <vector>
 
+#include "cornu/core/constraint.h"
 #include "cornu/core/error.h"
 #include "cornu/core/json.h"
 #include "cornu/core/ops_images.h"
+#include "cornu/core/regularizer.h"
 #include "cornu/core/tensor.h"
 
 /// Options by name. A struct names its options once,
@@ -176,5 +178,11 @@ void from_json(const Json& json, T& value) {
   value.options(visit);
   visit.require_all_read();
 }
+
+/// Null where there is none.
+void to_json(Json& json, const Regularizer& value);
+void from_json(const Json& json, Regularizer& value);
+void to_json(Json& json, const Constraint& value);
+void from_json(const Json& json, Constraint& value);
 
 }  // namespace cornu
