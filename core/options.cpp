@@ -103,9 +103,9 @@ constexpr std::array<const char*, 2> paddings{"valid", "same"};
 
 void to_json(Json& json, Padding value) { json = paddings[static_cast<std::size_t>(value)]; }
 void from_json(const Json& json, Padding& value) {
-  const std::string& name = expect<std::string>(json, "\"valid\" or \"same\"");
+  const auto& name = expect<std::string>(json, R"("valid" or "same")");
   const auto found = std::find(paddings.begin(), paddings.end(), name);
-  require<FormatError>(found != paddings.end(), "\"{}\" where \"valid\" or \"same\" is required", name);
+  require<FormatError>(found != paddings.end(), R"("{}" where "valid" or "same" is required)", name);
   value = static_cast<Padding>(found - paddings.begin());
 }
 
