@@ -100,8 +100,8 @@ std::size_t position_of(const Json& json, std::span<const std::string_view> name
   const auto found = std::find(names.begin(), names.end(), text);
   if (found != names.end()) return static_cast<std::size_t>(found - names.begin());
   std::string all;
-  for (const std::string_view name : names) all += (all.empty() ? "\"" : ", \"") + std::string(name) + "\"";
-  throw FormatError(message("\"{}\" where one of {} is required", text, all));
+  for (const std::string_view name : names) all += message(R"({}"{}")", all.empty() ? "" : ", ", name);
+  throw FormatError(message(R"("{}" where one of {} is required)", text, all));
 }
 
 const Json::Array& list_of(const Json& json) { return expect<Json::Array>(json, "a list"); }

@@ -71,7 +71,7 @@ class Registry {
     for (const Entry& entry : entries_) {
       if (entry.name == name && entry.ask == ask) return;
       require<ValueError>(entry.name != name && entry.ask != ask,
-                          "{}: \"{}\" is registered already, and \"{}\" comes: a {} has one name, and the name one {}",
+                          R"({}: "{}" is registered already, and "{}" comes: a {} has one name, and the name one {})",
                           call_, entry.name, name, kind_, kind_);
     }
     entries_.push_back({std::move(name), ask, std::move(make)});
@@ -101,7 +101,7 @@ class Registry {
 
   /// Throws FormatError for what is not registered, and for options that it does not have or that do not fit.
   Any make(const Json& json) const {
-    const std::string name = value_of<std::string>(json.at("class_name"));
+    const auto name = value_of<std::string>(json.at("class_name"));
     const Entry* const entry = find(name);
     require<FormatError>(entry != nullptr,
                          "there is no {} called \"{}\" here; if it is your own, register it before loading: {}<{}>()",

@@ -120,7 +120,7 @@ void to_json(Json& json, const AnyLayer& layer) {
 }
 
 AnyLayer json_to(const Json& json, As<AnyLayer>) {
-  const std::string name = value_of<std::string>(json.at("name"));
+  const auto name = value_of<std::string>(json.at("name"));
   try {
     AnyLayer layer = detail::layer_registry().make(json);
     layer.rename(name);

@@ -29,14 +29,10 @@ struct ReduceLROnPlateau {
 
   void on_train_begin(Run& run, Logs& logs);
   void on_epoch_end(Run& run, Index epoch, Logs& logs);
-  void options(auto& visit) {
-    visit("monitor", monitor);
-    visit("factor", factor);
-    visit("patience", patience);
-    visit("mode", mode);
-    visit("min_delta", min_delta);
-    visit("cooldown", cooldown);
-    visit("min_lr", min_lr);
+  void state(auto& visit) {
+    visit("best", best);
+    visit("wait", wait);
+    visit("cooldown_counter", cooldown_counter);
   }
 };
 

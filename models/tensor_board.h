@@ -24,11 +24,7 @@ struct TensorBoard {
   void on_train_begin(Run& run, Logs& logs);
   void on_train_batch_end(Run& run, Index batch, Logs& logs);
   void on_epoch_end(Run& run, Index epoch, Logs& logs);
-  void options(auto& visit) {
-    visit("log_dir", log_dir);
-    visit("histogram_freq", histogram_freq);
-    visit("update_freq", update_freq);
-  }
+  void state(auto& visit) { visit("step", step); }
 };
 
 }  // namespace cornu
