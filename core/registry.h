@@ -34,7 +34,7 @@ void visit_options(T& value, OptionVisitor& visit) {
 template <class T>
 Json written_options(const T& value) {
   Json json = Json::Object{};
-  if constexpr (HasOptions<T>) to_json(json, value);
+  if constexpr (HasOptions<T>) to_json<T>(json, value);
   return json;
 }
 

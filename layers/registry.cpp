@@ -77,15 +77,15 @@ Registry<AnyLayer>& layer_registry() {
   static Registry<AnyLayer> registry("layer", "register_layer");
   static const bool filled = [] {
     add_all<AveragePooling2D, BatchNormalization, Concatenate, Dense, Dropout, ELU, Flatten, GELU,
-            GlobalAveragePooling2D, GRU, Input, Inputs, LayerNormalization, LeakyReLU, LSTM, MaxPooling2D,
-            Normalization, RandomErasing, RandomFlip, ReLU, Reshape, Residual, Sigmoid, Softmax, Softplus, Swish, Tanh>(
-        registry);
+            GlobalAveragePooling2D, GRU, Input, LayerNormalization, LeakyReLU, LSTM, MaxPooling2D, Normalization,
+            RandomErasing, RandomFlip, ReLU, Reshape, Residual, Sigmoid, Softmax, Softplus, Swish, Tanh>(registry);
     // Those that cannot be written L{}: one of their options has to be said.
     registry.add<Activation>("Activation", [] { return Activation(linear); });
     registry.add<Conv1D>("Conv1D", [] { return Conv1D{.filters = 1, .kernel_size = 1}; });
     registry.add<Conv2D>("Conv2D", [] { return Conv2D{.filters = 1, .kernel_size = 1}; });
     registry.add<DepthwiseConv2D>("DepthwiseConv2D", [] { return DepthwiseConv2D{.kernel_size = 1}; });
     registry.add<Embedding>("Embedding", [] { return Embedding{.input_dim = 1, .output_dim = 1}; });
+    registry.add<Inputs>("Inputs", [] { return Inputs{{1}}; });
     registry.add<MultiHeadAttention>("MultiHeadAttention",
                                      [] { return MultiHeadAttention{.num_heads = 1, .key_dim = 1}; });
     registry.add<RandomRotation>("RandomRotation", [] { return RandomRotation{.factor = 0}; });
