@@ -72,6 +72,33 @@ void training(benchmark::State& state, const Case& which, bool by_input) {
   count_flops(state, (by_input ? 3 : 2) * gradient.size() * which.taps());
 }
 
+/// Forward and backward of a filter for each of 32 channels: by the op for it, and as a convolution in groups.
+template <class Op>
+void training_by_channels(benchmark::State& state, const Shape& kernel_shape, Op op) {
+  const Tensor x = uniform({8, 28, 28, 32}), gradient = uniform(x.shape());
+  const Parameter kernel{uniform(kernel_shape)}, bias{uniform({32})};
+  Tape tape;
+  for (auto _ : state) {
+    tape.clear();
+    tape.backward(op(tape.variable(x), kernel, bias), gradient);
+  }
+  count_flops(state, 3 * x.size() * 9);
+}
+
+void depthwise(benchmark::State& state) {
+  training_by_channels(state, {3, 3, 32, 1}, [](Var x, const Parameter& kernel, const Parameter& bias) {
+    return depthwise_conv2d(x, kernel, bias, {.padding = Padding::same});
+  });
+}
+
+void in_groups(benchmark::State& state) {
+  training_by_channels(state, {3, 3, 1, 32}, [](Var x, const Parameter& kernel, const Parameter& bias) {
+    return conv2d(x, kernel, bias, {.padding = Padding::same, .groups = 32});
+  });
+}
+
+BENCHMARK(depthwise);
+BENCHMARK(in_groups);
 BENCHMARK(peak);
 BENCHMARK_CAPTURE(product_of_windows, 5x5x1x6, lenet_first);
 BENCHMARK_CAPTURE(forward, 5x5x1x6, lenet_first);

@@ -1,7 +1,6 @@
 #include "cornu/core/convolution.h"
 
 #include <algorithm>
-#include <utility>
 
 namespace cornu {
 
@@ -84,29 +83,25 @@ const Real* transposed_panels(const Convolution& c, const Real* kernel, Tape& ta
 
 void add_input_gradient(const Convolution& c, const Real* dy, const Real* panels, Real* dx) {
   const Index filters = c.group_out(), columns = tile_columns(c.run());
+  // Of a sequence the pixels beside each other must do for the rows of a tile: they are taken in order, all the same.
+  const bool one_row = c.window.y.out == 1;
   for (Index group = 0; group < c.groups; ++group) {
     for (Index tap_row = 0; tap_row < c.window.y.taps; ++tap_row) {
       for (Index part = 0; part < c.parts(); ++part) {
         const Index run = (group * c.window.y.taps + tap_row) * c.parts() + part;
         each_block(c.run(), [&](Index from, Index n) {
-          TileProduct product{.left = dy + group * filters,
-                              .left_outer = c.out,
-                              .left_row = c.window.x.out * c.out,
-                              .length = filters,
-                              .right = panels + (run * columns + from) * filters,
-                              .right_step = tile_columns(n),
-                              .outer = c.window.x.out,
-                              .rows = c.window.y.out,
-                              .columns = n,
-                              .out = dx + c.start(group, tap_row, part) + from,
-                              .out_outer = c.window.x.stride * c.in,
-                              .out_row = c.window.y.stride * c.row()};
-          if (product.rows == 1) {  // a sequence: its pixels must do, in the same order
-            std::swap(product.outer, product.rows);
-            product.left_row = product.left_outer;
-            product.out_row = product.out_outer;
-          }
-          multiply(product);
+          multiply({.left = dy + group * filters,
+                    .left_outer = c.out,
+                    .left_row = one_row ? c.out : c.window.x.out * c.out,
+                    .length = filters,
+                    .right = panels + (run * columns + from) * filters,
+                    .right_step = tile_columns(n),
+                    .outer = one_row ? 1 : c.window.x.out,
+                    .rows = one_row ? c.window.x.out : c.window.y.out,
+                    .columns = n,
+                    .out = dx + c.start(group, tap_row, part) + from,
+                    .out_outer = c.window.x.stride * c.in,
+                    .out_row = one_row ? c.window.x.stride * c.in : c.window.y.stride * c.row()});
         });
       }
     }

@@ -51,7 +51,7 @@ void convolve_image(const Convolution& c, const Real* image, const Real* panels,
 const Real* transposed_panels(const Convolution& c, const Real* kernel, Tape& tape);
 
 /// Adds to dx, the gradient of one padded image: each pixel of y gives to all the taps that it was made of. The rows of
-/// a tile are pixels above each other, whose runs do not overlap.
+/// a tile are pixels above each other, whose runs do not overlap; of an image of one row of them they are all of it.
 void add_input_gradient(const Convolution& c, const Real* dy, const Real* panels, Real* dx);
 
 /// Adds to dkernel, (groups, taps, filters of a group, filled up), what one image gives. What comes to stand in the

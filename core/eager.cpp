@@ -44,12 +44,24 @@ Tensor abs(const Tensor& x) { return eagerly(Unary(abs), x); }
 Tensor relu(const Tensor& x) { return eagerly(Unary(relu), x); }
 Tensor sigmoid(const Tensor& x) { return eagerly(Unary(sigmoid), x); }
 Tensor tanh(const Tensor& x) { return eagerly(Unary(tanh), x); }
+Tensor swish(const Tensor& x) { return eagerly(Unary(swish), x); }
+Tensor silu(const Tensor& x) { return swish(x); }
+Tensor softplus(const Tensor& x) { return eagerly(Unary(softplus), x); }
 Tensor linear(const Tensor& x) { return x; }
 Tensor sum(const Tensor& x) { return eagerly(Unary(sum), x); }
 Tensor mean(const Tensor& x) { return eagerly(Unary(mean), x); }
 Tensor max(const Tensor& x) { return eagerly(Unary(max), x); }
 Tensor transpose(const Tensor& x) { return eagerly(Unary(transpose), x); }
 
+Tensor leaky_relu(const Tensor& x, double negative_slope) {
+  return eagerly([&](Var v) { return leaky_relu(v, negative_slope); }, x);
+}
+Tensor elu(const Tensor& x, double alpha) {
+  return eagerly([&](Var v) { return elu(v, alpha); }, x);
+}
+Tensor gelu(const Tensor& x, const GeluOptions& options) {
+  return eagerly([&](Var v) { return gelu(v, options); }, x);
+}
 Tensor sum(const Tensor& x, Index axis, const ReduceOptions& options) {
   return eagerly([&](Var v) { return sum(v, axis, options); }, x);
 }
@@ -81,6 +93,18 @@ Tensor slice(const Tensor& x, Index axis, Index begin, Index end) {
   return eagerly([&](Var v) { return slice(v, axis, begin, end); }, x);
 }
 
+Tensor batch_normalization(const Tensor& x, const Tensor& mean, const Tensor& variance, const Tensor& scale,
+                           const Tensor& offset, double epsilon) {
+  return eagerly([&](auto... v) { return batch_normalization(v..., epsilon); }, x, mean, variance, scale, offset);
+}
+Tensor layer_normalization(const Tensor& x, const Tensor& scale, const Tensor& offset,
+                           const LayerNormalizationOptions& options) {
+  return eagerly([&](auto... v) { return layer_normalization(v..., options); }, x, scale, offset);
+}
+Tensor take(const Tensor& table, const Tensor& indices) {
+  return eagerly([](Var t, Var i) { return take(t, i); }, table, indices);
+}
+
 Tensor conv2d(const Tensor& x, const Tensor& kernel, const Tensor& bias, const Conv2DOptions& options) {
   return eagerly([&](Var vx, Var vk, Var vb) { return conv2d(vx, vk, vb, options); }, x, kernel, bias);
 }
@@ -99,6 +123,9 @@ Tensor max_pool2d(const Tensor& x, Size2D pool_size, const Pool2DOptions& option
 }
 Tensor average_pool2d(const Tensor& x, Size2D pool_size, const Pool2DOptions& options) {
   return eagerly([&](Var v) { return average_pool2d(v, pool_size, options); }, x);
+}
+Tensor affine_transform(const Tensor& x, const Tensor& transforms, const AffineOptions& options) {
+  return eagerly([&](Var v) { return affine_transform(v, transforms, options); }, x);
 }
 
 Tensor lstm(const Tensor& x, const Tensor& kernel, const Tensor& recurrent_kernel, const Tensor& bias,

@@ -68,6 +68,12 @@ Tensor abs(const Tensor& x);
 Tensor relu(const Tensor& x);
 Tensor sigmoid(const Tensor& x);
 Tensor tanh(const Tensor& x);
+Tensor leaky_relu(const Tensor& x, double negative_slope = 0.2);
+Tensor elu(const Tensor& x, double alpha = 1);
+Tensor gelu(const Tensor& x, const GeluOptions& options = {});
+Tensor swish(const Tensor& x);
+Tensor silu(const Tensor& x);
+Tensor softplus(const Tensor& x);
 Tensor linear(const Tensor& x);
 
 Tensor sum(const Tensor& x);
@@ -78,6 +84,11 @@ Tensor max(const Tensor& x);
 Tensor max(const Tensor& x, Index axis, const ReduceOptions& options = {});
 Tensor softmax(const Tensor& x, Index axis = -1);
 Tensor log_softmax(const Tensor& x, Index axis = -1);
+
+Tensor batch_normalization(const Tensor& x, const Tensor& mean, const Tensor& variance, const Tensor& scale,
+                           const Tensor& offset, double epsilon = 1e-3);
+Tensor layer_normalization(const Tensor& x, const Tensor& scale, const Tensor& offset,
+                           const LayerNormalizationOptions& options = {});
 
 /// The position of the largest number along the axis, the first of several, as whole numbers. Of a NaN: its position.
 /// Throws ShapeError where the axis has no elements.
@@ -91,6 +102,7 @@ Tensor transpose(const Tensor& x, std::initializer_list<Index> axes);
 Tensor concatenate(std::span<const Tensor> tensors, Index axis = -1);
 Tensor concatenate(std::initializer_list<Tensor> tensors, Index axis = -1);
 Tensor slice(const Tensor& x, Index axis, Index begin, Index end);
+Tensor take(const Tensor& table, const Tensor& indices);
 
 Tensor conv2d(const Tensor& x, const Tensor& kernel, const Tensor& bias, const Conv2DOptions& options = {});
 Tensor conv2d(const Tensor& x, const Tensor& kernel, const Conv2DOptions& options = {});
@@ -99,6 +111,7 @@ Tensor depthwise_conv2d(const Tensor& x, const Tensor& kernel, const Tensor& bia
 Tensor depthwise_conv2d(const Tensor& x, const Tensor& kernel, const DepthwiseConv2DOptions& options = {});
 Tensor max_pool2d(const Tensor& x, Size2D pool_size, const Pool2DOptions& options = {});
 Tensor average_pool2d(const Tensor& x, Size2D pool_size, const Pool2DOptions& options = {});
+Tensor affine_transform(const Tensor& x, const Tensor& transforms, const AffineOptions& options = {});
 
 Tensor lstm(const Tensor& x, const Tensor& kernel, const Tensor& recurrent_kernel, const Tensor& bias,
             const RecurrentOptions& options = {});

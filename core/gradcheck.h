@@ -55,6 +55,8 @@ struct LayerCheckOptions {
   int threads = 4;
   /// The sample to check at, (batch, input shape...); normal random numbers if empty.
   Tensor input{};
+  /// Whether the input has a gradient: not where its numbers are indices.
+  bool input_gradient = true;
 };
 
 namespace detail {

@@ -4,28 +4,15 @@
 
 namespace cornu {
 
+void multiply(const Real* a, const Real* b, const Sink& out) {
+  assign(out, [=](Index i) { return a[i] * b[i]; });
+}
+
 void fill_rows(const View& out, const ConstView& row) {
   const Index n = row.size();
   if (n == 0) return;
   for (Real* to = out.begin(); to != out.end(); to += n) std::copy(row.begin(), row.end(), to);
 }
-
-namespace {
-
-/// The sum of n neighbouring numbers: as rows of lanes, then the lanes, then what did not fill a row.
-[[gnu::always_inline]] inline Real sum_contiguous(const Real* x, Index n) {
-  if (n < lane_count) {
-    Real sum = 0;
-    for (Index i = 0; i < n; ++i) sum += x[i];
-    return sum;
-  }
-  const Index rows = n / lane_count, rest = n % lane_count;
-  Lanes sums = sum_tile(x, rows, lane_count, lane_count);
-  detail::add_rows(x + rows * lane_count, 1, lane_count, rest, sums);
-  return fold_lanes(sums, [](Real a, Real b) { return a + b; });
-}
-
-}  // namespace
 
 void sum_axis(const Real* x, const AxisSplit& split, Real scale, const Sink& out) {
   vectorized(
@@ -34,13 +21,11 @@ void sum_axis(const Real* x, const AxisSplit& split, Real scale, const Sink& out
         for (Index o = 0; o < outer; ++o) {
           const Real* const block = x + o * n * inner;
           if (inner == 1) {
-            put(o, sum_contiguous(block, n));
-            continue;
-          }
-          for (Index column = 0; column < inner; column += lane_count) {
-            const Index width = std::min(lane_count, inner - column);
-            const Lanes sums = sum_tile(block + column, n, inner, width);
-            for (Index j = 0; j < width; ++j) put(o * inner + column + j, sums[static_cast<std::size_t>(j)]);
+            put(o, sum_numbers(n, [=](Index i) { return block[i]; }));
+          } else {
+            sum_columns(
+                n, inner, [=](Index i, Index j) { return block[i * inner + j]; },
+                [=](Index j, Real sum) { put(o * inner + j, sum); });
           }
         }
       });

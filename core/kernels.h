@@ -53,6 +53,9 @@ inline void copy(const ConstView& x, const Sink& out) {
   assign(out, [from = x.data()](Index i) { return from[i]; });
 }
 
+/// out = a b, element by element.
+void multiply(const Real* a, const Real* b, const Sink& out);
+
 /// The position of the largest of n > 0 numbers, `stride` apart: the first of equal ones, of a NaN its position.
 inline Index position_of_max(const Real* x, Index n, Index stride = 1) {
   Index best = 0;

@@ -18,15 +18,16 @@ using Lanes = LanesOf<>;
 
 namespace detail {
 
-/// sums[j] += x[i, j], for rows of `width` <= lane_count numbers, `stride` apart.
-[[gnu::always_inline]] inline void add_rows(const Real* x, Index rows, Index stride, Index width, Lanes& sums) {
+/// sums[j] += f(i, j), for rows i of `width` <= lane_count numbers.
+template <class F>
+[[gnu::always_inline]] inline void add_rows(Index first, Index last, Index width, F f, Lanes& sums) {
   if (width == lane_count) {  // the same loop with a constant bound, which the compiler keeps in registers
-    for (Index i = 0; i < rows; ++i) {
-      for (Index j = 0; j < lane_count; ++j) sums[static_cast<std::size_t>(j)] += x[i * stride + j];
+    for (Index i = first; i < last; ++i) {
+      for (Index j = 0; j < lane_count; ++j) sums[static_cast<std::size_t>(j)] += f(i, j);
     }
   } else {
-    for (Index i = 0; i < rows; ++i) {
-      for (Index j = 0; j < width; ++j) sums[static_cast<std::size_t>(j)] += x[i * stride + j];
+    for (Index i = first; i < last; ++i) {
+      for (Index j = 0; j < width; ++j) sums[static_cast<std::size_t>(j)] += f(i, j);
     }
   }
 }
@@ -43,12 +44,14 @@ namespace detail {
 
 }  // namespace detail
 
-/// The sum of all rows, pairwise: of every plain_rows rows, of every two of these sums, of every two of those.
-[[gnu::always_inline]] inline Lanes sum_tile(const Real* x, Index rows, Index stride, Index width) {
+/// The sum of f(i, j) over all rows i, for each j < width, pairwise: of every plain_rows rows, of every two of these
+/// sums, of every two of those.
+template <class F>
+[[gnu::always_inline]] inline Lanes sum_tile(Index rows, Index width, F f) {
   constexpr Index plain_rows = 32;  // this many rows are summed one after the other
   Lanes sums{};
   if (rows <= plain_rows) {
-    detail::add_rows(x, rows, stride, width, sums);
+    detail::add_rows(0, rows, width, f, sums);
     return sums;
   }
   // waiting[level] is the sum of 2^level blocks where bit `level` of the count of blocks so far is set.
@@ -56,7 +59,7 @@ namespace detail {
   std::uint64_t blocks = 0;
   for (Index first = 0; first < rows; first += plain_rows, ++blocks) {
     sums = {};
-    detail::add_rows(x + first * stride, std::min(plain_rows, rows - first), stride, width, sums);
+    detail::add_rows(first, std::min(first + plain_rows, rows), width, f, sums);
     std::size_t level = 0;
     for (; (blocks >> level & 1) != 0; ++level) detail::add(sums, waiting[level]);
     waiting[level] = sums;
@@ -66,6 +69,21 @@ namespace detail {
     if ((blocks >> level & 1) != 0) detail::add(sums, waiting[level]);
   }
   return sums;
+}
+
+/// The same of numbers: rows that are `stride` apart.
+[[gnu::always_inline]] inline Lanes sum_tile(const Real* x, Index rows, Index stride, Index width) {
+  return sum_tile(rows, width, [=](Index i, Index j) { return x[i * stride + j]; });
+}
+
+/// put(j, sum over i of f(i, j)) for each column, pairwise.
+template <class F, class Put>
+[[gnu::always_inline]] inline void sum_columns(Index rows, Index columns, F f, Put put) {
+  for (Index first = 0; first < columns; first += lane_count) {
+    const Index width = std::min(lane_count, columns - first);
+    const Lanes sums = sum_tile(rows, width, [=](Index i, Index j) { return f(i, first + j); });
+    for (Index j = 0; j < width; ++j) put(first + j, sums[static_cast<std::size_t>(j)]);
+  }
 }
 
 /// The largest of `rows` > 0 rows, column by column; NaN where there is one.
@@ -97,6 +115,21 @@ template <class T, class F>
     for (std::size_t j = 0; j < half; ++j) lanes[j] = f(lanes[j], lanes[j + half]);
   }
   return lanes[0];
+}
+
+/// The sum of f(i) for i < n: as rows of lanes, then the lanes, then what did not fill a row.
+template <class F>
+[[gnu::always_inline]] inline Real sum_numbers(Index n, F f) {
+  if (n < lane_count) {
+    Real sum = 0;
+    for (Index i = 0; i < n; ++i) sum += f(i);
+    return sum;
+  }
+  const Index rows = n / lane_count;
+  const auto at = [=](Index i, Index j) { return f(i * lane_count + j); };
+  Lanes sums = sum_tile(rows, lane_count, at);
+  detail::add_rows(rows, rows + 1, n % lane_count, at, sums);
+  return fold_lanes(sums, [](Real a, Real b) { return a + b; });
 }
 
 /// Some slices of a tensor along an axis, as rows of lane_count numbers: either up to lane_count slices side by side, a

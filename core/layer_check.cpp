@@ -32,15 +32,16 @@ std::vector<Tensor> values_of(LayerUnderCheck& layer) {
 }
 
 void check_layer_gradients(CheckReport& report, LayerUnderCheck& layer, const Tensor& x,
-                           const GradientCheckOptions& options) {
-  Parameter input{x};
-  std::vector<Source> sources = {{message("gradient of the input {}", x.shape()), &input, false}};
+                           const LayerCheckOptions& options) {
+  Parameter input{x, options.input_gradient};
+  std::vector<Source> sources;
+  if (input.trainable) sources.push_back({message("gradient of the input {}", x.shape()), &input, false});
   for (const auto& [name, parameter] : layer.parameters()) {
     if (!parameter->trainable) continue;
     sources.push_back({message("gradient of {} {}", name, parameter->shape()), parameter, true});
   }
   check_sources(
-      report, [&](Tape& tape) { return layer.forward(tape.parameter(input)); }, sources, options);
+      report, [&](Tape& tape) { return layer.forward(tape.parameter(input)); }, sources, options.gradients);
 }
 
 /// What is not listed gets a gradient, but no optimizer, and no file, would ever hear of it.
@@ -157,7 +158,7 @@ CheckReport check_layer(const LayerUnderCheck& original, const Shape& input, con
   report.add(keeps, keeps ? "forward changes no parameter" : "forward changes a parameter; record an update instead");
 
   check_listed(report, *layer, x);
-  check_layer_gradients(report, *layer, x, options.gradients);
+  check_layer_gradients(report, *layer, x, options);
   check_state(report, *layer, x);
   check_copy(report, *layer, x, y);
   check_threads(report, *layer, x, options.threads);

@@ -76,6 +76,27 @@ Var relu(Var x);
 /// 1 / (1 + e^-x), without overflow at either end.
 Var sigmoid(Var x);
 Var tanh(Var x);
+/// x where it is positive, else negative_slope x, which is the slope at 0 too. Throws ValueError unless that is finite.
+Var leaky_relu(Var x, double negative_slope);
+Var leaky_relu(Var x);  ///< of negative_slope 0.2, as Keras's function; its layer has 0.3
+/// x where it is positive, else alpha (e^x - 1) (Clevert, Unterthiner and Hochreiter, 2016). Throws ValueError unless
+/// alpha is finite.
+Var elu(Var x, double alpha);
+Var elu(Var x);  ///< of alpha 1
+
+struct GeluOptions {
+  bool approximate = false;  ///< x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2 instead
+};
+
+/// x times the probability that a standard normal number is below x: x (1 + erf(x / sqrt 2)) / 2 (Hendrycks and Gimpel,
+/// 2016). NaN at -inf, as swish.
+Var gelu(Var x, const GeluOptions& options);
+Var gelu(Var x);
+/// x sigmoid(x) (Ramachandran, Zoph and Le, 2017). silu is another name of it.
+Var swish(Var x);
+Var silu(Var x);
+/// log(1 + e^x), without overflow, and precise at either end.
+Var softplus(Var x);
 /// x itself: the activation of a Dense layer that has none.
 Var linear(Var x);
 
@@ -103,7 +124,31 @@ Var softmax(Var x, Index axis);
 Var log_softmax(Var x);
 Var log_softmax(Var x, Index axis);
 
-// ---- Shape (ops_shape.cpp) ----
+// ---- Normalisation (ops_normalize.cpp); variances are of the population, computed in two passes ----
+
+/// y = scale (x - mean) / sqrt(variance + epsilon) + offset, each feature by itself.
+/// x: (..., features); the others: (features), or one number for all. Throws ShapeError, naming all five.
+Var batch_normalization(Var x, Operand mean, Operand variance, Operand scale, Operand offset, double epsilon = 1e-3);
+
+struct BatchNormalized {
+  Var y, mean, variance;
+};
+
+/// The same with mean and variance of x itself over all axes but the last, in which samples meet (Ioffe and Szegedy,
+/// 2015). They come back, (features) each, without a gradient of their own: what x adds to y through them is in x's.
+BatchNormalized batch_normalization(Var x, Operand scale, Operand offset, double epsilon = 1e-3);
+
+struct LayerNormalizationOptions {
+  Index axes = 1;  ///< how many of the last axes are taken together
+  double epsilon = 1e-3;
+};
+
+/// y = scale (x - mean) / sqrt(variance + epsilon) + offset, mean and variance those of x along its last axes (Ba,
+/// Kiros and Hinton, 2016). scale, offset: of these axes' shape, or one number for all. Throws ShapeError, naming all
+/// three.
+Var layer_normalization(Var x, Operand scale, Operand offset, const LayerNormalizationOptions& options = {});
+
+// ---- Shape and place (ops_shape.cpp, ops_take.cpp) ----
 
 /// The same numbers under another shape, without a copy. One dimension may be -1: what is left for it.
 Var reshape(Var x, std::span<const Index> dimensions);
@@ -117,5 +162,10 @@ Var concatenate(std::span<const Var> values, Index axis = -1);
 Var concatenate(std::initializer_list<Var> values, Index axis = -1);
 /// Positions [begin, end) of one axis, counted from its end where negative, as in Python. Throws ShapeError outside it.
 Var slice(Var x, Index axis, Index begin, Index end);
+
+/// Slices of a table by their numbers: y[i...] = table[indices[i...]].
+/// indices: any shape, whole numbers; table: (rows, ...). Returns (indices' shape, ...). Only the table has a gradient.
+/// Throws ValueError for an index that is not whole or not below `rows`, naming its position.
+Var take(Operand table, Var indices);
 
 }  // namespace cornu

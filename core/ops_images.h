@@ -1,6 +1,8 @@
 #pragma once
 
+#include <array>
 #include <string>
+#include <string_view>
 
 #include "cornu/core/tape.h"
 
@@ -25,6 +27,7 @@ std::string to_string(const Size2D& size);
 /// `causal`: as many windows as with `same`, each of which ends with its own pixel, so that all they reach out by lies
 /// before the first one: of a sequence they see nothing that comes later.
 enum class Padding { valid, same, causal };
+constexpr std::array<std::string_view, 3> option_names(Padding) { return {"valid", "same", "causal"}; }
 
 // ---- Convolution (ops_conv.cpp) ----
 
@@ -72,5 +75,24 @@ struct Pool2DOptions {
 /// Throws ShapeError for a rank other than 4 or an image without room for the window, ValueError for sizes below 1.
 Var max_pool2d(Var x, Size2D pool_size, const Pool2DOptions& options = {});
 Var average_pool2d(Var x, Size2D pool_size, const Pool2DOptions& options = {});
+
+// ---- Geometry (ops_affine.cpp) ----
+
+/// What there is outside of an image: `fill_value` everywhere (constant), the pixel at the edge (nearest), or the image
+/// mirrored at its edge, d c b a | a b c d | d c b a (reflect).
+enum class FillMode { constant, nearest, reflect };
+constexpr std::array<std::string_view, 3> option_names(FillMode) { return {"constant", "nearest", "reflect"}; }
+
+struct AffineOptions {
+  FillMode fill_mode = FillMode::constant;
+  double fill_value = 0;
+};
+
+/// Each image as seen through a map of its own: y[b, i, j, c] is x[b, ., ., c] at row t3 j + t4 i + t5 and column
+/// t0 j + t1 i + t2, where t is transforms[b]; between pixels interpolated from the four around (bilinearly), of which
+/// those with weight 0 count for nothing, NaN or not. The gradient is that of x alone.
+/// x: (batch, height, width, channels), transforms: (batch, 6). Returns x's shape. Throws ShapeError for other shapes,
+/// ValueError for a transform that is not finite. Source: Keras, ops.image.affine_transform.
+Var affine_transform(Var x, ConstView transforms, const AffineOptions& options = {});
 
 }  // namespace cornu

@@ -95,18 +95,13 @@ void from_json(const Json& json, Size2D& value) {
   value = Size2D(sides[0], sides[1]);
 }
 
-namespace {
-
-constexpr std::array<const char*, 2> paddings{"valid", "same"};
-
-}  // namespace
-
-void to_json(Json& json, Padding value) { json = paddings[static_cast<std::size_t>(value)]; }
-void from_json(const Json& json, Padding& value) {
-  const std::string& name = expect<std::string>(json, "\"valid\" or \"same\"");
-  const auto found = std::find(paddings.begin(), paddings.end(), name);
-  require<FormatError>(found != paddings.end(), "\"{}\" where \"valid\" or \"same\" is required", name);
-  value = static_cast<Padding>(found - paddings.begin());
+std::size_t position_of(const Json& json, std::span<const std::string_view> names) {
+  const auto text = value_of<std::string>(json);
+  const auto found = std::find(names.begin(), names.end(), text);
+  if (found != names.end()) return static_cast<std::size_t>(found - names.begin());
+  std::string all;
+  for (const std::string_view name : names) all += message(R"({}"{}")", all.empty() ? "" : ", ", name);
+  throw FormatError(message(R"("{}" where one of {} is required)", text, all));
 }
 
 const Json::Array& list_of(const Json& json) { return expect<Json::Array>(json, "a list"); }
@@ -115,6 +110,22 @@ const Json::Object& object_of(const Json& json) { return expect<Json::Object>(js
 OptionVisitor::OptionVisitor(const Json& options, std::vector<Tensor>* tensors)
     : reading_(true), read_(&options), tensors_(tensors) {
   static_cast<void>(object_of(options));
+}
+
+void OptionVisitor::visit(const char* name, void* value, void (*write)(Json&, const void*),
+                          void (*read)(const Json&, void*)) {
+  try {
+    if (!reading_) {
+      Json json;
+      write(json, value);
+      put(name, std::move(json));
+    } else if (const Json* json = take(name)) {
+      read(*json, value);
+    }
+  } catch (Error& error) {
+    error.add_context(name);
+    throw;
+  }
 }
 
 void OptionVisitor::operator()(const char* name, std::vector<Tensor>& value) {
@@ -168,5 +179,24 @@ void OptionVisitor::require_all_read() const {
                          "there is no option \"{}\" in this version", name);
   }
 }
+
+namespace {
+
+template <class T>
+void write_unless_empty(Json& json, const T& value) {
+  if (value) to_json<T>(json, value);
+}
+template <class T>
+void read_or_clear(const Json& json, T& value) {
+  value = {};
+  if (!json.is_null()) from_json<T>(json, value);
+}
+
+}  // namespace
+
+void to_json(Json& json, const Regularizer& value) { write_unless_empty(json, value); }
+void from_json(const Json& json, Regularizer& value) { read_or_clear(json, value); }
+void to_json(Json& json, const Constraint& value) { write_unless_empty(json, value); }
+void from_json(const Json& json, Constraint& value) { read_or_clear(json, value); }
 
 }  // namespace cornu

@@ -5,13 +5,18 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
+#include "cornu/core/constraint.h"
 #include "cornu/core/error.h"
 #include "cornu/core/json.h"
 #include "cornu/core/ops_images.h"
+#include "cornu/core/regularizer.h"
 #include "cornu/core/tensor.h"
 
 /// Options by name. A struct names its options once,
@@ -39,8 +44,22 @@ void to_json(Json& json, const Shape& value);
 void from_json(const Json& json, Shape& value);
 void to_json(Json& json, const Size2D& value);
 void from_json(const Json& json, Size2D& value);
-void to_json(Json& json, Padding value);
-void from_json(const Json& json, Padding& value);
+
+/// An enumeration's values go by their names, in their order, which stand beside it:
+///     constexpr std::array<std::string_view, 2> option_names(Padding) { return {"valid", "same"}; }
+template <class E>
+concept NamedEnum = std::is_enum_v<E> && requires(E value) {
+  std::span<const std::string_view>(option_names(value));
+};
+std::size_t position_of(const Json& json, std::span<const std::string_view> names);
+template <NamedEnum E>
+void to_json(Json& json, E value) {
+  json = std::string(option_names(value)[static_cast<std::size_t>(value)]);
+}
+template <NamedEnum E>
+void from_json(const Json& json, E& value) {
+  value = static_cast<E>(position_of(json, option_names(value)));
+}
 
 /// The members of a list; throws FormatError if it is none.
 const Json::Array& list_of(const Json& json);
@@ -116,18 +135,9 @@ class OptionVisitor {
 
   template <class T>
   void operator()(const char* name, T& value) {
-    try {
-      if (!reading_) {
-        Json json;
-        to_json(json, value);
-        put(name, std::move(json));
-      } else if (const Json* json = take(name)) {
-        from_json(*json, value);
-      }
-    } catch (Error& error) {
-      error.add_context(name);
-      throw;
-    }
+    visit(
+        name, &value, [](Json& json, const void* from) { to_json(json, *static_cast<const T*>(from)); },
+        [](const Json& json, void* to) { from_json(json, *static_cast<T*>(to)); });
   }
   void operator()(const char* name, std::vector<Tensor>& value);
   /// What `visit_inside` tells the visitor that it is called with is one option of this one: an object.
@@ -140,6 +150,7 @@ class OptionVisitor {
   void require_all_read() const;
 
  private:
+  void visit(const char* name, void* value, void (*write)(Json&, const void*), void (*read)(const Json&, void*));
   void put(const char* name, Json value);
   const Json* take(const char* name);
 
@@ -149,5 +160,29 @@ class OptionVisitor {
   std::vector<const Json*> taken_;
   std::vector<Tensor>* tensors_ = nullptr;
 };
+
+/// A struct that names its options is, as an option of another one, an object.
+template <class T>
+concept HasOptions = requires(T& value, OptionVisitor& visit) {
+  value.options(visit);
+};
+template <HasOptions T>
+void to_json(Json& json, const T& value) {
+  OptionVisitor visit;
+  const_cast<T&>(value).options(visit);  // not const, as it reads too; here it does not
+  json = std::move(visit).written();
+}
+template <HasOptions T>
+void from_json(const Json& json, T& value) {
+  OptionVisitor visit(json);
+  value.options(visit);
+  visit.require_all_read();
+}
+
+/// Null where there is none.
+void to_json(Json& json, const Regularizer& value);
+void from_json(const Json& json, Regularizer& value);
+void to_json(Json& json, const Constraint& value);
+void from_json(const Json& json, Constraint& value);
 
 }  // namespace cornu

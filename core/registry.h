@@ -29,13 +29,13 @@ const T* held(const Any& any) {
 /// Has a value's options written or read, if it has any.
 template <class T>
 void visit_options(T& value, OptionVisitor& visit) {
-  if constexpr (requires { value.options(visit); }) value.options(visit);
+  if constexpr (HasOptions<T>) value.options(visit);
 }
 template <class T>
 Json written_options(const T& value) {
-  OptionVisitor visit;
-  visit_options(const_cast<T&>(value), visit);  // not const, as it reads too; here it does not
-  return std::move(visit).written();
+  Json json = Json::Object{};
+  if constexpr (HasOptions<T>) to_json(json, value);
+  return json;
 }
 
 }  // namespace detail
@@ -59,8 +59,9 @@ class Registry {
     });
   }
   template <class T>
-  void add() {
-    add<T>(std::string(detail::type_name<T>()), [] { return T{}; });
+  void add(std::string name = std::string(detail::type_name<T>())) {
+    // A plain function: a lambda would be a type of its own for each T, with as much code around it.
+    add(std::move(name), &options_of<T>, Make(&made<T>));
   }
 
   using Ask = std::optional<Json> (*)(const Any&);  ///< its options; nothing where it is of another type
@@ -70,7 +71,7 @@ class Registry {
     for (const Entry& entry : entries_) {
       if (entry.name == name && entry.ask == ask) return;
       require<ValueError>(entry.name != name && entry.ask != ask,
-                          "{}: \"{}\" is registered already, and \"{}\" comes: a {} has one name, and the name one {}",
+                          R"({}: "{}" is registered already, and "{}" comes: a {} has one name, and the name one {})",
                           call_, entry.name, name, kind_, kind_);
     }
     entries_.push_back({std::move(name), ask, std::move(make)});
@@ -100,7 +101,7 @@ class Registry {
 
   /// Throws FormatError for what is not registered, and for options that it does not have or that do not fit.
   Any make(const Json& json) const {
-    const std::string name = value_of<std::string>(json.at("class_name"));
+    const auto name = value_of<std::string>(json.at("class_name"));
     const Entry* const entry = find(name);
     require<FormatError>(entry != nullptr,
                          "there is no {} called \"{}\" here; if it is your own, register it before loading: {}<{}>()",
@@ -128,6 +129,13 @@ class Registry {
     const T* const value = detail::held<T>(any);
     if (value == nullptr) return std::nullopt;
     return detail::written_options(*value);
+  }
+
+  template <class T>
+  static Any made(OptionVisitor& visit) {
+    T value{};
+    detail::visit_options(value, visit);
+    return Any(std::move(value));
   }
 
   const Entry* find(std::string_view name) const {

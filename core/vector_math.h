@@ -101,6 +101,12 @@ template <class T>
 
 }  // namespace detail
 
+/// The standard normal distribution at x: its density, and its integral from -inf to x.
+template <class T>
+struct Normal {
+  T density, cumulative;
+};
+
 /// e^x. Infinite above 88.72 (double: 709.78); below -87.34 (-708.4) through the subnormal numbers, with their
 /// precision, down to 0.
 template <class T>
@@ -149,6 +155,38 @@ template <class T>
 [[gnu::always_inline]] inline T tanh(T x) {
   const T e = expm1(-2 * std::abs(x));
   return std::copysign(e / (2 + e), x);
+}
+
+/// density = e^(-x^2 / 2) / sqrt(2 pi), cumulative = erfc(-x / sqrt 2) / 2: both precise out to where they are 0, too.
+/// For a = |x|, (1 + a) e^(a^2 / 2) cumulative(-a) is a sum of Chebyshev's polynomials of (a - 5) / (a + 5), whose
+/// coefficients mpmath computed with 60 digits (the form is that of Schonfelder, 1978).
+template <class T>
+[[gnu::always_inline]] inline Normal<T> normal(T x) {
+  constexpr T coefficients[] = {
+      T(4.6197421207218568091e-1),   T(-6.5165202394912630592e-2),  T(-5.4587815011365672231e-3),
+      T(1.2296199045563439595e-2),   T(-6.470872915703687992e-3),   T(2.2407355224168305404e-3),
+      T(-5.6386237746519737237e-4),  T(9.9840310829258115665e-5),   T(-9.8495148431684933698e-6),
+      T(-4.0324942330452171263e-7),  T(2.990239620130340157e-7),    T(-3.0320707484428138666e-8),
+      T(-4.6176657139290272614e-9),  T(1.3298288008382692107e-9),   T(3.0072427190190448448e-11),
+      T(-4.4299537255328156613e-11), T(1.3999857147018150738e-12),  T(1.4718957028912570386e-12),
+      T(-9.3259531191653719508e-14), T(-5.2946811690676951868e-14), T(3.9581884144145170827e-15),
+      T(2.1048214642963193767e-15),  T(-1.3456712861361439243e-16), T(-9.0976149144958324287e-17)};
+  const T far = std::abs(x), a = far > 40 ? T(40) : far;  // where both are 0
+  // e^(-a^2 / 2), with what the rounding of a^2 took: `high` has so few bits that its square is exact.
+  constexpr int low_bits = (detail::Format<T>::fraction + 2) / 2;
+  const T high = std::bit_cast<T>(std::bit_cast<detail::Bits<T>>(a) >> low_bits << low_bits);
+  const T square = a * a, lost = (high * high - square) + (a - high) * (a + high);
+  const T e = exp(T(-0.5) * square), bell = e - e * (T(0.5) * lost);
+  const T t = 2 * (a - 5) / (a + 5);
+  T sum = 0, previous = 0;  // Clenshaw's summation
+#pragma GCC unroll 32
+  for (int k = detail::Format<T>::single ? 13 : 23; k > 0; --k) {
+    const T next = coefficients[k] + (t * sum - previous);
+    previous = sum;
+    sum = next;
+  }
+  const T tail = bell * (coefficients[0] + (T(0.5) * t * sum - previous)) / (1 + a);
+  return {bell * T(0.39894228040143267794), x > 0 ? 1 - tail : tail};
 }
 
 }  // namespace cornu::math

@@ -1,11 +1,11 @@
 #include "cornu/datasets/dataset.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <utility>
 
 #include "cornu/core/error.h"
+#include "cornu/datasets/gather_mapped.h"
 
 namespace cornu {
 
@@ -76,17 +76,8 @@ void DatasetSlice::gather(std::span<const Index> rows, View x, View y) const {
   const Shape features = feature_shape();
   const Shape targets = target_shape();
   detail::check_gather("DatasetSlice", rows, count_, features.size(), targets.size(), x, y);
-  // The rows of the dataset, a few at a time, so that they fit on the stack.
-  std::array<Index, 256> shifted;
-  for (std::size_t done = 0; done < rows.size();) {
-    const std::size_t count = std::min(rows.size() - done, shifted.size());
-    for (std::size_t i = 0; i < count; ++i) shifted[i] = rows[done + i] + first_;
-    const auto offset = static_cast<Index>(done);
-    const auto batch = static_cast<Index>(count);
-    dataset_.gather({shifted.data(), count}, View(x.data() + offset * features.size(), features.batched(batch)),
-                    View(y.data() + offset * targets.size(), targets.batched(batch)));
-    done += count;
-  }
+  detail::gather_mapped(
+      dataset_, rows, [this](Index row) { return row + first_; }, x, y);
 }
 
 void DatasetSlice::prefetch(std::span<const Index> rows) const {

@@ -5,9 +5,9 @@
 
 using namespace cornu;
 
-/// x sigmoid(x): a layer that learns nothing needs no more than its formula.
-struct Swish {
-  Var forward(Var x) const { return x * sigmoid(x); }
+/// x tanh(softplus(x)): a layer that learns nothing needs no more than its formula.
+struct Mish {
+  Var forward(Var x) const { return x * tanh(softplus(x)); }
 };
 
 /// x / sqrt(mean(x^2) + epsilon) * gain, over the last axis (Zhang and Sennrich, 2019): a layer that learns also says
@@ -25,14 +25,14 @@ struct RMSNormalization {
 };
 
 int main() {
-  for (const auto& [name, report] : {std::pair("Swish", check_layer(Swish{}, {5})),
+  for (const auto& [name, report] : {std::pair("Mish", check_layer(Mish{}, {5})),
                                      std::pair("RMSNormalization", check_layer(RMSNormalization{}, {5}))}) {
     fmt::print("{}\n{}\n", name, to_string(report));
     if (!report) return 1;
   }
 
   const auto [train, test] = datasets::digits({.samples = 6000});
-  Sequential model{Input{28, 28}, Flatten{}, Dense{64}, RMSNormalization{}, Swish{}, Dense{10, softmax}};
+  Sequential model{Input{28, 28}, Flatten{}, Dense{64}, RMSNormalization{}, Mish{}, Dense{10, softmax}};
   model.compile(
       {.optimizer = SGD{.learning_rate = 0.1}, .loss = SparseCategoricalCrossentropy{}, .metrics = {Accuracy{}}});
   model.summary();

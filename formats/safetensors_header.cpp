@@ -82,7 +82,7 @@ class HeaderReader final : public JsonHandler {
       }
     } else if (!in_metadata_) {
       require<FormatError>(key_ == "dtype" || key_ == "shape" || key_ == "data_offsets",
-                           "\"{}\": an unknown entry \"{}\"", entries.back().name, key_);
+                           R"("{}": an unknown entry "{}")", entries.back().name, key_);
     }
   }
 
@@ -100,7 +100,7 @@ class HeaderReader final : public JsonHandler {
     const auto* const text = scalar.as<std::string>();
     require<FormatError>(text != nullptr, "\"{}\": dtype is {}; a text is required", entry.name, scalar.kind());
     const auto found = std::find(dtype_names.begin(), dtype_names.end(), *text);
-    require<FormatError>(found != dtype_names.end(), "\"{}\": an unknown dtype \"{}\"", entry.name, *text);
+    require<FormatError>(found != dtype_names.end(), R"("{}": an unknown dtype "{}")", entry.name, *text);
     require_new(!entry.dtype.has_value());
     entry.dtype = static_cast<Dtype>(found - dtype_names.begin());
   }

@@ -7,7 +7,7 @@
 
 namespace cornu {
 
-/// A plain function of a value (relu, sigmoid, softmax, the user's own `Var f(Var)`, or a lambda without captures): as
+/// A plain function of a value (relu, gelu, softmax, the user's own `Var f(Var)`, or a lambda without captures): as
 /// an option of Dense, and as a layer of its own, `Activation{relu}`. A function with options is a layer of its own.
 /// Throws ValueError for a null pointer.
 class Activation {
@@ -41,6 +41,40 @@ struct Sigmoid {
 /// (e^x - e^-x) / (e^x + e^-x). Any shape.
 struct Tanh {
   Var forward(Var x) const { return tanh(x); }
+};
+
+/// x where it is positive, else negative_slope x. Any shape. Throws ValueError unless negative_slope is finite.
+struct LeakyReLU {
+  double negative_slope = 0.3;
+
+  Var forward(Var x) const { return leaky_relu(x, negative_slope); }
+  void options(auto& visit) { visit("negative_slope", negative_slope); }
+};
+
+/// x where it is positive, else alpha (e^x - 1). Any shape. Throws ValueError unless alpha is finite.
+struct ELU {
+  double alpha = 1;
+
+  Var forward(Var x) const { return elu(x, alpha); }
+  void options(auto& visit) { visit("alpha", alpha); }
+};
+
+/// x times the probability that a standard normal number is below x; `approximate`: by tanh. Any shape.
+struct GELU {
+  bool approximate = false;
+
+  Var forward(Var x) const { return gelu(x, {.approximate = approximate}); }
+  void options(auto& visit) { visit("approximate", approximate); }
+};
+
+/// x / (1 + e^-x), which is also called silu. Any shape.
+struct Swish {
+  Var forward(Var x) const { return swish(x); }
+};
+
+/// log(1 + e^x). Any shape.
+struct Softplus {
+  Var forward(Var x) const { return softplus(x); }
 };
 
 /// e^x over its sum along `axis`, which counts the batch, as in Keras: 1 is a sample's first axis, -1 the last one.

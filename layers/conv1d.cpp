@@ -23,8 +23,8 @@ Shape Conv1D::build(const Shape& input, Rng& rng) {
     new_bias = Tensor(Shape{filters});
     bias_initializer(new_bias, rng);
   }
-  kernel.value = std::move(new_kernel);
-  bias.value = std::move(new_bias);
+  kernel.become(std::move(new_kernel), kernel_regularizer, kernel_constraint);
+  bias.become(std::move(new_bias), bias_regularizer, bias_constraint);
   return {window.x.out, filters};
 }
 
@@ -44,7 +44,7 @@ Var Conv1D::forward(Var x) const {
   const Var window = reshape(x.tape().parameter(kernel), kernel.shape().inserted(0, 1));
   const Var rows = use_bias ? conv2d(image, window, bias, options) : conv2d(image, window, options);
   const Var y = reshape(rows, rows.shape().without(1));
-  return is_relu ? y : activation(y);
+  return activity_regularizer.add_loss(is_relu ? y : activation(y));
 }
 
 NamedParameters Conv1D::parameters() {

@@ -25,6 +25,8 @@ struct Conv1D {
   bool use_bias = true;
   Initializer kernel_initializer = glorot_uniform;
   Initializer bias_initializer = zeros;
+  Regularizer kernel_regularizer{}, bias_regularizer{}, activity_regularizer{};
+  Constraint kernel_constraint{}, bias_constraint{};
   Parameter kernel{}, bias{};
 
   Shape build(const Shape& input, Rng& rng);
@@ -42,6 +44,11 @@ struct Conv1D {
     visit("use_bias", use_bias);
     visit("kernel_initializer", kernel_initializer);
     visit("bias_initializer", bias_initializer);
+    visit("kernel_regularizer", kernel_regularizer);
+    visit("bias_regularizer", bias_regularizer);
+    visit("activity_regularizer", activity_regularizer);
+    visit("kernel_constraint", kernel_constraint);
+    visit("bias_constraint", bias_constraint);
   }
 };
 

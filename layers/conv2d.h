@@ -39,6 +39,11 @@ struct Conv2D {
     visit("use_bias", use_bias);
     visit("kernel_initializer", kernel_initializer);
     visit("bias_initializer", bias_initializer);
+    visit("kernel_regularizer", kernel_regularizer);
+    visit("bias_regularizer", bias_regularizer);
+    visit("activity_regularizer", activity_regularizer);
+    visit("kernel_constraint", kernel_constraint);
+    visit("bias_constraint", bias_constraint);
   }
 
   Shape build(const Shape& input, Rng& rng);

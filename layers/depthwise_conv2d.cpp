@@ -21,8 +21,8 @@ Shape DepthwiseConv2D::build(const Shape& input, Rng& rng) {
     new_bias = Tensor(Shape{input[2] * depth_multiplier});
     bias_initializer(new_bias, rng);
   }
-  kernel.value = std::move(new_kernel);
-  bias.value = std::move(new_bias);
+  kernel.become(std::move(new_kernel), depthwise_regularizer, depthwise_constraint);
+  bias.become(std::move(new_bias), bias_regularizer, bias_constraint);
   return window.result(input[2] * depth_multiplier).sub(1);
 }
 
@@ -34,7 +34,8 @@ Var DepthwiseConv2D::forward(Var x) const {
           "DepthwiseConv2D: an input of shape {}; (batch, height, width, {}) is required", x.shape(),
           kernel.shape()[2]);
   const DepthwiseConv2DOptions options{.strides = strides, .padding = padding, .dilation_rate = dilation_rate};
-  return activation(use_bias ? depthwise_conv2d(x, kernel, bias, options) : depthwise_conv2d(x, kernel, options));
+  return activity_regularizer.add_loss(
+      activation(use_bias ? depthwise_conv2d(x, kernel, bias, options) : depthwise_conv2d(x, kernel, options)));
 }
 
 NamedParameters DepthwiseConv2D::parameters() {

@@ -24,6 +24,8 @@ struct DepthwiseConv2D {
   bool use_bias = true;
   Initializer depthwise_initializer = glorot_uniform;
   Initializer bias_initializer = zeros;
+  Regularizer depthwise_regularizer{}, bias_regularizer{}, activity_regularizer{};
+  Constraint depthwise_constraint{}, bias_constraint{};
   Parameter kernel{}, bias{};
 
   Shape build(const Shape& input, Rng& rng);
@@ -40,6 +42,11 @@ struct DepthwiseConv2D {
     visit("use_bias", use_bias);
     visit("depthwise_initializer", depthwise_initializer);
     visit("bias_initializer", bias_initializer);
+    visit("depthwise_regularizer", depthwise_regularizer);
+    visit("bias_regularizer", bias_regularizer);
+    visit("activity_regularizer", activity_regularizer);
+    visit("depthwise_constraint", depthwise_constraint);
+    visit("bias_constraint", bias_constraint);
   }
 };
 

@@ -44,11 +44,9 @@ Var Dropout::forward(Var x) const {
   fill_mask(mask, rate, tape.rng());
   const Real* const kept = mask.data();
   Var y = tape.output(x.shape(), {x});
-  assign(y.out(), [=, from = x.value().data()](Index i) { return from[i] * kept[i]; });
+  multiply(x.value().data(), kept, overwrite(y.out()));
   return y.backward([=] {
-    if (Sink dx = x.sink()) {
-      assign(dx, [=, g = y.grad().data()](Index i) { return g[i] * kept[i]; });
-    }
+    if (Sink dx = x.sink()) multiply(y.grad().data(), kept, dx);
   });
 }
 

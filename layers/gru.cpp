@@ -47,17 +47,19 @@ Shape GRU::build(const Shape& input, Rng& rng) {
     new_bias = Tensor(reset_after ? Shape{2, 3 * units} : Shape{3 * units});
     bias_initializer(new_bias, rng);
   }
-  kernel.value = std::move(new_kernel);
-  recurrent_kernel.value = std::move(new_recurrent);
-  bias.value = std::move(new_bias);
+  kernel.become(std::move(new_kernel), kernel_regularizer, kernel_constraint);
+  recurrent_kernel.become(std::move(new_recurrent), recurrent_regularizer, recurrent_constraint);
+  bias.become(std::move(new_bias), bias_regularizer, bias_constraint);
   return return_sequences ? Shape{input[0], units} : Shape{units};
 }
 
 Var GRU::forward(Var x) const {
   detail::require_recurrent_input("GRU", kernel, x);
   const RecurrentOptions how{.return_sequences = return_sequences, .go_backwards = go_backwards};
-  if (!reset_after || !detail::are_usual(activation, recurrent_activation)) return by_steps(*this, x, how);
-  return use_bias ? gru(x, kernel, recurrent_kernel, bias, how) : gru(x, kernel, recurrent_kernel, how);
+  const bool is_usual = reset_after && detail::are_usual(activation, recurrent_activation);
+  return activity_regularizer.add_loss(!is_usual  ? by_steps(*this, x, how)
+                                       : use_bias ? gru(x, kernel, recurrent_kernel, bias, how)
+                                                  : gru(x, kernel, recurrent_kernel, how));
 }
 
 NamedParameters GRU::parameters() {

@@ -24,6 +24,7 @@ struct Inputs {
   Shape build(const Shape& input, Rng& rng);
   Var forward(Var x) const;
   std::optional<Shape> input_shape() const { return packed(); }
+  void options(auto& visit) { visit("shapes", shapes); }
 };
 
 /// Tensors of the same samples, packed as a model with these inputs takes them: `model.predict(pack({images,

@@ -47,6 +47,12 @@ constexpr std::size_t input_count() {
   }
 }
 
+/// Whether L has a build of as many shapes.
+template <class L, std::size_t... i>
+constexpr bool has_build(std::index_sequence<i...>) {
+  return requires(L & layer, const Shape& input, Rng& rng) { layer.build((static_cast<void>(i), input)..., rng); };
+}
+
 // Not `Layer`: to ask whether a struct that is made from an AnyLayer can be copied is to ask whether it can be made an
 // AnyLayer.
 template <class L>
@@ -185,16 +191,16 @@ class AnyLayer {
 
     // A function of one of these names that cannot be called as a layer's is a mistake: say so, do not pass it by.
     std::optional<Shape> build(std::span<const Shape> inputs, Rng& rng) override {
-      return detail::spread<detail::input_count<L>()>(inputs, [&](const auto&... input) -> std::optional<Shape> {
-        if constexpr (requires(L & l) { l.build(input..., rng); }) {
-          return layer.build(input..., rng);
-        } else {
-          static_assert(
-              !requires { requires std::is_member_function_pointer_v<decltype(&L::build)>; },
-              "a layer's build must be: Shape build(const Shape& input, Rng& rng), with a shape for each input");
-          return std::nullopt;
-        }
-      });
+      constexpr std::size_t count = detail::input_count<L>();
+      if constexpr (detail::has_build<L>(std::make_index_sequence<count>())) {
+        return detail::spread<count>(inputs, [&](const auto&... input) { return layer.build(input..., rng); });
+      } else {
+        static_assert(
+            !requires { requires std::is_member_function_pointer_v<decltype(&L::build)>; },
+            "a layer's build must be: Shape build(const Shape& input, Rng& rng), with a shape for each input");
+        detail::require_input_count(count, inputs.size());
+        return std::nullopt;
+      }
     }
     NamedLayers layers() override {
       if constexpr (requires { layer.layers(); }) {

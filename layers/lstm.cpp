@@ -15,9 +15,9 @@ Shape LSTM::build(const Shape& input, Rng& rng) {
     bias_initializer(new_bias, rng);
     if (unit_forget_bias) std::fill_n(new_bias.begin() + units, units, Real{1});
   }
-  kernel.value = std::move(new_kernel);
-  recurrent_kernel.value = std::move(new_recurrent);
-  bias.value = std::move(new_bias);
+  kernel.become(std::move(new_kernel), kernel_regularizer, kernel_constraint);
+  recurrent_kernel.become(std::move(new_recurrent), recurrent_regularizer, recurrent_constraint);
+  bias.become(std::move(new_bias), bias_regularizer, bias_constraint);
   return return_sequences ? Shape{input[0], units} : Shape{units};
 }
 
@@ -25,16 +25,19 @@ Var LSTM::forward(Var x) const {
   detail::require_recurrent_input("LSTM", kernel, x);
   const RecurrentOptions how{.return_sequences = return_sequences, .go_backwards = go_backwards};
   if (detail::are_usual(activation, recurrent_activation)) {
-    return use_bias ? lstm(x, kernel, recurrent_kernel, bias, how) : lstm(x, kernel, recurrent_kernel, how);
+    return activity_regularizer.add_loss(use_bias ? lstm(x, kernel, recurrent_kernel, bias, how)
+                                                  : lstm(x, kernel, recurrent_kernel, how));
   }
   Var c;
-  return detail::each_step(use_bias ? affine(x, kernel, bias) : matmul(x, kernel), units, how, [&](Var input, Var h) {
+  const auto next = [&](Var input, Var h) {
     const Var gates = input + matmul(h, recurrent_kernel);
     const auto gate = [&](Index number) { return slice(gates, 1, number * units, (number + 1) * units); };
     const Var added = recurrent_activation(gate(0)) * activation(gate(2));
     c = c ? recurrent_activation(gate(1)) * c + added : added;
     return recurrent_activation(gate(3)) * activation(c);
-  });
+  };
+  return activity_regularizer.add_loss(
+      detail::each_step(use_bias ? affine(x, kernel, bias) : matmul(x, kernel), units, how, next));
 }
 
 NamedParameters LSTM::parameters() {

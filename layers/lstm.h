@@ -25,6 +25,8 @@ struct LSTM {
   bool unit_forget_bias = true;
   bool return_sequences = false;
   bool go_backwards = false;
+  Regularizer kernel_regularizer{}, recurrent_regularizer{}, bias_regularizer{}, activity_regularizer{};
+  Constraint kernel_constraint{}, recurrent_constraint{}, bias_constraint{};
   Parameter kernel{}, recurrent_kernel{}, bias{};
 
   Shape build(const Shape& input, Rng& rng);
@@ -42,6 +44,13 @@ struct LSTM {
     visit("unit_forget_bias", unit_forget_bias);
     visit("return_sequences", return_sequences);
     visit("go_backwards", go_backwards);
+    visit("kernel_regularizer", kernel_regularizer);
+    visit("recurrent_regularizer", recurrent_regularizer);
+    visit("bias_regularizer", bias_regularizer);
+    visit("activity_regularizer", activity_regularizer);
+    visit("kernel_constraint", kernel_constraint);
+    visit("recurrent_constraint", recurrent_constraint);
+    visit("bias_constraint", bias_constraint);
   }
 };
 

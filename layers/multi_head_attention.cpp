@@ -76,9 +76,9 @@ Shape MultiHeadAttention::build(const Shape& query_shape, const Shape& value_sha
              for_key = made({key_shape[1], num_heads, key_dim}, 1),
              for_value = made({value_shape[1], num_heads, of_value}, 1),
              for_output = made({num_heads, of_value, query_shape[1]}, 2);
-  const auto give = [](Projection& from, Projection& to) {
-    to.kernel.value = std::move(from.kernel.value);
-    to.bias.value = std::move(from.bias.value);
+  const auto give = [this](Projection& from, Projection& to) {
+    to.kernel.become(std::move(from.kernel.value), kernel_regularizer, kernel_constraint);
+    to.bias.become(std::move(from.bias.value), bias_regularizer, bias_constraint);
   };
   give(for_query, query);
   give(for_key, key);
@@ -111,7 +111,8 @@ Var MultiHeadAttention::forward(Var query_input, Var value_input, Var key_input)
   const Var seen = matmul(Dropout{dropout}.forward(weights), heads_of(value_input, value, use_bias));
   const Shape& heads = attention_output.kernel.shape();
   const Shape together{query_input.shape()[0], query_input.shape()[1], heads[0] * heads[1]};
-  return project(reshape(transpose(seen, {0, 2, 1, 3}), together), attention_output, 2, use_bias);
+  return activity_regularizer.add_loss(
+      project(reshape(transpose(seen, {0, 2, 1, 3}), together), attention_output, 2, use_bias));
 }
 
 NamedParameters MultiHeadAttention::parameters() {

@@ -26,6 +26,8 @@ struct MultiHeadAttention {
   bool use_causal_mask = false;
   Initializer kernel_initializer = glorot_uniform;
   Initializer bias_initializer = zeros;
+  Regularizer kernel_regularizer{}, bias_regularizer{}, activity_regularizer{};
+  Constraint kernel_constraint{}, bias_constraint{};
   /// A kernel, and a bias unless `use_bias` is false.
   struct Projection {
     Parameter kernel{}, bias{};
@@ -53,6 +55,11 @@ struct MultiHeadAttention {
     visit("use_causal_mask", use_causal_mask);
     visit("kernel_initializer", kernel_initializer);
     visit("bias_initializer", bias_initializer);
+    visit("kernel_regularizer", kernel_regularizer);
+    visit("bias_regularizer", bias_regularizer);
+    visit("activity_regularizer", activity_regularizer);
+    visit("kernel_constraint", kernel_constraint);
+    visit("bias_constraint", bias_constraint);
   }
 };
 

@@ -1,14 +1,31 @@
 #include "cornu/layers/registry.h"
 
 #include "cornu/layers/average_pooling2d.h"
+#include "cornu/layers/batch_normalization.h"
+#include "cornu/layers/concatenate.h"
+#include "cornu/layers/conv1d.h"
 #include "cornu/layers/conv2d.h"
 #include "cornu/layers/dense.h"
+#include "cornu/layers/depthwise_conv2d.h"
 #include "cornu/layers/dropout.h"
+#include "cornu/layers/embedding.h"
 #include "cornu/layers/flatten.h"
 #include "cornu/layers/global_average_pooling2d.h"
+#include "cornu/layers/gru.h"
 #include "cornu/layers/input.h"
+#include "cornu/layers/inputs.h"
+#include "cornu/layers/layer_normalization.h"
+#include "cornu/layers/lstm.h"
 #include "cornu/layers/max_pooling2d.h"
+#include "cornu/layers/multi_head_attention.h"
+#include "cornu/layers/normalization.h"
+#include "cornu/layers/random_erasing.h"
+#include "cornu/layers/random_flip.h"
+#include "cornu/layers/random_rotation.h"
+#include "cornu/layers/random_translation.h"
+#include "cornu/layers/random_zoom.h"
 #include "cornu/layers/reshape.h"
+#include "cornu/layers/residual.h"
 
 namespace cornu {
 
@@ -29,7 +46,13 @@ FunctionRegistry<Activation::Function>& activation_registry() {
                                                           {"tanh", tanh},
                                                           {"softmax", softmax},
                                                           {"log_softmax", log_softmax},
-                                                          {"exponential", exp}});
+                                                          {"exponential", exp},
+                                                          {"leaky_relu", leaky_relu},
+                                                          {"elu", elu},
+                                                          {"gelu", gelu},
+                                                          {"silu", silu},
+                                                          {"swish", swish},
+                                                          {"softplus", softplus}});
   return registry;
 }
 
@@ -53,11 +76,22 @@ FunctionRegistry<InitializerFunction>& initializer_functions() {
 Registry<AnyLayer>& layer_registry() {
   static Registry<AnyLayer> registry("layer", "register_layer");
   static const bool filled = [] {
-    add_all<AveragePooling2D, Dense, Dropout, Flatten, GlobalAveragePooling2D, Input, MaxPooling2D, ReLU, Reshape,
-            Sigmoid, Softmax, Tanh>(registry);
+    add_all<AveragePooling2D, BatchNormalization, Concatenate, Dense, Dropout, ELU, Flatten, GELU,
+            GlobalAveragePooling2D, GRU, Input, Inputs, LayerNormalization, LeakyReLU, LSTM, MaxPooling2D,
+            Normalization, RandomErasing, RandomFlip, ReLU, Reshape, Residual, Sigmoid, Softmax, Softplus, Swish, Tanh>(
+        registry);
     // Those that cannot be written L{}: one of their options has to be said.
     registry.add<Activation>("Activation", [] { return Activation(linear); });
+    registry.add<Conv1D>("Conv1D", [] { return Conv1D{.filters = 1, .kernel_size = 1}; });
     registry.add<Conv2D>("Conv2D", [] { return Conv2D{.filters = 1, .kernel_size = 1}; });
+    registry.add<DepthwiseConv2D>("DepthwiseConv2D", [] { return DepthwiseConv2D{.kernel_size = 1}; });
+    registry.add<Embedding>("Embedding", [] { return Embedding{.input_dim = 1, .output_dim = 1}; });
+    registry.add<MultiHeadAttention>("MultiHeadAttention",
+                                     [] { return MultiHeadAttention{.num_heads = 1, .key_dim = 1}; });
+    registry.add<RandomRotation>("RandomRotation", [] { return RandomRotation{.factor = 0}; });
+    registry.add<RandomTranslation>("RandomTranslation",
+                                    [] { return RandomTranslation{.height_factor = 0, .width_factor = 0}; });
+    registry.add<RandomZoom>("RandomZoom", [] { return RandomZoom{.height_factor = 0}; });
     return true;
   }();
   static_cast<void>(filled);
@@ -86,7 +120,7 @@ void to_json(Json& json, const AnyLayer& layer) {
 }
 
 AnyLayer json_to(const Json& json, As<AnyLayer>) {
-  const std::string name = value_of<std::string>(json.at("name"));
+  const auto name = value_of<std::string>(json.at("name"));
   try {
     AnyLayer layer = detail::layer_registry().make(json);
     layer.rename(name);

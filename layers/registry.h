@@ -25,7 +25,7 @@ using InitializerFunction = void (*)(View, Rng&);
 template <Layer L>
 requires std::default_initializable<L>
 void register_layer(std::string name = std::string(detail::type_name<L>())) {
-  detail::layer_registry().add<L>(std::move(name), [] { return L{}; });
+  detail::layer_registry().add<L>(std::move(name));
 }
 template <Layer L>
 void register_layer(std::string name, std::function<L()> make) {
@@ -35,7 +35,7 @@ void register_layer(std::string name, std::function<L()> make) {
 /// An initializer that is a struct, callable with (View out, Rng& rng), its options named by `options`.
 template <std::default_initializable I>
 void register_initializer(std::string name = std::string(detail::type_name<I>())) {
-  detail::initializer_registry().add<I>(std::move(name), [] { return I{}; });
+  detail::initializer_registry().add<I>(std::move(name));
 }
 /// Plain functions. Throw ValueError if the name is taken by another one.
 void register_initializer(std::string name, detail::InitializerFunction function);

@@ -3,7 +3,9 @@
 #include <concepts>
 #include <memory>
 #include <span>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "cornu/core/deep_ptr.h"
 #include "cornu/core/options.h"
@@ -31,6 +33,7 @@ struct Run {
   History* history = nullptr;  ///< of the epochs before; as the next one, null where nothing is trained
   Tally* tally = nullptr;      ///< of the epoch that is under way
   std::span<AnyCallback> callbacks{};
+  std::vector<std::string> metrics{};  ///< the names of what fit puts in the logs itself: "loss", then the metrics
 };
 
 /// The moments at which a callback may act. A callback is a struct with any of these functions, Keras's hooks:

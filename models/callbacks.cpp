@@ -7,7 +7,6 @@
 #include <cmath>
 #include <fstream>
 #include <iterator>
-#include <limits>
 #include <system_error>
 
 #include "cornu/core/error.h"
@@ -19,8 +18,7 @@ namespace cornu {
 
 void EarlyStopping::on_train_begin(Run&, Logs&) {
   stopped_epoch = best_epoch = wait = 0;
-  best = detail::is_to_grow(mode, monitor) ? -std::numeric_limits<double>::infinity()
-                                           : std::numeric_limits<double>::infinity();
+  best = detail::worst(detail::is_to_grow(monitor, mode));
   best_weights.clear();
 }
 
@@ -33,8 +31,7 @@ void EarlyStopping::on_epoch_end(Run& run, Index epoch, Logs& logs) {
     best_epoch = epoch;
   }
   const auto improves = [&](double reference) {
-    return detail::is_to_grow(mode, monitor) ? *value - std::abs(min_delta) > reference
-                                             : *value + std::abs(min_delta) < reference;
+    return detail::improves(*value, reference, min_delta, detail::is_to_grow(monitor, mode));
   };
   ++wait;
   if (improves(best)) {
@@ -100,7 +97,7 @@ bool ends_in_a_line(const std::string& filename) {
 void find_columns(CSVLogger& logger, const Run& run, const Logs& logs) {
   for (const Logs::Entry& entry : logs) logger.columns.push_back(entry.name);
   if (run.validation_freq > 0) {  // which may not have been this time
-    for (const std::string& name : logger.batch_names) {
+    for (const std::string& name : run.metrics) {
       if (logs.find("val_" + name) == nullptr) logger.columns.push_back("val_" + name);
     }
   }
@@ -116,15 +113,9 @@ void find_columns(CSVLogger& logger, const Run& run, const Logs& logs) {
 
 void CSVLogger::on_train_begin(Run&, Logs&) {
   columns.clear();
-  batch_names.clear();
   header = append ? first_line(filename) : "";
   // It is better to fail before the first epoch.
   write(*this, append ? std::ios::app : std::ios::trunc, append && ends_in_a_line(filename) ? "\n" : "");
-}
-
-void CSVLogger::on_train_batch_end(Run&, Index, Logs& logs) {
-  if (!batch_names.empty()) return;
-  for (const Logs::Entry& entry : logs) batch_names.push_back(entry.name);
 }
 
 void CSVLogger::on_epoch_end(Run& run, Index epoch, Logs& logs) {

@@ -20,6 +20,7 @@ namespace cornu {
 /// Throws ValueError, listing the names there are, after the first epoch whose logs have no such name. (Keras warns.)
 /// Epochs without validation, because of validation_freq or Ctrl-C, count for nothing where validation is monitored.
 struct EarlyStopping {
+  using Mode = MonitorMode;
   using enum MonitorMode;
 
   std::string monitor = "val_loss";
@@ -106,10 +107,9 @@ struct CSVLogger {
 
   // What it remembers meanwhile.
   std::string header{};
-  std::vector<std::string> columns{}, batch_names{};
+  std::vector<std::string> columns{};
 
   void on_train_begin(Run& run, Logs& logs);
-  void on_train_batch_end(Run& run, Index batch, Logs& logs);
   void on_epoch_end(Run& run, Index epoch, Logs& logs);
 };
 

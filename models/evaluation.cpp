@@ -52,10 +52,11 @@ Logs Evaluation::run(const Callbacks* callbacks, ProgressDisplay* display) {
     const Var loss =
         detail::with_added(model_.compiled->loss(y_pred, batch.y, weights_.of(batch.rows, batch.y, weights_memory_)));
     tally_.add(static_cast<double>(loss.item()) + penalty, batch.y, y_pred.value());
-    tally_.write(logs);
+    tally_.write(logs, false);
     call(Hook::test_batch_end, step, logs);
     if (display != nullptr) display->step(step + 1, logs);
   }
+  if (steps_ > 0) tally_.write(logs);
   call(Hook::test_end, 0, logs);
   return logs;
 }

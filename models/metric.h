@@ -18,7 +18,8 @@ namespace cornu {
 ///   double result() const
 /// and, if its type's name in small letters will not do, `std::string name() const`. One that names what it has
 /// gathered, `void state(auto& visit) { visit("total", total); }`, can be kept in the midst of an epoch
-/// (BackupAndRestore).
+/// (BackupAndRestore). One whose result takes as long as all that it has seen says so, `bool costly() const`: fit asks
+/// for it at the end of an epoch, not after every batch.
 template <class M>
 concept Metric = std::copy_constructible<M> && requires(M& metric, const M& seen, ConstView y_true, ConstView y_pred) {
   metric.reset();
@@ -78,6 +79,7 @@ class AnyMetric {
   void reset() { box_->reset(); }
   void update(ConstView y_true, ConstView y_pred) { box_->update(y_true, y_pred); }
   double result() const { return box_->result(); }
+  bool costly() const { return box_->costly(); }
   /// Has `visit` write or read what was gathered; false if the metric cannot say.
   bool state(OptionVisitor& visit) { return box_->state(visit); }
 
@@ -95,6 +97,7 @@ class AnyMetric {
     virtual void update(ConstView y_true, ConstView y_pred) = 0;
     virtual double result() const = 0;
     virtual bool state(OptionVisitor& visit) = 0;
+    virtual bool costly() const = 0;
   };
 
   template <class M>
@@ -119,6 +122,13 @@ class AnyMetric {
         return true;
       } else {
         static_cast<void>(visit);
+        return false;
+      }
+    }
+    bool costly() const override {
+      if constexpr (requires { metric.costly(); }) {
+        return metric.costly();
+      } else {
         return false;
       }
     }

@@ -1,6 +1,9 @@
 #include "cornu/models/metric_registry.h"
 
+#include "cornu/models/auc.h"
+#include "cornu/models/mean_iou.h"
 #include "cornu/models/metrics.h"
+#include "cornu/models/regression_metrics.h"
 #include "cornu/optim/registry.h"
 
 namespace cornu {
@@ -11,11 +14,15 @@ Registry<AnyMetric>& metric_registry() {
   static Registry<AnyMetric> registry("metric", "register_metric");
   static const bool filled = [] {
     registry.add<Accuracy>();
+    registry.add<AUC>();
     registry.add<BinaryAccuracy>();
     registry.add<CategoricalAccuracy>();
     registry.add<F1Score>();
+    registry.add<MeanIoU>("MeanIoU", [] { return MeanIoU{.num_classes = 1}; });
     registry.add<Precision>();
+    registry.add<R2Score>();
     registry.add<Recall>();
+    registry.add<RootMeanSquaredError>();
     registry.add<SparseCategoricalAccuracy>();
     registry.add<TopKAccuracy>();
     return true;

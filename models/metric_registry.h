@@ -16,7 +16,7 @@ Registry<AnyMetric>& metric_registry();
 template <Metric M>
 requires std::default_initializable<M>
 void register_metric(std::string name = std::string(detail::type_name<M>())) {
-  detail::metric_registry().add<M>(std::move(name), [] { return M{}; });
+  detail::metric_registry().add<M>(std::move(name));
 }
 
 /// {"class_name": "Accuracy", "config": {}}

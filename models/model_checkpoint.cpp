@@ -13,8 +13,6 @@ namespace cornu {
 
 namespace {
 
-constexpr double infinity = std::numeric_limits<double>::infinity();
-
 std::string file_name(const std::string& pattern, Index epoch, Index batch, const Logs& logs) {
   fmt::dynamic_format_arg_store<fmt::format_context> fields;
   fields.push_back(fmt::arg("epoch", epoch + 1));
@@ -32,7 +30,7 @@ void save(ModelCheckpoint& checkpoint, Run& run, Index epoch, Index batch, const
   if (checkpoint.save_best_only) {
     const double* const value = detail::monitored("ModelCheckpoint", checkpoint.monitor, run, epoch, logs);
     if (value == nullptr) return;
-    const bool grows = detail::is_to_grow(checkpoint.mode, checkpoint.monitor);
+    const bool grows = detail::is_to_grow(checkpoint.monitor, checkpoint.mode);
     if (grows ? !(*value > checkpoint.best) : !(*value < checkpoint.best)) return;
     checkpoint.best = *value;
   }
@@ -51,7 +49,7 @@ void save(ModelCheckpoint& checkpoint, Run& run, Index epoch, Index batch, const
 
 void ModelCheckpoint::on_train_begin(Run&, Logs&) {
   require<ValueError>(save_freq >= 0, "ModelCheckpoint: save_freq is {}; it must not be negative", save_freq);
-  best = initial_value_threshold.value_or(detail::is_to_grow(mode, monitor) ? -infinity : infinity);
+  best = initial_value_threshold.value_or(detail::worst(detail::is_to_grow(monitor, mode)));
   last_saved.clear();
 }
 

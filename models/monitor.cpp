@@ -2,17 +2,28 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
+#include <limits>
 #include <string_view>
 
 #include "cornu/core/error.h"
 
 namespace cornu::detail {
 
-bool is_to_grow(MonitorMode mode, const std::string& monitor) {
+bool is_to_grow(const std::string& monitor, MonitorMode mode) {
   if (mode != MonitorMode::automatic) return mode == MonitorMode::max;
-  constexpr std::array<std::string_view, 5> growing{"acc", "auc", "precision", "recall", "f1"};
+  constexpr std::array<std::string_view, 7> growing{"acc", "auc", "precision", "recall", "f1", "r2", "io_u"};
   return std::any_of(growing.begin(), growing.end(),
                      [&](std::string_view part) { return monitor.find(part) != std::string::npos; });
+}
+
+bool improves(double value, double reference, double min_delta, bool is_to_grow) {
+  return is_to_grow ? value - std::abs(min_delta) > reference : value + std::abs(min_delta) < reference;
+}
+
+double worst(bool is_to_grow) {
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  return is_to_grow ? -infinity : infinity;
 }
 
 const double* monitored(const char* callback, const std::string& monitor, const Run& run, Index epoch,

@@ -1,23 +1,31 @@
 #pragma once
 
+#include <array>
 #include <string>
+#include <string_view>
 
 #include "cornu/models/callback.h"
 
 namespace cornu {
 
-/// Which way what a callback monitors is to go. `automatic`: names with "acc", "auc", "precision", "recall" or "f1" in
-/// them are to grow, all others to shrink.
+/// Whether a number of the logs is to grow or to shrink. `automatic`: names with "acc", "auc", "precision", "recall",
+/// "f1", "r2" or "io_u" in them are to grow, all others to shrink.
 enum class MonitorMode { automatic, min, max };
+constexpr std::array<std::string_view, 3> option_names(MonitorMode) { return {"auto", "min", "max"}; }
 
 namespace detail {
 
-bool is_to_grow(MonitorMode mode, const std::string& monitor);
-
-/// What is monitored, null in an epoch that has none for a good reason: validation_freq, or Ctrl-C. Throws ValueError,
-/// with the callback's name, listing the names there are, in any other that has none.
+/// Whether the number of this name is to grow.
+bool is_to_grow(const std::string& monitor, MonitorMode mode);
+/// Whether it is better than another one by more than min_delta, whatever the sign of that.
+bool improves(double value, double reference, double min_delta, bool is_to_grow);
+/// What anything improves on.
+double worst(bool is_to_grow);
+/// The number that a callback watches, null in an epoch that lacks it for a good reason: validation_freq or Ctrl-C.
+/// Throws ValueError, listing the names there are, if there is no such name.
 const double* monitored(const char* callback, const std::string& monitor, const Run& run, Index epoch,
                         const Logs& logs);
 
 }  // namespace detail
+
 }  // namespace cornu

@@ -32,10 +32,18 @@ void Tally::add(double loss, ConstView y_true, ConstView y_pred) {
   for (AnyMetric& metric : metrics_) metric.update(y_true, y_pred);
 }
 
-void Tally::write(Logs& logs) const {
+void Tally::write(Logs& logs, bool end) const {
   logs.set("loss",
            samples_ == 0 ? std::numeric_limits<double>::quiet_NaN() : loss_total_ / static_cast<double>(samples_));
-  for (std::size_t i = 0; i < metrics_.size(); ++i) logs.set(names_[i], metrics_[i].result());
+  for (std::size_t i = 0; i < metrics_.size(); ++i) {
+    if (end || !metrics_[i].costly()) logs.set(names_[i], metrics_[i].result());
+  }
+}
+
+std::vector<std::string> Tally::names() const {
+  std::vector<std::string> names{"loss"};
+  names.insert(names.end(), names_.begin(), names_.end());
+  return names;
 }
 
 void Tally::state(OptionVisitor& visit) {

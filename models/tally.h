@@ -16,9 +16,11 @@ class Tally {
 
   void reset();
   void add(double loss, ConstView y_true, ConstView y_pred);
-  /// The loss, averaged over the samples, and each metric, under its name. Writing to the same logs again allocates
-  /// nothing.
-  void write(Logs& logs) const;
+  /// The loss, averaged over the samples, and each metric, under its name; the costly ones only if this is the `end`.
+  /// Writing to the same logs again allocates nothing.
+  void write(Logs& logs, bool end = true) const;
+  /// Under which names: "loss", then the metrics'.
+  std::vector<std::string> names() const;
   /// Has `visit` write or read what was gathered. Throws StateError, naming it, for a metric that has no `state`.
   void state(OptionVisitor& visit);
 

@@ -240,11 +240,13 @@ History Sequential::fit(DatasetRef data, const FitOptions& options) {
   }
 
   const Index steps = options.steps_per_epoch > 0 ? options.steps_per_epoch : batcher.batch_count();
+  Tally tally(state_->compiled->metrics);
   Run run{.model = *this,
           .epochs = options.epochs,
           .steps = steps,
           .validation_freq = evaluation ? options.validation_freq : 0,
-          .epoch = options.initial_epoch};
+          .epoch = options.initial_epoch,
+          .metrics = tally.names()};
   std::vector<AnyCallback> callbacks = options.callbacks;
   run.callbacks = callbacks;
   const Callbacks call{callbacks, run};
@@ -254,7 +256,6 @@ History Sequential::fit(DatasetRef data, const FitOptions& options) {
   History history;
   history.params = {.epochs = options.epochs, .steps = steps};
 
-  Tally tally(state_->compiled->metrics);
   Logs logs, epoch_logs;
   run.history = &history;
   run.tally = &tally;
@@ -285,7 +286,7 @@ History Sequential::fit(DatasetRef data, const FitOptions& options) {
                                      shown(loss), epoch + 1, options.epochs, index + 1, steps,
                                      step.where_not_finite()));
       }
-      tally.write(logs);
+      tally.write(logs, false);
       call(Hook::train_batch_end, index, logs);
       display.step(index + 1, logs);
       if (interrupt && interrupt->interrupted()) history.interrupted = run.stop_training = true;
@@ -294,6 +295,7 @@ History Sequential::fit(DatasetRef data, const FitOptions& options) {
     }
 
     epoch_logs = index > 0 ? logs : none;
+    if (index > 0) tally.write(epoch_logs);
     if (evaluation && !history.interrupted && (epoch + 1) % options.validation_freq == 0) {
       for (const Logs::Entry& entry : evaluation->run(&call, nullptr)) epoch_logs.set("val_" + entry.name, entry.value);
     }

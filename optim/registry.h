@@ -20,17 +20,17 @@ Registry<LearningRate>& schedule_registry();
 template <OptimizerRule R>
 requires std::default_initializable<R>
 void register_optimizer(std::string name = std::string(detail::type_name<R>())) {
-  detail::optimizer_registry().add<R>(std::move(name), [] { return R{}; });
+  detail::optimizer_registry().add<R>(std::move(name));
 }
 template <class L>
 requires(WeightedLoss<L> || PlainLoss<L>) && std::default_initializable<L> void register_loss(
                                                  std::string name = std::string(detail::type_name<L>())) {
-  detail::loss_registry().add<L>(std::move(name), [] { return L{}; });
+  detail::loss_registry().add<L>(std::move(name));
 }
 template <class S>
 requires std::is_invocable_r_v<double, const S&, Index> && std::default_initializable<S>
 void register_schedule(std::string name = std::string(detail::type_name<S>())) {
-  detail::schedule_registry().add<S>(std::move(name), [] { return S{}; });
+  detail::schedule_registry().add<S>(std::move(name));
 }
 
 /// {"class_name": "Adam", "config": {...}, "extras": {...}}

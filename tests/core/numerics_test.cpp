@@ -133,6 +133,36 @@ TEST(Numerics, SigmoidAndItsDerivative) {
   expect_near(pass.gradient, {.25, .19661193324148185, .19661193324148185, .10499358540350652});
 }
 
+TEST(Numerics, SoftplusAndSwishAtTheirEnds) {
+  const Tensor x = Tensor::vector({-1e4, -30, -10, 10, 30, 1e4, infinity, not_a_number});
+  const Pass softplus_pass = pass_of([](Var v) { return softplus(v); }, x);
+  const double small = 9.3576229688397367794e-14, swish_small = -2.8072868906517896862e-12;
+  const double precision = 4 * static_cast<double>(std::numeric_limits<Real>::epsilon());
+  EXPECT_NEAR(softplus_pass.value[1], small, precision * small) << "and not rounded to 0";
+  EXPECT_NEAR(softplus_pass.gradient[1], swish_small / -30, precision * small);
+  expect_same(ConstView(softplus_pass.value.data() + 5, {3}), {1e4, infinity, not_a_number});
+  expect_same(ConstView(softplus_pass.gradient.data() + 5, {3}), {1, 1, not_a_number});
+  const Pass swish_pass = pass_of([](Var v) { return swish(v); }, x);
+  EXPECT_EQ(swish_pass.value[0], 0);
+  EXPECT_NEAR(swish_pass.value[1], swish_small, precision * 2e-12);
+  expect_near(ConstView(swish_pass.value.data() + 2, {3}),
+              {-0.00045397868702434394505, 9.9995460213129756561, 29.999999999997192713});
+  expect_same(ConstView(swish_pass.gradient.data() + 5, {1}), {1});
+}
+
+TEST(Numerics, GeluAtItsEnds) {
+  const Real huge = std::numeric_limits<Real>::max();
+  for (const bool approximate : {false, true}) {
+    const Pass pass = pass_of([=](Var v) { return gelu(v, {.approximate = approximate}); },
+                              Tensor::vector({-huge, -1e4, 1e4, huge, infinity, not_a_number}));
+    expect_same(pass.value, {0, 0, 1e4, huge, infinity, not_a_number});
+    expect_same(ConstView(pass.gradient.data(), {4}), {0, 0, 1, 1});
+  }
+  const double tail = -7.619853024160526066e-23;  // at -10, where 1 + erf is 0 in either precision
+  EXPECT_NEAR(gelu(Tensor::vector({-10}))[0], tail,
+              8 * static_cast<double>(std::numeric_limits<Real>::epsilon()) * -tail);
+}
+
 TEST(Numerics, SigmoidSaturatesWithoutOverflow) {
   const Pass pass =
       pass_of([](Var v) { return sigmoid(v); }, Tensor::vector({infinity, 1000, -1000, -infinity, not_a_number}));

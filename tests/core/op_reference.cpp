@@ -1,5 +1,6 @@
 #include "cornu/tests/core/op_reference.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -237,6 +238,35 @@ Exact pool2d_reference(const Exact& x, Size2D pool_size, const Pool2DOptions& op
       }
     }
     return f(inside);
+  });
+}
+
+Exact affine_transform_reference(const Exact& x, const Tensor& transforms, const AffineOptions& options) {
+  /// The pixel that is shown at any whole position; -1 for none.
+  const auto shown = [&](Index at, Index n) {
+    if (options.fill_mode == FillMode::nearest) return std::clamp(at, Index{0}, n - 1);
+    if (options.fill_mode == FillMode::constant) return at < 0 || at >= n ? Index{-1} : at;
+    while (at < 0 || at >= n) at = at < 0 ? -1 - at : 2 * n - 1 - at;
+    return at;
+  };
+  return each(x.shape, [&](const Coordinates& at) {
+    const Real* t = transforms.data() + at[0] * 6;
+    const auto i = static_cast<long double>(at[1]), j = static_cast<long double>(at[2]);
+    const long double row = t[3] * j + t[4] * i + t[5], column = t[0] * j + t[1] * i + t[2];
+    const auto top = static_cast<Index>(std::floor(row)), left = static_cast<Index>(std::floor(column));
+    long double sum = 0;
+    for (Index u = top; u <= top + 1; ++u) {
+      for (Index v = left; v <= left + 1; ++v) {
+        const long double weight =
+            (1 - std::abs(row - static_cast<long double>(u))) * (1 - std::abs(column - static_cast<long double>(v)));
+        if (weight == 0) continue;
+        const Index from_row = shown(u, x.shape[1]), from_column = shown(v, x.shape[2]);
+        const bool outside = from_row < 0 || from_column < 0;
+        sum += weight * (outside ? static_cast<long double>(options.fill_value)
+                                 : x.values[position_of({at[0], from_row, from_column, at[3]}, x.shape)]);
+      }
+    }
+    return sum;
   });
 }
 

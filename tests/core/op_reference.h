@@ -45,6 +45,8 @@ Exact depthwise_reference(const Exact& x, const Exact& kernel, const Exact& bias
 /// f of the numbers that a window has in the image, row by row, for each window and channel.
 Exact pool2d_reference(const Exact& x, Size2D pool_size, const Pool2DOptions& options,
                        const std::function<long double(const Numbers&)>& f);
+/// transforms: (batch, 6), whose coordinates are exact in Real.
+Exact affine_transform_reference(const Exact& x, const Tensor& transforms, const AffineOptions& options);
 
 long double sum_of(const Numbers& x);
 long double mean_of(const Numbers& x);

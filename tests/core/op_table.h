@@ -65,6 +65,7 @@ std::vector<OpRow> linear_rows();
 std::vector<OpRow> arithmetic_rows();
 std::vector<OpRow> pointwise_rows();
 std::vector<OpRow> reduce_rows();
+std::vector<OpRow> normalize_rows();
 std::vector<OpRow> shape_rows();
 std::vector<OpRow> image_rows();
 std::vector<OpRow> sequence_rows();

@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <array>
+
 #include "cornu/core/error.h"
 #include "cornu/tests/core/op_table.h"
 
@@ -232,6 +235,51 @@ OpRow pool_row(const std::string& op, const std::string& name, F f, long double 
   return row;
 }
 
+OpRow affine_row() {
+  OpRow row{.op = "affine_transform", .name = "AffineTransform", .ranges = {around_zero}, .samples = {}};
+  /// One map for the first image, the same with x and y exchanged for the second, and so on.
+  const auto add = [&](const Shape& x, std::array<Real, 6> t, const AffineOptions& options = {}) {
+    Tensor transforms({x[0], 6});
+    for (Index b = 0; b < x[0]; ++b) {
+      std::copy(t.begin(), t.end(), transforms.data() + b * 6);
+      std::rotate(t.begin(), t.begin() + 3, t.end());
+    }
+    row.samples.push_back(
+        {message("affine_transform of {}, {} {} {} {} {} {}, fill_mode {}, fill_value {}", x, t[0], t[1], t[2], t[3],
+                 t[4], t[5], static_cast<int>(options.fill_mode), options.fill_value),
+         {x},
+         [=](std::span<const Var> v) { return affine_transform(v[0], transforms, options); },
+         [=](std::span<const Tensor> v) { return affine_transform(v[0], transforms, options); },
+         [=](std::span<const Exact> v) { return affine_transform_reference(v[0], transforms, options); }});
+  };
+  constexpr std::array<Real, 6> identity{1, 0, 0, 0, 1, 0}, mirrored{-1, 0, 3, 0, 1, 0}, shifted{1, 0, 1.25, 0, 1, -2},
+      turned{0, -1, 3, 1, 0, 0}, sheared{0.75, 0.5, -0.5, -0.25, 1.5, 0.25}, far{2, 0, -1e4, 1, 3, 1e5};
+  add({1, 1, 1, 1}, identity);
+  add({2, 3, 4, 3}, identity);
+  add({0, 3, 4, 2}, identity);
+  add({2, 3, 0, 2}, identity);
+  add({2, 4, 4, 2}, mirrored);
+  add({1, 4, 4, 1}, turned);
+  for (const FillMode mode : {FillMode::constant, FillMode::nearest, FillMode::reflect}) {
+    const AffineOptions options{.fill_mode = mode, .fill_value = 0.5};
+    add({1, 1, 1, 2}, shifted, options);
+    add({2, 3, 5, 2}, shifted, options);
+    add({2, 5, 4, 1}, sheared, options);
+    add({2, 2, 2, 1}, {8, 0, -13.25, 4, -16, 3.5}, options);  // many widths away
+    add({2, 3, 2, 1}, far, options);
+  }
+  row.uses_every_number = false;
+  row.errors = {{"affine_transform: images of shape (4, 4, 2); (batch, height, width, channels) is required",
+                 [](Tape& t) {
+                   affine_transform(of(t, {4, 4, 2}), Tensor({4, 6}));
+                 }},
+                {"affine_transform: transforms of shape (1, 6) for images of shape (2, 4, 4, 2); (2, 6) is required",
+                 [](Tape& t) {
+                   affine_transform(of(t, {2, 4, 4, 2}), Tensor({1, 6}));
+                 }}};
+  return row;
+}
+
 }  // namespace
 
 std::vector<OpRow> image_rows() {
@@ -241,7 +289,8 @@ std::vector<OpRow> image_rows() {
               max_of),
           pool_row(
               "average_pool2d", "AveragePool2d",
-              [](auto x, Size2D size, auto options) { return average_pool2d(x, size, options); }, mean_of)};
+              [](auto x, Size2D size, auto options) { return average_pool2d(x, size, options); }, mean_of),
+          affine_row()};
 }
 
 }  // namespace cornu::testing

@@ -166,8 +166,48 @@ OpRow slice_row() {
           .uses_every_number = false};
 }
 
+/// Which rows are taken is no input of the check: a step beside a whole number there is no value.
+OpRow take_row() {
+  OpRow row{.op = "take", .name = "Take", .ranges = {around_zero}, .samples = {}};
+  const auto add = [&](const Shape& table, const Tensor& indices) {
+    row.samples.push_back({message("take {} rows of {}", indices.shape(), table),
+                           {table},
+                           [=](std::span<const Var> x) { return take(x[0], x[0].tape().constant(indices)); },
+                           [=](std::span<const Tensor> x) { return take(x[0], indices); },
+                           [=](std::span<const Exact> x) {
+                             const Index width = table.sub(1).size();
+                             Exact y(indices.shape());
+                             for (Index axis = 1; axis < table.rank(); ++axis) {
+                               y.shape = y.shape.inserted(y.shape.rank(), table[axis]);
+                             }
+                             y.values.clear();
+                             for (const Real index : indices) {
+                               const auto first = x[0].values.begin() + static_cast<Index>(index) * width;
+                               y.values.insert(y.values.end(), first, first + width);
+                             }
+                             return y;
+                           }});
+  };
+  add({3, 4}, Tensor::vector({0, 2, 1}));
+  add({3, 4}, Tensor::vector({1, 1, 1, 0}));
+  add({3, 4}, Tensor::matrix({{2, 0}, {2, 1}}));
+  add({1, 1}, Tensor::vector({0}));
+  add({5}, Tensor::vector({4, 4, 0}));
+  add({4, 2, 3}, Tensor::matrix({{3}, {1}}));
+  add({2, 3}, Tensor::scalar(1));
+  add({2, 3}, Tensor(Shape{0}));
+  add({2, 0}, Tensor::vector({1, 0}));
+  add({2, 1, 2}, Tensor({1, 2, 1}, {0, 1}));
+  row.uses_every_number = false;
+  row.errors = {{"take: the table is a scalar, which has no rows", [](Tape& t) { take(of(t, {}), of(t, {1})); }},
+                {"shape (1, 1, 2, 2, 2) has 5 dimensions already; there is no room for one more", [](Tape& t) {
+                   take(of(t, {1, 2, 2, 2, 2}), of(t, {1, 1}));
+                 }}};
+  return row;
+}
+
 }  // namespace
 
-std::vector<OpRow> shape_rows() { return {reshape_row(), transpose_row(), concatenate_row(), slice_row()}; }
+std::vector<OpRow> shape_rows() { return {reshape_row(), transpose_row(), concatenate_row(), slice_row(), take_row()}; }
 
 }  // namespace cornu::testing

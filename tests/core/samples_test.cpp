@@ -30,6 +30,8 @@ TEST(Samples, StayApartInWhatIsDoneToEachOfThem) {
   EXPECT_FALSE(mixes([](Var x) { matmul(x, matrices); }, {4, 4, 4}));
   EXPECT_FALSE(mixes([](Var x) { concatenate({x, x}, 1); }));
   EXPECT_FALSE(mixes([](Var x) { slice(x, 1, 0, 2); }));
+  EXPECT_FALSE(mixes([](Var x) { layer_normalization(x, vector, 0); }));
+  EXPECT_FALSE(mixes([](Var x) { batch_normalization(x, vector, vector, vector, vector); }));
 }
 
 TEST(Samples, StayApartWhereTheyAreSequences) {
@@ -66,6 +68,8 @@ TEST(Samples, MeetWhereTheirAxisIsMovedOrSummedOver) {
   EXPECT_TRUE(mixes([](Var x) { matmul(x, square_matrix); }, {4}));
   EXPECT_TRUE(mixes([](Var x) { affine(x, square_matrix, vector); }, {4}));
   EXPECT_TRUE(mixes([](Var x) { x* square_matrix; }, {4}));
+  EXPECT_TRUE(mixes([](Var x) { batch_normalization(x, vector, vector); }));
+  EXPECT_TRUE(mixes([](Var x) { layer_normalization(x, square_matrix, 0, {.axes = 2}); }));
 }
 
 TEST(Samples, AreForgottenWhenTheTapeIsCleared) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "cornu/core/eager.h"
+#include "cornu/core/kernels.h"
 #include "cornu/core/random.h"
 
 namespace cornu {
@@ -62,6 +63,10 @@ void PrintTo(const Function& function, std::ostream* out) { *out << function.nam
 
 long double exact_sigmoid(long double x) { return 1 / (1 + std::exp(-x)); }
 
+long double exact_cumulative(long double x) { return std::erfc(-x / std::sqrt(2.0L)) / 2; }
+
+long double exact_density(long double x) { return std::exp(-x * x / 2) / std::sqrt(2 * std::acos(-1.0L)); }
+
 // The library's own names are hidden by those of <cmath> and the other way round: lambdas choose.
 const Function functions[] = {
     {"Exp", [](Real x) { return math::exp(x); }, [](const Tensor& x) { return exp(x); },
@@ -74,6 +79,14 @@ const Function functions[] = {
      [](long double x) { return std::tanh(x); }, 2.5L},
     {"Sigmoid", [](Real x) { return math::sigmoid(x); }, [](const Tensor& x) { return sigmoid(x); }, exact_sigmoid,
      2.5L},
+    {"NormalDensity", [](Real x) { return math::normal(x).density; }, nullptr, exact_density, 3},
+    {"NormalCumulative", [](Real x) { return math::normal(x).cumulative; },
+     [](const Tensor& x) {
+       Tensor y(x.shape());
+       assign(View(y), [from = x.data()](Index i) { return math::normal(from[i]).cumulative; });
+       return y;
+     },
+     exact_cumulative, 5},
 };
 
 class VectorMath : public ::testing::TestWithParam<Function> {};

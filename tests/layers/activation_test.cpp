@@ -41,6 +41,55 @@ TEST(Sigmoid, PassesTheChecksOfALayer) { expect_passes(Sigmoid{}); }
 
 TEST(Tanh, PassesTheChecksOfALayer) { expect_passes(Tanh{}); }
 
+TEST(LeakyReLU, LetsAPartOfWhatIsNegativeThrough) {
+  EXPECT_EQ(run(LeakyReLU{}, Tensor::vector({-2, 0, 3})), Tensor::vector({Real(-0.6), 0, 3}));
+  EXPECT_EQ(run(LeakyReLU{.negative_slope = 0}, Tensor::vector({-2, 0, 3})), Tensor::vector({0, 0, 3}));
+  EXPECT_EQ(run(Activation{leaky_relu}, Tensor::vector({-2, 3})), Tensor::vector({Real(-0.4), 3})) << "as in Keras";
+  expect_passes(LeakyReLU{}, Real(0.1));
+  expect_passes(LeakyReLU{.negative_slope = -1}, Real(0.1));
+}
+
+TEST(ELU, ApproachesMinusAlpha) {
+  EXPECT_EQ(run(ELU{.alpha = 2}, Tensor::vector({-1000, 0, 3, 1000})), Tensor::vector({-2, 0, 3, 1000}));
+  EXPECT_EQ(run(ELU{}, Tensor::vector({-1, 2})), run(Activation{elu}, Tensor::vector({-1, 2})));
+  expect_passes(ELU{});  // whose slope has no jump
+  expect_passes(ELU{.alpha = 0.5}, Real(0.1));
+}
+
+TEST(GELU, IsExactUnlessToldOtherwise) {
+  const Tensor x = Tensor::vector({-3, -1, 0, 1, 3});
+  const auto expect_values = [&](const Tensor& y, std::initializer_list<double> expected) {
+    for (Index i = 0; const double want : expected) EXPECT_NEAR(y[i++], want, testing::rounding);
+  };
+  expect_values(run(GELU{}, x),
+                {-0.0040496940948902836, -0.15865525393145705, 0, 0.84134474606854295, 2.9959503059051097});
+  expect_values(run(GELU{.approximate = true}, x),
+                {-0.0036373920817729943, -0.15880800939172324, 0, 0.84119199060827676, 2.9963626079182270});
+  EXPECT_EQ(run(Activation{gelu}, x), run(GELU{}, x));
+  expect_passes(GELU{});
+  expect_passes(GELU{.approximate = true});
+}
+
+TEST(Swish, IsSiluToo) {
+  const Tensor x = Tensor::vector({-2, 0, 3});
+  EXPECT_EQ(run(Swish{}, x), run(Activation{silu}, x));
+  EXPECT_EQ(run(Swish{}, x), run(Activation{swish}, x));
+  expect_passes(Swish{});
+}
+
+TEST(Softplus, PassesTheChecksOfALayer) {
+  expect_passes(Softplus{});
+  expect_passes(Activation{softplus});
+}
+
+TEST(Activations, RefuseOptionsThatAreNotFinite) {
+  const Tensor x = Tensor::vector({1});
+  const double infinity = std::numeric_limits<double>::infinity();
+  EXPECT_EQ(error_of<ValueError>([&] { run(LeakyReLU{.negative_slope = infinity}, x); }),
+            "leaky_relu: negative_slope is inf; it must be finite");
+  EXPECT_EQ(error_of<ValueError>([&] { run(ELU{.alpha = -infinity}, x); }), "elu: alpha is -inf; it must be finite");
+}
+
 TEST(Activation, IsAFunctionAsALayer) {
   EXPECT_EQ(run(Activation{relu}, Tensor::vector({-2, 3})), Tensor::vector({0, 3}));
   EXPECT_EQ(run(Activation{[](Var x) { return x + 1; }}, Tensor::vector({-2, 3})), Tensor::vector({-1, 4}));
@@ -126,6 +175,12 @@ TEST(Activations, NaNInIsNaNOut) {
   expect_nan(ReLU{});
   expect_nan(Sigmoid{});
   expect_nan(Tanh{});
+  expect_nan(LeakyReLU{});
+  expect_nan(ELU{});
+  expect_nan(GELU{});
+  expect_nan(GELU{.approximate = true});
+  expect_nan(Swish{});
+  expect_nan(Softplus{});
   expect_nan(Softmax{});
   expect_nan(Activation{linear});
 }

@@ -4,18 +4,24 @@
 
 #include "cornu/layers/activation.h"
 #include "cornu/layers/average_pooling2d.h"
+#include "cornu/layers/batch_normalization.h"
 #include "cornu/layers/conv1d.h"
 #include "cornu/layers/conv2d.h"
 #include "cornu/layers/dense.h"
 #include "cornu/layers/depthwise_conv2d.h"
 #include "cornu/layers/dropout.h"
+#include "cornu/layers/embedding.h"
 #include "cornu/layers/flatten.h"
 #include "cornu/layers/global_average_pooling2d.h"
 #include "cornu/layers/gru.h"
 #include "cornu/layers/input.h"
+#include "cornu/layers/layer_normalization.h"
 #include "cornu/layers/lstm.h"
 #include "cornu/layers/max_pooling2d.h"
 #include "cornu/layers/multi_head_attention.h"
+#include "cornu/layers/normalization.h"
+#include "cornu/layers/random_erasing.h"
+#include "cornu/layers/random_translation.h"
 #include "cornu/layers/reshape.h"
 #include "cornu/tests/layers/run.h"
 #include "cornu/tests/support/allocation_counter.h"
@@ -28,10 +34,11 @@ std::vector<AnyLayer> network() {
       Input{6, 4}, Flatten{},      Dense{16, relu},    Dropout{0.3},  Dense{.units = 12, .use_bias = false},
       Tanh{},      Reshape{3, -1}, Softmax{.axis = 1}, Flatten{3, 4}, Activation{sigmoid},
       Dense{10},   Softmax{}};
-  layers.insert(layers.begin() + 1, {Reshape{6, 4, 1}, Conv2D{.filters = 3, .kernel_size = 2, .activation = relu},
-                                     MaxPooling2D{.padding = Padding::same},
-                                     Conv2D{.filters = 24, .kernel_size = 3, .padding = Padding::same},
-                                     AveragePooling2D{.pool_size = {3, 2}}, GlobalAveragePooling2D{}});
+  layers.insert(layers.begin() + 1,
+                {Reshape{6, 4, 1}, RandomTranslation{0.2, 0.2}, RandomErasing{},
+                 Conv2D{.filters = 3, .kernel_size = 2, .activation = relu}, MaxPooling2D{.padding = Padding::same},
+                 Conv2D{.filters = 24, .kernel_size = 3, .padding = Padding::same},
+                 AveragePooling2D{.pool_size = {3, 2}}, GlobalAveragePooling2D{}});
   layers.insert(
       layers.begin() + 1,
       {LSTM{.units = 5, .return_sequences = true}, GRU{.units = 6, .activation = relu, .return_sequences = true},
@@ -40,6 +47,10 @@ std::vector<AnyLayer> network() {
        Conv1D{.filters = 4, .kernel_size = 3, .padding = Padding::causal, .activation = relu}, Reshape{6, 4, 1},
        DepthwiseConv2D{.kernel_size = 3, .padding = Padding::same, .depth_multiplier = 2}, Reshape{6, 8},
        GRU{.units = 4, .return_sequences = true}});
+  layers.insert(layers.end() - 2,
+                {LayerNormalization{}, LeakyReLU{}, ELU{}, GELU{}, GELU{.approximate = true}, Swish{}, Softplus{},
+                 Reshape{2, 6}, BatchNormalization{.axis = 1}, LayerNormalization{.axis = {-2, -1}, .scale = false},
+                 BatchNormalization{}, Normalization{.axis = {1, 2}}, Normalization{.invert = true}, Flatten{}});
   Shape shape{6, 4};
   Rng rng(1);
   for (AnyLayer& layer : layers) shape = layer.build(shape, rng);
@@ -68,7 +79,21 @@ TEST(Allocation, AWarmPassForwardAndBackwardAllocatesNothing) {
   std::size_t gradients = 0;
   for (int i = 0; i < 5; ++i) gradients += pass();
   EXPECT_EQ(counter.count(), 0);
-  EXPECT_EQ(gradients, 5U * 33U);
+  EXPECT_EQ(gradients, 5U * 40U);
+}
+
+TEST(Allocation, AWarmEmbeddingAllocatesNothing) {
+  const AnyLayer layer = testing::built(Embedding{.input_dim = 4, .output_dim = 3}, {2});
+  const Tensor x = Tensor::matrix({{0, 1}, {3, 1}}), g = testing::normal({2, 2, 3});
+  Tape tape(Mode::training, 1);
+  const auto pass = [&] {
+    tape.clear();
+    return tape.backward(layer.forward(tape.input(x)), g).entries().size();
+  };
+  for (int i = 0; i < 3; ++i) pass();
+  const testing::AllocationCounter counter;
+  EXPECT_EQ(pass(), 1U);
+  EXPECT_EQ(counter.count(), 0);
 }
 
 TEST(Allocation, AWarmPredictionAllocatesNothing) {

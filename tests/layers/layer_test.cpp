@@ -17,8 +17,8 @@ namespace {
 using testing::error_of;
 using testing::run;
 
-struct Swish {
-  Var forward(Var x) const { return x * sigmoid(x); }
+struct Mish {
+  Var forward(Var x) const { return x * tanh(softplus(x)); }
 };
 
 struct NotConst {
@@ -34,7 +34,7 @@ struct ReturnsNothing {
   void forward(Var) const {}
 };
 
-static_assert(Layer<Swish> && Layer<Dense> && Layer<AnyLayer>);
+static_assert(Layer<Mish> && Layer<Dense> && Layer<AnyLayer>);
 static_assert(!Layer<NotConst> && !Layer<NotCopyable> && !Layer<ReturnsNothing> && !Layer<int>);
 static_assert(!std::constructible_from<AnyLayer, NotConst>);
 static_assert(std::is_nothrow_move_constructible_v<AnyLayer>);
@@ -85,17 +85,17 @@ auto local_to_a_template() {
 }
 
 TEST(AnyLayer, TakesAStructWithForwardAlone) {
-  const AnyLayer layer = Swish{};
-  EXPECT_NEAR(run(layer, Tensor::vector({2}))[0], 1.7615941559557649, testing::rounding);
+  const AnyLayer layer = Mish{};
+  EXPECT_NEAR(run(layer, Tensor::vector({2}))[0], 1.9439589595339946, testing::rounding);
   EXPECT_EQ(layer.parameters().size(), 0U);
   EXPECT_EQ(layer.input_shape(), std::nullopt);
 }
 
 TEST(AnyLayer, FindsTheOutputShapeOfALayerWithoutBuildByForward) {
   Rng rng(1);
-  EXPECT_EQ(AnyLayer(Swish{}).build({3, 4}, rng), (Shape{3, 4}));
+  EXPECT_EQ(AnyLayer(Mish{}).build({3, 4}, rng), (Shape{3, 4}));
   EXPECT_EQ(AnyLayer(Picky{}).build({5, 2}, rng), (Shape{5, 1}));
-  EXPECT_EQ(AnyLayer(Swish{}).build({}, rng), Shape());
+  EXPECT_EQ(AnyLayer(Mish{}).build({}, rng), Shape());
 }
 
 TEST(AnyLayer, RefusesALayerThatDropsTheBatch) {
@@ -117,7 +117,7 @@ TEST(AnyLayer, CopiesAreDeep) {
   EXPECT_EQ(original.as<Dense>()->kernel.value, before);
   EXPECT_EQ(copy.as<Dense>()->kernel.value, Tensor::full({3, 2}, 9));
 
-  AnyLayer assigned = Swish{};
+  AnyLayer assigned = Mish{};
   assigned = copy;
   assigned.as<Dense>()->kernel.value.fill(7);
   EXPECT_EQ(copy.as<Dense>()->kernel.value, Tensor::full({3, 2}, 9));
@@ -150,8 +150,8 @@ TEST(AnyLayer, OneThatWasMovedFromSaysSoAndCanBeUsedAnew) {
 
   const AnyLayer copy_of_nothing = layer;
   EXPECT_EQ(copy_of_nothing.as<Scale>(), nullptr);
-  layer = Swish{};
-  EXPECT_EQ(layer.type(), "Swish");
+  layer = Mish{};
+  EXPECT_EQ(layer.type(), "Mish");
 }
 
 TEST(AnyLayer, HasANameAndGivesTheLayerBack) {
@@ -161,14 +161,14 @@ TEST(AnyLayer, HasANameAndGivesTheLayerBack) {
   ASSERT_NE(layer.as<Dense>(), nullptr);
   EXPECT_EQ(layer.as<Dense>()->units, 5);
   EXPECT_EQ(std::as_const(layer).as<Dense>(), layer.as<Dense>());
-  EXPECT_EQ(layer.as<Swish>(), nullptr);
+  EXPECT_EQ(layer.as<Mish>(), nullptr);
   layer.rename("first");
   EXPECT_EQ(layer.name(), "first");
   EXPECT_EQ(AnyLayer(Dense{5}).name(), "");
 }
 
 TEST(AnyLayer, AListMayMixNamedAndUnnamedLayers) {
-  const std::vector<AnyLayer> layers{{"hidden", Dense{128, relu}}, Dense{10}, Swish{}, Input{28, 28}};
+  const std::vector<AnyLayer> layers{{"hidden", Dense{128, relu}}, Dense{10}, Mish{}, Input{28, 28}};
   ASSERT_EQ(layers.size(), 4U);
   EXPECT_EQ(layers[0].name(), "hidden");
   EXPECT_EQ(layers[1].name(), "");
@@ -194,11 +194,11 @@ TEST(AnyLayer, KnowsTheNameOfAStructWhereverItWasDeclared) {
     return InLambda{};
   };
   EXPECT_EQ(AnyLayer(Dense{1}).type(), "Dense");
-  EXPECT_EQ(AnyLayer(Swish{}).type(), "Swish");
+  EXPECT_EQ(AnyLayer(Mish{}).type(), "Mish");
   EXPECT_EQ(AnyLayer(Local{}).type(), "Local");
   EXPECT_EQ(AnyLayer(from_lambda(0)).type(), "InLambda");
   EXPECT_EQ(AnyLayer(Numbered<3>{}).type(), "Numbered");
-  EXPECT_EQ(AnyLayer(Wrapper<Swish>{}).type(), "Wrapper");
+  EXPECT_EQ(AnyLayer(Wrapper<Mish>{}).type(), "Wrapper");
   EXPECT_EQ(AnyLayer(Wrapper<Wrapper<Dense>>{{{1}}}).type(), "Wrapper");
   EXPECT_EQ(AnyLayer(Wrapper<Local>::Nested{}).type(), "Nested");
   EXPECT_EQ(AnyLayer(Wrapper<Wrapper<int>>::Nested{}).type(), "Nested");

@@ -9,6 +9,13 @@
 #include "cornu/layers/inputs.h"
 #include "cornu/layers/max_pooling2d.h"
 #include "cornu/layers/residual.h"
+#include "cornu/layers/batch_normalization.h"
+#include "cornu/layers/conv2d.h"
+#include "cornu/layers/dropout.h"
+#include "cornu/layers/flatten.h"
+#include "cornu/layers/layer_normalization.h"
+#include "cornu/layers/max_pooling2d.h"
+#include "cornu/layers/normalization.h"
 #include "cornu/optim/adam.h"
 #include "cornu/tests/models/support.h"
 #include "cornu/tests/support/allocation_counter.h"
@@ -157,6 +164,17 @@ TEST_F(Allocation, AWarmStepOfAStructThatOwnsLayersAllocatesNothing) {
       EXPECT_EQ(counter.count(), 1);
     }
   }
+}
+
+TEST_F(Allocation, AWarmStepOfNormalisingLayersAllocatesNothing) {
+  const TensorDataset data = blobs(90);
+  Sequential model{Input{2}, Normalization{},      Dense{8}, BatchNormalization{},
+                   GELU{},   LayerNormalization{}, Dense{3}, Softmax{}};
+  model.compile({.optimizer = Adam{}, .loss = SparseCategoricalCrossentropy{}});
+  Watch watch;
+  model.fit(data, {.batch_size = 30, .epochs = 2, .verbose = Verbose::silent, .callbacks = {&watch}});
+  EXPECT_EQ(watch.batches, 3);
+  EXPECT_EQ(watch.allocations, 0);
 }
 
 TEST_F(Allocation, AWarmForwardOnOneTapeAllocatesNothing) {

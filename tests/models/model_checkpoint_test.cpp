@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 
 #include "cornu/core/error.h"

@@ -36,6 +36,18 @@ void expect_layer(AnyLayer layer, const std::string& config) {
   expect_trip(layer, R"({"class_name":")" + std::string(layer.type()) + R"(","name":"x","config":)" + config + "}");
 }
 
+const std::string without_penalties =
+    R"("kernel_regularizer":null,"bias_regularizer":null,"activity_regularizer":null,)"
+    R"("kernel_constraint":null,"bias_constraint":null)";
+
+/// That a layer is the same after a trip, and that this part of it is in its text.
+void expect_trip_of(AnyLayer layer, const std::string& part) {
+  layer.rename("x");
+  const std::string text = written(layer);
+  EXPECT_NE(text.find(part), std::string::npos) << text;
+  EXPECT_EQ(written(value_of<AnyLayer>(parse_json(text))), text);
+}
+
 TEST(Options, OfEveryLayerComeBack) {
   expect_layer(Dense{.units = 3,
                      .activation = relu,
@@ -43,11 +55,13 @@ TEST(Options, OfEveryLayerComeBack) {
                      .kernel_initializer = he_normal,
                      .bias_initializer = constant(0.5)},
                R"({"units":3,"activation":"relu","use_bias":false,"kernel_initializer":"he_normal",)"
-               R"("bias_initializer":{"class_name":"Constant","config":{"value":0.5}}})");
+               R"("bias_initializer":{"class_name":"Constant","config":{"value":0.5}},)" +
+                   without_penalties + "}");
   expect_layer(Conv2D{.filters = 4, .kernel_size = {3, 5}, .strides = 2, .padding = Padding::same, .groups = 2},
                R"({"filters":4,"kernel_size":[3,5],"strides":[2,2],"padding":"same","dilation_rate":[1,1],"groups":2,)"
                R"("activation":"linear","use_bias":true,"kernel_initializer":"glorot_uniform",)"
-               R"("bias_initializer":"zeros"})");
+               R"("bias_initializer":"zeros",)" +
+                   without_penalties + "}");
   expect_layer(MaxPooling2D{.pool_size = 3}, R"({"pool_size":[3,3],"strides":[0,0],"padding":"valid"})");
   expect_layer(AveragePooling2D{.strides = {1, 2}}, R"({"pool_size":[2,2],"strides":[1,2],"padding":"valid"})");
   expect_layer(GlobalAveragePooling2D{.keepdims = true}, R"({"keepdims":true})");
@@ -61,6 +75,31 @@ TEST(Options, OfEveryLayerComeBack) {
   expect_layer(ReLU{}, "{}");
   expect_layer(Sigmoid{}, "{}");
   expect_layer(Tanh{}, "{}");
+  expect_layer(Swish{}, "{}");
+  expect_layer(Softplus{}, "{}");
+  expect_layer(GELU{.approximate = true}, R"({"approximate":true})");
+  expect_layer(LeakyReLU{.negative_slope = 0.1}, R"({"negative_slope":0.1})");
+  expect_layer(ELU{.alpha = 2}, R"({"alpha":2.0})");
+  expect_layer(Residual{{"inner", ReLU{}}}, R"({"layers":[{"class_name":"ReLU","name":"inner","config":{}}]})");
+  expect_layer(Inputs{{2}, {3, 4}}, R"({"shapes":[[2],[3,4]]})");
+  expect_layer(RandomFlip{RandomFlip::vertical}, R"({"mode":"vertical"})");
+  expect_trip_of(Concatenate{{Dense{2}}, {}, {ReLU{}}}, R"("class_name":"ReLU","name":"re_lu")");
+  expect_trip_of(Dense{.units = 1, .kernel_regularizer = L1{0.5}, .kernel_constraint = MaxNorm{.axis = {0, 1}}},
+                 R"("kernel_regularizer":{"l1":0.5,"l2":0.0})");
+  expect_trip_of(Conv1D{.filters = 2, .kernel_size = 3, .padding = Padding::causal}, R"("padding":"causal")");
+  expect_trip_of(DepthwiseConv2D{.kernel_size = 3, .depth_multiplier = 4}, R"("depth_multiplier":4)");
+  expect_trip_of(LSTM{.units = 3, .return_sequences = true}, R"("recurrent_initializer":{"class_name":"Orthogonal")");
+  expect_trip_of(GRU{.units = 3, .reset_after = false}, R"("reset_after":false)");
+  expect_trip_of(MultiHeadAttention{.num_heads = 2, .key_dim = 5, .use_causal_mask = true}, R"("key_dim":5)");
+  expect_trip_of(Embedding{.input_dim = 7, .output_dim = 2}, R"("input_dim":7)");
+  expect_trip_of(BatchNormalization{.axis = 1, .momentum = 0.5}, R"("momentum":0.5)");
+  expect_trip_of(LayerNormalization{.axis = {-2, -1}}, R"("axis":[-2,-1])");
+  expect_trip_of(Normalization{.axis = {}, .invert = true}, R"("invert":true)");
+  expect_trip_of(RandomRotation{.factor = {-0.1, 0.2}, .fill_mode = FillMode::nearest},
+                 R"("factor":[-0.1,0.2],"fill_mode":"nearest")");
+  expect_trip_of(RandomTranslation{.height_factor = 0.5, .width_factor = 0.25}, R"("width_factor":[-0.25,0.25])");
+  expect_trip_of(RandomZoom{.height_factor = 0.5}, R"("width_factor":null)");
+  expect_trip_of(RandomErasing{}, "{");
 }
 
 TEST(Options, OfEveryInitializerComeBack) {
@@ -159,6 +198,15 @@ TEST(Options, OfEveryMetricComeBack) {
               R"({"class_name":"Precision","config":{"class_id":1,"threshold":0.5}})");
   expect_trip(AnyMetric(Recall{}), R"({"class_name":"Recall","config":{"class_id":null,"threshold":0.5}})");
   expect_trip(AnyMetric(F1Score{}), R"({"class_name":"F1Score","config":{"class_id":null,"threshold":0.5}})");
+  expect_trip(AnyMetric(AUC{.num_thresholds = 200, .curve = AUC::PR}),
+              R"({"class_name":"AUC","config":{"num_thresholds":200,"curve":"PR","from_logits":false}})");
+  expect_trip(AnyMetric(MeanIoU{.num_classes = 3}),
+              R"({"class_name":"MeanIoU","config":{"num_classes":3,"ignore_class":null,"sparse_y_true":true,)"
+              R"("sparse_y_pred":true}})");
+  expect_trip(AnyMetric(RootMeanSquaredError{}), R"({"class_name":"RootMeanSquaredError","config":{}})");
+  expect_trip(AnyMetric(R2Score{.class_aggregation = R2Score::variance_weighted_average}),
+              R"({"class_name":"R2Score","config":{"class_aggregation":"variance_weighted_average",)"
+              R"("num_regressors":0}})");
   const AnyMetric by_loss = Huber{.delta = 2};
   expect_trip(by_loss, R"({"class_name":"Huber","config":{"delta":2.0}})");
   EXPECT_EQ(value_of<AnyMetric>(parse_json(written(by_loss))).name(), "huber");
@@ -280,7 +328,7 @@ TEST(OptionVisitor, SaysWhichOptionDoesNotFit) {
   expect_error<ShapeError>([&] { got.options(visit); }, "shape: shape (-1,) has a negative dimension");
   Padding padding{};
   expect_error<FormatError>([&] { from_json(Json("full"), padding); },
-                            "\"full\" where \"valid\" or \"same\" is required");
+                            "\"full\" where one of \"valid\", \"same\", \"causal\" is required");
   Size2D size = 1;
   expect_error<FormatError>([&] { from_json(parse_json("[1,2,3]"), size); },
                             "a list of 3 where height and width are required");

@@ -4,8 +4,16 @@
 
 #include <cmath>
 
+#include "cornu/layers/batch_normalization.h"
+#include "cornu/layers/conv1d.h"
 #include "cornu/layers/conv2d.h"
+#include "cornu/layers/depthwise_conv2d.h"
+#include "cornu/layers/flatten.h"
 #include "cornu/layers/freeze.h"
+#include "cornu/layers/gru.h"
+#include "cornu/layers/layer_normalization.h"
+#include "cornu/layers/lstm.h"
+#include "cornu/layers/multi_head_attention.h"
 #include "cornu/optim/adam.h"
 #include "cornu/tests/models/support.h"
 #include "cornu/tests/support/expect_error.h"
@@ -192,14 +200,16 @@ void expect_tensor_near(const Tensor& got, const Tensor& expected, double tolera
 }
 
 TEST(Constraint, BringsNormsDownAndLeavesSmallOnesAlone) {
-  const Tensor w = Tensor::matrix({{3, 0.6}, {-4, 0.8}});
-  expect_tensor_near(constrained(MaxNorm{}, w), Tensor::matrix({{1.2, 0.6}, {-1.6, 0.8}}), 3e-7);
-  expect_tensor_near(constrained(MaxNorm{.max_value = 0.5, .axis = 1}, w),
-                     Tensor::matrix({{0.4902903378, 0.0980580676}, {-0.4902903378, 0.0980580676}}), 3e-7);
-  expect_tensor_near(constrained(UnitNorm{}, w), Tensor::matrix({{0.6, 0.6}, {-0.8, 0.8}}), 3e-7);
-  expect_tensor_near(constrained(UnitNorm{-1}, Tensor::vector({3, 4})), Tensor::vector({0.6, 0.8}), 3e-7);
+  const Tensor w = Tensor::matrix({{2, 0.5}, {-2, 0}, {2, 0}, {2, 0}});
+  const double tolerance = 3e-7;  // of which Keras's epsilon takes 1e-7
+  expect_tensor_near(constrained(MaxNorm{}, w), Tensor::matrix({{1, 0.5}, {-1, 0}, {1, 0}, {1, 0}}), tolerance);
+  expect_tensor_near(constrained(UnitNorm{}, w), Tensor::matrix({{0.5, 1}, {-0.5, 0}, {0.5, 0}, {0.5, 0}}), tolerance);
+  expect_tensor_near(constrained(MaxNorm{.max_value = 2.5, .axis = 1}, Tensor::matrix({{3, 4}, {0, 0.25}})),
+                     Tensor::matrix({{1.5, 2}, {0, 0.25}}), tolerance);
+  expect_tensor_near(constrained(UnitNorm{-1}, Tensor::vector({2, 2, 2, 2})), Tensor::vector({0.5, 0.5, 0.5, 0.5}),
+                     tolerance);
   EXPECT_EQ(constrained(MaxNorm{}, Tensor({2, 2})), Tensor({2, 2}));
-  EXPECT_EQ(constrained(NonNeg{}, w), Tensor::matrix({{3, 0.6}, {0, 0.8}}));
+  EXPECT_EQ(constrained(NonNeg{}, w), Tensor::matrix({{2, 0.5}, {0, 0}, {2, 0}, {2, 0}}));
   EXPECT_EQ(constrained({}, w), w);
 }
 
@@ -282,6 +292,76 @@ TEST(Constraints, LeaveFrozenParametersAlone) {
   const std::vector<Tensor> before = model.get_weights();
   model.train_on_batch(normal({6, 3}), normal({6, 1}, 6));
   EXPECT_EQ(model.get_weights()[0], before[0]);
+}
+
+/// A layer whose every trainable parameter, and output, has a penalty.
+struct PenalizedLayer {
+  AnyLayer layer;
+  Shape input;
+  double activity = 0.05;
+};
+
+TEST(Regularizer, IsAnOptionOfEveryLayerThatLearns) {
+  constexpr L2 each{0.1}, made{0.05};
+  const PenalizedLayer all[] = {
+      {Conv1D{.filters = 2,
+              .kernel_size = 2,
+              .kernel_regularizer = each,
+              .bias_regularizer = each,
+              .activity_regularizer = made},
+       {4, 3}},
+      {DepthwiseConv2D{
+           .kernel_size = 2, .depthwise_regularizer = each, .bias_regularizer = each, .activity_regularizer = made},
+       {3, 3, 2}},
+      {LSTM{.units = 3,
+            .kernel_regularizer = each,
+            .recurrent_regularizer = each,
+            .bias_regularizer = each,
+            .activity_regularizer = made},
+       {4, 2}},
+      {LSTM{.units = 3,
+            .activation = relu,
+            .kernel_regularizer = each,
+            .recurrent_regularizer = each,
+            .bias_regularizer = each,
+            .activity_regularizer = made},
+       {4, 2}},
+      {GRU{.units = 3,
+           .kernel_regularizer = each,
+           .recurrent_regularizer = each,
+           .bias_regularizer = each,
+           .activity_regularizer = made},
+       {4, 2}},
+      {GRU{.units = 3,
+           .reset_after = false,
+           .kernel_regularizer = each,
+           .recurrent_regularizer = each,
+           .bias_regularizer = each,
+           .activity_regularizer = made},
+       {4, 2}},
+      {MultiHeadAttention{.num_heads = 2,
+                          .key_dim = 2,
+                          .kernel_regularizer = each,
+                          .bias_regularizer = each,
+                          .activity_regularizer = made},
+       {3, 4}},
+      {LayerNormalization{.beta_regularizer = each, .gamma_regularizer = each}, {5}, 0},
+      {BatchNormalization{.beta_regularizer = each, .gamma_regularizer = each}, {5}, 0}};
+  for (const PenalizedLayer& one : all) {
+    SCOPED_TRACE(one.layer.type());
+    Sequential model{one.layer, Flatten{}};
+    model.build(one.input);
+    model.compile({.loss = MeanSquaredError{}});
+    const Tensor x = normal(one.input.batched(6)), y = model.predict(x), truth(y.shape());
+    double expected = 0;
+    for (const Real v : y)
+      expected += static_cast<double>(v * v) * (1.0 / static_cast<double>(y.size()) + one.activity / 6);
+    for (const auto& [name, parameter] : model.parameters()) {
+      if (!parameter->trainable) continue;
+      for (const Real w : parameter->value) expected += 0.1 * static_cast<double>(w * w);
+    }
+    EXPECT_NEAR(model.test_on_batch(x, truth)["loss"], expected, 1e-5 * expected);
+  }
 }
 
 }  // namespace

@@ -299,7 +299,7 @@ TEST(KilledSaving, LeavesTheOldOrTheNewFileWhole) {
         a.save(path);
       }
     }
-    usleep(static_cast<useconds_t>(rng.below(20'000)));
+    usleep(static_cast<useconds_t>(rng.below(50'000)));
     kill(child, SIGKILL);
     ASSERT_EQ(waitpid(child, nullptr, 0), child);
     const std::vector<Tensor> found = Sequential::load(path).get_weights();

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+
+#include "cornu/datasets/dataset.h"
+
+namespace cornu::detail {
+
+/// Gathers the rows map(row) of the dataset, which x and y have room for.
+template <class Map>
+void gather_mapped(DatasetRef dataset, std::span<const Index> rows, Map map, View x, View y) {
+  const Shape features = dataset.feature_shape(), targets = dataset.target_shape();
+  std::array<Index, 256> mapped;  // a few at a time, so that they fit on the stack
+  for (std::size_t done = 0; done < rows.size();) {
+    const std::size_t count = std::min(rows.size() - done, mapped.size());
+    for (std::size_t i = 0; i < count; ++i) mapped[i] = map(rows[done + i]);
+    const auto offset = static_cast<Index>(done), batch = static_cast<Index>(count);
+    dataset.gather({mapped.data(), count}, View(x.data() + offset * features.size(), features.batched(batch)),
+                   View(y.data() + offset * targets.size(), targets.batched(batch)));
+    done += count;
+  }
+}
+
+}  // namespace cornu::detail

@@ -1,0 +1,141 @@
+#include "cornu/datasets/subset.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <utility>
+
+#include "cornu/core/error.h"
+#include "cornu/core/kernels.h"
+#include "cornu/core/random.h"
+#include "cornu/datasets/gather_mapped.h"
+
+namespace cornu {
+
+DatasetSubset::DatasetSubset(DatasetRef dataset, std::vector<Index> rows) : dataset_(dataset), rows_(std::move(rows)) {
+  const Index size = dataset.size();
+  for (const Index row : rows_) {
+    require<ValueError>(row >= 0 && row < size, "DatasetSubset: row {} was asked for; the dataset has {}", row, size);
+  }
+}
+
+void DatasetSubset::gather(std::span<const Index> rows, View x, View y) const {
+  const Shape features = feature_shape(), targets = target_shape();
+  detail::check_gather("DatasetSubset", rows, size(), features.size(), targets.size(), x, y);
+  detail::gather_mapped(
+      dataset_, rows, [&](Index row) { return rows_[static_cast<std::size_t>(row)]; }, x, y);
+}
+
+void DatasetSubset::prefetch(std::span<const Index> rows) const {
+  for (const Index row : rows) {
+    if (row >= 0 && row < size()) dataset_.prefetch({&rows_[static_cast<std::size_t>(row)], 1});
+  }
+}
+
+TensorDataset gathered(DatasetRef dataset) {
+  const Index size = dataset.size();
+  Tensor x(dataset.feature_shape().batched(size)), y(dataset.target_shape().batched(size));
+  std::vector<Index> rows(static_cast<std::size_t>(size));
+  std::iota(rows.begin(), rows.end(), Index{0});
+  dataset.gather(rows, x, y);
+  return {std::move(x), std::move(y)};
+}
+
+namespace {
+
+/// The class of each of some targets of `width` numbers, the first of which belongs to row `first`.
+void add_classes(std::vector<Index>& classes, ConstView y, Index width, Index first) {
+  for (Index i = 0; i < y.size() / width; ++i) {
+    const Real* const target = y.data() + i * width;
+    constexpr Real most = 1 << 24;
+    require<ValueError>(width > 1 || (*target >= 0 && *target < most && *target == std::floor(*target)),
+                        "label {} in row {} is no class; classes are whole numbers from 0 on", *target, first + i);
+    classes.push_back(width > 1 ? position_of_max(target, width) : static_cast<Index>(*target));
+  }
+}
+
+/// Of all samples, gathered a few at a time.
+std::vector<Index> classes_of(DatasetRef dataset) {
+  constexpr Index at_a_time = 256;
+  const Index size = dataset.size(), width = dataset.target_shape().size();
+  std::vector<Index> classes, rows(static_cast<std::size_t>(size));
+  std::iota(rows.begin(), rows.end(), Index{0});
+  Tensor x, y;
+  for (Index first = 0; first < size; first += at_a_time) {
+    const Index count = std::min(at_a_time, size - first);
+    x.resize(dataset.feature_shape().batched(count));
+    y.resize(dataset.target_shape().batched(count));
+    dataset.gather({rows.data() + first, static_cast<std::size_t>(count)}, x, y);
+    add_classes(classes, y, width, first);
+  }
+  return classes;
+}
+
+std::map<Index, double> balanced(const std::vector<Index>& classes) {
+  require<ValueError>(!classes.empty(), "balanced_class_weight: there are no samples");
+  std::map<Index, double> weights;
+  for (const Index c : classes) ++weights[c];
+  const double total = static_cast<double>(classes.size()) / static_cast<double>(weights.size());
+  for (auto& [c, weight] : weights) weight = total / weight;
+  return weights;
+}
+
+/// How many of each class are kept for validation.
+std::vector<std::size_t> kept(const std::vector<std::size_t>& counts, double fraction) {
+  std::vector<std::size_t> result;
+  std::vector<std::pair<double, std::size_t>> lacking;  // by how much each class has less than its fraction
+  double wanted = 0;
+  for (std::size_t k = 0; k < counts.size(); ++k) {
+    const double share = fraction * static_cast<double>(counts[k]);
+    const std::size_t most = counts[k] - 1, least = std::min(most, std::size_t{1});
+    result.push_back(std::clamp(static_cast<std::size_t>(share), least, most));
+    if (result.back() < most) lacking.emplace_back(share - static_cast<double>(result.back()), k);
+    wanted += share;
+  }
+  const auto all = std::accumulate(result.begin(), result.end(), std::size_t{0});
+  const auto more = static_cast<std::size_t>(std::max(std::round(wanted) - static_cast<double>(all), 0.0));
+  std::stable_sort(lacking.begin(), lacking.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
+  for (std::size_t i = 0; i < std::min(more, lacking.size()); ++i) {
+    if (lacking[i].first > 0) ++result[lacking[i].second];
+  }
+  return result;
+}
+
+}  // namespace
+
+StratifiedSplit stratified_split(DatasetRef dataset, double validation_fraction, std::uint64_t seed) {
+  require<ValueError>(validation_fraction > 0 && validation_fraction < 1,
+                      "stratified_split: validation_fraction is {}; it must lie between 0 and 1", validation_fraction);
+  const std::vector<Index> classes = classes_of(dataset);
+  std::map<Index, std::vector<Index>> rows_of;
+  for (std::size_t row = 0; row < classes.size(); ++row) rows_of[classes[row]].push_back(static_cast<Index>(row));
+  std::vector<std::size_t> counts;
+  for (const auto& [c, rows] : rows_of) counts.push_back(rows.size());
+  const std::vector<std::size_t> validation_counts = kept(counts, validation_fraction);
+
+  std::vector<Index> train, validation;
+  std::size_t k = 0;
+  for (auto& [c, rows] : rows_of) {
+    Rng(seed, static_cast<std::uint64_t>(c)).shuffle(rows);
+    const auto middle = rows.begin() + static_cast<Index>(validation_counts[k++]);
+    validation.insert(validation.end(), rows.begin(), middle);
+    train.insert(train.end(), middle, rows.end());
+  }
+  std::sort(train.begin(), train.end());
+  std::sort(validation.begin(), validation.end());
+  require<ValueError>(!train.empty() && !validation.empty(),
+                      "stratified_split: of {} samples in {} classes, {} are left for training and {} for validation; "
+                      "neither may be empty",
+                      classes.size(), counts.size(), train.size(), validation.size());
+  return {.train{dataset, std::move(train)}, .validation{dataset, std::move(validation)}};
+}
+
+std::map<Index, double> balanced_class_weight(DatasetRef dataset) { return balanced(classes_of(dataset)); }
+
+std::map<Index, double> balanced_class_weight(const Tensor& y) {
+  std::vector<Index> classes;
+  if (!y.empty()) add_classes(classes, y, y.shape().sub(1).size(), 0);
+  return balanced(classes);
+}
+
+}  // namespace cornu

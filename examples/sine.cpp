@@ -1,0 +1,70 @@
+// Forecasting: an LSTM sees 40 values of a noisy sine and foretells the next 20. What it foretells is drawn, and its
+// error is compared with that of repeating the last value that was seen.
+#include <cornu/cornu.h>
+#include <fmt/format.h>
+
+#include <cmath>
+#include <string>
+#include <vector>
+
+using namespace cornu;
+
+constexpr Index seen = 40, foretold = 20;
+
+/// A sine of a period of 25 values, and noise.
+Tensor noisy_sine(Index values) {
+  Tensor result(Shape{values});
+  Rng(1).fill_normal(result, 0, 0.1);
+  for (Index t = 0; t < values; ++t) result[t] += std::sin(2 * 3.14159265 * t / 25);
+  return result;
+}
+
+/// Every stretch of a series, as what is seen of it, (stretches, 40, 1), and what comes next, (stretches, 20).
+struct Stretches {
+  Tensor x, y;
+
+  explicit Stretches(std::span<const Real> series) {
+    const Index count = static_cast<Index>(series.size()) - seen - foretold + 1;
+    x.resize({count, seen, 1});
+    y.resize({count, foretold});
+    for (Index i = 0; i < count; ++i) {
+      std::copy_n(series.begin() + i, seen, x.begin() + i * seen);
+      std::copy_n(series.begin() + i + seen, foretold, y.begin() + i * foretold);
+    }
+  }
+};
+
+double root_mean_square(const Tensor& error) { return std::sqrt(mean(square(error)).item()); }
+
+/// The last stretch: '.' what was seen, 'o' what came next, '*' what was foretold.
+void draw(const Stretches& stretches, const Tensor& forecast) {
+  const Index last = forecast.shape()[0] - 1, height = 15;
+  std::vector<std::string> rows(height, std::string(seen + foretold, ' '));
+  const auto put = [&](Index column, Real value, char sign) {
+    const auto row = static_cast<Index>(std::lround((1.3 - value) / 2.6 * (height - 1)));
+    if (0 <= row && row < height) rows[static_cast<std::size_t>(row)][static_cast<std::size_t>(column)] = sign;
+  };
+  for (Index t = 0; t < seen; ++t) put(t, stretches.x.at({last, t, 0}), '.');
+  for (Index t = 0; t < foretold; ++t) put(seen + t, stretches.y.at({last, t}), 'o');
+  for (Index t = 0; t < foretold; ++t) put(seen + t, forecast.at({last, t}), '*');
+  for (const std::string& row : rows) fmt::print("{}\n", row);
+  fmt::print("{:<{}}'o' what came, '*' the forecast\n", "'.' what was seen", seen);
+}
+
+int main() {
+  const Tensor series = noisy_sine(1500);
+  const Stretches train({series.begin(), 1200}), test({series.begin() + 1200, 300});
+
+  Sequential model{Input{seen, 1}, LSTM{.units = 32}, Dense{foretold}};
+  model.compile({.optimizer = Adam{.learning_rate = 0.005}, .loss = MeanSquaredError{}});
+  model.summary();
+  model.fit(train.x, train.y, {.epochs = 10});
+
+  const Tensor forecast = model.predict(test.x);
+  const Tensor naive = reshape(slice(test.x, 1, seen - 1, seen), {-1, 1});
+  const double error = root_mean_square(forecast - test.y), error_of_naive = root_mean_square(naive - test.y);
+  draw(test, forecast);
+  fmt::print("root mean square error {:.3f}; of the last value repeated {:.3f}; the noise alone is 0.1\n", error,
+             error_of_naive);
+  return error < error_of_naive / 4 ? 0 : 1;
+}

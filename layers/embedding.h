@@ -1,0 +1,34 @@
+#pragma once
+
+#include "cornu/layers/initializers.h"
+#include "cornu/layers/layer.h"
+
+namespace cornu {
+
+/// A vector for each of input_dim classes (words, say): class i of the input becomes row i of the table `embeddings`.
+/// Input: (batch, ...), whole numbers from 0 to input_dim - 1 (a float holds all of them up to 2^24). Output: (batch,
+/// ..., output_dim). embeddings: (input_dim, output_dim). The input has no gradient.
+/// Throws ValueError for sizes below 1 and for a number of the input that is none of these, with its position;
+/// StateError if it was not built.
+struct Embedding {
+  Index input_dim;
+  Index output_dim;
+  Initializer embeddings_initializer = random_uniform();
+  Regularizer embeddings_regularizer{}, activity_regularizer{};
+  Constraint embeddings_constraint{};
+  Parameter embeddings{};
+
+  Shape build(const Shape& input, Rng& rng);
+  Var forward(Var x) const;
+  NamedParameters parameters() { return {{"embeddings", &embeddings}}; }
+  void options(auto& visit) {
+    visit("input_dim", input_dim);
+    visit("output_dim", output_dim);
+    visit("embeddings_initializer", embeddings_initializer);
+    visit("embeddings_regularizer", embeddings_regularizer);
+    visit("activity_regularizer", activity_regularizer);
+    visit("embeddings_constraint", embeddings_constraint);
+  }
+};
+
+}  // namespace cornu

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <vector>
+
+#include "cornu/layers/layer.h"
+
+namespace cornu {
+
+/// y = (x - mean) / max(sqrt(variance), 1e-7), each feature by a mean and a variance (of the population) that are not
+/// trained but given, or taken from data by `adapt`; with `invert` the way back, x = y max(...) + mean.
+/// Input: (batch, ...). Output: the same shape. mean, variance: the lengths of `axis`, or what broadcasts to them.
+/// `axis` counts the batch, as in Keras: the axes that have a mean for each of their places; {} for one mean of all.
+/// Until it is adapted the mean is 0 and the variance 1.
+/// Throws ShapeError for axes that are not there, given twice, or the batch, and where mean and variance, or the input,
+/// have other lengths; ValueError where only one of them is given, or for no samples; StateError if it was not built.
+struct Normalization {
+  std::vector<Index> axis{-1};
+  Parameter mean{{}, false}, variance{{}, false};
+  bool invert = false;
+  Index count = 0;  ///< how many samples mean and variance were taken from
+
+  /// Takes mean and variance from samples (samples, ...), in place of any others.
+  void adapt(const Tensor& data);
+  /// The same in parts: forget, then one batch after another, (samples, ...).
+  void reset_state();
+  void update_state(const Tensor& batch);
+
+  Shape build(const Shape& input, Rng& rng);
+  Var forward(Var x) const;
+  NamedParameters parameters() { return {{"mean", &mean}, {"variance", &variance}}; }
+  void options(auto& visit) {
+    visit("axis", axis);
+    visit("invert", invert);
+  }
+};
+
+}  // namespace cornu

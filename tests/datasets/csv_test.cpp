@@ -1,0 +1,180 @@
+#include "cornu/datasets/csv.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <numeric>
+#include <sstream>
+
+#include "cornu/core/error.h"
+#include "cornu/datasets/subset.h"
+#include "cornu/tests/support/expect_error.h"
+#include "cornu/tests/support/print.h"
+#include "cornu/tests/support/temporary_folder.h"
+
+namespace cornu {
+namespace {
+
+using testing::error_of;
+using testing::TemporaryFolder;
+using Names = std::vector<std::string>;
+
+CsvDataset read(const std::string& text, const CsvOptions& options = {}) {
+  std::istringstream stream(text);
+  return read_csv(stream, "a.csv", options);
+}
+
+template <class E = FormatError>
+std::string error(const std::string& text, const CsvOptions& options = {}) {
+  return error_of<E>([&] { read(text, options); });
+}
+
+Tensor x_of(const CsvDataset& data) { return gathered(data).x(); }
+Tensor y_of(const CsvDataset& data) { return gathered(data).y(); }
+
+TEST(Csv, HasNumbersForFeaturesAndTheLastColumnForATarget) {
+  const CsvDataset data = read("width,height,area\n1,2,2\n-3.5,+1e2,-350\n.5,4,2\n");
+  EXPECT_EQ(data.size(), 3);
+  EXPECT_EQ(data.feature_names(), (Names{"width", "height"}));
+  EXPECT_EQ(data.target_name(), "area");
+  EXPECT_EQ(data.classes(), 0);
+  EXPECT_EQ(x_of(data), Tensor::matrix({{1, 2}, {-3.5, 100}, {0.5, 4}}));
+  EXPECT_EQ(y_of(data), Tensor::matrix({{2}, {-350}, {2}}));
+}
+
+TEST(Csv, TurnsTextsIntoZerosAndOnesAndTheTargetsIntoClasses) {
+  const CsvDataset data = read("colour,size,fruit\nred,2,cherry\nyellow,9,banana\nred,8,apple\nblue,1,cherry\n");
+  EXPECT_EQ(data.feature_names(), (Names{"colour=blue", "colour=red", "colour=yellow", "size"}));
+  EXPECT_EQ(data.class_names(), (Names{"apple", "banana", "cherry"}));
+  EXPECT_EQ(x_of(data), Tensor::matrix({{0, 1, 0, 2}, {0, 0, 1, 9}, {0, 1, 0, 8}, {1, 0, 0, 1}}));
+  EXPECT_EQ(y_of(data), Tensor::vector({2, 1, 0, 2}));
+}
+
+TEST(Csv, TakesTheTargetByNameAndByNumber) {
+  const std::string text = "a,b,c\n1,2,3\n4,5,6\n";
+  for (const CsvColumn& target : {CsvColumn("b"), CsvColumn(1), CsvColumn(-2)}) {
+    const CsvDataset data = read(text, {.target = target});
+    EXPECT_EQ(data.target_name(), "b");
+    EXPECT_EQ(data.feature_names(), (Names{"a", "c"}));
+    EXPECT_EQ(x_of(data), Tensor::matrix({{1, 3}, {4, 6}}));
+    EXPECT_EQ(y_of(data), Tensor::matrix({{2}, {5}}));
+  }
+}
+
+TEST(Csv, LeavesOutWhatIsToBeIgnoredAndTakesNumbersForNamesWhereTold) {
+  const CsvDataset data =
+      read("id,zip,y\nx1,02,1\nx2,10,0\nx3,02,1\n", {.ignored = {"id"}, .categorical = {"zip", -1}});
+  EXPECT_EQ(data.feature_names(), (Names{"zip=02", "zip=10"}));
+  EXPECT_EQ(data.class_names(), (Names{"0", "1"}));
+  EXPECT_EQ(x_of(data), Tensor::matrix({{1, 0}, {0, 1}, {1, 0}}));
+  EXPECT_EQ(y_of(data), Tensor::vector({1, 0, 1}));
+}
+
+TEST(Csv, ReadsQuotesAsTheRFCSays) {
+  const CsvDataset data =
+      read("\"a, b\",\"say \"\"hi\"\"\",y\r\n\"1\",\"two\r\nlines, and a \"\"quote\"\"\",3\r\n2, \"\" ,4",
+           {.missing_values = {}});
+  EXPECT_EQ(data.feature_names(), (Names{"a, b", "say \"hi\"=", "say \"hi\"=two\r\nlines, and a \"quote\""}));
+  EXPECT_EQ(x_of(data), Tensor::matrix({{1, 0, 1}, {2, 1, 0}}));
+  EXPECT_EQ(y_of(data), Tensor::matrix({{3}, {4}}));
+}
+
+TEST(Csv, TakesOtherDelimitersLineEndsAndNoHeader) {
+  const Tensor x = Tensor::matrix({{1, 2}, {3, 4}}), y = Tensor::matrix({{5}, {6}});
+  for (const std::string text : {"1;2;5\n3;4;6", "1;2;5\r\n3;4;6\r\n", "1;2;5\r3;4;6\r", "\n\n1 ; 2;5\n\n 3;4 ;6\n\n",
+                                 "\xEF\xBB\xBF"
+                                 "1;2;5\n3;4;6\n"}) {
+    const CsvDataset data = read(text, {.delimiter = ';', .header = false});
+    EXPECT_EQ(x_of(data), x) << text;
+    EXPECT_EQ(y_of(data), y) << text;
+    EXPECT_EQ(data.feature_names(), (Names{"0", "1"}));
+  }
+  EXPECT_EQ(x_of(read("a\tb\n1\t2\n", {.delimiter = '\t'})), Tensor::matrix({{1}}));
+}
+
+TEST(Csv, DropsRowsThatLackAValueWhereToldTo) {
+  const CsvDataset data =
+      read("a,b,y\n1,red,1\n,blue,2\n3,NA,3\n4,red,?\n5,green,5\n", {.missing = CsvOptions::drop_row});
+  EXPECT_EQ(data.feature_names(), (Names{"a", "b=green", "b=red"})) << "nothing is left of a row that was dropped";
+  EXPECT_EQ(x_of(data), Tensor::matrix({{1, 0, 1}, {5, 1, 0}}));
+}
+
+TEST(Csv, FillsInTheMeanOrNoCategoryWhereToldTo) {
+  const CsvDataset data = read("a,b,y\n,,1\n1,red,2\n5,NA,3\n", {.missing = CsvOptions::fill});
+  EXPECT_EQ(x_of(data), Tensor::matrix({{3, 0}, {1, 1}, {5, 0}}));
+}
+
+TEST(Csv, SaysWhereAValueIsMissing) {
+  EXPECT_EQ(error("a,b\n1,2\n,4\n"),
+            "a.csv, line 3, column \"a\": the value is missing (\"\"); .missing says what to do then");
+  EXPECT_EQ(error("a,b\n1,2\n3,NA\n", {.missing = CsvOptions::fill}),
+            "a.csv, line 3, column \"b\": the value is missing (\"NA\")");
+  EXPECT_EQ(error("a,b\n?,2\n,4\n", {.missing = CsvOptions::fill}), "a.csv: column \"a\" has no value at all");
+  EXPECT_EQ(error("a,b\n?,2\n,4\n", {.missing = CsvOptions::drop_row}),
+            "a.csv: there is no row of data (2 lacked a value and were dropped)");
+}
+
+TEST(Csv, SaysWhereSomethingCannotBeUnderstood) {
+  EXPECT_EQ(error("a,b\n1,2\n\"x\ny\",4\n3,4,5\n"),
+            "a.csv, line 3, column \"a\": \"x\ny\" is no finite number, as the values before it are (.categorical has "
+            "the columns whose values are names)");
+  EXPECT_EQ(error("a,b\nx,\"2\n\"\nz,\"3\",4\n"), "a.csv, line 4: 3 cells; the first row has 2");
+  EXPECT_EQ(error("a,b\n1,2\n3\n"), "a.csv, line 3: 1 cells; the first row has 2");
+  EXPECT_EQ(error("a,b\n1,\"2\n3,4\n"), "a.csv, line 2, column 1: a quote that is never closed");
+  EXPECT_EQ(error("a,b\n1,2\"\n"), "a.csv, line 2, column 1: a quote inside of a cell that does not begin with one");
+  EXPECT_EQ(error("a,b\n\"1\"x,2\n"), "a.csv, line 2, column 0: text after the closing quote");
+  for (const std::string number : {"1e999", "inf", "1.5x", "0x10", "1 2", "--1"}) {
+    EXPECT_EQ(error("a,b\n1,2\n" + number + ",4\n"),
+              "a.csv, line 3, column \"a\": \"" + number +
+                  "\" is no finite number, as the values before it are (.categorical has the columns whose values are "
+                  "names)");
+  }
+  EXPECT_EQ(error("a,a\n1,2\n"), "a.csv, line 1: two columns are called \"a\"");
+  EXPECT_EQ(error(""), "a.csv: it is empty");
+  EXPECT_EQ(error("\n \n"), "a.csv: it is empty");
+  EXPECT_EQ(error("a,b\n"), "a.csv: there is no row of data");
+}
+
+TEST(Csv, RefusesAColumnOfTooManyTexts) {
+  const std::string text = "a,b\np,1\nq,2\nr,3\n";
+  EXPECT_EQ(
+      error(text, {.most_categories = 2}),
+      "a.csv, line 4, column \"a\": \"r\" is text number 3; is this a column of names that tell nothing? (.ignored, "
+      "or .most_categories)");
+  EXPECT_EQ(read(text, {.most_categories = 3}).feature_names().size(), 3u);
+}
+
+TEST(Csv, RefusesOptionsThatNameNoColumn) {
+  EXPECT_EQ(error<ValueError>("a,b\n1,2\n", {.target = "c"}),
+            "a.csv: there is no column \"c\" (target); there are: a, b");
+  EXPECT_EQ(error<ValueError>("a,b\n1,2\n", {.ignored = {2}}),
+            "a.csv: there is no column 2 (ignored); there are: a, b");
+  EXPECT_EQ(error<ValueError>("a,b\n1,2\n", {.ignored = {-1}}), "a.csv: the target \"b\" is to be ignored");
+  EXPECT_EQ(error<ValueError>("a,b\n1,2\n", {.delimiter = '"'}),
+            "a.csv: a quote or a line's end cannot be the delimiter");
+}
+
+TEST(Csv, ReadsFiles) {
+  const TemporaryFolder folder;
+  const std::string path = folder / "b.csv";
+  std::ofstream(path) << "a,y\n1,2\nx,3\n";
+  EXPECT_EQ(read_csv(path, {.categorical = {"a"}}).size(), 2);
+  EXPECT_EQ(error_of<FormatError>([&] { read_csv(path); }).substr(0, path.size() + 8), path + ", line 3");
+  EXPECT_EQ(error_of<FileError>([&] { read_csv(path + "x"); }),
+            path + "x: cannot be opened (No such file or directory)");
+}
+
+TEST(Csv, GathersTheRowsThatAreAskedFor) {
+  const CsvDataset data = read("a,b,y\n1,p,no\n2,q,yes\n3,p,yes\n");
+  Tensor x({2, 3}), y(Shape{2});
+  const std::vector<Index> rows{2, 0};
+  data.gather(rows, x, y);
+  EXPECT_EQ(x, Tensor::matrix({{3, 1, 0}, {1, 1, 0}}));
+  EXPECT_EQ(y, Tensor::vector({1, 0}));
+  const std::vector<Index> beyond{3, 0};
+  EXPECT_EQ(error_of<ValueError>([&] { data.gather(beyond, x, y); }),
+            "CsvDataset: row 3 was asked for; there are 3 rows");
+}
+
+}  // namespace
+}  // namespace cornu
