@@ -18,7 +18,7 @@ using protozero::pbf_wire_type;
 /// A file must not make us ask for much more memory than it has bytes.
 class Budget {
  public:
-  explicit Budget(std::size_t bytes) : left_(std::size_t{1} << 20) { left_ += 3 * bytes; }
+  explicit Budget(std::size_t bytes) : left_(std::size_t{16} << 20) { left_ += 3 * bytes; }
 
   void charge(std::size_t bytes) {
     require<FormatError>(bytes <= left_, "reading it would take more than three times its size in memory");
