@@ -50,6 +50,8 @@ Exported export_model(Exporter& to, const Sequential& model, const Exported& x);
 Exported export_layer(Exporter& to, const AnyLayer& layer, const Exported& x);
 
 /// The same for layers of one subject; nothing if the layer is of another. `result` is what it makes of a sample.
+std::optional<Exported> export_activation(Exporter& to, const AnyLayer& layer, const Exported& x);
+std::optional<Exported> export_normalization(Exporter& to, const AnyLayer& layer, const Exported& x);
 std::optional<Exported> export_image_layer(Exporter& to, const AnyLayer& layer, const Exported& x, const Shape& result);
 std::optional<Exported> export_sequence_layer(Exporter& to, const AnyLayer& layer, const Exported& x,
                                               const Shape& result);

@@ -4,8 +4,14 @@
 #include "cornu/layers/concatenate.h"
 #include "cornu/layers/dense.h"
 #include "cornu/layers/dropout.h"
+#include "cornu/layers/embedding.h"
 #include "cornu/layers/flatten.h"
 #include "cornu/layers/input.h"
+#include "cornu/layers/random_erasing.h"
+#include "cornu/layers/random_flip.h"
+#include "cornu/layers/random_rotation.h"
+#include "cornu/layers/random_translation.h"
+#include "cornu/layers/random_zoom.h"
 #include "cornu/layers/reshape.h"
 #include "cornu/layers/residual.h"
 #include "cornu/onnx/exporter.h"
@@ -23,20 +29,6 @@ Exported Exporter::channels_first(const Exported& x) {
   if (x.channels_first) return x;
   return transposed({x.name, x.shape, true},
                     x.shape.rank() == 2 ? std::vector<Index>{0, 2, 1} : std::vector<Index>{0, 3, 1, 2});
-}
-
-Exported Exporter::activated(const Exported& x, const Activation& activation) {
-  const auto is = [&](Var (*f)(Var)) { return activation.function() == f; };
-  if (is(linear)) return x;
-  if (is(relu)) return map(x, "Relu");
-  if (is(sigmoid)) return map(x, "Sigmoid");
-  if (is(tanh)) return map(x, "Tanh");
-  if (is(exp)) return map(x, "Exp");
-  if (is(softmax)) return map(channels_last(x), "Softmax", {{"axis", Index{-1}}});
-  if (is(log_softmax)) return map(channels_last(x), "LogSoftmax", {{"axis", Index{-1}}});
-  throw ValueError(
-      "its activation is none that can be written; linear, relu, sigmoid, tanh, exp, softmax and log_softmax "
-      "can");
 }
 
 namespace {
@@ -65,6 +57,20 @@ Exported reshaped(Exporter& to, const Exported& x, const Shape& result) {
   for (const Index dimension : result.dimensions()) shape.push_back(dimension);
   const std::string target = to.numbers("shape", shape);
   return {to.writer.node("Reshape", {to.channels_last(x).name, target}, {}, to.layer), result};
+}
+
+/// Whether the layer does nothing when a model is used.
+bool is_for_training(const AnyLayer& any) {
+  return any.as<Dropout>() != nullptr || any.as<Input>() != nullptr || any.as<RandomErasing>() != nullptr ||
+         any.as<RandomFlip>() != nullptr || any.as<RandomRotation>() != nullptr ||
+         any.as<RandomTranslation>() != nullptr || any.as<RandomZoom>() != nullptr;
+}
+
+Exported embedding(Exporter& to, const Embedding& layer, const Exported& input, const Shape& result) {
+  const Exported x = to.channels_last(input);
+  const std::string rows = to.writer.node("Cast", {x.name}, {{"to", static_cast<Index>(ElementType::int64)}}, to.layer);
+  const std::string table = to.weight("embeddings", layer.embeddings.value);
+  return {to.writer.node("Gather", {table, rows}, {{"axis", Index{0}}}, to.layer), result};
 }
 
 /// What a built layer makes of samples of this shape.
@@ -126,21 +132,19 @@ Exported concatenation(Exporter& to, Concatenate layer, const Exported& x, const
 }  // namespace
 
 Exported export_layer(Exporter& to, const AnyLayer& any, const Exported& x) {
-  if (any.as<Dropout>() != nullptr || any.as<Input>() != nullptr) return x;
+  if (is_for_training(any)) return x;
   if (const auto* model = any.as<Sequential>()) return export_model(to, *model, x);
   const Shape result = result_of(any, x.shape);
   if (const auto y = export_image_layer(to, any, x, result)) return *y;
+  if (const auto y = export_activation(to, any, x)) return *y;
+  if (const auto y = export_normalization(to, any, x)) return *y;
   if (const auto y = export_sequence_layer(to, any, x, result)) return *y;
   if (const auto* layer = any.as<Dense>()) return dense(to, *layer, x, result);
   if (any.as<Flatten>() != nullptr) return flattened(to, x, result);
   if (any.as<Reshape>() != nullptr) return reshaped(to, x, result);
+  if (const auto* layer = any.as<Embedding>()) return embedding(to, *layer, x, result);
   if (const auto* layer = any.as<Residual>()) return residual(to, *layer, x);
   if (const auto* layer = any.as<Concatenate>()) return concatenation(to, *layer, x, result);
-  if (const auto* layer = any.as<Activation>()) return to.activated(x, *layer);
-  if (any.as<ReLU>() != nullptr) return to.map(x, "Relu");
-  if (any.as<Sigmoid>() != nullptr) return to.map(x, "Sigmoid");
-  if (any.as<Tanh>() != nullptr) return to.map(x, "Tanh");
-  if (const auto* layer = any.as<Softmax>()) return to.map(to.channels_last(x), "Softmax", {{"axis", layer->axis}});
   throw ValueError(message("a {} cannot be written to an ONNX file", any.type()));
 }
 

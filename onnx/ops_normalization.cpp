@@ -8,13 +8,18 @@ namespace {
 /// With the moving mean and variance that are inputs; in training_mode (opset 14) with those of the batch, where the
 /// new moving ones are outputs. A graph that is trained here keeps the moving ones as they are, as fine tuning wants
 /// it.
-void batch_normalization(Call& call) {
+void run_batch_normalization(Call& call) {
   require<FormatError>(call.integer("spatial", 1) != 0, "spatial is 0; only 1, a mean for each channel, is possible");
   require<FormatError>(call.opset() >= 7 || call.integer("is_test", 0) != 0, "is_test is 0: it is made for training");
   const double epsilon = call.real("epsilon", 1e-5);
   const bool training = call.integer("training_mode", 0) != 0, last = call.value(0).layout == Layout::channels_last;
   const Var x = last ? call.value(0).var : call[0];
   require<FormatError>(x.rank() > 1, "an input of shape {}; (batch, channels, ...) is required", x.shape());
+  if (!training && (last || x.rank() == 2)) {
+    require<FormatError>(!call.wants(1), "it has outputs for training, and is not in training_mode");
+    return call.result(0, batch_normalization(x, call[3], call[4], call[1], call[2], epsilon), Kind::real,
+                       call.value(0).layout);
+  }
   // How one number for each channel must lie to meet x.
   const Index channels = x.shape()[last ? -1 : 1];
   Shape shape{channels};
@@ -41,10 +46,14 @@ void batch_normalization(Call& call) {
 }
 
 /// Over all axes from `axis` on.
-void layer_normalization(Call& call) {
+void run_layer_normalization(Call& call) {
   const Var x = call[0];
   const Index axis = x.shape().normalized(call.integer("axis", -1));
   const double epsilon = call.real("epsilon", 1e-5);
+  if (!call.wants(1) && !call.wants(2)) {
+    const Operand offset = call.has(2) ? Operand(call[2]) : Operand(0);
+    return call.result(layer_normalization(x, call[1], offset, {.axes = x.rank() - axis, .epsilon = epsilon}));
+  }
   const Var rows = reshape(x, {x.shape().sub(0, axis).size(), x.shape().sub(axis).size()});
   const Var mean_of = mean(rows, 1, {.keepdims = true}), centred = rows - mean_of;
   const Var deviation = sqrt(mean(square(centred), 1, {.keepdims = true}) + epsilon);
@@ -61,8 +70,9 @@ void layer_normalization(Call& call) {
 
 std::span<const Op> normalization_ops() {
   static constexpr Op ops[] = {
-      {"BatchNormalization", 6, 5, 5, 5, "epsilon is_test momentum spatial training_mode ", 0b110, batch_normalization},
-      {"LayerNormalization", 17, 2, 3, 3, "axis epsilon stash_type ", 0b110, layer_normalization},
+      {"BatchNormalization", 6, 5, 5, 5, "epsilon is_test momentum spatial training_mode ", 0b110,
+       run_batch_normalization},
+      {"LayerNormalization", 17, 2, 3, 3, "axis epsilon stash_type ", 0b110, run_layer_normalization},
   };
   return ops;
 }

@@ -1,6 +1,7 @@
 #include <cmath>
 
 #include "cornu/core/error.h"
+#include "cornu/core/kernels.h"
 #include "cornu/layers/dropout.h"
 #include "cornu/onnx/ops.h"
 
@@ -16,27 +17,33 @@ void pointwise(Call& call) {
 Var negated(Var x) { return -x; }
 Var inverse(Var x) { return 1 / x; }
 
-void leaky_relu(Call& call) {
+void run_leaky_relu(Call& call) {
   const double alpha = call.real("alpha", 0.01);
-  call.map([=](Var x) { return relu(x) - alpha * relu(-x); });
+  call.map([=](Var x) { return leaky_relu(x, alpha); });
 }
 
-/// x where it is positive, else alpha (e^x - 1).
-Var exponential_below_zero(Var x, double alpha) { return relu(x) + alpha * (exp(minimum(x, 0)) - 1); }
-
-void elu(Call& call) {
+void run_elu(Call& call) {
   const double alpha = call.real("alpha", 1);
-  call.map([=](Var x) { return exponential_below_zero(x, alpha); });
+  call.map([=](Var x) { return elu(x, alpha); });
 }
 
 void selu(Call& call) {
   const double alpha = call.real("alpha", 1.67326319217681884765625),
                gamma = call.real("gamma", 1.05070102214813232421875);
-  call.map([=](Var x) { return gamma * exponential_below_zero(x, alpha); });
+  call.map([=](Var x) { return gamma * elu(x, alpha); });
 }
 
-void softplus(Call& call) {
-  call.map([](Var x) { return relu(x) + log(1 + exp(-abs(x))); });
+/// 2 / sqrt(pi) times the integral of e^(-t^2) from 0 to x.
+Var erf(Var x) {
+  const Var y = x.tape().output(x.shape(), {x});
+  assign(y.out(), [v = x.value().data()](Index i) { return std::erf(v[i]); });
+  return y.backward([=] {
+    if (Sink dx = x.sink()) {
+      const Real *const v = x.value().data(), *const g = y.grad().data();
+      const auto scale = static_cast<Real>(2 / std::sqrt(std::acos(-1.0)));
+      assign(dx, [=](Index i) { return g[i] * scale * std::exp(-v[i] * v[i]); });
+    }
+  });
 }
 
 /// Before opset 7 a slope for each channel was a vector.
@@ -111,10 +118,11 @@ std::span<const Op> pointwise_ops() {
       {"Cast", 6, 1, 1, 1, "to ", 0, cast},
       {"Clip", 6, 1, 3, 1, "max min ", 0, clip},
       {"Dropout", 6, 1, 3, 2, "is_test ratio seed ", 0, dropout},
-      {"Elu", 6, 1, 1, 1, "alpha ", 0, elu},
+      {"Elu", 6, 1, 1, 1, "alpha ", 0, run_elu},
+      {"Erf", 9, 1, 1, 1, "", 0, pointwise<erf>},
       {"Exp", 6, 1, 1, 1, "", 0, pointwise<exp>},
       {"Identity", 1, 1, 1, 1, "", 0, pointwise<linear>},
-      {"LeakyRelu", 6, 1, 1, 1, "alpha ", 0, leaky_relu},
+      {"LeakyRelu", 6, 1, 1, 1, "alpha ", 0, run_leaky_relu},
       {"Log", 6, 1, 1, 1, "", 0, pointwise<log>},
       {"Neg", 6, 1, 1, 1, "", 0, pointwise<negated>},
       {"PRelu", 6, 2, 2, 1, "", 0b10, prelu},
@@ -122,7 +130,7 @@ std::span<const Op> pointwise_ops() {
       {"Relu", 6, 1, 1, 1, "", 0, pointwise<relu>},
       {"Selu", 6, 1, 1, 1, "alpha gamma ", 0, selu},
       {"Sigmoid", 6, 1, 1, 1, "", 0, pointwise<sigmoid>},
-      {"Softplus", 1, 1, 1, 1, "", 0, softplus},
+      {"Softplus", 1, 1, 1, 1, "", 0, pointwise<softplus>},
       {"Sqrt", 6, 1, 1, 1, "", 0, pointwise<sqrt>},
       {"Tanh", 6, 1, 1, 1, "", 0, pointwise<tanh>},
   };

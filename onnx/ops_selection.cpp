@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "cornu/core/error.h"
 #include "cornu/onnx/ops.h"
 #include "cornu/onnx/take.h"
@@ -20,6 +22,12 @@ std::span<Index> positions_along(const Call& call, std::size_t input, Index n) {
 void gather(Call& call) {
   const Var x = call[0];
   const Index axis = x.shape().normalized(call.integer("axis", 0));
+  if (axis == 0 && x.rank() == 2 && call.kind(1) != Kind::real) {  // an embedding
+    const ConstView rows = call[1].value();
+    if (std::all_of(rows.begin(), rows.end(), [](Real row) { return row >= 0; })) {
+      return call.result(cornu::take(x, call[1]), call.kind(0));
+    }
+  }
   const Shape at = call[1].shape();
   Shape shape = x.shape().without(axis);
   for (Index i = 0; i < at.rank(); ++i) shape = shape.inserted(axis + i, at[i]);

@@ -64,9 +64,9 @@ struct ModelMessage {
 };
 
 /// A whole model, or a single tensor as ONNX's tests keep them. `file` is what errors call it. Reading takes, beside
-/// the bytes, no more memory than three times their number and a megabyte. Throws FormatError for anything that breaks
-/// the format, and for what Cornu does not read: data in other files, other numbers than float, double, int32, int64
-/// and bool, sparse tensors, graphs within graphs.
+/// the bytes, no more memory than three times their number and 16 megabytes. Throws FormatError for anything that
+/// breaks the format, and for what Cornu does not read: data in other files, other numbers than float, double, int32,
+/// int64 and bool, sparse tensors, graphs within graphs.
 ModelMessage read_model(std::string_view bytes, std::string_view file);
 TensorMessage read_tensor(std::string_view bytes, std::string_view file);
 

@@ -72,7 +72,7 @@ void Writer::node_of(std::string_view op, std::string_view domain, std::span<con
 
 std::string Writer::node(std::string_view op, std::span<const std::string> inputs, std::span<const Given> attributes,
                          std::string_view name) {
-  const std::string full = message("{}_{}", name.empty() ? op : name, count_++);
+  std::string full = message("{}_{}", name.empty() ? op : name, count_++);
   node_of(op, "", inputs, std::span(&full, 1), attributes, full);
   return full;
 }
@@ -92,7 +92,7 @@ std::string Writer::initializer(std::string_view name, const Tensor& numbers) {
 
 std::string Writer::initializer(std::string_view name, std::span<const Index> numbers) {
   pbf_writer graph(graph_);
-  const Index size = static_cast<Index>(numbers.size());
+  const auto size = static_cast<Index>(numbers.size());
   add_tensor<std::int64_t>(graph, graph_field::initializer, name, {&size, 1}, ElementType::int64, numbers);
   return std::string(name);
 }

@@ -283,7 +283,9 @@ OpRow affine_row() {
 }  // namespace
 
 std::vector<OpRow> image_rows() {
-  return {conv2d_row(), relu_row(), depthwise_row(),
+  return {conv2d_row(),
+          relu_row(),
+          depthwise_row(),
           pool_row(
               "max_pool2d", "MaxPool2d", [](auto x, Size2D size, auto options) { return max_pool2d(x, size, options); },
               max_of),

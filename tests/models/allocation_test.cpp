@@ -2,20 +2,16 @@
 
 #include <optional>
 
+#include "cornu/layers/batch_normalization.h"
 #include "cornu/layers/concatenate.h"
 #include "cornu/layers/conv2d.h"
 #include "cornu/layers/dropout.h"
 #include "cornu/layers/flatten.h"
 #include "cornu/layers/inputs.h"
-#include "cornu/layers/max_pooling2d.h"
-#include "cornu/layers/residual.h"
-#include "cornu/layers/batch_normalization.h"
-#include "cornu/layers/conv2d.h"
-#include "cornu/layers/dropout.h"
-#include "cornu/layers/flatten.h"
 #include "cornu/layers/layer_normalization.h"
 #include "cornu/layers/max_pooling2d.h"
 #include "cornu/layers/normalization.h"
+#include "cornu/layers/residual.h"
 #include "cornu/optim/adam.h"
 #include "cornu/tests/models/support.h"
 #include "cornu/tests/support/allocation_counter.h"

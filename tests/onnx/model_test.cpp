@@ -81,6 +81,22 @@ TEST(OnnxModel, TrainsOnInASequential) {
   EXPECT_NE(onnx::Model(*trained).parameters()[0].parameter->value, network().parameters()[0].parameter->value);
 }
 
+TEST(OnnxModel, LearnsTheSameWhenThreadsShareABatch) {
+  const Tensor x = normal({128, 1, 4, 4}, 7);
+  const Tensor y = mean(reshape(x, {128, 16}), 1);
+  const auto trained = [&](Index threads, Index shard_size) {
+    Sequential model{network(), Dense{1}};
+    model.compile({.optimizer = SGD{.learning_rate = 0.1}, .loss = MeanSquaredError{}});
+    model.fit(
+        x, y,
+        {.batch_size = 64, .epochs = 3, .verbose = Verbose::silent, .threads = threads, .shard_size = shard_size});
+    return model.predict(x);
+  };
+  const Tensor alone = trained(1, 16);
+  EXPECT_EQ(trained(2, 16), alone);
+  expect_close(trained(1, 64), alone, 1e-4);
+}
+
 TEST(OnnxModel, RunsByName) {
   Writer writer;
   const Index two = 2;

@@ -29,6 +29,7 @@ TEST(OnnxOps, HaveTheGradientsOfWhatTheyCompute) {
       {"LeakyRelu", {{2, 3}}, {{"alpha", 0.1}}},
       {"Elu", {{2, 3}}, {{"alpha", 2.0}}},
       {"Selu", {{2, 3}}},
+      {"Erf", {{2, 3}}},
       {"Softplus", {{2, 3}}},
       {"PRelu", {{2, 3}, {3}}},
       {"PRelu", {{2, 3, 2}, {3}}, {}, 6},

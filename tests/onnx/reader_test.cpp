@@ -191,7 +191,7 @@ TEST(OnnxReader, ManySmallPartsDoNotTakeMoreMemoryThanTheirBytesAllow) {
   expect_error<FormatError>([&] { onnx::parse(file, "m"); },
                             "m: reading it would take more than three times its size in memory");
   // And numbers of one byte each that are kept as eight.
-  const std::vector<std::int64_t> dims{2'000'000}, ones(2'000'000, 1);
+  const std::vector<std::int64_t> dims{5'000'000}, ones(5'000'000, 1);
   if (sizeof(Real) == 8) {
     const std::string bytes = tensor([&](pbf_writer& m) {
       m.add_packed_int64(tensor_field::dims, dims.begin(), dims.end());

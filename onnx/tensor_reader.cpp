@@ -1,0 +1,187 @@
+#include <array>
+#include <bit>
+#include <cstring>
+
+#include "cornu/onnx/wire.h"
+
+static_assert(std::endian::native == std::endian::little, "raw_data is little endian, and is copied as it is");
+
+namespace cornu::onnx::detail {
+
+namespace {
+
+template <class T>
+T fixed(pbf_reader& message) {
+  if constexpr (sizeof(T) == 4) return message.get_float();
+  if constexpr (sizeof(T) == 8) return message.get_double();
+}
+
+template <class T, class F>
+void each_fixed(pbf_reader& message, F f) {
+  constexpr auto single = sizeof(T) == 4 ? pbf_wire_type::fixed32 : pbf_wire_type::fixed64;
+  if (message.wire_type() == single) return f(fixed<T>(message));
+  const std::string_view bytes = text(message, "a list of numbers");
+  require<FormatError>(bytes.size() % sizeof(T) == 0, "{} bytes of numbers, which have {} each", bytes.size(),
+                       sizeof(T));
+  for (std::size_t i = 0; i < bytes.size(); i += sizeof(T)) {
+    T number;
+    std::memcpy(&number, bytes.data() + i, sizeof number);
+    f(number);
+  }
+}
+
+/// A whole number as Real. The largest of all stand for "no limit" and need not be exact.
+Real real_of(std::int64_t number) {
+  const auto result = static_cast<Real>(number);
+  constexpr std::int64_t no_limit = std::int64_t{1} << 62;
+  const bool exact = number <= -no_limit || number >= no_limit || static_cast<std::int64_t>(result) == number;
+  require<FormatError>(exact, "the whole number {} is larger than Cornu can hold exactly", number);
+  return result;
+}
+
+template <class T>
+void copy_raw(std::string_view raw, Tensor& to) {
+  for (Index i = 0; i < to.size(); ++i) {
+    T number;
+    std::memcpy(&number, raw.data() + static_cast<std::size_t>(i) * sizeof number, sizeof number);
+    if constexpr (std::is_integral_v<T>) {
+      to[i] = real_of(number);
+    } else {
+      to[i] = static_cast<Real>(number);
+    }
+  }
+}
+
+/// How a type of numbers is written.
+struct Encoding {
+  Kind kind;
+  std::size_t raw_bytes;  // of each in raw_data
+  std::uint32_t field;    // where they are otherwise
+};
+
+Encoding encoding_of(std::int64_t type) {
+  switch (static_cast<ElementType>(type)) {
+    case ElementType::float32:
+      return {Kind::real, 4, tensor_field::float_data};
+    case ElementType::float64:
+      return {Kind::real, 8, tensor_field::double_data};
+    case ElementType::int32:
+      return {Kind::integer, 4, tensor_field::int32_data};
+    case ElementType::int64:
+      return {Kind::integer, 8, tensor_field::int64_data};
+    case ElementType::boolean:
+      return {Kind::boolean, 1, tensor_field::int32_data};
+    default:
+      throw FormatError(message("its elements are {}; float, double, int32, int64 and bool are what Cornu reads",
+                                name_of_element_type(type)));
+  }
+}
+
+}  // namespace
+
+Kind kind_of(std::int64_t element_type) { return encoding_of(element_type).kind; }
+
+TensorMessage tensor_of(pbf_reader message, Budget& budget) {
+  TensorMessage result;
+  const pbf_reader whole = message;
+  std::int64_t type = 0;
+  std::array<Index, Shape::max_rank> dimensions{};
+  std::size_t rank = 0;
+  std::string_view raw;
+  bool has_raw = false;
+  while (message.next()) {
+    switch (message.tag()) {
+      case tensor_field::dims:
+        each_varint(message, [&](std::int64_t dimension) {
+          require<FormatError>(rank < dimensions.size(), "it has more than {} dimensions", dimensions.size());
+          require<FormatError>(dimension >= 0, "dimension {} is {}", rank, dimension);
+          dimensions[rank++] = dimension;
+        });
+        break;
+      case tensor_field::data_type:
+        type = integer(message, "data_type");
+        break;
+      case tensor_field::name:
+        result.name = text(message, "name");
+        break;
+      case tensor_field::raw_data:
+        raw = text(message, "raw_data");
+        has_raw = true;
+        break;
+      case tensor_field::segment:
+        throw FormatError("it is a segment of a tensor, which Cornu does not read");
+      case tensor_field::external_data:
+        throw FormatError("its numbers are in another file (external data); save the model with all data inside");
+      case tensor_field::data_location:
+        require<FormatError>(integer(message, "data_location") == 0,
+                             "its numbers are in another file (external data); save the model with all data inside");
+        break;
+      default:
+        message.skip();
+    }
+  }
+
+  const Encoding encoding = encoding_of(type);
+  result.kind = encoding.kind;
+  Index size = 1;
+  for (std::size_t i = 0; i < rank; ++i) {
+    require<FormatError>(!__builtin_mul_overflow(size, dimensions[i], &size), "its dimensions overflow");
+  }
+  // Nothing is allocated before the numbers were found to be there.
+  std::size_t count = 0;
+  const auto numbers = [&](auto take) {
+    for (pbf_reader fields = whole; fields.next();) {
+      if (fields.tag() != encoding.field) {
+        fields.skip();
+      } else if (encoding.field == tensor_field::float_data) {
+        each_fixed<float>(fields, take);
+      } else if (encoding.field == tensor_field::double_data) {
+        each_fixed<double>(fields, take);
+      } else {
+        each_varint(fields, take);
+      }
+    }
+  };
+  numbers([&](auto) { ++count; });
+  require<FormatError>(!has_raw || count == 0, "it has numbers both in raw_data and beside it");
+  if (has_raw) {
+    require<FormatError>(raw.size() % encoding.raw_bytes == 0, "raw_data has {} bytes, which {} does not divide",
+                         raw.size(), encoding.raw_bytes);
+    count = raw.size() / encoding.raw_bytes;
+  }
+  const std::span<const Index> shape(dimensions.data(), rank);
+  require<FormatError>(static_cast<std::size_t>(size) == count, "shape {} has {} numbers, {} are in the file",
+                       to_string(shape), size, count);
+  budget.charge(count * sizeof(Real));
+  result.value = Tensor(Shape(shape));
+  if (!has_raw) {
+    Index i = 0;
+    numbers([&](auto number) {
+      if constexpr (std::is_integral_v<decltype(number)>) {
+        result.value[i++] = encoding.kind == Kind::boolean ? static_cast<Real>(number != 0) : real_of(number);
+      } else {
+        result.value[i++] = static_cast<Real>(number);
+      }
+    });
+    return result;
+  }
+  switch (static_cast<ElementType>(type)) {
+    case ElementType::float32:
+      copy_raw<float>(raw, result.value);
+      break;
+    case ElementType::float64:
+      copy_raw<double>(raw, result.value);
+      break;
+    case ElementType::int32:
+      copy_raw<std::int32_t>(raw, result.value);
+      break;
+    case ElementType::int64:
+      copy_raw<std::int64_t>(raw, result.value);
+      break;
+    default:
+      for (Index i = 0; i < size; ++i) result.value[i] = raw[static_cast<std::size_t>(i)] != 0 ? Real{1} : Real{0};
+  }
+  return result;
+}
+
+}  // namespace cornu::onnx::detail
