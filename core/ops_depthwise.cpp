@@ -65,11 +65,11 @@ template <class Vector>
   std::memcpy(&vector, from, sizeof vector);
 }
 
-/// Calls f(block, Vector()) for each window and all of its channels, as many at a time as there are lanes, and then,
-/// for what is left, 4 and 1.
+/// Calls f(block, lanes) for each window and all of its channels, as many at a time as a vector has lanes, and then,
+/// for what is left, 4 and 1. (`lanes` is a constant: a vector itself as an argument is an error with clang.)
 template <Index lanes, class F>
 [[gnu::always_inline]] inline void each_channel(Block& block, Index channels, F f) {
-  for (; block.channel + lanes <= channels; block.channel += lanes) f(block, Vector<lanes>());
+  for (; block.channel + lanes <= channels; block.channel += lanes) f(block, std::integral_constant<Index, lanes>());
   if constexpr (lanes > 1) each_channel<(lanes > 4 ? 4 : 1)>(block, channels, f);
 }
 template <class F>
@@ -88,13 +88,13 @@ void each_block(const Depthwise& d, F f) {
 void convolve_image(const Depthwise& d, const Real* image, const Real* kernel, const Real* bias, Real* y) {
   each_block(
       d, [ =, in_image = d.in_image(), in_kernel = d.in_kernel() ](const Block& block,
-                                                                   auto sum) __attribute__((always_inline)) {
+                                                                   auto lanes) __attribute__((always_inline)) {
+        Vector<decltype(lanes)::value> sum, a, b;
         load(sum, bias + block.channel);
         const Real *x_row = image + block.place(in_image), *k_row = kernel + block.place(in_kernel);
         for (Index u = block.u_first; u < block.u_last; ++u, x_row += in_image.tap_row, k_row += in_kernel.tap_row) {
           const Real *x = x_row, *k = k_row;
           for (Index v = block.v_first; v < block.v_last; ++v, x += in_image.tap_column, k += in_kernel.tap_column) {
-            decltype(sum) a, b;
             load(a, x);
             load(b, k);
             sum += a * b;
@@ -108,7 +108,8 @@ void convolve_image(const Depthwise& d, const Real* image, const Real* kernel, c
 void add_gradient(const Depthwise& d, const Real* dy, const Real* from, const Places& in_from, Real* to,
                   const Places& in_to) {
   each_block(
-      d, [=](const Block& block, auto g) __attribute__((always_inline)) {
+      d, [=](const Block& block, auto lanes) __attribute__((always_inline)) {
+        Vector<decltype(lanes)::value> g, factor, sum;
         load(g, dy + block.pixel + block.channel);
         const Real* from_row = from + block.place(in_from);
         Real* to_row = to + block.place(in_to);
@@ -116,7 +117,6 @@ void add_gradient(const Depthwise& d, const Real* dy, const Real* from, const Pl
           const Real* a = from_row;
           Real* b = to_row;
           for (Index v = block.v_first; v < block.v_last; ++v, a += in_from.tap_column, b += in_to.tap_column) {
-            decltype(g) factor, sum;
             load(factor, a);
             load(sum, b);
             sum += factor * g;
