@@ -26,16 +26,21 @@ const T* held(const Any& any) {
   }
 }
 
-/// Has a value's options written or read, if it has any.
+/// Has a value's options written or read, if it has any: those that it names or, where it does not but owns layers,
+/// what these are.
 template <class T>
 void visit_options(T& value, OptionVisitor& visit) {
-  if constexpr (HasOptions<T>) value.options(visit);
+  if constexpr (HasOptions<T>) {
+    value.options(visit);
+  } else if constexpr (requires { value.layers(); }) {
+    for (const auto& named : value.layers()) visit(named.name.c_str(), *named.layer);
+  }
 }
 template <class T>
 Json written_options(const T& value) {
-  Json json = Json::Object{};
-  if constexpr (HasOptions<T>) to_json<T>(json, value);
-  return json;
+  OptionVisitor visit;
+  visit_options(const_cast<T&>(value), visit);  // not const, as it reads too; here it does not
+  return std::move(visit).written();
 }
 
 }  // namespace detail

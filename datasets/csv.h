@@ -20,7 +20,7 @@ struct CsvColumn : std::variant<Index, std::string> {
 struct CsvOptions {
   /// What becomes of a row that lacks a value: an error, nothing, or the mean of the column for a number and no
   /// category at all for a text. A target is never filled in: an error.
-  enum Missing { refuse, drop_row, fill };
+  enum Missing { refuse, drop_row, fill_in };
 
   CsvColumn target = -1;                 ///< what is to be foretold; all other columns are features
   std::vector<CsvColumn> ignored{};      ///< neither the one nor the other

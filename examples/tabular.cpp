@@ -51,7 +51,7 @@ bool are_classes(const Tensor& y) {
 }
 
 CsvDataset load(const Options& options) {
-  CsvOptions csv{.target = options.target, .missing = CsvOptions::fill};
+  CsvOptions csv{.target = options.target, .missing = CsvOptions::fill_in};
   csv.ignored.assign(options.ignored.begin(), options.ignored.end());
   CsvDataset table = read(options, csv);
   if (table.classes() > 0 || !are_classes(gathered(table).y())) return table;

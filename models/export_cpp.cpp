@@ -70,7 +70,7 @@ class Program {
 
   /// An array of constants, by its name.
   std::string array(const std::string& what, std::span<const Real> numbers) {
-    const std::string name = free_name(what);
+    std::string name = free_name(what);
     std::vector<std::string> texts;
     for (const Real number : numbers) texts.push_back(text_of(number, what));
     write_array("float", name, texts);
@@ -90,7 +90,7 @@ class Program {
       text_of(number, what);  // for its check
       texts.push_back(std::to_string(scale > 0 ? static_cast<int>(std::lround(number / scale)) : 0));
     }
-    const std::string name = free_name(what);
+    std::string name = free_name(what);
     write_array("std::int8_t", name, texts);
     return {name, array(what + "_scale", scales)};
   }

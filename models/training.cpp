@@ -42,7 +42,7 @@ namespace detail {
 Var penalty(Tape& tape, std::span<const Parameter* const> parameters) {
   Var result;
   for (const Parameter* parameter : parameters) {
-    if (!parameter->regularizer) continue;
+    if (!parameter->regularizer || !parameter->trainable) continue;
     const Var own = parameter->regularizer(tape.parameter(*parameter));
     result = result ? result + own : own;
   }
@@ -289,9 +289,9 @@ History Sequential::fit(DatasetRef data, const FitOptions& options) {
       tally.write(logs, false);
       call(Hook::train_batch_end, index, logs);
       display.step(index + 1, logs);
-      if (interrupt && interrupt->interrupted()) history.interrupted = run.stop_training = true;
       run.batch = index + 1;
-      call(Hook::train_pause, 0, logs);
+      call(Hook::train_pause, 0, logs);  // before Ctrl-C is heeded: a run that is taken up again is to go on
+      if (interrupt && interrupt->interrupted()) history.interrupted = run.stop_training = true;
     }
 
     epoch_logs = index > 0 ? logs : none;

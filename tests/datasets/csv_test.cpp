@@ -100,16 +100,16 @@ TEST(Csv, DropsRowsThatLackAValueWhereToldTo) {
 }
 
 TEST(Csv, FillsInTheMeanOrNoCategoryWhereToldTo) {
-  const CsvDataset data = read("a,b,y\n,,1\n1,red,2\n5,NA,3\n", {.missing = CsvOptions::fill});
+  const CsvDataset data = read("a,b,y\n,,1\n1,red,2\n5,NA,3\n", {.missing = CsvOptions::fill_in});
   EXPECT_EQ(x_of(data), Tensor::matrix({{3, 0}, {1, 1}, {5, 0}}));
 }
 
 TEST(Csv, SaysWhereAValueIsMissing) {
   EXPECT_EQ(error("a,b\n1,2\n,4\n"),
             "a.csv, line 3, column \"a\": the value is missing (\"\"); .missing says what to do then");
-  EXPECT_EQ(error("a,b\n1,2\n3,NA\n", {.missing = CsvOptions::fill}),
+  EXPECT_EQ(error("a,b\n1,2\n3,NA\n", {.missing = CsvOptions::fill_in}),
             "a.csv, line 3, column \"b\": the value is missing (\"NA\")");
-  EXPECT_EQ(error("a,b\n?,2\n,4\n", {.missing = CsvOptions::fill}), "a.csv: column \"a\" has no value at all");
+  EXPECT_EQ(error("a,b\n?,2\n,4\n", {.missing = CsvOptions::fill_in}), "a.csv: column \"a\" has no value at all");
   EXPECT_EQ(error("a,b\n?,2\n,4\n", {.missing = CsvOptions::drop_row}),
             "a.csv: there is no row of data (2 lacked a value and were dropped)");
 }

@@ -66,7 +66,11 @@ struct Pair {
 
 TEST(SavedLayers, OfAStructOfOnesOwnComeBack) {
   register_layer<Pair>();
-  expect_to_come_back({Inputs{{3}, {3}}, Pair{}}, normal({20, 6}), normal({20, 2}, 6));
+  Pair other;  // of another make than the one that is loaded into
+  other.shared = Dense{5, relu};
+  for (const Pair& pair : {Pair{}, other}) {
+    expect_to_come_back({Inputs{{3}, {3}}, pair}, normal({20, 6}), normal({20, 2}, 6));
+  }
 }
 
 }  // namespace
