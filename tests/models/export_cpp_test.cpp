@@ -34,20 +34,20 @@ Tensor predict_exported(const Sequential& model, const Tensor& x, const ExportCp
   std::ofstream(folder / "other.cpp") << "#include \"net.h\"\n"
                                       << "std::size_t outputs() { return " << options.name << "::output_size; }\n";
   std::ofstream(folder / "main.cpp") << "#include \"net.h\"\n#include <cstdio>\nstd::size_t outputs();\n"
-                                     << "namespace net = " << options.name << ";\n"
+                                     << "namespace exported = " << options.name << ";\n"
                                      << R"(
-static float input[net::input_size], output[net::output_size], same[net::output_size];
-static net::Workspace workspace;
+static float input[exported::input_size], output[exported::output_size], same[exported::output_size];
+static exported::Workspace workspace;
 int main() {
   std::FILE* in = std::fopen("input", "rb");
   std::FILE* out = std::fopen("output", "wb");
-  while (std::fread(input, sizeof(float), net::input_size, in) == net::input_size) {
-    net::predict(input, output, workspace);
-    net::predict(input, same);
+  while (std::fread(input, sizeof(float), exported::input_size, in) == exported::input_size) {
+    exported::predict(input, output, workspace);
+    exported::predict(input, same);
     for (std::size_t i = 0; i < outputs(); ++i) {
       if (output[i] != same[i]) return 1;
     }
-    std::fwrite(output, sizeof(float), net::output_size, out);
+    std::fwrite(output, sizeof(float), exported::output_size, out);
   }
   return std::fclose(out);
 }
