@@ -55,6 +55,7 @@ class CsvReader {
     std::size_t cell;  // of the row
     bool is_target = false;
     enum { unknown, numbers, texts } kind = unknown;
+    bool is_declared = false;                                // by the options, to be of names
     std::map<std::string, Index, std::less<>> categories{};  // in the order in which they came
     double total = 0, count = 0;                             // of the numbers
   };
@@ -75,11 +76,12 @@ class CsvReader {
     for (const CsvColumn& column : options_.categorical) categorical.insert(position("categorical", column, names));
     require<ValueError>(ignored.count(target) == 0, "{}: the target \"{}\" is to be ignored", rows_.name(),
                         names[target]);
-    width_ = names.size();
-    for (std::size_t i = 0; i < width_; ++i) {
+    names_ = names;
+    for (std::size_t i = 0; i < names_.size(); ++i) {
       if (ignored.count(i) != 0) continue;
       Column& column = columns_.emplace_back(Column{.name = names[i], .cell = i, .is_target = i == target});
-      if (categorical.count(i) != 0) column.kind = Column::texts;
+      column.is_declared = categorical.count(i) != 0;
+      if (column.is_declared) column.kind = Column::texts;
     }
   }
 
@@ -111,8 +113,13 @@ class CsvReader {
 
   void add_row() {
     const auto& cells = rows_.cells();
-    require<FormatError>(cells.size() == width_, "{}, line {}: {} cells; the first row has {}", rows_.name(),
-                         rows_.line(), cells.size(), width_);
+    const std::size_t width = names_.size();
+    if (cells.size() != width) {
+      throw FormatError(
+          message("{}, line {}, column {}: the row has {} cells, the first one {}", rows_.name(), rows_.line(),
+                  cells.size() < width ? message(R"("{}")", names_[cells.size()]) : message("number {}", width + 1),
+                  cells.size(), width));
+    }
     for (const Column& column : columns_) {  // first of all, so that a row that is dropped leaves no trace
       if (!is_missing(cells[column.cell].text)) continue;
       if (options_.missing == CsvOptions::drop_row) {
@@ -131,7 +138,14 @@ class CsvReader {
   Real value_of(Column& column, const std::string& text) {
     if (is_missing(text)) return std::numeric_limits<Real>::quiet_NaN();
     Real number = 0;
-    if (column.kind != Column::texts && parse(text, number)) {
+    const bool is_number = !column.is_declared && parse(text, number);
+    // Else a slip of the pen in the first row would make a column of numbers one of names.
+    if (is_number && column.kind == Column::texts) {
+      fail(column, message("\"{}\" is a number, as the values before it are not (.categorical has the columns whose "
+                           "values are names)",
+                           text));
+    }
+    if (is_number) {
       column.kind = Column::numbers;
       column.total += static_cast<double>(number);
       ++column.count;
@@ -194,8 +208,8 @@ class CsvReader {
 
   detail::CsvRows& rows_;
   const CsvOptions& options_;
-  std::size_t width_ = 0;
-  std::vector<Column> columns_;  // without those that are ignored
+  std::vector<std::string> names_;  // of all columns of the file
+  std::vector<Column> columns_;     // without those that are ignored
   Index dropped_ = 0;
   CsvDataset data_;
 };

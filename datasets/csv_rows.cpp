@@ -25,8 +25,8 @@ int CsvRows::get() {
 }
 
 void CsvRows::fail(const CsvCell& cell, const char* what) const {
-  throw FormatError(
-      message("{}, line {}, column {}: {}", name_, cell.line, static_cast<Index>(&cell - cells_.data()), what));
+  throw FormatError(message("{}, line {}, column number {}: {}", name_, cell.line,
+                            static_cast<Index>(&cell - cells_.data()) + 1, what));
 }
 
 bool CsvRows::next() {

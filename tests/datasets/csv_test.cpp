@@ -118,16 +118,23 @@ TEST(Csv, SaysWhereSomethingCannotBeUnderstood) {
   EXPECT_EQ(error("a,b\n1,2\n\"x\ny\",4\n3,4,5\n"),
             "a.csv, line 3, column \"a\": \"x\ny\" is no finite number, as the values before it are (.categorical has "
             "the columns whose values are names)");
-  EXPECT_EQ(error("a,b\nx,\"2\n\"\nz,\"3\",4\n"), "a.csv, line 4: 3 cells; the first row has 2");
-  EXPECT_EQ(error("a,b\n1,2\n3\n"), "a.csv, line 3: 1 cells; the first row has 2");
-  EXPECT_EQ(error("a,b\n1,\"2\n3,4\n"), "a.csv, line 2, column 1: a quote that is never closed");
-  EXPECT_EQ(error("a,b\n1,2\"\n"), "a.csv, line 2, column 1: a quote inside of a cell that does not begin with one");
-  EXPECT_EQ(error("a,b\n\"1\"x,2\n"), "a.csv, line 2, column 0: text after the closing quote");
+  EXPECT_EQ(error("a,b\nx,\"2\n\"\nz,\"3\",4\n"),
+            "a.csv, line 4, column number 3: the row has 3 cells, the first one 2");
+  EXPECT_EQ(error("a,b\n1,2\n3\n"), "a.csv, line 3, column \"b\": the row has 1 cells, the first one 2");
+  EXPECT_EQ(error("a,b\n1,\"2\n3,4\n"), "a.csv, line 2, column number 2: a quote that is never closed");
+  EXPECT_EQ(error("a,b\n1,2\"\n"),
+            "a.csv, line 2, column number 2: a quote inside of a cell that does not begin with one");
+  EXPECT_EQ(error("a,b\n\"1\"x,2\n"), "a.csv, line 2, column number 1: text after the closing quote");
   for (const std::string number : {"1e999", "inf", "1.5x", "0x10", "1 2", "--1"}) {
     EXPECT_EQ(error("a,b\n1,2\n" + number + ",4\n"),
               "a.csv, line 3, column \"a\": \"" + number +
                   "\" is no finite number, as the values before it are (.categorical has the columns whose values are "
                   "names)");
+  }
+  for (const std::string slip : {"1O", "1e999", "inf"}) {
+    EXPECT_EQ(error("a,b\n" + slip + ",2\n3,4\n"),
+              "a.csv, line 3, column \"a\": \"3\" is a number, as the values before it are not (.categorical has the "
+              "columns whose values are names)");
   }
   EXPECT_EQ(error("a,a\n1,2\n"), "a.csv, line 1: two columns are called \"a\"");
   EXPECT_EQ(error(""), "a.csv: it is empty");
