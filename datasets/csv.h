@@ -63,9 +63,9 @@ class CsvDataset {
 
 /// Reads a CSV file (RFC 4180: cells in quotes may hold delimiters, line ends, and quotes that are doubled), in one
 /// pass. Spaces around a cell that is not in quotes do not count, lines with nothing in them neither. Whether a column
-/// holds numbers or texts shows its first value. Throws FileError if it cannot be read, FormatError, naming file, line
-/// and column, for what cannot be understood: quotes that do not match, a row of another length, a text among numbers,
-/// a missing value; ValueError for options that name no column of the file.
+/// holds numbers or texts shows its first value; all others must be of the same kind. Throws FileError if it cannot be
+/// read, FormatError, naming file, line and column, for what cannot be understood: quotes that do not match, a row of
+/// another length, a text among numbers, a missing value; ValueError for options that name no column of the file.
 CsvDataset read_csv(const std::string& path, const CsvOptions& options = {});
 /// The same from a stream; `name` stands for the file in errors.
 CsvDataset read_csv(std::istream& stream, const std::string& name, const CsvOptions& options = {});
