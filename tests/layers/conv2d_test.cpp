@@ -146,6 +146,15 @@ TEST(Conv2D, NaNInIsNaNOutInItsWindowsAlone) {
   }
 }
 
+TEST(Conv2D, NaNAndInfinityReachNoPixelBesideTheirWindows) {
+  for (const Real number : {std::numeric_limits<Real>::quiet_NaN(), std::numeric_limits<Real>::infinity()}) {
+    Tensor x = Tensor::full({1, 1, 16, 1}, 1);
+    x[7] = number;
+    const Tensor y = conv2d(x, Tensor::full({1, 3, 1, 1}, 1), {.padding = Padding::same});
+    for (Index i = 0; i < 16; ++i) EXPECT_EQ(std::isfinite(y[i]), i < 6 || i > 8) << i;
+  }
+}
+
 TEST(Conv2D, NaNInAGradientStaysWithinItsWindow) {
   const Conv2D layer = built(Conv2D{.filters = 3, .kernel_size = 2}, {4, 4, 3});
   const Tensor x = testing::normal({2, 4, 4, 3});
