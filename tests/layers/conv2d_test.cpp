@@ -6,6 +6,7 @@
 #include <limits>
 #include <stdexcept>
 
+#include "cornu/core/eager.h"
 #include "cornu/core/gradcheck.h"
 #include "cornu/tests/layers/run.h"
 #include "cornu/tests/support/expect_error.h"
