@@ -166,7 +166,7 @@ std::vector<std::byte> zip_file(std::span<const ZipMember> members, bool compres
     const zip_int64_t added = zip_file_add(zip.get(), members[i].name.c_str(), source.get(), ZIP_FL_ENC_UTF_8);
     if (added < 0) fail<ValueError>(("\"" + members[i].name + "\" is no name").c_str(), zip_get_error(zip.get()));
     static_cast<void>(source.release());  // the archive has it now
-    const zip_uint64_t index = static_cast<zip_uint64_t>(added);
+    const auto index = static_cast<zip_uint64_t>(added);
     constexpr zip_uint16_t first_of_january_1980 = 1 << 5 | 1;  // when time begins in zip files; as NumPy says
     zip_set_file_compression(zip.get(), index, compressed ? ZIP_CM_DEFLATE : ZIP_CM_STORE, 0);
     zip_file_set_dostime(zip.get(), index, 0, first_of_january_1980, 0);
