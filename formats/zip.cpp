@@ -97,7 +97,15 @@ struct ZipReader::Archive {
 };
 
 ZipReader::ZipReader(std::span<const std::byte> file)
-    : archive_(new Archive{open(buffer(file.data(), file.size()), ZIP_RDONLY), file.size()}) {}
+    : archive_(new Archive{open(buffer(file.data(), file.size()), ZIP_RDONLY), file.size()}) {
+  // The same bytes may be given out for those of thousands of members: a small file would then hold any amount.
+  std::uint64_t left = file.size();
+  for (Index i = 0; i < size(); ++i) {
+    const std::uint64_t packed = stat_of(archive_->zip.get(), i).comp_size;
+    require<FormatError>(packed <= left, "what is in it takes more than the {} bytes that it has", file.size());
+    left -= packed;
+  }
+}
 ZipReader::~ZipReader() = default;
 
 Index ZipReader::size() const { return static_cast<Index>(zip_get_num_entries(archive_->zip.get(), 0)); }

@@ -148,6 +148,19 @@ TEST_F(Npz, RefusesWhatIsDamaged) {
   refused(file, "\"y\" is there twice");
 }
 
+TEST_F(Npz, RefusesMembersThatShareTheirBytes) {
+  const std::vector<std::byte> zeros(1000);
+  std::string file = written(
+      std::array<RawTensor, 2>{{{"x", Dtype::u8, {1000}, zeros}, {"y", Dtype::u8, {1}, std::span(zeros).first(1)}}},
+      false);
+  const std::size_t first = file.find("PK\1\2"), second = file.find("PK\1\2", first + 1);
+  file.replace(second + 16, 12, file.substr(first + 16, 12));  // the check sum and the sizes
+  file.replace(second + 42, 4, file.substr(first + 42, 4));    // the place
+  expect_error<FormatError>(
+      [&] { NpzFile(bytes_of(file), "x.npz"); },
+      "x.npz: what is in it takes more than the " + std::to_string(file.size()) + " bytes that it has");
+}
+
 class NpzDamage : public Npz, public ::testing::WithParamInterface<bool> {};
 INSTANTIATE_TEST_SUITE_P(StoredAndCompressed, NpzDamage, ::testing::Bool());
 
