@@ -1,41 +1,45 @@
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <cstddef>
 #include <span>
-#include <vector>
 
-#include "cornu/core/shape.h"
+#include "cornu/core/error.h"
+#include "cornu/tests/support/allocation_counter.h"
 
 namespace cornu::testing {
 
-/// How often a reader refused a file that was damaged.
-struct Refusals {
-  Index cut_off = 0;  ///< of as many as there are bytes
-  Index flipped = 0;  ///< of as many as there are bits
+/// How many of a file's damaged copies were refused.
+struct Refused {
+  Index cut = 0, flipped = 0;
 };
 
-/// Has `read` read the bytes cut off before each of them, and then with each of their bits flipped. An `E` is a
-/// refusal; anything else that it throws is passed on. What it is given ends where a sanitizer knows that it does.
-template <class E, class Read>
-Refusals refusals(std::span<const char> whole, Read read) {
-  Refusals result;
-  const auto attempt = [&](const std::vector<char>& bytes, Index& refused) {
+/// Calls `read` with every copy of a small file that is cut off after one of its bytes, and with every one that has one
+/// bit the other way round. It may throw Errors and nothing else, and hold no more than `most_memory` bytes, or a
+/// megabyte and four times the file.
+template <class Bytes, class Read>
+Refused read_damaged(const Bytes& whole, Read read, Index most_memory = 0) {
+  if (most_memory == 0) most_memory = (Index{1} << 20) + 4 * std::ssize(whole);
+  const auto is_refused = [&](const Bytes& damaged) {
+    const PeakMemory memory;
+    bool refused = false;
     try {
-      read(std::as_bytes(std::span(bytes)));
-    } catch (const E&) {
-      ++refused;
+      read(damaged);
+    } catch (const Error&) {
+      refused = true;
     }
+    EXPECT_LE(memory.bytes(), most_memory);
+    return refused;
   };
+  Refused result;
   for (std::size_t length = 0; length < whole.size(); ++length) {
-    attempt({whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(length)}, result.cut_off);
+    result.cut += is_refused(Bytes(whole.begin(), whole.begin() + static_cast<Index>(length)));
   }
-  std::vector<char> bytes(whole.begin(), whole.end());
-  for (std::size_t bit = 0; bit < whole.size() * 8; ++bit) {
-    char& byte = bytes[bit / 8];
-    const char before = byte;
-    byte = static_cast<char>(byte ^ 1 << bit % 8);
-    attempt(bytes, result.flipped);
-    byte = before;
+  for (std::size_t bit = 0; bit < 8 * whole.size(); ++bit) {
+    Bytes flipped = whole;
+    std::as_writable_bytes(std::span(flipped))[bit / 8] ^= std::byte{1} << bit % 8;
+    result.flipped += is_refused(flipped);
   }
   return result;
 }
