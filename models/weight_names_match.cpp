@@ -37,8 +37,8 @@ struct FileModule {
   std::map<std::string, std::string> names{};  ///< in the file, by those within the module: weight is features.0.weight
 };
 
-/// The modules that a file's tensors belong to, in the order of their names.
-std::vector<FileModule> modules_of(const SafetensorsFile& file) {
+/// The modules that a file's tensors belong to, by their names.
+std::map<std::string, FileModule> modules_of(const SafetensorsFile& file) {
   std::set<std::string_view> names;
   for (const RawTensor& raw : file.tensors()) names.insert(raw.name);
   const auto has = [&](const std::string& module, const char* tensor) {
@@ -71,10 +71,7 @@ std::vector<FileModule> modules_of(const SafetensorsFile& file) {
     }
     module.names.emplace(std::move(tensor), raw.name);
   }
-  std::vector<FileModule> result;
-  for (auto& [name, module] : found) result.push_back(std::move(module));
-  std::sort(result.begin(), result.end(), [](const FileModule& a, const FileModule& b) { return a.parts < b.parts; });
-  return result;
+  return found;
 }
 
 using Layers = std::vector<StoredLayer*>;
@@ -122,11 +119,17 @@ std::string in_module(const std::string& module, const std::string& tensor) {
 }
 
 void find_modules(std::span<StoredLayer> layers, const LayerNames& rename, const SafetensorsFile& file) {
-  std::vector<FileModule> found = modules_of(file);
+  std::map<std::string, FileModule> found = modules_of(file);
   Layers own;
   Modules theirs;
   for (StoredLayer& layer : layers) own.push_back(&layer);
-  for (FileModule& module : found) theirs.push_back(&module);
+  // What a new file would have needs no order.
+  if (std::all_of(own.begin(), own.end(), [&](const StoredLayer* one) { return found.contains(one->module); })) {
+    for (StoredLayer* const layer : own) pair_up({layer}, {&found.at(layer->module)}, "");
+    return;
+  }
+  for (auto& [name, module] : found) theirs.push_back(&module);
+  std::sort(theirs.begin(), theirs.end(), [](const auto* a, const auto* b) { return a->parts < b->parts; });
   const auto pair_within = [&](const std::string& path, const std::string& module) {
     pair_up(taken(own, path, "/", [](const StoredLayer& layer) -> const std::string& { return layer.path; }),
             taken(theirs, module, ".[", [](const FileModule& one) -> const std::string& { return one.name; }), module);
