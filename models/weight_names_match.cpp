@@ -52,7 +52,7 @@ std::map<std::string, FileModule> modules_of(const SafetensorsFile& file) {
     const std::size_t outer_dot = owner.rfind('.');
     if (owner.substr(outer_dot + 1) == "out_proj") {
       const std::string outer = outer_dot == std::string::npos ? "" : owner.substr(0, outer_dot);
-      if (has(outer, "in_proj_weight") || has(outer, "q_proj_weight")) owner = outer;
+      if (has(outer, "in_proj_weight")) owner = outer;
     }
     std::string tensor = owner.empty() ? raw.name : raw.name.substr(owner.size() + 1);
     std::string name = owner;
