@@ -24,15 +24,7 @@ class Keras : public ::testing::Test {
  protected:
   /// Which tensor of a file each of two Dense layers got.
   std::vector<Real> order(const Texts& tensors, const LayerNames& rename = {}) {
-    testing::NamedShapes shapes;
-    for (const std::string& name : tensors) {
-      shapes.emplace_back(name, name.find("kernel") != name.npos ? Shape{2, 2} : Shape{2});
-    }
-    write_counted(path, shapes);
-    model.load_weights(path, {.names = Names::keras, .rename = rename});
-    std::vector<Real> result;
-    for (const Tensor& tensor : model.get_weights()) result.push_back(tensor[0] / 100);
-    return result;
+    return testing::order_of(model, path, tensors, {.names = Names::keras, .rename = rename});
   }
 
   TemporaryFolder folder;
