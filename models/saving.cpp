@@ -132,6 +132,8 @@ WeightsReport get_weights(const SafetensorsFile& file, std::span<const StoredTen
     } else if (!has_shape(*raw, one.shape)) {
       report.mismatched.push_back(
           message("{} is {}, the file has {}", one.label(), one.shape, to_string(std::span(raw->shape))));
+    } else if (one.use == Use::added && (pairs.empty() || pairs.back().second != &one - 1)) {
+      continue;  // what it is to be added to did not fit
     } else if (one.use != Use::constant) {
       pairs.emplace_back(raw, &one);
     } else if (converted(*raw, one.shape) != stored_values(one)) {

@@ -78,6 +78,18 @@ TEST(ToPyTorch, TheTwoBiasesOfAnLstmAreOneAndNothing) {
   EXPECT_TRUE(std::signbit(parameter_of(other, "lstm/bias")[1]));  // the very same bits
 }
 
+TEST(FromPyTorch, ABiasOfAnLstmAloneIsAddedToNothing) {
+  const TemporaryFolder folder;
+  Sequential model{Input{2, 1}, LSTM{1}};
+  const Tensor before = parameter_of(model, "lstm/bias");
+  write_counted(folder / "w", {{"0.bias_ih_l0", {3}}, {"0.bias_hh_l0", {4}}, {"0.weight_hh_l0", {4, 1}}});
+  const WeightsReport report = model.load_weights(folder / "w", {.strict = false, .names = Names::pytorch});
+  EXPECT_EQ(report.missing, Texts{"0.weight_ih_l0 of lstm"});
+  EXPECT_EQ(report.mismatched, Texts{"0.bias_ih_l0 of lstm is (4,), the file has (3,)"});
+  EXPECT_EQ(parameter_of(model, "lstm/bias"), before);
+  EXPECT_EQ(parameter_of(model, "lstm/recurrent_kernel"), counted({1, 4}, 200));
+}
+
 // ---- Names ----
 
 /// A layer that PyTorch does not have.
