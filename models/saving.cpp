@@ -132,13 +132,13 @@ WeightsReport get_weights(const SafetensorsFile& file, std::span<const StoredTen
     } else if (!has_shape(*raw, one.shape)) {
       report.mismatched.push_back(
           message("{} is {}, the file has {}", one.label(), one.shape, to_string(std::span(raw->shape))));
-    } else if (one.use == Use::added && (pairs.empty() || pairs.back().second != &one - 1)) {
-      continue;  // what it is to be added to did not fit
-    } else if (one.use != Use::constant) {
-      pairs.emplace_back(raw, &one);
-    } else if (converted(*raw, one.shape) != stored_values(one)) {
-      report.mismatched.push_back(
-          message("{} is {} everywhere, the file has other numbers", one.label(), one.constant));
+    } else if (one.use == Use::constant) {
+      if (converted(*raw, one.shape) != stored_values(one)) {
+        report.mismatched.push_back(
+            message("{} is {} everywhere, the file has other numbers", one.label(), one.constant));
+      }
+    } else if (one.use == Use::numbers || (!pairs.empty() && pairs.back().second == &one - 1)) {
+      pairs.emplace_back(raw, &one);  // what is added, only if what it is added to fits
     }
   }
   for (const RawTensor& raw : file.tensors()) {
