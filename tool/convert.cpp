@@ -41,13 +41,18 @@ SafetensorsMetadata metadata_of(const Arrays& arrays) {
 }  // namespace
 
 void Convert::declare(CLI::App& app) {
-  app.add_option("IN", in, "a model of Cornu, or arrays (safetensors, ONNX, .npy, .npz, IDX)")->required();
+  app.add_option("IN", in, "a model of Cornu, or arrays (safetensors, ONNX, .npy, .npz, IDX)")
+      ->required()
+      ->option_text(" ");
   app.add_option("OUT", out,
                  "what its name ends in: .onnx or .h for a model; .safetensors, .npz or .npy for arrays or weights")
-      ->required();
-  app.add_option("--name", name, ".h: the namespace; else net");
+      ->required()
+      ->option_text(" ");
+  app.add_option("--name", name, ".h: the namespace; else net")->option_text("NAME");
   app.add_flag("--int8", int8, ".h: weights of 8 bits");
-  app.add_option("--class-names", class_names, ".onnx: what the outputs mean, separated by commas")->delimiter(',');
+  app.add_option("--class-names", class_names, ".onnx: what the outputs mean, separated by commas")
+      ->delimiter(',')
+      ->option_text("A,B,...");
   app.add_flag("--compressed", compressed, ".npz: smaller, and slower to read");
 }
 

@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <cmath>
+#include <filesystem>
 #include <numeric>
 
 #include "cornu/datasets/mnist_files.h"
@@ -21,13 +22,15 @@ struct Data {
 
 /// The images that MNIST keeps for tests.
 Data read_mnist(const std::string& folder, const std::optional<Shape>& input) {
+  std::error_code ignored;
+  require<FileError>(std::filesystem::is_directory(folder, ignored), "{}: there is no such folder", folder);
   const auto file = [&](const char* name) {
     const auto found = datasets::detail::find_file(folder, name);
     require<FileError>(found.has_value(), "{}: there is no {} in it, nor {}.gz", folder, name, name);
     return *found;
   };
-  const ImageDataset images =
-      datasets::detail::load_images(file("t10k-images-idx3-ubyte"), file("t10k-labels-idx1-ubyte"), {});
+  const auto pixels = file("t10k-images-idx3-ubyte"), labels = file("t10k-labels-idx1-ubyte");
+  const ImageDataset images = datasets::detail::load_images(pixels, labels, {});
   Data data{.x = Tensor(images.feature_shape().batched(images.size())), .y = Tensor(Shape{images.size()})};
   std::vector<Index> rows(static_cast<std::size_t>(images.size()));
   std::iota(rows.begin(), rows.end(), Index{0});
@@ -63,9 +66,14 @@ void fit_labels(Tensor& y, const Network& network) {
 }  // namespace
 
 void Evaluate::declare(CLI::App& app) {
-  app.add_option("MODEL", model, "a model of Cornu, or an ONNX model with one input and one output")->required();
+  app.add_option("MODEL", model, "a model of Cornu, or an ONNX model with one input and one output")
+      ->required()
+      ->option_text(" ");
   CLI::Option* const folder = app.add_option("--mnist", mnist, "a folder with MNIST's t10k files, or others like them");
-  app.add_option("--data", data, "a .npz file with x_test and y_test, or x and y")->excludes(folder);
+  folder->option_text("DIR");
+  app.add_option("--data", data, "a .npz file with x_test and y_test, or x and y")
+      ->excludes(folder)
+      ->option_text("FILE");
   scale.declare(app);
 }
 
@@ -84,8 +92,7 @@ std::string Evaluate::run() const {
   fit_labels(y, network);
   const Logs result = network.model.evaluate(x, y, {.batch_size = network.batch_size});
   for (const auto& [name, value] : result) {
-    text += std::abs(value) < 1e-3 && value != 0 ? fmt::format("{}: {:.4e}\n", name, value)
-                                                 : fmt::format("{}: {:.4f}\n", name, value);
+    text += name + ": " + (std::abs(value) > 1e-3 ? fmt::format("{:.4f}\n", value) : fmt::format("{:.4e}\n", value));
   }
   return text;
 }

@@ -17,9 +17,8 @@ namespace {
 using Bytes = std::span<const std::byte>;
 
 bool begins(Bytes bytes, std::string_view text) {
-  return bytes.size() >= text.size() && std::equal(text.begin(), text.end(), bytes.begin(), [](char c, std::byte b) {
-           return static_cast<std::byte>(c) == b;
-         });
+  return bytes.size() >= text.size() && std::equal(text.begin(), text.end(), bytes.begin(),
+                                                   [](char c, std::byte b) { return static_cast<std::byte>(c) == b; });
 }
 
 /// A length that fits into the file, and a JSON object.

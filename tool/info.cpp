@@ -68,7 +68,8 @@ std::string text_of(const std::vector<RawTensor>& tensors) {
     bytes += tensor.bytes.size();
     numbers += tensor.bytes.size() / static_cast<std::size_t>(size_of(tensor.dtype));
   }
-  return table(rows) + fmt::format("{} arrays, {} numbers, {} bytes\n", tensors.size(), numbers, bytes);
+  const auto count = fmt::format("{} array{}", tensors.size(), tensors.size() == 1 ? "" : "s");
+  return table(rows) + fmt::format("{}, {} numbers, {} bytes\n", count, numbers, bytes);
 }
 
 Json json_of(const SafetensorsMetadata& metadata) {
@@ -88,13 +89,17 @@ std::string lines_of(const Json& object) {
 
 constexpr const char* description_name = "cornu.model";
 
-/// A loss, an optimizer, ...: its type, and its options, if it has any.
+/// A loss, an optimizer, ...: its type and its options, as "SGD(learning_rate=0.1, momentum=0.9)".
 std::string object_text(const Json& object) {
   const Json* const type = object.find("class_name");
   if (type == nullptr) return shown(object);
-  const Json* const options = object.find("config");
-  const auto* members = options != nullptr ? options->as<Json::Object>() : nullptr;
-  return shown(*type) + (members == nullptr || members->empty() ? "" : " " + to_string(*options));
+  std::string options;
+  if (const Json* const config = object.find("config"); config != nullptr && config->as<Json::Object>() != nullptr) {
+    for (const auto& [name, value] : *config->as<Json::Object>()) {
+      options += (options.empty() ? "" : ", ") + name + "=" + object_text(value);
+    }
+  }
+  return shown(*type) + "(" + options + ")";
 }
 
 std::string compile_text(const Json& description) {
@@ -179,7 +184,9 @@ std::string onnx_info(const std::string& path, bool json) {
 }  // namespace
 
 void Info::declare(CLI::App& app) {
-  app.add_option("FILE", file, "a model (safetensors, ONNX), or arrays (safetensors, .npy, .npz, IDX)")->required();
+  app.add_option("FILE", file, "a model (safetensors, ONNX), or arrays (safetensors, .npy, .npz, IDX)")
+      ->required()
+      ->option_text(" ");
   app.add_flag("--json", json, "for programs: one line of JSON");
 }
 

@@ -41,8 +41,8 @@ int print(std::string_view result) {
 
 int run(int argc, char** argv) {
   CLI::App app("Shows, converts, uses and evaluates neural networks", "cornu");
+  app.require_subcommand(0, 1);
   app.set_version_flag("--version", "cornu " CORNU_VERSION);
-  app.require_subcommand(1);
   tool::Info info;
   tool::Convert convert;
   tool::Predict predict;
@@ -66,6 +66,7 @@ int run(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return complain(misused, fmt::format("{}\nTry 'cornu --help' for more.", error.what()).c_str());
   }
+  if (app.get_subcommands().empty()) return complain(misused, "a command is required; 'cornu --help' lists them");
   return print(text);
 }
 

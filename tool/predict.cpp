@@ -50,15 +50,22 @@ std::string class_text(const Network& network, Outputs outputs) {
 }  // namespace
 
 void Predict::declare(CLI::App& app) {
-  app.add_option("MODEL", model, "a model of Cornu, or an ONNX model with one input and one output")->required();
+  app.add_option("MODEL", model, "a model of Cornu, or an ONNX model with one input and one output")
+      ->required()
+      ->option_text(" ");
   app.add_option("INPUT", inputs, "samples: IDX (.gz too), .npy, PNG, PGM, or a table of numbers with a sample a line")
-      ->required();
+      ->required()
+      ->option_text("...");
   CLI::Option* const all_flag = app.add_flag("--all", all, "all outputs, separated by commas");
-  CLI::Option* const top_option =
-      app.add_option("--top", top, "the best K classes, each with its output")->type_name("K")->check(CLI::Range(1, 1'000'000));
+  CLI::Option* const top_option = app.add_option("--top", top, "the best K classes, each with its output")
+                                      ->option_text("K")
+                                      ->check(CLI::Range(1, 1'000'000));
   CLI::Option* const classes_flag = app.add_flag("--classes", classes, "the best class alone");
   CLI::Option* const output_option =
       app.add_option("-o,--output", output, "print nothing, and write all outputs to this .npy file");
+  output_option->option_text("FILE");
+  all_flag->option_text(" ");
+  classes_flag->option_text(" ");
   for (CLI::Option* const option : {all_flag, top_option, classes_flag}) {
     for (CLI::Option* const other : {all_flag, top_option, classes_flag, output_option}) {
       if (other != option) option->excludes(other);
@@ -86,9 +93,7 @@ std::string Predict::run() const {
     for (Index row = 0; row < outputs.shape()[0]; ++row) {
       const Outputs numbers(outputs.data() + row * sample.size(), static_cast<std::size_t>(sample.size()));
       if (inputs.size() > 1) text += input + ": ";
-      text += classes    ? class_text(network, numbers)
-              : best > 0 ? top_text(network, numbers, best)
-                         : all_text(numbers);
+      text += classes ? class_text(network, numbers) : best > 0 ? top_text(network, numbers, best) : all_text(numbers);
       text += '\n';
     }
   }

@@ -88,8 +88,8 @@ Numbers read_image(const std::string& path, FileKind kind, const std::optional<S
             *input);
   };
   const FileBytes file(path, true);
-  const Image image = kind == FileKind::png ? read_png(file.bytes(), path, channels, check)
-                                            : read_pgm(file.bytes(), path, check);
+  const Image image =
+      kind == FileKind::png ? read_png(file.bytes(), path, channels, check) : read_pgm(file.bytes(), path, check);
   Tensor values(Shape{image.height, image.width, channels});
   for (Index i = 0; i < values.size(); ++i) {  // grey is the same in all channels
     values[i] = static_cast<Real>(image.values[static_cast<std::size_t>(i / channels * image.channels +
@@ -168,7 +168,8 @@ Tensor prepared(Numbers numbers, const std::optional<Shape>& input, const ScaleO
 }  // namespace
 
 void ScaleOptions::declare(CLI::App& app) {
-  app.add_option("--scale", scale, "multiply by this; else pixels are divided by the largest value, 255 for bytes");
+  app.add_option("--scale", scale, "multiply by this; else pixels are divided by the largest value, 255 for bytes")
+      ->option_text("FACTOR");
   app.add_flag("--invert", invert, "first turn black pixels white and white ones black");
 }
 

@@ -14,8 +14,9 @@ namespace cornu::tool {
 
 /// What becomes of the numbers of a file before a model sees them.
 struct ScaleOptions {
-  std::optional<double> scale{};  ///< the factor; without it pixels are divided by the largest value, other numbers kept
-  bool invert = false;            ///< first, pixels become the largest value minus themselves
+  std::optional<double>
+      scale{};          ///< the factor; without it pixels are divided by the largest value, other numbers kept
+  bool invert = false;  ///< first, pixels become the largest value minus themselves
 
   void declare(CLI::App& app);
 };
