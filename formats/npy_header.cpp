@@ -136,7 +136,7 @@ class HeaderParser {
     // The order of one byte is often said, and means nothing.
     require<FormatError>(order == '<' || order == '>' || (order == '|' && size_of(header_.dtype) == 1),
                          "descr '{}': the order of the bytes, '<' or '>', must come first", descr);
-    header_.big_endian = order == '>';
+    header_.big_endian = order == '>' && size_of(header_.dtype) > 1;
   }
 
   void read_shape() {

@@ -119,7 +119,8 @@ void write_npz(const std::filesystem::path& path, std::span<const RawTensor> arr
     for (const RawTensor& array : arrays) {
       headers.push_back(detail::npy_header(array));
       require<ValueError>(known.insert(array.name).second, "\"{}\" is there twice", array.name);
-      require<ValueError>(array.name.find('\0') == std::string::npos, "\"{}\" has a zero in it", array.name);
+      require<ValueError>(array.name.find('\0') == std::string::npos, "\"{}\" is no name (a zero follows)",
+                          array.name.c_str());
     }
     std::vector<detail::ZipMember> members;
     for (std::size_t i = 0; i < arrays.size(); ++i) {
