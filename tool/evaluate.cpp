@@ -79,6 +79,8 @@ void Evaluate::declare(CLI::App& app) {
 
 std::string Evaluate::run() const {
   require<UsageError>(!mnist.empty() || !data.empty(), "evaluate: --mnist DIR or --data FILE is required");
+  require<UsageError>(!data.empty() || (!scale.scale && !scale.invert),
+                      "evaluate: --scale and --invert are for --data alone");
   Network network = load_network(model, {});
   const auto input = network.model.input_shape();
   auto [x, y] = data.empty() ? read_mnist(mnist, input) : read_npz(data, input, scale);
@@ -92,7 +94,8 @@ std::string Evaluate::run() const {
   fit_labels(y, network);
   const Logs result = network.model.evaluate(x, y, {.batch_size = network.batch_size});
   for (const auto& [name, value] : result) {
-    text += name + ": " + (std::abs(value) > 1e-3 ? fmt::format("{:.4f}\n", value) : fmt::format("{:.4e}\n", value));
+    text += name + ": " +
+            (value == 0 || std::abs(value) > 1e-3 ? fmt::format("{:.4f}\n", value) : fmt::format("{:.4e}\n", value));
   }
   return text;
 }

@@ -100,15 +100,17 @@ Numbers read_image(const std::string& path, FileKind kind, const std::optional<S
   return {.values = std::move(values), .largest = image.largest};
 }
 
-Numbers numbers_of(const RawTensor& array) {
-  return {.values = to_tensor(array), .largest = array.dtype == Dtype::u8 ? 255 : 0};
+/// Bytes are pixels where a sample has two axes or more, as in ArrayDataset.
+Numbers numbers_of(const RawTensor& array, const std::optional<Shape>& input) {
+  const bool are_images = array.shape.size() > 2 || (input && input->rank() > 1);
+  return {.values = to_tensor(array), .largest = array.dtype == Dtype::u8 && are_images ? 255 : 0};
 }
 
 Numbers read_numbers(const std::string& path, const std::optional<Shape>& input) {
   switch (const FileKind kind = kind_of_file(path)) {
     case FileKind::npy:
     case FileKind::idx:
-      return numbers_of(read_arrays(path, kind).list.front());
+      return numbers_of(read_arrays(path, kind).list.front(), input);
     case FileKind::png:
     case FileKind::pgm:
       return read_image(path, kind, input);
@@ -168,14 +170,15 @@ Tensor prepared(Numbers numbers, const std::optional<Shape>& input, const ScaleO
 }  // namespace
 
 void ScaleOptions::declare(CLI::App& app) {
-  app.add_option("--scale", scale, "multiply by this; else pixels are divided by the largest value, 255 for bytes")
+  app.add_option("--scale", scale,
+                 "multiply by this; else pixels are divided by the largest value, 255 for bytes of images")
       ->option_text("FACTOR");
   app.add_flag("--invert", invert, "first turn black pixels white and white ones black");
 }
 
 Tensor samples_of(const RawTensor& array, const std::optional<Shape>& input, const ScaleOptions& options,
                   const std::string& name) {
-  return prepared(numbers_of(array), input, options, name);
+  return prepared(numbers_of(array, input), input, options, name);
 }
 
 Tensor read_samples(const std::string& path, const std::optional<Shape>& input, const ScaleOptions& options) {

@@ -21,10 +21,11 @@ struct ScaleOptions {
   void declare(CLI::App& app);
 };
 
-/// The samples in a file: (samples, input...). IDX, .npy, a table of numbers with a sample a row, an image. Bytes are
-/// pixels of up to 255. Without an input, which is a model's that takes any, samples have the shape that the file gives
-/// them. Throws FileError if it cannot be read, FormatError for a file that breaks its format or has no samples,
-/// ShapeError for samples of another shape, ValueError for numbers to invert that are no pixels.
+/// The samples in a file: (samples, input...). IDX, .npy, a table of numbers with a sample a row, an image. Bytes
+/// are pixels of up to 255 where a sample has two axes or more. Without an input, which is a model's that takes any,
+/// samples have the shape that the file gives them. Throws FileError if it cannot be read, FormatError for a file that
+/// breaks its format or has no samples, ShapeError for samples of another shape, ValueError for numbers to invert that
+/// are no pixels.
 Tensor read_samples(const std::string& path, const std::optional<Shape>& input, const ScaleOptions& options);
 
 /// An array as samples, as above; `name` stands for it in errors.
