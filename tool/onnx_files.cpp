@@ -3,6 +3,7 @@
 #include "cornu/core/error.h"
 
 #ifdef CORNU_HAS_ONNX
+#include <algorithm>
 #include <map>
 
 #include "cornu/core/options.h"
@@ -47,9 +48,13 @@ const char* name_of(onnx::detail::Kind kind) {
   return "real";
 }
 
-Json json_of(const std::vector<onnx::detail::ValueMessage>& ports) {
+/// Inputs or outputs. Older files list the initializers among the inputs.
+Json json_of(const std::vector<onnx::detail::ValueMessage>& ports, const onnx::detail::GraphMessage& graph) {
   Json::Array result;
   for (const onnx::detail::ValueMessage& port : ports) {
+    const bool is_initializer = std::any_of(graph.initializers.begin(), graph.initializers.end(),
+                                            [&](const auto& tensor) { return tensor.name == port.name; });
+    if (is_initializer) continue;
     result.emplace_back(Json::Object{{"name", std::string(port.name)},
                                      {"type", name_of(port.kind)},
                                      {"shape", port.has_shape ? json_of(std::span(port.dimensions)) : Json()}});
@@ -111,8 +116,8 @@ Json describe_onnx(const std::string& path) {
   return Json::Object{{"ir_version", model.ir_version},
                       {"producer", std::string(model.producer)},
                       {"opsets", std::move(opsets)},
-                      {"inputs", json_of(model.graph.inputs)},
-                      {"outputs", json_of(model.graph.outputs)},
+                      {"inputs", json_of(model.graph.inputs, model.graph)},
+                      {"outputs", json_of(model.graph.outputs, model.graph)},
                       {"metadata", std::move(metadata)},
                       {"nodes", std::move(nodes)},
                       {"initializers", std::move(initializers)}};
