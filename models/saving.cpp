@@ -1,10 +1,12 @@
 #include "cornu/models/saving.h"
 
 #include <algorithm>
+#include <set>
 
 #include "cornu/core/error.h"
 #include "cornu/core/options.h"
 #include "cornu/formats/json.h"
+#include "cornu/models/weight_names.h"
 #include "cornu/optim/registry.h"
 
 namespace cornu {
@@ -21,6 +23,24 @@ std::string joined(const std::vector<std::string>& names) {
 
 std::string state_name(const std::string& parameter, Index slot) {
   return message("{}{}/{}", detail::optimizer_prefix, parameter, slot);
+}
+
+/// The numbers of a tensor of a file, as Reals.
+Tensor converted(const RawTensor& raw, const Shape& shape) {
+  Tensor result(shape);
+  convert(raw, result);
+  return result;
+}
+
+/// Those that a StoredTensor has, or is to have.
+Tensor stored_values(const detail::StoredTensor& stored) {
+  Tensor result = Tensor::full(stored.shape, stored.constant);
+  Index at = 0;
+  for (const detail::Piece& piece : stored.pieces) {
+    const Tensor& from = piece.parameter->value;
+    piece.for_each([&](Index i) { result[at++] = from[i]; });
+  }
+  return result;
 }
 
 bool has_shape(const RawTensor& raw, const Shape& shape) {
@@ -47,6 +67,20 @@ namespace detail {
 
 void put_weights(std::vector<RawTensor>& tensors, const ConstParameters& parameters) {
   for (const auto& [name, parameter] : parameters) tensors.push_back(raw_tensor(name, parameter->value));
+}
+
+void put_weights(std::vector<RawTensor>& tensors, std::span<const StoredTensor> stored, std::deque<Tensor>& copies) {
+  static constexpr std::int64_t zero = 0;  // of the counters that others keep
+  for (const StoredTensor& one : stored) {
+    if (one.use == StoredTensor::Use::ignored) {
+      tensors.push_back({one.name, Dtype::i64, {}, std::as_bytes(std::span(&zero, 1))});
+    } else if (one.is_whole()) {
+      tensors.push_back(raw_tensor(one.name, ConstView(one.pieces[0].parameter->value.data(), one.shape)));
+    } else {
+      const bool filled = one.use == StoredTensor::Use::added;  // all of the sum is in the other one
+      tensors.push_back(raw_tensor(one.name, copies.emplace_back(filled ? Tensor(one.shape) : stored_values(one))));
+    }
+  }
 }
 
 Json put_optimizer(std::vector<RawTensor>& tensors, const Optimizer& optimizer, const ConstParameters& parameters) {
@@ -82,30 +116,60 @@ Json described_in(const SafetensorsFile& file, const char* name) {
   return json;
 }
 
-WeightsReport get_weights(const SafetensorsFile& file, const NamedParameters& parameters,
+WeightsReport get_weights(const SafetensorsFile& file, std::span<const StoredTensor> stored,
                           const LoadWeightsOptions& options) {
+  using Use = StoredTensor::Use;
   WeightsReport report;
-  std::vector<std::pair<const RawTensor*, Parameter*>> pairs;
-  for (const auto& [name, parameter] : parameters) {
-    const RawTensor* const raw = file.find(name);
+  std::set<std::string_view> known;
+  std::vector<std::pair<const RawTensor*, const StoredTensor*>> pairs;
+  for (const StoredTensor& one : stored) {
+    const RawTensor* const raw = file.find(one.name);
+    known.insert(one.name);
     if (raw == nullptr) {
-      report.missing.push_back(name);
-    } else if (has_shape(*raw, parameter->shape())) {
-      pairs.emplace_back(raw, parameter);
-    } else {
+      if (one.use == Use::numbers || one.use == Use::added) report.missing.push_back(one.label());
+    } else if (one.use == Use::ignored) {
+      continue;
+    } else if (!has_shape(*raw, one.shape)) {
       report.mismatched.push_back(
-          message("{} is {}, the file has {}", name, parameter->shape(), to_string(std::span(raw->shape))));
+          message("{} is {}, the file has {}", one.label(), one.shape, to_string(std::span(raw->shape))));
+    } else if (one.use != Use::constant) {
+      pairs.emplace_back(raw, &one);
+    } else if (converted(*raw, one.shape) != stored_values(one)) {
+      report.mismatched.push_back(
+          message("{} is {} everywhere, the file has other numbers", one.label(), one.constant));
     }
   }
   for (const RawTensor& raw : file.tensors()) {
-    const bool known = raw.name.starts_with(optimizer_prefix) || raw.name.starts_with(backup_prefix) ||
-                       std::any_of(parameters.begin(), parameters.end(),
-                                   [&](const NamedParameter& named) { return named.name == raw.name; });
-    if (!known) report.unexpected.push_back(raw.name);
+    if (!raw.name.starts_with(optimizer_prefix) && !raw.name.starts_with(backup_prefix) && !known.contains(raw.name)) {
+      report.unexpected.push_back(raw.name);
+    }
   }
   if (options.strict) require<ValueError>(static_cast<bool>(report), "the weights do not fit: {}", to_string(report));
-  for (const auto& [raw, parameter] : pairs) convert(*raw, parameter->value);
+  for (const auto& [raw, one] : pairs) {
+    if (one->is_whole()) {
+      convert(*raw, one->pieces[0].parameter->value);
+      continue;
+    }
+    const Tensor values = converted(*raw, one->shape);
+    Index at = 0;
+    for (const Piece& piece : one->pieces) {
+      Tensor& to = piece.parameter->value;
+      piece.for_each([&](Index i) {
+        const Real value = values[at++];
+        // What is added to nothing stays the same bits: -0 + 0 would be 0.
+        if (one->use == Use::numbers)
+          to[i] = value;
+        else if (value != 0)
+          to[i] += value;
+      });
+    }
+  }
   return report;
+}
+
+WeightsReport get_weights(const SafetensorsFile& file, const NamedParameters& parameters,
+                          const LoadWeightsOptions& options) {
+  return get_weights(file, as_they_are(parameters), options);
 }
 
 void get_optimizer(const SafetensorsFile& file, const Json& json, Optimizer& optimizer,

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <deque>
+#include <map>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -20,9 +23,27 @@ struct LoadOptions {
   bool compile = true;  ///< as it was when it was saved, if it was saved with that
 };
 
+/// By whose names and in whose layouts weights are in a file (docs/formats.md has the tables).
+enum class Names {
+  cornu,    ///< dense/kernel
+  keras,    ///< sequential/dense/kernel: the paths of Keras 3's variables
+  pytorch,  ///< 0.weight: the state_dict of an nn.Sequential, channels before height and width
+};
+
+/// What layers are called in a file, by their paths: {{"dense", "fc1"}, {"encoder", "features"}}. What a layer owns
+/// goes with it.
+using LayerNames = std::map<std::string, std::string>;
+
+struct SaveWeightsOptions {
+  Names names = Names::cornu;
+  LayerNames rename{};
+};
+
 struct LoadWeightsOptions {
   /// Everything must fit, or nothing is changed; false takes what fits.
   bool strict = true;
+  Names names = Names::cornu;
+  LayerNames rename{};
 };
 
 /// How the tensors of a file go with the parameters of a model.
@@ -40,6 +61,8 @@ std::string to_string(const WeightsReport& report);
 
 namespace detail {
 
+struct StoredTensor;  // models/weight_names.h
+
 /// What the names of tensors begin with that are no parameters.
 inline constexpr const char* optimizer_prefix = "optimizer/";
 inline constexpr const char* backup_prefix = "backup/";
@@ -48,10 +71,15 @@ using ConstParameters = std::vector<std::pair<std::string, const Parameter*>>;
 
 /// The parameters' values as tensors of a file. They must stay where they are.
 void put_weights(std::vector<RawTensor>& tensors, const ConstParameters& parameters);
+/// The same in other layouts; `copies` keeps the numbers.
+void put_weights(std::vector<RawTensor>& tensors, std::span<const StoredTensor> stored, std::deque<Tensor>& copies);
 /// The same for what an optimizer of these parameters remembers: `optimizer/dense/kernel/0`, ...; the rest is returned.
 Json put_optimizer(std::vector<RawTensor>& tensors, const Optimizer& optimizer, const ConstParameters& parameters);
 
 /// Gives the parameters the values that fit. If it is strict and some do not, nothing is changed and ValueError thrown.
+WeightsReport get_weights(const SafetensorsFile& file, std::span<const StoredTensor> stored,
+                          const LoadWeightsOptions& options);
+/// The same by the parameters' own names.
 WeightsReport get_weights(const SafetensorsFile& file, const NamedParameters& parameters,
                           const LoadWeightsOptions& options);
 /// Throws FormatError if the file's state is not one of this optimizer's, which is then left half changed.

@@ -200,10 +200,12 @@ class Sequential {
   /// The model again: it predicts the same bits, and learns on as if it had never been away. Throws FileError and
   /// FormatError, saying which type must be registered first where it is one that only the program knows.
   static Sequential load(const std::filesystem::path& path, const LoadOptions& options = {});
-  /// The weights alone, by their names.
-  void save_weights(const std::filesystem::path& path) const;
-  /// From any safetensors file whose tensors have the names of the parameters; of any type. Throws ValueError, with
-  /// the whole report, where it is strict and something does not fit.
+  /// The weights alone: by their own names, or by those of Keras or PyTorch, and in their layouts (docs/formats.md).
+  /// Throws ValueError for a layer that PyTorch has no module for, and for a name in `rename` that is no layer's.
+  void save_weights(const std::filesystem::path& path, const SaveWeightsOptions& options = {}) const;
+  /// From any safetensors file whose tensors have these names; of any type. PyTorch's modules are taken in their order.
+  /// Throws ValueError as save_weights, with the whole report where it is strict and something does not fit, and for
+  /// modules whose names tell no order: `rename` says which is which.
   WeightsReport load_weights(const std::filesystem::path& path, const LoadWeightsOptions& options = {});
   /// What a file says of it, as of a layer.
   void options(OptionVisitor& visit);

@@ -7,6 +7,7 @@
 #include "cornu/models/metric_registry.h"
 #include "cornu/models/saving.h"
 #include "cornu/models/sequential_state.h"
+#include "cornu/models/weight_names.h"
 #include "cornu/optim/registry.h"
 
 namespace cornu {
@@ -139,10 +140,13 @@ Sequential Sequential::load(const std::filesystem::path& path, const LoadOptions
   });
 }
 
-void Sequential::save_weights(const std::filesystem::path& path) const {
-  naming(path, [&] { state_->require_built(); });
+void Sequential::save_weights(const std::filesystem::path& path, const SaveWeightsOptions& options) const {
   std::vector<RawTensor> tensors;
-  detail::put_weights(tensors, parameters());
+  std::deque<Tensor> copies;
+  naming(path, [&] {
+    state_->require_built();
+    detail::put_weights(tensors, detail::stored_weights(*state_, options.names, options.rename), copies);
+  });
   write_safetensors(path, tensors, {{"format", "cornu"}});
 }
 
@@ -150,7 +154,7 @@ WeightsReport Sequential::load_weights(const std::filesystem::path& path, const 
   const SafetensorsFile file(path);
   return naming(path, [&] {
     state_->require_built();
-    return detail::get_weights(file, parameters(), options);
+    return detail::get_weights(file, detail::stored_weights(*state_, options.names, options.rename, &file), options);
   });
 }
 

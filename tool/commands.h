@@ -31,7 +31,9 @@ struct Info {
 /// `cornu convert IN OUT`: the same in another format.
 struct Convert {
   std::string in, out;
-  std::string name;  // of the namespace in a header
+  std::string model;     // that IN's weights are put into
+  std::string from, to;  // whose names weights have: cornu, keras, pytorch
+  std::string name;      // of the namespace in a header
   bool int8 = false, compressed = false;
   std::vector<std::string> class_names;
 
@@ -40,7 +42,7 @@ struct Convert {
 
  private:
   void convert_model() const;
-  void convert_arrays(FileKind from) const;
+  void convert_arrays(FileKind kind) const;
 };
 
 /// `cornu predict MODEL INPUT...`: what a model makes of samples.

@@ -67,6 +67,24 @@ TEST_F(ConvertTool, AModelsWeightsAloneAreThoseOfSaveWeights) {
   EXPECT_EQ(read("w.safetensors"), read("expected.safetensors"));
 }
 
+TEST_F(ConvertTool, WeightsGoToPyTorchAndKerasAndBackIntoAModel) {
+  Sequential other({Input{4, 6}, Flatten{}, Dense{5, relu}, Dense{3, softmax}}, {.seed = 99});
+  other.save(folder / "other.safetensors");
+  for (const char* const names : {"pytorch", "keras", "cornu"}) {
+    output(fmt::format("convert m.safetensors w.safetensors --to {}", names));
+    output(fmt::format("convert w.safetensors back.safetensors --model other.safetensors --from {}", names));
+    EXPECT_EQ(Sequential::load(folder / "back.safetensors").get_weights(), small.model.get_weights()) << names;
+  }
+  output("convert m.safetensors w.safetensors --to pytorch");
+  const SafetensorsFile pytorch(folder / "w.safetensors");
+  const RawTensor* const kernel = pytorch.find("1.weight");
+  ASSERT_NE(kernel, nullptr);
+  EXPECT_EQ(kernel->shape, (std::vector<Index>{5, 24}));
+  EXPECT_EQ(cornu("convert w.safetensors back.safetensors --model other.safetensors").status, 1);
+  expect_failure("convert w.safetensors b.safetensors --from keras", "--from is for --model alone", 2);
+  expect_failure("convert m.safetensors w.npz --to keras", "--to is for .safetensors alone, not for w.npz", 2);
+}
+
 TEST_F(ConvertTool, SingleArraysGoFromIdxToNumPyAndBetweenItsFormats) {
   write_idx(path("labels-idx1-ubyte.gz"), {.dimensions{7}, .data = small.labels});
   output("convert labels-idx1-ubyte.gz y.npy");

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <deque>
+#include <filesystem>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "cornu/formats/safetensors.h"
+#include "cornu/models/sequential.h"
+
+namespace cornu::testing {
+
+using NamedShapes = std::vector<std::pair<std::string, Shape>>;
+
+/// first, first + 1, ...
+inline Tensor counted(const Shape& shape, Index first = 0) {
+  Tensor result(shape);
+  for (Index i = 0; i < result.size(); ++i) result[i] = static_cast<Real>(first + i);
+  return result;
+}
+
+/// A file whose tensors count on: the first begins with 0, the second with 100, ...
+inline void write_counted(const std::filesystem::path& path, const NamedShapes& tensors) {
+  std::deque<Tensor> values;
+  std::vector<RawTensor> raw;
+  for (const auto& [name, shape] : tensors) {
+    const Index first = 100 * std::ssize(values);
+    raw.push_back(raw_tensor(name, values.emplace_back(counted(shape, first))));
+  }
+  write_safetensors(path, raw);
+}
+
+/// "0.weight (4, 3)", ..., by their names.
+inline std::vector<std::string> listing(const std::filesystem::path& path) {
+  const SafetensorsFile file(path);
+  std::vector<std::string> result;
+  for (const RawTensor& raw : file.tensors()) result.push_back(raw.name + " " + to_string(std::span(raw.shape)));
+  std::sort(result.begin(), result.end());
+  return result;
+}
+
+inline Tensor parameter_of(Sequential& model, const std::string& name) {
+  for (const auto& [own, parameter] : model.parameters()) {
+    if (own == name) return parameter->value;
+  }
+  throw std::out_of_range(name);
+}
+
+}  // namespace cornu::testing
