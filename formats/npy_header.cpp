@@ -152,8 +152,9 @@ class HeaderParser {
         break;
       }
     }
-    require<FormatError>(is_tuple || header_.shape.size() != 1,
-                         "the shape is ({}), which is a number; ({},) is a tuple", header_.shape[0], header_.shape[0]);
+    if (!is_tuple && header_.shape.size() == 1) {
+      throw FormatError(message("the shape is ({0}), which is a number; ({0},) is a tuple", header_.shape[0]));
+    }
   }
 
   Index whole_number() {

@@ -67,8 +67,8 @@ struct NpzFile::Content {
       std::string name = zip.name(i);
       require<FormatError>(name.ends_with(ending), "it holds \"{}\", which is not called {}", name, ending);
       name.resize(name.size() - ending.size());
-      require<FormatError>(known.insert(names.emplace_back(std::move(name))).second, "\"{}\" is there twice",
-                           names.back());
+      names.push_back(std::move(name));
+      require<FormatError>(known.insert(names.back()).second, "\"{}\" is there twice", names.back());
     }
     return names;
   }

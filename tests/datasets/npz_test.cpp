@@ -10,6 +10,7 @@
 #include "cornu/core/error.h"
 #include "cornu/datasets/subset.h"
 #include "cornu/formats/npy.h"
+#include "cornu/tests/support/allocation_counter.h"
 #include "cornu/tests/support/expect_error.h"
 #include "cornu/tests/support/print.h"
 #include "cornu/tests/support/temporary_folder.h"
@@ -75,6 +76,23 @@ TEST(ArrayDataset, OtherNumbersStayWhatTheyAre) {
   EXPECT_EQ(gathered(images).x(), Tensor({2, 2, 1}, {0, 100, 200, 255}));
   EXPECT_EQ(gathered(images).y(), Tensor::vector({0, 1}));
   images.prefetch(std::vector<Index>{0, 7});
+}
+
+TEST(ArrayDataset, GathersWithoutAskingTheHeap) {
+  if (!testing::AllocationCounter::available()) GTEST_SKIP() << "allocations cannot be counted in this build";
+  const auto pixels = every_pixel();
+  const std::vector<std::uint8_t> labels(16);
+  const RawTensor y = array("y", Dtype::u8, {16}, labels);
+  const ArrayDataset images(array("x", Dtype::u8, {16, 4, 4}, pixels), y);
+  const ArrayDataset table(array("x", Dtype::u8, {16, 16}, pixels), y);
+  const std::vector<Index> rows{3, 15, 0};
+  Tensor x({3, 16}), targets({3});
+  const testing::AllocationCounter counter;
+  for (const ArrayDataset* data : {&images, &table}) {
+    data->prefetch(rows);
+    data->gather(rows, x, targets);
+  }
+  EXPECT_EQ(counter.count(), 0);
 }
 
 TEST(ArrayDataset, SaysWhatDoesNotFitTogether) {
