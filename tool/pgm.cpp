@@ -12,9 +12,10 @@ class PgmReader {
   PgmReader(std::span<const std::byte> bytes, const std::string& name) : bytes_(bytes), name_(name) {}
 
   Image read(const SizeCheck& check) {
-    Image image;
+    const bool plain = begins("P2");
+    require<FormatError>(plain || begins("P5"), "{}: it begins with neither P2 nor P5, as PGM images do", name_);
     at_ = 2;
-    const bool plain = bytes_.size() > 1 && bytes_[1] == std::byte{'2'};
+    Image image;
     image.width = number("the width", most_pixels);
     image.height = number("the height", most_pixels);
     image.largest = number("the largest value", 65535);
@@ -33,6 +34,9 @@ class PgmReader {
  private:
   static constexpr Index most_pixels = Index{1} << 30;
 
+  bool begins(std::string_view magic) const {
+    return bytes_.size() > 1 && static_cast<char>(bytes_[0]) == magic[0] && static_cast<char>(bytes_[1]) == magic[1];
+  }
   Index left() const { return std::ssize(bytes_) - static_cast<Index>(at_); }
   char next() const { return at_ < bytes_.size() ? static_cast<char>(bytes_[at_]) : '\0'; }
   bool at_space() const { return std::string_view(" \t\r\n\v\f").find(next()) != std::string_view::npos; }
