@@ -61,6 +61,7 @@ void Convert::declare(CLI::App& app) {
   app.add_flag("--int8", int8, ".h: weights of 8 bits");
   app.add_option("--class-names", class_names, ".onnx: what the outputs mean, separated by commas")
       ->delimiter(',')
+      ->allow_extra_args(false)
       ->option_text("A,B,...");
   app.add_flag("--compressed", compressed, ".npz: smaller, and slower to read");
 }

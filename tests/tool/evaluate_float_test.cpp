@@ -7,7 +7,8 @@ namespace {
 
 class EvaluateTool : public ToolTest {
  protected:
-  EvaluateTool() {
+  void SetUp() override {
+    if (!has_npz()) GTEST_SKIP() << "built without libzip";
     small.model.save(folder / "m.safetensors");
     const std::vector<Index> shape{small.samples, 4, 6};
     const std::vector<RawTensor> arrays{

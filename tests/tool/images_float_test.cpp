@@ -133,9 +133,9 @@ TEST(Png, SizesAreSeenBeforeThePixelsAndDamageIsToldByLibpng) {
 }
 
 TEST(Png, DamagedFilesAreRefusedOrImages) {
-  for (const char* file : {grey, colours, bits, transparent})
-    damage(
-        unhex(file), [](const std::string& b) { return png(b); }, 12);  // all but its empty last part
+  constexpr Index empty_end = 12;  // the last part, which has nothing in it
+  const auto read = [](const std::string& bytes) { return png(bytes); };
+  for (const char* file : {grey, colours, bits, transparent}) damage(unhex(file), read, empty_end);
 }
 
 #endif
