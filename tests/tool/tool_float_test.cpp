@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <csignal>
+
 #include "cornu/tests/tool/support.h"
 
 namespace cornu::tool {
@@ -60,10 +62,13 @@ TEST_F(Tool, TheManualNamesEveryCommandAndOption) {
 }
 
 TEST_F(Tool, AReaderMayGoAway) {
-  const Result result = shell("{ \"$cornu\" info m.safetensors; echo $? >status; } | true; cat status");
-  EXPECT_EQ(result.err, "");
-  // Where the signal is ignored the write fails instead.
-  const Result ignored = shell("trap '' PIPE; { sleep 0.2; \"$cornu\" info m.safetensors; } | true");
+  // A pipe that nobody reads any more.
+  const std::string unread = "mkfifo pipe; exec 4<>pipe 5>pipe 4>&-; rm pipe; ";
+  const Result ended = shell(unread + "\"$cornu\" info m.safetensors >&5");
+  EXPECT_EQ(ended.status, 128 + SIGPIPE);
+  EXPECT_EQ(ended.err, "");
+  const Result ignored = shell(unread + "trap '' PIPE; \"$cornu\" info m.safetensors >&5");
+  EXPECT_EQ(ignored.status, 1);
   EXPECT_EQ(ignored.err, "");
   EXPECT_EQ(shell("\"$cornu\" info m.safetensors | head -n 1").out,
             "m.safetensors: a model of Cornu, version 1 of the format\n");
