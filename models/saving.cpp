@@ -151,16 +151,18 @@ WeightsReport get_weights(const SafetensorsFile& file, std::span<const StoredTen
       continue;
     }
     const Tensor values = converted(*raw, one->shape);
+    const bool adds = one->use == Use::added;
     Index at = 0;
     for (const Piece& piece : one->pieces) {
       Tensor& to = piece.parameter->value;
       piece.for_each([&](Index i) {
         const Real value = values[at++];
         // What is added to nothing stays the same bits: -0 + 0 would be 0.
-        if (one->use == Use::numbers)
+        if (!adds) {
           to[i] = value;
-        else if (value != 0)
+        } else if (value != 0) {
           to[i] += value;
+        }
       });
     }
   }

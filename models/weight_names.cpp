@@ -120,7 +120,7 @@ std::vector<std::string> parts_of(std::string_view text, char separator) {
 
 bool is_within(std::string_view path, std::string_view outer, std::string_view separators) {
   return path.starts_with(outer) &&
-         (path.size() == outer.size() || separators.find(path[outer.size()]) != separators.npos);
+         (path.size() == outer.size() || separators.find(path[outer.size()]) != std::string_view::npos);
 }
 
 std::string renamed(const std::string& path, const LayerNames& rename) {

@@ -52,7 +52,7 @@ std::map<std::string, FileModule> modules_of(const SafetensorsFile& file) {
     const std::size_t outer_dot = owner.rfind('.');
     if (owner.substr(outer_dot + 1) == "out_proj") {
       const std::string outer = outer_dot == std::string::npos ? "" : owner.substr(0, outer_dot);
-      if (has(outer, "in_proj_weight") || has(outer, "q_proj_weight")) owner = outer;
+      if (has(outer, "in_proj_weight")) owner = outer;
     }
     std::string tensor = owner.empty() ? raw.name : raw.name.substr(owner.size() + 1);
     std::string name = owner;
@@ -135,7 +135,7 @@ void find_modules(std::span<StoredLayer> layers, const LayerNames& rename, const
             taken(theirs, module, ".[", [](const FileModule& one) -> const std::string& { return one.name; }), module);
   };
   // What is inside another thing first, which in the map comes after it.
-  for (auto given = rename.rbegin(); given != rename.rend(); ++given) pair_within(given->first, given->second);
+  std::for_each(rename.rbegin(), rename.rend(), [&](const auto& given) { pair_within(given.first, given.second); });
   // Then what has the same name here and there, and the rest in order.
   for (const StoredLayer& layer : layers) {
     const std::string name = parts_of(layer.path, '/')[0];

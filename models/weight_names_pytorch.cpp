@@ -172,20 +172,14 @@ Piece transposed(Parameter& kernel, Index out) {
 
 void describe(Module& to, MultiHeadAttention& layer) {
   const Index features = layer.query.kernel.shape()[0], width = layer.num_heads * layer.key_dim,
-              of_key = layer.key.kernel.shape()[0], of_value = layer.value.kernel.shape()[0];
-  require<ValueError>(width == features && layer.value.kernel.shape()[2] == layer.key_dim,
+              value_dim = layer.value.kernel.shape()[2];
+  require<ValueError>(width == features && value_dim == layer.key_dim,
                       "{} heads of {} (of the values: {}) and {} features; PyTorch's MultiheadAttention has heads that "
                       "share the features out",
-                      layer.num_heads, layer.key_dim, layer.value.kernel.shape()[2], features);
-  Piece query = transposed(layer.query.kernel, width), key = transposed(layer.key.kernel, width),
-        value = transposed(layer.value.kernel, width);
-  if (of_key == features && of_value == features) {
-    to.add("in_proj_weight", {3 * width, features}, {query, key, value});
-  } else {
-    to.add("q_proj_weight", {width, features}, {query});
-    to.add("k_proj_weight", {width, of_key}, {key});
-    to.add("v_proj_weight", {width, of_value}, {value});
-  }
+                      layer.num_heads, layer.key_dim, value_dim, features);
+  to.add("in_proj_weight", {3 * width, features},
+         {transposed(layer.query.kernel, width), transposed(layer.key.kernel, width),
+          transposed(layer.value.kernel, width)});
   if (layer.use_bias)
     to.add("in_proj_bias", {3 * width}, {{&layer.query.bias}, {&layer.key.bias}, {&layer.value.bias}});
   to.add("out_proj.weight", {features, width}, {transposed(layer.attention_output.kernel, features)});

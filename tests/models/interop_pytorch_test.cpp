@@ -149,15 +149,7 @@ class ModulesOfAFile : public ::testing::Test {
  protected:
   /// Which tensor of a file each of the layers got.
   std::vector<Real> order(const Texts& tensors, const LayerNames& rename = {}) {
-    testing::NamedShapes shapes;
-    for (const std::string& name : tensors) {
-      shapes.emplace_back(name, name.ends_with("weight") ? Shape{2, 2} : Shape{2});
-    }
-    write_counted(path, shapes);
-    model.load_weights(path, {.names = Names::pytorch, .rename = rename});
-    std::vector<Real> result;
-    for (const Tensor& tensor : model.get_weights()) result.push_back(tensor[0] / 100);
-    return result;
+    return testing::order_of(model, path, tensors, {.names = Names::pytorch, .rename = rename});
   }
 
   TemporaryFolder folder;

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <algorithm>
 #include <deque>
 #include <filesystem>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -29,6 +31,22 @@ inline void write_counted(const std::filesystem::path& path, const NamedShapes& 
     raw.push_back(raw_tensor(name, values.emplace_back(counted(shape, first))));
   }
   write_safetensors(path, raw);
+}
+
+/// Which tensor of such a file each parameter of a model gets: by the first number of its hundred. Names of kernels and
+/// weights are given (2, 2), others (2).
+inline std::vector<Real> order_of(Sequential& model, const std::filesystem::path& path,
+                                  const std::vector<std::string>& tensors, const LoadWeightsOptions& options) {
+  NamedShapes shapes;
+  for (const std::string& name : tensors) {
+    const bool is_matrix = name.find("weight") != name.npos || name.find("kernel") != name.npos;
+    shapes.emplace_back(name, is_matrix ? Shape{2, 2} : Shape{2});
+  }
+  write_counted(path, shapes);
+  model.load_weights(path, options);
+  std::vector<Real> result;
+  for (const Tensor& tensor : model.get_weights()) result.push_back(tensor[0] / 100);
+  return result;
 }
 
 /// "0.weight (4, 3)", ..., by their names.
