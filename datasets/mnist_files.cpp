@@ -22,20 +22,6 @@ std::array<const MnistFile*, 4> files_of(const MnistSource& source) {
   return {&source.train_images, &source.train_labels, &source.test_images, &source.test_labels};
 }
 
-/// The file in the folder, under whichever of its names; nothing if it is not there.
-std::optional<fs::path> find_file(const fs::path& folder, std::string name) {
-  std::vector<std::string> names{name, name + ".gz"};
-  if (const auto dash = name.rfind("-idx"); dash != std::string::npos) {
-    name[dash] = '.';  // As torchvision and the archives of LeCun's page unpack it.
-    names.insert(names.end(), {name, name + ".gz"});
-  }
-  for (const std::string& candidate : names) {
-    std::error_code ignored;
-    if (fs::is_regular_file(folder / candidate, ignored)) return folder / candidate;
-  }
-  return std::nullopt;
-}
-
 /// The four files, if the folder has them all; else a line for why not is added to `tried`.
 std::optional<MnistPaths> find_all(const fs::path& folder, const MnistSource& source, std::string& tried) {
   std::error_code error;
@@ -109,6 +95,19 @@ IdxArray read(const fs::path& path, std::uint32_t magic, const char* hint) {
 }
 
 }  // namespace
+
+std::optional<fs::path> find_file(const fs::path& folder, std::string name) {
+  std::vector<std::string> names{name, name + ".gz"};
+  if (const auto dash = name.rfind("-idx"); dash != std::string::npos) {
+    name[dash] = '.';  // As torchvision and the archives of LeCun's page unpack it.
+    names.insert(names.end(), {name, name + ".gz"});
+  }
+  for (const std::string& candidate : names) {
+    std::error_code ignored;
+    if (fs::is_regular_file(folder / candidate, ignored)) return folder / candidate;
+  }
+  return std::nullopt;
+}
 
 MnistPaths find_mnist(const MnistSource& source, const MnistOptions& options) {
   std::string tried;

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
+#include <string>
 
 #include "cornu/datasets/image_dataset.h"
 #include "cornu/datasets/mnist.h"
@@ -14,6 +16,9 @@ struct MnistPaths {
 /// Where the four files lie, all of them in one folder, after a download if need be.
 /// Throws FileError with all that was tried.
 MnistPaths find_mnist(const MnistSource& source, const MnistOptions& options);
+
+/// The file in the folder, under whichever of its names: raw or .gz, with a dash or a dot; nothing if it is not there.
+std::optional<std::filesystem::path> find_file(const std::filesystem::path& folder, std::string name);
 
 /// Reads and checks a file of images and the one with their labels. Throws FormatError, naming the file.
 ImageDataset load_images(const std::filesystem::path& images, const std::filesystem::path& labels,

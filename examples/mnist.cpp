@@ -8,7 +8,7 @@
 using namespace cornu;
 
 struct Options {
-  std::string data, csv;
+  std::string data, csv, save;
   bool digits = false, quiet = false;
   int epochs = 5;
   Index batch_size = 32, hidden = 128;
@@ -94,6 +94,8 @@ void run(const Options& options) {
                     .validation_split = options.validation_split,
                     .seed = options.seed});
 
+  if (!options.save.empty()) model.save(options.save);
+
   const double accuracy = model.evaluate(test)["accuracy"];
   if (!options.quiet) {
     const Tensor predictions = model.predict_classes(test);
@@ -130,6 +132,7 @@ int main(int argc, char** argv) try {
   app.add_option("--validation-split", options.validation_split, "this fraction of the training images is validated on")
       ->capture_default_str();
   app.add_option("--csv", options.csv, "write each epoch's loss and metrics to this file");
+  app.add_option("--save", options.save, "write the trained model to this file, which ends in .safetensors");
   app.add_flag("--quiet", options.quiet, "print the last line only");
   CLI11_PARSE(app, argc, argv);
   run(options);

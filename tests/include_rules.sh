@@ -3,7 +3,7 @@
 set -eu
 cd "${1:-.}"
 
-files=$(find core layers optim formats datasets models onnx examples bench tests cornu.h -name '*.h' -o -name '*.cpp' 2>/dev/null |
+files=$(find core layers optim formats datasets models onnx tool examples bench tests cornu.h -name '*.h' -o -name '*.cpp' 2>/dev/null |
   grep -v '^tests/packaging/' | sort) || true
 [ -n "$files" ] || { echo "include_rules: no sources in $PWD"; exit 1; }
 

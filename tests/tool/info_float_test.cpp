@@ -1,0 +1,153 @@
+#include <fmt/format.h>
+
+#include "cornu/formats/json.h"
+#include "cornu/tests/tool/support.h"
+
+namespace cornu::tool {
+namespace {
+
+using InfoTool = ToolTest;
+
+constexpr const char* training = R"(Input: (4, 6)
+Optimizer: SGD(learning_rate=0.5, momentum=0.5, nesterov=false, weight_decay=0.0, clipnorm=0.0, clipvalue=0.0, global_clipnorm=0.0)
+Loss: SparseCategoricalCrossentropy(from_logits=false, label_smoothing=0.0)
+Metrics: Accuracy()
+Training state: after 3 steps
+)";
+
+TEST_F(InfoTool, ShowsAModelAsTheModelPrintsItselfAndHowItWasTrained) {
+  const SmallModel small;
+  small.model.save(folder / "m.safetensors");
+  const std::string table = to_string(Sequential::load(folder / "m.safetensors", {.compile = false}));
+  EXPECT_EQ(output("info m.safetensors"),
+            "m.safetensors: a model of Cornu, version 1 of the format\n\n" + table + training);
+}
+
+TEST_F(InfoTool, SaysWhatAModelsFileDoesNotHave) {
+  Sequential model({Input{2}, Dense{1}}, {});
+  model.compile({.optimizer = Adam{}, .loss = MeanSquaredError{}});
+  model.save(folder / "new.safetensors");
+  model.save(folder / "alone.safetensors", {.include_optimizer = false});
+  const std::string text = output("info new.safetensors");
+  EXPECT_NE(text.find("\nLoss: MeanSquaredError()\nMetrics: none\n"
+                      "Training state: none, its optimizer has made no step or was left out\n"),
+            std::string::npos)
+      << text;
+  EXPECT_TRUE(output("info alone.safetensors").ends_with("Input: (2,)\nNot compiled\n"));
+}
+
+/// Only this program knows it.
+struct Halved {
+  Var forward(Var x) const { return x * 0.5; }
+};
+
+TEST_F(InfoTool, ShowsTheWeightsOfAModelThatItCannotLoad) {
+  register_layer<Halved>();
+  Sequential model({Input{2}, Dense{1}, Halved{}}, {});
+  model.save(folder / "m.safetensors");
+  EXPECT_EQ(
+      output("info m.safetensors"),
+      "m.safetensors: a model of Cornu, version 1 of the format\n\n"
+      "Name          Type  Shape   Bytes\n"
+      "dense/bias    F32   (1,)    4\n"
+      "dense/kernel  F32   (2, 1)  8\n"
+      "2 arrays, 3 numbers, 12 bytes\n"
+      "It cannot be loaded here: m.safetensors: layers: halved: there is no layer called \"Halved\" here; if it is "
+      "your own, register it before loading: register_layer<Halved>()\n"
+      "Input: (2,)\nNot compiled\n");
+}
+
+TEST_F(InfoTool, ShowsTheTensorsAndTheMetadataOfAnySafetensorsFile) {
+  const std::vector<std::uint16_t> halves{1, 2, 3};
+  const std::vector<std::uint8_t> truths{1};
+  write_safetensors(folder / "w.safetensors",
+                    std::array<RawTensor, 2>{{{"half", Dtype::bf16, {3, 1}, std::as_bytes(std::span(halves))},
+                                              {"is\x1b[31m", Dtype::boolean, {}, std::as_bytes(std::span(truths))}}},
+                    {{"format", "pt"}});
+  EXPECT_EQ(output("info w.safetensors"),
+            "w.safetensors: safetensors\n"
+            "Metadata:\n"
+            "  format: pt\n"
+            "\n"
+            "Name     Type  Shape   Bytes\n"
+            "half     BF16  (3, 1)  6\n"
+            "is\\x1b[31m  BOOL  ()      1\n"
+            "2 arrays, 4 numbers, 7 bytes\n");
+  EXPECT_EQ(output("info --json w.safetensors"), R"({"format":"safetensors","metadata":{"format":"pt"},"tensors":[)"
+                                                 R"({"name":"half","type":"BF16","shape":[3,1],"bytes":6},)"
+                                                 R"({"name":"is\u001b[31m","type":"BOOL","shape":[],"bytes":1}]})"
+                                                 "\n");
+}
+
+TEST_F(InfoTool, ShowsArraysOfNumPyAndIdx) {
+  if (!has_npz()) GTEST_SKIP() << "built without libzip";
+  write_npy(folder / "a.npy", Tensor(Shape{2, 3}));
+  const std::vector<std::int64_t> whole{1, 2};
+  const std::vector<RawTensor> two{{"x", Dtype::i64, {2}, std::as_bytes(std::span(whole))},
+                                   {"y", Dtype::i64, {1, 2}, std::as_bytes(std::span(whole))}};
+  write_npz(folder / "b.npz", two);
+  write_idx(path("c-ubyte.gz"), {.dimensions{2, 1}, .data = std::vector<std::int16_t>{1, 2}});
+  EXPECT_EQ(output("info a.npy"),
+            "a.npy: npy\n\nName  Type  Shape   Bytes\na     F32   (2, 3)  24\n1 array, 6 numbers, 24 bytes\n");
+  EXPECT_EQ(output("info b.npz"),
+            "b.npz: npz\n\nName  Type  Shape   Bytes\nx     I64   (2,)    16\ny     I64   (1, 2)  16\n"
+            "2 arrays, 4 numbers, 32 bytes\n");
+  EXPECT_EQ(output("info c-ubyte.gz --json"),
+            R"({"format":"idx","tensors":[{"name":"c-ubyte","type":"I16","shape":[2,1],"bytes":4}]})"
+            "\n");
+}
+
+TEST_F(InfoTool, GivesProgramsAllThatIsKnownOfAModel) {
+  SmallModel().model.save(folder / "m.safetensors");
+  const std::string text = output("info m.safetensors --json");
+  const Json json = parse_json(text);
+  EXPECT_EQ(json.at("format"), Json("cornu"));
+  const auto& layers = *json.at("model").at("config").at("layers").as<Json::Array>();
+  ASSERT_EQ(layers.size(), 3u);
+  EXPECT_EQ(layers[1].at("config").at("units"), Json(std::int64_t{5}));
+  EXPECT_EQ(json.at("model").at("compile").at("loss").at("class_name"), Json("SparseCategoricalCrossentropy"));
+  EXPECT_EQ(json.at("tensors").as<Json::Array>()->size(), 8u);
+}
+
+#ifdef CORNU_HAS_ONNX
+TEST_F(InfoTool, ShowsAnOnnxModel) {
+  SmallModel().model.save(folder / "m.safetensors");
+  output("convert m.safetensors m.onnx --class-names 'a,b,c c'");
+  EXPECT_EQ(output("info m.onnx"),
+            "m.onnx: ONNX, IR version 8, opset 17, by cornu\n"
+            "Inputs:\n"
+            "  input  real  (None, 4, 6)\n"
+            "Outputs:\n"
+            "  output  real  (None, 3)\n"
+            "Metadata:\n"
+            "  class_names: [\"a\", \"b\", \"c c\"]\n"
+            "Nodes:\n"
+            "  Flatten: 1\n  Gemm: 2\n  Identity: 1\n  Relu: 1\n  Softmax: 1\n"
+            "Initializers: 4\n"
+            "  dense/kernel    real  (24, 5)\n"
+            "  dense/bias      real  (5,)\n"
+            "  dense_1/kernel  real  (5, 3)\n"
+            "  dense_1/bias    real  (3,)\n");
+  const Json json = parse_json(output("info m.onnx --json"));
+  EXPECT_EQ(json.at("format"), Json("onnx"));
+  EXPECT_EQ(json.at("opsets").at("ai.onnx"), Json(std::int64_t{17}));
+  EXPECT_EQ(json.at("nodes").at("Gemm"), Json(std::int64_t{2}));
+}
+#endif
+
+TEST_F(InfoTool, RefusesWhatHasNoArrays) {
+  write("x.csv", "1,2\n");
+  write("noise", "\x01\x02\x03\x04");
+  write("empty", "");
+  write("cut.safetensors", "12");
+  write("cut.npz", "P");
+  expect_failure("info x.csv", "x.csv: a table of numbers, in which there are no arrays");
+  expect_failure("info noise", "noise: neither safetensors nor ONNX, .npy, .npz, IDX, PNG, PGM or a table of numbers");
+  expect_failure("info empty", "empty: neither safetensors nor ONNX, .npy, .npz, IDX, PNG, PGM or a table of numbers");
+  EXPECT_EQ(cornu("info cut.safetensors").status, 1);
+  EXPECT_EQ(cornu("info cut.npz").status, 1);
+  expect_failure("info there/is/none", "there/is/none: cannot be opened (No such file or directory)");
+}
+
+}  // namespace
+}  // namespace cornu::tool

@@ -1,0 +1,158 @@
+#include <fmt/format.h>
+
+#include "cornu/tests/tool/support.h"
+
+namespace cornu::tool {
+namespace {
+
+class PredictTool : public ToolTest {
+ protected:
+  PredictTool() { small.model.save(folder / "m.safetensors"); }
+
+  /// The samples as a table, a number each or as many as a sample has.
+  std::string table() const {
+    std::string text;
+    for (std::size_t i = 0; i < small.pixels.size(); ++i) {
+      text += fmt::format("{}{}", static_cast<Real>(small.pixels[i]) / 255, i % 24 == 23 ? "\n" : ",");
+    }
+    return text;
+  }
+  std::string pgm(Index sample) const {
+    const auto begin = small.pixels.begin() + sample * 24;
+    return "P5 6 4 255\n" + std::string(begin, begin + 24);
+  }
+
+  SmallModel small;
+};
+
+TEST_F(PredictTool, PrintsTheClassAndItsProbabilityForAModelThatEndsInASoftmax) {
+  write_idx(path("x"), small.images());
+  const Tensor outputs = small.outputs(), classes = small.model.predict_classes(small.data);
+  std::string expected;
+  for (Index i = 0; i < small.samples; ++i) {
+    expected += fmt::format("{}\t{:.4f}\n", classes[i], outputs.at({i, static_cast<Index>(classes[i])}));
+  }
+  EXPECT_EQ(output("predict m.safetensors x"), expected);
+  std::string labels;
+  for (const Real label : classes) labels += fmt::format("{}\n", label);
+  EXPECT_EQ(output("predict m.safetensors x --classes"), labels);
+}
+
+TEST_F(PredictTool, PrintsTheSameBitsForSamplesOfEveryFormat) {
+  const Tensor expected = small.outputs();
+  write_idx(path("images-idx3-ubyte"), small.images());
+  write_idx(path("images-idx3-ubyte.gz"), small.images());
+  const std::vector<Index> shape{small.samples, 4, 6};
+  const RawTensor raw{.name = "x", .dtype = Dtype::u8, .shape = shape, .bytes = std::as_bytes(std::span(small.pixels))};
+  write_npy(folder / "bytes.npy", raw);
+  Tensor x(Shape{small.samples, 24});
+  for (Index i = 0; i < x.size(); ++i) x[i] = static_cast<Real>(small.pixels[static_cast<std::size_t>(i)]) / 255;
+  write_npy(folder / "floats.npy", x);
+  write("x.csv", table());
+  write("with_names.csv", "a,b" + std::string(22, ',') + "\n" + table());
+  for (const char* file :
+       {"images-idx3-ubyte", "images-idx3-ubyte.gz", "bytes.npy", "floats.npy", "x.csv", "with_names.csv"}) {
+    SCOPED_TRACE(file);
+    expect_rows(output(fmt::format("predict --all m.safetensors {}", file)), expected);
+  }
+}
+
+TEST_F(PredictTool, ReadsImagesAndNamesThemWhereTheyAreSeveral) {
+  write("a.pgm", pgm(0));
+  write("b.pgm", pgm(1));
+  const std::string all = output("predict --all m.safetensors a.pgm b.pgm");
+  const std::size_t end = all.find('\n') + 1;
+  EXPECT_EQ(all.substr(0, 7), "a.pgm: ");
+  EXPECT_EQ(all.substr(end, 7), "b.pgm: ");
+  expect_rows(all.substr(7, end - 7), small.model.predict(small.sample(0)));
+  expect_rows(all.substr(end + 7), small.model.predict(small.sample(1)));
+}
+
+TEST_F(PredictTool, PrintsTheBestClassesInOrder) {
+  write("a.pgm", pgm(4));
+  const Tensor outputs = small.outputs();
+  std::vector<Index> order{0, 1, 2};
+  std::sort(order.begin(), order.end(), [&](Index a, Index b) { return outputs.at({4, a}) > outputs.at({4, b}); });
+  const auto part = [&](std::size_t i) { return fmt::format("{}\t{:.4f}", order[i], outputs.at({4, order[i]})); };
+  EXPECT_EQ(output("predict m.safetensors a.pgm --top 2"), part(0) + "\t" + part(1) + "\n");
+  EXPECT_EQ(output("predict m.safetensors a.pgm --top 9"), part(0) + "\t" + part(1) + "\t" + part(2) + "\n");
+}
+
+TEST_F(PredictTool, WritesAllOutputsToAnArray) {
+  write_idx(path("x"), small.images());
+  write("a.pgm", pgm(0));
+  EXPECT_EQ(output("predict m.safetensors x a.pgm -o y.npy"), "");
+  const Tensor y = NpyFile(folder / "y.npy").tensor(), expected = small.outputs();
+  ASSERT_EQ(y.shape(), (Shape{small.samples + 1, 3}));
+  for (Index i = 0; i < y.size(); ++i) EXPECT_EQ(y[i], expected[i % expected.size()]);
+  expect_failure("predict m.safetensors x -o y.txt", "--output: y.txt: its name must end in .npy", 2);
+}
+
+TEST_F(PredictTool, TurnsAndScalesPixels) {
+  write("a.pgm", pgm(2));
+  std::string inverted = "P2\n# the same, darker where it was lighter\n6 4\n255\n";
+  for (std::size_t i = 48; i < 72; ++i) inverted += fmt::format("{} ", 255 - small.pixels[i]);
+  write("b.pgm", inverted);
+  const std::string expected = output("predict --all m.safetensors a.pgm");
+  EXPECT_EQ(output("predict --all m.safetensors b.pgm --invert"), expected);
+  EXPECT_NE(output("predict --all m.safetensors b.pgm"), expected);
+
+  write("x.csv", table());
+  std::string raw;
+  for (std::size_t i = 0; i < 24; ++i) raw += fmt::format("{}{}", small.pixels[i], i == 23 ? "\n" : ",");
+  write("raw.csv", raw);
+  write("first.pgm", pgm(0));
+  EXPECT_EQ(output("predict --all m.safetensors first.pgm --scale 1"), output("predict --all m.safetensors raw.csv"));
+  expect_failure("predict m.safetensors x.csv --invert", "x.csv: no pixels, so that nothing can be inverted");
+}
+
+TEST_F(PredictTool, PrintsAllOutputsOfAModelThatIsNoClassifier) {
+  Sequential line({Input{2}, Dense{1}}, {.seed = 1});
+  line.save(folder / "line.safetensors");
+  write("x.csv", "1,2\n\n-3e1,+.5\n");
+  const Tensor x = Tensor::matrix({{1, 2}, {-30, 0.5}});
+  expect_rows(output("predict line.safetensors x.csv"), line.predict(x));
+  const Tensor classes = line.predict_classes(x);
+  EXPECT_EQ(output("predict line.safetensors x.csv --classes"), fmt::format("{}\n{}\n", classes[0], classes[1]));
+}
+
+TEST_F(PredictTool, SaysWhichSamplesAModelTakes) {
+  write("wide.pgm", "P2 2 3 9 0 1 2 3 4 5");
+  expect_failure("predict m.safetensors wide.pgm",
+                 "wide.pgm: an image of 3 x 2 pixels (height x width), but the model takes (4, 6)");
+  write("x.csv", "1,2,3\n");
+  expect_failure("predict m.safetensors x.csv", "x.csv: (1, 3), but the model takes samples (4, 6)");
+  write("x.csv", "1,2\n1,b\n");
+  expect_failure("predict m.safetensors x.csv", "x.csv: line 2: \"b\" is no number");
+  write("x.csv", "1,2\n1,2,3\n");
+  expect_failure("predict m.safetensors x.csv", "x.csv: line 2: 3 numbers; the rows before it have 2");
+  write("x.csv", "a,b\n");
+  expect_failure("predict m.safetensors x.csv", "x.csv: there are no numbers in it");
+  write_npy(folder / "turned.npy", Tensor(Shape{2, 6, 4}));
+  expect_failure("predict m.safetensors turned.npy", "turned.npy: (2, 6, 4), but the model takes samples (4, 6)");
+  expect_failure("predict m.safetensors m.safetensors",
+                 "m.safetensors: a safetensors file; samples are read from IDX, .npy, PNG, PGM and tables of numbers");
+  expect_failure("predict turned.npy turned.npy",
+                 "turned.npy: a .npy array; a model is a safetensors file or an ONNX one");
+  Sequential series({Input{4, 2, 2}, Flatten{}, Dense{1}}, {});
+  series.save(folder / "series.safetensors");
+  expect_failure("predict series.safetensors wide.pgm",
+                 "wide.pgm: an image, but the model takes (4, 2, 2), which is none");
+  Sequential rows({Input{2}, Reshape{1, 2}}, {});
+  rows.save(folder / "rows.safetensors");
+  write("x.csv", "1,2\n");
+  EXPECT_EQ(output("predict rows.safetensors x.csv"), "1,2\n");
+  expect_failure("predict rows.safetensors x.csv --top 1",
+                 "rows.safetensors: the outputs of a sample are (1, 2), which are no classes");
+}
+
+TEST_F(PredictTool, TakesOneSampleAloneForABatchOfOne) {
+  write_npy(folder / "one.npy", Tensor::full({4, 6}, 0.25));
+  const Tensor expected = small.model.predict(Tensor::full({1, 4, 6}, 0.25));
+  expect_rows(output("predict --all m.safetensors one.npy"), expected);
+  write_npy(folder / "flat.npy", Tensor::full({24}, 0.25));
+  expect_rows(output("predict --all m.safetensors flat.npy"), expected);
+}
+
+}  // namespace
+}  // namespace cornu::tool

@@ -1,0 +1,112 @@
+#pragma once
+
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+
+#include <array>
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "cornu/cornu.h"
+#include "cornu/tests/support/temporary_folder.h"
+
+/// For tests of the program itself: they run it in a folder of its own and look at what comes out of it.
+namespace cornu::tool {
+
+struct Result {
+  int status = 0;
+  std::string out, err;
+};
+
+class ToolTest : public ::testing::Test {
+ protected:
+  /// A command of sh in the folder, where `$cornu` is the program.
+  Result shell(const std::string& command) const {
+    const std::string whole =
+        "cd '" + folder.path().string() + "' && cornu=" CORNU_TOOL " && { " + command + "\n} >.out 2>.err </dev/null";
+    const int status = std::system(whole.c_str());
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read(".out"), read(".err")};
+  }
+  Result cornu(const std::string& arguments) const { return shell("\"$cornu\" " + arguments); }
+
+  /// What it prints; anything but success, or anything on standard error, fails the test.
+  std::string output(const std::string& arguments) const {
+    const Result result = cornu(arguments);
+    EXPECT_EQ(result.status, 0) << arguments;
+    EXPECT_EQ(result.err, "") << arguments;
+    return result.out;
+  }
+  /// Expects an error and nothing else.
+  void expect_failure(const std::string& arguments, const std::string& error, int status = 1) const {
+    const Result result = cornu(arguments);
+    EXPECT_EQ(result.status, status) << arguments;
+    EXPECT_EQ(result.out, "") << arguments;
+    EXPECT_EQ(result.err, "cornu: " + error + "\n") << arguments;
+  }
+
+  std::string path(const std::string& name) const { return (folder / name).string(); }
+  std::string read(const std::string& name) const {
+    std::ifstream file(folder / name, std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+  void write(const std::string& name, const std::string& bytes) const {
+    std::ofstream(folder / name, std::ios::binary) << bytes;
+  }
+
+  testing::TemporaryFolder folder;
+};
+
+/// Images of 4 x 6 pixels in three classes, and a model that has seen them.
+struct SmallModel {
+  static constexpr Index samples = 7;
+  std::vector<std::uint8_t> pixels, labels;
+  ImageDataset data;
+  Sequential model;
+
+  SmallModel() : model({Input{4, 6}, Flatten{}, Dense{5, relu}, Dense{3, softmax}}, {.name = "small", .seed = 3}) {
+    for (Index i = 0; i < samples * 24; ++i) pixels.push_back(static_cast<std::uint8_t>(i * 37 % 256));
+    for (Index i = 0; i < samples; ++i) labels.push_back(static_cast<std::uint8_t>(i % 3));
+    data = ImageDataset(pixels, labels, {.shape{4, 6}, .classes = 3});
+    model.compile({.optimizer = SGD{.learning_rate = 0.5, .momentum = 0.5},
+                   .loss = SparseCategoricalCrossentropy{},
+                   .metrics = {Accuracy{}}});
+    model.fit(data, {.epochs = 3, .verbose = Verbose::silent});
+  }
+
+  IdxArray images() const { return {.dimensions{samples, 4, 6}, .data = pixels}; }
+  /// One image alone, as a batch: the last bits of a product depend on how many rows it has.
+  Tensor sample(Index row) const {
+    Tensor x(Shape{1, 4, 6}), y(Shape{1});
+    data.gather(std::array{row}, x, y);
+    return x;
+  }
+  Tensor outputs() const { return model.predict(data); }
+};
+
+/// The numbers of lines of a table.
+inline std::vector<std::vector<Real>> numbers_of(const std::string& lines) {
+  std::vector<std::vector<Real>> rows;
+  std::istringstream text(lines);
+  for (std::string line, cell; std::getline(text, line);) {
+    std::istringstream cells(line);
+    for (rows.emplace_back(); std::getline(cells, cell, ',');) rows.back().push_back(std::stof(cell));
+  }
+  return rows;
+}
+
+inline void expect_rows(const std::string& lines, const Tensor& expected, Real tolerance = 0) {
+  const auto rows = numbers_of(lines);
+  ASSERT_EQ(std::ssize(rows), expected.shape()[0]);
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    ASSERT_EQ(std::ssize(rows[i]), expected.shape()[1]);
+    for (std::size_t j = 0; j < rows[i].size(); ++j) {
+      EXPECT_NEAR(rows[i][j], expected.at({static_cast<Index>(i), static_cast<Index>(j)}), tolerance) << i << ' ' << j;
+    }
+  }
+}
+
+}  // namespace cornu::tool

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "cornu/datasets/idx.h"
+#include "cornu/formats/npy.h"
+#include "cornu/formats/npz.h"
+#include "cornu/formats/safetensors.h"
+#include "cornu/tool/file_kind.h"
+
+namespace cornu::tool {
+
+/// The arrays of a file, of any kind that has some.
+struct Arrays {
+  std::vector<RawTensor> list{};
+  /// Whose bytes these are.
+  std::variant<std::monostate, SafetensorsFile, NpyFile, NpzFile, IdxArray, std::vector<std::pair<std::string, Tensor>>>
+      owner{};
+};
+
+/// Of a safetensors file, .npy, .npz, IDX (an array named as the file), and the weights of an ONNX graph. Throws
+/// FileError and FormatError as the readers do, and for files of other kinds.
+Arrays read_arrays(const std::string& path, FileKind kind);
+
+/// The name of a file without folder and ending, as which an array without a name is known.
+std::string stem_of(const std::string& path);
+
+}  // namespace cornu::tool

@@ -1,0 +1,103 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cmath>
+#include <filesystem>
+#include <numeric>
+
+#include "cornu/datasets/mnist_files.h"
+#include "cornu/datasets/one_hot.h"
+#include "cornu/formats/npz.h"
+#include "cornu/models/metrics.h"
+#include "cornu/tool/commands.h"
+#include "cornu/tool/network.h"
+
+namespace cornu::tool {
+
+namespace {
+
+struct Data {
+  Tensor x, y;
+};
+
+/// The images that MNIST keeps for tests.
+Data read_mnist(const std::string& folder, const std::optional<Shape>& input) {
+  std::error_code ignored;
+  require<FileError>(std::filesystem::is_directory(folder, ignored), "{}: there is no such folder", folder);
+  const auto file = [&](const char* name) {
+    const auto found = datasets::detail::find_file(folder, name);
+    require<FileError>(found.has_value(), "{}: there is no {} in it, nor {}.gz", folder, name, name);
+    return *found;
+  };
+  const auto pixels = file("t10k-images-idx3-ubyte"), labels = file("t10k-labels-idx1-ubyte");
+  const ImageDataset images = datasets::detail::load_images(pixels, labels, {});
+  Data data{.x = Tensor(images.feature_shape().batched(images.size())), .y = Tensor(Shape{images.size()})};
+  std::vector<Index> rows(static_cast<std::size_t>(images.size()));
+  std::iota(rows.begin(), rows.end(), Index{0});
+  images.gather(rows, data.x, data.y);
+  if (input) data.x = as_samples(std::move(data.x), *input, folder);
+  return data;
+}
+
+/// x_test and y_test, as in Keras's mnist.npz, or x and y.
+Data read_npz(const std::string& path, const std::optional<Shape>& input, const ScaleOptions& scale) {
+  const NpzFile file(path);
+  const bool is_split = file.find("x_test") != nullptr;
+  const char* const x = is_split ? "x_test" : "x";
+  const char* const y = is_split ? "y_test" : "y";
+  require<FormatError>(file.find(x) != nullptr && file.find(y) != nullptr,
+                       "{}: there must be arrays x_test and y_test, or x and y", path);
+  Data data{.x = samples_of(*file.find(x), input, scale, path + ": " + x), .y = file.tensor(y)};
+  require<FormatError>(data.y.rank() > 0 && data.x.shape()[0] == data.y.shape()[0], "{}: {} is {}, but {} is {}", path,
+                       x, data.x.shape(), y, data.y.shape());
+  return data;
+}
+
+/// Labels as the loss wants them: all but the sparse one have a number for each output.
+void fit_labels(Tensor& y, const Network& network) {
+  const Shape outputs = network.model.output_shape();
+  const bool are_labels = y.size() == y.shape()[0];
+  if (are_labels && outputs.rank() == 1 && outputs.size() > 1 && network.loss != "SparseCategoricalCrossentropy") {
+    y.reshape({y.size()});
+    y = one_hot(y, outputs.size());
+  }
+}
+
+}  // namespace
+
+void Evaluate::declare(CLI::App& app) {
+  app.add_option("MODEL", model, "a model of Cornu, or an ONNX model with one input and one output")
+      ->required()
+      ->option_text(" ");
+  CLI::Option* const folder = app.add_option("--mnist", mnist, "a folder with MNIST's t10k files, or others like them");
+  folder->option_text("DIR");
+  app.add_option("--data", data, "a .npz file with x_test and y_test, or x and y")
+      ->excludes(folder)
+      ->option_text("FILE");
+  scale.declare(app);
+}
+
+std::string Evaluate::run() const {
+  require<UsageError>(!mnist.empty() || !data.empty(), "evaluate: --mnist DIR or --data FILE is required");
+  require<UsageError>(!data.empty() || (!scale.scale && !scale.invert),
+                      "evaluate: --scale and --invert are for --data alone");
+  Network network = load_network(model, {});
+  const auto input = network.model.input_shape();
+  auto [x, y] = data.empty() ? read_mnist(mnist, input) : read_npz(data, input, scale);
+  if (!network.model.built()) network.model.build(x.shape().sub(1));
+  std::string text;
+  if (!network.model.compiled()) {
+    Accuracy accuracy;
+    accuracy.update(y, predict(network, x));
+    return fmt::format("accuracy: {:.4f}\n", accuracy.result());
+  }
+  fit_labels(y, network);
+  const Logs result = network.model.evaluate(x, y, {.batch_size = network.batch_size});
+  for (const auto& [name, value] : result) {
+    text += name + ": " +
+            (value == 0 || std::abs(value) > 1e-3 ? fmt::format("{:.4f}\n", value) : fmt::format("{:.4e}\n", value));
+  }
+  return text;
+}
+
+}  // namespace cornu::tool

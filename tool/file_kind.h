@@ -1,0 +1,20 @@
+#pragma once
+
+#include <string>
+
+namespace cornu::tool {
+
+/// Those with arrays in them come first.
+enum class FileKind { safetensors, onnx, npy, npz, idx, png, pgm, csv };
+
+/// What a file is: its first bytes tell, and its name only where they do not. Throws FileError if it cannot be read,
+/// FormatError if it is none of these.
+FileKind kind_of_file(const std::string& path);
+
+/// Whether such a file has arrays in it that can be taken out.
+bool has_arrays(FileKind kind);
+
+/// As in "a PNG image".
+const char* name_of(FileKind kind);
+
+}  // namespace cornu::tool

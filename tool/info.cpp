@@ -1,0 +1,203 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+
+#include "cornu/core/error.h"
+#include "cornu/formats/json.h"
+#include "cornu/models/sequential.h"
+#include "cornu/tool/arrays.h"
+#include "cornu/tool/commands.h"
+#include "cornu/tool/onnx_files.h"
+
+namespace cornu::tool {
+
+namespace {
+
+/// Columns as wide as their widest cell, two blanks between them; the last one is not filled up.
+std::string table(const std::vector<std::vector<std::string>>& rows) {
+  std::vector<std::size_t> widths;
+  for (const auto& row : rows) {
+    widths.resize(std::max(widths.size(), row.size()));
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  }
+  std::string text;
+  for (const auto& row : rows) {
+    for (std::size_t i = 0; i + 1 < row.size(); ++i) text += fmt::format("{:<{}}  ", row[i], widths[i]);
+    text += row.back() + '\n';
+  }
+  return text;
+}
+
+/// A text as it is, anything else as JSON.
+std::string shown(const Json& json) {
+  const auto* text = json.as<std::string>();
+  return text != nullptr ? *text : to_string(json);
+}
+
+/// (784, 128), with None for what may be any.
+std::string shape_text(const Json& shape) {
+  const auto* dimensions = shape.as<Json::Array>();
+  if (dimensions == nullptr) return "any";
+  std::string text;
+  for (const Json& each : *dimensions) text += (text.empty() ? "" : ", ") + (each.is_null() ? "None" : shown(each));
+  return "(" + text + (dimensions->size() == 1 ? ",)" : ")");
+}
+
+// ---- Arrays ----
+
+Json json_of(const std::vector<RawTensor>& tensors) {
+  Json::Array result;
+  for (const RawTensor& tensor : tensors) {
+    Json::Array shape;
+    for (const Index dimension : tensor.shape) shape.emplace_back(std::int64_t{dimension});
+    result.emplace_back(Json::Object{{"name", tensor.name},
+                                     {"type", to_string(tensor.dtype)},
+                                     {"shape", std::move(shape)},
+                                     {"bytes", static_cast<std::int64_t>(tensor.bytes.size())}});
+  }
+  return result;
+}
+
+std::string text_of(const std::vector<RawTensor>& tensors) {
+  std::vector<std::vector<std::string>> rows{{"Name", "Type", "Shape", "Bytes"}};
+  std::size_t numbers = 0, bytes = 0;
+  for (const RawTensor& tensor : tensors) {
+    rows.push_back({tensor.name, to_string(tensor.dtype), to_string(std::span(tensor.shape)),
+                    std::to_string(tensor.bytes.size())});
+    bytes += tensor.bytes.size();
+    numbers += tensor.bytes.size() / static_cast<std::size_t>(size_of(tensor.dtype));
+  }
+  const auto count = fmt::format("{} array{}", tensors.size(), tensors.size() == 1 ? "" : "s");
+  return table(rows) + fmt::format("{}, {} numbers, {} bytes\n", count, numbers, bytes);
+}
+
+Json json_of(const SafetensorsMetadata& metadata) {
+  Json::Object result;
+  for (const auto& [key, value] : metadata) result.emplace_back(key, value);
+  return result;
+}
+
+/// A line for each member of an object.
+std::string lines_of(const Json& object) {
+  std::string text;
+  for (const auto& [key, value] : *object.as<Json::Object>()) text += fmt::format("  {}: {}\n", key, shown(value));
+  return text;
+}
+
+// ---- A model of Cornu's own ----
+
+constexpr const char* description_name = "cornu.model";
+
+/// A loss, an optimizer, ...: its type and its options, as "SGD(learning_rate=0.1, momentum=0.9)".
+std::string object_text(const Json& object) {
+  const Json* const type = object.find("class_name");
+  if (type == nullptr) return shown(object);
+  std::string options;
+  if (const Json* const config = object.find("config"); config != nullptr && config->as<Json::Object>() != nullptr) {
+    for (const auto& [name, value] : *config->as<Json::Object>()) {
+      options += (options.empty() ? "" : ", ") + name + "=" + object_text(value);
+    }
+  }
+  return shown(*type) + "(" + options + ")";
+}
+
+std::string compile_text(const Json& description) {
+  const Json* const compile = description.find("compile");
+  if (compile == nullptr) return "Not compiled\n";
+  std::string text = fmt::format("Optimizer: {}\nLoss: {}\nMetrics:", object_text(compile->at("optimizer")),
+                                 object_text(compile->at("loss")));
+  const auto* metrics = compile->at("metrics").as<Json::Array>();
+  if (metrics == nullptr || metrics->empty()) {
+    text += " none";
+  } else {
+    for (std::size_t i = 0; i < metrics->size(); ++i) text += (i > 0 ? ", " : " ") + object_text((*metrics)[i]);
+  }
+  const Json* const optimizer = description.find("optimizer");
+  text += optimizer == nullptr ? "\nTraining state: none, its optimizer has made no step or was left out\n"
+                               : fmt::format("\nTraining state: after {} steps\n", shown(optimizer->at("iterations")));
+  return text;
+}
+
+std::string model_text(const std::string& path, const Json& description, const std::vector<RawTensor>& tensors) {
+  std::string text =
+      fmt::format("{}: a model of Cornu, version {} of the format\n\n", path, shown(description.at("version")));
+  try {
+    text += to_string(Sequential::load(path, {.compile = false}), {.expand_nested = true});
+  } catch (const Error& error) {  // of types that only another program knows, for example
+    text += text_of(tensors) + fmt::format("It cannot be loaded here: {}\n", error.what());
+  }
+  return text + fmt::format("Input: {}\n", shape_text(description.at("build_input_shape"))) + compile_text(description);
+}
+
+std::string safetensors_info(const std::string& path, bool json) {
+  const SafetensorsFile file(path);
+  const auto found = file.metadata().find(description_name);
+  const bool is_model = found != file.metadata().end();
+  if (json) {
+    Json result = Json::Object{{"format", is_model ? "cornu" : "safetensors"}};
+    if (is_model) {
+      result.set("model", parse_json(found->second));
+    } else {
+      result.set("metadata", json_of(file.metadata()));
+    }
+    result.set("tensors", json_of(file.tensors()));
+    return to_string(result) + '\n';
+  }
+  if (is_model) return model_text(path, parse_json(found->second), file.tensors());
+  std::string text = fmt::format("{}: safetensors\n", path);
+  if (!file.metadata().empty()) text += "Metadata:\n" + lines_of(json_of(file.metadata()));
+  return text + '\n' + text_of(file.tensors());
+}
+
+// ---- ONNX ----
+
+std::string ports_text(const Json& ports) {
+  std::vector<std::vector<std::string>> rows;
+  for (const Json& port : *ports.as<Json::Array>()) {
+    rows.push_back({"  " + shown(port.at("name")), shown(port.at("type")), shape_text(port.at("shape"))});
+  }
+  return table(rows);
+}
+
+std::string onnx_info(const std::string& path, bool json) {
+  Json described = describe_onnx(path);
+  if (json) {
+    Json result = Json::Object{{"format", "onnx"}};
+    for (auto& [key, value] : *described.as<Json::Object>()) result.set(key, std::move(value));
+    return to_string(result) + '\n';
+  }
+  std::string text = fmt::format("{}: ONNX, IR version {}", path, shown(described.at("ir_version")));
+  for (const auto& [domain, version] : *described.at("opsets").as<Json::Object>()) {
+    text += fmt::format(", {} {}", domain == "ai.onnx" ? "opset" : domain, shown(version));
+  }
+  if (const std::string producer = shown(described.at("producer")); !producer.empty()) text += ", by " + producer;
+  text += "\nInputs:\n" + ports_text(described.at("inputs")) + "Outputs:\n" + ports_text(described.at("outputs"));
+  if (const Json& metadata = described.at("metadata"); !metadata.as<Json::Object>()->empty()) {
+    text += "Metadata:\n" + lines_of(metadata);
+  }
+  text += "Nodes:\n" + lines_of(described.at("nodes"));
+  const Json& initializers = described.at("initializers");
+  return text + fmt::format("Initializers: {}\n", initializers.as<Json::Array>()->size()) + ports_text(initializers);
+}
+
+}  // namespace
+
+void Info::declare(CLI::App& app) {
+  app.add_option("FILE", file, "a model (safetensors, ONNX), or arrays (safetensors, .npy, .npz, IDX)")
+      ->required()
+      ->option_text(" ");
+  app.add_flag("--json", json, "for programs: one line of JSON");
+}
+
+std::string Info::run() const {
+  const FileKind kind = kind_of_file(file);
+  if (kind == FileKind::safetensors) return safetensors_info(file, json);
+  if (kind == FileKind::onnx) return onnx_info(file, json);
+  const Arrays arrays = read_arrays(file, kind);
+  const char* const format = kind == FileKind::npz ? "npz" : kind == FileKind::npy ? "npy" : "idx";
+  if (json) return to_string(Json(Json::Object{{"format", format}, {"tensors", json_of(arrays.list)}})) + '\n';
+  return fmt::format("{}: {}\n\n", file, format) + text_of(arrays.list);
+}
+
+}  // namespace cornu::tool

@@ -1,0 +1,48 @@
+#include "cornu/tool/network.h"
+
+#include "cornu/core/error.h"
+#include "cornu/tool/file_kind.h"
+#include "cornu/tool/onnx_files.h"
+
+namespace cornu::tool {
+
+namespace {
+
+/// A model does not tell it, the file does.
+std::string loss_of(const SafetensorsFile& file) {
+  const Json description = detail::described_in(file, "cornu.model");
+  const Json* const type = description.at("compile").at("loss").find("class_name");
+  const auto* name = type != nullptr ? type->as<std::string>() : nullptr;
+  return name != nullptr ? *name : "";
+}
+
+}  // namespace
+
+Network load_network(const std::string& path, const LoadOptions& options) {
+  const FileKind kind = kind_of_file(path);
+  if (kind == FileKind::onnx) return load_onnx(path);
+  require<FormatError>(kind == FileKind::safetensors, "{}: {}; a model is a safetensors file or an ONNX one", path,
+                       name_of(kind));
+  Network network{.model = Sequential::load(path, options)};
+  if (network.model.compiled()) network.loss = loss_of(SafetensorsFile(path));
+  return network;
+}
+
+Tensor predict(Network& network, const Tensor& samples) {
+  if (!network.model.built()) network.model.build(samples.shape().sub(1));
+  return network.model.predict(samples, {.batch_size = network.batch_size});
+}
+
+bool is_classifier(const Network& network) {
+  Tape tape(Mode::inference);
+  const Tensor sample(network.model.input_shape()->batched(1));
+  const Var output = network.model.forward(tape.input(sample));
+  return output.shape().rank() == 2 && output.shape()[1] > 1 && output.softmax_logits();
+}
+
+std::string class_name(const Network& network, Index label) {
+  const auto i = static_cast<std::size_t>(label);
+  return i < network.class_names.size() ? network.class_names[i] : std::to_string(label);
+}
+
+}  // namespace cornu::tool

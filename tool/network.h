@@ -1,0 +1,31 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cornu/models/sequential.h"
+
+namespace cornu::tool {
+
+/// A model of a file, Cornu's own or ONNX's, to predict with.
+struct Network {
+  Sequential model;                        ///< an ONNX graph is its only layer
+  std::vector<std::string> class_names{};  ///< of an ONNX file that says them
+  std::string loss{};                      ///< the type of the one that a model of Cornu is compiled with
+  Index batch_size = 32;                   ///< how many samples a graph takes at once, where it is made for a number
+};
+
+/// Throws FileError and FormatError as Sequential::load and onnx::load do, and for a file that is no model.
+Network load_network(const std::string& path, const LoadOptions& options);
+
+/// The outputs for samples of the model's shape; a model that takes any is built for theirs.
+Tensor predict(Network& network, const Tensor& samples);
+
+/// Whether the outputs are the probabilities of classes: the model ends in a softmax.
+bool is_classifier(const Network& network);
+
+/// The name of a class, or its number.
+std::string class_name(const Network& network, Index label);
+
+}  // namespace cornu::tool

@@ -1,0 +1,143 @@
+#include "cornu/tool/onnx_files.h"
+
+#include "cornu/core/error.h"
+
+#ifdef CORNU_HAS_ONNX
+#include <algorithm>
+#include <map>
+
+#include "cornu/core/options.h"
+#include "cornu/formats/file_bytes.h"
+#include "cornu/formats/json.h"
+#include "cornu/onnx/model.h"
+#include "cornu/onnx/reader.h"
+#include "cornu/onnx/save.h"
+#endif
+
+namespace cornu::tool {
+
+#ifdef CORNU_HAS_ONNX
+
+namespace {
+
+/// A file and what was read of it, which shows into its bytes.
+struct File {
+  explicit File(const std::string& path) : content(path, false) {
+    const auto bytes = content.bytes();
+    message = onnx::detail::read_model({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, path);
+  }
+  FileBytes content;
+  onnx::detail::ModelMessage message;
+};
+
+Json json_of(std::span<const Index> shape) {
+  Json::Array result;
+  for (const Index dimension : shape) result.emplace_back(dimension < 0 ? Json() : Json(std::int64_t{dimension}));
+  return result;
+}
+
+const char* name_of(onnx::detail::Kind kind) {
+  switch (kind) {
+    case onnx::detail::Kind::integer:
+      return "integer";
+    case onnx::detail::Kind::boolean:
+      return "boolean";
+    case onnx::detail::Kind::real:
+      break;
+  }
+  return "real";
+}
+
+/// Inputs or outputs. Older files list the initializers among the inputs.
+Json json_of(const std::vector<onnx::detail::ValueMessage>& ports, const onnx::detail::GraphMessage& graph) {
+  Json::Array result;
+  for (const onnx::detail::ValueMessage& port : ports) {
+    const bool is_initializer = std::any_of(graph.initializers.begin(), graph.initializers.end(),
+                                            [&](const auto& tensor) { return tensor.name == port.name; });
+    if (is_initializer) continue;
+    result.emplace_back(Json::Object{{"name", std::string(port.name)},
+                                     {"type", name_of(port.kind)},
+                                     {"shape", port.has_shape ? json_of(std::span(port.dimensions)) : Json()}});
+  }
+  return result;
+}
+
+std::vector<std::string> class_names_of(const onnx::Model& model, const std::string& path) {
+  const auto found = model.metadata().find("class_names");
+  if (found == model.metadata().end()) return {};
+  try {
+    return value_of<std::vector<std::string>>(parse_json(found->second));
+  } catch (Error& error) {
+    error.add_context(message("{}: the metadata entry \"class_names\"", path));
+    throw;
+  }
+}
+
+}  // namespace
+
+Network load_onnx(const std::string& path) {
+  const onnx::Model graph = onnx::load(path);
+  Network network{.model = {graph}, .class_names = class_names_of(graph, path)};
+  const auto& shape = graph.inputs().front().shape;
+  if (shape && !shape->empty() && shape->front() > 0) network.batch_size = shape->front();
+  return network;
+}
+
+std::vector<std::pair<std::string, Tensor>> read_onnx_weights(const std::string& path) {
+  File file(path);
+  std::vector<std::pair<std::string, Tensor>> weights;
+  for (onnx::detail::TensorMessage& tensor : file.message.graph.initializers) {
+    if (tensor.kind == onnx::detail::Kind::real) weights.emplace_back(tensor.name, std::move(tensor.value));
+  }
+  return weights;
+}
+
+void save_onnx(const Sequential& model, const std::string& path, const std::vector<std::string>& class_names) {
+  onnx::save(model, path, {.class_names = class_names});
+}
+
+Json describe_onnx(const std::string& path) {
+  const File file(path);
+  const onnx::detail::ModelMessage& model = file.message;
+  Json::Object opsets, metadata, nodes;
+  for (const auto& [domain, version] : model.opsets) {
+    opsets.emplace_back(domain.empty() ? "ai.onnx" : std::string(domain), version);
+  }
+  for (const auto& [key, value] : model.metadata) metadata.emplace_back(std::string(key), std::string(value));
+  std::map<std::string_view, std::int64_t> counts;
+  for (const onnx::detail::NodeMessage& node : model.graph.nodes) ++counts[node.op_type];
+  for (const auto& [op, count] : counts) nodes.emplace_back(std::string(op), count);
+  Json::Array initializers;
+  for (const onnx::detail::TensorMessage& tensor : model.graph.initializers) {
+    const Shape shape = tensor.value.shape();
+    initializers.emplace_back(Json::Object{
+        {"name", std::string(tensor.name)}, {"type", name_of(tensor.kind)}, {"shape", json_of(shape.dimensions())}});
+  }
+  return Json::Object{{"ir_version", model.ir_version},
+                      {"producer", std::string(model.producer)},
+                      {"opsets", std::move(opsets)},
+                      {"inputs", json_of(model.graph.inputs, model.graph)},
+                      {"outputs", json_of(model.graph.outputs, model.graph)},
+                      {"metadata", std::move(metadata)},
+                      {"nodes", std::move(nodes)},
+                      {"initializers", std::move(initializers)}};
+}
+
+#else
+
+namespace {
+
+[[noreturn]] void refuse(const std::string& path) {
+  throw ValueError(message("{}: an ONNX model, and this program was built without cornu::onnx (protozero)", path));
+}
+
+}  // namespace
+
+Network load_onnx(const std::string& path) { refuse(path); }
+std::vector<std::pair<std::string, Tensor>> read_onnx_weights(const std::string& path) { refuse(path); }
+void save_onnx(const Sequential&, const std::string& path, const std::vector<std::string>&) { refuse(path); }
+Json describe_onnx(const std::string& path) { refuse(path); }
+
+#endif
+
+}  // namespace cornu::tool

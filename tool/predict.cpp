@@ -1,0 +1,107 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+#include "cornu/formats/npy.h"
+#include "cornu/tool/commands.h"
+#include "cornu/tool/network.h"
+
+namespace cornu::tool {
+
+namespace {
+
+using Outputs = std::span<const Real>;
+
+/// All of them, as a line of a CSV file.
+std::string all_text(Outputs outputs) { return fmt::format("{}", fmt::join(outputs, ",")); }
+
+/// The positions of the outputs, the largest first; NaN is the least of all.
+std::vector<Index> sorted_classes(Outputs outputs) {
+  const auto key = [&](Index i) {
+    const Real x = outputs[static_cast<std::size_t>(i)];
+    return std::isnan(x) ? -std::numeric_limits<Real>::infinity() : x;
+  };
+  std::vector<Index> classes(outputs.size());
+  std::iota(classes.begin(), classes.end(), Index{0});
+  std::stable_sort(classes.begin(), classes.end(), [&](Index a, Index b) { return key(a) > key(b); });
+  return classes;
+}
+
+/// The best classes, each followed by its output.
+std::string top_text(const Network& network, Outputs outputs, Index count) {
+  std::string text;
+  for (const Index i : sorted_classes(outputs)) {
+    if (count-- == 0) break;
+    text += fmt::format("{}{}\t{:.4f}", text.empty() ? "" : "\t", class_name(network, i),
+                        outputs[static_cast<std::size_t>(i)]);
+  }
+  return text;
+}
+
+/// The best class; of a single output whether it is more than a half.
+std::string class_text(const Network& network, Outputs outputs) {
+  return class_name(network, outputs.size() == 1 ? Index{outputs[0] > Real(0.5)} : sorted_classes(outputs)[0]);
+}
+
+}  // namespace
+
+void Predict::declare(CLI::App& app) {
+  app.add_option("MODEL", model, "a model of Cornu, or an ONNX model with one input and one output")
+      ->required()
+      ->option_text(" ");
+  app.add_option("INPUT", inputs, "samples: IDX (.gz too), .npy, PNG, PGM, or a table of numbers with a sample a line")
+      ->required()
+      ->option_text("...");
+  CLI::Option* const all_flag = app.add_flag("--all", all, "all outputs, separated by commas");
+  CLI::Option* const top_option = app.add_option("--top", top, "the best K classes, each with its output")
+                                      ->option_text("K")
+                                      ->check(CLI::Range(1, 1'000'000));
+  CLI::Option* const classes_flag = app.add_flag("--classes", classes, "the best class alone");
+  CLI::Option* const output_option =
+      app.add_option("-o,--output", output, "print nothing, and write all outputs to this .npy file");
+  output_option->option_text("FILE");
+  all_flag->option_text(" ");
+  classes_flag->option_text(" ");
+  for (CLI::Option* const option : {all_flag, top_option, classes_flag}) {
+    for (CLI::Option* const other : {all_flag, top_option, classes_flag, output_option}) {
+      if (other != option) option->excludes(other);
+    }
+  }
+  scale.declare(app);
+}
+
+std::string Predict::run() const {
+  require<UsageError>(output.empty() || output.ends_with(".npy"), "--output: {}: its name must end in .npy", output);
+  Network network = load_network(model, {.compile = false});
+  std::string text;
+  std::vector<Real> kept;
+  Shape sample;
+  for (const std::string& input : inputs) {
+    const Tensor outputs = predict(network, read_samples(input, network.model.input_shape(), scale));
+    sample = outputs.shape().sub(1);
+    if (!output.empty()) {
+      kept.insert(kept.end(), outputs.begin(), outputs.end());
+      continue;
+    }
+    require<ValueError>(sample.rank() == 1 || (!classes && top == 0),
+                        "{}: the outputs of a sample are {}, which are no classes", model, sample);
+    const Index best = top > 0 ? top : !all && is_classifier(network) ? 1 : 0;
+    for (Index row = 0; row < outputs.shape()[0]; ++row) {
+      const Outputs numbers(outputs.data() + row * sample.size(), static_cast<std::size_t>(sample.size()));
+      if (inputs.size() > 1) text += input + ": ";
+      text += classes ? class_text(network, numbers) : best > 0 ? top_text(network, numbers, best) : all_text(numbers);
+      text += '\n';
+    }
+  }
+  if (!output.empty()) {
+    const Tensor all_outputs(sample.batched(std::ssize(kept) / std::max<Index>(sample.size(), 1)), kept);
+    write_npy(output, all_outputs);
+  }
+  return text;
+}
+
+}  // namespace cornu::tool
