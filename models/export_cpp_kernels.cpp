@@ -253,12 +253,12 @@ inline void gru(const float* x, float* memory, const Weight* w_gates, const floa
 )",
               "dense"},
     CppKernel{"attend", R"(
-// For each head softmax(q k^T / sqrt(d)) v; q: (steps, heads, d), k: (others, heads, d), v: (others, heads, width),
-// scores: (others), y: (steps, heads, width). Causal: step i of q sees none of k after its step i.
-template <size steps, size others, size heads, size d, size width, bool causal>
+// For each head softmax(q k^T / sqrt(d)) v; q, k: (steps, heads, d), v, y: (steps, heads, width). Causal: step i of q
+// sees none of k after its step i. scores: (steps).
+template <size steps, size heads, size d, size width, bool causal>
 inline void attend(const float* q, const float* k, const float* v, float* scores, float* y) {
   for (size at = 0; at < steps * heads; ++at, q += d, y += width) {
-    const size step = at / heads, head = at % heads, seen = causal && step + 1 < others ? step + 1 : others;
+    const size step = at / heads, head = at % heads, seen = causal ? step + 1 : steps;
     float peak = 0, sum = 0;
     for (size s = 0; s < seen; ++s) {
       float product = 0;

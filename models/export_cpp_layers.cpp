@@ -157,14 +157,13 @@ bool is_for_training(const AnyLayer& any) {
 
 CppValue reshaped(const CppValue& x, Reshape layer) {
   Rng unused(0);
-  return {x.number, layer.build(x.shape, unused), x.offset};
+  return {x.number, layer.build(x.shape, unused)};
 }
 
-/// What the layer makes of its inputs.
-CppValue write_layer(CppProgram& program, const AnyLayer& any, std::span<const CppValue> inputs) {
-  const CppValue& x = inputs[0];
+/// What the layer makes of x.
+CppValue write_layer(CppProgram& program, const AnyLayer& any, const CppValue& x) {
   if (is_for_training(any)) return x;
-  if (any.as<Flatten>() != nullptr) return {x.number, {x.shape.size()}, x.offset};
+  if (any.as<Flatten>() != nullptr) return {x.number, {x.shape.size()}};
   if (const auto* layer = any.as<Reshape>()) return reshaped(x, *layer);
   if (const auto* layer = any.as<Dense>()) return dense(program, *layer, x);
   if (const auto* layer = any.as<Conv1D>()) return conv1d(program, *layer, x);
@@ -178,7 +177,7 @@ CppValue write_layer(CppProgram& program, const AnyLayer& any, std::span<const C
   if (const auto* model = any.as<Sequential>()) return write_chain(program, SequentialState::of(*model), x);
   if (const auto y = write_activation(program, any, x)) return *y;
   if (const auto y = write_normalization(program, any, x)) return *y;
-  if (const auto y = write_sequence_layer(program, any, inputs)) return *y;
+  if (const auto y = write_sequence_layer(program, any, x)) return *y;
   throw ValueError(message(
       "export_cpp: {} is a {}, for which there is no text; of a layer of one's own the forward is code, not data",
       program.path(), any.type()));
@@ -186,30 +185,22 @@ CppValue write_layer(CppProgram& program, const AnyLayer& any, std::span<const C
 
 }  // namespace
 
-CppValue write_chain(CppProgram& program, const Chain& chain, const CppValue& input) {
-  std::vector<CppValue> values{input};
-  if (!chain.input_parts.empty()) {
-    values.clear();
-    Index offset = input.offset;
-    for (const Shape& part : chain.input_parts) {
-      values.push_back({input.number, part, offset});
-      offset += part.size();
-    }
-  }
+CppValue write_chain(CppProgram& program, const Chain& chain, CppValue x) {
+  // Several inputs are taken by layers of one's own alone, which are refused.
+  if (!chain.input_parts.empty()) x.shape = chain.input_parts.front();
   for (std::size_t i = 0; i < chain.layers.size(); ++i) {
     const AnyLayer& layer = chain.layers[i];
     const bool is_last = i + 1 == chain.layers.size();
-    const std::optional<AnyLayer> both =
-        is_last ? std::nullopt : folded(layer, chain.layers[i + 1], values[0].shape.rank());
+    const std::optional<AnyLayer> both = is_last ? std::nullopt : folded(layer, chain.layers[i + 1], x.shape.rank());
     program.enter(layer.name());
-    values = {write_layer(program, both ? *both : layer, values)};
+    x = write_layer(program, both ? *both : layer, x);
     if (layer.layers().empty()) {
-      program.describe(std::string(layer.type()) + (both ? ", BatchNormalization" : ""), values[0].shape);
+      program.describe(std::string(layer.type()) + (both ? ", BatchNormalization" : ""), x.shape);
     }
     program.leave();
     if (both) ++i;
   }
-  return values[0];
+  return x;
 }
 
 }  // namespace cornu::detail

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <optional>
-#include <span>
 #include <string>
 
 #include "cornu/layers/activation.h"
@@ -12,13 +11,12 @@
 namespace cornu::detail {
 
 /// The calls that make what the layers make of x. Throws ValueError, naming it, for a layer that there is no text for.
-CppValue write_chain(CppProgram& program, const Chain& chain, const CppValue& x);
+CppValue write_chain(CppProgram& program, const Chain& chain, CppValue x);
 
-/// The same of a layer of one subject; nothing if it is of another. Those of one input are given it alone.
+/// The same of a layer of one subject; nothing if it is of another.
 std::optional<CppValue> write_activation(CppProgram& program, const AnyLayer& layer, const CppValue& x);
 std::optional<CppValue> write_normalization(CppProgram& program, const AnyLayer& layer, const CppValue& x);
-std::optional<CppValue> write_sequence_layer(CppProgram& program, const AnyLayer& layer,
-                                             std::span<const CppValue> inputs);
+std::optional<CppValue> write_sequence_layer(CppProgram& program, const AnyLayer& layer, const CppValue& x);
 
 /// The text of a function of a number: "[](float v) { return std::tanh(v); }". Throws ValueError if there is none.
 std::string function_text(const CppProgram& program, const Activation& activation);

@@ -70,36 +70,32 @@ CppValue gru(CppProgram& program, const GRU& layer, const CppValue& x) {
   return y;
 }
 
-CppValue attention(CppProgram& program, const MultiHeadAttention& layer, std::span<const CppValue> inputs) {
-  const CppValue &from = inputs[0], &to = inputs[inputs.size() > 1 ? 1 : 0], &key = inputs.back();
-  const Index heads = layer.num_heads, size = layer.key_dim, width = layer.value.kernel.shape()[2];
-  const auto project = [&](const char* name, const MultiHeadAttention::Projection& by, const CppValue& x,
+CppValue attention(CppProgram& program, const MultiHeadAttention& layer, const CppValue& x) {
+  const Index steps = x.shape[0], heads = layer.num_heads, size = layer.key_dim, width = layer.value.kernel.shape()[2];
+  const auto project = [&](const char* name, const MultiHeadAttention::Projection& by, const CppValue& from,
                            Index outputs) {
     program.enter(name);
     const std::string weights = program.weights("kernel", by.kernel.value, outputs),
                       bias = bias_of(program, layer.use_bias, by.bias);
     program.leave();
-    return product(program, x, outputs, weights + ", " + bias, {x.shape[0], outputs});
+    return product(program, from, outputs, weights + ", " + bias, {steps, outputs});
   };
-  const CppValue parts[] = {
-      project("query", layer.query, from, heads * size), project("key", layer.key, key, heads * size),
-      project("value", layer.value, to, heads * width), program.make({to.shape[0]})};  // and room for scores
-  const CppValue seen = program.make({from.shape[0], heads * width});
-  program.call(
-      "attend",
-      fmt::format("{}, {}, {}, {}, {}, {}", from.shape[0], to.shape[0], heads, size, width, layer.use_causal_mask),
-      parts, "", seen);
-  return project("attention_output", layer.attention_output, seen, from.shape[1]);
+  const CppValue parts[] = {project("query", layer.query, x, heads * size), project("key", layer.key, x, heads * size),
+                            project("value", layer.value, x, heads * width),
+                            program.make({steps})};  // and room for scores
+  const CppValue seen = program.make({steps, heads * width});
+  program.call("attend", fmt::format("{}, {}, {}, {}, {}", steps, heads, size, width, layer.use_causal_mask), parts, "",
+               seen);
+  return project("attention_output", layer.attention_output, seen, x.shape[1]);
 }
 
 }  // namespace
 
-std::optional<CppValue> write_sequence_layer(CppProgram& program, const AnyLayer& any,
-                                             std::span<const CppValue> inputs) {
-  if (const auto* layer = any.as<Embedding>()) return embedding(program, *layer, inputs[0]);
-  if (const auto* layer = any.as<LSTM>()) return lstm(program, *layer, inputs[0]);
-  if (const auto* layer = any.as<GRU>()) return gru(program, *layer, inputs[0]);
-  if (const auto* layer = any.as<MultiHeadAttention>()) return attention(program, *layer, inputs);
+std::optional<CppValue> write_sequence_layer(CppProgram& program, const AnyLayer& any, const CppValue& x) {
+  if (const auto* layer = any.as<Embedding>()) return embedding(program, *layer, x);
+  if (const auto* layer = any.as<LSTM>()) return lstm(program, *layer, x);
+  if (const auto* layer = any.as<GRU>()) return gru(program, *layer, x);
+  if (const auto* layer = any.as<MultiHeadAttention>()) return attention(program, *layer, x);
   return std::nullopt;
 }
 
