@@ -54,7 +54,7 @@ CppValue dense(CppProgram& program, const Dense& layer, const CppValue& x) {
 }
 
 std::string axis_text(const WindowAxis& axis) {
-  return fmt::format("detail::Axis{{{}, {}, {}, {}, {}, {}}}", axis.in, axis.out, axis.taps, axis.stride, axis.dilation,
+  return fmt::format("detail::Axis<{}, {}, {}, {}, {}, {}>()", axis.in, axis.out, axis.taps, axis.stride, axis.dilation,
                      axis.before);
 }
 
@@ -65,8 +65,13 @@ CppValue convolution(CppProgram& program, const Layer& layer, const CppValue& x,
   const std::string weights = program.weights("kernel", layer.kernel.value, outputs),
                     bias = bias_of(program, layer.use_bias, layer.bias);
   const CppValue y = program.make(result);
-  program.call("convolve", fmt::format("{}, {}, {}", x.shape[-1], outputs, groups), {&x, 1},
-               fmt::format("{}, {}, {}, {}", axis_text(window.y), axis_text(window.x), weights, bias), y);
+  const Index channels = x.shape[-1];
+  const std::string arguments = fmt::format("{}, {}, {}, {}", axis_text(window.y), axis_text(window.x), weights, bias);
+  if (groups == channels && groups > 1) {
+    program.call("convolve_each", fmt::format("{}, {}", channels, outputs / channels), {&x, 1}, arguments, y);
+  } else {
+    program.call("convolve", fmt::format("{}, {}, {}", channels, outputs, groups), {&x, 1}, arguments, y);
+  }
   return activated(program, y, layer.activation);
 }
 

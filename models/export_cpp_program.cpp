@@ -30,7 +30,9 @@ void CppProgram::call(std::string_view kernel, std::string_view templates, std::
 
 void CppProgram::need(std::string_view kernel) {
   if (std::find(kernels_.begin(), kernels_.end(), kernel) != kernels_.end()) return;
-  if (const std::string_view other = cpp_kernel(kernel).needs; !other.empty()) need(other);
+  for (const std::string_view other : cpp_kernel(kernel).needs) {
+    if (!other.empty()) need(other);
+  }
   kernels_.emplace_back(kernel);
 }
 
@@ -187,7 +189,8 @@ std::string CppProgram::text(const std::string& model, const CppValue& result) c
   std::string text = fmt::format(
       "// Predicts as the model \"{}\" does: made by Cornu, not to be edited. C++17, without exceptions or a heap.\n"
       "//\n//   {:<40} {}\n{}//\n// Weights: {} bytes. Workspace: {} bytes.\n"
-      "#pragma once\n\n#include <cmath>\n#include <cstddef>\n#include <cstdint>\n\nnamespace {} {{\n\n"
+      "#pragma once\n\n#include <cmath>\n#include <cstddef>\n#include <cstdint>\n#include <type_traits>\n\nnamespace "
+      "{} {{\n\n"
       "// A sample of shape {} goes in, one of shape {} comes out.\n"
       "inline constexpr std::size_t input_size = {}, output_size = {};\n\n"
       "// What a prediction writes to beside its output; each thread needs one of its own.\n"

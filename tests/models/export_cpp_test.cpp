@@ -85,9 +85,11 @@ constexpr const char* flags =
 
 void write(const std::filesystem::path& path, std::string_view text) { std::ofstream(path, std::ios::binary) << text; }
 
-/// g++ and clang++, as far as they are there, with the one that compiled this first.
+/// g++ and clang++, as far as they are there, with the one that compiled this first. In double it alone: the headers
+/// are the same.
 std::vector<std::string> compilers() {
   std::vector<std::string> result{CORNU_CXX};
+  if (sizeof(Real) == sizeof(double)) return result;
   const char* const other = result[0].find("clang") == std::string::npos ? "clang++" : "g++";
   if (std::system((std::string(other) + " --version > /dev/null 2>&1").c_str()) == 0) result.emplace_back(other);
   return result;
