@@ -117,14 +117,13 @@ ExportCppCase normalizations() {
 ExportCppCase features() {
   ExportCppCase result = of("features",
                             {Input{3, 4, 2},
-                             {"back", Normalization{.axis = {}, .invert = true}},
                              {"one", Normalization{.axis = {}}},
                              {"last", Normalization{}},
-                             {"two", Normalization{.axis = {1, 3}}}},
+                             {"two", Normalization{.axis = {1, 3}}},
+                             {"back", Normalization{.axis = {2, 1}, .invert = true}}},
                             {4, 3, 4, 2});
-  AnyLayer& layer = result.model.get_layer("one");
-  layer.as<Normalization>()->mean.value[0] = 10000;
-  result.model.get_layer("back").as<Normalization>()->mean.value[0] = 10000;
+  result.model.get_layer("one").as<Normalization>()->mean.value[0] = 10000;
+  for (Index i = 0; i < result.x.size(); ++i) result.x[i] = 10000 + static_cast<Real>(i % 17) / 4;
   return result;
 }
 
