@@ -9,7 +9,7 @@ class Sequential;
 struct ExportCppOptions {
   std::string name = "net";  ///< the namespace of the predictor
   /// Kernels and embeddings as whole numbers from -127 to 127 with a factor for each output: a quarter of the memory,
-  /// and outputs that differ in the third digit. Biases and normalizations stay as they are.
+  /// and outputs that differ in the third digit.
   bool int8_weights = false;
 };
 
@@ -23,9 +23,7 @@ struct ExportCppOptions {
 ///     void predict(const float* input, float* output);                     // the workspace on the stack
 ///     }
 ///
-/// Numbers are float, images (height, width, channels); weights are written so that they are read as the same bits.
-/// Layers that only act in training are left out, and a BatchNormalization is put into the weights of the Dense or
-/// convolution before it. A number that an Embedding has no row for counts as the nearest one that it has.
+/// Numbers are float, images (height, width, channels). For a number without a row, an Embedding takes the nearest row.
 /// Throws StateError for a model that is not built, ValueError, naming the layer, for a layer or an activation of one's
 /// own, whose function is code that no text can be made of, and for weights that are not finite.
 std::string to_cpp(const Sequential& model, const ExportCppOptions& options = {});
