@@ -24,6 +24,11 @@ WindowAxis axis_of(Index in, Index taps, Index stride, Index dilation, Padding p
 
 std::string to_string(const Size2D& size) { return message("({}, {})", size.height, size.width); }
 
+void require_padding_of_images(const char* who, Padding padding) {
+  require<ValueError>(padding != Padding::causal,
+                      "{}: padding is causal, which is for sequences (Conv1D); valid or same is required", who);
+}
+
 Window::Window(const char* who, const Shape& images, Size2D size, Size2D strides, Size2D dilation, Padding padding) {
   require(images.rank() == 4, "{}: images of shape {}; (batch, height, width, channels) is required", who, images);
   const auto require_in_range = [&](const char* what, Size2D given) {

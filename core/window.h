@@ -25,6 +25,9 @@ struct WindowAxis {
   Index last_tap(Index i) const { return std::min(taps, (in - start(i) + dilation - 1) / dilation); }
 };
 
+/// Throws ValueError, with `who` before the text, for Padding::causal: images know no order in time.
+void require_padding_of_images(const char* who, Padding padding);
+
 /// A window on a batch of images, checked.
 struct Window {
   Index batch = 0, channels = 0;

@@ -14,6 +14,7 @@ Shape Conv2D::build(const Shape& input, Rng& rng) {
   const Index channels = input[-1];
   require<ValueError>(groups > 0 && channels % groups == 0 && filters % groups == 0,
                       "Conv2D: groups is {}; it must divide {} channels and {} filters", groups, channels, filters);
+  require_padding_of_images("Conv2D", padding);
   const Window window("Conv2D", input.batched(1), kernel_size, strides, dilation_rate, padding);
   // Made aside: an initializer that throws leaves the layer as it was.
   Tensor new_kernel({kernel_size.height, kernel_size.width, channels / groups, filters}), new_bias;

@@ -13,6 +13,7 @@ Shape DepthwiseConv2D::build(const Shape& input, Rng& rng) {
                       depthwise_initializer ? "bias_initializer" : "depthwise_initializer");
   require(input.rank() == 3 && input[2] > 0,
           "DepthwiseConv2D: a sample of shape {}; (height, width, channels) is required, as Reshape makes it", input);
+  require_padding_of_images("DepthwiseConv2D", padding);
   const Window window("DepthwiseConv2D", input.batched(1), kernel_size, strides, dilation_rate, padding);
   // Made aside: an initializer that throws leaves the layer as it was.
   Tensor new_kernel({kernel_size.height, kernel_size.width, input[2], depth_multiplier}), new_bias;

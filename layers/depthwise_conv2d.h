@@ -11,9 +11,9 @@ namespace cornu {
 /// (core/ops_images.h has the formula).
 /// Input: (batch, height, width, channels). Output: (batch, rows, columns, channels depth_multiplier).
 /// kernel: (kernel height, kernel width, channels, depth_multiplier), bias: (channels depth_multiplier).
-/// Throws ValueError for sizes below 1, ShapeError for samples that are not (height, width, channels), have other
-/// channels than it was built for or no room for the kernel, StateError if it was not built. Building again makes new
-/// parameters for the new shape.
+/// Throws ValueError for sizes below 1 and Padding::causal, ShapeError for samples that are not (height, width,
+/// channels), have other channels than it was built for or no room for the kernel, StateError if it was not built.
+/// Building again makes new parameters for the new shape.
 struct DepthwiseConv2D {
   Size2D kernel_size;
   Size2D strides = 1;

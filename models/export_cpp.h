@@ -8,8 +8,8 @@ class Sequential;
 
 struct ExportCppOptions {
   std::string name = "net";  ///< the namespace of the predictor
-  /// Kernels as whole numbers from -127 to 127 with a factor for each output: a quarter of the memory, and outputs that
-  /// differ in the third digit.
+  /// Kernels and embeddings as whole numbers from -127 to 127 with a factor for each output: a quarter of the memory,
+  /// and outputs that differ in the third digit.
   bool int8_weights = false;
 };
 
@@ -23,9 +23,9 @@ struct ExportCppOptions {
 ///     void predict(const float* input, float* output);                     // the workspace on the stack
 ///     }
 ///
-/// Numbers are float, images (height, width, channels). Layers that only act in training are left out.
-/// Throws StateError for a model that is not built, ValueError, naming the layer, for a layer or an activation that
-/// there is no text for, and for weights that are not finite.
+/// Numbers are float, images (height, width, channels). For a number without a row, an Embedding takes the nearest row.
+/// Throws StateError for a model that is not built, ValueError, naming the layer, for a layer or an activation of one's
+/// own, whose function is code that no text can be made of, and for weights that are not finite.
 std::string to_cpp(const Sequential& model, const ExportCppOptions& options = {});
 
 }  // namespace cornu

@@ -9,111 +9,69 @@ namespace cornu::detail {
 
 namespace {
 
-struct Kernel {
-  std::string_view name, text;
-};
-
 constexpr std::array kernels = {
-    Kernel{"dense", R"(
-// y = x w scale + bias, for `rows` rows of x; w: (in, out). No scale: 1, no bias: 0.
-template <size rows, size in, size out, class Weight>
-inline void dense(const float* x, const Weight* w, const float* scale, const float* bias, float* y) {
-  for (size r = 0; r < rows; ++r, x += in, y += out) {
-    for (size j = 0; j < out; ++j) y[j] = 0;
-    for (size i = 0; i < in; ++i) {
-      const float number = x[i];
-      for (size j = 0; j < out; ++j) y[j] += number * static_cast<float>(w[i * out + j]);
-    }
-    for (size j = 0; scale != nullptr && j < out; ++j) y[j] *= scale[j];
-    for (size j = 0; bias != nullptr && j < out; ++j) y[j] += bias[j];
-  }
-}
+    CppKernel{"at", R"(
+// Number i of an array; of none, given as nullptr, `none`.
+constexpr float at(const float* numbers, size i, float) { return numbers[i]; }
+constexpr float at(std::nullptr_t, size, float none) { return none; }
 )"},
-    Kernel{"convolve", R"(
-// One step after the other along one axis of a window: where window i's tap lies, and whether that is in the image.
-struct Axis {
-  size in, out, taps, stride, dilation, before;
-  constexpr size at(size i, size tap) const { return i * stride + tap * dilation - before; }  // wraps below 0
-};
+    CppKernel{"tiles",
+              R"(
+// A number that is known to the compiler.
+template <size n>
+using Number = std::integral_constant<size, n>;
 
-// x: (rows, columns, in), w: (taps, taps, in / groups, out), y: (rows, columns, out).
-template <size in, size out, size groups, class Weight>
-inline void convolve(const float* x, Axis rows, Axis columns, const Weight* w, const float* scale, const float* bias,
-                     float* y) {
-  constexpr size from = in / groups, to = out / groups;
-  for (size i = 0; i < rows.out; ++i) {
-    for (size j = 0; j < columns.out; ++j, y += out) {
-      for (size n = 0; n < out; ++n) y[n] = 0;
-      for (size u = 0; u < rows.taps; ++u) {
-        const size row = rows.at(i, u);
-        if (row >= rows.in) continue;
-        for (size v = 0; v < columns.taps; ++v) {
-          const size column = columns.at(j, v);
-          if (column >= columns.in) continue;
-          for (size c = 0; c < in; ++c) {
-            const float number = x[(row * columns.in + column) * in + c];
-            const Weight* filters = w + ((u * columns.taps + v) * from + c % from) * out + c / from * to;
-            float* sums = y + c / from * to;
-            for (size n = 0; n < to; ++n) sums[n] += number * static_cast<float>(filters[n]);
-          }
-        }
-      }
-      for (size n = 0; scale != nullptr && n < out; ++n) y[n] *= scale[n];
-      for (size n = 0; bias != nullptr && n < out; ++n) y[n] += bias[n];
-    }
+// f(first, width) for each tile of n numbers: as many as stay in registers while they are summed up.
+template <size n, class F>
+inline void for_tiles(F f) {
+  constexpr size width = 32, whole = n / width * width;
+  for (size first = 0; first < whole; first += width) f(first, Number<width>());
+  if constexpr (whole < n) f(whole, Number<n - whole>());
+}
+
+// sums += number w, for `width` numbers.
+template <size width, class Weight>
+inline void add_product(float number, const Weight* w, float* sums) {
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC unroll 8  // or else g++ takes short loops apart before it looks for vectors in them
+#endif
+  for (size n = 0; n < width; ++n) sums[n] += number * static_cast<float>(w[n]);
+}
+
+// y = sums scale + bias, for numbers `first` to first + width.
+template <size width, class Scale, class Bias>
+inline void finish(const float* sums, size first, Scale scale, Bias bias, float* y) {
+  for (size j = 0; j < width; ++j) y[first + j] = sums[j] * at(scale, first + j, 1) + at(bias, first + j, 0);
+}
+)",
+              {"at"}},
+    CppKernel{"dense",
+              R"(
+// y = x w scale + bias, for `rows` rows of x; w: (in, out).
+template <size rows, size in, size out, class Weight, class Scale, class Bias>
+inline void dense(const float* x, const Weight* w, Scale scale, Bias bias, float* y) {
+  for (size r = 0; r < rows; ++r, x += in, y += out) {
+    for_tiles<out>([=](auto first, auto width) {
+      float sums[width] = {};
+      for (size i = 0; i < in; ++i) add_product<width>(x[i], w + i * out + first, sums);
+      finish<width>(sums, first, scale, bias, y);
+    });
   }
 }
-)"},
-    Kernel{"pool", R"(
-// The maximum or the mean of each window and channel; x: (rows, columns, channels).
-template <size channels, bool maximum>
-inline void pool(const float* x, Axis rows, Axis columns, float* y) {
-  for (size i = 0; i < rows.out; ++i) {
-    for (size j = 0; j < columns.out; ++j, y += channels) {
-      size count = 0;
-      for (size u = 0; u < rows.taps; ++u) {
-        const size row = rows.at(i, u);
-        if (row >= rows.in) continue;
-        for (size v = 0; v < columns.taps; ++v) {
-          const size column = columns.at(j, v);
-          if (column >= columns.in) continue;
-          const float* from = x + (row * columns.in + column) * channels;
-          for (size c = 0; c < channels; ++c) {
-            if (count == 0) {
-              y[c] = from[c];
-            } else if (maximum) {
-              y[c] = from[c] > y[c] || from[c] != from[c] ? from[c] : y[c];
-            } else {
-              y[c] += from[c];
-            }
-          }
-          ++count;
-        }
-      }
-      for (size c = 0; !maximum && c < channels; ++c) y[c] /= static_cast<float>(count);
-    }
-  }
-}
-)"},
-    Kernel{"global_mean", R"(
-// The mean of each channel; x: (pixels, channels).
-template <size pixels, size channels>
-inline void global_mean(const float* x, float* y) {
-  for (size c = 0; c < channels; ++c) y[c] = 0;
-  for (size p = 0; p < pixels; ++p, x += channels) {
-    for (size c = 0; c < channels; ++c) y[c] += x[c];
-  }
-  for (size c = 0; c < channels; ++c) y[c] /= static_cast<float>(pixels);
-}
-)"},
-    Kernel{"each", R"(
+)",
+              {"tiles"}},
+    CppKernel{"each",
+              R"(
 // y = f(x), number by number; y may be x.
 template <size n, class F>
 inline void each(const float* x, F f, float* y) {
   for (size i = 0; i < n; ++i) y[i] = f(x[i]);
 }
-)"},
-    Kernel{"softmax", R"(
+)",
+              {},
+              true},
+    CppKernel{"softmax",
+              R"(
 // Along the axis of n; x: (outer, n, inner). y may be x.
 template <size outer, size n, size inner>
 inline void softmax(const float* x, float* y) {
@@ -125,16 +83,89 @@ inline void softmax(const float* x, float* y) {
     for (size k = 0; k < n; ++k) y[first + k * inner] /= sum;
   }
 }
+)",
+              {},
+              true},
+    CppKernel{"log_softmax",
+              R"(
+// The logarithm of the softmax of each row of n numbers; y may be x.
+template <size rows, size n>
+inline void log_softmax(const float* x, float* y) {
+  for (size r = 0; r < rows; ++r, x += n, y += n) {
+    float peak = x[0], sum = 0;
+    for (size k = 0; k < n; ++k) peak = x[k] > peak ? x[k] : peak;
+    for (size k = 0; k < n; ++k) sum += std::exp(x[k] - peak);
+    const float whole = peak + std::log(sum);
+    for (size k = 0; k < n; ++k) y[k] = x[k] - whole;
+  }
+}
+)",
+              {},
+              true},
+    CppKernel{"normalize",
+              R"(
+// y = (x - mean) factor + sum, which each of n features has its own of; x: (outer, n, inner). y may be x.
+template <size outer, size n, size inner, class Mean, class Sum>
+inline void normalize(const float* x, Mean mean, const float* factor, Sum sum, float* y) {
+  for (size o = 0; o < outer; ++o) {
+    for (size k = 0; k < n; ++k) {
+      for (size i = 0; i < inner; ++i, ++x, ++y) {
+        *y = (*x - at(mean, k, 0)) * factor[k] + at(sum, k, 0);
+      }
+    }
+  }
+}
+)",
+              {"at"},
+              true},
+    CppKernel{"normalize_rows",
+              R"(
+// Each row of n numbers less its mean, over sqrt(its variance + epsilon), times gain, plus shift. y may be x.
+template <size rows, size n, class Gain, class Shift>
+inline void normalize_rows(const float* x, Gain gain, Shift shift, float epsilon, float* y) {
+  for (size r = 0; r < rows; ++r, x += n, y += n) {
+    float mean = 0, variance = 0;
+    for (size k = 0; k < n; ++k) mean += x[k];
+    mean /= static_cast<float>(n);
+    for (size k = 0; k < n; ++k) variance += (x[k] - mean) * (x[k] - mean);
+    const float factor = 1.0f / std::sqrt(variance / static_cast<float>(n) + epsilon);
+    for (size k = 0; k < n; ++k) y[k] = (x[k] - mean) * factor * at(gain, k, 1) + at(shift, k, 0);
+  }
+}
+)",
+              {"at"},
+              true},
+    CppKernel{"add",
+              R"(
+// y = a + b, number by number; y may be either.
+template <size n>
+inline void add(const float* a, const float* b, float* y) {
+  for (size i = 0; i < n; ++i) y[i] = a[i] + b[i];
+}
+)",
+              {},
+              true},
+    CppKernel{"put", R"(
+// Copies rows of `width` numbers to where each of y's rows, of `stride` numbers, begins.
+template <size rows, size width, size stride>
+inline void put(const float* x, float* y) {
+  for (size r = 0; r < rows; ++r) {
+    for (size k = 0; k < width; ++k) y[r * stride + k] = x[r * width + k];
+  }
+}
 )"},
 };
 
 }  // namespace
 
-std::string_view cpp_kernel(std::string_view name) {
-  const auto* const found =
-      std::find_if(kernels.begin(), kernels.end(), [&](const Kernel& kernel) { return kernel.name == name; });
-  require<ValueError>(found != kernels.end(), "export_cpp: there is no kernel {}", name);
-  return found->text;
+const CppKernel& cpp_kernel(std::string_view name) {
+  for (const std::span<const CppKernel> some :
+       {std::span<const CppKernel>(kernels), cpp_image_kernels(), cpp_sequence_kernels()}) {
+    const auto found =
+        std::find_if(some.begin(), some.end(), [&](const CppKernel& kernel) { return kernel.name == name; });
+    if (found != some.end()) return *found;
+  }
+  throw ValueError(message("export_cpp: there is no kernel {}", name));
 }
 
 }  // namespace cornu::detail

@@ -40,6 +40,8 @@ struct SequentialState : SequentialParts {
   std::vector<std::unique_ptr<TrainingPass>> passes;  // which stay where they are: others are made beside them
   mutable TapePool inference_tapes;
 
+  static const SequentialState& of(const Sequential& model) { return *model.state_; }
+
   void require_compiled() const;
   /// That the dataset's samples are what the model takes.
   void require_fitting(DatasetRef data, const char* what) const;

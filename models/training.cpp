@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 #include "cornu/core/error.h"
 #include "cornu/models/batch_step.h"
@@ -173,6 +174,18 @@ void check(const FitOptions& options) {
                       "fit: validation_split is {}; it must be in [0, 1)", options.validation_split);
 }
 
+/// One output tells 0 from 1, or for a hinge -1 from 1; more are a class each.
+void check_class_weight(const std::map<Index, double>& class_weight, Index outputs) {
+  const Index least = outputs == 1 ? -1 : 0, most = std::max(outputs - 1, Index{1});
+  for (const auto& [label, weight] : class_weight) {
+    require<ValueError>(least <= label && label <= most,
+                        "fit: class_weight is given for class {}; the classes of a model with {} output{} are {} to {}",
+                        label, outputs, outputs == 1 ? "" : "s", least, most);
+    require<ValueError>(weight >= 0 && std::isfinite(weight),
+                        "fit: class_weight of class {} is {}; it must be finite and not negative", label, weight);
+  }
+}
+
 /// The weights of the samples that are learnt from, which come first, and those of the rest.
 std::pair<ConstView, ConstView> split_weights(const Tensor& weights, Index samples, Index learnt) {
   if (weights.empty()) return {};
@@ -227,6 +240,8 @@ History Sequential::fit(DatasetRef data, const FitOptions& options) {
   Batcher batcher(train, {.batch_size = options.batch_size, .shuffle_seed = shuffle_seed});
   if (!built()) build(train.feature_shape());
   state_->require_fitting(train, "fit");
+  const Shape& made = state_->shapes.back();
+  check_class_weight(options.class_weight, made.rank() == 0 ? 1 : made[-1]);
   state_->prepare_training();
 
   const auto [train_weight, validation_weight] = split_weights(options.sample_weight, data.size(), train.size());

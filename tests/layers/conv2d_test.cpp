@@ -211,6 +211,8 @@ TEST(Conv2D, RefusesWhatCannotBe) {
   EXPECT_EQ(text_of_build({4, {3, 5}}, {5, 4, 1}),
             "Conv2D: images of shape (1, 5, 4, 1) have no room for a window of (3, 5), dilation (1, 1); Padding::same "
             "may be meant");
+  EXPECT_EQ(text_of_build({.filters = 4, .kernel_size = 3, .padding = Padding::causal}, {5, 5, 1}),
+            "Conv2D: padding is causal, which is for sequences (Conv1D); valid or same is required");
   EXPECT_EQ(text_of_build({.filters = 4, .kernel_size = 3, .kernel_initializer = nullptr}, {5, 5, 1}),
             "Conv2D: the kernel_initializer is empty; use zeros if in doubt");
   EXPECT_EQ(text_of_build({.filters = 4, .kernel_size = 3, .bias_initializer = nullptr}, {5, 5, 1}),

@@ -111,6 +111,8 @@ TEST(DepthwiseConv2D, RefusesWhatCannotBe) {
   EXPECT_EQ(text_of_build({{3, 5}}, {5, 4, 1}),
             "DepthwiseConv2D: images of shape (1, 5, 4, 1) have no room for a window of (3, 5), dilation (1, 1); "
             "Padding::same may be meant");
+  EXPECT_EQ(text_of_build({.kernel_size = 3, .padding = Padding::causal}, {5, 5, 1}),
+            "DepthwiseConv2D: padding is causal, which is for sequences (Conv1D); valid or same is required");
   EXPECT_EQ(text_of_build({.kernel_size = 3, .depthwise_initializer = nullptr}, {5, 5, 1}),
             "DepthwiseConv2D: the depthwise_initializer is empty; use zeros if in doubt");
   EXPECT_EQ(text_of_build({.kernel_size = 3, .bias_initializer = nullptr}, {5, 5, 1}),

@@ -115,6 +115,10 @@ TEST(Pooling, RefusesWhatCannotBe) {
   EXPECT_EQ(text_of_build(MaxPooling2D{}, {1, 4, 1}),
             "MaxPooling2D: images of shape (1, 1, 4, 1) have no room for a window of (2, 2), dilation (1, 1); "
             "Padding::same may be meant");
+  EXPECT_EQ(text_of_build(MaxPooling2D{.padding = Padding::causal}, {4, 4, 1}),
+            "MaxPooling2D: padding is causal, which is for sequences (Conv1D); valid or same is required");
+  EXPECT_EQ(text_of_build(AveragePooling2D{.padding = Padding::causal}, {4, 4, 1}),
+            "AveragePooling2D: padding is causal, which is for sequences (Conv1D); valid or same is required");
   EXPECT_EQ(error_of<ShapeError>([] {
               run(GlobalAveragePooling2D{}, Tensor(Shape{2, 3}));
             }),

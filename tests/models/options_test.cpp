@@ -10,6 +10,7 @@
 #include "cornu/cornu.h"
 #include "cornu/formats/json.h"
 #include "cornu/tests/support/expect_error.h"
+#include "cornu/tests/support/structs_in.h"
 
 // Options by name: what is written is what comes back, for everything that has options.
 
@@ -212,25 +213,6 @@ TEST(Options, OfEveryMetricComeBack) {
   EXPECT_EQ(value_of<AnyMetric>(parse_json(written(by_loss))).name(), "huber");
 }
 
-/// The names of the structs in a folder's headers of which `is_one`, asked with the text that follows the name, says
-/// so.
-std::vector<std::string> structs_in(const std::string& folder, const std::regex& member) {
-  std::vector<std::string> names;
-  for (const auto& entry : std::filesystem::directory_iterator(std::filesystem::path(CORNU_SOURCE_DIR) / folder)) {
-    if (entry.path().extension() != ".h") continue;
-    std::ifstream file(entry.path());
-    const std::string text(std::istreambuf_iterator<char>(file), {});
-    const std::regex declaration("\n(struct|class) ([A-Z][A-Za-z0-9]*) (final )?\\{");
-    for (std::sregex_iterator found(text.begin(), text.end(), declaration), end; found != end; ++found) {
-      const auto from = static_cast<std::size_t>(found->position());
-      const std::string body = text.substr(from, text.find("\n};", from) - from);
-      if (std::regex_search(body, member)) names.push_back((*found)[2]);
-    }
-  }
-  std::sort(names.begin(), names.end());
-  return names;
-}
-
 template <class Any>
 void expect_known(const Registry<Any>& registry, const std::vector<std::string>& names,
                   const std::vector<std::string>& but = {}) {
@@ -242,12 +224,16 @@ void expect_known(const Registry<Any>& registry, const std::vector<std::string>&
 }
 
 TEST(Options, EverythingThatThereIsCanBeSaved) {
-  expect_known(detail::layer_registry(), structs_in("layers", std::regex("\n  Var forward\\(")), {"AnyLayer", "Chain"});
-  expect_known(detail::optimizer_registry(), structs_in("optim", std::regex("\n  void update\\(View")),
+  expect_known(detail::layer_registry(), testing::structs_in("layers", std::regex("\n  Var forward\\(")),
+               {"AnyLayer", "Chain"});
+  expect_known(detail::optimizer_registry(), testing::structs_in("optim", std::regex("\n  void update\\(View")),
                {"AnyOptimizer"});
-  expect_known(detail::loss_registry(), structs_in("optim", std::regex("\n  Var operator\\(\\)\\(Var")), {"AnyLoss"});
-  expect_known(detail::schedule_registry(), structs_in("optim", std::regex("\n  double operator\\(\\)\\(Index")));
-  expect_known(detail::metric_registry(), structs_in("models", std::regex("\n  void update\\(ConstView y_true")),
+  expect_known(detail::loss_registry(), testing::structs_in("optim", std::regex("\n  Var operator\\(\\)\\(Var")),
+               {"AnyLoss"});
+  expect_known(detail::schedule_registry(),
+               testing::structs_in("optim", std::regex("\n  double operator\\(\\)\\(Index")));
+  expect_known(detail::metric_registry(),
+               testing::structs_in("models", std::regex("\n  void update\\(ConstView y_true")),
                {"AnyMetric", "LossMetric", "ConfusionMatrix"});
 }
 

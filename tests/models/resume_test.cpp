@@ -227,6 +227,37 @@ TEST(BackupAndRestore, ARunThatWasToStopStops) {
   EXPECT_EQ(again.get_weights(), weights);
 }
 
+// 60 samples, 48 to learn from: 6 batches an epoch. Batches 2 and 4 of an epoch (from 0: 1 and 3) end with a backup,
+// and so does the last one, which ends the epoch besides.
+TEST(BackupAndRestore, ARunThatCtrlCEndedGoesOnWithTheSameBits) {
+  const auto former = std::signal(SIGINT, SIG_DFL);
+  const TensorDataset data = blobs(60);
+  Sequential whole = noisy_model();
+  const History expected = whole.fit(data, run_of(4));
+  for (const Index last : {2, 3, 5}) {  // between two backups, with one, with one and the epoch
+    SCOPED_TRACE(last);
+    const TemporaryFolder folder;
+    const BackupAndRestore backup{.backup_dir = folder / "backup", .save_freq = 2};
+    Index current = 0;
+    const LambdaCallback ctrl_c{.on_epoch_begin = [&](cornu::Run&, Index epoch, Logs&) { current = epoch; },
+                                .on_train_batch_end =
+                                    [&](cornu::Run&, Index batch, Logs&) {
+                                      if (current == 1 && batch == last) std::raise(SIGINT);
+                                    }};
+    EXPECT_TRUE(noisy_model().fit(data, run_of(4, {backup, ctrl_c})).interrupted);
+    Sequential resumed = noisy_model();
+    Index batches = 0;
+    const LambdaCallback counting{.on_train_batch_end = [&](cornu::Run&, Index, Logs&) { ++batches; }};
+    const History history = resumed.fit(data, run_of(4, {backup, counting}));
+    EXPECT_FALSE(history.interrupted);
+    EXPECT_EQ(batches, 24 - (6 + last + 1) / 2 * 2) << "those since the last backup alone are gone through again";
+    EXPECT_EQ(resumed.get_weights(), whole.get_weights());
+    EXPECT_EQ(history["loss"], expected["loss"]);
+    EXPECT_EQ(history["val_accuracy"], expected["val_accuracy"]);
+  }
+  std::signal(SIGINT, former);
+}
+
 TEST(BackupAndRestore, MoreEpochsMayBeAskedForAfterwards) {
   const TemporaryFolder folder;
   const TensorDataset data = blobs(60);

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <limits>
+#include <map>
 
 #include "cornu/core/error.h"
 #include "cornu/tests/models/support.h"
@@ -122,6 +123,24 @@ TEST(ClassWeight, LeavesALabelThatIsNoClassToTheLoss) {
   expect_error<ValueError>([&] { undecided(SparseCategoricalCrossentropy{}).fit(x, labels, weighted); },
                            "fit, epoch 1 of 1, batch 1 of 2: sparse_categorical_crossentropy: label nan in row 1; "
                            "labels are whole numbers from 0 to 2");
+}
+
+TEST(ClassWeight, RefusesClassesThatThereAreNotAndWeightsBelowZero) {
+  const auto expect_refused = [](Sequential model, const std::map<Index, double>& class_weight, const char* text) {
+    FitOptions weighted = options();
+    weighted.class_weight = class_weight;
+    expect_error<ValueError>([&] { model.fit(x, Tensor::vector({0, 1, 1, 0}), weighted); }, text);
+  };
+  const Sequential three = undecided(SparseCategoricalCrossentropy{});
+  expect_refused(three, {{0, 1}, {3, 2}},
+                 "fit: class_weight is given for class 3; the classes of a model with 3 outputs are 0 to 2");
+  expect_refused(three, {{-1, 2}},
+                 "fit: class_weight is given for class -1; the classes of a model with 3 outputs are 0 to 2");
+  expect_refused(three, {{1, -0.5}}, "fit: class_weight of class 1 is -0.5; it must be finite and not negative");
+  expect_refused(three, {{2, std::numeric_limits<double>::infinity()}},
+                 "fit: class_weight of class 2 is inf; it must be finite and not negative");
+  expect_refused(testing::line_model(), {{2, 1}},
+                 "fit: class_weight is given for class 2; the classes of a model with 1 output are -1 to 1");
 }
 
 TEST(ClassWeight, MovesTheWeightsOfTheModelAsRepeatedSamplesWould) {
