@@ -1,5 +1,7 @@
 #include "cornu/tests/support/allocation_counter.h"
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <atomic>
 #include <cstdlib>
@@ -14,6 +16,7 @@
 namespace {
 
 std::atomic<cornu::Index> allocations = 0;
+std::atomic<cornu::Index> held = 0, most_held = 0;  // bytes
 
 }  // namespace
 
@@ -21,12 +24,26 @@ std::atomic<cornu::Index> allocations = 0;
 
 namespace {
 
+void* counted(void* memory) {
+  const auto bytes = static_cast<cornu::Index>(malloc_usable_size(memory));
+  const cornu::Index now = held.fetch_add(bytes, std::memory_order_relaxed) + bytes;
+  cornu::Index most = most_held.load(std::memory_order_relaxed);
+  while (now > most && !most_held.compare_exchange_weak(most, now, std::memory_order_relaxed)) {
+  }
+  return memory;
+}
+
 void* allocate(std::size_t size, std::size_t alignment) noexcept {
   allocations.fetch_add(1, std::memory_order_relaxed);
   size = std::max<std::size_t>(size, 1);
-  if (alignment <= __STDCPP_DEFAULT_NEW_ALIGNMENT__) return std::malloc(size);
+  if (alignment <= __STDCPP_DEFAULT_NEW_ALIGNMENT__) return counted(std::malloc(size));
   void* result = nullptr;
-  return posix_memalign(&result, alignment, size) == 0 ? result : nullptr;
+  return posix_memalign(&result, alignment, size) == 0 ? counted(result) : nullptr;
+}
+
+void release(void* memory) noexcept {
+  held.fetch_sub(static_cast<cornu::Index>(malloc_usable_size(memory)), std::memory_order_relaxed);
+  std::free(memory);
 }
 
 void* allocate_or_throw(std::size_t size, std::size_t alignment) {
@@ -54,18 +71,18 @@ void* operator new[](std::size_t size, std::align_val_t a, const std::nothrow_t&
   return allocate(size, number(a));
 }
 
-void operator delete(void* p) noexcept { std::free(p); }
-void operator delete[](void* p) noexcept { std::free(p); }
-void operator delete(void* p, std::size_t) noexcept { std::free(p); }
-void operator delete[](void* p, std::size_t) noexcept { std::free(p); }
-void operator delete(void* p, const std::nothrow_t&) noexcept { std::free(p); }
-void operator delete[](void* p, const std::nothrow_t&) noexcept { std::free(p); }
-void operator delete(void* p, std::align_val_t) noexcept { std::free(p); }
-void operator delete[](void* p, std::align_val_t) noexcept { std::free(p); }
-void operator delete(void* p, std::size_t, std::align_val_t) noexcept { std::free(p); }
-void operator delete[](void* p, std::size_t, std::align_val_t) noexcept { std::free(p); }
-void operator delete(void* p, std::align_val_t, const std::nothrow_t&) noexcept { std::free(p); }
-void operator delete[](void* p, std::align_val_t, const std::nothrow_t&) noexcept { std::free(p); }
+void operator delete(void* p) noexcept { release(p); }
+void operator delete[](void* p) noexcept { release(p); }
+void operator delete(void* p, std::size_t) noexcept { release(p); }
+void operator delete[](void* p, std::size_t) noexcept { release(p); }
+void operator delete(void* p, const std::nothrow_t&) noexcept { release(p); }
+void operator delete[](void* p, const std::nothrow_t&) noexcept { release(p); }
+void operator delete(void* p, std::align_val_t) noexcept { release(p); }
+void operator delete[](void* p, std::align_val_t) noexcept { release(p); }
+void operator delete(void* p, std::size_t, std::align_val_t) noexcept { release(p); }
+void operator delete[](void* p, std::size_t, std::align_val_t) noexcept { release(p); }
+void operator delete(void* p, std::align_val_t, const std::nothrow_t&) noexcept { release(p); }
+void operator delete[](void* p, std::align_val_t, const std::nothrow_t&) noexcept { release(p); }
 
 #endif
 
@@ -82,5 +99,11 @@ bool AllocationCounter::available() {
 }
 
 Index AllocationCounter::count() const { return allocations.load(std::memory_order_relaxed) - before_; }
+
+PeakMemory::PeakMemory() : before_(held.load(std::memory_order_relaxed)) {
+  most_held.store(before_, std::memory_order_relaxed);
+}
+
+Index PeakMemory::bytes() const { return most_held.load(std::memory_order_relaxed) - before_; }
 
 }  // namespace cornu::testing

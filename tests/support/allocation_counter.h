@@ -18,4 +18,15 @@ class AllocationCounter {
   Index before_;
 };
 
+/// How many bytes more there were at the same time on the heap, at most, than when it was made: of operator new, as
+/// above. One at a time. Not with clang's thread sanitizer either.
+class PeakMemory {
+ public:
+  PeakMemory();
+  Index bytes() const;
+
+ private:
+  Index before_;
+};
+
 }  // namespace cornu::testing
