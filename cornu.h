@@ -26,6 +26,8 @@
 #include "cornu/datasets/prefetched.h"
 #include "cornu/datasets/subset.h"
 #include "cornu/formats/event_file.h"
+#include "cornu/formats/npy.h"
+#include "cornu/formats/npz.h"
 #include "cornu/formats/safetensors.h"
 #include "cornu/layers/activation.h"
 #include "cornu/layers/average_pooling2d.h"

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <cstddef>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -9,29 +8,11 @@
 #include <string_view>
 #include <vector>
 
-#include "cornu/core/tensor.h"
+#include "cornu/formats/raw_tensor.h"
 
 /// The safetensors format (github.com/huggingface/safetensors, README, "Format"), version 1: 8 bytes with the header's
 /// length, a header of JSON with each tensor's type, shape and place, then the numbers, row-major and little-endian.
 namespace cornu {
-
-enum class Dtype { f64, f32, f16, bf16, i64, i32, i16, i8, u64, u32, u16, u8, boolean };
-
-/// Bytes a number takes.
-Index size_of(Dtype dtype);
-/// As the format writes it: "F32", "BOOL".
-std::string to_string(Dtype dtype);
-
-/// A tensor of any type and rank whose bytes are somebody else's.
-struct RawTensor {
-  std::string name;
-  Dtype dtype = Dtype::f32;
-  std::vector<Index> shape{};
-  std::span<const std::byte> bytes{};  ///< row-major, little-endian; they may begin anywhere
-};
-
-/// A view of Reals as such a tensor: F32, or F64 where Real is double.
-RawTensor raw_tensor(std::string name, ConstView view);
 
 using SafetensorsMetadata = std::map<std::string, std::string, std::less<>>;
 
@@ -67,9 +48,6 @@ class SafetensorsFile {
   struct Content;
   std::unique_ptr<const Content> content_;
 };
-
-/// A tensor's numbers as Reals, as above; the view has as many. Errors have the tensor's name alone.
-void convert(const RawTensor& from, View to);
 
 /// Writes a file that appears whole or not at all: the types of most bytes first, and then by name, as the format
 /// wants it for alignment. Throws ValueError for a name that is there twice, or is "__metadata__", and for a shape that

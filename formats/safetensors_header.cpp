@@ -1,8 +1,6 @@
 #include "cornu/formats/safetensors_header.h"
 
 #include <algorithm>
-#include <array>
-#include <limits>
 #include <optional>
 #include <utility>
 
@@ -12,10 +10,6 @@
 namespace cornu {
 
 namespace {
-
-constexpr std::array<const char*, 13> dtype_names{"F64", "F32", "F16", "BF16", "I64", "I32", "I16",
-                                                  "I8",  "U64", "U32", "U16",  "U8",  "BOOL"};
-constexpr std::array<Index, 13> dtype_sizes{8, 4, 2, 2, 8, 4, 2, 1, 8, 4, 2, 1, 1};
 
 constexpr const char* metadata_name = "__metadata__";
 constexpr std::size_t most_dimensions = 64;
@@ -99,10 +93,10 @@ class HeaderReader final : public JsonHandler {
     Entry& entry = entries.back();
     const auto* const text = scalar.as<std::string>();
     require<FormatError>(text != nullptr, "\"{}\": dtype is {}; a text is required", entry.name, scalar.kind());
-    const auto found = std::find(dtype_names.begin(), dtype_names.end(), *text);
-    require<FormatError>(found != dtype_names.end(), R"("{}": an unknown dtype "{}")", entry.name, *text);
+    const std::optional<Dtype> dtype = dtype_called(*text);
+    require<FormatError>(dtype.has_value(), R"("{}": an unknown dtype "{}")", entry.name, *text);
     require_new(!entry.dtype.has_value());
-    entry.dtype = static_cast<Dtype>(found - dtype_names.begin());
+    entry.dtype = dtype;
   }
   void add_number(const Json& scalar) {
     const auto* const number = scalar.as<std::int64_t>();
@@ -129,20 +123,6 @@ void require_distinct_names(const std::vector<Entry>& entries) {
 }
 
 }  // namespace
-
-Index size_of(Dtype dtype) { return dtype_sizes[static_cast<std::size_t>(dtype)]; }
-std::string to_string(Dtype dtype) { return dtype_names[static_cast<std::size_t>(dtype)]; }
-
-Index byte_count(const std::vector<Index>& shape, Dtype dtype) {
-  const bool empty = std::find(shape.begin(), shape.end(), 0) != shape.end();
-  Index bytes = size_of(dtype);
-  for (const Index dimension : shape) {
-    require<FormatError>(dimension >= 0 && (empty || dimension <= std::numeric_limits<Index>::max() / bytes),
-                         "the shape {} cannot be: it is negative or too large", to_string(std::span(shape)));
-    if (!empty) bytes *= dimension;
-  }
-  return empty ? 0 : bytes;
-}
 
 SafetensorsHeader read_safetensors_header(std::string_view text, Index data_bytes) {
   require<FormatError>(text.size() <= most_header_bytes, "a header of {} bytes; at most {} are allowed", text.size(),

@@ -18,7 +18,4 @@ struct SafetensorsHeader {
 /// as byte_count says, and are yet without them. Throws FormatError as SafetensorsFile tells, without the file's name.
 SafetensorsHeader read_safetensors_header(std::string_view text, Index data_bytes);
 
-/// The number of bytes of a tensor of this shape. Throws FormatError if it is negative or overflows.
-Index byte_count(const std::vector<Index>& shape, Dtype dtype);
-
 }  // namespace cornu

@@ -1,0 +1,73 @@
+#include "cornu/formats/npy.h"
+
+#include <optional>
+#include <utility>
+
+#include "cornu/core/error.h"
+#include "cornu/formats/atomic_file.h"
+#include "cornu/formats/file_bytes.h"
+#include "cornu/formats/npy_array.h"
+#include "cornu/formats/npy_header.h"
+
+namespace cornu {
+
+struct NpyFile::Content {
+  std::string path;
+  std::optional<FileBytes> file{};  // none where the bytes are somebody else's
+  detail::NpyArray array{};
+
+  Content(const std::filesystem::path& where, const NpyOptions& options) : path(where.string()) {
+    read(file.emplace(where, options.memory_map).bytes());
+  }
+  Content(std::span<const std::byte> bytes, std::string name) : path(std::move(name)) { read(bytes); }
+
+ private:
+  void read(std::span<const std::byte> bytes) {
+    try {
+      array = detail::read_npy_array(bytes, std::filesystem::path(path).stem().string());
+    } catch (Error& error) {
+      error.add_context(path);
+      throw;
+    }
+  }
+};
+
+NpyFile::NpyFile(const std::filesystem::path& path, const NpyOptions& options)
+    : content_(std::make_unique<const Content>(path, options)) {}
+NpyFile::NpyFile(std::span<const std::byte> bytes, std::string name)
+    : content_(std::make_unique<const Content>(bytes, std::move(name))) {}
+NpyFile::~NpyFile() = default;
+NpyFile::NpyFile(NpyFile&&) noexcept = default;
+NpyFile& NpyFile::operator=(NpyFile&&) noexcept = default;
+
+const RawTensor& NpyFile::array() const { return content_->array.tensor; }
+std::string NpyFile::path() const { return content_->path; }
+
+Tensor NpyFile::tensor() const {
+  try {
+    return to_tensor(array());
+  } catch (Error& error) {
+    error.add_context(path());
+    throw;
+  }
+}
+
+void write_npy(const std::filesystem::path& path, const RawTensor& array) {
+  std::string header;
+  try {
+    header = detail::npy_header(array);
+  } catch (Error& error) {
+    error.add_context(path.string());
+    throw ValueError(error.what());
+  }
+  AtomicFile file(path);
+  file.write(std::as_bytes(std::span(header)));
+  file.write(array.bytes);
+  file.commit();
+}
+
+void write_npy(const std::filesystem::path& path, ConstView array) {
+  write_npy(path, raw_tensor(path.stem().string(), array));
+}
+
+}  // namespace cornu

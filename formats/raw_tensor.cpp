@@ -1,0 +1,127 @@
+#include "cornu/formats/raw_tensor.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <utility>
+
+#include "cornu/core/error.h"
+
+namespace cornu {
+
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "numbers are read and written as they are in memory");
+
+constexpr std::array<const char*, 13> dtype_names{"F64", "F32", "F16", "BF16", "I64", "I32", "I16",
+                                                  "I8",  "U64", "U32", "U16",  "U8",  "BOOL"};
+constexpr std::array<Index, 13> dtype_sizes{8, 4, 2, 2, 8, 4, 2, 1, 8, 4, 2, 1, 1};
+
+float from_bfloat16(std::uint16_t bits) { return std::bit_cast<float>(std::uint32_t{bits} << 16); }
+
+float from_half(std::uint16_t bits) {
+  const std::uint32_t sign = std::uint32_t{bits & 0x8000u} << 16, exponent = bits >> 10 & 31u, fraction = bits & 1023u;
+  if (exponent == 0) {  // zero, or less than 2^-14: fraction x 2^-24
+    const float small = static_cast<float>(fraction) * 0x1p-24F;
+    return sign != 0 ? -small : small;
+  }
+  const std::uint32_t wide = exponent == 31 ? 255 : exponent + 112;
+  return std::bit_cast<float>(sign | wide << 23 | fraction << 13);
+}
+
+template <class Stored, class Convert>
+void convert_each(std::span<const std::byte> bytes, const View& to, Convert number) {
+  for (Index i = 0; i < to.size(); ++i) {
+    Stored stored;
+    std::memcpy(&stored, bytes.data() + static_cast<std::size_t>(i) * sizeof(Stored), sizeof(Stored));
+    to[i] = static_cast<Real>(number(stored));
+  }
+}
+template <class Stored>
+void convert_each(std::span<const std::byte> bytes, const View& to) {
+  convert_each<Stored>(bytes, to, [](Stored stored) { return stored; });
+}
+
+}  // namespace
+
+Index size_of(Dtype dtype) { return dtype_sizes[static_cast<std::size_t>(dtype)]; }
+std::string to_string(Dtype dtype) { return dtype_names[static_cast<std::size_t>(dtype)]; }
+
+std::optional<Dtype> dtype_called(std::string_view name) {
+  const auto found = std::find(dtype_names.begin(), dtype_names.end(), name);
+  if (found == dtype_names.end()) return std::nullopt;
+  return static_cast<Dtype>(found - dtype_names.begin());
+}
+
+RawTensor raw_tensor(std::string name, ConstView view) {
+  const auto dimensions = view.shape().dimensions();
+  return {.name = std::move(name),
+          .dtype = sizeof(Real) == 8 ? Dtype::f64 : Dtype::f32,
+          .shape = {dimensions.begin(), dimensions.end()},
+          .bytes = std::as_bytes(std::span(view.data(), static_cast<std::size_t>(view.size())))};
+}
+
+Index byte_count(const std::vector<Index>& shape, Dtype dtype) {
+  const bool empty = std::find(shape.begin(), shape.end(), 0) != shape.end();
+  Index bytes = size_of(dtype);
+  for (const Index dimension : shape) {
+    require<FormatError>(dimension >= 0 && (empty || dimension <= std::numeric_limits<Index>::max() / bytes),
+                         "the shape {} cannot be: it is negative or too large", to_string(std::span(shape)));
+    if (!empty) bytes *= dimension;
+  }
+  return empty ? 0 : bytes;
+}
+
+void check_size(const RawTensor& tensor) {
+  const Index bytes = byte_count(tensor.shape, tensor.dtype);
+  require<ValueError>(bytes == std::ssize(tensor.bytes), "\"{}\": {} {} takes {} bytes, but {} came", tensor.name,
+                      to_string(tensor.dtype), to_string(std::span(tensor.shape)), bytes, tensor.bytes.size());
+}
+
+void convert(const RawTensor& from, View to) {
+  require<FormatError>(std::ssize(from.bytes) == to.size() * size_of(from.dtype),
+                       "\"{}\": {} bytes of {} for {} numbers", from.name, from.bytes.size(), to_string(from.dtype),
+                       to.size());
+  const auto bytes = from.bytes;
+  switch (from.dtype) {
+    case Dtype::f64:
+      return convert_each<double>(bytes, to);
+    case Dtype::f32:
+      return convert_each<float>(bytes, to);
+    case Dtype::f16:
+      return convert_each<std::uint16_t>(bytes, to, from_half);
+    case Dtype::bf16:
+      return convert_each<std::uint16_t>(bytes, to, from_bfloat16);
+    case Dtype::i64:
+      return convert_each<std::int64_t>(bytes, to);
+    case Dtype::i32:
+      return convert_each<std::int32_t>(bytes, to);
+    case Dtype::i16:
+      return convert_each<std::int16_t>(bytes, to);
+    case Dtype::i8:
+      return convert_each<std::int8_t>(bytes, to);
+    case Dtype::u64:
+      return convert_each<std::uint64_t>(bytes, to);
+    case Dtype::u32:
+      return convert_each<std::uint32_t>(bytes, to);
+    case Dtype::u16:
+      return convert_each<std::uint16_t>(bytes, to);
+    case Dtype::u8:
+      return convert_each<std::uint8_t>(bytes, to);
+    case Dtype::boolean:
+      return convert_each<std::uint8_t>(bytes, to, [](std::uint8_t truth) { return truth != 0; });
+  }
+}
+
+Tensor to_tensor(const RawTensor& from) {
+  require<FormatError>(std::ssize(from.shape) <= Shape::max_rank, "\"{}\": {} has more than {} dimensions", from.name,
+                       to_string(std::span(from.shape)), Shape::max_rank);
+  Tensor result{Shape(from.shape)};
+  convert(from, result);
+  return result;
+}
+
+}  // namespace cornu

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cornu/core/tensor.h"
+
+/// Arrays as files hold them: numbers of any type, and more dimensions than a Shape has.
+namespace cornu {
+
+enum class Dtype { f64, f32, f16, bf16, i64, i32, i16, i8, u64, u32, u16, u8, boolean };
+
+/// Bytes a number takes.
+Index size_of(Dtype dtype);
+/// As safetensors files call it: "F32", "BOOL".
+std::string to_string(Dtype dtype);
+/// The type that is called so, if there is one.
+std::optional<Dtype> dtype_called(std::string_view name);
+
+/// A tensor of any type and rank whose bytes are somebody else's.
+struct RawTensor {
+  std::string name;
+  Dtype dtype = Dtype::f32;
+  std::vector<Index> shape{};
+  std::span<const std::byte> bytes{};  ///< row-major, little-endian; they may begin anywhere
+};
+
+/// A view of Reals as such a tensor: F32, or F64 where Real is double.
+RawTensor raw_tensor(std::string name, ConstView view);
+
+/// The bytes that a tensor of this shape takes. Throws FormatError if the shape is negative or its size overflows.
+Index byte_count(const std::vector<Index>& shape, Dtype dtype);
+/// Throws ValueError, naming the tensor, if its shape does not agree with its bytes.
+void check_size(const RawTensor& tensor);
+
+/// The numbers as Reals, rounded to the nearest where Real is the narrower type; true is 1. The view has as many.
+/// Errors name the tensor: FormatError if there are more or fewer.
+void convert(const RawTensor& from, View to);
+/// The same as a tensor of its own. Throws FormatError if the rank is more than a Shape can have.
+Tensor to_tensor(const RawTensor& from);
+
+}  // namespace cornu
