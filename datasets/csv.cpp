@@ -183,8 +183,8 @@ class CsvReader {
     std::vector<std::vector<Real>> places(columns_.size());  // of a category, by when it came
     for (std::size_t k = 0; k < columns_.size(); ++k) {
       const Column& column = columns_[k];
-      require<FormatError>(column.count > 0 || !column.categories.empty(), "{}: column \"{}\" has no value at all", rows_.name(),
-                           column.name);
+      require<FormatError>(column.count > 0 || !column.categories.empty(), "{}: column \"{}\" has no value at all",
+                           rows_.name(), column.name);
       const bool numbers = column.kind == Column::numbers;
       filling[k] = numbers ? static_cast<Real>(column.total / column.count) : Real(-1);
       places[k].resize(column.categories.size());
@@ -212,7 +212,8 @@ class CsvReader {
 
   static constexpr std::size_t node_bytes = 96;  // of a map, with a number and a text beside its characters
 
-  /// A short text can become a column or a category, which take a hundred bytes: few files have so many that it matters.
+  /// A short text can become a column or a category, which take a hundred bytes: few files have so many that it
+  /// matters.
   void charge(std::size_t bytes) {
     charged_ += bytes;
     require<FormatError>(charged_ <= (std::size_t{16} << 20) + 3 * rows_.bytes_read(),
