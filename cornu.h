@@ -22,6 +22,7 @@
 #include "cornu/datasets/idx.h"
 #include "cornu/datasets/image_dataset.h"
 #include "cornu/datasets/mnist.h"
+#include "cornu/datasets/npz.h"
 #include "cornu/datasets/one_hot.h"
 #include "cornu/datasets/prefetched.h"
 #include "cornu/datasets/subset.h"

@@ -28,11 +28,11 @@ configure_package_config_file(cmake/cornuConfig.cmake.in ${CMAKE_CURRENT_BINARY_
   INSTALL_DESTINATION ${package_dir})
 write_basic_package_version_file(${CMAKE_CURRENT_BINARY_DIR}/cornuConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/cornuConfig.cmake ${CMAKE_CURRENT_BINARY_DIR}/cornuConfigVersion.cmake
-              cmake/FindCBLAS.cmake DESTINATION ${package_dir})
+              cmake/FindCBLAS.cmake cmake/FindLibZip.cmake DESTINATION ${package_dir})
 
 # pkg-config. Paths in a .pc are relative to the file, so that the prefix can move. With a static library its own
-# libraries are listed for every link, plain or --static; OpenBLAS and libcurl by name and not as packages, because
-# their packages ask --static for libraries that Debian does not install with them (libgfortran, libnghttp2 and so on).
+# libraries are listed for every link, plain or --static; OpenBLAS, libcurl and libzip by name and not as packages,
+# because their packages ask --static for libraries that Debian does not install with them (libgfortran, libnghttp2).
 cmake_path(RELATIVE_PATH CMAKE_INSTALL_FULL_INCLUDEDIR BASE_DIRECTORY ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig
            OUTPUT_VARIABLE PC_INCLUDEDIR)
 set(PC_REQUIRES "")
@@ -45,6 +45,9 @@ if(CORNU_IS_STATIC)
   set(PC_LIBS "-L${cblas_dir} ${cblas_name} -pthread")
   if(CORNU_CURL)
     string(APPEND PC_LIBS " -lcurl")
+  endif()
+  if(CORNU_LIBZIP)
+    string(APPEND PC_LIBS " -lzip")
   endif()
 endif()
 foreach(library IN ITEMS cornu cornu_double)

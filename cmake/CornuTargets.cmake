@@ -106,6 +106,21 @@ function(cornu_find_curl)
   endif()
 endfunction()
 
+# Sets CORNU_LIBZIP to the target to link, or to nothing where .npz files are not to be read.
+function(cornu_find_libzip)
+  set(CORNU_LIBZIP "" PARENT_SCOPE)
+  if(CORNU_NPZ STREQUAL AUTO)
+    find_package(LibZip QUIET)
+  elseif(CORNU_NPZ)
+    find_package(LibZip REQUIRED)
+  endif()
+  if(CORNU_NPZ AND TARGET LibZip::LibZip)
+    set(CORNU_LIBZIP LibZip::LibZip PARENT_SCOPE)
+  else()
+    message(STATUS "Cornu: built without libzip; .npz files are not read")
+  endif()
+endfunction()
+
 # Sets CORNU_PROTOZERO to the folder of protozero's headers, or to nothing where cornu::onnx is not to be built.
 function(cornu_find_protozero)
   set(CORNU_PROTOZERO "" PARENT_SCOPE)

@@ -58,7 +58,7 @@ void write_npy(const std::filesystem::path& path, const RawTensor& array) {
     header = detail::npy_header(array);
   } catch (Error& error) {
     error.add_context(path.string());
-    throw ValueError(error.what());
+    throw;
   }
   AtomicFile file(path);
   file.write(std::as_bytes(std::span(header)));

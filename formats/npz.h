@@ -39,8 +39,10 @@ class NpzFile {
   const std::vector<RawTensor>& arrays() const;
   /// Null if there is none of that name.
   const RawTensor* find(std::string_view name) const;
-  /// The numbers as Reals, as `convert` makes them. Throws FormatError, with the names that there are, if there is none
-  /// of that name, and if its rank is more than a Shape can have.
+  /// Throws FormatError, with the names that there are, if there is none of that name.
+  const RawTensor& array(std::string_view name) const;
+  /// Its numbers as Reals, as `convert` makes them. Throws FormatError as well if its rank is more than a Shape can
+  /// have.
   Tensor tensor(std::string_view name) const;
   std::string path() const;
 

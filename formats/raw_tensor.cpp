@@ -76,7 +76,12 @@ Index byte_count(const std::vector<Index>& shape, Dtype dtype) {
 }
 
 void check_size(const RawTensor& tensor) {
-  const Index bytes = byte_count(tensor.shape, tensor.dtype);
+  Index bytes = 0;
+  try {
+    bytes = byte_count(tensor.shape, tensor.dtype);
+  } catch (const FormatError& error) {
+    throw ValueError(message("\"{}\": {}", tensor.name, error.what()));
+  }
   require<ValueError>(bytes == std::ssize(tensor.bytes), "\"{}\": {} {} takes {} bytes, but {} came", tensor.name,
                       to_string(tensor.dtype), to_string(std::span(tensor.shape)), bytes, tensor.bytes.size());
 }

@@ -34,7 +34,7 @@ RawTensor raw_tensor(std::string name, ConstView view);
 
 /// The bytes that a tensor of this shape takes. Throws FormatError if the shape is negative or its size overflows.
 Index byte_count(const std::vector<Index>& shape, Dtype dtype);
-/// Throws ValueError, naming the tensor, if its shape does not agree with its bytes.
+/// Throws ValueError, naming the tensor, if its shape cannot be or does not agree with its bytes.
 void check_size(const RawTensor& tensor);
 
 /// The numbers as Reals, rounded to the nearest where Real is the narrower type; true is 1. The view has as many.

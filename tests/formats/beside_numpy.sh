@@ -1,0 +1,17 @@
+#!/bin/sh
+# What the NumPy that is installed writes is read here, and what is written here it reads: `beside_numpy.sh <test program>
+# <work folder>`. Ends with 77, which ctest takes for skipped, where there is none.
+set -eu
+arrays=$(dirname "$0")/fixtures/arrays.py
+
+for python in python3 /usr/bin/python3 ''; do
+  [ -n "$python" ] || { echo "no python3 here has NumPy"; exit 77; }
+  ! "$python" -c 'import numpy' 2>/dev/null || break
+done
+
+rm -rf "$2"
+mkdir -p "$2"
+"$python" "$arrays" "$2"
+CORNU_NUMPY=$2 "$1" --gtest_filter='NumPy.*' --gtest_brief=1
+# A build without libzip has written nothing that could be compared.
+[ ! -e "$2/written" ] || "$python" "$arrays" "$2" --check
