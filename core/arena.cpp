@@ -4,6 +4,7 @@
 #include <limits>
 #include <new>
 
+#include "cornu/core/memory_limit.h"
 #include "cornu/core/tensor.h"
 
 namespace cornu {
@@ -15,6 +16,7 @@ constexpr std::size_t smallest_chunk = 64 * 1024;
 void Arena::Deleter::operator()(std::byte* memory) const { ::operator delete(memory, std::align_val_t(alignment)); }
 
 Arena::Chunk Arena::make_chunk(std::size_t size) {
+  detail::MemoryLimit::charge(detail::MemoryLimit::passes, size);
   auto* memory = static_cast<std::byte*>(::operator new(size, std::align_val_t(alignment)));
   return {std::unique_ptr<std::byte, Deleter>(memory), size};
 }

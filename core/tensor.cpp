@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "cornu/core/error.h"
+#include "cornu/core/memory_limit.h"
 
 namespace cornu {
 
@@ -19,6 +20,7 @@ Real* allocate(Index size) {
   if (size == 0) return nullptr;
   const auto count = static_cast<std::size_t>(size);
   if (count > std::numeric_limits<std::size_t>::max() / 2 / sizeof(Real)) throw std::bad_alloc();
+  detail::MemoryLimit::charge(detail::MemoryLimit::tensors, count * sizeof(Real));
   return static_cast<Real*>(::operator new[](count * sizeof(Real), std::align_val_t(alignment)));
 }
 

@@ -152,8 +152,10 @@ class HeaderParser {
         break;
       }
     }
-    require<FormatError>(is_tuple || header_.shape.size() != 1,
-                         "the shape is ({}), which is a number; ({},) is a tuple", header_.shape[0], header_.shape[0]);
+    for (const Index only : header_.shape) {
+      require<FormatError>(is_tuple || header_.shape.size() != 1,
+                           "the shape is ({}), which is a number; ({},) is a tuple", only, only);
+    }
   }
 
   Index whole_number() {

@@ -200,6 +200,8 @@ class Sequential {
   /// The model again: it predicts the same bits, and learns on as if it had never been away. Throws FileError and
   /// FormatError, saying which type must be registered first where it is one that only the program knows.
   static Sequential load(const std::filesystem::path& path, const LoadOptions& options = {});
+  /// The same of a file that has been opened, or is in memory.
+  static Sequential load(const SafetensorsFile& file, const LoadOptions& options = {});
   /// The weights alone, by their names.
   void save_weights(const std::filesystem::path& path) const;
   /// From any safetensors file whose tensors have the names of the parameters; of any type. Throws ValueError, with
