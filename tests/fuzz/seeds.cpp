@@ -95,8 +95,8 @@ void put_models() {
   put_model("images",
             Sequential{Input{4, 4, 1}, Conv2D{.filters = 2, .kernel_size = 3}, MaxPooling2D{}, Flatten{}, Dense{1}}, {},
             {});
-  put_model("nested",
-            Sequential{Input{2, 2}, Reshape{4}, Residual{Dense{4, tanh}}, Sequential{Dense{2}, LeakyReLU{}}}, {}, {});
+  put_model("nested", Sequential{Input{2, 2}, Reshape{4}, Residual{Dense{4, tanh}}, Sequential{Dense{2}, LeakyReLU{}}},
+            {}, {});
   put_model("sequences",
             Sequential{Input{3}, Embedding{.input_dim = 4, .output_dim = 2}, LayerNormalization{}, LSTM{.units = 2}},
             {}, {});
