@@ -22,7 +22,11 @@ Arena::Chunk Arena::make_chunk(std::size_t size) {
 }
 
 void* Arena::allocate(std::size_t bytes) {
-  if (bytes > std::numeric_limits<std::size_t>::max() / 4) throw std::bad_alloc();
+  constexpr std::size_t most = std::numeric_limits<std::size_t>::max() / 4;
+  if (bytes > most) {
+    detail::MemoryLimit::charge(detail::MemoryLimit::passes, most);
+    throw std::bad_alloc();
+  }
   const std::size_t rounded = (bytes + alignment - 1) / alignment * alignment;
   if (chunks_.empty() || chunks_.back().size - used_ < rounded) {
     chunks_.push_back(make_chunk(std::max({rounded, capacity(), smallest_chunk})));

@@ -4,7 +4,7 @@
 
 namespace cornu::detail {
 
-thread_local MemoryLimit* MemoryLimit::current = nullptr;
+constinit thread_local MemoryLimit* MemoryLimit::current = nullptr;
 
 MemoryLimit::MemoryLimit(std::size_t tensor_bytes, std::size_t pass_bytes)
     : outer_(current), limits_{tensor_bytes, pass_bytes}, left_{tensor_bytes, pass_bytes} {

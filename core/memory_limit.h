@@ -24,7 +24,7 @@ class MemoryLimit {
  private:
   void take(Kind kind, std::size_t bytes);
 
-  static thread_local MemoryLimit* current;
+  static constinit thread_local MemoryLimit* current;
   MemoryLimit* outer_;
   std::size_t limits_[2], left_[2];
 };
