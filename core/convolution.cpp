@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "cornu/core/kernels.h"
+
 namespace cornu {
 
 namespace {
@@ -19,6 +21,39 @@ void copy_padded(const Real* from, Index n, Index padded, Real* to) {
 }
 
 }  // namespace
+
+Index pixels_as_one(const Convolution& c) {
+  // Each of `pixels` costs stride + (taps - stride) / pixels columns of a window.
+  if (!c.row_is_one_run() || c.window.x.taps <= c.window.x.stride) return 1;
+  Index pixels = tile_columns(1) / c.out;
+  while (pixels > 1 && c.window.x.out % pixels != 0) --pixels;
+  return std::max(Index{1}, pixels);
+}
+
+Convolution joined(const Convolution& c, Index pixels) {
+  Convolution result = c;
+  result.out *= pixels;
+  result.window.x.taps += (pixels - 1) * c.window.x.stride;
+  result.window.x.stride *= pixels;
+  result.window.x.out /= pixels;
+  return result;
+}
+
+const Real* joined_kernel(const Convolution& c, Index pixels, const Real* kernel, Tape& tape) {
+  if (pixels == 1) return kernel;
+  const Convolution wide = joined(c, pixels);
+  const View result = tape.scratch({wide.taps(), wide.out});
+  fill(result, 0);
+  for (Index row = 0; row < c.window.y.taps; ++row) {
+    for (Index pixel = 0; pixel < pixels; ++pixel) {
+      Real* to = result.data() + (row * wide.run() + pixel * c.window.x.stride * c.in) * wide.out + pixel * c.out;
+      for (Index tap = 0; tap < c.run(); ++tap, kernel += c.out, to += wide.out) std::copy_n(kernel, c.out, to);
+      kernel -= c.run() * c.out;
+    }
+    kernel += c.run() * c.out;
+  }
+  return result.data();
+}
 
 const Real* forward_panels(const Convolution& c, const Real* kernel, Tape& tape) {
   const Index taps = c.taps(), columns = tile_columns(c.group_out());

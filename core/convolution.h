@@ -40,6 +40,15 @@ struct Convolution {
   Index padded_out() const { return groups * tile_columns(group_out()); }
 };
 
+/// How many pixels beside each other are best made as one: where the filters fill half of a vector at most, and windows
+/// overlap, as many as fit into it.
+Index pixels_as_one(const Convolution& c);
+/// The convolution that makes so many pixels of `c` as one with all their filters, of a window that covers all of
+/// theirs.
+Convolution joined(const Convolution& c, Index pixels);
+/// The kernel of that one, (rows, wider columns, in, pixels, filters): zeros where a pixel's own window has no tap.
+const Real* joined_kernel(const Convolution& c, Index pixels, const Real* kernel, Tape& tape);
+
 /// The kernel as right operand of `convolve_image`: for each group and block of filters a matrix (taps, filters).
 const Real* forward_panels(const Convolution& c, const Real* kernel, Tape& tape);
 

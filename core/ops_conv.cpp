@@ -1,3 +1,8 @@
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <type_traits>
+
 #include "cornu/core/convolution.h"
 #include "cornu/core/error.h"
 #include "cornu/core/kernels.h"
@@ -15,6 +20,17 @@ const Real* padded_image(const Convolution& c, const Real* x, Real* memory) {
   Real* to = memory + c.window.y.before * c.row() + c.window.x.before * c.in;
   for (Index i = 0; i < c.window.y.in; ++i) std::copy(x + i * length, x + (i + 1) * length, to + i * c.row());
   return memory;
+}
+
+bool all_finite(const ConstView& x) {
+  bool result = true;
+  vectorized([&result, from = x.data(), n = x.size()] {
+    using Flag = std::conditional_t<sizeof(Real) == 4, std::int32_t, std::int64_t>;
+    Flag other = 0;
+    for (Index i = 0; i < n; ++i) other |= static_cast<Flag>(!(std::abs(from[i]) <= std::numeric_limits<Real>::max()));
+    result = other == 0;
+  });
+  return result;
 }
 
 View zeros(Tape& tape, const Shape& shape) {
@@ -50,12 +66,27 @@ void crop(const Convolution& c, const Real* padded, Real* dx, bool accumulates) 
   }
 }
 
-/// The sink of the kernel takes what add_kernel_gradient made.
-void unpack(const Convolution& c, const Real* dkernel, const Sink& sink) {
-  const Index n = c.group_out(), columns = tile_columns(n);
-  for (Index group = 0; group < c.groups; ++group) {
-    for (Index tap = 0; tap < c.taps(); ++tap, dkernel += columns) {
-      assign(sink.data() + tap * c.out + group * n, n, sink.accumulates(), [=](Index j) { return dkernel[j]; });
+/// The sinks of kernel and bias take what was summed up for `pixels` of them beside each other.
+void unpack_kernel(const Convolution& c, Index pixels, const Real* dkernel, const Sink& sink) {
+  const Convolution wide = joined(c, pixels);
+  const Index n = c.group_out(), columns = tile_columns(wide.group_out());
+  for (Index pixel = 0; pixel < pixels; ++pixel) {
+    for (Index group = 0; group < c.groups; ++group) {
+      for (Index tap = 0; tap < c.taps(); ++tap) {
+        const Index wide_tap = tap + (tap / c.run() * (pixels - 1) + pixel) * c.window.x.stride * c.in;
+        const Real* const from = dkernel + (group * wide.taps() + wide_tap) * columns + pixel * n;
+        assign(sink.data() + tap * c.out + group * n, n, sink.accumulates() || pixel > 0,
+               [=](Index j) { return from[j]; });
+      }
+    }
+  }
+}
+void unpack_bias(const Convolution& c, Index pixels, const Real* dbias, const Sink& sink) {
+  const Index n = c.group_out(), columns = tile_columns(pixels * n);
+  for (Index pixel = 0; pixel < pixels; ++pixel) {
+    for (Index group = 0; group < c.groups; ++group) {
+      assign(sink.data() + group * n, n, sink.accumulates() || pixel > 0,
+             [from = dbias + group * columns + pixel * n](Index j) { return from[j]; });
     }
   }
 }
@@ -64,19 +95,19 @@ void unpack(const Convolution& c, const Real* dkernel, const Sink& sink) {
 void backward(const Convolution& c, Var x, Var kernel, Var bias, Var y) {
   Tape& tape = x.tape();
   const Sink dx = x.sink(), dw = kernel.sink(), db = bias ? bias.sink() : Sink();
-  const Index pixels = c.pixels(), x_size = c.window.y.in * c.window.x.in * c.in;
+  const Index pixels = pixels_as_one(c), size = c.pixels() * c.out, x_size = c.window.y.in * c.window.x.in * c.in;
+  const Convolution wide = joined(c, pixels);
   // Where whole vectors are read beyond the filters there must be memory.
   Real* const gradient_memory =
-      c.relu || c.padded_out() != c.out ? zeros(tape, {pixels * c.out + tile_most_columns()}).data() : nullptr;
+      c.relu || wide.padded_out() != wide.out ? zeros(tape, {size + tile_most_columns()}).data() : nullptr;
   Real* const image_memory = dw ? padding_memory(c, tape) : nullptr;
   const View dx_image = dx ? tape.scratch({c.height() * c.row() + tile_most_columns()}) : View();
   const Real* const panels = dx ? transposed_panels(c, kernel.value().data(), tape) : nullptr;
-  const View dkernel = dw ? zeros(tape, {c.taps() * c.padded_out()}) : View();
-  const View dbias = db ? zeros(tape, {c.padded_out()}) : View();
+  const View dkernel = dw ? zeros(tape, {wide.taps() * wide.padded_out()}) : View();
+  const View dbias = db ? zeros(tape, {wide.padded_out()}) : View();
 
   for (Index i = 0; i < c.window.batch; ++i) {
-    const Index y_from = i * pixels * c.out;
-    const Real* const dy = output_gradient(c, y.value().data() + y_from, y.grad().data() + y_from, gradient_memory);
+    const Real* const dy = output_gradient(c, y.value().data() + i * size, y.grad().data() + i * size, gradient_memory);
     if (dx) {
       fill(dx_image, 0);
       add_input_gradient(c, dy, panels, dx_image.data());
@@ -84,18 +115,12 @@ void backward(const Convolution& c, Var x, Var kernel, Var bias, Var y) {
     }
     if (dw) {
       const Real* const image = padded_image(c, x.value().data() + i * x_size, image_memory);
-      add_kernel_gradient(c, image, dy, dkernel.data());
+      add_kernel_gradient(wide, image, dy, dkernel.data());
     }
-    if (db) add_bias_gradient(c, dy, dbias.data());
+    if (db) add_bias_gradient(wide, dy, dbias.data());
   }
-  if (dw) unpack(c, dkernel.data(), dw);
-  if (db) {
-    const Index n = c.group_out(), columns = tile_columns(n);
-    for (Index group = 0; group < c.groups; ++group) {
-      assign(db.data() + group * n, n, db.accumulates(),
-             [from = dbias.data() + group * columns](Index j) { return from[j]; });
-    }
-  }
+  if (dw) unpack_kernel(c, pixels, dkernel.data(), dw);
+  if (db) unpack_bias(c, pixels, dbias.data(), db);
 }
 
 Var convolve(Var x, Var kernel, Var bias, const Conv2DOptions& options) {
@@ -117,16 +142,20 @@ Var convolve(Var x, Var kernel, Var bias, const Conv2DOptions& options) {
 
   Tape& tape = x.tape();
   Var y = bias ? tape.output(window.result(c.out), {x, kernel, bias}) : tape.output(window.result(c.out), {x, kernel});
-  const View padded_bias = zeros(tape, {c.padded_out()});
-  for (Index i = 0; bias && i < c.out; ++i) {
-    padded_bias[i / c.group_out() * tile_columns(c.group_out()) + i % c.group_out()] = bias.value()[i];
+  // A number that is not finite would reach the pixels beside its own: it times the 0 of their windows is NaN.
+  Index pixels = pixels_as_one(c);
+  if (pixels > 1 && !all_finite(x.value())) pixels = 1;
+  const Convolution wide = joined(c, pixels);
+  const View padded_bias = zeros(tape, {wide.padded_out()});
+  for (Index i = 0; bias && i < wide.out; ++i) {
+    padded_bias[i / wide.group_out() * tile_columns(wide.group_out()) + i % wide.group_out()] = bias.value()[i % c.out];
   }
-  const Real* const panels = forward_panels(c, kernel.value().data(), tape);
+  const Real* const panels = forward_panels(wide, joined_kernel(c, pixels, kernel.value().data(), tape), tape);
   Real* const memory = padding_memory(c, tape);
   const Index x_size = window.y.in * window.x.in * c.in, y_size = c.pixels() * c.out;
   for (Index i = 0; i < window.batch; ++i) {
     const Real* const image = padded_image(c, x.value().data() + i * x_size, memory);
-    convolve_image(c, image, panels, padded_bias.data(), y.out().data() + i * y_size, y.out().end());
+    convolve_image(wide, image, panels, padded_bias.data(), y.out().data() + i * y_size, y.out().end());
   }
   return y.backward([=] { backward(c, x, kernel, bias, y); });
 }

@@ -26,7 +26,7 @@ std::optional<std::vector<std::uint8_t>> labels_of(const Tensor& y) {
 
 std::variant<TensorDataset, ImageDataset> data_of(const RawTensor& x, const RawTensor& y) {
   require(!x.shape.empty() && !y.shape.empty() && x.shape[0] == y.shape[0],
-          "\"{}\" is {} but \"{}\" is {}; their first axes count the samples and must agree", x.name,
+          R"("{}" is {} but "{}" is {}; their first axes count the samples and must agree)", x.name,
           to_string(std::span(x.shape)), y.name, to_string(std::span(y.shape)));
   Tensor targets = to_tensor(y);
   const bool images = x.dtype == Dtype::u8 && x.shape.size() >= 3;
@@ -40,7 +40,7 @@ std::variant<TensorDataset, ImageDataset> data_of(const RawTensor& x, const RawT
   }
   Tensor features = to_tensor(x);
   if (images) {
-    for (Index i = 0; i < features.size(); ++i) features[i] /= 255;
+    for (Real& pixel : features) pixel /= 255;
   }
   return TensorDataset(std::move(features), std::move(targets));
 }

@@ -136,7 +136,7 @@ class HeaderParser {
     // The order of one byte is often said, and means nothing.
     require<FormatError>(order == '<' || order == '>' || (order == '|' && size_of(header_.dtype) == 1),
                          "descr '{}': the order of the bytes, '<' or '>', must come first", descr);
-    header_.big_endian = order == '>';
+    header_.big_endian = order == '>' && size_of(header_.dtype) > 1;
   }
 
   void read_shape() {
@@ -152,9 +152,8 @@ class HeaderParser {
         break;
       }
     }
-    for (const Index only : header_.shape) {
-      require<FormatError>(is_tuple || header_.shape.size() != 1,
-                           "the shape is ({}), which is a number; ({},) is a tuple", only, only);
+    if (!is_tuple && header_.shape.size() == 1) {
+      throw FormatError(message("the shape is ({0}), which is a number; ({0},) is a tuple", header_.shape[0]));
     }
   }
 

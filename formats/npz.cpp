@@ -67,8 +67,8 @@ struct NpzFile::Content {
       std::string name = zip.name(i);
       require<FormatError>(name.ends_with(ending), "it holds \"{}\", which is not called {}", name, ending);
       name.resize(name.size() - ending.size());
-      require<FormatError>(known.insert(names.emplace_back(std::move(name))).second, "\"{}\" is there twice",
-                           names.back());
+      names.push_back(std::move(name));
+      require<FormatError>(known.insert(names.back()).second, "\"{}\" is there twice", names.back());
     }
     return names;
   }
@@ -119,7 +119,8 @@ void write_npz(const std::filesystem::path& path, std::span<const RawTensor> arr
     for (const RawTensor& array : arrays) {
       headers.push_back(detail::npy_header(array));
       require<ValueError>(known.insert(array.name).second, "\"{}\" is there twice", array.name);
-      require<ValueError>(array.name.find('\0') == std::string::npos, "\"{}\" has a zero in it", array.name);
+      require<ValueError>(array.name.find('\0') == std::string::npos, "\"{}\" is no name (a zero follows)",
+                          array.name.c_str());
     }
     std::vector<detail::ZipMember> members;
     for (std::size_t i = 0; i < arrays.size(); ++i) {

@@ -97,7 +97,15 @@ struct ZipReader::Archive {
 };
 
 ZipReader::ZipReader(std::span<const std::byte> file)
-    : archive_(new Archive{open(buffer(file.data(), file.size()), ZIP_RDONLY), file.size()}) {}
+    : archive_(new Archive{open(buffer(file.data(), file.size()), ZIP_RDONLY), file.size()}) {
+  // The same bytes may be given out for those of thousands of members: a small file would then hold any amount.
+  std::uint64_t left = file.size();
+  for (Index i = 0; i < size(); ++i) {
+    const std::uint64_t packed = stat_of(archive_->zip.get(), i).comp_size;
+    require<FormatError>(packed <= left, "what is in it takes more than the {} bytes that it has", file.size());
+    left -= packed;
+  }
+}
 ZipReader::~ZipReader() = default;
 
 Index ZipReader::size() const { return static_cast<Index>(zip_get_num_entries(archive_->zip.get(), 0)); }
@@ -166,7 +174,7 @@ std::vector<std::byte> zip_file(std::span<const ZipMember> members, bool compres
     const zip_int64_t added = zip_file_add(zip.get(), members[i].name.c_str(), source.get(), ZIP_FL_ENC_UTF_8);
     if (added < 0) fail<ValueError>(("\"" + members[i].name + "\" is no name").c_str(), zip_get_error(zip.get()));
     static_cast<void>(source.release());  // the archive has it now
-    const zip_uint64_t index = static_cast<zip_uint64_t>(added);
+    const auto index = static_cast<zip_uint64_t>(added);
     constexpr zip_uint16_t first_of_january_1980 = 1 << 5 | 1;  // when time begins in zip files; as NumPy says
     zip_set_file_compression(zip.get(), index, compressed ? ZIP_CM_DEFLATE : ZIP_CM_STORE, 0);
     zip_file_set_dostime(zip.get(), index, 0, first_of_january_1980, 0);

@@ -18,8 +18,8 @@ bool has_zip();
 /// What a zip file holds, stored or compressed by deflate.
 class ZipReader {
  public:
-  /// The bytes are read where they are and must outlive it. There is one at least. Throws FormatError if they
-  /// are no zip file.
+  /// The bytes, of which there is one at least, are read where they are and must outlive it. Throws FormatError if they
+  /// are no zip file, or one whose members share bytes.
   explicit ZipReader(std::span<const std::byte> file);
   ~ZipReader();
   ZipReader(const ZipReader&) = delete;

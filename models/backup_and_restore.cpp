@@ -16,8 +16,8 @@ namespace cornu {
 
 namespace {
 
-constexpr const char* metadata_name = "cornu.backup";
-constexpr const char* file_name = "backup.safetensors";
+constexpr const char* backup_metadata = "cornu.backup";
+constexpr const char* backup_file = "backup.safetensors";
 
 std::string history_name(const std::string& name) { return message("{}history/{}", detail::backup_prefix, name); }
 std::string callback_name(std::size_t i) { return message("{}callbacks/{}", detail::backup_prefix, i); }
@@ -78,13 +78,13 @@ void save(const std::filesystem::path& path, Run& run) {
     tensors.push_back(raw_tensor(callback_name(i), remembered[i]));
   }
   for (const auto& [name, values] : run.history->history) tensors.push_back(raw(history_name(name), values));
-  write_safetensors(path, tensors, {{"format", "cornu"}, {metadata_name, to_string(json)}});
+  write_safetensors(path, tensors, {{"format", "cornu"}, {backup_metadata, to_string(json)}});
 }
 
 void restore(const std::filesystem::path& path, Run& run) {
   const SafetensorsFile file(path);
   try {
-    const Json json = detail::described_in(file, metadata_name);
+    const Json json = detail::described_in(file, backup_metadata);
     std::vector<Tensor> remembered;
     while (file.find(callback_name(remembered.size())) != nullptr) {
       remembered.push_back(file.tensor(callback_name(remembered.size())));
@@ -107,7 +107,7 @@ void remove_unfinished(const std::filesystem::path& folder) {
   std::error_code ignored;
   for (const auto& entry : std::filesystem::directory_iterator(folder, ignored)) {
     const std::string name = entry.path().filename().string();
-    if (name.starts_with(std::string(".") + file_name) && name.ends_with(".part")) {
+    if (name.starts_with(std::string(".") + backup_file) && name.ends_with(".part")) {
       std::filesystem::remove(entry.path(), ignored);
     }
   }
@@ -122,20 +122,20 @@ void BackupAndRestore::on_train_resume(Run& run, Logs&) const {
   require<FileError>(!failed, "BackupAndRestore: the folder {} cannot be made ({})", backup_dir.string(),
                      failed.message());
   remove_unfinished(backup_dir);
-  const std::filesystem::path path = backup_dir / file_name;
+  const std::filesystem::path path = backup_dir / backup_file;
   if (std::filesystem::exists(path)) restore(path, run);
 }
 
 void BackupAndRestore::on_train_pause(Run& run, Logs&) const {
   const bool after_epoch = run.batch == 0;
   const bool due = save_freq == 0 ? after_epoch : !after_epoch && (run.epoch * run.steps + run.batch) % save_freq == 0;
-  if (due) save(backup_dir / file_name, run);
+  if (due) save(backup_dir / backup_file, run);
 }
 
 void BackupAndRestore::on_train_end(Run& run, Logs&) const {
   if (!delete_checkpoint || run.history->interrupted) return;  // after Ctrl-C the run can be taken up
   std::error_code ignored;
-  std::filesystem::remove(backup_dir / file_name, ignored);
+  std::filesystem::remove(backup_dir / backup_file, ignored);
   std::filesystem::remove(backup_dir, ignored);  // if nothing else is in it
 }
 

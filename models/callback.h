@@ -41,12 +41,10 @@ struct Run {
 ///   on_epoch_begin(Run&, Index epoch, Logs&) on_epoch_end(Run&, Index epoch, Logs&)
 ///   on_train_batch_begin(Run&, Index batch, Logs&), on_train_batch_end(...)        and the same for test and predict
 /// What on_epoch_end adds to the logs is in the history. Two more are for those that keep runs:
-///   on_train_resume(Run&, Logs&)   after all on_train_begin: the run may be sent to where another one was broken off.
-///   In
-///                                  the midst of an epoch it goes on without that epoch's on_epoch_begin
-///   on_train_pause(Run&, Logs&)    after a batch, and after an epoch, when all other hooks have acted: from here it
-///   could
-///                                  be taken up
+///   on_train_resume(Run&, Logs&): after all on_train_begin. The run may be sent to where another one was broken off;
+///     in the midst of an epoch it goes on without that epoch's on_epoch_begin.
+///   on_train_pause(Run&, Logs&): after a batch, and after an epoch, when all other hooks have acted. From here the run
+///     could be taken up.
 enum class Hook {
   train_begin,
   train_resume,

@@ -13,7 +13,7 @@ namespace cornu::onnx::detail {
 namespace {
 
 /// How windows move along one axis of pixels.
-struct Moves {
+struct Axis {
   Index in, taps, stride, dilation;
   Index before = 0, after = 0, out = 0;
 
@@ -29,7 +29,7 @@ struct Moves {
 
 /// The windows of a Conv or a Pool over an image with its channels last, as (rows, columns); one row where there is
 /// only length.
-using Windows = std::array<Moves, 2>;
+using Windows = std::array<Axis, 2>;
 
 Windows windows_of(const Call& call, const Shape& image, std::span<const Index> kernel) {
   const auto spatial = static_cast<std::size_t>(image.rank() - 2);
@@ -54,10 +54,10 @@ Windows windows_of(const Call& call, const Shape& image, std::span<const Index> 
                        "auto_pad is '{}'; SAME_UPPER, SAME_LOWER, VALID and NOTSET are known", automatic);
   Windows result{{{1, 1, 1, 1, 0, 0, 1}, {1, 1, 1, 1, 0, 0, 1}}};
   for (std::size_t i = 0; i < spatial; ++i) {
-    Moves m{.in = image[static_cast<Index>(i) + 1],
-            .taps = kernel[i],
-            .stride = strides.empty() ? 1 : strides[i],
-            .dilation = dilations.empty() ? 1 : dilations[i]};
+    Axis m{.in = image[static_cast<Index>(i) + 1],
+           .taps = kernel[i],
+           .stride = strides.empty() ? 1 : strides[i],
+           .dilation = dilations.empty() ? 1 : dilations[i]};
     require<FormatError>(m.taps > 0 && m.stride > 0 && m.dilation > 0 && m.in > 0,
                          "a window of {}, stride {}, dilation {} over {} pixels", m.taps, m.stride, m.dilation, m.in);
     if (same) {
@@ -85,7 +85,7 @@ Var image_of(Var x) { return x.rank() == 4 ? x : reshape(x, {x.shape()[0], 1, x.
 Var like(Var y, Var x) { return x.rank() == 4 ? y : reshape(y, {y.shape()[0], y.shape()[2], y.shape()[3]}); }
 
 /// The pixels that the windows see along an axis of an image, `fill` where these reach outside.
-Var padded(Var x, Index axis, const Moves& m, Real fill) {
+Var padded(Var x, Index axis, const Axis& m, Real fill) {
   if (m.is_valid()) return x;
   const std::span<Index> positions = counted(x.tape(), (m.out - 1) * m.stride + m.reach());
   for (Index& position : positions) {
@@ -166,7 +166,7 @@ Var positions_of_max(Call& call, Var x, const Windows& w, Var y) {
 
 /// The largest of windows with gaps: of each tap its pixels, and of these the largest.
 Var dilated_max(Var image, const Windows& w) {
-  const auto tap = [&](Var x, Index axis, const Moves& m, Index number) {
+  const auto tap = [&](Var x, Index axis, const Axis& m, Index number) {
     const std::span<Index> positions = counted(x.tape(), m.out);
     for (Index& position : positions) position = position * m.stride + number * m.dilation;
     return take(x, axis, positions);
@@ -214,7 +214,7 @@ void average_pool(Call& call) {
   } else {
     // With zeros around it, and then by how many numbers were meant instead of all of a window's.
     y = average_pool2d(padded(padded(image, 1, w[0], 0), 2, w[1], 0), size, {.strides = strides});
-    const auto counted_in = [&](const Moves& m, Index window) {
+    const auto counted_in = [&](const Axis& m, Index window) {
       const Index outside = with_padding_too ? m.before : 0, end = with_padding_too ? m.in + m.after : m.in;
       return std::min(m.start(window) + m.taps, end) - std::max(m.start(window), -outside);
     };

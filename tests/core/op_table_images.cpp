@@ -53,7 +53,11 @@ OpRow conv2d_row() {
   add({1, 3, 2, 1}, {2, 1, 1, 33});
   add({1, 2, 17, 2}, {2, 1, 2, 3});  // more pixels than a tile has
   add({1, 17, 2, 1}, {1, 2, 1, 17});
-  add({1, 2, 8, 7}, {1, 5, 7, 2});  // a run of 35 numbers
+  add({1, 2, 8, 7}, {1, 5, 7, 2});   // a run of 35 numbers
+  add({2, 3, 24, 1}, {2, 3, 1, 1});  // few filters: some pixels as one
+  add({1, 5, 28, 2}, {3, 5, 2, 3}, {.padding = same});
+  add({1, 2, 19, 1}, {2, 5, 1, 2}, {.strides = {1, 2}});
+  add({1, 9, 12, 1}, {2, 3, 1, 2}, {.strides = {2, 1}, .padding = same});
   add({2, 4, 4, 1}, {3, 3, 1, 2}, {.padding = same});
   add({1, 3, 5, 2}, {2, 4, 2, 2}, {.padding = same});  // even windows: more padding at the end
   add({1, 2, 3, 1}, {5, 4, 1, 2}, {.padding = same});  // a kernel larger than the image

@@ -6,6 +6,7 @@
 #include <limits>
 #include <stdexcept>
 
+#include "cornu/core/eager.h"
 #include "cornu/core/gradcheck.h"
 #include "cornu/tests/layers/run.h"
 #include "cornu/tests/support/expect_error.h"
@@ -143,6 +144,15 @@ TEST(Conv2D, NaNInIsNaNOutInItsWindowsAlone) {
     const Tensor y = run(by_hand(activation), x);
     EXPECT_TRUE(std::isnan(y[0]));
     for (Index i = 1; i < 4; ++i) EXPECT_FALSE(std::isnan(y[i]));
+  }
+}
+
+TEST(Conv2D, NaNAndInfinityReachNoPixelBesideTheirWindows) {
+  for (const Real number : {std::numeric_limits<Real>::quiet_NaN(), std::numeric_limits<Real>::infinity()}) {
+    Tensor x = Tensor::full({1, 1, 16, 1}, 1);
+    x[7] = number;
+    const Tensor y = conv2d(x, Tensor::full({1, 3, 1, 1}, 1), {.padding = Padding::same});
+    for (Index i = 0; i < 16; ++i) EXPECT_EQ(std::isfinite(y[i]), i < 6 || i > 8) << i;
   }
 }
 
