@@ -88,7 +88,7 @@ void put_parts(const std::string& name, const std::string& input, const std::str
 }
 
 void put_models() {
-  Sequential trained{Input{3}, Dense{2, relu}, BatchNormalization{}, Dropout{0.5}, Dense{2, softmax}};
+  Sequential trained{Input{3}, BatchNormalization{}, Dropout{0.5}, Dense{2, softmax}};
   trained.compile({.optimizer = Adam{}, .loss = SparseCategoricalCrossentropy{}, .metrics = {Accuracy{}}});
   put_model("trained", trained, Tensor::matrix({{1, 2, 3}, {4, 5, 6}}), Tensor::vector({0, 1}));
   put_model("images",
