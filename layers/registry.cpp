@@ -104,7 +104,7 @@ Registry<AnyLayer>& layer_registry() {
 using detail::InitializerFunction;
 
 namespace {
-constexpr std::size_t most_bytes_of_a_layer = 4096;
+constexpr std::size_t most_bytes_of_a_layer = 1024;
 }
 
 void register_initializer(std::string name, InitializerFunction function) {

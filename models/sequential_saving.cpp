@@ -74,7 +74,7 @@ void register_models() {
 /// What building a model may take, so that a small file cannot ask for much: it has each parameter, and an optimizer's
 /// state, once.
 std::size_t memory_for(const SafetensorsFile& file) {
-  std::size_t bytes = std::size_t{16} << 20;
+  std::size_t bytes = std::size_t{1} << 20;
   for (const RawTensor& tensor : file.tensors()) bytes += 4 * tensor.bytes.size();
   return bytes;
 }

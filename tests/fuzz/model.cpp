@@ -189,8 +189,8 @@ int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t size) {
   const bool whole = size > 7 && data[7] == 0;
   const std::string file =
       whole ? text : file_of(text.substr(0, end), end == std::string::npos ? "" : text.substr(end + 1));
-  // 16 megabytes and four times the file are what a model may take, and a pass one.
-  const Index limit = fuzz::most_memory(2 * file.size(), Index{20} << 20);
+  // A megabyte and four times the file are what a model may take, and a pass another.
+  const Index limit = fuzz::most_memory(2 * file.size(), Index{4} << 20);
   Sequential model;
   const auto load = [&] {
     model = Sequential::load(SafetensorsFile(std::as_bytes(std::span(file)), "file"), {.pass_memory = 1 << 20});

@@ -41,11 +41,11 @@ template <class E = FormatError>
 std::string refusal(const std::string& description, const LoadOptions& options = {}) {
   const testing::PeakMemory memory;
   const std::string text = error_of<E>([&] { load(description, options); });
-  EXPECT_LT(memory.bytes(), 18 * megabyte + 4 * std::ssize(description)) << text;
+  EXPECT_LT(memory.bytes(), 4 * megabyte + 4 * std::ssize(description)) << text;
   return text;
 }
 
-std::string asked(const std::string& where, Index bytes, const char* what = "it", Index limit = 16 * megabyte,
+std::string asked(const std::string& where, Index bytes, const char* what = "it", Index limit = megabyte,
                   const char* hint = "") {
   return "file: " + where + ": " + what + " asks for " + std::to_string(bytes) + " bytes, of the " +
          std::to_string(limit) + " that a file like this may take" + hint;
@@ -54,13 +54,12 @@ std::string asked(const std::string& where, Index bytes, const char* what = "it"
 TEST(HostileModel, LayersOfAnySizeAreRefusedBeforeTheyAreMade) {
   const Index size = sizeof(Real);
   EXPECT_EQ(refusal(model_of(layer("Dense", "d", R"("units":1099511627776)"))),
-            asked("d", 4096 + size * 3 * (Index{1} << 40)));
+            asked("d", 1024 + size * 3 * (Index{1} << 40)));
   EXPECT_EQ(refusal(model_of(layer("Conv2D", "c", R"("filters":1000000,"kernel_size":[9,9])"), "[9,9,100]")),
-            asked("c", 4096 + size * 8'100'000'000));
+            asked("c", 1024 + size * 8'100'000'000));
   EXPECT_EQ(refusal(model_of(layer("Embedding", "e", R"("input_dim":100000000,"output_dim":1000)"))),
-            asked("e", 4096 + size * 100'000'000'000));
-  EXPECT_EQ(refusal(model_of(layer("LSTM", "l", R"("units":100000)"), "[2,2]")),
-            asked("l", 4096 + size * 40'000'800'000));
+            asked("e", 1024 + size * 100'000'000'000));
+  EXPECT_EQ(refusal(model_of(layer("LSTM", "l", R"("units":100000)"), "[2,2]")), asked("l", 1024 + size * 800'000));
   // Fewer than can be counted, and more bytes than can be.
   EXPECT_TRUE(refusal(model_of(layer("Dense", "d", R"("units":1)"), "[9223372036854775807]"))
                   .starts_with("file: d: it asks for 92233720368547"));
@@ -72,7 +71,7 @@ TEST(HostileModel, LayersOfAnySizeAreRefusedBeforeTheyAreMade) {
 TEST(HostileModel, ManyLayersAreRefused) {
   std::string layers = layer("Flatten", "f", "");
   for (int i = 0; i < 5000; ++i) layers += "," + layer("Flatten", "f" + std::to_string(i), "");
-  EXPECT_EQ(refusal(model_of(layers)), asked("layers", 4097 * 4096));
+  EXPECT_EQ(refusal(model_of(layers)), asked("layers", 1025 * 1024));
 }
 
 TEST(HostileModel, APassOverAHugeSampleIsRefusedButForWhoAllowsIt) {
@@ -119,7 +118,7 @@ TEST(HostileModel, WhatIsCutOffOrFlippedIsRefusedOrPredicts) {
     static_cast<void>(model.predict(Tensor(model.input_shape()->batched(1))));
   };
   ASSERT_NO_THROW(read(whole));
-  const testing::Refused refused = testing::read_damaged(whole, read, 18 * megabyte);
+  const testing::Refused refused = testing::read_damaged(whole, read, 4 * megabyte);
   EXPECT_EQ(refused.cut, std::ssize(whole));
   EXPECT_GT(refused.flipped, 4 * std::ssize(text));
 }
