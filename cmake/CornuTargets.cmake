@@ -147,3 +147,13 @@ function(cornu_component name)
     set_property(GLOBAL APPEND PROPERTY cornu_components ${target})
   endforeach()
 endfunction()
+
+# cornu_watched_by_fuzzer(folder...): compiled so that libFuzzer sees which branches an input takes. Other programs run
+# the same objects, to which nobody listens there.
+function(cornu_watched_by_fuzzer)
+  foreach(name IN LISTS ARGN)
+    if(TARGET cornu_${name})
+      target_compile_options(cornu_${name} PRIVATE -fsanitize=fuzzer-no-link)
+    endif()
+  endforeach()
+endfunction()

@@ -4,6 +4,7 @@
 #include <limits>
 #include <new>
 
+#include "cornu/core/memory_limit.h"
 #include "cornu/core/tensor.h"
 
 namespace cornu {
@@ -15,12 +16,17 @@ constexpr std::size_t smallest_chunk = 64 * 1024;
 void Arena::Deleter::operator()(std::byte* memory) const { ::operator delete(memory, std::align_val_t(alignment)); }
 
 Arena::Chunk Arena::make_chunk(std::size_t size) {
+  detail::MemoryLimit::charge(detail::MemoryLimit::passes, size);
   auto* memory = static_cast<std::byte*>(::operator new(size, std::align_val_t(alignment)));
   return {std::unique_ptr<std::byte, Deleter>(memory), size};
 }
 
 void* Arena::allocate(std::size_t bytes) {
-  if (bytes > std::numeric_limits<std::size_t>::max() / 4) throw std::bad_alloc();
+  constexpr std::size_t most = std::numeric_limits<std::size_t>::max() / 4;
+  if (bytes > most) {
+    detail::MemoryLimit::charge(detail::MemoryLimit::passes, most);
+    throw std::bad_alloc();
+  }
   const std::size_t rounded = (bytes + alignment - 1) / alignment * alignment;
   if (chunks_.empty() || chunks_.back().size - used_ < rounded) {
     chunks_.push_back(make_chunk(std::max({rounded, capacity(), smallest_chunk})));

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "cornu/core/error.h"
+#include "cornu/core/memory_limit.h"
 
 namespace cornu {
 
@@ -18,7 +19,9 @@ namespace {
 Real* allocate(Index size) {
   if (size == 0) return nullptr;
   const auto count = static_cast<std::size_t>(size);
-  if (count > std::numeric_limits<std::size_t>::max() / 2 / sizeof(Real)) throw std::bad_alloc();
+  constexpr std::size_t most = std::numeric_limits<std::size_t>::max() / 2 / sizeof(Real);
+  detail::MemoryLimit::charge(detail::MemoryLimit::tensors, std::min(count, most) * sizeof(Real));
+  if (count > most) throw std::bad_alloc();
   return static_cast<Real*>(::operator new[](count * sizeof(Real), std::align_val_t(alignment)));
 }
 

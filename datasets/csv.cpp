@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <charconv>
 #include <cmath>
+#include <deque>
 #include <fstream>
 #include <limits>
 #include <map>
@@ -51,7 +52,7 @@ class CsvReader {
 
  private:
   struct Column {
-    std::string name;
+    std::string_view name;
     std::size_t cell;  // of the row
     bool is_target = false;
     enum { unknown, numbers, texts } kind = unknown;
@@ -61,43 +62,47 @@ class CsvReader {
   };
 
   void name_columns() {
-    std::vector<std::string> names;
-    for (std::size_t i = 0; i < rows_.cells().size(); ++i) {
-      names.push_back(options_.header ? rows_.cells()[i].text : std::to_string(i));
+    const std::size_t width = rows_.cells().size();
+    charge(width * (sizeof(detail::CsvCell) + sizeof(std::string) + sizeof(Column) + node_bytes));
+    names_.reserve(width);
+    for (std::size_t i = 0; i < width; ++i) {
+      names_.push_back(options_.header ? rows_.cells()[i].text : std::to_string(i));
     }
-    std::set<std::string> known;
-    for (const std::string& name : names) {
+    std::set<std::string_view> known;
+    for (const std::string& name : names_) {
       require<FormatError>(known.insert(name).second, "{}, line {}: two columns are called \"{}\"", rows_.name(),
                            rows_.line(), name);
     }
-    const std::size_t target = position("target", options_.target, names);
+    const std::size_t target = position("target", options_.target);
     std::set<std::size_t> ignored, categorical;
-    for (const CsvColumn& column : options_.ignored) ignored.insert(position("ignored", column, names));
-    for (const CsvColumn& column : options_.categorical) categorical.insert(position("categorical", column, names));
+    for (const CsvColumn& column : options_.ignored) ignored.insert(position("ignored", column));
+    for (const CsvColumn& column : options_.categorical) categorical.insert(position("categorical", column));
     require<ValueError>(ignored.count(target) == 0, "{}: the target \"{}\" is to be ignored", rows_.name(),
-                        names[target]);
-    names_ = names;
+                        names_[target]);
+    columns_.reserve(width);
     for (std::size_t i = 0; i < names_.size(); ++i) {
       if (ignored.count(i) != 0) continue;
-      Column& column = columns_.emplace_back(Column{.name = names[i], .cell = i, .is_target = i == target});
+      Column& column = columns_.emplace_back(Column{.name = names_[i], .cell = i, .is_target = i == target});
       column.is_declared = categorical.count(i) != 0;
       if (column.is_declared) column.kind = Column::texts;
     }
   }
 
-  std::size_t position(const char* option, const CsvColumn& column, const std::vector<std::string>& names) const {
-    const auto count = std::ssize(names);
+  std::size_t position(const char* option, const CsvColumn& column) const {
+    const auto count = std::ssize(names_);
     Index found = count;
     if (const auto* name = std::get_if<std::string>(&column)) {
-      found = std::find(names.begin(), names.end(), *name) - names.begin();
+      found = std::find(names_.begin(), names_.end(), *name) - names_.begin();
     } else {
       const Index number = std::get<Index>(column);
       found = number < 0 ? number + count : number;
     }
-    std::string all;
-    for (const std::string& name : names) all += (all.empty() ? "" : ", ") + name;
-    require<ValueError>(found >= 0 && found < count, "{}: there is no column {} ({}); there are: {}", rows_.name(),
-                        shown(column), option, all);
+    if (found < 0 || found >= count) {
+      std::string all;
+      for (const std::string& name : names_) all += (all.empty() ? "" : ", ") + name;
+      throw ValueError(
+          message("{}: there is no column {} ({}); there are: {}", rows_.name(), shown(column), option, all));
+    }
     return static_cast<std::size_t>(found);
   }
 
@@ -131,7 +136,7 @@ class CsvReader {
                              column.is_target ? "" : "; .missing says what to do then"));
       }
     }
-    for (Column& column : columns_) data_.cells_.push_back(value_of(column, cells[column.cell].text));
+    for (Column& column : columns_) cells_.push_back(value_of(column, cells[column.cell].text));
     ++data_.size_;
   }
 
@@ -166,6 +171,8 @@ class CsvReader {
                            ".most_categories)",
                            text, count + 1));
     }
+    // Twice: here, and among the names of features or classes.
+    charge(2 * (text.size() + node_bytes) + (column.is_target ? 0 : column.name.size()));
     column.categories.emplace(text, count);
     return static_cast<Real>(count);
   }
@@ -176,8 +183,8 @@ class CsvReader {
     std::vector<std::vector<Real>> places(columns_.size());  // of a category, by when it came
     for (std::size_t k = 0; k < columns_.size(); ++k) {
       const Column& column = columns_[k];
-      require<FormatError>(column.kind != Column::unknown, "{}: column \"{}\" has no value at all", rows_.name(),
-                           column.name);
+      require<FormatError>(column.count > 0 || !column.categories.empty(), "{}: column \"{}\" has no value at all",
+                           rows_.name(), column.name);
       const bool numbers = column.kind == Column::numbers;
       filling[k] = numbers ? static_cast<Real>(column.total / column.count) : Real(-1);
       places[k].resize(column.categories.size());
@@ -187,29 +194,39 @@ class CsvReader {
         if (column.is_target) {
           data_.class_names_.push_back(text);
         } else {
-          data_.feature_names_.push_back(column.name + "=" + text);
+          data_.feature_names_.push_back(message("{}={}", column.name, text));
         }
       }
       if (column.is_target) data_.target_name_ = column.name;
-      if (numbers && !column.is_target) data_.feature_names_.push_back(column.name);
+      if (numbers && !column.is_target) data_.feature_names_.emplace_back(column.name);
       data_.feature_sizes_.push_back(column.is_target ? -1 : std::ssize(column.categories));
     }
-    for (std::size_t i = 0; i < data_.cells_.size(); ++i) {
-      Real& cell = data_.cells_[i];
-      const std::size_t k = i % columns_.size();
-      if (std::isnan(cell)) {
-        cell = filling[k];
-      } else if (!places[k].empty()) {
-        cell = places[k][static_cast<std::size_t>(cell)];
-      }
+    data_.cells_.reserve(cells_.size());
+    for (const Real cell : cells_) {
+      const std::size_t k = data_.cells_.size() % columns_.size();
+      data_.cells_.push_back(std::isnan(cell)    ? filling[k]
+                             : places[k].empty() ? cell
+                                                 : places[k][static_cast<std::size_t>(cell)]);
     }
-    data_.cells_.shrink_to_fit();
+  }
+
+  static constexpr std::size_t node_bytes = 96;  // of a map, with a number and a text beside its characters
+
+  /// A short text can become a column or a category, which take a hundred bytes: few files have so many that it
+  /// matters.
+  void charge(std::size_t bytes) {
+    charged_ += bytes;
+    require<FormatError>(charged_ <= (std::size_t{16} << 20) + 3 * rows_.bytes_read(),
+                         "{}, line {}: its columns and categories would take more than three times its size in memory",
+                         rows_.name(), rows_.line());
   }
 
   detail::CsvRows& rows_;
   const CsvOptions& options_;
   std::vector<std::string> names_;  // of all columns of the file
   std::vector<Column> columns_;     // without those that are ignored
+  std::deque<Real> cells_;          // which grows without having everything twice
+  std::size_t charged_ = 0;
   Index dropped_ = 0;
   CsvDataset data_;
 };

@@ -20,6 +20,7 @@ CsvRows::CsvRows(std::istream& stream, std::string name, char delimiter)
 /// The next character; both of "\r\n" come, and "\r\n", "\r" and "\n" count as one line.
 int CsvRows::get() {
   const int c = buffer_.sbumpc();
+  ++bytes_read_;
   if (c == '\n' || (c == '\r' && buffer_.sgetc() != '\n')) ++line_;
   return c;
 }

@@ -25,6 +25,7 @@ class CsvRows {
   /// On which the row begins.
   Index line() const { return cells_.front().line; }
   const std::string& name() const { return name_; }
+  std::size_t bytes_read() const { return bytes_read_; }
 
  private:
   static constexpr int end = std::char_traits<char>::eof();
@@ -39,6 +40,7 @@ class CsvRows {
   std::string name_;
   char delimiter_;
   Index line_ = 1;
+  std::size_t bytes_read_ = 0;
   std::vector<CsvCell> cells_;
 };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 #include <utility>
 
 #include "cornu/core/error.h"
@@ -35,19 +36,28 @@ std::pair<std::string_view, std::span<const std::byte>> parts(std::span<const st
 
 struct SafetensorsFile::Content {
   std::string path;
-  FileBytes file;
+  std::optional<FileBytes> file{};  // none where the bytes are somebody else's
   SafetensorsHeader header{};
+  std::vector<const RawTensor*> by_name{};
 
-  Content(const std::filesystem::path& where, const SafetensorsOptions& options)
-      : path(where.string()), file(where, options.memory_map) {
+  Content(const std::filesystem::path& where, const SafetensorsOptions& options) : path(where.string()) {
+    read(file.emplace(where, options.memory_map).bytes());
+  }
+  Content(std::span<const std::byte> bytes, std::string name) : path(std::move(name)) { read(bytes); }
+
+ private:
+  void read(std::span<const std::byte> bytes) {
     try {
-      auto [text, data] = parts(file.bytes());
+      auto [text, data] = parts(bytes);
       header = read_safetensors_header(text, std::ssize(data));
       for (RawTensor& tensor : header.tensors) {
-        const auto bytes = static_cast<std::size_t>(byte_count(tensor.shape, tensor.dtype));
-        tensor.bytes = data.first(bytes);
-        data = data.subspan(bytes);
+        const auto size = static_cast<std::size_t>(byte_count(tensor.shape, tensor.dtype));
+        tensor.bytes = data.first(size);
+        data = data.subspan(size);
       }
+      by_name.reserve(header.tensors.size());
+      for (const RawTensor& tensor : header.tensors) by_name.push_back(&tensor);
+      std::sort(by_name.begin(), by_name.end(), [](auto* a, auto* b) { return a->name < b->name; });
     } catch (Error& error) {
       error.add_context(path);
       throw;
@@ -57,6 +67,8 @@ struct SafetensorsFile::Content {
 
 SafetensorsFile::SafetensorsFile(const std::filesystem::path& path, const SafetensorsOptions& options)
     : content_(std::make_unique<const Content>(path, options)) {}
+SafetensorsFile::SafetensorsFile(std::span<const std::byte> bytes, std::string name)
+    : content_(std::make_unique<const Content>(bytes, std::move(name))) {}
 SafetensorsFile::~SafetensorsFile() = default;
 SafetensorsFile::SafetensorsFile(SafetensorsFile&&) noexcept = default;
 SafetensorsFile& SafetensorsFile::operator=(SafetensorsFile&&) noexcept = default;
@@ -66,9 +78,11 @@ const SafetensorsMetadata& SafetensorsFile::metadata() const { return content_->
 std::string SafetensorsFile::path() const { return content_->path; }
 
 const RawTensor* SafetensorsFile::find(std::string_view name) const {
+  const auto& sorted = content_->by_name;
   const auto found =
-      std::find_if(tensors().begin(), tensors().end(), [&](const RawTensor& tensor) { return tensor.name == name; });
-  return found == tensors().end() ? nullptr : &*found;
+      std::lower_bound(sorted.begin(), sorted.end(), name,
+                       [](const RawTensor* tensor, std::string_view wanted) { return tensor->name < wanted; });
+  return found == sorted.end() || (*found)->name != name ? nullptr : *found;
 }
 
 Tensor SafetensorsFile::tensor(std::string_view name) const {
@@ -84,8 +98,11 @@ Tensor SafetensorsFile::tensor(std::string_view name) const {
 
 // ---- Writing ----
 
-void write_safetensors(const std::filesystem::path& path, std::span<const RawTensor> tensors,
-                       const SafetensorsMetadata& metadata) {
+namespace {
+
+/// A file's bytes, piece by piece: `write` is called with each.
+template <class Write>
+void write_pieces(std::span<const RawTensor> tensors, const SafetensorsMetadata& metadata, Write write) {
   std::vector<const RawTensor*> order;
   for (const RawTensor& tensor : tensors) order.push_back(&tensor);
   std::sort(order.begin(), order.end(), [](const RawTensor* a, const RawTensor* b) {
@@ -117,17 +134,37 @@ void write_safetensors(const std::filesystem::path& path, std::span<const RawTen
     for (const RawTensor& tensor : tensors) check_size(tensor);
     // Nothing is written that would not be read: a name twice, one that is not UTF-8, a header that is too long.
     read_safetensors_header(text, offset);
-  } catch (Error& error) {
-    error.add_context(path.string());
+  } catch (const Error& error) {
     throw ValueError(error.what());
   }
-
-  AtomicFile file(path);
   const std::uint64_t length = text.size();
-  file.write(std::as_bytes(std::span(&length, 1)));
-  file.write(std::as_bytes(std::span(text)));
-  for (const RawTensor* tensor : order) file.write(tensor->bytes);
-  file.commit();
+  write(std::as_bytes(std::span(&length, 1)));
+  write(std::as_bytes(std::span(text)));
+  for (const RawTensor* tensor : order) write(tensor->bytes);
+}
+
+}  // namespace
+
+std::vector<std::byte> safetensors_bytes(std::span<const RawTensor> tensors, const SafetensorsMetadata& metadata) {
+  std::vector<std::byte> result;
+  write_pieces(tensors, metadata,
+               [&](std::span<const std::byte> bytes) { result.insert(result.end(), bytes.begin(), bytes.end()); });
+  return result;
+}
+
+void write_safetensors(const std::filesystem::path& path, std::span<const RawTensor> tensors,
+                       const SafetensorsMetadata& metadata) {
+  std::optional<AtomicFile> file;  // begun when it is known what goes into it
+  try {
+    write_pieces(tensors, metadata, [&](std::span<const std::byte> bytes) {
+      if (!file) file.emplace(path);
+      file->write(bytes);
+    });
+  } catch (ValueError& error) {
+    error.add_context(path.string());
+    throw;
+  }
+  file->commit();
 }
 
 }  // namespace cornu

@@ -28,8 +28,11 @@ class SafetensorsFile {
   /// Throws FileError if it cannot be read, and FormatError, naming file and tensor, for whatever breaks the format: a
   /// header that is longer than 100,000,000 bytes or than the file, that is not JSON or not UTF-8, a name twice, an
   /// unknown type or entry, a shape that does not agree with its bytes, bytes between tensors, bytes of two tensors,
-  /// bytes after the last one. Allocates no more than the header, or the file where it is copied, has use for.
+  /// bytes after the last one; and for more than 10,000 texts in its metadata. Allocates no more than the header, or
+  /// the file where it is copied, has use for.
   explicit SafetensorsFile(const std::filesystem::path& path, const SafetensorsOptions& options = {});
+  /// The same for bytes in memory, which must outlive it; `name` stands for the file in errors.
+  SafetensorsFile(std::span<const std::byte> bytes, std::string name);
   ~SafetensorsFile();
   SafetensorsFile(SafetensorsFile&&) noexcept;
   SafetensorsFile& operator=(SafetensorsFile&&) noexcept;
@@ -55,5 +58,8 @@ class SafetensorsFile {
 /// before is kept then.
 void write_safetensors(const std::filesystem::path& path, std::span<const RawTensor> tensors,
                        const SafetensorsMetadata& metadata = {});
+
+/// The bytes that write_safetensors writes.
+std::vector<std::byte> safetensors_bytes(std::span<const RawTensor> tensors, const SafetensorsMetadata& metadata = {});
 
 }  // namespace cornu

@@ -1,6 +1,8 @@
 #include "cornu/formats/safetensors_header.h"
 
 #include <algorithm>
+#include <array>
+#include <deque>
 #include <optional>
 #include <utility>
 
@@ -13,28 +15,30 @@ namespace {
 
 constexpr const char* metadata_name = "__metadata__";
 constexpr std::size_t most_dimensions = 64;
+constexpr std::size_t most_texts = 10'000;  // a short one takes a hundred bytes in a map
 
 /// A tensor as the header tells of it.
 struct Entry {
   std::string name{};
   std::optional<Dtype> dtype{};
   std::optional<std::vector<Index>> shape{};
-  std::optional<std::vector<Index>> offsets{};
+  std::optional<std::array<Index, 2>> offsets{};  // begin and end
 };
 
 /// Listens to the header. Nothing is kept that the format has no place for, whatever the header says.
 class HeaderReader final : public JsonHandler {
  public:
-  std::vector<Entry> entries{};
+  std::deque<Entry> entries{};  // which never has all of them twice, as a vector that grows
   SafetensorsMetadata metadata{};
 
   void value(Json scalar) override {
-    if (list_ != nullptr) {
+    if (in_list_) {
       add_number(scalar);
     } else if (depth_ == 2 && in_metadata_) {
       const auto* const text = scalar.as<std::string>();
       require<FormatError>(text != nullptr, "__metadata__: \"{}\" is {}; only a text can be", key_, scalar.kind());
       require<FormatError>(metadata.emplace(key_, *text).second, "__metadata__: \"{}\" is there twice", key_);
+      require<FormatError>(metadata.size() <= most_texts, "__metadata__: more than {} texts", most_texts);
     } else if (depth_ == 2 && key_ == "dtype") {
       set_dtype(scalar);
     } else {
@@ -43,15 +47,25 @@ class HeaderReader final : public JsonHandler {
   }
 
   void begin_list() override {
-    if (depth_ != 2 || in_metadata_ || list_ != nullptr || key_ == "dtype") misplaced("a list");
-    auto& list = key_ == "shape" ? entries.back().shape : entries.back().offsets;
-    require_new(!list.has_value());
-    list_ = &list.emplace();
+    if (depth_ != 2 || in_metadata_ || in_list_ || key_ == "dtype") misplaced("a list");
+    require_new(!(key_ == "shape" ? entries.back().shape.has_value() : entries.back().offsets.has_value()));
+    in_list_ = true;
+    numbers_.clear();
   }
-  void end_list() override { list_ = nullptr; }
+  void end_list() override {
+    in_list_ = false;
+    Entry& entry = entries.back();
+    if (key_ == "shape") {
+      entry.shape.emplace(numbers_);
+    } else {
+      require<FormatError>(numbers_.size() == 2, "\"{}\": data_offsets has {} numbers; begin and end are required",
+                           entry.name, numbers_.size());
+      entry.offsets = {numbers_[0], numbers_[1]};
+    }
+  }
 
   void begin_object() override {
-    if (list_ != nullptr || depth_ > 1) misplaced("an object");
+    if (in_list_ || depth_ > 1) misplaced("an object");
     ++depth_;
   }
   void end_object() override {
@@ -102,18 +116,18 @@ class HeaderReader final : public JsonHandler {
     const auto* const number = scalar.as<std::int64_t>();
     require<FormatError>(number != nullptr && *number >= 0, "\"{}\": {} has {} in it; only whole numbers from 0 can be",
                          entries.back().name, key_, number == nullptr ? scalar.kind() : "a negative number");
-    require<FormatError>(list_->size() < most_dimensions, "\"{}\": {} has more than {} numbers", entries.back().name,
+    require<FormatError>(numbers_.size() < most_dimensions, "\"{}\": {} has more than {} numbers", entries.back().name,
                          key_, most_dimensions);
-    list_->push_back(*number);
+    numbers_.push_back(*number);
   }
 
   int depth_ = 0;
-  bool in_metadata_ = false, has_metadata_ = false;
+  bool in_metadata_ = false, has_metadata_ = false, in_list_ = false;
   std::string key_;
-  std::vector<Index>* list_ = nullptr;  // the list that is being heard
+  std::vector<Index> numbers_;  // of the list that is being heard
 };
 
-void require_distinct_names(const std::vector<Entry>& entries) {
+void require_distinct_names(const std::deque<Entry>& entries) {
   std::vector<std::string_view> names;
   names.reserve(entries.size());
   for (const Entry& entry : entries) names.push_back(entry.name);
@@ -130,12 +144,8 @@ SafetensorsHeader read_safetensors_header(std::string_view text, Index data_byte
   require<FormatError>(text.starts_with('{'), "the header does not begin with {{");
   HeaderReader reader;
   parse_json(text, reader);
-  std::vector<Entry>& entries = reader.entries;
+  std::deque<Entry>& entries = reader.entries;
   require_distinct_names(entries);
-  for (const Entry& entry : entries) {
-    require<FormatError>(entry.offsets->size() == 2, "\"{}\": data_offsets has {} numbers; begin and end are required",
-                         entry.name, entry.offsets->size());
-  }
   // By offsets, not by the header's order, which is free. A tensor without bytes comes before one that begins there.
   std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) { return *a.offsets < *b.offsets; });
 

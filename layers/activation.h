@@ -30,16 +30,19 @@ class Activation {
 
 /// max(x, 0). Any shape.
 struct ReLU {
+  Shape build(const Shape& input, Rng&) const { return input; }
   Var forward(Var x) const { return relu(x); }
 };
 
 /// 1 / (1 + e^-x). Any shape. A binary cross-entropy that follows is computed from x.
 struct Sigmoid {
+  Shape build(const Shape& input, Rng&) const { return input; }
   Var forward(Var x) const { return sigmoid(x); }
 };
 
 /// (e^x - e^-x) / (e^x + e^-x). Any shape.
 struct Tanh {
+  Shape build(const Shape& input, Rng&) const { return input; }
   Var forward(Var x) const { return tanh(x); }
 };
 
@@ -47,6 +50,7 @@ struct Tanh {
 struct LeakyReLU {
   double negative_slope = 0.3;
 
+  Shape build(const Shape& input, Rng&) const { return input; }
   Var forward(Var x) const { return leaky_relu(x, negative_slope); }
   void options(auto& visit) { visit("negative_slope", negative_slope); }
 };
@@ -55,6 +59,7 @@ struct LeakyReLU {
 struct ELU {
   double alpha = 1;
 
+  Shape build(const Shape& input, Rng&) const { return input; }
   Var forward(Var x) const { return elu(x, alpha); }
   void options(auto& visit) { visit("alpha", alpha); }
 };
@@ -63,17 +68,20 @@ struct ELU {
 struct GELU {
   bool approximate = false;
 
+  Shape build(const Shape& input, Rng&) const { return input; }
   Var forward(Var x) const { return gelu(x, {.approximate = approximate}); }
   void options(auto& visit) { visit("approximate", approximate); }
 };
 
 /// x / (1 + e^-x), which is also called silu. Any shape.
 struct Swish {
+  Shape build(const Shape& input, Rng&) const { return input; }
   Var forward(Var x) const { return swish(x); }
 };
 
 /// log(1 + e^x). Any shape.
 struct Softplus {
+  Shape build(const Shape& input, Rng&) const { return input; }
   Var forward(Var x) const { return softplus(x); }
 };
 

@@ -7,14 +7,15 @@
 
 namespace cornu {
 
-Inputs::Inputs(std::vector<Shape> samples) : shapes(std::move(samples)) {
-  require<ValueError>(!shapes.empty() && shapes.size() <= detail::most_inputs,
-                      "Inputs: {} inputs; there can be 1 to {}", shapes.size(), detail::most_inputs);
-}
+Inputs::Inputs(std::vector<Shape> samples) : shapes(std::move(samples)) { static_cast<void>(packed()); }
 
 Shape Inputs::packed() const {
+  require<ValueError>(!shapes.empty() && shapes.size() <= detail::most_inputs,
+                      "Inputs: {} inputs; there can be 1 to {}", shapes.size(), detail::most_inputs);
   Index size = 0;
-  for (const Shape& shape : shapes) size += shape.size();
+  for (const Shape& shape : shapes) {
+    require(!__builtin_add_overflow(size, shape.size(), &size), "Inputs: more numbers than can be counted");
+  }
   return {size};
 }
 

@@ -18,7 +18,7 @@ struct Inputs {
   Inputs(std::initializer_list<Shape> samples) : Inputs(std::vector<Shape>(samples)) {}
   explicit Inputs(std::vector<Shape> samples);
 
-  /// The shape of a packed sample.
+  /// The shape of a packed sample. Throws as the constructor does, as shapes may have changed.
   Shape packed() const;
 
   Shape build(const Shape& input, Rng& rng);

@@ -91,11 +91,13 @@ class AnyLayer::Builder final : public detail::LayerObserver {
 Shape AnyLayer::build_unnamed(std::span<const Shape> inputs, Rng& rng) {
   Box& layer = *box_;
   if (const std::optional<Shape> told = layer.build(inputs, rng)) return *told;
-  std::vector<Tensor> samples;
-  for (const Shape& input : inputs) samples.emplace_back(input.batched(1));
   Tape tape(Mode::inference);
   std::vector<Var> values;
-  for (const Tensor& sample : samples) values.push_back(tape.input(sample));
+  for (const Shape& input : inputs) {
+    const View sample = tape.scratch(input.batched(1));
+    std::fill(sample.begin(), sample.end(), Real{0});
+    values.push_back(tape.input(sample));
+  }
   Builder builder(layers(), rng);
   tape.observe_layers(&builder);
   const Var y = layer.forward(values);

@@ -1,5 +1,6 @@
 #include "cornu/layers/registry.h"
 
+#include "cornu/core/memory_limit.h"
 #include "cornu/layers/average_pooling2d.h"
 #include "cornu/layers/batch_normalization.h"
 #include "cornu/layers/concatenate.h"
@@ -102,6 +103,10 @@ Registry<AnyLayer>& layer_registry() {
 
 using detail::InitializerFunction;
 
+namespace {
+constexpr std::size_t most_bytes_of_a_layer = 1024;
+}
+
 void register_initializer(std::string name, InitializerFunction function) {
   detail::initializer_functions().add(std::move(name), function);
 }
@@ -121,6 +126,8 @@ void to_json(Json& json, const AnyLayer& layer) {
 
 AnyLayer json_to(const Json& json, As<AnyLayer>) {
   const auto name = value_of<std::string>(json.at("name"));
+  // A layer without parameters has a size, too, and a list of layers grows.
+  detail::MemoryLimit::charge(detail::MemoryLimit::tensors, most_bytes_of_a_layer);
   try {
     AnyLayer layer = detail::layer_registry().make(json);
     layer.rename(name);

@@ -21,6 +21,8 @@ struct SaveOptions {
 
 struct LoadOptions {
   bool compile = true;  ///< as it was when it was saved, if it was saved with that
+  /// The most bytes that a pass over one sample may take, by which layers without a `build` are built.
+  std::size_t pass_memory = std::size_t{1} << 30;
 };
 
 /// By whose names and in whose layouts weights are in a file (docs/formats.md has the tables).

@@ -2,7 +2,9 @@
 #include <filesystem>
 
 #include "cornu/core/error.h"
+#include "cornu/core/memory_limit.h"
 #include "cornu/formats/json.h"
+#include "cornu/layers/inputs.h"
 #include "cornu/layers/registry.h"
 #include "cornu/models/metric_registry.h"
 #include "cornu/models/saving.h"
@@ -70,6 +72,14 @@ void register_models() {
   static_cast<void>(done);
 }
 
+/// What building a model may take, so that a small file cannot ask for much: it has each parameter, and an optimizer's
+/// state, once.
+std::size_t memory_for(const SafetensorsFile& file) {
+  std::size_t bytes = std::size_t{1} << 20;
+  for (const RawTensor& tensor : file.tensors()) bytes += 4 * tensor.bytes.size();
+  return bytes;
+}
+
 }  // namespace
 
 void Sequential::options(OptionVisitor& visit) {
@@ -84,7 +94,15 @@ void Sequential::options(OptionVisitor& visit) {
   }
   std::vector<AnyLayer> layers;
   visit("layers", layers);
-  for (AnyLayer& layer : layers) state.insert(std::move(layer));
+  for (AnyLayer& layer : layers) {
+    require<FormatError>(!layer.name().empty(), "a {} without a name", layer.type());
+    state.insert(std::move(layer));
+  }
+  if (!state.input_parts.empty()) {
+    const Shape packed = Inputs(state.input_parts).packed();
+    require<FormatError>(state.declared_input == packed, "input_parts are {} numbers, which input_shape is not",
+                         packed.size());
+  }
 }
 
 void Sequential::save(const std::filesystem::path& path, const SaveOptions& options) const {
@@ -115,9 +133,13 @@ void Sequential::save(const std::filesystem::path& path, const SaveOptions& opti
 }
 
 Sequential Sequential::load(const std::filesystem::path& path, const LoadOptions& options) {
+  return load(SafetensorsFile(path), options);
+}
+
+Sequential Sequential::load(const SafetensorsFile& file, const LoadOptions& options) {
   register_models();
-  const SafetensorsFile file(path);
-  return naming(path, [&] {
+  return naming(file.path(), [&] {
+    const detail::MemoryLimit limit(memory_for(file), options.pass_memory);
     const Json json = detail::described_in(file, metadata_name);
     const auto type = value_of<std::string>(json.at("class_name"));
     require<FormatError>(type == "Sequential", "this is a {}, not a Sequential", type);

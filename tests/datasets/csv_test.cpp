@@ -8,6 +8,7 @@
 
 #include "cornu/core/error.h"
 #include "cornu/datasets/subset.h"
+#include "cornu/tests/support/damaged.h"
 #include "cornu/tests/support/expect_error.h"
 #include "cornu/tests/support/print.h"
 #include "cornu/tests/support/temporary_folder.h"
@@ -110,6 +111,8 @@ TEST(Csv, SaysWhereAValueIsMissing) {
   EXPECT_EQ(error("a,b\n1,2\n3,NA\n", {.missing = CsvOptions::fill_in}),
             "a.csv, line 3, column \"b\": the value is missing (\"NA\")");
   EXPECT_EQ(error("a,b\n?,2\n,4\n", {.missing = CsvOptions::fill_in}), "a.csv: column \"a\" has no value at all");
+  EXPECT_EQ(error("a,b\n?,2\n,4\n", {.categorical = {"a"}, .missing = CsvOptions::fill_in}),
+            "a.csv: column \"a\" has no value at all");
   EXPECT_EQ(error("a,b\n?,2\n,4\n", {.missing = CsvOptions::drop_row}),
             "a.csv: there is no row of data (2 lacked a value and were dropped)");
 }
@@ -149,6 +152,38 @@ TEST(Csv, RefusesAColumnOfTooManyTexts) {
       "a.csv, line 4, column \"a\": \"r\" is text number 3; is this a column of names that tell nothing? (.ignored, "
       "or .most_categories)");
   EXPECT_EQ(read(text, {.most_categories = 3}).feature_names().size(), 3u);
+}
+
+/// The names of features have that of their column in them, so that a long one is there once for each category.
+TEST(Csv, RefusesNamesThatWouldTakeMuchMemory) {
+  std::string text = std::string(100'000, 'a') + ",y\n";
+  for (int i = 0; i < 1000; ++i) text += 'x' + std::to_string(i) + ",1\n";
+  const testing::PeakMemory memory;
+  EXPECT_EQ(error(text),
+            "a.csv, line 172: its columns and categories would take more than three times its size in memory");
+  EXPECT_LT(memory.bytes(), Index{2} << 20);
+}
+
+TEST(Csv, TakesNoMoreThanFourTimesTheFileForNumbers) {
+  std::string text = "a,b,y\n";
+  for (int i = 0; i < 100'000; ++i) text += "1,2,3\n";
+  std::istringstream stream(text);
+  const testing::PeakMemory memory;
+  EXPECT_EQ(read_csv(stream, "a.csv").size(), 100'000);
+  EXPECT_LT(memory.bytes(), static_cast<Index>(sizeof(Real)) * std::ssize(text) + (Index{1} << 17));
+}
+
+TEST(Csv, WhatIsCutOffOrFlippedIsRefusedOrRead) {
+  const std::string text = "size,colour,kind\r\n1,red,\"x \"\"y\"\"\"\r\n2.5,blue,\"z,\nw\"\n-3e2,red,z\n";
+  ASSERT_EQ(read(text).size(), 3);
+  for (const CsvOptions::Missing missing : {CsvOptions::refuse, CsvOptions::drop_row, CsvOptions::fill_in}) {
+    const testing::Refused refused = testing::read_damaged(text, [&](const std::string& damaged) {
+      const CsvDataset data = read(damaged, {.missing = missing});
+      EXPECT_EQ(x_of(data).shape(), (Shape{data.size(), std::ssize(data.feature_names())}));
+    });
+    EXPECT_GT(refused.cut, std::ssize(text) / 2);
+    EXPECT_GT(refused.flipped, std::ssize(text));
+  }
 }
 
 TEST(Csv, RefusesOptionsThatNameNoColumn) {

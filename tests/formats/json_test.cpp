@@ -7,6 +7,7 @@
 #include <string>
 
 #include "cornu/core/error.h"
+#include "cornu/tests/support/damaged.h"
 #include "cornu/tests/support/expect_error.h"
 
 namespace cornu {
@@ -50,6 +51,16 @@ TEST(Json, SaysWhereItWentWrong) {
   expect_error<FormatError>([] { parse_json("[1, x]"); },
                             "JSON: parse error at line 1, column 5: syntax error while parsing value - invalid "
                             "literal; last read: '1, x' (byte 5)");
+}
+
+TEST(Json, WhatIsCutOffOrFlippedIsRefusedOrRead) {
+  const std::string text = R"({"a":[1,-2.5e3,true,null,"x\"\u00e9"],"b":{"":{}}})";
+  const testing::Refused refused = testing::read_damaged(text, [](const std::string& damaged) {
+    const Json json = parse_json(damaged);
+    EXPECT_EQ(parse_json(to_string(json)), json) << damaged;
+  });
+  EXPECT_EQ(refused.cut, std::ssize(text));
+  EXPECT_GT(refused.flipped, 4 * std::ssize(text));
 }
 
 TEST(Json, RefusesANameThatIsThereTwice) {

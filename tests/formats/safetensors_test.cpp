@@ -12,6 +12,7 @@
 #include <limits>
 
 #include "cornu/core/error.h"
+#include "cornu/tests/support/damaged.h"
 #include "cornu/tests/support/expect_error.h"
 #include "cornu/tests/support/print.h"
 #include "cornu/tests/support/temporary_folder.h"
@@ -223,31 +224,36 @@ TEST_P(SafetensorsReading, RefusesWhatBreaksTheFormat) {
 }
 
 TEST(Safetensors, WhatIsCutOffOrFlippedIsRefusedOrRead) {
-  const TemporaryFolder folder;
   const std::vector<float> numbers{1, 2, 3};
-  write_safetensors(folder / "a",
-                    std::array<RawTensor, 2>{{{"a", Dtype::f32, {3}, bytes_of(numbers)},
-                                              {"b", Dtype::u8, {2, 2}, bytes_of(numbers).first(4)}}},
-                    {{"m", "\"\\"}});
-  const std::string whole = read(folder / "a");
-  Index refused = 0;
-  const auto attempt = [&](const std::string& bytes) {
-    write(folder / "b", bytes);
-    try {
-      const SafetensorsFile file(folder / "b", {.memory_map = false});  // whose end a sanitizer knows
-      for (const RawTensor& tensor : file.tensors()) file.tensor(tensor.name);
-    } catch (const FormatError&) {
-      ++refused;
-    }
-  };
-  for (std::size_t length = 0; length < whole.size(); ++length) attempt(whole.substr(0, length));
-  EXPECT_EQ(refused, std::ssize(whole));
-  for (std::size_t bit = 0; bit < whole.size() * 8; ++bit) {
-    std::string bytes = whole;
-    bytes[bit / 8] = static_cast<char>(bytes[bit / 8] ^ (1 << bit % 8));
-    attempt(bytes);
+  const std::vector<std::byte> whole =
+      safetensors_bytes(std::array<RawTensor, 2>{{{"a", Dtype::f32, {3}, bytes_of(numbers)},
+                                                  {"b", Dtype::u8, {2, 2}, bytes_of(numbers).first(4)}}},
+                        {{"m", "\"\\"}});
+  const testing::Refused refused = testing::read_damaged(whole, [](const std::vector<std::byte>& bytes) {
+    const SafetensorsFile file(bytes, "file");
+    for (const RawTensor& tensor : file.tensors()) file.tensor(tensor.name);
+  });
+  EXPECT_EQ(refused.cut, std::ssize(whole));
+  EXPECT_GT(refused.flipped, 2 * std::ssize(whole));
+}
+
+/// Short names and no numbers are where a header takes most.
+TEST(Safetensors, AHeaderTakesNoMoreThanFourTimesItsSize) {
+  std::string header = "{";
+  for (int i = 0; i < 20'000; ++i) {
+    header += (i == 0 ? "\"" : ",\"") + std::to_string(i) + R"(":{"dtype":"U8","shape":[0],"data_offsets":[0,0]})";
   }
-  EXPECT_GT(refused, 3 * std::ssize(whole));
+  header += "}";
+  const std::string file = file_of(header);
+  const testing::PeakMemory memory;
+  EXPECT_EQ(SafetensorsFile(std::as_bytes(std::span(file)), "file").tensors().size(), 20'000U);
+  EXPECT_LT(memory.bytes(), 4 * std::ssize(file));
+
+  std::string texts = R"({"__metadata__":{"":"")";
+  for (int i = 0; i < 10'000; ++i) texts += ",\"" + std::to_string(i) + "\":\"\"";
+  const std::string many = file_of(texts + "}}");
+  expect_error<FormatError>([&] { SafetensorsFile(std::as_bytes(std::span(many)), "file"); },
+                            "file: __metadata__: more than 10000 texts");
 }
 
 TEST_P(SafetensorsReading, SaysWhatIsMissing) {

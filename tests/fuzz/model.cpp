@@ -1,0 +1,222 @@
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <sstream>
+#include <string>
+
+#include "cornu/core/memory_limit.h"
+#include "cornu/cornu.h"
+#include "cornu/formats/json.h"
+#include "cornu/layers/registry.h"
+#include "cornu/tests/fuzz/fuzz.h"
+
+using namespace cornu;
+
+namespace {
+
+void append_text(std::string& json, std::string_view text) {
+  json += '"';
+  for (const char c : text) {
+    if (c == '"' || c == '\\') json += '\\';
+    json += c;
+  }
+  json += '"';
+}
+
+/// A file with this description and tensors of zeros, each a line of its name and its dimensions. Made by hand, as
+/// safetensors_bytes reads what it has written, and most of the time would go into that.
+std::string file_of(std::string_view description, const std::string& lines) {
+  std::string header = R"({"__metadata__":{"cornu.model":)";
+  append_text(header, description);
+  header += '}';
+  Index offset = 0;
+  std::istringstream stream(lines);
+  for (std::string line; std::getline(stream, line);) {
+    std::istringstream words(line);
+    std::string name, shape;
+    words >> name;
+    Index numbers = 1;
+    for (Index dimension = 0; words >> dimension && dimension >= 0 && dimension < 1000 && shape.size() < 12;) {
+      shape += (shape.empty() ? "" : ",") + std::to_string(dimension);
+      numbers *= dimension;
+    }
+    if (offset + 4 * numbers > 1 << 14) break;
+    header += ',';
+    append_text(header, name);
+    header += R"(:{"dtype":"F32","shape":[)" + shape + "],\"data_offsets\":[" + std::to_string(offset) + ',' +
+              std::to_string(offset + 4 * numbers) + "]}";
+    offset += 4 * numbers;
+  }
+  header += '}';
+  const std::uint64_t length = header.size();
+  std::string file(sizeof length, '\0');
+  std::memcpy(file.data(), &length, sizeof length);
+  return file + header + std::string(static_cast<std::size_t>(offset), '\0');
+}
+
+Json to_json_of(const AnyLayer& layer) {
+  Json json;
+  to_json(json, layer);
+  return json;
+}
+
+/// Layers of every kind, as files describe them, with those options that say how large they are.
+const std::vector<Json>& layers() {
+  static const std::vector<Json> all = [] {
+    const std::vector<AnyLayer> layers{Dense{1},
+                                       Activation{relu},
+                                       AveragePooling2D{},
+                                       BatchNormalization{},
+                                       Concatenate{{Dense{1}}, {}},
+                                       Conv1D{.filters = 1, .kernel_size = 1},
+                                       Conv2D{.filters = 1, .kernel_size = 1},
+                                       DepthwiseConv2D{.kernel_size = 1},
+                                       Dropout{0.5},
+                                       ELU{},
+                                       Embedding{.input_dim = 1, .output_dim = 1},
+                                       Flatten{},
+                                       GlobalAveragePooling2D{},
+                                       GRU{.units = 1},
+                                       Input{1},
+                                       Inputs{{1}, {2}},
+                                       LayerNormalization{},
+                                       LSTM{.units = 1},
+                                       MaxPooling2D{},
+                                       MultiHeadAttention{.num_heads = 1, .key_dim = 1},
+                                       Normalization{},
+                                       RandomErasing{},
+                                       RandomFlip{},
+                                       RandomRotation{.factor = 0},
+                                       RandomTranslation{.height_factor = 0, .width_factor = 0},
+                                       RandomZoom{.height_factor = 0},
+                                       Reshape{1},
+                                       Residual{Dense{1}},
+                                       Softmax{}};
+    std::vector<Json> result;
+    for (const AnyLayer& layer : layers) {
+      Json json, config = Json::Object{};
+      const auto described = to_json_of(layer);
+      for (const auto& [name, value] : *described.at("config").as<Json::Object>()) {
+        const bool is_long =
+            value.is_null() || value.as<Json::Object>() != nullptr || value.as<std::string>() != nullptr;
+        if (!is_long) config.set(name, value);
+      }
+      json.set("class_name", described.at("class_name"));
+      json.set("name", "l" + std::to_string(result.size()));
+      json.set("config", std::move(config));
+      result.push_back(std::move(json));
+    }
+    return result;
+  }();
+  return all;
+}
+
+void collect(Json& json, std::vector<Json*>& nodes) {
+  nodes.push_back(&json);
+  if (auto* const list = json.as<Json::Array>()) {
+    for (Json& item : *list) collect(item, nodes);
+  } else if (auto* const object = json.as<Json::Object>()) {
+    for (auto& [name, item] : *object) collect(item, nodes);
+  }
+}
+
+/// Changes one thing in a description.
+void change(Json& json, Rng& rng) {
+  constexpr std::array<std::int64_t, 16> numbers{0,
+                                                 1,
+                                                 2,
+                                                 3,
+                                                 4,
+                                                 7,
+                                                 8,
+                                                 64,
+                                                 -1,
+                                                 1000,
+                                                 1 << 20,
+                                                 std::int64_t{1} << 31,
+                                                 std::int64_t{1} << 40,
+                                                 std::int64_t{1} << 62,
+                                                 std::numeric_limits<std::int64_t>::max(),
+                                                 std::numeric_limits<std::int64_t>::min()};
+  const auto below = [&](std::size_t n) { return static_cast<std::size_t>(rng.bits() % n); };
+  std::vector<Json*> nodes;
+  collect(json, nodes);
+  Json& node = *nodes[below(nodes.size())];
+  if (auto* const list = node.as<Json::Array>()) {
+    const bool has_layers = list->empty() || list->front().find("class_name") != nullptr;
+    const auto at = list->begin() + static_cast<Index>(below(list->size() + 1));
+    if (at != list->end() && below(3) == 0) {
+      list->erase(at);
+    } else if (has_layers && below(4) != 0) {
+      list->insert(at, layers()[below(layers().size())]);
+    } else {
+      list->insert(at, list->empty() ? Json(numbers[below(numbers.size())]) : Json(list->front()));
+    }
+  } else if (auto* const object = node.as<Json::Object>(); object != nullptr && !object->empty()) {
+    object->erase(object->begin() + static_cast<Index>(below(object->size())));
+  } else if (auto* const truth = node.as<bool>()) {
+    *truth = !*truth;
+  } else if (below(8) == 0) {
+    const Json other = *nodes[below(nodes.size())];
+    node = other;
+  } else if (node.as<std::int64_t>() != nullptr) {
+    node = numbers[below(numbers.size())];
+  } else if (auto* const text = node.as<std::string>(); text != nullptr && !text->empty()) {
+    *text += static_cast<char>('a' + below(3));
+  }
+}
+
+/// One sample through the model.
+void predict(const Sequential& model) {
+  const std::optional<Shape> sample = model.input_shape();
+  if (!sample || sample->size() > 4096) return;
+  const detail::MemoryLimit limit(std::size_t{16} << 20, std::size_t{16} << 20);
+  try {
+    model.predict(Tensor(sample->batched(1)));
+  } catch (const Error&) {
+  }
+}
+
+}  // namespace
+
+/// A file whose description of a model ends with a zero byte, after which its tensors are told; without one, a
+/// file as it is.
+int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t size) {
+  const std::string text(reinterpret_cast<const char*>(data), size);
+  const std::size_t end = text.find('\0');
+  const bool whole = size > 7 && data[7] == 0;
+  const std::string file =
+      whole ? text : file_of(text.substr(0, end), end == std::string::npos ? "" : text.substr(end + 1));
+  // A megabyte and four times the file are what a model may take, and a pass another.
+  const Index limit = fuzz::most_memory(2 * file.size(), Index{4} << 20);
+  Sequential model;
+  const auto load = [&] {
+    model = Sequential::load(SafetensorsFile(std::as_bytes(std::span(file)), "file"), {.pass_memory = 1 << 20});
+  };
+  if (fuzz::reads(limit, load)) predict(model);
+  return 0;
+}
+
+/// Most of what libFuzzer makes of a description is no JSON: mostly the change is one of a number, an option or a
+/// layer.
+extern "C" std::size_t LLVMFuzzerMutate(unsigned char* data, std::size_t size, std::size_t most);
+extern "C" std::size_t LLVMFuzzerCustomMutator(unsigned char* data, std::size_t size, std::size_t most, unsigned seed) {
+  Rng rng(seed);
+  const std::string text(reinterpret_cast<const char*>(data), size);
+  const std::size_t end = std::min(text.find('\0'), size);
+  if (rng.bits() % 4 != 0 && end > 0 && text[0] == '{') {
+    try {
+      Json json = parse_json(text.substr(0, end));
+      for (std::uint64_t changes = 1 + rng.bits() % 3; changes > 0; --changes) change(json, rng);
+      const std::string changed = to_string(json) + text.substr(end);
+      if (changed.size() <= most) {
+        std::copy(changed.begin(), changed.end(), data);
+        return changed.size();
+      }
+    } catch (const Error&) {
+    }
+  }
+  return LLVMFuzzerMutate(data, size, most);
+}
