@@ -110,22 +110,6 @@ function(cornu_find_optional variable)
   endif()
 endfunction()
 
-# Sets CORNU_PROTOZERO to the folder of protozero's headers, or to nothing where cornu::onnx is not to be built.
-function(cornu_find_protozero)
-  set(CORNU_PROTOZERO "" PARENT_SCOPE)
-  if(CORNU_ONNX)
-    find_path(PROTOZERO_INCLUDE_DIR protozero/pbf_reader.hpp)
-    mark_as_advanced(PROTOZERO_INCLUDE_DIR)
-    if(PROTOZERO_INCLUDE_DIR)
-      set(CORNU_PROTOZERO ${PROTOZERO_INCLUDE_DIR} PARENT_SCOPE)
-    elseif(CORNU_ONNX STREQUAL AUTO)
-      message(STATUS "Cornu: protozero is not there, so cornu::onnx is not built")
-    else()
-      message(FATAL_ERROR "CORNU_ONNX is ${CORNU_ONNX}, and protozero is not there: libprotozero-dev on Debian")
-    endif()
-  endif()
-endfunction()
-
 # cornu_component(NAME [LINKS target...] [INCLUDES folder...])
 # A library of its own from NAME/*.cpp, cornu::NAME, which brings cornu::cornu; and cornu::NAME_double. LINKS and INCLUDES
 # stay within it.

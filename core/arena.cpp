@@ -13,12 +13,15 @@ namespace {
 constexpr std::size_t smallest_chunk = 64 * 1024;
 }
 
-void Arena::Deleter::operator()(std::byte* memory) const { ::operator delete(memory, std::align_val_t(alignment)); }
+void Arena::Deleter::operator()(std::byte* memory) const {
+  ::operator delete(memory, std::align_val_t(alignment));
+  detail::MemoryLimit::give_back(size);
+}
 
 Arena::Chunk Arena::make_chunk(std::size_t size) {
   detail::MemoryLimit::charge(detail::MemoryLimit::passes, size);
   auto* memory = static_cast<std::byte*>(::operator new(size, std::align_val_t(alignment)));
-  return {std::unique_ptr<std::byte, Deleter>(memory), size};
+  return {std::unique_ptr<std::byte, Deleter>(memory, Deleter{size})};
 }
 
 void* Arena::allocate(std::size_t bytes) {
@@ -28,7 +31,7 @@ void* Arena::allocate(std::size_t bytes) {
     throw std::bad_alloc();
   }
   const std::size_t rounded = (bytes + alignment - 1) / alignment * alignment;
-  if (chunks_.empty() || chunks_.back().size - used_ < rounded) {
+  if (chunks_.empty() || chunks_.back().size() - used_ < rounded) {
     chunks_.push_back(make_chunk(std::max({rounded, capacity(), smallest_chunk})));
     used_ = 0;
   }
@@ -47,7 +50,7 @@ void Arena::clear() {
 
 std::size_t Arena::capacity() const {
   std::size_t total = 0;
-  for (const Chunk& chunk : chunks_) total += chunk.size;
+  for (const Chunk& chunk : chunks_) total += chunk.size();
   return total;
 }
 

@@ -22,11 +22,12 @@ class Arena {
 
  private:
   struct Deleter {
+    std::size_t size = 0;
     void operator()(std::byte* memory) const;
   };
   struct Chunk {
     std::unique_ptr<std::byte, Deleter> memory;
-    std::size_t size = 0;
+    std::size_t size() const { return memory.get_deleter().size; }
   };
 
   static Chunk make_chunk(std::size_t size);

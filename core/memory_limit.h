@@ -1,12 +1,13 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 
 namespace cornu::detail {
 
-/// What a file that describes a model may ask for. While one lives, no tensors are made and no tapes grow in its thread
-/// beyond so many bytes, counted as they are taken, whether they are given back or not: a number in a file is as
-/// quickly written as it is large. The inner one of two counts.
+/// What a file that describes a model may ask for. While one lives, no tensors are made in its thread beyond so many
+/// bytes, counted as they are taken, whether they are given back or not: a number in a file is as quickly written as it
+/// is large. Tapes may hold so many at once. The inner one of two counts.
 class MemoryLimit {
  public:
   enum Kind { tensors, passes };
@@ -19,6 +20,10 @@ class MemoryLimit {
   /// Says that so many bytes are about to be taken. Throws FormatError if they are too many; without a limit nothing.
   static void charge(Kind kind, std::size_t bytes) {
     if (current != nullptr) current->take(kind, bytes);
+  }
+  /// Says that a tape has given so many bytes back.
+  static void give_back(std::size_t bytes) noexcept {
+    if (current != nullptr) current->left_[passes] = std::min(current->limits_[passes], current->left_[passes] + bytes);
   }
 
  private:

@@ -1,6 +1,7 @@
 #include "cornu/formats/atomic_file.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -44,11 +45,19 @@ AtomicFile::AtomicFile(std::filesystem::path path) : path_(std::move(path)) {
   require<FileError>(path_.has_filename(), "{}: this is no name for a file", path_.string());
   // A device or a pipe would be replaced by a file, if the user may do that: root writing to /dev/null.
   std::error_code ignored;
+  // Of a link it is the file behind it that is written.
+  if (std::filesystem::is_symlink(path_, ignored)) {
+    std::error_code failed;
+    const std::filesystem::path behind = std::filesystem::weakly_canonical(path_, failed);
+    if (!failed) path_ = behind;
+  }
   const auto there = std::filesystem::status(path_, ignored);
   require<FileError>(!std::filesystem::exists(there) || std::filesystem::is_regular_file(there),
                      "{}: this is a folder or a device, not a file", path_.string());
   descriptor_ = open_new(temporary_, path_);
   if (descriptor_ < 0) fail("cannot write in its folder", errno);
+  // Who may read the file may read the new one, and nobody else.
+  if (std::filesystem::exists(there)) ::fchmod(descriptor_, static_cast<mode_t>(there.permissions()));
 }
 
 AtomicFile::~AtomicFile() { close_and_remove(); }

@@ -33,17 +33,18 @@ std::vector<std::byte> rearranged(std::span<const std::byte> bytes, const NpyHea
   const Index size = size_of(header.dtype);
   std::vector<Index> place(header.shape.size());
   std::vector<std::byte> result(bytes.size());
-  const std::byte* from = bytes.data();
+  Index at = 0;  // in bytes; on its way from the end of an axis to its beginning it leaves them
   for (std::byte* to = result.data(); to != result.data() + result.size(); to += size) {
+    const std::byte* const from = bytes.data() + at;
     if (header.big_endian) {
       std::reverse_copy(from, from + size, to);
     } else {
       std::copy_n(from, size, to);
     }
     for (std::size_t axis = place.size(); axis-- > 0;) {
-      from += stride[axis] * size;
+      at += stride[axis] * size;
       if (++place[axis] < header.shape[axis]) break;
-      from -= stride[axis] * header.shape[axis] * size;
+      at -= stride[axis] * header.shape[axis] * size;
       place[axis] = 0;
     }
   }

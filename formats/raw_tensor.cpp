@@ -65,12 +65,14 @@ RawTensor raw_tensor(std::string name, ConstView view) {
 }
 
 Index byte_count(const std::vector<Index>& shape, Dtype dtype) {
-  const bool empty = std::find(shape.begin(), shape.end(), 0) != shape.end();
+  // Also beside a dimension of 0 the others must be possible together: whoever turns axes counts some of them alone.
+  bool empty = false;
   Index bytes = size_of(dtype);
   for (const Index dimension : shape) {
-    require<FormatError>(dimension >= 0 && (empty || dimension <= std::numeric_limits<Index>::max() / bytes),
+    require<FormatError>(dimension >= 0 && dimension <= std::numeric_limits<Index>::max() / bytes,
                          "the shape {} cannot be: it is negative or too large", to_string(std::span(shape)));
-    if (!empty) bytes *= dimension;
+    empty = empty || dimension == 0;
+    if (dimension > 0) bytes *= dimension;
   }
   return empty ? 0 : bytes;
 }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cornu/core/error.h"
+#include "cornu/core/memory_limit.h"
 #include "cornu/layers/registry.h"
 
 namespace cornu {
@@ -194,7 +195,9 @@ void Orthogonal::operator()(View out, Rng& rng) const {
   // Gram and Schmidt's vectors are those of a QR decomposition in which R has a positive diagonal: no sign is left to
   // correct. They are the columns, or the rows where there are fewer of those.
   const Index count = std::min(rows, columns), n = std::max(rows, columns);
-  std::vector<double> basis(static_cast<std::size_t>(shape.size()));
+  const auto size = static_cast<std::size_t>(shape.size());
+  detail::MemoryLimit::charge(detail::MemoryLimit::tensors, size * sizeof(double));
+  std::vector<double> basis(size);
   for (Index k = 0; k < count; ++k) draw_orthonormal(basis.data(), k, basis.data() + k * n, n, rng);
   for (Index row = 0; row < rows; ++row) {
     for (Index column = 0; column < columns; ++column) {

@@ -199,8 +199,8 @@ class Sequential {
   void save(const std::filesystem::path& path, const SaveOptions& options = {}) const;
   /// The model again: it predicts the same bits, and learns on as if it had never been away. Throws FileError and
   /// FormatError, saying which type must be registered first where it is one that only the program knows. Building it
-  /// takes no more memory than four times the tensors in the file and a megabyte, but for the passes that pass_memory
-  /// is about; a file that asks for more is refused before it is taken.
+  /// takes no more memory than four times the file's numbers as Reals and a megabyte, but for the passes that
+  /// pass_memory is about; a file that asks for more is refused before it is taken.
   static Sequential load(const std::filesystem::path& path, const LoadOptions& options = {});
   /// The same of a file that has been opened, or is in memory.
   static Sequential load(const SafetensorsFile& file, const LoadOptions& options = {});

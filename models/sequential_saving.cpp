@@ -76,7 +76,9 @@ void register_models() {
 /// state, once.
 std::size_t memory_for(const SafetensorsFile& file) {
   std::size_t bytes = std::size_t{1} << 20;
-  for (const RawTensor& tensor : file.tensors()) bytes += 4 * tensor.bytes.size();
+  for (const RawTensor& tensor : file.tensors()) {
+    bytes += 4 * tensor.bytes.size() / static_cast<std::size_t>(size_of(tensor.dtype)) * sizeof(Real);
+  }
   return bytes;
 }
 

@@ -128,7 +128,7 @@ Json describe_onnx(const std::string& path) {
 namespace {
 
 [[noreturn]] void refuse(const std::string& path) {
-  throw ValueError(message("{}: an ONNX model, and this program was built without cornu::onnx (protozero)", path));
+  throw ValueError(message("{}: an ONNX model, and this program was built without cornu::onnx", path));
 }
 
 }  // namespace

@@ -194,6 +194,8 @@ TEST_P(SafetensorsReading, RefusesWhatBreaksTheFormat) {
   refused(one(R"("dtype":"U8","shape":[[4]],"data_offsets":[0,4])"), "\"a\": a list where it cannot be");
   refused(one(R"("dtype":"U8","shape":[5],"data_offsets":[0,4])"), "\"a\": U8 (5,) takes 5 bytes, but it has 4");
   refused(one(R"("dtype":"F32","shape":[2],"data_offsets":[0,4])"), "\"a\": F32 (2,) takes 8 bytes, but it has 4");
+  refused(one(R"("dtype":"F32","shape":[4611686018427387904,4611686018427387904,0],"data_offsets":[0,0])"),
+          "\"a\": the shape (4611686018427387904, 4611686018427387904, 0) cannot be: it is negative or too large");
   refused(one(R"("dtype":"F32","shape":[4611686018427387904],"data_offsets":[0,4])"),
           "\"a\": the shape (4611686018427387904,) cannot be: it is negative or too large");
   refused(one(R"("dtype":"U8","shape":[4],"data_offsets":[0])"),

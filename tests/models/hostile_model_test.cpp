@@ -82,6 +82,10 @@ TEST(HostileModel, APassOverAHugeSampleIsRefusedButForWhoAllowsIt) {
   const std::string small = model_of(activation, "[100000]");
   EXPECT_NO_THROW(load(small));
   EXPECT_NE(refusal(small, {.pass_memory = 100'000}), "");
+  // What a layer's pass has given back the next one's may take.
+  std::string many = activation;
+  for (int i = 0; i < 20; ++i) many += "," + layer("Activation", "a" + std::to_string(i), R"("activation":"relu")");
+  EXPECT_NO_THROW(load(model_of(many, "[100000]"), {.pass_memory = 4'000'000}));
   // What keeps its input's shape needs no pass.
   EXPECT_EQ(load(model_of(layer("ReLU", "r", ""), "[274877906944]")).output_shape(), (Shape{Index{1} << 38}));
 }

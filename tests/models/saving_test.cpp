@@ -353,6 +353,20 @@ TEST(Saving, AFullDiskOrAFolderThatIsNotThereKeepsTheOldFile) {
 
 // ---- Versions ----
 
+TEST(Saving, KeepsAFilesPermissionsAndTheLinkToIt) {
+  const TemporaryFolder folder;
+  Sequential model{Input{2}, Dense{1}};
+  model.save(folder / "m");
+  std::filesystem::permissions(folder / "m", std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+  std::filesystem::create_symlink("m", folder / "link");
+  model.set_weights({Tensor({2, 1}, {3, 4}), Tensor({1}, {5})});
+  model.save(folder / "link");
+  EXPECT_TRUE(std::filesystem::is_symlink(folder / "link"));
+  EXPECT_EQ(std::filesystem::status(folder / "m").permissions(),
+            std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+  EXPECT_EQ(Sequential::load(folder / "m").get_weights(), model.get_weights());
+}
+
 TEST(Saving, AFileOfEveryVersionLoadsForEver) {
   const std::filesystem::path golden = std::filesystem::path(CORNU_SOURCE_DIR) / "tests/models/golden";
   if (std::getenv("CORNU_WRITE_GOLDEN") != nullptr) {
