@@ -11,6 +11,7 @@
 #include "cornu/core/gradcheck.h"
 #include "cornu/tests/core/op_table.h"
 #include "cornu/tests/support/expect_error.h"
+#include "cornu/tests/support/paths.h"
 
 namespace cornu::testing {
 namespace {
@@ -209,9 +210,9 @@ std::set<std::string> public_ops(const std::string& header) {
 TEST(OpTable, HasARowForEveryPublicOp) {
   std::set<std::string> rows;
   for (const OpRow& row : op_table()) rows.insert(row.op);
-  std::set<std::string> ops = public_ops(CORNU_SOURCE_DIR "/core/ops.h");
-  ops.merge(public_ops(CORNU_SOURCE_DIR "/core/ops_images.h"));
-  ops.merge(public_ops(CORNU_SOURCE_DIR "/core/ops_sequences.h"));
+  std::set<std::string> ops = public_ops(testing::source_path("core/ops.h"));
+  ops.merge(public_ops(testing::source_path("core/ops_images.h")));
+  ops.merge(public_ops(testing::source_path("core/ops_sequences.h")));
   EXPECT_EQ(ops, rows);
 }
 

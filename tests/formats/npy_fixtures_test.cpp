@@ -15,6 +15,7 @@
 #include "cornu/formats/npy.h"
 #include "cornu/formats/npz.h"
 #include "cornu/tests/support/expect_error.h"
+#include "cornu/tests/support/paths.h"
 #include "cornu/tests/support/temporary_folder.h"
 
 namespace cornu {
@@ -25,7 +26,7 @@ using testing::TemporaryFolder;
 
 std::filesystem::path fixtures() {
   const char* other = std::getenv("CORNU_NUMPY");
-  return other != nullptr ? other : CORNU_SOURCE_DIR "/tests/formats/fixtures/numpy";
+  return other != nullptr ? other : testing::source_path("tests/formats/fixtures/numpy");
 }
 
 /// A line of arrays.txt.

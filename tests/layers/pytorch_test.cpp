@@ -24,6 +24,7 @@
 #include "cornu/layers/layer_normalization.h"
 #include "cornu/layers/max_pooling2d.h"
 #include "cornu/tests/layers/run.h"
+#include "cornu/tests/support/paths.h"
 
 namespace cornu {
 namespace {
@@ -33,7 +34,7 @@ using Tensors = std::map<std::string, Tensor>;
 
 std::map<std::string, Tensors> fixture() {
   const char* other = std::getenv("CORNU_LAYERS");
-  const std::string name = other != nullptr ? other : CORNU_SOURCE_DIR "/tests/layers/fixtures/layers.txt";
+  const std::string name = other != nullptr ? other : testing::source_path("tests/layers/fixtures/layers.txt");
   std::ifstream file(name);
   require<FileError>(file.good(), "{}: cannot be read", name);
   std::map<std::string, Tensors> result;

@@ -19,6 +19,7 @@
 #include "cornu/layers/gru.h"
 #include "cornu/layers/lstm.h"
 #include "cornu/layers/multi_head_attention.h"
+#include "cornu/tests/support/paths.h"
 
 namespace cornu {
 namespace {
@@ -31,7 +32,7 @@ using Case = std::map<std::string, Numbers>;
 
 std::map<std::string, Case> fixture() {
   const char* other = std::getenv("CORNU_SEQUENCES");
-  const std::string name = other != nullptr ? other : CORNU_SOURCE_DIR "/tests/layers/fixtures/sequences.txt";
+  const std::string name = other != nullptr ? other : testing::source_path("tests/layers/fixtures/sequences.txt");
   std::ifstream file(name);
   require<FileError>(file.good(), "{}: cannot be read", name);
   std::map<std::string, Case> result;

@@ -19,6 +19,7 @@
 #include "cornu/tests/models/export_cpp_cases.h"
 #include "cornu/tests/models/support.h"
 #include "cornu/tests/support/expect_error.h"
+#include "cornu/tests/support/paths.h"
 #include "cornu/tests/support/structs_in.h"
 #include "cornu/tests/support/temporary_folder.h"
 
@@ -88,7 +89,7 @@ void write(const std::filesystem::path& path, std::string_view text) { std::ofst
 /// g++ and clang++, as far as they are there, with the one that compiled this first. In double it alone: the headers
 /// are the same.
 std::vector<std::string> compilers() {
-  std::vector<std::string> result{CORNU_CXX};
+  std::vector<std::string> result{testing::compiler()};
   if (sizeof(Real) == sizeof(double)) return result;
   const char* const other = result[0].find("clang") == std::string::npos ? "clang++" : "g++";
   if (std::system((std::string(other) + " --version > /dev/null 2>&1").c_str()) == 0) result.emplace_back(other);

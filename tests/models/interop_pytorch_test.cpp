@@ -6,6 +6,7 @@
 #include "cornu/examples/interop/networks.h"
 #include "cornu/tests/models/interop_support.h"
 #include "cornu/tests/support/expect_error.h"
+#include "cornu/tests/support/paths.h"
 #include "cornu/tests/support/print.h"
 #include "cornu/tests/support/temporary_folder.h"
 
@@ -24,7 +25,7 @@ using testing::write_counted;
 
 using Texts = std::vector<std::string>;
 
-const std::string fixtures = CORNU_SOURCE_DIR "/tests/models/fixtures/pytorch/";
+const std::string fixtures = testing::source_path("tests/models/fixtures/pytorch/");
 
 /// What PyTorch keeps beside the weights, or as a sum of two: what comes back is none of these.
 bool is_kept_otherwise(const std::string& network, const std::string& tensor) {

@@ -22,6 +22,7 @@
 #include "cornu/optim/registry.h"
 #include "cornu/tests/models/support.h"
 #include "cornu/tests/support/expect_error.h"
+#include "cornu/tests/support/paths.h"
 #include "cornu/tests/support/temporary_folder.h"
 
 // Models in files: what comes back, and what is said where it cannot.
@@ -359,16 +360,17 @@ TEST(Saving, KeepsAFilesPermissionsAndTheLinkToIt) {
   model.save(folder / "m");
   std::filesystem::permissions(folder / "m", std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
   std::filesystem::create_symlink("m", folder / "link");
-  model.set_weights({Tensor({2, 1}, {3, 4}), Tensor({1}, {5})});
+  const std::vector<Tensor> weights{Tensor({2, 1}, {3, 4}), Tensor({1}, {5})};
+  model.set_weights(weights);
   model.save(folder / "link");
   EXPECT_TRUE(std::filesystem::is_symlink(folder / "link"));
   EXPECT_EQ(std::filesystem::status(folder / "m").permissions(),
             std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
-  EXPECT_EQ(Sequential::load(folder / "m").get_weights(), model.get_weights());
+  EXPECT_EQ(Sequential::load(folder / "m").get_weights(), weights);
 }
 
 TEST(Saving, AFileOfEveryVersionLoadsForEver) {
-  const std::filesystem::path golden = std::filesystem::path(CORNU_SOURCE_DIR) / "tests/models/golden";
+  const std::filesystem::path golden = testing::source_path("tests/models/golden");
   if (std::getenv("CORNU_WRITE_GOLDEN") != nullptr) {
     Sequential model{Input{4, 4, 1},
                      Conv2D{.filters = 2, .kernel_size = {2, 3}, .activation = relu},

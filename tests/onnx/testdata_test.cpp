@@ -12,6 +12,7 @@
 #include "cornu/core/error.h"
 #include "cornu/onnx/model.h"
 #include "cornu/onnx/reader.h"
+#include "cornu/tests/support/paths.h"
 
 /// ONNX's own model tests, as Debian's libonnx-testdata has them: each a model, inputs, and the outputs that must come.
 namespace cornu {
@@ -77,7 +78,7 @@ struct Skipped {
 
 Skipped read_skipped() {
   Skipped result;
-  std::ifstream file(CORNU_SOURCE_DIR "/tests/onnx/skipped.txt");
+  std::ifstream file(testing::source_path("tests/onnx/skipped.txt"));
   EXPECT_TRUE(file) << "tests/onnx/skipped.txt is missing";
   for (std::string line; std::getline(file, line);) {
     std::istringstream words(line);

@@ -21,6 +21,7 @@
 #include "cornu/optim/rmsprop.h"
 #include "cornu/optim/sgd.h"
 #include "cornu/tests/optim/stepping.h"
+#include "cornu/tests/support/paths.h"
 
 namespace cornu {
 namespace {
@@ -35,7 +36,7 @@ struct Row {
 /// The rows of the file, by case.
 std::map<std::string, std::vector<Row>> fixture() {
   const char* other = std::getenv("CORNU_TRAJECTORIES");
-  const std::string name = other != nullptr ? other : CORNU_SOURCE_DIR "/tests/optim/fixtures/trajectories.txt";
+  const std::string name = other != nullptr ? other : testing::source_path("tests/optim/fixtures/trajectories.txt");
   std::ifstream file(name);
   require<FileError>(file.good(), "{}: cannot be read", name);
   std::map<std::string, std::vector<Row>> result;

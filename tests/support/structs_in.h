@@ -8,13 +8,15 @@
 #include <string>
 #include <vector>
 
+#include "cornu/tests/support/paths.h"
+
 namespace cornu::testing {
 
 /// The names of the structs in a folder's headers of which `is_one`, asked with the text that follows the name, says
 /// so.
 inline std::vector<std::string> structs_in(const std::string& folder, const std::regex& member) {
   std::vector<std::string> names;
-  for (const auto& entry : std::filesystem::directory_iterator(std::filesystem::path(CORNU_SOURCE_DIR) / folder)) {
+  for (const auto& entry : std::filesystem::directory_iterator(source_path(folder))) {
     if (entry.path().extension() != ".h") continue;
     std::ifstream file(entry.path());
     const std::string text(std::istreambuf_iterator<char>(file), {});

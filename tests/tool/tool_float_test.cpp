@@ -2,6 +2,7 @@
 
 #include <csignal>
 
+#include "cornu/tests/support/paths.h"
 #include "cornu/tests/tool/support.h"
 
 namespace cornu::tool {
@@ -47,7 +48,7 @@ TEST_F(Tool, TellsMisuseFromFailure) {
 }
 
 TEST_F(Tool, TheManualNamesEveryCommandAndOption) {
-  std::ifstream file(CORNU_SOURCE_DIR "/tool/cornu.1");
+  std::ifstream file(testing::source_path("tool/cornu.1"));
   std::string manual{std::istreambuf_iterator<char>(file), {}};
   std::erase(manual, '\\');  // before a dash
   for (const char* command : {"info", "convert", "predict", "evaluate"}) {
