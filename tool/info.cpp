@@ -87,8 +87,6 @@ std::string lines_of(const Json& object) {
 
 // ---- A model of Cornu's own ----
 
-constexpr const char* description_name = "cornu.model";
-
 /// A loss, an optimizer, ...: its type and its options, as "SGD(learning_rate=0.1, momentum=0.9)".
 std::string object_text(const Json& object) {
   const Json* const type = object.find("class_name");
@@ -132,7 +130,7 @@ std::string model_text(const std::string& path, const Json& description, const s
 
 std::string safetensors_info(const std::string& path, bool json) {
   const SafetensorsFile file(path);
-  const auto found = file.metadata().find(description_name);
+  const auto found = file.metadata().find(detail::model_metadata);
   const bool is_model = found != file.metadata().end();
   if (json) {
     Json result = Json::Object{{"format", is_model ? "cornu" : "safetensors"}};

@@ -10,7 +10,7 @@ namespace {
 
 /// A model does not tell it, the file does.
 std::string loss_of(const SafetensorsFile& file) {
-  const Json description = detail::described_in(file, "cornu.model");
+  const Json description = detail::described_in(file, detail::model_metadata);
   const Json* const type = description.at("compile").at("loss").find("class_name");
   const auto* name = type != nullptr ? type->as<std::string>() : nullptr;
   return name != nullptr ? *name : "";
