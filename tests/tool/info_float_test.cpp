@@ -71,12 +71,21 @@ TEST_F(InfoTool, ShowsTheTensorsAndTheMetadataOfAnySafetensorsFile) {
             "\n"
             "Name     Type  Shape   Bytes\n"
             "half     BF16  (3, 1)  6\n"
-            "is\\x1b[31m  BOOL  ()      1\n"
+            "is\\u001b[31m  BOOL  ()      1\n"
             "2 arrays, 4 numbers, 7 bytes\n");
   EXPECT_EQ(output("info --json w.safetensors"), R"({"format":"safetensors","metadata":{"format":"pt"},"tensors":[)"
                                                  R"({"name":"half","type":"BF16","shape":[3,1],"bytes":6},)"
                                                  R"({"name":"is\u001b[31m","type":"BOOL","shape":[],"bytes":1}]})"
                                                  "\n");
+}
+
+TEST_F(InfoTool, LetsNoNameTellATerminalWhatToDo) {
+  const std::string name = "\x7f, \xc2\x9b[31m, \xc2\xa9";  // DEL, CSI as one character, and a harmless one
+  write_safetensors(folder / "w.safetensors", std::array<RawTensor, 1>{{{name, Dtype::f32, {0}, {}}}}, {});
+  const std::string shown = "\\u007f, \\u009b[31m, \xc2\xa9", json = output("info --json w.safetensors");
+  EXPECT_NE(output("info w.safetensors").find('\n' + shown + ' '), std::string::npos);
+  EXPECT_NE(json.find('"' + shown + '"'), std::string::npos) << json;
+  EXPECT_EQ(parse_json(json).at("tensors").as<Json::Array>()->front().at("name"), Json(name));
 }
 
 TEST_F(InfoTool, ShowsArraysOfNumPyAndIdx) {
