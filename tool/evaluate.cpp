@@ -95,7 +95,7 @@ std::string Evaluate::run() const {
     return fmt::format("accuracy: {:.4f}\n", accuracy.result());
   }
   fit_labels(y, network);
-  const Logs result = network.model.evaluate(x, y, {.batch_size = network.batch_size});
+  const Logs result = network.model.evaluate(x, y, {.batch_size = network.batch_size()});
   for (const auto& [name, value] : result) {
     text += name + ": " +
             (value == 0 || std::abs(value) > 1e-3 ? fmt::format("{:.4f}\n", value) : fmt::format("{:.4e}\n", value));
