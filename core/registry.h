@@ -9,6 +9,7 @@
 #include <string_view>
 #include <utility>
 
+#include "cornu/core/error.h"
 #include "cornu/core/options.h"
 #include "cornu/core/type_name.h"
 
@@ -44,6 +45,11 @@ Json written_options(const T& value) {
 }
 
 }  // namespace detail
+
+/// A file that names what this program has not registered: another one may be able to load it.
+class UnregisteredError : public FormatError {
+  using FormatError::FormatError;
+};
 
 /// The types of one kind, layers say, by the names that files know them by: {"class_name": "Dense", "config": {...}}.
 /// Any number of threads may use it.
@@ -104,13 +110,13 @@ class Registry {
     }
   }
 
-  /// Throws FormatError for what is not registered, and for options that it does not have or that do not fit.
+  /// Throws UnregisteredError, and FormatError for options that it does not have or that do not fit.
   Any make(const Json& json) const {
     const auto name = value_of<std::string>(json.at("class_name"));
     const Entry* const entry = find(name);
-    require<FormatError>(entry != nullptr,
-                         "there is no {} called \"{}\" here; if it is your own, register it before loading: {}<{}>()",
-                         kind_, name, call_, name);
+    require<UnregisteredError>(
+        entry != nullptr, "there is no {} called \"{}\" here; if it is your own, register it before loading: {}<{}>()",
+        kind_, name, call_, name);
     try {
       OptionVisitor visit(json.at("config"));
       Any any = entry->make(visit);
@@ -179,13 +185,13 @@ class FunctionRegistry {
     }
     throw ValueError(message("a function without a name cannot be saved; {}(\"name\", function) gives it one", call_));
   }
-  /// Throws FormatError for a name that is not registered.
+  /// Throws UnregisteredError.
   Function find(std::string_view name) const {
     const std::lock_guard lock(mutex_);
     for (const auto& [known, function] : entries_) {
       if (known == name) return function;
     }
-    throw FormatError(
+    throw UnregisteredError(
         message("there is no {} called \"{}\" here; if it is your own, register it before loading: "
                 "{}(\"{}\", function)",
                 kind_, name, call_, name));

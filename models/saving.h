@@ -65,6 +65,9 @@ namespace detail {
 
 struct StoredTensor;  // models/weight_names.h
 
+/// Under which name a model describes itself in a file's metadata.
+inline constexpr const char* model_metadata = "cornu.model";
+
 /// What the names of tensors begin with that are no parameters.
 inline constexpr const char* optimizer_prefix = "optimizer/";
 inline constexpr const char* backup_prefix = "backup/";

@@ -16,8 +16,6 @@ namespace cornu {
 
 namespace {
 
-constexpr const char* metadata_name = "cornu.model";
-
 template <class T>
 Json json_of(const T& value) {
   Json json;
@@ -131,7 +129,7 @@ void Sequential::save(const std::filesystem::path& path, const SaveOptions& opti
     }
     return to_string(json);
   });
-  write_safetensors(path, tensors, {{"format", "cornu"}, {metadata_name, text}});
+  write_safetensors(path, tensors, {{"format", "cornu"}, {detail::model_metadata, text}});
 }
 
 Sequential Sequential::load(const std::filesystem::path& path, const LoadOptions& options) {
@@ -142,7 +140,7 @@ Sequential Sequential::load(const SafetensorsFile& file, const LoadOptions& opti
   register_models();
   return naming(file.path(), [&] {
     const detail::MemoryLimit limit(memory_for(file), options.pass_memory);
-    const Json json = detail::described_in(file, metadata_name);
+    const Json json = detail::described_in(file, detail::model_metadata);
     const auto type = value_of<std::string>(json.at("class_name"));
     require<FormatError>(type == "Sequential", "this is a {}, not a Sequential", type);
     Sequential model;

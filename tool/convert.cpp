@@ -32,7 +32,7 @@ SafetensorsMetadata take_metadata(Arrays& arrays) {
   const auto* file = std::get_if<SafetensorsFile>(&arrays.owner);
   if (file == nullptr) return {};
   SafetensorsMetadata metadata = file->metadata();
-  if (metadata.erase("cornu.model") > 0) {
+  if (metadata.erase(detail::model_metadata) > 0) {
     std::erase_if(arrays.list,
                   [](const RawTensor& tensor) { return tensor.name.starts_with(detail::optimizer_prefix); });
   }

@@ -45,11 +45,14 @@ Data read_npz(const std::string& path, const std::optional<Shape>& input, const 
   const bool is_split = file.find("x_test") != nullptr;
   const char* const x = is_split ? "x_test" : "x";
   const char* const y = is_split ? "y_test" : "y";
+  std::string names;
+  for (const RawTensor& array : file.arrays()) names += (names.empty() ? "" : ", ") + array.name;
   require<FormatError>(file.find(x) != nullptr && file.find(y) != nullptr,
-                       "{}: there must be arrays x_test and y_test, or x and y", path);
+                       "{}: there must be arrays x_test and y_test, or x and y; there are: {}", path, names);
   Data data{.x = samples_of(*file.find(x), input, scale, path + ": " + x), .y = file.tensor(y)};
-  require<FormatError>(data.y.rank() > 0 && data.x.shape()[0] == data.y.shape()[0], "{}: {} is {}, but {} is {}", path,
-                       x, data.x.shape(), y, data.y.shape());
+  require<FormatError>(data.y.rank() > 0 && data.x.shape()[0] == data.y.shape()[0],
+                       R"({}: "{}" is {} but "{}" is {}; their first axes count the samples and must agree)", path, x,
+                       data.x.shape(), y, data.y.shape());
   return data;
 }
 
@@ -92,7 +95,7 @@ std::string Evaluate::run() const {
     return fmt::format("accuracy: {:.4f}\n", accuracy.result());
   }
   fit_labels(y, network);
-  const Logs result = network.model.evaluate(x, y, {.batch_size = network.batch_size});
+  const Logs result = network.model.evaluate(x, y, {.batch_size = network.batch_size()});
   for (const auto& [name, value] : result) {
     text += name + ": " +
             (value == 0 || std::abs(value) > 1e-3 ? fmt::format("{:.4f}\n", value) : fmt::format("{:.4e}\n", value));

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "cornu/core/error.h"
+#include "cornu/core/registry.h"
 #include "cornu/formats/json.h"
 #include "cornu/models/sequential.h"
 #include "cornu/tool/arrays.h"
@@ -87,8 +88,6 @@ std::string lines_of(const Json& object) {
 
 // ---- A model of Cornu's own ----
 
-constexpr const char* description_name = "cornu.model";
-
 /// A loss, an optimizer, ...: its type and its options, as "SGD(learning_rate=0.1, momentum=0.9)".
 std::string object_text(const Json& object) {
   const Json* const type = object.find("class_name");
@@ -119,32 +118,41 @@ std::string compile_text(const Json& description) {
   return text;
 }
 
-std::string model_text(const std::string& path, const Json& description, const std::vector<RawTensor>& tensors) {
-  std::string text =
-      fmt::format("{}: a model of Cornu, version {} of the format\n\n", path, shown(description.at("version")));
+/// Its layers, or its weights where only another program knows the types of these.
+std::string layers_text(const SafetensorsFile& file) {
   try {
-    text += to_string(Sequential::load(path, {.compile = false}), {.expand_nested = true});
-  } catch (const Error& error) {  // of types that only another program knows, for example
-    text += text_of(tensors) + fmt::format("It cannot be loaded here: {}\n", error.what());
+    return to_string(Sequential::load(file, {.compile = false}), {.expand_nested = true});
+  } catch (const UnregisteredError& error) {
+    return text_of(file.tensors()) + fmt::format("It cannot be loaded here: {}\n", error.what());
   }
-  return text + fmt::format("Input: {}\n", shape_text(description.at("build_input_shape"))) + compile_text(description);
+}
+
+std::string model_info(const SafetensorsFile& file, bool json) {
+  const std::string layers = layers_text(file);
+  try {
+    const Json description = detail::described_in(file, detail::model_metadata);
+    const std::string text = fmt::format("{}: a model of Cornu, version {} of the format\n\n{}Input: {}\n{}",
+                                         file.path(), shown(description.at("version")), layers,
+                                         shape_text(description.at("build_input_shape")), compile_text(description));
+    if (!json) return text;
+    return to_string(
+               Json(Json::Object{{"format", "cornu"}, {"model", description}, {"tensors", json_of(file.tensors())}})) +
+           '\n';
+  } catch (Error& error) {
+    error.add_context(file.path());
+    throw;
+  }
 }
 
 std::string safetensors_info(const std::string& path, bool json) {
   const SafetensorsFile file(path);
-  const auto found = file.metadata().find(description_name);
-  const bool is_model = found != file.metadata().end();
+  if (file.metadata().find(detail::model_metadata) != file.metadata().end()) return model_info(file, json);
   if (json) {
-    Json result = Json::Object{{"format", is_model ? "cornu" : "safetensors"}};
-    if (is_model) {
-      result.set("model", parse_json(found->second));
-    } else {
-      result.set("metadata", json_of(file.metadata()));
-    }
-    result.set("tensors", json_of(file.tensors()));
-    return to_string(result) + '\n';
+    return to_string(Json(Json::Object{{"format", "safetensors"},
+                                       {"metadata", json_of(file.metadata())},
+                                       {"tensors", json_of(file.tensors())}})) +
+           '\n';
   }
-  if (is_model) return model_text(path, parse_json(found->second), file.tensors());
   std::string text = fmt::format("{}: safetensors\n", path);
   if (!file.metadata().empty()) text += "Metadata:\n" + lines_of(json_of(file.metadata()));
   return text + '\n' + text_of(file.tensors());

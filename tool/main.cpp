@@ -15,13 +15,19 @@ using namespace cornu;
 
 enum Status { done = 0, failed = 1, misused = 2 };
 
-/// Names and texts of a file may have characters in them with which a terminal is told what to do.
+/// Names and texts of a file may have characters in them with which a terminal is told what to do. They are written as
+/// JSON writes them, so that JSON remains what it is.
 std::string printable(std::string_view text) {
   std::string result;
-  for (const char c : text) {
-    const auto code = static_cast<unsigned char>(c);
-    const bool is_control = (code < 0x20 && c != '\n' && c != '\t') || code == 0x7F;
-    is_control ? result += fmt::format("\\x{:02x}", code) : result += c;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    auto code = static_cast<unsigned char>(text[i]);
+    bool is_control = (code < 0x20 && code != '\n' && code != '\t') || code == 0x7F;
+    if (code == 0xC2 && i + 1 < text.size()) {  // U+0080 to U+00BF in UTF-8, of which the first half are controls
+      const auto next = static_cast<unsigned char>(text[i + 1]);
+      is_control = next >= 0x80 && next < 0xA0;
+      if (is_control) code = next, ++i;
+    }
+    is_control ? result += fmt::format("\\u{:04x}", code) : result += text[i];
   }
   return result;
 }

@@ -10,7 +10,7 @@ namespace {
 
 /// A model does not tell it, the file does.
 std::string loss_of(const SafetensorsFile& file) {
-  const Json description = detail::described_in(file, "cornu.model");
+  const Json description = detail::described_in(file, detail::model_metadata);
   const Json* const type = description.at("compile").at("loss").find("class_name");
   const auto* name = type != nullptr ? type->as<std::string>() : nullptr;
   return name != nullptr ? *name : "";
@@ -30,13 +30,13 @@ Network load_network(const std::string& path, const LoadOptions& options) {
 
 Tensor predict(Network& network, const Tensor& samples) {
   if (!network.model.built()) network.model.build(samples.shape().sub(1));
-  return network.model.predict(samples, {.batch_size = network.batch_size});
+  return network.model.predict(samples, {.batch_size = network.batch_size()});
 }
 
 bool is_classifier(const Network& network) {
   Tape tape(Mode::inference);
-  const Tensor sample(network.model.input_shape()->batched(1));
-  const Var output = network.model.forward(tape.input(sample));
+  const Tensor samples(network.model.input_shape()->batched(network.batch.value_or(1)));
+  const Var output = network.model.forward(tape.input(samples));
   return output.shape().rank() == 2 && output.shape()[1] > 1 && output.softmax_logits();
 }
 

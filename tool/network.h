@@ -13,7 +13,9 @@ struct Network {
   Sequential model;                        ///< an ONNX graph is its only layer
   std::vector<std::string> class_names{};  ///< of an ONNX file that says them
   std::string loss{};                      ///< the type of the one that a model of Cornu is compiled with
-  Index batch_size = 32;                   ///< how many samples a graph takes at once, where it is made for a number
+  std::optional<Index> batch{};            ///< how many samples an ONNX graph takes at once, if it is made for a number
+
+  Index batch_size() const { return batch.value_or(32); }
 };
 
 /// Throws FileError and FormatError as Sequential::load and onnx::load do, and for a file that is no model.

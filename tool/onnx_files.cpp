@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <map>
 
+#include "cornu/core/ops.h"
 #include "cornu/core/options.h"
 #include "cornu/formats/file_bytes.h"
 #include "cornu/formats/json.h"
@@ -73,13 +74,32 @@ std::vector<std::string> class_names_of(const onnx::Model& model, const std::str
   }
 }
 
+/// A graph that is made for a number of samples, as a layer that takes fewer as well: zeros fill them up.
+struct FixedBatch {
+  onnx::Model graph;
+  Index batch;
+
+  std::optional<Shape> input_shape() const { return graph.input_shape(); }
+  NamedParameters parameters() { return graph.parameters(); }
+  Var forward(Var x) const {
+    const Index count = x.shape()[0];
+    if (count == batch) return graph.forward(x);
+    const View zeros = x.tape().scratch(x.shape().sub(1).batched(batch - count));
+    std::fill(zeros.begin(), zeros.end(), Real{0});
+    const Var y = graph.forward(concatenate({x, x.tape().input(zeros)}, 0));
+    require(y.rank() > 0 && y.shape()[0] == batch, "its outputs for a batch of {} samples are {}", batch, y.shape());
+    return slice(y, 0, 0, count);
+  }
+};
+
 }  // namespace
 
 Network load_onnx(const std::string& path) {
   const onnx::Model graph = onnx::load(path);
-  Network network{.model = {graph}, .class_names = class_names_of(graph, path)};
+  Network network{.model = {}, .class_names = class_names_of(graph, path)};
   const auto& shape = graph.inputs().front().shape;
-  if (shape && !shape->empty() && shape->front() > 0) network.batch_size = shape->front();
+  if (shape && !shape->empty() && shape->front() > 0) network.batch = shape->front();
+  network.model = network.batch ? Sequential{FixedBatch{graph, *network.batch}} : Sequential{graph};
   return network;
 }
 

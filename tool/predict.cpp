@@ -80,6 +80,8 @@ std::string Predict::run() const {
   std::string text;
   std::vector<Real> kept;
   Shape sample;
+  std::optional<Index> best;  // how many classes are printed; where nobody said it the model tells, once it is built
+  if (top > 0 || all || classes) best = top;
   for (const std::string& input : inputs) {
     const Tensor outputs = predict(network, read_samples(input, network.model.input_shape(), scale));
     sample = outputs.shape().sub(1);
@@ -89,11 +91,13 @@ std::string Predict::run() const {
     }
     require<ValueError>(sample.rank() == 1 || (!classes && top == 0),
                         "{}: the outputs of a sample are {}, which are no classes", model, sample);
-    const Index best = top > 0 ? top : !all && is_classifier(network) ? 1 : 0;
+    if (!best) best = is_classifier(network) ? 1 : 0;
     for (Index row = 0; row < outputs.shape()[0]; ++row) {
       const Outputs numbers(outputs.data() + row * sample.size(), static_cast<std::size_t>(sample.size()));
       if (inputs.size() > 1) text += input + ": ";
-      text += classes ? class_text(network, numbers) : best > 0 ? top_text(network, numbers, best) : all_text(numbers);
+      text += classes     ? class_text(network, numbers)
+              : *best > 0 ? top_text(network, numbers, *best)
+                          : all_text(numbers);
       text += '\n';
     }
   }

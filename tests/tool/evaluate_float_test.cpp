@@ -94,11 +94,14 @@ TEST_F(EvaluateTool, SaysWhatIsMissing) {
   expect_failure("evaluate m.safetensors --mnist mnist", "mnist: (30, 28, 28), but the model takes samples (4, 6)");
   expect_failure("evaluate m.safetensors --mnist mnist --invert", "evaluate: --scale and --invert are for --data alone",
                  2);
-  write_npz(folder / "w.npz", std::vector<RawTensor>{raw_tensor("z", Tensor(Shape{1}))});
-  expect_failure("evaluate m.safetensors --data w.npz", "w.npz: there must be arrays x_test and y_test, or x and y");
+  const Tensor one(Shape{1});
+  write_npz(folder / "w.npz", std::vector<RawTensor>{raw_tensor("z", one), raw_tensor("t", one)});
+  expect_failure("evaluate m.safetensors --data w.npz",
+                 "w.npz: there must be arrays x_test and y_test, or x and y; there are: z, t");
   const Tensor x(Shape{3, 4, 6}), y(Shape{2});
   write_npz(folder / "w.npz", std::vector<RawTensor>{raw_tensor("x", x), raw_tensor("y", y)});
-  expect_failure("evaluate m.safetensors --data w.npz", "w.npz: x is (3, 4, 6), but y is (2,)");
+  expect_failure("evaluate m.safetensors --data w.npz",
+                 "w.npz: \"x\" is (3, 4, 6) but \"y\" is (2,); their first axes count the samples and must agree");
 }
 
 }  // namespace

@@ -55,6 +55,29 @@ TEST_F(InfoTool, ShowsTheWeightsOfAModelThatItCannotLoad) {
       "It cannot be loaded here: m.safetensors: layers: halved: there is no layer called \"Halved\" here; if it is "
       "your own, register it before loading: register_layer<Halved>()\n"
       "Input: (2,)\nNot compiled\n");
+  EXPECT_EQ(parse_json(output("info --json m.safetensors")).at("format"), Json("cornu"));
+}
+
+TEST_F(InfoTool, RefusesABrokenModel) {
+  SmallModel().model.save(folder / "m.safetensors");
+  const SafetensorsFile file(folder / "m.safetensors");
+  const std::string whole = file.metadata().at("cornu.model");
+  const auto expect = [&](const std::string& description, const std::string& error) {
+    write_safetensors(folder / "b.safetensors", file.tensors(), {{"cornu.model", description}});
+    expect_failure("info b.safetensors", "b.safetensors: " + error);
+    expect_failure("info --json b.safetensors", "b.safetensors: " + error);
+  };
+  const auto replaced = [&](const std::string& from, const std::string& to) {
+    std::string text = whole;
+    return text.replace(text.find(from), from.size(), to);
+  };
+  expect("{}", "there is no \"version\" in an object");
+  expect("[1]", "there is no \"version\" in a list");
+  expect(replaced("\"version\":1", "\"version\":2"), "version 2 of the format; this program knows those up to 1");
+  expect(replaced("\"units\":5", "\"units\":0"), "dense: Dense: units is 0; it must be positive");
+  expect(replaced("\"loss\":", "\"lost\":"), "there is no \"loss\" in an object");
+  write_safetensors(folder / "b.safetensors", file.tensors(), {{"cornu.model", "{"}});
+  EXPECT_TRUE(cornu("info b.safetensors").err.starts_with("cornu: b.safetensors: JSON: parse error at line 1"));
 }
 
 TEST_F(InfoTool, ShowsTheTensorsAndTheMetadataOfAnySafetensorsFile) {
@@ -71,12 +94,21 @@ TEST_F(InfoTool, ShowsTheTensorsAndTheMetadataOfAnySafetensorsFile) {
             "\n"
             "Name     Type  Shape   Bytes\n"
             "half     BF16  (3, 1)  6\n"
-            "is\\x1b[31m  BOOL  ()      1\n"
+            "is\\u001b[31m  BOOL  ()      1\n"
             "2 arrays, 4 numbers, 7 bytes\n");
   EXPECT_EQ(output("info --json w.safetensors"), R"({"format":"safetensors","metadata":{"format":"pt"},"tensors":[)"
                                                  R"({"name":"half","type":"BF16","shape":[3,1],"bytes":6},)"
                                                  R"({"name":"is\u001b[31m","type":"BOOL","shape":[],"bytes":1}]})"
                                                  "\n");
+}
+
+TEST_F(InfoTool, LetsNoNameTellATerminalWhatToDo) {
+  const std::string name = "\x7f, \xc2\x9b[31m, \xc2\xa9";  // DEL, CSI as one character, and a harmless one
+  write_safetensors(folder / "w.safetensors", std::array<RawTensor, 1>{{{name, Dtype::f32, {0}, {}}}}, {});
+  const std::string shown = "\\u007f, \\u009b[31m, \xc2\xa9", json = output("info --json w.safetensors");
+  EXPECT_NE(output("info w.safetensors").find('\n' + shown + ' '), std::string::npos);
+  EXPECT_NE(json.find('"' + shown + '"'), std::string::npos) << json;
+  EXPECT_EQ(parse_json(json).at("tensors").as<Json::Array>()->front().at("name"), Json(name));
 }
 
 TEST_F(InfoTool, ShowsArraysOfNumPyAndIdx) {

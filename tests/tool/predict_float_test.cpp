@@ -1,6 +1,9 @@
 #include <fmt/format.h>
 
 #include "cornu/tests/tool/support.h"
+#ifdef CORNU_HAS_ONNX
+#include "cornu/onnx/writer.h"
+#endif
 
 namespace cornu::tool {
 namespace {
@@ -145,6 +148,35 @@ TEST_F(PredictTool, SaysWhichSamplesAModelTakes) {
   expect_failure("predict rows.safetensors x.csv --top 1",
                  "rows.safetensors: the outputs of a sample are (1, 2), which are no classes");
 }
+
+#ifdef CORNU_HAS_ONNX
+TEST_F(PredictTool, FillsUpTheBatchThatAGraphIsMadeFor) {
+  const Index shape[] = {8, 2};
+  onnx::detail::Writer graph;
+  graph.input("x", shape);
+  const std::string y = graph.node("Reshape", {"x", graph.initializer("shape", std::span(shape))});
+  graph.output(graph.node("Softmax", {y}), shape);
+  write("m.onnx", graph.finished("eight"));
+  write("x.csv", "1,1\n");
+  EXPECT_EQ(output("predict --all m.onnx x.csv"), "0.5,0.5\n");
+  std::string table, classes;
+  for (int i = 0; i < 11; ++i) {
+    table += fmt::format("{},{}\n", i % 3, 1);
+    classes += fmt::format("{}\n", i % 3 == 0 ? "1\t0.7311" : i % 3 == 1 ? "0\t0.5000" : "0\t0.7311");
+  }
+  write("x.csv", table);
+  EXPECT_EQ(output("predict m.onnx x.csv"), classes);
+
+  onnx::detail::Writer other;
+  const Index halves[] = {16, 1};
+  other.input("x", shape);
+  other.output(other.node("Reshape", {"x", other.initializer("shape", std::span(halves))}), halves);
+  write("m.onnx", other.finished("halves"));
+  const Result result = cornu("predict m.onnx x.csv");
+  EXPECT_EQ(result.status, 1);
+  EXPECT_NE(result.err.find("its outputs for a batch of 8 samples are (16, 1)"), std::string::npos) << result.err;
+}
+#endif
 
 TEST_F(PredictTool, TakesOneSampleAloneForABatchOfOne) {
   write_npy(folder / "one.npy", Tensor::full({4, 6}, 0.25));
