@@ -15,6 +15,7 @@ using testing::expect_error;
 using testing::file_of;
 using testing::normal;
 using testing::OneNode;
+using testing::Writer;
 
 using List = std::vector<Index>;
 
@@ -98,7 +99,7 @@ TEST(OnnxTake, AddsUpWhereASliceIsTakenTwiceAndFillsWhereNoneIs) {
 }
 
 TEST(OnnxOps, ASumOfAConvolutionAndOfAnInputHasTheAxesOfTheFile) {
-  testing::Writer writer;
+  Writer writer;
   const Index shape[] = {2, 2, 3, 3};
   writer.input("x", shape);
   const std::string kernel = writer.initializer("kernel", Tensor::full({2, 2, 1, 1}, 1));
@@ -119,6 +120,22 @@ TEST(OnnxOps, ASumOfAConvolutionAndOfAnInputHasTheAxesOfTheFile) {
 
 TEST(OnnxOps, SayWhatTheyCannotDo) {
   const auto refusal = [](const OneNode& node) {
+TEST(OnnxOps, SayWhichNodeMakesMoreThanThereIsMemoryFor) {
+  const Index one = 1, many[] = {Index{1} << 61};  // of which the bytes, counted in 64 bits, would be few
+  const auto error = [&](const char* op, bool of_x) {
+    Writer writer;
+    writer.input("x", {&one, 1});
+    const std::string shape = writer.initializer("shape", many);
+    const std::string y = of_x ? writer.node(op, {"x", shape}) : writer.node(op, {shape});
+    writer.output(y, many);
+    const onnx::Model model = onnx::parse(writer.finished("g"), "m");
+    return testing::error_of<ShapeError>([&] { model.predict(Tensor({1})); });
+  };
+  EXPECT_EQ(error("Expand", true), "m: node 'Expand_0' (Expand): there is not enough memory for what it makes");
+  EXPECT_EQ(error("ConstantOfShape", false),
+            "m: node 'ConstantOfShape_0' (ConstantOfShape): there is not enough memory for what it makes");
+}
+
     std::vector<Tensor> inputs;
     for (const Shape& shape : node.inputs) inputs.emplace_back(shape);
     Tape tape(Mode::inference);
