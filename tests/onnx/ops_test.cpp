@@ -61,6 +61,8 @@ TEST(OnnxOps, HaveTheGradientsOfWhatTheyCompute) {
       {"GRU",
        {{2, 3, 2}, {2, 6, 2}, {2, 6, 2}},
        {{"direction", "bidirectional"}, {"layout", one}, {"linear_before_reset", one}}},
+      {"GRU", {{3, 2, 2}, {1, 6, 2}, {1, 6, 2}, {1, 12}}, {{"hidden_size", Index{2}}}},
+      {"GRU", {{2, 3, 2}, {2, 6, 2}, {2, 6, 2}}, {{"direction", "bidirectional"}, {"layout", one}}},
       {"GlobalAveragePool", {{2, 2, 3, 2}}},
       {"GlobalMaxPool", {{2, 2, 3, 2}}},
       {"Flatten", {{2, 3, 2}}, {{"axis", Index{2}}}},
@@ -118,8 +120,6 @@ TEST(OnnxOps, ASumOfAConvolutionAndOfAnInputHasTheAxesOfTheFile) {
   }
 }
 
-TEST(OnnxOps, SayWhatTheyCannotDo) {
-  const auto refusal = [](const OneNode& node) {
 TEST(OnnxOps, SayWhichNodeMakesMoreThanThereIsMemoryFor) {
   const Index one = 1, many[] = {Index{1} << 61};  // of which the bytes, counted in 64 bits, would be few
   const auto error = [&](const char* op, bool of_x) {
@@ -136,6 +136,8 @@ TEST(OnnxOps, SayWhichNodeMakesMoreThanThereIsMemoryFor) {
             "m: node 'ConstantOfShape_0' (ConstantOfShape): there is not enough memory for what it makes");
 }
 
+TEST(OnnxOps, SayWhatTheyCannotDo) {
+  const auto refusal = [](const OneNode& node) {
     std::vector<Tensor> inputs;
     for (const Shape& shape : node.inputs) inputs.emplace_back(shape);
     Tape tape(Mode::inference);
@@ -158,8 +160,8 @@ TEST(OnnxOps, SayWhichNodeMakesMoreThanThereIsMemoryFor) {
             "m: node 'the node' (Add): operands of shapes (2, 3) and (3,), and no attribute 'broadcast'");
   EXPECT_EQ(refusal({"BatchNormalization", {{2, 3}, {3}, {3}, {3}, {3}}, {}, 6}),
             "m: node 'the node' (BatchNormalization): is_test is 0: it is made for training");
-  EXPECT_EQ(refusal({"GRU", {{1, 1, 1}, {1, 3, 1}, {1, 3, 1}}}),
-            "m: node 'the node' (GRU): linear_before_reset is 0; only a GRU that resets after the product is possible");
+  EXPECT_EQ(refusal({"GRU", {{0, 1, 1}, {1, 3, 1}, {1, 3, 1}}}),
+            "m: node 'the node' (GRU): an input of shape (1, 0, 1), batch first; at least one step is required");
   EXPECT_EQ(refusal({"LSTM", {{1, 1, 1}, {1, 4, 1}, {1, 3, 1}}}),
             "m: node 'the node' (LSTM): weights of shape (1, 3, 1); 4 gates of 1 are required");
 }

@@ -92,6 +92,12 @@ std::vector<std::pair<std::string, Sequential>> models() {
       Sequential{Input{5, 3}, GRU{.units = 4, .return_sequences = true},
                  GRU{.units = 3, .use_bias = false, .return_sequences = true, .go_backwards = true}, GRU{5}, Dense{2}});
   result.emplace_back(
+  result.emplace_back(
+      "gru_before_product",
+      Sequential{
+          Input{5, 3}, GRU{.units = 4, .return_sequences = true, .reset_after = false},
+          GRU{.units = 3, .use_bias = false, .return_sequences = true, .go_backwards = true, .reset_after = false},
+          GRU{.units = 5, .reset_after = false}, Dense{2}});
       "attention",
       Sequential{Input{5, 6}, MultiHeadAttention{.num_heads = 2, .key_dim = 3, .value_dim = 4},
                  MultiHeadAttention{.num_heads = 3, .key_dim = 2, .use_bias = false, .use_causal_mask = true},
