@@ -22,6 +22,7 @@
 #include "cornu/layers/lstm.h"
 #include "cornu/layers/max_pooling2d.h"
 #include "cornu/layers/multi_head_attention.h"
+#include "cornu/layers/normalization.h"
 #include "cornu/layers/random_flip.h"
 #include "cornu/layers/reshape.h"
 #include "cornu/layers/residual.h"
@@ -111,6 +112,10 @@ std::vector<std::pair<std::string, Sequential>> models() {
                            BatchNormalization{.center = false},
                            LayerNormalization{.axis = {-2, -1}, .epsilon = 0.1, .center = false}, Flatten{},
                            BatchNormalization{}, LayerNormalization{.scale = false}});
+  result.emplace_back("normalization",
+                      Sequential{Input{6, 5, 2}, Normalization{}, Conv2D{.filters = 3, .kernel_size = 2},
+                                 Normalization{.axis = {1, -1}}, Normalization{.axis = {}, .invert = true}, Flatten{},
+                                 Normalization{.invert = true}, Dense{3}, Normalization{}});
   for (auto& [name, model] : result) {  // biases are 0 at first, and would not be missed
     for (const NamedParameter& each : model.parameters()) {
       Rng(5).fill_normal(each.parameter->value, 0, Real(0.5));
