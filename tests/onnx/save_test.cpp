@@ -183,6 +183,10 @@ TEST(OnnxSave, SaysWhatCannotBeWritten) {
   };
   const Sequential own{Input{2}, Dense{2}, {"special", Mine{}}};
   expect_error<ValueError>([&] { onnx::serialize(own); }, "special: a Mine cannot be written to an ONNX file");
+  const Sequential imported{onnx::parse(onnx::serialize(Sequential{Input{2}, Dense{2}})), Dense{2}};
+  expect_error<ValueError>([&] { onnx::serialize(imported); },
+                           "model: an imported onnx::Model cannot be written again; save_weights keeps what it has "
+                           "learnt");
   const Sequential activation{Input{2}, Dense{2, my_own}};
   expect_error<ValueError>([&] { onnx::serialize(activation); },
                            "dense: its activation is none of the functions in core/ops.h that can be written");
