@@ -105,8 +105,7 @@ Index index_of(Real number) {
 }
 
 std::span<Index> counted(Tape& tape, Index n) {
-  const std::span<Index> result(static_cast<Index*>(tape.allocate(static_cast<std::size_t>(n) * sizeof(Index))),
-                                static_cast<std::size_t>(n));
+  const std::span<Index> result = tape_memory<Index>(tape, static_cast<std::size_t>(n));
   std::iota(result.begin(), result.end(), Index{0});
   return result;
 }

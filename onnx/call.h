@@ -9,6 +9,7 @@
 
 #include "cornu/core/ops.h"
 #include "cornu/onnx/reader.h"
+#include "cornu/onnx/take.h"
 
 /// What a node of a graph is, and what an op sees of it while it runs.
 namespace cornu::onnx::detail {
@@ -128,7 +129,7 @@ class Call {
 
   template <class T>
   std::span<T> memory(std::size_t count) const {
-    return {static_cast<T*>(tape_.allocate(count * sizeof(T))), count};
+    return tape_memory<T>(tape_, count);
   }
   /// Whole numbers as a value.
   Var whole(std::span<const Index> numbers) const;

@@ -15,6 +15,7 @@
 #include "cornu/layers/reshape.h"
 #include "cornu/layers/residual.h"
 #include "cornu/onnx/exporter.h"
+#include "cornu/onnx/model.h"
 
 // One function a layer. A new one needs its function, and its line in `export_layer`.
 namespace cornu::onnx::detail {
@@ -145,6 +146,8 @@ Exported export_layer(Exporter& to, const AnyLayer& any, const Exported& x) {
   if (const auto* layer = any.as<Embedding>()) return embedding(to, *layer, x, result);
   if (const auto* layer = any.as<Residual>()) return residual(to, *layer, x);
   if (const auto* layer = any.as<Concatenate>()) return concatenation(to, *layer, x, result);
+  require<ValueError>(any.as<Model>() == nullptr,
+                      "an imported onnx::Model cannot be written again; save_weights keeps what it has learnt");
   throw ValueError(message("a {} cannot be written to an ONNX file", any.type()));
 }
 

@@ -1,8 +1,11 @@
+#include <algorithm>
 #include <cmath>
 
+#include "cornu/core/eager.h"
 #include "cornu/core/error.h"
 #include "cornu/layers/batch_normalization.h"
 #include "cornu/layers/layer_normalization.h"
+#include "cornu/layers/normalization.h"
 #include "cornu/onnx/exporter.h"
 
 namespace cornu::onnx::detail {
@@ -65,6 +68,25 @@ Exported layer_normalized(Exporter& to, const LayerNormalization& layer, const E
           x.shape};
 }
 
+/// Its mean and variance are constants: no initializers, which would be learnt.
+Exported normalized(Exporter& to, const Normalization& layer, const Exported& input) {
+  const Exported x = to.channels_last(input);
+  Shape kept = x.shape;
+  for (Index at = 0; at < kept.rank(); ++at) {
+    const bool has_means = std::any_of(layer.axis.begin(), layer.axis.end(),
+                                       [&](Index a) { return a == at + 1 || a == at - kept.rank(); });
+    if (!has_means) kept = kept.with(at, 1);
+  }
+  Tensor width = reshape(layer.variance.value, kept);
+  for (Real& each : width) each = std::max(std::sqrt(each), Real(1e-7));
+  const std::string mean = to.constant(reshape(layer.mean.value, kept)), by = to.constant(width);
+  const auto step = [&](const char* op, const std::string& a, const std::string& b) {
+    return to.writer.node(op, {a, b}, {}, to.layer);
+  };
+  return {layer.invert ? step("Add", step("Mul", x.name, by), mean) : step("Div", step("Sub", x.name, mean), by),
+          x.shape};
+}
+
 }  // namespace
 
 Exported Exporter::activated(const Exported& x, const Activation& activation) {
@@ -101,6 +123,7 @@ std::optional<Exported> export_activation(Exporter& to, const AnyLayer& any, con
 std::optional<Exported> export_normalization(Exporter& to, const AnyLayer& any, const Exported& x) {
   if (const auto* layer = any.as<BatchNormalization>()) return batch_normalized(to, *layer, x);
   if (const auto* layer = any.as<LayerNormalization>()) return layer_normalized(to, *layer, x);
+  if (const auto* layer = any.as<Normalization>()) return normalized(to, *layer, x);
   return std::nullopt;
 }
 

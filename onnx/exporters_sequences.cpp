@@ -56,17 +56,22 @@ Exported recurrent(Exporter& to, const Layer& layer, const Exported& input, cons
   return y;
 }
 
+/// ONNX's two biases, which it adds, where Cornu has one.
+Tensor beside_zeros(const Tensor& bias) {
+  const Shape row{1, bias.size()};
+  return concatenate({reshape(bias, row), Tensor(row)}, 0);
+}
+
 Exported lstm(Exporter& to, const LSTM& layer, const Exported& x, const Shape& result) {
-  Tensor biases({2, 4 * layer.units});
-  if (layer.use_bias)
-    biases = concatenate({reshape(layer.bias.value, {1, 4 * layer.units}), slice(biases, 0, 1, 2)}, 0);
+  const Tensor biases = layer.use_bias ? beside_zeros(layer.bias.value) : Tensor();
   return recurrent(to, layer, x, result, "LSTM", {0, 3, 1, 2}, biases, {});  // i, o, f, c
 }
 
 Exported gru(Exporter& to, const GRU& layer, const Exported& x, const Shape& result) {
-  require<ValueError>(layer.reset_after,
-                      "reset_after is false; only a GRU that resets after the product can be written");
-  return recurrent(to, layer, x, result, "GRU", {0, 1, 2}, layer.bias.value, {{"linear_before_reset", Index{1}}});
+  const Tensor biases =
+      layer.use_bias && !layer.reset_after ? beside_zeros(layer.bias.value) : Tensor(layer.bias.value);
+  const Index after = layer.reset_after ? 1 : 0;
+  return recurrent(to, layer, x, result, "GRU", {0, 1, 2}, biases, {{"linear_before_reset", after}});
 }
 
 /// x W + b for x (batch, steps, in), W (in, out), whatever shape W and b are given.

@@ -47,6 +47,9 @@ std::span<Value> run_graph(const Graph& graph, Tape& tape, std::span<const Var> 
     } catch (Error& error) {
       error.add_context(message("{}: node '{}' ({})", graph.file, node.name, node.op->name));
       throw;
+    } catch (const std::bad_alloc&) {
+      throw ShapeError(message("{}: node '{}' ({}): there is not enough memory for what it makes", graph.file,
+                               node.name, node.op->name));
     }
   }
   return values;

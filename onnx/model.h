@@ -39,6 +39,8 @@ struct Port {
 /// embedding, or a sum, difference, product or quotient of two. They are parameters under their names
 /// in the file, kernels with their axes as Cornu's layers have them, and are trained; other initializers are
 /// parameters that are not. Batch normalisation keeps its moving averages, and Dropout drops in training.
+/// What goes wrong while the graph runs is an Error that names file and node; ShapeError where a node makes more than
+/// there is memory for.
 /// const functions may be called by any number of threads at once.
 class Model {
  public:

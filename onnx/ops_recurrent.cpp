@@ -3,6 +3,7 @@
 
 #include "cornu/core/error.h"
 #include "cornu/core/ops_sequences.h"
+#include "cornu/layers/recurrent.h"
 #include "cornu/onnx/ops.h"
 #include "cornu/onnx/take.h"
 
@@ -34,7 +35,7 @@ void require_usual(const Call& call, const Cell& cell) {
   require<FormatError>(call.integer("input_forget", 0) == 0, "input_forget is not 0");
   if (!call.has("activations")) return;
   const std::vector<std::string>& names = call.attribute("activations", AttributeType::texts).texts;
-  const std::size_t count = cell.adds_biases ? 3 : 2;
+  const std::size_t count = cell.activations[2].empty() ? 2 : 3;
   for (std::size_t i = 0; i < names.size(); ++i) {
     require<FormatError>(names[i] == cell.activations[i % count], "activation {} is {}; only {} is possible", i,
                          names[i], cell.activations[i % count]);
@@ -95,11 +96,27 @@ void run_lstm(Call& call) {
   recurrent(call, {order, lstm, true, {"Sigmoid", "Tanh", "Tanh"}});
 }
 
+/// The GRU whose reset gate acts before the product (Cho et al., 2014), of smaller ops; bias: (3 units).
+///     h = z h + (1 - z) tanh(x_t W_a + (r h) R_a + b_a)
+Var gru_before_product(Var x, Operand kernel, Operand recurrent_kernel, Operand bias, const RecurrentOptions& options) {
+  const Var matrix = recurrent_kernel.on(x.tape());
+  const Index units = matrix.shape()[1] / 3;
+  const auto part = [units](Var gates, Index first, Index last) {
+    return cornu::slice(gates, -1, first * units, last * units);
+  };
+  require(x.shape()[1] > 0, "an input of shape {}, batch first; at least one step is required", x.shape());
+  const Var of_gates = part(matrix, 0, 2), of_candidate = part(matrix, 2, 3);
+  return cornu::detail::each_step(affine(x, kernel, bias), units, options, [&](Var input, Var h) {
+    const Var gates = sigmoid(part(input, 0, 2) + matmul(h, of_gates));
+    const Var keep = part(gates, 0, 1), reset = part(gates, 1, 2);
+    return keep * h + (1 - keep) * tanh(part(input, 2, 3) + matmul(reset * h, of_candidate));
+  });
+}
+
 void run_gru(Call& call) {
   static constexpr Index order[] = {0, 1, 2};
-  require<FormatError>(call.integer("linear_before_reset", 0) != 0,
-                       "linear_before_reset is 0; only a GRU that resets after the product is possible");
-  recurrent(call, {order, gru, false, {"Sigmoid", "Tanh", ""}});
+  const bool after = call.integer("linear_before_reset", 0) != 0;
+  recurrent(call, {order, after ? Layer(gru) : gru_before_product, !after, {"Sigmoid", "Tanh", ""}});
 }
 
 }  // namespace

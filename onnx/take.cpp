@@ -9,15 +9,6 @@
 
 namespace cornu::onnx::detail {
 
-namespace {
-
-std::span<Index> indices(Tape& tape, Index count) {
-  const auto n = static_cast<std::size_t>(count);
-  return {static_cast<Index*>(tape.allocate(n * sizeof(Index))), n};
-}
-
-}  // namespace
-
 Var take(Var x, Index axis, std::span<const Index> positions, Real fill) {
   const Index at = x.along(axis);
   const AxisSplit split(x.shape(), at);
@@ -27,7 +18,7 @@ Var take(Var x, Index axis, std::span<const Index> positions, Real fill) {
   const auto n = static_cast<Index>(positions.size());
   Var y = x.tape().output(x.shape().with(at, n), {x});
   // The rule needs the positions for as long as the tape lives.
-  const std::span<Index> kept = indices(x.tape(), n);
+  const std::span<Index> kept = tape_memory<Index>(x.tape(), positions.size());
   std::copy(positions.begin(), positions.end(), kept.begin());
   const Index inner = split.inner, outer = split.outer, extent = split.n;
   const Index* const from = kept.data();
@@ -57,7 +48,7 @@ Var take(Var x, Index axis, std::span<const Index> positions, Real fill) {
 }
 
 std::span<Index> broadcast_positions(Tape& tape, const Shape& from, const Shape& shape) {
-  const std::span<Index> result = indices(tape, shape.size());
+  const std::span<Index> result = tape_memory<Index>(tape, static_cast<std::size_t>(shape.size()));
   Broadcast(from, shape, shape).each([&](Index i, Index position, Index) {
     result[static_cast<std::size_t>(i)] = position;
   });

@@ -13,6 +13,7 @@
 #include "cornu/tests/onnx/support.h"
 #include "cornu/tests/support/allocation_counter.h"
 #include "cornu/tests/support/expect_error.h"
+#include "cornu/tests/support/temporary_folder.h"
 
 namespace cornu {
 namespace {
@@ -79,6 +80,18 @@ TEST(OnnxModel, TrainsOnInASequential) {
   EXPECT_LT(model.evaluate(x, y)["loss"], 0.8 * before);
   const auto* const trained = model.get_layer(Index{0}).as<onnx::Model>();
   EXPECT_NE(onnx::Model(*trained).parameters()[0].parameter->value, network().parameters()[0].parameter->value);
+}
+
+TEST(OnnxModel, WhatAnImportedGraphHasLearntLeavesByItsWeightsAlone) {
+  const testing::TemporaryFolder folder;
+  Sequential model{network(), Dense{2}};
+  for (const NamedParameter& each : model.parameters()) each.parameter->value.fill(Real(0.25));
+  EXPECT_THROW(model.save(folder / "m.safetensors"), ValueError);
+  model.save_weights(folder / "w.safetensors");
+  Sequential again{network(), Dense{2}};
+  again.load_weights(folder / "w.safetensors");
+  const Tensor x = normal({2, 1, 4, 4});
+  EXPECT_EQ(again.predict(x), model.predict(x));
 }
 
 TEST(OnnxModel, LearnsTheSameWhenThreadsShareABatch) {

@@ -15,6 +15,7 @@ using testing::expect_error;
 using testing::file_of;
 using testing::normal;
 using testing::OneNode;
+using testing::Writer;
 
 using List = std::vector<Index>;
 
@@ -60,6 +61,8 @@ TEST(OnnxOps, HaveTheGradientsOfWhatTheyCompute) {
       {"GRU",
        {{2, 3, 2}, {2, 6, 2}, {2, 6, 2}},
        {{"direction", "bidirectional"}, {"layout", one}, {"linear_before_reset", one}}},
+      {"GRU", {{3, 2, 2}, {1, 6, 2}, {1, 6, 2}, {1, 12}}, {{"hidden_size", Index{2}}}},
+      {"GRU", {{2, 3, 2}, {2, 6, 2}, {2, 6, 2}}, {{"direction", "bidirectional"}, {"layout", one}}},
       {"GlobalAveragePool", {{2, 2, 3, 2}}},
       {"GlobalMaxPool", {{2, 2, 3, 2}}},
       {"Flatten", {{2, 3, 2}}, {{"axis", Index{2}}}},
@@ -98,7 +101,7 @@ TEST(OnnxTake, AddsUpWhereASliceIsTakenTwiceAndFillsWhereNoneIs) {
 }
 
 TEST(OnnxOps, ASumOfAConvolutionAndOfAnInputHasTheAxesOfTheFile) {
-  testing::Writer writer;
+  Writer writer;
   const Index shape[] = {2, 2, 3, 3};
   writer.input("x", shape);
   const std::string kernel = writer.initializer("kernel", Tensor::full({2, 2, 1, 1}, 1));
@@ -115,6 +118,22 @@ TEST(OnnxOps, ASumOfAConvolutionAndOfAnInputHasTheAxesOfTheFile) {
       }
     }
   }
+}
+
+TEST(OnnxOps, SayWhichNodeMakesMoreThanThereIsMemoryFor) {
+  const Index one = 1, many[] = {Index{1} << 61};  // of which the bytes, counted in 64 bits, would be few
+  const auto error = [&](const char* op, bool of_x) {
+    Writer writer;
+    writer.input("x", {&one, 1});
+    const std::string shape = writer.initializer("shape", many);
+    const std::string y = of_x ? writer.node(op, {"x", shape}) : writer.node(op, {shape});
+    writer.output(y, many);
+    const onnx::Model model = onnx::parse(writer.finished("g"), "m");
+    return testing::error_of<ShapeError>([&] { model.predict(Tensor({1})); });
+  };
+  EXPECT_EQ(error("Expand", true), "m: node 'Expand_0' (Expand): there is not enough memory for what it makes");
+  EXPECT_EQ(error("ConstantOfShape", false),
+            "m: node 'ConstantOfShape_0' (ConstantOfShape): there is not enough memory for what it makes");
 }
 
 TEST(OnnxOps, SayWhatTheyCannotDo) {
@@ -141,8 +160,8 @@ TEST(OnnxOps, SayWhatTheyCannotDo) {
             "m: node 'the node' (Add): operands of shapes (2, 3) and (3,), and no attribute 'broadcast'");
   EXPECT_EQ(refusal({"BatchNormalization", {{2, 3}, {3}, {3}, {3}, {3}}, {}, 6}),
             "m: node 'the node' (BatchNormalization): is_test is 0: it is made for training");
-  EXPECT_EQ(refusal({"GRU", {{1, 1, 1}, {1, 3, 1}, {1, 3, 1}}}),
-            "m: node 'the node' (GRU): linear_before_reset is 0; only a GRU that resets after the product is possible");
+  EXPECT_EQ(refusal({"GRU", {{0, 1, 1}, {1, 3, 1}, {1, 3, 1}}}),
+            "m: node 'the node' (GRU): an input of shape (1, 0, 1), batch first; at least one step is required");
   EXPECT_EQ(refusal({"LSTM", {{1, 1, 1}, {1, 4, 1}, {1, 3, 1}}}),
             "m: node 'the node' (LSTM): weights of shape (1, 3, 1); 4 gates of 1 are required");
 }

@@ -22,6 +22,7 @@
 #include "cornu/layers/lstm.h"
 #include "cornu/layers/max_pooling2d.h"
 #include "cornu/layers/multi_head_attention.h"
+#include "cornu/layers/normalization.h"
 #include "cornu/layers/random_flip.h"
 #include "cornu/layers/reshape.h"
 #include "cornu/layers/residual.h"
@@ -92,6 +93,12 @@ std::vector<std::pair<std::string, Sequential>> models() {
       Sequential{Input{5, 3}, GRU{.units = 4, .return_sequences = true},
                  GRU{.units = 3, .use_bias = false, .return_sequences = true, .go_backwards = true}, GRU{5}, Dense{2}});
   result.emplace_back(
+      "gru_before_product",
+      Sequential{
+          Input{5, 3}, GRU{.units = 4, .return_sequences = true, .reset_after = false},
+          GRU{.units = 3, .use_bias = false, .return_sequences = true, .go_backwards = true, .reset_after = false},
+          GRU{.units = 5, .reset_after = false}, Dense{2}});
+  result.emplace_back(
       "attention",
       Sequential{Input{5, 6}, MultiHeadAttention{.num_heads = 2, .key_dim = 3, .value_dim = 4},
                  MultiHeadAttention{.num_heads = 3, .key_dim = 2, .use_bias = false, .use_causal_mask = true},
@@ -105,6 +112,10 @@ std::vector<std::pair<std::string, Sequential>> models() {
                            BatchNormalization{.center = false},
                            LayerNormalization{.axis = {-2, -1}, .epsilon = 0.1, .center = false}, Flatten{},
                            BatchNormalization{}, LayerNormalization{.scale = false}});
+  result.emplace_back("normalization",
+                      Sequential{Input{6, 5, 2}, Normalization{}, Conv2D{.filters = 3, .kernel_size = 2},
+                                 Normalization{.axis = {1, -1}}, Normalization{.axis = {}, .invert = true}, Flatten{},
+                                 Normalization{.invert = true}, Dense{3}, Normalization{}});
   for (auto& [name, model] : result) {  // biases are 0 at first, and would not be missed
     for (const NamedParameter& each : model.parameters()) {
       Rng(5).fill_normal(each.parameter->value, 0, Real(0.5));
@@ -121,16 +132,37 @@ TEST(OnnxSave, WhatIsWrittenPredictsTheSameWhenItIsLoaded) {
   for (const auto& [name, model] : models()) {
     const std::filesystem::path file =
         (kept != nullptr ? std::filesystem::path(kept) : folder.path()) / (name + ".onnx");
-    onnx::save(model, file, {.class_names = {"zero", "o\"ne"}});
+    onnx::save(model, file);
     const onnx::Model loaded = onnx::load(file);
     EXPECT_EQ(loaded.input_shape(), model.input_shape()) << name;
-    EXPECT_EQ(loaded.metadata().at("class_names"), R"(["zero", "o\"ne"])");
     for (const Index batch : {1, 3}) {
       const Tensor x = normal(model.input_shape()->batched(batch), 11);
       SCOPED_TRACE(name);
       expect_close(loaded.predict(x), model.predict(x));
     }
   }
+}
+
+TEST(OnnxSave, AMeanOfNormalizationIsNotTrainedAndAVarianceOfZeroDividesByLittle) {
+  Normalization layer;
+  layer.adapt(Tensor::matrix({{1, 5}, {3, 5}}));
+  const Sequential model{Input{2}, layer};
+  onnx::Model loaded = onnx::parse(onnx::serialize(model));
+  EXPECT_TRUE(loaded.parameters().empty());
+  const Tensor x = Tensor::matrix({{2, 5}, {4, 5}});
+  EXPECT_EQ(loaded.predict(x), Tensor::matrix({{0, 0}, {2, 0}}));
+}
+
+TEST(OnnxSave, ClassNamesAreOneForEachOutput) {
+  const auto names = [](const Sequential& model, std::vector<std::string> given) {
+    return onnx::parse(onnx::serialize(model, {.class_names = std::move(given)})).metadata().at("class_names");
+  };
+  const Sequential two{Input{3}, Dense{2}}, steps{Input{4, 3}, Dense{2}};
+  EXPECT_EQ(names(two, {"zero", "o\"ne"}), R"(["zero", "o\"ne"])");
+  EXPECT_EQ(names(steps, {"a", "b"}), R"(["a", "b"])");
+  const Sequential ten({Input{3}, Dense{10}}, {.name = "digits"});
+  expect_error<ValueError>([&] { names(ten, {"a", "b"}); }, "digits: 2 class names came for 10 outputs");
+  expect_error<ValueError>([&] { names(two, {"a", "b", "c"}); }, "sequential: 3 class names came for 2 outputs");
 }
 
 TEST(OnnxSave, AnEmbeddingTakesItsWordsAsFloats) {
@@ -151,6 +183,10 @@ TEST(OnnxSave, SaysWhatCannotBeWritten) {
   };
   const Sequential own{Input{2}, Dense{2}, {"special", Mine{}}};
   expect_error<ValueError>([&] { onnx::serialize(own); }, "special: a Mine cannot be written to an ONNX file");
+  const Sequential imported{onnx::parse(onnx::serialize(Sequential{Input{2}, Dense{2}})), Dense{2}};
+  expect_error<ValueError>([&] { onnx::serialize(imported); },
+                           "model: an imported onnx::Model cannot be written again; save_weights keeps what it has "
+                           "learnt");
   const Sequential activation{Input{2}, Dense{2, my_own}};
   expect_error<ValueError>([&] { onnx::serialize(activation); },
                            "dense: its activation is none of the functions in core/ops.h that can be written");
