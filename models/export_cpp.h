@@ -7,7 +7,8 @@ namespace cornu {
 class Sequential;
 
 struct ExportCppOptions {
-  std::string name = "net";  ///< the namespace of the predictor
+  /// The namespace of the predictor: no keyword, not reserved, and no function of the C library either, as `log` is.
+  std::string name = "net";
   /// Kernels and embeddings as whole numbers from -127 to 127 with a factor for each output: a quarter of the memory,
   /// and outputs that differ in the third digit.
   bool int8_weights = false;
@@ -25,7 +26,8 @@ struct ExportCppOptions {
 ///
 /// Numbers are float, images (height, width, channels). For a number without a row, an Embedding takes the nearest row.
 /// Throws StateError for a model that is not built, ValueError, naming the layer, for a layer or an activation of one's
-/// own, whose function is code that no text can be made of, and for weights that are not finite.
+/// own, whose function is code that no text can be made of, for weights that are not finite as floats, and for a name
+/// that is no namespace, a keyword or reserved.
 std::string to_cpp(const Sequential& model, const ExportCppOptions& options = {});
 
 }  // namespace cornu

@@ -58,8 +58,8 @@ void CppProgram::describe(std::string_view type, const Shape& made) {
 namespace {
 
 /// The shortest decimal number that is read as the same bits.
-std::string literal(Real number) {
-  std::string text = fmt::format("{}", static_cast<float>(number));
+std::string literal(float number) {
+  std::string text = fmt::format("{}", number);
   if (text.find_first_of(".e") == std::string::npos) text += ".0";
   return text + "f";
 }
@@ -67,11 +67,14 @@ std::string literal(Real number) {
 }  // namespace
 
 std::string CppProgram::free_name(const std::string& name) {
-  std::string base;
-  for (const std::string& layer : path_) base += layer + "_";
-  base += name;
-  for (char& c : base) {
-    if (std::isalnum(static_cast<unsigned char>(c)) == 0) c = '_';
+  // No kernel's name begins so, and layers' names may begin with digits. Two underscores are the compiler's alone.
+  std::string base = "w_";
+  for (const char c : fmt::format("{}_{}", fmt::join(path_, "_"), name)) {
+    if (is_cpp_letter(c) || is_cpp_digit(c)) {
+      base += c;
+    } else if (base.back() != '_') {
+      base += '_';
+    }
   }
   std::string free = base;
   for (int number = 1; !names_.insert(free).second; ++number) free = fmt::format("{}_{}", base, number);
@@ -93,11 +96,17 @@ void CppProgram::write_array(std::string_view type, const std::string& name, Ind
   arrays_ += line + "\n};\n";
 }
 
+float CppProgram::finite(const std::string& name, Real number) const {
+  const auto result = static_cast<float>(number);
+  require<ValueError>(std::isfinite(result), "export_cpp: {}/{} has a number that is not finite{}", path(), name,
+                      std::isfinite(number) ? " as a float" : "");
+  return result;
+}
+
 std::string CppProgram::array(const std::string& name, std::span<const Real> numbers) {
   std::vector<std::string> texts;
   for (const Real number : numbers) {
-    require<ValueError>(std::isfinite(number), "export_cpp: {}/{} has a number that is not finite", path(), name);
-    texts.push_back(literal(number));
+    texts.push_back(literal(finite(name, number)));
   }
   const std::string free = free_name(name);
   write_array("float", free, 4, texts);
@@ -110,8 +119,7 @@ std::string CppProgram::weights(const std::string& name, const Tensor& kernel, I
   const auto count = static_cast<std::size_t>(outputs);
   std::vector<Real> scales(count);
   for (std::size_t i = 0; i < numbers.size(); ++i) {
-    require<ValueError>(std::isfinite(numbers[i]), "export_cpp: {}/{} has a number that is not finite", path(), name);
-    scales[i % count] = std::max(scales[i % count], std::abs(numbers[i]) / 127);
+    scales[i % count] = std::max<Real>(scales[i % count], std::abs(finite(name, numbers[i])) / 127);
   }
   std::vector<std::string> texts;
   for (std::size_t i = 0; i < numbers.size(); ++i) {

@@ -11,6 +11,10 @@
 
 namespace cornu::detail {
 
+/// What names in C++ are made of, whatever the locale; an underscore is neither.
+constexpr bool is_cpp_letter(char c) { return ('a' <= c && c <= 'z') || ('A' <= c && c <= 'Z'); }
+constexpr bool is_cpp_digit(char c) { return '0' <= c && c <= '9'; }
+
 /// Numbers that a predictor works on: its input, its output, or what its calls leave to each other.
 struct CppValue {
   std::size_t number = 0;  ///< of the memory that they are in; 0 is the predictor's input
@@ -64,6 +68,8 @@ class CppProgram {
 
   void need(std::string_view kernel);
   std::string free_name(const std::string& name);
+  /// A number of an array, as the float that predictors compute with. Throws ValueError if that is not finite.
+  float finite(const std::string& name, Real number) const;
   void write_array(std::string_view type, const std::string& name, Index bytes, const std::vector<std::string>& texts);
   /// Lets results take the place of inputs that nobody reads after, and then the place of any values that nobody reads
   /// any more. Returns the size of the workspace.

@@ -127,6 +127,21 @@ ExportCppCase features() {
   return result;
 }
 
+/// Of layers whose names are no names in C++, are others' or are like another's without what C++ does not have.
+ExportCppCase odd_names() {
+  return of("odd_names",
+            {Input{3, 3, 2},
+             {"1st", Dense{2, tanh}},
+             {"x-y", Dense{2, tanh}},
+             {"x_y", Dense{2, tanh}},
+             {"_x__y\n", Dense{2, tanh}},
+             {"float", Dense{2, tanh}},
+             {"d\xc3\xa9j\xc3\xa0 vu\\", Dense{2, tanh}},
+             {"global", BatchNormalization{}},
+             GlobalAveragePooling2D{}},
+            {3, 3, 3, 2});
+}
+
 ExportCppCase text() {
   ExportCppCase result =
       of("text",
@@ -188,7 +203,7 @@ std::vector<ExportCppCase> export_cpp_cases() {
           recurrent(),
           one_state(),
           attention(),
-
+          odd_names(),
           augmented(),
           nothing(),
           in_int8(dense_layers()),

@@ -192,7 +192,8 @@ TEST(ExportCpp, WritesInt8WeightsWithAFactorForEachOutput) {
   const std::vector<Tensor> weights{Tensor::matrix({{1, 0.5}, {-2, 0}}), Tensor::vector({3, 4})};
   model.set_weights(weights);
   const std::string text = to_cpp(model, {.int8_weights = true});
-  EXPECT_NE(text.find("inline constexpr std::int8_t dense_kernel[4] = {\n    64, 127, -127, 0,\n};"), std::string::npos)
+  EXPECT_NE(text.find("inline constexpr std::int8_t w_dense_kernel[4] = {\n    64, 127, -127, 0,\n};"),
+            std::string::npos)
       << text;
   EXPECT_NE(text.find("// Weights: 20 bytes. Workspace: 0 bytes.\n"), std::string::npos) << text;
 }
@@ -234,11 +235,29 @@ TEST(ExportCpp, RefusesWhatItHasNoTextFor) {
       "data");
   expect_error<StateError>([&] { to_cpp(Sequential{Dense{2}}); },
                            "sequential: export_cpp: not built yet, so there are no weights");
-  expect_error<ValueError>(
-      [&] {
-        to_cpp(Sequential{Input{2}, Dense{2}}, {.name = "a net"});
-      },
-      "export_cpp: name is \"a net\"; a namespace is required");
+}
+
+TEST(ExportCpp, RefusesANameThatNoNamespaceMayHave) {
+  const Sequential model{Input{2}, Dense{2}};
+  for (const std::string name : {"", "a net", "1st", "n\xc3\xa9t", "class", "float", "and", "concept", "linux", "main",
+                                 "std", "std2", "posix", "_net", "_Net", "a__net"}) {
+    expect_error<ValueError>([&] { to_cpp(model, {.name = name}); },
+                             message("export_cpp: name is \"{}\"; a namespace is required, which is no keyword and not "
+                                     "reserved",
+                                     name));
+  }
+  for (const std::string name : {"net", "Net_2", "stdio", "std_2", "classes", "net_"}) {
+    EXPECT_NO_THROW(to_cpp(model, {.name = name})) << name;
+  }
+}
+
+TEST(ExportCpp, GivesEveryArrayANameThatIsFreeInCpp) {
+  const Sequential model{Input{2},          {"x-y", Dense{2}},     {"x_y", Dense{2}}, {"_x__y_", Dense{2}},
+                         {"1st", Dense{2}}, {"\xc3\xa9", Dense{2}}};
+  const std::string text = to_cpp(model);
+  for (const std::string name : {"w_x_y_kernel[", "w_x_y_kernel_1[", "w_x_y_kernel_2[", "w_1st_kernel[", "w_kernel["}) {
+    EXPECT_NE(text.find("inline constexpr float " + name), std::string::npos) << name << '\n' << text;
+  }
 }
 
 TEST(ExportCpp, RefusesWeightsThatAreNotFinite) {
@@ -247,6 +266,16 @@ TEST(ExportCpp, RefusesWeightsThatAreNotFinite) {
   for (const bool int8 : {false, true}) {
     expect_error<ValueError>([&] { to_cpp(model, {.int8_weights = int8}); },
                              "export_cpp: dense/kernel has a number that is not finite");
+  }
+}
+
+TEST(ExportCpp, RefusesWeightsThatAreNotFiniteAsFloats) {
+  if (sizeof(Real) == sizeof(float)) GTEST_SKIP() << "floats are what weights are";
+  Sequential model{Input{1}, Dense{1}};
+  model.get_layer("dense").as<Dense>()->kernel.value[0] = static_cast<Real>(1e39L);
+  for (const bool int8 : {false, true}) {
+    expect_error<ValueError>([&] { to_cpp(model, {.int8_weights = int8}); },
+                             "export_cpp: dense/kernel has a number that is not finite as a float");
   }
 }
 
