@@ -57,9 +57,10 @@ extern const Net nets[];
 extern const std::size_t net_count;
 )";
 
-constexpr const char* main_text = R"(
-#include "dense_layers.h"
-#include "net.h"
+constexpr const char* main_text =
+    "#include \"dense_layers.h\"\n"
+    "#include \"net.h\""
+    R"(
 #include <cstdio>
 #include <string>
 #include <vector>
