@@ -65,16 +65,13 @@ RawTensor raw_tensor(std::string name, ConstView view) {
 }
 
 Index byte_count(const std::vector<Index>& shape, Dtype dtype) {
-  // Also beside a dimension of 0 the others must be possible together: whoever turns axes counts some of them alone.
-  bool empty = false;
   Index bytes = size_of(dtype);
-  for (const Index dimension : shape) {
-    require<FormatError>(dimension >= 0 && dimension <= std::numeric_limits<Index>::max() / bytes,
+  for (const Index dimension : shape) {  // in their order, as the reference does: after a 0 the others may be any
+    require<FormatError>(dimension >= 0 && (bytes == 0 || dimension <= std::numeric_limits<Index>::max() / bytes),
                          "the shape {} cannot be: it is negative or too large", to_string(std::span(shape)));
-    empty = empty || dimension == 0;
-    if (dimension > 0) bytes *= dimension;
+    bytes *= dimension;
   }
-  return empty ? 0 : bytes;
+  return bytes;
 }
 
 void check_size(const RawTensor& tensor) {
