@@ -6,7 +6,7 @@ namespace cornu::detail {
 
 namespace {
 
-constexpr std::array kernels = {
+constexpr std::array image_kernels = {
     CppKernel{"Axis", R"(
 // How a window moves along one axis of an image: where window i's tap lies, and whether that is in the image.
 template <size in_, size out_, size taps_, size stride, size dilation, size before>
@@ -118,6 +118,6 @@ inline void global_mean(const float* x, float* y) {
 
 }  // namespace
 
-std::span<const CppKernel> cpp_image_kernels() { return kernels; }
+std::span<const CppKernel> cpp_image_kernels() { return image_kernels; }
 
 }  // namespace cornu::detail

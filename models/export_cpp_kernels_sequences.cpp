@@ -6,7 +6,7 @@ namespace cornu::detail {
 
 namespace {
 
-constexpr std::array kernels = {
+constexpr std::array sequence_kernels = {
     CppKernel{"look_up",
               R"(
 // For each of the n whole numbers in x its row of the table, (rows, width); for one that is not in the table, the
@@ -97,6 +97,6 @@ inline void attend(const float* q, const float* k, const float* v, float* scores
 
 }  // namespace
 
-std::span<const CppKernel> cpp_sequence_kernels() { return kernels; }
+std::span<const CppKernel> cpp_sequence_kernels() { return sequence_kernels; }
 
 }  // namespace cornu::detail

@@ -131,9 +131,9 @@ std::string model_info(const SafetensorsFile& file, bool json) {
   const std::string layers = layers_text(file);
   try {
     const Json description = detail::described_in(file, detail::model_metadata);
-    const std::string text = fmt::format("{}: a model of Cornu, version {} of the format\n\n{}Input: {}\n{}",
-                                         file.path(), shown(description.at("version")), layers,
-                                         shape_text(description.at("build_input_shape")), compile_text(description));
+    std::string text = fmt::format("{}: a model of Cornu, version {} of the format\n\n{}Input: {}\n{}", file.path(),
+                                   shown(description.at("version")), layers,
+                                   shape_text(description.at("build_input_shape")), compile_text(description));
     if (!json) return text;
     return to_string(
                Json(Json::Object{{"format", "cornu"}, {"model", description}, {"tensors", json_of(file.tensors())}})) +
