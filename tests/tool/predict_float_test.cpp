@@ -87,7 +87,8 @@ TEST_F(PredictTool, WritesAllOutputsToAnArray) {
   EXPECT_EQ(output("predict m.safetensors x a.pgm -o y.npy"), "");
   const Tensor y = NpyFile(folder / "y.npy").tensor(), expected = small.outputs();
   ASSERT_EQ(y.shape(), (Shape{small.samples + 1, 3}));
-  for (Index i = 0; i < y.size(); ++i) EXPECT_EQ(y[i], expected[i % expected.size()]);
+  // A batch of one is summed up in another order than a larger one.
+  for (Index i = 0; i < y.size(); ++i) EXPECT_FLOAT_EQ(y[i], expected[i % expected.size()]);
   expect_failure("predict m.safetensors x -o y.txt", "--output: y.txt: its name must end in .npy", 2);
 }
 
