@@ -1,5 +1,5 @@
 /// Networks that go from PyTorch to Cornu and back; pytorch.py runs this, and has the same networks.
-///     python3 examples/interop/pytorch.py /tmp/interop build/release/examples/interop_pytorch
+///     python3 examples/interop/pytorch.py build/interop build/release/examples/interop_pytorch
 #include "cornu/examples/interop/networks.h"
 
 #include <fmt/format.h>
