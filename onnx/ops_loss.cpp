@@ -14,6 +14,8 @@ void negative_log_likelihood(Call& call, Var log_p) {
           "scores of shape {} and labels of shape {}; (batch, classes, ...) and (batch, ...) are required",
           log_p.shape(), labels.shape());
   const Index classes = log_p.shape()[1], inner = log_p.shape().sub(2).size();
+  require(!call.has(2) || call[2].shape() == Shape{classes}, "class weights of shape {}; {} classes are weighed",
+          call.has(2) ? call[2].shape() : Shape{}, classes);
   const bool ignores = call.has("ignore_index");
   const Index ignored = ignores ? call.integer("ignore_index") : 0;
   const std::span<const Index> label = call.integers(1);

@@ -136,6 +136,24 @@ TEST(OnnxOps, SayWhichNodeMakesMoreThanThereIsMemoryFor) {
             "m: node 'ConstantOfShape_0' (ConstantOfShape): there is not enough memory for what it makes");
 }
 
+TEST(OnnxOps, RefuseClassWeightsThatAreNotOneAClass) {
+  for (const Index count : {2, 4}) {
+    Writer writer;
+    const Index scores[] = {2, 3};
+    writer.input("x", scores);
+    const std::string labels = writer.initializer("labels", std::vector<Index>{2, 0});
+    const std::string weights = writer.initializer("weights", normal({count}));
+    writer.output(writer.node("NegativeLogLikelihoodLoss", {"x", labels, weights}), {});
+    const onnx::Model model = onnx::parse(writer.finished("g"), "m");
+    expect_error<ShapeError>(
+        [&] {
+          model.predict(normal({2, 3}));
+        },
+        "m: node 'NegativeLogLikelihoodLoss_0' (NegativeLogLikelihoodLoss): class weights of shape (" +
+            std::to_string(count) + ",); 3 classes are weighed");
+  }
+}
+
 TEST(OnnxOps, SayWhatTheyCannotDo) {
   const auto refusal = [](const OneNode& node) {
     std::vector<Tensor> inputs;
