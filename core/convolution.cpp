@@ -24,7 +24,7 @@ void copy_padded(const Real* from, Index n, Index padded, Real* to) {
 
 Index pixels_as_one(const Convolution& c) {
   // Each of `pixels` costs stride + (taps - stride) / pixels columns of a window.
-  if (!c.row_is_one_run() || c.window.x.taps <= c.window.x.stride) return 1;
+  if (c.out == 0 || !c.row_is_one_run() || c.window.x.taps <= c.window.x.stride) return 1;
   Index pixels = tile_columns(1) / c.out;
   while (pixels > 1 && c.window.x.out % pixels != 0) --pixels;
   return std::max(Index{1}, pixels);

@@ -49,6 +49,7 @@ OpRow conv2d_row() {
   add({0, 3, 3, 2}, {2, 2, 2, 3});  // an empty batch
   add({1, 4, 4, 0}, {2, 2, 0, 2});  // no channels: bias alone
   add({1, 4, 4, 0}, {2, 2, 0, 2});
+  add({1, 4, 4, 1}, {2, 2, 1, 0});   // no filters
   add({1, 3, 2, 1}, {2, 2, 1, 35});  // more filters than two vectors hold
   add({1, 3, 2, 1}, {2, 1, 1, 33});
   add({1, 2, 17, 2}, {2, 1, 2, 3});  // more pixels than a tile has
