@@ -39,12 +39,13 @@ Var by_steps(const GRU& layer, Var x, const RecurrentOptions& how) {
 
 Shape GRU::build(const Shape& input, Rng& rng) {
   detail::require_recurrent_options("GRU", units, kernel_initializer, recurrent_initializer, bias_initializer, input);
+  const Index gates = Shape{3, units}.size();  // throws where it would overflow
   // Made aside: an initializer that throws leaves the layer as it was.
-  Tensor new_kernel({input[1], 3 * units}), new_recurrent({units, 3 * units}), new_bias;
+  Tensor new_kernel({input[1], gates}), new_recurrent({units, gates}), new_bias;
   kernel_initializer(new_kernel, rng);
   recurrent_initializer(new_recurrent, rng);
   if (use_bias) {
-    new_bias = Tensor(reset_after ? Shape{2, 3 * units} : Shape{3 * units});
+    new_bias = Tensor(reset_after ? Shape{2, gates} : Shape{gates});
     bias_initializer(new_bias, rng);
   }
   kernel.become(std::move(new_kernel), kernel_regularizer, kernel_constraint);

@@ -6,12 +6,13 @@ namespace cornu {
 
 Shape LSTM::build(const Shape& input, Rng& rng) {
   detail::require_recurrent_options("LSTM", units, kernel_initializer, recurrent_initializer, bias_initializer, input);
+  const Index gates = Shape{4, units}.size();  // throws where it would overflow
   // Made aside: an initializer that throws leaves the layer as it was.
-  Tensor new_kernel({input[1], 4 * units}), new_recurrent({units, 4 * units}), new_bias;
+  Tensor new_kernel({input[1], gates}), new_recurrent({units, gates}), new_bias;
   kernel_initializer(new_kernel, rng);
   recurrent_initializer(new_recurrent, rng);
   if (use_bias) {
-    new_bias = Tensor(Shape{4 * units});
+    new_bias = Tensor(Shape{gates});
     bias_initializer(new_bias, rng);
     if (unit_forget_bias) std::fill_n(new_bias.begin() + units, units, Real{1});
   }
