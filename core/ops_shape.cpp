@@ -140,7 +140,8 @@ Var slice(Var x, Index axis, Index begin, Index end) {
           "slice: [{}, {}) is no range of the {} positions of axis {} of shape {}", begin, end, extent, axis,
           x.shape());
   const AxisSplit split(x.shape(), at);
-  const Index width = (to - from) * split.inner, stride = extent * split.inner, offset = from * split.inner;
+  const Index width = (to - from) * split.inner, stride = extent * split.inner;
+  const Index offset = x.shape().size() == 0 ? 0 : from * split.inner;  // there is no memory to step into
   Var y = x.tape().output(x.shape().with(at, to - from), {x});
   copy_runs(x.value().data() + offset, stride, {split.outer, width, width}, y.out().data(), false);
   return y.backward([=] {

@@ -142,28 +142,29 @@ Sample slice_sample(const Shape& shape, Index axis, Index begin, Index end, Inde
 }
 
 OpRow slice_row() {
-  return {.op = "slice",
-          .name = "Slice",
-          .ranges = {around_zero},
-          .samples = {slice_sample({7}, 0, 2, 5, 2, 5), slice_sample({7}, -1, -3, -1, 4, 6),
-                      slice_sample({7}, 0, 3, 3, 3, 3), slice_sample({1}, 0, 0, 1, 0, 1),
-                      slice_sample({0}, 0, 0, 0, 0, 0), slice_sample({3, 5}, 0, 1, 3, 1, 3),
-                      slice_sample({3, 5}, 1, 0, -1, 0, 4), slice_sample({3, 0}, 0, 1, 2, 1, 2),
-                      slice_sample({2, 3, 4}, 1, 1, 2, 1, 2), slice_sample({2, 1, 3, 4, 2}, 3, 1, 3, 1, 3)},
-          .errors = {{"slice: [1, 4) is no range of the 3 positions of axis 0 of shape (3, 5)",
-                      [](Tape& t) {
-                        slice(of(t, {3, 5}), 0, 1, 4);
-                      }},
-                     {"slice: [2, 1) is no range of the 3 positions of axis -2 of shape (3, 5)",
-                      [](Tape& t) {
-                        slice(of(t, {3, 5}), -2, 2, 1);
-                      }},
-                     {"slice: [-4, 1) is no range of the 3 positions of axis 0 of shape (3, 5)",
-                      [](Tape& t) {
-                        slice(of(t, {3, 5}), 0, -4, 1);
-                      }},
-                     {"axis 0 of shape (): there are only 0 axes", [](Tape& t) { slice(of(t, {}), 0, 0, 0); }}},
-          .uses_every_number = false};
+  return {
+      .op = "slice",
+      .name = "Slice",
+      .ranges = {around_zero},
+      .samples = {slice_sample({7}, 0, 2, 5, 2, 5), slice_sample({7}, -1, -3, -1, 4, 6),
+                  slice_sample({7}, 0, 3, 3, 3, 3), slice_sample({1}, 0, 0, 1, 0, 1), slice_sample({0}, 0, 0, 0, 0, 0),
+                  slice_sample({3, 5}, 0, 1, 3, 1, 3), slice_sample({3, 5}, 1, 0, -1, 0, 4),
+                  slice_sample({3, 0}, 0, 1, 2, 1, 2), slice_sample({0, 3}, 1, 1, 2, 1, 2),
+                  slice_sample({2, 3, 4}, 1, 1, 2, 1, 2), slice_sample({2, 1, 3, 4, 2}, 3, 1, 3, 1, 3)},
+      .errors = {{"slice: [1, 4) is no range of the 3 positions of axis 0 of shape (3, 5)",
+                  [](Tape& t) {
+                    slice(of(t, {3, 5}), 0, 1, 4);
+                  }},
+                 {"slice: [2, 1) is no range of the 3 positions of axis -2 of shape (3, 5)",
+                  [](Tape& t) {
+                    slice(of(t, {3, 5}), -2, 2, 1);
+                  }},
+                 {"slice: [-4, 1) is no range of the 3 positions of axis 0 of shape (3, 5)",
+                  [](Tape& t) {
+                    slice(of(t, {3, 5}), 0, -4, 1);
+                  }},
+                 {"axis 0 of shape (): there are only 0 axes", [](Tape& t) { slice(of(t, {}), 0, 0, 0); }}},
+      .uses_every_number = false};
 }
 
 /// Which rows are taken is no input of the check: a step beside a whole number there is no value.
