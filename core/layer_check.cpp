@@ -37,7 +37,7 @@ void check_layer_gradients(CheckReport& report, LayerUnderCheck& layer, const Te
   std::vector<Source> sources;
   if (input.trainable) sources.push_back({message("gradient of the input {}", x.shape()), &input, false});
   for (const auto& [name, parameter] : layer.parameters()) {
-    if (!parameter->trainable) continue;
+    if (!parameter->learns()) continue;
     sources.push_back({message("gradient of {} {}", name, parameter->shape()), parameter, true});
   }
   check_sources(
@@ -65,7 +65,7 @@ void check_state(CheckReport& report, LayerUnderCheck& layer, const Tensor& x) {
   const Var y = layer.forward(tape.input(x));
   const std::span<const Gradients::Update> updates = tape.backward(y, Tensor(y.shape())).updates();
   for (const auto& [name, parameter] : layer.parameters()) {
-    if (parameter->trainable) continue;
+    if (parameter->learns()) continue;
     const bool updated = std::any_of(updates.begin(), updates.end(),
                                      [&, state = parameter](const auto& update) { return update.parameter == state; });
     bool read = false;

@@ -14,12 +14,14 @@ namespace cornu {
 /// mean) is a Parameter too, so that it is saved, counted and copied by the same code.
 struct Parameter {
   Tensor value{};
-  bool trainable = true;
-  bool frozen = false;        ///< not trainable for a while only: layers/freeze.h
+  bool trainable = true;      ///< false for state, which its layer keeps itself
+  bool frozen = false;        ///< kept as it is for a while, trainable or not: layers/freeze.h
   Regularizer regularizer{};  ///< added to the loss by whoever trains a model; a layer sets it in build
   Constraint constraint{};    ///< kept by optimizers, after each step
 
   const Shape& shape() const { return value.shape(); }
+  /// Whether it has a gradient, and optimizers change it.
+  bool learns() const { return trainable && !frozen; }
   /// What a layer's build gives it: its first value, and the options that concern it.
   void become(Tensor initial, const Regularizer& own_regularizer, const Constraint& own_constraint) {
     value = std::move(initial);

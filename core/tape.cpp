@@ -81,7 +81,7 @@ View Gradients::operator[](const Parameter& parameter) const {
                       "Gradients: the products of this gradient were put off; it has not been summed");
   require<ValueError>(found != entries_.end(),
                       "Gradients: no gradient of this parameter of shape {}: the loss does not depend on it, or it is "
-                      "not trainable",
+                      "not trainable, or frozen",
                       parameter.shape());
   return found->gradient;
 }
@@ -154,7 +154,7 @@ Var Tape::parameter(const Parameter& parameter) {
   for (Node* known : parameters_) {
     if (known->parameter == &parameter) return var(*known);
   }
-  Node& node = new_node(parameter.shape(), parameter.value.data(), parameter.trainable);
+  Node& node = new_node(parameter.shape(), parameter.value.data(), parameter.learns());
   node.parameter = &parameter;
   parameters_.push_back(&node);
   return var(node);
@@ -187,7 +187,7 @@ void Tape::record_update(const Parameter& parameter, Var value) {
   require_own(value, "record_update");
   require(value.shape() == parameter.shape(), "record_update: a value of shape {} for a parameter of shape {}",
           value.shape(), parameter.shape());
-  if (!training()) return;
+  if (!training() || parameter.frozen) return;
   for (Gradients::Update& update : updates_) {
     if (update.parameter == &parameter) {
       update.value = value.value();

@@ -140,11 +140,11 @@ class Gradients {
   explicit Gradients(std::span<const Entry> entries, std::span<const Update> updates = {})
       : entries_(entries), updates_(updates) {}
 
-  /// The trainable parameters that the loss depends on, in the order in which the pass first read them.
+  /// The parameters that learn and that the loss depends on, in the order in which the pass first read them.
   std::span<const Entry> entries() const { return entries_; }
   std::span<const Update> updates() const { return updates_; }
 
-  /// The gradient of a parameter. Throws ValueError if the loss does not depend on it or it is not trainable.
+  /// The gradient of a parameter. Throws ValueError if the loss does not depend on it or it is not trainable, or frozen.
   View operator[](const Parameter& parameter) const;
   /// The gradient of a variable, or of any value on the way to the loss. Throws ValueError if there is none.
   View operator[](Var value) const;
@@ -194,7 +194,7 @@ class Tape {
   /// A copy, kept by the tape. No gradient.
   Var constant(ConstView x);
   Var constant(Real x);
-  /// A parameter, read where it is, with a gradient if it is trainable. Reading it twice gives the same Var.
+  /// A parameter, read where it is, with a gradient if it learns. Reading it twice gives the same Var.
   Var parameter(const Parameter& parameter);
 
   /// For ops: a new value made of `operands`, its memory not yet written. Throws StateError for operands of other
@@ -212,7 +212,7 @@ class Tape {
 
   /// When the optimizer steps, `parameter` takes the value that `value` has. For moving averages and the like:
   /// `forward` itself changes nothing. Of several updates of one parameter the last counts. Does nothing in inference
-  /// mode. Throws ShapeError if the shapes differ.
+  /// mode, nor to a frozen parameter. Throws ShapeError if the shapes differ.
   void record_update(const Parameter& parameter, Var value);
 
   /// Whether what `samples` began with has been made into something whose first axis does not count the samples any

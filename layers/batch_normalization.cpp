@@ -14,7 +14,7 @@ Var normalized(const BatchNormalization& layer, Var x) {
   Tape& tape = x.tape();
   const Operand gain = layer.scale ? Operand(layer.gamma) : Operand(1);
   const Operand shift = layer.center ? Operand(layer.beta) : Operand(0);
-  const bool frozen = (layer.scale && layer.gamma.frozen) || (layer.center && layer.beta.frozen);
+  const bool frozen = layer.gamma.frozen || layer.beta.frozen || layer.moving_mean.frozen;
   if (!tape.training() || frozen) {
     return batch_normalization(x, layer.moving_mean, layer.moving_variance, gain, shift, layer.epsilon);
   }

@@ -7,8 +7,8 @@ namespace cornu {
 
 /// y = gamma (x - mean) / sqrt(variance + epsilon) + beta, each feature by itself (Ioffe and Szegedy, 2015). In
 /// training mean and variance are the batch's, of the population, over all axes but `axis`; in inference moving
-/// averages of these: with each step, moving = momentum moving + (1 - momentum) batch. A frozen layer (freeze.h tells
-/// by gamma and beta) does as in inference. Samples meet in training, so that `fit` does not divide a batch. Input:
+/// averages of these: with each step, moving = momentum moving + (1 - momentum) batch. A frozen layer (freeze.h) does
+/// as in inference. Samples meet in training, so that `fit` does not divide a batch. Input:
 /// (batch, ...), dense features or images. Output: the same shape. The parameters: (features). `axis` counts the batch,
 /// as in Keras; any but the last costs two copies of x. Throws ValueError for a momentum outside [0, 1] or a negative
 /// epsilon, ShapeError for an axis that is not there, is the batch, or has another length than it was built for,

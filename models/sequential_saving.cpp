@@ -48,8 +48,9 @@ void set_flags(const NamedParameters& parameters, const Json& json) {
     return std::find(names.begin(), names.end(), name) != names.end();
   };
   for (const auto& [name, parameter] : parameters) {
-    parameter->trainable = !is_in(untrainable, name);
     parameter->frozen = is_in(frozen, name);
+    // What learns but for being frozen stood in both lists once: what is in both is as its layer makes it.
+    parameter->trainable = !is_in(untrainable, name) || (parameter->frozen && parameter->trainable);
   }
 }
 

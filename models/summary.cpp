@@ -149,7 +149,7 @@ std::string to_string(const Sequential& model, const SummaryOptions& options) {
   }
   Index trainable = 0, fixed = 0;
   for (const auto& [name, parameter] : model.parameters()) {
-    (parameter->trainable ? trainable : fixed) += parameter->value.size();
+    (parameter->learns() ? trainable : fixed) += parameter->value.size();
   }
   const Index optimizer = model.optimizer_params();
   std::string text = fmt::format("Model: \"{}\"\n{}", model.name(), table.finished());

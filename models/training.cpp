@@ -43,7 +43,7 @@ namespace detail {
 Var penalty(Tape& tape, std::span<const Parameter* const> parameters) {
   Var result;
   for (const Parameter* parameter : parameters) {
-    if (!parameter->regularizer || !parameter->trainable) continue;
+    if (!parameter->regularizer || !parameter->learns()) continue;
     const Var own = parameter->regularizer(tape.parameter(*parameter));
     result = result ? result + own : own;
   }

@@ -10,7 +10,7 @@ void Optimizer::move_averages() {
   const OptimizerExtras& extras = rule_.extras();
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     // What is not trained is followed: a layer that is frozen for a while is averaged from its values then.
-    const bool follows = iterations_ == 0 || !parameters_[i]->trainable;
+    const bool follows = iterations_ == 0 || !parameters_[i]->learns();
     detail::move_average(average(i), parameters_[i]->value, follows ? 0 : extras.ema_momentum);
   }
   if (extras.ema_overwrite_frequency > 0 && (iterations_ + 1) % extras.ema_overwrite_frequency == 0) {
@@ -23,7 +23,7 @@ void Optimizer::for_each_average(F f) {
   require<StateError>(rule_.extras().use_ema, "optimizer: there are no averages of the weights; use_ema keeps them");
   for (std::size_t i = 0; i < parameters_.size(); ++i) check_state(i);
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
-    if (parameters_[i]->trainable) f(parameters_[i]->value, average(i));
+    if (parameters_[i]->learns()) f(parameters_[i]->value, average(i));
   }
 }
 

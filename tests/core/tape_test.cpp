@@ -96,7 +96,7 @@ TEST(Tape, ReadsAParameterOnceHoweverOftenItIsUsed) {
   EXPECT_EQ(Tensor(gradients[second]), Tensor::vector({2, 4}));
   EXPECT_EQ(error_of<ValueError>([&] { gradients[unused]; }),
             "Gradients: no gradient of this parameter of shape (2,): the loss does not depend on it, or it is not "
-            "trainable");
+            "trainable, or frozen");
 }
 
 TEST(Tape, GivesNoGradientOfWhatIsNotTrainable) {
@@ -110,7 +110,7 @@ TEST(Tape, GivesNoGradientOfWhatIsNotTrainable) {
   EXPECT_EQ(Tensor(gradients[free]), Tensor::vector({5, 12}));
   EXPECT_EQ(error_of<ValueError>([&] { gradients[frozen]; }),
             "Gradients: no gradient of this parameter of shape (2,): the loss does not depend on it, or it is not "
-            "trainable");
+            "trainable, or frozen");
   for (const Var without : {x, kept, tape.parameter(frozen), x * frozen}) {
     EXPECT_EQ(
         error_of<ValueError>([&] { gradients[without]; }),

@@ -90,8 +90,8 @@ TEST(BatchNormalization, KeepsItsPrecisionFarFromZero) {
 }
 
 TEST(BatchNormalization, WhileFrozenDoesAsInInference) {
-  for (const bool scale : {true, false}) {
-    BatchNormalization layer = built(BatchNormalization{.scale = scale}, {3});
+  for (const bool learns : {true, false}) {
+    BatchNormalization layer = built(BatchNormalization{.center = learns, .scale = learns}, {3});
     const Tensor x = testing::normal({6, 3});
     freeze(layer);
     EXPECT_EQ(run(layer, x, Mode::training), run(layer, x));

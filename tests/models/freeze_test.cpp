@@ -62,18 +62,41 @@ TEST(Freeze, TakesAWholeModelAndItsCopiesAreFrozenToo) {
   EXPECT_NE(copy.get_weights(), before);
 }
 
-TEST(Freeze, AndUnfreezeLeaveStateThatIsNeverTrainedAsItIs) {
+TEST(Freeze, AndUnfreezeLeaveStateThatIsNeverTrainedUntrained) {
   WithState layer;
   unfreeze(layer);
-  EXPECT_TRUE(layer.scale.trainable);
-  EXPECT_FALSE(layer.mean.trainable);
+  EXPECT_TRUE(layer.scale.learns());
+  EXPECT_FALSE(layer.mean.learns());
   freeze(layer);
   freeze(layer);  // once more changes nothing
-  EXPECT_FALSE(layer.scale.trainable);
-  EXPECT_FALSE(layer.mean.trainable);
+  EXPECT_FALSE(layer.scale.learns());
+  EXPECT_FALSE(layer.mean.learns());
   unfreeze(layer);
-  EXPECT_TRUE(layer.scale.trainable);
-  EXPECT_FALSE(layer.mean.trainable);
+  EXPECT_TRUE(layer.scale.learns());
+  EXPECT_FALSE(layer.mean.learns());
+}
+
+/// Counts its training steps.
+struct Counter {
+  Parameter steps{Tensor::vector({0}), false};
+  Var forward(Var x) const {
+    x.tape().record_update(steps, x.tape().parameter(steps) + 1);
+    return x;
+  }
+  NamedParameters parameters() { return {{"steps", &steps}}; }
+};
+
+TEST(Freeze, KeepsStateThatALayerWouldUpdate) {
+  Sequential model{Input{2}, {"counter", Counter{}}, Dense{1}};
+  model.compile({.optimizer = Adam{}, .loss = MeanSquaredError{}});
+  const auto steps = [&] { return model.get_weights()[0][0]; };
+  model.train_on_batch(x, y);
+  freeze(model.get_layer("counter"));
+  model.train_on_batch(x, y);
+  EXPECT_EQ(steps(), 1);
+  unfreeze(model.get_layer("counter"));
+  model.train_on_batch(x, y);
+  EXPECT_EQ(steps(), 2);
 }
 
 }  // namespace

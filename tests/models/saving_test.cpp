@@ -141,6 +141,21 @@ TEST(Saving, WhatIsFrozenStaysFrozen) {
   EXPECT_NE(loaded.get_weights()[0], model.get_weights()[0]);
 }
 
+TEST(Saving, StateThatIsFrozenStaysFrozenAndUntrained) {
+  const TemporaryFolder folder;
+  Sequential model{Input{4}, {"norm", BatchNormalization{.center = false, .scale = false}}, Dense{3}};
+  freeze(model.get_layer("norm"));
+  model.save(folder / "m");
+  Sequential loaded = Sequential::load(folder / "m");
+  const auto flags = [&] {
+    const Parameter& mean = *loaded.parameters().front().parameter;
+    return std::pair(mean.frozen, mean.trainable);
+  };
+  EXPECT_EQ(flags(), std::pair(true, false));
+  unfreeze(loaded);
+  EXPECT_EQ(flags(), std::pair(false, false));
+}
+
 TEST(Saving, SaysWhatHasNoName) {
   const TemporaryFolder folder;
   const std::string path = (folder / "m").string();
