@@ -138,6 +138,13 @@ TEST(Png, DamagedFilesAreRefusedOrImages) {
   for (const char* file : {grey, colours, bits, transparent}) damage(unhex(file), read, empty_end);
 }
 
+#else
+
+TEST(Png, WithoutLibpngItIsSaid) {
+  expect_error<FormatError>([] { read_png({}, "x.png", 1, any); },
+                            "x.png: a PNG image, and this program was built without libpng; PGM it reads");
+}
+
 #endif
 
 }  // namespace
