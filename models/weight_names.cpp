@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "cornu/core/error.h"
+#include "cornu/core/naming.h"
 #include "cornu/layers/residual.h"
 #include "cornu/models/sequential_state.h"
 
@@ -72,12 +73,7 @@ std::vector<StoredTensor> pytorch_weights(std::vector<StoredLayer> layers, const
                                           const LayerNames& rename, const SafetensorsFile* file) {
   const ImageOrders orders(model);
   for (StoredLayer& layer : layers) {
-    try {
-      layer.tensors = pytorch_tensors(layer, orders.of(layer.layer));
-    } catch (Error& error) {
-      error.add_context(layer.path);
-      throw;
-    }
+    layer.tensors = naming(layer.path, [&] { return pytorch_tensors(layer, orders.of(layer.layer)); });
   }
   if (file != nullptr) find_modules(layers, rename, *file);
   std::vector<StoredTensor> result;

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "cornu/core/error.h"
+#include "cornu/core/naming.h"
 #include "cornu/core/registry.h"
 #include "cornu/formats/json.h"
 #include "cornu/models/sequential.h"
@@ -129,7 +130,7 @@ std::string layers_text(const SafetensorsFile& file) {
 
 std::string model_info(const SafetensorsFile& file, bool json) {
   const std::string layers = layers_text(file);
-  try {
+  return detail::naming(file.path(), [&] {
     const Json description = detail::described_in(file, detail::model_metadata);
     std::string text = fmt::format("{}: a model of Cornu, version {} of the format\n\n{}Input: {}\n{}", file.path(),
                                    shown(description.at("version")), layers,
@@ -138,10 +139,7 @@ std::string model_info(const SafetensorsFile& file, bool json) {
     return to_string(
                Json(Json::Object{{"format", "cornu"}, {"model", description}, {"tensors", json_of(file.tensors())}})) +
            '\n';
-  } catch (Error& error) {
-    error.add_context(file.path());
-    throw;
-  }
+  });
 }
 
 std::string safetensors_info(const std::string& path, bool json) {
