@@ -12,6 +12,7 @@
 #include <system_error>
 
 #include "cornu/core/error.h"
+#include "cornu/core/memory_limit.h"
 #include "cornu/datasets/csv_rows.h"
 #include "cornu/datasets/dataset.h"
 
@@ -216,7 +217,7 @@ class CsvReader {
   /// matters.
   void charge(std::size_t bytes) {
     charged_ += bytes;
-    require<FormatError>(charged_ <= (std::size_t{16} << 20) + 3 * rows_.bytes_read(),
+    require<FormatError>(charged_ <= detail::reading_memory(rows_.bytes_read()),
                          "{}, line {}: its columns and categories would take more than three times its size in memory",
                          rows_.name(), rows_.line());
   }
