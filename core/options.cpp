@@ -6,6 +6,7 @@
 #include <limits>
 #include <string_view>
 
+#include "cornu/core/listed.h"
 #include "cornu/core/naming.h"
 
 namespace cornu {
@@ -101,9 +102,8 @@ std::size_t position_of(const Json& json, std::span<const std::string_view> name
   const auto text = value_of<std::string>(json);
   const auto found = std::find(names.begin(), names.end(), text);
   if (found != names.end()) return static_cast<std::size_t>(found - names.begin());
-  std::string all;
-  for (const std::string_view name : names) all += message(R"({}"{}")", all.empty() ? "" : ", ", name);
-  throw FormatError(message(R"("{}" where one of {} is required)", text, all));
+  const auto quoted = [](std::string_view name) { return message(R"("{}")", name); };
+  throw FormatError(message(R"("{}" where one of {} is required)", text, detail::listed(names, quoted)));
 }
 
 const Json::Array& list_of(const Json& json) { return expect<Json::Array>(json, "a list"); }

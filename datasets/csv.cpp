@@ -12,6 +12,7 @@
 #include <system_error>
 
 #include "cornu/core/error.h"
+#include "cornu/core/listed.h"
 #include "cornu/core/memory_limit.h"
 #include "cornu/datasets/csv_rows.h"
 #include "cornu/datasets/dataset.h"
@@ -99,10 +100,8 @@ class CsvReader {
       found = number < 0 ? number + count : number;
     }
     if (found < 0 || found >= count) {
-      std::string all;
-      for (const std::string& name : names_) all += (all.empty() ? "" : ", ") + name;
-      throw ValueError(
-          message("{}: there is no column {} ({}); there are: {}", rows_.name(), shown(column), option, all));
+      throw ValueError(message("{}: there is no column {} ({}); there are: {}", rows_.name(), shown(column), option,
+                               detail::listed(names_)));
     }
     return static_cast<std::size_t>(found);
   }

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "cornu/core/error.h"
+#include "cornu/core/listed.h"
 #include "cornu/core/naming.h"
 #include "cornu/formats/atomic_file.h"
 #include "cornu/formats/file_bytes.h"
@@ -87,9 +88,8 @@ const RawTensor* NpzFile::find(std::string_view name) const {
 const RawTensor& NpzFile::array(std::string_view name) const {
   const RawTensor* const found = find(name);
   if (found != nullptr) return *found;
-  std::string names;
-  for (const RawTensor& array : arrays()) names += (names.empty() ? "" : ", ") + array.name;
-  throw FormatError(message("{}: there is no array \"{}\"; there are: {}", path(), name, names));
+  throw FormatError(
+      message("{}: there is no array \"{}\"; there are: {}", path(), name, detail::listed(arrays(), &RawTensor::name)));
 }
 
 Tensor NpzFile::tensor(std::string_view name) const {

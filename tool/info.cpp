@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "cornu/core/error.h"
+#include "cornu/core/listed.h"
 #include "cornu/core/naming.h"
 #include "cornu/core/registry.h"
 #include "cornu/formats/json.h"
@@ -41,9 +42,8 @@ std::string shown(const Json& json) {
 std::string shape_text(const Json& shape) {
   const auto* dimensions = shape.as<Json::Array>();
   if (dimensions == nullptr) return "any";
-  std::string text;
-  for (const Json& each : *dimensions) text += (text.empty() ? "" : ", ") + (each.is_null() ? "None" : shown(each));
-  return "(" + text + (dimensions->size() == 1 ? ",)" : ")");
+  const auto text_of_one = [](const Json& each) { return each.is_null() ? "None" : shown(each); };
+  return "(" + detail::listed(*dimensions, text_of_one) + (dimensions->size() == 1 ? ",)" : ")");
 }
 
 // ---- Arrays ----
@@ -95,9 +95,8 @@ std::string object_text(const Json& object) {
   if (type == nullptr) return shown(object);
   std::string options;
   if (const Json* const config = object.find("config"); config != nullptr && config->as<Json::Object>() != nullptr) {
-    for (const auto& [name, value] : *config->as<Json::Object>()) {
-      options += (options.empty() ? "" : ", ") + name + "=" + object_text(value);
-    }
+    options = detail::listed(*config->as<Json::Object>(),
+                             [](const auto& option) { return option.first + "=" + object_text(option.second); });
   }
   return shown(*type) + "(" + options + ")";
 }
