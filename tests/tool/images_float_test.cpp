@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "cornu/tests/support/bytes.h"
 #include "cornu/tests/support/damaged.h"
 #include "cornu/tests/support/expect_error.h"
 #include "cornu/tests/tool/support.h"
@@ -8,11 +9,10 @@
 namespace cornu::tool {
 namespace {
 
+using testing::bytes_of;
 using testing::expect_error;
 
 const SizeCheck any = [](Index, Index) {};
-
-std::span<const std::byte> bytes_of(const std::string& text) { return std::as_bytes(std::span(text)); }
 
 Image pgm(const std::string& text) { return read_pgm(bytes_of(text), "x.pgm", any); }
 
