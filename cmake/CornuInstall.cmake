@@ -1,16 +1,25 @@
 # cmake --install: headers, both libraries, and what find_package and pkg-config read.
 include(CMakePackageConfigHelpers)
 
-install(FILES cornu.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/cornu)
-foreach(folder IN ITEMS core layers optim formats datasets models)
-  file(GLOB headers CONFIGURE_DEPENDS ${folder}/*.h)
-  install(FILES ${headers} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/cornu/${folder})
-endforeach()
-
-# Of cornu::onnx what its users need: the rest is how it is made.
+# The headers that users include, and those that these include: the rest is how Cornu is made.
+set(headers cornu.h core/kernels.h)
 if(TARGET cornu_onnx)
-  install(FILES onnx/model.h onnx/save.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/cornu/onnx)
+  list(APPEND headers onnx/model.h onnx/save.h)
 endif()
+set(installed "")
+while(headers)
+  list(POP_FRONT headers header)
+  if(header IN_LIST installed)
+    continue()
+  endif()
+  list(APPEND installed ${header})
+  cmake_path(GET header PARENT_PATH folder)
+  install(FILES ${header} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/cornu/${folder})
+  file(STRINGS ${header} includes REGEX "^#include \"cornu/")
+  list(TRANSFORM includes REPLACE "^#include \"cornu/([^\"]+)\".*" "\\1")
+  list(APPEND headers ${includes})
+endwhile()
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${installed})
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/cornu)
 get_property(components GLOBAL PROPERTY cornu_components)

@@ -5,6 +5,9 @@
 
 namespace cornu::detail {
 
+/// What reading a file of so many bytes may take, where little in it can stand for much in memory.
+constexpr std::size_t reading_memory(std::size_t bytes) { return (std::size_t{16} << 20) + 3 * bytes; }
+
 /// What a file that describes a model may ask for. While one lives, no tensors are made in its thread beyond so many
 /// bytes, counted as they are taken, whether they are given back or not: a number in a file is as quickly written as it
 /// is large. Tapes may hold so many at once. The inner one of two counts.

@@ -6,6 +6,9 @@
 #include <limits>
 #include <string_view>
 
+#include "cornu/core/listed.h"
+#include "cornu/core/naming.h"
+
 namespace cornu {
 
 namespace {
@@ -99,9 +102,8 @@ std::size_t position_of(const Json& json, std::span<const std::string_view> name
   const auto text = value_of<std::string>(json);
   const auto found = std::find(names.begin(), names.end(), text);
   if (found != names.end()) return static_cast<std::size_t>(found - names.begin());
-  std::string all;
-  for (const std::string_view name : names) all += message(R"({}"{}")", all.empty() ? "" : ", ", name);
-  throw FormatError(message(R"("{}" where one of {} is required)", text, all));
+  const auto quoted = [](std::string_view name) { return message(R"("{}")", name); };
+  throw FormatError(message(R"("{}" where one of {} is required)", text, detail::listed(names, quoted)));
 }
 
 const Json::Array& list_of(const Json& json) { return expect<Json::Array>(json, "a list"); }
@@ -114,7 +116,7 @@ OptionVisitor::OptionVisitor(const Json& options, std::vector<Tensor>* tensors)
 
 void OptionVisitor::visit(const char* name, void* value, void (*write)(Json&, const void*),
                           void (*read)(const Json&, void*)) {
-  try {
+  detail::naming(name, [&] {
     if (!reading_) {
       Json json;
       write(json, value);
@@ -122,10 +124,7 @@ void OptionVisitor::visit(const char* name, void* value, void (*write)(Json&, co
     } else if (const Json* json = take(name)) {
       read(*json, value);
     }
-  } catch (Error& error) {
-    error.add_context(name);
-    throw;
-  }
+  });
 }
 
 void OptionVisitor::operator()(const char* name, std::vector<Tensor>& value) {
@@ -148,7 +147,7 @@ void OptionVisitor::operator()(const char* name, std::vector<Tensor>& value) {
 }
 
 void OptionVisitor::within(const char* name, const std::function<void(OptionVisitor&)>& visit_inside) {
-  try {
+  detail::naming(name, [&] {
     if (!reading_) {
       OptionVisitor inside(tensors_);
       visit_inside(inside);
@@ -158,10 +157,7 @@ void OptionVisitor::within(const char* name, const std::function<void(OptionVisi
       visit_inside(inside);
       inside.require_all_read();
     }
-  } catch (Error& error) {
-    error.add_context(name);
-    throw;
-  }
+  });
 }
 
 void OptionVisitor::put(const char* name, Json value) { written_.set(name, std::move(value)); }

@@ -12,6 +12,8 @@
 #include <system_error>
 
 #include "cornu/core/error.h"
+#include "cornu/core/listed.h"
+#include "cornu/core/memory_limit.h"
 #include "cornu/datasets/csv_rows.h"
 #include "cornu/datasets/dataset.h"
 
@@ -98,10 +100,8 @@ class CsvReader {
       found = number < 0 ? number + count : number;
     }
     if (found < 0 || found >= count) {
-      std::string all;
-      for (const std::string& name : names_) all += (all.empty() ? "" : ", ") + name;
-      throw ValueError(
-          message("{}: there is no column {} ({}); there are: {}", rows_.name(), shown(column), option, all));
+      throw ValueError(message("{}: there is no column {} ({}); there are: {}", rows_.name(), shown(column), option,
+                               detail::listed(names_)));
     }
     return static_cast<std::size_t>(found);
   }
@@ -216,7 +216,7 @@ class CsvReader {
   /// matters.
   void charge(std::size_t bytes) {
     charged_ += bytes;
-    require<FormatError>(charged_ <= (std::size_t{16} << 20) + 3 * rows_.bytes_read(),
+    require<FormatError>(charged_ <= detail::reading_memory(rows_.bytes_read()),
                          "{}, line {}: its columns and categories would take more than three times its size in memory",
                          rows_.name(), rows_.line());
   }

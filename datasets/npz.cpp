@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cornu/core/error.h"
+#include "cornu/core/naming.h"
 
 namespace cornu {
 
@@ -73,12 +74,7 @@ datasets::NpzData datasets::npz(const std::filesystem::path& path, const NpzName
 datasets::NpzData datasets::npz(const NpzFile& file, const NpzNames& names) {
   const auto dataset = [&](const std::string& x, const std::string& y) {
     const RawTensor &features = file.array(x), &targets = file.array(y);
-    try {
-      return ArrayDataset(features, targets);
-    } catch (Error& error) {
-      error.add_context(file.path());
-      throw;
-    }
+    return detail::naming(file.path(), [&] { return ArrayDataset(features, targets); });
   };
   return {.train = dataset(names.x_train, names.y_train), .test = dataset(names.x_test, names.y_test)};
 }

@@ -3,7 +3,7 @@
 #include <optional>
 #include <utility>
 
-#include "cornu/core/error.h"
+#include "cornu/core/naming.h"
 #include "cornu/formats/atomic_file.h"
 #include "cornu/formats/file_bytes.h"
 #include "cornu/formats/npy_array.h"
@@ -23,12 +23,8 @@ struct NpyFile::Content {
 
  private:
   void read(std::span<const std::byte> bytes) {
-    try {
-      array = detail::read_npy_array(bytes, std::filesystem::path(path).stem().string());
-    } catch (Error& error) {
-      error.add_context(path);
-      throw;
-    }
+    const std::string stem = std::filesystem::path(path).stem().string();
+    array = detail::naming(path, [&] { return detail::read_npy_array(bytes, stem); });
   }
 };
 
@@ -44,22 +40,11 @@ const RawTensor& NpyFile::array() const { return content_->array.tensor; }
 std::string NpyFile::path() const { return content_->path; }
 
 Tensor NpyFile::tensor() const {
-  try {
-    return to_tensor(array());
-  } catch (Error& error) {
-    error.add_context(path());
-    throw;
-  }
+  return detail::naming(content_->path, [&] { return to_tensor(array()); });
 }
 
 void write_npy(const std::filesystem::path& path, const RawTensor& array) {
-  std::string header;
-  try {
-    header = detail::npy_header(array);
-  } catch (Error& error) {
-    error.add_context(path.string());
-    throw;
-  }
+  const std::string header = detail::naming(path.string(), [&] { return detail::npy_header(array); });
   AtomicFile file(path);
   file.write(std::as_bytes(std::span(header)));
   file.write(array.bytes);

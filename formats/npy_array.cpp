@@ -12,8 +12,6 @@ namespace cornu::detail {
 
 namespace {
 
-constexpr std::string_view magic = "\x93NUMPY";
-
 /// How far a step along each axis leads, in numbers.
 std::vector<Index> strides(const NpyHeader& header) {
   const std::size_t rank = header.shape.size();
@@ -55,9 +53,9 @@ std::vector<std::byte> rearranged(std::span<const std::byte> bytes, const NpyHea
 
 NpyArray read_npy_array(std::span<const std::byte> file, std::string name) {
   const std::string_view text(reinterpret_cast<const char*>(file.data()), file.size());
-  require<FormatError>(text.starts_with(magic), "it does not begin as a .npy file does{}",
+  require<FormatError>(text.starts_with(npy_magic), "it does not begin as a .npy file does{}",
                        text.starts_with("PK") ? " (is it a .npz file?)" : "");
-  const std::size_t version_at = magic.size(), length_at = version_at + 2;
+  const std::size_t version_at = npy_magic.size(), length_at = version_at + 2;
   require<FormatError>(text.size() >= length_at, "it ends before its version");
   const auto major = static_cast<unsigned char>(text[version_at]),
              minor = static_cast<unsigned char>(text[version_at + 1]);

@@ -192,7 +192,8 @@ std::string npy_header(const RawTensor& array) {
   constexpr std::size_t before = 10, alignment = 64;
   text.resize((before + text.size() + alignment) / alignment * alignment - before, ' ');
   text.back() = '\n';
-  std::string header("\x93NUMPY\x01\0", 8);
+  std::string header(npy_magic);
+  header += {1, 0};  // the version
   header += static_cast<char>(text.size() & 255);
   header += static_cast<char>(text.size() >> 8);
   return header + text;

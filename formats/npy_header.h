@@ -8,6 +8,9 @@
 
 namespace cornu::detail {
 
+/// What a .npy file begins with.
+inline constexpr std::string_view npy_magic = "\x93NUMPY";
+
 /// What the dictionary in a .npy file says.
 struct NpyHeader {
   Dtype dtype{};

@@ -5,6 +5,8 @@
 #include <utility>
 
 #include "cornu/core/error.h"
+#include "cornu/core/listed.h"
+#include "cornu/core/naming.h"
 #include "cornu/formats/atomic_file.h"
 #include "cornu/formats/file_bytes.h"
 #include "cornu/formats/npy_array.h"
@@ -29,12 +31,7 @@ struct NpzFile::Content {
   std::vector<RawTensor> arrays{};
 
   Content(std::span<const std::byte> file, std::string name, const NpzOptions& options) : path(std::move(name)) {
-    try {
-      read(file, options);
-    } catch (Error& error) {
-      error.add_context(path);
-      throw;
-    }
+    detail::naming(path, [&] { read(file, options); });
   }
 
  private:
@@ -46,16 +43,13 @@ struct NpzFile::Content {
     std::uint64_t left = options.size_limit;
     for (Index i = 0; i < zip.size(); ++i) {
       const std::string& name = names[static_cast<std::size_t>(i)];
-      try {
+      detail::naming('"' + name + '"', [&] {
         std::vector<std::byte> member = zip.read(i, left);
         left -= member.size();
         detail::NpyArray array = detail::read_npy_array(member, name);
         arrays.push_back(std::move(array.tensor));
         bytes.push_back(array.rearranged.empty() ? std::move(member) : std::move(array.rearranged));
-      } catch (Error& error) {
-        error.add_context('"' + name + '"');
-        throw;
-      }
+      });
     }
   }
 
@@ -94,45 +88,41 @@ const RawTensor* NpzFile::find(std::string_view name) const {
 const RawTensor& NpzFile::array(std::string_view name) const {
   const RawTensor* const found = find(name);
   if (found != nullptr) return *found;
-  std::string names;
-  for (const RawTensor& array : arrays()) names += (names.empty() ? "" : ", ") + array.name;
-  throw FormatError(message("{}: there is no array \"{}\"; there are: {}", path(), name, names));
+  throw FormatError(
+      message("{}: there is no array \"{}\"; there are: {}", path(), name, detail::listed(arrays(), &RawTensor::name)));
 }
 
 Tensor NpzFile::tensor(std::string_view name) const {
   const RawTensor& found = array(name);
-  try {
-    return to_tensor(found);
-  } catch (Error& error) {
-    error.add_context(path());
-    throw;
-  }
+  return detail::naming(content_->path, [&] { return to_tensor(found); });
 }
 
 // ---- Writing ----
 
-void write_npz(const std::filesystem::path& path, std::span<const RawTensor> arrays, const NpzWriteOptions& options) {
-  std::vector<std::byte> bytes;
-  try {
-    std::vector<std::string> headers;
-    std::set<std::string_view> known;
-    for (const RawTensor& array : arrays) {
-      headers.push_back(detail::npy_header(array));
-      require<ValueError>(known.insert(array.name).second, "\"{}\" is there twice", array.name);
-      require<ValueError>(array.name.find('\0') == std::string::npos, "\"{}\" is no name (a zero follows)",
-                          array.name.c_str());
-    }
-    std::vector<detail::ZipMember> members;
-    for (std::size_t i = 0; i < arrays.size(); ++i) {
-      members.push_back({.name = arrays[i].name + std::string(ending),
-                         .head = std::as_bytes(std::span(headers[i])),
-                         .body = arrays[i].bytes});
-    }
-    bytes = detail::zip_file(members, options.compressed);
-  } catch (Error& error) {
-    error.add_context(path.string());
-    throw;
+namespace {
+
+std::vector<std::byte> npz_bytes(std::span<const RawTensor> arrays, const NpzWriteOptions& options) {
+  std::vector<std::string> headers;
+  std::set<std::string_view> known;
+  for (const RawTensor& array : arrays) {
+    headers.push_back(detail::npy_header(array));
+    require<ValueError>(known.insert(array.name).second, "\"{}\" is there twice", array.name);
+    require<ValueError>(array.name.find('\0') == std::string::npos, "\"{}\" is no name (a zero follows)",
+                        array.name.c_str());
   }
+  std::vector<detail::ZipMember> members;
+  for (std::size_t i = 0; i < arrays.size(); ++i) {
+    members.push_back({.name = arrays[i].name + std::string(ending),
+                       .head = std::as_bytes(std::span(headers[i])),
+                       .body = arrays[i].bytes});
+  }
+  return detail::zip_file(members, options.compressed);
+}
+
+}  // namespace
+
+void write_npz(const std::filesystem::path& path, std::span<const RawTensor> arrays, const NpzWriteOptions& options) {
+  const std::vector<std::byte> bytes = detail::naming(path.string(), [&] { return npz_bytes(arrays, options); });
   AtomicFile file(path);
   file.write(bytes);
   file.commit();

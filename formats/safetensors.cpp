@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "cornu/core/error.h"
+#include "cornu/core/naming.h"
 #include "cornu/formats/atomic_file.h"
 #include "cornu/formats/file_bytes.h"
 #include "cornu/formats/json.h"
@@ -47,7 +48,7 @@ struct SafetensorsFile::Content {
 
  private:
   void read(std::span<const std::byte> bytes) {
-    try {
+    detail::naming(path, [&] {
       auto [text, data] = parts(bytes);
       header = read_safetensors_header(text, std::ssize(data));
       for (RawTensor& tensor : header.tensors) {
@@ -58,10 +59,7 @@ struct SafetensorsFile::Content {
       by_name.reserve(header.tensors.size());
       for (const RawTensor& tensor : header.tensors) by_name.push_back(&tensor);
       std::sort(by_name.begin(), by_name.end(), [](auto* a, auto* b) { return a->name < b->name; });
-    } catch (Error& error) {
-      error.add_context(path);
-      throw;
-    }
+    });
   }
 };
 
@@ -88,21 +86,20 @@ const RawTensor* SafetensorsFile::find(std::string_view name) const {
 Tensor SafetensorsFile::tensor(std::string_view name) const {
   const RawTensor* const raw = find(name);
   require<FormatError>(raw != nullptr, "{}: there is no tensor \"{}\"", path(), name);
-  try {
-    return to_tensor(*raw);
-  } catch (Error& error) {
-    error.add_context(path());
-    throw;
-  }
+  return detail::naming(content_->path, [&] { return to_tensor(*raw); });
 }
 
 // ---- Writing ----
 
 namespace {
 
-/// A file's bytes, piece by piece: `write` is called with each.
-template <class Write>
-void write_pieces(std::span<const RawTensor> tensors, const SafetensorsMetadata& metadata, Write write) {
+/// What a file consists of, besides the header's length.
+struct Pieces {
+  std::string header{};
+  std::vector<const RawTensor*> order{};  ///< of the tensors
+};
+
+Pieces pieces_of(std::span<const RawTensor> tensors, const SafetensorsMetadata& metadata) {
   std::vector<const RawTensor*> order;
   for (const RawTensor& tensor : tensors) order.push_back(&tensor);
   std::sort(order.begin(), order.end(), [](const RawTensor* a, const RawTensor* b) {
@@ -137,34 +134,33 @@ void write_pieces(std::span<const RawTensor> tensors, const SafetensorsMetadata&
   } catch (const Error& error) {
     throw ValueError(error.what());
   }
-  const std::uint64_t length = text.size();
+  return {std::move(text), std::move(order)};
+}
+
+/// `write` is called with a file's bytes, one piece after the other.
+template <class Write>
+void write_pieces(const Pieces& pieces, Write write) {
+  const std::uint64_t length = pieces.header.size();
   write(std::as_bytes(std::span(&length, 1)));
-  write(std::as_bytes(std::span(text)));
-  for (const RawTensor* tensor : order) write(tensor->bytes);
+  write(std::as_bytes(std::span(pieces.header)));
+  for (const RawTensor* tensor : pieces.order) write(tensor->bytes);
 }
 
 }  // namespace
 
 std::vector<std::byte> safetensors_bytes(std::span<const RawTensor> tensors, const SafetensorsMetadata& metadata) {
   std::vector<std::byte> result;
-  write_pieces(tensors, metadata,
+  write_pieces(pieces_of(tensors, metadata),
                [&](std::span<const std::byte> bytes) { result.insert(result.end(), bytes.begin(), bytes.end()); });
   return result;
 }
 
 void write_safetensors(const std::filesystem::path& path, std::span<const RawTensor> tensors,
                        const SafetensorsMetadata& metadata) {
-  std::optional<AtomicFile> file;  // begun when it is known what goes into it
-  try {
-    write_pieces(tensors, metadata, [&](std::span<const std::byte> bytes) {
-      if (!file) file.emplace(path);
-      file->write(bytes);
-    });
-  } catch (ValueError& error) {
-    error.add_context(path.string());
-    throw;
-  }
-  file->commit();
+  const Pieces pieces = detail::naming(path.string(), [&] { return pieces_of(tensors, metadata); });
+  AtomicFile file(path);
+  write_pieces(pieces, [&](std::span<const std::byte> bytes) { file.write(bytes); });
+  file.commit();
 }
 
 }  // namespace cornu

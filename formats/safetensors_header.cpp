@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "cornu/core/error.h"
+#include "cornu/core/naming.h"
 #include "cornu/formats/json.h"
 
 namespace cornu {
@@ -154,17 +155,14 @@ SafetensorsHeader read_safetensors_header(std::string_view text, Index data_byte
   Index done = 0;
   for (Entry& entry : entries) {
     const Index begin = entry.offsets->front(), end = entry.offsets->back();
-    try {
+    detail::naming('"' + entry.name + '"', [&] {
       require<FormatError>(begin == done, "its bytes begin at {}, those before it end at {}", begin, done);
       require<FormatError>(begin <= end && end <= data_bytes, "its bytes are {} to {}, of {} that there are", begin,
                            end, data_bytes);
       const Index wanted = byte_count(*entry.shape, *entry.dtype);
       require<FormatError>(end - begin == wanted, "{} {} takes {} bytes, but it has {}", to_string(*entry.dtype),
                            to_string(std::span(std::as_const(*entry.shape))), wanted, end - begin);
-    } catch (Error& error) {
-      error.add_context('"' + entry.name + '"');
-      throw;
-    }
+    });
     header.tensors.push_back({.name = std::move(entry.name), .dtype = *entry.dtype, .shape = std::move(*entry.shape)});
     done = end;
   }

@@ -122,7 +122,8 @@ std::vector<std::byte> ZipReader::read(Index member, std::uint64_t limit) const 
   require<FormatError>(stat.encryption_method == ZIP_EM_NONE, "it is encrypted");
   require<FormatError>(stat.comp_method == ZIP_CM_STORE || stat.comp_method == ZIP_CM_DEFLATE,
                        "it is packed by method {}; 0 (stored) and 8 (deflate) are known", stat.comp_method);
-  require<FormatError>(stat.size <= limit, "it takes {} bytes, more than the {} that are allowed", stat.size, limit);
+  require<FormatError>(stat.size <= limit, "it takes {} bytes; {} are left of those that .size_limit allows", stat.size,
+                       limit);
   const File file(zip_fopen_index(zip, index_of(member), 0), &zip_fclose);
   if (!file) fail("it cannot be unpacked", zip_get_error(zip));
   const auto take = [&](std::byte* to, std::size_t size) {

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "cornu/core/error.h"
+#include "cornu/core/listed.h"
 #include "cornu/layers/input.h"
 #include "cornu/layers/inputs.h"
 
@@ -80,9 +81,8 @@ std::size_t Chain::position(Index index) const {
 
 AnyLayer& Chain::find(std::string_view path) {
   if (AnyLayer* const found = find_in(named_layers(), path)) return *found;
-  std::string names;
-  for (const AnyLayer& layer : layers) names += (names.empty() ? "" : ", ") + layer.name();
-  throw ValueError(message("{}: there is no layer named \"{}\"; there are: {}", name, path, names));
+  throw ValueError(message("{}: there is no layer named \"{}\"; there are: {}", name, path,
+                           detail::listed(layers, &AnyLayer::name)));
 }
 
 Shape Chain::build(const Shape& input, Rng& rng) {

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "cornu/core/error.h"
+#include "cornu/core/naming.h"
 #include "cornu/core/options.h"
 #include "cornu/formats/json.h"
 #include "cornu/models/saving.h"
@@ -83,7 +84,7 @@ void save(const std::filesystem::path& path, Run& run) {
 
 void restore(const std::filesystem::path& path, Run& run) {
   const SafetensorsFile file(path);
-  try {
+  detail::naming(path.string(), [&] {
     const Json json = detail::described_in(file, backup_metadata);
     std::vector<Tensor> remembered;
     while (file.find(callback_name(remembered.size())) != nullptr) {
@@ -96,10 +97,7 @@ void restore(const std::filesystem::path& path, Run& run) {
     visit("epochs", run.history->epoch);
     visit.require_all_read();
     restore_history(file, *run.history);
-  } catch (Error& error) {
-    error.add_context(path.string());
-    throw;
-  }
+  });
 }
 
 /// What writers that were killed have left.

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "cornu/core/error.h"
+#include "cornu/core/listed.h"
 
 namespace cornu {
 
@@ -16,12 +17,7 @@ double Logs::operator[](std::string_view name) const {
   throw ValueError(message("logs: there is no \"{}\"; there are: {}", name, names()));
 }
 
-std::string Logs::names() const {
-  if (entries_.empty()) return "none";
-  std::string list;
-  for (const Entry& entry : entries_) list += (list.empty() ? "" : ", ") + entry.name;
-  return list;
-}
+std::string Logs::names() const { return entries_.empty() ? "none" : detail::listed(entries_, &Entry::name); }
 
 void Logs::set(std::string_view name, double value) {
   const auto found =
@@ -36,9 +32,8 @@ void Logs::set(std::string_view name, double value) {
 const std::vector<double>& History::operator[](std::string_view name) const& {
   const auto found = history.find(name);
   if (found != history.end()) return found->second;
-  std::string names;
-  for (const auto& [known, values] : history) names += (names.empty() ? "" : ", ") + known;
-  throw ValueError(message("history: there is no \"{}\"; there are: {}", name, names));
+  throw ValueError(message("history: there is no \"{}\"; there are: {}", name,
+                           detail::listed(history, [](const auto& known) { return known.first; })));
 }
 
 void History::append(Index epoch_number, const Logs& logs) {

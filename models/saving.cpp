@@ -4,6 +4,7 @@
 #include <set>
 
 #include "cornu/core/error.h"
+#include "cornu/core/listed.h"
 #include "cornu/core/options.h"
 #include "cornu/formats/json.h"
 #include "cornu/models/weight_names.h"
@@ -14,12 +15,6 @@ namespace cornu {
 namespace {
 
 constexpr std::int64_t format_version = 1;
-
-std::string joined(const std::vector<std::string>& names) {
-  std::string text;
-  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
-  return text;
-}
 
 std::string state_name(const std::string& parameter, Index slot) {
   return message("{}{}/{}", detail::optimizer_prefix, parameter, slot);
@@ -53,7 +48,7 @@ bool has_shape(const RawTensor& raw, const Shape& shape) {
 std::string to_string(const WeightsReport& report) {
   std::string text;
   const auto line = [&](const char* what, const std::vector<std::string>& names) {
-    if (!names.empty()) text += (text.empty() ? "" : "\n") + message("{}: {}", what, joined(names));
+    if (!names.empty()) text += (text.empty() ? "" : "\n") + message("{}: {}", what, detail::listed(names));
   };
   line("missing", report.missing);
   line("unexpected", report.unexpected);

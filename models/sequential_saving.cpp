@@ -3,6 +3,7 @@
 
 #include "cornu/core/error.h"
 #include "cornu/core/memory_limit.h"
+#include "cornu/core/naming.h"
 #include "cornu/formats/json.h"
 #include "cornu/layers/inputs.h"
 #include "cornu/layers/registry.h"
@@ -54,17 +55,6 @@ void set_flags(const NamedParameters& parameters, const Json& json) {
   }
 }
 
-/// What `work` throws, with the file's name before it.
-template <class Work>
-auto naming(const std::filesystem::path& path, Work work) {
-  try {
-    return work();
-  } catch (Error& error) {
-    error.add_context(path.string());
-    throw;
-  }
-}
-
 /// A model is a layer, too, which the registry of layers cannot know by itself.
 void register_models() {
   static const bool done = (register_layer<Sequential>(), true);
@@ -109,7 +99,7 @@ void Sequential::options(OptionVisitor& visit) {
 void Sequential::save(const std::filesystem::path& path, const SaveOptions& options) const {
   register_models();
   std::vector<RawTensor> tensors;
-  const std::string text = naming(path, [&] {
+  const std::string text = detail::naming(path.string(), [&] {
     state_->require_built();
     const detail::ConstParameters mine = parameters();
     detail::put_weights(tensors, mine);
@@ -139,7 +129,7 @@ Sequential Sequential::load(const std::filesystem::path& path, const LoadOptions
 
 Sequential Sequential::load(const SafetensorsFile& file, const LoadOptions& options) {
   register_models();
-  return naming(file.path(), [&] {
+  return detail::naming(file.path(), [&] {
     const detail::MemoryLimit limit(memory_for(file), options.pass_memory);
     const Json json = detail::described_in(file, detail::model_metadata);
     const auto type = value_of<std::string>(json.at("class_name"));
@@ -166,7 +156,7 @@ Sequential Sequential::load(const SafetensorsFile& file, const LoadOptions& opti
 void Sequential::save_weights(const std::filesystem::path& path, const SaveWeightsOptions& options) const {
   std::vector<RawTensor> tensors;
   std::deque<Tensor> copies;
-  naming(path, [&] {
+  detail::naming(path.string(), [&] {
     state_->require_built();
     detail::put_weights(tensors, detail::stored_weights(*state_, options.names, options.rename), copies);
   });
@@ -175,7 +165,7 @@ void Sequential::save_weights(const std::filesystem::path& path, const SaveWeigh
 
 WeightsReport Sequential::load_weights(const std::filesystem::path& path, const LoadWeightsOptions& options) {
   const SafetensorsFile file(path);
-  return naming(path, [&] {
+  return detail::naming(path.string(), [&] {
     state_->require_built();
     return detail::get_weights(file, detail::stored_weights(*state_, options.names, options.rename, &file), options);
   });

@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "cornu/core/error.h"
+#include "cornu/core/listed.h"
+#include "cornu/core/naming.h"
 #include "cornu/layers/residual.h"
 #include "cornu/models/sequential_state.h"
 
@@ -55,9 +57,8 @@ void require_known(const LayerNames& rename, std::span<const StoredLayer> layers
     const bool known = std::any_of(layers.begin(), layers.end(), [&, &own = name](const StoredLayer& layer) {
       return is_within(layer.path, own, "/");
     });
-    std::string names;
-    for (const StoredLayer& layer : layers) names += (names.empty() ? "" : ", ") + layer.path;
-    require<ValueError>(known, "rename has \"{}\", which is no layer with weights; there are: {}", name, names);
+    require<ValueError>(known, "rename has \"{}\", which is no layer with weights; there are: {}", name,
+                        listed(layers, &StoredLayer::path));
   }
 }
 
@@ -72,12 +73,7 @@ std::vector<StoredTensor> pytorch_weights(std::vector<StoredLayer> layers, const
                                           const LayerNames& rename, const SafetensorsFile* file) {
   const ImageOrders orders(model);
   for (StoredLayer& layer : layers) {
-    try {
-      layer.tensors = pytorch_tensors(layer, orders.of(layer.layer));
-    } catch (Error& error) {
-      error.add_context(layer.path);
-      throw;
-    }
+    layer.tensors = naming(layer.path, [&] { return pytorch_tensors(layer, orders.of(layer.layer)); });
   }
   if (file != nullptr) find_modules(layers, rename, *file);
   std::vector<StoredTensor> result;

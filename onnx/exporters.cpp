@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "cornu/core/error.h"
+#include "cornu/core/naming.h"
 #include "cornu/layers/concatenate.h"
 #include "cornu/layers/dense.h"
 #include "cornu/layers/dropout.h"
@@ -86,12 +87,7 @@ Exported chain(Exporter& to, std::span<const AnyLayer> layers, Exported x) {
   const std::string outer = to.layer;
   for (const AnyLayer& layer : layers) {
     to.layer = outer.empty() ? layer.name() : outer + "/" + layer.name();
-    try {
-      x = export_layer(to, layer, x);
-    } catch (Error& error) {
-      error.add_context(layer.name());
-      throw;
-    }
+    x = cornu::detail::naming(layer.name(), [&] { return export_layer(to, layer, x); });
   }
   to.layer = outer;
   return x;

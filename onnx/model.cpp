@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "cornu/core/error.h"
+#include "cornu/core/listed.h"
 #include "cornu/formats/file_bytes.h"
 #include "cornu/onnx/program.h"
 
@@ -19,11 +20,7 @@ using detail::Value;
 
 namespace {
 
-std::string names_of(const std::vector<Port>& ports) {
-  std::string names;
-  for (const Port& port : ports) names += (names.empty() ? "" : ", ") + port.name;
-  return names;
-}
+std::string names_of(const std::vector<Port>& ports) { return cornu::detail::listed(ports, &Port::name); }
 
 /// Runs the graph on the inputs' tape, or on the given one; the values in the end.
 std::span<Value> run_graph(const Graph& graph, Tape& tape, std::span<const Var> inputs) {

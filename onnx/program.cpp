@@ -6,6 +6,7 @@
 
 #include "cornu/core/eager.h"
 #include "cornu/core/error.h"
+#include "cornu/core/naming.h"
 
 namespace cornu::onnx::detail {
 
@@ -189,13 +190,10 @@ Graph Builder::build() {
 }  // namespace
 
 Graph graph_of(ModelMessage from, std::string_view file) {
-  try {
+  return cornu::detail::naming(file, [&] {
     require<FormatError>(from.ir_version >= 3, "IR version {}; 3 and later are possible", from.ir_version);
     return Builder(from, file).build();
-  } catch (Error& error) {
-    error.add_context(file);
-    throw;
-  }
+  });
 }
 
 }  // namespace cornu::onnx::detail

@@ -3,6 +3,7 @@
 #include <string_view>
 
 #include "cornu/core/error.h"
+#include "cornu/core/listed.h"
 #include "cornu/formats/atomic_file.h"
 #include "cornu/onnx/exporter.h"
 
@@ -50,9 +51,7 @@ std::string serialize(const Sequential& model, const SaveOptions& options) {
   exporter.writer.node_of("Identity", "", std::span(&y.name, 1), std::span(&name, 1), {}, name);
   exporter.writer.output(name, with_batch(result));
   if (!options.class_names.empty()) {
-    std::string names;
-    for (const std::string& each : options.class_names) names += (names.empty() ? "" : ", ") + json_text(each);
-    exporter.writer.metadata("class_names", "[" + names + "]");
+    exporter.writer.metadata("class_names", "[" + cornu::detail::listed(options.class_names, json_text) + "]");
   }
   return exporter.writer.finished(model.name());
 }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cornu/core/error.h"
+#include "cornu/core/memory_limit.h"
 #include "cornu/onnx/reader.h"
 
 /// Protocol buffers as ONNX's readers take them, for the files that define these: protozero leaves it to us to look at
@@ -18,7 +19,7 @@ using protozero::pbf_wire_type;
 /// A file must not make us ask for much more memory than it has bytes.
 class Budget {
  public:
-  explicit Budget(std::size_t bytes) : left_(std::size_t{16} << 20) { left_ += 3 * bytes; }
+  explicit Budget(std::size_t bytes) : left_(cornu::detail::reading_memory(bytes)) {}
 
   void charge(std::size_t bytes) {
     require<FormatError>(bytes <= left_, "reading it would take more than three times its size in memory");

@@ -4,6 +4,7 @@
 
 #include "cornu/core/error.h"
 #include "cornu/core/kernels.h"
+#include "cornu/core/listed.h"
 #include "cornu/core/vectorized.h"
 
 namespace cornu {
@@ -35,15 +36,13 @@ bool contains(std::string_view path, std::string_view name) {
 template <class F>
 void for_each_named(const char* option, const std::string& name, const NamedParameters& parameters, F treat) {
   bool found = false;
-  std::string names;
   for (std::size_t i = 0; i < parameters.size(); ++i) {
-    names += (i == 0 ? "" : ", ") + parameters[i].name;
     if (!contains(parameters[i].name, name)) continue;
     found = true;
     treat(i);
   }
   require<ValueError>(found, "optimizer: {} names \"{}\"; no layer or parameter is called so; there are {}", option,
-                      name, names);
+                      name, detail::listed(parameters, &NamedParameter::name));
 }
 
 }  // namespace

@@ -4,6 +4,8 @@
 #include <algorithm>
 
 #include "cornu/core/error.h"
+#include "cornu/core/listed.h"
+#include "cornu/core/naming.h"
 #include "cornu/core/registry.h"
 #include "cornu/formats/json.h"
 #include "cornu/models/sequential.h"
@@ -40,9 +42,8 @@ std::string shown(const Json& json) {
 std::string shape_text(const Json& shape) {
   const auto* dimensions = shape.as<Json::Array>();
   if (dimensions == nullptr) return "any";
-  std::string text;
-  for (const Json& each : *dimensions) text += (text.empty() ? "" : ", ") + (each.is_null() ? "None" : shown(each));
-  return "(" + text + (dimensions->size() == 1 ? ",)" : ")");
+  const auto text_of_one = [](const Json& each) { return each.is_null() ? "None" : shown(each); };
+  return "(" + detail::listed(*dimensions, text_of_one) + (dimensions->size() == 1 ? ",)" : ")");
 }
 
 // ---- Arrays ----
@@ -94,9 +95,8 @@ std::string object_text(const Json& object) {
   if (type == nullptr) return shown(object);
   std::string options;
   if (const Json* const config = object.find("config"); config != nullptr && config->as<Json::Object>() != nullptr) {
-    for (const auto& [name, value] : *config->as<Json::Object>()) {
-      options += (options.empty() ? "" : ", ") + name + "=" + object_text(value);
-    }
+    options = detail::listed(*config->as<Json::Object>(),
+                             [](const auto& option) { return option.first + "=" + object_text(option.second); });
   }
   return shown(*type) + "(" + options + ")";
 }
@@ -129,7 +129,7 @@ std::string layers_text(const SafetensorsFile& file) {
 
 std::string model_info(const SafetensorsFile& file, bool json) {
   const std::string layers = layers_text(file);
-  try {
+  return detail::naming(file.path(), [&] {
     const Json description = detail::described_in(file, detail::model_metadata);
     std::string text = fmt::format("{}: a model of Cornu, version {} of the format\n\n{}Input: {}\n{}", file.path(),
                                    shown(description.at("version")), layers,
@@ -138,10 +138,7 @@ std::string model_info(const SafetensorsFile& file, bool json) {
     return to_string(
                Json(Json::Object{{"format", "cornu"}, {"model", description}, {"tensors", json_of(file.tensors())}})) +
            '\n';
-  } catch (Error& error) {
-    error.add_context(file.path());
-    throw;
-  }
+  });
 }
 
 std::string safetensors_info(const std::string& path, bool json) {

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <map>
 
+#include "cornu/core/naming.h"
 #include "cornu/core/ops.h"
 #include "cornu/core/options.h"
 #include "cornu/formats/file_bytes.h"
@@ -66,12 +67,8 @@ Json json_of(const std::vector<onnx::detail::ValueMessage>& ports, const onnx::d
 std::vector<std::string> class_names_of(const onnx::Model& model, const std::string& path) {
   const auto found = model.metadata().find("class_names");
   if (found == model.metadata().end()) return {};
-  try {
-    return value_of<std::vector<std::string>>(parse_json(found->second));
-  } catch (Error& error) {
-    error.add_context(message("{}: the metadata entry \"class_names\"", path));
-    throw;
-  }
+  return detail::naming(message("{}: the metadata entry \"class_names\"", path),
+                        [&] { return value_of<std::vector<std::string>>(parse_json(found->second)); });
 }
 
 /// A graph that is made for a number of samples, as a layer that takes fewer as well: zeros fill them up.

@@ -6,6 +6,7 @@
 #include <limits>
 #include <string>
 
+#include "cornu/core/naming.h"
 #include "cornu/core/shape.h"
 
 namespace cornu {
@@ -51,20 +52,14 @@ TEST(Require, FormatsWhatCameAndWhatIsRequired) {
 
 TEST(Error, GathersWhereItHappenedOnTheWayOut) {
   const auto layer = [] { throw ShapeError("units must be positive"); };
-  const auto model = [&] {
-    try {
-      layer();
-    } catch (Error& error) {
-      error.add_context("dense_1");
-      throw;
-    }
-  };
+  const auto model = [&] { detail::naming("dense_1", layer); };
   try {
-    model();
+    detail::naming("model", model);
     FAIL() << "nothing was thrown";
   } catch (const ShapeError& error) {  // its type stays
-    EXPECT_STREQ(error.what(), "dense_1: units must be positive");
+    EXPECT_STREQ(error.what(), "model: dense_1: units must be positive");
   }
+  EXPECT_EQ(detail::naming("model", [] { return 7; }), 7);
 }
 
 TEST(Error, IsAStdException) {

@@ -9,6 +9,7 @@
 
 #include "cornu/core/error.h"
 #include "cornu/datasets/sha256.h"
+#include "cornu/tests/support/bytes.h"
 #include "cornu/tests/support/expect_error.h"
 #include "cornu/tests/support/loopback_server.h"
 #include "cornu/tests/support/temporary_folder.h"
@@ -16,6 +17,7 @@
 namespace cornu {
 namespace {
 
+using testing::content;
 using testing::error_of;
 using testing::LoopbackServer;
 using testing::ok;
@@ -25,11 +27,6 @@ std::string sha256(const std::string& text) {
   Sha256 hash;
   hash.update(std::as_bytes(std::span(text)));
   return hash.hex();
-}
-
-std::string content(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return std::string((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
 }
 
 std::string without_length(const std::string& body) { return "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + body; }

@@ -4,10 +4,10 @@
 
 #include <algorithm>
 #include <fstream>
-#include <iterator>
 #include <utility>
 
 #include "cornu/core/error.h"
+#include "cornu/tests/support/bytes.h"
 #include "cornu/tests/support/damaged.h"
 #include "cornu/tests/support/expect_error.h"
 #include "cornu/tests/support/print.h"
@@ -16,11 +16,11 @@
 namespace cornu {
 namespace {
 
+using testing::bytes_of;
+using testing::content;
 using testing::error_of;
 using testing::expect_error;
 using testing::TemporaryFolder;
-
-std::span<const std::byte> bytes_of(const std::string& text) { return std::as_bytes(std::span(text)); }
 
 /// A file of version 1.
 std::string file_of(const std::string& header, const std::string& data = "") {
@@ -34,11 +34,6 @@ std::string file_of_two(const std::string& shape, const std::string& descr = "'|
   return file_of("{'descr': " + descr + ", 'fortran_order': False, 'shape': " + shape + ", }\n", "12");
 }
 
-std::string read(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
 TEST(Npy, TheFileIsAsTheFormatSays) {
   const TemporaryFolder folder;
   const std::vector<float> numbers{1, 2, 3, 4, 5, 6};
@@ -47,7 +42,7 @@ TEST(Npy, TheFileIsAsTheFormatSays) {
   header.resize(117, ' ');
   header += '\n';
   const std::string data(reinterpret_cast<const char*>(numbers.data()), 24);
-  EXPECT_EQ(read(folder / "a.npy"), file_of(header, data));
+  EXPECT_EQ(content(folder / "a.npy"), file_of(header, data));
   EXPECT_EQ(folder.names(), std::vector<std::string>{"a.npy"});
   const NpyFile file(folder / "a.npy");
   EXPECT_EQ(file.array().name, "a");
@@ -60,7 +55,7 @@ TEST(Npy, TheHeaderIsAlwaysAMultipleOf64) {
   std::vector<Index> shape;
   for (int rank = 0; rank <= 64; ++rank) {  // so that every length there can be comes
     write_npy(folder / "a", RawTensor{"a", Dtype::u8, shape, bytes_of("1").first(1)});
-    const std::string written = read(folder / "a");
+    const std::string written = content(folder / "a");
     EXPECT_EQ(written.size() % 64, 1u);
     EXPECT_EQ(written[written.size() - 2], '\n');
     EXPECT_EQ(NpyFile(folder / "a").array().shape, shape);
@@ -245,7 +240,7 @@ TEST(Npy, RefusesToWriteWhatNumPyDoesNotKnow) {
   refused({"w", Dtype::bf16, {2}, bytes_of(bytes)}, "NumPy has no BF16; F32 holds the same numbers");
   refused({"w", Dtype::u16, {3}, bytes_of(bytes)}, "U16 (3,) takes 6 bytes, but 4 came");
   refused({"w", Dtype::u16, {-2}, bytes_of(bytes)}, "the shape (-2,) cannot be: it is negative or too large");
-  EXPECT_EQ(read(path), "old");
+  EXPECT_EQ(content(path), "old");
   EXPECT_EQ(folder.names(), std::vector<std::string>{"a"});
   EXPECT_NE(error_of<FileError>([&] { write_npy(folder / "none" / "a", Tensor({1})); }), "");
 }

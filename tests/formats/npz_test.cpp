@@ -6,11 +6,11 @@
 #include <array>
 #include <cstring>
 #include <fstream>
-#include <iterator>
 
 #include "cornu/core/error.h"
 #include "cornu/formats/npy.h"
 #include "cornu/tests/support/allocation_counter.h"
+#include "cornu/tests/support/bytes.h"
 #include "cornu/tests/support/damaged.h"
 #include "cornu/tests/support/expect_error.h"
 #include "cornu/tests/support/print.h"
@@ -19,16 +19,11 @@
 namespace cornu {
 namespace {
 
+using testing::bytes_of;
+using testing::content;
 using testing::error_of;
 using testing::expect_error;
 using testing::TemporaryFolder;
-
-std::span<const std::byte> bytes_of(const std::string& text) { return std::as_bytes(std::span(text)); }
-
-std::string read(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
 
 class Npz : public ::testing::Test {
  protected:
@@ -38,7 +33,7 @@ class Npz : public ::testing::Test {
 
   std::string written(std::span<const RawTensor> arrays, bool compressed) const {
     write_npz(folder / "a.npz", arrays, {.compressed = compressed});
-    return read(folder / "a.npz");
+    return content(folder / "a.npz");
   }
   /// Two small arrays.
   std::string small(bool compressed) const {
@@ -98,7 +93,7 @@ TEST_F(Npz, ExpandsNoFurtherThanTheLimit) {
     const std::string file = written(arrays, compressed);
     EXPECT_EQ(NpzFile(bytes_of(file), "x", {.size_limit = 2 * each}).arrays().size(), 2u);
     expect_error<FormatError>([&] { NpzFile(bytes_of(file), "x", {.size_limit = 2 * each - 1}); },
-                              "x: \"b\": it takes 1048704 bytes, more than the 1048703 that are allowed");
+                              "x: \"b\": it takes 1048704 bytes; 1048703 are left of those that .size_limit allows");
   }
 }
 
@@ -187,7 +182,7 @@ TEST_F(Npz, RefusesToWriteWhatWouldNotBeRead) {
   refused({{"a", Dtype::bf16, {0}, {}}}, "\"a\": NumPy has no BF16; F32 holds the same numbers");
   refused({{std::string("a\0b", 3), Dtype::u8, {1}, byte}}, "\"a\" is no name (a zero follows)");
   refused({{"\xff", Dtype::u8, {1}, byte}}, "\"\xff.npy\" is no name (Invalid argument)");
-  EXPECT_EQ(read(path), "old");
+  EXPECT_EQ(content(path), "old");
   EXPECT_EQ(folder.names(), std::vector<std::string>{"a.npz"});
   EXPECT_NE(error_of<FileError>([&] { write_npz(folder / "none" / "a", std::span(&a, 1)); }), "");
 }

@@ -8,10 +8,10 @@
 #include <cmath>
 #include <cstring>
 #include <fstream>
-#include <iterator>
 #include <limits>
 
 #include "cornu/core/error.h"
+#include "cornu/tests/support/bytes.h"
 #include "cornu/tests/support/damaged.h"
 #include "cornu/tests/support/expect_error.h"
 #include "cornu/tests/support/print.h"
@@ -20,6 +20,7 @@
 namespace cornu {
 namespace {
 
+using testing::content;
 using testing::error_of;
 using testing::expect_error;
 using testing::TemporaryFolder;
@@ -32,11 +33,6 @@ std::string file_of(const std::string& header, const std::string& data = "") {
 
 void write(const std::filesystem::path& path, const std::string& bytes) {
   std::ofstream(path, std::ios::binary) << bytes;
-}
-
-std::string read(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
 }
 
 template <class T>
@@ -60,7 +56,7 @@ TEST(Safetensors, TheFileIsAsTheFormatSays) {
   header.resize((header.size() + 7) / 8 * 8, ' ');
   std::string data(reinterpret_cast<const char*>(doubles.data()), 8);
   data.append(reinterpret_cast<const char*>(whole.data()), 16).append("\7\10\11");
-  EXPECT_EQ(read(folder / "a"), file_of(header, data));
+  EXPECT_EQ(content(folder / "a"), file_of(header, data));
   EXPECT_EQ(folder.names(), std::vector<std::string>{"a"});
 }
 
@@ -284,7 +280,7 @@ TEST(Safetensors, RefusesToWriteWhatWouldNotBeRead) {
                            path + ": \"a\": U16 (1,) takes 2 bytes, but 1 came");
   EXPECT_NE(error_of<ValueError>(writing({{"\xff", Dtype::u8, {1}, bytes_of(byte)}})), "");
   EXPECT_NE(error_of<ValueError>(writing({{"__metadata__", Dtype::u8, {1}, bytes_of(byte)}})), "");
-  EXPECT_EQ(read(path), "old");
+  EXPECT_EQ(content(path), "old");
   EXPECT_EQ(folder.names(), std::vector<std::string>{"a"});
 }
 

@@ -3,23 +3,19 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
-#include <iterator>
 
 #include "cornu/core/error.h"
 #include "cornu/tests/models/line_model.h"
+#include "cornu/tests/support/bytes.h"
 #include "cornu/tests/support/expect_error.h"
 #include "cornu/tests/support/temporary_folder.h"
 
 namespace cornu {
 namespace {
 
+using testing::content;
 using testing::error_of;
 using testing::TemporaryFolder;
-
-std::string content(const std::string& filename) {
-  std::ifstream file(filename);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
 
 /// Runs the logger through epochs with these logs.
 void log_epochs(CSVLogger logger, const std::vector<Logs>& epochs, Index first = 0, Index validation_freq = 0) {

@@ -15,12 +15,7 @@
 namespace cornu {
 namespace {
 
-using testing::blobs;
-using testing::classifier;
-using testing::expect_error;
-using testing::labels;
-using testing::line_model;
-using testing::normal;
+using namespace cornu::testing;
 
 /// Remembers which rows it was asked for. Row i is the number i; all targets are 0.
 struct Recording {

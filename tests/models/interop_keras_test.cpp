@@ -11,12 +11,7 @@
 namespace cornu {
 namespace {
 
-using testing::counted;
-using testing::expect_error;
-using testing::listing;
-using testing::parameter_of;
-using testing::TemporaryFolder;
-using testing::write_counted;
+using namespace cornu::testing;
 
 using Texts = std::vector<std::string>;
 
@@ -24,7 +19,7 @@ class Keras : public ::testing::Test {
  protected:
   /// Which tensor of a file each of two Dense layers got.
   std::vector<Real> order(const Texts& tensors, const LayerNames& rename = {}) {
-    return testing::order_of(model, path, tensors, {.names = Names::keras, .rename = rename});
+    return order_of(model, path, tensors, {.names = Names::keras, .rename = rename});
   }
 
   TemporaryFolder folder;

@@ -11,17 +11,12 @@
 namespace cornu {
 namespace {
 
-using testing::counted;
-using testing::expect_error;
-using testing::listing;
-using testing::parameter_of;
-using testing::TemporaryFolder;
-using testing::write_counted;
+using namespace cornu::testing;
 
 class Layouts : public ::testing::Test {
  protected:
   /// The model with the weights of such a file, which it writes again as it was.
-  void load(Sequential& model, const testing::NamedShapes& tensors) {
+  void load(Sequential& model, const NamedShapes& tensors) {
     write_counted(folder / "w", tensors);
     ASSERT_TRUE(model.load_weights(folder / "w", {.names = Names::pytorch}));
     model.save_weights(folder / "again", {.names = Names::pytorch});

@@ -16,16 +16,11 @@
 namespace cornu {
 namespace {
 
-using testing::counted;
-using testing::expect_error;
-using testing::listing;
-using testing::parameter_of;
-using testing::TemporaryFolder;
-using testing::write_counted;
+using namespace cornu::testing;
 
 using Texts = std::vector<std::string>;
 
-const std::string fixtures = testing::source_path("tests/models/fixtures/pytorch/");
+const std::string fixtures = source_path("tests/models/fixtures/pytorch/");
 
 /// What PyTorch keeps beside the weights, or as a sum of two: what comes back is none of these.
 bool is_kept_otherwise(const std::string& network, const std::string& tensor) {
@@ -162,7 +157,7 @@ class ModulesOfAFile : public ::testing::Test {
  protected:
   /// Which tensor of a file each of the layers got.
   std::vector<Real> order(const Texts& tensors, const LayerNames& rename = {}) {
-    return testing::order_of(model, path, tensors, {.names = Names::pytorch, .rename = rename});
+    return order_of(model, path, tensors, {.names = Names::pytorch, .rename = rename});
   }
 
   TemporaryFolder folder;
@@ -238,7 +233,7 @@ TEST(FromPyTorch, ABareModuleHasNoName) {
 
 TEST(FromPyTorch, LevelsOfAnLstmAreLayersInTheirOrder) {
   const TemporaryFolder folder;
-  testing::NamedShapes shapes;
+  NamedShapes shapes;
   for (const char* level : {"1", "0"}) {
     for (const char* name : {"weight_ih_l", "weight_hh_l"}) {
       shapes.emplace_back(std::string("lstm.") + name + level, Shape{4, 1});

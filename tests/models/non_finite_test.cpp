@@ -15,12 +15,7 @@
 namespace cornu {
 namespace {
 
-using testing::blobs;
-using testing::classifier;
-using testing::expect_error;
-using testing::labels;
-using testing::line_model;
-using testing::normal;
+using namespace cornu::testing;
 
 constexpr Real nan = std::numeric_limits<Real>::quiet_NaN();
 constexpr Real largest = std::numeric_limits<Real>::max();

@@ -14,11 +14,7 @@
 namespace cornu {
 namespace {
 
-using testing::blobs;
-using testing::classifier;
-using testing::expect_error;
-using testing::labels;
-using testing::normal;
+using namespace cornu::testing;
 
 constexpr double rounding = std::is_same_v<Real, double> ? 1e-14 : 1e-6;
 
@@ -155,13 +151,13 @@ TEST(Predict, WhatDoesNotFitIsAnError) {
 }
 
 TEST(PredictClasses, AreThePositionsOfTheLargestOutputs) {
-  Sequential model{Input{3}, testing::Scale{}};
+  Sequential model{Input{3}, Scale{}};
   model.set_weights(std::vector<Tensor>{Tensor::scalar(2)});
   EXPECT_EQ(model.predict_classes(Tensor::matrix({{1, 3, 2}, {5, 0, 0}, {0, 0, 1}})), Tensor::vector({1, 0, 2}));
 }
 
 TEST(PredictClasses, OfOneOutputAreItsSideOfOneHalf) {
-  Sequential model{Input{1}, testing::Scale{}};
+  Sequential model{Input{1}, Scale{}};
   model.set_weights(std::vector<Tensor>{Tensor::scalar(1)});
   EXPECT_EQ(model.predict_classes(Tensor({4, 1}, {Real(0.4), 0.5, Real(0.6), -1})), Tensor::vector({0, 0, 1, 0}));
 }

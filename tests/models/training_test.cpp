@@ -16,12 +16,7 @@
 namespace cornu {
 namespace {
 
-using testing::blobs;
-using testing::classifier;
-using testing::expect_error;
-using testing::labels;
-using testing::line_model;
-using testing::normal;
+using namespace cornu::testing;
 
 // ---- Learning ----
 
@@ -233,7 +228,7 @@ TEST(Training, WorksOnADatasetOfOnesOwn) {
 }
 
 TEST(Training, TrainsTheParametersOfALayerOfOnesOwn) {
-  Sequential model{Input{1}, testing::Scale{}};
+  Sequential model{Input{1}, Scale{}};
   model.compile({.optimizer = SGD{.learning_rate = 0.1}, .loss = MeanSquaredError{}});
   const Tensor x = Tensor::matrix({{1}, {2}, {-1}}), y = Tensor::matrix({{3}, {6}, {-3}});
   model.fit(x, y, {.epochs = 100, .verbose = Verbose::silent});

@@ -4,7 +4,6 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <map>
 #include <set>
 #include <sstream>
@@ -12,6 +11,7 @@
 #include "cornu/core/error.h"
 #include "cornu/onnx/model.h"
 #include "cornu/onnx/reader.h"
+#include "cornu/tests/support/bytes.h"
 #include "cornu/tests/support/paths.h"
 
 /// ONNX's own model tests, as Debian's libonnx-testdata has them: each a model, inputs, and the outputs that must come.
@@ -22,13 +22,8 @@ namespace fs = std::filesystem;
 
 constexpr const char* data = "/usr/share/libonnx-testdata/data";
 
-std::string bytes_of(const fs::path& file) {
-  std::ifstream stream(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(stream), {}};
-}
-
 Tensor tensor_of(const fs::path& file) {
-  return onnx::detail::read_tensor(bytes_of(file), file.filename().string()).value;
+  return onnx::detail::read_tensor(testing::content(file), file.filename().string()).value;
 }
 
 /// The largest |a - b| / max(1, |b|); infinite if the shapes differ.

@@ -40,4 +40,7 @@ foreign "$work/foreign.cpp" | grep -q '/fmt/format\.h$' || { echo "public_header
 (cd "$include" && find cornu -name '*.h' | sort | sed 's/.*/#include <&>/') > "$work/headers.cpp"
 found=$(foreign "$work/headers.cpp")
 [ -z "$found" ] || { printf 'The installed headers include:\n%s\n' "$found"; exit 1; }
+
+# What no user includes, nor any header that users include, is not there.
+[ ! -e "$include/cornu/formats/zip.h" ] || { echo "formats/zip.h is installed, which is for formats/*.cpp alone"; exit 1; }
 echo "$(grep -c . "$work/headers.cpp") headers include the standard library and each other alone"

@@ -49,6 +49,14 @@ TEST_F(ConvertTool, WeightsOfAnOnnxModelAreTakenOut) {
   output("convert m.onnx w.npz");
   EXPECT_EQ(NpzFile(folder / "w.npz").tensor("dense/kernel"), small.model.get_weights()[0]);
 }
+#else
+TEST_F(ConvertTool, SaysThatItWasBuiltWithoutOnnx) {
+  write("x.onnx", "\x08\x08\x12");
+  for (const char* const command :
+       {"convert m.safetensors x.onnx", "convert x.onnx w.safetensors", "info x.onnx", "predict x.onnx x.onnx"}) {
+    expect_failure(command, "x.onnx: an ONNX model, and this program was built without cornu::onnx");
+  }
+}
 #endif
 
 TEST_F(ConvertTool, WeightsGoToNumPyAndBackWithoutALoss) {

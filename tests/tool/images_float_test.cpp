@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "cornu/tests/support/bytes.h"
 #include "cornu/tests/support/damaged.h"
 #include "cornu/tests/support/expect_error.h"
 #include "cornu/tests/tool/support.h"
@@ -8,11 +9,10 @@
 namespace cornu::tool {
 namespace {
 
+using testing::bytes_of;
 using testing::expect_error;
 
 const SizeCheck any = [](Index, Index) {};
-
-std::span<const std::byte> bytes_of(const std::string& text) { return std::as_bytes(std::span(text)); }
 
 Image pgm(const std::string& text) { return read_pgm(bytes_of(text), "x.pgm", any); }
 
@@ -136,6 +136,13 @@ TEST(Png, DamagedFilesAreRefusedOrImages) {
   constexpr Index empty_end = 12;  // the last part, which has nothing in it
   const auto read = [](const std::string& bytes) { return png(bytes); };
   for (const char* file : {grey, colours, bits, transparent}) damage(unhex(file), read, empty_end);
+}
+
+#else
+
+TEST(Png, WithoutLibpngItIsSaid) {
+  expect_error<FormatError>([] { read_png({}, "x.png", 1, any); },
+                            "x.png: a PNG image, and this program was built without libpng; PGM it reads");
 }
 
 #endif

@@ -6,12 +6,12 @@
 #include <array>
 #include <cstdlib>
 #include <fstream>
-#include <iterator>
 #include <sstream>
 #include <string>
 #include <vector>
 
 #include "cornu/cornu.h"
+#include "cornu/tests/support/bytes.h"
 #include "cornu/tests/support/temporary_folder.h"
 
 /// For tests of the program itself: they run it in a folder of its own and look at what comes out of it.
@@ -49,10 +49,7 @@ class ToolTest : public ::testing::Test {
   }
 
   std::string path(const std::string& name) const { return (folder / name).string(); }
-  std::string read(const std::string& name) const {
-    std::ifstream file(folder / name, std::ios::binary);
-    return {std::istreambuf_iterator<char>(file), {}};
-  }
+  std::string read(const std::string& name) const { return testing::content(folder / name); }
   void write(const std::string& name, const std::string& bytes) const {
     std::ofstream(folder / name, std::ios::binary) << bytes;
   }
