@@ -53,7 +53,7 @@ AtomicFile::AtomicFile(std::filesystem::path path) : path_(std::move(path)) {
   }
   const auto there = std::filesystem::status(path_, ignored);
   require<FileError>(!std::filesystem::exists(there) || std::filesystem::is_regular_file(there),
-                     "{}: this is a folder or a device, not a file", path_.string());
+                     "{}: this is a folder, a device or a pipe, not a file", path_.string());
   descriptor_ = open_new(temporary_, path_);
   if (descriptor_ < 0) fail("cannot write in its folder", errno);
   // Who may read the file may read the new one, and nobody else.

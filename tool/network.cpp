@@ -28,8 +28,8 @@ Network load_network(const std::string& path, const LoadOptions& options) {
   return network;
 }
 
-Tensor predict(Network& network, const Tensor& samples) {
-  if (!network.model.built()) network.model.build(samples.shape().sub(1));
+Tensor predict(Network& network, const Samples& samples) {
+  if (!network.model.built()) network.model.build(samples.feature_shape());
   return network.model.predict(samples, {.batch_size = network.batch_size()});
 }
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "cornu/models/sequential.h"
+#include "cornu/tool/samples.h"
 
 namespace cornu::tool {
 
@@ -22,7 +23,7 @@ struct Network {
 Network load_network(const std::string& path, const LoadOptions& options);
 
 /// The outputs for samples of the model's shape; a model that takes any is built for theirs.
-Tensor predict(Network& network, const Tensor& samples);
+Tensor predict(Network& network, const Samples& samples);
 
 /// Whether the outputs are the probabilities of classes: the model ends in a softmax.
 bool is_classifier(const Network& network);

@@ -263,7 +263,7 @@ TEST_P(SafetensorsReading, SaysWhatIsMissing) {
   const std::string path = (folder / "none").string();
   expect_error<FileError>([&] { open(path); }, path + ": cannot be opened (No such file or directory)");
   expect_error<FileError>([&] { open(folder.path()); },
-                          folder.path().string() + ": this is a folder or a device, not a file");
+                          folder.path().string() + ": this is a folder, a device or a pipe, not a file");
   write(folder / "a", file_of(R"({"a":{"dtype":"U8","shape":[1,1,1,1,1,1],"data_offsets":[0,1]}})", "1"));
   const SafetensorsFile file = open(folder / "a");
   const std::string where = (folder / "a").string();
