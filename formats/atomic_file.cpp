@@ -31,7 +31,9 @@ std::filesystem::path folder_of(const std::filesystem::path& path) {
 /// open() applies the process's mask to the permissions of a new file, mkstemp() gives them to the owner alone; and the
 /// mask cannot be read without setting it, which other threads would notice. So a name of our own, and open().
 int open_new(std::filesystem::path& path, const std::filesystem::path& wanted) {
-  const auto prefix = "." + wanted.filename().string() + "." + std::to_string(::getpid()) + ".";
+  std::string name = wanted.filename().string();
+  if (name.size() > 200) name = "cornu";  // 255 bytes are the most, and more is to follow
+  const auto prefix = "." + name + "." + std::to_string(::getpid()) + ".";
   for (int attempt = 0;; ++attempt) {
     path = folder_of(wanted) / (prefix + std::to_string(attempt) + ".part");
     const int descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);

@@ -7,6 +7,7 @@
 #include "cornu/layers/dropout.h"
 #include "cornu/models/backup_and_restore.h"
 #include "cornu/models/callbacks.h"
+#include "cornu/models/model_checkpoint.h"
 #include "cornu/optim/adam.h"
 #include "cornu/tests/models/support.h"
 #include "cornu/tests/support/expect_error.h"
@@ -62,6 +63,25 @@ TEST(Resuming, AModelFromAFileLearnsOnAsIfItHadNeverBeenAway) {
   EXPECT_EQ(history["loss"], (std::vector<double>(whole["loss"].begin() + 2, whole["loss"].end())));
   EXPECT_EQ(history["val_accuracy"],
             (std::vector<double>(whole["val_accuracy"].begin() + 2, whole["val_accuracy"].end())));
+}
+
+TEST(Resuming, WithAveragesACheckpointHasTheWeightsBesideThem) {
+  const TemporaryFolder folder;
+  const TensorDataset data = blobs(60);
+  const std::string during = (folder / "during").string(), after = (folder / "after").string();
+  Sequential through = noisy_model(true), stopped = noisy_model(true);
+  through.fit(data, run_of(5));
+  stopped.fit(data, run_of(2, {ModelCheckpoint{.filepath = during}}));
+  stopped.save(after);
+  const auto learnt_on = [&](const std::string& file) {
+    Sequential model = Sequential::load(file);
+    FitOptions rest = run_of(5);
+    rest.initial_epoch = 2;
+    model.fit(data, rest);
+    return model.get_weights();
+  };
+  EXPECT_EQ(learnt_on(during), through.get_weights());
+  EXPECT_NE(learnt_on(after), through.get_weights());  // it began at the averages
 }
 
 TEST(Resuming, ARateThatWasSetAndStepsByHandGoOnToo) {
