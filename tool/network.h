@@ -19,6 +19,9 @@ struct Network {
   Index batch_size() const { return batch.value_or(32); }
 };
 
+/// A model of Cornu. Throws FormatError as Sequential::load does, and for weights alone, saying what makes them one.
+Sequential load_model(const SafetensorsFile& file, const LoadOptions& options);
+
 /// Throws FileError and FormatError as Sequential::load and onnx::load do, and for a file that is no model.
 Network load_network(const std::string& path, const LoadOptions& options);
 

@@ -119,9 +119,17 @@ TEST_F(ConvertTool, SaysWhichConversionsThereAre) {
   expect_failure("convert a.pgm a.npy", "a.pgm: a PGM image cannot become a.npy" + there_are);
   output("convert a.npy w.safetensors");
   expect_failure("convert w.safetensors w.h",
-                 "w.safetensors: there is no \"cornu.model\" in its metadata; weights alone are read by load_weights");
+                 "w.safetensors: weights alone; 'cornu convert --model MODEL w.safetensors OUT' puts them into the "
+                 "model that they are for");
   expect_failure("convert a.npy a.npz --int8", "--int8 is for .h alone, not for a.npz", 2);
   expect_failure("convert a.npy a.npz --name x", "--name is for .h alone, not for a.npz", 2);
+  for (const char* const name : {"1a", "log", "class"}) {
+    expect_failure(fmt::format("convert m.safetensors a.h --name {}", name),
+                   fmt::format("--name: \"{}\" can be no namespace: no name, a keyword, reserved, or of the C library\n"
+                               "Try 'cornu --help' for more.",
+                               name),
+                   2);
+  }
   expect_failure("convert a.npy a.npz --class-names x", "--class-names is for .onnx alone, not for a.npz", 2);
   expect_failure("convert a.npy a.safetensors --compressed", "--compressed is for .npz alone, not for a.safetensors",
                  2);
