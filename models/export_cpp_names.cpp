@@ -22,11 +22,12 @@ constexpr std::string_view keywords =
 /// What the header's own <cmath> puts into the global namespace: also as float, `expf`, and long double, `expl`.
 constexpr std::string_view mathematics =
     " acos acosh asin asinh atan atan2 atanh cbrt ceil copysign cos cosh drem erf erfc exp exp10 exp2 expm1 fabs fdim"
-    " finite floor fma fmax fmin fmod frexp gamma hypot ilogb isinf isnan j0 j1 jn ldexp lgamma llrint llround log"
+    " finite floor fma fmax fmin fmod fpclassify frexp gamma hypot ilogb isfinite isinf isnan isnormal j0 j1 jn ldexp "
+    "lgamma llrint llround log"
     " log10 log1p log2 logb lrint lround modf nan nearbyint nextafter nexttoward pow remainder remquo rint round"
-    " scalb scalbln scalbn significand sin sincos sinh sqrt tan tanh tgamma trunc y0 y1 yn ";
+    " scalb scalbln scalbn signbit significand sin sincos sinh sqrt tan tanh tgamma trunc y0 y1 yn ";
 
-/// The rest of C's library, which other headers of the same program may put there, and what <stdlib.h> has on Linux.
+/// The rest of C's library, which other headers of the same program may put there, and of what Linux's headers add.
 constexpr std::string_view functions =
     " abort abs aligned_alloc alloca asctime assert at_quick_exit atexit atof atoi atol atoll bsearch btowc calloc"
     " clearerr clock ctime difftime div errno exit fclose feof ferror fflush fgetc fgetpos fgets fgetwc fgetws fopen"

@@ -83,7 +83,8 @@ Numbers read_table(Bytes bytes, const std::string& name) {
     ++count;
   }
   require<FormatError>(count > 0, "{}: there are no numbers in it", name);
-  return {.array = raw_tensor(name, ConstView(numbers.data(), {count, width})), .owner = std::move(numbers)};
+  const RawTensor array = raw_tensor(name, ConstView(numbers.data(), {count, width}));
+  return {.array = array, .owner = std::move(numbers)};
 }
 
 // ---- Images ----
@@ -225,7 +226,7 @@ Samples::Samples(Numbers numbers, const std::optional<Shape>& input, const Scale
 }
 
 void Samples::gather(std::span<const Index> rows, View x, View) const {
-  const std::size_t bytes = static_cast<std::size_t>(shape_.size() * size_of(numbers_.array.dtype));
+  const auto bytes = static_cast<std::size_t>(shape_.size() * size_of(numbers_.array.dtype));
   RawTensor sample = numbers_.array;
   Real* to = x.data();
   for (const Index row : rows) {
