@@ -168,7 +168,8 @@ std::vector<std::byte> read_file(const std::string& name, std::uint64_t limit) {
   std::error_code error;
   const auto status = std::filesystem::status(path, error);
   require<FileError>(std::filesystem::exists(status), "{}: cannot be found ({})", name, error.message());
-  require<FileError>(std::filesystem::is_regular_file(status), "{}: this is a folder or a device, not a file", name);
+  require<FileError>(std::filesystem::is_regular_file(status), "{}: this is a folder, a device or a pipe, not a file",
+                     name);
   const auto size = std::filesystem::file_size(path, error);
   require<FileError>(!error, "{}: cannot be read ({})", name, error.message());
   require<FileError>(size <= limit, "{}: the file has {} bytes, more than the limit of {}", name, size, limit);

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <limits>
 
 using namespace cornu;
 
@@ -99,7 +100,9 @@ int main(int argc, char** argv) try {
   app.add_option("--code", options.code, "numbers that an image is squeezed through")
       ->capture_default_str()
       ->check(CLI::Range(1, most));
-  app.add_option("--seed", options.seed, "of the weights, the shuffling and the digits")->capture_default_str();
+  app.add_option("--seed", options.seed, "of the weights, the shuffling and the digits")
+      ->capture_default_str()
+      ->check(CLI::Range(0, std::numeric_limits<int>::max()));
   CLI11_PARSE(app, argc, argv);
   run(options);
 } catch (const std::exception& error) {

@@ -128,7 +128,9 @@ int main(int argc, char** argv) try {
       ->capture_default_str()
       ->check(CLI::Range(0.0, 1e6));
   app.add_option("--momentum", options.momentum, "of SGD")->capture_default_str()->check(CLI::Range(0.0, 1.0));
-  app.add_option("--seed", options.seed, "of the weights, the shuffling and the digits")->capture_default_str();
+  app.add_option("--seed", options.seed, "of the weights, the shuffling and the digits")
+      ->capture_default_str()
+      ->check(CLI::Range(0, most));
   app.add_option("--validation-split", options.validation_split, "this fraction of the training images is validated on")
       ->capture_default_str();
   app.add_option("--csv", options.csv, "write each epoch's loss and metrics to this file");

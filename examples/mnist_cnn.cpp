@@ -63,7 +63,8 @@ int main(int argc, char** argv) try {
       ->capture_default_str()
       ->check(CLI::Range(0.0, 1e6));
   app.add_option("--seed", options.seed, "of the weights, the shuffling, the dropout and the digits")
-      ->capture_default_str();
+      ->capture_default_str()
+      ->check(CLI::Range(0, most));
   CLI11_PARSE(app, argc, argv);
   run(options);
 } catch (const std::exception& error) {

@@ -5,6 +5,7 @@
 
 #include <CLI/CLI.hpp>
 #include <cmath>
+#include <limits>
 #include <set>
 #include <sstream>
 
@@ -134,7 +135,9 @@ int main(int argc, char** argv) try {
       ->capture_default_str()
       ->check(CLI::Range(1, 1'000'000));
   app.add_option("--learning-rate", options.learning_rate, "of Adam")->capture_default_str();
-  app.add_option("--seed", options.seed, "of the weights, the split and the shuffling")->capture_default_str();
+  app.add_option("--seed", options.seed, "of the weights, the split and the shuffling")
+      ->capture_default_str()
+      ->check(CLI::Range(0, std::numeric_limits<int>::max()));
   CLI11_PARSE(app, argc, argv);
   run(options);
 } catch (const std::exception& error) {

@@ -31,7 +31,9 @@ std::filesystem::path folder_of(const std::filesystem::path& path) {
 /// open() applies the process's mask to the permissions of a new file, mkstemp() gives them to the owner alone; and the
 /// mask cannot be read without setting it, which other threads would notice. So a name of our own, and open().
 int open_new(std::filesystem::path& path, const std::filesystem::path& wanted) {
-  const auto prefix = "." + wanted.filename().string() + "." + std::to_string(::getpid()) + ".";
+  std::string name = wanted.filename().string();
+  if (name.size() > 200) name = "cornu";  // 255 bytes are the most, and more is to follow
+  const auto prefix = "." + name + "." + std::to_string(::getpid()) + ".";
   for (int attempt = 0;; ++attempt) {
     path = folder_of(wanted) / (prefix + std::to_string(attempt) + ".part");
     const int descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
@@ -53,7 +55,7 @@ AtomicFile::AtomicFile(std::filesystem::path path) : path_(std::move(path)) {
   }
   const auto there = std::filesystem::status(path_, ignored);
   require<FileError>(!std::filesystem::exists(there) || std::filesystem::is_regular_file(there),
-                     "{}: this is a folder or a device, not a file", path_.string());
+                     "{}: this is a folder, a device or a pipe, not a file", path_.string());
   descriptor_ = open_new(temporary_, path_);
   if (descriptor_ < 0) fail("cannot write in its folder", errno);
   // Who may read the file may read the new one, and nobody else.

@@ -8,9 +8,9 @@
 namespace cornu {
 
 /// A file that appears whole or not at all: what is written goes to a temporary file in the same folder, which `commit`
-/// moves into place. Without a commit the temporary file, .NAME.PROCESS.NUMBER.part, is removed, whatever went wrong
-/// short of the process being killed; a file that stood there before stays as it was. The new one has its permissions;
-/// where `path` is a link, it is the file behind it that is replaced.
+/// moves into place. Without a commit the temporary file, .NAME.PROCESS.NUMBER.part (.cornu.PROCESS.NUMBER.part where
+/// the name is long), is removed, whatever went wrong short of the process being killed; a file that stood there before
+/// stays as it was. The new one has its permissions; where `path` is a link, it is the file behind it that is replaced.
 class AtomicFile {
  public:
   /// Throws FileError, naming path and cause, if the folder does not exist or cannot be written, and if `path` is

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <system_error>
 
@@ -26,6 +27,16 @@ struct Descriptor {
   throw FileError(message("{}: {} ({})", path.string(), what, std::generic_category().message(errno)));
 }
 
+/// How many bytes came; none at the end.
+std::size_t read_some(int descriptor, std::span<std::byte> to, const std::filesystem::path& path) {
+  ssize_t came = 0;
+  do {
+    came = ::read(descriptor, to.data(), to.size());
+  } while (came < 0 && errno == EINTR);
+  if (came < 0) fail(path, "cannot be read");
+  return static_cast<std::size_t>(came);
+}
+
 }  // namespace
 
 FileBytes::FileBytes(const std::filesystem::path& path, bool memory_map) {
@@ -34,7 +45,7 @@ FileBytes::FileBytes(const std::filesystem::path& path, bool memory_map) {
   if (file.number < 0) fail(path, "cannot be opened");
   struct stat status {};
   if (::fstat(file.number, &status) != 0) fail(path, "cannot be read");
-  require<FileError>(S_ISREG(status.st_mode), "{}: this is a folder or a device, not a file", path.string());
+  require<FileError>(S_ISREG(status.st_mode), "{}: this is a folder, a device or a pipe, not a file", path.string());
   const auto size = static_cast<std::size_t>(status.st_size);
   if (size == 0) return;
   if (memory_map) {
@@ -46,14 +57,16 @@ FileBytes::FileBytes(const std::filesystem::path& path, bool memory_map) {
   }
   copy_.resize(size);
   std::size_t done = 0;
-  while (done < size) {
-    const ssize_t read = ::read(file.number, copy_.data() + done, size - done);
-    if (read < 0 && errno == EINTR) continue;
-    if (read < 0) fail(path, "cannot be read");
-    if (read == 0) break;
-    done += static_cast<std::size_t>(read);
-  }
+  while (const std::size_t came = read_some(file.number, std::span(copy_).subspan(done), path)) done += came;
   bytes_ = {copy_.data(), done};
+}
+
+FileBytes::FileBytes(int descriptor, const std::string& name) {
+  std::array<std::byte, 1 << 16> piece;
+  while (const std::size_t came = read_some(descriptor, piece, name)) {
+    copy_.insert(copy_.end(), piece.begin(), piece.begin() + came);
+  }
+  bytes_ = copy_;
 }
 
 FileBytes::~FileBytes() {

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <span>
+#include <string>
 #include <vector>
 
 namespace cornu {
@@ -12,6 +13,8 @@ class FileBytes {
  public:
   /// Throws FileError, naming path and cause, if it is no file or cannot be read.
   FileBytes(const std::filesystem::path& path, bool memory_map);
+  /// All that comes from a descriptor until its end, as from a pipe; it stays open. `name` stands for it in errors.
+  FileBytes(int descriptor, const std::string& name);
   ~FileBytes();
   FileBytes(const FileBytes&) = delete;
   FileBytes& operator=(const FileBytes&) = delete;

@@ -1,10 +1,7 @@
 #include "cornu/models/export_cpp.h"
 
-#include <algorithm>
-#include <iterator>
 #include <span>
 #include <string>
-#include <string_view>
 
 #include "cornu/core/error.h"
 #include "cornu/formats/atomic_file.h"
@@ -14,49 +11,11 @@
 
 namespace cornu {
 
-namespace detail {
-
-namespace {
-
-/// The keywords up to C++20, and what compilers' own dialects and the language take as well.
-constexpr std::string_view taken[] = {
-    "alignas",       "alignof",     "and",       "and_eq",       "asm",      "auto",
-    "bitand",        "bitor",       "bool",      "break",        "case",     "catch",
-    "char",          "char16_t",    "char32_t",  "char8_t",      "class",    "co_await",
-    "co_return",     "co_yield",    "compl",     "concept",      "const",    "const_cast",
-    "consteval",     "constexpr",   "constinit", "continue",     "decltype", "default",
-    "delete",        "do",          "double",    "dynamic_cast", "else",     "enum",
-    "explicit",      "export",      "extern",    "false",        "float",    "for",
-    "friend",        "goto",        "if",        "inline",       "int",      "linux",
-    "long",          "main",        "mutable",   "namespace",    "new",      "noexcept",
-    "not",           "not_eq",      "nullptr",   "operator",     "or",       "or_eq",
-    "posix",         "private",     "protected", "public",       "register", "reinterpret_cast",
-    "requires",      "return",      "short",     "signed",       "sizeof",   "static",
-    "static_assert", "static_cast", "struct",    "switch",       "template", "this",
-    "thread_local",  "throw",       "true",      "try",          "typedef",  "typeid",
-    "typename",      "typeof",      "union",     "unix",         "unsigned", "using",
-    "virtual",       "void",        "volatile",  "wchar_t",      "while",    "xor",
-    "xor_eq"};
-
-/// Whether a program may call a namespace of its own so.
-bool is_free_name(std::string_view name) {
-  return !name.empty() && is_cpp_letter(name.front()) &&
-         std::all_of(name.begin(), name.end(),
-                     [](char c) { return is_cpp_letter(c) || is_cpp_digit(c) || c == '_'; }) &&
-         name.find("__") == std::string_view::npos &&
-         std::find(std::begin(taken), std::end(taken), name) == std::end(taken) &&
-         // std, std2 and so on are the standard library's.
-         !(name.starts_with("std") && std::all_of(name.begin() + 3, name.end(), is_cpp_digit));
-}
-
-}  // namespace
-
-}  // namespace detail
-
 std::string to_cpp(const Sequential& model, const ExportCppOptions& options) {
   require<StateError>(model.built(), "{}: export_cpp: not built yet, so there are no weights", model.name());
   require<ValueError>(detail::is_free_name(options.name),
-                      "export_cpp: name is \"{}\"; a namespace is required, which is no keyword and not reserved",
+                      "export_cpp: name is \"{}\"; a namespace is required, which is no keyword, not reserved and no "
+                      "name of the C library",
                       options.name);
   const Shape input = *model.input_shape();
   detail::CppProgram program(options, input);

@@ -14,10 +14,8 @@ constexpr const char *sigmoid_text = "1.0f / (1.0f + std::exp(-v))", *swish_text
                      *gelu_text = "0.5f * v * std::erfc(-0.70710678f * v)",
                      *softplus_text = "(v > 0.0f ? v : 0.0f) + std::log1p(std::exp(-std::fabs(v)))";
 
-std::string leaky_relu_text(double slope) { return fmt::format("v > 0.0f ? v : {:#}f * v", static_cast<float>(slope)); }
-std::string elu_text(double alpha) {
-  return fmt::format("v > 0.0f ? v : {:#}f * std::expm1(v)", static_cast<float>(alpha));
-}
+std::string leaky_relu_text(const std::string& slope) { return "v > 0.0f ? v : " + slope + " * v"; }
+std::string elu_text(const std::string& alpha) { return "v > 0.0f ? v : " + alpha + " * std::expm1(v)"; }
 /// By tanh, as v times a sigmoid. The gate is 0 or 1 long before v^2 could be infinite.
 std::string approximate_gelu_text() {
   return "v < -30.0f ? -0.0f : v / (1.0f + std::exp(-1.5957691f * (v + 0.044715f * v * v * v)))";
@@ -57,8 +55,8 @@ std::string function_text(const CppProgram& program, const Activation& activatio
       {sigmoid, sigmoid_text},
       {tanh, "std::tanh(v)"},
       {exp, "std::exp(v)"},
-      {leaky_relu, leaky_relu_text(0.2)},
-      {elu, elu_text(1)},
+      {leaky_relu, leaky_relu_text("0.2f")},
+      {elu, elu_text("1.0f")},
       {gelu, gelu_text},
       {silu, swish_text},
       {swish, swish_text},
@@ -84,8 +82,10 @@ std::optional<CppValue> write_activation(CppProgram& program, const AnyLayer& an
   if (any.as<Tanh>() != nullptr) return activated(program, x, tanh);
   if (any.as<Swish>() != nullptr) return activated(program, x, swish);
   if (any.as<Softplus>() != nullptr) return activated(program, x, softplus);
-  if (const auto* layer = any.as<LeakyReLU>()) return each(program, x, lambda(leaky_relu_text(layer->negative_slope)));
-  if (const auto* layer = any.as<ELU>()) return each(program, x, lambda(elu_text(layer->alpha)));
+  if (const auto* layer = any.as<LeakyReLU>())
+    return each(program, x, lambda(leaky_relu_text(program.number("negative_slope", layer->negative_slope))));
+  if (const auto* layer = any.as<ELU>())
+    return each(program, x, lambda(elu_text(program.number("alpha", layer->alpha))));
   if (const auto* layer = any.as<GELU>()) {
     return each(program, x, lambda(layer->approximate ? approximate_gelu_text() : gelu_text));
   }

@@ -88,7 +88,7 @@ CppValue layer_normalization(CppProgram& program, const LayerNormalization& laye
                     shift = layer.center ? program.array("beta", numbers_of(layer.beta.value)) : "nullptr";
   const CppValue y = program.make(x.shape);
   program.call("normalize_rows", fmt::format("{}, {}", x.shape.size() / n, n), {&x, 1},
-               fmt::format("{}, {}, {:#}f", gain, shift, static_cast<float>(layer.epsilon)), y);
+               fmt::format("{}, {}, {}", gain, shift, program.number("epsilon", layer.epsilon)), y);
   return y;
 }
 

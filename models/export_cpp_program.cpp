@@ -96,18 +96,18 @@ void CppProgram::write_array(std::string_view type, const std::string& name, Ind
   arrays_ += line + "\n};\n";
 }
 
-float CppProgram::finite(const std::string& name, Real number) const {
+float CppProgram::finite(const std::string& name, double number) const {
   const auto result = static_cast<float>(number);
   require<ValueError>(std::isfinite(result), "export_cpp: {}/{} has a number that is not finite{}", path(), name,
                       std::isfinite(number) ? " as a float" : "");
   return result;
 }
 
+std::string CppProgram::number(const std::string& name, double value) const { return literal(finite(name, value)); }
+
 std::string CppProgram::array(const std::string& name, std::span<const Real> numbers) {
   std::vector<std::string> texts;
-  for (const Real number : numbers) {
-    texts.push_back(literal(finite(name, number)));
-  }
+  for (const Real each : numbers) texts.push_back(number(name, each));
   const std::string free = free_name(name);
   write_array("float", free, 4, texts);
   return "detail::" + free;

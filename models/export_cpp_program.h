@@ -15,6 +15,9 @@ namespace cornu::detail {
 constexpr bool is_cpp_letter(char c) { return ('a' <= c && c <= 'z') || ('A' <= c && c <= 'Z'); }
 constexpr bool is_cpp_digit(char c) { return '0' <= c && c <= '9'; }
 
+/// Whether a program may call the namespace of a predictor so.
+bool is_free_name(std::string_view name);
+
 /// Numbers that a predictor works on: its input, its output, or what its calls leave to each other.
 struct CppValue {
   std::size_t number = 0;  ///< of the memory that they are in; 0 is the predictor's input
@@ -42,6 +45,8 @@ class CppProgram {
   /// A line on the layer for whoever reads the header.
   void describe(std::string_view type, const Shape& made);
 
+  /// A constant: an argument, or a part of a function's text. Throws ValueError if it is not finite.
+  std::string number(const std::string& name, double value) const;
   /// An array of constants: an argument. Throws ValueError if one is not finite.
   std::string array(const std::string& name, std::span<const Real> numbers);
   /// A kernel of which every `outputs`th number is of the same output, and the factors of the outputs: two arguments.
@@ -68,8 +73,8 @@ class CppProgram {
 
   void need(std::string_view kernel);
   std::string free_name(const std::string& name);
-  /// A number of an array, as the float that predictors compute with. Throws ValueError if that is not finite.
-  float finite(const std::string& name, Real number) const;
+  /// A number as the float that predictors compute with. Throws ValueError if that is not finite.
+  float finite(const std::string& name, double number) const;
   void write_array(std::string_view type, const std::string& name, Index bytes, const std::vector<std::string>& texts);
   /// Lets results take the place of inputs that nobody reads after, and then the place of any values that nobody reads
   /// any more. Returns the size of the workspace.

@@ -15,12 +15,12 @@ namespace {
 /// The types in the order of IdxData.
 constexpr std::array idx_types{Dtype::u8, Dtype::i8, Dtype::i16, Dtype::i32, Dtype::f32, Dtype::f64};
 
-RawTensor raw_of(std::string name, const IdxArray& array) {
+}  // namespace
+
+RawTensor raw_tensor(std::string name, const IdxArray& array) {
   const auto bytes = std::visit([](const auto& numbers) { return std::as_bytes(std::span(numbers)); }, array.data);
   return {.name = std::move(name), .dtype = idx_types[array.data.index()], .shape = array.dimensions, .bytes = bytes};
 }
-
-}  // namespace
 
 std::string stem_of(const std::string& path) {
   std::filesystem::path name = std::filesystem::path(path).filename();
@@ -41,7 +41,7 @@ Arrays read_arrays(const std::string& path, FileKind kind) {
       result.list = result.owner.emplace<NpzFile>(path).arrays();
       break;
     case FileKind::idx:
-      result.list = {raw_of(stem_of(path), result.owner.emplace<IdxArray>(read_idx(path)))};
+      result.list = {raw_tensor(stem_of(path), result.owner.emplace<IdxArray>(read_idx(path)))};
       break;
     case FileKind::onnx: {
       auto& weights = result.owner.emplace<std::vector<std::pair<std::string, Tensor>>>(read_onnx_weights(path));

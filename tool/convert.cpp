@@ -1,9 +1,12 @@
 #include <CLI/CLI.hpp>
 #include <filesystem>
+#include <functional>
 
+#include "cornu/models/export_cpp_program.h"
 #include "cornu/models/sequential.h"
 #include "cornu/tool/arrays.h"
 #include "cornu/tool/commands.h"
+#include "cornu/tool/network.h"
 #include "cornu/tool/onnx_files.h"
 
 namespace cornu::tool {
@@ -57,7 +60,13 @@ void Convert::declare(CLI::App& app) {
   app.add_option("--from", from, "--model: whose names and layouts IN has")
       ->option_text("cornu|keras|pytorch")
       ->check(names);
-  app.add_option("--name", name, ".h: the namespace; else net")->option_text("NAME");
+  app.add_option("--name", name, ".h: the namespace; else net")
+      ->option_text("NAME")
+      ->check(std::function<std::string(const std::string&)>([](const std::string& text) {
+        return detail::is_free_name(text)
+                   ? ""
+                   : message("\"{}\" can be no namespace: no name, a keyword, reserved, or of the C library", text);
+      }));
   app.add_flag("--int8", int8, ".h: weights of 8 bits");
   app.add_option("--class-names", class_names, ".onnx: what the outputs mean, separated by commas")
       ->delimiter(',')
@@ -87,7 +96,7 @@ std::string Convert::run() const {
 }
 
 void Convert::convert_model() const {
-  Sequential network = Sequential::load(model.empty() ? in : model, {.compile = false});
+  Sequential network = load_model(SafetensorsFile(model.empty() ? in : model), {.compile = false});
   if (!model.empty()) network.load_weights(in, {.names = names_called(from)});
   if (out.ends_with(".onnx")) {
     save_onnx(network, out, class_names);

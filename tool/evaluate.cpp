@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <numeric>
@@ -11,13 +12,26 @@
 #include "cornu/models/metrics.h"
 #include "cornu/tool/commands.h"
 #include "cornu/tool/network.h"
+#include "cornu/tool/samples.h"
 
 namespace cornu::tool {
 
 namespace {
 
+/// Samples with their labels, as a dataset.
 struct Data {
-  Tensor x, y;
+  Samples x;
+  Tensor y;
+
+  Index size() const { return x.size(); }
+  Shape feature_shape() const { return x.feature_shape(); }
+  Shape target_shape() const { return y.shape().sub(1); }
+  void gather(std::span<const Index> rows, View to_x, View to_y) const {
+    x.gather(rows, to_x, {});
+    const Index width = target_shape().size();
+    Real* to = to_y.data();
+    for (const Index row : rows) to = std::copy_n(y.data() + row * width, width, to);
+  }
 };
 
 /// The images that MNIST keeps for tests.
@@ -31,17 +45,17 @@ Data read_mnist(const std::string& folder, const std::optional<Shape>& input) {
   };
   const auto pixels = file("t10k-images-idx3-ubyte"), labels = file("t10k-labels-idx1-ubyte");
   const ImageDataset images = datasets::detail::load_images(pixels, labels, {});
-  Data data{.x = Tensor(images.feature_shape().batched(images.size())), .y = Tensor(Shape{images.size()})};
+  Tensor x(images.feature_shape().batched(images.size())), y(Shape{images.size()});
   std::vector<Index> rows(static_cast<std::size_t>(images.size()));
   std::iota(rows.begin(), rows.end(), Index{0});
-  images.gather(rows, data.x, data.y);
-  if (input) data.x = as_samples(std::move(data.x), *input, folder);
-  return data;
+  images.gather(rows, x, y);
+  const RawTensor array = raw_tensor(folder, x);
+  return {.x = Samples({.array = array, .owner = std::move(x)}, input, {}, folder), .y = std::move(y)};
 }
 
 /// x_test and y_test, as in Keras's mnist.npz, or x and y.
 Data read_npz(const std::string& path, const std::optional<Shape>& input, const ScaleOptions& scale) {
-  const NpzFile file(path);
+  NpzFile file(path);
   const bool is_split = file.find("x_test") != nullptr;
   const char* const x = is_split ? "x_test" : "x";
   const char* const y = is_split ? "y_test" : "y";
@@ -49,10 +63,13 @@ Data read_npz(const std::string& path, const std::optional<Shape>& input, const 
   for (const RawTensor& array : file.arrays()) names += (names.empty() ? "" : ", ") + array.name;
   require<FormatError>(file.find(x) != nullptr && file.find(y) != nullptr,
                        "{}: there must be arrays x_test and y_test, or x and y; there are: {}", path, names);
-  Data data{.x = samples_of(*file.find(x), input, scale, path + ": " + x), .y = file.tensor(y)};
-  require<FormatError>(data.y.rank() > 0 && data.x.shape()[0] == data.y.shape()[0],
+  const RawTensor array = *file.find(x);
+  Tensor labels = file.tensor(y);
+  Data data{.x = Samples({.array = array, .owner = std::move(file)}, input, scale, path + ": " + x),
+            .y = std::move(labels)};
+  require<FormatError>(data.y.rank() > 0 && data.size() == data.y.shape()[0],
                        R"({}: "{}" is {} but "{}" is {}; their first axes count the samples and must agree)", path, x,
-                       data.x.shape(), y, data.y.shape());
+                       data.feature_shape().batched(data.size()), y, data.y.shape());
   return data;
 }
 
@@ -86,16 +103,16 @@ std::string Evaluate::run() const {
                       "evaluate: --scale and --invert are for --data alone");
   Network network = load_network(model, {});
   const auto input = network.model.input_shape();
-  auto [x, y] = data.empty() ? read_mnist(mnist, input) : read_npz(data, input, scale);
-  if (!network.model.built()) network.model.build(x.shape().sub(1));
+  Data samples = data.empty() ? read_mnist(mnist, input) : read_npz(data, input, scale);
+  if (!network.model.built()) network.model.build(samples.feature_shape());
   std::string text;
   if (!network.model.compiled()) {
     Accuracy accuracy;
-    accuracy.update(y, predict(network, x));
+    accuracy.update(samples.y, predict(network, samples.x));
     return fmt::format("accuracy: {:.4f}\n", accuracy.result());
   }
-  fit_labels(y, network);
-  const Logs result = network.model.evaluate(x, y, {.batch_size = network.batch_size()});
+  fit_labels(samples.y, network);
+  const Logs result = network.model.evaluate(samples, {.batch_size = network.batch_size()});
   for (const auto& [name, value] : result) {
     text += name + ": " +
             (value == 0 || std::abs(value) > 1e-3 ? fmt::format("{:.4f}\n", value) : fmt::format("{:.4e}\n", value));

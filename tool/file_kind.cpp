@@ -67,7 +67,7 @@ std::optional<FileKind> kind_of_ending(std::string_view path) {
     std::string_view text;
     FileKind kind;
   };
-  static constexpr std::array<Ending, 10> endings{{{".safetensors", FileKind::safetensors},
+  static constexpr std::array<Ending, 11> endings{{{".safetensors", FileKind::safetensors},
                                                    {".onnx", FileKind::onnx},
                                                    {".npy", FileKind::npy},
                                                    {".npz", FileKind::npz},
@@ -76,6 +76,7 @@ std::optional<FileKind> kind_of_ending(std::string_view path) {
                                                    {".png", FileKind::png},
                                                    {".pgm", FileKind::pgm},
                                                    {".csv", FileKind::csv},
+                                                   {".tsv", FileKind::csv},
                                                    {".idx", FileKind::idx}}};
   for (const Ending& ending : endings) {
     if (path.ends_with(ending.text)) return ending.kind;
@@ -85,14 +86,15 @@ std::optional<FileKind> kind_of_ending(std::string_view path) {
 
 }  // namespace
 
-FileKind kind_of_file(const std::string& path) {
-  const FileBytes content(path, true);
-  if (const auto kind = kind_of_bytes(content.bytes())) return *kind;
-  if (const auto kind = kind_of_ending(path)) return *kind;
-  require<FormatError>(!content.bytes().empty() && is_text(content.bytes()),
-                       "{}: neither safetensors nor ONNX, .npy, .npz, IDX, PNG, PGM or a table of numbers", path);
+FileKind kind_of(Bytes bytes, const std::string& name) {
+  if (const auto kind = kind_of_bytes(bytes)) return *kind;
+  if (const auto kind = kind_of_ending(name)) return *kind;
+  require<FormatError>(!bytes.empty() && is_text(bytes),
+                       "{}: neither safetensors nor ONNX, .npy, .npz, IDX, PNG, PGM or a table of numbers", name);
   return FileKind::csv;
 }
+
+FileKind kind_of_file(const std::string& path) { return kind_of(FileBytes(path, true).bytes(), path); }
 
 bool has_arrays(FileKind kind) { return kind < FileKind::png; }
 

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstddef>
+#include <span>
 #include <string>
 
 namespace cornu::tool {
@@ -7,8 +9,10 @@ namespace cornu::tool {
 /// Those with arrays in them come first.
 enum class FileKind { safetensors, onnx, npy, npz, idx, png, pgm, csv };
 
-/// What a file is: its first bytes tell, and its name only where they do not. Throws FileError if it cannot be read,
-/// FormatError if it is none of these.
+/// What the bytes of a file are: the first ones tell, and its name only where they do not. Throws FormatError if it is
+/// none of these.
+FileKind kind_of(std::span<const std::byte> bytes, const std::string& name);
+/// The same of a file. Throws FileError as well if it cannot be read.
 FileKind kind_of_file(const std::string& path);
 
 /// Whether such a file has arrays in it that can be taken out.

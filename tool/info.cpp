@@ -8,7 +8,9 @@
 #include "cornu/core/naming.h"
 #include "cornu/core/registry.h"
 #include "cornu/formats/json.h"
+#include "cornu/models/metric_registry.h"
 #include "cornu/models/sequential.h"
+#include "cornu/optim/registry.h"
 #include "cornu/tool/arrays.h"
 #include "cornu/tool/commands.h"
 #include "cornu/tool/onnx_files.h"
@@ -101,21 +103,34 @@ std::string object_text(const Json& object) {
   return shown(*type) + "(" + options + ")";
 }
 
+/// Throws FormatError if a member cannot be read as a T, but for types that only another program knows.
+template <class T>
+void check(const Json& object, const char* name) {
+  const Json& member = object.at(name);
+  try {
+    static_cast<void>(value_of<T>(member));
+  } catch (const UnregisteredError&) {
+  } catch (Error& error) {
+    error.add_context(name);
+    throw;
+  }
+}
+
 std::string compile_text(const Json& description) {
   const Json* const compile = description.find("compile");
   if (compile == nullptr) return "Not compiled\n";
+  check<AnyOptimizer>(*compile, "optimizer");
+  check<AnyLoss>(*compile, "loss");
+  check<std::vector<AnyMetric>>(*compile, "metrics");
   std::string text = fmt::format("Optimizer: {}\nLoss: {}\nMetrics:", object_text(compile->at("optimizer")),
                                  object_text(compile->at("loss")));
-  const auto* metrics = compile->at("metrics").as<Json::Array>();
-  if (metrics == nullptr || metrics->empty()) {
-    text += " none";
-  } else {
-    for (std::size_t i = 0; i < metrics->size(); ++i) text += (i > 0 ? ", " : " ") + object_text((*metrics)[i]);
-  }
+  const Json::Array& metrics = list_of(compile->at("metrics"));
+  for (std::size_t i = 0; i < metrics.size(); ++i) text += (i > 0 ? ", " : " ") + object_text(metrics[i]);
+  if (metrics.empty()) text += " none";
   const Json* const optimizer = description.find("optimizer");
-  text += optimizer == nullptr ? "\nTraining state: none, its optimizer has made no step or was left out\n"
-                               : fmt::format("\nTraining state: after {} steps\n", shown(optimizer->at("iterations")));
-  return text;
+  if (optimizer == nullptr) return text + "\nTraining state: none, its optimizer has made no step or was left out\n";
+  check<Index>(*optimizer, "iterations");
+  return text + fmt::format("\nTraining state: after {} steps\n", shown(optimizer->at("iterations")));
 }
 
 /// Its layers, or its weights where only another program knows the types of these.
@@ -131,6 +146,7 @@ std::string model_info(const SafetensorsFile& file, bool json) {
   const std::string layers = layers_text(file);
   return detail::naming(file.path(), [&] {
     const Json description = detail::described_in(file, detail::model_metadata);
+    check<Shape>(description, "build_input_shape");
     std::string text = fmt::format("{}: a model of Cornu, version {} of the format\n\n{}Input: {}\n{}", file.path(),
                                    shown(description.at("version")), layers,
                                    shape_text(description.at("build_input_shape")), compile_text(description));

@@ -18,18 +18,27 @@ std::string loss_of(const SafetensorsFile& file) {
 
 }  // namespace
 
+Sequential load_model(const SafetensorsFile& file, const LoadOptions& options) {
+  require<FormatError>(
+      file.metadata().contains(detail::model_metadata),
+      "{}: weights alone; 'cornu convert --model MODEL {} OUT' puts them into the model that they are for", file.path(),
+      file.path());
+  return Sequential::load(file, options);
+}
+
 Network load_network(const std::string& path, const LoadOptions& options) {
   const FileKind kind = kind_of_file(path);
   if (kind == FileKind::onnx) return load_onnx(path);
   require<FormatError>(kind == FileKind::safetensors, "{}: {}; a model is a safetensors file or an ONNX one", path,
                        name_of(kind));
-  Network network{.model = Sequential::load(path, options)};
-  if (network.model.compiled()) network.loss = loss_of(SafetensorsFile(path));
+  const SafetensorsFile file(path);
+  Network network{.model = load_model(file, options)};
+  if (network.model.compiled()) network.loss = loss_of(file);
   return network;
 }
 
-Tensor predict(Network& network, const Tensor& samples) {
-  if (!network.model.built()) network.model.build(samples.shape().sub(1));
+Tensor predict(Network& network, const Samples& samples) {
+  if (!network.model.built()) network.model.build(samples.feature_shape());
   return network.model.predict(samples, {.batch_size = network.batch_size()});
 }
 

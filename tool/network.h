@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "cornu/models/sequential.h"
+#include "cornu/tool/samples.h"
 
 namespace cornu::tool {
 
@@ -18,11 +19,14 @@ struct Network {
   Index batch_size() const { return batch.value_or(32); }
 };
 
+/// A model of Cornu. Throws FormatError as Sequential::load does, and for weights alone, saying what makes them one.
+Sequential load_model(const SafetensorsFile& file, const LoadOptions& options);
+
 /// Throws FileError and FormatError as Sequential::load and onnx::load do, and for a file that is no model.
 Network load_network(const std::string& path, const LoadOptions& options);
 
 /// The outputs for samples of the model's shape; a model that takes any is built for theirs.
-Tensor predict(Network& network, const Tensor& samples);
+Tensor predict(Network& network, const Samples& samples);
 
 /// Whether the outputs are the probabilities of classes: the model ends in a softmax.
 bool is_classifier(const Network& network);

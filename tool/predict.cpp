@@ -53,7 +53,9 @@ void Predict::declare(CLI::App& app) {
   app.add_option("MODEL", model, "a model of Cornu, or an ONNX model with one input and one output")
       ->required()
       ->option_text(" ");
-  app.add_option("INPUT", inputs, "samples: IDX (.gz too), .npy, PNG, PGM, or a table of numbers with a sample a line")
+  app.add_option("INPUT", inputs,
+                 "samples: IDX (.gz too), .npy, PNG, PGM, or a table of numbers with a sample a line; - is standard "
+                 "input")
       ->required()
       ->option_text("...");
   CLI::Option* const all_flag = app.add_flag("--all", all, "all outputs, separated by commas");
@@ -102,8 +104,8 @@ std::string Predict::run() const {
     }
   }
   if (!output.empty()) {
-    const Tensor all_outputs(sample.batched(std::ssize(kept) / std::max<Index>(sample.size(), 1)), kept);
-    write_npy(output, all_outputs);
+    const Index count = std::ssize(kept) / std::max<Index>(sample.size(), 1);
+    write_npy(output, ConstView(kept.data(), sample.batched(count)));
   }
   return text;
 }

@@ -1,27 +1,48 @@
 #include "cornu/tool/samples.h"
 
-#include <CLI/CLI.hpp>
-#include <charconv>
-#include <fstream>
-#include <utility>
-#include <vector>
+#include <fcntl.h>
+#include <unistd.h>
 
-#include "cornu/core/eager.h"
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <filesystem>
+#include <istream>
+#include <streambuf>
+#include <system_error>
+#include <utility>
+
 #include "cornu/core/error.h"
 #include "cornu/datasets/csv_rows.h"
-#include "cornu/formats/file_bytes.h"
 #include "cornu/tool/arrays.h"
+#include "cornu/tool/file_kind.h"
 #include "cornu/tool/image.h"
 
 namespace cornu::tool {
 
 namespace {
 
-/// Numbers as a file has them.
-struct Numbers {
-  Tensor values;
-  Index largest = 0;  // of pixels; 0: these are none
+using Bytes = std::span<const std::byte>;
+
+// ---- Tables ----
+
+/// Bytes in memory, for a stream to read.
+struct MemoryBuffer : std::streambuf {
+  explicit MemoryBuffer(std::string_view text) {
+    char* const begin = const_cast<char*>(text.data());  // it reads alone
+    setg(begin, begin, begin + text.size());
+  }
 };
+
+/// The one that the first line has most of. A number has none of them in it, so that a wrong guess is an error.
+char delimiter_of(std::string_view text) {
+  const std::string_view line = text.substr(0, text.find_first_of("\r\n"));
+  constexpr std::array delimiters{',', ';', '\t'};
+  const auto count = [&](char c) { return std::count(line.begin(), line.end(), c); };
+  return *std::max_element(delimiters.begin(), delimiters.end(), [&](char a, char b) { return count(a) < count(b); });
+}
 
 bool parse(std::string_view text, Real& number) {
   if (text.starts_with('+')) text.remove_prefix(1);
@@ -46,23 +67,27 @@ bool append_row(const detail::CsvRows& rows, std::vector<Real>& numbers, bool na
   throw FormatError(message("{}: line {}: \"{}\" is no number", rows.name(), wrong->line, wrong->text));
 }
 
-Numbers read_table(const std::string& path) {
-  std::ifstream stream(path, std::ios::binary);
-  require<FileError>(stream.is_open(), "{}: cannot be opened", path);
-  detail::CsvRows rows(stream, path, ',');
+Numbers read_table(Bytes bytes, const std::string& name) {
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  MemoryBuffer buffer(text);
+  std::istream stream(&buffer);
+  detail::CsvRows rows(stream, name, delimiter_of(text));
   std::vector<Real> numbers;
   Index count = 0, width = 0;
   for (bool first = true; rows.next(); first = false) {
     if (!append_row(rows, numbers, first)) continue;
     const Index came = std::ssize(rows.cells());
-    require<FormatError>(count == 0 || came == width, "{}: line {}: {} numbers; the rows before it have {}", path,
+    require<FormatError>(count == 0 || came == width, "{}: line {}: {} numbers; the rows before it have {}", name,
                          rows.line(), came, width);
     width = came;
     ++count;
   }
-  require<FormatError>(count > 0, "{}: there are no numbers in it", path);
-  return {.values = Tensor({count, width}, numbers)};
+  require<FormatError>(count > 0, "{}: there are no numbers in it", name);
+  const RawTensor array = raw_tensor(name, ConstView(numbers.data(), {count, width}));
+  return {.array = array, .owner = std::move(numbers)};
 }
+
+// ---- Images ----
 
 /// How many channels an image for this input has. A model that takes any is given grey images.
 Index channels_of(const std::optional<Shape>& input, const std::string& path) {
@@ -73,8 +98,23 @@ Index channels_of(const std::optional<Shape>& input, const std::string& path) {
   return is_channels((*input)[2]) ? (*input)[2] : (*input)[0];
 }
 
-Numbers read_image(const std::string& path, FileKind kind, const std::optional<Shape>& input) {
-  const Index channels = channels_of(input, path);
+/// Grey is the same in all channels.
+std::vector<std::uint16_t> arranged(Image image, Index channels, bool channels_last) {
+  if (image.channels == channels && (channels_last || channels == 1)) return std::move(image.values);
+  const Index pixels = image.height * image.width;
+  std::vector<std::uint16_t> result(static_cast<std::size_t>(pixels * channels));
+  for (Index pixel = 0; pixel < pixels; ++pixel) {
+    for (Index c = 0; c < channels; ++c) {
+      const Index from = image.channels == 1 ? pixel : pixel * channels + c,
+                  to = channels_last ? pixel * channels + c : c * pixels + pixel;
+      result[static_cast<std::size_t>(to)] = image.values[static_cast<std::size_t>(from)];
+    }
+  }
+  return result;
+}
+
+Numbers read_image(Bytes bytes, const std::string& name, FileKind kind, const std::optional<Shape>& input) {
+  const Index channels = channels_of(input, name);
   const bool channels_last = !input || input->rank() < 3 || (*input)[2] == channels;
   const auto shape_of = [&](Index height, Index width) {
     return channels_last ? Shape{height, width, channels} : Shape{channels, height, width};
@@ -84,41 +124,55 @@ Numbers read_image(const std::string& path, FileKind kind, const std::optional<S
     const bool fits = input->rank() == 1   ? input->size() == height * width
                       : input->rank() == 2 ? *input == Shape{height, width}
                                            : *input == shape_of(height, width);
-    require(fits, "{}: an image of {} x {} pixels (height x width), but the model takes {}", path, height, width,
+    require(fits, "{}: an image of {} x {} pixels (height x width), but the model takes {}", name, height, width,
             *input);
   };
-  const FileBytes file(path, true);
-  const Image image =
-      kind == FileKind::png ? read_png(file.bytes(), path, channels, check) : read_pgm(file.bytes(), path, check);
-  Tensor values(Shape{image.height, image.width, channels});
-  for (Index i = 0; i < values.size(); ++i) {  // grey is the same in all channels
-    values[i] = static_cast<Real>(image.values[static_cast<std::size_t>(i / channels * image.channels +
-                                                                        (image.channels == 1 ? 0 : i % channels))]);
-  }
-  if (!channels_last) values = transpose(values, {2, 0, 1});
-  values.reshape(input ? input->batched(1) : Shape{1, image.height, image.width});
-  return {.values = std::move(values), .largest = image.largest};
+  Image image = kind == FileKind::png ? read_png(bytes, name, channels, check) : read_pgm(bytes, name, check);
+  const Shape shape = input ? input->batched(1) : Shape{1, image.height, image.width};
+  Numbers result{.largest = image.largest};
+  const auto& values =
+      result.owner.emplace<std::vector<std::uint16_t>>(arranged(std::move(image), channels, channels_last));
+  const auto dimensions = shape.dimensions();
+  result.array = {.name = name,
+                  .dtype = Dtype::u16,
+                  .shape{dimensions.begin(), dimensions.end()},
+                  .bytes = std::as_bytes(std::span(values))};
+  return result;
 }
 
-/// Bytes are pixels where a sample has two axes or more, as in ArrayDataset.
-Numbers numbers_of(const RawTensor& array, const std::optional<Shape>& input) {
-  const bool are_images = array.shape.size() > 2 || (input && input->rank() > 1);
-  return {.values = to_tensor(array), .largest = array.dtype == Dtype::u8 && are_images ? 255 : 0};
+// ---- Any file ----
+
+/// What can be read once alone is waited for until its end.
+std::unique_ptr<const FileBytes> read_bytes(const std::string& path, const std::string& name) {
+  if (path == "-") return std::make_unique<const FileBytes>(STDIN_FILENO, name);
+  std::error_code ignored;
+  if (!std::filesystem::is_fifo(path, ignored)) return std::make_unique<const FileBytes>(path, true);
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  require<FileError>(descriptor >= 0, "{}: cannot be opened ({})", path, std::generic_category().message(errno));
+  auto result = std::make_unique<const FileBytes>(descriptor, name);
+  ::close(descriptor);
+  return result;
 }
 
-Numbers read_numbers(const std::string& path, const std::optional<Shape>& input) {
-  switch (const FileKind kind = kind_of_file(path)) {
+Numbers read_numbers(const std::string& path, const std::string& name, const std::optional<Shape>& input) {
+  Numbers result{.file = read_bytes(path, name)};
+  const Bytes bytes = result.file->bytes();
+  switch (const FileKind kind = kind_of(bytes, name)) {
     case FileKind::npy:
+      result.array = result.owner.emplace<NpyFile>(bytes, name).array();
+      return result;
     case FileKind::idx:
-      return numbers_of(read_arrays(path, kind).list.front(), input);
+      result.array = raw_tensor(name, result.owner.emplace<IdxArray>(read_idx_bytes(bytes, name)));
+      result.file.reset();  // all of it has been copied
+      return result;
     case FileKind::png:
     case FileKind::pgm:
-      return read_image(path, kind, input);
+      return read_image(bytes, name, kind, input);
     case FileKind::csv:
-      return read_table(path);
+      return read_table(bytes, name);
     default:
       throw FormatError(
-          message("{}: {}; samples are read from IDX, .npy, PNG, PGM and tables of numbers", path, name_of(kind)));
+          message("{}: {}; samples are read from IDX, .npy, PNG, PGM and tables of numbers", name, name_of(kind)));
   }
 }
 
@@ -136,35 +190,18 @@ bool same_numbers(const Shape& a, const Shape& b) {
   return x == y || (a.size() == b.size() && (x.size() == 1 || y.size() == 1));
 }
 
-}  // namespace
-
-Tensor as_samples(Tensor values, const Shape& input, const std::string& name) {
-  const Shape came = values.shape();
-  if (came.rank() > 0 && same_numbers(came.sub(1), input)) {
-    values.reshape(input.batched(came[0]));
-  } else {
-    require(same_numbers(came, input), "{}: {}, but the model takes samples {}", name, came, input);
-    values.reshape(input.batched(1));
+/// The shape of an array with the samples' axis before the others.
+Shape samples_shape(const std::vector<Index>& array, const std::optional<Shape>& input, const std::string& name) {
+  require<FormatError>(std::ssize(array) <= Shape::max_rank, "{}: {} has more than {} dimensions", name,
+                       to_string(std::span(array)), Shape::max_rank);
+  const Shape came(array);
+  if (!input) {
+    require(came.rank() > 0, "{}: a single number is no sample", name);
+    return came;
   }
-  return values;
-}
-
-namespace {
-
-Tensor prepared(Numbers numbers, const std::optional<Shape>& input, const ScaleOptions& options,
-                const std::string& name) {
-  const auto largest = static_cast<Real>(numbers.largest);
-  require<ValueError>(!options.invert || largest > 0, "{}: no pixels, so that nothing can be inverted", name);
-  Tensor samples = input ? as_samples(std::move(numbers.values), *input, name) : std::move(numbers.values);
-  for (Real& x : samples) {
-    if (options.invert) x = largest - x;
-    if (options.scale) {
-      x *= static_cast<Real>(*options.scale);
-    } else if (largest > 0) {
-      x /= largest;
-    }
-  }
-  return samples;
+  if (came.rank() > 0 && same_numbers(came.sub(1), *input)) return input->batched(came[0]);
+  require(same_numbers(came, *input), "{}: {}, but the model takes samples {}", name, came, *input);
+  return input->batched(1);
 }
 
 }  // namespace
@@ -176,13 +213,40 @@ void ScaleOptions::declare(CLI::App& app) {
   app.add_flag("--invert", invert, "first turn black pixels white and white ones black");
 }
 
-Tensor samples_of(const RawTensor& array, const std::optional<Shape>& input, const ScaleOptions& options,
-                  const std::string& name) {
-  return prepared(numbers_of(array, input), input, options, name);
+Samples::Samples(Numbers numbers, const std::optional<Shape>& input, const ScaleOptions& options,
+                 const std::string& name)
+    : numbers_(std::move(numbers)), options_(options) {
+  const RawTensor& array = numbers_.array;
+  const Shape samples = samples_shape(array.shape, input, name);
+  size_ = samples[0];
+  shape_ = samples.sub(1);
+  const bool are_images = array.shape.size() > 2 || (input && input->rank() > 1);
+  largest_ = static_cast<Real>(numbers_.largest.value_or(array.dtype == Dtype::u8 && are_images ? 255 : 0));
+  require<ValueError>(!options.invert || largest_ > 0, "{}: no pixels, so that nothing can be inverted", name);
 }
 
-Tensor read_samples(const std::string& path, const std::optional<Shape>& input, const ScaleOptions& options) {
-  return prepared(read_numbers(path, input), input, options, path);
+void Samples::gather(std::span<const Index> rows, View x, View) const {
+  const auto bytes = static_cast<std::size_t>(shape_.size() * size_of(numbers_.array.dtype));
+  RawTensor sample = numbers_.array;
+  Real* to = x.data();
+  for (const Index row : rows) {
+    sample.bytes = numbers_.array.bytes.subspan(static_cast<std::size_t>(row) * bytes, bytes);
+    convert(sample, View(to, shape_));
+    to += shape_.size();
+  }
+  for (Real& number : x) {
+    if (options_.invert) number = largest_ - number;
+    if (options_.scale) {
+      number *= static_cast<Real>(*options_.scale);
+    } else if (largest_ > 0) {
+      number /= largest_;
+    }
+  }
+}
+
+Samples read_samples(const std::string& path, const std::optional<Shape>& input, const ScaleOptions& options) {
+  const std::string name = path == "-" ? "standard input" : path;
+  return {read_numbers(path, name, input), input, options, name};
 }
 
 }  // namespace cornu::tool

@@ -1,9 +1,17 @@
 #pragma once
 
+#include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
+#include <variant>
+#include <vector>
 
 #include "cornu/core/tensor.h"
+#include "cornu/datasets/idx.h"
+#include "cornu/formats/file_bytes.h"
+#include "cornu/formats/npy.h"
+#include "cornu/formats/npz.h"
 #include "cornu/formats/raw_tensor.h"
 
 namespace CLI {
@@ -21,19 +29,42 @@ struct ScaleOptions {
   void declare(CLI::App& app);
 };
 
-/// The samples in a file: (samples, input...). IDX, .npy, a table of numbers with a sample a row, an image. Bytes
-/// are pixels of up to 255 where a sample has two axes or more. Without an input, which is a model's that takes any,
-/// samples have the shape that the file gives them. Throws FileError if it cannot be read, FormatError for a file that
-/// breaks its format or has no samples, ShapeError for samples of another shape, ValueError for numbers to invert that
-/// are no pixels.
-Tensor read_samples(const std::string& path, const std::optional<Shape>& input, const ScaleOptions& options);
+/// Numbers as a file has them.
+struct Numbers {
+  RawTensor array{};
+  /// Of pixels; 0: these are none. Where nobody says it, bytes are pixels of up to 255 if a sample has two axes or
+  /// more.
+  std::optional<Index> largest{};
+  /// Whose bytes these are, and what it shows into itself.
+  std::unique_ptr<const FileBytes> file{};
+  std::variant<std::monostate, NpyFile, NpzFile, IdxArray, Tensor, std::vector<Real>, std::vector<std::uint16_t>>
+      owner{};
+};
 
-/// An array as samples, as above; `name` stands for it in errors.
-Tensor samples_of(const RawTensor& array, const std::optional<Shape>& input, const ScaleOptions& options,
-                  const std::string& name);
+/// Samples for a model, as a dataset without labels: numbers become Reals a batch at a time, so that those of a file
+/// are in memory as the file has them alone.
+class Samples {
+ public:
+  /// Axes of 1 and flattened axes do not matter, and one sample alone is a batch of one. Without an input, which is a
+  /// model's that takes any, samples have the shape that the array gives them. Throws ShapeError for samples of another
+  /// shape and ValueError for numbers to invert that are no pixels, both beginning with `name`.
+  Samples(Numbers numbers, const std::optional<Shape>& input, const ScaleOptions& options, const std::string& name);
 
-/// The same numbers as samples of that shape: axes of 1 and flattened axes do not matter, and one sample alone is a
-/// batch of one. Throws ShapeError, beginning with `name`.
-Tensor as_samples(Tensor values, const Shape& input, const std::string& name);
+  Index size() const { return size_; }
+  Shape feature_shape() const { return shape_; }
+  void gather(std::span<const Index> rows, View x, View y) const;
+
+ private:
+  Numbers numbers_;
+  ScaleOptions options_;
+  Real largest_ = 0;
+  Index size_ = 0;
+  Shape shape_;
+};
+
+/// The samples in a file, a pipe, or standard input, which is called "-": IDX, .npy, a table of numbers with a sample a
+/// row, an image. Throws FileError if it cannot be read, FormatError for a file that breaks its format or has no
+/// samples, else as Samples.
+Samples read_samples(const std::string& path, const std::optional<Shape>& input, const ScaleOptions& options);
 
 }  // namespace cornu::tool

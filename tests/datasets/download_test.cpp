@@ -242,7 +242,7 @@ TEST_F(Download, DoesNotBlameTheMirrorsForAFolderThatIsNotThere) {
 TEST_F(Download, AsksForNothingThatCouldNotBePutInItsPlace) {
   std::filesystem::create_directories(folder / "file");
   EXPECT_EQ(error_of<FileError>([&] { download(options("/file")); }),
-            (folder / "file").string() + ": this is a folder or a device, not a file");
+            (folder / "file").string() + ": this is a folder, a device or a pipe, not a file");
   EXPECT_TRUE(server.requests().empty());
 }
 

@@ -219,7 +219,7 @@ TEST(Idx, NamesTheFileThatCannotBeRead) {
   EXPECT_EQ(error_of<FileError>([&] { read_idx(folder / "none"); }),
             (folder / "none").string() + ": cannot be found (No such file or directory)");
   EXPECT_EQ(error_of<FileError>([&] { read_idx(folder.path()); }),
-            folder.path().string() + ": this is a folder or a device, not a file");
+            folder.path().string() + ": this is a folder, a device or a pipe, not a file");
   EXPECT_THROW(read_idx("/dev/zero"), FileError);
   write_idx(folder / "small", small);
   EXPECT_EQ(error_of<FileError>([&] { read_idx(folder / "small", {.size_limit = 15}); }),
@@ -252,7 +252,7 @@ TEST(Idx, NamesTheFileThatCannotBeWrittenAndLeavesNothing) {
             path.string() + ": cannot write in its folder (No such file or directory)");
   std::filesystem::create_directories(folder / "taken" / "inside");
   EXPECT_EQ(error_of<FileError>([&] { write_idx(folder / "taken", small); }),
-            (folder / "taken").string() + ": this is a folder or a device, not a file");
+            (folder / "taken").string() + ": this is a folder, a device or a pipe, not a file");
   EXPECT_EQ(folder.names(), std::vector<std::string>{"taken"});
 }
 
@@ -261,7 +261,7 @@ TEST(Idx, PutsNoFileInThePlaceOfAPipeOrADevice) {
   const auto path = folder / "pipe";
   ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
   EXPECT_EQ(error_of<FileError>([&] { write_idx(path, small); }),
-            path.string() + ": this is a folder or a device, not a file");
+            path.string() + ": this is a folder, a device or a pipe, not a file");
   EXPECT_TRUE(std::filesystem::is_fifo(path));
   EXPECT_EQ(folder.names(), std::vector<std::string>{"pipe"});
 }

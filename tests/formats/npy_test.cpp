@@ -222,7 +222,7 @@ TEST(Npy, SaysWhatIsMissing) {
     expect_error<FileError>([&] { const NpyFile npy(none, {.memory_map = map}); },
                             none + ": cannot be opened (No such file or directory)");
     expect_error<FileError>([&] { const NpyFile npy(here, {.memory_map = map}); },
-                            here + ": this is a folder or a device, not a file");
+                            here + ": this is a folder, a device or a pipe, not a file");
   }
   const std::string six = file_of_two("(1, 1, 1, 1, 1, 2)");
   expect_error<FormatError>([&] { NpyFile(bytes_of(six), "six.npy").tensor(); },

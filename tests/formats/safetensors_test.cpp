@@ -259,7 +259,7 @@ TEST_P(SafetensorsReading, SaysWhatIsMissing) {
   const std::string path = (folder / "none").string();
   expect_error<FileError>([&] { open(path); }, path + ": cannot be opened (No such file or directory)");
   expect_error<FileError>([&] { open(folder.path()); },
-                          folder.path().string() + ": this is a folder or a device, not a file");
+                          folder.path().string() + ": this is a folder, a device or a pipe, not a file");
   write(folder / "a", file_of(R"({"a":{"dtype":"U8","shape":[1,1,1,1,1,1],"data_offsets":[0,1]}})", "1"));
   const SafetensorsFile file = open(folder / "a");
   const std::string where = (folder / "a").string();
@@ -282,6 +282,13 @@ TEST(Safetensors, RefusesToWriteWhatWouldNotBeRead) {
   EXPECT_NE(error_of<ValueError>(writing({{"__metadata__", Dtype::u8, {1}, bytes_of(byte)}})), "");
   EXPECT_EQ(content(path), "old");
   EXPECT_EQ(folder.names(), std::vector<std::string>{"a"});
+}
+
+TEST(Safetensors, AreWrittenUnderTheLongestNames) {
+  const TemporaryFolder folder;
+  const std::string name(255, 'n');
+  write_safetensors(folder / name, {});
+  EXPECT_EQ(folder.names(), std::vector<std::string>{name});
 }
 
 }  // namespace

@@ -14,6 +14,7 @@
 #include "cornu/layers/batch_normalization.h"
 #include "cornu/layers/concatenate.h"
 #include "cornu/layers/conv2d.h"
+#include "cornu/layers/layer_normalization.h"
 #include "cornu/layers/lstm.h"
 #include "cornu/layers/residual.h"
 #include "cornu/tests/models/export_cpp_cases.h"
@@ -240,14 +241,17 @@ TEST(ExportCpp, RefusesWhatItHasNoTextFor) {
 
 TEST(ExportCpp, RefusesANameThatNoNamespaceMayHave) {
   const Sequential model{Input{2}, Dense{2}};
-  for (const std::string name : {"", "a net", "1st", "n\xc3\xa9t", "class", "float", "and", "concept", "linux", "main",
-                                 "std", "std2", "posix", "_net", "_Net", "a__net"}) {
+  for (const std::string name :
+       {"",      "a net", "1st",   "n\xc3\xa9t", "class",  "float",  "and",  "concept", "linux",  "main",
+        "std",   "std2",  "posix", "_net",       "_Net",   "a__net", "log",  "logf",    "logl",   "exp",
+        "gamma", "y0",    "abs",   "div",        "select", "random", "time", "errno",   "size_t", "NAN"}) {
     expect_error<ValueError>([&] { to_cpp(model, {.name = name}); },
-                             message("export_cpp: name is \"{}\"; a namespace is required, which is no keyword and not "
-                                     "reserved",
+                             message("export_cpp: name is \"{}\"; a namespace is required, which is no keyword, not "
+                                     "reserved and no name of the C library",
                                      name));
   }
-  for (const std::string name : {"net", "Net_2", "stdio", "std_2", "classes", "net_"}) {
+  for (const std::string name :
+       {"net", "Net_2", "stdio", "std_2", "classes", "net_", "logs", "f", "l", "cornu", "detail", "size"}) {
     EXPECT_NO_THROW(to_cpp(model, {.name = name})) << name;
   }
 }
@@ -278,6 +282,16 @@ TEST(ExportCpp, RefusesWeightsThatAreNotFiniteAsFloats) {
     expect_error<ValueError>([&] { to_cpp(model, {.int8_weights = int8}); },
                              "export_cpp: dense/kernel has a number that is not finite as a float");
   }
+}
+
+TEST(ExportCpp, RefusesOptionsThatAreNotFiniteAsFloats) {
+  const auto expect = [](const Sequential& model, const std::string& error) {
+    expect_error<ValueError>([&] { to_cpp(model); },
+                             "export_cpp: " + error + " has a number that is not finite as a float");
+  };
+  expect(Sequential{Input{2}, LeakyReLU{.negative_slope = 1e39}}, "leaky_re_lu/negative_slope");
+  expect(Sequential{Input{2}, ELU{.alpha = 1e39}}, "elu/alpha");
+  expect(Sequential{Input{2}, LayerNormalization{.epsilon = 1e39}}, "layer_normalization/epsilon");
 }
 
 }  // namespace

@@ -23,7 +23,7 @@ TEST_F(ConvertTool, AModelPredictsAsOnnxWhatItPredictedBefore) {
   write_idx(path("x"), small.images());
   EXPECT_EQ(output("convert m.safetensors m.onnx"), "");
   expect_rows(output("predict --all m.onnx x"), small.outputs(), Real(1e-5));
-  EXPECT_EQ(output("predict m.onnx x"), output("predict m.safetensors x"));
+  EXPECT_EQ(output("predict m.onnx x --classes"), output("predict m.safetensors x --classes"));
   output("convert --class-names cat,dog,horse m.safetensors named.onnx");
   std::string names;
   for (const Real c : small.model.predict_classes(small.data))
@@ -127,9 +127,17 @@ TEST_F(ConvertTool, SaysWhichConversionsThereAre) {
   expect_failure("convert a.pgm a.npy", "a.pgm: a PGM image cannot become a.npy" + there_are);
   output("convert a.npy w.safetensors");
   expect_failure("convert w.safetensors w.h",
-                 "w.safetensors: there is no \"cornu.model\" in its metadata; weights alone are read by load_weights");
+                 "w.safetensors: weights alone; 'cornu convert --model MODEL w.safetensors OUT' puts them into the "
+                 "model that they are for");
   expect_failure("convert a.npy a.npz --int8", "--int8 is for .h alone, not for a.npz", 2);
   expect_failure("convert a.npy a.npz --name x", "--name is for .h alone, not for a.npz", 2);
+  for (const char* const name : {"1a", "log", "class"}) {
+    expect_failure(fmt::format("convert m.safetensors a.h --name {}", name),
+                   fmt::format("--name: \"{}\" can be no namespace: no name, a keyword, reserved, or of the C library\n"
+                               "Try 'cornu --help' for more.",
+                               name),
+                   2);
+  }
   expect_failure("convert a.npy a.npz --class-names x", "--class-names is for .onnx alone, not for a.npz", 2);
   expect_failure("convert a.npy a.safetensors --compressed", "--compressed is for .npz alone, not for a.safetensors",
                  2);

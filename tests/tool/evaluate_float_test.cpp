@@ -58,7 +58,8 @@ TEST_F(EvaluateTool, GivesLossesOfOneHotLabelsWhatTheyWant) {
   Sequential model = small.model;
   model.compile({.loss = CategoricalCrossentropy{}, .metrics = {Accuracy{}}});
   model.save(folder / "n.safetensors");
-  EXPECT_EQ(output("evaluate n.safetensors --data data.npz"), text_of(small.model.evaluate(small.data)));
+  const OneHot data(small.data, 3);
+  EXPECT_EQ(output("evaluate n.safetensors --data data.npz"), text_of(model.evaluate(data)));
 }
 
 TEST_F(EvaluateTool, TellsTheAccuracyWhereNothingWasCompiled) {

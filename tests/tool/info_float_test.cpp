@@ -58,6 +58,17 @@ TEST_F(InfoTool, ShowsTheWeightsOfAModelThatItCannotLoad) {
   EXPECT_EQ(parse_json(output("info --json m.safetensors")).at("format"), Json("cornu"));
 }
 
+TEST_F(InfoTool, ShowsALossThatItDoesNotKnow) {
+  SmallModel().model.save(folder / "m.safetensors");
+  const SafetensorsFile file(folder / "m.safetensors");
+  std::string text = file.metadata().at("cornu.model");
+  const std::string loss = "SparseCategoricalCrossentropy";
+  text.replace(text.find(loss), loss.size(), "Mine");
+  write_safetensors(folder / "mine.safetensors", file.tensors(), {{"cornu.model", text}});
+  EXPECT_NE(output("info mine.safetensors").find("\nLoss: Mine(from_logits=false, label_smoothing=0.0)\n"),
+            std::string::npos);
+}
+
 TEST_F(InfoTool, RefusesABrokenModel) {
   SmallModel().model.save(folder / "m.safetensors");
   const SafetensorsFile file(folder / "m.safetensors");
@@ -76,6 +87,12 @@ TEST_F(InfoTool, RefusesABrokenModel) {
   expect(replaced("\"version\":1", "\"version\":2"), "version 2 of the format; this program knows those up to 1");
   expect(replaced("\"units\":5", "\"units\":0"), "dense: Dense: units is 0; it must be positive");
   expect(replaced("\"loss\":", "\"lost\":"), "there is no \"loss\" in an object");
+  expect(replaced("\"momentum\":0.5", "\"momentum\":\"much\""),
+         "optimizer: SGD: momentum: \"much\" where a number is required");
+  expect(replaced("\"from_logits\":false", "\"from_logits\":7"),
+         "loss: SparseCategoricalCrossentropy: from_logits: a whole number where true or false is required");
+  expect(replaced("\"metrics\":[", "\"metrics\":[5,"), "metrics: there is no \"class_name\" in a whole number");
+  expect(replaced("\"iterations\":3", "\"iterations\":[3]"), "iterations: a list where a whole number is required");
   write_safetensors(folder / "b.safetensors", file.tensors(), {{"cornu.model", "{"}});
   EXPECT_TRUE(cornu("info b.safetensors").err.starts_with("cornu: b.safetensors: JSON: parse error at line 1"));
 }

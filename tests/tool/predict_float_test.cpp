@@ -1,4 +1,7 @@
 #include <fmt/format.h>
+#include <sys/resource.h>
+
+#include <filesystem>
 
 #include "cornu/tests/tool/support.h"
 #ifdef CORNU_HAS_ONNX
@@ -60,6 +63,77 @@ TEST_F(PredictTool, PrintsTheSameBitsForSamplesOfEveryFormat) {
   }
 }
 
+TEST_F(PredictTool, ReadsTablesWhateverIsBetweenTheirNumbers) {
+  Sequential line({Input{2}, Dense{1}}, {.seed = 1});
+  line.save(folder / "line.safetensors");
+  const Tensor expected = line.predict(Tensor::matrix({{1, 2}, {-3, 0.5}}));
+  for (const char* text :
+       {"1,2\n-3,.5\n", "1;2\n-3;.5\n", "1\t2\n-3\t.5\n", "1,\t2\n-3,\t.5\n", "1 ; 2\r\n-3; .5",
+        "width, height\n1,2\n-3,.5\n", "width;height\n1;2\n-3;.5\n", "width\theight\n1\t2\n-3\t.5\n"}) {
+    SCOPED_TRACE(text);
+    write("x", text);
+    expect_rows(output("predict line.safetensors x"), expected);
+  }
+  write("x", "1,5;2,5\n");
+  expect_failure("predict line.safetensors x", "x: line 1: \"5;2\" is no number");
+}
+
+TEST_F(PredictTool, ReadsSamplesFromStandardInputAndFromPipes) {
+  write_idx(path("x.idx"), small.images());
+  write_idx(path("x.idx.gz"), small.images());
+  write_npy(folder / "x.npy", Tensor::full({small.samples, 24}, 0.25));
+  write("x.csv", table());
+  write("x.pgm", pgm(3));
+  for (const char* file : {"x.idx", "x.idx.gz", "x.npy", "x.csv", "x.pgm"}) {
+    SCOPED_TRACE(file);
+    const std::string expected = output(fmt::format("predict --all m.safetensors {}", file));
+    EXPECT_EQ(shell(fmt::format("cat {} | \"$cornu\" predict --all m.safetensors -", file)).out, expected);
+    EXPECT_EQ(shell(fmt::format("\"$cornu\" predict --all m.safetensors - <{}", file)).out, expected);
+    EXPECT_EQ(
+        shell(fmt::format("mkfifo pipe; cat {} >pipe & \"$cornu\" predict --all m.safetensors pipe; rm pipe", file))
+            .out,
+        expected);
+  }
+  const std::string label = output("predict --classes m.safetensors x.pgm");
+  EXPECT_EQ(shell("\"$cornu\" predict --classes m.safetensors - x.pgm <x.pgm").out, "-: " + label + "x.pgm: " + label);
+  expect_failure("predict m.safetensors -",
+                 "standard input: neither safetensors nor ONNX, .npy, .npz, IDX, PNG, PGM or a table of numbers");
+  const Result folder_alone = shell("\"$cornu\" predict m.safetensors - <.");
+  EXPECT_EQ(folder_alone.err, "cornu: standard input: cannot be read (Is a directory)\n");
+  EXPECT_EQ(folder_alone.status, 1);
+  shell("mkfifo pipe");
+  expect_failure("predict pipe x.pgm", "pipe: this is a folder, a device or a pipe, not a file");
+}
+
+#ifndef CORNU_SANITIZED  // sanitizers take memory of their own
+TEST_F(PredictTool, HasSamplesInMemoryAsTheFileHasThem) {
+  Sequential large({Input{100, 100}, Flatten{}, Dense{2}}, {.seed = 1});
+  large.save(folder / "large.safetensors");
+  const auto most_bytes_after = [&](const std::string& file) {
+    output("predict --classes large.safetensors " + file);
+    rusage used{};
+    getrusage(RUSAGE_CHILDREN, &used);  // of the one that had most
+    return used.ru_maxrss * 1024;
+  };
+  constexpr std::int64_t samples = 10'000, bytes = samples * 100 * 100;
+  const auto write_zeros = [&](const std::string& name, const std::string& header, std::int64_t count) {
+    write(name, header);
+    std::filesystem::resize_file(folder / name, header.size() + static_cast<std::uint64_t>(count) * 100 * 100);
+  };
+  const auto idx_header = [](char high, char low) {
+    return std::string("\0\0\x08\x03\0\0", 6) + high + low + std::string("\0\0\0\x64\0\0\0\x64", 8);
+  };
+  write_zeros("one", idx_header(0, 1), 1);
+  const auto before = most_bytes_after("one");
+  std::string npy_header = "{'descr': '|u1', 'fortran_order': False, 'shape': (10000, 100, 100), }";
+  npy_header.resize(117, ' ');
+  write_zeros("npy", std::string("\x93NUMPY\x01\0\x76\0", 10) + npy_header + "\n", samples);
+  write_zeros("idx", idx_header(0x27, 0x10), samples);
+  shell("gzip -1 <idx >idx.gz");
+  for (const char* const file : {"npy", "idx", "idx.gz"}) EXPECT_LT(most_bytes_after(file), before + 3 * bytes) << file;
+}
+#endif
+
 TEST_F(PredictTool, ReadsImagesAndNamesThemWhereTheyAreSeveral) {
   write("a.pgm", pgm(0));
   write("b.pgm", pgm(1));
@@ -73,10 +147,10 @@ TEST_F(PredictTool, ReadsImagesAndNamesThemWhereTheyAreSeveral) {
 
 TEST_F(PredictTool, PrintsTheBestClassesInOrder) {
   write("a.pgm", pgm(4));
-  const Tensor outputs = small.outputs();
+  const Tensor outputs = small.model.predict(small.sample(4));
   std::vector<Index> order{0, 1, 2};
-  std::sort(order.begin(), order.end(), [&](Index a, Index b) { return outputs.at({4, a}) > outputs.at({4, b}); });
-  const auto part = [&](std::size_t i) { return fmt::format("{}\t{:.4f}", order[i], outputs.at({4, order[i]})); };
+  std::sort(order.begin(), order.end(), [&](Index a, Index b) { return outputs[a] > outputs[b]; });
+  const auto part = [&](std::size_t i) { return fmt::format("{}\t{:.4f}", order[i], outputs[order[i]]); };
   EXPECT_EQ(output("predict m.safetensors a.pgm --top 2"), part(0) + "\t" + part(1) + "\n");
   EXPECT_EQ(output("predict m.safetensors a.pgm --top 9"), part(0) + "\t" + part(1) + "\t" + part(2) + "\n");
 }
