@@ -3,7 +3,8 @@
 #include <cornu/cornu.h>
 
 #include <cstdio>
-#include <fstream>
+
+#include "cornu/bench/workload.h"
 
 using namespace cornu;
 
@@ -15,19 +16,12 @@ void make_and_train_one() {
   model.train_on_batch(Tensor::full({32, 784}, 0.5), Tensor(Shape{32}));
 }
 
-long resident_bytes() {
-  std::ifstream status("/proc/self/status");
-  for (std::string line; std::getline(status, line);) {
-    if (line.starts_with("VmRSS:")) return std::stol(line.substr(6)) * 1024;
-  }
-  return 0;
-}
-
 }  // namespace
 
 int main() {
   for (int i = 0; i < 100; ++i) make_and_train_one();  // what is kept once and for all
-  const long before = resident_bytes();
+  const double before = bench::memory("VmRSS:");
   for (int i = 0; i < 10'000; ++i) make_and_train_one();
-  std::printf("{\"program\": \"many_models\", \"growth_bytes\": %ld}\n", resident_bytes() - before);
+  const double growth = bench::memory("VmRSS:") - before;
+  std::printf("{\"program\": \"many_models\", \"growth_bytes\": %.0f}\n", growth);
 }
