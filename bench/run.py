@@ -72,8 +72,13 @@ def compete(chosen, programs, workload):
             seen[program.name, threads].append(program.run(chosen, workload, threads) | {"round_trip_ns": apart})
     progress("")
     for runs in seen.values():
-        yield runs[0] | {"runs": runs} | {key: statistics.median(run[key] for run in runs) for key in MEASURED
-                                          if runs[0][key] is not None}
+        first = runs[0]
+        record = first | {"runs": runs} | {key: statistics.median(run[key] for run in runs) for key in MEASURED
+                                           if first[key] is not None}
+        if first["seconds_per_epoch"]:  # the median of rates would not be that of times where there are two in the middle
+            samples = first["samples_per_second"] * first["seconds_per_epoch"]
+            record["samples_per_second"] = samples / record["seconds_per_epoch"]
+        yield record
 
 
 def machine():

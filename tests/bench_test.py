@@ -90,6 +90,8 @@ class Bench(unittest.TestCase):
                          [("floor", 1), ("by_hand", 1), ("cornu", 1), ("floor", 2), ("cornu", 2)])
         for record in records:
             self.assertEqual(len(record["runs"]), 2)
+            if record["workload"] == "W1":
+                self.assertAlmostEqual(record["samples_per_second"] * record["seconds_per_epoch"], 600, places=2)
             trips = [run["round_trip_ns"] for run in record["runs"]]
             if record["threads"] == 2 and None not in trips:  # which it is on a single core
                 self.assertAlmostEqual(record["round_trip_ns"], sum(trips) / 2)
