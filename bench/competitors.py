@@ -1,6 +1,5 @@
 """The programs that ./dev bench compares, each with the settings that are best for it."""
 
-import functools
 import json
 import math
 import os
@@ -15,11 +14,11 @@ PEERS = pathlib.Path("build/peers")
 PYTHON = pathlib.Path("/usr/bin/python3")  # Debian's, whatever else is installed: python3-numpy is for this one
 
 
-def call(command, environment={}, folder=None, limit=None):
+def call(command, environment={}, limit=None):
     """Runs a program that prints one line of JSON, and returns what it says; None if it takes longer than the limit."""
     try:
-        done = subprocess.run([str(word) for word in command], env=os.environ | environment, cwd=folder, timeout=limit,
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        done = subprocess.run([str(word) for word in command], env=os.environ | environment, timeout=limit,
+                              capture_output=True, text=True)
     except subprocess.TimeoutExpired:
         return None
     if done.returncode != 0:
@@ -32,26 +31,21 @@ def cost(record):
     return record["seconds_per_epoch"] or record["median_us"]
 
 
-def words(chosen, names):
-    """The options of these names that have a value, as words of a command."""
-    pairs = [("--" + name, getattr(chosen, name)) for name in names if getattr(chosen, name)]
-    return [word for pair in pairs for word in pair]
-
-
 class Program:
-    """One that competes: a name, a command, what it can do, and environments, of which the best for it is used."""
+    """One that competes: a name, a command, the workloads and numbers of threads that it takes, and environments, of
+    which the best for it is used."""
 
-    def __init__(self, name, command, workloads=WORKLOADS, threads=(1, 2), environments=None):
-        self.name, self.command, self.workloads, self.threads = name, command, workloads, threads
+    def __init__(self, name, command, workloads=WORKLOADS, takes=lambda threads: threads > 0, environments=None):
+        self.name, self.command, self.workloads, self.takes = name, command, workloads, takes
         self.environments = environments or (lambda threads: {"": {}})
         self.best = {}
 
-    def arguments(self, chosen, workload, threads):
-        return ["--workload", workload, "--threads", threads, *(["--digits"] if chosen.digits else []),
-                *words(chosen, ["seed", "epochs", "batch", "samples", "data"])]
-
     def words(self, chosen, workload, threads):
-        return self.command + self.arguments(chosen, workload, threads)
+        """The command with its options, of which those without a value are left to the workload."""
+        names = ["seed", "epochs", "batch", "samples", "data"]
+        pairs = [("--" + name, getattr(chosen, name)) for name in names if getattr(chosen, name)]
+        return [*self.command, "--workload", workload, "--threads", threads, *(["--digits"] if chosen.digits else []),
+                *(word for pair in pairs for word in pair)]
 
     def run(self, chosen, workload, threads):
         """One run. The first for a workload is one in each environment, and those after are in the best of these."""
@@ -73,32 +67,16 @@ class Program:
         return run
 
 
-class PythonProgram(Program):
-    """One in Python, which is told what the others know, and where the images are."""
-
-    def words(self, chosen, workload, threads):
-        told = write_data(PEERS.resolve() / "write_data", *self.arguments(chosen, workload, threads=1))
-        return [PYTHON, "-B", *self.command, "--workload", workload, "--threads", threads, "--data", PEERS / "data",
-                "--data-name", told["data"], "--learning-rate", told["learning_rate"], "--epochs", told["epochs"],
-                "--batch", told["batch"], "--seed", chosen.seed]
-
-
-@functools.lru_cache(maxsize=1)
-def write_data(*command):
-    (PEERS / "data").mkdir(exist_ok=True)
-    return call(command, folder=PEERS / "data")
-
-
 def own(build):
     return [
         Program("floor", [build / "floor"]),
-        Program("by_hand", [build / "by_hand"], DENSE, threads=(1,)),
+        Program("by_hand", [build / "by_hand"], DENSE, takes=lambda threads: threads == 1),
         cornu(build),
     ]
 
 
 def cornu(build):
-    return Program("cornu", [build / "cornu"], threads=(0, 1, 2))
+    return Program("cornu", [build / "cornu"], takes=lambda threads: True)
 
 
 def kernels():
@@ -129,10 +107,12 @@ def peers():
             settings["one BLAS thread, passive"] = environment(1, OMP_WAIT_POLICY="passive")
         return settings
 
-    scripts = pathlib.Path("bench/peers")
+    def script(name):
+        return [PYTHON, "-B", f"bench/peers/{name}_program.py"]
+
     return [
         Program("libtorch", [PEERS / "libtorch"], environments=environments),
-        PythonProgram("pytorch", [scripts / "pytorch_program.py"], environments=environments),
+        Program("pytorch", script("pytorch"), environments=environments),
         Program("dlib", [PEERS / "dlib"], environments=environments),
-        PythonProgram("numpy", [scripts / "numpy_program.py"], DENSE, environments=environments),
+        Program("numpy", script("numpy"), DENSE, environments=environments),
     ]

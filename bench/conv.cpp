@@ -1,20 +1,12 @@
-// Convolutions and their gradients beside OpenBLAS's sgemm, in floating point operations per second: of a large
-// product, which is the machine's peak, and of the product that a convolution would be if its windows were a matrix,
-// without the time that it takes to write this matrix. `build/release/bench/conv`, one thread.
+// Convolutions and their gradients, in floating point operations per second, beside the product that a convolution
+// would be if its windows were a matrix, without the time that it takes to write this matrix. One thread.
 
-#include <benchmark/benchmark.h>
-
+#include "cornu/bench/counters.h"
 #include "cornu/core/blas.h"
 #include "cornu/cornu.h"
 
-namespace cornu {
+namespace cornu::bench {
 namespace {
-
-Tensor uniform(const Shape& shape) {
-  Tensor result(shape);
-  Rng(1).fill_uniform(result, -1, 1);
-  return result;
-}
 
 struct Case {
   Shape x, kernel;
@@ -28,17 +20,8 @@ const Case lenet_second{{64, 14, 14, 6}, {5, 5, 6, 16}, {.relu = true}};
 const Case first{{16, 28, 28, 1}, {3, 3, 1, 32}, {.relu = true}};
 const Case second{{16, 26, 26, 32}, {3, 3, 32, 64}, {.relu = true}};
 
-void count_flops(benchmark::State& state, Index multiplications) {
-  state.counters["FLOPS"] =
-      benchmark::Counter(2 * static_cast<double>(multiplications), benchmark::Counter::kIsIterationInvariantRate);
-}
-
-void peak(benchmark::State& state) {
-  const Index n = 1024;
-  const Tensor a = uniform({n, n}), b = uniform({n, n});
-  Tensor c({n, n});
-  for (auto _ : state) gemm(a.view(), b.view(), overwrite(c));
-  count_flops(state, n * n * n);
+void count_multiplications(benchmark::State& state, Index multiplications) {
+  count_flops(state, 2 * static_cast<double>(multiplications));
 }
 
 void product_of_windows(benchmark::State& state, const Case& which) {
@@ -47,7 +30,7 @@ void product_of_windows(benchmark::State& state, const Case& which) {
   const Tensor windows = uniform({rows, which.taps()}), kernel = uniform({which.taps(), filters});
   Tensor result({rows, filters});
   for (auto _ : state) gemm(windows.view(), kernel.view(), overwrite(result));
-  count_flops(state, result.size() * which.taps());
+  count_multiplications(state, result.size() * which.taps());
 }
 
 void forward(benchmark::State& state, const Case& which) {
@@ -57,7 +40,7 @@ void forward(benchmark::State& state, const Case& which) {
     tape.clear();
     conv2d(tape.input(x), tape.input(kernel), tape.input(bias), which.options);
   }
-  count_flops(state, which.y().size() * which.taps());
+  count_multiplications(state, which.y().size() * which.taps());
 }
 
 /// Forward and backward, as a training step has them: `by_input` is false for a first layer.
@@ -69,7 +52,7 @@ void training(benchmark::State& state, const Case& which, bool by_input) {
     tape.clear();
     tape.backward(conv2d(by_input ? tape.variable(x) : tape.input(x), kernel, bias, which.options), gradient);
   }
-  count_flops(state, (by_input ? 3 : 2) * gradient.size() * which.taps());
+  count_multiplications(state, (by_input ? 3 : 2) * gradient.size() * which.taps());
 }
 
 /// Forward and backward of a filter for each of 32 channels: by the op for it, and as a convolution in groups.
@@ -82,7 +65,7 @@ void training_by_channels(benchmark::State& state, const Shape& kernel_shape, Op
     tape.clear();
     tape.backward(op(tape.variable(x), kernel, bias), gradient);
   }
-  count_flops(state, 3 * x.size() * 9);
+  count_multiplications(state, 3 * x.size() * 9);
 }
 
 void depthwise(benchmark::State& state) {
@@ -99,7 +82,6 @@ void in_groups(benchmark::State& state) {
 
 BENCHMARK(depthwise);
 BENCHMARK(in_groups);
-BENCHMARK(peak);
 BENCHMARK_CAPTURE(product_of_windows, 5x5x1x6, lenet_first);
 BENCHMARK_CAPTURE(forward, 5x5x1x6, lenet_first);
 BENCHMARK_CAPTURE(training, 5x5x1x6, lenet_first, false);
@@ -114,4 +96,4 @@ BENCHMARK_CAPTURE(forward, 3x3x32x64, second);
 BENCHMARK_CAPTURE(training, 3x3x32x64, second, true);
 
 }  // namespace
-}  // namespace cornu
+}  // namespace cornu::bench

@@ -14,10 +14,14 @@ inline void count_flops(benchmark::State& state, double flops) {
   state.counters["FLOP/s"] = Counter(flops, Counter::kIsIterationInvariantRate, Counter::kIs1000);
 }
 
-/// Bytes/s, where an iteration reads and writes so many numbers.
+/// Bytes/s, where an iteration reads and writes so many.
+inline void count_bytes(benchmark::State& state, Index bytes) {
+  state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations()) * bytes);
+}
+
+/// The same, where it reads and writes so many numbers.
 inline void count_numbers(benchmark::State& state, Index numbers) {
-  state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations()) * numbers *
-                          static_cast<std::int64_t>(sizeof(Real)));
+  count_bytes(state, numbers * static_cast<Index>(sizeof(Real)));
 }
 
 inline void count_samples(benchmark::State& state, Index batch) {

@@ -5,6 +5,7 @@
 
 #include "cornu/bench/workload.h"
 #include "cornu/core/blas.h"
+#include "cornu/core/error.h"
 #include "cornu/core/random.h"
 
 using namespace cornu;
@@ -95,6 +96,7 @@ class Step {
 
 Result measure(const Options& options) {
   const Workload& workload = options.workload;
+  require<ValueError>(options.threads > 0, "threads is {}; it must be at least 1", options.threads);
   Result result;
   if (workload.samples == 0) {
     Step one(workload.network, 1), all(workload.network, prediction_images);

@@ -61,7 +61,7 @@ void gather(benchmark::State& state) {
     train.gather(std::span(order).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(batch)), x, y);
     first += batch;
   }
-  count_numbers(state, x.size());
+  count_bytes(state, x.size() * static_cast<Index>(sizeof(Real) + 1));  // of a pixel one is read
   count_samples(state, batch);
 }
 

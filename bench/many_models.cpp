@@ -1,9 +1,11 @@
 // 10,000 models made, trained a step and destroyed: prints by how many bytes the process has grown meanwhile.
 
 #include <cornu/cornu.h>
+#include <malloc.h>
 
 #include <cstdio>
-#include <fstream>
+
+#include "cornu/bench/workload.h"
 
 using namespace cornu;
 
@@ -15,19 +17,17 @@ void make_and_train_one() {
   model.train_on_batch(Tensor::full({32, 784}, 0.5), Tensor(Shape{32}));
 }
 
-long resident_bytes() {
-  std::ifstream status("/proc/self/status");
-  for (std::string line; std::getline(status, line);) {
-    if (line.starts_with("VmRSS:")) return std::stol(line.substr(6)) * 1024;
-  }
-  return 0;
+/// What malloc keeps for later is given back first: that is no growth.
+double resident_bytes() {
+  malloc_trim(0);
+  return bench::memory("VmRSS:");
 }
 
 }  // namespace
 
 int main() {
   for (int i = 0; i < 100; ++i) make_and_train_one();  // what is kept once and for all
-  const long before = resident_bytes();
+  const double before = resident_bytes();
   for (int i = 0; i < 10'000; ++i) make_and_train_one();
-  std::printf("{\"program\": \"many_models\", \"growth_bytes\": %ld}\n", resident_bytes() - before);
+  std::printf("{\"program\": \"many_models\", \"growth_bytes\": %.0f}\n", resident_bytes() - before);
 }

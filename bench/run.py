@@ -1,4 +1,4 @@
-"""Runs the competing programs in turns and compares them: `./dev bench --help`, docs/performance.md."""
+"""Runs the competing programs in turns and compares them: docs/performance.md."""
 
 import argparse
 import collections
@@ -14,13 +14,18 @@ import competitors
 import costs
 import report
 
-MEASURED = ["seconds_per_epoch", "samples_per_second", "test_accuracy", "median_us", "p99_us", "peak_rss_mb"]
+MEASURED = ["seconds_per_epoch", "samples_per_second", "test_accuracy", "median_us", "p99_us", "peak_rss_mb",
+            "round_trip_ns"]
+
+
+def numbers(text):
+    return [int(word) for word in text.split(",")]
 
 
 def options():
     parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__)
     parser.add_argument("--workloads", default=",".join(competitors.WORKLOADS), help="which, separated by commas (all)")
-    parser.add_argument("--threads", default="1,2", help="numbers of threads; 0: as Cornu chooses (1,2)")
+    parser.add_argument("--threads", type=numbers, default=[1, 2], help="how many; 0: as Cornu chooses (1,2)")
     parser.add_argument("--rounds", type=int, default=5, help="how often every program has its turn (5)")
     parser.add_argument("--epochs", type=int, default=0, help="instead of each workload's own")
     parser.add_argument("--batch", type=int, default=0, help="instead of each workload's own")
@@ -30,17 +35,18 @@ def options():
     parser.add_argument("--digits", action="store_true", help="synthetic digits also where MNIST is there")
     parser.add_argument("--peers", action="store_true", help="also libtorch, PyTorch, dlib and NumPy")
     parser.add_argument("--no-costs", dest="costs", action="store_false",
-                        help="without what a C++ user pays: compiling, size, starting up")
+                        help="without what is measured beside the workloads: compiling, size, starting up")
     parser.add_argument("--sweep", action="store_true", help="instead of all this: W1 at batch sizes from 1 to 4096")
     parser.add_argument("--quick", action="store_true", help="one round of two epochs, for a first look")
     parser.add_argument("--build", type=pathlib.Path, default="build/release/bench", help="the folder of the programs")
     parser.add_argument("--output", type=pathlib.Path, default="build/bench.json", help="all figures (build/bench.json)")
     chosen = parser.parse_args()
+    if chosen.rounds < 1:
+        parser.error(f"--rounds is {chosen.rounds}; it must be at least 1")
     if chosen.quick:
         chosen.rounds, chosen.epochs = 1, chosen.epochs or 2
     chosen.data = chosen.data and os.path.abspath(chosen.data)
     chosen.workloads = chosen.workloads.split(",")
-    chosen.threads = [int(number) for number in chosen.threads.split(",")]
     unknown = set(chosen.workloads) - set(competitors.WORKLOADS)
     if unknown:
         parser.error(f"there is no workload {', '.join(sorted(unknown))}; there are {', '.join(competitors.WORKLOADS)}")
@@ -53,24 +59,25 @@ def progress(text):
 
 
 def compete(chosen, programs, workload):
-    """All programs in turns, and with each turn how far the cores are from each other. Yields a record a program."""
+    """All programs in turns, and before each turn on several threads how far the cores are from each other. Yields a
+    record a program."""
     entrants = [(program, threads) for threads in chosen.threads for program in programs
-                if workload in program.workloads and threads in program.threads
+                if workload in program.workloads and program.takes(threads)
                 and (threads == 1 or not workload.startswith("W6"))]
-    seen, round_trips = collections.defaultdict(list), []
+    seen = collections.defaultdict(list)
     for turn in range(chosen.rounds):
         for program, threads in entrants:
             progress(f"{workload}, round {turn + 1} of {chosen.rounds}: {program.name}, {threads} threads")
-            if threads != 1:
-                round_trips.append(competitors.call([chosen.build / "round_trip"])["round_trip_ns"])
-            seen[program.name, threads].append(program.run(chosen, workload, threads))
+            apart = competitors.call([chosen.build / "round_trip"])["round_trip_ns"] if threads != 1 else None
+            seen[program.name, threads].append(program.run(chosen, workload, threads) | {"round_trip_ns": apart})
     progress("")
-    round_trips = [trip for trip in round_trips if trip is not None]
     for runs in seen.values():
-        record = runs[0] | {key: statistics.median(run[key] for run in runs) for key in MEASURED
-                            if runs[0][key] is not None}
-        record["runs"] = runs
-        record["round_trip_ns"] = statistics.median(round_trips) if record["threads"] != 1 and round_trips else None
+        first = runs[0]
+        record = first | {"runs": runs} | {key: statistics.median(run[key] for run in runs) for key in MEASURED
+                                           if first[key] is not None}
+        if first["seconds_per_epoch"]:  # the median of rates would not be that of times where there are two in the middle
+            samples = first["samples_per_second"] * first["seconds_per_epoch"]
+            record["samples_per_second"] = samples / record["seconds_per_epoch"]
         yield record
 
 
@@ -95,9 +102,12 @@ def main():
     else:
         programs = competitors.own(chosen.build) + (competitors.peers() if chosen.peers else [])
         figures["records"] = [record for workload in chosen.workloads for record in compete(chosen, programs, workload)]
+        if not figures["records"]:
+            sys.exit("bench: no program does these workloads on so many threads; W6a and W6b are done on one")
+        figures["targets"] = list(report.verdicts(figures["records"]))
         if chosen.costs:
-            progress("what a C++ user pays")
-            figures["costs"] = costs.measure(chosen.build)
+            progress("what is measured beside the workloads")
+            figures["costs"] = list(costs.measure(chosen.build))
             progress("")
     chosen.output.parent.mkdir(parents=True, exist_ok=True)
     chosen.output.write_text(json.dumps(figures, indent=1))

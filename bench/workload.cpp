@@ -46,22 +46,20 @@ void print(const std::string& program, const Options& options, const Result& res
   if (warm.size() > 1) warm.erase(warm.begin());
   std::vector<double> single = result.single_seconds;
   std::sort(single.begin(), single.end());
-
+  const double p99 = predicts ? single[single.size() * 99 / 100] : 0;
   const double epoch = trains ? median(warm) : 0;
   const double per_second = trains     ? static_cast<double>(result.samples) / epoch
                             : predicts ? prediction_images / median(result.thousand_seconds)
                                        : 0;
-  const auto quantile_us = [&](double q) {
-    return predicts ? single[static_cast<std::size_t>(q * static_cast<double>(single.size()))] * 1e6 : 0;
-  };
   fmt::print(R"({{"program": "{}", "workload": "{}", "data": "{}", "threads": {}, "batch": {}, "epochs": {}, )"
-             R"("learning_rate": {}, "seconds_per_epoch": {}, "samples_per_second": {}, "test_accuracy": {}, )"
-             R"("median_us": {}, "p99_us": {}, "peak_rss_mb": {:.1f}}})"
+             R"("learning_rate": {}, "seed": {}, "seconds_per_epoch": {}, "samples_per_second": {}, )"
+             R"("test_accuracy": {}, "median_us": {}, "p99_us": {}, "peak_rss_mb": {:.1f}}})"
              "\n",
              program, options.workload.name, result.data, options.threads, options.workload.batch,
-             options.workload.epochs, options.workload.learning_rate, or_null(trains, epoch),
+             options.workload.epochs, options.workload.learning_rate, options.seed, or_null(trains, epoch),
              or_null(trains || predicts, per_second), or_null(result.test_accuracy >= 0, result.test_accuracy),
-             or_null(predicts, quantile_us(0.5)), or_null(predicts, quantile_us(0.99)), peak_rss() / 1e6);
+             or_null(predicts, predicts ? median(single) * 1e6 : 0), or_null(predicts, p99 * 1e6),
+             memory("VmHWM:") / 1e6);
 }
 
 ImageDataset first_of(const ImageDataset& data, Index count) {
@@ -78,16 +76,16 @@ double now() {
 }
 
 double median(std::vector<double> values) {
-  const auto middle = values.begin() + std::ssize(values) / 2;
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
+  std::sort(values.begin(), values.end());
+  const std::size_t n = values.size();
+  return (values[(n - 1) / 2] + values[n / 2]) / 2;
 }
 
-double peak_rss() {
+double memory(std::string_view key) {
   // Not getrusage: what it says of a program that was just started is at least what the one that started it had.
   std::ifstream status("/proc/self/status");
   for (std::string line; std::getline(status, line);) {
-    if (line.starts_with("VmHWM:")) return std::stod(line.substr(6)) * 1024;
+    if (line.starts_with(key)) return std::stod(line.substr(key.size())) * 1024;
   }
   return 0;
 }
@@ -141,7 +139,7 @@ int run(const std::string& program, int argc, char** argv, const std::function<R
   Index epochs = 0, batch = 0, samples = 0;
   app.add_option("--workload", name, "W1, W2, W3, W4, W5a, W5b, W6a or W6b (docs/performance.md)")
       ->capture_default_str();
-  app.add_option("--threads", options.threads, "how many")->capture_default_str();
+  app.add_option("--threads", options.threads, "how many; 0: as Cornu chooses")->capture_default_str();
   app.add_option("--epochs", epochs, "instead of the workload's");
   app.add_option("--batch", batch, "instead of the workload's");
   app.add_option("--data", options.data, "the folder of MNIST's files; looked for as datasets::mnist does");
@@ -153,6 +151,10 @@ int run(const std::string& program, int argc, char** argv, const std::function<R
     options.workload = workload_named(name);
   } catch (const CLI::ParseError& error) {
     return app.exit(error);
+  }
+  for (const auto& [option, value] :
+       {std::pair("epochs", epochs), std::pair("batch", batch), std::pair("samples", samples)}) {
+    require<ValueError>(value >= 0, "{} is {}; it must be at least 1, or 0 to leave it to the workload", option, value);
   }
   if (epochs > 0) options.workload.epochs = epochs;
   if (batch > 0) options.workload.batch = batch;

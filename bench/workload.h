@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "cornu/core/tensor.h"
@@ -68,9 +69,10 @@ double now();
 inline constexpr Index prediction_images = 1000;
 void measure_predictions(Result& result, const std::function<void(Index, Index)>& predict);
 
+/// Of at least one value; of an even number of them the mean of the two in the middle.
 double median(std::vector<double> values);
 
-/// The most memory that this process has had, in bytes.
-double peak_rss();
+/// In bytes, by /proc/self/status: "VmRSS:", the memory that this process has; "VmHWM:", the most that it has had.
+double memory(std::string_view key);
 
 }  // namespace cornu::bench

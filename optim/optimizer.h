@@ -9,11 +9,12 @@
 
 #include "cornu/core/parameter.h"
 #include "cornu/core/tape.h"
-#include "cornu/core/team.h"
 #include "cornu/optim/optimizer_extras.h"
 #include "cornu/optim/schedule.h"
 
 namespace cornu {
+
+class Team;  // core/team.h, which would bring <thread> to every program
 
 /// Where training stands: what a rule may know beside the parameter and its gradient.
 struct Step {

@@ -5,6 +5,7 @@
 
 #include "cornu/core/error.h"
 #include "cornu/core/kernels.h"
+#include "cornu/core/team.h"
 #include "cornu/core/vectorized.h"
 #include "cornu/optim/optimizer.h"
 

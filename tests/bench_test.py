@@ -11,7 +11,7 @@ import unittest
 
 programs = pathlib.Path(sys.argv.pop(1))
 
-KEYS = {"program", "workload", "data", "threads", "batch", "epochs", "learning_rate", "seconds_per_epoch",
+KEYS = {"program", "workload", "data", "threads", "batch", "epochs", "learning_rate", "seed", "seconds_per_epoch",
         "samples_per_second", "test_accuracy", "median_us", "p99_us", "peak_rss_mb"}
 
 
@@ -34,13 +34,14 @@ class Bench(unittest.TestCase):
         return said
 
     def test_every_program_tells_of_training(self):
-        for program, workloads in {"floor": ["W1", "W2", "W4", "W5a"], "by_hand": ["W1", "W2", "W4"],
-                                   "cornu": ["W1", "W2", "W4", "W5a"]}.items():
+        dense = ["W1", "W2", "W3", "W4"]
+        for program, workloads in {"floor": [*dense, "W5a", "W5b"], "by_hand": dense,
+                                   "cornu": [*dense, "W5a", "W5b"]}.items():
             for workload in workloads:
                 with self.subTest(program=program, workload=workload):
-                    said = self.line(program, workload, "--epochs", "2")
+                    said = self.line(program, workload, "--epochs", "2", "--seed", "3")
                     self.assertGreater(said["seconds_per_epoch"], 0)
-                    self.assertEqual(said["epochs"], 2)
+                    self.assertEqual((said["epochs"], said["seed"]), (2, 3))
                     self.assertIsNone(said["median_us"])
                     self.assertEqual(said["data"], "none" if program == "floor" else "synthetic digits")
 
@@ -65,25 +66,50 @@ class Bench(unittest.TestCase):
     def test_what_a_program_cannot_do_is_an_error(self):
         for options, text in [(("by_hand", "W5a"), "W5a: only dense layers were written"),
                               (("by_hand", "W1", "--threads", "2"), "this was written for one thread, not 2"),
+                              (("floor", "W1", "--threads", "0"), "threads is 0; it must be at least 1"),
+                              (("cornu", "W1", "--batch", "-3"), "batch is -3; it must be at least 1"),
                               (("cornu", "W7"), "there is no workload W7")]:
             status, out, err = run(*options)
             self.assertNotEqual(status, 0)
             self.assertEqual(out, "")
             self.assertIn(text, err)
 
+    def driver(self, *options):
+        command = [sys.executable, "-B", "bench/run.py", "--build", programs, "--rounds", "2", "--digits",
+                   "--samples", "600", "--epochs", "2", "--no-costs", *options]
+        return subprocess.run([str(word) for word in command], capture_output=True, text=True)
+
     def test_the_driver_compares_them_in_a_table_and_in_a_file(self):
         with tempfile.TemporaryDirectory() as folder:
-            figures = pathlib.Path(folder) / "figures.json"
-            command = [sys.executable, "-B", "bench/run.py", "--build", programs, "--output", figures, "--rounds", "2",
-                       "--workloads", "W1,W6a", "--digits", "--samples", "600", "--epochs", "2", "--no-costs"]
-            done = subprocess.run([str(word) for word in command], capture_output=True, text=True)
+            path = pathlib.Path(folder) / "figures.json"
+            done = self.driver("--output", path, "--workloads", "W1,W6a")
             self.assertEqual(done.returncode, 0, done.stderr)
-            records = json.loads(figures.read_text())["records"]
+            figures = json.loads(path.read_text())
+        records = figures["records"]
         self.assertEqual([(record["program"], record["threads"]) for record in records if record["workload"] == "W1"],
                          [("floor", 1), ("by_hand", 1), ("cornu", 1), ("floor", 2), ("cornu", 2)])
-        self.assertTrue(all(len(record["runs"]) == 2 for record in records))
+        for record in records:
+            self.assertEqual(len(record["runs"]), 2)
+            if record["workload"] == "W1":
+                self.assertAlmostEqual(record["samples_per_second"] * record["seconds_per_epoch"], 600, places=2)
+            trips = [run["round_trip_ns"] for run in record["runs"]]
+            if record["threads"] == 2 and None not in trips:  # which it is on a single core
+                self.assertAlmostEqual(record["round_trip_ns"], sum(trips) / 2)
+            else:
+                self.assertIsNone(record["round_trip_ns"])
         self.assertIn("| W1       | 2       | cornu ", done.stdout)
         self.assertIn("at most 1.1 ", done.stdout)
+        self.assertIn(["W1", 1, "floor"], [target[:3] for target in figures["targets"]])
+
+    def test_the_driver_says_what_nobody_does(self):
+        for options, text in [(("--workloads", "W6a", "--threads", "2"), "no program does these workloads on so many"),
+                              (("--threads", "x"), "argument --threads: invalid numbers value: 'x'"),
+                              (("--rounds", "0"), "--rounds is 0; it must be at least 1"),
+                              (("--workloads", "W7"), "there is no workload W7; there are W1, ")]:
+            done = self.driver(*options)
+            self.assertNotEqual(done.returncode, 0)
+            self.assertEqual(done.stdout, "")
+            self.assertIn(text, done.stderr)
 
 
 unittest.main()

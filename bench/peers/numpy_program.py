@@ -60,12 +60,12 @@ def epoch(network, x, y, chosen, learning_rate, rng):
 def main():
     chosen = measure.options()
     rng = np.random.default_rng(chosen.seed)
-    test_x, test_y = measure.load(chosen.data, "test")
+    test_x, test_y = measure.load("test")
     if chosen.workload.startswith("W6"):
         network = Network(measure.DENSE[chosen.workload], 1000, rng)
         measure.predictions("numpy", chosen, network.forward, test_x)
         return
-    x, y = measure.load(chosen.data, "train")
+    x, y = measure.load("train")
     network = Network(measure.DENSE[chosen.workload], chosen.batch, rng)
     learning_rate = np.float32(chosen.learning_rate)
     times = [measure.seconds(epoch, network, x, y, chosen, learning_rate, rng) for _ in range(chosen.epochs)]

@@ -21,7 +21,7 @@ def network_of(workload):
 
 
 def samples(chosen, part):
-    x, y = (torch.from_numpy(array) for array in measure.load(chosen.data, part))
+    x, y = (torch.from_numpy(array) for array in measure.load(part))
     return (x.reshape(-1, 1, 28, 28) if chosen.workload in measure.CONVOLUTIONS else x), y
 
 

@@ -2,6 +2,7 @@
 
 #include <optional>
 
+#include "cornu/datasets/image_dataset.h"
 #include "cornu/layers/batch_normalization.h"
 #include "cornu/layers/concatenate.h"
 #include "cornu/layers/conv2d.h"
@@ -11,6 +12,7 @@
 #include "cornu/layers/layer_normalization.h"
 #include "cornu/layers/max_pooling2d.h"
 #include "cornu/layers/normalization.h"
+#include "cornu/layers/reshape.h"
 #include "cornu/layers/residual.h"
 #include "cornu/optim/adam.h"
 #include "cornu/tests/models/support.h"
@@ -119,6 +121,77 @@ TEST_F(Allocation, AWarmStepOfConvolutionsAllocatesNothing) {
                      .shard_size = 10});
     EXPECT_EQ(watch.batches, 2);
     EXPECT_EQ(watch.allocations, 0) << threads << " threads";
+  }
+}
+
+/// A workload of bench/: its network and its batch, or one that is divided into shards in the same way.
+struct Workload {
+  const char* name;
+  Sequential model;
+  Index batch;
+};
+
+std::vector<Workload> workloads() {
+  const Sequential mlp{Input{28, 28}, Flatten{}, Dense{128, relu}, Dense{10, softmax}};
+  std::vector<Workload> result{
+      {"W1", mlp, 32},
+      {"W2", mlp, 128},
+      {"W3", {Input{28, 28}, Flatten{}, Dense{1024, relu}, Dense{1024, relu}, Dense{10, softmax}}, 256},
+      {"W4", {Input{28, 28}, Flatten{}, Dense{10, softmax}}, 2000},
+      {"W5a",
+       {Input{28, 28}, Reshape{28, 28, 1},
+        Conv2D{.filters = 6, .kernel_size = 5, .padding = Padding::same, .activation = relu}, MaxPooling2D{},
+        Conv2D{.filters = 16, .kernel_size = 5, .activation = relu}, MaxPooling2D{}, Flatten{}, Dense{120, relu},
+        Dense{84, relu}, Dense{10, softmax}},
+       64},
+      {"W5b",
+       {Input{28, 28}, Reshape{28, 28, 1}, Conv2D{.filters = 32, .kernel_size = 3, .activation = relu},
+        Conv2D{.filters = 64, .kernel_size = 3, .activation = relu}, MaxPooling2D{}, Flatten{}, Dense{128, relu},
+        Dense{10, softmax}},
+       64}};
+  for (Workload& workload : result) {
+    workload.model.compile(
+        {.optimizer = SGD{.learning_rate = 0.01}, .loss = SparseCategoricalCrossentropy{}, .metrics = {Accuracy{}}});
+  }
+  return result;
+}
+
+/// Images of every shade, of the classes 0, 1, ..., 9, 0, ...
+ImageDataset images(Index count) {
+  std::vector<std::uint8_t> pixels(static_cast<std::size_t>(count * 28 * 28)), labels(static_cast<std::size_t>(count));
+  for (std::size_t i = 0; i < pixels.size(); ++i) pixels[i] = static_cast<std::uint8_t>(i * i % 251);
+  for (std::size_t i = 0; i < labels.size(); ++i) labels[i] = static_cast<std::uint8_t>(i % 10);
+  return {std::move(pixels), std::move(labels)};
+}
+
+TEST_F(Allocation, AWarmStepOfEachWorkloadAllocatesNothing) {
+  for (const auto& [name, model, batch] : workloads()) {
+    const ImageDataset data = images(2 * batch);
+    for (const Index threads : {1, 2, 3}) {
+      Watch watch;
+      Sequential(model).fit(
+          data,
+          {.batch_size = batch, .epochs = 2, .verbose = Verbose::silent, .callbacks = {&watch}, .threads = threads});
+      EXPECT_EQ(watch.batches, 2);
+      EXPECT_EQ(watch.allocations, 0) << name << " on " << threads << " threads";
+    }
+  }
+}
+
+TEST_F(Allocation, AWarmForwardPassOfEachWorkloadAllocatesNothing) {
+  for (const auto& [name, model, batch] : workloads()) {
+    const Tensor x = testing::normal({batch, 28, 28});
+    Tape tape(Mode::inference);
+    for (const Index rows : {Index{1}, batch}) {
+      const auto pass = [&] {
+        tape.clear();
+        return model.forward(tape.input(ConstView(x.data(), {rows, 28, 28}))).size();
+      };
+      for (int i = 0; i < 2; ++i) pass();
+      const AllocationCounter counter;
+      EXPECT_EQ(pass(), rows * 10);
+      EXPECT_EQ(counter.count(), 0) << name << ", " << rows << " at a time";
+    }
   }
 }
 

@@ -4,6 +4,7 @@
 
 #include "cornu/core/error.h"
 #include "cornu/core/ops.h"
+#include "cornu/core/team.h"
 #include "cornu/optim/optimizer.h"
 #include "cornu/optim/sgd.h"
 #include "cornu/tests/optim/stepping.h"

@@ -1,0 +1,52 @@
+#include <gtest/gtest.h>
+
+#include "cornu/tests/models/support.h"
+#include "cornu/tests/support/allocation_counter.h"
+
+// What a process holds does not grow with what it has done: what it did not give back would show in its peak.
+
+namespace cornu {
+namespace {
+
+using testing::AllocationCounter;
+using testing::blobs;
+using testing::PeakMemory;
+
+class Growth : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (!AllocationCounter::available()) GTEST_SKIP() << "allocations cannot be counted in this build";
+  }
+};
+
+TEST_F(Growth, TenThousandModelsMadeTrainedAStepAndDestroyedLeaveNothing) {
+  const TensorDataset data = blobs(8);
+  const auto make_and_train = [&](int models) {
+    for (int i = 0; i < models; ++i) testing::classifier().train_on_batch(data.x(), data.y());
+  };
+  make_and_train(1);  // what is made once and kept
+  const PeakMemory memory;
+  make_and_train(1);
+  const Index of_one = memory.bytes();
+  EXPECT_GT(of_one, 0);
+  constexpr int models = 10'000;
+  make_and_train(models);
+  // Not a byte a model. Malloc itself may round one and the same request up by 16 bytes more or less.
+  EXPECT_LT(memory.bytes() - of_one, models);
+}
+
+TEST_F(Growth, MoreEpochsTakeNoMoreMemoryThanTheirHistory) {
+  const TensorDataset data = blobs(30);
+  const auto peak = [&](Index epochs) {
+    const PeakMemory memory;
+    testing::classifier().fit(data, {.batch_size = 8, .epochs = epochs, .verbose = Verbose::silent});
+    return memory.bytes();
+  };
+  peak(1);
+  const Index few = peak(2), more = 1000;
+  // A loss and an accuracy each, in vectors that grow to twice their size beside the old one.
+  EXPECT_LE(peak(2 + more) - few, 2 * 3 * more * static_cast<Index>(sizeof(double)));
+}
+
+}  // namespace
+}  // namespace cornu
