@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <type_traits>
 #include <utility>
 
@@ -22,8 +23,11 @@ inline void unrolled(F f) {
 }
 
 // For the last columns, where they do not fill a vector. Compiled once, and not in every tile.
-[[gnu::noinline]] void store_columns(const Real* results, Index rows, Index width, const TileProduct& p, Real* out) {
-  for (Index r = 0; r < rows; ++r) std::copy_n(results + r * width, p.columns, out + r * p.out_row);
+[[gnu::noinline]] void store_columns(const Real* results, Index rows, Index width, const TileProduct& p, Real least,
+                                     Real* out) {
+  for (Index r = 0; r < rows; ++r) {
+    for (Index j = 0; j < p.columns; ++j) out[r * p.out_row + j] = std::max(results[r * width + j], least);
+  }
 }
 
 /// Whether there is a tile of so many rows. Of the high ones every other has to do: they are the most code.
@@ -131,18 +135,22 @@ struct TileKernel {
   static void store(const TileProduct& p, const Vector (&sums)[rows][width / lanes], Real* out) {
     Real results[rows * width];
     std::memcpy(results, sums, sizeof results);
-    if (p.relu) {
-      // A plain loop, and a long one: of a comparison of vectors g++ makes one of their numbers, one by one, before it
-      // sees that the processor can compare vectors.
-      for (Index i = 0; i < rows * width; ++i) results[i] = results[i] < 0 ? Real{0} : results[i];  // a NaN stays
-    }
+    const Real least = p.relu ? Real{0} : -std::numeric_limits<Real>::infinity();
     const bool whole =
         p.columns == width || (p.spill_end != nullptr && p.spill_end - out >= (rows - 1) * p.out_row + width);
     if (whole) {
-      for (Index r = 0; r < rows; ++r) std::memcpy(out + r * p.out_row, results + r * width, width * sizeof(Real));
+      for (Index r = 0; r < rows; ++r) at_least<width>(least, results + r * width, out + r * p.out_row);
     } else {
-      store_columns(results, rows, width, p, out);
+      store_columns(results, rows, width, p, least, out);
     }
+  }
+
+  template <Index width>
+  static void at_least(Real least, const Real* __restrict from, Real* __restrict to) {
+    // A plain loop that the compiler does not unroll: of a comparison of vectors g++ makes one of their numbers, one by
+    // one, before it sees that the processor can compare vectors.
+#pragma GCC unroll 1
+    for (Index i = 0; i < width; ++i) to[i] = from[i] < least ? least : from[i];  // a NaN stays
   }
 
   template <Index rows, Index vectors>
