@@ -31,7 +31,7 @@ struct Maximum {
   static Real part(Real dy, Tap memory, Tap tap, Index) { return memory == tap ? dy : Real{0}; }
 };
 struct Average {
-  struct Memory {
+  struct Memory {  // nothing
     Memory() = default;
     explicit Memory(Tap) {}
   };
@@ -49,8 +49,8 @@ constexpr Index lanes_of(VectorBytes<bytes>) {
   return std::min(most_lanes, bytes / static_cast<Index>(sizeof(Real)));
 }
 
-// Loops over lanes. That they become vectors, with g++ and clang, takes a constant number of them that the compiler
-// does not unroll, and pointers that are `__restrict`.
+// Loops over lanes. Of them g++ and clang make vectors where their number is constant and the loop is not unrolled, all
+// loops in it are, and pointers are `__restrict`.
 
 /// A window of size x size that lies in the image: its pixels are `column`, its rows `row` numbers apart.
 template <class Pooling, Index lanes, Index size>
@@ -60,7 +60,9 @@ template <class Pooling, Index lanes, Index size>
   for (Index k = 0; k < lanes; ++k) {
     Real result = Pooling::start;
     typename Pooling::Memory what{};
+#pragma GCC unroll 3
     for (Index u = 0; u < size; ++u) {
+#pragma GCC unroll 3
       for (Index v = 0; v < size; ++v) {
         Pooling::take(x[u * row + v * column + k], static_cast<Tap>(u * size + v), result, what);
       }
