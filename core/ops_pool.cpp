@@ -1,188 +1,252 @@
+#include <algorithm>
 #include <cstdint>
-#include <cstring>
+#include <limits>
+#include <type_traits>
 
 #include "cornu/core/error.h"
 #include "cornu/core/kernels.h"
 #include "cornu/core/ops_images.h"
+#include "cornu/core/vectorized.h"
 #include "cornu/core/window.h"
 
 namespace cornu {
 
 namespace {
 
-/// The number of a tap in its window: an integer of Real's width, as comparisons of vectors of Real give them.
+/// The number of a tap in its window: an integer of Real's width, so that both fill a vector.
 using Tap = std::conditional_t<sizeof(Real) == 4, std::int32_t, std::int64_t>;
 
-/// Calls f(pixel of y, first pixel of x, rows, columns, tap of that pixel) for the part of each window that lies in its
-/// image; pixels are counted through the whole batch.
-template <class F>
-void each_window(const Window& w, F f) {
-  constexpr std::integral_constant<Index, 2> two;
-  const bool inside = w.x.before == 0 && (w.x.out - 1) * w.x.stride + w.x.taps <= w.x.in;  // every window
-  for (Index image = 0; image < w.batch; ++image) {
-    for (Index i = 0; i < w.y.out; ++i) {
-      const Index u = w.y.first_tap(i), rows = w.y.last_tap(i) - u;
-      const Index to = (image * w.y.out + i) * w.x.out, from = (image * w.y.in + w.y.start(i) + u) * w.x.in;
-      for (Index j = 0; j < w.x.out; ++j) {
-        // What cuts a window off takes two divisions to find out.
-        const Index v = inside ? 0 : w.x.first_tap(j), columns = (inside ? w.x.taps : w.x.last_tap(j)) - v;
-        if (rows == 2 && columns == 2) {  // the most frequent window by far, with loops that are unrolled
-          f(to + j, from + w.x.start(j) + v, two, two, u * w.x.taps + v);
-        } else {
-          f(to + j, from + w.x.start(j) + v, rows, columns, u * w.x.taps + v);
-        }
+/// What a pooling makes of the numbers of a window, which are taken one after the other: y, and what it has to remember
+/// for the gradient of y, of which each tap gets a part.
+struct Maximum {
+  using Memory = Tap;  // that holds the maximum
+  static constexpr Real start = -std::numeric_limits<Real>::infinity();
+  static void take(Real value, Tap tap, Real& y, Tap& memory) {
+    // A NaN, which alone differs from itself, is the maximum. NOLINTNEXTLINE(misc-redundant-expression)
+    const bool larger = (value > y) | (value != value);
+    y = larger ? value : y;
+    memory = larger ? tap : memory;
+  }
+  static Real result(Real y, Index) { return y; }
+  static Real part(Real dy, Tap memory, Tap tap, Index) { return memory == tap ? dy : Real{0}; }
+};
+struct Average {
+  struct Memory {  // nothing
+    Memory() = default;
+    explicit Memory(Tap) {}
+  };
+  static constexpr Real start = 0;
+  static void take(Real value, Tap, Real& y, Memory) { y += value; }
+  static Real result(Real y, Index count) { return y / static_cast<Real>(count); }
+  static Real part(Real dy, Memory, Tap, Index count) { return dy / static_cast<Real>(count); }
+};
+
+/// So many channels at most are worked on side by side. Not the widest vectors: few of those that are read and written
+/// are aligned, and the wider they are, the more of them lie in two cache lines.
+constexpr Index most_lanes = 32 / static_cast<Index>(sizeof(Real));
+template <int bytes>
+constexpr Index lanes_of(VectorBytes<bytes>) {
+  return std::min(most_lanes, bytes / static_cast<Index>(sizeof(Real)));
+}
+
+// Loops over lanes. Of them g++ and clang make vectors where their number is constant and the loop is not unrolled, all
+// loops in it are, and pointers are `__restrict`.
+
+/// A window of size x size that lies in the image: its pixels are `column`, its rows `row` numbers apart.
+template <class Pooling, Index lanes, Index size>
+[[gnu::always_inline]] inline void pool_lanes(const Real* __restrict x, Index row, Index column, Real* __restrict y,
+                                              typename Pooling::Memory* __restrict memory) {
+#pragma GCC unroll 1
+  for (Index k = 0; k < lanes; ++k) {
+    Real result = Pooling::start;
+    typename Pooling::Memory what{};
+#pragma GCC unroll 3
+    for (Index u = 0; u < size; ++u) {
+#pragma GCC unroll 3
+      for (Index v = 0; v < size; ++v) {
+        Pooling::take(x[u * row + v * column + k], static_cast<Tap>(u * size + v), result, what);
       }
     }
+    y[k] = Pooling::result(result, size * size);
+    memory[k] = what;
   }
 }
 
-/// Channels are gone through four floats at a time: that is what every processor compares. (g++ takes comparisons of
-/// wider vectors apart before it compiles them for a processor that has them.)
-constexpr Index lanes = 16 / sizeof(Real);
-using Numbers [[gnu::vector_size(16)]] = Real;
-using Taps [[gnu::vector_size(16)]] = Tap;
-
-template <class Vector, class T>
-void load(Vector& vector, const T* from, Index n) {
-  n == lanes ? std::memcpy(&vector, from, sizeof vector)
-             : std::memcpy(&vector, from, static_cast<std::size_t>(n) * sizeof(T));
-}
-template <class Vector, class T>
-void store(const Vector& vector, T* to, Index n) {
-  n == lanes ? std::memcpy(to, &vector, sizeof vector)
-             : std::memcpy(to, &vector, static_cast<std::size_t>(n) * sizeof(T));
+/// One tap of a window.
+template <class Pooling, Index lanes>
+[[gnu::always_inline]] inline void take_lanes(const Real* __restrict x, Tap tap, Real* __restrict y,
+                                              typename Pooling::Memory* __restrict memory) {
+#pragma GCC unroll 1
+  for (Index k = 0; k < lanes; ++k) Pooling::take(x[k], tap, y[k], memory[k]);
 }
 
-/// Calls f(first, n, fresh) for channels [first, first + n), n = `lanes`, until all had their turn. Where `lanes` does
-/// not divide them the last ones begin earlier: of these the first `fresh` come for the second time. Where there are
-/// fewer than `lanes` at all, n is less.
+/// The gradient of a tap.
+template <class Pooling, Index lanes, bool adds>
+[[gnu::always_inline]] inline void spread_lanes(const Real* __restrict dy,
+                                                const typename Pooling::Memory* __restrict memory, Tap tap, Index count,
+                                                Real* __restrict dx) {
+#pragma GCC unroll 1
+  for (Index k = 0; k < lanes; ++k) {
+    dx[k] = (adds ? dx[k] : Real{0}) + Pooling::part(dy[k], memory[k], tap, count);
+  }
+}
+
+/// Calls f(c, lanes) until all channels had their turn, those and no others.
 template <class F>
-void each_lanes(Index channels, F f) {
-  if (channels < lanes) {
-    if (channels > 0) f(Index{0}, channels, Index{0});
-    return;
-  }
-  for (Index c = 0; c < channels; c += lanes) {
-    const Index first = std::min(c, channels - lanes);
-    f(first, lanes, c - first);
-  }
+[[gnu::always_inline]] inline void each_lanes(Index channels, F f) {
+  Index c = 0;
+  for (; c + 4 <= channels; c += 4) f(c, std::integral_constant<Index, 4>());
+  for (; c < channels; ++c) f(c, std::integral_constant<Index, 1>());
 }
 
-/// Gives each tap its part of the gradient of y: part(pixel of y, position in y, tap, numbers, n) turns n numbers of dy
-/// into what the tap has of them.
-template <class F>
-void spread(const Window& w, const Real* dy, const Sink& dx, F part) {
-  const Index channels = w.channels, image_size = w.y.in * w.x.in * channels;
-  Tap places[lanes];
-  for (Index k = 0; k < lanes; ++k) places[k] = static_cast<Tap>(k);
-  Taps place;
-  load(place, places, lanes);
-  // Windows that do not overlap give each number of x one part at most: nothing has to be added up.
-  const bool overlap = w.y.stride < w.y.taps || w.x.stride < w.x.taps;
-  const auto tiles = [](const WindowAxis& axis) { return axis.before == 0 && axis.in == axis.out * axis.taps; };
-  const bool adds = dx.accumulates() || overlap, covers = !overlap && tiles(w.y) && tiles(w.x);
-  for (Index image = 0; image < w.batch; ++image) {
-    Real* const start = dx.data() + image * image_size;
-    if (!dx.accumulates() && !covers) std::fill(start, start + image_size, Real{0});
-    for (Index i = 0; i < w.y.out; ++i) {
-      for (Index u = w.y.first_tap(i); u < w.y.last_tap(i); ++u) {
-        const Index to = (image * w.y.out + i) * w.x.out, from = (w.y.start(i) + u) * w.x.in;
-        for (Index v = 0; v < w.x.taps; ++v) {
-          // The windows whose tap v lies in the image.
-          const Index stride = w.x.stride, reach = w.x.before - v;
-          const Index begin = std::max(Index{0}, (reach + stride - 1) / stride);
-          const Index end = reach + w.x.in > 0 ? std::min(w.x.out, (reach + w.x.in - 1) / stride + 1) : begin;
-          // These innermost: a sum that was just stored is slow to load again, more so in part.
-          each_lanes(channels, [&](Index first, Index n, Index fresh) {
-            const Taps counts = place >= static_cast<Tap>(fresh);
-            for (Index j = begin; j < end; ++j) {
-              const Index at = (to + j) * channels + first;
-              Real* const at_x = start + (from + w.x.start(j) + v) * channels + first;
-              Numbers g{}, sum{};
-              load(g, dy + at, n);
-              part(to + j, at, u * w.x.taps + v, g, n);
-              if (!adds) {
-                store(g, at_x, n);
-                continue;
-              }
-              load(sum, at_x, n);
-              sum += counts ? g : Numbers{};
-              store(sum, at_x, n);
+/// The part of window (i, j) that lies in the image, whatever its size.
+template <class Pooling>
+[[gnu::noinline]] void pool_window(const Window& w, const Real* image, Index i, Index j, Real* y,
+                                   typename Pooling::Memory* memory) {
+  const Index u0 = w.y.first_tap(i), u1 = w.y.last_tap(i), v0 = w.x.first_tap(j), v1 = w.x.last_tap(j);
+  std::fill_n(y, w.channels, Pooling::start);
+  std::fill_n(memory, w.channels, static_cast<typename Pooling::Memory>(static_cast<Tap>(u0 * w.x.taps + v0)));
+  for (Index u = u0; u < u1; ++u) {
+    for (Index v = v0; v < v1; ++v) {
+      const Real* const x = image + ((w.y.start(i) + u) * w.x.in + w.x.start(j) + v) * w.channels;
+      const Tap tap = static_cast<Tap>(u * w.x.taps + v);
+      each_lanes(w.channels, [=](Index c, auto lanes) { take_lanes<Pooling, lanes>(x + c, tap, y + c, memory + c); });
+    }
+  }
+  for (Index c = 0; c < w.channels; ++c) y[c] = Pooling::result(y[c], (u1 - u0) * (v1 - v0));
+}
+
+/// Adds its part of the gradient to a tap.
+template <class Pooling>
+[[gnu::noinline]] void add_part(const Real* dy, const typename Pooling::Memory* memory, Tap tap, Index count, Real* dx,
+                                Index channels) {
+  each_lanes(channels,
+             [=](Index c, auto lanes) { spread_lanes<Pooling, lanes, true>(dy + c, memory + c, tap, count, dx + c); });
+}
+
+/// Whether a row of pixels can be gone through by whole vectors: they reach beyond a pixel's channels, and what they
+/// write there is written again when it is its turn. `after` numbers come after the row.
+bool has_room(const Window& w, Index after) { return w.channels % most_lanes == 0 || after >= most_lanes; }
+
+/// All windows; those of 2 x 2 and of 3 x 3 by whole vectors.
+template <class Pooling>
+void pool_forward(const Window& window, const Real* x_begin, Real* y_begin, typename Pooling::Memory* memory_begin) {
+  vectorized([=, w = window](auto bytes) {
+    constexpr Index lanes = lanes_of(bytes);
+    const Index channels = w.channels, row = w.x.in * channels, y_row = w.x.out * channels;
+    const Real* image = x_begin;
+    Real* y = y_begin;
+    typename Pooling::Memory* memory = memory_begin;
+    for (Index left = w.batch; left > 0; --left, image += w.y.in * row) {
+      for (Index i = 0; i < w.y.out; ++i) {
+        const Index x_after = (left * w.y.in - w.y.start(i) - w.y.taps) * row,
+                    y_after = (left * w.y.out - i - 1) * y_row;
+        const bool fast = w.y.is_whole(i) && w.y.taps == w.x.taps && has_room(w, std::min(x_after, y_after));
+        const Index size = fast ? w.x.taps : 0;
+        const Real* x = image + w.y.start(i) * row + w.x.start(0) * channels;
+        for (Index j = 0; j < w.x.out; ++j, x += w.x.stride * channels, y += channels, memory += channels) {
+          if (size == 2 && w.x.is_whole(j)) {
+            for (Index c = 0; c < channels; c += lanes) {
+              pool_lanes<Pooling, lanes, 2>(x + c, row, channels, y + c, memory + c);
             }
-          });
+          } else if (size == 3 && w.x.is_whole(j)) {
+            for (Index c = 0; c < channels; c += lanes) {
+              pool_lanes<Pooling, lanes, 3>(x + c, row, channels, y + c, memory + c);
+            }
+          } else {
+            pool_window<Pooling>(w, image, i, j, y, memory);
+          }
+        }
+      }
+    }
+  });
+}
+
+/// Adds their part of the gradient to the taps of all windows.
+template <class Pooling>
+void spread_windows(const Window& w, const Real* dy, const typename Pooling::Memory* memory, Real* dx) {
+  for (Index image = 0; image < w.batch; ++image, dx += w.y.in * w.x.in * w.channels) {
+    for (Index i = 0; i < w.y.out; ++i) {
+      const Index u0 = w.y.first_tap(i), u1 = w.y.last_tap(i);
+      for (Index j = 0; j < w.x.out; ++j, dy += w.channels, memory += w.channels) {
+        const Index v0 = w.x.first_tap(j), v1 = w.x.last_tap(j);
+        for (Index u = u0; u < u1; ++u) {
+          for (Index v = v0; v < v1; ++v) {
+            add_part<Pooling>(dy, memory, static_cast<Tap>(u * w.x.taps + v), (u1 - u0) * (v1 - v0),
+                              dx + ((w.y.start(i) + u) * w.x.in + w.x.start(j) + v) * w.channels, w.channels);
+          }
         }
       }
     }
   }
+}
+
+/// dx of windows that are two pixels wide and cover the images, each pixel once.
+template <class Pooling>
+void spread_tiles(const Window& window, const Real* dy_begin, const typename Pooling::Memory* memory_begin,
+                  Real* dx_begin) {
+  const Index all = window.batch * window.y.out;
+  Index rows = all;
+  while (rows > 0 && !has_room(window, (all - rows) * window.x.out * window.channels)) --rows;
+  vectorized([=, w = window](auto bytes) {
+    constexpr Index lanes = lanes_of(bytes);
+    const Index channels = w.channels, y_row = w.x.out * channels, count = w.y.taps * 2;
+    const Real* dy = dy_begin;
+    const typename Pooling::Memory* memory = memory_begin;
+    Real* dx = dx_begin;
+    for (Index i = 0; i < rows; ++i, dy += y_row, memory += y_row) {
+      for (Index tap = 0; tap < count; tap += 2) {
+        for (Index j = 0; j < y_row; j += channels, dx += 2 * channels) {
+          for (Index c = 0; c < channels; c += lanes) {
+            spread_lanes<Pooling, lanes, false>(dy + j + c, memory + j + c, static_cast<Tap>(tap), count, dx + c);
+          }
+          for (Index c = 0; c < channels; c += lanes) {
+            spread_lanes<Pooling, lanes, false>(dy + j + c, memory + j + c, static_cast<Tap>(tap + 1), count,
+                                                dx + channels + c);
+          }
+        }
+      }
+    }
+  });
+  // The rows that are left are those of one image.
+  Window rest = window;
+  rest.batch = 1;
+  rest.y.out = all - rows;
+  rest.y.in = rest.y.out * rest.y.taps;
+  const Index done = rows * window.x.out * window.channels, count = window.y.taps * 2;
+  std::fill_n(dx_begin + done * count, rest.y.in * rest.x.in * rest.channels, Real{0});
+  spread_windows<Pooling>(rest, dy_begin + done, memory_begin + done, dx_begin + done * count);
+}
+
+template <class Pooling>
+Var pool(const Window& w, Var x) {
+  using Memory = typename Pooling::Memory;
+  Var y = x.tape().output(w.result(w.channels), {x});
+  auto* const memory = static_cast<Memory*>(x.tape().allocate(static_cast<std::size_t>(y.size()) * sizeof(Memory)));
+  pool_forward<Pooling>(w, x.value().data(), y.out().data(), memory);
+  return y.backward([=] {
+    if (Sink dx = x.sink()) {
+      const auto tiles = [](const WindowAxis& axis) {
+        return axis.taps == axis.stride && axis.before == 0 && axis.in == axis.out * axis.taps;
+      };
+      if (!dx.accumulates() && w.x.taps == 2 && tiles(w.x) && tiles(w.y)) {
+        spread_tiles<Pooling>(w, y.grad().data(), memory, dx.data());
+      } else {
+        if (!dx.accumulates()) fill(dx.view(), 0);
+        spread_windows<Pooling>(w, y.grad().data(), memory, dx.data());
+      }
+    }
+  });
 }
 
 }  // namespace
 
 Var max_pool2d(Var x, Size2D pool_size, const Pool2DOptions& options) {
-  const Window w("max_pool2d", x.shape(), pool_size, options);
-  Var y = x.tape().output(w.result(w.channels), {x});
-  const Index channels = w.channels;
-  // The tap that holds the maximum, for each number of y.
-  Tap* const taps = static_cast<Tap*>(x.tape().allocate(static_cast<std::size_t>(y.size()) * sizeof(Tap)));
-  const Real* const in = x.value().data();
-  Real* const out = y.out().data();
-  each_window(w, [=](Index to, Index from, auto rows, auto columns, Index first) {
-    each_lanes(channels, [=](Index c, Index n, Index) {
-      Numbers best{}, value{};
-      load(best, in + from * channels + c, n);
-      Taps at = Taps{} + static_cast<Tap>(first);
-      for (Index u = 0; u < rows; ++u) {
-        for (Index v = 0; v < columns; ++v) {
-          load(value, in + (from + u * w.x.in + v) * channels + c, n);
-          const Taps tap = Taps{} + static_cast<Tap>(first + u * w.x.taps + v);
-          // A NaN, which alone differs from itself, is the maximum. NOLINTNEXTLINE(misc-redundant-expression)
-          const Taps take = (value > best) | (value != value);
-          best = take ? value : best;
-          at = take ? tap : at;
-        }
-      }
-      store(best, out + to * channels + c, n);
-      store(at, taps + to * channels + c, n);
-    });
-  });
-  return y.backward([=] {
-    if (Sink dx = x.sink()) {
-      spread(w, y.grad().data(), dx, [=](Index, Index at, Index tap, Numbers& g, Index n) {
-        Taps chosen{};
-        load(chosen, taps + at, n);
-        g = chosen == static_cast<Tap>(tap) ? g : Numbers{};
-      });
-    }
-  });
+  return pool<Maximum>(Window("max_pool2d", x.shape(), pool_size, options), x);
 }
 
 Var average_pool2d(Var x, Size2D pool_size, const Pool2DOptions& options) {
-  const Window w("average_pool2d", x.shape(), pool_size, options);
-  Var y = x.tape().output(w.result(w.channels), {x});
-  const Index channels = w.channels;
-  const Real* const in = x.value().data();
-  Real* const out = y.out().data();
-  each_window(w, [=](Index to, Index from, auto rows, auto columns, Index) {
-    each_lanes(channels, [=](Index c, Index n, Index) {
-      Numbers sum{}, value{};
-      for (Index u = 0; u < rows; ++u) {
-        for (Index v = 0; v < columns; ++v) {
-          load(value, in + (from + u * w.x.in + v) * channels + c, n);
-          sum += value;
-        }
-      }
-      sum /= static_cast<Real>(rows * columns);
-      store(sum, out + to * channels + c, n);
-    });
-  });
-  return y.backward([=] {
-    if (Sink dx = x.sink()) {
-      spread(w, y.grad().data(), dx, [=](Index to, Index, Index, Numbers& g, Index) {
-        const Index j = to % w.x.out, i = to / w.x.out % w.y.out;
-        g /= static_cast<Real>((w.y.last_tap(i) - w.y.first_tap(i)) * (w.x.last_tap(j) - w.x.first_tap(j)));
-      });
-    }
-  });
+  return pool<Average>(Window("average_pool2d", x.shape(), pool_size, options), x);
 }
 
 }  // namespace cornu

@@ -1,7 +1,11 @@
 #include "cornu/core/tile_product.h"
 
 #include <algorithm>
+#include <array>
+#include <cstdint>
 #include <cstring>
+#include <limits>
+#include <type_traits>
 #include <utility>
 
 #include "cornu/core/vectorized.h"
@@ -19,11 +23,11 @@ inline void unrolled(F f) {
 }
 
 // For the last columns, where they do not fill a vector. Compiled once, and not in every tile.
-[[gnu::noinline]] void store_columns(const Real* results, Index rows, Index width, const TileProduct& p, Real* out) {
-  for (Index r = 0; r < rows; ++r) std::copy_n(results + r * width, p.columns, out + r * p.out_row);
-}
-[[gnu::noinline]] void clear_other_columns(Real* results, Index rows, Index width, const TileProduct& p) {
-  for (Index r = 0; r < rows; ++r) std::fill(results + r * width + p.columns, results + (r + 1) * width, Real{0});
+[[gnu::noinline]] void store_columns(const Real* results, Index rows, Index width, const TileProduct& p, Real least,
+                                     Real* out) {
+  for (Index r = 0; r < rows; ++r) {
+    for (Index j = 0; j < p.columns; ++j) out[r * p.out_row + j] = std::max(results[r * width + j], least);
+  }
 }
 
 /// Whether there is a tile of so many rows. Of the high ones every other has to do: they are the most code.
@@ -41,6 +45,15 @@ struct TileKernel {
   // Vectors of the compilers, and not a plain loop over lanes, because neither compiler keeps an array of 28 sums that
   // are made by plain loops in registers reliably; g++ 12 was 4, clang 14 was 10 times slower.
   using Vector [[gnu::vector_size(lanes * sizeof(Real))]] = Real;
+
+  // The bits of a vector's numbers: all of `lanes` numbers that are wanted, none of as many that are not.
+  using Bit = std::conditional_t<sizeof(Real) == 4, std::int32_t, std::int64_t>;
+  using Bits [[gnu::vector_size(lanes * sizeof(Bit))]] = Bit;
+  static constexpr std::array<Bit, 2 * lanes> column_bits = [] {
+    std::array<Bit, 2 * lanes> bits{};
+    for (std::size_t i = 0; i < lanes; ++i) bits[i] = -1;
+    return bits;
+  }();
 
   static void load(Vector& vector, const Real* from) { std::memcpy(&vector, from, sizeof vector); }
 
@@ -115,37 +128,44 @@ struct TileKernel {
       constexpr Index set = i / (rows * vectors) + 1, r = i / vectors % rows, v = i % vectors;
       sums[0][r][v] += sums[set][r][v];
     });
-    constexpr Index width = vectors * lanes;
-    Real results[rows * width];
-    std::memcpy(results, sums[0], sizeof results);
-    p.bias != nullptr ? store<rows, width>(p, results, out) : add<rows, width>(p, results, out);
+    p.bias != nullptr ? store<rows, vectors * lanes>(p, sums[0], out) : add(p, sums[0], out);
   }
 
   template <Index rows, Index width>
-  static void store(const TileProduct& p, Real* results, Real* out) {
-    if (p.relu) {
-      // A plain loop, and a long one: of a comparison of vectors g++ makes one of their numbers, one by one, before it
-      // sees that the processor can compare vectors.
-      for (Index i = 0; i < rows * width; ++i) results[i] = results[i] < 0 ? Real{0} : results[i];  // a NaN stays
-    }
+  static void store(const TileProduct& p, const Vector (&sums)[rows][width / lanes], Real* out) {
+    Real results[rows * width];
+    std::memcpy(results, sums, sizeof results);
+    const Real least = p.relu ? Real{0} : -std::numeric_limits<Real>::infinity();
     const bool whole =
         p.columns == width || (p.spill_end != nullptr && p.spill_end - out >= (rows - 1) * p.out_row + width);
     if (whole) {
-      for (Index r = 0; r < rows; ++r) std::memcpy(out + r * p.out_row, results + r * width, width * sizeof(Real));
+      for (Index r = 0; r < rows; ++r) at_least<width>(least, results + r * width, out + r * p.out_row);
     } else {
-      store_columns(results, rows, width, p, out);
+      store_columns(results, rows, width, p, least, out);
     }
   }
 
-  template <Index rows, Index width>
-  static void add(const TileProduct& p, Real* results, Real* out) {
-    if (p.columns < width) clear_other_columns(results, rows, width, p);
-    unrolled<rows*(width / lanes)>([&](auto i) {
-      Real* const to = out + i / (width / lanes) * p.out_row + i % (width / lanes) * lanes;
-      Vector sum, more;
+  template <Index width>
+  static void at_least(Real least, const Real* __restrict from, Real* __restrict to) {
+    // A plain loop that the compiler does not unroll: of a comparison of vectors g++ makes one of their numbers, one by
+    // one, before it sees that the processor can compare vectors.
+#pragma GCC unroll 1
+    for (Index i = 0; i < width; ++i) to[i] = from[i] < least ? least : from[i];  // a NaN stays
+  }
+
+  template <Index rows, Index vectors>
+  static void add(const TileProduct& p, const Vector (&sums)[rows][vectors], Real* out) {
+    // Beyond the columns nothing is added, not even what the sums have there if a NaN or an infinity met a 0.
+    Bits wanted[vectors];
+    unrolled<vectors>([&](auto v) {
+      std::memcpy(&wanted[v], column_bits.data() + lanes - std::min(lanes, p.columns - v * lanes), sizeof wanted[v]);
+    });
+    unrolled<rows * vectors>([&](auto i) {
+      constexpr Index r = i / vectors, v = i % vectors;
+      Real* const to = out + r * p.out_row + v * lanes;
+      Vector sum;
       load(sum, to);
-      load(more, results + i * lanes);
-      sum += more;
+      sum += reinterpret_cast<Vector>(reinterpret_cast<Bits>(sums[r][v]) & wanted[v]);
       std::memcpy(to, &sum, sizeof sum);
     });
   }

@@ -20,6 +20,8 @@ struct WindowAxis {
   /// Positions from the first padding to the end of the image or of the last window, whichever is later.
   Index padded() const { return std::max(before + in, (out - 1) * stride + reach()); }
 
+  /// Whether window i lies in the image with all that it spans.
+  bool is_whole(Index i) const { return start(i) >= 0 && start(i) + reach() <= in; }
   /// The taps of window i that lie in the image: [first, last).
   Index first_tap(Index i) const { return std::max(Index{0}, (dilation - 1 - start(i)) / dilation); }
   Index last_tap(Index i) const { return std::min(taps, (in - start(i) + dilation - 1) / dilation); }

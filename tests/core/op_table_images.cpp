@@ -215,11 +215,16 @@ OpRow pool_row(const std::string& op, const std::string& name, F f, long double 
   add({1, 2, 2, 17}, 2);
   add({1, 4, 4, 40}, 2);
   add({2, 6, 4, 6}, 2);
+  add({3, 4, 2, 1}, 2);  // the last pixels are fewer numbers than a vector
+  add({2, 2, 4, 13}, 2);
+  add({1, 3, 3, 3}, 2, {.strides = 1, .padding = same});  // so are those after the last window without padding
   add({0, 4, 4, 2}, 2);
   add({1, 4, 4, 0}, 2);
   add({2, 4, 6, 2}, {2, 3});
   add({1, 3, 3, 2}, 3);
   add({1, 4, 4, 2}, 3, {.strides = 1});
+  add({2, 5, 3, 9}, 3, {.strides = 2});
+  add({1, 4, 4, 3}, 3, {.strides = 1, .padding = same});
   add({1, 5, 4, 1}, 2, {.strides = {1, 2}, .padding = same});
   add({2, 5, 7, 2}, 2, {.padding = same});
   add({1, 5, 4, 2}, 3, {.strides = 2, .padding = same});
