@@ -144,7 +144,8 @@ class Gradients {
   std::span<const Entry> entries() const { return entries_; }
   std::span<const Update> updates() const { return updates_; }
 
-  /// The gradient of a parameter. Throws ValueError if the loss does not depend on it or it is not trainable, or frozen.
+  /// The gradient of a parameter. Throws ValueError if the loss does not depend on it or it is not trainable, or
+  /// frozen.
   View operator[](const Parameter& parameter) const;
   /// The gradient of a variable, or of any value on the way to the loss. Throws ValueError if there is none.
   View operator[](Var value) const;
