@@ -1,7 +1,5 @@
 #pragma once
 
-#include <algorithm>
-
 #include "cornu/core/ops_images.h"
 #include "cornu/core/options.h"
 #include "cornu/layers/layer.h"
@@ -43,7 +41,7 @@ void write_transform(Real* transform, const ImageMap& map, const Shape& images);
 /// In training, each image seen through the map that draw(rng) gives; in inference x.
 template <class Draw>
 Var randomly_mapped(const char* layer, Var x, const AffineOptions& options, Draw draw) {
-  require_image(layer, x.shape().sub(std::min(x.rank(), Index{1})));
+  require_image(layer, x.shape().sub(x.rank() > 0 ? 1 : 0));
   Tape& tape = x.tape();
   if (!tape.training()) return x;
   const View transforms = tape.scratch({x.shape()[0], 6});

@@ -64,7 +64,7 @@ void put_weights(std::vector<RawTensor>& tensors, const ConstParameters& paramet
   for (const auto& [name, parameter] : parameters) tensors.push_back(raw_tensor(name, parameter->value));
 }
 
-void put_weights(std::vector<RawTensor>& tensors, std::span<const StoredTensor> stored, std::deque<Tensor>& copies) {
+void put_weights(std::vector<RawTensor>& tensors, std::span<const StoredTensor> stored, std::list<Tensor>& copies) {
   static constexpr std::int64_t zero = 0;  // of the counters that others keep
   for (const StoredTensor& one : stored) {
     if (one.use == StoredTensor::Use::ignored) {

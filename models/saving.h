@@ -1,6 +1,6 @@
 #pragma once
 
-#include <deque>
+#include <list>
 #include <map>
 #include <span>
 #include <string>
@@ -77,7 +77,7 @@ using ConstParameters = std::vector<std::pair<std::string, const Parameter*>>;
 /// The parameters' values as tensors of a file. They must stay where they are.
 void put_weights(std::vector<RawTensor>& tensors, const ConstParameters& parameters);
 /// The same in other layouts; `copies` keeps the numbers.
-void put_weights(std::vector<RawTensor>& tensors, std::span<const StoredTensor> stored, std::deque<Tensor>& copies);
+void put_weights(std::vector<RawTensor>& tensors, std::span<const StoredTensor> stored, std::list<Tensor>& copies);
 /// The same for what an optimizer of these parameters remembers: `optimizer/dense/kernel/0`, ...; the rest is returned.
 Json put_optimizer(std::vector<RawTensor>& tensors, const Optimizer& optimizer, const ConstParameters& parameters);
 

@@ -155,7 +155,7 @@ Sequential Sequential::load(const SafetensorsFile& file, const LoadOptions& opti
 
 void Sequential::save_weights(const std::filesystem::path& path, const SaveWeightsOptions& options) const {
   std::vector<RawTensor> tensors;
-  std::deque<Tensor> copies;
+  std::list<Tensor> copies;
   detail::naming(path.string(), [&] {
     state_->require_built();
     detail::put_weights(tensors, detail::stored_weights(*state_, options.names, options.rename), copies);
