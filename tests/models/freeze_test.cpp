@@ -79,9 +79,9 @@ TEST(Freeze, AndUnfreezeLeaveStateThatIsNeverTrainedUntrained) {
 /// Counts its training steps.
 struct Counter {
   Parameter steps{Tensor::vector({0}), false};
-  Var forward(Var x) const {
-    x.tape().record_update(steps, x.tape().parameter(steps) + 1);
-    return x;
+  Var forward(Var in) const {
+    in.tape().record_update(steps, in.tape().parameter(steps) + 1);
+    return in;
   }
   NamedParameters parameters() { return {{"steps", &steps}}; }
 };
