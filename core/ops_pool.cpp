@@ -143,15 +143,15 @@ void pool_forward(const Window& window, const Real* x_begin, Real* y_begin, type
                     y_after = (left * w.y.out - i - 1) * y_row;
         const bool fast = w.y.is_whole(i) && w.y.taps == w.x.taps && has_room(w, std::min(x_after, y_after));
         const Index size = fast ? w.x.taps : 0;
-        const Real* x = image + w.y.start(i) * row + w.x.start(0) * channels;
-        for (Index j = 0; j < w.x.out; ++j, x += w.x.stride * channels, y += channels, memory += channels) {
+        Index at = w.y.start(i) * row + w.x.start(0) * channels;  // outside of the image where there is padding
+        for (Index j = 0; j < w.x.out; ++j, at += w.x.stride * channels, y += channels, memory += channels) {
           if (size == 2 && w.x.is_whole(j)) {
             for (Index c = 0; c < channels; c += lanes) {
-              pool_lanes<Pooling, lanes, 2>(x + c, row, channels, y + c, memory + c);
+              pool_lanes<Pooling, lanes, 2>(image + at + c, row, channels, y + c, memory + c);
             }
           } else if (size == 3 && w.x.is_whole(j)) {
             for (Index c = 0; c < channels; c += lanes) {
-              pool_lanes<Pooling, lanes, 3>(x + c, row, channels, y + c, memory + c);
+              pool_lanes<Pooling, lanes, 3>(image + at + c, row, channels, y + c, memory + c);
             }
           } else {
             pool_window<Pooling>(w, image, i, j, y, memory);
@@ -208,7 +208,7 @@ void spread_tiles(const Window& window, const Real* dy_begin, const typename Poo
       }
     }
   });
-  // The rows that are left are those of one image.
+  // The rows that are left are taken as those of one image.
   Window rest = window;
   rest.batch = 1;
   rest.y.out = all - rows;

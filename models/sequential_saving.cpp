@@ -42,6 +42,12 @@ Json names_where(const detail::ConstParameters& parameters, Holds holds) {
   return names;
 }
 
+/// What is trainable and frozen stands in both lists, what is neither in `untrainable`, and what is frozen and would
+/// not be trained anyway in `frozen` alone: so a program that takes `untrainable` for what has no gradient is right.
+Json untrainable_names(const detail::ConstParameters& parameters) {
+  return names_where(parameters, [](const Parameter& parameter) { return parameter.trainable == parameter.frozen; });
+}
+
 void set_flags(const NamedParameters& parameters, const Json& json) {
   const auto untrainable = value_of<std::vector<std::string>>(json.at("untrainable"));
   const auto frozen = value_of<std::vector<std::string>>(json.at("frozen"));
@@ -50,8 +56,7 @@ void set_flags(const NamedParameters& parameters, const Json& json) {
   };
   for (const auto& [name, parameter] : parameters) {
     parameter->frozen = is_in(frozen, name);
-    // What learns but for being frozen stood in both lists once: what is in both is as its layer makes it.
-    parameter->trainable = !is_in(untrainable, name) || (parameter->frozen && parameter->trainable);
+    parameter->trainable = is_in(untrainable, name) == parameter->frozen;
   }
 }
 
@@ -107,7 +112,7 @@ void Sequential::save(const std::filesystem::path& path, const SaveOptions& opti
     json.set("class_name", "Sequential");
     json.set("config", detail::written_options(*this));
     json.set("build_input_shape", json_of(state_->shapes.front()));
-    json.set("untrainable", names_where(mine, [](const Parameter& parameter) { return !parameter.trainable; }));
+    json.set("untrainable", untrainable_names(mine));
     json.set("frozen", names_where(mine, [](const Parameter& parameter) { return parameter.frozen; }));
     if (options.include_optimizer && state_->compiled) {
       try {

@@ -227,6 +227,8 @@ OpRow pool_row(const std::string& op, const std::string& name, F f, long double 
   add({1, 4, 4, 3}, 3, {.strides = 1, .padding = same});
   add({1, 5, 4, 1}, 2, {.strides = {1, 2}, .padding = same});
   add({2, 5, 7, 2}, 2, {.padding = same});
+  add({1, 2, 4, 4}, 2, {.strides = {2, 3}, .padding = same});  // pixels that no window covers
+  add({3, 6, 6, 5}, 3, {.strides = 4, .padding = same});
   add({1, 5, 4, 2}, 3, {.strides = 2, .padding = same});
   add({1, 2, 2, 1}, 5, {.padding = same});
   add({1, 4, 5, 2}, 3, {.strides = {1, 2}, .padding = Padding::causal});

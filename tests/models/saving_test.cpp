@@ -141,19 +141,28 @@ TEST(Saving, WhatIsFrozenStaysFrozen) {
   EXPECT_NE(loaded.get_weights()[0], model.get_weights()[0]);
 }
 
-TEST(Saving, StateThatIsFrozenStaysFrozenAndUntrained) {
+TEST(Saving, KeepsWhatIsTrainableApartFromWhatIsFrozen) {
   const TemporaryFolder folder;
   Sequential model{Input{4}, {"norm", BatchNormalization{.center = false, .scale = false}}, Dense{3}};
-  freeze(model.get_layer("norm"));
+  model.get_layer("dense").as<Dense>()->bias.trainable = false;  // which is a user's state
+  freeze(model);
   model.save(folder / "m");
   Sequential loaded = Sequential::load(folder / "m");
   const auto flags = [&] {
-    const Parameter& mean = *loaded.parameters().front().parameter;
-    return std::pair(mean.frozen, mean.trainable);
+    std::string text;
+    for (const NamedParameter& named : loaded.parameters()) {
+      text += named.name + (named.parameter->trainable ? " trainable" : "") +
+              (named.parameter->frozen ? " frozen; " : "; ");
+    }
+    return text;
   };
-  EXPECT_EQ(flags(), std::pair(true, false));
+  EXPECT_EQ(flags(),
+            "norm/moving_mean frozen; norm/moving_variance frozen; dense/kernel trainable frozen; dense/bias frozen; ");
   unfreeze(loaded);
-  EXPECT_EQ(flags(), std::pair(false, false));
+  EXPECT_EQ(flags(), "norm/moving_mean; norm/moving_variance; dense/kernel trainable; dense/bias; ");
+  loaded.save(folder / "m");
+  loaded = Sequential::load(folder / "m");
+  EXPECT_EQ(flags(), "norm/moving_mean; norm/moving_variance; dense/kernel trainable; dense/bias; ");
 }
 
 TEST(Saving, SaysWhatHasNoName) {
