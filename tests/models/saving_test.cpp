@@ -10,6 +10,7 @@
 #include "cornu/core/error.h"
 #include "cornu/formats/json.h"
 #include "cornu/layers/average_pooling2d.h"
+#include "cornu/layers/batch_normalization.h"
 #include "cornu/layers/conv2d.h"
 #include "cornu/layers/dropout.h"
 #include "cornu/layers/flatten.h"
