@@ -1,17 +1,13 @@
 #include "cornu/tool/samples.h"
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <charconv>
-#include <filesystem>
 #include <istream>
 #include <streambuf>
-#include <system_error>
 #include <utility>
 
 #include "cornu/core/error.h"
@@ -145,13 +141,7 @@ Numbers read_image(Bytes bytes, const std::string& name, FileKind kind, const st
 /// What can be read once alone is waited for until its end.
 std::unique_ptr<const FileBytes> read_bytes(const std::string& path, const std::string& name) {
   if (path == "-") return std::make_unique<const FileBytes>(STDIN_FILENO, name);
-  std::error_code ignored;
-  if (!std::filesystem::is_fifo(path, ignored)) return std::make_unique<const FileBytes>(path, true);
-  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  require<FileError>(descriptor >= 0, "{}: cannot be opened ({})", path, std::generic_category().message(errno));
-  auto result = std::make_unique<const FileBytes>(descriptor, name);
-  ::close(descriptor);
-  return result;
+  return std::make_unique<const FileBytes>(path, true, FileBytes::Pipes::read);
 }
 
 Numbers read_numbers(const std::string& path, const std::string& name, const std::optional<Shape>& input) {
