@@ -4,7 +4,6 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <istream>
 #include <streambuf>
@@ -32,11 +31,20 @@ struct MemoryBuffer : std::streambuf {
   }
 };
 
-/// The one that the first line has most of. A number has none of them in it, so that a wrong guess is an error.
+/// The one that the first line that is not empty has most of outside of quotes. A number has none of them in it, so
+/// that a wrong guess is an error.
 char delimiter_of(std::string_view text) {
-  const std::string_view line = text.substr(0, text.find_first_of("\r\n"));
-  constexpr std::array delimiters{',', ';', '\t'};
-  const auto count = [&](char c) { return std::count(line.begin(), line.end(), c); };
+  constexpr std::string_view delimiters = ",;\t";
+  text.remove_prefix(text.find_last_of("\r\n", text.find_first_not_of("\r\n\t ")) + 1);
+  std::string found;
+  bool quoted = false;
+  for (const char c : text) {
+    if (c == '"') quoted = !quoted;
+    if (quoted) continue;
+    if (c == '\r' || c == '\n') break;
+    if (delimiters.find(c) != std::string_view::npos) found += c;
+  }
+  const auto count = [&](char c) { return std::count(found.begin(), found.end(), c); };
   return *std::max_element(delimiters.begin(), delimiters.end(), [&](char a, char b) { return count(a) < count(b); });
 }
 
