@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "cornu/core/error.h"
+#include "cornu/core/listed.h"
 #include "cornu/datasets/download.h"
 #include "cornu/datasets/idx.h"
 
@@ -32,16 +33,16 @@ std::optional<MnistPaths> find_all(const fs::path& folder, const MnistSource& so
     return std::nullopt;
   }
   std::vector<fs::path> found;
-  std::string missing;
+  std::vector<std::string> missing;
   for (const MnistFile* file : files_of(source)) {
     if (auto path = find_file(folder, file->name)) {
       found.push_back(std::move(*path));
     } else {
-      missing += (missing.empty() ? "" : ", ") + file->name;
+      missing.push_back(file->name);
     }
   }
   if (missing.empty()) return MnistPaths{found[0], found[1], found[2], found[3]};
-  tried += fmt::format("\n  {}: lacks {}", folder.string(), missing);
+  tried += fmt::format("\n  {}: lacks {}", folder.string(), cornu::detail::listed(missing));
   return std::nullopt;
 }
 

@@ -46,14 +46,16 @@ int open_new(std::filesystem::path& path, const std::filesystem::path& wanted) {
 AtomicFile::AtomicFile(std::filesystem::path path) : path_(std::move(path)) {
   require<FileError>(path_.has_filename(), "{}: this is no name for a file", path_.string());
   // A device or a pipe would be replaced by a file, if the user may do that: root writing to /dev/null.
-  std::error_code ignored;
+  std::error_code error;
   // Of a link it is the file behind it that is written.
-  if (std::filesystem::is_symlink(path_, ignored)) {
+  if (std::filesystem::is_symlink(path_, error)) {
     std::error_code failed;
     const std::filesystem::path behind = std::filesystem::weakly_canonical(path_, failed);
     if (!failed) path_ = behind;
   }
-  const auto there = std::filesystem::status(path_, ignored);
+  const auto there = std::filesystem::status(path_, error);
+  // Now, and not in commit(), after all has been written: a name that is too long, for one.
+  if (there.type() == std::filesystem::file_type::none) fail("cannot be written", error.value());
   require<FileError>(!std::filesystem::exists(there) || std::filesystem::is_regular_file(there),
                      "{}: this is a folder, a device or a pipe, not a file", path_.string());
   descriptor_ = open_new(temporary_, path_);

@@ -13,8 +13,8 @@ namespace cornu {
 /// stays as it was. The new one has its permissions; where `path` is a link, it is the file behind it that is replaced.
 class AtomicFile {
  public:
-  /// Throws FileError, naming path and cause, if the folder does not exist or cannot be written, and if `path` is
-  /// something else than a file.
+  /// Throws FileError, naming path and cause, if the folder does not exist or cannot be written, if the name is too
+  /// long, and if `path` is something else than a file.
   explicit AtomicFile(std::filesystem::path path);
   ~AtomicFile();  // Closes and removes the temporary file.
   AtomicFile(const AtomicFile&) = delete;

@@ -39,12 +39,17 @@ std::size_t read_some(int descriptor, std::span<std::byte> to, const std::filesy
 
 }  // namespace
 
-FileBytes::FileBytes(const std::filesystem::path& path, bool memory_map) {
-  // Not waiting: the other end of a pipe may never come.
-  const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
+FileBytes::FileBytes(const std::filesystem::path& path, bool memory_map, Pipes pipes) {
+  // Not waiting for a pipe that is refused: its other end may never come.
+  const int waiting = pipes == Pipes::refused ? O_NONBLOCK : 0;
+  const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | waiting)};
   if (file.number < 0) fail(path, "cannot be opened");
   struct stat status {};
   if (::fstat(file.number, &status) != 0) fail(path, "cannot be read");
+  if (S_ISFIFO(status.st_mode) && pipes == Pipes::read) {
+    copy_all(file.number, path);
+    return;
+  }
   require<FileError>(S_ISREG(status.st_mode), "{}: this is a folder, a device or a pipe, not a file", path.string());
   const auto size = static_cast<std::size_t>(status.st_size);
   if (size == 0) return;
@@ -61,7 +66,9 @@ FileBytes::FileBytes(const std::filesystem::path& path, bool memory_map) {
   bytes_ = {copy_.data(), done};
 }
 
-FileBytes::FileBytes(int descriptor, const std::string& name) {
+FileBytes::FileBytes(int descriptor, const std::string& name) { copy_all(descriptor, name); }
+
+void FileBytes::copy_all(int descriptor, const std::filesystem::path& name) {
   std::array<std::byte, 1 << 16> piece;
   while (const std::size_t came = read_some(descriptor, piece, name)) {
     copy_.insert(copy_.end(), piece.begin(), piece.begin() + came);

@@ -27,7 +27,8 @@ struct ExportCppOptions {
 /// Numbers are float, images (height, width, channels). For a number without a row, an Embedding takes the nearest row.
 /// Throws StateError for a model that is not built, ValueError, naming the layer, for a layer or an activation of one's
 /// own, whose function is code that no text can be made of, for weights and options that are not finite as floats, and
-/// for a name that is no namespace, a keyword, reserved, or one of the C library.
+/// for a name that is no namespace, a keyword, reserved, or one of the C library's maths or its commonest functions. A
+/// rarer function's name is let through, and the compiler refuses the header where that function is declared.
 std::string to_cpp(const Sequential& model, const ExportCppOptions& options = {});
 
 }  // namespace cornu

@@ -15,7 +15,7 @@ namespace cornu::detail {
 constexpr bool is_cpp_letter(char c) { return ('a' <= c && c <= 'z') || ('A' <= c && c <= 'Z'); }
 constexpr bool is_cpp_digit(char c) { return '0' <= c && c <= '9'; }
 
-/// Whether a program may call the namespace of a predictor so.
+/// Whether a program may call the namespace of a predictor so, as far as to_cpp() knows the names that are taken.
 bool is_free_name(std::string_view name);
 
 /// Numbers that a predictor works on: its input, its output, or what its calls leave to each other.

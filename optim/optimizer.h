@@ -191,7 +191,7 @@ class Optimizer {
   const std::optional<LearningRate>& replaced_learning_rate() const { return replaced_rate_; }
 
   const AnyOptimizer& rule() const { return rule_; }
-  /// Exchanges the weights and their averages, those of parameters that are trainable; twice, and all is as it was.
+  /// Exchanges the weights and their averages, those of parameters that learn; twice, and all is as it was.
   /// Before the first step it does nothing: there the averages are the weights. Throws StateError without use_ema.
   void swap_averages();
   /// The averages become the weights, as when training ends. Throws StateError without use_ema.

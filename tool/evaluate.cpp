@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <numeric>
 
+#include "cornu/core/listed.h"
 #include "cornu/datasets/mnist_files.h"
 #include "cornu/datasets/one_hot.h"
 #include "cornu/formats/npz.h"
@@ -59,10 +60,9 @@ Data read_npz(const std::string& path, const std::optional<Shape>& input, const 
   const bool is_split = file.find("x_test") != nullptr;
   const char* const x = is_split ? "x_test" : "x";
   const char* const y = is_split ? "y_test" : "y";
-  std::string names;
-  for (const RawTensor& array : file.arrays()) names += (names.empty() ? "" : ", ") + array.name;
   require<FormatError>(file.find(x) != nullptr && file.find(y) != nullptr,
-                       "{}: there must be arrays x_test and y_test, or x and y; there are: {}", path, names);
+                       "{}: there must be arrays x_test and y_test, or x and y; there are: {}", path,
+                       detail::listed(file.arrays(), &RawTensor::name));
   const RawTensor array = *file.find(x);
   Tensor labels = file.tensor(y);
   Data data{.x = Samples({.array = array, .owner = std::move(file)}, input, scale, path + ": " + x),

@@ -108,11 +108,8 @@ template <class T>
 void check(const Json& object, const char* name) {
   const Json& member = object.at(name);
   try {
-    static_cast<void>(value_of<T>(member));
+    detail::naming(name, [&] { static_cast<void>(value_of<T>(member)); });
   } catch (const UnregisteredError&) {
-  } catch (Error& error) {
-    error.add_context(name);
-    throw;
   }
 }
 

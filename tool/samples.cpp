@@ -1,17 +1,12 @@
 #include "cornu/tool/samples.h"
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <array>
-#include <cerrno>
 #include <charconv>
-#include <filesystem>
 #include <istream>
 #include <streambuf>
-#include <system_error>
 #include <utility>
 
 #include "cornu/core/error.h"
@@ -36,11 +31,20 @@ struct MemoryBuffer : std::streambuf {
   }
 };
 
-/// The one that the first line has most of. A number has none of them in it, so that a wrong guess is an error.
+/// The one that the first line that is not empty has most of outside of quotes. A number has none of them in it, so
+/// that a wrong guess is an error.
 char delimiter_of(std::string_view text) {
-  const std::string_view line = text.substr(0, text.find_first_of("\r\n"));
-  constexpr std::array delimiters{',', ';', '\t'};
-  const auto count = [&](char c) { return std::count(line.begin(), line.end(), c); };
+  constexpr std::string_view delimiters = ",;\t";
+  text.remove_prefix(text.find_last_of("\r\n", text.find_first_not_of("\r\n\t ")) + 1);
+  std::string found;
+  bool quoted = false;
+  for (const char c : text) {
+    if (c == '"') quoted = !quoted;
+    if (quoted) continue;
+    if (c == '\r' || c == '\n') break;
+    if (delimiters.find(c) != std::string_view::npos) found += c;
+  }
+  const auto count = [&](char c) { return std::count(found.begin(), found.end(), c); };
   return *std::max_element(delimiters.begin(), delimiters.end(), [&](char a, char b) { return count(a) < count(b); });
 }
 
@@ -145,13 +149,7 @@ Numbers read_image(Bytes bytes, const std::string& name, FileKind kind, const st
 /// What can be read once alone is waited for until its end.
 std::unique_ptr<const FileBytes> read_bytes(const std::string& path, const std::string& name) {
   if (path == "-") return std::make_unique<const FileBytes>(STDIN_FILENO, name);
-  std::error_code ignored;
-  if (!std::filesystem::is_fifo(path, ignored)) return std::make_unique<const FileBytes>(path, true);
-  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  require<FileError>(descriptor >= 0, "{}: cannot be opened ({})", path, std::generic_category().message(errno));
-  auto result = std::make_unique<const FileBytes>(descriptor, name);
-  ::close(descriptor);
-  return result;
+  return std::make_unique<const FileBytes>(path, true, FileBytes::Pipes::read);
 }
 
 Numbers read_numbers(const std::string& path, const std::string& name, const std::optional<Shape>& input) {

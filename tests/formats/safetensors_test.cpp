@@ -284,12 +284,5 @@ TEST(Safetensors, RefusesToWriteWhatWouldNotBeRead) {
   EXPECT_EQ(folder.names(), std::vector<std::string>{"a"});
 }
 
-TEST(Safetensors, AreWrittenUnderTheLongestNames) {
-  const TemporaryFolder folder;
-  const std::string name(255, 'n');
-  write_safetensors(folder / name, {});
-  EXPECT_EQ(folder.names(), std::vector<std::string>{name});
-}
-
 }  // namespace
 }  // namespace cornu

@@ -328,36 +328,5 @@ TEST(BackupAndRestore, SaysWhatDoesNotGoTogether) {
       "BackupAndRestore: save_freq is -1; it must not be negative");
 }
 
-// ---- Saving, killed at any moment ----
-
-TEST(KilledSaving, LeavesTheOldOrTheNewFileWhole) {
-  const TemporaryFolder folder;
-  const std::filesystem::path path = folder / "m.safetensors";
-  const Sequential a({Input{40}, Dense{200}}, {.seed = 1}), b({Input{40}, Dense{200}}, {.seed = 2});
-  const std::vector<Tensor> of_a = a.get_weights(), of_b = b.get_weights();
-  a.save(path);
-#ifdef CORNU_SANITIZED
-  const int kills = 50;  // their processes take long to begin
-#else
-  const int kills = 500;
-#endif
-  Rng rng(3);
-  int seen_a = 0, seen_b = 0;
-  for (int i = 0; i < kills; ++i) {
-    const pid_t child = fork();
-    ASSERT_GE(child, 0);
-    if (child == 0) {
-      for (int turn = i;; ++turn) (turn % 2 == 0 ? b : a).save(path);
-    }
-    usleep(static_cast<useconds_t>(rng.below(20'000)));
-    kill(child, SIGKILL);
-    ASSERT_EQ(waitpid(child, nullptr, 0), child);
-    const std::vector<Tensor> found = Sequential::load(path).get_weights();
-    ++(found == of_a ? seen_a : seen_b);
-    ASSERT_TRUE(found == of_a || found == of_b);
-  }
-  std::printf("%d kills: %d times the one, %d times the other\n", kills, seen_a, seen_b);
-}
-
 }  // namespace
 }  // namespace cornu

@@ -69,7 +69,8 @@ TEST_F(PredictTool, ReadsTablesWhateverIsBetweenTheirNumbers) {
   const Tensor expected = line.predict(Tensor::matrix({{1, 2}, {-3, 0.5}}));
   for (const char* text :
        {"1,2\n-3,.5\n", "1;2\n-3;.5\n", "1\t2\n-3\t.5\n", "1,\t2\n-3,\t.5\n", "1 ; 2\r\n-3; .5",
-        "width, height\n1,2\n-3,.5\n", "width;height\n1;2\n-3;.5\n", "width\theight\n1\t2\n-3\t.5\n"}) {
+        "\n \t\r\n1;2\n-3;.5\n", "\"width, cm\";\"5\"\", then;\n, \"\n1;2\n-3;.5\n", "width, height\n1,2\n-3,.5\n",
+        "width;height\n1;2\n-3;.5\n", "width\theight\n1\t2\n-3\t.5\n"}) {
     SCOPED_TRACE(text);
     write("x", text);
     expect_rows(output("predict line.safetensors x"), expected);
