@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <cmath>
 #include <deque>
 #include <fstream>
@@ -21,12 +20,7 @@ namespace cornu {
 
 namespace {
 
-/// A number as the file has it. False for anything else.
-bool parse(std::string_view text, Real& number) {
-  if (text.starts_with('+')) text.remove_prefix(1);
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  return error == std::errc() && end == text.data() + text.size() && std::isfinite(number);
-}
+bool parse(std::string_view text, Real& number) { return detail::parse_number(text, number) && std::isfinite(number); }
 
 std::string shown(const CsvColumn& column) {
   const auto* name = std::get_if<std::string>(&column);

@@ -1,10 +1,27 @@
 #include "cornu/datasets/csv_rows.h"
 
+#include <charconv>
+#include <cmath>
+#include <limits>
+#include <system_error>
 #include <utility>
 
 #include "cornu/core/error.h"
 
 namespace cornu::detail {
+
+bool parse_number(std::string_view text, Real& number) {
+  if (text.starts_with('+')) text.remove_prefix(1);
+  const char* const last = text.data() + text.size();
+  auto [end, error] = std::from_chars(text.data(), last, number);
+  if (error == std::errc::result_out_of_range) {  // which does not say at which end
+    long double wide = 0;
+    error = std::from_chars(text.data(), last, wide).ec;
+    const bool small = std::abs(wide) < 1;
+    number = std::copysign(small ? Real{0} : std::numeric_limits<Real>::infinity(), wide < 0 ? Real{-1} : Real{1});
+  }
+  return error == std::errc() && end == last;
+}
 
 CsvRows::CsvRows(std::istream& stream, std::string name, char delimiter)
     : buffer_(*stream.rdbuf()), name_(std::move(name)), delimiter_(delimiter) {
@@ -25,7 +42,7 @@ int CsvRows::get() {
   return c;
 }
 
-void CsvRows::fail(const CsvCell& cell, const char* what) const {
+void CsvRows::fail(const CsvCell& cell, std::string_view what) const {
   throw FormatError(message("{}, line {}, column number {}: {}", name_, cell.line,
                             static_cast<Index>(&cell - cells_.data()) + 1, what));
 }
@@ -33,6 +50,7 @@ void CsvRows::fail(const CsvCell& cell, const char* what) const {
 bool CsvRows::next() {
   std::size_t count = 0;
   while (true) {
+    if (count == most_cells) fail(cells_.back(), message("a row of more than {} cells", most_cells));
     if (count == cells_.size()) cells_.emplace_back();
     CsvCell& cell = cells_[count++];
     int after = read_cell(cell);
@@ -47,6 +65,11 @@ bool CsvRows::next() {
   return true;
 }
 
+void CsvRows::append(CsvCell& cell, int c) const {
+  if (cell.text.size() == most_bytes) fail(cell, message("a cell of more than {} bytes", most_bytes));
+  cell.text += static_cast<char>(c);
+}
+
 /// Returns the character that ends it.
 int CsvRows::read_cell(CsvCell& cell) {
   cell.text.clear();
@@ -56,7 +79,7 @@ int CsvRows::read_cell(CsvCell& cell) {
   if (c == '"') return read_quoted(cell);
   for (; c != delimiter_ && !ends_row(c); c = get()) {
     if (c == '"') fail(cell, "a quote inside of a cell that does not begin with one");
-    cell.text += static_cast<char>(c);
+    append(cell, c);
   }
   cell.text.erase(cell.text.find_last_not_of(" \t") + 1);
   return c;
@@ -67,12 +90,12 @@ int CsvRows::read_quoted(CsvCell& cell) {
     int c = get();
     if (c == end) fail(cell, "a quote that is never closed");
     if (c != '"') {
-      cell.text += static_cast<char>(c);
+      append(cell, c);
       continue;
     }
     c = get();
     if (c == '"') {  // doubled
-      cell.text += '"';
+      append(cell, '"');
       continue;
     }
     while ((c == ' ' || c == '\t') && c != delimiter_) c = get();

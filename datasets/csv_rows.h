@@ -2,12 +2,17 @@
 
 #include <istream>
 #include <string>
+#include <string_view>
 #include <vector>
 
-#include "cornu/core/shape.h"
+#include "cornu/core/tensor.h"
 
-/// For datasets/csv*.cpp alone.
+/// For readers of tables alone.
 namespace cornu::detail {
+
+/// The number that is the whole text: what is too small for a Real is 0, what is too large infinite. False for anything
+/// else, and beyond what a long double holds.
+bool parse_number(std::string_view text, Real& number);
 
 struct CsvCell {
   std::string text;
@@ -19,7 +24,11 @@ class CsvRows {
  public:
   CsvRows(std::istream& stream, std::string name, char delimiter);
 
-  /// The next row that is not empty; false at the end. Throws FormatError for quotes that do not match.
+  /// No row has more cells, and no cell more bytes: a comma alone is a cell of forty bytes in memory.
+  static constexpr std::size_t most_cells = 100'000, most_bytes = 1 << 20;
+
+  /// The next row that is not empty; false at the end. Throws FormatError for quotes that do not match and beyond the
+  /// limits.
   bool next();
   const std::vector<CsvCell>& cells() const { return cells_; }
   /// On which the row begins.
@@ -34,7 +43,8 @@ class CsvRows {
   bool ends_row(int c) const { return c == '\n' || c == '\r' || c == end; }
   int read_cell(CsvCell& cell);
   int read_quoted(CsvCell& cell);
-  [[noreturn]] void fail(const CsvCell& cell, const char* what) const;
+  void append(CsvCell& cell, int c) const;
+  [[noreturn]] void fail(const CsvCell& cell, std::string_view what) const;
 
   std::streambuf& buffer_;
   std::string name_;

@@ -4,7 +4,6 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <charconv>
 #include <istream>
 #include <streambuf>
 #include <utility>
@@ -48,19 +47,13 @@ char delimiter_of(std::string_view text) {
   return *std::max_element(delimiters.begin(), delimiters.end(), [&](char a, char b) { return count(a) < count(b); });
 }
 
-bool parse(std::string_view text, Real& number) {
-  if (text.starts_with('+')) text.remove_prefix(1);
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  return error == std::errc() && end == text.data() + text.size();
-}
-
 /// The row's numbers are put behind the others; false if none of its cells is one, as in a row of names.
 bool append_row(const detail::CsvRows& rows, std::vector<Real>& numbers, bool names_allowed) {
   const std::size_t before = numbers.size();
   const detail::CsvCell* wrong = nullptr;
   for (const detail::CsvCell& cell : rows.cells()) {
     Real number = 0;
-    if (parse(cell.text, number)) {
+    if (detail::parse_number(cell.text, number)) {
       numbers.push_back(number);
     } else if (wrong == nullptr) {
       wrong = &cell;

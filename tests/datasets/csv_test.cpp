@@ -8,6 +8,7 @@
 
 #include "cornu/core/error.h"
 #include "cornu/datasets/subset.h"
+#include "cornu/tests/support/allocation_counter.h"
 #include "cornu/tests/support/damaged.h"
 #include "cornu/tests/support/expect_error.h"
 #include "cornu/tests/support/print.h"
@@ -115,6 +116,25 @@ TEST(Csv, SaysWhereAValueIsMissing) {
             "a.csv: column \"a\" has no value at all");
   EXPECT_EQ(error("a,b\n?,2\n,4\n", {.missing = CsvOptions::drop_row}),
             "a.csv: there is no row of data (2 lacked a value and were dropped)");
+}
+
+TEST(Csv, NumbersThatAreTooSmallAreZero) {
+  const CsvDataset data = read("a,b\n1e-400,1\n-1e-400,2\n4,3\n");
+  EXPECT_EQ(x_of(data), Tensor::matrix({{0}, {0}, {4}}));
+}
+
+TEST(Csv, RefusesRowsAndCellsThatTakeMuchMoreMemoryThanTheFile) {
+  const std::string commas(4'000'000, ','), row = "1,2\n1,2\n" + commas,
+                                            cell = "a,b\n1," + std::string(40'000'000, '2');
+  for (const auto& [file, text] :
+       {std::pair(&commas, "a.csv, line 1, column number 100000: a row of more than 100000 cells"),
+        std::pair(&row, "a.csv, line 3, column number 100000: a row of more than 100000 cells"),
+        std::pair(&cell, "a.csv, line 2, column number 2: a cell of more than 1048576 bytes")}) {
+    std::istringstream stream(*file);
+    const testing::PeakMemory memory;
+    EXPECT_EQ(error_of<FormatError>([&] { read_csv(stream, "a.csv", {}); }), text);
+    EXPECT_LT(memory.bytes(), 24'000'000);
+  }
 }
 
 TEST(Csv, SaysWhereSomethingCannotBeUnderstood) {

@@ -188,11 +188,12 @@ TEST_F(PredictTool, TurnsAndScalesPixels) {
 TEST_F(PredictTool, PrintsAllOutputsOfAModelThatIsNoClassifier) {
   Sequential line({Input{2}, Dense{1}}, {.seed = 1});
   line.save(folder / "line.safetensors");
-  write("x.csv", "1,2\n\n-3e1,+.5\n");
-  const Tensor x = Tensor::matrix({{1, 2}, {-30, 0.5}});
+  write("x.csv", "1e-60,-1e-60\n1,2\n\n-3e1,+.5\n");
+  const Tensor x = Tensor::matrix({{0, 0}, {1, 2}, {-30, 0.5}});
   expect_rows(output("predict line.safetensors x.csv"), line.predict(x));
   const Tensor classes = line.predict_classes(x);
-  EXPECT_EQ(output("predict line.safetensors x.csv --classes"), fmt::format("{}\n{}\n", classes[0], classes[1]));
+  EXPECT_EQ(output("predict line.safetensors x.csv --classes"),
+            fmt::format("{}\n{}\n{}\n", classes[0], classes[1], classes[2]));
 }
 
 TEST_F(PredictTool, SaysWhichSamplesAModelTakes) {
