@@ -183,9 +183,9 @@ TEST_F(Allocation, AWarmForwardPassOfEachWorkloadAllocatesNothing) {
     const Tensor x = testing::normal({batch, 28, 28});
     Tape tape(Mode::inference);
     for (const Index rows : {Index{1}, batch}) {
-      const auto pass = [&] {
+      const auto pass = [&, &network = model] {  // clang 14 cannot capture what a declaration takes apart
         tape.clear();
-        return model.forward(tape.input(ConstView(x.data(), {rows, 28, 28}))).size();
+        return network.forward(tape.input(ConstView(x.data(), {rows, 28, 28}))).size();
       };
       for (int i = 0; i < 2; ++i) pass();
       const AllocationCounter counter;
