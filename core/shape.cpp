@@ -25,12 +25,12 @@ Shape::Shape(std::span<const Index> dimensions) {
   if (dimensions.size() > max_rank) [[unlikely]]
     throw ShapeError(message("shape {} has {} dimensions; at most {} are possible", to_string(dimensions),
                              dimensions.size(), max_rank));
-  Index nonzero = 1;  // Zeros are left out, so that (0, huge, huge) overflows as (1, huge, huge) does.
+  Index nonzero = 1;  // Zeros are left out, so that (0, huge, huge) is refused as (1, huge, huge) is.
   for (const Index dimension : dimensions) {
     if (dimension < 0) [[unlikely]]
       throw ShapeError(message("shape {} has a negative dimension", to_string(dimensions)));
-    if (dimension != 0 && __builtin_mul_overflow(nonzero, dimension, &nonzero)) [[unlikely]]
-      throw ShapeError(message("shape {} has more elements than can be counted", to_string(dimensions)));
+    if (dimension != 0 && (__builtin_mul_overflow(nonzero, dimension, &nonzero) || nonzero > max_size)) [[unlikely]]
+      throw ShapeError(message("shape {} has more than 2^45 elements", to_string(dimensions)));
   }
   std::copy(dimensions.begin(), dimensions.end(), dimensions_.begin());
   rank_ = static_cast<Index>(dimensions.size());

@@ -12,14 +12,16 @@ namespace cornu {
 using Index = std::ptrdiff_t;
 
 /// The dimensions of a tensor, outermost first, held inline: rank 0 (a scalar, one element) to rank 5.
-/// Every Shape that exists is valid: no dimension is negative and the element count fits an Index.
+/// Every Shape that exists is valid: no dimension is negative, and there are at most max_size elements.
 class Shape {
  public:
   static constexpr Index max_rank = 5;
+  /// More than any memory holds, and so far from an overflow that sums of sizes and sizes in bytes need no care.
+  static constexpr Index max_size = Index{1} << 45;
 
   /// The shape of a scalar.
   Shape() = default;
-  /// Throws ShapeError for more than max_rank dimensions, a negative one, or a size that overflows, naming them.
+  /// Throws ShapeError for more than max_rank dimensions, a negative one, or more than max_size elements, naming them.
   Shape(std::initializer_list<Index> dimensions);
   explicit Shape(std::span<const Index> dimensions);
 

@@ -1,7 +1,6 @@
 #include "cornu/core/tape.h"
 
 #include <algorithm>
-#include <limits>
 #include <memory>
 
 #include "cornu/core/error.h"
@@ -118,10 +117,7 @@ Node& Tape::new_node(const Shape& shape, const Real* value, bool wants_gradient)
 }
 
 View Tape::scratch(const Shape& shape) {
-  // More numbers than there are bytes to count must not become few.
-  constexpr std::size_t most = std::numeric_limits<std::size_t>::max() / sizeof(Real);
-  const std::size_t count = std::min(static_cast<std::size_t>(shape.size()), most);
-  return {static_cast<Real*>(arena_.allocate(count * sizeof(Real))), shape};
+  return {static_cast<Real*>(arena_.allocate(static_cast<std::size_t>(shape.size()) * sizeof(Real))), shape};
 }
 
 Var Tape::input(ConstView x) { return var(new_node(x.shape(), x.data(), false)); }

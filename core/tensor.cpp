@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <new>
 #include <utility>
 #include <vector>
@@ -18,11 +17,9 @@ namespace {
 
 Real* allocate(Index size) {
   if (size == 0) return nullptr;
-  const auto count = static_cast<std::size_t>(size);
-  constexpr std::size_t most = std::numeric_limits<std::size_t>::max() / 2 / sizeof(Real);
-  detail::MemoryLimit::charge(detail::MemoryLimit::tensors, std::min(count, most) * sizeof(Real));
-  if (count > most) throw std::bad_alloc();
-  return static_cast<Real*>(::operator new[](count * sizeof(Real), std::align_val_t(alignment)));
+  const std::size_t bytes = static_cast<std::size_t>(size) * sizeof(Real);
+  detail::MemoryLimit::charge(detail::MemoryLimit::tensors, bytes);
+  return static_cast<Real*>(::operator new[](bytes, std::align_val_t(alignment)));
 }
 
 }  // namespace

@@ -1,18 +1,15 @@
 #pragma once
 
-#include <algorithm>
-#include <limits>
 #include <span>
 
 #include "cornu/core/tape.h"
 
 namespace cornu::onnx::detail {
 
-/// Room for so many in the tape's memory. More than there are bytes to count do not become few: std::bad_alloc.
+/// Room for so many, fewer than 2^60, in the tape's memory.
 template <class T>
 std::span<T> tape_memory(Tape& tape, std::size_t count) {
-  constexpr std::size_t most = std::numeric_limits<std::size_t>::max() / sizeof(T);
-  return {static_cast<T*>(tape.allocate(std::min(count, most) * sizeof(T))), count};
+  return {static_cast<T*>(tape.allocate(count * sizeof(T))), count};
 }
 
 /// Slices of x along an axis, in any order and any number: y[.., i, ..] = x[.., positions[i], ..], or `fill` where a

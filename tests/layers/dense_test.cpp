@@ -188,7 +188,7 @@ TEST(Dense, RefusesWhatCannotBe) {
   EXPECT_EQ(text_of_build(Dense{.units = 4, .bias_initializer = nullptr}, {3}),
             "Dense: the bias_initializer is empty; use zeros if in doubt");
   EXPECT_EQ(text_of_build(Dense{Index{1} << 40}, {Index{1} << 40}),
-            "shape (1099511627776, 1099511627776) has more elements than can be counted");
+            "shape (1099511627776, 1099511627776) has more than 2^45 elements");
   EXPECT_EQ(error_of<ValueError>([] {
               (void)Dense{4, nullptr};
             }),

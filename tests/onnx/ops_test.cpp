@@ -121,7 +121,7 @@ TEST(OnnxOps, ASumOfAConvolutionAndOfAnInputHasTheAxesOfTheFile) {
 }
 
 TEST(OnnxOps, SayWhichNodeMakesMoreThanThereIsMemoryFor) {
-  const Index one = 1, many[] = {Index{1} << 61};  // of which the bytes, counted in 64 bits, would be few
+  const Index one = 1, many[] = {Shape::max_size};
   const auto error = [&](const char* op, bool of_x) {
     Writer writer;
     writer.input("x", {&one, 1});
