@@ -14,6 +14,8 @@ namespace cornu {
 
 namespace {
 
+constexpr std::size_t most_in_a_word = std::size_t{8} << 20;
+
 /// From nlohmann's events to ours. Its parser keeps no value and does not recurse, so that depth costs it nothing.
 struct Events {
   using Source = nlohmann::json;
@@ -94,6 +96,21 @@ class TreeBuilder final : public JsonHandler {
   Json result_;
 };
 
+/// A text or a number of any length would take five times its length while nlohmann's parser, which keeps it in two
+/// buffers that double, reads it.
+void require_short_words(std::string_view text) {
+  constexpr std::string_view between = " \t\r\n,:[]{}";
+  std::size_t length = 0;
+  bool quoted = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    length = c == '"' || (!quoted && between.find(c) != std::string_view::npos) ? 0 : length + 1;
+    if (c == '"') quoted = !quoted;
+    if (quoted && c == '\\') ++i;  // what is escaped may be a quotation mark
+    require<FormatError>(length <= most_in_a_word, "JSON: a text or a number of more than {} bytes", most_in_a_word);
+  }
+}
+
 void write_text(std::string& out, std::string_view text) {
   out += '"';
   for (const char c : text) {
@@ -152,6 +169,7 @@ void write(std::string& out, const Json& json) {
 }  // namespace
 
 void parse_json(std::string_view text, JsonHandler& handler) {
+  require_short_words(text);
   Events events{handler};
   nlohmann::json::sax_parse(text.begin(), text.end(), &events);
 }

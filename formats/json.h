@@ -25,7 +25,8 @@ class JsonHandler {
 };
 
 /// Throws FormatError, saying where, for a text that is not JSON, not UTF-8, or has more after its value. Whole numbers
-/// that an int64 does not hold are doubles. Takes no more memory than the longest text in it.
+/// that an int64 does not hold are doubles. Takes memory for five times the longest text or number in it, which may
+/// have 8 MB.
 void parse_json(std::string_view text, JsonHandler& handler);
 /// The same as a value. Refuses besides: two members of one name, more than 64 levels of nesting and more than 100,000
 /// values, so that a small file cannot ask for much memory.

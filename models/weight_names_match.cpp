@@ -39,6 +39,9 @@ struct FileModule {
 
 /// The modules that a file's tensors belong to, by their names.
 std::map<std::string, FileModule> modules_of(const SafetensorsFile& file) {
+  constexpr std::size_t most = 10'000;  // a module takes half a kilobyte
+  require<FormatError>(file.tensors().size() <= most, "{} tensors; of at most {} the modules are looked for",
+                       file.tensors().size(), most);
   std::set<std::string_view> names;
   for (const RawTensor& raw : file.tensors()) names.insert(raw.name);
   const auto has = [&](const std::string& module, const char* tensor) {

@@ -75,5 +75,14 @@ TEST(Json, RefusesWhatWouldTakeMuchMemory) {
   expect_error<FormatError>([&] { parse_json(many + "]"); }, "JSON: more than 100000 values");
 }
 
+TEST(Json, RefusesWordsThatTheParserWouldTakeMuchMemoryFor) {
+  constexpr std::size_t most = 8 << 20;
+  const std::string text(most, 'x'), spaces(most + 1, ' '), why = "JSON: a text or a number of more than 8388608 bytes";
+  EXPECT_EQ(parse_json("[\"" + text + "\",\"\\\"\"]"), Json(Json::Array{Json(text), Json("\"")}));
+  expect_error<FormatError>([&] { parse_json("[\"\\\"" + text + "\"]"); }, why);
+  expect_error<FormatError>([&] { parse_json("[" + std::string(most + 1, '1') + "]"); }, why);
+  EXPECT_EQ(parse_json("[" + spaces + "1" + spaces + "]"), Json(Json::Array{Json(std::int64_t{1})}));
+}
+
 }  // namespace
 }  // namespace cornu

@@ -235,6 +235,14 @@ TEST(Safetensors, WhatIsCutOffOrFlippedIsRefusedOrRead) {
   EXPECT_GT(refused.flipped, 2 * std::ssize(whole));
 }
 
+/// nlohmann's buffers take five times the length of a text, whence the constant.
+TEST(Safetensors, AHeaderOfOneTextTakesNotMuchMore) {
+  const std::string text = file_of(R"({"__metadata__":{"text":")" + std::string(8 << 20, 'x') + R"("}})");
+  const testing::PeakMemory memory;
+  SafetensorsFile(std::as_bytes(std::span(text)), "file");
+  EXPECT_LT(memory.bytes(), 4 * std::ssize(text) + (Index{8} << 20));
+}
+
 /// Short names and no numbers are where a header takes most.
 TEST(Safetensors, AHeaderTakesNoMoreThanFourTimesItsSize) {
   std::string header = "{";

@@ -1,10 +1,12 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <filesystem>
 
 #include "cornu/cornu.h"
 #include "cornu/examples/interop/networks.h"
 #include "cornu/tests/models/interop_support.h"
+#include "cornu/tests/support/allocation_counter.h"
 #include "cornu/tests/support/expect_error.h"
 #include "cornu/tests/support/paths.h"
 #include "cornu/tests/support/print.h"
@@ -249,6 +251,25 @@ TEST(FromPyTorch, LevelsOfAnLstmAreLayersInTheirOrder) {
   Sequential nested{Input{2, 1}, {"lstm", model}};
   EXPECT_TRUE(nested.load_weights(folder / "w", {.names = Names::pytorch}));
   EXPECT_EQ(nested.get_weights(), expected);
+}
+
+TEST(FromPyTorch, AFileOfManyModulesTakesNoMoreThanFourTimesItsSizeAndAConstant) {
+  const TemporaryFolder folder;
+  const auto file_of = [&](Index tensors) {
+    std::vector<RawTensor> raw;
+    for (Index i = 0; i < tensors; ++i) raw.push_back({std::to_string(i) + ".weight", Dtype::u8, {0}, {}});
+    write_safetensors(folder / "w", raw);
+    return static_cast<Index>(std::filesystem::file_size(folder / "w"));
+  };
+  Sequential model{Input{2}, Dense{1}};
+  const LoadWeightsOptions options{.strict = false, .names = Names::pytorch};
+  const Index size = file_of(10'000);
+  const PeakMemory memory;
+  EXPECT_EQ(model.load_weights(folder / "w", options).unexpected.size(), 9'999U);
+  EXPECT_LT(memory.bytes(), 4 * size + (Index{4} << 20));
+  file_of(10'001);
+  expect_error<FormatError>([&] { model.load_weights(folder / "w", options); },
+                            (folder / "w").string() + ": 10001 tensors; of at most 10000 the modules are looked for");
 }
 
 }  // namespace
