@@ -67,9 +67,7 @@ void ArrayDataset::prefetch(std::span<const Index> rows) const {
   std::visit([&](const auto& data) { data.prefetch(rows); }, data_);
 }
 
-datasets::NpzData datasets::npz(const std::filesystem::path& path, const NpzNames& names) {
-  return npz(NpzFile(path), names);
-}
+datasets::NpzData datasets::npz(const std::string& path, const NpzNames& names) { return npz(NpzFile(path), names); }
 
 datasets::NpzData datasets::npz(const NpzFile& file, const NpzNames& names) {
   const auto dataset = [&](const std::string& x, const std::string& y) {

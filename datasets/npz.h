@@ -1,6 +1,5 @@
 #pragma once
 
-#include <filesystem>
 #include <span>
 #include <string>
 #include <variant>
@@ -47,7 +46,7 @@ struct NpzData {
 
 /// Reads both from a file of numpy.savez. Throws what NpzFile and ArrayDataset do, and FormatError, with the names that
 /// there are, for an array that is not there; all with the file's name.
-NpzData npz(const std::filesystem::path& path, const NpzNames& names = {});
+NpzData npz(const std::string& path, const NpzNames& names = {});
 /// The same from a file that has been read.
 NpzData npz(const NpzFile& file, const NpzNames& names = {});
 

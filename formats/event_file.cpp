@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cmath>
+#include <filesystem>
 #include <fstream>
 #include <limits>
 #include <protozero/pbf_writer.hpp>
@@ -61,7 +62,7 @@ std::string event_of(std::string_view tag, std::int64_t step, WriteValue write_v
   return bytes;
 }
 
-std::filesystem::path new_path(const std::filesystem::path& folder) {
+std::string new_path(const std::filesystem::path& folder) {
   std::array<char, 256> host{};
   if (::gethostname(host.data(), host.size() - 1) != 0) host = {"localhost"};
   const auto seconds = static_cast<std::int64_t>(now());
@@ -73,10 +74,10 @@ std::filesystem::path new_path(const std::filesystem::path& folder) {
 
 }  // namespace
 
-EventFile::EventFile(const std::filesystem::path& folder) {
+EventFile::EventFile(const std::string& folder) {
   std::error_code error;
   std::filesystem::create_directories(folder, error);
-  require<FileError>(!error, "{}: this folder cannot be made ({})", folder.string(), error.message());
+  require<FileError>(!error, "{}: this folder cannot be made ({})", folder, error.message());
   path_ = new_path(folder);
   std::string first;
   protozero::pbf_writer writer(first);
@@ -129,8 +130,7 @@ void EventFile::append(std::string_view event) const {
   std::ofstream file(path_, std::ios::app | std::ios::binary);
   file << length << masked_crc(length) << event << masked_crc(event);
   file.close();
-  require<FileError>(!file.fail(), "{}: cannot be written ({})", path_.string(),
-                     std::generic_category().message(errno));
+  require<FileError>(!file.fail(), "{}: cannot be written ({})", path_, std::generic_category().message(errno));
 }
 
 }  // namespace cornu

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <string>
 #include <string_view>
 
@@ -20,9 +19,9 @@ class EventFile {
   /// None: nothing can be written to it.
   EventFile() = default;
   /// A new one in the folder, which is made, with those that it is in, if it is not there.
-  explicit EventFile(const std::filesystem::path& folder);
+  explicit EventFile(const std::string& folder);
 
-  const std::filesystem::path& path() const { return path_; }
+  const std::string& path() const { return path_; }
 
   void write_scalar(std::string_view tag, double value, std::int64_t step) const;
   /// How the finite ones of some numbers are spread: counts in 30 buckets of the same width between the least and the
@@ -32,7 +31,7 @@ class EventFile {
  private:
   void append(std::string_view event) const;
 
-  std::filesystem::path path_;
+  std::string path_;
 };
 
 }  // namespace cornu

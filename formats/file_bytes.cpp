@@ -23,12 +23,12 @@ struct Descriptor {
   }
 };
 
-[[noreturn]] void fail(const std::filesystem::path& path, const char* what) {
-  throw FileError(message("{}: {} ({})", path.string(), what, std::generic_category().message(errno)));
+[[noreturn]] void fail(const std::string& path, const char* what) {
+  throw FileError(message("{}: {} ({})", path, what, std::generic_category().message(errno)));
 }
 
 /// How many bytes came; none at the end.
-std::size_t read_some(int descriptor, std::span<std::byte> to, const std::filesystem::path& path) {
+std::size_t read_some(int descriptor, std::span<std::byte> to, const std::string& path) {
   ssize_t came = 0;
   do {
     came = ::read(descriptor, to.data(), to.size());
@@ -39,7 +39,7 @@ std::size_t read_some(int descriptor, std::span<std::byte> to, const std::filesy
 
 }  // namespace
 
-FileBytes::FileBytes(const std::filesystem::path& path, bool memory_map, Pipes pipes) {
+FileBytes::FileBytes(const std::string& path, bool memory_map, Pipes pipes) {
   // Not waiting for a pipe that is refused: its other end may never come.
   const int waiting = pipes == Pipes::refused ? O_NONBLOCK : 0;
   const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | waiting)};
@@ -50,7 +50,7 @@ FileBytes::FileBytes(const std::filesystem::path& path, bool memory_map, Pipes p
     copy_all(file.number, path);
     return;
   }
-  require<FileError>(S_ISREG(status.st_mode), "{}: this is a folder, a device or a pipe, not a file", path.string());
+  require<FileError>(S_ISREG(status.st_mode), "{}: this is a folder, a device or a pipe, not a file", path);
   const auto size = static_cast<std::size_t>(status.st_size);
   if (size == 0) return;
   if (memory_map) {
@@ -68,7 +68,7 @@ FileBytes::FileBytes(const std::filesystem::path& path, bool memory_map, Pipes p
 
 FileBytes::FileBytes(int descriptor, const std::string& name) { copy_all(descriptor, name); }
 
-void FileBytes::copy_all(int descriptor, const std::filesystem::path& name) {
+void FileBytes::copy_all(int descriptor, const std::string& name) {
   std::array<std::byte, 1 << 16> piece;
   while (const std::size_t came = read_some(descriptor, piece, name)) {
     copy_.insert(copy_.end(), piece.begin(), piece.begin() + came);

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstddef>
-#include <filesystem>
 #include <span>
 #include <string>
 #include <vector>
@@ -15,7 +14,7 @@ class FileBytes {
   enum class Pipes { refused, read };
 
   /// Throws FileError, naming path and cause, if it is no file or cannot be read.
-  FileBytes(const std::filesystem::path& path, bool memory_map, Pipes pipes = Pipes::refused);
+  FileBytes(const std::string& path, bool memory_map, Pipes pipes = Pipes::refused);
   /// All that comes from a descriptor until its end; it stays open. `name` stands for it in errors.
   FileBytes(int descriptor, const std::string& name);
   ~FileBytes();
@@ -25,7 +24,7 @@ class FileBytes {
   std::span<const std::byte> bytes() const { return bytes_; }
 
  private:
-  void copy_all(int descriptor, const std::filesystem::path& name);
+  void copy_all(int descriptor, const std::string& name);
 
   std::span<const std::byte> bytes_;
   std::vector<std::byte> copy_;

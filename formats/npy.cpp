@@ -1,5 +1,6 @@
 #include "cornu/formats/npy.h"
 
+#include <filesystem>
 #include <optional>
 #include <utility>
 
@@ -16,7 +17,7 @@ struct NpyFile::Content {
   std::optional<FileBytes> file{};  // none where the bytes are somebody else's
   detail::NpyArray array{};
 
-  Content(const std::filesystem::path& where, const NpyOptions& options) : path(where.string()) {
+  Content(const std::string& where, const NpyOptions& options) : path(where) {
     read(file.emplace(where, options.memory_map).bytes());
   }
   Content(std::span<const std::byte> bytes, std::string name) : path(std::move(name)) { read(bytes); }
@@ -28,7 +29,7 @@ struct NpyFile::Content {
   }
 };
 
-NpyFile::NpyFile(const std::filesystem::path& path, const NpyOptions& options)
+NpyFile::NpyFile(const std::string& path, const NpyOptions& options)
     : content_(std::make_unique<const Content>(path, options)) {}
 NpyFile::NpyFile(std::span<const std::byte> bytes, std::string name)
     : content_(std::make_unique<const Content>(bytes, std::move(name))) {}
@@ -43,16 +44,16 @@ Tensor NpyFile::tensor() const {
   return detail::naming(content_->path, [&] { return to_tensor(array()); });
 }
 
-void write_npy(const std::filesystem::path& path, const RawTensor& array) {
-  const std::string header = detail::naming(path.string(), [&] { return detail::npy_header(array); });
+void write_npy(const std::string& path, const RawTensor& array) {
+  const std::string header = detail::naming(path, [&] { return detail::npy_header(array); });
   AtomicFile file(path);
   file.write(std::as_bytes(std::span(header)));
   file.write(array.bytes);
   file.commit();
 }
 
-void write_npy(const std::filesystem::path& path, ConstView array) {
-  write_npy(path, raw_tensor(path.stem().string(), array));
+void write_npy(const std::string& path, ConstView array) {
+  write_npy(path, raw_tensor(std::filesystem::path(path).stem().string(), array));
 }
 
 }  // namespace cornu

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstddef>
-#include <filesystem>
 #include <memory>
 #include <span>
 #include <string>
@@ -24,7 +23,7 @@ class NpyFile {
   /// Throws FileError if the file cannot be read, and FormatError, naming it, for whatever breaks the format, for bytes
   /// that are fewer or more than the shape tells, and for arrays of what is no number here: objects, structures, texts,
   /// dates, complex numbers. Allocates no more than the array has use for.
-  explicit NpyFile(const std::filesystem::path& path, const NpyOptions& options = {});
+  explicit NpyFile(const std::string& path, const NpyOptions& options = {});
   /// The same for bytes in memory, which must outlive it; `name` stands for the file in errors.
   NpyFile(std::span<const std::byte> bytes, std::string name);
   ~NpyFile();
@@ -45,8 +44,8 @@ class NpyFile {
 /// Writes a file of version 1 that appears whole or not at all. Throws ValueError for a shape that does not agree with
 /// its bytes, and for BF16, which NumPy does not know, and FileError, naming path and cause, if the file cannot be
 /// written; what stood there before is kept then.
-void write_npy(const std::filesystem::path& path, const RawTensor& array);
+void write_npy(const std::string& path, const RawTensor& array);
 /// A view of Reals: f4, or f8 where Real is double.
-void write_npy(const std::filesystem::path& path, ConstView array);
+void write_npy(const std::string& path, ConstView array);
 
 }  // namespace cornu

@@ -68,8 +68,8 @@ struct NpzFile::Content {
   }
 };
 
-NpzFile::NpzFile(const std::filesystem::path& path, const NpzOptions& options)
-    : content_(std::make_unique<const Content>(FileBytes(path, true).bytes(), path.string(), options)) {}
+NpzFile::NpzFile(const std::string& path, const NpzOptions& options)
+    : content_(std::make_unique<const Content>(FileBytes(path, true).bytes(), path, options)) {}
 NpzFile::NpzFile(std::span<const std::byte> bytes, std::string name, const NpzOptions& options)
     : content_(std::make_unique<const Content>(bytes, std::move(name), options)) {}
 NpzFile::~NpzFile() = default;
@@ -121,8 +121,8 @@ std::vector<std::byte> npz_bytes(std::span<const RawTensor> arrays, const NpzWri
 
 }  // namespace
 
-void write_npz(const std::filesystem::path& path, std::span<const RawTensor> arrays, const NpzWriteOptions& options) {
-  const std::vector<std::byte> bytes = detail::naming(path.string(), [&] { return npz_bytes(arrays, options); });
+void write_npz(const std::string& path, std::span<const RawTensor> arrays, const NpzWriteOptions& options) {
+  const std::vector<std::byte> bytes = detail::naming(path, [&] { return npz_bytes(arrays, options); });
   AtomicFile file(path);
   file.write(bytes);
   file.commit();

@@ -2,7 +2,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <filesystem>
 #include <memory>
 #include <span>
 #include <string>
@@ -28,7 +27,7 @@ class NpzFile {
   /// Throws FileError if the file cannot be read, and FormatError, naming file and array, for a damaged one, for a
   /// member that is encrypted or not a .npy file, for a name twice, and for whatever NpyFile refuses. Memory is taken
   /// only as bytes really come out.
-  explicit NpzFile(const std::filesystem::path& path, const NpzOptions& options = {});
+  explicit NpzFile(const std::string& path, const NpzOptions& options = {});
   /// The same for bytes in memory, which are not needed afterwards; `name` stands for the file in errors.
   NpzFile(std::span<const std::byte> bytes, std::string name, const NpzOptions& options = {});
   ~NpzFile();
@@ -58,7 +57,6 @@ struct NpzWriteOptions {
 /// Writes a file that appears whole or not at all, in the order of the arrays; it is made in memory first. Equal arrays
 /// give equal files. Throws ValueError for a name that is there twice and for what write_npy refuses, and FileError,
 /// naming path and cause, if the file cannot be written; what stood there before is kept then.
-void write_npz(const std::filesystem::path& path, std::span<const RawTensor> arrays,
-               const NpzWriteOptions& options = {});
+void write_npz(const std::string& path, std::span<const RawTensor> arrays, const NpzWriteOptions& options = {});
 
 }  // namespace cornu

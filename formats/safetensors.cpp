@@ -41,7 +41,7 @@ struct SafetensorsFile::Content {
   SafetensorsHeader header{};
   std::vector<const RawTensor*> by_name{};
 
-  Content(const std::filesystem::path& where, const SafetensorsOptions& options) : path(where.string()) {
+  Content(const std::string& where, const SafetensorsOptions& options) : path(where) {
     read(file.emplace(where, options.memory_map).bytes());
   }
   Content(std::span<const std::byte> bytes, std::string name) : path(std::move(name)) { read(bytes); }
@@ -63,7 +63,7 @@ struct SafetensorsFile::Content {
   }
 };
 
-SafetensorsFile::SafetensorsFile(const std::filesystem::path& path, const SafetensorsOptions& options)
+SafetensorsFile::SafetensorsFile(const std::string& path, const SafetensorsOptions& options)
     : content_(std::make_unique<const Content>(path, options)) {}
 SafetensorsFile::SafetensorsFile(std::span<const std::byte> bytes, std::string name)
     : content_(std::make_unique<const Content>(bytes, std::move(name))) {}
@@ -155,9 +155,9 @@ std::vector<std::byte> safetensors_bytes(std::span<const RawTensor> tensors, con
   return result;
 }
 
-void write_safetensors(const std::filesystem::path& path, std::span<const RawTensor> tensors,
+void write_safetensors(const std::string& path, std::span<const RawTensor> tensors,
                        const SafetensorsMetadata& metadata) {
-  const Pieces pieces = detail::naming(path.string(), [&] { return pieces_of(tensors, metadata); });
+  const Pieces pieces = detail::naming(path, [&] { return pieces_of(tensors, metadata); });
   AtomicFile file(path);
   write_pieces(pieces, [&](std::span<const std::byte> bytes) { file.write(bytes); });
   file.commit();

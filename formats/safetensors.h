@@ -1,6 +1,5 @@
 #pragma once
 
-#include <filesystem>
 #include <map>
 #include <memory>
 #include <span>
@@ -30,7 +29,7 @@ class SafetensorsFile {
   /// unknown type or entry, a shape that does not agree with its bytes, bytes between tensors, bytes of two tensors,
   /// bytes after the last one; and for more than 10,000 texts in its metadata. Allocates no more than the header, or
   /// the file where it is copied, has use for.
-  explicit SafetensorsFile(const std::filesystem::path& path, const SafetensorsOptions& options = {});
+  explicit SafetensorsFile(const std::string& path, const SafetensorsOptions& options = {});
   /// The same for bytes in memory, which must outlive it; `name` stands for the file in errors.
   SafetensorsFile(std::span<const std::byte> bytes, std::string name);
   ~SafetensorsFile();
@@ -56,7 +55,7 @@ class SafetensorsFile {
 /// wants it for alignment. Throws ValueError for a name that is there twice, or is "__metadata__", and for a shape that
 /// does not agree with its bytes, and FileError, naming path and cause, if the file cannot be written; what stood there
 /// before is kept then.
-void write_safetensors(const std::filesystem::path& path, std::span<const RawTensor> tensors,
+void write_safetensors(const std::string& path, std::span<const RawTensor> tensors,
                        const SafetensorsMetadata& metadata = {});
 
 /// The bytes that write_safetensors writes.

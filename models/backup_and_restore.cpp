@@ -1,6 +1,7 @@
 #include "cornu/models/backup_and_restore.h"
 
 #include <cstring>
+#include <filesystem>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -64,7 +65,7 @@ void restore_history(const SafetensorsFile& file, History& history) {
   }
 }
 
-void save(const std::filesystem::path& path, Run& run) {
+void save(const std::string& path, Run& run) {
   std::vector<RawTensor> tensors;
   const detail::ConstParameters parameters = std::as_const(run.model).parameters();
   detail::put_weights(tensors, parameters);
@@ -82,9 +83,9 @@ void save(const std::filesystem::path& path, Run& run) {
   write_safetensors(path, tensors, {{"format", "cornu"}, {backup_metadata, to_string(json)}});
 }
 
-void restore(const std::filesystem::path& path, Run& run) {
+void restore(const std::string& path, Run& run) {
   const SafetensorsFile file(path);
-  detail::naming(path.string(), [&] {
+  detail::naming(path, [&] {
     const Json json = detail::described_in(file, backup_metadata);
     std::vector<Tensor> remembered;
     while (file.find(callback_name(remembered.size())) != nullptr) {
@@ -99,6 +100,8 @@ void restore(const std::filesystem::path& path, Run& run) {
     restore_history(file, *run.history);
   });
 }
+
+std::filesystem::path path_in(const std::filesystem::path& folder) { return folder / backup_file; }
 
 /// What writers that were killed have left.
 void remove_unfinished(const std::filesystem::path& folder) {
@@ -117,23 +120,22 @@ void BackupAndRestore::on_train_resume(Run& run, Logs&) const {
   require<ValueError>(save_freq >= 0, "BackupAndRestore: save_freq is {}; it must not be negative", save_freq);
   std::error_code failed;
   std::filesystem::create_directories(backup_dir, failed);
-  require<FileError>(!failed, "BackupAndRestore: the folder {} cannot be made ({})", backup_dir.string(),
-                     failed.message());
+  require<FileError>(!failed, "BackupAndRestore: the folder {} cannot be made ({})", backup_dir, failed.message());
   remove_unfinished(backup_dir);
-  const std::filesystem::path path = backup_dir / backup_file;
+  const std::filesystem::path path = path_in(backup_dir);
   if (std::filesystem::exists(path)) restore(path, run);
 }
 
 void BackupAndRestore::on_train_pause(Run& run, Logs&) const {
   const bool after_epoch = run.batch == 0;
   const bool due = save_freq == 0 ? after_epoch : !after_epoch && (run.epoch * run.steps + run.batch) % save_freq == 0;
-  if (due) save(backup_dir / backup_file, run);
+  if (due) save(path_in(backup_dir), run);
 }
 
 void BackupAndRestore::on_train_end(Run& run, Logs&) const {
   if (!delete_checkpoint || run.history->interrupted) return;  // after Ctrl-C the run can be taken up
   std::error_code ignored;
-  std::filesystem::remove(backup_dir / backup_file, ignored);
+  std::filesystem::remove(path_in(backup_dir), ignored);
   std::filesystem::remove(backup_dir, ignored);  // if nothing else is in it
 }
 

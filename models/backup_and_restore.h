@@ -1,6 +1,6 @@
 #pragma once
 
-#include <filesystem>
+#include <string>
 
 #include "cornu/models/callback.h"
 
@@ -14,7 +14,7 @@ namespace cornu {
 /// Throws ValueError if the backup is of another model or of another number of batches an epoch, FormatError if it is
 /// broken, FileError if it cannot be written, and StateError where save_freq is given for a metric that has no `state`.
 struct BackupAndRestore {
-  std::filesystem::path backup_dir;
+  std::string backup_dir;
   Index save_freq = 0;            ///< batches; 0: each epoch
   bool delete_checkpoint = true;  ///< once the run has come to its end
 

@@ -26,7 +26,7 @@ std::string to_cpp(const Sequential& model, const ExportCppOptions& options) {
   return program.text(model.name(), copy);
 }
 
-void Sequential::export_cpp(const std::filesystem::path& path, const ExportCppOptions& options) const {
+void Sequential::export_cpp(const std::string& path, const ExportCppOptions& options) const {
   const std::string text = to_cpp(*this, options);
   AtomicFile file(path);
   file.write(std::as_bytes(std::span(text)));

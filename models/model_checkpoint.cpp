@@ -34,15 +34,16 @@ void save(ModelCheckpoint& checkpoint, Run& run, Index epoch, Index batch, const
     if (grows ? !(*value > checkpoint.best) : !(*value < checkpoint.best)) return;
     checkpoint.best = *value;
   }
-  const std::filesystem::path path = file_name(checkpoint.filepath, epoch, batch, logs);
+  const std::string path = file_name(checkpoint.filepath, epoch, batch, logs);
   std::error_code ignored;  // the file will tell what is wrong with its folder
-  if (path.has_parent_path()) std::filesystem::create_directories(path.parent_path(), ignored);
+  const std::filesystem::path folder = std::filesystem::path(path).parent_path();
+  if (!folder.empty()) std::filesystem::create_directories(folder, ignored);
   if (checkpoint.save_weights_only) {
     run.model.save_weights(path);
   } else {
     run.model.save(path);
   }
-  checkpoint.last_saved = path.string();
+  checkpoint.last_saved = path;
 }
 
 }  // namespace

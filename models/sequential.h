@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <initializer_list>
 #include <map>
 #include <memory>
@@ -196,21 +195,22 @@ class Sequential {
   /// appears whole or not at all, and what stood there before stays until then. Throws StateError before the model is
   /// built, ValueError for a layer, loss, metric, ... that has no name in a file (a lambda, a struct that was not
   /// registered: layers/registry.h, optim/registry.h, models/metric_registry.h), FileError if it cannot be written.
-  void save(const std::filesystem::path& path, const SaveOptions& options = {}) const;
+  void save(const std::string& path, const SaveOptions& options = {}) const;
   /// The model again: it predicts the same bits, and learns on as if it had never been away. Throws FileError and
   /// FormatError, saying which type must be registered first where it is one that only the program knows. Building it
   /// takes no more memory than four times the file's numbers as Reals and a megabyte, but for the passes that
   /// pass_memory is about; a file that asks for more is refused before it is taken.
-  static Sequential load(const std::filesystem::path& path, const LoadOptions& options = {});
+  static Sequential load(const std::string& path, const LoadOptions& options = {});
   /// The same of a file that has been opened, or is in memory.
   static Sequential load(const SafetensorsFile& file, const LoadOptions& options = {});
   /// The weights alone: by their own names, or by those of Keras or PyTorch, and in their layouts (docs/formats.md).
   /// Throws ValueError for a layer that PyTorch has no module for, and for a name in `rename` that is no layer's.
-  void save_weights(const std::filesystem::path& path, const SaveWeightsOptions& options = {}) const;
+  void save_weights(const std::string& path, const SaveWeightsOptions& options = {}) const;
   /// From any safetensors file whose tensors have these names; of any type. PyTorch's modules are taken in their order.
   /// Throws ValueError as save_weights, with the whole report where it is strict and something does not fit, and for
-  /// modules whose names tell no order: `rename` says which is which.
-  WeightsReport load_weights(const std::filesystem::path& path, const LoadWeightsOptions& options = {});
+  /// modules whose names tell no order: `rename` says which is which; FormatError for more than 10,000 of PyTorch's
+  /// tensors.
+  WeightsReport load_weights(const std::string& path, const LoadWeightsOptions& options = {});
   /// What a file says of it, as of a layer.
   void options(OptionVisitor& visit);
 
@@ -228,7 +228,7 @@ class Sequential {
 
   /// Writes a header that predicts as this model does, without Cornu: see to_cpp. Throws FileError if it cannot be
   /// written, else as to_cpp.
-  void export_cpp(const std::filesystem::path& path, const ExportCppOptions& options = {}) const;
+  void export_cpp(const std::string& path, const ExportCppOptions& options = {}) const;
 
  private:
   friend struct detail::SequentialState;

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <filesystem>
 
 #include "cornu/core/error.h"
 #include "cornu/core/memory_limit.h"
@@ -101,10 +100,10 @@ void Sequential::options(OptionVisitor& visit) {
   }
 }
 
-void Sequential::save(const std::filesystem::path& path, const SaveOptions& options) const {
+void Sequential::save(const std::string& path, const SaveOptions& options) const {
   register_models();
   std::vector<RawTensor> tensors;
-  const std::string text = detail::naming(path.string(), [&] {
+  const std::string text = detail::naming(path, [&] {
     state_->require_built();
     const detail::ConstParameters mine = parameters();
     detail::put_weights(tensors, mine);
@@ -128,7 +127,7 @@ void Sequential::save(const std::filesystem::path& path, const SaveOptions& opti
   write_safetensors(path, tensors, {{"format", "cornu"}, {detail::model_metadata, text}});
 }
 
-Sequential Sequential::load(const std::filesystem::path& path, const LoadOptions& options) {
+Sequential Sequential::load(const std::string& path, const LoadOptions& options) {
   return load(SafetensorsFile(path), options);
 }
 
@@ -158,19 +157,19 @@ Sequential Sequential::load(const SafetensorsFile& file, const LoadOptions& opti
   });
 }
 
-void Sequential::save_weights(const std::filesystem::path& path, const SaveWeightsOptions& options) const {
+void Sequential::save_weights(const std::string& path, const SaveWeightsOptions& options) const {
   std::vector<RawTensor> tensors;
   std::list<Tensor> copies;
-  detail::naming(path.string(), [&] {
+  detail::naming(path, [&] {
     state_->require_built();
     detail::put_weights(tensors, detail::stored_weights(*state_, options.names, options.rename), copies);
   });
   write_safetensors(path, tensors, {{"format", "cornu"}});
 }
 
-WeightsReport Sequential::load_weights(const std::filesystem::path& path, const LoadWeightsOptions& options) {
+WeightsReport Sequential::load_weights(const std::string& path, const LoadWeightsOptions& options) {
   const SafetensorsFile file(path);
-  return detail::naming(path.string(), [&] {
+  return detail::naming(path, [&] {
     state_->require_built();
     return detail::get_weights(file, detail::stored_weights(*state_, options.names, options.rename, &file), options);
   });

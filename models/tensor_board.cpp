@@ -1,5 +1,7 @@
 #include "cornu/models/tensor_board.h"
 
+#include <filesystem>
+
 #include "cornu/core/error.h"
 #include "cornu/models/sequential.h"
 

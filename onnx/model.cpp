@@ -146,10 +146,10 @@ Model parse(std::string_view bytes, std::string_view name) {
   return Model(std::move(program));
 }
 
-Model load(const std::filesystem::path& file) {
+Model load(const std::string& file) {
   const FileBytes content(file, false);
   const std::span<const std::byte> bytes = content.bytes();
-  return parse({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, file.filename().string());
+  return parse({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, file);
 }
 
 }  // namespace cornu::onnx

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <filesystem>
 #include <map>
 #include <memory>
 #include <optional>
@@ -75,7 +74,7 @@ class Model {
 /// Reads a file. ONNX's own domain in opsets 6 to 17, and the optimizers of ai.onnx.preview.training.
 /// Throws FileError for one that cannot be read, FormatError for one that breaks the format or needs what Cornu does
 /// not have, naming file, node and op.
-Model load(const std::filesystem::path& file);
+Model load(const std::string& file);
 /// The same from memory; `name` is what errors call it.
 Model parse(std::string_view bytes, std::string_view name = "model");
 

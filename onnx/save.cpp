@@ -56,7 +56,7 @@ std::string serialize(const Sequential& model, const SaveOptions& options) {
   return exporter.writer.finished(model.name());
 }
 
-void save(const Sequential& model, const std::filesystem::path& file, const SaveOptions& options) {
+void save(const Sequential& model, const std::string& file, const SaveOptions& options) {
   const std::string bytes = serialize(model, options);
   AtomicFile to(file);
   to.write(std::as_bytes(std::span(bytes)));

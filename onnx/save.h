@@ -1,6 +1,5 @@
 #pragma once
 
-#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -21,7 +20,7 @@ struct SaveOptions {
 /// The file appears whole or not at all. Throws StateError for a model that is not built, ValueError, naming the layer,
 /// for one that has no counterpart (a layer or an activation of the user's own, an imported onnx::Model) and for more
 /// or fewer class names than outputs, FileError if writing fails.
-void save(const Sequential& model, const std::filesystem::path& file, const SaveOptions& options = {});
+void save(const Sequential& model, const std::string& file, const SaveOptions& options = {});
 /// The bytes of that file.
 std::string serialize(const Sequential& model, const SaveOptions& options = {});
 

@@ -41,6 +41,10 @@ foreign "$work/foreign.cpp" | grep -q '/fmt/format\.h$' || { echo "public_header
 found=$(foreign "$work/headers.cpp")
 [ -z "$found" ] || { printf 'The installed headers include:\n%s\n' "$found"; exit 1; }
 
+# <filesystem> costs each of a user's files too much: docs/decisions/build.md.
+found=$(grep -rl '#include <filesystem>' "$include/cornu" || true)
+[ -z "$found" ] || { printf '<filesystem> is included by:\n%s\n' "$found"; exit 1; }
+
 # What no user includes, nor any header that users include, is not there.
 [ ! -e "$include/cornu/formats/zip.h" ] || { echo "formats/zip.h is installed, which is for formats/*.cpp alone"; exit 1; }
 echo "$(grep -c . "$work/headers.cpp") headers include the standard library and each other alone"
