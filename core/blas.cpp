@@ -1,10 +1,12 @@
 #include "cornu/core/blas.h"
 
 #include <cblas.h>
+#include <dlfcn.h>
 
 #include <algorithm>
 #include <cstdlib>
 #include <limits>
+#include <mutex>
 #include <string_view>
 
 #include "cornu/core/error.h"
@@ -53,16 +55,59 @@ void use_vector_units() {
 #endif
 }
 
+/// How OpenBLAS is called so that a product takes the calling thread alone, and threads can call it at the same time.
+struct Manner {
+  bool one_at_a_time = false;
+  // Of OpenMP's threads each thread has a number of its own, which the user's loops go by too.
+  int (*get_threads)() = nullptr;
+  void (*set_threads)(int) = nullptr;
+};
+
+const Manner& set_up() {
+  static const Manner manner = [] {
+    use_vector_units();
+    Manner result;
+    // Without threads it hands out its buffers without a lock.
+    result.one_at_a_time = openblas_get_parallel() == OPENBLAS_SEQUENTIAL;
+    if (openblas_get_parallel() == OPENBLAS_OPENMP) {  // which is asked for by name, as nobody else links it
+      result.get_threads = reinterpret_cast<int (*)()>(::dlsym(RTLD_DEFAULT, "omp_get_max_threads"));
+      result.set_threads = reinterpret_cast<void (*)(int)>(::dlsym(RTLD_DEFAULT, "omp_set_num_threads"));
+    }
+    if (result.get_threads == nullptr || result.set_threads == nullptr) {
+      result.set_threads = nullptr;
+      openblas_set_num_threads(1);
+    }
+    return result;
+  }();
+  return manner;
+}
+
+/// Lasts as long as a call.
+class Turn {
+ public:
+  Turn() : manner_(set_up()) {
+    static std::mutex mutex;
+    if (manner_.one_at_a_time) alone_ = std::unique_lock(mutex);
+    if (manner_.set_threads != nullptr) {
+      threads_ = manner_.get_threads();
+      manner_.set_threads(1);
+    }
+  }
+  ~Turn() {
+    if (manner_.set_threads != nullptr) manner_.set_threads(threads_);
+  }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+
+ private:
+  const Manner& manner_;
+  std::unique_lock<std::mutex> alone_;
+  int threads_ = 1;
+};
+
 }  // namespace
 
-void set_up_blas() {
-  static const bool done = [] {
-    use_vector_units();
-    openblas_set_num_threads(1);
-    return true;
-  }();
-  static_cast<void>(done);
-}
+void set_up_blas() { static_cast<void>(set_up()); }
 
 void require_blas_sizes(const char* what, Index m, Index k, Index n) {
   for (const Index size : {m, k, n}) {
@@ -80,7 +125,7 @@ void gemm(MatrixView a, MatrixView b, Sink c, Real alpha) {
     return;
   }
   if (suits_small_product(a, b)) return small_product(a, b, alpha, c);
-  set_up_blas();
+  const Turn turn;
   call(flag(a), flag(b), m, n, k, alpha, a.data, static_cast<int>(a.stride), b.data, static_cast<int>(b.stride),
        c.accumulates() ? Real{1} : Real{0}, c.data(), n);
 }

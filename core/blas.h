@@ -39,13 +39,13 @@ inline MatrixView transposed(MatrixView m) {
 /// Where a is a single row and b, not transposed, has 64 columns or more, a row of b that is multiplied by exactly 0 is
 /// not read: a NaN or an infinity in it does not show (and likewise where b is a single column and a, transposed, has
 /// as many). With more rows than one, and with a narrower b, 0 times infinity is NaN. (docs/decisions/vectors.md)
-/// OpenBLAS is put to one thread on the first call: the result must not depend on the number of cores, and small
-/// products are slower on several (docs/decisions/blas-threads.md). Where it does not know the processor it is also
-/// told which kernels to use (docs/decisions/blas-kernels.md).
+/// OpenBLAS takes one thread for it: the result must not depend on the number of cores, and small products are slower
+/// on several (docs/decisions/blas-threads.md). Any number of threads may multiply at the same time. Where OpenBLAS
+/// does not know the processor the first call tells it which kernels to use (docs/decisions/blas-kernels.md).
 void gemm(MatrixView a, MatrixView b, Sink c, Real alpha = 1);
 
 /// What the first call of gemm does besides, done at once: before a program starts threads, say, because it may change
-/// OpenBLAS's kernels and, for a moment, the environment.
+/// OpenBLAS's kernels and threads and, for a moment, the environment.
 void set_up_blas();
 
 /// The same check for an op to make before it asks for memory: m x k times k x n. Throws ShapeError, naming `what`.
