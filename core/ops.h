@@ -156,6 +156,7 @@ Var reshape(Var x, std::initializer_list<Index> dimensions);
 Var reshape(Var x, const Shape& shape);
 /// The axes in another order, reversed by default: y.shape[i] = x.shape[axes[i]].
 Var transpose(Var x);
+Var transpose(Var x, std::span<const Index> axes);
 Var transpose(Var x, std::initializer_list<Index> axes);
 /// One after the other along an axis; all other dimensions must agree. At least one value.
 Var concatenate(std::span<const Var> values, Index axis = -1);

@@ -78,7 +78,7 @@ Var transpose(Var x) {
   return permuted(x, axes);
 }
 
-Var transpose(Var x, std::initializer_list<Index> order) {
+Var transpose(Var x, std::span<const Index> order) {
   Axes axes{};
   std::array<bool, Shape::max_rank> seen{};
   require(static_cast<Index>(order.size()) == x.rank(), "transpose of {}: {} axes are given, it has {}", x.shape(),
@@ -91,6 +91,10 @@ Var transpose(Var x, std::initializer_list<Index> order) {
     axes[static_cast<std::size_t>(count++)] = static_cast<Index>(k);
   }
   return permuted(x, axes);
+}
+
+Var transpose(Var x, std::initializer_list<Index> order) {
+  return transpose(x, std::span<const Index>(order.begin(), order.size()));
 }
 
 Var concatenate(std::span<const Var> values, Index axis) {

@@ -11,11 +11,11 @@ namespace cornu {
 /// Sizes, counts and positions: signed, so that differences and -1 ("the last axis") need no care.
 using Index = std::ptrdiff_t;
 
-/// The dimensions of a tensor, outermost first, held inline: rank 0 (a scalar, one element) to rank 5.
+/// The dimensions of a tensor, outermost first, held inline: rank 0 (a scalar, one element) to rank 8.
 /// Every Shape that exists is valid: no dimension is negative, and there are at most max_size elements.
 class Shape {
  public:
-  static constexpr Index max_rank = 5;
+  static constexpr Index max_rank = 8;
   /// More than any memory holds, and so far from an overflow that sums of sizes and sizes in bytes need no care.
   static constexpr Index max_size = Index{1} << 45;
 

@@ -79,24 +79,6 @@ Var Call::whole(std::span<const Index> numbers) const {
   return tape_.input(kept);
 }
 
-Var permuted(Var x, std::span<const Index> axes) {
-  require<FormatError>(static_cast<Index>(axes.size()) == x.rank(), "{} axes are named, {} has {}", axes.size(),
-                       x.shape(), x.rank());
-  const auto a = [&](std::size_t i) { return axes[i]; };
-  switch (axes.size()) {
-    case 2:
-      return transpose(x, {a(0), a(1)});
-    case 3:
-      return transpose(x, {a(0), a(1), a(2)});
-    case 4:
-      return transpose(x, {a(0), a(1), a(2), a(3)});
-    case 5:
-      return transpose(x, {a(0), a(1), a(2), a(3), a(4)});
-    default:
-      return x;
-  }
-}
-
 Index index_of(Real number) {
   constexpr Index no_limit = Index{1} << 62;
   if (number >= static_cast<Real>(no_limit)) return no_limit;

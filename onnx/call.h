@@ -141,8 +141,6 @@ class Call {
   std::span<Value> values_;
 };
 
-/// x with its axes in another order: transpose for an order that is not known before.
-Var permuted(Var x, std::span<const Index> axes);
 /// A number of a tensor as a position or size; the largest stand for no limit.
 Index index_of(Real number);
 /// Whole numbers from 0 to n - 1.

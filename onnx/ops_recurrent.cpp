@@ -70,7 +70,7 @@ void recurrent(Call& call, const Cell& cell) {
   const std::string_view direction = call.text("direction", "forward");
   const bool two = direction == "bidirectional";
   require<FormatError>(two || direction == "forward" || direction == "reverse", "direction is '{}'", direction);
-  const Var x = batch_first ? call[0] : permuted(call[0], std::array<Index, 3>{1, 0, 2});
+  const Var x = batch_first ? call[0] : transpose(call[0], {1, 0, 2});
   const Index units = call.integer("hidden_size", call[2].shape()[-1]), directions = two ? 2 : 1;
   const Index batch = x.shape()[0], steps = x.shape()[1];
   std::array<Var, 2> states, last;

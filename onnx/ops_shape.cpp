@@ -62,7 +62,7 @@ void squeeze(Call& call) {
 
 void transpose(Call& call) {
   const Var x = call[0];
-  call.result(call.has("perm") ? permuted(x, call.integers("perm")) : cornu::transpose(x), call.kind(0));
+  call.result(call.has("perm") ? cornu::transpose(x, call.integers("perm")) : cornu::transpose(x), call.kind(0));
 }
 
 void concat(Call& call) {

@@ -57,8 +57,8 @@ OpRow reshape_row() {
                         [](Tape& t) {
                           reshape(of(t, {2, 3}), {-1, 2, Index{1} << 62});
                         }},
-                       {"reshape: 6 dimensions; at most 5 are possible", [](Tape& t) {
-                          reshape(of(t, {1}), {1, 1, 1, 1, 1, 1});
+                       {"reshape: 9 dimensions; at most 8 are possible", [](Tape& t) {
+                          reshape(of(t, {1}), {1, 1, 1, 1, 1, 1, 1, 1, 1});
                         }}}};
   return row;
 }
@@ -201,8 +201,8 @@ OpRow take_row() {
   add({2, 1, 2}, Tensor({1, 2, 1}, {0, 1}));
   row.uses_every_number = false;
   row.errors = {{"take: the table is a scalar, which has no rows", [](Tape& t) { take(of(t, {}), of(t, {1})); }},
-                {"shape (1, 1, 2, 2, 2) has 5 dimensions already; there is no room for one more", [](Tape& t) {
-                   take(of(t, {1, 2, 2, 2, 2}), of(t, {1, 1}));
+                {"shape (1, 1, 2, 2, 2, 1, 1, 1) has 8 dimensions already; there is no room for one more", [](Tape& t) {
+                   take(of(t, {1, 2, 2, 2, 1, 1, 1, 2}), of(t, {1, 1}));
                  }}};
   return row;
 }

@@ -50,10 +50,10 @@ TEST(Shape, WithAZeroDimensionIsEmpty) {
   EXPECT_TRUE((Shape{0}.empty()));
 }
 
-TEST(Shape, HasFiveDimensionsAtMost) {
-  EXPECT_EQ((Shape{1, 2, 3, 4, 5}.size()), 120);
-  expect_error<ShapeError>([] { Shape{1, 2, 3, 4, 5, 6}; },
-                           "shape (1, 2, 3, 4, 5, 6) has 6 dimensions; at most 5 are possible");
+TEST(Shape, HasEightDimensionsAtMost) {
+  EXPECT_EQ((Shape{1, 2, 3, 4, 5, 6, 7, 8}.size()), 40320);
+  expect_error<ShapeError>([] { Shape{1, 2, 3, 4, 5, 6, 7, 8, 9}; },
+                           "shape (1, 2, 3, 4, 5, 6, 7, 8, 9) has 9 dimensions; at most 8 are possible");
 }
 
 TEST(Shape, RefusesNegativeDimensions) {
@@ -99,9 +99,9 @@ TEST(Shape, ReplacesLeavesOutAndInsertsDimensions) {
 TEST(Shape, RefusesAnInsertionThatDoesNotFit) {
   expect_error<ShapeError>(
       [] {
-        (void)Shape({1, 2, 3, 4, 5}).inserted(0, 1);
+        (void)Shape({1, 2, 3, 4, 5, 6, 7, 8}).inserted(0, 1);
       },
-      "shape (1, 2, 3, 4, 5) has 5 dimensions already; there is no room for one more");
+      "shape (1, 2, 3, 4, 5, 6, 7, 8) has 8 dimensions already; there is no room for one more");
   expect_error<ShapeError>(
       [] {
         (void)Shape({2, 3}).inserted(3, 1);

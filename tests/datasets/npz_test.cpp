@@ -108,9 +108,9 @@ TEST(ArrayDataset, SaysWhatDoesNotFitTogether) {
   refused(scalar, six, "\"one\" is () but \"six\" is (6,); their first axes count the samples and must agree");
   expect_error<FormatError>(
       [&] {
-        ArrayDataset(array("x", Dtype::u8, {6, 1, 1, 1, 1, 1}, bytes), six);
+        ArrayDataset(array("x", Dtype::u8, {6, 1, 1, 1, 1, 1, 1, 1, 1}, bytes), six);
       },
-      "\"x\": (6, 1, 1, 1, 1, 1) has more than 5 dimensions");
+      "\"x\": (6, 1, 1, 1, 1, 1, 1, 1, 1) has more than 8 dimensions");
 }
 
 TEST(ArrayDataset, TakesArraysOfNpyFiles) {

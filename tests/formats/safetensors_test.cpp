@@ -268,12 +268,12 @@ TEST_P(SafetensorsReading, SaysWhatIsMissing) {
   expect_error<FileError>([&] { open(path); }, path + ": cannot be opened (No such file or directory)");
   expect_error<FileError>([&] { open(folder.path()); },
                           folder.path().string() + ": this is a folder, a device or a pipe, not a file");
-  write(folder / "a", file_of(R"({"a":{"dtype":"U8","shape":[1,1,1,1,1,1],"data_offsets":[0,1]}})", "1"));
+  write(folder / "a", file_of(R"({"a":{"dtype":"U8","shape":[1,1,1,1,1,1,1,1,1],"data_offsets":[0,1]}})", "1"));
   const SafetensorsFile file = open(folder / "a");
   const std::string where = (folder / "a").string();
   expect_error<FormatError>([&] { file.tensor("b"); }, where + ": there is no tensor \"b\"");
   expect_error<FormatError>([&] { file.tensor("a"); },
-                            where + ": \"a\": (1, 1, 1, 1, 1, 1) has more than 5 dimensions");
+                            where + ": \"a\": (1, 1, 1, 1, 1, 1, 1, 1, 1) has more than 8 dimensions");
 }
 
 TEST(Safetensors, RefusesToWriteWhatWouldNotBeRead) {

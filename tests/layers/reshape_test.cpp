@@ -70,8 +70,8 @@ TEST(Reshape, RefusesATargetThatNoSampleCouldHave) {
   const auto text_of_build = [&](Reshape layer) { return error_of<ValueError>([&] { layer.build({4}, rng); }); };
   EXPECT_EQ(text_of_build(Reshape{-1, 2, -1}), "Reshape: the target (-1, 2, -1) has more than one -1");
   EXPECT_EQ(text_of_build(Reshape{-2}), "Reshape: the target (-2,) has a negative dimension other than -1");
-  EXPECT_EQ(text_of_build(Reshape{1, 1, 1, 2, 2}),
-            "Reshape: the target (1, 1, 1, 2, 2) has 5 dimensions; at most 4 are possible beside the batch");
+  EXPECT_EQ(text_of_build(Reshape{1, 1, 1, 1, 1, 1, 2, 2}),
+            "Reshape: the target (1, 1, 1, 1, 1, 1, 2, 2) has 8 dimensions; at most 7 are possible beside the batch");
 }
 
 }  // namespace
