@@ -106,7 +106,10 @@ void require_short_words(std::string_view text) {
     const char c = text[i];
     length = c == '"' || (!quoted && between.find(c) != std::string_view::npos) ? 0 : length + 1;
     if (c == '"') quoted = !quoted;
-    if (quoted && c == '\\') ++i;  // what is escaped may be a quotation mark
+    if (quoted && c == '\\') {  // what is escaped may be a quotation mark
+      ++i;
+      ++length;
+    }
     require<FormatError>(length <= most_in_a_word, "JSON: a text or a number of more than {} bytes", most_in_a_word);
   }
 }

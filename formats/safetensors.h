@@ -27,8 +27,8 @@ class SafetensorsFile {
   /// Throws FileError if it cannot be read, and FormatError, naming file and tensor, for whatever breaks the format: a
   /// header that is longer than 100,000,000 bytes or than the file, that is not JSON or not UTF-8, a name twice, an
   /// unknown type or entry, a shape that does not agree with its bytes, bytes between tensors, bytes of two tensors,
-  /// bytes after the last one; and for more than 10,000 texts in its metadata. Allocates no more than the header, or
-  /// the file where it is copied, has use for.
+  /// bytes after the last one; and for more than 10,000 texts in its metadata, or one of more than 8 MB. Allocates no
+  /// more than the header, or the file where it is copied, has use for.
   explicit SafetensorsFile(const std::string& path, const SafetensorsOptions& options = {});
   /// The same for bytes in memory, which must outlive it; `name` stands for the file in errors.
   SafetensorsFile(std::span<const std::byte> bytes, std::string name);

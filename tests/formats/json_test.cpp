@@ -81,6 +81,9 @@ TEST(Json, RefusesWordsThatTheParserWouldTakeMuchMemoryFor) {
   EXPECT_EQ(parse_json("[\"" + text + "\",\"\\\"\"]"), Json(Json::Array{Json(text), Json("\"")}));
   expect_error<FormatError>([&] { parse_json("[\"\\\"" + text + "\"]"); }, why);
   expect_error<FormatError>([&] { parse_json("[" + std::string(most + 1, '1') + "]"); }, why);
+  std::string escaped;
+  for (std::size_t i = 0; i <= most / 2; ++i) escaped += "\\n";
+  expect_error<FormatError>([&] { parse_json("[\"" + escaped + "\"]"); }, why);
   EXPECT_EQ(parse_json("[" + spaces + "1" + spaces + "]"), Json(Json::Array{Json(std::int64_t{1})}));
 }
 
