@@ -90,13 +90,13 @@ void update(benchmark::State& state) {
   const Rule rule{};
   Tensor parameter = uniform({state.range(0)});
   const Tensor gradient = uniform(parameter.shape());
-  std::vector<Tensor> memory(static_cast<std::size_t>(rule.slots()), Tensor(parameter.shape()));
+  std::vector<Tensor> memory(static_cast<std::size_t>(rule.slot_count()), Tensor(parameter.shape()));
   const std::vector<View> slots(memory.begin(), memory.end());
   for (auto _ : state) {
     rule.update(parameter, gradient, slots, {.iteration = 10, .learning_rate = 1e-3});
     benchmark::ClobberMemory();
   }
-  count_numbers(state, (3 + 2 * rule.slots()) * parameter.size());  // parameter and state are read and written
+  count_numbers(state, (3 + 2 * rule.slot_count()) * parameter.size());  // parameter and state are read and written
 }
 
 constexpr Index in_cache = 64 * 1024, in_memory = 32 * 1024 * 1024, parameters = 784 * 128;

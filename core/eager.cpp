@@ -89,8 +89,8 @@ Tensor reshape(const Tensor& x, std::initializer_list<Index> dimensions) {
 Tensor transpose(const Tensor& x, std::initializer_list<Index> axes) {
   return eagerly([&](Var v) { return transpose(v, axes); }, x);
 }
-Tensor slice(const Tensor& x, Index axis, Index begin, Index end) {
-  return eagerly([&](Var v) { return slice(v, axis, begin, end); }, x);
+Tensor slice_axis(const Tensor& x, Index axis, Index begin, Index end) {
+  return eagerly([&](Var v) { return slice_axis(v, axis, begin, end); }, x);
 }
 
 Tensor batch_normalization(const Tensor& x, const Tensor& mean, const Tensor& variance, const Tensor& scale,

@@ -80,8 +80,8 @@ Tensor sum(const Tensor& x);
 Tensor sum(const Tensor& x, Index axis, const ReduceOptions& options = {});
 Tensor mean(const Tensor& x);
 Tensor mean(const Tensor& x, Index axis, const ReduceOptions& options = {});
-Tensor max(const Tensor& x);
-Tensor max(const Tensor& x, Index axis, const ReduceOptions& options = {});
+Tensor(max)(const Tensor& x);
+Tensor(max)(const Tensor& x, Index axis, const ReduceOptions& options = {});
 Tensor softmax(const Tensor& x, Index axis = -1);
 Tensor log_softmax(const Tensor& x, Index axis = -1);
 
@@ -101,7 +101,7 @@ Tensor transpose(const Tensor& x);
 Tensor transpose(const Tensor& x, std::initializer_list<Index> axes);
 Tensor concatenate(std::span<const Tensor> tensors, Index axis = -1);
 Tensor concatenate(std::initializer_list<Tensor> tensors, Index axis = -1);
-Tensor slice(const Tensor& x, Index axis, Index begin, Index end);
+Tensor slice_axis(const Tensor& x, Index axis, Index begin, Index end);
 Tensor take(const Tensor& table, const Tensor& indices);
 
 Tensor conv2d(const Tensor& x, const Tensor& kernel, const Tensor& bias, const Conv2DOptions& options = {});

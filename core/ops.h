@@ -112,8 +112,9 @@ Var sum(Var x, Index axis, const ReduceOptions& options = {});
 Var mean(Var x);
 Var mean(Var x, Index axis, const ReduceOptions& options = {});
 /// NaN if any number is. Those that share the maximum share its gradient equally. Throws ShapeError for no numbers.
-Var max(Var x);
-Var max(Var x, Index axis, const ReduceOptions& options = {});
+/// (In parentheses, because the headers of Windows define a macro max.)
+Var(max)(Var x);
+Var(max)(Var x, Index axis, const ReduceOptions& options = {});
 
 /// e^x over its sum, along the last axis or another one, computed from x minus its maximum.
 /// Part of a slice -inf: probability 0 there. A slice all -inf, or with +inf or NaN in it: all NaN.
@@ -162,7 +163,7 @@ Var transpose(Var x, std::initializer_list<Index> axes);
 Var concatenate(std::span<const Var> values, Index axis = -1);
 Var concatenate(std::initializer_list<Var> values, Index axis = -1);
 /// Positions [begin, end) of one axis, counted from its end where negative, as in Python. Throws ShapeError outside it.
-Var slice(Var x, Index axis, Index begin, Index end);
+Var slice_axis(Var x, Index axis, Index begin, Index end);
 
 /// Slices of a table by their numbers: y[i...] = table[indices[i...]].
 /// indices: any shape, whole numbers; table: (rows, ...). Returns (indices' shape, ...). Only the table has a gradient.

@@ -137,11 +137,11 @@ Var concatenate(std::initializer_list<Var> values, Index axis) {
   return concatenate(std::span<const Var>(values.begin(), values.size()), axis);
 }
 
-Var slice(Var x, Index axis, Index begin, Index end) {
+Var slice_axis(Var x, Index axis, Index begin, Index end) {
   const Index at = x.shape().normalized(axis), extent = x.shape()[at];
   const Index from = begin < 0 ? begin + extent : begin, to = end < 0 ? end + extent : end;
   require(0 <= from && from <= to && to <= extent,
-          "slice: [{}, {}) is no range of the {} positions of axis {} of shape {}", begin, end, extent, axis,
+          "slice_axis: [{}, {}) is no range of the {} positions of axis {} of shape {}", begin, end, extent, axis,
           x.shape());
   const AxisSplit split(x.shape(), at);
   const Index width = (to - from) * split.inner, stride = extent * split.inner;

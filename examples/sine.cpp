@@ -61,7 +61,7 @@ int main() {
   model.fit(train.x, train.y, {.epochs = 10});
 
   const Tensor forecast = model.predict(test.x);
-  const Tensor naive = reshape(slice(test.x, 1, seen - 1, seen), {-1, 1});
+  const Tensor naive = reshape(slice_axis(test.x, 1, seen - 1, seen), {-1, 1});
   const double error = root_mean_square(forecast - test.y), error_of_naive = root_mean_square(naive - test.y);
   draw(test, forecast);
   fmt::print("root mean square error {:.3f}; of the last value repeated {:.3f}; the noise alone is 0.1\n", error,

@@ -27,7 +27,7 @@ std::size_t unpack(Var x, std::span<const Shape> parts, std::span<Var> inputs) {
   Index begin = 0;
   for (std::size_t i = 0; i < parts.size(); ++i) {
     const Index end = begin + parts[i].size();
-    inputs[i] = reshape(slice(x, 1, begin, end), parts[i].batched(x.shape()[0]));
+    inputs[i] = reshape(slice_axis(x, 1, begin, end), parts[i].batched(x.shape()[0]));
     begin = end;
   }
   return parts.size();

@@ -13,13 +13,13 @@ Var by_steps(const GRU& layer, Var x, const RecurrentOptions& how) {
   Tape& tape = x.tape();
   const Var recurrent = tape.parameter(layer.recurrent_kernel);
   const auto part = [units](Var gates, Index first, Index last) {
-    return slice(gates, -1, first * units, last * units);
+    return slice_axis(gates, -1, first * units, last * units);
   };
   Var inputs, row;  // the bias of the products with the state
   if (layer.use_bias && layer.reset_after) {
     const Var rows = tape.parameter(layer.bias);
-    row = reshape(slice(rows, 0, 1, 2), {3 * units});
-    inputs = affine(x, layer.kernel, reshape(slice(rows, 0, 0, 1), {3 * units}));
+    row = reshape(slice_axis(rows, 0, 1, 2), {3 * units});
+    inputs = affine(x, layer.kernel, reshape(slice_axis(rows, 0, 0, 1), {3 * units}));
   } else {
     inputs = layer.use_bias ? affine(x, layer.kernel, layer.bias) : matmul(x, layer.kernel);
   }

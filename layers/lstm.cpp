@@ -32,7 +32,7 @@ Var LSTM::forward(Var x) const {
   Var c;
   const auto next = [&](Var input, Var h) {
     const Var gates = input + matmul(h, recurrent_kernel);
-    const auto gate = [&](Index number) { return slice(gates, 1, number * units, (number + 1) * units); };
+    const auto gate = [&](Index number) { return slice_axis(gates, 1, number * units, (number + 1) * units); };
     const Var added = recurrent_activation(gate(0)) * activation(gate(2));
     c = c ? recurrent_activation(gate(1)) * c + added : added;
     return recurrent_activation(gate(3)) * activation(c);

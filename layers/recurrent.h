@@ -28,7 +28,7 @@ Var each_step(Var inputs, Index units, const RecurrentOptions& options, Next nex
   auto* const states = static_cast<Var*>(tape.allocate(static_cast<std::size_t>(steps) * sizeof(Var)));
   for (Index turn = 0; turn < steps; ++turn) {
     const Index step = options.go_backwards ? steps - 1 - turn : turn;
-    h = next(reshape(slice(inputs, 1, step, step + 1), {batch, inputs.shape()[2]}), h);
+    h = next(reshape(slice_axis(inputs, 1, step, step + 1), {batch, inputs.shape()[2]}), h);
     new (states + turn) Var(reshape(h, {batch, 1, units}));
   }
   return options.return_sequences ? concatenate(std::span<const Var>(states, static_cast<std::size_t>(steps)), 1) : h;

@@ -49,7 +49,7 @@ CppValue gru(CppProgram& program, const GRU& layer, const CppValue& x) {
   const bool two_biases = layer.use_bias && layer.reset_after;
   const auto bias = [&](const char* name, Index row, Index begin, Index end) {
     const Tensor all = reshape(layer.bias.value, {-1, 3 * units});
-    const Tensor part = slice(slice(all, 0, row, row + 1), 1, begin, end);
+    const Tensor part = slice_axis(slice_axis(all, 0, row, row + 1), 1, begin, end);
     return program.array(name, {part.data(), static_cast<std::size_t>(part.size())});
   };
   const std::string weights = program.weights("kernel", layer.kernel.value),
@@ -58,7 +58,7 @@ CppValue gru(CppProgram& program, const GRU& layer, const CppValue& x) {
                              program.make({5 * units})};
   const CppValue y = states(program, layer, x);
   const auto part = [&](const char* name, const char* bias_name, Index begin, Index end) {
-    return program.weights(name, slice(layer.recurrent_kernel.value, 1, begin, end)) + ", " +
+    return program.weights(name, slice_axis(layer.recurrent_kernel.value, 1, begin, end)) + ", " +
            (two_biases ? bias(bias_name, 1, begin, end) : "nullptr");
   };
   const std::string of_gates = part("recurrent_gates", "recurrent_gates_bias", 0, 2 * units),

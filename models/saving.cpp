@@ -79,7 +79,7 @@ void put_weights(std::vector<RawTensor>& tensors, std::span<const StoredTensor> 
 }
 
 Json put_optimizer(std::vector<RawTensor>& tensors, const Optimizer& optimizer, const ConstParameters& parameters) {
-  const Index slots = optimizer.rule().slots();
+  const Index slots = optimizer.rule().slot_count();
   for (std::size_t i = 0; i < optimizer.state().size(); ++i) {
     const auto parameter = i / static_cast<std::size_t>(slots);
     const Index slot = static_cast<Index>(i) % slots;
@@ -173,7 +173,7 @@ WeightsReport get_weights(const SafetensorsFile& file, const NamedParameters& pa
 
 void get_optimizer(const SafetensorsFile& file, const Json& json, Optimizer& optimizer,
                    const ConstParameters& parameters) {
-  const Index slots = optimizer.rule().slots();
+  const Index slots = optimizer.rule().slot_count();
   for (std::size_t i = 0; i < optimizer.state().size(); ++i) {
     const auto parameter = i / static_cast<std::size_t>(slots);
     const std::string name = state_name(parameters[parameter].first, static_cast<Index>(i) % slots);

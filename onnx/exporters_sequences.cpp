@@ -15,7 +15,7 @@ namespace {
 /// Blocks of `units` columns of a (rows, blocks units) matrix as rows, in another order: (1, blocks units, rows).
 Tensor gates(const Tensor& kernel, Index units, std::initializer_list<Index> order) {
   std::vector<Tensor> blocks;
-  for (const Index block : order) blocks.push_back(slice(kernel, -1, block * units, (block + 1) * units));
+  for (const Index block : order) blocks.push_back(slice_axis(kernel, -1, block * units, (block + 1) * units));
   const Tensor columns = concatenate(blocks, -1);
   return reshape(transpose(columns), {1, columns.shape()[1], columns.shape()[0]});
 }

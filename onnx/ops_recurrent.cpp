@@ -48,7 +48,7 @@ Var matrix(const Call& call, std::size_t input, Index d, const Cell& cell, Index
   const auto gates = static_cast<Index>(cell.order.size());
   require<FormatError>(w.rank() == 3 && w.shape()[1] == gates * units,
                        "weights of shape {}; {} gates of {} are required", w.shape(), gates, units);
-  const Var block = reshape(slice(w, 0, d, d + 1), {gates, units, w.shape()[2]});
+  const Var block = reshape(slice_axis(w, 0, d, d + 1), {gates, units, w.shape()[2]});
   return transpose(reshape(take(block, 0, cell.order), {gates * units, w.shape()[2]}));
 }
 
@@ -59,7 +59,7 @@ Var biases(const Call& call, Index d, const Cell& cell, Index units) {
     std::fill(zeros.begin(), zeros.end(), Real{0});
     return call.tape().input(zeros);
   }
-  const Var both = reshape(slice(call[3], 0, d, d + 1), {2, gates, units});
+  const Var both = reshape(slice_axis(call[3], 0, d, d + 1), {2, gates, units});
   const Var ours = reshape(take(both, 1, cell.order), {2, gates * units});
   return cell.adds_biases ? sum(ours, 0) : ours;
 }
@@ -79,7 +79,7 @@ void recurrent(Call& call, const Cell& cell) {
     const bool backwards = d == 1 || direction == "reverse";
     const Var y = cell.run(x, matrix(call, 1, d, cell, units), matrix(call, 2, d, cell, units),
                            biases(call, d, cell, units), {.return_sequences = true, .go_backwards = backwards});
-    last[k] = slice(y, 1, steps - 1, steps);  // (batch, 1, units)
+    last[k] = slice_axis(y, 1, steps - 1, steps);  // (batch, 1, units)
     // ONNX has the states in the order of time, whichever way they were gone through.
     const std::span<Index> order = counted(call.tape(), steps);
     if (backwards) std::reverse(order.begin(), order.end());
@@ -102,7 +102,7 @@ Var gru_before_product(Var x, Operand kernel, Operand recurrent_kernel, Operand 
   const Var matrix = recurrent_kernel.on(x.tape());
   const Index units = matrix.shape()[1] / 3;
   const auto part = [units](Var gates, Index first, Index last) {
-    return cornu::slice(gates, -1, first * units, last * units);
+    return cornu::slice_axis(gates, -1, first * units, last * units);
   };
   require(x.shape()[1] > 0, "an input of shape {}, batch first; at least one step is required", x.shape());
   const Var of_gates = part(matrix, 0, 2), of_candidate = part(matrix, 2, 3);

@@ -128,7 +128,7 @@ void slice(Call& call) {
     require<FormatError>(step != 0, "a step of 0");
     if (step == 1) {
       const Range range((*starts)[i], (*ends)[i], extent);
-      y = cornu::slice(y, axis, range.start, std::max(range.start, range.end));
+      y = cornu::slice_axis(y, axis, range.start, std::max(range.start, range.end));
       continue;
     }
     const auto inside = [&](Index at) {
@@ -154,7 +154,7 @@ void split(Call& call) {
   Index begin = 0;
   for (std::size_t i = 0; i < call.output_count(); ++i) {
     const Index end = begin + (sizes ? (*sizes)[i] : extent / count);
-    call.result(i, cornu::slice(x, axis, begin, end), call.kind(0));
+    call.result(i, cornu::slice_axis(x, axis, begin, end), call.kind(0));
     begin = end;
   }
   require<FormatError>(begin == extent, "its parts have {} positions, axis {} of {} has {}", begin, axis, x.shape(),

@@ -13,12 +13,12 @@ void Adagrad::check() const {
   detail::require_not_negative("Adagrad", "epsilon", epsilon);
 }
 
-void Adagrad::begin(std::span<const View> slots) const { fill(slots[0], static_cast<Real>(initial_accumulator_value)); }
+void Adagrad::begin(std::span<const View> state) const { fill(state[0], static_cast<Real>(initial_accumulator_value)); }
 
-void Adagrad::update(View parameter, ConstView gradient, std::span<const View> slots, const Step& step) const {
+void Adagrad::update(View parameter, ConstView gradient, std::span<const View> state, const Step& step) const {
   const auto lr = static_cast<Real>(step.learning_rate), small = static_cast<Real>(epsilon);
   const Index n = parameter.size();
-  Real *const w = parameter.data(), *const v = slots[0].data();
+  Real *const w = parameter.data(), *const v = state[0].data();
   const Real* const g = gradient.data();
   vectorized([=] {
     for (Index i = 0; i < n; ++i) {

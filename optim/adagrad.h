@@ -26,9 +26,9 @@ struct Adagrad {
   static constexpr bool elementwise = true;
 
   void check() const;
-  Index slots() const { return 1; }
-  void begin(std::span<const View> slots) const;
-  void update(View parameter, ConstView gradient, std::span<const View> slots, const Step& step) const;
+  Index slot_count() const { return 1; }
+  void begin(std::span<const View> state) const;
+  void update(View parameter, ConstView gradient, std::span<const View> state, const Step& step) const;
 };
 
 }  // namespace cornu

@@ -18,16 +18,16 @@ void check_options(const char* name, const R& rule) {
 }
 
 template <class R>
-void adam_update(const R& rule, View parameter, ConstView gradient, std::span<const View> slots, const Step& step) {
+void adam_update(const R& rule, View parameter, ConstView gradient, std::span<const View> state, const Step& step) {
   const auto t = static_cast<double>(step.iteration + 1);
   const double correction = std::sqrt(1 - std::pow(rule.beta_2, t)) / (1 - std::pow(rule.beta_1, t));
   const auto alpha = static_cast<Real>(step.learning_rate * correction), epsilon = static_cast<Real>(rule.epsilon);
   const auto new_m = static_cast<Real>(1 - rule.beta_1), new_v = static_cast<Real>(1 - rule.beta_2);
   const Index n = parameter.size();
-  Real *const w = parameter.data(), *const m = slots[0].data(), *const v = slots[1].data();
+  Real *const w = parameter.data(), *const m = state[0].data(), *const v = state[1].data();
   const Real* const g = gradient.data();
   if (rule.amsgrad) {
-    Real* const largest = slots[2].data();
+    Real* const largest = state[2].data();
     vectorized([=] {
       for (Index i = 0; i < n; ++i) {
         m[i] += new_m * (g[i] - m[i]);
@@ -51,14 +51,14 @@ void adam_update(const R& rule, View parameter, ConstView gradient, std::span<co
 
 void Adam::check() const { check_options("Adam", *this); }
 
-void Adam::update(View parameter, ConstView gradient, std::span<const View> slots, const Step& step) const {
-  adam_update(*this, parameter, gradient, slots, step);
+void Adam::update(View parameter, ConstView gradient, std::span<const View> state, const Step& step) const {
+  adam_update(*this, parameter, gradient, state, step);
 }
 
 void AdamW::check() const { check_options("AdamW", *this); }
 
-void AdamW::update(View parameter, ConstView gradient, std::span<const View> slots, const Step& step) const {
-  adam_update(*this, parameter, gradient, slots, step);
+void AdamW::update(View parameter, ConstView gradient, std::span<const View> state, const Step& step) const {
+  adam_update(*this, parameter, gradient, state, step);
 }
 
 }  // namespace cornu

@@ -35,8 +35,8 @@ struct Adam {
   static constexpr bool elementwise = true;
 
   void check() const;
-  Index slots() const { return amsgrad ? 3 : 2; }  // m, v and the largest v
-  void update(View parameter, ConstView gradient, std::span<const View> slots, const Step& step) const;
+  Index slot_count() const { return amsgrad ? 3 : 2; }  // m, v and the largest v
+  void update(View parameter, ConstView gradient, std::span<const View> state, const Step& step) const;
 };
 
 /// Adam with weight decay, which every rule here keeps apart from the gradient (Loshchilov and Hutter, 2019). Only the
@@ -65,8 +65,8 @@ struct AdamW {
   static constexpr bool elementwise = true;
 
   void check() const;
-  Index slots() const { return amsgrad ? 3 : 2; }
-  void update(View parameter, ConstView gradient, std::span<const View> slots, const Step& step) const;
+  Index slot_count() const { return amsgrad ? 3 : 2; }
+  void update(View parameter, ConstView gradient, std::span<const View> state, const Step& step) const;
 };
 
 }  // namespace cornu

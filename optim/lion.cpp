@@ -10,12 +10,12 @@ void Lion::check() const {
   detail::require_kept_fraction("Lion", "beta_2", beta_2);
 }
 
-void Lion::update(View parameter, ConstView gradient, std::span<const View> slots, const Step& step) const {
+void Lion::update(View parameter, ConstView gradient, std::span<const View> state, const Step& step) const {
   const auto lr = static_cast<Real>(step.learning_rate);
   const auto b1 = static_cast<Real>(beta_1), new_1 = static_cast<Real>(1 - beta_1);
   const auto b2 = static_cast<Real>(beta_2), new_2 = static_cast<Real>(1 - beta_2);
   const Index n = parameter.size();
-  Real *const w = parameter.data(), *const m = slots[0].data();
+  Real *const w = parameter.data(), *const m = state[0].data();
   const Real* const g = gradient.data();
   vectorized([=] {
     for (Index i = 0; i < n; ++i) {

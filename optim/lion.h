@@ -26,8 +26,8 @@ struct Lion {
   static constexpr bool elementwise = true;
 
   void check() const;
-  Index slots() const { return 1; }
-  void update(View parameter, ConstView gradient, std::span<const View> slots, const Step& step) const;
+  Index slot_count() const { return 1; }
+  void update(View parameter, ConstView gradient, std::span<const View> state, const Step& step) const;
 };
 
 }  // namespace cornu

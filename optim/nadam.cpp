@@ -29,7 +29,7 @@ void Nadam::check() const {
   detail::require_not_negative("Nadam", "epsilon", epsilon);
 }
 
-void Nadam::update(View parameter, ConstView gradient, std::span<const View> slots, const Step& step) const {
+void Nadam::update(View parameter, ConstView gradient, std::span<const View> state, const Step& step) const {
   const Index t = step.iteration + 1, n = parameter.size();
   const double u = momentum_of_step(beta_1, t), next_u = momentum_of_step(beta_1, t + 1);
   const double product = product_of_momenta(beta_1, t);
@@ -38,7 +38,7 @@ void Nadam::update(View parameter, ConstView gradient, std::span<const View> slo
   const auto of_v = static_cast<Real>(1 / (1 - std::pow(beta_2, static_cast<double>(t))));
   const auto new_m = static_cast<Real>(1 - beta_1), new_v = static_cast<Real>(1 - beta_2);
   const auto small = static_cast<Real>(epsilon);
-  Real *const w = parameter.data(), *const m = slots[0].data(), *const v = slots[1].data();
+  Real *const w = parameter.data(), *const m = state[0].data(), *const v = state[1].data();
   const Real* const g = gradient.data();
   vectorized([=] {
     for (Index i = 0; i < n; ++i) {

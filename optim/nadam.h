@@ -32,8 +32,8 @@ struct Nadam {
   static constexpr bool elementwise = true;
 
   void check() const;
-  Index slots() const { return 2; }  // m and v
-  void update(View parameter, ConstView gradient, std::span<const View> slots, const Step& step) const;
+  Index slot_count() const { return 2; }  // m and v
+  void update(View parameter, ConstView gradient, std::span<const View> state, const Step& step) const;
 };
 
 }  // namespace cornu

@@ -28,12 +28,12 @@ void AnyOptimizer::check() const {
                       clipvalue, global_clipnorm);
   extras_.check();
   box_->check();
-  require<ValueError>(slots() >= 0 && slots() <= static_cast<Index>(detail::most_slots),
-                      "optimizer: {} slots a parameter; from 0 to {} are possible", slots(), detail::most_slots);
+  require<ValueError>(slot_count() >= 0 && slot_count() <= static_cast<Index>(detail::most_slots),
+                      "optimizer: {} slots a parameter; from 0 to {} are possible", slot_count(), detail::most_slots);
 }
 
 Optimizer::Optimizer(AnyOptimizer rule, const NamedParameters& parameters)
-    : rule_(std::move(rule)), treatments_(detail::treatments(rule_.extras(), parameters)), slots_(rule_.slots()) {
+    : rule_(std::move(rule)), treatments_(detail::treatments(rule_.extras(), parameters)), slots_(rule_.slot_count()) {
   state_.reserve(parameters.size() * static_cast<std::size_t>(slots_));
   for (const NamedParameter& named : parameters) {
     parameters_.push_back(named.parameter);

@@ -24,8 +24,8 @@ struct Step {
 
 /// A rule by which a gradient changes a parameter: a struct that can be copied, with
 ///   LearningRate learning_rate;
-///   Index slots() const                                                  the tensors of state it keeps a parameter
-///   void update(View parameter, ConstView gradient, std::span<const View> slots, const Step& step) const
+///   Index slot_count() const                                                  the tensors of state it keeps a parameter
+///   void update(View parameter, ConstView gradient, std::span<const View> state, const Step& step) const
 /// and, where it has them, Keras's options for every optimizer, which are seen to before `update` is called:
 ///   double weight_decay     first parameter -= learning_rate * weight_decay * parameter; 0 for none
 ///   double clipnorm         each gradient scaled down to this norm; 0 for none, as for the next two
@@ -33,7 +33,7 @@ struct Step {
 ///   double global_clipnorm  all gradients scaled down together to this norm; at most one of the three may be given
 /// More members are used where they exist:
 ///   void check() const                              throws ValueError for options that the rule cannot have
-///   void begin(std::span<const View> slots) const   gives the state other values than the zeros that it begins with
+///   void begin(std::span<const View> state) const   gives the state other values than the zeros that it begins with
 ///   static constexpr bool elementwise = true        each number is updated by its own gradient and state alone, so
 ///   that
 ///                                                   parts of a parameter may be updated apart, and at the same time
@@ -41,10 +41,10 @@ struct Step {
 ///                                                   more: it is then not called, but made as the gradient is summed
 template <class R>
 concept OptimizerRule = std::copy_constructible<R> &&
-    requires(const R& rule, View parameter, ConstView gradient, std::span<const View> slots, const Step& step) {
+    requires(const R& rule, View parameter, ConstView gradient, std::span<const View> state, const Step& step) {
   { rule.learning_rate } -> std::convertible_to<LearningRate>;
-  { rule.slots() } -> std::convertible_to<Index>;
-  rule.update(parameter, gradient, slots, step);
+  { rule.slot_count() } -> std::convertible_to<Index>;
+  rule.update(parameter, gradient, state, step);
 };
 
 namespace detail {
@@ -97,12 +97,12 @@ class AnyOptimizer {
   const detail::OptimizerOptions& options() const { return options_; }
   const OptimizerExtras& extras() const { return extras_; }
   /// The rule's own, and then one for the average where there is one.
-  Index slots() const { return box_->slots() + (extras_.use_ema ? 1 : 0); }
+  Index slot_count() const { return box_->slot_count() + (extras_.use_ema ? 1 : 0); }
   bool elementwise() const { return box_->elementwise(); }
   bool is_gradient_descent() const { return box_->is_gradient_descent(); }
-  void begin(std::span<const View> slots) const { box_->begin(own(slots)); }
-  void update(View parameter, ConstView gradient, std::span<const View> slots, const Step& step) const {
-    box_->update(parameter, gradient, own(slots), step);
+  void begin(std::span<const View> state) const { box_->begin(own(state)); }
+  void update(View parameter, ConstView gradient, std::span<const View> state, const Step& step) const {
+    box_->update(parameter, gradient, own(state), step);
   }
 
  private:
@@ -112,10 +112,10 @@ class AnyOptimizer {
     Box& operator=(const Box&) = delete;
     virtual ~Box() = default;
     virtual void check() const = 0;
-    virtual Index slots() const = 0;
+    virtual Index slot_count() const = 0;
     virtual bool elementwise() const = 0;
     virtual bool is_gradient_descent() const = 0;
-    virtual void begin(std::span<const View> slots) const = 0;
+    virtual void begin(std::span<const View> state) const = 0;
     virtual void update(View, ConstView, std::span<const View>, const Step&) const = 0;
   };
 
@@ -127,7 +127,7 @@ class AnyOptimizer {
     void check() const override {
       if constexpr (requires { rule.check(); }) rule.check();
     }
-    Index slots() const override { return rule.slots(); }
+    Index slot_count() const override { return rule.slot_count(); }
     bool elementwise() const override {
       if constexpr (requires { R::elementwise; }) return R::elementwise;
       return false;
@@ -136,17 +136,17 @@ class AnyOptimizer {
       if constexpr (requires { rule.is_gradient_descent(); }) return rule.is_gradient_descent();
       return false;
     }
-    void begin(std::span<const View> slots) const override {
-      if constexpr (requires { rule.begin(slots); }) rule.begin(slots);
+    void begin(std::span<const View> state) const override {
+      if constexpr (requires { rule.begin(state); }) rule.begin(state);
     }
-    void update(View parameter, ConstView gradient, std::span<const View> slots, const Step& step) const override {
-      rule.update(parameter, gradient, slots, step);
+    void update(View parameter, ConstView gradient, std::span<const View> state, const Step& step) const override {
+      rule.update(parameter, gradient, state, step);
     }
   };
 
   void check() const;
-  std::span<const View> own(std::span<const View> slots) const {
-    return slots.first(slots.size() - (extras_.use_ema ? 1 : 0));
+  std::span<const View> own(std::span<const View> state) const {
+    return state.first(state.size() - (extras_.use_ema ? 1 : 0));
   }
 
   LearningRate learning_rate_;
@@ -197,7 +197,7 @@ class Optimizer {
   /// The averages become the weights, as when training ends. Throws StateError without use_ema.
   void overwrite_with_averages();
 
-  /// What the rule keeps: `rule().slots()` tensors a parameter, in the order of the parameters.
+  /// What the rule keeps: `rule().slot_count()` tensors a parameter, in the order of the parameters.
   std::span<Tensor> state() { return state_; }
   std::span<const Tensor> state() const { return state_; }
 

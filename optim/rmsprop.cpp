@@ -48,12 +48,12 @@ void RMSprop::check() const {
   detail::require_not_negative("RMSprop", "epsilon", epsilon);
 }
 
-void RMSprop::update(View parameter, ConstView gradient, std::span<const View> slots, const Step& step) const {
+void RMSprop::update(View parameter, ConstView gradient, std::span<const View> state, const Step& step) const {
   const bool has_momentum = momentum != 0;
   const Loop loop{.w = parameter.data(),
-                  .v = slots[0].data(),
-                  .a = centered ? slots[1].data() : nullptr,
-                  .b = has_momentum ? slots.back().data() : nullptr,
+                  .v = state[0].data(),
+                  .a = centered ? state[1].data() : nullptr,
+                  .b = has_momentum ? state.back().data() : nullptr,
                   .g = gradient.data(),
                   .n = parameter.size(),
                   .lr = static_cast<Real>(step.learning_rate),

@@ -33,8 +33,8 @@ struct RMSprop {
   static constexpr bool elementwise = true;
 
   void check() const;
-  Index slots() const { return 1 + (centered ? 1 : 0) + (momentum != 0 ? 1 : 0); }  // v, a and b
-  void update(View parameter, ConstView gradient, std::span<const View> slots, const Step& step) const;
+  Index slot_count() const { return 1 + (centered ? 1 : 0) + (momentum != 0 ? 1 : 0); }  // v, a and b
+  void update(View parameter, ConstView gradient, std::span<const View> state, const Step& step) const;
 };
 
 }  // namespace cornu

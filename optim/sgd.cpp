@@ -9,18 +9,18 @@ void SGD::check() const {
   require<ValueError>(momentum >= 0 && momentum <= 1, "SGD: momentum is {}; it must be in [0, 1]", momentum);
 }
 
-void SGD::update(View parameter, ConstView gradient, std::span<const View> slots, const Step& step) const {
+void SGD::update(View parameter, ConstView gradient, std::span<const View> state, const Step& step) const {
   const auto lr = static_cast<Real>(step.learning_rate), m = static_cast<Real>(momentum);
   Real* const w = parameter.data();
   const Real* const g = gradient.data();
   const Index n = parameter.size();
-  if (slots.empty()) {
+  if (state.empty()) {
     vectorized([=] {
       for (Index i = 0; i < n; ++i) w[i] -= lr * g[i];
     });
     return;
   }
-  Real* const v = slots[0].data();
+  Real* const v = state[0].data();
   if (nesterov) {
     vectorized([=] {
       for (Index i = 0; i < n; ++i) {

@@ -28,8 +28,8 @@ struct SGD {
 
   void check() const;
   bool is_gradient_descent() const { return momentum == 0; }
-  Index slots() const { return momentum != 0 ? 1 : 0; }
-  void update(View parameter, ConstView gradient, std::span<const View> slots, const Step& step) const;
+  Index slot_count() const { return momentum != 0 ? 1 : 0; }
+  void update(View parameter, ConstView gradient, std::span<const View> state, const Step& step) const;
 };
 
 }  // namespace cornu

@@ -85,7 +85,7 @@ struct FixedBatch {
     std::fill(zeros.begin(), zeros.end(), Real{0});
     const Var y = graph.forward(concatenate({x, x.tape().input(zeros)}, 0));
     require(y.rank() > 0 && y.shape()[0] == batch, "its outputs for a batch of {} samples are {}", batch, y.shape());
-    return slice(y, 0, 0, count);
+    return slice_axis(y, 0, 0, count);
   }
 };
 

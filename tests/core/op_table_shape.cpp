@@ -136,14 +136,14 @@ OpRow concatenate_row() {
 /// Positions [begin, end) as they are given, which may be negative, and the same from the beginning.
 Sample slice_sample(const Shape& shape, Index axis, Index begin, Index end, Index from, Index to) {
   return sample(
-      message("slice [{}, {}) of {} at axis {}", begin, end, shape, axis), {shape},
-      [=](auto x) { return slice(x[0], axis, begin, end); },
+      message("slice_axis [{}, {}) of {} at axis {}", begin, end, shape, axis), {shape},
+      [=](auto x) { return slice_axis(x[0], axis, begin, end); },
       [=](auto x) { return slice_reference(x[0], axis, from, to); });
 }
 
 OpRow slice_row() {
   return {
-      .op = "slice",
+      .op = "slice_axis",
       .name = "Slice",
       .ranges = {around_zero},
       .samples = {slice_sample({7}, 0, 2, 5, 2, 5), slice_sample({7}, -1, -3, -1, 4, 6),
@@ -151,19 +151,19 @@ OpRow slice_row() {
                   slice_sample({3, 5}, 0, 1, 3, 1, 3), slice_sample({3, 5}, 1, 0, -1, 0, 4),
                   slice_sample({3, 0}, 0, 1, 2, 1, 2), slice_sample({0, 3}, 1, 1, 2, 1, 2),
                   slice_sample({2, 3, 4}, 1, 1, 2, 1, 2), slice_sample({2, 1, 3, 4, 2}, 3, 1, 3, 1, 3)},
-      .errors = {{"slice: [1, 4) is no range of the 3 positions of axis 0 of shape (3, 5)",
+      .errors = {{"slice_axis: [1, 4) is no range of the 3 positions of axis 0 of shape (3, 5)",
                   [](Tape& t) {
-                    slice(of(t, {3, 5}), 0, 1, 4);
+                    slice_axis(of(t, {3, 5}), 0, 1, 4);
                   }},
-                 {"slice: [2, 1) is no range of the 3 positions of axis -2 of shape (3, 5)",
+                 {"slice_axis: [2, 1) is no range of the 3 positions of axis -2 of shape (3, 5)",
                   [](Tape& t) {
-                    slice(of(t, {3, 5}), -2, 2, 1);
+                    slice_axis(of(t, {3, 5}), -2, 2, 1);
                   }},
-                 {"slice: [-4, 1) is no range of the 3 positions of axis 0 of shape (3, 5)",
+                 {"slice_axis: [-4, 1) is no range of the 3 positions of axis 0 of shape (3, 5)",
                   [](Tape& t) {
-                    slice(of(t, {3, 5}), 0, -4, 1);
+                    slice_axis(of(t, {3, 5}), 0, -4, 1);
                   }},
-                 {"axis 0 of shape (): there are only 0 axes", [](Tape& t) { slice(of(t, {}), 0, 0, 0); }}},
+                 {"axis 0 of shape (): there are only 0 axes", [](Tape& t) { slice_axis(of(t, {}), 0, 0, 0); }}},
       .uses_every_number = false};
 }
 

@@ -29,7 +29,7 @@ TEST(Samples, StayApartInWhatIsDoneToEachOfThem) {
   EXPECT_FALSE(mixes([](Var x) { matmul(x, x, {.transpose_b = true}); }, {4, 4, 4}));
   EXPECT_FALSE(mixes([](Var x) { matmul(x, matrices); }, {4, 4, 4}));
   EXPECT_FALSE(mixes([](Var x) { concatenate({x, x}, 1); }));
-  EXPECT_FALSE(mixes([](Var x) { slice(x, 1, 0, 2); }));
+  EXPECT_FALSE(mixes([](Var x) { slice_axis(x, 1, 0, 2); }));
   EXPECT_FALSE(mixes([](Var x) { layer_normalization(x, vector, 0); }));
   EXPECT_FALSE(mixes([](Var x) { batch_normalization(x, vector, vector, vector, vector); }));
 }
@@ -51,7 +51,7 @@ TEST(Samples, MeetAlongTheirAxis) {
   EXPECT_TRUE(mixes([](Var x) { sum(x, 0, {.keepdims = true}); }));
   EXPECT_TRUE(mixes([](Var x) { softmax(x, 0); }));
   EXPECT_TRUE(mixes([](Var x) { log_softmax(x, 0); }));
-  EXPECT_TRUE(mixes([](Var x) { slice(x, 0, 0, 2); }));
+  EXPECT_TRUE(mixes([](Var x) { slice_axis(x, 0, 0, 2); }));
   EXPECT_TRUE(mixes([](Var x) { concatenate({x, x}, 0); }));
   EXPECT_TRUE(mixes([](Var x) { reshape(x, {2, 8}); }));
   EXPECT_TRUE(mixes([](Var x) { reshape(x, {16}); }));

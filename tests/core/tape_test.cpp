@@ -27,7 +27,7 @@ struct Mlp {
   Parameter w2{random_tensor({5, 3}, 3)}, b2{random_tensor({3}, 4)};
 
   Var forward(Var x) const { return log_softmax(affine(relu(affine(x, w1, b1)), w2, b2)); }
-  Var loss(Var x) const { return -mean(slice(forward(x), -1, 0, 1)) + mean(square(reshape(forward(x), {-1}))); }
+  Var loss(Var x) const { return -mean(slice_axis(forward(x), -1, 0, 1)) + mean(square(reshape(forward(x), {-1}))); }
   std::array<const Parameter*, 4> parameters() const { return {&w1, &b1, &w2, &b2}; }
 };
 

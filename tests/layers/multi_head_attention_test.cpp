@@ -19,9 +19,9 @@ using testing::run;
 
 /// The formula, head by head and sample by sample, of eager ops on matrices.
 Tensor by_heads(const MultiHeadAttention& layer, const Tensor& query, const Tensor& value, const Tensor& key) {
-  const auto sample = [](const Tensor& x, Index i) { return reshape(slice(x, 0, i, i + 1), x.shape().sub(1)); };
+  const auto sample = [](const Tensor& x, Index i) { return reshape(slice_axis(x, 0, i, i + 1), x.shape().sub(1)); };
   const auto head = [](const Tensor& w, Index axis, Index h) {
-    return reshape(slice(w, axis, h, h + 1), w.shape().without(axis));
+    return reshape(slice_axis(w, axis, h, h + 1), w.shape().without(axis));
   };
   const auto project = [&](const Tensor& x, const MultiHeadAttention::Projection& p, Index h) {
     return matmul(x, head(p.kernel.value, 1, h)) + head(p.bias.value, 0, h);

@@ -91,7 +91,7 @@ TEST(Normalization, AdaptsInPartsToTheWhole) {
   Normalization parts = adapted({}, testing::normal({4, 5}));
   parts.reset_state();
   for (const auto& [begin, end] : {std::pair<Index, Index>{0, 1}, {1, 40}, {40, 100}}) {
-    parts.update_state(slice(x, 0, begin, end));
+    parts.update_state(slice_axis(x, 0, begin, end));
   }
   EXPECT_EQ(parts.count, 100);
   expect_near(parts.mean.value, whole.mean.value, 1e3 * testing::rounding);

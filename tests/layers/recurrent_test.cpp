@@ -40,7 +40,7 @@ L with(L layer) {
 }
 
 Tensor step_of(const Tensor& sequences, Index step) {
-  return reshape(slice(sequences, 1, step, step + 1), {sequences.shape()[0], sequences.shape()[2]});
+  return reshape(slice_axis(sequences, 1, step, step + 1), {sequences.shape()[0], sequences.shape()[2]});
 }
 
 void expect_near(const Tensor& a, const Tensor& b) {

@@ -135,12 +135,12 @@ using Weights = std::vector<Parameter>;
 TEST(Graph, LearnsAsTheSameTapeWrittenByHand) {
   expect_steps_by_hand({Inputs{{2}, {2}}, Siamese{}}, pairs(40), [](const Weights& w, Var x) {
     const auto tower = [&](Var point) { return tanh(affine(tanh(affine(point, w[0], w[1])), w[2], w[3])); };
-    return sigmoid(affine(abs(tower(slice(x, 1, 0, 2)) - tower(slice(x, 1, 2, 4))), w[4], w[5]));
+    return sigmoid(affine(abs(tower(slice_axis(x, 1, 0, 2)) - tower(slice_axis(x, 1, 2, 4))), w[4], w[5]));
   });
   expect_steps_by_hand({Inputs{{5}, {2, 3}}, WideAndDeep{}}, {normal({40, 11}), normal({40, 2}, 6)},
                        [](const Weights& w, Var x) {
-                         const Var deep = tanh(affine(tanh(affine(slice(x, 1, 5, 11), w[0], w[1])), w[2], w[3]));
-                         return affine(concatenate({slice(x, 1, 0, 5), deep}), w[4], w[5]);
+                         const Var deep = tanh(affine(tanh(affine(slice_axis(x, 1, 5, 11), w[0], w[1])), w[2], w[3]));
+                         return affine(concatenate({slice_axis(x, 1, 0, 5), deep}), w[4], w[5]);
                        });
   expect_steps_by_hand({Input{4}, UNet{}}, {normal({40, 4}), normal({40, 2}, 6)}, [](const Weights& w, Var x) {
     const Var wide = tanh(affine(x, w[0], w[1]));

@@ -206,7 +206,7 @@ TEST(SampleWeights, WeighTheLossOfEveryKind) {
     }
     expect_close(weighted, expected);
   };
-  const auto part = [](const Tensor& t, Index i) { return slice(t, 0, i, i + 1); };
+  const auto part = [](const Tensor& t, Index i) { return slice_axis(t, 0, i, i + 1); };
   const Var x = tape.input(logits);
   expect_weighted([&](Index i) { return from_logits(part(logits, i), part(truth, i)).value; },
                   sparse_categorical_crossentropy(x, truth, {true, 0, weights}).item());

@@ -101,7 +101,7 @@ TEST(Averages, FollowTheWeightsAndChangePlacesWithThem) {
 TEST(Averages, AreStateLikeWhatTheRuleKeeps) {
   Parameter x = parameter({1, 2});
   Optimizer optimizer({Adam{}, {.use_ema = true}}, {{"x", &x}});
-  EXPECT_EQ(optimizer.rule().slots(), 3);
+  EXPECT_EQ(optimizer.rule().slot_count(), 3);
   step(optimizer, x, Tensor::vector({1, 1}));
   EXPECT_EQ(optimizer.state()[2], x.value);
   Parameter copy = x;

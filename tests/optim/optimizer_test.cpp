@@ -59,7 +59,7 @@ TEST(Optimizer, DecaysWeightsBeforeTheRuleSeesThem) {
   struct Square {  // w becomes w^2
     LearningRate learning_rate = 0.5;
     double weight_decay = 1;
-    Index slots() const { return 0; }
+    Index slot_count() const { return 0; }
     void update(View w, ConstView, std::span<const View>, const Step&) const { w[0] *= w[0]; }
   };
   Parameter x = parameter({4});
@@ -266,7 +266,7 @@ TEST(Optimizer, GoesOnWithACopyOfTheModelWhenRebound) {
 struct Adagrad {
   LearningRate learning_rate = 0.5;
   double initial_accumulator_value = 0.1;
-  Index slots() const { return 1; }
+  Index slot_count() const { return 1; }
   void begin(std::span<const View> s) const { std::fill(s[0].begin(), s[0].end(), Real(initial_accumulator_value)); }
   void update(View w, ConstView g, std::span<const View> s, const Step& step) const {
     for (Index i = 0; i < w.size(); ++i) w[i] -= Real(step.learning_rate) * g[i] / std::sqrt(s[0][i] += g[i] * g[i]);
@@ -287,7 +287,7 @@ TEST(CustomRule, HasSlotsThatBeginAsItSays) {
 TEST(CustomRule, KnowsTheStepAndSeparatesItsSlots) {
   struct Rule {
     LearningRate learning_rate = 0.5;
-    Index slots() const { return 2; }
+    Index slot_count() const { return 2; }
     void update(View w, ConstView g, std::span<const View> s, const Step& step) const {
       w[0] = static_cast<Real>(step.iteration);
       s[0][0] += g[0];
@@ -308,12 +308,12 @@ TEST(CustomRule, MayCheckItsOptionsAndHasEightSlotsAtMost) {
   struct Greedy {
     LearningRate learning_rate = 0.5;
     Index wanted = 9;
-    Index slots() const { return wanted; }
+    Index slot_count() const { return wanted; }
     void update(View, ConstView, std::span<const View>, const Step&) const {}
   };
   expect_error<ValueError>([] { AnyOptimizer optimizer(Greedy{}); },
                            "optimizer: 9 slots a parameter; from 0 to 8 are possible");
-  EXPECT_EQ(AnyOptimizer(Greedy{.wanted = 8}).slots(), 8);
+  EXPECT_EQ(AnyOptimizer(Greedy{.wanted = 8}).slot_count(), 8);
   static_assert(!std::is_constructible_v<AnyOptimizer, LearningRate>);
 }
 
