@@ -2,6 +2,10 @@
 
 /// Cornu: a tiny neural network framework. This header brings all of it.
 
+#include "cornu/core/compiler.h"
+
+#ifdef __cpp_concepts  // else the header above has said what is wrong
+
 #include "cornu/core/constraint.h"
 #include "cornu/core/eager.h"
 #include "cornu/core/error.h"
@@ -86,3 +90,5 @@
 #include "cornu/optim/rmsprop.h"
 #include "cornu/optim/schedule.h"
 #include "cornu/optim/sgd.h"
+
+#endif

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "cornu/core/compiler.h"
+
 #include <array>
 #include <cstddef>
 #include <initializer_list>

@@ -1,0 +1,33 @@
+#pragma once
+
+// What Cornu needs of the compiler and its options. A program without it would get hundreds of errors that do not name
+// the cause, or would compile, link and crash.
+
+#if !defined(__cpp_concepts) || __cpp_concepts < 201907L
+#error "Cornu needs C++20: compile with -std=c++20 or later (CMake: target_compile_features(... cxx_std_20))"
+#endif
+#if !defined(__cpp_rtti) || !defined(__cpp_exceptions)
+#error "Cornu needs RTTI and exceptions: compile without -fno-rtti and -fno-exceptions"
+#endif
+
+namespace cornu::detail {
+
+// Defined by a library that was compiled for the same Real and the same standard containers. Every file of a program
+// refers to it: where the two differ, the linker says so, instead of the program corrupting its memory.
+#ifdef _GLIBCXX_DEBUG
+#ifdef CORNU_REAL_DOUBLE
+extern const char library_with_Real_double_and_GLIBCXX_DEBUG;
+[[gnu::used]] inline const char* const required_library = &library_with_Real_double_and_GLIBCXX_DEBUG;
+#else
+extern const char library_with_Real_float_and_GLIBCXX_DEBUG;
+[[gnu::used]] inline const char* const required_library = &library_with_Real_float_and_GLIBCXX_DEBUG;
+#endif
+#elif defined(CORNU_REAL_DOUBLE)
+extern const char library_with_Real_double;
+[[gnu::used]] inline const char* const required_library = &library_with_Real_double;
+#else
+extern const char library_with_Real_float;
+[[gnu::used]] inline const char* const required_library = &library_with_Real_float;
+#endif
+
+}  // namespace cornu::detail

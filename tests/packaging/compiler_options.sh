@@ -1,0 +1,48 @@
+#!/bin/sh
+# Programs compiled with options that Cornu cannot do with hear so: compiler_options.sh PREFIX WORK CXX CONSUMER
+# The compiler, or the linker where only it can know, names the cause; no such program is made.
+set -eu
+prefix=$1 work=$2 cxx=$3 consumer=$4
+mkdir -p "$work"
+
+# refused TEXT HEADER OPTION...: the first error about a program that includes this header says so.
+refused() {
+  text=$1 header=$2
+  shift 2
+  printf '#include <cornu/%s>\nint main() {}\n' "$header" > "$work/program.cpp"
+  if "$cxx" -I"$prefix/include" "$@" -fsyntax-only "$work/program.cpp" > "$work/errors" 2>&1; then
+    echo "compiler_options: $header compiles with $*"; exit 1
+  fi
+  grep -m 1 'error' "$work/errors" | grep -q "$text" || {
+    echo "compiler_options: $header with $*: the first error does not say '$text':"; head -n 5 "$work/errors"; exit 1
+  }
+}
+
+for header in cornu.h core/tensor.h core/error.h layers/layer.h optim/optimizer.h datasets/csv.h models/sequential.h; do
+  refused 'Cornu needs C++20: compile with -std=c++20' $header -std=c++17
+  refused 'Cornu needs RTTI and exceptions' $header -std=c++20 -fno-rtti
+  refused 'Cornu needs RTTI and exceptions' $header -std=c++20 -fno-exceptions
+done
+# Of the header that brings all nothing else is read then.
+printf '#include <cornu/cornu.h>\n' > "$work/program.cpp"
+[ "$("$cxx" -I"$prefix/include" -std=c++17 -fsyntax-only "$work/program.cpp" 2>&1 | grep -c 'error')" -le 2 ] || {
+  echo "compiler_options: cornu.h has more to say than that C++20 is needed"; exit 1
+}
+
+# not_linked SYMBOL LIBRARY OPTION...: a library made for another Real, or other containers, is not linked.
+libdir=$(dirname "$(find "$prefix" -name 'libcornu.*' | head -n 1)")
+not_linked() {
+  symbol=$1 library=$2
+  shift 2
+  "$cxx" -std=c++20 -I"$prefix/include" "$@" -c "$consumer/main.cpp" -o "$work/program.o"
+  if "$cxx" "$work/program.o" -L"$libdir" "-l$library" -o "$work/program" > "$work/errors" 2>&1; then
+    echo "compiler_options: $library is linked to a program with $*"; exit 1
+  fi
+  grep -q "undefined reference to .*$symbol" "$work/errors" || {
+    echo "compiler_options: $library with $*: the linker does not name $symbol:"; head -n 5 "$work/errors"; exit 1
+  }
+}
+not_linked library_with_Real_double cornu -DCORNU_REAL_DOUBLE
+not_linked library_with_Real_float cornu_double
+not_linked library_with_Real_float_and_GLIBCXX_DEBUG cornu -D_GLIBCXX_DEBUG
+echo "options that Cornu cannot do with are named"
