@@ -4,9 +4,12 @@
 # FRONT is for programs that use Cornu as its users do: a plain 0.1 where a float is wanted is no mistake there.
 function(cornu_target_options target)
   cmake_parse_arguments(PARSE_ARGV 1 arg "FRONT" "" "")
-  set_target_properties(${target} PROPERTIES CXX_STANDARD 20 CXX_STANDARD_REQUIRED ON CXX_EXTENSIONS OFF)
+  # Position-independent, so that a static library can be linked into a plugin, a Python module or a JNI library.
+  set_target_properties(${target} PROPERTIES CXX_STANDARD 20 CXX_STANDARD_REQUIRED ON CXX_EXTENSIONS OFF
+                                             POSITION_INDEPENDENT_CODE ON)
   # -ffast-math stays out: it breaks isnan, and NaN in must be NaN out. These two cost nothing and let loops vectorise.
-  target_compile_options(${target} PRIVATE -fno-math-errno -fno-trapping-math
+  # No library replaces a function of Cornu's by its own, so -fPIC need not keep g++ from inlining.
+  target_compile_options(${target} PRIVATE -fno-math-errno -fno-trapping-math -fno-semantic-interposition
     -Wall -Wextra -Wpedantic -Wshadow $<$<NOT:$<BOOL:${arg_FRONT}>>:-Wconversion>
     # What -O3 does for loops, wanted with -O2 too: g++ vectorises whatever gains by it, and moves conditions out.
     $<$<CXX_COMPILER_ID:GNU>:-fvect-cost-model=dynamic> $<$<CXX_COMPILER_ID:GNU>:-funswitch-loops>
@@ -56,9 +59,6 @@ function(cornu_folder name)
       target_include_directories(${target} SYSTEM PRIVATE $<TARGET_PROPERTY:${headers},INTERFACE_INCLUDE_DIRECTORIES>)
     endforeach()
     target_compile_definitions(${target} PRIVATE ${arg_DEFINES})
-    if(BUILD_SHARED_LIBS)
-      set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON)
-    endif()
     # A program has its own copies of inline functions: those in here need no names.
     set_target_properties(${target} PROPERTIES VISIBILITY_INLINES_HIDDEN ON)
     set_property(GLOBAL APPEND PROPERTY cornu_objects${suffix} ${target})

@@ -7,6 +7,12 @@ consumer=$source/tests/packaging/consumer
 rm -rf "$work"
 mkdir -p "$work"
 
+# Twice in one process: two files, because one file is loaded once.
+load_plugin_twice() {
+  cp "$work/libplugin.so" "$work/libplugin_again.so"
+  "$work/host" "$work/libplugin.so" "$work/libplugin_again.so"
+}
+
 configure_and_build() {
   "$cmake" -S "$consumer" -B "$work" -G Ninja -DCMAKE_CXX_COMPILER="$cxx" "$@"
   "$cmake" --build "$work"
@@ -19,10 +25,12 @@ case $way in
     "$work/consumer"
     "$work/consumer_double"
     [ -z "$component" ] || "$work/consumer_$component"
+    load_plugin_twice
     ;;
   add_subdirectory)  # shared, so that this is built as well; not optimised, so that it is quick
     configure_and_build -DCORNU_FROM=add_subdirectory -DCORNU_CHECKOUT="$source" -DBUILD_SHARED_LIBS=ON
     "$work/consumer"
+    load_plugin_twice
     ;;
   fetch_content)  # no second build of the library: how it is found is what differs
     "$cmake" -S "$consumer" -B "$work" -G Ninja -DCMAKE_CXX_COMPILER="$cxx" -DCORNU_FROM=FetchContent \
