@@ -11,6 +11,7 @@
 
 #include "cornu/core/error.h"
 #include "cornu/models/sequential.h"
+#include "cornu/models/settable_rate.h"
 
 namespace cornu {
 
@@ -131,9 +132,14 @@ void CSVLogger::on_epoch_end(Run& run, Index epoch, Logs& logs) {
 
 // ---- LearningRateScheduler ----
 
-void LearningRateScheduler::on_epoch_begin(Run& run, Index epoch, Logs&) {
+void LearningRateScheduler::on_train_begin(Run& run, Logs&) const {
   require<ValueError>(static_cast<bool>(schedule), "LearningRateScheduler: there is no schedule");
+  detail::require_settable_rate("LearningRateScheduler", run.model.optimizer());
+}
+
+void LearningRateScheduler::on_epoch_begin(Run& run, Index epoch, Logs&) {
   Optimizer& optimizer = run.model.optimizer();
+  detail::require_settable_rate("LearningRateScheduler", optimizer);  // still: a callback may have compiled it anew
   const double rate = schedule(epoch, optimizer.learning_rate());
   require<ValueError>(std::isfinite(rate) && rate >= 0,
                       "LearningRateScheduler: the schedule gives {} for epoch {}; a rate of at least 0 is required",
