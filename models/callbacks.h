@@ -99,7 +99,8 @@ struct TerminateOnNaN {
 
 /// Writes a row an epoch to a file, at once: the epoch from 0, then the logs sorted by name, "NA" for what an epoch
 /// lacks. The columns, in the first line, are those of the first epoch, and where validation comes later those of the
-/// validation. With `append` it goes on with the rows of a file that there is already.
+/// validation. The file begins anew with the first epoch's row; with `append` it goes on with the rows that are there.
+/// A run that BackupAndRestore resumes goes on with its own rows, without those of epochs that are done again.
 /// Throws FileError, naming the file, if it cannot be written, and FormatError if the file to go on with has other
 /// columns.
 struct CSVLogger {
@@ -110,7 +111,12 @@ struct CSVLogger {
   // What it remembers meanwhile.
   std::string header{};
   std::vector<std::string> columns{};
+  bool resumes = false;
 
+  void state(auto& visit) {
+    visit("columns", columns);
+    if (visit.reading()) resumes = true;
+  }
   void on_train_begin(Run& run, Logs& logs);
   void on_epoch_end(Run& run, Index epoch, Logs& logs);
 };
