@@ -99,7 +99,8 @@ Var normalize_features(Var x, Var mean, Var variance, bool own, Var scale, Var o
   Tape& tape = x.tape();
   Var y = tape.output(x.shape(), {x, mean, variance, scale, offset});
   const WideRows all(x.shape());
-  const Real one_over_samples = 1 / static_cast<Real>(all.samples), eps = static_cast<Real>(epsilon);
+  const Real one_over_samples = all.samples > 0 ? 1 / static_cast<Real>(all.samples) : 0;
+  const Real eps = static_cast<Real>(epsilon);
   const Real* const from = x.value().data();
   if (own) {
     Real* const means = mean.out().data();

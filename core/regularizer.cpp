@@ -1,5 +1,6 @@
 #include "cornu/core/regularizer.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "cornu/core/error.h"
@@ -22,8 +23,8 @@ Var Regularizer::add_loss(Var y) const {
   if (!*this) return y;
   Tape& tape = y.tape();
   const bool mixed = tape.mixes_samples();
-  tape.add_loss((*this)(y) / y.shape()[0]);
-  tape.set_mixes_samples(mixed);  // it is a mean over the samples, as the loss is
+  tape.add_loss((*this)(y) / std::max(y.shape()[0], Index{1}));  // of no samples: 0
+  tape.set_mixes_samples(mixed);                                 // it is a mean over the samples, as the loss is
   return y;
 }
 

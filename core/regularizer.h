@@ -30,7 +30,7 @@ struct Regularizer {
   /// The penalty: a scalar, 0 where there is none.
   Var operator()(Var x) const;
   /// For what a layer makes of a batch: has the penalty, divided by the number of samples as in Keras, added to the
-  /// loss of the pass. Returns y.
+  /// loss of the pass; 0 for no samples. Returns y.
   Var add_loss(Var y) const;
 
   void options(auto& visit) {

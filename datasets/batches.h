@@ -18,7 +18,7 @@ struct BatchOptions {
   std::optional<std::uint64_t> shuffle_seed{};
   /// Leaves out the last batch where it is smaller than the others.
   bool drop_remainder = false;
-  /// Which of the shuffles `batches` goes through.
+  /// Which of the shuffles comes first.
   std::uint64_t epoch = 0;
 };
 
@@ -75,7 +75,7 @@ class Batcher {
   Batch batch_;
 };
 
-/// One epoch of a Batcher, for a range-for loop.
+/// A Batcher for range-for loops, each of which goes through one epoch.
 class BatchRange {
  public:
   class Iterator {
@@ -100,9 +100,9 @@ class BatchRange {
 
   explicit BatchRange(DatasetRef dataset, const BatchOptions& options = {}) : batcher_(dataset, options) {}
 
-  /// Starts the epoch of the options, from its first batch.
+  /// Starts the epoch of the options, and the next one each time after, from its first batch.
   Iterator begin() {
-    batcher_.start_epoch(batcher_.options().epoch);
+    batcher_.start_epoch(batcher_.options().epoch + begun_++);
     return Iterator(batcher_);
   }
   std::default_sentinel_t end() const { return {}; }
@@ -111,9 +111,11 @@ class BatchRange {
 
  private:
   Batcher batcher_;
+  std::uint64_t begun_ = 0;
 };
 
 /// The batches of one epoch: `for (const Batch& batch : batches(train, {.batch_size = 32, .shuffle_seed = 1})) ...`
+/// For several epochs, in a new order each, keep the range: `auto shuffled = batches(...);` and loop over it again.
 /// Throws as Batcher does.
 inline BatchRange batches(DatasetRef dataset, const BatchOptions& options = {}) { return BatchRange(dataset, options); }
 

@@ -10,6 +10,8 @@ namespace cornu {
 
 namespace {
 
+constexpr Index most_samples = Index{1} << 53;  // each of which a double can tell from the next
+
 /// What may stand in a message for the axes; made into text only where there is one.
 struct Axes {
   std::span<const Index> numbers;
@@ -57,6 +59,8 @@ Tensor spread(const Tensor& given, const Shape& lengths) {
 }  // namespace
 
 Shape Normalization::build(const Shape& input, Rng&) {
+  require<ValueError>(count >= 0 && count <= most_samples, "Normalization: count is {}; 0 to {} are possible", count,
+                      most_samples);
   kept_of(axis, input.batched(1));
   require<ValueError>(mean.value.empty() == variance.value.empty(),
                       "Normalization: only the {} is given; give the {}, too, or neither",
@@ -85,6 +89,11 @@ void Normalization::update_state(const Tensor& batch) {
   require(shape.rank() > 0 && !shape.empty(),
           "Normalization: data of shape {}; (samples, ...) is required, at least one", shape);
   const Shape kept = kept_of(axis, shape), lengths = lengths_of(axis, shape);
+  const bool is_initial = std::all_of(mean.value.begin(), mean.value.end(), [](Real m) { return m == 0; }) &&
+                          std::all_of(variance.value.begin(), variance.value.end(), [](Real v) { return v == 1; });
+  require<StateError>(count > 0 || is_initial,
+                      "Normalization: update_state after a mean and a variance that came from elsewhere; set count to "
+                      "the number of their samples, or forget them first (reset_state)");
   require(count == 0 || mean.shape() == lengths, "Normalization: data of shape {}, after some whose means were {}",
           shape, mean.shape());
   if (count == 0) {

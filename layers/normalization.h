@@ -12,17 +12,20 @@ namespace cornu {
 /// `axis` counts the batch, as in Keras: the axes that have a mean for each of their places; {} for one mean of all.
 /// Until it is adapted the mean is 0 and the variance 1.
 /// Throws ShapeError for axes that are not there, given twice, or the batch, and where mean and variance, or the input,
-/// have other lengths; ValueError where only one of them is given, or for no samples; StateError if it was not built.
+/// have other lengths; ValueError where only one of them is given, for no samples, or a count below 0; StateError if it
+/// was not built.
 struct Normalization {
   std::vector<Index> axis{-1};
   Parameter mean{{}, false}, variance{{}, false};
   bool invert = false;
-  Index count = 0;  ///< how many samples mean and variance were taken from
+  Index count = 0;  ///< samples that mean and variance were taken from; 0: not known, or none yet
 
   /// Takes mean and variance from samples (samples, ...), in place of any others.
   void adapt(const Tensor& data);
-  /// The same in parts: forget, then one batch after another, (samples, ...).
+  /// The same in parts: forget, then one batch after another, (samples, ...); also on from a saved model.
   void reset_state();
+  /// Throws StateError where there are a mean and a variance, but no count to weigh them by: they were given, or come
+  /// from a file written before the count was.
   void update_state(const Tensor& batch);
 
   Shape build(const Shape& input, Rng& rng);
@@ -31,6 +34,7 @@ struct Normalization {
   void options(auto& visit) {
     visit("axis", axis);
     visit("invert", invert);
+    visit("count", count);
   }
 };
 

@@ -1,5 +1,7 @@
 #include "cornu/models/adapt.h"
 
+#include <utility>
+
 #include "cornu/datasets/batches.h"
 
 namespace cornu {
@@ -7,8 +9,10 @@ namespace cornu {
 void adapt(Normalization& layer, DatasetRef data) {
   constexpr Index batch_size = 1024;
   Batcher batches(data, {.batch_size = batch_size});
-  layer.reset_state();
-  while (const Batch* batch = batches.next()) layer.update_state(batch->x);
+  Normalization adapted = layer;  // which stays as it is if the dataset throws
+  adapted.reset_state();
+  while (const Batch* batch = batches.next()) adapted.update_state(batch->x);
+  layer = std::move(adapted);
 }
 
 }  // namespace cornu

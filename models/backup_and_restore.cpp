@@ -11,8 +11,7 @@
 #include "cornu/core/options.h"
 #include "cornu/formats/json.h"
 #include "cornu/models/saving.h"
-#include "cornu/models/sequential.h"
-#include "cornu/models/tally.h"
+#include "cornu/models/sequential_state.h"
 
 namespace cornu {
 
@@ -26,23 +25,30 @@ std::string callback_name(std::size_t i) { return message("{}callbacks/{}", deta
 
 /// Where the run stands, what has been gathered of the epoch, and what the callbacks remember.
 void visit_run(OptionVisitor& visit, Run& run) {
-  Index steps = run.steps;
-  visit("steps", steps);
-  require<ValueError>(steps == run.steps, "the run that was broken off has {} batches an epoch, this one has {}", steps,
-                      run.steps);
+  visit("steps", run.steps);
   visit("epoch", run.epoch);
   visit("batch", run.batch);
-  require<FormatError>(run.epoch >= 0 && run.batch >= 0 && run.batch <= steps, "epoch {}, batch {} of {}", run.epoch,
-                       run.batch, steps);
+  require<FormatError>(run.epoch >= 0 && run.batch >= 0 && run.batch <= run.steps, "epoch {}, batch {} of {}",
+                       run.epoch, run.batch, run.steps);
+  detail::Seen& seen = detail::SequentialState::of(run.model).seen;
+  visit("seen", seen);
+  seen.check();
   visit("stop_training", run.stop_training);
   if (run.batch > 0) visit.within("tally", [&](OptionVisitor& inside) { run.tally->state(inside); });
   Index callbacks = std::ssize(run.callbacks);
   visit("callbacks", callbacks);
-  require<ValueError>(callbacks == std::ssize(run.callbacks),
-                      "the run that was broken off has {} callbacks, this one has {}", callbacks, run.callbacks.size());
   for (std::size_t i = 0; i < run.callbacks.size(); ++i) {
     visit.within(message("callback_{}", i).c_str(), [&](OptionVisitor& inside) { run.callbacks[i].state(inside); });
   }
+}
+
+/// Throws ValueError unless the backup is one of a run like this; nothing is changed yet.
+void require_same(const Json& backup, const Run& run) {
+  const auto steps = value_of<Index>(backup.at("steps")), callbacks = value_of<Index>(backup.at("callbacks"));
+  require<ValueError>(steps == run.steps, "the run that was broken off has {} batches an epoch, this one has {}", steps,
+                      run.steps);
+  require<ValueError>(callbacks == std::ssize(run.callbacks),
+                      "the run that was broken off has {} callbacks, this one has {}", callbacks, run.callbacks.size());
 }
 
 /// Doubles, which a Tensor may be too narrow for.
@@ -87,6 +93,7 @@ void restore(const std::string& path, Run& run) {
   const SafetensorsFile file(path);
   detail::naming(path, [&] {
     const Json json = detail::described_in(file, backup_metadata);
+    require_same(json.at("run"), run);
     std::vector<Tensor> remembered;
     while (file.find(callback_name(remembered.size())) != nullptr) {
       remembered.push_back(file.tensor(callback_name(remembered.size())));
@@ -127,13 +134,15 @@ void BackupAndRestore::on_train_resume(Run& run, Logs&) const {
 }
 
 void BackupAndRestore::on_train_pause(Run& run, Logs&) const {
+  if (run.non_finite) return;  // the backup before is a better place to go on from
   const bool after_epoch = run.batch == 0;
   const bool due = save_freq == 0 ? after_epoch : !after_epoch && (run.epoch * run.steps + run.batch) % save_freq == 0;
   if (due) save(path_in(backup_dir), run);
 }
 
 void BackupAndRestore::on_train_end(Run& run, Logs&) const {
-  if (!delete_checkpoint || run.history->interrupted) return;  // after Ctrl-C the run can be taken up
+  // A run that did not come to its end can be taken up again.
+  if (!delete_checkpoint || run.error || run.non_finite || run.history->interrupted) return;
   std::error_code ignored;
   std::filesystem::remove(path_in(backup_dir), ignored);
   std::filesystem::remove(backup_dir, ignored);  // if nothing else is in it

@@ -15,8 +15,10 @@ namespace cornu {
 /// broken, FileError if it cannot be written, and StateError where save_freq is given for a metric that has no `state`.
 struct BackupAndRestore {
   std::string backup_dir;
-  Index save_freq = 0;            ///< batches; 0: each epoch
-  bool delete_checkpoint = true;  ///< once the run has come to its end
+  Index save_freq = 0;  ///< batches; 0: each epoch
+  /// Once the run has come to its end. It stays where the run ended with Ctrl-C, with an exception, or (TerminateOnNaN)
+  /// with a loss that is not finite: this is never saved, so that the last good state is there.
+  bool delete_checkpoint = true;
 
   void on_train_resume(Run& run, Logs& logs) const;
   void on_train_pause(Run& run, Logs& logs) const;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <concepts>
+#include <exception>
 #include <memory>
 #include <span>
 #include <string>
@@ -26,6 +27,8 @@ struct Run {
   bool stop_training = false;  ///< set it to end the run after this batch or epoch
   /// A loss that is no longer finite throws NonFiniteError; a callback that sees to it itself says false.
   bool throw_on_non_finite = true;
+  bool non_finite = false;     ///< the loss of the last batch was not finite, and no step was made with it
+  std::exception_ptr error{};  ///< in the hooks that end a run: the exception that ended it; null if none did
 
   // Where fit stands: what is needed to take up a run that was broken off. on_train_resume may change it.
   Index epoch = 0;             ///< the epoch to come, or that is under way, from 0
@@ -38,9 +41,12 @@ struct Run {
 
 /// The moments at which a callback may act. A callback is a struct with any of these functions, Keras's hooks:
 ///   on_train_begin(Run&, Logs&)              on_train_end(Run&, Logs&)             and the same for test and predict
+/// The `end` hooks are called however the run ends: also when it ends with an exception (then `run.error` is set), for
+/// each callback whose `begin` hook returned. What an `end` hook throws then is dropped; the first exception is thrown.
 ///   on_epoch_begin(Run&, Index epoch, Logs&) on_epoch_end(Run&, Index epoch, Logs&)
 ///   on_train_batch_begin(Run&, Index batch, Logs&), on_train_batch_end(...)        and the same for test and predict
-/// What on_epoch_end adds to the logs is in the history. Two more are for those that keep runs:
+/// The `begin` hooks get empty logs. What on_epoch_end adds to the logs is in the history. Two more are for those that
+/// keep runs:
 ///   on_train_resume(Run&, Logs&): after all on_train_begin. The run may be sent to where another one was broken off;
 ///     in the midst of an epoch it goes on without that epoch's on_epoch_begin.
 ///   on_train_pause(Run&, Logs&): after a batch, and after an epoch, when all other hooks have acted. From here the run

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <cmath>
 #include <fstream>
 #include <iterator>
@@ -11,6 +12,7 @@
 
 #include "cornu/core/error.h"
 #include "cornu/models/sequential.h"
+#include "cornu/models/settable_rate.h"
 
 namespace cornu {
 
@@ -94,6 +96,26 @@ bool ends_in_a_line(const std::string& filename) {
   return file.seekg(-1, std::ios::end) && file.get() != '\n';
 }
 
+/// Takes off a last line that was cut off, and the rows of this epoch and later ones at the end.
+void drop_rows(const CSVLogger& logger, Index epoch) {
+  std::vector<std::string> lines;
+  {
+    std::ifstream file(logger.filename, std::ios::binary);
+    for (std::string line; std::getline(file, line);) {
+      if (!file.eof()) lines.push_back(line + "\n");
+    }
+  }
+  const auto is_again = [&](const std::string& line) {
+    Index number = 0;
+    const auto [end, error] = std::from_chars(line.data(), line.data() + line.size(), number);
+    return error == std::errc() && number >= epoch;
+  };
+  while (!lines.empty() && is_again(lines.back())) lines.pop_back();
+  std::string text;
+  for (const std::string& line : lines) text += line;
+  write(logger, std::ios::trunc, text);
+}
+
 void find_columns(CSVLogger& logger, const Run& run, const Logs& logs) {
   for (const Logs::Entry& entry : logs) logger.columns.push_back(entry.name);
   if (run.validation_freq > 0) {  // which may not have been this time
@@ -114,12 +136,19 @@ void find_columns(CSVLogger& logger, const Run& run, const Logs& logs) {
 void CSVLogger::on_train_begin(Run&, Logs&) {
   columns.clear();
   header = append ? first_line(filename) : "";
+  resumes = false;
   // It is better to fail before the first epoch.
-  write(*this, append ? std::ios::app : std::ios::trunc, append && ends_in_a_line(filename) ? "\n" : "");
+  write(*this, std::ios::app, append && ends_in_a_line(filename) ? "\n" : "");
 }
 
 void CSVLogger::on_epoch_end(Run& run, Index epoch, Logs& logs) {
-  if (columns.empty()) find_columns(*this, run, logs);
+  if (columns.empty()) {
+    if (!append) write(*this, std::ios::trunc, "");
+    find_columns(*this, run, logs);
+  } else if (resumes) {
+    drop_rows(*this, epoch);
+  }
+  resumes = false;
   std::string row = fmt::format("{}", epoch);
   for (const std::string& name : columns) {
     row += separator;
@@ -131,9 +160,14 @@ void CSVLogger::on_epoch_end(Run& run, Index epoch, Logs& logs) {
 
 // ---- LearningRateScheduler ----
 
-void LearningRateScheduler::on_epoch_begin(Run& run, Index epoch, Logs&) {
+void LearningRateScheduler::on_train_begin(Run& run, Logs&) const {
   require<ValueError>(static_cast<bool>(schedule), "LearningRateScheduler: there is no schedule");
+  detail::require_settable_rate("LearningRateScheduler", run.model.optimizer());
+}
+
+void LearningRateScheduler::on_epoch_begin(Run& run, Index epoch, Logs&) {
   Optimizer& optimizer = run.model.optimizer();
+  detail::require_settable_rate("LearningRateScheduler", optimizer);  // still: a callback may have compiled it anew
   const double rate = schedule(epoch, optimizer.learning_rate());
   require<ValueError>(std::isfinite(rate) && rate >= 0,
                       "LearningRateScheduler: the schedule gives {} for epoch {}; a rate of at least 0 is required",

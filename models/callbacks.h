@@ -16,9 +16,10 @@
 namespace cornu {
 
 /// Ends the run once `monitor` has not improved by more than min_delta for `patience` epochs, as in Keras: not in the
-/// very first epoch, and, with restore_best_weights, with the weights of the best one however the run ended.
-/// Throws ValueError, listing the names there are, after the first epoch whose logs have no such name. (Keras warns.)
-/// Epochs without validation, because of validation_freq or Ctrl-C, count for nothing where validation is monitored.
+/// very first epoch, and, with restore_best_weights, with the weights of the best one however the run ended, also with
+/// an exception. Throws ValueError, listing the names there are, after the first epoch whose logs have no such name.
+/// (Keras warns.) Epochs without validation, because of validation_freq or Ctrl-C, count for nothing where validation
+/// is monitored.
 struct EarlyStopping {
   using Mode = MonitorMode;
   using enum MonitorMode;
@@ -89,7 +90,8 @@ struct LambdaCallback {
   OfRun on_predict_end{};
 };
 
-/// Ends the run quietly, after the batch, when the loss is no longer finite, instead of the NonFiniteError.
+/// Ends the run quietly, after the batch, when the loss is no longer finite, instead of the NonFiniteError. The backup
+/// of a BackupAndRestore stays, and is that of the last good state.
 struct TerminateOnNaN {
   void on_train_begin(Run& run, Logs& logs);
   void on_train_batch_end(Run& run, Index batch, Logs& logs);
@@ -97,7 +99,8 @@ struct TerminateOnNaN {
 
 /// Writes a row an epoch to a file, at once: the epoch from 0, then the logs sorted by name, "NA" for what an epoch
 /// lacks. The columns, in the first line, are those of the first epoch, and where validation comes later those of the
-/// validation. With `append` it goes on with the rows of a file that there is already.
+/// validation. The file begins anew with the first epoch's row; with `append` it goes on with the rows that are there.
+/// A run that BackupAndRestore resumes goes on with its own rows, without those of epochs that are done again.
 /// Throws FileError, naming the file, if it cannot be written, and FormatError if the file to go on with has other
 /// columns.
 struct CSVLogger {
@@ -108,16 +111,23 @@ struct CSVLogger {
   // What it remembers meanwhile.
   std::string header{};
   std::vector<std::string> columns{};
+  bool resumes = false;
 
+  void state(auto& visit) {
+    visit("columns", columns);
+    if (visit.reading()) resumes = true;
+  }
   void on_train_begin(Run& run, Logs& logs);
   void on_epoch_end(Run& run, Index epoch, Logs& logs);
 };
 
 /// Gives every epoch the learning rate `schedule(epoch, rate so far)`, and puts it in the logs as "learning_rate".
-/// Throws ValueError for a rate that is negative or not finite, and if there is no schedule.
+/// Throws ValueError for a rate that is negative or not finite, if there is no schedule, and for an optimizer whose
+/// learning rate is a schedule itself.
 struct LearningRateScheduler {
   std::function<double(Index epoch, double learning_rate)> schedule;
 
+  void on_train_begin(Run& run, Logs& logs) const;
   void on_epoch_begin(Run& run, Index epoch, Logs& logs);
   void on_epoch_end(Run& run, Index epoch, Logs& logs);
 };

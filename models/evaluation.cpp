@@ -38,26 +38,32 @@ Logs Evaluation::run(const Callbacks* callbacks, ProgressDisplay* display) {
   const auto call = [&](Hook hook, Index index, Logs& logs) {
     if (callbacks != nullptr) (*callbacks)(hook, index, logs);
   };
-  Logs logs;
+  Logs logs, none;
   tally_.reset();
   batcher_.start_epoch(0);
-  const double penalty = penalty_of(model_, *tape_);
-  call(Hook::test_begin, 0, logs);
-  for (Index step = 0; step < steps_; ++step) {
-    call(Hook::test_batch_begin, step, logs);
-    model_.require_compiled();  // still: a callback may have assigned to the model
-    const Batch& batch = *batcher_.next();
-    tape_->clear();
-    const Var y_pred = model_.forward(tape_->input(batch.x));
-    const Var loss =
-        detail::with_added(model_.compiled->loss(y_pred, batch.y, weights_.of(batch.rows, batch.y, weights_memory_)));
-    tally_.add(static_cast<double>(loss.item()) + penalty, batch.y, y_pred.value());
-    tally_.write(logs, false);
-    call(Hook::test_batch_end, step, logs);
-    if (display != nullptr) display->step(step + 1, logs);
+  const auto body = [&] {
+    const double penalty = penalty_of(model_, *tape_);  // of the weights as on_test_begin leaves them
+    for (Index step = 0; step < steps_; ++step) {
+      none.clear();
+      call(Hook::test_batch_begin, step, none);
+      model_.require_compiled();  // still: a callback may have assigned to the model
+      const Batch& batch = *batcher_.next();
+      tape_->clear();
+      const Var y_pred = model_.forward(tape_->input(batch.x));
+      const Var loss =
+          detail::with_added(model_.compiled->loss(y_pred, batch.y, weights_.of(batch.rows, batch.y, weights_memory_)));
+      tally_.add(static_cast<double>(loss.item()) + penalty, batch.y, y_pred.value());
+      tally_.write(logs, false);
+      call(Hook::test_batch_end, step, logs);
+      if (display != nullptr) display->step(step + 1, logs);
+    }
+    if (steps_ > 0) tally_.write(logs);
+  };
+  if (callbacks != nullptr) {
+    callbacks->during(Hook::test_begin, Hook::test_end, logs, body);
+  } else {
+    body();
   }
-  if (steps_ > 0) tally_.write(logs);
-  call(Hook::test_end, 0, logs);
   return logs;
 }
 
@@ -87,18 +93,21 @@ void predict_into(View out, const detail::SequentialState& model, ConstView x, I
   };
   const Index samples = x.shape()[0];
   const TapePool::Lease tape(model.inference_tapes);
-  call(Hook::predict_begin, 0);
-  for (Index first = 0; first < samples; first += batch_size) {
-    const Index count = std::min(batch_size, samples - first);
-    call(Hook::predict_batch_begin, first / batch_size);
-    tape->clear();
-    const Var y = model.forward(tape->input({x.data() + first * in_sample.size(), in_sample.batched(count)}));
-    require(y.shape() == out_sample.batched(count), "{}: predict made outputs {} where it began with samples of {}",
-            model.name, y.shape(), out_sample);  // a callback may have changed the model
-    copy(y.value(), overwrite({out.data() + first * out_sample.size(), y.shape()}));
-    call(Hook::predict_batch_end, first / batch_size);
-  }
-  call(Hook::predict_end, 0);
+  const auto body = [&] {
+    for (Index first = 0; first < samples; first += batch_size) {
+      const Index count = std::min(batch_size, samples - first);
+      call(Hook::predict_batch_begin, first / batch_size);
+      tape->clear();
+      const Var y = model.forward(tape->input({x.data() + first * in_sample.size(), in_sample.batched(count)}));
+      require(y.shape() == out_sample.batched(count), "{}: predict made outputs {} where it began with samples of {}",
+              model.name, y.shape(), out_sample);  // a callback may have changed the model
+      copy(y.value(), overwrite({out.data() + first * out_sample.size(), y.shape()}));
+      call(Hook::predict_batch_end, first / batch_size);
+    }
+  };
+  if (callbacks == nullptr) return body();
+  Logs none;
+  callbacks->during(Hook::predict_begin, Hook::predict_end, none, body);
 }
 
 Tensor predict_with(const detail::SequentialState& model, const Tensor& x, const PredictOptions& options,

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <exception>
 #include <span>
 
 #include "cornu/models/progress.h"
@@ -13,6 +14,35 @@ struct Callbacks {
   Run& run;
   void operator()(Hook hook, Index index, Logs& logs) const {
     for (AnyCallback& callback : all) callback.call(hook, run, index, logs);
+  }
+
+  /// Calls `begin`, then body(), then `end` for each callback whose `begin` returned, whatever is thrown meanwhile.
+  /// Throws the first of these exceptions.
+  template <class Body>
+  void during(Hook begin, Hook end, Logs& logs, Body body) const {
+    std::size_t begun = 0;
+    const auto end_all = [&] {
+      for (AnyCallback& callback : all.first(begun)) {
+        try {
+          callback.call(end, run, 0, logs);
+        } catch (...) {
+          if (!run.error) run.error = std::current_exception();
+        }
+      }
+    };
+    try {
+      for (AnyCallback& callback : all) {
+        callback.call(begin, run, 0, logs);
+        ++begun;
+      }
+      body();
+    } catch (...) {
+      run.error = std::current_exception();
+      end_all();
+      throw;
+    }
+    end_all();
+    if (run.error) std::rethrow_exception(run.error);
   }
 };
 

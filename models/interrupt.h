@@ -2,10 +2,10 @@
 
 namespace cornu {
 
-/// While one lives, Ctrl-C (SIGINT) is noted instead of ending the program; a second Ctrl-C does what it always did.
-/// Guards may be nested and may live in several threads at once: the first to come installs the handler, the last to go
-/// puts the former one back, and all of them see the same Ctrl-C. Where SIGINT is ignored (nohup, background jobs of a
-/// script) it stays ignored.
+/// While one lives, Ctrl-C (SIGINT) is noted. A handler that the program has installed is called as well, every time.
+/// Without one, the first Ctrl-C does not end the program, and the second does. Guards may be nested and may live in
+/// several threads at once: the first to come installs the handler, the last to go puts the former one back, and all of
+/// them see the same Ctrl-C. Where SIGINT is ignored (nohup, background jobs of a script) it stays ignored.
 class InterruptGuard {
  public:
   InterruptGuard();

@@ -4,12 +4,14 @@
 
 #include "cornu/core/error.h"
 #include "cornu/models/sequential.h"
+#include "cornu/models/settable_rate.h"
 
 namespace cornu {
 
-void ReduceLROnPlateau::on_train_begin(Run&, Logs&) {
+void ReduceLROnPlateau::on_train_begin(Run& run, Logs&) {
   require<ValueError>(factor > 0 && factor < 1, "ReduceLROnPlateau: factor is {}; it must lie between 0 and 1", factor);
   require<ValueError>(min_lr >= 0, "ReduceLROnPlateau: min_lr is {}; it must not be negative", min_lr);
+  detail::require_settable_rate("ReduceLROnPlateau", run.model.optimizer());
   best = detail::worst(detail::is_to_grow(monitor, mode));
   wait = cooldown_counter = 0;
 }
@@ -28,6 +30,8 @@ void ReduceLROnPlateau::on_epoch_end(Run& run, Index epoch, Logs& logs) {
     best = *value;
     wait = 0;
   } else if (cooldown_counter == 0 && ++wait >= patience && rate > min_lr) {
+    detail::require_settable_rate("ReduceLROnPlateau",
+                                  optimizer);  // still: a callback may have compiled the model anew
     optimizer.set_learning_rate(std::max(rate * factor, min_lr));
     cooldown_counter = cooldown;
     wait = 0;

@@ -9,8 +9,8 @@ namespace cornu {
 /// Multiplies the learning rate by `factor` whenever `monitor` has not improved by more than min_delta for `patience`
 /// epochs, down to min_lr; `cooldown` epochs after that count for nothing. Puts the rate of each epoch in the logs as
 /// "learning_rate". As in Keras. May be used for one fit after another, and begins anew with each.
-/// Throws ValueError for a factor that is not between 0 and 1, for a negative min_lr, and, listing the names there are,
-/// after the first epoch whose logs have no `monitor`.
+/// Throws ValueError for an optimizer whose learning rate is a schedule, for a factor that is not between 0 and 1, for
+/// a negative min_lr, and, listing the names there are, after the first epoch whose logs have no `monitor`.
 struct ReduceLROnPlateau {
   using Mode = MonitorMode;
   using enum MonitorMode;

@@ -94,6 +94,7 @@ void Sequential::build(const Shape& input) {
 
 Shape Sequential::build(const Shape& input, Rng& rng) {
   const Shape output = state_->Chain::build(input, rng);
+  state_->seen = {};
   state_->optimizer.reset();
   return output;
 }

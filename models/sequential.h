@@ -53,15 +53,20 @@ struct FitOptions {
   std::vector<AnyCallback> callbacks{};
   double validation_split = 0;             ///< this fraction, the last samples, is kept for validation
   DatasetRef validation_data{};            ///< what is validated on; overrides validation_split
-  bool shuffle = true;                     ///< in a new order every epoch
+  bool shuffle = true;                     ///< in a new order for each pass over the samples
   std::map<Index, double> class_weight{};  ///< the weight of a class's samples in the loss; 1 where not given
   Tensor sample_weight{};                  ///< (samples), the weight of each in the loss; split like them
-  Index initial_epoch = 0;                 ///< where to begin counting, to go on with an earlier run
-  Index steps_per_epoch = 0;               ///< batches an epoch; 0: the whole dataset
-  Index validation_steps = 0;              ///< the same for validation
-  Index validation_batch_size = 0;         ///< 0: batch_size
-  Index validation_freq = 1;               ///< validate every so many epochs
-  std::uint64_t seed = 0;                  ///< of shuffling and of what layers draw in training
+  /// Where to begin counting, to go on with an earlier run; also in the midst of a pass over the samples.
+  Index initial_epoch = 0;
+  /// Batches an epoch; 0: the whole dataset. Each epoch goes on with the samples where the last one stopped, and with a
+  /// new pass over them, in the midst of the epoch, whenever one is complete. (In Keras, arrays end the epoch there.)
+  Index steps_per_epoch = 0;
+  Index validation_steps = 0;       ///< the same for validation
+  Index validation_batch_size = 0;  ///< 0: batch_size
+  Index validation_freq = 1;        ///< validate every so many epochs
+  /// Of shuffling and of what layers draw in training. Both go on from what the model was trained on before, so that no
+  /// call of fit repeats another's; the same calls on a model that is built alike give the same bits.
+  std::uint64_t seed = 0;
   /// The most threads that share the work of a batch; 0: as many as there are cores. Each batch is cut into shards of
   /// at least 32 samples, where that leaves each thread enough to do, and the clock decides whether sharing them pays.
   Index threads = 0;
@@ -69,7 +74,9 @@ struct FitOptions {
   /// size the weights are the same bits whatever the number of threads. At least 2; 0: chosen by the batch, the model
   /// and `threads`.
   Index shard_size = 0;
-  bool stop_on_interrupt = true;  ///< Ctrl-C stops after the batch, keeps the model and returns the history
+  /// Ctrl-C stops after the batch, keeps the model and returns the history; a second one ends the program. The
+  /// program's own handler of SIGINT, if it has one, is called each time, and with `false` alone.
+  bool stop_on_interrupt = true;
 };
 
 struct EvaluateOptions {
@@ -166,7 +173,7 @@ class Sequential {
 
   // ---- Training; all need compile ----
 
-  /// Says how to train. The optimizer starts anew.
+  /// Says how to train. The optimizer starts anew; shuffles and what layers draw go on.
   void compile(CompileOptions options);
   bool compiled() const;
   /// The optimizer at work. Throws StateError before the model is compiled and built.
@@ -174,7 +181,7 @@ class Sequential {
 
   /// Trains; returns what it saw. Throws ValueError for options out of range, ShapeError for a dataset that does not
   /// fit, NonFiniteError, naming epoch, batch and the first layer whose output was not finite, as soon as the loss is
-  /// not.
+  /// not. However it ends, on_train_end is called (models/callback.h), and the model can be used and trained on.
   History fit(DatasetRef data, const FitOptions& options = {});
   History fit(const Tensor& x, const Tensor& y, const FitOptions& options = {});
 

@@ -113,6 +113,7 @@ void Sequential::save(const std::string& path, const SaveOptions& options) const
     json.set("build_input_shape", json_of(state_->shapes.front()));
     json.set("untrainable", untrainable_names(mine));
     json.set("frozen", names_where(mine, [](const Parameter& parameter) { return parameter.frozen; }));
+    json.set("seen", json_of(state_->seen));
     if (options.include_optimizer && state_->compiled) {
       try {
         json.set("compile", compile_settings(*state_->compiled));
@@ -145,6 +146,12 @@ Sequential Sequential::load(const SafetensorsFile& file, const LoadOptions& opti
     model.build(value_of<Shape>(json.at("build_input_shape")));
     detail::get_weights(file, model.parameters(), {});
     set_flags(model.parameters(), json);
+    if (const Json* const seen = json.find("seen")) {
+      model.state_->seen = value_of<detail::Seen>(*seen);
+    } else if (const Json* const optimizer = json.find("optimizer")) {  // files did not always tell it
+      model.state_->seen.steps = value_of<Index>(optimizer->at("iterations"));
+    }
+    model.state_->seen.check();
     const Json* const compile = json.find("compile");
     if (!options.compile || compile == nullptr) return model;
     model.compile({.optimizer = value_of<AnyOptimizer>(compile->at("optimizer")),

@@ -9,8 +9,24 @@
 /// What is inside a Sequential; for models/*.cpp alone.
 namespace cornu::detail {
 
-/// What the layers draw in a shard of training step `index`: a stream of its own, apart from those that shuffle (small
-/// numbers), so that a run that is taken up again draws what it would have drawn.
+/// How much a model has been trained on: which random streams come next. Kept by copies, in files and in backups;
+/// `build` sets it back to 0, `compile` does not.
+struct Seen {
+  Index steps = 0;    ///< batches of `fit` and `train_on_batch`: step s draws its noise from noise_of_step(seed, s)
+  Index passes = 0;   ///< passes over a dataset that `fit` has begun: the p-th is shuffled by Rng(seed, p)
+  Index batches = 0;  ///< of the last of these passes
+
+  void options(auto& visit) {
+    visit("steps", steps);
+    visit("passes", passes);
+    visit("batches", batches);
+  }
+  /// Throws FormatError for counts that no training can have come to.
+  void check() const;
+};
+
+/// The stream that the layers draw from in a shard of training step `index`, apart from those that shuffle (small
+/// numbers).
 inline Rng noise_of_step(std::uint64_t seed, Index index, Index shard = 0) {
   return Rng(seed,
              std::uint64_t{1} << 63 | static_cast<std::uint64_t>(shard) << 40 | static_cast<std::uint64_t>(index));
@@ -24,6 +40,7 @@ Var with_added(Var loss);
 /// What a model is: all that a copy of it has.
 struct SequentialParts : Chain {
   std::uint64_t seed = 0;
+  Seen seen;
   std::optional<CompileOptions> compiled;
   std::optional<Optimizer> optimizer;  // made by the first step after compiling or changing the layers
 };
@@ -41,6 +58,7 @@ struct SequentialState : SequentialParts {
   mutable TapePool inference_tapes;
 
   static const SequentialState& of(const Sequential& model) { return *model.state_; }
+  static SequentialState& of(Sequential& model) { return *model.state_; }
 
   void require_compiled() const;
   /// That the dataset's samples are what the model takes.

@@ -37,6 +37,11 @@ Var with_added(Var loss) {
   return loss;
 }
 
+void Seen::check() const {
+  require<FormatError>(steps >= 0 && passes >= 0 && batches >= 0, "seen: {} steps, {} passes, {} batches", steps,
+                       passes, batches);
+}
+
 void SequentialState::require_compiled() const {
   require<StateError>(compiled.has_value(), "{}: not compiled yet; call compile first", name);
 }
@@ -102,7 +107,7 @@ const Logs& Sequential::train_on_batch(const Tensor& x, const Tensor& y, const T
   }
   auto& [tally, logs] = *state_->report;
   tally.reset();
-  const Rng noise = detail::noise_of_step(state_->seed, state_->optimizer->iterations());
+  const Rng noise = detail::noise_of_step(state_->seed, state_->seen.steps);
   state_->make_passes(1);
   TrainingPass& pass = state_->pass(0);
   state_->run(pass, x, y, sample_weight, noise, {.put_off_products = true}, true);
@@ -113,6 +118,7 @@ const Logs& Sequential::train_on_batch(const Tensor& x, const Tensor& y, const T
   }
   state_->require_known(pass.gradients);
   state_->optimizer->step(pass.gradients);
+  ++state_->seen.steps;
   tally.add(loss, y, pass.y_pred.value());
   tally.write(logs);
   return logs;
@@ -162,31 +168,56 @@ std::pair<ConstView, ConstView> split_weights(const Tensor& weights, Index sampl
   return {{weights.data(), Shape{learnt}}, {weights.data() + learnt, Shape{samples - learnt}}};
 }
 
-/// Batches epoch after epoch, where an epoch may have fewer or more of them than the dataset: then each goes on where
-/// the one before stopped, and the dataset is shuffled anew whenever it has been gone through. The times it has are
-/// counted from 1: the shuffles take the seed's streams from there, stream 0 belongs to the weights.
-class EpochBatches {
+/// Batches, pass after pass over the dataset, which is shuffled anew for each. An epoch may have fewer or more batches
+/// than a pass. Counts what is seen on from what the model has seen.
+class Passes {
  public:
-  /// `done`: how many batches came before.
-  EpochBatches(Batcher& batcher, Index done) : batcher_(batcher) {
-    pass_ = 1 + done / batcher.batch_count();
-    batcher_.start_epoch(static_cast<std::uint64_t>(pass_));
-    for (Index skipped = 0; skipped < done % batcher.batch_count(); ++skipped) batcher_.next_rows();
+  /// Begins a pass, or, if `within_pass`, goes on in the one that was last begun.
+  Passes(Batcher& batcher, const detail::Seen& before, bool within_pass) : batcher_(batcher), seen_(before) {
+    if (!within_pass) {
+      begin();
+      return;
+    }
+    batcher_.start_epoch(static_cast<std::uint64_t>(seen_.passes));
+    const Index done = std::min(seen_.batches, batcher_.batch_count());
+    for (Index skipped = 0; skipped < done; ++skipped) batcher_.next_rows();
   }
 
-  const Batch& next() {
+  /// The next batch. `model` is what the model has seen: more than here if a callback trained it.
+  const Batch& next(const detail::Seen& model) {
+    seen_.steps = std::max(seen_.steps, model.steps);
+    seen_.passes = std::max(seen_.passes, model.passes);
     const Batch* batch = batcher_.next_rows();
     if (batch == nullptr) {
-      batcher_.start_epoch(static_cast<std::uint64_t>(++pass_));
+      begin();
       batch = batcher_.next_rows();
     }
+    ++seen_.steps;
+    ++seen_.batches;
     return *batch;
   }
 
+  /// What is seen with this batch.
+  const detail::Seen& seen() const { return seen_; }
+
  private:
+  void begin() {
+    batcher_.start_epoch(static_cast<std::uint64_t>(++seen_.passes));
+    seen_.batches = 0;
+  }
+
   Batcher& batcher_;
-  Index pass_ = 1;
+  detail::Seen seen_;
 };
+
+/// Raises `seen` to what a run that stands behind `batches` batches must have seen. It falls short where the weights
+/// were loaded alone, or from a file that does not tell.
+void raise(detail::Seen& seen, Index batches, Index batches_per_pass) {
+  if (seen.steps >= batches) return;
+  seen.steps = batches;
+  seen.passes = (batches + batches_per_pass - 1) / batches_per_pass;
+  seen.batches = batches - (seen.passes - 1) * batches_per_pass;
+}
 
 }  // namespace
 
@@ -234,7 +265,6 @@ History Sequential::fit(DatasetRef data, const FitOptions& options) {
   std::vector<AnyCallback> callbacks = options.callbacks;
   run.callbacks = callbacks;
   const Callbacks call{callbacks, run};
-  ProgressDisplay display(options.verbose, options.epochs, steps);
   std::optional<InterruptGuard> interrupt;
   if (options.stop_on_interrupt) interrupt.emplace();
   History history;
@@ -243,57 +273,85 @@ History Sequential::fit(DatasetRef data, const FitOptions& options) {
   Logs logs, epoch_logs;
   run.history = &history;
   run.tally = &tally;
-  call(Hook::train_begin, 0, logs);
-  call(Hook::train_resume, 0, logs);
-  if (run.batch > 0) tally.write(logs);
-  EpochBatches batches(batcher, run.epoch * steps + run.batch);
-  for (Index epoch = run.epoch; epoch < options.epochs && !run.stop_training; ++epoch) {
-    Logs none;  // and `logs` keeps its names: not even the first step of an epoch allocates them
-    Index index = run.batch;
-    if (index == 0) {
-      tally.reset();
-      call(Hook::epoch_begin, epoch, none);
-    }
-    display.epoch_begin(epoch);
-    for (; index < steps && !run.stop_training; ++index) {
-      const Batch& batch = batches.next();
-      call(Hook::train_batch_begin, index, logs);
-      double loss = 0;
-      try {
-        loss = step(batch, epoch * steps + index, tally);
-      } catch (Error& error) {  // a row that it names is one of this batch, not of the dataset
-        error.add_context(message("fit, epoch {} of {}, batch {} of {}", epoch + 1, options.epochs, index + 1, steps));
-        throw;
+  bool has_learnt = false;
+  const auto interrupted = [&] { return interrupt && interrupt->interrupted(); };
+  const auto epochs = [&] {
+    ProgressDisplay display(options.verbose, options.epochs, steps);
+    detail::Seen& seen = state_->seen;
+    raise(seen, run.epoch * steps + run.batch, batcher.batch_count());
+    Passes passes(batcher, seen, run.batch > 0 || (options.steps_per_epoch > 0 && run.epoch > 0));
+    for (Index epoch = run.epoch; epoch < options.epochs && !run.stop_training; ++epoch) {
+      Logs none;  // and `logs` keeps its names: not even the first step of an epoch allocates them
+      Index index = run.batch;
+      if (index == 0) {
+        tally.reset();
+        call(Hook::epoch_begin, epoch, none);
       }
-      if (!std::isfinite(loss) && run.throw_on_non_finite) {
-        throw NonFiniteError(message("{}: fit: the loss is {} in epoch {} of {}, batch {} of {}: {}", name(),
-                                     shown(loss), epoch + 1, options.epochs, index + 1, steps,
-                                     step.where_not_finite()));
+      display.epoch_begin(epoch);
+      for (; index < steps && !run.stop_training; ++index) {
+        const Batch& batch = passes.next(seen);
+        none.clear();
+        call(Hook::train_batch_begin, index, none);
+        double loss = 0;
+        try {
+          loss = step(batch, passes.seen().steps - 1, tally);
+        } catch (Error& error) {  // a row that it names is one of this batch, not of the dataset
+          error.add_context(
+              message("fit, epoch {} of {}, batch {} of {}", epoch + 1, options.epochs, index + 1, steps));
+          throw;
+        }
+        run.non_finite = !std::isfinite(loss);
+        if (run.non_finite && run.throw_on_non_finite) {
+          throw NonFiniteError(message("{}: fit: the loss is {} in epoch {} of {}, batch {} of {}: {}", name(),
+                                       shown(loss), epoch + 1, options.epochs, index + 1, steps,
+                                       step.where_not_finite()));
+        }
+        has_learnt = has_learnt || !run.non_finite;
+        seen = passes.seen();
+        tally.write(logs, false);
+        call(Hook::train_batch_end, index, logs);
+        display.step(index + 1, logs);
+        run.batch = index + 1;
+        call(Hook::train_pause, 0, logs);  // before Ctrl-C is heeded: a run that is taken up again is to go on
+        if (interrupted()) history.interrupted = run.stop_training = true;
       }
-      tally.write(logs, false);
-      call(Hook::train_batch_end, index, logs);
-      display.step(index + 1, logs);
-      run.batch = index + 1;
-      call(Hook::train_pause, 0, logs);  // before Ctrl-C is heeded: a run that is taken up again is to go on
-      if (interrupt && interrupt->interrupted()) history.interrupted = run.stop_training = true;
-    }
 
-    epoch_logs = index > 0 ? logs : none;
-    if (index > 0) tally.write(epoch_logs);
-    if (evaluation && !history.interrupted && (epoch + 1) % options.validation_freq == 0) {
-      for (const Logs::Entry& entry : evaluation->run(&call, nullptr)) epoch_logs.set("val_" + entry.name, entry.value);
+      epoch_logs = index > 0 ? logs : none;
+      if (index > 0) tally.write(epoch_logs);
+      if (evaluation && !history.interrupted && (epoch + 1) % options.validation_freq == 0) {
+        for (const Logs::Entry& entry : evaluation->run(&call, nullptr)) {
+          epoch_logs.set("val_" + entry.name, entry.value);
+        }
+      }
+      call(Hook::epoch_end, epoch, epoch_logs);
+      display.epoch_end(epoch_logs);
+      history.append(epoch, epoch_logs);
+      if (history.interrupted) break;  // in the midst of the epoch
+      run.epoch = epoch + 1;
+      run.batch = 0;
+      call(Hook::train_pause, 0, epoch_logs);
+      if (interrupted()) history.interrupted = run.stop_training = true;  // during the validation
     }
-    call(Hook::epoch_end, epoch, epoch_logs);
-    display.epoch_end(epoch_logs);
-    history.append(epoch, epoch_logs);
-    if (history.interrupted) break;  // in the midst of the epoch
-    run.epoch = epoch + 1;
-    run.batch = 0;
-    call(Hook::train_pause, 0, epoch_logs);
-  }
+  };
   // As in Keras: a model that was trained with averages of its weights ends with them.
-  if (state_->optimizer && state_->optimizer->rule().extras().use_ema) state_->optimizer->overwrite_with_averages();
-  call(Hook::train_end, 0, epoch_logs);
+  const auto overwrite_with_averages = [&] {
+    const bool has_averages = state_->optimizer && state_->optimizer->rule().extras().use_ema;
+    if (has_learnt && has_averages) state_->optimizer->overwrite_with_averages();
+  };
+  call.during(Hook::train_begin, Hook::train_end, epoch_logs, [&] {
+    call(Hook::train_resume, 0, logs);
+    if (run.batch > 0) tally.write(logs);
+    try {
+      epochs();
+    } catch (...) {
+      try {
+        overwrite_with_averages();
+      } catch (const Error&) {  // a callback has changed the model; the exception that ended the run says more
+      }
+      throw;
+    }
+    overwrite_with_averages();
+  });
   return history;
 }
 

@@ -184,7 +184,8 @@ class Optimizer {
   void set_iterations(Index iterations);
   /// The rate of the next step.
   double learning_rate() const { return rate().at(iterations_); }
-  /// From the next step on, instead of the rule's own rate. Throws ValueError if the rate of that step is negative.
+  /// From the next step on, for good, instead of the rule's own rate: also where that is a schedule.
+  /// Throws ValueError if the rate of that step is negative.
   void set_learning_rate(LearningRate rate);
 
   /// What set_learning_rate gave, if it did.

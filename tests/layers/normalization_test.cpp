@@ -100,6 +100,31 @@ TEST(Normalization, AdaptsInPartsToTheWhole) {
   EXPECT_EQ(parts.variance.value[0], 0);
 }
 
+TEST(Normalization, NeedsACountToGoOnFromAMeanAndVariance) {
+  const Tensor x = testing::normal({10, 3});
+  const std::string text =
+      "Normalization: update_state after a mean and a variance that came from elsewhere; set count to the number of "
+      "their samples, or forget them first (reset_state)";
+  const Normalization whole = adapted({}, x), first = adapted({}, slice(x, 0, 0, 6));
+  Normalization given{.mean = first.mean, .variance = first.variance};
+  EXPECT_EQ(error_of<StateError>([&] { given.update_state(slice(x, 0, 6, 10)); }), text);
+  given = built(given, {3});
+  EXPECT_EQ(error_of<StateError>([&] { given.update_state(slice(x, 0, 6, 10)); }), text);
+  EXPECT_EQ(given.mean.value, first.mean.value) << "nothing has changed";
+  given.count = 6;
+  given.update_state(slice(x, 0, 6, 10));
+  expect_near(given.mean.value, whole.mean.value);
+  expect_near(given.variance.value, whole.variance.value);
+  Normalization fresh = built(Normalization{}, {3});
+  fresh.update_state(x);
+  EXPECT_EQ(fresh.mean.value, whole.mean.value) << "where a built layer's own 0 and 1 do not count";
+  given.reset_state();
+  EXPECT_NO_THROW(given.update_state(x));
+  Rng rng(1);
+  EXPECT_EQ(error_of<ValueError>([&] { Normalization{.count = -1}.build({3}, rng); }),
+            "Normalization: count is -1; 0 to 9007199254740992 are possible");
+}
+
 TEST(Normalization, AConstantFeatureBecomesZero) {
   const Tensor x = Tensor::matrix({{Real(0.1), 1}, {Real(0.1), 2}, {Real(0.1), 3}});
   const Tensor y = run(adapted({}, x), x);

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "cornu/core/error.h"
+#include "cornu/models/reduce_lr_on_plateau.h"
 #include "cornu/tests/models/line_model.h"
 #include "cornu/tests/support/expect_error.h"
 
@@ -192,6 +193,39 @@ TEST(LearningRateScheduler, RefusesWhatIsNoRate) {
   EXPECT_THROW(model.fit(line, quiet(1, {LearningRateScheduler{[](Index, double) { return NAN; }}})), ValueError);
   EXPECT_EQ(error_of<ValueError>([&] { model.fit(line, quiet(1, {LearningRateScheduler{}})); }),
             "LearningRateScheduler: there is no schedule");
+}
+
+// ---- Callbacks that set the rate, and schedules ----
+
+void expect_refused(const AnyCallback& callback, const std::string& name) {
+  const std::string text = name +
+                           ": the optimizer's learning_rate is a schedule, which a rate set by the callback would "
+                           "replace; give the optimizer a number as learning_rate, or leave out the callback";
+  const CompileOptions scheduled{.optimizer = SGD{.learning_rate = ExponentialDecay{0.1, 10, 0.5}},
+                                 .loss = MeanSquaredError{}};
+  Sequential model = line_model();
+  model.compile(scheduled);
+  const std::vector<Tensor> before = model.get_weights();
+  EXPECT_EQ(error_of<ValueError>([&] { model.fit(line, quiet(1, {callback})); }), text);
+  EXPECT_EQ(model.get_weights(), before) << "at once";
+  EXPECT_FALSE(model.optimizer().replaced_learning_rate().has_value());
+  // A rate that has been set by hand is a number, and may be set again; a schedule that has been set may not.
+  model.optimizer().set_learning_rate(0.05);
+  EXPECT_NO_THROW(model.fit(line, quiet(2, {callback})));
+  model.optimizer().set_learning_rate(LearningRate([](Index) { return 0.1; }));
+  EXPECT_EQ(error_of<ValueError>([&] { model.fit(line, quiet(1, {callback})); }), text);
+  // The model may get its schedule while it is fitted.
+  Sequential late = line_model();
+  const LambdaCallback compiling{.on_epoch_end = [&](cornu::Run& run, Index, Logs&) { run.model.compile(scheduled); }};
+  EXPECT_EQ(error_of<ValueError>([&] { late.fit(line, quiet(9, {compiling, callback})); }), text);
+}
+
+TEST(LearningRateScheduler, RefusesToReplaceASchedule) {
+  expect_refused(LearningRateScheduler{[](Index, double rate) { return rate; }}, "LearningRateScheduler");
+}
+
+TEST(ReduceLROnPlateau, RefusesToReplaceASchedule) {
+  expect_refused(ReduceLROnPlateau{.monitor = "loss", .patience = 1, .min_delta = 1e9}, "ReduceLROnPlateau");
 }
 
 }  // namespace

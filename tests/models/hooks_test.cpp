@@ -24,20 +24,18 @@ struct Diary {
   void on_train_end(cornu::Run&, Logs& logs) { add("train end", logs); }
   void on_epoch_begin(cornu::Run&, Index epoch, Logs& logs) { add("epoch begin " + std::to_string(epoch), logs); }
   void on_epoch_end(cornu::Run&, Index epoch, Logs& logs) { add("epoch end " + std::to_string(epoch), logs); }
-  void on_train_batch_begin(cornu::Run&, Index batch, Logs&) {
-    lines.push_back("batch begin " + std::to_string(batch));
-  }
+  void on_train_batch_begin(cornu::Run&, Index batch, Logs& logs) { add("batch begin " + std::to_string(batch), logs); }
   void on_train_batch_end(cornu::Run&, Index batch, Logs& logs) { add("batch end " + std::to_string(batch), logs); }
   void on_test_begin(cornu::Run&, Logs& logs) { add("test begin", logs); }
   void on_test_end(cornu::Run&, Logs& logs) { add("test end", logs); }
-  void on_test_batch_begin(cornu::Run&, Index batch, Logs&) {
-    lines.push_back("test batch begin " + std::to_string(batch));
+  void on_test_batch_begin(cornu::Run&, Index batch, Logs& logs) {
+    add("test batch begin " + std::to_string(batch), logs);
   }
   void on_test_batch_end(cornu::Run&, Index batch, Logs& logs) { add("test batch end " + std::to_string(batch), logs); }
   void on_predict_begin(cornu::Run&, Logs&) { lines.push_back("predict begin"); }
   void on_predict_end(cornu::Run&, Logs&) { lines.push_back("predict end"); }
-  void on_predict_batch_begin(cornu::Run&, Index batch, Logs&) {
-    lines.push_back("predict batch begin " + std::to_string(batch));
+  void on_predict_batch_begin(cornu::Run&, Index batch, Logs& logs) {
+    add("predict batch begin " + std::to_string(batch), logs);
   }
   void on_predict_batch_end(cornu::Run&, Index batch, Logs&) {
     lines.push_back("predict batch end " + std::to_string(batch));
@@ -80,6 +78,25 @@ TEST(Hooks, OfEvaluateAndPredict) {
   EXPECT_EQ(model.predict(data.x(), {.batch_size = 2}, {&diary}), model.predict(data.x(), {.batch_size = 2}));
   EXPECT_EQ(diary.lines, (Lines{"predict begin", "predict batch begin 0", "predict batch end 0",
                                 "predict batch begin 1", "predict batch end 1", "predict end"}));
+}
+
+TEST(Hooks, WhatOneBeginPutsInTheLogsTheNextDoesNotGet) {
+  const auto put = [](cornu::Run&, Index, Logs& logs) {
+    EXPECT_TRUE(logs.empty());
+    logs.set("mine", 1);
+  };
+  const LambdaCallback putting{
+      .on_epoch_begin = put, .on_train_batch_begin = put, .on_test_batch_begin = put, .on_predict_batch_begin = put};
+  const TensorDataset data = blobs(6);
+  Sequential model = classifier();
+  const History history = model.fit(data, {.batch_size = 2,
+                                           .epochs = 2,
+                                           .verbose = Verbose::silent,
+                                           .callbacks = {putting},
+                                           .validation_data = data,
+                                           .validation_batch_size = 2});
+  EXPECT_FALSE(history.history.contains("mine"));
+  model.predict(data.x(), {.batch_size = 2}, {putting});
 }
 
 TEST(Hooks, CallbacksAreCalledInTheirOrder) {

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <unistd.h>
+
 #include <barrier>
 #include <csignal>
 #include <cstdlib>
@@ -35,12 +37,21 @@ class InterruptGuardTest : public ::testing::Test {
   void (*former_)(int) = SIG_DFL;
 };
 
-TEST_F(InterruptGuardTest, NotesASignalInsteadOfHandlingIt) {
+TEST_F(InterruptGuardTest, NotesASignalAndCallsTheProgramsHandlerEveryTime) {
   const InterruptGuard guard;
   EXPECT_FALSE(guard.interrupted());
+  for (int i = 1; i <= 3; ++i) {
+    std::raise(SIGINT);
+    EXPECT_TRUE(guard.interrupted());
+    EXPECT_EQ(calls, i);
+  }
+}
+
+TEST_F(InterruptGuardTest, NotesASignalInsteadOfEndingTheProgram) {
+  std::signal(SIGINT, SIG_DFL);
+  const InterruptGuard guard;
   std::raise(SIGINT);
   EXPECT_TRUE(guard.interrupted());
-  EXPECT_EQ(calls, 0);
 }
 
 TEST_F(InterruptGuardTest, PutsTheFormerHandlerBack) {
@@ -53,16 +64,109 @@ TEST_F(InterruptGuardTest, PutsTheFormerHandlerBack) {
   EXPECT_EQ(calls, 1);
 }
 
-TEST_F(InterruptGuardTest, LetsTheSecondSignalDoWhatItAlwaysDid) {
+/// What a handler with SA_SIGINFO was called with.
+int code = 0, blocked = 0;
+void* seen_context = nullptr;
+void note_details(int signal, siginfo_t* info, void* context) {
+  ++calls;
+  code = info->si_signo == signal ? info->si_code : -1;
+  seen_context = context;
+  sigset_t mask;
+  pthread_sigmask(SIG_BLOCK, nullptr, &mask);
+  blocked = sigismember(&mask, SIGUSR1);
+}
+
+TEST_F(InterruptGuardTest, CallsAHandlerAsTheSystemWould) {
+  struct sigaction action {};
+  action.sa_sigaction = note_details;
+  action.sa_flags = SA_SIGINFO;  // without SA_RESTART: the program wants its system calls to be interrupted
+  sigemptyset(&action.sa_mask);
+  sigaddset(&action.sa_mask, SIGUSR1);
+  sigaction(SIGINT, &action, nullptr);
   {
     const InterruptGuard guard;
-    std::raise(SIGINT);
-    std::raise(SIGINT);
+    struct sigaction ours {};
+    sigaction(SIGINT, nullptr, &ours);
+    EXPECT_EQ(ours.sa_flags & SA_RESTART, 0);
+    kill(getpid(), SIGINT);
     EXPECT_EQ(calls, 1);
-    std::raise(SIGINT);
-    EXPECT_EQ(calls, 2);
+    EXPECT_EQ(code, SI_USER);
+    EXPECT_NE(seen_context, nullptr);
+    EXPECT_EQ(blocked, 1);
+    EXPECT_TRUE(guard.interrupted());
   }
-  EXPECT_EQ(installed(), count_call);
+  struct sigaction now {};
+  sigaction(SIGINT, nullptr, &now);
+  EXPECT_EQ(now.sa_sigaction, note_details);
+  EXPECT_EQ(now.sa_flags & SA_SIGINFO, SA_SIGINFO);
+  EXPECT_EQ(sigismember(&now.sa_mask, SIGUSR1), 1);
+}
+
+TEST_F(InterruptGuardTest, AHandlerForOneSignalIsCalledOnce) {
+  struct sigaction action {};
+  action.sa_handler = count_call;
+  action.sa_flags = static_cast<int>(SA_RESETHAND);
+  sigemptyset(&action.sa_mask);
+  sigaction(SIGINT, &action, nullptr);
+  const InterruptGuard guard;
+  std::raise(SIGINT);
+  EXPECT_EQ(calls, 1);
+  EXPECT_TRUE(guard.interrupted());
+  EXPECT_EQ(installed(), SIG_DFL) << "the second one ends the program";
+}
+
+/// A handler that the program installs during a run, and which calls the one that was there before.
+void (*before)(int, siginfo_t*, void*) = nullptr;
+void call_before(int signal, siginfo_t* info, void* context) {
+  ++calls;
+  before(signal, info, context);
+}
+
+TEST_F(InterruptGuardTest, HandlersThatCallEachOtherComeToAnEnd) {
+  {
+    const InterruptGuard guard;
+    struct sigaction ours {};
+    sigaction(SIGINT, nullptr, &ours);
+    before = ours.sa_sigaction;
+    struct sigaction theirs {};
+    theirs.sa_sigaction = call_before;
+    theirs.sa_flags = SA_SIGINFO;
+    sigemptyset(&theirs.sa_mask);
+    sigaction(SIGINT, &theirs, nullptr);
+    std::raise(SIGINT);
+    EXPECT_TRUE(guard.interrupted());
+    EXPECT_EQ(calls, 2) << "both of the program's handlers";
+  }
+  std::raise(SIGINT);
+  EXPECT_EQ(calls, 4) << "their handler stays after the run, and still calls the first one through ours";
+  const InterruptGuard again;
+  std::raise(SIGINT);
+  EXPECT_TRUE(again.interrupted());
+  EXPECT_EQ(calls, 6);
+}
+
+TEST_F(InterruptGuardTest, AHandlerThatCallsOursDecidesAlone) {
+  std::signal(SIGINT, SIG_DFL);
+  const auto raise_through = [&] {
+    std::raise(SIGINT);
+    std::raise(SIGINT);
+    std::raise(SIGINT);
+  };
+  {
+    const InterruptGuard guard;
+    struct sigaction ours {};
+    sigaction(SIGINT, nullptr, &ours);
+    before = ours.sa_sigaction;
+    struct sigaction theirs {};
+    theirs.sa_sigaction = call_before;
+    theirs.sa_flags = SA_SIGINFO;
+    sigemptyset(&theirs.sa_mask);
+    sigaction(SIGINT, &theirs, nullptr);
+    raise_through();
+    EXPECT_TRUE(guard.interrupted());
+  }
+  raise_through();
+  EXPECT_EQ(calls, 6) << "and the program lives";
 }
 
 TEST_F(InterruptGuardTest, ForgetsASignalWithTheLastGuard) {

@@ -52,6 +52,13 @@ TEST(Regularizer, RefusesFactorsThatMakeNoSense) {
                            "regularizer: l1 is inf and l2 is 0; they must be finite and not negative");
 }
 
+TEST(Regularizer, OfAnEmptyBatchIsNothing) {
+  Tape tape;
+  Regularizer(L1L2{.l1 = 0.5, .l2 = 0.25}).add_loss(tape.input(Tensor({0, 3})));
+  ASSERT_EQ(tape.losses().size(), 1U);
+  EXPECT_EQ(tape.losses()[0].item(), 0);
+}
+
 const Dense penalized{.units = 2,
                       .activation = tanh,
                       .kernel_regularizer = L1L2{.l1 = 0.02, .l2 = 0.03},

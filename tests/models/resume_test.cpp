@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <fstream>
 
 #include "cornu/layers/dropout.h"
 #include "cornu/models/backup_and_restore.h"
@@ -10,6 +11,7 @@
 #include "cornu/models/model_checkpoint.h"
 #include "cornu/optim/adam.h"
 #include "cornu/tests/models/support.h"
+#include "cornu/tests/support/bytes.h"
 #include "cornu/tests/support/expect_error.h"
 #include "cornu/tests/support/temporary_folder.h"
 
@@ -228,6 +230,53 @@ TEST(KilledRuns, OtherCallbacksRememberWhatTheyKnew) {
   EXPECT_EQ(got.stopped_epoch, expected.stopped_epoch);
   EXPECT_EQ(got.wait, expected.wait);
   ASSERT_LT(expected.best_epoch, 4) << "or else nothing shows that it was remembered";
+}
+
+/// What the file says in the end, after a run that was killed and resumed, and after one that was not.
+void expect_the_same_log(const LambdaCallback& killer, Index save_freq, bool append) {
+  const TemporaryFolder folder;
+  const TensorDataset data = blobs(60);
+  const std::string earlier =
+      "epoch,accuracy,loss,precision,sparse_categorical_crossentropy,val_accuracy,val_loss,"
+      "val_precision,val_sparse_categorical_crossentropy\n7,1,2,3,4,5,6,7,8\n";
+  const auto run = [&](const char* name, std::vector<AnyCallback> more) {
+    more.insert(more.begin(), CSVLogger{.filename = folder / name, .append = append});
+    noisy_model().fit(data, run_of(4, std::move(more)));
+  };
+  for (const char* const name : {"whole", "parts"}) std::ofstream(folder / name) << earlier;
+  const BackupAndRestore backup{.backup_dir = folder / "backup", .save_freq = save_freq};
+  run("whole", {});
+  const pid_t child = fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    run("parts", {backup, killer});
+    _exit(0);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  ASSERT_TRUE(WIFSIGNALED(status));
+  std::ofstream(folder / "parts", std::ios::app) << "3,0.";  // a row that was cut off
+  run("parts", {backup, LambdaCallback{}});
+  EXPECT_EQ(testing::content(folder / "parts"), testing::content(folder / "whole"));
+}
+
+TEST(KilledRuns, GoOnWithTheLogThatTheyWrote) {
+  const auto kill = [] { static_cast<void>(raise(SIGKILL)); };
+  for (const bool append : {false, true}) {
+    for (const Index save_freq : {0, 2}) {
+      SCOPED_TRACE(message("{} {}", append, save_freq));
+      expect_the_same_log({.on_epoch_end =
+                               [=](cornu::Run&, Index epoch, Logs&) {
+                                 if (epoch == 2) kill();  // after its row, before the backup
+                               }},
+                          save_freq, append);
+      expect_the_same_log({.on_train_batch_end =
+                               [=](cornu::Run& at, Index batch, Logs&) {
+                                 if (at.epoch == 1 && batch == 4) kill();
+                               }},
+                          save_freq, append);
+    }
+  }
 }
 
 TEST(BackupAndRestore, ARunThatWasToStopStops) {

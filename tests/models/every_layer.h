@@ -1,0 +1,57 @@
+#pragma once
+
+#include <vector>
+
+#include "cornu/cornu.h"
+
+namespace cornu::testing {
+
+struct LayerRow {
+  AnyLayer layer;
+  Shape input;
+};
+
+/// A layer of each type that there is, but for Inputs, which only says what comes in.
+inline const std::vector<LayerRow>& every_layer() {
+  const Shape image{5, 5, 2}, steps{5, 3}, features{6};
+  static const std::vector<LayerRow> rows{
+      {Activation{tanh}, features},
+      {AveragePooling2D{}, image},
+      {BatchNormalization{}, image},
+      {Concatenate{{Dense{3}}, {Dense{2}, Dropout{0.3}}}, features},
+      {Conv1D{.filters = 2, .kernel_size = 2}, steps},
+      {Conv2D{.filters = 2, .kernel_size = 2}, image},
+      {Dense{4}, features},
+      {DepthwiseConv2D{.kernel_size = 2}, image},
+      {Dropout{0.4}, features},
+      {ELU{}, features},
+      {Embedding{.input_dim = 1, .output_dim = 3}, features},
+      {Flatten{}, image},
+      {GELU{}, features},
+      {GlobalAveragePooling2D{}, image},
+      {GRU{.units = 3}, steps},
+      {Input{6}, features},
+      {LayerNormalization{}, features},
+      {LeakyReLU{}, features},
+      {LSTM{.units = 3}, steps},
+      {MaxPooling2D{}, image},
+      {MultiHeadAttention{.num_heads = 2, .key_dim = 2}, steps},
+      {Normalization{}, features},
+      {RandomErasing{}, image},
+      {RandomFlip{}, image},
+      {RandomRotation{.factor = 0.1}, image},
+      {RandomTranslation{0.2, 0.2}, image},
+      {RandomZoom{.height_factor = 0.2}, image},
+      {ReLU{}, features},
+      {Reshape{3, 2}, features},
+      {Residual{Dense{6}, Dropout{0.3}}, features},
+      {Sigmoid{}, features},
+      {Softmax{}, features},
+      {Softplus{}, features},
+      {Swish{}, features},
+      {Tanh{}, features},
+  };
+  return rows;
+}
+
+}  // namespace cornu::testing
