@@ -9,6 +9,7 @@
 #include <mutex>
 #include <string_view>
 
+#include "cornu/core/blas_buffers.h"
 #include "cornu/core/error.h"
 #include "cornu/core/small_products.h"
 #include "cornu/core/vectorized.h"
@@ -88,6 +89,7 @@ class Turn {
   Turn() : manner_(set_up()) {
     static std::mutex mutex;
     if (manner_.one_at_a_time) alone_ = std::unique_lock(mutex);
+    detail::require_blas_buffer(manner_.one_at_a_time);
     if (manner_.set_threads != nullptr) {
       threads_ = manner_.get_threads();
       manner_.set_threads(1);

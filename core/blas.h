@@ -42,6 +42,7 @@ inline MatrixView transposed(MatrixView m) {
 /// OpenBLAS takes one thread for it: the result must not depend on the number of cores, and small products are slower
 /// on several (docs/decisions/blas-threads.md). Any number of threads may multiply at the same time. Where OpenBLAS
 /// does not know the processor the first call tells it which kernels to use (docs/decisions/blas-kernels.md).
+/// Throws std::bad_alloc if OpenBLAS needs a buffer for this thread and there is no address space for it.
 void gemm(MatrixView a, MatrixView b, Sink c, Real alpha = 1);
 
 /// What the first call of gemm does besides, done at once: before a program starts threads, say, because it may change

@@ -1,9 +1,10 @@
 #include <algorithm>
-#include <latch>
-#include <thread>
+#include <exception>
+#include <new>
 
 #include "cornu/core/error.h"
 #include "cornu/core/gradcheck_sources.h"
+#include "cornu/core/team.h"
 
 namespace cornu::detail {
 
@@ -107,22 +108,18 @@ void check_threads(CheckReport& report, const LayerUnderCheck& layer, const Tens
     std::rotate_copy(x.begin(), x.begin() + first * (batch == 0 ? 0 : x.size() / batch), x.end(), work[i].x.begin());
     work[i].expected = run(layer, work[i].x, Mode::inference, 1);
   }
-  std::latch start(threads);
-  {
-    std::vector<std::jthread> pool;
-    for (Work& mine : work) {
-      pool.emplace_back([&layer, &start, &mine] {
-        start.arrive_and_wait();
-        try {
-          for (int round = 0; round < rounds; ++round) {
-            mine.agrees = mine.agrees && same_bits(run(layer, mine.x, Mode::inference, 1), mine.expected);
-          }
-        } catch (const std::exception&) {
-          mine.agrees = false;  // which is what the report says
-        }
-      });
+  Team(threads).run(threads, [&](Index member) {
+    Work& mine = work[static_cast<std::size_t>(member)];
+    try {
+      for (int round = 0; round < rounds; ++round) {
+        mine.agrees = mine.agrees && same_bits(run(layer, mine.x, Mode::inference, 1), mine.expected);
+      }
+    } catch (const std::bad_alloc&) {  // says nothing about the layer
+      throw;
+    } catch (const std::exception&) {
+      mine.agrees = false;  // which is what the report says
     }
-  }
+  });
   const auto agreeing = std::count_if(work.begin(), work.end(), [](const Work& mine) { return mine.agrees; });
   report.add(agreeing == threads,
              message("predictions of {} of {} threads have the bits of a single one", agreeing, threads));

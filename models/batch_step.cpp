@@ -48,7 +48,8 @@ double BatchStep::operator()(const Batch& batch, Index index, Tally& tally) {
   shards_ = mixes_samples_ ? Sharding{work_.samples, 1} : divide(work_, threads_, shard_size_);
   const bool may_share = threads_ > 1 && shards_.count > 1;
   if (may_share && team_ == nullptr && !is_alone_) recruit();
-  sharing_ = may_share && choice_.shares() ? team_.get() : nullptr;
+  if (may_share && !choice_) choice_.emplace(should_pay_to_share(work_, threads_));
+  sharing_ = may_share && choice_->shares() ? team_.get() : nullptr;
   const Index passes = is_at_once() ? shards_.count : sharing_ != nullptr ? sharing_->size() : 1;
   model_.make_passes(passes);
 
@@ -58,7 +59,7 @@ double BatchStep::operator()(const Batch& batch, Index index, Tally& tally) {
     mixes_samples_ = true;
     return (*this)(batch, index, tally);
   }
-  if (may_share) choice_.took(std::chrono::duration<double>(Clock::now() - begin).count());
+  if (may_share) choice_->took(std::chrono::duration<double>(Clock::now() - begin).count(), work_.samples);
   return *loss;
 }
 

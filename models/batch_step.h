@@ -44,11 +44,11 @@ class BatchStep {
   BatchWeights weights_;
   std::uint64_t seed_;
   Index threads_, shard_size_;
-  BatchWork work_;              // but for the number of samples
-  bool mixes_samples_ = false;  // as the model has shown
-  std::unique_ptr<Team> team_;  // once there is something to share
-  bool is_alone_ = false;       // because no threads could be had
-  SharingChoice choice_;
+  BatchWork work_;                       // but for the number of samples
+  bool mixes_samples_ = false;           // as the model has shown
+  std::unique_ptr<Team> team_;           // once there is something to share
+  bool is_alone_ = false;                // because no threads could be had
+  std::optional<SharingChoice> choice_;  // likewise
 
   // Of the step being made.
   std::span<const Index> rows_, upcoming_;

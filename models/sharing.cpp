@@ -1,6 +1,8 @@
 #include "cornu/models/sharing.h"
 
 #include <algorithm>
+#include <span>
+#include <utility>
 
 #include "cornu/core/tensor.h"
 
@@ -20,6 +22,11 @@ constexpr Index cache_bytes = Index{1} << 19;
 
 Index divided_up(Index n, Index by) { return (n + by - 1) / by; }
 
+/// Of a forward pass over one sample.
+Index sample_multiplications(const BatchWork& work) {
+  return work.parameters + multiplications_each * work.sample_numbers;
+}
+
 }  // namespace
 
 Sharding divide(const BatchWork& work, Index threads, Index shard_size) {
@@ -32,23 +39,130 @@ Sharding divide(const BatchWork& work, Index threads, Index shard_size) {
   const bool has_small_gradients = work.parameters * real_size * 8 <= cache_bytes;
   if (has_small_gradients && samples >= 4 * fitting) return shards_of(fitting);
 
-  const Index multiplications = work.parameters + multiplications_each * work.sample_numbers;
-  const Index each = std::max(fewest_samples, fewest_multiplications / std::max(multiplications, Index{1}));
+  const Index each =
+      std::max(fewest_samples, fewest_multiplications / std::max(sample_multiplications(work), Index{1}));
   return shards_of(divided_up(samples, std::clamp(samples / each, Index{1}, threads)));
 }
 
-void SharingChoice::took(double seconds) {
-  constexpr std::size_t jobs_between = 1000;
-  if (jobs_ < 2 * trials) {
-    seconds_[shares_ ? 1 : 0][jobs_ / 2] = seconds;
-    shares_ = !shares_;
+bool should_pay_to_share(const BatchWork& work, Index threads) {
+  // Measured with 784-128-10 and 784-1024-1024-10 on two cores 300 ns apart.
+  constexpr double seconds_a_multiplication = 23e-12;  // of the forward pass, with what the backward pass adds
+  constexpr double seconds_a_parameter = 0.6e-9, seconds_to_meet = 10e-6;
+  const double alone = static_cast<double>(work.samples * sample_multiplications(work)) * seconds_a_multiplication;
+  const double exchange = static_cast<double>(work.parameters) * seconds_a_parameter + seconds_to_meet;
+  return alone / static_cast<double>(threads) + exchange < alone;
+}
+
+namespace {
+
+// A block of steps takes at least this long, so that it holds several of the scheduler's time slices.
+constexpr double block_duration = 0.02;
+constexpr Index fewest_block_steps = 16;
+// Steps after which the median of the last ones is known.
+constexpr Index fewest_steps = 5;
+// What differs by less is noise.
+constexpr double clearly_less = 0.97;
+// Where the mean is this much higher than the median, some steps wait for a core.
+constexpr double stalling = 1.6;
+// A step of a trial that takes this much longer than one of the way in use ends the trial.
+constexpr double hopeless = 1.5;
+constexpr Index first_wait = 8, longest_wait = 1000;
+constexpr Index probation_blocks = 3;
+
+Index longer(Index wait) { return std::min(2 * wait, longest_wait); }
+
+double median(std::span<const double> values) {
+  std::array<double, 11> sorted{};
+  const auto end = std::copy(values.begin(), values.end(), sorted.begin());
+  const auto middle = sorted.begin() + std::ssize(values) / 2;
+  std::nth_element(sorted.begin(), middle, end);
+  return *middle;
+}
+
+}  // namespace
+
+void SharingChoice::took(double seconds, Index samples) {
+  if (!is_of_usual_size(samples)) return;
+  if (cold_ > 0) {
+    --cold_;
+  } else if (tries_) {
+    took_in_trial(seconds);
+  } else {
+    took_in_use(seconds);
   }
-  if (++jobs_ == 2 * trials) {
-    for (auto& times : seconds_) std::nth_element(times.begin(), times.begin() + trials / 2, times.end());
-    shares_ = seconds_[1][trials / 2] < seconds_[0][trials / 2];
-  } else if (jobs_ == jobs_between) {
-    jobs_ = 0;
+}
+
+bool SharingChoice::is_of_usual_size(Index samples) {
+  constexpr Index succession = 3;
+  if (samples == samples_) {
+    unusual_ = 0;
+  } else if (samples_ > 0 && ++unusual_ < succession) {
+    return false;
+  } else {
+    *this = SharingChoice(shares_);
+    samples_ = samples;
   }
+  return true;
+}
+
+void SharingChoice::took_in_use(double seconds) {
+  last_[static_cast<std::size_t>(steps_++) % last_.size()] = seconds;
+  block_seconds_ += seconds;
+  if (++block_steps_ >= fewest_block_steps && block_seconds_ >= block_duration) {
+    blocks_[static_cast<std::size_t>(block_count_++) % blocks_.size()] =
+        block_seconds_ / static_cast<double>(block_steps_);
+    block_seconds_ = 0;
+    block_steps_ = 0;
+  }
+  on_probation_ = on_probation_ && block_count_ <= probation_blocks;
+  ++steps_since_trial_;
+  if (steps_ < fewest_steps) return;
+  cost_ = median(std::span(last_).first(std::min(static_cast<std::size_t>(steps_), last_.size())));
+  const bool stalls = block_count_ >= std::ssize(blocks_) && median(blocks_) > stalling * cost_;
+  if (stalls) cost_ = median(blocks_);
+
+  const bool costs_more = cost_of_other_ > 0 && cost_of_other_ < clearly_less * cost_;
+  if (on_probation_ && costs_more) {
+    wait_ = std::max(longer(former_wait_), stalls ? 3 * steps_ : 0);
+    on_probation_ = false;
+    change_way();
+  } else if (steps_since_trial_ >= (costs_more ? first_wait : wait_)) {
+    tries_ = true;
+    trial_steps_ = slow_trial_steps_ = 0;
+  }
+}
+
+void SharingChoice::took_in_trial(double seconds) {
+  trial_[trial_steps_++] = seconds;
+  // One slow step may be an accident, unless it takes what it took the last time.
+  const bool is_hopeless = seconds > hopeless * cost_;
+  const bool is_known = seconds < hopeless * cost_of_other_;
+  slow_trial_steps_ += is_hopeless ? 1 : 0;
+  if (is_hopeless && (is_known || slow_trial_steps_ == 2)) {
+    end_trial(seconds);
+  } else if (trial_steps_ == trial_.size()) {
+    end_trial(median(trial_));
+  }
+}
+
+void SharingChoice::end_trial(double result) {
+  tries_ = false;
+  steps_since_trial_ = 0;
+  if (result < clearly_less * cost_) {
+    change_way();
+    on_probation_ = true;
+    former_wait_ = std::exchange(wait_, first_wait);
+  } else {
+    cost_of_other_ = result;
+    wait_ = longer(wait_);
+  }
+}
+
+void SharingChoice::change_way() {
+  shares_ = !shares_;
+  cost_of_other_ = cost_;
+  steps_ = block_count_ = block_steps_ = steps_since_trial_ = 0;
+  block_seconds_ = 0;
 }
 
 }  // namespace cornu
