@@ -1,6 +1,7 @@
 #include "cornu/core/arena.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <limits>
 #include <new>
 
@@ -46,6 +47,13 @@ void Arena::clear() {
   const std::size_t total = capacity();
   chunks_.clear();
   chunks_.push_back(make_chunk(total));
+}
+
+bool Arena::owns(const void* address) const {
+  const auto at = reinterpret_cast<std::uintptr_t>(address);
+  return std::any_of(chunks_.begin(), chunks_.end(), [=](const Chunk& chunk) {
+    return at - reinterpret_cast<std::uintptr_t>(chunk.memory.get()) < chunk.size();  // wraps for one below
+  });
 }
 
 std::size_t Arena::capacity() const {

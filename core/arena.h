@@ -17,6 +17,9 @@ class Arena {
   /// Takes everything back. Where the last round needed several chunks they become one.
   void clear();
 
+  /// Whether the address lies in the arena's memory.
+  bool owns(const void* address) const;
+
   /// What the arena holds from the heap, in bytes.
   std::size_t capacity() const;
 

@@ -1,6 +1,7 @@
 #include "cornu/core/tape.h"
 
 #include <algorithm>
+#include <functional>
 #include <memory>
 
 #include "cornu/core/error.h"
@@ -39,11 +40,17 @@ Sink Var::sink() const {
 
 void Var::add_product(MatrixView a, MatrixView b) const {
   Node& self = node();
-  if (self.parameter == nullptr || !self.tape->puts_off_products_) {
-    if (const Sink own = sink()) gemm(a, b, own);
+  if (!self.wants_gradient) return;
+  require(a.inner() == b.outer() && a.outer() * b.inner() == self.shape.size(),
+          "add_product: ({}, {}) times ({}, {}) for a gradient of shape {}", a.outer(), a.inner(), b.outer(), b.inner(),
+          self.shape);
+  Tape& tape = *self.tape;
+  // The threads of a step share a parameter's rows, so a product that is put off must have the same rows.
+  const bool has_rows = self.shape.rank() > 0 && a.outer() == self.shape[0];
+  if (self.parameter == nullptr || !tape.puts_off_products_ || !has_rows || tape.may_change(a) || tape.may_change(b)) {
+    gemm(a, b, sink());
     return;
   }
-  if (!self.wants_gradient) return;
   auto* const product = new (self.tape->allocate(sizeof(PendingProduct))) PendingProduct{a, b};
   if (self.first_product == nullptr) {
     self.first_product = product;
@@ -179,23 +186,44 @@ Var Tape::alias(Var x, const Shape& shape) {
   return var(node);
 }
 
+/// Whether an optimizer's step may change this factor of a product: whether it shares memory with a parameter.
+bool Tape::may_change(const MatrixView& factor) const {
+  if (factor.rows == 0 || factor.columns == 0 || arena_.owns(factor.data)) return false;
+  const Real* const end = factor.data + (factor.rows - 1) * factor.stride + factor.columns;
+  const auto overlaps = [=, before = std::less<const Real*>()](const Real* value, Index size) {
+    return before(factor.data, value + size) && before(value, end);
+  };
+  return std::any_of(parameters_.begin(), parameters_.end(),
+                     [&](const Node* node) { return overlaps(node->value, node->shape.size()); }) ||
+         std::any_of(stepped_.begin(), stepped_.end(), [&](const Parameter* parameter) {
+           return overlaps(parameter->value.data(), parameter->value.size());
+         });
+}
+
 void Tape::record_update(const Parameter& parameter, Var value) {
   require_own(value, "record_update");
   require(value.shape() == parameter.shape(), "record_update: a value of shape {} for a parameter of shape {}",
           value.shape(), parameter.shape());
   if (!training() || parameter.frozen) return;
+  ConstView kept = value.value();
+  if (!arena_.owns(kept.data())) {  // a parameter's own memory, perhaps, which the step changes
+    const View copied = scratch(kept.shape());
+    copy(kept, overwrite(copied));
+    kept = copied;
+  }
   for (Gradients::Update& update : updates_) {
     if (update.parameter == &parameter) {
-      update.value = value.value();
+      update.value = kept;
       return;
     }
   }
-  updates_.push_back({&parameter, value.value()});
+  updates_.push_back({&parameter, kept});
 }
 
 Gradients Tape::backward(Var loss, const BackwardOptions& options) {
   require(loss.size() == 1, "backward: the loss must be one number, this one has shape {}", loss.shape());
   puts_off_products_ = options.put_off_products;
+  stepped_ = options.parameters;
   return walk_backward(loss, ConstView(&options.gradient, loss.shape()));
 }
 

@@ -87,7 +87,9 @@ class Var {
   /// it: the first answer is "overwrite", every later one "accumulate".
   Sink sink() const;
   /// In a rule: adds the product a b to this operand's gradient, if it is wanted. The same as gemm(a, b, sink()), but
-  /// for a parameter it may be put off: a and b must stay as they are until the tape is cleared.
+  /// for a parameter it may be put off until the optimizer steps: a and b must not change before the tape is cleared.
+  /// A factor that is a parameter's own memory is fine: such a product is computed at once.
+  /// Throws ShapeError unless a and b fit each other and their product has the operand's size.
   void add_product(MatrixView a, MatrixView b) const;
 
   bool wants_gradient() const { return node().wants_gradient; }
@@ -160,8 +162,11 @@ enum class Mode { training, inference };
 struct BackwardOptions {
   Real gradient = 1;  ///< of some later loss with respect to this one
   /// Leaves the products that rules add to parameters' gradients to whoever takes the gradients: an optimizer that
-  /// makes them into the parameter itself saves the gradient's way through memory.
+  /// computes them straight into the parameter saves a round trip through memory. Products that read a parameter of
+  /// this tape, or one of `parameters`, are never put off: the step would change their factors.
   bool put_off_products = false;
+  /// What the step changes besides the parameters that this pass reads: another shard's, say.
+  std::span<Parameter* const> parameters{};
 };
 
 /// One pass through a model: values in the order in which they were made, each with the rule that takes a gradient
@@ -197,6 +202,7 @@ class Tape {
   Var constant(Real x);
   /// A parameter, read where it is, with a gradient if it learns. Reading it twice gives the same Var.
   Var parameter(const Parameter& parameter);
+  Var parameter(Parameter&&) = delete;
 
   /// For ops: a new value made of `operands`, its memory not yet written. Throws StateError for operands of other
   /// tapes.
@@ -211,7 +217,7 @@ class Tape {
   View scratch(const Shape& shape);
   void* allocate(std::size_t bytes) { return arena_.allocate(bytes); }
 
-  /// When the optimizer steps, `parameter` takes the value that `value` has. For moving averages and the like:
+  /// When the optimizer steps, `parameter` takes the value that `value` has now. For moving averages and the like:
   /// `forward` itself changes nothing. Of several updates of one parameter the last counts. Does nothing in inference
   /// mode, nor to a frozen parameter. Throws ShapeError if the shapes differ.
   void record_update(const Parameter& parameter, Var value);
@@ -245,6 +251,7 @@ class Tape {
   static constexpr std::uintptr_t pass_mask = alignment - 1;
 
   void require_own(Var value, const char* what) const;
+  bool may_change(const MatrixView& factor) const;
   Gradients walk_backward(Var value, ConstView gradient);
   void follow_samples(detail::Node& node, bool of_samples);
   detail::Node& new_node(const Shape& shape, const Real* value, bool wants_gradient);
@@ -259,6 +266,7 @@ class Tape {
   std::size_t node_count_ = 0;
   bool has_gone_backward_ = false;
   bool puts_off_products_ = false;
+  std::span<Parameter* const> stepped_;  // BackwardOptions::parameters of the walk
   bool mixes_samples_ = false;
   Index samples_ = 0;
   std::vector<detail::Node*> parameters_;
@@ -284,6 +292,7 @@ class Operand {
   /// Throws StateError for an empty Var or one of a cleared tape.
   Operand(Var var) : tape_(&var.tape()), var_(var) {}
   Operand(const Parameter& parameter) : parameter_(&parameter) {}
+  Operand(Parameter&&) = delete;
   template <class T>
   requires std::is_arithmetic_v<T> Operand(T number) : number_(static_cast<Real>(number)) {}
 

@@ -73,7 +73,7 @@ struct SequentialState : SequentialParts {
   /// Forward and, if the loss is finite, backward. Of the passes that a batch is gone through in, one `penalizes`: the
   /// others leave the parameters' penalties to it.
   void run(TrainingPass& pass, ConstView x, ConstView y, ConstView sample_weight, const Rng& noise,
-           const BackwardOptions& backward, bool penalizes) const;
+           BackwardOptions backward, bool penalizes) const;
   /// Throws StateError for gradients of parameters that are not the model's.
   void require_known(const Gradients& gradients) const;
   /// A sentence on where a pass over x with this noise first stops being finite.

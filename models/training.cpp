@@ -58,7 +58,8 @@ void SequentialState::prepare_training() {
 }
 
 void SequentialState::run(TrainingPass& pass, ConstView x, ConstView y, ConstView sample_weight, const Rng& noise,
-                          const BackwardOptions& backward, bool penalizes) const {
+                          BackwardOptions backward, bool penalizes) const {
+  backward.parameters = optimizer->parameters();
   pass.gradients = {};
   pass.tape.clear();
   pass.tape.rng() = noise;

@@ -12,8 +12,8 @@ class GradientSum {
  public:
   /// Begins anew.
   void clear();
-  /// Adds the gradients of a pass, whose products must not have been put off. Throws StateError, having added nothing,
-  /// if a parameter has changed its shape since clear.
+  /// Adds the gradients of a pass, and keeps its updates, of which the last of a parameter counts. Throws StateError,
+  /// having added nothing, if a parameter has changed its shape since clear, or if products were put off.
   void add(const Gradients& gradients);
   /// Valid until the next call of clear or add.
   Gradients gradients();
@@ -24,10 +24,11 @@ class GradientSum {
     Tensor sum;
     bool is_begun = false;
   };
-  Total& total_of(const Parameter* parameter);
+  static Total& total_of(std::vector<Total>& totals, const Parameter* parameter);
 
-  std::vector<Total> totals_;
+  std::vector<Total> totals_, updated_;
   std::vector<Gradients::Entry> entries_;
+  std::vector<Gradients::Update> updates_;
 };
 
 }  // namespace cornu

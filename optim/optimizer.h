@@ -175,7 +175,7 @@ class Optimizer {
   /// Goes backward from a loss, one number, and steps. The same as step(loss.tape().backward(loss)) but for the order
   /// of roundings, and faster: plain gradient descent adds the large products that gradients are made of straight to
   /// the parameters.
-  void minimize(Var loss) { step(loss.tape().backward(loss, {.put_off_products = true})); }
+  void minimize(Var loss) { step(loss.tape().backward(loss, {.put_off_products = true, .parameters = parameters()})); }
 
   std::span<Parameter* const> parameters() const { return parameters_; }
   /// The number of steps made so far.

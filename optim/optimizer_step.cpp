@@ -42,10 +42,7 @@ using Entries = std::span<const Gradients::Entry* const>;
 
 /// The rows of block `number` of `count`. They begin at multiples of 16, where products are fastest.
 Rows rows_of_block(Entries entries, Index size, Index number, Index count) {
-  Index rows = entries.front()->gradient.shape().rank() == 0 ? 1 : entries.front()->gradient.shape()[0];
-  for (const Gradients::Entry* entry : entries) {
-    if (entry != nullptr && entry->products != nullptr) rows = entry->products->a.outer();
-  }
+  const Index rows = entries.front()->gradient.shape().rank() == 0 ? 1 : entries.front()->gradient.shape()[0];
   const auto start = [&](Index i) { return i == count ? rows : std::min(rows, (rows * i / count + 8) / 16 * 16); };
   return {start(number), start(number + 1) - start(number), rows == 0 ? 0 : size / rows};
 }
