@@ -12,7 +12,6 @@
 #include "cornu/formats/json.h"
 #include "cornu/models/saving.h"
 #include "cornu/models/sequential.h"
-#include "cornu/models/tally.h"
 
 namespace cornu {
 
@@ -35,7 +34,7 @@ void visit_run(OptionVisitor& visit, Run& run) {
   require<FormatError>(run.epoch >= 0 && run.batch >= 0 && run.batch <= steps, "epoch {}, batch {} of {}", run.epoch,
                        run.batch, steps);
   visit("stop_training", run.stop_training);
-  if (run.batch > 0) visit.within("tally", [&](OptionVisitor& inside) { run.tally->state(inside); });
+  if (run.batch > 0) visit.within("tally", run.visit_metrics);
   Index callbacks = std::ssize(run.callbacks);
   visit("callbacks", callbacks);
   require<ValueError>(callbacks == std::ssize(run.callbacks),
