@@ -8,6 +8,7 @@
 #include "cornu/core/error.h"
 #include "cornu/core/kernels.h"
 #include "cornu/core/random.h"
+#include "cornu/datasets/class_of_target.h"
 #include "cornu/datasets/gather_mapped.h"
 
 namespace cornu {
@@ -43,22 +44,45 @@ TensorDataset gathered(DatasetRef dataset) {
 
 namespace {
 
-/// The class of each of some targets of `width` numbers, the first of which belongs to row `first`.
-void add_classes(std::vector<Index>& classes, ConstView y, Index width, Index first) {
-  for (Index i = 0; i < y.size() / width; ++i) {
-    const Real* const target = y.data() + i * width;
-    constexpr Real most = 1 << 24;
-    require<ValueError>(width > 1 || (*target >= 0 && *target < most && *target == std::floor(*target)),
-                        "label {} in row {} is no class; classes are whole numbers from 0 on", *target, first + i);
-    classes.push_back(width > 1 ? position_of_max(target, width) : static_cast<Index>(*target));
+/// What the targets of a dataset mean. One-hot rows, along the last axis, and several labels a sample are told apart by
+/// their values.
+class TargetClasses {
+ public:
+  explicit TargetClasses(const Shape& target) : classes_(target.rank() == 0 ? 1 : target[-1]), labels_(target.size()) {}
+
+  /// More samples, of which the first is row `first` of the dataset. Throws ValueError for what is neither.
+  void add(ConstView y, Index first) {
+    for (Index i = 0; i < y.size(); i += classes_) {
+      const Real* const target = y.data() + i;
+      is_one_hot_ = is_one_hot_ && classes_ > 1 && detail::is_distribution(target, classes_);
+      if (is_one_hot_) one_hot_.push_back(position_of_max(target, classes_));
+    }
+    for (Index i = 0; i < y.size(); ++i) {
+      constexpr Real most = 1 << 24;
+      const bool is_class = y[i] >= 0 && y[i] < most && y[i] == std::floor(y[i]);
+      are_labels_ = are_labels_ && is_class;
+      require<ValueError>(are_labels_ || is_one_hot_,
+                          "label {} in row {} is no class; classes are whole numbers from 0 on{}", y[i],
+                          first + i / labels_, classes_ > 1 ? ", or one-hot rows" : "");
+      if (are_labels_) in_labels_.push_back(static_cast<Index>(y[i]));
+    }
   }
-}
+
+  /// One for each label.
+  const std::vector<Index>& classes() const { return is_one_hot_ ? one_hot_ : in_labels_; }
+
+ private:
+  Index classes_, labels_;  // of a row, of a sample
+  bool is_one_hot_ = true, are_labels_ = true;
+  std::vector<Index> one_hot_, in_labels_;
+};
 
 /// Of all samples, gathered a few at a time.
 std::vector<Index> classes_of(DatasetRef dataset) {
   constexpr Index at_a_time = 256;
-  const Index size = dataset.size(), width = dataset.target_shape().size();
-  std::vector<Index> classes, rows(static_cast<std::size_t>(size));
+  const Index size = dataset.size();
+  TargetClasses classes(dataset.target_shape());
+  std::vector<Index> rows(static_cast<std::size_t>(size));
   std::iota(rows.begin(), rows.end(), Index{0});
   Tensor x, y;
   for (Index first = 0; first < size; first += at_a_time) {
@@ -66,9 +90,9 @@ std::vector<Index> classes_of(DatasetRef dataset) {
     x.resize(dataset.feature_shape().batched(count));
     y.resize(dataset.target_shape().batched(count));
     dataset.gather({rows.data() + first, static_cast<std::size_t>(count)}, x, y);
-    add_classes(classes, y, width, first);
+    classes.add(y, first);
   }
-  return classes;
+  return classes.classes();
 }
 
 std::map<Index, double> balanced(const std::vector<Index>& classes) {
@@ -107,6 +131,9 @@ StratifiedSplit stratified_split(DatasetRef dataset, double validation_fraction,
   require<ValueError>(validation_fraction > 0 && validation_fraction < 1,
                       "stratified_split: validation_fraction is {}; it must lie between 0 and 1", validation_fraction);
   const std::vector<Index> classes = classes_of(dataset);
+  require(std::ssize(classes) == dataset.size(),
+          "stratified_split: targets of shape {} have {} labels for {} samples; one class for each is required",
+          dataset.target_shape(), classes.size(), dataset.size());
   std::map<Index, std::vector<Index>> rows_of;
   for (std::size_t row = 0; row < classes.size(); ++row) rows_of[classes[row]].push_back(static_cast<Index>(row));
   std::vector<std::size_t> counts;
@@ -133,9 +160,10 @@ StratifiedSplit stratified_split(DatasetRef dataset, double validation_fraction,
 std::map<Index, double> balanced_class_weight(DatasetRef dataset) { return balanced(classes_of(dataset)); }
 
 std::map<Index, double> balanced_class_weight(const Tensor& y) {
-  std::vector<Index> classes;
-  if (!y.empty()) add_classes(classes, y, y.shape().sub(1).size(), 0);
-  return balanced(classes);
+  if (y.empty()) return balanced({});
+  TargetClasses classes(y.shape().sub(1));
+  classes.add(y, 0);
+  return balanced(classes.classes());
 }
 
 }  // namespace cornu

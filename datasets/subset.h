@@ -40,13 +40,15 @@ struct StratifiedSplit {
 /// dataset's order. A class of one sample stays in training, and of two samples or more each part has one. What is left
 /// over by rounding goes to the classes that are furthest from their fraction, so that the whole is as near to it as
 /// these allow.
-/// Throws ValueError unless 0 < validation_fraction < 1, neither part is empty, and targets are labels or one-hot.
+/// Throws ValueError unless 0 < validation_fraction < 1, neither part is empty, and targets are labels or one-hot, and
+/// ShapeError where a sample has several labels.
 StratifiedSplit stratified_split(DatasetRef dataset, double validation_fraction, std::uint64_t seed = 0);
 
-/// The weight of each class with which all count alike, samples / (classes x samples of the class), for fit's
+/// The weight of each class with which all count alike, labels / (classes x labels of the class), for fit's
 /// class_weight; classes that do not occur have none.
-/// Targets are labels, (samples) or (samples, 1), or one-hot. Throws ValueError, naming row and label, for a label that
-/// is no whole number from 0 on, and for no samples at all.
+/// Targets are labels, (samples, ...), or one-hot, (samples, ..., classes): that they are if every row of the last axis
+/// is a distribution. Throws ValueError, naming row and label, for a label that is no whole number from 0 on, and for
+/// no samples at all.
 std::map<Index, double> balanced_class_weight(DatasetRef dataset);
 std::map<Index, double> balanced_class_weight(const Tensor& y);
 

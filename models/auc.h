@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "cornu/core/tensor.h"
+#include "cornu/models/direction.h"
+#include "cornu/optim/losses.h"
 
 namespace cornu {
 
@@ -23,11 +25,13 @@ namespace cornu {
 /// Throws ShapeError for other shapes, ValueError for labels other than 0 and 1, for scores outside of [0, 1] where
 /// there are thresholds, and for a num_thresholds of 1 or less than 0.
 struct AUC {
+  static constexpr Direction direction = Direction::up;
   enum Curve { ROC, PR };  // NOLINT(readability-identifier-naming): as Keras has them
 
   Index num_thresholds = 0;  ///< 0: exact
   Curve curve = ROC;
-  bool from_logits = false;  ///< that their sigmoids are compared with the thresholds; exact areas are the same
+  /// y_pred are logits, whose sigmoids are compared with the thresholds. Only for a model whose loss does not say so.
+  bool from_logits = false;
 
   struct Bucket {
     Index positives = 0, negatives = 0;
@@ -43,6 +47,8 @@ struct AUC {
 
   std::string name() const { return "auc"; }
   bool costly() const { return num_thresholds == 0; }
+  /// An exact area is the same for logits as for their sigmoids, and is not harmed by rounding to 1.
+  bool reads_logits(Logits logits) const { return from_logits || (num_thresholds == 0 && logits == Logits::sigmoid); }
   void reset();
   void update(ConstView y_true, ConstView y_pred);
   double result() const;

@@ -34,7 +34,7 @@ void visit_run(OptionVisitor& visit, Run& run) {
   visit("seen", seen);
   seen.check();
   visit("stop_training", run.stop_training);
-  if (run.batch > 0) visit.within("tally", [&](OptionVisitor& inside) { run.tally->state(inside); });
+  if (run.batch > 0) visit.within("tally", run.visit_metrics);
   Index callbacks = std::ssize(run.callbacks);
   visit("callbacks", callbacks);
   for (std::size_t i = 0; i < run.callbacks.size(); ++i) {

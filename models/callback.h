@@ -2,6 +2,7 @@
 
 #include <concepts>
 #include <exception>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -10,13 +11,13 @@
 
 #include "cornu/core/deep_ptr.h"
 #include "cornu/core/options.h"
+#include "cornu/models/direction.h"
 #include "cornu/models/logs.h"
 
 namespace cornu {
 
 class AnyCallback;
 class Sequential;
-class Tally;
 
 /// The run that a callback is called from: what it may know, and what it may do to it.
 struct Run {
@@ -34,9 +35,12 @@ struct Run {
   Index epoch = 0;             ///< the epoch to come, or that is under way, from 0
   Index batch = 0;             ///< how many of its batches are done
   History* history = nullptr;  ///< of the epochs before; as the next one, null where nothing is trained
-  Tally* tally = nullptr;      ///< of the epoch that is under way
+  /// Has `visit` write or read what loss and metrics have gathered in the epoch that is under way. Throws StateError,
+  /// naming it, for a metric that has no `state`.
+  std::function<void(OptionVisitor&)> visit_metrics{};
   std::span<AnyCallback> callbacks{};
-  std::vector<std::string> metrics{};  ///< the names of what fit puts in the logs itself: "loss", then the metrics
+  std::vector<std::string> metrics{"loss"};            ///< what fit puts in the logs itself: "loss", then the metrics
+  std::vector<Direction> directions{Direction::down};  ///< of each of `metrics`
 };
 
 /// The moments at which a callback may act. A callback is a struct with any of these functions, Keras's hooks:

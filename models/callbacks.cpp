@@ -18,9 +18,9 @@ namespace cornu {
 
 // ---- EarlyStopping ----
 
-void EarlyStopping::on_train_begin(Run&, Logs&) {
+void EarlyStopping::on_train_begin(Run& run, Logs&) {
   stopped_epoch = best_epoch = wait = 0;
-  best = detail::worst(detail::is_to_grow(monitor, mode));
+  best = detail::worst(detail::is_to_grow("EarlyStopping", monitor, mode, run));
   best_weights.clear();
 }
 
@@ -32,9 +32,8 @@ void EarlyStopping::on_epoch_end(Run& run, Index epoch, Logs& logs) {
     best_weights = run.model.get_weights();
     best_epoch = epoch;
   }
-  const auto improves = [&](double reference) {
-    return detail::improves(*value, reference, min_delta, detail::is_to_grow(monitor, mode));
-  };
+  const bool grows = detail::is_to_grow("EarlyStopping", monitor, mode, run);
+  const auto improves = [&](double reference) { return detail::improves(*value, reference, min_delta, grows); };
   ++wait;
   if (improves(best)) {
     best = *value;

@@ -8,6 +8,12 @@
 /// What metrics read out of labels and predictions.
 namespace cornu::detail {
 
+/// Throws ValueError for a threshold that no probability is compared with.
+inline void check_threshold(const char* name, double threshold) {
+  require<ValueError>(threshold >= 0 && threshold <= 1,
+                      "{}: threshold is {}; it must be in [0, 1]: predictions are probabilities", name, threshold);
+}
+
 /// A label as a class. Throws ValueError unless it is one.
 inline Index class_of_label(const char* name, const char* what, Real label, Index row, Index classes,
                             const char* hint = "") {

@@ -53,10 +53,8 @@ ConfusionMatrix::ConfusionMatrix(Index classes) : growing_(classes == 0) {
 }
 
 void ConfusionMatrix::update(ConstView y_true, ConstView y_pred, double threshold) {
-  update(matrix_name, y_true, y_pred, threshold);
-}
-
-void ConfusionMatrix::update(const char* name, ConstView y_true, ConstView y_pred, double threshold) {
+  const char* const name = matrix_name;
+  detail::check_threshold(name, threshold);
   const Shape &truth_shape = y_true.shape(), &shape = y_pred.shape();
   const char* const wrong =
       "{}: labels are {} and predictions {}; labels or one-hot rows for predicted classes or rows of scores are "

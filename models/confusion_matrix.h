@@ -10,10 +10,6 @@
 
 namespace cornu {
 
-namespace detail {
-struct ClassCounts;
-}
-
 /// How often which class was taken for which: rows are the truth, columns what was predicted.
 /// Fractions whose denominator is 0 are 0, as scikit-learn's zero_division has it by default. Macro averages are plain
 /// means over the classes that occur in the truth or among the predictions.
@@ -25,11 +21,12 @@ class ConfusionMatrix {
 
   /// Counts a batch. Its shapes tell what is meant:
   ///   y_pred (batch)                classes, from 0
-  ///   y_pred (batch, ..., 1)        the probability of class 1 of two, predicted if above the threshold
+  ///   y_pred (batch, ..., 1)        the probability of class 1 of two, predicted if above the threshold (of the logits
+  ///                                 of a model, predict_classes makes classes)
   ///   y_pred (batch, ..., classes)  scores; the largest one is predicted, as argmax has it
   ///   y_true (batch, ...) or (batch, ..., 1) labels, or (batch, ..., classes) one-hot or any other scores
-  /// Throws ShapeError if they do not go together and ValueError, naming row and label, for one that is no class;
-  /// nothing is counted then. Warm, it allocates nothing.
+  /// Throws ShapeError if they do not go together, ValueError, naming row and label, for one that is no class, and for
+  /// a threshold outside [0, 1]; nothing is counted then. Warm, it allocates nothing.
   void update(ConstView y_true, ConstView y_pred, double threshold = 0.5);
   /// Forgets all counts, and keeps the classes.
   void reset();
@@ -64,8 +61,6 @@ class ConfusionMatrix {
   double macro_f1() const { return macro_average(&ConfusionMatrix::f1); }
 
  private:
-  friend struct detail::ClassCounts;  // a metric, which errors call by its own name
-  void update(const char* name, ConstView y_true, ConstView y_pred, double threshold);
   void ask_for(Index classes);
   void check(Index c) const;
   double macro_average(double (ConfusionMatrix::*figure)(Index) const) const;

@@ -5,6 +5,7 @@
 #include "cornu/core/eager.h"
 #include "cornu/core/error.h"
 #include "cornu/core/kernels.h"
+#include "cornu/models/probabilities.h"
 
 namespace cornu {
 
@@ -15,7 +16,7 @@ Evaluation::Evaluation(const detail::SequentialState& model, DatasetRef data, In
       steps_(steps == 0 ? batcher_.batch_count() : std::min(steps, batcher_.batch_count())),
       weights_(sample_weight),
       tape_(model.inference_tapes),
-      tally_(model.compiled->metrics) {
+      tally_(model.compiled->metrics, model.compiled->loss.logits()) {
   require<ValueError>(steps >= 0, "evaluate: steps is {}; it must not be negative", steps);
   require_sample_weight(sample_weight, data.size());
 }
@@ -177,23 +178,25 @@ Tensor Sequential::predict_on_batch(const Tensor& x) const {
 
 namespace {
 
-/// The position of the largest output, or output > 0.5 where there is only one.
-Tensor classes_of(const Tensor& y) {
+/// The position of the largest output, or the probability > 0.5 where there is only one output.
+Tensor classes_of(const Tensor& y, const detail::SequentialState& model) {
   require(y.rank() == 2, "predict_classes: outputs are {}; (samples, classes) is required", y.shape());
   if (y.shape()[1] != 1) return argmax(y, -1);
-  Tensor result(Shape{y.size()});
-  for (Index i = 0; i < y.size(); ++i) result[i] = y[i] > Real(0.5) ? Real{1} : Real{0};
+  const Logits logits = model.compiled ? model.compiled->loss.logits() : Logits::none;
+  Tensor memory, result(Shape{y.size()});
+  const ConstView p = detail::probabilities(logits, y, memory);
+  for (Index i = 0; i < y.size(); ++i) result[i] = p[i] > Real(0.5) ? Real{1} : Real{0};
   return result;
 }
 
 }  // namespace
 
 Tensor Sequential::predict_classes(const Tensor& x, const PredictOptions& options) const {
-  return classes_of(predict(x, options));
+  return classes_of(predict(x, options), *state_);
 }
 
 Tensor Sequential::predict_classes(DatasetRef data, const PredictOptions& options) const {
-  return classes_of(predict(data, options));
+  return classes_of(predict(data, options), *state_);
 }
 
 }  // namespace cornu

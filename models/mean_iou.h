@@ -4,6 +4,8 @@
 #include <vector>
 
 #include "cornu/core/tensor.h"
+#include "cornu/models/direction.h"
+#include "cornu/optim/losses.h"
 
 namespace cornu {
 
@@ -14,6 +16,8 @@ namespace cornu {
 /// out. Throws ShapeError for shapes that do not go together, ValueError, naming row and label, for one that is no
 /// class, and for num_classes below 1.
 struct MeanIoU {
+  static constexpr Direction direction = Direction::up;
+
   Index num_classes;
   std::optional<Index> ignore_class{};  ///< what has this label in the truth does not count
   bool sparse_y_true = true, sparse_y_pred = true;
@@ -28,6 +32,7 @@ struct MeanIoU {
   };
   std::vector<Counts> classes{};
 
+  bool reads_logits(Logits) const { return true; }  ///< their order is that of the probabilities
   void reset() { classes.assign(classes.size(), {}); }
   void update(ConstView y_true, ConstView y_pred);
   double result() const;

@@ -7,6 +7,8 @@
 #include "cornu/core/deep_ptr.h"
 #include "cornu/core/options.h"
 #include "cornu/layers/layer.h"
+#include "cornu/models/direction.h"
+#include "cornu/optim/formula_losses.h"
 #include "cornu/optim/losses.h"
 
 namespace cornu {
@@ -20,6 +22,10 @@ namespace cornu {
 /// gathered, `void state(auto& visit) { visit("total", total); }`, can be kept in the midst of an epoch
 /// (BackupAndRestore). One whose result takes as long as all that it has seen says so, `bool costly() const`: fit asks
 /// for it at the end of an epoch, not after every batch.
+/// `static constexpr Direction direction = Direction::up;` says that larger is better, `Direction::down` that smaller
+/// is. EarlyStopping and its like ask for it; without it they need a `.mode`.
+/// y_pred are the model's outputs. If the model's loss takes logits, they are its probabilities: the sigmoid or the
+/// softmax of the outputs. A metric that wants the logits themselves says so by `bool reads_logits(Logits) const`.
 template <class M>
 concept Metric = std::copy_constructible<M> && requires(M& metric, const M& seen, ConstView y_true, ConstView y_pred) {
   metric.reset();
@@ -27,14 +33,18 @@ concept Metric = std::copy_constructible<M> && requires(M& metric, const M& seen
   { seen.result() } -> std::convertible_to<double>;
 };
 
-/// Any loss as a metric: its mean over the samples seen, without weights; 0 for none.
+/// Any loss as a metric: its mean over the samples seen, without weights; 0 for none. CosineSimilarity has the opposite
+/// sign as a metric, as in Keras: it is to go up.
 class LossMetric {
  public:
   template <class L>
   requires(!std::same_as<L, LossMetric> && std::constructible_from<AnyLoss, L>) explicit LossMetric(L loss)
       : LossMetric(snake_case(detail::type_name<L>()), std::move(loss)) {}
   LossMetric(std::string name, AnyLoss loss)
-      : name_(std::move(name)), loss_(std::move(loss)), tape_(std::make_unique<Tape>(Mode::inference)) {}
+      : direction(loss.as<CosineSimilarity>() != nullptr ? Direction::up : Direction::down),
+        name_(std::move(name)),
+        loss_(std::move(loss)),
+        tape_(std::make_unique<Tape>(Mode::inference)) {}
   LossMetric(const LossMetric& other) : LossMetric(other.name_, other.loss_) {
     total_ = other.total_;
     samples_ = other.samples_;
@@ -42,8 +52,11 @@ class LossMetric {
   LossMetric& operator=(const LossMetric&) = delete;
   ~LossMetric() = default;
 
+  const Direction direction;
+
   std::string name() const { return name_; }
   const AnyLoss& loss() const { return loss_; }
+  bool reads_logits(Logits) const { return loss_.logits() != Logits::none; }
   void state(auto& visit) {
     visit("total", total_);
     visit("samples", samples_);
@@ -55,7 +68,10 @@ class LossMetric {
     total_ += samples * static_cast<double>(loss_(tape_->input(y_pred), y_true).item());
     samples_ += samples;
   }
-  double result() const { return samples_ == 0 ? 0 : total_ / samples_; }
+  double result() const {
+    const double loss = samples_ == 0 ? 0 : total_ / samples_;
+    return direction == Direction::up ? 0 - loss : loss;
+  }
 
  private:
   std::string name_;
@@ -80,6 +96,9 @@ class AnyMetric {
   void update(ConstView y_true, ConstView y_pred) { box_->update(y_true, y_pred); }
   double result() const { return box_->result(); }
   bool costly() const { return box_->costly(); }
+  Direction direction() const { return box_->direction(); }
+  /// Whether it is updated with the logits of a model, not with the probabilities that these stand for.
+  bool reads_logits(Logits logits) const { return box_->reads_logits(logits); }
   /// Has `visit` write or read what was gathered; false if the metric cannot say.
   bool state(OptionVisitor& visit) { return box_->state(visit); }
 
@@ -98,6 +117,8 @@ class AnyMetric {
     virtual double result() const = 0;
     virtual bool state(OptionVisitor& visit) = 0;
     virtual bool costly() const = 0;
+    virtual Direction direction() const = 0;
+    virtual bool reads_logits(Logits logits) const = 0;
   };
 
   template <class M>
@@ -129,6 +150,21 @@ class AnyMetric {
       if constexpr (requires { metric.costly(); }) {
         return metric.costly();
       } else {
+        return false;
+      }
+    }
+    Direction direction() const override {
+      if constexpr (requires { Direction(metric.direction); }) {
+        return metric.direction;
+      } else {
+        return Direction::unknown;
+      }
+    }
+    bool reads_logits(Logits logits) const override {
+      if constexpr (requires { metric.reads_logits(logits); }) {
+        return metric.reads_logits(logits);
+      } else {
+        static_cast<void>(logits);
         return false;
       }
     }

@@ -15,6 +15,9 @@ void binary(const char* name, double threshold, Hits& hits, ConstView y_true, Co
   const Shape &truth = y_true.shape(), &shape = y_pred.shape();
   require(same_but_for_last_1(truth, shape) || same_but_for_last_1(shape, truth),
           "{}: predictions are {} and labels {}; one label for each prediction is required", name, shape, truth);
+  detail::check_threshold(name, threshold);
+  for (Index i = 0; i < y_true.size(); ++i)
+    detail::class_of_label(name, "label", y_true[i], i * shape[0] / y_pred.size(), 2);
   const auto limit = static_cast<Real>(threshold);
   for (Index i = 0; i < y_pred.size(); ++i) hits.right += y_true[i] == Real(y_pred[i] > limit ? 1 : 0);
   hits.seen += y_pred.size();
@@ -119,32 +122,5 @@ void TopKAccuracy::update(ConstView y_true, ConstView y_pred) {
     });
   }
 }
-
-namespace detail {
-
-void ClassCounts::update(const char* name, const std::optional<Index>& class_id, double threshold, ConstView y_true,
-                         ConstView y_pred) {
-  const Shape& shape = y_pred.shape();
-  one_output = shape.rank() == 1 || (shape.rank() > 1 && shape[-1] == 1);
-  const Index classes = one_output ? 2 : shape.rank() > 1 ? shape[-1] : 0;
-  require<ValueError>(!class_id || (*class_id >= 0 && *class_id < classes),
-                      "{}: class_id is {}; the classes of predictions {} are 0 to {}", name, class_id.value_or(0),
-                      shape, classes - 1);
-  // In a model's outputs a plain number is a probability, too.
-  matrix.update(name, y_true, shape.rank() == 1 ? ConstView(y_pred.data(), {shape[0], 1}) : y_pred, threshold);
-}
-
-double ClassCounts::figure(const std::optional<Index>& class_id, double (ConfusionMatrix::*of_class)(Index) const,
-                           double (ConfusionMatrix::*of_all)() const) const {
-  if (matrix.classes() == 0) return 0;
-  if (class_id) return (matrix.*of_class)(*class_id);
-  return one_output ? (matrix.*of_class)(1) : (matrix.*of_all)();
-}
-
-std::string name_with_class(const char* name, const std::optional<Index>& class_id) {
-  return class_id ? message("{}_class_{}", name, *class_id) : name;
-}
-
-}  // namespace detail
 
 }  // namespace cornu

@@ -30,7 +30,7 @@ void save(ModelCheckpoint& checkpoint, Run& run, Index epoch, Index batch, const
   if (checkpoint.save_best_only) {
     const double* const value = detail::monitored("ModelCheckpoint", checkpoint.monitor, run, epoch, logs);
     if (value == nullptr) return;
-    const bool grows = detail::is_to_grow(checkpoint.monitor, checkpoint.mode);
+    const bool grows = detail::is_to_grow("ModelCheckpoint", checkpoint.monitor, checkpoint.mode, run);
     if (grows ? !(*value > checkpoint.best) : !(*value < checkpoint.best)) return;
     checkpoint.best = *value;
   }
@@ -48,9 +48,12 @@ void save(ModelCheckpoint& checkpoint, Run& run, Index epoch, Index batch, const
 
 }  // namespace
 
-void ModelCheckpoint::on_train_begin(Run&, Logs&) {
+void ModelCheckpoint::on_train_begin(Run& run, Logs&) {
   require<ValueError>(save_freq >= 0, "ModelCheckpoint: save_freq is {}; it must not be negative", save_freq);
-  best = initial_value_threshold.value_or(detail::worst(detail::is_to_grow(monitor, mode)));
+  best = 0;
+  if (save_best_only) {
+    best = initial_value_threshold.value_or(detail::worst(detail::is_to_grow("ModelCheckpoint", monitor, mode, run)));
+  }
   last_saved.clear();
 }
 

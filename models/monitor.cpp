@@ -1,20 +1,34 @@
 #include "cornu/models/monitor.h"
 
-#include <algorithm>
-#include <array>
 #include <cmath>
 #include <limits>
-#include <string_view>
+#include <vector>
 
 #include "cornu/core/error.h"
+#include "cornu/core/listed.h"
 
 namespace cornu::detail {
 
-bool is_to_grow(const std::string& monitor, MonitorMode mode) {
+bool is_to_grow(const char* callback, const std::string& monitor, MonitorMode mode, const Run& run) {
   if (mode != MonitorMode::automatic) return mode == MonitorMode::max;
-  constexpr std::array<std::string_view, 7> growing{"acc", "auc", "precision", "recall", "f1", "r2", "io_u"};
-  return std::any_of(growing.begin(), growing.end(),
-                     [&](std::string_view part) { return monitor.find(part) != std::string::npos; });
+  for (std::size_t i = 0; i < run.metrics.size(); ++i) {
+    if (monitor != run.metrics[i] && monitor != "val_" + run.metrics[i]) continue;
+    const Direction direction = i < run.directions.size() ? run.directions[i] : Direction::unknown;
+    require<ValueError>(
+        direction != Direction::unknown,
+        "{}: the metric {} does not say whether \"{}\" is to grow or to shrink; say .mode = max or min, "
+        "or give the metric a member: static constexpr Direction direction = Direction::up",
+        callback, run.metrics[i], monitor);
+    return direction == Direction::up;
+  }
+  std::vector<std::string> names = run.metrics;
+  if (run.validation_freq > 0) {
+    for (const std::string& name : run.metrics) names.push_back("val_" + name);
+  }
+  throw ValueError(
+      message("{}: there is no \"{}\" to monitor; there are: {} (if a callback puts it in the logs, say "
+              ".mode = max or min)",
+              callback, monitor, listed(names)));
 }
 
 bool improves(double value, double reference, double min_delta, bool is_to_grow) {

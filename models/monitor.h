@@ -8,15 +8,16 @@
 
 namespace cornu {
 
-/// Whether a number of the logs is to grow or to shrink. `automatic`: names with "acc", "auc", "precision", "recall",
-/// "f1", "r2" or "io_u" in them are to grow, all others to shrink.
+/// Whether a value of the logs is to grow or to shrink. `automatic`: as the metric declares it (models/metric.h); a
+/// loss is to shrink. For a metric without a direction, and for what a callback puts in the logs, automatic is an
+/// error.
 enum class MonitorMode { automatic, min, max };
 constexpr std::array<std::string_view, 3> option_names(MonitorMode) { return {"auto", "min", "max"}; }
 
 namespace detail {
 
-/// Whether the number of this name is to grow.
-bool is_to_grow(const std::string& monitor, MonitorMode mode);
+/// Whether the value of this name is to grow. Throws ValueError where the mode is automatic and the run does not know.
+bool is_to_grow(const char* callback, const std::string& monitor, MonitorMode mode, const Run& run);
 /// Whether it is better than another one by more than min_delta, whatever the sign of that.
 bool improves(double value, double reference, double min_delta, bool is_to_grow);
 /// What anything improves on.

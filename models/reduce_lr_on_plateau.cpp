@@ -12,7 +12,7 @@ void ReduceLROnPlateau::on_train_begin(Run& run, Logs&) {
   require<ValueError>(factor > 0 && factor < 1, "ReduceLROnPlateau: factor is {}; it must lie between 0 and 1", factor);
   require<ValueError>(min_lr >= 0, "ReduceLROnPlateau: min_lr is {}; it must not be negative", min_lr);
   detail::require_settable_rate("ReduceLROnPlateau", run.model.optimizer());
-  best = detail::worst(detail::is_to_grow(monitor, mode));
+  best = detail::worst(detail::is_to_grow("ReduceLROnPlateau", monitor, mode, run));
   wait = cooldown_counter = 0;
 }
 
@@ -26,7 +26,7 @@ void ReduceLROnPlateau::on_epoch_end(Run& run, Index epoch, Logs& logs) {
     --cooldown_counter;
     wait = 0;
   }
-  if (detail::improves(*value, best, min_delta, detail::is_to_grow(monitor, mode))) {
+  if (detail::improves(*value, best, min_delta, detail::is_to_grow("ReduceLROnPlateau", monitor, mode, run))) {
     best = *value;
     wait = 0;
   } else if (cooldown_counter == 0 && ++wait >= patience && rate > min_lr) {

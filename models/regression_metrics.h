@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "cornu/core/tensor.h"
+#include "cornu/models/direction.h"
 
 /// Metrics of numbers that are foretold. y_pred: (batch, ...); y_true: the same shape, a last axis of 1 may be missing
 /// in either. Of the mean absolute error and its like, the losses are metrics too: `.metrics = {MeanAbsoluteError{}}`.
@@ -13,6 +14,8 @@ namespace cornu {
 
 /// The square root of the mean of (y_pred - y_true)^2 over all numbers.
 struct RootMeanSquaredError {
+  static constexpr Direction direction = Direction::down;
+
   double total = 0;
   Index seen = 0;
 
@@ -29,8 +32,10 @@ struct RootMeanSquaredError {
 /// 1 is the best, 0 what foretelling the mean gets. Each of the last axis's outputs has its own, which are averaged:
 /// all alike, or by the truths' variances. Where the truths are all the same, 1 if they were foretold exactly, else 0.
 /// With num_regressors, p, the score that is adjusted for so many features, 1 - (1 - R2) (n - 1) / (n - p - 1), as soon
-/// as there are more than p + 1 samples. As in Keras.
+/// as there are more than p + 1 samples. As in Keras. Throws ValueError for a negative num_regressors.
 struct R2Score {
+  static constexpr Direction direction = Direction::up;
+
   enum Aggregation { uniform_average, variance_weighted_average };
 
   Aggregation class_aggregation = uniform_average;

@@ -54,7 +54,7 @@ struct FitOptions {
   double validation_split = 0;             ///< this fraction, the last samples, is kept for validation
   DatasetRef validation_data{};            ///< what is validated on; overrides validation_split
   bool shuffle = true;                     ///< in a new order for each pass over the samples
-  std::map<Index, double> class_weight{};  ///< the weight of a class's samples in the loss; 1 where not given
+  std::map<Index, double> class_weight{};  ///< the weight of a class's labels in the loss; 1 where not given
   Tensor sample_weight{};                  ///< (samples), the weight of each in the loss; split like them
   /// Where to begin counting, to go on with an earlier run; also in the midst of a pass over the samples.
   Index initial_epoch = 0;
@@ -229,7 +229,9 @@ class Sequential {
   /// The same with callbacks, which may change the model.
   Tensor predict(const Tensor& x, const PredictOptions& options, std::vector<AnyCallback> callbacks);
   Tensor predict_on_batch(const Tensor& x) const;
-  /// The class of each sample: the position of the largest output, or output > 0.5 where there is only one.
+  /// The class of each sample: the position of the largest output or, if there is only one output, whether its
+  /// probability is above 0.5. The output is the probability, or its logit if the model is compiled with a loss that
+  /// takes logits.
   Tensor predict_classes(const Tensor& x, const PredictOptions& options = {}) const;
   Tensor predict_classes(DatasetRef data, const PredictOptions& options = {}) const;
 

@@ -51,7 +51,7 @@ struct SequentialState : SequentialParts {
   struct Report {
     Tally tally;
     Logs logs;
-    explicit Report(const std::vector<AnyMetric>& metrics) : tally(metrics) {}
+    explicit Report(const CompileOptions& compiled) : tally(compiled.metrics, compiled.loss.logits()) {}
   };
   std::unique_ptr<Report> report;
   std::vector<std::unique_ptr<TrainingPass>> passes;  // which stay where they are: others are made beside them

@@ -1,13 +1,18 @@
 #include "cornu/models/tally.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
+#include <optional>
 
 #include "cornu/core/error.h"
+#include "cornu/core/kernels.h"
+#include "cornu/datasets/class_of_target.h"
+#include "cornu/models/probabilities.h"
 
 namespace cornu {
 
-Tally::Tally(const std::vector<AnyMetric>& metrics) : metrics_(metrics) {
+Tally::Tally(const std::vector<AnyMetric>& metrics, Logits logits) : metrics_(metrics), logits_(logits) {
   const auto taken = [&](const std::string& name) {
     return name == "loss" || std::find(names_.begin(), names_.end(), name) != names_.end();
   };
@@ -29,7 +34,15 @@ void Tally::add(double loss, ConstView y_true, ConstView y_pred) {
   const Index samples = y_pred.shape()[0];
   loss_total_ += loss * static_cast<double>(samples);
   samples_ += samples;
-  for (AnyMetric& metric : metrics_) metric.update(y_true, y_pred);
+  std::optional<ConstView> probabilities;  // made when the first metric asks for them
+  for (AnyMetric& metric : metrics_) {
+    if (metric.reads_logits(logits_)) {
+      metric.update(y_true, y_pred);
+    } else {
+      if (!probabilities) probabilities = detail::probabilities(logits_, y_pred, probabilities_);
+      metric.update(y_true, *probabilities);
+    }
+  }
 }
 
 void Tally::write(Logs& logs, bool end) const {
@@ -44,6 +57,12 @@ std::vector<std::string> Tally::names() const {
   std::vector<std::string> names{"loss"};
   names.insert(names.end(), names_.begin(), names_.end());
   return names;
+}
+
+std::vector<Direction> Tally::directions() const {
+  std::vector<Direction> directions{Direction::down};
+  for (const AnyMetric& metric : metrics_) directions.push_back(metric.direction());
+  return directions;
 }
 
 void Tally::state(OptionVisitor& visit) {
@@ -65,20 +84,52 @@ void require_sample_weight(ConstView sample_weight, Index samples) {
 
 ConstView BatchWeights::of(std::span<const Index> rows, const Tensor& y, Tensor& memory) const {
   if (sample_weight_.size() == 0 && class_weight_.empty()) return {};
-  memory.resize(Shape{std::ssize(rows)});
+  const Index batch = std::ssize(rows);
+  const bool has_last_axis = !class_weight_.empty() && output_.rank() > 0;
+  memory.resize(class_weight_.empty() ? Shape{batch} : (has_last_axis ? output_.without(-1) : output_).batched(batch));
+  const Index of_sample = batch == 0 ? 1 : memory.size() / batch;
   for (Index i = 0; i < memory.size(); ++i) {
-    const Real own = sample_weight_.size() == 0 ? Real{1} : sample_weight_[rows[static_cast<std::size_t>(i)]];
-    memory[i] = own * static_cast<Real>(class_weight_.empty() ? 1.0 : class_weight_of(y, i));
+    const auto row = static_cast<std::size_t>(i / of_sample);
+    memory[i] = sample_weight_.size() == 0 ? Real{1} : sample_weight_[rows[row]];
   }
+  if (!class_weight_.empty()) multiply_by_class_weights(memory, y);
   return memory;
 }
 
-double BatchWeights::class_weight_of(const Tensor& y, Index i) const {
-  const Index width = y.shape().sub(1).size();
-  const Real* const truth = y.data() + i * width;
-  // A number, not an Index: a label may be anything, and it is for the loss to refuse it.
-  const auto label =
-      width == 1 ? static_cast<double>(*truth) : static_cast<double>(std::max_element(truth, truth + width) - truth);
+/// `weights` has the shape of the labels.
+void BatchWeights::multiply_by_class_weights(Tensor& weights, const Tensor& y) const {
+  const Index outputs = output_.rank() == 0 ? 1 : output_[-1];
+  const Shape of_outputs = output_.batched(weights.shape()[0]);
+  const bool are_labels = detail::same_but_for_last_1(weights.shape(), y.shape());
+  require(are_labels || y.shape() == of_outputs,
+          "class_weight: targets are {} and the model's outputs {}; labels {} or one-hot rows like the outputs are "
+          "required",
+          y.shape(), of_outputs, weights.shape());
+  const auto sample = [&](Index i) { return i / (weights.size() / weights.shape()[0]); };
+  for (Index i = 0; i < weights.size(); ++i) {
+    double label = 0;
+    if (are_labels) {
+      label = static_cast<double>(y[i]);
+      // A loss of several classes refuses what is none; one of a single output may take any number.
+      require<ValueError>(outputs > 1 || std::isnan(label) || std::abs(label) == 1 || label == 0,
+                          "class_weight: target {} in row {} is no class; with one output the classes are 0 and 1",
+                          label, sample(i));
+    } else {
+      const Real* const row = y.data() + i * outputs;
+      if (!detail::is_distribution(row, outputs)) {
+        throw ValueError(message(
+            "class_weight: row {} has the targets {}, which are not one-hot: there is no one class to weigh; use "
+            "sample_weight or, for yes-or-no labels, outputs of shape (..., 1)",
+            sample(i), to_string(Tensor(ConstView(row, {outputs})))));
+      }
+      label = static_cast<double>(position_of_max(row, outputs));
+    }
+    weights[i] *= static_cast<Real>(class_weight_of(label));
+  }
+}
+
+// A number, not an Index: a label may be anything, and it is for the loss to refuse it.
+double BatchWeights::class_weight_of(double label) const {
   const auto found = std::find_if(class_weight_.begin(), class_weight_.end(),
                                   [=](const auto& entry) { return static_cast<double>(entry.first) == label; });
   return found == class_weight_.end() ? 1 : found->second;

@@ -104,7 +104,7 @@ const Logs& Sequential::train_on_batch(const Tensor& x, const Tensor& y, const T
   if (!built()) build(x.shape().sub(1));
   state_->prepare_training();
   if (!state_->report) {
-    state_->report = std::make_unique<detail::SequentialState::Report>(state_->compiled->metrics);
+    state_->report = std::make_unique<detail::SequentialState::Report>(*state_->compiled);
   }
   auto& [tally, logs] = *state_->report;
   tally.reset();
@@ -241,12 +241,12 @@ History Sequential::fit(DatasetRef data, const FitOptions& options) {
   Batcher batcher(train, {.batch_size = options.batch_size, .shuffle_seed = shuffle_seed});
   if (!built()) build(train.feature_shape());
   state_->require_fitting(train, "fit");
-  const Shape& made = state_->shapes.back();
+  const Shape made = state_->shapes.back();
   check_class_weight(options.class_weight, made.rank() == 0 ? 1 : made[-1]);
   state_->prepare_training();
 
   const auto [train_weight, validation_weight] = split_weights(options.sample_weight, data.size(), train.size());
-  BatchStep step(*state_, train, BatchWeights(train_weight, options.class_weight), options.seed, options.threads,
+  BatchStep step(*state_, train, BatchWeights(train_weight, options.class_weight, made), options.seed, options.threads,
                  options.shard_size);
   std::optional<Evaluation> evaluation;
   if (validation) {
@@ -256,13 +256,15 @@ History Sequential::fit(DatasetRef data, const FitOptions& options) {
   }
 
   const Index steps = options.steps_per_epoch > 0 ? options.steps_per_epoch : batcher.batch_count();
-  Tally tally(state_->compiled->metrics);
+  Tally tally(state_->compiled->metrics, state_->compiled->loss.logits());
   Run run{.model = *this,
           .epochs = options.epochs,
           .steps = steps,
           .validation_freq = evaluation ? options.validation_freq : 0,
           .epoch = options.initial_epoch,
-          .metrics = tally.names()};
+          .visit_metrics = [&](OptionVisitor& visit) { tally.state(visit); },
+          .metrics = tally.names(),
+          .directions = tally.directions()};
   std::vector<AnyCallback> callbacks = options.callbacks;
   run.callbacks = callbacks;
   const Callbacks call{callbacks, run};
@@ -273,7 +275,6 @@ History Sequential::fit(DatasetRef data, const FitOptions& options) {
 
   Logs logs, epoch_logs;
   run.history = &history;
-  run.tally = &tally;
   bool has_learnt = false;
   const auto interrupted = [&] { return interrupt && interrupt->interrupted(); };
   const auto epochs = [&] {

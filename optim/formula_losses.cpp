@@ -10,7 +10,8 @@ namespace cornu {
 
 namespace {
 
-constexpr double epsilon = 1e-7;  // Keras's
+constexpr double epsilon = 1e-7;           // Keras's
+constexpr double smallest_square = 1e-24;  // of a vector that has a direction
 
 void require_alike(const char* loss, Var y_pred, Var y_true) {
   require(y_pred.shape() == y_true.shape(), "{}: y_pred is {} but y_true is {}; they must be alike", loss,
@@ -79,9 +80,17 @@ Var Hinge::operator()(Var y_pred, Var y_true) const {
 
 Var CosineSimilarity::operator()(Var y_pred, Var y_true) const {
   require_alike("cosine_similarity", y_pred, y_true);
+  const Var pred = sum(square(y_pred), -1), truth = sum(square(y_true), -1);
+  // 1 where both vectors have a direction, else 0, which makes loss and gradient 0.
+  const View directed = y_pred.tape().scratch(pred.shape());
+  const auto has_direction = [](Real squares) { return !(squares <= Real(smallest_square)); };  // NaN stays
+  for (Index i = 0; i < directed.size(); ++i) {
+    directed[i] = has_direction(pred.value()[i]) && has_direction(truth.value()[i]) ? 1 : 0;
+  }
   // The larger before the root, whose gradient at 0 is infinite.
-  const auto norm = [](Var x) { return sqrt(maximum(sum(square(x), -1), 1e-24)); };
-  return -(sum(y_pred * y_true, -1) / (norm(y_pred) * norm(y_true)));
+  const auto norm = [](Var squares) { return sqrt(maximum(squares, smallest_square)); };
+  const Var cosine = sum(y_pred * y_true, -1) / (norm(pred) * norm(truth));
+  return -(cosine * y_pred.tape().input(directed));
 }
 
 Var BinaryFocalCrossentropy::operator()(Var y_pred, Var y_true) const {

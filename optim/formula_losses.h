@@ -1,6 +1,7 @@
 #pragma once
 
 #include "cornu/core/tape.h"
+#include "cornu/optim/losses.h"
 
 /// Keras's other losses, each written as its formula in ops. y_pred: (batch, ..., n), y_true the same shape; a loss for
 /// each sample comes, (batch, ...), the mean over the last axis unless it says otherwise. Sequential, like AnyLoss,
@@ -45,12 +46,14 @@ struct KLDivergence {
 };
 
 /// max(1 - y_true y_pred, 0), for truths of -1 and 1; where all are 0 or 1, a 0 counts as -1. At the kink half a
-/// gradient.
+/// gradient. The sign of y_pred is the class: metrics see sigmoid(y_pred), so that a threshold of 0.5 is at 0.
 struct Hinge {
+  Logits logits() const { return Logits::sigmoid; }
   Var operator()(Var y_pred, Var y_true) const;
 };
 
-/// Minus the cosine of the angle between the two: -1 where they point the same way; a vector of zeros gives 0.
+/// Minus the cosine of the angle between the two: -1 where they point the same way. A vector whose norm is below 1e-12
+/// has no direction: its loss and its gradient are 0. As a metric it is the cosine itself, as in Keras: 1 is best.
 struct CosineSimilarity {
   Var operator()(Var y_pred, Var y_true) const;
 };
@@ -71,6 +74,7 @@ struct BinaryFocalCrossentropy {
     visit("from_logits", from_logits);
     visit("label_smoothing", label_smoothing);
   }
+  Logits logits() const { return from_logits ? Logits::sigmoid : Logits::none; }
   Var operator()(Var y_pred, Var y_true) const;
 };
 
@@ -88,6 +92,7 @@ struct CategoricalFocalCrossentropy {
     visit("from_logits", from_logits);
     visit("label_smoothing", label_smoothing);
   }
+  Logits logits() const { return from_logits ? Logits::softmax : Logits::none; }
   Var operator()(Var y_pred, Var y_true) const;
 };
 

@@ -54,12 +54,21 @@ class Block {
   void (*call_)(const void*, Index, Index, const Real*, Real*, double*);
 };
 
+/// How many losses share each weight. Throws ShapeError unless the weights have the shape of the losses, or of its
+/// first axes; axes of 1 at the end do not count.
+Index losses_per_weight(const char* name, const Shape& losses, ConstView weights) {
+  Shape shape = weights.shape();
+  while (shape.rank() > 0 && shape[-1] == 1) shape = shape.without(-1);
+  require(shape.rank() <= losses.rank() && shape == losses.sub(0, shape.rank()),
+          "{}: sample weights are {} and losses {}; one weight for each sample or for each loss is required", name,
+          weights.shape(), losses);
+  return losses.size() / weights.size();
+}
+
 /// The skeleton of every loss: x seen as rows of `width` numbers, each row with a loss of its own. `rows` is the shape
 /// of all these losses, (batch, ...), or () where x is a single row.
 Var mean_over_rows(const char* name, Var x, const Shape& rows, Index width, ConstView weights, const Block& block) {
-  const Index count = rows.size(), batch = rows.rank() == 0 ? 1 : rows[0];
-  require(weights.size() == 0 || weights.size() == batch, "{}: {} sample weights for a batch of {}", name,
-          weights.size(), batch);
+  const Index count = rows.size(), per_weight = weights.size() == 0 ? 1 : losses_per_weight(name, rows, weights);
   Var y = x.tape().output({}, {x});
   const Index size = std::min(std::clamp(block_size / width, Index{1}, most_rows), count);
   const bool keeps_slopes = x.wants_gradient();
@@ -71,7 +80,7 @@ Var mean_over_rows(const char* name, Var x, const Shape& rows, Index width, Cons
     Real* const slope = slopes + (keeps_slopes ? first * width : 0);
     block(first, end - first, x.value().data() + first * width, slope, losses.data());
     for (Index r = first; r < end; ++r) {
-      const double weight = weights.size() == 0 ? 1 : static_cast<double>(weights[r / (count / batch)]);
+      const double weight = weights.size() == 0 ? 1 : static_cast<double>(weights[r / per_weight]);
       total += weight / static_cast<double>(count) * losses[static_cast<std::size_t>(r - first)];
     }
     if (!keeps_slopes) continue;
@@ -80,7 +89,7 @@ Var mean_over_rows(const char* name, Var x, const Shape& rows, Index width, Cons
     } else {
       for (Index r = first; r < end; ++r) {
         scale(slope + (r - first) * width, width,
-              static_cast<double>(weights[r / (count / batch)]) / static_cast<double>(count));
+              static_cast<double>(weights[r / per_weight]) / static_cast<double>(count));
       }
     }
   }
@@ -312,12 +321,15 @@ Var mean_over_samples(Var loss, bool mixed_before) {
 Var reduce_plain_loss(Var losses, ConstView sample_weight) {
   const bool mixed = losses.tape().mixes_samples();  // true where `losses` is a scalar
   if (sample_weight.size() == 0) return mean_over_samples(mean(losses), mixed);
-  require(losses.rank() > 0 && losses.shape()[0] == sample_weight.size(),
-          "loss: {} sample weights for losses of shape {}; a loss that is to be weighted returns one for each sample",
-          sample_weight.size(), losses.shape());
-  Shape spread{sample_weight.size()};
+  require(losses.rank() > 0,
+          "loss: sample weights are {} and the loss is a single number; a loss that is to be weighted returns one for "
+          "each sample",
+          sample_weight.shape());
+  losses_per_weight("loss", losses.shape(), sample_weight);
+  Shape spread = sample_weight.shape();
+  while (spread.rank() > losses.rank()) spread = spread.without(-1);  // an axis of 1
   while (spread.rank() < losses.rank()) spread = spread.inserted(spread.rank(), 1);
-  return mean_over_samples(mean(losses * reshape(losses.tape().input(sample_weight), spread)), mixed);
+  return mean_over_samples(mean(losses * losses.tape().input({sample_weight.data(), spread})), mixed);
 }
 
 }  // namespace detail

@@ -16,7 +16,8 @@ namespace cornu {
 struct CategoricalOptions {
   bool from_logits = false;    ///< y_pred are logits, not probabilities
   double label_smoothing = 0;  ///< in [0, 1]: the truth becomes (1 - s) truth + s / classes
-  ConstView sample_weight{};   ///< (batch): any shape with one number a sample; or none
+  /// One for each sample, (batch), or for each loss: the shape of the losses, or of its first axes. Or none.
+  ConstView sample_weight{};
 };
 
 /// Mean cross-entropy of a distribution over classes against class indices.
@@ -57,6 +58,9 @@ Tensor categorical_crossentropy(const Tensor& y_pred, ConstView y_true, const Ca
 Tensor binary_crossentropy(const Tensor& y_pred, ConstView y_true, const BinaryOptions& options = {});
 Tensor mean_squared_error(const Tensor& y_pred, ConstView y_true, const RegressionOptions& options = {});
 
+/// What turns y_pred into probabilities, for a loss that takes logits; `none` for any other loss.
+enum class Logits { none, sigmoid, softmax };
+
 struct SparseCategoricalCrossentropy {
   static constexpr bool is_mean_over_samples = true;
   bool from_logits = false;
@@ -65,6 +69,7 @@ struct SparseCategoricalCrossentropy {
     visit("from_logits", from_logits);
     visit("label_smoothing", label_smoothing);
   }
+  Logits logits() const { return from_logits ? Logits::softmax : Logits::none; }
   Var operator()(Var y_pred, ConstView y_true, ConstView sample_weight = {}) const;
 };
 
@@ -76,6 +81,7 @@ struct CategoricalCrossentropy {
     visit("from_logits", from_logits);
     visit("label_smoothing", label_smoothing);
   }
+  Logits logits() const { return from_logits ? Logits::softmax : Logits::none; }
   Var operator()(Var y_pred, ConstView y_true, ConstView sample_weight = {}) const;
 };
 
@@ -87,6 +93,7 @@ struct BinaryCrossentropy {
     visit("from_logits", from_logits);
     visit("label_smoothing", label_smoothing);
   }
+  Logits logits() const { return from_logits ? Logits::sigmoid : Logits::none; }
   Var operator()(Var y_pred, ConstView y_true, ConstView sample_weight = {}) const;
 };
 
@@ -101,6 +108,8 @@ struct MeanSquaredError {
 /// The second form reads like a formula: `[](Var p, Var y) { return mean(abs(p - y), -1); }`. It gets y_true in the
 /// shape of y_pred where the two differ only in a last axis of 1: (batch, 1) minus (batch) would be (batch, batch).
 /// Weights are applied to the losses of the samples; if it returns a scalar there can be none.
+/// A loss that takes logits says what turns them into probabilities, by `Logits logits() const`: metrics and
+/// predict_classes then work on the probabilities.
 /// A batch can be gone through in parts, by several threads, where its loss is the mean of its samples' losses. That is
 /// so where the second form returns one loss a sample; the first form has to say so, by a member
 /// `static constexpr bool is_mean_over_samples = true`. Any other loss is taken of the whole batch at once.
@@ -130,7 +139,11 @@ class AnyLoss {
     return box == nullptr ? nullptr : &box->loss;
   }
 
-  /// y_pred: (batch, ...), y_true as the loss wants it, sample_weight: (batch) or empty for none. Returns a scalar.
+  /// What turns the y_pred that it takes into probabilities.
+  Logits logits() const { return box_->logits(); }
+
+  /// y_pred: (batch, ...), y_true as the loss wants it, sample_weight: (batch) or the shape of the losses, or of its
+  /// first axes; empty for none. Returns a scalar.
   Var operator()(Var y_pred, ConstView y_true, ConstView sample_weight = {}) const {
     return box_->call(y_pred, y_true, sample_weight);
   }
@@ -142,6 +155,7 @@ class AnyLoss {
     Box& operator=(const Box&) = delete;
     virtual ~Box() = default;
     virtual Var call(Var y_pred, ConstView y_true, ConstView sample_weight) const = 0;
+    virtual Logits logits() const = 0;
   };
 
   template <class L>
@@ -158,6 +172,17 @@ class AnyLoss {
       } else {
         return detail::reduce_plain_loss(loss(y_pred, y_pred.tape().input(detail::in_shape_of(y_pred, y_true))),
                                          sample_weight);
+      }
+    }
+    Logits logits() const override {
+      if constexpr (requires { loss.logits(); }) {
+        return loss.logits();
+      } else {
+        static_assert(
+            !requires { loss.from_logits; },
+            "a loss with the option from_logits says what turns its logits into probabilities: "
+            "Logits logits() const");
+        return Logits::none;
       }
     }
   };

@@ -107,8 +107,16 @@ std::string Evaluate::run() const {
   if (!network.model.built()) network.model.build(samples.feature_shape());
   std::string text;
   if (!network.model.compiled()) {
+    const Tensor outputs = predict(network, samples.x);
+    const bool one_output = outputs.size() == outputs.shape()[0];
+    for (Index i = 0; one_output && i < outputs.size(); ++i) {
+      require<ValueError>(!(outputs[i] < 0 || outputs[i] > 1),
+                          "{}: output {} of sample {} is no probability, so there is no accuracy (does the model end "
+                          "before its sigmoid?)",
+                          model, outputs[i], i);
+    }
     Accuracy accuracy;
-    accuracy.update(samples.y, predict(network, samples.x));
+    accuracy.update(samples.y, outputs);
     return fmt::format("accuracy: {:.4f}\n", accuracy.result());
   }
   fit_labels(samples.y, network);

@@ -1,6 +1,7 @@
 #include "cornu/tool/network.h"
 
 #include "cornu/core/error.h"
+#include "cornu/optim/registry.h"
 #include "cornu/tool/file_kind.h"
 #include "cornu/tool/onnx_files.h"
 
@@ -14,6 +15,18 @@ std::string loss_of(const SafetensorsFile& file) {
   const Json* const type = description.at("compile").at("loss").find("class_name");
   const auto* name = type != nullptr ? type->as<std::string>() : nullptr;
   return name != nullptr ? *name : "";
+}
+
+/// Of a loss that only another program has registered nothing is known.
+Logits logits_of(const SafetensorsFile& file) {
+  const Json description = detail::described_in(file, detail::model_metadata);
+  const Json* const compile = description.find("compile");
+  if (compile == nullptr) return Logits::none;
+  try {
+    return value_of<AnyLoss>(compile->at("loss")).logits();
+  } catch (const UnregisteredError&) {
+    return Logits::none;
+  }
 }
 
 }  // namespace
@@ -34,6 +47,7 @@ Network load_network(const std::string& path, const LoadOptions& options) {
   const SafetensorsFile file(path);
   Network network{.model = load_model(file, options)};
   if (network.model.compiled()) network.loss = loss_of(file);
+  network.logits = logits_of(file);
   return network;
 }
 

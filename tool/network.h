@@ -14,6 +14,7 @@ struct Network {
   Sequential model;                        ///< an ONNX graph is its only layer
   std::vector<std::string> class_names{};  ///< of an ONNX file that says them
   std::string loss{};                      ///< the type of the one that a model of Cornu is compiled with
+  Logits logits = Logits::none;            ///< what turns its outputs into probabilities, by that loss
   std::optional<Index> batch{};            ///< how many samples an ONNX graph takes at once, if it is made for a number
 
   Index batch_size() const { return batch.value_or(32); }

@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "cornu/formats/npy.h"
+#include "cornu/models/probabilities.h"
 #include "cornu/tool/commands.h"
 #include "cornu/tool/network.h"
 
@@ -42,9 +43,12 @@ std::string top_text(const Network& network, Outputs outputs, Index count) {
   return text;
 }
 
-/// The best class; of a single output whether it is more than a half.
+/// The best class; of a single output whether its probability is more than a half.
 std::string class_text(const Network& network, Outputs outputs) {
-  return class_name(network, outputs.size() == 1 ? Index{outputs[0] > Real(0.5)} : sorted_classes(outputs)[0]);
+  if (outputs.size() > 1) return class_name(network, sorted_classes(outputs)[0]);
+  Tensor memory;
+  const ConstView p = detail::probabilities(network.logits, ConstView(outputs.data(), {1}), memory);
+  return class_name(network, p[0] > Real(0.5) ? 1 : 0);
 }
 
 }  // namespace

@@ -127,6 +127,33 @@ TEST(BalancedClassWeight, MakesAllClassesCountAlike) {
   EXPECT_EQ(balanced_class_weight(one_hot(data.y(), 5)), expected);
 }
 
+TEST(BalancedClassWeight, CountsEachLabelOfASample) {
+  // Six labels: class 0 four times, class 2 twice; read as rows of scores they would be positions 2 and 0.
+  const Tensor labels({2, 3}, {0, 0, 2, 2, 0, 0});
+  const std::map<Index, double> expected{{0, 6 / (2 * 4.0)}, {2, 6 / (2 * 2.0)}};
+  EXPECT_EQ(balanced_class_weight(labels), expected);
+  EXPECT_EQ(balanced_class_weight(TensorDataset(Tensor({2, 1}), labels)), expected);
+  EXPECT_EQ(balanced_class_weight(Tensor({2, 3, 1}, {0, 0, 2, 2, 0, 0})), expected);
+  EXPECT_EQ(balanced_class_weight(one_hot(labels, 3)), expected);
+  EXPECT_EQ(balanced_class_weight(TensorDataset(Tensor({2, 1}), one_hot(labels, 3))), expected);
+  // Labels of 0 and 1 whose first rows could be one-hot.
+  const std::map<Index, double> of_bits{{0, 8 / (2 * 3.0)}, {1, 8 / (2 * 5.0)}};
+  EXPECT_EQ(balanced_class_weight(Tensor({4, 2}, {0, 1, 1, 0, 0, 1, 1, 1})), of_bits);
+  // Smoothed one-hot rows are their largest class.
+  const std::map<Index, double> smoothed{{0, 1}, {1, 1}};
+  EXPECT_EQ(balanced_class_weight(Tensor({2, 2}, {0.9, 0.1, 0.1, 0.9})), smoothed);
+  EXPECT_EQ(error_of<ValueError>([] {
+              balanced_class_weight(Tensor({2, 2}, {0, 1, 0.5, 3}));
+            }),
+            "label 0.5 in row 1 is no class; classes are whole numbers from 0 on, or one-hot rows");
+}
+
+TEST(StratifiedSplit, RefusesSeveralLabelsASample) {
+  const TensorDataset data(Tensor({4, 1}), Tensor({4, 2}, {0, 2, 1, 1, 0, 2, 1, 1}));
+  EXPECT_EQ(error_of<ShapeError>([&] { stratified_split(data, 0.5); }),
+            "stratified_split: targets of shape (2,) have 8 labels for 4 samples; one class for each is required");
+}
+
 TEST(BalancedClassWeight, RefusesWhatIsNoClass) {
   EXPECT_EQ(error_of<ValueError>([] {
               balanced_class_weight(Tensor::vector({0, -1}));

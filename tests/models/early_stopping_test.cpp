@@ -17,6 +17,8 @@ using testing::error_of;
 Index epochs_run(EarlyStopping& early, std::initializer_list<double> values) {
   Sequential model = line_model();
   cornu::Run run{.model = model, .epochs = static_cast<Index>(values.size())};
+  run.metrics = {"loss", "accuracy", "mean_squared_error"};
+  run.directions = {Direction::down, Direction::up, Direction::down};
   Logs none;
   early.on_train_begin(run, none);
   Index epoch = 0;
@@ -64,14 +66,14 @@ TEST(EarlyStopping, WantsAnImprovementOfMoreThanMinDelta) {
   EXPECT_EQ(epochs_run(early, {3, 2.75, 0}), 2) << "its sign does not matter, as in Keras";
 }
 
-TEST(EarlyStopping, KnowsByTheNameWhatIsToGrow) {
-  for (const char* name : {"accuracy", "val_accuracy", "acc", "auc", "precision_class_1", "val_recall", "f1_score"}) {
+TEST(EarlyStopping, KnowsByTheMetricWhatIsToGrow) {
+  for (const char* name : {"accuracy", "val_accuracy"}) {
     EarlyStopping early{.monitor = name};
     EXPECT_EQ(epochs_run(early, {0.1, 0.2, 0.3}), 3) << name;
     EXPECT_EQ(early.best, 0.3) << name;
     EXPECT_EQ(epochs_run(early, {0.3, 0.2, 0.3}), 2) << name;
   }
-  for (const char* name : {"loss", "val_loss", "mean_squared_error"}) {
+  for (const char* name : {"loss", "val_loss", "mean_squared_error", "val_mean_squared_error"}) {
     EarlyStopping early{.monitor = name};
     EXPECT_EQ(epochs_run(early, {0.1, 0.2, 0.3}), 2) << name;
   }
@@ -112,12 +114,19 @@ TEST(EarlyStopping, SaysWhatThereIsWhenWhatItMonitorsIsNot) {
   EXPECT_EQ(error_of<ValueError>([&] { model.fit(line, quiet(1, {EarlyStopping{}})); }),
             "EarlyStopping: there is no \"val_loss\" to monitor; there are: loss (fit was given neither "
             "validation_data nor validation_split)");
-  EXPECT_EQ(error_of<ValueError>([&] { model.fit(line, quiet(1, {EarlyStopping{.monitor = "accuracy"}})); }),
+  EXPECT_EQ(
+      error_of<ValueError>([&] { model.fit(line, quiet(1, {EarlyStopping{.monitor = "accuracy"}})); }),
+      "EarlyStopping: there is no \"accuracy\" to monitor; there are: loss (if a callback puts it in the logs, say "
+      ".mode = max or min)");
+  EXPECT_EQ(error_of<ValueError>(
+                [&] { model.fit(line, quiet(1, {EarlyStopping{.monitor = "accuracy", .mode = EarlyStopping::max}})); }),
             "EarlyStopping: there is no \"accuracy\" to monitor; there are: loss");
   FitOptions options = quiet(1, {EarlyStopping{.monitor = "val_accuracy"}});
   options.validation_data = &line;
-  EXPECT_EQ(error_of<ValueError>([&] { model.fit(line, options); }),
-            "EarlyStopping: there is no \"val_accuracy\" to monitor; there are: loss, val_loss");
+  EXPECT_EQ(
+      error_of<ValueError>([&] { model.fit(line, options); }),
+      "EarlyStopping: there is no \"val_accuracy\" to monitor; there are: loss, val_loss (if a callback puts it in "
+      "the logs, say .mode = max or min)");
 }
 
 TEST(EarlyStopping, WaitsForValidationThatDoesNotComeEveryEpoch) {

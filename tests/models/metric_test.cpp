@@ -74,6 +74,24 @@ TEST(LossMetric, KeepsTheOptionsOfTheLossAndItsCopiesWhatTheySaw) {
   EXPECT_NEAR(metric.result(), std::log(2.0), 1e-6);
 }
 
+TEST(LossMetric, OfACosineIsTheCosineItselfAsInKeras) {
+  AnyMetric metric = CosineSimilarity{};
+  EXPECT_EQ(metric.name(), "cosine_similarity");
+  EXPECT_EQ(metric.result(), 0);
+  EXPECT_FALSE(std::signbit(metric.result()));
+  const Tensor y = Tensor::matrix({{3, 4}});
+  metric.update(y, y);
+  EXPECT_NEAR(metric.result(), 1, 1e-6);
+  metric.update(y, Tensor::matrix({{-6, -8}}));
+  EXPECT_NEAR(metric.result(), 0, 1e-6);
+  metric.reset();
+  metric.update(y, Tensor({1, 2}));
+  EXPECT_EQ(metric.result(), 0) << "a vector without a direction";
+  Tape tape;
+  EXPECT_NEAR(static_cast<double>(AnyLoss(CosineSimilarity{})(tape.input(y), y).item()), -1, 1e-6)
+      << "the loss is to shrink";
+}
+
 TEST(LossMetric, RefusesWhatTheLossRefuses) {
   AnyMetric metric = MeanSquaredError{};
   EXPECT_EQ(testing::error_of<ShapeError>([&] { metric.update(Tensor({2}), Tensor({3})); }),

@@ -108,7 +108,9 @@ TEST(BinaryAccuracy, CountsEveryNumberOfASample) {
 TEST(BinaryAccuracy, DoesWithoutALastAxisOf1) {
   const Tensor flat = Tensor::vector({1, 0}), column({2, 1}, {0.9, 0.2});
   EXPECT_EQ(result_of(BinaryAccuracy{}, flat, column), 1);
-  EXPECT_EQ(result_of(BinaryAccuracy{}, column, flat), 0) << "0.9 and 0.2 are no labels";
+  EXPECT_EQ(result_of(BinaryAccuracy{}, Tensor({2, 1}, {1, 0}), Tensor::vector({0.9, 0.2})), 1);
+  EXPECT_EQ(value_error(BinaryAccuracy{}, column, flat),
+            "binary_accuracy: label 0.9 in row 0; labels are whole numbers from 0 to 1");
   EXPECT_EQ(shape_error(BinaryAccuracy{}, Tensor({2, 3}), column),
             "binary_accuracy: predictions are (2, 1) and labels (2, 3); one label for each prediction is required");
 }
@@ -238,7 +240,7 @@ TEST(TopKAccuracy, RefusesWhatHasNoKOrNoClasses) {
 const Tensor truth = Tensor::vector({0, 0, 1, 1, 1, 2});
 const Tensor scores = Tensor::matrix({{9, 0, 0}, {0, 9, 0}, {0, 9, 0}, {0, 9, 0}, {0, 0, 9}, {0, 0, 9}});
 
-TEST(PrecisionRecallF1, AreMeansOverTheClassesByDefault) {
+TEST(PrecisionRecallF1, AreMeansOverTheClassesOfIndicesByDefault) {
   EXPECT_NEAR(result_of(Precision{}, truth, scores), (1 + 2 / 3.0 + 0.5) / 3, 1e-15);
   EXPECT_NEAR(result_of(Recall{}, truth, scores), (0.5 + 2 / 3.0 + 1) / 3, 1e-15);
   EXPECT_NEAR(result_of(F1Score{}, truth, scores), 2 / 3.0, 1e-15);

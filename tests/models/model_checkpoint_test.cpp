@@ -68,10 +68,11 @@ TEST(ModelCheckpoint, SavesTheBestAlone) {
   };
   using Names = std::vector<std::string>;
   using enum MonitorMode;
-  EXPECT_EQ(saved({.filepath = "", .monitor = "score"}, {3, 4, 2, 2, 1}), (Names{"1", "3", "5"}));
+  EXPECT_EQ(saved({.filepath = "", .monitor = "score", .mode = min}, {3, 4, 2, 2, 1}), (Names{"1", "3", "5"}));
   EXPECT_EQ(saved({.filepath = "", .monitor = "score", .mode = max}, {3, 4, 2, 4, 5}), (Names{"1", "2", "5"}));
-  EXPECT_EQ(saved({.filepath = "", .monitor = "score", .initial_value_threshold = 2.5}, {3, 2, 1}), (Names{"2", "3"}));
-  EXPECT_EQ(saved({.filepath = "", .monitor = "score"}, {std::nan(""), 2}), (Names{"2"}));
+  EXPECT_EQ(saved({.filepath = "", .monitor = "score", .mode = min, .initial_value_threshold = 2.5}, {3, 2, 1}),
+            (Names{"2", "3"}));
+  EXPECT_EQ(saved({.filepath = "", .monitor = "score", .mode = min}, {std::nan(""), 2}), (Names{"2"}));
 }
 
 TEST(ModelCheckpoint, SavesEverySoManyBatches) {

@@ -196,9 +196,17 @@ TEST(Options, OfEveryMetricComeBack) {
   expect_trip(AnyMetric(SparseCategoricalAccuracy{}), R"({"class_name":"SparseCategoricalAccuracy","config":{}})");
   expect_trip(AnyMetric(TopKAccuracy{.k = 3}), R"({"class_name":"TopKAccuracy","config":{"k":3}})");
   expect_trip(AnyMetric(Precision{.class_id = 1}),
-              R"({"class_name":"Precision","config":{"class_id":1,"threshold":0.5}})");
-  expect_trip(AnyMetric(Recall{}), R"({"class_name":"Recall","config":{"class_id":null,"threshold":0.5}})");
-  expect_trip(AnyMetric(F1Score{}), R"({"class_name":"F1Score","config":{"class_id":null,"threshold":0.5}})");
+              R"({"class_name":"Precision","config":{"class_id":1,"threshold":null,"top_k":null,"average":null,)"
+              R"("one_of_n":false}})");
+  expect_trip(AnyMetric(Recall{.threshold = 0.25, .average = Recall::weighted}),
+              R"({"class_name":"Recall","config":{"class_id":null,"threshold":0.25,"top_k":null,)"
+              R"("average":"weighted","one_of_n":false}})");
+  expect_trip(AnyMetric(F1Score{.top_k = 2, .average = F1Score::none}),
+              R"({"class_name":"F1Score","config":{"class_id":null,"threshold":null,"top_k":2,"average":"none",)"
+              R"("one_of_n":false}})");
+  expect_trip(AnyMetric(F1Score{.one_of_n = true}),
+              R"({"class_name":"F1Score","config":{"class_id":null,"threshold":null,"top_k":null,"average":null,)"
+              R"("one_of_n":true}})");
   expect_trip(AnyMetric(AUC{.num_thresholds = 200, .curve = AUC::PR}),
               R"({"class_name":"AUC","config":{"num_thresholds":200,"curve":"PR","from_logits":false}})");
   expect_trip(AnyMetric(MeanIoU{.num_classes = 3}),

@@ -12,7 +12,7 @@ using testing::error_of;
 /// The rates with which epochs begin whose ends have these numbers, and the one after the last.
 std::vector<double> rates(ReduceLROnPlateau callback, const std::vector<double>& values, double first = 1) {
   Sequential model = line_model(first);
-  cornu::Run run{.model = model};
+  cornu::Run run{.model = model, .metrics = {"loss", "accuracy"}, .directions = {Direction::down, Direction::up}};
   Logs logs;
   std::vector<double> result;
   callback.on_train_begin(run, logs);

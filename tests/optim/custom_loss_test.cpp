@@ -4,6 +4,7 @@
 
 #include "cornu/core/error.h"
 #include "cornu/core/ops.h"
+#include "cornu/optim/formula_losses.h"
 #include "cornu/optim/losses.h"
 #include "cornu/tests/optim/support.h"
 #include "cornu/tests/support/expect_error.h"
@@ -57,13 +58,13 @@ TEST(CustomLoss, ThatReturnsOneNumberCannotBeWeighted) {
   Tape tape;
   expect_error<ShapeError>(
       [&] { loss(tape.input(predictions), truth, weights); },
-      "loss: 3 sample weights for losses of shape (); a loss that is to be weighted returns one for "
+      "loss: sample weights are (3,) and the loss is a single number; a loss that is to be weighted returns one for "
       "each sample");
   const AnyLoss per_sample = absolute_errors;
   const Tensor two({2});
   expect_error<ShapeError>([&] { per_sample(tape.input(predictions), truth, two); },
-                           "loss: 2 sample weights for losses of shape (3,); a loss that is to be weighted returns one "
-                           "for each sample");
+                           "loss: sample weights are (2,) and losses (3,); one weight for each sample or for each loss "
+                           "is required");
 }
 
 TEST(CustomLoss, GetsTheTruthInTheShapeOfThePredictions) {
@@ -118,6 +119,24 @@ TEST(AnyLoss, HoldsEachOfTheLosses) {
   expect_close(binary(tape.input(two), one).item(), 0.12692801104297249L);
   const AnyLoss squared = MeanSquaredError{};
   expect_close(squared(x, hot).item(), 19 / 3.0L);
+}
+
+/// A user's loss of logits.
+struct OfLogits : Scaled {
+  Logits logits() const { return Logits::softmax; }
+};
+
+TEST(AnyLoss, TellsWhatTurnsItsPredictionsIntoProbabilities) {
+  EXPECT_EQ(AnyLoss(OfLogits{}).logits(), Logits::softmax);
+  EXPECT_EQ(AnyLoss(Scaled{}).logits(), Logits::none);
+  EXPECT_EQ(AnyLoss(mean_absolute_error).logits(), Logits::none);
+  EXPECT_EQ(AnyLoss(BinaryCrossentropy{}).logits(), Logits::none);
+  EXPECT_EQ(AnyLoss(BinaryCrossentropy{.from_logits = true}).logits(), Logits::sigmoid);
+  EXPECT_EQ(AnyLoss(BinaryFocalCrossentropy{.from_logits = true}).logits(), Logits::sigmoid);
+  EXPECT_EQ(AnyLoss(CategoricalCrossentropy{.from_logits = true}).logits(), Logits::softmax);
+  EXPECT_EQ(AnyLoss(SparseCategoricalCrossentropy{.from_logits = true}).logits(), Logits::softmax);
+  EXPECT_EQ(AnyLoss(CategoricalFocalCrossentropy{.from_logits = true}).logits(), Logits::softmax);
+  EXPECT_EQ(AnyLoss(Hinge{}).logits(), Logits::sigmoid);
 }
 
 TEST(AnyLoss, CopiesOutliveTheOriginal) {

@@ -84,19 +84,24 @@ TEST(LossErrors, NameBothShapesOfElementwiseLosses) {
       "mean_squared_error: predictions are (3,) and the truth is (1, 3); equal shapes are required");
 }
 
-TEST(LossErrors, NameTheNumberOfWeightsAndTheBatch) {
+TEST(LossErrors, NameTheShapesOfWeightsAndLosses) {
   const Tensor truth({3}), hot({3, 4}), two({2});
   expect_loss_error<ShapeError>(sparse(truth, {.sample_weight = two}), {3, 4},
-                                "sparse_categorical_crossentropy: 2 sample weights for a batch of 3");
+                                "sparse_categorical_crossentropy: sample weights are (2,) and losses (3,); one weight "
+                                "for each sample or for each loss is required");
   expect_loss_error<ShapeError>(categorical(hot, {.sample_weight = two}), {3, 4},
-                                "categorical_crossentropy: 2 sample weights for a batch of 3");
+                                "categorical_crossentropy: sample weights are (2,) and losses (3,); one weight for "
+                                "each sample or for each loss is required");
   expect_loss_error<ShapeError>([&](Var y) { return binary_crossentropy(y, hot, {.sample_weight = two}); }, {3, 4},
-                                "binary_crossentropy: 2 sample weights for a batch of 3");
+                                "binary_crossentropy: sample weights are (2,) and losses (3, 4); one weight for each "
+                                "sample or for each loss is required");
   expect_loss_error<ShapeError>([&](Var y) { return mean_squared_error(y, hot, {two}); }, {3, 4},
-                                "mean_squared_error: 2 sample weights for a batch of 3");
+                                "mean_squared_error: sample weights are (2,) and losses (3, 4); one weight for each "
+                                "sample or for each loss is required");
   const Tensor scalar = Tensor::scalar(1);
   expect_loss_error<ShapeError>(sparse(scalar, {.sample_weight = two}), {4},
-                                "sparse_categorical_crossentropy: 2 sample weights for a batch of 1");
+                                "sparse_categorical_crossentropy: sample weights are (2,) and losses (); one weight "
+                                "for each sample or for each loss is required");
 }
 
 TEST(LossErrors, NameALabelSmoothingThatIsNoShare) {

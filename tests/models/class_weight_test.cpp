@@ -1,0 +1,252 @@
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "cornu/core/error.h"
+#include "cornu/datasets/subset.h"
+#include "cornu/layers/reshape.h"
+#include "cornu/optim/formula_losses.h"
+#include "cornu/tests/models/support.h"
+#include "cornu/tests/support/expect_error.h"
+
+// Class weights of several labels a sample, against plain loops in double precision.
+
+namespace cornu {
+namespace {
+
+using testing::error_of;
+using testing::normal;
+
+using Weights = std::map<Index, double>;
+
+double log_sum_exp(const std::vector<double>& z) {
+  double sum = 0;
+  for (const double x : z) sum += std::exp(x);
+  return std::log(sum);
+}
+
+/// The loss of one label, from the outputs that it is about.
+using RowLoss = double (*)(const std::vector<double>& z, Index label);
+double crossentropy(const std::vector<double>& z, Index label) {
+  return log_sum_exp(z) - z[static_cast<std::size_t>(label)];
+}
+double binary(const std::vector<double>& z, Index label) {
+  return std::log1p(std::exp(z[0])) - static_cast<double>(label) * z[0];
+}
+double absolute(const std::vector<double>& z, Index label) { return std::abs(z[0] - static_cast<double>(label)); }
+
+enum class Targets { labels, labels_with_axis, one_hot };
+
+struct Kind {
+  const char* name;
+  Shape output;  // of a sample
+  Targets targets;
+  AnyLoss loss;
+  RowLoss row_loss;
+
+  Index width() const { return output[-1]; }
+  Index classes() const { return std::max(width(), Index{2}); }
+  Shape labels() const { return output.without(-1); }
+};
+
+Var absolute_errors(Var p, Var y) { return abs(p - y); }
+
+std::vector<Kind> kinds() {
+  const AnyLoss sparse = SparseCategoricalCrossentropy{.from_logits = true};
+  const AnyLoss categorical = CategoricalCrossentropy{.from_logits = true};
+  const AnyLoss focal = CategoricalFocalCrossentropy{.alpha = 1, .gamma = 0, .from_logits = true};
+  const AnyLoss yes_or_no = BinaryCrossentropy{.from_logits = true};
+  using enum Targets;
+  return {{"labels (n)", {3}, labels, sparse, crossentropy},
+          {"labels (n, 1)", {3}, labels_with_axis, sparse, crossentropy},
+          {"labels (n, steps)", {4, 3}, labels, sparse, crossentropy},
+          {"labels (n, steps, 1)", {4, 3}, labels_with_axis, sparse, crossentropy},
+          {"labels (n, height, width)", {4, 4, 3}, labels, sparse, crossentropy},
+          {"as many steps as classes", {3, 3}, labels, sparse, crossentropy},
+          {"one-hot (n, classes)", {3}, one_hot, categorical, crossentropy},
+          {"one-hot (n, steps, classes)", {4, 3}, one_hot, categorical, crossentropy},
+          {"one-hot of a formula loss", {4, 3}, one_hot, focal, crossentropy},
+          {"0 and 1 (n)", {1}, labels, yes_or_no, binary},
+          {"0 and 1 (n, 1)", {1}, labels_with_axis, yes_or_no, binary},
+          {"0 and 1 (n, steps)", {4, 1}, labels, yes_or_no, binary},
+          {"0 and 1 (n, steps, 1)", {4, 1}, labels_with_axis, yes_or_no, binary},
+          {"0 and 1 of a formula loss", {4, 1}, labels_with_axis, MeanAbsoluteError{}, absolute},
+          {"0 and 1 of a user's loss", {4, 1}, labels_with_axis, absolute_errors, absolute}};
+}
+
+/// Some labels, as the kind has them and by themselves.
+struct Data {
+  Tensor x, y;
+  std::vector<Index> labels;
+};
+
+Data data_of(const Kind& kind, Index samples, Rng& rng) {
+  Data data{.x = Tensor({samples, 1}), .y = Tensor(kind.labels().batched(samples)), .labels = {}};
+  rng.fill_normal(data.x, 0, 1);
+  for (Real& y : data.y) {
+    data.labels.push_back(rng.below(kind.classes()));
+    y = static_cast<Real>(data.labels.back());
+  }
+  if (kind.targets == Targets::labels_with_axis) data.y.reshape(data.y.shape().inserted(data.y.rank(), 1));
+  if (kind.targets == Targets::one_hot) {
+    data.y = Tensor(kind.output.batched(samples));
+    for (std::size_t i = 0; i < data.labels.size(); ++i) {
+      data.y[static_cast<Index>(i) * kind.width() + data.labels[i]] = 1;
+    }
+  }
+  return data;
+}
+
+/// The weighted loss of outputs x * kernel + bias.
+double loss_of(const Kind& kind, const Data& data, const std::vector<double>& kernel, const std::vector<double>& bias,
+               const Weights& class_weight, const Tensor& sample_weight) {
+  const std::size_t samples = static_cast<std::size_t>(data.x.size()), rows = data.labels.size() / samples,
+                    width = static_cast<std::size_t>(kind.width());
+  double sum = 0;
+  for (std::size_t i = 0; i < data.labels.size(); ++i) {
+    const std::size_t sample = i / rows;
+    std::vector<double> z(width);
+    for (std::size_t c = 0; c < width; ++c) {
+      const std::size_t unit = i % rows * width + c;
+      z[c] = static_cast<double>(data.x[static_cast<Index>(sample)]) * kernel[unit] + bias[unit];
+    }
+    const auto weight = class_weight.find(data.labels[i]);
+    sum += (weight == class_weight.end() ? 1 : weight->second) *
+           (sample_weight.empty() ? 1 : static_cast<double>(sample_weight[static_cast<Index>(sample)])) *
+           kind.row_loss(z, data.labels[i]);
+  }
+  return sum / static_cast<double>(data.labels.size());
+}
+
+std::vector<double> doubles(const Tensor& tensor) { return {tensor.begin(), tensor.end()}; }
+
+TEST(ClassWeights, OfEveryKindOfTargetWeighEachLabelWhateverTheShards) {
+  constexpr double tolerance = sizeof(Real) == 4 ? 2e-5 : 1e-9;
+  constexpr Index samples = 24;
+  Rng rng(11);
+  for (const Kind& kind : kinds()) {
+    for (const Index shard_size : {24, 8, 2}) {  // 1, 3 and 12 shards
+      for (const bool weighs_samples : {false, true}) {
+        SCOPED_TRACE(message("{}, shards of {}, sample weights {}", kind.name, shard_size, weighs_samples));
+        const Data data = data_of(kind, samples, rng);
+        Weights class_weight;
+        for (Index c = 0; c < kind.classes(); ++c) {
+          if (rng.below(4) > 0) class_weight[c] = static_cast<double>(rng.uniform()) * 10;
+        }
+        class_weight[1] = 10;
+        Tensor sample_weight;
+        if (weighs_samples) {
+          sample_weight = Tensor(Shape{samples});
+          rng.fill_uniform(sample_weight, 0, 2);
+        }
+        const Index units = kind.output.size();
+        Sequential model{Input{1}, Dense{units}, Reshape(kind.output)};
+        model.compile({.optimizer = SGD{.learning_rate = 1}, .loss = kind.loss});
+        model.set_weights(std::vector<Tensor>{normal({1, units}, 3), normal({units}, 4)});
+        const std::vector<double> kernel = doubles(model.get_weights()[0]), bias = doubles(model.get_weights()[1]);
+
+        const History history = model.fit(data.x, data.y,
+                                          {.batch_size = samples,
+                                           .verbose = Verbose::silent,
+                                           .class_weight = class_weight,
+                                           .sample_weight = sample_weight,
+                                           .shard_size = shard_size});
+        const double expected = loss_of(kind, data, kernel, bias, class_weight, sample_weight);
+        EXPECT_NEAR(history["loss"].front(), expected, tolerance * std::max(1.0, expected));
+        const Tensor after = model.get_weights()[1];
+        for (std::size_t unit = 0; unit < bias.size(); ++unit) {
+          std::vector<double> up = bias, down = bias;
+          constexpr double step = 1e-5;
+          up[unit] += step;
+          down[unit] -= step;
+          const double slope = (loss_of(kind, data, kernel, up, class_weight, sample_weight) -
+                                loss_of(kind, data, kernel, down, class_weight, sample_weight)) /
+                               (2 * step);
+          ASSERT_NEAR(static_cast<double>(after[static_cast<Index>(unit)]), bias[unit] - slope,
+                      std::max(tolerance * 10, 1e-7))
+              << unit;
+        }
+      }
+    }
+  }
+}
+
+/// fit with weights for class 1 alone, of a model with outputs of this shape.
+std::string refusal(const Shape& output, const AnyLoss& loss, const Tensor& y) {
+  Sequential model{Input{1}, Dense{output.size()}, Reshape(output)};
+  model.compile({.optimizer = SGD{}, .loss = loss});
+  const Tensor x(Shape{y.shape()[0], 1});
+  return error_of<Error>([&] {
+    model.fit(x, y, {.verbose = Verbose::silent, .shuffle = false, .class_weight = {{1, 10}}});
+  });
+}
+
+TEST(ClassWeights, AreRefusedWhereALabelHasNoClass) {
+  EXPECT_EQ(refusal({3}, BinaryCrossentropy{.from_logits = true}, Tensor::matrix({{0, 1, 0}, {1, 0, 1}})),
+            "fit, epoch 1 of 1, batch 1 of 1: class_weight: row 1 has the targets [1 0 1], which are not one-hot: "
+            "there is no one class to weigh; use sample_weight or, for yes-or-no labels, outputs of shape (..., 1)");
+  EXPECT_EQ(refusal({2}, MeanSquaredError{}, Tensor::matrix({{0.5, 2}, {1, 0}})),
+            "fit, epoch 1 of 1, batch 1 of 1: class_weight: row 0 has the targets [0.5   2], which are not one-hot: "
+            "there is no one class to weigh; use sample_weight or, for yes-or-no labels, outputs of shape (..., 1)");
+  EXPECT_EQ(refusal({1}, MeanSquaredError{}, Tensor::vector({0, 1, 2.5})),
+            "fit, epoch 1 of 1, batch 1 of 1: class_weight: target 2.5 in row 2 is no class; with one output the "
+            "classes are 0 and 1");
+  EXPECT_EQ(refusal({4, 1}, MeanSquaredError{}, Tensor({1, 4}, {0, 1, 1, 7})),
+            "fit, epoch 1 of 1, batch 1 of 1: class_weight: target 7 in row 0 is no class; with one output the classes "
+            "are 0 and 1");
+  // Four yes-or-no labels under four outputs without an axis of 1: read as one-hot, they would be weighted by position.
+  EXPECT_EQ(refusal({4}, BinaryCrossentropy{.from_logits = true}, Tensor({2, 4}, {0, 1, 0, 0, 1, 1, 0, 0})),
+            "fit, epoch 1 of 1, batch 1 of 1: class_weight: row 1 has the targets [1 1 0 0], which are not one-hot: "
+            "there is no one class to weigh; use sample_weight or, for yes-or-no labels, outputs of shape (..., 1)");
+  const AnyLoss any = [](Var p, Var) { return square(p); };
+  EXPECT_EQ(refusal({3}, any, Tensor({2, 2})),
+            "fit, epoch 1 of 1, batch 1 of 1: class_weight: targets are (2, 2) and the model's outputs (2, 3); labels "
+            "(2,) or one-hot rows like the outputs are required");
+}
+
+TEST(ClassWeights, ASmoothedRowIsItsLargestClass) {
+  const auto loss = [](const Tensor& y, const Weights& weights) {
+    Sequential model{Input{1}, Dense{.units = 3, .kernel_initializer = zeros}};
+    model.compile({.optimizer = SGD{.learning_rate = 0}, .loss = CategoricalCrossentropy{.from_logits = true}});
+    return model.fit(Tensor({2, 1}), y, {.verbose = Verbose::silent, .class_weight = weights})["loss"].front();
+  };
+  EXPECT_NEAR(loss(Tensor::matrix({{0.1, 0.8, 0.1}, {0.9, 0.05, 0.05}}), {{1, 3}}), 2 * std::log(3.0), 1e-6);
+}
+
+// ---- Sample weights of the losses themselves ----
+
+TEST(ClassWeights, OfTheLossesHaveTheShapeOfTheLossesOrOfItsFirstAxes) {
+  const Tensor z = normal({2, 3, 4}), y = testing::labels(6, 4);
+  Tensor labels = y;
+  labels.reshape({2, 3});
+  Tape tape(Mode::inference);
+  const AnyLoss loss = SparseCategoricalCrossentropy{.from_logits = true};
+  const AnyLoss formula = [](Var p, Var t) { return sum(p, -1) * t; };
+  const Tensor each({2, 3}, {1, 2, 3, 4, 5, 6});
+  for (const AnyLoss& either : {loss, formula}) {
+    double expected = 0;
+    for (Index i = 0; i < 6; ++i) {
+      Tensor one({2, 3});
+      one[i] = 1;
+      expected += static_cast<double>(each[i]) * static_cast<double>(either(tape.input(z), labels, one).item());
+    }
+    EXPECT_NEAR(static_cast<double>(either(tape.input(z), labels, each).item()), expected, 1e-4);
+    Tensor with_axis = each;
+    with_axis.reshape({2, 3, 1});
+    EXPECT_EQ(either(tape.input(z), labels, with_axis).item(), either(tape.input(z), labels, each).item());
+    const Tensor of_samples = Tensor::vector({2, 3}), spread({2, 3}, {2, 2, 2, 3, 3, 3});
+    EXPECT_NEAR(static_cast<double>(either(tape.input(z), labels, of_samples).item()),
+                static_cast<double>(either(tape.input(z), labels, spread).item()), 1e-5);
+    const Tensor turned({3, 2});
+    EXPECT_NE(error_of<ShapeError>([&] { either(tape.input(z), labels, turned); })
+                  .find("sample weights are (3, 2) and losses (2, 3); one weight for each sample or for each loss is "
+                        "required"),
+              std::string::npos);
+  }
+}
+
+}  // namespace
+}  // namespace cornu
