@@ -39,7 +39,7 @@ void gemm(Call& call) {
                               .transpose_b = call.integer("transB", 0) != 0 && !is_transposed};
   require<FormatError>(a.rank() == 2 && b.rank() == 2, "operands of shapes {} and {}; two matrices are required",
                        a.shape(), b.shape());
-  require_exact(call, b.shape()[options.transpose_b || is_transposed ? 1 : 0], alpha, beta);
+  require_exact(call, b.shape()[options.transpose_b ? 1 : 0], alpha, beta);
   const bool plain = alpha == 1 && beta == 1 && !options.transpose_a && !options.transpose_b;
   if (plain && call.has(2) && call[2].shape() == Shape{b.shape()[1]}) {
     return call.result(affine(a, b, call[2]), call.kind(0));
