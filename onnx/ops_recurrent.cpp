@@ -80,6 +80,8 @@ void recurrent(Call& call, const Cell& cell) {
   require<FormatError>(two || way == "forward" || way == "reverse", "direction is '{}'", way);
   const Var x = batch_first ? call[0] : transpose(call[0], {1, 0, 2});
   const Index units = call.integer("hidden_size", call[2].shape()[-1]), directions = two ? 2 : 1;
+  require<FormatError>(units == call[2].shape()[-1], "hidden_size is {}, that of its weights is {}", units,
+                       call[2].shape()[-1]);
   const Index batch = x.shape()[0], steps = x.shape()[1];
   require(steps > 0, "an input of shape {}, batch first; at least one step is required", x.shape());
   require_usual(call, cell, steps);

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <cmath>
 
 #include "cornu/core/error.h"
 #include "cornu/core/kernels.h"
@@ -16,7 +17,8 @@ struct Reduced {
   std::array<bool, Shape::max_rank> has{};
 
   Reduced(const Call& call, const std::optional<std::span<const Index>>& axes) {
-    const Shape shape = call[0].shape();
+    const Var x = call[0];
+    const Shape shape = x.shape();
     const bool all = !axes || axes->empty(), keeps = call.integer("keepdims", 1) != 0;
     for (std::size_t i = 0; !all && i < axes->size(); ++i) {
       has[static_cast<std::size_t>(shape.normalized((*axes)[i]))] = true;
@@ -24,6 +26,7 @@ struct Reduced {
     for (Index axis = 0; axis < shape.rank(); ++axis) {
       const auto at = static_cast<std::size_t>(axis);
       has[at] = has[at] || all;
+      if (has[at]) x.along(axis);  // samples meet along the first
       kept = kept.inserted(axis, has[at] ? 1 : shape[axis]);
       if (!has[at] || keeps) result = result.inserted(result.rank(), kept[axis]);
     }
@@ -95,7 +98,8 @@ void argmax(Call& call) {
     const Real* const from = x.value().data() + slice / split.inner * split.n * split.inner + slice % split.inner;
     Index best = position_of_max(from, split.n, split.inner);
     for (Index j = best + 1; last && j < split.n; ++j) {
-      if (from[j * split.inner] == from[best * split.inner]) best = j;
+      const Real other = from[j * split.inner], most = from[best * split.inner];
+      if (other == most || (std::isnan(other) && std::isnan(most))) best = j;
     }
     y.out()[slice] = static_cast<Real>(best);
   }

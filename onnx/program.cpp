@@ -1,6 +1,7 @@
 #include "cornu/onnx/program.h"
 
 #include <algorithm>
+#include <map>
 #include <optional>
 #include <set>
 #include <unordered_map>
@@ -59,20 +60,16 @@ void Builder::require_known_ops() const {
     std::size_t number, count;
   };
   std::vector<Unknown> unknown;
+  std::map<std::pair<std::string_view, std::string_view>, std::size_t> places;
   for (std::size_t i = 0; i < message_.graph.nodes.size(); ++i) {
     const NodeMessage& node = message_.graph.nodes[i];
     const Op* const op = known_op(node);
     const std::optional<Index> opset = opset_of(node.domain);
     if (op != nullptr && opset && op->since <= *opset && *opset <= last_opset) continue;
-    const auto same = std::find_if(unknown.begin(), unknown.end(), [&](const Unknown& other) {
-      return other.node->op_type == node.op_type &&
-             (other.node->domain == node.domain || (is_onnx_domain(other.node->domain) && is_onnx_domain(node.domain)));
-    });
-    if (same == unknown.end()) {
-      unknown.push_back({&node, i, 1});
-    } else {
-      ++same->count;
-    }
+    const std::string_view domain = is_onnx_domain(node.domain) ? "" : node.domain;
+    const auto [place, is_new] = places.emplace(std::pair(domain, node.op_type), unknown.size());
+    if (is_new) unknown.push_back({&node, i, 0});
+    ++unknown[place->second].count;
   }
   if (unknown.empty()) return;
   const auto text = [&](const Unknown& one) {

@@ -334,7 +334,10 @@ TEST(OnnxComparisons, TreatSpecialNumbersAsNumPyDoes) {
                     one = writer.initializer("one", Tensor::scalar(1));
   const std::string clipped = writer.node("Clip", {"a", zero, one}, {}, "Clip"), positive = writer.node("Relu", {"a"});
   const std::string largest = writer.node("ReduceMax", {most}, {{"axes", List{1}}}, "ReduceMax");
-  for (const std::string& name : {c, most, least, chosen, clipped, positive, largest}) writer.output(name, {});
+  const std::string first = writer.node("ArgMax", {most}, {{"axis", Index{1}}}, "first"),
+                    last = writer.node("ArgMax", {most}, {{"axis", Index{1}}, {"select_last_index", Index{1}}}, "last");
+  for (const std::string& name : {c, most, least, chosen, clipped, positive, largest, first, last})
+    writer.output(name, {});
   Tensor a({8, 1}), b(Shape{8});
   std::copy(std::begin(values), std::end(values), a.begin());
   std::copy(std::begin(values), std::end(values), b.begin());
@@ -355,6 +358,8 @@ TEST(OnnxComparisons, TreatSpecialNumbersAsNumPyDoes) {
     expect_same(came.at(clipped)[i], std::isnan(x) ? nan : x < 0 ? 0 : x > 1 ? 1 : x, "Clip");
     expect_same(came.at(positive)[i], std::isnan(x) ? nan : x < 0 ? 0 : x, "Relu");
     expect_same(came.at(largest)[i], nan, "ReduceMax");
+    expect_same(came.at(first)[i], std::isnan(x) ? 0 : 6, "ArgMax");
+    expect_same(came.at(last)[i], std::isnan(x) ? 7 : 6, "ArgMax of the last");
   }
 }
 
