@@ -17,7 +17,15 @@ NamedParameters parameters_of(const NamedLayers& layers) {
     for (const NamedParameter& own : named.layer->parameters()) {
       const bool known = std::any_of(result.begin(), result.end(),
                                      [&](const NamedParameter& other) { return other.parameter == own.parameter; });
-      if (!known) result.push_back({named.name + "/" + own.name, own.parameter});
+      if (known) continue;
+      // A layer "a/b" and the layer b inside a layer "a" give their weights one name.
+      const std::string base = named.name + "/" + own.name;
+      std::string name = base;
+      const auto taken = [&](const NamedParameter& other) { return other.name == name; };
+      for (int number = 1; std::any_of(result.begin(), result.end(), taken); ++number) {
+        name = base + "_" + std::to_string(number);
+      }
+      result.push_back({std::move(name), own.parameter});
     }
   }
   return result;

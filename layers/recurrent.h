@@ -15,16 +15,18 @@ void require_recurrent_input(const char* who, const Parameter& kernel, Var x);
 /// Whether the ops of core, which know these two functions, will do.
 bool are_usual(const Activation& activation, const Activation& recurrent_activation);
 
-/// Goes through the steps of `inputs`, (batch, steps, width), from a state of zeros: h = next(inputs_t, h), with
-/// inputs_t (batch, width) and h (batch, units). Returns as the recurrent ops do. For the functions that they do not
-/// know.
+/// Goes through the steps of `inputs`, (batch, steps, width), from the state h, or zeros if it is empty:
+/// h = next(inputs_t, h), with inputs_t (batch, width) and h (batch, units). Returns as the recurrent ops do. For what
+/// they cannot do.
 template <class Next>
-Var each_step(Var inputs, Index units, const RecurrentOptions& options, Next next) {
+Var each_step(Var inputs, Index units, const RecurrentOptions& options, Next next, Var h = {}) {
   Tape& tape = inputs.tape();
   const Index batch = inputs.shape()[0], steps = inputs.shape()[1];
-  const View nothing = tape.scratch({batch, units});
-  std::fill(nothing.begin(), nothing.end(), Real{0});
-  Var h = tape.input(nothing);
+  if (!h) {
+    const View nothing = tape.scratch({batch, units});
+    std::fill(nothing.begin(), nothing.end(), Real{0});
+    h = tape.input(nothing);
+  }
   auto* const states = static_cast<Var*>(tape.allocate(static_cast<std::size_t>(steps) * sizeof(Var)));
   for (Index turn = 0; turn < steps; ++turn) {
     const Index step = options.go_backwards ? steps - 1 - turn : turn;

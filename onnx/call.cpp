@@ -1,10 +1,36 @@
 #include "cornu/onnx/call.h"
 
+#include <algorithm>
+#include <cmath>
+#include <limits>
 #include <numeric>
 
 #include "cornu/core/error.h"
 
 namespace cornu::onnx::detail {
+
+namespace {
+
+/// From here on a Real skips integers.
+constexpr auto first_large = static_cast<Real>(Index{1} << std::numeric_limits<Real>::digits);
+
+/// The nearest integer of 64 bits.
+Index index_of(Real number) {
+  if (number >= Real(0x1p63)) return std::numeric_limits<Index>::max();
+  return number > Real(-0x1p63) ? static_cast<Index>(number) : std::numeric_limits<Index>::min();
+}
+
+/// What is known of integers that an op computed or chose. Throws ValueError for a fraction.
+Rounding rounding_of(Var integers) {
+  Rounding result = Rounding::exact;
+  for (const Real number : integers.value()) {
+    require<ValueError>(std::trunc(number) == number, "its result must hold integers, and has {} in it", number);
+    if (std::abs(number) >= first_large) result = Rounding::rounded;
+  }
+  return result;
+}
+
+}  // namespace
 
 const Attribute* Node::attribute(std::string_view wanted) const {
   for (const Attribute& attribute : attributes) {
@@ -38,12 +64,48 @@ std::span<Var> Call::from(std::size_t first) const {
   return result;
 }
 
-std::span<const Index> Call::integers(std::size_t input) const {
-  require<FormatError>(kind(input) != Kind::real, "input {} has whole numbers, floats came", input);
+std::span<const Index> Call::integers_of(std::size_t input) const {
+  require<FormatError>(kind(input) != Kind::real, "input {} must hold integers; floats came", input);
   const ConstView numbers = (*this)[input].value();
-  const std::span<Index> result = memory<Index>(static_cast<std::size_t>(numbers.size()));
-  for (std::size_t i = 0; i < result.size(); ++i) result[i] = index_of(numbers[static_cast<Index>(i)]);
+  const auto count = static_cast<std::size_t>(numbers.size());
+  if (value(input).integers != nullptr) return {value(input).integers, count};
+  const std::span<Index> result = memory<Index>(count);
+  for (std::size_t i = 0; i < count; ++i) result[i] = index_of(numbers[static_cast<Index>(i)]);
   return result;
+}
+
+std::span<const Index> Call::integers(std::size_t input) const {
+  const Value& x = value(input);
+  if (x.rounding == Rounding::rounded && x.integers == nullptr) refuse_rounded(input);
+  return integers_of(input);
+}
+
+std::span<const Index> Call::bounds(std::size_t input, Index most) const {
+  return static_cast<Real>(most) < first_large ? integers_of(input) : integers(input);
+}
+
+void Call::refuse_rounded(std::size_t input) const {
+  throw ValueError(message("input {} holds the integer {}, which is larger than Cornu can hold exactly", input,
+                           large_integer_in(value(input))));
+}
+
+void Call::run() {
+  bool any_rounded = false;
+  for (std::size_t i = 0; i < input_count(); ++i) {
+    if (!has(i) || value(i).rounding != Rounding::rounded) continue;
+    constexpr std::size_t last = std::numeric_limits<unsigned>::digits - 1;
+    if ((node_.op->large_integers >> std::min(i, last) & 1U) == 0) refuse_rounded(i);
+    any_rounded = true;
+  }
+  node_.op->run(*this);
+  for (std::size_t i = 0; i < output_count(); ++i) {
+    if (!wants(i)) continue;
+    Value& y = values_[static_cast<std::size_t>(node_.outputs[i])];
+    require<FormatError>(static_cast<bool>(y.var), "it does not make its output {}", i);
+    if (y.kind != Kind::integer || y.rounding != Rounding::unknown) continue;
+    const bool moves_exact_ones = node_.op->large_integers != 0 && !any_rounded;
+    y.rounding = moves_exact_ones ? Rounding::exact : rounding_of(y.var);
+  }
 }
 
 const Attribute& Call::attribute(std::string_view name, AttributeType type) const {
@@ -69,21 +131,33 @@ std::optional<std::span<const Index>> Call::integers(std::size_t input, std::str
   return std::nullopt;
 }
 
-void Call::result(std::size_t output, Var y, Kind kind, Layout layout) {
-  if (wants(output)) values_[static_cast<std::size_t>(node_.outputs[output])] = {y, kind, layout};
+void Call::integer_result(const Shape& shape, std::span<const Index> numbers, std::initializer_list<Var> operands) {
+  const Var y = tape_.output(shape, operands).backward([] {});
+  bool all_fit = true;
+  for (std::size_t i = 0; i < numbers.size(); ++i) {
+    y.out()[static_cast<Index>(i)] = static_cast<Real>(numbers[i]);
+    all_fit = all_fit && fits_real(numbers[i]);
+  }
+  result(0, {.var = y,
+             .kind = Kind::integer,
+             .rounding = all_fit ? Rounding::exact : Rounding::rounded,
+             .integers = all_fit ? nullptr : numbers.data()});
 }
 
-Var Call::whole(std::span<const Index> numbers) const {
-  const View kept = tape_.scratch({static_cast<Index>(numbers.size())});
-  for (std::size_t i = 0; i < numbers.size(); ++i) kept[static_cast<Index>(i)] = static_cast<Real>(numbers[i]);
-  return tape_.input(kept);
+Value value_of(Tape& tape, const Tensor& tensor, Kind kind, const std::vector<Index>& integers) {
+  return {.var = tape.input(tensor),
+          .kind = kind,
+          .rounding = integers.empty() ? Rounding::exact : Rounding::rounded,
+          .integers = integers.empty() ? nullptr : integers.data()};
 }
 
-Index index_of(Real number) {
-  constexpr Index no_limit = Index{1} << 62;
-  if (number >= static_cast<Real>(no_limit)) return no_limit;
-  if (!(number > static_cast<Real>(-no_limit))) return -no_limit;
-  return static_cast<Index>(number);
+std::string large_integer_in(const Value& value) {
+  for (Index i = 0; i < value.var.size(); ++i) {
+    const Real number = value.var.value()[i];
+    if (value.integers != nullptr && !fits_real(value.integers[i])) return message("{}", value.integers[i]);
+    if (value.integers == nullptr && std::abs(number) >= first_large) return message("{} (rounded)", index_of(number));
+  }
+  return "";
 }
 
 std::span<Index> counted(Tape& tape, Index n) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <initializer_list>
 #include <optional>
 #include <span>
@@ -24,6 +25,9 @@ struct Op {
   std::string_view attributes;  // all that it knows, with a space after each
   unsigned weights;             // bit i: input i is learnt where it is an initializer
   void (*run)(Call& call);
+  /// Bit i: input i may hold integers that a Real cannot, because the op reads it with Call::integers, or only moves,
+  /// orders or negates its elements. The last bit stands for all inputs from there on.
+  unsigned large_integers = 0;
 };
 
 /// Any number of inputs or outputs.
@@ -43,6 +47,7 @@ struct Attribute {
   std::vector<std::string> texts;
   Kind kind;  // of the tensor
   Tensor tensor;
+  std::vector<Index> tensor_integers;  // as in TensorMessage
 };
 
 struct Node {
@@ -53,6 +58,9 @@ struct Node {
   std::vector<Attribute> attributes;
 
   const Attribute* attribute(std::string_view wanted) const;
+  bool is_unused() const {
+    return std::all_of(outputs.begin(), outputs.end(), [](Index output) { return output < 0; });
+  }
 };
 
 /// How a value's axes lie in memory. ONNX puts channels before the pixels, Cornu's windows move over images with the
@@ -64,12 +72,20 @@ enum class Layout {
   transposed,     // of a product: (in, out) instead of (out, in)
 };
 
+/// Whether the Reals of an integer value are its integers exactly.
+enum class Rounding { unknown, exact, rounded };
+
 /// A value while a pass runs. It needs no destructor: it lives in the tape's memory.
 struct Value {
   Var var;
   Kind kind = Kind::real;
   Layout layout = Layout::plain;
+  Rounding rounding = Rounding::unknown;
+  const Index* integers = nullptr;  // of a rounded value its elements, if they are known
 };
+
+/// A tensor of the file; `integers` as in TensorMessage.
+Value value_of(Tape& tape, const Tensor& tensor, Kind kind, const std::vector<Index>& integers);
 
 /// The value with its axes as ONNX has them. (Kernels and transposed weights never meet an op that would ask.)
 Var plain(const Value& x);
@@ -78,6 +94,10 @@ Var plain(const Value& x);
 class Call {
  public:
   Call(Tape& tape, const Node& node, std::span<Value> values) : tape_(tape), node_(node), values_(values) {}
+
+  /// Runs the node's op. Throws FormatError for an output that it does not make, ValueError for integers that a Real
+  /// cannot hold where they matter, and for a fraction among integers.
+  void run();
 
   Tape& tape() const { return tape_; }
   Index opset() const { return node_.opset; }
@@ -94,8 +114,11 @@ class Call {
   Var channels_last(std::size_t input) const;
   /// All inputs from one on.
   std::span<Var> from(std::size_t first) const;
-  /// Whole numbers, such as a shape; a single number.
+  /// Integers, such as a shape. Throws FormatError for other kinds, ValueError for rounded ones.
   std::span<const Index> integers(std::size_t input) const;
+  /// The same for bounds along an axis of at most `most` elements: those that were rounded are still out of bounds.
+  std::span<const Index> bounds(std::size_t input, Index most) const;
+  /// A single number.
   double number(std::size_t input) const { return static_cast<double>((*this)[input].item()); }
 
   // ---- Attributes; throw FormatError where one is of another type, or missing and without a default ----
@@ -117,7 +140,21 @@ class Call {
   bool wants(std::size_t output) const { return output < node_.outputs.size() && node_.outputs[output] >= 0; }
   std::size_t output_count() const { return node_.outputs.size(); }
   void result(Var y, Kind kind = Kind::real, Layout layout = Layout::plain) { result(0, y, kind, layout); }
-  void result(std::size_t output, Var y, Kind kind = Kind::real, Layout layout = Layout::plain);
+  void result(std::size_t output, Var y, Kind kind = Kind::real, Layout layout = Layout::plain) {
+    result(output, Value{y, kind, layout});
+  }
+  void result(std::size_t output, const Value& y) {
+    if (wants(output)) values_[static_cast<std::size_t>(node_.outputs[output])] = y;
+  }
+  /// The elements of input 0 in another shape.
+  void reshaped_result(Var y) {
+    Value result = value(0);
+    result.var = y;
+    result.layout = Layout::plain;
+    this->result(0, result);
+  }
+  /// Integers, computed from `operands`. `numbers` must live as long as the pass.
+  void integer_result(const Shape& shape, std::span<const Index> numbers, std::initializer_list<Var> operands = {});
   /// f of the first input, number by number, however its axes lie.
   template <class F>
   void map(F f) {
@@ -131,18 +168,18 @@ class Call {
   std::span<T> memory(std::size_t count) const {
     return tape_memory<T>(tape_, count);
   }
-  /// Whole numbers as a value.
-  Var whole(std::span<const Index> numbers) const;
-  Var whole(std::initializer_list<Index> numbers) const { return whole(std::span(numbers.begin(), numbers.size())); }
 
  private:
+  std::span<const Index> integers_of(std::size_t input) const;
+  [[noreturn]] void refuse_rounded(std::size_t input) const;
+
   Tape& tape_;
   const Node& node_;
   std::span<Value> values_;
 };
 
-/// A number of a tensor as a position or size; the largest stand for no limit.
-Index index_of(Real number);
+/// The first element of a rounded value that a Real cannot hold, as a text.
+std::string large_integer_in(const Value& value);
 /// Whole numbers from 0 to n - 1.
 std::span<Index> counted(Tape& tape, Index n);
 

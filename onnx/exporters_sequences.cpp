@@ -39,8 +39,10 @@ Exported recurrent(Exporter& to, const Layer& layer, const Exported& input, cons
   attributes.push_back({"hidden_size", layer.units});
   attributes.push_back({"direction", layer.go_backwards ? "reverse" : "forward"});
   // All states, (steps, 1, batch, units), or the last, (1, batch, units).
-  const std::vector<std::string> outputs{to.layer + "_states", to.layer + "_last"};
-  to.writer.node_of(op, "", inputs, outputs, attributes, to.layer);
+  const std::string node = to.writer.unique_name(to.layer);
+  const std::vector<std::string> outputs{to.writer.unique_name(to.layer + "_states"),
+                                         to.writer.unique_name(to.layer + "_last")};
+  to.writer.node_of(op, "", inputs, outputs, attributes, node);
   const Index one = 1, zero = 0, least = std::numeric_limits<Index>::min(), minus_one = -1;
   if (!layer.return_sequences) {
     return {to.writer.node("Squeeze", {outputs[1], to.numbers("axes", {&zero, 1})}, {}, to.layer), result};

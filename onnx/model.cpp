@@ -1,6 +1,7 @@
 #include "cornu/onnx/model.h"
 
 #include <algorithm>
+#include <cmath>
 #include <new>
 #include <utility>
 
@@ -16,11 +17,20 @@ using detail::Graph;
 using detail::Initializer;
 using detail::Kind;
 using detail::Program;
+using detail::Rounding;
 using detail::Value;
 
 namespace {
 
 std::string names_of(const std::vector<Port>& ports) { return cornu::detail::listed(ports, &Port::name); }
+
+/// Throws ValueError unless all elements of an input are integers.
+void require_integers(const Graph& graph, std::size_t input, ConstView numbers) {
+  for (const Real number : numbers) {
+    require<ValueError>(std::trunc(number) == number, "{}: input '{}' takes integers; {} came", graph.file,
+                        graph.inputs[input].name, number);
+  }
+}
 
 /// Runs the graph on the inputs' tape, or on the given one; the values in the end.
 std::span<Value> run_graph(const Graph& graph, Tape& tape, std::span<const Var> inputs) {
@@ -31,16 +41,19 @@ std::span<Value> run_graph(const Graph& graph, Tape& tape, std::span<const Var> 
   std::uninitialized_value_construct_n(memory, count);
   const std::span<Value> values(memory, count);
   for (std::size_t i = 0; i < inputs.size(); ++i) {
-    values[static_cast<std::size_t>(graph.input_values[i])] = {inputs[i], graph.input_kinds[i]};
+    const Kind kind = graph.input_kinds[i];
+    if (kind == Kind::integer) require_integers(graph, i, inputs[i].value());
+    values[static_cast<std::size_t>(graph.input_values[i])] = {
+        .var = inputs[i], .kind = kind, .rounding = Rounding::exact};
   }
   for (const Initializer& each : graph.initializers) {
-    const Var var = each.kind == Kind::real ? tape.parameter(each.parameter) : tape.input(each.parameter.value);
-    values[static_cast<std::size_t>(each.value)] = {var, each.kind, each.layout};
+    values[static_cast<std::size_t>(each.value)] = each.kind == Kind::real
+                                                       ? Value{tape.parameter(each.parameter), each.kind, each.layout}
+                                                       : value_of(tape, each.parameter.value, each.kind, each.integers);
   }
   for (const detail::Node& node : graph.nodes) {
     try {
-      Call call(tape, node, values);
-      node.op->run(call);
+      Call(tape, node, values).run();
     } catch (Error& error) {
       error.add_context(message("{}: node '{}' ({})", graph.file, node.name, node.op->name));
       throw;
@@ -55,8 +68,10 @@ std::span<Value> run_graph(const Graph& graph, Tape& tape, std::span<const Var> 
 /// Output i, with its axes as the file has them.
 Var output(const Graph& graph, std::span<Value> values, std::size_t i) {
   const Value& value = values[static_cast<std::size_t>(graph.output_values[i])];
-  require<FormatError>(static_cast<bool>(value.var), "{}: its op does not make the output '{}'", graph.file,
-                       graph.outputs[i].name);
+  require<ValueError>(value.kind != Kind::integer || value.rounding != Rounding::rounded,
+                      "{}: output '{}' holds the integer {}, which is larger than Cornu can hold exactly", graph.file,
+                      graph.outputs[i].name,
+                      value.rounding == Rounding::rounded ? large_integer_in(value) : std::string());
   return plain(value);
 }
 

@@ -60,7 +60,8 @@ class Model {
 
   /// The outputs, in order, of values for each input, in order.
   std::vector<Var> forward(std::span<const Var> inputs) const;
-  /// Throws ValueError for a name that is no input, and an input that is missing.
+  /// Throws ValueError for a name that is no input, an input that is missing, a fraction where the graph takes
+  /// integers, and an integer among the outputs that a Real cannot hold. Without inputs, `run({})`.
   std::map<std::string, Tensor> run(const std::map<std::string, Tensor>& inputs) const;
   Tensor predict(const Tensor& x) const;
 
@@ -73,7 +74,7 @@ class Model {
 
 /// Reads a file. ONNX's own domain in opsets 6 to 17, and the optimizers of ai.onnx.preview.training.
 /// Throws FileError for one that cannot be read, FormatError for one that breaks the format or needs what Cornu does
-/// not have, naming file, node and op.
+/// not have, naming file, node and op; all ops that it does not have at once.
 Model load(const std::string& file);
 /// The same from memory; `name` is what errors call it.
 Model parse(std::string_view bytes, std::string_view name = "model");

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <limits>
 
 #include "cornu/core/error.h"
@@ -73,7 +74,10 @@ Windows windows_of(const Call& call, const Shape& image, std::span<const Index> 
       const Index room = m.in + m.before + m.after - m.reach();
       require<FormatError>(room >= 0, "{} pixels and {} of padding have no room for a window that reaches over {}",
                            m.in, m.before + m.after, m.reach());
-      m.out = (call.integer("ceil_mode", 0) != 0 ? (room + m.stride - 1) / m.stride : room / m.stride) + 1;
+      const bool rounds_up = call.integer("ceil_mode", 0) != 0;
+      m.out = (rounds_up ? (room + m.stride - 1) / m.stride : room / m.stride) + 1;
+      // A window that would start in the padding after the pixels is dropped. Opset 22 says so; runtimes always did.
+      if (rounds_up && m.start(m.out - 1) >= m.in) --m.out;
     }
     result[i + 2 - spatial] = m;
   }
@@ -152,10 +156,12 @@ Var positions_of_max(Call& call, Var x, const Windows& w, Var y) {
             for (Index v = 0; v < w[1].taps && best < 0; ++v) {
               const Index column = w[1].start(j) + v * w[1].dilation;
               if (row < 0 || row >= rows || column < 0 || column >= columns) continue;
-              const bool found = x.value()[((n * rows + row) * columns + column) * channels + c] == y.value()[at];
-              if (found) best = by_column ? column * rows + row : row * columns + column;
+              const Real pixel = x.value()[((n * rows + row) * columns + column) * channels + c], most = y.value()[at];
+              if (pixel == most || (std::isnan(pixel) && std::isnan(most)))
+                best = by_column ? column * rows + row : row * columns + column;
             }
           }
+          require<ValueError>(best >= 0, "Indices are wanted of a window that sees padding alone");
           result.out()[at] = static_cast<Real>((n * channels + c) * rows * columns + best);
         }
       }

@@ -54,8 +54,8 @@ void cross_entropy(Call& call) {
 
 std::span<const Op> loss_ops() {
   static constexpr Op ops[] = {
-      {"NegativeLogLikelihoodLoss", 12, 2, 3, 1, "ignore_index reduction ", 0, nll_loss},
-      {"SoftmaxCrossEntropyLoss", 12, 2, 3, 2, "ignore_index reduction ", 0, cross_entropy},
+      {"NegativeLogLikelihoodLoss", 12, 2, 3, 1, "ignore_index reduction ", 0, nll_loss, 0b10},
+      {"SoftmaxCrossEntropyLoss", 12, 2, 3, 2, "ignore_index reduction ", 0, cross_entropy, 0b10},
   };
   return ops;
 }

@@ -9,6 +9,8 @@ namespace cornu::onnx::detail {
 
 namespace {
 
+void identity(Call& call) { call.result(0, call.value(0)); }
+
 template <Var (*f)(Var)>
 void pointwise(Call& call) {
   call.map(f);
@@ -55,7 +57,7 @@ void prelu(Call& call) {
     while (shape.rank() < x.rank() - 1) shape = shape.inserted(shape.rank(), 1);
     slope = reshape(slope, shape);
   }
-  call.result(relu(x) - slope * relu(-x));
+  call.result(relu(x) - slope * relu(-x), call.kind(0));
 }
 
 /// The bounds are attributes before opset 11.
@@ -94,15 +96,27 @@ void cast(Call& call) {
   const auto each = [&](Kind kind, auto f) {
     const Var y = without_gradient(x.var, x.var.shape());
     for (Index i = 0; i < y.size(); ++i) y.out()[i] = f(x.var.value()[i]);
-    call.result(0, y, kind, x.layout);
+    call.result(0, {.var = y, .kind = kind, .layout = x.layout, .rounding = Rounding::exact});
+  };
+  const auto to_integers = [&](double below) {
+    for (const Real number : x.var.value()) {
+      const double whole = std::trunc(static_cast<double>(number));
+      const bool is_below = whole < below || (whole == below && x.rounding == Rounding::rounded);
+      require<ValueError>(-below <= whole && is_below, "{} is out of the range of {}", number,
+                          name_of_element_type(to));
+    }
+    if (x.kind == Kind::integer) return call.result(0, x);
+    each(Kind::integer, [](Real v) { return std::trunc(v); });
   };
   switch (static_cast<ElementType>(to)) {
     case ElementType::float32:
     case ElementType::float64:
       return call.result(0, x.var, Kind::real, x.layout);
     case ElementType::int32:
+      return to_integers(0x1p31);
     case ElementType::int64:
-      return each(Kind::integer, [](Real v) { return std::trunc(v); });
+      // INT64_MAX is 2^63 as a Real.
+      return x.kind == Kind::integer ? call.result(0, x) : to_integers(0x1p63);
     case ElementType::boolean:
       return each(Kind::boolean, [](Real v) { return v != 0 ? Real{1} : Real{0}; });
     default:
@@ -114,20 +128,20 @@ void cast(Call& call) {
 
 std::span<const Op> pointwise_ops() {
   static constexpr Op ops[] = {
-      {"Abs", 6, 1, 1, 1, "", 0, pointwise<abs>},
-      {"Cast", 6, 1, 1, 1, "to ", 0, cast},
-      {"Clip", 6, 1, 3, 1, "max min ", 0, clip},
+      {"Abs", 6, 1, 1, 1, "", 0, pointwise<abs>, 0b1},
+      {"Cast", 6, 1, 1, 1, "to ", 0, cast, 0b1},
+      {"Clip", 6, 1, 3, 1, "max min ", 0, clip, 0b111},
       {"Dropout", 6, 1, 3, 2, "is_test ratio seed ", 0, dropout},
       {"Elu", 6, 1, 1, 1, "alpha ", 0, run_elu},
       {"Erf", 9, 1, 1, 1, "", 0, pointwise<erf>},
       {"Exp", 6, 1, 1, 1, "", 0, pointwise<exp>},
-      {"Identity", 1, 1, 1, 1, "", 0, pointwise<linear>},
+      {"Identity", 1, 1, 1, 1, "", 0, identity, 0b1},
       {"LeakyRelu", 6, 1, 1, 1, "alpha ", 0, run_leaky_relu},
       {"Log", 6, 1, 1, 1, "", 0, pointwise<log>},
-      {"Neg", 6, 1, 1, 1, "", 0, pointwise<negated>},
+      {"Neg", 6, 1, 1, 1, "", 0, pointwise<negated>, 0b1},
       {"PRelu", 6, 2, 2, 1, "", 0b10, prelu},
       {"Reciprocal", 6, 1, 1, 1, "", 0, pointwise<inverse>},
-      {"Relu", 6, 1, 1, 1, "", 0, pointwise<relu>},
+      {"Relu", 6, 1, 1, 1, "", 0, pointwise<relu>, 0b1},
       {"Selu", 6, 1, 1, 1, "alpha gamma ", 0, selu},
       {"Sigmoid", 6, 1, 1, 1, "", 0, pointwise<sigmoid>},
       {"Softplus", 1, 1, 1, 1, "", 0, pointwise<softplus>},

@@ -22,7 +22,8 @@ std::span<Index> positions_along(const Call& call, std::size_t input, Index n) {
 void gather(Call& call) {
   const Var x = call[0];
   const Index axis = x.shape().normalized(call.integer("axis", 0));
-  if (axis == 0 && x.rank() == 2 && call.kind(1) != Kind::real) {  // an embedding
+  const bool is_exact = call.kind(1) != Kind::real && call.value(1).rounding == Rounding::exact;
+  if (axis == 0 && x.rank() == 2 && is_exact) {  // an embedding
     const ConstView rows = call[1].value();
     if (std::all_of(rows.begin(), rows.end(), [](Real row) { return row >= 0; })) {
       return call.result(cornu::take(x, call[1]), call.kind(0));
@@ -71,9 +72,9 @@ void where(Call& call) {
 
 std::span<const Op> selection_ops() {
   static constexpr Op ops[] = {
-      {"Gather", 1, 2, 2, 1, "axis ", 0b1, gather},
-      {"GatherElements", 11, 2, 2, 1, "axis ", 0, gather_elements},
-      {"Where", 9, 3, 3, 1, "", 0, where},
+      {"Gather", 1, 2, 2, 1, "axis ", 0b1, gather, 0b11},
+      {"GatherElements", 11, 2, 2, 1, "axis ", 0, gather_elements, 0b11},
+      {"Where", 9, 3, 3, 1, "", 0, where, 0b110},
   };
   return ops;
 }

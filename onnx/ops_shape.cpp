@@ -20,14 +20,14 @@ void reshape(Call& call) {
     const bool copied = wanted[i] == 0 && call.integer("allowzero", 0) == 0;
     target[i] = copied ? x.shape()[static_cast<Index>(i)] : wanted[i];
   }
-  call.result(cornu::reshape(x, target), call.kind(0));
+  call.reshaped_result(cornu::reshape(x, target));
 }
 
 void flatten(Call& call) {
   const Var x = call[0];
   const Index axis = call.integer("axis", 1), at = axis < 0 ? axis + x.rank() : axis;
   require<FormatError>(0 <= at && at <= x.rank(), "axis is {}, the input has shape {}", axis, x.shape());
-  call.result(cornu::reshape(x, {x.shape().sub(0, at).size(), x.shape().sub(at).size()}), call.kind(0));
+  call.reshaped_result(cornu::reshape(x, {x.shape().sub(0, at).size(), x.shape().sub(at).size()}));
 }
 
 /// The axes are an attribute before opset 13.
@@ -44,7 +44,7 @@ void unsqueeze(Call& call) {
     require<FormatError>(0 <= axis && axis <= shape.rank(), "axis {} of a result of {} axes", axis, rank);
     shape = shape.inserted(axis, 1);
   }
-  call.result(cornu::reshape(x, shape), call.kind(0));
+  call.reshaped_result(cornu::reshape(x, shape));
 }
 
 void squeeze(Call& call) {
@@ -57,7 +57,7 @@ void squeeze(Call& call) {
     require<FormatError>(!chosen || x.shape()[i] == 1, "axis {} of {} is not 1", i, x.shape());
     if (!chosen) shape = shape.inserted(shape.rank(), x.shape()[i]);
   }
-  call.result(cornu::reshape(x, shape), call.kind(0));
+  call.reshaped_result(cornu::reshape(x, shape));
 }
 
 void transpose(Call& call) {
@@ -85,56 +85,81 @@ struct Range {
   Range(Index from, Index to, Index extent)
       : start(std::clamp(from < 0 ? from + extent : from, Index{0}, extent)),
         end(std::clamp(to < 0 ? to + extent : to, Index{0}, extent)) {}
+
+  Index length() const { return end - start; }
 };
 
 void shape(Call& call) {
   const Shape s = call[0].shape();
   const Range range(call.integer("start", 0), call.integer("end", s.rank()), s.rank());
-  call.result(call.whole(s.dimensions().subspan(static_cast<std::size_t>(range.start),
-                                                static_cast<std::size_t>(std::max(Index{0}, range.end - range.start)))),
-              Kind::integer);
+  const std::span<Index> lengths = call.memory<Index>(static_cast<std::size_t>(std::max(Index{0}, range.length())));
+  for (std::size_t i = 0; i < lengths.size(); ++i) lengths[i] = s[range.start + static_cast<Index>(i)];
+  call.integer_result({std::ssize(lengths)}, lengths);
 }
 
-void size(Call& call) { call.result(cornu::reshape(call.whole({call[0].size()}), Shape()), Kind::integer); }
+void size(Call& call) {
+  const std::span<Index> count = call.memory<Index>(1);
+  count[0] = call[0].size();
+  call.integer_result({}, count);
+}
 
 void constant(Call& call) {
   if (call.has("value_float")) return call.result(call.tape().constant(static_cast<Real>(call.real("value_float", 0))));
   if (call.has("value_int"))
-    return call.result(cornu::reshape(call.whole({call.integer("value_int")}), Shape()), Kind::integer);
-  if (call.has("value_ints")) return call.result(call.whole(call.integers("value_ints")), Kind::integer);
+    return call.integer_result({}, {&call.attribute("value_int", AttributeType::integer).integer, 1});
+  if (call.has("value_ints")) {
+    const std::span<const Index> numbers = call.integers("value_ints");
+    return call.integer_result({std::ssize(numbers)}, numbers);
+  }
   const Attribute& value = call.attribute("value", AttributeType::tensor);
-  call.result(call.tape().input(value.tensor), value.kind);
+  call.result(0, value_of(call.tape(), value.tensor, value.kind, value.tensor_integers));
 }
 
 void constant_of_shape(Call& call) {
   const View numbers = call.tape().scratch(Shape(call.integers(0)));
-  const Attribute* const value = call.node().attribute("value");
-  std::fill(numbers.begin(), numbers.end(),
-            value == nullptr ? Real{0} : call.attribute("value", AttributeType::tensor).tensor.item());
-  call.result(call.tape().input(numbers), value == nullptr ? Kind::real : value->kind);
+  const Attribute* const value = call.has("value") ? &call.attribute("value", AttributeType::tensor) : nullptr;
+  std::fill(numbers.begin(), numbers.end(), value == nullptr ? Real{0} : value->tensor.item());
+  const bool is_rounded = value != nullptr && !value->tensor_integers.empty();
+  call.result(0, {.var = call.tape().input(numbers),
+                  .kind = value == nullptr ? Kind::real : value->kind,
+                  .rounding = is_rounded ? Rounding::rounded : Rounding::exact});
 }
 
 void expand(Call& call) { call.result(detail::expand(call[0], Shape(call.integers(1))), call.kind(0)); }
 
+Index longest_axis(const Shape& shape) {
+  Index result = 0;
+  for (const Index length : shape.dimensions()) result = std::max(result, length);
+  return result;
+}
+
 /// Starts, ends and axes are attributes before opset 10, without steps.
 void slice(Call& call) {
   Var y = call[0];
-  const auto starts = call.integers(1, "starts"), ends = call.integers(2, "ends"), axes = call.integers(3, "axes");
-  require<FormatError>(starts && ends && starts->size() == ends->size() && (!axes || axes->size() == starts->size()),
-                       "starts, ends and axes do not fit together");
-  for (std::size_t i = 0; i < starts->size(); ++i) {
+  const auto axes = call.integers(3, "axes");
+  const Index longest = longest_axis(y.shape());
+  const auto bounds = [&](std::size_t input, const char* name) {
+    return call.has(input) ? call.bounds(input, longest) : call.integers(name);
+  };
+  const std::span<const Index> starts = bounds(1, "starts"), ends = bounds(2, "ends");
+  const std::span<const Index> steps = call.has(4) ? call.bounds(4, longest) : std::span<const Index>();
+  require<FormatError>(starts.size() == ends.size() && (!axes || axes->size() == starts.size()) &&
+                           (!call.has(4) || steps.size() == starts.size()),
+                       "starts, ends, axes and steps do not fit together");
+  for (std::size_t i = 0; i < starts.size(); ++i) {
     const Index axis = axes ? (*axes)[i] : static_cast<Index>(i), extent = y.shape()[axis];
-    const Index step = call.has(4) ? call.integers(4)[i] : 1;
+    // A longer step than the axis leaves one element, too.
+    const Index step = call.has(4) ? std::clamp(steps[i], -extent - 1, extent + 1) : 1;
     require<FormatError>(step != 0, "a step of 0");
     if (step == 1) {
-      const Range range((*starts)[i], (*ends)[i], extent);
+      const Range range(starts[i], ends[i], extent);
       y = cornu::slice_axis(y, axis, range.start, std::max(range.start, range.end));
       continue;
     }
     const auto inside = [&](Index at) {
       return std::clamp(at < 0 ? at + extent : at, Index{step < 0 ? -1 : 0}, step < 0 ? extent - 1 : extent);
     };
-    const Index from = inside((*starts)[i]), to = inside((*ends)[i]);
+    const Index from = inside(starts[i]), to = inside(ends[i]);
     const std::span<Index> positions =
         counted(call.tape(), std::max(Index{0}, (to - from + (step > 0 ? step - 1 : step + 1)) / step));
     for (Index& position : positions) position = from + position * step;
@@ -153,7 +178,10 @@ void split(Call& call) {
                        "{} positions in {} parts", extent, count);
   Index begin = 0;
   for (std::size_t i = 0; i < call.output_count(); ++i) {
-    const Index end = begin + (sizes ? (*sizes)[i] : extent / count);
+    const Index part = sizes ? (*sizes)[i] : extent / count;
+    require<FormatError>(0 <= part && part <= extent - begin, "part {} has {} positions, {} of {} are left", i, part,
+                         extent - begin, extent);
+    const Index end = begin + part;
     call.result(i, cornu::slice_axis(x, axis, begin, end), call.kind(0));
     begin = end;
   }
@@ -165,19 +193,19 @@ void split(Call& call) {
 
 std::span<const Op> shape_ops() {
   static constexpr Op ops[] = {
-      {"Concat", 4, 1, many, 1, "axis ", 0, concat},
+      {"Concat", 4, 1, many, 1, "axis ", 0, concat, ~0U},
       {"Constant", 1, 0, 0, 1, "value value_float value_int value_ints ", 0, constant},
-      {"ConstantOfShape", 9, 1, 1, 1, "value ", 0, constant_of_shape},
-      {"Expand", 8, 2, 2, 1, "", 0, expand},
-      {"Flatten", 1, 1, 1, 1, "axis ", 0, flatten},
-      {"Reshape", 5, 2, 2, 1, "allowzero ", 0, reshape},
-      {"Shape", 1, 1, 1, 1, "end start ", 0, shape},
-      {"Size", 1, 1, 1, 1, "", 0, size},
-      {"Slice", 1, 1, 5, 1, "axes ends starts ", 0, slice},
-      {"Split", 2, 1, 2, many, "axis split ", 0, split},
-      {"Squeeze", 1, 1, 2, 1, "axes ", 0, squeeze},
-      {"Transpose", 1, 1, 1, 1, "perm ", 0, transpose},
-      {"Unsqueeze", 1, 1, 2, 1, "axes ", 0, unsqueeze},
+      {"ConstantOfShape", 9, 1, 1, 1, "value ", 0, constant_of_shape, 0b1},
+      {"Expand", 8, 2, 2, 1, "", 0, expand, 0b11},
+      {"Flatten", 1, 1, 1, 1, "axis ", 0, flatten, 0b1},
+      {"Reshape", 5, 2, 2, 1, "allowzero ", 0, reshape, 0b11},
+      {"Shape", 1, 1, 1, 1, "end start ", 0, shape, 0b1},
+      {"Size", 1, 1, 1, 1, "", 0, size, 0b1},
+      {"Slice", 1, 1, 5, 1, "axes ends starts ", 0, slice, 0b11111},
+      {"Split", 2, 1, 2, many, "axis split ", 0, split, 0b11},
+      {"Squeeze", 1, 1, 2, 1, "axes ", 0, squeeze, 0b11},
+      {"Transpose", 1, 1, 1, 1, "perm ", 0, transpose, 0b1},
+      {"Unsqueeze", 1, 1, 2, 1, "axes ", 0, unsqueeze, 0b11},
   };
   return ops;
 }

@@ -1,11 +1,14 @@
 #include "cornu/onnx/program.h"
 
 #include <algorithm>
+#include <map>
+#include <optional>
 #include <set>
 #include <unordered_map>
 
 #include "cornu/core/eager.h"
 #include "cornu/core/error.h"
+#include "cornu/core/listed.h"
 #include "cornu/core/naming.h"
 
 namespace cornu::onnx::detail {
@@ -16,6 +19,12 @@ constexpr Index last_opset = 17;
 
 bool is_onnx_domain(std::string_view domain) { return domain.empty() || domain == "ai.onnx"; }
 
+/// The op, if Cornu has it in any opset.
+const Op* known_op(const NodeMessage& node) {
+  const bool has_ops = is_onnx_domain(node.domain) || node.domain == "ai.onnx.preview.training";
+  return has_ops ? find_op(node.domain, node.op_type) : nullptr;
+}
+
 class Builder {
  public:
   Builder(ModelMessage& message, std::string_view file) : message_(message) { graph_.file = file; }
@@ -23,11 +32,14 @@ class Builder {
   Graph build();
 
  private:
-  Index opset_of(std::string_view domain) const;
+  std::optional<Index> opset_of(std::string_view domain) const;
+  /// Throws FormatError that names every op of the graph that Cornu does not have, or not in the graph's opset.
+  void require_known_ops() const;
   Node node(NodeMessage& from);
   static Attribute attribute(AttributeMessage& from, const Op& op);
   Index defined(std::string_view name);
   Index used(std::string_view name) const;
+  void drop_unused();
   void lay_out_weights();
 
   ModelMessage& message_;
@@ -35,11 +47,42 @@ class Builder {
   std::unordered_map<std::string_view, Index> values_;
 };
 
-Index Builder::opset_of(std::string_view domain) const {
+std::optional<Index> Builder::opset_of(std::string_view domain) const {
   for (const auto& [name, version] : message_.opsets) {
     if (name == domain || (is_onnx_domain(name) && is_onnx_domain(domain))) return version;
   }
-  throw FormatError(message("the file does not say which opset of domain '{}' it uses", domain));
+  return std::nullopt;
+}
+
+void Builder::require_known_ops() const {
+  struct Unknown {
+    const NodeMessage* node;  // the first one
+    std::size_t number, count;
+  };
+  std::vector<Unknown> unknown;
+  std::map<std::pair<std::string_view, std::string_view>, std::size_t> places;
+  for (std::size_t i = 0; i < message_.graph.nodes.size(); ++i) {
+    const NodeMessage& node = message_.graph.nodes[i];
+    const Op* const op = known_op(node);
+    const std::optional<Index> opset = opset_of(node.domain);
+    if (op != nullptr && opset && op->since <= *opset && *opset <= last_opset) continue;
+    const std::string_view domain = is_onnx_domain(node.domain) ? "" : node.domain;
+    const auto [place, is_new] = places.emplace(std::pair(domain, node.op_type), unknown.size());
+    if (is_new) unknown.push_back({&node, i, 0});
+    ++unknown[place->second].count;
+  }
+  if (unknown.empty()) return;
+  const auto text = [&](const Unknown& one) {
+    const Op* const op = known_op(*one.node);
+    const std::optional<Index> opset = opset_of(one.node->domain);
+    const std::string_view domain = is_onnx_domain(one.node->domain) ? "ai.onnx" : one.node->domain;
+    std::string result =
+        message("{} ({} {}", one.node->op_type, domain, opset ? std::to_string(*opset) : "unversioned");
+    if (op != nullptr) result += message(", Cornu has opsets {} to {}", op->since, last_opset);
+    result += message("; {} node{}, the first is {}", one.count, one.count == 1 ? "" : "s", one.number);
+    return result + (one.node->name.empty() ? ")" : message(" '{}')", one.node->name));
+  };
+  throw FormatError(message("the graph needs ops that Cornu does not have: {}", cornu::detail::listed(unknown, text)));
 }
 
 /// Gives a name its value. Each has one only.
@@ -71,23 +114,19 @@ Attribute Builder::attribute(AttributeMessage& from, const Op& op) {
                    .integers = std::move(from.integers),
                    .texts = {from.texts.begin(), from.texts.end()},
                    .kind = Kind::real,
-                   .tensor = {}};
+                   .tensor = {},
+                   .tensor_integers = {}};
   if (from.tensor) {
     result.kind = from.tensor->kind;
     result.tensor = std::move(from.tensor->value);
+    result.tensor_integers = std::move(from.tensor->integers);
   }
   return result;
 }
 
 Node Builder::node(NodeMessage& from) {
-  const bool is_known_domain = is_onnx_domain(from.domain) || from.domain == "ai.onnx.preview.training";
-  require<FormatError>(is_known_domain, "its domain is '{}'; Cornu has ONNX's own ops alone", from.domain);
-  const Op* const op = find_op(from.domain, from.op_type);
-  require<FormatError>(op != nullptr, "Cornu does not have the op {}", from.op_type);
-  const Index opset = opset_of(from.domain);
-  require<FormatError>(op->since <= opset && opset <= last_opset,
-                       "the model is of opset {}; Cornu has this op as opsets {} to {} define it", opset, op->since,
-                       last_opset);
+  const Op* const op = known_op(from);
+  const Index opset = *opset_of(from.domain);
   require<FormatError>(op->least_inputs <= from.inputs.size() && from.inputs.size() <= op->most_inputs,
                        "it has {} inputs, {} to {} are possible", from.inputs.size(), op->least_inputs,
                        op->most_inputs);
@@ -101,6 +140,23 @@ Node Builder::node(NodeMessage& from) {
   for (const std::string_view output : from.outputs) result.outputs.push_back(output.empty() ? -1 : defined(output));
   for (AttributeMessage& given : from.attributes) result.attributes.push_back(attribute(given, *op));
   return result;
+}
+
+/// Drops the nodes that no output depends on, and the outputs of others that nothing reads: an op need not make them.
+void Builder::drop_unused() {
+  std::vector<bool> is_used(static_cast<std::size_t>(graph_.value_count));
+  const auto used = [&](Index value) -> std::vector<bool>::reference {
+    return is_used[static_cast<std::size_t>(value)];
+  };
+  for (const Index output : graph_.output_values) used(output) = true;
+  for (auto node = graph_.nodes.rbegin(); node != graph_.nodes.rend(); ++node) {
+    for (Index& output : node->outputs) output = output >= 0 && used(output) ? output : -1;
+    if (node->is_unused()) continue;
+    for (const Index input : node->inputs) {
+      if (input >= 0) used(input) = true;
+    }
+  }
+  std::erase_if(graph_.nodes, [](const Node& node) { return node.is_unused(); });
 }
 
 /// Finds out which initializers are learnt. Weights that convolutions alone or products alone use are kept as these
@@ -151,7 +207,8 @@ Graph Builder::build() {
     graph_.initializers.push_back({.name = std::string(tensor.name),
                                    .parameter = std::move(parameter),
                                    .kind = tensor.kind,
-                                   .value = defined(tensor.name)});
+                                   .value = defined(tensor.name),
+                                   .integers = std::move(tensor.integers)});
   }
   const std::set<std::string_view> initialized = [&] {
     std::set<std::string_view> names;
@@ -167,6 +224,7 @@ Graph Builder::build() {
     graph_.input_kinds.push_back(input.kind);
     graph_.input_values.push_back(defined(input.name));
   }
+  require_known_ops();
   for (std::size_t i = 0; i < from.nodes.size(); ++i) {
     NodeMessage& each = from.nodes[i];
     try {
@@ -183,6 +241,7 @@ Graph Builder::build() {
     require<FormatError>(found != values_.end(), "nothing makes the output '{}'", output.name);
     graph_.output_values.push_back(found->second);
   }
+  drop_unused();
   lay_out_weights();
   return std::move(graph_);
 }

@@ -17,6 +17,7 @@ struct Initializer {
   Kind kind = Kind::real;
   Layout layout = Layout::plain;
   Index value = 0;
+  std::vector<Index> integers{};  // as in TensorMessage
 };
 
 /// A graph ready to run: nodes in an order in which each finds its inputs, values by number.

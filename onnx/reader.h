@@ -15,13 +15,20 @@
 /// stay where they are.
 namespace cornu::onnx::detail {
 
-/// What numbers mean. All are kept as Real; whole ones are read only if a Real can hold them.
+/// What the elements of a tensor mean. All are kept as Real.
 enum class Kind { real, integer, boolean };
+
+/// Whether a Real holds this integer exactly.
+inline bool fits_real(Index number) {
+  const auto real = static_cast<Real>(number);
+  return real < static_cast<Real>(std::uint64_t{1} << 63) && static_cast<Index>(real) == number;
+}
 
 struct TensorMessage {
   std::string_view name;
   Kind kind = Kind::real;
   Tensor value;
+  std::vector<Index> integers{};  // the elements again, if there is one among them that a Real cannot hold
 };
 
 struct AttributeMessage {

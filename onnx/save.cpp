@@ -44,10 +44,11 @@ std::string serialize(const Sequential& model, const SaveOptions& options) {
     return dimensions;
   };
   detail::Exporter exporter;
-  exporter.writer.input("input", with_batch(sample));
-  detail::Exported y{"input", sample};
+  // Reserved before any layer can take them.
+  const std::string input = exporter.writer.unique_name("input"), name = exporter.writer.unique_name("output");
+  exporter.writer.input(input, with_batch(sample));
+  detail::Exported y{input, sample};
   y = exporter.channels_last(detail::export_model(exporter, model, y));
-  const std::string name = "output";
   exporter.writer.node_of("Identity", "", std::span(&y.name, 1), std::span(&name, 1), {}, name);
   exporter.writer.output(name, with_batch(result));
   if (!options.class_names.empty()) {

@@ -30,25 +30,12 @@ void each_fixed(pbf_reader& message, F f) {
   }
 }
 
-/// A whole number as Real. The largest of all stand for "no limit" and need not be exact.
-Real real_of(std::int64_t number) {
-  const auto result = static_cast<Real>(number);
-  constexpr std::int64_t no_limit = std::int64_t{1} << 62;
-  const bool exact = number <= -no_limit || number >= no_limit || static_cast<std::int64_t>(result) == number;
-  require<FormatError>(exact, "the whole number {} is larger than Cornu can hold exactly", number);
-  return result;
-}
-
-template <class T>
-void copy_raw(std::string_view raw, Tensor& to) {
-  for (Index i = 0; i < to.size(); ++i) {
+template <class T, class F>
+void each_raw(std::string_view raw, F f) {
+  for (std::size_t i = 0; i < raw.size(); i += sizeof(T)) {
     T number;
-    std::memcpy(&number, raw.data() + static_cast<std::size_t>(i) * sizeof number, sizeof number);
-    if constexpr (std::is_integral_v<T>) {
-      to[i] = real_of(number);
-    } else {
-      to[i] = static_cast<Real>(number);
-    }
+    std::memcpy(&number, raw.data() + i, sizeof number);
+    f(number);
   }
 }
 
@@ -153,34 +140,36 @@ TensorMessage tensor_of(pbf_reader message, Budget& budget) {
   require<FormatError>(static_cast<std::size_t>(size) == count, "shape {} has {} numbers, {} are in the file",
                        to_string(shape), size, count);
   budget.charge(count * sizeof(Real));
+  const auto elements = [&](auto take) {
+    if (!has_raw) return numbers(take);
+    switch (static_cast<ElementType>(type)) {
+      case ElementType::float32:
+        return each_raw<float>(raw, take);
+      case ElementType::float64:
+        return each_raw<double>(raw, take);
+      case ElementType::int32:
+        return each_raw<std::int32_t>(raw, take);
+      case ElementType::int64:
+        return each_raw<std::int64_t>(raw, take);
+      default:
+        return each_raw<char>(raw, take);
+    }
+  };
   result.value = Tensor(Shape(shape));
-  if (!has_raw) {
-    Index i = 0;
-    numbers([&](auto number) {
-      if constexpr (std::is_integral_v<decltype(number)>) {
-        result.value[i++] = encoding.kind == Kind::boolean ? static_cast<Real>(number != 0) : real_of(number);
-      } else {
-        result.value[i++] = static_cast<Real>(number);
-      }
-    });
-    return result;
-  }
-  switch (static_cast<ElementType>(type)) {
-    case ElementType::float32:
-      copy_raw<float>(raw, result.value);
-      break;
-    case ElementType::float64:
-      copy_raw<double>(raw, result.value);
-      break;
-    case ElementType::int32:
-      copy_raw<std::int32_t>(raw, result.value);
-      break;
-    case ElementType::int64:
-      copy_raw<std::int64_t>(raw, result.value);
-      break;
-    default:
-      for (Index i = 0; i < size; ++i) result.value[i] = raw[static_cast<std::size_t>(i)] != 0 ? Real{1} : Real{0};
-  }
+  Real* to = result.value.data();
+  bool all_fit = true;
+  elements([&](auto number) {
+    if (encoding.kind == Kind::boolean) {
+      *to++ = number != 0 ? Real{1} : Real{0};
+      return;
+    }
+    if constexpr (std::is_integral_v<decltype(number)>) all_fit = all_fit && fits_real(number);
+    *to++ = static_cast<Real>(number);
+  });
+  if (all_fit) return result;
+  budget.charge(count * sizeof(Index));
+  result.integers.reserve(count);
+  elements([&](auto number) { result.integers.push_back(static_cast<Index>(number)); });
   return result;
 }
 

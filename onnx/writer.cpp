@@ -1,5 +1,6 @@
 #include "cornu/onnx/writer.h"
 
+#include <algorithm>
 #include <protozero/pbf_writer.hpp>
 
 #include "cornu/core/error.h"
@@ -53,7 +54,45 @@ void add_attribute(pbf_writer& message, const Given& given) {
   message.add_enum(attribute_field::type, static_cast<std::int32_t>(type));
 }
 
+/// The length of the UTF-8 character that begins at `at`; 0 if none does. Source: RFC 3629, section 4.
+std::size_t character_length(std::string_view text, std::size_t at) {
+  const auto byte = [&](std::size_t i) { return at + i < text.size() ? static_cast<unsigned char>(text[at + i]) : 0U; };
+  const unsigned first = byte(0);
+  if (first < 0x80) return 1;
+  const std::size_t length = first < 0xC2 ? 0 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : first < 0xF5 ? 4 : 0;
+  for (std::size_t i = 1; i < length; ++i) {
+    if (byte(i) < 0x80 || byte(i) > 0xBF) return 0;
+  }
+  const bool is_overlong = (first == 0xE0 && byte(1) < 0xA0) || (first == 0xF0 && byte(1) < 0x90);
+  const bool is_no_character = (first == 0xED && byte(1) > 0x9F) || (first == 0xF4 && byte(1) > 0x8F);
+  return is_overlong || is_no_character ? 0 : length;
+}
+
+/// A name that every reader of protocol buffers takes.
+std::string legal(std::string_view wanted) {
+  std::string result;
+  for (std::size_t at = 0; at < wanted.size();) {
+    const std::size_t length = character_length(wanted, at);
+    const auto first = static_cast<unsigned char>(wanted[at]);
+    const bool is_control = first < 0x20 || first == 0x7F;
+    if (length == 0 || is_control) {
+      result += '_';
+    } else {
+      result += wanted.substr(at, length);
+    }
+    at += std::max(length, std::size_t{1});
+  }
+  return result.empty() ? "unnamed" : result;
+}
+
 }  // namespace
+
+std::string Writer::unique_name(std::string_view wanted) {
+  const std::string base = legal(wanted);
+  std::string free = base;
+  for (int number = 1; !names_.insert(free).second; ++number) free = message("{}_{}", base, number);
+  return free;
+}
 
 void Writer::node_of(std::string_view op, std::string_view domain, std::span<const std::string> inputs,
                      std::span<const std::string> outputs, std::span<const Given> attributes, std::string_view name) {
@@ -72,7 +111,7 @@ void Writer::node_of(std::string_view op, std::string_view domain, std::span<con
 
 std::string Writer::node(std::string_view op, std::span<const std::string> inputs, std::span<const Given> attributes,
                          std::string_view name) {
-  std::string full = message("{}_{}", name.empty() ? op : name, count_++);
+  std::string full = unique_name(message("{}_{}", name.empty() ? op : name, count_++));
   node_of(op, "", inputs, std::span(&full, 1), attributes, full);
   return full;
 }
@@ -86,15 +125,17 @@ std::string Writer::node(std::string_view op, std::initializer_list<std::string_
 std::string Writer::initializer(std::string_view name, const Tensor& numbers) {
   pbf_writer graph(graph_);
   const Shape shape = numbers.shape();
-  add_tensor<float>(graph, graph_field::initializer, name, shape.dimensions(), ElementType::float32, numbers);
-  return std::string(name);
+  std::string free = unique_name(name);
+  add_tensor<float>(graph, graph_field::initializer, free, shape.dimensions(), ElementType::float32, numbers);
+  return free;
 }
 
 std::string Writer::initializer(std::string_view name, std::span<const Index> numbers) {
   pbf_writer graph(graph_);
   const auto size = static_cast<Index>(numbers.size());
-  add_tensor<std::int64_t>(graph, graph_field::initializer, name, {&size, 1}, ElementType::int64, numbers);
-  return std::string(name);
+  std::string free = unique_name(name);
+  add_tensor<std::int64_t>(graph, graph_field::initializer, free, {&size, 1}, ElementType::int64, numbers);
+  return free;
 }
 
 void Writer::value(std::uint32_t field, std::string_view name, std::span<const Index> shape, Kind kind) {
@@ -134,7 +175,7 @@ std::string Writer::finished(std::string_view graph_name, Index opset,
                              std::span<const std::pair<std::string, Index>> other_domains) const {
   std::string graph = graph_, file;
   pbf_writer graph_message(graph);
-  add_text(graph_message, graph_field::name, graph_name);
+  add_text(graph_message, graph_field::name, legal(graph_name));
   pbf_writer model(file);
   model.add_int64(model_field::ir_version, ir_version);
   model.add_string(model_field::producer_name, "cornu");

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <initializer_list>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -24,15 +25,19 @@ class Writer {
  public:
   static constexpr Index any = -1;  // a dimension that is left open: the batch
 
-  /// Nodes are named by `name`, or by their op, and a number.
+  /// Reserves a name for a node, an initializer or a value, and returns it: `wanted`, or `wanted_1`, `wanted_2`, ... if
+  /// that is taken. Control characters and invalid UTF-8 become underscores; an empty name becomes "unnamed".
+  std::string unique_name(std::string_view wanted);
+  /// Adds a node with one output and returns the output's name, which is also the node's: `name` (the op if empty)
+  /// with a number, made unique.
   std::string node(std::string_view op, std::initializer_list<std::string_view> inputs,
                    std::initializer_list<Given> attributes = {}, std::string_view name = {});
   std::string node(std::string_view op, std::span<const std::string> inputs, std::span<const Given> attributes,
                    std::string_view name);
-  /// A node with outputs of given names.
+  /// Adds a node whose own name and output names are given; unique_name makes them.
   void node_of(std::string_view op, std::string_view domain, std::span<const std::string> inputs,
                std::span<const std::string> outputs, std::span<const Given> attributes, std::string_view name);
-  /// Numbers that come with the graph, as float, and as int64.
+  /// Adds an initializer of float or int64 elements and returns its name, made unique.
   std::string initializer(std::string_view name, const Tensor& numbers);
   std::string initializer(std::string_view name, std::span<const Index> numbers);
   void input(std::string_view name, std::span<const Index> shape, Kind kind = Kind::real);
@@ -47,6 +52,7 @@ class Writer {
   void value(std::uint32_t field, std::string_view name, std::span<const Index> shape, Kind kind);
 
   std::string graph_, metadata_;
+  std::set<std::string> names_;
   Index count_ = 0;
 };
 

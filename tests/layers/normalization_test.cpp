@@ -105,14 +105,14 @@ TEST(Normalization, NeedsACountToGoOnFromAMeanAndVariance) {
   const std::string text =
       "Normalization: update_state after a mean and a variance that came from elsewhere; set count to the number of "
       "their samples, or forget them first (reset_state)";
-  const Normalization whole = adapted({}, x), first = adapted({}, slice(x, 0, 0, 6));
+  const Normalization whole = adapted({}, x), first = adapted({}, slice_axis(x, 0, 0, 6));
   Normalization given{.mean = first.mean, .variance = first.variance};
-  EXPECT_EQ(error_of<StateError>([&] { given.update_state(slice(x, 0, 6, 10)); }), text);
+  EXPECT_EQ(error_of<StateError>([&] { given.update_state(slice_axis(x, 0, 6, 10)); }), text);
   given = built(given, {3});
-  EXPECT_EQ(error_of<StateError>([&] { given.update_state(slice(x, 0, 6, 10)); }), text);
+  EXPECT_EQ(error_of<StateError>([&] { given.update_state(slice_axis(x, 0, 6, 10)); }), text);
   EXPECT_EQ(given.mean.value, first.mean.value) << "nothing has changed";
   given.count = 6;
-  given.update_state(slice(x, 0, 6, 10));
+  given.update_state(slice_axis(x, 0, 6, 10));
   expect_near(given.mean.value, whole.mean.value);
   expect_near(given.variance.value, whole.variance.value);
   Normalization fresh = built(Normalization{}, {3});

@@ -84,13 +84,13 @@ TEST(Continuing, EveryLayerGoesOn) {
 TEST(Continuing, AnAdaptedLayerWeighsWhatItSawBeforeItWasSaved) {
   const Tensor x = normal({100, 3});
   Normalization layer;
-  layer.update_state(slice(x, 0, 0, 90));
+  layer.update_state(slice_axis(x, 0, 0, 90));
   const Sequential model{Input{3}, layer};
   Sequential loaded = from_file(model);
   auto& back = *loaded.get_layer(0).as<Normalization>();
   EXPECT_EQ(back.count, 90);
-  back.update_state(slice(x, 0, 90, 100));
-  layer.update_state(slice(x, 0, 90, 100));
+  back.update_state(slice_axis(x, 0, 90, 100));
+  layer.update_state(slice_axis(x, 0, 90, 100));
   EXPECT_EQ(back.mean.value, layer.mean.value);
   EXPECT_EQ(back.variance.value, layer.variance.value);
   Normalization whole;

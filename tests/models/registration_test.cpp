@@ -29,7 +29,7 @@ struct SignDescent {
     visit("learning_rate", learning_rate);
     visit("scale", scale);
   }
-  Index slots() const { return 0; }
+  Index slot_count() const { return 0; }
   void update(View parameter, ConstView gradient, std::span<const View>, const Step& step) const {
     for (Index i = 0; i < parameter.size(); ++i) {
       const Real sign = gradient[i] > 0 ? 1 : gradient[i] < 0 ? -1 : 0;

@@ -1,9 +1,16 @@
 #include <gtest/gtest.h>
 
+#include <regex>
+#include <set>
+
 #include "cornu/core/error.h"
 #include "cornu/layers/dropout.h"
+#include "cornu/models/export_cpp.h"
+#include "cornu/optim/adam.h"
+#include "cornu/optim/losses.h"
 #include "cornu/tests/models/support.h"
 #include "cornu/tests/support/expect_error.h"
+#include "cornu/tests/support/temporary_folder.h"
 
 // What the layers and parameters of a model are called, and how one gets at them.
 
@@ -40,6 +47,41 @@ TEST(SequentialNames, MayBeOnesOwn) {
   EXPECT_EQ(parameter_names(model), (Names{"hidden/kernel", "hidden/bias", "dense/kernel", "dense/bias"}));
   model.add({"out", Dense{2}});
   EXPECT_EQ(model.get_layer(-1).name(), "out");
+}
+
+TEST(SequentialNames, OfParametersAreUniqueInAllFilesWhateverLayersAreCalled) {
+  const auto made = [](std::uint64_t seed) {
+    return Sequential({Input{4},
+                       {"a", Sequential{{"b", Dense{4}}, {"c_d", Dense{4}}}},
+                       {"a/b", Dense{4}},
+                       {"a_c", Sequential{{"d", Dense{4}}}},
+                       {"a/b/kernel", Dense{4}}},
+                      {.seed = seed});
+  };
+  Sequential model = made(1);
+  const Names names = parameter_names(model);
+  EXPECT_EQ(std::set<std::string>(names.begin(), names.end()).size(), names.size());
+  EXPECT_EQ(names[4], "a/b/kernel_1");
+  model.compile({.optimizer = Adam{}, .loss = MeanSquaredError{}});
+  const Tensor x = normal({8, 4}, 1);
+  model.fit(x, normal({8, 4}, 2), {.verbose = Verbose::silent});
+  const testing::TemporaryFolder folder;
+  model.save(folder / "m.safetensors");
+  Sequential loaded = Sequential::load(folder / "m.safetensors");
+  EXPECT_EQ(loaded.predict(x), model.predict(x));
+  model.save_weights(folder / "w.safetensors");
+  Sequential other = made(2);
+  other.load_weights(folder / "w.safetensors");
+  EXPECT_EQ(other.predict(x), model.predict(x));
+
+  // Arrays of the C++ export, where "a/c_d" and "a_c/d" would be one name.
+  const std::string text = to_cpp(model);
+  std::set<std::string> arrays;
+  const std::regex array("constexpr float (\\w+)\\[");
+  for (std::sregex_iterator at(text.begin(), text.end(), array), end; at != end; ++at) {
+    EXPECT_TRUE(arrays.insert((*at)[1]).second) << (*at)[1];
+  }
+  EXPECT_EQ(arrays.size(), names.size());
 }
 
 TEST(SequentialNames, NumbersFillTheGapsThatOwnNamesLeave) {

@@ -1,6 +1,6 @@
 """Has ONNX itself check the files in a folder: check.py FOLDER.
 
-The checker with all its checks, strict shape inference, and that what it infers for the output is what the file says, with
+The checker with all its checks, strict shape inference, unique names of nodes, and that what it infers for the output is what the file says, with
 the batch open.
 """
 import pathlib
@@ -18,6 +18,8 @@ assert files, "there are no models"
 for file in files:
     model = onnx.load(file)
     onnx.checker.check_model(model, full_check=True)
+    names = [node.name for node in model.graph.node]
+    assert all(names) and len(set(names)) == len(names), (file, names)  # the checker itself does not look
     assert (model.ir_version, model.opset_import[0].version) == (8, 17), file
     told = {v.name: dims(v) for v in model.graph.output}
     assert all(shape[0] == "batch" for shape in told.values()), (file, told)

@@ -13,6 +13,7 @@
 #include "cornu/tests/onnx/support.h"
 #include "cornu/tests/support/allocation_counter.h"
 #include "cornu/tests/support/expect_error.h"
+#include "cornu/tests/support/paths.h"
 #include "cornu/tests/support/temporary_folder.h"
 
 namespace cornu {
@@ -130,6 +131,25 @@ TEST(OnnxModel, RunsByName) {
       "m: there is no input 'c'; its inputs are a, b");
   expect_error<ValueError>([&] { model.predict(a); },
                            "m: inputs a, b and outputs Add_0, Mul_1; a layer has one of each, use run");
+}
+
+TEST(OnnxModel, AGraphWithoutInputsGivesItsConstants) {
+  const onnx::Model model = onnx::load(testing::source_path("tests/onnx/fixtures/g_noinput_const.onnx"));
+  EXPECT_TRUE(model.inputs().empty());
+  EXPECT_FALSE(model.input_shape());
+  const auto made = model.run({});
+  ASSERT_EQ(made.size(), 1U);
+  expect_close(made.at("y"), Tensor::vector({Real(0.3957881), Real(0.03610154), Real(-0.13448365)}), 1e-7);
+  EXPECT_THROW(model.predict(Tensor({1, 2})), ValueError);
+}
+
+TEST(OnnxModel, WhatNothingUsesIsNotRun) {
+  Writer writer;
+  const Index two = 2;
+  writer.input("x", {&two, 1});
+  writer.node("Gemm", {"x", "x"}, {}, "would throw");
+  writer.output(writer.node("Neg", {"x"}), {&two, 1});
+  EXPECT_EQ(onnx::parse(writer.finished("g")).predict(Tensor::vector({1, 2})), Tensor::vector({-1, -2}));
 }
 
 TEST(OnnxModel, CopiesShareNothing) {

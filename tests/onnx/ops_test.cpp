@@ -171,7 +171,7 @@ TEST(OnnxOps, SayWhatTheyCannotDo) {
   EXPECT_EQ(refusal({"MaxPool", {{1, 1, 2, 2}}}), "m: node 'the node' (MaxPool): attribute 'kernel_shape' is missing");
   EXPECT_EQ(refusal({"Elu", {{1}}, {{"alpha", Index{1}}}}),
             "m: node 'the node' (Elu): attribute 'alpha' holds an int, expected a float");
-  EXPECT_EQ(refusal({"Reshape", {{2}, {1}}}), "m: node 'the node' (Reshape): input 1 has whole numbers, floats came");
+  EXPECT_EQ(refusal({"Reshape", {{2}, {1}}}), "m: node 'the node' (Reshape): input 1 must hold integers; floats came");
   EXPECT_EQ(refusal({"Cast", {{1}}, {{"to", Index{10}}}}),
             "m: node 'the node' (Cast): it makes float16 of numbers, which Cornu does not have");
   EXPECT_EQ(refusal({"Add", {{2, 3}, {3}}, {}, 6}),

@@ -13,6 +13,9 @@
 #include "cornu/cornu.h"
 #include "cornu/tests/support/bytes.h"
 #include "cornu/tests/support/temporary_folder.h"
+#ifdef CORNU_HAS_ONNX
+#include "cornu/tests/onnx/export.h"
+#endif
 
 /// For tests of the program itself: they run it in a folder of its own and look at what comes out of it.
 namespace cornu::tool {
@@ -24,6 +27,22 @@ struct Result {
 
 class ToolTest : public ::testing::Test {
  protected:
+#ifdef CORNU_HAS_ONNX
+  /// Looks at the names in every ONNX file that Cornu wrote.
+  void TearDown() override {
+    for (const std::string& name : folder.names()) {
+      if (!name.ends_with(".onnx")) continue;
+      const std::string bytes = read(name);
+      try {
+        if (onnx::detail::read_model(bytes, name).producer != "cornu") continue;
+      } catch (const FormatError&) {
+        continue;
+      }
+      testing::expect_well_named(bytes);
+    }
+  }
+#endif
+
   /// A command of sh in the folder, where `$cornu` is the program.
   Result shell(const std::string& command) const {
     const std::string whole =

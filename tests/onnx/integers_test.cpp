@@ -1,0 +1,390 @@
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <limits>
+#include <optional>
+
+#include "cornu/core/error.h"
+#include "cornu/tests/onnx/support.h"
+#include "cornu/tests/support/expect_error.h"
+#include "cornu/tests/support/paths.h"
+
+/// Integers, which Cornu keeps as Reals, and comparisons: values beside those of 128-bit arithmetic and plain loops.
+namespace cornu {
+namespace {
+
+using testing::error_of;
+using testing::expect_error;
+using testing::Given;
+using testing::Kind;
+using testing::normal;
+using testing::Writer;
+
+using List = std::vector<Index>;
+__extension__ using Wide = __int128;
+
+constexpr Index most32 = std::numeric_limits<std::int32_t>::max(), least32 = std::numeric_limits<std::int32_t>::min(),
+                most64 = std::numeric_limits<Index>::max(), least64 = std::numeric_limits<Index>::min(),
+                first_lost = (Index{1} << std::numeric_limits<Real>::digits) + 1;  // 2^24 + 1
+constexpr Real inf = std::numeric_limits<Real>::infinity(), nan = std::numeric_limits<Real>::quiet_NaN();
+
+onnx::Model fixture(const std::string& name) {
+  return onnx::load(testing::source_path("tests/onnx/fixtures/" + name + ".onnx"));
+}
+
+/// What `op` makes of constants of integers, and the error it ends with instead.
+struct Made {
+  std::optional<Tensor> y;
+  std::string error;
+};
+
+Made made_of(const char* op, const std::vector<List>& inputs, const std::vector<Given>& attributes = {},
+             Index opset = 13) {
+  Writer writer;
+  std::vector<std::string> names;
+  for (const List& numbers : inputs) names.push_back(writer.initializer("c", numbers));
+  const std::string y = "y";
+  writer.node_of(op, "", names, std::span(&y, 1), attributes, "node");
+  writer.output(y, {}, Kind::integer);
+  try {
+    return {onnx::parse(writer.finished("g", opset), "m").run({}).at("y"), ""};
+  } catch (const Error& error) {
+    return {std::nullopt, error.what()};
+  }
+}
+
+TEST(OnnxIntegers, AreComputedExactlyOrRefused) {
+  struct Arithmetic {
+    const char* op;
+    std::function<Wide(Wide, Wide)> right;
+  };
+  const Arithmetic table[] = {{"Add", [](Wide a, Wide b) { return a + b; }},
+                              {"Sub", [](Wide a, Wide b) { return a - b; }},
+                              {"Mul", [](Wide a, Wide b) { return a * b; }},
+                              {"Div", [](Wide a, Wide b) { return a / b; }}};
+  Rng rng(23);
+  int exact = 0, refused = 0;
+  for (int round = 0; round < 4000; ++round) {
+    const auto draw = [&] {
+      const auto bits = 1 + rng.bits() % 63;
+      const auto number = static_cast<Index>(rng.bits() >> (64 - bits));
+      return rng.bits() % 2 == 0 ? number : -number;
+    };
+    const Arithmetic& each = table[rng.bits() % 4];
+    const Index a = draw(), b = std::string(each.op) == "Div" && a % 3 == 0 ? std::max(Index{1}, a / 3) : draw();
+    if (std::string(each.op) == "Div" && b == 0) continue;
+    const Wide right = each.right(a, b);
+    const bool fits = right >= least64 && right <= most64 && onnx::detail::fits_real(static_cast<Index>(right));
+    const Made made = made_of(each.op, {{a}, {b}});
+    ASSERT_EQ(made.y.has_value(), fits) << each.op << ' ' << a << ' ' << b << ": " << made.error;
+    (fits ? exact : refused)++;
+    if (!fits) continue;
+    ASSERT_EQ((*made.y)[0], static_cast<Real>(static_cast<Index>(right))) << each.op << ' ' << a << ' ' << b;
+  }
+  EXPECT_GT(exact, 500);
+  EXPECT_GT(refused, 500);
+  EXPECT_EQ(made_of("Div", {{1}, {0}}).error, "m: node 'node' (Div): an integer is divided by 0");
+  EXPECT_EQ(made_of("Add", {{most64}, {1}}).error, "m: node 'node' (Add): its integers overflow 64 bits");
+  EXPECT_EQ(made_of("Div", {{least64}, {-1}}).error, "m: node 'node' (Div): its integers overflow 64 bits");
+}
+
+TEST(OnnxIntegers, AreReducedToIntegers) {
+  Rng rng(24);
+  for (int round = 0; round < 300; ++round) {
+    const Index rows = 1 + static_cast<Index>(rng.bits() % 4), columns = 1 + static_cast<Index>(rng.bits() % 4);
+    const bool to_mean = rng.bits() % 2 == 0, keeps = rng.bits() % 2 == 0;
+    const Index axis = static_cast<Index>(rng.bits() % 2);
+    List numbers;
+    for (Index i = 0; i < rows * columns; ++i) {
+      numbers.push_back(static_cast<Index>(rng.bits() % 4000) - 2000);
+      if (rng.bits() % 4 == 0) numbers.back() += rng.bits() % 2 == 0 ? Index{1} << 40 : -(Index{1} << 40);
+    }
+    Writer writer;
+    const Index shape[] = {rows, columns}, axes[] = {axis};
+    std::string x = writer.node("Reshape", {writer.initializer("x", numbers), writer.initializer("shape", shape)});
+    if (to_mean) {
+      x = writer.node("ReduceMean", {x}, {{"axes", List{axis}}, {"keepdims", Index{keeps}}});
+    } else {
+      x = writer.node("ReduceSum", {x, writer.initializer("axes", axes)}, {{"keepdims", Index{keeps}}});
+    }
+    writer.output(x, {}, Kind::integer);
+    const onnx::Model model = onnx::parse(writer.finished("g", 13), "m");
+    const Index count = axis == 0 ? columns : rows, length = axis == 0 ? rows : columns;
+    List right;
+    bool all_fit = true;
+    for (Index i = 0; i < count; ++i) {
+      Index sum = 0;
+      for (Index k = 0; k < length; ++k)
+        sum += numbers[static_cast<std::size_t>(axis == 0 ? k * columns + i : i * columns + k)];
+      right.push_back(to_mean ? sum / length : sum);
+      all_fit = all_fit && onnx::detail::fits_real(right.back());
+    }
+    if (!all_fit) {
+      EXPECT_NE(error_of<ValueError>([&] { model.run({}); }).find("larger than Cornu can hold exactly"),
+                std::string::npos);
+      continue;
+    }
+    const Tensor y = model.run({}).at(x);
+    const Shape reduced = axis == 0 ? Shape{1, columns} : Shape{rows, 1};
+    ASSERT_EQ(y.shape(), keeps ? reduced : Shape{count});
+    for (Index i = 0; i < count; ++i) ASSERT_EQ(y[i], static_cast<Real>(right[static_cast<std::size_t>(i)]));
+  }
+}
+
+TEST(OnnxIntegers, APowerOfAnIntegerIsOne) {
+  const auto power = [](Index base, Real exponent) {
+    Writer writer;
+    const Index bases[] = {base};
+    const std::string b = writer.initializer("b", bases), e = writer.initializer("e", Tensor::vector({exponent}));
+    writer.output(writer.node("Pow", {b, e}), {}, Kind::integer);
+    return onnx::parse(writer.finished("g"), "m").run({}).at("Pow_0")[0];
+  };
+  EXPECT_EQ(power(2, 10), 1024);
+  EXPECT_EQ(power(-3, 3), -27);
+  EXPECT_EQ(power(2, Real(0.5)), 1);
+  EXPECT_EQ(power(2, -1), 0);
+  EXPECT_EQ(power(7, 0), 1);
+  EXPECT_EQ(error_of<ValueError>([&] { power(0, -1); }),
+            "m: node 'Pow_0' (Pow): 0 to the power of -1 is no integer that can be held exactly");
+  EXPECT_THROW(power(10, 30), ValueError);
+}
+
+TEST(OnnxIntegers, StayIntegersInProductsAndElsewhereGiveNoFractions) {
+  Writer writer;
+  const Index a[] = {2, 3}, two[] = {2};
+  const std::string y = writer.node("MatMul", {writer.initializer("a", a), writer.initializer("b", a)});
+  writer.output(writer.node("Div", {y, writer.initializer("two", two)}), {}, Kind::integer);
+  EXPECT_EQ(onnx::parse(writer.finished("g")).run({}).at("Div_1")[0], 6);  // 13 / 2
+  EXPECT_NE(made_of("Sqrt", {{2}}).error.find("m: node 'node' (Sqrt): its result must hold integers, and has 1.41421"),
+            std::string::npos);
+  EXPECT_EQ((*made_of("Sqrt", {{9}}).y)[0], 3);
+}
+
+TEST(OnnxIntegers, AnInputOfIntegersTakesNoFractions) {
+  Writer writer;
+  const Index shape[] = {Writer::any};
+  writer.input("ids", shape, Kind::integer);
+  writer.output(writer.node("Neg", {"ids"}), shape, Kind::integer);
+  const onnx::Model model = onnx::parse(writer.finished("g"), "m");
+  EXPECT_EQ(model.predict(Tensor::vector({1, -2})), Tensor::vector({-1, 2}));
+  expect_error<ValueError>(
+      [&] {
+        model.predict(Tensor::vector({1, Real(0.5)}));
+      },
+      "m: input 'ids' takes integers; 0.5 came");
+  expect_error<ValueError>([&] { model.predict(Tensor::vector({nan})); }, "m: input 'ids' takes integers; nan came");
+}
+
+// ---- Integers that a Real cannot hold ----
+
+TEST(OnnxIntegers, ThatAreTooLargeAreRefusedWhereTheyMatter) {
+  const std::string lost = std::to_string(first_lost);
+  const auto refusal = [&](const char* op, std::initializer_list<List> inputs) { return made_of(op, inputs).error; };
+  EXPECT_EQ(refusal("Identity", {{first_lost}}),
+            "m: output 'y' holds the integer " + lost + ", which is larger than Cornu can hold exactly");
+  EXPECT_EQ(refusal("Add", {{first_lost - 1}, {1}}),
+            "m: output 'y' holds the integer " + lost + ", which is larger than Cornu can hold exactly");
+  EXPECT_EQ(refusal("MatMul", {{first_lost}, {1}}), "m: node 'node' (MatMul): input 0 holds the integer " + lost +
+                                                        ", which is larger than Cornu can hold exactly");
+  EXPECT_NE(refusal("MatMul", {{first_lost - 1, 1}, {1, 1}}).find("which is more than Cornu can hold exactly"),
+            std::string::npos);
+  EXPECT_EQ((*made_of("Sub", {{first_lost}, {2}}).y)[0], static_cast<Real>(first_lost - 2));
+  EXPECT_EQ((*made_of("Min", {{first_lost, most64}, {5, 6}}).y), Tensor::vector({5, 6}));
+  EXPECT_EQ((*made_of("Cast", {{first_lost}}, {{"to", Index{1}}}).y)[0], static_cast<Real>(first_lost));  // rounds
+  EXPECT_EQ((*made_of("Equal", {{first_lost, most64}, {first_lost - 1, most64}}).y), Tensor::vector({0, 1}));
+  for (const char* attribute : {"value_int", "value_ints"}) {
+    Writer writer;
+    const bool one = std::string(attribute) == "value_int";
+    const Given value{attribute,
+                      one ? decltype(Given::value)(first_lost) : decltype(Given::value)(List{1, first_lost})};
+    writer.output(writer.node("Constant", {}, std::span(&value, 1), ""), {}, Kind::integer);
+    expect_error<ValueError>(
+        [&] { onnx::parse(writer.finished("g"), "m").run({}); },
+        "m: output 'Constant_0' holds the integer " + lost + ", which is larger than Cornu can hold exactly");
+  }
+}
+
+TEST(OnnxIntegers, ThatAreUnusedMayBeOfAnySize) {
+  Writer writer;
+  const Index shape[] = {2}, large[] = {first_lost};
+  writer.input("x", shape);
+  writer.initializer("unused", large);
+  const std::string used = writer.initializer("used by what nothing uses", large);
+  writer.node("MatMul", {used, used});
+  writer.output(writer.node("Neg", {"x"}), shape);
+  EXPECT_EQ(onnx::parse(writer.finished("g")).predict(Tensor::vector({1, 2})), Tensor::vector({-1, -2}));
+}
+
+/// x[start:end:step] as NumPy has it.
+List positions_of(Index start, Index end, Index step, Index extent) {
+  const auto inside = [&](Wide at) {
+    if (at < 0) at += extent;
+    return std::clamp<Wide>(at, step < 0 ? -1 : 0, step < 0 ? extent - 1 : extent);
+  };
+  List result;
+  const Wide last = inside(end);
+  for (Wide at = inside(start); step > 0 ? at < last : at > last; at += step) result.push_back(static_cast<Index>(at));
+  return result;
+}
+
+TEST(OnnxIntegers, SlicesEndWhereNumPysDo) {
+  Rng rng(25);
+  int whole = 0;
+  for (int round = 0; round < 3000; ++round) {
+    const Index extent = 1 + static_cast<Index>(rng.bits() % 6);
+    const bool narrow = rng.bits() % 2 == 0;
+    const auto draw = [&] {
+      const Index far32[] = {most32, least32, most32 - 1, least32 + 1, first_lost, -first_lost};
+      const Index far64[] = {most64, least64, most64 - 1, least64 + 1, Index{1} << 40, -(Index{1} << 50) - 1};
+      const Index near = static_cast<Index>(rng.bits() % 15) - 7;
+      return rng.bits() % 2 == 0 ? near : narrow || rng.bits() % 2 == 0 ? far32[rng.bits() % 6] : far64[rng.bits() % 6];
+    };
+    const Index start = draw(), end = draw(), step = rng.bits() % 3 == 0 ? draw() : rng.bits() % 2 == 0 ? 1 : -1;
+    if (step == 0) continue;
+    Writer writer;
+    const Index shape[] = {2, extent};
+    writer.input("x", shape);
+    const auto one = [&](Index number) {
+      std::string name = writer.initializer("c", {&number, 1});
+      if (narrow) name = writer.node("Cast", {name}, {{"to", Index{6}}});
+      // As an exporter puts it together, so that the exact integer is lost on the way.
+      if (rng.bits() % 2 == 0) name = writer.node("Concat", {name}, {{"axis", Index{0}}});
+      return name;
+    };
+    writer.output(writer.node("Slice", {"x", one(start), one(end), one(1), one(step)}, {}, "slice"), {});
+    const Tensor x = normal({2, extent}, static_cast<std::uint64_t>(round));
+    const onnx::Model model = onnx::parse(writer.finished("g", 13), "m");
+    const Tensor y = model.predict(x);
+    const List right = positions_of(start, end, step, extent);
+    const auto count = std::ssize(right);
+    ASSERT_EQ(y.shape(), (Shape{2, count})) << start << ' ' << end << ' ' << step << " of " << extent;
+    for (Index i = 0; i < 2 * count; ++i) {
+      ASSERT_EQ(y[i], x[i / count * extent + right[static_cast<std::size_t>(i % count)]]);
+    }
+    whole += count == extent ? 1 : 0;
+  }
+  EXPECT_GT(whole, 100);
+}
+
+TEST(OnnxIntegers, ASliceToTheLargestIntegerOf32BitsGoesToTheEnd) {
+  const Tensor x = normal({3, 6}), y = fixture("slice_end_i32max").predict(x);
+  ASSERT_EQ(y.shape(), (Shape{3, 5}));
+  for (Index i = 0; i < 15; ++i) EXPECT_EQ(y[i], x[i / 5 * 6 + i % 5 + 1]);
+}
+
+TEST(OnnxIntegers, ASliceSaysWhatDoesNotFitTogether) {
+  Writer writer;
+  const Index shape[] = {3, 6}, two[] = {0, 1}, one[] = {1};
+  writer.input("x", shape);
+  const std::string zero_one = writer.initializer("zero_one", two), step = writer.initializer("step", one);
+  writer.output(writer.node("Slice", {"x", zero_one, zero_one, zero_one, step}), {});
+  expect_error<FormatError>(
+      [&] {
+        onnx::parse(writer.finished("g"), "m").predict(normal({3, 6}));
+      },
+      "m: node 'Slice_0' (Slice): starts, ends, axes and steps do not fit together");
+}
+
+TEST(OnnxIntegers, AShapeIsAsLargeAsItIs) {
+  Writer writer;
+  const Index x_shape[] = {Writer::any, 0}, target[] = {0, first_lost};
+  writer.input("x", x_shape);
+  const std::string shape = writer.initializer("shape", target);
+  writer.output(writer.node("Reshape", {"x", shape}, {{"allowzero", Index{1}}}), {});
+  const onnx::Model model = onnx::parse(writer.finished("g", 14));
+  EXPECT_EQ(model.predict(Tensor({5, 0})).shape(), (Shape{0, first_lost}));
+}
+
+TEST(OnnxIntegers, ACastSaysWhatItsTypeCannotHold) {
+  const auto cast = [](Real number, Index to) {
+    Writer writer;
+    const Index one = 1;
+    writer.input("x", {&one, 1});
+    writer.output(writer.node("Cast", {"x"}, {{"to", to}}), {}, Kind::integer);
+    return onnx::parse(writer.finished("g"), "m").predict(Tensor::vector({number}))[0];
+  };
+  EXPECT_EQ(cast(Real(-2.75), 7), -2);
+  EXPECT_EQ(cast(Real(1 << 30), 6), Real(1 << 30));
+  EXPECT_EQ(cast(Real(0x1p60), 7), Real(0x1p60));
+  expect_error<ValueError>([&] { cast(nan, 7); }, "m: node 'Cast_0' (Cast): nan is out of the range of int64");
+  expect_error<ValueError>([&] { cast(-inf, 6); }, "m: node 'Cast_0' (Cast): -inf is out of the range of int32");
+  EXPECT_THROW(cast(Real(0x1p31), 6), ValueError);
+}
+
+// ---- Comparisons ----
+
+TEST(OnnxComparisons, InfinityEqualsItselfAndNaNNothing) {
+  const Tensor x = Tensor::vector({1, inf, -inf, nan, 0});
+  EXPECT_EQ(fixture("equal_inf").predict(x), Tensor::vector({1, 1, 1, 0, 1}));
+}
+
+TEST(OnnxComparisons, TreatSpecialNumbersAsNumPyDoes) {
+  const Real values[] = {0, Real(-0.0), 1, -1, inf, -inf, nan, Real(1e-30)};
+  Writer writer;
+  const Index column[] = {8, 1}, row[] = {8};
+  writer.input("a", column);
+  writer.input("b", row);
+  const std::string c = writer.node("Equal", {"a", "b"});
+  const auto both = [&](const char* op) { return writer.node(op, {"a", "b"}, {}, op); };
+  const std::string most = both("Max"), least = both("Min");
+  const std::string chosen = writer.node("Where", {c, "a", "b"}, {}, "Where");
+  const std::string zero = writer.initializer("zero", Tensor::scalar(0)),
+                    one = writer.initializer("one", Tensor::scalar(1));
+  const std::string clipped = writer.node("Clip", {"a", zero, one}, {}, "Clip"), positive = writer.node("Relu", {"a"});
+  const std::string largest = writer.node("ReduceMax", {most}, {{"axes", List{1}}}, "ReduceMax");
+  const std::string first = writer.node("ArgMax", {most}, {{"axis", Index{1}}}, "first"),
+                    last = writer.node("ArgMax", {most}, {{"axis", Index{1}}, {"select_last_index", Index{1}}}, "last");
+  for (const std::string& name : {c, most, least, chosen, clipped, positive, largest, first, last})
+    writer.output(name, {});
+  Tensor a({8, 1}), b(Shape{8});
+  std::copy(std::begin(values), std::end(values), a.begin());
+  std::copy(std::begin(values), std::end(values), b.begin());
+  const auto came = onnx::parse(writer.finished("g", 13)).run({{"a", a}, {"b", b}});
+  const auto expect_same = [](Real x, Real right, const std::string& what) {
+    EXPECT_TRUE(x == right || (std::isnan(x) && std::isnan(right))) << what << ": " << x << ", not " << right;
+  };
+  for (Index i = 0; i < 8; ++i) {
+    for (Index j = 0; j < 8; ++j) {
+      const Real x = values[i], y = values[j];
+      const bool is_nan = std::isnan(x) || std::isnan(y);
+      expect_same(came.at(c).at({i, j}), x == y ? 1 : 0, "Equal");
+      expect_same(came.at(most).at({i, j}), is_nan ? nan : x > y ? x : y, "Max");
+      expect_same(came.at(least).at({i, j}), is_nan ? nan : x < y ? x : y, "Min");
+      expect_same(came.at(chosen).at({i, j}), x == y ? x : y, "Where");
+    }
+    const Real x = values[i];
+    expect_same(came.at(clipped)[i], std::isnan(x) ? nan : x < 0 ? 0 : x > 1 ? 1 : x, "Clip");
+    expect_same(came.at(positive)[i], std::isnan(x) ? nan : x < 0 ? 0 : x, "Relu");
+    expect_same(came.at(largest)[i], nan, "ReduceMax");
+    expect_same(came.at(first)[i], std::isnan(x) ? 0 : 6, "ArgMax");
+    expect_same(came.at(last)[i], std::isnan(x) ? 7 : 6, "ArgMax of the last");
+  }
+}
+
+// ---- Axes that are left out ----
+
+TEST(OnnxReductions, WithoutAxesAreTheIdentityWhereThatIsAskedFor) {
+  const Tensor x = normal({2, 3});
+  EXPECT_EQ(fixture("rsum_noop1_emptyname").predict(x), x);
+  for (const bool noop : {false, true}) {
+    for (const char* axes : {"absent", "unnamed", "empty"}) {
+      Writer writer;
+      const Index shape[] = {2, 3};
+      writer.input("x", shape);
+      std::vector<std::string> inputs{"x"};
+      if (axes == std::string("unnamed")) inputs.emplace_back();
+      if (axes == std::string("empty")) inputs.push_back(writer.initializer("axes", std::span<const Index>()));
+      const Given given[] = {{"noop_with_empty_axes", Index{noop}}, {"keepdims", Index{0}}};
+      writer.output(writer.node("ReduceSum", inputs, given, "sum"), {});
+      const Tensor y = onnx::parse(writer.finished("g", 13)).predict(x);
+      EXPECT_EQ(y.shape(), noop ? x.shape() : Shape()) << axes;
+      if (!noop) continue;
+      EXPECT_EQ(y, x) << axes;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace cornu

@@ -1,0 +1,271 @@
+#include <gtest/gtest.h>
+
+#include <array>
+#include <cmath>
+
+#include "cornu/core/error.h"
+#include "cornu/core/gradcheck.h"
+#include "cornu/tests/onnx/support.h"
+#include "cornu/tests/support/expect_error.h"
+#include "cornu/tests/support/paths.h"
+
+/// LSTM and GRU beside plain loops over the equations of ONNX's Operators.md.
+namespace cornu {
+namespace {
+
+using testing::expect_close;
+using testing::Given;
+using testing::normal;
+using testing::Writer;
+
+double sigmoid_of(double x) { return 1 / (1 + std::exp(-x)); }
+
+struct Case {
+  bool is_lstm, linear_before_reset, batch_first;
+  std::string direction;
+  Index steps, batch, in, units;
+  Tensor x, w, r, b, h, c, p;  // empty: left out
+
+  Index directions() const { return direction == "bidirectional" ? 2 : 1; }
+  Index gates() const { return is_lstm ? 4 : 3; }
+};
+
+struct Result {
+  Tensor y, y_h, y_c;
+};
+
+double number(const Tensor& t, Index i) { return t.size() == 0 ? 0 : static_cast<double>(t[i]); }
+
+/// All of it step by step; x is (steps, batch, in), whatever the layout is.
+Result expected_of(const Case& k) {
+  const Index n = k.units, g = k.gates();
+  Result result{Tensor({k.steps, k.directions(), k.batch, n}), Tensor({k.directions(), k.batch, n}),
+                Tensor({k.directions(), k.batch, n})};
+  for (Index d = 0; d < k.directions(); ++d) {
+    const bool backwards = d == 1 || k.direction == "reverse";
+    for (Index sample = 0; sample < k.batch; ++sample) {
+      std::vector<double> h, c;
+      for (Index j = 0; j < n; ++j) {
+        h.push_back(number(k.h, (d * k.batch + sample) * n + j));
+        c.push_back(number(k.c, (d * k.batch + sample) * n + j));
+      }
+      for (Index turn = 0; turn < k.steps; ++turn) {
+        const Index t = backwards ? k.steps - 1 - turn : turn;
+        const auto from_input = [&](Index gate, Index j) {
+          double sum = number(k.b, d * 2 * g * n + gate * n + j);
+          for (Index i = 0; i < k.in; ++i) {
+            sum += number(k.w, ((d * g + gate) * n + j) * k.in + i) * number(k.x, (t * k.batch + sample) * k.in + i);
+          }
+          return sum;
+        };
+        const auto from_state = [&](Index gate, Index j, const std::vector<double>& state) {
+          double sum = number(k.b, d * 2 * g * n + (g + gate) * n + j);
+          for (Index i = 0; i < n; ++i) {
+            sum += number(k.r, ((d * g + gate) * n + j) * n + i) * state[static_cast<std::size_t>(i)];
+          }
+          return sum;
+        };
+        std::vector<double> next_h(h), next_c(c);
+        for (Index j = 0; j < n; ++j) {
+          const auto at = static_cast<std::size_t>(j);
+          if (k.is_lstm) {  // i, o, f, c; peepholes i, o, f
+            const auto gate = [&](Index which, double cell) {
+              return sigmoid_of(from_input(which, j) + from_state(which, j, h) +
+                                number(k.p, d * 3 * n + which * n + j) * cell);
+            };
+            next_c[at] = gate(2, c[at]) * c[at] + gate(0, c[at]) * std::tanh(from_input(3, j) + from_state(3, j, h));
+            next_h[at] = gate(1, next_c[at]) * std::tanh(next_c[at]);
+          } else {  // z, r, h
+            const auto gate = [&](Index which, Index unit) {
+              return sigmoid_of(from_input(which, unit) + from_state(which, unit, h));
+            };
+            double candidate = 0;
+            if (k.linear_before_reset) {
+              candidate = std::tanh(from_input(2, j) + gate(1, j) * from_state(2, j, h));
+            } else {
+              std::vector<double> reset(h);
+              for (Index i = 0; i < n; ++i) reset[static_cast<std::size_t>(i)] *= gate(1, i);
+              candidate = std::tanh(from_input(2, j) + from_state(2, j, reset));
+            }
+            next_h[at] = (1 - gate(0, j)) * candidate + gate(0, j) * h[at];
+          }
+        }
+        h = next_h;
+        c = next_c;
+        for (Index j = 0; j < n; ++j) {
+          result.y.at({t, d, sample, j}) = static_cast<Real>(h[static_cast<std::size_t>(j)]);
+        }
+      }
+      for (Index j = 0; j < n; ++j) {
+        result.y_h.at({d, sample, j}) = static_cast<Real>(h[static_cast<std::size_t>(j)]);
+        result.y_c.at({d, sample, j}) = static_cast<Real>(c[static_cast<std::size_t>(j)]);
+      }
+    }
+  }
+  return result;
+}
+
+/// Axes 0 and 1 of what has them in the order of layout 1.
+Tensor in_layout(const Tensor& t, bool batch_first) {
+  if (!batch_first || t.size() == 0) return t;
+  const Shape s = t.shape();
+  Tensor result({s[1], s[0], s[2]});
+  for (Index i = 0; i < s[0]; ++i) {
+    for (Index j = 0; j < s[1]; ++j) {
+      for (Index k = 0; k < s[2]; ++k) result.at({j, i, k}) = t.at({i, j, k});
+    }
+  }
+  return result;
+}
+
+TEST(OnnxRecurrent, MakesWhatTheEquationsMakeWhateverOutputsAreListed) {
+  Rng rng(25);
+  const auto draw = [&](Index least, Index most) {
+    return least + static_cast<Index>(rng.bits() % static_cast<std::uint64_t>(most - least + 1));
+  };
+  for (int round = 0; round < 300; ++round) {
+    Case k{.is_lstm = draw(0, 1) == 1,
+           .linear_before_reset = draw(0, 1) == 1,
+           .batch_first = draw(0, 3) == 0,
+           .direction = std::array{"forward", "reverse", "bidirectional"}[rng.bits() % 3],
+           .steps = draw(1, 4),
+           .batch = draw(1, 3),
+           .in = draw(1, 3),
+           .units = draw(1, 4),
+           .x = {},
+           .w = {},
+           .r = {},
+           .b = {},
+           .h = {},
+           .c = {},
+           .p = {}};
+    std::uint64_t seed = static_cast<std::uint64_t>(round) * 10;
+    const auto numbers = [&](const Shape& shape) { return normal(shape, ++seed); };
+    const Index d = k.directions(), rows = k.gates() * k.units;
+    k.x = numbers({k.steps, k.batch, k.in});
+    k.w = numbers({d, rows, k.in});
+    k.r = numbers({d, rows, k.units});
+    if (draw(0, 3) > 0) k.b = numbers({d, 2 * rows});
+    if (draw(0, 2) == 0) k.h = draw(0, 3) == 0 ? Tensor({d, k.batch, k.units}) : numbers({d, k.batch, k.units});
+    if (k.is_lstm && draw(0, 2) == 0) k.c = numbers({d, k.batch, k.units});
+    if (k.is_lstm && draw(0, 3) == 0) k.p = numbers({d, 3 * k.units});
+
+    Writer writer;
+    const Tensor x = in_layout(k.x, k.batch_first);
+    writer.input("x", x.shape().dimensions());
+    std::vector<std::string> inputs{"x", writer.initializer("w", k.w), writer.initializer("r", k.r)};
+    const auto optional = [&](const char* name, const Tensor& t) {
+      inputs.push_back(t.size() == 0 ? "" : writer.initializer(name, t));
+    };
+    optional("b", k.b);
+    const std::vector<Index> lengths(static_cast<std::size_t>(k.batch), k.steps);
+    inputs.push_back(draw(0, 2) == 0 ? writer.initializer("lengths", lengths) : "");
+    optional("h", in_layout(k.h, k.batch_first));
+    if (k.is_lstm) {
+      optional("c", in_layout(k.c, k.batch_first));
+      optional("p", k.p);
+    }
+    // Each output may be left out, listed, or listed and used.
+    std::vector<std::string> outputs, used;
+    for (const char* name : {"y", "y_h", "y_c"}) {
+      if (!k.is_lstm && std::string(name) == "y_c") continue;
+      const Index how = draw(0, 3);
+      outputs.emplace_back(how == 0 ? "" : name);
+      if (how > 1) used.emplace_back(name);
+    }
+    if (used.empty()) continue;
+    while (outputs.back().empty()) outputs.pop_back();
+    std::vector<Given> attributes{
+        {"direction", std::string_view(k.direction)}, {"hidden_size", k.units}, {"layout", Index{k.batch_first}}};
+    if (!k.is_lstm) attributes.push_back({"linear_before_reset", Index{k.linear_before_reset}});
+    writer.node_of(k.is_lstm ? "LSTM" : "GRU", "", inputs, outputs, attributes, "node");
+    for (const std::string& name : used) writer.output(name, {});
+    const auto came = onnx::parse(writer.finished("g", 14), "m").run({{"x", x}});
+
+    const Result right = expected_of(k);
+    SCOPED_TRACE(round);
+    if (came.count("y") != 0) {
+      Tensor y = right.y;
+      if (k.batch_first) {
+        y = Tensor({k.batch, k.steps, d, k.units});
+        for (Index i = 0; i < y.size(); ++i) {
+          const Index j = i % k.units, which = i / k.units % d, t = i / k.units / d % k.steps;
+          y[i] = right.y.at({t, which, i / k.units / d / k.steps, j});
+        }
+      }
+      expect_close(came.at("y"), y);
+    }
+    if (came.count("y_h") != 0) expect_close(came.at("y_h"), in_layout(right.y_h, k.batch_first));
+    if (came.count("y_c") != 0) expect_close(came.at("y_c"), in_layout(right.y_c, k.batch_first));
+  }
+}
+
+TEST(OnnxRecurrent, StatesAndCellsHaveGradients) {
+  for (const bool is_lstm : {true, false}) {
+    for (const Index after : {0, 1}) {
+      Writer writer;
+      const Index gates = is_lstm ? 4 : 3;
+      const std::vector<Shape> shapes{
+          {3, 2, 2}, {1, gates * 2, 2}, {1, gates * 2, 2}, {1, gates * 4}, {1, 2, 2}, {1, 2, 2}, {1, 6}};
+      const std::vector<std::string> names{"x", "w", "r", "b", "h", "c", "p"};
+      std::vector<std::string> inputs;
+      std::vector<Tensor> values;
+      for (std::size_t i = 0; i < (is_lstm ? 7U : 5U); ++i) {
+        writer.input(names[i], shapes[i].dimensions());
+        if (i == 4) inputs.emplace_back();
+        inputs.push_back(names[i]);
+        values.push_back(normal(shapes[i], i + 3));
+      }
+      std::vector<std::string> outputs{"y", "y_h"};
+      if (is_lstm) outputs.emplace_back("y_c");
+      const Given attribute[] = {{"linear_before_reset", after}};
+      writer.node_of(is_lstm ? "LSTM" : "GRU", "", inputs, outputs, std::span(attribute, is_lstm ? 0 : 1), "node");
+      for (const std::string& name : outputs) writer.output(name, {});
+      const onnx::Model model = onnx::parse(writer.finished("g"), "m");
+      for (std::size_t i = 0; i < outputs.size(); ++i) {
+        const CheckReport report =
+            check_gradients([&](std::span<const Var> in) { return model.forward(in)[i]; }, values);
+        EXPECT_TRUE(report) << outputs[i] << '\n' << to_string(report);
+      }
+    }
+  }
+}
+
+TEST(OnnxRecurrent, GivesAllThatPyTorchsExportLists) {
+  const onnx::Model model = onnx::load(testing::source_path("tests/onnx/fixtures/lstm_all.onnx"));
+  for (const Index batch : {1, 2}) {
+    const auto made = model.run({{"input", normal({batch, 6, 3})}});
+    const Tensor &all = made.at("out0"), &last = made.at("out1"), &cell = made.at("out2");
+    ASSERT_EQ(all.shape(), (Shape{batch, 6, 5}));
+    ASSERT_EQ(last.shape(), (Shape{1, batch, 5}));
+    ASSERT_EQ(cell.shape(), (Shape{1, batch, 5}));
+    for (Index i = 0; i < batch; ++i) {
+      for (Index j = 0; j < 5; ++j) {
+        EXPECT_EQ(last.at({0, i, j}), all.at({i, 5, j}));
+        EXPECT_GT(std::abs(cell.at({0, i, j})), std::abs(last.at({0, i, j})));  // h = o tanh(c)
+      }
+    }
+  }
+}
+
+TEST(OnnxRecurrent, SaysWhatIsWrongWithStatesAndLengths) {
+  const auto refusal = [](const Tensor& state, std::vector<Index> lengths) {
+    Writer writer;
+    const Index shape[] = {3, 2, 2};
+    writer.input("x", shape);
+    const std::vector<std::string> y{"y"},
+        inputs{"x", writer.initializer("w", normal({1, 8, 2})), writer.initializer("r", normal({1, 8, 2})),
+               "",  writer.initializer("lengths", lengths),     writer.initializer("h", state)};
+    writer.node_of("LSTM", "", inputs, y, {}, "node");
+    writer.output("y", {});
+    const onnx::Model model = onnx::parse(writer.finished("g"), "m");
+    return testing::error_of<Error>([&] { model.predict(normal({3, 2, 2})); });
+  };
+  EXPECT_EQ(refusal(Tensor({1, 2, 2}), {3, 2}),
+            "m: node 'node' (LSTM): it has sequences of other lengths than 3; all must have all steps");
+  EXPECT_EQ(refusal(Tensor({2, 1, 2}), {3, 3}),
+            "m: node 'node' (LSTM): an initial state of shape (2, 1, 2); (1, 2, 2) is required");
+}
+
+}  // namespace
+}  // namespace cornu
