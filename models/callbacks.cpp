@@ -3,13 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cmath>
 #include <fstream>
 #include <iterator>
-#include <system_error>
 
 #include "cornu/core/error.h"
+#include "cornu/formats/file_owner.h"
 #include "cornu/models/sequential.h"
 
 namespace cornu {
@@ -70,16 +69,6 @@ std::string cell(const std::string& text, char separator) {
   return quoted + '"';
 }
 
-/// The file is opened for each row, so that the logger holds nothing open and what it wrote is there for others.
-void write(const CSVLogger& logger, std::ios::openmode mode, const std::string& text) {
-  errno = 0;
-  std::ofstream file(logger.filename, mode | std::ios::binary);
-  file << text;
-  file.close();
-  if (file) return;
-  throw FileError(message("{}: cannot be written ({})", logger.filename, std::generic_category().message(errno)));
-}
-
 std::string first_line(const std::string& filename) {
   std::ifstream file(filename);
   std::string line;
@@ -106,7 +95,7 @@ void find_columns(CSVLogger& logger, const Run& run, const Logs& logs) {
   for (const std::string& name : logger.columns) line += logger.separator + cell(name, logger.separator);
   require<FormatError>(logger.header.empty() || logger.header == line,
                        "{}: has the columns {}; {} cannot be appended to them", logger.filename, logger.header, line);
-  if (logger.header.empty()) write(logger, std::ios::app, line + "\n");
+  if (logger.header.empty()) detail::write_to_file(logger.filename, line + "\n", detail::Existing::append);
 }
 
 }  // namespace
@@ -115,7 +104,8 @@ void CSVLogger::on_train_begin(Run&, Logs&) {
   columns.clear();
   header = append ? first_line(filename) : "";
   // It is better to fail before the first epoch.
-  write(*this, append ? std::ios::app : std::ios::trunc, append && ends_in_a_line(filename) ? "\n" : "");
+  detail::write_to_file(filename, append && ends_in_a_line(filename) ? "\n" : "",
+                        append ? detail::Existing::append : detail::Existing::replace);
 }
 
 void CSVLogger::on_epoch_end(Run& run, Index epoch, Logs& logs) {
@@ -126,7 +116,8 @@ void CSVLogger::on_epoch_end(Run& run, Index epoch, Logs& logs) {
     const double* value = logs.find(name);
     row += value == nullptr ? "NA" : fmt::format("{}", *value);
   }
-  write(*this, std::ios::app, row + "\n");
+  // The file is opened for each row, so that nothing is held open and others see what was written.
+  detail::write_to_file(filename, row + "\n", detail::Existing::append);
 }
 
 // ---- LearningRateScheduler ----
