@@ -366,9 +366,13 @@ TEST_F(Download, ShowsALineThatIsWrittenOverAndOnADumbTerminalLines) {
       const StandardError other(terminal.slave);
       download(shown);
     }
-    char text[10'000];
-    const ssize_t count = ::read(terminal.master, text, sizeof text);
-    return std::string(text, static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
+    ::fcntl(terminal.master, F_SETFL, O_NONBLOCK);  // until there is no more
+    std::string text;
+    char piece[1000];
+    for (ssize_t count = 0; (count = ::read(terminal.master, piece, sizeof piece)) > 0;) {
+      text.append(piece, static_cast<std::size_t>(count));
+    }
+    return text;
   };
   const std::string smart = shown_on("xterm"), dumb = shown_on("dumb");
   term == nullptr ? unsetenv("TERM") : setenv("TERM", former.c_str(), 1);
