@@ -3,6 +3,8 @@
 #include <fmt/args.h>
 #include <fmt/format.h>
 
+#include "cornu/core/printable.h"
+
 namespace cornu::detail {
 
 std::string format_message(std::string_view format, std::initializer_list<MessageArgument> arguments) {
@@ -25,7 +27,7 @@ std::string format_message(std::string_view format, std::initializer_list<Messag
         store.push_back(argument.real);
         break;
       case MessageArgument::Kind::text:
-        store.push_back(argument.text);
+        store.push_back(printable(argument.text));  // it may be a name from a file
         break;
     }
   }

@@ -3,6 +3,7 @@
 #include <string_view>
 
 #include "cornu/core/error.h"
+#include "cornu/core/printable.h"
 
 namespace cornu::detail {
 
@@ -12,7 +13,7 @@ decltype(auto) naming(std::string_view where, Work work) {
   try {
     return work();
   } catch (Error& error) {
-    error.add_context(where);
+    error.add_context(printable(where));
     throw;
   }
 }

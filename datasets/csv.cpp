@@ -1,6 +1,7 @@
 #include "cornu/datasets/csv.h"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cmath>
 #include <deque>
@@ -8,6 +9,7 @@
 #include <limits>
 #include <map>
 #include <set>
+#include <span>
 #include <system_error>
 
 #include "cornu/core/error.h"
@@ -15,6 +17,7 @@
 #include "cornu/core/memory_limit.h"
 #include "cornu/datasets/csv_rows.h"
 #include "cornu/datasets/dataset.h"
+#include "cornu/formats/file_kind.h"
 
 namespace cornu {
 
@@ -251,10 +254,32 @@ CsvDataset read_csv(std::istream& stream, const std::string& name, const CsvOpti
   return CsvReader(rows, options).read();
 }
 
+namespace {
+
+/// Throws FormatError, naming the file and its kind, if it is no text.
+void require_text(std::ifstream& file, const std::string& path) {
+  using detail::FileKind;
+  if (!file.seekg(0)) {  // a pipe, which can be read once
+    file.clear();
+    return;
+  }
+  std::array<char, 4096> head{};
+  file.read(head.data(), head.size());
+  const auto came = static_cast<std::size_t>(file.gcount());
+  const std::string foreign = detail::described_if_foreign(std::as_bytes(std::span(head).first(came)),
+                                                           {FileKind::csv, FileKind::text, FileKind::empty});
+  require<FormatError>(foreign.empty(), "{}: {}", path, foreign);
+  file.clear();
+  file.seekg(0);
+}
+
+}  // namespace
+
 CsvDataset read_csv(const std::string& path, const CsvOptions& options) {
   errno = 0;
   std::ifstream file(path, std::ios::binary);
   require<FileError>(file.is_open(), "{}: cannot be opened ({})", path, std::generic_category().message(errno));
+  require_text(file, path);
   CsvDataset result = read_csv(file, path, options);
   require<FileError>(!file.bad(), "{}: cannot be read", path);
   return result;

@@ -1,7 +1,6 @@
 #include "cornu/datasets/download.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <chrono>
 #include <cstdio>
@@ -9,6 +8,8 @@
 #include <optional>
 
 #include "cornu/core/error.h"
+#include "cornu/core/printable.h"
+#include "cornu/core/write_text.h"
 #include "cornu/datasets/http.h"
 #include "cornu/datasets/sha256.h"
 #include "cornu/formats/atomic_file.h"
@@ -35,12 +36,14 @@ void check(const DownloadOptions& options) {
                       options.max_redirects);
 }
 
-/// One line of a terminal, written over and over.
+/// Shows the progress on standard error where that is a terminal: a line that is written over, or lines now and then on
+/// one that cannot do so. Once it cannot be written, nothing more is; the download goes on.
 class ProgressLine {
  public:
-  explicit ProgressLine(std::string name) : name_(std::move(name)) {}
-  ~ProgressLine() {  // Whatever comes next begins on a line of its own.
-    if (shown_) fmt::print(stderr, "\n");
+  explicit ProgressLine(std::string name)
+      : name_(detail::printable(name)), smart_(detail::is_smart_terminal(stderr)), on_(detail::is_terminal(stderr)) {}
+  ~ProgressLine() {  // whatever comes next begins on a line of its own
+    if (shown_ && smart_) write("\n");
   }
   ProgressLine(const ProgressLine&) = delete;
   ProgressLine& operator=(const ProgressLine&) = delete;
@@ -48,24 +51,27 @@ class ProgressLine {
   void show(const DownloadProgress& progress) {
     const auto now = std::chrono::steady_clock::now();
     const bool last = progress.received == progress.total;
-    if (shown_ && !last && now - *shown_ < std::chrono::milliseconds(100)) return;
+    const auto interval = smart_ ? std::chrono::milliseconds(100) : std::chrono::seconds(5);
+    if (shown_ && !last && now - *shown_ < interval) return;
     shown_ = now;
     constexpr auto megabytes = [](std::uint64_t bytes) { return static_cast<double>(bytes) / 1e6; };
-    fmt::print(stderr, "\r{}: {:.1f}", name_, megabytes(progress.received));
-    if (progress.total > 0) fmt::print(stderr, " of {:.1f}", megabytes(progress.total));
-    fmt::print(stderr, " MB\033[K");
-    std::fflush(stderr);
+    std::string text = fmt::format("{}: {:.1f}", name_, megabytes(progress.received));
+    if (progress.total > 0) text += fmt::format(" of {:.1f}", megabytes(progress.total));
+    write(smart_ ? "\r" + text + " MB\033[K" : text + " MB\n");
   }
 
  private:
+  void write(std::string_view text) { on_ = on_ && detail::write_text(stderr, text); }
+
   std::string name_;
+  bool smart_, on_;
   std::optional<std::chrono::steady_clock::time_point> shown_;
 };
 
 /// Nothing if the file is in its place now, and else what went wrong on the way. Throws FileError for what no other
 /// mirror would help with: a folder that cannot be written, a full disk.
 std::optional<std::string> fetch(const std::string& url, const DownloadOptions& options) {
-  const bool line = !options.progress && !options.quiet && isatty(STDERR_FILENO) != 0;
+  const bool line = !options.progress && !options.quiet;
   ProgressLine progress_line(std::filesystem::path(options.destination).filename().string());
   AtomicFile file(options.destination);
   Sha256 hash;
@@ -97,7 +103,7 @@ void download(const DownloadOptions& options) {
     if (!failure) return;
     failures += message("\n  {}: {}", url, *failure);
   }
-  throw FileError(message("{}: could not be downloaded{}", options.destination, failures));
+  throw FileError(message("{}: could not be downloaded", options.destination) + failures);
 }
 
 }  // namespace cornu

@@ -13,6 +13,7 @@
 #include "cornu/core/error.h"
 #include "cornu/datasets/gzip.h"
 #include "cornu/formats/atomic_file.h"
+#include "cornu/formats/file_kind.h"
 
 namespace cornu {
 
@@ -90,9 +91,8 @@ class Parser {
   std::uint8_t read_type() {
     const auto magic = read_header<4>("magic number");
     dimension_count_ = magic[3];
-    const char* hint = magic[0] == '<' ? " (is this a web page?)" : magic[0] == 'P' ? " (is this a zip archive?)" : "";
-    check(magic[0] == 0 && magic[1] == 0, "the first bytes are {}, an IDX file begins with 00 00{}",
-          fmt::format("{:02X} {:02X}", magic[0], magic[1]), hint);
+    check(magic[0] == 0 && magic[1] == 0, "the first bytes are {}, an IDX file begins with 00 00",
+          fmt::format("{:02X} {:02X}", magic[0], magic[1]));
     return magic[2];
   }
 
@@ -182,6 +182,17 @@ std::vector<std::byte> read_file(const std::string& name, std::uint64_t limit) {
   return bytes;
 }
 
+/// The first bytes of what a gzip file holds; none of a damaged one.
+std::vector<std::byte> unpacked_head(std::span<const std::byte> bytes, const std::string& name) {
+  std::vector<std::byte> head(512);
+  try {
+    head.resize(detail::ByteReader(bytes, name).read(head));
+  } catch (const FormatError&) {
+    head.clear();
+  }
+  return head;
+}
+
 template <class Numbers>
 void append_big_endian(std::vector<std::byte>& to, Numbers stored) {
   for (auto& number : stored) number = big_endian(number);
@@ -223,7 +234,18 @@ IdxArray read_idx(const std::string& path, const IdxReadOptions& options) {
 }
 
 IdxArray read_idx_bytes(std::span<const std::byte> bytes, const std::string& name, const IdxReadOptions& options) {
-  return Parser(bytes, name, options).parse();
+  using detail::FileKind;
+  try {
+    return Parser(bytes, name, options).parse();
+  } catch (const FormatError&) {
+    std::string foreign = detail::described_if_foreign(bytes, {FileKind::idx, FileKind::gzip});
+    if (foreign.empty() && detail::is_gzip(bytes)) {
+      const std::string inside = detail::described_if_foreign(unpacked_head(bytes, name), {FileKind::idx});
+      if (!inside.empty()) foreign = "unpacked, " + inside;
+    }
+    if (!foreign.empty()) throw FormatError(name + ": " + foreign);
+    throw;
+  }
 }
 
 std::vector<std::byte> idx_bytes(const IdxArray& array, bool gzip) {

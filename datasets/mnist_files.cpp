@@ -1,7 +1,9 @@
 #include "cornu/datasets/mnist_files.h"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 
+#include <cerrno>
 #include <cstdlib>
 #include <optional>
 #include <system_error>
@@ -11,6 +13,7 @@
 #include "cornu/core/listed.h"
 #include "cornu/datasets/download.h"
 #include "cornu/datasets/idx.h"
+#include "cornu/formats/file_owner.h"
 
 namespace cornu::datasets::detail {
 
@@ -62,11 +65,31 @@ fs::path cache_folder(const MnistSource& source) {
   return cache / "cornu" / source.name;
 }
 
+/// Why another user could have put files of their own into the cache, or "" if none could. `folder` is two levels below
+/// the user's cache folder, which may be a shared one such as /tmp.
+std::string why_untrusted(const fs::path& folder) {
+  for (const fs::path& level : {folder.parent_path(), folder}) {
+    std::string reason = cornu::detail::why_untrusted(level);
+    if (!reason.empty()) return message("{}: not used: {}", level.string(), reason);
+  }
+  return "";
+}
+
+/// Creates a folder and those above it for this user alone, as the XDG Base Directory Specification wants it.
+std::error_code create_private(const fs::path& folder) {
+  std::error_code error;
+  if (fs::is_directory(folder, error)) return {};
+  if (folder.has_relative_path()) error = create_private(folder.parent_path());
+  if (error || ::mkdir(folder.c_str(), 0700) == 0 || errno == EEXIST) return error;
+  return {errno, std::generic_category()};
+}
+
 /// Those of the files that the folder does not have yet.
 void download_missing(const fs::path& folder, const MnistSource& source, const MnistOptions& options) {
-  std::error_code error;
-  fs::create_directories(folder, error);
+  const std::error_code error = create_private(folder);
   require<FileError>(!error, "{}: this folder cannot be made ({})", folder.string(), error.message());
+  const std::string untrusted = why_untrusted(folder);  // again: somebody may have been faster
+  require<FileError>(untrusted.empty(), "{}", untrusted);
   for (const MnistFile* file : files_of(source)) {
     if (find_file(folder, file->name)) continue;
     std::vector<std::string> urls;
@@ -123,6 +146,8 @@ MnistPaths find_mnist(const MnistSource& source, const MnistOptions& options) {
   const fs::path cache = cache_folder(source);
   if (cache.empty()) {
     tried += "\n  the user's cache folder: there is none, as neither XDG_CACHE_HOME nor HOME is set";
+  } else if (const std::string untrusted = why_untrusted(cache); !untrusted.empty()) {
+    tried += "\n  " + untrusted;
   } else if (auto paths = find_all(cache, source, tried)) {
     return *paths;
   } else if (!options.download) {

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <iostream>
 #include <limits>
 
 using namespace cornu;
@@ -43,7 +44,7 @@ void draw(const std::vector<std::vector<ConstView>>& rows) {
         }
       }
       line.erase(line.find_last_not_of(' ') + 1);
-      fmt::print("{}\n", line);
+      std::cout << fmt::format("{}\n", line);
     }
   }
 }
@@ -80,9 +81,9 @@ void run(const Options& options) {
     for (Index i = 0; i < x.shape()[0]; ++i) result.emplace_back(x.data() + i * 28 * 28, Shape{28, 28});
     return result;
   };
-  fmt::print("\nBefore, and after passing through {} numbers:\n", options.code);
+  std::cout << fmt::format("\nBefore, and after passing through {} numbers:\n", options.code);
   draw({views(images.x()), views(drawn_again)});
-  fmt::print("test mean squared error: {:.4f}\n", model.evaluate(others)["mean_squared_error"]);
+  std::cout << fmt::format("test mean squared error: {:.4f}\n", model.evaluate(others)["mean_squared_error"]);
 }
 
 int main(int argc, char** argv) try {
@@ -106,6 +107,6 @@ int main(int argc, char** argv) try {
   CLI11_PARSE(app, argc, argv);
   run(options);
 } catch (const std::exception& error) {
-  fmt::print(stderr, "error: {}\n", error.what());
+  std::cerr << fmt::format("error: {}\n", error.what());
   return 1;
 }

@@ -3,6 +3,8 @@
 #include <cornu/cornu.h>
 #include <fmt/format.h>
 
+#include <iostream>
+
 using namespace cornu;
 
 /// x tanh(softplus(x)): a layer that learns nothing needs no more than its formula.
@@ -27,7 +29,7 @@ struct RMSNormalization {
 int main() {
   for (const auto& [name, report] : {std::pair("Mish", check_layer(Mish{}, {5})),
                                      std::pair("RMSNormalization", check_layer(RMSNormalization{}, {5}))}) {
-    fmt::print("{}\n{}\n", name, to_string(report));
+    std::cout << fmt::format("{}\n{}\n", name, to_string(report));
     if (!report) return 1;
   }
 
@@ -37,5 +39,5 @@ int main() {
       {.optimizer = SGD{.learning_rate = 0.1}, .loss = SparseCategoricalCrossentropy{}, .metrics = {Accuracy{}}});
   model.summary();
   model.fit(train, {.epochs = 3});
-  fmt::print("accuracy on digits it has not seen: {:.4f}\n", model.evaluate(test)["accuracy"]);
+  std::cout << fmt::format("accuracy on digits it has not seen: {:.4f}\n", model.evaluate(test)["accuracy"]);
 }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <iostream>
 #include <limits>
 
 using namespace cornu;
@@ -30,8 +31,8 @@ Data load(const Options& options) {
     } catch (const FormatError&) {
       throw;  // it is there, but broken: that is for the user to know
     } catch (const FileError& error) {
-      fmt::print(stderr, "{}\nMNIST was neither found nor downloaded. Using the embedded synthetic digits instead.\n\n",
-                 error.what());
+      std::cerr << fmt::format(
+          "{}\nMNIST was neither found nor downloaded. Using the embedded synthetic digits instead.\n\n", error.what());
     }
   }
   auto [train, test] = datasets::digits({.seed = options.seed});
@@ -40,7 +41,7 @@ Data load(const Options& options) {
 
 void print_trimmed(std::string line) {
   line.erase(line.find_last_not_of(' ') + 1);
-  fmt::print("{}\n", line);
+  std::cout << fmt::format("{}\n", line);
 }
 
 /// Some images side by side, two pixels above each other to a character, with what they are and what they were read as.
@@ -68,14 +69,14 @@ void draw_misread(const ImageDataset& data, const Tensor& predictions, int most)
     }
     print_trimmed(line);
   }
-  fmt::print("\n");
+  std::cout << "\n";
 }
 
 void run(const Options& options) {
   const auto [train, test, is_mnist] = load(options);
   if (!options.quiet) {
-    fmt::print("{} training and {} test images of {}\n\n", train.size(), test.size(),
-               is_mnist ? "MNIST" : "synthetic digits");
+    std::cout << fmt::format("{} training and {} test images of {}\n\n", train.size(), test.size(),
+                             is_mnist ? "MNIST" : "synthetic digits");
   }
 
   Sequential model({Input{28, 28}, Flatten{}, Dense{options.hidden, relu}, Dense{10}, Softmax{}},
@@ -102,10 +103,11 @@ void run(const Options& options) {
     Tensor labels(Shape{test.size()});
     for (Index row = 0; row < test.size(); ++row) labels[row] = static_cast<Real>(test.label(row));
     const ConfusionMatrix matrix = confusion_matrix(labels, predictions, 10);
-    fmt::print("\n{}\n{}\n", classification_report(matrix), to_string(matrix));
+    std::cout << fmt::format("\n{}\n{}\n", classification_report(matrix), to_string(matrix));
     draw_misread(test, predictions, 3);
   }
-  fmt::print("test accuracy: {:.4f}{}\n", accuracy, is_mnist ? "" : " (on synthetic digits; this is not MNIST)");
+  std::cout << fmt::format("test accuracy: {:.4f}{}\n", accuracy,
+                           is_mnist ? "" : " (on synthetic digits; this is not MNIST)");
 }
 
 int main(int argc, char** argv) try {
@@ -139,6 +141,6 @@ int main(int argc, char** argv) try {
   CLI11_PARSE(app, argc, argv);
   run(options);
 } catch (const std::exception& error) {
-  fmt::print(stderr, "error: {}\n", error.what());
+  std::cerr << fmt::format("error: {}\n", error.what());
   return 1;
 }

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <iostream>
 #include <limits>
 
 using namespace cornu;
@@ -40,10 +41,11 @@ double accuracy(const ImageDataset& train, const ImageDataset& test, const Optio
 void run(const Options& options) {
   if (options.digits) {
     const auto [train, test] = datasets::digits({.seed = options.seed});
-    fmt::print("test accuracy: {:.4f} (on synthetic digits; this is not MNIST)\n", accuracy(train, test, options));
+    std::cout << fmt::format("test accuracy: {:.4f} (on synthetic digits; this is not MNIST)\n",
+                             accuracy(train, test, options));
   } else {
     const auto [train, test] = datasets::mnist({.directory = options.data});
-    fmt::print("test accuracy: {:.4f}\n", accuracy(train, test, options));
+    std::cout << fmt::format("test accuracy: {:.4f}\n", accuracy(train, test, options));
   }
 }
 
@@ -68,6 +70,6 @@ int main(int argc, char** argv) try {
   CLI11_PARSE(app, argc, argv);
   run(options);
 } catch (const std::exception& error) {
-  fmt::print(stderr, "error: {}\n", error.what());
+  std::cerr << fmt::format("error: {}\n", error.what());
   return 1;
 }

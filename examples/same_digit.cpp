@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <iostream>
 
 using namespace cornu;
 
@@ -50,5 +51,6 @@ int main() {
   model.compile({.optimizer = Adam{.learning_rate = 2e-3}, .loss = BinaryCrossentropy{}, .metrics = {Accuracy{}}});
   model.summary({.expand_nested = true});
   model.fit(pairs, {.epochs = 5});
-  fmt::print("right about {:.1f} % of pairs that it has not seen\n", 100 * model.evaluate(unseen)["accuracy"]);
+  std::cout << fmt::format("right about {:.1f} % of pairs that it has not seen\n",
+                           100 * model.evaluate(unseen)["accuracy"]);
 }

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <iostream>
 #include <string>
 #include <vector>
 
@@ -47,8 +48,8 @@ void draw(const Stretches& stretches, const Tensor& forecast) {
   for (Index t = 0; t < seen; ++t) put(t, stretches.x.at({last, t, 0}), '.');
   for (Index t = 0; t < foretold; ++t) put(seen + t, stretches.y.at({last, t}), 'o');
   for (Index t = 0; t < foretold; ++t) put(seen + t, forecast.at({last, t}), '*');
-  for (const std::string& row : rows) fmt::print("{}\n", row);
-  fmt::print("{:<{}}'o' what came, '*' the forecast\n", "'.' what was seen", seen);
+  for (const std::string& row : rows) std::cout << fmt::format("{}\n", row);
+  std::cout << fmt::format("{:<{}}'o' what came, '*' the forecast\n", "'.' what was seen", seen);
 }
 
 int main() {
@@ -64,7 +65,7 @@ int main() {
   const Tensor naive = reshape(slice_axis(test.x, 1, seen - 1, seen), {-1, 1});
   const double error = root_mean_square(forecast - test.y), error_of_naive = root_mean_square(naive - test.y);
   draw(test, forecast);
-  fmt::print("root mean square error {:.3f}; of the last value repeated {:.3f}; the noise alone is 0.1\n", error,
-             error_of_naive);
+  std::cout << fmt::format("root mean square error {:.3f}; of the last value repeated {:.3f}; the noise alone is 0.1\n",
+                           error, error_of_naive);
   return error < error_of_naive / 4 ? 0 : 1;
 }

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <iostream>
 #include <limits>
 
 using namespace cornu;
@@ -37,11 +38,11 @@ void descend(const Samples& train, const Samples& test, double learning_rate, in
     tape.clear();
     const Var logits = affine(tape.input(train.x), w, b);
     const Var cost = categorical_crossentropy(logits, targets, {.from_logits = true});
-    if (i % 100 == 0 || i == iterations) fmt::print("iteration {:5}  cost {:.4f}\n", i, cost.item());
+    if (i % 100 == 0 || i == iterations) std::cout << fmt::format("iteration {:5}  cost {:.4f}\n", i, cost.item());
     if (i < iterations) optimizer.step(tape.backward(cost));
   }
-  fmt::print("train accuracy: {:.4f}\n", accuracy(argmax(affine(train.x, w.value, b.value)), train.y));
-  fmt::print("test accuracy: {:.4f}\n", accuracy(argmax(affine(test.x, w.value, b.value)), test.y));
+  std::cout << fmt::format("train accuracy: {:.4f}\n", accuracy(argmax(affine(train.x, w.value, b.value)), train.y));
+  std::cout << fmt::format("test accuracy: {:.4f}\n", accuracy(argmax(affine(test.x, w.value, b.value)), test.y));
 }
 
 /// The same as an estimator. As in scikit-learn's LogisticRegression, C is the inverse of the regularisation's
@@ -98,7 +99,7 @@ int main(int argc, char** argv) try {
       } catch (const FormatError&) {
         throw;  // it is there, but broken: that is for the user to know
       } catch (const FileError& error) {
-        fmt::print(stderr, "{}\nMNIST cannot be had: learning from synthetic digits instead.\n", error.what());
+        std::cerr << fmt::format("{}\nMNIST cannot be had: learning from synthetic digits instead.\n", error.what());
       }
     }
     const auto [train, test] = datasets::digits({.samples = 12000});
@@ -109,12 +110,12 @@ int main(int argc, char** argv) try {
   if (estimator) {
     SoftmaxRegression model{.C = c, .learning_rate = learning_rate, .iterations = iterations};
     model.fit(train.x, train.y);
-    fmt::print("train accuracy: {:.4f}\n", model.score(train.x, train.y));
-    fmt::print("test accuracy: {:.4f}\n", model.score(test.x, test.y));
+    std::cout << fmt::format("train accuracy: {:.4f}\n", model.score(train.x, train.y));
+    std::cout << fmt::format("test accuracy: {:.4f}\n", model.score(test.x, test.y));
   } else {
     descend(train, test, learning_rate, iterations);
   }
 } catch (const std::exception& error) {
-  fmt::print(stderr, "error: {}\n", error.what());
+  std::cerr << fmt::format("error: {}\n", error.what());
   return 1;
 }

@@ -5,6 +5,7 @@
 
 #include <CLI/CLI.hpp>
 #include <cmath>
+#include <iostream>
 #include <limits>
 #include <set>
 #include <sstream>
@@ -80,9 +81,9 @@ void classify(const CsvDataset& table, const Options& options) {
              .class_weight = balanced_class_weight(train),
              .seed = options.seed});
   const ConfusionMatrix matrix = confusion_matrix(test.y(), model.predict_classes(test.x()), table.classes());
-  fmt::print("the best epoch was number {}\n\n{}\n", early.best_epoch + 1,
-             classification_report(matrix, table.class_names()));
-  fmt::print("test accuracy: {:.4f}\n", matrix.accuracy());
+  std::cout << fmt::format("the best epoch was number {}\n\n{}\n", early.best_epoch + 1,
+                           classification_report(matrix, table.class_names()));
+  std::cout << fmt::format("test accuracy: {:.4f}\n", matrix.accuracy());
 }
 
 void foretell(const CsvDataset& table, const Options& options) {
@@ -106,21 +107,23 @@ void foretell(const CsvDataset& table, const Options& options) {
              .validation_split = 0.2,
              .seed = options.seed});
   const Tensor answers = model.predict(test.x());
-  fmt::print("the best epoch was number {}\n\n{:>12} {:>12}\n", early.best_epoch + 1, table.target_name(), "foretold");
+  std::cout << fmt::format("the best epoch was number {}\n\n{:>12} {:>12}\n", early.best_epoch + 1, table.target_name(),
+                           "foretold");
   R2Score score;
   RootMeanSquaredError error;
   score.update(test.y(), answers);
   error.update(test.y(), answers);
   for (Index i = 0; i < std::min(answers.size(), Index{5}); ++i) {
-    fmt::print("{:>12.5g} {:>12.5g}\n", test.y()[i], answers[i]);
+    std::cout << fmt::format("{:>12.5g} {:>12.5g}\n", test.y()[i], answers[i]);
   }
-  fmt::print("\ntest R2: {:.4f}, root mean squared error: {:.4g}\n", score.result(), error.result());
+  std::cout << fmt::format("\ntest R2: {:.4f}, root mean squared error: {:.4g}\n", score.result(), error.result());
 }
 
 void run(const Options& options) {
   const CsvDataset table = load(options);
-  fmt::print("{} rows, {} features, {}: {}\n", table.size(), table.feature_names().size(), table.target_name(),
-             table.classes() > 0 ? fmt::format("one of {} classes", table.classes()) : "a number");
+  std::cout << fmt::format("{} rows, {} features, {}: {}\n", table.size(), table.feature_names().size(),
+                           table.target_name(),
+                           table.classes() > 0 ? fmt::format("one of {} classes", table.classes()) : "a number");
   table.classes() > 0 ? classify(table, options) : foretell(table, options);
 }
 
@@ -141,6 +144,6 @@ int main(int argc, char** argv) try {
   CLI11_PARSE(app, argc, argv);
   run(options);
 } catch (const std::exception& error) {
-  fmt::print(stderr, "error: {}\n", error.what());
+  std::cerr << fmt::format("error: {}\n", error.what());
   return 1;
 }

@@ -2,6 +2,8 @@
 #include <cornu/cornu.h>
 #include <fmt/format.h>
 
+#include <iostream>
+
 using namespace cornu;
 
 int main() {
@@ -13,5 +15,5 @@ int main() {
   model.fit(x, y, {.epochs = 500, .verbose = Verbose::silent});
 
   const Tensor p = model.predict(x);
-  for (Index i = 0; i < 4; ++i) fmt::print("{} xor {} = {:.3f}\n", x.at({i, 0}), x.at({i, 1}), p[i]);
+  for (Index i = 0; i < 4; ++i) std::cout << fmt::format("{} xor {} = {:.3f}\n", x.at({i, 0}), x.at({i, 1}), p[i]);
 }

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "cornu/core/error.h"
+#include "cornu/formats/file_owner.h"
 
 namespace cornu {
 
@@ -28,40 +29,64 @@ std::filesystem::path folder_of(const std::filesystem::path& path) {
   return path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
 }
 
-/// open() applies the process's mask to the permissions of a new file, mkstemp() gives them to the owner alone; and the
-/// mask cannot be read without setting it, which other threads would notice. So a name of our own, and open().
-int open_new(std::filesystem::path& path, const std::filesystem::path& wanted) {
+/// The permissions of a new file: those of the file that it replaces, or what the process's mask leaves of 0666.
+struct Permissions {
+  bool replaces = false;
+  mode_t mode = 0666;
+  gid_t group = 0;
+};
+
+/// Nothing is taken from a file of another user, and never the setuid, setgid and sticky bits: whoever planted it could
+/// then put code of their own into a program that runs as this user.
+Permissions permissions_for(const std::filesystem::path& path) {
+  struct stat there {};
+  if (::lstat(path.c_str(), &there) != 0 || there.st_uid != ::geteuid()) return {};
+  return {.replaces = true, .mode = there.st_mode & 0777U, .group = there.st_gid};
+}
+
+/// The file is created with no more than the permissions that it is to have: what another process has opened meanwhile
+/// stays open. mkstemp() would not do: it gives a new file to its owner alone, and the process's mask, which says what
+/// others get, cannot be read without setting it, which other threads would notice.
+int open_new(std::filesystem::path& path, const std::filesystem::path& wanted, const Permissions& permissions) {
   std::string name = wanted.filename().string();
   if (name.size() > 200) name = "cornu";  // 255 bytes are the most, and more is to follow
   const auto prefix = "." + name + "." + std::to_string(::getpid()) + ".";
-  for (int attempt = 0;; ++attempt) {
+  int descriptor = -1;
+  for (int attempt = 0; descriptor < 0; ++attempt) {
     path = folder_of(wanted) / (prefix + std::to_string(attempt) + ".part");
-    const int descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (descriptor >= 0 || errno != EEXIST) return descriptor;
+    // O_EXCL follows no link, so that nobody can have planted one under this name.
+    descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, permissions.mode);
+    if (descriptor < 0 && errno != EEXIST) return -1;
   }
+  descriptor = detail::above_standard_streams(descriptor);
+  if (descriptor < 0) ::unlink(path.c_str());
+  if (descriptor < 0 || !permissions.replaces) return descriptor;
+  mode_t mode = permissions.mode;
+  // Where the file cannot be given to its former group, the new group gets what everybody has.
+  struct stat made {};
+  const bool same_group = ::fstat(descriptor, &made) == 0 && made.st_gid == permissions.group;
+  if (!same_group && ::fchown(descriptor, static_cast<uid_t>(-1), permissions.group) != 0) {
+    mode = (mode & 0707U) | (mode & 0070U & (mode & 0007U) << 3U);
+  }
+  ::fchmod(descriptor, mode);
+  return descriptor;
 }
 
 }  // namespace
 
 AtomicFile::AtomicFile(std::filesystem::path path) : path_(std::move(path)) {
   require<FileError>(path_.has_filename(), "{}: this is no name for a file", path_.string());
+  std::filesystem::path target = detail::behind_links(path_);
   // A device or a pipe would be replaced by a file, if the user may do that: root writing to /dev/null.
   std::error_code error;
-  // Of a link it is the file behind it that is written.
-  if (std::filesystem::is_symlink(path_, error)) {
-    std::error_code failed;
-    const std::filesystem::path behind = std::filesystem::weakly_canonical(path_, failed);
-    if (!failed) path_ = behind;
-  }
   const auto there = std::filesystem::status(path_, error);
   // Now, and not in commit(), after all has been written: a name that is too long, for one.
   if (there.type() == std::filesystem::file_type::none) fail("cannot be written", error.value());
   require<FileError>(!std::filesystem::exists(there) || std::filesystem::is_regular_file(there),
                      "{}: this is a folder, a device or a pipe, not a file", path_.string());
-  descriptor_ = open_new(temporary_, path_);
+  path_ = std::move(target);
+  descriptor_ = open_new(temporary_, path_, permissions_for(path_));
   if (descriptor_ < 0) fail("cannot write in its folder", errno);
-  // Who may read the file may read the new one, and nobody else.
-  if (std::filesystem::exists(there)) ::fchmod(descriptor_, static_cast<mode_t>(there.permissions()));
 }
 
 AtomicFile::~AtomicFile() { close_and_remove(); }

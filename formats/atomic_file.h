@@ -7,14 +7,17 @@
 
 namespace cornu {
 
-/// A file that appears whole or not at all: what is written goes to a temporary file in the same folder, which `commit`
-/// moves into place. Without a commit the temporary file, .NAME.PROCESS.NUMBER.part (.cornu.PROCESS.NUMBER.part where
-/// the name is long), is removed, whatever went wrong short of the process being killed; a file that stood there before
-/// stays as it was. The new one has its permissions; where `path` is a link, it is the file behind it that is replaced.
+/// A file that appears whole or not at all. Bytes go to a temporary file in the same folder, which `commit` moves into
+/// place. Without a commit the temporary file, .NAME.PROCESS.NUMBER.part (.cornu.PROCESS.NUMBER.part if the name is
+/// long), is removed, unless the process is killed; a file that was there before stays as it was.
+///
+/// The new file keeps the read, write and execute permissions of a file of this user that it replaces, and its group.
+/// Nothing is kept of a file of another user, and never the setuid, setgid and sticky bits. If `path` is a link, the
+/// file behind it is replaced.
 class AtomicFile {
  public:
   /// Throws FileError, naming path and cause, if the folder does not exist or cannot be written, if the name is too
-  /// long, and if `path` is something else than a file.
+  /// long, if `path` is something other than a file, and if it is a link that belongs to another user.
   explicit AtomicFile(std::filesystem::path path);
   ~AtomicFile();  // Closes and removes the temporary file.
   AtomicFile(const AtomicFile&) = delete;

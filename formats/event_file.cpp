@@ -5,17 +5,16 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <cerrno>
 #include <chrono>
 #include <cmath>
 #include <filesystem>
-#include <fstream>
 #include <limits>
 #include <protozero/pbf_writer.hpp>
 #include <system_error>
 
 #include "cornu/core/error.h"
 #include "cornu/formats/crc32c.h"
+#include "cornu/formats/file_owner.h"
 
 namespace cornu {
 
@@ -62,13 +61,20 @@ std::string event_of(std::string_view tag, std::int64_t step, WriteValue write_v
   return bytes;
 }
 
+/// A record of its length and its bytes, each followed by its checksum.
+std::string record_of(std::string_view event) {
+  const std::string length = little_endian(static_cast<std::uint64_t>(event.size()));
+  return length + masked_crc(length) + std::string(event) + masked_crc(event);
+}
+
 std::string new_path(const std::filesystem::path& folder) {
   std::array<char, 256> host{};
   if (::gethostname(host.data(), host.size() - 1) != 0) host = {"localhost"};
   const auto seconds = static_cast<std::int64_t>(now());
   for (int number = 0;; ++number) {
     auto path = folder / message("events.out.tfevents.{:010d}.{}.{}.{}.v2", seconds, host.data(), ::getpid(), number);
-    if (!std::filesystem::exists(path)) return path;
+    std::error_code error;  // a link counts, wherever it points to
+    if (!std::filesystem::exists(std::filesystem::symlink_status(path, error))) return path;
   }
 }
 
@@ -83,7 +89,7 @@ EventFile::EventFile(const std::string& folder) {
   protozero::pbf_writer writer(first);
   writer.add_double(event::wall_time, now());
   writer.add_string(event::file_version, "brain.Event:2");
-  append(first);
+  detail::write_to_file(path_, record_of(first), detail::Existing::refuse);
 }
 
 void EventFile::write_scalar(std::string_view tag, double number, std::int64_t step) const {
@@ -125,12 +131,7 @@ void EventFile::write_histogram(std::string_view tag, ConstView values, std::int
 }
 
 void EventFile::append(std::string_view event) const {
-  const std::string length = little_endian(static_cast<std::uint64_t>(event.size()));
-  errno = 0;
-  std::ofstream file(path_, std::ios::app | std::ios::binary);
-  file << length << masked_crc(length) << event << masked_crc(event);
-  file.close();
-  require<FileError>(!file.fail(), "{}: cannot be written ({})", path_, std::generic_category().message(errno));
+  detail::write_to_file(path_, record_of(event), detail::Existing::append);
 }
 
 }  // namespace cornu

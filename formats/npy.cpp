@@ -7,6 +7,7 @@
 #include "cornu/core/naming.h"
 #include "cornu/formats/atomic_file.h"
 #include "cornu/formats/file_bytes.h"
+#include "cornu/formats/file_kind.h"
 #include "cornu/formats/npy_array.h"
 #include "cornu/formats/npy_header.h"
 
@@ -25,7 +26,8 @@ struct NpyFile::Content {
  private:
   void read(std::span<const std::byte> bytes) {
     const std::string stem = std::filesystem::path(path).stem().string();
-    array = detail::naming(path, [&] { return detail::read_npy_array(bytes, stem); });
+    const auto parse = [&] { return detail::read_npy_array(bytes, stem); };
+    array = detail::naming(path, [&] { return detail::recognising(bytes, {detail::FileKind::npy}, parse); });
   }
 };
 

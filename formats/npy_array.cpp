@@ -53,8 +53,7 @@ std::vector<std::byte> rearranged(std::span<const std::byte> bytes, const NpyHea
 
 NpyArray read_npy_array(std::span<const std::byte> file, std::string name) {
   const std::string_view text(reinterpret_cast<const char*>(file.data()), file.size());
-  require<FormatError>(text.starts_with(npy_magic), "it does not begin as a .npy file does{}",
-                       text.starts_with("PK") ? " (is it a .npz file?)" : "");
+  require<FormatError>(text.starts_with(npy_magic), "it does not begin as a .npy file does");
   const std::size_t version_at = npy_magic.size(), length_at = version_at + 2;
   require<FormatError>(text.size() >= length_at, "it ends before its version");
   const auto major = static_cast<unsigned char>(text[version_at]),

@@ -15,9 +15,9 @@ namespace {
 
 constexpr std::size_t most_dimensions = 64;  // as NumPy has it since 2.0
 
-/// NumPy's names in the order of Dtype; BF16 has none.
-constexpr std::array<std::string_view, 13> names{"f8", "f4", "f2", "",   "i8", "i4", "i2",
-                                                 "i1", "u8", "u4", "u2", "u1", "b1"};
+/// NumPy's names in the order of Dtype; BF16 and the 8-bit floats have none.
+constexpr std::array<std::string_view, 16> names{"f8", "f4", "f2", "",   "i8", "i4", "i2", "i1",
+                                                 "u8", "u4", "u2", "u1", "b1", "",   "",   ""};
 
 /// What a type is of which there is no Dtype, by the letter that NumPy has for it.
 std::string_view described(char letter) {
@@ -122,15 +122,17 @@ class HeaderParser {
 
   void read_descr() {
     skip_space();
-    require<FormatError>(at_ == text_.size() || (text_[at_] != '[' && text_[at_] != '('),
-                         "descr is a structure of several fields, which is not read");
+    if (at_ < text_.size() && (text_[at_] == '[' || text_[at_] == '(')) {
+      throw UnreadType("structure", "descr is a structure of several fields, which is not read");
+    }
     const std::string_view descr = quoted();
     const char order = descr.empty() ? '\0' : descr.front();
     const std::string_view name = descr.substr(std::min<std::size_t>(descr.size(), 1));
     const auto found = name.empty() ? names.end() : std::find(names.begin(), names.end(), name);
     if (found == names.end()) {
-      throw FormatError(message("descr '{}': {} not read; b1, i1 to i8, u1 to u8, f2, f4 and f8 are",
-                                descr.substr(0, most_shown), described(name.empty() ? '\0' : name.front())));
+      const auto shown = descr.substr(0, most_shown);
+      throw UnreadType(std::string(shown), message("descr '{}': {} not read; b1, i1 to i8, u1 to u8, f2, f4 and f8 are",
+                                                   shown, described(name.empty() ? '\0' : name.front())));
     }
     header_.dtype = static_cast<Dtype>(found - names.begin());
     // The order of one byte is often said, and means nothing.

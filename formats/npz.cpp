@@ -9,6 +9,7 @@
 #include "cornu/core/naming.h"
 #include "cornu/formats/atomic_file.h"
 #include "cornu/formats/file_bytes.h"
+#include "cornu/formats/file_kind.h"
 #include "cornu/formats/npy_array.h"
 #include "cornu/formats/npy_header.h"
 #include "cornu/formats/zip.h"
@@ -29,15 +30,15 @@ struct NpzFile::Content {
   std::string path;
   std::vector<std::vector<std::byte>> bytes{};  // of the arrays
   std::vector<RawTensor> arrays{};
+  std::vector<UnreadArray> unread{};
 
   Content(std::span<const std::byte> file, std::string name, const NpzOptions& options) : path(std::move(name)) {
-    detail::naming(path, [&] { read(file, options); });
+    detail::naming(path, [&] { detail::recognising(file, {detail::FileKind::npz}, [&] { read(file, options); }); });
   }
 
  private:
   void read(std::span<const std::byte> file, const NpzOptions& options) {
     require<FormatError>(!file.empty(), "it is empty");
-    require<FormatError>(file.front() != std::byte{0x93}, "it does not begin as a .npz file does (is it a .npy file?)");
     const detail::ZipReader zip(file);
     const std::vector<std::string> names = names_of(zip);
     std::uint64_t left = options.size_limit;
@@ -46,9 +47,13 @@ struct NpzFile::Content {
       detail::naming('"' + name + '"', [&] {
         std::vector<std::byte> member = zip.read(i, left);
         left -= member.size();
-        detail::NpyArray array = detail::read_npy_array(member, name);
-        arrays.push_back(std::move(array.tensor));
-        bytes.push_back(array.rearranged.empty() ? std::move(member) : std::move(array.rearranged));
+        try {
+          detail::NpyArray array = detail::read_npy_array(member, name);
+          arrays.push_back(std::move(array.tensor));
+          bytes.push_back(array.rearranged.empty() ? std::move(member) : std::move(array.rearranged));
+        } catch (const detail::UnreadType& error) {
+          unread.push_back({.name = name, .type = error.type(), .reason = error.what()});
+        }
       });
     }
   }
@@ -77,12 +82,15 @@ NpzFile::NpzFile(NpzFile&&) noexcept = default;
 NpzFile& NpzFile::operator=(NpzFile&&) noexcept = default;
 
 const std::vector<RawTensor>& NpzFile::arrays() const { return content_->arrays; }
+const std::vector<UnreadArray>& NpzFile::unread() const { return content_->unread; }
 std::string NpzFile::path() const { return content_->path; }
 
 const RawTensor* NpzFile::find(std::string_view name) const {
   const auto found =
       std::find_if(arrays().begin(), arrays().end(), [&](const RawTensor& array) { return array.name == name; });
-  return found == arrays().end() ? nullptr : &*found;
+  if (found != arrays().end()) return &*found;
+  detail::require_read(path(), unread(), name);
+  return nullptr;
 }
 
 const RawTensor& NpzFile::array(std::string_view name) const {

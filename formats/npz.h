@@ -25,8 +25,8 @@ struct NpzOptions {
 class NpzFile {
  public:
   /// Throws FileError if the file cannot be read, and FormatError, naming file and array, for a damaged one, for a
-  /// member that is encrypted or not a .npy file, for a name twice, and for whatever NpyFile refuses. Memory is taken
-  /// only as bytes really come out.
+  /// member that is encrypted or not a .npy file, for a name twice, and for an array that breaks its format. Arrays of
+  /// elements that are not read, such as text, are listed in unread(). Memory is taken only as bytes really come out.
   explicit NpzFile(const std::string& path, const NpzOptions& options = {});
   /// The same for bytes in memory, which are not needed afterwards; `name` stands for the file in errors.
   NpzFile(std::span<const std::byte> bytes, std::string name, const NpzOptions& options = {});
@@ -36,7 +36,9 @@ class NpzFile {
 
   /// In the order in which they are in the file; valid as long as the file.
   const std::vector<RawTensor>& arrays() const;
-  /// Null if there is none of that name.
+  /// Arrays of text, objects, complex numbers, dates and structures.
+  const std::vector<UnreadArray>& unread() const;
+  /// Null if there is none of that name. Throws FormatError, saying why, for one of unread().
   const RawTensor* find(std::string_view name) const;
   /// Throws FormatError, with the names that there are, if there is none of that name.
   const RawTensor& array(std::string_view name) const;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <limits>
@@ -16,9 +17,9 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "numbers are read and written as they are in memory");
 
-constexpr std::array<const char*, 13> dtype_names{"F64", "F32", "F16", "BF16", "I64", "I32", "I16",
-                                                  "I8",  "U64", "U32", "U16",  "U8",  "BOOL"};
-constexpr std::array<Index, 13> dtype_sizes{8, 4, 2, 2, 8, 4, 2, 1, 8, 4, 2, 1, 1};
+constexpr std::array<const char*, 16> dtype_names{"F64", "F32", "F16", "BF16", "I64",  "I32",     "I16",     "I8",
+                                                  "U64", "U32", "U16", "U8",   "BOOL", "F8_E4M3", "F8_E5M2", "F8_E8M0"};
+constexpr std::array<Index, 16> dtype_sizes{8, 4, 2, 2, 8, 4, 2, 1, 8, 4, 2, 1, 1, 1, 1, 1};
 
 float from_bfloat16(std::uint16_t bits) { return std::bit_cast<float>(std::uint32_t{bits} << 16); }
 
@@ -30,6 +31,21 @@ float from_half(std::uint16_t bits) {
   }
   const std::uint32_t wide = exponent == 31 ? 255 : exponent + 112;
   return std::bit_cast<float>(sign | wide << 23 | fraction << 13);
+}
+
+/// Sign, exponent of 4 bits with bias 7, fraction of 3 bits. No infinity; one NaN of each sign.
+/// Source: Open Compute Project, "OCP 8-bit Floating Point Specification", 2023.
+float from_e4m3(std::uint8_t bits) {
+  const int exponent = bits >> 3 & 15, fraction = bits & 7;
+  const float size = exponent == 15 && fraction == 7 ? std::numeric_limits<float>::quiet_NaN()
+                     : exponent == 0                 ? std::ldexp(static_cast<float>(fraction), -9)
+                                                     : std::ldexp(static_cast<float>(8 + fraction), exponent - 10);
+  return (bits & 128) != 0 ? -size : size;
+}
+
+/// 2^(bits - 127); 255 is NaN. Source: Open Compute Project, "OCP Microscaling Formats (MX) Specification", 2023.
+float from_e8m0(std::uint8_t bits) {
+  return bits == 255 ? std::numeric_limits<float>::quiet_NaN() : std::ldexp(1.0F, bits - 127);
 }
 
 template <class Stored, class Convert>
@@ -54,6 +70,12 @@ std::optional<Dtype> dtype_called(std::string_view name) {
   const auto found = std::find(dtype_names.begin(), dtype_names.end(), name);
   if (found == dtype_names.end()) return std::nullopt;
   return static_cast<Dtype>(found - dtype_names.begin());
+}
+
+void detail::require_read(const std::string& file, const std::vector<UnreadArray>& unread, std::string_view name) {
+  for (const UnreadArray& array : unread) {
+    if (array.name == name) throw FormatError(message("{}: \"{}\": {}", file, name, array.reason));
+  }
 }
 
 RawTensor raw_tensor(std::string name, ConstView view) {
@@ -117,6 +139,13 @@ void convert(const RawTensor& from, View to) {
       return convert_each<std::uint8_t>(bytes, to);
     case Dtype::boolean:
       return convert_each<std::uint8_t>(bytes, to, [](std::uint8_t truth) { return truth != 0; });
+    case Dtype::f8_e4m3:
+      return convert_each<std::uint8_t>(bytes, to, from_e4m3);
+    case Dtype::f8_e5m2:  // half a half
+      return convert_each<std::uint8_t>(
+          bytes, to, [](std::uint8_t half) { return from_half(static_cast<std::uint16_t>(half << 8)); });
+    case Dtype::f8_e8m0:
+      return convert_each<std::uint8_t>(bytes, to, from_e8m0);
   }
 }
 

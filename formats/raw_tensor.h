@@ -12,7 +12,8 @@
 /// Arrays as files hold them: numbers of any type, and more dimensions than a Shape has.
 namespace cornu {
 
-enum class Dtype { f64, f32, f16, bf16, i64, i32, i16, i8, u64, u32, u16, u8, boolean };
+/// The 8-bit floats are those of the Open Compute Project: OFP8 (E4M3, E5M2) and MX (E8M0, a power of two).
+enum class Dtype { f64, f32, f16, bf16, i64, i32, i16, i8, u64, u32, u16, u8, boolean, f8_e4m3, f8_e5m2, f8_e8m0 };
 
 /// Bytes a number takes.
 Index size_of(Dtype dtype);
@@ -28,6 +29,20 @@ struct RawTensor {
   std::vector<Index> shape{};
   std::span<const std::byte> bytes{};  ///< row-major, little-endian; they may begin anywhere
 };
+
+/// An array of a file whose elements a Real cannot hold: text, objects, complex numbers, types of other programs. The
+/// rest of the file can be read; asking for this array is an error.
+struct UnreadArray {
+  std::string name;
+  std::string type;            ///< as the file calls it
+  std::vector<Index> shape{};  ///< empty also if it is not known
+  std::string reason{};        ///< why it is not read
+};
+
+namespace detail {
+/// Throws FormatError, naming file, array and reason, if an array of this name is among those that are not read.
+void require_read(const std::string& file, const std::vector<UnreadArray>& unread, std::string_view name);
+}  // namespace detail
 
 /// A view of Reals as such a tensor: F32, or F64 where Real is double.
 RawTensor raw_tensor(std::string name, ConstView view);

@@ -9,6 +9,7 @@
 #include "cornu/core/naming.h"
 #include "cornu/formats/atomic_file.h"
 #include "cornu/formats/file_bytes.h"
+#include "cornu/formats/file_kind.h"
 #include "cornu/formats/json.h"
 #include "cornu/formats/safetensors_header.h"
 
@@ -24,6 +25,8 @@ std::pair<std::string_view, std::span<const std::byte>> parts(std::span<const st
   std::uint64_t length = 0;
   std::memcpy(&length, bytes.data(), length_bytes);
   bytes = bytes.subspan(length_bytes);
+  require<FormatError>(length >> 40 == 0,
+                       "its first 8 bytes are not the length of a header; is it a safetensors file?");
   require<FormatError>(length <= most_header_bytes, "a header of {} bytes; at most {} are allowed", length,
                        most_header_bytes);
   require<FormatError>(length <= bytes.size(), "a header of {} bytes, but {} are left in the file", length,
@@ -48,10 +51,15 @@ struct SafetensorsFile::Content {
 
  private:
   void read(std::span<const std::byte> bytes) {
-    detail::naming(path, [&] {
+    const auto parse = [&] {
       auto [text, data] = parts(bytes);
       header = read_safetensors_header(text, std::ssize(data));
-      for (RawTensor& tensor : header.tensors) {
+      auto gap = header.gaps.begin();
+      for (std::size_t i = 0; i < header.tensors.size(); ++i) {
+        for (; gap != header.gaps.end() && gap->first == i; ++gap) {
+          data = data.subspan(static_cast<std::size_t>(gap->second));
+        }
+        RawTensor& tensor = header.tensors[i];
         const auto size = static_cast<std::size_t>(byte_count(tensor.shape, tensor.dtype));
         tensor.bytes = data.first(size);
         data = data.subspan(size);
@@ -59,7 +67,8 @@ struct SafetensorsFile::Content {
       by_name.reserve(header.tensors.size());
       for (const RawTensor& tensor : header.tensors) by_name.push_back(&tensor);
       std::sort(by_name.begin(), by_name.end(), [](auto* a, auto* b) { return a->name < b->name; });
-    });
+    };
+    detail::naming(path, [&] { detail::recognising(bytes, {detail::FileKind::safetensors}, parse); });
   }
 };
 
@@ -72,6 +81,7 @@ SafetensorsFile::SafetensorsFile(SafetensorsFile&&) noexcept = default;
 SafetensorsFile& SafetensorsFile::operator=(SafetensorsFile&&) noexcept = default;
 
 const std::vector<RawTensor>& SafetensorsFile::tensors() const { return content_->header.tensors; }
+const std::vector<UnreadArray>& SafetensorsFile::unread() const { return content_->header.unread; }
 const SafetensorsMetadata& SafetensorsFile::metadata() const { return content_->header.metadata; }
 std::string SafetensorsFile::path() const { return content_->path; }
 
@@ -80,7 +90,9 @@ const RawTensor* SafetensorsFile::find(std::string_view name) const {
   const auto found =
       std::lower_bound(sorted.begin(), sorted.end(), name,
                        [](const RawTensor* tensor, std::string_view wanted) { return tensor->name < wanted; });
-  return found == sorted.end() || (*found)->name != name ? nullptr : *found;
+  if (found != sorted.end() && (*found)->name == name) return *found;
+  detail::require_read(path(), unread(), name);
+  return nullptr;
 }
 
 Tensor SafetensorsFile::tensor(std::string_view name) const {

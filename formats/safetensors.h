@@ -26,7 +26,7 @@ class SafetensorsFile {
  public:
   /// Throws FileError if it cannot be read, and FormatError, naming file and tensor, for whatever breaks the format: a
   /// header that is longer than 100,000,000 bytes or than the file, that is not JSON or not UTF-8, a name twice, an
-  /// unknown type or entry, a shape that does not agree with its bytes, bytes between tensors, bytes of two tensors,
+  /// unknown entry, a shape that does not agree with its bytes, bytes between tensors, bytes of two tensors,
   /// bytes after the last one; and for more than 10,000 texts in its metadata, or one of more than 8 MB. Allocates no
   /// more than the header, or the file where it is copied, has use for.
   explicit SafetensorsFile(const std::string& path, const SafetensorsOptions& options = {});
@@ -38,8 +38,10 @@ class SafetensorsFile {
 
   /// In the order in which they are in the file; valid as long as the file.
   const std::vector<RawTensor>& tensors() const;
+  /// Tensors of types that are not read: complex numbers, floats of 4 and 6 bits, types that Cornu does not know.
+  const std::vector<UnreadArray>& unread() const;
   const SafetensorsMetadata& metadata() const;
-  /// Null if there is none of that name.
+  /// Null if there is none of that name. Throws FormatError, saying why, for one of unread().
   const RawTensor* find(std::string_view name) const;
   /// The numbers as Reals, rounded to the nearest where Real is the narrower type; true is 1. Throws FormatError if
   /// there is none of that name, or its rank is more than a Shape can have.

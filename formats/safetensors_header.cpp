@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <deque>
+#include <map>
 #include <optional>
 #include <utility>
 
@@ -17,11 +18,13 @@ namespace {
 constexpr const char* metadata_name = "__metadata__";
 constexpr std::size_t most_dimensions = 64;
 constexpr std::size_t most_texts = 10'000;  // a short one takes a hundred bytes in a map
+constexpr std::size_t most_unread = 4'000;  // each takes seven times what it takes in the file
 
 /// A tensor as the header tells of it.
 struct Entry {
   std::string name{};
-  std::optional<Dtype> dtype{};
+  enum class Type : char { missing, known, unread } type = Type::missing;
+  Dtype dtype{};  // if it is known
   std::optional<std::vector<Index>> shape{};
   std::optional<std::array<Index, 2>> offsets{};  // begin and end
 };
@@ -29,7 +32,8 @@ struct Entry {
 /// Listens to the header. Nothing is kept that the format has no place for, whatever the header says.
 class HeaderReader final : public JsonHandler {
  public:
-  std::deque<Entry> entries{};  // which never has all of them twice, as a vector that grows
+  std::deque<Entry> entries{};                        // which never has all of them twice, as a vector that grows
+  std::map<std::string, std::string> unread_types{};  // by the names of the tensors
   SafetensorsMetadata metadata{};
 
   void value(Json scalar) override {
@@ -73,7 +77,7 @@ class HeaderReader final : public JsonHandler {
     if (--depth_ != 1) return;
     if (!in_metadata_) {
       const Entry& entry = entries.back();
-      require<FormatError>(entry.dtype && entry.shape && entry.offsets,
+      require<FormatError>(entry.type != Entry::Type::missing && entry.shape && entry.offsets,
                            "\"{}\": dtype, shape and data_offsets are required", entry.name);
     }
     in_metadata_ = false;
@@ -108,10 +112,14 @@ class HeaderReader final : public JsonHandler {
     Entry& entry = entries.back();
     const auto* const text = scalar.as<std::string>();
     require<FormatError>(text != nullptr, "\"{}\": dtype is {}; a text is required", entry.name, scalar.kind());
+    require_new(entry.type == Entry::Type::missing);
     const std::optional<Dtype> dtype = dtype_called(*text);
-    require<FormatError>(dtype.has_value(), R"("{}": an unknown dtype "{}")", entry.name, *text);
-    require_new(!entry.dtype.has_value());
-    entry.dtype = dtype;
+    entry.type = dtype ? Entry::Type::known : Entry::Type::unread;
+    entry.dtype = dtype.value_or(Dtype{});
+    constexpr std::size_t most_shown = 40;
+    if (!dtype) unread_types.emplace(entry.name, text->substr(0, most_shown));
+    require<FormatError>(unread_types.size() <= most_unread, "more than {} tensors of types that are not read",
+                         most_unread);
   }
   void add_number(const Json& scalar) {
     const auto* const number = scalar.as<std::int64_t>();
@@ -151,7 +159,7 @@ SafetensorsHeader read_safetensors_header(std::string_view text, Index data_byte
   std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) { return *a.offsets < *b.offsets; });
 
   SafetensorsHeader header{.tensors = {}, .metadata = std::move(reader.metadata)};
-  header.tensors.reserve(entries.size());
+  header.tensors.reserve(entries.size() - reader.unread_types.size());
   Index done = 0;
   for (Entry& entry : entries) {
     const Index begin = entry.offsets->front(), end = entry.offsets->back();
@@ -159,11 +167,22 @@ SafetensorsHeader read_safetensors_header(std::string_view text, Index data_byte
       require<FormatError>(begin == done, "its bytes begin at {}, those before it end at {}", begin, done);
       require<FormatError>(begin <= end && end <= data_bytes, "its bytes are {} to {}, of {} that there are", begin,
                            end, data_bytes);
-      const Index wanted = byte_count(*entry.shape, *entry.dtype);
-      require<FormatError>(end - begin == wanted, "{} {} takes {} bytes, but it has {}", to_string(*entry.dtype),
+      if (entry.type != Entry::Type::known) return;  // nobody knows how many bytes it takes
+      const Index wanted = byte_count(*entry.shape, entry.dtype);
+      require<FormatError>(end - begin == wanted, "{} {} takes {} bytes, but it has {}", to_string(entry.dtype),
                            to_string(std::span(std::as_const(*entry.shape))), wanted, end - begin);
     });
-    header.tensors.push_back({.name = std::move(entry.name), .dtype = *entry.dtype, .shape = std::move(*entry.shape)});
+    if (entry.type == Entry::Type::known) {
+      header.tensors.push_back({.name = std::move(entry.name), .dtype = entry.dtype, .shape = std::move(*entry.shape)});
+    } else {
+      header.gaps.emplace_back(header.tensors.size(), end - begin);
+      std::string& type = reader.unread_types.at(entry.name);
+      std::string reason = message("dtype {} is not read; save it as F32", type);
+      header.unread.push_back({.name = std::move(entry.name),
+                               .type = std::move(type),
+                               .shape = std::move(*entry.shape),
+                               .reason = std::move(reason)});
+    }
     done = end;
   }
   require<FormatError>(done == data_bytes, "{} bytes after the last tensor", data_bytes - done);

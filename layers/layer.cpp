@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cctype>
 
+#include "cornu/core/printable.h"
+
 namespace cornu {
 
 namespace detail {
@@ -34,7 +36,7 @@ NamedParameters parameters_of(const NamedLayers& layers) {
 }  // namespace detail
 
 void AnyLayer::add_name(Error& error) const {
-  if (!name_.empty()) return error.add_context(name_);
+  if (!name_.empty()) return error.add_context(detail::printable(name_));
   const std::string_view type = box_->type(), text = error.what();
   if (!text.starts_with(type) || text.substr(type.size(), 1) != ":") error.add_context(type);
 }

@@ -1,6 +1,7 @@
 #include "cornu/layers/registry.h"
 
 #include "cornu/core/memory_limit.h"
+#include "cornu/core/printable.h"
 #include "cornu/layers/average_pooling2d.h"
 #include "cornu/layers/batch_normalization.h"
 #include "cornu/layers/concatenate.h"
@@ -133,7 +134,7 @@ AnyLayer json_to(const Json& json, As<AnyLayer>) {
     layer.rename(name);
     return layer;
   } catch (Error& error) {
-    if (!name.empty()) error.add_context(name);
+    if (!name.empty()) error.add_context(detail::printable(name));
     throw;
   }
 }

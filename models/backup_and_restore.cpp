@@ -9,6 +9,7 @@
 #include "cornu/core/error.h"
 #include "cornu/core/naming.h"
 #include "cornu/core/options.h"
+#include "cornu/formats/file_owner.h"
 #include "cornu/formats/json.h"
 #include "cornu/models/saving.h"
 #include "cornu/models/sequential_state.h"
@@ -110,12 +111,13 @@ void restore(const std::string& path, Run& run) {
 
 std::filesystem::path path_in(const std::filesystem::path& folder) { return folder / backup_file; }
 
-/// What writers that were killed have left.
+/// Removes what writers of this user left when they were killed.
 void remove_unfinished(const std::filesystem::path& folder) {
   std::error_code ignored;
   for (const auto& entry : std::filesystem::directory_iterator(folder, ignored)) {
     const std::string name = entry.path().filename().string();
-    if (name.starts_with(std::string(".") + backup_file) && name.ends_with(".part")) {
+    if (name.starts_with(std::string(".") + backup_file) && name.ends_with(".part") &&
+        detail::why_untrusted(entry.path()).empty()) {
       std::filesystem::remove(entry.path(), ignored);
     }
   }
@@ -130,7 +132,11 @@ void BackupAndRestore::on_train_resume(Run& run, Logs&) const {
   require<FileError>(!failed, "BackupAndRestore: the folder {} cannot be made ({})", backup_dir, failed.message());
   remove_unfinished(backup_dir);
   const std::filesystem::path path = path_in(backup_dir);
-  if (std::filesystem::exists(path)) restore(path, run);
+  if (!std::filesystem::exists(path)) return;
+  const std::string untrusted = detail::why_untrusted(path);
+  require<FileError>(untrusted.empty(), "BackupAndRestore: {}: {}; choose another backup_dir", path.string(),
+                     untrusted);
+  restore(path, run);
 }
 
 void BackupAndRestore::on_train_pause(Run& run, Logs&) const {

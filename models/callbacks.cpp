@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <charconv>
 #include <cmath>
 #include <fstream>
@@ -11,6 +10,7 @@
 #include <system_error>
 
 #include "cornu/core/error.h"
+#include "cornu/formats/file_owner.h"
 #include "cornu/models/sequential.h"
 #include "cornu/models/settable_rate.h"
 
@@ -71,16 +71,6 @@ std::string cell(const std::string& text, char separator) {
   return quoted + '"';
 }
 
-/// The file is opened for each row, so that the logger holds nothing open and what it wrote is there for others.
-void write(const CSVLogger& logger, std::ios::openmode mode, const std::string& text) {
-  errno = 0;
-  std::ofstream file(logger.filename, mode | std::ios::binary);
-  file << text;
-  file.close();
-  if (file) return;
-  throw FileError(message("{}: cannot be written ({})", logger.filename, std::generic_category().message(errno)));
-}
-
 std::string first_line(const std::string& filename) {
   std::ifstream file(filename);
   std::string line;
@@ -112,7 +102,7 @@ void drop_rows(const CSVLogger& logger, Index epoch) {
   while (!lines.empty() && is_again(lines.back())) lines.pop_back();
   std::string text;
   for (const std::string& line : lines) text += line;
-  write(logger, std::ios::trunc, text);
+  detail::write_to_file(logger.filename, text, detail::Existing::replace);
 }
 
 void find_columns(CSVLogger& logger, const Run& run, const Logs& logs) {
@@ -127,7 +117,7 @@ void find_columns(CSVLogger& logger, const Run& run, const Logs& logs) {
   for (const std::string& name : logger.columns) line += logger.separator + cell(name, logger.separator);
   require<FormatError>(logger.header.empty() || logger.header == line,
                        "{}: has the columns {}; {} cannot be appended to them", logger.filename, logger.header, line);
-  if (logger.header.empty()) write(logger, std::ios::app, line + "\n");
+  if (logger.header.empty()) detail::write_to_file(logger.filename, line + "\n", detail::Existing::append);
 }
 
 }  // namespace
@@ -137,12 +127,12 @@ void CSVLogger::on_train_begin(Run&, Logs&) {
   header = append ? first_line(filename) : "";
   resumes = false;
   // It is better to fail before the first epoch.
-  write(*this, std::ios::app, append && ends_in_a_line(filename) ? "\n" : "");
+  detail::write_to_file(filename, append && ends_in_a_line(filename) ? "\n" : "", detail::Existing::append);
 }
 
 void CSVLogger::on_epoch_end(Run& run, Index epoch, Logs& logs) {
   if (columns.empty()) {
-    if (!append) write(*this, std::ios::trunc, "");
+    if (!append) detail::write_to_file(filename, "", detail::Existing::replace);
     find_columns(*this, run, logs);
   } else if (resumes) {
     drop_rows(*this, epoch);
@@ -154,7 +144,8 @@ void CSVLogger::on_epoch_end(Run& run, Index epoch, Logs& logs) {
     const double* value = logs.find(name);
     row += value == nullptr ? "NA" : fmt::format("{}", *value);
   }
-  write(*this, std::ios::app, row + "\n");
+  // The file is opened for each row, so that nothing is held open and others see what was written.
+  detail::write_to_file(filename, row + "\n", detail::Existing::append);
 }
 
 // ---- LearningRateScheduler ----

@@ -8,6 +8,7 @@
 
 #include "cornu/core/error.h"
 #include "cornu/core/kernels.h"
+#include "cornu/core/printable.h"
 #include "cornu/models/class_labels.h"
 
 namespace cornu {
@@ -179,7 +180,7 @@ std::string classification_report(const ConfusionMatrix& matrix, std::span<const
                       "classification report: {} names for {} classes; one for each is required", class_names.size(),
                       matrix.classes());
   const auto called = [&](Index c) {
-    return class_names.empty() ? fmt::format("{}", c) : class_names[static_cast<std::size_t>(c)];
+    return class_names.empty() ? fmt::format("{}", c) : detail::printable(class_names[static_cast<std::size_t>(c)]);
   };
   const std::string_view weighted = "weighted avg";
   std::size_t width = weighted.size();

@@ -9,11 +9,7 @@
 #include <string_view>
 #include <utility>
 
-#if defined(__unix__) || defined(__APPLE__)
-#include <signal.h>
-#include <unistd.h>
-#define CORNU_POSIX
-#endif
+#include "cornu/core/write_text.h"
 
 namespace cornu {
 
@@ -25,50 +21,6 @@ constexpr double interval = 0.05;
 double steady_seconds() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
-
-bool is_terminal(std::FILE* file) {
-#ifdef CORNU_POSIX
-  return isatty(fileno(file)) == 1;
-#else
-  static_cast<void>(file);
-  return false;
-#endif
-}
-
-/// Keeps SIGPIPE, which ends a program whose output nobody reads any more, from this thread for as long as it lives.
-class WithoutBrokenPipe {
-#ifdef CORNU_POSIX
- public:
-  WithoutBrokenPipe() {
-    sigemptyset(&pipe_);
-    sigaddset(&pipe_, SIGPIPE);
-    was_pending_ = pending();
-    pthread_sigmask(SIG_BLOCK, &pipe_, &former_);
-  }
-  ~WithoutBrokenPipe() {
-    int signal = 0;
-    if (!was_pending_ && pending()) sigwait(&pipe_, &signal);  // ours: take it away
-    pthread_sigmask(SIG_SETMASK, &former_, nullptr);
-  }
-  WithoutBrokenPipe(const WithoutBrokenPipe&) = delete;
-  WithoutBrokenPipe& operator=(const WithoutBrokenPipe&) = delete;
-
- private:
-  static bool pending() {
-    sigset_t set;
-    sigemptyset(&set);
-    sigpending(&set);
-    return sigismember(&set, SIGPIPE) == 1;
-  }
-
-  sigset_t pipe_, former_;
-  bool was_pending_ = false;
-#else
- public:
-  WithoutBrokenPipe() {}
-  ~WithoutBrokenPipe() {}
-#endif
-};
 
 // Text is put together from short pieces, which a std::string holds without asking for memory: a warm step allocates
 // nothing. (fmt::format_to a std::string does the same, but builds all of fmt once more into this library.)
@@ -115,7 +67,7 @@ void put_bars(std::string& text, Index count) {
 
 ProgressDisplay::ProgressDisplay(Verbose mode, Index epochs, Index steps, std::FILE* out, Clock clock)
     : mode_(mode), epochs_(epochs), steps_(std::max(steps, Index{1})), out_(out), clock_(std::move(clock)) {
-  if (mode_ == Verbose::automatic) mode_ = is_terminal(out) ? Verbose::bar : Verbose::line;
+  if (mode_ == Verbose::automatic) mode_ = detail::is_smart_terminal(out) ? Verbose::bar : Verbose::line;
   if (!clock_) clock_ = steady_seconds;
   text_.reserve(512);
   order_.reserve(16);
@@ -227,9 +179,7 @@ void ProgressDisplay::draw_bar(const Logs& logs, bool last) {
 }
 
 void ProgressDisplay::write() {
-  const WithoutBrokenPipe guard;
-  const bool written = std::fwrite(text_.data(), 1, text_.size(), out_) == text_.size() && std::fflush(out_) == 0;
-  if (!written) mode_ = Verbose::silent;
+  if (!detail::write_text(out_, text_)) mode_ = Verbose::silent;
 }
 
 }  // namespace cornu

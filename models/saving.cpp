@@ -102,8 +102,11 @@ Json new_description() {
 
 Json described_in(const SafetensorsFile& file, const char* name) {
   const auto found = file.metadata().find(name);
-  require<FormatError>(found != file.metadata().end(),
-                       "there is no \"{}\" in its metadata; weights alone are read by load_weights", name);
+  if (found == file.metadata().end()) {
+    const Names names = names_guessed(file);
+    throw FormatError(message("there is no \"{}\" in its metadata; weights alone are read by load_weights{}", name,
+                              names == Names::cornu ? "" : message(" with .names = {}", code_of(names))));
+  }
   Json json = parse_json(found->second);
   const auto version = value_of<Index>(json.at("version"));
   require<FormatError>(version >= 1 && version <= format_version,
@@ -136,12 +139,12 @@ WeightsReport get_weights(const SafetensorsFile& file, std::span<const StoredTen
       pairs.emplace_back(raw, &one);  // what is added, only if what it is added to fits
     }
   }
-  for (const RawTensor& raw : file.tensors()) {
-    if (!raw.name.starts_with(optimizer_prefix) && !raw.name.starts_with(backup_prefix) && !known.contains(raw.name)) {
-      report.unexpected.push_back(raw.name);
+  for (const std::string& name : names_in(file)) {
+    if (!name.starts_with(optimizer_prefix) && !name.starts_with(backup_prefix) && !known.contains(name)) {
+      report.unexpected.push_back(name);
     }
   }
-  if (options.strict) require<ValueError>(static_cast<bool>(report), "the weights do not fit: {}", to_string(report));
+  if (options.strict && !report) throw ValueError("the weights do not fit: " + to_string(report));
   for (const auto& [raw, one] : pairs) {
     if (one->is_whole()) {
       convert(*raw, one->pieces[0].parameter->value);

@@ -75,6 +75,34 @@ std::size_t memory_for(const SafetensorsFile& file) {
   return bytes;
 }
 
+/// A question for an error, if all that the model needs is in the file under the names of another framework, or its
+/// names look like those of one.
+std::string other_names(detail::SequentialState& state, const SafetensorsFile& file, Names tried) {
+  const auto fits = [&](Names names) {
+    try {
+      const auto stored = detail::stored_weights(state, names, {}, &file);
+      return std::all_of(stored.begin(), stored.end(), [&](const detail::StoredTensor& one) {
+        using Use = detail::StoredTensor::Use;
+        const RawTensor* const raw = file.find(one.name);
+        const auto wanted = one.shape.dimensions();
+        return raw == nullptr ? one.use == Use::constant || one.use == Use::ignored
+                              : std::equal(raw->shape.begin(), raw->shape.end(), wanted.begin(), wanted.end());
+      });
+    } catch (const Error&) {
+      return false;
+    }
+  };
+  if (fits(tried)) return "";
+  for (const Names names : {Names::pytorch, Names::keras, Names::cornu}) {
+    if (names == tried || !fits(names)) continue;
+    return message("\nunder other names all of them fit: did you mean .names = {}?", detail::code_of(names));
+  }
+  const Names guessed = detail::names_guessed(file);
+  if (guessed == tried || guessed == Names::cornu) return "";
+  return message("\nthe file's names look like another framework's: did you mean .names = {}?",
+                 detail::code_of(guessed));
+}
+
 }  // namespace
 
 void Sequential::options(OptionVisitor& visit) {
@@ -178,7 +206,11 @@ WeightsReport Sequential::load_weights(const std::string& path, const LoadWeight
   const SafetensorsFile file(path);
   return detail::naming(path, [&] {
     state_->require_built();
-    return detail::get_weights(file, detail::stored_weights(*state_, options.names, options.rename, &file), options);
+    try {
+      return detail::get_weights(file, detail::stored_weights(*state_, options.names, options.rename, &file), options);
+    } catch (const ValueError& error) {
+      throw ValueError(error.what() + other_names(*state_, file, options.names));
+    }
   });
 }
 

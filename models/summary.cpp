@@ -7,6 +7,8 @@
 #include <optional>
 #include <utility>
 
+#include "cornu/core/printable.h"
+#include "cornu/core/write_text.h"
 #include "cornu/models/sequential_state.h"
 
 namespace cornu {
@@ -26,7 +28,7 @@ class Table {
 
   void add(const Row& row) {
     if (rows_++ > 0) rule("├", "─", "┼", "┤");
-    line("│", row);
+    line("│", {detail::printable(row[0]), row[1], row[2]});
   }
 
   std::string finished() {
@@ -152,7 +154,7 @@ std::string to_string(const Sequential& model, const SummaryOptions& options) {
     (parameter->learns() ? trainable : fixed) += parameter->value.size();
   }
   const Index optimizer = model.optimizer_params();
-  std::string text = fmt::format("Model: \"{}\"\n{}", model.name(), table.finished());
+  std::string text = fmt::format("Model: \"{}\"\n{}", detail::printable(model.name()), table.finished());
   text += count_line("Total params", trainable + fixed + optimizer);
   text += count_line("Trainable params", trainable);
   text += count_line("Non-trainable params", fixed);
@@ -169,9 +171,7 @@ Index Sequential::optimizer_params() const {
 }
 
 void Sequential::summary(const SummaryOptions& options) const {
-  const std::string text = to_string(*this, options);
-  std::fwrite(text.data(), 1, text.size(), stdout);
-  std::fflush(stdout);
+  detail::write_text(stdout, to_string(*this, options));
 }
 
 }  // namespace cornu

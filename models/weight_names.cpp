@@ -98,6 +98,35 @@ Piece Piece::permuted(Parameter& parameter, std::span<const Index> lengths, std:
   return result;
 }
 
+std::vector<std::string> names_in(const SafetensorsFile& file) {
+  std::vector<std::string> result;
+  for (const RawTensor& raw : file.tensors()) result.push_back(raw.name);
+  for (const UnreadArray& array : file.unread()) result.push_back(array.name);
+  return result;
+}
+
+Names names_guessed(const SafetensorsFile& file) {
+  const std::vector<std::string> names = names_in(file);
+  const auto most = [&](auto is_such) {
+    return 2 * std::count_if(names.begin(), names.end(), is_such) > std::ssize(names);
+  };
+  const auto pytorch = [](const std::string& name) {  // 0.weight, rnn.weight_ih_l0
+    const std::string last = name.substr(name.rfind('.') + 1);
+    return name.find('/') == std::string::npos &&
+           (last.starts_with("weight") || last.starts_with("bias") || last.starts_with("running_") ||
+            last.starts_with("in_proj") || last == "num_batches_tracked");
+  };
+  const auto keras = [](const std::string& name) {  // dense/kernel:0, sequential/dense/kernel, layers/dense/vars/0
+    return name.find('/') != std::string::npos &&
+           (name.ends_with(":0") || name.find("/vars/") != std::string::npos || name.starts_with("sequential"));
+  };
+  return most(pytorch) ? Names::pytorch : most(keras) ? Names::keras : Names::cornu;
+}
+
+const char* code_of(Names names) {
+  return names == Names::pytorch ? "Names::pytorch" : names == Names::keras ? "Names::keras" : "Names::cornu";
+}
+
 std::vector<StoredTensor> as_they_are(const NamedParameters& parameters) {
   std::vector<StoredTensor> result;
   for (const auto& [name, parameter] : parameters) result.push_back({name, parameter->shape(), {{parameter}}});

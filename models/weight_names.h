@@ -68,6 +68,14 @@ struct StoredTensor {
   std::string label() const { return layer.empty() ? name : name + " of " + layer; }
 };
 
+/// The names of all tensors in a file, those included that are not read: asking for one says why.
+std::vector<std::string> names_in(const SafetensorsFile& file);
+
+/// Whose names the tensors of a file have, as far as names tell: most of them are such as PyTorch or Keras give.
+Names names_guessed(const SafetensorsFile& file);
+/// "Names::pytorch"
+const char* code_of(Names names);
+
 /// The parameters under their own names.
 std::vector<StoredTensor> as_they_are(const NamedParameters& parameters);
 

@@ -31,8 +31,8 @@ class KerasNames {
  public:
   KerasNames(std::set<std::string> layers, const SafetensorsFile& file) : layers_(std::move(layers)) {
     for (const std::string& layer : layers_) kinds_[numbered(layer).first].ours.emplace(numbered(layer).second, layer);
-    for (const RawTensor& raw : file.tensors()) {
-      const std::string layer = parts(raw.name)[0];
+    for (const std::string& tensor : names_in(file)) {
+      const std::string layer = parts(tensor)[0];
       const auto [name, number] = numbered(layer);
       const auto kind = kinds_.find(name);
       if (kind != kinds_.end()) kind->second.theirs.emplace(number, layer);
@@ -103,7 +103,7 @@ std::vector<StoredTensor> keras_weights(std::span<const StoredLayer> layers, con
   if (file == nullptr) return result;
   const KerasNames keras(std::move(names), *file);
   std::map<std::string, std::string> theirs;
-  for (const RawTensor& raw : file->tensors()) theirs.emplace(keras.common(raw.name), raw.name);
+  for (const std::string& name : names_in(*file)) theirs.emplace(keras.common(name), name);
   for (std::size_t i = 0; i < result.size(); ++i) {
     const auto found = theirs.find(common[i]);
     if (file->find(result[i].name) == nullptr && found != theirs.end()) result[i].name = found->second;

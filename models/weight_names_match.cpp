@@ -40,24 +40,23 @@ struct FileModule {
 /// The modules that a file's tensors belong to, by their names.
 std::map<std::string, FileModule> modules_of(const SafetensorsFile& file) {
   constexpr std::size_t most = 10'000;  // a module takes half a kilobyte
-  require<FormatError>(file.tensors().size() <= most, "{} tensors; of at most {} the modules are looked for",
-                       file.tensors().size(), most);
-  std::set<std::string_view> names;
-  for (const RawTensor& raw : file.tensors()) names.insert(raw.name);
+  const std::vector<std::string> all = names_in(file);
+  require<FormatError>(all.size() <= most, "{} tensors; of at most {} the modules are looked for", all.size(), most);
+  const std::set<std::string_view> names(all.begin(), all.end());
   const auto has = [&](const std::string& module, const char* tensor) {
     return names.contains(in_module(module, tensor));
   };
   std::map<std::string, FileModule> found;
-  for (const RawTensor& raw : file.tensors()) {
-    const std::size_t dot = raw.name.rfind('.');
-    std::string owner = dot == std::string::npos ? "" : raw.name.substr(0, dot);
+  for (const std::string_view full : names) {
+    const std::size_t dot = full.rfind('.');
+    std::string owner(dot == std::string::npos ? "" : full.substr(0, dot));
     // A MultiheadAttention has a module of its own for the output.
     const std::size_t outer_dot = owner.rfind('.');
     if (owner.substr(outer_dot + 1) == "out_proj") {
       const std::string outer = outer_dot == std::string::npos ? "" : owner.substr(0, outer_dot);
       if (has(outer, "in_proj_weight")) owner = outer;
     }
-    std::string tensor = owner.empty() ? raw.name : raw.name.substr(owner.size() + 1);
+    std::string tensor(owner.empty() ? full : full.substr(owner.size() + 1));
     std::string name = owner;
     // Each level of an LSTM or GRU of several is a layer: rnn[0], rnn[1].
     const Part level(tensor);
@@ -72,7 +71,7 @@ std::map<std::string, FileModule> modules_of(const SafetensorsFile& file) {
       for (const std::string& part : parts_of(owner, '.')) module.parts.emplace_back(part);
       if (is_level) module.parts.emplace_back(level.digits);
     }
-    module.names.emplace(std::move(tensor), raw.name);
+    module.names.emplace(std::move(tensor), full);
   }
   return found;
 }

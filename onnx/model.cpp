@@ -8,6 +8,7 @@
 #include "cornu/core/error.h"
 #include "cornu/core/listed.h"
 #include "cornu/formats/file_bytes.h"
+#include "cornu/formats/file_kind.h"
 #include "cornu/onnx/program.h"
 
 namespace cornu::onnx {
@@ -157,7 +158,14 @@ Tensor Model::predict(const Tensor& x) const {
 
 Model parse(std::string_view bytes, std::string_view name) {
   auto program = std::make_unique<Program>();
-  program->graph = detail::graph_of(detail::read_model(bytes, name), name);
+  try {
+    program->graph = detail::graph_of(detail::read_model(bytes, name), name);
+  } catch (const FormatError&) {
+    const std::string foreign =
+        cornu::detail::described_if_foreign(std::as_bytes(std::span(bytes)), {cornu::detail::FileKind::onnx});
+    if (!foreign.empty()) throw FormatError(message("{}: {}", name, foreign));
+    throw;
+  }
   return Model(std::move(program));
 }
 

@@ -20,6 +20,9 @@ std::span<const Op> selection_ops();
 std::span<const Op> loss_ops();
 std::span<const Op> training_ops();  // in the domain ai.onnx.preview.training
 
+/// The latest opset whose ops are known here.
+inline constexpr Index last_opset = 17;
+
 /// For an op whose result depends on its inputs in steps, and so has no gradient: a value of this shape to write to,
 /// of the same samples as `operand`.
 Var without_gradient(Var operand, const Shape& shape);

@@ -10,12 +10,11 @@
 #include "cornu/core/error.h"
 #include "cornu/core/listed.h"
 #include "cornu/core/naming.h"
+#include "cornu/onnx/ops.h"
 
 namespace cornu::onnx::detail {
 
 namespace {
-
-constexpr Index last_opset = 17;
 
 bool is_onnx_domain(std::string_view domain) { return domain.empty() || domain == "ai.onnx"; }
 

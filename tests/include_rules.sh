@@ -1,5 +1,5 @@
 #!/bin/sh
-# Keeps the arrows of the design: who may include whom. `include_rules.sh [root]` prints every violation and fails.
+# Keeps the arrows of the design: who may include whom, and that no printing ends a program. `include_rules.sh [root]` prints every violation and fails.
 set -eu
 cd "${1:-.}"
 
@@ -49,6 +49,9 @@ awk '
     if (!exists(path)) violation("\"" name "\": there is no such file")
     if (in_library && !may_include(folder, other))
       violation(folder " may include " allowed[folder] " alone, not \"" name "\"")
+  }
+  /fmt::print\(/ && FILENAME !~ /^(bench|tests)\// {
+    violation("fmt::print throws where nothing can be written, and ends the program: detail::write_text, or std::cout")
   }
   END { exit found }
 ' $files

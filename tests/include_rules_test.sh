@@ -47,6 +47,7 @@ refused core/b.cpp '#include "a.h"' '"a.h": a header of the project is included 
 refused tests/core/b.cpp '#include "../core/a.h"' 'a header of the project is included as "cornu/..."'
 refused core/b.cpp '#include <cornu/core/a.h>' 'inside the library write "cornu/core/a.h"'
 refused core/b.cpp '#include "cornu/core/gone.h"' 'there is no such file'
+refused core/b.cpp '  fmt::print(stderr, "a");' 'fmt::print throws where nothing can be written'
 
 rm -rf "${tree:?}"/*
 if sh "$rules" "$tree" > /dev/null; then echo "an empty tree was accepted"; failures=1; fi

@@ -6,7 +6,6 @@
 #include <span>
 
 #include "cornu/core/error.h"
-#include "cornu/tool/onnx_files.h"
 
 namespace cornu::tool {
 
@@ -33,19 +32,21 @@ Arrays read_arrays(const std::string& path, FileKind kind) {
   switch (kind) {
     case FileKind::safetensors:
       result.list = result.owner.emplace<SafetensorsFile>(path).tensors();
+      result.unread = std::get<SafetensorsFile>(result.owner).unread();
       break;
     case FileKind::npy:
       result.list = {result.owner.emplace<NpyFile>(path).array()};
       break;
     case FileKind::npz:
       result.list = result.owner.emplace<NpzFile>(path).arrays();
+      result.unread = std::get<NpzFile>(result.owner).unread();
       break;
     case FileKind::idx:
       result.list = {raw_tensor(stem_of(path), result.owner.emplace<IdxArray>(read_idx(path)))};
       break;
     case FileKind::onnx: {
-      auto& weights = result.owner.emplace<std::vector<std::pair<std::string, Tensor>>>(read_onnx_weights(path));
-      for (const auto& [name, tensor] : weights) result.list.push_back(raw_tensor(name, tensor));
+      const OnnxWeights& weights = result.owner.emplace<OnnxWeights>(read_onnx_weights(path));
+      for (const auto& [name, tensor] : weights.list) result.list.push_back(raw_tensor(name, tensor));
       break;
     }
     default:

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <string>
-#include <utility>
 #include <variant>
 #include <vector>
 
@@ -10,15 +9,16 @@
 #include "cornu/formats/npz.h"
 #include "cornu/formats/safetensors.h"
 #include "cornu/tool/file_kind.h"
+#include "cornu/tool/onnx_files.h"
 
 namespace cornu::tool {
 
 /// The arrays of a file, of any kind that has some.
 struct Arrays {
   std::vector<RawTensor> list{};
+  std::vector<UnreadArray> unread{};  ///< whose elements no RawTensor can be of
   /// Whose bytes these are.
-  std::variant<std::monostate, SafetensorsFile, NpyFile, NpzFile, IdxArray, std::vector<std::pair<std::string, Tensor>>>
-      owner{};
+  std::variant<std::monostate, SafetensorsFile, NpyFile, NpzFile, IdxArray, OnnxWeights> owner{};
 };
 
 /// Of a safetensors file, .npy, .npz, IDX (an array named as the file), and the weights of an ONNX graph. Throws

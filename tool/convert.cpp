@@ -1,7 +1,11 @@
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <filesystem>
 #include <functional>
+#include <list>
 
+#include "cornu/core/listed.h"
+#include "cornu/core/write_text.h"
 #include "cornu/models/export_cpp_program.h"
 #include "cornu/models/sequential.h"
 #include "cornu/tool/arrays.h"
@@ -29,17 +33,56 @@ void only_for(bool given, const char* option, const std::string& out, const char
   require<UsageError>(!given || out.ends_with(ending), "{} is for {} alone, not for {}", option, ending, out);
 }
 
-/// What a file says of its arrays. Of a model of Cornu this is no more than whose it is, and what the optimizer
-/// remembers is no weight.
-SafetensorsMetadata take_metadata(Arrays& arrays) {
+/// Says what OUT lacks. The conversion has succeeded, whether this can be printed or not.
+void say_left_out(const std::string& out, const std::vector<std::string>& left_out) {
+  if (left_out.empty()) return;
+  std::string text = message("{}: left out:", out);
+  for (const std::string& what : left_out) text += message("\n  {}", what);
+  detail::write_text(stdout, text + '\n');
+}
+
+/// A few of many names.
+std::string some_of(const std::vector<std::string>& names) {
+  constexpr std::size_t most = 5;
+  const std::vector<std::string> first(names.begin(), names.begin() + std::min(names.size(), most));
+  return detail::listed(first) + (names.size() > most ? message(" and {} more", names.size() - most) : "");
+}
+
+std::vector<std::string> keys_of(const SafetensorsMetadata& metadata) {
+  std::vector<std::string> result;
+  for (const auto& [key, value] : metadata) {
+    if (key != "format") result.push_back(key);  // whose program wrote the file
+  }
+  return result;
+}
+
+/// Takes out the optimizer's state and the description of a model of Cornu, which no file of arrays is to have: it
+/// would be taken for that model. Returns what else the file says of its arrays; `left_out` hears what was taken out.
+SafetensorsMetadata take_metadata(Arrays& arrays, std::vector<std::string>& left_out) {
   const auto* file = std::get_if<SafetensorsFile>(&arrays.owner);
   if (file == nullptr) return {};
   SafetensorsMetadata metadata = file->metadata();
   if (metadata.erase(detail::model_metadata) > 0) {
     std::erase_if(arrays.list,
                   [](const RawTensor& tensor) { return tensor.name.starts_with(detail::optimizer_prefix); });
+    left_out.emplace_back("the model's layers and its training state (only weights are written)");
   }
   return metadata;
+}
+
+/// BF16 and 8-bit floats as F32, which holds all their values and which NumPy knows. `owner` keeps them.
+std::vector<RawTensor> known_to_numpy(const std::vector<RawTensor>& arrays, std::list<std::vector<Real>>& owner) {
+  static_assert(sizeof(Real) >= sizeof(float));
+  std::vector<RawTensor> result = arrays;
+  for (RawTensor& array : result) {
+    if (array.dtype != Dtype::bf16 && array.dtype < Dtype::f8_e4m3) continue;
+    std::vector<Real>& values = owner.emplace_back(array.bytes.size() / static_cast<std::size_t>(size_of(array.dtype)));
+    const View view(values.data(), {std::ssize(values)});
+    convert(array, view);
+    array.dtype = sizeof(Real) == 8 ? Dtype::f64 : Dtype::f32;
+    array.bytes = std::as_bytes(std::span(values));
+  }
+  return result;
 }
 
 }  // namespace
@@ -98,6 +141,7 @@ std::string Convert::run() const {
 void Convert::convert_model() const {
   Sequential network = load_model(SafetensorsFile(model.empty() ? in : model), {.compile = false});
   if (!model.empty()) network.load_weights(in, {.names = names_called(from)});
+  std::vector<std::string> left_out;
   if (out.ends_with(".onnx")) {
     save_onnx(network, out, class_names);
   } else if (out.ends_with(".h")) {
@@ -106,23 +150,41 @@ void Convert::convert_model() const {
     network.export_cpp(out, options);
   } else {
     require_can(out.ends_with(".safetensors"), in, FileKind::safetensors, out);
-    to.empty() ? network.save(out) : network.save_weights(out, {.names = names_called(to)});
+    if (to.empty()) {
+      network.save(out);
+      left_out.emplace_back("how the model is trained: its loss, its optimizer and what that remembers");
+    } else {
+      network.save_weights(out, {.names = names_called(to)});
+    }
   }
+  say_left_out(out, left_out);
 }
 
 void Convert::convert_arrays(FileKind kind) const {
   Arrays arrays = read_arrays(in, kind);
-  const SafetensorsMetadata metadata = take_metadata(arrays);
+  std::vector<std::string> left_out;
+  const SafetensorsMetadata metadata = take_metadata(arrays, left_out);
+  if (const auto* weights = std::get_if<OnnxWeights>(&arrays.owner)) {
+    left_out.emplace_back("the graph (only weights are written)");
+    if (!weights->left_out.empty())
+      left_out.push_back("initializers that are not floats: " + some_of(weights->left_out));
+  }
+  for (const UnreadArray& array : arrays.unread) left_out.push_back(message("\"{}\" ({})", array.name, array.reason));
   if (out.ends_with(".safetensors")) {
     write_safetensors(out, arrays.list, metadata);
   } else if (out.ends_with(".npz")) {
-    write_npz(out, arrays.list, {.compressed = compressed});
+    std::list<std::vector<Real>> owner;
+    write_npz(out, known_to_numpy(arrays.list, owner), {.compressed = compressed});
+    if (const auto keys = keys_of(metadata); !keys.empty()) left_out.push_back("metadata: " + some_of(keys));
   } else {
     require_can(out.ends_with(".npy"), in, kind, out);
     require<ValueError>(arrays.list.size() == 1, "{}: {} arrays, and a .npy file has one; .npz takes them all", in,
                         arrays.list.size());
-    write_npy(out, arrays.list.front());
+    std::list<std::vector<Real>> owner;
+    write_npy(out, known_to_numpy(arrays.list, owner).front());
+    if (const auto keys = keys_of(metadata); !keys.empty()) left_out.push_back("metadata: " + some_of(keys));
   }
+  say_left_out(out, left_out);
 }
 
 }  // namespace cornu::tool

@@ -12,6 +12,7 @@
 #include "cornu/formats/npz.h"
 #include "cornu/models/metrics.h"
 #include "cornu/tool/commands.h"
+#include "cornu/tool/file_kind.h"
 #include "cornu/tool/network.h"
 #include "cornu/tool/samples.h"
 
@@ -36,7 +37,7 @@ struct Data {
 };
 
 /// The images that MNIST keeps for tests.
-Data read_mnist(const std::string& folder, const std::optional<Shape>& input) {
+Data read_mnist(const std::string& folder, const Sequential& model) {
   std::error_code ignored;
   require<FileError>(std::filesystem::is_directory(folder, ignored), "{}: there is no such folder", folder);
   const auto file = [&](const char* name) {
@@ -45,13 +46,17 @@ Data read_mnist(const std::string& folder, const std::optional<Shape>& input) {
     return *found;
   };
   const auto pixels = file("t10k-images-idx3-ubyte"), labels = file("t10k-labels-idx1-ubyte");
-  const ImageDataset images = datasets::detail::load_images(pixels, labels, {});
+  // A model that is built tells how many classes there are: EMNIST has up to 62, in files like these.
+  constexpr Index most_classes = 256;  // a label is a byte
+  const Index outputs = model.built() ? model.output_shape().size() : most_classes;
+  const Index classes = std::clamp(outputs, Index{10}, most_classes);
+  const ImageDataset images = datasets::detail::load_images(pixels, labels, {.classes = classes});
   Tensor x(images.feature_shape().batched(images.size())), y(Shape{images.size()});
   std::vector<Index> rows(static_cast<std::size_t>(images.size()));
   std::iota(rows.begin(), rows.end(), Index{0});
   images.gather(rows, x, y);
   const RawTensor array = raw_tensor(folder, x);
-  return {.x = Samples({.array = array, .owner = std::move(x)}, input, {}, folder), .y = std::move(y)};
+  return {.x = Samples({.array = array, .owner = std::move(x)}, model.input_shape(), {}, folder), .y = std::move(y)};
 }
 
 /// x_test and y_test, as in Keras's mnist.npz, or x and y.
@@ -73,6 +78,19 @@ Data read_npz(const std::string& path, const std::optional<Shape>& input, const 
   return data;
 }
 
+Data read_data(const std::string& path, const std::optional<Shape>& input, const ScaleOptions& scale) {
+  switch (const FileKind kind = kind_of_file(path)) {
+    case FileKind::npz:
+      return read_npz(path, input, scale);
+    case FileKind::csv: {
+      LabelledSamples table = read_labelled_table(path, input, scale);
+      return {.x = std::move(table.x), .y = std::move(table.y)};
+    }
+    default:
+      throw FormatError(message("{}: {}; --data takes a .npz file or a table of numbers", path, name_of(kind)));
+  }
+}
+
 /// Labels as the loss wants them: all but the sparse one have a number for each output.
 void fit_labels(Tensor& y, const Network& network) {
   const Shape outputs = network.model.output_shape();
@@ -91,7 +109,8 @@ void Evaluate::declare(CLI::App& app) {
       ->option_text(" ");
   CLI::Option* const folder = app.add_option("--mnist", mnist, "a folder with MNIST's t10k files, or others like them");
   folder->option_text("DIR");
-  app.add_option("--data", data, "a .npz file with x_test and y_test, or x and y")
+  app.add_option("--data", data,
+                 "a .npz file with x_test and y_test, or x and y, or a table of numbers with the label last")
       ->excludes(folder)
       ->option_text("FILE");
   scale.declare(app);
@@ -103,7 +122,7 @@ std::string Evaluate::run() const {
                       "evaluate: --scale and --invert are for --data alone");
   Network network = load_network(model, {});
   const auto input = network.model.input_shape();
-  Data samples = data.empty() ? read_mnist(mnist, input) : read_npz(data, input, scale);
+  Data samples = data.empty() ? read_mnist(mnist, network.model) : read_data(data, input, scale);
   if (!network.model.built()) network.model.build(samples.feature_shape());
   std::string text;
   if (!network.model.compiled()) {

@@ -4,21 +4,20 @@
 #include <span>
 #include <string>
 
+#include "cornu/formats/file_kind.h"
+
 namespace cornu::tool {
 
-/// Those with arrays in them come first.
-enum class FileKind { safetensors, onnx, npy, npz, idx, png, pgm, csv };
+using detail::FileKind;
+using detail::name_of;
 
-/// What the bytes of a file are: the first ones tell, and its name only where they do not. Throws FormatError if it is
-/// none of these.
+/// Which of the kinds that the program reads a file is: its first bytes tell, and its name only where they do not. A
+/// file of text is taken for a table, a file of gzip for IDX. Throws FormatError, saying what it is, for all others.
 FileKind kind_of(std::span<const std::byte> bytes, const std::string& name);
 /// The same of a file. Throws FileError as well if it cannot be read.
 FileKind kind_of_file(const std::string& path);
 
 /// Whether such a file has arrays in it that can be taken out.
 bool has_arrays(FileKind kind);
-
-/// As in "a PNG image".
-const char* name_of(FileKind kind);
 
 }  // namespace cornu::tool

@@ -6,6 +6,7 @@
 #include "cornu/core/error.h"
 #include "cornu/core/listed.h"
 #include "cornu/core/naming.h"
+#include "cornu/core/printable.h"
 #include "cornu/core/registry.h"
 #include "cornu/formats/json.h"
 #include "cornu/models/metric_registry.h"
@@ -34,10 +35,10 @@ std::string table(const std::vector<std::vector<std::string>>& rows) {
   return text;
 }
 
-/// A text as it is, anything else as JSON.
+/// A text without characters that would spoil the layout, anything else as JSON.
 std::string shown(const Json& json) {
   const auto* text = json.as<std::string>();
-  return text != nullptr ? *text : to_string(json);
+  return detail::printable(text != nullptr ? *text : to_string(json));
 }
 
 /// (784, 128), with None for what may be any.
@@ -63,11 +64,27 @@ Json json_of(const std::vector<RawTensor>& tensors) {
   return result;
 }
 
+Json json_of(const std::vector<UnreadArray>& unread) {
+  Json::Array result;
+  for (const UnreadArray& array : unread) {
+    result.emplace_back(Json::Object{{"name", array.name}, {"type", array.type}, {"reason", array.reason}});
+  }
+  return result;
+}
+
+std::string text_of(const std::vector<UnreadArray>& unread) {
+  std::string text;
+  for (const UnreadArray& array : unread) {
+    text += fmt::format("Not read: {}: {}\n", detail::printable(array.name), detail::printable(array.reason));
+  }
+  return text;
+}
+
 std::string text_of(const std::vector<RawTensor>& tensors) {
   std::vector<std::vector<std::string>> rows{{"Name", "Type", "Shape", "Bytes"}};
   std::size_t numbers = 0, bytes = 0;
   for (const RawTensor& tensor : tensors) {
-    rows.push_back({tensor.name, to_string(tensor.dtype), to_string(std::span(tensor.shape)),
+    rows.push_back({detail::printable(tensor.name), to_string(tensor.dtype), to_string(std::span(tensor.shape)),
                     std::to_string(tensor.bytes.size())});
     bytes += tensor.bytes.size();
     numbers += tensor.bytes.size() / static_cast<std::size_t>(size_of(tensor.dtype));
@@ -85,7 +102,9 @@ Json json_of(const SafetensorsMetadata& metadata) {
 /// A line for each member of an object.
 std::string lines_of(const Json& object) {
   std::string text;
-  for (const auto& [key, value] : *object.as<Json::Object>()) text += fmt::format("  {}: {}\n", key, shown(value));
+  for (const auto& [key, value] : *object.as<Json::Object>()) {
+    text += fmt::format("  {}: {}\n", detail::printable(key), shown(value));
+  }
   return text;
 }
 
@@ -97,8 +116,9 @@ std::string object_text(const Json& object) {
   if (type == nullptr) return shown(object);
   std::string options;
   if (const Json* const config = object.find("config"); config != nullptr && config->as<Json::Object>() != nullptr) {
-    options = detail::listed(*config->as<Json::Object>(),
-                             [](const auto& option) { return option.first + "=" + object_text(option.second); });
+    options = detail::listed(*config->as<Json::Object>(), [](const auto& option) {
+      return detail::printable(option.first) + "=" + object_text(option.second);
+    });
   }
   return shown(*type) + "(" + options + ")";
 }
@@ -135,7 +155,8 @@ std::string layers_text(const SafetensorsFile& file) {
   try {
     return to_string(Sequential::load(file, {.compile = false}), {.expand_nested = true});
   } catch (const UnregisteredError& error) {
-    return text_of(file.tensors()) + fmt::format("It cannot be loaded here: {}\n", error.what());
+    return text_of(file.tensors()) + text_of(file.unread()) +
+           fmt::format("It cannot be loaded here: {}\n", error.what());
   }
 }
 
@@ -144,8 +165,8 @@ std::string model_info(const SafetensorsFile& file, bool json) {
   return detail::naming(file.path(), [&] {
     const Json description = detail::described_in(file, detail::model_metadata);
     check<Shape>(description, "build_input_shape");
-    std::string text = fmt::format("{}: a model of Cornu, version {} of the format\n\n{}Input: {}\n{}", file.path(),
-                                   shown(description.at("version")), layers,
+    std::string text = fmt::format("{}: a model of Cornu, version {} of the format\n\n{}Input: {}\n{}",
+                                   detail::printable(file.path()), shown(description.at("version")), layers,
                                    shape_text(description.at("build_input_shape")), compile_text(description));
     if (!json) return text;
     return to_string(
@@ -158,14 +179,14 @@ std::string safetensors_info(const std::string& path, bool json) {
   const SafetensorsFile file(path);
   if (file.metadata().find(detail::model_metadata) != file.metadata().end()) return model_info(file, json);
   if (json) {
-    return to_string(Json(Json::Object{{"format", "safetensors"},
-                                       {"metadata", json_of(file.metadata())},
-                                       {"tensors", json_of(file.tensors())}})) +
-           '\n';
+    Json result = Json::Object{
+        {"format", "safetensors"}, {"metadata", json_of(file.metadata())}, {"tensors", json_of(file.tensors())}};
+    if (!file.unread().empty()) result.set("unread", json_of(file.unread()));
+    return to_string(result) + '\n';
   }
-  std::string text = fmt::format("{}: safetensors\n", path);
+  std::string text = fmt::format("{}: safetensors\n", detail::printable(path));
   if (!file.metadata().empty()) text += "Metadata:\n" + lines_of(json_of(file.metadata()));
-  return text + '\n' + text_of(file.tensors());
+  return text + '\n' + text_of(file.tensors()) + text_of(file.unread());
 }
 
 // ---- ONNX ----
@@ -174,6 +195,7 @@ std::string ports_text(const Json& ports) {
   std::vector<std::vector<std::string>> rows;
   for (const Json& port : *ports.as<Json::Array>()) {
     rows.push_back({"  " + shown(port.at("name")), shown(port.at("type")), shape_text(port.at("shape"))});
+    if (port.find("external") != nullptr) rows.back().push_back("in another file");
   }
   return table(rows);
 }
@@ -185,9 +207,9 @@ std::string onnx_info(const std::string& path, bool json) {
     for (auto& [key, value] : *described.as<Json::Object>()) result.set(key, std::move(value));
     return to_string(result) + '\n';
   }
-  std::string text = fmt::format("{}: ONNX, IR version {}", path, shown(described.at("ir_version")));
+  std::string text = fmt::format("{}: ONNX, IR version {}", detail::printable(path), shown(described.at("ir_version")));
   for (const auto& [domain, version] : *described.at("opsets").as<Json::Object>()) {
-    text += fmt::format(", {} {}", domain == "ai.onnx" ? "opset" : domain, shown(version));
+    text += fmt::format(", {} {}", domain == "ai.onnx" ? "opset" : detail::printable(domain), shown(version));
   }
   if (const std::string producer = shown(described.at("producer")); !producer.empty()) text += ", by " + producer;
   text += "\nInputs:\n" + ports_text(described.at("inputs")) + "Outputs:\n" + ports_text(described.at("outputs"));
@@ -196,7 +218,10 @@ std::string onnx_info(const std::string& path, bool json) {
   }
   text += "Nodes:\n" + lines_of(described.at("nodes"));
   const Json& initializers = described.at("initializers");
-  return text + fmt::format("Initializers: {}\n", initializers.as<Json::Array>()->size()) + ports_text(initializers);
+  text += fmt::format("Initializers: {}\n", initializers.as<Json::Array>()->size()) + ports_text(initializers);
+  for (const Json& what : *described.at("unsupported").as<Json::Array>())
+    text += "Not supported: " + shown(what) + '\n';
+  return text;
 }
 
 }  // namespace
@@ -214,8 +239,12 @@ std::string Info::run() const {
   if (kind == FileKind::onnx) return onnx_info(file, json);
   const Arrays arrays = read_arrays(file, kind);
   const char* const format = kind == FileKind::npz ? "npz" : kind == FileKind::npy ? "npy" : "idx";
-  if (json) return to_string(Json(Json::Object{{"format", format}, {"tensors", json_of(arrays.list)}})) + '\n';
-  return fmt::format("{}: {}\n\n", file, format) + text_of(arrays.list);
+  if (json) {
+    Json result = Json::Object{{"format", format}, {"tensors", json_of(arrays.list)}};
+    if (!arrays.unread.empty()) result.set("unread", json_of(arrays.unread));
+    return to_string(result) + '\n';
+  }
+  return fmt::format("{}: {}\n\n", detail::printable(file), format) + text_of(arrays.list) + text_of(arrays.unread);
 }
 
 }  // namespace cornu::tool

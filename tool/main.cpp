@@ -1,5 +1,7 @@
 // cornu: models and what they are made of, from the command line. cornu.1 says how it is used.
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <cerrno>
@@ -7,6 +9,8 @@
 #include <cstdio>
 #include <cstring>
 
+#include "cornu/core/printable.h"
+#include "cornu/core/write_text.h"
 #include "cornu/tool/commands.h"
 
 namespace {
@@ -15,34 +19,31 @@ using namespace cornu;
 
 enum Status { done = 0, failed = 1, misused = 2 };
 
-/// Names and texts of a file may have characters in them with which a terminal is told what to do. They are written as
-/// JSON writes them, so that JSON remains what it is.
-std::string printable(std::string_view text) {
-  std::string result;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    auto code = static_cast<unsigned char>(text[i]);
-    bool is_control = (code < 0x20 && code != '\n' && code != '\t') || code == 0x7F;
-    if (code == 0xC2 && i + 1 < text.size()) {  // U+0080 to U+00BF in UTF-8, of which the first half are controls
-      const auto next = static_cast<unsigned char>(text[i + 1]);
-      is_control = next >= 0x80 && next < 0xA0;
-      if (is_control) code = next, ++i;
-    }
-    is_control ? result += fmt::format("\\u{:04x}", code) : result += text[i];
+using detail::LineBreaks;
+
+/// Opens /dev/null in place of standard streams that are closed, so that no file gets the number of one and is written
+/// to by mistake. It is opened the wrong way round: reading and writing still fail.
+void occupy_standard_streams() {
+  for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (::fcntl(stream, F_GETFD) < 0) ::open("/dev/null", stream == STDIN_FILENO ? O_WRONLY : O_RDONLY);
   }
-  return result;
 }
 
-int complain(Status status, const char* what) {
-  fmt::print(stderr, "cornu: {}\n", printable(what));
+/// Whether it can be printed makes no difference to the status.
+int complain(Status status, std::string_view what) noexcept {
+  try {
+    detail::write_text(stderr, fmt::format("cornu: {}\n", detail::printable(what, LineBreaks::kept)));
+  } catch (...) {  // no memory for the text
+  }
   return status;
 }
 
 /// Whoever reads it may go away at any time, as `head` does; a full disk is an error.
 int print(std::string_view result) {
-  const std::string text = printable(result);
+  const std::string text = detail::printable(result, LineBreaks::kept);
   if (std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0) return done;
   if (errno == EPIPE) return failed;
-  return complain(failed, fmt::format("standard output: {}", std::strerror(errno)).c_str());
+  return complain(failed, fmt::format("standard output: {}", std::strerror(errno)));
 }
 
 int run(int argc, char** argv) {
@@ -70,7 +71,7 @@ int run(int argc, char** argv) {
     app.exit(asked, answer);
     return print(answer.str());
   } catch (const CLI::ParseError& error) {
-    return complain(misused, fmt::format("{}\nTry 'cornu --help' for more.", error.what()).c_str());
+    return complain(misused, fmt::format("{}\nTry 'cornu --help' for more.", error.what()));
   }
   if (app.get_subcommands().empty()) return complain(misused, "a command is required; 'cornu --help' lists them");
   return print(text);
@@ -79,6 +80,7 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) try {
+  occupy_standard_streams();
   std::signal(SIGXFSZ, SIG_IGN);  // a limit on the size of files is then an error like a full disk
   return run(argc, argv);
 } catch (const tool::UsageError& error) {

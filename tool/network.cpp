@@ -1,6 +1,7 @@
 #include "cornu/tool/network.h"
 
 #include "cornu/core/error.h"
+#include "cornu/core/printable.h"
 #include "cornu/optim/registry.h"
 #include "cornu/tool/file_kind.h"
 #include "cornu/tool/onnx_files.h"
@@ -65,7 +66,7 @@ bool is_classifier(const Network& network) {
 
 std::string class_name(const Network& network, Index label) {
   const auto i = static_cast<std::size_t>(label);
-  return i < network.class_names.size() ? network.class_names[i] : std::to_string(label);
+  return i < network.class_names.size() ? detail::printable(network.class_names[i]) : std::to_string(label);
 }
 
 }  // namespace cornu::tool

@@ -4,13 +4,14 @@
 
 #ifdef CORNU_HAS_ONNX
 #include <algorithm>
-#include <map>
+#include <span>
+#include <string_view>
 
-#include "cornu/core/naming.h"
 #include "cornu/core/ops.h"
 #include "cornu/core/options.h"
 #include "cornu/formats/file_bytes.h"
 #include "cornu/formats/json.h"
+#include "cornu/onnx/description.h"
 #include "cornu/onnx/model.h"
 #include "cornu/onnx/reader.h"
 #include "cornu/onnx/save.h"
@@ -22,53 +23,49 @@ namespace cornu::tool {
 
 namespace {
 
-/// A file and what was read of it, which shows into its bytes.
-struct File {
-  explicit File(const std::string& path) : content(path, false) {
-    const auto bytes = content.bytes();
-    message = onnx::detail::read_model({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, path);
-  }
-  FileBytes content;
-  onnx::detail::ModelMessage message;
-};
-
 Json json_of(std::span<const Index> shape) {
   Json::Array result;
   for (const Index dimension : shape) result.emplace_back(dimension < 0 ? Json() : Json(std::int64_t{dimension}));
   return result;
 }
 
-const char* name_of(onnx::detail::Kind kind) {
-  switch (kind) {
-    case onnx::detail::Kind::integer:
-      return "integer";
-    case onnx::detail::Kind::boolean:
-      return "boolean";
-    case onnx::detail::Kind::real:
-      break;
-  }
-  return "real";
-}
-
-/// Inputs or outputs. Older files list the initializers among the inputs.
-Json json_of(const std::vector<onnx::detail::ValueMessage>& ports, const onnx::detail::GraphMessage& graph) {
+Json json_of(const std::vector<onnx::ValueDescription>& values) {
   Json::Array result;
-  for (const onnx::detail::ValueMessage& port : ports) {
-    const bool is_initializer = std::any_of(graph.initializers.begin(), graph.initializers.end(),
-                                            [&](const auto& tensor) { return tensor.name == port.name; });
-    if (is_initializer) continue;
-    result.emplace_back(Json::Object{{"name", std::string(port.name)},
-                                     {"type", name_of(port.kind)},
-                                     {"shape", port.has_shape ? json_of(std::span(port.dimensions)) : Json()}});
+  for (const onnx::ValueDescription& value : values) {
+    Json::Object object{{"name", value.name},
+                        {"type", value.type},
+                        {"shape", value.has_shape ? json_of(std::span(value.shape)) : Json()}};
+    if (value.external) object.emplace_back("external", true);
+    result.emplace_back(std::move(object));
   }
   return result;
 }
 
-std::vector<std::string> class_names_of(const onnx::Model& model, const std::string& path) {
+std::string trimmed(std::string_view text) {
+  const std::size_t begin = std::min(text.find_first_not_of(" \t\r\n"), text.size());
+  return std::string(text.substr(begin, text.find_last_not_of(" \t\r\n") + 1 - begin));
+}
+
+/// Names of classes as Cornu and others write them: a JSON list of texts, or texts between commas if there are as many
+/// as the model has outputs. None for anything else: the entry may mean something different to another program.
+std::vector<std::string> class_names_of(const onnx::Model& model) {
   const auto found = model.metadata().find("class_names");
   if (found == model.metadata().end()) return {};
-  return detail::naming(message("{}: the metadata entry \"class_names\"", path),
-                        [&] { return value_of<std::vector<std::string>>(parse_json(found->second)); });
+  const std::string& text = found->second;
+  try {
+    return value_of<std::vector<std::string>>(parse_json(text));
+  } catch (const Error&) {
+    if (text.find_first_of("[]{}\"'") != std::string::npos) return {};
+  }
+  std::vector<std::string> names;
+  for (std::size_t at = 0; at <= text.size();) {
+    const std::size_t end = std::min(text.find(',', at), text.size());
+    names.push_back(trimmed(std::string_view(text).substr(at, end - at)));
+    at = end + 1;
+  }
+  const auto& shape = model.outputs().front().shape;
+  const bool fits = shape && !shape->empty() && shape->back() == std::ssize(names);
+  return fits ? names : std::vector<std::string>();
 }
 
 /// A graph that is made for a number of samples, as a layer that takes fewer as well: zeros fill them up.
@@ -93,18 +90,28 @@ struct FixedBatch {
 
 Network load_onnx(const std::string& path) {
   const onnx::Model graph = onnx::load(path);
-  Network network{.model = {}, .class_names = class_names_of(graph, path)};
+  require<ValueError>(graph.inputs().size() == 1 && graph.outputs().size() == 1,
+                      "{}: it has {} inputs and {} outputs; predict and evaluate take models with one of each", path,
+                      graph.inputs().size(), graph.outputs().size());
+  Network network{.model = {}, .class_names = class_names_of(graph)};
   const auto& shape = graph.inputs().front().shape;
   if (shape && !shape->empty() && shape->front() > 0) network.batch = shape->front();
   network.model = network.batch ? Sequential{FixedBatch{graph, *network.batch}} : Sequential{graph};
   return network;
 }
 
-std::vector<std::pair<std::string, Tensor>> read_onnx_weights(const std::string& path) {
-  File file(path);
-  std::vector<std::pair<std::string, Tensor>> weights;
-  for (onnx::detail::TensorMessage& tensor : file.message.graph.initializers) {
-    if (tensor.kind == onnx::detail::Kind::real) weights.emplace_back(tensor.name, std::move(tensor.value));
+OnnxWeights read_onnx_weights(const std::string& path) {
+  const FileBytes content(path, false);
+  const auto bytes = content.bytes();
+  onnx::detail::ModelMessage message =
+      onnx::detail::read_model({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, path);
+  OnnxWeights weights;
+  for (onnx::detail::TensorMessage& tensor : message.graph.initializers) {
+    if (tensor.kind == onnx::detail::Kind::real) {
+      weights.list.emplace_back(tensor.name, std::move(tensor.value));
+    } else {
+      weights.left_out.emplace_back(tensor.name);
+    }
   }
   return weights;
 }
@@ -114,30 +121,22 @@ void save_onnx(const Sequential& model, const std::string& path, const std::vect
 }
 
 Json describe_onnx(const std::string& path) {
-  const File file(path);
-  const onnx::detail::ModelMessage& model = file.message;
+  const onnx::Description model = onnx::describe(path);
   Json::Object opsets, metadata, nodes;
-  for (const auto& [domain, version] : model.opsets) {
-    opsets.emplace_back(domain.empty() ? "ai.onnx" : std::string(domain), version);
-  }
-  for (const auto& [key, value] : model.metadata) metadata.emplace_back(std::string(key), std::string(value));
-  std::map<std::string_view, std::int64_t> counts;
-  for (const onnx::detail::NodeMessage& node : model.graph.nodes) ++counts[node.op_type];
-  for (const auto& [op, count] : counts) nodes.emplace_back(std::string(op), count);
-  Json::Array initializers;
-  for (const onnx::detail::TensorMessage& tensor : model.graph.initializers) {
-    const Shape shape = tensor.value.shape();
-    initializers.emplace_back(Json::Object{
-        {"name", std::string(tensor.name)}, {"type", name_of(tensor.kind)}, {"shape", json_of(shape.dimensions())}});
-  }
+  for (const auto& [domain, version] : model.opsets) opsets.emplace_back(domain, version);
+  for (const auto& [key, value] : model.metadata) metadata.emplace_back(key, value);
+  for (const auto& [op, count] : model.nodes) nodes.emplace_back(op, count);
+  Json::Array unsupported;
+  for (const std::string& what : model.unsupported) unsupported.emplace_back(what);
   return Json::Object{{"ir_version", model.ir_version},
-                      {"producer", std::string(model.producer)},
+                      {"producer", model.producer},
                       {"opsets", std::move(opsets)},
-                      {"inputs", json_of(model.graph.inputs, model.graph)},
-                      {"outputs", json_of(model.graph.outputs, model.graph)},
+                      {"inputs", json_of(model.inputs)},
+                      {"outputs", json_of(model.outputs)},
                       {"metadata", std::move(metadata)},
                       {"nodes", std::move(nodes)},
-                      {"initializers", std::move(initializers)}};
+                      {"initializers", json_of(model.initializers)},
+                      {"unsupported", std::move(unsupported)}};
 }
 
 #else
@@ -151,7 +150,7 @@ namespace {
 }  // namespace
 
 Network load_onnx(const std::string& path) { refuse(path); }
-std::vector<std::pair<std::string, Tensor>> read_onnx_weights(const std::string& path) { refuse(path); }
+OnnxWeights read_onnx_weights(const std::string& path) { refuse(path); }
 void save_onnx(const Sequential&, const std::string& path, const std::vector<std::string>&) { refuse(path); }
 Json describe_onnx(const std::string& path) { refuse(path); }
 

@@ -12,13 +12,17 @@ namespace cornu::tool {
 
 Network load_onnx(const std::string& path);
 
-/// Weights of a graph, with their names and axes as the file has them: its initializers that are no whole numbers.
-std::vector<std::pair<std::string, Tensor>> read_onnx_weights(const std::string& path);
+/// The initializers of a graph, with their names and axes as the file has them.
+struct OnnxWeights {
+  std::vector<std::pair<std::string, Tensor>> list;
+  std::vector<std::string> left_out;  ///< names of those that are whole numbers or booleans
+};
+OnnxWeights read_onnx_weights(const std::string& path);
 
 void save_onnx(const Sequential& model, const std::string& path, const std::vector<std::string>& class_names);
 
 /// What is in a file: "ir_version", "producer", "opsets", "inputs", "outputs", "metadata", "nodes" (how many of each
-/// op) and "initializers". Also of a graph whose ops Cornu does not have.
+/// op), "initializers", and "unsupported", all that keeps Cornu from running it.
 Json describe_onnx(const std::string& path);
 
 }  // namespace cornu::tool

@@ -6,6 +6,7 @@
 #include <limits>
 #include <numeric>
 
+#include "cornu/core/printable.h"
 #include "cornu/formats/npy.h"
 #include "cornu/models/probabilities.h"
 #include "cornu/tool/commands.h"
@@ -100,7 +101,7 @@ std::string Predict::run() const {
     if (!best) best = is_classifier(network) ? 1 : 0;
     for (Index row = 0; row < outputs.shape()[0]; ++row) {
       const Outputs numbers(outputs.data() + row * sample.size(), static_cast<std::size_t>(sample.size()));
-      if (inputs.size() > 1) text += input + ": ";
+      if (inputs.size() > 1) text += detail::printable(input) + ": ";
       text += classes     ? class_text(network, numbers)
               : *best > 0 ? top_text(network, numbers, *best)
                           : all_text(numbers);

@@ -240,4 +240,24 @@ Samples read_samples(const std::string& path, const std::optional<Shape>& input,
   return {read_numbers(path, name, input), input, options, name};
 }
 
+LabelledSamples read_labelled_table(const std::string& path, const std::optional<Shape>& input,
+                                    const ScaleOptions& options) {
+  const FileBytes file(path, true);
+  const Numbers table = read_table(file.bytes(), path);
+  const Index rows = table.array.shape[0], width = table.array.shape[1];
+  const Index features = input ? input->size() : width - 1;
+  require<FormatError>(0 < features && features < width,
+                       "{}: rows of {} numbers; {} for the model and a label after them are required", path, width,
+                       std::max(features, Index{1}));
+  std::vector<Real> x;
+  Tensor y(width - features == 1 ? Shape{rows} : Shape{rows, width - features});
+  Real* label = y.data();
+  for (auto row = std::get<std::vector<Real>>(table.owner).begin(); std::ssize(x) < rows * features; row += width) {
+    x.insert(x.end(), row, row + features);
+    label = std::copy(row + features, row + width, label);
+  }
+  const RawTensor array = raw_tensor(path, ConstView(x.data(), {rows, features}));
+  return {.x = Samples({.array = array, .owner = std::move(x)}, input, options, path), .y = std::move(y)};
+}
+
 }  // namespace cornu::tool

@@ -62,6 +62,17 @@ class Samples {
   Shape shape_;
 };
 
+/// Samples and what a model is to make of them.
+struct LabelledSamples {
+  Samples x;
+  Tensor y;  ///< (samples) or (samples, labels)
+};
+
+/// A table with a sample a row, labels in its last columns: in all that the model does not take, or the last one.
+/// Throws as read_samples, and FormatError for rows that leave no label.
+LabelledSamples read_labelled_table(const std::string& path, const std::optional<Shape>& input,
+                                    const ScaleOptions& options);
+
 /// The samples in a file, a pipe, or standard input, which is called "-": IDX, .npy, a table of numbers with a sample a
 /// row, an image. Throws FileError if it cannot be read, FormatError for a file that breaks its format or has no
 /// samples, else as Samples.

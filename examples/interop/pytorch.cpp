@@ -6,6 +6,7 @@
 
 #include <cmath>
 #include <deque>
+#include <iostream>
 #include <vector>
 
 using namespace cornu;
@@ -46,7 +47,7 @@ Tensor give(const std::string& folder, const std::string& name, const Network& n
 
 int main(int count, char** arguments) {
   if (count != 2) {
-    fmt::print(stderr, "usage: interop_pytorch FOLDER\n");
+    std::cerr << "usage: interop_pytorch FOLDER\n";
     return 2;
   }
   try {
@@ -57,13 +58,13 @@ int main(int count, char** arguments) {
     for (const auto& [name, network] : interop::networks()) {
       const Tensor x = samples.tensor(name + ".x"), y = samples.tensor(name + ".y");
       const double difference = take(folder, name, network, x, y);
-      fmt::print("{} from PyTorch to Cornu: outputs differ by at most {:.1e}\n", name, difference);
+      std::cout << fmt::format("{} from PyTorch to Cornu: outputs differ by at most {:.1e}\n", name, difference);
       if (!(difference <= limit)) return 1;
       to_write.push_back(raw_tensor(name, outputs.emplace_back(give(folder, name, network, x, y))));
     }
     write_safetensors(folder + "/outputs.safetensors", to_write);
   } catch (const std::exception& error) {
-    fmt::print(stderr, "{}\n", error.what());
+    std::cerr << fmt::format("{}\n", error.what());
     return 1;
   }
   return 0;

@@ -1,11 +1,15 @@
 #include "cornu/datasets/download.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <fstream>
+#include <functional>
 #include <limits>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 #include "cornu/core/error.h"
 #include "cornu/datasets/sha256.h"
@@ -274,6 +278,109 @@ TEST(DownloadWithoutLibcurl, SaysSo) {
                 ": could not be downloaded\n  https://example.com/file: this Cornu was built without libcurl, which "
                 "downloads need");
   EXPECT_TRUE(folder.names().empty());
+}
+
+/// Standard error as something else for a while.
+class StandardError {
+ public:
+  explicit StandardError(int descriptor) : former_(::fcntl(STDERR_FILENO, F_DUPFD, 10)) {
+    if (descriptor < 0) {
+      ::close(STDERR_FILENO);
+    } else {
+      ::dup2(descriptor, STDERR_FILENO);
+    }
+  }
+  ~StandardError() {
+    ::dup2(former_, STDERR_FILENO);
+    ::close(former_);
+    std::clearerr(stderr);
+  }
+  StandardError(const StandardError&) = delete;
+  StandardError& operator=(const StandardError&) = delete;
+
+ private:
+  int former_;
+};
+
+/// The two ends of a terminal, of which -1: there are none here.
+struct Terminal {
+  int master = posix_openpt(O_RDWR | O_NOCTTY), slave = -1;
+  Terminal() {
+    if (master >= 0 && grantpt(master) == 0 && unlockpt(master) == 0) {
+      slave = ::open(ptsname(master), O_RDWR | O_NOCTTY);
+    }
+  }
+  ~Terminal() {
+    hang_up();
+    ::close(slave);
+  }
+  Terminal(const Terminal&) = delete;
+  Terminal& operator=(const Terminal&) = delete;
+  void hang_up() {
+    if (master >= 0) ::close(std::exchange(master, -1));
+  }
+};
+
+TEST_F(Download, GoesOnWhereNothingCanBeShown) {
+  server.answer("/file", ok(body));
+  DownloadOptions shown = options("/file");
+  shown.quiet = false;
+  const auto expect_done = [&](int descriptor) {
+    {
+      const StandardError other(descriptor);
+      download(shown);
+    }
+    EXPECT_EQ(content(folder / "file"), body);
+    EXPECT_EQ(folder.names(), std::vector<std::string>{"file"}) << "no temporary file is left";
+    std::filesystem::remove(folder / "file");
+  };
+  expect_done(-1);
+  if (const int full = ::open("/dev/full", O_WRONLY); full >= 0) {
+    expect_done(full);
+    ::close(full);
+  }
+  Terminal terminal;
+  if (terminal.slave < 0) GTEST_SKIP() << "there are no terminals here";
+  terminal.hang_up();
+  expect_done(terminal.slave);
+  // A failure is still one.
+  server.answer("/other", ok("another file"));
+  DownloadOptions failing = options("/other");
+  failing.quiet = false;
+  const StandardError other(terminal.slave);
+  EXPECT_NE(failure(failing).find("have the SHA-256"), std::string::npos);
+}
+
+TEST_F(Download, ShowsALineThatIsWrittenOverAndOnADumbTerminalLines) {
+  const Terminal terminal;
+  if (terminal.slave < 0) GTEST_SKIP() << "there are no terminals here";
+  server.answer("/file", ok(body));
+  const char* const term = std::getenv("TERM");
+  const std::string former = term == nullptr ? "" : term;
+  const auto shown_on = [&](const char* kind) {
+    setenv("TERM", kind, 1);
+    DownloadOptions shown = options("/file");
+    shown.quiet = false;
+    shown.destination = folder / "a\nb";
+    {
+      const StandardError other(terminal.slave);
+      download(shown);
+    }
+    ::fcntl(terminal.master, F_SETFL, O_NONBLOCK);  // until there is no more
+    std::string text;
+    char piece[1000];
+    for (ssize_t count = 0; (count = ::read(terminal.master, piece, sizeof piece)) > 0;) {
+      text.append(piece, static_cast<std::size_t>(count));
+    }
+    return text;
+  };
+  const std::string smart = shown_on("xterm"), dumb = shown_on("dumb");
+  term == nullptr ? unsetenv("TERM") : setenv("TERM", former.c_str(), 1);
+  EXPECT_TRUE(smart.starts_with("\ra\\u000ab: 0.")) << smart;
+  EXPECT_TRUE(smart.ends_with("0.1 of 0.1 MB\033[K\r\n")) << smart;
+  EXPECT_TRUE(dumb.starts_with("a\\u000ab: 0.")) << dumb;
+  EXPECT_TRUE(dumb.ends_with("0.1 of 0.1 MB\r\n")) << dumb;
+  EXPECT_EQ(dumb.find('\033'), std::string::npos);
 }
 
 }  // namespace

@@ -15,6 +15,7 @@
 #include "cornu/datasets/sha256.h"
 #include "cornu/tests/support/expect_error.h"
 #include "cornu/tests/support/loopback_server.h"
+#include "cornu/tests/support/other_user.h"
 #include "cornu/tests/support/temporary_folder.h"
 
 namespace cornu {
@@ -281,6 +282,39 @@ TEST_F(MnistDownload, SaysThatTheCacheFolderCannotBeMade) {
               datasets::mnist_like(source);
             }).find("download: " + cache + "/cornu/small: this folder cannot be made (Not a directory)"),
             std::string::npos);
+}
+
+TEST_F(MnistDownload, MakesItsFolderForThisUserAlone) {
+  const mode_t mask = ::umask(0);
+  expect_small_mnist(datasets::mnist_like(source));
+  ::umask(mask);
+  for (const char* level : {"", "/cornu", "/cornu/small"}) {
+    EXPECT_EQ(testing::status_of(cache + level).st_mode & 0777, 0700U) << level;
+  }
+}
+
+TEST_F(MnistDownload, UsesNoFolderWhereOthersMayHavePutFiles) {
+  expect_small_mnist(datasets::mnist_like(source));
+  const auto expect_refused = [&](const std::string& text) {
+    EXPECT_NE(error_of<FileError>([&] { datasets::mnist_like(source); }).find("\n  " + text + "\n"), std::string::npos)
+        << error_of<FileError>([&] { datasets::mnist_like(source); });
+  };
+  for (const char* level : {"/cornu", "/cornu/small"}) {
+    ASSERT_EQ(::chmod((cache + level).c_str(), 0777), 0);
+    expect_refused(cache + level + ": not used: anybody may write to it");
+    ASSERT_EQ(::chmod((cache + level).c_str(), 0775), 0);
+    expect_small_mnist(datasets::mnist_like(source));
+  }
+  if (!testing::is_root()) return;
+  for (const char* level : {"/cornu", "/cornu/small"}) {
+    testing::give_away(cache + level);
+    expect_refused(cache + level + ": not used: it belongs to another user (user id 65534)");
+    ASSERT_EQ(::chown((cache + level).c_str(), 0, 0), 0);
+  }
+  std::filesystem::rename(cache + "/cornu/small", folder / "elsewhere");
+  testing::plant_link(cache + "/cornu/small", folder / "elsewhere");
+  expect_refused(cache + "/cornu/small: not used: it is a link that belongs to another user (user id 65534)");
+  EXPECT_EQ(server.requests().size(), 8u) << "nothing was downloaded into it either";
 }
 
 std::string raw_sha256(const ImageDataset& dataset, bool of_labels) {

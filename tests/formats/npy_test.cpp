@@ -117,9 +117,9 @@ TEST(Npy, RefusesWhatBreaksTheFormat) {
   const auto refused = [](const std::string& file, const std::string& text) {
     expect_error<FormatError>([&] { const NpyFile npy(bytes_of(file), "x.npy"); }, "x.npy: " + text);
   };
-  refused("", "it does not begin as a .npy file does");
-  refused("\x93NUMPZ", "it does not begin as a .npy file does");
-  refused("PK\3\4", "it does not begin as a .npy file does (is it a .npz file?)");
+  refused("", "this is an empty file; was it written, or downloaded, to its end?");
+  refused("\x93NUMPZ\1", "it does not begin as a .npy file does");
+  refused("PK\3\4", "this is a zip archive; unpack it first");
   refused("\x93NUMPY\1", "it ends before its version");
   refused(std::string("\x93NUMPY\0\0", 8), "version 0.0; 1.0, 2.0 and 3.0 are known");
   refused("\x93NUMPY\1\2", "version 1.2; 1.0, 2.0 and 3.0 are known");

@@ -9,6 +9,7 @@
 
 #include "cornu/core/error.h"
 #include "cornu/formats/npy.h"
+#include "cornu/formats/zip.h"
 #include "cornu/tests/support/allocation_counter.h"
 #include "cornu/tests/support/bytes.h"
 #include "cornu/tests/support/damaged.h"
@@ -61,6 +62,54 @@ TEST_F(Npz, ArraysComeBackInTheirOrder) {
     expect_error<FormatError>([&] { file.tensor("z"); }, path + ": there is no array \"z\"; there are: x, y");
     EXPECT_EQ(folder.names(), std::vector<std::string>{"a.npz"});
   }
+}
+
+/// An array as NumPy writes it, of any type.
+std::string npy_of(const std::string& descr, const std::string& shape, const std::string& data) {
+  std::string header = "{'descr': " + descr + ", 'fortran_order': False, 'shape': " + shape + ", }";
+  header.resize(117, ' ');
+  return std::string("\x93NUMPY\1\0v\0", 10) + header + '\n' + data;
+}
+
+TEST_F(Npz, ATypeThatIsNotReadKeepsNoOtherArrayFromBeingRead) {
+  struct Other {
+    const char *descr, *type, *what;
+  };
+  constexpr std::array<Other, 8> others{{{"'<U5'", "<U5", "text is"},
+                                         {"'|S3'", "|S3", "text is"},
+                                         {"'|O'", "|O", "Python objects are"},
+                                         {"'<c8'", "<c8", "complex numbers are"},
+                                         {"'<M8[ns]'", "<M8[ns]", "dates and durations are"},
+                                         {"'|V2'", "|V2", "bytes without a meaning are"},
+                                         {"'<f16'", "<f16", "this type is"},
+                                         {"[('a', '<f4'), ('b', '<i8', (2,))]", "structure", ""}}};
+  for (const Other& other : others) {
+    SCOPED_TRACE(other.descr);
+    const std::string x = npy_of("'<f4'", "(1,)", std::string("\0\0\x80\x3f", 4)),
+                      names = npy_of(other.descr, "(2,)", "anything");
+    const std::array<detail::ZipMember, 2> members{{{.name = "names.npy", .head = bytes_of(names), .body = {}},
+                                                    {.name = "x.npy", .head = bytes_of(x), .body = {}}}};
+    const std::vector<std::byte> zip = detail::zip_file(members, true);
+    const NpzFile file(zip, "f.npz");
+    ASSERT_EQ(file.arrays().size(), 1U);
+    EXPECT_EQ(file.tensor("x"), Tensor::vector({1}));
+    ASSERT_EQ(file.unread().size(), 1U);
+    EXPECT_EQ(file.unread()[0].name, "names");
+    EXPECT_EQ(file.unread()[0].type, other.type);
+    const std::string text = *other.what == '\0'
+                                 ? "f.npz: \"names\": descr is a structure of several fields, which is not read"
+                                 : "f.npz: \"names\": descr '" + std::string(other.type) + "': " + other.what +
+                                       " not read; b1, i1 to i8, u1 to u8, f2, f4 and f8 are";
+    expect_error<FormatError>([&] { file.find("names"); }, text);
+    expect_error<FormatError>([&] { file.array("names"); }, text);
+    expect_error<FormatError>([&] { file.tensor("names"); }, text);
+    expect_error<FormatError>([&] { NpyFile(bytes_of(names), "n.npy"); }, "n.npy: " + text.substr(16));
+  }
+  // One that breaks its format is still an error.
+  const std::string broken = npy_of("'<f4'", "(2,)", "1234");
+  const std::array<detail::ZipMember, 1> member{{{.name = "x.npy", .head = bytes_of(broken), .body = {}}}};
+  expect_error<FormatError>([&] { NpzFile(detail::zip_file(member, false), "f.npz"); },
+                            "f.npz: \"x\": F32 (2,) takes 8 bytes, but 4 follow the header");
 }
 
 TEST_F(Npz, EqualArraysGiveEqualFilesAtAnyTimeAndPlace) {
@@ -121,9 +170,9 @@ TEST_F(Npz, RefusesWhatIsDamaged) {
   const auto refused = [](const std::string& file, const std::string& text) {
     expect_error<FormatError>([&] { NpzFile(bytes_of(file), "x.npz"); }, "x.npz: " + text);
   };
-  refused("", "it is empty");
-  refused("text", "it is no zip file (Not a zip archive)");
-  refused("\x93NUMPY", "it does not begin as a .npz file does (is it a .npy file?)");
+  refused("", "this is an empty file; was it written, or downloaded, to its end?");
+  refused("\1\2\3\4", "it is no zip file (Not a zip archive)");
+  refused("\x93NUMPY", "this is a .npy array; NpyFile reads it");
   const std::string stored = small(false);
   std::string file = stored;
   file[file.find("\x93NUMPY") + 128] ^= 1;
@@ -181,7 +230,7 @@ TEST_F(Npz, RefusesToWriteWhatWouldNotBeRead) {
   refused({{"a", Dtype::u16, {1}, byte}}, "\"a\": U16 (1,) takes 2 bytes, but 1 came");
   refused({{"a", Dtype::bf16, {0}, {}}}, "\"a\": NumPy has no BF16; F32 holds the same numbers");
   refused({{std::string("a\0b", 3), Dtype::u8, {1}, byte}}, "\"a\" is no name (a zero follows)");
-  refused({{"\xff", Dtype::u8, {1}, byte}}, "\"\xff.npy\" is no name (Invalid argument)");
+  refused({{"\xff", Dtype::u8, {1}, byte}}, "\"\\xff.npy\" is no name (Invalid argument)");
   EXPECT_EQ(content(path), "old");
   EXPECT_EQ(folder.names(), std::vector<std::string>{"a.npz"});
   EXPECT_NE(error_of<FileError>([&] { write_npz(folder / "none" / "a", std::span(&a, 1)); }), "");

@@ -2,6 +2,7 @@
 #include <string>
 
 #include "cornu/core/memory_limit.h"
+#include "cornu/onnx/description.h"
 #include "cornu/onnx/model.h"
 #include "cornu/tests/fuzz/fuzz.h"
 
@@ -27,6 +28,8 @@ void run(const onnx::Model& model) {
 
 int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t size) {
   const std::string_view bytes(reinterpret_cast<const char*>(data), size);
+  // What a model needs is described also where it cannot run.
+  fuzz::reads(fuzz::most_memory(size, Index{17} << 20), [&] { onnx::describe(bytes, "file"); });
   std::optional<onnx::Model> model;
   // 16 megabytes are what parts may take that are much smaller in the file.
   if (!fuzz::reads(fuzz::most_memory(size, Index{17} << 20), [&] { model = onnx::parse(bytes); })) return 0;

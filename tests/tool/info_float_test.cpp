@@ -109,8 +109,8 @@ TEST_F(InfoTool, ShowsTheTensorsAndTheMetadataOfAnySafetensorsFile) {
             "Metadata:\n"
             "  format: pt\n"
             "\n"
-            "Name     Type  Shape   Bytes\n"
-            "half     BF16  (3, 1)  6\n"
+            "Name          Type  Shape   Bytes\n"
+            "half          BF16  (3, 1)  6\n"
             "is\\u001b[31m  BOOL  ()      1\n"
             "2 arrays, 4 numbers, 7 bytes\n");
   EXPECT_EQ(output("info --json w.safetensors"), R"({"format":"safetensors","metadata":{"format":"pt"},"tensors":[)"
@@ -165,18 +165,18 @@ TEST_F(InfoTool, ShowsAnOnnxModel) {
   EXPECT_EQ(output("info m.onnx"),
             "m.onnx: ONNX, IR version 8, opset 17, by cornu\n"
             "Inputs:\n"
-            "  input  real  (None, 4, 6)\n"
+            "  input  float  (None, 4, 6)\n"
             "Outputs:\n"
-            "  output  real  (None, 3)\n"
+            "  output  float  (None, 3)\n"
             "Metadata:\n"
             "  class_names: [\"a\", \"b\", \"c c\"]\n"
             "Nodes:\n"
             "  Flatten: 1\n  Gemm: 2\n  Identity: 1\n  Relu: 1\n  Softmax: 1\n"
             "Initializers: 4\n"
-            "  dense/kernel    real  (24, 5)\n"
-            "  dense/bias      real  (5,)\n"
-            "  dense_1/kernel  real  (5, 3)\n"
-            "  dense_1/bias    real  (3,)\n");
+            "  dense/kernel    float  (24, 5)\n"
+            "  dense/bias      float  (5,)\n"
+            "  dense_1/kernel  float  (5, 3)\n"
+            "  dense_1/bias    float  (3,)\n");
   const Json json = parse_json(output("info m.onnx --json"));
   EXPECT_EQ(json.at("format"), Json("onnx"));
   EXPECT_EQ(json.at("opsets").at("ai.onnx"), Json(std::int64_t{17}));
@@ -190,9 +190,9 @@ TEST_F(InfoTool, RefusesWhatHasNoArrays) {
   write("empty", "");
   write("cut.safetensors", "12");
   write("cut.npz", "P");
-  expect_failure("info x.csv", "x.csv: a table of numbers, in which there are no arrays");
+  expect_failure("info x.csv", "x.csv: a table as text (CSV), in which there are no arrays");
   expect_failure("info noise", "noise: neither safetensors nor ONNX, .npy, .npz, IDX, PNG, PGM or a table of numbers");
-  expect_failure("info empty", "empty: neither safetensors nor ONNX, .npy, .npz, IDX, PNG, PGM or a table of numbers");
+  expect_failure("info empty", "empty: this is an empty file; was it written, or downloaded, to its end?");
   EXPECT_EQ(cornu("info cut.safetensors").status, 1);
   EXPECT_EQ(cornu("info cut.npz").status, 1);
   expect_failure("info there/is/none", "there/is/none: cannot be opened (No such file or directory)");

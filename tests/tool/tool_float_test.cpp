@@ -82,6 +82,46 @@ TEST_F(Tool, AFullStandardOutputIsAnError) {
   EXPECT_EQ(result.err, "cornu: standard output: No space left on device\n");
 }
 
+/// Whatever becomes of what is printed: the status says whether the work was done, and only output that is the result
+/// belongs to the work.
+TEST_F(Tool, StreamsThatCannotBeWrittenEndNothing) {
+  if (!std::filesystem::exists("/dev/full")) GTEST_SKIP() << "there is no /dev/full";
+  const std::string unread = "mkfifo pipe; exec 4<>pipe 5>pipe 4>&-; rm pipe; ";  // a pipe that nobody reads any more
+  struct Command {
+    const char* arguments;
+    int status;
+    bool has_result;
+  };
+  write_idx(path("x"), small.images());
+  const std::array<Command, 8> commands{{{"info m.safetensors", 0, true},
+                                         {"predict m.safetensors x", 0, true},
+                                         {"--help", 0, true},
+                                         {"convert m.safetensors w.safetensors", 0, false},
+                                         {"predict m.safetensors x -o y.npy", 0, false},
+                                         {"info none", 1, false},
+                                         {"predict m.safetensors m.safetensors", 1, false},
+                                         {"nonsense", 2, false}}};
+  for (const Command& command : commands) {
+    const auto status = [&](const std::string& redirections) {
+      return shell(unread + "\"$cornu\" " + command.arguments + redirections).status;
+    };
+    SCOPED_TRACE(command.arguments);
+    const Result whole = cornu(command.arguments);
+    EXPECT_EQ(whole.status, command.status);
+    for (const char* const closed : {" 2>&-", " 2>/dev/full", " 2>&5", " 2>/dev/full <&-"}) {
+      const Result result = shell(unread + "\"$cornu\" " + command.arguments + closed);
+      EXPECT_EQ(result.status, command.status) << closed;
+      EXPECT_EQ(result.out, whole.out) << closed;
+    }
+    const int unwritten = command.has_result ? 1 : command.status;
+    for (const char* const closed : {" >&-", " >/dev/full", " >&- 2>&-", " >/dev/full 2>/dev/full", " >&- 2>&- <&-"}) {
+      EXPECT_EQ(status(closed), unwritten) << closed;
+    }
+  }
+  EXPECT_EQ(read("w.safetensors").find("left out"), std::string::npos) << "nothing was printed into the file";
+  EXPECT_EQ(read("w.safetensors").substr(8, 1), "{");
+}
+
 TEST_F(Tool, AFileThatGrowsTooLargeKeepsTheOldOne) {
   std::filesystem::create_directory(folder / "small");
   write("small/w.safetensors", "old");
@@ -132,6 +172,20 @@ TEST_F(Tool, AFolderOfSomebodyElseKeepsTheOldFile) {
 }
 
 #ifdef CORNU_EXAMPLE_MNIST
+TEST_F(Tool, AnExampleThatCannotPrintIsNotBrokenOff) {
+  for (const char* const closed : {" 2>&-", " 2>/dev/full", " >&-", " >/dev/full", " >&- 2>&- <&-"}) {
+    std::filesystem::remove(folder / "e.safetensors");
+    EXPECT_EQ(
+        shell(fmt::format(CORNU_EXAMPLE_MNIST " --digits --epochs 1 --save e.safetensors{}", closed))
+            .status,
+        0)
+        << closed;
+    EXPECT_EQ(read("e.safetensors").substr(8, 1), "{") << closed;
+    EXPECT_EQ(shell(fmt::format(CORNU_EXAMPLE_MNIST " --digits --epochs 1 --save none/e{}", closed)).status, 1)
+        << closed;
+  }
+}
+
 TEST_F(Tool, UsesWhatTheMnistExampleSaves) {
   const char* const data = std::getenv("CORNU_DATA");
   const bool has_mnist = data != nullptr && std::filesystem::exists(std::filesystem::path(data) / "mnist");

@@ -1,0 +1,17 @@
+#pragma once
+
+#include <cstdio>
+#include <string_view>
+
+namespace cornu::detail {
+
+/// Writes text to a stream and flushes it. Returns false if that fails: the stream is closed, the disk is full, or
+/// nobody reads the pipe any more. Never throws and raises no SIGPIPE, so that printing cannot end a program.
+bool write_text(std::FILE* out, std::string_view text) noexcept;
+
+/// True if the stream is a terminal that understands control sequences: TERM is not "dumb".
+bool is_smart_terminal(std::FILE* out) noexcept;
+/// True if the stream is a terminal of any kind.
+bool is_terminal(std::FILE* out) noexcept;
+
+}  // namespace cornu::detail

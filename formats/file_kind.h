@@ -1,0 +1,78 @@
+#pragma once
+
+#include <cstddef>
+#include <initializer_list>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "cornu/core/error.h"
+
+/// What a file is, by its first bytes: so that a reader given a file of another kind says which kind it is.
+namespace cornu::detail {
+
+enum class FileKind {
+  // Those that Cornu reads.
+  safetensors,
+  onnx,
+  npy,
+  npz,
+  idx,
+  csv,
+  png,
+  pgm,
+  // Those that it does not.
+  pytorch,
+  old_pytorch,
+  pickle,
+  keras,
+  hdf5,
+  tflite,
+  gguf,
+  jpeg,
+  gif,
+  webp,
+  bmp,
+  tiff,
+  git_lfs,
+  html,
+  xml,
+  json,
+  utf16,
+  excel,
+  zip,
+  gzip,
+  bzip2,
+  xz,
+  zstd,
+  tar,
+  parquet,
+  text,  ///< and nothing that says what of
+  empty,
+  unknown,
+};
+
+/// Looks at the first bytes, and at the names of the files in a zip archive.
+FileKind file_kind(std::span<const std::byte> bytes);
+
+/// As in "a PyTorch checkpoint".
+const char* name_of(FileKind kind);
+/// What to do with it: "safetensors.torch.save_file(model.state_dict(), ...) in Python makes a file that ...".
+const char* remedy_for(FileKind kind);
+
+/// "this is a PyTorch checkpoint; ..."; "" if that is what was expected, or it is not known what it is.
+std::string described_if_foreign(std::span<const std::byte> bytes, std::initializer_list<FileKind> expected);
+
+/// What `read()` returns. If it throws a FormatError and the bytes are those of a file of another kind than `expected`,
+/// the error says of which kind.
+template <class Read>
+decltype(auto) recognising(std::span<const std::byte> bytes, std::initializer_list<FileKind> expected, Read read) {
+  try {
+    return read();
+  } catch (const FormatError&) {
+    if (std::string text = described_if_foreign(bytes, expected); !text.empty()) throw FormatError(std::move(text));
+    throw;
+  }
+}
+
+}  // namespace cornu::detail

@@ -1,0 +1,75 @@
+#include "cornu/formats/file_kind.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <functional>
+#include <set>
+
+#include "cornu/formats/npy.h"
+#include "cornu/formats/npz.h"
+#include "cornu/formats/safetensors.h"
+#include "cornu/tests/support/expect_error.h"
+#include "cornu/tests/support/foreign_files.h"
+#include "cornu/tests/support/temporary_folder.h"
+
+namespace cornu {
+namespace {
+
+using detail::FileKind;
+using testing::ForeignFile;
+
+std::span<const std::byte> bytes_of(const std::string& text) { return std::as_bytes(std::span(text)); }
+
+TEST(FileKind, IsToldByTheFirstBytes) {
+  std::set<FileKind> seen;
+  for (const ForeignFile& file : testing::foreign_files()) {
+    EXPECT_EQ(detail::file_kind(bytes_of(file.bytes)), file.kind) << name_of(file.kind) << ": " << file.bytes;
+    seen.insert(file.kind);
+  }
+  for (int kind = 0; kind < static_cast<int>(FileKind::unknown); ++kind) {
+    EXPECT_TRUE(seen.contains(static_cast<FileKind>(kind))) << name_of(static_cast<FileKind>(kind));
+    EXPECT_STRNE(name_of(static_cast<FileKind>(kind)), name_of(FileKind::unknown)) << kind << " has no row";
+  }
+  EXPECT_EQ(detail::file_kind(bytes_of(std::string("\1\2\3\4"))), FileKind::unknown);
+  EXPECT_EQ(detail::file_kind(bytes_of(std::string(8, '\xff'))), FileKind::unknown);
+}
+
+TEST(FileKind, IsWhatEveryReaderSaysOfAFileOfAnotherKind) {
+  struct Reader {
+    FileKind kind;
+    std::function<void(const std::string& path)> from_file;
+    std::function<void(const std::string& bytes)> from_memory;
+  };
+  std::vector<Reader> readers{{FileKind::safetensors, [](const std::string& path) { SafetensorsFile{path}; },
+                               [](const std::string& bytes) { SafetensorsFile(bytes_of(bytes), "x"); }},
+                              {FileKind::npy, [](const std::string& path) { NpyFile{path}; },
+                               [](const std::string& bytes) { NpyFile(bytes_of(bytes), "x"); }}};
+  if (has_npz()) {
+    readers.push_back({FileKind::npz, [](const std::string& path) { NpzFile{path}; },
+                       [](const std::string& bytes) { NpzFile(bytes_of(bytes), "x"); }});
+  }
+  const testing::TemporaryFolder folder;
+  const std::string path = (folder / "x").string();
+  for (const ForeignFile& file : testing::foreign_files()) {
+    std::ofstream(path, std::ios::binary) << file.bytes;
+    const std::string text = message("this is {}; {}", name_of(file.kind), remedy_for(file.kind));
+    for (const Reader& reader : readers) {
+      if (reader.kind == file.kind) continue;
+      SCOPED_TRACE(name_of(reader.kind));
+      testing::expect_error<FormatError>([&] { reader.from_file(path); }, path + ": " + text);
+      testing::expect_error<FormatError>([&] { reader.from_memory(file.bytes); }, "x: " + text);
+    }
+  }
+}
+
+/// What is damaged is of its own kind still.
+TEST(FileKind, ADamagedFileOfItsOwnKindIsNotForeign) {
+  EXPECT_EQ(testing::error_of<FormatError>([] { NpyFile(bytes_of(std::string("\x93NUMPY\7")), "x"); }),
+            "x: it ends before its version");
+  EXPECT_EQ(detail::described_if_foreign(bytes_of(std::string("\2\0\0\0\0\0\0\0{]", 10)), {FileKind::safetensors}), "");
+  EXPECT_EQ(detail::described_if_foreign(bytes_of(std::string("\1\2\3\4")), {FileKind::safetensors}), "");
+}
+
+}  // namespace
+}  // namespace cornu

@@ -1,0 +1,236 @@
+// Files that other programs made, and files that are not what their names say.
+#include <fmt/format.h>
+
+#include "cornu/tests/support/foreign_files.h"
+#include "cornu/tests/support/paths.h"
+#include "cornu/tests/support/protobuf.h"
+#include "cornu/tests/tool/support.h"
+#include "cornu/tool/file_kind.h"
+
+namespace cornu::tool {
+namespace {
+
+class ForeignFiles : public ToolTest {
+ protected:
+  ForeignFiles() { small.model.save(folder / "m.safetensors"); }
+
+  void copy_fixture(const std::string& name) const {
+    std::filesystem::copy_file(testing::source_path("tests/tool/fixtures/" + name), folder / name);
+  }
+
+  SmallModel small;
+};
+
+TEST_F(ForeignFiles, AreCalledWhatTheyAreByEveryCommand) {
+  for (const auto& [kind, bytes] : testing::foreign_files()) {
+    if (kind <= FileKind::pgm || kind == FileKind::text) continue;  // the program takes them for what they are
+    write("x.bin", bytes);
+    const std::string text = kind == FileKind::gzip
+                                 ? std::string("x.bin: unpacked, this is a JSON text; it has no arrays")
+                                 : fmt::format("x.bin: this is {}; {}", name_of(kind), detail::remedy_for(kind));
+    for (const char* const command :
+         {"info x.bin", "convert x.bin y.npz", "predict m.safetensors x.bin", "predict x.bin x.bin --all",
+          "evaluate m.safetensors --data x.bin", "convert m.safetensors y.safetensors --model x.bin"}) {
+      const Result result = cornu(command);
+      if (kind == FileKind::gzip && result.err.find("an IDX file") != std::string::npos) continue;
+      if (kind == FileKind::gzip && result.err.find(name_of(kind)) != std::string::npos) continue;  // not unpacked
+      EXPECT_EQ(result.status, 1) << command;
+      EXPECT_EQ(result.out, "") << command;
+      EXPECT_NE(result.err.find(text), std::string::npos) << command << ": " << result.err;
+      EXPECT_EQ(result.err.find("header of"), std::string::npos) << result.err;
+    }
+  }
+}
+
+TEST_F(ForeignFiles, AreRecognisedWhateverTheirNamesSay) {
+  for (const auto& [kind, bytes] : testing::foreign_files()) {
+    if (kind == FileKind::safetensors || kind == FileKind::gzip) continue;
+    write("x.safetensors", bytes);
+    const Result result = cornu("predict x.safetensors x.safetensors");
+    EXPECT_EQ(result.status, 1) << name_of(kind);
+    if (kind != FileKind::onnx) {
+      EXPECT_NE(result.err.find(name_of(kind)), std::string::npos) << result.err;
+    }
+    EXPECT_EQ(result.err.find("header of"), std::string::npos) << result.err;
+  }
+}
+
+TEST_F(ForeignFiles, AnArchiveWithATextArrayIsReadButForThatArray) {
+  if (!has_npz()) GTEST_SKIP() << "built without libzip";
+  copy_fixture("npz_names.npz");
+  const std::string info = output("info npz_names.npz");
+  EXPECT_NE(info.find("\nx     F32   (2, 3)  24\n"), std::string::npos) << info;
+  EXPECT_NE(info.find("Not read: feature_names: descr '<U"), std::string::npos) << info;
+  EXPECT_NE(output("info npz_names.npz --json").find(R"("unread":[{"name":"feature_names","type":"<U)"),
+            std::string::npos);
+  const std::string said = output("convert npz_names.npz x.safetensors");
+  EXPECT_TRUE(said.starts_with("x.safetensors: left out:\n  \"feature_names\" (descr '<U")) << said;
+  EXPECT_EQ(SafetensorsFile(folder / "x.safetensors").tensor("x").shape(), Shape({2, 3}));
+  EXPECT_EQ(SafetensorsFile(folder / "x.safetensors").tensors().size(), 1U);
+}
+
+TEST_F(ForeignFiles, NarrowFloatsBecomeF32ForNumPy) {
+  if (!has_npz()) GTEST_SKIP() << "built without libzip";
+  copy_fixture("st_bf16v.safetensors");
+  output("convert st_bf16v.safetensors x.npz");
+  output("convert st_bf16v.safetensors x.npy");
+  const SafetensorsFile from(folder / "st_bf16v.safetensors");
+  const NpzFile to(folder / "x.npz");
+  ASSERT_EQ(to.arrays().size(), 1U);
+  EXPECT_EQ(to.arrays()[0].dtype, Dtype::f32);
+  const Tensor expected = from.tensor(from.tensors()[0].name);  // with a NaN
+  const auto bytes = std::as_bytes(std::span(expected.data(), static_cast<std::size_t>(expected.size())));
+  EXPECT_TRUE(std::ranges::equal(to.arrays()[0].bytes, bytes));
+  EXPECT_TRUE(std::ranges::equal(NpyFile(folder / "x.npy").array().bytes, bytes));
+}
+
+TEST_F(ForeignFiles, ConvertSaysWhatItLeavesOut) {
+  if (!has_npz()) GTEST_SKIP() << "built without libzip";
+  const std::string training = "left out:\n  the model's layers and its training state (only weights are written)\n";
+  EXPECT_EQ(output("convert m.safetensors w.npz"), "w.npz: " + training);
+  EXPECT_EQ(output("convert m.safetensors w.safetensors"), "w.safetensors: " + training);
+  EXPECT_EQ(output("convert w.npz v.safetensors"), "");
+  EXPECT_EQ(output("convert v.safetensors n.safetensors --model m.safetensors"),
+            "n.safetensors: left out:\n  how the model is trained: its loss, its optimizer and what that remembers\n");
+  write_safetensors(folder / "s.safetensors", SafetensorsFile(folder / "v.safetensors").tensors(), {{"author", "a"}});
+  EXPECT_EQ(output("convert s.safetensors t.safetensors"), "") << "it has all";
+  EXPECT_EQ(output("convert s.safetensors t.npz"), "t.npz: left out:\n  metadata: author\n");
+}
+
+#ifdef CORNU_HAS_ONNX
+TEST_F(ForeignFiles, WeightsOfAnOnnxModelAreSaidToBeWithoutItsGraph) {
+  output("convert m.safetensors m.onnx");
+  EXPECT_TRUE(output("convert m.onnx w.safetensors")
+                  .starts_with("w.safetensors: left out:\n  the graph (only weights are written)\n"));
+}
+
+TEST_F(ForeignFiles, InfoShowsAnOnnxModelThatCannotRun) {
+  write("m.onnx", testing::unsupported_onnx_model());
+  EXPECT_EQ(output("info m.onnx"),
+            "m.onnx: ONNX, IR version 8, opset 21, ai.onnx.ml 3, by someone\n"
+            "Inputs:\n"
+            "  x  float16  (None, 3)\n"
+            "Outputs:\n"
+            "  label   string    (None,)\n"
+            "  scores  sequence  any\n"
+            "Metadata:\n"
+            "  author: a\\u000ab\n"
+            "Nodes:\n"
+            "  Gemm: 2\n"
+            "  Loop: 1\n"
+            "  NonZero\\u000a  Forged: 1: 1\n"
+            "  ai.onnx.ml.ZipMap: 1\n"
+            "Initializers: 4\n"
+            "  half   float16  (2, 3)\n"
+            "  text   string   (1,)\n"
+            "  far    float    (1000, 1000)  in another file\n"
+            "  bytes  uint8    (4,)\n"
+            "Not supported: ops: ai.onnx.ml.ZipMap, Loop, NonZero\\u000a  Forged: 1\n"
+            "Not supported: opset 21 (the latest is 17)\n"
+            "Not supported: types: float16, sequence, string, uint8\n"
+            "Not supported: graphs within graphs: Loop\n"
+            "Not supported: initializers in another file (external data)\n");
+  EXPECT_EQ(cornu("predict m.onnx m.onnx").status, 1);
+}
+
+TEST_F(ForeignFiles, AGraphWithoutInputsIsAnError) {
+  copy_fixture("g_noinput_const.onnx");
+  write("x.csv", "1,2\n");
+  const std::string text =
+      "g_noinput_const.onnx: it has 0 inputs and 1 outputs; predict and evaluate take models with one of each";
+  expect_failure("predict g_noinput_const.onnx x.csv", text);
+  expect_failure("evaluate g_noinput_const.onnx --data x.csv", text);
+  EXPECT_NE(output("info g_noinput_const.onnx").find("  Constant: 1\n"), std::string::npos);
+}
+
+TEST_F(ForeignFiles, NamesOfClassesAreUsedWhereTheyAreUnderstood) {
+  copy_fixture("meta_csv.onnx");
+  write("x.csv", "0,0,0,1\n");
+  const std::string classes = output("predict meta_csv.onnx x.csv --classes");
+  EXPECT_TRUE(classes == "a\n" || classes == "b\n" || classes == "c\n") << classes;
+  const std::string whole = read("meta_csv.onnx");
+  for (const char* const foreign : {"{0:1}", "a,b,", "'a,b", "abcde"}) {
+    std::string other = whole;
+    const std::size_t at = other.find("a,b,c");
+    ASSERT_NE(at, std::string::npos);
+    std::string value = foreign;
+    value.resize(5, 'x');
+    other.replace(at, 5, value);
+    write("other.onnx", other);
+    const std::string answer = output("predict other.onnx x.csv --classes");
+    EXPECT_TRUE(answer == "0\n" || answer == "1\n" || answer == "2\n" || value == "a,b,x") << foreign << ' ' << answer;
+  }
+}
+#endif
+
+TEST_F(ForeignFiles, InfoCannotBeForgedByNames) {
+  const std::string forged = "a\nOptimizer: none\r\t\x1b[2J\x7f\xc2\x85\xe2\x80\xae\xff";
+  const std::string shown = "a\\u000aOptimizer: none\\u000d\\u0009\\u001b[2J\\u007f\\u0085\\u202e";
+  const std::string valid = forged.substr(0, forged.size() - 1);
+  write_safetensors(folder / "w.safetensors", std::array<RawTensor, 1>{{{valid, Dtype::f32, {0}, {}}}},
+                    {{valid, valid}});
+  EXPECT_EQ(output("info w.safetensors"), "w.safetensors: safetensors\nMetadata:\n  " + shown + ": " + shown +
+                                              "\n\nName" + std::string(shown.size() - 4, ' ') +
+                                              "  Type  Shape  Bytes\n" + shown +
+                                              "  F32   (0,)   0\n1 array, 0 numbers, 0 bytes\n");
+  // An error about it is a line, too, and so are a model's layers.
+  const Result result = cornu("predict w.safetensors w.safetensors");
+  EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;
+  AnyLayer dense(Dense{1});
+  dense.rename("dense\n└ forged");
+  const Sequential model({Input{2}, dense}, {.name = "m\n"});
+  model.save(folder / "n.safetensors");
+  const std::string info = output("info n.safetensors");
+  EXPECT_EQ(info.find("\n└ forged"), std::string::npos) << info;
+  EXPECT_NE(info.find("Model: \"m\\u000a\"\n"), std::string::npos) << info;
+}
+
+TEST_F(ForeignFiles, EvaluateReadsTables) {
+  std::string table = "names" + std::string(24, ',') + "\n";
+  for (std::size_t i = 0; i < small.pixels.size(); ++i) {
+    table += fmt::format("{},", static_cast<Real>(small.pixels[i]) / 255);
+    if (i % 24 == 23) table += fmt::format("{}\n", small.labels[i / 24]);
+  }
+  const Logs expected = small.model.evaluate(small.data);
+  const std::string text = fmt::format("accuracy: {:.4f}\nloss: {:.4f}\n", expected["accuracy"], expected["loss"]);
+  for (const char* const name : {"x.csv", "x"}) {
+    write(name, table);
+    const std::string out = output(fmt::format("evaluate m.safetensors --data {}", name));
+    EXPECT_NE(out.find(fmt::format("accuracy: {:.4f}\n", expected["accuracy"])), std::string::npos) << out;
+    EXPECT_NE(out.find(fmt::format("loss: {:.4f}\n", expected["loss"])), std::string::npos) << out;
+  }
+  write("short.csv", "1,2,3\n");
+  expect_failure("evaluate m.safetensors --data short.csv",
+                 "short.csv: rows of 3 numbers; 24 for the model and a label after them are required");
+  write_npy(folder / "x.npy", Tensor(Shape{2}));
+  expect_failure("evaluate m.safetensors --data x.npy",
+                 "x.npy: a .npy array; --data takes a .npz file or a table of numbers");
+}
+
+TEST_F(ForeignFiles, EvaluateTakesMoreClassesThanMnistHas) {
+  std::vector<std::uint8_t> pixels(47 * 784), labels;
+  for (std::size_t i = 0; i < pixels.size(); ++i) pixels[i] = static_cast<std::uint8_t>(i * 59 % 251);
+  for (std::uint8_t i = 0; i < 47; ++i) labels.push_back(i);
+  std::filesystem::create_directory(folder / "emnist");
+  write_idx(path("emnist/t10k-images-idx3-ubyte"), {.dimensions{47, 28, 28}, .data = pixels});
+  write_idx(path("emnist/t10k-labels-idx1-ubyte"), {.dimensions{47}, .data = labels});
+  Sequential model({Input{28, 28}, Flatten{}, Dense{47, softmax}}, {.seed = 1});
+  model.compile({.loss = SparseCategoricalCrossentropy{}, .metrics = {Accuracy{}}});
+  model.save(folder / "e.safetensors");
+  const ImageDataset data(pixels, labels, {.classes = 47});
+  const Logs expected = model.evaluate(data);
+  EXPECT_NE(output("evaluate e.safetensors --mnist emnist").find(fmt::format("loss: {:.4f}\n", expected["loss"])),
+            std::string::npos);
+#ifdef CORNU_HAS_ONNX
+  output("convert e.safetensors e.onnx");
+  EXPECT_EQ(output("evaluate e.onnx --mnist emnist"), fmt::format("accuracy: {:.4f}\n", expected["accuracy"]));
+#endif
+  Sequential digits({Input{28, 28}, Flatten{}, Dense{10, softmax}}, {.seed = 1});
+  digits.compile({.loss = SparseCategoricalCrossentropy{}});
+  digits.save(folder / "d.safetensors");
+  expect_failure("evaluate d.safetensors --mnist emnist",
+                 "emnist/t10k-labels-idx1-ubyte: label 10 in row 10; labels must be below 10");
+}
+
+}  // namespace
+}  // namespace cornu::tool
