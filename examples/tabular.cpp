@@ -56,7 +56,7 @@ CsvDataset load(const Options& options) {
   csv.ignored.assign(options.ignored.begin(), options.ignored.end());
   CsvDataset table = read(options, csv);
   if (table.classes() > 0 || !are_classes(gathered(table).y())) return table;
-  csv.categorical = {csv.target};
+  csv.categorical = {*csv.target};
   return read(options, csv);
 }
 

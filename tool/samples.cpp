@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "cornu/core/error.h"
+#include "cornu/datasets/csv_numbers.h"
 #include "cornu/datasets/csv_rows.h"
 #include "cornu/tool/arrays.h"
 #include "cornu/tool/file_kind.h"
