@@ -12,7 +12,7 @@
 using namespace cornu;
 
 struct Options {
-  std::string data, target = "rent";
+  std::string data, target = "rent", save;
   std::vector<std::string> ignored;
   int epochs = 200;
   double learning_rate = 0.01;
@@ -42,6 +42,13 @@ CsvDataset read(const Options& options, const CsvOptions& csv) {
   if (!options.data.empty()) return read_csv(options.data, csv);
   std::istringstream table(made_up_table(options.seed));
   return read_csv(table, "the made-up table", csv);
+}
+
+/// The model, with how the table was read: `cornu predict MODEL TABLE` reads others in the same way.
+void save(Sequential& model, const CsvDataset& table, const Options& options) {
+  if (options.save.empty()) return;
+  model.set_csv_encoding(table.encoding());
+  model.save(options.save);
 }
 
 /// Whether these numbers are rather the names of classes: few different ones, and whole.
@@ -83,6 +90,7 @@ void classify(const CsvDataset& table, const Options& options) {
   fmt::print("the best epoch was number {}\n\n{}\n", early.best_epoch + 1,
              classification_report(matrix, table.class_names()));
   fmt::print("test accuracy: {:.4f}\n", matrix.accuracy());
+  save(model, table, options);
 }
 
 void foretell(const CsvDataset& table, const Options& options) {
@@ -115,6 +123,7 @@ void foretell(const CsvDataset& table, const Options& options) {
     fmt::print("{:>12.5g} {:>12.5g}\n", test.y()[i], answers[i]);
   }
   fmt::print("\ntest R2: {:.4f}, root mean squared error: {:.4g}\n", score.result(), error.result());
+  save(model, table, options);
 }
 
 void run(const Options& options) {
@@ -131,6 +140,7 @@ int main(int argc, char** argv) try {
   app.add_option("--target", options.target, "the column to foretell, of the made-up table: rent, district, ...")
       ->capture_default_str();
   app.add_option("--ignore", options.ignored, "columns to leave out, as those of names and numbers of rows");
+  app.add_option("--save", options.save, "a file for the model, for 'cornu predict' and 'cornu evaluate'");
   app.add_option("--epochs", options.epochs, "at most; early stopping ends the run")
       ->capture_default_str()
       ->check(CLI::Range(1, 1'000'000));

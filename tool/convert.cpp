@@ -35,11 +35,20 @@ SafetensorsMetadata take_metadata(Arrays& arrays) {
   const auto* file = std::get_if<SafetensorsFile>(&arrays.owner);
   if (file == nullptr) return {};
   SafetensorsMetadata metadata = file->metadata();
+  metadata.erase(detail::csv_metadata);
   if (metadata.erase(detail::model_metadata) > 0) {
     std::erase_if(arrays.list,
                   [](const RawTensor& tensor) { return tensor.name.starts_with(detail::optimizer_prefix); });
   }
   return metadata;
+}
+
+/// The names of its outputs, if it carries the encoding of a table that has as many classes.
+std::vector<std::string> classes_of(const Sequential& network) {
+  if (!network.has_csv_encoding()) return {};
+  const std::vector<std::string>& names = network.csv_encoding().class_names();
+  const Shape outputs = network.output_shape();
+  return outputs.rank() > 0 && outputs[-1] == std::ssize(names) ? names : std::vector<std::string>{};
 }
 
 }  // namespace
@@ -99,7 +108,7 @@ void Convert::convert_model() const {
   Sequential network = load_model(SafetensorsFile(model.empty() ? in : model), {.compile = false});
   if (!model.empty()) network.load_weights(in, {.names = names_called(from)});
   if (out.ends_with(".onnx")) {
-    save_onnx(network, out, class_names);
+    save_onnx(network, out, class_names.empty() ? classes_of(network) : class_names);
   } else if (out.ends_with(".h")) {
     ExportCppOptions options{.int8_weights = int8};
     if (!name.empty()) options.name = name;

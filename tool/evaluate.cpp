@@ -73,6 +73,24 @@ Data read_npz(const std::string& path, const std::optional<Shape>& input, const 
   return data;
 }
 
+/// A table, by the encoding that the model carries.
+Data read_table(const std::string& path, const Network& network, const ScaleOptions& scale) {
+  const CsvEncoding* const encoding = network.encoding();
+  require<ValueError>(encoding != nullptr,
+                      "{}: a table, but the model carries no encoding of tables; Sequential::set_csv_encoding gives it "
+                      "one, and a .npz file needs none",
+                      path);
+  const TensorDataset table = read_labelled_table(path, *encoding, scale);
+  Numbers numbers;
+  numbers.array = raw_tensor(path, numbers.owner.emplace<Tensor>(table.x()));
+  return {.x = Samples(std::move(numbers), network.model.input_shape(), scale, path), .y = table.y()};
+}
+
+Data read_file(const std::string& path, const Network& network, const ScaleOptions& scale) {
+  return kind_of_file(path) == FileKind::csv ? read_table(path, network, scale)
+                                             : read_npz(path, network.model.input_shape(), scale);
+}
+
 /// Labels as the loss wants them: all but the sparse one have a number for each output.
 void fit_labels(Tensor& y, const Network& network) {
   const Shape outputs = network.model.output_shape();
@@ -91,7 +109,8 @@ void Evaluate::declare(CLI::App& app) {
       ->option_text(" ");
   CLI::Option* const folder = app.add_option("--mnist", mnist, "a folder with MNIST's t10k files, or others like them");
   folder->option_text("DIR");
-  app.add_option("--data", data, "a .npz file with x_test and y_test, or x and y")
+  app.add_option("--data", data,
+                 "a .npz file with x_test and y_test, or x and y; or a table, for a model with an encoding")
       ->excludes(folder)
       ->option_text("FILE");
   scale.declare(app);
@@ -103,7 +122,7 @@ std::string Evaluate::run() const {
                       "evaluate: --scale and --invert are for --data alone");
   Network network = load_network(model, {});
   const auto input = network.model.input_shape();
-  Data samples = data.empty() ? read_mnist(mnist, input) : read_npz(data, input, scale);
+  Data samples = data.empty() ? read_mnist(mnist, input) : read_file(data, network, scale);
   if (!network.model.built()) network.model.build(samples.feature_shape());
   std::string text;
   if (!network.model.compiled()) {

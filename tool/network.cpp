@@ -34,6 +34,7 @@ Network load_network(const std::string& path, const LoadOptions& options) {
   const SafetensorsFile file(path);
   Network network{.model = load_model(file, options)};
   if (network.model.compiled()) network.loss = loss_of(file);
+  if (const CsvEncoding* const encoding = network.encoding()) network.class_names = encoding->class_names();
   return network;
 }
 
