@@ -1,32 +1,21 @@
 #include "cornu/datasets/csv_rows.h"
 
-#include <charconv>
-#include <cmath>
-#include <limits>
-#include <system_error>
 #include <utility>
 
 #include "cornu/core/error.h"
 
 namespace cornu::detail {
 
-bool parse_number(std::string_view text, Real& number) {
-  if (text.starts_with('+')) text.remove_prefix(1);
-  const char* const last = text.data() + text.size();
-  auto [end, error] = std::from_chars(text.data(), last, number);
-  if (error == std::errc::result_out_of_range) {  // which does not say at which end
-    long double wide = 0;
-    error = std::from_chars(text.data(), last, wide).ec;
-    const bool small = std::abs(wide) < 1;
-    number = std::copysign(small ? Real{0} : std::numeric_limits<Real>::infinity(), wide < 0 ? Real{-1} : Real{1});
-  }
-  return error == std::errc() && end == last;
-}
-
 CsvRows::CsvRows(std::istream& stream, std::string name, char delimiter)
     : buffer_(*stream.rdbuf()), name_(std::move(name)), delimiter_(delimiter) {
   require<ValueError>(delimiter != '"' && delimiter != '\n' && delimiter != '\r',
                       "{}: a quote or a line's end cannot be the delimiter", name_);
+  if (const int first = buffer_.sgetc(); first == 0xFF || first == 0xFE) {
+    buffer_.sbumpc();
+    require<FormatError>(buffer_.sgetc() + first != 0xFF + 0xFE,
+                         "{}: text in UTF-16; UTF-8 is required (\"CSV UTF-8\" in Excel)", name_);
+    buffer_.sungetc();
+  }
   // Windows programs begin a file in UTF-8 with these three bytes.
   for (const int mark : {0xEF, 0xBB, 0xBF}) {
     if (buffer_.sgetc() != mark) break;
@@ -47,6 +36,12 @@ void CsvRows::fail(const CsvCell& cell, std::string_view what) const {
                             static_cast<Index>(&cell - cells_.data()) + 1, what));
 }
 
+/// The first character from `c` on that is neither space nor tab. In a table of spaces these are skipped too.
+int CsvRows::skip_spaces(int c) {
+  while ((c == ' ' || c == '\t') && (c != delimiter_ || delimiter_ == ' ')) c = get();
+  return c;
+}
+
 bool CsvRows::next() {
   std::size_t count = 0;
   while (true) {
@@ -58,6 +53,7 @@ bool CsvRows::next() {
     if (after == delimiter_) continue;
     const bool empty = count == 1 && cell.text.empty();
     if (empty && after == end) return false;
+    if (delimiter_ == ' ' && count > 1 && cell.text.empty() && !cell.quoted) --count;  // spaces that end the row
     if (!empty) break;
     count = 0;
   }
@@ -74,15 +70,15 @@ void CsvRows::append(CsvCell& cell, int c) const {
 int CsvRows::read_cell(CsvCell& cell) {
   cell.text.clear();
   cell.line = line_;
-  int c = get();
-  while ((c == ' ' || c == '\t') && c != delimiter_) c = get();
-  if (c == '"') return read_quoted(cell);
-  for (; c != delimiter_ && !ends_row(c); c = get()) {
+  int c = skip_spaces(get());
+  cell.quoted = c == '"';
+  if (cell.quoted) return read_quoted(cell);
+  for (; !ends_cell(c); c = get()) {
     if (c == '"') fail(cell, "a quote inside of a cell that does not begin with one");
     append(cell, c);
   }
   cell.text.erase(cell.text.find_last_not_of(" \t") + 1);
-  return c;
+  return ends_row(c) ? c : delimiter_;
 }
 
 int CsvRows::read_quoted(CsvCell& cell) {
@@ -98,9 +94,9 @@ int CsvRows::read_quoted(CsvCell& cell) {
       append(cell, '"');
       continue;
     }
-    while ((c == ' ' || c == '\t') && c != delimiter_) c = get();
-    if (c != delimiter_ && !ends_row(c)) fail(cell, "text after the closing quote");
-    return c;
+    if (!ends_cell(c)) c = skip_spaces(c);
+    if (!ends_cell(c)) fail(cell, "text after the closing quote");
+    return ends_row(c) ? c : delimiter_;
   }
 }
 

@@ -10,18 +10,17 @@
 /// For readers of tables alone.
 namespace cornu::detail {
 
-/// The number that is the whole text: what is too small for a Real is 0, what is too large infinite. False for anything
-/// else, and beyond what a long double holds.
-bool parse_number(std::string_view text, Real& number);
-
 struct CsvCell {
   std::string text;
   Index line = 0;  // on which it begins, from 1
+  bool quoted = false;
 };
 
-/// The rows of a CSV file one after the other, in memory for one of them.
+/// The rows of a CSV file one after the other, in memory for one of them. With ' ' as the delimiter cells stand between
+/// runs of spaces and tabs, which may begin and end a row too.
 class CsvRows {
  public:
+  /// Throws FormatError for a file in UTF-16.
   CsvRows(std::istream& stream, std::string name, char delimiter);
 
   /// No row has more cells, and no cell more bytes: a comma alone is a cell of forty bytes in memory.
@@ -40,7 +39,9 @@ class CsvRows {
   static constexpr int end = std::char_traits<char>::eof();
 
   int get();
+  int skip_spaces(int c);
   bool ends_row(int c) const { return c == '\n' || c == '\r' || c == end; }
+  bool ends_cell(int c) const { return c == delimiter_ || ends_row(c) || (delimiter_ == ' ' && c == '\t'); }
   int read_cell(CsvCell& cell);
   int read_quoted(CsvCell& cell);
   void append(CsvCell& cell, int c) const;

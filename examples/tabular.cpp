@@ -13,7 +13,7 @@
 using namespace cornu;
 
 struct Options {
-  std::string data, target = "rent";
+  std::string data, target = "rent", save;
   std::vector<std::string> ignored;
   int epochs = 200;
   double learning_rate = 0.01;
@@ -45,6 +45,13 @@ CsvDataset read(const Options& options, const CsvOptions& csv) {
   return read_csv(table, "the made-up table", csv);
 }
 
+/// The model, with how the table was read: `cornu predict MODEL TABLE` reads others in the same way.
+void save(Sequential& model, const CsvDataset& table, const Options& options) {
+  if (options.save.empty()) return;
+  model.set_csv_encoding(table.encoding());
+  model.save(options.save);
+}
+
 /// Whether these numbers are rather the names of classes: few different ones, and whole.
 bool are_classes(const Tensor& y) {
   const std::set<Real> different(y.begin(), y.end());
@@ -57,7 +64,7 @@ CsvDataset load(const Options& options) {
   csv.ignored.assign(options.ignored.begin(), options.ignored.end());
   CsvDataset table = read(options, csv);
   if (table.classes() > 0 || !are_classes(gathered(table).y())) return table;
-  csv.categorical = {csv.target};
+  csv.categorical = {*csv.target};
   return read(options, csv);
 }
 
@@ -84,6 +91,7 @@ void classify(const CsvDataset& table, const Options& options) {
   std::cout << fmt::format("the best epoch was number {}\n\n{}\n", early.best_epoch + 1,
                            classification_report(matrix, table.class_names()));
   std::cout << fmt::format("test accuracy: {:.4f}\n", matrix.accuracy());
+  save(model, table, options);
 }
 
 void foretell(const CsvDataset& table, const Options& options) {
@@ -117,6 +125,7 @@ void foretell(const CsvDataset& table, const Options& options) {
     std::cout << fmt::format("{:>12.5g} {:>12.5g}\n", test.y()[i], answers[i]);
   }
   std::cout << fmt::format("\ntest R2: {:.4f}, root mean squared error: {:.4g}\n", score.result(), error.result());
+  save(model, table, options);
 }
 
 void run(const Options& options) {
@@ -134,6 +143,7 @@ int main(int argc, char** argv) try {
   app.add_option("--target", options.target, "the column to foretell, of the made-up table: rent, district, ...")
       ->capture_default_str();
   app.add_option("--ignore", options.ignored, "columns to leave out, as those of names and numbers of rows");
+  app.add_option("--save", options.save, "a file for the model, for 'cornu predict' and 'cornu evaluate'");
   app.add_option("--epochs", options.epochs, "at most; early stopping ends the run")
       ->capture_default_str()
       ->check(CLI::Range(1, 1'000'000));

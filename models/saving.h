@@ -67,6 +67,8 @@ struct StoredTensor;  // models/weight_names.h
 
 /// Under which name a model describes itself in a file's metadata.
 inline constexpr const char* model_metadata = "cornu.model";
+/// Under which name the encoding of its table is there.
+inline constexpr const char* csv_metadata = "cornu.csv_encoding";
 
 /// What the names of tensors begin with that are no parameters.
 inline constexpr const char* optimizer_prefix = "optimizer/";

@@ -23,6 +23,7 @@
 namespace cornu {
 
 class OptionVisitor;
+struct CsvEncoding;
 namespace detail {
 struct SequentialState;
 }
@@ -218,6 +219,12 @@ class Sequential {
   /// modules whose names tell no order: `rename` says which is which; FormatError for more than 10,000 of PyTorch's
   /// tensors.
   WeightsReport load_weights(const std::string& path, const LoadWeightsOptions& options = {});
+  /// The encoding of the table that the model was trained on (datasets/csv_encoding.h). It is saved, loaded and copied
+  /// with the model; `cornu predict` and `cornu evaluate` read tables by it. `set_csv_encoding` throws ShapeError if the
+  /// model takes another number of features, `csv_encoding` StateError if there is none.
+  void set_csv_encoding(CsvEncoding encoding);
+  const CsvEncoding& csv_encoding() const;
+  bool has_csv_encoding() const;
   /// What a file says of it, as of a layer.
   void options(OptionVisitor& visit);
 

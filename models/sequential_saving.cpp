@@ -153,7 +153,11 @@ void Sequential::save(const std::string& path, const SaveOptions& options) const
     }
     return to_string(json);
   });
-  write_safetensors(path, tensors, {{"format", "cornu"}, {detail::model_metadata, text}});
+  SafetensorsMetadata metadata{{"format", "cornu"}, {detail::model_metadata, text}};
+  if (has_csv_encoding()) {
+    metadata[detail::csv_metadata] = detail::naming(path, [&] { return to_string(csv_encoding()); });
+  }
+  write_safetensors(path, tensors, metadata);
 }
 
 Sequential Sequential::load(const std::string& path, const LoadOptions& options) {
@@ -180,6 +184,9 @@ Sequential Sequential::load(const SafetensorsFile& file, const LoadOptions& opti
       model.state_->seen.steps = value_of<Index>(optimizer->at("iterations"));
     }
     model.state_->seen.check();
+    if (const auto table = file.metadata().find(detail::csv_metadata); table != file.metadata().end()) {
+      model.set_csv_encoding(parse_csv_encoding(table->second));
+    }
     const Json* const compile = json.find("compile");
     if (!options.compile || compile == nullptr) return model;
     model.compile({.optimizer = value_of<AnyOptimizer>(compile->at("optimizer")),
@@ -191,6 +198,22 @@ Sequential Sequential::load(const SafetensorsFile& file, const LoadOptions& opti
     return model;
   });
 }
+
+void Sequential::set_csv_encoding(CsvEncoding encoding) {
+  const auto features = std::ssize(encoding.feature_names());
+  const std::optional<Shape> input = input_shape();
+  require(!input || input->size() == features, "{}: the table's encoding has {} features, but the model takes {}",
+          name(), features, input.value_or(Shape{}));
+  state_->csv_encoding = std::move(encoding);
+}
+
+const CsvEncoding& Sequential::csv_encoding() const {
+  require<StateError>(has_csv_encoding(), "{}: it has no encoding of a table (set_csv_encoding before it is saved)",
+                      name());
+  return *state_->csv_encoding;
+}
+
+bool Sequential::has_csv_encoding() const { return state_->csv_encoding.has_value(); }
 
 void Sequential::save_weights(const std::string& path, const SaveWeightsOptions& options) const {
   std::vector<RawTensor> tensors;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "cornu/datasets/csv_encoding.h"
 #include "cornu/layers/chain.h"
 #include "cornu/models/sequential.h"
 #include "cornu/models/tally.h"
@@ -42,6 +43,7 @@ struct SequentialParts : Chain {
   std::uint64_t seed = 0;
   Seen seen;
   std::optional<CompileOptions> compiled;
+  std::optional<CsvEncoding> csv_encoding;
   std::optional<Optimizer> optimizer;  // made by the first step after compiling or changing the layers
 };
 

@@ -62,6 +62,7 @@ SafetensorsMetadata take_metadata(Arrays& arrays, std::vector<std::string>& left
   const auto* file = std::get_if<SafetensorsFile>(&arrays.owner);
   if (file == nullptr) return {};
   SafetensorsMetadata metadata = file->metadata();
+  metadata.erase(detail::csv_metadata);
   if (metadata.erase(detail::model_metadata) > 0) {
     std::erase_if(arrays.list,
                   [](const RawTensor& tensor) { return tensor.name.starts_with(detail::optimizer_prefix); });
@@ -83,6 +84,14 @@ std::vector<RawTensor> known_to_numpy(const std::vector<RawTensor>& arrays, std:
     array.bytes = std::as_bytes(std::span(values));
   }
   return result;
+}
+
+/// The names of its outputs, if it carries the encoding of a table that has as many classes.
+std::vector<std::string> classes_of(const Sequential& network) {
+  if (!network.has_csv_encoding()) return {};
+  const std::vector<std::string>& names = network.csv_encoding().class_names();
+  const Shape outputs = network.output_shape();
+  return outputs.rank() > 0 && outputs[-1] == std::ssize(names) ? names : std::vector<std::string>{};
 }
 
 }  // namespace
@@ -143,7 +152,7 @@ void Convert::convert_model() const {
   if (!model.empty()) network.load_weights(in, {.names = names_called(from)});
   std::vector<std::string> left_out;
   if (out.ends_with(".onnx")) {
-    save_onnx(network, out, class_names);
+    save_onnx(network, out, class_names.empty() ? classes_of(network) : class_names);
   } else if (out.ends_with(".h")) {
     ExportCppOptions options{.int8_weights = int8};
     if (!name.empty()) options.name = name;

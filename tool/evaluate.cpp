@@ -78,16 +78,27 @@ Data read_npz(const std::string& path, const std::optional<Shape>& input, const 
   return data;
 }
 
-Data read_data(const std::string& path, const std::optional<Shape>& input, const ScaleOptions& scale) {
+/// A table: by the encoding that the model carries, else of numbers with the labels last.
+Data read_table(const std::string& path, const Network& network, const ScaleOptions& scale) {
+  const CsvEncoding* const encoding = network.encoding();
+  if (encoding == nullptr) {
+    LabelledSamples table = read_labelled_table(path, network.model.input_shape(), scale);
+    return {.x = std::move(table.x), .y = std::move(table.y)};
+  }
+  const TensorDataset table = read_labelled_table(path, *encoding, scale);
+  Numbers numbers;
+  numbers.array = raw_tensor(path, numbers.owner.emplace<Tensor>(table.x()));
+  return {.x = Samples(std::move(numbers), network.model.input_shape(), scale, path), .y = table.y()};
+}
+
+Data read_data(const std::string& path, const Network& network, const ScaleOptions& scale) {
   switch (const FileKind kind = kind_of_file(path)) {
     case FileKind::npz:
-      return read_npz(path, input, scale);
-    case FileKind::csv: {
-      LabelledSamples table = read_labelled_table(path, input, scale);
-      return {.x = std::move(table.x), .y = std::move(table.y)};
-    }
+      return read_npz(path, network.model.input_shape(), scale);
+    case FileKind::csv:
+      return read_table(path, network, scale);
     default:
-      throw FormatError(message("{}: {}; --data takes a .npz file or a table of numbers", path, name_of(kind)));
+      throw FormatError(message("{}: {}; --data takes a .npz file or a table", path, name_of(kind)));
   }
 }
 
@@ -109,8 +120,10 @@ void Evaluate::declare(CLI::App& app) {
       ->option_text(" ");
   CLI::Option* const folder = app.add_option("--mnist", mnist, "a folder with MNIST's t10k files, or others like them");
   folder->option_text("DIR");
-  app.add_option("--data", data,
-                 "a .npz file with x_test and y_test, or x and y, or a table of numbers with the label last")
+  app.add_option(
+         "--data", data,
+         "a .npz file with x_test and y_test, or x and y, or a table, with the label last unless the model has an "
+         "encoding")
       ->excludes(folder)
       ->option_text("FILE");
   scale.declare(app);
@@ -122,7 +135,7 @@ std::string Evaluate::run() const {
                       "evaluate: --scale and --invert are for --data alone");
   Network network = load_network(model, {});
   const auto input = network.model.input_shape();
-  Data samples = data.empty() ? read_mnist(mnist, network.model) : read_data(data, input, scale);
+  Data samples = data.empty() ? read_mnist(mnist, network.model) : read_data(data, network, scale);
   if (!network.model.built()) network.model.build(samples.feature_shape());
   std::string text;
   if (!network.model.compiled()) {

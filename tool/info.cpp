@@ -8,6 +8,7 @@
 #include "cornu/core/naming.h"
 #include "cornu/core/printable.h"
 #include "cornu/core/registry.h"
+#include "cornu/datasets/csv_encoding.h"
 #include "cornu/formats/json.h"
 #include "cornu/models/metric_registry.h"
 #include "cornu/models/sequential.h"
@@ -160,18 +161,31 @@ std::string layers_text(const SafetensorsFile& file) {
   }
 }
 
+/// The table that it was trained on, if it carries the encoding.
+std::string table_text(const SafetensorsFile& file) {
+  const auto found = file.metadata().find(detail::csv_metadata);
+  if (found == file.metadata().end()) return "";
+  const CsvEncoding encoding = parse_csv_encoding(found->second);
+  std::string text = "Table: " + detail::listed(encoding.features, &CsvEncodedColumn::name);
+  if (encoding.target) text += " -> " + encoding.target->name;
+  if (!encoding.class_names().empty()) text += " (" + detail::listed(encoding.class_names()) + ")";
+  return text + '\n';
+}
+
 std::string model_info(const SafetensorsFile& file, bool json) {
   const std::string layers = layers_text(file);
   return detail::naming(file.path(), [&] {
     const Json description = detail::described_in(file, detail::model_metadata);
     check<Shape>(description, "build_input_shape");
-    std::string text = fmt::format("{}: a model of Cornu, version {} of the format\n\n{}Input: {}\n{}",
-                                   detail::printable(file.path()), shown(description.at("version")), layers,
-                                   shape_text(description.at("build_input_shape")), compile_text(description));
+    std::string text =
+        fmt::format("{}: a model of Cornu, version {} of the format\n\n{}Input: {}\n{}{}",
+                    detail::printable(file.path()), shown(description.at("version")), layers,
+                    shape_text(description.at("build_input_shape")), table_text(file), compile_text(description));
     if (!json) return text;
-    return to_string(
-               Json(Json::Object{{"format", "cornu"}, {"model", description}, {"tensors", json_of(file.tensors())}})) +
-           '\n';
+    Json::Object result{{"format", "cornu"}, {"model", description}, {"tensors", json_of(file.tensors())}};
+    const auto table = file.metadata().find(detail::csv_metadata);
+    if (table != file.metadata().end()) result.emplace_back("csv_encoding", parse_json(table->second));
+    return to_string(Json(std::move(result))) + '\n';
   });
 }
 

@@ -49,6 +49,7 @@ Network load_network(const std::string& path, const LoadOptions& options) {
   Network network{.model = load_model(file, options)};
   if (network.model.compiled()) network.loss = loss_of(file);
   network.logits = logits_of(file);
+  if (const CsvEncoding* const encoding = network.encoding()) network.class_names = encoding->class_names();
   return network;
 }
 

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "cornu/datasets/csv_encoding.h"
 #include "cornu/models/sequential.h"
 #include "cornu/tool/samples.h"
 
@@ -12,12 +13,14 @@ namespace cornu::tool {
 /// A model of a file, Cornu's own or ONNX's, to predict with.
 struct Network {
   Sequential model;                        ///< an ONNX graph is its only layer
-  std::vector<std::string> class_names{};  ///< of an ONNX file that says them
+  std::vector<std::string> class_names{};  ///< of an ONNX file or an encoding that says them
   std::string loss{};                      ///< the type of the one that a model of Cornu is compiled with
   Logits logits = Logits::none;            ///< what turns its outputs into probabilities, by that loss
   std::optional<Index> batch{};            ///< how many samples an ONNX graph takes at once, if it is made for a number
 
   Index batch_size() const { return batch.value_or(32); }
+  /// Null if the model carries none.
+  const CsvEncoding* encoding() const { return model.has_csv_encoding() ? &model.csv_encoding() : nullptr; }
 };
 
 /// A model of Cornu. Throws FormatError as Sequential::load does, and for weights alone, saying what makes them one.

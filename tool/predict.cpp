@@ -59,7 +59,7 @@ void Predict::declare(CLI::App& app) {
       ->required()
       ->option_text(" ");
   app.add_option("INPUT", inputs,
-                 "samples: IDX (.gz too), .npy, PNG, PGM, or a table of numbers with a sample a line; - is standard "
+                 "samples: IDX (.gz too), .npy, PNG, PGM, or a table with a sample a line; - is standard "
                  "input")
       ->required()
       ->option_text("...");
@@ -90,7 +90,8 @@ std::string Predict::run() const {
   std::optional<Index> best;  // how many classes are printed; where nobody said it the model tells, once it is built
   if (top > 0 || all || classes) best = top;
   for (const std::string& input : inputs) {
-    const Tensor outputs = predict(network, read_samples(input, network.model.input_shape(), scale));
+    const Tensor outputs =
+        predict(network, read_samples(input, network.model.input_shape(), scale, network.encoding()));
     sample = outputs.shape().sub(1);
     if (!output.empty()) {
       kept.insert(kept.end(), outputs.begin(), outputs.end());

@@ -9,7 +9,9 @@
 #include <utility>
 
 #include "cornu/core/error.h"
+#include "cornu/datasets/csv_numbers.h"
 #include "cornu/datasets/csv_rows.h"
+#include "cornu/datasets/subset.h"
 #include "cornu/tool/arrays.h"
 #include "cornu/tool/file_kind.h"
 #include "cornu/tool/image.h"
@@ -33,7 +35,7 @@ struct MemoryBuffer : std::streambuf {
 /// The one that the first line that is not empty has most of outside of quotes. A number has none of them in it, so
 /// that a wrong guess is an error.
 char delimiter_of(std::string_view text) {
-  constexpr std::string_view delimiters = ",;\t";
+  constexpr std::string_view delimiters = ",;\t ";
   text.remove_prefix(text.find_last_of("\r\n", text.find_first_not_of("\r\n\t ")) + 1);
   std::string found;
   bool quoted = false;
@@ -43,7 +45,9 @@ char delimiter_of(std::string_view text) {
     if (c == '\r' || c == '\n') break;
     if (delimiters.find(c) != std::string_view::npos) found += c;
   }
-  const auto count = [&](char c) { return std::count(found.begin(), found.end(), c); };
+  // Spaces only where there is nothing else: names have them, and they stand around other delimiters.
+  const bool others = found.find_first_of(",;\t") != std::string::npos;
+  const auto count = [&](char c) { return c == ' ' && others ? 0 : std::count(found.begin(), found.end(), c); };
   return *std::max_element(delimiters.begin(), delimiters.end(), [&](char a, char b) { return count(a) < count(b); });
 }
 
@@ -82,6 +86,20 @@ Numbers read_table(Bytes bytes, const std::string& name) {
   require<FormatError>(count > 0, "{}: there are no numbers in it", name);
   const RawTensor array = raw_tensor(name, ConstView(numbers.data(), {count, width}));
   return {.array = array, .owner = std::move(numbers)};
+}
+
+/// By an encoding. A sample for each row: none is dropped.
+Numbers read_encoded_table(Bytes bytes, const std::string& name, const CsvEncoding& encoding, bool no_header) {
+  MemoryBuffer buffer({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+  std::istream stream(&buffer);
+  CsvOptions options{.target = std::nullopt, .like = encoding};
+  if (no_header) options.header = false;
+  if (encoding.missing == CsvMissing::drop_row) options.missing = CsvMissing::refuse;
+  const CsvDataset table = read_csv(stream, name, options);
+  const TensorDataset samples = gathered(table);
+  Numbers result;
+  result.array = raw_tensor(name, result.owner.emplace<Tensor>(samples.x()));
+  return result;
 }
 
 // ---- Images ----
@@ -145,7 +163,8 @@ std::unique_ptr<const FileBytes> read_bytes(const std::string& path, const std::
   return std::make_unique<const FileBytes>(path, true, FileBytes::Pipes::read);
 }
 
-Numbers read_numbers(const std::string& path, const std::string& name, const std::optional<Shape>& input) {
+Numbers read_numbers(const std::string& path, const std::string& name, const std::optional<Shape>& input,
+                     const ScaleOptions& options, const CsvEncoding* encoding) {
   Numbers result{.file = read_bytes(path, name)};
   const Bytes bytes = result.file->bytes();
   switch (const FileKind kind = kind_of(bytes, name)) {
@@ -160,7 +179,8 @@ Numbers read_numbers(const std::string& path, const std::string& name, const std
     case FileKind::pgm:
       return read_image(bytes, name, kind, input);
     case FileKind::csv:
-      return read_table(bytes, name);
+      return encoding != nullptr ? read_encoded_table(bytes, name, *encoding, options.no_header)
+                                 : read_table(bytes, name);
     default:
       throw FormatError(
           message("{}: {}; samples are read from IDX, .npy, PNG, PGM and tables of numbers", name, name_of(kind)));
@@ -202,6 +222,7 @@ void ScaleOptions::declare(CLI::App& app) {
                  "multiply by this; else pixels are divided by the largest value, 255 for bytes of images")
       ->option_text("FACTOR");
   app.add_flag("--invert", invert, "first turn black pixels white and white ones black");
+  app.add_flag("--no-header", no_header, "tables for a model with an encoding have no row of names");
 }
 
 Samples::Samples(Numbers numbers, const std::optional<Shape>& input, const ScaleOptions& options,
@@ -235,9 +256,19 @@ void Samples::gather(std::span<const Index> rows, View x, View) const {
   }
 }
 
-Samples read_samples(const std::string& path, const std::optional<Shape>& input, const ScaleOptions& options) {
+Samples read_samples(const std::string& path, const std::optional<Shape>& input, const ScaleOptions& options,
+                     const CsvEncoding* encoding) {
   const std::string name = path == "-" ? "standard input" : path;
-  return {read_numbers(path, name, input), input, options, name};
+  return {read_numbers(path, name, input, options, encoding), input, options, name};
+}
+
+TensorDataset read_labelled_table(const std::string& path, const CsvEncoding& encoding, const ScaleOptions& options) {
+  CsvOptions csv{.like = encoding};
+  if (options.no_header) csv.header = false;
+  const CsvDataset table = read_csv(path, csv);
+  require<FormatError>(table.has_target(), "{}: there is no column of targets{}", path,
+                       table.target_name().empty() ? "" : ", \"" + table.target_name() + "\"");
+  return gathered(table);
 }
 
 LabelledSamples read_labelled_table(const std::string& path, const std::optional<Shape>& input,

@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "cornu/core/tensor.h"
+#include "cornu/datasets/csv.h"
+#include "cornu/datasets/dataset.h"
 #include "cornu/datasets/idx.h"
 #include "cornu/formats/file_bytes.h"
 #include "cornu/formats/npy.h"
@@ -23,8 +25,9 @@ namespace cornu::tool {
 /// What becomes of the numbers of a file before a model sees them.
 struct ScaleOptions {
   std::optional<double>
-      scale{};          ///< the factor; without it pixels are divided by the largest value, other numbers kept
-  bool invert = false;  ///< first, pixels become the largest value minus themselves
+      scale{};             ///< the factor; without it pixels are divided by the largest value, other numbers kept
+  bool invert = false;     ///< first, pixels become the largest value minus themselves
+  bool no_header = false;  ///< the first row of a table that is read by an encoding is a sample
 
   void declare(CLI::App& app);
 };
@@ -73,9 +76,13 @@ struct LabelledSamples {
 LabelledSamples read_labelled_table(const std::string& path, const std::optional<Shape>& input,
                                     const ScaleOptions& options);
 
-/// The samples in a file, a pipe, or standard input, which is called "-": IDX, .npy, a table of numbers with a sample a
-/// row, an image. Throws FileError if it cannot be read, FormatError for a file that breaks its format or has no
-/// samples, else as Samples.
-Samples read_samples(const std::string& path, const std::optional<Shape>& input, const ScaleOptions& options);
+/// The samples in a file, a pipe, or standard input, which is called "-": IDX, .npy, a table with a sample a row, an
+/// image. A table is read by the encoding if there is one, else as numbers. Throws FileError if it cannot be read,
+/// FormatError for a file that breaks its format or has no samples, else as Samples.
+Samples read_samples(const std::string& path, const std::optional<Shape>& input, const ScaleOptions& options,
+                     const CsvEncoding* encoding = nullptr);
+
+/// A table with its targets, by an encoding. Throws as read_csv, and FormatError if the targets are not there.
+TensorDataset read_labelled_table(const std::string& path, const CsvEncoding& encoding, const ScaleOptions& options);
 
 }  // namespace cornu::tool

@@ -32,14 +32,20 @@ void put(const std::string& target, const std::string& name, std::string_view by
 void put_tables() {
   using namespace std::string_view_literals;
   put("csv", "numbers",
-      "\x01"
+      "\x01\x20"
       "a,b,y\n1,2.5,3\n-4,+5e-3,6\n");
   put("csv", "names",
-      "\x05"
+      "\x05\x21"
       "size,colour,kind\r\n1,red,\"x \"\"y\"\"\"\r\n,blue,z\r\n");
   put("csv", "no header",
-      "\x28"
+      "\x28\x20"
       "1\tred\t0\n2\tblue\t1\n");
+  put("csv", "spaces",
+      "\x80\x23"
+      " 1.5 2  3\n4 5 6 \n");
+  put("csv", "commas",
+      "\x11\x1d"
+      "a;b;y\n1.234,5;$2,5;3 %\n-,5;7;\"5\"\n");
   put("json", "all",
       R"({"a":[1,-2,3.5,1e300,true,false,null,"x\"\\\u0001\u00e9"],"b":{},"c":[],"d":{"e":9223372036854775807}})");
   put("gzip", "file", "\0\x1f\x8b\x08\0\0\0\0\0\0\x03\xcb\x48\xcd\xc9\xc9\x07\0\x86\xa6\x10\x36\x05\0\0\0"sv);

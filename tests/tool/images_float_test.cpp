@@ -1,8 +1,10 @@
 #include <fmt/format.h>
+#include <zlib.h>
 
 #include "cornu/tests/support/bytes.h"
 #include "cornu/tests/support/damaged.h"
 #include "cornu/tests/support/expect_error.h"
+#include "cornu/tests/support/paths.h"
 #include "cornu/tests/tool/support.h"
 #include "cornu/tool/image.h"
 
@@ -122,6 +124,102 @@ TEST(Png, SixteenBitsAreBroughtToEightAndBitsAreBlackAndWhite) {
 
 TEST(Png, WhatCanBeSeenThroughIsWhite) {
   expect_image(png(unhex(transparent)), 2, 3, 255, {255, 50, 255, 150, 255, 255});
+}
+
+/// A PNG of one row, made here: libpng must not test itself. `between` goes between header and pixels.
+std::string chunk(const std::string& type_and_data) {
+  const auto number = [](std::uint32_t n) {
+    return std::string{static_cast<char>(n >> 24), static_cast<char>(n >> 16), static_cast<char>(n >> 8),
+                       static_cast<char>(n)};
+  };
+  const auto* const data = reinterpret_cast<const Bytef*>(type_and_data.data());
+  const auto size = static_cast<uInt>(type_and_data.size());
+  return number(size - 4) + type_and_data + number(static_cast<std::uint32_t>(crc32(0, data, size)));
+}
+std::string row_png(char width, char depth, char colour_type, const std::string& samples, const std::string& between) {
+  const std::string row = '\0' + samples;
+  std::string packed(compressBound(row.size()), '\0');
+  auto size = static_cast<uLongf>(packed.size());
+  compress(reinterpret_cast<Bytef*>(packed.data()), &size, reinterpret_cast<const Bytef*>(row.data()), row.size());
+  packed.resize(size);
+  return "\x89PNG\r\n\x1a\n" +
+         chunk(std::string("IHDR\0\0\0", 7) + width + std::string("\0\0\0\1", 4) + depth + colour_type +
+               std::string(3, '\0')) +
+         between + chunk("IDAT" + packed) + chunk("IEND");
+}
+
+constexpr char grey_type = 0, colour_type = 2, palette_type = 3, grey_alpha_type = 4, colour_alpha_type = 6;
+
+TEST(Png, ColoursBecomeGreyByTheLumaOfBT601AsInPILAndOpenCV) {
+  // rgb_col: red, green, blue; yellow, grey, (10, 200, 30).
+  const std::string file = testing::content(testing::source_path("tests/tool/fixtures/rgb_col.png"));
+  expect_image(png(file), 2, 3, 255, {76, 150, 29, 226, 128, 124});
+  for (const auto& [colour, grey] : {std::pair(std::array{255, 255, 0}, 226),  // by PIL 9.4
+                                     std::pair(std::array{0, 255, 255}, 179), std::pair(std::array{255, 0, 255}, 105),
+                                     std::pair(std::array{1, 2, 3}, 2), std::pair(std::array{77, 77, 77}, 77)}) {
+    EXPECT_EQ(grey_of(colour[0], colour[1], colour[2]), grey);
+  }
+}
+
+/// What a file says of gamma and of colours is about screens: arrays of other programs are the stored values.
+TEST(Png, EveryKindOfPngHasTheSameGreysAndColoursWhateverItsGamma) {
+  Rng rng(1);
+  const auto gamma = [&](std::uint32_t value) {
+    return chunk(std::string("gAMA") + '\0' + static_cast<char>(value >> 16) + static_cast<char>(value >> 8) +
+                 static_cast<char>(value));
+  };
+  const std::string ends = chunk("cHRM" + std::string(32, '\x01'));
+  for (const std::string& chunks : {std::string(), gamma(100'000), gamma(45'455), gamma(55'556), gamma(30'000) + ends,
+                                    chunk("sRGB" + std::string(1, '\0'))}) {
+    std::string colours, wide, palette, with_alpha, indices;
+    std::vector<std::uint16_t> expected, grey;
+    constexpr int width = 16;
+    for (int i = 0; i < width; ++i) {
+      std::array<int, 3> colour{};
+      double luma = 0.5;
+      while (std::abs(luma - std::floor(luma) - 0.5) < 0.01) {  // PIL's weights of 16 bits may round a tie either way
+        for (int& c : colour) c = static_cast<int>(rng.below(256));
+        luma = 0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2];
+      }
+      for (const int c : colour) {
+        expected.push_back(static_cast<std::uint16_t>(c));
+        colours += static_cast<char>(c);
+        wide += {static_cast<char>(c), static_cast<char>(c)};
+      }
+      grey.push_back(static_cast<std::uint16_t>(std::lround(luma)));
+      indices += static_cast<char>(i);
+      with_alpha += colours.substr(colours.size() - 3) + '\xff';
+    }
+    for (const std::string& file :
+         {row_png(width, 8, colour_type, colours, chunks), row_png(width, 16, colour_type, wide, chunks),
+          row_png(width, 8, palette_type, indices, chunks + chunk("PLTE" + colours)),
+          row_png(width, 8, colour_alpha_type, with_alpha, chunks)}) {
+      expect_image(png(file, 3), 1, width, 255, expected);
+      expect_image(png(file), 1, width, 255, grey);
+    }
+    std::string greys, wide_greys, greys_alpha;
+    for (const std::uint16_t g : grey) {
+      greys += static_cast<char>(g);
+      wide_greys += {static_cast<char>(g), static_cast<char>(g)};
+      greys_alpha += {static_cast<char>(g), '\xff'};
+    }
+    for (const std::string& file :
+         {row_png(width, 8, grey_type, greys, chunks), row_png(width, 16, grey_type, wide_greys, chunks),
+          row_png(width, 8, grey_alpha_type, greys_alpha, chunks)}) {
+      expect_image(png(file), 1, width, 255, grey);
+    }
+  }
+}
+
+/// As browsers and PIL's alpha_composite blend: half-transparent black is 127 of 255, not 188 as in linear light.
+TEST(Png, HalfTransparentPixelsAreBlendedWithWhiteWithoutGamma) {
+  const std::string greys{'\0', '\0', '\0', '\x80', '\x64', '\x80', '\0', '\xff'};
+  expect_image(png(row_png(4, 8, grey_alpha_type, greys, "")), 1, 4, 255, {255, 127, 177, 0});
+  const std::string red{'\xff', '\0', '\0', '\x80'};
+  expect_image(png(row_png(1, 8, colour_alpha_type, red, ""), 3), 1, 1, 255, {255, 127, 127});
+  expect_image(png(row_png(1, 8, colour_alpha_type, red, "")), 1, 1, 255, {165});
+  const std::string clear = chunk(std::string("PLTE\xff\0\0", 7)) + chunk("tRNS\x80");
+  expect_image(png(row_png(1, 8, palette_type, std::string(1, '\0'), clear)), 1, 1, 255, {165});
 }
 
 TEST(Png, SizesAreSeenBeforeThePixelsAndDamageIsToldByLibpng) {
