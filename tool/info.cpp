@@ -169,7 +169,7 @@ std::string table_text(const SafetensorsFile& file) {
   std::string text = "Table: " + detail::listed(encoding.features, &CsvEncodedColumn::name);
   if (encoding.target) text += " -> " + encoding.target->name;
   if (!encoding.class_names().empty()) text += " (" + detail::listed(encoding.class_names()) + ")";
-  return text + '\n';
+  return detail::printable(text) + '\n';
 }
 
 std::string model_info(const SafetensorsFile& file, bool json) {
