@@ -134,7 +134,6 @@ std::string Evaluate::run() const {
   require<UsageError>(!data.empty() || (!scale.scale && !scale.invert),
                       "evaluate: --scale and --invert are for --data alone");
   Network network = load_network(model, {});
-  const auto input = network.model.input_shape();
   Data samples = data.empty() ? read_mnist(mnist, network.model) : read_data(data, network, scale);
   if (!network.model.built()) network.model.build(samples.feature_shape());
   std::string text;
