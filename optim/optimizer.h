@@ -156,17 +156,20 @@ class AnyOptimizer {
 };
 
 /// A rule at work on the parameters of a model, with the state that it keeps for each: `optimizer.step(gradients)`.
-/// The parameters must stay where they are for as long as the optimizer is used.
+/// It keeps the parameters' addresses. Building a model anew, adding or removing layers, or assigning to it replaces
+/// parameters; after that every use of the old ones throws StateError, and a new optimizer is needed.
 class Optimizer {
  public:
-  /// Throws ValueError where the rule's extras name what is not among the parameters.
+  /// Throws ValueError where the rule's extras name what is not among the parameters, StateError for a parameter that
+  /// its layer has not built yet.
   Optimizer(AnyOptimizer rule, const NamedParameters& parameters);
 
   /// Changes every parameter that has a gradient, then gives each parameter with a recorded update its new value, and
   /// brings each that was changed by its gradient back to its constraint.
   /// The gradients are clipped in place. Parameters that are not this optimizer's are left alone, as are their
   /// gradients. Steps allocate nothing. Throws StateError, before anything is changed, if a parameter has another shape
-  /// than its gradient, its update or its state.
+  /// than its gradient, its update or its state, if a parameter of this optimizer is gone or has moved, or if all of
+  /// the gradients and updates are those of other parameters.
   void step(const Gradients& gradients) { step({&gradients, 1}); }
   /// The same for a batch that was gone through in parts, each with gradients of its own: the sum of these is taken, in
   /// their order. A team shares the work. The result depends on the parts, and not on how many share it. Updates are
@@ -177,7 +180,8 @@ class Optimizer {
   /// the parameters.
   void minimize(Var loss) { step(loss.tape().backward(loss, {.put_off_products = true, .parameters = parameters()})); }
 
-  std::span<Parameter* const> parameters() const { return parameters_; }
+  /// Throws StateError if one of them is gone or has moved.
+  std::span<Parameter* const> parameters() const;
   /// The number of steps made so far.
   Index iterations() const { return iterations_; }
   /// To go on with a run whose state was kept elsewhere. Throws ValueError if it is negative.
@@ -204,7 +208,8 @@ class Optimizer {
   /// Whether every parameter that has a gradient or a recorded update is one of this optimizer's.
   bool knows_all(const Gradients& gradients) const;
 
-  /// The same state for the parameters of a copy of the model. Throws ShapeError if they do not correspond.
+  /// The same state for the parameters of a copy of the model. Throws ShapeError if they do not correspond, StateError
+  /// as parameters().
   Optimizer rebound(const NamedParameters& parameters) const;
 
  private:
@@ -213,7 +218,10 @@ class Optimizer {
     Index number = 0, count = 1;
   };
 
+  friend class AveragedWeights;
   const LearningRate& rate() const { return replaced_rate_ ? *replaced_rate_ : rule_.learning_rate(); }
+  void keep(std::size_t i, const NamedParameter& named);
+  void require_alive() const;
   Index find(const Parameter* parameter, Index& next) const;
   void check(const Gradients& gradients) const;
   void check_state(std::size_t parameter) const;
@@ -232,26 +240,32 @@ class Optimizer {
 
   AnyOptimizer rule_;
   std::vector<Parameter*> parameters_;
+  std::vector<std::weak_ptr<const void>> lifetimes_;  // of the parameters
+  bool repeats_ = false;                              // a parameter is listed twice: the first place counts
   std::vector<detail::Treatment> treatments_;
   std::vector<Tensor> state_;
   Index slots_ = 0;
   Index iterations_ = 0;
   std::optional<LearningRate> replaced_rate_;
   std::vector<const Gradients::Entry*> entries_;  // of the step being made: each parameter's in each part, or null
+  detail::Lifetime lifetime_;
 };
 
 /// While it lives, the parameters have their averaged values:
 /// `{ const AveragedWeights averaged(model.optimizer()); model.evaluate(test); }`.
+/// Where the optimizer or its parameters are replaced meanwhile (compile, build, add, assignment) there is nothing to
+/// exchange any more, and the parameters stay as they are.
 class AveragedWeights {
  public:
   /// Throws StateError without use_ema.
-  explicit AveragedWeights(Optimizer& optimizer) : optimizer_(optimizer) { optimizer_.swap_averages(); }
+  explicit AveragedWeights(Optimizer& optimizer);
   AveragedWeights(const AveragedWeights&) = delete;
   AveragedWeights& operator=(const AveragedWeights&) = delete;
-  ~AveragedWeights() { optimizer_.swap_averages(); }
+  ~AveragedWeights();
 
  private:
   Optimizer& optimizer_;
+  std::weak_ptr<const void> lifetime_;  // of the optimizer
 };
 
 }  // namespace cornu
