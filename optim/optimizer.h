@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "cornu/core/deep_ptr.h"
 #include "cornu/core/parameter.h"
 #include "cornu/core/tape.h"
 #include "cornu/optim/optimizer_extras.h"
@@ -67,7 +68,8 @@ OptimizerOptions options_of(const R& rule) {
 
 }  // namespace detail
 
-/// Any rule, held by value, and what is to be done beside it.
+/// Any rule, held by value, and what is to be done beside it. One that was moved from can be assigned to or destroyed;
+/// using its rule throws StateError.
 class AnyOptimizer {
  public:
   /// Throws ValueError for options that no rule can have: a negative rate, decay or limit, or two kinds of clipping;
@@ -97,12 +99,12 @@ class AnyOptimizer {
   const detail::OptimizerOptions& options() const { return options_; }
   const OptimizerExtras& extras() const { return extras_; }
   /// The rule's own, and then one for the average where there is one.
-  Index slots() const { return box_->slots() + (extras_.use_ema ? 1 : 0); }
-  bool elementwise() const { return box_->elementwise(); }
-  bool is_gradient_descent() const { return box_->is_gradient_descent(); }
-  void begin(std::span<const View> slots) const { box_->begin(own(slots)); }
+  Index slots() const { return detail::held_by(box_).slots() + (extras_.use_ema ? 1 : 0); }
+  bool elementwise() const { return detail::held_by(box_).elementwise(); }
+  bool is_gradient_descent() const { return detail::held_by(box_).is_gradient_descent(); }
+  void begin(std::span<const View> slots) const { detail::held_by(box_).begin(own(slots)); }
   void update(View parameter, ConstView gradient, std::span<const View> slots, const Step& step) const {
-    box_->update(parameter, gradient, own(slots), step);
+    detail::held_by(box_).update(parameter, gradient, own(slots), step);
   }
 
  private:
