@@ -5,7 +5,7 @@
 
 #include "cornu/core/error.h"
 
-/// What the boxes for any layer, any metric and any callback are made of.
+/// Pointers of objects that can be moved from: boxes for any layer, metric and callback, models, open files.
 namespace cornu::detail {
 
 /// The base of what such a box holds: it can be copied without its type being known.
@@ -18,30 +18,40 @@ struct Cloneable {
   virtual std::unique_ptr<B> clone() const = 0;
 };
 
-/// Owns a B, and copies it when it is copied. After a move it is empty: it can be copied, assigned to and destroyed,
-/// any other use throws StateError.
-template <class B>
-class DeepPtr {
+/// What a pointer points to. Throws StateError for null, which is what a move leaves behind.
+template <class Pointer>
+auto& held_by(const Pointer& owner) {
+  if (owner == nullptr) [[unlikely]]
+    throw StateError("an object was used after it was moved from; only assigning to it and destroying it are possible");
+  return *owner;
+}
+
+/// Owns a T. After a move it is empty: it can be assigned to and destroyed, any other use throws StateError.
+template <class T>
+class OwnedPtr {
  public:
-  DeepPtr(std::unique_ptr<B> owned) : owned_(std::move(owned)) {}
-  DeepPtr(const DeepPtr& other) : owned_(other.owned_ == nullptr ? nullptr : other.owned_->clone()) {}
+  OwnedPtr(std::unique_ptr<T> owned) : owned_(std::move(owned)) {}
+
+  T* get() const { return owned_.get(); }
+  T& operator*() const { return held_by(owned_); }
+  T* operator->() const { return &held_by(owned_); }
+
+ private:
+  std::unique_ptr<T> owned_;
+};
+
+/// The same, and copies what it owns when it is copied, nothing being a copy of nothing.
+template <class B>
+class DeepPtr : public OwnedPtr<B> {
+ public:
+  using OwnedPtr<B>::OwnedPtr;
+  DeepPtr(const DeepPtr& other) : OwnedPtr<B>(other.get() == nullptr ? nullptr : other->clone()) {}
   DeepPtr(DeepPtr&&) noexcept = default;
   DeepPtr& operator=(DeepPtr other) noexcept {
-    owned_ = std::move(other.owned_);
+    OwnedPtr<B>::operator=(std::move(other));
     return *this;
   }
   ~DeepPtr() = default;
-
-  B* get() const { return owned_.get(); }
-  B& operator*() const {
-    if (owned_ == nullptr) [[unlikely]]
-      throw StateError("a layer, metric or callback was used after it was moved from");
-    return *owned_;
-  }
-  B* operator->() const { return &**this; }
-
- private:
-  std::unique_ptr<B> owned_;
 };
 
 }  // namespace cornu::detail

@@ -44,8 +44,9 @@ struct GradientCheckOptions {
 using DifferentiableFunction = std::function<Var(std::span<const Var>)>;
 
 /// Compares the whole Jacobian of f at the given inputs, each output by each input, with central differences. Also
-/// checks that gradients add up where an input is used twice, and that each comes out the same when it is the only one
-/// wanted. f must be smooth around the inputs: keep them off kinks such as relu's at 0.
+/// checks that gradients add up where an input is used twice, that each comes out the same when it is the only one
+/// wanted, and that a step of Optimizer::minimize on the inputs, by SGD and by Adam, is the rule's for these gradients.
+/// f must be smooth around the inputs: keep them off kinks such as relu's at 0.
 CheckReport check_gradients(const DifferentiableFunction& f, const std::vector<Tensor>& inputs,
                             const GradientCheckOptions& options = {});
 
@@ -102,11 +103,11 @@ struct LayerUnderCheckOf final : LayerUnderCheck {
 
 /// Builds a copy of the layer for inputs of the given shape (without the batch) and checks, in one call:
 /// that `build` told the output's shape; that two runs give the same bits and change no parameter; that `parameters`
-/// lists every trainable parameter that `forward` reads; the gradients of the input and of each of these, in training
-/// mode, as check_gradients does; that each of the others (state, such as a moving mean) is read or updated; that a
-/// copy shares no parameter with the original; and that several threads, each predicting samples of its own with one
-/// const layer, get what one alone gets. Throws ShapeError for a sample that is not (batch, input shape...); what
-/// `build` and `forward` throw passes through.
+/// lists every trainable parameter that `forward` reads; the gradients of the input and of each of these, and a step of
+/// an optimizer on all of them, in training mode, as check_gradients does; that each of the others (state, such as a
+/// moving mean) is read or updated; that a copy shares no parameter with the original; and that several threads, each
+/// predicting samples of its own with one const layer, get what one alone gets. Throws ShapeError for a sample that is
+/// not (batch, input shape...); what `build` and `forward` throw passes through.
 template <class L>
 CheckReport check_layer(const L& layer, const Shape& input, const LayerCheckOptions& options = {}) {
   return detail::check_layer(detail::LayerUnderCheckOf<L>(layer), input, options);

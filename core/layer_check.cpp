@@ -41,8 +41,17 @@ void check_layer_gradients(CheckReport& report, LayerUnderCheck& layer, const Te
     if (!parameter->learns()) continue;
     sources.push_back({message("gradient of {} {}", name, parameter->shape()), parameter, true});
   }
-  check_sources(
-      report, [&](Tape& tape) { return layer.forward(tape.parameter(input)); }, sources, options.gradients);
+  const Forward of_parameter = [&](Tape& tape) { return layer.forward(tape.parameter(input)); };
+  check_sources(report, of_parameter, sources, options.gradients);
+
+  const Forward of_data = [&](Tape& tape) { return layer.forward(tape.input(x)); };
+  std::vector<Stepped> functions{{of_data, {}}};
+  for (const auto& [name, parameter] : layer.parameters()) functions[0].parameters.push_back({name, parameter});
+  if (input.trainable) {
+    functions.push_back({of_parameter, functions[0].parameters});
+    functions[1].parameters.push_back({"the input", &input});
+  }
+  check_steps(report, functions, options.gradients);
 }
 
 /// What is not listed gets a gradient, but no optimizer, and no file, would ever hear of it.

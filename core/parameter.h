@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -10,14 +11,38 @@
 
 namespace cornu {
 
+namespace detail {
+
+/// Tells whoever keeps an object's address when the object is gone. Bound to the address: a copy, and what the object
+/// is moved to, has a lifetime of its own.
+class Lifetime {
+ public:
+  Lifetime() = default;
+  Lifetime(const Lifetime&) noexcept {}
+  Lifetime& operator=(const Lifetime&) noexcept { return *this; }
+  ~Lifetime() = default;
+
+  /// Expires when the object is destroyed.
+  std::weak_ptr<const void> watch() {
+    if (token_ == nullptr) token_ = std::make_shared<char>();
+    return token_;
+  }
+
+ private:
+  std::shared_ptr<const void> token_;  // made when somebody asks for it
+};
+
+}  // namespace detail
+
 /// What a layer learns or keeps: a tensor, and whether an optimizer may change it. State that is not trained (a moving
 /// mean) is a Parameter too, so that it is saved, counted and copied by the same code.
 struct Parameter {
   Tensor value{};
-  bool trainable = true;      ///< false for state, which its layer keeps itself
-  bool frozen = false;        ///< kept as it is for a while, trainable or not: layers/freeze.h
-  Regularizer regularizer{};  ///< added to the loss by whoever trains a model; a layer sets it in build
-  Constraint constraint{};    ///< kept by optimizers, after each step
+  bool trainable = true;        ///< false for state, which its layer keeps itself
+  bool frozen = false;          ///< kept as it is for a while, trainable or not: layers/freeze.h
+  Regularizer regularizer{};    ///< added to the loss by whoever trains a model; a layer sets it in build
+  Constraint constraint{};      ///< kept by optimizers, after each step
+  detail::Lifetime lifetime{};  ///< for optimizers, which keep the address
 
   const Shape& shape() const { return value.shape(); }
   /// Whether it has a gradient, and optimizers change it.

@@ -1,10 +1,10 @@
 #pragma once
 
 #include <cstddef>
-#include <memory>
 #include <span>
 #include <string>
 
+#include "cornu/core/deep_ptr.h"
 #include "cornu/formats/raw_tensor.h"
 
 /// NumPy's format for one array (numpy/lib/format.py, NEP 1), versions 1 to 3: a magic, a header that is a Python
@@ -38,7 +38,7 @@ class NpyFile {
 
  private:
   struct Content;
-  std::unique_ptr<const Content> content_;
+  detail::OwnedPtr<const Content> content_;
 };
 
 /// Writes a file of version 1 that appears whole or not at all. Throws ValueError for a shape that does not agree with

@@ -2,12 +2,12 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "cornu/core/deep_ptr.h"
 #include "cornu/formats/raw_tensor.h"
 
 /// NumPy's format for several arrays, as numpy.savez and savez_compressed write it: a zip file of .npy files.
@@ -49,7 +49,7 @@ class NpzFile {
 
  private:
   struct Content;
-  std::unique_ptr<const Content> content_;
+  detail::OwnedPtr<const Content> content_;
 };
 
 struct NpzWriteOptions {

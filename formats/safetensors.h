@@ -1,12 +1,12 @@
 #pragma once
 
 #include <map>
-#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "cornu/core/deep_ptr.h"
 #include "cornu/formats/raw_tensor.h"
 
 /// The safetensors format (github.com/huggingface/safetensors, README, "Format"), version 1: 8 bytes with the header's
@@ -50,7 +50,7 @@ class SafetensorsFile {
 
  private:
   struct Content;
-  std::unique_ptr<const Content> content_;
+  detail::OwnedPtr<const Content> content_;
 };
 
 /// Writes a file that appears whole or not at all: the types of most bytes first, and then by name, as the format

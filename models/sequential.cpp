@@ -36,7 +36,7 @@ Sequential::Sequential(const Sequential& other) : Sequential() {
 Sequential::Sequential(Sequential&& other) noexcept = default;
 
 Sequential& Sequential::operator=(Sequential other) noexcept {
-  if (state_ != nullptr && other.state_ != nullptr) {
+  if (state_.get() != nullptr && other.state_.get() != nullptr) {
     static_cast<detail::SequentialParts&>(*state_) = std::move(*other.state_);
     state_->report.reset();
   } else {

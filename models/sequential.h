@@ -108,8 +108,8 @@ struct SummaryOptions {
 /// model); another one by `build` or by the first fit. Until then it can be neither used nor saved: StateError. Errors
 /// from inside a layer are preceded by the layer's name.
 ///
-/// Copying copies layers, weights and the optimizer's state. One that was moved from can only be assigned to or
-/// destroyed. const functions may be called by any number of threads at once.
+/// Copying copies layers, weights and the optimizer's state. One that was moved from can be assigned to or destroyed;
+/// any other use throws StateError. const functions may be called by any number of threads at once.
 ///
 /// A Sequential is a layer itself, known by its own name. Like every layer it is built with the model that it is put
 /// into, by that one's seed: to keep what it has learnt, give it its weights again (set_weights) afterwards.
@@ -155,7 +155,8 @@ class Sequential {
 
   /// All layers, under their names.
   NamedLayers layers();
-  /// The layers' parameters, as `dense/kernel`.
+  /// The layers' parameters, as `dense/kernel`. The addresses are those of this build: valid until the model is built
+  /// anew, assigned to or destroyed, or the layer taken off.
   NamedParameters parameters();
   std::vector<std::pair<std::string, const Parameter*>> parameters() const;
   /// How many numbers the parameters hold, and how many the optimizer keeps beside them (none before its first step).
@@ -248,7 +249,7 @@ class Sequential {
 
  private:
   friend struct detail::SequentialState;
-  std::unique_ptr<detail::SequentialState> state_;
+  detail::OwnedPtr<detail::SequentialState> state_;
 };
 
 std::string to_string(const Sequential& model, const SummaryOptions& options = {});

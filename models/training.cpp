@@ -24,8 +24,10 @@ namespace detail {
 
 Var penalty(Tape& tape, std::span<const Parameter* const> parameters) {
   Var result;
-  for (const Parameter* parameter : parameters) {
+  for (auto at = parameters.begin(); at != parameters.end(); ++at) {
+    const Parameter* const parameter = *at;
     if (!parameter->regularizer || !parameter->learns()) continue;
+    if (std::find(parameters.begin(), at, parameter) != at) continue;  // tied, and listed under two names
     const Var own = parameter->regularizer(tape.parameter(*parameter));
     result = result ? result + own : own;
   }
@@ -67,7 +69,7 @@ void SequentialState::run(TrainingPass& pass, ConstView x, ConstView y, ConstVie
   Var loss = with_added(compiled->loss(pass.y_pred, y, sample_weight));
   pass.loss = static_cast<double>(loss.item());
   pass.penalty = 0;
-  if (const Var penalties = penalizes ? penalty(pass.tape, optimizer->parameters()) : Var()) {
+  if (const Var penalties = penalizes ? penalty(pass.tape, backward.parameters) : Var()) {
     pass.penalty = static_cast<double>(penalties.item());
     // The loss is the mean over a part of the batch, and its gradient that part's share; the penalty is all of it.
     loss = loss + penalties / backward.gradient;
@@ -118,9 +120,9 @@ const Logs& Sequential::train_on_batch(const Tensor& x, const Tensor& y, const T
                                  state_->where_not_finite(pass, x, noise)));
   }
   state_->require_known(pass.gradients);
+  tally.add(loss, y, pass.y_pred.value());  // before the step: predictions may be a parameter's own memory
   state_->optimizer->step(pass.gradients);
   ++state_->seen.steps;
-  tally.add(loss, y, pass.y_pred.value());
   tally.write(logs);
   return logs;
 }

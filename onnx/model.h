@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "cornu/core/deep_ptr.h"
 #include "cornu/core/parameter.h"
 #include "cornu/core/tape.h"
 
@@ -40,7 +41,8 @@ struct Port {
 /// parameters that are not. Batch normalisation keeps its moving averages, and Dropout drops in training.
 /// What goes wrong while the graph runs is an Error that names file and node; ShapeError where a node makes more than
 /// there is memory for.
-/// const functions may be called by any number of threads at once.
+/// const functions may be called by any number of threads at once. One that was moved from can be assigned to or
+/// destroyed; any other use throws StateError.
 class Model {
  public:
   Model(const Model& other);
@@ -69,7 +71,7 @@ class Model {
   friend Model parse(std::string_view bytes, std::string_view name);
   explicit Model(std::unique_ptr<detail::Program> program);
 
-  std::unique_ptr<detail::Program> program_;
+  cornu::detail::OwnedPtr<detail::Program> program_;
 };
 
 /// Reads a file. ONNX's own domain in opsets 6 to 17, and the optimizers of ai.onnx.preview.training.

@@ -5,6 +5,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "cornu/core/deep_ptr.h"
 #include "cornu/core/tape.h"
 
 /// Losses: how far predictions are from the truth, as one number to go backward from. Each is a function, and a struct
@@ -125,7 +126,7 @@ Var reduce_plain_loss(Var losses, ConstView sample_weight);
 Var mean_over_samples(Var loss, bool mixed_before);
 }  // namespace detail
 
-/// Any loss, held by value.
+/// Any loss, held by value. One that was moved from can be assigned to or destroyed; calling it throws StateError.
 class AnyLoss {
  public:
   template <class L>
@@ -145,7 +146,7 @@ class AnyLoss {
   /// y_pred: (batch, ...), y_true as the loss wants it, sample_weight: (batch) or the shape of the losses, or of its
   /// first axes; empty for none. Returns a scalar.
   Var operator()(Var y_pred, ConstView y_true, ConstView sample_weight = {}) const {
-    return box_->call(y_pred, y_true, sample_weight);
+    return detail::held_by(box_).call(y_pred, y_true, sample_weight);
   }
 
  private:

@@ -35,14 +35,48 @@ void AnyOptimizer::check() const {
 Optimizer::Optimizer(AnyOptimizer rule, const NamedParameters& parameters)
     : rule_(std::move(rule)), treatments_(detail::treatments(rule_.extras(), parameters)), slots_(rule_.slot_count()) {
   state_.reserve(parameters.size() * static_cast<std::size_t>(slots_));
+  parameters_.resize(parameters.size());
+  lifetimes_.resize(parameters.size());
+  for (std::size_t i = 0; i < parameters.size(); ++i) keep(i, parameters[i]);
+  std::vector<Parameter*> sorted = parameters_;
+  std::sort(sorted.begin(), sorted.end());
+  repeats_ = std::adjacent_find(sorted.begin(), sorted.end()) != sorted.end();
+  for (std::size_t i = 0; repeats_ && i < parameters.size(); ++i) {
+    Index any = 0;
+    const auto first = static_cast<std::size_t>(find(parameters_[i], any));
+    if (first == i) continue;
+    treatments_[first].rate_factor *= treatments_[i].rate_factor;
+    treatments_[first].decays = treatments_[first].decays && treatments_[i].decays;
+  }
   for (const NamedParameter& named : parameters) {
-    parameters_.push_back(named.parameter);
     std::array<View, detail::most_slots> slots;
     for (std::size_t k = 0; k < static_cast<std::size_t>(slots_); ++k) {
       slots[k] = state_.emplace_back(named.parameter->shape());
     }
     rule_.begin({slots.data(), static_cast<std::size_t>(slots_)});
   }
+}
+
+void Optimizer::keep(std::size_t i, const NamedParameter& named) {
+  require<StateError>(named.parameter->shape() != Tensor().shape(),
+                      "optimizer: {} has no values yet: build its layer or model before its optimizer is made",
+                      named.name);
+  parameters_[i] = named.parameter;
+  lifetimes_[i] = named.parameter->lifetime.watch();
+}
+
+void Optimizer::require_alive() const {
+  const auto gone =
+      std::count_if(lifetimes_.begin(), lifetimes_.end(), [](const auto& each) { return each.expired(); });
+  require<StateError>(gone == 0,
+                      "optimizer: {} of its {} parameters are gone or have moved, because their model was built anew, "
+                      "changed or assigned to; compile the model again, or make a new optimizer of its parameters",
+                      gone, lifetimes_.size());
+}
+
+std::span<Parameter* const> Optimizer::parameters() const {
+  require_alive();
+  return parameters_;
 }
 
 void Optimizer::set_iterations(Index iterations) {
@@ -59,7 +93,7 @@ void Optimizer::set_learning_rate(LearningRate rate) {
 /// nearly the same order as the parameters.
 Index Optimizer::find(const Parameter* parameter, Index& next) const {
   const auto count = static_cast<Index>(parameters_.size());
-  if (next >= count || parameters_[static_cast<std::size_t>(next)] != parameter) {
+  if (repeats_ || next >= count || parameters_[static_cast<std::size_t>(next)] != parameter) {
     const Index found = std::find(parameters_.begin(), parameters_.end(), parameter) - parameters_.begin();
     if (found == count) return -1;
     next = found;
@@ -106,12 +140,13 @@ void Optimizer::check(const Gradients& gradients) const {
 Optimizer Optimizer::rebound(const NamedParameters& parameters) const {
   require(parameters.size() == parameters_.size(), "optimizer: {} parameters came for the {} it was made for",
           parameters.size(), parameters_.size());
+  require_alive();
   Optimizer result = *this;
   for (std::size_t i = 0; i < parameters.size(); ++i) {
     require(parameters[i].parameter->shape() == parameters_[i]->shape(),
             "optimizer: {} is {}, the parameter that it was made for is {}", parameters[i].name,
             parameters[i].parameter->shape(), parameters_[i]->shape());
-    result.parameters_[i] = parameters[i].parameter;
+    result.keep(i, parameters[i]);
   }
   return result;
 }

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "cornu/core/deep_ptr.h"
 #include "cornu/core/parameter.h"
 #include "cornu/core/tape.h"
 #include "cornu/optim/optimizer_extras.h"
@@ -24,8 +25,8 @@ struct Step {
 
 /// A rule by which a gradient changes a parameter: a struct that can be copied, with
 ///   LearningRate learning_rate;
-///   Index slot_count() const                                                  the tensors of state it keeps a parameter
-///   void update(View parameter, ConstView gradient, std::span<const View> state, const Step& step) const
+///   Index slot_count() const                                                  the tensors of state it keeps a
+///   parameter void update(View parameter, ConstView gradient, std::span<const View> state, const Step& step) const
 /// and, where it has them, Keras's options for every optimizer, which are seen to before `update` is called:
 ///   double weight_decay     first parameter -= learning_rate * weight_decay * parameter; 0 for none
 ///   double clipnorm         each gradient scaled down to this norm; 0 for none, as for the next two
@@ -67,7 +68,8 @@ OptimizerOptions options_of(const R& rule) {
 
 }  // namespace detail
 
-/// Any rule, held by value, and what is to be done beside it.
+/// Any rule, held by value, and what is to be done beside it. One that was moved from can be assigned to or destroyed;
+/// using its rule throws StateError.
 class AnyOptimizer {
  public:
   /// Throws ValueError for options that no rule can have: a negative rate, decay or limit, or two kinds of clipping;
@@ -97,12 +99,12 @@ class AnyOptimizer {
   const detail::OptimizerOptions& options() const { return options_; }
   const OptimizerExtras& extras() const { return extras_; }
   /// The rule's own, and then one for the average where there is one.
-  Index slot_count() const { return box_->slot_count() + (extras_.use_ema ? 1 : 0); }
-  bool elementwise() const { return box_->elementwise(); }
-  bool is_gradient_descent() const { return box_->is_gradient_descent(); }
-  void begin(std::span<const View> state) const { box_->begin(own(state)); }
+  Index slot_count() const { return detail::held_by(box_).slot_count() + (extras_.use_ema ? 1 : 0); }
+  bool elementwise() const { return detail::held_by(box_).elementwise(); }
+  bool is_gradient_descent() const { return detail::held_by(box_).is_gradient_descent(); }
+  void begin(std::span<const View> state) const { detail::held_by(box_).begin(own(state)); }
   void update(View parameter, ConstView gradient, std::span<const View> state, const Step& step) const {
-    box_->update(parameter, gradient, own(state), step);
+    detail::held_by(box_).update(parameter, gradient, own(state), step);
   }
 
  private:
@@ -156,17 +158,20 @@ class AnyOptimizer {
 };
 
 /// A rule at work on the parameters of a model, with the state that it keeps for each: `optimizer.step(gradients)`.
-/// The parameters must stay where they are for as long as the optimizer is used.
+/// It keeps the parameters' addresses. Building a model anew, adding or removing layers, or assigning to it replaces
+/// parameters; after that every use of the old ones throws StateError, and a new optimizer is needed.
 class Optimizer {
  public:
-  /// Throws ValueError where the rule's extras name what is not among the parameters.
+  /// Throws ValueError where the rule's extras name what is not among the parameters, StateError for a parameter that
+  /// its layer has not built yet.
   Optimizer(AnyOptimizer rule, const NamedParameters& parameters);
 
   /// Changes every parameter that has a gradient, then gives each parameter with a recorded update its new value, and
   /// brings each that was changed by its gradient back to its constraint.
   /// The gradients are clipped in place. Parameters that are not this optimizer's are left alone, as are their
   /// gradients. Steps allocate nothing. Throws StateError, before anything is changed, if a parameter has another shape
-  /// than its gradient, its update or its state.
+  /// than its gradient, its update or its state, if a parameter of this optimizer is gone or has moved, or if all of
+  /// the gradients and updates are those of other parameters.
   void step(const Gradients& gradients) { step({&gradients, 1}); }
   /// The same for a batch that was gone through in parts, each with gradients of its own: the sum of these is taken, in
   /// their order. A team shares the work. The result depends on the parts, and not on how many share it. Updates are
@@ -177,7 +182,8 @@ class Optimizer {
   /// the parameters.
   void minimize(Var loss) { step(loss.tape().backward(loss, {.put_off_products = true, .parameters = parameters()})); }
 
-  std::span<Parameter* const> parameters() const { return parameters_; }
+  /// Throws StateError if one of them is gone or has moved.
+  std::span<Parameter* const> parameters() const;
   /// The number of steps made so far.
   Index iterations() const { return iterations_; }
   /// To go on with a run whose state was kept elsewhere. Throws ValueError if it is negative.
@@ -205,7 +211,8 @@ class Optimizer {
   /// Whether every parameter that has a gradient or a recorded update is one of this optimizer's.
   bool knows_all(const Gradients& gradients) const;
 
-  /// The same state for the parameters of a copy of the model. Throws ShapeError if they do not correspond.
+  /// The same state for the parameters of a copy of the model. Throws ShapeError if they do not correspond, StateError
+  /// as parameters().
   Optimizer rebound(const NamedParameters& parameters) const;
 
  private:
@@ -214,7 +221,10 @@ class Optimizer {
     Index number = 0, count = 1;
   };
 
+  friend class AveragedWeights;
   const LearningRate& rate() const { return replaced_rate_ ? *replaced_rate_ : rule_.learning_rate(); }
+  void keep(std::size_t i, const NamedParameter& named);
+  void require_alive() const;
   Index find(const Parameter* parameter, Index& next) const;
   void check(const Gradients& gradients) const;
   void check_state(std::size_t parameter) const;
@@ -233,26 +243,32 @@ class Optimizer {
 
   AnyOptimizer rule_;
   std::vector<Parameter*> parameters_;
+  std::vector<std::weak_ptr<const void>> lifetimes_;  // of the parameters
+  bool repeats_ = false;                              // a parameter is listed twice: the first place counts
   std::vector<detail::Treatment> treatments_;
   std::vector<Tensor> state_;
   Index slots_ = 0;
   Index iterations_ = 0;
   std::optional<LearningRate> replaced_rate_;
   std::vector<const Gradients::Entry*> entries_;  // of the step being made: each parameter's in each part, or null
+  detail::Lifetime lifetime_;
 };
 
 /// While it lives, the parameters have their averaged values:
 /// `{ const AveragedWeights averaged(model.optimizer()); model.evaluate(test); }`.
+/// Where the optimizer or its parameters are replaced meanwhile (compile, build, add, assignment) there is nothing to
+/// exchange any more, and the parameters stay as they are.
 class AveragedWeights {
  public:
   /// Throws StateError without use_ema.
-  explicit AveragedWeights(Optimizer& optimizer) : optimizer_(optimizer) { optimizer_.swap_averages(); }
+  explicit AveragedWeights(Optimizer& optimizer);
   AveragedWeights(const AveragedWeights&) = delete;
   AveragedWeights& operator=(const AveragedWeights&) = delete;
-  ~AveragedWeights() { optimizer_.swap_averages(); }
+  ~AveragedWeights();
 
  private:
   Optimizer& optimizer_;
+  std::weak_ptr<const void> lifetime_;  // of the optimizer
 };
 
 }  // namespace cornu

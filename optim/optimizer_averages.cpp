@@ -21,9 +21,13 @@ void Optimizer::move_averages() {
 template <class F>
 void Optimizer::for_each_average(F f) {
   require<StateError>(rule_.extras().use_ema, "optimizer: there are no averages of the weights; use_ema keeps them");
+  require_alive();
   for (std::size_t i = 0; i < parameters_.size(); ++i) check_state(i);
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
-    if (parameters_[i]->learns()) f(parameters_[i]->value, average(i));
+    Index any = static_cast<Index>(i);
+    if (parameters_[i]->learns() && find(parameters_[i], any) == static_cast<Index>(i)) {
+      f(parameters_[i]->value, average(i));
+    }
   }
 }
 
@@ -37,6 +41,18 @@ void Optimizer::overwrite_with_averages() {
   for_each_average([&](View w, View average) {
     if (iterations_ > 0) copy(average, overwrite(w));
   });
+}
+
+AveragedWeights::AveragedWeights(Optimizer& optimizer) : optimizer_(optimizer), lifetime_(optimizer.lifetime_.watch()) {
+  optimizer_.swap_averages();
+}
+
+AveragedWeights::~AveragedWeights() {
+  if (lifetime_.expired()) return;
+  try {
+    optimizer_.swap_averages();
+  } catch (const StateError&) {  // its parameters are gone, or have other shapes
+  }
 }
 
 }  // namespace cornu

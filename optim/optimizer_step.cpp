@@ -65,15 +65,27 @@ void add_scaled(const View& out, const View& x, Real factor) {
 
 /// Finds the entries of all parts and checks that they fit.
 void Optimizer::collect(std::span<const Gradients> parts) {
+  require_alive();
   entries_.assign(parameters_.size() * parts.size(), nullptr);
+  bool any = false, knows_any = false;
   for (std::size_t part = 0; part < parts.size(); ++part) {
     check(parts[part]);
     Index next = 0;
     for (const Gradients::Entry& entry : parts[part].entries()) {
       const Index at = find(entry.parameter, next);
       if (at >= 0) entries_[static_cast<std::size_t>(at) * parts.size() + part] = &entry;
+      any = true;
+      knows_any = knows_any || at >= 0;
+    }
+    for (const Gradients::Update& update : parts[part].updates()) {
+      any = true;
+      knows_any = knows_any || find(update.parameter, next) >= 0;
     }
   }
+  require<StateError>(knows_any || !any,
+                      "optimizer: the loss depends on none of its {} parameters, but on others; is it the loss of "
+                      "another model, a copy perhaps?",
+                      parameters_.size());
 }
 
 /// A parameter's entries, from the first part that has one: in its memory the sum is made. Empty if no part has one.

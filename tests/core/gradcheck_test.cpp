@@ -43,9 +43,11 @@ TEST(CheckGradients, PassesARightRule) {
   const CheckReport report = check_gradients(
       [](auto x) { return square_with(x[0], [](const Sink& dx, auto f) { assign(dx, f); }); }, {numbers()});
   EXPECT_TRUE(report) << to_string(report);
-  ASSERT_EQ(report.lines.size(), 2u);
+  ASSERT_EQ(report.lines.size(), 4u);
   EXPECT_TRUE(report.lines[0].text.starts_with("gradient of input 0 (2,): relative error "));
   EXPECT_TRUE(report.lines[1].text.starts_with("gradient of input 0 (2,), used twice: relative error "));
+  EXPECT_TRUE(report.lines[2].text.starts_with("a step of minimize by SGD: relative error "));
+  EXPECT_TRUE(report.lines[3].text.starts_with("a step of minimize by Adam: relative error "));
 }
 
 TEST(CheckGradients, FindsAWrongFactorAndSaysWhere) {

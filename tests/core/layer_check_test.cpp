@@ -52,6 +52,8 @@ TEST(CheckLayer, SaysWhatItLookedAt) {
       "gradient of w (2, 2): relative error ",
       "gradient of w (2, 2), used twice: relative error ",
       "gradient of w (2, 2), wanted alone: relative error ",
+      "a step of minimize by SGD: relative error ",
+      "a step of minimize by Adam: relative error ",
       "a copy is independent of the original",
       "predictions of 4 of 4 threads have the bits of a single one",
   };
@@ -64,7 +66,7 @@ TEST(CheckLayer, SaysWhatItLookedAt) {
 TEST(CheckLayer, PassesALayerThatHasOnlyForward) {
   const CheckReport report = check_layer(Swish(), {4});
   EXPECT_TRUE(report) << to_string(report);
-  EXPECT_EQ(report.lines.size(), 7u) << to_string(report);
+  EXPECT_EQ(report.lines.size(), 9u) << to_string(report);
 }
 
 TEST(CheckLayer, TakesOneNumberSamplesEmptySamplesAndOneThread) {
@@ -150,6 +152,44 @@ TEST(CheckLayer, FindsAParameterReadPastTheTape) {
   };
   const std::string text = failures(check_layer(Past(), {2}));
   EXPECT_TRUE(text.starts_with("gradient of w (2,): relative error ")) << text;
+}
+
+TEST(CheckLayer, FindsAProductWhoseFactorChangesBeforeTheStep) {
+  struct Hasty {  // x w, whose rule clears the memory of a factor too early
+    Parameter w{Tensor::matrix({{1, 2}, {3, 4}})};
+    Var forward(Var x) const {
+      const Var factor = x.tape().parameter(w), y = x.tape().output(x.shape(), {x, factor});
+      gemm(x.value(), factor.value(), overwrite(y.out()));
+      return y.backward([=] {
+        if (const Sink dx = x.sink()) gemm(y.grad(), transposed(factor.value()), dx);
+        const View g = y.tape().scratch(y.shape());
+        std::copy(y.grad().begin(), y.grad().end(), g.begin());
+        factor.add_product(transposed(MatrixView(x.value())), g);
+        std::fill(g.begin(), g.end(), Real{0});
+      });
+    }
+    Names parameters() { return {{"w", &w}}; }
+  };
+  const std::string text = failures(check_layer(Hasty(), {2}));
+  EXPECT_TRUE(text.starts_with("a step of minimize by SGD: relative error ")) << text;
+  EXPECT_NE(text.find("; w (2, 2): element "), std::string::npos) << text;
+  EXPECT_NE(text.find("\na step of minimize by Adam: relative error "), std::string::npos) << text;
+}
+
+/// x w of a weight that is w^T w, with a state that follows w.
+struct Square {
+  Parameter w{Tensor::matrix({{1, 2}, {3, 4}})}, follower{Tensor::matrix({{0, 0}, {0, 0}}), false};
+  Var forward(Var x) const {
+    Tape& tape = x.tape();
+    tape.record_update(follower, tape.parameter(w));
+    return matmul(x, matmul(w, tape.parameter(w), {.transpose_a = true}));
+  }
+  Names parameters() { return {{"w", &w}, {"follower", &follower}}; }
+};
+
+TEST(CheckLayer, PassesALayerThatMultipliesItsWeightsAndRecordsThem) {
+  const CheckReport report = check_layer(Square(), {2});
+  EXPECT_TRUE(report) << to_string(report);
 }
 
 TEST(CheckLayer, FindsCopiesThatShare) {

@@ -139,7 +139,8 @@ TEST(AnyLayer, OneThatWasMovedFromSaysSoAndCanBeUsedAnew) {
   const AnyLayer taken = std::move(layer);
   EXPECT_EQ(run(taken, Tensor::vector({3})), Tensor::vector({6}));
 
-  const std::string text = "a layer, metric or callback was used after it was moved from";
+  const std::string text =
+      "an object was used after it was moved from; only assigning to it and destroying it are possible";
   Rng rng(1);
   EXPECT_EQ(error_of<StateError>([&] { run(layer, Tensor::vector({3})); }), text);
   EXPECT_EQ(error_of<StateError>([&] { layer.build({3}, rng); }), text);

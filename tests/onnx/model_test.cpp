@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <thread>
 
 #include "cornu/core/eager.h"
@@ -159,6 +160,32 @@ TEST(OnnxModel, CopiesShareNothing) {
   expect_close(model.predict(normal({2, 1, 4, 4})), network().predict(normal({2, 1, 4, 4})), 0);
   model = copy;
   EXPECT_EQ(model.parameters()[3].parameter->value[0], 9);
+}
+
+TEST(OnnxModel, ThrowsOnceItWasMovedFrom) {
+  onnx::Model model = network();
+  const onnx::Model taken = std::move(model);
+  const Tensor x({1, 1, 4, 4});
+  Tape tape;
+  const Var input = tape.input(x);
+  const std::vector<std::function<void()>> uses{[&] { model.inputs(); },
+                                                [&] { model.outputs(); },
+                                                [&] { model.metadata(); },
+                                                [&] { model.forward(input); },
+                                                [&] { model.forward(std::span(&input, 1)); },
+                                                [&] { model.parameters(); },
+                                                [&] { model.input_shape(); },
+                                                [&] {
+                                                  model.run({{"x", x}});
+                                                },
+                                                [&] { static_cast<void>(model.predict(x)); },
+                                                [&] { const onnx::Model copy = model; }};
+  for (const auto& use : uses) {
+    expect_error<StateError>(
+        use, "an object was used after it was moved from; only assigning to it and destroying it are possible");
+  }
+  model = taken;
+  EXPECT_EQ(model.predict(x), taken.predict(x));
 }
 
 TEST(OnnxModel, PredictsInManyThreadsAtOnce) {
