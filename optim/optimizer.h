@@ -25,8 +25,8 @@ struct Step {
 
 /// A rule by which a gradient changes a parameter: a struct that can be copied, with
 ///   LearningRate learning_rate;
-///   Index slot_count() const                                                  the tensors of state it keeps a
-///   parameter void update(View parameter, ConstView gradient, std::span<const View> state, const Step& step) const
+///   Index slot_count() const        the tensors of state that it keeps for a parameter, `state` below
+///   void update(View parameter, ConstView gradient, std::span<const View> state, const Step& step) const
 /// and, where it has them, Keras's options for every optimizer, which are seen to before `update` is called:
 ///   double weight_decay     first parameter -= learning_rate * weight_decay * parameter; 0 for none
 ///   double clipnorm         each gradient scaled down to this norm; 0 for none, as for the next two
@@ -36,8 +36,7 @@ struct Step {
 ///   void check() const                              throws ValueError for options that the rule cannot have
 ///   void begin(std::span<const View> state) const   gives the state other values than the zeros that it begins with
 ///   static constexpr bool elementwise = true        each number is updated by its own gradient and state alone, so
-///   that
-///                                                   parts of a parameter may be updated apart, and at the same time
+///                                                   that parts of a parameter may be updated apart, at the same time
 ///   bool is_gradient_descent() const                whether update is parameter -= learning_rate * gradient and no
 ///                                                   more: it is then not called, but made as the gradient is summed
 template <class R>
