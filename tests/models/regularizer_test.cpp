@@ -54,7 +54,8 @@ TEST(Regularizer, RefusesFactorsThatMakeNoSense) {
 
 TEST(Regularizer, OfAnEmptyBatchIsNothing) {
   Tape tape;
-  Regularizer(L1L2{.l1 = 0.5, .l2 = 0.25}).add_loss(tape.input(Tensor({0, 3})));
+  const Tensor none({0, 3});
+  Regularizer(L1L2{.l1 = 0.5, .l2 = 0.25}).add_loss(tape.input(none));
   ASSERT_EQ(tape.losses().size(), 1U);
   EXPECT_EQ(tape.losses()[0].item(), 0);
 }
