@@ -181,7 +181,7 @@ Sequential Sequential::load(const SafetensorsFile& file, const LoadOptions& opti
     if (const Json* const seen = json.find("seen")) {
       model.state_->seen = value_of<detail::Seen>(*seen);
     } else if (const Json* const optimizer = json.find("optimizer")) {  // files did not always tell it
-      model.state_->seen.steps = value_of<Index>(optimizer->at("iterations"));
+      model.state_->seen.steps = std::clamp(value_of<Index>(optimizer->at("iterations")), Index{0}, detail::most_steps);
     }
     model.state_->seen.check();
     if (const auto table = file.metadata().find(detail::csv_metadata); table != file.metadata().end()) {

@@ -10,6 +10,8 @@
 /// What is inside a Sequential; for models/*.cpp alone.
 namespace cornu::detail {
 
+inline constexpr Index most_steps = Index{1} << 40;  // whose noise has a stream of its own
+
 /// How much a model has been trained on: which random streams come next. Kept by copies, in files and in backups;
 /// `build` sets it back to 0, `compile` does not.
 struct Seen {

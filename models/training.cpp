@@ -40,8 +40,11 @@ Var with_added(Var loss) {
 }
 
 void Seen::check() const {
-  require<FormatError>(steps >= 0 && passes >= 0 && batches >= 0, "seen: {} steps, {} passes, {} batches", steps,
-                       passes, batches);
+  for (const Index count : {steps, passes, batches}) {
+    require<FormatError>(count >= 0 && count <= most_steps,
+                         "seen: {} steps, {} passes, {} batches; 0 to {} are possible", steps, passes, batches,
+                         most_steps);
+  }
 }
 
 void SequentialState::require_compiled() const {
@@ -282,8 +285,10 @@ History Sequential::fit(DatasetRef data, const FitOptions& options) {
   const auto epochs = [&] {
     ProgressDisplay display(options.verbose, options.epochs, steps);
     detail::Seen& seen = state_->seen;
-    raise(seen, run.epoch * steps + run.batch, batcher.batch_count());
-    Passes passes(batcher, seen, run.batch > 0 || (options.steps_per_epoch > 0 && run.epoch > 0));
+    if (run.epoch >= options.epochs) return;
+    detail::Seen before = seen;
+    raise(before, run.epoch * steps + run.batch, batcher.batch_count());
+    Passes passes(batcher, before, run.batch > 0 || (options.steps_per_epoch > 0 && run.epoch > 0));
     for (Index epoch = run.epoch; epoch < options.epochs && !run.stop_training; ++epoch) {
       Logs none;  // and `logs` keeps its names: not even the first step of an epoch allocates them
       Index index = run.batch;
@@ -344,6 +349,7 @@ History Sequential::fit(DatasetRef data, const FitOptions& options) {
   };
   call.during(Hook::train_begin, Hook::train_end, epoch_logs, [&] {
     call(Hook::train_resume, 0, logs);
+    has_learnt = run.epoch > options.initial_epoch || run.batch > 0;
     if (run.batch > 0) tally.write(logs);
     try {
       epochs();

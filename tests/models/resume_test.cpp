@@ -205,6 +205,32 @@ TEST(KilledRuns, MayBeKilledAgainAndAgain) {
   KilledRun::expect_ends_alike(folder / "backup", 1);
 }
 
+/// Ends the process when everything is trained and saved, before fit has ended.
+struct EndKiller {
+  void on_train_end(cornu::Run&, Logs&) const { static_cast<void>(raise(SIGKILL)); }
+};
+
+TEST(KilledRuns, ThatHadOnlyToEndEndWithTheAverages) {
+  const TemporaryFolder folder;
+  const TensorDataset data = blobs(60);
+  const pid_t child = fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    noisy_model(true).fit(data, run_of(4, {EndKiller{}, Halving{}, BackupAndRestore{folder / "backup"}}));
+    _exit(0);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  ASSERT_TRUE(WIFSIGNALED(status));
+  Sequential through = noisy_model(true), resumed = noisy_model(true);
+  through.fit(data, run_of(4, {Halving{}}));
+  Index batches = 0;
+  const LambdaCallback counting{.on_train_batch_end = [&](cornu::Run&, Index, Logs&) { ++batches; }};
+  resumed.fit(data, run_of(4, {counting, Halving{}, BackupAndRestore{folder / "backup"}}));
+  EXPECT_EQ(batches, 0);
+  expect_same(outcome_of(resumed), outcome_of(through));
+}
+
 TEST(KilledRuns, OtherCallbacksRememberWhatTheyKnew) {
   const TemporaryFolder folder;
   const TensorDataset data = blobs(60);

@@ -235,6 +235,16 @@ TEST(Streams, AFitThatFailsBeforeItsFirstStepLeavesNoTrace) {
   EXPECT_EQ(w.model.get_weights(), untouched.model.get_weights());
 }
 
+TEST(Streams, AFitWithoutEpochsLeavesNoTrace) {
+  Watched w, untouched;
+  w.options.initial_epoch = 1000;
+  w.model.fit(w.data, w.options);
+  w.options.initial_epoch = 0;
+  w.model.fit(w.data, w.options);
+  untouched.model.fit(untouched.data, untouched.options);
+  EXPECT_EQ(w.asked, untouched.asked);
+}
+
 TEST(Streams, InitialEpochPassesOverWhatWeightsAloneDoNotTell) {
   Watched whole, late;
   whole.options.epochs = 3;
@@ -275,9 +285,9 @@ TEST(Streams, OfAFileThatDoesNotTellGoOnFromTheOptimizersSteps) {
 TEST(Streams, CountsThatCannotBeAreRefused) {
   Sequential model = drawing_model(1);
   EXPECT_EQ(error_of<FormatError>([&] { loaded_with(model, R"("seen":{"steps":0)", R"("seen":{"steps":-1)"); }),
-            "file: seen: -1 steps, 0 passes, 0 batches");
+            "file: seen: -1 steps, 0 passes, 0 batches; 0 to 1099511627776 are possible");
   // As many batches of a pass as no dataset has: what is gone over ends with the pass.
-  const std::string most = "9007199254740992";
+  const std::string most = "1099511627776";
   Sequential far = loaded_with(model, R"("passes":0,"batches":0})", R"("passes":5,"batches":)" + most + "}");
   const TensorDataset data(normal({6, 4, 4, 1}), testing::labels(6));
   EXPECT_NO_THROW(far.fit(data, {.epochs = 2, .verbose = Verbose::silent, .initial_epoch = 1, .steps_per_epoch = 1}));
