@@ -75,7 +75,8 @@ void install() {
     action.sa_flags = SA_SIGINFO | SA_RESTART;  // no system call of the program's shall fail because of it
     sigemptyset(&action.sa_mask);
   } else {  // the system treats the program and its handler as it would without us
-    action.sa_flags = SA_SIGINFO | (former.sa_flags & (SA_RESTART | SA_ONSTACK | SA_NODEFER | SA_RESETHAND));
+    constexpr int kept = SA_RESTART | SA_ONSTACK | SA_NODEFER | static_cast<int>(SA_RESETHAND);
+    action.sa_flags = SA_SIGINFO | (former.sa_flags & kept);
     action.sa_mask = former.sa_mask;
   }
   sigaction(SIGINT, &action, nullptr);
