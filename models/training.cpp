@@ -112,9 +112,9 @@ const Logs& Sequential::train_on_batch(const Tensor& x, const Tensor& y, const T
                                  state_->where_not_finite(pass, x, noise)));
   }
   state_->require_known(pass.gradients);
-  state_->optimizer->step(pass.gradients);
   tally.add(loss, y, pass.y_pred.value());
   tally.write(logs);
+  state_->optimizer->step(pass.gradients);  // last: what fails before it leaves the weights as they were
   return logs;
 }
 
