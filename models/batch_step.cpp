@@ -12,10 +12,6 @@ namespace cornu {
 
 namespace {
 
-// Up to here the passes of all shards are kept until the step, which then makes the products of their gradients into
-// the parameters, and shares these too.
-constexpr Index most_at_once = 8;
-
 Index parameter_count(detail::SequentialState& model) {
   Index result = 0;
   for (const NamedParameter& named : model.parameters()) result += named.parameter->value.size();
@@ -36,8 +32,6 @@ BatchStep::BatchStep(detail::SequentialState& model, DatasetRef data, BatchWeigh
   for (const Shape& shape : model.shapes) work_.sample_numbers += shape.size();
 }
 
-bool BatchStep::is_at_once() const { return shards_.count <= most_at_once; }
-
 double BatchStep::operator()(const Batch& batch, Index index, Tally& tally) {
   using Clock = std::chrono::steady_clock;
   model_.prepare_training();  // at every step: a callback may have compiled or built the model anew
@@ -50,11 +44,11 @@ double BatchStep::operator()(const Batch& batch, Index index, Tally& tally) {
   if (may_share && team_ == nullptr && !is_alone_) recruit();
   if (may_share && !choice_) choice_.emplace(should_pay_to_share(work_, threads_));
   sharing_ = may_share && choice_->shares() ? team_.get() : nullptr;
-  const Index passes = is_at_once() ? shards_.count : sharing_ != nullptr ? sharing_->size() : 1;
+  const Index passes = !shards_.in_turn ? shards_.count : sharing_ != nullptr ? sharing_->size() : 1;
   model_.make_passes(passes);
 
   const auto begin = Clock::now();
-  const std::optional<double> loss = is_at_once() ? step_at_once(tally) : step_in_turn(tally);
+  const std::optional<double> loss = shards_.in_turn ? step_in_turn(tally) : step_at_once(tally);
   if (!loss) {
     mixes_samples_ = true;
     return (*this)(batch, index, tally);
@@ -94,10 +88,12 @@ std::optional<double> BatchStep::step_in_turn(Tally& tally) {
   for (Index first = 0; first < shards_.count; first += at_a_time) {
     const Index together = std::min(at_a_time, shards_.count - first);
     if (!go_through(first, together)) return std::nullopt;
+    gradients_.clear();
     for (Index i = 0; i < together; ++i) {
       loss += count(model_.pass(i), first + i, tally);
-      sum_.add(model_.pass(i).gradients);
+      gradients_.push_back(model_.pass(i).gradients);
     }
+    sum_.add(gradients_, sharing_);
   }
   const Gradients gradients = sum_.gradients();
   if (std::isfinite(loss)) apply({&gradients, 1});
@@ -112,9 +108,10 @@ bool BatchStep::go_through(Index first, Index together) {
       gather(pass, first + i);
       data_.prefetch(of_shard(first + i, upcoming_));  // by the thread that will gather them
       const double share = static_cast<double>(pass.x.shape()[0]) / static_cast<double>(work_.samples);
-      model_.run(pass, pass.x, pass.y, weights_.of(of_shard(first + i, rows_), pass.y, pass.sample_weight),
-                 noise(first + i), {.gradient = static_cast<Real>(share), .put_off_products = is_at_once()},
-                 first + i == 0);
+      model_.run(
+          pass, pass.x, pass.y, weights_.of(of_shard(first + i, rows_), pass.y, pass.sample_weight), noise(first + i),
+          {.gradient = static_cast<Real>(share), .put_off_products = !shards_.in_turn || shards_.has_large_gradients},
+          first + i == 0);
     } catch (Error& error) {
       if (shards_.count > 1) error.add_context(message("the shard from sample {} on", (first + i) * shards_.size));
       throw;

@@ -37,7 +37,6 @@ class BatchStep {
   Rng noise(Index shard) const { return detail::noise_of_step(seed_, index_, shard); }
   double count(const TrainingPass& pass, Index shard, Tally& tally);
   void apply(std::span<const Gradients> gradients);
-  bool is_at_once() const;
 
   detail::SequentialState& model_;
   DatasetRef data_;

@@ -20,6 +20,10 @@ constexpr Index multiplications_each = 16;
 // Half of the smallest second-level cache of the last ten years' servers and desktops.
 constexpr Index cache_bytes = Index{1} << 19;
 
+// Up to here the passes of all shards are kept until the step, which then makes the products of their gradients into
+// the parameters, and shares these too.
+constexpr Index most_at_once = 8;
+
 Index divided_up(Index n, Index by) { return (n + by - 1) / by; }
 
 /// Of a forward pass over one sample.
@@ -31,13 +35,22 @@ Index sample_multiplications(const BatchWork& work) {
 
 Sharding divide(const BatchWork& work, Index threads, Index shard_size) {
   const Index samples = work.samples;
-  const auto shards_of = [=](Index size) { return Sharding{size, divided_up(samples, size)}; };
+  const auto real_size = static_cast<Index>(sizeof(Real));
+  const bool has_large_gradients = work.parameters * real_size * 8 > cache_bytes;
+  const auto shards_of = [=](Index size, bool in_turn = false) {
+    const Index count = divided_up(samples, size);
+    return Sharding{size, count, in_turn || count > most_at_once, has_large_gradients};
+  };
   if (shard_size > 0) return shards_of(std::min(shard_size, samples));
 
-  const auto real_size = static_cast<Index>(sizeof(Real));
-  const Index fitting = std::max(fewest_samples, cache_bytes / (std::max(work.sample_numbers, Index{1}) * real_size));
-  const bool has_small_gradients = work.parameters * real_size * 8 <= cache_bytes;
-  if (has_small_gradients && samples >= 4 * fitting) return shards_of(fitting);
+  const Index sample_numbers = std::max(work.sample_numbers, Index{1});
+  const Index fitting = std::max(fewest_samples, cache_bytes / (sample_numbers * real_size));
+  if (!has_large_gradients && samples >= 4 * fitting) return shards_of(fitting);
+  if (threads == 1) {
+    // A shard reads and writes all gradients, which must be worth the way of the samples through memory.
+    const Index worth = std::max(fitting, 2 * work.parameters / sample_numbers);
+    if (samples >= 4 * worth) return shards_of(divided_up(samples, samples / worth), true);
+  }
 
   const Index each =
       std::max(fewest_samples, fewest_multiplications / std::max(sample_multiplications(work), Index{1}));

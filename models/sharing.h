@@ -10,6 +10,10 @@ namespace cornu {
 struct Sharding {
   Index size = 0;   // samples a shard; the last one may have fewer
   Index count = 0;  // shards
+  /// Some shards are gone through at a time and their gradients added up, instead of all of them before the step.
+  bool in_turn = false;
+  /// Gradients are so large that their products are made straight into the sum.
+  bool has_large_gradients = false;
 };
 
 /// What there is to divide.
@@ -20,7 +24,7 @@ struct BatchWork {
 };
 
 /// Divides a batch into shards: as many as threads, where each gets enough to do, and as many as it takes to keep each
-/// in the cache, where the gradients are so small that summing them costs little. It goes by these numbers alone and
+/// in the cache, where the gradients are small or there is only one thread. It goes by these numbers alone and
 /// never by the clock, because the shards decide in which order gradients are summed. shard_size: 0 for none given.
 Sharding divide(const BatchWork& work, Index threads, Index shard_size);
 

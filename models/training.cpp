@@ -123,10 +123,11 @@ const Logs& Sequential::train_on_batch(const Tensor& x, const Tensor& y, const T
                                  state_->where_not_finite(pass, x, noise)));
   }
   state_->require_known(pass.gradients);
-  tally.add(loss, y, pass.y_pred.value());  // before the step: predictions may be a parameter's own memory
+  // Before the step: predictions may be a parameter's own memory, and what fails here leaves the weights as they were.
+  tally.add(loss, y, pass.y_pred.value());
+  tally.write(logs);
   state_->optimizer->step(pass.gradients);
   ++state_->seen.steps;
-  tally.write(logs);
   return logs;
 }
 

@@ -4,51 +4,97 @@
 
 #include "cornu/core/error.h"
 #include "cornu/core/kernels.h"
+#include "cornu/core/team.h"
 
 namespace cornu {
 
 void GradientSum::clear() {
-  for (std::vector<Total>* totals : {&totals_, &updated_}) {
-    for (Total& total : *totals) total.is_begun = false;
-  }
+  for (Total& total : totals_) total.is_begun = false;
+  for (Total& value : values_) value.is_begun = false;
 }
 
-GradientSum::Total& GradientSum::total_of(std::vector<Total>& totals, const Parameter* parameter) {
+GradientSum::Total& GradientSum::find(std::vector<Total>& totals, const Parameter* parameter) {
   const auto known =
       std::find_if(totals.begin(), totals.end(), [=](const Total& total) { return total.parameter == parameter; });
   return known != totals.end() ? *known : totals.emplace_back(Total{parameter, Tensor()});
 }
 
-void GradientSum::add(const Gradients& gradients) {
-  for (const Gradients::Entry& entry : gradients.entries()) {
-    const Total& total = total_of(totals_, entry.parameter);
-    require<StateError>(entry.products == nullptr, "GradientSum: the products of a gradient were put off");
-    require<StateError>(!total.is_begun || total.sum.shape() == entry.gradient.shape(),
-                        "GradientSum: a gradient of shape {} after gradients of shape {} of the same parameter",
-                        entry.gradient.shape(), total.sum.shape());
+namespace {
+
+// Every gradient is added in so many blocks of rows, whoever adds them: the bits must not depend on the team.
+constexpr Index block_count = 2;
+
+/// Where a block of `rows` rows begins: at a multiple of 16, where products are fastest.
+Index block_start(Index rows, Index block) {
+  return block == block_count ? rows : std::min(rows, (rows * block / block_count + 8) / 16 * 16);
+}
+
+}  // namespace
+
+/// Adds a block of one pass's gradient to its sum.
+void GradientSum::add_block(const Gradients::Entry& entry, Index block) {
+  Total& total = total_of(entry.parameter);
+  const Shape& shape = entry.gradient.shape();
+  const Index rows = entry.products != nullptr ? entry.products->a.outer() : shape.rank() == 0 ? 1 : shape[0];
+  const Index first = block_start(rows, block), count = block_start(rows, block + 1) - first;
+  const Index width = rows == 0 ? 0 : shape.size() / rows;
+  const auto block_of = [&](Real* data) { return View(data + first * width, Shape{count, width}); };
+
+  bool is_begun = total.is_begun;
+  const View sum = block_of(total.sum.data());
+  if (entry.is_summed) {
+    copy(block_of(entry.gradient.data()), {sum, is_begun});
+    is_begun = true;
   }
-  for (const Gradients::Entry& entry : gradients.entries()) {
-    Total& total = total_of(totals_, entry.parameter);
-    if (!total.is_begun) total.sum.resize(entry.gradient.shape());
-    copy(entry.gradient, {total.sum, total.is_begun});
-    total.is_begun = true;
+  for (const PendingProduct* product = entry.products; product != nullptr; product = product->next) {
+    gemm(product->a.outer_part(first, count), product->b, {sum, is_begun});
+    is_begun = true;
   }
-  for (const Gradients::Update& update : gradients.updates()) {
-    Total& total = total_of(updated_, update.parameter);
-    total.sum.resize(update.value.shape());
-    copy(update.value, overwrite(total.sum));
-    total.is_begun = true;
+}
+
+void GradientSum::add(std::span<const Gradients> passes, Team* team) {
+  for (const Gradients& pass : passes) {
+    for (const Gradients::Entry& entry : pass.entries()) {
+      const Total& total = total_of(entry.parameter);
+      require<StateError>(!total.is_begun || total.sum.shape() == entry.gradient.shape(),
+                          "GradientSum: a gradient of shape {} after gradients of shape {} of the same parameter",
+                          entry.gradient.shape(), total.sum.shape());
+    }
+  }
+  for (const Gradients& pass : passes) {
+    for (const Gradients::Entry& entry : pass.entries()) {
+      Total& total = total_of(entry.parameter);
+      if (!total.is_begun) total.sum.resize(entry.gradient.shape());
+    }
+    const auto add_blocks = [&](Index first, Index step) {
+      for (Index block = first; block < block_count; block += step) {
+        for (const Gradients::Entry& entry : pass.entries()) add_block(entry, block);
+      }
+    };
+    const Index members = team == nullptr ? 1 : std::min(team->size(), block_count);
+    if (members == 1) {
+      add_blocks(0, 1);
+    } else {
+      team->run(members, [&](Index member) { add_blocks(member, members); });
+    }
+    for (const Gradients::Entry& entry : pass.entries()) total_of(entry.parameter).is_begun = true;
+    for (const Gradients::Update& update : pass.updates()) {
+      Total& value = find(values_, update.parameter);
+      value.sum.resize(update.value.shape());
+      copy(update.value, overwrite(value.sum));
+      value.is_begun = true;
+    }
   }
 }
 
 Gradients GradientSum::gradients() {
   entries_.clear();
-  updates_.clear();
   for (Total& total : totals_) {
     if (total.is_begun) entries_.push_back({total.parameter, total.sum});
   }
-  for (const Total& total : updated_) {
-    if (total.is_begun) updates_.push_back({total.parameter, total.sum});
+  updates_.clear();
+  for (Total& value : values_) {
+    if (value.is_begun) updates_.push_back({value.parameter, value.sum});
   }
   return Gradients(entries_, updates_);
 }

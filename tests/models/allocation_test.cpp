@@ -136,6 +136,7 @@ std::vector<Workload> workloads() {
   std::vector<Workload> result{
       {"W1", mlp, 32},
       {"W2", mlp, 128},
+      {"W1 in shards", {Input{28, 28}, Flatten{}, Dense{128, relu}, Dense{10, softmax}}, 1000},
       {"W3", {Input{28, 28}, Flatten{}, Dense{1024, relu}, Dense{1024, relu}, Dense{10, softmax}}, 256},
       {"W4", {Input{28, 28}, Flatten{}, Dense{10, softmax}}, 2000},
       {"W5a",

@@ -1,7 +1,9 @@
 #include <gtest/gtest.h>
 
 #include "cornu/layers/dropout.h"
+#include "cornu/optim/adam.h"
 #include "cornu/tests/models/support.h"
+#include "cornu/tests/support/allocation_counter.h"
 #include "cornu/tests/support/expect_error.h"
 
 // A batch is a sum of shards: the same weights as of the batch as a whole but for roundings, and the same bits whatever
@@ -78,6 +80,73 @@ TEST(Shards, AddUpToTheBatch) {
 struct Centred {
   Var forward(Var x) const { return x - mean(x, 0, {.keepdims = true}); }
 };
+
+/// Gradients so large that in turn their products are made straight into the sum.
+TEST(Shards, OfAModelWithLargeGradientsGiveTheSameBitsOnAnyNumberOfThreads) {
+  const double tolerance = sizeof(Real) == 4 ? 1e-4 : 1e-12;
+  const TensorDataset data(testing::normal({96, 128}), testing::labels(96));
+  for (const AnyOptimizer& rule :
+       {AnyOptimizer(SGD{.learning_rate = 0.1}), AnyOptimizer(SGD{.learning_rate = 0.1, .global_clipnorm = 0.1}),
+        AnyOptimizer(Adam{})}) {
+    const auto weights = [&](Index threads, Index shard_size) {
+      Sequential model({Input{128}, Dense{150, relu}, Dropout{0}, Dense{3, softmax}}, {.seed = 3});
+      model.compile({.optimizer = rule, .loss = SparseCategoricalCrossentropy{}});
+      model.fit(
+          data,
+          {.batch_size = 48, .epochs = 2, .verbose = Verbose::silent, .threads = threads, .shard_size = shard_size});
+      return model.get_weights();
+    };
+    const std::vector<Tensor> whole = weights(1, 48), in_turn = weights(1, 4), at_once = weights(1, 12);
+    for (const Index threads : {2, 3}) EXPECT_EQ(weights(threads, 4), in_turn) << threads;
+    for (std::size_t i = 0; i < whole.size(); ++i) {
+      for (Index k = 0; k < whole[i].size(); ++k) {
+        ASSERT_NEAR(in_turn[i][k], whole[i][k], tolerance);
+        ASSERT_NEAR(at_once[i][k], whole[i][k], tolerance);
+      }
+    }
+  }
+}
+
+/// Counts its passes in a parameter that is not trained.
+struct Counting {
+  Parameter count{.value = Tensor(Shape{1}), .trainable = false};
+
+  NamedParameters parameters() { return {{"count", &count}}; }
+  Var forward(Var x) const {
+    if (x.tape().training()) x.tape().record_update(count, x.tape().parameter(count) + 1);
+    return x;
+  }
+};
+
+TEST(Shards, KeepTheUpdatesThatTheyRecord) {
+  const TensorDataset data = blobs(80);
+  for (const Index shard_size : {40, 20, 2}) {  // whole, at once, in turn
+    Sequential model{Input{2}, Counting{}, Dense{3}, Softmax{}};
+    model.compile({.loss = SparseCategoricalCrossentropy{}});
+    model.fit(data, {.batch_size = 40, .epochs = 3, .verbose = Verbose::silent, .shard_size = shard_size});
+    EXPECT_EQ(model.get_weights().front()[0], 6) << shard_size;
+  }
+}
+
+/// A large batch on one thread, which is gone through in shards by default.
+TEST(Shards, OfALargeBatchOnOneThreadTakeLessMemoryThanTheWhole) {
+  if (!testing::AllocationCounter::available()) GTEST_SKIP() << "operator new is the sanitizer's here";
+  const TensorDataset data(testing::normal({4000, 200}), testing::labels(4000));
+  const auto peak = [&](Index shard_size, std::vector<Tensor>& weights) {
+    Sequential model({Input{200}, Dense{100, relu}, Dense{3, softmax}}, {.seed = 3});
+    model.compile({.optimizer = SGD{.learning_rate = 0.1}, .loss = SparseCategoricalCrossentropy{}});
+    const testing::PeakMemory memory;
+    model.fit(data,
+              {.batch_size = 4000, .epochs = 2, .verbose = Verbose::silent, .threads = 1, .shard_size = shard_size});
+    const Index bytes = memory.bytes();
+    weights = model.get_weights();
+    return bytes;
+  };
+  std::vector<Tensor> parts, whole;
+  EXPECT_LT(2 * peak(0, parts), peak(4000, whole));
+  EXPECT_FALSE(parts == whole) << "it was not divided";
+  for (Index k = 0; k < whole[0].size(); ++k) ASSERT_NEAR(parts[0][k], whole[0][k], 1e-5);
+}
 
 TEST(Shards, AreNotMadeOfABatchWhoseSamplesDependOnEachOther) {
   Sequential model{Input{2}, Dense{8, relu}, Centred{}, Dense{3}, Softmax{}};

@@ -45,7 +45,19 @@ TEST(Sharding, KeepsShardsInTheCacheWhereGradientsAreSmall) {
   EXPECT_TRUE(one == two) << "the same sums whatever the number of threads";
   EXPECT_LT(one.size * 794 * static_cast<Index>(sizeof(Real)), 1 << 20);
   EXPECT_EQ(one.count, (60000 + one.size - 1) / one.size);
-  EXPECT_TRUE(divide({60000, mlp_numbers, mlp_parameters}, 1, 0) == (Sharding{60000, 1}));
+}
+
+TEST(Sharding, KeepsShardsInTheCacheOfASingleThreadToo) {
+  for (const Index samples : {1024, 2048, 8192, 60000}) {
+    const Sharding shards = divide({samples, mlp_numbers, mlp_parameters}, 1, 0);
+    EXPECT_TRUE(shards.in_turn);
+    EXPECT_LT(shards.size * mlp_numbers * static_cast<Index>(sizeof(Real)), 2 << 20) << samples;
+    EXPECT_GT(shards.size, 128) << samples;
+    EXPECT_EQ(shards.count, (samples + shards.size - 1) / shards.size);
+  }
+  EXPECT_TRUE(divide({512, mlp_numbers, mlp_parameters}, 1, 0) == (Sharding{512, 1}));
+  // 784-1024-1024-10: its gradients are as large as the activations of a thousand samples.
+  EXPECT_TRUE(divide({2048, 784 + 1024 + 1024 + 10, 1863690}, 1, 0) == (Sharding{2048, 1}));
 }
 
 TEST(Sharding, TakesTheSizeThatIsGiven) {

@@ -50,6 +50,41 @@ TEST(GradientSum, AddsPassesUpAndBeginsAnew) {
   }
 }
 
+TEST(GradientSum, MakesTheProductsThatWerePutOff) {
+  const Index rows = 70, columns = 30;
+  Parameter w{.value = normal({rows, columns}, 1)};
+  const Tensor x = normal({9, rows}, 2), y = normal({5, rows}, 3);
+  const auto sum_of = [&](bool put_off, Team* team) {
+    Tape first, second;
+    const auto gradients = [&](Tape& tape, const Tensor& samples) {
+      return tape.backward(sum(square(matmul(tape.input(samples), tape.parameter(w)))), {.put_off_products = put_off});
+    };
+    const std::vector<Gradients> passes{gradients(first, x), gradients(second, y)};
+    GradientSum total;
+    total.add(passes, team);
+    return Tensor(total.gradients()[w]);
+  };
+  Team team(3);
+  const Tensor put_off = sum_of(true, nullptr);
+  expect_near(put_off, sum_of(false, nullptr), rounding * 100);
+  EXPECT_EQ(sum_of(true, &team), put_off);
+}
+
+TEST(GradientSum, KeepsTheUpdatesOfTheLastPass) {
+  const Parameter x = parameter({2, 3}), state{.value = Tensor(Shape{1}), .trainable = false};
+  Tape tape;
+  GradientSum total;
+  for (const Real value : {Real{1}, Real{2}}) {
+    tape.clear();
+    tape.record_update(state, tape.constant(Tensor::vector({value})));
+    total.add(tape.backward(sum(tape.parameter(x))));
+  }
+  ASSERT_EQ(total.gradients().updates().size(), 1u);
+  EXPECT_EQ(Tensor(total.gradients().updates()[0].value), Tensor::vector({2}));
+  total.clear();
+  EXPECT_TRUE(total.gradients().updates().empty());
+}
+
 TEST(GradientSum, RefusesAGradientOfAnotherShape) {
   Parameter x = parameter({0, 0});
   GradientSum total;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdlib>
+#include <limits>
 #include <new>
 
 #if defined(__has_feature)
@@ -17,6 +18,10 @@ namespace {
 
 std::atomic<cornu::Index> allocations = 0;
 std::atomic<cornu::Index> held = 0, most_held = 0;  // bytes
+// Allocations that fail, by the number that `allocations` has then.
+constexpr cornu::Index never = std::numeric_limits<cornu::Index>::max();
+std::atomic<cornu::Index> first_failure = never, last_failure = never;
+std::atomic<bool> failed = false;
 
 }  // namespace
 
@@ -34,7 +39,11 @@ void* counted(void* memory) {
 }
 
 void* allocate(std::size_t size, std::size_t alignment) noexcept {
-  allocations.fetch_add(1, std::memory_order_relaxed);
+  const cornu::Index number = allocations.fetch_add(1, std::memory_order_relaxed);
+  if (number >= first_failure.load() && number <= last_failure.load()) {
+    failed = true;
+    return nullptr;
+  }
   size = std::max<std::size_t>(size, 1);
   if (alignment <= __STDCPP_DEFAULT_NEW_ALIGNMENT__) return counted(std::malloc(size));
   void* result = nullptr;
@@ -105,5 +114,16 @@ PeakMemory::PeakMemory() : before_(held.load(std::memory_order_relaxed)) {
 }
 
 Index PeakMemory::bytes() const { return most_held.load(std::memory_order_relaxed) - before_; }
+
+AllocationFailure::AllocationFailure(Index after, Extent extent) {
+  failed = false;
+  const Index first = allocations.load() + after;
+  last_failure = extent == once ? first : never;
+  first_failure = first;
+}
+
+AllocationFailure::~AllocationFailure() { first_failure = never; }
+
+bool AllocationFailure::has_happened() const { return failed; }
 
 }  // namespace cornu::testing

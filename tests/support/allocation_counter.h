@@ -29,4 +29,18 @@ class PeakMemory {
   Index before_;
 };
 
+/// While it lives, operator new fails from the allocation on that comes after so many others, in any thread: just that
+/// one, or all that follow too.
+class AllocationFailure {
+ public:
+  enum Extent { once, onwards };
+  AllocationFailure(Index after, Extent extent);
+  ~AllocationFailure();
+  AllocationFailure(const AllocationFailure&) = delete;
+  AllocationFailure& operator=(const AllocationFailure&) = delete;
+
+  /// Whether an allocation has failed.
+  bool has_happened() const;
+};
+
 }  // namespace cornu::testing
