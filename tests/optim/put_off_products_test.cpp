@@ -128,6 +128,29 @@ TEST(PutOffProducts, AreRightWhereAnotherPartOfTheBatchChangesTheirFactor) {
   }
 }
 
+TEST(PutOffProducts, OfAParameterWithItselfAreSharedByThreads) {
+  const Tensor w0 = normal({64, 64}, 1);
+  for (const AnyOptimizer& rule : {AnyOptimizer(SGD{.learning_rate = 0.01}), AnyOptimizer(Adam{.epsilon = 0.1})}) {
+    Parameter whole{w0}, shared{w0};
+    Optimizer by_one(rule, {{"w", &whole}}), by_parts(rule, {{"w", &shared}});
+    const auto loss = [](Tape& tape, const Parameter& w) {
+      return mean(square(matmul(matmul(tape.parameter(w), w, {.transpose_a = true}), w)));
+    };
+    Tape tape;
+    by_one.step(tape.backward(loss(tape, whole)));
+    std::vector<Tape> tapes(3);
+    std::vector<Gradients> parts;
+    for (Tape& each : tapes) {
+      parts.push_back(each.backward(loss(each, shared), {.gradient = Real(1) / 3, .put_off_products = true}));
+    }
+    Team team(2);
+    by_parts.step(parts, &team);
+    for (Index k = 0; k < w0.size(); ++k) {
+      ASSERT_NEAR(shared.value[k], whole.value[k], sizeof(Real) == 4 ? 1e-4 : 1e-12);
+    }
+  }
+}
+
 /// w of any shape as a matrix of so many columns, times x from the left: an op as a user may write it.
 Var product_with(Var x, Var w, Index columns) {
   const Index rows = w.size() / columns, batch = x.shape()[0];
