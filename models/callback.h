@@ -35,8 +35,8 @@ struct Run {
   Index epoch = 0;             ///< the epoch to come, or that is under way, from 0
   Index batch = 0;             ///< how many of its batches are done
   History* history = nullptr;  ///< of the epochs before; as the next one, null where nothing is trained
-  /// Has `visit` write or read what loss and metrics have gathered in the epoch that is under way. Throws StateError,
-  /// naming it, for a metric that has no `state`.
+  /// Has `visit` write or read what loss and metrics have gathered in this epoch; empty where nothing is trained.
+  /// Throws StateError, naming it, for a metric that has no `state`.
   std::function<void(OptionVisitor&)> visit_metrics{};
   std::span<AnyCallback> callbacks{};
   std::vector<std::string> metrics{"loss"};            ///< what fit puts in the logs itself: "loss", then the metrics

@@ -132,10 +132,11 @@ TEST(BalancedClassWeight, CountsEachLabelOfASample) {
   const Tensor labels({2, 3}, {0, 0, 2, 2, 0, 0});
   const std::map<Index, double> expected{{0, 6 / (2 * 4.0)}, {2, 6 / (2 * 2.0)}};
   EXPECT_EQ(balanced_class_weight(labels), expected);
-  EXPECT_EQ(balanced_class_weight(TensorDataset(Tensor({2, 1}), labels)), expected);
+  const TensorDataset data(Tensor({2, 1}), labels), of_rows(Tensor({2, 1}), one_hot(labels, 3));
+  EXPECT_EQ(balanced_class_weight(data), expected);
+  EXPECT_EQ(balanced_class_weight(of_rows), expected);
   EXPECT_EQ(balanced_class_weight(Tensor({2, 3, 1}, {0, 0, 2, 2, 0, 0})), expected);
   EXPECT_EQ(balanced_class_weight(one_hot(labels, 3)), expected);
-  EXPECT_EQ(balanced_class_weight(TensorDataset(Tensor({2, 1}), one_hot(labels, 3))), expected);
   // Labels of 0 and 1 whose first rows could be one-hot.
   const std::map<Index, double> of_bits{{0, 8 / (2 * 3.0)}, {1, 8 / (2 * 5.0)}};
   EXPECT_EQ(balanced_class_weight(Tensor({4, 2}, {0, 1, 1, 0, 0, 1, 1, 1})), of_bits);

@@ -105,5 +105,22 @@ TEST_F(EvaluateTool, SaysWhatIsMissing) {
                  "w.npz: \"x\" is (3, 4, 6) but \"y\" is (2,); their first axes count the samples and must agree");
 }
 
+TEST_F(EvaluateTool, HasNoAccuracyOfASingleOutputThatIsNoProbability) {
+  if (!has_npz()) GTEST_SKIP() << "built without libzip";
+  Sequential model{Input{1}, Dense{.units = 1, .use_bias = false}};
+  model.set_weights(std::vector<Tensor>{Tensor::matrix({{1}})});
+  const Tensor x({3, 1}, {0.25, 0.75, 3}), y = Tensor::vector({0, 1, 1});
+  write_npz(folder / "one.npz", std::vector<RawTensor>{raw_tensor("x", x), raw_tensor("y", y)});
+  model.save(folder / "bare.safetensors");
+  expect_failure(
+      "evaluate bare.safetensors --data one.npz",
+      "bare.safetensors: output 3 of sample 2 is no probability, so there is no accuracy (does the model end "
+      "before its sigmoid?)");
+  model.compile({.loss = BinaryCrossentropy{.from_logits = true}, .metrics = {Accuracy{}}});
+  model.save(folder / "told.safetensors");
+  const std::string told = output("evaluate told.safetensors --data one.npz");
+  EXPECT_NE(told.find("accuracy: 0.6667"), std::string::npos) << told;
+}
+
 }  // namespace
 }  // namespace cornu::tool

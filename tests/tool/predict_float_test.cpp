@@ -156,6 +156,20 @@ TEST_F(PredictTool, PrintsTheBestClassesInOrder) {
   EXPECT_EQ(output("predict m.safetensors a.pgm --top 9"), part(0) + "\t" + part(1) + "\t" + part(2) + "\n");
 }
 
+TEST_F(PredictTool, ComparesTheProbabilityOfASingleOutputAlsoWhereThatIsALogit) {
+  const auto classes = [&](const AnyLoss& loss, bool include_optimizer) {
+    Sequential model{Input{1}, Dense{.units = 1, .use_bias = false}};
+    model.set_weights(std::vector<Tensor>{Tensor::matrix({{1}})});
+    model.compile({.loss = loss});
+    model.save(folder / "one.safetensors", {.include_optimizer = include_optimizer});
+    write("x", "-0.25\n0.25\n0.75\n");
+    return output("predict one.safetensors x --classes");
+  };
+  EXPECT_EQ(classes(BinaryCrossentropy{.from_logits = true}, true), "0\n1\n1\n");
+  EXPECT_EQ(classes(BinaryCrossentropy{}, true), "0\n0\n1\n");
+  EXPECT_EQ(classes(BinaryCrossentropy{.from_logits = true}, false), "0\n0\n1\n") << "the file does not tell";
+}
+
 TEST_F(PredictTool, WritesAllOutputsToAnArray) {
   write_idx(path("x"), small.images());
   write("a.pgm", pgm(0));
