@@ -14,7 +14,6 @@
 #include "cornu/tests/onnx/support.h"
 #include "cornu/tests/support/allocation_counter.h"
 #include "cornu/tests/support/expect_error.h"
-#include "cornu/tests/support/paths.h"
 #include "cornu/tests/support/temporary_folder.h"
 
 namespace cornu {
@@ -135,7 +134,7 @@ TEST(OnnxModel, RunsByName) {
 }
 
 TEST(OnnxModel, AGraphWithoutInputsGivesItsConstants) {
-  const onnx::Model model = onnx::load(testing::source_path("tests/onnx/fixtures/g_noinput_const.onnx"));
+  const onnx::Model model = testing::fixture("g_noinput_const");
   EXPECT_TRUE(model.inputs().empty());
   EXPECT_FALSE(model.input_shape());
   const auto made = model.run({});

@@ -7,7 +7,6 @@
 
 #include "cornu/core/error.h"
 #include "cornu/tests/onnx/support.h"
-#include "cornu/tests/support/paths.h"
 
 /// MaxPool and AveragePool beside windows that are counted one by one.
 namespace cornu {
@@ -28,14 +27,14 @@ struct Axis {
   bool has_pixel(Index position) const { return before <= position && position < before + in; }
 };
 
-struct Case {
+struct Pool {
   std::vector<Axis> axes;
   bool ceil_mode, count_include_pad;
   std::string auto_pad;
 };
 
 /// Where windows start: as many as fit, or with ceil_mode until one reaches the end, but none beyond the last pixel.
-void place_windows(Axis& axis, const Case& pool) {
+void place_windows(Axis& axis, const Pool& pool) {
   if (pool.auto_pad.starts_with("SAME")) {
     axis.before = axis.after = 0;
     for (Index start = 0; start < axis.in; start += axis.stride) axis.starts.push_back(start);
@@ -56,7 +55,7 @@ struct Expected {
   std::vector<Index> position;
 };
 
-Expected expected_of(const Case& pool, const Tensor& x, Index channels) {
+Expected expected_of(const Pool& pool, const Tensor& x, Index channels) {
   const Axis &rows = pool.axes[0], &columns = pool.axes[1];
   Expected result;
   for (Index c = 0; c < channels; ++c) {
@@ -95,7 +94,7 @@ TEST(OnnxPools, HaveTheWindowsThatAreCountedOneByOne) {
   for (int round = 0; round < 4000; ++round) {
     const bool is_1d = draw(0, 1) == 1, is_max = draw(0, 1) == 1;
     const Index channels = draw(1, 2), opset = draw(10, 17);
-    Case pool{{}, draw(0, 1) == 1, draw(0, 1) == 1, "NOTSET"};
+    Pool pool{{}, draw(0, 1) == 1, draw(0, 1) == 1, "NOTSET"};
     if (draw(0, 3) == 0) pool.auto_pad = std::array{"SAME_UPPER", "SAME_LOWER", "VALID"}[rng.bits() % 3];
     List kernel, strides, dilations, before, after, shape{1, channels};
     for (int i = 0; i < 2; ++i) {
@@ -160,7 +159,7 @@ TEST(OnnxPools, HaveTheWindowsThatAreCountedOneByOne) {
 }
 
 TEST(OnnxPools, AWindowBeyondThePixelsIsDropped) {
-  const onnx::Model model = onnx::load(testing::source_path("tests/onnx/fixtures/maxpool_ceil_1d.onnx"));
+  const onnx::Model model = testing::fixture("maxpool_ceil_1d");
   const Tensor x = normal({1, 1, 8}), y = model.predict(x);
   ASSERT_EQ(y.shape(), (Shape{1, 1, 3}));
   for (Index i = 0; i < 3; ++i) EXPECT_EQ(y[i], x[3 * i]);

@@ -7,7 +7,6 @@
 #include "cornu/core/gradcheck.h"
 #include "cornu/tests/onnx/support.h"
 #include "cornu/tests/support/expect_error.h"
-#include "cornu/tests/support/paths.h"
 
 /// LSTM and GRU beside plain loops over the equations of ONNX's Operators.md.
 namespace cornu {
@@ -20,7 +19,7 @@ using testing::Writer;
 
 double sigmoid_of(double x) { return 1 / (1 + std::exp(-x)); }
 
-struct Case {
+struct Recurrence {
   bool is_lstm, linear_before_reset, batch_first;
   std::string direction;
   Index steps, batch, in, units;
@@ -37,7 +36,7 @@ struct Result {
 double number(const Tensor& t, Index i) { return t.size() == 0 ? 0 : static_cast<double>(t[i]); }
 
 /// All of it step by step; x is (steps, batch, in), whatever the layout is.
-Result expected_of(const Case& k) {
+Result expected_of(const Recurrence& k) {
   const Index n = k.units, g = k.gates();
   Result result{Tensor({k.steps, k.directions(), k.batch, n}), Tensor({k.directions(), k.batch, n}),
                 Tensor({k.directions(), k.batch, n})};
@@ -124,21 +123,21 @@ TEST(OnnxRecurrent, MakesWhatTheEquationsMakeWhateverOutputsAreListed) {
     return least + static_cast<Index>(rng.bits() % static_cast<std::uint64_t>(most - least + 1));
   };
   for (int round = 0; round < 300; ++round) {
-    Case k{.is_lstm = draw(0, 1) == 1,
-           .linear_before_reset = draw(0, 1) == 1,
-           .batch_first = draw(0, 3) == 0,
-           .direction = std::array{"forward", "reverse", "bidirectional"}[rng.bits() % 3],
-           .steps = draw(1, 4),
-           .batch = draw(1, 3),
-           .in = draw(1, 3),
-           .units = draw(1, 4),
-           .x = {},
-           .w = {},
-           .r = {},
-           .b = {},
-           .h = {},
-           .c = {},
-           .p = {}};
+    Recurrence k{.is_lstm = draw(0, 1) == 1,
+                 .linear_before_reset = draw(0, 1) == 1,
+                 .batch_first = draw(0, 3) == 0,
+                 .direction = std::array{"forward", "reverse", "bidirectional"}[rng.bits() % 3],
+                 .steps = draw(1, 4),
+                 .batch = draw(1, 3),
+                 .in = draw(1, 3),
+                 .units = draw(1, 4),
+                 .x = {},
+                 .w = {},
+                 .r = {},
+                 .b = {},
+                 .h = {},
+                 .c = {},
+                 .p = {}};
     std::uint64_t seed = static_cast<std::uint64_t>(round) * 10;
     const auto numbers = [&](const Shape& shape) { return normal(shape, ++seed); };
     const Index d = k.directions(), rows = k.gates() * k.units;
@@ -232,7 +231,7 @@ TEST(OnnxRecurrent, StatesAndCellsHaveGradients) {
 }
 
 TEST(OnnxRecurrent, GivesAllThatPyTorchsExportLists) {
-  const onnx::Model model = onnx::load(testing::source_path("tests/onnx/fixtures/lstm_all.onnx"));
+  const onnx::Model model = testing::fixture("lstm_all");
   for (const Index batch : {1, 2}) {
     const auto made = model.run({{"input", normal({batch, 6, 3})}});
     const Tensor &all = made.at("out0"), &last = made.at("out1"), &cell = made.at("out2");

@@ -7,6 +7,7 @@
 #include "cornu/core/random.h"
 #include "cornu/onnx/model.h"
 #include "cornu/onnx/writer.h"
+#include "cornu/tests/support/paths.h"
 
 namespace cornu::testing {
 
@@ -25,6 +26,10 @@ inline void expect_close(const Tensor& a, const Tensor& b, double tolerance = 1e
   for (Index i = 0; i < a.size(); ++i) {
     ASSERT_NEAR(static_cast<double>(a[i]), static_cast<double>(b[i]), tolerance) << "at " << i;
   }
+}
+
+inline onnx::Model fixture(const std::string& name) {
+  return onnx::load(source_path("tests/onnx/fixtures/" + name + ".onnx"));
 }
 
 struct OneNode {
