@@ -240,7 +240,8 @@ IdxArray read_idx_bytes(std::span<const std::byte> bytes, const std::string& nam
   } catch (const FormatError&) {
     std::string foreign = detail::described_if_foreign(bytes, {FileKind::idx, FileKind::gzip});
     if (foreign.empty() && detail::is_gzip(bytes)) {
-      const std::string inside = detail::described_if_foreign(unpacked_head(bytes, name), {FileKind::idx});
+      const std::string inside =
+          detail::described_if_foreign(unpacked_head(bytes, name), {FileKind::idx, FileKind::empty});
       if (!inside.empty()) foreign = "unpacked, " + inside;
     }
     if (!foreign.empty()) throw FormatError(name + ": " + foreign);

@@ -17,7 +17,8 @@ struct Magic {
   FileKind kind;
 };
 
-/// Those that nothing else can begin with. Source: file(1)'s magic and each format's specification.
+/// Those that nothing else can begin with, not even a table whose first column is called PAR1. Source: file(1)'s magic
+/// and each format's specification.
 constexpr std::array magics{
     Magic{0, "\x93NUMPY"sv, FileKind::npy},
     Magic{0, "\x89PNG\r\n\x1a\n"sv, FileKind::png},
@@ -28,7 +29,7 @@ constexpr std::array magics{
     Magic{0, "\x80\x04\x95"sv, FileKind::pickle},
     Magic{0, "\x80\x05\x95"sv, FileKind::pickle},
     Magic{0, "\x1f\x8b\x08"sv, FileKind::gzip},
-    Magic{0, "BZh"sv, FileKind::bzip2},
+    Magic{4, "1AY&SY"sv, FileKind::bzip2},
     Magic{0,
           "\xfd"
           "7zXZ\0"sv,
@@ -36,13 +37,15 @@ constexpr std::array magics{
     Magic{0, "\x28\xb5\x2f\xfd"sv, FileKind::zstd},
     Magic{257, "ustar"sv, FileKind::tar},
     Magic{0, "\xff\xd8\xff"sv, FileKind::jpeg},
-    Magic{0, "GIF8"sv, FileKind::gif},
+    Magic{0, "GIF87a"sv, FileKind::gif},
+    Magic{0, "GIF89a"sv, FileKind::gif},
     Magic{8, "WEBPVP8"sv, FileKind::webp},
     Magic{0, "II*\0"sv, FileKind::tiff},
     Magic{0, "MM\0*"sv, FileKind::tiff},
     Magic{4, "TFL3"sv, FileKind::tflite},
-    Magic{0, "GGUF"sv, FileKind::gguf},
-    Magic{0, "PAR1"sv, FileKind::parquet},
+    Magic{0, "GGUF\3\0\0\0"sv, FileKind::gguf},
+    Magic{0, "GGUF\2\0\0\0"sv, FileKind::gguf},
+    Magic{0, "PAR1\x15"sv, FileKind::parquet},
     Magic{0, "\xff\xfe"sv, FileKind::utf16},
     Magic{0, "\xfe\xff"sv, FileKind::utf16},
     Magic{0, "version https://git-lfs"sv, FileKind::git_lfs},

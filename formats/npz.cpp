@@ -33,7 +33,9 @@ struct NpzFile::Content {
   std::vector<UnreadArray> unread{};
 
   Content(std::span<const std::byte> file, std::string name, const NpzOptions& options) : path(std::move(name)) {
-    detail::naming(path, [&] { detail::recognising(file, {detail::FileKind::npz}, [&] { read(file, options); }); });
+    detail::naming(path, [&] {
+      detail::recognising(file, {detail::FileKind::npz, detail::FileKind::zip}, [&] { read(file, options); });
+    });
   }
 
  private:

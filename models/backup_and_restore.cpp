@@ -21,7 +21,7 @@ namespace {
 constexpr const char* backup_metadata = "cornu.backup";
 constexpr const char* backup_file = "backup.safetensors";
 
-std::string history_name(const std::string& name) { return message("{}history/{}", detail::backup_prefix, name); }
+std::string history_name(const std::string& name) { return std::string(detail::backup_prefix) + "history/" + name; }
 std::string callback_name(std::size_t i) { return message("{}callbacks/{}", detail::backup_prefix, i); }
 
 /// Where the run stands, what has been gathered of the epoch, and what the callbacks remember.

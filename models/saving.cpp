@@ -17,7 +17,7 @@ namespace {
 constexpr std::int64_t format_version = 1;
 
 std::string state_name(const std::string& parameter, Index slot) {
-  return message("{}{}/{}", detail::optimizer_prefix, parameter, slot);
+  return detail::optimizer_prefix + parameter + "/" + std::to_string(slot);
 }
 
 /// The numbers of a tensor of a file, as Reals.

@@ -103,6 +103,14 @@ std::string other_names(detail::SequentialState& state, const SafetensorsFile& f
                  detail::code_of(guessed));
 }
 
+/// The model may be built after it is given an encoding, and anew.
+void require_features(const CsvEncoding& encoding, const Sequential& model) {
+  const auto features = std::ssize(encoding.feature_names());
+  const std::optional<Shape> input = model.input_shape();
+  require(!input || input->size() == features, "{}: the table's encoding has {} features, but the model takes {}",
+          model.name(), features, input.value_or(Shape{}));
+}
+
 }  // namespace
 
 void Sequential::options(OptionVisitor& visit) {
@@ -155,7 +163,10 @@ void Sequential::save(const std::string& path, const SaveOptions& options) const
   });
   SafetensorsMetadata metadata{{"format", "cornu"}, {detail::model_metadata, text}};
   if (has_csv_encoding()) {
-    metadata[detail::csv_metadata] = detail::naming(path, [&] { return to_string(csv_encoding()); });
+    detail::naming(path, [&] {
+      require_features(csv_encoding(), *this);
+      metadata[detail::csv_metadata] = to_string(csv_encoding());
+    });
   }
   write_safetensors(path, tensors, metadata);
 }
@@ -200,10 +211,7 @@ Sequential Sequential::load(const SafetensorsFile& file, const LoadOptions& opti
 }
 
 void Sequential::set_csv_encoding(CsvEncoding encoding) {
-  const auto features = std::ssize(encoding.feature_names());
-  const std::optional<Shape> input = input_shape();
-  require(!input || input->size() == features, "{}: the table's encoding has {} features, but the model takes {}",
-          name(), features, input.value_or(Shape{}));
+  require_features(encoding, *this);
   state_->csv_encoding = std::move(encoding);
 }
 

@@ -96,7 +96,7 @@ std::vector<StoredTensor> keras_weights(std::span<const StoredLayer> layers, con
     if (layer.layer->as<Normalization>() != nullptr) tensors.push_back({"count", {}, {}, StoredTensor::Use::ignored});
     for (StoredTensor& tensor : tensors) {
       common.push_back(own + "/" + tensor.name);
-      tensor.name = message("{}/{}/{}{}", model, own, cell, tensor.name);
+      tensor.name = model + "/" + own + "/" + cell + tensor.name;
       result.push_back(std::move(tensor));
     }
   }

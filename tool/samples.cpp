@@ -88,14 +88,24 @@ Numbers read_table(Bytes bytes, const std::string& name) {
   return {.array = array, .owner = std::move(numbers)};
 }
 
-/// By an encoding. A sample for each row: none is dropped.
-Numbers read_encoded_table(Bytes bytes, const std::string& name, const CsvEncoding& encoding, bool no_header) {
-  MemoryBuffer buffer({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
-  std::istream stream(&buffer);
-  CsvOptions options{.target = std::nullopt, .like = encoding};
+/// By an encoding. A table whose first line lacks the encoding's delimiter may have another one.
+CsvDataset read_encoded_table(Bytes bytes, const std::string& name, CsvOptions options, bool no_header) {
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  const std::string_view line = text.substr(0, text.find_first_of("\r\n", text.find_first_not_of("\r\n\t ")));
+  const char delimiter = delimiter_of(text);
+  const auto has = [&](char c) { return line.find(c) != std::string_view::npos; };
+  if (!has(options.like->delimiter) && has(delimiter)) options.delimiter = delimiter;
   if (no_header) options.header = false;
+  MemoryBuffer buffer(text);
+  std::istream stream(&buffer);
+  return read_csv(stream, name, options);
+}
+
+/// The features alone. A sample for each row: none is dropped.
+Numbers read_features(Bytes bytes, const std::string& name, const CsvEncoding& encoding, bool no_header) {
+  CsvOptions options{.target = std::nullopt, .like = encoding};
   if (encoding.missing == CsvMissing::drop_row) options.missing = CsvMissing::refuse;
-  const CsvDataset table = read_csv(stream, name, options);
+  const CsvDataset table = read_encoded_table(bytes, name, options, no_header);
   const TensorDataset samples = gathered(table);
   Numbers result;
   result.array = raw_tensor(name, result.owner.emplace<Tensor>(samples.x()));
@@ -179,8 +189,7 @@ Numbers read_numbers(const std::string& path, const std::string& name, const std
     case FileKind::pgm:
       return read_image(bytes, name, kind, input);
     case FileKind::csv:
-      return encoding != nullptr ? read_encoded_table(bytes, name, *encoding, options.no_header)
-                                 : read_table(bytes, name);
+      return encoding != nullptr ? read_features(bytes, name, *encoding, options.no_header) : read_table(bytes, name);
     default:
       throw FormatError(
           message("{}: {}; samples are read from IDX, .npy, PNG, PGM and tables of numbers", name, name_of(kind)));
@@ -263,9 +272,8 @@ Samples read_samples(const std::string& path, const std::optional<Shape>& input,
 }
 
 TensorDataset read_labelled_table(const std::string& path, const CsvEncoding& encoding, const ScaleOptions& options) {
-  CsvOptions csv{.like = encoding};
-  if (options.no_header) csv.header = false;
-  const CsvDataset table = read_csv(path, csv);
+  const FileBytes file(path, true);
+  const CsvDataset table = read_encoded_table(file.bytes(), path, {.like = encoding}, options.no_header);
   require<FormatError>(table.has_target(), "{}: there is no column of targets{}", path,
                        table.target_name().empty() ? "" : ", \"" + table.target_name() + "\"");
   return gathered(table);

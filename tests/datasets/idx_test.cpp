@@ -123,16 +123,15 @@ TEST(Idx, BecomesATensorAndComesFromOne) {
 }
 
 TEST(Idx, SaysWhatIsWrongWithAHeader) {
-  EXPECT_EQ(format_error({}), "file: the file ends in the middle of its magic number; is it an IDX file, and whole?");
+  EXPECT_EQ(format_error({}), "file: this is an empty file; was it written, or downloaded, to its end?");
   EXPECT_EQ(format_error(bytes({0, 0, 8})),
             "file: the file ends in the middle of its magic number; is it an IDX file, and whole?");
   EXPECT_EQ(format_error(bytes({0, 0, 8, 2, 0, 0, 0, 2, 0, 0})),
             "file: the file ends in the middle of its dimensions; is it an IDX file, and whole?");
   EXPECT_EQ(format_error(bytes({1, 0x2A, 8, 0})), "file: the first bytes are 01 2A, an IDX file begins with 00 00");
   EXPECT_EQ(format_error(bytes({'<', 'h', 't', 'm', 'l', '>'})),
-            "file: the first bytes are 3C 68, an IDX file begins with 00 00 (is this a web page?)");
-  EXPECT_EQ(format_error(bytes({'P', 'K', 3, 4})),
-            "file: the first bytes are 50 4B, an IDX file begins with 00 00 (is this a zip archive?)");
+            "file: this is a web page; the download got a page about the file; get the file itself");
+  EXPECT_EQ(format_error(bytes({'P', 'K', 3, 4})), "file: this is a zip archive; unpack it first");
   EXPECT_EQ(format_error(bytes({0, 0, 0x0A, 1, 0, 0, 0, 0})),
             "file: element type 0A; IDX has 08 (u8), 09 (i8), 0B (i16), 0C (i32), 0D (f32) and 0E (f64)");
 }

@@ -32,6 +32,9 @@ TEST(FileKind, IsToldByTheFirstBytes) {
     EXPECT_STRNE(name_of(static_cast<FileKind>(kind)), name_of(FileKind::unknown)) << kind << " has no row";
   }
   EXPECT_EQ(detail::file_kind(bytes_of(std::string("\1\2\3\4"))), FileKind::unknown);
+  for (const char* const table : {"PAR1,PAR2\n", "BZh,GIF8\n", "GGUF;BM\n", "P5,P2\n", "MM,II\n", "PK,x\n"}) {
+    EXPECT_EQ(detail::file_kind(bytes_of(std::string(table))), FileKind::csv) << table;
+  }
   EXPECT_EQ(detail::file_kind(bytes_of(std::string(8, '\xff'))), FileKind::unknown);
 }
 
@@ -56,6 +59,7 @@ TEST(FileKind, IsWhatEveryReaderSaysOfAFileOfAnotherKind) {
     const std::string text = message("this is {}; {}", name_of(file.kind), remedy_for(file.kind));
     for (const Reader& reader : readers) {
       if (reader.kind == file.kind) continue;
+      if (reader.kind == FileKind::npz && file.kind == FileKind::zip) continue;  // says what is in the archive
       SCOPED_TRACE(name_of(reader.kind));
       testing::expect_error<FormatError>([&] { reader.from_file(path); }, path + ": " + text);
       testing::expect_error<FormatError>([&] { reader.from_memory(file.bytes); }, "x: " + text);

@@ -2,6 +2,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <sstream>
 #include <string>
 #include <string_view>
 
@@ -96,6 +97,8 @@ void put_parts(const std::string& name, const std::string& input, const std::str
 void put_models() {
   Sequential trained{Input{3}, BatchNormalization{}, Dropout{0.5}, Dense{2, softmax}};
   trained.compile({.optimizer = Adam{}, .loss = SparseCategoricalCrossentropy{}, .metrics = {Accuracy{}}});
+  std::istringstream table("a,b,c,y\n1,2.5,3,red\n4,5,6,blue\n");
+  trained.set_csv_encoding(read_csv(table, "table").encoding());
   put_model("trained", trained, Tensor::matrix({{1, 2, 3}, {4, 5, 6}}), Tensor::vector({0, 1}));
   put_model("images",
             Sequential{Input{4, 4, 1}, Conv2D{.filters = 2, .kernel_size = 3}, MaxPooling2D{}, Flatten{}, Dense{1}}, {},

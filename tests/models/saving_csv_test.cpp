@@ -115,7 +115,21 @@ TEST(SavingCsv, TheEncodingGoesWhereTheModelGoes) {
   EXPECT_EQ(error_of<StateError>([&] { static_cast<void>(without.csv_encoding()); }),
             "sequential: it has no encoding of a table (set_csv_encoding before it is saved)");
   EXPECT_EQ(error_of<ShapeError>([&] { without.set_csv_encoding(train.encoding()); }),
-            "sequential: the table's encoding has 5 features, but the model takes (2)");
+            "sequential: the table's encoding has 5 features, but the model takes (2,)");
+}
+
+TEST(SavingCsv, AnEncodingThatDoesNotFitIsRefusedBeforeTheFileIsWritten) {
+  const TemporaryFolder folder;
+  const CsvDataset train = read("a,b,y\n1,2,3\n", {});
+  Sequential model{Dense{1}};
+  model.set_csv_encoding(train.encoding());
+  model.build({3});
+  EXPECT_EQ(error_of<ShapeError>([&] { model.save(folder / "m.safetensors"); }),
+            (folder / "m.safetensors").string() +
+                ": sequential: the table's encoding has 2 features, but the model takes (3,)");
+  model.build({2});
+  model.save(folder / "m.safetensors");
+  EXPECT_TRUE(Sequential::load(folder / "m.safetensors").has_csv_encoding());
 }
 
 TEST(SavingCsv, AFileWithABrokenEncodingIsRefused) {

@@ -151,17 +151,17 @@ std::string row_png(char width, char depth, char colour_type, const std::string&
 constexpr char grey_type = 0, colour_type = 2, palette_type = 3, grey_alpha_type = 4, colour_alpha_type = 6;
 
 TEST(Png, ColoursBecomeGreyByTheLumaOfBT601AsInPILAndOpenCV) {
-  // rgb_col: red, green, blue; yellow, grey, (10, 200, 30).
+  // rgb_col: red, green, blue; yellow, greys, (10, 200, 30).
   const std::string file = testing::content(testing::source_path("tests/tool/fixtures/rgb_col.png"));
   expect_image(png(file), 2, 3, 255, {76, 150, 29, 226, 128, 124});
-  for (const auto& [colour, grey] : {std::pair(std::array{255, 255, 0}, 226),  // by PIL 9.4
-                                     std::pair(std::array{0, 255, 255}, 179), std::pair(std::array{255, 0, 255}, 105),
-                                     std::pair(std::array{1, 2, 3}, 2), std::pair(std::array{77, 77, 77}, 77)}) {
-    EXPECT_EQ(grey_of(colour[0], colour[1], colour[2]), grey);
+  for (const auto& [colour, luma] : {std::pair(std::array{255, 255, 0}, 226), std::pair(std::array{0, 255, 255}, 179),
+                                     std::pair(std::array{255, 0, 255}, 105), std::pair(std::array{1, 2, 3}, 2),
+                                     std::pair(std::array{77, 77, 77}, 77)}) {
+    EXPECT_EQ(grey_of(colour[0], colour[1], colour[2]), luma);
   }
 }
 
-/// What a file says of gamma and of colours is about screens: arrays of other programs are the stored values.
+/// What a file says of gamma and of colour_bytes is about screens: arrays of other programs are the stored values.
 TEST(Png, EveryKindOfPngHasTheSameGreysAndColoursWhateverItsGamma) {
   Rng rng(1);
   const auto gamma = [&](std::uint32_t value) {
@@ -171,8 +171,8 @@ TEST(Png, EveryKindOfPngHasTheSameGreysAndColoursWhateverItsGamma) {
   const std::string ends = chunk("cHRM" + std::string(32, '\x01'));
   for (const std::string& chunks : {std::string(), gamma(100'000), gamma(45'455), gamma(55'556), gamma(30'000) + ends,
                                     chunk("sRGB" + std::string(1, '\0'))}) {
-    std::string colours, wide, palette, with_alpha, indices;
-    std::vector<std::uint16_t> expected, grey;
+    std::string colour_bytes, wide_bytes, palette, with_alpha, indices;
+    std::vector<std::uint16_t> expected, greys;
     constexpr int width = 16;
     for (int i = 0; i < width; ++i) {
       std::array<int, 3> colour{};
@@ -183,38 +183,38 @@ TEST(Png, EveryKindOfPngHasTheSameGreysAndColoursWhateverItsGamma) {
       }
       for (const int c : colour) {
         expected.push_back(static_cast<std::uint16_t>(c));
-        colours += static_cast<char>(c);
-        wide += {static_cast<char>(c), static_cast<char>(c)};
+        colour_bytes += static_cast<char>(c);
+        wide_bytes += {static_cast<char>(c), static_cast<char>(c)};
       }
-      grey.push_back(static_cast<std::uint16_t>(std::lround(luma)));
+      greys.push_back(static_cast<std::uint16_t>(std::lround(luma)));
       indices += static_cast<char>(i);
-      with_alpha += colours.substr(colours.size() - 3) + '\xff';
+      with_alpha += colour_bytes.substr(colour_bytes.size() - 3) + '\xff';
     }
     for (const std::string& file :
-         {row_png(width, 8, colour_type, colours, chunks), row_png(width, 16, colour_type, wide, chunks),
-          row_png(width, 8, palette_type, indices, chunks + chunk("PLTE" + colours)),
+         {row_png(width, 8, colour_type, colour_bytes, chunks), row_png(width, 16, colour_type, wide_bytes, chunks),
+          row_png(width, 8, palette_type, indices, chunks + chunk("PLTE" + colour_bytes)),
           row_png(width, 8, colour_alpha_type, with_alpha, chunks)}) {
       expect_image(png(file, 3), 1, width, 255, expected);
-      expect_image(png(file), 1, width, 255, grey);
+      expect_image(png(file), 1, width, 255, greys);
     }
-    std::string greys, wide_greys, greys_alpha;
-    for (const std::uint16_t g : grey) {
-      greys += static_cast<char>(g);
+    std::string grey_bytes, wide_greys, greys_alpha;
+    for (const std::uint16_t g : greys) {
+      grey_bytes += static_cast<char>(g);
       wide_greys += {static_cast<char>(g), static_cast<char>(g)};
       greys_alpha += {static_cast<char>(g), '\xff'};
     }
     for (const std::string& file :
-         {row_png(width, 8, grey_type, greys, chunks), row_png(width, 16, grey_type, wide_greys, chunks),
+         {row_png(width, 8, grey_type, grey_bytes, chunks), row_png(width, 16, grey_type, wide_greys, chunks),
           row_png(width, 8, grey_alpha_type, greys_alpha, chunks)}) {
-      expect_image(png(file), 1, width, 255, grey);
+      expect_image(png(file), 1, width, 255, greys);
     }
   }
 }
 
 /// As browsers and PIL's alpha_composite blend: half-transparent black is 127 of 255, not 188 as in linear light.
 TEST(Png, HalfTransparentPixelsAreBlendedWithWhiteWithoutGamma) {
-  const std::string greys{'\0', '\0', '\0', '\x80', '\x64', '\x80', '\0', '\xff'};
-  expect_image(png(row_png(4, 8, grey_alpha_type, greys, "")), 1, 4, 255, {255, 127, 177, 0});
+  const std::string values{'\0', '\0', '\0', '\x80', '\x64', '\x80', '\0', '\xff'};
+  expect_image(png(row_png(4, 8, grey_alpha_type, values, "")), 1, 4, 255, {255, 127, 177, 0});
   const std::string red{'\xff', '\0', '\0', '\x80'};
   expect_image(png(row_png(1, 8, colour_alpha_type, red, ""), 3), 1, 1, 255, {255, 127, 127});
   expect_image(png(row_png(1, 8, colour_alpha_type, red, "")), 1, 1, 255, {165});

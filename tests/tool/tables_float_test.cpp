@@ -38,7 +38,9 @@ TEST_F(TableTool, PredictReadsATableAsTheTrainingTableWasRead) {
   EXPECT_EQ(rows.substr(0, 6), "daisy\t");
   write("turned.csv", "height,kind,note,colour\n1.5,daisy,x,white\n2.5,?,y,red\n");
   write("alone.csv", "colour,height\nwhite,1.5\nred,2.5\n");
-  for (const char* const file : {"turned.csv", "alone.csv"}) {
+  write("semicolons.csv", "colour;height\nwhite;1.5\nred;2.5\n");
+  write("tabs.tsv", "height\tcolour\n1.5\twhite\n2.5\tred\n");
+  for (const char* const file : {"turned.csv", "alone.csv", "semicolons.csv", "tabs.tsv"}) {
     EXPECT_EQ(output(fmt::format("predict m.safetensors {}", file)), rows);
     EXPECT_EQ(shell(fmt::format("\"$cornu\" predict m.safetensors - <{}", file)).out, rows);
   }
