@@ -124,7 +124,8 @@ constexpr void explain_why_no_layer() {
 ///   Shape build(const Shape& input, Rng& rng)    checks the input's shape, makes and initialises the parameters, and
 ///                                                returns the output's shape; both without the batch. Without it the
 ///                                                output's shape is found by a forward pass over one sample of zeros.
-///                                                A shape for each input, where there are several.
+///                                                A shape for each input, where there are several. If the layer has
+///                                                parameters already, AnyLayer puts their values back afterwards.
 ///   NamedParameters parameters()                 every Parameter that `forward` reads.
 ///   NamedLayers layers()                         the layers that it owns and calls, each an AnyLayer: `left(x)`.
 ///                                                Their parameters are its own, so that `parameters` need not be
@@ -177,6 +178,8 @@ class AnyLayer {
   template <class L>
   requires(!std::same_as<L, AnyLayer> && detail::meant_as_layer<L>) AnyLayer(std::string name, L layer)
       : name_(std::move(name)), box_(boxed(std::move(layer))) {}
+  /// A layer of another model under a name of its own here: `{"trunk", trained.get_layer("features")}`.
+  AnyLayer(std::string name, AnyLayer layer) : name_(std::move(name)), box_(std::move(layer.box_)) {}
 
   AnyLayer(const AnyLayer&) = default;
   AnyLayer(AnyLayer&&) noexcept = default;
@@ -195,7 +198,10 @@ class AnyLayer {
   /// What it is called where nobody names it: "dense", or what the layer itself says.
   std::string default_name() const { return box_->default_name(); }
 
-  /// As the concept tells. Errors of Cornu gain the layer's name, or its type's while it has none; all others pass.
+  /// Calls the struct's build, but keeps the value of every parameter that has one: a layer that was built, trained or
+  /// loaded before stays what it is, frozen parameters included. To start anew, call reset_parameters first. Throws
+  /// ShapeError, changing nothing, if the inputs require a parameter of another shape than the layer has.
+  /// Errors of Cornu gain the layer's name, or its type's while it has none; all others pass.
   Shape build(const Shape& input, Rng& rng) { return build_several({&input, 1}, rng); }
   Var forward(Var x) const { return forward_several({&x, 1}); }
   /// The same with any number of inputs, one at least.
@@ -302,6 +308,7 @@ class AnyLayer {
     }
   }
   Shape build_unnamed(std::span<const Shape> inputs, Rng& rng);
+  Shape build_anew(std::span<const Shape> inputs, Rng& rng);
   void add_name(Error& error) const;
 
   std::string name_;
