@@ -91,7 +91,7 @@ void require_hinge_labels(const char* loss, ConstView y_true) {
   Index zero = -1, minus_one = -1;
   for (Index i = 0; i < y_true.size(); ++i) {
     const Real label = y_true[i];
-    require<ValueError>(label == 0 || std::abs(label) == 1 || !std::isfinite(label),
+    require<ValueError>(std::abs(label) <= 1 || !std::isfinite(label),
                         "{}: label {} in {}; labels must be -1 and 1, or 0 and 1", loss, label,
                         place(y_true.shape(), i));
     if (label == 0) zero = i;

@@ -22,7 +22,7 @@ void require_binary_labels(const char* loss, ConstView y_true);
 /// Values below 0.
 void require_not_negative(const char* loss, ConstView values, const char* what, const char* remedy);
 
-/// Labels of a hinge that are neither -1 and 1 nor 0 and 1.
+/// Labels of a hinge outside [-1, 1], and both 0 and -1 among them.
 void require_hinge_labels(const char* loss, ConstView y_true);
 
 /// Weights below 0.
