@@ -63,6 +63,7 @@
 #include "cornu/layers/random_translation.h"
 #include "cornu/layers/random_zoom.h"
 #include "cornu/layers/registry.h"
+#include "cornu/layers/reset_parameters.h"
 #include "cornu/layers/reshape.h"
 #include "cornu/layers/residual.h"
 #include "cornu/models/adapt.h"

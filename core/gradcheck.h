@@ -110,6 +110,11 @@ struct LayerUnderCheckOf final : LayerUnderCheck {
 /// not (batch, input shape...); what `build` and `forward` throw passes through.
 template <class L>
 CheckReport check_layer(const L& layer, const Shape& input, const LayerCheckOptions& options = {}) {
+  static_assert(
+      requires(Var x) {
+        { layer.forward(x) } -> std::convertible_to<Var>;
+      },
+      "a layer's forward must be public, const and of one input: Var forward(Var x) const");
   return detail::check_layer(detail::LayerUnderCheckOf<L>(layer), input, options);
 }
 

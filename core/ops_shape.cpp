@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 #include <numeric>
 
@@ -24,6 +25,7 @@ Var permuted(Var x, const Axes& axes) {
   if (rank > 0 && axes[0] != 0) x.mix_samples();
   Var y = x.tape().output(Shape(first(dimensions, rank)), {x});
   permute(x.value(), first(axes, rank), overwrite(y.out()));
+  y.squashed_as(x);
   return y.backward([=] {
     if (Sink dx = x.sink()) permute(y.grad(), first(inverse, rank), dx);
   });
@@ -121,6 +123,9 @@ Var concatenate(std::span<const Var> values, Index axis) {
     copy_runs(value.value().data(), width, {outer, width, stride}, y.out().data() + offset, false);
     offset += width;
   }
+  if (std::all_of(operands.begin(), operands.end(), [](Var value) { return value.squashed_by() != nullptr; })) {
+    y.squashed_as(operands.front());
+  }
   return y.backward([=] {
     Index from = 0;
     for (const Var value : operands) {
@@ -148,6 +153,7 @@ Var slice_axis(Var x, Index axis, Index begin, Index end) {
   const Index offset = x.shape().size() == 0 ? 0 : from * split.inner;  // there is no memory to step into
   Var y = x.tape().output(x.shape().with(at, to - from), {x});
   copy_runs(x.value().data() + offset, stride, {split.outer, width, width}, y.out().data(), false);
+  y.squashed_as(x);
   return y.backward([=] {
     if (Sink dx = x.sink()) {
       if (!dx.accumulates()) fill(dx.view(), 0);  // what lies outside the slice

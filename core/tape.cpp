@@ -74,6 +74,7 @@ void Var::made_from_logits(Var logits, bool by_softmax) const {
   Node& self = node();
   self.logits = &logits.node();
   self.is_softmax = by_softmax;
+  self.squashed_by = by_softmax ? "softmax" : "sigmoid";
 }
 
 Var Var::softmax_logits() const { return node().is_softmax ? on_same_tape(node().logits) : Var(); }

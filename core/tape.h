@@ -42,7 +42,8 @@ struct alignas(alignment) Node {
   const Parameter* parameter = nullptr;
   Node* logits = nullptr;  // what softmax or sigmoid made this of
   bool is_softmax = false;
-  bool of_samples = false;  // its first axis counts the samples of the pass
+  const char* squashed_by = nullptr;  // "softmax" or "sigmoid": which of them its values come from
+  bool of_samples = false;            // its first axis counts the samples of the pass
   PendingProduct* first_product = nullptr;
   PendingProduct* last_product = nullptr;
   void (*rule)(const void*) = nullptr;
@@ -108,6 +109,13 @@ class Var {
   /// The logits of which softmax (over the last axis) or sigmoid made this value; an empty Var if neither did.
   Var softmax_logits() const;
   Var sigmoid_logits() const;
+  /// "softmax" or "sigmoid" if this value holds results of that function, perhaps reshaped, sliced, transposed or
+  /// concatenated since; else null. For checks, not for formulas: see softmax_logits.
+  const char* squashed_by() const { return node().owner->squashed_by; }
+  /// For such ops: says that this value holds nothing but values of x.
+  void squashed_as(Var x) const { node().squashed_by = x.squashed_by(); }
+  /// The value that this one shows in another shape; itself if it is no reshaped one.
+  Var unshaped() const { return on_same_tape(node().owner); }
   explicit operator bool() const { return bits_ != 0; }
 
  private:

@@ -18,6 +18,10 @@ class Activation {
   template <class F>
   requires(std::is_class_v<F>&& std::convertible_to<const F&, Function>) Activation(const F& f)
       : Activation(static_cast<Function>(f)) {}
+  template <std::convertible_to<std::string_view> Text>
+  requires(!std::is_null_pointer_v<Text>) Activation(const Text&) {
+    static_assert(!std::convertible_to<Text, std::string_view>, "an activation is a function, not a string: relu");
+  }
 
   Function function() const { return function_; }
   void options(auto& visit) { visit("activation", *this); }

@@ -5,8 +5,10 @@
 
 #include "cornu/core/error.h"
 #include "cornu/core/listed.h"
+#include "cornu/layers/gru.h"
 #include "cornu/layers/input.h"
 #include "cornu/layers/inputs.h"
+#include "cornu/layers/lstm.h"
 
 namespace cornu::detail {
 
@@ -85,6 +87,21 @@ AnyLayer& Chain::find(std::string_view path) {
                            detail::listed(layers, &AnyLayer::name)));
 }
 
+Shape Chain::build_next(std::span<AnyLayer> built, std::size_t i, const Shape& input, Rng& rng) {
+  try {
+    return built[i].build(input, rng);
+  } catch (const ShapeError& error) {
+    if (i == 0 || input.rank() != 1) throw;
+    const AnyLayer& before = built[i - 1];
+    const auto* const lstm = before.as<LSTM>();
+    const auto* const gru = before.as<GRU>();
+    const bool has_steps = (lstm != nullptr && !lstm->return_sequences) || (gru != nullptr && !gru->return_sequences);
+    if (!has_steps) throw;
+    throw ShapeError(message("{}; {} returns its last step alone: set its .return_sequences = true for all steps",
+                             error.what(), before.name()));
+  }
+}
+
 Shape Chain::build(const Shape& input, Rng& rng) {
   require<StateError>(!layers.empty(), "{}: there are no layers to build", name);
   if (const std::optional<Shape> known = known_input()) {
@@ -92,10 +109,10 @@ Shape Chain::build(const Shape& input, Rng& rng) {
   }
   std::vector<AnyLayer> built = layers;
   std::vector<Shape> made{input};
-  for (AnyLayer& layer : built) {
+  for (std::size_t i = 0; i < built.size(); ++i) {
     Rng own(rng.bits());  // so that a layer's weights do not depend on how many numbers the one before drew
-    const bool unpacks = made.size() == 1 && !input_parts.empty();
-    made.push_back(unpacks ? layer.build_several(input_parts, own) : layer.build(made.back(), own));
+    const bool unpacks = i == 0 && !input_parts.empty();
+    made.push_back(unpacks ? built[i].build_several(input_parts, own) : build_next(built, i, made.back(), own));
   }
   layers = std::move(built);
   shapes = std::move(made);

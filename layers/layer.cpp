@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 
+#include "cornu/core/kernels.h"
 #include "cornu/core/printable.h"
 
 namespace cornu {
@@ -97,8 +98,61 @@ class AnyLayer::Builder final : public detail::LayerObserver {
   bool complete_ = false;
 };
 
-/// As the struct's own build does, or else as a pass over one sample of zeros shows.
+namespace {
+
+/// Whether `built` is `value`, repeated along the axes in which it is longer: then build has kept the value itself.
+bool repeats(const Tensor& built, const Tensor& value) {
+  bool fits = value.rank() <= built.rank();
+  for (Index i = 1; fits && i <= value.rank(); ++i) {
+    fits = value.shape()[-i] == 1 || value.shape()[-i] == built.shape()[-i];
+  }
+  if (!fits) return false;
+  bool equal = true;
+  Broadcast(built.shape(), value.shape(), built.shape()).each([&](Index i, Index, Index from) {
+    equal = equal && built[i] == value[from];
+  });
+  return equal;
+}
+
+/// Gives the parameters of a layer that was built once more the values and flags that they had before.
+void keep(const NamedParameters& had, const NamedParameters& built, std::span<const Shape> inputs,
+          std::string_view type) {
+  for (const auto& [name, before] : had) {
+    const auto found =
+        std::find_if(built.begin(), built.end(), [&](const NamedParameter& now) { return now.name == name; });
+    if (found == built.end()) continue;
+    Parameter& now = *found->parameter;
+    now.frozen = before->frozen;
+    if (before->value.empty()) continue;
+    now.trainable = before->trainable;
+    if (before->shape() == now.shape()) {
+      now.value = before->value;
+    } else {
+      require(repeats(now.value, before->value),
+              "its {} has shape {}; for inputs of shape {} it would have shape {}. A layer that is built keeps its "
+              "weights: put a new {} in its place, or call reset_parameters(layer) to start anew",
+              name, before->shape(), inputs.front(), now.shape(), type);
+    }
+  }
+}
+
+}  // namespace
+
 Shape AnyLayer::build_unnamed(std::span<const Shape> inputs, Rng& rng) {
+  const NamedParameters mine = box_->parameters();
+  const bool is_new = std::none_of(mine.begin(), mine.end(), [](const NamedParameter& own) {
+    return own.parameter->frozen || !own.parameter->value.empty();
+  });
+  if (is_new) return build_anew(inputs, rng);
+  AnyLayer built = *this;
+  const Shape output = built.build_anew(inputs, rng);  // if it throws, this layer is what it was
+  keep(mine, built.parameters(), inputs, type());
+  box_ = std::move(built.box_);
+  return output;
+}
+
+/// As the struct's own build does, or else as a pass over one sample of zeros shows.
+Shape AnyLayer::build_anew(std::span<const Shape> inputs, Rng& rng) {
   Box& layer = *box_;
   if (const std::optional<Shape> told = layer.build(inputs, rng)) return *told;
   Tape tape(Mode::inference);
@@ -133,8 +187,8 @@ Var AnyLayer::forward_several(std::span<const Var> inputs) const {
     detail::LayerObserver* const observer = inputs.front().tape().layer_observer();
     if (observer == nullptr) [[likely]]
       return layer.forward(inputs);
-    observer->before(*this, inputs);
-    const Var y = layer.forward(inputs);
+    observer->before(*this, inputs);  // which may build it, and so put another box here
+    const Var y = box_->forward(inputs);
     observer->after(*this, y);
     return y;
   } catch (Error& error) {

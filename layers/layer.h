@@ -59,6 +59,64 @@ template <class L>
 concept is_layer = input_count<L>()
 > 0;
 
+// ---- What is nearly a layer: it is accepted, and then refused by a static_assert that says why ----
+
+struct HasForward {
+  int forward = 0;
+};
+template <class L>
+struct AmbiguousForward : L, HasForward {};
+
+/// Whether L has a member of that name, which may be private or overloaded.
+template <class L>
+constexpr bool names_forward() {
+  if constexpr (std::is_class_v<L> && !std::is_final_v<L>) {
+    return !requires { &AmbiguousForward<L>::forward; };
+  } else {
+    return requires { &L::forward; };
+  }
+}
+
+/// Whether forward of an L, const or not, can be called with up to eight Vars.
+template <class L, class... Vars>
+constexpr bool has_callable_forward() {
+  if constexpr (sizeof...(Vars) > most_inputs) {
+    return false;
+  } else if constexpr (requires(L & layer, Vars... x) {
+                         requires sizeof...(Vars) > 0;
+                         layer.forward(x...);
+                       }) {
+    return true;
+  } else {
+    return has_callable_forward<L, Vars..., Var>();
+  }
+}
+
+template <class L>
+concept meant_as_layer = is_layer<L> ||
+    names_forward<L>() || std::convertible_to<const L&, std::string_view> || std::invocable<const L&, Var>;
+
+template <class L>
+constexpr void explain_why_no_layer() {
+  if constexpr (is_layer<L>) {
+    static_assert(!is_layer<L>, "a layer must be copyable");
+  } else if constexpr (std::convertible_to<const L&, std::string_view>) {
+    static_assert(
+        !std::convertible_to<const L&, std::string_view>,
+        "a layer is a struct such as Dense{10}, not a string; a name comes before it: {\"hidden\", Dense{10}}");
+  } else if constexpr (!names_forward<L>()) {
+    static_assert(names_forward<L>(),
+                  "a function is not a layer: use Activation{f}, or a struct with Var forward(Var x) const");
+  } else if constexpr (has_callable_forward<const L>()) {
+    static_assert(!has_callable_forward<const L>(), "a layer's forward must return a Var: Var forward(Var x) const");
+  } else if constexpr (has_callable_forward<L>()) {
+    static_assert(!has_callable_forward<L>(), "a layer's forward must be const: Var forward(Var x) const");
+  } else {
+    static_assert(has_callable_forward<L>(),
+                  "a layer's forward must be public and take one to eight Vars: Var forward(Var x) const");
+  }
+}
+
 }  // namespace detail
 
 /// A layer is a struct that can be copied and has `Var forward(Var) const`, or one of up to eight inputs. More members
@@ -66,7 +124,8 @@ concept is_layer = input_count<L>()
 ///   Shape build(const Shape& input, Rng& rng)    checks the input's shape, makes and initialises the parameters, and
 ///                                                returns the output's shape; both without the batch. Without it the
 ///                                                output's shape is found by a forward pass over one sample of zeros.
-///                                                A shape for each input, where there are several.
+///                                                A shape for each input, where there are several. If the layer has
+///                                                parameters already, AnyLayer puts their values back afterwards.
 ///   NamedParameters parameters()                 every Parameter that `forward` reads.
 ///   NamedLayers layers()                         the layers that it owns and calls, each an AnyLayer: `left(x)`.
 ///                                                Their parameters are its own, so that `parameters` need not be
@@ -112,14 +171,15 @@ NamedParameters parameters_of(const NamedLayers& layers);
 class AnyLayer {
  public:
   template <class L>
-  requires(!std::same_as<L, AnyLayer> && detail::is_layer<L>) AnyLayer(L layer) : AnyLayer("", std::move(layer)) {}
+  requires(!std::same_as<L, AnyLayer> && detail::meant_as_layer<L>) AnyLayer(L layer)
+      : AnyLayer("", std::move(layer)) {}
 
   /// With a name of its own: `Sequential model{{"hidden", Dense{128, relu}}, ...}`. A model names the others.
   template <class L>
-  requires(!std::same_as<L, AnyLayer> && detail::is_layer<L>) AnyLayer(std::string name, L layer)
-      : name_(std::move(name)), box_(std::make_unique<BoxOf<L>>(std::move(layer))) {
-    static_assert(Layer<L>, "a layer must be copyable");
-  }
+  requires(!std::same_as<L, AnyLayer> && detail::meant_as_layer<L>) AnyLayer(std::string name, L layer)
+      : name_(std::move(name)), box_(boxed(std::move(layer))) {}
+  /// A layer of another model under a name of its own here: `{"trunk", trained.get_layer("features")}`.
+  AnyLayer(std::string name, AnyLayer layer) : name_(std::move(name)), box_(std::move(layer.box_)) {}
 
   AnyLayer(const AnyLayer&) = default;
   AnyLayer(AnyLayer&&) noexcept = default;
@@ -138,7 +198,10 @@ class AnyLayer {
   /// What it is called where nobody names it: "dense", or what the layer itself says.
   std::string default_name() const { return box_->default_name(); }
 
-  /// As the concept tells. Errors of Cornu gain the layer's name, or its type's while it has none; all others pass.
+  /// Calls the struct's build, but keeps the value of every parameter that has one: a layer that was built, trained or
+  /// loaded before stays what it is, frozen parameters included. To start anew, call reset_parameters first. Throws
+  /// ShapeError, changing nothing, if the inputs require a parameter of another shape than the layer has.
+  /// Errors of Cornu gain the layer's name, or its type's while it has none; all others pass.
   Shape build(const Shape& input, Rng& rng) { return build_several({&input, 1}, rng); }
   Var forward(Var x) const { return forward_several({&x, 1}); }
   /// The same with any number of inputs, one at least.
@@ -235,7 +298,17 @@ class AnyLayer {
   };
 
   class Builder;
+  template <class L>
+  static std::unique_ptr<Box> boxed(L layer) {
+    if constexpr (Layer<L>) {
+      return std::make_unique<BoxOf<L>>(std::move(layer));
+    } else {
+      detail::explain_why_no_layer<L>();
+      return nullptr;
+    }
+  }
   Shape build_unnamed(std::span<const Shape> inputs, Rng& rng);
+  Shape build_anew(std::span<const Shape> inputs, Rng& rng);
   void add_name(Error& error) const;
 
   std::string name_;

@@ -64,7 +64,12 @@ Shape MultiHeadAttention::build(const Shape& query_shape, const Shape& value_sha
           value_shape[0], key_shape[0]);
   const auto made = [&](const Shape& kernel, Index summed) {
     Projection result{{Tensor(kernel)}, {}};
-    kernel_initializer(result.kernel.value, rng);
+    // Functions such as glorot_uniform get the matrix (in, out), whose fans are meant; others, as in Keras, the kernel.
+    using Function = void (*)(View, Rng&);
+    const bool is_function = kernel_initializer.target<Function>() != nullptr;
+    const Index in = kernel.sub(0, summed).size();
+    const Shape shown = is_function ? Shape{in, kernel.size() / in} : kernel;
+    kernel_initializer(View(result.kernel.value.data(), shown), rng);
     if (use_bias) {
       result.bias.value = Tensor(kernel.sub(summed));
       bias_initializer(result.bias.value, rng);

@@ -12,11 +12,11 @@ namespace cornu {
 /// features). `forward(x)` is attention of a sequence to itself. With `use_causal_mask` a step sees none that comes
 /// after it: step i of the query none of the keys from i + 1 on, which get a weight of exactly 0.
 /// Kernels of query and key: (features, num_heads, key_dim), of value: (features, num_heads, value_dim), of the output:
-/// (num_heads, value_dim, features); biases as the kernels without the axis that is summed over. In training,
-/// `dropout` of the weights are dropped.
-/// Throws ValueError for options below 1 and a rate out of [0, 1), ShapeError for inputs that are not (batch, steps,
-/// features) or of other features than it was built for, StateError if it was not built. Building again makes new
-/// parameters.
+/// (num_heads, value_dim, features); their fans are what is summed over and what comes out, as in Keras since 2026:
+/// features and num_heads x key_dim for the query. Biases as the kernels without the axis that is summed over. In
+/// training, `dropout` of the weights are dropped. Throws ValueError for options below 1 and a rate out of [0, 1),
+/// ShapeError for inputs that are not (batch, steps, features) or of other features than it was built for, StateError
+/// if it was not built. Building again makes new parameters.
 struct MultiHeadAttention {
   Index num_heads;
   Index key_dim;

@@ -11,6 +11,7 @@
 
 #include "cornu/core/deep_ptr.h"
 #include "cornu/core/options.h"
+#include "cornu/models/callback_checks.h"
 #include "cornu/models/direction.h"
 #include "cornu/models/logs.h"
 
@@ -192,7 +193,7 @@ class AnyCallback {
   struct BoxOf final : Box {
     C callback;
 
-    explicit BoxOf(C c) : callback(std::move(c)) {}
+    explicit BoxOf(C c) : callback(std::move(c)) { detail::check_callback<C>(); }
     std::unique_ptr<Box> clone() const override { return std::make_unique<BoxOf>(*this); }
     void call(Hook hook, Run& run, Index index, Logs& logs) override {
       detail::call_hook(callback, hook, run, index, logs);
@@ -206,7 +207,7 @@ class AnyCallback {
   struct Borrowed final : Box {
     C* callback;
 
-    explicit Borrowed(C* c) : callback(c) {}
+    explicit Borrowed(C* c) : callback(c) { detail::check_callback<C>(); }
     std::unique_ptr<Box> clone() const override { return std::make_unique<Borrowed>(*this); }
     void call(Hook hook, Run& run, Index index, Logs& logs) override {
       detail::call_hook(*callback, hook, run, index, logs);

@@ -91,6 +91,23 @@ class AnyMetric {
   requires(!std::same_as<L, AnyMetric> && (WeightedLoss<L> || PlainLoss<L>)&&!Metric<L>) AnyMetric(L loss)
       : AnyMetric(LossMetric(std::move(loss))) {}
 
+  // What is nearly a metric: it is accepted, and then refused by a static_assert that says why.
+  template <std::convertible_to<std::string_view> Text>
+  AnyMetric(const Text&) : box_(nullptr) {
+    static_assert(!std::convertible_to<Text, std::string_view>,
+                  "a metric is a struct, not a string: .metrics = {Accuracy{}}");
+  }
+  template <class M>
+  requires(!std::same_as<M, AnyMetric> && !Metric<M> && !WeightedLoss<M> && !PlainLoss<M> &&
+           (
+               requires { &M::update; } || requires { &M::result; } || requires { &M::operator(); }))
+      AnyMetric(const M&)
+      : box_(nullptr) {
+    static_assert(Metric<M>,
+                  "a metric must be copyable and have void reset(), "
+                  "void update(ConstView y_true, ConstView y_pred) and double result() const");
+  }
+
   std::string name() const { return box_->name(); }
   void reset() { box_->reset(); }
   void update(ConstView y_true, ConstView y_pred) { box_->update(y_true, y_pred); }

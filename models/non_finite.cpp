@@ -26,6 +26,29 @@ struct FirstNonFinite final : LayerObserver {
   }
 };
 
+constexpr Real large = 10;          // an input: weights begin for inputs of about 1
+constexpr Real far_beyond = 10000;  // a prediction
+
+Real largest(const ConstView& x) {
+  Real result = 0;
+  for (const Real value : x) result = std::max(result, std::abs(value));
+  return result;
+}
+
+/// What to do about a run that diverges; nothing if it does not look like one.
+std::string remedy(const ConstView& x, const Optimizer& optimizer) {
+  const bool inputs = largest(x) > large, rate = optimizer.iterations() > 0 && optimizer.learning_rate() > 0;
+  if (!inputs && !rate) return "";
+  const auto [low, high] = std::minmax_element(x.begin(), x.end());
+  return message(
+      "; if training diverges, {}{}{}",
+      rate ? message("lower the learning rate, which is {}", optimizer.learning_rate()) : "",
+      inputs && rate ? ", or " : "",
+      inputs
+          ? message("scale the inputs, which range from {} to {}, to about -1 to 1, as Normalization does", *low, *high)
+          : "");
+}
+
 }  // namespace
 
 std::string SequentialState::where_not_finite(TrainingPass& pass, ConstView x, const Rng& noise) const {
@@ -34,11 +57,12 @@ std::string SequentialState::where_not_finite(TrainingPass& pass, ConstView x, c
   pass.tape.rng() = noise;
   FirstNonFinite first;
   pass.tape.observe_layers(&first);
-  forward(pass.tape.input(x));
+  const Var y_pred = forward(pass.tape.input(x));
   if (first.path.empty()) {
-    return "every layer's output is finite; the targets, their weights or the loss itself are not";
+    return message("every layer's output is finite; the targets, their weights or the loss itself are not{}",
+                   largest(y_pred.value()) > far_beyond ? remedy(x, *optimizer) : "");
   }
-  return message("{} is the first layer whose output is not finite", first.path);
+  return message("{} is the first layer whose output is not finite{}", first.path, remedy(x, *optimizer));
 }
 
 }  // namespace cornu::detail

@@ -111,8 +111,8 @@ struct SummaryOptions {
 /// Copying copies layers, weights and the optimizer's state. One that was moved from can be assigned to or destroyed;
 /// any other use throws StateError. const functions may be called by any number of threads at once.
 ///
-/// A Sequential is a layer itself, known by its own name. Like every layer it is built with the model that it is put
-/// into, by that one's seed: to keep what it has learnt, give it its weights again (set_weights) afterwards.
+/// A Sequential is a layer itself, known by its own name. Like every layer that is built it keeps its weights when it is
+/// put into another model; one that is not is built with that model, by that one's seed.
 class Sequential {
  public:
   Sequential();
@@ -128,7 +128,8 @@ class Sequential {
 
   // ---- The layers ----
 
-  /// Puts a layer at the end; a built model builds it at once, with the weights that it would have had from the start.
+  /// Puts a layer at the end; a built model builds it at once, with the weights that it would have had from the start,
+  /// or those that it has already.
   /// Throws ValueError for a name that is taken. What the optimizer remembers is forgotten.
   void add(AnyLayer layer);
   /// Takes the last layer off. Throws StateError if there is none.
@@ -142,7 +143,8 @@ class Sequential {
   AnyLayer& get_layer(Index position);
   const AnyLayer& get_layer(Index position) const;
 
-  /// Makes and initialises all parameters for inputs of this shape (without the batch); a built model starts anew.
+  /// Builds the layers for inputs of this shape (without the batch). Layers that are built keep their weights, as in
+  /// Keras; to start anew, call reset_parameters(model) first. What the optimizer remembers is forgotten.
   /// If a layer refuses, its error comes and the model is as before.
   void build(const Shape& input);
   Shape build(const Shape& input, Rng& rng);

@@ -5,6 +5,7 @@
 
 #include "cornu/core/error.h"
 #include "cornu/core/ops.h"
+#include "cornu/optim/loss_checks.h"
 
 namespace cornu {
 
@@ -14,8 +15,8 @@ constexpr double epsilon = 1e-7;           // Keras's
 constexpr double smallest_square = 1e-24;  // of a vector that has a direction
 
 void require_alike(const char* loss, Var y_pred, Var y_true) {
-  require(y_pred.shape() == y_true.shape(), "{}: y_pred is {} but y_true is {}; they must be alike", loss,
-          y_pred.shape(), y_true.shape());
+  require(y_pred.shape() == y_true.shape(), "{}: y_pred is {} but y_true is {}; they must be alike{}", loss,
+          y_pred.shape(), y_true.shape(), detail::shape_hint(y_pred.rank(), std::max(y_true.rank(), Index{2})));
 }
 
 /// Over the last axis; numbers that are samples themselves have none.
@@ -44,6 +45,8 @@ Var MeanAbsolutePercentageError::operator()(Var y_pred, Var y_true) const {
 
 Var MeanSquaredLogarithmicError::operator()(Var y_pred, Var y_true) const {
   require_alike("mean_squared_logarithmic_error", y_pred, y_true);
+  detail::require_not_negative("mean_squared_logarithmic_error", y_true.value(), "target",
+                               "its logarithm has no meaning here; use MeanSquaredError");
   return mean_of_sample(square(log(maximum(y_pred, epsilon) + 1) - log(maximum(y_true, epsilon) + 1)));
 }
 
@@ -62,17 +65,24 @@ Var LogCosh::operator()(Var y_pred, Var y_true) const {
 
 Var Poisson::operator()(Var y_pred, Var y_true) const {
   require_alike("poisson", y_pred, y_true);
+  detail::require_not_negative("poisson", y_true.value(), "target", "targets are counts");
+  detail::require_not_negative("poisson", y_pred.value(), "prediction",
+                               "predictions are rates: end the model with exp or softplus");
   return mean_of_sample(y_pred - y_true * log(y_pred + epsilon));
 }
 
 Var KLDivergence::operator()(Var y_pred, Var y_true) const {
   require_alike("kl_divergence", y_pred, y_true);
+  detail::require_probabilities("kl_divergence", y_true.value(), "target",
+                                "each row is a distribution over the classes");
+  detail::require_probabilities("kl_divergence", y_pred.value(), "prediction", "end the model with a softmax");
   const Var p = limited(y_pred, epsilon, 1), y = limited(y_true, epsilon, 1);
   return sum(y * log(y / p), -1);
 }
 
 Var Hinge::operator()(Var y_pred, Var y_true) const {
   require_alike("hinge", y_pred, y_true);
+  detail::require_hinge_labels("hinge", y_true.value());
   const ConstView y = y_true.value();
   const bool from_zero = std::all_of(y.begin(), y.end(), [](Real value) { return value == 0 || value == 1; });
   return mean_of_sample(maximum(1 - (from_zero ? y_true * 2 - 1 : y_true) * y_pred, 0));
@@ -96,8 +106,15 @@ Var CosineSimilarity::operator()(Var y_pred, Var y_true) const {
 Var BinaryFocalCrossentropy::operator()(Var y_pred, Var y_true) const {
   require_alike("binary_focal_crossentropy", y_pred, y_true);
   require_focal("binary_focal_crossentropy", alpha, gamma, label_smoothing);
+  detail::refuse_softmax_of_one("binary_focal_crossentropy", y_pred);
+  if (from_logits) detail::refuse_squashed("binary_focal_crossentropy", y_pred);
+  detail::require_binary_labels("binary_focal_crossentropy", y_true.value());
   const Var y = y_true * (1 - label_smoothing) + label_smoothing / 2;
   const Var logits = from_logits ? y_pred : y_pred.sigmoid_logits();
+  if (!logits) {
+    detail::require_probabilities("binary_focal_crossentropy", y_pred.value(), "prediction",
+                                  "end the model with a sigmoid, or set from_logits = true");
+  }
   const Var p = logits ? sigmoid(logits) : limited(y_pred, epsilon, 1 - epsilon);
   const Var loss =
       logits ? maximum(logits, 0) - logits * y + log(exp(-abs(logits)) + 1) : -(y * log(p) + (1 - y) * log(1 - p));
@@ -109,12 +126,18 @@ Var BinaryFocalCrossentropy::operator()(Var y_pred, Var y_true) const {
 Var CategoricalFocalCrossentropy::operator()(Var y_pred, Var y_true) const {
   require_alike("categorical_focal_crossentropy", y_pred, y_true);
   require_focal("categorical_focal_crossentropy", alpha, gamma, label_smoothing);
+  detail::refuse_softmax_of_one("categorical_focal_crossentropy", y_pred);
+  if (from_logits) detail::refuse_squashed("categorical_focal_crossentropy", y_pred);
+  detail::require_not_negative("categorical_focal_crossentropy", y_true.value(), "target",
+                               "targets are one-hot, or the probability of each class");
   const Var y = y_true * (1 - label_smoothing) + label_smoothing / static_cast<double>(y_pred.shape()[-1]);
   const Var logits = from_logits ? y_pred : y_pred.softmax_logits();
   if (logits) {
     const Var log_p = log_softmax(logits);
     return sum(pow(1 - exp(log_p), gamma) * (y * log_p), -1) * -alpha;
   }
+  detail::require_probabilities("categorical_focal_crossentropy", y_pred.value(), "prediction",
+                                "end the model with a softmax, or set from_logits = true");
   const Var p = limited(y_pred / sum(y_pred, -1, {.keepdims = true}), epsilon, 1 - epsilon);
   return sum(pow(1 - p, gamma) * (y * log(p)), -1) * -alpha;
 }

@@ -10,6 +10,7 @@
 #include "cornu/core/lanes.h"
 #include "cornu/core/ops.h"
 #include "cornu/core/vector_math.h"
+#include "cornu/optim/loss_checks.h"
 
 namespace cornu {
 
@@ -69,6 +70,7 @@ Index losses_per_weight(const char* name, const Shape& losses, ConstView weights
 /// of all these losses, (batch, ...), or () where x is a single row.
 Var mean_over_rows(const char* name, Var x, const Shape& rows, Index width, ConstView weights, const Block& block) {
   const Index count = rows.size(), per_weight = weights.size() == 0 ? 1 : losses_per_weight(name, rows, weights);
+  detail::require_weights(name, weights);
   Var y = x.tape().output({}, {x});
   const Index size = std::min(std::clamp(block_size / width, Index{1}, most_rows), count);
   const bool keeps_slopes = x.wants_gradient();
@@ -200,8 +202,12 @@ void check_smoothing(const char* name, double smoothing) {
 Var crossentropy(const char* name, Var y_pred, const CategoricalOptions& options, const Truth& truth) {
   const Index classes = truth.classes;
   const Shape rows = y_pred.shape().without(-1);
+  detail::refuse_softmax_of_one(name, y_pred);
+  if (options.from_logits) detail::refuse_squashed(name, y_pred);
   const Var logits = options.from_logits ? y_pred : y_pred.softmax_logits();
   if (!logits) {
+    detail::require_probabilities(name, y_pred.value(), "prediction",
+                                  "end the model with a softmax, or set from_logits = true");
     return mean_over_rows(name, y_pred, rows, classes, options.sample_weight,
                           [&](Index first, Index count, const Real* p, Real* slopes, double* losses) {
                             from_probabilities(first, count, p, truth, slopes, losses);
@@ -227,8 +233,8 @@ bool alike(const Shape& a, const Shape& b) {
 /// A loss that is the mean over all numbers: element(x, truth, slope) returns that of one and sets its gradient.
 template <class Element>
 Var mean_over_elements(const char* name, Var x, ConstView y_true, ConstView weights, Element element) {
-  require(alike(x.shape(), y_true.shape()), "{}: predictions are {} and the truth is {}; equal shapes are required",
-          name, x.shape(), y_true.shape());
+  require(alike(x.shape(), y_true.shape()), "{}: predictions are {} and the truth is {}; equal shapes are required{}",
+          name, x.shape(), y_true.shape(), detail::shape_hint(x.rank(), std::max(y_true.shape().rank(), Index{2})));
   return mean_over_rows(name, x, x.shape(), 1, weights,
                         [=](Index first, Index count, const Real* values, Real* slopes, double* losses) {
                           vectorized([=, truth = y_true.data() + first] {
@@ -246,9 +252,8 @@ Var sparse_categorical_crossentropy(Var y_pred, ConstView y_true, const Categori
   require(y_pred.rank() > 0 && alike(y_pred.shape().without(-1), y_true.shape()),
           "{}: predictions are {} and labels {}; one label for each row of classes is required{}", name, y_pred.shape(),
           y_true.shape(),
-          y_pred.shape() == y_true.shape()            ? " (one-hot labels go to categorical_crossentropy)"
-          : y_pred.rank() > y_true.shape().rank() + 1 ? " (is a Flatten missing?)"
-                                                      : "");
+          y_pred.shape() == y_true.shape() ? " (one-hot labels go to categorical_crossentropy)"
+                                           : detail::shape_hint(y_pred.rank(), y_true.shape().rank() + 1));
   check_classes(name, y_pred);
   check_smoothing(name, options.label_smoothing);
   const Index classes = y_pred.shape()[-1];
@@ -270,9 +275,10 @@ Var categorical_crossentropy(Var y_pred, ConstView y_true, const CategoricalOpti
           y_true.shape(),
           y_pred.rank() > 0 && alike(y_pred.shape().without(-1), y_true.shape())
               ? " (class indices go to sparse_categorical_crossentropy)"
-              : "");
+              : detail::shape_hint(y_pred.rank(), y_true.shape().rank()));
   check_classes(name, y_pred);
   check_smoothing(name, options.label_smoothing);
+  detail::require_not_negative(name, y_true, "target", "targets are one-hot, or the probability of each class");
   Truth truth(options.label_smoothing, y_pred.shape()[-1]);
   truth.distributions = y_true.data();
   return crossentropy(name, y_pred, options, truth);
@@ -283,7 +289,14 @@ Var binary_crossentropy(Var y_pred, ConstView y_true, const BinaryOptions& optio
   check_smoothing(name, options.label_smoothing);
   const auto rest = static_cast<Real>(options.label_smoothing / 2);
   const auto kept = static_cast<Real>(1 - options.label_smoothing);
+  detail::refuse_softmax_of_one(name, y_pred);
+  if (options.from_logits) detail::refuse_squashed(name, y_pred);
+  detail::require_binary_labels(name, y_true);
   const Var logits = options.from_logits ? y_pred : y_pred.sigmoid_logits();
+  if (!logits) {
+    detail::require_probabilities(name, y_pred.value(), "prediction",
+                                  "end the model with a sigmoid, or set from_logits = true");
+  }
   if (logits) {
     return mean_over_elements(name, logits, y_true, options.sample_weight, [=](Real z, Real truth, Real& slope) {
       const Real y = kept * truth + rest, e = math::exp(-std::abs(z));
@@ -299,6 +312,7 @@ Var binary_crossentropy(Var y_pred, ConstView y_true, const BinaryOptions& optio
 }
 
 Var mean_squared_error(Var y_pred, ConstView y_true, const RegressionOptions& options) {
+  detail::refuse_softmax_of_one("mean_squared_error", y_pred);
   return mean_over_elements("mean_squared_error", y_pred, y_true, options.sample_weight,
                             [](Real prediction, Real truth, Real& slope) {
                               const Real difference = prediction - truth;
@@ -310,6 +324,7 @@ Var mean_squared_error(Var y_pred, ConstView y_true, const RegressionOptions& op
 namespace detail {
 
 ConstView in_shape_of(Var y_pred, ConstView y_true) {
+  refuse_softmax_of_one("loss", y_pred);
   return alike(y_pred.shape(), y_true.shape()) ? ConstView(y_true.data(), y_pred.shape()) : y_true;
 }
 
@@ -325,6 +340,7 @@ Var reduce_plain_loss(Var losses, ConstView sample_weight) {
           "loss: sample weights are {} and the loss is a single number; a loss that is to be weighted returns one for "
           "each sample",
           sample_weight.shape());
+  require_weights("loss", sample_weight);
   losses_per_weight("loss", losses.shape(), sample_weight);
   Shape spread = sample_weight.shape();
   while (spread.rank() > losses.rank()) spread = spread.without(-1);  // an axis of 1

@@ -2,6 +2,7 @@
 
 #include <concepts>
 #include <memory>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 
@@ -132,6 +133,20 @@ class AnyLoss {
   template <class L>
   requires(!std::same_as<L, AnyLoss> && (WeightedLoss<L> || PlainLoss<L>)) AnyLoss(L loss)
       : box_(std::make_shared<const BoxOf<L>>(std::move(loss))) {}
+
+  // What is nearly a loss: it is accepted, and then refused by a static_assert that says why.
+  template <std::convertible_to<std::string_view> Text>
+  AnyLoss(const Text&) {
+    static_assert(!std::convertible_to<Text, std::string_view>,
+                  "a loss is a struct, not a string: .loss = MeanSquaredError{}");
+  }
+  template <class L>
+  requires(!std::same_as<L, AnyLoss> && !WeightedLoss<L> && !PlainLoss<L> && requires { &L::operator(); })
+      AnyLoss(const L&) {
+    static_assert(WeightedLoss<L> || PlainLoss<L>,
+                  "a loss must be copyable, and callable while const, as Var (Var y_pred, Var y_true) or "
+                  "Var (Var y_pred, ConstView y_true, ConstView sample_weight)");
+  }
 
   /// The loss itself if it is an L, else null.
   template <class L>

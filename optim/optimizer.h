@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -80,6 +81,21 @@ class AnyOptimizer {
         extras_(std::move(extras)),
         box_(std::make_shared<const BoxOf<R>>(std::move(rule))) {
     check();
+  }
+
+  // What is nearly a rule: it is accepted, and then refused by a static_assert that says why.
+  template <std::convertible_to<std::string_view> Text>
+  AnyOptimizer(const Text&) : learning_rate_(0) {
+    static_assert(!std::convertible_to<Text, std::string_view>,
+                  "an optimizer is a struct, not a string: .optimizer = Adam{}");
+  }
+  template <class R>
+  requires(!std::same_as<R, AnyOptimizer> && !OptimizerRule<R> && requires { &R::update; }) AnyOptimizer(const R&)
+      : learning_rate_(0) {
+    static_assert(
+        OptimizerRule<R>,
+        "an optimizer's rule must be copyable and have LearningRate learning_rate, Index slot_count() const and "
+        "void update(View parameter, ConstView gradient, std::span<const View> slots, const Step& step) const");
   }
 
   /// The same rule with other extras. Throws as above.

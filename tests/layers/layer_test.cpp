@@ -36,7 +36,6 @@ struct ReturnsNothing {
 
 static_assert(Layer<Mish> && Layer<Dense> && Layer<AnyLayer>);
 static_assert(!Layer<NotConst> && !Layer<NotCopyable> && !Layer<ReturnsNothing> && !Layer<int>);
-static_assert(!std::constructible_from<AnyLayer, NotConst>);
 static_assert(std::is_nothrow_move_constructible_v<AnyLayer>);
 
 /// A layer with a parameter and no build: it is ready as soon as it exists.

@@ -41,7 +41,28 @@ TEST(NonFinite, ALearningRateThatIsTooLargeNamesEpochBatchAndLayer) {
   Sequential model = about_to_overflow();
   expect_error<NonFiniteError>([&] { model.fit(steep, one_by_one); },
                                "sequential: fit: the loss is inf in epoch 1 of 3, batch 2 of 2: dense is the first "
-                               "layer whose output is not finite");
+                               "layer whose output is not finite; if training diverges, lower the learning rate, which "
+                               "is " +
+                                   message("{}", static_cast<double>(largest) / 4));
+}
+
+TEST(NonFinite, LargeInputsAreToBeScaled) {
+  Sequential model = line_model(SGD{.learning_rate = 0.1});
+  Tensor x({8, 1}, {0, 255, 10, 20, 30, 40, 50, 60});
+  const std::string text = error_of<NonFiniteError>(
+      [&] { model.fit(x, normal({8, 1}), {.epochs = 100, .verbose = Verbose::silent}); });
+  EXPECT_TRUE(text.ends_with("; if training diverges, lower the learning rate, which is 0.1, or scale the inputs, which "
+                             "range from 0 to 255, to about -1 to 1, as Normalization does"))
+      << text;
+  for (Real& value : x) value /= 255;
+  EXPECT_NO_THROW(line_model().fit(x, normal({8, 1}), {.epochs = 100, .verbose = Verbose::silent}));
+}
+
+TEST(NonFinite, ALossThatOverflowsIsDivergenceToo) {
+  Sequential model = line_model(SGD{.learning_rate = 1e3});
+  const std::string text = error_of<NonFiniteError>(
+      [&] { model.fit(normal({8, 1}), normal({8, 1}, 6), {.epochs = 1000, .verbose = Verbose::silent}); });
+  EXPECT_TRUE(text.ends_with("; if training diverges, lower the learning rate, which is 1000")) << text;
 }
 
 TEST(NonFinite, TheWeightsAreThoseBeforeTheStep) {

@@ -3,7 +3,13 @@
 #include <gtest/gtest.h>
 
 #include "cornu/core/error.h"
+#include "cornu/layers/conv1d.h"
 #include "cornu/layers/flatten.h"
+#include "cornu/layers/gru.h"
+#include "cornu/layers/lstm.h"
+#include "cornu/layers/multi_head_attention.h"
+#include "cornu/layers/reset_parameters.h"
+#include "cornu/layers/residual.h"
 #include "cornu/tests/models/support.h"
 #include "cornu/tests/support/expect_error.h"
 
@@ -81,13 +87,17 @@ TEST(Sequential, HasTheSameWeightsHoweverItIsBuilt) {
   EXPECT_EQ(by_late_build.get_weights(), by_input.get_weights());
 }
 
-TEST(Sequential, BuiltTwiceStartsAnew) {
+TEST(Sequential, BuiltTwiceKeepsItsWeightsUnlessTheyAreReset) {
   Sequential model{Dense{4}};
   model.build({3});
-  const std::vector<Tensor> weights = model.get_weights();
-  model.set_weights(std::vector<Tensor>{normal({3, 4}), normal({4})});
+  const std::vector<Tensor> weights = model.get_weights(), others{normal({3, 4}), normal({4})};
+  model.set_weights(others);
+  model.build({3});
+  EXPECT_EQ(model.get_weights(), others);
+  reset_parameters(model);
   model.build({3});
   EXPECT_EQ(model.get_weights(), weights);
+  reset_parameters(model);
   model.build({7});
   EXPECT_EQ(model.count_params(), 7 * 4 + 4);
 }
@@ -250,6 +260,35 @@ TEST(Sequential, ChangingTheLayersForgetsWhatTheOptimizerRemembers) {
   model.train_on_batch(normal({6, 2}), labels(6));
   EXPECT_EQ(model.optimizer().iterations(), 1);
   EXPECT_EQ(model.optimizer_params(), 21);
+}
+
+// ---- Layers that do not follow each other ----
+
+TEST(Sequential, ALayerForSequencesAfterARecurrentOneAsksForReturnSequences) {
+  const std::string remedy = "; lstm returns its last step alone: set its .return_sequences = true for all steps";
+  for (const AnyLayer& next : {AnyLayer(LSTM{4}), AnyLayer(GRU{4}), AnyLayer(Conv1D{2, 2}),
+                               AnyLayer(MultiHeadAttention{.num_heads = 1, .key_dim = 2})}) {
+    SCOPED_TRACE(next.type());
+    const auto check = [&](auto make) {
+      const std::string text = error_of<ShapeError>(make);
+      EXPECT_TRUE(text.ends_with(remedy)) << text;
+    };
+    check([&] { Sequential({Input{5, 3}, LSTM{4}, next}); });
+    check([&] { Sequential{LSTM{4}, next}.build({5, 3}); });
+    check([&] { Sequential({Input{5, 3}, Residual{LSTM{4}, next}}); });
+    EXPECT_NO_THROW(Sequential({Input{5, 3}, LSTM{.units = 4, .return_sequences = true}, next}));
+  }
+  expect_error<ShapeError>(
+      [] {
+        Sequential({Input{5, 3}, GRU{4}, LSTM{4}});
+      },
+      "lstm: LSTM: a sample of shape (4,); (steps, features) is required, as Reshape makes it; gru "
+      "returns its last step alone: set its .return_sequences = true for all steps");
+  expect_error<ShapeError>(
+      [] {
+        Sequential({Input{5, 3}, Flatten{}, LSTM{4}});
+      },
+      "lstm: LSTM: a sample of shape (15,); (steps, features) is required, as Reshape makes it");
 }
 
 // ---- forward, seed ----

@@ -89,8 +89,10 @@ TEST(LossGradients, ThroughSoftmaxAndSigmoidAreRight) {
   for_each_shape([](const Shape& shape, const Tensor& truth, const Tensor& distributions, const Tensor& weights) {
     const Tensor x = normal(shape, 1);
     const CategoricalOptions options{.label_smoothing = 0.1, .sample_weight = weights};
-    expect_right_gradient([&](Var v) { return sparse_categorical_crossentropy(softmax(v), truth, options); }, x);
-    expect_right_gradient([&](Var v) { return categorical_crossentropy(softmax(v), distributions, options); }, x);
+    if (shape[-1] != 1) {  // which is an error: it is always 1
+      expect_right_gradient([&](Var v) { return sparse_categorical_crossentropy(softmax(v), truth, options); }, x);
+      expect_right_gradient([&](Var v) { return categorical_crossentropy(softmax(v), distributions, options); }, x);
+    }
     expect_right_gradient([&](Var v) { return categorical_crossentropy(softmax(v, 0), distributions, options); }, x);
     expect_right_gradient([&](Var v) { return categorical_crossentropy(sigmoid(v), distributions, options); }, x);
     expect_right_gradient([&](Var v) { return binary_crossentropy(sigmoid(v), distributions); }, x);

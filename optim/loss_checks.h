@@ -1,0 +1,34 @@
+#pragma once
+
+#include "cornu/core/tape.h"
+
+/// What losses refuse because it cannot be meant: for optim/*.cpp alone. NaN and infinities pass: they make the loss
+/// non-finite, which has an error of its own. All errors are ValueErrors that begin with the loss's name.
+namespace cornu::detail {
+
+/// A softmax over one class is 1 whatever the model computes.
+void refuse_softmax_of_one(const char* loss, Var y_pred);
+
+/// Logits that have been through a softmax or sigmoid already.
+void refuse_squashed(const char* loss, Var logits);
+
+/// Values outside [0, 1], but for rounding. `what` and `remedy` are for the error: "prediction", "end the model with a
+/// softmax".
+void require_probabilities(const char* loss, ConstView values, const char* what, const char* remedy);
+
+/// Labels of yes-or-no questions outside [0, 1].
+void require_binary_labels(const char* loss, ConstView y_true);
+
+/// Values below 0.
+void require_not_negative(const char* loss, ConstView values, const char* what, const char* remedy);
+
+/// Labels of a hinge outside [-1, 1], and both 0 and -1 among them.
+void require_hinge_labels(const char* loss, ConstView y_true);
+
+/// Weights below 0.
+void require_weights(const char* loss, ConstView sample_weight);
+
+/// For an error about shapes: what is likely to be missing if predictions have more axes than required; else nothing.
+const char* shape_hint(Index rank, Index required);
+
+}  // namespace cornu::detail

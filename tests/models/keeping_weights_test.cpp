@@ -1,0 +1,258 @@
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "cornu/core/error.h"
+#include "cornu/core/ops.h"
+#include "cornu/layers/batch_normalization.h"
+#include "cornu/layers/concatenate.h"
+#include "cornu/layers/conv2d.h"
+#include "cornu/layers/freeze.h"
+#include "cornu/layers/global_average_pooling2d.h"
+#include "cornu/layers/normalization.h"
+#include "cornu/layers/registry.h"
+#include "cornu/layers/reset_parameters.h"
+#include "cornu/layers/residual.h"
+#include "cornu/optim/adam.h"
+#include "cornu/tests/models/support.h"
+#include "cornu/tests/support/expect_error.h"
+#include "cornu/tests/support/temporary_folder.h"
+
+// What is built keeps its weights when it is put into something else, and when that is built.
+
+namespace cornu {
+namespace {
+
+using namespace cornu::testing;
+
+/// A struct that owns layers and has no build.
+struct Net {
+  AnyLayer trunk = Dense{4, tanh}, head = Dense{4};
+  Var forward(Var x) const { return head(trunk(x)) + x; }
+  NamedLayers layers() { return {{"trunk", &trunk}, {"head", &head}}; }
+};
+
+/// One that owns a layer by its type, builds it itself, and replaces its parameters, flags and all.
+struct Own {
+  Dense inner{4};
+  Parameter gain{};
+  Shape build(const Shape& input, Rng& rng) {
+    gain = Parameter{Tensor::scalar(rng.uniform())};
+    return inner.build(input, rng);
+  }
+  Var forward(Var x) const { return inner.forward(x) * gain; }
+  NamedParameters parameters() {
+    return {{"inner/kernel", &inner.kernel}, {"inner/bias", &inner.bias}, {"gain", &gain}};
+  }
+};
+
+/// Layers of every kind that owns or wraps others, all from (4) to (4).
+std::vector<AnyLayer> layers_of_each_kind() {
+  return {Dense{4},
+          BatchNormalization{},
+          Residual{Dense{4, relu}, Dense{4}},
+          Concatenate{{Dense{2}}, {Dense{3, relu}, Dense{2}}},
+          Sequential{Dense{4}, Residual{Dense{4}}},
+          Sequential{Input{4}, Dense{6}, BatchNormalization{}, Dense{4}},
+          Net{},
+          Own{},
+          Residual{Net{}, Sequential{Input{4}, Own{}}}};
+}
+
+/// Trained in a model of its own: nothing that a seed could draw.
+AnyLayer trained(const AnyLayer& layer) {
+  Sequential model({Input{4}, {"part", layer}}, {.seed = 11});
+  model.compile({.optimizer = Adam{.learning_rate = 0.1}, .loss = MeanSquaredError{}});
+  for (int step = 0; step < 5; ++step) model.train_on_batch(normal({8, 4}), normal({8, 4}, 6));
+  return model.get_layer("part");
+}
+
+Tensor outputs(const AnyLayer& layer, const Tensor& x) {
+  Tape tape(Mode::inference);
+  return Tensor(layer.forward(tape.input(x)).value());
+}
+
+void expect_same_parameters(const AnyLayer& a, const AnyLayer& b) {
+  const auto mine = a.parameters(), others = b.parameters();
+  ASSERT_EQ(mine.size(), others.size());
+  for (std::size_t i = 0; i < mine.size(); ++i) {
+    EXPECT_EQ(mine[i].first, others[i].first);
+    EXPECT_EQ(mine[i].second->value, others[i].second->value) << mine[i].first;
+    EXPECT_EQ(mine[i].second->frozen, others[i].second->frozen) << mine[i].first;
+    EXPECT_EQ(mine[i].second->trainable, others[i].second->trainable) << mine[i].first;
+  }
+}
+
+TEST(KeepingWeights, WhateverTheLayerAndWhereverItIsPut) {
+  const Tensor x = normal({3, 4}, 9);
+  for (const bool frozen : {false, true}) {
+    for (const AnyLayer& untrained : layers_of_each_kind()) {
+      SCOPED_TRACE(untrained.type());
+      AnyLayer part = trained(untrained);
+      if (frozen) freeze(part);
+      const Tensor expected = outputs(part, x);
+      const auto check = [&](Sequential model, std::string_view path) {
+        SCOPED_TRACE(path);
+        expect_same_parameters(model.get_layer(path), part);
+        EXPECT_EQ(outputs(model.get_layer(path), x), expected);
+        model.build({4});  // and once more
+        EXPECT_EQ(outputs(model.get_layer(path), x), expected);
+      };
+      check({Input{4}, part}, "part");
+      check({Input{4}, Dense{4}, part, Dense{2}}, "part");
+      Sequential late{Dense{4}, part};
+      late.build({4});
+      check(late, "part");
+      Sequential grown{Input{4}, Dense{4}};
+      grown.add(part);
+      check(grown, "part");
+      check({Input{4}, {"outer", Sequential{part, Dense{4}}}}, "outer/part");
+      check({Input{4}, {"outer", Residual{part}}}, "outer/part");
+      check({Input{4}, {"outer", Concatenate{{part}, {Dense{3}}}}}, "outer/part");
+      Net net;
+      net.trunk = part;
+      check({Input{4}, {"net", net}}, "net/trunk");
+    }
+  }
+}
+
+TEST(KeepingWeights, OfAModelThatWasLoaded) {
+  const testing::TemporaryFolder folder;
+  Sequential model = classifier();
+  const TensorDataset data = blobs(12);
+  model.fit(data, {.epochs = 3, .verbose = Verbose::silent});
+  freeze(model.get_layer(0));
+  model.save(folder.path() / "model.safetensors");
+  const Sequential loaded = Sequential::load(folder.path() / "model.safetensors");
+  Sequential outer({loaded}, {.name = "outer"});
+  outer.build({2});
+  EXPECT_EQ(outer.predict(data.x()), model.predict(data.x()));
+  EXPECT_TRUE(outer.get_layer("sequential/dense").as<Dense>()->kernel.frozen);
+  EXPECT_FALSE(outer.get_layer("sequential/dense_1").as<Dense>()->kernel.frozen);
+}
+
+TEST(KeepingWeights, OfAStructThatWasTakenOutOfAModel) {
+  Sequential model{Input{4}, Dense{3}};
+  const Dense taken = *model.get_layer(0).as<Dense>();
+  const Sequential other({Input{4}, taken}, {.seed = 5});
+  EXPECT_EQ(other.get_weights(), model.get_weights());
+}
+
+TEST(KeepingWeights, OnlyWhatIsFrozenStaysInTraining) {
+  Sequential trunk{Input{4}, Dense{4, tanh}, BatchNormalization{}};
+  trunk.compile({.loss = MeanSquaredError{}});
+  trunk.train_on_batch(normal({8, 4}), normal({8, 4}, 2));
+  freeze(trunk);
+  Sequential model({trunk, Dense{1}}, {.name = "model"});
+  const std::vector<Tensor> before = model.get_weights();
+  model.compile({.loss = MeanSquaredError{}});
+  model.train_on_batch(normal({8, 4}), normal({8, 1}, 2));
+  const std::vector<Tensor> after = model.get_weights();
+  ASSERT_EQ(after.size(), 8U);
+  for (std::size_t i = 0; i < 6; ++i) EXPECT_EQ(after[i], before[i]);
+  EXPECT_NE(after[6], before[6]);
+}
+
+TEST(KeepingWeights, FrozenBeforeItIsBuiltStaysFrozen) {
+  AnyLayer own = Own{};
+  freeze(own);
+  const Sequential model{Input{4}, {"own", own}};
+  for (const auto& [name, parameter] : model.parameters()) EXPECT_TRUE(parameter->frozen) << name;
+}
+
+TEST(KeepingWeights, InputsOfAnotherShapeWhereTheWeightsAllowIt) {
+  Sequential model{Conv2D{.filters = 3, .kernel_size = 3}, GlobalAveragePooling2D{}, Dense{2}};
+  model.build({8, 8, 1});
+  const std::vector<Tensor> weights = model.get_weights();
+  model.build({12, 9, 1});
+  EXPECT_EQ(model.get_weights(), weights);
+  EXPECT_EQ(model.output_shape(0), (Shape{10, 7, 3}));
+  EXPECT_EQ(model.predict(normal({2, 12, 9, 1})).shape(), (Shape{2, 2}));
+}
+
+TEST(KeepingWeights, WhatDoesNotFitIsAnErrorThatSaysHowToStartAnew) {
+  Sequential model{Dense{3}, Dense{2}};
+  model.build({4});
+  const std::vector<Tensor> weights = model.get_weights();
+  expect_error<ShapeError>([&] { model.build({5}); },
+                           "dense: its kernel has shape (4, 3); for inputs of shape (5,) it would have shape (5, 3). A "
+                           "layer that is built keeps its weights: put a new Dense in its place, or call "
+                           "reset_parameters(layer) to start anew");
+  EXPECT_EQ(model.get_weights(), weights);
+  EXPECT_EQ(model.input_shape(), Shape{4});
+  EXPECT_EQ(model.predict(normal({2, 4})).shape(), (Shape{2, 2}));
+
+  const AnyLayer used = model.get_layer(0);
+  expect_error<ShapeError>(
+      [&] {
+        Sequential({Input{7}, used});
+      },
+      "dense: its kernel has shape (4, 3); for inputs of shape (7,) it would have shape (7, 3). A "
+      "layer that is built keeps its weights: put a new Dense in its place, or call "
+      "reset_parameters(layer) to start anew");
+
+  reset_parameters(model);
+  EXPECT_THROW(model.predict(normal({2, 4})), StateError);
+  model.build({5});
+  EXPECT_EQ(model.predict(normal({2, 5})).shape(), (Shape{2, 2}));
+}
+
+TEST(KeepingWeights, ResettingDrawsWhatANewModelDraws) {
+  Sequential model{Input{4}, Dense{3, relu}, BatchNormalization{}, Dense{2}};
+  const std::vector<Tensor> fresh = model.get_weights();
+  model.compile({.loss = MeanSquaredError{}});
+  model.train_on_batch(normal({8, 4}), normal({8, 2}));
+  const std::vector<Tensor> learnt = model.get_weights();
+  reset_parameters(model.get_layer(-1));
+  model.build({4});
+  EXPECT_EQ(model.get_weights()[0], learnt[0]);
+  EXPECT_EQ(model.get_weights().back(), fresh.back());
+  EXPECT_NE(model.get_weights()[0], fresh[0]);
+  reset_parameters(model);
+  model.build({4});
+  EXPECT_EQ(model.get_weights(), fresh);
+}
+
+TEST(KeepingWeights, AnOptionThatWouldChangeAWeightIsAnErrorToo) {
+  Sequential model{Input{4}, Dense{3}};
+  model.get_layer(0).as<Dense>()->units = 5;
+  EXPECT_THROW(model.build({4}), ShapeError);
+  model.get_layer(0).as<Dense>()->units = 3;
+  model.get_layer(0).as<Dense>()->kernel_regularizer = L2{0.5};
+  model.build({4});  // and options of the parameters take effect
+  EXPECT_EQ(model.get_layer(0).as<Dense>()->kernel.regularizer.l2, 0.5);
+}
+
+TEST(KeepingWeights, AMeanThatIsGivenForAllFeaturesIsSpreadAsBefore) {
+  Normalization all;
+  all.mean.value = Tensor::vector({2});
+  all.variance.value = Tensor::vector({9});
+  const Sequential model{Input{3}, Residual{all}};
+  EXPECT_EQ(model.get_weights(), (std::vector<Tensor>{Tensor::vector({2, 2, 2}), Tensor::vector({9, 9, 9})}));
+}
+
+TEST(KeepingWeights, AValueThatIsGivenForOneParameterIsKeptAndTheOthersAreMade) {
+  Dense dense{.units = 2, .bias_initializer = ones};
+  dense.kernel.value = Tensor::matrix({{1, 2}, {3, 4}, {5, 6}});
+  const Sequential model{Input{3}, dense};
+  EXPECT_EQ(model.get_weights(), (std::vector<Tensor>{dense.kernel.value, Tensor::vector({1, 1})}));
+}
+
+TEST(KeepingWeights, ARefusingNeighbourChangesNothing) {
+  const AnyLayer part = trained(Net{});
+  Sequential model({part, Refusing{}}, {.name = "model"});
+  EXPECT_THROW(model.build({4}), ValueError);
+  expect_same_parameters(model.get_layer(0), part);
+  EXPECT_FALSE(model.built());
+}
+
+TEST(KeepingWeights, LayersWithoutWeightsDrawWhatTheyWouldHaveDrawn) {
+  const Sequential plain{Input{4}, Dense{4}, Dense{4}, Dense{2}};
+  const AnyLayer part = trained(Dense{4});
+  const Sequential mixed{Input{4}, Dense{4}, part, Dense{2}};
+  EXPECT_EQ(mixed.get_weights()[0], plain.get_weights()[0]);
+  EXPECT_EQ(mixed.get_weights()[4], plain.get_weights()[4]);
+}
+
+}  // namespace
+}  // namespace cornu

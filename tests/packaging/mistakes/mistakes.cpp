@@ -1,0 +1,111 @@
+// What must not compile, and what the compiler must say about each: mistakes.sh compiles this file, and expects just
+// these messages. Each "// error:" is part of the message for the mistake in the line after it.
+#include <cornu/cornu.h>
+
+#include <memory>
+
+using namespace cornu;
+
+struct NotConst {
+  Var forward(Var x) { return x; }
+};
+struct FinalNotConst final {
+  Var forward(Var x) { return x; }
+};
+struct ReturnsNothing {
+  void forward(Var) const {}
+};
+class Private {
+  Var forward(Var x) const { return x; }
+};
+struct OfTensors {
+  Tensor forward(const Tensor& x) const { return x; }
+};
+struct NotCopyable {
+  std::unique_ptr<int> owned;
+  Var forward(Var x) const { return x; }
+};
+struct NotConstAndNamed {
+  Var forward(Var x) { return x; }
+};
+struct NotConstAndChecked {
+  Var forward(Var x) { return x; }
+};
+Var twice(Var x) { return x * 2; }
+
+struct RuleWithoutSlots {
+  double learning_rate = 1;
+  void update(View, ConstView) const {}
+};
+struct MetricThatChanges {
+  void reset() {}
+  void update(ConstView, ConstView) {}
+  double result() { return 0; }
+};
+
+struct Misspelt {
+  void on_train_begin(Run&, Logs&) {}
+  void on_epoch_ends(Run&, Index, Logs&) {}
+};
+struct OldName {
+  void on_batch_end(Run&, Index, Logs&) {}
+  void on_train_end(Run&, Logs&) {}
+};
+struct NoHook {
+  void after_epoch(Run&, Index, Logs&) {}
+};
+
+void layers() {
+  // error: a layer's forward must be const: Var forward(Var x) const
+  Sequential a{Input{4}, Dense{8}, NotConst{}};
+  // error: a layer's forward must be const: Var forward(Var x) const
+  Sequential b{Input{4}, FinalNotConst{}};
+  // error: a layer's forward must be const: Var forward(Var x) const
+  Sequential c{Input{4}, {"mine", NotConstAndNamed{}}};
+  // error: a layer's forward must return a Var: Var forward(Var x) const
+  Sequential d{Input{4}, ReturnsNothing{}};
+  // error: a layer's forward must be public and take one to eight Vars: Var forward(Var x) const
+  Sequential e{Input{4}, Private{}};
+  // error: a layer's forward must be public and take one to eight Vars: Var forward(Var x) const
+  Residual f{OfTensors{}};
+  // error: a layer must be copyable
+  AnyLayer g = NotCopyable{};
+  // error: a layer is a struct such as Dense{10}, not a string
+  Sequential h{Input{4}, "dense"};
+  // error: a function is not a layer: use Activation{f}
+  Sequential i{Input{4}, twice};
+  // error: an activation is a function, not a string: relu
+  Sequential j{Input{4}, Dense{3, "relu"}};
+  // error: a layer's forward must be public, const and of one input: Var forward(Var x) const
+  check_layer(NotConstAndChecked{}, {3});
+}
+
+void training(Sequential& model) {
+  // error: a loss is a struct, not a string: .loss = MeanSquaredError{}
+  model.compile({.loss = "mse"});
+  // error: a loss must be copyable, and callable while const
+  model.compile({.loss = [](Tensor p, Tensor) { return p; }});
+  // error: an optimizer is a struct, not a string: .optimizer = Adam{}
+  model.compile({.optimizer = "adam", .loss = MeanSquaredError{}});
+  // error: an optimizer's rule must be copyable and have LearningRate learning_rate, Index slot_count() const
+  model.compile({.optimizer = RuleWithoutSlots{}, .loss = MeanSquaredError{}});
+  // error: a metric is a struct, not a string: .metrics = {Accuracy{}}
+  model.compile({.loss = MeanSquaredError{}, .metrics = {"accuracy"}});
+  // error: a metric must be copyable and have void reset()
+  model.compile({.loss = MeanSquaredError{}, .metrics = {MetricThatChanges{}}});
+}
+
+void callbacks(OldName& named) {
+  // error: this callback has a function that is never called: the hook is on_epoch_end
+  FitOptions a{.callbacks = {Misspelt{}}};
+  // error: this callback has a function that is never called: the hook is on_train_batch_end
+  FitOptions b{.callbacks = {&named}};
+  // error: this is no callback: a callback has one of the hooks
+  FitOptions c{.callbacks = {NoHook{}}};
+  // error: this is no callback: a callback has one of the hooks
+  FitOptions d{.callbacks = {"early_stopping"}};
+  // error: this is no callback: a callback has one of the hooks
+  FitOptions e{.callbacks = {[](Run&, Index, Logs&) {}}};
+}
+
+int main() {}
