@@ -15,6 +15,7 @@ namespace cornu::detail {
 namespace {
 
 constexpr std::string_view no_break_space = "\xC2\xA0", narrow_space = "\xE2\x80\xAF", thin_space = "\xE2\x80\x89";
+constexpr std::string_view minus_sign = "\xE2\x88\x92";  // U+2212
 constexpr std::array<std::string_view, 9> signs{"$", "%", "€", "£", "¥", "₹", "¢", "‰", "°"};
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
@@ -107,6 +108,9 @@ bool parse_number(std::string_view text, Real& number) {
 }
 
 bool parse_number(std::string_view text, const NumberFormat& format, Real& number) {
+  if (text.starts_with(minus_sign)) {
+    return parse_number("-" + std::string(text.substr(minus_sign.size())), format, number);
+  }
   if (format.decimal == '.' && format.thousands == '\0' && format.units.empty()) return parse_number(text, number);
   const std::string spaced = format.thousands == ' ' ? with_plain_spaces(text) : std::string(text);
   const std::string digits = plain(spaced, format);

@@ -19,7 +19,8 @@ struct NumberFormat {
 /// The number that is the whole text: what is too small for a Real is 0, what is too large infinite. False for anything
 /// else, and beyond what a long double holds.
 bool parse_number(std::string_view text, Real& number);
-/// The same for a number in this format. A thousands separator of ' ' stands for no-break and thin spaces too.
+/// The same for a number in this format. A thousands separator of ' ' stands for no-break and thin spaces too,
+/// and U+2212 is a minus sign.
 bool parse_number(std::string_view text, const NumberFormat& format, Real& number);
 
 /// The options of read_csv that would make a number of a text that is none in `format`: ".decimal = ','". Empty if

@@ -83,6 +83,16 @@ TEST(CsvFormat, ReadsNumbersAsTheyAreWrittenAndSaysWhichOptionsThatTakes) {
       {"5 %", 5, {.units = {"$", "%"}}, ".units = {\"%\"}"},
       {"$1,234.50", 1234.5, {.thousands = ',', .units = {"$"}}, ".thousands = ',', .units = {\"$\"}"},
       {"3,50 €", 3.5, {.decimal = ',', .units = {"€"}}, ".decimal = ',', .units = {\"€\"}"},
+      {"\xE2\x88\x92"
+       "5.5",
+       Real(-5.5),
+       {},
+       ""},
+      {"\xE2\x88\x92"
+       "5,5 %",
+       Real(-5.5),
+       {.decimal = ',', .units = {"%"}},
+       ".decimal = ',', .units = {\"%\"}"},
       {"5 kg", 5, {.units = {"kg"}}, ""},
   };
   for (const Row& row : rows) {
