@@ -118,7 +118,9 @@ TEST(MovedFrom, EveryFunctionOfASequentialThrows) {
 
   Sequential model = testing::classifier();
   const Sequential taken = std::move(model);
-  for (const auto& [name, uses] : calls) {
+  for (const auto& row : calls) {
+    const std::string& name = row.first;
+    const auto& uses = row.second;
     for (std::size_t i = 0; i < uses.size(); ++i) expect_moved_from([&] { uses[i](model); }, message("{} {}", name, i));
   }
   model = taken;
