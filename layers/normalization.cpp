@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 #include "cornu/core/error.h"
 #include "cornu/core/kernels.h"
@@ -59,8 +60,10 @@ Tensor spread(const Tensor& given, const Shape& lengths) {
 }  // namespace
 
 Shape Normalization::build(const Shape& input, Rng&) {
-  require<ValueError>(count >= 0 && count <= most_samples, "Normalization: count is {}; 0 to {} are possible", count,
-                      most_samples);
+  for (const Index samples : {count, saved_count}) {
+    require<ValueError>(samples >= 0 && samples <= most_samples, "Normalization: count is {}; 0 to {} are possible",
+                        samples, most_samples);
+  }
   kept_of(axis, input.batched(1));
   require<ValueError>(mean.value.empty() == variance.value.empty(),
                       "Normalization: only the {} is given; give the {}, too, or neither",
@@ -71,6 +74,7 @@ Shape Normalization::build(const Shape& input, Rng&) {
   Tensor new_variance = given ? spread(variance.value, lengths) : Tensor::full(lengths, 1);
   mean = {std::move(new_mean), false};
   variance = {std::move(new_variance), false};
+  if (!given) count = std::exchange(saved_count, 0);
   return input;
 }
 
@@ -89,6 +93,7 @@ void Normalization::update_state(const Tensor& batch) {
   require(shape.rank() > 0 && !shape.empty(),
           "Normalization: data of shape {}; (samples, ...) is required, at least one", shape);
   const Shape kept = kept_of(axis, shape), lengths = lengths_of(axis, shape);
+  if (mean.value.empty()) count = 0;  // it was reset
   const bool is_initial = std::all_of(mean.value.begin(), mean.value.end(), [](Real m) { return m == 0; }) &&
                           std::all_of(variance.value.begin(), variance.value.end(), [](Real v) { return v == 1; });
   require<StateError>(count > 0 || is_initial,

@@ -18,7 +18,8 @@ struct Normalization {
   std::vector<Index> axis{-1};
   Parameter mean{{}, false}, variance{{}, false};
   bool invert = false;
-  Index count = 0;  ///< samples that mean and variance were taken from; 0: not known, or none yet
+  Index count = 0;        ///< samples that mean and variance were taken from; 0: not known, or none yet
+  Index saved_count = 0;  ///< from a file, until `build`
 
   /// Takes mean and variance from samples (samples, ...), in place of any others.
   void adapt(const Tensor& data);
@@ -34,7 +35,7 @@ struct Normalization {
   void options(auto& visit) {
     visit("axis", axis);
     visit("invert", invert);
-    visit("count", count);
+    visit("count", visit.reading() ? saved_count : count);
   }
 };
 

@@ -1,5 +1,7 @@
 #include "cornu/models/sequential.h"
 
+#include <algorithm>
+
 #include "cornu/core/error.h"
 #include "cornu/models/sequential_state.h"
 
@@ -93,8 +95,11 @@ void Sequential::build(const Shape& input) {
 }
 
 Shape Sequential::build(const Shape& input, Rng& rng) {
+  const NamedParameters before = parameters();
+  const bool starts_anew = std::all_of(before.begin(), before.end(),
+                                       [](const NamedParameter& named) { return named.parameter->value.empty(); });
   const Shape output = state_->Chain::build(input, rng);
-  state_->seen = {};
+  if (starts_anew) state_->seen = {};
   state_->optimizer.reset();
   return output;
 }

@@ -4,6 +4,7 @@
 
 #include "cornu/core/eager.h"
 #include "cornu/core/gradcheck.h"
+#include "cornu/layers/reset_parameters.h"
 #include "cornu/tests/layers/run.h"
 #include "cornu/tests/support/expect_error.h"
 
@@ -123,6 +124,18 @@ TEST(Normalization, NeedsACountToGoOnFromAMeanAndVariance) {
   Rng rng(1);
   EXPECT_EQ(error_of<ValueError>([&] { Normalization{.count = -1}.build({3}, rng); }),
             "Normalization: count is -1; 0 to 9007199254740992 are possible");
+}
+
+TEST(Normalization, ForgetsItsCountWithItsParameters) {
+  const Tensor x = testing::normal({10, 3});
+  for (const bool builds : {false, true}) {
+    Normalization layer = adapted({}, testing::normal({4, 3}, 9));
+    reset_parameters(layer);
+    if (builds) layer = built(layer, {3});
+    layer.update_state(x);
+    EXPECT_EQ(layer.count, 10);
+    EXPECT_EQ(layer.mean.value, adapted({}, x).mean.value);
+  }
 }
 
 TEST(Normalization, AConstantFeatureBecomesZero) {

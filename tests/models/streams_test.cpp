@@ -9,6 +9,7 @@
 #include "cornu/layers/random_erasing.h"
 #include "cornu/layers/random_flip.h"
 #include "cornu/layers/random_translation.h"
+#include "cornu/layers/reset_parameters.h"
 #include "cornu/models/backup_and_restore.h"
 #include "cornu/models/callbacks.h"
 #include "cornu/optim/adam.h"
@@ -209,12 +210,17 @@ TEST(Streams, ACallbackThatTrainsOrAssignsTheModelRepeatsNothing) {
   w.expect_all_different(4 + 1 + 1, 4 + 1);
 }
 
-TEST(Streams, BuildingAnewBeginsAnew) {
+TEST(Streams, BeginAnewWithTheWeights) {
   Watched w;
   w.model.fit(w.data, w.options);
   const std::vector<Tensor> weights = w.model.get_weights();
   const auto asked = w.asked;
   w.asked.clear();
+  w.model.build({2});  // keeps the weights
+  w.model.fit(w.data, w.options);
+  EXPECT_EQ(w.asked, (std::vector<std::vector<Index>>{Rng(0, 3).permutation(12), Rng(0, 4).permutation(12)}));
+  w.asked.clear();
+  reset_parameters(w.model);
   w.model.build({2});
   w.model.fit(w.data, w.options);
   EXPECT_EQ(w.asked, asked);
