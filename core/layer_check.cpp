@@ -117,8 +117,9 @@ void check_threads(CheckReport& report, const LayerUnderCheck& layer, const Tens
     std::rotate_copy(x.begin(), x.begin() + first * (batch == 0 ? 0 : x.size() / batch), x.end(), work[i].x.begin());
     work[i].expected = run(layer, work[i].x, Mode::inference, 1);
   }
-  Team(threads).run(threads, [&](Index member) {
-    Work& mine = work[static_cast<std::size_t>(member)];
+  Team(threads + 1).run(threads + 1, [&](Index member) {
+    if (member == 0) return;  // the caller's thread, which has run the layer before
+    Work& mine = work[static_cast<std::size_t>(member - 1)];
     try {
       for (int round = 0; round < rounds; ++round) {
         mine.agrees = mine.agrees && same_bits(run(layer, mine.x, Mode::inference, 1), mine.expected);
