@@ -142,7 +142,8 @@ TEST(TrainOnBatch, WeighsSamples) {
       [&] {
         model.train_on_batch(x, y, Tensor::vector({1, 1, 1}));
       },
-      "mean_squared_error: 3 sample weights for a batch of 2");
+      "mean_squared_error: sample weights are (3,) and losses (2, 1); one weight for each sample or for each loss "
+      "is required");
   expect_error<ShapeError>(
       [&] {
         model.test_on_batch(x, y, Tensor::vector({1, 1, 1}));
