@@ -270,7 +270,7 @@ TEST(Sequential, ALayerForSequencesAfterARecurrentOneAsksForReturnSequences) {
                                AnyLayer(MultiHeadAttention{.num_heads = 1, .key_dim = 2})}) {
     SCOPED_TRACE(next.type());
     const auto check = [&](auto make) {
-      const std::string text = error_of<ShapeError>(make);
+      const std::string text = testing::error_of<ShapeError>(make);
       EXPECT_TRUE(text.ends_with(remedy)) << text;
     };
     check([&] { Sequential({Input{5, 3}, LSTM{4}, next}); });
