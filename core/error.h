@@ -89,7 +89,9 @@ std::string format_message(std::string_view format, std::initializer_list<Messag
 
 }  // namespace detail
 
-/// `format` with each {} replaced (fmt's syntax); arguments are numbers, text, or anything with a `to_string`.
+/// `format` with each {} replaced (fmt's syntax); arguments are numbers, text, or anything with a `to_string`. Control
+/// characters in texts are escaped, line breaks included: a name from a file cannot forge a line. So it is for texts
+/// that people read; a name that goes into a file is concatenated.
 template <class... Args>
 std::string message(std::string_view format, const Args&... arguments) {
   return detail::format_message(format, {detail::message_argument(arguments)...});

@@ -170,8 +170,6 @@ Index Sequential::optimizer_params() const {
   return count;
 }
 
-void Sequential::summary(const SummaryOptions& options) const {
-  detail::write_text(stdout, to_string(*this, options));
-}
+void Sequential::summary(const SummaryOptions& options) const { detail::write_text(stdout, to_string(*this, options)); }
 
 }  // namespace cornu

@@ -82,7 +82,7 @@ Data read_npz(const std::string& path, const std::optional<Shape>& input, const 
 Data read_table(const std::string& path, const Network& network, const ScaleOptions& scale) {
   const CsvEncoding* const encoding = network.encoding();
   if (encoding == nullptr) {
-    LabelledSamples table = read_labelled_table(path, network.model.input_shape(), scale);
+    LabelledSamples table = read_labelled_numbers(path, network.model.input_shape(), scale);
     return {.x = std::move(table.x), .y = std::move(table.y)};
   }
   const TensorDataset table = read_labelled_table(path, *encoding, scale);

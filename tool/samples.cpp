@@ -279,8 +279,8 @@ TensorDataset read_labelled_table(const std::string& path, const CsvEncoding& en
   return gathered(table);
 }
 
-LabelledSamples read_labelled_table(const std::string& path, const std::optional<Shape>& input,
-                                    const ScaleOptions& options) {
+LabelledSamples read_labelled_numbers(const std::string& path, const std::optional<Shape>& input,
+                                      const ScaleOptions& options) {
   const FileBytes file(path, true);
   const Numbers table = read_table(file.bytes(), path);
   const Index rows = table.array.shape[0], width = table.array.shape[1];

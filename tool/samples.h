@@ -73,8 +73,8 @@ struct LabelledSamples {
 
 /// A table with a sample a row, labels in its last columns: in all that the model does not take, or the last one.
 /// Throws as read_samples, and FormatError for rows that leave no label.
-LabelledSamples read_labelled_table(const std::string& path, const std::optional<Shape>& input,
-                                    const ScaleOptions& options);
+LabelledSamples read_labelled_numbers(const std::string& path, const std::optional<Shape>& input,
+                                      const ScaleOptions& options);
 
 /// The samples in a file, a pipe, or standard input, which is called "-": IDX, .npy, a table with a sample a row, an
 /// image. A table is read by the encoding if there is one, else as numbers. Throws FileError if it cannot be read,

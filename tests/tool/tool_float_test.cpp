@@ -175,10 +175,7 @@ TEST_F(Tool, AFolderOfSomebodyElseKeepsTheOldFile) {
 TEST_F(Tool, AnExampleThatCannotPrintIsNotBrokenOff) {
   for (const char* const closed : {" 2>&-", " 2>/dev/full", " >&-", " >/dev/full", " >&- 2>&- <&-"}) {
     std::filesystem::remove(folder / "e.safetensors");
-    EXPECT_EQ(
-        shell(fmt::format(CORNU_EXAMPLE_MNIST " --digits --epochs 1 --save e.safetensors{}", closed))
-            .status,
-        0)
+    EXPECT_EQ(shell(fmt::format(CORNU_EXAMPLE_MNIST " --digits --epochs 1 --save e.safetensors{}", closed)).status, 0)
         << closed;
     EXPECT_EQ(read("e.safetensors").substr(8, 1), "{") << closed;
     EXPECT_EQ(shell(fmt::format(CORNU_EXAMPLE_MNIST " --digits --epochs 1 --save none/e{}", closed)).status, 1)
