@@ -275,7 +275,7 @@ Var categorical_crossentropy(Var y_pred, ConstView y_true, const CategoricalOpti
           y_true.shape(),
           y_pred.rank() > 0 && alike(y_pred.shape().without(-1), y_true.shape())
               ? " (class indices go to sparse_categorical_crossentropy)"
-              : detail::shape_hint(y_pred.rank(), y_true.shape().rank()));
+              : detail::shape_hint(y_pred.rank(), std::max(y_true.shape().rank(), Index{2})));
   check_classes(name, y_pred);
   check_smoothing(name, options.label_smoothing);
   detail::require_not_negative(name, y_true, "target", "targets are one-hot, or the probability of each class");

@@ -195,7 +195,7 @@ INSTANTIATE_TEST_SUITE_P(Core, Op, ::testing::ValuesIn(op_table()), [](const aut
 std::set<std::string> public_ops(const std::string& header) {
   std::ifstream file(header);
   EXPECT_TRUE(file) << header;
-  const std::regex declaration(R"(\bVar (operator[-+*/]|\w+)\()");
+  const std::regex declaration(R"(\bVar[ (](operator[-+*/]|\w+)\)?\()");
   std::set<std::string> names;
   bool in_detail = false;
   for (std::string line; std::getline(file, line);) {

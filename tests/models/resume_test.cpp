@@ -162,7 +162,9 @@ class KilledRun : public ::testing::TestWithParam<Index> {
   static void expect_ends_alike(const std::filesystem::path& backup, Index save_freq, bool use_ema = false) {
     const TensorDataset data = blobs(60);
     Sequential through = noisy_model(use_ema), resumed = noisy_model(use_ema);
-    struct Nothing {};
+    struct Nothing {
+      void on_epoch_end(Run&, Index, Logs&) {}
+    };
     const History whole = through.fit(data, run_of(4, {Halving{}, Nothing{}, Nothing{}}));
     const History history = resumed.fit(
         data, run_of(4, {Halving{}, BackupAndRestore{.backup_dir = backup, .save_freq = save_freq}, Nothing{}}));
@@ -249,7 +251,9 @@ TEST(KilledRuns, OtherCallbacksRememberWhatTheyKnew) {
   int status = 0;
   ASSERT_EQ(waitpid(child, &status, 0), child);
   ASSERT_TRUE(WIFSIGNALED(status));
-  struct Nothing {};
+  struct Nothing {
+    void on_epoch_end(Run&, Index, Logs&) {}
+  };
   const History history = resumed.fit(data, run_of(20, {&got, BackupAndRestore{folder / "backup"}, Nothing{}}));
   EXPECT_EQ(resumed.get_weights(), through.get_weights());
   EXPECT_EQ(got.best_epoch, expected.best_epoch);

@@ -42,7 +42,7 @@ std::vector<Edge> edges() {
   return {{"MeanSquaredError", MeanSquaredError{}, numbers, numbers, 2e4},
           {"MeanAbsoluteError", MeanAbsoluteError{}, numbers, numbers, 200},
           {"MeanAbsolutePercentageError", MeanAbsolutePercentageError{}, numbers, numbers, 2e11},
-          {"MeanSquaredLogarithmicError", MeanSquaredLogarithmicError{}, numbers, numbers, 100},
+          {"MeanSquaredLogarithmicError", MeanSquaredLogarithmicError{}, numbers, counts, 100},
           {"Huber", Huber{}, numbers, numbers, 200},
           {"LogCosh", LogCosh{}, numbers, numbers, 200},
           {"Poisson", Poisson{}, counts, counts, 2e9},
