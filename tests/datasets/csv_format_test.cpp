@@ -204,7 +204,7 @@ TEST(CsvFormat, SaysOfAWrongDelimiterWhichOneItMayBe) {
       error("a;b\n1;2\n"),
       "a.csv, line 1: no column is left to be a feature; there is \"a;b\" alone; is the delimiter ';'? (.delimiter)");
   EXPECT_EQ(error("a\tb\n1\t2\n"),
-            "a.csv, line 1: no column is left to be a feature; there is \"a\tb\" alone; is the delimiter '\\t'? "
+            "a.csv, line 1: no column is left to be a feature; there is \"a\\u0009b\" alone; is the delimiter '\\t'? "
             "(.delimiter)");
   EXPECT_EQ(
       error("1 2 3\n4 5 6\n"),
