@@ -3,6 +3,7 @@
 #include <cornu/cornu.h>
 #include <fmt/format.h>
 
+#include <iostream>
 #include <utility>
 #include <vector>
 
@@ -58,7 +59,8 @@ int main() {
   compile(transfer, 1e-3);
   transfer.fit(few, {.batch_size = 10, .epochs = 10, .verbose = Verbose::silent});
 
-  fmt::print("digits 5 to 9 from {} samples\nfrom nothing: {:.3f}\nreused layers, frozen: {:.3f}\nfine-tuned: {:.3f}\n",
-             few.size(), accuracy(scratch, second_test), frozen, accuracy(transfer, second_test));
+  std::cout << fmt::format(
+      "digits 5 to 9 from {} samples\nfrom nothing: {:.3f}\nreused layers, frozen: {:.3f}\nfine-tuned: {:.3f}\n",
+      few.size(), accuracy(scratch, second_test), frozen, accuracy(transfer, second_test));
   return accuracy(transfer, second_test) > 0.6 ? 0 : 1;
 }

@@ -21,8 +21,8 @@ struct Chain {
   /// says what comes in. Throws ValueError for a name that is taken.
   void insert(AnyLayer layer, const NamedLayers& others = {});
 
-  /// Builds layer i of `built`, to follow those before it. An error for samples without steps names the layer that could
-  /// return them.
+  /// Builds layer i of `built`, to follow those before it. An error for samples without steps names the layer that
+  /// could return them.
   static Shape build_next(std::span<AnyLayer> built, std::size_t i, const Shape& input, Rng& rng);
   /// As of a layer; each layer draws from a generator of its own, or keeps its weights if it is built. If one refuses,
   /// all are what they were.

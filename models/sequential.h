@@ -111,8 +111,8 @@ struct SummaryOptions {
 /// Copying copies layers, weights and the optimizer's state. One that was moved from can be assigned to or destroyed;
 /// any other use throws StateError. const functions may be called by any number of threads at once.
 ///
-/// A Sequential is a layer itself, known by its own name. Like every layer that is built it keeps its weights when it is
-/// put into another model; one that is not is built with that model, by that one's seed.
+/// A Sequential is a layer itself, known by its own name. Like every layer that is built it keeps its weights when it
+/// is put into another model; one that is not is built with that model, by that one's seed.
 class Sequential {
  public:
   Sequential();
@@ -223,8 +223,8 @@ class Sequential {
   /// tensors.
   WeightsReport load_weights(const std::string& path, const LoadWeightsOptions& options = {});
   /// The encoding of the table that the model was trained on (datasets/csv_encoding.h). It is saved, loaded and copied
-  /// with the model; `cornu predict` and `cornu evaluate` read tables by it. `set_csv_encoding` throws ShapeError if the
-  /// model takes another number of features, `csv_encoding` StateError if there is none.
+  /// with the model; `cornu predict` and `cornu evaluate` read tables by it. `set_csv_encoding` throws ShapeError if
+  /// the model takes another number of features, `csv_encoding` StateError if there is none.
   void set_csv_encoding(CsvEncoding encoding);
   const CsvEncoding& csv_encoding() const;
   bool has_csv_encoding() const;

@@ -12,8 +12,8 @@ namespace cornu::detail {
 
 inline constexpr Index most_steps = Index{1} << 40;  // whose noise has a stream of its own
 
-/// How much a model has been trained on: which random streams come next. Kept by copies, in files and in backups, and by
-/// `compile`; 0 again once a build has initialised all parameters.
+/// How much a model has been trained on: which random streams come next. Kept by copies, in files and in backups, and
+/// by `compile`; 0 again once a build has initialised all parameters.
 struct Seen {
   Index steps = 0;    ///< batches of `fit` and `train_on_batch`: step s draws its noise from noise_of_step(seed, s)
   Index passes = 0;   ///< passes over a dataset that `fit` has begun: the p-th is shuffled by Rng(seed, p)

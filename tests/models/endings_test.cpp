@@ -197,8 +197,9 @@ TEST(Endings, WhatAnEndThrowsDoesNotHideWhatCameFirst) {
   EXPECT_EQ(thrown({ends, Throwing{"batch_end!"}, &last}), "batch_end!");
   EXPECT_EQ(thrown({ends, Throwing{"test_batch_end!"}, &last}), "test_batch_end!");
   EXPECT_EQ(thrown({ends, &last}), "8");
-  EXPECT_EQ(thrown({LambdaCallback{.on_train_end = [](cornu::Run&, Logs&) { throw 7; }}, Throwing{"train_end!"}, &last}),
-            "7");
+  EXPECT_EQ(
+      thrown({LambdaCallback{.on_train_end = [](cornu::Run&, Logs&) { throw 7; }}, Throwing{"train_end!"}, &last}),
+      "7");
   last.expect_all_ended();
 }
 

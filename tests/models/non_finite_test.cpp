@@ -49,10 +49,12 @@ TEST(NonFinite, ALearningRateThatIsTooLargeNamesEpochBatchAndLayer) {
 TEST(NonFinite, LargeInputsAreToBeScaled) {
   Sequential model = line_model(SGD{.learning_rate = 0.1});
   Tensor x({8, 1}, {0, 255, 10, 20, 30, 40, 50, 60});
-  const std::string text = error_of<NonFiniteError>(
-      [&] { model.fit(x, normal({8, 1}), {.epochs = 100, .verbose = Verbose::silent}); });
-  EXPECT_TRUE(text.ends_with("; if training diverges, lower the learning rate, which is 0.1, or scale the inputs, which "
-                             "range from 0 to 255, to about -1 to 1, as Normalization does"))
+  const std::string text = error_of<NonFiniteError>([&] {
+    model.fit(x, normal({8, 1}), {.epochs = 100, .verbose = Verbose::silent});
+  });
+  EXPECT_TRUE(
+      text.ends_with("; if training diverges, lower the learning rate, which is 0.1, or scale the inputs, which "
+                     "range from 0 to 255, to about -1 to 1, as Normalization does"))
       << text;
   for (Real& value : x) value /= 255;
   EXPECT_NO_THROW(line_model().fit(x, normal({8, 1}), {.epochs = 100, .verbose = Verbose::silent}));
@@ -60,8 +62,9 @@ TEST(NonFinite, LargeInputsAreToBeScaled) {
 
 TEST(NonFinite, ALossThatOverflowsIsDivergenceToo) {
   Sequential model = line_model(SGD{.learning_rate = 1e3});
-  const std::string text = error_of<NonFiniteError>(
-      [&] { model.fit(normal({8, 1}), normal({8, 1}, 6), {.epochs = 1000, .verbose = Verbose::silent}); });
+  const std::string text = error_of<NonFiniteError>([&] {
+    model.fit(normal({8, 1}), normal({8, 1}, 6), {.epochs = 1000, .verbose = Verbose::silent});
+  });
   EXPECT_TRUE(text.ends_with("; if training diverges, lower the learning rate, which is 1000")) << text;
 }
 
