@@ -163,7 +163,7 @@ class KilledRun : public ::testing::TestWithParam<Index> {
     const TensorDataset data = blobs(60);
     Sequential through = noisy_model(use_ema), resumed = noisy_model(use_ema);
     struct Nothing {
-      void on_epoch_end(Run&, Index, Logs&) {}
+      void on_epoch_end(cornu::Run&, Index, Logs&) {}
     };
     const History whole = through.fit(data, run_of(4, {Halving{}, Nothing{}, Nothing{}}));
     const History history = resumed.fit(
@@ -252,7 +252,7 @@ TEST(KilledRuns, OtherCallbacksRememberWhatTheyKnew) {
   ASSERT_EQ(waitpid(child, &status, 0), child);
   ASSERT_TRUE(WIFSIGNALED(status));
   struct Nothing {
-    void on_epoch_end(Run&, Index, Logs&) {}
+    void on_epoch_end(cornu::Run&, Index, Logs&) {}
   };
   const History history = resumed.fit(data, run_of(20, {&got, BackupAndRestore{folder / "backup"}, Nothing{}}));
   EXPECT_EQ(resumed.get_weights(), through.get_weights());
