@@ -65,7 +65,10 @@ bool append_row(const detail::CsvRows& rows, std::vector<Real>& numbers, bool na
   }
   if (wrong == nullptr) return true;
   if (names_allowed && numbers.size() == before) return false;
-  throw FormatError(message("{}: line {}: \"{}\" is no number", rows.name(), wrong->line, wrong->text));
+  throw FormatError(
+      message("{}: line {}: \"{}\" is no number; a table of texts needs a model that carries the "
+              "table's encoding (Sequential::set_csv_encoding)",
+              rows.name(), wrong->line, wrong->text));
 }
 
 Numbers read_table(Bytes bytes, const std::string& name) {

@@ -106,6 +106,9 @@ TEST(MovedFrom, EveryFunctionOfASequentialThrows) {
       {"predict_classes",
        {[&](const Model& m) { m.predict_classes(x); }, [&](const Model& m) { m.predict_classes(data); }}},
       {"export_cpp", {[&](const Model& m) { m.export_cpp(file); }, [](const Model& m) { to_cpp(m); }}},
+      {"csv_encoding", {[](const Model& m) { m.csv_encoding(); }}},
+      {"has_csv_encoding", {[](const Model& m) { m.has_csv_encoding(); }}},
+      {"set_csv_encoding", {[](Model& m) { m.set_csv_encoding({}); }}},
       {"copy", {[](const Model& m) { const Model copy = m; }, [](const Model& m) { AnyLayer layer(m); }}},
   };
 

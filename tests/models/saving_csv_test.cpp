@@ -127,6 +127,7 @@ TEST(SavingCsv, AnEncodingThatDoesNotFitIsRefusedBeforeTheFileIsWritten) {
   EXPECT_EQ(error_of<ShapeError>([&] { model.save(folder / "m.safetensors"); }),
             (folder / "m.safetensors").string() +
                 ": sequential: the table's encoding has 2 features, but the model takes (3,)");
+  reset_parameters(model);
   model.build({2});
   model.save(folder / "m.safetensors");
   EXPECT_TRUE(Sequential::load(folder / "m.safetensors").has_csv_encoding());
