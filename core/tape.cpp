@@ -107,7 +107,7 @@ void Tape::clear() {
   parameters_.clear();
   updates_.clear();
   losses_.clear();
-  has_gone_backward_ = mixes_samples_ = false;
+  has_gone_backward_ = mixes_samples_ = parameters_changed_ = false;
   layer_observer_ = nullptr;
   arena_.clear();  // last, because it may throw
 }
@@ -236,6 +236,9 @@ Gradients Tape::backward(Var value, ConstView gradient) {
 Gradients Tape::walk_backward(Var value, ConstView gradient) {
   require_own(value, "backward");
   require<StateError>(training(), "backward: this tape is in inference mode and has recorded no gradients");
+  require<StateError>(!parameters_changed_,
+                      "backward: minimize has changed the parameters since this pass read them; take the gradients of "
+                      "all losses by backward, then step, or clear the tape and go forward again");
   require(gradient.shape() == value.shape(), "backward: a gradient of shape {} for a value of shape {}",
           gradient.shape(), value.shape());
   if (has_gone_backward_) {

@@ -240,6 +240,8 @@ class Tape {
   Gradients backward(Var loss, const BackwardOptions& options = {});
   /// The same from a value of any shape, given the gradient of some later loss with respect to it.
   Gradients backward(Var value, ConstView gradient);
+  /// For optimizers: the parameters are not those of this pass any more, so backward throws StateError until clear.
+  void parameters_changed() { parameters_changed_ = true; }
 
   /// For layers: a scalar that is to be added to the loss of this pass by whoever makes one, as in Keras: a penalty on
   /// what the layer makes. Of a batch that is gone through in parts it must be the mean over the samples.
@@ -273,6 +275,7 @@ class Tape {
   std::vector<std::unique_ptr<detail::Node[]>> blocks_;
   std::size_t node_count_ = 0;
   bool has_gone_backward_ = false;
+  bool parameters_changed_ = false;
   bool puts_off_products_ = false;
   std::span<Parameter* const> stepped_;  // BackwardOptions::parameters of the walk
   bool mixes_samples_ = false;

@@ -27,6 +27,9 @@ CsvRows::CsvRows(std::istream& stream, std::string name, char delimiter)
 int CsvRows::get() {
   const int c = buffer_.sbumpc();
   ++bytes_read_;
+  if (c == 0) {
+    throw FormatError(message("{}, line {}: a NUL byte: no text, or text in UTF-16; UTF-8 is required", name_, line_));
+  }
   if (c == '\n' || (c == '\r' && buffer_.sgetc() != '\n')) ++line_;
   return c;
 }

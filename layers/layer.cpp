@@ -118,8 +118,9 @@ bool repeats(const Tensor& built, const Tensor& value) {
 void keep(const NamedParameters& had, const NamedParameters& built, std::span<const Shape> inputs,
           std::string_view type) {
   for (const auto& [name, before] : had) {
-    const auto found =
-        std::find_if(built.begin(), built.end(), [&](const NamedParameter& now) { return now.name == name; });
+    const auto found = std::find_if(built.begin(), built.end(), [&, wanted = std::string_view(name)](const auto& now) {
+      return now.name == wanted;
+    });
     if (found == built.end()) continue;
     Parameter& now = *found->parameter;
     now.frozen = before->frozen;

@@ -48,7 +48,7 @@ struct AUC {
   std::string name() const { return "auc"; }
   bool costly() const { return num_thresholds == 0; }
   /// An exact area is the same for logits as for their sigmoids, and is not harmed by rounding to 1.
-  bool reads_logits(Logits logits) const { return from_logits || (num_thresholds == 0 && logits == Logits::sigmoid); }
+  bool reads_logits(Logits logits) const { return from_logits || (num_thresholds == 0 && logits != Logits::softmax); }
   void reset();
   void update(ConstView y_true, ConstView y_pred);
   double result() const;

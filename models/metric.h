@@ -33,19 +33,45 @@ concept Metric = std::copy_constructible<M> && requires(M& metric, const M& seen
   { seen.result() } -> std::convertible_to<double>;
 };
 
-/// Any loss as a metric: its mean over the samples seen, without weights; 0 for none. CosineSimilarity has the opposite
-/// sign as a metric, as in Keras: it is to go up.
+namespace detail {
+
+template <class... Losses>
+bool is_any_of(const AnyLoss& loss) {
+  return ((loss.as<Losses>() != nullptr) || ...);
+}
+
+/// Of a loss as a metric. Cornu's are to go down, but for CosineSimilarity, whose sign is the opposite as a metric, as
+/// in Keras.
+inline Direction direction_of(const AnyLoss& loss) {
+  if (loss.as<CosineSimilarity>() != nullptr) return Direction::up;
+  const bool is_of_cornu =
+      is_any_of<BinaryCrossentropy, BinaryFocalCrossentropy, CategoricalCrossentropy, CategoricalFocalCrossentropy,
+                Hinge, Huber, KLDivergence, LogCosh, MeanAbsoluteError, MeanAbsolutePercentageError, MeanSquaredError,
+                MeanSquaredLogarithmicError, Poisson, SparseCategoricalCrossentropy>(loss);
+  return is_of_cornu ? Direction::down : Direction::unknown;
+}
+/// A user's has the direction that it declares.
+template <class L>
+Direction direction_of(const L& loss) {
+  if constexpr (requires { Direction(L::direction); }) {
+    return L::direction;
+  } else {
+    return direction_of(AnyLoss(loss));
+  }
+}
+
+}  // namespace detail
+
+/// Any loss as a metric: its mean over the samples seen, without weights; 0 for none.
 class LossMetric {
  public:
   template <class L>
   requires(!std::same_as<L, LossMetric> && std::constructible_from<AnyLoss, L>) explicit LossMetric(L loss)
       : LossMetric(snake_case(detail::type_name<L>()), std::move(loss)) {}
-  LossMetric(std::string name, AnyLoss loss)
-      : direction(loss.as<CosineSimilarity>() != nullptr ? Direction::up : Direction::down),
-        name_(std::move(name)),
-        loss_(std::move(loss)),
-        tape_(std::make_unique<Tape>(Mode::inference)) {}
-  LossMetric(const LossMetric& other) : LossMetric(other.name_, other.loss_) {
+  template <class L>
+  requires std::constructible_from<AnyLoss, L> LossMetric(std::string name, L loss)
+      : LossMetric(detail::direction_of(loss), std::move(name), AnyLoss(std::move(loss))) {}
+  LossMetric(const LossMetric& other) : LossMetric(other.direction, other.name_, other.loss_) {
     total_ = other.total_;
     samples_ = other.samples_;
   }
@@ -56,7 +82,7 @@ class LossMetric {
 
   std::string name() const { return name_; }
   const AnyLoss& loss() const { return loss_; }
-  bool reads_logits(Logits) const { return loss_.logits() != Logits::none; }
+  bool reads_logits(Logits logits, Index) const { return loss_.logits() != Logits::none || logits == Logits::margin; }
   void state(auto& visit) {
     visit("total", total_);
     visit("samples", samples_);
@@ -74,6 +100,12 @@ class LossMetric {
   }
 
  private:
+  LossMetric(Direction own_direction, std::string name, AnyLoss loss)
+      : direction(own_direction),
+        name_(std::move(name)),
+        loss_(std::move(loss)),
+        tape_(std::make_unique<Tape>(Mode::inference)) {}
+
   std::string name_;
   AnyLoss loss_;
   std::unique_ptr<Tape> tape_;
@@ -114,8 +146,9 @@ class AnyMetric {
   double result() const { return box_->result(); }
   bool costly() const { return box_->costly(); }
   Direction direction() const { return box_->direction(); }
-  /// Whether it is updated with the logits of a model, not with the probabilities that these stand for.
-  bool reads_logits(Logits logits) const { return box_->reads_logits(logits); }
+  /// Whether it is updated with the logits of a model with so many outputs, not with the probabilities that these stand
+  /// for.
+  bool reads_logits(Logits logits, Index outputs) const { return box_->reads_logits(logits, outputs); }
   /// Has `visit` write or read what was gathered; false if the metric cannot say.
   bool state(OptionVisitor& visit) { return box_->state(visit); }
 
@@ -135,7 +168,7 @@ class AnyMetric {
     virtual bool state(OptionVisitor& visit) = 0;
     virtual bool costly() const = 0;
     virtual Direction direction() const = 0;
-    virtual bool reads_logits(Logits logits) const = 0;
+    virtual bool reads_logits(Logits logits, Index outputs) const = 0;
   };
 
   template <class M>
@@ -177,12 +210,13 @@ class AnyMetric {
         return Direction::unknown;
       }
     }
-    bool reads_logits(Logits logits) const override {
-      if constexpr (requires { metric.reads_logits(logits); }) {
+    bool reads_logits(Logits logits, [[maybe_unused]] Index outputs) const override {
+      if constexpr (requires { metric.reads_logits(logits, outputs); }) {
+        return metric.reads_logits(logits, outputs);
+      } else if constexpr (requires { metric.reads_logits(logits); }) {
         return metric.reads_logits(logits);
       } else {
-        static_cast<void>(logits);
-        return false;
+        return logits == Logits::margin;
       }
     }
   };

@@ -43,6 +43,7 @@ struct BinaryAccuracy {
 
   void options(auto& visit) { visit("threshold", threshold); }
   void state(auto& visit) { hits.state(visit); }
+  bool reads_logits(Logits) const { return false; }
   void reset() { hits = {}; }
   void update(ConstView y_true, ConstView y_pred);
   double result() const { return hits.fraction(); }
@@ -83,8 +84,8 @@ struct Accuracy {
   void state(auto& visit) { hits.state(visit); }
   void reset() { hits = {}; }
   void update(ConstView y_true, ConstView y_pred);
-  /// Rows of logits and of their probabilities have the same largest one.
-  bool reads_logits(Logits logits) const { return logits == Logits::softmax; }
+  /// Rows of logits have the largest one where their probabilities have it, and are not rounded to 1.
+  bool reads_logits(Logits logits, Index outputs) const { return logits == Logits::softmax || outputs > 1; }
   double result() const { return hits.fraction(); }
 };
 
@@ -128,6 +129,11 @@ struct ClassOptions {
 template <class M>
 ClassOptions class_options(const M& metric) {
   return {metric.class_id, metric.threshold, metric.top_k, metric.average, metric.one_of_n};
+}
+/// Whether the largest outputs are looked for, and no threshold: logits have their order, and are not rounded to 1.
+template <class M>
+bool goes_by_order(const M& metric, Index outputs, bool largest_by_default) {
+  return outputs > 1 && !metric.threshold && (metric.one_of_n || metric.top_k || largest_by_default);
 }
 template <class M>
 void visit_class_options(M& metric, auto& visit) {
@@ -204,6 +210,7 @@ struct Precision {
   std::string name() const { return detail::name_with_class("precision", class_id); }
   void options(auto& visit) { detail::visit_class_options(*this, visit); }
   void state(OptionVisitor& visit) { counts.state(visit); }
+  bool reads_logits(Logits, Index outputs) const { return detail::goes_by_order(*this, outputs, false); }
   void reset() { counts.reset(); }
   void update(ConstView y_true, ConstView y_pred) {
     counts.update("precision", detail::class_options(*this), false, y_true, y_pred);
@@ -230,6 +237,7 @@ struct Recall {
   std::string name() const { return detail::name_with_class("recall", class_id); }
   void options(auto& visit) { detail::visit_class_options(*this, visit); }
   void state(OptionVisitor& visit) { counts.state(visit); }
+  bool reads_logits(Logits, Index outputs) const { return detail::goes_by_order(*this, outputs, false); }
   void reset() { counts.reset(); }
   void update(ConstView y_true, ConstView y_pred) {
     counts.update("recall", detail::class_options(*this), false, y_true, y_pred);
@@ -256,6 +264,7 @@ struct F1Score {
   std::string name() const { return detail::name_with_class("f1_score", class_id); }
   void options(auto& visit) { detail::visit_class_options(*this, visit); }
   void state(OptionVisitor& visit) { counts.state(visit); }
+  bool reads_logits(Logits, Index outputs) const { return detail::goes_by_order(*this, outputs, true); }
   void reset() { counts.reset(); }
   void update(ConstView y_true, ConstView y_pred) {
     counts.update("f1_score", detail::class_options(*this), true, y_true, y_pred);

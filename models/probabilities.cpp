@@ -8,7 +8,7 @@ namespace cornu::detail {
 ConstView probabilities(Logits logits, ConstView outputs, Tensor& memory) {
   if (logits == Logits::none) return outputs;
   memory.resize(outputs.shape());
-  if (logits == Logits::sigmoid) {
+  if (logits != Logits::softmax) {
     std::transform(outputs.begin(), outputs.end(), memory.begin(), [](Real x) { return 1 / (1 + std::exp(-x)); });
     return memory;
   }

@@ -32,7 +32,12 @@ Sequential::Sequential(std::initializer_list<AnyLayer> layers, const SequentialO
 
 Sequential::Sequential(const Sequential& other) : Sequential() {
   static_cast<detail::SequentialParts&>(*state_) = *other.state_;
-  if (state_->optimizer) state_->optimizer = other.state_->optimizer->rebound(state_->parameters());
+  if (state_->optimizer) {
+    // One whose parameters were replaced, or reset, is made anew by the next step.
+    const bool is_usable = other.state_->optimizer->is_usable();
+    state_->optimizer =
+        is_usable ? std::optional(other.state_->optimizer->rebound(state_->parameters())) : std::nullopt;
+  }
 }
 
 Sequential::Sequential(Sequential&& other) noexcept = default;

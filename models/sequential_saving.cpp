@@ -103,6 +103,14 @@ std::string other_names(detail::SequentialState& state, const SafetensorsFile& f
                  detail::code_of(guessed));
 }
 
+/// A file of empty tensors could not be loaded.
+void require_values(const Sequential& model) {
+  for (const auto& [name, parameter] : model.parameters()) {
+    require<StateError>(parameter->shape() != Tensor().shape(),
+                        "{}: {} has no values, as after reset_parameters; build the model first", model.name(), name);
+  }
+}
+
 /// The model may be built after it is given an encoding, and anew.
 void require_features(const CsvEncoding& encoding, const Sequential& model) {
   const auto features = std::ssize(encoding.feature_names());
@@ -141,6 +149,7 @@ void Sequential::save(const std::string& path, const SaveOptions& options) const
   std::vector<RawTensor> tensors;
   const std::string text = detail::naming(path, [&] {
     state_->require_built();
+    require_values(*this);
     const detail::ConstParameters mine = parameters();
     detail::put_weights(tensors, mine);
     Json json = detail::new_description();
@@ -228,6 +237,7 @@ void Sequential::save_weights(const std::string& path, const SaveWeightsOptions&
   std::list<Tensor> copies;
   detail::naming(path, [&] {
     state_->require_built();
+    require_values(*this);
     detail::put_weights(tensors, detail::stored_weights(*state_, options.names, options.rename), copies);
   });
   write_safetensors(path, tensors, {{"format", "cornu"}});

@@ -34,9 +34,10 @@ void Tally::add(double loss, ConstView y_true, ConstView y_pred) {
   const Index samples = y_pred.shape()[0];
   loss_total_ += loss * static_cast<double>(samples);
   samples_ += samples;
+  const Index outputs = y_pred.shape().rank() > 1 ? y_pred.shape()[-1] : 1;
   std::optional<ConstView> probabilities;  // made when the first metric asks for them
   for (AnyMetric& metric : metrics_) {
-    if (metric.reads_logits(logits_)) {
+    if (metric.reads_logits(logits_, outputs)) {
       metric.update(y_true, y_pred);
     } else {
       if (!probabilities) probabilities = detail::probabilities(logits_, y_pred, probabilities_);

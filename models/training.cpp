@@ -220,8 +220,8 @@ class Passes {
 /// Raises `seen` to what a run that stands behind `batches` batches must have seen. It falls short where the weights
 /// were loaded alone, or from a file that does not tell.
 void raise(detail::Seen& seen, Index batches, Index batches_per_pass) {
-  if (seen.steps >= batches) return;
-  seen.steps = batches;
+  if (seen.steps >= batches && seen.passes > 0) return;
+  seen.steps = std::max(seen.steps, batches);
   seen.passes = (batches + batches_per_pass - 1) / batches_per_pass;
   seen.batches = batches - (seen.passes - 1) * batches_per_pass;
 }

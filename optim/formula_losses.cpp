@@ -126,7 +126,7 @@ Var BinaryFocalCrossentropy::operator()(Var y_pred, Var y_true) const {
 Var CategoricalFocalCrossentropy::operator()(Var y_pred, Var y_true) const {
   require_alike("categorical_focal_crossentropy", y_pred, y_true);
   require_focal("categorical_focal_crossentropy", alpha, gamma, label_smoothing);
-  detail::refuse_softmax_of_one("categorical_focal_crossentropy", y_pred);
+  detail::refuse_one_class("categorical_focal_crossentropy", y_pred);
   if (from_logits) detail::refuse_squashed("categorical_focal_crossentropy", y_pred);
   detail::require_not_negative("categorical_focal_crossentropy", y_true.value(), "target",
                                "targets are one-hot, or the probability of each class");

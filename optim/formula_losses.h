@@ -46,9 +46,9 @@ struct KLDivergence {
 };
 
 /// max(1 - y_true y_pred, 0), for truths of -1 and 1; where all are 0 or 1, a 0 counts as -1. At the kink half a
-/// gradient. The sign of y_pred is the class: metrics see sigmoid(y_pred), so that a threshold of 0.5 is at 0.
+/// gradient. The sign of y_pred is the class: metrics with a threshold see sigmoid(y_pred), so that 0.5 is at 0.
 struct Hinge {
-  Logits logits() const { return Logits::sigmoid; }
+  Logits logits() const { return Logits::margin; }
   Var operator()(Var y_pred, Var y_true) const;
 };
 

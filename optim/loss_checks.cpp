@@ -12,7 +12,8 @@ namespace cornu::detail {
 
 namespace {
 
-constexpr Real rounding = Real(1e-4);
+constexpr Real rounding = Real(1e-4);        // of predictions
+constexpr Real label_rounding = Real(1e-6);  // of labels that were computed, such as means and remainders
 constexpr Real infinity = std::numeric_limits<Real>::infinity();
 
 /// The position of the first finite value that is not in [low, high]; -1 if there is none.
@@ -51,6 +52,14 @@ void refuse_softmax_of_one(const char* loss, Var y_pred) {
       loss);
 }
 
+void refuse_one_class(const char* loss, Var y_pred) {
+  refuse_softmax_of_one(loss, y_pred);
+  require<ValueError>(y_pred.rank() == 0 || y_pred.shape()[-1] != 1,
+                      "{}: the predictions {} have one class, which is always the right one; for yes or no use a "
+                      "sigmoid and binary_crossentropy, as in Dense{{1, sigmoid}}",
+                      loss, y_pred.shape());
+}
+
 void refuse_squashed(const char* loss, Var logits) {
   const char* const function = logits.squashed_by();
   require<ValueError>(function == nullptr,
@@ -67,7 +76,7 @@ void require_probabilities(const char* loss, ConstView values, const char* what,
 }
 
 void require_binary_labels(const char* loss, ConstView y_true) {
-  const Index at = find_outside(y_true, 0, 1);
+  const Index at = find_outside(y_true, -label_rounding, 1 + label_rounding);
   if (at < 0) return;
   const Real label = y_true[at];
   const char* const remedy = label == -1    ? "map -1 and 1 to 0 and 1 by (y + 1) / 2, or use Hinge"
@@ -81,7 +90,7 @@ void require_binary_labels(const char* loss, ConstView y_true) {
 }
 
 void require_not_negative(const char* loss, ConstView values, const char* what, const char* remedy) {
-  const Index at = find_outside(values, 0, infinity);
+  const Index at = find_outside(values, -label_rounding, infinity);
   if (at < 0) return;
   throw ValueError(
       message("{}: {} {} in {} is negative; {}", loss, what, values[at], place(values.shape(), at), remedy));

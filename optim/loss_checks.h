@@ -8,6 +8,8 @@ namespace cornu::detail {
 
 /// A softmax over one class is 1 whatever the model computes.
 void refuse_softmax_of_one(const char* loss, Var y_pred);
+/// The same for losses of classes: a single one, however it was made, teaches nothing.
+void refuse_one_class(const char* loss, Var y_pred);
 
 /// Logits that have been through a softmax or sigmoid already.
 void refuse_squashed(const char* loss, Var logits);

@@ -202,7 +202,7 @@ void check_smoothing(const char* name, double smoothing) {
 Var crossentropy(const char* name, Var y_pred, const CategoricalOptions& options, const Truth& truth) {
   const Index classes = truth.classes;
   const Shape rows = y_pred.shape().without(-1);
-  detail::refuse_softmax_of_one(name, y_pred);
+  detail::refuse_one_class(name, y_pred);
   if (options.from_logits) detail::refuse_squashed(name, y_pred);
   const Var logits = options.from_logits ? y_pred : y_pred.softmax_logits();
   if (!logits) {

@@ -60,8 +60,9 @@ Tensor categorical_crossentropy(const Tensor& y_pred, ConstView y_true, const Ca
 Tensor binary_crossentropy(const Tensor& y_pred, ConstView y_true, const BinaryOptions& options = {});
 Tensor mean_squared_error(const Tensor& y_pred, ConstView y_true, const RegressionOptions& options = {});
 
-/// What turns y_pred into probabilities, for a loss that takes logits; `none` for any other loss.
-enum class Logits { none, sigmoid, softmax };
+/// What turns y_pred into probabilities, for a loss that takes logits; `none` for any other loss. A margin is no logit,
+/// but its sign is the class: metrics that compare with a threshold see its sigmoid, others the margin.
+enum class Logits { none, sigmoid, softmax, margin };
 
 struct SparseCategoricalCrossentropy {
   static constexpr bool is_mean_over_samples = true;

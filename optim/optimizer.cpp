@@ -37,6 +37,7 @@ Optimizer::Optimizer(AnyOptimizer rule, const NamedParameters& parameters)
   state_.reserve(parameters.size() * static_cast<std::size_t>(slots_));
   parameters_.resize(parameters.size());
   lifetimes_.resize(parameters.size());
+  shapes_.resize(parameters.size());
   for (std::size_t i = 0; i < parameters.size(); ++i) keep(i, parameters[i]);
   std::vector<Parameter*> sorted = parameters_;
   std::sort(sorted.begin(), sorted.end());
@@ -62,6 +63,7 @@ void Optimizer::keep(std::size_t i, const NamedParameter& named) {
                       "optimizer: {} has no values yet: build its layer or model before its optimizer is made",
                       named.name);
   parameters_[i] = named.parameter;
+  shapes_[i] = named.parameter->shape();
   lifetimes_[i] = named.parameter->lifetime.watch();
 }
 
@@ -72,6 +74,15 @@ void Optimizer::require_alive() const {
                       "optimizer: {} of its {} parameters are gone or have moved, because their model was built anew, "
                       "changed or assigned to; compile the model again, or make a new optimizer of its parameters",
                       gone, lifetimes_.size());
+}
+
+bool Optimizer::is_usable() const {
+  const auto is_gone = [](const auto& each) { return each.expired(); };
+  if (std::any_of(lifetimes_.begin(), lifetimes_.end(), is_gone)) return false;
+  for (std::size_t i = 0; i < parameters_.size(); ++i) {
+    if (parameters_[i]->shape() != shapes_[i]) return false;
+  }
+  return true;
 }
 
 std::span<Parameter* const> Optimizer::parameters() const {

@@ -195,8 +195,15 @@ class Optimizer {
   /// Goes backward from a loss, one number, and steps. The same as step(loss.tape().backward(loss)) but for the order
   /// of roundings, and faster: plain gradient descent adds the large products that gradients are made of straight to
   /// the parameters.
-  void minimize(Var loss) { step(loss.tape().backward(loss, {.put_off_products = true, .parameters = parameters()})); }
+  /// Ends the pass for gradients: going backward on its tape again, before it is cleared, throws StateError.
+  void minimize(Var loss) {
+    Tape& tape = loss.tape();
+    step(tape.backward(loss, {.put_off_products = true, .parameters = parameters()}));
+    tape.parameters_changed();
+  }
 
+  /// Whether its parameters are all still there, with the shapes that its state was made for.
+  bool is_usable() const;
   /// Throws StateError if one of them is gone or has moved.
   std::span<Parameter* const> parameters() const;
   /// The number of steps made so far.
@@ -259,6 +266,7 @@ class Optimizer {
   AnyOptimizer rule_;
   std::vector<Parameter*> parameters_;
   std::vector<std::weak_ptr<const void>> lifetimes_;  // of the parameters
+  std::vector<Shape> shapes_;                         // likewise, when they were given
   bool repeats_ = false;                              // a parameter is listed twice: the first place counts
   std::vector<detail::Treatment> treatments_;
   std::vector<Tensor> state_;

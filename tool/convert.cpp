@@ -44,7 +44,8 @@ void say_left_out(const std::string& out, const std::vector<std::string>& left_o
 /// A few of many names.
 std::string some_of(const std::vector<std::string>& names) {
   constexpr std::size_t most = 5;
-  const std::vector<std::string> first(names.begin(), names.begin() + std::min(names.size(), most));
+  const auto shown = static_cast<std::ptrdiff_t>(std::min(names.size(), most));
+  const std::vector<std::string> first(names.begin(), names.begin() + shown);
   return detail::listed(first) + (names.size() > most ? message(" and {} more", names.size() - most) : "");
 }
 

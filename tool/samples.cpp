@@ -91,13 +91,18 @@ Numbers read_table(Bytes bytes, const std::string& name) {
   return {.array = array, .owner = std::move(numbers)};
 }
 
-/// By an encoding. A table whose first line lacks the encoding's delimiter may have another one.
+/// By an encoding. A table of several columns whose first line lacks the encoding's delimiter may have another one, but
+/// none that its numbers have in them.
 CsvDataset read_encoded_table(Bytes bytes, const std::string& name, CsvOptions options, bool no_header) {
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   const std::string_view line = text.substr(0, text.find_first_of("\r\n", text.find_first_not_of("\r\n\t ")));
   const char delimiter = delimiter_of(text);
   const auto has = [&](char c) { return line.find(c) != std::string_view::npos; };
-  if (!has(options.like->delimiter) && has(delimiter)) options.delimiter = delimiter;
+  const CsvEncoding& encoding = *options.like;
+  const bool is_of_numbers = delimiter == encoding.decimal || delimiter == encoding.thousands;
+  if (encoding.features.size() > 1 && !has(encoding.delimiter) && has(delimiter) && !is_of_numbers) {
+    options.delimiter = delimiter;
+  }
   if (no_header) options.header = false;
   MemoryBuffer buffer(text);
   std::istream stream(&buffer);

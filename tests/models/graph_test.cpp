@@ -173,7 +173,9 @@ TEST(Graph, TakesTensorsPackedAndPredictsThemBatchByBatch) {
   const Sequential model{Inputs{{2}, {2}}, Siamese{}};
   const Tensor a = normal({50, 2}), b = normal({50, 2}, 6);
   const Tensor y = model.predict(pack({a, b}), {.batch_size = 7});
-  EXPECT_EQ(y, model.predict(pack({b, a})));
+  // Not the same bits: which kernel multiplies depends on the number of rows.
+  const Tensor other = model.predict(pack({b, a}));
+  for (Index i = 0; i < y.size(); ++i) EXPECT_NEAR(y[i], other[i], 4 * std::numeric_limits<Real>::epsilon()) << i;
   EXPECT_EQ(model.predict(pack({a, a})), Tensor::full({50, 1}, model.predict(pack({b, b}))[0]));
 }
 

@@ -8,9 +8,9 @@
 #include <set>
 
 #include "cornu/core/error.h"
+#include "cornu/datasets/csv_encoding.h"
 #include "cornu/formats/npy.h"
 #include "cornu/formats/npz.h"
-#include "cornu/datasets/csv_encoding.h"
 #include "cornu/formats/safetensors.h"
 #include "cornu/models/callbacks.h"
 #include "cornu/tests/models/support.h"

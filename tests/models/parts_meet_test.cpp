@@ -1,0 +1,122 @@
+#include <gtest/gtest.h>
+
+#include "cornu/cornu.h"
+#include "cornu/tests/models/support.h"
+#include "cornu/tests/support/expect_error.h"
+#include "cornu/tests/support/temporary_folder.h"
+
+// Where two parts of the library meet: logits and metrics, reset layers and optimizers, copies and files.
+
+namespace cornu {
+namespace {
+
+using testing::error_of;
+using testing::expect_error;
+
+/// A model that hands on its inputs.
+Sequential identity(Index size, const AnyLoss& loss, std::vector<AnyMetric> metrics) {
+  Sequential model{Input{size}, Dense{size}};
+  Tensor kernel({size, size});
+  for (Index i = 0; i < size; ++i) kernel[i * size + i] = 1;
+  model.set_weights(std::vector<Tensor>{kernel, Tensor({size})});
+  model.compile({.optimizer = SGD{}, .loss = loss, .metrics = std::move(metrics)});
+  return model;
+}
+
+TEST(Logits, AreOrderedWhereTheirSigmoidsAreRoundedToOne) {
+  const Sequential model = identity(2, BinaryCrossentropy{.from_logits = true},
+                                    {Accuracy{}, F1Score{}, Precision{.one_of_n = true}, Precision{.top_k = 1}});
+  const Tensor x = Tensor::matrix({{20, 30}, {30, 20}}), y = Tensor::matrix({{0, 1}, {1, 0}});
+  for (const Logs::Entry& entry : model.evaluate(x, y)) {
+    if (entry.name != "loss") EXPECT_EQ(entry.value, 1) << entry.name;
+  }
+}
+
+TEST(Logits, OfASoftmaxAreOrderedWhereItsSmallOutputsAreZero) {
+  const Sequential model = identity(3, CategoricalCrossentropy{.from_logits = true}, {Recall{.top_k = 2}});
+  EXPECT_EQ(model.evaluate(Tensor::matrix({{0, -300, -200}}), Tensor::matrix({{0, 0, 1}}))["recall"], 1);
+}
+
+TEST(Logits, OfAHingeAreMarginsForMetricsWithoutAThreshold) {
+  const Sequential model = identity(1, Hinge{}, {BinaryAccuracy{}, MeanSquaredError{}});
+  const Logs logs = model.evaluate(Tensor::matrix({{3}, {-2}}), Tensor::matrix({{1}, {0}}));
+  EXPECT_EQ(logs["binary_accuracy"], 1);
+  EXPECT_EQ(logs["mean_squared_error"], 4);  // (3 - 1)^2 and (-2 - 0)^2
+}
+
+struct Kappa {
+  static constexpr Direction direction = Direction::up;
+  Var operator()(Var y_pred, Var y_true) const { return mean(y_pred * y_true, -1); }
+};
+struct Dice {
+  Var operator()(Var y_pred, Var y_true) const { return mean(y_pred * y_true, -1); }
+};
+
+TEST(LossMetric, HasTheDirectionThatALossOfAUserDeclares) {
+  EXPECT_EQ(AnyMetric(Kappa{}).direction(), Direction::up);
+  EXPECT_EQ(AnyMetric(LossMetric("kappa", Kappa{})).direction(), Direction::up);
+  EXPECT_EQ(AnyMetric(Dice{}).direction(), Direction::unknown);
+  EXPECT_EQ(AnyMetric(MeanAbsoluteError{}).direction(), Direction::down);
+  EXPECT_EQ(AnyMetric(LossMetric("mine", AnyLoss(Poisson{}))).direction(), Direction::down);
+  EXPECT_EQ(AnyMetric(CosineSimilarity{}).direction(), Direction::up);
+}
+
+TEST(Optimizer, GoesBackwardNoMoreOnATapeWhoseParametersItHasChanged) {
+  Parameter a{Tensor::matrix({{2}})}, b{Tensor::matrix({{3}})};
+  Optimizer first(SGD{.learning_rate = 0.1}, {{"a", &a}}), second(SGD{.learning_rate = 0.1}, {{"b", &b}});
+  Tape tape;
+  const Var loss = sum(matmul(tape.parameter(a), b));
+  first.minimize(loss);
+  EXPECT_NE(error_of<StateError>([&] { second.minimize(loss); }).find("minimize has changed the parameters"),
+            std::string::npos);
+  tape.clear();
+  second.minimize(sum(matmul(tape.parameter(a), b)));
+  EXPECT_NEAR(b.value[0], 3 - 0.1 * 1.7, 1e-6);
+}
+
+TEST(LossErrors, ASingleClassTeachesNothing) {
+  const Tensor x = testing::normal({2, 3}), y = Tensor::vector({0, 0}), one_hot = Tensor::matrix({{1}, {1}});
+  const auto refusal = [&](const AnyLoss& loss, const Tensor& labels) {
+    Sequential model{Input{3}, Dense{1}};
+    model.compile({.optimizer = SGD{}, .loss = loss});
+    return error_of<ValueError>([&] { model.train_on_batch(x, labels); });
+  };
+  for (const std::string& error : {refusal(SparseCategoricalCrossentropy{.from_logits = true}, y),
+                                   refusal(CategoricalCrossentropy{.from_logits = true}, one_hot),
+                                   refusal(CategoricalFocalCrossentropy{.from_logits = true}, one_hot)}) {
+    EXPECT_NE(error.find("use a sigmoid and binary_crossentropy"), std::string::npos) << error;
+  }
+}
+
+TEST(LossErrors, LabelsThatWereComputedMayBeRounded) {
+  const auto above = Real(1 + 2e-7), below = Real(-1e-7);
+  EXPECT_GT(binary_crossentropy(Tensor::vector({0.5}), Tensor::vector({above}))[0], 0);
+  EXPECT_GT(categorical_crossentropy(Tensor::matrix({{0.5, 0.5}}), Tensor::matrix({{above, below}}))[0], 0);
+}
+
+TEST(ResetParameters, LeavesAModelThatCanBeCopiedAndPutIntoAnother) {
+  Sequential model{Input{2}, Dense{1}};
+  model.compile({.optimizer = Adam{}, .loss = MeanSquaredError{}});
+  model.train_on_batch(testing::normal({4, 2}), testing::normal({4, 1}));
+  reset_parameters(model);
+  const Sequential outer{Input{2}, model, Dense{1}};
+  Sequential copy = model;
+  copy.build({2});
+  copy.train_on_batch(testing::normal({4, 2}), testing::normal({4, 1}));
+  EXPECT_EQ(copy.optimizer().iterations(), 1);
+}
+
+TEST(ResetParameters, LeavesAModelThatIsNotSaved) {
+  const testing::TemporaryFolder folder;
+  Sequential model{Input{2}, Dense{1}};
+  reset_parameters(model);
+  const std::string path = folder / "m.safetensors";
+  const std::string expected =
+      path + ": sequential: dense/kernel has no values, as after reset_parameters; build the model first";
+  expect_error<StateError>([&] { model.save(path); }, expected);
+  expect_error<StateError>([&] { model.save_weights(path); }, expected);
+  EXPECT_TRUE(folder.names().empty());
+}
+
+}  // namespace
+}  // namespace cornu
