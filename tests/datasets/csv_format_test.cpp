@@ -233,6 +233,8 @@ TEST(CsvFormat, Utf16IsSaid) {
             "a.csv: text in UTF-16; UTF-8 is required (\"CSV UTF-8\" in Excel)");
   EXPECT_EQ(error(std::string("\xFE\xFF\0a\0,\0b", 8)),
             "a.csv: text in UTF-16; UTF-8 is required (\"CSV UTF-8\" in Excel)");
+  EXPECT_EQ(error(std::string("\0a\0,\0b\0\n", 8)),
+            "a.csv, line 1: a NUL byte: no text, or text in UTF-16; UTF-8 is required");
   EXPECT_EQ(read("\xFE"
                  "b,c\n1,2\n")
                 .feature_names(),

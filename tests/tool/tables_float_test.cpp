@@ -58,6 +58,19 @@ TEST_F(TableTool, PredictReadsATableAsTheTrainingTableWasRead) {
   EXPECT_EQ(output("predict --classes m.safetensors train.csv"), "rose\ndaisy\nlily, wild\nrose\ndaisy\n");
 }
 
+TEST_F(TableTool, ADecimalCommaIsNotTakenForADelimiter) {
+  write("halves.csv", "x;y\n1,5;3\n2;4\n0,5;1\n");
+  const CsvDataset train = read_csv(path("halves.csv"), {.target = "y", .delimiter = ';', .decimal = ','});
+  Sequential line({Input{1}, Dense{1}}, {.seed = 1});
+  line.set_csv_encoding(train.encoding());
+  line.save(path("line.safetensors"));
+  const Tensor y = line.predict(Tensor::matrix({{1.5}, {5.5}}));
+  write("alone", "1,5\n5,5\n");
+  EXPECT_EQ(output("predict --all --no-header line.safetensors alone"), fmt::format("{}\n{}\n", y[0], y[1]));
+  write("named", "x\n1,5\n5,5\n");
+  EXPECT_EQ(output("predict --all line.safetensors named"), fmt::format("{}\n{}\n", y[0], y[1]));
+}
+
 TEST_F(TableTool, PredictNeverLeavesARowOut) {
   CsvEncoding encoding = model.csv_encoding();
   encoding.missing = CsvMissing::drop_row;
