@@ -70,7 +70,7 @@ class LossMetric {
       : LossMetric(snake_case(detail::type_name<L>()), std::move(loss)) {}
   template <class L>
   requires std::constructible_from<AnyLoss, L> LossMetric(std::string name, L loss)
-      : LossMetric(detail::direction_of(loss), std::move(name), AnyLoss(std::move(loss))) {}
+      : LossMetric(detail::direction_of(loss), std::move(name), AnyLoss(loss)) {}
   LossMetric(const LossMetric& other) : LossMetric(other.direction, other.name_, other.loss_) {
     total_ = other.total_;
     samples_ = other.samples_;

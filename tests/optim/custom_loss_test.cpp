@@ -136,7 +136,7 @@ TEST(AnyLoss, TellsWhatTurnsItsPredictionsIntoProbabilities) {
   EXPECT_EQ(AnyLoss(CategoricalCrossentropy{.from_logits = true}).logits(), Logits::softmax);
   EXPECT_EQ(AnyLoss(SparseCategoricalCrossentropy{.from_logits = true}).logits(), Logits::softmax);
   EXPECT_EQ(AnyLoss(CategoricalFocalCrossentropy{.from_logits = true}).logits(), Logits::softmax);
-  EXPECT_EQ(AnyLoss(Hinge{}).logits(), Logits::sigmoid);
+  EXPECT_EQ(AnyLoss(Hinge{}).logits(), Logits::margin);
 }
 
 TEST(AnyLoss, CopiesOutliveTheOriginal) {
