@@ -4,14 +4,14 @@ namespace cornu::detail {
 
 #ifdef _GLIBCXX_DEBUG
 #ifdef CORNU_REAL_DOUBLE
-extern const char library_with_Real_double_and_GLIBCXX_DEBUG = 0;
+extern const char library_with_real_double_and_glibcxx_debug = 0;
 #else
-extern const char library_with_Real_float_and_GLIBCXX_DEBUG = 0;
+extern const char library_with_real_float_and_glibcxx_debug = 0;
 #endif
 #elif defined(CORNU_REAL_DOUBLE)
-extern const char library_with_Real_double = 0;
+extern const char library_with_real_double = 0;
 #else
-extern const char library_with_Real_float = 0;
+extern const char library_with_real_float = 0;
 #endif
 
 }  // namespace cornu::detail

@@ -16,18 +16,18 @@ namespace cornu::detail {
 // refers to it: where the two differ, the linker says so, instead of the program corrupting its memory.
 #ifdef _GLIBCXX_DEBUG
 #ifdef CORNU_REAL_DOUBLE
-extern const char library_with_Real_double_and_GLIBCXX_DEBUG;
-[[gnu::used]] inline const char* const required_library = &library_with_Real_double_and_GLIBCXX_DEBUG;
+extern const char library_with_real_double_and_glibcxx_debug;
+[[gnu::used]] inline const char* const required_library = &library_with_real_double_and_glibcxx_debug;
 #else
-extern const char library_with_Real_float_and_GLIBCXX_DEBUG;
-[[gnu::used]] inline const char* const required_library = &library_with_Real_float_and_GLIBCXX_DEBUG;
+extern const char library_with_real_float_and_glibcxx_debug;
+[[gnu::used]] inline const char* const required_library = &library_with_real_float_and_glibcxx_debug;
 #endif
 #elif defined(CORNU_REAL_DOUBLE)
-extern const char library_with_Real_double;
-[[gnu::used]] inline const char* const required_library = &library_with_Real_double;
+extern const char library_with_real_double;
+[[gnu::used]] inline const char* const required_library = &library_with_real_double;
 #else
-extern const char library_with_Real_float;
-[[gnu::used]] inline const char* const required_library = &library_with_Real_float;
+extern const char library_with_real_float;
+[[gnu::used]] inline const char* const required_library = &library_with_real_float;
 #endif
 
 }  // namespace cornu::detail

@@ -10,14 +10,14 @@ namespace cornu {
 namespace {
 
 /// What the way back needs of the way forward.
-struct Trace {
+struct LstmTrace {
   View gates;         // (rows, 4 units): i, f, g, o
   View h, c, tanh_c;  // (rows, units): h and c before the step, tanh(c) after it
 };
 
 /// One step: `gates` become what they are after their functions, h and c the next ones.
-void advance(const Recurrence& r, Index turn, const Trace& trace, const View& products, const View& h_now,
-             const View& c_now) {
+void advance_lstm(const Recurrence& r, Index turn, const LstmTrace& trace, const View& products, const View& h_now,
+                  const View& c_now) {
   vectorized([=, u = r.units, batch = r.batch, steps = r.steps, step = r.step(turn)] {
     for (Index sample = 0; sample < batch; ++sample) {
       const Index row = sample * steps + step;
@@ -45,8 +45,8 @@ void advance(const Recurrence& r, Index turn, const Trace& trace, const View& pr
 }
 
 /// The way back: dgates are made of dh and dc, and dc becomes that of the step before.
-void go_back(const Recurrence& r, Index turn, const Trace& trace, const View& dh_now, const View& dc_now,
-             const View& dgates_of_all) {
+void go_back_lstm(const Recurrence& r, Index turn, const LstmTrace& trace, const View& dh_now, const View& dc_now,
+                  const View& dgates_of_all) {
   vectorized([=, u = r.units, batch = r.batch, steps = r.steps, step = r.step(turn)] {
     for (Index sample = 0; sample < batch; ++sample) {
       const Index row = sample * steps + step;
@@ -72,14 +72,14 @@ Var lstm_of(const RecurrentOperands& operands, const RecurrentOptions& options) 
   Tape& tape = operands.x.tape();
   const Var y = operands.output(r.result()), bias = operands.bias, recurrent_kernel = operands.recurrent_kernel;
   const Shape of_rows{r.rows(), r.units};
-  const Trace trace{r.input_products(operands, bias ? bias.value().data() : nullptr), tape.scratch(of_rows),
-                    tape.scratch(of_rows), tape.scratch(of_rows)};
+  const LstmTrace trace{r.input_products(operands, bias ? bias.value().data() : nullptr), tape.scratch(of_rows),
+                        tape.scratch(of_rows), tape.scratch(of_rows)};
   const View h = r.state(y), c = tape.scratch(h.shape()), products = tape.scratch({r.batch, r.width});
   fill(c, 0);
   fill(products, 0);
   for (Index turn = 0; turn < r.steps; ++turn) {
     if (turn > 0) gemm(h, recurrent_kernel.value(), overwrite(products));
-    advance(r, turn, trace, products, h, c);
+    advance_lstm(r, turn, trace, products, h, c);
     r.put_state(h, turn, y);
   }
   return y.backward([=] {
@@ -89,7 +89,7 @@ Var lstm_of(const RecurrentOperands& operands, const RecurrentOptions& options) 
     fill(dc, 0);
     for (Index turn = r.steps - 1; turn >= 0; --turn) {
       r.add_state_gradient(y, turn, dh);
-      go_back(r, turn, trace, dh, dc, dgates);
+      go_back_lstm(r, turn, trace, dh, dc, dgates);
       if (turn > 0) gemm(r.part(dgates, turn), transposed(recurrent_kernel.value()), overwrite(dh));
     }
     r.backward(operands, dgates);

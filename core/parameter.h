@@ -19,6 +19,7 @@ class Lifetime {
  public:
   Lifetime() = default;
   Lifetime(const Lifetime&) noexcept {}
+  // NOLINTNEXTLINE(bugprone-unhandled-self-assignment): it assigns nothing
   Lifetime& operator=(const Lifetime&) noexcept { return *this; }
   ~Lifetime() = default;
 

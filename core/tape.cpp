@@ -191,7 +191,7 @@ Var Tape::alias(Var x, const Shape& shape) {
 bool Tape::may_change(const MatrixView& factor) const {
   if (factor.rows == 0 || factor.columns == 0 || arena_.owns(factor.data)) return false;
   const Real* const end = factor.data + (factor.rows - 1) * factor.stride + factor.columns;
-  const auto overlaps = [=, before = std::less<const Real*>()](const Real* value, Index size) {
+  const auto overlaps = [=, before = std::less<>()](const Real* value, Index size) {
     return before(factor.data, value + size) && before(value, end);
   };
   return std::any_of(parameters_.begin(), parameters_.end(),

@@ -111,7 +111,7 @@ CsvEncoding parse_csv_encoding(std::string_view text) {
   require<FormatError>(text.size() <= most_bytes, "the encoding of a table: {} bytes, of at most {}", text.size(),
                        most_bytes);
   return detail::naming("the encoding of a table", [&] {
-    CsvEncoding encoding = value_of<CsvEncoding>(parse_json(text));
+    auto encoding = value_of<CsvEncoding>(parse_json(text));
     require_valid(encoding);
     return encoding;
   });

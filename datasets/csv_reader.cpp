@@ -252,7 +252,11 @@ void CsvReader::refuse_unit(const Column& column) const {
 }
 
 void CsvReader::finish() {
-  data_.encoding_ = options_.like ? *options_.like : std::move(settings_);
+  if (options_.like) {
+    data_.encoding_ = *options_.like;
+  } else {
+    data_.encoding_ = std::move(settings_);
+  }
   data_.feature_names_ = data_.encoding_.feature_names();
   data_.cells_.reserve(cells_.size());
   for (const Real cell : cells_) {

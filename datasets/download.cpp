@@ -40,7 +40,7 @@ void check(const DownloadOptions& options) {
 /// one that cannot do so. Once it cannot be written, nothing more is; the download goes on.
 class ProgressLine {
  public:
-  explicit ProgressLine(std::string name)
+  explicit ProgressLine(const std::string& name)
       : name_(detail::printable(name)), smart_(detail::is_smart_terminal(stderr)), on_(detail::is_terminal(stderr)) {}
   ~ProgressLine() {  // whatever comes next begins on a line of its own
     if (shown_ && smart_) write("\n");

@@ -72,7 +72,7 @@ datasets::NpzData datasets::npz(const std::string& path, const NpzNames& names) 
 datasets::NpzData datasets::npz(const NpzFile& file, const NpzNames& names) {
   const auto dataset = [&](const std::string& x, const std::string& y) {
     const RawTensor &features = file.array(x), &targets = file.array(y);
-    return detail::naming(file.path(), [&] { return ArrayDataset(features, targets); });
+    return cornu::detail::naming(file.path(), [&] { return ArrayDataset(features, targets); });
   };
   return {.train = dataset(names.x_train, names.y_train), .test = dataset(names.x_test, names.y_test)};
 }

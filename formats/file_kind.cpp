@@ -75,7 +75,7 @@ bool is_idx(std::string_view text) {
 
 bool is_pgm(std::string_view text) {
   return text.size() > 2 && text[0] == 'P' && (text[1] == '2' || text[1] == '5') &&
-         " \t\r\n#"sv.find(text[2]) != text.npos;
+         " \t\r\n#"sv.find(text[2]) != std::string_view::npos;
 }
 
 /// Two letters, the file's size, four zeros.
@@ -94,7 +94,9 @@ FileKind zip_kind(std::string_view text) {
   // The first file's name follows its header of 30 bytes; the directory with all names is at the end.
   constexpr std::size_t looked_at = 1 << 16;
   const std::string_view head = text.substr(0, 512), tail = text.substr(text.size() - std::min(text.size(), looked_at));
-  const auto has = [&](std::string_view name) { return head.find(name) != head.npos || tail.find(name) != tail.npos; };
+  const auto has = [&](std::string_view name) {
+    return head.find(name) != std::string_view::npos || tail.find(name) != std::string_view::npos;
+  };
   if (has("[Content_Types].xml")) return FileKind::excel;
   if (has("data.pkl")) return FileKind::pytorch;
   if (has("model.weights.h5") || (has("config.json") && has("metadata.json"))) return FileKind::keras;
@@ -124,10 +126,11 @@ FileKind text_kind(std::string_view text) {
   if (begins_with_word(text, "<?xml")) return FileKind::xml;
   if (text.starts_with('{') || text.starts_with('[')) {
     const std::size_t next = text.find_first_not_of(space, 1);
-    if (next != text.npos && "\"{}[]-0123456789tfn"sv.find(text[next]) != text.npos) return FileKind::json;
+    if (next != std::string_view::npos && R"("{}[]-0123456789tfn)"sv.find(text[next]) != std::string_view::npos)
+      return FileKind::json;
   }
   const std::string_view line = text.substr(0, text.find_first_of("\r\n"));
-  return line.find_first_of(",;\t") != line.npos ? FileKind::csv : FileKind::text;
+  return line.find_first_of(",;\t") != std::string_view::npos ? FileKind::csv : FileKind::text;
 }
 
 struct Words {

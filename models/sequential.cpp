@@ -66,7 +66,7 @@ void Sequential::add(AnyLayer layer) {
       Rng seeds(state.seed);
       for (std::size_t i = 0; i < before; ++i) seeds.bits();
       Rng rng(seeds.bits());  // as if it had been there from the start
-      state.shapes.push_back(state.build_next(state.layers, before, state.shapes.back(), rng));
+      state.shapes.push_back(detail::SequentialState::build_next(state.layers, before, state.shapes.back(), rng));
     } else if (const std::optional<Shape> input = state.input_shape()) {
       build(*input);
     }

@@ -96,7 +96,12 @@ std::vector<StoredTensor> keras_weights(std::span<const StoredLayer> layers, con
     if (layer.layer->as<Normalization>() != nullptr) tensors.push_back({"count", {}, {}, StoredTensor::Use::ignored});
     for (StoredTensor& tensor : tensors) {
       common.push_back(own + "/" + tensor.name);
-      tensor.name = model + "/" + own + "/" + cell + tensor.name;
+      std::string path = model;
+      for (const std::string_view part : {std::string_view("/"), std::string_view(own), std::string_view("/"),
+                                          std::string_view(cell), std::string_view(tensor.name)}) {
+        path += part;
+      }
+      tensor.name = std::move(path);
       result.push_back(std::move(tensor));
     }
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <ranges>
 #include <set>
 #include <unordered_map>
 
@@ -148,10 +149,10 @@ void Builder::drop_unused() {
     return is_used[static_cast<std::size_t>(value)];
   };
   for (const Index output : graph_.output_values) used(output) = true;
-  for (auto node = graph_.nodes.rbegin(); node != graph_.nodes.rend(); ++node) {
-    for (Index& output : node->outputs) output = output >= 0 && used(output) ? output : -1;
-    if (node->is_unused()) continue;
-    for (const Index input : node->inputs) {
+  for (Node& node : std::views::reverse(graph_.nodes)) {
+    for (Index& output : node.outputs) output = output >= 0 && used(output) ? output : -1;
+    if (node.is_unused()) continue;
+    for (const Index input : node.inputs) {
       if (input >= 0) used(input) = true;
     }
   }

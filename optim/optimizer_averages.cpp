@@ -24,7 +24,7 @@ void Optimizer::for_each_average(F f) {
   require_alive();
   for (std::size_t i = 0; i < parameters_.size(); ++i) check_state(i);
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
-    Index any = static_cast<Index>(i);
+    auto any = static_cast<Index>(i);
     if (parameters_[i]->learns() && find(parameters_[i], any) == static_cast<Index>(i)) {
       f(parameters_[i]->value, average(i));
     }

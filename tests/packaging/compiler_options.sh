@@ -42,7 +42,7 @@ not_linked() {
     echo "compiler_options: $library with $*: the linker does not name $symbol:"; head -n 5 "$work/errors"; exit 1
   }
 }
-not_linked library_with_Real_double cornu -DCORNU_REAL_DOUBLE
-not_linked library_with_Real_float cornu_double
-not_linked library_with_Real_float_and_GLIBCXX_DEBUG cornu -D_GLIBCXX_DEBUG
+not_linked library_with_real_double cornu -DCORNU_REAL_DOUBLE
+not_linked library_with_real_float cornu_double
+not_linked library_with_real_float_and_glibcxx_debug cornu -D_GLIBCXX_DEBUG
 echo "options that Cornu cannot do with are named"
