@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <map>
 #include <optional>
-#include <ranges>
 #include <set>
 #include <unordered_map>
 
@@ -149,7 +148,8 @@ void Builder::drop_unused() {
     return is_used[static_cast<std::size_t>(value)];
   };
   for (const Index output : graph_.output_values) used(output) = true;
-  for (Node& node : std::views::reverse(graph_.nodes)) {
+  for (std::size_t i = graph_.nodes.size(); i-- > 0;) {
+    Node& node = graph_.nodes[i];
     for (Index& output : node.outputs) output = output >= 0 && used(output) ? output : -1;
     if (node.is_unused()) continue;
     for (const Index input : node.inputs) {
