@@ -13,7 +13,7 @@ refused() {
   if "$cxx" -I"$prefix/include" "$@" -fsyntax-only "$work/program.cpp" > "$work/errors" 2>&1; then
     echo "compiler_options: $header compiles with $*"; exit 1
   fi
-  grep -m 1 'error' "$work/errors" | grep -q "$text" || {
+  grep -m 1 ': error: ' "$work/errors" | grep -q "$text" || {
     echo "compiler_options: $header with $*: the first error does not say '$text':"; head -n 5 "$work/errors"; exit 1
   }
 }
@@ -25,7 +25,7 @@ for header in cornu.h core/tensor.h core/error.h layers/layer.h optim/optimizer.
 done
 # Of the header that brings all nothing else is read then.
 printf '#include <cornu/cornu.h>\n' > "$work/program.cpp"
-[ "$("$cxx" -I"$prefix/include" -std=c++17 -fsyntax-only "$work/program.cpp" 2>&1 | grep -c 'error')" -le 2 ] || {
+[ "$("$cxx" -I"$prefix/include" -std=c++17 -fsyntax-only "$work/program.cpp" 2>&1 | grep -c ': error: ')" -le 2 ] || {
   echo "compiler_options: cornu.h has more to say than that C++20 is needed"; exit 1
 }
 
