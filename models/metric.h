@@ -146,8 +146,7 @@ class AnyMetric {
   double result() const { return box_->result(); }
   bool costly() const { return box_->costly(); }
   Direction direction() const { return box_->direction(); }
-  /// Whether it is updated with the logits of a model with so many outputs, not with the probabilities that these stand
-  /// for.
+  /// True if the metric takes logits; false if it takes probabilities. `outputs` is the size of the model's last axis.
   bool reads_logits(Logits logits, Index outputs) const { return box_->reads_logits(logits, outputs); }
   /// Has `visit` write or read what was gathered; false if the metric cannot say.
   bool state(OptionVisitor& visit) { return box_->state(visit); }
