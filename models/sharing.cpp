@@ -46,10 +46,10 @@ Sharding divide(const BatchWork& work, Index threads, Index shard_size) {
   const Index sample_numbers = std::max(work.sample_numbers, Index{1});
   const Index fitting = std::max(fewest_samples, cache_bytes / (sample_numbers * real_size));
   if (!has_large_gradients && samples >= 4 * fitting) return shards_of(fitting);
-  if (threads == 1) {
-    // A shard reads and writes all gradients, which must be worth the way of the samples through memory.
-    const Index worth = std::max(fitting, 2 * work.parameters / sample_numbers);
-    if (samples >= 4 * worth) return shards_of(divided_up(samples, samples / worth), true);
+  // A shard reads and writes all gradients: it must have enough samples to be worth that.
+  const Index worth = std::max(fitting, 2 * work.parameters / sample_numbers);
+  if (const Index rounds = samples / (worth * threads); rounds >= 2) {
+    return shards_of(divided_up(samples, rounds * threads), true);
   }
 
   const Index each =
@@ -167,7 +167,8 @@ void SharingChoice::end_trial(double result) {
     former_wait_ = std::exchange(wait_, first_wait);
   } else {
     cost_of_other_ = result;
-    wait_ = longer(wait_);
+    // Each step of a trial that loses much is expensive: the next one comes later.
+    wait_ = longer(result > hopeless * cost_ ? longer(wait_) : wait_);
   }
 }
 

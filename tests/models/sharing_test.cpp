@@ -47,15 +47,18 @@ TEST(Sharding, KeepsShardsInTheCacheWhereGradientsAreSmall) {
   EXPECT_EQ(one.count, (60000 + one.size - 1) / one.size);
 }
 
-TEST(Sharding, KeepsShardsInTheCacheOfASingleThreadToo) {
-  for (const Index samples : {1024, 2048, 8192, 60000}) {
-    const Sharding shards = divide({samples, mlp_numbers, mlp_parameters}, 1, 0);
-    EXPECT_TRUE(shards.in_turn);
-    EXPECT_LT(shards.size * mlp_numbers * static_cast<Index>(sizeof(Real)), 2 << 20) << samples;
-    EXPECT_GT(shards.size, 128) << samples;
-    EXPECT_EQ(shards.count, (samples + shards.size - 1) / shards.size);
+TEST(Sharding, KeepsShardsInTheCacheWhereGradientsAreLargeToo) {
+  for (const Index threads : {1, 2}) {
+    for (const Index samples : {512 * threads, Index{2048}, Index{8192}, Index{60000}}) {
+      const Sharding shards = divide({samples, mlp_numbers, mlp_parameters}, threads, 0);
+      EXPECT_TRUE(shards.in_turn);
+      EXPECT_LT(shards.size * mlp_numbers * static_cast<Index>(sizeof(Real)), 2 << 20) << samples;
+      EXPECT_GT(shards.size, 128) << samples;
+      EXPECT_EQ(shards.count, (samples + shards.size - 1) / shards.size);
+      EXPECT_EQ(shards.count % threads, 0) << samples;
+    }
   }
-  EXPECT_TRUE(divide({512, mlp_numbers, mlp_parameters}, 1, 0) == (Sharding{512, 1}));
+  EXPECT_TRUE(divide({256, mlp_numbers, mlp_parameters}, 1, 0) == (Sharding{256, 1}));
   // 784-1024-1024-10: its gradients are as large as the activations of a thousand samples.
   EXPECT_TRUE(divide({2048, 784 + 1024 + 1024 + 10, 1863690}, 1, 0) == (Sharding{2048, 1}));
 }
@@ -267,6 +270,19 @@ TEST(SharingChoice, KeepsToWhatWasExpectedWhileNothingSpeaksAgainstIt) {
       choice.took(1, 64);
     }
     EXPECT_LE(otherwise, 30);
+  }
+}
+
+TEST(SharingChoice, CostsLittleInAShortRunThatBeganAsItShould) {
+  for (const double shared : {0.55, 0.6, 0.8}) {
+    SharingChoice choice(true);
+    double time = 0;
+    for (int i = 0; i < 64; ++i) {
+      const double step = choice.shares() ? shared : 1;
+      choice.took(step, 64);
+      time += step;
+    }
+    EXPECT_LE(time, 1.04 * 64 * shared) << shared;
   }
 }
 
