@@ -106,7 +106,8 @@ bool BatchStep::go_through(Index first, Index together) {
     TrainingPass& pass = model_.pass(i);
     try {
       gather(pass, first + i);
-      data_.prefetch(of_shard(first + i, upcoming_));  // by the thread that will gather them
+      const Index next = first + together + i;  // by the thread that will gather it
+      data_.prefetch(next < shards_.count ? of_shard(next, rows_) : of_shard(next - shards_.count, upcoming_));
       const double share = static_cast<double>(pass.x.shape()[0]) / static_cast<double>(work_.samples);
       model_.run(
           pass, pass.x, pass.y, weights_.of(of_shard(first + i, rows_), pass.y, pass.sample_weight), noise(first + i),
