@@ -1,9 +1,9 @@
 #include <gtest/gtest.h>
 
 #include <numeric>
-#include <sstream>
 
 #include "cornu/cornu.h"
+#include "cornu/tests/support/csv.h"
 #include "cornu/tests/support/expect_error.h"
 #include "cornu/tests/support/temporary_folder.h"
 
@@ -12,11 +12,7 @@ namespace {
 
 using testing::error_of;
 using testing::TemporaryFolder;
-
-CsvDataset read(const std::string& text, const CsvOptions& options) {
-  std::istringstream stream(text);
-  return read_csv(stream, "a.csv", options);
-}
+using testing::csv::read;
 
 /// Flowers: the kind follows from the colour and the height.
 struct Flowers {
