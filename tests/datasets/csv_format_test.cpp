@@ -257,5 +257,42 @@ TEST(CsvFormat, SeesWhetherTheFirstRowHasTheNames) {
   EXPECT_EQ(error("a,b\n"), "a.csv: there is no row of data");
 }
 
+/// Years and numbered columns are names of columns as often as data.
+TEST(CsvFormat, AsksWhetherAFirstRowOfNumbersInEqualStepsHasTheNames) {
+  const auto read_all = [](const std::string& text, CsvOptions options = {}) {
+    options.target = std::nullopt;
+    return read(text, options).size();
+  };
+  for (const std::string text :
+       {"1990,1991,1992\n5,6,7\n", "1990,1991\n0.5,0.25\n", "1990,1995,2000\n1,2,3\n", "400,410,420,430\n1,5,2,3\n"}) {
+    EXPECT_EQ(error(text, {.target = std::nullopt}),
+              "a.csv, line 1: the first row may be names or data; .header = true or false says which")
+        << text;
+    EXPECT_EQ(read_all(text, {.header = true}), 1) << text;
+    EXPECT_EQ(read_all(text, {.header = false}), 2) << text;
+  }
+  for (const std::string text : {"1990,1991,1992\n1991,1992,1993\n", "1990,1990\n5,6\n", "1,2,3\n7,1,9\n",
+                                 "5,4,3,2\n1,1,1,1\n", "1,2,3,4\n5,6,7,8\n", "400,410,421,430\n1,5,2,3\n"}) {
+    EXPECT_EQ(read_all(text), 2) << text;
+  }
+}
+
+TEST(CsvFormat, NamesInACommentAreWithoutItsMark) {
+  const Names names{"a", "b"};
+  for (const std::string text : {"# a,b,y\n1,2,3\n", "#  a ,b,y\nred,2,3\n"}) {
+    EXPECT_EQ(read(text).feature_names()[0].substr(0, 1), "a") << text;
+    EXPECT_EQ(read(text, {.target = "y"}).size(), 1) << text;
+    EXPECT_EQ(read(text, {.header = true}).size(), 1) << text;
+  }
+  EXPECT_EQ(read("# a;b;y\n1;2;3\n", {.delimiter = ';'}).feature_names(), names);
+  EXPECT_EQ(read("# a b y\n1 2 3\n", {.delimiter = ' '}).feature_names(), names);
+  EXPECT_EQ(read("#,b,y\n1,2,3\n").feature_names(), (Names{"#", "b"})) << "numbers of rows, called #";
+  EXPECT_EQ(read("#a,b,y\n1,2,3\n").feature_names(), (Names{"#a", "b"}));
+  EXPECT_EQ(read("\"# a\",b,y\n1,2,3\n").feature_names(), (Names{"# a", "b"}));
+  EXPECT_EQ(read("# one,5\n# two,6\n", {.header = false}).feature_names(), (Names{"0=# one", "0=# two"}));
+  const CsvEncoding encoding = read("a,b,y\n1,2,3\n").encoding();
+  EXPECT_EQ(x_of(read("# b,a\n5,6\n", {.like = encoding})), Tensor::matrix({{6, 5}}));
+}
+
 }  // namespace
 }  // namespace cornu
