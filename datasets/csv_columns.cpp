@@ -60,7 +60,7 @@ bool CsvReader::require_known_names(const std::vector<CsvCell>& first) const {
               detail::delimiter_hint(first, settings_.delimiter)));
 }
 
-/// Whether a row has numbers where the encoding has them, by position.
+/// Whether the row has a number or a missing value at each position where the encoding has a number.
 bool CsvReader::fits_positions(const std::vector<CsvCell>& row) const {
   return std::all_of(settings_.features.begin(), settings_.features.end(), [&](const CsvEncodedColumn& column) {
     const std::size_t at = position_of(column, row.size());
