@@ -33,6 +33,7 @@ class CsvRows {
   /// Where the row begins.
   Index line() const { return cells_.front().line; }
   const std::string& name() const { return name_; }
+  char delimiter() const { return delimiter_; }
   std::size_t bytes_read() const { return bytes_read_; }
 
  private:
