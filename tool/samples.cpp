@@ -73,7 +73,7 @@ std::string remedy_for_text(const detail::CsvCell& cell, const detail::NumberFor
   return "; it is " + detail::described(number, format);
 }
 
-/// Appends the row's numbers. Returns false if no cell is one, as in a row of names.
+/// Appends the row's numbers. Returns false for a row of names: no cell is a number in any format.
 bool append_row(const detail::CsvRows& rows, const detail::NumberFormat& format, std::vector<Real>& numbers,
                 bool names_allowed) {
   const std::size_t before = numbers.size();
@@ -87,7 +87,10 @@ bool append_row(const detail::CsvRows& rows, const detail::NumberFormat& format,
     }
   }
   if (wrong == nullptr) return true;
-  if (names_allowed && numbers.size() == before) return false;
+  const bool are_names = std::all_of(rows.cells().begin(), rows.cells().end(), [&](const detail::CsvCell& cell) {
+    return detail::options_for_number(cell.text, format).empty();
+  });
+  if (names_allowed && are_names && numbers.size() == before) return false;
   throw FormatError(message("{}: line {}: \"{}\" is no finite number{}", rows.name(), wrong->line, wrong->text,
                             remedy_for_text(*wrong, format, rows.delimiter())));
 }
