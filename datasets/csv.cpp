@@ -43,10 +43,10 @@ CsvDataset read_csv(std::istream& stream, const std::string& name, const CsvOpti
 
 namespace {
 
-/// Throws FormatError, naming the file and its kind, if it is no text.
+/// Throws FormatError, naming the file and its kind, unless the file is text.
 void require_text(std::ifstream& file, const std::string& path) {
   using detail::FileKind;
-  if (!file.seekg(0)) {  // a pipe, which can be read once
+  if (!file.seekg(0)) {  // a pipe can be read only once
     file.clear();
     return;
   }

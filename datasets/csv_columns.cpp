@@ -14,10 +14,8 @@ using detail::CsvCell;
 // ---- The first row ----
 
 bool CsvReader::begins_with_names(std::vector<CsvCell>& first, const std::vector<CsvCell>& second) const {
-  // numpy.savetxt writes names as a comment: "# a b".
-  const bool is_comment = settings_.delimiter == ' ' && first[0].text == "#" && first.size() == second.size() + 1;
-  if (is_comment) first.erase(first.begin());
-  if (options_.header || is_comment) return options_.header.value_or(true);
+  if (options_.header.value_or(true) && take_comment(first, second)) return true;
+  if (options_.header) return *options_.header;
   if (options_.like && settings_.header) return require_known_names(first);
   if (options_.like) return !fits_positions(first);
   const auto is_name = [](const CsvColumn& column) { return std::holds_alternative<std::string>(column); };
@@ -35,6 +33,20 @@ bool CsvReader::begins_with_names(std::vector<CsvCell>& first, const std::vector
   return kind == detail::FirstRow::names;
 }
 
+/// numpy.savetxt writes the names as a comment, "# a b" or "# a,b": removes its mark. False if the row is no comment.
+bool CsvReader::take_comment(std::vector<CsvCell>& first, const std::vector<CsvCell>& second) const {
+  std::string& text = first[0].text;
+  if (first[0].quoted || (!second.empty() && second[0].text.starts_with('#'))) return false;
+  if (settings_.delimiter == ' ') {
+    const bool is_comment = text == "#" && first.size() == second.size() + 1;
+    if (is_comment) first.erase(first.begin());
+    return is_comment;
+  }
+  if (!text.starts_with("# ")) return false;
+  text.erase(0, text.find_first_not_of(" \t", 1));
+  return true;
+}
+
 bool CsvReader::require_known_names(const std::vector<CsvCell>& first) const {
   const auto& features = settings_.features;
   for (const CsvCell& cell : first) {
@@ -48,7 +60,7 @@ bool CsvReader::require_known_names(const std::vector<CsvCell>& first) const {
               detail::delimiter_hint(first, settings_.delimiter)));
 }
 
-/// Whether a row has numbers where the encoding has them, by position.
+/// Whether the row has a number or a missing value at each position where the encoding has a number.
 bool CsvReader::fits_positions(const std::vector<CsvCell>& row) const {
   return std::all_of(settings_.features.begin(), settings_.features.end(), [&](const CsvEncodedColumn& column) {
     const std::size_t at = position_of(column, row.size());
@@ -102,7 +114,7 @@ void CsvReader::choose_columns(const std::vector<CsvCell>& first) {
   if (target) add(*target, true);
 }
 
-/// Whether the only cells of two rows have the same number of some other delimiter.
+/// Whether two rows of one cell each contain another delimiter equally often.
 bool CsvReader::is_cut_wrongly(const std::vector<CsvCell>& first, const std::vector<CsvCell>& second) const {
   const std::string_view delimiters = ";|,\t ";
   return std::any_of(delimiters.begin(), delimiters.end(), [&](char c) {
@@ -165,7 +177,7 @@ std::size_t CsvReader::find(const std::string& name) const {
   return static_cast<std::size_t>(std::find(names_.begin(), names_.end(), name) - names_.begin());
 }
 
-/// All columns of the training table, or all but its target.
+/// Whether the width is the training table's, with or without its target.
 bool CsvReader::fits_width(std::size_t width) const {
   const auto columns = static_cast<std::size_t>(settings_.columns);
   return width == columns || (options_.like->target && width + 1 == columns);

@@ -15,9 +15,9 @@ namespace cornu {
 namespace {
 
 constexpr Index format_version = 1;
-constexpr std::size_t most_bytes = std::size_t{4} << 20;  // JSON in a model's JSON may take twice as much
+constexpr std::size_t most_bytes = std::size_t{4} << 20;  // escaped inside a model's JSON it may take twice this
 
-/// A text of one byte, or of none for '\0'.
+/// Stores a character as a text of one byte, '\0' as an empty one.
 void visit_char(OptionVisitor& visit, const char* name, char& value) {
   std::string text(value == '\0' ? 0 : 1, value);
   visit(name, text);

@@ -12,13 +12,13 @@ namespace cornu {
 
 class OptionVisitor;
 
-/// What becomes of a row that lacks a value: an error; the row is left out; or the value is filled in, with the mean of
-/// the column for a number and no category at all for a text. A target is never filled in: an error.
+/// What a missing value does: an error; the row is dropped; or the value is filled in, by the column's mean for a
+/// number and by no category for a text. A missing target is an error unless the row is dropped.
 enum class CsvMissing { refuse, drop_row, fill_in };
 constexpr std::array<std::string_view, 3> option_names(CsvMissing) { return {"refuse", "drop_row", "fill_in"}; }
 
-/// What becomes of a text that the training table did not have in this column: an error, or no category at all. A
-/// target of an unknown class is always an error.
+/// What a text does that the training table did not have in this column: an error, or no category. An unknown class of
+/// the target is always an error.
 enum class CsvUnknown { error, other };
 constexpr std::array<std::string_view, 2> option_names(CsvUnknown) { return {"error", "other"}; }
 
@@ -33,8 +33,8 @@ struct CsvEncodedColumn {
   friend bool operator==(const CsvEncodedColumn&, const CsvEncodedColumn&) = default;
 };
 
-/// How the rows of a table become numbers: learnt by read_csv from one table, the training table, and applied to others
-/// by its option `like`, so that each column, category and class has one number in all of them.
+/// How the rows of a table become numbers. read_csv learns it from the training table and applies it to others (option
+/// `like`), so that each column, category and class has the same number in all of them.
 ///
 ///     const CsvDataset train = read_csv("train.csv", {.target = "species"});
 ///     const CsvDataset test = read_csv("test.csv", {.like = train.encoding()});
@@ -43,7 +43,7 @@ struct CsvEncodedColumn {
 struct CsvEncoding {
   std::vector<CsvEncodedColumn> features{};  ///< in the order of the inputs
   std::optional<CsvEncodedColumn> target{};
-  Index columns = 0;                                      ///< of the training table, those that were ignored too
+  Index columns = 0;                                      ///< of the training table, ignored ones included
   bool header = true;                                     ///< columns are found by their names, else by their positions
   char delimiter = ',', decimal = '.', thousands = '\0';  ///< as in CsvOptions
   std::vector<std::string> units{}, missing_values{};
@@ -52,7 +52,7 @@ struct CsvEncoding {
 
   /// One for each input: "age", or "colour=red" for a category.
   std::vector<std::string> feature_names() const;
-  /// By number; none where the target is a number or there is no target.
+  /// By class index; empty if the target is a number or missing.
   const std::vector<std::string>& class_names() const;
 
   /// A file of JSON. `save` throws ValueError for names and categories that are not UTF-8, and for more than 4 MB of
@@ -65,7 +65,7 @@ struct CsvEncoding {
   friend bool operator==(const CsvEncoding&, const CsvEncoding&) = default;
 };
 
-/// The JSON of a file, and the encoding again. Throw as `save` and `load`.
+/// Converts to the JSON of a file, and back. Throw as `save` and `load`.
 std::string to_string(const CsvEncoding& encoding);
 CsvEncoding parse_csv_encoding(std::string_view text);
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <vector>
 
 #include "cornu/core/error.h"
 
@@ -13,12 +14,22 @@ bool is_whole(std::string_view text) {
   return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
 }
 
-/// "0", "1", "2", ... as programs number columns that have no names. Two of them are rather data.
+/// Whole numbers in equal steps: "0", "1", "2", as programs number columns that have no names, or years. Short rows of
+/// small numbers are rather data.
 bool counts(std::span<const CsvCell> row) {
-  for (std::size_t i = 0; i < row.size(); ++i) {
-    if (row[i].text != std::to_string(i)) return false;
+  std::vector<Index> numbers;
+  for (const CsvCell& cell : row) {
+    constexpr std::size_t most_digits = 9;
+    if (!is_whole(cell.text) || cell.text.size() > most_digits) return false;
+    numbers.push_back(std::stol(cell.text));
   }
-  return row.size() > 2;
+  if (numbers.size() < 2 || numbers[0] >= numbers[1]) return false;
+  const Index first = numbers.front(), step = numbers[1] - first;
+  for (std::size_t i = 2; i < numbers.size(); ++i) {
+    if (numbers[i] - numbers[i - 1] != step) return false;
+  }
+  const bool are_years = first >= 1000 && numbers.back() < 3000;
+  return are_years || numbers.size() > 3 || (numbers.size() == 3 && first == 0 && step == 1);
 }
 
 }  // namespace
@@ -42,7 +53,7 @@ FirstRow kind_of_first_row(std::span<const CsvCell> first, std::span<const CsvCe
   if (repeated) return FirstRow::data;
   if (numbers == 0 || quoted_above) return FirstRow::names;
   if (!all_whole) return FirstRow::data;
-  return numbers == first.size() && !counts(first) ? FirstRow::data : FirstRow::unclear;
+  return numbers == first.size() && (!counts(first) || counts(second)) ? FirstRow::data : FirstRow::unclear;
 }
 
 std::string delimiter_hint(std::span<const CsvCell> row, char delimiter) {

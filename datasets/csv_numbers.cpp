@@ -1,7 +1,6 @@
 #include "cornu/datasets/csv_numbers.h"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <cmath>
 #include <limits>
@@ -9,38 +8,25 @@
 
 #include "cornu/core/error.h"
 #include "cornu/core/listed.h"
+#include "cornu/core/utf8.h"
+#include "cornu/datasets/csv_characters.h"
 
 namespace cornu::detail {
 
 namespace {
 
-constexpr std::string_view no_break_space = "\xC2\xA0", narrow_space = "\xE2\x80\xAF", thin_space = "\xE2\x80\x89";
-constexpr std::string_view minus_sign = "\xE2\x88\x92";  // U+2212
-constexpr std::array<std::string_view, 9> signs{"$", "%", "€", "£", "¥", "₹", "¢", "‰", "°"};
-
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-std::string_view trimmed(std::string_view text) {
-  const auto begin = std::min(text.find_first_not_of(" \t"), text.size());
-  return text.substr(begin, text.find_last_not_of(" \t") + 1 - begin);
-}
-
-std::string with_plain_spaces(std::string_view text) {
-  std::string result(text);
-  for (const std::string_view space : {no_break_space, narrow_space, thin_space}) {
-    for (std::size_t at = 0; (at = result.find(space, at)) != std::string::npos;) result.replace(at, space.size(), " ");
-  }
-  return result;
-}
-
-/// Removes the separators of "1,234,567". False unless digits are in groups of three, or there is no separator at all.
+/// Removes the separators of "1,234,567", or of "12,34,567" as in India. False for other groups of digits.
 bool take_groups(std::string& whole, char separator) {
-  const std::size_t first = whole.find(separator);
+  const std::size_t first = whole.find(separator), last = whole.rfind(separator);
   if (first == std::string::npos) return true;
-  if (first == 0 || first > 3) return false;
-  for (std::size_t at = first; at < whole.size(); at += 4) {
-    if (whole[at] != separator || at + 4 > whole.size()) return false;
-    if (!std::all_of(&whole[at + 1], &whole[at] + 4, is_digit)) return false;
+  const std::size_t group = first == last ? 3 : whole.find(separator, first + 1) - first - 1;
+  if ((group != 2 && group != 3) || first == 0 || first > group || whole.size() - last != 4) return false;
+  const auto separators = static_cast<std::size_t>(std::count(whole.begin(), whole.end(), separator));
+  if ((separators - 1) * (group + 1) != last - first) return false;
+  for (std::size_t at = first; at <= last; at += group + 1) {
+    if (whole[at] != separator) return false;
   }
   std::erase(whole, separator);
   return true;
@@ -55,18 +41,13 @@ std::string plain(std::string_view text, const NumberFormat& format) {
     text = trimmed(text.substr(1));
   };
   take_sign();
-  bool has_unit = false;
-  for (const std::string& unit : format.units) {
-    if (has_unit || unit.empty() || !text.starts_with(unit)) continue;
-    text = trimmed(text.substr(unit.size()));
-    has_unit = true;
-  }
+  const auto is_before = [&](const std::string& unit) { return !unit.empty() && text.starts_with(unit); };
+  const auto before = std::find_if(format.units.begin(), format.units.end(), is_before);
+  if (before != format.units.end()) text = trimmed(text.substr(before->size()));
   take_sign();
-  for (const std::string& unit : format.units) {
-    if (has_unit || unit.empty() || !text.ends_with(unit)) continue;
-    text = trimmed(text.substr(0, text.size() - unit.size()));
-    has_unit = true;
-  }
+  const auto is_after = [&](const std::string& unit) { return !unit.empty() && text.ends_with(unit); };
+  const auto after = std::find_if(format.units.begin(), format.units.end(), is_after);
+  if (after != format.units.end()) text = trimmed(text.substr(0, text.size() - after->size()));
   const std::size_t end = std::min({text.size(), text.find(format.decimal), text.find_first_of("eE")});
   std::string whole(text.substr(0, end)), rest(text.substr(end));
   if (format.thousands != '\0' && !take_groups(whole, format.thousands)) return "";
@@ -92,40 +73,59 @@ std::string difference(const NumberFormat& here, const NumberFormat& there) {
   return listed(options);
 }
 
+/// Whether a number that no floating-point type holds is near 0, by its exponent.
+bool is_tiny(std::string_view text) {
+  const std::size_t exponent = text.find_first_of("eE");
+  constexpr std::size_t longest = 1000;  // digits, which outweigh no such exponent
+  return exponent < longest && text.substr(exponent + 1).starts_with('-');
+}
+
+std::vector<std::string> signs_in(std::string_view text) {
+  std::vector<std::string> signs;
+  while (!text.empty()) {
+    const std::size_t size = character_size(text);
+    if (size > 0 && is_unit_sign(code_point(text.substr(0, size)))) signs.emplace_back(text.substr(0, size));
+    text.remove_prefix(std::max(size, std::size_t{1}));
+  }
+  return signs;
+}
+
 }  // namespace
 
 bool parse_number(std::string_view text, Real& number) {
-  if (text.starts_with('+')) text.remove_prefix(1);
+  if (text.starts_with('+') && !text.starts_with("+-")) text.remove_prefix(1);
   const char* const last = text.data() + text.size();
   auto [end, error] = std::from_chars(text.data(), last, number);
   if (error == std::errc::result_out_of_range) {  // which does not say at which end
     long double wide = 0;
-    error = std::from_chars(text.data(), last, wide).ec;
-    const bool small = std::abs(wide) < 1;
-    number = std::copysign(small ? Real{0} : std::numeric_limits<Real>::infinity(), wide < 0 ? Real{-1} : Real{1});
+    const bool is_wide = std::from_chars(text.data(), last, wide).ec == std::errc();
+    const bool small = is_wide ? std::abs(wide) < 1 : is_tiny(text);
+    number = std::copysign(small ? Real{0} : std::numeric_limits<Real>::infinity(),
+                           text.starts_with('-') ? Real{-1} : Real{1});
+    error = std::errc();
   }
   return error == std::errc() && end == last;
 }
 
 bool parse_number(std::string_view text, const NumberFormat& format, Real& number) {
-  if (text.starts_with(minus_sign)) {
-    return parse_number("-" + std::string(text.substr(minus_sign.size())), format, number);
-  }
-  if (format.decimal == '.' && format.thousands == '\0' && format.units.empty()) return parse_number(text, number);
-  const std::string spaced = format.thousands == ' ' ? with_plain_spaces(text) : std::string(text);
-  const std::string digits = plain(spaced, format);
+  const bool is_plain = format.decimal == '.' && format.thousands == '\0' && format.units.empty();
+  if (is_plain && parse_number(text, number)) return true;
+  const bool is_ascii = std::none_of(text.begin(), text.end(), [](char c) { return (c & '\x80') != 0; });
+  if (is_plain && is_ascii && text.find_first_of(" \t") == std::string_view::npos) return false;
+  const std::string ascii = is_ascii ? std::string(text) : in_ascii(text);
+  const std::string digits = plain(trimmed(ascii), format);
   return !digits.empty() && parse_number(digits, number);
 }
 
 std::string options_for_number(std::string_view text, const NumberFormat& format) {
-  const std::string spaced = with_plain_spaces(text);
-  const auto has = [&](std::string_view what) { return spaced.find(what) != std::string::npos; };
+  const std::string ascii = in_ascii(text);
+  const auto has = [&](std::string_view what) { return ascii.find(what) != std::string::npos; };
   std::vector<std::string> found;
   NumberFormat other = format;
   const auto try_marks = [&] {
     for (const char decimal : {'.', ','}) {
       bool read = false;
-      for (const char thousands : {'\0', ',', '.', ' ', '\''}) {
+      for (const char thousands : {'\0', ',', '.', ' ', '\'', '_'}) {
         const std::string_view mark(thousands == '\0' ? &format.thousands : &thousands, 1);
         const bool helps = thousands != decimal && (thousands == format.thousands || has(mark)) &&
                            (decimal == format.decimal || thousands == format.decimal || has({&decimal, 1})) &&
@@ -141,9 +141,9 @@ std::string options_for_number(std::string_view text, const NumberFormat& format
     }
   };
   try_marks();
-  for (const std::string_view sign : signs) {
-    if (!found.empty() || !has(sign)) continue;
-    other.units.emplace_back(sign);
+  for (const std::string& sign : signs_in(ascii)) {
+    if (!found.empty()) break;
+    other.units.push_back(sign);
     try_marks();
     other.units.pop_back();
   }
@@ -152,14 +152,10 @@ std::string options_for_number(std::string_view text, const NumberFormat& format
   return options;
 }
 
-std::string unit_of(std::string_view text, const NumberFormat& format) {
-  const std::string spaced = with_plain_spaces(text);
-  const std::size_t space = spaced.rfind(' ');
-  if (space == std::string::npos || spaced.find_first_of("0123456789", space) != std::string::npos) return "";
-  const std::string_view number = trimmed(std::string_view(spaced).substr(0, space));
-  Real ignored = 0;
-  const bool is_number = parse_number(number, format, ignored) || !options_for_number(number, format).empty();
-  return is_number ? spaced.substr(space + 1) : "";
+std::string option_with_unit(const NumberFormat& format, std::string_view unit) {
+  NumberFormat other = format;
+  other.units.emplace_back(unit);
+  return difference(format, other);
 }
 
 }  // namespace cornu::detail

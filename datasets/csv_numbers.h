@@ -12,22 +12,20 @@ namespace cornu::detail {
 /// How a table writes numbers.
 struct NumberFormat {
   char decimal = '.';
-  char thousands = '\0';             ///< between groups of three digits; '\0': none
-  std::vector<std::string> units{};  ///< "$", "%": before or after a number, ignored
+  char thousands = '\0';             ///< between groups of three digits, or of two before the last three; '\0': none
+  std::vector<std::string> units{};  ///< "$", "%": one before and one after a number are ignored
 };
 
-/// The number that is the whole text: what is too small for a Real is 0, what is too large infinite. False for anything
-/// else, and beyond what a long double holds.
+/// Parses all of `text` as a number. A number too small for a Real gives 0, one too large infinity.
 bool parse_number(std::string_view text, Real& number);
-/// The same for a number in this format. A thousands separator of ' ' stands for no-break and thin spaces too,
-/// and U+2212 is a minus sign.
+/// The same in a format, with the digits, signs and spaces of in_ascii.
 bool parse_number(std::string_view text, const NumberFormat& format, Real& number);
 
-/// The options of read_csv that would make a number of a text that is none in `format`: ".decimal = ','". Empty if
-/// there are none. Known units are signs such as $ and %.
+/// The options of read_csv that make a number of a text that is none in `format`: ".decimal = ','". Empty if there are
+/// none. Only signs such as $ and % are tried as units.
 std::string options_for_number(std::string_view text, const NumberFormat& format);
 
-/// The unit of "5 kg": what follows the last space of a number in any format, if no digit is in it; else empty.
-std::string unit_of(std::string_view text, const NumberFormat& format);
+/// ".units = {"$", "kg"}": the option with one more unit.
+std::string option_with_unit(const NumberFormat& format, std::string_view unit);
 
 }  // namespace cornu::detail

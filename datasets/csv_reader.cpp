@@ -26,7 +26,7 @@ std::string detail::some_of(const std::vector<std::string>& names) {
 
 namespace {
 
-/// The encoding to begin with: `like`, or none of any column, with the options of this table.
+/// `like`, or an encoding without columns, with this table's options.
 CsvEncoding settings_of(const CsvOptions& options, const std::string& name) {
   CsvEncoding settings = options.like.value_or(CsvEncoding{.missing_values = options.missing_values});
   if (options.like) {
@@ -99,7 +99,7 @@ bool CsvReader::parse(std::string_view text, Real& number) const {
   return detail::parse_number(text, format_, number) && std::isfinite(number);
 }
 
-/// Also one in another format.
+/// Whether the text is a number, several numbers, or a number in another format.
 bool CsvReader::is_like_number(const std::string& text) const {
   Real number = 0;
   return parse(text, number) || !detail::options_for_number(text, format_).empty() ||
@@ -120,7 +120,7 @@ void CsvReader::add_row(const std::vector<CsvCell>& cells) {
                 cells.size() < width ? message(R"("{}")", names_[cells.size()]) : message("number {}", width + 1),
                 cells.size(), width, width == 1 ? hint_of(names_[0]) : ""));
   }
-  for (const Column& column : columns_) {  // first of all, so that a row that is dropped leaves no trace
+  for (const Column& column : columns_) {  // before anything is learnt from the row: it may be dropped
     const CsvCell& cell = cells[column.cell];
     if (!is_missing(cell.text)) continue;
     if (settings_.missing == CsvMissing::drop_row) {
@@ -142,47 +142,61 @@ Real CsvReader::value_of(Column& column, const CsvCell& cell) {
   if (is_missing(text)) return std::numeric_limits<Real>::quiet_NaN();
   Real number = 0;
   const bool is_number = !column.is_declared && parse(text, number);
-  // Else a slip of the pen in the first row would make a column of numbers one of names.
-  if (is_number && column.kind == Kind::texts) {
-    fail(column, cell,
-         message("\"{}\" is a number, as the values before it are not (.categorical has the columns whose values are "
-                 "names)",
-                 text));
-  }
+  // Without this check a typo in the first row would turn a column of numbers into categories.
+  if (is_number && column.kind == Kind::texts) refuse_number_among_texts(column, cell);
   if (is_number) {
     column.kind = Kind::numbers;
     column.total += static_cast<long double>(number);
     ++column.count;
     return number;
   }
-  if (!column.is_declared) refuse_number(column, cell);
-  if (column.kind == Kind::numbers) {
-    fail(column, cell,
-         options_.like
-             ? message("\"{}\" is no finite number, as the values are that the encoding was learnt from", text)
-             : message("\"{}\" is no finite number, as the values before it are (.categorical has the "
-                       "columns whose values are names)",
-                       text));
-  }
+  if (!column.is_declared) refuse_other_format(column, cell);
+  if (column.kind == Kind::numbers) refuse_text_among_numbers(column, cell);
+  if (column.kind == Kind::unknown) column.first_text = cell;
   column.kind = Kind::texts;
   const auto found = column.categories.find(text);
   if (found != column.categories.end()) return static_cast<Real>(found->second);
   return options_.like ? unknown(column, cell) : add_category(column, cell);
 }
 
-/// A number that is written otherwise would become a name without a word.
-void CsvReader::refuse_number(const Column& column, const CsvCell& cell) const {
+/// Fails for a number in another format, which would silently become a category.
+void CsvReader::refuse_other_format(const Column& column, const CsvCell& cell) const {
   const std::string options = detail::options_for_number(cell.text, format_);
-  const std::string categorical = options_.like ? "" : "; in a column of .categorical it is a name";
-  if (!options.empty()) {
-    fail(column, cell, message("\"{}\" is a number with {}{}", cell.text, options, categorical));
-  }
+  if (!options.empty()) fail_as_number(column, cell, "a number with " + options);
   if (detail::is_list_of_numbers(cell.text, [&](const std::string& text) { return is_like_number(text); })) {
     const char c = cell.text[cell.text.find_first_of(";|\t")];
     fail(column, cell,
          message("\"{}\" is several numbers; is the delimiter '{}'? (.delimiter{})", cell.text,
-                 c == '\t' ? "\\t" : std::string(1, c), categorical));
+                 c == '\t' ? "\\t" : std::string(1, c),
+                 options_.like ? "" : "; in a column of .categorical it is a name"));
   }
+}
+
+/// Fails for a text that a column of names may have, but no other.
+void CsvReader::fail_as_number(const Column& column, const CsvCell& cell, const std::string& what) const {
+  fail(column, cell,
+       message("\"{}\" is {}{}", cell.text, what, options_.like ? "" : "; in a column of .categorical it is a name"));
+}
+
+void CsvReader::refuse_text_among_numbers(const Column& column, const CsvCell& cell) const {
+  const std::string what = detail::described(detail::decorated_number(cell.text, format_), format_);
+  if (!what.empty()) fail_as_number(column, cell, what);
+  fail(column, cell,
+       options_.like
+           ? message("\"{}\" is no finite number, as the values are that the encoding was learnt from", cell.text)
+           : message("\"{}\" is no finite number, as the values before it are (.categorical has the "
+                     "columns whose values are names)",
+                     cell.text));
+}
+
+/// Blames the first text if that looks like a number, else names both cells.
+void CsvReader::refuse_number_among_texts(const Column& column, const CsvCell& cell) const {
+  const CsvCell& first = column.first_text;
+  const std::string what = detail::described(detail::decorated_number(first.text, format_), format_);
+  if (!what.empty()) fail_as_number(column, first, what);
+  fail(column, cell,
+       message("\"{}\" is a number, but \"{}\" in line {} is not (.categorical has the columns whose values are names)",
+               cell.text, first.text, first.line));
 }
 
 Real CsvReader::unknown(const Column& column, const CsvCell& cell) const {
@@ -203,22 +217,23 @@ Real CsvReader::add_category(Column& column, const CsvCell& cell) {
                  ".most_categories)",
                  cell.text, count + 1));
   }
-  // Three times: here, in the encoding, and in the names of features.
-  charge(3 * cell.text.size() + 2 * node_bytes + (column.is_target ? 0 : column.name.size()));
+  // Four copies: two here, one in the encoding, one in the names of the features.
+  charge(4 * cell.text.size() + 3 * node_bytes + (column.is_target ? 0 : column.name.size()));
+  if (!column.is_declared) column.decorated.add(cell, format_);
   column.categories.emplace(cell.text, count);
   return static_cast<Real>(count);
 }
 
 // ---- The end ----
 
-/// Numbers the categories alphabetically.
+/// Fills in the encoding; numbers the categories alphabetically.
 void CsvReader::learn() {
   settings_.columns = std::ssize(names_);
   settings_.header = has_names_;
   for (Column& column : columns_) {
     require<FormatError>(column.count > 0 || !column.categories.empty(), "{}: column \"{}\" has no value at all",
                          rows_.name(), column.name);
-    refuse_unit(column);
+    refuse_decorated(column);
     CsvEncodedColumn known{.name = column.name, .position = static_cast<Index>(column.cell)};
     if (column.kind == Kind::numbers) {
       known.mean = static_cast<double>(column.total / static_cast<long double>(column.count));
@@ -237,18 +252,10 @@ void CsvReader::learn() {
   }
 }
 
-/// A column whose texts are all numbers with the same unit.
-void CsvReader::refuse_unit(const Column& column) const {
-  if (column.is_declared || column.categories.empty()) return;
-  const std::string& first = column.categories.begin()->first;
-  const std::string unit = detail::unit_of(first, format_);
-  const bool all =
-      !unit.empty() && std::all_of(column.categories.begin(), column.categories.end(),
-                                   [&](const auto& one) { return detail::unit_of(one.first, format_) == unit; });
-  require<FormatError>(!all,
-                       "{}, column \"{}\": \"{}\" and all other values are numbers with .units = {{\"{}\"}}; in a "
-                       "column of .categorical they are names",
-                       rows_.name(), column.name, first, unit);
+/// Fails for a column of texts that look like numbers.
+void CsvReader::refuse_decorated(const Column& column) const {
+  if (!column.decorated.are_numbers(data_.size_)) return;
+  fail_as_number(column, column.decorated.first(), column.decorated.described(format_));
 }
 
 void CsvReader::finish() {
@@ -267,8 +274,8 @@ void CsvReader::finish() {
   }
 }
 
-/// A short text can become a column or a category, which take a hundred bytes: few files have so many that it
-/// matters.
+/// Counts memory for columns and categories: a short cell can take hundreds of bytes. Throws FormatError beyond what a
+/// file of this size may take.
 void CsvReader::charge(std::size_t bytes) {
   charged_ += bytes;
   require<FormatError>(charged_ <= detail::reading_memory(rows_.bytes_read()),

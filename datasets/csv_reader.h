@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cornu/datasets/csv.h"
+#include "cornu/datasets/csv_decorated.h"
 #include "cornu/datasets/csv_numbers.h"
 #include "cornu/datasets/csv_rows.h"
 
@@ -15,15 +16,15 @@ namespace cornu {
 
 namespace detail {
 
-/// "\"name\"", or the number.
+/// The name in quotes, or the number.
 std::string shown(const CsvColumn& column);
 /// The first ones of many names.
 std::string some_of(const std::vector<std::string>& names);
 
 }  // namespace detail
 
-/// Turns the rows of a file into a dataset; for datasets/csv*.cpp alone. csv_columns.cpp finds out what the columns
-/// are, csv_reader.cpp reads the rows.
+/// Reads a file's rows into a dataset; for datasets/csv*.cpp alone. csv_columns.cpp finds the columns, csv_reader.cpp
+/// reads the rows.
 class CsvReader {
  public:
   CsvReader(std::istream& stream, const std::string& name, const CsvOptions& options);
@@ -36,12 +37,14 @@ class CsvReader {
     std::size_t cell;  // of the row
     bool is_target = false;
     Kind kind = Kind::unknown;
-    bool is_declared = false;                                // by the options, to be of names
-    std::map<std::string, Index, std::less<>> categories{};  // in the order in which they came; in `like`, by number
-    long double total = 0;                                   // of the numbers
+    bool is_declared = false;                                // categorical by an option or by `like`
+    std::map<std::string, Index, std::less<>> categories{};  // numbered as they came; with `like`, as in the encoding
+    detail::CsvCell first_text{};
+    detail::DecoratedTexts decorated{};  // among the categories, unless declared
+    long double total = 0;               // the sum of the numbers
     Index count = 0;
-    Real filling = -1;           // for a missing value
-    std::vector<Real> places{};  // the number of each category, by when it came
+    Real filling = -1;           // replaces a missing value
+    std::vector<Real> places{};  // from a category's number in order of appearance to its number in the encoding
   };
 
   bool is_missing(const std::string& text) const;
@@ -51,6 +54,7 @@ class CsvReader {
   // ---- The first row ----
 
   bool begins_with_names(std::vector<detail::CsvCell>& first, const std::vector<detail::CsvCell>& second) const;
+  bool take_comment(std::vector<detail::CsvCell>& first, const std::vector<detail::CsvCell>& second) const;
   bool require_known_names(const std::vector<detail::CsvCell>& first) const;
   bool fits_positions(const std::vector<detail::CsvCell>& row) const;
   static std::vector<std::string> names_of(const std::vector<CsvEncodedColumn>& columns);
@@ -75,28 +79,32 @@ class CsvReader {
   [[noreturn]] void fail(const Column& column, const detail::CsvCell& cell, const std::string& what) const;
   void add_row(const std::vector<detail::CsvCell>& cells);
   Real value_of(Column& column, const detail::CsvCell& cell);
-  void refuse_number(const Column& column, const detail::CsvCell& cell) const;
+  void refuse_other_format(const Column& column, const detail::CsvCell& cell) const;
+  [[noreturn]] void fail_as_number(const Column& column, const detail::CsvCell& cell, const std::string& what) const;
+  [[noreturn]] void refuse_text_among_numbers(const Column& column, const detail::CsvCell& cell) const;
+  [[noreturn]] void refuse_number_among_texts(const Column& column, const detail::CsvCell& cell) const;
   Real unknown(const Column& column, const detail::CsvCell& cell) const;
   Real add_category(Column& column, const detail::CsvCell& cell);
 
   // ---- The end ----
 
   void learn();
-  void refuse_unit(const Column& column) const;
+  void refuse_decorated(const Column& column) const;
   void finish();
 
-  static constexpr std::size_t node_bytes = 96;  // of a map, with a number and a text beside its characters
+  static constexpr std::size_t node_bytes =
+      96;  // a map's node with a number and a string, without the string's characters
 
   void charge(std::size_t bytes);
 
   const CsvOptions& options_;
-  CsvEncoding settings_;  // `like` with the options of this table; what is learnt is put into it
+  CsvEncoding settings_;  // `like` with this table's options; learn() adds the columns
   detail::CsvRows rows_;
   detail::NumberFormat format_;
   std::vector<std::string> names_;  // of all columns of the file
   bool has_names_ = true;
-  std::vector<Column> columns_;  // features and then the target, in the encoding's order
-  std::deque<Real> cells_;       // which grows without having everything twice
+  std::vector<Column> columns_;  // the features in the encoding's order, then the target
+  std::deque<Real> cells_;       // a deque grows without copying
   std::size_t charged_ = 0;
   Index dropped_ = 0;
   CsvDataset data_;

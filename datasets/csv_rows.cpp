@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "cornu/core/error.h"
+#include "cornu/datasets/csv_characters.h"
 
 namespace cornu::detail {
 
@@ -23,7 +24,7 @@ CsvRows::CsvRows(std::istream& stream, std::string name, char delimiter)
   }
 }
 
-/// The next character; both of "\r\n" come, and "\r\n", "\r" and "\n" count as one line.
+/// Returns the next character. "\r\n", "\r" and "\n" each count as one line; "\r\n" comes as two characters.
 int CsvRows::get() {
   const int c = buffer_.sbumpc();
   ++bytes_read_;
@@ -39,7 +40,8 @@ void CsvRows::fail(const CsvCell& cell, std::string_view what) const {
                             static_cast<Index>(&cell - cells_.data()) + 1, what));
 }
 
-/// The first character from `c` on that is neither space nor tab. In a table of spaces these are skipped too.
+/// Returns the first character from `c` on that is neither a space nor a tab. Stops at the delimiter, unless that is
+/// ' '.
 int CsvRows::skip_spaces(int c) {
   while ((c == ' ' || c == '\t') && (c != delimiter_ || delimiter_ == ' ')) c = get();
   return c;
@@ -69,7 +71,7 @@ void CsvRows::append(CsvCell& cell, int c) const {
   cell.text += static_cast<char>(c);
 }
 
-/// Returns the character that ends it.
+/// Returns the character that ends the cell.
 int CsvRows::read_cell(CsvCell& cell) {
   cell.text.clear();
   cell.line = line_;
@@ -80,7 +82,7 @@ int CsvRows::read_cell(CsvCell& cell) {
     if (c == '"') fail(cell, "a quote inside of a cell that does not begin with one");
     append(cell, c);
   }
-  cell.text.erase(cell.text.find_last_not_of(" \t") + 1);
+  if (const std::string_view text = trimmed(cell.text); text.size() < cell.text.size()) cell.text = std::string(text);
   return ends_row(c) ? c : delimiter_;
 }
 

@@ -12,27 +12,28 @@ namespace cornu::detail {
 
 struct CsvCell {
   std::string text;
-  Index line = 0;  // on which it begins, from 1
+  Index line = 0;  // where it begins, from 1
   bool quoted = false;
 };
 
-/// The rows of a CSV file one after the other, in memory for one of them. With ' ' as the delimiter cells stand between
-/// runs of spaces and tabs, which may begin and end a row too.
+/// Reads a CSV file row by row; one row is in memory at a time. With ' ' as the delimiter, runs of spaces and tabs
+/// separate cells and may begin and end a row.
 class CsvRows {
  public:
   /// Throws FormatError for a file in UTF-16.
   CsvRows(std::istream& stream, std::string name, char delimiter);
 
-  /// No row has more cells, and no cell more bytes: a comma alone is a cell of forty bytes in memory.
+  /// Limits for a row and a cell: an empty cell takes one byte of the file and forty of memory.
   static constexpr std::size_t most_cells = 100'000, most_bytes = 1 << 20;
 
   /// The next row that is not empty; false at the end. Throws FormatError for quotes that do not match and beyond the
   /// limits.
   bool next();
   const std::vector<CsvCell>& cells() const { return cells_; }
-  /// On which the row begins.
+  /// Where the row begins.
   Index line() const { return cells_.front().line; }
   const std::string& name() const { return name_; }
+  char delimiter() const { return delimiter_; }
   std::size_t bytes_read() const { return bytes_read_; }
 
  private:

@@ -5,6 +5,8 @@
 #include <cctype>
 #include <cstdint>
 
+#include "cornu/core/utf8.h"
+
 namespace cornu::detail {
 
 namespace {
@@ -109,15 +111,31 @@ bool begins_with_word(std::string_view text, std::string_view lower_case) {
                     [](char wanted, char c) { return wanted == std::tolower(static_cast<unsigned char>(c)); });
 }
 
-FileKind text_kind(std::string_view text) {
-  text = text.substr(0, 4096);
-  if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);  // a byte order mark
+/// UTF-8, or mostly ASCII, and no NUL. `is_cut`: the last character may be incomplete. Text may have a few other
+/// control characters: a delimiter, a terminal's escapes, the mark at the end of a file of DOS.
+bool is_text(std::string_view text, bool is_cut) {
   const auto is_control = [](char c) {
     return (static_cast<unsigned char>(c) < ' ' && " \t\r\n\f\v"sv.find(c) == std::string_view::npos) || c == '\x7f';
   };
+  const auto controls = std::count_if(text.begin(), text.end(), is_control);
+  if (text.find('\0') != std::string_view::npos || 4 * controls > std::ssize(text)) return false;
   const auto beyond_ascii = std::count_if(text.begin(), text.end(), [](char c) { return (c & '\x80') != 0; });
-  if (std::any_of(text.begin(), text.end(), is_control) || 2 * beyond_ascii > std::ssize(text))
-    return FileKind::unknown;
+  if (2 * beyond_ascii <= std::ssize(text)) return true;
+  constexpr std::size_t longest = 4;  // bytes of a character, which may be cut off
+  while (!text.empty()) {
+    const std::size_t size = character_size(text);
+    if (size == 0) return is_cut && text.size() < longest;
+    text.remove_prefix(size);
+  }
+  return true;
+}
+
+FileKind text_kind(std::string_view text) {
+  constexpr std::size_t looked_at = 4096;
+  const bool is_cut = text.size() >= looked_at;
+  text = text.substr(0, looked_at);
+  if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);  // a byte order mark
+  if (!is_text(text, is_cut)) return FileKind::unknown;
   constexpr std::string_view space = " \t\r\n";
   text.remove_prefix(std::min(text.find_first_not_of(space), text.size()));
   for (const std::string_view tag : {"<!doctype html"sv, "<html"sv, "<head"sv, "<body"sv, "<script"sv}) {

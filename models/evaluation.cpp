@@ -75,6 +75,7 @@ Logs evaluate_with(const detail::SequentialState& model, DatasetRef data, const 
   model.require_compiled();
   model.require_built();
   model.require_fitting(data, "evaluate");
+  model.require_targets(data, "evaluate");
   Evaluation evaluation(model, data, options.batch_size, options.steps, options.sample_weight);
   ProgressDisplay display(options.verbose, 1, evaluation.steps());
   display.epoch_begin(0);

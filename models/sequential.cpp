@@ -68,7 +68,8 @@ void Sequential::add(AnyLayer layer) {
       Rng rng(seeds.bits());  // as if it had been there from the start
       state.shapes.push_back(detail::SequentialState::build_next(state.layers, before, state.shapes.back(), rng));
     } else if (const std::optional<Shape> input = state.input_shape()) {
-      build(*input);
+      Rng rng(state.seed);
+      build(*input, rng);  // more layers may follow before the outputs fit an encoding
     }
   } catch (...) {
     state.layers.pop_back();
@@ -95,11 +96,18 @@ const AnyLayer& Sequential::get_layer(Index position) const { return state_->lay
 // ---- Building, weights, forward ----
 
 void Sequential::build(const Shape& input) {
+  if (state_->csv_encoding) {  // tried on a copy first: a model that does not fit stays as it was
+    Sequential trial(*this);
+    Rng rng(state_->seed);
+    trial.build(input, rng);
+    trial.state_->require_classes(*state_->csv_encoding);
+  }
   Rng rng(state_->seed);
   build(input, rng);
 }
 
 Shape Sequential::build(const Shape& input, Rng& rng) {
+  if (state_->csv_encoding) state_->require_features(*state_->csv_encoding, input);
   const NamedParameters before = parameters();
   const bool starts_anew = std::all_of(before.begin(), before.end(),
                                        [](const NamedParameter& named) { return named.parameter->value.empty(); });

@@ -223,8 +223,9 @@ class Sequential {
   /// tensors.
   WeightsReport load_weights(const std::string& path, const LoadWeightsOptions& options = {});
   /// The encoding of the table that the model was trained on (datasets/csv_encoding.h). It is saved, loaded and copied
-  /// with the model; `cornu predict` and `cornu evaluate` read tables by it. `set_csv_encoding` throws ShapeError if
-  /// the model takes another number of features, `csv_encoding` StateError if there is none.
+  /// with the model; `cornu predict` and `cornu evaluate` read tables by it. `set_csv_encoding`, and later
+  /// `build`, throw ShapeError unless there is an input for each feature and an output for each class; two classes may
+  /// share one output. `csv_encoding` throws StateError if there is none.
   void set_csv_encoding(CsvEncoding encoding);
   const CsvEncoding& csv_encoding() const;
   bool has_csv_encoding() const;

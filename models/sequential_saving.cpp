@@ -111,14 +111,6 @@ void require_values(const Sequential& model) {
   }
 }
 
-/// The model may be built after it is given an encoding, and anew.
-void require_features(const CsvEncoding& encoding, const Sequential& model) {
-  const auto features = std::ssize(encoding.feature_names());
-  const std::optional<Shape> input = model.input_shape();
-  require(!input || input->size() == features, "{}: the table's encoding has {} features, but the model takes {}",
-          model.name(), features, input.value_or(Shape{}));
-}
-
 }  // namespace
 
 void Sequential::options(OptionVisitor& visit) {
@@ -173,7 +165,8 @@ void Sequential::save(const std::string& path, const SaveOptions& options) const
   SafetensorsMetadata metadata{{"format", "cornu"}, {detail::model_metadata, text}};
   if (has_csv_encoding()) {
     detail::naming(path, [&] {
-      require_features(csv_encoding(), *this);
+      state_->require_features(csv_encoding(), state_->shapes.front());
+      state_->require_classes(csv_encoding());
       metadata[detail::csv_metadata] = to_string(csv_encoding());
     });
   }
@@ -219,8 +212,23 @@ Sequential Sequential::load(const SafetensorsFile& file, const LoadOptions& opti
   });
 }
 
+void detail::SequentialState::require_features(const CsvEncoding& encoding, const Shape& input) const {
+  const auto features = std::ssize(encoding.feature_names());
+  require(input.size() == features, "{}: the table's encoding has {} features, but the model takes {}", name, features,
+          input);
+}
+
+void detail::SequentialState::require_classes(const CsvEncoding& encoding) const {
+  const auto classes = std::ssize(encoding.class_names());
+  const Index outputs = shapes.back().size();
+  require(classes == 0 || outputs == classes || (outputs == 1 && classes == 2),
+          "{}: the table's encoding has {} classes, but the model has {} output{}; one for each class is required{}",
+          name, classes, outputs, outputs == 1 ? "" : "s", classes == 2 ? ", or a single one" : "");
+}
+
 void Sequential::set_csv_encoding(CsvEncoding encoding) {
-  require_features(encoding, *this);
+  if (const std::optional<Shape> input = input_shape()) state_->require_features(encoding, *input);
+  if (built()) state_->require_classes(encoding);
   state_->csv_encoding = std::move(encoding);
 }
 

@@ -65,8 +65,14 @@ struct SequentialState : SequentialParts {
   static SequentialState& of(Sequential& model) { return *model.state_; }
 
   void require_compiled() const;
-  /// That the dataset's samples are what the model takes.
+  /// Throws ShapeError unless the dataset's samples are what the model takes.
   void require_fitting(DatasetRef data, const char* what) const;
+  /// Throws ShapeError, naming `what`, for a dataset without targets.
+  void require_targets(DatasetRef data, const char* what) const;
+  /// Throw ShapeError unless the encoding has a feature for each input, and a class for each output; two classes may
+  /// share one output.
+  void require_features(const CsvEncoding& encoding, const Shape& input) const;
+  void require_classes(const CsvEncoding& encoding) const;
 
   /// Makes what training needs and does not have yet.
   void prepare_training();

@@ -56,6 +56,13 @@ void SequentialState::require_fitting(DatasetRef data, const char* what) const {
           data.feature_shape(), shapes.front());
 }
 
+void SequentialState::require_targets(DatasetRef data, const char* what) const {
+  require(data.target_shape().size() > 0,
+          "{}: {} got samples without targets; of a table, read_csv's .target names the column to learn (predict needs "
+          "none)",
+          name, what);
+}
+
 void SequentialState::prepare_training() {
   require_compiled();
   require_built();
@@ -247,6 +254,7 @@ History Sequential::fit(DatasetRef data, const FitOptions& options) {
   Batcher batcher(train, {.batch_size = options.batch_size, .shuffle_seed = shuffle_seed});
   if (!built()) build(train.feature_shape());
   state_->require_fitting(train, "fit");
+  state_->require_targets(train, "fit");
   const Shape made = state_->shapes.back();
   check_class_weight(options.class_weight, made.rank() == 0 ? 1 : made[-1]);
   state_->prepare_training();
@@ -257,6 +265,7 @@ History Sequential::fit(DatasetRef data, const FitOptions& options) {
   std::optional<Evaluation> evaluation;
   if (validation) {
     state_->require_fitting(validation, "validation");
+    state_->require_targets(validation, "validation");
     const Index batch_size = options.validation_batch_size > 0 ? options.validation_batch_size : options.batch_size;
     evaluation.emplace(*state_, validation, batch_size, options.validation_steps, validation_weight);
   }

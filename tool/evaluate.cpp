@@ -92,7 +92,9 @@ Data read_table(const std::string& path, const Network& network, const ScaleOpti
 }
 
 Data read_data(const std::string& path, const Network& network, const ScaleOptions& scale) {
-  switch (const FileKind kind = kind_of_file(path)) {
+  const FileKind kind = kind_of_file(path);
+  require_table(kind, path, scale.table);
+  switch (kind) {
     case FileKind::npz:
       return read_npz(path, network.model.input_shape(), scale);
     case FileKind::csv:
@@ -133,6 +135,8 @@ std::string Evaluate::run() const {
   require<UsageError>(!mnist.empty() || !data.empty(), "evaluate: --mnist DIR or --data FILE is required");
   require<UsageError>(!data.empty() || (!scale.scale && !scale.invert),
                       "evaluate: --scale and --invert are for --data alone");
+  require<UsageError>(!data.empty() || scale.table.given().empty(), "evaluate: {} is for --data alone",
+                      scale.table.given());
   Network network = load_network(model, {});
   Data samples = data.empty() ? read_mnist(mnist, network.model) : read_data(data, network, scale);
   if (!network.model.built()) network.model.build(samples.feature_shape());

@@ -12,6 +12,7 @@
 #include "cornu/core/printable.h"
 #include "cornu/core/write_text.h"
 #include "cornu/tool/commands.h"
+#include "cornu/tool/option_names.h"
 
 namespace {
 
@@ -86,5 +87,5 @@ int main(int argc, char** argv) try {
 } catch (const tool::UsageError& error) {
   return complain(misused, error.what());
 } catch (const std::exception& error) {
-  return complain(failed, error.what());
+  return complain(failed, tool::with_option_names(error.what()));
 }

@@ -4,15 +4,20 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cmath>
+#include <functional>
 #include <istream>
 #include <streambuf>
 #include <utility>
 
 #include "cornu/core/error.h"
+#include "cornu/datasets/csv_decorated.h"
+#include "cornu/datasets/csv_header.h"
 #include "cornu/datasets/csv_numbers.h"
 #include "cornu/datasets/csv_rows.h"
 #include "cornu/datasets/subset.h"
 #include "cornu/tool/arrays.h"
+#include "cornu/tool/commands.h"
 #include "cornu/tool/file_kind.h"
 #include "cornu/tool/image.h"
 
@@ -32,10 +37,11 @@ struct MemoryBuffer : std::streambuf {
   }
 };
 
-/// The one that the first line that is not empty has most of outside of quotes. A number has none of them in it, so
-/// that a wrong guess is an error.
-char delimiter_of(std::string_view text) {
-  constexpr std::string_view delimiters = ",;\t ";
+/// The delimiter that stands most often in the first non-empty line, outside of quotes. Marks of numbers that the
+/// options name are none. Other numbers contain no delimiter, so that a wrong guess is an error.
+char delimiter_of(std::string_view text, const CsvOptions& options) {
+  std::string delimiters = ",;\t ";
+  std::erase_if(delimiters, [&](char c) { return c == options.decimal || c == options.thousands; });
   text.remove_prefix(text.find_last_of("\r\n", text.find_first_not_of("\r\n\t ")) + 1);
   std::string found;
   bool quoted = false;
@@ -43,43 +49,68 @@ char delimiter_of(std::string_view text) {
     if (c == '"') quoted = !quoted;
     if (quoted) continue;
     if (c == '\r' || c == '\n') break;
-    if (delimiters.find(c) != std::string_view::npos) found += c;
+    if (delimiters.find(c) != std::string::npos) found += c;
   }
-  // Spaces only where there is nothing else: names have them, and they stand around other delimiters.
+  // A space only if there is nothing else: names contain spaces, and other delimiters have spaces around them.
   const bool others = found.find_first_of(",;\t") != std::string::npos;
   const auto count = [&](char c) { return c == ' ' && others ? 0 : std::count(found.begin(), found.end(), c); };
   return *std::max_element(delimiters.begin(), delimiters.end(), [&](char a, char b) { return count(a) < count(b); });
 }
 
-/// The row's numbers are put behind the others; false if none of its cells is one, as in a row of names.
-bool append_row(const detail::CsvRows& rows, std::vector<Real>& numbers, bool names_allowed) {
+/// What to do about a text in a table of numbers.
+std::string remedy_for_text(const detail::CsvCell& cell, const detail::NumberFormat& format, char delimiter) {
+  const auto is_like_number = [&](const std::string& text) {
+    Real number = 0;
+    return detail::parse_number(text, format, number) || !detail::options_for_number(text, format).empty();
+  };
+  const std::string options = detail::options_for_number(cell.text, format);
+  if (!options.empty()) return "; it is a number with " + options;
+  if (detail::is_list_of_numbers(cell.text, is_like_number)) return detail::delimiter_hint({&cell, 1}, delimiter);
+  const detail::DecoratedNumber number = detail::decorated_number(cell.text, format);
+  if (number.kind == detail::DecoratedNumber::Kind::none) {
+    return "; a table of texts needs a model that carries the table's encoding (Sequential::set_csv_encoding)";
+  }
+  return "; it is " + detail::described(number, format);
+}
+
+/// Appends the row's numbers. Returns false for a row of names: no cell is a number in any format.
+bool append_row(const detail::CsvRows& rows, const detail::NumberFormat& format, std::vector<Real>& numbers,
+                bool names_allowed) {
   const std::size_t before = numbers.size();
   const detail::CsvCell* wrong = nullptr;
   for (const detail::CsvCell& cell : rows.cells()) {
     Real number = 0;
-    if (detail::parse_number(cell.text, number)) {
+    if (detail::parse_number(cell.text, format, number) && std::isfinite(number)) {
       numbers.push_back(number);
     } else if (wrong == nullptr) {
       wrong = &cell;
     }
   }
   if (wrong == nullptr) return true;
-  if (names_allowed && numbers.size() == before) return false;
-  throw FormatError(
-      message("{}: line {}: \"{}\" is no number; a table of texts needs a model that carries the "
-              "table's encoding (Sequential::set_csv_encoding)",
-              rows.name(), wrong->line, wrong->text));
+  const bool are_names = std::all_of(rows.cells().begin(), rows.cells().end(), [&](const detail::CsvCell& cell) {
+    return detail::options_for_number(cell.text, format).empty();
+  });
+  if (names_allowed && are_names && numbers.size() == before) return false;
+  throw FormatError(message("{}: line {}: \"{}\" is no finite number{}", rows.name(), wrong->line, wrong->text,
+                            remedy_for_text(*wrong, format, rows.delimiter())));
 }
 
-Numbers read_table(Bytes bytes, const std::string& name) {
+/// A table of numbers alone.
+Numbers read_table(Bytes bytes, const std::string& name, const TableOptions& options) {
+  require<UsageError>(options.missing.empty() && options.unknown.empty(),
+                      "{}: --missing and --unknown need a model that carries the table's encoding", name);
+  CsvOptions csv;
+  options.apply(csv);
+  const detail::NumberFormat format{
+      .decimal = csv.decimal.value_or('.'), .thousands = csv.thousands.value_or('\0'), .units = csv.units};
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   MemoryBuffer buffer(text);
   std::istream stream(&buffer);
-  detail::CsvRows rows(stream, name, delimiter_of(text));
+  detail::CsvRows rows(stream, name, csv.delimiter.value_or(delimiter_of(text, csv)));
   std::vector<Real> numbers;
   Index count = 0, width = 0;
   for (bool first = true; rows.next(); first = false) {
-    if (!append_row(rows, numbers, first)) continue;
+    if (!append_row(rows, format, numbers, first && !options.no_header)) continue;
     const Index came = std::ssize(rows.cells());
     require<FormatError>(count == 0 || came == width, "{}: line {}: {} numbers; the rows before it have {}", name,
                          rows.line(), came, width);
@@ -91,29 +122,32 @@ Numbers read_table(Bytes bytes, const std::string& name) {
   return {.array = array, .owner = std::move(numbers)};
 }
 
-/// By an encoding. A table of several columns whose first line lacks the encoding's delimiter may have another one, but
-/// none that its numbers have in them.
-CsvDataset read_encoded_table(Bytes bytes, const std::string& name, CsvOptions options, bool no_header) {
+/// Reads a table by an encoding. If the first line of a table of several columns lacks the encoding's delimiter,
+/// another one is taken that is no mark of its numbers.
+CsvDataset read_encoded_table(Bytes bytes, const std::string& name, CsvOptions options, const TableOptions& given) {
+  given.apply(options);
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   const std::string_view line = text.substr(0, text.find_first_of("\r\n", text.find_first_not_of("\r\n\t ")));
-  const char delimiter = delimiter_of(text);
+  const char delimiter = delimiter_of(text, options);
   const auto has = [&](char c) { return line.find(c) != std::string_view::npos; };
   const CsvEncoding& encoding = *options.like;
-  const bool is_of_numbers = delimiter == encoding.decimal || delimiter == encoding.thousands;
-  if (encoding.features.size() > 1 && !has(encoding.delimiter) && has(delimiter) && !is_of_numbers) {
+  const bool is_of_numbers = delimiter == options.decimal.value_or(encoding.decimal) ||
+                             delimiter == options.thousands.value_or(encoding.thousands);
+  const bool has_its_delimiter =
+      has(encoding.delimiter) && encoding.delimiter != options.decimal && encoding.delimiter != options.thousands;
+  if (!options.delimiter && encoding.features.size() > 1 && !has_its_delimiter && has(delimiter) && !is_of_numbers) {
     options.delimiter = delimiter;
   }
-  if (no_header) options.header = false;
   MemoryBuffer buffer(text);
   std::istream stream(&buffer);
   return read_csv(stream, name, options);
 }
 
-/// The features alone. A sample for each row: none is dropped.
-Numbers read_features(Bytes bytes, const std::string& name, const CsvEncoding& encoding, bool no_header) {
+/// Reads the features alone. No row is dropped.
+Numbers read_features(Bytes bytes, const std::string& name, const CsvEncoding& encoding, const TableOptions& given) {
   CsvOptions options{.target = std::nullopt, .like = encoding};
   if (encoding.missing == CsvMissing::drop_row) options.missing = CsvMissing::refuse;
-  const CsvDataset table = read_encoded_table(bytes, name, options, no_header);
+  const CsvDataset table = read_encoded_table(bytes, name, options, given);
   const TensorDataset samples = gathered(table);
   Numbers result;
   result.array = raw_tensor(name, result.owner.emplace<Tensor>(samples.x()));
@@ -185,7 +219,9 @@ Numbers read_numbers(const std::string& path, const std::string& name, const std
                      const ScaleOptions& options, const CsvEncoding* encoding) {
   Numbers result{.file = read_bytes(path, name)};
   const Bytes bytes = result.file->bytes();
-  switch (const FileKind kind = kind_of(bytes, name)) {
+  const FileKind kind = kind_of(bytes, name);
+  require_table(kind, name, options.table);
+  switch (kind) {
     case FileKind::npy:
       result.array = result.owner.emplace<NpyFile>(bytes, name).array();
       return result;
@@ -197,7 +233,8 @@ Numbers read_numbers(const std::string& path, const std::string& name, const std
     case FileKind::pgm:
       return read_image(bytes, name, kind, input);
     case FileKind::csv:
-      return encoding != nullptr ? read_features(bytes, name, *encoding, options.no_header) : read_table(bytes, name);
+      return encoding != nullptr ? read_features(bytes, name, *encoding, options.table)
+                                 : read_table(bytes, name, options.table);
     default:
       throw FormatError(
           message("{}: {}; samples are read from IDX, .npy, PNG, PGM and tables of numbers", name, name_of(kind)));
@@ -239,7 +276,66 @@ void ScaleOptions::declare(CLI::App& app) {
                  "multiply by this; else pixels are divided by the largest value, 255 for bytes of images")
       ->option_text("FACTOR");
   app.add_flag("--invert", invert, "first turn black pixels white and white ones black");
-  app.add_flag("--no-header", no_header, "tables for a model with an encoding have no row of names");
+  table.declare(app);
+}
+
+void require_table(FileKind kind, const std::string& name, const TableOptions& options) {
+  const std::string given = options.given();
+  require<UsageError>(kind == FileKind::csv || given.empty(), "{}: {} is for tables, and this is {}", name, given,
+                      name_of(kind));
+}
+
+void TableOptions::declare(CLI::App& app) {
+  const auto add = [&](const char* name, auto& value, const char* text, const char* shown) {
+    CLI::Option* const option = app.add_option(name, value, text);
+    option->option_text(shown)->group("Tables");
+    return option;
+  };
+  const std::function<std::string(const std::string&)> is_character = [](const std::string& text) {
+    return text.size() == 1 || text == "\\t" ? "" : "\"" + text + "\": a single character is required";
+  };
+  app.add_flag("--no-header", no_header, "the first row is a sample, not the columns' names")->group("Tables");
+  add("--delimiter", delimiter, "between cells; else the encoding's, or the one that the first line shows", "C")
+      ->check(is_character);
+  add("--decimal", decimal, "the decimal mark; else the encoding's, or a point", "C")->check(is_character);
+  add("--thousands", thousands, "the mark between groups of digits; else the encoding's, or none", "C")
+      ->check(is_character);
+  add("--units", units, "ignored before and after numbers, separated by commas", "U,...")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  add("--missing", missing, "a missing value is an error (refuse), or the mean of the training table (fill_in)", "WHAT")
+      ->check(CLI::IsMember({"refuse", "fill_in"}));
+  add("--unknown", unknown, "a text that the encoding does not know is an error, or none of those it knows (other)",
+      "WHAT")
+      ->check(CLI::IsMember({"error", "other"}));
+}
+
+std::string TableOptions::given() const {
+  std::string names;
+  const auto add = [&](bool is_given, const char* name) {
+    if (is_given) names += (names.empty() ? "" : ", ") + std::string(name);
+  };
+  add(no_header, "--no-header");
+  add(!delimiter.empty(), "--delimiter");
+  add(!decimal.empty(), "--decimal");
+  add(!thousands.empty(), "--thousands");
+  add(!units.empty(), "--units");
+  add(!missing.empty(), "--missing");
+  add(!unknown.empty(), "--unknown");
+  return names;
+}
+
+void TableOptions::apply(CsvOptions& options) const {
+  const auto set = [](std::optional<char>& option, const std::string& text) {
+    if (!text.empty()) option = text == "\\t" ? '\t' : text[0];
+  };
+  if (no_header) options.header = false;
+  set(options.delimiter, delimiter);
+  set(options.decimal, decimal);
+  set(options.thousands, thousands);
+  if (!units.empty()) options.units = units;
+  if (!missing.empty()) options.missing = missing == "refuse" ? CsvMissing::refuse : CsvMissing::fill_in;
+  if (!unknown.empty()) options.unknown = unknown == "error" ? CsvUnknown::error : CsvUnknown::other;
 }
 
 Samples::Samples(Numbers numbers, const std::optional<Shape>& input, const ScaleOptions& options,
@@ -281,7 +377,7 @@ Samples read_samples(const std::string& path, const std::optional<Shape>& input,
 
 TensorDataset read_labelled_table(const std::string& path, const CsvEncoding& encoding, const ScaleOptions& options) {
   const FileBytes file(path, true);
-  const CsvDataset table = read_encoded_table(file.bytes(), path, {.like = encoding}, options.no_header);
+  const CsvDataset table = read_encoded_table(file.bytes(), path, {.like = encoding}, options.table);
   require<FormatError>(table.has_target(), "{}: there is no column of targets{}", path,
                        table.target_name().empty() ? "" : ", \"" + table.target_name() + "\"");
   return gathered(table);
@@ -290,7 +386,7 @@ TensorDataset read_labelled_table(const std::string& path, const CsvEncoding& en
 LabelledSamples read_labelled_numbers(const std::string& path, const std::optional<Shape>& input,
                                       const ScaleOptions& options) {
   const FileBytes file(path, true);
-  const Numbers table = read_table(file.bytes(), path);
+  const Numbers table = read_table(file.bytes(), path, options.table);
   const Index rows = table.array.shape[0], width = table.array.shape[1];
   const Index features = input ? input->size() : width - 1;
   require<FormatError>(0 < features && features < width,

@@ -12,6 +12,7 @@
 #include "cornu/datasets/dataset.h"
 #include "cornu/datasets/idx.h"
 #include "cornu/formats/file_bytes.h"
+#include "cornu/formats/file_kind.h"
 #include "cornu/formats/npy.h"
 #include "cornu/formats/npz.h"
 #include "cornu/formats/raw_tensor.h"
@@ -22,15 +23,29 @@ class App;
 
 namespace cornu::tool {
 
-/// What becomes of the numbers of a file before a model sees them.
+/// How tables are read where they differ from the model's encoding, or from plain numbers. Named as in CsvOptions.
+struct TableOptions {
+  bool no_header = false;  ///< the first row is a sample
+  std::string delimiter{}, decimal{}, thousands{}, missing{}, unknown{};
+  std::vector<std::string> units{};
+
+  void declare(CLI::App& app);
+  /// The options that were given: "--no-header, --decimal"; "" if there are none.
+  std::string given() const;
+  void apply(CsvOptions& options) const;
+};
+
+/// What happens to the values of a file before a model sees them.
 struct ScaleOptions {
-  std::optional<double>
-      scale{};             ///< the factor; without it pixels are divided by the largest value, other numbers kept
-  bool invert = false;     ///< first, pixels become the largest value minus themselves
-  bool no_header = false;  ///< the first row of a table that is read by an encoding is a sample
+  std::optional<double> scale{};  ///< the factor; without it pixels are divided by the largest value
+  bool invert = false;            ///< first, pixels become the largest value minus themselves
+  TableOptions table{};
 
   void declare(CLI::App& app);
 };
+
+/// Throws UsageError if options for tables were given for a file that is none.
+void require_table(detail::FileKind kind, const std::string& name, const TableOptions& options);
 
 /// Numbers as a file has them.
 struct Numbers {

@@ -9,11 +9,9 @@
 
 #include "cornu/core/error.h"
 #include "cornu/core/random.h"
-#include "cornu/datasets/csv.h"
-#include "cornu/datasets/subset.h"
 #include "cornu/tests/support/bytes.h"
+#include "cornu/tests/support/csv.h"
 #include "cornu/tests/support/damaged.h"
-#include "cornu/tests/support/expect_error.h"
 #include "cornu/tests/support/print.h"
 #include "cornu/tests/support/temporary_folder.h"
 
@@ -22,18 +20,11 @@ namespace {
 
 using testing::error_of;
 using testing::TemporaryFolder;
-using Names = std::vector<std::string>;
-
-CsvDataset read(const std::string& text, const CsvOptions& options = {}) {
-  std::istringstream stream(text);
-  return read_csv(stream, "a.csv", options);
-}
-template <class E = FormatError>
-std::string error(const std::string& text, const CsvOptions& options = {}) {
-  return error_of<E>([&] { read(text, options); });
-}
-Tensor x_of(const CsvDataset& data) { return gathered(data).x(); }
-Tensor y_of(const CsvDataset& data) { return gathered(data).y(); }
+using testing::csv::error;
+using testing::csv::Names;
+using testing::csv::read;
+using testing::csv::x_of;
+using testing::csv::y_of;
 
 const std::string train_text =
     "id,colour,size,kind\n1,red,2,cherry\n2,yellow,9,banana\n3,red,8,apple\n4,blue,1,cherry\n";

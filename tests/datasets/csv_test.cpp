@@ -7,10 +7,9 @@
 #include <sstream>
 
 #include "cornu/core/error.h"
-#include "cornu/datasets/subset.h"
 #include "cornu/tests/support/allocation_counter.h"
+#include "cornu/tests/support/csv.h"
 #include "cornu/tests/support/damaged.h"
-#include "cornu/tests/support/expect_error.h"
 #include "cornu/tests/support/print.h"
 #include "cornu/tests/support/temporary_folder.h"
 
@@ -19,20 +18,11 @@ namespace {
 
 using testing::error_of;
 using testing::TemporaryFolder;
-using Names = std::vector<std::string>;
-
-CsvDataset read(const std::string& text, const CsvOptions& options = {}) {
-  std::istringstream stream(text);
-  return read_csv(stream, "a.csv", options);
-}
-
-template <class E = FormatError>
-std::string error(const std::string& text, const CsvOptions& options = {}) {
-  return error_of<E>([&] { read(text, options); });
-}
-
-Tensor x_of(const CsvDataset& data) { return gathered(data).x(); }
-Tensor y_of(const CsvDataset& data) { return gathered(data).y(); }
+using testing::csv::error;
+using testing::csv::Names;
+using testing::csv::read;
+using testing::csv::x_of;
+using testing::csv::y_of;
 
 TEST(Csv, HasNumbersForFeaturesAndTheLastColumnForATarget) {
   const CsvDataset data = read("width,height,area\n1,2,2\n-3.5,+1e2,-350\n.5,4,2\n");
@@ -149,16 +139,15 @@ TEST(Csv, SaysWhereSomethingCannotBeUnderstood) {
   EXPECT_EQ(error("a,b\n1,2\"\n"),
             "a.csv, line 2, column number 2: a quote inside of a cell that does not begin with one");
   EXPECT_EQ(error("a,b\n\"1\"x,2\n"), "a.csv, line 2, column number 1: text after the closing quote");
-  for (const std::string number : {"1e999", "inf", "1.5x", "0x10", "1 2", "--1"}) {
-    EXPECT_EQ(error("a,b\n1,2\n" + number + ",4\n"),
-              "a.csv, line 3, column \"a\": \"" + number +
+  for (const std::string text : {"1 2", "--1", "tall", "2024-01-02"}) {
+    EXPECT_EQ(error("a,b\n1,2\n" + text + ",4\n"),
+              "a.csv, line 3, column \"a\": \"" + text +
                   "\" is no finite number, as the values before it are (.categorical has the columns whose values are "
                   "names)");
-  }
-  for (const std::string slip : {"1O", "1e999", "inf"}) {
-    EXPECT_EQ(error("a,b\n" + slip + ",2\n3,4\n"),
-              "a.csv, line 3, column \"a\": \"3\" is a number, as the values before it are not (.categorical has the "
-              "columns whose values are names)");
+    EXPECT_EQ(
+        error("a,b\nred,2\n" + text + ",2\n3,4\n"),
+        "a.csv, line 4, column \"a\": \"3\" is a number, but \"red\" in line 2 is not (.categorical has the columns "
+        "whose values are names)");
   }
   EXPECT_EQ(error("a,a\n1,2\n"), "a.csv, line 1: two columns are called \"a\"");
   EXPECT_EQ(error(""), "a.csv: it is empty");

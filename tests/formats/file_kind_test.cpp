@@ -35,7 +35,17 @@ TEST(FileKind, IsToldByTheFirstBytes) {
   for (const char* const table : {"PAR1,PAR2\n", "BZh,GIF8\n", "GGUF;BM\n", "P5,P2\n", "MM,II\n", "PK,x\n"}) {
     EXPECT_EQ(detail::file_kind(bytes_of(std::string(table))), FileKind::csv) << table;
   }
-  EXPECT_EQ(detail::file_kind(bytes_of(std::string(8, '\xff'))), FileKind::unknown);
+  for (const std::string& binary : {std::string(8, '\xff'), std::string("a,b\n1,2\n\0", 9), std::string("\1\2\3,4\n"),
+                                    std::string("\xf0\x9f\x98"), std::string("\xd0\xff\xd0\xff,\xd0\n")}) {
+    EXPECT_EQ(detail::file_kind(bytes_of(binary)), FileKind::unknown) << binary;
+  }
+  std::string cyrillic = "имя,рост\n";
+  while (cyrillic.size() < 5000) cyrillic += "анна,1\n";
+  for (const std::string& table : {std::string("a\x1b[0m,b\n1,2\n"), std::string("a,b\n1,2\n\x1a"),
+                                   std::string("a\x01\x62,c\n1\x01\x32,3\n"), std::string("имя,рост\n"), cyrillic,
+                                   " " + cyrillic, std::string("名前,身長\n"), std::string("\xef\xbb\xbfимя,рост\n")}) {
+    EXPECT_EQ(detail::file_kind(bytes_of(table)), FileKind::csv) << table.substr(0, 40);
+  }
 }
 
 TEST(FileKind, IsWhatEveryReaderSaysOfAFileOfAnotherKind) {

@@ -1,9 +1,11 @@
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <numeric>
-#include <sstream>
+#include <utility>
 
 #include "cornu/cornu.h"
+#include "cornu/tests/support/csv.h"
 #include "cornu/tests/support/expect_error.h"
 #include "cornu/tests/support/temporary_folder.h"
 
@@ -12,11 +14,7 @@ namespace {
 
 using testing::error_of;
 using testing::TemporaryFolder;
-
-CsvDataset read(const std::string& text, const CsvOptions& options) {
-  std::istringstream stream(text);
-  return read_csv(stream, "a.csv", options);
-}
+using testing::csv::read;
 
 /// Flowers: the kind follows from the colour and the height.
 struct Flowers {
@@ -118,19 +116,76 @@ TEST(SavingCsv, TheEncodingGoesWhereTheModelGoes) {
             "sequential: the table's encoding has 5 features, but the model takes (2,)");
 }
 
-TEST(SavingCsv, AnEncodingThatDoesNotFitIsRefusedBeforeTheFileIsWritten) {
+/// Whether the encoding comes first or the shapes do.
+TEST(SavingCsv, AnEncodingThatDoesNotFitTheModelIsRefused) {
   const TemporaryFolder folder;
-  const CsvDataset train = read("a,b,y\n1,2,3\n", {});
-  Sequential model{Dense{1}};
-  model.set_csv_encoding(train.encoding());
-  model.build({3});
-  EXPECT_EQ(error_of<ShapeError>([&] { model.save(folder / "m.safetensors"); }),
-            (folder / "m.safetensors").string() +
-                ": sequential: the table's encoding has 2 features, but the model takes (3,)");
-  reset_parameters(model);
-  model.build({2});
-  model.save(folder / "m.safetensors");
-  EXPECT_TRUE(Sequential::load(folder / "m.safetensors").has_csv_encoding());
+  const CsvEncoding three = read("a,b,y\n1,2,x\n1,2,y\n1,2,z\n").encoding(),
+                    two = read("a,b,y\n1,2,x\n1,2,y\n").encoding();
+  const CsvEncoding numbers = read("a,b,y\n1,2,3\n").encoding();
+  const std::string features = "sequential: the table's encoding has 2 features, but the model takes (3,)";
+  const std::string classes =
+      "sequential: the table's encoding has 3 classes, but the model has 2 outputs; one for each class is required";
+  struct Case {
+    const CsvEncoding* encoding;
+    Index inputs, outputs;
+    std::string error;
+  };
+  for (const Case& one :
+       {Case{&three, 3, 3, features}, Case{&numbers, 3, 1, features}, Case{&three, 2, 2, classes},
+        Case{&three, 2, 1,
+             "sequential: the table's encoding has 3 classes, but the model has 1 output; one for each class is "
+             "required"},
+        Case{&two, 2, 3,
+             "sequential: the table's encoding has 2 classes, but the model has 3 outputs; one for each class is "
+             "required, or a single one"},
+        Case{&three, 2, 3, ""}, Case{&two, 2, 2, ""}, Case{&two, 2, 1, ""}, Case{&numbers, 2, 1, ""},
+        Case{&numbers, 2, 4, ""}}) {
+    const CsvEncoding& encoding = *one.encoding;
+    const Index inputs = one.inputs, outputs = one.outputs;
+    const std::string& said = one.error;
+    SCOPED_TRACE(message("{} {} {}", inputs, outputs, said));
+    Sequential built{Input{inputs}, Dense{outputs}}, unbuilt{Dense{4}, Dense{outputs}};
+    unbuilt.set_csv_encoding(encoding);
+    Sequential growing{Input{inputs}};
+    if (said != features) growing.set_csv_encoding(encoding);
+    if (said.empty()) {
+      built.set_csv_encoding(encoding);
+      unbuilt.build({inputs});
+      growing.add(Dense{7});  // which is not the last one
+      growing.add(Dense{outputs});
+      for (const Sequential* const model : {&std::as_const(built), &std::as_const(unbuilt), &std::as_const(growing)}) {
+        model->save(folder / "m.safetensors");
+        EXPECT_TRUE(Sequential::load(folder / "m.safetensors").has_csv_encoding());
+      }
+      continue;
+    }
+    EXPECT_EQ(error_of<ShapeError>([&] { built.set_csv_encoding(encoding); }), said);
+    EXPECT_FALSE(built.has_csv_encoding());
+    EXPECT_EQ(error_of<ShapeError>([&] { unbuilt.build({inputs}); }), said);
+    EXPECT_FALSE(unbuilt.built()) << "as if it had not been tried";
+    unbuilt.compile({.optimizer = SGD{}, .loss = MeanSquaredError{}});
+    const Tensor x({4, inputs}), y({4, outputs});
+    EXPECT_EQ(error_of<ShapeError>([&] { unbuilt.fit(x, y, {.verbose = Verbose::silent}); }), said);
+    EXPECT_EQ(error_of<ShapeError>([&] { unbuilt.train_on_batch(x, y); }), said);
+    if (said == features) {
+      EXPECT_EQ(error_of<ShapeError>([&] { growing.set_csv_encoding(encoding); }), said);
+      continue;
+    }
+    growing.add(Dense{7});
+    growing.add(Dense{outputs});
+    EXPECT_EQ(error_of<ShapeError>([&] { growing.save(folder / "n.safetensors"); }),
+              (folder / "n.safetensors").string() + ": " + said);
+    EXPECT_FALSE(std::filesystem::exists(folder / "n.safetensors"));
+  }
+}
+
+TEST(SavingCsv, AModelWithAnEncodingCanLoseItsHeadAndGoIntoAnother) {
+  const CsvEncoding three = read("a,b,y\n1,2,x\n1,2,y\n1,2,z\n").encoding();
+  Sequential base{Input{2}, Dense{5}, Dense{3}};
+  base.set_csv_encoding(three);
+  base.pop();
+  Sequential model{base, Dense{1}};
+  EXPECT_EQ(model.output_shape(), Shape{1});
 }
 
 TEST(SavingCsv, AFileWithABrokenEncodingIsRefused) {
@@ -156,8 +211,21 @@ TEST(SavingCsv, ATableWithoutTargetsCannotBeLearntFrom) {
         std::pair(AnyLoss(BinaryCrossentropy{.from_logits = true}), 1)}) {
     Sequential model{Input{2}, Dense{units}};
     model.compile({.optimizer = SGD{}, .loss = loss});
-    EXPECT_THROW(model.fit(data, {.verbose = Verbose::silent}), ShapeError);
-    EXPECT_THROW(model.evaluate(data), ShapeError);
+    const Index outputs = units;
+    const auto said = [&](const char* what) {
+      return message(
+          "sequential: {} got samples without targets; of a table, read_csv's .target names the column to "
+          "learn (predict needs none)",
+          what);
+    };
+    EXPECT_EQ(error_of<ShapeError>([&] { model.fit(data, {.verbose = Verbose::silent}); }), said("fit"));
+    EXPECT_EQ(error_of<ShapeError>([&] { model.evaluate(data); }), said("evaluate"));
+    EXPECT_EQ(error_of<ShapeError>([&] {
+                const Tensor x({4, 2}), y({4, outputs});
+                const TensorDataset train(x, y);
+                model.fit(train, {.verbose = Verbose::silent, .validation_data = data});
+              }),
+              said("validation"));
     EXPECT_EQ(model.predict(data).shape(), (Shape{2, units}));
   }
 }

@@ -6,6 +6,7 @@
 #include "cornu/tests/support/protobuf.h"
 #include "cornu/tests/tool/support.h"
 #include "cornu/tool/file_kind.h"
+#include "cornu/tool/option_names.h"
 
 namespace cornu::tool {
 namespace {
@@ -25,9 +26,10 @@ TEST_F(ForeignFiles, AreCalledWhatTheyAreByEveryCommand) {
   for (const auto& [kind, bytes] : testing::foreign_files()) {
     if (kind <= FileKind::pgm || kind == FileKind::text) continue;  // the program takes them for what they are
     write("x.bin", bytes);
-    const std::string text = kind == FileKind::gzip
-                                 ? std::string("x.bin: unpacked, this is a JSON text; it has no arrays")
-                                 : fmt::format("x.bin: this is {}; {}", name_of(kind), detail::remedy_for(kind));
+    const std::string text =
+        kind == FileKind::gzip
+            ? std::string("x.bin: unpacked, this is a JSON text; it has no arrays")
+            : with_option_names(fmt::format("x.bin: this is {}; {}", name_of(kind), detail::remedy_for(kind)));
     for (const char* const command :
          {"info x.bin", "convert x.bin y.npz", "predict m.safetensors x.bin", "predict x.bin x.bin --all",
           "evaluate m.safetensors --data x.bin", "convert m.safetensors y.safetensors --model x.bin"}) {

@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdlib>
 #include <fstream>
+#include <regex>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -50,7 +51,14 @@ class ToolTest : public ::testing::Test {
     const int status = std::system(whole.c_str());
     return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read(".out"), read(".err")};
   }
-  Result cornu(const std::string& arguments) const { return shell("\"$cornu\" " + arguments); }
+  Result cornu(const std::string& arguments) const {
+    const Result result = shell("\"$cornu\" " + arguments);
+    static const std::regex code(
+        R"([ (]\.(header|delimiter|decimal|thousands|units|missing|missing_values|unknown|names|categorical)\b)"
+        "|CsvOptions|Names::|onnx::load");
+    EXPECT_FALSE(std::regex_search(result.err, code)) << "an option of the library, not of the program: " << result.err;
+    return result;
+  }
 
   /// What it prints; anything but success, or anything on standard error, fails the test.
   std::string output(const std::string& arguments) const {

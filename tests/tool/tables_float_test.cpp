@@ -46,15 +46,14 @@ TEST_F(TableTool, PredictReadsATableAsTheTrainingTableWasRead) {
   }
   write("no_header.csv", "8,white,1.5\n9,red,2.5\n");
   EXPECT_EQ(output("predict --no-header m.safetensors no_header.csv"), rows);
-  expect_failure(
-      "predict m.safetensors no_header.csv",
-      "no_header.csv, line 1: no column has a name that the encoding knows (colour, height); .header = false "
-      "takes the columns by their positions");
+  expect_failure("predict m.safetensors no_header.csv",
+                 "no_header.csv, line 1: no column has a name that the encoding knows (colour, height); --no-header "
+                 "takes the columns by their positions");
   write("green.csv", "colour,height\nwhite,1\ngreen,2\n");
   expect_failure(
       "predict m.safetensors green.csv",
       "green.csv, line 3, column \"colour\": \"green\" is not among the texts that the encoding knows: blue, "
-      "red, white (.unknown = CsvOptions::other takes it for none of them)");
+      "red, white (--unknown other takes it for none of them)");
   EXPECT_EQ(output("predict --classes m.safetensors train.csv"), "rose\ndaisy\nlily, wild\nrose\ndaisy\n");
 }
 
@@ -78,7 +77,112 @@ TEST_F(TableTool, PredictNeverLeavesARowOut) {
   model.save(path("drops.safetensors"));
   write("x.csv", "colour,height\n,1\nred,2\n");
   expect_failure("predict drops.safetensors x.csv",
-                 "x.csv, line 2, column \"colour\": the value is missing (\"\"); .missing says what to do then");
+                 "x.csv, line 2, column \"colour\": the value is missing (\"\"); --missing says what to do then");
+}
+
+/// Each error names the option that reads the table.
+TEST_F(TableTool, OptionsReadTablesThatAreWrittenOtherwise) {
+  const std::string rows = expected(model.predict(Tensor::matrix({{0, 0, 1, 1500.5}, {0, 1, 0, 2.5}})));
+  struct Case {
+    std::string options, table, error;
+  };
+  const std::string where = "x.csv, line 2, column \"height\": ";
+  for (const auto& [options, table, error] : std::vector<Case>{
+           {"--decimal ,", "colour;height\nwhite;1500,5\nred;2,5\n",
+            where + "\"1500,5\" is a number with --decimal ','"},
+           {"--thousands ,", "colour;height\nwhite;1,500.5\nred;2.5\n",
+            where + "\"1,500.5\" is a number with --thousands ','"},
+           {"--units '$,kg'", "colour,height\nwhite,$1500.5\nred,2.5 kg\n",
+            where + "\"$1500.5\" is a number with --units '$'"},
+           {"--units kg", "colour,height\nwhite,1500.5kg\nred,2.5kg\n",
+            where + "\"1500.5kg\" is a number with --units 'kg'"},
+           {"--delimiter '|'", "colour|height\nwhite|1500.5\nred|2.5\n",
+            "x.csv, line 1: no column has a name that the encoding knows (colour, height); is the delimiter '|'? "
+            "(--delimiter); --no-header takes the columns by their positions"},
+           {"--no-header", "1,white,1500.5\n2,red,2.5\n",
+            "x.csv, line 1: no column has a name that the encoding knows (colour, height); --no-header takes the "
+            "columns "
+            "by their positions"}}) {
+    write("x.csv", table);
+    expect_failure("predict m.safetensors x.csv", error);
+    EXPECT_EQ(output("predict m.safetensors x.csv " + options), rows) << options;
+    EXPECT_EQ(shell("\"$cornu\" predict m.safetensors - " + options + " <x.csv").out, rows) << options;
+  }
+  write("x.csv", "colour,height\nwhite,\ngreen,2\n");
+  const Tensor filled = model.predict(Tensor::matrix({{0, 0, 1, 3.1}, {0, 0, 0, 2}}));
+  EXPECT_EQ(output("predict m.safetensors x.csv --missing fill_in --unknown other"), expected(filled));
+  write("x.csv", "colour,height\nwhite,inf\n");
+  expect_failure("predict m.safetensors x.csv", where + "\"inf\" is not a finite number");
+  for (const char* const wrong : {"--delimiter ab", "--decimal ''", "--missing drop_row", "--unknown any"}) {
+    EXPECT_EQ(cornu(fmt::format("predict m.safetensors x.csv {}", wrong)).status, 2) << wrong;
+  }
+}
+
+TEST_F(TableTool, OptionsReadTablesOfNumbersToo) {
+  Sequential line({Input{2}, Dense{1}}, {.seed = 1});
+  line.save(path("line.safetensors"));
+  write("plain", "1500.5,2\n-3,0.5\n");
+  const std::string rows = output("predict line.safetensors plain");
+  write("german", "1.500,5;2 %\n-3;0,5\n");
+  expect_failure("predict line.safetensors german",
+                 "german: line 1: \"5;2 %\" is no finite number; is the delimiter ';'? (--delimiter)");
+  expect_failure("predict line.safetensors german --delimiter ';'",
+                 "german: line 1: \"1.500,5\" is no finite number; it is a number with --decimal ',', --thousands '.'");
+  expect_failure("predict line.safetensors german --decimal , --thousands .",
+                 "german: line 1: \"2 %\" is no finite number; it is a number with --units '%'");
+  EXPECT_EQ(output("predict line.safetensors german --decimal , --thousands . --units %"), rows);
+  write("pipes", "1500.5|2\n-3|0.5\n");
+  EXPECT_EQ(output("predict line.safetensors pipes --delimiter '|'"), rows);
+  write("names", "a,b\n1500.5,2\n-3,0.5\n");
+  EXPECT_EQ(output("predict line.safetensors names"), rows);
+  EXPECT_EQ(cornu("predict line.safetensors names --no-header").status, 1) << "the names are no sample";
+  for (const char* const number : {"1e999", "inf", "nan"}) {
+    write("infinite", fmt::format("1,2\n3,{}\n", number));
+    EXPECT_EQ(cornu("predict line.safetensors infinite").err.substr(0, 24), "cornu: infinite: line 2:") << number;
+  }
+  expect_failure("predict line.safetensors plain --unknown other",
+                 "plain: --missing and --unknown need a model that carries the table's encoding", 2);
+}
+
+TEST_F(TableTool, OptionsOfTablesAreRefusedForOtherFiles) {
+  Sequential line({Input{2}, Dense{1}}, {.seed = 1});
+  line.save(path("line.safetensors"));
+  write_npy(path("x.npy"), Tensor::matrix({{1, 2}}));
+  write_idx(path("x.idx"), IdxArray{.dimensions{1, 2}, .data = std::vector<std::uint8_t>{1, 2}});
+  write("x.pgm", "P2 2 1 255\n1 2\n");
+  write_npy(path("y.npy"), Tensor::vector({1}));
+  for (const char* const file : {"x.npy", "x.idx", "x.pgm"}) {
+    for (const char* const option : {"--no-header", "--delimiter ,", "--decimal ,", "--thousands ,", "--units kg",
+                                     "--missing fill_in", "--unknown other"}) {
+      const Result result = cornu(fmt::format("predict line.safetensors {} {}", file, option));
+      EXPECT_EQ(result.status, 2) << file << option;
+      EXPECT_NE(result.err.find(" is for tables, and this is "), std::string::npos) << result.err;
+    }
+  }
+  expect_failure("predict line.safetensors x.npy --no-header",
+                 "x.npy: --no-header is for tables, and this is a .npy array", 2);
+  expect_failure("evaluate line.safetensors --data x.npy --no-header",
+                 "x.npy: --no-header is for tables, and this is a .npy array", 2);
+  expect_failure("evaluate line.safetensors --mnist . --no-header", "evaluate: --no-header is for --data alone", 2);
+}
+
+/// A table is one by its content, whatever it is called.
+TEST_F(TableTool, ControlCharactersAndOtherScriptsMakeNoTableUnreadable) {
+  const std::string rows = expected(model.predict(Tensor::matrix({{0, 0, 1, 1.5}})));
+  for (const std::string& table :
+       {std::string("colour,height,note\nwhite,1.5,\x1b[1mbold\x1b[0m\n"),
+        std::string("colour,height\nwhite,1.5\n\x1a\n"),
+        std::string("colour,height,замечание\nwhite,1.5,очень красивая маленькая ромашка у дороги\n")}) {
+    write("table", table);
+    const bool has_end_mark = table.find('\x1a') != std::string::npos;
+    if (has_end_mark) {
+      EXPECT_NE(cornu("predict m.safetensors table").err.find("line 3"), std::string::npos);
+      continue;
+    }
+    EXPECT_EQ(output("predict m.safetensors table"), rows);
+    EXPECT_EQ(shell("\"$cornu\" predict m.safetensors - <table").out, rows);
+    EXPECT_EQ(shell("cat table | \"$cornu\" predict m.safetensors -").out, rows);
+  }
 }
 
 TEST_F(TableTool, EvaluateScoresATable) {
@@ -92,10 +196,10 @@ TEST_F(TableTool, EvaluateScoresATable) {
   expect_failure("evaluate m.safetensors --data alone.csv", "alone.csv: there is no column of targets, \"kind\"");
   Sequential without{Input{4}, Dense{3, softmax}};
   without.save(path("without.safetensors"));
-  expect_failure(
-      "evaluate without.safetensors --data test.csv",
-      "test.csv: line 2: \"rose\" is no number; a table of texts needs a model that carries the table's encoding "
-      "(Sequential::set_csv_encoding)");
+  expect_failure("evaluate without.safetensors --data test.csv",
+                 "test.csv: line 2: \"rose\" is no finite number; a table of texts needs a model that carries the "
+                 "table's encoding "
+                 "(Sequential::set_csv_encoding)");
 }
 
 TEST_F(TableTool, TheEncodingIsShownAndItsClassesGoIntoOnnx) {

@@ -1,0 +1,61 @@
+#include "cornu/tool/option_names.h"
+
+#include <array>
+#include <string_view>
+
+namespace cornu::tool {
+
+namespace {
+
+struct Name {
+  std::string_view library, tool;
+};
+
+/// Longer names before those that they begin with.
+constexpr std::array names{
+    Name{".header = false", "--no-header"},
+    Name{".unknown = CsvOptions::other", "--unknown other"},
+    Name{"; .missing says what to do then", "; --missing says what to do then"},
+    Name{"(.delimiter", "(--delimiter"},
+    Name{".decimal = ", "--decimal "},
+    Name{".thousands = ", "--thousands "},
+    Name{".units = ", "--units "},
+    Name{"; .missing_values can take it for a missing value", ""},
+    Name{"; numbers in one unit, named by .units, are required",
+         "; numbers in one unit, named by --units, are required"},
+    Name{" for load_weights with .names = Names::pytorch", " for 'cornu convert --from pytorch'"},
+    Name{" for load_weights with .names = Names::keras", " for 'cornu convert --from keras'"},
+    Name{"load_weights with .names = Names::", "'cornu convert' with --model and --from "},
+    Name{".names = Names::", "--from "},
+    Name{", for onnx::load", ""},
+    Name{" for onnx::load", ""},
+    Name{", for read_csv", ""},
+};
+
+/// {"$", "kg"} after --units becomes '$,kg'.
+void write_units(std::string& text) {
+  constexpr std::string_view begin = "--units {";
+  for (std::size_t at = 0; (at = text.find(begin, at)) != std::string::npos;) {
+    const std::size_t open = at + begin.size() - 1, close = text.find('}', open);
+    if (close == std::string::npos) return;
+    std::string units = text.substr(open + 1, close - open - 1);
+    std::erase(units, '"');
+    for (std::size_t gap = 0; (gap = units.find(", ", gap)) != std::string::npos;) units.erase(gap + 1, 1);
+    text.replace(open, close + 1 - open, "'" + units + "'");
+    at = open;
+  }
+}
+
+}  // namespace
+
+std::string with_option_names(std::string text) {
+  for (const auto& [library, tool] : names) {
+    for (std::size_t at = 0; (at = text.find(library, at)) != std::string::npos; at += tool.size()) {
+      text.replace(at, library.size(), tool);
+    }
+  }
+  write_units(text);
+  return text;
+}
+
+}  // namespace cornu::tool
