@@ -5,27 +5,11 @@
 #include <array>
 #include <cstdint>
 
+#include "cornu/core/utf8.h"
+
 namespace cornu::detail {
 
 namespace {
-
-/// The bytes of the UTF-8 character that `text` begins with; 0 if it begins with none. Source: Unicode 15, table 3-7.
-std::size_t character_size(std::string_view text) {
-  const auto byte = [&](std::size_t i) -> unsigned {
-    return i < text.size() ? static_cast<unsigned char>(text[i]) : 0;
-  };
-  const auto continues = [&](std::size_t i, unsigned from = 0x80, unsigned to = 0xBF) {
-    return byte(i) >= from && byte(i) <= to;
-  };
-  const unsigned first = byte(0);
-  if (first < 0x80) return 1;
-  if (first >= 0xC2 && first <= 0xDF) return continues(1) ? 2 : 0;
-  if (first >= 0xE0 && first <= 0xEF) {
-    return continues(1, first == 0xE0 ? 0xA0 : 0x80, first == 0xED ? 0x9F : 0xBF) && continues(2) ? 3 : 0;
-  }
-  if (first < 0xF0 || first > 0xF4) return 0;
-  return continues(1, first == 0xF0 ? 0x90 : 0x80, first == 0xF4 ? 0x8F : 0xBF) && continues(2) && continues(3) ? 4 : 0;
-}
 
 std::uint32_t code_of(std::string_view character) {
   constexpr std::array<std::uint32_t, 5> first_bits{0, 0x7F, 0x1F, 0x0F, 0x07};
@@ -45,7 +29,7 @@ bool is_obeyed(std::uint32_t code) {
 std::string printable(std::string_view text, LineBreaks line_breaks) {
   std::string result;
   while (!text.empty()) {
-    const std::size_t size = character_size(text);
+    const std::size_t size = utf8_length(text);
     if (size == 0) {
       result += fmt::format("\\x{:02x}", static_cast<unsigned char>(text[0]));
       text.remove_prefix(1);

@@ -77,6 +77,7 @@ class CsvReader {
   Real value_of(Column& column, const detail::CsvCell& cell);
   void refuse_number(const Column& column, const detail::CsvCell& cell) const;
   Real unknown(const Column& column, const detail::CsvCell& cell) const;
+  void require_utf8(const Column& column, const detail::CsvCell& cell) const;
   Real add_category(Column& column, const detail::CsvCell& cell);
 
   // ---- The end ----
