@@ -84,11 +84,13 @@ class CsvDataset {
 
 /// Reads a CSV file (RFC 4180: cells in quotes may hold delimiters, line ends, and quotes that are doubled), in one
 /// pass. Spaces around a cell that is not in quotes do not count, lines with nothing in them neither. Whether a column
-/// holds numbers or texts shows its first value; all others must be of the same kind. Throws FileError if it cannot be
-/// read, FormatError, naming file, line and column, for what cannot be understood: quotes that do not match, a row of
-/// another length, a text among numbers, a number in another format, a missing value, a category that `like` does not
-/// know, a first row that may be names or data; ValueError for options that name no column of the file, and for those
-/// that contradict each other or `like`.
+/// holds numbers or texts shows its first value; all others must be of the same kind. Numbers, decimals and large whole
+/// ones, become the nearest Real; ids, and dates such as 20141013, are names (.categorical, .ignored). Texts are UTF-8.
+/// Throws FileError if it cannot be read, FormatError, naming file, line and column, for what cannot be understood:
+/// quotes that do not match, a row of another length, a text that is not UTF-8 among the names or categories that are
+/// kept, a text among numbers, a number in another format, a missing value, a category that `like` does not know, a
+/// first row that may be names or data; ValueError for options that name no column of the file, and for those that
+/// contradict each other or `like`.
 CsvDataset read_csv(const std::string& path, const CsvOptions& options = {});
 /// The same from a stream; `name` stands for the file in errors.
 CsvDataset read_csv(std::istream& stream, const std::string& name, const CsvOptions& options = {});
