@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "cornu/core/error.h"
+#include "cornu/core/naming.h"
 #include "cornu/datasets/csv_numbers.h"
 #include "cornu/datasets/csv_rows.h"
 #include "cornu/datasets/subset.h"
@@ -190,6 +191,7 @@ Numbers read_numbers(const std::string& path, const std::string& name, const std
       result.array = result.owner.emplace<NpyFile>(bytes, name).array();
       return result;
     case FileKind::idx:
+    case FileKind::gzip:
       result.array = raw_tensor(name, result.owner.emplace<IdxArray>(read_idx_bytes(bytes, name)));
       result.file.reset();  // all of it has been copied
       return result;
@@ -246,6 +248,7 @@ Samples::Samples(Numbers numbers, const std::optional<Shape>& input, const Scale
                  const std::string& name)
     : numbers_(std::move(numbers)), options_(options) {
   const RawTensor& array = numbers_.array;
+  cornu::detail::naming(name, [&] { cornu::detail::require_exact(array); });
   const Shape samples = samples_shape(array.shape, input, name);
   size_ = samples[0];
   shape_ = samples.sub(1);
