@@ -51,10 +51,7 @@ TEST(StoredTexts, ThatAreNotUtf8AreRefusedByAClearError) {
        [] {
          small_model().add({latin1, Dense{1}});
        }},
-      {"a layer inside another",
-       [] {
-         Sequential model({Residual{AnyLayer(latin1, Dense{1})}});
-       }},
+      {"a layer inside another", [] { Sequential model({Residual{AnyLayer(latin1, Dense{1})}}); }},
       {"a model", [] { Sequential model({Dense{1}}, {.name = latin1}); }},
       {"a layer that is renamed later", save_renamed},
       {"a parameter",
