@@ -22,6 +22,7 @@ Names names_called(const std::string& text) {
 }
 
 void require_can(bool can, const std::string& in, FileKind kind, const std::string& out) {
+  require<FormatError>(can || kind != FileKind::gzip, "{}: {}", in, detail::described(kind));
   require<ValueError>(can,
                       "{}: {} cannot become {}; a model of Cornu can become .onnx and .h, and safetensors, ONNX, .npy, "
                       ".npz and IDX files .safetensors, .npz and .npy",

@@ -81,13 +81,17 @@ TEST(FileKind, NoPieceOfAFileMakesNonsenseOfAnError) {
     const std::string as_unknown = "x: it begins with " + detail::beginning_of(bytes_of(bytes)) + ", as no ";
     const auto expect_said = [&](const std::string& error) {
       const bool is_named = kind != FileKind::unknown && error == "x: " + detail::described(kind);
-      EXPECT_TRUE(is_named || error.starts_with(as_unknown) || kind == FileKind::npy) << error;
+      // A zero is a length.
+      EXPECT_TRUE(is_named || error.starts_with(as_unknown) || kind == FileKind::npy ||
+                  (kind == FileKind::unknown && error == "x: the header does not begin with {"))
+          << error;
     };
     if (kind != FileKind::unknown || bytes.size() > 8) {
       expect_said(testing::error_of<FormatError>([&] { SafetensorsFile(bytes_of(bytes), "x"); }));
     }
     expect_said(testing::error_of<FormatError>([&] { NpyFile(bytes_of(bytes), "x"); }));
-    if (has_npz() && kind != FileKind::zip) {
+    // Archives may follow anything, as they do in a program that unpacks itself.
+    if (has_npz() && bytes.find("PK") == std::string::npos) {
       expect_said(testing::error_of<FormatError>([&] { NpzFile(bytes_of(bytes), "x"); }));
     }
   };
