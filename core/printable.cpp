@@ -21,7 +21,7 @@ bool is_obeyed(std::uint32_t code) {
 std::string printable(std::string_view text, LineBreaks line_breaks) {
   std::string result;
   while (!text.empty()) {
-    const std::size_t size = character_size(text);
+    const std::size_t size = utf8_length(text);
     if (size == 0) {
       result += fmt::format("\\x{:02x}", static_cast<unsigned char>(text[0]));
       text.remove_prefix(1);

@@ -82,8 +82,8 @@ class Registry {
     for (const Entry& entry : entries_) {
       if (entry.name == name && entry.ask == ask) return;
       require<ValueError>(entry.name != name && entry.ask != ask,
-                          R"({}: "{}" is registered already, and "{}" comes: a {} has one name, and the name one {})",
-                          call_, entry.name, name, kind_, kind_);
+                          R"({}: "{}" is registered already, and "{}" comes: {} has one name, and the name one {})",
+                          call_, entry.name, name, detail::with_article(kind_), kind_);
     }
     entries_.push_back({std::move(name), ask, std::move(make)});
   }
@@ -102,8 +102,8 @@ class Registry {
           return json;
         }
       }
-      throw ValueError(
-          message("a {} of a type that is not registered cannot be saved; {}<TheType>() registers it", kind_, call_));
+      throw ValueError(message("{} of a type that is not registered cannot be saved; {}<TheType>() registers it",
+                               detail::with_article(kind_), call_));
     } catch (Error& error) {
       error.add_context(what);
       throw;

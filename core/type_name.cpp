@@ -27,4 +27,12 @@ std::string_view declared_name(std::string_view pretty_function) {
   return type.substr(name, end - name);
 }
 
+std::string with_article(std::string_view word) {
+  // The letters of an acronym are spoken one by one: an "em", a "jee".
+  const auto is_capital = [&](std::size_t i) { return i < word.size() && word[i] >= 'A' && word[i] <= 'Z'; };
+  const std::string_view spoken_with_vowel = is_capital(0) && is_capital(1) ? "AEFHILMNORSX" : "AEIOUaeiou";
+  const bool an = !word.empty() && spoken_with_vowel.find(word[0]) != std::string_view::npos;
+  return (an ? "an " : "a ") + std::string(word);
+}
+
 }  // namespace cornu::detail

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <string>
 #include <string_view>
 
 namespace cornu::detail {
@@ -13,5 +14,8 @@ std::string_view type_name() {
   static const std::string_view name = declared_name(__PRETTY_FUNCTION__);
   return name;
 }
+
+/// "a Dense", "an Embedding", "an LSTM": by how the word is spoken.
+std::string with_article(std::string_view word);
 
 }  // namespace cornu::detail

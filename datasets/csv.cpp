@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <filesystem>
 #include <fstream>
 #include <span>
 #include <system_error>
@@ -52,10 +53,11 @@ void require_text(std::ifstream& file, const std::string& path) {
   }
   std::array<char, 4096> head{};
   file.read(head.data(), head.size());
-  const auto came = static_cast<std::size_t>(file.gcount());
-  const std::string foreign = detail::described_if_foreign(std::as_bytes(std::span(head).first(came)),
-                                                           {FileKind::csv, FileKind::text, FileKind::empty});
+  const auto bytes = std::as_bytes(std::span(head).first(static_cast<std::size_t>(file.gcount())));
+  const std::string foreign = detail::described_if_foreign(bytes, {FileKind::csv, FileKind::text, FileKind::empty});
   require<FormatError>(foreign.empty(), "{}: {}", path, foreign);
+  require<FormatError>(detail::file_kind(bytes) != FileKind::unknown, "{}: it begins with {}, as no text does", path,
+                       detail::beginning_of(bytes));
   file.clear();
   file.seekg(0);
 }
@@ -63,6 +65,8 @@ void require_text(std::ifstream& file, const std::string& path) {
 }  // namespace
 
 CsvDataset read_csv(const std::string& path, const CsvOptions& options) {
+  std::error_code ignored;
+  require<FileError>(!std::filesystem::is_directory(path, ignored), "{}: this is a folder, not a file", path);
   errno = 0;
   std::ifstream file(path, std::ios::binary);
   require<FileError>(file.is_open(), "{}: cannot be opened ({})", path, std::generic_category().message(errno));

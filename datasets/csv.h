@@ -83,10 +83,12 @@ class CsvDataset {
 
 /// Reads a CSV file in one pass (RFC 4180: quoted cells may contain delimiters, line ends, and doubled quotes). Empty
 /// lines and spaces around unquoted cells are ignored. A column's first value shows whether it holds numbers or texts;
-/// all others must be of the same kind. Throws FileError if the file cannot be read. Throws FormatError, naming file,
-/// line and column, for unbalanced quotes, a row of another length, a text among numbers, a number in another format, a
-/// column of texts that look like numbers ("5kg", docs/datasets.md), a missing value, a category that `like` does not
-/// know, and a first row that may be names or data. Throws ValueError for options that name no column of the file or
+/// all others must be of the same kind. Numbers become the nearest Real; ids, and dates such as 20141013, are names
+/// (.categorical, .ignored). Texts are UTF-8. Throws FileError if the file cannot be read. Throws FormatError, naming
+/// file, line and column, for unbalanced quotes, a row of another length, a text that is not UTF-8 among the names or
+/// categories that are kept, a text among numbers, a number in another format, a column of texts that look like numbers
+/// ("5kg", docs/datasets.md), a missing value, a category that `like` does not know, and a first row that may be names
+/// or data. Throws ValueError for options that name no column of the file, and for those that
 /// contradict each other or `like`.
 CsvDataset read_csv(const std::string& path, const CsvOptions& options = {});
 /// The same from a stream; `name` stands for the file in errors.

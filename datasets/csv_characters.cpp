@@ -53,7 +53,7 @@ char ascii_of(std::uint32_t code) {
 }
 
 std::uint32_t first_code(std::string_view text, std::size_t& size) {
-  size = character_size(text);
+  size = utf8_length(text);
   return size == 0 ? 0xFFFD : code_point(text.substr(0, size));
 }
 

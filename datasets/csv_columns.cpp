@@ -97,6 +97,7 @@ void CsvReader::choose_columns(const std::vector<CsvCell>& first) {
                       target ? names_[*target] : "");
   const auto add = [&](std::size_t i, bool is_target) {
     Column& column = columns_.emplace_back(Column{.name = names_[i], .cell = i, .is_target = is_target});
+    require_utf8(column, {.text = column.name, .line = first[0].line});
     column.is_declared = categorical.count(i) != 0;
     if (column.is_declared) column.kind = Kind::texts;
   };

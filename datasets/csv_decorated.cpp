@@ -28,7 +28,7 @@ constexpr std::string_view currencies =
 
 bool has_unit_sign(std::string_view text) {
   while (!text.empty()) {
-    const std::size_t size = character_size(text);
+    const std::size_t size = utf8_length(text);
     if (size > 0 && is_unit_sign(code_point(text.substr(0, size)))) return true;
     text.remove_prefix(std::max(size, std::size_t{1}));
   }

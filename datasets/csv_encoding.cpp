@@ -96,13 +96,13 @@ const std::vector<std::string>& CsvEncoding::class_names() const {
 std::string to_string(const CsvEncoding& encoding) {
   Json json;
   to_json(json, encoding);
+  detail::naming("the encoding of a table cannot be saved", [&] { detail::require_utf8(json); });
   std::string text = to_string(json);
   try {
     require<FormatError>(text.size() <= most_bytes, "{} bytes, of at most {}", text.size(), most_bytes);
     static_cast<void>(parse_csv_encoding(text));
   } catch (const FormatError& error) {
-    throw ValueError(
-        message("the encoding of a table cannot be saved: {} (names and categories must be UTF-8)", error.what()));
+    throw ValueError(message("the encoding of a table cannot be saved: {}", error.what()));
   }
   return text;
 }

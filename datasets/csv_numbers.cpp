@@ -83,7 +83,7 @@ bool is_tiny(std::string_view text) {
 std::vector<std::string> signs_in(std::string_view text) {
   std::vector<std::string> signs;
   while (!text.empty()) {
-    const std::size_t size = character_size(text);
+    const std::size_t size = utf8_length(text);
     if (size > 0 && is_unit_sign(code_point(text.substr(0, size)))) signs.emplace_back(text.substr(0, size));
     text.remove_prefix(std::max(size, std::size_t{1}));
   }

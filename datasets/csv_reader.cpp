@@ -7,6 +7,7 @@
 #include "cornu/core/error.h"
 #include "cornu/core/listed.h"
 #include "cornu/core/memory_limit.h"
+#include "cornu/core/utf8.h"
 #include "cornu/datasets/csv_header.h"
 
 namespace cornu {
@@ -209,7 +210,16 @@ Real CsvReader::unknown(const Column& column, const CsvCell& cell) const {
                column.is_target ? "" : " (.unknown = CsvOptions::other takes it for none of them)"));
 }
 
+/// Texts that are kept: an encoding, and the model that carries it, could not be saved.
+void CsvReader::require_utf8(const Column& column, const CsvCell& cell) const {
+  if (detail::is_utf8(cell.text)) return;
+  fail(column, cell,
+       message("\"{}\" is not UTF-8; save the table as UTF-8 (if it is in Latin-1: iconv -f ISO-8859-1 -t UTF-8)",
+               cell.text));
+}
+
 Real CsvReader::add_category(Column& column, const CsvCell& cell) {
+  require_utf8(column, cell);
   const auto count = std::ssize(column.categories);
   if (count == options_.most_categories) {
     fail(column, cell,

@@ -84,6 +84,7 @@ class CsvReader {
   [[noreturn]] void refuse_text_among_numbers(const Column& column, const detail::CsvCell& cell) const;
   [[noreturn]] void refuse_number_among_texts(const Column& column, const detail::CsvCell& cell) const;
   Real unknown(const Column& column, const detail::CsvCell& cell) const;
+  void require_utf8(const Column& column, const detail::CsvCell& cell) const;
   Real add_category(Column& column, const detail::CsvCell& cell);
 
   // ---- The end ----

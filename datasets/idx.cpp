@@ -22,11 +22,16 @@ namespace {
 struct Type {
   std::uint8_t code;
   const char* name;
+  Dtype dtype;
 };
 
 /// In the order of IdxData's alternatives.
-constexpr std::array<Type, std::variant_size_v<IdxData>> types{
-    {{0x08, "u8"}, {0x09, "i8"}, {0x0B, "i16"}, {0x0C, "i32"}, {0x0D, "f32"}, {0x0E, "f64"}}};
+constexpr std::array<Type, std::variant_size_v<IdxData>> types{{{0x08, "u8", Dtype::u8},
+                                                                {0x09, "i8", Dtype::i8},
+                                                                {0x0B, "i16", Dtype::i16},
+                                                                {0x0C, "i32", Dtype::i32},
+                                                                {0x0D, "f32", Dtype::f32},
+                                                                {0x0E, "f64", Dtype::f64}}};
 
 constexpr std::size_t most_dimensions = 255;
 constexpr Index largest_dimension = std::numeric_limits<std::uint32_t>::max();
@@ -193,6 +198,16 @@ std::vector<std::byte> unpacked_head(std::span<const std::byte> bytes, const std
   return head;
 }
 
+/// What the file is if it is no IDX file, and none that is compressed; "" if that cannot be told.
+std::string foreign_kind(std::span<const std::byte> bytes, const std::string& name) {
+  using detail::FileKind;
+  if (!detail::is_gzip(bytes)) return detail::described_if_foreign(bytes, {FileKind::idx});
+  const FileKind inside = detail::file_kind(unpacked_head(bytes, name));
+  if (inside == FileKind::idx || inside == FileKind::empty || inside == FileKind::unknown) return "";
+  return message("this is {}, compressed by gzip; {}", detail::name_of(inside),
+                 detail::is_read(inside) ? "gunzip it first" : detail::remedy_for(inside));
+}
+
 template <class Numbers>
 void append_big_endian(std::vector<std::byte>& to, Numbers stored) {
   for (auto& number : stored) number = big_endian(number);
@@ -216,12 +231,13 @@ Tensor to_tensor(const IdxArray& array) {
   Tensor result{Shape(std::span(array.dimensions))};
   require(result.size() == array.size(), "to_tensor: dimensions {} need {} numbers, there are {}",
           to_string(array.dimensions), result.size(), array.size());
-  std::visit(
-      [&](const auto& numbers) {
-        std::transform(numbers.begin(), numbers.end(), result.begin(), [](auto v) { return static_cast<Real>(v); });
-      },
-      array.data);
+  convert(raw_tensor("to_tensor", array), result);
   return result;
+}
+
+RawTensor raw_tensor(std::string name, const IdxArray& array) {
+  const auto bytes = std::visit([](const auto& numbers) { return std::as_bytes(std::span(numbers)); }, array.data);
+  return {.name = std::move(name), .dtype = types[array.data.index()].dtype, .shape = array.dimensions, .bytes = bytes};
 }
 
 IdxArray to_idx(ConstView tensor) {
@@ -234,17 +250,12 @@ IdxArray read_idx(const std::string& path, const IdxReadOptions& options) {
 }
 
 IdxArray read_idx_bytes(std::span<const std::byte> bytes, const std::string& name, const IdxReadOptions& options) {
-  using detail::FileKind;
   try {
     return Parser(bytes, name, options).parse();
   } catch (const FormatError&) {
-    std::string foreign = detail::described_if_foreign(bytes, {FileKind::idx, FileKind::gzip});
-    if (foreign.empty() && detail::is_gzip(bytes)) {
-      const std::string inside =
-          detail::described_if_foreign(unpacked_head(bytes, name), {FileKind::idx, FileKind::empty});
-      if (!inside.empty()) foreign = "unpacked, " + inside;
+    if (const std::string foreign = foreign_kind(bytes, name); !foreign.empty()) {
+      throw FormatError(name + ": " + foreign);
     }
-    if (!foreign.empty()) throw FormatError(name + ": " + foreign);
     throw;
   }
 }

@@ -8,7 +8,7 @@
 #include <variant>
 #include <vector>
 
-#include "cornu/core/tensor.h"
+#include "cornu/formats/raw_tensor.h"
 
 namespace cornu {
 
@@ -34,8 +34,11 @@ struct IdxArray {
 /// "u8", "i8", "i16", "i32", "f32" or "f64".
 const char* type_name(const IdxData& data);
 
-/// The numbers as Real. Throws ShapeError for more dimensions than a Shape has.
+/// The numbers as Real. Throws ShapeError for more dimensions than a Shape has, and FormatError for an integer that a
+/// Real does not hold exactly.
 Tensor to_tensor(const IdxArray& array);
+/// The same array, whose bytes are those of `array`: it must stay where it is.
+RawTensor raw_tensor(std::string name, const IdxArray& array);
 /// As f32, or as f64 where Real is double.
 IdxArray to_idx(ConstView tensor);
 

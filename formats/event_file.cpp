@@ -13,6 +13,7 @@
 #include <system_error>
 
 #include "cornu/core/error.h"
+#include "cornu/core/utf8.h"
 #include "cornu/formats/crc32c.h"
 #include "cornu/formats/file_owner.h"
 
@@ -50,6 +51,7 @@ std::string masked_crc(std::string_view bytes) { return little_endian(std::rotr(
 
 template <class WriteValue>
 std::string event_of(std::string_view tag, std::int64_t step, WriteValue write_value) {
+  detail::require_utf8("tag", tag);
   std::string bytes;
   protozero::pbf_writer writer(bytes);
   writer.add_double(event::wall_time, now());

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "cornu/core/error.h"
+#include "cornu/core/utf8.h"
 
 namespace cornu {
 
@@ -116,16 +117,21 @@ void require_short_words(std::string_view text) {
 
 void write_text(std::string& out, std::string_view text) {
   out += '"';
-  for (const char c : text) {
-    if (c == '"' || c == '\\') {
+  while (!text.empty()) {
+    const std::size_t length = detail::utf8_length(text);
+    const char c = text[0];
+    if (length == 0) {
+      out += "\xEF\xBF\xBD";
+    } else if (c == '"' || c == '\\') {
       out += {'\\', c};
     } else if (static_cast<unsigned char>(c) < 0x20) {
       std::array<char, 8> code{};
       std::snprintf(code.data(), code.size(), "\\u%04x", static_cast<unsigned>(c));
       out += code.data();
     } else {
-      out += c;
+      out += text.substr(0, length);
     }
+    text.remove_prefix(std::max<std::size_t>(length, 1));
   }
   out += '"';
 }
@@ -187,6 +193,19 @@ std::string to_string(const Json& json) {
   std::string out;
   write(out, json);
   return out;
+}
+
+void detail::require_utf8(const Json& json) {
+  if (const auto* text = json.as<std::string>()) {
+    require_utf8("text", *text);
+  } else if (const auto* list = json.as<Json::Array>()) {
+    for (const Json& item : *list) require_utf8(item);
+  } else if (const auto* object = json.as<Json::Object>()) {
+    for (const auto& [name, item] : *object) {
+      require_utf8("name", name);
+      require_utf8(item);
+    }
+  }
 }
 
 }  // namespace cornu

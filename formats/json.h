@@ -32,7 +32,13 @@ void parse_json(std::string_view text, JsonHandler& handler);
 /// values, so that a small file cannot ask for much memory.
 Json parse_json(std::string_view text);
 
-/// On one line. Doubles are as short as gives the same bits again; those that are not finite are null.
+/// On one line. Doubles are as short as gives the same bits again; those that are not finite are null. Bytes that are
+/// not UTF-8 become U+FFFD.
 std::string to_string(const Json& json);
+
+namespace detail {
+/// Throws ValueError, quoting it, for a text or a member's name that is not UTF-8: before it is written to a file.
+void require_utf8(const Json& json);
+}  // namespace detail
 
 }  // namespace cornu

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "cornu/core/error.h"
+#include "cornu/formats/file_kind.h"
 #include "cornu/formats/npy_header.h"
 
 namespace cornu::detail {
@@ -53,7 +54,7 @@ std::vector<std::byte> rearranged(std::span<const std::byte> bytes, const NpyHea
 
 NpyArray read_npy_array(std::span<const std::byte> file, std::string name) {
   const std::string_view text(reinterpret_cast<const char*>(file.data()), file.size());
-  require<FormatError>(text.starts_with(npy_magic), "it does not begin as a .npy file does");
+  require<FormatError>(text.starts_with(npy_magic), "it begins with {}, as no .npy file does", beginning_of(file));
   const std::size_t version_at = npy_magic.size(), length_at = version_at + 2;
   require<FormatError>(text.size() >= length_at, "it ends before its version");
   const auto major = static_cast<unsigned char>(text[version_at]),

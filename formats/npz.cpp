@@ -7,6 +7,7 @@
 #include "cornu/core/error.h"
 #include "cornu/core/listed.h"
 #include "cornu/core/naming.h"
+#include "cornu/core/utf8.h"
 #include "cornu/formats/atomic_file.h"
 #include "cornu/formats/file_bytes.h"
 #include "cornu/formats/file_kind.h"
@@ -41,6 +42,8 @@ struct NpzFile::Content {
  private:
   void read(std::span<const std::byte> file, const NpzOptions& options) {
     require<FormatError>(!file.empty(), "it is empty");
+    require<FormatError>(detail::file_kind(file) != detail::FileKind::unknown,
+                         "it begins with {}, as no .npz file does", detail::beginning_of(file));
     const detail::ZipReader zip(file);
     const std::vector<std::string> names = names_of(zip);
     std::uint64_t left = options.size_limit;
@@ -117,6 +120,7 @@ std::vector<std::byte> npz_bytes(std::span<const RawTensor> arrays, const NpzWri
   for (const RawTensor& array : arrays) {
     headers.push_back(detail::npy_header(array));
     require<ValueError>(known.insert(array.name).second, "\"{}\" is there twice", array.name);
+    detail::require_utf8("name", array.name);
     require<ValueError>(array.name.find('\0') == std::string::npos, "\"{}\" is no name (a zero follows)",
                         array.name.c_str());
   }

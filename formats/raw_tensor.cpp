@@ -61,6 +61,51 @@ void convert_each(std::span<const std::byte> bytes, const View& to) {
   convert_each<Stored>(bytes, to, [](Stored stored) { return stored; });
 }
 
+/// "(3, 2)" of the element that is number `i` in memory.
+std::string position_of(Index i, std::vector<Index> shape) {
+  for (std::size_t axis = shape.size(); axis-- > 0;) {
+    const Index length = shape[axis];
+    shape[axis] = i % length;
+    i /= length;
+  }
+  return to_string(std::span(std::as_const(shape)));
+}
+
+/// put(i, number) for each element. Throws FormatError for one that a Real does not hold exactly.
+template <class Stored, class Put>
+void each_integer(const RawTensor& from, Put put) {
+  const Index count = std::ssize(from.bytes) / static_cast<Index>(sizeof(Stored));
+  for (Index i = 0; i < count; ++i) {
+    Stored stored;
+    std::memcpy(&stored, from.bytes.data() + static_cast<std::size_t>(i) * sizeof(Stored), sizeof(Stored));
+    if (!detail::fits_real(stored)) [[unlikely]] {
+      throw FormatError(
+          message("\"{}\": the integer {} at {} is not exact in a {}, which holds all those up to 2^{} "
+                  "alone; if it may be rounded, store the array as floats",
+                  from.name, stored, position_of(i, from.shape), sizeof(Real) == 8 ? "double" : "float",
+                  std::numeric_limits<Real>::digits));
+    }
+    put(i, static_cast<Real>(stored));
+  }
+}
+
+/// The same for whatever type the integers have; nothing for other elements, and for those that always fit.
+template <class Put>
+void each_wide_integer(const RawTensor& from, Put put) {
+  switch (from.dtype) {
+    case Dtype::i64:
+      return each_integer<std::int64_t>(from, put);
+    case Dtype::i32:
+      return each_integer<std::int32_t>(from, put);
+    case Dtype::u64:
+      return each_integer<std::uint64_t>(from, put);
+    case Dtype::u32:
+      return each_integer<std::uint32_t>(from, put);
+    default:
+      return;
+  }
+}
+
 }  // namespace
 
 Index size_of(Dtype dtype) { return dtype_sizes[static_cast<std::size_t>(dtype)]; }
@@ -96,6 +141,10 @@ Index byte_count(const std::vector<Index>& shape, Dtype dtype) {
   return bytes;
 }
 
+void detail::require_exact(const RawTensor& tensor) {
+  each_wide_integer(tensor, [](Index, Real) {});
+}
+
 void check_size(const RawTensor& tensor) {
   Index bytes = 0;
   try {
@@ -122,17 +171,14 @@ void convert(const RawTensor& from, View to) {
     case Dtype::bf16:
       return convert_each<std::uint16_t>(bytes, to, from_bfloat16);
     case Dtype::i64:
-      return convert_each<std::int64_t>(bytes, to);
     case Dtype::i32:
-      return convert_each<std::int32_t>(bytes, to);
+    case Dtype::u64:
+    case Dtype::u32:
+      return each_wide_integer(from, [&](Index i, Real number) { to[i] = number; });
     case Dtype::i16:
       return convert_each<std::int16_t>(bytes, to);
     case Dtype::i8:
       return convert_each<std::int8_t>(bytes, to);
-    case Dtype::u64:
-      return convert_each<std::uint64_t>(bytes, to);
-    case Dtype::u32:
-      return convert_each<std::uint32_t>(bytes, to);
     case Dtype::u16:
       return convert_each<std::uint16_t>(bytes, to);
     case Dtype::u8:

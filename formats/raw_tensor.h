@@ -1,6 +1,8 @@
 #pragma once
 
+#include <concepts>
 #include <cstddef>
+#include <limits>
 #include <optional>
 #include <span>
 #include <string>
@@ -40,6 +42,17 @@ struct UnreadArray {
 };
 
 namespace detail {
+/// Whether a Real holds this integer exactly.
+template <std::integral T>
+bool fits_real(T number) {
+  const auto real = static_cast<Real>(number);
+  const Real beyond = 2 * static_cast<Real>(T{1} << (std::numeric_limits<T>::digits - 1));  // max() + 1, exactly
+  return real < beyond && static_cast<T>(real) == number;
+}
+
+/// Throws FormatError, naming position and value, for an integer that a Real does not hold exactly.
+void require_exact(const RawTensor& tensor);
+
 /// Throws FormatError, naming file, array and reason, if an array of this name is among those that are not read.
 void require_read(const std::string& file, const std::vector<UnreadArray>& unread, std::string_view name);
 }  // namespace detail
@@ -52,8 +65,9 @@ Index byte_count(const std::vector<Index>& shape, Dtype dtype);
 /// Throws ValueError, naming the tensor, if its shape cannot be or does not agree with its bytes.
 void check_size(const RawTensor& tensor);
 
-/// The numbers as Reals, rounded to the nearest where Real is the narrower type; true is 1. The view has as many.
-/// Errors name the tensor: FormatError if there are more or fewer.
+/// The numbers as Reals; true is 1. Floats are rounded to the nearest where Real is the narrower type, integers never
+/// are. The view has as many. Errors name the tensor: FormatError if there are more or fewer, and for an integer that a
+/// Real does not hold exactly, as 2^24 + 1 in a float.
 void convert(const RawTensor& from, View to);
 /// The same as a tensor of its own. Throws FormatError if the rank is more than a Shape can have.
 Tensor to_tensor(const RawTensor& from);

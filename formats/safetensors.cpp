@@ -24,13 +24,14 @@ std::pair<std::string_view, std::span<const std::byte>> parts(std::span<const st
   require<FormatError>(bytes.size() >= length_bytes, "{} bytes; a file has at least 8", bytes.size());
   std::uint64_t length = 0;
   std::memcpy(&length, bytes.data(), length_bytes);
+  const std::size_t left = bytes.size() - length_bytes;
+  const bool may_be_length =
+      length >> 40 == 0 && (length <= left || left == 0 || bytes[length_bytes] == std::byte{'{'});
+  require<FormatError>(may_be_length, "it begins with {}, as no safetensors file does", detail::beginning_of(bytes));
   bytes = bytes.subspan(length_bytes);
-  require<FormatError>(length >> 40 == 0,
-                       "its first 8 bytes are not the length of a header; is it a safetensors file?");
   require<FormatError>(length <= most_header_bytes, "a header of {} bytes; at most {} are allowed", length,
                        most_header_bytes);
-  require<FormatError>(length <= bytes.size(), "a header of {} bytes, but {} are left in the file", length,
-                       bytes.size());
+  require<FormatError>(length <= left, "a header of {} bytes, but {} are left in the file", length, left);
   return {{reinterpret_cast<const char*>(bytes.data()), length}, bytes.subspan(length)};
 }
 
@@ -137,11 +138,12 @@ Pieces pieces_of(std::span<const RawTensor> tensors, const SafetensorsMetadata& 
     header.set(tensor->name, std::move(entry));
     offset = end;
   }
+  detail::require_utf8(header);
   std::string text = to_string(header);
   text.resize((text.size() + 7) / 8 * 8, ' ');
   try {
     for (const RawTensor& tensor : tensors) check_size(tensor);
-    // Nothing is written that would not be read: a name twice, one that is not UTF-8, a header that is too long.
+    // Nothing is written that would not be read: a name twice, a header that is too long.
     read_safetensors_header(text, offset);
   } catch (const Error& error) {
     throw ValueError(error.what());

@@ -5,6 +5,8 @@
 
 #include "cornu/core/error.h"
 #include "cornu/core/listed.h"
+#include "cornu/core/naming.h"
+#include "cornu/core/utf8.h"
 #include "cornu/layers/gru.h"
 #include "cornu/layers/input.h"
 #include "cornu/layers/inputs.h"
@@ -56,6 +58,7 @@ void Chain::insert(AnyLayer layer, const NamedLayers& others) {
     for (int number = 1; taken(free); ++number) free = base + "_" + std::to_string(number);
     layer.rename(std::move(free));
   } else {
+    naming(name, [&] { require_utf8("layer name", layer.name()); });
     require<ValueError>(!taken(layer.name()), "{}: there is already a layer named \"{}\"", name, layer.name());
   }
   layers.push_back(std::move(layer));

@@ -83,6 +83,7 @@ void save(const std::string& path, Run& run) {
   visit_run(visit, run);
   visit("epochs", run.history->epoch);
   json.set("run", std::move(visit).written());
+  detail::require_utf8(json);
   for (std::size_t i = 0; i < remembered.size(); ++i) {
     tensors.push_back(raw_tensor(callback_name(i), remembered[i]));
   }

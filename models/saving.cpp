@@ -145,6 +145,7 @@ WeightsReport get_weights(const SafetensorsFile& file, std::span<const StoredTen
     }
   }
   if (options.strict && !report) throw ValueError("the weights do not fit: " + to_string(report));
+  for (const auto& [raw, one] : pairs) require_exact(*raw);  // before any weight has changed
   for (const auto& [raw, one] : pairs) {
     if (one->is_whole()) {
       convert(*raw, one->pieces[0].parameter->value);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "cornu/core/error.h"
+#include "cornu/core/utf8.h"
 #include "cornu/models/sequential_state.h"
 
 namespace cornu {
@@ -25,6 +26,7 @@ Sequential::Sequential(std::initializer_list<AnyLayer> layers) : Sequential() {
 }
 
 Sequential::Sequential(std::initializer_list<AnyLayer> layers, const SequentialOptions& options) : Sequential() {
+  detail::require_utf8("model name", options.name);
   state_->name = options.name;
   state_->seed = options.seed;
   for (const AnyLayer& layer : layers) add(layer);

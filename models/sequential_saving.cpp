@@ -93,14 +93,16 @@ std::string other_names(detail::SequentialState& state, const SafetensorsFile& f
     }
   };
   if (fits(tried)) return "";
-  for (const Names names : {Names::pytorch, Names::keras, Names::cornu}) {
+  // Keras's come last: its layouts are Cornu's, and files with Cornu's names fit them too.
+  for (const Names names : {Names::pytorch, Names::cornu, Names::keras}) {
     if (names == tried || !fits(names)) continue;
     return message("\nunder other names all of them fit: did you mean .names = {}?", detail::code_of(names));
   }
   const Names guessed = detail::names_guessed(file);
-  if (guessed == tried || guessed == Names::cornu) return "";
-  return message("\nthe file's names look like another framework's: did you mean .names = {}?",
-                 detail::code_of(guessed));
+  const bool is_model = file.metadata().contains(detail::model_metadata);
+  if (guessed == tried || (guessed == Names::cornu && !is_model)) return "";
+  return message("\nthe file's names look like {}: did you mean .names = {}?",
+                 is_model ? "Cornu's own" : "another framework's", detail::code_of(guessed));
 }
 
 /// A file of empty tensors could not be loaded.
@@ -126,7 +128,7 @@ void Sequential::options(OptionVisitor& visit) {
   std::vector<AnyLayer> layers;
   visit("layers", layers);
   for (AnyLayer& layer : layers) {
-    require<FormatError>(!layer.name().empty(), "a {} without a name", layer.type());
+    require<FormatError>(!layer.name().empty(), "{} without a name", detail::with_article(layer.type()));
     state.insert(std::move(layer));
   }
   if (!state.input_parts.empty()) {
@@ -160,6 +162,7 @@ void Sequential::save(const std::string& path, const SaveOptions& options) const
             message("{}; or leave out how the model is trained: .include_optimizer = false", error.what()));
       }
     }
+    detail::require_utf8(json);
     return to_string(json);
   });
   SafetensorsMetadata metadata{{"format", "cornu"}, {detail::model_metadata, text}};
@@ -183,7 +186,7 @@ Sequential Sequential::load(const SafetensorsFile& file, const LoadOptions& opti
     const detail::MemoryLimit limit(memory_for(file), options.pass_memory);
     const Json json = detail::described_in(file, detail::model_metadata);
     const auto type = value_of<std::string>(json.at("class_name"));
-    require<FormatError>(type == "Sequential", "this is a {}, not a Sequential", type);
+    require<FormatError>(type == "Sequential", "this is {}, not a Sequential", detail::with_article(type));
     Sequential model;
     OptionVisitor visit(json.at("config"));
     model.options(visit);

@@ -106,6 +106,7 @@ std::vector<std::string> names_in(const SafetensorsFile& file) {
 }
 
 Names names_guessed(const SafetensorsFile& file) {
+  if (file.metadata().contains(model_metadata)) return Names::cornu;
   const std::vector<std::string> names = names_in(file);
   const auto most = [&](auto is_such) {
     return 2 * std::count_if(names.begin(), names.end(), is_such) > std::ssize(names);

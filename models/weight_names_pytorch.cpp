@@ -228,8 +228,8 @@ std::vector<StoredTensor> pytorch_tensors(const StoredLayer& layer, const ImageO
     if (described(module, *layer.layer)) return std::move(module.tensors);
   }
   require<ValueError>(!order.in && !order.out,
-                      "its input or output is the image {} in PyTorch with the channels first; a {} has no known order",
-                      order.in ? *order.in : order.out.value_or(Shape()), layer.layer->type());
+                      "its input or output is the image {} in PyTorch with the channels first; {} has no known order",
+                      order.in ? *order.in : order.out.value_or(Shape()), with_article(layer.layer->type()));
   for (StoredTensor& tensor : as_they_are(layer.parameters)) {
     for (char& c : tensor.name) c = c == '/' ? '.' : c;
     module.tensors.push_back(std::move(tensor));

@@ -317,7 +317,8 @@ Description describe(std::string_view bytes, std::string_view name) {
       try {
         return read();
       } catch (const protozero::exception& error) {
-        throw FormatError(message("no protocol buffer: {} (is it truncated?)", error.what()));
+        throw FormatError(message("no protocol buffer, as ONNX models are: {} (it begins with {}; is it truncated?)",
+                                  error.what(), cornu::detail::beginning_of(std::as_bytes(std::span(bytes)))));
       }
     });
   } catch (FormatError& error) {

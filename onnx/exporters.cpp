@@ -144,7 +144,7 @@ Exported export_layer(Exporter& to, const AnyLayer& any, const Exported& x) {
   if (const auto* layer = any.as<Concatenate>()) return concatenation(to, *layer, x, result);
   require<ValueError>(any.as<Model>() == nullptr,
                       "an imported onnx::Model cannot be written again; save_weights keeps what it has learnt");
-  throw ValueError(message("a {} cannot be written to an ONNX file", any.type()));
+  throw ValueError(message("{} cannot be written to an ONNX file", cornu::detail::with_article(any.type())));
 }
 
 Exported export_model(Exporter& to, const Sequential& model, const Exported& x) {

@@ -1,5 +1,6 @@
 #include "cornu/onnx/reader.h"
 
+#include "cornu/formats/file_kind.h"
 #include "cornu/onnx/wire.h"
 
 namespace cornu::onnx::detail {
@@ -261,7 +262,8 @@ auto reading(std::string_view bytes, std::string_view file, F read) {
   try {
     return read(Budget(bytes.size()), pbf_reader(bytes.data(), bytes.size()));
   } catch (const protozero::exception& error) {
-    throw FormatError(message("{}: no protocol buffer: {} (is it truncated?)", file, error.what()));
+    throw FormatError(message("{}: no protocol buffer, as ONNX models are: {} (it begins with {}; is it truncated?)",
+                              file, error.what(), cornu::detail::beginning_of(std::as_bytes(std::span(bytes)))));
   } catch (FormatError& error) {
     error.add_context(file);
     throw;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "cornu/core/tensor.h"
+#include "cornu/formats/raw_tensor.h"
 #include "cornu/onnx/fields.h"
 
 /// An ONNX file as it is written, checked but not yet understood. Texts show into the bytes that were read: these must
@@ -18,11 +19,7 @@ namespace cornu::onnx::detail {
 /// What the elements of a tensor mean. All are kept as Real.
 enum class Kind { real, integer, boolean };
 
-/// Whether a Real holds this integer exactly.
-inline bool fits_real(Index number) {
-  const auto real = static_cast<Real>(number);
-  return real < static_cast<Real>(std::uint64_t{1} << 63) && static_cast<Index>(real) == number;
-}
+using cornu::detail::fits_real;
 
 struct TensorMessage {
   std::string_view name;

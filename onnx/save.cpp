@@ -1,37 +1,13 @@
 #include "cornu/onnx/save.h"
 
-#include <string_view>
-
 #include "cornu/core/error.h"
 #include "cornu/core/listed.h"
+#include "cornu/core/utf8.h"
 #include "cornu/formats/atomic_file.h"
+#include "cornu/formats/json.h"
 #include "cornu/onnx/exporter.h"
 
 namespace cornu::onnx {
-
-namespace {
-
-/// A text in quotes, as JSON has it.
-std::string json_text(std::string_view text) {
-  constexpr std::string_view digits = "0123456789abcdef";
-  std::string result = "\"";
-  for (const char c : text) {
-    const auto code = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
-      result += '\\';
-      result += c;
-    } else if (code < 0x20) {
-      result += "\\u00";
-      result += digits[code / 16];
-      result += digits[code % 16];
-    } else {
-      result += c;
-    }
-  }
-  return result + '"';
-}
-
-}  // namespace
 
 std::string serialize(const Sequential& model, const SaveOptions& options) {
   const Shape result = model.output_shape(), sample = *model.input_shape();
@@ -52,6 +28,10 @@ std::string serialize(const Sequential& model, const SaveOptions& options) {
   exporter.writer.node_of("Identity", "", std::span(&y.name, 1), std::span(&name, 1), {}, name);
   exporter.writer.output(name, with_batch(result));
   if (!options.class_names.empty()) {
+    const auto json_text = [](const std::string& class_name) {
+      cornu::detail::require_utf8("class name", class_name);
+      return to_string(Json(class_name));
+    };
     exporter.writer.metadata("class_names", "[" + cornu::detail::listed(options.class_names, json_text) + "]");
   }
   return exporter.writer.finished(model.name());

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <protozero/pbf_writer.hpp>
 
-#include "cornu/core/error.h"
+#include "cornu/core/utf8.h"
 
 namespace cornu::onnx::detail {
 
@@ -54,34 +54,13 @@ void add_attribute(pbf_writer& message, const Given& given) {
   message.add_enum(attribute_field::type, static_cast<std::int32_t>(type));
 }
 
-/// The length of the UTF-8 character that begins at `at`; 0 if none does. Source: RFC 3629, section 4.
-std::size_t character_length(std::string_view text, std::size_t at) {
-  const auto byte = [&](std::size_t i) { return at + i < text.size() ? static_cast<unsigned char>(text[at + i]) : 0U; };
-  const unsigned first = byte(0);
-  if (first < 0x80) return 1;
-  const std::size_t length = first < 0xC2 ? 0 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : first < 0xF5 ? 4 : 0;
-  for (std::size_t i = 1; i < length; ++i) {
-    if (byte(i) < 0x80 || byte(i) > 0xBF) return 0;
-  }
-  const bool is_overlong = (first == 0xE0 && byte(1) < 0xA0) || (first == 0xF0 && byte(1) < 0x90);
-  const bool is_no_character = (first == 0xED && byte(1) > 0x9F) || (first == 0xF4 && byte(1) > 0x8F);
-  return is_overlong || is_no_character ? 0 : length;
-}
-
-/// A name that every reader of protocol buffers takes.
+/// The one rule for names in a graph: control characters become underscores. Throws ValueError for a name that is not
+/// UTF-8, which no reader of protocol buffers takes.
 std::string legal(std::string_view wanted) {
-  std::string result;
-  for (std::size_t at = 0; at < wanted.size();) {
-    const std::size_t length = character_length(wanted, at);
-    const auto first = static_cast<unsigned char>(wanted[at]);
-    const bool is_control = first < 0x20 || first == 0x7F;
-    if (length == 0 || is_control) {
-      result += '_';
-    } else {
-      result += wanted.substr(at, length);
-    }
-    at += std::max(length, std::size_t{1});
-  }
+  cornu::detail::require_utf8("name", wanted);
+  std::string result(wanted);
+  std::replace_if(
+      result.begin(), result.end(), [](unsigned char c) { return c < 0x20 || c == 0x7F; }, '_');
   return result.empty() ? "unnamed" : result;
 }
 
@@ -90,7 +69,7 @@ std::string legal(std::string_view wanted) {
 std::string Writer::unique_name(std::string_view wanted) {
   const std::string base = legal(wanted);
   std::string free = base;
-  for (int number = 1; !names_.insert(free).second; ++number) free = message("{}_{}", base, number);
+  for (int number = 1; !names_.insert(free).second; ++number) free = base + "_" + std::to_string(number);
   return free;
 }
 
@@ -111,7 +90,7 @@ void Writer::node_of(std::string_view op, std::string_view domain, std::span<con
 
 std::string Writer::node(std::string_view op, std::span<const std::string> inputs, std::span<const Given> attributes,
                          std::string_view name) {
-  std::string full = unique_name(message("{}_{}", name.empty() ? op : name, count_++));
+  std::string full = unique_name(std::string(name.empty() ? op : name) + "_" + std::to_string(count_++));
   node_of(op, "", inputs, std::span(&full, 1), attributes, full);
   return full;
 }

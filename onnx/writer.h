@@ -26,7 +26,8 @@ class Writer {
   static constexpr Index any = -1;  // a dimension that is left open: the batch
 
   /// Reserves a name for a node, an initializer or a value, and returns it: `wanted`, or `wanted_1`, `wanted_2`, ... if
-  /// that is taken. Control characters and invalid UTF-8 become underscores; an empty name becomes "unnamed".
+  /// that is taken. Control characters become underscores; an empty name becomes "unnamed". Throws ValueError for a
+  /// name that is not UTF-8.
   std::string unique_name(std::string_view wanted);
   /// Adds a node with one output and returns the output's name, which is also the node's: `name` (the op if empty)
   /// with a number, made unique.

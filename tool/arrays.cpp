@@ -1,25 +1,10 @@
 #include "cornu/tool/arrays.h"
 
-#include <array>
-#include <cstdint>
 #include <filesystem>
-#include <span>
 
 #include "cornu/core/error.h"
 
 namespace cornu::tool {
-
-namespace {
-
-/// The types in the order of IdxData.
-constexpr std::array idx_types{Dtype::u8, Dtype::i8, Dtype::i16, Dtype::i32, Dtype::f32, Dtype::f64};
-
-}  // namespace
-
-RawTensor raw_tensor(std::string name, const IdxArray& array) {
-  const auto bytes = std::visit([](const auto& numbers) { return std::as_bytes(std::span(numbers)); }, array.data);
-  return {.name = std::move(name), .dtype = idx_types[array.data.index()], .shape = array.dimensions, .bytes = bytes};
-}
 
 std::string stem_of(const std::string& path) {
   std::filesystem::path name = std::filesystem::path(path).filename();
@@ -42,6 +27,7 @@ Arrays read_arrays(const std::string& path, FileKind kind) {
       result.unread = std::get<NpzFile>(result.owner).unread();
       break;
     case FileKind::idx:
+    case FileKind::gzip:
       result.list = {raw_tensor(stem_of(path), result.owner.emplace<IdxArray>(read_idx(path)))};
       break;
     case FileKind::onnx: {

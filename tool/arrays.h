@@ -25,9 +25,6 @@ struct Arrays {
 /// FileError and FormatError as the readers do, and for files of other kinds.
 Arrays read_arrays(const std::string& path, FileKind kind);
 
-/// An IDX file's array, which must stay where it is.
-RawTensor raw_tensor(std::string name, const IdxArray& array);
-
 /// The name of a file without folder and ending, as which an array without a name is known.
 std::string stem_of(const std::string& path);
 

@@ -41,8 +41,8 @@ struct Convert {
   std::string run() const;
 
  private:
-  void convert_model() const;
-  void convert_arrays(FileKind kind) const;
+  std::vector<std::string> convert_model() const;
+  std::vector<std::string> convert_arrays(FileKind kind) const;
 };
 
 /// `cornu predict MODEL INPUT...`: what a model makes of samples.

@@ -1,11 +1,11 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <array>
 #include <filesystem>
 #include <functional>
 #include <list>
 
 #include "cornu/core/listed.h"
-#include "cornu/core/write_text.h"
 #include "cornu/models/export_cpp_program.h"
 #include "cornu/models/sequential.h"
 #include "cornu/tool/arrays.h"
@@ -22,6 +22,7 @@ Names names_called(const std::string& text) {
 }
 
 void require_can(bool can, const std::string& in, FileKind kind, const std::string& out) {
+  require<FormatError>(can || kind != FileKind::gzip, "{}: {}", in, detail::described(kind));
   require<ValueError>(can,
                       "{}: {} cannot become {}; a model of Cornu can become .onnx and .h, and safetensors, ONNX, .npy, "
                       ".npz and IDX files .safetensors, .npz and .npy",
@@ -33,14 +34,6 @@ void only_for(bool given, const char* option, const std::string& out, const char
   require<UsageError>(!given || out.ends_with(ending), "{} is for {} alone, not for {}", option, ending, out);
 }
 
-/// Says what OUT lacks. The conversion has succeeded, whether this can be printed or not.
-void say_left_out(const std::string& out, const std::vector<std::string>& left_out) {
-  if (left_out.empty()) return;
-  std::string text = message("{}: left out:", out);
-  for (const std::string& what : left_out) text += message("\n  {}", what);
-  detail::write_text(stdout, text + '\n');
-}
-
 /// A few of many names.
 std::string some_of(const std::vector<std::string>& names) {
   constexpr std::size_t most = 5;
@@ -49,25 +42,68 @@ std::string some_of(const std::vector<std::string>& names) {
   return detail::listed(first) + (names.size() > most ? message(" and {} more", names.size() - most) : "");
 }
 
+// ---- What a model's file holds, and what is kept of it ----
+
+/// What a model of Cornu becomes, as bits: a model (.safetensors), a graph (.onnx), a header (.h), arrays.
+enum Becomes : unsigned { as_model = 1, as_graph = 2, as_header = 4, as_arrays = 8 };
+
+/// A part of a model's file.
+struct Part {
+  const char* name;
+  bool (*is_there)(const Json& description, const SafetensorsFile& file);
+  unsigned kept_by;
+};
+
+bool has_frozen(const Json& description, const SafetensorsFile&) { return !list_of(description.at("frozen")).empty(); }
+bool has_steps(const Json& description, const SafetensorsFile&) {
+  const Json* const seen = description.find("seen");
+  return seen != nullptr && value_of<Index>(seen->at("steps")) > 0;
+}
+constexpr std::array parts{
+    Part{"the layers (only weights are written)", [](const Json&, const SafetensorsFile&) { return true; },
+         as_model | as_graph | as_header},
+    Part{"how it is compiled: optimizer, loss, metrics",
+         [](const Json& description, const SafetensorsFile&) { return description.find("compile") != nullptr; }, 0},
+    Part{"what its optimizer remembers",
+         [](const Json& description, const SafetensorsFile&) { return description.find("optimizer") != nullptr; }, 0},
+    Part{"how much it was trained on, where its random streams continue", has_steps, as_model},
+    Part{"which parameters are frozen", has_frozen, as_model},
+    Part{"the encoding of its table",
+         [](const Json&, const SafetensorsFile& file) { return file.metadata().contains(detail::csv_metadata); },
+         as_model},
+};
+
+/// Other texts that a file carries.
 std::vector<std::string> keys_of(const SafetensorsMetadata& metadata) {
   std::vector<std::string> result;
   for (const auto& [key, value] : metadata) {
-    if (key != "format") result.push_back(key);  // whose program wrote the file
+    const bool is_known = key == "format" || key == detail::model_metadata || key == detail::csv_metadata;
+    if (!is_known) result.push_back(key);  // "format" says whose program wrote the file
+  }
+  return result;
+}
+
+/// What a safetensors file holds and `becomes` does not keep. Weights alone have metadata at most.
+std::vector<std::string> lost(const SafetensorsFile& file, Becomes becomes) {
+  std::vector<std::string> result;
+  if (file.metadata().contains(detail::model_metadata)) {
+    const Json description = detail::described_in(file, detail::model_metadata);
+    for (const Part& part : parts) {
+      if ((part.kept_by & becomes) == 0 && part.is_there(description, file)) result.emplace_back(part.name);
+    }
   }
   return result;
 }
 
 /// Takes out the optimizer's state and the description of a model of Cornu, which no file of arrays is to have: it
-/// would be taken for that model. Returns what else the file says of its arrays; `left_out` hears what was taken out.
-SafetensorsMetadata take_metadata(Arrays& arrays, std::vector<std::string>& left_out) {
-  const auto* file = std::get_if<SafetensorsFile>(&arrays.owner);
+/// would be taken for that model. Returns what else the file says of its arrays.
+SafetensorsMetadata take_metadata(Arrays& from) {
+  const auto* file = std::get_if<SafetensorsFile>(&from.owner);
   if (file == nullptr) return {};
   SafetensorsMetadata metadata = file->metadata();
   metadata.erase(detail::csv_metadata);
   if (metadata.erase(detail::model_metadata) > 0) {
-    std::erase_if(arrays.list,
-                  [](const RawTensor& tensor) { return tensor.name.starts_with(detail::optimizer_prefix); });
-    left_out.emplace_back("the model's layers and its training state (only weights are written)");
+    std::erase_if(from.list, [](const RawTensor& tensor) { return tensor.name.starts_with(detail::optimizer_prefix); });
   }
   return metadata;
 }
@@ -138,23 +174,25 @@ std::string Convert::run() const {
   const FileKind kind = kind_of_file(in);
   std::error_code ignored;
   require<ValueError>(!std::filesystem::equivalent(in, out, ignored), "{}: this is both IN and OUT", out);
-  if (out.ends_with(".onnx") || out.ends_with(".h") || !model.empty() || !to.empty()) {
-    require_can(kind == FileKind::safetensors, in, kind, out);
-    convert_model();
-  } else {
-    require_can(has_arrays(kind), in, kind, out);
-    convert_arrays(kind);
-  }
-  return "";
+  const bool is_model = out.ends_with(".onnx") || out.ends_with(".h") || !model.empty() || !to.empty();
+  require_can(is_model ? kind == FileKind::safetensors : has_arrays(kind), in, kind, out);
+  const std::vector<std::string> left_out = is_model ? convert_model() : convert_arrays(kind);
+  if (left_out.empty()) return "";
+  std::string text = message("{}: left out:", out);
+  for (const std::string& what : left_out) text += message("\n  {}", what);
+  return text + '\n';
 }
 
-void Convert::convert_model() const {
-  Sequential network = load_model(SafetensorsFile(model.empty() ? in : model), {.compile = false});
+std::vector<std::string> Convert::convert_model() const {
+  const SafetensorsFile file(model.empty() ? in : model);
+  Sequential network = load_model(file, {.compile = false});
   if (!model.empty()) network.load_weights(in, {.names = names_called(from)});
-  std::vector<std::string> left_out;
+  Becomes becomes = as_model;
   if (out.ends_with(".onnx")) {
+    becomes = as_graph;
     save_onnx(network, out, class_names.empty() ? classes_of(network) : class_names);
   } else if (out.ends_with(".h")) {
+    becomes = as_header;
     ExportCppOptions options{.int8_weights = int8};
     if (!name.empty()) options.name = name;
     network.export_cpp(out, options);
@@ -162,39 +200,52 @@ void Convert::convert_model() const {
     require_can(out.ends_with(".safetensors"), in, FileKind::safetensors, out);
     if (to.empty()) {
       network.save(out);
-      left_out.emplace_back("how the model is trained: its loss, its optimizer and what that remembers");
     } else {
+      becomes = as_arrays;
       network.save_weights(out, {.names = names_called(to)});
     }
   }
-  say_left_out(out, left_out);
+  std::vector<std::string> left_out = lost(file, becomes);
+  if (const auto keys = keys_of(file.metadata()); !keys.empty()) left_out.push_back("metadata: " + some_of(keys));
+  return left_out;
 }
 
-void Convert::convert_arrays(FileKind kind) const {
-  Arrays arrays = read_arrays(in, kind);
-  std::vector<std::string> left_out;
-  const SafetensorsMetadata metadata = take_metadata(arrays, left_out);
-  if (const auto* weights = std::get_if<OnnxWeights>(&arrays.owner)) {
+std::vector<std::string> Convert::convert_arrays(FileKind kind) const {
+  Arrays from_in = read_arrays(in, kind);
+  std::vector<std::string> left_out, keys;
+  if (const auto* file = std::get_if<SafetensorsFile>(&from_in.owner)) {
+    left_out = lost(*file, as_arrays);
+    keys = keys_of(file->metadata());
+  }
+  const SafetensorsMetadata metadata = take_metadata(from_in);
+  if (const auto* weights = std::get_if<OnnxWeights>(&from_in.owner)) {
     left_out.emplace_back("the graph (only weights are written)");
     if (!weights->left_out.empty())
       left_out.push_back("initializers that are not floats: " + some_of(weights->left_out));
+    if (!weights->metadata.empty()) left_out.push_back("metadata: " + some_of(weights->metadata));
   }
-  for (const UnreadArray& array : arrays.unread) left_out.push_back(message("\"{}\" ({})", array.name, array.reason));
+  for (const UnreadArray& array : from_in.unread) {
+    left_out.push_back(message("\"{}\" ({})", array.name, array.reason));
+  }
+  std::list<std::vector<Real>> owner;
   if (out.ends_with(".safetensors")) {
-    write_safetensors(out, arrays.list, metadata);
-  } else if (out.ends_with(".npz")) {
-    std::list<std::vector<Real>> owner;
-    write_npz(out, known_to_numpy(arrays.list, owner), {.compressed = compressed});
-    if (const auto keys = keys_of(metadata); !keys.empty()) left_out.push_back("metadata: " + some_of(keys));
+    write_safetensors(out, from_in.list, metadata);
+    return left_out;
+  }
+  if (out.ends_with(".npz")) {
+    write_npz(out, known_to_numpy(from_in.list, owner), {.compressed = compressed});
   } else {
     require_can(out.ends_with(".npy"), in, kind, out);
-    require<ValueError>(arrays.list.size() == 1, "{}: {} arrays, and a .npy file has one; .npz takes them all", in,
-                        arrays.list.size());
-    std::list<std::vector<Real>> owner;
-    write_npy(out, known_to_numpy(arrays.list, owner).front());
-    if (const auto keys = keys_of(metadata); !keys.empty()) left_out.push_back("metadata: " + some_of(keys));
+    require<ValueError>(from_in.list.size() == 1, "{}: {} arrays, and a .npy file has one; .npz takes them all", in,
+                        from_in.list.size());
+    write_npy(out, known_to_numpy(from_in.list, owner).front());
+    const bool has_name = kind != FileKind::npy && kind != FileKind::idx && kind != FileKind::gzip;
+    if (const std::string& own = from_in.list.front().name; has_name && own != stem_of(out)) {
+      left_out.push_back(message("the name \"{}\"", own));
+    }
   }
-  say_left_out(out, left_out);
+  if (!keys.empty()) left_out.push_back("metadata: " + some_of(keys));
+  return left_out;
 }
 
 }  // namespace cornu::tool

@@ -99,6 +99,8 @@ Data read_data(const std::string& path, const Network& network, const ScaleOptio
       return read_npz(path, network.model.input_shape(), scale);
     case FileKind::csv:
       return read_table(path, network, scale);
+    case FileKind::gzip:
+      throw FormatError(message("{}: {}", path, detail::described(kind)));
     default:
       throw FormatError(message("{}: {}; --data takes a .npz file or a table", path, name_of(kind)));
   }

@@ -33,24 +33,24 @@ std::optional<FileKind> kind_of_ending(std::string_view path) {
   return std::nullopt;
 }
 
-bool is_read(FileKind kind) { return kind <= FileKind::pgm; }
-
 }  // namespace
 
 FileKind kind_of(std::span<const std::byte> bytes, const std::string& name) {
   const FileKind kind = detail::file_kind(bytes);
-  if (is_read(kind) && kind != FileKind::csv) return kind;
-  if (kind == FileKind::gzip) return FileKind::idx;
+  if (detail::is_read(kind) && kind != FileKind::csv) return kind;
+  if (kind == FileKind::gzip) return kind;
   const bool could_be_any = kind == FileKind::csv || kind == FileKind::text || kind == FileKind::unknown;
   if (const auto by_name = kind_of_ending(name); by_name && could_be_any) return *by_name;
   require<FormatError>(kind != FileKind::unknown,
-                       "{}: neither safetensors nor ONNX, .npy, .npz, IDX, PNG, PGM or a table of numbers", name);
-  require<FormatError>(could_be_any, "{}: this is {}; {}", name, name_of(kind), detail::remedy_for(kind));
+                       "{}: neither safetensors nor ONNX, .npy, .npz, IDX, PNG, PGM or a table of numbers (it begins "
+                       "with {})",
+                       name, detail::beginning_of(bytes));
+  require<FormatError>(could_be_any, "{}: {}", name, detail::described(kind));
   return FileKind::csv;
 }
 
 FileKind kind_of_file(const std::string& path) { return kind_of(FileBytes(path, true).bytes(), path); }
 
-bool has_arrays(FileKind kind) { return kind < FileKind::csv; }
+bool has_arrays(FileKind kind) { return kind < FileKind::csv || kind == FileKind::gzip; }
 
 }  // namespace cornu::tool

@@ -43,6 +43,7 @@ Sequential load_model(const SafetensorsFile& file, const LoadOptions& options) {
 Network load_network(const std::string& path, const LoadOptions& options) {
   const FileKind kind = kind_of_file(path);
   if (kind == FileKind::onnx) return load_onnx(path);
+  require<FormatError>(kind != FileKind::gzip, "{}: {}", path, cornu::detail::described(kind));
   require<FormatError>(kind == FileKind::safetensors, "{}: {}; a model is a safetensors file or an ONNX one", path,
                        name_of(kind));
   const SafetensorsFile file(path);

@@ -113,6 +113,7 @@ OnnxWeights read_onnx_weights(const std::string& path) {
       weights.left_out.emplace_back(tensor.name);
     }
   }
+  for (const auto& [key, value] : message.metadata) weights.metadata.emplace_back(key);
   return weights;
 }
 

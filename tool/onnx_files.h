@@ -16,6 +16,7 @@ Network load_onnx(const std::string& path);
 struct OnnxWeights {
   std::vector<std::pair<std::string, Tensor>> list;
   std::vector<std::string> left_out;  ///< names of those that are whole numbers or booleans
+  std::vector<std::string> metadata;  ///< keys
 };
 OnnxWeights read_onnx_weights(const std::string& path);
 

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "cornu/core/error.h"
+#include "cornu/core/naming.h"
 #include "cornu/datasets/csv_decorated.h"
 #include "cornu/datasets/csv_header.h"
 #include "cornu/datasets/csv_numbers.h"
@@ -226,6 +227,7 @@ Numbers read_numbers(const std::string& path, const std::string& name, const std
       result.array = result.owner.emplace<NpyFile>(bytes, name).array();
       return result;
     case FileKind::idx:
+    case FileKind::gzip:
       result.array = raw_tensor(name, result.owner.emplace<IdxArray>(read_idx_bytes(bytes, name)));
       result.file.reset();  // all of it has been copied
       return result;
@@ -342,6 +344,7 @@ Samples::Samples(Numbers numbers, const std::optional<Shape>& input, const Scale
                  const std::string& name)
     : numbers_(std::move(numbers)), options_(options) {
   const RawTensor& array = numbers_.array;
+  cornu::detail::naming(name, [&] { cornu::detail::require_exact(array); });
   const Shape samples = samples_shape(array.shape, input, name);
   size_ = samples[0];
   shape_ = samples.sub(1);

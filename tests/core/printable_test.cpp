@@ -4,6 +4,7 @@
 
 #include "cornu/core/error.h"
 #include "cornu/core/naming.h"
+#include "cornu/core/type_name.h"
 
 namespace cornu {
 namespace {
@@ -18,6 +19,15 @@ std::string utf8(unsigned code) {
   if (code < 0x10000) return {byte(0xE0 | code >> 12), byte(0x80 | (code >> 6 & 63)), byte(0x80 | (code & 63))};
   return {byte(0xF0 | code >> 18), byte(0x80 | (code >> 12 & 63)), byte(0x80 | (code >> 6 & 63)),
           byte(0x80 | (code & 63))};
+}
+
+TEST(TypeName, HasTheArticleThatItIsSpokenWith) {
+  for (const char* const text :
+       {"a layer", "an optimizer", "an initializer", "an activation", "a Dense", "an Embedding", "an LSTM", "a GRU",
+        "an ELU", "a LayerNormalization", "an RMSprop", "an SGD", "a Nadam", "an Input", "a UNet"}) {
+    const std::string_view word = std::string_view(text).substr(std::string_view(text).find(' ') + 1);
+    EXPECT_EQ(detail::with_article(word), text);
+  }
 }
 
 TEST(Printable, EscapesEveryControlCharacterAndKeepsAllOthers) {

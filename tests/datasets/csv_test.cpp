@@ -214,6 +214,12 @@ TEST(Csv, ReadsFiles) {
   EXPECT_EQ(error_of<FormatError>([&] { read_csv(path); }).substr(0, path.size() + 8), path + ", line 3");
   EXPECT_EQ(error_of<FileError>([&] { read_csv(path + "x"); }),
             path + "x: cannot be opened (No such file or directory)");
+  EXPECT_EQ(error_of<FileError>([&] { read_csv(folder.path().string()); }),
+            folder.path().string() + ": this is a folder, not a file");
+  if (std::filesystem::exists("/dev/zero")) {
+    EXPECT_EQ(error_of<FormatError>([&] { read_csv("/dev/zero"); }),
+              "/dev/zero: it begins with 00 00 00 00 00 00 00 00, as no text does");
+  }
 }
 
 TEST(Csv, GathersTheRowsThatAreAskedFor) {

@@ -26,7 +26,9 @@ TEST(IdxReader, SaysOfWhichKindAnotherFileIs) {
   for (const auto& [kind, bytes] : testing::foreign_files()) {
     if (kind == FileKind::idx) continue;
     std::ofstream(path, std::ios::binary) << bytes;
-    const std::string text = kind == FileKind::gzip ? "unpacked, " + text_of(FileKind::json) : text_of(kind);
+    const std::string text = kind == FileKind::gzip
+                                 ? std::string("this is a JSON text, compressed by gzip; ") + remedy_for(FileKind::json)
+                                 : text_of(kind);
     expect_error<FormatError>([&] { read_idx(path); }, path + ": " + text);
     expect_error<FormatError>([&, &b = bytes] { read_idx_bytes(bytes_of(b), "x"); }, "x: " + text);
   }

@@ -122,6 +122,20 @@ TEST(Idx, BecomesATensorAndComesFromOne) {
   EXPECT_THROW(to_tensor({std::vector<Index>(9, 1), std::vector<float>{1}}), ShapeError);
 }
 
+TEST(Idx, AnIntegerThatWouldBeRoundedIsNotRead) {
+  constexpr std::int32_t most = 1 << 24;
+  const IdxArray exact{{1, 2}, std::vector<std::int32_t>{-most, most + 2}},
+      odd{{1, 2}, std::vector<std::int32_t>{0, most + 1}};
+  EXPECT_EQ(to_tensor(exact), Tensor::matrix({{-most, static_cast<Real>(most + 2)}}));
+  if (sizeof(Real) == sizeof(double)) {
+    EXPECT_EQ(to_tensor(odd)[1], most + 1);
+  } else {
+    EXPECT_EQ(error_of<FormatError>([&] { to_tensor(odd); }),
+              "\"to_tensor\": the integer 16777217 at (0, 1) is not exact in a float, which holds all those up to 2^24 "
+              "alone; if it may be rounded, store the array as floats");
+  }
+}
+
 TEST(Idx, SaysWhatIsWrongWithAHeader) {
   EXPECT_EQ(format_error({}), "file: this is an empty file; was it written, or downloaded, to its end?");
   EXPECT_EQ(format_error(bytes({0, 0, 8})),

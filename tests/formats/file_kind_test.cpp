@@ -32,7 +32,9 @@ TEST(FileKind, IsToldByTheFirstBytes) {
     EXPECT_STRNE(name_of(static_cast<FileKind>(kind)), name_of(FileKind::unknown)) << kind << " has no row";
   }
   EXPECT_EQ(detail::file_kind(bytes_of(std::string("\1\2\3\4"))), FileKind::unknown);
-  for (const char* const table : {"PAR1,PAR2\n", "BZh,GIF8\n", "GGUF;BM\n", "P5,P2\n", "MM,II\n", "PK,x\n"}) {
+  for (const char* const table : {"PAR1,PAR2\n", "BZh,GIF8\n", "GGUF;BM\n", "P5,P2\n", "MM,II\n", "PK,x\n", "Rar!,7z\n",
+                                  "MZ,ELF\n", "OggS,fLaC\n", "RIFF,WAVE\n", "ID3;PDF\n", "ARROW1,x\n",
+                                  "SQLite format 3,x\n", "(dp,(lp\n", "category,x\np0,p1\n", "cnumpy,x\n", "]q,}q\n"}) {
     EXPECT_EQ(detail::file_kind(bytes_of(std::string(table))), FileKind::csv) << table;
   }
   for (const std::string& binary : {std::string(8, '\xff'), std::string("a,b\n1,2\n\0", 9), std::string("\1\2\3,4\n"),
@@ -46,6 +48,10 @@ TEST(FileKind, IsToldByTheFirstBytes) {
                                    " " + cyrillic, std::string("名前,身長\n"), std::string("\xef\xbb\xbfимя,рост\n")}) {
     EXPECT_EQ(detail::file_kind(bytes_of(table)), FileKind::csv) << table.substr(0, 40);
   }
+  EXPECT_EQ(detail::file_kind(bytes_of(std::string("category\np0\np1\n"))), FileKind::text);
+  EXPECT_EQ(detail::file_kind(bytes_of(std::string(" \n"))), FileKind::text);
+  EXPECT_EQ(detail::file_kind(bytes_of(std::string(8, '\xff'))), FileKind::unknown);
+  EXPECT_EQ(detail::file_kind(bytes_of(std::string(4096, '\0'))), FileKind::unknown);
 }
 
 TEST(FileKind, IsWhatEveryReaderSaysOfAFileOfAnotherKind) {
@@ -74,6 +80,37 @@ TEST(FileKind, IsWhatEveryReaderSaysOfAFileOfAnotherKind) {
       testing::expect_error<FormatError>([&] { reader.from_file(path); }, path + ": " + text);
       testing::expect_error<FormatError>([&] { reader.from_memory(file.bytes); }, "x: " + text);
     }
+  }
+}
+
+/// A file cut off anywhere, and two that were put together, are called by some kind or by their first bytes, and no
+/// length is believed that is none.
+TEST(FileKind, NoPieceOfAFileMakesNonsenseOfAnError) {
+  const auto expect_sense = [](const std::string& bytes) {
+    const FileKind kind = detail::file_kind(bytes_of(bytes));
+    if (kind == FileKind::safetensors || kind == FileKind::npz) return;
+    const std::string as_unknown = "x: it begins with " + detail::beginning_of(bytes_of(bytes)) + ", as no ";
+    const auto expect_said = [&](const std::string& error) {
+      const bool is_named = kind != FileKind::unknown && error == "x: " + detail::described(kind);
+      // A zero is a length.
+      EXPECT_TRUE(is_named || error.starts_with(as_unknown) || kind == FileKind::npy ||
+                  (kind == FileKind::unknown && error == "x: the header does not begin with {"))
+          << error;
+    };
+    if (kind != FileKind::unknown || bytes.size() > 8) {
+      expect_said(testing::error_of<FormatError>([&] { SafetensorsFile(bytes_of(bytes), "x"); }));
+    }
+    expect_said(testing::error_of<FormatError>([&] { NpyFile(bytes_of(bytes), "x"); }));
+    // Archives may follow anything, as they do in a program that unpacks itself.
+    if (has_npz() && bytes.find("PK") == std::string::npos) {
+      expect_said(testing::error_of<FormatError>([&] { NpzFile(bytes_of(bytes), "x"); }));
+    }
+  };
+  for (const ForeignFile& file : testing::foreign_files()) {
+    for (std::size_t size = 0; size < std::min<std::size_t>(file.bytes.size(), 40); ++size) {
+      expect_sense(file.bytes.substr(0, size));
+    }
+    for (const ForeignFile& other : testing::foreign_files()) expect_sense(file.bytes.substr(0, 9) + other.bytes);
   }
 }
 

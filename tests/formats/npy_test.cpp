@@ -118,7 +118,7 @@ TEST(Npy, RefusesWhatBreaksTheFormat) {
     expect_error<FormatError>([&] { const NpyFile npy(bytes_of(file), "x.npy"); }, "x.npy: " + text);
   };
   refused("", "this is an empty file; was it written, or downloaded, to its end?");
-  refused("\x93NUMPZ\1", "it does not begin as a .npy file does");
+  refused("\x93NUMPZ\1", "it begins with 93 4E 55 4D 50 5A 01, as no .npy file does");
   refused("PK\3\4", "this is a zip archive; unpack it first");
   refused("\x93NUMPY\1", "it ends before its version");
   refused(std::string("\x93NUMPY\0\0", 8), "version 0.0; 1.0, 2.0 and 3.0 are known");

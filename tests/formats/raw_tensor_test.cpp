@@ -4,6 +4,10 @@
 
 #include <array>
 #include <cmath>
+#include <cstdint>
+#include <limits>
+
+#include "cornu/core/error.h"
 
 namespace cornu {
 namespace {
@@ -47,6 +51,54 @@ TEST(RawTensor, EightBitFloatsAreWhatTheirSpecificationsSay) {
   }
   EXPECT_EQ(e4m3[0x7E], 448);
   EXPECT_EQ(e5m2[0x7B], 57344);
+}
+
+/// The error of reading integers (2, 2), the last of which is `number`; "" if there is none.
+template <class Stored>
+std::string error_of(Dtype dtype, Stored number) {
+  const std::array<Stored, 4> numbers{0, 1, 2, number};
+  try {
+    const Tensor read = to_tensor({"ids", dtype, {2, 2}, std::as_bytes(std::span(numbers))});
+    EXPECT_EQ(static_cast<long double>(read[3]), static_cast<long double>(number)) << "another number came";
+    return "";
+  } catch (const FormatError& error) {
+    return error.what();
+  }
+}
+
+/// All integers up to 2^digits are Reals, and those beyond whose last bits are zeros.
+TEST(RawTensor, IntegersAreReadExactlyOrNotAtAll) {
+  constexpr int digits = std::numeric_limits<Real>::digits;  // 24, or 53 where Real is double
+  const auto expect_exact = [](std::string_view error) { EXPECT_EQ(error, ""); };
+  const auto expect_refused = [&](const std::string& error, const std::string& number) {
+    EXPECT_EQ(error, "\"ids\": the integer " + number + " at (1, 1) is not exact in a " +
+                         (digits == 24 ? "float, which holds all those up to 2^24 alone"
+                                       : "double, which holds all those up to 2^53 alone") +
+                         "; if it may be rounded, store the array as floats");
+  };
+  constexpr std::int64_t most = std::int64_t{1} << digits;
+  for (const std::int64_t sign : {1, -1}) {
+    expect_exact(error_of<std::int64_t>(Dtype::i64, sign * most));
+    expect_exact(error_of<std::int64_t>(Dtype::i64, sign * (most + 2)));
+    expect_refused(error_of<std::int64_t>(Dtype::i64, sign * (most + 1)), std::to_string(sign * (most + 1)));
+    expect_exact(error_of<std::int64_t>(Dtype::i64, sign * (std::int64_t{1} << 62)));
+  }
+  expect_exact(error_of<std::int64_t>(Dtype::i64, std::numeric_limits<std::int64_t>::min()));
+  expect_refused(error_of<std::int64_t>(Dtype::i64, std::numeric_limits<std::int64_t>::max()), "9223372036854775807");
+  expect_exact(error_of<std::uint64_t>(Dtype::u64, std::uint64_t{1} << 63));
+  expect_refused(error_of<std::uint64_t>(Dtype::u64, ~std::uint64_t{0}), "18446744073709551615");
+  const std::string i32 = error_of<std::int32_t>(Dtype::i32, std::numeric_limits<std::int32_t>::max());
+  const std::string u32 = error_of<std::uint32_t>(Dtype::u32, ~std::uint32_t{0});
+  if (digits > 32) {
+    expect_exact(i32);
+    expect_exact(u32);
+  } else {
+    expect_refused(i32, "2147483647");
+    expect_refused(u32, "4294967295");
+  }
+  expect_exact(error_of<std::uint16_t>(Dtype::u16, 65535));
+  const std::array<double, 1> third{1.0 / 3};  // floats are approximate anyway
+  EXPECT_EQ(to_tensor({"x", Dtype::f64, {1}, std::as_bytes(std::span(third))})[0], static_cast<Real>(1.0 / 3));
 }
 
 TEST(RawTensor, TypesHaveTheNamesThatSafetensorsFilesGiveThem) {

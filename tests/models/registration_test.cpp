@@ -96,7 +96,7 @@ TEST(Registration, NothingIsSavedBeforeItIsRegisteredAndAllComesBackAfterwards) 
     EXPECT_NE(error.find(call), std::string::npos) << error;
     EXPECT_TRUE(folder.names().empty());
   };
-  expect_asks_for("a initializer of a type that is not registered");
+  expect_asks_for("an initializer of a type that is not registered");
   register_initializer<Alternating>();
   expect_asks_for("register_initializer(\"name\", function) gives it one");
   register_initializer("all_sevens", all_sevens);

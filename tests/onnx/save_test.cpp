@@ -167,7 +167,7 @@ std::vector<AnyLayer> confusing_layers(Rng& rng, int depth, std::vector<std::str
     return std::vector<std::string>{"output",   "input",       "a",           "b",         "a/b",         "b/c",
                                     "a/b/c",    "lstm",        "lstm_1",      "lstm_last", "lstm_states", "kernel",
                                     "a/kernel", "output_last", "Transpose_0", "Add_3",     "a_0",         "a_1",
-                                    "a b",      "bias",        "x\ny",        "\xFF",      "_",           "query",
+                                    "a b",      "bias",        "x\ny",        "x\x7Fy",    "_",           "query",
                                     "a/query",  "a/split",     "é",           "unnamed",   "output_1",    "Identity_9"};
   };
   const auto name = [&] {
@@ -236,8 +236,31 @@ TEST(OnnxSave, NamesAreUniqueWhateverLayersAreCalled) {
 }
 
 TEST(OnnxSave, AModelsNameIsMadeLegalToo) {
-  const Sequential model({Input{2}, Dense{1}}, {.name = "\n\xC0\x80"});
+  const Sequential model({Input{2}, Dense{1}}, {.name = "\n\x01\x7F"});
   EXPECT_NE(exported(model).find("___"), std::string::npos);
+}
+
+/// One rule for nodes, values and initializers: what one of them is called tells the others.
+TEST(OnnxSave, ControlCharactersBecomeUnderscoresInAllNames) {
+  const std::string name = "x\ny\t\x7F\xC2\x85";
+  const Sequential model({Input{2}, {name, Dense{1, relu}}, {name + "/a", Dense{1}}});
+  const std::string bytes = exported(model), legal = "x_y__\xC2\x85";
+  EXPECT_EQ(bytes.find("\\u"), std::string::npos);
+  for (const std::string& wanted : {legal + "/kernel", legal + "_0", legal + "/a/bias"}) {
+    EXPECT_NE(bytes.find(wanted), std::string::npos) << wanted;
+  }
+}
+
+TEST(OnnxSave, RefusesNamesThatAreNotUtf8) {
+  const Sequential model({Input{2}, Dense{1}});
+  testing::expect_error<ValueError>(
+      [&] { exported(model, {.class_names = {"\xFC"}}); },
+      "the class name \"\\xfc\" is not UTF-8 (at byte 0); is it Latin-1? Files store texts as UTF-8");
+  Sequential renamed = model;
+  renamed.get_layer(0).rename("a\xFF");
+  testing::expect_error<ValueError>(
+      [&] { exported(renamed); },
+      "a\\xff: the name \"a\\xff/kernel\" is not UTF-8 (at byte 1); is it Latin-1? Files store texts as UTF-8");
 }
 
 TEST(OnnxSave, EveryTestExportsThroughTheCheckOfNames) {

@@ -21,7 +21,11 @@ class ConvertTool : public ToolTest {
 #ifdef CORNU_HAS_ONNX
 TEST_F(ConvertTool, AModelPredictsAsOnnxWhatItPredictedBefore) {
   write_idx(path("x"), small.images());
-  EXPECT_EQ(output("convert m.safetensors m.onnx"), "");
+  EXPECT_EQ(output("convert m.safetensors m.onnx"),
+            "m.onnx: left out:\n"
+            "  how it is compiled: optimizer, loss, metrics\n"
+            "  what its optimizer remembers\n"
+            "  how much it was trained on, where its random streams continue\n");
   expect_rows(output("predict --all m.onnx x"), small.outputs(), Real(1e-5));
   EXPECT_EQ(output("predict m.onnx x --classes"), output("predict m.safetensors x --classes"));
   output("convert --class-names cat,dog,horse m.safetensors named.onnx");

@@ -207,11 +207,16 @@ TEST_F(TableTool, TheEncodingIsShownAndItsClassesGoIntoOnnx) {
   EXPECT_NE(info.find("Input: (4,)\nTable: colour, height -> kind (daisy, lily, wild, rose)\n"), std::string::npos)
       << info;
   EXPECT_NE(output("info --json m.safetensors").find(R"("csv_encoding":{"version":1)"), std::string::npos);
+  const std::string lost =
+      "  how it is compiled: optimizer, loss, metrics\n"
+      "  what its optimizer remembers\n"
+      "  how much it was trained on, where its random streams continue\n"
+      "  the encoding of its table\n";
   EXPECT_EQ(output("convert m.safetensors w.safetensors"),
-            "w.safetensors: left out:\n  the model's layers and its training state (only weights are written)\n");
+            "w.safetensors: left out:\n  the layers (only weights are written)\n" + lost);
   EXPECT_EQ(SafetensorsFile(path("w.safetensors")).metadata().count("cornu.csv_encoding"), 0u) << "weights alone";
 #ifdef CORNU_HAS_ONNX
-  EXPECT_EQ(output("convert m.safetensors m.onnx"), "");
+  EXPECT_EQ(output("convert m.safetensors m.onnx"), "m.onnx: left out:\n" + lost);
   EXPECT_NE(output("info m.onnx").find("class_names: [\"daisy\", \"lily, wild\", \"rose\"]"), std::string::npos);
 #endif
 }
