@@ -2,10 +2,6 @@
 
 /// Cornu: a tiny neural network framework. This header brings all of it.
 
-#include "cornu/core/compiler.h"
-
-#ifdef __cpp_concepts  // else the header above has said what is wrong
-
 #include "cornu/core/constraint.h"
 #include "cornu/core/eager.h"
 #include "cornu/core/error.h"
@@ -91,5 +87,3 @@
 #include "cornu/optim/rmsprop.h"
 #include "cornu/optim/schedule.h"
 #include "cornu/optim/sgd.h"
-
-#endif

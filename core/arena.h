@@ -4,6 +4,8 @@
 #include <memory>
 #include <vector>
 
+#include "cornu/core/compiler.h"
+
 namespace cornu {
 
 /// Memory that is handed out by moving a pointer and taken back all at once. Keeps what it has from one round to the

@@ -1,13 +1,16 @@
 #pragma once
 
 // What Cornu needs of the compiler and its options. A program without it would get hundreds of errors that do not name
-// the cause, or would compile, link and crash.
+// the cause, or would compile, link and crash. Every header includes this one before it declares anything. Only a
+// missing header ends a compilation at once: the #include of a sentence does.
 
 #if !defined(__cpp_concepts) || __cpp_concepts < 201907L
 #error "Cornu needs C++20: compile with -std=c++20 or later (CMake: target_compile_features(... cxx_std_20))"
+#include <the compilation stops here: see the error above>
 #endif
 #if !defined(__cpp_rtti) || !defined(__cpp_exceptions)
 #error "Cornu needs RTTI and exceptions: compile without -fno-rtti and -fno-exceptions"
+#include <the compilation stops here: see the error above>
 #endif
 
 namespace cornu::detail {

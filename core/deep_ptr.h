@@ -18,11 +18,16 @@ struct Cloneable {
   virtual std::unique_ptr<B> clone() const = 0;
 };
 
+/// Throws StateError unless an object still holds what a move would have taken.
+inline void require_held(bool holds) {
+  if (!holds) [[unlikely]]
+    throw StateError("an object was used after it was moved from; only assigning to it and destroying it are possible");
+}
+
 /// What a pointer points to. Throws StateError for null, which is what a move leaves behind.
 template <class Pointer>
 auto& held_by(const Pointer& owner) {
-  if (owner == nullptr) [[unlikely]]
-    throw StateError("an object was used after it was moved from; only assigning to it and destroying it are possible");
+  require_held(owner != nullptr);
   return *owner;
 }
 

@@ -7,6 +7,8 @@
 #include <variant>
 #include <vector>
 
+#include "cornu/core/compiler.h"
+
 namespace cornu {
 
 /// A value of JSON: what options become on their way to a file. formats/json.h reads and writes it as text.

@@ -89,6 +89,7 @@ Var affine_transform(Var x, ConstView transforms, const AffineOptions& options) 
                      to[pixel * channels + c] += weight * (neighbour < 0 ? value : from[neighbour * channels + c]);
                    }
                  });
+  y.squashed_as(x);  // blends of its values
   return y.backward([=, mode = options.fill_mode] {
     if (Sink dx = x.sink()) {
       if (!dx.accumulates()) fill(dx.view(), 0);

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "cornu/core/compiler.h"
+
 namespace cornu {
 
 class Var;

@@ -3,6 +3,8 @@
 #include <string>
 #include <string_view>
 
+#include "cornu/core/compiler.h"
+
 namespace cornu::detail {
 
 /// The name that a type was declared with, out of a function's __PRETTY_FUNCTION__: of "... [with T = a::B<c::D>; ...]"

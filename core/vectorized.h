@@ -2,6 +2,8 @@
 
 #include <type_traits>
 
+#include "cornu/core/compiler.h"
+
 namespace cornu {
 
 /// The vector units that loops are compiled for. `any` is what every processor of the architecture has.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "cornu/core/deep_ptr.h"
 #include "cornu/core/error.h"
 #include "cornu/core/random.h"
 
@@ -35,6 +36,7 @@ Index Batcher::sample_count() const {
 }
 
 void Batcher::start_epoch(std::uint64_t epoch) {
+  detail::require_held(!order_.empty());
   // From the sorted order every time, so that an epoch's order does not depend on those before it.
   std::iota(order_.begin(), order_.end(), Index{0});
   if (options_.shuffle_seed) Rng(*options_.shuffle_seed, epoch).shuffle(order_);
@@ -42,6 +44,7 @@ void Batcher::start_epoch(std::uint64_t epoch) {
 }
 
 const Batch* Batcher::next_rows() {
+  detail::require_held(!order_.empty());
   if (next_batch_ == batch_count_) return nullptr;
   const auto total = static_cast<Index>(order_.size());
   batch_.index = next_batch_++;

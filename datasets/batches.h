@@ -49,7 +49,8 @@ class Batcher {
   /// all.
   explicit Batcher(DatasetRef dataset, const BatchOptions& options = {});
 
-  // Its current batch looks at its own rows: it can be moved, but not copied.
+  // Its current batch looks at its own rows: it can be moved, but not copied. A batcher that was moved from has no
+  // batches: asking for one throws StateError.
   Batcher(Batcher&&) = default;
   Batcher& operator=(Batcher&&) = default;
 

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "cornu/core/compiler.h"
+
 namespace cornu {
 
 struct DownloadProgress {

@@ -6,6 +6,7 @@
 #include "cornu/core/error.h"
 #include "cornu/core/listed.h"
 #include "cornu/core/naming.h"
+#include "cornu/core/shape_hints.h"
 #include "cornu/core/utf8.h"
 #include "cornu/layers/gru.h"
 #include "cornu/layers/input.h"
@@ -16,14 +17,50 @@ namespace cornu::detail {
 
 namespace {
 
-AnyLayer* find_in(const NamedLayers& layers, std::string_view path) {
+/// Finds every layer with this path: one named "a/b" as well as the layer b inside a layer "a".
+void find_in(const NamedLayers& layers, std::string_view path, std::vector<AnyLayer*>& found) {
   for (const NamedLayer& named : layers) {
-    if (named.name == path) return named.layer;
-    if (path.starts_with(named.name) && path.substr(named.name.size()).starts_with('/')) {
-      if (AnyLayer* const found = find_in(named.layer->layers(), path.substr(named.name.size() + 1))) return found;
+    if (named.name == path) {
+      if (std::find(found.begin(), found.end(), named.layer) == found.end()) found.push_back(named.layer);
+    } else if (path.starts_with(named.name) && path.substr(named.name.size()).starts_with('/')) {
+      find_in(named.layer->layers(), path.substr(named.name.size() + 1), found);
     }
   }
-  return nullptr;
+}
+
+/// The path of the last recurrent layer in `layer`, itself included, that returns its last step alone; empty if there
+/// is none.
+std::string returns_last_step(const AnyLayer& layer) {
+  const auto* const lstm = layer.as<LSTM>();
+  const auto* const gru = layer.as<GRU>();
+  if (lstm != nullptr || gru != nullptr) {
+    return (lstm != nullptr ? lstm->return_sequences : gru->return_sequences) ? "" : layer.name();
+  }
+  const NamedLayers inner = layer.layers();
+  for (auto at = inner.end(); at != inner.begin();) {
+    const std::string path = returns_last_step(*(--at)->layer);
+    if (!path.empty()) return layer.name() + "/" + path;
+  }
+  return "";
+}
+
+/// The path of the recurrent layer that dropped the steps of its samples, if layer i fits samples that have them;
+/// empty otherwise. Arguments as of Chain::build_next.
+std::string dropped_steps(std::span<const AnyLayer> built, std::size_t i, std::span<const Shape> made) {
+  if (made[i].rank() != 1) return "";
+  std::size_t at = i;
+  while (at > 0 && made[at].rank() == 1) --at;
+  if (made[at].rank() != 2) return "";
+  const std::string path = returns_last_step(built[at]);
+  if (path.empty()) return "";
+  try {
+    AnyLayer with_steps = built[i];
+    Rng rng(0);
+    with_steps.build({made[at][0], made[i][0]}, rng);
+  } catch (const Error&) {
+    return "";  // it has another reason to refuse
+  }
+  return path;
 }
 
 /// The inputs that a batch of packed samples holds.
@@ -85,23 +122,25 @@ std::size_t Chain::position(Index index) const {
 }
 
 AnyLayer& Chain::find(std::string_view path) {
-  if (AnyLayer* const found = find_in(named_layers(), path)) return *found;
+  std::vector<AnyLayer*> found;
+  find_in(named_layers(), path, found);
+  if (found.size() == 1) return *found.front();
+  require<ValueError>(found.empty(),
+                      "{}: {} layers have the path \"{}\": a name with a slash reads like a layer inside another; give "
+                      "it another name, or get it by position",
+                      name, found.size(), path);
   throw ValueError(message("{}: there is no layer named \"{}\"; there are: {}", name, path,
                            detail::listed(layers, &AnyLayer::name)));
 }
 
-Shape Chain::build_next(std::span<AnyLayer> built, std::size_t i, const Shape& input, Rng& rng) {
+Shape Chain::build_next(std::span<AnyLayer> built, std::size_t i, std::span<const Shape> made, Rng& rng) {
   try {
-    return built[i].build(input, rng);
+    return built[i].build(made[i], rng);
   } catch (const ShapeError& error) {
-    if (i == 0 || input.rank() != 1) throw;
-    const AnyLayer& before = built[i - 1];
-    const auto* const lstm = before.as<LSTM>();
-    const auto* const gru = before.as<GRU>();
-    const bool has_steps = (lstm != nullptr && !lstm->return_sequences) || (gru != nullptr && !gru->return_sequences);
-    if (!has_steps) throw;
+    const std::string path = dropped_steps(built, i, made);
+    if (path.empty()) throw;
     throw ShapeError(message("{}; {} returns its last step alone: set its .return_sequences = true for all steps",
-                             error.what(), before.name()));
+                             error.what(), path));
   }
 }
 
@@ -115,7 +154,7 @@ Shape Chain::build(const Shape& input, Rng& rng) {
   for (std::size_t i = 0; i < built.size(); ++i) {
     Rng own(rng.bits());  // so that a layer's weights do not depend on how many numbers the one before drew
     const bool unpacks = i == 0 && !input_parts.empty();
-    made.push_back(unpacks ? built[i].build_several(input_parts, own) : build_next(built, i, made.back(), own));
+    made.push_back(unpacks ? built[i].build_several(input_parts, own) : build_next(built, i, made, own));
   }
   layers = std::move(built);
   shapes = std::move(made);
@@ -124,8 +163,9 @@ Shape Chain::build(const Shape& input, Rng& rng) {
 
 Var Chain::forward(Var x) const {
   require_built();
-  require(x.rank() > 0 && x.shape().sub(1) == shapes.front(), "{}: an input of shape {}; {} is required, batch first",
-          name, x.shape(), shapes.front().batched(x.rank() > 0 ? x.shape()[0] : 1));
+  require(x.rank() > 0 && x.shape().sub(1) == shapes.front(), "{}: an input of shape {}; {} is required, batch first{}",
+          name, x.shape(), shapes.front().batched(x.rank() > 0 ? x.shape()[0] : 1),
+          sample_hint(x.shape().sub(std::min(x.rank(), Index{1})), shapes.front()));
   const Index batch = x.shape()[0];
   for (std::size_t i = 0; i < layers.size(); ++i) {
     if (i == 0 && !input_parts.empty()) {

@@ -21,9 +21,9 @@ struct Chain {
   /// says what comes in. Throws ValueError for a name that is taken.
   void insert(AnyLayer layer, const NamedLayers& others = {});
 
-  /// Builds layer i of `built`, to follow those before it. An error for samples without steps names the layer that
-  /// could return them.
-  static Shape build_next(std::span<AnyLayer> built, std::size_t i, const Shape& input, Rng& rng);
+  /// Builds layer i of `built`, to follow those before it. `made`: the shape of the input, then of what each of these
+  /// makes. If a recurrent layer has dropped the steps that layer i needs, the error names it.
+  static Shape build_next(std::span<AnyLayer> built, std::size_t i, std::span<const Shape> made, Rng& rng);
   /// As of a layer; each layer draws from a generator of its own, or keeps its weights if it is built. If one refuses,
   /// all are what they were.
   Shape build(const Shape& input, Rng& rng);
@@ -35,7 +35,7 @@ struct Chain {
 
   void require_built() const;
   /// By position, from the end where negative; by name, or by path, where it is inside another: "encoder/dense".
-  /// Throw ValueError if there is no such layer.
+  /// Throw ValueError if there is no such layer, or if several have this path.
   std::size_t position(Index index) const;
   AnyLayer& find(std::string_view path);
 

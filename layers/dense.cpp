@@ -1,6 +1,9 @@
 #include "cornu/layers/dense.h"
 
+#include <algorithm>
+
 #include "cornu/core/error.h"
+#include "cornu/core/shape_hints.h"
 
 namespace cornu {
 
@@ -24,8 +27,9 @@ Shape Dense::build(const Shape& input, Rng& rng) {
 Var Dense::forward(Var x) const {
   require<StateError>(!kernel.value.empty(),
                       "Dense: used before it was built; call build(shape of a sample, rng), or put it into a model");
-  require(x.rank() > 0 && x.shape()[-1] == kernel.shape()[0], "Dense: an input of shape {}; its last axis must be {}",
-          x.shape(), kernel.shape()[0]);
+  require(x.rank() > 0 && x.shape()[-1] == kernel.shape()[0], "Dense: an input of shape {}; its last axis must be {}{}",
+          x.shape(), kernel.shape()[0],
+          detail::sample_hint(x.shape().sub(std::min(x.rank(), Index{1})), {kernel.shape()[0]}));
   return activity_regularizer.add_loss(activation(use_bias ? affine(x, kernel, bias) : matmul(x, kernel)));
 }
 

@@ -45,6 +45,7 @@ Var Dropout::forward(Var x) const {
   const Real* const kept = mask.data();
   Var y = tape.output(x.shape(), {x});
   multiply(x.value().data(), kept, overwrite(y.out()));
+  y.squashed_as(x);  // in inference it is x: what is refused there is refused in training
   return y.backward([=] {
     if (Sink dx = x.sink()) multiply(y.grad().data(), kept, dx);
   });

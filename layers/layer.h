@@ -217,15 +217,16 @@ class AnyLayer {
   std::vector<std::pair<std::string, const Parameter*>> parameters() const;
   std::optional<Shape> input_shape() const { return box_->input_shape(); }
 
-  /// The layer itself if it is an L, else null.
+  /// The layer itself if it is an L, else null. The address is valid until this AnyLayer is built anew, assigned to or
+  /// destroyed.
   template <Layer L>
   L* as() {
-    auto* box = dynamic_cast<BoxOf<L>*>(box_.get());
+    auto* box = dynamic_cast<BoxOf<L>*>(&*box_);
     return box == nullptr ? nullptr : &box->layer;
   }
   template <Layer L>
   const L* as() const {
-    const auto* box = dynamic_cast<const BoxOf<L>*>(box_.get());
+    const auto* box = dynamic_cast<const BoxOf<L>*>(&*box_);
     return box == nullptr ? nullptr : &box->layer;
   }
 

@@ -51,7 +51,10 @@ Tensor spread(const Tensor& given, const Shape& lengths) {
   for (Index i = 1; fits && i <= given.rank(); ++i) {
     fits = given.shape()[-i] == 1 || given.shape()[-i] == lengths[-i];
   }
-  require(fits, "Normalization: a mean or variance of shape {} for axes of {}", given.shape(), lengths);
+  require(fits,
+          "Normalization: a mean or variance of shape {} for axes of {}; one that has them keeps them: adapt it to "
+          "other data, or call reset_parameters(layer) to start anew",
+          given.shape(), lengths);
   Tensor result(lengths);
   Broadcast(lengths, given.shape(), lengths).each([&](Index i, Index, Index from) { result[i] = given[from]; });
   return result;

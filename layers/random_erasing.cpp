@@ -61,7 +61,9 @@ Var RandomErasing::forward(Var x) const {
       }
     }
   }
-  return x * tape.input(kept) + tape.input(filling);
+  const Var y = x * tape.input(kept) + tape.input(filling);
+  y.squashed_as(x);  // as in inference, where it is x
+  return y;
 }
 
 }  // namespace cornu

@@ -7,6 +7,7 @@
 
 #include "cornu/core/blas.h"
 #include "cornu/core/error.h"
+#include "cornu/optim/shared_step.h"
 
 namespace cornu {
 
@@ -155,7 +156,7 @@ double BatchStep::count(const TrainingPass& pass, Index shard, Tally& tally) {
 
 void BatchStep::apply(std::span<const Gradients> gradients) {
   for (const Gradients& each : gradients) model_.require_known(each);
-  model_.optimizer->step(gradients, sharing_);
+  detail::step(*model_.optimizer, gradients, sharing_);
 }
 
 std::string BatchStep::where_not_finite() {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "cornu/core/compiler.h"
+
 namespace cornu {
 
 /// Whether a metric is better when it goes up or down. `unknown`: it does not say.

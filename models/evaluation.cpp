@@ -5,6 +5,7 @@
 #include "cornu/core/eager.h"
 #include "cornu/core/error.h"
 #include "cornu/core/kernels.h"
+#include "cornu/core/shape_hints.h"
 #include "cornu/models/probabilities.h"
 
 namespace cornu {
@@ -117,8 +118,9 @@ Tensor predict_with(const detail::SequentialState& model, const Tensor& x, const
   model.require_built();
   require<ValueError>(options.batch_size > 0, "predict: batch_size is {}; it must be positive", options.batch_size);
   require(x.rank() > 0 && x.shape().sub(1) == model.shapes.front(),
-          "{}: predict got an input of shape {}; its first axis counts the samples, each of shape {}", model.name,
-          x.shape(), model.shapes.front());
+          "{}: predict got an input of shape {}; its first axis counts the samples, each of shape {}{}", model.name,
+          x.shape(), model.shapes.front(),
+          detail::sample_hint(x.shape().sub(std::min(x.rank(), Index{1})), model.shapes.front()));
   Tensor result;
   result.resize(model.shapes.back().batched(x.shape()[0]));
   predict_into(result, model, x, options.batch_size, callbacks);
@@ -181,7 +183,8 @@ namespace {
 
 /// The position of the largest output, or the probability > 0.5 where there is only one output.
 Tensor classes_of(const Tensor& y, const detail::SequentialState& model) {
-  require(y.rank() == 2, "predict_classes: outputs are {}; (samples, classes) is required", y.shape());
+  require(y.rank() == 2, "predict_classes: outputs are {}; (samples, classes) is required{}", y.shape(),
+          y.rank() > 2 ? " (is a Flatten missing?)" : "");
   if (y.shape()[1] != 1) return argmax(y, -1);
   const Logits logits = model.compiled ? model.compiled->loss.logits() : Logits::none;
   Tensor memory, result(Shape{y.size()});

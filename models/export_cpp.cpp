@@ -7,6 +7,7 @@
 #include "cornu/formats/atomic_file.h"
 #include "cornu/models/export_cpp_layers.h"
 #include "cornu/models/export_cpp_program.h"
+#include "cornu/models/require_values.h"
 #include "cornu/models/sequential_state.h"
 
 namespace cornu {
@@ -17,6 +18,7 @@ std::string to_cpp(const Sequential& model, const ExportCppOptions& options) {
                       "export_cpp: name is \"{}\"; a namespace is required, which is no keyword, not reserved and no "
                       "name of the C library",
                       options.name);
+  detail::require_values(model);
   const Shape input = *model.input_shape();
   detail::CppProgram program(options, input);
   const detail::CppValue made = detail::write_chain(program, detail::SequentialState::of(model), {0, input});

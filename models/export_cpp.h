@@ -2,6 +2,8 @@
 
 #include <string>
 
+#include "cornu/core/compiler.h"
+
 namespace cornu {
 
 class Sequential;

@@ -154,7 +154,7 @@ class AnyMetric {
   /// The metric itself if it is an M, else null.
   template <class M>
   const M* as() const {
-    const auto* box = dynamic_cast<const BoxOf<M>*>(box_.get());
+    const auto* box = dynamic_cast<const BoxOf<M>*>(&*box_);
     return box == nullptr ? nullptr : &box->metric;
   }
 

@@ -4,6 +4,7 @@
 
 #include "cornu/core/error.h"
 #include "cornu/core/utf8.h"
+#include "cornu/models/require_values.h"
 #include "cornu/models/sequential_state.h"
 
 namespace cornu {
@@ -68,7 +69,7 @@ void Sequential::add(AnyLayer layer) {
       Rng seeds(state.seed);
       for (std::size_t i = 0; i < before; ++i) seeds.bits();
       Rng rng(seeds.bits());  // as if it had been there from the start
-      state.shapes.push_back(detail::SequentialState::build_next(state.layers, before, state.shapes.back(), rng));
+      state.shapes.push_back(detail::SequentialState::build_next(state.layers, before, state.shapes, rng));
     } else if (const std::optional<Shape> input = state.input_shape()) {
       Rng rng(state.seed);
       build(*input, rng);  // more layers may follow before the outputs fit an encoding
@@ -157,8 +158,18 @@ std::vector<Tensor> Sequential::get_weights() const {
   return result;
 }
 
+void detail::require_values(const Sequential& model) {
+  SequentialState::of(model).require_built();
+  for (const auto& [name, parameter] : model.parameters()) {
+    require<StateError>(parameter->shape() != Tensor().shape(),
+                        "{}: {} has no values, as after reset_parameters; build the model first, as by "
+                        "model.build(*model.input_shape())",
+                        model.name(), name);
+  }
+}
+
 void Sequential::set_weights(std::span<const Tensor> weights) {
-  state_->require_built();
+  detail::require_values(*this);
   const NamedParameters mine = parameters();
   require(weights.size() == mine.size(), "{}: {} weights for {} parameters", name(), weights.size(), mine.size());
   for (std::size_t i = 0; i < mine.size(); ++i) {

@@ -136,8 +136,10 @@ class Sequential {
   void pop();
   Index layer_count() const;
   /// By name, or by position, from the end where negative; one inside another by its path, "encoder/dense". Throws
-  /// ValueError, listing the names, if there is none.
+  /// ValueError, listing the names, if there is none, or if there are two: a layer named "a/b", and b inside a.
   /// The layer's options and weights may be changed; another layer is put in its place by pop and add alone.
+  /// The reference is valid until layers are added or taken off, or the model is built (by `build`, or by its first
+  /// `fit` or `train_on_batch`), assigned to or destroyed: a build puts built copies in the place of the layers.
   AnyLayer& get_layer(std::string_view name);
   const AnyLayer& get_layer(std::string_view name) const;
   AnyLayer& get_layer(Index position);
@@ -155,7 +157,7 @@ class Sequential {
   Shape output_shape() const;
   Shape output_shape(Index layer) const;
 
-  /// All layers, under their names.
+  /// All layers, under their names. The addresses are valid as long as a reference from `get_layer`.
   NamedLayers layers();
   /// The layers' parameters, as `dense/kernel`. The addresses are those of this build: valid until the model is built
   /// anew, assigned to or destroyed, or the layer taken off.

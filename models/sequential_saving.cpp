@@ -7,6 +7,7 @@
 #include "cornu/layers/inputs.h"
 #include "cornu/layers/registry.h"
 #include "cornu/models/metric_registry.h"
+#include "cornu/models/require_values.h"
 #include "cornu/models/saving.h"
 #include "cornu/models/sequential_state.h"
 #include "cornu/models/weight_names.h"
@@ -105,14 +106,6 @@ std::string other_names(detail::SequentialState& state, const SafetensorsFile& f
                  is_model ? "Cornu's own" : "another framework's", detail::code_of(guessed));
 }
 
-/// A file of empty tensors could not be loaded.
-void require_values(const Sequential& model) {
-  for (const auto& [name, parameter] : model.parameters()) {
-    require<StateError>(parameter->shape() != Tensor().shape(),
-                        "{}: {} has no values, as after reset_parameters; build the model first", model.name(), name);
-  }
-}
-
 }  // namespace
 
 void Sequential::options(OptionVisitor& visit) {
@@ -142,8 +135,7 @@ void Sequential::save(const std::string& path, const SaveOptions& options) const
   register_models();
   std::vector<RawTensor> tensors;
   const std::string text = detail::naming(path, [&] {
-    state_->require_built();
-    require_values(*this);
+    detail::require_values(*this);
     const detail::ConstParameters mine = parameters();
     detail::put_weights(tensors, mine);
     Json json = detail::new_description();
@@ -247,8 +239,7 @@ void Sequential::save_weights(const std::string& path, const SaveWeightsOptions&
   std::vector<RawTensor> tensors;
   std::list<Tensor> copies;
   detail::naming(path, [&] {
-    state_->require_built();
-    require_values(*this);
+    detail::require_values(*this);
     detail::put_weights(tensors, detail::stored_weights(*state_, options.names, options.rename), copies);
   });
   write_safetensors(path, tensors, {{"format", "cornu"}});
@@ -257,7 +248,7 @@ void Sequential::save_weights(const std::string& path, const SaveWeightsOptions&
 WeightsReport Sequential::load_weights(const std::string& path, const LoadWeightsOptions& options) {
   const SafetensorsFile file(path);
   return detail::naming(path, [&] {
-    state_->require_built();
+    detail::require_values(*this);
     try {
       return detail::get_weights(file, detail::stored_weights(*state_, options.names, options.rename, &file), options);
     } catch (const ValueError& error) {

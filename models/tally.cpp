@@ -7,6 +7,7 @@
 
 #include "cornu/core/error.h"
 #include "cornu/core/kernels.h"
+#include "cornu/core/shape_hints.h"
 #include "cornu/datasets/class_of_target.h"
 #include "cornu/models/probabilities.h"
 
@@ -97,6 +98,26 @@ ConstView BatchWeights::of(std::span<const Index> rows, const Tensor& y, Tensor&
   return memory;
 }
 
+/// Throws ValueError for a label that is no class, or that no key of class_weight can mean. NaN is for the loss to
+/// report.
+void BatchWeights::check_label(double label, Index row, Index outputs) const {
+  if (std::isnan(label)) return;
+  if (outputs > 1) {
+    require<ValueError>(label >= 0 && label < static_cast<double>(outputs) && label == std::floor(label),
+                        "class_weight: label {} in row {} is no class; with {} outputs the classes are 0 to {}", label,
+                        row, outputs, outputs - 1);
+    return;
+  }
+  require<ValueError>(std::abs(label) == 1 || label == 0,
+                      "class_weight: target {} in row {} is no class; with one output the classes are 0 and 1", label,
+                      row);
+  // The other class is 0 or, for a hinge, -1.
+  const Index other = label == -1 ? 0 : -1;
+  require<ValueError>(label == 1 || !class_weight_.contains(other),
+                      "class_weight: label {} in row {}, but there is a weight for class {}; give weights for {} and 1",
+                      label, row, other, label);
+}
+
 /// `weights` has the shape of the labels.
 void BatchWeights::multiply_by_class_weights(Tensor& weights, const Tensor& y) const {
   const Index outputs = output_.rank() == 0 ? 1 : output_[-1];
@@ -104,24 +125,27 @@ void BatchWeights::multiply_by_class_weights(Tensor& weights, const Tensor& y) c
   const bool are_labels = detail::same_but_for_last_1(weights.shape(), y.shape());
   require(are_labels || y.shape() == of_outputs,
           "class_weight: targets are {} and the model's outputs {}; labels {} or one-hot rows like the outputs are "
-          "required",
-          y.shape(), of_outputs, weights.shape());
+          "required{}",
+          y.shape(), of_outputs, weights.shape(), detail::prediction_hint(of_outputs, y.shape(), true));
+  require<ValueError>(are_labels || rows_are_classes_,
+                      "class_weight: the targets are {} and, for this loss, each of a sample's {} is a question or a "
+                      "number of its own: there is no one class to weigh. Use sample_weight; for yes-or-no labels "
+                      "outputs of shape (..., 1); for one class of {} a softmax or CategoricalCrossentropy",
+                      y.shape(), outputs, outputs);
   const auto sample = [&](Index i) { return i / (weights.size() / weights.shape()[0]); };
   for (Index i = 0; i < weights.size(); ++i) {
+    if (weights[i] == 0) continue;  // padding, perhaps
     double label = 0;
     if (are_labels) {
       label = static_cast<double>(y[i]);
-      // A loss of several classes refuses what is none; one of a single output may take any number.
-      require<ValueError>(outputs > 1 || std::isnan(label) || std::abs(label) == 1 || label == 0,
-                          "class_weight: target {} in row {} is no class; with one output the classes are 0 and 1",
-                          label, sample(i));
+      check_label(label, sample(i), outputs);
     } else {
       const Real* const row = y.data() + i * outputs;
       if (!detail::is_distribution(row, outputs)) {
-        throw ValueError(message(
-            "class_weight: row {} has the targets {}, which are not one-hot: there is no one class to weigh; use "
-            "sample_weight or, for yes-or-no labels, outputs of shape (..., 1)",
-            sample(i), to_string(Tensor(ConstView(row, {outputs})))));
+        throw ValueError(
+            message("class_weight: row {} has the targets {}, which are not one-hot: there is no one class to weigh; "
+                    "use sample_weight",
+                    sample(i), to_string(Tensor(ConstView(row, {outputs})))));
       }
       label = static_cast<double>(position_of_max(row, outputs));
     }

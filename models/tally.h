@@ -43,9 +43,14 @@ void require_sample_weight(ConstView sample_weight, Index samples);
 class BatchWeights {
  public:
   /// `sample_weight` has one number for each of the dataset's samples, or none, and must outlive this. `output`: the
-  /// shape of a sample of the model's outputs, which tells how targets are to be read as classes.
-  explicit BatchWeights(ConstView sample_weight, std::map<Index, double> class_weight = {}, const Shape& output = {})
-      : sample_weight_(sample_weight), class_weight_(std::move(class_weight)), output_(output) {}
+  /// shape of a sample of the model's outputs, which tells how targets are to be read as classes. `rows_are_classes`:
+  /// several outputs are the probabilities, or logits, of one class, and not answers or numbers of their own.
+  explicit BatchWeights(ConstView sample_weight, std::map<Index, double> class_weight = {}, const Shape& output = {},
+                        bool rows_are_classes = false)
+      : sample_weight_(sample_weight),
+        class_weight_(std::move(class_weight)),
+        output_(output),
+        rows_are_classes_(rows_are_classes) {}
 
   /// Of the samples that are these rows of the dataset and have the truths y; they are put in `memory`: (batch) or,
   /// with class weights, one for each label: (batch, ...). Empty where there are no weights at all. Throws ValueError,
@@ -55,11 +60,13 @@ class BatchWeights {
 
  private:
   void multiply_by_class_weights(Tensor& weights, const Tensor& y) const;
+  void check_label(double label, Index row, Index outputs) const;
   double class_weight_of(double label) const;
 
   ConstView sample_weight_;
   std::map<Index, double> class_weight_;
   Shape output_;
+  bool rows_are_classes_;
 };
 
 }  // namespace cornu

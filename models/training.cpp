@@ -1,8 +1,10 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <string_view>
 
 #include "cornu/core/error.h"
+#include "cornu/core/shape_hints.h"
 #include "cornu/models/batch_step.h"
 #include "cornu/models/evaluation.h"
 #include "cornu/models/interrupt.h"
@@ -52,8 +54,8 @@ void SequentialState::require_compiled() const {
 }
 
 void SequentialState::require_fitting(DatasetRef data, const char* what) const {
-  require(data.feature_shape() == shapes.front(), "{}: {} got samples of shape {}; the model takes {}", name, what,
-          data.feature_shape(), shapes.front());
+  require(data.feature_shape() == shapes.front(), "{}: {} got samples of shape {}; the model takes {}{}", name, what,
+          data.feature_shape(), shapes.front(), sample_hint(data.feature_shape(), shapes.front()));
 }
 
 void SequentialState::require_targets(DatasetRef data, const char* what) const {
@@ -173,6 +175,24 @@ void check_class_weight(const std::map<Index, double>& class_weight, Index outpu
     require<ValueError>(weight >= 0 && std::isfinite(weight),
                         "fit: class_weight of class {} is {}; it must be finite and not negative", label, weight);
   }
+  require<ValueError>(!class_weight.contains(-1) || !class_weight.contains(0),
+                      "fit: class_weight is given for the classes -1 and 0; labels are 0 and 1, or for a hinge -1 and "
+                      "1");
+}
+
+/// Whether a row of several outputs is one class: the loss is one of classes, or takes the logits of classes, or the
+/// model ends in a softmax. Said by these and not by the targets: rows of a regression may look like distributions.
+bool rows_are_classes(const detail::SequentialState& model) {
+  const AnyLoss& loss = model.compiled->loss;
+  if (loss.logits() == Logits::softmax ||
+      detail::is_any_of<CategoricalCrossentropy, CategoricalFocalCrossentropy, KLDivergence>(loss)) {
+    return true;
+  }
+  const TapePool::Lease tape(model.inference_tapes);
+  tape->clear();
+  const Tensor sample(model.shapes.front().batched(1));
+  const char* const function = model.forward(tape->input(sample)).squashed_by();
+  return function != nullptr && std::string_view(function) == "softmax";
 }
 
 /// The weights of the samples that are learnt from, which come first, and those of the rest.
@@ -260,8 +280,9 @@ History Sequential::fit(DatasetRef data, const FitOptions& options) {
   state_->prepare_training();
 
   const auto [train_weight, validation_weight] = split_weights(options.sample_weight, data.size(), train.size());
-  BatchStep step(*state_, train, BatchWeights(train_weight, options.class_weight, made), options.seed, options.threads,
-                 options.shard_size);
+  const bool of_classes = !options.class_weight.empty() && rows_are_classes(*state_);
+  BatchStep step(*state_, train, BatchWeights(train_weight, options.class_weight, made, of_classes), options.seed,
+                 options.threads, options.shard_size);
   std::optional<Evaluation> evaluation;
   if (validation) {
     state_->require_fitting(validation, "validation");

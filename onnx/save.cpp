@@ -5,11 +5,13 @@
 #include "cornu/core/utf8.h"
 #include "cornu/formats/atomic_file.h"
 #include "cornu/formats/json.h"
+#include "cornu/models/require_values.h"
 #include "cornu/onnx/exporter.h"
 
 namespace cornu::onnx {
 
 std::string serialize(const Sequential& model, const SaveOptions& options) {
+  cornu::detail::require_values(model);
   const Shape result = model.output_shape(), sample = *model.input_shape();
   const Index outputs = result.rank() == 0 ? 1 : result[-1];
   require<ValueError>(options.class_names.empty() || std::ssize(options.class_names) == outputs,

@@ -5,6 +5,7 @@
 
 #include "cornu/core/error.h"
 #include "cornu/core/ops.h"
+#include "cornu/core/shape_hints.h"
 #include "cornu/optim/loss_checks.h"
 
 namespace cornu {
@@ -16,7 +17,7 @@ constexpr double smallest_square = 1e-24;  // of a vector that has a direction
 
 void require_alike(const char* loss, Var y_pred, Var y_true) {
   require(y_pred.shape() == y_true.shape(), "{}: y_pred is {} but y_true is {}; they must be alike{}", loss,
-          y_pred.shape(), y_true.shape(), detail::shape_hint(y_pred.rank(), std::max(y_true.rank(), Index{2})));
+          y_pred.shape(), y_true.shape(), detail::prediction_hint(y_pred.shape(), y_true.shape()));
 }
 
 /// Over the last axis; numbers that are samples themselves have none.
@@ -27,6 +28,11 @@ void require_focal(const char* loss, double alpha, double gamma, double label_sm
   require<ValueError>(gamma == 0 || gamma >= 1, "{}: gamma is {}; it must be 0, or at least 1", loss, gamma);
   require<ValueError>(label_smoothing >= 0 && label_smoothing <= 1, "{}: label_smoothing is {}; it must be in [0, 1]",
                       loss, label_smoothing);
+}
+
+/// Not finite where a limit has hidden an infinity.
+Var with_infinities(Var loss, Var y_pred, Var y_true) {
+  return detail::keep_infinities(detail::keep_infinities(loss, y_pred.value()), y_true.value());
 }
 
 Var limited(Var x, double low, double high) { return minimum(maximum(x, low), high); }
@@ -47,7 +53,8 @@ Var MeanSquaredLogarithmicError::operator()(Var y_pred, Var y_true) const {
   require_alike("mean_squared_logarithmic_error", y_pred, y_true);
   detail::require_not_negative("mean_squared_logarithmic_error", y_true.value(), "target",
                                "its logarithm has no meaning here; use MeanSquaredError");
-  return mean_of_sample(square(log(maximum(y_pred, epsilon) + 1) - log(maximum(y_true, epsilon) + 1)));
+  const Var loss = mean_of_sample(square(log(maximum(y_pred, epsilon) + 1) - log(maximum(y_true, epsilon) + 1)));
+  return with_infinities(loss, y_pred, y_true);
 }
 
 Var Huber::operator()(Var y_pred, Var y_true) const {
@@ -77,7 +84,7 @@ Var KLDivergence::operator()(Var y_pred, Var y_true) const {
                                 "each row is a distribution over the classes");
   detail::require_probabilities("kl_divergence", y_pred.value(), "prediction", "end the model with a softmax");
   const Var p = limited(y_pred, epsilon, 1), y = limited(y_true, epsilon, 1);
-  return sum(y * log(y / p), -1);
+  return with_infinities(sum(y * log(y / p), -1), y_pred, y_true);
 }
 
 Var Hinge::operator()(Var y_pred, Var y_true) const {
@@ -85,7 +92,8 @@ Var Hinge::operator()(Var y_pred, Var y_true) const {
   detail::require_hinge_labels("hinge", y_true.value());
   const ConstView y = y_true.value();
   const bool from_zero = std::all_of(y.begin(), y.end(), [](Real value) { return value == 0 || value == 1; });
-  return mean_of_sample(maximum(1 - (from_zero ? y_true * 2 - 1 : y_true) * y_pred, 0));
+  const Var loss = mean_of_sample(maximum(1 - (from_zero ? y_true * 2 - 1 : y_true) * y_pred, 0));
+  return with_infinities(loss, y_pred, y_true);
 }
 
 Var CosineSimilarity::operator()(Var y_pred, Var y_true) const {
@@ -120,7 +128,8 @@ Var BinaryFocalCrossentropy::operator()(Var y_pred, Var y_true) const {
       logits ? maximum(logits, 0) - logits * y + log(exp(-abs(logits)) + 1) : -(y * log(p) + (1 - y) * log(1 - p));
   const Var wrong = y * (1 - p) + (1 - y) * p;
   const Var focal = pow(wrong, gamma) * loss;
-  return mean_of_sample(apply_class_balancing ? (y * alpha + (1 - y) * (1 - alpha)) * focal : focal);
+  const Var losses = mean_of_sample(apply_class_balancing ? (y * alpha + (1 - y) * (1 - alpha)) * focal : focal);
+  return logits ? losses : with_infinities(losses, y_pred, y_true);
 }
 
 Var CategoricalFocalCrossentropy::operator()(Var y_pred, Var y_true) const {
@@ -139,7 +148,7 @@ Var CategoricalFocalCrossentropy::operator()(Var y_pred, Var y_true) const {
   detail::require_probabilities("categorical_focal_crossentropy", y_pred.value(), "prediction",
                                 "end the model with a softmax, or set from_logits = true");
   const Var p = limited(y_pred / sum(y_pred, -1, {.keepdims = true}), epsilon, 1 - epsilon);
-  return sum(pow(1 - p, gamma) * (y * log(p)), -1) * -alpha;
+  return with_infinities(sum(pow(1 - p, gamma) * (y * log(p)), -1) * -alpha, y_pred, y_true);
 }
 
 }  // namespace cornu

@@ -20,6 +20,7 @@ struct MeanAbsolutePercentageError {
 
 /// (log(y_pred + 1) - log(y_true + 1))^2; below 1e-7 both count as 1e-7.
 struct MeanSquaredLogarithmicError {
+  static constexpr bool checks_truth = true;
   Var operator()(Var y_pred, Var y_true) const;
 };
 
@@ -37,17 +38,20 @@ struct LogCosh {
 
 /// y_pred - y_true log(y_pred + 1e-7), for counts.
 struct Poisson {
+  static constexpr bool checks_truth = true;
   Var operator()(Var y_pred, Var y_true) const;
 };
 
 /// The sum of y_true log(y_true / y_pred), both limited to [1e-7, 1] (Kullback and Leibler, 1951).
 struct KLDivergence {
+  static constexpr bool checks_truth = true;
   Var operator()(Var y_pred, Var y_true) const;
 };
 
 /// max(1 - y_true y_pred, 0), for truths of -1 and 1; where all are 0 or 1, a 0 counts as -1. At the kink half a
 /// gradient. The sign of y_pred is the class: metrics with a threshold see sigmoid(y_pred), so that 0.5 is at 0.
 struct Hinge {
+  static constexpr bool checks_truth = true;
   Logits logits() const { return Logits::margin; }
   Var operator()(Var y_pred, Var y_true) const;
 };
@@ -62,6 +66,7 @@ struct CosineSimilarity {
 /// (1 - p_t)^gamma times the loss of BinaryCrossentropy; with apply_class_balancing, alpha times that for a truth of 1
 /// and 1 - alpha for one of 0. Computed from logits where they are known. gamma at least 1, or 0.
 struct BinaryFocalCrossentropy {
+  static constexpr bool checks_truth = true;
   bool apply_class_balancing = false;
   double alpha = 0.25;
   double gamma = 2.0;
@@ -82,6 +87,7 @@ struct BinaryFocalCrossentropy {
 /// CategoricalCrossentropy it is computed from logits where they are known, and takes other probabilities over their
 /// sum.
 struct CategoricalFocalCrossentropy {
+  static constexpr bool checks_truth = true;
   double alpha = 0.25;
   double gamma = 2.0;
   bool from_logits = false;

@@ -7,6 +7,7 @@
 
 #include "cornu/core/error.h"
 #include "cornu/core/lanes.h"
+#include "cornu/core/ops.h"
 
 namespace cornu::detail {
 
@@ -16,8 +17,8 @@ constexpr Real rounding = Real(1e-4);        // of predictions
 constexpr Real label_rounding = Real(1e-6);  // of labels that were computed, such as means and remainders
 constexpr Real infinity = std::numeric_limits<Real>::infinity();
 
-/// The position of the first finite value that is not in [low, high]; -1 if there is none.
-Index find_outside(ConstView values, Real low, Real high) {
+/// The position of the first finite value that is not in [low, high] and whose weight is not 0; -1 if there is none.
+Index find_outside(ConstView values, Real low, Real high, ConstView weights = {}) {
   constexpr Index block = 1024;
   const Real* const x = values.data();
   for (Index first = 0; first < values.size(); first += block) {
@@ -29,7 +30,7 @@ Index find_outside(ConstView values, Real low, Real high) {
       outside = found;
     });
     for (Index i = first; outside != 0 && i < end; ++i) {
-      if (std::isfinite(x[i]) && (x[i] < low || x[i] > high)) return i;
+      if (std::isfinite(x[i]) && (x[i] < low || x[i] > high) && !has_weight_0(values, weights, i)) return i;
     }
   }
   return -1;
@@ -75,8 +76,13 @@ void require_probabilities(const char* loss, ConstView values, const char* what,
       message("{}: {} {} in {} is not a probability; {}", loss, what, values[at], place(values.shape(), at), remedy));
 }
 
-void require_binary_labels(const char* loss, ConstView y_true) {
-  const Index at = find_outside(y_true, -label_rounding, 1 + label_rounding);
+Var keep_infinities(Var loss, ConstView values) {
+  const bool infinite = std::any_of(values.begin(), values.end(), [](Real value) { return std::isinf(value); });
+  return infinite ? loss + std::numeric_limits<double>::quiet_NaN() : loss;
+}
+
+void require_binary_labels(const char* loss, ConstView y_true, ConstView weights) {
+  const Index at = find_outside(y_true, -label_rounding, 1 + label_rounding, weights);
   if (at < 0) return;
   const Real label = y_true[at];
   const char* const remedy = label == -1    ? "map -1 and 1 to 0 and 1 by (y + 1) / 2, or use Hinge"
@@ -89,8 +95,8 @@ void require_binary_labels(const char* loss, ConstView y_true) {
       message("{}: label {} in {}; labels must be in [0, 1]: {}", loss, label, place(y_true.shape(), at), remedy));
 }
 
-void require_not_negative(const char* loss, ConstView values, const char* what, const char* remedy) {
-  const Index at = find_outside(values, -label_rounding, infinity);
+void require_not_negative(const char* loss, ConstView values, const char* what, const char* remedy, ConstView weights) {
+  const Index at = find_outside(values, -label_rounding, infinity, weights);
   if (at < 0) return;
   throw ValueError(
       message("{}: {} {} in {} is negative; {}", loss, what, values[at], place(values.shape(), at), remedy));
@@ -117,7 +123,5 @@ void require_weights(const char* loss, ConstView sample_weight) {
                         sample_weight[i], i);
   }
 }
-
-const char* shape_hint(Index rank, Index required) { return rank > required ? " (is a Flatten missing?)" : ""; }
 
 }  // namespace cornu::detail

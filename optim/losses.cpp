@@ -9,6 +9,7 @@
 #include "cornu/core/kernels.h"
 #include "cornu/core/lanes.h"
 #include "cornu/core/ops.h"
+#include "cornu/core/shape_hints.h"
 #include "cornu/core/vector_math.h"
 #include "cornu/optim/loss_checks.h"
 
@@ -161,7 +162,8 @@ struct Truth {
   /// The target of class k in a row.
   auto row(Index r) const {
     const bool is_label = labels != nullptr;
-    return [=, label = is_label ? static_cast<Index>(labels[r]) : 0,
+    const bool is_class = is_label && labels[r] >= 0 && labels[r] < static_cast<Real>(classes);  // or has weight 0
+    return [=, label = is_class ? static_cast<Index>(labels[r]) : -1,
             row = is_label ? nullptr : distributions + r * classes, by = kept,
             more = rest](Index k) { return (is_label ? (k == label ? by : 0) : by * row[k]) + more; };
   }
@@ -208,10 +210,11 @@ Var crossentropy(const char* name, Var y_pred, const CategoricalOptions& options
   if (!logits) {
     detail::require_probabilities(name, y_pred.value(), "prediction",
                                   "end the model with a softmax, or set from_logits = true");
-    return mean_over_rows(name, y_pred, rows, classes, options.sample_weight,
-                          [&](Index first, Index count, const Real* p, Real* slopes, double* losses) {
-                            from_probabilities(first, count, p, truth, slopes, losses);
-                          });
+    const Var loss = mean_over_rows(name, y_pred, rows, classes, options.sample_weight,
+                                    [&](Index first, Index count, const Real* p, Real* slopes, double* losses) {
+                                      from_probabilities(first, count, p, truth, slopes, losses);
+                                    });
+    return detail::keep_infinities(loss, y_pred.value());
   }
   const Index size = SliceTile::size({rows.size(), classes, 1});
   Real* const memory = logits.tape().scratch({3, size}).data();
@@ -234,7 +237,7 @@ bool alike(const Shape& a, const Shape& b) {
 template <class Element>
 Var mean_over_elements(const char* name, Var x, ConstView y_true, ConstView weights, Element element) {
   require(alike(x.shape(), y_true.shape()), "{}: predictions are {} and the truth is {}; equal shapes are required{}",
-          name, x.shape(), y_true.shape(), detail::shape_hint(x.rank(), std::max(y_true.shape().rank(), Index{2})));
+          name, x.shape(), y_true.shape(), detail::prediction_hint(x.shape(), y_true.shape()));
   return mean_over_rows(name, x, x.shape(), 1, weights,
                         [=](Index first, Index count, const Real* values, Real* slopes, double* losses) {
                           vectorized([=, truth = y_true.data() + first] {
@@ -253,14 +256,15 @@ Var sparse_categorical_crossentropy(Var y_pred, ConstView y_true, const Categori
           "{}: predictions are {} and labels {}; one label for each row of classes is required{}", name, y_pred.shape(),
           y_true.shape(),
           y_pred.shape() == y_true.shape() ? " (one-hot labels go to categorical_crossentropy)"
-                                           : detail::shape_hint(y_pred.rank(), y_true.shape().rank() + 1));
+                                           : detail::prediction_hint(y_pred.shape(), y_true.shape(), true));
   check_classes(name, y_pred);
   check_smoothing(name, options.label_smoothing);
   const Index classes = y_pred.shape()[-1];
   for (Index r = 0; r < y_true.size(); ++r) {
     const Real label = y_true[r];
     require<ValueError>(
-        label >= 0 && label < static_cast<Real>(classes) && label == static_cast<Real>(static_cast<Index>(label)),
+        (label >= 0 && label < static_cast<Real>(classes) && label == static_cast<Real>(static_cast<Index>(label))) ||
+            detail::has_weight_0(y_true, options.sample_weight, r),
         "{}: label {} in row {}; labels are whole numbers from 0 to {}", name, label, r, classes - 1);
   }
   Truth truth(options.label_smoothing, classes);
@@ -275,10 +279,11 @@ Var categorical_crossentropy(Var y_pred, ConstView y_true, const CategoricalOpti
           y_true.shape(),
           y_pred.rank() > 0 && alike(y_pred.shape().without(-1), y_true.shape())
               ? " (class indices go to sparse_categorical_crossentropy)"
-              : detail::shape_hint(y_pred.rank(), std::max(y_true.shape().rank(), Index{2})));
+              : detail::prediction_hint(y_pred.shape(), y_true.shape()));
   check_classes(name, y_pred);
   check_smoothing(name, options.label_smoothing);
-  detail::require_not_negative(name, y_true, "target", "targets are one-hot, or the probability of each class");
+  detail::require_not_negative(name, y_true, "target", "targets are one-hot, or the probability of each class",
+                               options.sample_weight);
   Truth truth(options.label_smoothing, y_pred.shape()[-1]);
   truth.distributions = y_true.data();
   return crossentropy(name, y_pred, options, truth);
@@ -291,7 +296,7 @@ Var binary_crossentropy(Var y_pred, ConstView y_true, const BinaryOptions& optio
   const auto kept = static_cast<Real>(1 - options.label_smoothing);
   detail::refuse_softmax_of_one(name, y_pred);
   if (options.from_logits) detail::refuse_squashed(name, y_pred);
-  detail::require_binary_labels(name, y_true);
+  detail::require_binary_labels(name, y_true, options.sample_weight);
   const Var logits = options.from_logits ? y_pred : y_pred.sigmoid_logits();
   if (!logits) {
     detail::require_probabilities(name, y_pred.value(), "prediction",
@@ -304,11 +309,13 @@ Var binary_crossentropy(Var y_pred, ConstView y_true, const BinaryOptions& optio
       return std::max(z, Real{0}) - z * y + math::log1p(e);
     });
   }
-  return mean_over_elements(name, y_pred, y_true, options.sample_weight, [=](Real p, Real truth, Real& slope) {
-    const Real y = kept * truth + rest, q = clipped(p);
-    slope = is_clipped(p) ? Real{0} : (q - y) / (q * (1 - q));
-    return -(y * math::log(q) + (1 - y) * math::log1p(-q));
-  });
+  const Var loss =
+      mean_over_elements(name, y_pred, y_true, options.sample_weight, [=](Real p, Real truth, Real& slope) {
+        const Real y = kept * truth + rest, q = clipped(p);
+        slope = is_clipped(p) ? Real{0} : (q - y) / (q * (1 - q));
+        return -(y * math::log(q) + (1 - y) * math::log1p(-q));
+      });
+  return detail::keep_infinities(loss, y_pred.value());
 }
 
 Var mean_squared_error(Var y_pred, ConstView y_true, const RegressionOptions& options) {
@@ -326,6 +333,13 @@ namespace detail {
 ConstView in_shape_of(Var y_pred, ConstView y_true) {
   refuse_softmax_of_one("loss", y_pred);
   return alike(y_pred.shape(), y_true.shape()) ? ConstView(y_true.data(), y_pred.shape()) : y_true;
+}
+
+ConstView without_padding(Var y_pred, ConstView y_true, ConstView sample_weight) {
+  if (std::find(sample_weight.begin(), sample_weight.end(), Real{0}) == sample_weight.end()) return y_true;
+  const View result = y_pred.tape().scratch(y_true.shape());
+  for (Index i = 0; i < result.size(); ++i) result[i] = has_weight_0(y_true, sample_weight, i) ? Real{1} : y_true[i];
+  return result;
 }
 
 Var mean_over_samples(Var loss, bool mixed_before) {

@@ -113,6 +113,8 @@ struct MeanSquaredError {
 /// Weights are applied to the losses of the samples; if it returns a scalar there can be none.
 /// A loss that takes logits says what turns them into probabilities, by `Logits logits() const`: metrics and
 /// predict_classes then work on the probabilities.
+/// One of the second form that refuses truths which it cannot take, such as labels below 0, may say
+/// `static constexpr bool checks_truth = true`: what has weight 0, perhaps padding of -1, then comes as 1.
 /// A batch can be gone through in parts, by several threads, where its loss is the mean of its samples' losses. That is
 /// so where the second form returns one loss a sample; the first form has to say so, by a member
 /// `static constexpr bool is_mean_over_samples = true`. Any other loss is taken of the whole batch at once.
@@ -123,12 +125,14 @@ concept PlainLoss = std::copy_constructible<L> && std::is_invocable_r_v<Var, con
 
 namespace detail {
 ConstView in_shape_of(Var y_pred, ConstView y_true);
+/// y_true with 1 in the place of what has weight 0.
+ConstView without_padding(Var y_pred, ConstView y_true, ConstView sample_weight);
 Var reduce_plain_loss(Var losses, ConstView sample_weight);
 /// Takes back that the loss has mixed the samples of the pass: it is their mean.
 Var mean_over_samples(Var loss, bool mixed_before);
 }  // namespace detail
 
-/// Any loss, held by value. One that was moved from can be assigned to or destroyed; calling it throws StateError.
+/// Any loss, held by value. One that was moved from can be assigned to or destroyed; any other use throws StateError.
 class AnyLoss {
  public:
   template <class L>
@@ -152,12 +156,12 @@ class AnyLoss {
   /// The loss itself if it is an L, else null.
   template <class L>
   const L* as() const {
-    const auto* box = dynamic_cast<const BoxOf<L>*>(box_.get());
+    const auto* box = dynamic_cast<const BoxOf<L>*>(&detail::held_by(box_));
     return box == nullptr ? nullptr : &box->loss;
   }
 
   /// What turns the y_pred that it takes into probabilities.
-  Logits logits() const { return box_->logits(); }
+  Logits logits() const { return detail::held_by(box_).logits(); }
 
   /// y_pred: (batch, ...), y_true as the loss wants it, sample_weight: (batch) or the shape of the losses, or of its
   /// first axes; empty for none. Returns a scalar.
@@ -187,8 +191,11 @@ class AnyLoss {
       } else if constexpr (WeightedLoss<L>) {
         return loss(y_pred, y_true, sample_weight);
       } else {
-        return detail::reduce_plain_loss(loss(y_pred, y_pred.tape().input(detail::in_shape_of(y_pred, y_true))),
-                                         sample_weight);
+        ConstView truth = detail::in_shape_of(y_pred, y_true);
+        if constexpr (requires { requires L::checks_truth; }) {
+          truth = detail::without_padding(y_pred, truth, sample_weight);
+        }
+        return detail::reduce_plain_loss(loss(y_pred, y_pred.tape().input(truth)), sample_weight);
       }
     }
     Logits logits() const override {

@@ -68,6 +68,7 @@ void Optimizer::keep(std::size_t i, const NamedParameter& named) {
 }
 
 void Optimizer::require_alive() const {
+  held();
   const auto gone =
       std::count_if(lifetimes_.begin(), lifetimes_.end(), [](const auto& each) { return each.expired(); });
   require<StateError>(gone == 0,
@@ -77,6 +78,7 @@ void Optimizer::require_alive() const {
 }
 
 bool Optimizer::is_usable() const {
+  held();
   const auto is_gone = [](const auto& each) { return each.expired(); };
   if (std::any_of(lifetimes_.begin(), lifetimes_.end(), is_gone)) return false;
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
@@ -91,11 +93,13 @@ std::span<Parameter* const> Optimizer::parameters() const {
 }
 
 void Optimizer::set_iterations(Index iterations) {
+  held();
   require<ValueError>(iterations >= 0, "optimizer: iterations is {}; it must not be negative", iterations);
   iterations_ = iterations;
 }
 
 void Optimizer::set_learning_rate(LearningRate rate) {
+  held();
   check_rate(rate, iterations_);
   replaced_rate_ = std::move(rate);
 }
@@ -113,6 +117,7 @@ Index Optimizer::find(const Parameter* parameter, Index& next) const {
 }
 
 bool Optimizer::knows_all(const Gradients& gradients) const {
+  held();
   Index next = 0;
   const auto knows = [&](const auto& entry) { return find(entry.parameter, next) >= 0; };
   return std::all_of(gradients.entries().begin(), gradients.entries().end(), knows) &&
@@ -149,6 +154,7 @@ void Optimizer::check(const Gradients& gradients) const {
 }
 
 Optimizer Optimizer::rebound(const NamedParameters& parameters) const {
+  held();
   require(parameters.size() == parameters_.size(), "optimizer: {} parameters came for the {} it was made for",
           parameters.size(), parameters_.size());
   require_alive();

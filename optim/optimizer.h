@@ -16,7 +16,12 @@
 
 namespace cornu {
 
+class Optimizer;
 class Team;  // core/team.h, which would bring <thread> to every program
+
+namespace detail {
+void step(Optimizer& optimizer, std::span<const Gradients> parts, Team* team);  // optim/shared_step.h
+}
 
 /// Where training stands: what a rule may know beside the parameter and its gradient.
 struct Step {
@@ -69,7 +74,7 @@ OptimizerOptions options_of(const R& rule) {
 }  // namespace detail
 
 /// Any rule, held by value, and what is to be done beside it. One that was moved from can be assigned to or destroyed;
-/// using its rule throws StateError.
+/// any other use throws StateError.
 class AnyOptimizer {
  public:
   /// Throws ValueError for options that no rule can have: a negative rate, decay or limit, or two kinds of clipping;
@@ -107,12 +112,12 @@ class AnyOptimizer {
   /// The rule itself if it is an R, else null.
   template <class R>
   const R* as() const {
-    const auto* box = dynamic_cast<const BoxOf<R>*>(box_.get());
+    const auto* box = dynamic_cast<const BoxOf<R>*>(&detail::held_by(box_));
     return box == nullptr ? nullptr : &box->rule;
   }
-  const LearningRate& learning_rate() const { return learning_rate_; }
-  const detail::OptimizerOptions& options() const { return options_; }
-  const OptimizerExtras& extras() const { return extras_; }
+  const LearningRate& learning_rate() const { return held().learning_rate_; }
+  const detail::OptimizerOptions& options() const { return held().options_; }
+  const OptimizerExtras& extras() const { return held().extras_; }
   /// The rule's own, and then one for the average where there is one.
   Index slot_count() const { return detail::held_by(box_).slot_count() + (extras_.use_ema ? 1 : 0); }
   bool elementwise() const { return detail::held_by(box_).elementwise(); }
@@ -162,6 +167,10 @@ class AnyOptimizer {
   };
 
   void check() const;
+  const AnyOptimizer& held() const {
+    detail::require_held(box_ != nullptr);
+    return *this;
+  }
   std::span<const View> own(std::span<const View> state) const {
     return state.first(state.size() - (extras_.use_ema ? 1 : 0));
   }
@@ -175,6 +184,7 @@ class AnyOptimizer {
 /// A rule at work on the parameters of a model, with the state that it keeps for each: `optimizer.step(gradients)`.
 /// It keeps the parameters' addresses. Building a model anew, adding or removing layers, or assigning to it replaces
 /// parameters; after that every use of the old ones throws StateError, and a new optimizer is needed.
+/// One that was moved from can be assigned to or destroyed; any other use throws StateError.
 class Optimizer {
  public:
   /// Throws ValueError where the rule's extras name what is not among the parameters, StateError for a parameter that
@@ -189,9 +199,8 @@ class Optimizer {
   /// the gradients and updates are those of other parameters.
   void step(const Gradients& gradients) { step({&gradients, 1}); }
   /// The same for a batch that was gone through in parts, each with gradients of its own: the sum of these is taken, in
-  /// their order. A team shares the work. The result depends on the parts, and not on how many share it. Updates are
-  /// taken from the last part that recorded one.
-  void step(std::span<const Gradients> parts, Team* team = nullptr);
+  /// their order. Updates are taken from the last part that recorded one.
+  void step(std::span<const Gradients> parts) { detail::step(*this, parts, nullptr); }
   /// Goes backward from a loss, one number, and steps. The same as step(loss.tape().backward(loss)) but for the order
   /// of roundings, and faster: plain gradient descent adds the large products that gradients are made of straight to
   /// the parameters.
@@ -207,19 +216,19 @@ class Optimizer {
   /// Throws StateError if one of them is gone or has moved.
   std::span<Parameter* const> parameters() const;
   /// The number of steps made so far.
-  Index iterations() const { return iterations_; }
+  Index iterations() const { return held().iterations_; }
   /// To go on with a run whose state was kept elsewhere. Throws ValueError if it is negative.
   void set_iterations(Index iterations);
   /// The rate of the next step.
-  double learning_rate() const { return rate().at(iterations_); }
+  double learning_rate() const { return held().rate().at(iterations_); }
   /// From the next step on, for good, instead of the rule's own rate: also where that is a schedule.
   /// Throws ValueError if the rate of that step is negative.
   void set_learning_rate(LearningRate rate);
 
   /// What set_learning_rate gave, if it did.
-  const std::optional<LearningRate>& replaced_learning_rate() const { return replaced_rate_; }
+  const std::optional<LearningRate>& replaced_learning_rate() const { return held().replaced_rate_; }
 
-  const AnyOptimizer& rule() const { return rule_; }
+  const AnyOptimizer& rule() const { return held().rule_; }
   /// Exchanges the weights and their averages, those of parameters that learn; twice, and all is as it was.
   /// Before the first step it does nothing: there the averages are the weights. Throws StateError without use_ema.
   void swap_averages();
@@ -227,8 +236,11 @@ class Optimizer {
   void overwrite_with_averages();
 
   /// What the rule keeps: `rule().slot_count()` tensors a parameter, in the order of the parameters.
-  std::span<Tensor> state() { return state_; }
-  std::span<const Tensor> state() const { return state_; }
+  std::span<Tensor> state() {
+    held();
+    return state_;
+  }
+  std::span<const Tensor> state() const { return held().state_; }
 
   /// Whether every parameter that has a gradient or a recorded update is one of this optimizer's.
   bool knows_all(const Gradients& gradients) const;
@@ -244,6 +256,12 @@ class Optimizer {
   };
 
   friend class AveragedWeights;
+  friend void detail::step(Optimizer& optimizer, std::span<const Gradients> parts, Team* team);
+  void step(std::span<const Gradients> parts, Team* team);
+  const Optimizer& held() const {
+    rule_.options();  // throws where the rule was moved away
+    return *this;
+  }
   const LearningRate& rate() const { return replaced_rate_ ? *replaced_rate_ : rule_.learning_rate(); }
   void keep(std::size_t i, const NamedParameter& named);
   void require_alive() const;

@@ -5,9 +5,8 @@
 
 #include "cornu/core/error.h"
 #include "cornu/core/kernels.h"
-#include "cornu/core/team.h"
 #include "cornu/core/vectorized.h"
-#include "cornu/optim/optimizer.h"
+#include "cornu/optim/shared_step.h"
 
 namespace cornu {
 
@@ -227,5 +226,7 @@ void Optimizer::step(std::span<const Gradients> parts, Team* team) {
   }
   ++iterations_;
 }
+
+void detail::step(Optimizer& optimizer, std::span<const Gradients> parts, Team* team) { optimizer.step(parts, team); }
 
 }  // namespace cornu

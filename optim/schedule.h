@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "cornu/core/deep_ptr.h"
 #include "cornu/core/shape.h"
 
 namespace cornu {
@@ -14,7 +15,7 @@ namespace cornu {
 /// A learning rate: a number, or a schedule, which is anything that gives a rate for a step (the number of updates made
 /// so far): one of those below, or the user's own `double(Index step)`. The schedules below are Keras's, and two
 /// more; they throw ValueError for options that they cannot have, as soon as they are put into an optimizer, which asks
-/// for a rate.
+/// for a rate. A schedule that was moved from can be assigned to or destroyed; asking it for a rate throws StateError.
 class LearningRate {
  public:
   template <class T>
@@ -23,10 +24,16 @@ class LearningRate {
   template <class S>
   requires(!std::is_arithmetic_v<S> && !std::same_as<S, LearningRate> && std::is_invocable_r_v<double, const S&, Index>)
       LearningRate(S schedule)
-      : schedule_(std::move(schedule)) {}
+      : schedule_(std::move(schedule)) {
+    require<ValueError>(static_cast<bool>(schedule_), "learning_rate: the schedule is an empty function");
+  }
 
-  double at(Index step) const { return schedule_ ? schedule_(step) : constant_; }
-  bool is_schedule() const { return static_cast<bool>(schedule_); }
+  double at(Index step) const {
+    if (constant_) return *constant_;
+    detail::require_held(static_cast<bool>(schedule_));
+    return schedule_(step);
+  }
+  bool is_schedule() const { return !constant_; }
   /// The schedule itself if it is an S, else null.
   template <class S>
   const S* as() const {
@@ -34,7 +41,7 @@ class LearningRate {
   }
 
  private:
-  double constant_ = 0;
+  std::optional<double> constant_;
   std::function<double(Index)> schedule_;
 };
 

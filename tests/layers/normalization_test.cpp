@@ -168,9 +168,11 @@ TEST(Normalization, RefusesWhatCannotBe) {
   EXPECT_EQ(text_of_build({.mean = {Tensor::vector({1})}}, {3}),
             "Normalization: only the mean is given; give the variance, too, or neither");
   EXPECT_EQ(text_of_build({.mean = {Tensor({2})}, .variance = {Tensor({2})}}, {3}),
-            "Normalization: a mean or variance of shape (2,) for axes of (3,)");
+            "Normalization: a mean or variance of shape (2,) for axes of (3,); one that has "
+            "them keeps them: adapt it to other data, or call reset_parameters(layer) to start anew");
   EXPECT_EQ(text_of_build({.mean = {Tensor({2, 3})}, .variance = {Tensor({3})}}, {3}),
-            "Normalization: a mean or variance of shape (2, 3) for axes of (3,)");
+            "Normalization: a mean or variance of shape (2, 3) for axes of (3,); one that has "
+            "them keeps them: adapt it to other data, or call reset_parameters(layer) to start anew");
   EXPECT_EQ(error_of<ShapeError>([] {
               Normalization{}.adapt(Tensor({0, 3}));
             }),

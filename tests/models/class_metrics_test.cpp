@@ -169,10 +169,12 @@ TEST(ClassMetrics, RefuseSeveralOnesWhereOneClassOfNIsRead) {
             "outputs say .threshold = 0.5");
   EXPECT_NO_THROW(result_of(F1Score{.threshold = 0.5}, y_true, y_pred));
   EXPECT_NO_THROW(result_of(F1Score{.top_k = 1}, y_true, y_pred));
-  EXPECT_EQ(error_of<ValueError>([&] {
-              result_of(Precision{}, Tensor::matrix({{0, 0.5, 1}, {0, 0, 0}}), y_pred);
-            }),
-            "precision: label 0.5 in row 0; labels are whole numbers from 0 to 1");
+  EXPECT_EQ(
+      error_of<ValueError>([&] {
+        result_of(Precision{}, Tensor::matrix({{0, 0.5, 1}, {0, 0, 0}}), y_pred);
+      }),
+      "precision: label 0.5 in row 0; labels are whole numbers from 0 to 1; for soft labels use a loss as the metric, "
+      "such as BinaryCrossentropy");
   F1Score metric;
   EXPECT_THROW(metric.update(y_true, y_pred), ValueError);
   EXPECT_EQ(metric.result(), 0) << "nothing was counted";
@@ -243,10 +245,12 @@ TEST(ClassMetrics, OptionsOutOfRangeAreErrorsOfEveryMetric) {
 
 TEST(ClassMetrics, BinaryLabelsAreZeroAndOne) {
   const Tensor p({2, 1}, {0.2, 0.9});
-  EXPECT_EQ(error_of<ValueError>([&] {
-              result_of(Accuracy{}, Tensor::vector({-1, 1}), p);
-            }),
-            "accuracy: label -1 in row 0; labels are whole numbers from 0 to 1");
+  EXPECT_EQ(
+      error_of<ValueError>([&] {
+        result_of(Accuracy{}, Tensor::vector({-1, 1}), p);
+      }),
+      "accuracy: label -1 in row 0; labels are whole numbers from 0 to 1; map -1 and 1 to 0 and 1 by (y + 1) / 2, "
+      "which Hinge takes as well");
   EXPECT_EQ(error_of<ValueError>([&] {
               result_of(BinaryAccuracy{}, Tensor::vector({0, 255}), p);
             }),

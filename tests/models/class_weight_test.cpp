@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "cornu/core/error.h"
-#include "cornu/datasets/subset.h"
+#include "cornu/core/ops.h"
 #include "cornu/layers/reshape.h"
 #include "cornu/optim/formula_losses.h"
 #include "cornu/tests/models/support.h"
@@ -174,37 +174,97 @@ TEST(ClassWeights, OfEveryKindOfTargetWeighEachLabelWhateverTheShards) {
   }
 }
 
-/// fit with weights for class 1 alone, of a model with outputs of this shape.
-std::string refusal(const Shape& output, const AnyLoss& loss, const Tensor& y) {
+/// fit of a model with outputs of this shape, in batches of one sample.
+std::string refusal(const Shape& output, const AnyLoss& loss, const Tensor& y, const Weights& weights = {{1, 10}}) {
   Sequential model{Input{1}, Dense{output.size()}, Reshape(output)};
   model.compile({.optimizer = SGD{}, .loss = loss});
   const Tensor x(Shape{y.shape()[0], 1});
-  return error_of<Error>([&] {
-    model.fit(x, y, {.verbose = Verbose::silent, .shuffle = false, .class_weight = {{1, 10}}});
+  const std::string text = error_of<Error>([&] {
+    model.fit(x, y,
+              {.batch_size = y.shape()[0], .verbose = Verbose::silent, .shuffle = false, .class_weight = weights});
   });
+  const std::string where = "fit, epoch 1 of 1, batch 1 of 1: class_weight: ";
+  EXPECT_TRUE(text.starts_with(where)) << text;
+  return text.substr(std::min(where.size(), text.size()));
+}
+
+std::string no_one_class(const Shape& targets, Index outputs) {
+  return message(
+      "the targets are {} and, for this loss, each of a sample's {} is a question or a number of its own: there is no "
+      "one class to weigh. Use sample_weight; for yes-or-no labels outputs of shape (..., 1); for one class of {} a "
+      "softmax or CategoricalCrossentropy",
+      targets, outputs, outputs);
 }
 
 TEST(ClassWeights, AreRefusedWhereALabelHasNoClass) {
-  EXPECT_EQ(refusal({3}, BinaryCrossentropy{.from_logits = true}, Tensor::matrix({{0, 1, 0}, {1, 0, 1}})),
-            "fit, epoch 1 of 1, batch 1 of 1: class_weight: row 1 has the targets [1 0 1], which are not one-hot: "
-            "there is no one class to weigh; use sample_weight or, for yes-or-no labels, outputs of shape (..., 1)");
-  EXPECT_EQ(refusal({2}, MeanSquaredError{}, Tensor::matrix({{0.5, 2}, {1, 0}})),
-            "fit, epoch 1 of 1, batch 1 of 1: class_weight: row 0 has the targets [0.5   2], which are not one-hot: "
-            "there is no one class to weigh; use sample_weight or, for yes-or-no labels, outputs of shape (..., 1)");
   EXPECT_EQ(refusal({1}, MeanSquaredError{}, Tensor::vector({0, 1, 2.5})),
-            "fit, epoch 1 of 1, batch 1 of 1: class_weight: target 2.5 in row 2 is no class; with one output the "
-            "classes are 0 and 1");
+            "target 2.5 in row 2 is no class; with one output the classes are 0 and 1");
   EXPECT_EQ(refusal({4, 1}, MeanSquaredError{}, Tensor({1, 4}, {0, 1, 1, 7})),
-            "fit, epoch 1 of 1, batch 1 of 1: class_weight: target 7 in row 0 is no class; with one output the classes "
-            "are 0 and 1");
-  // Four yes-or-no labels under four outputs without an axis of 1: read as one-hot, they would be weighted by position.
-  EXPECT_EQ(refusal({4}, BinaryCrossentropy{.from_logits = true}, Tensor({2, 4}, {0, 1, 0, 0, 1, 1, 0, 0})),
-            "fit, epoch 1 of 1, batch 1 of 1: class_weight: row 1 has the targets [1 1 0 0], which are not one-hot: "
-            "there is no one class to weigh; use sample_weight or, for yes-or-no labels, outputs of shape (..., 1)");
+            "target 7 in row 0 is no class; with one output the classes are 0 and 1");
   const AnyLoss any = [](Var p, Var) { return square(p); };
+  EXPECT_EQ(refusal({3}, any, Tensor::vector({0, 3, 1})),
+            "label 3 in row 1 is no class; with 3 outputs the classes are 0 to 2");
+  EXPECT_EQ(refusal({3}, any, Tensor::vector({0, 0.5, 1})),
+            "label 0.5 in row 1 is no class; with 3 outputs the classes are 0 to 2");
   EXPECT_EQ(refusal({3}, any, Tensor({2, 2})),
-            "fit, epoch 1 of 1, batch 1 of 1: class_weight: targets are (2, 2) and the model's outputs (2, 3); labels "
-            "(2,) or one-hot rows like the outputs are required");
+            "targets are (2, 2) and the model's outputs (2, 3); labels (2,) or one-hot rows like the outputs are "
+            "required");
+  EXPECT_EQ(refusal({3}, CategoricalCrossentropy{.from_logits = true}, Tensor::matrix({{0, 1, 0}, {1, 0, 1}})),
+            "row 1 has the targets [1 0 1], which are not one-hot: there is no one class to weigh; use sample_weight");
+}
+
+TEST(ClassWeights, AreRefusedByWhatTheLossTakesWhateverTheTargetsLookLike) {
+  const Tensor looks_one_hot = Tensor::matrix({{0, 1, 0}, {1, 0, 0}});
+  const Tensor looks_like_shares = Tensor::matrix({{0.25, 0.5, 0.25}, {0.5, 0.5, 0}});
+  const Tensor several = Tensor::matrix({{1, 1, 0}, {1, 0, 0}});
+  const AnyLoss users = [](Var p, Var y) { return mean(square(p - y), -1); };
+  for (const AnyLoss& loss :
+       {AnyLoss(BinaryCrossentropy{.from_logits = true}), AnyLoss(BinaryFocalCrossentropy{.from_logits = true}),
+        AnyLoss(MeanSquaredError{}), AnyLoss(MeanAbsoluteError{}), AnyLoss(Huber{}), users}) {
+    for (const Tensor& y : {looks_one_hot, looks_like_shares, several}) {
+      EXPECT_EQ(refusal({3}, loss, y), no_one_class({2, 3}, 3));
+    }
+  }
+}
+
+TEST(ClassWeights, ASoftmaxMakesTheOutputsOneClassWhateverTheLoss) {
+  const Tensor x({2, 1}), y = Tensor::matrix({{0, 1, 0}, {1, 0, 0}});
+  for (const AnyLoss& loss : {AnyLoss(MeanSquaredError{}), AnyLoss(BinaryCrossentropy{})}) {
+    Sequential model{Input{1}, Dense{.units = 3, .kernel_initializer = zeros}, Activation{softmax}};
+    model.compile({.optimizer = SGD{.learning_rate = 0}, .loss = loss});
+    const FitOptions plain{.verbose = Verbose::silent};
+    FitOptions weighted = plain;
+    weighted.class_weight = {{1, 3}};
+    EXPECT_NEAR(model.fit(x, y, weighted)["loss"].front(), 2 * model.fit(x, y, plain)["loss"].front(), 1e-5);
+  }
+}
+
+TEST(ClassWeights, HaveTheLabelsThatThereAre) {
+  const Tensor from_zero = Tensor::vector({1, 0, 1}), signs = Tensor::vector({1, -1, 1});
+  EXPECT_EQ(refusal({1}, Hinge{}, signs, {{0, 5}}),
+            "label -1 in row 1, but there is a weight for class 0; give weights for -1 and 1");
+  EXPECT_EQ(refusal({1}, Hinge{}, from_zero, {{-1, 5}, {1, 2}}),
+            "label 0 in row 1, but there is a weight for class -1; give weights for 0 and 1");
+  const auto loss = [](const Tensor& y, const Weights& weights) {
+    Sequential model{Input{1}, Dense{.units = 1, .kernel_initializer = zeros}};
+    model.compile({.optimizer = SGD{.learning_rate = 0}, .loss = Hinge{}});
+    return model.fit(Tensor({3, 1}), y, {.verbose = Verbose::silent, .class_weight = weights})["loss"].front();
+  };
+  EXPECT_NEAR(loss(signs, {{-1, 4}}), 2, 1e-6);  // (1 + 4 + 1) / 3
+  EXPECT_NEAR(loss(from_zero, {{0, 4}}), 2, 1e-6);
+  EXPECT_EQ(error_of<ValueError>([&] {
+              loss(signs, {{-1, 4}, {0, 4}});
+            }),
+            "fit: class_weight is given for the classes -1 and 0; labels are 0 and 1, or for a hinge -1 and 1");
+}
+
+TEST(ClassWeights, LeaveOutWhatHasSampleWeight0) {
+  Sequential model{Input{1}, Dense{.units = 1, .kernel_initializer = zeros}};
+  model.compile({.optimizer = SGD{.learning_rate = 0}, .loss = BinaryCrossentropy{.from_logits = true}});
+  const History history =
+      model.fit(Tensor({3, 1}), Tensor::vector({1, -1, 0}),
+                {.verbose = Verbose::silent, .class_weight = {{0, 2}}, .sample_weight = Tensor::vector({1, 0, 1})});
+  EXPECT_NEAR(history["loss"].front(), std::log(2.0), 1e-6);  // (1 + 0 + 2) / 3
 }
 
 TEST(ClassWeights, ASmoothedRowIsItsLargestClass) {

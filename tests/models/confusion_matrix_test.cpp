@@ -120,10 +120,12 @@ TEST(ConfusionMatrix, RefusesLabelsThatAreNoClassesAndCountsNothingThen) {
               matrix.update(Tensor::vector({0, 0}), Tensor::vector({0.5, 0}));
             }),
             "confusion matrix: prediction 0.5 in row 0; predictions are whole numbers from 0 to 2");
-  EXPECT_EQ(error_of<ValueError>([&] {
-              confusion_matrix(Tensor::vector({-1}), Tensor::matrix({{0, 1}}));
-            }),
-            "confusion matrix: label -1 in row 0; labels are whole numbers from 0 to 1");
+  EXPECT_EQ(
+      error_of<ValueError>([&] {
+        confusion_matrix(Tensor::vector({-1}), Tensor::matrix({{0, 1}}));
+      }),
+      "confusion matrix: label -1 in row 0; labels are whole numbers from 0 to 1; map -1 and 1 to 0 and 1 by (y + 1) / "
+      "2, which Hinge takes as well");
   EXPECT_EQ(matrix.total(), 0);
 }
 

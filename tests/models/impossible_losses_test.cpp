@@ -4,12 +4,7 @@
 #include <functional>
 #include <limits>
 
-#include "cornu/core/error.h"
-#include "cornu/core/ops.h"
-#include "cornu/layers/concatenate.h"
-#include "cornu/layers/flatten.h"
-#include "cornu/layers/reshape.h"
-#include "cornu/optim/formula_losses.h"
+#include "cornu/tests/models/every_layer.h"
 #include "cornu/tests/models/support.h"
 #include "cornu/tests/support/expect_error.h"
 #include "cornu/tests/support/temporary_folder.h"
@@ -247,6 +242,84 @@ TEST(ImpossibleLosses, WhatIsNotFiniteHasItsOwnError) {
   Sequential makes{Input{3}, Makes{Tensor({4, 1}, {0, 1, nan, 1})}};
   makes.compile({.loss = BinaryCrossentropy{}});
   EXPECT_THROW(makes.train_on_batch(x, yes_no), NonFiniteError);
+}
+
+TEST(ImpossibleLosses, WhatIsRefusedInInferenceIsRefusedInTraining) {
+  for (const testing::LayerRow& row : testing::every_layer()) {
+    AnyLayer layer = row.layer;
+    Rng rng(1);
+    if (layer.as<Input>() != nullptr || layer.as<Embedding>() != nullptr) continue;
+    const Tensor in = normal(row.input.batched(2));
+    layer.build(row.input, rng);
+    const auto squashed = [&](Mode mode) {
+      Tape tape(mode);
+      return layer.forward(sigmoid(tape.input(in))).squashed_by() != nullptr;
+    };
+    EXPECT_EQ(squashed(Mode::training), squashed(Mode::inference)) << layer.type();
+  }
+  Sequential model{Input{3}, Dense{1, sigmoid}, Dropout{0.5}};
+  model.compile({.loss = BinaryCrossentropy{.from_logits = true}});
+  EXPECT_THROW(model.train_on_batch(x, yes_no), ValueError);
+}
+
+TEST(ImpossibleLosses, MetricsThatCannotTakeTheLabelsNameTheRemedy) {
+  const auto text = [](const AnyMetric& metric, const AnyLoss& loss, std::initializer_list<Real> labels) {
+    Sequential model{Input{3}, Dense{1, sigmoid}};
+    model.compile({.loss = loss, .metrics = {metric}});
+    return error_of<ValueError>([&] { model.train_on_batch(x, Tensor({4, 1}, labels)); });
+  };
+  for (const AnyMetric& metric : {AnyMetric(Accuracy{}), AnyMetric(BinaryAccuracy{}), AnyMetric(AUC{}),
+                                  AnyMetric(Precision{}), AnyMetric(Recall{}), AnyMetric(F1Score{})}) {
+    EXPECT_EQ(text(metric, BinaryCrossentropy{}, {0, Real(0.25), 1, 1}),
+              metric.name() +
+                  ": label 0.25 in row 1; labels are whole numbers from 0 to 1; for soft labels use a loss "
+                  "as the metric, such as BinaryCrossentropy");
+    EXPECT_EQ(text(metric, Hinge{}, {-1, 1, -1, 1}),
+              metric.name() +
+                  ": label -1 in row 0; labels are whole numbers from 0 to 1; map -1 and 1 to 0 and 1 by "
+                  "(y + 1) / 2, which Hinge takes as well");
+  }
+}
+
+TEST(ImpossibleLosses, ImagesThatAreNotFlattenedAskForAFlatten) {
+  const Tensor images = normal({2, 4, 3});
+  const auto expect_hint = [](const std::string& text, const std::string& hint = " (is a Flatten missing?)") {
+    EXPECT_TRUE(text.ends_with(hint)) << text;
+  };
+  Sequential flat{Input{12}, Dense{2, softmax}};
+  flat.compile({.loss = SparseCategoricalCrossentropy{}, .metrics = {Accuracy{}}});
+  expect_hint(error_of<ShapeError>([&] { flat.fit(images, labels(2, 2), {.verbose = Verbose::silent}); }));
+  expect_hint(error_of<ShapeError>([&] { flat.evaluate(images, labels(2, 2)); }));
+  expect_hint(error_of<ShapeError>([&] { flat.train_on_batch(images, labels(2, 2)); }));
+  expect_hint(error_of<ShapeError>([&] { static_cast<void>(flat.predict(images)); }));
+  expect_hint(error_of<ShapeError>([&] { flat.predict_on_batch(images); }));
+  expect_hint(error_of<ShapeError>([&] { flat.predict_classes(images); }));
+  expect_hint(error_of<ShapeError>([&] {
+    Tape tape;
+    flat.get_layer(0).forward(tape.input(images));
+  }));
+  expect_hint(error_of<ShapeError>([&] {
+                static_cast<void>(flat.predict(normal({2, 11})));
+              }),
+              "each of shape (12,)");  // of another size
+  Sequential square{Input{4, 3}, Flatten{}, Dense{2, softmax}};
+  expect_hint(error_of<ShapeError>([&] {
+                static_cast<void>(square.predict(normal({2, 12})));
+              }),
+              " (is a Reshape missing?)");
+
+  // Images that go through a Dense as they are.
+  Sequential deep{Input{4, 3}, Dense{2, softmax}};
+  expect_hint(error_of<ShapeError>([&] { deep.predict_classes(images); }));
+  deep.compile({.loss = SparseCategoricalCrossentropy{}});
+  for (const Tensor& y : {labels(2, 2), Tensor({2, 1}, {0, 1}), Tensor({2, 2}, {0, 1, 1, 0})}) {
+    for (const bool weighted : {false, true}) {
+      FitOptions options{.verbose = Verbose::silent};
+      if (weighted) options.class_weight = {{1, 2}};
+      expect_hint(error_of<ShapeError>([&] { deep.fit(images, y, options); }));
+    }
+  }
+  EXPECT_NO_THROW(deep.fit(images, Tensor({2, 4}), {.verbose = Verbose::silent, .class_weight = {{1, 2}}}));
 }
 
 TEST(ImpossibleLosses, APredictionWithTooManyAxesAsksForAFlatten) {

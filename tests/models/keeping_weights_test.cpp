@@ -2,18 +2,7 @@
 
 #include <filesystem>
 
-#include "cornu/core/error.h"
-#include "cornu/core/ops.h"
-#include "cornu/layers/batch_normalization.h"
-#include "cornu/layers/concatenate.h"
-#include "cornu/layers/conv2d.h"
-#include "cornu/layers/freeze.h"
-#include "cornu/layers/global_average_pooling2d.h"
-#include "cornu/layers/normalization.h"
-#include "cornu/layers/registry.h"
-#include "cornu/layers/reset_parameters.h"
-#include "cornu/layers/residual.h"
-#include "cornu/optim/adam.h"
+#include "cornu/tests/models/every_layer.h"
 #include "cornu/tests/models/support.h"
 #include "cornu/tests/support/expect_error.h"
 #include "cornu/tests/support/temporary_folder.h"
@@ -195,6 +184,57 @@ TEST(KeepingWeights, WhatDoesNotFitIsAnErrorThatSaysHowToStartAnew) {
   EXPECT_THROW(model.predict(normal({2, 4})), StateError);
   model.build({5});
   EXPECT_EQ(model.predict(normal({2, 5})).shape(), (Shape{2, 2}));
+}
+
+TEST(KeepingWeights, OfEveryLayerInAnotherWidthNeedAReset) {
+  Index with_weights = 0;
+  for (const testing::LayerRow& row : testing::every_layer()) {
+    if (row.layer.as<Input>() != nullptr || row.layer.as<Reshape>() != nullptr) continue;
+    SCOPED_TRACE(row.layer.type());
+    Rng rng(1);
+    AnyLayer layer = row.layer;
+    layer.build(row.input, rng);
+    const Shape wider = row.input.with(-1, row.input[-1] + 1);
+    const bool has_weights = !layer.parameters().empty() && layer.as<Embedding>() == nullptr;
+    if (!has_weights) {
+      EXPECT_NO_THROW(layer.build(wider, rng));
+      continue;
+    }
+    ++with_weights;
+    const std::string text = error_of<ShapeError>([&] { layer.build(wider, rng); });
+    EXPECT_NE(text.find("reset_parameters(layer)"), std::string::npos) << text;
+    if (layer.as<Residual>() != nullptr) continue;  // whose Dense is as wide as its inputs were
+    reset_parameters(layer);
+    EXPECT_NO_THROW(layer.build(wider, rng));
+  }
+  EXPECT_GE(with_weights, 10);
+}
+
+TEST(KeepingWeights, AModelThatWasResetSaysHowToUseItAgain) {
+  const testing::TemporaryFolder folder;
+  Sequential model{Input{4}, Dense{3}, BatchNormalization{}};
+  model.compile({.loss = MeanSquaredError{}});
+  const std::string file = folder / "weights.safetensors";
+  model.save_weights(file);
+  const std::vector<Tensor> weights = model.get_weights();
+  reset_parameters(model);
+  const std::string text =
+      "sequential: dense/kernel has no values, as after reset_parameters; build the model first, as by "
+      "model.build(*model.input_shape())";
+  expect_error<StateError>([&] { model.set_weights(weights); }, text);
+  expect_error<StateError>([&] { model.load_weights(file); }, file + ": " + text);
+  expect_error<StateError>([&] { to_cpp(model); }, text);
+  expect_error<StateError>([&] { model.export_cpp(folder / "model.h"); }, text);
+  const Tensor x = normal({2, 4}), y = normal({2, 3});
+  for (const std::string& other : {error_of<StateError>([&] { static_cast<void>(model.predict(x)); }),
+                                   error_of<StateError>([&] { model.evaluate(x, y); }),
+                                   error_of<StateError>([&] { model.fit(x, y, {.verbose = Verbose::silent}); }),
+                                   error_of<StateError>([&] { model.train_on_batch(x, y); })}) {
+    EXPECT_NE(other.find("build"), std::string::npos) << other;
+  }
+  model.build(*model.input_shape());
+  model.load_weights(file);
+  EXPECT_EQ(model.get_weights(), weights);
 }
 
 TEST(KeepingWeights, ResettingDrawsWhatANewModelDraws) {

@@ -109,8 +109,10 @@ TEST(BinaryAccuracy, DoesWithoutALastAxisOf1) {
   const Tensor flat = Tensor::vector({1, 0}), column({2, 1}, {0.9, 0.2});
   EXPECT_EQ(result_of(BinaryAccuracy{}, flat, column), 1);
   EXPECT_EQ(result_of(BinaryAccuracy{}, Tensor({2, 1}, {1, 0}), Tensor::vector({0.9, 0.2})), 1);
-  EXPECT_EQ(value_error(BinaryAccuracy{}, column, flat),
-            "binary_accuracy: label 0.9 in row 0; labels are whole numbers from 0 to 1");
+  EXPECT_EQ(
+      value_error(BinaryAccuracy{}, column, flat),
+      "binary_accuracy: label 0.9 in row 0; labels are whole numbers from 0 to 1; for soft labels use a loss as the "
+      "metric, such as BinaryCrossentropy");
   EXPECT_EQ(shape_error(BinaryAccuracy{}, Tensor({2, 3}), column),
             "binary_accuracy: predictions are (2, 1) and labels (2, 3); one label for each prediction is required");
 }

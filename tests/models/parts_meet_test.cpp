@@ -113,7 +113,9 @@ TEST(ResetParameters, LeavesAModelThatIsNotSaved) {
   reset_parameters(model);
   const std::string path = folder / "m.safetensors";
   const std::string expected =
-      path + ": sequential: dense/kernel has no values, as after reset_parameters; build the model first";
+      path +
+      ": sequential: dense/kernel has no values, as after reset_parameters; build the model first, as by "
+      "model.build(*model.input_shape())";
   expect_error<StateError>([&] { model.save(path); }, expected);
   expect_error<StateError>([&] { model.save_weights(path); }, expected);
   EXPECT_TRUE(folder.names().empty());

@@ -3,12 +3,16 @@
 #include <gtest/gtest.h>
 
 #include "cornu/core/error.h"
+#include "cornu/layers/batch_normalization.h"
 #include "cornu/layers/conv1d.h"
+#include "cornu/layers/dropout.h"
 #include "cornu/layers/flatten.h"
 #include "cornu/layers/gru.h"
+#include "cornu/layers/layer_normalization.h"
 #include "cornu/layers/lstm.h"
 #include "cornu/layers/multi_head_attention.h"
 #include "cornu/layers/reset_parameters.h"
+#include "cornu/layers/reshape.h"
 #include "cornu/layers/residual.h"
 #include "cornu/tests/models/support.h"
 #include "cornu/tests/support/expect_error.h"
@@ -289,6 +293,51 @@ TEST(Sequential, ALayerForSequencesAfterARecurrentOneAsksForReturnSequences) {
         Sequential({Input{5, 3}, Flatten{}, LSTM{4}});
       },
       "lstm: LSTM: a sample of shape (15,); (steps, features) is required, as Reshape makes it");
+}
+
+TEST(Sequential, WhateverStandsBetweenTheTwoReturnSequencesIsAskedFor) {
+  const auto check = [](const std::vector<AnyLayer>& layers, const std::string& path) {
+    const std::string text = testing::error_of<ShapeError>([&] {
+      Sequential model{Input{5, 3}};
+      for (const AnyLayer& layer : layers) model.add(layer);
+    });
+    const std::string remedy = "; " + path +
+                               " returns its last step alone: set its .return_sequences = true for all "
+                               "steps";
+    EXPECT_EQ(text.ends_with(remedy), !path.empty()) << text;
+    if (path.empty()) EXPECT_EQ(text.find("return_sequences"), std::string::npos) << text;
+  };
+  const AnyLayer last = LSTM{4};
+  for (const AnyLayer& between :
+       {AnyLayer(Dropout{0.5}), AnyLayer(BatchNormalization{}), AnyLayer(LayerNormalization{}), AnyLayer(ReLU{}),
+        AnyLayer(Activation{tanh}), AnyLayer(Dense{6}), AnyLayer(Sequential{Dropout{0.5}, Dense{2}}),
+        AnyLayer(Residual{Dense{4}})}) {
+    check({GRU{4}, between, last}, "gru");
+    check({GRU{4}, between, between, last}, "gru");
+    check({Sequential({GRU{4}, between}, {.name = "inner"}), last}, "inner/gru");
+    check({GRU{4}, Sequential({between, last}, {.name = "inner"})}, "gru");
+    check({{"first", LSTM{4}}, between, Residual{MultiHeadAttention{.num_heads = 1, .key_dim = 2}}}, "first");
+  }
+  // The last of several.
+  check({LSTM{.units = 2, .return_sequences = true}, GRU{4}, Dropout{0.5}, last}, "gru");
+  check({GRU{4}, Reshape{2, 2}, {"second", GRU{3}}, ReLU{}, last}, "second");
+  // Where it would not help.
+  check({GRU{4}, Flatten{}, Conv1D{.filters = 2, .kernel_size = 6}}, "");
+  check({LSTM{.units = 4, .return_sequences = true}, Flatten{}, last}, "");
+  AnyLayer kept = Dense{2};
+  Rng rng(1);
+  kept.build({7}, rng);
+  check({GRU{4}, kept}, "");
+}
+
+TEST(Sequential, APathThatTwoLayersHaveIsAnError) {
+  Sequential model({Input{2}, {"a", Sequential{{"b", Dense{3}}}}, {"a/b", Dense{2}}, {"a/c", Dense{1}}},
+                   {.name = "model"});
+  expect_error<ValueError>([&] { model.get_layer("a/b"); },
+                           "model: 2 layers have the path \"a/b\": a name with a slash reads like a layer inside "
+                           "another; give it another name, or get it by position");
+  EXPECT_EQ(model.get_layer("a/c").as<Dense>()->units, 1);
+  EXPECT_EQ(model.get_layer(1).as<Dense>()->units, 2);
 }
 
 // ---- forward, seed ----

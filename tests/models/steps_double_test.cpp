@@ -7,8 +7,8 @@
 #include "cornu/core/kernels.h"
 #include "cornu/core/ops_images.h"
 #include "cornu/core/ops_sequences.h"
-#include "cornu/core/team.h"
 #include "cornu/optim/registry.h"
+#include "cornu/optim/shared_step.h"
 #include "cornu/tests/models/support.h"
 #include "cornu/tests/support/structs_in.h"
 
@@ -532,7 +532,7 @@ class Case {
       parts.push_back(
           tape.backward(loss, {.gradient = share, .put_off_products = true, .parameters = optimizer_->parameters()}));
     }
-    optimizer_->step(parts, &*team_);
+    detail::step(*optimizer_, parts, &*team_);
   }
 
   Rng rng_;

@@ -4,9 +4,8 @@
 
 #include "cornu/core/error.h"
 #include "cornu/core/ops.h"
-#include "cornu/core/team.h"
-#include "cornu/optim/optimizer.h"
 #include "cornu/optim/sgd.h"
+#include "cornu/optim/shared_step.h"
 #include "cornu/tests/optim/stepping.h"
 #include "cornu/tests/support/expect_error.h"
 #include "cornu/tests/support/print.h"
@@ -175,7 +174,7 @@ Net trained_in_parts(const AnyOptimizer& rule, Index count, Index threads, bool 
       parts.push_back(
           tape.backward(loss, {.gradient = Real(1) / static_cast<Real>(count), .put_off_products = put_off}));
     }
-    optimizer.step(parts, &team);
+    detail::step(optimizer, parts, &team);
   }
   return net;
 }

@@ -3,10 +3,10 @@
 #include "cornu/core/error.h"
 #include "cornu/core/ops.h"
 #include "cornu/core/ops_sequences.h"
-#include "cornu/core/team.h"
 #include "cornu/optim/adam.h"
 #include "cornu/optim/gradient_sum.h"
 #include "cornu/optim/sgd.h"
+#include "cornu/optim/shared_step.h"
 #include "cornu/tests/optim/stepping.h"
 #include "cornu/tests/optim/support.h"
 #include "cornu/tests/support/expect_error.h"
@@ -122,7 +122,7 @@ TEST(PutOffProducts, AreRightWhereAnotherPartOfTheBatchChangesTheirFactor) {
         second.backward(sum(matmul(second.input(a.value), b)),
                         {.put_off_products = true, .parameters = optimizer.parameters()})};
     Team team(threads);
-    optimizer.step(parts, &team);
+    detail::step(optimizer, parts, &team);
     expect_close(a.value, {1.5L});
     expect_close(b.value, {2.8L});
   }
@@ -144,7 +144,7 @@ TEST(PutOffProducts, OfAParameterWithItselfAreSharedByThreads) {
       parts.push_back(each.backward(loss(each, shared), {.gradient = Real(1) / 3, .put_off_products = true}));
     }
     Team team(2);
-    by_parts.step(parts, &team);
+    detail::step(by_parts, parts, &team);
     for (Index k = 0; k < w0.size(); ++k) {
       ASSERT_NEAR(shared.value[k], whole.value[k], sizeof(Real) == 4 ? 1e-4 : 1e-12);
     }
