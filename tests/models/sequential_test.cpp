@@ -305,7 +305,9 @@ TEST(Sequential, WhateverStandsBetweenTheTwoReturnSequencesIsAskedFor) {
                                " returns its last step alone: set its .return_sequences = true for all "
                                "steps";
     EXPECT_EQ(text.ends_with(remedy), !path.empty()) << text;
-    if (path.empty()) EXPECT_EQ(text.find("return_sequences"), std::string::npos) << text;
+    if (path.empty()) {
+      EXPECT_EQ(text.find("return_sequences"), std::string::npos) << text;
+    }
   };
   const AnyLayer last = LSTM{4};
   for (const AnyLayer& between :
