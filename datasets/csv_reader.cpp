@@ -183,11 +183,10 @@ void CsvReader::refuse_text_among_numbers(const Column& column, const CsvCell& c
   const std::string what = detail::described(detail::decorated_number(cell.text, format_), format_);
   if (!what.empty()) fail_as_number(column, cell, what);
   fail(column, cell,
-       options_.like
-           ? message("\"{}\" is no finite number, as the values are that the encoding was learnt from", cell.text)
-           : message("\"{}\" is no finite number, as the values before it are (.categorical has the "
-                     "columns whose values are names)",
-                     cell.text));
+       options_.like ? message("\"{}\" is not a number, as the values are that the encoding was learnt from", cell.text)
+                     : message("\"{}\" is not a number, as the values before it are (.categorical has the "
+                               "columns whose values are names)",
+                               cell.text));
 }
 
 /// Blames the first text if that looks like a number, else names both cells.

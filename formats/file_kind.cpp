@@ -116,16 +116,18 @@ bool is_npz(std::string_view text) { return has_member(text, ".npy") || text.sta
 
 // ---- Texts ----
 
-/// UTF-8, or mostly ASCII, and no NUL. `is_cut`: the last character may be incomplete. Text may have a few other
-/// control characters: a delimiter, a terminal's escapes, the mark at the end of a file of DOS.
+/// UTF-8, mostly ASCII, or lines in an 8-bit encoding; no NUL. `is_cut`: the last character may be incomplete. Text may
+/// have a few other control characters: a delimiter, a terminal's escapes, the mark at the end of a file of DOS.
 bool is_printable_text(std::string_view text, bool is_cut) {
   const auto is_control = [](char c) {
     return (static_cast<unsigned char>(c) < ' ' && " \t\r\n\f\v"sv.find(c) == std::string_view::npos) || c == '\x7f';
   };
   const auto controls = std::count_if(text.begin(), text.end(), is_control);
-  if (text.find('\0') != std::string_view::npos || 4 * controls > std::ssize(text)) return false;
+  if (text.find('\0') != std::string_view::npos) return false;
+  const bool has_lines = text.find('\n') != std::string_view::npos;
+  if ((has_lines ? 4 : 16) * controls > std::ssize(text)) return false;
   const auto beyond_ascii = std::count_if(text.begin(), text.end(), [](char c) { return (c & '\x80') != 0; });
-  if (2 * beyond_ascii <= std::ssize(text)) return true;
+  if (2 * beyond_ascii <= std::ssize(text) || (has_lines && controls == 0)) return true;
   constexpr std::size_t longest = 4;  // bytes of a character, which may be cut off
   while (!text.empty()) {
     const std::size_t size = utf8_length(text);

@@ -68,6 +68,7 @@ std::string remedy_for_text(const detail::CsvCell& cell, const detail::NumberFor
   if (!options.empty()) return "; it is a number with " + options;
   if (detail::is_list_of_numbers(cell.text, is_like_number)) return detail::delimiter_hint({&cell, 1}, delimiter);
   const detail::DecoratedNumber number = detail::decorated_number(cell.text, format);
+  if (number.kind == detail::DecoratedNumber::Kind::not_finite) return "; numbers must be finite";
   if (number.kind == detail::DecoratedNumber::Kind::none) {
     return "; a table of texts needs a model that carries the table's encoding (Sequential::set_csv_encoding)";
   }
@@ -92,7 +93,7 @@ bool append_row(const detail::CsvRows& rows, const detail::NumberFormat& format,
     return detail::options_for_number(cell.text, format).empty();
   });
   if (names_allowed && are_names && numbers.size() == before) return false;
-  throw FormatError(message("{}: line {}: \"{}\" is no finite number{}", rows.name(), wrong->line, wrong->text,
+  throw FormatError(message("{}: line {}: \"{}\" is not a number{}", rows.name(), wrong->line, wrong->text,
                             remedy_for_text(*wrong, format, rows.delimiter())));
 }
 

@@ -69,7 +69,7 @@ TEST(CsvEncoding, SaysWhichTextItDoesNotKnowAndWhichItKnows) {
             "a.csv, line 2, column \"kind\": \"pear\" is not among the classes that the encoding knows: apple, banana, "
             "cherry");
   EXPECT_EQ(error("colour,size\nred,big\n", {.like = learnt()}),
-            "a.csv, line 2, column \"size\": \"big\" is no finite number, as the values are that the encoding was "
+            "a.csv, line 2, column \"size\": \"big\" is not a number, as the values are that the encoding was "
             "learnt from");
 }
 

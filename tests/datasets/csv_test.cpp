@@ -128,10 +128,9 @@ TEST(Csv, RefusesRowsAndCellsThatTakeMuchMoreMemoryThanTheFile) {
 }
 
 TEST(Csv, SaysWhereSomethingCannotBeUnderstood) {
-  EXPECT_EQ(
-      error("a,b\n1,2\n\"x\ny\",4\n3,4,5\n"),
-      "a.csv, line 3, column \"a\": \"x\\u000ay\" is no finite number, as the values before it are (.categorical has "
-      "the columns whose values are names)");
+  EXPECT_EQ(error("a,b\n1,2\n\"x\ny\",4\n3,4,5\n"),
+            "a.csv, line 3, column \"a\": \"x\\u000ay\" is not a number, as the values before it are (.categorical has "
+            "the columns whose values are names)");
   EXPECT_EQ(error("a,b\nx,\"2\n\"\nz,\"3\",4\n"),
             "a.csv, line 4, column number 3: the row has 3 cells, the first one 2");
   EXPECT_EQ(error("a,b\n1,2\n3\n"), "a.csv, line 3, column \"b\": the row has 1 cells, the first one 2");
@@ -142,7 +141,7 @@ TEST(Csv, SaysWhereSomethingCannotBeUnderstood) {
   for (const std::string text : {"1 2", "--1", "tall", "2024-01-02"}) {
     EXPECT_EQ(error("a,b\n1,2\n" + text + ",4\n"),
               "a.csv, line 3, column \"a\": \"" + text +
-                  "\" is no finite number, as the values before it are (.categorical has the columns whose values are "
+                  "\" is not a number, as the values before it are (.categorical has the columns whose values are "
                   "names)");
     EXPECT_EQ(
         error("a,b\nred,2\n" + text + ",2\n3,4\n"),

@@ -146,10 +146,10 @@ TEST(AnyLayer, OneThatWasMovedFromSaysSoAndCanBeUsedAnew) {
   EXPECT_EQ(error_of<StateError>([&] { (void)layer.parameters(); }), text);
   EXPECT_EQ(error_of<StateError>([&] { (void)layer.type(); }), text);
   EXPECT_EQ(error_of<StateError>([&] { (void)layer.input_shape(); }), text);
-  EXPECT_EQ(layer.as<Scale>(), nullptr);
+  EXPECT_EQ(error_of<StateError>([&] { (void)layer.as<Scale>(); }), text);
 
   const AnyLayer copy_of_nothing = layer;
-  EXPECT_EQ(copy_of_nothing.as<Scale>(), nullptr);
+  EXPECT_EQ(error_of<StateError>([&] { (void)copy_of_nothing.as<Scale>(); }), text);
   layer = Mish{};
   EXPECT_EQ(layer.type(), "Mish");
 }

@@ -168,7 +168,7 @@ TEST(PredictClasses, NeedARowOfOutputsASample) {
       [&] {
         model.predict_classes(normal({3, 4}));
       },
-      "predict_classes: outputs are (3, 2, 2); (samples, classes) is required");
+      "predict_classes: outputs are (3, 2, 2); (samples, classes) is required (is a Flatten missing?)");
 }
 
 }  // namespace

@@ -144,7 +144,7 @@ TEST(Registration, ANameIsOneTypesAlone) {
       "register_loss: \"Hinge\" is registered already, and \"Hinge\" comes: a loss has one name, and the name one "
       "loss");
   EXPECT_EQ(error_of<ValueError>([] { register_optimizer<OtherRule>("SGD"); }),
-            "register_optimizer: \"SGD\" is registered already, and \"SGD\" comes: a optimizer has one name, and the "
+            "register_optimizer: \"SGD\" is registered already, and \"SGD\" comes: an optimizer has one name, and the "
             "name one optimizer");
   EXPECT_EQ(
       error_of<ValueError>([] { register_schedule<OtherSchedule>("OneCycle"); }),

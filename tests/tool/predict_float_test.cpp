@@ -77,8 +77,7 @@ TEST_F(PredictTool, ReadsTablesWhateverIsBetweenTheirNumbers) {
   }
   write("x", "1,5;2,5\n");
   expect_failure("predict line.safetensors x",
-                 "x: line 1: \"5;2\" is no number; a table of texts needs a model that carries the "
-                 "table's encoding (Sequential::set_csv_encoding)");
+                 "x: line 1: \"5;2\" is not a number; is the delimiter ';'? (--delimiter)");
 }
 
 TEST_F(PredictTool, ReadsSamplesFromStandardInputAndFromPipes) {
@@ -220,7 +219,7 @@ TEST_F(PredictTool, SaysWhichSamplesAModelTakes) {
   expect_failure("predict m.safetensors x.csv", "x.csv: (1, 3), but the model takes samples (4, 6)");
   write("x.csv", "1,2\n1,b\n");
   expect_failure("predict m.safetensors x.csv",
-                 "x.csv: line 2: \"b\" is no number; a table of texts needs a model that carries the "
+                 "x.csv: line 2: \"b\" is not a number; a table of texts needs a model that carries the "
                  "table's encoding (Sequential::set_csv_encoding)");
   write("x.csv", "1,2\n1,2,3\n");
   expect_failure("predict m.safetensors x.csv", "x.csv: line 2: 3 numbers; the rows before it have 2");

@@ -125,11 +125,11 @@ TEST_F(TableTool, OptionsReadTablesOfNumbersToo) {
   const std::string rows = output("predict line.safetensors plain");
   write("german", "1.500,5;2 %\n-3;0,5\n");
   expect_failure("predict line.safetensors german",
-                 "german: line 1: \"5;2 %\" is no finite number; is the delimiter ';'? (--delimiter)");
+                 "german: line 1: \"5;2 %\" is not a number; is the delimiter ';'? (--delimiter)");
   expect_failure("predict line.safetensors german --delimiter ';'",
-                 "german: line 1: \"1.500,5\" is no finite number; it is a number with --decimal ',', --thousands '.'");
+                 "german: line 1: \"1.500,5\" is not a number; it is a number with --decimal ',', --thousands '.'");
   expect_failure("predict line.safetensors german --decimal , --thousands .",
-                 "german: line 1: \"2 %\" is no finite number; it is a number with --units '%'");
+                 "german: line 1: \"2 %\" is not a number; it is a number with --units '%'");
   EXPECT_EQ(output("predict line.safetensors german --decimal , --thousands . --units %"), rows);
   write("pipes", "1500.5|2\n-3|0.5\n");
   EXPECT_EQ(output("predict line.safetensors pipes --delimiter '|'"), rows);
@@ -197,7 +197,7 @@ TEST_F(TableTool, EvaluateScoresATable) {
   Sequential without{Input{4}, Dense{3, softmax}};
   without.save(path("without.safetensors"));
   expect_failure("evaluate without.safetensors --data test.csv",
-                 "test.csv: line 2: \"rose\" is no finite number; a table of texts needs a model that carries the "
+                 "test.csv: line 2: \"rose\" is not a number; a table of texts needs a model that carries the "
                  "table's encoding "
                  "(Sequential::set_csv_encoding)");
 }
