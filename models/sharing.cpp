@@ -72,7 +72,7 @@ namespace {
 constexpr double block_duration = 0.02;
 constexpr Index fewest_block_steps = 16;
 // Steps after which the median of the last ones is known.
-constexpr Index fewest_steps = 5;
+constexpr Index fewest_steps = 3;
 // What differs by less is noise.
 constexpr double clearly_less = 0.97;
 // Where the mean is this much higher than the median, some steps wait for a core.
@@ -82,7 +82,8 @@ constexpr double hopeless = 1.5;
 constexpr Index first_wait = 8, longest_wait = 1000;
 constexpr Index probation_blocks = 3;
 
-Index longer(Index wait) { return std::min(2 * wait, longest_wait); }
+// Trials are frequent at first, when a mistake costs most, but few in a run of some 50 steps.
+Index longer(Index wait) { return std::min((wait < 64 ? 4 : 2) * wait, longest_wait); }
 
 double median(std::span<const double> values) {
   std::array<double, 11> sorted{};
@@ -167,8 +168,7 @@ void SharingChoice::end_trial(double result) {
     former_wait_ = std::exchange(wait_, first_wait);
   } else {
     cost_of_other_ = result;
-    // Each step of a trial that loses much is expensive: the next one comes later.
-    wait_ = longer(result > hopeless * cost_ ? longer(wait_) : wait_);
+    wait_ = longer(wait_);
   }
 }
 

@@ -73,7 +73,7 @@ class SharingChoice {
   bool tries_ = false;
   std::array<double, 3> trial_{};
   std::size_t trial_steps_ = 0, slow_trial_steps_ = 0;
-  Index wait_ = 8, former_wait_ = 8, steps_since_trial_ = 0;  // counted in steps
+  Index wait_ = 3, former_wait_ = 3, steps_since_trial_ = 0;  // counted in steps
 };
 
 }  // namespace cornu

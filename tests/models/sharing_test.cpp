@@ -288,7 +288,7 @@ TEST(SharingChoice, CostsLittleInAShortRunThatBeganAsItShould) {
 
 TEST(SharingChoice, NoticesAMistakeWithinAFewSteps) {
   SharingChoice expected_wrongly(true);
-  EXPECT_LE(steps_until(false, 2, 1, expected_wrongly), 15);
+  EXPECT_LE(steps_until(false, 2, 1, expected_wrongly), 8);
   SharingChoice choice(true);
   run(1000, 1, 2, choice);
   EXPECT_LE(steps_until(false, 4, 2, choice), 15) << "a core went away";
