@@ -78,11 +78,12 @@ void CsvReader::name_columns(const std::vector<CsvCell>& first, bool header) {
   has_names_ = header;
   names_.reserve(first.size());
   for (std::size_t i = 0; i < first.size(); ++i) names_.push_back(header ? first[i].text : std::to_string(i));
-  std::set<std::string_view> known;
-  for (const std::string& name : names_) {
-    require<FormatError>(known.insert(name).second, "{}, line {}: two columns are called \"{}\"", rows_.name(),
-                         first[0].line, name);
-  }
+}
+
+/// Columns that are not read may have one name, or none.
+void CsvReader::require_single(const std::string& name) const {
+  require<FormatError>(std::count(names_.begin(), names_.end(), name) < 2, "{}: two columns are called \"{}\"",
+                       rows_.name(), name);
 }
 
 // ---- The columns of a training table ----
@@ -98,6 +99,7 @@ void CsvReader::choose_columns(const std::vector<CsvCell>& first) {
   const auto add = [&](std::size_t i, bool is_target) {
     Column& column = columns_.emplace_back(Column{.name = names_[i], .cell = i, .is_target = is_target});
     require_utf8(column, {.text = column.name, .line = first[0].line});
+    require_single(column.name);
     column.is_declared = categorical.count(i) != 0;
     if (column.is_declared) column.kind = Kind::texts;
   };
@@ -128,6 +130,7 @@ std::size_t CsvReader::position(const char* option, const CsvColumn& column) con
   const auto count = std::ssize(names_);
   Index found = count;
   if (const auto* name = std::get_if<std::string>(&column)) {
+    require_single(*name);
     found = std::find(names_.begin(), names_.end(), *name) - names_.begin();
   } else {
     const Index number = std::get<Index>(column);
@@ -175,6 +178,7 @@ void CsvReader::find_columns(const std::vector<CsvCell>& first, bool header) {
 }
 
 std::size_t CsvReader::find(const std::string& name) const {
+  require_single(name);
   return static_cast<std::size_t>(std::find(names_.begin(), names_.end(), name) - names_.begin());
 }
 

@@ -59,6 +59,7 @@ class CsvReader {
   bool fits_positions(const std::vector<detail::CsvCell>& row) const;
   static std::vector<std::string> names_of(const std::vector<CsvEncodedColumn>& columns);
   void name_columns(const std::vector<detail::CsvCell>& first, bool header);
+  void require_single(const std::string& name) const;
 
   // ---- The columns of a training table ----
 

@@ -71,6 +71,12 @@ class LossMetric {
   template <class L>
   requires std::constructible_from<AnyLoss, L> LossMetric(std::string name, L loss)
       : LossMetric(detail::direction_of(loss), std::move(name), AnyLoss(loss)) {}
+  /// With the direction that is given, whatever the loss declares.
+  LossMetric(Direction own_direction, std::string name, AnyLoss loss)
+      : direction(own_direction),
+        name_(std::move(name)),
+        loss_(std::move(loss)),
+        tape_(std::make_unique<Tape>(Mode::inference)) {}
   LossMetric(const LossMetric& other) : LossMetric(other.direction, other.name_, other.loss_) {
     total_ = other.total_;
     samples_ = other.samples_;
@@ -96,16 +102,10 @@ class LossMetric {
   }
   double result() const {
     const double loss = samples_ == 0 ? 0 : total_ / samples_;
-    return direction == Direction::up ? 0 - loss : loss;
+    return loss_.as<CosineSimilarity>() != nullptr ? 0 - loss : loss;
   }
 
  private:
-  LossMetric(Direction own_direction, std::string name, AnyLoss loss)
-      : direction(own_direction),
-        name_(std::move(name)),
-        loss_(std::move(loss)),
-        tape_(std::make_unique<Tape>(Mode::inference)) {}
-
   std::string name_;
   AnyLoss loss_;
   std::unique_ptr<Tape> tape_;

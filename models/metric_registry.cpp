@@ -36,6 +36,8 @@ Registry<AnyMetric>& metric_registry() {
 void to_json(Json& json, const AnyMetric& metric) {
   if (const auto* by_loss = metric.as<LossMetric>()) {
     json = detail::loss_registry().describe(by_loss->loss(), "the metric " + metric.name());
+    const bool is_declared = by_loss->direction != detail::direction_of(by_loss->loss());  // by a user's own loss
+    if (is_declared) json.set("direction", by_loss->direction == Direction::up ? "up" : "down");
   } else {
     json = detail::metric_registry().describe(metric, "the metric " + metric.name());
   }
@@ -44,7 +46,15 @@ void to_json(Json& json, const AnyMetric& metric) {
 AnyMetric json_to(const Json& json, As<AnyMetric>) {
   const auto type = value_of<std::string>(json.at("class_name"));
   const bool is_loss = !detail::metric_registry().knows(type) && detail::loss_registry().knows(type);
-  if (is_loss) return LossMetric(snake_case(type), value_of<AnyLoss>(json));
+  if (is_loss) {
+    const auto loss = value_of<AnyLoss>(json);
+    const Json* const declared = json.find("direction");
+    if (declared == nullptr) return LossMetric(snake_case(type), loss);
+    const auto direction = value_of<std::string>(*declared);
+    require<FormatError>(direction == "up" || direction == "down", "direction is \"{}\"; it must be up or down",
+                         direction);
+    return LossMetric(direction == "up" ? Direction::up : Direction::down, snake_case(type), loss);
+  }
   return detail::metric_registry().make(json);
 }
 

@@ -49,6 +49,9 @@ std::string class_text(const Network& network, Outputs outputs) {
   if (outputs.size() > 1) return class_name(network, sorted_classes(outputs)[0]);
   Tensor memory;
   const ConstView p = detail::probabilities(network.logits, ConstView(outputs.data(), {1}), memory);
+  require<ValueError>(!(p[0] < 0 || p[0] > 1),
+                      "the output {} is no probability, so it has no class (does the model end before its sigmoid?)",
+                      p[0]);
   return class_name(network, p[0] > Real(0.5) ? 1 : 0);
 }
 

@@ -97,6 +97,21 @@ bool append_row(const detail::CsvRows& rows, const detail::NumberFormat& format,
                             remedy_for_text(*wrong, format, rows.delimiter())));
 }
 
+/// Whether the first row, of numbers, is of names: in quotes above numbers without. Throws where that is not clear.
+bool are_names(const std::vector<detail::CsvCell>& first, const detail::CsvRows& rows,
+               const detail::NumberFormat& format) {
+  const auto is_number = [&](const std::string& text) {
+    Real number = 0;
+    return detail::parse_number(text, format, number);
+  };
+  const detail::FirstRow kind =
+      detail::kind_of_first_row(first, rows.cells(), is_number, [](const std::string&) { return false; });
+  require<FormatError>(kind != detail::FirstRow::unclear,
+                       "{}: the first row, {}, ..., may be names or a sample; remove it, or say --no-header",
+                       rows.name(), first[0].text);
+  return kind == detail::FirstRow::names;
+}
+
 /// A table of numbers alone.
 Numbers read_table(Bytes bytes, const std::string& name, const TableOptions& options) {
   require<UsageError>(options.missing.empty() && options.unknown.empty(),
@@ -111,8 +126,21 @@ Numbers read_table(Bytes bytes, const std::string& name, const TableOptions& opt
   detail::CsvRows rows(stream, name, csv.delimiter.value_or(delimiter_of(text, csv)));
   std::vector<Real> numbers;
   Index count = 0, width = 0;
+  std::vector<detail::CsvCell> first_row;
   for (bool first = true; rows.next(); first = false) {
-    if (!append_row(rows, format, numbers, first && !options.no_header)) continue;
+    if (first && !options.no_header) {
+      first_row = rows.cells();
+    } else if (count == 1 && !first_row.empty()) {
+      if (are_names(first_row, rows, format)) {
+        numbers.clear();
+        count = 0;
+      }
+      first_row.clear();
+    }
+    if (!append_row(rows, format, numbers, first && !options.no_header)) {
+      first_row.clear();
+      continue;
+    }
     const Index came = std::ssize(rows.cells());
     require<FormatError>(count == 0 || came == width, "{}: line {}: {} numbers; the rows before it have {}", name,
                          rows.line(), came, width);

@@ -148,7 +148,9 @@ TEST(Csv, SaysWhereSomethingCannotBeUnderstood) {
         "a.csv, line 4, column \"a\": \"3\" is a number, but \"red\" in line 2 is not (.categorical has the columns "
         "whose values are names)");
   }
-  EXPECT_EQ(error("a,a\n1,2\n"), "a.csv, line 1: two columns are called \"a\"");
+  EXPECT_EQ(error("a,a\n1,2\n"), "a.csv: two columns are called \"a\"");
+  EXPECT_EQ(error("a,b,b\n1,2,3\n", {.target = "b"}), "a.csv: two columns are called \"b\"");
+  EXPECT_EQ(read("a,b,,\n1,2,,\n3,4,,\n", {.target = "b", .ignored = {2, 3}}).size(), 2) << "nobody reads them";
   EXPECT_EQ(error(""), "a.csv: it is empty");
   EXPECT_EQ(error("\n \n"), "a.csv: it is empty");
   EXPECT_EQ(error("a,b\n"), "a.csv: there is no row of data");

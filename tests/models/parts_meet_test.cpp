@@ -62,6 +62,29 @@ TEST(LossMetric, HasTheDirectionThatALossOfAUserDeclares) {
   EXPECT_EQ(AnyMetric(CosineSimilarity{}).direction(), Direction::up);
 }
 
+TEST(LossMetric, OfAUserIsWhatTheLossSaysAlsoWhenItIsLoaded) {
+  register_loss<Kappa>();
+  Sequential model{Input{2}, Dense{2}};
+  model.compile({.optimizer = SGD{}, .loss = MeanSquaredError{}, .metrics = {Kappa{}, CosineSimilarity{}}});
+  const Tensor x = testing::normal({4, 2}), y = model.predict(x);
+  const Logs logs = model.evaluate(x, y);
+  EXPECT_GT(logs["kappa"], 0);
+  EXPECT_NEAR(logs["cosine_similarity"], 1, 1e-6);
+
+  const testing::TemporaryFolder folder;
+  model.save(folder / "m.safetensors");
+  const Sequential loaded = Sequential::load(folder / "m.safetensors");
+  EXPECT_EQ(loaded.evaluate(x, y)["kappa"], logs["kappa"]);
+  Json json;
+  to_json(json, AnyMetric(Kappa{}));
+  EXPECT_EQ(value_of<AnyMetric>(json).direction(), Direction::up);
+  to_json(json, AnyMetric(CosineSimilarity{}));
+  EXPECT_EQ(value_of<AnyMetric>(json).direction(), Direction::up);
+  to_json(json, AnyMetric(MeanSquaredError{}));
+  EXPECT_EQ(json.find("direction"), nullptr) << "of Cornu's own, it is known";
+  EXPECT_EQ(value_of<AnyMetric>(json).direction(), Direction::down);
+}
+
 TEST(Optimizer, GoesBackwardNoMoreOnATapeWhoseParametersItHasChanged) {
   Parameter a{Tensor::matrix({{2}})}, b{Tensor::matrix({{3}})};
   Optimizer first(SGD{.learning_rate = 0.1}, {{"a", &a}}), second(SGD{.learning_rate = 0.1}, {{"b", &b}});

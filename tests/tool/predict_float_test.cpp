@@ -158,17 +158,27 @@ TEST_F(PredictTool, PrintsTheBestClassesInOrder) {
 }
 
 TEST_F(PredictTool, ComparesTheProbabilityOfASingleOutputAlsoWhereThatIsALogit) {
-  const auto classes = [&](const AnyLoss& loss, bool include_optimizer) {
+  const auto save = [&](const AnyLoss& loss, bool include_optimizer) {
     Sequential model{Input{1}, Dense{.units = 1, .use_bias = false}};
     model.set_weights(std::vector<Tensor>{Tensor::matrix({{1}})});
     model.compile({.loss = loss});
     model.save(folder / "one.safetensors", {.include_optimizer = include_optimizer});
-    write("x", "-0.25\n0.25\n0.75\n");
-    return output("predict one.safetensors x --classes");
   };
-  EXPECT_EQ(classes(BinaryCrossentropy{.from_logits = true}, true), "0\n1\n1\n");
-  EXPECT_EQ(classes(BinaryCrossentropy{}, true), "0\n0\n1\n");
-  EXPECT_EQ(classes(BinaryCrossentropy{.from_logits = true}, false), "0\n0\n1\n") << "the file does not tell";
+  write("x", "-0.25\n0.25\n0.75\n");
+  write("probabilities", "0.25\n0.75\n");
+  save(BinaryCrossentropy{.from_logits = true}, true);
+  EXPECT_EQ(output("predict one.safetensors x --classes"), "0\n1\n1\n");
+  const auto file_does_not_tell = [&](const std::string& model) {
+    EXPECT_EQ(output("predict " + model + " probabilities --classes"), "0\n1\n");
+    EXPECT_NE(cornu("predict " + model + " x --classes").err.find("the output -0.25 is no probability, so it has no "),
+              std::string::npos);
+  };
+  output("convert one.safetensors one.onnx");
+  file_does_not_tell("one.onnx");
+  save(BinaryCrossentropy{}, true);
+  file_does_not_tell("one.safetensors");
+  save(BinaryCrossentropy{.from_logits = true}, false);
+  file_does_not_tell("one.safetensors");
 }
 
 TEST_F(PredictTool, WritesAllOutputsToAnArray) {
@@ -206,9 +216,8 @@ TEST_F(PredictTool, PrintsAllOutputsOfAModelThatIsNoClassifier) {
   write("x.csv", "1e-60,-1e-60\n1,2\n\n-3e1,+.5\n");
   const Tensor x = Tensor::matrix({{0, 0}, {1, 2}, {-30, 0.5}});
   expect_rows(output("predict line.safetensors x.csv"), line.predict(x));
-  const Tensor classes = line.predict_classes(x);
-  EXPECT_EQ(output("predict line.safetensors x.csv --classes"),
-            fmt::format("{}\n{}\n{}\n", classes[0], classes[1], classes[2]));
+  EXPECT_NE(cornu("predict line.safetensors x.csv --classes").err.find(" is no probability, so it has no class"),
+            std::string::npos);
 }
 
 TEST_F(PredictTool, SaysWhichSamplesAModelTakes) {

@@ -202,6 +202,26 @@ TEST_F(TableTool, EvaluateScoresATable) {
                  "(Sequential::set_csv_encoding)");
 }
 
+TEST_F(TableTool, NumbersAsNamesAreNoSample) {
+  Sequential{Input{3}, Dense{1}}.save(path("three.safetensors"));
+  const std::string samples = "1.5,2.5,3.5\n0.5,0.5,0.2\n";
+  write("samples", samples);
+  const std::string expected = output("predict three.safetensors samples");
+  for (const std::string row : {"0,1,2\n", "2020,2021,2022\n"}) {
+    write("x", row + samples);
+    const std::string first = row.substr(0, row.find(','));
+    expect_failure("predict three.safetensors x",
+                   "x: the first row, " + first + ", ..., may be names or a sample; remove it, or say --no-header");
+    EXPECT_TRUE(output("predict three.safetensors x --no-header").ends_with(expected));
+  }
+  for (const std::string names : {"\"0\",\"1\",\"2\"\n", "a,b,c\n"}) {
+    write("x", names + samples);
+    EXPECT_EQ(output("predict three.safetensors x"), expected) << names;
+  }
+  write("x", "3,1,2\n" + samples);
+  EXPECT_TRUE(output("predict three.safetensors x").ends_with(expected));
+}
+
 TEST_F(TableTool, TheEncodingIsShownAndItsClassesGoIntoOnnx) {
   const std::string info = output("info m.safetensors");
   EXPECT_NE(info.find("Input: (4,)\nTable: colour, height -> kind (daisy, lily, wild, rose)\n"), std::string::npos)
