@@ -195,7 +195,7 @@ void CsvReader::refuse_number_among_texts(const Column& column, const CsvCell& c
   const std::string what = detail::described(detail::decorated_number(first.text, format_), format_);
   if (!what.empty()) fail_as_number(column, first, what);
   fail(column, cell,
-       message("\"{}\" is a number, but \"{}\" in line {} is not (.categorical has the columns whose values are names)",
+       message(R"("{}" is a number, but "{}" in line {} is not (.categorical has the columns whose values are names))",
                cell.text, first.text, first.line));
 }
 

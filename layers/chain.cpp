@@ -51,7 +51,7 @@ std::string dropped_steps(std::span<const AnyLayer> built, std::size_t i, std::s
   std::size_t at = i;
   while (at > 0 && made[at].rank() == 1) --at;
   if (made[at].rank() != 2) return "";
-  const std::string path = returns_last_step(built[at]);
+  std::string path = returns_last_step(built[at]);
   if (path.empty()) return "";
   try {
     AnyLayer with_steps = built[i];
