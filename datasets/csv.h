@@ -53,7 +53,7 @@ struct CsvOptions {
 /// numbers has the shape (samples, 1). Stores one number for each cell; gather() expands it.
 class CsvDataset {
  public:
-  Index size() const { return size_; }
+  Index size() const { return cells_.empty() ? 0 : size_; }  // empty once it was moved from
   Shape feature_shape() const { return {std::ssize(feature_names_)}; }
   /// (0) without a target: a model can predict such a table, but not learn from it.
   Shape target_shape() const;

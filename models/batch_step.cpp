@@ -150,6 +150,7 @@ double BatchStep::count(const TrainingPass& pass, Index shard, Tally& tally) {
   if (shard == 0) penalty_ = pass.penalty;
   const double loss = pass.loss + penalty_;
   if (!std::isfinite(loss)) not_finite_ = shard;
+  tally.require_logits(pass.y_pred);
   tally.add(loss, pass.y, pass.y_pred.value());
   return loss * (static_cast<double>(pass.x.shape()[0]) / static_cast<double>(work_.samples));
 }

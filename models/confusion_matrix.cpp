@@ -73,7 +73,7 @@ void ConfusionMatrix::update(ConstView y_true, ConstView y_pred, double threshol
   require(of_labels || truth.width > 0, "{}: labels {} have no classes", name, truth_shape);
 
   const Index from_scores = std::max(prediction.width == 1 ? 2 : prediction.width, of_labels ? 0 : truth.width);
-  Index needed = growing_ ? std::max(classes_, from_scores) : classes_;
+  Index needed = growing_ ? std::max(classes(), from_scores) : classes();
   require(from_scores <= needed,
           "{}: labels are {} and predictions {}; they have more than the {} classes that are counted", name,
           truth_shape, shape, needed);
@@ -87,15 +87,16 @@ void ConfusionMatrix::update(ConstView y_true, ConstView y_pred, double threshol
   }
   ask_for(needed);
   for (Index row = 0; row < prediction.size(); ++row) {
-    ++counts_[static_cast<std::size_t>(truth[row] * classes_ + prediction[row])];
+    ++counts_[static_cast<std::size_t>(truth[row] * classes() + prediction[row])];
   }
 }
 
 void ConfusionMatrix::ask_for(Index classes) {
-  if (classes <= classes_) return;
+  const Index before = this->classes();
+  if (classes <= before) return;
   std::vector<Index> counts(static_cast<std::size_t>(Shape{classes, classes}.size()));  // the shape checks for overflow
-  for (Index row = 0; row < classes_; ++row) {
-    std::copy_n(counts_.begin() + row * classes_, classes_, counts.begin() + row * classes);
+  for (Index row = 0; row < before; ++row) {
+    std::copy_n(counts_.begin() + row * before, before, counts.begin() + row * classes);
   }
   counts_ = std::move(counts);
   classes_ = classes;
@@ -106,26 +107,26 @@ void ConfusionMatrix::reset() { std::fill(counts_.begin(), counts_.end(), 0); }
 Index ConfusionMatrix::total() const { return std::accumulate(counts_.begin(), counts_.end(), Index{0}); }
 
 void ConfusionMatrix::check(Index c) const {
-  require<ValueError>(c >= 0 && c < classes_, "{}: there is no class {}; there are {}, from 0", matrix_name, c,
-                      classes_);
+  require<ValueError>(c >= 0 && c < classes(), "{}: there is no class {}; there are {}, from 0", matrix_name, c,
+                      classes());
 }
 
 Index ConfusionMatrix::count(Index truth, Index prediction) const {
   check(truth);
   check(prediction);
-  return counts_[static_cast<std::size_t>(truth * classes_ + prediction)];
+  return counts_[static_cast<std::size_t>(truth * classes() + prediction)];
 }
 
 Index ConfusionMatrix::support(Index c) const {
   check(c);
-  const auto row = counts_.begin() + c * classes_;
-  return std::accumulate(row, row + classes_, Index{0});
+  const auto row = counts_.begin() + c * classes();
+  return std::accumulate(row, row + classes(), Index{0});
 }
 
 Index ConfusionMatrix::predicted(Index c) const {
   check(c);
   Index sum = 0;
-  for (Index truth = 0; truth < classes_; ++truth) sum += count(truth, c);
+  for (Index truth = 0; truth < classes(); ++truth) sum += count(truth, c);
   return sum;
 }
 
@@ -137,14 +138,14 @@ double ConfusionMatrix::f1(Index c) const { return fraction(2 * count(c, c), pre
 
 double ConfusionMatrix::accuracy() const {
   Index right = 0;
-  for (Index c = 0; c < classes_; ++c) right += count(c, c);
+  for (Index c = 0; c < classes(); ++c) right += count(c, c);
   return fraction(right, total());
 }
 
 double ConfusionMatrix::macro_average(double (ConfusionMatrix::*figure)(Index) const) const {
   double sum = 0;
   Index occurring = 0;
-  for (Index c = 0; c < classes_; ++c) {
+  for (Index c = 0; c < classes(); ++c) {
     if (support(c) + predicted(c) == 0) continue;
     sum += (this->*figure)(c);
     ++occurring;

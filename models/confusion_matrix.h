@@ -36,7 +36,7 @@ class ConfusionMatrix {
     visit("counts", counts_);
   }
 
-  Index classes() const { return classes_; }
+  Index classes() const { return counts_.empty() ? 0 : classes_; }  // 0 once it was moved from
   /// What was counted in all.
   Index total() const;
 

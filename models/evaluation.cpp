@@ -54,6 +54,7 @@ Logs Evaluation::run(const Callbacks* callbacks, ProgressDisplay* display) {
       const Var y_pred = model_.forward(tape_->input(batch.x));
       const Var loss =
           detail::with_added(model_.compiled->loss(y_pred, batch.y, weights_.of(batch.rows, batch.y, weights_memory_)));
+      tally_.require_logits(y_pred);
       tally_.add(static_cast<double>(loss.item()) + penalty, batch.y, y_pred.value());
       tally_.write(logs, false);
       call(Hook::test_batch_end, step, logs);

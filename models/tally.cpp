@@ -31,6 +31,20 @@ void Tally::reset() {
   for (AnyMetric& metric : metrics_) metric.reset();
 }
 
+void Tally::require_logits(Var y_pred) const {
+  for (std::size_t i = 0; i < metrics_.size(); ++i) {
+    const auto* const by_loss = metrics_[i].as<LossMetric>();
+    if (by_loss == nullptr) continue;
+    const Logits logits = by_loss->loss().logits();
+    if (logits != Logits::sigmoid && logits != Logits::softmax) continue;
+    require<ValueError>(
+        !y_pred.sigmoid_logits() && !y_pred.softmax_logits(),
+        "the metric {} has from_logits = true, but the outputs are those of a sigmoid or softmax; leave "
+        "from_logits out",
+        metrics_[i].name());
+  }
+}
+
 void Tally::add(double loss, ConstView y_true, ConstView y_pred) {
   const Index samples = y_pred.shape()[0];
   loss_total_ += loss * static_cast<double>(samples);

@@ -16,6 +16,8 @@ class Tally {
   explicit Tally(const std::vector<AnyMetric>& metrics, Logits logits = Logits::none);
 
   void reset();
+  /// Throws ValueError for a metric that takes logits if the outputs are those of a sigmoid or softmax.
+  void require_logits(Var y_pred) const;
   void add(double loss, ConstView y_true, ConstView y_pred);
   /// The loss, averaged over the samples, and each metric, under its name; the costly ones only if this is the `end`.
   /// Writing to the same logs again allocates nothing.

@@ -133,6 +133,7 @@ const Logs& Sequential::train_on_batch(const Tensor& x, const Tensor& y, const T
   }
   state_->require_known(pass.gradients);
   // Before the step: predictions may be a parameter's own memory, and what fails here leaves the weights as they were.
+  tally.require_logits(pass.y_pred);
   tally.add(loss, y, pass.y_pred.value());
   tally.write(logs);
   state_->optimizer->step(pass.gradients);

@@ -85,6 +85,39 @@ TEST(LossMetric, OfAUserIsWhatTheLossSaysAlsoWhenItIsLoaded) {
   EXPECT_EQ(value_of<AnyMetric>(json).direction(), Direction::down);
 }
 
+TEST(LossMetric, OfLogitsIsRefusedForProbabilities) {
+  const Tensor x = testing::normal({4, 2}), labels = Tensor::vector({0, 1, 1, 0}),
+               answers = Tensor::matrix({{0}, {1}, {1}, {0}});
+  const auto refused = [&](Sequential model, const AnyLoss& loss, const AnyMetric& metric, const Tensor& y) {
+    model.compile({.optimizer = SGD{}, .loss = loss, .metrics = {metric}});
+    const std::string text = "has from_logits = true, but the outputs are those of a sigmoid or softmax";
+    const auto is_refused = [&](auto use) { return error_of<ValueError>(use).find(text) != std::string::npos; };
+    EXPECT_TRUE(is_refused([&] { model.evaluate(x, y); }));
+    EXPECT_TRUE(is_refused([&] { model.train_on_batch(x, y); }));
+    EXPECT_TRUE(is_refused([&] { model.fit(x, y, {.verbose = Verbose::silent}); }));
+  };
+  refused({Input{2}, Dense{1, sigmoid}}, BinaryCrossentropy{}, BinaryCrossentropy{.from_logits = true}, answers);
+  refused({Input{2}, Dense{2}, Softmax{}}, SparseCategoricalCrossentropy{},
+          SparseCategoricalCrossentropy{.from_logits = true}, labels);
+
+  Sequential model{Input{2}, Dense{1}};
+  model.compile({.optimizer = SGD{},
+                 .loss = BinaryCrossentropy{.from_logits = true},
+                 .metrics = {BinaryCrossentropy{.from_logits = true}}});
+  const Logs logs = model.evaluate(x, answers);
+  EXPECT_NEAR(logs["binary_crossentropy"], logs["loss"], 1e-6);
+}
+
+TEST(MovedFrom, ConfusionMatrixIsEmpty) {
+  ConfusionMatrix matrix = confusion_matrix(Tensor::vector({0, 1}), Tensor::vector({0, 1}));
+  const ConfusionMatrix taken = std::move(matrix);
+  EXPECT_EQ(taken.classes(), 2);
+  EXPECT_EQ(matrix.classes(), 0);
+  EXPECT_EQ(matrix.total(), 0);
+  matrix.update(Tensor::vector({0, 1}), Tensor::vector({0, 1}));
+  EXPECT_EQ(matrix.total(), 2);
+}
+
 TEST(Optimizer, GoesBackwardNoMoreOnATapeWhoseParametersItHasChanged) {
   Parameter a{Tensor::matrix({{2}})}, b{Tensor::matrix({{3}})};
   Optimizer first(SGD{.learning_rate = 0.1}, {{"a", &a}}), second(SGD{.learning_rate = 0.1}, {{"b", &b}});
