@@ -183,9 +183,8 @@ CppValue write_layer(CppProgram& program, const AnyLayer& any, const CppValue& x
   if (const auto y = write_activation(program, any, x)) return *y;
   if (const auto y = write_normalization(program, any, x)) return *y;
   if (const auto y = write_sequence_layer(program, any, x)) return *y;
-  throw ValueError(
-      message("export_cpp: {} is {}, for which there is no text; of a layer of one's own the forward is code, not data",
-              program.path(), cornu::detail::with_article(any.type())));
+  throw ValueError(message("export_cpp: {} is {}, which cannot be exported; only Cornu's own layers can",
+                           program.path(), cornu::detail::with_article(any.type())));
 }
 
 }  // namespace

@@ -233,8 +233,7 @@ TEST(ExportCpp, RefusesWhatItHasNoTextFor) {
       [&] {
         to_cpp(Sequential{Input{2}, testing::Scale{}});
       },
-      "export_cpp: scale is a Scale, for which there is no text; of a layer of one's own the forward is code, not "
-      "data");
+      "export_cpp: scale is a Scale, which cannot be exported; only Cornu's own layers can");
   expect_error<StateError>([&] { to_cpp(Sequential{Dense{2}}); },
                            "sequential: export_cpp: not built yet, so there are no weights");
 }

@@ -1,4 +1,4 @@
-// Texts that files store are UTF-8: what is not is refused where it is set or, at the latest, where it is written.
+// Files store texts as UTF-8. Other texts are refused where they are set or, at the latest, where they are written.
 #include <gtest/gtest.h>
 
 #include <array>
