@@ -5,8 +5,8 @@
 #include <numeric>
 
 #include "cornu/bench/workload.h"
-#include "cornu/core/blas.h"
 #include "cornu/core/error.h"
+#include "cornu/core/kernels/blas.h"
 #include "cornu/core/random.h"
 
 using namespace cornu;

@@ -2,7 +2,7 @@
 // would be if its windows were a matrix, without the time that it takes to write this matrix. One thread.
 
 #include "cornu/bench/counters.h"
-#include "cornu/core/blas.h"
+#include "cornu/core/kernels/blas.h"
 #include "cornu/cornu.h"
 
 namespace cornu::bench {

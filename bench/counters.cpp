@@ -7,7 +7,7 @@
 #include <ctime>
 #include <functional>
 
-#include "cornu/core/blas.h"
+#include "cornu/core/kernels/blas.h"
 
 namespace cornu::bench {
 

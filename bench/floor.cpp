@@ -4,8 +4,8 @@
 #include <thread>
 
 #include "cornu/bench/workload.h"
-#include "cornu/core/blas.h"
 #include "cornu/core/error.h"
+#include "cornu/core/kernels/blas.h"
 #include "cornu/core/random.h"
 
 using namespace cornu;

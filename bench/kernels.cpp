@@ -1,8 +1,8 @@
 // The kernels alone: products in the shapes of the workloads, what moves numbers, and the optimizers' steps.
 
-#include "cornu/core/kernels.h"
+#include "cornu/core/kernels/kernels.h"
 #include "cornu/bench/counters.h"
-#include "cornu/core/blas.h"
+#include "cornu/core/kernels/blas.h"
 #include "cornu/cornu.h"
 
 namespace cornu::bench {

@@ -10,7 +10,7 @@
 #include <numeric>
 
 #include "cornu/core/error.h"
-#include "cornu/datasets/digits.h"
+#include "cornu/datasets/digits/digits.h"
 
 namespace cornu::bench {
 

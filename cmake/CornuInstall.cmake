@@ -2,7 +2,7 @@
 include(CMakePackageConfigHelpers)
 
 # The headers that users include, and those that these include: the rest is how Cornu is made.
-set(headers cornu.h core/kernels.h)
+set(headers cornu.h core/kernels/kernels.h)
 if(TARGET cornu_onnx)
   list(APPEND headers onnx/model.h onnx/save.h)
 endif()

@@ -28,12 +28,12 @@ function(cornu_usage target real)
 endfunction()
 
 # cornu_folder(NAME [SMALL] [USES folder...] [LINKS target...] [INCLUDES target...] [DEFINES macro...])
-# One object library from NAME/*.cpp. A folder without a .cpp (headers only) has none.
+# One object library from the .cpp files of NAME and its subfolders. A folder without a .cpp (headers only) has none.
 # SMALL: compiled to be small, but for those of its files that are given other options one by one.
 # INCLUDES names targets of which nothing but headers is needed: who links the library never hears of them.
 function(cornu_folder name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "SMALL" "" "USES;LINKS;INCLUDES;DEFINES")
-  file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${name}/*.cpp)
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${name}/*.cpp)
   if(NOT sources)
     return()
   endif()
@@ -111,11 +111,11 @@ function(cornu_find_optional variable)
 endfunction()
 
 # cornu_component(NAME [LINKS target...] [INCLUDES folder...])
-# A library of its own from NAME/*.cpp, cornu::NAME, which brings cornu::cornu; and cornu::NAME_double. LINKS and INCLUDES
+# A library of its own from the .cpp files of NAME and its subfolders, cornu::NAME, which brings cornu::cornu; and cornu::NAME_double. LINKS and INCLUDES
 # stay within it.
 function(cornu_component name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "LINKS;INCLUDES")
-  file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${name}/*.cpp)
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${name}/*.cpp)
   foreach(suffix IN ITEMS "" _double)
     set(target cornu_${name}${suffix})
     add_library(${target} ${sources})

@@ -3,7 +3,7 @@
 #include <fmt/args.h>
 #include <fmt/format.h>
 
-#include "cornu/core/printable.h"
+#include "cornu/core/text/printable.h"
 
 namespace cornu::detail {
 

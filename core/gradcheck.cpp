@@ -5,7 +5,7 @@
 
 #include "cornu/core/error.h"
 #include "cornu/core/gradcheck_sources.h"
-#include "cornu/core/ops.h"
+#include "cornu/core/ops/ops.h"
 
 namespace cornu {
 

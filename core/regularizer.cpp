@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "cornu/core/error.h"
-#include "cornu/core/ops.h"
+#include "cornu/core/ops/ops.h"
 
 namespace cornu {
 

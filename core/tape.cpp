@@ -5,101 +5,11 @@
 #include <memory>
 
 #include "cornu/core/error.h"
-#include "cornu/core/kernels.h"
+#include "cornu/core/kernels/kernels.h"
 
 namespace cornu {
 
 using detail::Node;
-
-Node& Var::node() const {
-  auto* node = reinterpret_cast<Node*>(bits_ & ~Tape::pass_mask);
-  if (node == nullptr) [[unlikely]]
-    throw StateError("an empty Var was used: it was never given a value");
-  if (node->tape->pass_ != (bits_ & Tape::pass_mask)) [[unlikely]] {
-    throw StateError("a Var was used after its tape was cleared: values live for one pass");
-  }
-  return *node;
-}
-
-Var Var::on_same_tape(Node* node) const { return node == nullptr ? Var() : Var(node, bits_ & Tape::pass_mask); }
-
-Real Var::item() const {
-  require(size() == 1, "Var::item: a value of shape {} has {} numbers, not one", shape(), size());
-  return node().value[0];
-}
-
-Sink Var::sink() const {
-  Node& self = node();
-  if (!self.wants_gradient) return {};
-  Node& owner = *self.owner;
-  if (owner.gradient == nullptr) owner.gradient = self.tape->scratch(owner.shape).data();
-  const bool accumulates = owner.has_gradient;
-  owner.has_gradient = true;
-  return {View(owner.gradient, self.shape), accumulates};
-}
-
-void Var::add_product(MatrixView a, MatrixView b) const {
-  Node& self = node();
-  if (!self.wants_gradient) return;
-  require(a.inner() == b.outer() && a.outer() * b.inner() == self.shape.size(),
-          "add_product: ({}, {}) times ({}, {}) for a gradient of shape {}", a.outer(), a.inner(), b.outer(), b.inner(),
-          self.shape);
-  Tape& tape = *self.tape;
-  // The threads of a step share a parameter's rows, so a product that is put off must have the same rows.
-  const bool has_rows = self.shape.rank() > 0 && a.outer() == self.shape[0];
-  if (self.parameter == nullptr || !tape.puts_off_products_ || !has_rows || tape.may_change(a) || tape.may_change(b)) {
-    gemm(a, b, sink());
-    return;
-  }
-  auto* const product = new (self.tape->allocate(sizeof(PendingProduct))) PendingProduct{a, b};
-  if (self.first_product == nullptr) {
-    self.first_product = product;
-  } else {
-    self.last_product->next = product;
-  }
-  self.last_product = product;
-}
-
-void Var::mix_samples() const {
-  if (node().of_samples) node().tape->mixes_samples_ = true;
-}
-
-Index Var::along(Index axis) const {
-  const Index result = shape().normalized(axis);
-  if (result == 0) mix_samples();
-  return result;
-}
-
-void Var::made_from_logits(Var logits, bool by_softmax) const {
-  Node& self = node();
-  self.logits = &logits.node();
-  self.is_softmax = by_softmax;
-  self.squashed_by = by_softmax ? "softmax" : "sigmoid";
-}
-
-Var Var::softmax_logits() const { return node().is_softmax ? on_same_tape(node().logits) : Var(); }
-
-Var Var::sigmoid_logits() const { return node().is_softmax ? Var() : on_same_tape(node().logits); }
-
-View Gradients::operator[](const Parameter& parameter) const {
-  const auto found =
-      std::find_if(entries_.begin(), entries_.end(), [&](const Entry& entry) { return entry.parameter == &parameter; });
-  require<StateError>(found == entries_.end() || found->products == nullptr,
-                      "Gradients: the products of this gradient were put off; it has not been summed");
-  require<ValueError>(found != entries_.end(),
-                      "Gradients: no gradient of this parameter of shape {}: the loss does not depend on it, or it is "
-                      "not trainable, or frozen",
-                      parameter.shape());
-  return found->gradient;
-}
-
-View Gradients::operator[](Var value) const {
-  require<ValueError>(value.has_gradient(),
-                      "Gradients: no gradient of this value of shape {}: the loss does not depend on it, or it was put "
-                      "on the tape without one",
-                      value.shape());
-  return value.grad();
-}
 
 void Tape::clear() {
   pass_ = (pass_ + 1) & pass_mask;
@@ -223,13 +133,13 @@ void Tape::record_update(const Parameter& parameter, Var value) {
 
 Gradients Tape::backward(Var loss, const BackwardOptions& options) {
   require(loss.size() == 1, "backward: the loss must be one number, this one has shape {}", loss.shape());
-  puts_off_products_ = options.put_off_products;
+  defers_products_ = options.defer_products;
   stepped_ = options.parameters;
   return walk_backward(loss, ConstView(&options.gradient, loss.shape()));
 }
 
 Gradients Tape::backward(Var value, ConstView gradient) {
-  puts_off_products_ = false;
+  defers_products_ = false;
   return walk_backward(value, gradient);
 }
 

@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "cornu/core/error.h"
-#include "cornu/core/vectorized.h"
+#include "cornu/core/kernels/vectorized.h"
 #include "cornu/datasets/dataset.h"
 
 namespace cornu {

@@ -10,10 +10,10 @@
 #include <utility>
 
 #include "cornu/core/error.h"
-#include "cornu/core/listed.h"
-#include "cornu/datasets/download.h"
-#include "cornu/datasets/idx.h"
+#include "cornu/core/text/listed.h"
+#include "cornu/datasets/download/download.h"
 #include "cornu/formats/file_owner.h"
+#include "cornu/formats/idx.h"
 
 namespace cornu::datasets::detail {
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "cornu/core/error.h"
-#include "cornu/core/naming.h"
+#include "cornu/core/text/naming.h"
 
 namespace cornu {
 

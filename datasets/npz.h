@@ -6,7 +6,7 @@
 
 #include "cornu/datasets/dataset.h"
 #include "cornu/datasets/image_dataset.h"
-#include "cornu/formats/npz.h"
+#include "cornu/formats/npy/npz.h"
 
 namespace cornu {
 

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "cornu/core/error.h"
-#include "cornu/core/kernels.h"
+#include "cornu/core/kernels/kernels.h"
 #include "cornu/core/random.h"
 #include "cornu/datasets/class_of_target.h"
 #include "cornu/datasets/gather_mapped.h"

@@ -13,7 +13,7 @@
 #include <system_error>
 
 #include "cornu/core/error.h"
-#include "cornu/core/utf8.h"
+#include "cornu/core/text/utf8.h"
 #include "cornu/formats/crc32c.h"
 #include "cornu/formats/file_owner.h"
 

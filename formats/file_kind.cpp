@@ -7,7 +7,7 @@
 #include <cctype>
 #include <optional>
 
-#include "cornu/core/utf8.h"
+#include "cornu/core/text/utf8.h"
 
 namespace cornu::detail {
 

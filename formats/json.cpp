@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "cornu/core/error.h"
-#include "cornu/core/utf8.h"
+#include "cornu/core/text/utf8.h"
 
 namespace cornu {
 

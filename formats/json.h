@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include "cornu/core/json.h"
+#include "cornu/core/options/json.h"
 
 /// JSON as text (RFC 8259).
 namespace cornu {

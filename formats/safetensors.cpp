@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "cornu/core/error.h"
-#include "cornu/core/naming.h"
+#include "cornu/core/text/naming.h"
 #include "cornu/formats/atomic_file.h"
 #include "cornu/formats/file_bytes.h"
 #include "cornu/formats/file_kind.h"

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "cornu/core/error.h"
-#include "cornu/core/naming.h"
+#include "cornu/core/text/naming.h"
 #include "cornu/formats/json.h"
 
 namespace cornu {

@@ -4,14 +4,14 @@
 #include <array>
 
 #include "cornu/core/error.h"
-#include "cornu/core/listed.h"
-#include "cornu/core/naming.h"
 #include "cornu/core/shape_hints.h"
-#include "cornu/core/utf8.h"
-#include "cornu/layers/gru.h"
+#include "cornu/core/text/listed.h"
+#include "cornu/core/text/naming.h"
+#include "cornu/core/text/utf8.h"
 #include "cornu/layers/input.h"
 #include "cornu/layers/inputs.h"
-#include "cornu/layers/lstm.h"
+#include "cornu/layers/rnn/gru.h"
+#include "cornu/layers/rnn/lstm.h"
 
 namespace cornu::detail {
 

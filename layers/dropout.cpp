@@ -4,7 +4,7 @@
 #include <cstdint>
 
 #include "cornu/core/error.h"
-#include "cornu/core/kernels.h"
+#include "cornu/core/kernels/kernels.h"
 
 namespace cornu {
 

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cctype>
 
-#include "cornu/core/kernels.h"
-#include "cornu/core/printable.h"
+#include "cornu/core/kernels/kernels.h"
+#include "cornu/core/text/printable.h"
 
 namespace cornu {
 

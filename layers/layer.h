@@ -13,8 +13,8 @@
 
 #include "cornu/core/deep_ptr.h"
 #include "cornu/core/error.h"
-#include "cornu/core/ops.h"
-#include "cornu/core/type_name.h"
+#include "cornu/core/ops/ops.h"
+#include "cornu/core/options/type_name.h"
 
 namespace cornu {
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "cornu/core/registry.h"
+#include "cornu/core/options/registry.h"
 #include "cornu/layers/activation.h"
 #include "cornu/layers/initializers.h"
 #include "cornu/layers/layer.h"
@@ -9,7 +9,8 @@
 /// before the first model that has them is saved or loaded:
 ///     register_layer<ScaleAndShift>();
 ///     register_activation("mish", mish);
-/// A layer's options are those that its `void options(auto& visit)` names (core/options.h); one without it has none.
+/// A layer's options are those that its `void options(auto& visit)` names (core/options/options.h); one without it has
+/// none.
 namespace cornu {
 
 namespace detail {

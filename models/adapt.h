@@ -1,7 +1,7 @@
 #pragma once
 
 #include "cornu/datasets/dataset.h"
-#include "cornu/layers/normalization.h"
+#include "cornu/layers/normalization/normalization.h"
 
 namespace cornu {
 

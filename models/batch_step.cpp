@@ -5,8 +5,8 @@
 #include <cmath>
 #include <system_error>
 
-#include "cornu/core/blas.h"
 #include "cornu/core/error.h"
+#include "cornu/core/kernels/blas.h"
 #include "cornu/optim/shared_step.h"
 
 namespace cornu {
@@ -112,7 +112,7 @@ bool BatchStep::go_through(Index first, Index together) {
       const double share = static_cast<double>(pass.x.shape()[0]) / static_cast<double>(work_.samples);
       model_.run(
           pass, pass.x, pass.y, weights_.of(of_shard(first + i, rows_), pass.y, pass.sample_weight), noise(first + i),
-          {.gradient = static_cast<Real>(share), .put_off_products = !shards_.in_turn || shards_.has_large_gradients},
+          {.gradient = static_cast<Real>(share), .defer_products = !shards_.in_turn || shards_.has_large_gradients},
           first + i == 0);
     } catch (Error& error) {
       if (shards_.count > 1) error.add_context(message("the shard from sample {} on", (first + i) * shards_.size));

@@ -4,7 +4,7 @@
 #include <optional>
 #include <vector>
 
-#include "cornu/core/team.h"
+#include "cornu/core/kernels/team.h"
 #include "cornu/models/sequential_state.h"
 #include "cornu/models/sharing.h"
 #include "cornu/optim/gradient_sum.h"

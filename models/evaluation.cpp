@@ -2,11 +2,11 @@
 
 #include <algorithm>
 
-#include "cornu/core/eager.h"
 #include "cornu/core/error.h"
-#include "cornu/core/kernels.h"
+#include "cornu/core/kernels/kernels.h"
+#include "cornu/core/ops/eager.h"
 #include "cornu/core/shape_hints.h"
-#include "cornu/models/probabilities.h"
+#include "cornu/models/metrics/probabilities.h"
 
 namespace cornu {
 

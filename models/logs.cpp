@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "cornu/core/error.h"
-#include "cornu/core/listed.h"
+#include "cornu/core/text/listed.h"
 
 namespace cornu {
 

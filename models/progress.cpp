@@ -9,7 +9,7 @@
 #include <string_view>
 #include <utility>
 
-#include "cornu/core/write_text.h"
+#include "cornu/core/text/write_text.h"
 
 namespace cornu {
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "cornu/core/error.h"
-#include "cornu/core/utf8.h"
+#include "cornu/core/text/utf8.h"
 #include "cornu/models/require_values.h"
 #include "cornu/models/sequential_state.h"
 

@@ -11,12 +11,12 @@
 
 #include "cornu/datasets/dataset.h"
 #include "cornu/layers/layer.h"
-#include "cornu/models/callback.h"
-#include "cornu/models/export_cpp.h"
+#include "cornu/models/callbacks/callback.h"
+#include "cornu/models/export_cpp/export_cpp.h"
 #include "cornu/models/logs.h"
-#include "cornu/models/metric.h"
-#include "cornu/models/saving.h"
-#include "cornu/optim/losses.h"
+#include "cornu/models/metrics/metric.h"
+#include "cornu/models/saving/saving.h"
+#include "cornu/optim/losses/losses.h"
 #include "cornu/optim/optimizer.h"
 #include "cornu/optim/sgd.h"
 
@@ -187,7 +187,8 @@ class Sequential {
 
   /// Trains; returns what it saw. Throws ValueError for options out of range, ShapeError for a dataset that does not
   /// fit, NonFiniteError, naming epoch, batch and the first layer whose output was not finite, as soon as the loss is
-  /// not. However it ends, on_train_end is called (models/callback.h), and the model can be used and trained on.
+  /// not. However it ends, on_train_end is called (models/callbacks/callback.h), and the model can be used and trained
+  /// on.
   History fit(DatasetRef data, const FitOptions& options = {});
   History fit(const Tensor& x, const Tensor& y, const FitOptions& options = {});
 
@@ -207,7 +208,7 @@ class Sequential {
   /// Writes one safetensors file: weights, architecture, how the model was compiled, what its optimizer remembers. It
   /// appears whole or not at all, and what stood there before stays until then. Throws StateError before the model is
   /// built, ValueError for a layer, loss, metric, ... that has no name in a file (a lambda, a struct that was not
-  /// registered: layers/registry.h, optim/registry.h, models/metric_registry.h), FileError if it cannot be written.
+  /// registered: layers/registry.h, optim/registry.h, models/metrics/registry.h), FileError if it cannot be written.
   void save(const std::string& path, const SaveOptions& options = {}) const;
   /// The model again: it predicts the same bits, and learns on as if it had never been away. Throws FileError and
   /// FormatError, saying which type must be registered first where it is one that only the program knows. Building it
@@ -224,7 +225,7 @@ class Sequential {
   /// modules whose names tell no order: `rename` says which is which; FormatError for more than 10,000 of PyTorch's
   /// tensors.
   WeightsReport load_weights(const std::string& path, const LoadWeightsOptions& options = {});
-  /// The encoding of the table that the model was trained on (datasets/csv_encoding.h). It is saved, loaded and copied
+  /// The encoding of the table that the model was trained on (datasets/csv/encoding.h). It is saved, loaded and copied
   /// with the model; `cornu predict` and `cornu evaluate` read tables by it. `set_csv_encoding`, and later
   /// `build`, throw ShapeError unless there is an input for each feature and an output for each class; two classes may
   /// share one output. `csv_encoding` throws StateError if there is none.

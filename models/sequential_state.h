@@ -1,9 +1,9 @@
 #pragma once
 
-#include "cornu/datasets/csv_encoding.h"
+#include "cornu/datasets/csv/encoding.h"
 #include "cornu/layers/chain.h"
+#include "cornu/models/metrics/tally.h"
 #include "cornu/models/sequential.h"
-#include "cornu/models/tally.h"
 #include "cornu/models/tape_pool.h"
 #include "cornu/models/training_pass.h"
 

@@ -7,8 +7,8 @@
 #include <optional>
 #include <utility>
 
-#include "cornu/core/printable.h"
-#include "cornu/core/write_text.h"
+#include "cornu/core/text/printable.h"
+#include "cornu/core/text/write_text.h"
 #include "cornu/models/sequential_state.h"
 
 namespace cornu {

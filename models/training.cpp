@@ -125,7 +125,7 @@ const Logs& Sequential::train_on_batch(const Tensor& x, const Tensor& y, const T
   const Rng noise = detail::noise_of_step(state_->seed, state_->seen.steps);
   state_->make_passes(1);
   TrainingPass& pass = state_->pass(0);
-  state_->run(pass, x, y, sample_weight, noise, {.put_off_products = true}, true);
+  state_->run(pass, x, y, sample_weight, noise, {.defer_products = true}, true);
   const double loss = pass.loss + pass.penalty;
   if (!std::isfinite(loss)) {
     throw NonFiniteError(message("{}: train_on_batch: the loss is {}: {}", name(), shown(loss),

@@ -8,9 +8,9 @@
 #include <string_view>
 #include <vector>
 
-#include "cornu/core/ops.h"
+#include "cornu/core/ops/ops.h"
+#include "cornu/onnx/broadcast.h"
 #include "cornu/onnx/reader.h"
-#include "cornu/onnx/take.h"
 
 /// What a node of a graph is, and what an op sees of it while it runs.
 namespace cornu::onnx::detail {

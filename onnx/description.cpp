@@ -4,10 +4,10 @@
 #include <set>
 
 #include "cornu/core/error.h"
-#include "cornu/core/listed.h"
+#include "cornu/core/text/listed.h"
 #include "cornu/formats/file_bytes.h"
 #include "cornu/formats/file_kind.h"
-#include "cornu/onnx/ops.h"
+#include "cornu/onnx/ops/ops.h"
 #include "cornu/onnx/wire.h"
 
 namespace cornu::onnx {

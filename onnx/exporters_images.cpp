@@ -1,13 +1,13 @@
 #include <algorithm>
 
-#include "cornu/core/eager.h"
 #include "cornu/core/error.h"
-#include "cornu/layers/average_pooling2d.h"
-#include "cornu/layers/conv1d.h"
-#include "cornu/layers/conv2d.h"
-#include "cornu/layers/depthwise_conv2d.h"
-#include "cornu/layers/global_average_pooling2d.h"
-#include "cornu/layers/max_pooling2d.h"
+#include "cornu/core/ops/eager.h"
+#include "cornu/layers/convolutional/conv1d.h"
+#include "cornu/layers/convolutional/conv2d.h"
+#include "cornu/layers/convolutional/depthwise_conv2d.h"
+#include "cornu/layers/pooling/average_pooling2d.h"
+#include "cornu/layers/pooling/global_average_pooling2d.h"
+#include "cornu/layers/pooling/max_pooling2d.h"
 #include "cornu/onnx/exporter.h"
 
 namespace cornu::onnx::detail {

@@ -1,11 +1,11 @@
 #include <cmath>
 #include <limits>
 
-#include "cornu/core/eager.h"
 #include "cornu/core/error.h"
-#include "cornu/layers/gru.h"
-#include "cornu/layers/lstm.h"
+#include "cornu/core/ops/eager.h"
 #include "cornu/layers/multi_head_attention.h"
+#include "cornu/layers/rnn/gru.h"
+#include "cornu/layers/rnn/lstm.h"
 #include "cornu/onnx/exporter.h"
 
 namespace cornu::onnx::detail {

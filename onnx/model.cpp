@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "cornu/core/error.h"
-#include "cornu/core/listed.h"
+#include "cornu/core/text/listed.h"
 #include "cornu/formats/file_bytes.h"
 #include "cornu/formats/file_kind.h"
 #include "cornu/onnx/program.h"

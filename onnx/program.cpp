@@ -6,11 +6,11 @@
 #include <set>
 #include <unordered_map>
 
-#include "cornu/core/eager.h"
 #include "cornu/core/error.h"
-#include "cornu/core/listed.h"
-#include "cornu/core/naming.h"
-#include "cornu/onnx/ops.h"
+#include "cornu/core/ops/eager.h"
+#include "cornu/core/text/listed.h"
+#include "cornu/core/text/naming.h"
+#include "cornu/onnx/ops/ops.h"
 
 namespace cornu::onnx::detail {
 

@@ -1,8 +1,8 @@
 #include "cornu/onnx/save.h"
 
 #include "cornu/core/error.h"
-#include "cornu/core/listed.h"
-#include "cornu/core/utf8.h"
+#include "cornu/core/text/listed.h"
+#include "cornu/core/text/utf8.h"
 #include "cornu/formats/atomic_file.h"
 #include "cornu/formats/json.h"
 #include "cornu/models/require_values.h"

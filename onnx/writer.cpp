@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <protozero/pbf_writer.hpp>
 
-#include "cornu/core/utf8.h"
+#include "cornu/core/text/utf8.h"
 
 namespace cornu::onnx::detail {
 

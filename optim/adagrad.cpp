@@ -2,8 +2,8 @@
 
 #include <cmath>
 
-#include "cornu/core/kernels.h"
-#include "cornu/core/vectorized.h"
+#include "cornu/core/kernels/kernels.h"
+#include "cornu/core/kernels/vectorized.h"
 #include "cornu/optim/rule_checks.h"
 
 namespace cornu {

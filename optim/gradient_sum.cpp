@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "cornu/core/error.h"
-#include "cornu/core/kernels.h"
-#include "cornu/core/team.h"
+#include "cornu/core/kernels/kernels.h"
+#include "cornu/core/kernels/team.h"
 
 namespace cornu {
 
@@ -46,7 +46,7 @@ void GradientSum::add_block(const Gradients::Entry& entry, Index block) {
     copy(block_of(entry.gradient.data()), {sum, is_begun});
     is_begun = true;
   }
-  for (const PendingProduct* product = entry.products; product != nullptr; product = product->next) {
+  for (const DeferredProduct* product = entry.products; product != nullptr; product = product->next) {
     gemm(product->a.outer_part(first, count), product->b, {sum, is_begun});
     is_begun = true;
   }

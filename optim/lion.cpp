@@ -1,6 +1,6 @@
 #include "cornu/optim/lion.h"
 
-#include "cornu/core/vectorized.h"
+#include "cornu/core/kernels/vectorized.h"
 #include "cornu/optim/rule_checks.h"
 
 namespace cornu {

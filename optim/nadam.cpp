@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "cornu/core/vectorized.h"
+#include "cornu/core/kernels/vectorized.h"
 #include "cornu/optim/rule_checks.h"
 
 namespace cornu {

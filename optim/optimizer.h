@@ -17,7 +17,7 @@
 namespace cornu {
 
 class Optimizer;
-class Team;  // core/team.h, which would bring <thread> to every program
+class Team;  // core/kernels/team.h, which would bring <thread> to every program
 
 namespace detail {
 void step(Optimizer& optimizer, std::span<const Gradients> parts, Team* team);  // optim/shared_step.h
@@ -207,7 +207,7 @@ class Optimizer {
   /// Ends the pass for gradients: going backward on its tape again, before it is cleared, throws StateError.
   void minimize(Var loss) {
     Tape& tape = loss.tape();
-    step(tape.backward(loss, {.put_off_products = true, .parameters = parameters()}));
+    step(tape.backward(loss, {.defer_products = true, .parameters = parameters()}));
     tape.parameters_changed();
   }
 

@@ -1,7 +1,7 @@
 #include <algorithm>
 
 #include "cornu/core/error.h"
-#include "cornu/core/kernels.h"
+#include "cornu/core/kernels/kernels.h"
 #include "cornu/optim/optimizer.h"
 
 namespace cornu {

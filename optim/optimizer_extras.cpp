@@ -3,9 +3,9 @@
 #include <string_view>
 
 #include "cornu/core/error.h"
-#include "cornu/core/kernels.h"
-#include "cornu/core/listed.h"
-#include "cornu/core/vectorized.h"
+#include "cornu/core/kernels/kernels.h"
+#include "cornu/core/kernels/vectorized.h"
+#include "cornu/core/text/listed.h"
 
 namespace cornu {
 

@@ -4,8 +4,8 @@
 #include <numeric>
 
 #include "cornu/core/error.h"
-#include "cornu/core/kernels.h"
-#include "cornu/core/vectorized.h"
+#include "cornu/core/kernels/kernels.h"
+#include "cornu/core/kernels/vectorized.h"
 #include "cornu/optim/shared_step.h"
 
 namespace cornu {
@@ -47,7 +47,7 @@ Rows rows_of_block(Entries entries, Index size, Index number, Index count) {
 }
 
 void add_products(const Gradients::Entry& entry, const Rows& rows, Sink out, Real factor) {
-  for (const PendingProduct* product = entry.products; product != nullptr; product = product->next) {
+  for (const DeferredProduct* product = entry.products; product != nullptr; product = product->next) {
     gemm(product->a.outer_part(rows.first, rows.count), product->b, out, factor);
     out = accumulate_into(out.view());
   }

@@ -2,8 +2,8 @@
 
 #include "cornu/optim/adagrad.h"
 #include "cornu/optim/adam.h"
-#include "cornu/optim/formula_losses.h"
 #include "cornu/optim/lion.h"
+#include "cornu/optim/losses/formula_losses.h"
 #include "cornu/optim/nadam.h"
 #include "cornu/optim/rmsprop.h"
 #include "cornu/optim/sgd.h"

@@ -1,7 +1,7 @@
 #pragma once
 
-#include "cornu/core/registry.h"
-#include "cornu/optim/losses.h"
+#include "cornu/core/options/registry.h"
+#include "cornu/optim/losses/losses.h"
 #include "cornu/optim/optimizer.h"
 #include "cornu/optim/schedule.h"
 

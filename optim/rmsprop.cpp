@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "cornu/core/vectorized.h"
+#include "cornu/core/kernels/vectorized.h"
 #include "cornu/optim/rule_checks.h"
 
 namespace cornu {

@@ -1,7 +1,7 @@
 #include "cornu/optim/sgd.h"
 
 #include "cornu/core/error.h"
-#include "cornu/core/vectorized.h"
+#include "cornu/core/kernels/vectorized.h"
 
 namespace cornu {
 

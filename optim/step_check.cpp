@@ -3,7 +3,7 @@
 
 #include "cornu/core/error.h"
 #include "cornu/core/gradcheck_sources.h"
-#include "cornu/core/ops.h"
+#include "cornu/core/ops/ops.h"
 #include "cornu/optim/adam.h"
 #include "cornu/optim/sgd.h"
 

@@ -8,9 +8,13 @@ failures=0
 
 fresh() {
   rm -rf "${tree:?}"/*
-  mkdir -p "$tree"/core "$tree"/layers "$tree"/optim "$tree"/formats "$tree"/datasets "$tree"/models "$tree"/onnx "$tree"/tests/core
-  for folder in core layers optim formats datasets models onnx; do echo '#pragma once' > "$tree/$folder/a.h"; done
-  printf '#include <cblas.h>\n#include "cornu/core/a.h"\n' > "$tree/core/blas.cpp"
+  mkdir -p "$tree"/core/kernels "$tree"/core/ops "$tree"/core/options "$tree"/core/text "$tree"/layers/rnn "$tree"/layers "$tree"/optim "$tree"/formats "$tree"/datasets "$tree"/models "$tree"/onnx "$tree"/tests/core
+  for folder in core core/kernels core/ops core/options core/text layers layers/rnn optim formats datasets models onnx; do echo '#pragma once' > "$tree/$folder/a.h"; done
+  for header in tape regularizer; do echo '#pragma once' > "$tree/core/$header.h"; done
+  printf '#include <cblas.h>\n#include "cornu/core/a.h"\n' > "$tree/core/kernels/blas.cpp"
+  printf '#include "cornu/core/kernels/a.h"\n#include "cornu/core/tape.h"\n' > "$tree/core/ops/good.cpp"
+  printf '#include "cornu/core/kernels/a.h"\n' > "$tree/core/tape.cpp"
+  printf '#include "cornu/core/ops/a.h"\n#include "cornu/layers/a.h"\n' > "$tree/layers/rnn/good.cpp"
   printf '#include "cornu/core/a.h"\n#include <vector>\n' > "$tree/layers/good.cpp"
   printf '#include "cornu/layers/a.h"\n#include "cornu/optim/a.h"\n#include "cornu/datasets/a.h"\n#include "cornu/formats/a.h"\n' > "$tree/models/good.cpp"
   printf '#include "cornu/core/a.h"\n' > "$tree/cornu.h"
@@ -31,9 +35,9 @@ refused() {
 fresh
 sh "$rules" "$tree" || { echo "a good tree was refused"; failures=1; }
 
-refused core/b.cpp '#include "cornu/layers/a.h"' 'core/b.cpp:1: core may include core alone, not "cornu/layers/a.h"'
-refused core/a.h '#include "cornu/models/a.h"' 'core/a.h:2: core may include core alone'
-refused core/b.cpp '#include "cornu/cornu.h"' 'core may include core alone'
+refused core/b.cpp '#include "cornu/layers/a.h"' 'core/b.cpp:1: core may include core core/text alone, not "cornu/layers/a.h"'
+refused core/a.h '#include "cornu/models/a.h"' 'core/a.h:2: core may include core core/text alone'
+refused core/b.cpp '#include "cornu/cornu.h"' 'core may include core core/text alone'
 refused layers/b.cpp '  # include "cornu/optim/a.h"' 'layers may include core layers alone'
 refused optim/b.cpp '#include "cornu/datasets/a.h"' 'optim may include core optim alone'
 refused datasets/b.h '#include "cornu/layers/a.h"' 'datasets may include core formats datasets alone'
@@ -41,8 +45,17 @@ refused formats/b.cpp '#include "cornu/datasets/a.h"' 'formats may include core 
 refused layers/b.cpp '#include <cornu/models/a.h>' 'layers may include core layers alone'
 refused models/b.cpp '#include "cornu/tests/core/good.cpp"' 'models may include'
 refused models/b.cpp '#include "cornu/onnx/a.h"' 'models may include core layers optim formats datasets models alone'
-refused core/b.cpp '#include <cblas.h>' 'only core/blas.cpp may include cblas.h'
-refused tests/core/b.cpp '#include <openblas/cblas.h>' 'only core/blas.cpp may include cblas.h'
+refused core/b.cpp '#include "cornu/core/ops/a.h"' 'core may include core core/text alone'
+refused core/tape.cpp '#include "cornu/core/ops/a.h"' 'core may include core core/text alone'
+refused core/kernels/b.cpp '#include "cornu/core/ops/a.h"' 'core/kernels may include core core/text core/kernels alone'
+refused core/kernels/b.cpp '#include "cornu/core/tape.h"' 'kernels see no tape'
+refused core/options/b.cpp '#include "cornu/core/kernels/a.h"' 'core/options may include core core/text core/options alone'
+refused core/options/b.cpp '#include "cornu/core/ops/a.h"' 'core/options may include'
+refused core/ops/b.cpp '#include "cornu/core/options/a.h"' 'core/ops may include core core/text core/kernels core/ops alone'
+refused core/ops/b.cpp '#include "cornu/layers/a.h"' 'core/ops may include'
+refused layers/rnn/b.cpp '#include "cornu/optim/a.h"' 'layers may include core layers alone'
+refused core/b.cpp '#include <cblas.h>' 'only core/kernels/blas.cpp may include cblas.h'
+refused tests/core/b.cpp '#include <openblas/cblas.h>' 'only core/kernels/blas.cpp may include cblas.h'
 refused core/b.cpp '#include "a.h"' '"a.h": a header of the project is included as "cornu/..."'
 refused tests/core/b.cpp '#include "../core/a.h"' 'a header of the project is included as "cornu/..."'
 refused core/b.cpp '#include <cornu/core/a.h>' 'inside the library write "cornu/core/a.h"'

@@ -4,9 +4,9 @@
 #include <variant>
 #include <vector>
 
-#include "cornu/datasets/idx.h"
-#include "cornu/formats/npy.h"
-#include "cornu/formats/npz.h"
+#include "cornu/formats/idx.h"
+#include "cornu/formats/npy/npy.h"
+#include "cornu/formats/npy/npz.h"
 #include "cornu/formats/safetensors.h"
 #include "cornu/tool/file_kind.h"
 #include "cornu/tool/onnx_files.h"

@@ -5,8 +5,8 @@
 #include <functional>
 #include <list>
 
-#include "cornu/core/listed.h"
-#include "cornu/models/export_cpp_program.h"
+#include "cornu/core/text/listed.h"
+#include "cornu/models/export_cpp/program.h"
 #include "cornu/models/sequential.h"
 #include "cornu/tool/arrays.h"
 #include "cornu/tool/commands.h"

@@ -6,11 +6,11 @@
 #include <filesystem>
 #include <numeric>
 
-#include "cornu/core/listed.h"
+#include "cornu/core/text/listed.h"
 #include "cornu/datasets/mnist_files.h"
 #include "cornu/datasets/one_hot.h"
-#include "cornu/formats/npz.h"
-#include "cornu/models/metrics.h"
+#include "cornu/formats/npy/npz.h"
+#include "cornu/models/metrics/metrics.h"
 #include "cornu/tool/commands.h"
 #include "cornu/tool/file_kind.h"
 #include "cornu/tool/network.h"

@@ -9,8 +9,8 @@
 #include <cstdio>
 #include <cstring>
 
-#include "cornu/core/printable.h"
-#include "cornu/core/write_text.h"
+#include "cornu/core/text/printable.h"
+#include "cornu/core/text/write_text.h"
 #include "cornu/tool/commands.h"
 #include "cornu/tool/option_names.h"
 

@@ -1,7 +1,7 @@
 #include "cornu/tool/network.h"
 
 #include "cornu/core/error.h"
-#include "cornu/core/printable.h"
+#include "cornu/core/text/printable.h"
 #include "cornu/optim/registry.h"
 #include "cornu/tool/file_kind.h"
 #include "cornu/tool/onnx_files.h"

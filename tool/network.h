@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "cornu/datasets/csv_encoding.h"
+#include "cornu/datasets/csv/encoding.h"
 #include "cornu/models/sequential.h"
 #include "cornu/tool/samples.h"
 

@@ -7,8 +7,8 @@
 #include <span>
 #include <string_view>
 
-#include "cornu/core/ops.h"
-#include "cornu/core/options.h"
+#include "cornu/core/ops/ops.h"
+#include "cornu/core/options/options.h"
 #include "cornu/formats/file_bytes.h"
 #include "cornu/formats/json.h"
 #include "cornu/onnx/description.h"

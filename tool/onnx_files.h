@@ -4,7 +4,7 @@
 #include <utility>
 #include <vector>
 
-#include "cornu/core/json.h"
+#include "cornu/core/options/json.h"
 #include "cornu/tool/network.h"
 
 /// All of this program that needs cornu::onnx. Where that was not built, each of these throws ValueError and says so.

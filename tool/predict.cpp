@@ -6,9 +6,9 @@
 #include <limits>
 #include <numeric>
 
-#include "cornu/core/printable.h"
-#include "cornu/formats/npy.h"
-#include "cornu/models/probabilities.h"
+#include "cornu/core/text/printable.h"
+#include "cornu/formats/npy/npy.h"
+#include "cornu/models/metrics/probabilities.h"
 #include "cornu/tool/commands.h"
 #include "cornu/tool/network.h"
 

@@ -11,12 +11,12 @@
 #include <utility>
 
 #include "cornu/core/error.h"
-#include "cornu/core/naming.h"
-#include "cornu/datasets/csv_decorated.h"
-#include "cornu/datasets/csv_header.h"
-#include "cornu/datasets/csv_numbers.h"
-#include "cornu/datasets/csv_rows.h"
+#include "cornu/core/text/naming.h"
+#include "cornu/datasets/csv/decorated.h"
+#include "cornu/datasets/csv/header.h"
+#include "cornu/datasets/csv/numbers.h"
 #include "cornu/datasets/subset.h"
+#include "cornu/formats/csv_rows.h"
 #include "cornu/tool/arrays.h"
 #include "cornu/tool/commands.h"
 #include "cornu/tool/file_kind.h"

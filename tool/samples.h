@@ -8,13 +8,13 @@
 #include <vector>
 
 #include "cornu/core/tensor.h"
-#include "cornu/datasets/csv.h"
+#include "cornu/datasets/csv/csv.h"
 #include "cornu/datasets/dataset.h"
-#include "cornu/datasets/idx.h"
 #include "cornu/formats/file_bytes.h"
 #include "cornu/formats/file_kind.h"
-#include "cornu/formats/npy.h"
-#include "cornu/formats/npz.h"
+#include "cornu/formats/idx.h"
+#include "cornu/formats/npy/npy.h"
+#include "cornu/formats/npy/npz.h"
 #include "cornu/formats/raw_tensor.h"
 
 namespace CLI {

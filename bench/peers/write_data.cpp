@@ -2,7 +2,7 @@
 // workload is.
 
 #include "cornu/bench/workload.h"
-#include "cornu/datasets/idx.h"
+#include "cornu/formats/idx.h"
 
 using namespace cornu;
 using namespace cornu::bench;

@@ -6,8 +6,8 @@
 #include <limits>
 #include <string>
 
-#include "cornu/core/naming.h"
 #include "cornu/core/shape.h"
+#include "cornu/core/text/naming.h"
 
 namespace cornu {
 namespace {

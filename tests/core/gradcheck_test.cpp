@@ -3,8 +3,8 @@
 #include <gtest/gtest.h>
 
 #include "cornu/core/error.h"
-#include "cornu/core/kernels.h"
-#include "cornu/core/ops.h"
+#include "cornu/core/kernels/kernels.h"
+#include "cornu/core/ops/ops.h"
 #include "cornu/tests/support/expect_error.h"
 
 namespace cornu::testing {

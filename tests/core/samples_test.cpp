@@ -1,7 +1,7 @@
 #include <gtest/gtest.h>
 
-#include "cornu/core/ops.h"
-#include "cornu/core/ops_sequences.h"
+#include "cornu/core/ops/ops.h"
+#include "cornu/core/ops/sequences.h"
 
 // A tape follows the axis that counts samples: what keeps them apart, and what lets them meet.
 

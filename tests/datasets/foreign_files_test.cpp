@@ -4,8 +4,8 @@
 #include <fstream>
 
 #include "cornu/core/error.h"
-#include "cornu/datasets/csv.h"
-#include "cornu/datasets/idx.h"
+#include "cornu/datasets/csv/csv.h"
+#include "cornu/formats/idx.h"
 #include "cornu/tests/support/bytes.h"
 #include "cornu/tests/support/expect_error.h"
 #include "cornu/tests/support/foreign_files.h"

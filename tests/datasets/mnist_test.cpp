@@ -10,9 +10,9 @@
 
 #include "cornu/core/error.h"
 #include "cornu/datasets/dataset.h"
-#include "cornu/datasets/download.h"
-#include "cornu/datasets/idx.h"
-#include "cornu/datasets/sha256.h"
+#include "cornu/datasets/download/download.h"
+#include "cornu/datasets/download/sha256.h"
+#include "cornu/formats/idx.h"
 #include "cornu/tests/support/expect_error.h"
 #include "cornu/tests/support/loopback_server.h"
 #include "cornu/tests/support/other_user.h"

@@ -9,7 +9,7 @@
 
 #include "cornu/core/error.h"
 #include "cornu/datasets/subset.h"
-#include "cornu/formats/npy.h"
+#include "cornu/formats/npy/npy.h"
 #include "cornu/tests/support/allocation_counter.h"
 #include "cornu/tests/support/expect_error.h"
 #include "cornu/tests/support/print.h"

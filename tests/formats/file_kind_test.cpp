@@ -6,8 +6,8 @@
 #include <functional>
 #include <set>
 
-#include "cornu/formats/npy.h"
-#include "cornu/formats/npz.h"
+#include "cornu/formats/npy/npy.h"
+#include "cornu/formats/npy/npz.h"
 #include "cornu/formats/safetensors.h"
 #include "cornu/tests/support/expect_error.h"
 #include "cornu/tests/support/foreign_files.h"

@@ -4,8 +4,8 @@
 #include <sstream>
 #include <string>
 
-#include "cornu/core/ops.h"
-#include "cornu/datasets/csv.h"
+#include "cornu/core/ops/ops.h"
+#include "cornu/datasets/csv/csv.h"
 #include "cornu/tests/fuzz/fuzz.h"
 
 using namespace cornu;

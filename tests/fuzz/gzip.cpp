@@ -3,7 +3,7 @@
 #include <cstring>
 #include <vector>
 
-#include "cornu/datasets/gzip.h"
+#include "cornu/formats/gzip.h"
 #include "cornu/tests/fuzz/fuzz.h"
 
 using namespace cornu;

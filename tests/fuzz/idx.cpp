@@ -1,8 +1,8 @@
 #include <array>
 #include <cstring>
 
-#include "cornu/datasets/gzip.h"
-#include "cornu/datasets/idx.h"
+#include "cornu/formats/gzip.h"
+#include "cornu/formats/idx.h"
 #include "cornu/tests/fuzz/fuzz.h"
 
 using namespace cornu;

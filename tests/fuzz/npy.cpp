@@ -1,8 +1,8 @@
 #include <algorithm>
 #include <vector>
 
-#include "cornu/formats/npy.h"
-#include "cornu/formats/npy_header.h"
+#include "cornu/formats/npy/npy.h"
+#include "cornu/formats/npy/npy_header.h"
 #include "cornu/tests/fuzz/fuzz.h"
 
 using namespace cornu;

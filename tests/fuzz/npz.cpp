@@ -2,8 +2,8 @@
 #include <string>
 #include <vector>
 
-#include "cornu/formats/npy_header.h"
-#include "cornu/formats/npz.h"
+#include "cornu/formats/npy/npy_header.h"
+#include "cornu/formats/npy/npz.h"
 #include "cornu/formats/zip.h"
 #include "cornu/tests/fuzz/fuzz.h"
 

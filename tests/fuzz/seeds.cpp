@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "cornu/cornu.h"
-#include "cornu/datasets/gzip.h"
+#include "cornu/formats/gzip.h"
 #include "cornu/formats/json.h"
 #include "cornu/onnx/save.h"
 

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <limits>
 
-#include "cornu/core/gradcheck.h"
+#include "cornu/layers/check_layer.h"
 #include "cornu/tests/layers/run.h"
 #include "cornu/tests/support/expect_error.h"
 

@@ -7,7 +7,7 @@
 #include <limits>
 #include <stdexcept>
 
-#include "cornu/core/gradcheck.h"
+#include "cornu/layers/check_layer.h"
 #include "cornu/tests/layers/run.h"
 #include "cornu/tests/support/expect_error.h"
 

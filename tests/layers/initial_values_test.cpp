@@ -5,14 +5,14 @@
 #include <functional>
 #include <regex>
 
-#include "cornu/layers/conv1d.h"
-#include "cornu/layers/conv2d.h"
+#include "cornu/layers/convolutional/conv1d.h"
+#include "cornu/layers/convolutional/conv2d.h"
+#include "cornu/layers/convolutional/depthwise_conv2d.h"
 #include "cornu/layers/dense.h"
-#include "cornu/layers/depthwise_conv2d.h"
 #include "cornu/layers/embedding.h"
-#include "cornu/layers/gru.h"
-#include "cornu/layers/lstm.h"
 #include "cornu/layers/multi_head_attention.h"
+#include "cornu/layers/rnn/gru.h"
+#include "cornu/layers/rnn/lstm.h"
 #include "cornu/tests/support/structs_in.h"
 
 // The fans of every layer's weights, worked out by hand from Keras's rules, against the numbers that are drawn.

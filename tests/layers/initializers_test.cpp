@@ -11,8 +11,8 @@
 #include <utility>
 #include <vector>
 
-#include "cornu/core/eager.h"
 #include "cornu/core/error.h"
+#include "cornu/core/ops/eager.h"
 #include "cornu/tests/layers/run.h"
 #include "cornu/tests/support/expect_error.h"
 

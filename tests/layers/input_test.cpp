@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "cornu/core/gradcheck.h"
+#include "cornu/layers/check_layer.h"
 #include "cornu/tests/layers/run.h"
 #include "cornu/tests/support/expect_error.h"
 

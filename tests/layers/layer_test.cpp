@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "cornu/layers/dense.h"
-#include "cornu/layers/flatten.h"
 #include "cornu/layers/input.h"
+#include "cornu/layers/reshaping/flatten.h"
 #include "cornu/tests/layers/run.h"
 #include "cornu/tests/support/expect_error.h"
 

@@ -5,8 +5,8 @@
 #include <cmath>
 #include <stdexcept>
 
-#include "cornu/core/eager.h"
-#include "cornu/core/gradcheck.h"
+#include "cornu/core/ops/eager.h"
+#include "cornu/layers/check_layer.h"
 #include "cornu/tests/layers/run.h"
 #include "cornu/tests/support/expect_error.h"
 

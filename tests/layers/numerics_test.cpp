@@ -8,7 +8,7 @@
 
 #include "cornu/layers/activation.h"
 #include "cornu/layers/dense.h"
-#include "cornu/layers/flatten.h"
+#include "cornu/layers/reshaping/flatten.h"
 #include "cornu/tests/layers/run.h"
 
 namespace cornu {

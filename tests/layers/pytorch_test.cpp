@@ -14,15 +14,15 @@
 #include <utility>
 #include <vector>
 
-#include "cornu/layers/average_pooling2d.h"
-#include "cornu/layers/batch_normalization.h"
-#include "cornu/layers/conv2d.h"
+#include "cornu/layers/convolutional/conv2d.h"
 #include "cornu/layers/dense.h"
 #include "cornu/layers/embedding.h"
 #include "cornu/layers/freeze.h"
-#include "cornu/layers/global_average_pooling2d.h"
-#include "cornu/layers/layer_normalization.h"
-#include "cornu/layers/max_pooling2d.h"
+#include "cornu/layers/normalization/batch_normalization.h"
+#include "cornu/layers/normalization/layer_normalization.h"
+#include "cornu/layers/pooling/average_pooling2d.h"
+#include "cornu/layers/pooling/global_average_pooling2d.h"
+#include "cornu/layers/pooling/max_pooling2d.h"
 #include "cornu/tests/layers/run.h"
 #include "cornu/tests/support/paths.h"
 

@@ -2,8 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include "cornu/core/gradcheck.h"
 #include "cornu/layers/activation.h"
+#include "cornu/layers/check_layer.h"
 #include "cornu/layers/concatenate.h"
 #include "cornu/layers/dense.h"
 #include "cornu/layers/input.h"

@@ -14,11 +14,11 @@
 #include <vector>
 
 #include "cornu/core/error.h"
-#include "cornu/layers/conv1d.h"
-#include "cornu/layers/depthwise_conv2d.h"
-#include "cornu/layers/gru.h"
-#include "cornu/layers/lstm.h"
+#include "cornu/layers/convolutional/conv1d.h"
+#include "cornu/layers/convolutional/depthwise_conv2d.h"
 #include "cornu/layers/multi_head_attention.h"
+#include "cornu/layers/rnn/gru.h"
+#include "cornu/layers/rnn/lstm.h"
 #include "cornu/tests/support/paths.h"
 
 namespace cornu {

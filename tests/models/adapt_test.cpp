@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "cornu/layers/batch_normalization.h"
+#include "cornu/layers/normalization/batch_normalization.h"
 #include "cornu/tests/models/support.h"
 #include "cornu/tests/support/expect_error.h"
 

@@ -1,11 +1,11 @@
 #include <gtest/gtest.h>
 
-#include "cornu/layers/flatten.h"
-#include "cornu/layers/random_erasing.h"
-#include "cornu/layers/random_flip.h"
-#include "cornu/layers/random_rotation.h"
-#include "cornu/layers/random_translation.h"
-#include "cornu/layers/random_zoom.h"
+#include "cornu/layers/augmentation/random_erasing.h"
+#include "cornu/layers/augmentation/random_flip.h"
+#include "cornu/layers/augmentation/random_rotation.h"
+#include "cornu/layers/augmentation/random_translation.h"
+#include "cornu/layers/augmentation/random_zoom.h"
+#include "cornu/layers/reshaping/flatten.h"
 #include "cornu/tests/models/support.h"
 
 namespace cornu {

@@ -6,9 +6,9 @@
 #include <vector>
 
 #include "cornu/core/error.h"
-#include "cornu/core/ops.h"
-#include "cornu/layers/reshape.h"
-#include "cornu/optim/formula_losses.h"
+#include "cornu/core/ops/ops.h"
+#include "cornu/layers/reshaping/reshape.h"
+#include "cornu/optim/losses/formula_losses.h"
 #include "cornu/tests/models/support.h"
 #include "cornu/tests/support/expect_error.h"
 

@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include "cornu/core/gradcheck.h"
+#include "cornu/layers/check_layer.h"
 #include "cornu/layers/dropout.h"
 #include "cornu/layers/freeze.h"
 #include "cornu/layers/inputs.h"
@@ -67,11 +67,11 @@ TensorDataset pairs(Index samples) {
 }
 
 TEST(Graph, PassesTheLayerCheck) {
-  const CheckReport siamese = check_layer(Sequential{Inputs{{2}, {2}}, Siamese{}}, {4});
+  const CheckReport siamese = check_layer(Siamese{}, Inputs{{2}, {2}});
   EXPECT_TRUE(siamese) << to_string(siamese);
   const CheckReport wide = check_layer(Sequential{Inputs{{5}, {2, 3}}, WideAndDeep{}}, {11});
   EXPECT_TRUE(wide) << to_string(wide);
-  const CheckReport net = check_layer(AnyLayer(UNet{}), {4});
+  const CheckReport net = check_layer(UNet{}, {4});
   EXPECT_TRUE(net) << to_string(net);
 }
 
@@ -191,7 +191,7 @@ TEST(Graph, InsideAnotherAndBesideOtherLayers) {
   const Sequential model{Input{2}, Outer{}, Dense{2}};
   EXPECT_EQ(parameter_names(model)[0], "outer/first/down/kernel");
   EXPECT_EQ(parameter_names(model)[12], "outer/pair/head/kernel");
-  const CheckReport report = check_layer(AnyLayer(Outer{}), {2});
+  const CheckReport report = check_layer(Outer{}, {2});
   EXPECT_TRUE(report) << to_string(report);
 }
 

@@ -3,9 +3,9 @@
 #include <cstdlib>
 #include <filesystem>
 
-#include "cornu/datasets/digits.h"
+#include "cornu/datasets/digits/digits.h"
 #include "cornu/datasets/mnist.h"
-#include "cornu/layers/flatten.h"
+#include "cornu/layers/reshaping/flatten.h"
 #include "cornu/tests/models/support.h"
 
 // What the classifier of examples/mnist.cpp reaches on the real MNIST, where it is at hand.

@@ -9,13 +9,13 @@
 #include <set>
 
 #include "cornu/core/error.h"
-#include "cornu/core/ops.h"
+#include "cornu/core/ops/ops.h"
 #include "cornu/datasets/batches.h"
-#include "cornu/datasets/csv_encoding.h"
-#include "cornu/formats/npy.h"
-#include "cornu/formats/npz.h"
+#include "cornu/datasets/csv/encoding.h"
+#include "cornu/formats/npy/npy.h"
+#include "cornu/formats/npy/npz.h"
 #include "cornu/formats/safetensors.h"
-#include "cornu/models/callbacks.h"
+#include "cornu/models/callbacks/callbacks.h"
 #include "cornu/optim/adam.h"
 #include "cornu/tests/models/support.h"
 #include "cornu/tests/support/expect_error.h"
@@ -266,7 +266,7 @@ TEST(MovedFrom, EveryClassThatAMoveLeavesEmptyIsTested) {
   const std::regex include("\n#include \"cornu/([^\"]+)\""), type("\n(?:class|struct) ([A-Z][A-Za-z]*)[^;\n]*\\{");
   const std::regex member(
       "\n  (?:detail::|cornu::detail::|std::)(?:OwnedPtr|DeepPtr|unique_ptr|shared_ptr|function)<[^\n]*> [a-z_]+;");
-  std::set<std::string> headers{"models/callback.h", "models/metric.h", "onnx/model.h"}, found;
+  std::set<std::string> headers{"models/callbacks/callback.h", "models/metrics/metric.h", "onnx/model.h"}, found;
   const std::string all = text_of("cornu.h");
   for (std::sregex_iterator match(all.begin(), all.end(), include), end; match != end; ++match) {
     headers.insert((*match)[1]);

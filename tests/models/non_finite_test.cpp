@@ -4,9 +4,9 @@
 #include <limits>
 
 #include "cornu/core/error.h"
-#include "cornu/core/ops.h"
+#include "cornu/core/ops/ops.h"
 #include "cornu/layers/dropout.h"
-#include "cornu/models/callbacks.h"
+#include "cornu/models/callbacks/callbacks.h"
 #include "cornu/tests/models/support.h"
 #include "cornu/tests/support/expect_error.h"
 

@@ -1,4 +1,4 @@
-#include "cornu/core/options.h"
+#include "cornu/core/options/options.h"
 
 #include <gtest/gtest.h>
 

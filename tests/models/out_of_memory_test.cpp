@@ -3,7 +3,7 @@
 #include <functional>
 #include <new>
 
-#include "cornu/core/kernels.h"
+#include "cornu/core/kernels/kernels.h"
 #include "cornu/optim/adam.h"
 #include "cornu/tests/models/support.h"
 #include "cornu/tests/support/allocation_counter.h"

@@ -4,8 +4,8 @@
 #include <type_traits>
 
 #include "cornu/core/error.h"
-#include "cornu/layers/flatten.h"
-#include "cornu/layers/reshape.h"
+#include "cornu/layers/reshaping/flatten.h"
+#include "cornu/layers/reshaping/reshape.h"
 #include "cornu/tests/models/support.h"
 #include "cornu/tests/support/expect_error.h"
 

@@ -165,7 +165,7 @@ std::string text_of(const std::filesystem::path& path) {
 /// The headers that an installation has: what cornu.h includes, and what these include.
 std::set<std::string> public_headers() {
   std::set<std::string> found;
-  std::vector<std::string> left{"cornu.h", "core/kernels.h", "onnx/model.h", "onnx/save.h"};
+  std::vector<std::string> left{"cornu.h", "core/kernels/kernels.h", "onnx/model.h", "onnx/save.h"};
   const std::regex include("\n#include \"cornu/([^\"]+)\"");
   while (!left.empty()) {
     const std::string header = left.back();

@@ -5,9 +5,9 @@
 
 #include "cornu/core/error.h"
 #include "cornu/layers/dropout.h"
-#include "cornu/models/export_cpp.h"
+#include "cornu/models/export_cpp/export_cpp.h"
 #include "cornu/optim/adam.h"
-#include "cornu/optim/losses.h"
+#include "cornu/optim/losses/losses.h"
 #include "cornu/tests/models/support.h"
 #include "cornu/tests/support/expect_error.h"
 #include "cornu/tests/support/temporary_folder.h"

@@ -1,8 +1,8 @@
 #include <gtest/gtest.h>
 
-#include "cornu/layers/conv2d.h"
-#include "cornu/layers/flatten.h"
-#include "cornu/layers/max_pooling2d.h"
+#include "cornu/layers/convolutional/conv2d.h"
+#include "cornu/layers/pooling/max_pooling2d.h"
+#include "cornu/layers/reshaping/flatten.h"
 #include "cornu/tests/models/support.h"
 
 // A step as fit makes it, with all that is fused in it: bias and relu, softmax and loss, the products of the weights'

@@ -4,9 +4,9 @@
 #include <cstdlib>
 #include <functional>
 
-#include "cornu/core/kernels.h"
-#include "cornu/core/ops_images.h"
-#include "cornu/core/ops_sequences.h"
+#include "cornu/core/kernels/kernels.h"
+#include "cornu/core/ops/images.h"
+#include "cornu/core/ops/sequences.h"
 #include "cornu/optim/registry.h"
 #include "cornu/optim/shared_step.h"
 #include "cornu/tests/models/support.h"
@@ -530,7 +530,7 @@ class Case {
       const Var loss = total_loss(y, {y_.data() + part * rows * width, Shape{rows, width}},
                                   part == 0 ? layer_->unique_parameters() : NamedParameters(), share);
       parts.push_back(
-          tape.backward(loss, {.gradient = share, .put_off_products = true, .parameters = optimizer_->parameters()}));
+          tape.backward(loss, {.gradient = share, .defer_products = true, .parameters = optimizer_->parameters()}));
     }
     detail::step(*optimizer_, parts, &*team_);
   }

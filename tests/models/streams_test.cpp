@@ -3,15 +3,15 @@
 #include <algorithm>
 #include <set>
 
-#include "cornu/layers/batch_normalization.h"
+#include "cornu/layers/augmentation/random_erasing.h"
+#include "cornu/layers/augmentation/random_flip.h"
+#include "cornu/layers/augmentation/random_translation.h"
 #include "cornu/layers/dropout.h"
-#include "cornu/layers/flatten.h"
-#include "cornu/layers/random_erasing.h"
-#include "cornu/layers/random_flip.h"
-#include "cornu/layers/random_translation.h"
+#include "cornu/layers/normalization/batch_normalization.h"
 #include "cornu/layers/reset_parameters.h"
-#include "cornu/models/backup_and_restore.h"
-#include "cornu/models/callbacks.h"
+#include "cornu/layers/reshaping/flatten.h"
+#include "cornu/models/callbacks/backup_and_restore.h"
+#include "cornu/models/callbacks/callbacks.h"
 #include "cornu/optim/adam.h"
 #include "cornu/tests/models/support.h"
 #include "cornu/tests/support/expect_error.h"

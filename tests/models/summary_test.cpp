@@ -4,7 +4,7 @@
 #include <type_traits>
 
 #include "cornu/layers/dropout.h"
-#include "cornu/layers/flatten.h"
+#include "cornu/layers/reshaping/flatten.h"
 #include "cornu/layers/residual.h"
 #include "cornu/tests/models/support.h"
 

@@ -9,7 +9,7 @@
 #include "cornu/layers/activation.h"
 #include "cornu/layers/dense.h"
 #include "cornu/layers/input.h"
-#include "cornu/models/metrics.h"
+#include "cornu/models/metrics/metrics.h"
 #include "cornu/models/sequential.h"
 #include "cornu/tests/support/print.h"
 

@@ -3,11 +3,11 @@
 #include <algorithm>
 
 #include "cornu/core/error.h"
-#include "cornu/core/ops.h"
+#include "cornu/core/ops/ops.h"
 #include "cornu/datasets/batches.h"
-#include "cornu/datasets/digits.h"
+#include "cornu/datasets/digits/digits.h"
 #include "cornu/layers/dropout.h"
-#include "cornu/layers/flatten.h"
+#include "cornu/layers/reshaping/flatten.h"
 #include "cornu/tests/models/support.h"
 #include "cornu/tests/support/expect_error.h"
 

@@ -5,9 +5,9 @@
 #include <functional>
 #include <thread>
 
-#include "cornu/core/eager.h"
 #include "cornu/core/error.h"
-#include "cornu/core/gradcheck.h"
+#include "cornu/core/ops/eager.h"
+#include "cornu/layers/check_layer.h"
 #include "cornu/layers/dense.h"
 #include "cornu/models/sequential.h"
 #include "cornu/optim/sgd.h"

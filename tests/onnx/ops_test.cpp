@@ -2,7 +2,7 @@
 
 #include "cornu/core/error.h"
 #include "cornu/core/gradcheck.h"
-#include "cornu/onnx/take.h"
+#include "cornu/onnx/broadcast.h"
 #include "cornu/tests/onnx/support.h"
 #include "cornu/tests/support/expect_error.h"
 

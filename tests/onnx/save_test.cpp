@@ -6,27 +6,27 @@
 #include <filesystem>
 
 #include "cornu/core/error.h"
-#include "cornu/layers/average_pooling2d.h"
-#include "cornu/layers/batch_normalization.h"
+#include "cornu/layers/augmentation/random_flip.h"
 #include "cornu/layers/concatenate.h"
-#include "cornu/layers/conv1d.h"
-#include "cornu/layers/conv2d.h"
+#include "cornu/layers/convolutional/conv1d.h"
+#include "cornu/layers/convolutional/conv2d.h"
+#include "cornu/layers/convolutional/depthwise_conv2d.h"
 #include "cornu/layers/dense.h"
-#include "cornu/layers/depthwise_conv2d.h"
 #include "cornu/layers/dropout.h"
 #include "cornu/layers/embedding.h"
-#include "cornu/layers/flatten.h"
-#include "cornu/layers/global_average_pooling2d.h"
-#include "cornu/layers/gru.h"
 #include "cornu/layers/input.h"
-#include "cornu/layers/layer_normalization.h"
-#include "cornu/layers/lstm.h"
-#include "cornu/layers/max_pooling2d.h"
 #include "cornu/layers/multi_head_attention.h"
-#include "cornu/layers/normalization.h"
-#include "cornu/layers/random_flip.h"
-#include "cornu/layers/reshape.h"
+#include "cornu/layers/normalization/batch_normalization.h"
+#include "cornu/layers/normalization/layer_normalization.h"
+#include "cornu/layers/normalization/normalization.h"
+#include "cornu/layers/pooling/average_pooling2d.h"
+#include "cornu/layers/pooling/global_average_pooling2d.h"
+#include "cornu/layers/pooling/max_pooling2d.h"
+#include "cornu/layers/reshaping/flatten.h"
+#include "cornu/layers/reshaping/reshape.h"
 #include "cornu/layers/residual.h"
+#include "cornu/layers/rnn/gru.h"
+#include "cornu/layers/rnn/lstm.h"
 #include "cornu/tests/onnx/export.h"
 #include "cornu/tests/onnx/support.h"
 #include "cornu/tests/support/expect_error.h"
@@ -319,7 +319,7 @@ TEST(OnnxSave, SaysWhatCannotBeWritten) {
                            "learnt");
   const Sequential activation{Input{2}, Dense{2, my_own}};
   expect_error<ValueError>([&] { exported(activation); },
-                           "dense: its activation is none of the functions in core/ops.h that can be written");
+                           "dense: its activation is none of the functions in core/ops/ops.h that can be written");
   expect_error<StateError>([] { exported(Sequential{Dense{2}}); },
                            "sequential: not built yet, its input's shape is not known; begin with an Input, or call "
                            "build or fit");

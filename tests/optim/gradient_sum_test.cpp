@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "cornu/core/error.h"
-#include "cornu/core/ops.h"
+#include "cornu/core/ops/ops.h"
 #include "cornu/optim/sgd.h"
 #include "cornu/optim/shared_step.h"
 #include "cornu/tests/optim/stepping.h"
@@ -56,7 +56,7 @@ TEST(GradientSum, MakesTheProductsThatWerePutOff) {
   const auto sum_of = [&](bool put_off, Team* team) {
     Tape first, second;
     const auto gradients = [&](Tape& tape, const Tensor& samples) {
-      return tape.backward(sum(square(matmul(tape.input(samples), tape.parameter(w)))), {.put_off_products = put_off});
+      return tape.backward(sum(square(matmul(tape.input(samples), tape.parameter(w)))), {.defer_products = put_off});
     };
     const std::vector<Gradients> passes{gradients(first, x), gradients(second, y)};
     GradientSum total;
@@ -149,7 +149,7 @@ TEST(PutOffProducts, AreNotReadAsGradients) {
   const Tensor x = normal({5, 6}, 4);
   const Net net;
   Tape tape;
-  const Gradients gradients = tape.backward(net.loss(tape, x), {.put_off_products = true});
+  const Gradients gradients = tape.backward(net.loss(tape, x), {.defer_products = true});
   expect_error<StateError>([&] { static_cast<void>(gradients[net.w]); },
                            "Gradients: the products of this gradient were put off; it has not been summed");
   const Gradients again = tape.backward(net.loss(tape, x));  // and a later walk has nothing of them
@@ -171,8 +171,7 @@ Net trained_in_parts(const AnyOptimizer& rule, Index count, Index threads, bool 
       Tape& tape = tapes[static_cast<std::size_t>(part)];
       tape.clear();
       const Var loss = net.loss(tape, ConstView(x.data() + part * rows * 6, Shape{rows, 6}));
-      parts.push_back(
-          tape.backward(loss, {.gradient = Real(1) / static_cast<Real>(count), .put_off_products = put_off}));
+      parts.push_back(tape.backward(loss, {.gradient = Real(1) / static_cast<Real>(count), .defer_products = put_off}));
     }
     detail::step(optimizer, parts, &team);
   }

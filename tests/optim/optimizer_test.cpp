@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "cornu/core/error.h"
-#include "cornu/optim/losses.h"
+#include "cornu/optim/losses/losses.h"
 #include "cornu/optim/sgd.h"
 #include "cornu/tests/optim/stepping.h"
 #include "cornu/tests/optim/support.h"

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "cornu/core/ops.h"
+#include "cornu/core/ops/ops.h"
 #include "cornu/optim/optimizer.h"
 
 namespace cornu::testing {

@@ -4,8 +4,8 @@
 
 #include <vector>
 
-#include "cornu/core/ops.h"
-#include "cornu/optim/losses.h"
+#include "cornu/core/ops/ops.h"
+#include "cornu/optim/losses/losses.h"
 #include "cornu/tests/optim/support.h"
 
 namespace cornu {

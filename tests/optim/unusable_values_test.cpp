@@ -4,8 +4,8 @@
 #include <regex>
 
 #include "cornu/core/error.h"
-#include "cornu/optim/formula_losses.h"
-#include "cornu/optim/losses.h"
+#include "cornu/optim/losses/formula_losses.h"
+#include "cornu/optim/losses/losses.h"
 #include "cornu/tests/optim/support.h"
 #include "cornu/tests/support/structs_in.h"
 

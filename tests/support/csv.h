@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "cornu/core/error.h"
-#include "cornu/datasets/csv.h"
+#include "cornu/datasets/csv/csv.h"
 #include "cornu/datasets/subset.h"
 #include "cornu/tests/support/expect_error.h"
 

@@ -12,11 +12,10 @@
 
 namespace cornu::testing {
 
-/// The names of the structs in a folder's headers of which `is_one`, asked with the text that follows the name, says
-/// so.
+/// Sorted names of the structs with a member that matches, in the headers of a folder and its subfolders.
 inline std::vector<std::string> structs_in(const std::string& folder, const std::regex& member) {
   std::vector<std::string> names;
-  for (const auto& entry : std::filesystem::directory_iterator(source_path(folder))) {
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(source_path(folder))) {
     if (entry.path().extension() != ".h") continue;
     std::ifstream file(entry.path());
     const std::string text(std::istreambuf_iterator<char>(file), {});

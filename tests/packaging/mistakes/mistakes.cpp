@@ -76,7 +76,7 @@ void layers() {
   Sequential i{Input{4}, twice};
   // error: an activation is a function, not a string: relu
   Sequential j{Input{4}, Dense{3, "relu"}};
-  // error: a layer's forward must be public, const and of one input: Var forward(Var x) const
+  // error: a layer's forward must be const: Var forward(Var x) const
   check_layer(NotConstAndChecked{}, {3});
 }
 

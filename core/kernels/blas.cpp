@@ -1,0 +1,135 @@
+#include "cornu/core/kernels/blas.h"
+
+#include <cblas.h>
+#include <dlfcn.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <limits>
+#include <mutex>
+#include <string_view>
+
+#include "cornu/core/error.h"
+#include "cornu/core/kernels/blas_buffers.h"
+#include "cornu/core/kernels/small_products.h"
+#include "cornu/core/kernels/vectorized.h"
+
+#if defined(__x86_64__) && defined(__linux__)
+#define CORNU_X86_KERNELS
+// In OpenBLAS wherever it chooses its kernels when it is loaded, though in none of its headers.
+extern "C" {
+__attribute__((weak)) void gotoblas_dynamic_init();
+__attribute__((weak)) void gotoblas_dynamic_quit();
+}
+#endif
+
+namespace cornu {
+
+namespace {
+
+CBLAS_TRANSPOSE flag(MatrixView m) { return m.transposed ? CblasTrans : CblasNoTrans; }
+
+// Of the two one is used, that of Real.
+[[maybe_unused]] void call(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, int m, int n, int k, float alpha, const float* a,
+                           int lda, const float* b, int ldb, float beta, float* c, int ldc) {
+  cblas_sgemm(CblasRowMajor, ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+}
+
+[[maybe_unused]] void call(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, int m, int n, int k, double alpha, const double* a,
+                           int lda, const double* b, int ldb, double beta, double* c, int ldc) {
+  cblas_dgemm(CblasRowMajor, ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+}
+
+/// OpenBLAS takes a processor newer than itself for a Prescott of 2004 and leaves its vector units alone: 0.3.21 takes
+/// Emerald Rapids so, and is three times slower by it. This makes it choose again, by what the processor can do.
+void use_vector_units() {
+#ifdef CORNU_X86_KERNELS
+  const char* const choice = "OPENBLAS_CORETYPE";
+  if (std::string_view(openblas_get_corename()) != "Prescott" || std::getenv(choice) != nullptr ||
+      gotoblas_dynamic_init == nullptr || gotoblas_dynamic_quit == nullptr || widest_vectors() == Vectors::any) {
+    return;
+  }
+  setenv(choice, widest_vectors() == Vectors::avx512 ? "SkylakeX" : "Haswell", 0);
+  gotoblas_dynamic_quit();
+  gotoblas_dynamic_init();
+  unsetenv(choice);
+#endif
+}
+
+/// How OpenBLAS is called so that a product takes the calling thread alone, and threads can call it at the same time.
+struct Manner {
+  bool one_at_a_time = false;
+  // Of OpenMP's threads each thread has a number of its own, which the user's loops go by too.
+  int (*get_threads)() = nullptr;
+  void (*set_threads)(int) = nullptr;
+};
+
+const Manner& set_up() {
+  static const Manner manner = [] {
+    use_vector_units();
+    Manner result;
+    // Without threads it hands out its buffers without a lock.
+    result.one_at_a_time = openblas_get_parallel() == OPENBLAS_SEQUENTIAL;
+    if (openblas_get_parallel() == OPENBLAS_OPENMP) {  // which is asked for by name, as nobody else links it
+      result.get_threads = reinterpret_cast<int (*)()>(::dlsym(RTLD_DEFAULT, "omp_get_max_threads"));
+      result.set_threads = reinterpret_cast<void (*)(int)>(::dlsym(RTLD_DEFAULT, "omp_set_num_threads"));
+    }
+    if (result.get_threads == nullptr || result.set_threads == nullptr) {
+      result.set_threads = nullptr;
+      openblas_set_num_threads(1);
+    }
+    return result;
+  }();
+  return manner;
+}
+
+/// Lasts as long as a call.
+class Turn {
+ public:
+  Turn() : manner_(set_up()) {
+    static std::mutex mutex;
+    if (manner_.one_at_a_time) alone_ = std::unique_lock(mutex);
+    detail::require_blas_buffer(manner_.one_at_a_time);
+    if (manner_.set_threads != nullptr) {
+      threads_ = manner_.get_threads();
+      manner_.set_threads(1);
+    }
+  }
+  ~Turn() {
+    if (manner_.set_threads != nullptr) manner_.set_threads(threads_);
+  }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+
+ private:
+  const Manner& manner_;
+  std::unique_lock<std::mutex> alone_;
+  int threads_ = 1;
+};
+
+}  // namespace
+
+void set_up_blas() { static_cast<void>(set_up()); }
+
+void require_blas_sizes(const char* what, Index m, Index k, Index n) {
+  for (const Index size : {m, k, n}) {
+    require(size <= std::numeric_limits<int>::max(), "{}: a dimension of {} is beyond BLAS's 32-bit sizes", what, size);
+  }
+}
+
+void gemm(MatrixView a, MatrixView b, Sink c, Real alpha) {
+  require_blas_sizes("gemm", a.outer(), a.inner(), b.inner());
+  require_blas_sizes("gemm", a.stride, b.stride, 0);
+  const int m = static_cast<int>(a.outer()), k = static_cast<int>(a.inner()), n = static_cast<int>(b.inner());
+  if (m == 0 || n == 0) return;
+  if (k == 0) {  // An empty sum: BLAS would complain about the leading dimension of an empty matrix.
+    if (!c.accumulates()) std::fill(c.view().begin(), c.view().end(), Real{0});
+    return;
+  }
+  if (suits_small_product(a, b)) return small_product(a, b, alpha, c);
+  const Turn turn;
+  call(flag(a), flag(b), m, n, k, alpha, a.data, static_cast<int>(a.stride), b.data, static_cast<int>(b.stride),
+       c.accumulates() ? Real{1} : Real{0}, c.data(), n);
+}
+
+}  // namespace cornu

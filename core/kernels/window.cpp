@@ -1,0 +1,56 @@
+#include "cornu/core/kernels/window.h"
+
+#include <algorithm>
+
+#include "cornu/core/error.h"
+
+namespace cornu {
+
+namespace {
+
+WindowAxis axis_of(Index in, Index taps, Index stride, Index dilation, Padding padding) {
+  WindowAxis axis{.in = in, .taps = taps, .stride = stride, .dilation = dilation};
+  if (padding == Padding::valid) {
+    axis.out = in < axis.reach() ? 0 : (in - axis.reach()) / stride + 1;
+  } else if (in > 0) {
+    axis.out = (in - 1) / stride + 1;
+    axis.before = padding == Padding::causal ? axis.reach() - 1
+                                             : std::max(Index{0}, (axis.out - 1) * stride + axis.reach() - in) / 2;
+  }
+  return axis;
+}
+
+}  // namespace
+
+void require_padding_of_images(const char* who, Padding padding) {
+  require<ValueError>(padding != Padding::causal,
+                      "{}: padding is causal, which is for sequences (Conv1D); valid or same is required", who);
+}
+
+Window::Window(const char* who, const Shape& images, Size2D size, Size2D strides, Size2D dilation, Padding padding) {
+  require(images.rank() == 4, "{}: images of shape {}; (batch, height, width, channels) is required", who, images);
+  const auto require_in_range = [&](const char* what, Size2D given) {
+    constexpr Index most = Index{1} << 30;  // so that no product of two overflows
+    for (const Index side : {given.height, given.width}) {
+      require<ValueError>(0 < side && side <= most, "{}: {} is {}; both numbers must be between 1 and {}", who, what,
+                          given, most);
+    }
+  };
+  require_in_range("the window", size);
+  require_in_range("strides", strides);
+  require_in_range("dilation_rate", dilation);
+  batch = images[0];
+  channels = images[3];
+  y = axis_of(images[1], size.height, strides.height, dilation.height, padding);
+  x = axis_of(images[2], size.width, strides.width, dilation.width, padding);
+  require(y.out > 0 && x.out > 0, "{}: images of shape {} have no room for a window of {}, dilation {}{}", who, images,
+          size, dilation, padding == Padding::valid ? "; Padding::same may be meant" : "");
+}
+
+Window::Window(const char* who, const Shape& images, Size2D size, const Pool2DOptions& options)
+    : Window(who, images, size,
+             {options.strides.height == 0 ? size.height : options.strides.height,
+              options.strides.width == 0 ? size.width : options.strides.width},
+             1, options.padding) {}
+
+}  // namespace cornu

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <type_traits>
+
+#include "cornu/core/tape.h"
+
+namespace cornu {
+
+/// What an op takes where a Var, a Parameter or a number will do. The latter two are put on the other operand's tape,
+/// so that a layer reads like its formula: `x * sigmoid(beta * x)`.
+class Operand {
+ public:
+  /// Throws StateError for an empty Var or one of a cleared tape.
+  Operand(Var var) : tape_(&var.tape()), var_(var) {}
+  Operand(const Parameter& parameter) : parameter_(&parameter) {}
+  Operand(Parameter&&) = delete;
+  template <class T>
+  requires std::is_arithmetic_v<T> Operand(T number) : number_(static_cast<Real>(number)) {}
+
+  Var on(Tape& tape) const {
+    return tape_ != nullptr ? var_ : parameter_ != nullptr ? tape.parameter(*parameter_) : tape.constant(number_);
+  }
+  /// The tape of a Var; null for the others.
+  Tape* tape() const { return tape_; }
+
+ private:
+  Tape* tape_ = nullptr;
+  Var var_;
+  const Parameter* parameter_ = nullptr;
+  Real number_ = 0;
+};
+
+}  // namespace cornu

@@ -1,0 +1,123 @@
+#include <algorithm>
+#include <cmath>
+
+#include "cornu/core/error.h"
+#include "cornu/core/kernels/kernels.h"
+#include "cornu/core/ops/ops.h"
+
+namespace cornu {
+
+namespace {
+
+// How steeply a value y of (a, b) rises with one of them. Ops that share a slope share the loops that are made of it.
+Real one(Real, Real, Real) { return 1; }
+Real minus_one(Real, Real, Real) { return -1; }
+Real other_a(Real a, Real, Real) { return a; }
+Real other_b(Real, Real b, Real) { return b; }
+Real half_if(bool equal, bool ahead) { return equal ? Real(0.5) : ahead ? Real{1} : Real{0}; }
+Real where_a_is_larger(Real a, Real b, Real) { return half_if(a == b, a > b); }
+Real where_b_is_larger(Real a, Real b, Real) { return half_if(a == b, a < b); }
+
+/// An operation on pairs: its value of (a, b), and its slopes in a and in b, given (a, b, value).
+struct Add {
+  static constexpr const char* name = "+";
+  static Real value(Real a, Real b) { return a + b; }
+  static constexpr auto slope_a = one, slope_b = one;
+};
+
+struct Subtract {
+  static constexpr const char* name = "-";
+  static Real value(Real a, Real b) { return a - b; }
+  static constexpr auto slope_a = one, slope_b = minus_one;
+};
+
+struct Multiply {
+  static constexpr const char* name = "*";
+  static Real value(Real a, Real b) { return a * b; }
+  static constexpr auto slope_a = other_b, slope_b = other_a;
+};
+
+struct Divide {
+  static constexpr const char* name = "/";
+  static Real value(Real a, Real b) { return a / b; }
+  static Real slope_a(Real, Real b, Real) { return 1 / b; }
+  static Real slope_b(Real, Real b, Real y) { return -y / b; }
+};
+
+struct Power {
+  static constexpr const char* name = "pow";
+  static Real value(Real a, Real b) { return std::pow(a, b); }
+  static Real slope_a(Real a, Real b, Real) { return b == 0 ? 0 : b * std::pow(a, b - 1); }
+  static Real slope_b(Real a, Real b, Real y) { return a == 0 && b >= 0 ? 0 : y * std::log(a); }
+};
+
+struct Maximum {
+  static constexpr const char* name = "maximum";
+  static Real value(Real a, Real b) { return a > b || a != a ? a : b; }  // a NaN on either side stays
+  static constexpr auto slope_a = where_a_is_larger, slope_b = where_b_is_larger;
+};
+
+struct Minimum {
+  static constexpr const char* name = "minimum";
+  static Real value(Real a, Real b) { return a < b || a != a ? a : b; }
+  static constexpr auto slope_a = where_b_is_larger, slope_b = where_a_is_larger;
+};
+
+/// Sends slope(a, b, y) x gradient to `operand`, one of the two, summed over the axes along which it was stretched.
+template <Real (*slope)(Real a, Real b, Real y)>
+[[gnu::noinline]] void contribute(Var operand, Var a, Var b, Var y, const Broadcast& pairs) {
+  const Sink sink = operand.sink();
+  if (!sink) return;
+  const auto write = [&, g = y.grad().data(), va = a.value().data(), vb = b.value().data(),
+                      vy = y.value().data()](const Sink& out) {
+    Real* const to = out.data();
+    if (!out.accumulates()) {
+      // Beside a slope that takes long, zeros to add it to take little, and spare the library half of these loops.
+      constexpr bool quick = slope == one || slope == minus_one || slope == other_a || slope == other_b;
+      if constexpr (quick) {
+        return pairs.each_number([=](Index i, Index ia, Index ib) { to[i] = g[i] * slope(va[ia], vb[ib], vy[i]); });
+      }
+      std::fill_n(to, out.size(), Real{0});
+    }
+    pairs.each_number([=](Index i, Index ia, Index ib) { to[i] += g[i] * slope(va[ia], vb[ib], vy[i]); });
+  };
+  if (operand.shape() == y.shape()) return write(sink);
+  Tape& tape = y.tape();
+  const View whole = tape.scratch(y.shape());
+  write(overwrite(whole));
+  sum_to_shape(whole, sink, [&](Index n) { return tape.scratch({n}).data(); });
+}
+
+template <class Op>
+Var pairwise(const Operand& left, const Operand& right) {
+  Tape& tape = left.tape() != nullptr ? *left.tape() : *right.tape();
+  const Var a = left.on(tape), b = right.on(tape);
+  const Shape shape = broadcast(a.shape(), b.shape(), Op::name);
+  const Broadcast pairs(a.shape(), b.shape(), shape);
+  // Stretched over new leading axes, the first axis of an operand does not stay the first.
+  if (a.rank() < shape.rank()) a.mix_samples();
+  if (b.rank() < shape.rank()) b.mix_samples();
+  Var y = tape.output(shape, {a, b});
+  pairs.each_number([to = y.out().data(), from_a = a.value().data(), from_b = b.value().data()](
+                        Index i, Index ia, Index ib) { to[i] = Op::value(from_a[ia], from_b[ib]); });
+  return y.backward([=] {
+    contribute<Op::slope_a>(a, a, b, y, pairs);
+    contribute<Op::slope_b>(b, a, b, y, pairs);
+  });
+}
+
+}  // namespace
+
+namespace detail {
+
+Var add(const Operand& a, const Operand& b) { return pairwise<Add>(a, b); }
+Var subtract(const Operand& a, const Operand& b) { return pairwise<Subtract>(a, b); }
+Var multiply(const Operand& a, const Operand& b) { return pairwise<Multiply>(a, b); }
+Var divide(const Operand& a, const Operand& b) { return pairwise<Divide>(a, b); }
+Var power(const Operand& base, const Operand& exponent) { return pairwise<Power>(base, exponent); }
+Var maximum(const Operand& a, const Operand& b) { return pairwise<Maximum>(a, b); }
+Var minimum(const Operand& a, const Operand& b) { return pairwise<Minimum>(a, b); }
+
+}  // namespace detail
+
+}  // namespace cornu

@@ -1,0 +1,171 @@
+#include "cornu/core/ops/eager.h"
+
+#include "cornu/core/error.h"
+#include "cornu/core/kernels/kernels.h"
+
+namespace cornu {
+
+namespace {
+
+/// What f makes of the tensors on an inference tape of its own.
+template <class F, class... Tensors>
+Tensor eagerly(F f, const Tensors&... x) {
+  Tape tape(Mode::inference);
+  return Tensor(f(tape.input(x)...).value());
+}
+
+}  // namespace
+
+Tensor matmul(const Tensor& a, const Tensor& b, const MatmulOptions& options) {
+  return eagerly([&](Var x, Var y) { return matmul(x, y, options); }, a, b);
+}
+Tensor affine(const Tensor& x, const Tensor& w, const Tensor& b) {
+  return eagerly([](Var vx, Var vw, Var vb) { return affine(vx, vw, vb); }, x, w, b);
+}
+
+namespace detail {
+using Pairwise = Var (*)(const Operand&, const Operand&);
+Tensor add(const Tensor& a, const Tensor& b) { return eagerly(Pairwise(add), a, b); }
+Tensor subtract(const Tensor& a, const Tensor& b) { return eagerly(Pairwise(subtract), a, b); }
+Tensor multiply(const Tensor& a, const Tensor& b) { return eagerly(Pairwise(multiply), a, b); }
+Tensor divide(const Tensor& a, const Tensor& b) { return eagerly(Pairwise(divide), a, b); }
+Tensor power(const Tensor& base, const Tensor& exponent) { return eagerly(Pairwise(power), base, exponent); }
+Tensor maximum(const Tensor& a, const Tensor& b) { return eagerly(Pairwise(maximum), a, b); }
+Tensor minimum(const Tensor& a, const Tensor& b) { return eagerly(Pairwise(minimum), a, b); }
+}  // namespace detail
+
+using Unary = Var (*)(Var);
+Tensor operator-(const Tensor& x) { return eagerly(Unary(operator-), x); }
+Tensor exp(const Tensor& x) { return eagerly(Unary(exp), x); }
+Tensor log(const Tensor& x) { return eagerly(Unary(log), x); }
+Tensor sqrt(const Tensor& x) { return eagerly(Unary(sqrt), x); }
+Tensor square(const Tensor& x) { return eagerly(Unary(square), x); }
+Tensor abs(const Tensor& x) { return eagerly(Unary(abs), x); }
+Tensor relu(const Tensor& x) { return eagerly(Unary(relu), x); }
+Tensor sigmoid(const Tensor& x) { return eagerly(Unary(sigmoid), x); }
+Tensor tanh(const Tensor& x) { return eagerly(Unary(tanh), x); }
+Tensor swish(const Tensor& x) { return eagerly(Unary(swish), x); }
+Tensor silu(const Tensor& x) { return swish(x); }
+Tensor softplus(const Tensor& x) { return eagerly(Unary(softplus), x); }
+Tensor linear(const Tensor& x) { return x; }
+Tensor sum(const Tensor& x) { return eagerly(Unary(sum), x); }
+Tensor mean(const Tensor& x) { return eagerly(Unary(mean), x); }
+Tensor max(const Tensor& x) { return eagerly(Unary(max), x); }
+Tensor transpose(const Tensor& x) { return eagerly(Unary(transpose), x); }
+
+Tensor leaky_relu(const Tensor& x, double negative_slope) {
+  return eagerly([&](Var v) { return leaky_relu(v, negative_slope); }, x);
+}
+Tensor elu(const Tensor& x, double alpha) {
+  return eagerly([&](Var v) { return elu(v, alpha); }, x);
+}
+Tensor gelu(const Tensor& x, const GeluOptions& options) {
+  return eagerly([&](Var v) { return gelu(v, options); }, x);
+}
+Tensor sum(const Tensor& x, Index axis, const ReduceOptions& options) {
+  return eagerly([&](Var v) { return sum(v, axis, options); }, x);
+}
+Tensor mean(const Tensor& x, Index axis, const ReduceOptions& options) {
+  return eagerly([&](Var v) { return mean(v, axis, options); }, x);
+}
+Tensor max(const Tensor& x, Index axis, const ReduceOptions& options) {
+  return eagerly([&](Var v) { return max(v, axis, options); }, x);
+}
+Tensor softmax(const Tensor& x, Index axis) {
+  return eagerly([&](Var v) { return softmax(v, axis); }, x);
+}
+Tensor log_softmax(const Tensor& x, Index axis) {
+  return eagerly([&](Var v) { return log_softmax(v, axis); }, x);
+}
+Tensor reshape(const Tensor& x, std::span<const Index> dimensions) {
+  return eagerly([&](Var v) { return reshape(v, dimensions); }, x);
+}
+Tensor reshape(const Tensor& x, const Shape& shape) {
+  return eagerly([&](Var v) { return reshape(v, shape); }, x);
+}
+Tensor reshape(const Tensor& x, std::initializer_list<Index> dimensions) {
+  return eagerly([&](Var v) { return reshape(v, dimensions); }, x);
+}
+Tensor transpose(const Tensor& x, std::initializer_list<Index> axes) {
+  return eagerly([&](Var v) { return transpose(v, axes); }, x);
+}
+Tensor slice_axis(const Tensor& x, Index axis, Index begin, Index end) {
+  return eagerly([&](Var v) { return slice_axis(v, axis, begin, end); }, x);
+}
+
+Tensor batch_normalization(const Tensor& x, const Tensor& mean, const Tensor& variance, const Tensor& scale,
+                           const Tensor& offset, double epsilon) {
+  return eagerly([&](auto... v) { return batch_normalization(v..., epsilon); }, x, mean, variance, scale, offset);
+}
+Tensor layer_normalization(const Tensor& x, const Tensor& scale, const Tensor& offset,
+                           const LayerNormalizationOptions& options) {
+  return eagerly([&](auto... v) { return layer_normalization(v..., options); }, x, scale, offset);
+}
+Tensor take(const Tensor& table, const Tensor& indices) {
+  return eagerly([](Var t, Var i) { return take(t, i); }, table, indices);
+}
+
+Tensor conv2d(const Tensor& x, const Tensor& kernel, const Tensor& bias, const Conv2DOptions& options) {
+  return eagerly([&](Var vx, Var vk, Var vb) { return conv2d(vx, vk, vb, options); }, x, kernel, bias);
+}
+Tensor conv2d(const Tensor& x, const Tensor& kernel, const Conv2DOptions& options) {
+  return eagerly([&](Var vx, Var vk) { return conv2d(vx, vk, options); }, x, kernel);
+}
+Tensor depthwise_conv2d(const Tensor& x, const Tensor& kernel, const Tensor& bias,
+                        const DepthwiseConv2DOptions& options) {
+  return eagerly([&](Var v, Var k, Var b) { return depthwise_conv2d(v, k, b, options); }, x, kernel, bias);
+}
+Tensor depthwise_conv2d(const Tensor& x, const Tensor& kernel, const DepthwiseConv2DOptions& options) {
+  return eagerly([&](Var v, Var k) { return depthwise_conv2d(v, k, options); }, x, kernel);
+}
+Tensor max_pool2d(const Tensor& x, Size2D pool_size, const Pool2DOptions& options) {
+  return eagerly([&](Var v) { return max_pool2d(v, pool_size, options); }, x);
+}
+Tensor average_pool2d(const Tensor& x, Size2D pool_size, const Pool2DOptions& options) {
+  return eagerly([&](Var v) { return average_pool2d(v, pool_size, options); }, x);
+}
+Tensor affine_transform(const Tensor& x, const Tensor& transforms, const AffineOptions& options) {
+  return eagerly([&](Var v) { return affine_transform(v, transforms, options); }, x);
+}
+
+Tensor lstm(const Tensor& x, const Tensor& kernel, const Tensor& recurrent_kernel, const Tensor& bias,
+            const RecurrentOptions& options) {
+  return eagerly([&](Var v, Var k, Var r, Var b) { return lstm(v, k, r, b, options); }, x, kernel, recurrent_kernel,
+                 bias);
+}
+Tensor lstm(const Tensor& x, const Tensor& kernel, const Tensor& recurrent_kernel, const RecurrentOptions& options) {
+  return eagerly([&](Var v, Var k, Var r) { return lstm(v, k, r, options); }, x, kernel, recurrent_kernel);
+}
+Tensor gru(const Tensor& x, const Tensor& kernel, const Tensor& recurrent_kernel, const Tensor& bias,
+           const RecurrentOptions& options) {
+  return eagerly([&](Var v, Var k, Var r, Var b) { return gru(v, k, r, b, options); }, x, kernel, recurrent_kernel,
+                 bias);
+}
+Tensor gru(const Tensor& x, const Tensor& kernel, const Tensor& recurrent_kernel, const RecurrentOptions& options) {
+  return eagerly([&](Var v, Var k, Var r) { return gru(v, k, r, options); }, x, kernel, recurrent_kernel);
+}
+
+Tensor concatenate(std::span<const Tensor> tensors, Index axis) {
+  Tape tape(Mode::inference);
+  std::vector<Var> values;
+  for (const Tensor& tensor : tensors) values.push_back(tape.input(tensor));
+  return Tensor(concatenate(values, axis).value());
+}
+Tensor concatenate(std::initializer_list<Tensor> tensors, Index axis) {
+  return concatenate(std::span<const Tensor>(tensors.begin(), tensors.size()), axis);
+}
+
+Tensor argmax(const Tensor& x, Index axis) {
+  const AxisSplit split(x.shape(), x.shape().normalized(axis));
+  require(split.n > 0, "argmax: axis {} of shape {} has no elements", axis, x.shape());
+  Tensor result(x.shape().without(axis));
+  for (Index o = 0; o < split.outer; ++o) {
+    for (Index i = 0; i < split.inner; ++i) {
+      const Real* const from = x.data() + o * split.n * split.inner + i;
+      result[o * split.inner + i] = static_cast<Real>(position_of_max(from, split.n, split.inner));
+    }
+  }
+  return result;
+}
+
+}  // namespace cornu

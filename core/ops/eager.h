@@ -1,0 +1,124 @@
+#pragma once
+
+#include "cornu/core/ops/images.h"
+#include "cornu/core/ops/ops.h"
+#include "cornu/core/ops/sequences.h"
+
+/// The ops of ops.h, images.h and sequences.h on tensors, for use outside a model: each is the same code, run
+/// on a throw-away inference tape.
+namespace cornu {
+
+Tensor matmul(const Tensor& a, const Tensor& b, const MatmulOptions& options = {});
+Tensor affine(const Tensor& x, const Tensor& w, const Tensor& b);
+
+namespace detail {
+Tensor add(const Tensor& a, const Tensor& b);
+Tensor subtract(const Tensor& a, const Tensor& b);
+Tensor multiply(const Tensor& a, const Tensor& b);
+Tensor divide(const Tensor& a, const Tensor& b);
+Tensor power(const Tensor& base, const Tensor& exponent);
+Tensor maximum(const Tensor& a, const Tensor& b);
+Tensor minimum(const Tensor& a, const Tensor& b);
+
+inline const Tensor& as_tensor(const Tensor& x) { return x; }
+template <class T>
+requires std::is_arithmetic_v<T> Tensor as_tensor(T x) { return Tensor::scalar(static_cast<Real>(x)); }
+}  // namespace detail
+
+/// Two operands of which at least one is a Tensor; the other may be a number.
+template <class A, class B>
+concept TensorOperands = (std::same_as<A, Tensor> && (std::same_as<B, Tensor> || std::is_arithmetic_v<B>)) ||
+                         (std::is_arithmetic_v<A> && std::same_as<B, Tensor>);
+
+template <class A, class B>
+requires TensorOperands<A, B> Tensor operator+(const A& a, const B& b) {
+  return detail::add(detail::as_tensor(a), detail::as_tensor(b));
+}
+template <class A, class B>
+requires TensorOperands<A, B> Tensor operator-(const A& a, const B& b) {
+  return detail::subtract(detail::as_tensor(a), detail::as_tensor(b));
+}
+template <class A, class B>
+requires TensorOperands<A, B> Tensor operator*(const A& a, const B& b) {
+  return detail::multiply(detail::as_tensor(a), detail::as_tensor(b));
+}
+template <class A, class B>
+requires TensorOperands<A, B> Tensor operator/(const A& a, const B& b) {
+  return detail::divide(detail::as_tensor(a), detail::as_tensor(b));
+}
+template <class A, class B>
+requires TensorOperands<A, B> Tensor pow(const A& base, const B& exponent) {
+  return detail::power(detail::as_tensor(base), detail::as_tensor(exponent));
+}
+template <class A, class B>
+requires TensorOperands<A, B> Tensor maximum(const A& a, const B& b) {
+  return detail::maximum(detail::as_tensor(a), detail::as_tensor(b));
+}
+template <class A, class B>
+requires TensorOperands<A, B> Tensor minimum(const A& a, const B& b) {
+  return detail::minimum(detail::as_tensor(a), detail::as_tensor(b));
+}
+
+Tensor operator-(const Tensor& x);
+Tensor exp(const Tensor& x);
+Tensor log(const Tensor& x);
+Tensor sqrt(const Tensor& x);
+Tensor square(const Tensor& x);
+Tensor abs(const Tensor& x);
+Tensor relu(const Tensor& x);
+Tensor sigmoid(const Tensor& x);
+Tensor tanh(const Tensor& x);
+Tensor leaky_relu(const Tensor& x, double negative_slope = 0.2);
+Tensor elu(const Tensor& x, double alpha = 1);
+Tensor gelu(const Tensor& x, const GeluOptions& options = {});
+Tensor swish(const Tensor& x);
+Tensor silu(const Tensor& x);
+Tensor softplus(const Tensor& x);
+Tensor linear(const Tensor& x);
+
+Tensor sum(const Tensor& x);
+Tensor sum(const Tensor& x, Index axis, const ReduceOptions& options = {});
+Tensor mean(const Tensor& x);
+Tensor mean(const Tensor& x, Index axis, const ReduceOptions& options = {});
+Tensor(max)(const Tensor& x);
+Tensor(max)(const Tensor& x, Index axis, const ReduceOptions& options = {});
+Tensor softmax(const Tensor& x, Index axis = -1);
+Tensor log_softmax(const Tensor& x, Index axis = -1);
+
+Tensor batch_normalization(const Tensor& x, const Tensor& mean, const Tensor& variance, const Tensor& scale,
+                           const Tensor& offset, double epsilon = 1e-3);
+Tensor layer_normalization(const Tensor& x, const Tensor& scale, const Tensor& offset,
+                           const LayerNormalizationOptions& options = {});
+
+/// The position of the largest number along the axis, the first of several, as whole numbers. Of a NaN: its position.
+/// Throws ShapeError where the axis has no elements.
+Tensor argmax(const Tensor& x, Index axis = -1);
+
+Tensor reshape(const Tensor& x, std::initializer_list<Index> dimensions);
+Tensor reshape(const Tensor& x, std::span<const Index> dimensions);
+Tensor reshape(const Tensor& x, const Shape& shape);
+Tensor transpose(const Tensor& x);
+Tensor transpose(const Tensor& x, std::initializer_list<Index> axes);
+Tensor concatenate(std::span<const Tensor> tensors, Index axis = -1);
+Tensor concatenate(std::initializer_list<Tensor> tensors, Index axis = -1);
+Tensor slice_axis(const Tensor& x, Index axis, Index begin, Index end);
+Tensor take(const Tensor& table, const Tensor& indices);
+
+Tensor conv2d(const Tensor& x, const Tensor& kernel, const Tensor& bias, const Conv2DOptions& options = {});
+Tensor conv2d(const Tensor& x, const Tensor& kernel, const Conv2DOptions& options = {});
+Tensor depthwise_conv2d(const Tensor& x, const Tensor& kernel, const Tensor& bias,
+                        const DepthwiseConv2DOptions& options = {});
+Tensor depthwise_conv2d(const Tensor& x, const Tensor& kernel, const DepthwiseConv2DOptions& options = {});
+Tensor max_pool2d(const Tensor& x, Size2D pool_size, const Pool2DOptions& options = {});
+Tensor average_pool2d(const Tensor& x, Size2D pool_size, const Pool2DOptions& options = {});
+Tensor affine_transform(const Tensor& x, const Tensor& transforms, const AffineOptions& options = {});
+
+Tensor lstm(const Tensor& x, const Tensor& kernel, const Tensor& recurrent_kernel, const Tensor& bias,
+            const RecurrentOptions& options = {});
+Tensor lstm(const Tensor& x, const Tensor& kernel, const Tensor& recurrent_kernel,
+            const RecurrentOptions& options = {});
+Tensor gru(const Tensor& x, const Tensor& kernel, const Tensor& recurrent_kernel, const Tensor& bias,
+           const RecurrentOptions& options = {});
+Tensor gru(const Tensor& x, const Tensor& kernel, const Tensor& recurrent_kernel, const RecurrentOptions& options = {});
+
+}  // namespace cornu

@@ -1,0 +1,115 @@
+#include "cornu/core/kernels/kernels.h"
+#include "cornu/core/kernels/vector_math.h"
+#include "cornu/core/ops/recurrence.h"
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wunknown-pragmas"
+
+namespace cornu {
+
+namespace {
+
+/// What the way back needs of the way forward.
+struct LstmTrace {
+  View gates;         // (rows, 4 units): i, f, g, o
+  View h, c, tanh_c;  // (rows, units): h and c before the step, tanh(c) after it
+};
+
+/// One step: `gates` become what they are after their functions, h and c the next ones.
+void advance_lstm(const Recurrence& r, Index turn, const LstmTrace& trace, const View& products, const View& h_now,
+                  const View& c_now) {
+  vectorized([=, u = r.units, batch = r.batch, steps = r.steps, step = r.step(turn)] {
+    for (Index sample = 0; sample < batch; ++sample) {
+      const Index row = sample * steps + step;
+      Real *const gates = trace.gates.data() + row * 4 * u, *const old_h = trace.h.data() + row * u,
+                  *const old_c = trace.c.data() + row * u, *const tanh_c = trace.tanh_c.data() + row * u;
+      Real *const h = h_now.data() + sample * u, *const c = c_now.data() + sample * u;
+      const Real* const p = products.data() + sample * 4 * u;
+#pragma GCC ivdep
+      for (Index j = 0; j < u; ++j) {
+        const Real i = math::sigmoid(gates[j] + p[j]), f = math::sigmoid(gates[u + j] + p[u + j]),
+                   g = math::tanh(gates[2 * u + j] + p[2 * u + j]), o = math::sigmoid(gates[3 * u + j] + p[3 * u + j]);
+        gates[j] = i;
+        gates[u + j] = f;
+        gates[2 * u + j] = g;
+        gates[3 * u + j] = o;
+        old_h[j] = h[j];
+        old_c[j] = c[j];
+        const Real next = f * c[j] + i * g, bounded = math::tanh(next);
+        c[j] = next;
+        tanh_c[j] = bounded;
+        h[j] = o * bounded;
+      }
+    }
+  });
+}
+
+/// The way back: dgates are made of dh and dc, and dc becomes that of the step before.
+void go_back_lstm(const Recurrence& r, Index turn, const LstmTrace& trace, const View& dh_now, const View& dc_now,
+                  const View& dgates_of_all) {
+  vectorized([=, u = r.units, batch = r.batch, steps = r.steps, step = r.step(turn)] {
+    for (Index sample = 0; sample < batch; ++sample) {
+      const Index row = sample * steps + step;
+      const Real *const gates = trace.gates.data() + row * 4 * u, *const old_c = trace.c.data() + row * u,
+                        *const tanh_c = trace.tanh_c.data() + row * u, *const dh = dh_now.data() + sample * u;
+      Real *const dgates = dgates_of_all.data() + row * 4 * u, *const dc = dc_now.data() + sample * u;
+#pragma GCC ivdep
+      for (Index j = 0; j < u; ++j) {
+        const Real i = gates[j], f = gates[u + j], g = gates[2 * u + j], o = gates[3 * u + j], t = tanh_c[j];
+        const Real d = dc[j] + dh[j] * o * (1 - t * t);
+        dgates[j] = d * g * i * (1 - i);
+        dgates[u + j] = d * old_c[j] * f * (1 - f);
+        dgates[2 * u + j] = d * i * (1 - g * g);
+        dgates[3 * u + j] = dh[j] * t * o * (1 - o);
+        dc[j] = d * f;
+      }
+    }
+  });
+}
+
+Var lstm_of(const RecurrentOperands& operands, const RecurrentOptions& options) {
+  const Recurrence r("lstm", 4, 1, operands, options);
+  Tape& tape = operands.x.tape();
+  const Var y = operands.output(r.result()), bias = operands.bias, recurrent_kernel = operands.recurrent_kernel;
+  const Shape of_rows{r.rows(), r.units};
+  const LstmTrace trace{r.input_products(operands, bias ? bias.value().data() : nullptr), tape.scratch(of_rows),
+                        tape.scratch(of_rows), tape.scratch(of_rows)};
+  const View h = r.state(y), c = tape.scratch(h.shape()), products = tape.scratch({r.batch, r.width});
+  fill(c, 0);
+  fill(products, 0);
+  for (Index turn = 0; turn < r.steps; ++turn) {
+    if (turn > 0) gemm(h, recurrent_kernel.value(), overwrite(products));
+    advance_lstm(r, turn, trace, products, h, c);
+    r.put_state(h, turn, y);
+  }
+  return y.backward([=] {
+    const View dgates = y.tape().scratch(trace.gates.shape()), dh = y.tape().scratch(h.shape()),
+               dc = y.tape().scratch(h.shape());
+    fill(dh, 0);
+    fill(dc, 0);
+    for (Index turn = r.steps - 1; turn >= 0; --turn) {
+      r.add_state_gradient(y, turn, dh);
+      go_back_lstm(r, turn, trace, dh, dc, dgates);
+      if (turn > 0) gemm(r.part(dgates, turn), transposed(recurrent_kernel.value()), overwrite(dh));
+    }
+    r.backward(operands, dgates);
+    recurrent_kernel.add_product(transposed(trace.h), dgates);
+    if (!bias) return;
+    if (Sink db = bias.sink()) sum_rows(dgates, db);
+  });
+}
+
+}  // namespace
+
+Var lstm(Var x, Operand kernel, Operand recurrent_kernel, Operand bias, const RecurrentOptions& options) {
+  Tape& tape = x.tape();
+  return lstm_of({x, kernel.on(tape), recurrent_kernel.on(tape), bias.on(tape)}, options);
+}
+
+Var lstm(Var x, Operand kernel, Operand recurrent_kernel, const RecurrentOptions& options) {
+  return lstm_of({x, kernel.on(x.tape()), recurrent_kernel.on(x.tape()), Var()}, options);
+}
+
+}  // namespace cornu
+
+#pragma GCC diagnostic pop

@@ -1,0 +1,169 @@
+#include <algorithm>
+#include <cmath>
+
+#include "cornu/core/error.h"
+#include "cornu/core/kernels/kernels.h"
+#include "cornu/core/kernels/vector_math.h"
+#include "cornu/core/ops/ops.h"
+
+namespace cornu {
+
+namespace {
+
+/// A function of one number: its value at x, and its slope there given x and y = value(x). An option is a member.
+struct Negate {
+  static Real value(Real x) { return -x; }
+  static Real slope(Real, Real) { return -1; }
+};
+
+struct Exp {
+  static Real value(Real x) { return math::exp(x); }
+  static Real slope(Real, Real y) { return y; }
+};
+
+struct Log {
+  static Real value(Real x) { return math::log(x); }
+  static Real slope(Real x, Real) { return 1 / x; }
+};
+
+struct Sqrt {
+  static Real value(Real x) { return std::sqrt(x); }
+  static Real slope(Real, Real y) { return Real(0.5) / y; }
+};
+
+struct Square {
+  static Real value(Real x) { return x * x; }
+  static Real slope(Real x, Real) { return 2 * x; }
+};
+
+struct Abs {
+  static Real value(Real x) { return std::abs(x); }
+  static Real slope(Real x, Real) { return static_cast<Real>((x > 0) - (x < 0)); }
+};
+
+struct Relu {
+  static Real value(Real x) { return std::max(x, Real{0}); }  // this order keeps a NaN
+  static Real slope(Real, Real y) { return y > 0 ? Real{1} : Real{0}; }
+};
+
+struct Sigmoid {
+  static Real value(Real x) { return math::sigmoid(x); }
+  static Real slope(Real, Real y) { return y * (1 - y); }
+};
+
+struct Tanh {
+  static Real value(Real x) { return math::tanh(x); }
+  static Real slope(Real, Real y) { return 1 - y * y; }
+};
+
+struct LeakyRelu {
+  Real negative_slope;
+  Real value(Real x) const { return x > 0 ? x : negative_slope * x; }
+  Real slope(Real x, Real) const { return x > 0 ? Real{1} : negative_slope; }
+};
+
+template <class Op>
+Var pointwise(Var x, Op op = {}) {
+  Var y = x.tape().output(x.shape(), {x});
+  assign(y.out(), [op, from = x.value().data()](Index i) { return op.value(from[i]); });
+  return y.backward([=] {
+    if (Sink dx = x.sink()) {
+      const Real *const vx = x.value().data(), *const vy = y.value().data(), *const g = y.grad().data();
+      assign(dx, [=](Index i) { return g[i] * op.slope(vx[i], vy[i]); });
+    }
+  });
+}
+
+/// The same for a function whose value and slope share most of their work: f(x) is both, and the slopes are kept.
+struct Point {
+  Real value, slope;
+};
+
+template <class F>
+Var with_slopes(Var x, F f) {
+  Var y = x.tape().output(x.shape(), {x});
+  // Where nobody wants them, each value overwrites its slope.
+  Real* const slopes = y.wants_gradient() ? x.tape().scratch(x.shape()).data() : y.out().data();
+  assign(y.out(), [f, slopes, from = x.value().data()](Index i) {
+    const Point point = f(from[i]);
+    slopes[i] = point.slope;
+    return point.value;
+  });
+  return y.backward([=] {
+    if (Sink dx = x.sink()) multiply(y.grad().data(), slopes, dx);
+  });
+}
+
+/// x gate(x), given the gate at x and its slope there.
+Point gated(Real x, Real gate, Real slope) { return {x * gate, gate + x * slope}; }
+
+/// x (1 + tanh(u)) / 2 is x sigmoid(2 u), which does not cancel where tanh(u) is near -1.
+Point gelu_by_tanh(Real x) {
+  constexpr Real scale = Real(1.5957691216057308), cubic = Real(0.044715);  // 2 sqrt(2 / pi)
+  const Real near = x > 30 ? 30 : x < -30 ? -30 : x;  // the gate is 0 or 1 long before, and x^2 must not be infinite
+  const Real gate = math::sigmoid(scale * (near + cubic * near * near * near));
+  return gated(x, gate, gate * (1 - gate) * scale * (1 + 3 * cubic * near * near));
+}
+
+}  // namespace
+
+Var operator-(Var x) { return pointwise<Negate>(x); }
+Var exp(Var x) { return pointwise<Exp>(x); }
+Var log(Var x) { return pointwise<Log>(x); }
+Var sqrt(Var x) { return pointwise<Sqrt>(x); }
+Var square(Var x) { return pointwise<Square>(x); }
+Var abs(Var x) { return pointwise<Abs>(x); }
+Var relu(Var x) { return pointwise<Relu>(x); }
+Var tanh(Var x) { return pointwise<Tanh>(x); }
+Var linear(Var x) { return x; }
+
+Var leaky_relu(Var x, double negative_slope) {
+  require<ValueError>(std::isfinite(negative_slope), "leaky_relu: negative_slope is {}; it must be finite",
+                      negative_slope);
+  return pointwise(x, LeakyRelu{static_cast<Real>(negative_slope)});
+}
+Var leaky_relu(Var x) { return leaky_relu(x, 0.2); }
+
+Var elu(Var x, double alpha) {
+  require<ValueError>(std::isfinite(alpha), "elu: alpha is {}; it must be finite", alpha);
+  return with_slopes(x, [a = static_cast<Real>(alpha)](Real v) {
+    const Real below = a * math::expm1(v);
+    return v > 0 ? Point{v, 1} : Point{below, below + a};
+  });
+}
+Var elu(Var x) { return elu(x, 1); }
+
+Var gelu(Var x, const GeluOptions& options) {
+  return options.approximate ? with_slopes(x, [](Real v) { return gelu_by_tanh(v); }) : gelu(x);
+}
+
+Var gelu(Var x) {
+  return with_slopes(x, [](Real v) {
+    const auto [density, cumulative] = math::normal(v);
+    return gated(v, cumulative, density);
+  });
+}
+
+Var swish(Var x) {
+  return with_slopes(x, [](Real v) {
+    const Real s = math::sigmoid(v);
+    return gated(v, s, s * (1 - s));
+  });
+}
+
+Var silu(Var x) { return swish(x); }
+
+Var softplus(Var x) {
+  return with_slopes(x, [](Real v) {
+    const Real e = math::exp(-std::abs(v));  // at most 1
+    return Point{std::max(v, Real{0}) + math::log1p(e), (v >= 0 ? Real{1} : e) / (1 + e)};
+  });
+}
+
+Var sigmoid(Var x) {
+  const Var y = pointwise<Sigmoid>(x);
+  y.made_from_logits(x, false);
+  return y;
+}
+
+}  // namespace cornu

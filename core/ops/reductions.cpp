@@ -1,0 +1,88 @@
+#include <algorithm>
+#include <limits>
+
+#include "cornu/core/error.h"
+#include "cornu/core/kernels/kernels.h"
+#include "cornu/core/ops/ops.h"
+
+namespace cornu {
+
+namespace {
+
+Shape reduced(const Shape& shape, Index axis, const ReduceOptions& options) {
+  return options.keepdims ? shape.with(axis, 1) : shape.without(axis);
+}
+
+/// scale * sum of x over the middle of `split`; the gradient spreads out again.
+Var scaled_sum(Var x, const AxisSplit& split, Real scale, const Shape& shape) {
+  Var y = x.tape().output(shape, {x});
+  sum_axis(x.value().data(), split, scale, overwrite(y.out()));
+  return y.backward([=] {
+    if (Sink dx = x.sink()) {
+      vectorized([g = y.grad().data(), to = dx.data(), accumulates = dx.accumulates(), split, scale] {
+        for (Index o = 0; o < split.outer; ++o) {
+          Real* const block = to + o * split.n * split.inner;
+          const Real* const row = g + o * split.inner;
+          if (split.inner == 1) {
+            assign(block, split.n, accumulates, [share = scale * row[0]](Index) { return share; });
+            continue;
+          }
+          for (Index j = 0; j < split.n; ++j) {
+            assign(block + j * split.inner, split.inner, accumulates, [=](Index i) { return scale * row[i]; });
+          }
+        }
+      });
+    }
+  });
+}
+
+Var max_over(Var x, const AxisSplit& split, const Shape& shape) {
+  require(split.n > 0, "max: shape {} has nothing to take the maximum of", x.shape());
+  Var y = x.tape().output(shape, {x});
+  const Index n = split.n, inner = split.inner;
+  max_axis(x.value().data(), split, y.out().data());
+  return y.backward([=] {
+    if (Sink dx = x.sink()) {
+      const Real *const from = x.value().data(), *const best = y.value().data(), *const g = y.grad().data();
+      for (Index o = 0; o < split.outer; ++o) {
+        for (Index i = 0; i < inner; ++i) {
+          const Index at = o * inner + i;
+          Index sharing = 0;
+          for (Index j = 0; j < n; ++j) sharing += from[(o * n + j) * inner + i] == best[at] ? 1 : 0;
+          const Real share = sharing == 0 ? std::numeric_limits<Real>::quiet_NaN() : g[at] / static_cast<Real>(sharing);
+          for (Index j = 0; j < n; ++j) {
+            const Index k = (o * n + j) * inner + i;
+            const Real contribution = sharing == 0 || from[k] == best[at] ? share : Real{0};
+            dx.data()[k] = dx.accumulates() ? dx.data()[k] + contribution : contribution;
+          }
+        }
+      }
+    }
+  });
+}
+
+Real one_over(Index n) { return Real{1} / static_cast<Real>(n); }
+
+AxisSplit all(Var x) { return {1, x.size(), 1}; }
+
+}  // namespace
+
+Var sum(Var x) { return scaled_sum(x, all(x), 1, {}); }
+
+Var sum(Var x, Index axis, const ReduceOptions& options) {
+  return scaled_sum(x, {x.shape(), x.along(axis)}, 1, reduced(x.shape(), axis, options));
+}
+
+Var mean(Var x) { return scaled_sum(x, all(x), one_over(x.size()), {}); }
+
+Var mean(Var x, Index axis, const ReduceOptions& options) {
+  return scaled_sum(x, {x.shape(), x.along(axis)}, one_over(x.shape()[axis]), reduced(x.shape(), axis, options));
+}
+
+Var max(Var x) { return max_over(x, all(x), {}); }
+
+Var max(Var x, Index axis, const ReduceOptions& options) {
+  return max_over(x, {x.shape(), x.along(axis)}, reduced(x.shape(), axis, options));
+}
+
+}  // namespace cornu

@@ -1,0 +1,206 @@
+#pragma once
+
+#include <concepts>
+#include <functional>
+#include <list>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "cornu/core/error.h"
+#include "cornu/core/options/options.h"
+#include "cornu/core/options/type_name.h"
+
+namespace cornu {
+
+namespace detail {
+
+/// What an `Any` (an AnyLayer, a std::function, ...) holds, if it is a T.
+template <class T, class Any>
+const T* held(const Any& any) {
+  if constexpr (requires { any.template target<T>(); }) {
+    return any.template target<T>();
+  } else {
+    return any.template as<T>();
+  }
+}
+
+/// Has a value's options written or read, if it has any: those that it names or, where it does not but owns layers,
+/// what these are.
+template <class T>
+void visit_options(T& value, OptionVisitor& visit) {
+  if constexpr (HasOptions<T>) {
+    value.options(visit);
+  } else if constexpr (requires { value.layers(); }) {
+    for (const auto& named : value.layers()) visit(named.name.c_str(), *named.layer);
+  }
+}
+template <class T>
+Json written_options(const T& value) {
+  OptionVisitor visit;
+  visit_options(const_cast<T&>(value), visit);  // not const, as it reads too; here it does not
+  return std::move(visit).written();
+}
+
+}  // namespace detail
+
+/// A file that names what this program has not registered: another one may be able to load it.
+class UnregisteredError : public FormatError {
+  using FormatError::FormatError;
+};
+
+/// The types of one kind, layers say, by the names that files know them by: {"class_name": "Dense", "config": {...}}.
+/// Any number of threads may use it.
+template <class Any>
+class Registry {
+ public:
+  /// `kind` and `call` are for errors: "layer", "register_layer".
+  Registry(const char* kind, const char* call) : kind_(kind), call_(call) {}
+
+  /// `make` gives a T that has yet to read its options. Doing it again is allowed; throws ValueError if another type
+  /// has the name, or T has another name.
+  template <class T>
+  void add(std::string name, std::function<T()> make) {
+    add(std::move(name), &options_of<T>, [make = std::move(make)](OptionVisitor& visit) {
+      T value = make();
+      detail::visit_options(value, visit);
+      return Any(std::move(value));
+    });
+  }
+  template <class T>
+  void add(std::string name = std::string(detail::type_name<T>())) {
+    // A plain function: a lambda would be a type of its own for each T, with as much code around it.
+    add(std::move(name), &options_of<T>, Make(&made<T>));
+  }
+
+  using Ask = std::optional<Json> (*)(const Any&);  ///< its options; nothing where it is of another type
+  using Make = std::function<Any(OptionVisitor&)>;
+  void add(std::string name, Ask ask, Make make) {
+    const std::lock_guard lock(mutex_);
+    for (const Entry& entry : entries_) {
+      if (entry.name == name && entry.ask == ask) return;
+      require<ValueError>(entry.name != name && entry.ask != ask,
+                          R"({}: "{}" is registered already, and "{}" comes: {} has one name, and the name one {})",
+                          call_, entry.name, name, detail::with_article(kind_), kind_);
+    }
+    entries_.push_back({std::move(name), ask, std::move(make)});
+  }
+
+  bool knows(std::string_view name) const { return find(name) != nullptr; }
+
+  /// Throws ValueError, calling it `what`, if its type is not registered.
+  Json describe(const Any& any, std::string_view what) const {
+    const std::lock_guard lock(mutex_);
+    try {
+      for (const Entry& entry : entries_) {
+        if (std::optional<Json> options = entry.ask(any)) {
+          Json json;
+          json.set("class_name", entry.name);
+          json.set("config", std::move(*options));
+          return json;
+        }
+      }
+      throw ValueError(message("{} of a type that is not registered cannot be saved; {}<TheType>() registers it",
+                               detail::with_article(kind_), call_));
+    } catch (Error& error) {
+      error.add_context(what);
+      throw;
+    }
+  }
+
+  /// Throws UnregisteredError, and FormatError for options that it does not have or that do not fit.
+  Any make(const Json& json) const {
+    const auto name = value_of<std::string>(json.at("class_name"));
+    const Entry* const entry = find(name);
+    require<UnregisteredError>(
+        entry != nullptr, "there is no {} called \"{}\" here; if it is your own, register it before loading: {}<{}>()",
+        kind_, name, call_, name);
+    try {
+      OptionVisitor visit(json.at("config"));
+      Any any = entry->make(visit);
+      visit.require_all_read();
+      return any;
+    } catch (Error& error) {
+      if (!std::string_view(error.what()).starts_with(name + ":")) error.add_context(name);
+      throw;
+    }
+  }
+
+ private:
+  struct Entry {
+    std::string name;
+    Ask ask;
+    Make make;
+  };
+
+  template <class T>
+  static std::optional<Json> options_of(const Any& any) {
+    const T* const value = detail::held<T>(any);
+    if (value == nullptr) return std::nullopt;
+    return detail::written_options(*value);
+  }
+
+  template <class T>
+  static Any made(OptionVisitor& visit) {
+    T value{};
+    detail::visit_options(value, visit);
+    return Any(std::move(value));
+  }
+
+  const Entry* find(std::string_view name) const {
+    const std::lock_guard lock(mutex_);
+    for (const Entry& entry : entries_) {
+      if (entry.name == name) return &entry;
+    }
+    return nullptr;
+  }
+
+  const char *kind_, *call_;
+  std::list<Entry> entries_;            // which stay where they are
+  mutable std::recursive_mutex mutex_;  // layers hold layers
+};
+
+/// Functions of one kind by name. As Registry, for what has no options.
+template <class Function>
+class FunctionRegistry {
+ public:
+  FunctionRegistry(const char* kind, const char* call, std::initializer_list<std::pair<std::string, Function>> known)
+      : kind_(kind), call_(call), entries_(known) {}
+
+  void add(std::string name, Function function) {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [known, its_function] : entries_) {
+      if (known == name && its_function == function) return;
+      require<ValueError>(known != name, "{}: \"{}\" is registered already", call_, name);
+    }
+    entries_.emplace_back(std::move(name), function);
+  }
+  /// Throws ValueError for a function that is not registered.
+  std::string name_of(Function function) const {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [name, known] : entries_) {
+      if (known == function) return name;
+    }
+    throw ValueError(message("a function without a name cannot be saved; {}(\"name\", function) gives it one", call_));
+  }
+  /// Throws UnregisteredError.
+  Function find(std::string_view name) const {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [known, function] : entries_) {
+      if (known == name) return function;
+    }
+    throw UnregisteredError(
+        message("there is no {} called \"{}\" here; if it is your own, register it before loading: "
+                "{}(\"{}\", function)",
+                kind_, name, call_, name));
+  }
+
+ private:
+  const char *kind_, *call_;
+  std::vector<std::pair<std::string, Function>> entries_;
+  mutable std::mutex mutex_;
+};
+
+}  // namespace cornu

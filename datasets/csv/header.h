@@ -1,0 +1,29 @@
+#pragma once
+
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "cornu/formats/csv_rows.h"
+
+/// For readers of tables alone.
+namespace cornu::detail {
+
+/// What the first row of a table is.
+enum class FirstRow { names, data, unclear };
+
+/// A row of names has a text above a number, or no numbers. A row of data has only numbers, a number with a fraction,
+/// or a text that `second` repeats. Unclear: whole numbers among texts, and whole numbers in equal steps (0, 1, 2 or
+/// years) above a row that has none. `second` is empty if there is no other row.
+FirstRow kind_of_first_row(std::span<const CsvCell> first, std::span<const CsvCell> second,
+                           const std::function<bool(const std::string&)>& is_number,
+                           const std::function<bool(const std::string&)>& is_missing);
+
+/// "; is the delimiter ';'? (.delimiter)" for a row of a single cell that contains another delimiter, else "".
+std::string delimiter_hint(std::span<const CsvCell> row, char delimiter);
+
+/// Whether the text is numbers separated by another delimiter: "5;2".
+bool is_list_of_numbers(std::string_view text, const std::function<bool(const std::string&)>& is_number);
+
+}  // namespace cornu::detail

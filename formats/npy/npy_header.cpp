@@ -1,0 +1,204 @@
+#include "cornu/formats/npy/npy_header.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstdint>
+#include <optional>
+#include <set>
+
+#include "cornu/core/error.h"
+
+namespace cornu::detail {
+
+namespace {
+
+constexpr std::size_t most_dimensions = 64;  // as NumPy has it since 2.0
+
+/// NumPy's names in the order of Dtype; BF16 and the 8-bit floats have none.
+constexpr std::array<std::string_view, 16> names{"f8", "f4", "f2", "",   "i8", "i4", "i2", "i1",
+                                                 "u8", "u4", "u2", "u1", "b1", "",   "",   ""};
+
+/// What a type is of which there is no Dtype, by the letter that NumPy has for it.
+std::string_view described(char letter) {
+  switch (letter) {
+    case 'O':
+      return "Python objects are";
+    case 'S':
+    case 'a':
+    case 'U':
+      return "text is";
+    case 'c':
+      return "complex numbers are";
+    case 'M':
+    case 'm':
+      return "dates and durations are";
+    case 'V':
+      return "bytes without a meaning are";
+    default:
+      return "this type is";
+  }
+}
+
+/// A parser of that part of Python's literals which NumPy writes: a dictionary of a text, a truth and a tuple of whole
+/// numbers. Everything else is refused.
+class HeaderParser {
+ public:
+  explicit HeaderParser(std::string_view text) : text_(text) {}
+
+  NpyHeader read() {
+    expect('{');
+    while (!accept('}')) {
+      const std::string_view key = quoted();
+      require<FormatError>(known_.insert(key).second, "the header has \"{}\" twice", key);
+      expect(':');
+      if (key == "descr") {
+        read_descr();
+      } else if (key == "fortran_order") {
+        header_.fortran_order = truth();
+      } else if (key == "shape") {
+        read_shape();
+      } else {
+        throw FormatError(message("the header has an unknown entry \"{}\"", key.substr(0, most_shown)));
+      }
+      if (!accept(',')) {
+        expect('}');
+        break;
+      }
+    }
+    skip_space();
+    if (at_ != text_.size()) fail("its end");
+    for (const char* key : {"descr", "fortran_order", "shape"}) {
+      require<FormatError>(known_.count(key) != 0, "the header lacks \"{}\"", key);
+    }
+    return std::move(header_);
+  }
+
+ private:
+  static constexpr std::size_t most_shown = 40;  // characters of what a file says, in an error
+
+  [[noreturn]] void fail(std::string_view wanted) const {
+    std::string came = "its end";
+    if (at_ < text_.size()) {
+      const char c = text_[at_];
+      came = c > ' ' && c <= '~' ? std::string{'\'', c, '\''} : message("a byte of {}", static_cast<unsigned char>(c));
+    }
+    throw FormatError(message("the header has {} at byte {}; {} is required", came, at_, wanted));
+  }
+
+  void skip_space() { at_ = std::min(text_.find_first_not_of(" \t\r\n", at_), text_.size()); }
+  bool accept(char c) {
+    skip_space();
+    const bool is_there = at_ < text_.size() && text_[at_] == c;
+    at_ += is_there;
+    return is_there;
+  }
+  void expect(char c) {
+    if (!accept(c)) fail(std::string{'\'', c, '\''});
+  }
+  bool accept(std::string_view word) {
+    skip_space();
+    const bool is_there = text_.substr(at_).starts_with(word);
+    if (is_there) at_ += word.size();
+    return is_there;
+  }
+
+  std::string_view quoted() {
+    const bool single = accept('\'');
+    if (!single && !accept('"')) fail("a text in quotes");
+    const std::size_t begin = at_;
+    for (; at_ < text_.size() && text_[at_] != (single ? '\'' : '"'); ++at_) {
+      if (text_[at_] < ' ' || text_[at_] > '~' || text_[at_] == '\\') fail("a plain character");
+    }
+    if (at_ == text_.size()) fail("the quote that ends a text");
+    return text_.substr(begin, at_++ - begin);
+  }
+
+  bool truth() {
+    if (accept("True")) return true;
+    if (!accept("False")) fail("True or False");
+    return false;
+  }
+
+  void read_descr() {
+    skip_space();
+    if (at_ < text_.size() && (text_[at_] == '[' || text_[at_] == '(')) {
+      throw UnreadType("structure", "descr is a structure of several fields, which is not read");
+    }
+    const std::string_view descr = quoted();
+    const char order = descr.empty() ? '\0' : descr.front();
+    const std::string_view name = descr.substr(std::min<std::size_t>(descr.size(), 1));
+    const auto found = name.empty() ? names.end() : std::find(names.begin(), names.end(), name);
+    if (found == names.end()) {
+      const auto shown = descr.substr(0, most_shown);
+      throw UnreadType(std::string(shown), message("descr '{}': {} not read; b1, i1 to i8, u1 to u8, f2, f4 and f8 are",
+                                                   shown, described(name.empty() ? '\0' : name.front())));
+    }
+    header_.dtype = static_cast<Dtype>(found - names.begin());
+    // The order of one byte is often said, and means nothing.
+    require<FormatError>(order == '<' || order == '>' || (order == '|' && size_of(header_.dtype) == 1),
+                         "descr '{}': the order of the bytes, '<' or '>', must come first", descr);
+    header_.big_endian = order == '>' && size_of(header_.dtype) > 1;
+  }
+
+  void read_shape() {
+    expect('(');
+    bool is_tuple = true;
+    while (!accept(')')) {
+      require<FormatError>(header_.shape.size() < most_dimensions, "the shape has more than {} dimensions",
+                           most_dimensions);
+      header_.shape.push_back(whole_number());
+      is_tuple = accept(',');
+      if (!is_tuple) {
+        expect(')');
+        break;
+      }
+    }
+    if (!is_tuple && header_.shape.size() == 1) {
+      throw FormatError(message("the shape is ({0}), which is a number; ({0},) is a tuple", header_.shape[0]));
+    }
+  }
+
+  Index whole_number() {
+    skip_space();
+    Index number = 0;
+    const char *const begin = text_.data() + at_, *const end = text_.data() + text_.size();
+    if (begin == end || *begin < '0' || *begin > '9') fail("a whole number from 0 on");
+    const auto [stop, error] = std::from_chars(begin, end, number);
+    require<FormatError>(error == std::errc(), "the shape has a number that is too large, at byte {}", at_);
+    if (*begin == '0' && stop != begin + 1) fail("a number without zeros before it");  // as Python has it
+    at_ = static_cast<std::size_t>(stop - text_.data());
+    at_ += at_ < text_.size() && text_[at_] == 'L';  // as Python 2 writes a long one
+    return number;
+  }
+
+  std::string_view text_;
+  std::size_t at_ = 0;
+  std::set<std::string_view> known_;
+  NpyHeader header_;
+};
+
+}  // namespace
+
+NpyHeader read_npy_header(std::string_view text) { return HeaderParser(text).read(); }
+
+std::string npy_header(const RawTensor& array) {
+  const std::string_view name = names[static_cast<std::size_t>(array.dtype)];
+  require<ValueError>(!name.empty(), "\"{}\": NumPy has no {}; F32 holds the same numbers", array.name,
+                      to_string(array.dtype));
+  require<ValueError>(array.shape.size() <= most_dimensions, "\"{}\": {} dimensions; NumPy has at most {}", array.name,
+                      array.shape.size(), most_dimensions);
+  check_size(array);
+  std::string text = message("{{'descr': '{}{}', 'fortran_order': False, 'shape': {}, }}",
+                             size_of(array.dtype) == 1 ? "|" : "<", name, to_string(std::span(array.shape)));
+  constexpr std::size_t before = 10, alignment = 64;
+  text.resize((before + text.size() + alignment) / alignment * alignment - before, ' ');
+  text.back() = '\n';
+  std::string header(npy_magic);
+  header += {1, 0};  // the version
+  header += static_cast<char>(text.size() & 255);
+  header += static_cast<char>(text.size() >> 8);
+  return header + text;
+}
+
+}  // namespace cornu::detail

@@ -1,0 +1,69 @@
+#include "cornu/layers/augmentation/random_erasing.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "cornu/core/error.h"
+#include "cornu/core/kernels/kernels.h"
+
+namespace cornu {
+
+namespace {
+
+/// The pixels of a side of n that lie from a random place on for the fraction `part` of it: [first, last).
+struct Stretch {
+  Index first, last;
+
+  Stretch(Index n, double part, Rng& rng) {
+    const double length = part * static_cast<double>(n);
+    const double start = static_cast<double>(rng.uniform()) * (static_cast<double>(n) - length);
+    first = static_cast<Index>(std::ceil(start));
+    last = std::min(n, static_cast<Index>(std::ceil(start + length)));
+  }
+};
+
+/// 0 to the one number that was given, which as a factor would be from minus that.
+RandomFactor of_fraction(const RandomFactor& factor) { return {std::max(factor.low, 0.0), factor.high}; }
+
+}  // namespace
+
+Shape RandomErasing::build(const Shape& input, Rng&) {
+  detail::require_factor("RandomErasing", "factor", of_fraction(factor), 0, 1);
+  detail::require_factor("RandomErasing", "scale", of_fraction(scale), 0, 1);
+  constexpr double most = std::numeric_limits<double>::max();
+  detail::require_factor("RandomErasing", "value_range", value_range, -most, most);
+  detail::require_image("RandomErasing", input);
+  return input;
+}
+
+Var RandomErasing::forward(Var x) const {
+  detail::require_image("RandomErasing", x.shape().sub(std::min(x.rank(), Index{1})));
+  Tape& tape = x.tape();
+  if (!tape.training()) return x;
+  Rng& rng = tape.rng();
+  const Index rows = x.shape()[1], columns = x.shape()[2], channels = x.shape()[3];
+  const View kept = tape.scratch(x.shape().with(3, 1)), filling = tape.scratch(x.shape());
+  const RandomFactor area = of_fraction(scale), probability = of_fraction(factor);
+  fill(kept, 1);
+  fill(filling, 0);
+  for (Index image = 0; image < x.shape()[0]; ++image) {
+    const Stretch across(columns, std::sqrt(area.draw(rng)), rng), down(rows, std::sqrt(area.draw(rng)), rng);
+    if (!(static_cast<double>(rng.uniform()) < probability.draw(rng))) continue;
+    for (Index i = down.first; i < down.last; ++i) {
+      const Index row = (image * rows + i) * columns;
+      for (Index pixel = row + across.first; pixel < row + across.last; ++pixel) {
+        kept[pixel] = 0;
+        for (Index c = 0; c < channels; ++c) {
+          const double value = fill_value ? *fill_value : static_cast<double>(rng.normal()) * value_range.high;
+          filling[pixel * channels + c] = static_cast<Real>(std::clamp(value, value_range.low, value_range.high));
+        }
+      }
+    }
+  }
+  const Var y = x * tape.input(kept) + tape.input(filling);
+  y.squashed_as(x);  // as in inference, where it is x
+  return y;
+}
+
+}  // namespace cornu

@@ -1,0 +1,56 @@
+#pragma once
+
+#include "cornu/core/ops/images.h"
+#include "cornu/core/options/options.h"
+#include "cornu/layers/layer.h"
+
+/// What the layers that vary images at random have in common. Each acts in training alone, on every image by itself,
+/// and in inference hands on x. Images are (batch, height, width, channels). What is drawn depends on nothing but the
+/// tape's rng.
+namespace cornu {
+
+/// The range that an amount is drawn from: `0.2` is from -0.2 to 0.2, `{-0.3, 0.1}` from the one to the other.
+struct RandomFactor {
+  double low, high;
+
+  constexpr RandomFactor(double most) : low(-most), high(most) {}
+  constexpr RandomFactor(double lowest, double highest) : low(lowest), high(highest) {}
+
+  double draw(Rng& rng) const { return low + (high - low) * static_cast<double>(rng.uniform()); }
+};
+
+void to_json(Json& json, const RandomFactor& factor);
+RandomFactor json_to(const Json& json, As<RandomFactor>);
+
+namespace detail {
+
+/// Throws ShapeError unless a sample is (height, width, channels).
+void require_image(const char* layer, const Shape& sample);
+/// Throws ValueError unless least <= low <= high <= most.
+void require_factor(const char* layer, const char* option, const RandomFactor& factor, double least, double most);
+
+/// Where the pixel that is x to the right and y below the middle of an image comes from, seen from there: at
+/// (xx x + xy y - right, yx x + yy y - down), in pixels.
+struct ImageMap {
+  double xx = 1, xy = 0, yx = 0, yy = 1, right = 0, down = 0;
+};
+
+/// The transform (core/ops/images.h) of images of this shape.
+void write_transform(Real* transform, const ImageMap& map, const Shape& images);
+
+/// In training, each image seen through the map that draw(rng) gives; in inference x.
+template <class Draw>
+Var randomly_mapped(const char* layer, Var x, const AffineOptions& options, Draw draw) {
+  require_image(layer, x.shape().sub(x.rank() > 0 ? 1 : 0));
+  Tape& tape = x.tape();
+  if (!tape.training()) return x;
+  const View transforms = tape.scratch({x.shape()[0], 6});
+  for (Index i = 0; i < transforms.size(); i += 6) {
+    write_transform(transforms.data() + i, draw(tape.rng()), x.shape());
+  }
+  return affine_transform(x, transforms, options);
+}
+
+}  // namespace detail
+
+}  // namespace cornu

@@ -1,0 +1,55 @@
+#pragma once
+
+#include "cornu/core/ops/images.h"
+#include "cornu/layers/activation.h"
+#include "cornu/layers/initializers.h"
+#include "cornu/layers/layer.h"
+
+namespace cornu {
+
+/// y = activation(x * kernel + bias): the same filters at every place of a sequence, as Conv2D has them for an image of
+/// one row. With Padding::causal no step of the result depends on later ones of the input.
+/// Input: (batch, steps, channels). Output: (batch, steps, filters), fewer steps for strides and Padding::valid.
+/// kernel: (kernel_size, channels / groups, filters), bias: (filters).
+/// Throws ValueError for sizes below 1 and groups that do not divide channels and filters, ShapeError for samples that
+/// are not (steps, channels), have other channels than it was built for or no room for the kernel, StateError if it was
+/// not built. Building again makes new parameters for the new shape.
+struct Conv1D {
+  Index filters;
+  Index kernel_size;
+  Index strides = 1;
+  Padding padding = Padding::valid;
+  Index dilation_rate = 1;
+  Index groups = 1;
+  Activation activation = linear;
+  bool use_bias = true;
+  Initializer kernel_initializer = glorot_uniform;
+  Initializer bias_initializer = zeros;
+  Regularizer kernel_regularizer{}, bias_regularizer{}, activity_regularizer{};
+  Constraint kernel_constraint{}, bias_constraint{};
+  Parameter kernel{}, bias{};
+
+  Shape build(const Shape& input, Rng& rng);
+  Var forward(Var x) const;
+  NamedParameters parameters();
+
+  void options(auto& visit) {
+    visit("filters", filters);
+    visit("kernel_size", kernel_size);
+    visit("strides", strides);
+    visit("padding", padding);
+    visit("dilation_rate", dilation_rate);
+    visit("groups", groups);
+    visit("activation", activation);
+    visit("use_bias", use_bias);
+    visit("kernel_initializer", kernel_initializer);
+    visit("bias_initializer", bias_initializer);
+    visit("kernel_regularizer", kernel_regularizer);
+    visit("bias_regularizer", bias_regularizer);
+    visit("activity_regularizer", activity_regularizer);
+    visit("kernel_constraint", kernel_constraint);
+    visit("bias_constraint", bias_constraint);
+  }
+};
+
+}  // namespace cornu

@@ -1,0 +1,54 @@
+#pragma once
+
+#include "cornu/core/ops/images.h"
+#include "cornu/layers/activation.h"
+#include "cornu/layers/initializers.h"
+#include "cornu/layers/layer.h"
+
+namespace cornu {
+
+/// y = activation(x * kernel + bias): the same filters at every place of an image (core/ops/images.h has the formula).
+/// Input: (batch, height, width, channels). Output: (batch, rows, columns, filters).
+/// kernel: (kernel height, kernel width, channels / groups, filters), bias: (filters).
+/// Throws ValueError for sizes below 1, Padding::causal and groups that do not divide channels and filters, ShapeError
+/// for samples that are not (height, width, channels), have other channels than it was built for or no room for the
+/// kernel, StateError if it was not built. Building again makes new parameters for the new shape.
+struct Conv2D {
+  Index filters;
+  Size2D kernel_size;
+  Size2D strides = 1;
+  Padding padding = Padding::valid;
+  Size2D dilation_rate = 1;
+  Index groups = 1;
+  Activation activation = linear;
+  bool use_bias = true;
+  Initializer kernel_initializer = glorot_uniform;
+  Initializer bias_initializer = zeros;
+  Regularizer kernel_regularizer{}, bias_regularizer{}, activity_regularizer{};
+  Constraint kernel_constraint{}, bias_constraint{};
+  Parameter kernel{}, bias{};
+
+  void options(auto& visit) {
+    visit("filters", filters);
+    visit("kernel_size", kernel_size);
+    visit("strides", strides);
+    visit("padding", padding);
+    visit("dilation_rate", dilation_rate);
+    visit("groups", groups);
+    visit("activation", activation);
+    visit("use_bias", use_bias);
+    visit("kernel_initializer", kernel_initializer);
+    visit("bias_initializer", bias_initializer);
+    visit("kernel_regularizer", kernel_regularizer);
+    visit("bias_regularizer", bias_regularizer);
+    visit("activity_regularizer", activity_regularizer);
+    visit("kernel_constraint", kernel_constraint);
+    visit("bias_constraint", bias_constraint);
+  }
+
+  Shape build(const Shape& input, Rng& rng);
+  Var forward(Var x) const;
+  NamedParameters parameters();
+};
+
+}  // namespace cornu

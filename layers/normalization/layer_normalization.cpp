@@ -1,0 +1,53 @@
+#include "cornu/layers/normalization/layer_normalization.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "cornu/core/error.h"
+
+namespace cornu {
+
+Shape LayerNormalization::build(const Shape& input, Rng& rng) {
+  require<ValueError>(epsilon >= 0 && std::isfinite(epsilon),
+                      "LayerNormalization: epsilon is {}; it must be finite and not negative", epsilon);
+  require<ValueError>(gamma_initializer && beta_initializer,
+                      "LayerNormalization: an initializer is empty; use zeros or ones if in doubt");
+  const Index rank = input.rank() + 1, count = static_cast<Index>(axis.size());
+  bool are_last = 0 < count && count < rank;
+  for (Index last = 1; are_last && last <= count; ++last) {
+    are_last = std::any_of(axis.begin(), axis.end(), [=](Index a) { return a == -last || a == rank - last; });
+  }
+  require(are_last, "LayerNormalization: axis is {}; the last axes of a batch of samples of shape {} are required",
+          to_string(std::span<const Index>(axis)), input);
+  const Shape lengths = input.sub(input.rank() - count);
+  // Made aside: an initializer that throws leaves the layer as it was.
+  Tensor new_gamma, new_beta;
+  if (scale) gamma_initializer(new_gamma = Tensor(lengths), rng);
+  if (center) beta_initializer(new_beta = Tensor(lengths), rng);
+  gamma.become(std::move(new_gamma), gamma_regularizer, gamma_constraint);
+  beta.become(std::move(new_beta), beta_regularizer, beta_constraint);
+  return input;
+}
+
+Var LayerNormalization::forward(Var x) const {
+  const auto axes = static_cast<Index>(axis.size());
+  if (scale || center) {
+    const Shape& lengths = scale ? gamma.shape() : beta.shape();
+    require<StateError>(
+        lengths.rank() == axes && !lengths.empty(),
+        "LayerNormalization: used before it was built; call build(shape of a sample, rng), or put it into a model");
+    require(x.rank() > axes && x.shape().sub(x.rank() - axes) == lengths,
+            "LayerNormalization: an input of shape {}; its last axes must be {}", x.shape(), lengths);
+  }
+  return layer_normalization(x, scale ? Operand(gamma) : Operand(1), center ? Operand(beta) : Operand(0),
+                             {.axes = axes, .epsilon = epsilon});
+}
+
+NamedParameters LayerNormalization::parameters() {
+  NamedParameters result;
+  if (scale) result.push_back({"gamma", &gamma});
+  if (center) result.push_back({"beta", &beta});
+  return result;
+}
+
+}  // namespace cornu

@@ -1,0 +1,27 @@
+#pragma once
+
+#include "cornu/core/ops/images.h"
+#include "cornu/layers/layer.h"
+
+namespace cornu {
+
+/// The mean of each window, channel by channel, over the part of it that lies in the image.
+/// Input: (batch, height, width, channels). Output: (batch, rows, columns, channels).
+/// Throws ValueError for sizes below 1 and Padding::causal, ShapeError for samples that are not (height, width,
+/// channels) or have no room for the window.
+struct AveragePooling2D {
+  Size2D pool_size = 2;
+  Size2D strides = 0;  ///< 0: as pool_size
+  Padding padding = Padding::valid;
+
+  void options(auto& visit) {
+    visit("pool_size", pool_size);
+    visit("strides", strides);
+    visit("padding", padding);
+  }
+
+  Shape build(const Shape& input, Rng& rng);
+  Var forward(Var x) const;
+};
+
+}  // namespace cornu

@@ -1,0 +1,56 @@
+#include "cornu/layers/reshaping/reshape.h"
+
+#include <algorithm>
+#include <array>
+#include <string>
+
+#include "cornu/core/error.h"
+
+namespace cornu {
+
+namespace {
+
+/// What may stand in a message for a Shape: -1 included.
+struct Target {
+  std::span<const Index> dimensions;
+};
+
+std::string to_string(const Target& target) { return cornu::to_string(target.dimensions); }
+
+/// The target with its -1 replaced by what a sample of this shape leaves for it.
+Shape resolve(std::span<const Index> dimensions, const Shape& sample) {
+  const Target target{dimensions};
+  require<ValueError>(dimensions.size() < Shape::max_rank,
+                      "Reshape: the target {} has {} dimensions; at most {} are possible beside the batch", target,
+                      dimensions.size(), Shape::max_rank - 1);
+  require<ValueError>(std::count(dimensions.begin(), dimensions.end(), -1) <= 1,
+                      "Reshape: the target {} has more than one -1", target);
+  require<ValueError>(std::all_of(dimensions.begin(), dimensions.end(), [](Index d) { return d >= -1; }),
+                      "Reshape: the target {} has a negative dimension other than -1", target);
+
+  std::array<Index, Shape::max_rank> resolved{};
+  std::copy(dimensions.begin(), dimensions.end(), resolved.begin());
+  const auto open = std::find(resolved.begin(), resolved.end(), -1);
+  if (open != resolved.end()) {
+    *open = 1;
+    const Index known = Shape(std::span<const Index>(resolved).first(dimensions.size())).size();
+    require(known > 0 && sample.size() % known == 0,
+            "Reshape: a sample of shape {} has {} numbers, which do not fill {}", sample, sample.size(), target);
+    *open = sample.size() / known;
+  }
+  const Shape shape(std::span<const Index>(resolved).first(dimensions.size()));
+  require(shape.size() == sample.size(), "Reshape: a sample of shape {} has {} numbers, but {} has {}", sample,
+          sample.size(), shape, shape.size());
+  return shape;
+}
+
+}  // namespace
+
+Shape Reshape::build(const Shape& input, Rng&) { return resolve(target, input); }
+
+Var Reshape::forward(Var x) const {
+  require(x.rank() > 0, "Reshape: a scalar came; its input is a batch of samples");
+  return reshape(x, resolve(target, x.shape().sub(1)).batched(x.shape()[0]));
+}
+
+}  // namespace cornu

@@ -1,0 +1,72 @@
+#include "cornu/layers/rnn/gru.h"
+
+#include "cornu/layers/rnn/recurrent.h"
+
+namespace cornu {
+
+namespace {
+
+/// Any functions, and either place for the reset gate, made of smaller ops.
+Var by_steps(const GRU& layer, Var x, const RecurrentOptions& how) {
+  const Index units = layer.units;
+  const Activation &activation = layer.activation, &recurrent_activation = layer.recurrent_activation;
+  Tape& tape = x.tape();
+  const Var recurrent = tape.parameter(layer.recurrent_kernel);
+  const auto part = [units](Var gates, Index first, Index last) {
+    return slice_axis(gates, -1, first * units, last * units);
+  };
+  Var inputs, row;  // the bias of the products with the state
+  if (layer.use_bias && layer.reset_after) {
+    const Var rows = tape.parameter(layer.bias);
+    row = reshape(slice_axis(rows, 0, 1, 2), {3 * units});
+    inputs = affine(x, layer.kernel, reshape(slice_axis(rows, 0, 0, 1), {3 * units}));
+  } else {
+    inputs = layer.use_bias ? affine(x, layer.kernel, layer.bias) : matmul(x, layer.kernel);
+  }
+  const Var of_gates = part(recurrent, 0, 2), of_candidate = part(recurrent, 2, 3);
+  return detail::each_step(inputs, units, how, [&](Var input, Var h) {
+    const Var products = !layer.reset_after ? matmul(h, of_gates)
+                         : row              ? affine(h, recurrent, row)
+                                            : matmul(h, recurrent);
+    const auto gate = [&](Index i) { return recurrent_activation(part(input, i, i + 1) + part(products, i, i + 1)); };
+    const Var keep = gate(0), reset = gate(1);
+    const Var inner = layer.reset_after ? reset * part(products, 2, 3) : matmul(reset * h, of_candidate);
+    return keep * h + (1 - keep) * activation(part(input, 2, 3) + inner);
+  });
+}
+
+}  // namespace
+
+Shape GRU::build(const Shape& input, Rng& rng) {
+  detail::require_recurrent_options("GRU", units, kernel_initializer, recurrent_initializer, bias_initializer, input);
+  const Index gates = Shape{3, units}.size();  // throws where it would overflow
+  // Made aside: an initializer that throws leaves the layer as it was.
+  Tensor new_kernel({input[1], gates}), new_recurrent({units, gates}), new_bias;
+  kernel_initializer(new_kernel, rng);
+  recurrent_initializer(new_recurrent, rng);
+  if (use_bias) {
+    new_bias = Tensor(reset_after ? Shape{2, gates} : Shape{gates});
+    bias_initializer(new_bias, rng);
+  }
+  kernel.become(std::move(new_kernel), kernel_regularizer, kernel_constraint);
+  recurrent_kernel.become(std::move(new_recurrent), recurrent_regularizer, recurrent_constraint);
+  bias.become(std::move(new_bias), bias_regularizer, bias_constraint);
+  return return_sequences ? Shape{input[0], units} : Shape{units};
+}
+
+Var GRU::forward(Var x) const {
+  detail::require_recurrent_input("GRU", kernel, x);
+  const RecurrentOptions how{.return_sequences = return_sequences, .go_backwards = go_backwards};
+  const bool is_usual = reset_after && detail::are_usual(activation, recurrent_activation);
+  return activity_regularizer.add_loss(!is_usual  ? by_steps(*this, x, how)
+                                       : use_bias ? gru(x, kernel, recurrent_kernel, bias, how)
+                                                  : gru(x, kernel, recurrent_kernel, how));
+}
+
+NamedParameters GRU::parameters() {
+  NamedParameters result{{"kernel", &kernel}, {"recurrent_kernel", &recurrent_kernel}};
+  if (use_bias) result.push_back({"bias", &bias});
+  return result;
+}
+
+}  // namespace cornu

@@ -1,0 +1,57 @@
+#pragma once
+
+#include "cornu/layers/activation.h"
+#include "cornu/layers/initializers.h"
+#include "cornu/layers/layer.h"
+
+namespace cornu {
+
+/// The gated recurrent unit: as LSTM, with fewer gates (core/ops/sequences.h has the formula, in which `activation`
+/// stands for tanh and `recurrent_activation` for sigmoid; with others it is slower). Without `reset_after`, the reset
+/// gate acts on the state before its product with the recurrent kernel, as in Cho et al., 2014; that is slower, too.
+/// Input: (batch, steps, in). Output: the last state, (batch, units), or with `return_sequences` that after every step,
+/// (batch, steps, units), with `go_backwards` in the order in which they were gone through.
+/// kernel: (in, 3 units), the gates in the order z, r, h. recurrent_kernel: (units, 3 units). bias: (2, 3 units), one
+/// row for the products with the input, one for those with the state; (3 units) without `reset_after`.
+/// Throws as LSTM. Building again makes new parameters for the new shape.
+struct GRU {
+  Index units;
+  Activation activation = tanh;
+  Activation recurrent_activation = sigmoid;
+  bool use_bias = true;
+  Initializer kernel_initializer = glorot_uniform;
+  Initializer recurrent_initializer = orthogonal();
+  Initializer bias_initializer = zeros;
+  bool return_sequences = false;
+  bool go_backwards = false;
+  bool reset_after = true;
+  Regularizer kernel_regularizer{}, recurrent_regularizer{}, bias_regularizer{}, activity_regularizer{};
+  Constraint kernel_constraint{}, recurrent_constraint{}, bias_constraint{};
+  Parameter kernel{}, recurrent_kernel{}, bias{};
+
+  Shape build(const Shape& input, Rng& rng);
+  Var forward(Var x) const;
+  NamedParameters parameters();
+
+  void options(auto& visit) {
+    visit("units", units);
+    visit("activation", activation);
+    visit("recurrent_activation", recurrent_activation);
+    visit("use_bias", use_bias);
+    visit("kernel_initializer", kernel_initializer);
+    visit("recurrent_initializer", recurrent_initializer);
+    visit("bias_initializer", bias_initializer);
+    visit("return_sequences", return_sequences);
+    visit("go_backwards", go_backwards);
+    visit("reset_after", reset_after);
+    visit("kernel_regularizer", kernel_regularizer);
+    visit("recurrent_regularizer", recurrent_regularizer);
+    visit("bias_regularizer", bias_regularizer);
+    visit("activity_regularizer", activity_regularizer);
+    visit("kernel_constraint", kernel_constraint);
+    visit("recurrent_constraint", recurrent_constraint);
+    visit("bias_constraint", bias_constraint);
+  }
+};
+
+}  // namespace cornu

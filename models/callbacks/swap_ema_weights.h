@@ -1,0 +1,17 @@
+#pragma once
+
+#include "cornu/models/callbacks/callback.h"
+
+namespace cornu {
+
+/// Validates, evaluates and predicts with the averages that the optimizer keeps of the weights (use_ema), and puts the
+/// weights back afterwards. Throws StateError where it keeps none. (Keras's swap_on_epoch, which leaves the averages in
+/// the model while other callbacks see the end of an epoch, is not there.)
+struct SwapEMAWeights {
+  void on_test_begin(Run& run, Logs& logs) const;
+  void on_test_end(Run& run, Logs& logs) const;
+  void on_predict_begin(Run& run, Logs& logs) const;
+  void on_predict_end(Run& run, Logs& logs) const;
+};
+
+}  // namespace cornu

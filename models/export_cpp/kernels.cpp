@@ -1,0 +1,171 @@
+#include "cornu/models/export_cpp/kernels.h"
+
+#include <algorithm>
+#include <array>
+
+#include "cornu/core/error.h"
+
+namespace cornu::detail {
+
+namespace {
+
+constexpr std::array kernels = {
+    CppKernel{"at", R"(
+// Number i of an array; of none, given as nullptr, `none`.
+constexpr float at(const float* numbers, size i, float) { return numbers[i]; }
+constexpr float at(std::nullptr_t, size, float none) { return none; }
+)"},
+    CppKernel{"tiles",
+              R"(
+// A number that is known to the compiler.
+template <size n>
+using Number = std::integral_constant<size, n>;
+
+// f(first, width) for each tile of n numbers: as many as stay in registers while they are summed up.
+template <size n, class F>
+inline void for_tiles(F f) {
+  constexpr size width = 32, whole = n / width * width;
+  for (size first = 0; first < whole; first += width) f(first, Number<width>());
+  if constexpr (whole < n) f(whole, Number<n - whole>());
+}
+
+// sums += number w, for `width` numbers.
+template <size width, class Weight>
+inline void add_product(float number, const Weight* w, float* sums) {
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC unroll 8  // or else g++ takes short loops apart before it looks for vectors in them
+#endif
+  for (size n = 0; n < width; ++n) sums[n] += number * static_cast<float>(w[n]);
+}
+
+// y = sums scale + bias, for numbers `first` to first + width.
+template <size width, class Scale, class Bias>
+inline void finish(const float* sums, size first, Scale scale, Bias bias, float* y) {
+  for (size j = 0; j < width; ++j) y[first + j] = sums[j] * at(scale, first + j, 1) + at(bias, first + j, 0);
+}
+)",
+              {"at"}},
+    CppKernel{"dense",
+              R"(
+// y = x w scale + bias, for `rows` rows of x; w: (in, out).
+template <size rows, size in, size out, class Weight, class Scale, class Bias>
+inline void dense(const float* x, const Weight* w, Scale scale, Bias bias, float* y) {
+  for (size r = 0; r < rows; ++r, x += in, y += out) {
+    for_tiles<out>([=](auto first, auto width) {
+      float sums[width] = {};
+      for (size i = 0; i < in; ++i) add_product<width>(x[i], w + i * out + first, sums);
+      finish<width>(sums, first, scale, bias, y);
+    });
+  }
+}
+)",
+              {"tiles"}},
+    CppKernel{"each",
+              R"(
+// y = f(x), number by number; y may be x.
+template <size n, class F>
+inline void each(const float* x, F f, float* y) {
+  for (size i = 0; i < n; ++i) y[i] = f(x[i]);
+}
+)",
+              {},
+              true},
+    CppKernel{"softmax",
+              R"(
+// Along the axis of n; x: (outer, n, inner). y may be x.
+template <size outer, size n, size inner>
+inline void softmax(const float* x, float* y) {
+  for (size s = 0; s < outer * inner; ++s) {
+    const size first = s / inner * n * inner + s % inner;
+    float peak = x[first], sum = 0;
+    for (size k = 0; k < n; ++k) peak = x[first + k * inner] > peak ? x[first + k * inner] : peak;
+    for (size k = 0; k < n; ++k) sum += y[first + k * inner] = std::exp(x[first + k * inner] - peak);
+    for (size k = 0; k < n; ++k) y[first + k * inner] /= sum;
+  }
+}
+)",
+              {},
+              true},
+    CppKernel{"log_softmax",
+              R"(
+// The logarithm of the softmax of each row of n numbers; y may be x.
+template <size rows, size n>
+inline void log_softmax(const float* x, float* y) {
+  for (size r = 0; r < rows; ++r, x += n, y += n) {
+    float peak = x[0], sum = 0;
+    for (size k = 0; k < n; ++k) peak = x[k] > peak ? x[k] : peak;
+    for (size k = 0; k < n; ++k) sum += std::exp(x[k] - peak);
+    const float whole = peak + std::log(sum);
+    for (size k = 0; k < n; ++k) y[k] = x[k] - whole;
+  }
+}
+)",
+              {},
+              true},
+    CppKernel{"normalize",
+              R"(
+// y = (x - mean) factor + sum, which each of n features has its own of; x: (outer, n, inner). y may be x.
+template <size outer, size n, size inner, class Mean, class Sum>
+inline void normalize(const float* x, Mean mean, const float* factor, Sum sum, float* y) {
+  for (size o = 0; o < outer; ++o) {
+    for (size k = 0; k < n; ++k) {
+      for (size i = 0; i < inner; ++i, ++x, ++y) {
+        *y = (*x - at(mean, k, 0)) * factor[k] + at(sum, k, 0);
+      }
+    }
+  }
+}
+)",
+              {"at"},
+              true},
+    CppKernel{"normalize_rows",
+              R"(
+// Each row of n numbers less its mean, over sqrt(its variance + epsilon), times gain, plus shift. y may be x.
+template <size rows, size n, class Gain, class Shift>
+inline void normalize_rows(const float* x, Gain gain, Shift shift, float epsilon, float* y) {
+  for (size r = 0; r < rows; ++r, x += n, y += n) {
+    float mean = 0, variance = 0;
+    for (size k = 0; k < n; ++k) mean += x[k];
+    mean /= static_cast<float>(n);
+    for (size k = 0; k < n; ++k) variance += (x[k] - mean) * (x[k] - mean);
+    const float factor = 1.0f / std::sqrt(variance / static_cast<float>(n) + epsilon);
+    for (size k = 0; k < n; ++k) y[k] = (x[k] - mean) * factor * at(gain, k, 1) + at(shift, k, 0);
+  }
+}
+)",
+              {"at"},
+              true},
+    CppKernel{"add",
+              R"(
+// y = a + b, number by number; y may be either.
+template <size n>
+inline void add(const float* a, const float* b, float* y) {
+  for (size i = 0; i < n; ++i) y[i] = a[i] + b[i];
+}
+)",
+              {},
+              true},
+    CppKernel{"put", R"(
+// Copies rows of `width` numbers to where each of y's rows, of `stride` numbers, begins.
+template <size rows, size width, size stride>
+inline void put(const float* x, float* y) {
+  for (size r = 0; r < rows; ++r) {
+    for (size k = 0; k < width; ++k) y[r * stride + k] = x[r * width + k];
+  }
+}
+)"},
+};
+
+}  // namespace
+
+const CppKernel& cpp_kernel(std::string_view name) {
+  for (const std::span<const CppKernel> some :
+       {std::span<const CppKernel>(kernels), cpp_image_kernels(), cpp_sequence_kernels()}) {
+    const auto found =
+        std::find_if(some.begin(), some.end(), [&](const CppKernel& kernel) { return kernel.name == name; });
+    if (found != some.end()) return *found;
+  }
+  throw ValueError(message("export_cpp: there is no kernel {}", name));
+}
+
+}  // namespace cornu::detail

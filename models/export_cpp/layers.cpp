@@ -1,0 +1,210 @@
+#include "cornu/models/export_cpp/layers.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "cornu/core/error.h"
+#include "cornu/core/kernels/window.h"
+#include "cornu/layers/augmentation/random_erasing.h"
+#include "cornu/layers/augmentation/random_flip.h"
+#include "cornu/layers/augmentation/random_rotation.h"
+#include "cornu/layers/augmentation/random_translation.h"
+#include "cornu/layers/augmentation/random_zoom.h"
+#include "cornu/layers/concatenate.h"
+#include "cornu/layers/convolutional/conv1d.h"
+#include "cornu/layers/convolutional/conv2d.h"
+#include "cornu/layers/convolutional/depthwise_conv2d.h"
+#include "cornu/layers/dense.h"
+#include "cornu/layers/dropout.h"
+#include "cornu/layers/input.h"
+#include "cornu/layers/inputs.h"
+#include "cornu/layers/pooling/average_pooling2d.h"
+#include "cornu/layers/pooling/global_average_pooling2d.h"
+#include "cornu/layers/pooling/max_pooling2d.h"
+#include "cornu/layers/reshaping/flatten.h"
+#include "cornu/layers/reshaping/reshape.h"
+#include "cornu/layers/residual.h"
+#include "cornu/models/sequential_state.h"
+
+namespace cornu::detail {
+
+std::string bias_of(CppProgram& program, bool use_bias, const Parameter& bias) {
+  return use_bias ? program.array("bias", {bias.value.data(), static_cast<std::size_t>(bias.value.size())}) : "nullptr";
+}
+
+CppValue product(CppProgram& program, const CppValue& x, Index outputs, const std::string& arguments,
+                 const Shape& result) {
+  const CppValue y = program.make(result);
+  program.call("dense", fmt::format("{}, {}, {}", x.shape.size() / x.shape[-1], x.shape[-1], outputs), {&x, 1},
+               arguments, y);
+  return y;
+}
+
+namespace {
+
+CppValue dense(CppProgram& program, const Dense& layer, const CppValue& x) {
+  const Index outputs = layer.kernel.shape()[1];
+  const std::string weights = program.weights("kernel", layer.kernel.value),
+                    bias = bias_of(program, layer.use_bias, layer.bias);
+  const CppValue y = product(program, x, outputs, weights + ", " + bias, x.shape.with(x.shape.rank() - 1, outputs));
+  return activated(program, y, layer.activation);
+}
+
+std::string axis_text(const WindowAxis& axis) {
+  return fmt::format("detail::Axis<{}, {}, {}, {}, {}, {}>()", axis.in, axis.out, axis.taps, axis.stride, axis.dilation,
+                     axis.before);
+}
+
+/// Of any convolution of an image, which a sequence is one row of.
+template <class Layer>
+CppValue convolution(CppProgram& program, const Layer& layer, const CppValue& x, const Window& window, Index outputs,
+                     Index groups, const Shape& result) {
+  const std::string weights = program.weights("kernel", layer.kernel.value, outputs),
+                    bias = bias_of(program, layer.use_bias, layer.bias);
+  const CppValue y = program.make(result);
+  const Index channels = x.shape[-1];
+  const std::string arguments = fmt::format("{}, {}, {}, {}", axis_text(window.y), axis_text(window.x), weights, bias);
+  if (groups == channels && groups > 1) {
+    program.call("convolve_each", fmt::format("{}, {}", channels, outputs / channels), {&x, 1}, arguments, y);
+  } else {
+    program.call("convolve", fmt::format("{}, {}, {}", channels, outputs, groups), {&x, 1}, arguments, y);
+  }
+  return activated(program, y, layer.activation);
+}
+
+CppValue conv1d(CppProgram& program, const Conv1D& layer, const CppValue& x) {
+  const Window window("export_cpp", x.shape.batched(1).batched(1), {1, layer.kernel_size}, {1, layer.strides},
+                      {1, layer.dilation_rate}, layer.padding);
+  const Index filters = layer.kernel.shape()[2];
+  return convolution(program, layer, x, window, filters, layer.groups, {window.x.out, filters});
+}
+
+CppValue conv2d(CppProgram& program, const Conv2D& layer, const CppValue& x) {
+  const Window window("export_cpp", x.shape.batched(1), layer.kernel_size, layer.strides, layer.dilation_rate,
+                      layer.padding);
+  const Index filters = layer.kernel.shape()[3];
+  return convolution(program, layer, x, window, filters, layer.groups, window.result(filters).sub(1));
+}
+
+/// As many groups as channels: kernels (height, width, channels, filters of each) are those of such a convolution.
+CppValue depthwise_conv2d(CppProgram& program, const DepthwiseConv2D& layer, const CppValue& x) {
+  const Window window("export_cpp", x.shape.batched(1), layer.kernel_size, layer.strides, layer.dilation_rate,
+                      layer.padding);
+  const Index channels = x.shape[2], filters = channels * layer.kernel.shape()[3];
+  return convolution(program, layer, x, window, filters, channels, window.result(filters).sub(1));
+}
+
+template <class Pooling>
+CppValue pooling(CppProgram& program, const Pooling& layer, const CppValue& x, bool maximum) {
+  const Window window("export_cpp", x.shape.batched(1), layer.pool_size, {layer.strides, layer.padding});
+  const CppValue y = program.make(window.result(x.shape[2]).sub(1));
+  program.call("pool", fmt::format("{}, {}", x.shape[2], maximum), {&x, 1},
+               fmt::format("{}, {}", axis_text(window.y), axis_text(window.x)), y);
+  return y;
+}
+
+CppValue global_mean(CppProgram& program, const GlobalAveragePooling2D& layer, const CppValue& x) {
+  const Index channels = x.shape[2];
+  const CppValue y = program.make(layer.keepdims ? Shape{1, 1, channels} : Shape{channels});
+  program.call("global_mean", fmt::format("{}, {}", x.shape.size() / channels, channels), {&x, 1}, "", y);
+  return y;
+}
+
+// ---- Layers of layers ----
+
+/// What is inside a Residual or a Concatenate, found among its options.
+struct Inside {
+  std::vector<Chain> chains;
+  Index axis = -1;
+
+  void operator()(const char*, const std::vector<AnyLayer>& layers) { chains.emplace_back().layers = layers; }
+  void operator()(const char*, const std::vector<Chain>& found) { chains = found; }
+  void operator()(const char*, Index found) { axis = found; }
+};
+
+CppValue residual(CppProgram& program, Residual layer, const CppValue& x) {
+  Inside inside;
+  layer.options(inside);
+  const CppValue operands[] = {write_chain(program, inside.chains.front(), x), x}, y = program.make(x.shape);
+  program.call("add", fmt::format("{}", x.shape.size()), operands, "", y);
+  return y;
+}
+
+CppValue concatenation(CppProgram& program, Concatenate layer, const CppValue& x) {
+  Inside inside;
+  layer.options(inside);
+  std::vector<CppValue> parts;
+  for (const Chain& chain : inside.chains) parts.push_back(write_chain(program, chain, x));
+  const Shape& first = parts.front().shape;
+  const Index axis = inside.axis < 0 ? inside.axis + first.rank() : inside.axis - 1;
+  Index together = 0;
+  for (const CppValue& part : parts) together += part.shape[axis];
+  const CppValue y = program.make(first.with(axis, together));
+  const Index stride = y.shape.sub(axis).size();
+  CppValue at = y;
+  for (const CppValue& part : parts) {
+    const Index width = part.shape.sub(axis).size();
+    program.call("put", fmt::format("{}, {}, {}", part.shape.size() / width, width, stride), {&part, 1}, "", at);
+    at.offset += width;
+  }
+  return y;
+}
+
+/// Whether the layer does nothing when a model is used.
+bool is_for_training(const AnyLayer& any) {
+  return any.as<Dropout>() != nullptr || any.as<Input>() != nullptr || any.as<Inputs>() != nullptr ||
+         any.as<RandomErasing>() != nullptr || any.as<RandomFlip>() != nullptr || any.as<RandomRotation>() != nullptr ||
+         any.as<RandomTranslation>() != nullptr || any.as<RandomZoom>() != nullptr;
+}
+
+CppValue reshaped(const CppValue& x, Reshape layer) {
+  Rng unused(0);
+  return {x.number, layer.build(x.shape, unused)};
+}
+
+/// What the layer makes of x.
+CppValue write_layer(CppProgram& program, const AnyLayer& any, const CppValue& x) {
+  if (is_for_training(any)) return x;
+  if (any.as<Flatten>() != nullptr) return {x.number, {x.shape.size()}};
+  if (const auto* layer = any.as<Reshape>()) return reshaped(x, *layer);
+  if (const auto* layer = any.as<Dense>()) return dense(program, *layer, x);
+  if (const auto* layer = any.as<Conv1D>()) return conv1d(program, *layer, x);
+  if (const auto* layer = any.as<Conv2D>()) return conv2d(program, *layer, x);
+  if (const auto* layer = any.as<DepthwiseConv2D>()) return depthwise_conv2d(program, *layer, x);
+  if (const auto* layer = any.as<MaxPooling2D>()) return pooling(program, *layer, x, true);
+  if (const auto* layer = any.as<AveragePooling2D>()) return pooling(program, *layer, x, false);
+  if (const auto* layer = any.as<GlobalAveragePooling2D>()) return global_mean(program, *layer, x);
+  if (const auto* layer = any.as<Residual>()) return residual(program, *layer, x);
+  if (const auto* layer = any.as<Concatenate>()) return concatenation(program, *layer, x);
+  if (const auto* model = any.as<Sequential>()) return write_chain(program, SequentialState::of(*model), x);
+  if (const auto y = write_activation(program, any, x)) return *y;
+  if (const auto y = write_normalization(program, any, x)) return *y;
+  if (const auto y = write_sequence_layer(program, any, x)) return *y;
+  throw ValueError(message("export_cpp: {} is {}, which cannot be exported; only Cornu's own layers can",
+                           program.path(), cornu::detail::with_article(any.type())));
+}
+
+}  // namespace
+
+CppValue write_chain(CppProgram& program, const Chain& chain, CppValue x) {
+  // Several inputs are taken by layers of one's own alone, which are refused.
+  if (!chain.input_parts.empty()) x.shape = chain.input_parts.front();
+  for (std::size_t i = 0; i < chain.layers.size(); ++i) {
+    const AnyLayer& layer = chain.layers[i];
+    const bool is_last = i + 1 == chain.layers.size();
+    const std::optional<AnyLayer> both = is_last ? std::nullopt : folded(layer, chain.layers[i + 1], x.shape.rank());
+    program.enter(layer.name());
+    x = write_layer(program, both ? *both : layer, x);
+    if (layer.layers().empty()) {
+      program.describe(std::string(layer.type()) + (both ? ", BatchNormalization" : ""), x.shape);
+    }
+    program.leave();
+    if (both) ++i;
+  }
+  return x;
+}
+
+}  // namespace cornu::detail

@@ -1,0 +1,226 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "cornu/core/deep_ptr.h"
+#include "cornu/core/options/options.h"
+#include "cornu/layers/layer.h"
+#include "cornu/models/metrics/direction.h"
+#include "cornu/optim/losses/formula_losses.h"
+#include "cornu/optim/losses/losses.h"
+
+namespace cornu {
+
+/// A metric gathers what it needs batch by batch and gives one number for all it has seen: a struct that can be copied,
+/// with
+///   void reset()
+///   void update(ConstView y_true, ConstView y_pred)     both (batch, ...)
+///   double result() const
+/// and, if its type's name in small letters will not do, `std::string name() const`. One that names what it has
+/// gathered, `void state(auto& visit) { visit("total", total); }`, can be kept in the midst of an epoch
+/// (BackupAndRestore). One whose result takes as long as all that it has seen says so, `bool costly() const`: fit asks
+/// for it at the end of an epoch, not after every batch.
+/// `static constexpr Direction direction = Direction::up;` says that larger is better, `Direction::down` that smaller
+/// is. EarlyStopping and its like ask for it; without it they need a `.mode`.
+/// y_pred are the model's outputs. If the model's loss takes logits, they are its probabilities: the sigmoid or the
+/// softmax of the outputs. A metric that wants the logits themselves says so by `bool reads_logits(Logits) const`.
+template <class M>
+concept Metric = std::copy_constructible<M> && requires(M& metric, const M& seen, ConstView y_true, ConstView y_pred) {
+  metric.reset();
+  metric.update(y_true, y_pred);
+  { seen.result() } -> std::convertible_to<double>;
+};
+
+namespace detail {
+
+template <class... Losses>
+bool is_any_of(const AnyLoss& loss) {
+  return ((loss.as<Losses>() != nullptr) || ...);
+}
+
+/// Of a loss as a metric. Cornu's are to go down, but for CosineSimilarity, whose sign is the opposite as a metric, as
+/// in Keras.
+inline Direction direction_of(const AnyLoss& loss) {
+  if (loss.as<CosineSimilarity>() != nullptr) return Direction::up;
+  const bool is_of_cornu =
+      is_any_of<BinaryCrossentropy, BinaryFocalCrossentropy, CategoricalCrossentropy, CategoricalFocalCrossentropy,
+                Hinge, Huber, KLDivergence, LogCosh, MeanAbsoluteError, MeanAbsolutePercentageError, MeanSquaredError,
+                MeanSquaredLogarithmicError, Poisson, SparseCategoricalCrossentropy>(loss);
+  return is_of_cornu ? Direction::down : Direction::unknown;
+}
+/// A user's has the direction that it declares.
+template <class L>
+Direction direction_of(const L& loss) {
+  if constexpr (requires { Direction(L::direction); }) {
+    return L::direction;
+  } else {
+    return direction_of(AnyLoss(loss));
+  }
+}
+
+}  // namespace detail
+
+/// Any loss as a metric: its mean over the samples seen, without weights; 0 for none.
+class LossMetric {
+ public:
+  template <class L>
+  requires(!std::same_as<L, LossMetric> && std::constructible_from<AnyLoss, L>) explicit LossMetric(L loss)
+      : LossMetric(snake_case(detail::type_name<L>()), std::move(loss)) {}
+  template <class L>
+  requires std::constructible_from<AnyLoss, L> LossMetric(std::string name, L loss)
+      : LossMetric(detail::direction_of(loss), std::move(name), AnyLoss(loss)) {}
+  /// With the direction that is given, whatever the loss declares.
+  LossMetric(Direction own_direction, std::string name, AnyLoss loss)
+      : direction(own_direction),
+        name_(std::move(name)),
+        loss_(std::move(loss)),
+        tape_(std::make_unique<Tape>(Mode::inference)) {}
+  LossMetric(const LossMetric& other) : LossMetric(other.direction, other.name_, other.loss_) {
+    total_ = other.total_;
+    samples_ = other.samples_;
+  }
+  LossMetric& operator=(const LossMetric&) = delete;
+  ~LossMetric() = default;
+
+  const Direction direction;
+
+  std::string name() const { return name_; }
+  const AnyLoss& loss() const { return loss_; }
+  bool reads_logits(Logits logits, Index) const { return loss_.logits() != Logits::none || logits == Logits::margin; }
+  void state(auto& visit) {
+    visit("total", total_);
+    visit("samples", samples_);
+  }
+  void reset() { total_ = samples_ = 0; }
+  void update(ConstView y_true, ConstView y_pred) {
+    tape_->clear();
+    const auto samples = static_cast<double>(y_pred.shape()[0]);
+    total_ += samples * static_cast<double>(loss_(tape_->input(y_pred), y_true).item());
+    samples_ += samples;
+  }
+  double result() const {
+    const double loss = samples_ == 0 ? 0 : total_ / samples_;
+    return loss_.as<CosineSimilarity>() != nullptr ? 0 - loss : loss;
+  }
+
+ private:
+  std::string name_;
+  AnyLoss loss_;
+  std::unique_ptr<Tape> tape_;
+  double total_ = 0, samples_ = 0;
+};
+
+/// Any metric, held by value.
+class AnyMetric {
+ public:
+  template <class M>
+  requires(!std::same_as<M, AnyMetric> && Metric<M>) AnyMetric(M metric)
+      : box_(std::make_unique<BoxOf<M>>(std::move(metric))) {}
+  /// A loss will do: `.metrics = {Accuracy{}, MeanSquaredError{}}`.
+  template <class L>
+  requires(!std::same_as<L, AnyMetric> && (WeightedLoss<L> || PlainLoss<L>)&&!Metric<L>) AnyMetric(L loss)
+      : AnyMetric(LossMetric(std::move(loss))) {}
+
+  // What is nearly a metric: it is accepted, and then refused by a static_assert that says why.
+  template <std::convertible_to<std::string_view> Text>
+  AnyMetric(const Text&) : box_(nullptr) {
+    static_assert(!std::convertible_to<Text, std::string_view>,
+                  "a metric is a struct, not a string: .metrics = {Accuracy{}}");
+  }
+  template <class M>
+  requires(!std::same_as<M, AnyMetric> && !Metric<M> && !WeightedLoss<M> && !PlainLoss<M> &&
+           (
+               requires { &M::update; } || requires { &M::result; } || requires { &M::operator(); }))
+      AnyMetric(const M&)
+      : box_(nullptr) {
+    static_assert(Metric<M>,
+                  "a metric must be copyable and have void reset(), "
+                  "void update(ConstView y_true, ConstView y_pred) and double result() const");
+  }
+
+  std::string name() const { return box_->name(); }
+  void reset() { box_->reset(); }
+  void update(ConstView y_true, ConstView y_pred) { box_->update(y_true, y_pred); }
+  double result() const { return box_->result(); }
+  bool costly() const { return box_->costly(); }
+  Direction direction() const { return box_->direction(); }
+  /// True if the metric takes logits; false if it takes probabilities. `outputs` is the size of the model's last axis.
+  bool reads_logits(Logits logits, Index outputs) const { return box_->reads_logits(logits, outputs); }
+  /// Has `visit` write or read what was gathered; false if the metric cannot say.
+  bool state(OptionVisitor& visit) { return box_->state(visit); }
+
+  /// The metric itself if it is an M, else null.
+  template <class M>
+  const M* as() const {
+    const auto* box = dynamic_cast<const BoxOf<M>*>(&*box_);
+    return box == nullptr ? nullptr : &box->metric;
+  }
+
+ private:
+  struct Box : detail::Cloneable<Box> {
+    virtual std::string name() const = 0;
+    virtual void reset() = 0;
+    virtual void update(ConstView y_true, ConstView y_pred) = 0;
+    virtual double result() const = 0;
+    virtual bool state(OptionVisitor& visit) = 0;
+    virtual bool costly() const = 0;
+    virtual Direction direction() const = 0;
+    virtual bool reads_logits(Logits logits, Index outputs) const = 0;
+  };
+
+  template <class M>
+  struct BoxOf final : Box {
+    M metric;
+
+    explicit BoxOf(M m) : metric(std::move(m)) {}
+    std::unique_ptr<Box> clone() const override { return std::make_unique<BoxOf>(*this); }
+    std::string name() const override {
+      if constexpr (requires { metric.name(); }) {
+        return metric.name();
+      } else {
+        return snake_case(detail::type_name<M>());
+      }
+    }
+    void reset() override { metric.reset(); }
+    void update(ConstView y_true, ConstView y_pred) override { metric.update(y_true, y_pred); }
+    double result() const override { return static_cast<double>(metric.result()); }
+    bool state(OptionVisitor& visit) override {
+      if constexpr (requires { metric.state(visit); }) {
+        metric.state(visit);
+        return true;
+      } else {
+        static_cast<void>(visit);
+        return false;
+      }
+    }
+    bool costly() const override {
+      if constexpr (requires { metric.costly(); }) {
+        return metric.costly();
+      } else {
+        return false;
+      }
+    }
+    Direction direction() const override {
+      if constexpr (requires { Direction(metric.direction); }) {
+        return metric.direction;
+      } else {
+        return Direction::unknown;
+      }
+    }
+    bool reads_logits(Logits logits, [[maybe_unused]] Index outputs) const override {
+      if constexpr (requires { metric.reads_logits(logits, outputs); }) {
+        return metric.reads_logits(logits, outputs);
+      } else if constexpr (requires { metric.reads_logits(logits); }) {
+        return metric.reads_logits(logits);
+      } else {
+        return logits == Logits::margin;
+      }
+    }
+  };
+
+  detail::DeepPtr<Box> box_;
+};
+
+}  // namespace cornu

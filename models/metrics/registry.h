@@ -1,0 +1,26 @@
+#pragma once
+
+#include "cornu/core/options/registry.h"
+#include "cornu/models/metrics/metric.h"
+
+/// The names by which files know metrics. Cornu's own are known, and its losses as metrics; one's own structs are
+/// registered, as layers are (layers/registry.h): `register_metric<LargestError>();`.
+namespace cornu {
+
+namespace detail {
+
+Registry<AnyMetric>& metric_registry();
+
+}  // namespace detail
+
+template <Metric M>
+requires std::default_initializable<M>
+void register_metric(std::string name = std::string(detail::type_name<M>())) {
+  detail::metric_registry().add<M>(std::move(name));
+}
+
+/// {"class_name": "Accuracy", "config": {}}
+void to_json(Json& json, const AnyMetric& metric);
+AnyMetric json_to(const Json& json, As<AnyMetric>);
+
+}  // namespace cornu

@@ -1,0 +1,177 @@
+#include "cornu/models/metrics/tally.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <optional>
+
+#include "cornu/core/error.h"
+#include "cornu/core/kernels/kernels.h"
+#include "cornu/core/shape_hints.h"
+#include "cornu/datasets/class_of_target.h"
+#include "cornu/models/metrics/probabilities.h"
+
+namespace cornu {
+
+Tally::Tally(const std::vector<AnyMetric>& metrics, Logits logits) : metrics_(metrics), logits_(logits) {
+  const auto taken = [&](const std::string& name) {
+    return name == "loss" || std::find(names_.begin(), names_.end(), name) != names_.end();
+  };
+  for (const AnyMetric& metric : metrics_) {
+    std::string name = metric.name();
+    for (int number = 1; taken(name); ++number) name = metric.name() + "_" + std::to_string(number);
+    names_.push_back(std::move(name));
+  }
+  reset();
+}
+
+void Tally::reset() {
+  loss_total_ = 0;
+  samples_ = 0;
+  for (AnyMetric& metric : metrics_) metric.reset();
+}
+
+void Tally::require_logits(Var y_pred) const {
+  for (std::size_t i = 0; i < metrics_.size(); ++i) {
+    const auto* const by_loss = metrics_[i].as<LossMetric>();
+    if (by_loss == nullptr) continue;
+    const Logits logits = by_loss->loss().logits();
+    if (logits != Logits::sigmoid && logits != Logits::softmax) continue;
+    require<ValueError>(
+        !y_pred.sigmoid_logits() && !y_pred.softmax_logits(),
+        "the metric {} has from_logits = true, but the outputs are those of a sigmoid or softmax; leave "
+        "from_logits out",
+        metrics_[i].name());
+  }
+}
+
+void Tally::add(double loss, ConstView y_true, ConstView y_pred) {
+  const Index samples = y_pred.shape()[0];
+  loss_total_ += loss * static_cast<double>(samples);
+  samples_ += samples;
+  const Index outputs = y_pred.shape().rank() > 1 ? y_pred.shape()[-1] : 1;
+  std::optional<ConstView> probabilities;  // made when the first metric asks for them
+  for (AnyMetric& metric : metrics_) {
+    if (metric.reads_logits(logits_, outputs)) {
+      metric.update(y_true, y_pred);
+    } else {
+      if (!probabilities) probabilities = detail::probabilities(logits_, y_pred, probabilities_);
+      metric.update(y_true, *probabilities);
+    }
+  }
+}
+
+void Tally::write(Logs& logs, bool end) const {
+  logs.set("loss",
+           samples_ == 0 ? std::numeric_limits<double>::quiet_NaN() : loss_total_ / static_cast<double>(samples_));
+  for (std::size_t i = 0; i < metrics_.size(); ++i) {
+    if (end || !metrics_[i].costly()) logs.set(names_[i], metrics_[i].result());
+  }
+}
+
+std::vector<std::string> Tally::names() const {
+  std::vector<std::string> names{"loss"};
+  names.insert(names.end(), names_.begin(), names_.end());
+  return names;
+}
+
+std::vector<Direction> Tally::directions() const {
+  std::vector<Direction> directions{Direction::down};
+  for (const AnyMetric& metric : metrics_) directions.push_back(metric.direction());
+  return directions;
+}
+
+void Tally::state(OptionVisitor& visit) {
+  visit("loss_total", loss_total_);
+  visit("samples", samples_);
+  for (std::size_t i = 0; i < metrics_.size(); ++i) {
+    visit.within(names_[i].c_str(), [&](OptionVisitor& inner) {
+      require<StateError>(metrics_[i].state(inner),
+                          "the metric {} does not say what it has gathered; with `void state(auto& visit)` it would",
+                          names_[i]);
+    });
+  }
+}
+
+void require_sample_weight(ConstView sample_weight, Index samples) {
+  require(sample_weight.size() == 0 || sample_weight.shape() == Shape{samples},
+          "sample_weight is {}; one weight for each of {} samples is required", sample_weight.shape(), samples);
+}
+
+ConstView BatchWeights::of(std::span<const Index> rows, const Tensor& y, Tensor& memory) const {
+  if (sample_weight_.size() == 0 && class_weight_.empty()) return {};
+  const Index batch = std::ssize(rows);
+  const bool has_last_axis = !class_weight_.empty() && output_.rank() > 0;
+  memory.resize(class_weight_.empty() ? Shape{batch} : (has_last_axis ? output_.without(-1) : output_).batched(batch));
+  const Index of_sample = batch == 0 ? 1 : memory.size() / batch;
+  for (Index i = 0; i < memory.size(); ++i) {
+    const auto row = static_cast<std::size_t>(i / of_sample);
+    memory[i] = sample_weight_.size() == 0 ? Real{1} : sample_weight_[rows[row]];
+  }
+  if (!class_weight_.empty()) multiply_by_class_weights(memory, y);
+  return memory;
+}
+
+/// Throws ValueError for a label that is no class, or that no key of class_weight can mean. NaN is for the loss to
+/// report.
+void BatchWeights::check_label(double label, Index row, Index outputs) const {
+  if (std::isnan(label)) return;
+  if (outputs > 1) {
+    require<ValueError>(label >= 0 && label < static_cast<double>(outputs) && label == std::floor(label),
+                        "class_weight: label {} in row {} is no class; with {} outputs the classes are 0 to {}", label,
+                        row, outputs, outputs - 1);
+    return;
+  }
+  require<ValueError>(std::abs(label) == 1 || label == 0,
+                      "class_weight: target {} in row {} is no class; with one output the classes are 0 and 1", label,
+                      row);
+  // The other class is 0 or, for a hinge, -1.
+  const Index other = label == -1 ? 0 : -1;
+  require<ValueError>(label == 1 || !class_weight_.contains(other),
+                      "class_weight: label {} in row {}, but there is a weight for class {}; give weights for {} and 1",
+                      label, row, other, label);
+}
+
+/// `weights` has the shape of the labels.
+void BatchWeights::multiply_by_class_weights(Tensor& weights, const Tensor& y) const {
+  const Index outputs = output_.rank() == 0 ? 1 : output_[-1];
+  const Shape of_outputs = output_.batched(weights.shape()[0]);
+  const bool are_labels = detail::same_but_for_last_1(weights.shape(), y.shape());
+  require(are_labels || y.shape() == of_outputs,
+          "class_weight: targets are {} and the model's outputs {}; labels {} or one-hot rows like the outputs are "
+          "required{}",
+          y.shape(), of_outputs, weights.shape(), detail::prediction_hint(of_outputs, y.shape(), true));
+  require<ValueError>(are_labels || rows_are_classes_,
+                      "class_weight: the targets are {} and, for this loss, each of a sample's {} is a question or a "
+                      "number of its own: there is no one class to weigh. Use sample_weight; for yes-or-no labels "
+                      "outputs of shape (..., 1); for one class of {} a softmax or CategoricalCrossentropy",
+                      y.shape(), outputs, outputs);
+  const auto sample = [&](Index i) { return i / (weights.size() / weights.shape()[0]); };
+  for (Index i = 0; i < weights.size(); ++i) {
+    if (weights[i] == 0) continue;  // padding, perhaps
+    double label = 0;
+    if (are_labels) {
+      label = static_cast<double>(y[i]);
+      check_label(label, sample(i), outputs);
+    } else {
+      const Real* const row = y.data() + i * outputs;
+      if (!detail::is_distribution(row, outputs)) {
+        throw ValueError(
+            message("class_weight: row {} has the targets {}, which are not one-hot: there is no one class to weigh; "
+                    "use sample_weight",
+                    sample(i), to_string(Tensor(ConstView(row, {outputs})))));
+      }
+      label = static_cast<double>(position_of_max(row, outputs));
+    }
+    weights[i] *= static_cast<Real>(class_weight_of(label));
+  }
+}
+
+// A number, not an Index: a label may be anything, and it is for the loss to refuse it.
+double BatchWeights::class_weight_of(double label) const {
+  const auto found = std::find_if(class_weight_.begin(), class_weight_.end(),
+                                  [=](const auto& entry) { return static_cast<double>(entry.first) == label; });
+  return found == class_weight_.end() ? 1 : found->second;
+}
+
+}  // namespace cornu

@@ -1,0 +1,155 @@
+#include <utility>
+
+#include "cornu/core/error.h"
+#include "cornu/layers/convolutional/conv1d.h"
+#include "cornu/layers/normalization/batch_normalization.h"
+#include "cornu/layers/normalization/layer_normalization.h"
+#include "cornu/layers/normalization/normalization.h"
+#include "cornu/layers/residual.h"
+#include "cornu/models/saving/weight_names.h"
+#include "cornu/models/sequential_state.h"
+
+namespace cornu::detail {
+
+namespace {
+
+/// Values whose numbers are in the same order: of a vector that was an image that of the image, for instance.
+using Group = std::size_t;
+
+/// A pass, and which of its values are in the same order.
+class Pass final : public LayerObserver {
+ public:
+  struct Call {
+    const AnyLayer* layer;
+    Shape in, out;  // without the batch
+    Group from, to;
+  };
+  std::vector<Call> calls;  // of layers that own no others
+
+  explicit Pass(const SequentialState& model) {
+    const Tensor sample(model.shapes.front().batched(1));
+    Tape tape(Mode::inference);
+    tape.observe_layers(this);
+    output = group(model.forward(tape.input(sample)));
+  }
+
+  Group output = 0;
+
+  /// The one that stands for all that are joined.
+  Group root(Group group) const {
+    while (joined_[group] != group) group = joined_[group];
+    return group;
+  }
+
+  void before(const AnyLayer&, std::span<const Var> inputs) override {
+    inputs_.push_back(inputs.size() == 1 ? inputs[0] : Var());
+  }
+  void after(const AnyLayer& layer, Var y) override {
+    const Var x = inputs_.back();
+    inputs_.pop_back();
+    const Group to = group(y), last = std::exchange(last_, to);
+    if (!x) return;
+    const Group from = group(x);
+    if (layer.as<Residual>() != nullptr) {
+      join(from, to);
+      join(last, to);
+    } else if (layer.layers().empty()) {
+      calls.push_back({&layer, x.shape().sub(1), y.shape().sub(1), from, to});
+      if (keeps_order(layer, x, y)) join(from, to);
+    }
+  }
+
+ private:
+  /// A value is known by its numbers' place and its rank: a Flatten only shows them in another shape.
+  Group group(Var x) {
+    const auto [entry, is_new] = groups_.emplace(std::pair(x.value().data(), x.rank()), joined_.size());
+    if (is_new) joined_.push_back(entry->second);
+    return entry->second;
+  }
+  void join(Group a, Group b) { joined_[root(a)] = root(b); }
+
+  static bool keeps_order(const AnyLayer& layer, Var x, Var y) {
+    if (x.rank() != y.rank()) return false;
+    const bool is_vector = x.rank() == 2;
+    if (layer.parameters().empty()) return !is_vector || x.shape() == y.shape();
+    return layer.as<BatchNormalization>() != nullptr ||
+           (is_vector && (layer.as<LayerNormalization>() != nullptr || layer.as<Normalization>() != nullptr));
+  }
+
+  std::vector<Var> inputs_;  // of the calls that are under way
+  std::map<std::pair<const Real*, Index>, Group> groups_;
+  std::vector<Group> joined_;
+  Group last_ = 0;
+};
+
+/// Whether channels first is another order than channels last.
+bool is_other_order(const Shape& image) { return image[-1] > 1 && image.sub(0, image.rank() - 1).size() > 1; }
+
+/// The groups of sequences that PyTorch has with their channels first: those beside a Conv1D, but for what layers for
+/// sequences have made of them.
+std::map<Group, bool> channels_first(const Pass& pass) {
+  std::map<Group, bool> result;
+  for (const Pass::Call& call : pass.calls) {
+    if (call.layer->as<Conv1D>() == nullptr) continue;
+    result[pass.root(call.from)] = result[pass.root(call.to)] = true;
+  }
+  for (const Pass::Call& call : pass.calls) {
+    const bool is_other = call.layer->as<Conv1D>() == nullptr && call.layer->as<BatchNormalization>() == nullptr &&
+                          !call.layer->parameters().empty();
+    if (is_other && pass.root(call.from) != pass.root(call.to)) result[pass.root(call.to)] = false;
+  }
+  return result;
+}
+
+}  // namespace
+
+ImageOrders::ImageOrders(const SequentialState& model) {
+  const Pass pass(model);
+  std::map<Group, bool> first = channels_first(pass);
+  struct Origin {
+    Shape image;
+    const AnyLayer* layer;
+    bool is_met = false;  // by a layer that takes or makes the vector
+  };
+  std::map<Group, Origin> origins;
+  for (const Pass::Call& call : pass.calls) {
+    const bool flattens = call.in.rank() > 1 && call.out.rank() == 1,
+               makes = call.in.rank() == 1 && call.out.rank() > 1;
+    if (!(flattens || makes) || call.in.size() != call.out.size() || !call.layer->parameters().empty()) continue;
+    const Shape& image = flattens ? call.in : call.out;
+    const Group of_image = pass.root(flattens ? call.from : call.to),
+                vector = pass.root(flattens ? call.to : call.from);
+    const bool is_first = image.rank() == 3 || (image.rank() == 2 && first[of_image]);
+    const Shape order = is_first && is_other_order(image) ? image : Shape{1, image.size()};
+    const auto [known, is_new] = origins.emplace(vector, Origin{order, call.layer});
+    require<ValueError>(is_new || known->second.image == order,
+                        "{} and {}: the same numbers as images of shapes {} and {}, of which PyTorch has the channels "
+                        "first; no order of weights does for both",
+                        known->second.layer->name(), call.layer->name(), known->second.image, order);
+  }
+  for (const Pass::Call& call : pass.calls) {
+    OfLayer of_layer;
+    const auto look = [&](Group group, const Shape& shape, ImageOrder& order) {
+      const auto origin = shape.rank() == 1 ? origins.find(pass.root(group)) : origins.end();
+      if (origin == origins.end() || call.layer->parameters().empty()) return;
+      origin->second.is_met = true;
+      if (is_other_order(origin->second.image)) order = origin->second.image;
+    };
+    look(call.from, call.in, of_layer.in);
+    look(call.to, call.out, of_layer.out);
+    layers_.emplace(call.layer, of_layer);
+  }
+  for (const auto& [group, origin] : origins) {
+    require<ValueError>(origin.is_met || !is_other_order(origin.image) || group == pass.root(pass.output),
+                        "{}: PyTorch has the channels first in what comes of the image {}, and where that goes cannot "
+                        "be followed",
+                        origin.layer->name(), origin.image);
+  }
+}
+
+ImageOrders::OfLayer ImageOrders::of(const AnyLayer* layer) const {
+  const auto found = layers_.find(layer);
+  return found == layers_.end() ? OfLayer{} : found->second;
+}
+
+}  // namespace cornu::detail

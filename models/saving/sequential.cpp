@@ -1,0 +1,260 @@
+#include <algorithm>
+
+#include "cornu/core/error.h"
+#include "cornu/core/memory_limit.h"
+#include "cornu/core/text/naming.h"
+#include "cornu/formats/json.h"
+#include "cornu/layers/inputs.h"
+#include "cornu/layers/registry.h"
+#include "cornu/models/metrics/registry.h"
+#include "cornu/models/require_values.h"
+#include "cornu/models/saving/saving.h"
+#include "cornu/models/saving/weight_names.h"
+#include "cornu/models/sequential_state.h"
+#include "cornu/optim/registry.h"
+
+namespace cornu {
+
+namespace {
+
+template <class T>
+Json json_of(const T& value) {
+  Json json;
+  to_json(json, value);
+  return json;
+}
+
+Json compile_settings(const CompileOptions& compiled) {
+  Json json;
+  json.set("optimizer", json_of(compiled.optimizer));
+  json.set("loss", json_of(compiled.loss));
+  json.set("metrics", json_of(compiled.metrics));
+  return json;
+}
+
+/// The names of the parameters of which something holds.
+template <class Holds>
+Json names_where(const detail::ConstParameters& parameters, Holds holds) {
+  Json::Array names;
+  for (const auto& [name, parameter] : parameters) {
+    if (holds(*parameter)) names.emplace_back(name);
+  }
+  return names;
+}
+
+/// What is trainable and frozen stands in both lists, what is neither in `untrainable`, and what is frozen and would
+/// not be trained anyway in `frozen` alone: so a program that takes `untrainable` for what has no gradient is right.
+Json untrainable_names(const detail::ConstParameters& parameters) {
+  return names_where(parameters, [](const Parameter& parameter) { return parameter.trainable == parameter.frozen; });
+}
+
+void set_flags(const NamedParameters& parameters, const Json& json) {
+  const auto untrainable = value_of<std::vector<std::string>>(json.at("untrainable"));
+  const auto frozen = value_of<std::vector<std::string>>(json.at("frozen"));
+  const auto is_in = [](const std::vector<std::string>& names, const std::string& name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  };
+  for (const auto& [name, parameter] : parameters) {
+    parameter->frozen = is_in(frozen, name);
+    parameter->trainable = is_in(untrainable, name) == parameter->frozen;
+  }
+}
+
+/// A model is a layer, too, which the registry of layers cannot know by itself.
+void register_models() {
+  static const bool done = (register_layer<Sequential>(), true);
+  static_cast<void>(done);
+}
+
+/// What building a model may take, so that a small file cannot ask for much: it has each parameter, and an optimizer's
+/// state, once.
+std::size_t memory_for(const SafetensorsFile& file) {
+  std::size_t bytes = std::size_t{1} << 20;
+  for (const RawTensor& tensor : file.tensors()) {
+    bytes += 4 * tensor.bytes.size() / static_cast<std::size_t>(size_of(tensor.dtype)) * sizeof(Real);
+  }
+  return bytes;
+}
+
+/// A question for an error, if all that the model needs is in the file under the names of another framework, or its
+/// names look like those of one.
+std::string other_names(detail::SequentialState& state, const SafetensorsFile& file, Names tried) {
+  const auto fits = [&](Names names) {
+    try {
+      const auto stored = detail::stored_weights(state, names, {}, &file);
+      return std::all_of(stored.begin(), stored.end(), [&](const detail::StoredTensor& one) {
+        using Use = detail::StoredTensor::Use;
+        const RawTensor* const raw = file.find(one.name);
+        const auto wanted = one.shape.dimensions();
+        return raw == nullptr ? one.use == Use::constant || one.use == Use::ignored
+                              : std::equal(raw->shape.begin(), raw->shape.end(), wanted.begin(), wanted.end());
+      });
+    } catch (const Error&) {
+      return false;
+    }
+  };
+  if (fits(tried)) return "";
+  // Keras's come last: its layouts are Cornu's, and files with Cornu's names fit them too.
+  for (const Names names : {Names::pytorch, Names::cornu, Names::keras}) {
+    if (names == tried || !fits(names)) continue;
+    return message("\nunder other names all of them fit: did you mean .names = {}?", detail::code_of(names));
+  }
+  const Names guessed = detail::names_guessed(file);
+  const bool is_model = file.metadata().contains(detail::model_metadata);
+  if (guessed == tried || (guessed == Names::cornu && !is_model)) return "";
+  return message("\nthe file's names look like {}: did you mean .names = {}?",
+                 is_model ? "Cornu's own" : "another framework's", detail::code_of(guessed));
+}
+
+}  // namespace
+
+void Sequential::options(OptionVisitor& visit) {
+  detail::SequentialState& state = *state_;
+  visit("name", state.name);
+  visit("seed", state.seed);
+  visit("input_shape", state.declared_input);
+  visit("input_parts", state.input_parts);
+  if (!visit.reading()) {
+    visit("layers", state.layers);
+    return;
+  }
+  std::vector<AnyLayer> layers;
+  visit("layers", layers);
+  for (AnyLayer& layer : layers) {
+    require<FormatError>(!layer.name().empty(), "{} without a name", detail::with_article(layer.type()));
+    state.insert(std::move(layer));
+  }
+  if (!state.input_parts.empty()) {
+    const Shape packed = Inputs(state.input_parts).packed();
+    require<FormatError>(state.declared_input == packed, "input_parts are {} numbers, which input_shape is not",
+                         packed.size());
+  }
+}
+
+void Sequential::save(const std::string& path, const SaveOptions& options) const {
+  register_models();
+  std::vector<RawTensor> tensors;
+  const std::string text = detail::naming(path, [&] {
+    detail::require_values(*this);
+    const detail::ConstParameters mine = parameters();
+    detail::put_weights(tensors, mine);
+    Json json = detail::new_description();
+    json.set("class_name", "Sequential");
+    json.set("config", detail::written_options(*this));
+    json.set("build_input_shape", json_of(state_->shapes.front()));
+    json.set("untrainable", untrainable_names(mine));
+    json.set("frozen", names_where(mine, [](const Parameter& parameter) { return parameter.frozen; }));
+    json.set("seen", json_of(state_->seen));
+    if (options.include_optimizer && state_->compiled) {
+      try {
+        json.set("compile", compile_settings(*state_->compiled));
+        if (state_->optimizer) json.set("optimizer", detail::put_optimizer(tensors, *state_->optimizer, mine));
+      } catch (const ValueError& error) {
+        throw ValueError(
+            message("{}; or leave out how the model is trained: .include_optimizer = false", error.what()));
+      }
+    }
+    detail::require_utf8(json);
+    return to_string(json);
+  });
+  SafetensorsMetadata metadata{{"format", "cornu"}, {detail::model_metadata, text}};
+  if (has_csv_encoding()) {
+    detail::naming(path, [&] {
+      state_->require_features(csv_encoding(), state_->shapes.front());
+      state_->require_classes(csv_encoding());
+      metadata[detail::csv_metadata] = to_string(csv_encoding());
+    });
+  }
+  write_safetensors(path, tensors, metadata);
+}
+
+Sequential Sequential::load(const std::string& path, const LoadOptions& options) {
+  return load(SafetensorsFile(path), options);
+}
+
+Sequential Sequential::load(const SafetensorsFile& file, const LoadOptions& options) {
+  register_models();
+  return detail::naming(file.path(), [&] {
+    const detail::MemoryLimit limit(memory_for(file), options.pass_memory);
+    const Json json = detail::described_in(file, detail::model_metadata);
+    const auto type = value_of<std::string>(json.at("class_name"));
+    require<FormatError>(type == "Sequential", "this is {}, not a Sequential", detail::with_article(type));
+    Sequential model;
+    OptionVisitor visit(json.at("config"));
+    model.options(visit);
+    visit.require_all_read();
+    model.build(value_of<Shape>(json.at("build_input_shape")));
+    detail::get_weights(file, model.parameters(), {});
+    set_flags(model.parameters(), json);
+    if (const Json* const seen = json.find("seen")) {
+      model.state_->seen = value_of<detail::Seen>(*seen);
+    } else if (const Json* const optimizer = json.find("optimizer")) {  // files did not always tell it
+      model.state_->seen.steps = std::clamp(value_of<Index>(optimizer->at("iterations")), Index{0}, detail::most_steps);
+    }
+    model.state_->seen.check();
+    if (const auto table = file.metadata().find(detail::csv_metadata); table != file.metadata().end()) {
+      model.set_csv_encoding(parse_csv_encoding(table->second));
+    }
+    const Json* const compile = json.find("compile");
+    if (!options.compile || compile == nullptr) return model;
+    model.compile({.optimizer = value_of<AnyOptimizer>(compile->at("optimizer")),
+                   .loss = value_of<AnyLoss>(compile->at("loss")),
+                   .metrics = value_of<std::vector<AnyMetric>>(compile->at("metrics"))});
+    if (const Json* const optimizer = json.find("optimizer")) {
+      detail::get_optimizer(file, *optimizer, model.optimizer(), std::as_const(model).parameters());
+    }
+    return model;
+  });
+}
+
+void detail::SequentialState::require_features(const CsvEncoding& encoding, const Shape& input) const {
+  const auto features = std::ssize(encoding.feature_names());
+  require(input.size() == features, "{}: the table's encoding has {} features, but the model takes {}", name, features,
+          input);
+}
+
+void detail::SequentialState::require_classes(const CsvEncoding& encoding) const {
+  const auto classes = std::ssize(encoding.class_names());
+  const Index outputs = shapes.back().size();
+  require(classes == 0 || outputs == classes || (outputs == 1 && classes == 2),
+          "{}: the table's encoding has {} classes, but the model has {} output{}; one for each class is required{}",
+          name, classes, outputs, outputs == 1 ? "" : "s", classes == 2 ? ", or a single one" : "");
+}
+
+void Sequential::set_csv_encoding(CsvEncoding encoding) {
+  if (const std::optional<Shape> input = input_shape()) state_->require_features(encoding, *input);
+  if (built()) state_->require_classes(encoding);
+  state_->csv_encoding = std::move(encoding);
+}
+
+const CsvEncoding& Sequential::csv_encoding() const {
+  require<StateError>(has_csv_encoding(), "{}: it has no encoding of a table (set_csv_encoding before it is saved)",
+                      name());
+  return *state_->csv_encoding;
+}
+
+bool Sequential::has_csv_encoding() const { return state_->csv_encoding.has_value(); }
+
+void Sequential::save_weights(const std::string& path, const SaveWeightsOptions& options) const {
+  std::vector<RawTensor> tensors;
+  std::list<Tensor> copies;
+  detail::naming(path, [&] {
+    detail::require_values(*this);
+    detail::put_weights(tensors, detail::stored_weights(*state_, options.names, options.rename), copies);
+  });
+  write_safetensors(path, tensors, {{"format", "cornu"}});
+}
+
+WeightsReport Sequential::load_weights(const std::string& path, const LoadWeightsOptions& options) {
+  const SafetensorsFile file(path);
+  return detail::naming(path, [&] {
+    detail::require_values(*this);
+    try {
+      return detail::get_weights(file, detail::stored_weights(*state_, options.names, options.rename, &file), options);
+    } catch (const ValueError& error) {
+      throw ValueError(error.what() + other_names(*state_, file, options.names));
+    }
+  });
+}
+
+}  // namespace cornu

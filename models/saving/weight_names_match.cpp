@@ -1,0 +1,151 @@
+#include <algorithm>
+#include <cctype>
+#include <set>
+
+#include "cornu/core/error.h"
+#include "cornu/models/saving/weight_names.h"
+
+namespace cornu::detail {
+
+namespace {
+
+/// A part of a module's name, "conv12", as it is ordered.
+struct Part {
+  std::string stem, digits;  // "conv", "12"
+
+  explicit Part(const std::string& text) {
+    std::size_t end = text.size();
+    while (end > 0 && std::isdigit(static_cast<unsigned char>(text[end - 1])) != 0) --end;
+    stem = text.substr(0, end);
+    digits = text.substr(end);
+  }
+  bool operator==(const Part&) const = default;
+  bool operator<(const Part& other) const {
+    if (stem != other.stem) return stem < other.stem;
+    return std::pair(digits.size(), digits) < std::pair(other.digits.size(), other.digits);
+  }
+  /// Whether a number says which of the two comes first.
+  bool is_numbered_as(const Part& other) const {
+    return stem == other.stem && !digits.empty() && !other.digits.empty();
+  }
+};
+
+/// What a file has of one module.
+struct FileModule {
+  std::string name{};                          ///< features.0
+  std::vector<Part> parts{};                   ///< of its name
+  std::map<std::string, std::string> names{};  ///< in the file, by those within the module: weight is features.0.weight
+};
+
+/// The modules that a file's tensors belong to, by their names.
+std::map<std::string, FileModule> modules_of(const SafetensorsFile& file) {
+  constexpr std::size_t most = 10'000;  // a module takes half a kilobyte
+  const std::vector<std::string> all = names_in(file);
+  require<FormatError>(all.size() <= most, "{} tensors; of at most {} the modules are looked for", all.size(), most);
+  const std::set<std::string_view> names(all.begin(), all.end());
+  const auto has = [&](const std::string& module, const char* tensor) {
+    return names.contains(in_module(module, tensor));
+  };
+  std::map<std::string, FileModule> found;
+  for (const std::string_view full : names) {
+    const std::size_t dot = full.rfind('.');
+    std::string owner(dot == std::string::npos ? "" : full.substr(0, dot));
+    // A MultiheadAttention has a module of its own for the output.
+    const std::size_t outer_dot = owner.rfind('.');
+    if (owner.substr(outer_dot + 1) == "out_proj") {
+      const std::string outer = outer_dot == std::string::npos ? "" : owner.substr(0, outer_dot);
+      if (has(outer, "in_proj_weight")) owner = outer;
+    }
+    std::string tensor(owner.empty() ? full : full.substr(owner.size() + 1));
+    std::string name = owner;
+    // Each level of an LSTM or GRU of several is a layer: rnn[0], rnn[1].
+    const Part level(tensor);
+    const bool is_level = level.stem.ends_with("_l") && !level.digits.empty() && has(owner, "weight_ih_l1");
+    if (is_level) {
+      name += "[" + level.digits + "]";
+      tensor = level.stem + "0";
+    }
+    FileModule& module = found[name];
+    if (module.name.empty() && !name.empty()) {
+      module.name = name;
+      for (const std::string& part : parts_of(owner, '.')) module.parts.emplace_back(part);
+      if (is_level) module.parts.emplace_back(level.digits);
+    }
+    module.names.emplace(std::move(tensor), full);
+  }
+  return found;
+}
+
+using Layers = std::vector<StoredLayer*>;
+using Modules = std::vector<FileModule*>;
+
+/// One with the other, in order. Layers for which there are no modules get that of the name `missing`.
+void pair_up(const Layers& layers, const Modules& modules, const std::string& missing) {
+  for (std::size_t i = 1; i < modules.size(); ++i) {
+    const std::vector<Part>&a = modules[i - 1]->parts, &b = modules[i]->parts;
+    const auto [mine, other] = std::mismatch(a.begin(), a.end(), b.begin(), b.end());
+    require<ValueError>(mine == a.end() || mine->is_numbered_as(*other),
+                        "the names of the modules {} and {} do not tell which comes first; say which layers they are: "
+                        ".rename = {{{{\"{}\", \"{}\"}}, ...}}",
+                        modules[i - 1]->name, modules[i]->name, layers.empty() ? "dense" : layers[0]->path,
+                        modules[i - 1]->name);
+  }
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    const FileModule* const module = i < modules.size() ? modules[i] : nullptr;
+    const std::string name = module != nullptr ? module->name : missing;
+    for (StoredTensor& tensor : layers[i]->tensors) {
+      const bool is_there = module != nullptr && module->names.contains(tensor.name);
+      tensor.name = is_there ? module->names.at(tensor.name) : in_module(name, tensor.name);
+    }
+  }
+}
+
+/// Takes out what is within `outer`.
+template <class T, class NameOf>
+std::vector<T*> taken(std::vector<T*>& from, const std::string& outer, std::string_view separators, NameOf name_of) {
+  const auto rest = std::stable_partition(from.begin(), from.end(),
+                                          [&](const T* one) { return !is_within(name_of(*one), outer, separators); });
+  std::vector<T*> result(rest, from.end());
+  from.erase(rest, from.end());
+  return result;
+}
+
+}  // namespace
+
+std::string in_module(const std::string& module, const std::string& tensor) {
+  if (module.empty()) return tensor;
+  const std::size_t level = module.ends_with(']') ? module.rfind('[') : std::string::npos;
+  if (level == std::string::npos) return module + "." + tensor;
+  const std::string outer = module.substr(0, level), number = module.substr(level + 1, module.size() - level - 2);
+  return (outer.empty() ? "" : outer + ".") + Part(tensor).stem + number;
+}
+
+void find_modules(std::span<StoredLayer> layers, const LayerNames& rename, const SafetensorsFile& file) {
+  std::map<std::string, FileModule> found = modules_of(file);
+  Layers own;
+  Modules theirs;
+  for (StoredLayer& layer : layers) own.push_back(&layer);
+  // What a new file would have needs no order.
+  if (std::all_of(own.begin(), own.end(), [&](const StoredLayer* one) { return found.contains(one->module); })) {
+    for (StoredLayer* const layer : own) pair_up({layer}, {&found.at(layer->module)}, "");
+    return;
+  }
+  for (auto& [name, module] : found) theirs.push_back(&module);
+  std::sort(theirs.begin(), theirs.end(), [](const auto* a, const auto* b) { return a->parts < b->parts; });
+  const auto pair_within = [&](const std::string& path, const std::string& module) {
+    pair_up(taken(own, path, "/", [](const StoredLayer& layer) -> const std::string& { return layer.path; }),
+            taken(theirs, module, ".[", [](const FileModule& one) -> const std::string& { return one.name; }), module);
+  };
+  // What is inside another thing first, which in the map comes after it.
+  std::for_each(rename.rbegin(), rename.rend(), [&](const auto& given) { pair_within(given.first, given.second); });
+  // Then what has the same name here and there, and the rest in order.
+  for (const StoredLayer& layer : layers) {
+    const std::string name = parts_of(layer.path, '/')[0];
+    const bool is_there = std::any_of(theirs.begin(), theirs.end(),
+                                      [&](const FileModule* one) { return is_within(one->name, name, ".["); });
+    if (is_there && std::find(own.begin(), own.end(), &layer) != own.end()) pair_within(name, name);
+  }
+  pair_up(own, theirs, "?");
+}
+
+}  // namespace cornu::detail

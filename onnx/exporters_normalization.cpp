@@ -1,0 +1,130 @@
+#include <algorithm>
+#include <cmath>
+
+#include "cornu/core/error.h"
+#include "cornu/core/ops/eager.h"
+#include "cornu/layers/normalization/batch_normalization.h"
+#include "cornu/layers/normalization/layer_normalization.h"
+#include "cornu/layers/normalization/normalization.h"
+#include "cornu/onnx/exporter.h"
+
+namespace cornu::onnx::detail {
+
+namespace {
+
+/// x times a factor that depends on x.
+Exported times(Exporter& to, const Exported& x, const std::string& factor) {
+  return {to.writer.node("Mul", {x.name, factor}, {}, to.layer), x.shape, x.channels_first};
+}
+
+Exported swished(Exporter& to, const Exported& x) { return times(to, x, to.map(x, "Sigmoid").name); }
+
+/// Opset 17 has no Gelu: x (1 + erf(x / sqrt 2)) / 2, or with `approximate`
+/// x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2.
+Exported gelued(Exporter& to, const Exported& x, bool approximate) {
+  const auto by = [&](const std::string& value, const char* op, double number) {
+    return to.writer.node(op, {value, to.constant(Tensor::scalar(static_cast<Real>(number)))}, {}, to.layer);
+  };
+  std::string inner;
+  if (approximate) {
+    const std::string cube = by(by(x.name, "Pow", 3), "Mul", 0.044715);
+    const std::string sum = to.writer.node("Add", {x.name, cube}, {}, to.layer);
+    inner = to.writer.node("Tanh", {by(sum, "Mul", std::sqrt(2 / std::acos(-1.0)))}, {}, to.layer);
+  } else {
+    inner = to.writer.node("Erf", {by(x.name, "Mul", std::sqrt(0.5))}, {}, to.layer);
+  }
+  return times(to, x, by(by(inner, "Add", 1), "Mul", 0.5));
+}
+
+/// The parameter, or what stands for it where the layer has none.
+Tensor or_else(bool has, const Parameter& parameter, const Shape& shape, Real otherwise) {
+  return has ? parameter.value : Tensor::full(shape, otherwise);
+}
+
+Exported batch_normalized(Exporter& to, const BatchNormalization& layer, const Exported& input) {
+  const Index rank = input.shape.rank() + 1, at = layer.axis < 0 ? layer.axis + rank : layer.axis;
+  // ONNX has the features at axis 1: images and sequences that lie as it wants them, and others as they are.
+  const bool last = at == rank - 1;
+  require<ValueError>(at == 1 || (last && rank <= 4), "features at axis {} of {} cannot be written", at, rank);
+  const Exported x = last && rank > 2 ? to.channels_first(input) : to.channels_last(input);
+  const Shape features = layer.moving_mean.shape();
+  const std::string y = to.writer.node(
+      "BatchNormalization",
+      {x.name, to.weight("gamma", or_else(layer.scale, layer.gamma, features, 1)),
+       to.weight("beta", or_else(layer.center, layer.beta, features, 0)),
+       to.weight("moving_mean", layer.moving_mean.value), to.weight("moving_variance", layer.moving_variance.value)},
+      {{"epsilon", layer.epsilon}}, to.layer);
+  return {y, x.shape, x.channels_first};
+}
+
+Exported layer_normalized(Exporter& to, const LayerNormalization& layer, const Exported& input) {
+  const Exported x = to.channels_last(input);
+  const auto axes = static_cast<Index>(layer.axis.size());
+  const Shape lengths = x.shape.sub(x.shape.rank() - axes);
+  return {to.writer.node("LayerNormalization",
+                         {x.name, to.weight("gamma", or_else(layer.scale, layer.gamma, lengths, 1)),
+                          to.weight("beta", or_else(layer.center, layer.beta, lengths, 0))},
+                         {{"axis", -axes}, {"epsilon", layer.epsilon}}, to.layer),
+          x.shape};
+}
+
+/// Its mean and variance are constants: no initializers, which would be learnt.
+Exported normalized(Exporter& to, const Normalization& layer, const Exported& input) {
+  const Exported x = to.channels_last(input);
+  Shape kept = x.shape;
+  for (Index at = 0; at < kept.rank(); ++at) {
+    const bool has_means = std::any_of(layer.axis.begin(), layer.axis.end(),
+                                       [&](Index a) { return a == at + 1 || a == at - kept.rank(); });
+    if (!has_means) kept = kept.with(at, 1);
+  }
+  Tensor width = reshape(layer.variance.value, kept);
+  for (Real& each : width) each = std::max(std::sqrt(each), Real(1e-7));
+  const std::string mean = to.constant(reshape(layer.mean.value, kept)), by = to.constant(width);
+  const auto step = [&](const char* op, const std::string& a, const std::string& b) {
+    return to.writer.node(op, {a, b}, {}, to.layer);
+  };
+  return {layer.invert ? step("Add", step("Mul", x.name, by), mean) : step("Div", step("Sub", x.name, mean), by),
+          x.shape};
+}
+
+}  // namespace
+
+Exported Exporter::activated(const Exported& x, const Activation& activation) {
+  const auto is = [&](Var (*f)(Var)) { return activation.function() == f; };
+  if (is(linear)) return x;
+  if (is(relu)) return map(x, "Relu");
+  if (is(sigmoid)) return map(x, "Sigmoid");
+  if (is(tanh)) return map(x, "Tanh");
+  if (is(exp)) return map(x, "Exp");
+  if (is(leaky_relu)) return map(x, "LeakyRelu", {{"alpha", 0.2}});
+  if (is(elu)) return map(x, "Elu", {{"alpha", 1.0}});
+  if (is(softplus)) return map(x, "Softplus");
+  if (is(swish) || is(silu)) return swished(*this, x);
+  if (is(gelu)) return gelued(*this, x, false);
+  if (is(softmax)) return map(channels_last(x), "Softmax", {{"axis", Index{-1}}});
+  if (is(log_softmax)) return map(channels_last(x), "LogSoftmax", {{"axis", Index{-1}}});
+  throw ValueError("its activation is none of the functions in core/ops/ops.h that can be written");
+}
+
+std::optional<Exported> export_activation(Exporter& to, const AnyLayer& any, const Exported& x) {
+  if (const auto* layer = any.as<Activation>()) return to.activated(x, *layer);
+  if (any.as<ReLU>() != nullptr) return to.map(x, "Relu");
+  if (any.as<Sigmoid>() != nullptr) return to.map(x, "Sigmoid");
+  if (any.as<Tanh>() != nullptr) return to.map(x, "Tanh");
+  if (const auto* layer = any.as<LeakyReLU>()) return to.map(x, "LeakyRelu", {{"alpha", layer->negative_slope}});
+  if (const auto* layer = any.as<ELU>()) return to.map(x, "Elu", {{"alpha", layer->alpha}});
+  if (const auto* layer = any.as<GELU>()) return gelued(to, x, layer->approximate);
+  if (any.as<Swish>() != nullptr) return swished(to, x);
+  if (any.as<Softplus>() != nullptr) return to.map(x, "Softplus");
+  if (const auto* layer = any.as<Softmax>()) return to.map(to.channels_last(x), "Softmax", {{"axis", layer->axis}});
+  return std::nullopt;
+}
+
+std::optional<Exported> export_normalization(Exporter& to, const AnyLayer& any, const Exported& x) {
+  if (const auto* layer = any.as<BatchNormalization>()) return batch_normalized(to, *layer, x);
+  if (const auto* layer = any.as<LayerNormalization>()) return layer_normalized(to, *layer, x);
+  if (const auto* layer = any.as<Normalization>()) return normalized(to, *layer, x);
+  return std::nullopt;
+}
+
+}  // namespace cornu::onnx::detail

@@ -1,0 +1,63 @@
+#include "cornu/core/error.h"
+#include "cornu/onnx/broadcast.h"
+#include "cornu/onnx/ops/ops.h"
+
+namespace cornu::onnx::detail {
+
+namespace {
+
+/// Of log-probabilities (batch, classes, d...) and labels (batch, d...): minus the one of each label, times the weight
+/// of its class; none, or the sum, or the mean by weight. A label that is ignore_index counts for nothing.
+void negative_log_likelihood(Call& call, Var log_p) {
+  const Var labels = call[1];
+  require(log_p.rank() >= 2 && labels.shape() == log_p.shape().without(1),
+          "scores of shape {} and labels of shape {}; (batch, classes, ...) and (batch, ...) are required",
+          log_p.shape(), labels.shape());
+  const Index classes = log_p.shape()[1], inner = log_p.shape().sub(2).size();
+  require(!call.has(2) || call[2].shape() == Shape{classes}, "class weights of shape {}; {} classes are weighed",
+          call.has(2) ? call[2].shape() : Shape{}, classes);
+  const bool ignores = call.has("ignore_index");
+  const Index ignored = ignores ? call.integer("ignore_index") : 0;
+  const std::span<const Index> label = call.integers(1);
+  const std::span<Index> positions = call.memory<Index>(label.size());
+  const View weight = call.tape().scratch(labels.shape());
+  for (std::size_t i = 0; i < label.size(); ++i) {
+    const auto at = static_cast<Index>(i);
+    if (ignores && label[i] == ignored) {
+      positions[i] = -1;
+      weight[at] = 0;
+      continue;
+    }
+    require<ValueError>(0 <= label[i] && label[i] < classes, "label {} is not one of {} classes", label[i], classes);
+    positions[i] = (at / inner * classes + label[i]) * inner + at % inner;
+    weight[at] = call.has(2) ? call[2].value()[label[i]] : Real{1};
+  }
+  const Var w = call.tape().input(weight);
+  const Var picked = reshape(take(reshape(log_p, {log_p.size()}), 0, positions), labels.shape());
+  const Var losses = -picked * w;
+  const std::string_view reduction = call.text("reduction", "mean");
+  if (reduction == "none") return call.result(losses);
+  if (reduction == "sum") return call.result(sum(losses));
+  require<FormatError>(reduction == "mean", "reduction is '{}'; none, sum and mean are known", reduction);
+  call.result(sum(losses) / sum(w));
+}
+
+void nll_loss(Call& call) { negative_log_likelihood(call, call[0]); }
+
+void cross_entropy(Call& call) {
+  const Var log_p = log_softmax(call[0], 1);
+  negative_log_likelihood(call, log_p);
+  call.result(1, log_p);
+}
+
+}  // namespace
+
+std::span<const Op> loss_ops() {
+  static constexpr Op ops[] = {
+      {"NegativeLogLikelihoodLoss", 12, 2, 3, 1, "ignore_index reduction ", 0, nll_loss, 0b10},
+      {"SoftmaxCrossEntropyLoss", 12, 2, 3, 2, "ignore_index reduction ", 0, cross_entropy, 0b10},
+  };
+  return ops;
+}
+
+}  // namespace cornu::onnx::detail

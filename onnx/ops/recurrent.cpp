@@ -1,0 +1,213 @@
+#include <algorithm>
+#include <array>
+
+#include "cornu/core/error.h"
+#include "cornu/core/ops/sequences.h"
+#include "cornu/layers/rnn/recurrent.h"
+#include "cornu/onnx/broadcast.h"
+#include "cornu/onnx/ops/ops.h"
+
+namespace cornu::onnx::detail {
+
+namespace {
+
+/// One direction: its weights as Cornu has them, and the states (batch, units) that it begins with, if it has any.
+struct Direction {
+  Var kernel, recurrent_kernel, bias, h, c;
+  Var peepholes;  // (3 units), of the gates i, o, f
+};
+
+/// All states in the order in which they were made, (batch, steps, units), and of an LSTM the last cell, (batch,
+/// units).
+struct States {
+  Var all, cell;
+};
+
+/// What an LSTM and a GRU differ in: gate k of Cornu's is block order[k] of ONNX's; `adds_biases` where Cornu has one
+/// bias and ONNX one for the products with the input and one for those with the state.
+struct Cell {
+  std::span<const Index> order;
+  /// Core's op, which begins with zeros and gives no cell; null if it has none.
+  Var (*run)(Var, Operand, Operand, Operand, const RecurrentOptions&);
+  States (*run_by_steps)(Var x, const Direction& direction, const RecurrentOptions& options);
+  bool adds_biases;
+  std::array<std::string_view, 3> activations;
+};
+
+/// Throws for what Cornu does not do.
+void require_usual(const Call& call, const Cell& cell, Index steps) {
+  if (call.has(4)) {
+    const std::span<const Index> lengths = call.integers(4);
+    require<FormatError>(std::all_of(lengths.begin(), lengths.end(), [&](Index length) { return length == steps; }),
+                         "it has sequences of other lengths than {}; all must have all steps", steps);
+  }
+  require<FormatError>(call.integer("input_forget", 0) == 0, "input_forget is not 0");
+  if (!call.has("activations")) return;
+  const std::vector<std::string>& names = call.attribute("activations", AttributeType::texts).texts;
+  const std::size_t count = cell.activations[2].empty() ? 2 : 3;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    require<FormatError>(names[i] == cell.activations[i % count], "activation {} is {}; only {} is possible", i,
+                         names[i], cell.activations[i % count]);
+  }
+}
+
+/// Cornu's matrix (in, gates units) of direction d of ONNX's (directions, gates units, in).
+Var matrix(const Call& call, std::size_t input, Index d, const Cell& cell, Index units) {
+  const Var w = call[input];
+  const auto gates = static_cast<Index>(cell.order.size());
+  require<FormatError>(w.rank() == 3 && w.shape()[1] == gates * units,
+                       "weights of shape {}; {} gates of {} are required", w.shape(), gates, units);
+  const Var block = reshape(slice_axis(w, 0, d, d + 1), {gates, units, w.shape()[2]});
+  return transpose(reshape(take(block, 0, cell.order), {gates * units, w.shape()[2]}));
+}
+
+Var biases(const Call& call, Index d, const Cell& cell, Index units) {
+  const auto gates = static_cast<Index>(cell.order.size());
+  if (!call.has(3)) {
+    const View zeros = call.tape().scratch(cell.adds_biases ? Shape{gates * units} : Shape{2, gates * units});
+    std::fill(zeros.begin(), zeros.end(), Real{0});
+    return call.tape().input(zeros);
+  }
+  const Var both = reshape(slice_axis(call[3], 0, d, d + 1), {2, gates, units});
+  const Var ours = reshape(take(both, 1, cell.order), {2, gates * units});
+  return cell.adds_biases ? sum(ours, 0) : ours;
+}
+
+void recurrent(Call& call, const Cell& cell) {
+  const bool batch_first = call.integer("layout", 0) != 0;
+  const std::string_view way = call.text("direction", "forward");
+  const bool two = way == "bidirectional";
+  require<FormatError>(two || way == "forward" || way == "reverse", "direction is '{}'", way);
+  const Var x = batch_first ? call[0] : transpose(call[0], {1, 0, 2});
+  const Index units = call.integer("hidden_size", call[2].shape()[-1]), directions = two ? 2 : 1;
+  require<FormatError>(units == call[2].shape()[-1], "hidden_size is {}, that of its weights is {}", units,
+                       call[2].shape()[-1]);
+  const Index batch = x.shape()[0], steps = x.shape()[1];
+  require(steps > 0, "an input of shape {}, batch first; at least one step is required", x.shape());
+  require_usual(call, cell, steps);
+  const auto initial = [&](std::size_t input, Index d) {
+    if (!call.has(input)) return Var();
+    const Shape expected = batch_first ? Shape{batch, directions, units} : Shape{directions, batch, units};
+    require(call[input].shape() == expected, "an initial state of shape {}; {} is required", call[input].shape(),
+            expected);
+    return reshape(slice_axis(call[input], batch_first ? 1 : 0, d, d + 1), {batch, units});
+  };
+  const auto is_nothing = [](Var state) {
+    if (!state) return true;
+    const ConstView begin = state.value();
+    return !state.wants_gradient() && std::all_of(begin.begin(), begin.end(), [](Real v) { return v == 0; });
+  };
+  std::array<Var, 2> states, last, cells;
+  for (Index d = 0; d < directions; ++d) {
+    const auto k = static_cast<std::size_t>(d);
+    const bool backwards = d == 1 || way == "reverse";
+    const RecurrentOptions options{.return_sequences = true, .go_backwards = backwards};
+    const Direction direction{matrix(call, 1, d, cell, units),
+                              matrix(call, 2, d, cell, units),
+                              biases(call, d, cell, units),
+                              initial(5, d),
+                              initial(6, d),
+                              call.has(7) ? reshape(slice_axis(call[7], 0, d, d + 1), {3 * units}) : Var()};
+    const bool is_usual = cell.run != nullptr && is_nothing(direction.h) && is_nothing(direction.c) &&
+                          !direction.peepholes && !call.wants(2);
+    const States made =
+        is_usual ? States{cell.run(x, direction.kernel, direction.recurrent_kernel, direction.bias, options), {}}
+                 : cell.run_by_steps(x, direction, options);
+    last[k] = slice_axis(made.all, 1, steps - 1, steps);  // (batch, 1, units)
+    if (made.cell) cells[k] = reshape(made.cell, {batch, 1, units});
+    // ONNX has the states in the order of time, whichever way they were gone through.
+    const std::span<Index> order = counted(call.tape(), steps);
+    if (backwards) std::reverse(order.begin(), order.end());
+    states[k] = reshape(backwards ? take(made.all, 1, order) : made.all, {batch, steps, 1, units});
+  }
+  const auto count = static_cast<std::size_t>(directions);
+  const auto of_directions = [&](const std::array<Var, 2>& each) {  // (batch, directions, units)
+    const Var y = concatenate(std::span<const Var>(each.data(), count), 1);
+    return batch_first ? y : transpose(y, {1, 0, 2});
+  };
+  const Var y = concatenate(std::span<const Var>(states.data(), count), 2);  // (batch, steps, directions, units)
+  call.result(0, batch_first ? y : transpose(y, {1, 2, 0, 3}));
+  call.result(1, of_directions(last));
+  if (call.wants(2)) call.result(2, of_directions(cells));
+}
+
+/// Block `number` of gates that lie side by side.
+Var part(Var gates, Index number, Index units) { return slice_axis(gates, -1, number * units, (number + 1) * units); }
+
+/// An LSTM of smaller ops. With peepholes p a gate sees the cell, too: sigmoid(... + p c).
+States lstm_by_steps(Var x, const Direction& direction, const RecurrentOptions& options) {
+  const Var matrix = direction.recurrent_kernel;
+  const Index units = matrix.shape()[0];
+  Var c = direction.c;
+  if (!c) {
+    const View nothing = x.tape().scratch({x.shape()[0], units});
+    std::fill(nothing.begin(), nothing.end(), Real{0});
+    c = x.tape().input(nothing);
+  }
+  const auto next = [&](Var input, Var h) {
+    const Var gates = input + matmul(h, matrix);
+    const auto gate = [&](Index number, Index peephole) {
+      const Var sum = part(gates, number, units);
+      return sigmoid(direction.peepholes ? sum + c * part(direction.peepholes, peephole, units) : sum);
+    };
+    c = gate(1, 2) * c + gate(0, 0) * tanh(part(gates, 2, units));
+    return gate(3, 1) * tanh(c);
+  };
+  const Var all =
+      cornu::detail::each_step(affine(x, direction.kernel, direction.bias), units, options, next, direction.h);
+  return {all, c};
+}
+
+void run_lstm(Call& call) {
+  static constexpr Index order[] = {0, 2, 3, 1};  // Cornu has i, f, c, o, and ONNX i, o, f, c
+  recurrent(call, {order, lstm, lstm_by_steps, true, {"Sigmoid", "Tanh", "Tanh"}});
+}
+
+/// The GRU whose reset gate acts before the product (Cho et al., 2014), of smaller ops; bias: (3 units).
+///     h = z h + (1 - z) tanh(x_t W_a + (r h) R_a + b_a)
+States gru_before_product(Var x, const Direction& direction, const RecurrentOptions& options) {
+  const Var matrix = direction.recurrent_kernel;
+  const Index units = matrix.shape()[0];
+  const Var of_gates = slice_axis(matrix, -1, 0, 2 * units), of_candidate = part(matrix, 2, units);
+  const auto next = [&](Var input, Var h) {
+    const Var gates = sigmoid(slice_axis(input, -1, 0, 2 * units) + matmul(h, of_gates));
+    const Var keep = part(gates, 0, units), reset = part(gates, 1, units);
+    return keep * h + (1 - keep) * tanh(part(input, 2, units) + matmul(reset * h, of_candidate));
+  };
+  return {cornu::detail::each_step(affine(x, direction.kernel, direction.bias), units, options, next, direction.h), {}};
+}
+
+/// The GRU whose reset gate acts after the product, of smaller ops; bias: (2, 3 units).
+States gru_after_product(Var x, const Direction& direction, const RecurrentOptions& options) {
+  const Index units = direction.recurrent_kernel.shape()[0];
+  const auto bias = [&](Index row) { return reshape(slice_axis(direction.bias, 0, row, row + 1), {3 * units}); };
+  const Var of_input = bias(0), of_state = bias(1);
+  const auto next = [&](Var input, Var h) {
+    const Var product = affine(h, direction.recurrent_kernel, of_state);
+    const auto gate = [&](Index number) { return sigmoid(part(input, number, units) + part(product, number, units)); };
+    const Var keep = gate(0);
+    return keep * h + (1 - keep) * tanh(part(input, 2, units) + gate(1) * part(product, 2, units));
+  };
+  return {cornu::detail::each_step(affine(x, direction.kernel, of_input), units, options, next, direction.h), {}};
+}
+
+void run_gru(Call& call) {
+  static constexpr Index order[] = {0, 1, 2};
+  if (call.integer("linear_before_reset", 0) != 0) {
+    recurrent(call, {order, gru, gru_after_product, false, {"Sigmoid", "Tanh", ""}});
+  } else {
+    recurrent(call, {order, nullptr, gru_before_product, true, {"Sigmoid", "Tanh", ""}});
+  }
+}
+
+}  // namespace
+
+std::span<const Op> recurrent_ops() {
+  static constexpr Op ops[] = {
+      {"GRU", 7, 3, 6, 2, "activations direction hidden_size layout linear_before_reset ", 0b1110, run_gru},
+      {"LSTM", 7, 3, 8, 3, "activations direction hidden_size input_forget layout ", 0b10001110, run_lstm},
+  };
+  return ops;
+}
+
+}  // namespace cornu::onnx::detail

@@ -1,0 +1,54 @@
+// The losses in their other forms: of tensors, and as the structs that `compile` takes.
+
+#include "cornu/core/tape.h"
+#include "cornu/optim/losses/losses.h"
+
+namespace cornu {
+
+namespace {
+
+template <class Loss, class Options>
+Tensor eagerly(Loss loss, const Tensor& y_pred, ConstView y_true, const Options& options) {
+  Tape tape(Mode::inference);
+  return Tensor(loss(tape.input(y_pred), y_true, options).value());
+}
+
+}  // namespace
+
+Tensor sparse_categorical_crossentropy(const Tensor& y_pred, ConstView y_true, const CategoricalOptions& options) {
+  using Loss = Var (*)(Var, ConstView, const CategoricalOptions&);
+  return eagerly(Loss(sparse_categorical_crossentropy), y_pred, y_true, options);
+}
+
+Tensor categorical_crossentropy(const Tensor& y_pred, ConstView y_true, const CategoricalOptions& options) {
+  using Loss = Var (*)(Var, ConstView, const CategoricalOptions&);
+  return eagerly(Loss(categorical_crossentropy), y_pred, y_true, options);
+}
+
+Tensor binary_crossentropy(const Tensor& y_pred, ConstView y_true, const BinaryOptions& options) {
+  using Loss = Var (*)(Var, ConstView, const BinaryOptions&);
+  return eagerly(Loss(binary_crossentropy), y_pred, y_true, options);
+}
+
+Tensor mean_squared_error(const Tensor& y_pred, ConstView y_true, const RegressionOptions& options) {
+  using Loss = Var (*)(Var, ConstView, const RegressionOptions&);
+  return eagerly(Loss(mean_squared_error), y_pred, y_true, options);
+}
+
+Var SparseCategoricalCrossentropy::operator()(Var y_pred, ConstView y_true, ConstView sample_weight) const {
+  return sparse_categorical_crossentropy(y_pred, y_true, {from_logits, label_smoothing, sample_weight});
+}
+
+Var CategoricalCrossentropy::operator()(Var y_pred, ConstView y_true, ConstView sample_weight) const {
+  return categorical_crossentropy(y_pred, y_true, {from_logits, label_smoothing, sample_weight});
+}
+
+Var BinaryCrossentropy::operator()(Var y_pred, ConstView y_true, ConstView sample_weight) const {
+  return binary_crossentropy(y_pred, y_true, {from_logits, label_smoothing, sample_weight});
+}
+
+Var MeanSquaredError::operator()(Var y_pred, ConstView y_true, ConstView sample_weight) const {
+  return mean_squared_error(y_pred, y_true, {sample_weight});
+}
+
+}  // namespace cornu

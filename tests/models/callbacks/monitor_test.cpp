@@ -1,0 +1,156 @@
+#include "cornu/models/callbacks/monitor.h"
+
+#include <gtest/gtest.h>
+
+#include <regex>
+
+#include "cornu/cornu.h"
+#include "cornu/tests/models/callbacks/line_model.h"
+#include "cornu/tests/support/expect_error.h"
+#include "cornu/tests/support/structs_in.h"
+#include "cornu/tests/support/temporary_folder.h"
+
+// Whether what is monitored is to grow or to shrink: what the metric says, and never its name.
+
+namespace cornu {
+namespace {
+
+using testing::error_of;
+
+TEST(Monitor, EveryMetricDeclaresItsDirection) {
+  const std::vector<std::string> metrics =
+      testing::structs_in("models", std::regex("\n  void update\\(ConstView y_true"));
+  const std::vector<std::string> declaring = testing::structs_in("models", std::regex("Direction direction"));
+  EXPECT_GT(metrics.size(), 10U);
+  for (const std::string& name : metrics) {
+    if (name == "AnyMetric" || name == "ConfusionMatrix") continue;
+    EXPECT_TRUE(std::find(declaring.begin(), declaring.end(), name) != declaring.end()) << name;
+  }
+}
+
+TEST(Monitor, TheDirectionsAreRight) {
+  const std::vector<std::pair<AnyMetric, Direction>> metrics{{Accuracy{}, Direction::up},
+                                                             {BinaryAccuracy{}, Direction::up},
+                                                             {CategoricalAccuracy{}, Direction::up},
+                                                             {SparseCategoricalAccuracy{}, Direction::up},
+                                                             {TopKAccuracy{}, Direction::up},
+                                                             {Precision{}, Direction::up},
+                                                             {Recall{}, Direction::up},
+                                                             {F1Score{}, Direction::up},
+                                                             {AUC{}, Direction::up},
+                                                             {MeanIoU{.num_classes = 2}, Direction::up},
+                                                             {R2Score{}, Direction::up},
+                                                             {RootMeanSquaredError{}, Direction::down},
+                                                             {MeanSquaredError{}, Direction::down},
+                                                             {Hinge{}, Direction::down},
+                                                             {CosineSimilarity{}, Direction::up}};
+  for (const auto& [metric, direction] : metrics) EXPECT_EQ(metric.direction(), direction) << metric.name();
+}
+
+/// Gives other values epoch by epoch, under a name of the user's.
+struct Scripted {
+  const char* called;
+  std::vector<double>* values;
+  std::size_t at = 0;
+
+  std::string name() const { return called; }
+  void reset() {}
+  void update(ConstView, ConstView) {}
+  double result() const { return values->empty() ? 0 : values->front(); }
+};
+struct Plain : Scripted {};
+struct Up : Scripted {
+  static constexpr Direction direction = Direction::up;
+};
+struct Down : Scripted {
+  static constexpr Direction direction = Direction::down;
+};
+
+/// Takes the values on to the next epoch.
+struct NextEpoch {
+  std::vector<double>* values;
+  void on_epoch_end(cornu::Run&, Index, Logs&) const { values->erase(values->begin()); }
+};
+
+/// The epoch that EarlyStopping takes for the best, and how often a checkpoint and a plateau see an improvement.
+struct Seen {
+  Index best_epoch = 0;
+  std::size_t checkpoints = 0;
+  double rate = 0;
+};
+template <class M>
+Seen best_of(const char* name, const std::string& monitor, std::vector<double> values,
+             MonitorMode mode = MonitorMode::automatic) {
+  const testing::TemporaryFolder folder;
+  Sequential model{Input{1}, Dense{1}};
+  model.compile({.optimizer = SGD{.learning_rate = 0.5}, .loss = MeanSquaredError{}, .metrics = {M{{name, &values}}}});
+  EarlyStopping early{.monitor = monitor, .patience = 100, .mode = mode};
+  const auto epochs = static_cast<Index>(values.size());
+  FitOptions options = quiet(
+      epochs, {&early,
+               ModelCheckpoint{.filepath = (folder / "{epoch}").string(),
+                               .monitor = monitor,
+                               .save_best_only = true,
+                               .save_weights_only = true,
+                               .mode = mode},
+               ReduceLROnPlateau{.monitor = monitor, .factor = 0.5, .patience = 1, .mode = mode}, NextEpoch{&values}});
+  options.validation_data = &line;
+  model.fit(line, options);
+  return {early.best_epoch, folder.names().size(), model.optimizer().learning_rate()};
+}
+
+TEST(Monitor, NamesDecideNothing) {
+  // By its name "acceleration_error" has "acc" in it, and "dice" nothing.
+  for (const char* prefix : {"", "val_"}) {
+    for (const char* name : {"acceleration_error", "layer2_loss", "accuracy_gap", "f1_penalty"}) {
+      const Seen seen = best_of<Down>(name, std::string(prefix) + name, {3, 2, 1, 2});
+      EXPECT_EQ(seen.best_epoch, 2) << name;
+      EXPECT_EQ(seen.checkpoints, 3U) << name;
+      EXPECT_EQ(seen.rate, 0.25) << name;
+    }
+    for (const char* name : {"dice", "kappa", "val_of_it", "loss_of_all"}) {
+      const Seen seen = best_of<Up>(name, std::string(prefix) + name, {1, 2, 3, 2});
+      EXPECT_EQ(seen.best_epoch, 2) << name;
+      EXPECT_EQ(seen.checkpoints, 3U) << name;
+      EXPECT_EQ(seen.rate, 0.25) << name;
+    }
+  }
+}
+
+TEST(Monitor, AMetricThatDeclaresNothingNeedsAMode) {
+  const char* const text =
+      ": the metric dice does not say whether \"val_dice\" is to grow or to shrink; say .mode = max or min, or give "
+      "the "
+      "metric a member: static constexpr Direction direction = Direction::up";
+  std::vector<double> values{0.5, 0.5};
+  Sequential model{Input{1}, Dense{1}};
+  model.compile({.optimizer = SGD{}, .loss = MeanSquaredError{}, .metrics = {Plain{{"dice", &values}}}});
+  const auto refused = [&](const AnyCallback& callback) {
+    const std::vector<Tensor> before = model.get_weights();
+    FitOptions options = quiet(1, {callback});
+    options.validation_data = &line;
+    const std::string error = error_of<ValueError>([&] { model.fit(line, options); });
+    EXPECT_EQ(model.get_weights(), before) << "it is refused before the first step";
+    return error;
+  };
+  EXPECT_EQ(refused(EarlyStopping{.monitor = "val_dice"}), std::string("EarlyStopping") + text);
+  EXPECT_EQ(refused(ReduceLROnPlateau{.monitor = "val_dice"}), std::string("ReduceLROnPlateau") + text);
+  EXPECT_EQ(refused(ModelCheckpoint{.filepath = "x", .monitor = "val_dice", .save_best_only = true}),
+            std::string("ModelCheckpoint") + text);
+  EXPECT_EQ(best_of<Plain>("dice", "val_dice", {1, 2, 3, 2}, MonitorMode::max).best_epoch, 2);
+  EXPECT_EQ(best_of<Plain>("dice", "val_dice", {3, 2, 1, 2}, MonitorMode::min).best_epoch, 2);
+}
+
+TEST(Monitor, TheSecondOfTwoMetricsOfOneNameHasItsOwnDirection) {
+  std::vector<double> values{1, 2, 3, 2};
+  Sequential model{Input{1}, Dense{1}};
+  model.compile(
+      {.optimizer = SGD{}, .loss = MeanSquaredError{}, .metrics = {Down{{"m", &values}}, Up{{"m", &values}}}});
+  EarlyStopping down{.monitor = "m", .patience = 100}, up{.monitor = "m_1", .patience = 100};
+  model.fit(line, quiet(4, {&down, &up, NextEpoch{&values}}));
+  EXPECT_EQ(down.best_epoch, 0);
+  EXPECT_EQ(up.best_epoch, 2);
+}
+
+}  // namespace
+}  // namespace cornu

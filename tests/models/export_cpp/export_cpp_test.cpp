@@ -1,0 +1,297 @@
+#include "cornu/models/export_cpp/export_cpp.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <fstream>
+#include <limits>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "cornu/layers/concatenate.h"
+#include "cornu/layers/convolutional/conv2d.h"
+#include "cornu/layers/normalization/batch_normalization.h"
+#include "cornu/layers/normalization/layer_normalization.h"
+#include "cornu/layers/residual.h"
+#include "cornu/layers/rnn/lstm.h"
+#include "cornu/tests/models/export_cpp/cases.h"
+#include "cornu/tests/models/support.h"
+#include "cornu/tests/support/expect_error.h"
+#include "cornu/tests/support/paths.h"
+#include "cornu/tests/support/structs_in.h"
+#include "cornu/tests/support/temporary_folder.h"
+
+namespace cornu {
+namespace {
+
+using testing::expect_error;
+using testing::export_cpp_cases;
+using testing::ExportCppCase;
+using testing::TemporaryFolder;
+
+/// The texts of a program that reads the samples of each case and writes what its predictor makes of them. The
+/// predictors are in a file of their own, and one of them in another one besides, as in a program of many files.
+std::string predictors(const std::vector<ExportCppCase>& cases) {
+  std::string includes, table;
+  for (const ExportCppCase& each : cases) {
+    includes += "#include \"" + each.name + ".h\"\n";
+    table += "  {\"" + each.name + "\", " + each.name + "::input_size, " + each.name +
+             "::output_size, [](const float* x, " + "float* y) { static " + each.name + "::Workspace workspace; " +
+             each.name + "::predict(x, y, workspace); }, " + each.name + "::predict},\n";
+  }
+  return includes + "#include \"net.h\"\nconst Net nets[] = {\n" + table +
+         "};\nconst std::size_t net_count = " + std::to_string(cases.size()) + ";\n";
+}
+
+constexpr const char* net_text = R"(
+#include <cstddef>
+struct Net {
+  const char* name;
+  std::size_t input_size, output_size;
+  void (*predict)(const float*, float*);
+  void (*predict_on_stack)(const float*, float*);
+};
+extern const Net nets[];
+extern const std::size_t net_count;
+)";
+
+constexpr const char* main_text =
+    "#include \"dense_layers.h\"\n"
+    "#include \"net.h\""
+    R"(
+#include <cstdio>
+#include <string>
+#include <vector>
+int main() {
+  void (*const same_function)(const float*, float*) = dense_layers::predict;
+  if (nets[0].predict_on_stack != same_function) return 2;
+  for (std::size_t n = 0; n < net_count; ++n) {
+    std::vector<float> input(nets[n].input_size), output(nets[n].output_size), same(output.size());
+    std::FILE* in = std::fopen((nets[n].name + std::string(".in")).c_str(), "rb");
+    std::FILE* out = std::fopen((nets[n].name + std::string(".out")).c_str(), "wb");
+    while (std::fread(input.data(), sizeof(float), input.size(), in) == input.size()) {
+      nets[n].predict(input.data(), output.data());
+      nets[n].predict_on_stack(input.data(), same.data());
+      if (output != same) return 1;
+      std::fwrite(output.data(), sizeof(float), output.size(), out);
+    }
+    if (std::fclose(in) + std::fclose(out) != 0) return 3;
+  }
+}
+)";
+
+constexpr const char* flags =
+    " -std=c++17 -O1 -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror -fno-exceptions -fno-rtti ";
+
+void write(const std::filesystem::path& path, std::string_view text) { std::ofstream(path, std::ios::binary) << text; }
+
+/// g++ and clang++, as far as they are there, with the one that compiled this first. In double it alone: the headers
+/// are the same.
+std::vector<std::string> compilers() {
+  std::vector<std::string> result{testing::compiler()};
+  if (sizeof(Real) == sizeof(double)) return result;
+  const char* const other = result[0].find("clang") == std::string::npos ? "clang++" : "g++";
+  if (std::system((std::string(other) + " --version > /dev/null 2>&1").c_str()) == 0) result.emplace_back(other);
+  return result;
+}
+
+double largest_difference(const Tensor& a, const Tensor& b) {
+  double largest = 0;
+  for (Index i = 0; i < a.size(); ++i) largest = std::max(largest, std::abs(static_cast<double>(a[i] - b[i])));
+  return largest;
+}
+
+/// The numbers that the program wrote.
+Tensor written_outputs(const std::filesystem::path& path, const Shape& shape) {
+  std::vector<float> numbers(static_cast<std::size_t>(shape.size()));
+  std::ifstream(path, std::ios::binary)
+      .read(reinterpret_cast<char*>(numbers.data()), static_cast<std::streamsize>(numbers.size() * 4));
+  Tensor result(shape);
+  std::copy(numbers.begin(), numbers.end(), result.begin());
+  return result;
+}
+
+void expect_agreement(const std::filesystem::path& folder, const ExportCppCase& each) {
+  SCOPED_TRACE(each.name);
+  const Tensor expected = each.model.predict(each.x),
+               found = written_outputs(folder / (each.name + ".out"), expected.shape());
+  double largest = 1;
+  for (const Real y : expected) largest = std::max(largest, static_cast<double>(std::abs(y)));
+  const double difference = largest_difference(found, expected) / largest;
+  EXPECT_LE(difference, each.int8_weights ? 0.05 : 1e-5);
+  EXPECT_EQ(difference > 1e-5, each.int8_weights) << "whole numbers are not as exact as floats";
+}
+
+/// The names that an object needs of others.
+std::vector<std::string> undefined_names(const std::filesystem::path& folder) {
+  EXPECT_EQ(std::system(("cd '" + folder.string() + "' && nm -u predictors.o > names").c_str()), 0);
+  std::ifstream file(folder / "names");
+  std::vector<std::string> names;
+  for (std::string kind, name; file >> kind >> name;) names.push_back(name);
+  return names;
+}
+
+// All in one program: most of the time goes into starting compilers.
+TEST(ExportCpp, AgreesWithThePredictionsOfEveryLayer) {
+  const TemporaryFolder folder;
+  const std::vector<ExportCppCase> cases = export_cpp_cases();
+  write(folder / "net.h", net_text);
+  write(folder / "predictors.cpp", predictors(cases));
+  write(folder / "main.cpp", main_text);
+  for (const ExportCppCase& each : cases) {
+    each.model.export_cpp(folder / (each.name + ".h"), {.name = each.name, .int8_weights = each.int8_weights});
+    const std::vector<float> numbers(each.x.begin(), each.x.begin() + each.x.size());
+    write(folder / (each.name + ".in"), {reinterpret_cast<const char*>(numbers.data()), numbers.size() * 4});
+  }
+  for (const std::string& compiler : compilers()) {
+    SCOPED_TRACE(compiler);
+    const std::string compile = compiler + flags;
+    const std::string command = "cd '" + folder.path().string() + "' && " + compile + "-c predictors.cpp && " +
+                                compile + "main.cpp predictors.o -o main && ./main";
+    ASSERT_EQ(std::system(command.c_str()), 0);
+    for (const ExportCppCase& each : cases) expect_agreement(folder.path(), each);
+
+    const std::set<std::string> allowed{"expf",
+                                        "expm1f",
+                                        "logf",
+                                        "log1pf",
+                                        "tanhf",
+                                        "erfcf",
+                                        "sqrtf",
+                                        "memcpy",
+                                        "memset",
+                                        "memmove",
+                                        "_GLOBAL_OFFSET_TABLE_"};
+    const std::vector<std::string> names = undefined_names(folder.path());
+    EXPECT_FALSE(names.empty());
+    for (const std::string& name : names) {
+      EXPECT_TRUE(allowed.contains(name)) << name << ": only <cmath> and the compiler's own functions are allowed";
+    }
+  }
+}
+
+void add_types(const NamedLayers& layers, std::set<std::string>& types) {
+  for (const NamedLayer& each : layers) {
+    types.emplace(each.layer->type());
+    add_types(each.layer->layers(), types);
+  }
+}
+
+TEST(ExportCpp, IsTestedWithEveryLayerThatThereIs) {
+  std::set<std::string> tested;
+  for (ExportCppCase& each : export_cpp_cases()) add_types(each.model.layers(), tested);
+  for (const std::string& name : testing::structs_in("layers", std::regex("\n  Var forward\\("))) {
+    if (name == "AnyLayer" || name == "Chain") continue;
+    EXPECT_TRUE(tested.contains(name)) << name << " needs its text in models/export_cpp_*.cpp and a case of its own";
+  }
+}
+
+TEST(ExportCpp, WritesInt8WeightsWithAFactorForEachOutput) {
+  Sequential model{Input{2}, Dense{2}};
+  const std::vector<Tensor> weights{Tensor::matrix({{1, 0.5}, {-2, 0}}), Tensor::vector({3, 4})};
+  model.set_weights(weights);
+  const std::string text = to_cpp(model, {.int8_weights = true});
+  EXPECT_NE(text.find("inline constexpr std::int8_t w_dense_kernel[4] = {\n    64, 127, -127, 0,\n};"),
+            std::string::npos)
+      << text;
+  EXPECT_NE(text.find("// Weights: 20 bytes. Workspace: 0 bytes.\n"), std::string::npos) << text;
+}
+
+TEST(ExportCpp, SaysWhatTheModelIs) {
+  const Sequential model(
+      {Input{4, 4, 1}, Conv2D{.filters = 2, .kernel_size = 3, .activation = relu}, BatchNormalization{},
+       Conv2D{.filters = 3, .kernel_size = 2}, BatchNormalization{}, Residual{Dense{3}}},
+      {.name = "two\nlines"});
+  const std::string
+      text = to_cpp(model),
+      expected =
+          R"(// Predicts as the model "two lines" does: made by Cornu, not to be edited. C++17, without exceptions or a heap.
+//
+//   input                                    (4, 4, 1)
+//   conv2d (Conv2D)                          (2, 2, 2)
+//   batch_normalization (BatchNormalization) (2, 2, 2)
+//   conv2d_1 (Conv2D, BatchNormalization)    (1, 1, 3)
+//   residual/dense (Dense)                   (1, 1, 3)
+//
+// Weights: 260 bytes. Workspace: 44 bytes.
+)";
+  EXPECT_EQ(text.substr(0, expected.size()), expected);
+}
+
+TEST(ExportCpp, SharesMemoryBetweenValuesThatAreNotNeededAtOnce) {
+  const Sequential model{Input{2}, Dense{100}, Dense{50}, Dense{80}, Dense{1}};
+  EXPECT_NE(to_cpp(model).find("float memory[150];"), std::string::npos) << "100 and 50 at once, then 50 and 80";
+}
+
+TEST(ExportCpp, RefusesWhatItHasNoTextFor) {
+  Sequential doubled{Input{2}, {"twice", Activation{[](Var x) { return x + x; }}}};
+  expect_error<ValueError>([&] { to_cpp(doubled); }, "export_cpp: twice: there is no text for its activation");
+  expect_error<ValueError>(
+      [&] {
+        to_cpp(Sequential{Input{2}, testing::Scale{}});
+      },
+      "export_cpp: scale is a Scale, which cannot be exported; only Cornu's own layers can");
+  expect_error<StateError>([&] { to_cpp(Sequential{Dense{2}}); },
+                           "sequential: export_cpp: not built yet, so there are no weights");
+}
+
+TEST(ExportCpp, RefusesANameThatNoNamespaceMayHave) {
+  const Sequential model{Input{2}, Dense{2}};
+  for (const std::string name :
+       {"",      "a net", "1st",   "n\xc3\xa9t", "class",  "float",  "and",  "concept", "linux",  "main",
+        "std",   "std2",  "posix", "_net",       "_Net",   "a__net", "log",  "logf",    "logl",   "exp",
+        "gamma", "y0",    "abs",   "div",        "select", "random", "time", "errno",   "size_t", "NAN"}) {
+    expect_error<ValueError>([&] { to_cpp(model, {.name = name}); },
+                             message("export_cpp: name is \"{}\"; a namespace is required, which is no keyword, not "
+                                     "reserved and no name of the C library",
+                                     name));
+  }
+  for (const std::string name :
+       {"net", "Net_2", "stdio", "std_2", "classes", "net_", "logs", "f", "l", "cornu", "detail", "size"}) {
+    EXPECT_NO_THROW(to_cpp(model, {.name = name})) << name;
+  }
+}
+
+TEST(ExportCpp, GivesEveryArrayANameThatIsFreeInCpp) {
+  const Sequential model{Input{2},          {"x-y", Dense{2}},     {"x_y", Dense{2}}, {"_x__y_", Dense{2}},
+                         {"1st", Dense{2}}, {"\xc3\xa9", Dense{2}}};
+  const std::string text = to_cpp(model);
+  for (const std::string name : {"w_x_y_kernel[", "w_x_y_kernel_1[", "w_x_y_kernel_2[", "w_1st_kernel[", "w_kernel["}) {
+    EXPECT_NE(text.find("inline constexpr float " + name), std::string::npos) << name << '\n' << text;
+  }
+}
+
+TEST(ExportCpp, RefusesWeightsThatAreNotFinite) {
+  Sequential model{Input{1}, Dense{1}};
+  model.get_layer("dense").as<Dense>()->kernel.value[0] = std::numeric_limits<Real>::quiet_NaN();
+  for (const bool int8 : {false, true}) {
+    expect_error<ValueError>([&] { to_cpp(model, {.int8_weights = int8}); },
+                             "export_cpp: dense/kernel has a number that is not finite");
+  }
+}
+
+TEST(ExportCpp, RefusesWeightsThatAreNotFiniteAsFloats) {
+  if (sizeof(Real) == sizeof(float)) GTEST_SKIP() << "floats are what weights are";
+  Sequential model{Input{1}, Dense{1}};
+  model.get_layer("dense").as<Dense>()->kernel.value[0] = static_cast<Real>(1e39L);
+  for (const bool int8 : {false, true}) {
+    expect_error<ValueError>([&] { to_cpp(model, {.int8_weights = int8}); },
+                             "export_cpp: dense/kernel has a number that is not finite as a float");
+  }
+}
+
+TEST(ExportCpp, RefusesOptionsThatAreNotFiniteAsFloats) {
+  const auto expect = [](const Sequential& model, const std::string& error) {
+    expect_error<ValueError>([&] { to_cpp(model); },
+                             "export_cpp: " + error + " has a number that is not finite as a float");
+  };
+  expect(Sequential{Input{2}, LeakyReLU{.negative_slope = 1e39}}, "leaky_re_lu/negative_slope");
+  expect(Sequential{Input{2}, ELU{.alpha = 1e39}}, "elu/alpha");
+  expect(Sequential{Input{2}, LayerNormalization{.epsilon = 1e39}}, "layer_normalization/epsilon");
+}
+
+}  // namespace
+}  // namespace cornu
