@@ -63,7 +63,8 @@ void check_listed(CheckReport& report, AnyLayer& layer, const Tensor& x) {
   const Var y = layer.forward(tape.input(x));
   bool all = true;
   for (const Gradients::Entry& entry : tape.backward(y, Tensor(y.shape())).entries()) {
-    if (std::any_of(listed.begin(), listed.end(), [&](const auto& p) { return p.second == entry.parameter; })) continue;
+    if (std::any_of(listed.begin(), listed.end(), [&](const auto& p) { return p.parameter == entry.parameter; }))
+      continue;
     all = false;
     report.add(false, message("forward reads a Parameter {} that parameters() does not list; it would not be trained",
                               entry.parameter->shape()));

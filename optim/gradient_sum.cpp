@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "cornu/core/error.h"
+#include "cornu/core/kernels/blas.h"
 #include "cornu/core/kernels/kernels.h"
 #include "cornu/core/kernels/team.h"
 

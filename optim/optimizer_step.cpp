@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "cornu/core/error.h"
+#include "cornu/core/kernels/blas.h"
 #include "cornu/core/kernels/kernels.h"
 #include "cornu/core/kernels/vectorized.h"
 #include "cornu/optim/shared_step.h"

@@ -1,3 +1,4 @@
+#include "cornu/core/kernels/blas.h"
 #include "cornu/core/kernels/kernels.h"
 #include "cornu/core/kernels/vector_math.h"
 #include "cornu/core/ops/recurrence.h"

@@ -1,6 +1,7 @@
 #include "cornu/core/ops/recurrence.h"
 
 #include "cornu/core/error.h"
+#include "cornu/core/kernels/blas.h"
 #include "cornu/core/kernels/kernels.h"
 
 namespace cornu {

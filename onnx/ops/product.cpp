@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "cornu/core/error.h"
+#include "cornu/core/kernels/blas.h"
 #include "cornu/onnx/ops/ops.h"
 
 namespace cornu::onnx::detail {

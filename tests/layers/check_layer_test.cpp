@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "cornu/core/error.h"
+#include "cornu/core/kernels/blas.h"
 #include "cornu/core/ops/ops.h"
 #include "cornu/layers/check_layer.h"
 #include "cornu/tests/support/expect_error.h"

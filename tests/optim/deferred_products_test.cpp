@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "cornu/core/error.h"
+#include "cornu/core/kernels/blas.h"
 #include "cornu/core/ops/ops.h"
 #include "cornu/core/ops/sequences.h"
 #include "cornu/optim/adam.h"

@@ -6,6 +6,7 @@
 #include <limits>
 #include <vector>
 
+#include "cornu/core/kernels/blas.h"
 #include "cornu/core/random.h"
 
 namespace cornu {
