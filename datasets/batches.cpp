@@ -24,8 +24,6 @@ Batcher::Batcher(DatasetRef dataset, const BatchOptions& options) : dataset_(dat
                       "batches: with batch_size {} and drop_remainder, a dataset of {} samples has no batch at all",
                       batch_size, size);
   batch_count_ = size / batch_size + (size % batch_size != 0 && !options.drop_remainder ? 1 : 0);
-  feature_shape_ = dataset.feature_shape();
-  target_shape_ = dataset.target_shape();
   order_.resize(static_cast<std::size_t>(size));
   start_epoch(options.epoch);
 }
@@ -61,9 +59,7 @@ const Batch* Batcher::next_rows() {
 const Batch* Batcher::next() {
   if (next_rows() == nullptr) return nullptr;
   dataset_.prefetch(batch_.upcoming);
-  batch_.x.resize(feature_shape_.batched(batch_.size));
-  batch_.y.resize(target_shape_.batched(batch_.size));
-  dataset_.gather(batch_.rows, batch_.x, batch_.y);
+  dataset_.gather_into(batch_.x, batch_.y, batch_.rows);
   return &batch_;
 }
 

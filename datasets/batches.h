@@ -70,7 +70,6 @@ class Batcher {
   DatasetRef dataset_;
   BatchOptions options_;
   Index batch_count_ = 0;
-  Shape feature_shape_, target_shape_;
   std::vector<Index> order_;
   Index next_batch_ = 0;
   Batch batch_;

@@ -28,6 +28,12 @@ constinit const DatasetRef::Calls DatasetRef::no_calls{
     .gather = [](const void*, std::span<const Index>, View, View) { throw_null(); },
     .prefetch = [](const void*, std::span<const Index>) { throw_null(); }};
 
+void DatasetRef::gather_into(Tensor& x, Tensor& y, std::span<const Index> rows) const {
+  x.resize(feature_shape().batched(std::ssize(rows)));
+  y.resize(target_shape().batched(std::ssize(rows)));
+  gather(rows, x, y);
+}
+
 void detail::check_gather(const char* where, std::span<const Index> rows, Index size, Index feature_size,
                           Index target_size, const View& x, const View& y) {
   for (const Index row : rows) {

@@ -65,6 +65,8 @@ class DatasetRef {
   Shape feature_shape() const { return calls_->feature_shape(object_); }
   Shape target_shape() const { return calls_->target_shape(object_); }
   void gather(std::span<const Index> rows, View x, View y) const { calls_->gather(object_, rows, x, y); }
+  /// Resizes x and y to hold these rows first.
+  void gather_into(Tensor& x, Tensor& y, std::span<const Index> rows) const;
   void prefetch(std::span<const Index> rows) const { calls_->prefetch(object_, rows); }
 
  private:

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "cornu/core/error.h"
+#include "cornu/core/shape_hints.h"
 #include "cornu/core/text/utf8.h"
 #include "cornu/models/require_values.h"
 #include "cornu/models/sequential_state.h"
@@ -180,5 +181,50 @@ void Sequential::set_weights(std::span<const Tensor> weights) {
 }
 
 Var Sequential::forward(Var x) const { return state_->forward(x); }
+
+// ---- Training and evaluation: what they require ----
+
+void Sequential::compile(CompileOptions options) {
+  state_->compiled = std::move(options);
+  state_->optimizer.reset();
+  state_->report.reset();
+}
+
+bool Sequential::compiled() const { return state_->compiled.has_value(); }
+
+Optimizer& Sequential::optimizer() {
+  state_->prepare_training();
+  return *state_->optimizer;
+}
+
+void detail::Seen::check() const {
+  for (const Index count : {steps, passes, batches}) {
+    require<FormatError>(count >= 0 && count <= most_steps,
+                         "seen: {} steps, {} passes, {} batches; 0 to {} are possible", steps, passes, batches,
+                         most_steps);
+  }
+}
+
+void SequentialState::require_compiled() const {
+  require<StateError>(compiled.has_value(), "{}: not compiled yet; call compile first", name);
+}
+
+void SequentialState::require_fitting(DatasetRef data, const char* what) const {
+  require(data.feature_shape() == shapes.front(), "{}: {} got samples of shape {}; the model takes {}{}", name, what,
+          data.feature_shape(), shapes.front(), sample_hint(data.feature_shape(), shapes.front()));
+}
+
+void SequentialState::require_targets(DatasetRef data, const char* what) const {
+  require(data.target_shape().size() > 0,
+          "{}: {} got samples without targets; of a table, read_csv's .target names the column to learn (predict needs "
+          "none)",
+          name, what);
+}
+
+void SequentialState::prepare_training() {
+  require_compiled();
+  require_built();
+  if (!optimizer) optimizer.emplace(compiled->optimizer, parameters());
+}
 
 }  // namespace cornu

@@ -5,7 +5,6 @@
 #include "cornu/models/metrics/tally.h"
 #include "cornu/models/sequential.h"
 #include "cornu/models/tape_pool.h"
-#include "cornu/models/training_pass.h"
 
 /// What is inside a Sequential; for models/*.cpp alone.
 namespace cornu::detail {
@@ -35,10 +34,20 @@ inline Rng noise_of_step(std::uint64_t seed, Index index, Index shard = 0) {
              std::uint64_t{1} << 63 | static_cast<std::uint64_t>(shard) << 40 | static_cast<std::uint64_t>(index));
 }
 
-/// The sum of the parameters' penalties; an empty Var where none has one.
+/// The sum of the parameters' penalties; an empty Var if no parameter has one.
 Var penalty(Tape& tape, std::span<const Parameter* const> parameters);
-/// The loss with what the layers have added to it.
+/// The loss plus the losses that layers have added to its tape.
 Var with_added(Var loss);
+
+/// One forward and backward pass over some samples, with memory that the next one reuses.
+struct TrainingPass {
+  Tape tape{Mode::training};
+  Tensor x, y, sample_weight;  // the gathered samples of a shard
+  Var y_pred;
+  double loss = 0;      // with the losses that layers have added
+  double penalty = 0;   // of the parameters; in one shard of a step
+  Gradients gradients;  // empty if the loss is not finite
+};
 
 /// What a model is: all that a copy of it has.
 struct SequentialParts : Chain {

@@ -1,4 +1,4 @@
-#include "cornu/models/batch_step.h"
+#include "cornu/models/training_step.h"
 
 #include <algorithm>
 #include <chrono>
@@ -11,9 +11,52 @@
 
 namespace cornu {
 
+namespace detail {
+
+Var penalty(Tape& tape, std::span<const Parameter* const> parameters) {
+  Var result;
+  for (auto at = parameters.begin(); at != parameters.end(); ++at) {
+    const Parameter* const parameter = *at;
+    if (!parameter->regularizer || !parameter->learns()) continue;
+    if (std::find(parameters.begin(), at, parameter) != at) continue;  // tied, and listed under two names
+    const Var own = parameter->regularizer(tape.parameter(*parameter));
+    result = result ? result + own : own;
+  }
+  return result;
+}
+
+Var with_added(Var loss) {
+  for (const Var added : loss.tape().losses()) loss = loss + added;
+  return loss;
+}
+
+void SequentialState::run(TrainingPass& pass, ConstView x, ConstView y, ConstView sample_weight, const Rng& noise,
+                          BackwardOptions backward, bool penalizes) const {
+  backward.parameters = optimizer->parameters();
+  pass.gradients = {};
+  pass.tape.clear();
+  pass.tape.rng() = noise;
+  pass.y_pred = forward(pass.tape.samples(x));
+  Var loss = with_added(compiled->loss(pass.y_pred, y, sample_weight));
+  pass.loss = static_cast<double>(loss.item());
+  pass.penalty = 0;
+  if (const Var penalties = penalizes ? penalty(pass.tape, backward.parameters) : Var()) {
+    pass.penalty = static_cast<double>(penalties.item());
+    // The loss is the mean over a part of the batch, and its gradient that part's share; the penalty is all of it.
+    loss = loss + penalties / backward.gradient;
+  }
+  if (std::isfinite(pass.loss + pass.penalty)) pass.gradients = pass.tape.backward(loss, backward);
+}
+
+void SequentialState::require_known(const Gradients& gradients) const {
+  require<StateError>(optimizer->knows_all(gradients),
+                      "{}: forward reads a Parameter that no layer's parameters() lists; it would not be trained",
+                      name);
+}
+
 namespace {
 
-Index parameter_count(detail::SequentialState& model) {
+Index parameter_count(SequentialState& model) {
   Index result = 0;
   for (const NamedParameter& named : model.parameters()) result += named.parameter->value.size();
   return result;
@@ -21,8 +64,8 @@ Index parameter_count(detail::SequentialState& model) {
 
 }  // namespace
 
-BatchStep::BatchStep(detail::SequentialState& model, DatasetRef data, BatchWeights weights, std::uint64_t seed,
-                     Index threads, Index shard_size)
+TrainingStep::TrainingStep(SequentialState& model, DatasetRef data, BatchWeights weights, std::uint64_t seed,
+                           Index threads, Index shard_size)
     : model_(model),
       data_(data),
       weights_(std::move(weights)),
@@ -33,7 +76,7 @@ BatchStep::BatchStep(detail::SequentialState& model, DatasetRef data, BatchWeigh
   for (const Shape& shape : model.shapes) work_.sample_numbers += shape.size();
 }
 
-double BatchStep::operator()(const Batch& batch, Index index, Tally& tally) {
+double TrainingStep::operator()(const Batch& batch, Index index, Tally& tally) {
   using Clock = std::chrono::steady_clock;
   model_.prepare_training();  // at every step: a callback may have compiled or built the model anew
   rows_ = batch.rows;
@@ -58,7 +101,7 @@ double BatchStep::operator()(const Batch& batch, Index index, Tally& tally) {
   return *loss;
 }
 
-void BatchStep::recruit() {
+void TrainingStep::recruit() {
   set_up_blas();  // before there are threads
   try {
     team_ = std::make_unique<Team>(threads_);
@@ -68,7 +111,7 @@ void BatchStep::recruit() {
 }
 
 /// All shards, then the step. Nothing if the shards turn out to depend on each other.
-std::optional<double> BatchStep::step_at_once(Tally& tally) {
+std::optional<double> TrainingStep::step_at_once(Tally& tally) {
   if (!go_through(0, shards_.count)) return std::nullopt;
   double loss = 0;
   gradients_.clear();
@@ -82,7 +125,7 @@ std::optional<double> BatchStep::step_at_once(Tally& tally) {
 }
 
 /// As many shards at a time as there are threads; their gradients are added up before the next come.
-std::optional<double> BatchStep::step_in_turn(Tally& tally) {
+std::optional<double> TrainingStep::step_in_turn(Tally& tally) {
   double loss = 0;
   sum_.clear();
   const Index at_a_time = sharing_ != nullptr ? sharing_->size() : 1;
@@ -102,11 +145,11 @@ std::optional<double> BatchStep::step_in_turn(Tally& tally) {
 }
 
 /// Takes `together` shards, from `first` on, forward and backward, on the first of the model's passes.
-bool BatchStep::go_through(Index first, Index together) {
+bool TrainingStep::go_through(Index first, Index together) {
   const auto go = [&](Index i) {
     TrainingPass& pass = model_.pass(i);
     try {
-      gather(pass, first + i);
+      data_.gather_into(pass.x, pass.y, of_shard(first + i, rows_));
       const Index next = first + together + i;  // by the thread that will gather it
       data_.prefetch(next < shards_.count ? of_shard(next, rows_) : of_shard(next - shards_.count, upcoming_));
       const double share = static_cast<double>(pass.x.shape()[0]) / static_cast<double>(work_.samples);
@@ -133,20 +176,13 @@ bool BatchStep::go_through(Index first, Index together) {
   return true;
 }
 
-std::span<const Index> BatchStep::of_shard(Index shard, std::span<const Index> rows) const {
+std::span<const Index> TrainingStep::of_shard(Index shard, std::span<const Index> rows) const {
   const auto first = std::min(static_cast<std::size_t>(shard * shards_.size), rows.size());
   return rows.subspan(first, std::min(static_cast<std::size_t>(shards_.size), rows.size() - first));
 }
 
-void BatchStep::gather(TrainingPass& pass, Index shard) const {
-  const std::span<const Index> rows = of_shard(shard, rows_);
-  pass.x.resize(data_.feature_shape().batched(std::ssize(rows)));
-  pass.y.resize(data_.target_shape().batched(std::ssize(rows)));
-  data_.gather(rows, pass.x, pass.y);
-}
-
 /// Counts a pass in the tally; returns its part of the batch's loss.
-double BatchStep::count(const TrainingPass& pass, Index shard, Tally& tally) {
+double TrainingStep::count(const TrainingPass& pass, Index shard, Tally& tally) {
   if (shard == 0) penalty_ = pass.penalty;
   const double loss = pass.loss + penalty_;
   if (!std::isfinite(loss)) not_finite_ = shard;
@@ -155,15 +191,48 @@ double BatchStep::count(const TrainingPass& pass, Index shard, Tally& tally) {
   return loss * (static_cast<double>(pass.x.shape()[0]) / static_cast<double>(work_.samples));
 }
 
-void BatchStep::apply(std::span<const Gradients> gradients) {
+void TrainingStep::apply(std::span<const Gradients> gradients) {
   for (const Gradients& each : gradients) model_.require_known(each);
-  detail::step(*model_.optimizer, gradients, sharing_);
+  step(*model_.optimizer, gradients, sharing_);
 }
 
-std::string BatchStep::where_not_finite() {
+std::string TrainingStep::where_not_finite() {
   TrainingPass& pass = model_.pass(0);
-  gather(pass, not_finite_);
+  data_.gather_into(pass.x, pass.y, of_shard(not_finite_, rows_));
   return model_.where_not_finite(pass, pass.x, noise(not_finite_));
+}
+
+}  // namespace detail
+
+const Logs& Sequential::train_on_batch(const Tensor& x, const Tensor& y, const Tensor& sample_weight) {
+  state_->require_compiled();
+  require(x.rank() > 0 && x.shape()[0] > 0,
+          "{}: train_on_batch of shape {}; the first axis must be the batch, of one sample at least", name(),
+          x.shape());
+  if (!built()) build(x.shape().sub(1));
+  state_->prepare_training();
+  if (!state_->report) {
+    state_->report = std::make_unique<detail::SequentialState::Report>(*state_->compiled);
+  }
+  auto& [tally, logs] = *state_->report;
+  tally.reset();
+  const Rng noise = detail::noise_of_step(state_->seed, state_->seen.steps);
+  state_->make_passes(1);
+  detail::TrainingPass& pass = state_->pass(0);
+  state_->run(pass, x, y, sample_weight, noise, {.defer_products = true}, true);
+  const double loss = pass.loss + pass.penalty;
+  if (!std::isfinite(loss)) {
+    throw NonFiniteError(message("{}: train_on_batch: the loss is {}: {}", name(), detail::shown(loss),
+                                 state_->where_not_finite(pass, x, noise)));
+  }
+  state_->require_known(pass.gradients);
+  // Before the step: predictions may be a parameter's own memory, and what fails here leaves the weights as they were.
+  tally.require_logits(pass.y_pred);
+  tally.add(loss, y, pass.y_pred.value());
+  tally.write(logs);
+  state_->optimizer->step(pass.gradients);
+  ++state_->seen.steps;
+  return logs;
 }
 
 }  // namespace cornu

@@ -1,0 +1,302 @@
+#include <algorithm>
+#include <cmath>
+#include <string>
+
+#include "cornu/core/error.h"
+#include "cornu/models/class_weight.h"
+#include "cornu/models/evaluation.h"
+#include "cornu/models/interrupt.h"
+#include "cornu/models/progress.h"
+#include "cornu/models/training_step.h"
+
+namespace cornu {
+
+namespace {
+
+void check(const FitOptions& options) {
+  const auto at_least = [](const char* option, Index value, Index least) {
+    require<ValueError>(value >= least, "fit: {} is {}; it must be at least {}", option, value, least);
+  };
+  at_least("batch_size", options.batch_size, 1);
+  at_least("epochs", options.epochs, 0);
+  at_least("initial_epoch", options.initial_epoch, 0);
+  at_least("steps_per_epoch", options.steps_per_epoch, 0);
+  at_least("validation_steps", options.validation_steps, 0);
+  at_least("validation_batch_size", options.validation_batch_size, 0);
+  at_least("validation_freq", options.validation_freq, 1);
+  at_least("threads", options.threads, 0);
+  require<ValueError>(
+      options.shard_size == 0 || options.shard_size >= 2,
+      "fit: shard_size is {}; it must be 0 or at least 2: whether samples depend on each other does not "
+      "show in one alone",
+      options.shard_size);
+  require<ValueError>(options.validation_split >= 0 && options.validation_split < 1,
+                      "fit: validation_split is {}; it must be in [0, 1)", options.validation_split);
+}
+
+/// What fit trains on, and what it validates with, if anything.
+struct FitData {
+  std::optional<Split> parts;  // where validation_split divides the dataset
+  DatasetRef train, validation;
+  ConstView train_weight, validation_weight;
+
+  FitData(DatasetRef data, const FitOptions& options) : train(data), validation(options.validation_data) {
+    if (validation || options.validation_split == 0) return;
+    parts.emplace(split(data, options.validation_split));
+    train = parts->train;
+    validation = parts->validation;
+  }
+
+  /// The weights of the samples in `train` come first.
+  void divide_weights(const Tensor& weights, Index samples) {
+    if (weights.empty()) return;
+    require_sample_weight(weights, samples);
+    const Index trained = train.size();
+    train_weight = {weights.data(), Shape{trained}};
+    validation_weight = {weights.data() + trained, Shape{samples - trained}};
+  }
+};
+
+/// Batches of pass after pass over the dataset, each pass in another order. An epoch may have fewer or more batches
+/// than a pass. The counts continue those of the model.
+class Passes {
+ public:
+  /// Starts a pass or, if `within_pass`, continues the pass that was started last.
+  Passes(Batcher& batcher, const detail::Seen& before, bool within_pass) : batcher_(batcher), seen_(before) {
+    if (!within_pass) {
+      begin();
+      return;
+    }
+    batcher_.start_epoch(static_cast<std::uint64_t>(seen_.passes));
+    const Index done = std::min(seen_.batches, batcher_.batch_count());
+    for (Index skipped = 0; skipped < done; ++skipped) batcher_.next_rows();
+  }
+
+  /// The next batch. `model` is what the model has seen, which is more than `seen` if a callback has trained it.
+  const Batch& next(const detail::Seen& model) {
+    seen_.steps = std::max(seen_.steps, model.steps);
+    seen_.passes = std::max(seen_.passes, model.passes);
+    const Batch* batch = batcher_.next_rows();
+    if (batch == nullptr) {
+      begin();
+      batch = batcher_.next_rows();
+    }
+    ++seen_.steps;
+    ++seen_.batches;
+    return *batch;
+  }
+
+  /// The counts including the batch that `next` returned last.
+  const detail::Seen& seen() const { return seen_; }
+
+ private:
+  void begin() {
+    batcher_.start_epoch(static_cast<std::uint64_t>(++seen_.passes));
+    seen_.batches = 0;
+  }
+
+  Batcher& batcher_;
+  detail::Seen seen_;
+};
+
+/// Raises `seen` to what a run has seen after so many batches. It is less if only the weights were loaded, or if the
+/// file does not say.
+void raise(detail::Seen& seen, Index batches, Index batches_per_pass) {
+  if (seen.steps >= batches && seen.passes > 0) return;
+  seen.steps = std::max(seen.steps, batches);
+  seen.passes = (batches + batches_per_pass - 1) / batches_per_pass;
+  seen.batches = batches - (seen.passes - 1) * batches_per_pass;
+}
+
+/// One call of fit on a model that is built and compiled.
+class Fitting {
+ public:
+  Fitting(Sequential& model, detail::SequentialState& state, const FitData& data, Batcher& batcher,
+          const FitOptions& options)
+      : model_(model),
+        state_(state),
+        options_(options),
+        batcher_(batcher),
+        steps_(options.steps_per_epoch > 0 ? options.steps_per_epoch : batcher.batch_count()),
+        step_(state, data.train, weights(data), options.seed, options.threads, options.shard_size),
+        tally_(state.compiled->metrics, state.compiled->loss.logits()),
+        callbacks_(options.callbacks) {
+    if (data.validation) {
+      const Index batch_size = options.validation_batch_size > 0 ? options.validation_batch_size : options.batch_size;
+      evaluation_.emplace(state, data.validation, batch_size, options.validation_steps, data.validation_weight);
+      run_.validation_freq = options.validation_freq;
+    }
+    if (options.stop_on_interrupt) interrupt_.emplace();
+    history_.params = {.epochs = options.epochs, .steps = steps_};
+    run_.callbacks = callbacks_;
+    run_.history = &history_;
+  }
+
+  History run() {
+    call_.during(Hook::train_begin, Hook::train_end, epoch_logs_, [&] {
+      resume();
+      try {
+        run_epochs();
+      } catch (...) {
+        try {
+          overwrite_with_averages();
+        } catch (const Error&) {  // a callback has changed the model; the exception that ended the run says more
+        }
+        throw;
+      }
+      overwrite_with_averages();
+    });
+    return std::move(history_);
+  }
+
+ private:
+  BatchWeights weights(const FitData& data) const {
+    const bool of_classes = !options_.class_weight.empty() && detail::rows_are_classes(state_);
+    return BatchWeights(data.train_weight, options_.class_weight, state_.shapes.back(), of_classes);
+  }
+
+  /// Callbacks such as BackupAndRestore set the epoch and batch to continue from.
+  void resume() {
+    call_(Hook::train_resume, 0, logs_);
+    has_trained_ = run_.epoch > options_.initial_epoch || run_.batch > 0;
+    if (run_.batch > 0) tally_.write(logs_);
+  }
+
+  void run_epochs() {
+    ProgressDisplay display(options_.verbose, options_.epochs, steps_);
+    if (run_.epoch >= options_.epochs) return;
+    detail::Seen before = state_.seen;
+    raise(before, run_.epoch * steps_ + run_.batch, batcher_.batch_count());
+    Passes passes(batcher_, before, run_.batch > 0 || (options_.steps_per_epoch > 0 && run_.epoch > 0));
+    for (Index epoch = run_.epoch; epoch < options_.epochs && !run_.stop_training; ++epoch) {
+      run_epoch(epoch, passes, display);
+      if (history_.interrupted) return;  // before the end of the epoch
+      run_.epoch = epoch + 1;
+      run_.batch = 0;
+      pause(epoch_logs_);
+    }
+  }
+
+  void run_epoch(Index epoch, Passes& passes, ProgressDisplay& display) {
+    none_.clear();
+    if (run_.batch == 0) {
+      tally_.reset();
+      call_(Hook::epoch_begin, epoch, none_);
+    }
+    display.epoch_begin(epoch);
+    while (run_.batch < steps_ && !run_.stop_training) run_batch(epoch, passes, display);
+
+    epoch_logs_ = run_.batch > 0 ? logs_ : none_;
+    if (run_.batch > 0) tally_.write(epoch_logs_);
+    if (!history_.interrupted && (epoch + 1) % options_.validation_freq == 0) validate();
+    call_(Hook::epoch_end, epoch, epoch_logs_);
+    display.epoch_end(epoch_logs_);
+    history_.append(epoch, epoch_logs_);
+  }
+
+  void run_batch(Index epoch, Passes& passes, ProgressDisplay& display) {
+    const Index index = run_.batch;
+    const Batch& batch = passes.next(state_.seen);
+    none_.clear();
+    call_(Hook::train_batch_begin, index, none_);
+    const double loss = step(batch, passes.seen().steps - 1, epoch);
+    has_trained_ = has_trained_ || std::isfinite(loss);
+    state_.seen = passes.seen();
+    tally_.write(logs_, false);
+    call_(Hook::train_batch_end, index, logs_);
+    run_.batch = index + 1;
+    display.step(run_.batch, logs_);
+    pause(logs_);
+  }
+
+  double step(const Batch& batch, Index index, Index epoch) {
+    const auto where = [&] {
+      return message("epoch {} of {}, batch {} of {}", epoch + 1, options_.epochs, run_.batch + 1, steps_);
+    };
+    double loss = 0;
+    try {
+      loss = step_(batch, index, tally_);
+    } catch (Error& error) {  // a row that it names is a row of this batch, not of the dataset
+      error.add_context("fit, " + where());
+      throw;
+    }
+    run_.non_finite = !std::isfinite(loss);
+    if (run_.non_finite && run_.throw_on_non_finite) {
+      throw NonFiniteError(message("{}: fit: the loss is {} in {}: {}", model_.name(), detail::shown(loss), where(),
+                                   step_.where_not_finite()));
+    }
+    return loss;
+  }
+
+  void validate() {
+    if (!evaluation_) return;
+    for (const Logs::Entry& entry : evaluation_->run(&call_, nullptr)) {
+      epoch_logs_.set("val_" + entry.name, entry.value);
+    }
+  }
+
+  /// Callbacks save a backup here. Then, so that an interrupted run can be continued, Ctrl-C takes effect.
+  void pause(Logs& logs) {
+    call_(Hook::train_pause, 0, logs);
+    if (interrupt_ && interrupt_->interrupted()) history_.interrupted = run_.stop_training = true;
+  }
+
+  /// As in Keras, a model that was trained with averages of its weights ends with the averages.
+  void overwrite_with_averages() {
+    const bool has_averages = state_.optimizer && state_.optimizer->rule().extras().use_ema;
+    if (has_trained_ && has_averages) state_.optimizer->overwrite_with_averages();
+  }
+
+  Sequential& model_;
+  detail::SequentialState& state_;
+  const FitOptions& options_;
+  Batcher& batcher_;
+  Index steps_;  // of an epoch
+  detail::TrainingStep step_;
+  std::optional<Evaluation> evaluation_;
+  Tally tally_;
+  std::vector<AnyCallback> callbacks_;
+  Run run_{.model = model_,
+           .epochs = options_.epochs,
+           .steps = steps_,
+           .epoch = options_.initial_epoch,
+           .visit_metrics = [this](OptionVisitor& visit) { tally_.state(visit); },
+           .metrics = tally_.names(),
+           .directions = tally_.directions()};
+  Callbacks call_{callbacks_, run_};
+  std::optional<InterruptGuard> interrupt_;
+  History history_;
+  Logs logs_, epoch_logs_;  // of the last batch; of the last epoch
+  Logs none_;               // apart from logs_, whose names are allocated once
+  bool has_trained_ = false;
+};
+
+}  // namespace
+
+History Sequential::fit(const Tensor& x, const Tensor& y, const FitOptions& options) {
+  const TensorPair data(x, y);
+  return fit(data, options);
+}
+
+History Sequential::fit(DatasetRef data, const FitOptions& options) {
+  state_->require_compiled();
+  check(options);
+  FitData parts(data, options);
+  const std::optional<std::uint64_t> shuffle_seed = options.shuffle ? std::optional(options.seed) : std::nullopt;
+  Batcher batcher(parts.train, {.batch_size = options.batch_size, .shuffle_seed = shuffle_seed});
+
+  if (!built()) build(parts.train.feature_shape());
+  state_->require_fitting(parts.train, "fit");
+  state_->require_targets(parts.train, "fit");
+  if (parts.validation) {
+    state_->require_fitting(parts.validation, "validation");
+    state_->require_targets(parts.validation, "validation");
+  }
+  const Shape output = output_shape();
+  detail::check_class_weight(options.class_weight, output.rank() == 0 ? 1 : output[-1]);
+  parts.divide_weights(options.sample_weight, data.size());
+  state_->prepare_training();
+  return Fitting(*this, *state_, parts, batcher, options).run();
+}
+
+}  // namespace cornu

@@ -1,0 +1,112 @@
+#include <algorithm>
+
+#include "cornu/core/error.h"
+#include "cornu/core/kernels/kernels.h"
+#include "cornu/core/ops/eager.h"
+#include "cornu/core/shape_hints.h"
+#include "cornu/models/evaluation.h"
+#include "cornu/models/metrics/probabilities.h"
+
+namespace cornu {
+
+namespace {
+
+/// Predicts x batch by batch into `out`, which has room for as many samples.
+void predict_into(View out, const detail::SequentialState& model, ConstView x, Index batch_size,
+                  const Callbacks* callbacks) {
+  const Shape in_sample = x.shape().sub(1), out_sample = out.shape().sub(1);
+  const auto call = [&](Hook hook, Index index) {
+    if (callbacks == nullptr) return;
+    Logs none;
+    (*callbacks)(hook, index, none);
+  };
+  const Index samples = x.shape()[0];
+  const TapePool::Lease tape(model.inference_tapes);
+  const auto body = [&] {
+    for (Index first = 0; first < samples; first += batch_size) {
+      const Index count = std::min(batch_size, samples - first);
+      call(Hook::predict_batch_begin, first / batch_size);
+      tape->clear();
+      const Var y = model.forward(tape->input({x.data() + first * in_sample.size(), in_sample.batched(count)}));
+      require(y.shape() == out_sample.batched(count), "{}: predict made outputs {} where it began with samples of {}",
+              model.name, y.shape(), out_sample);  // a callback may have changed the model
+      copy(y.value(), overwrite({out.data() + first * out_sample.size(), y.shape()}));
+      call(Hook::predict_batch_end, first / batch_size);
+    }
+  };
+  if (callbacks == nullptr) return body();
+  Logs none;
+  callbacks->during(Hook::predict_begin, Hook::predict_end, none, body);
+}
+
+Tensor predict_with(const detail::SequentialState& model, const Tensor& x, const PredictOptions& options,
+                    const Callbacks* callbacks) {
+  model.require_built();
+  require<ValueError>(options.batch_size > 0, "predict: batch_size is {}; it must be positive", options.batch_size);
+  require(x.rank() > 0 && x.shape().sub(1) == model.shapes.front(),
+          "{}: predict got an input of shape {}; its first axis counts the samples, each of shape {}{}", model.name,
+          x.shape(), model.shapes.front(),
+          detail::sample_hint(x.shape().sub(std::min(x.rank(), Index{1})), model.shapes.front()));
+  Tensor result;
+  result.resize(model.shapes.back().batched(x.shape()[0]));
+  predict_into(result, model, x, options.batch_size, callbacks);
+  return result;
+}
+
+}  // namespace
+
+Tensor Sequential::predict(const Tensor& x, const PredictOptions& options) const {
+  return predict_with(*state_, x, options, nullptr);
+}
+
+Tensor Sequential::predict(const Tensor& x, const PredictOptions& options, std::vector<AnyCallback> callbacks) {
+  Run run{*this};
+  const Callbacks all{callbacks, run};
+  return predict_with(*state_, x, options, &all);
+}
+
+Tensor Sequential::predict(DatasetRef data, const PredictOptions& options) const {
+  state_->require_built();
+  state_->require_fitting(data, "predict");
+  const Shape sample = output_shape();
+  Tensor result;
+  result.resize(sample.batched(data.size()));
+  if (data.size() == 0) return result;
+  Batcher batcher(data, {.batch_size = options.batch_size});
+  while (const Batch* batch = batcher.next()) {
+    predict_into({result.data() + batch->first * sample.size(), sample.batched(batch->size)}, *state_, batch->x,
+                 batch->size, nullptr);
+  }
+  return result;
+}
+
+Tensor Sequential::predict_on_batch(const Tensor& x) const {
+  require(x.rank() > 0, "{}: predict_on_batch of shape {}; the first axis must be the batch", name(), x.shape());
+  return predict(x, {.batch_size = std::max(x.shape()[0], Index{1})});
+}
+
+namespace {
+
+/// The position of the largest output, or the probability > 0.5 where there is only one output.
+Tensor classes_of(const Tensor& y, const detail::SequentialState& model) {
+  require(y.rank() == 2, "predict_classes: outputs are {}; (samples, classes) is required{}", y.shape(),
+          y.rank() > 2 ? " (is a Flatten missing?)" : "");
+  if (y.shape()[1] != 1) return argmax(y, -1);
+  const Logits logits = model.compiled ? model.compiled->loss.logits() : Logits::none;
+  Tensor memory, result(Shape{y.size()});
+  const ConstView p = detail::probabilities(logits, y, memory);
+  for (Index i = 0; i < y.size(); ++i) result[i] = p[i] > Real(0.5) ? Real{1} : Real{0};
+  return result;
+}
+
+}  // namespace
+
+Tensor Sequential::predict_classes(const Tensor& x, const PredictOptions& options) const {
+  return classes_of(predict(x, options), *state_);
+}
+
+Tensor Sequential::predict_classes(DatasetRef data, const PredictOptions& options) const {
+  return classes_of(predict(data, options), *state_);
+}
+
+}  // namespace cornu
