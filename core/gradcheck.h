@@ -46,9 +46,8 @@ using DifferentiableFunction = std::function<Var(std::span<const Var>)>;
 /// Also checks that
 /// - the gradients of an input that is used twice are summed,
 /// - each gradient is the same when no other one is computed,
-/// - a step of Optimizer::minimize on the inputs, with SGD and with Adam, applies the optimizer's rule to these
-/// gradients. f must be smooth around the inputs: keep them away from kinks, such as relu's at 0. Throws ValueError for
-/// no inputs.
+/// - a step of Optimizer::minimize with SGD and with Adam applies the optimizer's rule to these gradients.
+/// f must be smooth around the inputs: keep them away from kinks, such as relu's at 0. Throws ValueError for no inputs.
 CheckReport check_gradients(const DifferentiableFunction& f, const std::vector<Tensor>& inputs,
                             const GradientCheckOptions& options = {});
 

@@ -70,8 +70,7 @@ class Tape {
     return output(shape, std::span<const Var>(operands.begin(), operands.size()));
   }
   Var output(const Shape& shape, std::span<const Var> operands);
-  /// For ops: x with another shape of the same size, sharing memory and gradient. Throws ShapeError if the sizes
-  /// differ.
+  /// For ops: x in another shape, sharing memory and gradient. Throws ShapeError if the sizes differ.
   Var alias(Var x, const Shape& shape);
   /// For ops: scratch memory, uninitialised, valid until the tape is cleared.
   View scratch(const Shape& shape);
