@@ -40,8 +40,8 @@ struct Convolution {
   Index padded_out() const { return groups * tile_columns(group_out()); }
 };
 
-/// How many adjacent output pixels to compute as one pixel with all their filters, so that few filters fill a vector: as
-/// many as fit into it and divide a row. 1 if windows do not overlap, or with groups or a horizontal dilation.
+/// How many adjacent output pixels to compute as one pixel with all their filters, so that few filters fill a vector:
+/// as many as fit into it and divide a row. 1 if windows do not overlap, or with groups or a horizontal dilation.
 Index pixels_as_one(const Convolution& c);
 /// The convolution that computes `pixels` adjacent pixels of `c` as one, with a window that covers all of their
 /// windows.

@@ -128,7 +128,7 @@ void OptionVisitor::visit(const char* name, void* value, void (*write)(Json&, co
 }
 
 void OptionVisitor::operator()(const char* name, std::vector<Tensor>& value) {
-  require<ValueError>(tensors_ != nullptr, "{}: tensors are no options", name);
+  require<ValueError>(tensors_ != nullptr, "{}: tensors cannot be options here", name);
   std::vector<Index> places;  // indices in *tensors_
   if (!reading_) {
     for (const Tensor& tensor : value) {

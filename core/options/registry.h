@@ -81,9 +81,10 @@ class Registry {
     const std::lock_guard lock(mutex_);
     for (const Entry& entry : entries_) {
       if (entry.name == name && entry.ask == ask) return;
-      require<ValueError>(entry.name != name && entry.ask != ask,
-                          R"({}: "{}" is registered already, and "{}" comes: {} has one name, and the name one {})",
-                          call_, entry.name, name, detail::with_article(kind_), kind_);
+      require<ValueError>(
+          entry.name != name && entry.ask != ask,
+          R"({}: "{}" is registered already, "{}" cannot be: {} has one name, and a name is for one {})", call_,
+          entry.name, name, detail::with_article(kind_), kind_);
     }
     entries_.push_back({std::move(name), ask, std::move(make)});
   }

@@ -122,7 +122,7 @@ TEST(CheckGradients, FindsAGradientThatComesOnlyTogetherWithAnother) {
   };
   const std::string text = failures(check_gradients(f, {numbers(), numbers()}));
   EXPECT_EQ(text.substr(0, text.find(" (at most")),
-            "gradient of input 1 (2,), wanted alone: relative error 1 for output 0 by element 0: the gradient is 0, "
+            "gradient of input 1 (2,), computed alone: relative error 1 for output 0 by element 0: the gradient is 0, "
             "expected 1");
 }
 

@@ -94,9 +94,10 @@ TEST(Tape, ReadsAParameterOnceHoweverOftenItIsUsed) {
   EXPECT_EQ(gradients.entries()[1].parameter, &second);
   EXPECT_EQ(Tensor(gradients[first]), Tensor::vector({8, 12}));
   EXPECT_EQ(Tensor(gradients[second]), Tensor::vector({2, 4}));
-  EXPECT_EQ(error_of<ValueError>([&] { gradients[unused]; }),
-            "Gradients: no gradient of this parameter of shape (2,): the loss does not depend on it, or it is not "
-            "trainable, or frozen");
+  EXPECT_EQ(
+      error_of<ValueError>([&] { gradients[unused]; }),
+      "Gradients: no gradient of this parameter of shape (2,): the loss does not depend on it, or it is frozen or "
+      "not trainable");
 }
 
 TEST(Tape, GivesNoGradientOfWhatIsNotTrainable) {
@@ -108,14 +109,14 @@ TEST(Tape, GivesNoGradientOfWhatIsNotTrainable) {
   const Gradients gradients = tape.backward(sum(x * frozen * free + kept));
   ASSERT_EQ(gradients.entries().size(), 1u);
   EXPECT_EQ(Tensor(gradients[free]), Tensor::vector({5, 12}));
-  EXPECT_EQ(error_of<ValueError>([&] { gradients[frozen]; }),
-            "Gradients: no gradient of this parameter of shape (2,): the loss does not depend on it, or it is not "
-            "trainable, or frozen");
+  EXPECT_EQ(
+      error_of<ValueError>([&] { gradients[frozen]; }),
+      "Gradients: no gradient of this parameter of shape (2,): the loss does not depend on it, or it is frozen or "
+      "not trainable");
   for (const Var without : {x, kept, tape.parameter(frozen), x * frozen}) {
-    EXPECT_EQ(
-        error_of<ValueError>([&] { gradients[without]; }),
-        "Gradients: no gradient of this value of shape (2,): the loss does not depend on it, or it was put on the "
-        "tape without one");
+    EXPECT_EQ(error_of<ValueError>([&] { gradients[without]; }),
+              "Gradients: no gradient of this value of shape (2,): the loss does not depend on it, or it depends on no "
+              "trainable parameter or variable");
   }
   // A loss of nothing that can be trained has no gradients, which is no error.
   EXPECT_TRUE(tape.backward(sum(x * frozen)).entries().empty());
@@ -148,7 +149,7 @@ TEST(Tape, SaysFromWhereItCannotGoBackward) {
   Tape tape, inference(Mode::inference), other;
   const Var x = tape.variable(numbers);
   EXPECT_EQ(error_of<ShapeError>([&] { tape.backward(x); }),
-            "backward: the loss must be one number, this one has shape (2,)");
+            "backward: the loss must have one element, but its shape is (2,)");
   EXPECT_EQ(error_of<ShapeError>([&] {
               tape.backward(x, Tensor(Shape{2, 1}));
             }),
@@ -255,7 +256,8 @@ TEST(Tape, KeepsACopyOfAConstantAndReadsInputsWhereTheyAre) {
   EXPECT_EQ(Tensor(constant.value()), Tensor::vector({1, 2}));
   EXPECT_EQ(number.item(), 7);
   EXPECT_EQ(number.rank(), 0);
-  EXPECT_EQ(error_of<ShapeError>([&] { input.item(); }), "Var::item: a value of shape (2,) has 2 numbers, not one");
+  EXPECT_EQ(error_of<ShapeError>([&] { input.item(); }),
+            "Var::item: a value of shape (2,) has 2 elements, one is required");
 }
 
 TEST(Tape, ServesOneBatchSizeAfterAnother) {

@@ -40,7 +40,7 @@ TEST(Tensor, HoldsItsNumbersRowByRow) {
 }
 
 TEST(Tensor, RefusesMoreOrFewerNumbersThanItsShapeHas) {
-  expect_error<ShapeError>([] { Tensor({2, 2}, {1, 2, 3}); }, "Tensor: shape (2, 2) takes 4 numbers, 3 came");
+  expect_error<ShapeError>([] { Tensor({2, 2}, {1, 2, 3}); }, "Tensor: shape (2, 2) needs 4 elements, 3 were given");
   EXPECT_THROW(Tensor(Shape{}, std::vector<Real>{}), ShapeError);
 }
 
@@ -66,7 +66,7 @@ TEST(Tensor, RefusesRaggedRows) {
       [] {
         (void)Tensor::matrix({{1, 2}, {3}});
       },
-      "Tensor::matrix: a row has 1 numbers, the first has 2");
+      "Tensor::matrix: a row has 1 elements, the first row has 2");
 }
 
 TEST(Tensor, ACopyIsIndependent) {
@@ -126,7 +126,7 @@ TEST(Tensor, ItemIsTheNumberOfATensorThatHasJustOne) {
       [] {
         (void)Tensor::vector({1, 2}).item();
       },
-      "Tensor::item: a tensor of shape (2,) has 2 numbers, not one");
+      "Tensor::item: a tensor of shape (2,) has 2 elements, one is required");
   EXPECT_THROW((void)Tensor().item(), ShapeError);
 }
 
@@ -140,7 +140,7 @@ TEST(Tensor, ReshapeKeepsTheNumbersInPlace) {
 
 TEST(Tensor, ReshapeRefusesAnotherSizeAndChangesNothing) {
   Tensor tensor = Tensor::vector({1, 2, 3});
-  expect_error<ShapeError>([&] { tensor.reshape({2, 2}); }, "Tensor::reshape: (3,) has 3 numbers and (2, 2) has 4");
+  expect_error<ShapeError>([&] { tensor.reshape({2, 2}); }, "Tensor::reshape: (3,) has 3 elements, (2, 2) has 4");
   EXPECT_EQ(tensor, Tensor::vector({1, 2, 3}));
 }
 
