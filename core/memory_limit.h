@@ -26,7 +26,7 @@ class MemoryLimit {
   static void charge(Kind kind, std::size_t bytes) {
     if (current != nullptr) current->take(kind, bytes);
   }
-  /// Returns bytes freed by a tape.
+  /// Returns `bytes` freed by a tape to the budget.
   static void give_back(std::size_t bytes) noexcept {
     if (current != nullptr) current->left_[passes] = std::min(current->limits_[passes], current->left_[passes] + bytes);
   }

@@ -52,7 +52,7 @@ const Real* joined_kernel(const Convolution& c, Index pixels, const Real* kernel
 /// The kernel as right operand of `convolve_image`: a matrix (taps, filters) for each group and block of filters.
 const Real* forward_panels(const Convolution& c, const Real* kernel, Arena& arena);
 
-/// Forward pass of one image. For each image, whole vectors may be written up to `y_end`.
+/// Forward pass of one image. Whole vectors may be written up to `y_end`, also beyond the elements of this image.
 void convolve_image(const Convolution& c, const Real* image, const Real* panels, const Real* bias, Real* y,
                     const Real* y_end);
 
