@@ -1,6 +1,6 @@
 #pragma once
 
-/// Cornu: a tiny neural network framework. This header brings all of it.
+/// Cornu: a tiny neural network framework. This header includes the whole library.
 
 #include "cornu/core/constraint.h"
 #include "cornu/core/error.h"

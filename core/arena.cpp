@@ -52,7 +52,8 @@ void Arena::clear() {
 bool Arena::owns(const void* address) const {
   const auto at = reinterpret_cast<std::uintptr_t>(address);
   return std::any_of(chunks_.begin(), chunks_.end(), [=](const Chunk& chunk) {
-    return at - reinterpret_cast<std::uintptr_t>(chunk.memory.get()) < chunk.size();  // wraps for one below
+    return at - reinterpret_cast<std::uintptr_t>(chunk.memory.get()) <
+           chunk.size();  // an address below wraps to a large difference
   });
 }
 

@@ -8,21 +8,21 @@
 
 namespace cornu {
 
-/// Memory that is handed out by moving a pointer and taken back all at once. Keeps what it has from one round to the
-/// next: after a round or two of the same work it asks the heap for nothing. Whatever lives in it must need no
-/// destructor.
+/// Bump allocator: `allocate` moves a pointer, `clear` frees everything at once. Memory is kept across `clear`, so that
+/// after one or two rounds of the same work nothing is allocated on the heap. Destructors are not run: objects in the
+/// arena must be trivially destructible.
 class Arena {
  public:
-  /// `bytes` of uninitialised memory at a multiple of 64, valid until `clear`.
+  /// Returns `bytes` of uninitialised memory, 64-byte aligned, valid until `clear`.
   void* allocate(std::size_t bytes);
 
-  /// Takes everything back. Where the last round needed several chunks they become one.
+  /// Frees everything. If the last round needed several chunks, they are merged into one.
   void clear();
 
-  /// Whether the address lies in the arena's memory.
+  /// True if `address` lies in the arena's memory.
   bool owns(const void* address) const;
 
-  /// What the arena holds from the heap, in bytes.
+  /// Heap memory held by the arena, in bytes.
   std::size_t capacity() const;
 
  private:
@@ -38,7 +38,7 @@ class Arena {
   static Chunk make_chunk(std::size_t size);
 
   std::vector<Chunk> chunks_;
-  std::size_t used_ = 0;  // of the last chunk
+  std::size_t used_ = 0;  // bytes of the last chunk
 };
 
 }  // namespace cornu

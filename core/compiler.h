@@ -1,8 +1,8 @@
 #pragma once
 
-// What Cornu needs of the compiler and its options. A program without it would get hundreds of errors that do not name
-// the cause, or would compile, link and crash. Every header includes this one before it declares anything. Only a
-// missing header ends a compilation at once: the #include of a sentence does.
+// Checks the compiler and its options. Otherwise a wrong option causes hundreds of errors that do not name the cause,
+// or a program that compiles, links and crashes. Every header includes this one before it declares anything.
+// #error does not stop g++ and clang; a missing header does, so each #error is followed by an #include that fails.
 
 #if !defined(__cpp_concepts) || __cpp_concepts < 201907L
 #error "Cornu needs C++20: compile with -std=c++20 or later (CMake: target_compile_features(... cxx_std_20))"
@@ -15,8 +15,8 @@
 
 namespace cornu::detail {
 
-// Defined by a library that was compiled for the same Real and the same standard containers. Every file of a program
-// refers to it: where the two differ, the linker says so, instead of the program corrupting its memory.
+// Link-time check: the library defines the symbol for its Real and its standard containers, and every file of a program
+// refers to the symbol for its own. A mismatch is a linker error instead of memory corruption.
 #ifdef _GLIBCXX_DEBUG
 #ifdef CORNU_REAL_DOUBLE
 extern const char library_with_real_double_and_glibcxx_debug;

@@ -19,11 +19,11 @@ void Constraint::operator()(View w) const {
   if (!limits_norm()) return;
   const Shape& shape = w.shape();
   const Index first = shape.normalized(axis.first), last = shape.normalized(axis.last);
-  require(first <= last, "constraint: axes {} to {} of a weight of shape {}; there are none between", axis.first,
-          axis.last, shape);
+  require(first <= last, "constraint: axes {} to {} of a weight of shape {}; the first axis must not be after the last",
+          axis.first, axis.last, shape);
   const Index before = shape.sub(0, first).size(), along = shape.sub(first, last + 1).size(),
               after = shape.sub(last + 1).size();
-  constexpr Index together = 64;  // norms, so that memory is read in its order
+  constexpr Index together = 64;  // norms computed at a time, so that memory is read in order
   std::array<double, together> squares;
   for (Index i = 0; i < before; ++i) {
     for (Index k = 0; k < after; k += together) {
@@ -34,7 +34,7 @@ void Constraint::operator()(View w) const {
         const auto value = static_cast<double>(corner[j / count * after + j % count]);
         squares[static_cast<std::size_t>(j % count)] += value * value;
       }
-      for (double& square : squares) {  // becomes the factor
+      for (double& square : squares) {  // replaced by the scaling factor
         const double norm = std::sqrt(square);
         square = std::clamp(norm, min_norm, max_norm) / (1e-7 + norm);
       }

@@ -6,12 +6,12 @@
 
 namespace cornu {
 
-/// What weights are brought back to after every step of an optimizer: an option of a layer, `Dense{.units = 8,
-/// .kernel_constraint = MaxNorm{}}`. Defaults are Keras's. Norms are Euclidean, over `axis`, one or several together:
-/// axis 0 of a Dense kernel is what one output is made of, as are the axes 0 to 2 of a Conv2D kernel: `MaxNorm{.axis =
-/// {0, 2}}`.
+/// Constraints on weights, applied after every optimizer step. Set as an option of a layer:
+///     Dense{.units = 8, .kernel_constraint = MaxNorm{}}
+/// Defaults are Keras's. Norms are Euclidean, over one axis or a range of axes. Use axis 0 for the incoming weights of
+/// each unit of a Dense kernel, and axes 0 to 2 for those of each filter of a Conv2D kernel: `MaxNorm{.axis = {0, 2}}`.
 struct AxisRange {
-  Index first = 0, last = 0;  ///< both included
+  Index first = 0, last = 0;  ///< inclusive
 
   AxisRange() = default;
   AxisRange(Index axis) : first(axis), last(axis) {}
@@ -21,32 +21,32 @@ struct AxisRange {
     visit("last", last);
   }
 };
-/// Norms of at most max_value.
+/// Norms are at most max_value.
 struct MaxNorm {
   double max_value = 2;
   AxisRange axis = 0;
 };
-/// Norms of 1.
+/// Norms are 1.
 struct UnitNorm {
   AxisRange axis = 0;
 };
-/// No weight below 0.
+/// Weights are at least 0.
 struct NonNeg {};
 
-/// Any of the above: w = max(w, 0) where it is so, then w = w clamp(norm, min_norm, max_norm) / (1e-7 + norm).
+/// Any of the above: w = max(w, 0) if non_negative, then w = w clamp(norm, min_norm, max_norm) / (1e-7 + norm).
 struct Constraint {
   bool non_negative = false;
   double min_norm = 0, max_norm = std::numeric_limits<double>::infinity();
   AxisRange axis = 0;
 
   Constraint() = default;
-  /// Throws ValueError for a norm that is negative or NaN.
+  /// Throws ValueError if max_value is negative or NaN.
   Constraint(MaxNorm norm);
   Constraint(UnitNorm norm) : min_norm(1), max_norm(1), axis(norm.axis) {}
   Constraint(NonNeg) : non_negative(true) {}
 
   explicit operator bool() const { return non_negative || limits_norm(); }
-  /// Throws ShapeError for axes that w does not have.
+  /// Applies the constraint to w in place. Throws ShapeError if w lacks one of the axes.
   void operator()(View w) const;
 
   void options(auto& visit) {

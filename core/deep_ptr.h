@@ -5,10 +5,10 @@
 
 #include "cornu/core/error.h"
 
-/// Pointers of objects that can be moved from: boxes for any layer, metric and callback, models, open files.
+/// Owning pointers for movable types: AnyLayer and the other type-erased boxes, models, open files.
 namespace cornu::detail {
 
-/// The base of what such a box holds: it can be copied without its type being known.
+/// Base class of type-erased contents: a virtual copy.
 template <class B>
 struct Cloneable {
   Cloneable() = default;
@@ -18,20 +18,20 @@ struct Cloneable {
   virtual std::unique_ptr<B> clone() const = 0;
 };
 
-/// Throws StateError unless an object still holds what a move would have taken.
+/// Throws StateError if `holds` is false: the object was moved from.
 inline void require_held(bool holds) {
   if (!holds) [[unlikely]]
     throw StateError("an object was used after it was moved from; only assigning to it and destroying it are possible");
 }
 
-/// What a pointer points to. Throws StateError for null, which is what a move leaves behind.
+/// Dereferences a pointer. Throws StateError if it is null, as after a move.
 template <class Pointer>
 auto& held_by(const Pointer& owner) {
   require_held(owner != nullptr);
   return *owner;
 }
 
-/// Owns a T. After a move it is empty: it can be assigned to and destroyed, any other use throws StateError.
+/// Owns a T. A moved-from pointer can be assigned to and destroyed; any other use throws StateError.
 template <class T>
 class OwnedPtr {
  public:
@@ -45,7 +45,7 @@ class OwnedPtr {
   std::unique_ptr<T> owned_;
 };
 
-/// The same, and copies what it owns when it is copied, nothing being a copy of nothing.
+/// An OwnedPtr with deep copies. A copy of an empty pointer is empty.
 template <class B>
 class DeepPtr : public OwnedPtr<B> {
  public:

@@ -20,14 +20,14 @@ std::string format_message(std::string_view format, std::initializer_list<Messag
       case MessageArgument::Kind::boolean:
         store.push_back(argument.natural != 0);
         break;
-      case MessageArgument::Kind::single:  // prints 0.1f as 0.1, which as a double it is not
+      case MessageArgument::Kind::single:  // as a float: 0.1f converted to double would print as 0.100000001...
         store.push_back(static_cast<float>(argument.real));
         break;
       case MessageArgument::Kind::real:
         store.push_back(argument.real);
         break;
       case MessageArgument::Kind::text:
-        store.push_back(printable(argument.text));  // it may be a name from a file
+        store.push_back(printable(argument.text));  // may be a name from a file
         break;
     }
   }

@@ -12,52 +12,52 @@
 
 namespace cornu {
 
-/// The root of every exception that Cornu throws. `what()` says where it happened, what came and what was required.
+/// Base of all exceptions thrown by Cornu. `what()` says where it happened, what was given and what is required.
 class Error : public std::exception {
  public:
   explicit Error(std::string message) : message_(std::move(message)) {}
   const char* what() const noexcept override { return message_.c_str(); }
 
-  /// Puts "where: " before the text while the error travels outwards; a Sequential adds the layer's name this way.
+  /// Prepends "where: " to the text. A Sequential adds the layer's name this way.
   void add_context(std::string_view where) { message_.insert(0, std::string(where) + ": "); }
 
  private:
   std::string message_;
 };
 
-/// Shapes, ranks or axes that do not fit together, and sizes that overflow.
+/// Shapes, ranks or axes do not match, or a size overflows.
 class ShapeError : public Error {
   using Error::Error;
 };
 
-/// An argument or option outside its range: a label, a rate, a name nobody has.
+/// An argument or option is out of range: a label, a rate, an unknown name.
 class ValueError : public Error {
   using Error::Error;
 };
 
-/// Something used before it is ready (unbuilt, uncompiled) or after its time (a Var of a cleared tape).
+/// An object is used too early (an unbuilt layer, an uncompiled model) or too late (a Var of a cleared tape).
 class StateError : public Error {
   using Error::Error;
 };
 
-/// A computation that is no longer finite.
+/// A computed value is infinite or NaN.
 class NonFiniteError : public Error {
   using Error::Error;
 };
 
-/// A file that cannot be found, opened, read or written, and a download that failed.
+/// A file cannot be found, opened, read or written, or a download failed.
 class FileError : public Error {
   using Error::Error;
 };
 
-/// A file that can be read but whose content breaks its format.
+/// A file can be read, but its content violates the format.
 class FormatError : public FileError {
   using FileError::FileError;
 };
 
 namespace detail {
 
-/// One argument of a message.
+/// One argument of `message`, type-erased.
 struct MessageArgument {
   enum class Kind { integer, natural, boolean, single, real, text } kind;
   std::int64_t integer = 0;
@@ -81,7 +81,7 @@ MessageArgument message_argument(const T& value) {
   } else if constexpr (std::convertible_to<const T&, std::string_view>) {
     return {.kind = MessageArgument::Kind::text, .text = std::string(std::string_view(value))};
   } else {
-    return {.kind = MessageArgument::Kind::text, .text = to_string(value)};  // found beside T: Shape and its like
+    return {.kind = MessageArgument::Kind::text, .text = to_string(value)};  // found by ADL: Shape, Size2D, ...
   }
 }
 
@@ -89,16 +89,16 @@ std::string format_message(std::string_view format, std::initializer_list<Messag
 
 }  // namespace detail
 
-/// `format` with each {} replaced (fmt's syntax); arguments are numbers, text, or anything with a `to_string`. Control
-/// characters in texts are escaped, line breaks included: a name from a file cannot forge a line. So it is for texts
-/// that people read; a name that goes into a file is concatenated.
+/// Formats a message for people to read, in fmt's syntax. Arguments: numbers, strings, and anything with a `to_string`.
+/// Control characters in strings are escaped, including line breaks, so that a name from a file cannot forge a line.
+/// Do not use it for names that are written to a file: concatenate those.
 template <class... Args>
 std::string message(std::string_view format, const Args&... arguments) {
   return detail::format_message(format, {detail::message_argument(arguments)...});
 }
 
 /// Throws `E` with the formatted message unless `condition` holds.
-/// The one way in which Cornu checks what a caller hands it; custom layers and ops are welcome to it.
+/// Cornu checks all arguments with it; custom layers and ops can use it too.
 template <class E = ShapeError, class... Args>
 void require(bool condition, std::string_view format, const Args&... arguments) {
   if (!condition) [[unlikely]]

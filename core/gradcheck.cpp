@@ -25,8 +25,8 @@ using detail::Forward;
 using detail::Source;
 
 struct Jacobian {
-  Tensor numbers;        // (outputs, numbers of the source)
-  bool reached = false;  // by a walk backward
+  Tensor numbers;        // (outputs, elements of the source)
+  bool reached = false;  // a backward pass reached the source
 };
 
 Var evaluate(Tape& tape, const Forward& f, std::uint64_t seed) {
@@ -35,7 +35,7 @@ Var evaluate(Tape& tape, const Forward& f, std::uint64_t seed) {
   return f(tape);
 }
 
-/// By going backward from each output. Zeros where no gradient comes.
+/// One backward pass per output. Zero where there is no gradient.
 std::vector<Jacobian> analytic_jacobians(const Forward& f, std::span<const Source> sources, std::uint64_t seed) {
   Tape tape(Mode::training);
   const Var y = evaluate(tape, f, seed);
@@ -56,13 +56,13 @@ std::vector<Jacobian> analytic_jacobians(const Forward& f, std::span<const Sourc
   return result;
 }
 
-/// By central differences.
+/// Central differences.
 Tensor numeric_jacobian(const Forward& f, Tensor& x, Index outputs, const GradientCheckOptions& options) {
   Tape tape(Mode::training);
   Tensor result(Shape{outputs, x.size()});
   for (Index column = 0; column < x.size(); ++column) {
     const Real old = x[column], step = options.step * std::max(Real{1}, std::abs(old));
-    const Real high = old + step, low = old - step;  // rounded: the quotient is of these
+    const Real high = old + step, low = old - step;  // the quotient uses the rounded values
     x[column] = high;
     const Tensor above(evaluate(tape, f, options.seed).value());
     x[column] = low;
@@ -84,13 +84,13 @@ Difference largest_difference(const Tensor& a, const Tensor& b) {
   Difference worst;
   for (Index i = 0; i < a.size(); ++i) {
     const Real error = std::abs(a[i] - b[i]) / std::max({Real{1}, std::abs(a[i]), std::abs(b[i])});
-    if (!(error <= worst.error)) worst = {error, i};  // a NaN is the worst of all
+    if (!(error <= worst.error)) worst = {error, i};  // true for NaN, the worst error
     if (std::isnan(error)) break;
   }
   return worst;
 }
 
-/// Adds one line on how far two Jacobians are apart.
+/// Adds a line with the largest difference between two Jacobians.
 void compare(CheckReport& report, const std::string& what, const Tensor& got, const Tensor& expected, Real tolerance) {
   const Difference worst = largest_difference(got, expected);
   if (worst.error <= tolerance) {
@@ -132,8 +132,8 @@ void detail::check_sources(CheckReport& report, const Forward& f, std::span<cons
 
     if (sources.size() == 1) continue;
     for (const Source& source : sources) source.parameter->trainable = source.parameter == parameter;
-    compare(report, name + ", wanted alone", analytic_jacobians(f, {&sources[k], 1}, options.seed)[0].numbers, numbers,
-            rounding_allowed);
+    compare(report, name + ", computed alone", analytic_jacobians(f, {&sources[k], 1}, options.seed)[0].numbers,
+            numbers, rounding_allowed);
     for (const Source& source : sources) source.parameter->trainable = true;
   }
 }

@@ -6,35 +6,36 @@
 
 #include "cornu/core/gradcheck.h"
 
-/// What check_gradients and check_layer have in common. Not for others.
+/// Shared by check_gradients and check_layer. Internal.
 namespace cornu::detail {
 
-/// What is checked, on a tape of the check's choosing.
+/// The function to check, evaluated on the given tape.
 using Forward = std::function<Var(Tape&)>;
 
-/// Something that a function is differentiated by, wherever the function reads it.
+/// A parameter to differentiate by.
 struct Source {
   std::string name;
   Parameter* parameter;
-  bool must_be_read;
+  bool must_be_read;  // fail if the function does not read it
 };
 
-/// Checks the gradient of f by each source, all of them trainable.
+/// Checks the gradient of f by each source. All sources must be trainable.
 void check_sources(CheckReport& report, const Forward& f, std::span<const Source> sources,
                    const GradientCheckOptions& options);
 
-/// A function whose parameters an optimizer is to change.
+/// A function, and the parameters that an optimizer step updates.
 struct Stepped {
   Forward f;
   NamedParameters parameters;
 };
 
-/// Checks that a step of `minimize`, by SGD and by a rule with state, leaves the parameters that the rule computes from
-/// the gradients of a plain walk backward, and gives the others their recorded values. One line a rule, on the worst of
-/// the functions. Defined in optim/step_check.cpp, because core includes nothing of optim.
+/// Checks that a step of `minimize`, with SGD and with an optimizer that has slots, sets the parameters to what the
+/// rule computes from the gradients of a plain backward pass, and the others to their recorded updates. Adds one line
+/// per rule, for the function with the largest error. Defined in optim/step_check.cpp, because core does not include
+/// optim.
 void check_steps(CheckReport& report, std::span<const Stepped> functions, const GradientCheckOptions& options);
 
-/// How far apart equal computations in another order may be.
+/// Allowed relative difference between the same sums in another order.
 inline constexpr Real rounding_allowed = std::is_same_v<Real, double> ? Real(1e-12) : Real(1e-5);
 
 }  // namespace cornu::detail

@@ -8,43 +8,43 @@
 
 namespace cornu {
 
-/// A contribution a b to a parameter's gradient that was put off: see Tape::backward.
+/// A deferred product a b, to be added to a parameter's gradient. See BackwardOptions::defer_products.
 struct DeferredProduct {
   MatrixView a, b;
   DeferredProduct* next = nullptr;
 };
 
-/// What backward returns: the gradient of every parameter and variable that the loss depends on, in the tape's memory.
-/// Valid until the tape is cleared; going backward again overwrites the numbers.
+/// Result of Tape::backward: the gradients of all parameters and variables that the loss depends on. They are in the
+/// tape's memory, valid until the tape is cleared; the next backward pass overwrites them.
 class Gradients {
  public:
   struct Entry {
     const Parameter* parameter = nullptr;
     View gradient;
-    /// What is still to be added to the gradient, or to be all of it where nothing `is_summed` yet. Null unless
-    /// backward was told to put products off.
+    /// Deferred products, not yet added to the gradient. Null unless BackwardOptions::defer_products was set.
     const DeferredProduct* products = nullptr;
+    /// False if `gradient` is uninitialised: then the products are the whole gradient.
     bool is_summed = true;
   };
-  /// A value that a parameter takes when the optimizer steps: see Tape::record_update.
+  /// A value assigned to a parameter by the optimizer step. See Tape::record_update.
   struct Update {
     const Parameter* parameter = nullptr;
     ConstView value;
   };
 
   Gradients() = default;
-  /// Of gradients that are kept elsewhere, for as long as the entries are there.
+  /// Refers to gradients stored elsewhere; the entries must outlive this object.
   explicit Gradients(std::span<const Entry> entries, std::span<const Update> updates = {})
       : entries_(entries), updates_(updates) {}
 
-  /// The parameters that learn and that the loss depends on, in the order in which the pass first read them.
+  /// The parameters that are trainable, not frozen, and used by the loss, in the order of their first use.
   std::span<const Entry> entries() const { return entries_; }
   std::span<const Update> updates() const { return updates_; }
 
-  /// The gradient of a parameter. Throws ValueError if the loss does not depend on it or it is not trainable, or
-  /// frozen.
+  /// The gradient of a parameter. Throws ValueError if the loss does not depend on it, or it is not trainable or
+  /// frozen. Throws StateError if its products are deferred.
   View operator[](const Parameter& parameter) const;
-  /// The gradient of a variable, or of any value on the way to the loss. Throws ValueError if there is none.
+  /// The gradient of a variable or an intermediate value. Throws ValueError if it has none.
   View operator[](Var value) const;
 
  private:

@@ -6,10 +6,10 @@
 
 #include "cornu/core/shape.h"
 
-/// Options of the operations on batches of images (core/ops/images.h).
+/// Options of the ops on images (core/ops/images.h).
 namespace cornu {
 
-/// Rows and columns; one number is both: `3`, `{3, 5}`.
+/// Height and width, or one number for both: `{3, 5}`, `3`.
 struct Size2D {
   Index height = 1, width = 1;
 
@@ -20,25 +20,26 @@ struct Size2D {
 /// "(3, 5)".
 std::string to_string(const Size2D& size);
 
-/// Where windows may lie. `valid`: inside of the image only, so that it shrinks. `same`: at stride 1 there are as many
-/// windows as pixels, at stride s that number over s, rounded up; what is outside counts as 0 in a convolution and not
-/// at all in pooling. Where the windows reach out by an odd number, one more lies at the bottom and to the right.
-/// `causal`: as many windows as with `same`, each of which ends with its own pixel, so that all they reach out by lies
-/// before the first one: of a sequence they see nothing that comes later.
+/// Padding of convolutions and pooling.
+/// valid: none; the output is smaller than the input.
+/// same: ceil(size / stride) windows. Padding counts as 0 in a convolution and is ignored in pooling. If the total
+///     padding is odd, the extra position is at the bottom or right.
+/// causal: as many windows as `same`, with all padding before the first position: window i depends on no position after
+///     i * stride. For sequences only.
 enum class Padding { valid, same, causal };
 constexpr std::array<std::string_view, 3> option_names(Padding) { return {"valid", "same", "causal"}; }
 
-/// What there is outside of an image: `fill_value` everywhere (constant), the pixel at the edge (nearest), or the image
-/// mirrored at its edge, d c b a | a b c d | d c b a (reflect).
+/// Values outside an image: `fill_value` (constant), the nearest edge pixel (nearest), or the image mirrored at its
+/// edge, d c b a | a b c d | d c b a (reflect).
 enum class FillMode { constant, nearest, reflect };
 constexpr std::array<std::string_view, 3> option_names(FillMode) { return {"constant", "nearest", "reflect"}; }
 
 struct Conv2DOptions {
   Size2D strides = 1;
   Padding padding = Padding::valid;
-  Size2D dilation_rate = 1;  ///< the distance of a window's taps
-  Index groups = 1;          ///< channels and filters in so many parts, each of which sees but its own
-  bool relu = false;         ///< max(y, 0) of the result, while it is still in a register
+  Size2D dilation_rate = 1;  ///< distance between the taps of a window
+  Index groups = 1;          ///< splits channels and filters into groups that are convolved separately
+  bool relu = false;         ///< fuses max(y, 0) into the convolution
 };
 
 struct DepthwiseConv2DOptions {
@@ -48,7 +49,7 @@ struct DepthwiseConv2DOptions {
 };
 
 struct Pool2DOptions {
-  Size2D strides = 0;  ///< 0: as pool_size
+  Size2D strides = 0;  ///< 0: the pool size
   Padding padding = Padding::valid;
 };
 

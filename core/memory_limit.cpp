@@ -14,9 +14,9 @@ MemoryLimit::MemoryLimit(std::size_t tensor_bytes, std::size_t pass_bytes)
 MemoryLimit::~MemoryLimit() { current = outer_; }
 
 void MemoryLimit::take(Kind kind, std::size_t bytes) {
-  require<FormatError>(bytes <= left_[kind], "{} asks for {} bytes, of the {} that a file like this may take{}",
+  require<FormatError>(bytes <= left_[kind], "{} needs {} bytes, more than the {} allowed for this file{}",
                        kind == tensors ? "it" : "a pass over one sample", limits_[kind] - left_[kind] + bytes,
-                       limits_[kind], kind == tensors ? "" : " (.pass_memory allows more)");
+                       limits_[kind], kind == tensors ? "" : " (to allow more, set .pass_memory)");
   left_[kind] -= bytes;
 }
 

@@ -5,12 +5,13 @@
 
 namespace cornu::detail {
 
-/// What reading a file of so many bytes may take, where little in it can stand for much in memory.
+/// Memory that reading an untrusted file of `bytes` bytes may take, for formats in which a few bytes can describe a
+/// large object.
 constexpr std::size_t reading_memory(std::size_t bytes) { return (std::size_t{16} << 20) + 3 * bytes; }
 
-/// What a file that describes a model may ask for. While one lives, no tensors are made in its thread beyond so many
-/// bytes, counted as they are taken, whether they are given back or not: a number in a file is as quickly written as it
-/// is large. Tapes may hold so many at once. The inner one of two counts.
+/// Per-thread allocation budget while an untrusted model file is loaded: a file of a few bytes can ask for terabytes.
+/// Bytes of tensors accumulate and are not returned when a tensor is freed; bytes of passes are what tapes hold at a
+/// time. The innermost limit applies.
 class MemoryLimit {
  public:
   enum Kind { tensors, passes };
@@ -20,11 +21,12 @@ class MemoryLimit {
   MemoryLimit(const MemoryLimit&) = delete;
   MemoryLimit& operator=(const MemoryLimit&) = delete;
 
-  /// Says that so many bytes are about to be taken. Throws FormatError if they are too many; without a limit nothing.
+  /// Charges an allocation of `bytes` to the limit. Throws FormatError if it exceeds the budget. Does nothing without a
+  /// limit.
   static void charge(Kind kind, std::size_t bytes) {
     if (current != nullptr) current->take(kind, bytes);
   }
-  /// Says that a tape has given so many bytes back.
+  /// Returns `bytes` freed by a tape to the budget.
   static void give_back(std::size_t bytes) noexcept {
     if (current != nullptr) current->left_[passes] = std::min(current->limits_[passes], current->left_[passes] + bytes);
   }

@@ -6,8 +6,8 @@
 
 namespace cornu {
 
-/// What an op takes where a Var, a Parameter or a number will do. The latter two are put on the other operand's tape,
-/// so that a layer reads like its formula: `x * sigmoid(beta * x)`.
+/// Argument of an op: a Var, a Parameter or a number. Parameters and numbers are put on the other operand's tape, so
+/// that a layer reads like its formula: `x * sigmoid(beta * x)`.
 class Operand {
  public:
   /// Throws StateError for an empty Var or one of a cleared tape.
@@ -20,7 +20,7 @@ class Operand {
   Var on(Tape& tape) const {
     return tape_ != nullptr ? var_ : parameter_ != nullptr ? tape.parameter(*parameter_) : tape.constant(number_);
   }
-  /// The tape of a Var; null for the others.
+  /// The tape of a Var; null for a Parameter or a number.
   Tape* tape() const { return tape_; }
 
  private:

@@ -13,8 +13,8 @@ namespace cornu {
 
 namespace detail {
 
-/// Tells whoever keeps an object's address when the object is gone. Bound to the address: a copy, and what the object
-/// is moved to, has a lifetime of its own.
+/// Lets holders of an object's address detect that the object was destroyed. Bound to the address: a copied or moved
+/// object has a new lifetime.
 class Lifetime {
  public:
   Lifetime() = default;
@@ -30,25 +30,25 @@ class Lifetime {
   }
 
  private:
-  std::shared_ptr<const void> token_;  // made when somebody asks for it
+  std::shared_ptr<const void> token_;  // created on demand
 };
 
 }  // namespace detail
 
-/// What a layer learns or keeps: a tensor, and whether an optimizer may change it. State that is not trained (a moving
-/// mean) is a Parameter too, so that it is saved, counted and copied by the same code.
+/// A tensor that belongs to a layer: a trainable weight, or state such as a moving mean. State is a Parameter too, so
+/// that the same code saves, counts and copies it.
 struct Parameter {
   Tensor value{};
-  bool trainable = true;        ///< false for state, which its layer keeps itself
-  bool frozen = false;          ///< kept as it is for a while, trainable or not: layers/freeze.h
-  Regularizer regularizer{};    ///< added to the loss by whoever trains a model; a layer sets it in build
-  Constraint constraint{};      ///< kept by optimizers, after each step
-  detail::Lifetime lifetime{};  ///< for optimizers, which keep the address
+  bool trainable = true;        ///< false for state, which the layer updates itself
+  bool frozen = false;          ///< excluded from training and updates for a while: layers/freeze.h
+  Regularizer regularizer{};    ///< set by the layer's build; the training step adds the penalty to the loss
+  Constraint constraint{};      ///< applied by the optimizer after each step
+  detail::Lifetime lifetime{};  ///< for optimizers, which store the parameter's address
 
   const Shape& shape() const { return value.shape(); }
-  /// Whether it has a gradient, and optimizers change it.
+  /// True if the parameter has a gradient and optimizers update it.
   bool learns() const { return trainable && !frozen; }
-  /// What a layer's build gives it: its first value, and the options that concern it.
+  /// For a layer's build: sets the initial value and the options of this parameter.
   void become(Tensor initial, const Regularizer& own_regularizer, const Constraint& own_constraint) {
     value = std::move(initial);
     regularizer = own_regularizer;
@@ -61,7 +61,7 @@ struct NamedParameter {
   Parameter* parameter = nullptr;
 };
 
-/// Parameters in a fixed order, each under its owner's name for it: {{"kernel", &kernel}, {"bias", &bias}}.
+/// Parameters of a layer by name, in a fixed order: {{"kernel", &kernel}, {"bias", &bias}}.
 using NamedParameters = std::vector<NamedParameter>;
 
 }  // namespace cornu

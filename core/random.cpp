@@ -12,7 +12,7 @@ namespace {
 
 using Counter = std::array<std::uint32_t, 4>;
 
-/// Ten rounds of Philox4x32; the constants are the paper's.
+/// Ten rounds of Philox4x32, with the constants of the paper.
 Counter philox(Counter counter, std::array<std::uint32_t, 2> key) {
   for (int round = 0; round < 10; ++round) {
     const std::uint64_t a = std::uint64_t{0xD2511F53} * counter[0];
@@ -25,8 +25,8 @@ Counter philox(Counter counter, std::array<std::uint32_t, 2> key) {
   return counter;
 }
 
-/// The natural logarithm of x > 0 from additions, products and one quotient alone, which IEEE 754 rounds the same way
-/// everywhere. (std::log may differ in the last bit from one C library to the next, and a seed must mean the same.)
+/// The natural logarithm of x > 0. Uses only sums, products and one quotient, which IEEE 754 rounds identically on
+/// every machine; std::log may differ in the last bit between C libraries, and then a seed would give other numbers.
 /// log(m 2^e) = e log 2 + 2 atanh(t), t = (m - 1) / (m + 1), |t| < 0.172: 11 terms are enough for double.
 double portable_log(double x) {
   int exponent = 0;
@@ -68,8 +68,7 @@ Real Rng::uniform() {
   }
 }
 
-// Not in the header: a compiler that fuses the product and the sum rounds otherwise, and this file is built without
-// that.
+// Not in the header: a compiler that fuses the product and the sum rounds differently. This file is built without fma.
 Real Rng::uniform(Real low, Real high) { return low + (high - low) * uniform(); }
 
 Real Rng::normal() {
@@ -104,7 +103,7 @@ Index Rng::below(Index bound) {
 }
 
 std::vector<Index> Rng::permutation(Index n) {
-  require<ValueError>(n >= 0, "Rng::permutation: {} items; there cannot be fewer than none", n);
+  require<ValueError>(n >= 0, "Rng::permutation: {} items; there must be at least 0", n);
   std::vector<Index> result(static_cast<std::size_t>(n));
   std::iota(result.begin(), result.end(), Index{0});
   shuffle(result);

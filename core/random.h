@@ -8,10 +8,10 @@
 
 namespace cornu {
 
-/// Random numbers that are the same on every machine, compiler and standard library: Philox4x32-10, a counter-based
-/// generator (Salmon, Moraes, Dror, Shaw: "Parallel Random Numbers: As Easy as 1, 2, 3", SC 2011) with a period of 2^65
-/// draws a stream. A pair (seed, stream) names a sequence; different pairs are independent of each other, so that every
-/// epoch, batch or thread can have its own without drawing from a shared one.
+/// Random numbers that are the same with every machine, compiler and standard library: Philox4x32-10, a counter-based
+/// generator with a period of 2^65 draws per stream. Different pairs (seed, stream) give independent sequences, so that
+/// every epoch, batch or thread can have one without sharing a generator.
+/// Source: Salmon, Moraes, Dror, Shaw, "Parallel Random Numbers: As Easy as 1, 2, 3", SC 2011.
 class Rng {
  public:
   explicit Rng(std::uint64_t seed = 0, std::uint64_t stream = 0);
@@ -19,9 +19,9 @@ class Rng {
   /// 64 uniform bits.
   std::uint64_t bits();
 
-  /// Uniform in [0, 1), a multiple of 2^-24 (2^-53 where Real is double). Takes one draw of `bits`.
+  /// Uniform in [0, 1), a multiple of 2^-24 (2^-53 if Real is double). Takes one draw of `bits`.
   Real uniform();
-  /// Uniform between low and high. Rounding may give `high` itself.
+  /// Uniform in [low, high). Rounding may return `high` itself.
   Real uniform(Real low, Real high);
 
   /// Normal with mean 0 and standard deviation 1, by Marsaglia's polar method.
@@ -33,7 +33,7 @@ class Rng {
 
   /// A uniformly random order of 0, ..., n - 1 (Fisher and Yates). Throws ValueError for n < 0.
   std::vector<Index> permutation(Index n);
-  /// The same for numbers that are there already, in place.
+  /// Shuffles the items in place, uniformly.
   void shuffle(std::span<Index> items);
 
   void fill_uniform(View out, Real low, Real high);

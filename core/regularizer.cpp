@@ -23,8 +23,8 @@ Var Regularizer::add_loss(Var y) const {
   if (!*this) return y;
   Tape& tape = y.tape();
   const bool mixed = tape.mixes_samples();
-  tape.add_loss((*this)(y) / std::max(y.shape()[0], Index{1}));  // of no samples: 0
-  tape.set_mixes_samples(mixed);                                 // it is a mean over the samples, as the loss is
+  tape.add_loss((*this)(y) / std::max(y.shape()[0], Index{1}));  // 0 for an empty batch
+  tape.set_mixes_samples(mixed);                                 // like the loss, a mean over the samples
   return y;
 }
 

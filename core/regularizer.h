@@ -6,8 +6,9 @@ namespace cornu {
 
 class Var;
 
-/// The penalties that keep weights, or what a layer makes, small: an option of a layer, `Dense{.units = 8,
-/// .kernel_regularizer = L2{0.001}}`. Defaults are Keras's.
+/// Penalties on large weights or layer outputs. Set as an option of a layer:
+///     Dense{.units = 8, .kernel_regularizer = L2{0.001}}
+/// Defaults are Keras's.
 struct L1 {
   double l1 = 0.01;
 };
@@ -18,21 +19,21 @@ struct L1L2 {
   double l1 = 0, l2 = 0;
 };
 
-/// l1 sum |x| + l2 sum x^2. Made of any of the above; nothing where both are 0.
+/// Any of the above: the penalty l1 sum |x| + l2 sum x^2. False if both factors are 0.
 struct Regularizer {
   double l1 = 0, l2 = 0;
 
   Regularizer() = default;
-  /// All throw ValueError for a factor that is negative or not finite.
+  /// All throw ValueError if a factor is negative or not finite.
   Regularizer(L1 only) : Regularizer(L1L2{only.l1, 0}) {}
   Regularizer(L2 only) : Regularizer(L1L2{0, only.l2}) {}
   Regularizer(L1L2 both);
 
   explicit operator bool() const { return l1 != 0 || l2 != 0; }
-  /// The penalty: a scalar, 0 where there is none.
+  /// The penalty, a scalar.
   Var operator()(Var x) const;
-  /// For what a layer makes of a batch: has the penalty, divided by the number of samples as in Keras, added to the
-  /// loss of the pass; 0 for no samples. Returns y.
+  /// For layer outputs: adds the penalty, divided by the batch size as in Keras, to the loss of the pass (0 for an
+  /// empty batch). Returns y.
   Var add_loss(Var y) const;
 
   void options(auto& visit) {

@@ -21,11 +21,11 @@ Shape::Shape(std::initializer_list<Index> dimensions)
     : Shape(std::span<const Index>(dimensions.begin(), dimensions.size())) {}
 
 Shape::Shape(std::span<const Index> dimensions) {
-  // Not `require`: its arguments are made before the check, and shapes are made all the time.
+  // Not `require`, which evaluates its arguments before the check: shapes are constructed all the time.
   if (dimensions.size() > max_rank) [[unlikely]]
     throw ShapeError(message("shape {} has {} dimensions; at most {} are possible", to_string(dimensions),
                              dimensions.size(), max_rank));
-  Index nonzero = 1;  // Zeros are left out, so that (0, huge, huge) is refused as (1, huge, huge) is.
+  Index nonzero = 1;  // product of the nonzero dimensions: (0, huge, huge) is an error like (1, huge, huge)
   for (const Index dimension : dimensions) {
     if (dimension < 0) [[unlikely]]
       throw ShapeError(message("shape {} has a negative dimension", to_string(dimensions)));
@@ -56,8 +56,8 @@ Shape Shape::without(Index axis) const {
 }
 
 Shape Shape::inserted(Index axis, Index dimension) const {
-  require(rank_ < max_rank, "shape {} has {} dimensions already; there is no room for one more", *this, rank_);
-  require(axis >= 0 && axis <= rank_, "shape {} has no place {} for a new dimension", *this, axis);
+  require(rank_ < max_rank, "shape {} has {} dimensions, the maximum; no dimension can be added", *this, rank_);
+  require(axis >= 0 && axis <= rank_, "shape {}: a dimension cannot be inserted at axis {}", *this, axis);
   std::array<Index, max_rank> result{};
   std::copy_n(dimensions_.begin(), axis, result.begin());
   result[static_cast<std::size_t>(axis)] = dimension;

@@ -4,17 +4,17 @@
 
 #include "cornu/core/shape.h"
 
-/// The likely remedy, for the end of an error about shapes; "" if none is likely. For .cpp files alone.
+/// Likely remedies to append to errors about shapes; "" if there is none. For .cpp files only.
 namespace cornu::detail {
 
-/// For a sample that came in another shape than the required one.
+/// For a sample whose shape is not the required one.
 inline const char* sample_hint(const Shape& came, const Shape& required) {
   if (came == required || came.size() != required.size()) return "";
   return required.rank() == 1 ? " (is a Flatten missing?)" : " (is a Reshape missing?)";
 }
 
-/// For predictions with an axis for each of the truth's, or, if the truth is `labels`, one more: images whose axes have
-/// come through to the predictions.
+/// For predictions with more axes than y_true (or, if y_true holds `labels`, than y_true plus one for the classes): the
+/// axes of an image were probably not flattened.
 inline const char* prediction_hint(const Shape& y_pred, const Shape& y_true, bool labels = false) {
   const bool one_label = y_true.rank() == 2 && (y_true[-1] == 1 || (y_pred.rank() > 0 && y_true[-1] == y_pred[-1]));
   const Index required = labels && !one_label ? y_true.rank() + 1 : std::max(y_true.rank(), Index{2});

@@ -4,9 +4,10 @@
 
 namespace cornu {
 
-/// Where a kernel's result goes, and how: into memory that holds nothing yet (overwrite) or added to what is there.
-/// A backward rule asks an operand for its sink, `if (Sink dx = x.sink())`: false where nobody wants that gradient,
-/// overwriting for the first contribution to it, accumulating for each later one. So no gradient is ever zeroed first.
+/// Destination of a kernel's result: overwritten, or accumulated into. A backward rule asks an operand for its sink:
+///     if (Sink dx = x.sink()) ...
+/// It is false if the gradient is not needed, overwrites for the first contribution and accumulates for each later one,
+/// so that gradients need not be zeroed first.
 class Sink {
  public:
   Sink() = default;

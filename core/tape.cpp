@@ -29,7 +29,7 @@ void Tape::require_own(Var value, const char* what) const {
 Node& Tape::new_node(const Shape& shape, const Real* value, bool wants_gradient) {
   if (node_count_ == blocks_.size() * block_size) blocks_.push_back(std::make_unique<Node[]>(block_size));
   Node& node = node_at(node_count_++);
-  // Made in its place: to make one and assign it is to wait for the first to be written before it can be read.
+  // Constructed in place: assigning a temporary would read it right after writing it, which stalls.
   return *new (&node) Node{
       .tape = this, .shape = shape, .value = value, .wants_gradient = wants_gradient && training(), .owner = &node};
 }
@@ -41,7 +41,7 @@ View Tape::scratch(const Shape& shape) {
 Var Tape::input(ConstView x) { return var(new_node(x.shape(), x.data(), false)); }
 
 Var Tape::samples(ConstView x) {
-  require(x.shape().rank() > 0, "Tape::samples: a scalar has no axis that counts samples");
+  require(x.shape().rank() > 0, "Tape::samples: a scalar has no batch axis");
   Node& node = new_node(x.shape(), x.data(), false);
   node.of_samples = true;
   samples_ = x.shape()[0];
@@ -77,7 +77,8 @@ Var Tape::parameter(const Parameter& parameter) {
 Var Tape::output(const Shape& shape, std::span<const Var> operands) {
   bool wants_gradient = false, of_samples = false;
   for (const Var operand : operands) {
-    require<StateError>(&operand.tape() == this, "an op was given values of two tapes; a pass has one");
+    require<StateError>(&operand.tape() == this,
+                        "an op was given values of two tapes; all operands must be on the same tape");
     wants_gradient = wants_gradient || operand.wants_gradient();
     of_samples = of_samples || operand.node().of_samples;
   }
@@ -87,8 +88,7 @@ Var Tape::output(const Shape& shape, std::span<const Var> operands) {
 }
 
 Var Tape::alias(Var x, const Shape& shape) {
-  require(shape.size() == x.size(), "reshape: {} has {} numbers and {} has {}", x.shape(), x.size(), shape,
-          shape.size());
+  require(shape.size() == x.size(), "reshape: {} has {} elements, {} has {}", x.shape(), x.size(), shape, shape.size());
   require_own(x, "alias");
   Node& original = x.node();
   Node& node = new_node(shape, original.value, original.wants_gradient);
@@ -97,7 +97,7 @@ Var Tape::alias(Var x, const Shape& shape) {
   return var(node);
 }
 
-/// Whether an optimizer's step may change this factor of a product: whether it shares memory with a parameter.
+/// True if an optimizer step may change this factor of a product, because it shares memory with a parameter.
 bool Tape::may_change(const MatrixView& factor) const {
   if (factor.rows == 0 || factor.columns == 0 || arena_.owns(factor.data)) return false;
   const Real* const end = factor.data + (factor.rows - 1) * factor.stride + factor.columns;
@@ -117,7 +117,7 @@ void Tape::record_update(const Parameter& parameter, Var value) {
           value.shape(), parameter.shape());
   if (!training() || parameter.frozen) return;
   ConstView kept = value.value();
-  if (!arena_.owns(kept.data())) {  // a parameter's own memory, perhaps, which the step changes
+  if (!arena_.owns(kept.data())) {  // possibly the memory of a parameter, which the step changes
     const View copied = scratch(kept.shape());
     copy(kept, overwrite(copied));
     kept = copied;
@@ -132,7 +132,7 @@ void Tape::record_update(const Parameter& parameter, Var value) {
 }
 
 Gradients Tape::backward(Var loss, const BackwardOptions& options) {
-  require(loss.size() == 1, "backward: the loss must be one number, this one has shape {}", loss.shape());
+  require(loss.size() == 1, "backward: the loss must have one element, but its shape is {}", loss.shape());
   defers_products_ = options.defer_products;
   stepped_ = options.parameters;
   return walk_backward(loss, ConstView(&options.gradient, loss.shape()));
@@ -147,8 +147,8 @@ Gradients Tape::walk_backward(Var value, ConstView gradient) {
   require_own(value, "backward");
   require<StateError>(training(), "backward: this tape is in inference mode and has recorded no gradients");
   require<StateError>(!parameters_changed_,
-                      "backward: minimize has changed the parameters since this pass read them; take the gradients of "
-                      "all losses by backward, then step, or clear the tape and go forward again");
+                      "backward: minimize has changed the parameters since this pass read them; call backward for all "
+                      "losses before the step, or clear the tape and run the forward pass again");
   require(gradient.shape() == value.shape(), "backward: a gradient of shape {} for a value of shape {}",
           gradient.shape(), value.shape());
   if (has_gone_backward_) {
@@ -163,7 +163,7 @@ Gradients Tape::walk_backward(Var value, ConstView gradient) {
     if (node.has_gradient && node.rule != nullptr) node.rule(node.captured);
   }
 
-  // In the arena, so that what is recorded or walked later leaves them as they are.
+  // In the arena, so that later ops and backward passes do not change them.
   auto* const entries = static_cast<Gradients::Entry*>(allocate(parameters_.size() * sizeof(Gradients::Entry)));
   std::size_t count = 0;
   for (Node* node : parameters_) {

@@ -21,21 +21,21 @@ class LayerObserver;  // layers/layer.h
 enum class Mode { training, inference };
 
 struct BackwardOptions {
-  Real gradient = 1;  ///< of some later loss with respect to this one
-  /// Leaves the products that rules add to parameters' gradients to whoever takes the gradients: an optimizer that
-  /// computes them straight into the parameter saves a round trip through memory. Products that read a parameter of
-  /// this tape, or one of `parameters`, are never put off: the step would change their factors.
+  Real gradient = 1;  ///< gradient of the final objective with respect to this loss
+  /// Returns matrix products that are parameters' gradients as deferred products. An optimizer that computes them
+  /// directly into the parameter saves a round trip through memory. A product that reads a parameter of this tape, or
+  /// one of `parameters`, is never deferred, because the step would change its factors.
   bool defer_products = false;
-  /// What the step changes besides the parameters that this pass reads: another shard's, say.
+  /// Parameters that the step changes in addition to those read by this pass, such as those of another shard.
   std::span<Parameter* const> parameters{};
 };
 
-/// One pass through a model: values in the order in which they were made, each with the rule that takes a gradient
-/// back. Everything lives in an arena that is reused by the next pass: a warm pass asks the heap for nothing. One tape
-/// is for one thread; many tapes may read the same parameters at once.
+/// The record of one forward pass: its values in order, each with its backward rule. Everything is stored in an arena
+/// that the next pass reuses, so that a warm pass allocates nothing on the heap. Use one tape per thread; any number of
+/// tapes may read the same parameters at the same time.
 class Tape {
  public:
-  /// In `training` mode gradients are recorded and layers such as Dropout are active. `seed` is for what they draw.
+  /// In `training` mode gradients are recorded and layers such as Dropout are active. `seed` seeds `rng`.
   explicit Tape(Mode mode = Mode::training, std::uint64_t seed = 0) : mode_(mode), rng_(seed) {}
   Tape(const Tape&) = delete;
   Tape& operator=(const Tape&) = delete;
@@ -43,71 +43,70 @@ class Tape {
 
   Mode mode() const { return mode_; }
   bool training() const { return mode_ == Mode::training; }
-  /// What random layers draw from. Assign to it to name the stream of a pass: `tape.rng() = Rng(seed, step)`.
+  /// Generator of random layers. Assign to it to choose the stream of a pass: `tape.rng() = Rng(seed, step)`.
   Rng& rng() { return rng_; }
 
-  /// Ends the pass: every Var, gradient and view of it is invalid from here on.
+  /// Ends the pass and invalidates its Vars, gradients and views.
   void clear();
 
-  /// Data, read where it is: it must outlive the pass. No gradient.
+  /// Data without a gradient. It is not copied and must outlive the pass.
   Var input(ConstView x);
   Var input(Tensor&&) = delete;
-  /// The same where the first axis counts samples, which are followed: see mixes_samples.
+  /// Like `input`, with a batch axis first. Ops that mix samples are tracked: see mixes_samples.
   Var samples(ConstView x);
   Var samples(Tensor&&) = delete;
-  /// The same with a gradient: what gradient checks and adversarial examples differentiate by.
+  /// Like `input`, with a gradient: for gradient checks and adversarial examples.
   Var variable(ConstView x);
   Var variable(Tensor&&) = delete;
-  /// A copy, kept by the tape. No gradient.
+  /// Data without a gradient, copied into the tape.
   Var constant(ConstView x);
   Var constant(Real x);
-  /// A parameter, read where it is, with a gradient if it learns. Reading it twice gives the same Var.
+  /// A parameter, not copied, with a gradient if it learns(). The same parameter always gives the same Var.
   Var parameter(const Parameter& parameter);
   Var parameter(Parameter&&) = delete;
 
-  /// For ops: a new value made of `operands`, its memory not yet written. Throws StateError for operands of other
-  /// tapes.
+  /// For ops: a new value computed from `operands`, uninitialised. Throws StateError for operands on another tape.
   Var output(const Shape& shape, std::initializer_list<Var> operands) {
     return output(shape, std::span<const Var>(operands.begin(), operands.size()));
   }
   Var output(const Shape& shape, std::span<const Var> operands);
-  /// For ops: x under another shape of the same size, sharing its memory and its gradient. Throws ShapeError for
-  /// another size.
+  /// For ops: x in another shape, sharing memory and gradient. Throws ShapeError if the sizes differ.
   Var alias(Var x, const Shape& shape);
-  /// For ops: memory until the tape is cleared. Not initialised.
+  /// For ops: scratch memory, uninitialised, valid until the tape is cleared.
   View scratch(const Shape& shape);
   void* allocate(std::size_t bytes) { return arena_.allocate(bytes); }
-  /// For kernels that allocate such memory themselves.
+  /// For kernels that allocate scratch memory themselves.
   Arena& arena() { return arena_; }
 
-  /// When the optimizer steps, `parameter` takes the value that `value` has now. For moving averages and the like:
-  /// `forward` itself changes nothing. Of several updates of one parameter the last counts. Does nothing in inference
-  /// mode, nor to a frozen parameter. Throws ShapeError if the shapes differ.
+  /// Makes the optimizer step set `parameter` to the present value of `value`. For moving averages and other state, as
+  /// `forward` itself must not change parameters. The last update of a parameter wins. Does nothing in inference mode
+  /// or for a frozen parameter. Throws ShapeError if the shapes differ.
   void record_update(const Parameter& parameter, Var value);
 
-  /// Whether what `samples` began with has been made into something whose first axis does not count the samples any
-  /// more, or samples have met in an op: then the pass over a batch is not the sum of passes over its parts.
+  /// True once an op has mixed samples or dropped the batch axis. Then a pass over a batch is not the sum of the passes
+  /// over its shards.
   bool mixes_samples() const { return mixes_samples_; }
   void set_mixes_samples(bool mixes) { mixes_samples_ = mixes; }
 
-  /// Walks the pass backwards from `loss`, one number. Throws ShapeError for any other size, StateError in inference
-  /// mode.
+  /// Backward pass from `loss`, one element. Throws ShapeError for another size, StateError in inference mode and after
+  /// parameters_changed.
   Gradients backward(Var loss, const BackwardOptions& options = {});
-  /// The same from a value of any shape, given the gradient of some later loss with respect to it.
+  /// Backward pass from a value of any shape. gradient: that of the final objective with respect to `value`, the same
+  /// shape.
   Gradients backward(Var value, ConstView gradient);
-  /// For optimizers: the parameters are not those of this pass any more, so backward throws StateError until clear.
+  /// For optimizers: makes `backward` throw StateError until `clear`, because the pass used the former parameters.
   void parameters_changed() { parameters_changed_ = true; }
 
-  /// For layers: a scalar that is to be added to the loss of this pass by whoever makes one, as in Keras: a penalty on
-  /// what the layer makes. Of a batch that is gone through in parts it must be the mean over the samples.
+  /// For layers: adds a scalar to the loss of this pass, as Keras's add_loss does: a penalty on the layer's output. The
+  /// training step reads it from `losses`. It must be a mean over the samples if batches are sharded.
   void add_loss(Var loss) { losses_.push_back(loss); }
   std::span<const Var> losses() const { return losses_; }
 
-  /// For layers: who is to be told of those that this pass goes through, until the tape is cleared.
+  /// For layers: notifies `observer` of every layer of this pass, until the tape is cleared.
   void observe_layers(detail::LayerObserver* observer) { layer_observer_ = observer; }
   detail::LayerObserver* layer_observer() const { return layer_observer_; }
 
-  /// The memory kept for passes, in bytes.
+  /// Memory held for passes, in bytes.
   std::size_t capacity() const { return arena_.capacity(); }
 
  private:
@@ -132,7 +131,7 @@ class Tape {
   bool has_gone_backward_ = false;
   bool parameters_changed_ = false;
   bool defers_products_ = false;
-  std::span<Parameter* const> stepped_;  // BackwardOptions::parameters of the walk
+  std::span<Parameter* const> stepped_;  // BackwardOptions::parameters of the current backward pass
   bool mixes_samples_ = false;
   Index samples_ = 0;
   std::vector<detail::Node*> parameters_;

@@ -32,7 +32,7 @@ Tensor::Tensor(const Shape& shape, std::initializer_list<Real> values)
     : Tensor(shape, std::span<const Real>(values.begin(), values.size())) {}
 
 Tensor::Tensor(const Shape& shape, std::span<const Real> values) {
-  require(shape.size() == static_cast<Index>(values.size()), "Tensor: shape {} takes {} numbers, {} came", shape,
+  require(shape.size() == static_cast<Index>(values.size()), "Tensor: shape {} needs {} elements, {} were given", shape,
           shape.size(), values.size());
   resize(shape);
   std::copy(values.begin(), values.end(), data());
@@ -78,21 +78,21 @@ Tensor Tensor::matrix(std::initializer_list<std::initializer_list<Real>> rows) {
   Tensor result(Shape{static_cast<Index>(rows.size()), static_cast<Index>(columns)});
   Real* out = result.data();
   for (const auto& row : rows) {
-    require(row.size() == columns, "Tensor::matrix: a row has {} numbers, the first has {}", row.size(), columns);
+    require(row.size() == columns, "Tensor::matrix: a row has {} elements, the first row has {}", row.size(), columns);
     out = std::copy(row.begin(), row.end(), out);
   }
   return result;
 }
 
 Real Tensor::item() const {
-  require(size() == 1, "Tensor::item: a tensor of shape {} has {} numbers, not one", shape_, size());
+  require(size() == 1, "Tensor::item: a tensor of shape {} has {} elements, one is required", shape_, size());
   return data_[0];
 }
 
 void Tensor::fill(Real value) { std::fill(begin(), end(), value); }
 
 void Tensor::reshape(const Shape& shape) {
-  require(shape.size() == size(), "Tensor::reshape: {} has {} numbers and {} has {}", shape_, size(), shape,
+  require(shape.size() == size(), "Tensor::reshape: {} has {} elements, {} has {}", shape_, size(), shape,
           shape.size());
   shape_ = shape;
 }
@@ -129,7 +129,7 @@ namespace {
 constexpr Index edge_items = 3;
 constexpr Index longest_whole = 1000;
 
-/// Calls visit(i), or visit(-1) once for the items left out, over an axis of n items.
+/// Calls visit(i) for the printed items of an axis of n items, and visit(-1) once for the omitted ones.
 template <class Visit>
 void visit_axis(Index n, bool shorten, Visit visit) {
   for (Index i = 0; i < n; ++i) {
@@ -141,7 +141,7 @@ void visit_axis(Index n, bool shorten, Visit visit) {
   }
 }
 
-/// Appends the tensor from `offset` on, every number at least `width` wide. Returns the width of the widest one.
+/// Appends the subtensor at `offset`, each element padded to `width`. Returns the width of the widest element.
 std::size_t print(const Tensor& tensor, Index axis, Index offset, bool shorten, std::size_t width, std::string& out) {
   if (axis == tensor.rank()) {
     const std::string number = fmt::format("{:.6g}", tensor[offset]);
@@ -172,7 +172,7 @@ std::size_t print(const Tensor& tensor, Index axis, Index offset, bool shorten, 
 std::string to_string(const Tensor& tensor) {
   const bool shorten = tensor.size() > longest_whole;
   std::string out;
-  const std::size_t widest = print(tensor, 0, 0, shorten, 0, out);  // once to measure, once to keep
+  const std::size_t widest = print(tensor, 0, 0, shorten, 0, out);  // first pass: only to measure
   out.clear();
   print(tensor, 0, 0, shorten, widest, out);
   return out;

@@ -9,18 +9,18 @@
 
 namespace cornu {
 
-/// The number that tensors hold. The library is also built with double, to check gradients on the very same code.
+/// Element type of tensors. The library is also built with double, to check the gradients of the same code.
 #ifdef CORNU_REAL_DOUBLE
 using Real = double;
 #else
 using Real = float;
 #endif
 
-/// Every tensor and every buffer of a tape starts at a multiple of this: a cache line, and the widest vector register.
+/// Alignment in bytes of every tensor and every buffer of a tape: a cache line, and the widest vector register.
 inline constexpr std::size_t alignment = 64;
 
-/// Contiguous row-major numbers that somebody else owns, with their shape: what a kernel writes to.
-/// A pointer, a Shape, and no checks; whoever makes one vouches for it.
+/// A pointer to contiguous row-major elements and their shape; owns nothing. Kernels write to it.
+/// Nothing is checked: the memory must be valid and match the shape.
 class View {
  public:
   View() = default;
@@ -39,7 +39,7 @@ class View {
   Shape shape_{0};
 };
 
-/// The same for reading.
+/// A read-only View.
 class ConstView {
  public:
   ConstView() = default;
@@ -59,17 +59,17 @@ class ConstView {
   Shape shape_{0};
 };
 
-/// Numbers in row-major order, with their shape. Owns its memory: a copy is deep, a move is cheap and leaves an empty
-/// tensor of shape (0,) behind. A tensor made by default is empty in the same way.
+/// An n-dimensional array in row-major order. Owns its memory: copies are deep; a moved-from tensor is empty, with
+/// shape (0,), as is a default-constructed one.
 class Tensor {
  public:
   Tensor() = default;
-  /// All zeros. Throws std::bad_alloc if the memory cannot be had.
+  /// All zeros. Throws std::bad_alloc if there is not enough memory.
   explicit Tensor(const Shape& shape);
-  /// The given numbers, row by row. Throws ShapeError if there are more or fewer than the shape has.
+  /// The given elements in row-major order. Throws ShapeError if their count is not shape.size().
   Tensor(const Shape& shape, std::initializer_list<Real> values);
   Tensor(const Shape& shape, std::span<const Real> values);
-  /// A copy of what the view shows.
+  /// A copy of the view's elements.
   explicit Tensor(ConstView view);
 
   Tensor(const Tensor& other);
@@ -96,25 +96,25 @@ class Tensor {
   const Real* begin() const { return data_.get(); }
   const Real* end() const { return data_.get() + size(); }
 
-  /// Element i of the flat, row-major order. Not checked; `at` is.
+  /// Element i in row-major order, unchecked.
   Real& operator[](Index i) { return data_.get()[i]; }
   const Real& operator[](Index i) const { return data_.get()[i]; }
-  /// One index for each axis. Throws ShapeError for another number of them, or one out of range.
+  /// The element at one index per axis. Throws ShapeError for a wrong number of indices or one out of range.
   Real& at(std::initializer_list<Index> indices) { return data_.get()[offset(indices)]; }
   const Real& at(std::initializer_list<Index> indices) const { return data_.get()[offset(indices)]; }
-  /// The number of a tensor that has just one. Throws ShapeError for any other size.
+  /// The value of a tensor of one element. Throws ShapeError for another size.
   Real item() const;
 
   View view() & { return {data(), shape_}; }
   ConstView view() const& { return {data(), shape_}; }
-  ConstView view() const&& = delete;  // as an argument a temporary converts by itself; kept, the view would dangle
+  ConstView view() const&& = delete;  // the view would dangle; as an argument a temporary converts implicitly
   operator View() { return {data(), shape_}; }
   operator ConstView() const { return {data(), shape_}; }
 
   void fill(Real value);
-  /// Takes another shape of the same size, in place, without copying. Throws ShapeError if the sizes differ.
+  /// Changes the shape in place. Throws ShapeError if the sizes differ.
   void reshape(const Shape& shape);
-  /// Takes a new shape of any size. The numbers are unspecified afterwards. Keeps its memory where that is enough.
+  /// Changes shape and size; the elements are unspecified afterwards. Allocates only if the memory is too small.
   void resize(const Shape& shape);
 
  private:
@@ -129,10 +129,10 @@ class Tensor {
   Shape shape_{0};
 };
 
-/// Equal shapes and equal numbers; as for numbers, a NaN equals nothing.
+/// Equal shapes and equal elements. A NaN equals nothing.
 bool operator==(const Tensor& a, const Tensor& b);
 
-/// As NumPy prints it: nested brackets, aligned columns, long axes shortened to their ends.
+/// Prints like NumPy: nested brackets, aligned columns, long axes abbreviated.
 std::string to_string(const Tensor& tensor);
 
 }  // namespace cornu

@@ -21,7 +21,7 @@ Node& Var::node() const {
 Var Var::on_same_tape(Node* node) const { return node == nullptr ? Var() : Var(node, bits_ & Tape::pass_mask); }
 
 Real Var::item() const {
-  require(size() == 1, "Var::item: a value of shape {} has {} numbers, not one", shape(), size());
+  require(size() == 1, "Var::item: a value of shape {} has {} elements, one is required", shape(), size());
   return node().value[0];
 }
 
@@ -42,7 +42,7 @@ void Var::add_product(MatrixView a, MatrixView b) const {
           "add_product: ({}, {}) times ({}, {}) for a gradient of shape {}", a.outer(), a.inner(), b.outer(), b.inner(),
           self.shape);
   Tape& tape = *self.tape;
-  // The threads of a step share a parameter's rows, so a product that is put off must have the same rows.
+  // The threads of a step split a parameter by rows, so a deferred product must have the same rows.
   const bool has_rows = self.shape.rank() > 0 && a.outer() == self.shape[0];
   if (self.parameter == nullptr || !tape.defers_products_ || !has_rows || tape.may_change(a) || tape.may_change(b)) {
     gemm(a, b, sink());

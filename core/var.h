@@ -16,20 +16,20 @@ struct DeferredProduct;  // core/gradients.h
 
 namespace detail {
 
-/// What a tape knows of one value. Nodes stay where they are for the tape's whole life, one pass after another.
+/// A tape's entry for one value. Nodes keep their addresses for the lifetime of the tape and are reused by every pass.
 struct alignas(alignment) Node {
   Tape* tape = nullptr;
   Shape shape;
   const Real* value = nullptr;
-  Real* gradient = nullptr;   // memory, once a sink was asked for
-  bool has_gradient = false;  // a contribution has been made
+  Real* gradient = nullptr;   // allocated by the first sink()
+  bool has_gradient = false;  // a rule has written to it
   bool wants_gradient = false;
-  Node* owner = nullptr;  // itself, or whose memory and gradient it shows in another shape
+  Node* owner = nullptr;  // the node whose memory and gradient this one shares: itself, unless it is an alias
   const Parameter* parameter = nullptr;
-  Node* logits = nullptr;  // what softmax or sigmoid made this of
+  Node* logits = nullptr;  // the operand, if this is the result of softmax or sigmoid
   bool is_softmax = false;
-  const char* squashed_by = nullptr;  // "softmax" or "sigmoid": which of them its values come from
-  bool of_samples = false;            // its first axis counts the samples of the pass
+  const char* squashed_by = nullptr;  // "softmax" or "sigmoid" if its values are results of that function
+  bool of_samples = false;            // its first axis is the batch axis of the pass
   DeferredProduct* first_product = nullptr;
   DeferredProduct* last_product = nullptr;
   void (*rule)(const void*) = nullptr;
@@ -38,17 +38,17 @@ struct alignas(alignment) Node {
 
 }  // namespace detail
 
-/// A backward rule: what it captures must need no destructor, because the arena that keeps it runs none.
+/// A backward rule. Its captures must be trivially destructible, because the arena runs no destructors.
 template <class F>
 concept BackwardRule =
     std::invocable<const F&> && std::is_trivially_destructible_v<F> && std::is_trivially_copyable_v<F>;
 
-/// A value on a tape: what ops take and return. One word, passed by value, valid until its tape is cleared; using it
-/// later throws StateError: the six spare bits of the pointer hold the number of the pass, so that of 64 later passes
-/// one does not notice. The tape itself must still be there.
+/// A value on a tape: the operand and result of ops. One word, passed by value, valid until its tape is cleared. Later
+/// uses throw StateError: the six spare bits of the pointer hold the pass number modulo 64, so that a use exactly 64
+/// (or a multiple) passes later is not detected. The tape must outlive the Var.
 class Var {
  public:
-  /// No value at all; every use throws StateError.
+  /// An empty Var; every use throws StateError.
   Var() = default;
 
   Tape& tape() const { return *node().tape; }
@@ -56,51 +56,52 @@ class Var {
   Index rank() const { return node().shape.rank(); }
   Index size() const { return node().shape.size(); }
   ConstView value() const { return {node().value, node().shape}; }
-  /// The number of a value that has just one. Throws ShapeError for any other size.
+  /// The value of a Var of one element. Throws ShapeError for another size.
   Real item() const;
 
-  /// For the op that makes this value: the memory to write it to.
+  /// For the op that computes this value: the memory to write it to.
   View out() const { return {const_cast<Real*>(node().value), node().shape}; }
 
-  /// For the op that makes this value: how a gradient of it becomes gradients of the operands. Kept, and called by
-  /// Tape::backward, only where a gradient is wanted. Returns this value.
+  /// For the op that computes this value: sets the rule that computes the operands' gradients from `grad()`. It is
+  /// stored, and called by Tape::backward, only if a gradient is needed. Returns this value.
   template <BackwardRule F>
   Var backward(const F& rule) const;
 
-  /// In a rule: the gradient of the pass's loss with respect to this value.
+  /// In a rule: the gradient of the loss with respect to this value.
   View grad() const { return {node().owner->gradient, node().shape}; }
 
-  /// In a rule: where this operand's gradient goes, false if nobody wants it. Ask just before writing, and write all of
-  /// it: the first answer is "overwrite", every later one "accumulate".
+  /// In a rule: the sink of this operand's gradient; false if it is not needed. Call it immediately before writing, and
+  /// write every element: the first call returns "overwrite", later ones "accumulate".
   Sink sink() const;
-  /// In a rule: adds the product a b to this operand's gradient, if it is wanted. The same as gemm(a, b, sink()), but
-  /// for a parameter it may be put off until the optimizer steps: a and b must not change before the tape is cleared.
-  /// A factor that is a parameter's own memory is fine: such a product is computed at once.
-  /// Throws ShapeError unless a and b fit each other and their product has the operand's size.
+  /// In a rule: adds the product a b to this operand's gradient, if it is needed. The same as gemm(a, b, sink()), but
+  /// for a parameter it may become a deferred product: a and b must not change before the tape is cleared. They may be
+  /// a parameter's memory: such a product is computed at once. Throws ShapeError if a and b do not match or their
+  /// product has another size than the operand.
   void add_product(MatrixView a, MatrixView b) const;
 
   bool wants_gradient() const { return node().wants_gradient; }
-  /// Whether the last walk backwards reached this value.
+  /// True if the last backward pass reached this value.
   bool has_gradient() const { return node().owner->has_gradient; }
 
-  /// For an op in which the samples of this operand meet, but whose result has as many rows as there are samples, or
-  /// may have: see Tape::mixes_samples.
+  /// For an op that mixes the samples of this operand and whose result may still have a row per sample: sets
+  /// Tape::mixes_samples. (An op that drops the batch axis need not call it.)
   void mix_samples() const;
-  /// For an op that works along an axis: its number, from 0. Along the first one samples meet. Throws ShapeError if
-  /// there is no such axis.
+  /// For an op that works along an axis: returns the axis, counted from 0, and calls mix_samples if it is the first.
+  /// Throws ShapeError if there is no such axis.
   Index along(Index axis) const;
 
-  /// For softmax and sigmoid: `this` was made of `logits`, so that a loss may be computed from these, stably.
+  /// For softmax and sigmoid: records that this value was computed from `logits`, so that losses can use the logits,
+  /// which is numerically stable.
   void made_from_logits(Var logits, bool by_softmax) const;
-  /// The logits of which softmax (over the last axis) or sigmoid made this value; an empty Var if neither did.
+  /// The logits, if this value is the result of softmax (over the last axis) or of sigmoid; else an empty Var.
   Var softmax_logits() const;
   Var sigmoid_logits() const;
-  /// "softmax" or "sigmoid" if this value holds results of that function, perhaps reshaped, sliced, transposed or
-  /// concatenated since; else null. For checks, not for formulas: see softmax_logits.
+  /// "softmax" or "sigmoid" if all elements are results of that function, possibly reshaped, sliced, transposed or
+  /// concatenated; else null. For checks, not for formulas: see softmax_logits.
   const char* squashed_by() const { return node().owner->squashed_by; }
-  /// For such ops: says that this value holds nothing but values of x.
+  /// For such ops: records that this value contains only elements of x.
   void squashed_as(Var x) const { node().squashed_by = x.squashed_by(); }
-  /// The value that this one shows in another shape; itself if it is no reshaped one.
+  /// The value that this one is an alias of; itself if it is none.
   Var unshaped() const { return on_same_tape(node().owner); }
   explicit operator bool() const { return bits_ != 0; }
 

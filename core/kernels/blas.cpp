@@ -16,7 +16,7 @@
 
 #if defined(__x86_64__) && defined(__linux__)
 #define CORNU_X86_KERNELS
-// In OpenBLAS wherever it chooses its kernels when it is loaded, though in none of its headers.
+// Exported by OpenBLAS if it selects its kernels at load time, but not declared in its headers.
 extern "C" {
 __attribute__((weak)) void gotoblas_dynamic_init();
 __attribute__((weak)) void gotoblas_dynamic_quit();
@@ -29,7 +29,7 @@ namespace {
 
 CBLAS_TRANSPOSE flag(MatrixView m) { return m.transposed ? CblasTrans : CblasNoTrans; }
 
-// Of the two one is used, that of Real.
+// Only the overload for Real is used.
 [[maybe_unused]] void call(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, int m, int n, int k, float alpha, const float* a,
                            int lda, const float* b, int ldb, float beta, float* c, int ldc) {
   cblas_sgemm(CblasRowMajor, ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
@@ -40,8 +40,9 @@ CBLAS_TRANSPOSE flag(MatrixView m) { return m.transposed ? CblasTrans : CblasNoT
   cblas_dgemm(CblasRowMajor, ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
 }
 
-/// OpenBLAS takes a processor newer than itself for a Prescott of 2004 and leaves its vector units alone: 0.3.21 takes
-/// Emerald Rapids so, and is three times slower by it. This makes it choose again, by what the processor can do.
+/// OpenBLAS falls back to the kernels of a Prescott (2004) on a processor that it does not know, and does not use its
+/// vector units: version 0.3.21 does so on Emerald Rapids and is three times slower. This function makes OpenBLAS
+/// select its kernels again, by the instruction sets of the processor.
 void use_vector_units() {
 #ifdef CORNU_X86_KERNELS
   const char* const choice = "OPENBLAS_CORETYPE";
@@ -56,10 +57,10 @@ void use_vector_units() {
 #endif
 }
 
-/// How OpenBLAS is called so that a product takes the calling thread alone, and threads can call it at the same time.
+/// How to call OpenBLAS so that a product uses only the calling thread, and several threads can call it concurrently.
 struct Manner {
   bool one_at_a_time = false;
-  // Of OpenMP's threads each thread has a number of its own, which the user's loops go by too.
+  // OpenMP's thread count is per thread and also applies to the user's loops, so it is restored after each call.
   int (*get_threads)() = nullptr;
   void (*set_threads)(int) = nullptr;
 };
@@ -68,9 +69,9 @@ const Manner& set_up() {
   static const Manner manner = [] {
     use_vector_units();
     Manner result;
-    // Without threads it hands out its buffers without a lock.
+    // A sequential OpenBLAS allocates its buffers without a lock.
     result.one_at_a_time = openblas_get_parallel() == OPENBLAS_SEQUENTIAL;
-    if (openblas_get_parallel() == OPENBLAS_OPENMP) {  // which is asked for by name, as nobody else links it
+    if (openblas_get_parallel() == OPENBLAS_OPENMP) {  // looked up by name, because Cornu does not link OpenMP
       result.get_threads = reinterpret_cast<int (*)()>(::dlsym(RTLD_DEFAULT, "omp_get_max_threads"));
       result.set_threads = reinterpret_cast<void (*)(int)>(::dlsym(RTLD_DEFAULT, "omp_set_num_threads"));
     }
@@ -83,7 +84,7 @@ const Manner& set_up() {
   return manner;
 }
 
-/// Lasts as long as a call.
+/// Scope of one call of OpenBLAS: holds the lock and sets the thread count.
 class Turn {
  public:
   Turn() : manner_(set_up()) {
@@ -122,7 +123,7 @@ void gemm(MatrixView a, MatrixView b, Sink c, Real alpha) {
   require_blas_sizes("gemm", a.stride, b.stride, 0);
   const int m = static_cast<int>(a.outer()), k = static_cast<int>(a.inner()), n = static_cast<int>(b.inner());
   if (m == 0 || n == 0) return;
-  if (k == 0) {  // An empty sum: BLAS would complain about the leading dimension of an empty matrix.
+  if (k == 0) {  // an empty sum; BLAS rejects the leading dimension of an empty matrix
     if (!c.accumulates()) std::fill(c.view().begin(), c.view().end(), Real{0});
     return;
   }

@@ -26,10 +26,10 @@ class OutOfAddressSpace : public std::bad_alloc {
   }
 };
 
-// BUFFER_SIZE of OpenBLAS on x86-64. Other processors take less.
+// BUFFER_SIZE of OpenBLAS on x86-64. It is smaller on other architectures.
 constexpr std::size_t buffer_bytes = std::size_t{128} << 20;
 
-/// Maps as much as OpenBLAS is about to, with the same flags, and unmaps it again.
+/// Maps a buffer with OpenBLAS's size and flags and unmaps it again. Throws if that fails.
 void require_address_space() {
   void* const memory = mmap(nullptr, buffer_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) throw OutOfAddressSpace();
@@ -44,7 +44,7 @@ class Buffers {
     const std::size_t needed = one_at_a_time ? 1 : threads_ + 1;
     if (blas_memory_alloc == nullptr || blas_memory_free == nullptr) {
       if (count_ < needed) require_address_space();
-      count_ = std::max(count_, needed);  // by the product that follows
+      count_ = std::max(count_, needed);  // the product that follows maps it
     } else if (count_ < std::min(needed, known_.size())) {
       map_another();
     }
@@ -84,7 +84,7 @@ class Buffers {
     give_back();
   }
 
-  static constexpr std::size_t most = 256;  // of threads beyond these nothing is checked
+  static constexpr std::size_t most = 256;  // threads beyond these are not checked
   std::mutex mutex_;
   std::size_t threads_ = 0, count_ = 0;
   std::array<void*, most> known_{};
@@ -92,7 +92,7 @@ class Buffers {
 
 constinit Buffers buffers;
 
-/// Whether this thread has been counted.
+/// Records that this thread has been counted.
 struct Claim {
   bool made = false;
   ~Claim() {

@@ -8,7 +8,7 @@ namespace cornu {
 
 namespace {
 
-/// Calls f(from, count) for each block of columns that a TileProduct can take, of n.
+/// Calls f(from, count) for each block of n columns, of the size that a TileProduct can take.
 template <class F>
 void each_block(Index n, F f) {
   for (Index from = 0; from < n; from += tile_most_columns()) f(from, std::min(tile_most_columns(), n - from));
@@ -18,7 +18,7 @@ Real* allocate(Arena& arena, Index count) {
   return static_cast<Real*>(arena.allocate(static_cast<std::size_t>(count) * sizeof(Real)));
 }
 
-/// to[i] = from[i] for i < n, 0 from there to `padded`.
+/// to[i] = from[i] for i < n, 0 for n <= i < padded.
 void copy_padded(const Real* from, Index n, Index padded, Real* to) {
   std::copy(from, from + n, to);
   std::fill(to + n, to + padded, Real{0});
@@ -27,7 +27,7 @@ void copy_padded(const Real* from, Index n, Index padded, Real* to) {
 }  // namespace
 
 Index pixels_as_one(const Convolution& c) {
-  // Each of `pixels` costs stride + (taps - stride) / pixels columns of a window.
+  // Each joined pixel costs stride + (taps - stride) / pixels columns of a window.
   if (c.out == 0 || !c.row_is_one_run() || c.window.x.taps <= c.window.x.stride) return 1;
   Index pixels = tile_columns(1) / c.out;
   while (pixels > 1 && c.window.x.out % pixels != 0) --pixels;
@@ -122,7 +122,7 @@ const Real* transposed_panels(const Convolution& c, const Real* kernel, Arena& a
 
 void add_input_gradient(const Convolution& c, const Real* dy, const Real* panels, Real* dx) {
   const Index filters = c.group_out(), columns = tile_columns(c.run());
-  // Of a sequence the pixels beside each other must do for the rows of a tile: they are taken in order, all the same.
+  // For a sequence the rows of a tile are adjacent pixels. Their runs overlap, but the rows are added in order.
   const bool one_row = c.window.y.out == 1;
   for (Index group = 0; group < c.groups; ++group) {
     for (Index tap_row = 0; tap_row < c.window.y.taps; ++tap_row) {
@@ -149,7 +149,7 @@ void add_input_gradient(const Convolution& c, const Real* dy, const Real* panels
 
 void add_kernel_gradient(const Convolution& c, const Real* image, const Real* dy, Real* dkernel) {
   const Index columns = tile_columns(c.group_out());
-  // So many rows of dy at once as stay in the first-level cache while all taps are gone through.
+  // Block of dy rows that stays in the first-level cache while all taps are processed.
   const Index row_size = c.window.x.out * c.out, cached = 8192;
   const Index rows = std::max(Index{1}, cached / std::max(Index{1}, row_size));
   for (Index row = 0; row < c.window.y.out; row += rows) {

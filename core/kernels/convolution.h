@@ -4,14 +4,14 @@
 #include "cornu/core/kernels/tile_product.h"
 #include "cornu/core/kernels/window.h"
 
-/// What a convolution does to one image, on a convolution that was checked. docs/decisions/convolution.md
+/// The convolution of one image and its gradients. Arguments are not checked. See docs/decisions/convolution.md.
 namespace cornu {
 
-/// A checked convolution: what moves where, and the strides of everything.
+/// The geometry of a convolution: sizes and strides.
 ///
-/// Windows are never gathered into a matrix. In a row of an image a window's taps are `run` neighbouring numbers (all
-/// taps and channels of the row; only the channels of one tap where there are groups or a dilation between taps), so
-/// that everything is a few products of runs.
+/// Windows are never gathered into a matrix ("im2col"). In a row of an image, a window's elements form "runs" of
+/// contiguous elements, and the convolution is a few matrix products of runs. A run is all taps and channels of the
+/// row; with groups or a horizontal dilation, only the channels of one tap.
 struct Convolution {
   Window window;
   Index in, out, groups;  // channels, filters
@@ -29,45 +29,45 @@ struct Convolution {
 
   // A window.
   bool row_is_one_run() const { return groups == 1 && window.x.dilation == 1; }
-  Index parts() const { return row_is_one_run() ? 1 : window.x.taps; }  // runs a row
-  Index run() const { return row_is_one_run() ? window.x.taps * in : group_in(); }
+  Index parts() const { return row_is_one_run() ? 1 : window.x.taps; }              // runs per row
+  Index run() const { return row_is_one_run() ? window.x.taps * in : group_in(); }  // elements of a run
   Index taps() const { return window.y.taps * window.x.taps * group_in(); }
   Index start(Index group, Index tap_row, Index part) const {
     return tap_row * window.y.dilation * row() + part * window.x.dilation * in + group * group_in();
   }
 
-  /// Filters of all groups, each group filled up to whole vectors.
+  /// Filters of all groups, each group padded to whole vectors.
   Index padded_out() const { return groups * tile_columns(group_out()); }
 };
 
-/// How many pixels beside each other are best made as one: where the filters fill half of a vector at most, and windows
-/// overlap, as many as fit into it.
+/// How many adjacent output pixels to compute as one pixel with all their filters, so that few filters fill a vector:
+/// as many as fit into it and divide a row. 1 if windows do not overlap, or with groups or a horizontal dilation.
 Index pixels_as_one(const Convolution& c);
-/// The convolution that makes so many pixels of `c` as one with all their filters, of a window that covers all of
-/// theirs.
+/// The convolution that computes `pixels` adjacent pixels of `c` as one, with a window that covers all of their
+/// windows.
 Convolution joined(const Convolution& c, Index pixels);
-/// The kernel of that one, (rows, wider columns, in, pixels, filters): zeros where a pixel's own window has no tap.
+/// The kernel of `joined`, (rows, wider columns, in, pixels, filters): 0 where a pixel's window has no tap.
 const Real* joined_kernel(const Convolution& c, Index pixels, const Real* kernel, Arena& arena);
 
-/// The kernel as right operand of `convolve_image`: for each group and block of filters a matrix (taps, filters).
+/// The kernel as right operand of `convolve_image`: a matrix (taps, filters) for each group and block of filters.
 const Real* forward_panels(const Convolution& c, const Real* kernel, Arena& arena);
 
-/// y of one image: for each pixel of a row the sum over its window's taps. Whole vectors may be written up to `y_end`.
+/// Forward pass of one image. Whole vectors may be written up to `y_end`, also beyond the elements of this image.
 void convolve_image(const Convolution& c, const Real* image, const Real* panels, const Real* bias, Real* y,
                     const Real* y_end);
 
-/// The kernel as right operand of `add_input_gradient`: for each group and run of a window a matrix (filters, run).
+/// The kernel as right operand of `add_input_gradient`: a matrix (filters, run) for each group and run of a window.
 const Real* transposed_panels(const Convolution& c, const Real* kernel, Arena& arena);
 
-/// Adds to dx, the gradient of one padded image: each pixel of y gives to all the taps that it was made of. The rows of
-/// a tile are pixels above each other, whose runs do not overlap; of an image of one row of them they are all of it.
+/// Adds the gradient of one padded image to dx: each output pixel contributes to all taps of its window. The rows of a
+/// tile are the output pixels of a column; if the output has one row, they are the pixels of that row.
 void add_input_gradient(const Convolution& c, const Real* dy, const Real* panels, Real* dx);
 
-/// Adds to dkernel, (groups, taps, filters of a group, filled up), what one image gives. What comes to stand in the
-/// columns beyond the filters has no meaning: whole vectors of dy are read, beyond the group's filters, too.
+/// Adds the kernel gradient of one image to dkernel, (groups, taps, filters of a group padded to whole vectors). The
+/// padding columns are unspecified. Whole vectors of dy are read, also beyond a group's filters.
 void add_kernel_gradient(const Convolution& c, const Real* image, const Real* dy, Real* dkernel);
 
-/// Adds to dbias, (groups, filters of a group, filled up), the sum of dy over the pixels of one image.
+/// Adds the sum of dy over the pixels of one image to dbias, (groups, filters of a group padded to whole vectors).
 void add_bias_gradient(const Convolution& c, const Real* dy, Real* dbias);
 
 }  // namespace cornu

@@ -74,7 +74,7 @@ void sum_rows(const ConstView& g, const Sink& out) {
 }
 
 Broadcast::Broadcast(const Shape& a, const Shape& b, const Shape& out) {
-  // From the innermost axis outwards: the flat stride of each operand, 0 where it is stretched.
+  // Strides of the operands from the innermost axis outwards: 0 where an operand is broadcast.
   Index size_a = 1, size_b = 1;
   Axes extent{}, stride_a{}, stride_b{};
   Index count = 0;

@@ -7,21 +7,21 @@
 
 #include "cornu/core/kernels/kernels.h"
 
-/// Sums and maxima of numbers side by side, and tiles of them: for loops inside `vectorized`.
+/// Sums and maxima in `lane_count` lanes, and tiles of lanes, for loops inside `vectorized`.
 namespace cornu {
 
-inline constexpr Index lane_count = 16;  // columns that are worked on side by side: a cache line of floats
-/// A row of a tile.
+inline constexpr Index lane_count = 16;  // columns processed together: a cache line of floats
+/// One row of a tile, an element per lane.
 template <class T = Real>
 using LanesOf = std::array<T, lane_count>;
 using Lanes = LanesOf<>;
 
 namespace detail {
 
-/// sums[j] += f(i, j), for rows i of `width` <= lane_count numbers.
+/// sums[j] += f(i, j) over rows i in [first, last), for j < width <= lane_count.
 template <class F>
 [[gnu::always_inline]] inline void add_rows(Index first, Index last, Index width, F f, Lanes& sums) {
-  if (width == lane_count) {  // the same loop with a constant bound, which the compiler keeps in registers
+  if (width == lane_count) {  // a constant bound lets the compiler keep the sums in registers
     for (Index i = first; i < last; ++i) {
       for (Index j = 0; j < lane_count; ++j) sums[static_cast<std::size_t>(j)] += f(i, j);
     }
@@ -36,25 +36,25 @@ template <class F>
   for (std::size_t j = 0; j < lane_count; ++j) sums[j] += others[j];
 }
 
-/// A NaN is larger than any number.
+/// The maximum of a and b; NaN if one of them is NaN.
 [[gnu::always_inline]] inline Real larger(Real a, Real b) {
-  const Real number = b > a ? b : a;  // two choices without a branch, unlike one by `or`
+  const Real number = b > a ? b : a;  // two selections without a branch; `or` would branch
   return b != b ? b : number;
 }
 
 }  // namespace detail
 
-/// The sum of f(i, j) over all rows i, for each j < width, pairwise: of every plain_rows rows, of every two of these
-/// sums, of every two of those.
+/// The sum of f(i, j) over all rows i, for each j < width. Pairwise: blocks of plain_rows rows are summed in order,
+/// then pairs of these sums, pairs of those, and so on.
 template <class F>
 [[gnu::always_inline]] inline Lanes sum_tile(Index rows, Index width, F f) {
-  constexpr Index plain_rows = 32;  // this many rows are summed one after the other
+  constexpr Index plain_rows = 32;
   Lanes sums{};
   if (rows <= plain_rows) {
     detail::add_rows(0, rows, width, f, sums);
     return sums;
   }
-  // waiting[level] is the sum of 2^level blocks where bit `level` of the count of blocks so far is set.
+  // waiting[level] is the sum of 2^level blocks, valid if bit `level` of `blocks` is set.
   std::array<Lanes, 58> waiting;
   std::uint64_t blocks = 0;
   for (Index first = 0; first < rows; first += plain_rows, ++blocks) {
@@ -71,12 +71,12 @@ template <class F>
   return sums;
 }
 
-/// The same of numbers: rows that are `stride` apart.
+/// The same for rows of elements with a row stride.
 [[gnu::always_inline]] inline Lanes sum_tile(const Real* x, Index rows, Index stride, Index width) {
   return sum_tile(rows, width, [=](Index i, Index j) { return x[i * stride + j]; });
 }
 
-/// put(j, sum over i of f(i, j)) for each column, pairwise.
+/// Calls put(j, sum over i of f(i, j)) for each column j. Sums pairwise.
 template <class F, class Put>
 [[gnu::always_inline]] inline void sum_columns(Index rows, Index columns, F f, Put put) {
   for (Index first = 0; first < columns; first += lane_count) {
@@ -86,13 +86,13 @@ template <class F, class Put>
   }
 }
 
-/// The largest of `rows` > 0 rows, column by column; NaN where there is one.
+/// The maximum over `rows` > 0 rows, for each column; NaN if the column has one.
 [[gnu::always_inline]] inline Lanes max_tile(const Real* x, Index rows, Index stride, Index width) {
   Lanes largest{};
   if (width == lane_count) {
     for (std::size_t j = 0; j < lane_count; ++j) largest[j] = x[j];
     for (Index i = 1; i < rows; ++i) {
-#pragma GCC unroll 1  // of an unrolled loop g++ makes scalars
+#pragma GCC unroll 1  // g++ does not vectorize the unrolled loop
       for (std::size_t j = 0; j < lane_count; ++j) {
         largest[j] = detail::larger(largest[j], x[i * stride + static_cast<Index>(j)]);
       }
@@ -108,7 +108,7 @@ template <class F, class Put>
   return largest;
 }
 
-/// All lanes made one, half by half.
+/// Reduces the lanes to one value by halving.
 template <class T, class F>
 [[gnu::always_inline]] inline T fold_lanes(LanesOf<T> lanes, F f) {
   for (std::size_t half = lane_count / 2; half > 0; half /= 2) {
@@ -117,7 +117,7 @@ template <class T, class F>
   return lanes[0];
 }
 
-/// The sum of f(i) for i < n: as rows of lanes, then the lanes, then what did not fill a row.
+/// The sum of f(i) for i < n: over rows of lanes (the last one may be partial), then over the lanes.
 template <class F>
 [[gnu::always_inline]] inline Real sum_numbers(Index n, F f) {
   if (n < lane_count) {
@@ -132,12 +132,12 @@ template <class F>
   return fold_lanes(sums, [](Real a, Real b) { return a + b; });
 }
 
-/// Some slices of a tensor along an axis, as rows of lane_count numbers: either up to lane_count slices side by side, a
-/// lane each, or, where a slice is long or there is but one, a single slice that runs through row after row. What is
-/// done with whole rows is the same for both.
+/// Slices of a tensor along an axis, copied into rows of lane_count elements. A tile holds up to lane_count slices, one
+/// per lane; or, if a slice is long or the only one, a single slice in row-major order. Operations on whole rows are
+/// the same for both.
 class SliceTile {
  public:
-  /// The tile that begins with slice `first`.
+  /// The tile starting at slice `first`.
   [[gnu::always_inline]] SliceTile(const AxisSplit& split, Index first)
       : first_(first),
         n_(split.n),
@@ -146,7 +146,7 @@ class SliceTile {
         slices_(one_ ? 1 : std::min(lane_count, split.slices() - first)),
         rows_(rows(split)) {}
 
-  /// How many rows, and how many numbers, the tiles of these slices have.
+  /// Rows and elements of a tile.
   static Index rows(const AxisSplit& split) {
     return is_one(split) ? (split.n + lane_count - 1) / lane_count : split.n;
   }
@@ -157,7 +157,7 @@ class SliceTile {
   Index rows() const { return rows_; }
   Index size() const { return rows_ * lane_count; }
 
-  /// tile = f(slice)(k) for number k of a slice; `rest` where the last row of a single slice has no numbers.
+  /// Fills the tile with f(slice)(k) for element k of each slice. The rest of a single slice's last row becomes `rest`.
   template <class F>
   [[gnu::always_inline]] void make(Real* tile, Real rest, F f) const {
     if (one_) {
@@ -166,7 +166,7 @@ class SliceTile {
       for (Index k = n_; k < size(); ++k) tile[k] = rest;
       return;
     }
-    for (Index lane = 0; lane < lane_count; lane += 4) {  // four at a time, for each cache line that is written to
+    for (Index lane = 0; lane < lane_count; lane += 4) {  // four at a time, to write each cache line less often
       const auto n0 = f(slice_of(lane)), n1 = f(slice_of(lane + 1)), n2 = f(slice_of(lane + 2)),
                  n3 = f(slice_of(lane + 3));
       for (Index k = 0; k < n_; ++k) {
@@ -175,7 +175,7 @@ class SliceTile {
       }
     }
   }
-  /// tile = x, the tensor's numbers.
+  /// tile = the slices of x.
   [[gnu::always_inline]] void load(const Real* x, Real rest, Real* tile) const {
     if (side_by_side()) {
       for (Index k = 0; k < n_; ++k) std::copy_n(x + begin(first_) + k * inner_, lane_count, tile + k * lane_count);
@@ -185,7 +185,7 @@ class SliceTile {
       return [from = x + begin(slice), step = inner_](Index k) { return from[k * step]; };
     });
   }
-  /// to = tile, or += tile.
+  /// Writes the tile back to the slices of `to`, or adds it.
   [[gnu::always_inline]] void store(const Real* tile, bool accumulates, Real* to) const {
     const auto at = [=](const Real* old, Real value) { return accumulates ? *old + value : value; };
     if (one_) {
@@ -200,7 +200,7 @@ class SliceTile {
       for (Index lane = 0; lane < slices_; lane += 4) {
         Real *const p0 = to + begin(slice_of(lane)), *const p1 = to + begin(slice_of(lane + 1)),
                     *const p2 = to + begin(slice_of(lane + 2)), *const p3 = to + begin(slice_of(lane + 3));
-        for (Index k = 0; k < n_; ++k) {  // lanes to spare write what another one does, so that all is read first
+        for (Index k = 0; k < n_; ++k) {  // unused lanes repeat the last slice: read all four before writing
           const Real* const from = tile + k * lane_count + lane;
           const Index i = k * inner_;
           const Real v0 = at(p0 + i, from[0]), v1 = at(p1 + i, from[1]), v2 = at(p2 + i, from[2]),
@@ -214,14 +214,14 @@ class SliceTile {
     }
   }
 
-  // One number for each lane's slice.
+  /// A reduction of each lane's slice.
   [[gnu::always_inline]] Lanes sum(const Real* tile) const {
     return per_slice(sum_tile(tile, rows_, lane_count, lane_count), std::plus<>{});
   }
   [[gnu::always_inline]] Lanes max(const Real* tile) const {
     return per_slice(max_tile(tile, rows_, lane_count, lane_count), detail::larger);
   }
-  /// The sum of f(i) over the slice's numbers i of a tile, in double.
+  /// The sum of f(i) over the tile positions i of each slice, in double.
   template <class F>
   [[gnu::always_inline]] LanesOf<double> sum_in_double(F f) const {
     LanesOf<double> sums{};
@@ -234,7 +234,7 @@ class SliceTile {
     return per_slice(sums, std::plus<>{});
   }
 
-  /// tile[i] = f(i, lane) for every number of it. The tile may be one of those that f reads.
+  /// tile[i] = f(i, lane) for every element. f may read from `tile` at i.
   template <class F>
   [[gnu::always_inline]] void each(Real* tile, F f) const {
     for (Index row = 0; row < size(); row += lane_count) {
@@ -246,22 +246,22 @@ class SliceTile {
 
  private:
   static bool is_one(const AxisSplit& split) {
-    constexpr Index long_slice = 64;  // where rearranging costs more than going across the lanes
+    constexpr Index long_slice = 64;  // transposing it costs more than reducing across lanes
     return split.inner == 1 && (split.n > long_slice || split.outer == 1);
   }
 
-  /// What the lanes have found, all lanes' together where they go through one slice.
+  /// Results per slice. For a single slice the lanes are reduced, and every lane gets the result.
   template <class T, class F>
   [[gnu::always_inline]] LanesOf<T> per_slice(LanesOf<T> lanes, F f) const {
     if (one_) lanes.fill(fold_lanes(lanes, f));
     return lanes;
   }
 
-  /// Lanes to spare do what the last one does.
+  /// The slice of a lane. Unused lanes repeat the last slice.
   Index slice_of(Index lane) const { return first_ + std::min(lane, slices_ - 1); }
-  /// Whether the numbers of a row are neighbours in the tensor.
+  /// True if the elements of a row are contiguous in the tensor.
   bool side_by_side() const { return inner_ > 1 && slices_ == lane_count && first_ % inner_ + lane_count <= inner_; }
-  /// Where a slice begins in the tensor.
+  /// Offset of a slice in the tensor.
   Index begin(Index slice) const { return inner_ == 1 ? slice * n_ : slice / inner_ * (n_ * inner_) + slice % inner_; }
 
   Index first_, n_, inner_;
@@ -269,7 +269,7 @@ class SliceTile {
   Index slices_, rows_;
 };
 
-/// f(tile) for all slices of a tensor.
+/// Calls f(tile) for tiles that cover all slices of a tensor.
 template <class F>
 [[gnu::always_inline]] inline void each_slice_tile(const AxisSplit& split, F f) {
   for (Index first = 0; first < split.slices() && split.n > 0;) {

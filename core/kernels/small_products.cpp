@@ -12,21 +12,21 @@ namespace cornu {
 
 namespace {
 
-constexpr Index panel = 64 / static_cast<Index>(sizeof(Real));  // columns of c that are made at once: a cache line
-constexpr Index most_k = 512;                                   // a sum of so many at once: a panel of b is then 32 KB
+constexpr Index panel = 64 / static_cast<Index>(sizeof(Real));  // columns of c computed at once: a cache line
+constexpr Index most_k = 512;                                   // terms per block of a sum: a panel of b takes 32 KB
 
-constexpr Index long_row = 64;  // columns of b for which it pays to look for zeros in a single row of a
+constexpr Index long_row = 64;  // columns of b from which it pays to skip zeros in a single row of a
 
 using Panel = std::array<Real, most_k * panel>;
 
-/// How long the parts are that `size` is cut into, as equal as can be and none longer than `most`.
+/// Length of the parts if `size` is split into equal parts of at most `most`.
 Index part_of(Index size, Index most) {
   const Index parts = (size + most - 1) / most;
   return (size + parts - 1) / parts;
 }
 
-/// k rows of `width` <= panel numbers of b become rows of a whole panel; b ends at `end`. What fills the rest of a row
-/// is whatever follows in b: it makes numbers that nobody keeps.
+/// Copies k rows of `width` <= panel elements of b to rows of a panel. b ends at `end`. The rest of a row is filled
+/// with whatever follows in b: it only affects results that are discarded.
 [[gnu::always_inline]] inline void pack(const Real* b, Index row, Index column, Index k, Index width, const Real* end,
                                         Real* to) {
   Index p = 0;
@@ -38,10 +38,10 @@ Index part_of(Index size, Index most) {
   }
 }
 
-/// Where the numbers of a matrix end.
+/// End of a matrix in memory.
 const Real* end_of(const MatrixView& m) { return m.data + (m.rows - 1) * m.stride + m.columns; }
 
-/// Sums on their way into `count` numbers of c.
+/// How sums are stored to c.
 struct Target {
   Real alpha;
   bool accumulates;
@@ -51,7 +51,7 @@ struct Target {
   }
 };
 
-/// Part of a row, and which rows of b its numbers are multiplied by: all of them, one after the other.
+/// Elements of a row, and the rows of b that they are multiplied by: all of them, in order.
 struct AllFactors {
   const Real* x;
   Index count;
@@ -60,7 +60,7 @@ struct AllFactors {
   Index row(Index p) const { return p; }
 };
 
-/// The same without the zeros.
+/// The nonzero elements of a row, and the rows of b that they are multiplied by.
 struct NonzeroFactors {
   Index count = 0;
   std::array<Real, most_k> values;
@@ -71,7 +71,7 @@ struct NonzeroFactors {
 
   [[gnu::always_inline]] void take(const Real* x, Index k) {
     std::size_t taken = 0;
-    for (Index p = 0; p < k; ++p) {  // without a branch: where a digit's ink begins cannot be foretold
+    for (Index p = 0; p < k; ++p) {  // without a branch, which would be mispredicted at the edges of a digit
       values[taken] = x[p];
       rows[taken] = static_cast<std::int32_t>(p);
       taken += static_cast<std::size_t>(x[p] != 0);
@@ -80,20 +80,19 @@ struct NonzeroFactors {
   }
 };
 
-/// Loops over whole registers of so many bytes. They are written as vectors because g++ does not keep an array of sums
-/// in registers.
+/// Loops for registers of `bytes` bytes. They use vector types because g++ does not keep an array of sums in registers.
 template <int bytes>
 struct Loops {
   using Vector [[gnu::vector_size(bytes)]] = Real;
   static constexpr Index lanes = bytes / static_cast<Index>(sizeof(Real));
   static constexpr Index panel_vectors = panel / lanes;
-  static constexpr Index tile_rows = bytes == 64 ? 8 : bytes == 32 ? 6 : 2;  // as many sums as there are registers for
+  static constexpr Index tile_rows = bytes == 64 ? 8 : bytes == 32 ? 6 : 2;  // limited by the registers for the sums
 
   using Unaligned [[gnu::vector_size(bytes), gnu::aligned(alignof(Real)), gnu::may_alias]] = Real;
 
-  /// Rows [0, count) of a panel of c, count <= tile_rows: c = alpha a b for rows of a, `a_row` apart, and a packed b.
-  /// `whole`: how many of these rows, from the first, may be written as whole panels: what is written beyond a row's
-  /// columns lies in the rows below, which are written after.
+  /// Rows [0, count) of a panel of c, count <= tile_rows: c = alpha a b, for rows of a with stride `a_row` and a packed
+  /// b. `whole`: the number of leading rows that may be written as whole panels. The excess elements lie in the rows
+  /// below, which are written later.
   [[gnu::always_inline]] static void tile(const Real* a, Index a_row, Index k, const Real* b, Target target, Real* c,
                                           Index c_row, Index width, Index count, Index whole) {
     const Real* row[tile_rows];
@@ -112,7 +111,7 @@ struct Loops {
       }
     }
 #pragma GCC unroll 16
-    for (Index r = 0; r < tile_rows; ++r) {  // everything is read before anything is written
+    for (Index r = 0; r < tile_rows; ++r) {  // read all rows before writing any
 #pragma GCC unroll 16
       for (Index v = 0; v < panel_vectors; ++v) {
         sums[r][v] *= target.alpha;
@@ -138,7 +137,7 @@ struct Loops {
     }
   }
 
-  /// a, whose rows follow each other, times b.
+  /// c = alpha a b, or += it, for a that is not transposed.
   [[gnu::always_inline]] static void product(const MatrixView& a, const MatrixView& b, Target target, Real* c) {
     const Index m = a.outer(), k = a.inner(), n = b.inner();
     const Index row = b.transposed ? 1 : b.stride, column = b.transposed ? b.stride : 1;
@@ -159,7 +158,8 @@ struct Loops {
     }
   }
 
-  /// `vectors` registers of sums over the factors of factor * its row of b, from `steps` rows at a time.
+  /// The sum of value * row of b over all factors x, for `vectors` registers of columns; `steps` independent sums hide
+  /// the latency.
   template <Index vectors, Index steps, class Factors>
   [[gnu::always_inline]] static void row_tile(const Factors& x, const Real* b, Index b_row, Real* result) {
     Vector sums[steps][vectors] = {};
@@ -187,7 +187,7 @@ struct Loops {
     std::memcpy(result, sums[0], sizeof(sums[0]));
   }
 
-  /// c = x times b for `depth` rows of b, which follow each other.
+  /// c = x times `depth` rows of b, which is not transposed.
   template <class Factors>
   [[gnu::always_inline]] static void row_part(const Factors& x, const MatrixView& b, const Real* right, Index depth,
                                               Target target, Real* c) {
@@ -211,7 +211,8 @@ struct Loops {
     }
   }
 
-  /// One row: x times b, whose rows are as stored. Long ones are not read where they meet a 0.
+  /// c = x times b for a single row x and b that is not transposed. Long rows of b that are multiplied by 0 are
+  /// skipped.
   [[gnu::always_inline]] static void row_product(const Real* x, const MatrixView& b, Target target, Real* c) {
     const Index part = part_of(b.rows, most_k);
     NonzeroFactors nonzero;
@@ -227,7 +228,7 @@ struct Loops {
     }
   }
 
-  /// The sum of a register's numbers, half by half.
+  /// The sum of the elements of a register, by halving.
   [[gnu::always_inline]] static Real total(const Vector& v) {
     if constexpr (bytes > 16) {
       typename Loops<bytes / 2>::Vector halves[2];
@@ -240,10 +241,10 @@ struct Loops {
     }
   }
 
-  /// `rows` sums over p of x[p] * b[row, p].
+  /// result[r] = sum over p of x[p] * b[r, p], for `rows` rows.
   template <Index rows>
   [[gnu::always_inline]] static void dots(const Real* x, Index k, const Real* b, Index b_row, Real* result) {
-    constexpr Index steps = 4;  // registers that a row is added up in
+    constexpr Index steps = 4;  // registers of partial sums per row
     constexpr Index block = 64 * steps * lanes;
     for (Index r = 0; r < rows; ++r) result[r] = 0;
     for (Index start = 0; start < k; start += block) {
@@ -274,7 +275,7 @@ struct Loops {
     }
   }
 
-  /// One row: x times b, whose columns are the rows as stored.
+  /// c = x times b for a single row x and a transposed b: dot products of x and the stored rows.
   [[gnu::always_inline]] static void row_of_dots(const Real* x, const MatrixView& b, Target target, Real* c) {
     const Index k = b.columns, n = b.rows;
     constexpr Index rows = bytes == 64 ? 4 : 2;
@@ -291,7 +292,7 @@ struct Loops {
   }
 };
 
-/// x, numbers that follow each other, times b.
+/// c = x times b for a single contiguous row x.
 void one_row(const Real* x, const MatrixView& b, Target target, Real* c) {
   if (b.transposed) {
     vectorized([=](auto width) { Loops<width>::row_of_dots(x, b, target, c); });
@@ -300,7 +301,7 @@ void one_row(const Real* x, const MatrixView& b, Target target, Real* c) {
   }
 }
 
-/// Whether a matrix of one row or column is numbers that follow each other.
+/// True if a matrix of one row or column is contiguous.
 bool follow_each_other(const MatrixView& m) { return m.rows == 1 || m.stride == 1; }
 
 }  // namespace

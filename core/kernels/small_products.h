@@ -4,14 +4,13 @@
 
 namespace cornu {
 
-/// Whether `small_product` is the faster way: for a single row or column, where BLAS rearranges more than it
-/// multiplies, and for many rows times a few columns. A matter of the shapes alone (figures:
-/// docs/decisions/vectors.md).
+/// True if `small_product` is faster than BLAS: for a single row or column, where BLAS copies more than it multiplies,
+/// and for many rows times a few columns. Depends only on the shapes. Figures: docs/decisions/vectors.md.
 bool suits_small_product(const MatrixView& a, const MatrixView& b);
 
-/// The same as `gemm` for shapes that suit it, without an empty side: c = alpha a b, or c += alpha a b where the sink
-/// accumulates. Sums over k are made of blocks, so that their error does not grow with k. Every product is made, those
-/// with a 0 too: 0 times infinity is NaN. But for one: see gemm of what a single row does not read.
+/// c = alpha a b, or c += alpha a b if the sink accumulates: `gemm` for shapes for which suits_small_product is true
+/// and no size is 0. Sums over k are computed in blocks, which limits their rounding error. 0 times infinity is NaN,
+/// except for the zeros of a single row that gemm skips.
 void small_product(const MatrixView& a, const MatrixView& b, Real alpha, const Sink& c);
 
 }  // namespace cornu

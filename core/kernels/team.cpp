@@ -22,7 +22,7 @@ void pause() {
 #endif
 }
 
-/// Whether `done()` came true while it was asked again and again, for about as long as it takes to wake a thread.
+/// Spins until `done()` is true, for about as long as it takes to wake a thread. Returns false on timeout.
 template <class Done>
 bool spin(Done done) {
   using Clock = std::chrono::steady_clock;
@@ -71,7 +71,8 @@ void Team::attempt(Index member) {
 void Team::work(Index member) {
   for (unsigned seen = 0;; ++seen) {
     if (!spin([&] { return round_.load(std::memory_order_acquire) != seen; })) {
-      // Announced before round_ is looked at again, and read by run after it was changed: one of the two notices.
+      // sleeping_ is incremented before round_ is read again, and `run` reads sleeping_ after it changes round_: either
+      // this thread sees the new round, or `run` sees that it must be notified.
       sleeping_.fetch_add(1);
       round_.wait(seen);
       sleeping_.fetch_sub(1);

@@ -9,11 +9,11 @@
 
 namespace cornu {
 
-/// Threads that do one job after another together, with little time in between: who waits spins for some microseconds,
-/// which is what a thread needs to fall asleep and be woken, and sleeps then. For one caller at a time.
+/// A group of threads for parallel jobs in quick succession. A waiting thread spins for some microseconds, about the
+/// time it takes to put a thread to sleep and wake it, and then sleeps. Not for concurrent callers.
 class Team {
  public:
-  /// `size` threads, the caller's included. Throws ValueError below 1.
+  /// `size` threads, including the caller's. Throws ValueError if size < 1.
   explicit Team(Index size);
   Team(const Team&) = delete;
   Team& operator=(const Team&) = delete;
@@ -21,8 +21,8 @@ class Team {
 
   Index size() const { return static_cast<Index>(workers_.size()) + 1; }
 
-  /// Calls job(0), ..., job(members - 1) at the same time, job(0) on the caller's thread, and returns when all are
-  /// done; members: at most size(). If jobs throw, the exception of the first of them is thrown on.
+  /// Calls job(0), ..., job(members - 1) in parallel, job(0) on the caller's thread, and returns when all are done.
+  /// members <= size(). If jobs throw, rethrows the exception of the one with the lowest number.
   template <class Job>
   void run(Index members, const Job& job) {
     run({[](const void* object, Index member) { (*static_cast<const Job*>(object))(member); }, &job}, members);
@@ -40,17 +40,17 @@ class Team {
   void attempt(Index member);
 
   std::vector<std::thread> workers_;
-  std::vector<std::exception_ptr> failures_;  // one place a member
+  std::vector<std::exception_ptr> failures_;  // one per member
   Call call_;
   Index members_ = 0;
-  // On cache lines of their own: one is written by the caller and read by all, the other the reverse.
+  // On separate cache lines: the caller writes round_ and all read it; all write busy_ and the caller reads it.
   alignas(128) std::atomic<unsigned> round_ = 0;
   std::atomic<int> sleeping_ = 0;
   std::atomic<bool> ends_ = false;
   alignas(128) std::atomic<int> busy_ = 0;
 };
 
-/// How many threads this process may run at once: the cores that it is allowed on.
+/// The number of cores this process may run on.
 Index available_cores();
 
 }  // namespace cornu

@@ -14,15 +14,15 @@ namespace cornu {
 
 namespace {
 
-/// Calls f with 0, 1, ... count - 1 as constants: a loop that is unrolled whatever the compiler thinks of it, so that
-/// an array that it indexes can live in registers.
+/// Calls f with 0, 1, ... count - 1 as constants. The loop is always unrolled, so that arrays indexed in it can be kept
+/// in registers.
 template <Index count, class F>
 inline void unrolled(F f) {
   [&]<Index... i>(std::integer_sequence<Index, i...>) { (f(std::integral_constant<Index, i>()), ...); }
   (std::make_integer_sequence<Index, count>());
 }
 
-// For the last columns, where they do not fill a vector. Compiled once, and not in every tile.
+// For the last columns, if they do not fill a vector. Not inlined, to keep it out of every tile.
 [[gnu::noinline]] void store_columns(const Real* results, Index rows, Index width, const TileProduct& p, Real least,
                                      Real* out) {
   for (Index r = 0; r < rows; ++r) {
@@ -30,23 +30,24 @@ inline void unrolled(F f) {
   }
 }
 
-/// Whether there is a tile of so many rows. Of the high ones every other has to do: they are the most code.
+/// True if there is a tile with `rows` rows. Above 8 only even heights are compiled, because tall tiles are most of the
+/// code.
 constexpr bool is_height(Index rows) { return rows <= 8 || rows % 2 == 0; }
 
-/// How many rows the next tile takes, of those that are left: about as many as the tiles after it.
+/// Height of the next tile, for `rows` rows that are left: they are divided about equally between tiles.
 Index next_tile(Index rows, Index most) {
   const Index tiles = (rows + most - 1) / most, even = (rows + tiles - 1) / tiles;
   return is_height(even) ? even : tiles == 1 ? (even + 1) / 2 : even + 1;
 }
 
-/// Products on vectors of `lanes` numbers, by a processor that has so many vector registers.
+/// Products with vectors of `lanes` elements, for a processor with `registers` vector registers.
 template <Index lanes, Index registers>
 struct TileKernel {
-  // Vectors of the compilers, and not a plain loop over lanes, because neither compiler keeps an array of 28 sums that
-  // are made by plain loops in registers reliably; g++ 12 was 4, clang 14 was 10 times slower.
+  // Compiler vector types: with plain loops over lanes neither compiler reliably keeps an array of 28 sums in
+  // registers; g++ 12 was 4 times slower, clang 14 10 times.
   using Vector [[gnu::vector_size(lanes * sizeof(Real))]] = Real;
 
-  // The bits of a vector's numbers: all of `lanes` numbers that are wanted, none of as many that are not.
+  // Mask table: `lanes` all-ones entries, then `lanes` zeros.
   using Bit = std::conditional_t<sizeof(Real) == 4, std::int32_t, std::int64_t>;
   using Bits [[gnu::vector_size(lanes * sizeof(Bit))]] = Bit;
   static constexpr std::array<Bit, 2 * lanes> column_bits = [] {
@@ -57,8 +58,8 @@ struct TileKernel {
 
   static void load(Vector& vector, const Real* from) { std::memcpy(&vector, from, sizeof vector); }
 
-  /// Rows of a tile: most registers hold sums, one or two the right operand's row, the others what compilers need. The
-  /// fewer the registers and the narrower, the sooner more rows gain nothing but size.
+  /// Most rows of a tile. Registers hold the sums, the right operand's row (one or two) and temporaries. With fewer or
+  /// narrower registers, more rows soon only increase the code size.
   static constexpr Index most_rows(Index vectors) {
     const Index enough = registers == 32 ? 14 : sizeof(Vector) == 32 ? 10 : 6;
     return std::min(enough, (registers - 4) / vectors);
@@ -83,8 +84,8 @@ struct TileKernel {
 
   template <Index rows, Index vectors>
   static void tile(const TileProduct& p, const Real* left, Real* out) {
-    // A sum takes four cycles, two begin in each: eight sums or more keep a processor busy, if need be several of one
-    // result, each of every so many numbers.
+    // An fma has a latency of four cycles and a throughput of two per cycle, so at least eight independent sums are
+    // needed. Small tiles split each sum into `sets` interleaved ones.
     constexpr Index sets = rows * vectors >= 8 ? 1 : rows * vectors >= 4 ? 2 : 4;
     Vector sums[sets][rows][vectors];
     unrolled<sets>([&](auto set) {
@@ -98,9 +99,9 @@ struct TileKernel {
     });
     const Real* right = p.right;
     const Index left_row = p.left_row, right_step = p.right_step, step = p.step;
-    // A pointer for every three rows: one or two strides are added to it in a load's address, so that the registers for
-    // addresses are enough for 14 rows. With multiples of the stride for all rows g++ kept some in vector registers,
-    // and to fetch them made the forward pass 7% slower.
+    // One pointer per three rows, so that address registers suffice for 14 rows: a load can add one or two strides to
+    // its address. With multiples of the stride for all rows, g++ kept some of them in vector registers, and moving
+    // them made the forward pass 7% slower.
     constexpr Index pointers = (rows + 2) / 3;
     for (Index segment = 0; segment < p.segments; ++segment) {
       for (Index part = 0; part < p.parts; ++part) {
@@ -147,15 +148,15 @@ struct TileKernel {
 
   template <Index width>
   static void at_least(Real least, const Real* __restrict from, Real* __restrict to) {
-    // A plain loop that the compiler does not unroll: of a comparison of vectors g++ makes one of their numbers, one by
-    // one, before it sees that the processor can compare vectors.
+    // A plain loop, not unrolled: g++ compiles a comparison of vector types to scalar comparisons, even if the
+    // processor can compare vectors.
 #pragma GCC unroll 1
     for (Index i = 0; i < width; ++i) to[i] = from[i] < least ? least : from[i];  // a NaN stays
   }
 
   template <Index rows, Index vectors>
   static void add(const TileProduct& p, const Vector (&sums)[rows][vectors], Real* out) {
-    // Beyond the columns nothing is added, not even what the sums have there if a NaN or an infinity met a 0.
+    // Masks the sums beyond the columns, which can be NaN: 0 times NaN or infinity.
     Bits wanted[vectors];
     unrolled<vectors>([&](auto v) {
       std::memcpy(&wanted[v], column_bits.data() + lanes - std::min(lanes, p.columns - v * lanes), sizeof wanted[v]);
@@ -173,7 +174,7 @@ struct TileKernel {
 
 constexpr Index lanes_of(Index bytes) { return bytes / static_cast<Index>(sizeof(Real)); }
 
-/// Numbers in one vector.
+/// Elements in one vector.
 Index lanes() {
   return lanes_of(widest_vectors() == Vectors::avx512 ? 64 : widest_vectors() == Vectors::avx2 ? 32 : 16);
 }

@@ -4,40 +4,42 @@
 
 namespace cornu {
 
-/// Products of small matrices that are read where they lie, of which a tile at a time is summed up in registers:
+/// A batch of small matrix products of operands that are read in place, without packing. Tiles of the result are summed
+/// in registers:
 ///
 ///     sum(o, r, j) = sum over k of left(o, r, k) right(k, j)      o < outer, r < rows, j < columns
 ///
-/// A convolution's forward pass and both of its gradients are such products of parts of images, so that no matrix of
-/// windows ("im2col") is ever written (docs/decisions/convolution.md).
+/// The forward pass of a convolution and both of its gradients are such products, so that no matrix of windows
+/// ("im2col") is needed (docs/decisions/convolution.md).
 struct TileProduct {
-  /// left(o, r, k) is at left + o left_outer + r left_row + the place of k. The places of successive k are a loop over
-  /// `segments`, in it one over `parts`, in it one over `length`, each with its stride.
+  /// left(o, r, k) is at left + o left_outer + r left_row + offset(k). The offsets are those of three nested loops,
+  /// over `segments`, `parts` and `length`, with the strides segment_stride, part_stride and step.
   const Real* left = nullptr;
   Index left_outer = 0, left_row = 0;
   Index segments = 1, segment_stride = 0;
   Index parts = 1, part_stride = 0;
   Index length = 0, step = 1;
 
-  /// right(k, j) is at right + k right_step + j. There must be tile_columns(columns) numbers in each row.
+  /// right(k, j) is at right + k right_step + j. Each row must have tile_columns(columns) readable elements.
   const Real* right = nullptr;
   Index right_step = 0;
 
   Index outer = 1, rows = 0, columns = 0;
 
-  /// Result (o, r, j) goes to out + o out_outer + r out_row + j.
+  /// Result (o, r, j) is written to out + o out_outer + r out_row + j.
   Real* out = nullptr;
   Index out_outer = 0, out_row = 0;
-  /// Not null: the result is sum + bias[j], at least 0 if `relu`. There must be tile_columns(columns) numbers.
-  /// Null: the sum is added to what is there, in whole vectors: beyond the columns 0 is added, in memory that must be.
+  /// Not null: the result is sum + bias[j], or max(0, sum + bias[j]) if `relu`. It must have tile_columns(columns)
+  /// elements.
+  /// Null: the sum is added to `out`. Whole vectors are written (0 is added beyond the columns), so that each row of
+  /// `out` must have tile_columns(columns) elements.
   const Real* bias = nullptr;
   bool relu = false;
-  /// With a bias: up to here whole vectors may be written, also beyond the columns, because it is written again later.
+  /// With a bias: whole vectors may be written up to here. Elements beyond the columns must be overwritten later.
   const Real* spill_end = nullptr;
 };
 
-/// At most so many columns are possible in one TileProduct, and `columns` of them take up that many in memory: a
-/// number of whole vectors of this processor.
+/// The most columns of a TileProduct, and `columns` rounded up to whole vectors of this processor.
 Index tile_most_columns();
 Index tile_columns(Index columns);
 

@@ -7,10 +7,12 @@
 #include <limits>
 #include <type_traits>
 
-/// exp, log and their relatives without a branch and without a call, for loops that the compiler is to vectorise (the C
-/// library's are calls, one number at a time). In float and in double; within 2 units in the last place; NaN in, NaN
-/// out. Polynomials are the functions' own series, as long as the precision asks: on the short intervals that the
-/// arguments are reduced to, fitted coefficients would save one term. The reductions are those of fdlibm (Sun, 1993).
+/// exp, log and related functions without branches and calls, so that the compiler can vectorize loops that use them
+/// (the C library's functions are calls for one value each). For float and double. NaN in, NaN out. Errors in units in
+/// the last place, at most: exp and log 1.5, expm1 and log1p 2, tanh and sigmoid 2.5, normal 3 (density) and 5
+/// (cumulative). Polynomials are Taylor series of the length that the precision needs: on the short intervals of the
+/// reduced arguments, fitted coefficients would save only one term. Source of the argument reductions: fdlibm (Sun,
+/// 1993).
 namespace cornu::math {
 
 namespace detail {
@@ -23,24 +25,24 @@ struct Format {
   static constexpr int fraction = std::numeric_limits<T>::digits - 1;  // bits after the leading one
   static constexpr Bits<T> bias = std::numeric_limits<T>::max_exponent - 1;
   static constexpr bool single = std::is_same_v<T, float>;
-  // ln 2 in two parts, the first so short that its products with exponents are exact.
+  // ln 2 in two parts. The first has so few bits that its products with exponents are exact.
   static constexpr T ln2_high = single ? T(0.693359375) : T(6.93147180369123816490e-01);
   static constexpr T ln2_low = single ? T(-2.12194440054690581e-04) : T(1.90821492927058770002e-10);
 };
 
-/// 2^k for k + bias in the range of normal numbers, k a number in two's complement.
+/// 2^k, for 2^k in the range of normal numbers. k is in two's complement.
 template <class T>
 [[gnu::always_inline]] inline T power_of_2(Bits<T> k) {
   return std::bit_cast<T>((k + Format<T>::bias) << Format<T>::fraction);
 }
 
-/// e^x = (1 + rest) * high * low, with powers of two for the factors: one alone could overflow where e^x does not.
+/// e^x = (1 + rest) * high * low. high and low are powers of two; a single one could overflow although e^x does not.
 template <class T>
 struct ExpParts {
   T rest, high, low, one_over_low;
 };
 
-/// 1/2! + r/3! + r^2/4! + ... to the precision of T for |r| <= ln(2) / 2, with `terms` of them.
+/// The first `terms` terms of 1/2! + r/3! + r^2/4! + ..., for |r| <= ln(2) / 2.
 template <int terms, class T>
 [[gnu::always_inline]] inline T exp_series(T r) {
   constexpr std::array<T, terms> coefficients = [] {
@@ -49,34 +51,34 @@ template <int terms, class T>
     for (int k = 0; k < terms; ++k) result[static_cast<std::size_t>(k)] = static_cast<T>(1 / (factorial *= k + 2));
     return result;
   }();
-  // Unrolled by name, and not by -O3 alone: a loop that is left in here keeps g++ from vectorising the one around it.
+  // Unrolled explicitly: if -O3 leaves this loop, g++ does not vectorize the loop around it.
   T sum = 0;
 #pragma GCC unroll 32
   for (std::size_t k = terms; k > 0; --k) sum = sum * r + coefficients[k - 1];
   return sum;
 }
 
-/// For x between the logarithms of half the smallest number and of the largest, and a little beyond.
+/// x is clamped to slightly more than the range in which e^x is neither 0 nor infinite.
 template <class T>
 [[gnu::always_inline]] inline ExpParts<T> exp_parts(T x) {
   using F = Format<T>;
   constexpr T lowest = F::single ? T(-104) : T(-746), highest = F::single ? T(89) : T(710);
   x = x < lowest ? lowest : x > highest ? highest : x;  // a NaN stays
-  // x = k ln 2 + r. Added to 1.5 * 2^fraction, a number is rounded to a whole one, which the last bits then hold.
+  // x = k ln 2 + r. Adding 1.5 * 2^fraction rounds x / ln 2 to an integer, which is then in the last bits.
   const T shift = T(3) * T(Bits<T>{1} << (F::fraction - 1));
   const T shifted = x * T(1.4426950408889634074) + shift;
   const T whole = shifted - shift;
   const T r = (x - whole * F::ln2_high) - whole * F::ln2_low;
   const T rest = r + r * r * exp_series < F::single ? 6 : 12 > (r);
   const Bits<T> k = std::bit_cast<Bits<T>>(shifted) - std::bit_cast<Bits<T>>(shift);
-  constexpr Bits<T> even = 4096;  // halving k + even, which is positive, is halving k downwards
+  constexpr Bits<T> even = 4096;  // makes k positive, so that the unsigned shift halves it rounding down
   const Bits<T> half = ((k + even) >> 1) - even / 2;
   const Bits<T> other = k - half;
   return {rest, power_of_2<T>(half), power_of_2<T>(other), power_of_2<T>(Bits<T>{0} - other)};
 }
 
-/// log(m 2^k) = k ln 2 + log(1 + f), where 1 + f is the m between sqrt(1/2) and sqrt(2). With s = f / (2 + f) it is
-/// log(1 + f) = 2 s + 2/3 s^3 + 2/5 s^5 + ... = f - s (f - 2/3 s^2 - ...). For x > 0, finite.
+/// The logarithm of a finite x > 0. log(m 2^k) = k ln 2 + log(1 + f) for m = 1 + f between sqrt(1/2) and sqrt(2).
+/// With s = f / (2 + f), log(1 + f) = 2 s + 2/3 s^3 + 2/5 s^5 + ... = f - s (f - 2/3 s^2 - ...).
 template <class T>
 [[gnu::always_inline]] inline T log_of_positive(T x) {
   using F = Format<T>;
@@ -84,11 +86,12 @@ template <class T>
   const T normal = tiny ? x * T(Bits<T>{1} << F::fraction) : x;
   const auto root = std::bit_cast<Bits<T>>(T(0.70710678118654752));
   const auto bits = std::bit_cast<Bits<T>>(normal);
-  // The exponent after scaling 1 + f into [sqrt(1/2), sqrt(2)): the bits of sqrt(1/2) are subtracted, not those of 1.
-  constexpr Bits<T> bias = F::bias + 64;  // so that it stays positive and can become a T as an unsigned number
+  // The exponent after scaling 1 + f into [sqrt(1/2), sqrt(2)): subtract the bits of sqrt(1/2), not those of 1.
+  constexpr Bits<T> bias = F::bias + 64;  // keeps the exponent positive, for the conversion as an unsigned number
   const Bits<T> exponent = ((bits - root) + (bias << F::fraction)) >> F::fraction;
   const T f = std::bit_cast<T>(bits - ((exponent - bias) << F::fraction)) - 1;
-  // A whole number below 2^fraction as the last bits of 2^fraction: conversions of 64 bits are not in every processor.
+  // Converts an integer below 2^fraction by setting the last bits of 2^fraction: not every processor has vector
+  // conversions of 64-bit integers.
   const auto offset = std::bit_cast<Bits<T>>(T(Bits<T>{1} << F::fraction));
   const T k =
       (std::bit_cast<T>(exponent | offset) - T(Bits<T>{1} << F::fraction)) - T(bias) - (tiny ? T(F::fraction) : T(0));
@@ -101,28 +104,28 @@ template <class T>
 
 }  // namespace detail
 
-/// The standard normal distribution at x: its density, and its integral from -inf to x.
+/// The standard normal distribution at x: its density, and its cumulative distribution function.
 template <class T>
 struct Normal {
   T density, cumulative;
 };
 
-/// e^x. Infinite above 88.72 (double: 709.78); below -87.34 (-708.4) through the subnormal numbers, with their
-/// precision, down to 0.
+/// e^x. Infinite above 88.72 (double: 709.78). Below -87.34 (-708.4) results are subnormal, with their precision, and
+/// finally 0.
 template <class T>
 [[gnu::always_inline]] inline T exp(T x) {
   const auto [rest, high, low, one_over_low] = detail::exp_parts(x);
   return (1 + rest) * high * low;
 }
 
-/// e^x - 1, accurate near 0 too. -1 at -inf.
+/// e^x - 1, accurate near 0. -1 at -inf.
 template <class T>
 [[gnu::always_inline]] inline T expm1(T x) {
   const auto [rest, high, low, one_over_low] = detail::exp_parts(x);
   return x == 0 ? x : (high * rest + (high - one_over_low)) * low;
 }
 
-/// The natural logarithm: -inf at 0, NaN below.
+/// The natural logarithm. -inf at 0, NaN below.
 template <class T>
 [[gnu::always_inline]] inline T log(T x) {
   constexpr T infinity = std::numeric_limits<T>::infinity();
@@ -131,35 +134,35 @@ template <class T>
   return x > 0 ? above : x == 0 ? -infinity : x < 0 ? std::numeric_limits<T>::quiet_NaN() : x;
 }
 
-/// log(1 + x), accurate near 0 too: -inf at -1, NaN below.
+/// log(1 + x), accurate near 0. -inf at -1, NaN below.
 template <class T>
 [[gnu::always_inline]] inline T log1p(T x) {
   constexpr T infinity = std::numeric_limits<T>::infinity();
   const T u = 1 + x;
-  const T lost = x < 1 ? x - (u - 1) : 1 - (u - x);  // what the rounding of u took
+  const T lost = x < 1 ? x - (u - 1) : 1 - (u - x);  // the rounding error of u
   const T inside = detail::log_of_positive(u) + lost / u;
   const T above = x < infinity ? inside : x;
   const T result = u > 0 ? above : u == 0 ? -infinity : u < 0 ? std::numeric_limits<T>::quiet_NaN() : x;
   return x == 0 ? x : result;
 }
 
-/// 1 / (1 + e^-x). Exactly 1 from 16.6355324 on in float.
+/// 1 / (1 + e^-x). In float, exactly 1 for x >= 16.6355324.
 template <class T>
 [[gnu::always_inline]] inline T sigmoid(T x) {
   const T e = exp(-std::abs(x));  // at most 1
   return (x >= 0 ? T(1) : e) / (1 + e);
 }
 
-/// Exactly 1 and -1 far from 0, and odd: tanh(-x) = -tanh(x).
+/// The hyperbolic tangent. Exactly 1 and -1 far from 0, and odd: tanh(-x) = -tanh(x).
 template <class T>
 [[gnu::always_inline]] inline T tanh(T x) {
   const T e = expm1(-2 * std::abs(x));
   return std::copysign(e / (2 + e), x);
 }
 
-/// density = e^(-x^2 / 2) / sqrt(2 pi), cumulative = erfc(-x / sqrt 2) / 2: both precise out to where they are 0, too.
-/// For a = |x|, (1 + a) e^(a^2 / 2) cumulative(-a) is a sum of Chebyshev's polynomials of (a - 5) / (a + 5), whose
-/// coefficients mpmath computed with 60 digits (the form is that of Schonfelder, 1978).
+/// density = e^(-x^2 / 2) / sqrt(2 pi), cumulative = erfc(-x / sqrt 2) / 2. Both are accurate in the far tails.
+/// For a = |x|, (1 + a) e^(a^2 / 2) cumulative(-a) is a Chebyshev series in (a - 5) / (a + 5) (Schonfelder, 1978). Its
+/// coefficients were computed with mpmath to 60 digits.
 template <class T>
 [[gnu::always_inline]] inline Normal<T> normal(T x) {
   constexpr T coefficients[] = {
@@ -171,8 +174,8 @@ template <class T>
       T(-4.4299537255328156613e-11), T(1.3999857147018150738e-12),  T(1.4718957028912570386e-12),
       T(-9.3259531191653719508e-14), T(-5.2946811690676951868e-14), T(3.9581884144145170827e-15),
       T(2.1048214642963193767e-15),  T(-1.3456712861361439243e-16), T(-9.0976149144958324287e-17)};
-  const T far = std::abs(x), a = far > 40 ? T(40) : far;  // where both are 0
-  // e^(-a^2 / 2), with what the rounding of a^2 took: `high` has so few bits that its square is exact.
+  const T far = std::abs(x), a = far > 40 ? T(40) : far;  // beyond 40 the density and the tail are 0
+  // e^(-a^2 / 2), corrected for the rounding of a^2: `high` has so few bits that its square is exact.
   constexpr int low_bits = (detail::Format<T>::fraction + 2) / 2;
   const T high = std::bit_cast<T>(std::bit_cast<detail::Bits<T>>(a) >> low_bits << low_bits);
   const T square = a * a, lost = (high * high - square) + (a - high) * (a + high);

@@ -6,14 +6,14 @@
 
 namespace cornu {
 
-/// The vector units that loops are compiled for. `any` is what every processor of the architecture has.
+/// Instruction sets that loops are compiled for. `any`: the baseline of the architecture.
 enum class Vectors { any, avx2, avx512 };
 
-/// The widest of them that this processor has; less where the environment variable CORNU_VECTORS names less ("any",
-/// "avx2"), as tests and comparisons do. Asked once.
+/// The widest instruction set of this processor, limited by the environment variable CORNU_VECTORS ("any", "avx2"),
+/// which tests and benchmarks set. Determined once.
 Vectors widest_vectors();
 
-/// How wide a vector register is, in bytes, as a constant of a type.
+/// The width of a vector register in bytes, as a type.
 template <int bytes>
 using VectorBytes = std::integral_constant<int, bytes>;
 
@@ -29,7 +29,7 @@ void call_with_width(const Loop& loop) {
 }
 
 #ifdef __x86_64__
-// The loop comes by value: what it holds is then its own, and no number that it writes can change it.
+// The loop is passed by value, so that the compiler knows that its captures are not changed by what it writes.
 template <class Loop>
 __attribute__((target("avx2,fma,bmi2"), flatten)) void with_avx2(Loop loop) {
   call_with_width<32>(loop);
@@ -43,14 +43,14 @@ __attribute__((target("avx512f,avx512bw,avx512cd,avx512dq,avx512vl,avx2,fma,bmi2
 
 }  // namespace detail
 
-/// Calls `loop()`, compiled for the widest vectors that this processor has. The library is built for any processor;
-/// what is called in here, and can be inlined, is built three times and chosen from when it runs:
+/// Calls `loop()`, compiled for the widest vectors of this processor. The library is built for any processor; the loop,
+/// with everything it inlines, is compiled for each instruction set, and one version is selected at run time:
 ///
 ///     vectorized([=] { for (Index i = 0; i < n; ++i) y[i] = std::max(x[i], Real{0}); });
 ///
-/// A loop that takes an argument is told how wide a register is: `loop(VectorBytes<64>{})`.
-/// It costs a few nanoseconds, so it belongs around whole loops. The wider variants may fuse a product and a sum
-/// (fma): their results differ from the narrow one's in the last bits. docs/decisions/vectors.md
+/// A loop with a parameter is passed the width of a register: `loop(VectorBytes<64>{})`.
+/// A call costs a few nanoseconds, so wrap whole loops. The wider versions may fuse a product and a sum (fma): their
+/// results differ from the baseline's in the last bits. See docs/decisions/vectors.md.
 template <class Loop>
 void vectorized(const Loop& loop) {
 #ifdef __x86_64__

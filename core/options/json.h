@@ -11,12 +11,12 @@
 
 namespace cornu {
 
-/// A value of JSON: what options become on their way to a file. formats/json.h reads and writes it as text.
+/// A JSON value: the form in which options are saved. formats/json.h parses and writes it as text.
 class Json {
  public:
   using Array = std::vector<Json>;
   using Member = std::pair<std::string, Json>;
-  using Object = std::vector<Member>;  ///< in the order in which they were put in
+  using Object = std::vector<Member>;  ///< in insertion order
 
   Json() = default;  ///< null
   Json(bool value) : value_(value) {}
@@ -28,7 +28,7 @@ class Json {
   Json(Object value) : value_(std::move(value)) {}
 
   bool is_null() const { return std::holds_alternative<std::monostate>(value_); }
-  /// The value if it is a T (bool, std::int64_t, double, std::string, Array, Object), else null.
+  /// A pointer to the value if it is a T (bool, std::int64_t, double, std::string, Array, Object), else null.
   template <class T>
   const T* as() const {
     return std::get_if<T>(&value_);
@@ -37,14 +37,14 @@ class Json {
   T* as() {
     return std::get_if<T>(&value_);
   }
-  /// The member of that name; null if there is none, or this is no object.
+  /// The member of that name; null if there is none or this is not an object.
   const Json* find(std::string_view name) const;
-  /// The same; throws FormatError, naming it, if there is none.
+  /// The member of that name. Throws FormatError if there is none.
   const Json& at(std::string_view name) const;
-  /// Puts a member at the end of an object. A null becomes an object.
+  /// Appends a member to an object. A null becomes an object.
   void set(std::string name, Json value);
 
-  /// "a number", "a list", ...: for an error's text.
+  /// "a number", "a list", ...: for error messages.
   const char* kind() const;
 
   friend bool operator==(const Json&, const Json&) = default;

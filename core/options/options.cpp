@@ -44,7 +44,7 @@ void from_json(const Json& json, int& value) {
 void to_json(Json& json, Index value) { json = std::int64_t{value}; }
 void from_json(const Json& json, Index& value) { value = expect<std::int64_t>(json, "a whole number"); }
 
-// As the same bits of a signed number: JSON's readers do not agree on larger ones.
+// Stored as the signed number of the same bits: JSON parsers disagree on numbers of 2^63 and more.
 void to_json(Json& json, std::uint64_t value) { json = static_cast<std::int64_t>(value); }
 void from_json(const Json& json, std::uint64_t& value) {
   value = static_cast<std::uint64_t>(expect<std::int64_t>(json, "a whole number"));
@@ -128,8 +128,8 @@ void OptionVisitor::visit(const char* name, void* value, void (*write)(Json&, co
 }
 
 void OptionVisitor::operator()(const char* name, std::vector<Tensor>& value) {
-  require<ValueError>(tensors_ != nullptr, "{}: tensors are no options", name);
-  std::vector<Index> places;  // in the list
+  require<ValueError>(tensors_ != nullptr, "{}: tensors cannot be options here", name);
+  std::vector<Index> places;  // indices in *tensors_
   if (!reading_) {
     for (const Tensor& tensor : value) {
       places.push_back(std::ssize(*tensors_));

@@ -19,10 +19,10 @@
 #include "cornu/core/regularizer.h"
 #include "cornu/core/tensor.h"
 
-/// Options by name. A struct names its options once,
+/// Options by name. A struct lists its options once, for saving and for loading:
 ///     void options(auto& visit) { visit("units", units); visit("use_bias", use_bias); }
-/// and is saved and loaded by it. What an option may be is what there is a to_json and a from_json for, here or beside
-/// the type; a user's own type gets the two likewise. from_json throws FormatError for what it cannot be.
+/// An option can be of any type with a to_json and a from_json, here or found by argument-dependent lookup; a user's
+/// type needs the same two functions. from_json throws FormatError for an invalid value.
 namespace cornu {
 
 void to_json(Json& json, bool value);
@@ -33,7 +33,7 @@ void to_json(Json& json, Index value);
 void from_json(const Json& json, Index& value);
 void to_json(Json& json, std::uint64_t value);
 void from_json(const Json& json, std::uint64_t& value);
-/// JSON has no name for infinities and NaN: they are the texts "Infinity", "-Infinity" and "NaN".
+/// JSON has no infinities and NaN: they are stored as the strings "Infinity", "-Infinity" and "NaN".
 void to_json(Json& json, double value);
 void from_json(const Json& json, double& value);
 void to_json(Json& json, float value);
@@ -45,7 +45,7 @@ void from_json(const Json& json, Shape& value);
 void to_json(Json& json, const Size2D& value);
 void from_json(const Json& json, Size2D& value);
 
-/// An enumeration's values go by their names, in their order, which stand beside it:
+/// An enumeration is saved by the names of its values, which are listed next to it in their order:
 ///     constexpr std::array<std::string_view, 2> option_names(Padding) { return {"valid", "same"}; }
 template <class E>
 concept NamedEnum = std::is_enum_v<E> && requires(E value) {
@@ -61,7 +61,7 @@ void from_json(const Json& json, E& value) {
   value = static_cast<E>(position_of(json, option_names(value)));
 }
 
-/// The members of a list; throws FormatError if it is none.
+/// The elements of a list or the members of an object. Throws FormatError for any other value.
 const Json::Array& list_of(const Json& json);
 const Json::Object& object_of(const Json& json);
 
@@ -85,7 +85,7 @@ void to_json(Json& json, const std::map<std::string, T>& value) {
   }
 }
 
-/// Some types have no value before they are given one: an AnyLayer. Theirs is `T json_to(const Json&, As<T>)`.
+/// A type without a default constructor, such as AnyLayer, has `T json_to(const Json&, As<T>)` instead of from_json.
 template <class T>
 struct As {};
 template <class T>
@@ -123,14 +123,14 @@ void from_json(const Json& json, std::map<std::string, T>& value) {
   for (const auto& [name, one] : object_of(json)) value.insert_or_assign(name, value_of<T>(one));
 }
 
-/// What `options` is called with: writes the options that it is told of, or reads them.
+/// The argument of `options`: writes the options it visits to JSON, or reads them.
 class OptionVisitor {
  public:
-  /// Writes. Tensors, which are nothing for JSON, are put at the end of `tensors`; throws ValueError for one if there
-  /// is no such list.
+  /// A writer. Tensors are not stored in the JSON but appended to `tensors`. Without such a list, visiting tensors
+  /// throws ValueError.
   explicit OptionVisitor(std::vector<Tensor>* tensors = nullptr) : tensors_(tensors) {}
-  /// Reads what another one wrote. An option that is not there keeps its value: files outlive the day on which a layer
-  /// was given another option. `options` and `tensors` must outlive the visitor.
+  /// A reader. An option missing in `options` keeps its value, so that files can be loaded after an option has been
+  /// added to a layer. `options` and `tensors` must outlive the visitor.
   explicit OptionVisitor(const Json& options, std::vector<Tensor>* tensors = nullptr);
 
   template <class T>
@@ -140,13 +140,13 @@ class OptionVisitor {
         [](const Json& json, void* to) { from_json(json, *static_cast<T*>(to)); });
   }
   void operator()(const char* name, std::vector<Tensor>& value);
-  /// What `visit_inside` tells the visitor that it is called with is one option of this one: an object.
+  /// Visits a nested object: the options visited by `visit_inside` become one option called `name`.
   void within(const char* name, const std::function<void(OptionVisitor&)>& visit_inside);
 
   bool reading() const { return reading_; }
-  /// What was written: an object.
+  /// The written options, an object.
   Json written() && { return std::move(written_); }
-  /// Throws FormatError, naming it, if there is an option that nobody asked for: it would be lost without a word.
+  /// Throws FormatError if an option was not read: it would be lost silently. The error names the option.
   void require_all_read() const;
 
  private:
@@ -161,7 +161,7 @@ class OptionVisitor {
   std::vector<Tensor>* tensors_ = nullptr;
 };
 
-/// A struct that names its options is, as an option of another one, an object.
+/// A struct with options. As an option of another struct it is an object.
 template <class T>
 concept HasOptions = requires(T& value, OptionVisitor& visit) {
   value.options(visit);
@@ -169,7 +169,7 @@ concept HasOptions = requires(T& value, OptionVisitor& visit) {
 template <HasOptions T>
 void to_json(Json& json, const T& value) {
   OptionVisitor visit;
-  const_cast<T&>(value).options(visit);  // not const, as it reads too; here it does not
+  const_cast<T&>(value).options(visit);  // `options` also reads and is not const; a writer changes nothing
   json = std::move(visit).written();
 }
 template <HasOptions T>
@@ -179,7 +179,7 @@ void from_json(const Json& json, T& value) {
   visit.require_all_read();
 }
 
-/// Null where there is none.
+/// Null if there is no penalty or constraint.
 void to_json(Json& json, const Regularizer& value);
 void from_json(const Json& json, Regularizer& value);
 void to_json(Json& json, const Constraint& value);

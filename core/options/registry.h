@@ -17,7 +17,7 @@ namespace cornu {
 
 namespace detail {
 
-/// What an `Any` (an AnyLayer, a std::function, ...) holds, if it is a T.
+/// The T inside an `Any` (an AnyLayer, a std::function, ...); null if it holds another type.
 template <class T, class Any>
 const T* held(const Any& any) {
   if constexpr (requires { any.template target<T>(); }) {
@@ -27,8 +27,8 @@ const T* held(const Any& any) {
   }
 }
 
-/// Has a value's options written or read, if it has any: those that it names or, where it does not but owns layers,
-/// what these are.
+/// Writes or reads the options of a value, if it has any: those listed by its `options` or, if there is no such
+/// function but it has `layers()`, the layers.
 template <class T>
 void visit_options(T& value, OptionVisitor& visit) {
   if constexpr (HasOptions<T>) {
@@ -40,27 +40,27 @@ void visit_options(T& value, OptionVisitor& visit) {
 template <class T>
 Json written_options(const T& value) {
   OptionVisitor visit;
-  visit_options(const_cast<T&>(value), visit);  // not const, as it reads too; here it does not
+  visit_options(const_cast<T&>(value), visit);  // `options` also reads and is not const; a writer changes nothing
   return std::move(visit).written();
 }
 
 }  // namespace detail
 
-/// A file that names what this program has not registered: another one may be able to load it.
+/// A file refers to a type or function that is not registered in this program. Another program may be able to load it.
 class UnregisteredError : public FormatError {
   using FormatError::FormatError;
 };
 
-/// The types of one kind, layers say, by the names that files know them by: {"class_name": "Dense", "config": {...}}.
-/// Any number of threads may use it.
+/// The types of one kind, such as layers, by their names in files: {"class_name": "Dense", "config": {...}}.
+/// Thread-safe.
 template <class Any>
 class Registry {
  public:
-  /// `kind` and `call` are for errors: "layer", "register_layer".
+  /// `kind` and `call` are for error messages: "layer", "register_layer".
   Registry(const char* kind, const char* call) : kind_(kind), call_(call) {}
 
-  /// `make` gives a T that has yet to read its options. Doing it again is allowed; throws ValueError if another type
-  /// has the name, or T has another name.
+  /// Registers T. `make` returns a T whose options are read afterwards. Registering T twice is allowed. Throws
+  /// ValueError if another type has this name, or T has another name.
   template <class T>
   void add(std::string name, std::function<T()> make) {
     add(std::move(name), &options_of<T>, [make = std::move(make)](OptionVisitor& visit) {
@@ -71,26 +71,27 @@ class Registry {
   }
   template <class T>
   void add(std::string name = std::string(detail::type_name<T>())) {
-    // A plain function: a lambda would be a type of its own for each T, with as much code around it.
+    // A function pointer: a lambda is a different type for each T, which multiplies the code of std::function.
     add(std::move(name), &options_of<T>, Make(&made<T>));
   }
 
-  using Ask = std::optional<Json> (*)(const Any&);  ///< its options; nothing where it is of another type
+  using Ask = std::optional<Json> (*)(const Any&);  ///< the options of a T; nullopt for another type
   using Make = std::function<Any(OptionVisitor&)>;
   void add(std::string name, Ask ask, Make make) {
     const std::lock_guard lock(mutex_);
     for (const Entry& entry : entries_) {
       if (entry.name == name && entry.ask == ask) return;
-      require<ValueError>(entry.name != name && entry.ask != ask,
-                          R"({}: "{}" is registered already, and "{}" comes: {} has one name, and the name one {})",
-                          call_, entry.name, name, detail::with_article(kind_), kind_);
+      require<ValueError>(
+          entry.name != name && entry.ask != ask,
+          R"({}: "{}" is registered already, "{}" cannot be: {} has one name, and a name is for one {})", call_,
+          entry.name, name, detail::with_article(kind_), kind_);
     }
     entries_.push_back({std::move(name), ask, std::move(make)});
   }
 
   bool knows(std::string_view name) const { return find(name) != nullptr; }
 
-  /// Throws ValueError, calling it `what`, if its type is not registered.
+  /// The JSON description of a value. Throws ValueError, prefixed with `what`, if its type is not registered.
   Json describe(const Any& any, std::string_view what) const {
     const std::lock_guard lock(mutex_);
     try {
@@ -110,7 +111,8 @@ class Registry {
     }
   }
 
-  /// Throws UnregisteredError, and FormatError for options that it does not have or that do not fit.
+  /// Makes a value from its description. Throws UnregisteredError if the name is not registered, FormatError for
+  /// unknown or invalid options.
   Any make(const Json& json) const {
     const auto name = value_of<std::string>(json.at("class_name"));
     const Entry* const entry = find(name);
@@ -158,17 +160,18 @@ class Registry {
   }
 
   const char *kind_, *call_;
-  std::list<Entry> entries_;            // which stay where they are
-  mutable std::recursive_mutex mutex_;  // layers hold layers
+  std::list<Entry> entries_;            // a list: `find` returns addresses
+  mutable std::recursive_mutex mutex_;  // recursive: describing a layer describes the layers it contains
 };
 
-/// Functions of one kind by name. As Registry, for what has no options.
+/// Functions of one kind by name: a Registry for things without options. Thread-safe.
 template <class Function>
 class FunctionRegistry {
  public:
   FunctionRegistry(const char* kind, const char* call, std::initializer_list<std::pair<std::string, Function>> known)
       : kind_(kind), call_(call), entries_(known) {}
 
+  /// Registers a function. Throws ValueError if another function has this name.
   void add(std::string name, Function function) {
     const std::lock_guard lock(mutex_);
     for (const auto& [known, its_function] : entries_) {
@@ -177,7 +180,7 @@ class FunctionRegistry {
     }
     entries_.emplace_back(std::move(name), function);
   }
-  /// Throws ValueError for a function that is not registered.
+  /// The name of a function. Throws ValueError if it is not registered.
   std::string name_of(Function function) const {
     const std::lock_guard lock(mutex_);
     for (const auto& [name, known] : entries_) {
@@ -185,7 +188,7 @@ class FunctionRegistry {
     }
     throw ValueError(message("a function without a name cannot be saved; {}(\"name\", function) gives it one", call_));
   }
-  /// Throws UnregisteredError.
+  /// The function of that name. Throws UnregisteredError if there is none.
   Function find(std::string_view name) const {
     const std::lock_guard lock(mutex_);
     for (const auto& [known, function] : entries_) {

@@ -9,7 +9,7 @@ std::string_view declared_name(std::string_view pretty_function) {
   const std::size_t from = pretty_function.find(start);
   if (from == std::string_view::npos) return pretty_function;
   const std::string_view type = pretty_function.substr(from + start.size());
-  // The last name outside all brackets: a type's scope may have brackets too, "(anonymous namespace)::", "f(int)::".
+  // Find the last name outside all brackets. Scopes may have brackets too: "(anonymous namespace)::", "f(int)::".
   std::size_t name = 0, end = type.size();
   int depth = 0;
   for (std::size_t i = 0; i < type.size(); ++i) {
@@ -28,7 +28,7 @@ std::string_view declared_name(std::string_view pretty_function) {
 }
 
 std::string with_article(std::string_view word) {
-  // The letters of an acronym are spoken one by one: an "em", a "jee".
+  // Acronyms are spelled out: an "em", a "gee".
   const auto is_capital = [&](std::size_t i) { return i < word.size() && word[i] >= 'A' && word[i] <= 'Z'; };
   const std::string_view spoken_with_vowel = is_capital(0) && is_capital(1) ? "AEFHILMNORSX" : "AEIOUaeiou";
   const bool an = !word.empty() && spoken_with_vowel.find(word[0]) != std::string_view::npos;

@@ -7,8 +7,8 @@
 
 namespace cornu::detail {
 
-/// The name that a type was declared with, out of a function's __PRETTY_FUNCTION__: of "... [with T = a::B<c::D>; ...]"
-/// (g++) or "... [T = a::B<c::D>]" (clang) it is "B".
+/// The unqualified name of T, parsed from __PRETTY_FUNCTION__: "B" for "... [with T = a::B<c::D>; ...]" (g++) and for
+/// "... [T = a::B<c::D>]" (clang).
 std::string_view declared_name(std::string_view pretty_function);
 
 template <class T>
@@ -17,7 +17,7 @@ std::string_view type_name() {
   return name;
 }
 
-/// "a Dense", "an Embedding", "an LSTM": by how the word is spoken.
+/// Prepends "a" or "an" by pronunciation: "a Dense", "an Embedding", "an LSTM".
 std::string with_article(std::string_view word);
 
 }  // namespace cornu::detail

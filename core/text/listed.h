@@ -5,7 +5,7 @@
 
 namespace cornu::detail {
 
-/// "a, b, c", of a range: `text` of each element.
+/// Joins text(element) for each element of a range: "a, b, c".
 template <class Range, class Text = std::identity>
 std::string listed(const Range& range, Text text = {}) {
   std::string result;

@@ -7,7 +7,7 @@
 
 namespace cornu::detail {
 
-/// What `work()` returns. An Error that it throws travels on with "where: " before its text.
+/// Returns work(). Prepends "where: " to any Error that it throws.
 template <class Work>
 decltype(auto) naming(std::string_view where, Work work) {
   try {

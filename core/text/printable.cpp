@@ -10,6 +10,7 @@ namespace cornu::detail {
 
 namespace {
 
+/// True for characters that a terminal interprets.
 bool is_obeyed(std::uint32_t code) {
   const auto within = [&](std::uint32_t from, std::uint32_t to) { return code >= from && code <= to; };
   return code < 0x20 || within(0x7F, 0x9F) || code == 0x061C || within(0x200E, 0x200F) || within(0x2028, 0x202E) ||

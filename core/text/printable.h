@@ -7,9 +7,9 @@ namespace cornu::detail {
 
 enum class LineBreaks { escaped, kept };  ///< newlines and tabs
 
-/// `text` without characters that a terminal obeys: control characters (C0, DEL, C1), line and paragraph separators,
-/// and those that change the direction of text, become \uXXXX, as in JSON; a byte that is not UTF-8 becomes \xXX.
-/// Names that come from a file pass through it before they are laid out: a newline in one would forge a line.
+/// Escapes characters that a terminal interprets. Control characters (C0, DEL, C1), line and paragraph separators, and
+/// characters that change the text direction become \uXXXX, as in JSON; bytes that are not UTF-8 become \xXX.
+/// Apply it to names from files before they are printed: a newline in one would forge a line.
 std::string printable(std::string_view text, LineBreaks line_breaks = LineBreaks::escaped);
 
 }  // namespace cornu::detail

@@ -9,7 +9,7 @@ namespace cornu::detail {
 
 namespace {
 
-/// Where the first byte is that belongs to no character; the size of `text` if there is none.
+/// Position of the first byte that is not UTF-8; text.size() if there is none.
 std::size_t first_wrong_byte(std::string_view text) {
   std::size_t at = 0;
   while (at < text.size()) {

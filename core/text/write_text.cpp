@@ -12,7 +12,8 @@ namespace cornu::detail {
 
 namespace {
 
-/// Keeps SIGPIPE, which ends a program whose output nobody reads any more, from this thread while it lives.
+/// Blocks SIGPIPE in this thread for its lifetime: by default the signal ends a program when the reader of a pipe
+/// exits.
 class WithoutBrokenPipe {
 #ifdef CORNU_POSIX
  public:
@@ -24,7 +25,7 @@ class WithoutBrokenPipe {
   }
   ~WithoutBrokenPipe() {
     int signal = 0;
-    if (!was_pending_ && pending()) sigwait(&pipe_, &signal);  // ours: take it away
+    if (!was_pending_ && pending()) sigwait(&pipe_, &signal);  // raised by our write: consume it
     pthread_sigmask(SIG_SETMASK, &former_, nullptr);
   }
   WithoutBrokenPipe(const WithoutBrokenPipe&) = delete;

@@ -5,8 +5,8 @@
 
 namespace cornu::detail {
 
-/// Writes text to a stream and flushes it. Returns false if that fails: the stream is closed, the disk is full, or
-/// nobody reads the pipe any more. Never throws and raises no SIGPIPE, so that printing cannot end a program.
+/// Writes text to a stream and flushes it. Returns false on failure: the stream is closed, the disk is full, or the
+/// reader of the pipe has exited. Never throws and raises no SIGPIPE, so that printing cannot end a program.
 bool write_text(std::FILE* out, std::string_view text) noexcept;
 
 /// True if the stream is a terminal that understands control sequences: TERM is not "dumb".

@@ -56,7 +56,7 @@ TEST(Error, GathersWhereItHappenedOnTheWayOut) {
   try {
     detail::naming("model", model);
     FAIL() << "nothing was thrown";
-  } catch (const ShapeError& error) {  // its type stays
+  } catch (const ShapeError& error) {  // context keeps the type
     EXPECT_STREQ(error.what(), "model: dense_1: units must be positive");
   }
   EXPECT_EQ(detail::naming("model", [] { return 7; }), 7);

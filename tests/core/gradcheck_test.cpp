@@ -10,7 +10,7 @@
 namespace cornu::testing {
 namespace {
 
-/// The lines that failed, one after the other.
+/// The failed lines, concatenated.
 std::string failures(const CheckReport& report) {
   std::string text;
   for (const CheckReport::Line& line : report.lines) text += line.passed ? "" : line.text + "\n";
@@ -22,7 +22,7 @@ std::string first_failure_of(const DifferentiableFunction& f, const std::vector<
   return text.substr(0, text.find('\n'));
 }
 
-/// x^2, whose rule is the one given: rule(dx, 2 x g).
+/// x^2 with the given backward rule: rule(dx, 2 x g).
 template <class Rule>
 Var square_with(Var x, Rule rule) {
   const Var y = x.tape().output(x.shape(), {x});
@@ -122,7 +122,7 @@ TEST(CheckGradients, FindsAGradientThatComesOnlyTogetherWithAnother) {
   };
   const std::string text = failures(check_gradients(f, {numbers(), numbers()}));
   EXPECT_EQ(text.substr(0, text.find(" (at most")),
-            "gradient of input 1 (2,), wanted alone: relative error 1 for output 0 by element 0: the gradient is 0, "
+            "gradient of input 1 (2,), computed alone: relative error 1 for output 0 by element 0: the gradient is 0, "
             "expected 1");
 }
 

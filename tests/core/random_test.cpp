@@ -24,12 +24,12 @@ std::vector<std::uint64_t> first_bits(Rng rng, int count) {
   return result;
 }
 
-// The words 6627e8d5 e169c58d bc57ac4c 9b00dbd8 of Random123's known answers for philox4x32-10, lowest first.
+// The words 6627e8d5 e169c58d bc57ac4c 9b00dbd8 from Random123's known answers for philox4x32-10, lowest first.
 TEST(Rng, GivesTheKnownAnswerOfPhilox) {
   EXPECT_EQ(first_bits(Rng(0, 0), 2), (std::vector<std::uint64_t>{0xe169c58d6627e8d5, 0x9b00dbd8bc57ac4c}));
 }
 
-// These values are promises: with them every model that was trained from a seed can be trained again.
+// These values must never change: they make training from a seed reproducible across versions.
 TEST(Rng, ASeedKeepsItsMeaning) {
   EXPECT_EQ(first_bits(Rng(1), 3),
             (std::vector<std::uint64_t>{0xe50a0ebce3e80670, 0xb615aa2795f222c0, 0xdfc5ccbeac08141b}));
@@ -104,7 +104,7 @@ TEST(Rng, NormalHasTheMomentsOfANormal) {
       power *= value;
     }
   }
-  // Four standard errors each: the variances of the sample moments are 1, 2, 15 and 96 over the count.
+  // Four standard errors each. The variances of the sample moments are 1, 2, 15 and 96, divided by the count.
   EXPECT_NEAR(moments[1], 0, 4 * std::sqrt(1.0 / count));
   EXPECT_NEAR(moments[2], 1, 4 * std::sqrt(2.0 / count));
   EXPECT_NEAR(moments[3], 0, 4 * std::sqrt(15.0 / count));
@@ -127,7 +127,8 @@ TEST(Rng, BelowIsUnbiased) {
   EXPECT_LT(chi_squared, 20.5);  // 5 degrees of freedom: 1 in 1000
 }
 
-// A bound of 3 * 2^61 leaves a quarter of the draws to be rejected; a plain product would favour every third number.
+// With a bound of 3 * 2^61 a quarter of the draws is rejected; without rejection every third value would be more
+// likely.
 TEST(Rng, BelowIsUnbiasedForBoundsNearTheRangeOfTheGenerator) {
   Rng rng(16);
   constexpr Index bound = Index{3} << 61;
@@ -178,8 +179,7 @@ TEST(Rng, EveryPermutationIsAsLikely) {
 }
 
 TEST(Rng, APermutationRefusesFewerItemsThanNone) {
-  expect_error<ValueError>([] { (void)Rng().permutation(-1); },
-                           "Rng::permutation: -1 items; there cannot be fewer than none");
+  expect_error<ValueError>([] { (void)Rng().permutation(-1); }, "Rng::permutation: -1 items; there must be at least 0");
 }
 
 TEST(Rng, ShufflesInPlaceAsAPermutationIsMade) {

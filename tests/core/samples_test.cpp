@@ -3,13 +3,13 @@
 #include "cornu/core/ops/ops.h"
 #include "cornu/core/ops/sequences.h"
 
-// A tape follows the axis that counts samples: what keeps them apart, and what lets them meet.
+// A tape tracks the batch axis: which ops keep samples separate, and which mix them.
 
 namespace cornu {
 namespace {
 
 template <class F>
-bool mixes(F f, const Shape& shape = {4, 4}) {  // as many features as samples: the sizes tell nothing
+bool mixes(F f, const Shape& shape = {4, 4}) {  // all axes have the same size, so that sizes do not give it away
   const Tensor x(shape);
   Tape tape;
   f(tape.samples(x));
@@ -80,7 +80,7 @@ TEST(Samples, AreForgottenWhenTheTapeIsCleared) {
   tape.clear();
   EXPECT_FALSE(tape.mixes_samples());
   mean(tape.input(x));
-  EXPECT_FALSE(tape.mixes_samples()) << "an input that nobody called samples";
+  EXPECT_FALSE(tape.mixes_samples()) << "an input is not tracked";
 }
 
 }  // namespace

@@ -101,12 +101,12 @@ TEST(Shape, RefusesAnInsertionThatDoesNotFit) {
       [] {
         (void)Shape({1, 2, 3, 4, 5, 6, 7, 8}).inserted(0, 1);
       },
-      "shape (1, 2, 3, 4, 5, 6, 7, 8) has 8 dimensions already; there is no room for one more");
+      "shape (1, 2, 3, 4, 5, 6, 7, 8) has 8 dimensions, the maximum; no dimension can be added");
   expect_error<ShapeError>(
       [] {
         (void)Shape({2, 3}).inserted(3, 1);
       },
-      "shape (2, 3) has no place 3 for a new dimension");
+      "shape (2, 3): a dimension cannot be inserted at axis 3");
   EXPECT_THROW((void)Shape({2, 3}).inserted(-1, 1), ShapeError);
 }
 

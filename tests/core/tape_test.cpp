@@ -21,7 +21,7 @@ Tensor random_tensor(const Shape& shape, std::uint64_t seed) {
   return result;
 }
 
-/// Two layers and a loss, as a model would have them.
+/// A model of two layers, with a loss.
 struct Mlp {
   Parameter w1{random_tensor({6, 5}, 1)}, b1{random_tensor({5}, 2)};
   Parameter w2{random_tensor({5, 3}, 3)}, b2{random_tensor({3}, 4)};
@@ -40,7 +40,7 @@ TEST(Tape, ReturnsGradientsAndLeavesParametersAlone) {
   EXPECT_EQ(gradients.entries()[0].parameter, &w);
   EXPECT_EQ(Tensor(gradients[w]), x);
   EXPECT_EQ(w.value, Tensor::vector({2, 3}));
-  // Another backward starts anew: nothing has been added up anywhere.
+  // A second backward pass does not accumulate.
   EXPECT_EQ(Tensor(tape.backward(sum(tape.input(x) * w))[w]), x);
 }
 
@@ -58,7 +58,7 @@ TEST(Tape, TakesGradientsThroughReshapesOfReshapes) {
   const Var x = tape.variable(numbers);
   const Var flat = reshape(x, {-1}), tall = reshape(flat, {3, 2});
   EXPECT_EQ(tall.value().data(), x.value().data()) << "a reshape copies nothing";
-  // Four ways to x: as itself, and by each of its aliases, one of them twice.
+  // Four paths to x: x itself, `flat`, and `tall` twice.
   const Gradients gradients =
       tape.backward(sum(tall * tape.input(weights)) + sum(2 * flat) + sum(square(x)) + sum(tall));
   EXPECT_EQ(Tensor(gradients[x]), Tensor({2, 3}, {6, 17, 109, 1011, 10013, 100015}));
@@ -94,9 +94,10 @@ TEST(Tape, ReadsAParameterOnceHoweverOftenItIsUsed) {
   EXPECT_EQ(gradients.entries()[1].parameter, &second);
   EXPECT_EQ(Tensor(gradients[first]), Tensor::vector({8, 12}));
   EXPECT_EQ(Tensor(gradients[second]), Tensor::vector({2, 4}));
-  EXPECT_EQ(error_of<ValueError>([&] { gradients[unused]; }),
-            "Gradients: no gradient of this parameter of shape (2,): the loss does not depend on it, or it is not "
-            "trainable, or frozen");
+  EXPECT_EQ(
+      error_of<ValueError>([&] { gradients[unused]; }),
+      "Gradients: no gradient of this parameter of shape (2,): the loss does not depend on it, or it is frozen or "
+      "not trainable");
 }
 
 TEST(Tape, GivesNoGradientOfWhatIsNotTrainable) {
@@ -108,16 +109,16 @@ TEST(Tape, GivesNoGradientOfWhatIsNotTrainable) {
   const Gradients gradients = tape.backward(sum(x * frozen * free + kept));
   ASSERT_EQ(gradients.entries().size(), 1u);
   EXPECT_EQ(Tensor(gradients[free]), Tensor::vector({5, 12}));
-  EXPECT_EQ(error_of<ValueError>([&] { gradients[frozen]; }),
-            "Gradients: no gradient of this parameter of shape (2,): the loss does not depend on it, or it is not "
-            "trainable, or frozen");
+  EXPECT_EQ(
+      error_of<ValueError>([&] { gradients[frozen]; }),
+      "Gradients: no gradient of this parameter of shape (2,): the loss does not depend on it, or it is frozen or "
+      "not trainable");
   for (const Var without : {x, kept, tape.parameter(frozen), x * frozen}) {
-    EXPECT_EQ(
-        error_of<ValueError>([&] { gradients[without]; }),
-        "Gradients: no gradient of this value of shape (2,): the loss does not depend on it, or it was put on the "
-        "tape without one");
+    EXPECT_EQ(error_of<ValueError>([&] { gradients[without]; }),
+              "Gradients: no gradient of this value of shape (2,): the loss does not depend on it, or it depends on no "
+              "trainable parameter or variable");
   }
-  // A loss of nothing that can be trained has no gradients, which is no error.
+  // A loss without trainable parameters has no gradients; that is no error.
   EXPECT_TRUE(tape.backward(sum(x * frozen)).entries().empty());
 }
 
@@ -128,7 +129,7 @@ TEST(Tape, GoesBackwardTwiceWithTheSameResult) {
   const Var loss = model.loss(tape.input(x)), other = sum(square(tape.parameter(model.b2)));
   std::vector<Tensor> first;
   for (const Parameter* parameter : model.parameters()) first.emplace_back(tape.backward(loss)[*parameter]);
-  // A walk from elsewhere in between, which reaches less.
+  // A backward pass from another value in between, which reaches fewer parameters.
   EXPECT_EQ(tape.backward(other).entries().size(), 1u);
   const Gradients again = tape.backward(loss);
   ASSERT_EQ(again.entries().size(), 4u);
@@ -148,7 +149,7 @@ TEST(Tape, SaysFromWhereItCannotGoBackward) {
   Tape tape, inference(Mode::inference), other;
   const Var x = tape.variable(numbers);
   EXPECT_EQ(error_of<ShapeError>([&] { tape.backward(x); }),
-            "backward: the loss must be one number, this one has shape (2,)");
+            "backward: the loss must have one element, but its shape is (2,)");
   EXPECT_EQ(error_of<ShapeError>([&] {
               tape.backward(x, Tensor(Shape{2, 1}));
             }),
@@ -211,7 +212,7 @@ TEST(Tape, RecordsUpdatesForTheOptimizer) {
   EXPECT_EQ(error_of<ShapeError>([&] { tape.record_update(state, loss); }),
             "record_update: a value of shape () for a parameter of shape (2,)");
 
-  // What is recorded later belongs to the next backward and leaves these Gradients as they are.
+  // Later updates belong to the next backward pass and do not change these Gradients.
   std::vector<Parameter> many(20, state);
   for (const Parameter& parameter : many) tape.record_update(parameter, tape.parameter(state));
   EXPECT_EQ(gradients.updates().size(), 1u);
@@ -235,7 +236,7 @@ TEST(Tape, KnowsTheLogitsOfSoftmaxAndSigmoid) {
   const Var last = softmax(x), middle = softmax(x, 1), flat = reshape(x, {2, 3});
   EXPECT_EQ(last.softmax_logits().value().data(), x.value().data());
   EXPECT_FALSE(last.sigmoid_logits());
-  // Over another axis than the last, although nothing lies between its numbers in memory.
+  // Softmax over another axis than the last, although its elements are contiguous in memory.
   EXPECT_FALSE(middle.softmax_logits());
   EXPECT_FALSE(softmax(flat, 0).softmax_logits());
   EXPECT_TRUE(softmax(flat, 1).softmax_logits());
@@ -255,7 +256,8 @@ TEST(Tape, KeepsACopyOfAConstantAndReadsInputsWhereTheyAre) {
   EXPECT_EQ(Tensor(constant.value()), Tensor::vector({1, 2}));
   EXPECT_EQ(number.item(), 7);
   EXPECT_EQ(number.rank(), 0);
-  EXPECT_EQ(error_of<ShapeError>([&] { input.item(); }), "Var::item: a value of shape (2,) has 2 numbers, not one");
+  EXPECT_EQ(error_of<ShapeError>([&] { input.item(); }),
+            "Var::item: a value of shape (2,) has 2 elements, one is required");
 }
 
 TEST(Tape, ServesOneBatchSizeAfterAnother) {
@@ -289,7 +291,7 @@ TEST(Tape, AllocatesNothingInAWarmPass) {
       return mode == Mode::inference ? loss.item() : tape.backward(loss)[model.w1][0];
     };
     const Real cold = pass();
-    pass();  // the arena becomes one chunk
+    pass();  // the arena merges its chunks
     const std::size_t capacity = tape.capacity();
     const AllocationCounter counter;
     const Real warm = pass();
@@ -311,7 +313,7 @@ TEST(Tape, IsUsableAfterAnErrorInTheMiddleOfAPass) {
   tape.clear();
   EXPECT_EQ(Tensor(tape.backward(model.loss(tape.input(x)))[model.w1]), expected);
 
-  // The same in a rule, half-way back.
+  // The same for an error in a rule, during the backward pass.
   tape.clear();
   const Var loss = model.loss(tape.input(x));
   const Var broken = tape.output({}, {loss}).backward([] { throw ValueError("a rule that fails"); });

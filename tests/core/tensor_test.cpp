@@ -40,7 +40,7 @@ TEST(Tensor, HoldsItsNumbersRowByRow) {
 }
 
 TEST(Tensor, RefusesMoreOrFewerNumbersThanItsShapeHas) {
-  expect_error<ShapeError>([] { Tensor({2, 2}, {1, 2, 3}); }, "Tensor: shape (2, 2) takes 4 numbers, 3 came");
+  expect_error<ShapeError>([] { Tensor({2, 2}, {1, 2, 3}); }, "Tensor: shape (2, 2) needs 4 elements, 3 were given");
   EXPECT_THROW(Tensor(Shape{}, std::vector<Real>{}), ShapeError);
 }
 
@@ -66,7 +66,7 @@ TEST(Tensor, RefusesRaggedRows) {
       [] {
         (void)Tensor::matrix({{1, 2}, {3}});
       },
-      "Tensor::matrix: a row has 1 numbers, the first has 2");
+      "Tensor::matrix: a row has 1 elements, the first row has 2");
 }
 
 TEST(Tensor, ACopyIsIndependent) {
@@ -91,7 +91,7 @@ TEST(Tensor, AMoveTakesTheMemoryAndLeavesAnEmptyTensor) {
   const Real* const memory = from.data();
   Tensor to = std::move(from);
   EXPECT_EQ(to.data(), memory);
-  EXPECT_EQ(from.shape(), Shape{0});  // NOLINT(bugprone-use-after-move): what is left is a promise
+  EXPECT_EQ(from.shape(), Shape{0});  // NOLINT(bugprone-use-after-move): the moved-from state is documented
   EXPECT_EQ(from, Tensor());
 
   Tensor assigned = Tensor::scalar(3);
@@ -99,7 +99,7 @@ TEST(Tensor, AMoveTakesTheMemoryAndLeavesAnEmptyTensor) {
   EXPECT_EQ(assigned, Tensor::vector({1, 2}));
   EXPECT_TRUE(to.empty());  // NOLINT(bugprone-use-after-move)
 
-  to.resize({3});  // and can be used again
+  to.resize({3});  // a moved-from tensor can be used again
   to.fill(4);
   EXPECT_EQ(to, Tensor::vector({4, 4, 4}));
 }
@@ -126,7 +126,7 @@ TEST(Tensor, ItemIsTheNumberOfATensorThatHasJustOne) {
       [] {
         (void)Tensor::vector({1, 2}).item();
       },
-      "Tensor::item: a tensor of shape (2,) has 2 numbers, not one");
+      "Tensor::item: a tensor of shape (2,) has 2 elements, one is required");
   EXPECT_THROW((void)Tensor().item(), ShapeError);
 }
 
@@ -140,7 +140,7 @@ TEST(Tensor, ReshapeKeepsTheNumbersInPlace) {
 
 TEST(Tensor, ReshapeRefusesAnotherSizeAndChangesNothing) {
   Tensor tensor = Tensor::vector({1, 2, 3});
-  expect_error<ShapeError>([&] { tensor.reshape({2, 2}); }, "Tensor::reshape: (3,) has 3 numbers and (2, 2) has 4");
+  expect_error<ShapeError>([&] { tensor.reshape({2, 2}); }, "Tensor::reshape: (3,) has 3 elements, (2, 2) has 4");
   EXPECT_EQ(tensor, Tensor::vector({1, 2, 3}));
 }
 
@@ -198,7 +198,7 @@ TEST(Tensor, ShortensLongAxesToTheirEnds) {
 
 TEST(Tensor, AlignsTheColumnsOfWhatIsShown) {
   Tensor tensor(Shape{2000, 1});
-  tensor[1000] = 123456;  // left out, so it takes no room
+  tensor[1000] = 123456;  // omitted, so that it does not widen the columns
   tensor[1999] = -25;
   EXPECT_EQ(to_string(tensor), "[[  0]\n [  0]\n [  0]\n ...\n [  0]\n [  0]\n [-25]]");
 }
@@ -212,7 +212,7 @@ TEST(Tensor, GivesNoViewOfATemporary) { static_assert(CanBeViewed<Tensor&> && !C
 
 TEST(View, GivesTheShapeOfATemporaryByValue) {
   Tensor tensor(Shape{2, 3});
-  const Shape& shape = tensor.view().shape();  // kept alive by the reference
+  const Shape& shape = tensor.view().shape();  // returned by value; the reference extends its lifetime
   const Shape& same = std::as_const(tensor).view().shape();
   EXPECT_EQ(shape, (Shape{2, 3}));
   EXPECT_EQ(same, (Shape{2, 3}));

@@ -347,7 +347,7 @@ TEST(OptionVisitor, TensorsGoBesideTheJson) {
   expect_error<FormatError>([&] { missing.within("inside", [&](OptionVisitor& inside) { inside("b", got); }); },
                             "inside: b: there is no tensor 2");
   OptionVisitor without;
-  expect_error<ValueError>([&] { without("a", a); }, "a: tensors are no options");
+  expect_error<ValueError>([&] { without("a", a); }, "a: tensors cannot be options here");
 }
 
 }  // namespace

@@ -137,19 +137,19 @@ struct OtherInitializer : Alternating {};
 TEST(Registration, ANameIsOneTypesAlone) {
   EXPECT_EQ(
       error_of<ValueError>([] { register_metric<OtherMetric>("Accuracy"); }),
-      "register_metric: \"Accuracy\" is registered already, and \"Accuracy\" comes: a metric has one name, and the "
-      "name one metric");
+      "register_metric: \"Accuracy\" is registered already, \"Accuracy\" cannot be: a metric has one name, and a name "
+      "is for one metric");
   EXPECT_EQ(
       error_of<ValueError>([] { register_loss<OtherLoss>("Hinge"); }),
-      "register_loss: \"Hinge\" is registered already, and \"Hinge\" comes: a loss has one name, and the name one "
+      "register_loss: \"Hinge\" is registered already, \"Hinge\" cannot be: a loss has one name, and a name is for one "
       "loss");
   EXPECT_EQ(error_of<ValueError>([] { register_optimizer<OtherRule>("SGD"); }),
-            "register_optimizer: \"SGD\" is registered already, and \"SGD\" comes: an optimizer has one name, and the "
-            "name one optimizer");
+            "register_optimizer: \"SGD\" is registered already, \"SGD\" cannot be: an optimizer has one name, and a "
+            "name is for one optimizer");
   EXPECT_EQ(
       error_of<ValueError>([] { register_schedule<OtherSchedule>("OneCycle"); }),
-      "register_schedule: \"OneCycle\" is registered already, and \"OneCycle\" comes: a schedule has one name, and "
-      "the name one schedule");
+      "register_schedule: \"OneCycle\" is registered already, \"OneCycle\" cannot be: a schedule has one name, and a "
+      "name is for one schedule");
   EXPECT_THROW(register_initializer("zeros", all_sevens), ValueError);
   EXPECT_NO_THROW(register_initializer<OtherInitializer>("mine"));
   EXPECT_NO_THROW(register_initializer<OtherInitializer>("mine"));

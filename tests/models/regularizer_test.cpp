@@ -256,7 +256,7 @@ TEST(Constraint, RefusesWhatMakesNoSense) {
       [] {
         constrained(MaxNorm{.axis = {1, 0}}, Tensor({2, 2}));
       },
-      "constraint: axes 1 to 0 of a weight of shape (2, 2); there are none between");
+      "constraint: axes 1 to 0 of a weight of shape (2, 2); the first axis must not be after the last");
 }
 
 TEST(Constraints, AreKeptAfterEveryStep) {

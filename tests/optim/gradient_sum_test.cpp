@@ -151,7 +151,7 @@ TEST(PutOffProducts, AreNotReadAsGradients) {
   Tape tape;
   const Gradients gradients = tape.backward(net.loss(tape, x), {.defer_products = true});
   expect_error<StateError>([&] { static_cast<void>(gradients[net.w]); },
-                           "Gradients: the products of this gradient were put off; it has not been summed");
+                           "Gradients: this gradient has deferred products and has not been summed");
   const Gradients again = tape.backward(net.loss(tape, x));  // and a later walk has nothing of them
   EXPECT_EQ(again[net.w].shape(), net.w.shape());
 }

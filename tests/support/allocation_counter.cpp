@@ -18,7 +18,7 @@ namespace {
 
 std::atomic<cornu::Index> allocations = 0;
 std::atomic<cornu::Index> held = 0, most_held = 0;  // bytes
-// Allocations that fail, by the number that `allocations` has then.
+// Range of allocations that fail, numbered as in `allocations`.
 constexpr cornu::Index never = std::numeric_limits<cornu::Index>::max();
 std::atomic<cornu::Index> first_failure = never, last_failure = never;
 std::atomic<bool> failed = false;

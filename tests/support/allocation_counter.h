@@ -4,22 +4,22 @@
 
 namespace cornu::testing {
 
-/// How often the heap was asked for memory, by any thread, since the counter was made. A program that links
-/// allocation_counter.cpp has every form of operator new replaced by one that counts; malloc itself is not counted.
+/// Counts heap allocations of all threads since its construction. allocation_counter.cpp replaces every form of
+/// operator new by one that counts; direct calls of malloc are not counted.
 class AllocationCounter {
  public:
   AllocationCounter();
   Index count() const;
 
-  /// Not with clang's thread sanitizer, which has an operator new of its own: `count` is 0 there.
+  /// False with clang's thread sanitizer, which replaces operator new itself: `count` is 0 there.
   static bool available();
 
  private:
   Index before_;
 };
 
-/// How many bytes more there were at the same time on the heap, at most, than when it was made: of operator new, as
-/// above. One at a time. Not with clang's thread sanitizer either.
+/// Peak of the heap memory from operator new, in bytes above the amount at its construction. Only one at a time can be
+/// used. Not available with clang's thread sanitizer either.
 class PeakMemory {
  public:
   PeakMemory();
@@ -29,8 +29,7 @@ class PeakMemory {
   Index before_;
 };
 
-/// While it lives, operator new fails from the allocation on that comes after so many others, in any thread: just that
-/// one, or all that follow too.
+/// While it exists, operator new fails after `after` more allocations of any thread: once, or from then onwards.
 class AllocationFailure {
  public:
   enum Extent { once, onwards };
@@ -39,7 +38,7 @@ class AllocationFailure {
   AllocationFailure(const AllocationFailure&) = delete;
   AllocationFailure& operator=(const AllocationFailure&) = delete;
 
-  /// Whether an allocation has failed.
+  /// True if an allocation has failed.
   bool has_happened() const;
 };
 

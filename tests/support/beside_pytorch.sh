@@ -1,7 +1,8 @@
 #!/bin/sh
-# Compares with the numbers of the PyTorch that is installed: what a script prints, by a test program that reads the file
-# that a variable names: `beside_pytorch.sh <script> <variable> <test program> <its tests> <work folder>`.
-# Ends with 77, which ctest takes for skipped, where there is none.
+# Compares Cornu with the installed PyTorch. Runs a Python script, stores its output in a file, and runs a test program
+# that finds the file's path in an environment variable:
+#     beside_pytorch.sh <script> <variable> <test program> <its tests> <work folder>
+# Exits with 77, which ctest reports as skipped, if there is no PyTorch.
 set -eu
 
 mkdir -p "$5"

@@ -9,13 +9,13 @@
 
 namespace cornu::testing {
 
-/// All that is in a file.
+/// The content of a file.
 inline std::string content(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-/// A text as a file's bytes, as long as it is there.
+/// The bytes of a text, which must outlive the result.
 inline std::span<const std::byte> bytes_of(const std::string& text) { return std::as_bytes(std::span(text)); }
 
 }  // namespace cornu::testing

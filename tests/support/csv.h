@@ -9,7 +9,7 @@
 #include "cornu/datasets/subset.h"
 #include "cornu/tests/support/expect_error.h"
 
-/// Tables in memory, as if they were a file called a.csv.
+/// Tables in memory, read as if from a file a.csv.
 namespace cornu::testing::csv {
 
 using Names = std::vector<std::string>;
@@ -19,7 +19,7 @@ inline CsvDataset read(const std::string& text, const CsvOptions& options = {}) 
   return read_csv(stream, "a.csv", options);
 }
 
-/// The text of the error that reading the table throws.
+/// The text of the error thrown by reading the table.
 template <class E = FormatError>
 std::string error(const std::string& text, const CsvOptions& options = {}) {
   return error_of<E>([&] { read(text, options); });

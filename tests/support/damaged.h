@@ -10,14 +10,13 @@
 
 namespace cornu::testing {
 
-/// How many of a file's damaged copies were refused.
+/// How many damaged copies of a file were rejected.
 struct Refused {
   Index cut = 0, flipped = 0;
 };
 
-/// Calls `read` with every copy of a small file that is cut off after one of its bytes, and with every one that has one
-/// bit the other way round. It may throw Errors and nothing else, and hold no more than `most_memory` bytes, or a
-/// megabyte and four times the file.
+/// Calls `read` with every truncated copy of a small file and with every copy in which one bit is flipped. `read` may
+/// throw only Errors, and may allocate at most `most_memory` bytes (by default a MiB plus four times the file).
 template <class Bytes, class Read>
 Refused read_damaged(const Bytes& whole, Read read, Index most_memory = 0) {
   if (most_memory == 0) most_memory = (Index{1} << 20) + 4 * std::ssize(whole);

@@ -9,7 +9,7 @@
 
 namespace cornu::testing {
 
-/// The text of the `E` that `action` throws. Anything else, nothing included, fails the test.
+/// The text of the `E` thrown by `action`. The test fails if it throws another type or nothing.
 template <class E, class Action>
 std::string error_of(Action&& action) {
   try {
@@ -17,10 +17,10 @@ std::string error_of(Action&& action) {
   } catch (const E& error) {
     return error.what();
   } catch (const std::exception& error) {
-    ADD_FAILURE() << "another kind of error came: " << error.what();
+    ADD_FAILURE() << "another type of error was thrown: " << error.what();
     return error.what();
   }
-  ADD_FAILURE() << "no error came";
+  ADD_FAILURE() << "no error was thrown";
   return "";
 }
 

@@ -5,7 +5,7 @@
 
 #include "cornu/formats/file_kind.h"
 
-/// The beginnings of files of every kind that there is a name for, as the programs write them that such files are of.
+/// The first bytes of files of every FileKind, as written by the usual programs.
 namespace cornu::testing {
 
 struct ForeignFile {
@@ -13,7 +13,7 @@ struct ForeignFile {
   std::string bytes;
 };
 
-/// The header of a file in a zip archive, and its name.
+/// The local header of a file in a zip archive, with its name.
 inline std::string zip_member(const std::string& name) {
   using namespace std::string_literals;
   return "PK\3\4\24\0\0\0\0\0\0\0\x21\0\0\0\0\0\4\0\0\0\4\0\0\0"s + static_cast<char>(name.size()) + "\0\0\0"s + name +
@@ -26,7 +26,7 @@ inline std::vector<ForeignFile> foreign_files() {
   const std::string pixels(64, '\7');
   return {
       {FileKind::safetensors, "\2\0\0\0\0\0\0\0{}"s},
-      {FileKind::safetensors, "\x08\x12\0\0\0\0\0\0{\"a\":{\"dtype\""s},  // cut off, and as ONNX begins
+      {FileKind::safetensors, "\x08\x12\0\0\0\0\0\0{\"a\":{\"dtype\""s},  // truncated; begins like ONNX
       {FileKind::onnx,
        "\x08\x08\x12\x07pytorch\x1a\x06"
        "2.4.0\0\x3a\x7f\x0a\x10"s},

@@ -27,7 +27,7 @@ LoopbackServer::LoopbackServer() : listener_(socket(AF_INET, SOCK_STREAM | SOCK_
 }
 
 LoopbackServer::~LoopbackServer() {
-  shutdown(listener_, SHUT_RDWR);  // Ends the accept() that the thread waits in.
+  shutdown(listener_, SHUT_RDWR);  // wakes the thread from accept()
   thread_.join();
   close(listener_);
   for (const int connection : held_) close(connection);
@@ -69,7 +69,7 @@ void LoopbackServer::serve(int connection) {
   }
   for (std::string_view rest = answer.response; !rest.empty();) {
     const ssize_t sent = send(connection, rest.data(), rest.size(), MSG_NOSIGNAL);
-    if (sent <= 0) break;  // The client has had enough.
+    if (sent <= 0) break;  // the client closed the connection
     rest.remove_prefix(static_cast<std::size_t>(sent));
   }
   if (answer.hold) {

@@ -9,8 +9,8 @@
 
 namespace cornu::testing {
 
-/// A web server on this machine's loopback, at a port that was free, which knows what it was told and no more:
-/// every path has an answer, sent as it stands, status line and all. Other paths are answered with 404.
+/// A web server on the loopback interface, at a free port. Each path has a complete response, including the status
+/// line, which is sent verbatim. Other paths get a 404.
 class LoopbackServer {
  public:
   LoopbackServer();
@@ -18,11 +18,11 @@ class LoopbackServer {
   LoopbackServer(const LoopbackServer&) = delete;
   LoopbackServer& operator=(const LoopbackServer&) = delete;
 
-  /// The connection is closed after the answer, or kept open in silence if `hold`.
+  /// Sets the response of a path. The connection is closed after it, or kept open without further data if `hold`.
   void answer(const std::string& path, std::string response, bool hold = false);
   /// "http://127.0.0.1:PORT" + path
   std::string url(const std::string& path) const;
-  /// The paths that were asked for, in order.
+  /// The requested paths, in order.
   std::vector<std::string> requests() const;
 
  private:
@@ -43,7 +43,7 @@ class LoopbackServer {
   std::thread thread_;
 };
 
-/// An answer with everything in order.
+/// A valid 200 response with this body.
 std::string ok(const std::string& body);
 
 }  // namespace cornu::testing

@@ -9,7 +9,7 @@
 #include <fstream>
 #include <string>
 
-/// Files of another user, which root alone can make.
+/// Files of another user. Only root can create them.
 namespace cornu::testing {
 
 inline constexpr uid_t other_user = 65534;
@@ -26,16 +26,16 @@ inline void give_away(const std::filesystem::path& path) {
   ASSERT_EQ(::lchown(path.c_str(), other_user, other_user), 0) << path;
 }
 
-/// A file with these permissions, of this user, or of another one.
+/// Creates a file with these permissions that belongs to this user or to another one.
 inline void plant_file(const std::filesystem::path& path, mode_t mode, bool of_other_user,
                        const std::string& content = "planted") {
   std::filesystem::remove(path);
   std::ofstream(path) << content;
   if (of_other_user) give_away(path);
-  ASSERT_EQ(::chmod(path.c_str(), mode), 0) << path;  // last: chown takes setuid and setgid away
+  ASSERT_EQ(::chmod(path.c_str(), mode), 0) << path;  // last, because chown clears setuid and setgid
 }
 
-/// A link of another user.
+/// Creates a link that belongs to another user.
 inline void plant_link(const std::filesystem::path& path, const std::filesystem::path& target) {
   std::filesystem::remove(path);
   std::filesystem::create_symlink(target, path);

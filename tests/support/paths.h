@@ -2,13 +2,13 @@
 
 #include <string>
 
-/// Where the checkout and its compiler are. Of all files paths.cpp alone is compiled with what names them, so that the
-/// others are the same in every checkout, and ccache knows them.
+/// Paths of the checkout and the compiler. Only paths.cpp is compiled with macros that contain them, so that all other
+/// files compile identically in every checkout and hit ccache.
 namespace cornu::testing {
 
-/// "tests/models/golden" as a path from anywhere.
+/// The absolute path of a file in the checkout, such as "tests/models/golden".
 std::string source_path(const std::string& relative);
-/// The command that compiles C++.
+/// The command of the C++ compiler.
 std::string compiler();
 
 }  // namespace cornu::testing

@@ -6,7 +6,7 @@
 
 namespace cornu {
 
-/// How GoogleTest shows what differs.
+/// Prints tensors in GoogleTest's messages.
 inline void PrintTo(const Shape& shape, std::ostream* out) { *out << to_string(shape); }
 inline void PrintTo(const Tensor& tensor, std::ostream* out) {
   *out << to_string(tensor) << " of shape " << to_string(tensor.shape());

@@ -4,7 +4,7 @@
 #include <initializer_list>
 #include <string>
 
-/// Protocol buffers by hand, for files that Cornu's own writers do not write.
+/// Hand-made protocol buffers, for files that Cornu's writers do not produce.
 namespace cornu::testing {
 
 inline std::string varint(std::uint64_t number) {
@@ -18,7 +18,7 @@ inline std::string field(std::uint32_t number, const std::string& bytes) {
 }
 inline std::string field(std::uint32_t number, std::uint64_t value) { return varint(number << 3) + varint(value); }
 
-/// ONNX's TensorProto without its elements.
+/// A TensorProto of ONNX without its elements.
 inline std::string onnx_tensor(const std::string& name, std::uint64_t type, std::initializer_list<std::uint64_t> shape,
                                const std::string& more = "") {
   std::string bytes;
@@ -26,7 +26,7 @@ inline std::string onnx_tensor(const std::string& name, std::uint64_t type, std:
   return bytes + field(2, type) + field(8, name) + more;
 }
 
-/// ValueInfoProto of a tensor; -1: any.
+/// A ValueInfoProto of a tensor; a dimension of -1 is unknown.
 inline std::string onnx_value(const std::string& name, std::uint64_t type, std::initializer_list<int> shape) {
   std::string dimensions;
   for (const int dimension : shape) {
@@ -39,7 +39,7 @@ inline std::string onnx_node(const std::string& op, const std::string& domain = 
   return field(1, "x") + field(2, op + "_y") + field(4, op) + (domain.empty() ? "" : field(7, domain)) + more;
 }
 
-/// A model with all that Cornu does not read.
+/// A model with the ops, types and attributes that Cornu does not support.
 inline std::string unsupported_onnx_model() {
   const std::string graph_attribute = field(1, "body") + field(20, 5);
   const std::string graph =

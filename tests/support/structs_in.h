@@ -12,7 +12,7 @@
 
 namespace cornu::testing {
 
-/// Sorted names of the structs with a member that matches, in the headers of a folder and its subfolders.
+/// Sorted names of the structs that have a matching member, in the headers of a folder and its subfolders.
 inline std::vector<std::string> structs_in(const std::string& folder, const std::regex& member) {
   std::vector<std::string> names;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(source_path(folder))) {

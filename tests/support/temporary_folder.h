@@ -8,7 +8,7 @@
 
 namespace cornu::testing {
 
-/// An empty folder of its own, removed with all that is in it.
+/// A new empty folder, removed with its content by the destructor.
 class TemporaryFolder {
  public:
   TemporaryFolder() {
@@ -26,7 +26,7 @@ class TemporaryFolder {
   const std::filesystem::path& path() const { return path_; }
   std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
 
-  /// The names of all that is in it, hidden files too.
+  /// The names of all entries, including hidden files.
   std::vector<std::string> names() const {
     std::vector<std::string> result;
     for (const auto& entry : std::filesystem::directory_iterator(path_)) result.push_back(entry.path().filename());

@@ -19,11 +19,11 @@
 #include "cornu/core/kernels/team.h"
 #include "cornu/core/tensor.h"
 
-// Out of address space: each test runs in a process of its own, whose limit (ulimit -v) leaves less than OpenBLAS maps.
+// Tests of running out of address space. Each runs in a new process with a limit (ulimit -v) below what OpenBLAS maps.
 
 #if defined(__linux__) && !defined(CORNU_SANITIZED)
 
-extern "C" int openblas_get_parallel();  // 0: without threads, where all products share one buffer
+extern "C" int openblas_get_parallel();  // 0: built without threads; all products share one buffer
 
 namespace cornu {
 namespace {
@@ -37,7 +37,7 @@ Tensor product(Index rows) {
   return result;
 }
 
-/// The text of the bad_alloc that a product throws; empty if it throws none.
+/// The text of the bad_alloc thrown by a product; empty if it throws nothing.
 std::string failure_of_product(Index rows) {
   try {
     return product(rows)[0] == static_cast<Real>(large) ? "" : "a wrong product";
@@ -52,7 +52,7 @@ rlim_t address_space() {
   return pages * static_cast<rlim_t>(sysconf(_SC_PAGESIZE));
 }
 
-/// Lets the process map so many MiB more. What would hang is killed by an alarm.
+/// Limits the address space to the present size plus `megabytes` MiB. An alarm kills a process that hangs.
 void leave(rlim_t megabytes) {
   alarm(60);
   rlimit limit{};
@@ -79,7 +79,7 @@ class BlasBuffers : public ::testing::Test {
  protected:
   void SetUp() override {
     GTEST_FLAG_SET(death_test_style, "threadsafe");  // a new process, in which OpenBLAS has no buffers yet
-    // Otherwise its own threads take buffers too, at a time of their own.
+    // Otherwise OpenBLAS's threads take buffers too, at any time.
     setenv("OPENBLAS_NUM_THREADS", "1", 1);
     setenv("OMP_NUM_THREADS", "1", 1);
   }
@@ -95,7 +95,7 @@ TEST_F(BlasBuffers, AFirstProductThrowsWhereThereIsNoAddressSpaceAndALaterOneIsM
         leave(100);
         const bool refused =
             is_out_of_address_space(failure_of_product(large)) && is_out_of_address_space(failure_of_product(large));
-        // A product of one row needs no OpenBLAS.
+        // A product of one row does not use OpenBLAS.
         const bool multiplies_one_row = failure_of_product(1).empty();
         end_restriction();
         end(refused && multiplies_one_row && failure_of_product(large).empty());
@@ -141,7 +141,7 @@ TEST_F(BlasBuffers, AThreadThatEndsLeavesItsBufferToTheNext) {
       ::testing::ExitedWithCode(0), "");
 }
 
-/// Threads whose first products do not overlap share OpenBLAS's first buffer, and need a second one only later.
+/// Threads whose first products do not overlap share OpenBLAS's first buffer, and need a second one only when they do.
 TEST_F(BlasBuffers, ThreadsWhoseFirstProductsCameOneAfterTheOtherDoNotHangLater) {
   EXPECT_EXIT(
       {

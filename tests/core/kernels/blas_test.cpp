@@ -19,7 +19,7 @@ namespace {
 
 #if defined(__x86_64__) && defined(__linux__)
 TEST(Blas, UsesTheVectorUnitsOfAProcessorThatItDoesNotKnow) {
-  if (std::getenv("OPENBLAS_CORETYPE") != nullptr) GTEST_SKIP() << "OPENBLAS_CORETYPE is set, and obeyed";
+  if (std::getenv("OPENBLAS_CORETYPE") != nullptr) GTEST_SKIP() << "OPENBLAS_CORETYPE is set";
   if (widest_vectors() == Vectors::any)
     GTEST_SKIP() << "no vector units beyond the baseline, or CORNU_VECTORS forbids them";
   const Tensor product = matmul(Tensor::matrix({{1, 2}, {3, 4}}), Tensor::matrix({{1, 0}, {0, 1}}));
@@ -29,9 +29,9 @@ TEST(Blas, UsesTheVectorUnitsOfAProcessorThatItDoesNotKnow) {
 }
 #endif
 
-/// Debian's OpenBLAS without threads gives two that multiply at the same time the same buffer.
+/// Debian's OpenBLAS without threads gives the same buffer to concurrent products.
 TEST(Blas, ThreadsThatMultiplyAtTheSameTimeGetEachItsOwnProduct) {
-  constexpr Index n = 150;  // beyond what is multiplied without a buffer
+  constexpr Index n = 150;  // large enough that OpenBLAS needs a buffer
   std::atomic<int> wrong = 0;
   std::vector<std::thread> threads;
   for (int number = 1; number <= 4; ++number) {

@@ -24,7 +24,7 @@ Real element(const MatrixView& m, Index i, Index j) {
   return m.transposed ? m.data[j * m.stride + i] : m.data[i * m.stride + j];
 }
 
-/// A matrix of these rows and columns, stored as such or as its transpose, whose rows as stored are `gap` apart.
+/// A (rows, columns) matrix, optionally stored transposed, with `gap` elements between stored rows.
 MatrixView matrix(const Tensor& numbers, Index rows, Index columns, bool transposed, Index gap) {
   MatrixView result(numbers.data(), transposed ? columns : rows, transposed ? rows : columns, transposed);
   result.stride += gap;
@@ -35,8 +35,7 @@ using Product = void (*)(const MatrixView&, const MatrixView&, Real, const Sink&
 
 void by_gemm(const MatrixView& a, const MatrixView& b, Real alpha, const Sink& c) { gemm(a, b, c, alpha); }
 
-/// Compares c = alpha a b, or c += alpha a b, with the sum in long double, and looks whether anything is written
-/// beyond.
+/// Compares c = alpha a b, or c += alpha a b, with the sum in long double, and checks that nothing is written beyond c.
 void expect_product(Product product, Index m, Index k, Index n, bool transpose_a, bool transpose_b, bool accumulates,
                     Real alpha = 1, Index gap = 0) {
   SCOPED_TRACE(testing::Message() << m << " x " << k << " x " << n << (transpose_a ? " T" : " N")
@@ -110,7 +109,7 @@ TEST(SmallProducts, AreWhatGemmGivesForEveryShapeAndTranspose) {
 }
 
 TEST(SmallProducts, KeepTheErrorOfALongSumSmall) {
-  const Index k = 1'000'000;  // added up one by one, floats would stop at 2^24 thirds, 0.3 % below
+  const Index k = 1'000'000;
   const Tensor x = Tensor::full({k}, Real(1) / 3), ones = Tensor::full({k * 10}, 30);
   const double allowed = std::is_same_v<Real, float> ? 100 : 1e-4;
   for (const Index n : {1, 10}) {
@@ -148,7 +147,7 @@ TEST(SmallProducts, HandOnNaNAndInfinityToTheirRowAndColumnAlone) {
 }
 
 TEST(SmallProducts, DoNotReadLongRowsThatASingleRowMeetsWithZero) {
-  const Index k = 600, n = 150;  // more than a part, and columns that fill no panel
+  const Index k = 600, n = 150;  // more than one part of k, and a last panel that is not full
   Tensor a = random({1, k}, 1), b = random({k, n}, 2), zeroed = b;
   for (const Index p : {Index{0}, Index{17}, Index{300}, k - 1}) {
     a[p] = p == 17 ? -Real{0} : Real{0};

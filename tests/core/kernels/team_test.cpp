@@ -47,7 +47,7 @@ TEST(Team, LeavesTheOthersAloneWhereFewerAreAskedFor) {
 TEST(Team, WakesWhoHasFallenAsleep) {
   Team team(3);
   for (int round = 0; round < 3; ++round) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));  // by then all have
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));  // long enough for all threads to sleep
     std::vector<int> done(3);
     team.run(3, [&](Index member) { done[static_cast<std::size_t>(member)] = 1; });
     EXPECT_EQ(done, (std::vector<int>{1, 1, 1}));

@@ -20,11 +20,11 @@ using Bits = math::detail::Bits<Real>;
 
 constexpr Real infinity = Limits::infinity();
 
-/// Numbers with every exponent and both signs, the subnormal ones among them; and more of those between -2 and 2.
+/// Values with every exponent and both signs, including subnormal ones, and more values between -2 and 2.
 std::vector<Real> sweep() {
   std::vector<Real> result;
   Rng rng(7);
-  const Bits exponents = 2 * (2 * Bits(Limits::max_exponent) - 1);  // with the sign; not those of inf and NaN
+  const Bits exponents = 2 * (2 * Bits(Limits::max_exponent) - 1);  // with the sign bit, without inf and NaN
   const int fraction = Limits::digits - 1;
   const int each = std::is_same_v<Real, float> ? 200 : 25;
   for (Bits exponent = 0; exponent <= exponents; ++exponent) {
@@ -42,7 +42,7 @@ std::vector<Real> sweep() {
   return result;
 }
 
-/// The distance from `want` in units of the last place of a Real near it.
+/// The error of `got` in units in the last place of `want` as a Real.
 long double ulps(Real got, long double want) {
   const auto rounded = static_cast<Real>(want);
   if (std::isnan(want)) return std::isnan(got) ? 0 : 1e9L;
@@ -54,7 +54,7 @@ long double ulps(Real got, long double want) {
 struct Function {
   std::string name;
   Real (*one)(Real);
-  Tensor (*all)(const Tensor&);  // the op that is made of it, in the widest vectors; or null
+  Tensor (*all)(const Tensor&);  // the op that uses it, with the widest vectors; may be null
   long double (*exact)(long double);
   long double allowed;
 };
@@ -67,7 +67,7 @@ long double exact_cumulative(long double x) { return std::erfc(-x / std::sqrt(2.
 
 long double exact_density(long double x) { return std::exp(-x * x / 2) / std::sqrt(2 * std::acos(-1.0L)); }
 
-// The library's own names are hidden by those of <cmath> and the other way round: lambdas choose.
+// Lambdas select between the overloads of math::, cornu:: and <cmath>.
 const Function functions[] = {
     {"Exp", [](Real x) { return math::exp(x); }, [](const Tensor& x) { return exp(x); },
      [](long double x) { return std::exp(x); }, 1.5L},

@@ -29,11 +29,11 @@ OpRow reshape_row() {
                         reshape_sample({0, 3}, {0}, -1), reshape_sample({2, 0}, {0, 5}, -1, 5),
                         reshape_sample({0}, {0, 0, 7}, 0, 0, 7), reshape_sample({2, 1, 3, 1, 2}, {3, 4}, 3, -1),
                         reshape_sample({12}, {2, 1, 3, 1, 2}, 2, 1, 3, 1, 2)},
-            .errors = {{"reshape: (2, 3) has 6 numbers and (4,) has 4",
+            .errors = {{"reshape: (2, 3) has 6 elements, (4,) has 4",
                         [](Tape& t) {
                           reshape(of(t, {2, 3}), {4});
                         }},
-                       {"reshape: (2, 3) has 6 numbers and (7,) has 7",
+                       {"reshape: (2, 3) has 6 elements, (7,) has 7",
                         [](Tape& t) {
                           reshape(of(t, {2, 3}), Shape{7});
                         }},
@@ -200,10 +200,11 @@ OpRow take_row() {
   add({2, 0}, Tensor::vector({1, 0}));
   add({2, 1, 2}, Tensor({1, 2, 1}, {0, 1}));
   row.uses_every_number = false;
-  row.errors = {{"take: the table is a scalar, which has no rows", [](Tape& t) { take(of(t, {}), of(t, {1})); }},
-                {"shape (1, 1, 2, 2, 2, 1, 1, 1) has 8 dimensions already; there is no room for one more", [](Tape& t) {
-                   take(of(t, {1, 2, 2, 2, 1, 1, 1, 2}), of(t, {1, 1}));
-                 }}};
+  row.errors = {
+      {"take: the table is a scalar, which has no rows", [](Tape& t) { take(of(t, {}), of(t, {1})); }},
+      {"shape (1, 1, 2, 2, 2, 1, 1, 1) has 8 dimensions, the maximum; no dimension can be added", [](Tape& t) {
+         take(of(t, {1, 2, 2, 2, 1, 1, 1, 2}), of(t, {1, 1}));
+       }}};
   return row;
 }
 

@@ -181,7 +181,7 @@ TEST_P(Op, RefusesEmptyOldAndForeignVars) {
     mixed[k] = foreign[k];
     if (good.size() == 1) continue;
     EXPECT_EQ(error_of<StateError>([&] { sample.on_tape(mixed); }),
-              "an op was given values of two tapes; a pass has one")
+              "an op was given values of two tapes; all operands must be on the same tape")
         << "input " << k;
   }
   tape.clear();

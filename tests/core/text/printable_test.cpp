@@ -32,7 +32,7 @@ TEST(TypeName, HasTheArticleThatItIsSpokenWith) {
 
 TEST(Printable, EscapesEveryControlCharacterAndKeepsAllOthers) {
   for (unsigned code = 0; code < 0x110000; ++code) {
-    if (code >= 0xD800 && code < 0xE000) continue;  // surrogates, which UTF-8 does not have
+    if (code >= 0xD800 && code < 0xE000) continue;  // surrogates are not valid in UTF-8
     const bool control = code < 0x20 || (code >= 0x7F && code < 0xA0);
     const bool directs = code == 0x61C || code == 0x200E || code == 0x200F || (code >= 0x202A && code <= 0x202E) ||
                          (code >= 0x2066 && code <= 0x2069);

@@ -21,9 +21,9 @@ TEST(WriteText, SaysWhetherItCouldBeWritten) {
   char text[5] = {};
   EXPECT_EQ(read(ends[0], text, 4), 4);
   EXPECT_STREQ(text, "text");
-  const auto former = std::signal(SIGPIPE, SIG_DFL);  // which would end this program
+  const auto former = std::signal(SIGPIPE, SIG_DFL);  // the default action ends the program
   close(ends[0]);
-  EXPECT_FALSE(detail::write_text(out.get(), "text")) << "nobody reads it";
+  EXPECT_FALSE(detail::write_text(out.get(), "text")) << "the reader is closed";
   std::signal(SIGPIPE, former);
   close(ends[1]);
   EXPECT_FALSE(detail::write_text(out.get(), "text")) << "closed";

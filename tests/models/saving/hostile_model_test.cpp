@@ -47,8 +47,8 @@ std::string refusal(const std::string& description, const LoadOptions& options =
 
 std::string asked(const std::string& where, Index bytes, const char* what = "it", Index limit = megabyte,
                   const char* hint = "") {
-  return "file: " + where + ": " + what + " asks for " + std::to_string(bytes) + " bytes, of the " +
-         std::to_string(limit) + " that a file like this may take" + hint;
+  return "file: " + where + ": " + what + " needs " + std::to_string(bytes) + " bytes, more than the " +
+         std::to_string(limit) + " allowed for this file" + hint;
 }
 
 TEST(HostileModel, LayersOfAnySizeAreRefusedBeforeTheyAreMade) {
@@ -78,7 +78,7 @@ TEST(HostileModel, APassOverAHugeSampleIsRefusedButForWhoAllowsIt) {
   const std::string activation = layer("Activation", "a", R"("activation":"relu")");
   const Index bytes = static_cast<Index>(sizeof(Real)) << 38;
   EXPECT_EQ(refusal(model_of(activation, "[274877906944]")),
-            asked("a", bytes, "a pass over one sample", Index{1} << 30, " (.pass_memory allows more)"));
+            asked("a", bytes, "a pass over one sample", Index{1} << 30, " (to allow more, set .pass_memory)"));
   const std::string small = model_of(activation, "[100000]");
   EXPECT_NO_THROW(load(small));
   EXPECT_NE(refusal(small, {.pass_memory = 100'000}), "");

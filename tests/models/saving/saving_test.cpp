@@ -226,11 +226,11 @@ TEST(Saving, ANameBelongsToOneType) {
   register_layer<Stretch>();
   EXPECT_NO_THROW(register_layer<Stretch>());
   expect_error<ValueError>([] { register_layer<testing::Scale>("Stretch"); },
-                           "register_layer: \"Stretch\" is registered already, and \"Stretch\" comes: a layer has one "
-                           "name, and the name one layer");
+                           "register_layer: \"Stretch\" is registered already, \"Stretch\" cannot be: a layer has one "
+                           "name, and a name is for one layer");
   expect_error<ValueError>([] { register_layer<Stretch>("Other"); },
-                           "register_layer: \"Stretch\" is registered already, and \"Other\" comes: a layer has one "
-                           "name, and the name one layer");
+                           "register_layer: \"Stretch\" is registered already, \"Other\" cannot be: a layer has one "
+                           "name, and a name is for one layer");
   expect_error<ValueError>([] { register_activation("relu", unnamed); },
                            "register_activation: \"relu\" is registered already");
 }
