@@ -58,7 +58,7 @@ void GradientSum::add(std::span<const Gradients> passes, Team* team) {
     for (const Gradients::Entry& entry : pass.entries()) {
       const Total& total = total_of(entry.parameter);
       require<StateError>(!total.is_begun || total.sum.shape() == entry.gradient.shape(),
-                          "GradientSum: a gradient of shape {} after gradients of shape {} of the same parameter",
+                          "GradientSum: gradient of shape {} for a parameter whose earlier gradients have shape {}",
                           entry.gradient.shape(), total.sum.shape());
     }
   }

@@ -20,7 +20,7 @@ void Optimizer::move_averages() {
 
 template <class F>
 void Optimizer::for_each_average(F f) {
-  require<StateError>(rule_.extras().use_ema, "optimizer: there are no averages of the weights; use_ema keeps them");
+  require<StateError>(rule_.extras().use_ema, "optimizer: there are no averages of the weights; set use_ema");
   require_alive();
   for (std::size_t i = 0; i < parameters_.size(); ++i) check_state(i);
   for (std::size_t i = 0; i < parameters_.size(); ++i) {

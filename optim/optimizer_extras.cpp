@@ -19,8 +19,7 @@ void OptimizerExtras::check() const {
   require<ValueError>(ema_overwrite_frequency >= 0, "optimizer: ema_overwrite_frequency is {}; it must not be negative",
                       ema_overwrite_frequency);
   require<ValueError>(ema_overwrite_frequency == 0 || use_ema,
-                      "optimizer: ema_overwrite_frequency is {}, but there are no averages; use_ema keeps them",
-                      ema_overwrite_frequency);
+                      "optimizer: ema_overwrite_frequency is {}, but use_ema is not set", ema_overwrite_frequency);
 }
 
 namespace detail {
@@ -41,7 +40,7 @@ void for_each_named(const char* option, const std::string& name, const NamedPara
     found = true;
     treat(i);
   }
-  require<ValueError>(found, "optimizer: {} names \"{}\"; no layer or parameter is called so; there are {}", option,
+  require<ValueError>(found, "optimizer: {} names \"{}\"; no layer or parameter has this name; there are {}", option,
                       name, detail::listed(parameters, &NamedParameter::name));
 }
 

@@ -83,8 +83,8 @@ void Optimizer::collect(std::span<const Gradients> parts) {
     }
   }
   require<StateError>(knows_any || !any,
-                      "optimizer: the loss depends on none of its {} parameters, but on others; is it the loss of "
-                      "another model, a copy perhaps?",
+                      "optimizer: the loss depends on none of its {} parameters, only on others (is it the loss of "
+                      "another model, such as a copy?)",
                       parameters_.size());
 }
 

@@ -27,11 +27,12 @@ double ExponentialDecay::operator()(Index step) const {
 }
 
 double PiecewiseConstantDecay::operator()(Index step) const {
-  require<ValueError>(values.size() == boundaries.size() + 1,
-                      "PiecewiseConstantDecay: {} boundaries and {} values; there must be one value more",
-                      boundaries.size(), values.size());
+  require<ValueError>(
+      values.size() == boundaries.size() + 1,
+      "PiecewiseConstantDecay: {} boundaries and {} values; there must be one more value than boundaries",
+      boundaries.size(), values.size());
   require<ValueError>(std::is_sorted(boundaries.begin(), boundaries.end()),
-                      "PiecewiseConstantDecay: the boundaries must ascend");
+                      "PiecewiseConstantDecay: the boundaries must be in ascending order");
   const auto passed = std::lower_bound(boundaries.begin(), boundaries.end(), step) - boundaries.begin();
   return values[static_cast<std::size_t>(passed)];
 }
@@ -50,7 +51,7 @@ double PolynomialDecay::operator()(Index step) const {
 double CosineDecay::operator()(Index step) const {
   require<ValueError>(warmup_steps >= 0, "CosineDecay: warmup_steps is {}; it must not be negative", warmup_steps);
   require<ValueError>(warmup_steps == 0 || warmup_target.has_value(),
-                      "CosineDecay: warmup_steps is {}, but there is no warmup_target to reach in them", warmup_steps);
+                      "CosineDecay: warmup_steps is {}, but warmup_target is not set", warmup_steps);
   const double done = progress("CosineDecay", step - warmup_steps, decay_steps);
   const double top = warmup_target.value_or(initial_learning_rate);
   if (done < 0) {

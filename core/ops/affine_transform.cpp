@@ -74,8 +74,8 @@ Var affine_transform(Var x, ConstView transforms, const AffineOptions& options) 
           "affine_transform: transforms of shape {} for images of shape {}; {} is required", transforms.shape(),
           x.shape(), Shape{x.shape()[0], 6});
   for (Index i = 0; i < transforms.size(); ++i) {
-    require<ValueError>(std::isfinite(transforms[i]), "affine_transform: transform {} has a {} in it", i / 6,
-                        transforms[i]);
+    require<ValueError>(std::isfinite(transforms[i]),
+                        "affine_transform: transform {} contains {}; all values must be finite", i / 6, transforms[i]);
   }
   Var y = x.tape().output(x.shape(), {x});
   const Real* const maps = x.tape().constant(transforms).value().data();  // until the tape is cleared

@@ -172,7 +172,7 @@ BatchNormalized batch_normalization(Var x, Operand scale, Operand offset, double
 Var layer_normalization(Var x, Operand scale_operand, Operand offset_operand,
                         const LayerNormalizationOptions& options) {
   require(0 < options.axes && options.axes <= x.rank(),
-          "layer_normalization: the last {} axes of {} were asked for; it has {}", options.axes, x.shape(), x.rank());
+          "layer_normalization: axes is {} and x is {}; axes must be from 1 to {}", options.axes, x.shape(), x.rank());
   Tape& tape = x.tape();
   const Shape one = x.shape().sub(x.rank() - options.axes);
   const Var scale = spread(scale_operand, tape, one), offset = spread(offset_operand, tape, one);

@@ -88,11 +88,12 @@ Var rows_product(Var x, Var w, bool transpose_w, Var b) {
 Var matmul(Var a, Operand b_operand, const MatmulOptions& options) {
   const Var b = b_operand.on(a.tape());
   const Shape &sa = a.shape(), &sb = b.shape();
-  require(sa.rank() > 0 && sb.rank() > 0, "matmul: shapes {} and {}; a scalar is no matrix, multiply with *", sa, sb);
+  require(sa.rank() > 0 && sb.rank() > 0, "matmul: shapes {} and {}; a scalar is not a matrix (use * to multiply)", sa,
+          sb);
   require((sa.rank() > 1 || !options.transpose_a) && (sb.rank() > 1 || !options.transpose_b),
-          "matmul: shapes {} and {}; an operand of rank 1 has no axes to swap", sa, sb);
+          "matmul: shapes {} and {}; a 1-D operand cannot be transposed", sa, sb);
   const Index ka = sa[options.transpose_a ? -2 : -1], kb = sb.rank() == 1 ? sb[0] : sb[options.transpose_b ? -1 : -2];
-  require(ka == kb, "matmul: a is {}{} and b is {}{}; {} columns of a meet {} rows of b", sa,
+  require(ka == kb, "matmul: a is {}{} and b is {}{}; {} columns of a do not match {} rows of b", sa,
           options.transpose_a ? " transposed" : "", sb, options.transpose_b ? " transposed" : "", ka, kb);
   // Where the first axis of an operand is no axis of the batch of matrices, and not the rows of the result.
   if (sa.rank() == 1 || sa.rank() < sb.rank() || (sa.rank() == 2 && options.transpose_a)) a.mix_samples();

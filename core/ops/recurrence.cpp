@@ -33,7 +33,7 @@ Recurrence::Recurrence(const char* who, Index gates, Index biases, const Recurre
                 who, sx, sk, sr, operands.bias ? ", the bias " : "", operands.bias ? to_string(bias_shape) : "", gates,
                 gates, biases == 1 ? "" : message("{}, ", biases), gates));
   }
-  require(steps > 0, "{}: x is {}; there must be a step", who, sx);
+  require(steps > 0, "{}: x is {}; at least one step is required", who, sx);
 }
 
 MatrixView Recurrence::part(const View& array, Index turn) const {

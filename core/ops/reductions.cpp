@@ -37,7 +37,7 @@ Var scaled_sum(Var x, const AxisSplit& split, Real scale, const Shape& shape) {
 }
 
 Var max_over(Var x, const AxisSplit& split, const Shape& shape) {
-  require(split.n > 0, "max: shape {} has nothing to take the maximum of", x.shape());
+  require(split.n > 0, "max: shape {} has no elements to take the maximum of", x.shape());
   Var y = x.tape().output(shape, {x});
   const Index n = split.n, inner = split.inner;
   max_axis(x.value().data(), split, y.out().data());

@@ -16,7 +16,7 @@ constexpr double epsilon = 1e-7;           // Keras's
 constexpr double smallest_square = 1e-24;  // of a vector that has a direction
 
 void require_alike(const char* loss, Var y_pred, Var y_true) {
-  require(y_pred.shape() == y_true.shape(), "{}: y_pred is {} but y_true is {}; they must be alike{}", loss,
+  require(y_pred.shape() == y_true.shape(), "{}: y_pred is {} but y_true is {}; equal shapes are required{}", loss,
           y_pred.shape(), y_true.shape(), detail::prediction_hint(y_pred.shape(), y_true.shape()));
 }
 
@@ -52,7 +52,7 @@ Var MeanAbsolutePercentageError::operator()(Var y_pred, Var y_true) const {
 Var MeanSquaredLogarithmicError::operator()(Var y_pred, Var y_true) const {
   require_alike("mean_squared_logarithmic_error", y_pred, y_true);
   detail::require_not_negative("mean_squared_logarithmic_error", y_true.value(), "target",
-                               "its logarithm has no meaning here; use MeanSquaredError");
+                               "its logarithm is not meaningful; use MeanSquaredError");
   const Var loss = mean_of_sample(square(log(maximum(y_pred, epsilon) + 1) - log(maximum(y_true, epsilon) + 1)));
   return with_infinities(loss, y_pred, y_true);
 }

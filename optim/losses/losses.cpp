@@ -255,7 +255,7 @@ Var sparse_categorical_crossentropy(Var y_pred, ConstView y_true, const Categori
   require(y_pred.rank() > 0 && alike(y_pred.shape().without(-1), y_true.shape()),
           "{}: predictions are {} and labels {}; one label for each row of classes is required{}", name, y_pred.shape(),
           y_true.shape(),
-          y_pred.shape() == y_true.shape() ? " (one-hot labels go to categorical_crossentropy)"
+          y_pred.shape() == y_true.shape() ? " (for one-hot labels use categorical_crossentropy)"
                                            : detail::prediction_hint(y_pred.shape(), y_true.shape(), true));
   check_classes(name, y_pred);
   check_smoothing(name, options.label_smoothing);
@@ -278,7 +278,7 @@ Var categorical_crossentropy(Var y_pred, ConstView y_true, const CategoricalOpti
           "{}: predictions are {} and the truth is {}; equal shapes are required{}", name, y_pred.shape(),
           y_true.shape(),
           y_pred.rank() > 0 && alike(y_pred.shape().without(-1), y_true.shape())
-              ? " (class indices go to sparse_categorical_crossentropy)"
+              ? " (for class indices use sparse_categorical_crossentropy)"
               : detail::prediction_hint(y_pred.shape(), y_true.shape()));
   check_classes(name, y_pred);
   check_smoothing(name, options.label_smoothing);
@@ -351,7 +351,7 @@ Var reduce_plain_loss(Var losses, ConstView sample_weight) {
   const bool mixed = losses.tape().mixes_samples();  // true where `losses` is a scalar
   if (sample_weight.size() == 0) return mean_over_samples(mean(losses), mixed);
   require(losses.rank() > 0,
-          "loss: sample weights are {} and the loss is a single number; a loss that is to be weighted returns one for "
+          "loss: sample weights are {} but the loss returns a scalar; a weighted loss must return one loss for "
           "each sample",
           sample_weight.shape());
   require_weights("loss", sample_weight);

@@ -207,7 +207,7 @@ class AnyLoss {
       } else {
         static_assert(
             !requires { loss.from_logits; },
-            "a loss with the option from_logits says what turns its logits into probabilities: "
+            "a loss with the option from_logits must say which function turns its logits into probabilities: "
             "Logits logits() const");
         return Logits::none;
       }

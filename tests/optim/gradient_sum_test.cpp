@@ -91,8 +91,9 @@ TEST(GradientSum, RefusesAGradientOfAnotherShape) {
   total.add(tape.backward(sum(tape.parameter(x) * 2)));
   x.value = Tensor({3});
   tape.clear();
-  expect_error<StateError>([&] { total.add(tape.backward(sum(tape.parameter(x) * 2))); },
-                           "GradientSum: a gradient of shape (3,) after gradients of shape (2,) of the same parameter");
+  expect_error<StateError>(
+      [&] { total.add(tape.backward(sum(tape.parameter(x) * 2))); },
+      "GradientSum: gradient of shape (3,) for a parameter whose earlier gradients have shape (2,)");
 }
 
 /// A layer that is used twice, and a weight that has another gradient beside its product.

@@ -187,11 +187,12 @@ TEST(OptimizerExtrasErrors, NameTheOptionAndWhatIsWrongWithIt) {
         },
         text);
   };
-  expect_extras_error({.exclude_from_weight_decay = {"bias", "batch"}},
-                      "optimizer: exclude_from_weight_decay names \"batch\"; no layer or parameter is called so; there "
-                      "are dense/kernel, dense/bias, dense_1/kernel, dense_1/bias");
+  expect_extras_error(
+      {.exclude_from_weight_decay = {"bias", "batch"}},
+      "optimizer: exclude_from_weight_decay names \"batch\"; no layer or parameter has this name; there "
+      "are dense/kernel, dense/bias, dense_1/kernel, dense_1/bias");
   expect_extras_error({.learning_rate_multipliers = {{"kern", 2}}},
-                      "optimizer: learning_rate_multipliers names \"kern\"; no layer or parameter is called so; there "
+                      "optimizer: learning_rate_multipliers names \"kern\"; no layer or parameter has this name; there "
                       "are dense/kernel, dense/bias, dense_1/kernel, dense_1/bias");
   expect_extras_error({.learning_rate_multipliers = {{"kernel", -2}}},
                       "optimizer: learning_rate_multipliers gives -2 for kernel; it must not be negative");
@@ -199,7 +200,7 @@ TEST(OptimizerExtrasErrors, NameTheOptionAndWhatIsWrongWithIt) {
   expect_extras_error({.use_ema = true, .ema_overwrite_frequency = -1},
                       "optimizer: ema_overwrite_frequency is -1; it must not be negative");
   expect_extras_error({.ema_overwrite_frequency = 10},
-                      "optimizer: ema_overwrite_frequency is 10, but there are no averages; use_ema keeps them");
+                      "optimizer: ema_overwrite_frequency is 10, but use_ema is not set");
 }
 
 TEST(OptimizerExtrasErrors, AreThrownForAveragesThatAreNotThereOrNoLongerFit) {
@@ -207,14 +208,13 @@ TEST(OptimizerExtrasErrors, AreThrownForAveragesThatAreNotThereOrNoLongerFit) {
   Optimizer plain(SGD{}, {{"x", &x}});
   for (const auto& use : {+[](Optimizer& o) { o.swap_averages(); }, +[](Optimizer& o) { o.overwrite_with_averages(); },
                           +[](Optimizer& o) { const AveragedWeights averaged(o); }}) {
-    expect_error<StateError>([&] { use(plain); },
-                             "optimizer: there are no averages of the weights; use_ema keeps them");
+    expect_error<StateError>([&] { use(plain); }, "optimizer: there are no averages of the weights; set use_ema");
   }
   expect_error<ValueError>([&] { plain.set_iterations(-1); }, "optimizer: iterations is -1; it must not be negative");
 
   Optimizer averaging({SGD{}, {.use_ema = true}}, {{"x", &x}, {"y", &y}});
   x.value = Tensor({3});
-  const std::string_view text = "optimizer: a parameter is now of shape (3,); its state was made for (1,)";
+  const std::string_view text = "optimizer: a parameter now has shape (3,); its state has shape (1,)";
   expect_error<StateError>([&] { step(averaging, y, Tensor::vector({1})); }, text);
   EXPECT_EQ(y.value[0], 0);
   expect_error<StateError>([&] { averaging.swap_averages(); }, text);

@@ -25,8 +25,8 @@ static_assert(std::is_nothrow_move_assignable_v<Parameter>);
 const AnyOptimizer averaging{SGD{.learning_rate = 0.5}, {.use_ema = true}};
 
 constexpr std::string_view one_gone =
-    "optimizer: 1 of its 1 parameters are gone or have moved, because their model was built anew, changed or assigned "
-    "to; compile the model again, or make a new optimizer of its parameters";
+    "optimizer: 1 of its 1 parameters are gone or have moved, because their model was rebuilt, changed or assigned "
+    "to; compile the model again, or create a new optimizer for its parameters";
 
 TEST(OptimizerLifetime, EveryUseOfAParameterThatIsGoneThrows) {
   Parameter other = parameter({1});
@@ -58,8 +58,8 @@ TEST(OptimizerLifetime, ParametersThatMoveAreFoundOut) {
   Optimizer of_from(SGD{}, {{"from", &from}});
   const Parameter to = std::move(from);
   expect_error<StateError>([&] { testing::step(of_from, to, Tensor::vector({1})); },
-                           "optimizer: the loss depends on none of its 1 parameters, but on others; is it the loss of "
-                           "another model, a copy perhaps?");
+                           "optimizer: the loss depends on none of its 1 parameters, only on others (is it the loss of "
+                           "another model, such as a copy?)");
 }
 
 TEST(OptimizerLifetime, AssigningToAParameterAndCopyingItKeepIt) {
@@ -83,8 +83,8 @@ TEST(OptimizerLifetime, AParameterWithoutValuesIsRefused) {
       [&] {
         Optimizer(SGD{}, {{"dense/kernel", &kernel}, {"dense/bias", &bias}});
       },
-      "optimizer: dense/bias has no values yet: build its layer or model before its optimizer is "
-      "made");
+      "optimizer: dense/bias has no values yet; build its layer or model before creating the "
+      "optimizer");
 }
 
 TEST(OptimizerLifetime, AStepMustKnowOneOfTheGradientsAtLeast) {

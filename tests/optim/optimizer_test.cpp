@@ -219,7 +219,7 @@ TEST(Optimizer, ThrowsBeforeAnythingIsChangedIfAParameterChangedItsShape) {
     const Gradients gradients = tape.backward(sum(tape.parameter(first)) + sum(tape.parameter(x)));
     x.value = Tensor({3});
     expect_error<StateError>([&] { optimizer.step(gradients); },
-                             "optimizer: a parameter is now of shape (3,); its gradient is of shape (2,)");
+                             "optimizer: a parameter now has shape (3,); its gradient has shape (2,)");
     EXPECT_EQ(first.value[0], 1);
     EXPECT_EQ(optimizer.iterations(), 0);
     x.value = Tensor({2});
@@ -227,7 +227,7 @@ TEST(Optimizer, ThrowsBeforeAnythingIsChangedIfAParameterChangedItsShape) {
   Optimizer optimizer(SGD{.learning_rate = 1, .momentum = 0.9}, {{"first", &first}, {"x", &x}});
   x.value = Tensor({3});
   expect_error<StateError>([&] { step(optimizer, first, Tensor({1}), x, Tensor({3})); },
-                           "optimizer: a parameter is now of shape (3,); its state was made for (2,)");
+                           "optimizer: a parameter now has shape (3,); its state has shape (2,)");
 
   Parameter average{Tensor({2}), false};
   Optimizer averaging(SGD{.learning_rate = 1}, {{"first", &first}, {"average", &average}});
@@ -236,7 +236,7 @@ TEST(Optimizer, ThrowsBeforeAnythingIsChangedIfAParameterChangedItsShape) {
   const Gradients gradients = tape.backward(sum(tape.parameter(first)));
   average.value = Tensor({4});
   expect_error<StateError>([&] { averaging.step(gradients); },
-                           "optimizer: a parameter is now of shape (4,); its update is of shape (2,)");
+                           "optimizer: a parameter now has shape (4,); its update has shape (2,)");
   EXPECT_EQ(first.value[0], 1);
 }
 
@@ -254,12 +254,12 @@ TEST(Optimizer, GoesOnWithACopyOfTheModelWhenRebound) {
   EXPECT_EQ(x.value[0], Real(-2.5));  // whose own state the copy has not touched
 
   Parameter wide = parameter({0, 0});
-  expect_error<ShapeError>([&] { optimizer.rebound({}); }, "optimizer: 0 parameters came for the 1 it was made for");
+  expect_error<ShapeError>([&] { optimizer.rebound({}); }, "optimizer: 0 parameters given; it was created for 1");
   expect_error<ShapeError>(
       [&] {
         optimizer.rebound({{"dense/kernel", &wide}});
       },
-      "optimizer: dense/kernel is (2,), the parameter that it was made for is (1,)");
+      "optimizer: dense/kernel is (2,); the parameter it was created for is (1,)");
 }
 
 /// A rule as a user writes it: Adagrad, whose sum of squares begins at a number of its own.
@@ -312,7 +312,7 @@ TEST(CustomRule, MayCheckItsOptionsAndHasEightSlotsAtMost) {
     void update(View, ConstView, std::span<const View>, const Step&) const {}
   };
   expect_error<ValueError>([] { AnyOptimizer optimizer(Greedy{}); },
-                           "optimizer: 9 slots a parameter; from 0 to 8 are possible");
+                           "optimizer: 9 slots per parameter; from 0 to 8 are supported");
   EXPECT_EQ(AnyOptimizer(Greedy{.wanted = 8}).slot_count(), 8);
   static_assert(!std::is_constructible_v<AnyOptimizer, LearningRate>);
 }

@@ -235,7 +235,7 @@ TEST(ScheduleErrors, AreThrownBeforeTrainingBegins) {
       CosineDecay{.initial_learning_rate = 0, .decay_steps = 0, .warmup_target = 1, .warmup_steps = 9},
       "CosineDecay: decay_steps is 0; it must be positive");
   expect_schedule_error(CosineDecay{.initial_learning_rate = 0.1, .decay_steps = 5, .warmup_steps = 9},
-                        "CosineDecay: warmup_steps is 9, but there is no warmup_target to reach in them");
+                        "CosineDecay: warmup_steps is 9, but warmup_target is not set");
   expect_schedule_error(
       CosineDecay{.initial_learning_rate = 0.1, .decay_steps = 5, .warmup_target = 1, .warmup_steps = -9},
       "CosineDecay: warmup_steps is -9; it must not be negative");
@@ -248,10 +248,11 @@ TEST(ScheduleErrors, AreThrownBeforeTrainingBegins) {
   expect_schedule_error(OneCycle{1, 10, 1.5}, "OneCycle: pct_start is 1.5; it must be in [0, 1]");
   expect_schedule_error(OneCycle{1, 10, 0.3, 0}, "OneCycle: div_factor is 0; it must be positive");
   expect_schedule_error(OneCycle{1, 10, 0.3, 25, -1}, "OneCycle: final_div_factor is -1; it must be positive");
-  expect_schedule_error(PiecewiseConstantDecay{{1, 2}, {0.1, 0.2}},
-                        "PiecewiseConstantDecay: 2 boundaries and 2 values; there must be one value more");
+  expect_schedule_error(
+      PiecewiseConstantDecay{{1, 2}, {0.1, 0.2}},
+      "PiecewiseConstantDecay: 2 boundaries and 2 values; there must be one more value than boundaries");
   expect_schedule_error(PiecewiseConstantDecay{{2, 1}, {0.1, 0.2, 0.3}},
-                        "PiecewiseConstantDecay: the boundaries must ascend");
+                        "PiecewiseConstantDecay: the boundaries must be in ascending order");
 }
 
 }  // namespace

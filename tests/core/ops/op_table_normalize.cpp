@@ -141,11 +141,11 @@ OpRow layer_row() {
   row.uses_every_number = false;
   row.parameter_forms = {{{false, true, true}, [](auto x, auto p) { return layer_normalization(x[0], p[1], p[2]); }}};
   row.errors = {
-      {"layer_normalization: the last 3 axes of (2, 3) were asked for; it has 2",
+      {"layer_normalization: axes is 3 and x is (2, 3); axes must be from 1 to 2",
        [](Tape& t) {
          layer_normalization(of(t, {2, 3}), 1, 0, {.axes = 3});
        }},
-      {"layer_normalization: the last 0 axes of (2, 3) were asked for; it has 2",
+      {"layer_normalization: axes is 0 and x is (2, 3); axes must be from 1 to 2",
        [](Tape& t) {
          layer_normalization(of(t, {2, 3}), 1, 0, {.axes = 0});
        }},

@@ -102,8 +102,8 @@ std::vector<OpRow> reduce_rows() {
           "log_softmax", "LogSoftmax", [](const auto&... x) { return log_softmax(x...); }, log_softmax_of),
   };
   std::vector<ExpectedError>& max_errors = rows[2].errors;
-  max_errors.push_back({"max: shape (0,) has nothing to take the maximum of", [](Tape& t) { max(of(t, {0})); }});
-  max_errors.push_back({"max: shape (2, 0, 3) has nothing to take the maximum of", [](Tape& t) {
+  max_errors.push_back({"max: shape (0,) has no elements to take the maximum of", [](Tape& t) { max(of(t, {0})); }});
+  max_errors.push_back({"max: shape (2, 0, 3) has no elements to take the maximum of", [](Tape& t) {
                           max(of(t, {2, 0, 3}), 1);
                         }});
   return rows;

@@ -157,7 +157,7 @@ OpRow recurrent_row(const std::string& op, const std::string& name, Index gates,
       {op + message(": x is (1, 3), the kernel {}, the recurrent kernel {}", kernel, recurrent) + wanted, [=](Tape& t) {
          f(of(t, {1, 3}), of(t, kernel), of(t, recurrent), RecurrentOptions{});
        }});
-  refuses("x is (1, 0, 3); there must be a step", {1, 0, 3}, kernel, recurrent, bias);
+  refuses("x is (1, 0, 3); at least one step is required", {1, 0, 3}, kernel, recurrent, bias);
   return row;
 }
 

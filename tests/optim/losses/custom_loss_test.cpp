@@ -58,7 +58,7 @@ TEST(CustomLoss, ThatReturnsOneNumberCannotBeWeighted) {
   Tape tape;
   expect_error<ShapeError>(
       [&] { loss(tape.input(predictions), truth, weights); },
-      "loss: sample weights are (3,) and the loss is a single number; a loss that is to be weighted returns one for "
+      "loss: sample weights are (3,) but the loss returns a scalar; a weighted loss must return one loss for "
       "each sample");
   const AnyLoss per_sample = absolute_errors;
   const Tensor two({2});

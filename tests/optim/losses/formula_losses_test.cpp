@@ -127,7 +127,7 @@ TEST(FormulaLosses, TakeATruthWithoutALastAxisOfOne) {
 TEST(FormulaLosses, RefuseShapesThatDifferAndOptionsOutOfRange) {
   const Tensor wide({2, 3}), narrow = Tensor::vector({1, 0, 1});
   expect_error<ShapeError>([&] { value_of(MeanAbsoluteError{}, wide, narrow); },
-                           "mean_absolute_error: y_pred is (2, 3) but y_true is (3,); they must be alike");
+                           "mean_absolute_error: y_pred is (2, 3) but y_true is (3,); equal shapes are required");
   expect_error<ValueError>([&] { value_of(Huber{.delta = 0}, wide, wide); }, "huber: delta is 0; it must be positive");
   expect_error<ValueError>([&] { value_of(BinaryFocalCrossentropy{.alpha = 2}, wide, wide); },
                            "binary_focal_crossentropy: alpha is 2; it must be in [0, 1]");

@@ -48,22 +48,23 @@ TEST(LossErrors, NameBothShapesAndTheOtherCrossEntropy) {
       sparse(four), {3, 4},
       "sparse_categorical_crossentropy: predictions are (3, 4) and labels (4,); one label for "
       "each row of classes is required");
-  expect_loss_error<ShapeError>(sparse(hot), {3, 4},
-                                "sparse_categorical_crossentropy: predictions are (3, 4) and labels (3, 4); one label "
-                                "for each row of classes is required (one-hot labels go to categorical_crossentropy)");
+  expect_loss_error<ShapeError>(
+      sparse(hot), {3, 4},
+      "sparse_categorical_crossentropy: predictions are (3, 4) and labels (3, 4); one label "
+      "for each row of classes is required (for one-hot labels use categorical_crossentropy)");
   expect_loss_error<ShapeError>(sparse(flat), {3, 5, 4},
                                 "sparse_categorical_crossentropy: predictions are (3, 5, 4) and labels (3,); one label "
                                 "for each row of classes is required (is a Flatten missing?)");
   expect_loss_error<ShapeError>(sparse(scalar), {},
                                 "sparse_categorical_crossentropy: predictions are () and labels (); one label for each "
-                                "row of classes is required (one-hot labels go to categorical_crossentropy)");
+                                "row of classes is required (for one-hot labels use categorical_crossentropy)");
   expect_loss_error<ShapeError>(
       categorical(four), {3, 4},
       "categorical_crossentropy: predictions are (3, 4) and the truth is (4,); equal shapes are required");
   expect_loss_error<ShapeError>(
       categorical(flat), {3, 4},
-      "categorical_crossentropy: predictions are (3, 4) and the truth is (3,); equal shapes are required (class "
-      "indices go to sparse_categorical_crossentropy)");
+      "categorical_crossentropy: predictions are (3, 4) and the truth is (3,); equal shapes are required (for "
+      "class indices use sparse_categorical_crossentropy)");
   const Tensor nothing({3, 0});
   expect_loss_error<ShapeError>(categorical(nothing), {3, 0},
                                 "categorical_crossentropy: predictions (3, 0) have no classes");
