@@ -62,7 +62,7 @@ View Recurrence::state(Var y) const {
 }
 
 void Recurrence::put_state(const View& state, Index turn, Var y) const {
-  if (!options.return_sequences) return;  // it is there
+  if (!options.return_sequences) return;  // the state is the result
   Real* const to = y.out().data() + turn * units;
   for (Index i = 0; i < batch; ++i) std::copy_n(state.data() + i * units, units, to + i * steps * units);
 }

@@ -13,7 +13,7 @@ Shape reduced(const Shape& shape, Index axis, const ReduceOptions& options) {
   return options.keepdims ? shape.with(axis, 1) : shape.without(axis);
 }
 
-/// scale * sum of x over the middle of `split`; the gradient spreads out again.
+/// scale * sum of x over the middle axis of `split`; the gradient broadcasts along that axis.
 Var scaled_sum(Var x, const AxisSplit& split, Real scale, const Shape& shape) {
   Var y = x.tape().output(shape, {x});
   sum_axis(x.value().data(), split, scale, overwrite(y.out()));

@@ -31,7 +31,7 @@ Var permuted(Var x, const Axes& axes) {
   });
 }
 
-/// A rectangle of a row-major matrix: `rows` runs of `width` numbers, `stride` apart.
+/// A block of a row-major matrix: `rows` runs of `width` elements, `stride` apart.
 struct Runs {
   Index rows, width, stride;
 };
@@ -111,7 +111,7 @@ Var concatenate(std::span<const Var> values, Index axis) {
   }
   Tape& tape = values[0].tape();
   Var y = tape.output(like.with(at, total), values);
-  // The rule needs the operands for as long as the tape lives: a copy of them in its memory.
+  // The backward rule needs the operands for the lifetime of the tape, so they are copied into its memory.
   Var* const kept = static_cast<Var*>(tape.allocate(values.size_bytes()));
   std::uninitialized_copy(values.begin(), values.end(), kept);
   const std::span<const Var> operands(kept, values.size());
@@ -150,13 +150,13 @@ Var slice_axis(Var x, Index axis, Index begin, Index end) {
           x.shape());
   const AxisSplit split(x.shape(), at);
   const Index width = (to - from) * split.inner, stride = extent * split.inner;
-  const Index offset = x.shape().size() == 0 ? 0 : from * split.inner;  // there is no memory to step into
+  const Index offset = x.shape().size() == 0 ? 0 : from * split.inner;  // an empty tensor has no memory to offset into
   Var y = x.tape().output(x.shape().with(at, to - from), {x});
   copy_runs(x.value().data() + offset, stride, {split.outer, width, width}, y.out().data(), false);
   y.squashed_as(x);
   return y.backward([=] {
     if (Sink dx = x.sink()) {
-      if (!dx.accumulates()) fill(dx.view(), 0);  // what lies outside the slice
+      if (!dx.accumulates()) fill(dx.view(), 0);  // outside the slice the gradient is 0
       copy_runs(y.grad().data(), width, {split.outer, width, stride}, dx.data() + offset, true);
     }
   });
