@@ -105,8 +105,8 @@ void Optimizer::set_learning_rate(LearningRate rate) {
   replaced_rate_ = std::move(rate);
 }
 
-/// The position of a parameter, -1 if it is not this optimizer's. `next` is where to look first: gradients come in
-/// nearly the same order as the parameters.
+/// The index of a parameter, or -1 if it is not this optimizer's. `next` is the index to try first, because gradients
+/// are in nearly the same order as the parameters.
 Index Optimizer::find(const Parameter* parameter, Index& next) const {
   const auto count = static_cast<Index>(parameters_.size());
   if (repeats_ || next >= count || parameters_[static_cast<std::size_t>(next)] != parameter) {

@@ -26,12 +26,12 @@ namespace detail {
 
 namespace {
 
-/// Whether the parts of `name`, which slashes divide, come one after the other among those of `path`.
+/// True if the components of `name`, separated by slashes, are consecutive components of `path`.
 bool contains(std::string_view path, std::string_view name) {
   return ("/" + std::string(path) + "/").find("/" + std::string(name) + "/") != std::string::npos;
 }
 
-/// Calls `treat` with the position of every parameter of this name.
+/// Calls `treat` with the index of every parameter that matches the name.
 template <class F>
 void for_each_named(const char* option, const std::string& name, const NamedParameters& parameters, F treat) {
   bool found = false;

@@ -13,11 +13,11 @@ namespace cornu::detail {
 
 namespace {
 
-constexpr Real rounding = Real(1e-4);        // of predictions
-constexpr Real label_rounding = Real(1e-6);  // of labels that were computed, such as means and remainders
+constexpr Real rounding = Real(1e-4);        // tolerance for predictions
+constexpr Real label_rounding = Real(1e-6);  // tolerance for computed labels, such as means and remainders
 constexpr Real infinity = std::numeric_limits<Real>::infinity();
 
-/// The position of the first finite value that is not in [low, high] and whose weight is not 0; -1 if there is none.
+/// The index of the first finite value outside [low, high] whose weight is not 0; -1 if there is none.
 Index find_outside(ConstView values, Real low, Real high, ConstView weights = {}) {
   constexpr Index block = 1024;
   const Real* const x = values.data();
@@ -36,7 +36,7 @@ Index find_outside(ConstView values, Real low, Real high, ConstView weights = {}
   return -1;
 }
 
-/// Where a value stands: "row 3", or "row 3, position 1" where a row has several.
+/// The position of a value for errors: "row 3", or "row 3, position 1" if rows have several values.
 std::string place(const Shape& shape, Index i) {
   const Index width = shape.rank() == 0 || shape[0] == 0 ? 1 : shape.size() / shape[0];
   return width == 1 ? message("row {}", i) : message("row {}, position {}", i / width, i % width);
