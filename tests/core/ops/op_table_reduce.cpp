@@ -5,14 +5,14 @@ namespace cornu::testing {
 
 namespace {
 
-/// Some reach beyond the 32 rows, and the 16 numbers, that sums take at a time, or the 64 of what is a long slice.
+/// Some exceed the 32 rows or 16 elements that sums process at a time, or the 64 elements that make a slice long.
 const std::vector<Shape>& shapes() {
   static const std::vector<Shape> all = {{1},       {7},    {1, 4}, {3, 5},    {2, 3, 4}, {2, 1, 3, 1, 2}, {2, 70},
                                          {2, 3, 9}, {3, 0}, {70},   {2, 0, 3}, {37, 3},   {2, 35, 1}};
   return all;
 }
 
-/// All axes from either end.
+/// All axes, counted from either end.
 std::vector<Index> axes_of(const Shape& shape) {
   std::vector<Index> axes;
   for (Index axis = -shape.rank(); axis < shape.rank(); ++axis) axes.push_back(axis);

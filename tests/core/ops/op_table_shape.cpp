@@ -12,7 +12,7 @@ Sample sample(const std::string& what, const std::vector<Shape>& inputs, F f,
           expected};
 }
 
-/// `given` as it is written at the call, of up to two dimensions or more; -1 for what is left.
+/// `given`: the dimensions as written in the call, -1 for the inferred one.
 template <class... Dimensions>
 Sample reshape_sample(const Shape& from, const Shape& to, Dimensions... given) {
   return sample(
@@ -133,7 +133,7 @@ OpRow concatenate_row() {
   return row;
 }
 
-/// Positions [begin, end) as they are given, which may be negative, and the same from the beginning.
+/// Positions [begin, end) as given, possibly negative, and the same counted from the start.
 Sample slice_sample(const Shape& shape, Index axis, Index begin, Index end, Index from, Index to) {
   return sample(
       message("slice_axis [{}, {}) of {} at axis {}", begin, end, shape, axis), {shape},
@@ -167,7 +167,7 @@ OpRow slice_row() {
       .uses_every_number = false};
 }
 
-/// Which rows are taken is no input of the check: a step beside a whole number there is no value.
+/// The indices are not an input of the gradient check: take is undefined between whole numbers.
 OpRow take_row() {
   OpRow row{.op = "take", .name = "Take", .ranges = {around_zero}, .samples = {}};
   const auto add = [&](const Shape& table, const Tensor& indices) {
