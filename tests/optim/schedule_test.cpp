@@ -93,9 +93,9 @@ TEST(PolynomialDecay, EndsAtTheEndRateAndStaysThere) {
 
 TEST(PolynomialDecay, CyclesOverMultiplesOfItsSteps) {
   const PolynomialDecay decay{.initial_learning_rate = 1, .decay_steps = 100, .end_learning_rate = 0, .cycle = true};
-  EXPECT_DOUBLE_EQ(decay(0), 1);  // not a division by the zeroth multiple
+  EXPECT_DOUBLE_EQ(decay(0), 1);  // at step 0 decay_steps is not replaced by its multiple 0
   EXPECT_DOUBLE_EQ(decay(50), 0.5);
-  EXPECT_DOUBLE_EQ(decay(100), 0);  // a multiple ends its cycle
+  EXPECT_DOUBLE_EQ(decay(100), 0);  // a multiple of decay_steps ends a cycle
   EXPECT_DOUBLE_EQ(decay(101), 1 - 101 / 200.0);
   EXPECT_DOUBLE_EQ(decay(200), 0);
   EXPECT_DOUBLE_EQ(decay(250), 1 - 250 / 300.0);
@@ -130,7 +130,7 @@ TEST(CosineDecay, WithATargetAndNoWarmUpStartsAtTheTarget) {
   EXPECT_DOUBLE_EQ(decay(50), 0.05);
 }
 
-/// The definition, period after period.
+/// The definition, evaluated one period after the other.
 double restarted(const CosineDecayRestarts& options, Index step) {
   double rest = static_cast<double>(step), length = static_cast<double>(options.first_decay_steps), height = 1;
   while (rest >= length) {
@@ -219,7 +219,7 @@ TEST(OneCycle, WithoutRoomToRiseBeginsAtItsMaximum) {
   }
 }
 
-/// A bad schedule throws when it is put into an optimizer, and when it is called.
+/// An invalid schedule throws when an optimizer is constructed with it, and when it is called.
 template <class Schedule>
 void expect_schedule_error(const Schedule& schedule, std::string_view text) {
   expect_error<ValueError>([&] { AnyOptimizer optimizer(SGD{.learning_rate = schedule}); }, text);

@@ -78,7 +78,7 @@ TEST(FocalCrossentropy, WithoutGammaIsCrossEntropy) {
 }
 
 TEST(FocalCrossentropy, GoesBackToTheLogitsWhereTheyAreKnown) {
-  // The probabilities of the truth are 0 in any precision.
+  // The probabilities of the targets underflow to 0 in float and double.
   const Tensor far = Tensor::matrix({{-1e4}}), one = Tensor::matrix({{1}});
   const AnyLoss binary = BinaryFocalCrossentropy{};
   const auto [value, gradient] = differentiate([&](Var x) { return binary(sigmoid(x), one); }, far);
@@ -109,7 +109,7 @@ TEST(FormulaLosses, HaveRightGradients) {
     const Tensor x = uniform(shape, 1, Real(0.2), Real(0.8)), truth = uniform(shape, 2, Real(0.2), Real(0.8));
     const Tensor weights = uniform({shape[0]}, 3, Real(0.5), 2);
     for (std::size_t i = 0; i < std::size(losses); ++i) {
-      if (shape[-1] == 1 && losses[i].as<CategoricalFocalCrossentropy>() != nullptr) continue;  // which is refused
+      if (shape[-1] == 1 && losses[i].as<CategoricalFocalCrossentropy>() != nullptr) continue;  // throws
       SCOPED_TRACE(message("loss {}, shape {}", i, shape));
       const auto f = [&](std::span<const Var> inputs) { return losses[i](inputs[0], truth, weights); };
       const CheckReport report = check_gradients(f, {x});

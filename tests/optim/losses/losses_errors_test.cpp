@@ -10,7 +10,7 @@ namespace {
 
 using testing::expect_error;
 
-/// Expects a loss of predictions of this shape to throw.
+/// Expects the loss to throw for predictions of this shape.
 template <class E, class Loss>
 void expect_loss_error(Loss loss, const Shape& shape, std::string_view text) {
   const Tensor predictions = Tensor::full(shape, Real(0.25));
