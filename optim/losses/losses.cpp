@@ -236,8 +236,8 @@ bool alike(const Shape& a, const Shape& b) {
 /// The mean over all elements: element(x, truth, slope) returns the loss of one element and sets its gradient, `slope`.
 template <class Element>
 Var mean_over_elements(const char* name, Var x, ConstView y_true, ConstView weights, Element element) {
-  require(alike(x.shape(), y_true.shape()), "{}: predictions are {} and the truth is {}; equal shapes are required{}",
-          name, x.shape(), y_true.shape(), detail::prediction_hint(x.shape(), y_true.shape()));
+  require(alike(x.shape(), y_true.shape()), "{}: predictions are {} and targets {}; equal shapes are required{}", name,
+          x.shape(), y_true.shape(), detail::prediction_hint(x.shape(), y_true.shape()));
   return mean_over_rows(name, x, x.shape(), 1, weights,
                         [=](Index first, Index count, const Real* values, Real* slopes, double* losses) {
                           vectorized([=, truth = y_true.data() + first] {
@@ -275,8 +275,7 @@ Var sparse_categorical_crossentropy(Var y_pred, ConstView y_true, const Categori
 Var categorical_crossentropy(Var y_pred, ConstView y_true, const CategoricalOptions& options) {
   const char* const name = "categorical_crossentropy";
   require(y_pred.rank() > 0 && y_pred.shape() == y_true.shape(),
-          "{}: predictions are {} and the truth is {}; equal shapes are required{}", name, y_pred.shape(),
-          y_true.shape(),
+          "{}: predictions are {} and targets {}; equal shapes are required{}", name, y_pred.shape(), y_true.shape(),
           y_pred.rank() > 0 && alike(y_pred.shape().without(-1), y_true.shape())
               ? " (for class indices use sparse_categorical_crossentropy)"
               : detail::prediction_hint(y_pred.shape(), y_true.shape()));

@@ -60,10 +60,10 @@ TEST(LossErrors, NameBothShapesAndTheOtherCrossEntropy) {
                                 "row of classes is required (for one-hot labels use categorical_crossentropy)");
   expect_loss_error<ShapeError>(
       categorical(four), {3, 4},
-      "categorical_crossentropy: predictions are (3, 4) and the truth is (4,); equal shapes are required");
+      "categorical_crossentropy: predictions are (3, 4) and targets (4,); equal shapes are required");
   expect_loss_error<ShapeError>(
       categorical(flat), {3, 4},
-      "categorical_crossentropy: predictions are (3, 4) and the truth is (3,); equal shapes are required (for "
+      "categorical_crossentropy: predictions are (3, 4) and targets (3,); equal shapes are required (for "
       "class indices use sparse_categorical_crossentropy)");
   const Tensor nothing({3, 0});
   expect_loss_error<ShapeError>(categorical(nothing), {3, 0},
@@ -76,13 +76,13 @@ TEST(LossErrors, NameBothShapesOfElementwiseLosses) {
   const Tensor truth({3, 2}), wide({1, 3});
   expect_loss_error<ShapeError>(
       [&](Var y) { return binary_crossentropy(y, truth); }, {3, 1},
-      "binary_crossentropy: predictions are (3, 1) and the truth is (3, 2); equal shapes are required");
+      "binary_crossentropy: predictions are (3, 1) and targets (3, 2); equal shapes are required");
   expect_loss_error<ShapeError>(
       [&](Var y) { return mean_squared_error(y, truth); }, {2, 3},
-      "mean_squared_error: predictions are (2, 3) and the truth is (3, 2); equal shapes are required");
+      "mean_squared_error: predictions are (2, 3) and targets (3, 2); equal shapes are required");
   expect_loss_error<ShapeError>(
       [&](Var y) { return mean_squared_error(y, wide); }, {3},
-      "mean_squared_error: predictions are (3,) and the truth is (1, 3); equal shapes are required");
+      "mean_squared_error: predictions are (3,) and targets (1, 3); equal shapes are required");
 }
 
 TEST(LossErrors, NameTheShapesOfWeightsAndLosses) {
