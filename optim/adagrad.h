@@ -5,10 +5,10 @@
 namespace cornu {
 
 /// Adagrad (Duchi, Hazan and Singer, 2011), in Keras's form: v += g^2, w -= lr g / sqrt(v + epsilon).
-/// (PyTorch adds epsilon to the root.)
+/// PyTorch adds epsilon outside the root.
 struct Adagrad {
   LearningRate learning_rate = 0.001;
-  double initial_accumulator_value = 0.1;  ///< what v begins with
+  double initial_accumulator_value = 0.1;  ///< initial v
   double epsilon = 1e-7;
   double weight_decay = 0;
   double clipnorm = 0, clipvalue = 0, global_clipnorm = 0;

@@ -32,7 +32,7 @@ void adam_update(const R& rule, View parameter, ConstView gradient, std::span<co
       for (Index i = 0; i < n; ++i) {
         m[i] += new_m * (g[i] - m[i]);
         v[i] += new_v * (g[i] * g[i] - v[i]);
-        largest[i] = std::max(v[i], largest[i]);  // in this order a NaN in v stays
+        largest[i] = std::max(v[i], largest[i]);  // in this order a NaN in v propagates
         w[i] -= alpha * m[i] / (std::sqrt(largest[i]) + epsilon);
       }
     });

@@ -4,17 +4,16 @@
 
 namespace cornu {
 
-/// Adam (Kingma and Ba, 2015), in Keras's "epsilon hat" form, the one before the paper's section 2.1; in step t = 1,
-/// ...
+/// Adam (Kingma and Ba, 2015), in Keras's "epsilon hat" form (end of the paper's section 2). Step t = 1, 2, ...:
 ///   m += (1 - beta_1) (g - m), v += (1 - beta_2) (g^2 - v)
 ///   w -= lr sqrt(1 - beta_2^t) / (1 - beta_1^t) m / (sqrt(v) + epsilon)
-/// With amsgrad (Reddi, Kale and Kumar, 2018) the largest v so far stands in the last line. The paper's Algorithm 1,
-/// and PyTorch, add epsilon to sqrt(v / (1 - beta_2^t)): in their first steps an epsilon weighs less than the same one
-/// here.
+/// With amsgrad (Reddi, Kale and Kumar, 2018) the last line uses the largest v so far.
+/// The paper's Algorithm 1 and PyTorch add epsilon to sqrt(v / (1 - beta_2^t)) instead: in the first steps the same
+/// epsilon has less effect there than here.
 struct Adam {
   LearningRate learning_rate = 0.001;
-  double beta_1 = 0.9;    ///< how much of m a step keeps, in [0, 1)
-  double beta_2 = 0.999;  ///< the same for v
+  double beta_1 = 0.9;    ///< decay of m, in [0, 1)
+  double beta_2 = 0.999;  ///< decay of v, in [0, 1)
   double epsilon = 1e-7;
   bool amsgrad = false;
   double weight_decay = 0;
@@ -39,8 +38,8 @@ struct Adam {
   void update(View parameter, ConstView gradient, std::span<const View> state, const Step& step) const;
 };
 
-/// Adam with weight decay, which every rule here keeps apart from the gradient (Loshchilov and Hutter, 2019). Only the
-/// default is another.
+/// Adam with decoupled weight decay (Loshchilov and Hutter, 2019). All rules here decouple it; AdamW differs from Adam
+/// only in the default of weight_decay.
 struct AdamW {
   LearningRate learning_rate = 0.001;
   double beta_1 = 0.9;

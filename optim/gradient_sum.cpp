@@ -22,17 +22,17 @@ GradientSum::Total& GradientSum::find(std::vector<Total>& totals, const Paramete
 
 namespace {
 
-// Every gradient is added in so many blocks of rows, whoever adds them: the bits must not depend on the team.
+// The number of blocks of rows per gradient. Fixed, so that the bits of the sum do not depend on the team.
 constexpr Index block_count = 2;
 
-/// Where a block of `rows` rows begins: at a multiple of 16, where products are fastest.
+/// The first row of a block, out of `rows` rows in all: a multiple of 16, which makes products fastest.
 Index block_start(Index rows, Index block) {
   return block == block_count ? rows : std::min(rows, (rows * block / block_count + 8) / 16 * 16);
 }
 
 }  // namespace
 
-/// Adds a block of one pass's gradient to its sum.
+/// Adds one block of one pass's gradient to the sum.
 void GradientSum::add_block(const Gradients::Entry& entry, Index block) {
   Total& total = total_of(entry.parameter);
   const Shape& shape = entry.gradient.shape();
@@ -58,7 +58,7 @@ void GradientSum::add(std::span<const Gradients> passes, Team* team) {
     for (const Gradients::Entry& entry : pass.entries()) {
       const Total& total = total_of(entry.parameter);
       require<StateError>(!total.is_begun || total.sum.shape() == entry.gradient.shape(),
-                          "GradientSum: a gradient of shape {} after gradients of shape {} of the same parameter",
+                          "GradientSum: gradient of shape {} for a parameter whose earlier gradients have shape {}",
                           entry.gradient.shape(), total.sum.shape());
     }
   }

@@ -8,17 +8,16 @@ namespace cornu {
 
 class Team;
 
-/// Gradients of several passes, added up in memory of its own, and the updates that the last of them recorded: for a
-/// batch that is larger than what one pass should hold. Once it has seen the gradients of a model it asks the heap for
-/// nothing.
+/// Accumulates the gradients of several passes, for a batch that is too large for one pass. Also keeps the updates that
+/// the last pass recorded. Owns its memory; once warm, it allocates nothing on the heap.
 class GradientSum {
  public:
-  /// Begins anew.
+  /// Starts a new sum.
   void clear();
-  /// Adds the gradients of a pass. Products that were put off are made here, straight into the sum. Throws StateError,
-  /// having added nothing, if a parameter has changed its shape since clear.
+  /// Adds the gradients of a pass. Deferred products are computed here, directly into the sum. Throws StateError, and
+  /// adds nothing, if the shape of a parameter has changed since clear.
   void add(const Gradients& gradients) { add({&gradients, 1}); }
-  /// The same for several passes, in their order. A team shares the work; the result does not depend on it.
+  /// Adds the gradients of several passes, in order. A team shares the work; the result does not depend on the team.
   void add(std::span<const Gradients> passes, Team* team = nullptr);
   /// Valid until the next call of clear or add.
   Gradients gradients();
@@ -35,7 +34,7 @@ class GradientSum {
 
   std::vector<Total> totals_;
   std::vector<Gradients::Entry> entries_;
-  std::vector<Total> values_;  // that parameters are to take: those of the last pass that recorded one
+  std::vector<Total> values_;  // recorded updates: for each parameter, from the last pass that recorded one
   std::vector<Gradients::Update> updates_;
 };
 

@@ -20,7 +20,7 @@ void Lion::update(View parameter, ConstView gradient, std::span<const View> stat
   vectorized([=] {
     for (Index i = 0; i < n; ++i) {
       const Real direction = b1 * m[i] + new_1 * g[i];
-      w[i] -= direction > 0 ? lr : direction < 0 ? -lr : direction;  // as it is: 0, or a NaN
+      w[i] -= direction > 0 ? lr : direction < 0 ? -lr : direction;  // the last case: 0 or NaN
       m[i] = b2 * m[i] + new_2 * g[i];
     }
   });

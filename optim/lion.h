@@ -4,11 +4,12 @@
 
 namespace cornu {
 
-/// Lion (Chen et al., 2023): w -= lr sign(beta_1 m + (1 - beta_1) g), then m = beta_2 m + (1 - beta_2) g. Every number
-/// moves by lr, so that its rate is to be three to ten times smaller than AdamW's, and its decay as much larger.
+/// Lion (Chen et al., 2023): w -= lr sign(beta_1 m + (1 - beta_1) g), then m = beta_2 m + (1 - beta_2) g.
+/// Every element moves by lr: use a learning rate three to ten times smaller than AdamW's, and a weight decay larger by
+/// the same factor.
 struct Lion {
   LearningRate learning_rate = 0.001;
-  double beta_1 = 0.9;   ///< in (0, 1]; with 0 it would be signs of gradients
+  double beta_1 = 0.9;   ///< in (0, 1]; with 0 the update would be the sign of the gradient alone
   double beta_2 = 0.99;  ///< in [0, 1)
   double weight_decay = 0;
   double clipnorm = 0, clipvalue = 0, global_clipnorm = 0;

@@ -12,8 +12,8 @@ namespace {
 
 double momentum_of_step(double beta_1, Index t) { return beta_1 * (1 - std::pow(0.96, static_cast<double>(t)) / 2); }
 
-/// u_1 ... u_t = beta_1^t (1 - 0.96 / 2) ... (1 - 0.96^t / 2), from t alone, so that a run goes on from its number of
-/// steps. It is nothing beside 1 once beta_1^t is, and after a thousand factors 0.96^k is.
+/// u_1 ... u_t = beta_1^t (1 - 0.96 / 2) ... (1 - 0.96^t / 2). Computed from t alone, so that a run can be resumed from
+/// its step number. Returns 0 once beta_1^t is negligible compared with 1; 0.96^k is negligible after 1000 factors.
 double product_of_momenta(double beta_1, Index t) {
   double product = std::pow(beta_1, static_cast<double>(t)), power = 1;
   if (product < 1e-20) return 0;

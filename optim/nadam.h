@@ -4,12 +4,11 @@
 
 namespace cornu {
 
-/// Adam with Nesterov's momentum (Dozat, 2015), in Keras's form, whose momentum u grows to beta_1; in step t = 1, 2,
-/// ...
+/// Adam with Nesterov momentum (Dozat, 2015), in Keras's form: the momentum u grows to beta_1. Step t = 1, 2, ...:
 ///   u_t = beta_1 (1 - 0.96^t / 2), U_t = u_1 ... u_t
 ///   m += (1 - beta_1) (g - m), v += (1 - beta_2) (g^2 - v)
 ///   w -= lr (u_{t+1} m / (1 - U_{t+1}) + (1 - u_t) g / (1 - U_t)) / (sqrt(v / (1 - beta_2^t)) + epsilon)
-/// PyTorch's is the same with momentum_decay = 1; its default of 0.004 lets u grow more slowly.
+/// PyTorch's NAdam is the same with momentum_decay = 1; with its default of 0.004, u grows more slowly.
 struct Nadam {
   LearningRate learning_rate = 0.001;
   double beta_1 = 0.9;

@@ -29,7 +29,8 @@ void AnyOptimizer::check() const {
   extras_.check();
   box_->check();
   require<ValueError>(slot_count() >= 0 && slot_count() <= static_cast<Index>(detail::most_slots),
-                      "optimizer: {} slots a parameter; from 0 to {} are possible", slot_count(), detail::most_slots);
+                      "optimizer: {} slots per parameter; from 0 to {} are supported", slot_count(),
+                      detail::most_slots);
 }
 
 Optimizer::Optimizer(AnyOptimizer rule, const NamedParameters& parameters)
@@ -60,7 +61,7 @@ Optimizer::Optimizer(AnyOptimizer rule, const NamedParameters& parameters)
 
 void Optimizer::keep(std::size_t i, const NamedParameter& named) {
   require<StateError>(named.parameter->shape() != Tensor().shape(),
-                      "optimizer: {} has no values yet: build its layer or model before its optimizer is made",
+                      "optimizer: {} has no values yet; build its layer or model before creating the optimizer",
                       named.name);
   parameters_[i] = named.parameter;
   shapes_[i] = named.parameter->shape();
@@ -72,8 +73,8 @@ void Optimizer::require_alive() const {
   const auto gone =
       std::count_if(lifetimes_.begin(), lifetimes_.end(), [](const auto& each) { return each.expired(); });
   require<StateError>(gone == 0,
-                      "optimizer: {} of its {} parameters are gone or have moved, because their model was built anew, "
-                      "changed or assigned to; compile the model again, or make a new optimizer of its parameters",
+                      "optimizer: {} of its {} parameters are gone or have moved, because their model was rebuilt, "
+                      "changed or assigned to; compile the model again, or create a new optimizer for its parameters",
                       gone, lifetimes_.size());
 }
 
@@ -104,8 +105,8 @@ void Optimizer::set_learning_rate(LearningRate rate) {
   replaced_rate_ = std::move(rate);
 }
 
-/// The position of a parameter, -1 if it is not this optimizer's. `next` is where to look first: gradients come in
-/// nearly the same order as the parameters.
+/// The index of a parameter, or -1 if it is not this optimizer's. `next` is the index to try first, because gradients
+/// are in nearly the same order as the parameters.
 Index Optimizer::find(const Parameter* parameter, Index& next) const {
   const auto count = static_cast<Index>(parameters_.size());
   if (repeats_ || next >= count || parameters_[static_cast<std::size_t>(next)] != parameter) {
@@ -128,9 +129,8 @@ void Optimizer::check_state(std::size_t parameter) const {
   const Shape& shape = parameters_[parameter]->shape();
   const auto slots = static_cast<std::size_t>(slots_);
   for (std::size_t k = parameter * slots; k < (parameter + 1) * slots; ++k) {
-    require<StateError>(state_[k].shape() == shape,
-                        "optimizer: a parameter is now of shape {}; its state was made for {}", shape,
-                        state_[k].shape());
+    require<StateError>(state_[k].shape() == shape, "optimizer: a parameter now has shape {}; its state has shape {}",
+                        shape, state_[k].shape());
   }
 }
 
@@ -141,27 +141,27 @@ void Optimizer::check(const Gradients& gradients) const {
     if (at < 0) continue;
     const Shape& shape = entry.parameter->shape();
     require<StateError>(entry.gradient.shape() == shape,
-                        "optimizer: a parameter is now of shape {}; its gradient is of shape {}", shape,
+                        "optimizer: a parameter now has shape {}; its gradient has shape {}", shape,
                         entry.gradient.shape());
     check_state(static_cast<std::size_t>(at));
   }
   for (const Gradients::Update& update : gradients.updates()) {
     require<StateError>(find(update.parameter, next) < 0 || update.value.shape() == update.parameter->shape(),
-                        "optimizer: a parameter is now of shape {}; its update is of shape {}",
-                        update.parameter->shape(), update.value.shape());
+                        "optimizer: a parameter now has shape {}; its update has shape {}", update.parameter->shape(),
+                        update.value.shape());
   }
   for (std::size_t i = 0; rule_.extras().use_ema && i < parameters_.size(); ++i) check_state(i);
 }
 
 Optimizer Optimizer::rebound(const NamedParameters& parameters) const {
   held();
-  require(parameters.size() == parameters_.size(), "optimizer: {} parameters came for the {} it was made for",
+  require(parameters.size() == parameters_.size(), "optimizer: {} parameters given; it was created for {}",
           parameters.size(), parameters_.size());
   require_alive();
   Optimizer result = *this;
   for (std::size_t i = 0; i < parameters.size(); ++i) {
     require(parameters[i].parameter->shape() == parameters_[i]->shape(),
-            "optimizer: {} is {}, the parameter that it was made for is {}", parameters[i].name,
+            "optimizer: {} is {}; the parameter it was created for is {}", parameters[i].name,
             parameters[i].parameter->shape(), parameters_[i]->shape());
     result.keep(i, parameters[i]);
   }

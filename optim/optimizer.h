@@ -17,34 +17,35 @@
 namespace cornu {
 
 class Optimizer;
-class Team;  // core/kernels/team.h, which would bring <thread> to every program
+class Team;  // core/kernels/team.h; not included here, because it includes <thread>
 
 namespace detail {
 void step(Optimizer& optimizer, std::span<const Gradients> parts, Team* team);  // optim/shared_step.h
 }
 
-/// Where training stands: what a rule may know beside the parameter and its gradient.
+/// The state of training that a rule gets in addition to a parameter and its gradient.
 struct Step {
-  Index iteration = 0;       ///< updates made before this one
-  double learning_rate = 0;  ///< of this update
+  Index iteration = 0;       ///< number of earlier updates
+  double learning_rate = 0;  ///< learning rate of this update
 };
 
-/// A rule by which a gradient changes a parameter: a struct that can be copied, with
+/// An update rule: a copyable struct with
 ///   LearningRate learning_rate;
-///   Index slot_count() const        the tensors of state that it keeps for a parameter, `state` below
+///   Index slot_count() const        number of slots (state tensors) per parameter: the size of `state` below
 ///   void update(View parameter, ConstView gradient, std::span<const View> state, const Step& step) const
-/// and, where it has them, Keras's options for every optimizer, which are seen to before `update` is called:
-///   double weight_decay     first parameter -= learning_rate * weight_decay * parameter; 0 for none
-///   double clipnorm         each gradient scaled down to this norm; 0 for none, as for the next two
-///   double clipvalue        each number of a gradient limited to [-clipvalue, clipvalue]
-///   double global_clipnorm  all gradients scaled down together to this norm; at most one of the three may be given
-/// More members are used where they exist:
-///   void check() const                              throws ValueError for options that the rule cannot have
-///   void begin(std::span<const View> state) const   gives the state other values than the zeros that it begins with
-///   static constexpr bool elementwise = true        each number is updated by its own gradient and state alone, so
-///                                                   that parts of a parameter may be updated apart, at the same time
-///   bool is_gradient_descent() const                whether update is parameter -= learning_rate * gradient and no
-///                                                   more: it is then not called, but made as the gradient is summed
+/// Keras's common options are optional members. The optimizer applies them before it calls `update`:
+///   double weight_decay     parameter -= learning_rate * weight_decay * parameter; 0 disables it, as for the others
+///   double clipnorm         scales each gradient down to at most this norm
+///   double clipvalue        clips each element of a gradient to [-clipvalue, clipvalue]
+///   double global_clipnorm  scales all gradients together down to at most this norm; set at most one of the three
+/// Further optional members:
+///   void check() const                              throws ValueError for invalid options
+///   void begin(std::span<const View> state) const   initializes the state, which is zero otherwise
+///   static constexpr bool elementwise = true        the update of an element depends only on its own gradient and
+///                                                   state, so that parts of a parameter may be updated in parallel
+///   bool is_gradient_descent() const                true if update is exactly parameter -= learning_rate * gradient;
+///                                                   then update is not called, and the optimizer subtracts the
+///                                                   gradients while it sums them
 template <class R>
 concept OptimizerRule = std::copy_constructible<R> &&
     requires(const R& rule, View parameter, ConstView gradient, std::span<const View> state, const Step& step) {
@@ -73,12 +74,12 @@ OptimizerOptions options_of(const R& rule) {
 
 }  // namespace detail
 
-/// Any rule, held by value, and what is to be done beside it. One that was moved from can be assigned to or destroyed;
-/// any other use throws StateError.
+/// Any rule, held by value, together with its extras. A moved-from AnyOptimizer can be assigned to or destroyed; any
+/// other use throws StateError.
 class AnyOptimizer {
  public:
-  /// Throws ValueError for options that no rule can have: a negative rate, decay or limit, or two kinds of clipping;
-  /// and whatever the rule's own check and its schedule, asked for the rate of step 0, throw.
+  /// Throws ValueError for options that are invalid for any rule: a negative rate, decay or limit, or two kinds of
+  /// clipping. Also throws what the rule's check() or its schedule (evaluated at step 0) throws.
   template <class R>
   requires(!std::same_as<R, AnyOptimizer> && OptimizerRule<R>) AnyOptimizer(R rule, OptimizerExtras extras = {})
       : learning_rate_(rule.learning_rate),
@@ -88,7 +89,7 @@ class AnyOptimizer {
     check();
   }
 
-  // What is nearly a rule: it is accepted, and then refused by a static_assert that says why.
+  // Accepts types that are almost rules, so that a static_assert can say what is missing.
   template <std::convertible_to<std::string_view> Text>
   AnyOptimizer(const Text&) : learning_rate_(0) {
     static_assert(!std::convertible_to<Text, std::string_view>,
@@ -103,7 +104,7 @@ class AnyOptimizer {
         "void update(View parameter, ConstView gradient, std::span<const View> slots, const Step& step) const");
   }
 
-  /// The same rule with other extras. Throws as above.
+  /// The same rule with other extras. Throws as the constructor above.
   AnyOptimizer(const AnyOptimizer& other, OptimizerExtras extras) : AnyOptimizer(other) {
     extras_ = std::move(extras);
     check();
@@ -118,7 +119,7 @@ class AnyOptimizer {
   const LearningRate& learning_rate() const { return held().learning_rate_; }
   const detail::OptimizerOptions& options() const { return held().options_; }
   const OptimizerExtras& extras() const { return held().extras_; }
-  /// The rule's own, and then one for the average where there is one.
+  /// The slots of the rule, plus one for the average with use_ema.
   Index slot_count() const { return detail::held_by(box_).slot_count() + (extras_.use_ema ? 1 : 0); }
   bool elementwise() const { return detail::held_by(box_).elementwise(); }
   bool is_gradient_descent() const { return detail::held_by(box_).is_gradient_descent(); }
@@ -181,76 +182,76 @@ class AnyOptimizer {
   std::shared_ptr<const Box> box_;  // never changed, so that copies may share it
 };
 
-/// A rule at work on the parameters of a model, with the state that it keeps for each: `optimizer.step(gradients)`.
-/// It keeps the parameters' addresses. Building a model anew, adding or removing layers, or assigning to it replaces
-/// parameters; after that every use of the old ones throws StateError, and a new optimizer is needed.
-/// One that was moved from can be assigned to or destroyed; any other use throws StateError.
+/// Applies a rule to the parameters of a model and owns the slots of each: `optimizer.step(gradients)`.
+/// It keeps the parameters' addresses. Rebuilding a model, adding or removing layers, or assigning to it replaces
+/// parameters; after that, every use of the old ones throws StateError, and a new optimizer is needed.
+/// A moved-from Optimizer can be assigned to or destroyed; any other use throws StateError.
 class Optimizer {
  public:
-  /// Throws ValueError where the rule's extras name what is not among the parameters, StateError for a parameter that
-  /// its layer has not built yet.
+  /// Throws ValueError if the rule's extras name something that is not among the parameters, StateError for a parameter
+  /// whose layer is not built yet.
   Optimizer(AnyOptimizer rule, const NamedParameters& parameters);
 
-  /// Changes every parameter that has a gradient, then gives each parameter with a recorded update its new value, and
-  /// brings each that was changed by its gradient back to its constraint.
-  /// The gradients are clipped in place. Parameters that are not this optimizer's are left alone, as are their
-  /// gradients. Steps allocate nothing. Throws StateError, before anything is changed, if a parameter has another shape
-  /// than its gradient, its update or its state, if a parameter of this optimizer is gone or has moved, or if all of
-  /// the gradients and updates are those of other parameters.
+  /// Updates every parameter that has a gradient, then assigns recorded updates (such as moving means), then applies
+  /// the constraints of the parameters that had a gradient.
+  /// Clips the gradients in place. Ignores parameters of other optimizers and their gradients. Allocates nothing.
+  /// Throws StateError, before anything is changed, if the shape of a parameter differs from its gradient, update or
+  /// state, if a parameter of this optimizer is gone or has moved, or if all gradients and updates belong to other
+  /// parameters.
   void step(const Gradients& gradients) { step({&gradients, 1}); }
-  /// The same for a batch that was gone through in parts, each with gradients of its own: the sum of these is taken, in
-  /// their order. Updates are taken from the last part that recorded one.
+  /// The same for the gradients of several shards of a batch, which are summed in order. An update is taken from the
+  /// last shard that recorded one.
   void step(std::span<const Gradients> parts) { detail::step(*this, parts, nullptr); }
-  /// Goes backward from a loss, one number, and steps. The same as step(loss.tape().backward(loss)) but for the order
-  /// of roundings, and faster: plain gradient descent adds the large products that gradients are made of straight to
-  /// the parameters.
-  /// Ends the pass for gradients: going backward on its tape again, before it is cleared, throws StateError.
+  /// Runs the backward pass from a scalar loss and steps. Equals step(loss.tape().backward(loss)) up to the order of
+  /// rounding, but is faster: plain gradient descent computes deferred products directly into the parameters.
+  /// Running backward on the tape again before it is cleared throws StateError.
   void minimize(Var loss) {
     Tape& tape = loss.tape();
     step(tape.backward(loss, {.defer_products = true, .parameters = parameters()}));
     tape.parameters_changed();
   }
 
-  /// Whether its parameters are all still there, with the shapes that its state was made for.
+  /// True if all parameters still exist and have the shapes that the state was created for.
   bool is_usable() const;
-  /// Throws StateError if one of them is gone or has moved.
+  /// Throws StateError if a parameter is gone or has moved.
   std::span<Parameter* const> parameters() const;
-  /// The number of steps made so far.
+  /// The number of steps so far.
   Index iterations() const { return held().iterations_; }
-  /// To go on with a run whose state was kept elsewhere. Throws ValueError if it is negative.
+  /// For resuming a run whose state was saved elsewhere. Throws ValueError if negative.
   void set_iterations(Index iterations);
-  /// The rate of the next step.
+  /// The learning rate of the next step.
   double learning_rate() const { return held().rate().at(iterations_); }
-  /// From the next step on, for good, instead of the rule's own rate: also where that is a schedule.
+  /// Replaces the rule's learning rate, constant or schedule, permanently from the next step on.
   /// Throws ValueError if the rate of that step is negative.
   void set_learning_rate(LearningRate rate);
 
-  /// What set_learning_rate gave, if it did.
+  /// The argument of the last set_learning_rate, if it was called.
   const std::optional<LearningRate>& replaced_learning_rate() const { return held().replaced_rate_; }
 
   const AnyOptimizer& rule() const { return held().rule_; }
-  /// Exchanges the weights and their averages, those of parameters that learn; twice, and all is as it was.
-  /// Before the first step it does nothing: there the averages are the weights. Throws StateError without use_ema.
+  /// Swaps the trainable parameters with their averages; a second call restores them. Does nothing before the first
+  /// step, when the averages equal the weights. Throws StateError without use_ema.
   void swap_averages();
-  /// The averages become the weights, as when training ends. Throws StateError without use_ema.
+  /// Copies the averages into the trainable parameters, as at the end of training. Does nothing before the first step.
+  /// Throws StateError without use_ema.
   void overwrite_with_averages();
 
-  /// What the rule keeps: `rule().slot_count()` tensors a parameter, in the order of the parameters.
+  /// All slots: `rule().slot_count()` tensors per parameter, in the order of the parameters.
   std::span<Tensor> state() {
     held();
     return state_;
   }
   std::span<const Tensor> state() const { return held().state_; }
 
-  /// Whether every parameter that has a gradient or a recorded update is one of this optimizer's.
+  /// True if every parameter with a gradient or a recorded update belongs to this optimizer.
   bool knows_all(const Gradients& gradients) const;
 
-  /// The same state for the parameters of a copy of the model. Throws ShapeError if they do not correspond, StateError
-  /// as parameters().
+  /// A copy of this optimizer, with its state, for the parameters of a copy of the model. Throws ShapeError if their
+  /// number or shapes differ, StateError as parameters().
   Optimizer rebound(const NamedParameters& parameters) const;
 
  private:
-  /// A part of every parameter: of `count` equal parts of its rows the one of this number.
+  /// Block `number` of `count` about equal blocks of the rows of each parameter.
   struct Block {
     Index number = 0, count = 1;
   };
@@ -259,7 +260,7 @@ class Optimizer {
   friend void detail::step(Optimizer& optimizer, std::span<const Gradients> parts, Team* team);
   void step(std::span<const Gradients> parts, Team* team);
   const Optimizer& held() const {
-    rule_.options();  // throws where the rule was moved away
+    rule_.options();  // throws if the rule was moved from
     return *this;
   }
   const LearningRate& rate() const { return replaced_rate_ ? *replaced_rate_ : rule_.learning_rate(); }
@@ -284,21 +285,21 @@ class Optimizer {
   AnyOptimizer rule_;
   std::vector<Parameter*> parameters_;
   std::vector<std::weak_ptr<const void>> lifetimes_;  // of the parameters
-  std::vector<Shape> shapes_;                         // likewise, when they were given
-  bool repeats_ = false;                              // a parameter is listed twice: the first place counts
+  std::vector<Shape> shapes_;                         // of the parameters at construction
+  bool repeats_ = false;                              // a parameter is listed twice: its first position counts
   std::vector<detail::Treatment> treatments_;
   std::vector<Tensor> state_;
   Index slots_ = 0;
   Index iterations_ = 0;
   std::optional<LearningRate> replaced_rate_;
-  std::vector<const Gradients::Entry*> entries_;  // of the step being made: each parameter's in each part, or null
+  std::vector<const Gradients::Entry*> entries_;  // of the current step, by parameter and part; null for no gradient
   detail::Lifetime lifetime_;
 };
 
-/// While it lives, the parameters have their averaged values:
+/// Gives the parameters their averaged values for the lifetime of this object:
 /// `{ const AveragedWeights averaged(model.optimizer()); model.evaluate(test); }`.
-/// Where the optimizer or its parameters are replaced meanwhile (compile, build, add, assignment) there is nothing to
-/// exchange any more, and the parameters stay as they are.
+/// If the optimizer or its parameters are replaced meanwhile (compile, build, add, assignment), the destructor leaves
+/// the parameters as they are.
 class AveragedWeights {
  public:
   /// Throws StateError without use_ema.

@@ -9,7 +9,7 @@ namespace cornu {
 void Optimizer::move_averages() {
   const OptimizerExtras& extras = rule_.extras();
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
-    // What is not trained is followed: a layer that is frozen for a while is averaged from its values then.
+    // The average of a frozen parameter equals its value, so averaging restarts there when it is unfrozen.
     const bool follows = iterations_ == 0 || !parameters_[i]->learns();
     detail::move_average(average(i), parameters_[i]->value, follows ? 0 : extras.ema_momentum);
   }
@@ -20,7 +20,7 @@ void Optimizer::move_averages() {
 
 template <class F>
 void Optimizer::for_each_average(F f) {
-  require<StateError>(rule_.extras().use_ema, "optimizer: there are no averages of the weights; use_ema keeps them");
+  require<StateError>(rule_.extras().use_ema, "optimizer: there are no averages of the weights; set use_ema");
   require_alive();
   for (std::size_t i = 0; i < parameters_.size(); ++i) check_state(i);
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
@@ -51,7 +51,7 @@ AveragedWeights::~AveragedWeights() {
   if (lifetime_.expired()) return;
   try {
     optimizer_.swap_averages();
-  } catch (const StateError&) {  // its parameters are gone, or have other shapes
+  } catch (const StateError&) {  // the parameters are gone or have other shapes
   }
 }
 

@@ -19,20 +19,19 @@ void OptimizerExtras::check() const {
   require<ValueError>(ema_overwrite_frequency >= 0, "optimizer: ema_overwrite_frequency is {}; it must not be negative",
                       ema_overwrite_frequency);
   require<ValueError>(ema_overwrite_frequency == 0 || use_ema,
-                      "optimizer: ema_overwrite_frequency is {}, but there are no averages; use_ema keeps them",
-                      ema_overwrite_frequency);
+                      "optimizer: ema_overwrite_frequency is {}, but use_ema is not set", ema_overwrite_frequency);
 }
 
 namespace detail {
 
 namespace {
 
-/// Whether the parts of `name`, which slashes divide, come one after the other among those of `path`.
+/// True if the components of `name`, separated by slashes, are consecutive components of `path`.
 bool contains(std::string_view path, std::string_view name) {
   return ("/" + std::string(path) + "/").find("/" + std::string(name) + "/") != std::string::npos;
 }
 
-/// Calls `treat` with the position of every parameter of this name.
+/// Calls `treat` with the index of every parameter that matches the name.
 template <class F>
 void for_each_named(const char* option, const std::string& name, const NamedParameters& parameters, F treat) {
   bool found = false;
@@ -41,7 +40,7 @@ void for_each_named(const char* option, const std::string& name, const NamedPara
     found = true;
     treat(i);
   }
-  require<ValueError>(found, "optimizer: {} names \"{}\"; no layer or parameter is called so; there are {}", option,
+  require<ValueError>(found, "optimizer: {} names \"{}\"; no layer or parameter has this name; there are {}", option,
                       name, detail::listed(parameters, &NamedParameter::name));
 }
 

@@ -9,21 +9,21 @@
 
 namespace cornu {
 
-/// What concerns the model as a whole, and so is given beside a rule, any rule: `{Adam{}, {.use_ema = true}}`.
+/// Options that concern the model as a whole and work with any rule: `{Adam{}, {.use_ema = true}}`.
 ///
-/// A name is that of a layer or of a parameter: "dense" names dense/kernel and dense/bias (not dense_1/kernel), "bias"
-/// every bias, "dense/bias" this one. The optimizer throws ValueError for a name that no parameter has.
+/// Names match layers or parameters: "dense" matches dense/kernel and dense/bias (not dense_1/kernel), "bias" every
+/// bias, "dense/bias" only this one. The optimizer throws ValueError for a name that matches nothing.
 struct OptimizerExtras {
   std::vector<std::string> exclude_from_weight_decay{};
-  /// The learning rate of what is named is multiplied by this; by the product where several names fit. 0 keeps the
-  /// parameters as they are, but freeze(layer) saves their gradients, too.
+  /// Factors of the learning rate, by name; if several names match, their product applies. With 0 the parameters do not
+  /// change, but freeze(layer) also saves computing their gradients.
   std::map<std::string, double> learning_rate_multipliers{};
 
-  /// Keep an exponential moving average of every parameter, average = ema_momentum average + (1 - ema_momentum) w after
-  /// each step; after the first it is w. Optimizer::swap_averages and AveragedWeights say how to use it.
+  /// Keep an exponential moving average of every parameter: after each step, average = ema_momentum average +
+  /// (1 - ema_momentum) w; after the first, average = w. See Optimizer::swap_averages and AveragedWeights.
   bool use_ema = false;
   double ema_momentum = 0.99;
-  Index ema_overwrite_frequency = 0;  ///< every so many steps the averages become the weights; 0: never
+  Index ema_overwrite_frequency = 0;  ///< copy the averages into the weights every this many steps; 0: never
 
   void options(auto& visit) {
     visit("exclude_from_weight_decay", exclude_from_weight_decay);
@@ -38,16 +38,16 @@ struct OptimizerExtras {
 
 namespace detail {
 
-/// What is particular to one parameter.
+/// The extras as they apply to one parameter.
 struct Treatment {
   double rate_factor = 1;
   bool decays = true;
 };
 
-/// In the order of the parameters.
+/// The treatment of each parameter, in order. Throws ValueError for a name that matches nothing.
 std::vector<Treatment> treatments(const OptimizerExtras& extras, const NamedParameters& parameters);
 
-/// average = momentum average + (1 - momentum) w. Where average and w are equal it stays exactly so.
+/// average = momentum average + (1 - momentum) w, computed so that an average equal to w stays exactly equal.
 void move_average(View average, ConstView w, double momentum);
 
 }  // namespace detail

@@ -15,7 +15,7 @@ namespace {
 
 /// The squared Euclidean norm, summed in double.
 double squared_norm(const View& x) {
-  std::array<double, 8> sums{};  // as many sums at once as it takes to keep the adders busy
+  std::array<double, 8> sums{};  // independent sums hide the latency of addition
   const Real* from = x.begin();
   for (; x.end() - from >= 8; from += 8) {
     for (std::size_t k = 0; k < 8; ++k) sums[k] += static_cast<double>(from[k]) * static_cast<double>(from[k]);
@@ -24,14 +24,14 @@ double squared_norm(const View& x) {
   return std::accumulate(sums.begin(), sums.end(), 0.0);
 }
 
-/// Scales x by limit / norm where the norm, of x or of all gradients together, is beyond the limit.
+/// Scales x by limit / norm if norm exceeds limit. `norm` is that of x or of all gradients together.
 void limit_norm(const View& x, double norm, double limit) {
   if (norm <= limit) return;
   const auto factor = static_cast<Real>(limit / norm);
   for (Real& value : x) value *= factor;
 }
 
-/// Some of the rows that a parameter and its gradient consist of: `count` from `first`, of `width` numbers each.
+/// A range of rows of a parameter and its gradient: `count` rows of `width` elements, beginning at row `first`.
 struct Rows {
   Index first = 0, count = 0, width = 0;
 
@@ -40,7 +40,7 @@ struct Rows {
 
 using Entries = std::span<const Gradients::Entry* const>;
 
-/// The rows of block `number` of `count`. They begin at multiples of 16, where products are fastest.
+/// The rows of block `number` of `count`. Blocks begin at multiples of 16, which makes products fastest.
 Rows rows_of_block(Entries entries, Index size, Index number, Index count) {
   const Index rows = entries.front()->gradient.shape().rank() == 0 ? 1 : entries.front()->gradient.shape()[0];
   const auto start = [&](Index i) { return i == count ? rows : std::min(rows, (rows * i / count + 8) / 16 * 16); };
@@ -63,7 +63,7 @@ void add_scaled(const View& out, const View& x, Real factor) {
 
 }  // namespace
 
-/// Finds the entries of all parts and checks that they fit.
+/// Finds the entries of all parts and checks their shapes.
 void Optimizer::collect(std::span<const Gradients> parts) {
   require_alive();
   entries_.assign(parameters_.size() * parts.size(), nullptr);
@@ -83,12 +83,13 @@ void Optimizer::collect(std::span<const Gradients> parts) {
     }
   }
   require<StateError>(knows_any || !any,
-                      "optimizer: the loss depends on none of its {} parameters, but on others; is it the loss of "
-                      "another model, a copy perhaps?",
+                      "optimizer: the loss depends on none of its {} parameters, only on others (is it the loss of "
+                      "another model, such as a copy?)",
                       parameters_.size());
 }
 
-/// A parameter's entries, from the first part that has one: in its memory the sum is made. Empty if no part has one.
+/// A parameter's entries, starting with the first part that has one, whose memory will hold the sum. Empty if no part
+/// has a gradient.
 Entries Optimizer::entries_of(std::size_t parameter) const {
   const std::size_t parts = entries_.size() / parameters_.size();
   const Entries entries = Entries(entries_).subspan(parameter * parts, parts);
@@ -96,7 +97,7 @@ Entries Optimizer::entries_of(std::size_t parameter) const {
   return {first, entries.end()};
 }
 
-/// Plain gradient descent, with each part's contribution as it comes.
+/// Plain gradient descent: subtracts each part's gradient without summing them first.
 void Optimizer::descend(std::size_t parameter, const Block& block, double learning_rate) {
   const Entries entries = entries_of(parameter);
   if (entries.empty()) return;
@@ -111,7 +112,7 @@ void Optimizer::descend(std::size_t parameter, const Block& block, double learni
   }
 }
 
-/// Adds the gradients of all parts up, in the memory of the first.
+/// Sums the gradients of all parts in the memory of the first.
 void Optimizer::sum(std::size_t parameter, const Block& block) {
   const Entries entries = entries_of(parameter);
   if (entries.empty()) return;
@@ -131,7 +132,7 @@ void Optimizer::sum(std::size_t parameter, const Block& block) {
   }
 }
 
-/// Clips summed gradients by their norms, where the rule asks for it.
+/// Clips the summed gradients by norm, if the rule has clipnorm or global_clipnorm.
 void Optimizer::limit_norms() {
   const auto& options = rule_.options();
   double total = 0;
@@ -150,13 +151,13 @@ void Optimizer::limit_norms() {
   }
 }
 
-/// The rule's update by a summed gradient, with what comes before it.
+/// Applies clipvalue, weight decay and the rule's update, given the summed gradient.
 void Optimizer::update(std::size_t parameter, const Block& block, Step step) {
   const Entries entries = entries_of(parameter);
   if (entries.empty()) return;
   const View whole = parameters_[parameter]->value;
   const Rows rows = rows_of_block(entries, whole.size(), block.number, block.count);
-  // A rule sees a parameter in its own shape, unless it has said that it takes parts.
+  // An elementwise rule may get a block of rows; any other rule gets the parameter in its shape.
   const auto part_of = [&](const View& tensor) { return block.count == 1 ? tensor : rows.of(tensor); };
   const View value = part_of(whole), gradient = part_of(entries.front()->gradient);
   std::array<View, detail::most_slots> slots;
@@ -170,14 +171,14 @@ void Optimizer::update(std::size_t parameter, const Block& block, Step step) {
     for (Real& g : gradient) g = g > limit ? limit : g < -limit ? -limit : g;
   }
   if (options.weight_decay > 0 && treatments_[parameter].decays) {
-    // Not *= 1 - decay: for a small decay that would round to a quite different one.
+    // Not *= 1 - decay: rounding 1 - decay would change a small decay considerably.
     const auto decay = static_cast<Real>(step.learning_rate * options.weight_decay);
     for (Real& w : value) w -= decay * w;
   }
   rule_.update(value, gradient, {slots.data(), slot_count}, step);
 }
 
-/// work(parameter, block) for every parameter and block; the team shares the blocks.
+/// Calls work(parameter, block) for every parameter and block. The team shares the blocks.
 template <class Work>
 void Optimizer::each_block(Index blocks, Team* team, Work work) const {
   const auto share = [&](Index member, Index members) {
@@ -197,7 +198,7 @@ void Optimizer::step(std::span<const Gradients> parts, Team* team) {
   const bool limits_norms = options.clipnorm > 0 || options.global_clipnorm > 0;
   const bool plain =
       rule_.is_gradient_descent() && !limits_norms && options.clipvalue == 0 && options.weight_decay == 0;
-  // As many blocks as parts, not as threads: what is computed must not depend on who computes it.
+  // One block per part, not per thread: the result must not depend on the number of threads.
   const Index blocks = std::ssize(parts);
   if (plain) {
     each_block(blocks, team, [&](std::size_t i, const Block& block) { descend(i, block, step.learning_rate); });

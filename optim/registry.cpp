@@ -42,7 +42,7 @@ Registry<AnyLoss>& loss_registry() {
 Registry<LearningRate>& schedule_registry() {
   static Registry<LearningRate> registry("schedule", "register_schedule");
   static const bool filled = [] {
-    // Not those without a value: LearningRate has none to begin with.
+    // LinearWarmup needs an initial value, because LearningRate has no default constructor.
     registry.add<LinearWarmup>("LinearWarmup", [] { return LinearWarmup{.learning_rate = 0, .warmup_steps = 0}; });
     return add_all<CosineDecay, CosineDecayRestarts, ExponentialDecay, InverseTimeDecay, OneCycle,
                    PiecewiseConstantDecay, PolynomialDecay>(registry);

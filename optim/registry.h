@@ -5,8 +5,8 @@
 #include "cornu/optim/optimizer.h"
 #include "cornu/optim/schedule.h"
 
-/// The names by which files know optimizers, losses and schedules. Cornu's own are known; one's own structs are
-/// registered, as layers are (layers/registry.h): `register_loss<Pinball>();`. What has no name, a lambda, cannot be.
+/// Names of optimizers, losses and schedules in files. Cornu's are registered already. Register a user's struct as for
+/// layers (layers/registry.h): `register_loss<Pinball>();`. A lambda has no name and cannot be registered.
 namespace cornu {
 
 namespace detail {

@@ -9,7 +9,7 @@ namespace cornu {
 
 namespace {
 
-/// What a loop works with: its memory, and its numbers. `a` and `b` may be null where they are not used.
+/// The arrays and coefficients of a loop. `a` and `b` may be null if unused.
 struct Loop {
   Real *w, *v, *a, *b;
   const Real* g;
@@ -27,7 +27,7 @@ void run(const Loop& loop) {
       if constexpr (centered) {
         a[i] = old * a[i] + fresh * g[i];
         variance -= a[i] * a[i];
-        variance = variance < 0 ? Real{0} : variance;  // by rounding; a NaN stays
+        variance = variance < 0 ? Real{0} : variance;  // rounding can make it negative; a NaN propagates
       }
       const Real change = lr * g[i] / std::sqrt(variance + epsilon);
       if constexpr (has_momentum) {

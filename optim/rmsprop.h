@@ -6,9 +6,9 @@ namespace cornu {
 
 /// RMSprop (Hinton, 2012), in Keras's form:
 ///   v = rho v + (1 - rho) g^2, w -= lr g / sqrt(v + epsilon)
-/// `centered` also averages g, a = rho a + (1 - rho) g, and divides by sqrt(v - a^2 + epsilon) (Graves, 2013). With
-/// momentum, b = momentum b + what would be subtracted, and w -= b. (PyTorch adds epsilon to the root, and keeps lr out
-/// of b.)
+/// With `centered`, a = rho a + (1 - rho) g, and the divisor is sqrt(v - a^2 + epsilon) (Graves, 2013).
+/// With momentum, b = momentum b + lr g / divisor, and w -= b.
+/// PyTorch adds epsilon outside the root and keeps lr out of b.
 struct RMSprop {
   LearningRate learning_rate = 0.001;
   double rho = 0.9;     ///< in [0, 1)

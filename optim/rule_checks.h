@@ -4,10 +4,10 @@
 
 #include "cornu/core/error.h"
 
-/// What rules require of their options.
+/// Checks of the options of update rules.
 namespace cornu::detail {
 
-/// How much of what was is kept: in [0, 1).
+/// For decay rates such as beta_1 and rho: in [0, 1).
 inline void require_kept_fraction(std::string_view rule, std::string_view option, double value) {
   require<ValueError>(value >= 0 && value < 1, "{}: {} is {}; it must be in [0, 1)", rule, option, value);
 }

@@ -10,13 +10,13 @@ namespace cornu {
 
 namespace {
 
-/// step / decay_steps, checked.
+/// step / decay_steps. Throws ValueError unless decay_steps is positive.
 double progress(const char* schedule, Index step, Index decay_steps) {
   require<ValueError>(decay_steps > 0, "{}: decay_steps is {}; it must be positive", schedule, decay_steps);
   return static_cast<double>(step) / static_cast<double>(decay_steps);
 }
 
-/// From 1 down to 0 while `done` goes from 0 to 1.
+/// Falls from 1 to 0 as `done` goes from 0 to 1.
 double half_cosine(double done) { return (1 + std::cos(std::numbers::pi * done)) / 2; }
 
 }  // namespace
@@ -27,11 +27,12 @@ double ExponentialDecay::operator()(Index step) const {
 }
 
 double PiecewiseConstantDecay::operator()(Index step) const {
-  require<ValueError>(values.size() == boundaries.size() + 1,
-                      "PiecewiseConstantDecay: {} boundaries and {} values; there must be one value more",
-                      boundaries.size(), values.size());
+  require<ValueError>(
+      values.size() == boundaries.size() + 1,
+      "PiecewiseConstantDecay: {} boundaries and {} values; there must be one more value than boundaries",
+      boundaries.size(), values.size());
   require<ValueError>(std::is_sorted(boundaries.begin(), boundaries.end()),
-                      "PiecewiseConstantDecay: the boundaries must ascend");
+                      "PiecewiseConstantDecay: the boundaries must be in ascending order");
   const auto passed = std::lower_bound(boundaries.begin(), boundaries.end(), step) - boundaries.begin();
   return values[static_cast<std::size_t>(passed)];
 }
@@ -50,7 +51,7 @@ double PolynomialDecay::operator()(Index step) const {
 double CosineDecay::operator()(Index step) const {
   require<ValueError>(warmup_steps >= 0, "CosineDecay: warmup_steps is {}; it must not be negative", warmup_steps);
   require<ValueError>(warmup_steps == 0 || warmup_target.has_value(),
-                      "CosineDecay: warmup_steps is {}, but there is no warmup_target to reach in them", warmup_steps);
+                      "CosineDecay: warmup_steps is {}, but warmup_target is not set", warmup_steps);
   const double done = progress("CosineDecay", step - warmup_steps, decay_steps);
   const double top = warmup_target.value_or(initial_learning_rate);
   if (done < 0) {
@@ -68,7 +69,7 @@ double CosineDecayRestarts::operator()(Index step) const {
   // Period i begins at 1 + t_mul + ... + t_mul^(i - 1), in units of first_decay_steps.
   const auto begin = [&](double i) { return t_mul == 1 ? i : (std::pow(t_mul, i) - 1) / (t_mul - 1); };
   double i = std::floor(t_mul == 1 ? now : std::log1p(now * (t_mul - 1)) / std::log(t_mul));
-  if (begin(i) > now) --i;  // at the very step of a restart the logarithms may round to either side
+  if (begin(i) > now) --i;  // at a restart, the logarithms may round to either side
   if (begin(i + 1) <= now) ++i;
   const double done = (now - begin(i)) / std::pow(t_mul, i);
   return initial_learning_rate * ((1 - alpha) * std::pow(m_mul, i) * half_cosine(done) + alpha);
@@ -88,7 +89,7 @@ double OneCycle::operator()(Index step) const {
   require<ValueError>(final_div_factor > 0, "OneCycle: final_div_factor is {}; it must be positive", final_div_factor);
   const double first = max_learning_rate / div_factor, last = first / final_div_factor;
   const auto now = static_cast<double>(step), end = static_cast<double>(total_steps - 1);
-  const double top = pct_start * static_cast<double>(total_steps) - 1;  // the step of the maximum
+  const double top = pct_start * static_cast<double>(total_steps) - 1;  // step of the maximum
   if (now <= top) return first + (max_learning_rate - first) * half_cosine(top > 0 ? 1 - now / top : 0);
   if (now >= end) return last;
   const double begin = std::max(top, 0.0);

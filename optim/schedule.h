@@ -12,10 +12,11 @@
 
 namespace cornu {
 
-/// A learning rate: a number, or a schedule, which is anything that gives a rate for a step (the number of updates made
-/// so far): one of those below, or the user's own `double(Index step)`. The schedules below are Keras's, and two
-/// more; they throw ValueError for options that they cannot have, as soon as they are put into an optimizer, which asks
-/// for a rate. A schedule that was moved from can be assigned to or destroyed; asking it for a rate throws StateError.
+/// A learning rate: a number or a schedule. A schedule is any callable `double(Index step)`: one of the structs below
+/// or a user's function. `step` is the number of updates so far.
+/// The schedules below are Keras's, plus LinearWarmup and OneCycle. They throw ValueError for invalid options when an
+/// optimizer is constructed with them, because it evaluates the schedule.
+/// A moved-from schedule can be assigned to or destroyed; evaluating it throws StateError.
 class LearningRate {
  public:
   template <class T>
@@ -45,7 +46,7 @@ class LearningRate {
   std::function<double(Index)> schedule_;
 };
 
-/// initial * rate^(step / decay_steps); in whole powers if `staircase`.
+/// initial * rate^(step / decay_steps); the exponent is rounded down if `staircase`.
 struct ExponentialDecay {
   double initial_learning_rate;
   Index decay_steps;
@@ -60,8 +61,8 @@ struct ExponentialDecay {
   double operator()(Index step) const;
 };
 
-/// values[0] up to and including step boundaries[0], values[1] up to boundaries[1], ...; one value more than
-/// boundaries.
+/// values[0] up to and including step boundaries[0], then values[1] up to boundaries[1], and so on. There must be one
+/// more value than boundaries.
 struct PiecewiseConstantDecay {
   std::vector<Index> boundaries;
   std::vector<double> values;
@@ -72,7 +73,7 @@ struct PiecewiseConstantDecay {
   double operator()(Index step) const;
 };
 
-/// initial / (1 + rate * step / decay_steps); in whole steps if `staircase`.
+/// initial / (1 + rate * step / decay_steps); step / decay_steps is rounded down if `staircase`.
 struct InverseTimeDecay {
   double initial_learning_rate;
   Index decay_steps;
@@ -87,7 +88,8 @@ struct InverseTimeDecay {
   double operator()(Index step) const;
 };
 
-/// From initial to end in decay_steps, as (1 - step / decay_steps)^power; start over, each time longer, if `cycle`.
+/// (initial - end) * (1 - step / decay_steps)^power + end, constant after decay_steps. If `cycle`, decay_steps is
+/// replaced by its smallest multiple that is at least step.
 struct PolynomialDecay {
   double initial_learning_rate;
   Index decay_steps;
@@ -105,7 +107,7 @@ struct PolynomialDecay {
 };
 
 /// Half a cosine from initial down to alpha * initial in decay_steps (Loshchilov and Hutter, 2016). With a
-/// warmup_target, first a straight line from initial to there in warmup_steps; the cosine then starts from the target.
+/// warmup_target, the rate first goes linearly from initial to the target in warmup_steps; the cosine starts there.
 struct CosineDecay {
   double initial_learning_rate;
   Index decay_steps;
@@ -122,8 +124,9 @@ struct CosineDecay {
   double operator()(Index step) const;
 };
 
-/// The same half cosine over and over, each t_mul times as long as the one before and its height m_mul times as large:
-/// initial * ((1 - alpha) m_mul^i (1 + cos(pi * done)) / 2 + alpha) in period i (Loshchilov and Hutter, 2016).
+/// Half cosines with restarts (Loshchilov and Hutter, 2016): each period is t_mul times as long as the previous one,
+/// with m_mul times its amplitude. In period i, of which the fraction `done` has passed:
+/// initial * ((1 - alpha) m_mul^i (1 + cos(pi * done)) / 2 + alpha).
 struct CosineDecayRestarts {
   double initial_learning_rate;
   Index first_decay_steps;
@@ -140,8 +143,8 @@ struct CosineDecayRestarts {
   double operator()(Index step) const;
 };
 
-/// Any rate or schedule, preceded by a straight line from initial_learning_rate up to where it begins: step
-/// warmup_steps is its step 0.
+/// Linear warmup from initial_learning_rate to learning_rate's value at 0, then learning_rate, which sees step
+/// warmup_steps as its step 0.
 ///     LinearWarmup{.learning_rate = CosineDecay{0.1, 10000}, .warmup_steps = 500}
 struct LinearWarmup {
   LearningRate learning_rate;
@@ -155,9 +158,9 @@ struct LinearWarmup {
   double operator()(Index step) const;
 };
 
-/// One cycle (Smith and Topin, 2018), as PyTorch's OneCycleLR: half a cosine from max / div_factor up to the maximum in
-/// the first pct_start of total_steps, and half a cosine from there down to 1 / final_div_factor of where it began,
-/// which it reaches in step total_steps - 1 and keeps.
+/// One cycle (Smith and Topin, 2018), as PyTorch's OneCycleLR: half a cosine from max / div_factor up to max in the
+/// fraction pct_start of total_steps, then half a cosine down to max / div_factor / final_div_factor, reached at step
+/// total_steps - 1 and kept from there on.
 struct OneCycle {
   double max_learning_rate;
   Index total_steps;

@@ -4,9 +4,9 @@
 
 namespace cornu {
 
-/// Stochastic gradient descent, in Keras's form: w -= lr g; with momentum v = m v - lr g, w += v; with Nesterov's
-/// (Sutskever et al. 2013) w += m v - lr g after the same v. (PyTorch keeps lr out of v: the two differ as soon as the
-/// learning rate changes.)
+/// Stochastic gradient descent, in Keras's form: w -= lr g.
+/// With momentum: v = m v - lr g, w += v. With Nesterov momentum (Sutskever et al. 2013): the same v, w += m v - lr g.
+/// PyTorch keeps lr out of v, so the two differ once the learning rate changes.
 struct SGD {
   LearningRate learning_rate = 0.01;
   double momentum = 0;  ///< in [0, 1]

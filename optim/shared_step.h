@@ -7,8 +7,8 @@
 
 namespace cornu::detail {
 
-/// The same as optimizer.step(parts), with the work shared by a team; null for none. The result depends on the parts,
-/// and not on how many threads share the work. Not a member that users see: core/kernels/team.h is not installed.
+/// Same as optimizer.step(parts), with the work shared by a team; null for none. The result depends on the parts, not
+/// on the number of threads. Not a public member, because core/kernels/team.h is not installed.
 void step(Optimizer& optimizer, std::span<const Gradients> parts, Team* team);
 
 }  // namespace cornu::detail

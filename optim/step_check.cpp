@@ -17,7 +17,7 @@ std::vector<Tensor> values_of(const NamedParameters& parameters) {
   return result;
 }
 
-/// A weighted sum of what f computes, so that every output has another gradient.
+/// A sum of the outputs of f with random weights, so that their gradients differ.
 Var loss_of(Tape& tape, const Forward& f, std::uint64_t seed) {
   tape.clear();
   tape.rng() = Rng(seed);
@@ -27,7 +27,8 @@ Var loss_of(Tape& tape, const Forward& f, std::uint64_t seed) {
   return sum(y * tape.input(weights));
 }
 
-/// The values after the rule has been applied to the gradients of a plain walk, and after recorded updates.
+/// The expected values: the rule applied to the gradients of a plain backward pass, then recorded updates, then
+/// constraints.
 std::vector<Tensor> expected_after(const AnyOptimizer& rule, Tape& tape, const Stepped& function, std::uint64_t seed) {
   std::vector<Tensor> result = values_of(function.parameters);
   const Gradients gradients = tape.backward(loss_of(tape, function.f, seed));
@@ -90,7 +91,7 @@ void check_steps_by(CheckReport& report, const char* name, const AnyOptimizer& r
 
 void check_steps(CheckReport& report, std::span<const Stepped> functions, const GradientCheckOptions& options) {
   check_steps_by(report, "SGD", SGD{.learning_rate = 0.1}, functions, options.seed);
-  // With its usual epsilon Adam's first step takes little from a gradient but its sign.
+  // With the usual epsilon, Adam's first step depends on little more than the sign of the gradient.
   check_steps_by(report, "Adam", Adam{.learning_rate = 0.1, .epsilon = 1}, functions, options.seed);
 }
 

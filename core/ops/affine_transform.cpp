@@ -9,17 +9,18 @@ namespace cornu {
 
 namespace {
 
-/// The pixels of a row or a column between which a position lies, and what each of them counts.
+/// The pixels `first` and `first + 1` around a position on one axis; their weights are 1 - second_weight and
+/// second_weight.
 struct Neighbours {
   Index first = 0;
   Real second_weight = 0;
 };
 
-/// Where a position outside of n > 0 pixels really is. `constant` has no pixels there: a position beyond all that is
-/// interpolated is as good as any other.
+/// Maps a position outside of n > 0 pixels to the one that fill_mode prescribes. For `constant`, all positions that far
+/// outside are equal, so they are clamped to 2 pixels outside.
 Real position_inside(Real at, Index n, FillMode mode) {
   const auto last = static_cast<Real>(n - 1);
-  if (mode == FillMode::reflect) {  // with the period 2n, mirrored at half a pixel before the first
+  if (mode == FillMode::reflect) {  // period 2n, mirrored half a pixel before the first
     const auto period = static_cast<Real>(2 * n);
     Real folded = std::fmod(at + Real(0.5), period);
     if (folded < 0) folded += period;
@@ -29,14 +30,14 @@ Real position_inside(Real at, Index n, FillMode mode) {
 }
 
 Neighbours neighbours_of(Real at, Index n, FillMode mode) {
-  // Inside is where nearly all are, and where there is nothing to ask for.
+  // Fast path: nearly all positions are inside.
   if (!(at >= 0 && at <= static_cast<Real>(n - 1))) at = position_inside(at, n, mode);
   const auto first = static_cast<Index>(std::floor(at));
   return {first, at - static_cast<Real>(first)};
 }
 
-/// Calls f(pixel of y, pixel of x or -1, weight) for each pixel of x that counts for one of y; pixels are counted
-/// through the whole batch.
+/// Calls f(pixel of y, pixel of x, weight) for each pixel of x with a non-zero weight in a pixel of y. Outside the
+/// image, the pixel of x is -1. Pixel indices count through the whole batch.
 template <class F>
 void each_neighbour(const Shape& images, const Real* transforms, FillMode mode, F f) {
   const Index batch = images[0], rows = images[1], columns = images[2];
@@ -74,11 +75,11 @@ Var affine_transform(Var x, ConstView transforms, const AffineOptions& options) 
           "affine_transform: transforms of shape {} for images of shape {}; {} is required", transforms.shape(),
           x.shape(), Shape{x.shape()[0], 6});
   for (Index i = 0; i < transforms.size(); ++i) {
-    require<ValueError>(std::isfinite(transforms[i]), "affine_transform: transform {} has a {} in it", i / 6,
-                        transforms[i]);
+    require<ValueError>(std::isfinite(transforms[i]),
+                        "affine_transform: transform {} contains {}; all values must be finite", i / 6, transforms[i]);
   }
   Var y = x.tape().output(x.shape(), {x});
-  const Real* const maps = x.tape().constant(transforms).value().data();  // until the tape is cleared
+  const Real* const maps = x.tape().constant(transforms).value().data();  // a copy, for the backward rule
   const Index channels = x.shape()[3];
   const Real* const from = x.value().data();
   Real* const to = y.out().data();
@@ -89,7 +90,7 @@ Var affine_transform(Var x, ConstView transforms, const AffineOptions& options) 
                      to[pixel * channels + c] += weight * (neighbour < 0 ? value : from[neighbour * channels + c]);
                    }
                  });
-  y.squashed_as(x);  // blends of its values
+  y.squashed_as(x);  // its values are weighted means of values of x
   return y.backward([=, mode = options.fill_mode] {
     if (Sink dx = x.sink()) {
       if (!dx.accumulates()) fill(dx.view(), 0);

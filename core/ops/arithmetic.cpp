@@ -9,7 +9,7 @@ namespace cornu {
 
 namespace {
 
-// How steeply a value y of (a, b) rises with one of them. Ops that share a slope share the loops that are made of it.
+// Slopes: the partial derivative of y = value(a, b) in one operand. Ops that share a slope share the compiled loops.
 Real one(Real, Real, Real) { return 1; }
 Real minus_one(Real, Real, Real) { return -1; }
 Real other_a(Real a, Real, Real) { return a; }
@@ -18,7 +18,7 @@ Real half_if(bool equal, bool ahead) { return equal ? Real(0.5) : ahead ? Real{1
 Real where_a_is_larger(Real a, Real b, Real) { return half_if(a == b, a > b); }
 Real where_b_is_larger(Real a, Real b, Real) { return half_if(a == b, a < b); }
 
-/// An operation on pairs: its value of (a, b), and its slopes in a and in b, given (a, b, value).
+/// A binary op: value(a, b), and the slopes in a and in b, given (a, b, value).
 struct Add {
   static constexpr const char* name = "+";
   static Real value(Real a, Real b) { return a + b; }
@@ -53,7 +53,7 @@ struct Power {
 
 struct Maximum {
   static constexpr const char* name = "maximum";
-  static Real value(Real a, Real b) { return a > b || a != a ? a : b; }  // a NaN on either side stays
+  static Real value(Real a, Real b) { return a > b || a != a ? a : b; }  // a NaN on either side propagates
   static constexpr auto slope_a = where_a_is_larger, slope_b = where_b_is_larger;
 };
 
@@ -63,7 +63,7 @@ struct Minimum {
   static constexpr auto slope_a = where_b_is_larger, slope_b = where_a_is_larger;
 };
 
-/// Sends slope(a, b, y) x gradient to `operand`, one of the two, summed over the axes along which it was stretched.
+/// Adds slope(a, b, y) * gradient to `operand`, which is a or b, summed over the axes along which it was broadcast.
 template <Real (*slope)(Real a, Real b, Real y)>
 [[gnu::noinline]] void contribute(Var operand, Var a, Var b, Var y, const Broadcast& pairs) {
   const Sink sink = operand.sink();
@@ -72,7 +72,7 @@ template <Real (*slope)(Real a, Real b, Real y)>
                       vy = y.value().data()](const Sink& out) {
     Real* const to = out.data();
     if (!out.accumulates()) {
-      // Beside a slope that takes long, zeros to add it to take little, and spare the library half of these loops.
+      // For an expensive slope, zeroing first and accumulating costs little and halves the number of compiled loops.
       constexpr bool quick = slope == one || slope == minus_one || slope == other_a || slope == other_b;
       if constexpr (quick) {
         return pairs.each_number([=](Index i, Index ia, Index ib) { to[i] = g[i] * slope(va[ia], vb[ib], vy[i]); });
@@ -94,7 +94,7 @@ Var pairwise(const Operand& left, const Operand& right) {
   const Var a = left.on(tape), b = right.on(tape);
   const Shape shape = broadcast(a.shape(), b.shape(), Op::name);
   const Broadcast pairs(a.shape(), b.shape(), shape);
-  // Stretched over new leading axes, the first axis of an operand does not stay the first.
+  // Broadcast over new leading axes, an operand's first axis is no longer the first axis of the result.
   if (a.rank() < shape.rank()) a.mix_samples();
   if (b.rank() < shape.rank()) b.mix_samples();
   Var y = tape.output(shape, {a, b});

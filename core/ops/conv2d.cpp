@@ -13,7 +13,7 @@ namespace cornu {
 
 namespace {
 
-/// Image x with its padding, in `memory`, of which the border is 0 already; x itself where there is no padding.
+/// Copies image x into the middle of `memory`, whose border is already 0; returns x itself if there is no padding.
 const Real* padded_image(const Convolution& c, const Real* x, Real* memory) {
   if (!c.is_padded()) return x;
   const Index length = c.window.x.in * c.in;
@@ -44,7 +44,7 @@ Real* padding_memory(const Convolution& c, Tape& tape) {
   return c.is_padded() ? zeros(tape, {c.height(), c.row()}).data() : nullptr;
 }
 
-/// The gradient of one image before the relu, in `memory`; dy itself where there is none.
+/// The gradient of one image before the relu, in `memory`; returns dy itself if `memory` is null.
 const Real* output_gradient(const Convolution& c, const Real* y, const Real* dy, Real* memory) {
   if (memory == nullptr) return dy;
   vectorized([=, n = c.pixels() * c.out, relu = c.relu] {
@@ -57,7 +57,7 @@ const Real* output_gradient(const Convolution& c, const Real* y, const Real* dy,
   return memory;
 }
 
-/// dx takes the part of a padded image's gradient that is the image.
+/// Writes or adds the gradient of a padded image, without its border, to dx.
 void crop(const Convolution& c, const Real* padded, Real* dx, bool accumulates) {
   const Real* from = padded + c.window.y.before * c.row() + c.window.x.before * c.in;
   const Index length = c.window.x.in * c.in;
@@ -66,7 +66,7 @@ void crop(const Convolution& c, const Real* padded, Real* dx, bool accumulates) 
   }
 }
 
-/// The sinks of kernel and bias take what was summed up for `pixels` of them beside each other.
+/// unpack_kernel and unpack_bias sum the gradients of `pixels` adjacent copies of kernel and bias into their sinks.
 void unpack_kernel(const Convolution& c, Index pixels, const Real* dkernel, const Sink& sink) {
   const Convolution wide = joined(c, pixels);
   const Index n = c.group_out(), columns = tile_columns(wide.group_out());
@@ -91,13 +91,13 @@ void unpack_bias(const Convolution& c, Index pixels, const Real* dbias, const Si
   }
 }
 
-/// All gradients, image by image, while what belongs to one is in the second-level cache.
+/// All gradients, one image at a time, so that its data stays in the L2 cache.
 void backward(const Convolution& c, Var x, Var kernel, Var bias, Var y) {
   Tape& tape = x.tape();
   const Sink dx = x.sink(), dw = kernel.sink(), db = bias ? bias.sink() : Sink();
   const Index pixels = pixels_as_one(c), size = c.pixels() * c.out, x_size = c.window.y.in * c.window.x.in * c.in;
   const Convolution wide = joined(c, pixels);
-  // Where whole vectors are read beyond the filters there must be memory.
+  // Whole vectors are read past the last filter, which needs extra memory.
   Real* const gradient_memory =
       c.relu || wide.padded_out() != wide.out ? zeros(tape, {size + tile_most_columns()}).data() : nullptr;
   Real* const image_memory = dw ? padding_memory(c, tape) : nullptr;
@@ -142,7 +142,8 @@ Var convolve(Var x, Var kernel, Var bias, const Conv2DOptions& options) {
 
   Tape& tape = x.tape();
   Var y = bias ? tape.output(window.result(c.out), {x, kernel, bias}) : tape.output(window.result(c.out), {x, kernel});
-  // A number that is not finite would reach the pixels beside its own: it times the 0 of their windows is NaN.
+  // Several pixels are joined by padding their filters with zeros; a non-finite element times such a zero would be NaN
+  // in the neighbouring pixels.
   Index pixels = pixels_as_one(c);
   if (pixels > 1 && !all_finite(x.value())) pixels = 1;
   const Convolution wide = joined(c, pixels);

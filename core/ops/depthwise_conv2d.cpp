@@ -9,14 +9,14 @@ namespace cornu {
 
 namespace {
 
-/// Where the numbers of windows are in an array (..., channels): for tap (u, v) of window (i, j), and all channels,
-/// from start + i window_row + j window_column + u tap_row + v tap_column on.
+/// Strides of windows in an array (..., channels): the channels of tap (u, v) of window (i, j) begin at
+/// start + i window_row + j window_column + u tap_row + v tap_column.
 struct Places {
   Index start = 0, window_row = 0, window_column = 0, tap_row = 0, tap_column = 0;
 };
 
-/// A checked depthwise convolution of images with as many channels as filters: those of x, each repeated `multiplier`
-/// times.
+/// A depthwise convolution with checked shapes. `channels` counts the filters: each channel of x is repeated
+/// `multiplier` times.
 struct Depthwise {
   Window w;
   Index multiplier;
@@ -34,10 +34,10 @@ struct Depthwise {
   Places in_kernel() const { return {.tap_row = w.x.taps * channels, .tap_column = channels}; }
 };
 
-/// A window, some of whose channels are gone through, and its taps that lie in the image.
+/// A window, its taps inside the image, and the channel to process next.
 struct Block {
   Index i, j;
-  Index pixel;  // where the window's result is
+  Index pixel;  // offset of the window's result
   Index u_first, u_last, v_first, v_last;
   Index channel = 0;
 
@@ -50,13 +50,13 @@ struct Block {
         v_first(w.x.first_tap(j)),
         v_last(w.x.last_tap(j)) {}
 
-  /// Where the first tap is.
+  /// Offset of the first tap inside the image.
   Index place(const Places& p) const {
     return p.start + i * p.window_row + j * p.window_column + u_first * p.tap_row + v_first * p.tap_column + channel;
   }
 };
 
-// Vectors of the compilers, because of plain loops over channels within those over taps g++ 12 makes much less.
+// Compiler vector types: g++ 12 vectorizes plain loops over channels inside loops over taps much worse.
 template <Index lanes>
 using Vector [[gnu::vector_size(lanes * sizeof(Real))]] = Real;
 
@@ -65,8 +65,8 @@ template <class Vector>
   std::memcpy(&vector, from, sizeof vector);
 }
 
-/// Calls f(block, lanes) for each window and all of its channels, as many at a time as a vector has lanes, and then,
-/// for what is left, 4 and 1. (`lanes` is a constant: a vector itself as an argument is an error with clang.)
+/// Calls f(block, lanes) for each window and all of its channels, a vector at a time, then 4 and then 1 for the rest.
+/// (`lanes` is a constant, because clang rejects a vector type as an argument.)
 template <Index lanes, class F>
 [[gnu::always_inline]] inline void each_channel(Block& block, Index channels, F f) {
   for (; block.channel + lanes <= channels; block.channel += lanes) f(block, std::integral_constant<Index, lanes>());
@@ -84,7 +84,7 @@ void each_block(const Depthwise& d, F f) {
   });
 }
 
-/// y = bias + sum over taps of x times kernel, for one image.
+/// y = bias + sum over taps of x * kernel, for one image.
 void convolve_image(const Depthwise& d, const Real* image, const Real* kernel, const Real* bias, Real* y) {
   each_block(
       d, [ =, in_image = d.in_image(), in_kernel = d.in_kernel() ](const Block& block,
@@ -104,7 +104,7 @@ void convolve_image(const Depthwise& d, const Real* image, const Real* kernel, c
       });
 }
 
-/// to += from times dy, for each tap: the gradient of the image, made of the kernel, or the other way round.
+/// to += from * dy for each tap: the image's gradient if `from` is the kernel, the kernel's if it is the image.
 void add_gradient(const Depthwise& d, const Real* dy, const Real* from, const Places& in_from, Real* to,
                   const Places& in_to) {
   each_block(
@@ -126,7 +126,7 @@ void add_gradient(const Depthwise& d, const Real* dy, const Real* from, const Pl
       });
 }
 
-/// Image x with each channel as often as it has filters, in `memory`; x itself for one filter a channel.
+/// Image x with each channel repeated once per filter, in `memory`; x itself if there is one filter per channel.
 const Real* repeated(const Depthwise& d, const Real* x, const View& memory) {
   if (d.multiplier == 1) return x;
   for (Index i = 0; i < memory.size(); ++i) memory[i] = x[i / d.multiplier];
@@ -137,7 +137,7 @@ void backward(const Depthwise& d, Var x, Var kernel, Var y) {
   Tape& tape = x.tape();
   const Sink dx = x.sink(), dkernel = kernel.sink();
   const View image = tape.scratch({d.multiplier == 1 ? 0 : d.image_size()});
-  const View dkernel_of_image = tape.scratch({d.kernel_size()});  // summed on its own, so that sums stay short
+  const View dkernel_of_image = tape.scratch({d.kernel_size()});  // summed per image, to limit rounding errors
   if (dx && !dx.accumulates()) fill(dx.view(), 0);
   if (dkernel && !dkernel.accumulates()) fill(dkernel.view(), 0);
   for (Index i = 0; i < d.w.batch; ++i) {

@@ -7,7 +7,7 @@ namespace cornu {
 
 namespace {
 
-/// What f makes of the tensors on an inference tape of its own.
+/// Runs f on the tensors, on a new inference tape.
 template <class F, class... Tensors>
 Tensor eagerly(F f, const Tensors&... x) {
   Tape tape(Mode::inference);

@@ -4,8 +4,8 @@
 #include "cornu/core/ops/ops.h"
 #include "cornu/core/ops/sequences.h"
 
-/// The ops of ops.h, images.h and sequences.h on tensors, for use outside a model: each is the same code, run
-/// on a throw-away inference tape.
+/// The ops of ops.h, images.h and sequences.h on tensors, for use outside a model. Each runs the same code on a
+/// temporary inference tape.
 namespace cornu {
 
 Tensor matmul(const Tensor& a, const Tensor& b, const MatmulOptions& options = {});
@@ -25,7 +25,7 @@ template <class T>
 requires std::is_arithmetic_v<T> Tensor as_tensor(T x) { return Tensor::scalar(static_cast<Real>(x)); }
 }  // namespace detail
 
-/// Two operands of which at least one is a Tensor; the other may be a number.
+/// Operands of a binary op: at least one is a Tensor, the other may be a number.
 template <class A, class B>
 concept TensorOperands = (std::same_as<A, Tensor> && (std::same_as<B, Tensor> || std::is_arithmetic_v<B>)) ||
                          (std::is_arithmetic_v<A> && std::same_as<B, Tensor>);
@@ -90,8 +90,8 @@ Tensor batch_normalization(const Tensor& x, const Tensor& mean, const Tensor& va
 Tensor layer_normalization(const Tensor& x, const Tensor& scale, const Tensor& offset,
                            const LayerNormalizationOptions& options = {});
 
-/// The position of the largest number along the axis, the first of several, as whole numbers. Of a NaN: its position.
-/// Throws ShapeError where the axis has no elements.
+/// Index of the maximum along the axis, as a whole number; of equal maxima, the first. NaN counts as the maximum.
+/// Throws ShapeError if the axis has no elements.
 Tensor argmax(const Tensor& x, Index axis = -1);
 
 Tensor reshape(const Tensor& x, std::initializer_list<Index> dimensions);

@@ -10,13 +10,13 @@ namespace cornu {
 
 namespace {
 
-/// What the way back needs of the way forward.
+/// Values of the forward pass that the backward pass needs.
 struct Trace {
   View gates;     // (rows, 3 units): s, sigmoid(r + r'), the candidate tanh(...)
   View h, inner;  // (rows, units): h before the step, a'
 };
 
-/// One step: `gates` become what they are after their functions, h the next one.
+/// One step forward: applies the activations to `gates` in place and updates h.
 void advance(const Recurrence& r, Index turn, const Trace& trace, const View& products, const View& h_now) {
   vectorized([=, u = r.units, batch = r.batch, steps = r.steps, step = r.step(turn)] {
     for (Index sample = 0; sample < batch; ++sample) {
@@ -39,8 +39,8 @@ void advance(const Recurrence& r, Index turn, const Trace& trace, const View& pr
   });
 }
 
-/// The way back: the gradients of both products are made of dh, which becomes the part that went straight to the step
-/// before.
+/// One step backward: computes the gradients of both products from dh, and sets dh to the part that goes directly to
+/// the previous step.
 void go_back(const Recurrence& r, Index turn, const Trace& trace, const View& dh_now, const View& dinputs_of_all,
              const View& dproducts_of_all) {
   vectorized([=, u = r.units, batch = r.batch, steps = r.steps, step = r.step(turn)] {

@@ -10,13 +10,13 @@ namespace cornu {
 
 namespace {
 
-/// What the way back needs of the way forward.
+/// Values of the forward pass that the backward pass needs.
 struct LstmTrace {
   View gates;         // (rows, 4 units): i, f, g, o
   View h, c, tanh_c;  // (rows, units): h and c before the step, tanh(c) after it
 };
 
-/// One step: `gates` become what they are after their functions, h and c the next ones.
+/// One step forward: applies the activations to `gates` in place and updates h and c.
 void advance_lstm(const Recurrence& r, Index turn, const LstmTrace& trace, const View& products, const View& h_now,
                   const View& c_now) {
   vectorized([=, u = r.units, batch = r.batch, steps = r.steps, step = r.step(turn)] {
@@ -45,7 +45,7 @@ void advance_lstm(const Recurrence& r, Index turn, const LstmTrace& trace, const
   });
 }
 
-/// The way back: dgates are made of dh and dc, and dc becomes that of the step before.
+/// One step backward: computes dgates from dh and dc, and sets dc to the gradient for the previous step.
 void go_back_lstm(const Recurrence& r, Index turn, const LstmTrace& trace, const View& dh_now, const View& dc_now,
                   const View& dgates_of_all) {
   vectorized([=, u = r.units, batch = r.batch, steps = r.steps, step = r.step(turn)] {

@@ -9,7 +9,7 @@ namespace cornu {
 
 namespace {
 
-/// What is given for each number of `shape`; one number is given for all of them.
+/// The operand, with a scalar broadcast to `shape`.
 Var spread(const Operand& operand, Tape& tape, const Shape& shape) {
   const Var given = operand.on(tape);
   if (given.rank() > 0) return given;
@@ -18,8 +18,8 @@ Var spread(const Operand& operand, Tape& tape, const Shape& shape) {
   return given + tape.input(zeros);
 }
 
-/// A matrix of samples and features whose rows are taken several at a time: as rows of whole vectors, where there are
-/// few features, too. What is made for each feature is repeated for that. The last rows may not fill a wide one.
+/// A matrix (samples, features) viewed as wide rows of `repeats` samples each, so that loops run over whole vectors
+/// even with few features. Per-feature values are repeated to match. `rest` elements remain after the last wide row.
 struct WideRows {
   Index features, samples, repeats = 1, width, rows, rest;
 
@@ -34,7 +34,7 @@ struct WideRows {
     rest = samples % repeats * features;
   }
 
-  /// Room for a number for each feature, repeated: f(j) for feature j.
+  /// A wide row with the value f(j) for each feature j, repeated.
   template <class F>
   Real* make(Tape& tape, F f) const {
     Real* const row = tape.scratch({width}).data();
@@ -43,7 +43,7 @@ struct WideRows {
     return row;
   }
 
-  /// to[k] = f(k, j) for number k of the matrix, which is in column j of a wide row.
+  /// to[k] = f(k, j) for element k of the matrix, which is in column j of a wide row.
   template <class F>
   [[gnu::always_inline]] void each(Real* to, bool accumulates, F f) const {
     const Index total = samples * features;
@@ -52,14 +52,14 @@ struct WideRows {
     }
   }
 
-  /// Sums for each feature: of x.
+  /// Per-feature sums of x.
   Real* sum(Tape& tape, const Real* x) const {
     Real* const row = tape.scratch({width}).data();
     sum_axis(x, {1, rows, width}, 1, overwrite(View(row, {width})));
     for (Index j = 0; j < rest; ++j) row[j] += x[rows * width + j];
     return folded(row);
   }
-  /// Of (a - a0) (b - b0), the latter of each one repeated for the features.
+  /// Per-feature sums of (a - a0) (b - b0); a0 and b0 are wide rows.
   Real* sum_products(Tape& tape, const Real* a, const Real* a0, const Real* b, const Real* b0) const {
     Real* const row = tape.scratch({width}).data();
     vectorized([=, all = *this] {
@@ -86,8 +86,8 @@ void require_features(Var x) {
   require(x.rank() > 0, "batch_normalization: x is a scalar; x (..., features) is required");
 }
 
-/// Both forms of batch_normalization: with the mean and the variance that are given, or, `own`, with x's, for which
-/// there is room.
+/// Both forms of batch_normalization. If `own`, mean and variance are computed from x and stored in the values given;
+/// otherwise the given ones are used.
 Var normalize_features(Var x, Var mean, Var variance, bool own, Var scale, Var offset, double epsilon) {
   const Shape features{x.shape()[-1]};
   require(
@@ -129,7 +129,7 @@ Var normalize_features(Var x, Var mean, Var variance, bool own, Var scale, Var o
     const Real *const sums = all.sum(memory, g), *const products = all.sum_products(memory, g, zeros, from, centre);
     const auto put = [=](const Sink& sink, auto f) { assign(sink.data(), all.features, sink.accumulates(), f); };
     if (Sink dx = x.sink()) {
-      // What x's own mean and variance hand on is taken off: the mean of g, and what g has along x.
+      // If mean and variance depend on x, subtract the mean of g and the projection of g on the centred x.
       const Real share = own ? one_over_samples : 0;
       const Real* const flat = all.make(memory, [=](Index j) { return sums[j] * share; });
       const Real* const along =
@@ -172,7 +172,7 @@ BatchNormalized batch_normalization(Var x, Operand scale, Operand offset, double
 Var layer_normalization(Var x, Operand scale_operand, Operand offset_operand,
                         const LayerNormalizationOptions& options) {
   require(0 < options.axes && options.axes <= x.rank(),
-          "layer_normalization: the last {} axes of {} were asked for; it has {}", options.axes, x.shape(), x.rank());
+          "layer_normalization: axes is {} and x is {}; axes must be from 1 to {}", options.axes, x.shape(), x.rank());
   Tape& tape = x.tape();
   const Shape one = x.shape().sub(x.rank() - options.axes);
   const Var scale = spread(scale_operand, tape, one), offset = spread(offset_operand, tape, one);

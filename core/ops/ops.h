@@ -4,9 +4,10 @@
 
 #include "cornu/core/operand.h"
 
-/// The differentiable operations. Each is one function, forward and gradient side by side; docs/extending.md shows how
-/// to write another. All throw ShapeError for shapes that do not fit, naming them, and StateError for values of two
-/// tapes. NaN in is NaN out (but see pow). The same functions on tensors, without a tape, are in eager.h.
+/// Differentiable ops. Each is one function that holds both the forward computation and the gradient;
+/// docs/extending.md shows how to write one. All throw ShapeError for shapes that do not match, naming them, and
+/// StateError for values of different tapes. NaN propagates (except in pow, see there). eager.h has the same functions
+/// on tensors, without a tape.
 namespace cornu {
 
 // ---- Products (products.cpp) ----
@@ -15,13 +16,13 @@ struct MatmulOptions {
   bool transpose_a = false, transpose_b = false;
 };
 
-/// The matrix product, as NumPy's: (m, k) x (k, n) is (m, n); leading axes broadcast as batches of matrices; an operand
-/// of rank 1 is a row on the left, a column on the right, and the axis of 1 that it brings is dropped again.
-/// An option swaps the last two axes of an operand, without moving a number.
+/// Matrix product, as in NumPy: (m, k) x (k, n) is (m, n). Leading axes broadcast as batches of matrices. A 1-D operand
+/// is promoted to a row (left) or column (right); the added axis is removed from the result.
+/// The options transpose the last two axes of an operand, without a copy.
 Var matmul(Var a, Operand b, const MatmulOptions& options = {});
 Var matmul(const Parameter& a, Var b, const MatmulOptions& options = {});
 
-/// y = x w + b, the heart of Dense.
+/// y = x w + b, as in Dense.
 /// x: (..., in), w: (in, out), b: (out). Returns (..., out). Throws ShapeError, naming all three shapes.
 Var affine(Var x, Operand w, Operand b);
 
@@ -37,7 +38,7 @@ Var maximum(const Operand& a, const Operand& b);
 Var minimum(const Operand& a, const Operand& b);
 }  // namespace detail
 
-/// Two operands of which at least one is a Var; the other may be a Parameter or a number.
+/// Operands of a binary op: at least one is a Var, the other may be a Parameter or a number.
 template <class A, class B>
 concept Operands = std::convertible_to<const A&, Operand> && std::convertible_to<const B&, Operand> &&
     (std::same_as<A, Var> || std::same_as<B, Var>);
@@ -50,11 +51,11 @@ template <class A, class B>
 requires Operands<A, B> Var operator*(const A& a, const B& b) { return detail::multiply(a, b); }
 template <class A, class B>
 requires Operands<A, B> Var operator/(const A& a, const B& b) { return detail::divide(a, b); }
-/// base^exponent. NaN^0 and 1^NaN are 1, as in C and NumPy: the other number does not matter.
-/// At base 0 the gradient with respect to the exponent is 0 for exponents from 0 up.
+/// base^exponent. NaN^0 and 1^NaN are 1, as in C and NumPy.
+/// At base 0 the gradient with respect to the exponent is 0 for exponents >= 0.
 template <class A, class B>
 requires Operands<A, B> Var pow(const A& base, const B& exponent) { return detail::power(base, exponent); }
-/// The larger, or the smaller, of each pair; NaN if either is. Where the two are equal each gets half of the gradient.
+/// Elementwise maximum and minimum; NaN if either operand is. Equal operands get half of the gradient each.
 template <class A, class B>
 requires Operands<A, B> Var maximum(const A& a, const B& b) { return detail::maximum(a, b); }
 template <class A, class B>
@@ -64,7 +65,7 @@ requires Operands<A, B> Var minimum(const A& a, const B& b) { return detail::min
 
 Var operator-(Var x);
 Var exp(Var x);
-/// The natural logarithm: -inf at 0, NaN below.
+/// Natural logarithm: -inf at 0, NaN below 0.
 Var log(Var x);
 /// NaN below 0; the gradient at 0 is +inf.
 Var sqrt(Var x);
@@ -76,28 +77,29 @@ Var relu(Var x);
 /// 1 / (1 + e^-x), without overflow at either end.
 Var sigmoid(Var x);
 Var tanh(Var x);
-/// x where it is positive, else negative_slope x, which is the slope at 0 too. Throws ValueError unless that is finite.
+/// x if x > 0, else negative_slope x; the gradient at 0 is negative_slope. Throws ValueError unless negative_slope is
+/// finite.
 Var leaky_relu(Var x, double negative_slope);
-Var leaky_relu(Var x);  ///< of negative_slope 0.2, as Keras's function; its layer has 0.3
-/// x where it is positive, else alpha (e^x - 1) (Clevert, Unterthiner and Hochreiter, 2016). Throws ValueError unless
-/// alpha is finite.
+Var leaky_relu(Var x);  ///< negative_slope 0.2, as in Keras's function (Keras's layer has 0.3)
+/// x if x > 0, else alpha (e^x - 1) (Clevert, Unterthiner and Hochreiter, 2016). Throws ValueError unless alpha is
+/// finite.
 Var elu(Var x, double alpha);
-Var elu(Var x);  ///< of alpha 1
+Var elu(Var x);  ///< alpha 1
 
 struct GeluOptions {
-  bool approximate = false;  ///< x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2 instead
+  bool approximate = false;  ///< use x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2
 };
 
-/// x times the probability that a standard normal number is below x: x (1 + erf(x / sqrt 2)) / 2 (Hendrycks and Gimpel,
-/// 2016). NaN at -inf, as swish.
+/// x Phi(x), with the standard normal distribution function Phi: x (1 + erf(x / sqrt 2)) / 2 (Hendrycks and Gimpel,
+/// 2016). NaN at -inf, like swish.
 Var gelu(Var x, const GeluOptions& options);
 Var gelu(Var x);
-/// x sigmoid(x) (Ramachandran, Zoph and Le, 2017). silu is another name of it.
+/// x sigmoid(x) (Ramachandran, Zoph and Le, 2017). silu is an alias.
 Var swish(Var x);
 Var silu(Var x);
-/// log(1 + e^x), without overflow, and precise at either end.
+/// log(1 + e^x), without overflow and precise for large |x|.
 Var softplus(Var x);
-/// x itself: the activation of a Dense layer that has none.
+/// The identity: the default activation of Dense.
 Var linear(Var x);
 
 // ---- Along an axis (reductions.cpp, softmax.cpp); a negative axis counts from the end ----
@@ -106,18 +108,18 @@ struct ReduceOptions {
   bool keepdims = false;  ///< keep the axis, with dimension 1
 };
 
-/// Over every number (a scalar comes), or over one axis. Sums are pairwise. The mean of nothing is NaN.
+/// Over all elements, which returns a scalar, or over one axis. Sums are pairwise. The mean of no elements is NaN.
 Var sum(Var x);
 Var sum(Var x, Index axis, const ReduceOptions& options = {});
 Var mean(Var x);
 Var mean(Var x, Index axis, const ReduceOptions& options = {});
-/// NaN if any number is. Those that share the maximum share its gradient equally. Throws ShapeError for no numbers.
-/// (In parentheses, because the headers of Windows define a macro max.)
+/// NaN if any element is. Equal maxima share the gradient equally. Throws ShapeError if there are no elements.
+/// (The parentheses guard against the macro max of the Windows headers.)
 Var(max)(Var x);
 Var(max)(Var x, Index axis, const ReduceOptions& options = {});
 
-/// e^x over its sum, along the last axis or another one, computed from x minus its maximum.
-/// Part of a slice -inf: probability 0 there. A slice all -inf, or with +inf or NaN in it: all NaN.
+/// e^x / sum(e^x) along an axis, the last by default, computed from x - max(x).
+/// An element of -inf gets probability 0. A slice that is all -inf, or contains +inf or NaN, becomes all NaN.
 /// Gradient: dx = s (g - <g, s>).
 Var softmax(Var x);
 Var softmax(Var x, Index axis);
@@ -125,49 +127,50 @@ Var softmax(Var x, Index axis);
 Var log_softmax(Var x);
 Var log_softmax(Var x, Index axis);
 
-// ---- Normalisation (normalization.cpp); variances are of the population, computed in two passes ----
+// ---- Normalisation (normalization.cpp); population variance, computed in two passes ----
 
-/// y = scale (x - mean) / sqrt(variance + epsilon) + offset, each feature by itself.
-/// x: (..., features); the others: (features), or one number for all. Throws ShapeError, naming all five.
+/// y = scale (x - mean) / sqrt(variance + epsilon) + offset, per feature.
+/// x: (..., features); the others: (features) or a scalar. Throws ShapeError, naming all five shapes.
 Var batch_normalization(Var x, Operand mean, Operand variance, Operand scale, Operand offset, double epsilon = 1e-3);
 
 struct BatchNormalized {
   Var y, mean, variance;
 };
 
-/// The same with mean and variance of x itself over all axes but the last, in which samples meet (Ioffe and Szegedy,
-/// 2015). They come back, (features) each, without a gradient of their own: what x adds to y through them is in x's.
+/// The same with the mean and variance of x over all axes but the last (Ioffe and Szegedy, 2015); this mixes samples.
+/// Also returns mean and variance, (features) each. They pass no gradient back; the gradient of x includes their
+/// dependence on x.
 BatchNormalized batch_normalization(Var x, Operand scale, Operand offset, double epsilon = 1e-3);
 
 struct LayerNormalizationOptions {
-  Index axes = 1;  ///< how many of the last axes are taken together
+  Index axes = 1;  ///< how many of the last axes are normalized together
   double epsilon = 1e-3;
 };
 
-/// y = scale (x - mean) / sqrt(variance + epsilon) + offset, mean and variance those of x along its last axes (Ba,
-/// Kiros and Hinton, 2016). scale, offset: of these axes' shape, or one number for all. Throws ShapeError, naming all
-/// three.
+/// y = scale (x - mean) / sqrt(variance + epsilon) + offset, with the mean and variance of x over its last axes (Ba,
+/// Kiros and Hinton, 2016). scale, offset: the shape of these axes, or a scalar. Throws ShapeError, naming all three
+/// shapes.
 Var layer_normalization(Var x, Operand scale, Operand offset, const LayerNormalizationOptions& options = {});
 
-// ---- Shape and place (shapes.cpp, take.cpp) ----
+// ---- Shapes and indexing (shapes.cpp, take.cpp) ----
 
-/// The same numbers under another shape, without a copy. One dimension may be -1: what is left for it.
+/// The same elements in another shape, without a copy. One dimension may be -1; it is inferred.
 Var reshape(Var x, std::span<const Index> dimensions);
 Var reshape(Var x, std::initializer_list<Index> dimensions);
 Var reshape(Var x, const Shape& shape);
-/// The axes in another order, reversed by default: y.shape[i] = x.shape[axes[i]].
+/// Permutes the axes, by default reverses them: y.shape[i] = x.shape[axes[i]].
 Var transpose(Var x);
 Var transpose(Var x, std::span<const Index> axes);
 Var transpose(Var x, std::initializer_list<Index> axes);
-/// One after the other along an axis; all other dimensions must agree. At least one value.
+/// Joins values along an axis; all other axes must agree. Requires at least one value.
 Var concatenate(std::span<const Var> values, Index axis = -1);
 Var concatenate(std::initializer_list<Var> values, Index axis = -1);
-/// Positions [begin, end) of one axis, counted from its end where negative, as in Python. Throws ShapeError outside it.
+/// Positions [begin, end) of one axis; negative ones count from its end, as in Python. Throws ShapeError outside it.
 Var slice_axis(Var x, Index axis, Index begin, Index end);
 
-/// Slices of a table by their numbers: y[i...] = table[indices[i...]].
-/// indices: any shape, whole numbers; table: (rows, ...). Returns (indices' shape, ...). Only the table has a gradient.
-/// Throws ValueError for an index that is not whole or not below `rows`, naming its position.
+/// Gathers rows of a table: y[i...] = table[indices[i...]].
+/// indices: whole numbers, any shape; table: (rows, ...). Returns (indices' shape, ...). Only the table has a gradient.
+/// Throws ValueError, naming the position, for an index that is not a whole number in [0, rows).
 Var take(Operand table, Var indices);
 
 }  // namespace cornu

@@ -10,7 +10,7 @@ namespace cornu {
 
 namespace {
 
-/// A function of one number: its value at x, and its slope there given x and y = value(x). An option is a member.
+/// A unary op: value(x), and slope(x, y), its derivative given x and y = value(x). Options are members.
 struct Negate {
   static Real value(Real x) { return -x; }
   static Real slope(Real, Real) { return -1; }
@@ -74,7 +74,7 @@ Var pointwise(Var x, Op op = {}) {
   });
 }
 
-/// The same for a function whose value and slope share most of their work: f(x) is both, and the slopes are kept.
+/// The value and slope of a function, for functions where they share most of their work.
 struct Point {
   Real value, slope;
 };
@@ -82,7 +82,7 @@ struct Point {
 template <class F>
 Var with_slopes(Var x, F f) {
   Var y = x.tape().output(x.shape(), {x});
-  // Where nobody wants them, each value overwrites its slope.
+  // Without a gradient the slopes are not needed: each goes into y and is then overwritten by its value.
   Real* const slopes = y.wants_gradient() ? x.tape().scratch(x.shape()).data() : y.out().data();
   assign(y.out(), [f, slopes, from = x.value().data()](Index i) {
     const Point point = f(from[i]);
@@ -94,13 +94,13 @@ Var with_slopes(Var x, F f) {
   });
 }
 
-/// x gate(x), given the gate at x and its slope there.
+/// x gate(x), given gate(x) and its slope at x.
 Point gated(Real x, Real gate, Real slope) { return {x * gate, gate + x * slope}; }
 
-/// x (1 + tanh(u)) / 2 is x sigmoid(2 u), which does not cancel where tanh(u) is near -1.
+/// Computes x (1 + tanh(u)) / 2 as x sigmoid(2 u), which avoids the cancellation for tanh(u) near -1.
 Point gelu_by_tanh(Real x) {
   constexpr Real scale = Real(1.5957691216057308), cubic = Real(0.044715);  // 2 sqrt(2 / pi)
-  const Real near = x > 30 ? 30 : x < -30 ? -30 : x;  // the gate is 0 or 1 long before, and x^2 must not be infinite
+  const Real near = x > 30 ? 30 : x < -30 ? -30 : x;  // the gate is 0 or 1 there; clamping keeps x^2 finite
   const Real gate = math::sigmoid(scale * (near + cubic * near * near * near));
   return gated(x, gate, gate * (1 - gate) * scale * (1 + 3 * cubic * near * near));
 }

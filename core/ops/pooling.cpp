@@ -13,16 +13,16 @@ namespace cornu {
 
 namespace {
 
-/// The number of a tap in its window: an integer of Real's width, so that both fill a vector.
+/// The index of a tap in its window: an integer as wide as Real, so that vectors of both have the same number of lanes.
 using Tap = std::conditional_t<sizeof(Real) == 4, std::int32_t, std::int64_t>;
 
-/// What a pooling makes of the numbers of a window, which are taken one after the other: y, and what it has to remember
-/// for the gradient of y, of which each tap gets a part.
+/// A pooling as a reduction over the taps of a window: `take` adds one tap to y and to the memory that the gradient
+/// needs, `result` finishes y, and `part` is the share of dy that goes to a tap.
 struct Maximum {
-  using Memory = Tap;  // that holds the maximum
+  using Memory = Tap;  // the tap of the maximum
   static constexpr Real start = -std::numeric_limits<Real>::infinity();
   static void take(Real value, Tap tap, Real& y, Tap& memory) {
-    // A NaN, which alone differs from itself, is the maximum. NOLINTNEXTLINE(misc-redundant-expression)
+    // value != value: a NaN becomes the maximum. NOLINTNEXTLINE(misc-redundant-expression)
     const bool larger = (value > y) | (value != value);
     y = larger ? value : y;
     memory = larger ? tap : memory;
@@ -31,7 +31,7 @@ struct Maximum {
   static Real part(Real dy, Tap memory, Tap tap, Index) { return memory == tap ? dy : Real{0}; }
 };
 struct Average {
-  struct Memory {  // nothing
+  struct Memory {  // empty
     Memory() = default;
     explicit Memory(Tap) {}
   };
@@ -41,18 +41,18 @@ struct Average {
   static Real part(Real dy, Memory, Tap, Index count) { return dy / static_cast<Real>(count); }
 };
 
-/// So many channels at most are worked on side by side. Not the widest vectors: few of those that are read and written
-/// are aligned, and the wider they are, the more of them lie in two cache lines.
+/// The most channels per vector. Not the widest vectors: few loads and stores are aligned, and wider ones cross cache
+/// lines more often.
 constexpr Index most_lanes = 32 / static_cast<Index>(sizeof(Real));
 template <int bytes>
 constexpr Index lanes_of(VectorBytes<bytes>) {
   return std::min(most_lanes, bytes / static_cast<Index>(sizeof(Real)));
 }
 
-// Loops over lanes. Of them g++ and clang make vectors where their number is constant and the loop is not unrolled, all
-// loops in it are, and pointers are `__restrict`.
+// Loops over lanes. g++ and clang vectorize them if the trip count is constant, the loop itself is not unrolled, all
+// inner loops are, and pointers are `__restrict`.
 
-/// A window of size x size that lies in the image: its pixels are `column`, its rows `row` numbers apart.
+/// A window of size x size inside the image. Pixels are `column` elements apart, rows `row` elements.
 template <class Pooling, Index lanes, Index size>
 [[gnu::always_inline]] inline void pool_lanes(const Real* __restrict x, Index row, Index column, Real* __restrict y,
                                               typename Pooling::Memory* __restrict memory) {
@@ -91,7 +91,7 @@ template <class Pooling, Index lanes, bool adds>
   }
 }
 
-/// Calls f(c, lanes) until all channels had their turn, those and no others.
+/// Calls f(c, lanes) for all channels, in steps of 4 and then 1, never past the last.
 template <class F>
 [[gnu::always_inline]] inline void each_lanes(Index channels, F f) {
   Index c = 0;
@@ -99,7 +99,7 @@ template <class F>
   for (; c < channels; ++c) f(c, std::integral_constant<Index, 1>());
 }
 
-/// The part of window (i, j) that lies in the image, whatever its size.
+/// Pools the part of window (i, j) inside the image; any window size.
 template <class Pooling>
 [[gnu::noinline]] void pool_window(const Window& w, const Real* image, Index i, Index j, Real* y,
                                    typename Pooling::Memory* memory) {
@@ -116,7 +116,7 @@ template <class Pooling>
   for (Index c = 0; c < w.channels; ++c) y[c] = Pooling::result(y[c], (u1 - u0) * (v1 - v0));
 }
 
-/// Adds its part of the gradient to a tap.
+/// Adds the gradient of one tap to dx.
 template <class Pooling>
 [[gnu::noinline]] void add_part(const Real* dy, const typename Pooling::Memory* memory, Tap tap, Index count, Real* dx,
                                 Index channels) {
@@ -124,11 +124,11 @@ template <class Pooling>
              [=](Index c, auto lanes) { spread_lanes<Pooling, lanes, true>(dy + c, memory + c, tap, count, dx + c); });
 }
 
-/// Whether a row of pixels can be gone through by whole vectors: they reach beyond a pixel's channels, and what they
-/// write there is written again when it is its turn. `after` numbers come after the row.
+/// True if a row of pixels can be processed in whole vectors. These may reach past a pixel's channels; what they write
+/// there is overwritten later. `after` is the number of elements after the row.
 bool has_room(const Window& w, Index after) { return w.channels % most_lanes == 0 || after >= most_lanes; }
 
-/// All windows; those of 2 x 2 and of 3 x 3 by whole vectors.
+/// Pools all windows; those of 2 x 2 and 3 x 3 in whole vectors.
 template <class Pooling>
 void pool_forward(const Window& window, const Real* x_begin, Real* y_begin, typename Pooling::Memory* memory_begin) {
   vectorized([=, w = window](auto bytes) {
@@ -143,7 +143,7 @@ void pool_forward(const Window& window, const Real* x_begin, Real* y_begin, type
                     y_after = (left * w.y.out - i - 1) * y_row;
         const bool fast = w.y.is_whole(i) && w.y.taps == w.x.taps && has_room(w, std::min(x_after, y_after));
         const Index size = fast ? w.x.taps : 0;
-        Index at = w.y.start(i) * row + w.x.start(0) * channels;  // outside of the image where there is padding
+        Index at = w.y.start(i) * row + w.x.start(0) * channels;  // outside the image if there is padding
         for (Index j = 0; j < w.x.out; ++j, at += w.x.stride * channels, y += channels, memory += channels) {
           if (size == 2 && w.x.is_whole(j)) {
             for (Index c = 0; c < channels; c += lanes) {
@@ -162,7 +162,7 @@ void pool_forward(const Window& window, const Real* x_begin, Real* y_begin, type
   });
 }
 
-/// Adds their part of the gradient to the taps of all windows.
+/// Adds the gradients of all taps of all windows to dx.
 template <class Pooling>
 void spread_windows(const Window& w, const Real* dy, const typename Pooling::Memory* memory, Real* dx) {
   for (Index image = 0; image < w.batch; ++image, dx += w.y.in * w.x.in * w.channels) {
@@ -181,7 +181,7 @@ void spread_windows(const Window& w, const Real* dy, const typename Pooling::Mem
   }
 }
 
-/// dx of windows that are two pixels wide and cover the images, each pixel once.
+/// dx for windows two pixels wide that cover each pixel exactly once.
 template <class Pooling>
 void spread_tiles(const Window& window, const Real* dy_begin, const typename Pooling::Memory* memory_begin,
                   Real* dx_begin) {
@@ -208,7 +208,7 @@ void spread_tiles(const Window& window, const Real* dy_begin, const typename Poo
       }
     }
   });
-  // The rows that are left are taken as those of one image.
+  // The remaining rows are processed as one image.
   Window rest = window;
   rest.batch = 1;
   rest.y.out = all - rows;

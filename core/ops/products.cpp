@@ -7,7 +7,7 @@ namespace cornu {
 
 namespace {
 
-/// Matrices of a batch that broadcasts: matrix i of the result is made of matrix a[i] and matrix b[i].
+/// The matrices of an operand or result, stored one after the other.
 struct MatrixBatch {
   Index rows, columns;
   bool transposed;
@@ -20,13 +20,13 @@ struct MatrixBatch {
   Index size() const { return rows * columns; }
 };
 
-/// A sink to which several products will be added: zeroed first unless it accumulates already.
+/// A sink to accumulate several products in; zeroes it first unless it accumulates already.
 Sink accumulating(const Sink& sink) {
   if (!sink.accumulates()) fill(sink.view(), 0);
   return accumulate_into(sink.view());
 }
 
-/// Batches of matrices; both operands have rank 2 at least.
+/// Batched matrix product with broadcasting; both operands have rank 2 or more.
 Var matmul_batched(Var a, Var b, const MatmulOptions& options) {
   const MatrixBatch each_a(a.shape(), options.transpose_a), each_b(b.shape(), options.transpose_b);
   const Shape lead_a = a.shape().sub(0, a.rank() - 2), lead_b = b.shape().sub(0, b.rank() - 2);
@@ -64,8 +64,8 @@ Var matmul_batched(Var a, Var b, const MatmulOptions& options) {
   });
 }
 
-/// x w, plus a row b if there is one, as one product of all the rows of x. x: (..., in), w: (in, out), maybe
-/// transposed, b: (out). Not by reshaping x: of its rows the tape could not tell which sample each belongs to.
+/// x w, plus the row b if there is one, as one product over all rows of x. x: (..., in), w: (in, out), or (out, in) if
+/// transposed, b: (out). Does not reshape x, because the tape would lose track of which sample a row belongs to.
 Var rows_product(Var x, Var w, bool transpose_w, Var b) {
   const MatrixView factors(w.value().data(), w.shape()[0], w.shape()[1], transpose_w);
   const Index rows = x.shape().without(-1).size(), in = x.shape()[-1], out = factors.inner();
@@ -88,13 +88,14 @@ Var rows_product(Var x, Var w, bool transpose_w, Var b) {
 Var matmul(Var a, Operand b_operand, const MatmulOptions& options) {
   const Var b = b_operand.on(a.tape());
   const Shape &sa = a.shape(), &sb = b.shape();
-  require(sa.rank() > 0 && sb.rank() > 0, "matmul: shapes {} and {}; a scalar is no matrix, multiply with *", sa, sb);
+  require(sa.rank() > 0 && sb.rank() > 0, "matmul: shapes {} and {}; a scalar is not a matrix (use * to multiply)", sa,
+          sb);
   require((sa.rank() > 1 || !options.transpose_a) && (sb.rank() > 1 || !options.transpose_b),
-          "matmul: shapes {} and {}; an operand of rank 1 has no axes to swap", sa, sb);
+          "matmul: shapes {} and {}; a 1-D operand cannot be transposed", sa, sb);
   const Index ka = sa[options.transpose_a ? -2 : -1], kb = sb.rank() == 1 ? sb[0] : sb[options.transpose_b ? -1 : -2];
-  require(ka == kb, "matmul: a is {}{} and b is {}{}; {} columns of a meet {} rows of b", sa,
+  require(ka == kb, "matmul: a is {}{} and b is {}{}; {} columns of a do not match {} rows of b", sa,
           options.transpose_a ? " transposed" : "", sb, options.transpose_b ? " transposed" : "", ka, kb);
-  // Where the first axis of an operand is no axis of the batch of matrices, and not the rows of the result.
+  // An operand keeps its samples apart only if its first axis is a batch of matrices or the rows of the result.
   if (sa.rank() == 1 || sa.rank() < sb.rank() || (sa.rank() == 2 && options.transpose_a)) a.mix_samples();
   if (sb.rank() <= 2 || sb.rank() < sa.rank()) b.mix_samples();
 
@@ -106,7 +107,7 @@ Var matmul(Var a, Operand b_operand, const MatmulOptions& options) {
     const Var y = matmul(a, reshape(b, {sb[0], 1}), options);
     return reshape(y, y.shape().without(-1));
   }
-  if (sa.rank() > 2 && sb.rank() == 2 && !options.transpose_a) {  // one product of many rows instead of many products
+  if (sa.rank() > 2 && sb.rank() == 2 && !options.transpose_a) {  // one large product instead of many small ones
     return rows_product(a, b, options.transpose_b, Var());
   }
   return matmul_batched(a, b, options);

@@ -33,7 +33,7 @@ Recurrence::Recurrence(const char* who, Index gates, Index biases, const Recurre
                 who, sx, sk, sr, operands.bias ? ", the bias " : "", operands.bias ? to_string(bias_shape) : "", gates,
                 gates, biases == 1 ? "" : message("{}, ", biases), gates));
   }
-  require(steps > 0, "{}: x is {}; there must be a step", who, sx);
+  require(steps > 0, "{}: x is {}; at least one step is required", who, sx);
 }
 
 MatrixView Recurrence::part(const View& array, Index turn) const {
@@ -62,7 +62,7 @@ View Recurrence::state(Var y) const {
 }
 
 void Recurrence::put_state(const View& state, Index turn, Var y) const {
-  if (!options.return_sequences) return;  // it is there
+  if (!options.return_sequences) return;  // the state is the result
   Real* const to = y.out().data() + turn * units;
   for (Index i = 0; i < batch; ++i) std::copy_n(state.data() + i * units, units, to + i * steps * units);
 }

@@ -2,45 +2,45 @@
 
 #include "cornu/core/ops/sequences.h"
 
-/// What recurrent ops have in common: for the files that define them.
+/// Shared parts of the recurrent ops; internal to lstm.cpp and gru.cpp.
 namespace cornu {
 
 /// The operands of a recurrent op.
 struct RecurrentOperands {
   Var x, kernel, recurrent_kernel, bias;  // the bias may be empty
 
-  /// The value that the op makes of them.
+  /// A new value of this shape on the tape, computed from the operands.
   Var output(const Shape& shape) const;
 };
 
-/// A checked recurrence. What belongs to the steps is kept in arrays (batch, steps, width), so that the products with x
-/// and the gradients of the kernels are one product each, over all rows; the part of a step is a matrix with a stride.
-/// Steps are gone through in turns: turn 0 is the last step where it goes backwards.
+/// A recurrence with checked shapes. Per-step data is stored in arrays (batch, steps, width), so that the product with
+/// x and the gradient of each kernel are one GEMM over all rows; one step is a strided matrix.
+/// A turn is a step in processing order: turn 0 is the last step if `go_backwards`.
 struct Recurrence {
   Index batch = 0, steps = 0, features = 0, units = 0;
-  Index width = 0;  // of the rows of all gates
+  Index width = 0;  // units of all gates together
   RecurrentOptions options;
 
-  /// Throws as the ops tell: so many gates, and so many rows of biases.
+  /// `gates`: gates per unit. `biases`: rows of the bias. Throws ShapeError as documented for the ops.
   Recurrence(const char* who, Index gates, Index biases, const RecurrentOperands& operands,
              const RecurrentOptions& how);
 
   Index rows() const { return batch * steps; }
   Shape result() const { return options.return_sequences ? Shape{batch, steps, units} : Shape{batch, units}; }
   Index step(Index turn) const { return options.go_backwards ? steps - 1 - turn : turn; }
-  /// What belongs to a turn of an array (batch, steps, width).
+  /// One turn of an array (batch, steps, width).
   MatrixView part(const View& array, Index turn) const;
 
-  /// (rows, width): the rows of x times the kernel; each plus `bias`, unless it is null.
+  /// x times the kernel, (rows, width), plus `bias` in each row unless it is null.
   View input_products(const RecurrentOperands& operands, const Real* bias) const;
-  /// The gradients of x and of the kernel, given that of input_products.
+  /// Computes the gradients of x and the kernel from the gradient of input_products.
   void backward(const RecurrentOperands& operands, const View& dproducts) const;
 
-  /// Memory for the state: the result's, where that is all that is returned.
+  /// Zeroed memory for the state: the result itself if only the last state is returned.
   View state(Var y) const;
-  /// Gives the state after a turn its place in the result.
+  /// Copies the state after a turn into the result.
   void put_state(const View& state, Index turn, Var y) const;
-  /// Adds what the gradient of the result tells of the state after a turn.
+  /// Adds the result's gradient with respect to the state after a turn.
   void add_state_gradient(Var y, Index turn, const View& dstate) const;
 };
 

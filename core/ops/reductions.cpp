@@ -13,7 +13,7 @@ Shape reduced(const Shape& shape, Index axis, const ReduceOptions& options) {
   return options.keepdims ? shape.with(axis, 1) : shape.without(axis);
 }
 
-/// scale * sum of x over the middle of `split`; the gradient spreads out again.
+/// scale * sum of x over the middle axis of `split`; the gradient broadcasts along that axis.
 Var scaled_sum(Var x, const AxisSplit& split, Real scale, const Shape& shape) {
   Var y = x.tape().output(shape, {x});
   sum_axis(x.value().data(), split, scale, overwrite(y.out()));
@@ -37,7 +37,7 @@ Var scaled_sum(Var x, const AxisSplit& split, Real scale, const Shape& shape) {
 }
 
 Var max_over(Var x, const AxisSplit& split, const Shape& shape) {
-  require(split.n > 0, "max: shape {} has nothing to take the maximum of", x.shape());
+  require(split.n > 0, "max: shape {} has no elements to take the maximum of", x.shape());
   Var y = x.tape().output(shape, {x});
   const Index n = split.n, inner = split.inner;
   max_axis(x.value().data(), split, y.out().data());

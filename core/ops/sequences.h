@@ -2,25 +2,25 @@
 
 #include "cornu/core/operand.h"
 
-/// The operations on batches of sequences, (batch, steps, features): as in ops.h, each is one function with its
-/// gradient, here through all the steps.
+/// Ops on batches of sequences, (batch, steps, features). As in ops.h, each is one function with its gradient, here
+/// through all steps.
 namespace cornu {
 
 struct RecurrentOptions {
-  bool return_sequences = false;  ///< the state after every step, (batch, steps, units), not after the last one alone
-  bool go_backwards = false;      ///< from the last step to the first; a sequence of states is in that order
+  bool return_sequences = false;  ///< return the state after every step, (batch, steps, units), not only the last
+  bool go_backwards = false;      ///< process the last step first; returned sequences are in that order, too
 };
 
 /// Long short-term memory (Hochreiter and Schmidhuber, 1997; Gers, Schmidhuber and Cummins, 2000), from h = c = 0:
 ///     i, f, g, o = parts of (x_t kernel + h recurrent_kernel + bias)
 ///     c = sigmoid(f) c + sigmoid(i) tanh(g),  h = sigmoid(o) tanh(c)
 /// x: (batch, steps, in), kernel: (in, 4 units), recurrent_kernel: (units, 4 units), bias: (4 units).
-/// Returns h: (batch, units), or (batch, steps, units). The product with h = 0 is not made: a NaN in recurrent_kernel
-/// does not show after the first step. Throws ShapeError, naming the shapes, if they do not fit or there is no step.
+/// Returns h: (batch, units), or (batch, steps, units). The first step skips the product with h = 0, so a NaN in
+/// recurrent_kernel does not affect it. Throws ShapeError, naming the shapes, if they do not match or steps is 0.
 Var lstm(Var x, Operand kernel, Operand recurrent_kernel, Operand bias, const RecurrentOptions& options = {});
 Var lstm(Var x, Operand kernel, Operand recurrent_kernel, const RecurrentOptions& options = {});
 
-/// The gated recurrent unit (Cho et al., 2014) in the form in which r acts after the product, from h = 0:
+/// Gated recurrent unit (Cho et al., 2014) in the form that applies r after the product, from h = 0:
 ///     z, r, a = parts of (x_t kernel + bias[0]),  z', r', a' = parts of (h recurrent_kernel + bias[1])
 ///     h = s h + (1 - s) tanh(a + sigmoid(r + r') a'),  s = sigmoid(z + z')
 /// x: (batch, steps, in), kernel: (in, 3 units), recurrent_kernel: (units, 3 units), bias: (2, 3 units).

@@ -31,7 +31,7 @@ Var permuted(Var x, const Axes& axes) {
   });
 }
 
-/// A rectangle of a row-major matrix: `rows` runs of `width` numbers, `stride` apart.
+/// A block of a row-major matrix: `rows` runs of `width` elements, `stride` apart.
 struct Runs {
   Index rows, width, stride;
 };
@@ -61,7 +61,7 @@ Var reshape(Var x, std::span<const Index> dimensions) {
     }
   }
   if (open >= 0) {
-    require(known > 0 && x.size() % known == 0, "reshape of {}: its {} numbers do not divide by {}", x.shape(),
+    require(known > 0 && x.size() % known == 0, "reshape of {}: its {} elements are not divisible by {}", x.shape(),
             x.size(), known);
     resolved[static_cast<std::size_t>(open)] = x.size() / known;
   }
@@ -83,7 +83,7 @@ Var transpose(Var x) {
 Var transpose(Var x, std::span<const Index> order) {
   Axes axes{};
   std::array<bool, Shape::max_rank> seen{};
-  require(static_cast<Index>(order.size()) == x.rank(), "transpose of {}: {} axes are given, it has {}", x.shape(),
+  require(static_cast<Index>(order.size()) == x.rank(), "transpose of {}: {} axes given; it has {}", x.shape(),
           order.size(), x.rank());
   Index count = 0;
   for (const Index axis : order) {
@@ -106,12 +106,12 @@ Var concatenate(std::span<const Var> values, Index axis) {
   Index total = 0;
   for (const Var value : values) {
     require(value.rank() == like.rank() && value.shape().with(at, 0) == like.with(at, 0),
-            "concatenate: shapes {} and {} differ elsewhere than at axis {}", like, value.shape(), at);
+            "concatenate: shapes {} and {} must be equal except along axis {}", like, value.shape(), at);
     total += value.shape()[at];
   }
   Tape& tape = values[0].tape();
   Var y = tape.output(like.with(at, total), values);
-  // The rule needs the operands for as long as the tape lives: a copy of them in its memory.
+  // The backward rule needs the operands for the lifetime of the tape, so they are copied into its memory.
   Var* const kept = static_cast<Var*>(tape.allocate(values.size_bytes()));
   std::uninitialized_copy(values.begin(), values.end(), kept);
   const std::span<const Var> operands(kept, values.size());
@@ -146,17 +146,17 @@ Var slice_axis(Var x, Index axis, Index begin, Index end) {
   const Index at = x.shape().normalized(axis), extent = x.shape()[at];
   const Index from = begin < 0 ? begin + extent : begin, to = end < 0 ? end + extent : end;
   require(0 <= from && from <= to && to <= extent,
-          "slice_axis: [{}, {}) is no range of the {} positions of axis {} of shape {}", begin, end, extent, axis,
+          "slice_axis: [{}, {}) is not a range of the {} positions of axis {} of shape {}", begin, end, extent, axis,
           x.shape());
   const AxisSplit split(x.shape(), at);
   const Index width = (to - from) * split.inner, stride = extent * split.inner;
-  const Index offset = x.shape().size() == 0 ? 0 : from * split.inner;  // there is no memory to step into
+  const Index offset = x.shape().size() == 0 ? 0 : from * split.inner;  // an empty tensor has no memory to offset into
   Var y = x.tape().output(x.shape().with(at, to - from), {x});
   copy_runs(x.value().data() + offset, stride, {split.outer, width, width}, y.out().data(), false);
   y.squashed_as(x);
   return y.backward([=] {
     if (Sink dx = x.sink()) {
-      if (!dx.accumulates()) fill(dx.view(), 0);  // what lies outside the slice
+      if (!dx.accumulates()) fill(dx.view(), 0);  // outside the slice the gradient is 0
       copy_runs(y.grad().data(), width, {split.outer, width, stride}, dx.data() + offset, true);
     }
   });

@@ -8,9 +8,10 @@ namespace cornu {
 
 namespace {
 
-constexpr Real nothing = -std::numeric_limits<Real>::infinity();  // a logit that adds nothing to a softmax
+constexpr Real nothing = -std::numeric_limits<Real>::infinity();  // padding: a logit of probability 0
 
-/// y = f(x), slice by slice: f(tile, numbers, more) makes the numbers of x those of y, with room for as many more.
+/// y = f(x), one tile of slices at a time: f(tile, values, scratch) turns the values of x into those of y in place;
+/// `scratch` has the same size.
 template <class F>
 Var slices_forward(Var x, const AxisSplit& split, F f) {
   Var y = x.tape().output(x.shape(), {x});
@@ -25,7 +26,7 @@ Var slices_forward(Var x, const AxisSplit& split, F f) {
   return y;
 }
 
-/// dx = f(y, g): f(tile, y, g, more) makes the numbers of g those of dx.
+/// dx = f(y, g), one tile at a time: f(tile, y, g, scratch) turns the values of g into those of dx in place.
 template <class F>
 void slices_backward(Var x, Var y, const AxisSplit& split, F f) {
   const Sink dx = x.sink();

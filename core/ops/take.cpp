@@ -9,7 +9,7 @@ namespace cornu {
 
 namespace {
 
-/// Where number i of a tensor is: "(2, 0)".
+/// The indices of element i, such as "(2, 0)".
 std::string position(Index i, const Shape& shape) {
   std::array<Index, Shape::max_rank> at{};
   for (Index axis = shape.rank() - 1; axis >= 0; --axis) {

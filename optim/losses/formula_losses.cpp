@@ -12,15 +12,15 @@ namespace cornu {
 
 namespace {
 
-constexpr double epsilon = 1e-7;           // Keras's
-constexpr double smallest_square = 1e-24;  // of a vector that has a direction
+constexpr double epsilon = 1e-7;           // as in Keras
+constexpr double smallest_square = 1e-24;  // CosineSimilarity: squared norm up to which a vector has no direction
 
 void require_alike(const char* loss, Var y_pred, Var y_true) {
-  require(y_pred.shape() == y_true.shape(), "{}: y_pred is {} but y_true is {}; they must be alike{}", loss,
+  require(y_pred.shape() == y_true.shape(), "{}: y_pred is {} but y_true is {}; equal shapes are required{}", loss,
           y_pred.shape(), y_true.shape(), detail::prediction_hint(y_pred.shape(), y_true.shape()));
 }
 
-/// Over the last axis; numbers that are samples themselves have none.
+/// The mean over the last axis. A 1-D x has one element per sample and is returned as is.
 Var mean_of_sample(Var x) { return x.shape().rank() > 1 ? mean(x, -1) : x; }
 
 void require_focal(const char* loss, double alpha, double gamma, double label_smoothing) {
@@ -30,7 +30,7 @@ void require_focal(const char* loss, double alpha, double gamma, double label_sm
                       loss, label_smoothing);
 }
 
-/// Not finite where a limit has hidden an infinity.
+/// The loss, or NaN if clipping has hidden an infinity.
 Var with_infinities(Var loss, Var y_pred, Var y_true) {
   return detail::keep_infinities(detail::keep_infinities(loss, y_pred.value()), y_true.value());
 }
@@ -52,7 +52,7 @@ Var MeanAbsolutePercentageError::operator()(Var y_pred, Var y_true) const {
 Var MeanSquaredLogarithmicError::operator()(Var y_pred, Var y_true) const {
   require_alike("mean_squared_logarithmic_error", y_pred, y_true);
   detail::require_not_negative("mean_squared_logarithmic_error", y_true.value(), "target",
-                               "its logarithm has no meaning here; use MeanSquaredError");
+                               "its logarithm is not meaningful; use MeanSquaredError");
   const Var loss = mean_of_sample(square(log(maximum(y_pred, epsilon) + 1) - log(maximum(y_true, epsilon) + 1)));
   return with_infinities(loss, y_pred, y_true);
 }
@@ -61,12 +61,12 @@ Var Huber::operator()(Var y_pred, Var y_true) const {
   require_alike("huber", y_pred, y_true);
   require<ValueError>(delta > 0, "huber: delta is {}; it must be positive", delta);
   const Var error = abs(y_pred - y_true), small = minimum(error, delta);
-  return mean_of_sample(small * (error - small * 0.5));  // small is error, or delta
+  return mean_of_sample(small * (error - small * 0.5));  // small is min(error, delta)
 }
 
 Var LogCosh::operator()(Var y_pred, Var y_true) const {
   require_alike("log_cosh", y_pred, y_true);
-  const Var error = abs(y_pred - y_true);  // of which cosh is the same
+  const Var error = abs(y_pred - y_true);  // cosh is even
   return mean_of_sample(error + log(exp(error * -2) + 1) - std::numbers::ln2);
 }
 
@@ -99,13 +99,13 @@ Var Hinge::operator()(Var y_pred, Var y_true) const {
 Var CosineSimilarity::operator()(Var y_pred, Var y_true) const {
   require_alike("cosine_similarity", y_pred, y_true);
   const Var pred = sum(square(y_pred), -1), truth = sum(square(y_true), -1);
-  // 1 where both vectors have a direction, else 0, which makes loss and gradient 0.
+  // 1 if both vectors have a direction, else 0, which makes loss and gradient 0.
   const View directed = y_pred.tape().scratch(pred.shape());
-  const auto has_direction = [](Real squares) { return !(squares <= Real(smallest_square)); };  // NaN stays
+  const auto has_direction = [](Real squares) { return !(squares <= Real(smallest_square)); };  // true for NaN
   for (Index i = 0; i < directed.size(); ++i) {
     directed[i] = has_direction(pred.value()[i]) && has_direction(truth.value()[i]) ? 1 : 0;
   }
-  // The larger before the root, whose gradient at 0 is infinite.
+  // maximum before sqrt, because the gradient of sqrt at 0 is infinite.
   const auto norm = [](Var squares) { return sqrt(maximum(squares, smallest_square)); };
   const Var cosine = sum(y_pred * y_true, -1) / (norm(pred) * norm(truth));
   return -(cosine * y_pred.tape().input(directed));

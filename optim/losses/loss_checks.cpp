@@ -13,11 +13,11 @@ namespace cornu::detail {
 
 namespace {
 
-constexpr Real rounding = Real(1e-4);        // of predictions
-constexpr Real label_rounding = Real(1e-6);  // of labels that were computed, such as means and remainders
+constexpr Real rounding = Real(1e-4);        // tolerance for predictions
+constexpr Real label_rounding = Real(1e-6);  // tolerance for computed labels, such as means and remainders
 constexpr Real infinity = std::numeric_limits<Real>::infinity();
 
-/// The position of the first finite value that is not in [low, high] and whose weight is not 0; -1 if there is none.
+/// The index of the first finite value outside [low, high] whose weight is not 0; -1 if there is none.
 Index find_outside(ConstView values, Real low, Real high, ConstView weights = {}) {
   constexpr Index block = 1024;
   const Real* const x = values.data();
@@ -36,7 +36,7 @@ Index find_outside(ConstView values, Real low, Real high, ConstView weights = {}
   return -1;
 }
 
-/// Where a value stands: "row 3", or "row 3, position 1" where a row has several.
+/// The position of a value for errors: "row 3", or "row 3, position 1" if rows have several values.
 std::string place(const Shape& shape, Index i) {
   const Index width = shape.rank() == 0 || shape[0] == 0 ? 1 : shape.size() / shape[0];
   return width == 1 ? message("row {}", i) : message("row {}, position {}", i / width, i % width);
@@ -48,7 +48,7 @@ void refuse_softmax_of_one(const char* loss, Var y_pred) {
   const Var made = y_pred.unshaped();
   require<ValueError>(
       !made.softmax_logits() || made.rank() == 0 || made.shape()[-1] != 1,
-      "{}: the predictions are a softmax over one class, which is always 1; for yes or no use a sigmoid "
+      "{}: the predictions are a softmax over one class, which is always 1; for two classes use a sigmoid "
       "and binary_crossentropy, as in Dense{{1, sigmoid}}",
       loss);
 }
@@ -56,7 +56,7 @@ void refuse_softmax_of_one(const char* loss, Var y_pred) {
 void refuse_one_class(const char* loss, Var y_pred) {
   refuse_softmax_of_one(loss, y_pred);
   require<ValueError>(y_pred.rank() == 0 || y_pred.shape()[-1] != 1,
-                      "{}: the predictions {} have one class, which is always the right one; for yes or no use a "
+                      "{}: the predictions {} have one class, whose probability is always 1; for two classes use a "
                       "sigmoid and binary_crossentropy, as in Dense{{1, sigmoid}}",
                       loss, y_pred.shape());
 }
@@ -64,7 +64,7 @@ void refuse_one_class(const char* loss, Var y_pred) {
 void refuse_squashed(const char* loss, Var logits) {
   const char* const function = logits.squashed_by();
   require<ValueError>(function == nullptr,
-                      "{}: from_logits is set, but the predictions are the output of a {}: leave out from_logits, or "
+                      "{}: from_logits is set, but the predictions are the output of a {}; remove from_logits or "
                       "the {}",
                       loss, function == nullptr ? "" : function, function == nullptr ? "" : function);
 }
@@ -88,9 +88,9 @@ void require_binary_labels(const char* loss, ConstView y_true, ConstView weights
   const char* const remedy = label == -1    ? "map -1 and 1 to 0 and 1 by (y + 1) / 2, or use Hinge"
                              : label == 255 ? "divide labels of 0 and 255 by 255"
                              : label == std::floor(label) && label > 1
-                                 ? "labels of several classes go to SparseCategoricalCrossentropy, and numbers to "
+                                 ? "for several classes use SparseCategoricalCrossentropy, for regression "
                                    "MeanSquaredError"
-                                 : "numbers go to a loss for regression, such as MeanSquaredError";
+                                 : "for regression use a loss such as MeanSquaredError";
   throw ValueError(
       message("{}: label {} in {}; labels must be in [0, 1]: {}", loss, label, place(y_true.shape(), at), remedy));
 }

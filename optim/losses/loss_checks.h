@@ -2,43 +2,43 @@
 
 #include "cornu/core/tape.h"
 
-/// What losses refuse because it cannot be meant: for optim/*.cpp alone. NaN and infinities pass: they make the loss
-/// non-finite, which has an error of its own. All errors are ValueErrors that begin with the loss's name.
-/// `weights` are the loss's sample weights, or none: a truth of weight 0 is not looked at, so that padding may be -1.
+/// Checks of the inputs of losses; internal to optim. All throw a ValueError that begins with the loss's name.
+/// NaN and infinities pass: they make the loss non-finite, which is reported elsewhere.
+/// `weights` are the sample weights, or empty: a target of weight 0 is not checked, so that padding may be -1.
 namespace cornu::detail {
 
-/// A softmax over one class is 1 whatever the model computes.
+/// Throws for a softmax over one class: it is always 1.
 void refuse_softmax_of_one(const char* loss, Var y_pred);
-/// The same for losses of classes: a single one, however it was made, teaches nothing.
+/// Throws for predictions of a single class, from a softmax or not, because there is nothing to learn.
 void refuse_one_class(const char* loss, Var y_pred);
 
-/// Logits that have been through a softmax or sigmoid already.
+/// Throws for logits that are the output of a softmax or sigmoid.
 void refuse_squashed(const char* loss, Var logits);
 
-/// Values outside [0, 1], but for rounding. `what` and `remedy` are for the error: "prediction", "end the model with a
-/// softmax".
+/// Throws for values outside [0, 1], up to rounding. `what` and `remedy` go into the error, such as "prediction" and
+/// "end the model with a softmax".
 void require_probabilities(const char* loss, ConstView values, const char* what, const char* remedy);
 
-/// The loss, or NaN if one of `values` is infinite: for losses that limit them, which would make the infinity finite.
+/// The loss, or NaN if one of `values` is infinite: for losses that clip, where an infinity would become finite.
 Var keep_infinities(Var loss, ConstView values);
 
-/// Labels of yes-or-no questions outside [0, 1].
+/// Throws for binary labels outside [0, 1].
 void require_binary_labels(const char* loss, ConstView y_true, ConstView weights = {});
 
-/// Values below 0.
+/// Throws for values below 0.
 void require_not_negative(const char* loss, ConstView values, const char* what, const char* remedy,
                           ConstView weights = {});
 
-/// Labels of a hinge outside [-1, 1], and both 0 and -1 among them.
+/// Throws for hinge labels outside [-1, 1], or for both 0 and -1 among them.
 void require_hinge_labels(const char* loss, ConstView y_true);
 
-/// Whether a weight is given for value i of these, or for several values together, and is 0.
+/// True if value i, or the group of values that share its weight, has weight 0.
 inline bool has_weight_0(ConstView values, ConstView weights, Index i) {
   const Index count = weights.size();
   return count > 0 && values.size() % count == 0 && weights[i / (values.size() / count)] == 0;
 }
 
-/// Weights below 0.
+/// Throws for weights below 0.
 void require_weights(const char* loss, ConstView sample_weight);
 
 }  // namespace cornu::detail

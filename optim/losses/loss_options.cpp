@@ -1,4 +1,4 @@
-// The losses in their other forms: of tensors, and as the structs that `compile` takes.
+// Further forms of the losses in losses.cpp: functions of tensors, and the structs for `compile`.
 
 #include "cornu/core/tape.h"
 #include "cornu/optim/losses/losses.h"

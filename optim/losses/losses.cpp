@@ -25,21 +25,21 @@ Real clipped(Real p) {
 }
 bool is_clipped(Real p) { return p < smallest_probability || p > 1 - smallest_probability; }
 
-constexpr Index block_size = 4096;  // numbers: what several loops go over stays in the nearest cache
-constexpr Index most_rows = 256;    // of a block
+constexpr Index block_size = 4096;  // elements: keeps the data of several loops in the L1 cache
+constexpr Index most_rows = 256;    // per block
 using RowLosses = std::array<double, most_rows>;
 
 void scale(Real* slopes, Index n, double factor) {
   transform(slopes, n, [by = static_cast<Real>(factor)](Real slope) { return slope * by; });
 }
 
-/// dx = g * slopes: in a function by itself, which is compiled once and not for every loss.
+/// dx = g * slopes. A separate function, so that it is compiled once and not for every loss.
 void hand_on(Real g, const Real* slopes, const Sink& dx) {
   assign(dx, [=](Index i) { return g * slopes[i]; });
 }
 
-/// The losses and gradients of at most most_rows rows, from `first` on: a function (first, count, x, slopes, losses)
-/// that is kept elsewhere.
+/// Computes the losses and gradients of at most most_rows rows, from row `first` on. A non-owning reference to a
+/// function (first, count, x, slopes, losses).
 class Block {
  public:
   template <class F>
@@ -56,8 +56,8 @@ class Block {
   void (*call_)(const void*, Index, Index, const Real*, Real*, double*);
 };
 
-/// How many losses share each weight. Throws ShapeError unless the weights have the shape of the losses, or of its
-/// first axes; axes of 1 at the end do not count.
+/// The number of losses that share a weight. Throws ShapeError unless the weights have the shape of the losses or of
+/// their first axes, ignoring trailing axes of 1.
 Index losses_per_weight(const char* name, const Shape& losses, ConstView weights) {
   Shape shape = weights.shape();
   while (shape.rank() > 0 && shape[-1] == 1) shape = shape.without(-1);
@@ -67,8 +67,8 @@ Index losses_per_weight(const char* name, const Shape& losses, ConstView weights
   return losses.size() / weights.size();
 }
 
-/// The skeleton of every loss: x seen as rows of `width` numbers, each row with a loss of its own. `rows` is the shape
-/// of all these losses, (batch, ...), or () where x is a single row.
+/// The common part of all losses: the mean over rows of `width` elements of x, each with one loss. `rows` is the shape
+/// of the losses, (batch, ...), or () if x is a single row.
 Var mean_over_rows(const char* name, Var x, const Shape& rows, Index width, ConstView weights, const Block& block) {
   const Index count = rows.size(), per_weight = weights.size() == 0 ? 1 : losses_per_weight(name, rows, weights);
   detail::require_weights(name, weights);
@@ -102,7 +102,7 @@ Var mean_over_rows(const char* name, Var x, const Shape& rows, Index width, Cons
   });
 }
 
-/// The sum of f(0), ..., f(n - 1), several side by side: as many as it takes to keep the adders busy.
+/// The sum of f(0), ..., f(n - 1), as independent partial sums that hide the latency of addition.
 template <class F>
 [[gnu::always_inline]] inline double sum_of(Index n, F f) {
   constexpr Index lanes = 8;
@@ -116,7 +116,7 @@ template <class F>
 }
 
 /// Cross-entropy of a tile of rows of logits x against a tile of targets: the sum over k of
-/// target * (log sum exp(x) - x[k]). `memory` is for two tiles more.
+/// target[k] * (log sum exp(x) - x[k]). `memory` is scratch memory for two tiles.
 void from_logits(const SliceTile& tile, const Real* x, const Real* targets, Real* memory, Real* slopes,
                  double* losses) {
   vectorized([=] {
@@ -125,13 +125,13 @@ void from_logits(const SliceTile& tile, const Real* x, const Real* targets, Real
     const Lanes peaks = tile.max(differences);
     tile.each(differences, [=](Index i, std::size_t lane) { return differences[i] - peaks[lane]; });
     tile.each(e, [=](Index i, std::size_t) { return math::exp(differences[i]); });
-    // The sum of e in double leaves out the 1 that is the largest term: what is left is the loss of a row that is well
-    // learnt. In a row whose largest number is infinite there is no 1, but a NaN.
+    // The largest term of the sum is exactly 1. It is left out, so that log1p of the rest stays precise for a row that
+    // is predicted well. In a row whose maximum is infinite there is no 1, but a NaN.
     const auto is_one = [=](Index i) { return e[i] == 1 ? Real{1} : Real{0}; };
     const auto smaller = tile.sum_in_double([=](Index i) { return e[i] - is_one(i); });
     const auto ones = tile.sum_in_double(is_one);
     const auto total = tile.sum_in_double([=](Index i) { return targets[i]; });
-    // A class without weight may have logit -inf.
+    // A class with target 0 may have logit -inf; 0 * -inf would be NaN.
     const auto product =
         tile.sum_in_double([=](Index i) { return targets[i] * (targets[i] != 0 ? differences[i] : Real{0}); });
     Lanes share;
@@ -147,29 +147,29 @@ void from_logits(const SliceTile& tile, const Real* x, const Real* targets, Real
   });
 }
 
-/// What is true of the rows of predictions: classes or, where there are none, a distribution for each.
+/// The targets of the rows of predictions: class indices or, if `labels` is null, one distribution per row.
 struct Truth {
   const Real* labels = nullptr;
   const Real* distributions = nullptr;
   Index classes = 0;
-  Real kept = 1, rest = 0;  // label smoothing: what the truth keeps, and what each class has of the rest
+  Real kept = 1, rest = 0;  // label smoothing: smoothed target = kept * target + rest
 
   Truth(double smoothing, Index count)
       : classes(count),
         kept(static_cast<Real>(1 - smoothing)),
         rest(static_cast<Real>(smoothing / static_cast<double>(count))) {}
 
-  /// The target of class k in a row.
+  /// A function of k that returns the smoothed target of class k in row r.
   auto row(Index r) const {
     const bool is_label = labels != nullptr;
-    const bool is_class = is_label && labels[r] >= 0 && labels[r] < static_cast<Real>(classes);  // or has weight 0
+    const bool is_class = is_label && labels[r] >= 0 && labels[r] < static_cast<Real>(classes);  // false: weight 0
     return [=, label = is_class ? static_cast<Index>(labels[r]) : -1,
             row = is_label ? nullptr : distributions + r * classes, by = kept,
             more = rest](Index k) { return (is_label ? (k == label ? by : 0) : by * row[k]) + more; };
   }
 };
 
-/// Cross-entropy from probabilities against the truth, through q = p / sum(p), clipped.
+/// Cross-entropy of probabilities p against the targets, computed from q = clip(p / sum(p)).
 void from_probabilities(Index first, Index rows, const Real* probabilities, const Truth& truth, Real* slopes,
                         double* losses) {
   const Index classes = truth.classes;
@@ -200,7 +200,7 @@ void check_smoothing(const char* name, double smoothing) {
                       smoothing);
 }
 
-/// Cross-entropy of every row.
+/// Mean cross-entropy over all rows.
 Var crossentropy(const char* name, Var y_pred, const CategoricalOptions& options, const Truth& truth) {
   const Index classes = truth.classes;
   const Shape rows = y_pred.shape().without(-1);
@@ -228,16 +228,16 @@ Var crossentropy(const char* name, Var y_pred, const CategoricalOptions& options
                         });
 }
 
-/// Whether two shapes are the same but for a last axis of 1 that one of them lacks.
+/// True if two shapes are equal, up to a last axis of 1 that one of them may lack.
 bool alike(const Shape& a, const Shape& b) {
   return detail::same_but_for_last_1(a, b) || detail::same_but_for_last_1(b, a);
 }
 
-/// A loss that is the mean over all numbers: element(x, truth, slope) returns that of one and sets its gradient.
+/// The mean over all elements: element(x, truth, slope) returns the loss of one element and sets its gradient, `slope`.
 template <class Element>
 Var mean_over_elements(const char* name, Var x, ConstView y_true, ConstView weights, Element element) {
-  require(alike(x.shape(), y_true.shape()), "{}: predictions are {} and the truth is {}; equal shapes are required{}",
-          name, x.shape(), y_true.shape(), detail::prediction_hint(x.shape(), y_true.shape()));
+  require(alike(x.shape(), y_true.shape()), "{}: predictions are {} and targets {}; equal shapes are required{}", name,
+          x.shape(), y_true.shape(), detail::prediction_hint(x.shape(), y_true.shape()));
   return mean_over_rows(name, x, x.shape(), 1, weights,
                         [=](Index first, Index count, const Real* values, Real* slopes, double* losses) {
                           vectorized([=, truth = y_true.data() + first] {
@@ -255,7 +255,7 @@ Var sparse_categorical_crossentropy(Var y_pred, ConstView y_true, const Categori
   require(y_pred.rank() > 0 && alike(y_pred.shape().without(-1), y_true.shape()),
           "{}: predictions are {} and labels {}; one label for each row of classes is required{}", name, y_pred.shape(),
           y_true.shape(),
-          y_pred.shape() == y_true.shape() ? " (one-hot labels go to categorical_crossentropy)"
+          y_pred.shape() == y_true.shape() ? " (for one-hot labels use categorical_crossentropy)"
                                            : detail::prediction_hint(y_pred.shape(), y_true.shape(), true));
   check_classes(name, y_pred);
   check_smoothing(name, options.label_smoothing);
@@ -275,10 +275,9 @@ Var sparse_categorical_crossentropy(Var y_pred, ConstView y_true, const Categori
 Var categorical_crossentropy(Var y_pred, ConstView y_true, const CategoricalOptions& options) {
   const char* const name = "categorical_crossentropy";
   require(y_pred.rank() > 0 && y_pred.shape() == y_true.shape(),
-          "{}: predictions are {} and the truth is {}; equal shapes are required{}", name, y_pred.shape(),
-          y_true.shape(),
+          "{}: predictions are {} and targets {}; equal shapes are required{}", name, y_pred.shape(), y_true.shape(),
           y_pred.rank() > 0 && alike(y_pred.shape().without(-1), y_true.shape())
-              ? " (class indices go to sparse_categorical_crossentropy)"
+              ? " (for class indices use sparse_categorical_crossentropy)"
               : detail::prediction_hint(y_pred.shape(), y_true.shape()));
   check_classes(name, y_pred);
   check_smoothing(name, options.label_smoothing);
@@ -348,16 +347,16 @@ Var mean_over_samples(Var loss, bool mixed_before) {
 }
 
 Var reduce_plain_loss(Var losses, ConstView sample_weight) {
-  const bool mixed = losses.tape().mixes_samples();  // true where `losses` is a scalar
+  const bool mixed = losses.tape().mixes_samples();  // true if `losses` is a scalar
   if (sample_weight.size() == 0) return mean_over_samples(mean(losses), mixed);
   require(losses.rank() > 0,
-          "loss: sample weights are {} and the loss is a single number; a loss that is to be weighted returns one for "
+          "loss: sample weights are {} but the loss returns a scalar; a weighted loss must return one loss for "
           "each sample",
           sample_weight.shape());
   require_weights("loss", sample_weight);
   losses_per_weight("loss", losses.shape(), sample_weight);
   Shape spread = sample_weight.shape();
-  while (spread.rank() > losses.rank()) spread = spread.without(-1);  // an axis of 1
+  while (spread.rank() > losses.rank()) spread = spread.without(-1);  // drops axes of 1
   while (spread.rank() < losses.rank()) spread = spread.inserted(spread.rank(), 1);
   return mean_over_samples(mean(losses * losses.tape().input({sample_weight.data(), spread})), mixed);
 }

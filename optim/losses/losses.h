@@ -9,48 +9,48 @@
 #include "cornu/core/deep_ptr.h"
 #include "cornu/core/tape.h"
 
-/// Losses: how far predictions are from the truth, as one number to go backward from. Each is a function, and a struct
-/// with its options for Sequential::compile. The truth and the weights are data, read where they are: they must outlive
-/// the pass. All are means over the samples (and over what else has a loss of its own); with weights, the sum of weight
-/// x loss over the number of samples, as Keras has it.
+/// Loss functions, which return a scalar for the backward pass. Each is a function, and a struct with its options for
+/// Sequential::compile. Targets and weights are read in place, not copied: they must outlive the pass.
+/// Every loss is the mean over the samples (and over any further axes that have one loss per element). With weights it
+/// is sum(weight * loss) / number of losses, as in Keras.
 namespace cornu {
 
 struct CategoricalOptions {
   bool from_logits = false;    ///< y_pred are logits, not probabilities
-  double label_smoothing = 0;  ///< in [0, 1]: the truth becomes (1 - s) truth + s / classes
-  /// One for each sample, (batch), or for each loss: the shape of the losses, or of its first axes. Or none.
+  double label_smoothing = 0;  ///< s in [0, 1]: the target becomes (1 - s) target + s / classes
+  /// One weight per sample, (batch), or per loss: the shape of the losses or of their first axes. Empty for none.
   ConstView sample_weight{};
 };
 
 /// Mean cross-entropy of a distribution over classes against class indices.
 /// y_pred: (batch, ..., classes), probabilities unless from_logits. y_true: (batch, ...), whole numbers below classes;
 /// a last axis of 1 is allowed. Returns a scalar.
-/// Computed from logits where they are known (from_logits, or y_pred is a softmax over the last axis of the same tape):
-/// log sum exp(x) - x[label], with the gradient (softmax - onehot) / batch; Bishop 2006, eq. 4.109. Other probabilities
-/// are divided by their sum and clipped to [1e-7, 1 - 1e-7] first. Throws ShapeError if the shapes differ, ValueError
+/// Computed from logits x if they are known (from_logits, or y_pred is a softmax over the last axis on the same tape):
+/// log sum exp(x) - x[label], with gradient (softmax - onehot) / batch; Bishop 2006, eq. 4.109. Other probabilities are
+/// divided by their sum and clipped to [1e-7, 1 - 1e-7] first. Throws ShapeError if the shapes do not match, ValueError
 /// for a label out of range, naming row and label.
 Var sparse_categorical_crossentropy(Var y_pred, ConstView y_true, const CategoricalOptions& options = {});
 
-/// The same against distributions: y_true has y_pred's shape, one-hot or any other weights of the classes.
+/// The same against distributions: y_true has y_pred's shape and is one-hot or has any non-negative class weights.
 Var categorical_crossentropy(Var y_pred, ConstView y_true, const CategoricalOptions& options = {});
 
 struct BinaryOptions {
   bool from_logits = false;
-  double label_smoothing = 0;  ///< in [0, 1]: the truth becomes (1 - s) truth + s / 2
+  double label_smoothing = 0;  ///< s in [0, 1]: the target becomes (1 - s) target + s / 2
   ConstView sample_weight{};
 };
 
-/// Mean over all numbers of -(y log p + (1 - y) log(1 - p)): independent yes-or-no questions.
-/// y_pred: (batch, ...), probabilities unless from_logits; y_true the same shape, a last axis of 1 may be missing.
-/// Computed from logits z where they are known (from_logits, or y_pred is a sigmoid of the same tape):
-/// max(z, 0) - z y + log(1 + e^-|z|), with the gradient sigmoid(z) - y. Other probabilities are clipped as above.
+/// Mean over all elements of -(y log p + (1 - y) log(1 - p)), for independent binary labels.
+/// y_pred: (batch, ...), probabilities unless from_logits. y_true: the same shape; a last axis of 1 may be missing.
+/// Computed from logits z if they are known (from_logits, or y_pred is a sigmoid on the same tape):
+/// max(z, 0) - z y + log(1 + e^-|z|), with gradient (sigmoid(z) - y) / size. Other probabilities are clipped as above.
 Var binary_crossentropy(Var y_pred, ConstView y_true, const BinaryOptions& options = {});
 
 struct RegressionOptions {
   ConstView sample_weight{};
 };
 
-/// Mean of (y_pred - y_true)^2 over all numbers. y_pred: (batch, ...); y_true the same shape, a last axis of 1 may be
+/// Mean of (y_pred - y_true)^2 over all elements. y_pred: (batch, ...). y_true: the same shape; a last axis of 1 may be
 /// missing.
 Var mean_squared_error(Var y_pred, ConstView y_true, const RegressionOptions& options = {});
 
@@ -60,8 +60,9 @@ Tensor categorical_crossentropy(const Tensor& y_pred, ConstView y_true, const Ca
 Tensor binary_crossentropy(const Tensor& y_pred, ConstView y_true, const BinaryOptions& options = {});
 Tensor mean_squared_error(const Tensor& y_pred, ConstView y_true, const RegressionOptions& options = {});
 
-/// What turns y_pred into probabilities, for a loss that takes logits; `none` for any other loss. A margin is no logit,
-/// but its sign is the class: metrics that compare with a threshold see its sigmoid, others the margin.
+/// The function that turns y_pred into probabilities, for a loss that takes logits; `none` for other losses.
+/// `margin` (Hinge): y_pred is not a logit, but its sign is the class. Metrics with a threshold are given its sigmoid,
+/// other metrics the margin.
 enum class Logits { none, sigmoid, softmax, margin };
 
 struct SparseCategoricalCrossentropy {
@@ -105,19 +106,21 @@ struct MeanSquaredError {
   Var operator()(Var y_pred, ConstView y_true, ConstView sample_weight = {}) const;
 };
 
-/// A loss is anything that can be called as one of these:
-///   Var (Var y_pred, ConstView y_true, ConstView sample_weight)   a scalar; empty weights are none
-///   Var (Var y_pred, Var y_true)                                  a scalar, or one loss a sample: (batch, ...)
-/// The second form reads like a formula: `[](Var p, Var y) { return mean(abs(p - y), -1); }`. It gets y_true in the
-/// shape of y_pred where the two differ only in a last axis of 1: (batch, 1) minus (batch) would be (batch, batch).
-/// Weights are applied to the losses of the samples; if it returns a scalar there can be none.
-/// A loss that takes logits says what turns them into probabilities, by `Logits logits() const`: metrics and
-/// predict_classes then work on the probabilities.
-/// One of the second form that refuses truths which it cannot take, such as labels below 0, may say
-/// `static constexpr bool checks_truth = true`: what has weight 0, perhaps padding of -1, then comes as 1.
-/// A batch can be gone through in parts, by several threads, where its loss is the mean of its samples' losses. That is
-/// so where the second form returns one loss a sample; the first form has to say so, by a member
-/// `static constexpr bool is_mean_over_samples = true`. Any other loss is taken of the whole batch at once.
+/// A loss is any callable of one of these forms:
+///   Var (Var y_pred, ConstView y_true, ConstView sample_weight)   a scalar; empty weights mean none
+///   Var (Var y_pred, Var y_true)                                  a scalar, or one loss per sample: (batch, ...)
+/// The second form reads like a formula: `[](Var p, Var y) { return mean(abs(p - y), -1); }`. If y_true and y_pred
+/// differ only in a last axis of 1, y_true is reshaped: (batch, 1) minus (batch) would broadcast to (batch, batch).
+/// Sample weights are applied to the returned losses; a loss that returns a scalar cannot be weighted.
+/// Optional members:
+///   Logits logits() const                               the function that turns the logits the loss takes into
+///                                                       probabilities, for metrics and predict_classes
+///   static constexpr bool checks_truth = true           second form, if it throws for invalid targets, such as labels
+///                                                       below 0: targets of weight 0, such as padding of -1, are
+///                                                       replaced by 1
+///   static constexpr bool is_mean_over_samples = true   first form, if it returns the mean of the samples' losses:
+///                                                       allows threads to process shards of a batch
+/// A loss of the second form that returns one loss per sample can be sharded, too. Other losses get the whole batch.
 template <class L>
 concept WeightedLoss = std::copy_constructible<L> && std::is_invocable_r_v<Var, const L&, Var, ConstView, ConstView>;
 template <class L>
@@ -125,21 +128,21 @@ concept PlainLoss = std::copy_constructible<L> && std::is_invocable_r_v<Var, con
 
 namespace detail {
 ConstView in_shape_of(Var y_pred, ConstView y_true);
-/// y_true with 1 in the place of what has weight 0.
+/// y_true with 1 in place of the targets of weight 0.
 ConstView without_padding(Var y_pred, ConstView y_true, ConstView sample_weight);
 Var reduce_plain_loss(Var losses, ConstView sample_weight);
-/// Takes back that the loss has mixed the samples of the pass: it is their mean.
+/// Returns the loss and restores the tape's flag mixes_samples: the mean over samples mixes them, but may be sharded.
 Var mean_over_samples(Var loss, bool mixed_before);
 }  // namespace detail
 
-/// Any loss, held by value. One that was moved from can be assigned to or destroyed; any other use throws StateError.
+/// Any loss, held by value. A moved-from AnyLoss can be assigned to or destroyed; any other use throws StateError.
 class AnyLoss {
  public:
   template <class L>
   requires(!std::same_as<L, AnyLoss> && (WeightedLoss<L> || PlainLoss<L>)) AnyLoss(L loss)
       : box_(std::make_shared<const BoxOf<L>>(std::move(loss))) {}
 
-  // What is nearly a loss: it is accepted, and then refused by a static_assert that says why.
+  // Accepts types that are almost losses, so that a static_assert can say what is missing.
   template <std::convertible_to<std::string_view> Text>
   AnyLoss(const Text&) {
     static_assert(!std::convertible_to<Text, std::string_view>,
@@ -160,10 +163,10 @@ class AnyLoss {
     return box == nullptr ? nullptr : &box->loss;
   }
 
-  /// What turns the y_pred that it takes into probabilities.
+  /// The function that turns y_pred into probabilities.
   Logits logits() const { return detail::held_by(box_).logits(); }
 
-  /// y_pred: (batch, ...), y_true as the loss wants it, sample_weight: (batch) or the shape of the losses, or of its
+  /// y_pred: (batch, ...). y_true: as the loss requires. sample_weight: (batch), or the shape of the losses or of their
   /// first axes; empty for none. Returns a scalar.
   Var operator()(Var y_pred, ConstView y_true, ConstView sample_weight = {}) const {
     return detail::held_by(box_).call(y_pred, y_true, sample_weight);
@@ -204,7 +207,7 @@ class AnyLoss {
       } else {
         static_assert(
             !requires { loss.from_logits; },
-            "a loss with the option from_logits says what turns its logits into probabilities: "
+            "a loss with the option from_logits must say which function turns its logits into probabilities: "
             "Logits logits() const");
         return Logits::none;
       }

@@ -236,7 +236,7 @@ TEST(AnyLayer, ErrorsOfALayerWithoutANameGainItsTypeOnce) {
   AnyLayer dense = Dense{0};
   EXPECT_EQ(error_of<ValueError>([&] { dense.build({5}, rng); }), "Dense: units is 0; it must be positive");
   AnyLayer picky = Picky{};
-  const std::string text = "Picky: matmul: a is (1, 3) and b is (2, 1); 3 columns of a meet 2 rows of b";
+  const std::string text = "Picky: matmul: a is (1, 3) and b is (2, 1); 3 columns of a do not match 2 rows of b";
   EXPECT_EQ(error_of<ShapeError>([&] { picky.build({3}, rng); }), text);
   EXPECT_EQ(error_of<ShapeError>([&] { run(picky, Tensor(Shape{1, 3})); }), text);
 }

@@ -50,7 +50,7 @@ const Tensor hot = Tensor::matrix({{1, 0}, {0, 1}, {1, 0}, {0, 1}});
 TEST(ImpossibleLosses, LogitsThatAreProbabilities) {
   const auto text = [](const std::string& loss, const std::string& function) {
     return loss + ": from_logits is set, but the predictions are the output of a " + function +
-           ": leave out from_logits, or the " + function;
+           "; remove from_logits or the " + function;
   };
   const std::string sparse = text("sparse_categorical_crossentropy", "softmax");
   const SparseCategoricalCrossentropy from_logits{.from_logits = true};
@@ -136,11 +136,11 @@ TEST(ImpossibleLosses, LabelsOfYesOrNo) {
     check(loss, 255, name + ": label 255 in row 2; labels must be in [0, 1]: divide labels of 0 and 255 by 255");
     check(loss, 2,
           name +
-              ": label 2 in row 2; labels must be in [0, 1]: labels of several classes go to "
-              "SparseCategoricalCrossentropy, and numbers to MeanSquaredError");
+              ": label 2 in row 2; labels must be in [0, 1]: for several classes use "
+              "SparseCategoricalCrossentropy, for regression MeanSquaredError");
     check(loss, Real(-0.5),
           name +
-              ": label -0.5 in row 2; labels must be in [0, 1]: numbers go to a loss for regression, such as "
+              ": label -0.5 in row 2; labels must be in [0, 1]: for regression use a loss such as "
               "MeanSquaredError");
   }
   // Without a sigmoid in the model, too.
@@ -184,10 +184,9 @@ TEST(ImpossibleLosses, TargetsBelowZero) {
                  "the classes");
   expect_refused({Input{3}, Dense{1, softplus}}, Poisson{}, x, below,
                  "poisson: target -3 in row 2 is negative; targets are counts");
-  expect_refused(
-      {Input{3}, Dense{1}}, MeanSquaredLogarithmicError{}, x, below,
-      "mean_squared_logarithmic_error: target -3 in row 2 is negative; its logarithm has no meaning here; use "
-      "MeanSquaredError");
+  expect_refused({Input{3}, Dense{1}}, MeanSquaredLogarithmicError{}, x, below,
+                 "mean_squared_logarithmic_error: target -3 in row 2 is negative; its logarithm is not meaningful; use "
+                 "MeanSquaredError");
 }
 
 TEST(ImpossibleLosses, LabelsOfAHinge) {
@@ -206,7 +205,7 @@ TEST(ImpossibleLosses, LabelsOfAHinge) {
 
 TEST(ImpossibleLosses, ASoftmaxOverOneUnit) {
   const std::string text =
-      ": the predictions are a softmax over one class, which is always 1; for yes or no use a sigmoid and "
+      ": the predictions are a softmax over one class, which is always 1; for two classes use a sigmoid and "
       "binary_crossentropy, as in Dense{1, sigmoid}";
   const Sequential model{Input{3}, Dense{1, softmax}};
   for (const AnyLoss& loss : {AnyLoss(BinaryCrossentropy{}), AnyLoss(MeanSquaredError{}),

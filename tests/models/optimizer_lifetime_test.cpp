@@ -88,13 +88,13 @@ TEST(HandMadeOptimizer, DoesNotTrainACopyInSilence) {
   Optimizer optimizer(Adam{}, model.parameters());
   const Sequential copy = model;
   const std::string text = error_of<StateError>([&] { step(optimizer, copy); });
-  EXPECT_TRUE(text.starts_with("optimizer: the loss depends on none of its 4 parameters, but on others")) << text;
+  EXPECT_TRUE(text.starts_with("optimizer: the loss depends on none of its 4 parameters, only on others")) << text;
 }
 
 TEST(HandMadeOptimizer, NeedsABuiltModel) {
   Sequential model{Dense{4, relu}, Dense{3, softmax}};
   EXPECT_EQ(error_of<StateError>([&] { Optimizer(SGD{}, model.parameters()); }),
-            "optimizer: dense/kernel has no values yet: build its layer or model before its optimizer is made");
+            "optimizer: dense/kernel has no values yet; build its layer or model before creating the optimizer");
 }
 
 TEST(CompiledModel, FindsOutThatALayerWasReplaced) {

@@ -171,7 +171,7 @@ TEST(TrainOnBatch, RefusesWhatIsNoBatch) {
       [&] {
         model.train_on_batch(normal({4, 1}), normal({3, 1}));
       },
-      "mean_squared_error: predictions are (4, 1) and the truth is (3, 1); equal shapes are required");
+      "mean_squared_error: predictions are (4, 1) and targets (3, 1); equal shapes are required");
   EXPECT_EQ(model.optimizer().iterations(), 0);
 }
 

@@ -12,7 +12,7 @@
 #include "cornu/tests/optim/support.h"
 #include "cornu/tests/support/expect_error.h"
 
-// Products whose factors an optimizer's step changes: minimize gives the weights that step(backward(loss)) gives.
+// Deferred products whose operands are changed by the step: minimize gives the same weights as step(backward(loss)).
 
 namespace cornu {
 namespace {
@@ -27,16 +27,16 @@ TEST(PutOffProducts, OfTwoParametersTakeTheirValuesBeforeTheStep) {
   Tape tape;
   optimizer.minimize(sum(matmul(tape.parameter(a), b)));
   expect_close(a.value, {1.7L});
-  expect_close(b.value, {2.8L});  // 3 - 0.1 * 2, whatever a is now
+  expect_close(b.value, {2.8L});  // 3 - 0.1 * 2, with the value of a before the step
 }
 
 TEST(PutOffProducts, OfAParameterWithItselfAreRight) {
   const Tensor w0 = Tensor::matrix({{1, 2}, {3, 4}});
   const std::vector<std::pair<std::function<Var(Tape&, const Parameter&)>, Tensor>> cases{
-      // The gradient of sum(w w) is r 1^T + 1 c^T: r the sums of the rows, c those of the columns, crosswise.
+      // The gradient of sum(w w) is c 1^T + 1 r^T, with the row sums r and the column sums c of w.
       {[](Tape& tape, const Parameter& w) { return matmul(tape.parameter(w), w); },
        Tensor::matrix({{0.3, 0.9}, {2.1, 2.7}})},
-      // That of sum(w^T w) is twice the row sums, that of sum(w w^T) twice the column sums.
+      // The gradient of sum(w^T w) is 2 r 1^T, that of sum(w w^T) is 2 1 c^T.
       {[](Tape& tape, const Parameter& w) { return matmul(tape.parameter(w), w, {.transpose_a = true}); },
        Tensor::matrix({{0.4, 1.4}, {1.6, 2.6}})},
       {[](Tape& tape, const Parameter& w) { return matmul(transpose(tape.parameter(w)), w); },
@@ -45,10 +45,10 @@ TEST(PutOffProducts, OfAParameterWithItselfAreRight) {
          return matmul(reshape(tape.parameter(w), {2, 2}), w);
        },
        Tensor::matrix({{0.3, 0.9}, {2.1, 2.7}})},
-      // Read as data it counts once: the gradient is that of the other factor, the column sums of w^T.
+      // The first factor is data, so only the second has a gradient: c 1^T.
       {[](Tape& tape, const Parameter& w) { return matmul(tape.input(w.value), w); },
        Tensor::matrix({{0.6, 1.6}, {2.4, 3.4}})},
-      // A part of its memory is its memory.
+      // An input that is a part of the parameter's memory is an alias, too.
       {[](Tape& tape, const Parameter& w) {
          return matmul(tape.input({w.value.data() + 1, Shape{1, 2}}), w);
        },
@@ -64,7 +64,7 @@ TEST(PutOffProducts, OfAParameterWithItselfAreRight) {
   }
 }
 
-/// The weights after a step by `minimize` are those after step(backward(loss)).
+/// Expects the same weights after `minimize` as after step(backward(loss)).
 template <class Loss>
 void expect_same_step(const AnyOptimizer& rule, const std::vector<Tensor>& weights, Loss loss) {
   std::vector<Parameter> a, b;
@@ -93,15 +93,15 @@ TEST(PutOffProducts, AreRightInTheGraphsThatReadWeightsTwice) {
                                         Adam{.learning_rate = 0.1, .epsilon = 0.1}};
   const Tensor x = normal({8, 6}, 1);
   for (const AnyOptimizer& rule : rules) {
-    // W^T W of a large matrix, whose rows are changed in blocks.
+    // W^T W of a large matrix, whose rows are updated in blocks.
     expect_same_step(rule, {normal({256, 256}, 2)}, [](Tape& tape, const std::vector<Parameter>& p) {
       return mean(square(matmul(tape.parameter(p[0]), p[0], {.transpose_a = true}))) * Real(0.01);
     });
-    // A layer of low rank.
+    // A low-rank layer.
     expect_same_step(rule, {normal({6, 2}, 3), normal({2, 6}, 4)}, [&](Tape& tape, const std::vector<Parameter>& p) {
       return mean(square(matmul(tape.input(x), matmul(tape.parameter(p[0]), p[1]))));
     });
-    // A learned input of a dense layer, and of a recurrent one whose two kernels are one parameter.
+    // A trainable input of a dense layer, and of a recurrent layer whose two kernels are one parameter.
     expect_same_step(rule, {normal({5, 6}, 5), normal({6, 3}, 6), normal({3}, 7)},
                      [](Tape& tape, const std::vector<Parameter>& p) {
                        return mean(square(affine(tape.parameter(p[0]), p[1], p[2])));
@@ -152,7 +152,7 @@ TEST(PutOffProducts, OfAParameterWithItselfAreSharedByThreads) {
   }
 }
 
-/// w of any shape as a matrix of so many columns, times x from the left: an op as a user may write it.
+/// x times w, where w is viewed as a matrix with the given number of columns: an op as a user may write it.
 Var product_with(Var x, Var w, Index columns) {
   const Index rows = w.size() / columns, batch = x.shape()[0];
   const MatrixView factor(w.value().data(), rows, columns);
@@ -205,8 +205,8 @@ TEST(RecordedUpdates, TakeTheValueThatAParameterHadInThePass) {
     Optimizer optimizer(SGD{.learning_rate = 0.1}, {{"online", &online}, {"target", &target}, {"other", &other}});
     Tape tape;
     const Var w = tape.parameter(online);
-    tape.record_update(target, w);                        // which the gradient changes
-    tape.record_update(other, tape.input(target.value));  // which another update changes
+    tape.record_update(target, w);                        // w is changed by its gradient
+    tape.record_update(other, tape.input(target.value));  // target is changed by the other update
     put_off ? optimizer.minimize(sum(w)) : optimizer.step(tape.backward(sum(w)));
     expect_close(online.value, {0.9L, 1.9L});
     EXPECT_EQ(target.value, Tensor::vector({1, 2}));

@@ -10,7 +10,7 @@
 #include "cornu/tests/support/expect_error.h"
 #include "cornu/tests/support/print.h"
 
-// Gradients that come in parts: sums, products that were put off, steps by several parts and threads.
+// Gradients of several passes: sums, deferred products, steps with several parts and threads.
 
 namespace cornu {
 namespace {
@@ -91,11 +91,12 @@ TEST(GradientSum, RefusesAGradientOfAnotherShape) {
   total.add(tape.backward(sum(tape.parameter(x) * 2)));
   x.value = Tensor({3});
   tape.clear();
-  expect_error<StateError>([&] { total.add(tape.backward(sum(tape.parameter(x) * 2))); },
-                           "GradientSum: a gradient of shape (3,) after gradients of shape (2,) of the same parameter");
+  expect_error<StateError>(
+      [&] { total.add(tape.backward(sum(tape.parameter(x) * 2))); },
+      "GradientSum: gradient of shape (3,) for a parameter whose earlier gradients have shape (2,)");
 }
 
-/// A layer that is used twice, and a weight that has another gradient beside its product.
+/// A layer that is used twice, and a weight that has a second gradient in addition to its deferred product.
 struct Net {
   Parameter w{normal({6, 6}, 1)}, b{normal({6}, 2)}, v{normal({6, 3}, 3)};
 
@@ -152,11 +153,11 @@ TEST(PutOffProducts, AreNotReadAsGradients) {
   const Gradients gradients = tape.backward(net.loss(tape, x), {.defer_products = true});
   expect_error<StateError>([&] { static_cast<void>(gradients[net.w]); },
                            "Gradients: this gradient has deferred products and has not been summed");
-  const Gradients again = tape.backward(net.loss(tape, x));  // and a later walk has nothing of them
+  const Gradients again = tape.backward(net.loss(tape, x));  // a later backward pass is not affected
   EXPECT_EQ(again[net.w].shape(), net.w.shape());
 }
 
-/// The weights after three steps, each by `count` passes over a share of the rows.
+/// The weights after three steps, each with `count` passes over a part of the rows.
 Net trained_in_parts(const AnyOptimizer& rule, Index count, Index threads, bool put_off) {
   constexpr Index samples = 40;
   const Tensor x = normal({samples, 6}, 4);

@@ -18,7 +18,7 @@ using testing::expect_error;
 using testing::parameter;
 using testing::step;
 
-/// Two layers of one kernel and one bias, of one number each.
+/// Two layers with a kernel and a bias of one element each.
 struct TwoLayers {
   Parameter kernel = parameter({1}), bias = parameter({1}), kernel_1 = parameter({1}), bias_1 = parameter({1});
 
@@ -47,7 +47,7 @@ TEST(Names, ExcludeFromWeightDecayWhatTheyNameWholly) {
   };
   decayed({}, {.75L, .75L, .75L, .75L});
   decayed({"bias"}, {.75L, 1, .75L, 1});
-  decayed({"dense"}, {1, 1, .75L, .75L});  // and not dense_1
+  decayed({"dense"}, {1, 1, .75L, .75L});  // not dense_1
   decayed({"dense_1/bias", "dense/kernel"}, {1, .75L, .75L, 1});
 }
 
@@ -85,11 +85,11 @@ TEST(Averages, FollowTheWeightsAndChangePlacesWithThem) {
     const AveragedWeights weights(optimizer);
     return x.value[0];
   };
-  EXPECT_EQ(averaged(), 0);  // before the first step: the weights themselves
+  EXPECT_EQ(averaged(), 0);  // before the first step: the weights
   step(optimizer, x, Tensor::vector({-8}));
   EXPECT_EQ(averaged(), 8);
   step(optimizer, x, Tensor::vector({-8}));
-  EXPECT_EQ(averaged(), 10);  // 3/4 of 8 and 1/4 of 16
+  EXPECT_EQ(averaged(), 10);  // 3/4 * 8 + 1/4 * 16
   EXPECT_EQ(x.value[0], 16);
   step(optimizer, x, Tensor::vector({2}));
   EXPECT_EQ(averaged(), 11);
@@ -119,11 +119,11 @@ TEST(Averages, BecomeTheWeightsEverySoManySteps) {
   step(optimizer, x, g);
   EXPECT_EQ(x.value[0], 4);
   step(optimizer, x, g);
-  EXPECT_EQ(x.value[0], 6);  // 8, and the average of 4 and 8
+  EXPECT_EQ(x.value[0], 6);  // the weight was 8; the average of 4 and 8 is 6
   step(optimizer, x, g);
   EXPECT_EQ(x.value[0], 10);
   step(optimizer, x, g);
-  EXPECT_EQ(x.value[0], 11);  // 14, and the average of 8 and 14
+  EXPECT_EQ(x.value[0], 11);  // the weight was 14; the average of 8 and 14 is 11
 }
 
 TEST(Averages, AreOfWhatIsTrainedAlsoWhereItHasNoGradientForAStep) {
@@ -134,10 +134,10 @@ TEST(Averages, AreOfWhatIsTrainedAlsoWhereItHasNoGradientForAStep) {
   step(optimizer, x, Tensor::vector({-1}));
   step(optimizer, y, Tensor::vector({4}));
   step(optimizer, x, Tensor::vector({-1}));
-  fixed.value[0] = 5;  // by something else than a step
+  fixed.value[0] = 5;  // changed outside of a step
   optimizer.overwrite_with_averages();
-  EXPECT_EQ(x.value[0], Real(1.5));  // of 1, 1 and 2
-  EXPECT_EQ(y.value[0], 5);          // of 8, 4 and 4
+  EXPECT_EQ(x.value[0], Real(1.5));  // the average of 1, 1 and 2
+  EXPECT_EQ(y.value[0], 5);          // the average of 8, 4 and 4
   EXPECT_EQ(fixed.value[0], 5);
 }
 
@@ -147,7 +147,7 @@ TEST(Averages, BeginAnewFromTheValuesOfALayerThatWasFrozen) {
   Parameter y = parameter({0});
   Optimizer optimizer({SGD{.learning_rate = 1}, {.use_ema = true, .ema_momentum = 0.5}}, {{"x", &x}, {"y", &y}});
   step(optimizer, y, Tensor::vector({1}));
-  x.value[0] = 8;  // weights that were loaded
+  x.value[0] = 8;  // as if weights were loaded
   step(optimizer, y, Tensor::vector({1}));
   x.trainable = true;
   step(optimizer, x, Tensor::vector({4}));
@@ -187,11 +187,12 @@ TEST(OptimizerExtrasErrors, NameTheOptionAndWhatIsWrongWithIt) {
         },
         text);
   };
-  expect_extras_error({.exclude_from_weight_decay = {"bias", "batch"}},
-                      "optimizer: exclude_from_weight_decay names \"batch\"; no layer or parameter is called so; there "
-                      "are dense/kernel, dense/bias, dense_1/kernel, dense_1/bias");
+  expect_extras_error(
+      {.exclude_from_weight_decay = {"bias", "batch"}},
+      "optimizer: exclude_from_weight_decay names \"batch\"; no layer or parameter has this name; there "
+      "are dense/kernel, dense/bias, dense_1/kernel, dense_1/bias");
   expect_extras_error({.learning_rate_multipliers = {{"kern", 2}}},
-                      "optimizer: learning_rate_multipliers names \"kern\"; no layer or parameter is called so; there "
+                      "optimizer: learning_rate_multipliers names \"kern\"; no layer or parameter has this name; there "
                       "are dense/kernel, dense/bias, dense_1/kernel, dense_1/bias");
   expect_extras_error({.learning_rate_multipliers = {{"kernel", -2}}},
                       "optimizer: learning_rate_multipliers gives -2 for kernel; it must not be negative");
@@ -199,7 +200,7 @@ TEST(OptimizerExtrasErrors, NameTheOptionAndWhatIsWrongWithIt) {
   expect_extras_error({.use_ema = true, .ema_overwrite_frequency = -1},
                       "optimizer: ema_overwrite_frequency is -1; it must not be negative");
   expect_extras_error({.ema_overwrite_frequency = 10},
-                      "optimizer: ema_overwrite_frequency is 10, but there are no averages; use_ema keeps them");
+                      "optimizer: ema_overwrite_frequency is 10, but use_ema is not set");
 }
 
 TEST(OptimizerExtrasErrors, AreThrownForAveragesThatAreNotThereOrNoLongerFit) {
@@ -207,14 +208,13 @@ TEST(OptimizerExtrasErrors, AreThrownForAveragesThatAreNotThereOrNoLongerFit) {
   Optimizer plain(SGD{}, {{"x", &x}});
   for (const auto& use : {+[](Optimizer& o) { o.swap_averages(); }, +[](Optimizer& o) { o.overwrite_with_averages(); },
                           +[](Optimizer& o) { const AveragedWeights averaged(o); }}) {
-    expect_error<StateError>([&] { use(plain); },
-                             "optimizer: there are no averages of the weights; use_ema keeps them");
+    expect_error<StateError>([&] { use(plain); }, "optimizer: there are no averages of the weights; set use_ema");
   }
   expect_error<ValueError>([&] { plain.set_iterations(-1); }, "optimizer: iterations is -1; it must not be negative");
 
   Optimizer averaging({SGD{}, {.use_ema = true}}, {{"x", &x}, {"y", &y}});
   x.value = Tensor({3});
-  const std::string_view text = "optimizer: a parameter is now of shape (3,); its state was made for (1,)";
+  const std::string_view text = "optimizer: a parameter now has shape (3,); its state has shape (1,)";
   expect_error<StateError>([&] { step(averaging, y, Tensor::vector({1})); }, text);
   EXPECT_EQ(y.value[0], 0);
   expect_error<StateError>([&] { averaging.swap_averages(); }, text);

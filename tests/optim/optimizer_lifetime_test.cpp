@@ -9,7 +9,7 @@
 #include "cornu/tests/support/expect_error.h"
 #include "cornu/tests/support/print.h"
 
-// Optimizers keep the addresses of parameters. They find out when a parameter is gone, before they read its memory.
+// Optimizers keep the addresses of parameters. They detect that a parameter is gone before they read its memory.
 
 namespace cornu {
 namespace {
@@ -25,8 +25,8 @@ static_assert(std::is_nothrow_move_assignable_v<Parameter>);
 const AnyOptimizer averaging{SGD{.learning_rate = 0.5}, {.use_ema = true}};
 
 constexpr std::string_view one_gone =
-    "optimizer: 1 of its 1 parameters are gone or have moved, because their model was built anew, changed or assigned "
-    "to; compile the model again, or make a new optimizer of its parameters";
+    "optimizer: 1 of its 1 parameters are gone or have moved, because their model was rebuilt, changed or assigned "
+    "to; compile the model again, or create a new optimizer for its parameters";
 
 TEST(OptimizerLifetime, EveryUseOfAParameterThatIsGoneThrows) {
   Parameter other = parameter({1});
@@ -44,7 +44,7 @@ TEST(OptimizerLifetime, EveryUseOfAParameterThatIsGoneThrows) {
   expect_error<StateError>([&] { AveragedWeights averaged(optimizer); }, one_gone);
   expect_error<StateError>([&] { optimizer.rebound({{"other", &other}}); }, one_gone);
   EXPECT_EQ(x->value[0], 1);
-  EXPECT_EQ(optimizer.iterations(), 1);  // what is the optimizer's own can still be had
+  EXPECT_EQ(optimizer.iterations(), 1);  // the optimizer's own state stays accessible
   EXPECT_EQ(optimizer.state().size(), 1U);
 }
 
@@ -58,8 +58,8 @@ TEST(OptimizerLifetime, ParametersThatMoveAreFoundOut) {
   Optimizer of_from(SGD{}, {{"from", &from}});
   const Parameter to = std::move(from);
   expect_error<StateError>([&] { testing::step(of_from, to, Tensor::vector({1})); },
-                           "optimizer: the loss depends on none of its 1 parameters, but on others; is it the loss of "
-                           "another model, a copy perhaps?");
+                           "optimizer: the loss depends on none of its 1 parameters, only on others (is it the loss of "
+                           "another model, such as a copy?)");
 }
 
 TEST(OptimizerLifetime, AssigningToAParameterAndCopyingItKeepIt) {
@@ -73,7 +73,7 @@ TEST(OptimizerLifetime, AssigningToAParameterAndCopyingItKeepIt) {
   }
   testing::step(optimizer, x, Tensor::vector({1}));
   EXPECT_EQ(x.value[0], Real(4.5));
-  const Optimizer second = optimizer;  // two may know one parameter
+  const Optimizer second = optimizer;  // two optimizers may have the same parameter
   EXPECT_EQ(second.parameters()[0], &x);
 }
 
@@ -83,8 +83,8 @@ TEST(OptimizerLifetime, AParameterWithoutValuesIsRefused) {
       [&] {
         Optimizer(SGD{}, {{"dense/kernel", &kernel}, {"dense/bias", &bias}});
       },
-      "optimizer: dense/bias has no values yet: build its layer or model before its optimizer is "
-      "made");
+      "optimizer: dense/bias has no values yet; build its layer or model before creating the "
+      "optimizer");
 }
 
 TEST(OptimizerLifetime, AStepMustKnowOneOfTheGradientsAtLeast) {
@@ -96,15 +96,15 @@ TEST(OptimizerLifetime, AStepMustKnowOneOfTheGradientsAtLeast) {
   EXPECT_EQ(optimizer.iterations(), 0);
 
   tape.clear();
-  optimizer.minimize(sum(tape.parameter(other) * tape.parameter(x)));  // one of several optimizers
+  optimizer.minimize(sum(tape.parameter(other) * tape.parameter(x)));  // `other` belongs to another optimizer
   EXPECT_EQ(x.value[0], Real(0.5));
   tape.clear();
   tape.record_update(state, tape.constant(Tensor::vector({7})));
-  optimizer.minimize(sum(tape.parameter(other)));  // an update is a reason to step, too
+  optimizer.minimize(sum(tape.parameter(other)));  // a recorded update alone is enough for a step
   EXPECT_EQ(state.value[0], 7);
   x.frozen = true;
   tape.clear();
-  optimizer.minimize(sum(tape.parameter(x)));  // nothing learns, which is no mistake
+  optimizer.minimize(sum(tape.parameter(x)));  // no parameter is trainable, which is not an error
   EXPECT_EQ(optimizer.iterations(), 3);
   tape.clear();
   optimizer.minimize(tape.constant(1));

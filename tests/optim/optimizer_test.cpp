@@ -33,7 +33,7 @@ TEST(Optimizer, TakesARateThatIsChangedFromTheNextStepOn) {
   EXPECT_EQ(x.value[0], Real(-0.75));
   expect_error<ValueError>([&] { optimizer.set_learning_rate(-1); },
                            "optimizer: learning_rate is -1; it must not be negative");
-  EXPECT_EQ(optimizer.learning_rate(), 0);  // still the one before
+  EXPECT_EQ(optimizer.learning_rate(), 0);  // unchanged
 }
 
 TEST(Optimizer, AsksItsScheduleForTheNumberOfStepsMade) {
@@ -52,7 +52,7 @@ TEST(Optimizer, DecaysWeightsApartFromTheGradientAndBeforeIt) {
   Optimizer optimizer(SGD{.learning_rate = 0.5, .weight_decay = 0.25}, {{"x", &x}, {"y", &y}});
   step(optimizer, x, Tensor::vector({1, 0}));
   expect_close(x.value, {2 * 0.875L - 0.5L, -4 * 0.875L});
-  EXPECT_EQ(y.value[0], 8);  // it has no gradient, so it does not decay
+  EXPECT_EQ(y.value[0], 8);  // without a gradient it does not decay
 }
 
 TEST(Optimizer, DecaysWeightsBeforeTheRuleSeesThem) {
@@ -69,7 +69,7 @@ TEST(Optimizer, DecaysWeightsBeforeTheRuleSeesThem) {
 }
 
 TEST(Optimizer, DecaysWeightsByASmallRateWithoutBias) {
-  // 1 - 1e-7 is 1 - 1.19e-7 in float: a factor of it would decay a fifth too fast.
+  // 1 - 1e-7 rounds to 1 - 1.19e-7 in float: multiplying by it would decay a fifth too fast.
   Parameter x{testing::uniform({1000}, 1, 1, 2)};
   const Tensor before = x.value;
   Optimizer optimizer(SGD{.learning_rate = 1e-3, .weight_decay = 1e-4}, {{"x", &x}});
@@ -107,7 +107,7 @@ TEST(Clipping, ByGlobalNormScalesAllGradientsTogether) {
   step(optimizer, x, Tensor::vector({3, -4}), y, Tensor::vector({12}));
   expect_close(x.value, {-1.5L, 2});
   expect_close(y.value, {-6});
-  step(optimizer, x, Tensor::vector({1, 0}), y, Tensor::vector({1}));  // within the limit: left as it is
+  step(optimizer, x, Tensor::vector({1, 0}), y, Tensor::vector({1}));  // within the limit: unchanged
   expect_close(x.value, {-2.5L, 2});
   expect_close(y.value, {-7});
 }
@@ -125,7 +125,7 @@ TEST(Clipping, LeavesTheGradientsOfOthersAlone) {
   Tape tape;
   const Gradients gradients = tape.backward(sum(tape.parameter(mine) * 0.5 + tape.parameter(other) * 100));
   optimizer.step(gradients);
-  EXPECT_EQ(mine.value[0], Real(-0.5));  // others do not count towards the norm
+  EXPECT_EQ(mine.value[0], Real(-0.5));  // gradients of other parameters do not count towards the norm
   EXPECT_EQ(gradients[other][0], 100);
 }
 
@@ -196,9 +196,9 @@ TEST(Optimizer, AppliesRecordedUpdatesWhenItStepsAndNotBefore) {
   const Gradients gradients = tape.backward(sum(v));
   EXPECT_EQ(average.value[0], 5);
   optimizer.step(gradients);
-  EXPECT_EQ(average.value[0], Real(0.5));  // of x as it was in the pass
+  EXPECT_EQ(average.value[0], Real(0.5));  // from the value of x in the pass
   EXPECT_EQ(x.value[0], 0);
-  EXPECT_EQ(other.value[0], 5);  // not this optimizer's
+  EXPECT_EQ(other.value[0], 5);  // belongs to another optimizer
 }
 
 TEST(Optimizer, KeepsZeroedStateInTheShapeOfEachParameter) {
@@ -219,7 +219,7 @@ TEST(Optimizer, ThrowsBeforeAnythingIsChangedIfAParameterChangedItsShape) {
     const Gradients gradients = tape.backward(sum(tape.parameter(first)) + sum(tape.parameter(x)));
     x.value = Tensor({3});
     expect_error<StateError>([&] { optimizer.step(gradients); },
-                             "optimizer: a parameter is now of shape (3,); its gradient is of shape (2,)");
+                             "optimizer: a parameter now has shape (3,); its gradient has shape (2,)");
     EXPECT_EQ(first.value[0], 1);
     EXPECT_EQ(optimizer.iterations(), 0);
     x.value = Tensor({2});
@@ -227,7 +227,7 @@ TEST(Optimizer, ThrowsBeforeAnythingIsChangedIfAParameterChangedItsShape) {
   Optimizer optimizer(SGD{.learning_rate = 1, .momentum = 0.9}, {{"first", &first}, {"x", &x}});
   x.value = Tensor({3});
   expect_error<StateError>([&] { step(optimizer, first, Tensor({1}), x, Tensor({3})); },
-                           "optimizer: a parameter is now of shape (3,); its state was made for (2,)");
+                           "optimizer: a parameter now has shape (3,); its state has shape (2,)");
 
   Parameter average{Tensor({2}), false};
   Optimizer averaging(SGD{.learning_rate = 1}, {{"first", &first}, {"average", &average}});
@@ -236,7 +236,7 @@ TEST(Optimizer, ThrowsBeforeAnythingIsChangedIfAParameterChangedItsShape) {
   const Gradients gradients = tape.backward(sum(tape.parameter(first)));
   average.value = Tensor({4});
   expect_error<StateError>([&] { averaging.step(gradients); },
-                           "optimizer: a parameter is now of shape (4,); its update is of shape (2,)");
+                           "optimizer: a parameter now has shape (4,); its update has shape (2,)");
   EXPECT_EQ(first.value[0], 1);
 }
 
@@ -251,18 +251,18 @@ TEST(Optimizer, GoesOnWithACopyOfTheModelWhenRebound) {
   EXPECT_EQ(copy.value[0], Real(-2.5));  // with the velocity of the first step
   EXPECT_EQ(x.value[0], -1);
   step(optimizer, x, Tensor::vector({1}));
-  EXPECT_EQ(x.value[0], Real(-2.5));  // whose own state the copy has not touched
+  EXPECT_EQ(x.value[0], Real(-2.5));  // the copy has not changed the state of the original
 
   Parameter wide = parameter({0, 0});
-  expect_error<ShapeError>([&] { optimizer.rebound({}); }, "optimizer: 0 parameters came for the 1 it was made for");
+  expect_error<ShapeError>([&] { optimizer.rebound({}); }, "optimizer: 0 parameters given; it was created for 1");
   expect_error<ShapeError>(
       [&] {
         optimizer.rebound({{"dense/kernel", &wide}});
       },
-      "optimizer: dense/kernel is (2,), the parameter that it was made for is (1,)");
+      "optimizer: dense/kernel is (2,); the parameter it was created for is (1,)");
 }
 
-/// A rule as a user writes it: Adagrad, whose sum of squares begins at a number of its own.
+/// A user's rule: Adagrad with its own initial sum of squares.
 struct Adagrad {
   LearningRate learning_rate = 0.5;
   double initial_accumulator_value = 0.1;
@@ -312,7 +312,7 @@ TEST(CustomRule, MayCheckItsOptionsAndHasEightSlotsAtMost) {
     void update(View, ConstView, std::span<const View>, const Step&) const {}
   };
   expect_error<ValueError>([] { AnyOptimizer optimizer(Greedy{}); },
-                           "optimizer: 9 slots a parameter; from 0 to 8 are possible");
+                           "optimizer: 9 slots per parameter; from 0 to 8 are supported");
   EXPECT_EQ(AnyOptimizer(Greedy{.wanted = 8}).slot_count(), 8);
   static_assert(!std::is_constructible_v<AnyOptimizer, LearningRate>);
 }

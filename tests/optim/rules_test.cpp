@@ -1,4 +1,4 @@
-// The rules' formulas, options and errors. trajectory_double_test.cpp has them beside PyTorch's.
+// The rules' formulas, options and errors. trajectory_double_test.cpp compares the rules with PyTorch's.
 
 #include <gtest/gtest.h>
 
@@ -27,7 +27,7 @@ using testing::expect_error;
 using testing::parameter;
 using testing::step;
 
-/// Where x = 1 is after each of some steps.
+/// The value of a parameter that starts at 1, after each of several steps.
 std::vector<Real> path(const AnyOptimizer& rule, const std::vector<double>& gradients) {
   Parameter x = parameter({1});
   Optimizer optimizer(rule, {{"x", &x}});
@@ -54,13 +54,14 @@ const std::vector<double> three{0.5, -0.3, 0.1};
 TEST(Adam, HasTheEpsilonHatFormOfKeras) {
   expect_path(Adam{.learning_rate = 0.1, .epsilon = 1e-8}, three, {.900000063246, .880850270112, .855453764629});
   const std::vector<Real> with_large_epsilon = path(Adam{.learning_rate = 0.1, .epsilon = 1e-3}, three);
-  EXPECT_NEAR(static_cast<double>(with_large_epsilon[0]), .905948348715, 1e-6);  // .900199600798 in the paper's form
+  EXPECT_NEAR(static_cast<double>(with_large_epsilon[0]), .905948348715, 1e-6);  // the paper's form: .900199600798
   EXPECT_NEAR(static_cast<double>(with_large_epsilon[2]), .863677141392, 1e-6);
   expect_path(Adam{.learning_rate = 0.1, .epsilon = 1e-8}, {1e-8}, {.996934657}, 1e-9);
 }
 
 TEST(AdamW, DecaysWeightsApartFromTheGradient) {
-  // The reference has the paper's epsilon: Keras's makes steps that are shorter by 6e-8 of a tenth, and less later.
+  // The reference uses the paper's epsilon. With Keras's, the first step of 0.1 is shorter by a factor of 6e-8, later
+  // ones by less.
   expect_path(AdamW{.learning_rate = 0.1, .epsilon = 1e-8, .weight_decay = 0.1}, three,
               {.890000002000, .861950198922, .827934178607}, 1e-7);
 }
@@ -139,7 +140,7 @@ TEST(Adagrad, BeginsWithItsInitialValueAndHasEpsilonInTheRoot) {
 }
 
 TEST(Lion, MovesByTheRateInTheDirectionOfTheSignAndMixesWithTwoBetas) {
-  // The second gradient is too small to turn the direction: .9 * .1 - .1 * .1 > 0; the third, 0, keeps it.
+  // The second gradient is too small to reverse the direction: .9 * .1 - .1 * .1 > 0. The third, 0, keeps it.
   expect_path(Lion{.learning_rate = 0.1, .beta_2 = 0.8}, {0.5, -0.1, 0, -9}, {0.9, 0.8, 0.7, 0.8});
   expect_path(Lion{.learning_rate = 0.1}, {0}, {1});
 }

@@ -93,9 +93,9 @@ TEST(PolynomialDecay, EndsAtTheEndRateAndStaysThere) {
 
 TEST(PolynomialDecay, CyclesOverMultiplesOfItsSteps) {
   const PolynomialDecay decay{.initial_learning_rate = 1, .decay_steps = 100, .end_learning_rate = 0, .cycle = true};
-  EXPECT_DOUBLE_EQ(decay(0), 1);  // not a division by the zeroth multiple
+  EXPECT_DOUBLE_EQ(decay(0), 1);  // at step 0 decay_steps is not replaced by its multiple 0
   EXPECT_DOUBLE_EQ(decay(50), 0.5);
-  EXPECT_DOUBLE_EQ(decay(100), 0);  // a multiple ends its cycle
+  EXPECT_DOUBLE_EQ(decay(100), 0);  // a multiple of decay_steps ends a cycle
   EXPECT_DOUBLE_EQ(decay(101), 1 - 101 / 200.0);
   EXPECT_DOUBLE_EQ(decay(200), 0);
   EXPECT_DOUBLE_EQ(decay(250), 1 - 250 / 300.0);
@@ -130,7 +130,7 @@ TEST(CosineDecay, WithATargetAndNoWarmUpStartsAtTheTarget) {
   EXPECT_DOUBLE_EQ(decay(50), 0.05);
 }
 
-/// The definition, period after period.
+/// The definition, evaluated one period after the other.
 double restarted(const CosineDecayRestarts& options, Index step) {
   double rest = static_cast<double>(step), length = static_cast<double>(options.first_decay_steps), height = 1;
   while (rest >= length) {
@@ -219,7 +219,7 @@ TEST(OneCycle, WithoutRoomToRiseBeginsAtItsMaximum) {
   }
 }
 
-/// A bad schedule throws when it is put into an optimizer, and when it is called.
+/// An invalid schedule throws when an optimizer is constructed with it, and when it is called.
 template <class Schedule>
 void expect_schedule_error(const Schedule& schedule, std::string_view text) {
   expect_error<ValueError>([&] { AnyOptimizer optimizer(SGD{.learning_rate = schedule}); }, text);
@@ -235,7 +235,7 @@ TEST(ScheduleErrors, AreThrownBeforeTrainingBegins) {
       CosineDecay{.initial_learning_rate = 0, .decay_steps = 0, .warmup_target = 1, .warmup_steps = 9},
       "CosineDecay: decay_steps is 0; it must be positive");
   expect_schedule_error(CosineDecay{.initial_learning_rate = 0.1, .decay_steps = 5, .warmup_steps = 9},
-                        "CosineDecay: warmup_steps is 9, but there is no warmup_target to reach in them");
+                        "CosineDecay: warmup_steps is 9, but warmup_target is not set");
   expect_schedule_error(
       CosineDecay{.initial_learning_rate = 0.1, .decay_steps = 5, .warmup_target = 1, .warmup_steps = -9},
       "CosineDecay: warmup_steps is -9; it must not be negative");
@@ -248,10 +248,11 @@ TEST(ScheduleErrors, AreThrownBeforeTrainingBegins) {
   expect_schedule_error(OneCycle{1, 10, 1.5}, "OneCycle: pct_start is 1.5; it must be in [0, 1]");
   expect_schedule_error(OneCycle{1, 10, 0.3, 0}, "OneCycle: div_factor is 0; it must be positive");
   expect_schedule_error(OneCycle{1, 10, 0.3, 25, -1}, "OneCycle: final_div_factor is -1; it must be positive");
-  expect_schedule_error(PiecewiseConstantDecay{{1, 2}, {0.1, 0.2}},
-                        "PiecewiseConstantDecay: 2 boundaries and 2 values; there must be one value more");
+  expect_schedule_error(
+      PiecewiseConstantDecay{{1, 2}, {0.1, 0.2}},
+      "PiecewiseConstantDecay: 2 boundaries and 2 values; there must be one more value than boundaries");
   expect_schedule_error(PiecewiseConstantDecay{{2, 1}, {0.1, 0.2, 0.3}},
-                        "PiecewiseConstantDecay: the boundaries must ascend");
+                        "PiecewiseConstantDecay: the boundaries must be in ascending order");
 }
 
 }  // namespace

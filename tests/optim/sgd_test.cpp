@@ -17,7 +17,7 @@ using testing::expect_error;
 using testing::parameter;
 using testing::step;
 
-/// Where x = 1 is after three steps with gradients .5, -.3, .1 and learning rates .1, .1, .01.
+/// The value of a parameter that starts at 1, after three steps with gradients .5, -.3, .1 and rates .1, .1, .01.
 Real after_three_steps(SGD sgd) {
   sgd.learning_rate = PiecewiseConstantDecay{.boundaries = {1}, .values = {0.1, 0.01}};
   Parameter x = parameter({1});
@@ -29,7 +29,7 @@ Real after_three_steps(SGD sgd) {
 TEST(SGD, WithoutMomentumSubtractsTheScaledGradient) { expect_close(after_three_steps({}), 1 - .05L + .03L - .001L); }
 
 TEST(SGD, WithMomentumKeepsTheOldRateInItsVelocityAsKerasDoes) {
-  expect_close(after_three_steps({.momentum = 0.9}), .9205L);  // .93265 if the rate were left out, as in PyTorch
+  expect_close(after_three_steps({.momentum = 0.9}), .9205L);  // .93265 in PyTorch, which keeps the rate out of v
 }
 
 TEST(SGD, WithNesterovLooksAheadAsKerasDoes) {
@@ -61,7 +61,7 @@ TEST(SGD, RefusesAMomentumThatIsNoShare) {
                            "SGD: momentum is -0.1; it must be in [0, 1]");
 }
 
-/// Keras's rule once more, on one number and in long double.
+/// Reference implementation of Keras's rule, for one element and in long double.
 struct Reference {
   long double momentum, decay, limit;
   bool nesterov;
@@ -82,7 +82,7 @@ TEST(SGD, FollowsAReferenceForAHundredSteps) {
       for (const double decay : {0.0, 0.05}) {
         for (const double limit : {0.0, 1.0}) {
           SCOPED_TRACE(message("momentum {}, nesterov {}, decay {}, limit {}", momentum, nesterov, decay, limit));
-          constexpr Index n = 13;  // a whole vector register or three, and a rest
+          constexpr Index n = 13;  // one or three whole vector registers, and a rest
           Parameter x{testing::normal({n}, 1)};
           std::vector<Reference> reference;
           for (const Real w : x.value) reference.push_back({momentum, decay, limit, nesterov, w});

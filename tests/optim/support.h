@@ -15,7 +15,7 @@ namespace cornu::testing {
 inline constexpr Real infinity = std::numeric_limits<Real>::infinity();
 inline constexpr Real nan = std::numeric_limits<Real>::quiet_NaN();
 
-/// Expects `actual` to be within a few roundings of `expected`, relative to the larger of 1 and |expected|.
+/// Expects `actual` to equal `expected` up to a few rounding errors, relative to max(1, |expected|).
 inline void expect_close(Real actual, long double expected, int roundings = 8) {
   const long double tolerance =
       static_cast<long double>(std::numeric_limits<Real>::epsilon()) * roundings * std::max(1.0L, std::abs(expected));
@@ -30,7 +30,7 @@ inline void expect_close(ConstView actual, std::initializer_list<long double> ex
   }
 }
 
-/// What a function of one variable gives at x, and its gradient there.
+/// The value of a function at x, and its gradient there.
 struct Differentiated {
   Real value = 0;
   Tensor gradient;

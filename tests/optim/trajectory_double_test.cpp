@@ -1,5 +1,5 @@
-// A hundred steps with each optimizer, and the rates of schedules, beside PyTorch's: fixtures/trajectories.py made the
-// numbers. Those of another file are compared with where CORNU_TRAJECTORIES names it.
+// Compares a hundred steps with each optimizer, and the rates of schedules, with PyTorch's. fixtures/trajectories.py
+// wrote the expected values; the environment variable CORNU_TRAJECTORIES names another file to compare with.
 
 #include <gtest/gtest.h>
 
@@ -54,7 +54,7 @@ std::map<std::string, std::vector<Row>> fixture() {
 
 constexpr Index kernel_size = 6, size = 9;
 
-/// What both libraries begin with, and the gradients of step t = 1, 2, ...
+/// The initial weights of both libraries, and the gradients of step t = 1, 2, ...
 Parameter start(Index begin, Index end) {
   Parameter result{Tensor({end - begin})};
   for (Index i = begin; i < end; ++i) result.value[i - begin] = std::cos(static_cast<double>(1 + i));

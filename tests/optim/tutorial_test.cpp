@@ -1,4 +1,4 @@
-// What tutorials compute by hand with NumPy, by the library.
+// Computations from NumPy tutorials, done with the library.
 
 #include <gtest/gtest.h>
 
@@ -72,7 +72,7 @@ TEST(SoftmaxRegression, HasTheCostAndTheGradientOfTheClosedForm) {
     for (std::size_t j = 0; j < 3; ++j) sum += std::exp(d[i * 3 + j]);
     for (std::size_t j = 0; j < 3; ++j) {
       const auto y = static_cast<long double>(truth[static_cast<Index>(i * 3 + j)]);
-      d[i * 3 + j] = std::exp(d[i * 3 + j]) / sum;  // the softmax
+      d[i * 3 + j] = std::exp(d[i * 3 + j]) / sum;  // softmax
       expected_cost -= y * std::log(d[i * 3 + j]) / 4;
       d[i * 3 + j] -= y;
     }
@@ -108,7 +108,7 @@ TEST(CrossEntropyOfTwoDistributions, IsMinusTheSumOfPLogQ) {
   Tape tape;
   const Var h = categorical_crossentropy(tape.input(q), p);
   expect_close(h.item(), -(0.5L * std::log(0.25L) + 0.25L * std::log(0.25L) + 0.25L * std::log(0.5L)));
-  // Of p with itself: its entropy, 1.5 bits.
+  // The cross-entropy of p with itself is its entropy, 1.5 bits.
   expect_close(categorical_crossentropy(tape.input(p), p).item(), 1.5L * std::log(2.0L));
 }
 

@@ -9,7 +9,7 @@
 #include "cornu/tests/optim/support.h"
 #include "cornu/tests/support/structs_in.h"
 
-// What no loss can use: predictions that are no probabilities, infinities, and the truths of padding.
+// Values that losses cannot use: predictions that are not probabilities, infinities, and targets of padding.
 
 namespace cornu {
 namespace {
@@ -75,7 +75,7 @@ std::vector<Usable> usable() {
   };
 }
 
-/// The loss of two samples, or an infinity where it is refused.
+/// The loss of two samples, or infinity if it throws.
 double loss_of(const AnyLoss& loss, const Tensor& prediction, const Tensor& truth, ConstView weights = {}) {
   try {
     Tape tape;

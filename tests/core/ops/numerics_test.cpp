@@ -18,7 +18,7 @@ constexpr Real infinity = std::numeric_limits<Real>::infinity();
 constexpr Real not_a_number = std::numeric_limits<Real>::quiet_NaN();
 constexpr bool in_double = std::is_same_v<Real, double>;
 
-/// To a few units in the last place of the larger numbers; expected values have 17 digits.
+/// Equal to a few units in the last place of the larger elements; expected values have 17 digits.
 void expect_near(const ConstView& got, std::initializer_list<double> expected, double epsilons = 4) {
   ASSERT_EQ(got.size(), static_cast<Index>(expected.size()));
   Index i = 0;
@@ -29,7 +29,7 @@ void expect_near(const ConstView& got, std::initializer_list<double> expected, d
   }
 }
 
-/// The same numbers, and NaN where NaN is expected.
+/// Equal elements, and NaN where NaN is expected.
 void expect_same(const ConstView& got, std::initializer_list<Real> expected) {
   ASSERT_EQ(got.size(), static_cast<Index>(expected.size()));
   Index i = 0;
@@ -39,7 +39,7 @@ void expect_same(const ConstView& got, std::initializer_list<Real> expected) {
   }
 }
 
-/// f(x) and the gradient of `weights` . f(x), of a function of one tensor.
+/// f(x) and the gradient of <weights, f(x)> for a function of one tensor.
 struct Pass {
   Tensor value, gradient;
 };
@@ -90,13 +90,13 @@ TEST(Numerics, TheWholeJacobianOfSoftmax) {
 }
 
 TEST(Numerics, SoftmaxTakesTheMaximumOfItsOwnSlice) {
-  // With the maximum of the whole matrix taken off, or none, every row but one would be 0/0.
+  // Subtracting the maximum of the whole matrix, or none, would make every row but one 0/0.
   const Tensor x = Tensor::matrix({{1e4, 1e4}, {0, 0}, {-1e4, -1e4}});
   expect_same(softmax(x), {.5, .5, .5, .5, .5, .5});
   expect_same(softmax(transpose(x), 0), {.5, .5, .5, .5, .5, .5});
   const double half = -.69314718055994529;
   expect_near(log_softmax(x), {half, half, half, half, half, half});
-  // Exact where softmax has long become 0.
+  // Exact where softmax underflows to 0.
   expect_same(log_softmax(Tensor::vector({1e4, 0, -1e4})), {0, -1e4, -2e4});
 }
 
@@ -158,7 +158,7 @@ TEST(Numerics, GeluAtItsEnds) {
     expect_same(pass.value, {0, 0, 1e4, huge, infinity, not_a_number});
     expect_same(ConstView(pass.gradient.data(), {4}), {0, 0, 1, 1});
   }
-  const double tail = -7.619853024160526066e-23;  // at -10, where 1 + erf is 0 in either precision
+  const double tail = -7.619853024160526066e-23;  // at -10, where 1 + erf is 0 in float and double
   EXPECT_NEAR(gelu(Tensor::vector({-10}))[0], tail,
               8 * static_cast<double>(std::numeric_limits<Real>::epsilon()) * -tail);
 }
@@ -168,7 +168,7 @@ TEST(Numerics, SigmoidSaturatesWithoutOverflow) {
       pass_of([](Var v) { return sigmoid(v); }, Tensor::vector({infinity, 1000, -1000, -infinity, not_a_number}));
   expect_same(pass.value, {1, 1, 0, 0, not_a_number});
   expect_same(pass.gradient, {0, 0, 0, 0, not_a_number});
-  if constexpr (!in_double) {  // exactly 1 from 16.6355324 on, and not before
+  if constexpr (!in_double) {  // exactly 1 from 16.6355324 on, not before
     EXPECT_EQ(sigmoid(Tensor::scalar(16.6355324f)).item(), 1);
     EXPECT_LT(sigmoid(Tensor::scalar(16.6f)).item(), 1);
     EXPECT_GT(sigmoid(Tensor::scalar(-88.7f)).item(), 0) << "expf(88.7) is the last that is finite";
@@ -219,8 +219,8 @@ TEST(Numerics, PowAtItsEdges) {
                                                       {2, 3, 8, 12, 8 * log_2},
                                                       {nan, 2, nan, nan, nan},
                                                       {2, nan, nan, nan, nan},
-                                                      {nan, 0, 1, 0, nan},     // as in C, NumPy and PyTorch:
-                                                      {1, nan, 1, nan, 0}}) {  // the other number says it all
+                                                      {nan, 0, 1, 0, nan},     // as in C, NumPy and PyTorch,
+                                                      {1, nan, 1, nan, 0}}) {  // NaN^0 and 1^NaN are 1
     SCOPED_TRACE(message("{}^{}", edge.base, edge.exponent));
     const Tensor base = Tensor::scalar(edge.base), exponent = Tensor::scalar(edge.exponent);
     Tape tape;
@@ -272,7 +272,7 @@ TEST(Numerics, ArgmaxIsTheFirstOfTheLargestOrOfNaN) {
 }
 
 TEST(Numerics, SumsOfManyNumbersStayRight) {
-  // 47,040,000 uniforms, as 60,000 images of 28 x 28 are. One float added to after the other stops at 16,777,216.
+  // 47,040,000 uniforms, the size of 60,000 images of 28 x 28. A sequential float sum would stop at 16,777,216.
   constexpr Index rows = in_double ? 6000 : 60000, columns = 784;
   Tensor x(Shape{rows, columns});
   Rng rng(1);
@@ -299,7 +299,7 @@ TEST(Numerics, SumsOfManyNumbersStayRight) {
 }
 
 TEST(Numerics, SoftmaxOfManyEqualNumbersAddsUpToOne) {
-  // A plain float sum of ones stops at 2^24.
+  // A sequential float sum of ones stops at 2^24.
   constexpr Index n = in_double ? 1000 : (Index{1} << 24) + (Index{1} << 22);
   const Tensor s = softmax(Tensor(Shape{n}));
   EXPECT_NEAR(static_cast<double>(s[0]) * static_cast<double>(n), 1, 1e-6);
@@ -336,7 +336,7 @@ TEST(Numerics, GemmAddsToWhatIsThereWhereItsSinkSaysSo) {
   EXPECT_EQ(c, Tensor::matrix({{117, 123}, {139, 153}}));
   gemm(a.view(), b.view(), overwrite(c));
   EXPECT_EQ(c, Tensor::matrix({{19, 22}, {43, 50}}));
-  // A sum of nothing is 0, and adds nothing.
+  // An empty sum is 0, and accumulating it adds nothing.
   const Tensor no_columns(Shape{2, 0}), no_rows(Shape{0, 2});
   gemm(no_columns.view(), no_rows.view(), accumulate_into(c));
   EXPECT_EQ(c, Tensor::matrix({{19, 22}, {43, 50}}));
@@ -346,7 +346,7 @@ TEST(Numerics, GemmAddsToWhatIsThereWhereItsSinkSaysSo) {
 }
 
 TEST(Numerics, MatmulRefusesSizesBeyondThoseOfBlas) {
-  // Nothing is as large as it says: whatever touched the numbers, or made room for the result, would not come back.
+  // The shapes are larger than the memory: an op that read elements or allocated the result would crash.
   const Index huge = (Index{1} << 31);
   const std::string text = ": a dimension of 2147483648 is beyond BLAS's 32-bit sizes";
   Real number = 0;
@@ -356,7 +356,7 @@ TEST(Numerics, MatmulRefusesSizesBeyondThoseOfBlas) {
   EXPECT_EQ(error_of<ShapeError>([&] { matmul(tall, tape.input(ConstView(&number, {1, 0}))); }), "matmul" + text);
   EXPECT_EQ(error_of<ShapeError>([&] { matmul(tape.input(ConstView(&number, {0, 1})), wide); }), "matmul" + text);
   EXPECT_EQ(error_of<ShapeError>([&] { affine(wide, tall, tape.input(ConstView(&number, {1}))); }), "affine" + text);
-  // And with a result as large.
+  // The same with a result of that size.
   EXPECT_EQ(error_of<ShapeError>([&] { matmul(tall, tape.input(ConstView(&number, {1, 1}))); }), "matmul" + text);
   EXPECT_EQ(error_of<ShapeError>([&] {
               affine(tall, tape.input(ConstView(&number, {1, 1})), tape.input(ConstView(&number, {1})));

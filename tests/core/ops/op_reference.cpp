@@ -19,7 +19,7 @@ Coordinates coordinates_of(Index flat, const Shape& shape) {
   return result;
 }
 
-/// The flat position; coordinates are aligned at the last axis, and a dimension of 1 has position 0 alone.
+/// The flat index. Coordinates are aligned at the last axis, and broadcast along axes of size 1.
 std::size_t position_of(const Coordinates& coordinates, const Shape& shape) {
   const std::size_t lead = coordinates.size() - static_cast<std::size_t>(shape.rank());
   Index flat = 0;
@@ -30,7 +30,7 @@ std::size_t position_of(const Coordinates& coordinates, const Shape& shape) {
   return static_cast<std::size_t>(flat);
 }
 
-/// A result of the given shape, element by element: f(coordinates).
+/// A result of the given shape, computed element by element as f(coordinates).
 template <class F>
 Exact each(const Shape& shape, F f) {
   Exact result(shape);
@@ -50,7 +50,7 @@ Shape stretched(const Shape& a, const Shape& b) {
 
 Index from_start(Index axis, const Shape& shape) { return axis < 0 ? axis + shape.rank() : axis; }
 
-/// The numbers of x along the axis, at the coordinates given for the other ones.
+/// The elements of x along the axis, at the given coordinates of the other axes.
 Numbers numbers_along(const Exact& x, Index axis, Coordinates coordinates) {
   Numbers result;
   for (Index j = 0; j < x.shape[axis]; ++j) {
@@ -157,7 +157,7 @@ Exact slice_reference(const Exact& x, Index axis, Index begin, Index end) {
 
 namespace {
 
-/// Windows along one axis, and where the first one starts, from the definitions in Keras's documentation.
+/// The number of windows along one axis and the start of the first, as defined in Keras's documentation.
 struct Windows {
   Index count, first;
 
@@ -192,7 +192,7 @@ Exact conv2d_reference(const Exact& x, const Exact& kernel, const Exact& bias, c
         const bool inside = 0 <= i && i < x.shape[1] && 0 <= j && j < x.shape[2];
         for (Index c = 0; c < in; ++c) {
           sum += (inside ? x.values[position_of({at[0], i, j, group * in + c}, x.shape)] : 0) *
-                 kernel.values[position_of({u, v, c, at[3]}, kernel.shape)];  // outside, a NaN of the kernel shows, too
+                 kernel.values[position_of({u, v, c, at[3]}, kernel.shape)];  // outside the image, 0 * NaN is NaN
         }
       }
     }
@@ -242,7 +242,7 @@ Exact pool2d_reference(const Exact& x, Size2D pool_size, const Pool2DOptions& op
 }
 
 Exact affine_transform_reference(const Exact& x, const Tensor& transforms, const AffineOptions& options) {
-  /// The pixel that is shown at any whole position; -1 for none.
+  /// The pixel shown at a whole position, inside or outside the image; -1 for none.
   const auto shown = [&](Index at, Index n) {
     if (options.fill_mode == FillMode::nearest) return std::clamp(at, Index{0}, n - 1);
     if (options.fill_mode == FillMode::constant) return at < 0 || at >= n ? Index{-1} : at;
@@ -288,7 +288,7 @@ long double max_of(const Numbers& x) {
 }
 
 Numbers softmax_of(const Numbers& x) {
-  // No maximum is taken off: a long double holds e^11356, and what is tried here is far below.
+  // No maximum is subtracted: a long double holds e^11356, and the inputs are far below that.
   Numbers result;
   long double sum = 0;
   for (const long double number : x) sum += std::exp(number);

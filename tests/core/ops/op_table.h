@@ -10,22 +10,22 @@
 #include "cornu/core/ops/ops.h"
 #include "cornu/tests/core/ops/op_reference.h"
 
-/// Every op of ops.h, images.h and sequences.h, a row each. op_test.cpp makes its tests of these rows: values,
-/// gradients in full, broadcasting, empty and odd shapes, NaN, errors, and that tape, inference tape and eager function
-/// agree.
+/// One row per op of ops.h, images.h and sequences.h. op_test.cpp generates its tests from these rows: values, full
+/// gradients, broadcasting, empty and odd shapes, NaN, errors, and agreement of tape, inference tape and eager
+/// function.
 namespace cornu::testing {
 
-/// One use of an op: the shapes that it is given, and what should come of it.
+/// One use of an op: the input shapes and the expected result.
 struct Sample {
   std::string what;  // for messages
   std::vector<Shape> inputs;
   std::function<Var(std::span<const Var>)> on_tape;
   std::function<Tensor(std::span<const Tensor>)> eagerly;
   std::function<Exact(std::span<const Exact>)> expected;
-  bool has_options = false;  // which ParameterForms do not give
+  bool has_options = false;  // ParameterForms cannot pass options
 };
 
-/// The op with Parameters in the place of some of its inputs.
+/// The op with Parameters as some of its inputs.
 struct ParameterForm {
   std::vector<bool> is_parameter;
   std::function<Var(std::span<const Var>, std::span<const Parameter>)> apply;
@@ -42,13 +42,13 @@ struct Range {
 
 struct OpRow {
   std::string op;    // its name in the header
-  std::string name;  // that of its tests
-  /// Of which the inputs are taken, the last one for all further inputs. Where the op has a kink it lies outside.
+  std::string name;  // the name of its tests
+  /// The ranges of the inputs; the last one is for all further inputs. They exclude the kinks of the op.
   std::vector<Range> ranges;
   std::vector<Sample> samples;
   std::vector<ParameterForm> parameter_forms{};
   std::vector<ExpectedError> errors{};  // ShapeErrors
-  /// Every number of an input shows in the result, as a NaN would. A slice leaves some out.
+  /// True if every element of every input affects the result, so that a NaN shows. A slice leaves some out.
   bool uses_every_number = true;
 };
 
@@ -56,11 +56,11 @@ const std::vector<OpRow>& op_table();
 
 inline void PrintTo(const OpRow& row, std::ostream* out) { *out << row.op; }
 
-/// Where ranges are concerned: all of them, and those away from 0.
+/// Common ranges: all signs, and away from 0.
 inline constexpr Range around_zero{-2, 2};
 inline constexpr Range above_zero{Real(0.5), 2};
 
-// The parts of the table, a file each as in core.
+// The parts of the table, one file each as in core.
 std::vector<OpRow> linear_rows();
 std::vector<OpRow> arithmetic_rows();
 std::vector<OpRow> pointwise_rows();
@@ -70,7 +70,7 @@ std::vector<OpRow> shape_rows();
 std::vector<OpRow> image_rows();
 std::vector<OpRow> sequence_rows();
 
-/// A value without numbers of its own, for errors of shape.
+/// A value of this shape, for tests of shape errors.
 inline Var of(Tape& tape, const Shape& shape) {
   const View zeros = tape.scratch(shape);
   std::fill(zeros.begin(), zeros.end(), Real{0});

@@ -35,7 +35,7 @@ const std::vector<std::pair<Shape, Shape>>& broadcasting_shapes() {
   return shapes;
 }
 
-/// A row for an operation on pairs: f takes each of Var, Parameter, number and Tensor, on either side.
+/// A row for a binary op: f takes a Var, Parameter, number or Tensor on either side.
 template <class F, class Reference>
 OpRow pairs(const std::string& op, const std::string& name, const std::vector<Range>& ranges, F f, Reference expected) {
   OpRow row{.op = op, .name = name, .ranges = ranges, .samples = {}};
@@ -97,7 +97,7 @@ std::vector<OpRow> arithmetic_rows() {
       pairs(
           "pow", "Pow", {above_zero}, [](const auto& a, const auto& b) { return pow(a, b); },
           [](L a, L b) { return std::pow(a, b); }),
-      // At 1.25 and at 3 the inputs may not lie, where the number and an input would be a tie.
+      // The ranges exclude 1.25 and 3, where the constant would tie with an input.
       pairs(
           "maximum", "Maximum", {{Real(-2), Real(1.2)}}, [](const auto& a, const auto& b) { return maximum(a, b); },
           [](L a, L b) { return or_nan(a, b, a > b ? a : b); }),

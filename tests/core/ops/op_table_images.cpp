@@ -37,7 +37,7 @@ Sample conv_sample(const Shape& x, const Shape& kernel, bool with_bias, const Co
 OpRow conv2d_row() {
   OpRow row{.op = "conv2d", .name = "Conv2d", .ranges = {{Real(-1), Real(1)}}, .samples = {}};
   const auto add = [&](const Shape& x, const Shape& kernel, const Conv2DOptions& options = {}) {
-    // Biases on either side of 0, in a kernel small beside them, keep what relu sees away from its kink.
+    // Biases of both signs, large compared with the kernel, keep the input of relu away from its kink.
     row.samples.push_back(conv_sample(x, kernel, row.samples.size() % 2 == 0, options));
   };
   constexpr Padding same = Padding::same;
@@ -54,8 +54,8 @@ OpRow conv2d_row() {
   add({1, 3, 2, 1}, {2, 1, 1, 33});
   add({1, 2, 17, 2}, {2, 1, 2, 3});  // more pixels than a tile has
   add({1, 17, 2, 1}, {1, 2, 1, 17});
-  add({1, 2, 8, 7}, {1, 5, 7, 2});   // a run of 35 numbers
-  add({2, 3, 24, 1}, {2, 3, 1, 1});  // few filters: some pixels as one
+  add({1, 2, 8, 7}, {1, 5, 7, 2});   // a run of 35 elements
+  add({2, 3, 24, 1}, {2, 3, 1, 1});  // few filters: several pixels are joined
   add({1, 5, 28, 2}, {3, 5, 2, 3}, {.padding = same});
   add({1, 2, 19, 1}, {2, 5, 1, 2}, {.strides = {1, 2}});
   add({1, 9, 12, 1}, {2, 3, 1, 2}, {.strides = {2, 1}, .padding = same});
@@ -79,7 +79,7 @@ OpRow conv2d_row() {
   add({2, 3, 3, 3}, {2, 3, 1, 6}, {.padding = same, .groups = 3});
   add({1, 5, 4, 4}, {2, 2, 2, 2}, {.strides = 2, .padding = same, .groups = 2});
   add({1, 5, 5, 2}, {2, 2, 1, 4}, {.dilation_rate = 2, .groups = 2});
-  row.uses_every_number = false;  // strides may leave pixels out, and with them the kernel's taps have only padding
+  row.uses_every_number = false;  // strides may skip pixels, and some taps may see only padding
   row.parameter_forms = {{{false, true, true}, [](auto x, auto p) { return conv2d(x[0], p[1], p[2]); }},
                          {{false, true}, [](auto x, auto p) { return conv2d(x[0], p[1]); }},
                          {{false, true, false}, [](auto x, auto p) { return conv2d(x[0], p[1], x[2]); }}};
@@ -138,7 +138,7 @@ OpRow depthwise_row() {
   add({1, 1, 1, 1}, {1, 1, 1, 1});
   add({2, 4, 5, 3}, {3, 2, 3, 1});
   add({2, 4, 3, 2}, {2, 3, 2, 3});
-  add({1, 3, 3, 16}, {2, 2, 16, 1});  // a whole block of channels, and one and a part
+  add({1, 3, 3, 16}, {2, 2, 16, 1});  // one block of channels, and one block and a part
   add({1, 2, 3, 19}, {2, 2, 19, 1});
   add({0, 3, 3, 2}, {2, 2, 2, 1});
   add({1, 3, 3, 0}, {2, 2, 0, 2});
@@ -173,13 +173,13 @@ OpRow depthwise_row() {
   return row;
 }
 
-/// conv2d with relu, each number of whose result is at least 1 from the kink: the bias is 5 or -5.
+/// conv2d with relu. The bias is 5 or -5, so that each element of the result is at least 1 away from the kink.
 OpRow relu_row() {
   OpRow row{.op = "conv2d", .name = "Conv2dWithRelu", .ranges = {{Real(-1), Real(1)}}, .samples = {}};
   const auto add = [&](const Shape& x, const Shape& kernel, Conv2DOptions options = {}) {
     options.relu = true;
     Sample sample = conv_sample(x, kernel, true, options);
-    sample.inputs.pop_back();  // the bias is no input, so that it stays away from 0
+    sample.inputs.pop_back();  // the bias is not an input, so that it stays away from 0
     Tensor bias(Shape{kernel[3]});
     for (Index i = 0; i < bias.size(); ++i) bias[i] = i % 2 == 0 ? Real(9) : Real(-9);
     sample.on_tape = [=](std::span<const Var> v) { return conv2d(v[0], v[1], v[0].tape().constant(bias), options); };
@@ -215,9 +215,9 @@ OpRow pool_row(const std::string& op, const std::string& name, F f, long double 
   add({1, 2, 2, 17}, 2);
   add({1, 4, 4, 40}, 2);
   add({2, 6, 4, 6}, 2);
-  add({3, 4, 2, 1}, 2);  // the last pixels are fewer numbers than a vector
+  add({3, 4, 2, 1}, 2);  // the last pixels do not fill a vector
   add({2, 2, 4, 13}, 2);
-  add({1, 3, 3, 3}, 2, {.strides = 1, .padding = same});  // so are those after the last window without padding
+  add({1, 3, 3, 3}, 2, {.strides = 1, .padding = same});  // nor do those after the last window without padding
   add({0, 4, 4, 2}, 2);
   add({1, 4, 4, 0}, 2);
   add({2, 4, 6, 2}, {2, 3});
@@ -233,7 +233,7 @@ OpRow pool_row(const std::string& op, const std::string& name, F f, long double 
   add({1, 2, 2, 1}, 5, {.padding = same});
   add({1, 4, 5, 2}, 3, {.strides = {1, 2}, .padding = Padding::causal});
   add({1, 4, 4, 1}, 1, {.strides = 2, .padding = same});
-  add({1, 5, 5, 2}, 2);  // the last row and column are left out
+  add({1, 5, 5, 2}, 2);  // the last row and column are in no window
   row.uses_every_number = false;
   row.errors = {{op + ": images of shape (4, 4, 2); (batch, height, width, channels) is required",
                  [f](Tape& t) {
@@ -249,7 +249,7 @@ OpRow pool_row(const std::string& op, const std::string& name, F f, long double 
 
 OpRow affine_row() {
   OpRow row{.op = "affine_transform", .name = "AffineTransform", .ranges = {around_zero}, .samples = {}};
-  /// One map for the first image, the same with x and y exchanged for the second, and so on.
+  /// One map for the first image, the same with x and y swapped for the second, and so on.
   const auto add = [&](const Shape& x, std::array<Real, 6> t, const AffineOptions& options = {}) {
     Tensor transforms({x[0], 6});
     for (Index b = 0; b < x[0]; ++b) {
@@ -277,7 +277,7 @@ OpRow affine_row() {
     add({1, 1, 1, 2}, shifted, options);
     add({2, 3, 5, 2}, shifted, options);
     add({2, 5, 4, 1}, sheared, options);
-    add({2, 2, 2, 1}, {8, 0, -13.25, 4, -16, 3.5}, options);  // many widths away
+    add({2, 2, 2, 1}, {8, 0, -13.25, 4, -16, 3.5}, options);  // many image widths away
     add({2, 3, 2, 1}, far, options);
   }
   row.uses_every_number = false;

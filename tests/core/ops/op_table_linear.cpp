@@ -66,27 +66,27 @@ std::vector<OpRow> linear_rows() {
        .parameter_forms = {{{false, true}, [](auto x, auto p) { return matmul(x[0], p[1]); }},
                            {{true, false}, [](auto x, auto p) { return matmul(p[0], x[1]); }}},
        .errors =
-           {{"matmul: a is (2, 3) and b is (4, 5); 3 columns of a meet 4 rows of b",
+           {{"matmul: a is (2, 3) and b is (4, 5); 3 columns of a do not match 4 rows of b",
              [](Tape& t) {
                matmul(of(t, {2, 3}), of(t, {4, 5}));
              }},
-            {"matmul: a is (3, 2) transposed and b is (2, 5) transposed; 3 columns of a meet 5 rows of b",
+            {"matmul: a is (3, 2) transposed and b is (2, 5) transposed; 3 columns of a do not match 5 rows of b",
              [](Tape& t) {
                matmul(of(t, {3, 2}), of(t, {2, 5}), {.transpose_a = true, .transpose_b = true});
              }},
-            {"matmul: a is (2, 3) and b is (2,); 3 columns of a meet 2 rows of b",
+            {"matmul: a is (2, 3) and b is (2,); 3 columns of a do not match 2 rows of b",
              [](Tape& t) {
                matmul(of(t, {2, 3}), of(t, {2}));
              }},
-            {"matmul: shapes (2, 3) and (); a scalar is no matrix, multiply with *",
+            {"matmul: shapes (2, 3) and (); a scalar is not a matrix (use * to multiply)",
              [](Tape& t) {
                matmul(of(t, {2, 3}), 2);
              }},
-            {"matmul: shapes (3,) and (3, 2); an operand of rank 1 has no axes to swap",
+            {"matmul: shapes (3,) and (3, 2); a 1-D operand cannot be transposed",
              [](Tape& t) {
                matmul(of(t, {3}), of(t, {3, 2}), {.transpose_a = true});
              }},
-            {"matmul: shapes (2, 3) and (3,); an operand of rank 1 has no axes to swap",
+            {"matmul: shapes (2, 3) and (3,); a 1-D operand cannot be transposed",
              [](Tape& t) {
                matmul(of(t, {2, 3}), of(t, {3}), {.transpose_b = true});
              }},

@@ -9,12 +9,12 @@ namespace {
 
 constexpr double epsilon = 1e-3;
 
-/// scale (x - mean) / sqrt(variance + epsilon) + offset of one number.
+/// scale (x - mean) / sqrt(variance + epsilon) + offset of one element.
 long double normalized(long double x, long double mean, long double variance, long double scale, long double offset) {
   return scale * (x - mean) / std::sqrt(variance + static_cast<long double>(static_cast<Real>(epsilon))) + offset;
 }
 
-/// Number i of what may be one number for all.
+/// Element i, or the only element of a scalar.
 long double at(const Exact& x, std::size_t i) { return x.values[x.shape.rank() == 0 ? 0 : i]; }
 
 long double variance_of(Numbers x) {
@@ -23,7 +23,7 @@ long double variance_of(Numbers x) {
   return mean_of(x);
 }
 
-/// y of the mean and the variance of the numbers that are alike: group(i) of number i.
+/// Normalizes each element by the mean and variance of its group, group(i).
 template <class Group, class Place>
 Exact normalized_reference(std::span<const Exact> x, Index groups, Group group, Place place) {
   std::vector<Numbers> members(static_cast<std::size_t>(groups));
@@ -37,7 +37,7 @@ Exact normalized_reference(std::span<const Exact> x, Index groups, Group group, 
   return y;
 }
 
-/// Few features and many, in rows that are taken several at a time and do not fill the last of these; more than 32.
+/// Few and many features; sample counts that do not fill the last wide row, and more than 32 of them.
 const std::vector<Shape>& shapes() {
   static const std::vector<Shape> all = {{1, 1},  {3, 1},  {2, 7}, {37, 3},         {150, 1}, {2, 3, 4}, {2, 2, 2, 17},
                                          {5, 64}, {3, 70}, {0, 3}, {2, 2, 1, 3, 2}, {40, 2},  {18, 24}};
@@ -67,8 +67,8 @@ OpRow given_statistics_row() {
   for (const Shape& x : shapes()) add(x, {x[-1]});
   add({4}, {4});
   add({3, 0}, {0});
-  add({3, 4}, {});                // a number for all features
-  row.uses_every_number = false;  // without samples nothing is used
+  add({3, 4}, {});                // scalars for all features
+  row.uses_every_number = false;  // without samples no input affects the result
   row.parameter_forms = {{{false, true, true, true, true},
                           [](auto x, auto p) { return batch_normalization(x[0], p[1], p[2], p[3], p[4]); }}};
   row.errors = {
@@ -141,11 +141,11 @@ OpRow layer_row() {
   row.uses_every_number = false;
   row.parameter_forms = {{{false, true, true}, [](auto x, auto p) { return layer_normalization(x[0], p[1], p[2]); }}};
   row.errors = {
-      {"layer_normalization: the last 3 axes of (2, 3) were asked for; it has 2",
+      {"layer_normalization: axes is 3 and x is (2, 3); axes must be from 1 to 2",
        [](Tape& t) {
          layer_normalization(of(t, {2, 3}), 1, 0, {.axes = 3});
        }},
-      {"layer_normalization: the last 0 axes of (2, 3) were asked for; it has 2",
+      {"layer_normalization: axes is 0 and x is (2, 3); axes must be from 1 to 2",
        [](Tape& t) {
          layer_normalization(of(t, {2, 3}), 1, 0, {.axes = 0});
        }},

@@ -13,7 +13,7 @@ const std::vector<Shape>& shapes() {
   return all;
 }
 
-/// A row for a function of one number.
+/// A row for a unary op.
 template <class F, class Reference>
 OpRow numbers(const std::string& op, const std::string& name, Range range, F f, Reference expected) {
   OpRow row{.op = op, .name = name, .ranges = {range}, .samples = {}};
@@ -27,7 +27,7 @@ OpRow numbers(const std::string& op, const std::string& name, Range range, F f, 
   return row;
 }
 
-/// The same over two ranges, below and above a kink at 0.
+/// The same with two ranges, below and above a kink at 0.
 template <class F, class Reference>
 std::vector<OpRow> beside_a_kink(const std::string& op, const std::string& name, F f, Reference expected) {
   return {numbers(op, name + "BelowZero", {-2, Real(-0.05)}, f, expected),

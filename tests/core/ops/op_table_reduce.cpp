@@ -5,14 +5,14 @@ namespace cornu::testing {
 
 namespace {
 
-/// Some reach beyond the 32 rows, and the 16 numbers, that sums take at a time, or the 64 of what is a long slice.
+/// Some exceed the 32 rows or 16 elements that sums process at a time, or the 64 elements that make a slice long.
 const std::vector<Shape>& shapes() {
   static const std::vector<Shape> all = {{1},       {7},    {1, 4}, {3, 5},    {2, 3, 4}, {2, 1, 3, 1, 2}, {2, 70},
                                          {2, 3, 9}, {3, 0}, {70},   {2, 0, 3}, {37, 3},   {2, 35, 1}};
   return all;
 }
 
-/// All axes from either end.
+/// All axes, counted from either end.
 std::vector<Index> axes_of(const Shape& shape) {
   std::vector<Index> axes;
   for (Index axis = -shape.rank(); axis < shape.rank(); ++axis) axes.push_back(axis);
@@ -102,8 +102,8 @@ std::vector<OpRow> reduce_rows() {
           "log_softmax", "LogSoftmax", [](const auto&... x) { return log_softmax(x...); }, log_softmax_of),
   };
   std::vector<ExpectedError>& max_errors = rows[2].errors;
-  max_errors.push_back({"max: shape (0,) has nothing to take the maximum of", [](Tape& t) { max(of(t, {0})); }});
-  max_errors.push_back({"max: shape (2, 0, 3) has nothing to take the maximum of", [](Tape& t) {
+  max_errors.push_back({"max: shape (0,) has no elements to take the maximum of", [](Tape& t) { max(of(t, {0})); }});
+  max_errors.push_back({"max: shape (2, 0, 3) has no elements to take the maximum of", [](Tape& t) {
                           max(of(t, {2, 0, 3}), 1);
                         }});
   return rows;

@@ -9,7 +9,7 @@ namespace {
 
 long double sigmoid_of(long double x) { return 1 / (1 + std::exp(-x)); }
 
-/// The state of a recurrence as its formula says it, one number after the other, for one sample.
+/// The state of a recurrence by its formula, one element at a time, for one sample.
 struct Recurrent {
   const Exact &x, &kernel, &recurrent;
   Index units = recurrent.shape[0], width = kernel.shape[1];
@@ -29,7 +29,7 @@ struct Recurrent {
   }
   static std::size_t at(Index i) { return static_cast<std::size_t>(i); }
 
-  /// step(sample, t, h) is the next h; before the first step it is empty, and nothing is multiplied by it.
+  /// step(sample, t, h) returns the next h. Before the first step h is empty, and its product is skipped.
   template <class Step>
   Exact states(const RecurrentOptions& options, Step step) const {
     const Index steps = x.shape[1];
@@ -87,7 +87,8 @@ Exact gru_reference(const Exact& x, const Exact& kernel, const Exact& recurrent,
   });
 }
 
-/// A row for an op of so many gates and rows of biases. `f` is overloaded for Var and Tensor, with a bias and without.
+/// A row for an op with the given number of gates and bias rows. `f` is overloaded for Var and Tensor, with and
+/// without a bias.
 template <class F, class Reference>
 OpRow recurrent_row(const std::string& op, const std::string& name, Index gates, Index biases, F f,
                     Reference reference) {
@@ -123,10 +124,10 @@ OpRow recurrent_row(const std::string& op, const std::string& name, Index gates,
     add({0, 2, 3}, 2, options);
   }
   add({1, 2, 3}, 17);  // more units than a vector has lanes
-  add({5, 2, 0}, 2);   // no features: the bias alone
+  add({5, 2, 0}, 2);   // no features: only the bias
   add({5, 2, 0}, 2);
   add({1, 6, 1}, 1);
-  row.uses_every_number = false;  // in a single step nothing is multiplied by the recurrent kernel
+  row.uses_every_number = false;  // with a single step the recurrent kernel is not used
   row.parameter_forms = {
       {{false, true, true, true}, [f](auto x, auto p) { return f(x[0], p[1], p[2], p[3], RecurrentOptions{}); }},
       {{false, true, true}, [f](auto x, auto p) { return f(x[0], p[1], p[2], RecurrentOptions{}); }},
@@ -157,7 +158,7 @@ OpRow recurrent_row(const std::string& op, const std::string& name, Index gates,
       {op + message(": x is (1, 3), the kernel {}, the recurrent kernel {}", kernel, recurrent) + wanted, [=](Tape& t) {
          f(of(t, {1, 3}), of(t, kernel), of(t, recurrent), RecurrentOptions{});
        }});
-  refuses("x is (1, 0, 3); there must be a step", {1, 0, 3}, kernel, recurrent, bias);
+  refuses("x is (1, 0, 3); at least one step is required", {1, 0, 3}, kernel, recurrent, bias);
   return row;
 }
 

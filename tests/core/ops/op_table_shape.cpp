@@ -12,7 +12,7 @@ Sample sample(const std::string& what, const std::vector<Shape>& inputs, F f,
           expected};
 }
 
-/// `given` as it is written at the call, of up to two dimensions or more; -1 for what is left.
+/// `given`: the dimensions as written in the call, -1 for the inferred one.
 template <class... Dimensions>
 Sample reshape_sample(const Shape& from, const Shape& to, Dimensions... given) {
   return sample(
@@ -37,11 +37,11 @@ OpRow reshape_row() {
                         [](Tape& t) {
                           reshape(of(t, {2, 3}), Shape{7});
                         }},
-                       {"reshape of (2, 3): its 6 numbers do not divide by 4",
+                       {"reshape of (2, 3): its 6 elements are not divisible by 4",
                         [](Tape& t) {
                           reshape(of(t, {2, 3}), {4, -1});
                         }},
-                       {"reshape of (0, 3): its 0 numbers do not divide by 0",
+                       {"reshape of (0, 3): its 0 elements are not divisible by 0",
                         [](Tape& t) {
                           reshape(of(t, {0, 3}), {0, -1});
                         }},
@@ -79,7 +79,7 @@ OpRow transpose_row() {
                         transpose_sample({2, 3, 4}, 2, 0, 1), transpose_sample({2, 3, 4}, 0, -1, 1),
                         transpose_sample({2, 3, 4}, 1, 0, 2), transpose_sample({2, 1, 3, 1, 2}, 4, 1, 0, 3, 2),
                         transpose_sample({2, 3, 2, 3, 2}, 3, 0, 4, 2, 1)},
-            .errors = {{"transpose of (2, 3): 1 axes are given, it has 2",
+            .errors = {{"transpose of (2, 3): 1 axes given; it has 2",
                         [](Tape& t) {
                           transpose(of(t, {2, 3}), {0});
                         }},
@@ -119,11 +119,11 @@ OpRow concatenate_row() {
                   concatenate_sample({{0, 3}, {0, 2}}, 1), concatenate_sample({{2, 3, 4}, {2, 1, 4}}, -2),
                   concatenate_sample({{2, 1, 3, 1, 2}, {2, 1, 3, 4, 2}}, 3)},
       .errors = {{"concatenate: there is nothing to concatenate", [](Tape&) { concatenate(std::span<const Var>()); }},
-                 {"concatenate: shapes (2, 3) and (4, 3) differ elsewhere than at axis 1",
+                 {"concatenate: shapes (2, 3) and (4, 3) must be equal except along axis 1",
                   [](Tape& t) {
                     concatenate({of(t, {2, 3}), of(t, {4, 3})});
                   }},
-                 {"concatenate: shapes (2, 3) and (2,) differ elsewhere than at axis 0",
+                 {"concatenate: shapes (2, 3) and (2,) must be equal except along axis 0",
                   [](Tape& t) {
                     concatenate({of(t, {2, 3}), of(t, {2})}, 0);
                   }},
@@ -133,7 +133,7 @@ OpRow concatenate_row() {
   return row;
 }
 
-/// Positions [begin, end) as they are given, which may be negative, and the same from the beginning.
+/// Positions [begin, end) as given, possibly negative, and the same counted from the start.
 Sample slice_sample(const Shape& shape, Index axis, Index begin, Index end, Index from, Index to) {
   return sample(
       message("slice_axis [{}, {}) of {} at axis {}", begin, end, shape, axis), {shape},
@@ -151,15 +151,15 @@ OpRow slice_row() {
                   slice_sample({3, 5}, 0, 1, 3, 1, 3), slice_sample({3, 5}, 1, 0, -1, 0, 4),
                   slice_sample({3, 0}, 0, 1, 2, 1, 2), slice_sample({0, 3}, 1, 1, 2, 1, 2),
                   slice_sample({2, 3, 4}, 1, 1, 2, 1, 2), slice_sample({2, 1, 3, 4, 2}, 3, 1, 3, 1, 3)},
-      .errors = {{"slice_axis: [1, 4) is no range of the 3 positions of axis 0 of shape (3, 5)",
+      .errors = {{"slice_axis: [1, 4) is not a range of the 3 positions of axis 0 of shape (3, 5)",
                   [](Tape& t) {
                     slice_axis(of(t, {3, 5}), 0, 1, 4);
                   }},
-                 {"slice_axis: [2, 1) is no range of the 3 positions of axis -2 of shape (3, 5)",
+                 {"slice_axis: [2, 1) is not a range of the 3 positions of axis -2 of shape (3, 5)",
                   [](Tape& t) {
                     slice_axis(of(t, {3, 5}), -2, 2, 1);
                   }},
-                 {"slice_axis: [-4, 1) is no range of the 3 positions of axis 0 of shape (3, 5)",
+                 {"slice_axis: [-4, 1) is not a range of the 3 positions of axis 0 of shape (3, 5)",
                   [](Tape& t) {
                     slice_axis(of(t, {3, 5}), 0, -4, 1);
                   }},
@@ -167,7 +167,7 @@ OpRow slice_row() {
       .uses_every_number = false};
 }
 
-/// Which rows are taken is no input of the check: a step beside a whole number there is no value.
+/// The indices are not an input of the gradient check: take is undefined between whole numbers.
 OpRow take_row() {
   OpRow row{.op = "take", .name = "Take", .ranges = {around_zero}, .samples = {}};
   const auto add = [&](const Shape& table, const Tensor& indices) {

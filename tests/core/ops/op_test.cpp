@@ -18,7 +18,7 @@ namespace {
 
 constexpr const char* empty_var = "an empty Var was used: it was never given a value";
 
-/// Numbers of the row's ranges for every input, no two of them alike or near each other.
+/// Values within the row's ranges for every input, no two of them equal or close.
 std::vector<Tensor> inputs_for(const OpRow& row, const Sample& sample) {
   Index total = 0;
   for (const Shape& shape : sample.inputs) total += shape.size();
@@ -191,7 +191,7 @@ TEST_P(Op, RefusesEmptyOldAndForeignVars) {
 
 INSTANTIATE_TEST_SUITE_P(Core, Op, ::testing::ValuesIn(op_table()), [](const auto& test) { return test.param.name; });
 
-/// The functions that a header declares to return a Var, without those of namespace detail.
+/// The functions of a header that return a Var, except those in namespace detail.
 std::set<std::string> public_ops(const std::string& header) {
   std::ifstream file(header);
   EXPECT_TRUE(file) << header;

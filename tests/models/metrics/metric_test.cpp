@@ -95,7 +95,7 @@ TEST(LossMetric, OfACosineIsTheCosineItselfAsInKeras) {
 TEST(LossMetric, RefusesWhatTheLossRefuses) {
   AnyMetric metric = MeanSquaredError{};
   EXPECT_EQ(testing::error_of<ShapeError>([&] { metric.update(Tensor({2}), Tensor({3})); }),
-            "mean_squared_error: predictions are (3,) and the truth is (2,); equal shapes are required");
+            "mean_squared_error: predictions are (3,) and targets (2,); equal shapes are required");
 }
 
 }  // namespace

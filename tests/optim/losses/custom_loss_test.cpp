@@ -58,7 +58,7 @@ TEST(CustomLoss, ThatReturnsOneNumberCannotBeWeighted) {
   Tape tape;
   expect_error<ShapeError>(
       [&] { loss(tape.input(predictions), truth, weights); },
-      "loss: sample weights are (3,) and the loss is a single number; a loss that is to be weighted returns one for "
+      "loss: sample weights are (3,) but the loss returns a scalar; a weighted loss must return one loss for "
       "each sample");
   const AnyLoss per_sample = absolute_errors;
   const Tensor two({2});
@@ -74,7 +74,7 @@ TEST(CustomLoss, GetsTheTruthInTheShapeOfThePredictions) {
     return square(p - y);
   };
   Tape tape;
-  expect_close(loss(tape.input(column), flat).item(), 10 / 3.0L);  // broadcast, it would be another number
+  expect_close(loss(tape.input(column), flat).item(), 10 / 3.0L);  // broadcasting to (3, 3) would give another value
   expect_close(loss(tape.input(flat), column).item(), 10 / 3.0L);
   expect_close(loss(tape.input(column), flat, weights).item(), 18 / 3.0L);
 }
@@ -121,7 +121,7 @@ TEST(AnyLoss, HoldsEachOfTheLosses) {
   expect_close(squared(x, hot).item(), 19 / 3.0L);
 }
 
-/// A user's loss of logits.
+/// A user's loss that takes logits.
 struct OfLogits : Scaled {
   Logits logits() const { return Logits::softmax; }
 };

@@ -13,8 +13,8 @@
 #include "cornu/tests/optim/support.h"
 #include "cornu/tests/support/structs_in.h"
 
-// Every loss, and every op that divides by a norm or takes a logarithm or a root, at the values where that is not
-// defined or has an infinite slope: what comes is finite, and its gradient no larger than it is from a step away.
+// Every loss, and every op that divides by a norm or takes a logarithm or a root, at the values where that is undefined
+// or has an infinite slope: results are finite, and gradients no larger than nearby.
 
 namespace cornu {
 namespace {
@@ -26,11 +26,11 @@ using testing::normal;
 struct Edge {
   const char* name;
   AnyLoss loss;
-  std::vector<Real> predictions, truths;  // every pair of them
-  double most;                            // that the loss and its gradient may be
+  std::vector<Real> predictions, truths;  // tested in all pairs
+  double most;                            // limit of the loss and of its gradient
 };
 
-/// Of losses of probabilities: those clipped at 1e-7 have slopes of 1e7 there.
+/// The limit for losses of probabilities: clipping at 1e-7 allows slopes of 1e7.
 constexpr double clipped = 2e7;
 
 std::vector<Edge> edges() {
@@ -78,7 +78,7 @@ TEST(EdgeValues, NoLossIsLeftOut) {
   EXPECT_GT(losses.size(), 10U);
   const std::vector<Edge> all = edges();
   for (const std::string& name : losses) {
-    // The sparse one is the categorical one, whose truths are given otherwise: losses_values_test.cpp.
+    // The sparse loss equals the categorical one with other targets: see losses_values_test.cpp.
     if (name == "AnyLoss" || name == "SparseCategoricalCrossentropy") continue;
     EXPECT_TRUE(std::any_of(all.begin(), all.end(), [&](const Edge& edge) { return edge.name == name; })) << name;
   }
@@ -96,7 +96,7 @@ TEST(EdgeValues, CosineSimilarityOfAVectorWithoutADirectionIsZeroAndSoIsItsGradi
   const auto of_no_truth = differentiate([&](Var v) { return AnyLoss(CosineSimilarity{})(v, zero); }, p);
   EXPECT_EQ(of_no_truth.value, 0);
   EXPECT_EQ(of_no_truth.gradient, zero);
-  // Of several samples the others keep theirs: d cos / dp = (y / |y| - cos p / |p|) / |p|, a mean over two.
+  // Other samples keep their gradient: d cos / dp = (y / |y| - cos p / |p|) / |p|, averaged over two samples.
   const Tensor two = Tensor::matrix({{0, 0}, {3, -4}}), truths = Tensor::matrix({{1, 1}, {1, 0}});
   const auto both = differentiate([&](Var v) { return AnyLoss(CosineSimilarity{})(v, truths); }, two);
   expect_close(both.value, -0.6L / 2);
@@ -104,7 +104,7 @@ TEST(EdgeValues, CosineSimilarityOfAVectorWithoutADirectionIsZeroAndSoIsItsGradi
 }
 
 TEST(EdgeValues, ATrainedCosineModelSurvivesADeadPrediction) {
-  // One step of 0.1 from all zeros: nothing moves, and nothing is 1e11.
+  // Predictions of all zeros: the gradient is 0, not of the order of 1e11.
   Tape tape;
   const Tensor x({4, 3}), y = normal({4, 3}, 1);
   const Var p = tape.variable(x);

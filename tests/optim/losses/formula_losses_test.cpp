@@ -78,7 +78,7 @@ TEST(FocalCrossentropy, WithoutGammaIsCrossEntropy) {
 }
 
 TEST(FocalCrossentropy, GoesBackToTheLogitsWhereTheyAreKnown) {
-  // The probabilities of the truth are 0 in any precision.
+  // The probabilities of the targets underflow to 0 in float and double.
   const Tensor far = Tensor::matrix({{-1e4}}), one = Tensor::matrix({{1}});
   const AnyLoss binary = BinaryFocalCrossentropy{};
   const auto [value, gradient] = differentiate([&](Var x) { return binary(sigmoid(x), one); }, far);
@@ -109,7 +109,7 @@ TEST(FormulaLosses, HaveRightGradients) {
     const Tensor x = uniform(shape, 1, Real(0.2), Real(0.8)), truth = uniform(shape, 2, Real(0.2), Real(0.8));
     const Tensor weights = uniform({shape[0]}, 3, Real(0.5), 2);
     for (std::size_t i = 0; i < std::size(losses); ++i) {
-      if (shape[-1] == 1 && losses[i].as<CategoricalFocalCrossentropy>() != nullptr) continue;  // which is refused
+      if (shape[-1] == 1 && losses[i].as<CategoricalFocalCrossentropy>() != nullptr) continue;  // throws
       SCOPED_TRACE(message("loss {}, shape {}", i, shape));
       const auto f = [&](std::span<const Var> inputs) { return losses[i](inputs[0], truth, weights); };
       const CheckReport report = check_gradients(f, {x});
@@ -127,7 +127,7 @@ TEST(FormulaLosses, TakeATruthWithoutALastAxisOfOne) {
 TEST(FormulaLosses, RefuseShapesThatDifferAndOptionsOutOfRange) {
   const Tensor wide({2, 3}), narrow = Tensor::vector({1, 0, 1});
   expect_error<ShapeError>([&] { value_of(MeanAbsoluteError{}, wide, narrow); },
-                           "mean_absolute_error: y_pred is (2, 3) but y_true is (3,); they must be alike");
+                           "mean_absolute_error: y_pred is (2, 3) but y_true is (3,); equal shapes are required");
   expect_error<ValueError>([&] { value_of(Huber{.delta = 0}, wide, wide); }, "huber: delta is 0; it must be positive");
   expect_error<ValueError>([&] { value_of(BinaryFocalCrossentropy{.alpha = 2}, wide, wide); },
                            "binary_focal_crossentropy: alpha is 2; it must be in [0, 1]");

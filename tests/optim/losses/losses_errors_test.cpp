@@ -10,7 +10,7 @@ namespace {
 
 using testing::expect_error;
 
-/// Expects a loss of predictions of this shape to throw.
+/// Expects the loss to throw for predictions of this shape.
 template <class E, class Loss>
 void expect_loss_error(Loss loss, const Shape& shape, std::string_view text) {
   const Tensor predictions = Tensor::full(shape, Real(0.25));
@@ -48,22 +48,23 @@ TEST(LossErrors, NameBothShapesAndTheOtherCrossEntropy) {
       sparse(four), {3, 4},
       "sparse_categorical_crossentropy: predictions are (3, 4) and labels (4,); one label for "
       "each row of classes is required");
-  expect_loss_error<ShapeError>(sparse(hot), {3, 4},
-                                "sparse_categorical_crossentropy: predictions are (3, 4) and labels (3, 4); one label "
-                                "for each row of classes is required (one-hot labels go to categorical_crossentropy)");
+  expect_loss_error<ShapeError>(
+      sparse(hot), {3, 4},
+      "sparse_categorical_crossentropy: predictions are (3, 4) and labels (3, 4); one label "
+      "for each row of classes is required (for one-hot labels use categorical_crossentropy)");
   expect_loss_error<ShapeError>(sparse(flat), {3, 5, 4},
                                 "sparse_categorical_crossentropy: predictions are (3, 5, 4) and labels (3,); one label "
                                 "for each row of classes is required (is a Flatten missing?)");
   expect_loss_error<ShapeError>(sparse(scalar), {},
                                 "sparse_categorical_crossentropy: predictions are () and labels (); one label for each "
-                                "row of classes is required (one-hot labels go to categorical_crossentropy)");
+                                "row of classes is required (for one-hot labels use categorical_crossentropy)");
   expect_loss_error<ShapeError>(
       categorical(four), {3, 4},
-      "categorical_crossentropy: predictions are (3, 4) and the truth is (4,); equal shapes are required");
+      "categorical_crossentropy: predictions are (3, 4) and targets (4,); equal shapes are required");
   expect_loss_error<ShapeError>(
       categorical(flat), {3, 4},
-      "categorical_crossentropy: predictions are (3, 4) and the truth is (3,); equal shapes are required (class "
-      "indices go to sparse_categorical_crossentropy)");
+      "categorical_crossentropy: predictions are (3, 4) and targets (3,); equal shapes are required (for "
+      "class indices use sparse_categorical_crossentropy)");
   const Tensor nothing({3, 0});
   expect_loss_error<ShapeError>(categorical(nothing), {3, 0},
                                 "categorical_crossentropy: predictions (3, 0) have no classes");
@@ -75,13 +76,13 @@ TEST(LossErrors, NameBothShapesOfElementwiseLosses) {
   const Tensor truth({3, 2}), wide({1, 3});
   expect_loss_error<ShapeError>(
       [&](Var y) { return binary_crossentropy(y, truth); }, {3, 1},
-      "binary_crossentropy: predictions are (3, 1) and the truth is (3, 2); equal shapes are required");
+      "binary_crossentropy: predictions are (3, 1) and targets (3, 2); equal shapes are required");
   expect_loss_error<ShapeError>(
       [&](Var y) { return mean_squared_error(y, truth); }, {2, 3},
-      "mean_squared_error: predictions are (2, 3) and the truth is (3, 2); equal shapes are required");
+      "mean_squared_error: predictions are (2, 3) and targets (3, 2); equal shapes are required");
   expect_loss_error<ShapeError>(
       [&](Var y) { return mean_squared_error(y, wide); }, {3},
-      "mean_squared_error: predictions are (3,) and the truth is (1, 3); equal shapes are required");
+      "mean_squared_error: predictions are (3,) and targets (1, 3); equal shapes are required");
 }
 
 TEST(LossErrors, NameTheShapesOfWeightsAndLosses) {

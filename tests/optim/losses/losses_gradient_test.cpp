@@ -45,7 +45,7 @@ void for_each_shape(F f) {
 
 TEST(LossGradients, OfCrossEntropyFromLogitsAreRight) {
   for_each_shape([](const Shape& shape, const Tensor& truth, const Tensor& distributions, const Tensor& weights) {
-    if (shape[-1] == 1) return;  // which is refused
+    if (shape[-1] == 1) return;  // throws
     const Tensor logits = normal(shape, 1);
     for (const double smoothing : {0.0, 0.1, 1.0}) {
       const CategoricalOptions options{true, smoothing, weights};
@@ -57,8 +57,8 @@ TEST(LossGradients, OfCrossEntropyFromLogitsAreRight) {
 
 TEST(LossGradients, OfCrossEntropyFromProbabilitiesAreRight) {
   for_each_shape([](const Shape& shape, const Tensor& truth, const Tensor& distributions, const Tensor& weights) {
-    if (shape[-1] == 1) return;                                            // which is refused
-    const Tensor probabilities = uniform(shape, 1, Real(0.3), Real(0.9));  // of any sum: the loss divides by it
+    if (shape[-1] == 1) return;                                            // throws
+    const Tensor probabilities = uniform(shape, 1, Real(0.3), Real(0.9));  // the loss divides by their sum
     for (const double smoothing : {0.0, 0.1, 1.0}) {
       const CategoricalOptions options{false, smoothing, weights};
       expect_right_gradient([&](Var p) { return sparse_categorical_crossentropy(p, truth, options); }, probabilities);
@@ -70,7 +70,7 @@ TEST(LossGradients, OfCrossEntropyFromProbabilitiesAreRight) {
 TEST(LossGradients, OfBinaryCrossEntropyAreRight) {
   for_each_shape([](const Shape& shape, const Tensor&, const Tensor& truth, const Tensor& all_weights) {
     const Tensor logits = normal(shape, 1), probabilities = uniform(shape, 1, Real(0.2), Real(0.8));
-    // One number is one sample where there is a single axis.
+    // With a single axis, each element is one sample.
     const Tensor weights = shape.rank() == 1 && !all_weights.empty() ? uniform(shape, 5, 0, 2) : all_weights;
     for (const double smoothing : {0.0, 0.1, 1.0}) {
       const BinaryOptions from_logits{true, smoothing, weights}, from_probabilities{false, smoothing, weights};
@@ -91,7 +91,7 @@ TEST(LossGradients, ThroughSoftmaxAndSigmoidAreRight) {
   for_each_shape([](const Shape& shape, const Tensor& truth, const Tensor& distributions, const Tensor& weights) {
     const Tensor x = normal(shape, 1);
     const CategoricalOptions options{.label_smoothing = 0.1, .sample_weight = weights};
-    if (shape[-1] != 1) {  // which is refused
+    if (shape[-1] != 1) {  // throws for 1
       expect_right_gradient([&](Var v) { return sparse_categorical_crossentropy(softmax(v), truth, options); }, x);
       expect_right_gradient([&](Var v) { return categorical_crossentropy(softmax(v), distributions, options); }, x);
       expect_right_gradient([&](Var v) { return categorical_crossentropy(softmax(v, 0), distributions, options); }, x);
@@ -111,7 +111,7 @@ TEST(LossGradients, OfSeveralLossesOfOnePredictionAddUp) {
   const Tensor x = normal({3, 4}, 1), truth = labels({3}, 4, 2), distributions = one_hot(labels({3}, 4, 3), 4);
   expect_right_gradient(
       [&](Var v) {
-        const Var p = softmax(v);  // one loss goes back to the logits, the other one through p
+        const Var p = softmax(v);  // one loss uses the logits, the other one p
         return sparse_categorical_crossentropy(p, truth) + mean_squared_error(p, distributions);
       },
       x);

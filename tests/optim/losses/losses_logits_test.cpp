@@ -1,4 +1,4 @@
-// When a loss that is given probabilities goes back to the logits that they were made of, and when it does not.
+// When a loss that is given probabilities is computed from their logits, and when it is not.
 
 #include <gtest/gtest.h>
 
@@ -21,7 +21,7 @@ void expect_same_bits(const Differentiated& a, const Differentiated& b) {
   EXPECT_EQ(a.gradient, b.gradient);
 }
 
-/// Logits from ordinary ones to those whose probabilities are 0 and 1 in any precision.
+/// Logits from ordinary ones to those whose probabilities round to 0 and 1 in float and double.
 const Tensor logit_tables[] = {normal({4, 3}, 1), Tensor::matrix({{1e4, 0, -1e4}, {-1e4, -1e4, -1e4}, {800, -800, 0}})};
 
 TEST(LossesFromLogits, CrossEntropyOfASoftmaxIsThatOfItsLogits) {
@@ -70,7 +70,7 @@ TEST(LossesFromLogits, TheStructsGoBackToo) {
   EXPECT_EQ(BinaryCrossentropy{}(sigmoid(tape.input(z)), yes).item(), 10000);
 }
 
-/// -log of what row r gives its label, computed from probabilities as documented: divided by their sum, clipped.
+/// -log of the probability of the label in row r, computed as documented: divided by the sum of the row, then clipped.
 long double from_probabilities(const Tensor& p, const Tensor& truth) {
   const Index classes = p.shape()[-1];
   long double total = 0;
@@ -119,7 +119,7 @@ TEST(LossesFromLogits, ProbabilitiesThatAreDataAreClipped) {
   const Tensor p = Tensor::matrix({{1, 0, 0}}), truth = Tensor::vector({1});
   const auto [value, gradient] = differentiate([&](Var v) { return sparse_categorical_crossentropy(v, truth); }, p);
   expect_close(value, -std::log(static_cast<long double>(Real(1e-7))));
-  EXPECT_EQ(gradient, Tensor::matrix({{0, 0, 0}}));  // flat where it is clipped
+  EXPECT_EQ(gradient, Tensor::matrix({{0, 0, 0}}));  // no gradient where clipped
 
   const auto [binary, slope] = differentiate([&](Var v) { return binary_crossentropy(v, truth); }, Tensor::vector({0}));
   expect_close(binary, -std::log(static_cast<long double>(Real(1e-7))));

@@ -44,7 +44,7 @@ TEST(CrossEntropy, HasTheKnownValuesAndGradients) {
 }
 
 TEST(CrossEntropy, KeepsTheSmallLossOfASureAnswer) {
-  // log(1 + e^-20): a sum in float would be exactly 1.
+  // log(1 + e^-20): in float, 1 + e^-20 is exactly 1.
   expect_close(from_logits(Tensor::matrix({{20, 0}}), Tensor::vector({0})).value * Real(1e9),
                std::log1p(std::exp(-20.0L)) * 1e9L, 16);
 }
@@ -190,7 +190,8 @@ TEST(MeanSquaredError, TakesAMissingLastAxisOfOneAsThere) {
 TEST(SampleWeights, ScaleTheLossOfTheirSamplesAndNotTheNumberOfThem) {
   const Tensor x = Tensor::matrix({{1, 2}, {3, 5}, {1, 1}}), truth({3, 2}), weights = Tensor::vector({2, 0, 0.5});
   const auto [value, gradient] = differentiate([&](Var v) { return mean_squared_error(v, truth, {weights}); }, x);
-  expect_close(value, (2 * (1 + 4) + 0.5L * 2) / 6);  // not divided by the sum of the weights
+  expect_close(value,
+               (2 * (1 + 4) + 0.5L * 2) / 6);  // divided by the number of elements, not by the sum of the weights
   expect_close(gradient, {4 / 6.0L, 8 / 6.0L, 0, 0, 1 / 6.0L, 1 / 6.0L});
 }
 
@@ -198,7 +199,7 @@ TEST(SampleWeights, WeighTheLossOfEveryKind) {
   const Tensor logits = normal({3, 2, 4}, 1), truth = labels({3, 2}, 4, 2), hot = one_hot(truth, 4),
                weights = Tensor::vector({2, 0, 0.5});
   Tape tape;
-  // The weighted mean, put together from the losses of the samples one by one.
+  // The weighted mean, computed from the losses of single samples.
   const auto expect_weighted = [&](auto loss_of_slice, Real weighted) {
     long double expected = 0;
     for (Index i = 0; i < 3; ++i) {
