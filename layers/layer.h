@@ -233,7 +233,7 @@ class AnyLayer {
   struct Box : detail::Cloneable<Box> {
     virtual std::string_view type() const = 0;
     virtual std::string default_name() const = 0;
-    virtual std::optional<Shape> build(std::span<const Shape> inputs, Rng& rng) = 0;  // nothing if it has no build
+    virtual std::optional<Shape> build(std::span<const Shape> inputs, Rng& rng) = 0;  // nullopt if L has no build
     virtual Var forward(std::span<const Var> inputs) const = 0;
     virtual NamedLayers layers() = 0;
     virtual NamedParameters parameters() = 0;
@@ -252,7 +252,7 @@ class AnyLayer {
       return detail::spread<detail::input_count<L>()>(inputs, [&](auto... x) { return layer.forward(x...); });
     }
 
-    // A function of one of these names that cannot be called as a layer's is a mistake: say so, do not pass it by.
+    // A member of one of these names that cannot be called as a layer's is a mistake: reject it rather than ignore it.
     std::optional<Shape> build(std::span<const Shape> inputs, Rng& rng) override {
       constexpr std::size_t count = detail::input_count<L>();
       if constexpr (detail::has_build<L>(std::make_index_sequence<count>())) {
@@ -315,7 +315,7 @@ class AnyLayer {
   detail::DeepPtr<Box> box_;
 };
 
-/// A type's name as Keras writes it for a layer's default name: "Dense" is "dense", "ReLU" is "re_lu".
+/// Converts a type's name to a default layer name, as in Keras: "Dense" becomes "dense", "ReLU" becomes "re_lu".
 std::string snake_case(std::string_view type);
 
 template <class L>
