@@ -110,14 +110,14 @@ std::optional<Shape> Chain::input_shape() const { return shapes.empty() ? known_
 
 void Chain::require_built() const {
   require<StateError>(!shapes.empty(),
-                      "{}: not built yet, its input's shape is not known; begin with an Input, or call build or fit",
+                      "{}: not built, because its input shape is unknown; begin with an Input, or call build or fit",
                       name);
 }
 
 std::size_t Chain::position(Index index) const {
   const auto count = static_cast<Index>(layers.size());
   const Index result = index < 0 ? index + count : index;
-  require<ValueError>(result >= 0 && result < count, "{}: there is no layer {}; there are {}", name, index, count);
+  require<ValueError>(result >= 0 && result < count, "{}: no layer {}; the number of layers is {}", name, index, count);
   return static_cast<std::size_t>(result);
 }
 
@@ -126,8 +126,8 @@ AnyLayer& Chain::find(std::string_view path) {
   find_in(named_layers(), path, found);
   if (found.size() == 1) return *found.front();
   require<ValueError>(found.empty(),
-                      "{}: {} layers have the path \"{}\": a name with a slash reads like a layer inside another; give "
-                      "it another name, or get it by position",
+                      "{}: {} layers have the path \"{}\": a name with a slash also reads as the path of a nested "
+                      "layer; rename it, or get it by position",
                       name, found.size(), path);
   throw ValueError(message("{}: there is no layer named \"{}\"; there are: {}", name, path,
                            detail::listed(layers, &AnyLayer::name)));
@@ -139,7 +139,7 @@ Shape Chain::build_next(std::span<AnyLayer> built, std::size_t i, std::span<cons
   } catch (const ShapeError& error) {
     const std::string path = dropped_steps(built, i, made);
     if (path.empty()) throw;
-    throw ShapeError(message("{}; {} returns its last step alone: set its .return_sequences = true for all steps",
+    throw ShapeError(message("{}; {} returns only its last step: set .return_sequences = true to return all steps",
                              error.what(), path));
   }
 }
@@ -147,7 +147,8 @@ Shape Chain::build_next(std::span<AnyLayer> built, std::size_t i, std::span<cons
 Shape Chain::build(const Shape& input, Rng& rng) {
   require<StateError>(!layers.empty(), "{}: there are no layers to build", name);
   if (const std::optional<Shape> known = known_input()) {
-    require(*known == input, "{}: told to build for inputs of shape {}, its first layer takes {}", name, input, *known);
+    require(*known == input, "{}: build was given inputs of shape {}, but the first layer takes {}", name, input,
+            *known);
   }
   std::vector<AnyLayer> built = layers;
   std::vector<Shape> made{input};
@@ -177,7 +178,7 @@ Var Chain::forward(Var x) const {
     }
     // Whoever asks for output_shape makes room by it.
     require(x.rank() > 0 && x.shape()[0] == batch && x.shape().sub(1) == shapes[i + 1],
-            "{}: forward made {} of a batch of {}; when it was built, the samples it makes had shape {}",
+            "{}: forward returned shape {} for a batch of {}; at build its output samples had shape {}",
             layers[i].name(), x.shape(), batch, shapes[i + 1]);
   }
   return x;

@@ -135,7 +135,7 @@ void check_threads(CheckReport& report, const AnyLayer& layer, const Tensor& x, 
   });
   const auto agreeing = std::count_if(work.begin(), work.end(), [](const Work& mine) { return mine.agrees; });
   report.add(agreeing == threads,
-             message("predictions of {} of {} threads have the bits of a single one", agreeing, threads));
+             message("{} of {} threads predict the same bits as one thread alone", agreeing, threads));
 }
 
 }  // namespace
@@ -151,7 +151,7 @@ CheckReport check_layer(AnyLayer layer, const Shape& input, const LayerCheckOpti
     x = Tensor(batched);
     rng.fill_normal(x, 0, 1);
   }
-  require(x.shape() == batched, "check_layer: the sample to check at is {}, expected {}", x.shape(), batched);
+  require(x.shape() == batched, "check_layer: options.input has shape {}, expected {}", x.shape(), batched);
 
   const std::vector<Tensor> before = values_of(layer);
   const Tensor y = run(layer, x, Mode::inference, 1);

@@ -28,13 +28,14 @@ Shape Concatenate::build(const Shape& input, Rng& rng) {
 
   const Shape& first = made.front();
   const Index rank = first.rank() + 1, axis = axis_ < 0 ? axis_ + rank : axis_;
-  require(0 < axis && axis < rank, "Concatenate: axis is {}; samples of shape {} have the axes 1 to {}, 0 is the batch",
-          axis_, first, first.rank());
+  require(0 < axis && axis < rank,
+          "Concatenate: axis is {}; samples of shape {} have axes 1 to {}, and axis 0 is the batch", axis_, first,
+          first.rank());
   Index together = 0;
   for (const Shape& shape : made) {
     require(shape.rank() == first.rank() && shape.without(axis - 1) == first.without(axis - 1),
-            "Concatenate: its chains make samples of shapes {} and {}; but for axis {} they must agree", first, shape,
-            axis_);
+            "Concatenate: its chains return samples of shapes {} and {}; they must agree except along axis {}", first,
+            shape, axis_);
     together += shape[axis - 1];
   }
   chains_ = std::move(chains);

@@ -11,7 +11,7 @@ namespace cornu {
 namespace detail {
 
 void require_input_count(std::size_t required, std::size_t came) {
-  require(required == came, "it takes {} input{}, {} came", required, required == 1 ? "" : "s", came);
+  require(required == came, "takes {} input{}, got {}", required, required == 1 ? "" : "s", came);
 }
 
 NamedParameters parameters_of(const NamedLayers& layers) {
@@ -64,7 +64,7 @@ class AnyLayer::Builder final : public detail::LayerObserver {
     const auto owned = find(&layer);
     if (owned == layers_.end()) {
       require<StateError>(layer.parameters().empty(),
-                          "called by a forward whose layers() does not list it: it would not be trained");
+                          "called in forward but not listed by layers(): it would not be trained");
     } else if (!owned->built) {
       std::vector<Shape> shapes;
       for (const Var input : inputs) shapes.push_back(input.shape().sub(1));
@@ -76,7 +76,7 @@ class AnyLayer::Builder final : public detail::LayerObserver {
 
   void finish() {
     for (const Owned& owned : layers_) {
-      require<StateError>(owned.built, "layers() lists {}, which forward does not call: it cannot be built",
+      require<StateError>(owned.built, "layers() lists {}, but forward does not call it, so it cannot be built",
                           owned.layer->name());
     }
     complete_ = true;
@@ -130,8 +130,8 @@ void keep(const NamedParameters& had, const NamedParameters& built, std::span<co
       now.value = before->value;
     } else {
       require(repeats(now.value, before->value),
-              "its {} has shape {}; for inputs of shape {} it would have shape {}. A layer that is built keeps its "
-              "weights: put a new {} in its place, or call reset_parameters(layer) to start anew",
+              "{} has shape {}, but inputs of shape {} require {}. A built layer keeps its weights: replace it by a "
+              "new {}, or call reset_parameters(layer) first",
               name, before->shape(), inputs.front(), now.shape(), type);
     }
   }
@@ -167,8 +167,8 @@ Shape AnyLayer::build_anew(std::span<const Shape> inputs, Rng& rng) {
   tape.observe_layers(&builder);
   const Var y = layer.forward(values);
   require(y.rank() > 0 && y.shape()[0] == 1,
-          "forward made {} of a batch of one sample of shape {}; the first axis must stay the batch", y.shape(),
-          inputs.front());
+          "forward returned shape {} for a batch of one sample of shape {}; the first axis must remain the batch axis",
+          y.shape(), inputs.front());
   builder.finish();
   return y.shape().sub(1);
 }

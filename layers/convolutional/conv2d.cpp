@@ -10,7 +10,7 @@ Shape Conv2D::build(const Shape& input, Rng& rng) {
   require<ValueError>(kernel_initializer && bias_initializer, "Conv2D: the {} is empty; use zeros if in doubt",
                       kernel_initializer ? "bias_initializer" : "kernel_initializer");
   require(input.rank() == 3 && input[-1] > 0,
-          "Conv2D: a sample of shape {}; (height, width, channels) is required, as Reshape makes it", input);
+          "Conv2D: a sample of shape {}; (height, width, channels) is required (is a Reshape missing?)", input);
   const Index channels = input[-1];
   require<ValueError>(groups > 0 && channels % groups == 0 && filters % groups == 0,
                       "Conv2D: groups is {}; it must divide {} channels and {} filters", groups, channels, filters);

@@ -12,7 +12,8 @@ Shape DepthwiseConv2D::build(const Shape& input, Rng& rng) {
                       "DepthwiseConv2D: the {} is empty; use zeros if in doubt",
                       depthwise_initializer ? "bias_initializer" : "depthwise_initializer");
   require(input.rank() == 3 && input[2] > 0,
-          "DepthwiseConv2D: a sample of shape {}; (height, width, channels) is required, as Reshape makes it", input);
+          "DepthwiseConv2D: a sample of shape {}; (height, width, channels) is required (is a Reshape missing?)",
+          input);
   require_padding_of_images("DepthwiseConv2D", padding);
   const Window window("DepthwiseConv2D", input.batched(1), kernel_size, strides, dilation_rate, padding);
   // Made aside: an initializer that throws leaves the layer as it was.

@@ -139,10 +139,10 @@ TEST(Softmax, RefusesTheBatchAndAxesThatAreNotThere) {
     Softmax layer{.axis = axis};
     return error_of<ShapeError>([&] { layer.build(input, rng); });
   };
-  const std::string hint = "; give one of the sample's own axes";
-  EXPECT_EQ(text_of_build(0, {3}), "Softmax: axis is 0, which is the batch, for samples of shape (3,)" + hint);
-  EXPECT_EQ(text_of_build(-2, {3}), "Softmax: axis is -2, which is the batch, for samples of shape (3,)" + hint);
-  EXPECT_EQ(text_of_build(-1, {}), "Softmax: axis is -1, which is the batch, for samples of shape ()" + hint);
+  const std::string hint = "; use an axis of the sample";
+  EXPECT_EQ(text_of_build(0, {3}), "Softmax: axis is 0, the batch axis, for samples of shape (3,)" + hint);
+  EXPECT_EQ(text_of_build(-2, {3}), "Softmax: axis is -2, the batch axis, for samples of shape (3,)" + hint);
+  EXPECT_EQ(text_of_build(-1, {}), "Softmax: axis is -1, the batch axis, for samples of shape ()" + hint);
   EXPECT_EQ(text_of_build(2, {3}), "Softmax: axis is 2, but a batch of samples of shape (3,) has 2 axes");
   EXPECT_EQ(text_of_build(-4, {3, 4}), "Softmax: axis is -4, but a batch of samples of shape (3, 4) has 3 axes");
   Softmax last;

@@ -54,7 +54,7 @@ TEST(CheckLayer, SaysWhatItLookedAt) {
       "a step of minimize by SGD: relative error ",
       "a step of minimize by Adam: relative error ",
       "a copy is independent of the original",
-      "predictions of 4 of 4 threads have the bits of a single one",
+      "4 of 4 threads predict the same bits as one thread alone",
   };
   ASSERT_EQ(report.lines.size(), beginnings.size()) << to_string(report);
   for (std::size_t i = 0; i < beginnings.size(); ++i) {
@@ -112,7 +112,7 @@ TEST(CheckLayer, ChecksAtTheSampleThatItIsGiven) {
   EXPECT_TRUE(check_layer(Relu(), {2}, {.batch = 2, .input = away}));
   EXPECT_FALSE(check_layer(Relu(), {2}, {.batch = 2, .input = at_the_kink}));
   EXPECT_EQ(error_of<ShapeError>([&] { check_layer(Relu(), {2}, {.batch = 3, .input = away}); }),
-            "check_layer: the sample to check at is (2, 2), expected (3, 2)");
+            "check_layer: options.input has shape (2, 2), expected (3, 2)");
 }
 
 TEST(CheckLayer, FindsAWrongShapeFromBuild) {
@@ -223,7 +223,7 @@ TEST(CheckLayer, FindsStateThatThreadsShare) {
   };
   const std::string text = failures(check_layer(Racing(), {2}));
   EXPECT_TRUE(text.starts_with("predictions of ")) << text;
-  EXPECT_TRUE(text.ends_with(" of 4 threads have the bits of a single one\n")) << text;
+  EXPECT_TRUE(text.ends_with(" of 4 threads predict the same bits as one thread alone\n")) << text;
 }
 
 TEST(CheckLayer, FindsAForwardThatThrowsInSomeThreads) {
@@ -234,7 +234,7 @@ TEST(CheckLayer, FindsAForwardThatThrowsInSomeThreads) {
       return x;
     }
   };
-  EXPECT_EQ(failures(check_layer(Throwing(), {2})), "predictions of 0 of 4 threads have the bits of a single one\n");
+  EXPECT_EQ(failures(check_layer(Throwing(), {2})), "0 of 4 threads predict the same bits as one thread alone\n");
 }
 
 /// Keeps the mean of what it saw, as batch normalisation does.

@@ -101,7 +101,8 @@ TEST(AnyLayer, RefusesALayerThatDropsTheBatch) {
   Rng rng(1);
   AnyLayer layer("total", DropsTheBatch{});
   EXPECT_EQ(error_of<ShapeError>([&] { layer.build({3}, rng); }),
-            "total: forward made () of a batch of one sample of shape (3,); the first axis must stay the batch");
+            "total: forward returned shape () for a batch of one sample of shape (3,); the first axis must remain the "
+            "batch axis");
 }
 
 TEST(AnyLayer, CopiesAreDeep) {

@@ -263,18 +263,17 @@ TEST(RandomImages, RefuseWhatCannotBe) {
   EXPECT_EQ(error_of<ValueError>([&] {
               RandomRotation{{0.2, 0.1}}.build(image, rng);
             }),
-            "RandomRotation: factor is from 0.2 to 0.1; two numbers in this order between -1 and 1 are required");
+            "RandomRotation: factor is from 0.2 to 0.1; low <= high, both from -1 to 1, is required");
   EXPECT_EQ(error_of<ValueError>([&] {
               RandomTranslation{0, 1.5}.build(image, rng);
             }),
-            "RandomTranslation: width_factor is from -1.5 to 1.5; two numbers in this order between -1 and 1 are "
-            "required");
+            "RandomTranslation: width_factor is from -1.5 to 1.5; low <= high, both from -1 to 1, is required");
   EXPECT_EQ(error_of<ValueError>([&] {
               RandomZoom{{-2, 0}}.build(image, rng);
             }),
-            "RandomZoom: height_factor is from -2 to 0; two numbers in this order between -1 and 10 are required");
+            "RandomZoom: height_factor is from -2 to 0; low <= high, both from -1 to 10, is required");
   EXPECT_EQ(error_of<ValueError>([&] { RandomErasing{.scale = 1.5}.build(image, rng); }),
-            "RandomErasing: scale is from 0 to 1.5; two numbers in this order between 0 and 1 are required");
+            "RandomErasing: scale is from 0 to 1.5; low <= high, both from 0 to 1, is required");
   EXPECT_EQ(error_of<ShapeError>([&] {
               RandomFlip{}.build({28, 28}, rng);
             }),

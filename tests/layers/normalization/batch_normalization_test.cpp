@@ -164,10 +164,11 @@ TEST(BatchNormalization, RefusesWhatCannotBe) {
   for (const Index axis : {0, -2, 2, -3}) {
     EXPECT_EQ(text_of_build({.axis = axis}, {3}),
               "BatchNormalization: axis is " + std::to_string(axis) +
-                  ", which is no axis of features of a batch of samples of shape (3,)");
+                  "; for samples of shape (3,) it must be an axis of size 1 or more, other than the batch axis");
   }
   EXPECT_EQ(text_of_build({}, {}),
-            "BatchNormalization: axis is -1, which is no axis of features of a batch of samples of shape ()");
+            "BatchNormalization: axis is -1; for samples of shape () it must be an axis of size 1 or more, other than "
+            "the batch axis");
   EXPECT_EQ(text_of_build({.gamma_initializer = nullptr}, {3}),
             "BatchNormalization: an initializer is empty; use zeros or ones if in doubt");
   EXPECT_EQ(error_of<StateError>([] {
@@ -178,9 +179,9 @@ TEST(BatchNormalization, RefusesWhatCannotBe) {
   EXPECT_EQ(error_of<ShapeError>([&] {
               run(layer, Tensor({2, 4}));
             }),
-            "BatchNormalization: an input of shape (2, 4); its axis -1 must be 3, and not the batch");
+            "BatchNormalization: an input of shape (2, 4); axis -1 must have size 3 and not be the batch axis");
   EXPECT_EQ(error_of<ShapeError>([&] { run(layer, Tensor(Shape{3})); }),
-            "BatchNormalization: an input of shape (3,); its axis -1 must be 3, and not the batch");
+            "BatchNormalization: an input of shape (3,); axis -1 must have size 3 and not be the batch axis");
 }
 
 TEST(BatchNormalization, AnInitializerThatThrowsLeavesTheLayerAsItWas) {

@@ -253,7 +253,7 @@ TYPED_TEST(Recurrent, RefusesWhatCannotBe) {
             who + ": the bias_initializer is empty; use zeros if in doubt");
   for (const Shape& shape : {Shape{5}, Shape{0, 3}, Shape{3, 0}, Shape{3, 2, 1}}) {
     EXPECT_EQ(text_of_build({.units = 2}, shape),
-              message("{}: a sample of shape {}; (steps, features) is required, as Reshape makes it", who, shape));
+              message("{}: a sample of shape {}; (steps, features) is required (is a Reshape missing?)", who, shape));
   }
 }
 
