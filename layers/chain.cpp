@@ -17,7 +17,7 @@ namespace cornu::detail {
 
 namespace {
 
-/// Finds every layer with this path: one named "a/b" as well as the layer b inside a layer "a".
+/// Finds every layer with this path: both a layer named "a/b" and the layer b inside a layer "a".
 void find_in(const NamedLayers& layers, std::string_view path, std::vector<AnyLayer*>& found) {
   for (const NamedLayer& named : layers) {
     if (named.name == path) {
@@ -28,8 +28,7 @@ void find_in(const NamedLayers& layers, std::string_view path, std::vector<AnyLa
   }
 }
 
-/// The path of the last recurrent layer in `layer`, itself included, that returns its last step alone; empty if there
-/// is none.
+/// The path of the last recurrent layer in `layer`, including itself, that returns only its last step; empty if none.
 std::string returns_last_step(const AnyLayer& layer) {
   const auto* const lstm = layer.as<LSTM>();
   const auto* const gru = layer.as<GRU>();
@@ -44,8 +43,8 @@ std::string returns_last_step(const AnyLayer& layer) {
   return "";
 }
 
-/// The path of the recurrent layer that dropped the steps of its samples, if layer i fits samples that have them;
-/// empty otherwise. Arguments as of Chain::build_next.
+/// The path of the recurrent layer that dropped the time steps, if layer i could be built with them; else empty.
+/// Parameters as in Chain::build_next.
 std::string dropped_steps(std::span<const AnyLayer> built, std::size_t i, std::span<const Shape> made) {
   if (made[i].rank() != 1) return "";
   std::size_t at = i;
@@ -58,12 +57,12 @@ std::string dropped_steps(std::span<const AnyLayer> built, std::size_t i, std::s
     Rng rng(0);
     with_steps.build({made[at][0], made[i][0]}, rng);
   } catch (const Error&) {
-    return "";  // it has another reason to refuse
+    return "";  // layer i fails for another reason
   }
   return path;
 }
 
-/// The inputs that a batch of packed samples holds.
+/// Splits a batch of packed samples into one value per input. Returns the number of inputs.
 std::size_t unpack(Var x, std::span<const Shape> parts, std::span<Var> inputs) {
   Index begin = 0;
   for (std::size_t i = 0; i < parts.size(); ++i) {
@@ -153,7 +152,7 @@ Shape Chain::build(const Shape& input, Rng& rng) {
   std::vector<AnyLayer> built = layers;
   std::vector<Shape> made{input};
   for (std::size_t i = 0; i < built.size(); ++i) {
-    Rng own(rng.bits());  // so that a layer's weights do not depend on how many numbers the one before drew
+    Rng own(rng.bits());  // so that a layer's weights do not depend on how much the previous layer drew
     const bool unpacks = i == 0 && !input_parts.empty();
     made.push_back(unpacks ? built[i].build_several(input_parts, own) : build_next(built, i, made, own));
   }
@@ -176,7 +175,7 @@ Var Chain::forward(Var x) const {
     } else {
       x = layers[i].forward(x);
     }
-    // Whoever asks for output_shape makes room by it.
+    // Callers allocate results by output_shape.
     require(x.rank() > 0 && x.shape()[0] == batch && x.shape().sub(1) == shapes[i + 1],
             "{}: forward returned shape {} for a batch of {}; at build its output samples had shape {}",
             layers[i].name(), x.shape(), batch, shapes[i + 1]);

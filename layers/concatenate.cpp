@@ -43,7 +43,7 @@ Shape Concatenate::build(const Shape& input, Rng& rng) {
 }
 
 Var Concatenate::forward(Var x) const {
-  // On the tape, as the number of chains is not known before and a pass asks the heap for nothing.
+  // Allocated on the tape: the number of chains is a run-time value, and a pass must not allocate on the heap.
   auto* const values = static_cast<Var*>(x.tape().allocate(chains_.size() * sizeof(Var)));
   std::transform(chains_.begin(), chains_.end(), values,
                  [&](const detail::Chain& chain) { return chain.layers.empty() ? x : chain.forward(x); });

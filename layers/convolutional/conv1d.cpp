@@ -16,7 +16,7 @@ Shape Conv1D::build(const Shape& input, Rng& rng) {
                       "Conv1D: groups is {}; it must divide {} channels and {} filters", groups, channels, filters);
   const Window window("Conv1D", {1, 1, input[0], channels}, {1, kernel_size}, {1, strides}, {1, dilation_rate},
                       padding);
-  // Made aside: an initializer that throws leaves the layer as it was.
+  // Use temporaries: if an initializer throws, the layer is unchanged.
   Tensor new_kernel({kernel_size, channels / groups, filters}), new_bias;
   kernel_initializer(new_kernel, rng);
   if (use_bias) {

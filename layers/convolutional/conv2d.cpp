@@ -16,7 +16,7 @@ Shape Conv2D::build(const Shape& input, Rng& rng) {
                       "Conv2D: groups is {}; it must divide {} channels and {} filters", groups, channels, filters);
   require_padding_of_images("Conv2D", padding);
   const Window window("Conv2D", input.batched(1), kernel_size, strides, dilation_rate, padding);
-  // Made aside: an initializer that throws leaves the layer as it was.
+  // Use temporaries: if an initializer throws, the layer is unchanged.
   Tensor new_kernel({kernel_size.height, kernel_size.width, channels / groups, filters}), new_bias;
   kernel_initializer(new_kernel, rng);
   if (use_bias) {

@@ -16,7 +16,7 @@ Shape DepthwiseConv2D::build(const Shape& input, Rng& rng) {
           input);
   require_padding_of_images("DepthwiseConv2D", padding);
   const Window window("DepthwiseConv2D", input.batched(1), kernel_size, strides, dilation_rate, padding);
-  // Made aside: an initializer that throws leaves the layer as it was.
+  // Use temporaries: if an initializer throws, the layer is unchanged.
   Tensor new_kernel({kernel_size.height, kernel_size.width, input[2], depth_multiplier}), new_bias;
   depthwise_initializer(new_kernel, rng);
   if (use_bias) {

@@ -9,7 +9,7 @@ namespace cornu {
 
 namespace {
 
-/// Of (..., features).
+/// Normalises x of shape (..., features).
 Var normalized(const BatchNormalization& layer, Var x) {
   Tape& tape = x.tape();
   const Operand gain = layer.scale ? Operand(layer.gamma) : Operand(1);
@@ -22,7 +22,7 @@ Var normalized(const BatchNormalization& layer, Var x) {
   const auto update = [&](const Parameter& moving, Var value) {
     tape.record_update(moving, tape.parameter(moving) * layer.momentum + value * (1 - layer.momentum));
   };
-  if (x.size() > 0) {  // no batch at all has no mean
+  if (x.size() > 0) {  // an empty batch has no mean
     update(layer.moving_mean, batch.mean);
     update(layer.moving_variance, batch.variance);
   }
@@ -41,7 +41,7 @@ Shape BatchNormalization::build(const Shape& input, Rng& rng) {
           "BatchNormalization: axis is {}; for samples of shape {} it must be an axis of size 1 or more, other than "
           "the batch axis",
           axis, input);
-  // Made aside: an initializer that throws leaves the layer as it was.
+  // Use temporaries: if an initializer throws, the layer is unchanged.
   const std::array<const Initializer*, 4> initializers{&gamma_initializer, &beta_initializer, &moving_mean_initializer,
                                                        &moving_variance_initializer};
   const std::array<bool, 4> wanted{scale, center, true, true};

@@ -11,16 +11,16 @@ namespace cornu {
 
 namespace {
 
-constexpr Index most_samples = Index{1} << 53;  // each of which a double can tell from the next
+constexpr Index most_samples = Index{1} << 53;  // the largest count up to which a double holds every integer
 
-/// What may stand in a message for the axes; made into text only where there is one.
+/// Formats axes for a message, only when there is one.
 struct Axes {
   std::span<const Index> numbers;
 };
 
 std::string to_string(const Axes& axes) { return cornu::to_string(axes.numbers); }
 
-/// The shape of a batch with 1 for every axis that has no mean of its own.
+/// The shape of a batch with every axis reduced to 1 except those in `axis`.
 Shape kept_of(const std::vector<Index>& axis, const Shape& batch) {
   Shape kept = batch;
   for (Index at = 0; at < batch.rank(); ++at) kept = kept.with(at, 1);
@@ -35,7 +35,7 @@ Shape kept_of(const std::vector<Index>& axis, const Shape& batch) {
   return kept;
 }
 
-/// The lengths of the axes that are kept, in their order.
+/// The sizes of the kept axes, in the order of the batch's axes.
 Shape lengths_of(const std::vector<Index>& axis, const Shape& batch) {
   Shape lengths;
   for (Index at = 1; at < batch.rank(); ++at) {
@@ -45,7 +45,7 @@ Shape lengths_of(const std::vector<Index>& axis, const Shape& batch) {
   return lengths;
 }
 
-/// What is given, for each place of the axes.
+/// Broadcasts a given mean or variance to the sizes of the axes.
 Tensor spread(const Tensor& given, const Shape& lengths) {
   bool fits = given.rank() <= lengths.rank();
   for (Index i = 1; fits && i <= given.rank(); ++i) {
@@ -96,7 +96,7 @@ void Normalization::update_state(const Tensor& batch) {
   require(shape.rank() > 0 && !shape.empty(),
           "Normalization: data of shape {}; (samples, ...) with at least one sample is required", shape);
   const Shape kept = kept_of(axis, shape), lengths = lengths_of(axis, shape);
-  if (mean.value.empty()) count = 0;  // it was reset
+  if (mean.value.empty()) count = 0;  // after reset_state
   const bool is_initial = std::all_of(mean.value.begin(), mean.value.end(), [](Real m) { return m == 0; }) &&
                           std::all_of(variance.value.begin(), variance.value.end(), [](Real v) { return v == 1; });
   require<StateError>(count > 0 || is_initial,
@@ -117,7 +117,7 @@ void Normalization::update_state(const Tensor& batch) {
     const double from_mean = static_cast<double>(batch[i]) - means[static_cast<std::size_t>(at)];
     squares[static_cast<std::size_t>(at)] += from_mean * from_mean;
   });
-  // What came before and this batch together (Chan, Golub and LeVeque, 1979).
+  // Combines the previous statistics with this batch's (Chan, Golub and LeVeque, 1979).
   count += shape[0];
   const double part = static_cast<double>(shape[0]) / static_cast<double>(count);
   for (std::size_t at = 0; at < means.size(); ++at) {

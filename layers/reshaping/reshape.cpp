@@ -10,14 +10,14 @@ namespace cornu {
 
 namespace {
 
-/// What may stand in a message for a Shape: -1 included.
+/// Formats a target for a message; unlike a Shape it may contain -1.
 struct Target {
   std::span<const Index> dimensions;
 };
 
 std::string to_string(const Target& target) { return cornu::to_string(target.dimensions); }
 
-/// The target with its -1 replaced by what a sample of this shape leaves for it.
+/// The target with -1 replaced by the size that a sample of this shape requires.
 Shape resolve(std::span<const Index> dimensions, const Shape& sample) {
   const Target target{dimensions};
   require<ValueError>(dimensions.size() < Shape::max_rank,
