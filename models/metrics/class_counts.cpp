@@ -18,7 +18,7 @@ double fraction(Index part, Index whole) {
   return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
 }
 
-/// A score and where it stands. The first of equal ones comes first, and a NaN before all numbers.
+/// A score and its position. Ordered by descending score; equal scores by position; NaN first.
 struct Ranked {
   Real score;
   Index position;
@@ -30,7 +30,7 @@ struct Ranked {
   }
 };
 
-/// The k-th of the scores; k from 1 to n.
+/// The k-th largest score; k from 1 to n.
 Ranked kth(const Real* scores, Index n, Index k) {
   Ranked last{0, -1};
   for (Index rank = 0; rank < k; ++rank) {
@@ -45,7 +45,7 @@ Ranked kth(const Real* scores, Index n, Index k) {
   return last;
 }
 
-/// That each row of the truths has a single one: what has several is not one class of n.
+/// Requires exactly one class per row of targets; several ones in a row are not one class of n.
 void check_single_class(const char* name, const Real* truth, Index classes, Index row) {
   const auto ones = std::count(truth, truth + classes, Real{1});
   const bool any = std::any_of(truth, truth + classes, [](Real y) { return y > 0; });
@@ -87,7 +87,7 @@ void ClassCounts::update(const char* name, const ClassOptions& options, bool lar
   const bool largest = !one && (options.one_of_n || (by_default && (of_labels || largest_by_default)));
   const Index rows = y_pred.size() / outputs;
   const auto truths = [&](Index row) { return y_true.data() + row * outputs; };
-  for (Index row = 0; row < rows; ++row) {  // nothing is counted if one is wrong
+  for (Index row = 0; row < rows; ++row) {  // check all rows first: nothing is counted if one is invalid
     if (of_labels) {
       class_of_label(name, "label", y_true[row], row, classes);
     } else if (!largest) {
@@ -109,7 +109,7 @@ void ClassCounts::update(const char* name, const ClassOptions& options, bool lar
       ++counts(predicted).fp;
     }
   };
-  // With top_k alone, all of the k count, whatever their scores.
+  // With top_k and no threshold, all k count, whatever their scores.
   const auto limit = static_cast<Real>(options.threshold.value_or(0.5));
   const bool has_limit = options.threshold || !options.top_k;
   for (Index row = 0; row < rows; ++row) {
@@ -168,7 +168,7 @@ void ClassCounts::state(OptionVisitor& visit) {
   visit("one_of_n", one_of_n);
   visit("of_class", of_class);
   if (!visit.reading()) return;
-  // Versions before kept a matrix: rows are the truth, columns what was predicted.
+  // Older versions stored a matrix: rows are true classes, columns predicted ones.
   bool growing = false;
   Index classes = 0;
   std::vector<Index> matrix;

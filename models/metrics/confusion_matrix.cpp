@@ -16,13 +16,13 @@ namespace cornu {
 namespace {
 
 constexpr const char* matrix_name = "confusion matrix";
-constexpr Index most_unasked_classes = 4096;  // one absurd label must not ask for all the memory there is
+constexpr Index most_unasked_classes = 4096;  // one absurd label must not allocate all memory
 
 double fraction(Index part, Index whole) {
   return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
 }
 
-/// One class for each row, from labels (width 0), probabilities of class 1 (width 1) or scores.
+/// One class per row, from labels (width 0), probabilities of class 1 (width 1) or scores.
 struct Rows {
   const char* what;
   ConstView values;
@@ -35,7 +35,7 @@ struct Rows {
     if (width == 1) return values[row] > threshold ? 1 : 0;
     return position_of_max(values.data() + row * width, width);
   }
-  /// One more than the largest label, all of which are checked.
+  /// Checks all labels and returns the largest plus one.
   Index check_labels(const char* name, Index classes, const char* hint = "") const {
     Index most = 0;
     for (Index row = 0; row < values.size(); ++row) {
@@ -94,7 +94,7 @@ void ConfusionMatrix::update(ConstView y_true, ConstView y_pred, double threshol
 void ConfusionMatrix::ask_for(Index classes) {
   const Index before = this->classes();
   if (classes <= before) return;
-  std::vector<Index> counts(static_cast<std::size_t>(Shape{classes, classes}.size()));  // the shape checks for overflow
+  std::vector<Index> counts(static_cast<std::size_t>(Shape{classes, classes}.size()));  // Shape checks for overflow
   for (Index row = 0; row < before; ++row) {
     std::copy_n(counts_.begin() + row * before, before, counts.begin() + row * classes);
   }

@@ -10,7 +10,7 @@ namespace {
 
 constexpr const char* name = "mean_io_u";
 
-/// Labels, or the places of the largest of some scores, one after the other.
+/// A sequence of classes, given as labels or as scores whose largest decides.
 struct Classes {
   ConstView view;
   Index classes;
@@ -43,7 +43,7 @@ void MeanIoU::update(ConstView y_true, ConstView y_pred) {
           y_true.shape(), sparse_y_pred ? " (for scores say .sparse_y_pred = false)" : "");
   classes.resize(static_cast<std::size_t>(num_classes));
   for (Index row = 0; row < shape.size(); ++row) {
-    // What is not to count may be outside of the classes.
+    // An ignored label may be outside the classes.
     if (ignore_class && sparse_y_true && y_true[row] == static_cast<Real>(*ignore_class)) continue;
     const Index is = truths.at(row, "label"), was_taken_for = predictions.at(row, "prediction");
     if (ignore_class && is == *ignore_class) continue;

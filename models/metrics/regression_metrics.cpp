@@ -44,7 +44,7 @@ void R2Score::update(ConstView y_true, ConstView y_pred) {
     for (Index k = 0; k < width; ++k) {
       Output& output = outputs[static_cast<std::size_t>(k)];
       const auto truth = static_cast<double>(y_true[i + k]), error = truth - static_cast<double>(y_pred[i + k]);
-      const double from_mean = truth - output.mean;  // Welford, 1962: a difference of large squares would lose all
+      const double from_mean = truth - output.mean;  // Welford, 1962: differences of large squares would cancel
       output.mean += from_mean / count;
       output.variance += from_mean * (truth - output.mean);
       output.residual += error * error;
