@@ -72,8 +72,8 @@ void AUC::update(ConstView y_true, ConstView y_pred) {
       (positive ? positives : negatives).push_back(score);
     } else {
       require<ValueError>(score >= 0 && score <= 1,
-                          "auc: prediction {} in row {}; with num_thresholds they lie between 0 and 1 (from_logits may "
-                          "be meant)",
+                          "auc: prediction {} in row {}; with num_thresholds, predictions must be from 0 to 1 (is "
+                          "from_logits missing?)",
                           score, i);
       // score is above threshold k / last and at most (k + 1) / last.
       const auto k = static_cast<Index>(std::ceil(score * static_cast<Real>(last))) - 1;

@@ -50,8 +50,8 @@ void check_single_class(const char* name, const Real* truth, Index classes, Inde
   const auto ones = std::count(truth, truth + classes, Real{1});
   const bool any = std::any_of(truth, truth + classes, [](Real y) { return y > 0; });
   require<ValueError>(ones <= 1 && any,
-                      "{}: the truth has {} ones in row {}; without a threshold, outputs are one class of n: for "
-                      "yes-or-no outputs say .threshold = 0.5",
+                      "{}: the target has {} ones in row {}; without a threshold, outputs are one class of n: for "
+                      "yes-or-no outputs set .threshold = 0.5",
                       name, ones, row);
 }
 
@@ -71,7 +71,7 @@ void ClassCounts::update(const char* name, const ClassOptions& options, bool lar
   const bool of_labels = one ? same_but_for_last_1(shape, truth) || same_but_for_last_1(truth, shape)
                              : shape.rank() > 1 && same_but_for_last_1(shape.without(-1), truth);
   require(shape.rank() > 0 && outputs > 0 && (of_labels || truth == shape),
-          "{}: predictions are {} and labels {}; labels or rows of the predictions' shape are required", name, shape,
+          "{}: predictions are {} and labels {}; labels, or rows of the predictions' shape, are required", name, shape,
           truth);
   require<ValueError>(!options.class_id || (*options.class_id >= 0 && *options.class_id < classes),
                       "{}: class_id is {}; the classes of predictions {} are 0 to {}", name,
@@ -80,7 +80,7 @@ void ClassCounts::update(const char* name, const ClassOptions& options, bool lar
   require<ValueError>(!options.top_k || (*options.top_k >= 1 && *options.top_k <= outputs),
                       "{}: top_k is {}; it must be from 1 to {}, the outputs of predictions {}", name,
                       options.top_k.value_or(0), outputs, shape);
-  require<ValueError>(!options.top_k || !options.one_of_n, "{}: top_k and one_of_n are two readings; say one of them",
+  require<ValueError>(!options.top_k || !options.one_of_n, "{}: top_k and one_of_n exclude each other; set one of them",
                       name);
 
   const bool by_default = !options.threshold && !options.top_k && !options.one_of_n;
@@ -145,7 +145,7 @@ double ClassCounts::result(const char* name, const ClassOptions& options, Figure
   const Averaging average = options.average.value_or(one_of_n ? Averaging::macro : Averaging::micro);
   require<ValueError>(
       average != Averaging::none,
-      "{}: average is none, which is a figure for each of {} classes; say .class_id, or ask per_class()", name,
+      "{}: average is none, so each of {} classes has a separate value; set .class_id, or call per_class()", name,
       of_class.size());
   Counts all;
   double sum = 0, weights = 0;

@@ -48,7 +48,7 @@ struct Rows {
 }  // namespace
 
 ConfusionMatrix::ConfusionMatrix(Index classes) : growing_(classes == 0) {
-  require<ValueError>(classes >= 0, "{}: {} classes; at least 1 are required, or 0 for as many as there are",
+  require<ValueError>(classes >= 0, "{}: {} classes; at least 1, or 0 to count all that occur, is required",
                       matrix_name, classes);
   ask_for(classes);
 }
@@ -58,8 +58,8 @@ void ConfusionMatrix::update(ConstView y_true, ConstView y_pred, double threshol
   detail::check_threshold(name, threshold);
   const Shape &truth_shape = y_true.shape(), &shape = y_pred.shape();
   const char* const wrong =
-      "{}: labels are {} and predictions {}; labels or one-hot rows for predicted classes or rows of scores are "
-      "required, as many as there are predictions";
+      "{}: labels are {} and predictions {}; one label or one-hot row per prediction (a class or a row of scores) is "
+      "required";
   require(shape.rank() > 0 && truth_shape.rank() > 0, wrong, name, truth_shape, shape);
   const bool of_classes = shape.rank() == 1;
   const Shape outer = of_classes ? shape : shape.without(-1);
@@ -75,10 +75,10 @@ void ConfusionMatrix::update(ConstView y_true, ConstView y_pred, double threshol
   const Index from_scores = std::max(prediction.width == 1 ? 2 : prediction.width, of_labels ? 0 : truth.width);
   Index needed = growing_ ? std::max(classes(), from_scores) : classes();
   require(from_scores <= needed,
-          "{}: labels are {} and predictions {}; they have more than the {} classes that are counted", name,
-          truth_shape, shape, needed);
+          "{}: labels are {} and predictions {}; they have more than the {} classes of the matrix", name, truth_shape,
+          shape, needed);
   if (growing_ && from_scores == 0) {
-    const char* const hint = " (more only where the number of classes is given)";
+    const char* const hint = " (for more, give the number of classes)";
     const Index most = std::max(needed, most_unasked_classes);
     needed = std::max({needed, truth.check_labels(name, most, hint), prediction.check_labels(name, most, hint)});
   } else {
@@ -107,8 +107,8 @@ void ConfusionMatrix::reset() { std::fill(counts_.begin(), counts_.end(), 0); }
 Index ConfusionMatrix::total() const { return std::accumulate(counts_.begin(), counts_.end(), Index{0}); }
 
 void ConfusionMatrix::check(Index c) const {
-  require<ValueError>(c >= 0 && c < classes(), "{}: there is no class {}; there are {}, from 0", matrix_name, c,
-                      classes());
+  require<ValueError>(c >= 0 && c < classes(), "{}: no class {}; classes are numbered from 0, and there are {}",
+                      matrix_name, c, classes());
 }
 
 Index ConfusionMatrix::count(Index truth, Index prediction) const {

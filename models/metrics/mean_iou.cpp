@@ -21,8 +21,8 @@ struct Classes {
 
   void check(const char* what, const char* option) const {
     const Shape& given = view.shape();
-    require(sparse || (given.rank() > 0 && given[-1] == classes), "{}: {} are {}; without {}, (..., {}) is required",
-            name, what, given, option, classes);
+    require(sparse || (given.rank() > 0 && given[-1] == classes),
+            "{}: {} are {}; with {} = false, (..., {}) is required", name, what, given, option, classes);
   }
   Index at(Index row, const char* what) const {
     return sparse ? detail::class_of_label(name, what, view[row], row, classes)
@@ -40,7 +40,7 @@ void MeanIoU::update(ConstView y_true, ConstView y_pred) {
   const Shape truth = truths.shape(), shape = predictions.shape();
   require(detail::same_but_for_last_1(truth, shape) || detail::same_but_for_last_1(shape, truth),
           "{}: predictions are {} and labels {}; one class for each is required{}", name, y_pred.shape(),
-          y_true.shape(), sparse_y_pred ? " (for scores say .sparse_y_pred = false)" : "");
+          y_true.shape(), sparse_y_pred ? " (for scores set .sparse_y_pred = false)" : "");
   classes.resize(static_cast<std::size_t>(num_classes));
   for (Index row = 0; row < shape.size(); ++row) {
     // An ignored label may be outside the classes.

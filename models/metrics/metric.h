@@ -28,7 +28,8 @@ namespace cornu {
 ///                                     similar callbacks use it; without it they require a `.mode`.
 ///   bool reads_logits(Logits) const   true if it takes logits.
 /// y_pred are the model's outputs. If the model's loss takes logits, y_pred are probabilities, the sigmoid or softmax
-/// of the outputs, unless reads_logits returns true.
+/// of the outputs, unless reads_logits returns true. Without reads_logits, a margin loss such as Hinge passes the
+/// outputs themselves.
 template <class M>
 concept Metric = std::copy_constructible<M> && requires(M& metric, const M& seen, ConstView y_true, ConstView y_pred) {
   metric.reset();

@@ -128,7 +128,7 @@ TEST(RegressionMetrics, RefuseShapesThatDoNotFit) {
   EXPECT_EQ(error_of<ShapeError>([&] {
               metric.update(Tensor({2, 3}), Tensor({2, 3}));
             }),
-            "r2_score: predictions are (2, 3); those before had 2 outputs");
+            "r2_score: predictions are (2, 3), but earlier ones had 2 outputs");
 }
 
 TEST(MeanIoU, IsWhatKerasDocumentationSays) {
@@ -172,12 +172,12 @@ TEST(MeanIoU, RefusesWhatDoesNotFit) {
   EXPECT_EQ(error_of<ShapeError>([] {
               result_of(MeanIoU{3}, Tensor(Shape{2}), Tensor({2, 3}));
             }),
-            "mean_io_u: predictions are (2, 3) and labels (2,); one class for each is required (for scores say "
+            "mean_io_u: predictions are (2, 3) and labels (2,); one class for each is required (for scores set "
             ".sparse_y_pred = false)");
   EXPECT_EQ(error_of<ShapeError>([] {
               result_of(MeanIoU{.num_classes = 3, .sparse_y_pred = false}, Tensor(Shape{2}), Tensor({2, 4}));
             }),
-            "mean_io_u: predictions are (2, 4); without sparse_y_pred, (..., 3) is required");
+            "mean_io_u: predictions are (2, 4); with sparse_y_pred = false, (..., 3) is required");
   EXPECT_EQ(error_of<ValueError>([] {
               result_of(MeanIoU{2}, Tensor::vector({0, 255}), Tensor(Shape{2}));
             }),

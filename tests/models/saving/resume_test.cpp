@@ -398,7 +398,7 @@ TEST(BackupAndRestore, SaysWhatDoesNotGoTogether) {
   other.compile({.loss = SparseCategoricalCrossentropy{.from_logits = true}, .metrics = {Silent{}}});
   expect_error<StateError>(
       [&] { other.fit(data, run_of(1, {BackupAndRestore{.backup_dir = folder / "other", .save_freq = 2}})); },
-      "tally: silent: the metric silent does not say what it has gathered; with `void state(auto& visit)` it would");
+      "tally: silent: the metric silent cannot be saved, because it has no `void state(auto& visit)`");
   EXPECT_NO_THROW(other.fit(data, run_of(1, {BackupAndRestore{.backup_dir = folder / "other"}})));
   expect_error<ValueError>(
       [&] {
