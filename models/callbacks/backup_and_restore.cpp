@@ -46,10 +46,10 @@ void visit_run(OptionVisitor& visit, Run& run) {
 /// Throws ValueError unless the backup is from a run like this one. Changes nothing.
 void require_same(const Json& backup, const Run& run) {
   const auto steps = value_of<Index>(backup.at("steps")), callbacks = value_of<Index>(backup.at("callbacks"));
-  require<ValueError>(steps == run.steps, "the run that was broken off has {} batches an epoch, this one has {}", steps,
+  require<ValueError>(steps == run.steps, "the interrupted run has {} batches per epoch, this one has {}", steps,
                       run.steps);
-  require<ValueError>(callbacks == std::ssize(run.callbacks),
-                      "the run that was broken off has {} callbacks, this one has {}", callbacks, run.callbacks.size());
+  require<ValueError>(callbacks == std::ssize(run.callbacks), "the interrupted run has {} callbacks, this one has {}",
+                      callbacks, run.callbacks.size());
 }
 
 /// Doubles as a raw tensor, because a Tensor may be of floats.
@@ -130,7 +130,7 @@ void BackupAndRestore::on_train_resume(Run& run, Logs&) const {
   require<ValueError>(save_freq >= 0, "BackupAndRestore: save_freq is {}; it must not be negative", save_freq);
   std::error_code failed;
   std::filesystem::create_directories(backup_dir, failed);
-  require<FileError>(!failed, "BackupAndRestore: the folder {} cannot be made ({})", backup_dir, failed.message());
+  require<FileError>(!failed, "BackupAndRestore: cannot create the folder {} ({})", backup_dir, failed.message());
   remove_unfinished(backup_dir);
   const std::filesystem::path path = path_in(backup_dir);
   if (!std::filesystem::exists(path)) return;

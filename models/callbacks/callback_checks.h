@@ -216,8 +216,8 @@ constexpr void check_callback() {
   static_assert(!misspells_predict_batch_end<C>,
                 "this callback has a function that is never called: the hook is on_predict_batch_end");
   static_assert(has_hook<C>,
-                "this is no callback: a callback has one of the hooks, such as "
-                "void on_epoch_end(Run& run, Index epoch, Logs& logs); see cornu/models/callbacks/callback.h");
+                "this is not a callback: a callback has at least one hook, such as void on_epoch_end(Run& run, Index "
+                "epoch, Logs& logs); see cornu/models/callbacks/callback.h");
 }
 
 }  // namespace detail

@@ -116,7 +116,7 @@ void find_columns(CSVLogger& logger, const Run& run, const Logs& logs) {
   std::string line = "epoch";
   for (const std::string& name : logger.columns) line += logger.separator + cell(name, logger.separator);
   require<FormatError>(logger.header.empty() || logger.header == line,
-                       "{}: has the columns {}; {} cannot be appended to them", logger.filename, logger.header, line);
+                       "{}: the file has the columns {}; {} cannot be appended", logger.filename, logger.header, line);
   if (logger.header.empty()) detail::write_to_file(logger.filename, line + "\n", detail::Existing::append);
 }
 
@@ -151,7 +151,7 @@ void CSVLogger::on_epoch_end(Run& run, Index epoch, Logs& logs) {
 // ---- LearningRateScheduler ----
 
 void LearningRateScheduler::on_train_begin(Run& run, Logs&) const {
-  require<ValueError>(static_cast<bool>(schedule), "LearningRateScheduler: there is no schedule");
+  require<ValueError>(static_cast<bool>(schedule), "LearningRateScheduler: schedule is empty");
   detail::require_settable_rate("LearningRateScheduler", run.model.optimizer());
 }
 
@@ -159,9 +159,10 @@ void LearningRateScheduler::on_epoch_begin(Run& run, Index epoch, Logs&) {
   Optimizer& optimizer = run.model.optimizer();
   detail::require_settable_rate("LearningRateScheduler", optimizer);  // again: a callback may have recompiled the model
   const double rate = schedule(epoch, optimizer.learning_rate());
-  require<ValueError>(std::isfinite(rate) && rate >= 0,
-                      "LearningRateScheduler: the schedule gives {} for epoch {}; a rate of at least 0 is required",
-                      rate, epoch);
+  require<ValueError>(
+      std::isfinite(rate) && rate >= 0,
+      "LearningRateScheduler: the schedule returned {} for epoch {}; a finite rate of at least 0 is required", rate,
+      epoch);
   optimizer.set_learning_rate(rate);
 }
 

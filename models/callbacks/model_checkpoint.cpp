@@ -21,8 +21,8 @@ std::string file_name(const std::string& pattern, Index epoch, Index batch, cons
   try {
     return fmt::vformat(pattern, fields);
   } catch (const fmt::format_error& error) {
-    throw ValueError(message("ModelCheckpoint: filepath \"{}\": {}; there are: epoch, batch, {}", pattern, error.what(),
-                             logs.names()));
+    throw ValueError(message("ModelCheckpoint: filepath \"{}\": {}; available fields: epoch, batch, {}", pattern,
+                             error.what(), logs.names()));
   }
 }
 

@@ -18,10 +18,8 @@ namespace detail {
 
 /// True if larger values of `monitor` are better. Throws ValueError if the mode is automatic and the run does not know.
 bool is_to_grow(const char* callback, const std::string& monitor, MonitorMode mode, const Run& run);
-/// Whether it is better than another one by more than min_delta, whatever the sign of that.
 /// True if `value` is better than `reference` by more than |min_delta|.
 bool improves(double value, double reference, double min_delta, bool is_to_grow);
-/// What anything improves on.
 /// A value that every other one improves on.
 double worst(bool is_to_grow);
 /// The monitored value, or null in an epoch that legitimately lacks it: because of validation_freq or Ctrl-C. Throws

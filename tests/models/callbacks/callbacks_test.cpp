@@ -189,10 +189,10 @@ TEST(LearningRateScheduler, RefusesWhatIsNoRate) {
   EXPECT_EQ(error_of<ValueError>([&] {
               model.fit(line, quiet(3, {LearningRateScheduler{[](Index epoch, double) { return 0.5 - epoch; }}}));
             }),
-            "LearningRateScheduler: the schedule gives -0.5 for epoch 1; a rate of at least 0 is required");
+            "LearningRateScheduler: the schedule returned -0.5 for epoch 1; a finite rate of at least 0 is required");
   EXPECT_THROW(model.fit(line, quiet(1, {LearningRateScheduler{[](Index, double) { return NAN; }}})), ValueError);
   EXPECT_EQ(error_of<ValueError>([&] { model.fit(line, quiet(1, {LearningRateScheduler{}})); }),
-            "LearningRateScheduler: there is no schedule");
+            "LearningRateScheduler: schedule is empty");
 }
 
 // ---- Callbacks that set the rate, and schedules ----
@@ -200,7 +200,7 @@ TEST(LearningRateScheduler, RefusesWhatIsNoRate) {
 void expect_refused(const AnyCallback& callback, const std::string& name) {
   const std::string text = name +
                            ": the optimizer's learning_rate is a schedule, which a rate set by the callback would "
-                           "replace; give the optimizer a number as learning_rate, or leave out the callback";
+                           "replace; give the optimizer a constant learning_rate, or remove the callback";
   const CompileOptions scheduled{.optimizer = SGD{.learning_rate = ExponentialDecay{0.1, 10, 0.5}},
                                  .loss = MeanSquaredError{}};
   Sequential model = line_model();

@@ -65,7 +65,7 @@ TEST(CSVLogger, GoesOnWithAFileWithoutASecondHeader) {
   EXPECT_EQ(error_of<FormatError>([&] {
               log_epochs({.filename = file, .append = true}, {logs_of({{"loss", 1}, {"accuracy", 1}})});
             }),
-            file + ": has the columns epoch,loss; epoch,accuracy,loss cannot be appended to them");
+            file + ": the file has the columns epoch,loss; epoch,accuracy,loss cannot be appended");
   EXPECT_EQ(content(file), "epoch,loss\n0,0.5\n1,0.5\n");
 }
 

@@ -96,7 +96,7 @@ TEST(ModelCheckpoint, SaysWhatTheLogsDoNotHave) {
   Sequential model = line_model();
   expect_error<ValueError>(
       [&] { model.fit(line, quiet(1, {ModelCheckpoint{.filepath = "{epoch}-{acc}"}})); },
-      "ModelCheckpoint: filepath \"{epoch}-{acc}\": argument not found; there are: epoch, batch, loss");
+      "ModelCheckpoint: filepath \"{epoch}-{acc}\": argument not found; available fields: epoch, batch, loss");
   expect_error<ValueError>(
       [&] { model.fit(line, quiet(1, {ModelCheckpoint{.filepath = "x", .save_best_only = true}})); },
       "ModelCheckpoint: there is no \"val_loss\" to monitor; there are: loss (fit was given neither validation_data "
