@@ -52,7 +52,7 @@ TEST(LeakyReLU, LetsAPartOfWhatIsNegativeThrough) {
 TEST(ELU, ApproachesMinusAlpha) {
   EXPECT_EQ(run(ELU{.alpha = 2}, Tensor::vector({-1000, 0, 3, 1000})), Tensor::vector({-2, 0, 3, 1000}));
   EXPECT_EQ(run(ELU{}, Tensor::vector({-1, 2})), run(Activation{elu}, Tensor::vector({-1, 2})));
-  expect_passes(ELU{});  // whose slope has no jump
+  expect_passes(ELU{});  // its slope is continuous
   expect_passes(ELU{.alpha = 0.5}, Real(0.1));
 }
 
@@ -149,7 +149,7 @@ TEST(Softmax, RefusesTheBatchAndAxesThatAreNotThere) {
   EXPECT_EQ(last.build({3, 4}, rng), (Shape{3, 4}));
 }
 
-// What a loss needs to be computed from logits.
+// So that a loss can be computed from logits.
 TEST(Softmax, RemembersItsLogitsWhereItGoesAlongTheLastAxis) {
   const Tensor x = testing::normal({2, 3, 4});
   Tape tape;

@@ -20,7 +20,7 @@ std::string failures(const CheckReport& report) {
   return text;
 }
 
-/// A layer as users write it: y = x w, w of the sample's shape.
+/// A typical user's layer: y = x w, where w has the shape of a sample.
 struct Scale {
   Parameter w{};
 
@@ -154,7 +154,7 @@ TEST(CheckLayer, FindsAParameterReadPastTheTape) {
 }
 
 TEST(CheckLayer, FindsAProductWhoseFactorChangesBeforeTheStep) {
-  struct Hasty {  // x w, whose rule clears the memory of a factor too early
+  struct Hasty {  // x w, with a backward rule that clears a factor's memory too early
     Parameter w{Tensor::matrix({{1, 2}, {3, 4}})};
     Var forward(Var x) const {
       const Var factor = x.tape().parameter(w), y = x.tape().output(x.shape(), {x, factor});
@@ -175,7 +175,7 @@ TEST(CheckLayer, FindsAProductWhoseFactorChangesBeforeTheStep) {
   EXPECT_NE(text.find("\na step of minimize by Adam: relative error "), std::string::npos) << text;
 }
 
-/// x w of a weight that is w^T w, with a state that follows w.
+/// x w^T w, with a state that follows w.
 struct Square {
   Parameter w{Tensor::matrix({{1, 2}, {3, 4}})}, follower{Tensor::matrix({{0, 0}, {0, 0}}), false};
   Var forward(Var x) const {
@@ -211,7 +211,7 @@ TEST(CheckLayer, FindsAForwardThatDiffersFromRunToRun) {
 }
 
 TEST(CheckLayer, FindsStateThatThreadsShare) {
-  // What one thread leaves in `last` another takes for its own. Run by one thread alone the layer is perfect.
+  // Threads overwrite each other's `last`. With a single thread, the layer is correct.
   struct Racing {
     std::shared_ptr<std::atomic<Real>> last = std::make_shared<std::atomic<Real>>(Real{0});
     Var forward(Var x) const {
@@ -237,7 +237,7 @@ TEST(CheckLayer, FindsAForwardThatThrowsInSomeThreads) {
   EXPECT_EQ(failures(check_layer(Throwing(), {2})), "0 of 4 threads predict the same bits as one thread alone\n");
 }
 
-/// Keeps the mean of what it saw, as batch normalisation does.
+/// Keeps a moving mean of its inputs, like batch normalisation.
 struct Centre {
   Parameter mean_seen{Tensor::vector({1, 2}), false};
   Var forward(Var x) const {

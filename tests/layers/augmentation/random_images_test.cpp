@@ -13,7 +13,7 @@
 #include "cornu/tests/layers/run.h"
 #include "cornu/tests/support/expect_error.h"
 
-// The layers that vary images at random. What a map does to an image is tested with the op, affine_transform.
+// The image augmentation layers. The transforms themselves are tested with the op affine_transform.
 
 namespace cornu {
 namespace {
@@ -22,10 +22,10 @@ using testing::error_of;
 using testing::rounding;
 using testing::run;
 
-/// Pixel (i, j) of image b, as the only channel or the first.
+/// Pixel (i, j) of image b in its first channel.
 Real pixel(const Tensor& images, Index i, Index j, Index b = 0) { return images.at({b, i, j, 0}); }
 
-/// f(i, j) for a batch of equal images with one channel.
+/// A batch of equal images with one channel, whose pixels are f(i, j).
 template <class F>
 Tensor images(Index batch, Index rows, Index columns, F f) {
   Tensor result({batch, rows, columns, 1});
@@ -37,7 +37,7 @@ Tensor images(Index batch, Index rows, Index columns, F f) {
   return result;
 }
 
-/// Each pixel another number: 10 i + j.
+/// Every pixel is different: 10 i + j.
 Tensor numbered(Index batch, Index rows, Index columns) {
   return images(batch, rows, columns, [](Index i, Index j) { return static_cast<Real>(10 * i + j); });
 }
@@ -91,7 +91,7 @@ TEST(RandomImages, TakeAnEmptyBatch) {
 TEST(RandomFlip, ShowsEachSideAsOftenAsTheOther) {
   constexpr Index n = 4000;
   const Tensor x = numbered(n, 2, 3);
-  // The pixel in the upper left corner tells which way an image lies.
+  // The upper left pixel shows how an image was flipped.
   const auto counts = [&](const RandomFlip& layer) {
     std::map<Real, Index> result;
     const Tensor y = run(layer, x, Mode::training, 3);
@@ -196,7 +196,7 @@ TEST(RandomZoom, KeepsTheProportionsUnlessToldOtherwise) {
   EXPECT_GT(stretched, 40);
 }
 
-/// What was erased of an image of ones with zeros: the corners of the rectangle, and its size.
+/// The erased part of an image of ones, filled with zeros: the rectangle's corners and number of pixels.
 struct Hole {
   Index top = 1 << 20, bottom = -1, left = 1 << 20, right = -1, pixels = 0;
 
@@ -227,7 +227,7 @@ TEST(RandomErasing, ErasesARectangleOfTheSizeThatItWasTold) {
     area += static_cast<double>(hole.pixels) / (40 * 60);
     EXPECT_EQ(y.at({b, hole.top, hole.left, 1}), 0) << "in every channel";
   }
-  // The mean of the square root of a number between 0.04 and 0.25 is 2 / 3 (0.125 - 0.008) / 0.21; two are multiplied.
+  // The mean of sqrt(u), u uniform in [0.04, 0.25], is 2 / 3 (0.125 - 0.008) / 0.21; width and height are independent.
   EXPECT_NEAR(area / 500, 0.1380, 0.01);
 }
 
@@ -253,7 +253,7 @@ TEST(RandomErasing, FillsWithNoiseUnlessToldOtherwise) {
     EXPECT_TRUE(value >= -1 && value <= 2) << value;
     sum += value == -1 || value == 2 ? 1 : 0;
   }
-  // Beyond half a standard deviation below, or one above: 0.3085 + 0.1587.
+  // P(z < -0.5) + P(z > 1) = 0.3085 + 0.1587.
   EXPECT_NEAR(sum / 6000, 0.467, 0.03);
 }
 

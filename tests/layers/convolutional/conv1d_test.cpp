@@ -18,7 +18,7 @@ using testing::built;
 using testing::error_of;
 using testing::run;
 
-/// One filter of three taps, 1, 2 and 4, and a bias of 10.
+/// One filter with taps 1, 2 and 4, and a bias of 10.
 Conv1D by_hand(Padding padding, Index strides = 1, Index dilation_rate = 1) {
   return {.filters = 1,
           .kernel_size = 3,

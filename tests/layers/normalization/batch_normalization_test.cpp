@@ -18,7 +18,7 @@ using testing::built;
 using testing::error_of;
 using testing::run;
 
-/// A pass in training over x, as far as the optimizer would hear of it: the moving mean and variance that come.
+/// The moving mean and variance that a training pass over x records.
 std::pair<Tensor, Tensor> moved(const BatchNormalization& layer, const Tensor& x) {
   Tape tape;
   const Var y = layer.forward(tape.input(x));

@@ -87,7 +87,7 @@ TEST(Normalization, KeepsTheAxesThatItIsTold) {
 
 TEST(Normalization, AdaptsInPartsToTheWhole) {
   Tensor x = testing::normal({100, 3});
-  for (Index i = 0; i < x.size(); ++i) x[i] = 1000 + x[i] * static_cast<Real>(i % 3);  // the first one constant
+  for (Index i = 0; i < x.size(); ++i) x[i] = 1000 + x[i] * static_cast<Real>(i % 3);  // column 0 is constant
   const Normalization whole = adapted({}, x);
   Normalization parts = adapted({}, testing::normal({4, 5}));
   parts.reset_state();

@@ -16,7 +16,7 @@ namespace {
 using testing::error_of;
 using testing::run;
 
-/// A sample of one channel, from 1 to rows * columns.
+/// A sample with one channel and elements 1 to rows * columns.
 Tensor counting(Index rows, Index columns) {
   Tensor x({1, rows, columns, 1});
   for (Index i = 0; i < x.size(); ++i) x[i] = static_cast<Real>(i + 1);

@@ -13,7 +13,7 @@ namespace {
 
 using testing::error_of;
 
-/// All counts, row by row.
+/// All counts in row-major order.
 std::vector<Index> counts(const ConfusionMatrix& matrix) {
   std::vector<Index> result;
   for (Index truth = 0; truth < matrix.classes(); ++truth) {
@@ -24,7 +24,7 @@ std::vector<Index> counts(const ConfusionMatrix& matrix) {
   return result;
 }
 
-// The example of scikit-learn's documentation of classification_report.
+// The example in scikit-learn's documentation of classification_report.
 const Tensor y_true = Tensor::vector({0, 1, 2, 2, 2});
 const Tensor y_pred = Tensor::vector({0, 0, 2, 2, 1});
 
