@@ -78,7 +78,7 @@ TEST(CheckLayer, TakesOneNumberSamplesEmptySamplesAndOneThread) {
 TEST(CheckLayer, LeavesTheLayerAlone) {
   const Scale layer;
   check_layer(layer, {3});
-  EXPECT_TRUE(layer.w.value.empty()) << "a copy is built";
+  EXPECT_TRUE(layer.w.value.empty()) << "check_layer builds a copy";
 }
 
 TEST(CheckLayer, PassesALayerThatDrawsFromTheTape) {

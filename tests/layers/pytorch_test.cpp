@@ -96,7 +96,7 @@ void expect_agreement(AnyLayer layer, const Tensors& expected) {
       ++compared;
     }
   }
-  EXPECT_EQ(compared, expected.size()) << "all that the file has";
+  EXPECT_EQ(compared, expected.size()) << "every tensor of the case is compared";
 }
 
 /// A frozen copy of the layer.

@@ -242,7 +242,7 @@ TEST(RandomErasing, ErasesAsOftenAsItWasTold) {
   EXPECT_EQ(erased({1, 1}), 1);
   EXPECT_EQ(erased(0), 0);
   EXPECT_NEAR(erased({0.5, 0.9}), 0.7, 0.03);
-  EXPECT_NEAR(erased(0.5), 0.25, 0.03) << "one number: from 0 on";
+  EXPECT_NEAR(erased(0.5), 0.25, 0.03) << "a single value v means [0, v]";
 }
 
 TEST(RandomErasing, FillsWithNoiseUnlessToldOtherwise) {

@@ -37,7 +37,7 @@ TEST(BatchNormalization, InTrainingHasTheMeanAndVarianceOfTheBatch) {
   for (Index i = 0; i < 4; ++i) EXPECT_NEAR(y[i], expected[i], std::max(testing::rounding, 1e-12));
   const auto [mean, variance] = moved(layer, x);
   EXPECT_NEAR(mean[0], 0.025, testing::rounding);
-  EXPECT_NEAR(variance[0], 1.0025, testing::rounding) << "of the population";
+  EXPECT_NEAR(variance[0], 1.0025, testing::rounding) << "biased";
 }
 
 TEST(BatchNormalization, InInferenceHasTheMovingMeanAndVariance) {

@@ -51,7 +51,7 @@ TEST(Normalization, TakesItsMeanAndVarianceFromTheUser) {
   for (const NamedParameter& named : layer.parameters()) EXPECT_FALSE(named.parameter->trainable) << named.name;
   const Normalization one = built(
       Normalization{.mean = {Tensor::scalar(127.5)}, .variance = {Tensor::scalar(Real(127.5) * Real(127.5))}}, {2, 3});
-  EXPECT_EQ(one.mean.shape(), Shape{3}) << "for each of the features";
+  EXPECT_EQ(one.mean.shape(), Shape{3}) << "broadcast to all features";
   expect_near(run(one, Tensor::full({1, 2, 3}, 255)), Tensor::full({1, 2, 3}, 1));
 }
 
@@ -118,7 +118,7 @@ TEST(Normalization, NeedsACountToGoOnFromAMeanAndVariance) {
   expect_near(given.variance.value, whole.variance.value);
   Normalization fresh = built(Normalization{}, {3});
   fresh.update_state(x);
-  EXPECT_EQ(fresh.mean.value, whole.mean.value) << "where a built layer's own 0 and 1 do not count";
+  EXPECT_EQ(fresh.mean.value, whole.mean.value) << "a built layer's initial 0 and 1 have no weight";
   given.reset_state();
   EXPECT_NO_THROW(given.update_state(x));
   Rng rng(1);

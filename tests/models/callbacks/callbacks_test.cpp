@@ -116,11 +116,11 @@ TEST(Interrupt, EndsTheRunAfterTheBatchAndKeepsTheModelAndTheHistory) {
   EXPECT_TRUE(history.interrupted);
   EXPECT_EQ(history.epoch, (std::vector<Index>{0, 1}));
   EXPECT_EQ(history["loss"].size(), 2u);
-  EXPECT_EQ(history["val_loss"].size(), 1u) << "who presses Ctrl-C does not wait for a validation";
+  EXPECT_EQ(history["val_loss"].size(), 1u) << "Ctrl-C skips the validation";
   EXPECT_EQ(model.optimizer().iterations(), 4 + 3);
-  EXPECT_EQ(early.best_epoch, 0) << "and nobody misses it";
+  EXPECT_EQ(early.best_epoch, 0) << "and EarlyStopping accepts that";
 
-  EXPECT_FALSE(model.fit(line, quiet(1, {})).interrupted) << "the next run begins anew";
+  EXPECT_FALSE(model.fit(line, quiet(1, {})).interrupted) << "the next run starts over";
   std::signal(SIGINT, former);
 }
 

@@ -32,7 +32,7 @@ TEST(CSVLogger, WritesAHeaderAndARowAnEpochSortedByName) {
   log_epochs({file}, {logs_of({{"loss", 0.25}, {"accuracy", 1}}), logs_of({{"loss", 1e-10}, {"accuracy", 0.1}})});
   EXPECT_EQ(content(file), "epoch,accuracy,loss\n0,1,0.25\n1,0.1,1e-10\n");
   log_epochs({.filename = file, .separator = ';'}, {logs_of({{"loss", 3}})});
-  EXPECT_EQ(content(file), "epoch;loss\n0;3\n") << "the file begins anew";
+  EXPECT_EQ(content(file), "epoch;loss\n0;3\n") << "the file is overwritten";
 }
 
 TEST(CSVLogger, WritesWhatTheHistorySays) {

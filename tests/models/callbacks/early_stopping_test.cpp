@@ -33,7 +33,7 @@ Index epochs_run(EarlyStopping& early, std::initializer_list<double> values) {
 
 TEST(EarlyStopping, EndsTheRunAfterAsManyEpochsWithoutImprovementAsItHasPatience) {
   EarlyStopping early;
-  EXPECT_EQ(epochs_run(early, {3, 2, 1, 1, 0}), 4) << "an equal one is no improvement";
+  EXPECT_EQ(epochs_run(early, {3, 2, 1, 1, 0}), 4) << "an equal value is no improvement";
   EXPECT_EQ(early.stopped_epoch, 3);
   EXPECT_EQ(early.best, 1);
   EXPECT_EQ(early.best_epoch, 2);
@@ -88,7 +88,7 @@ TEST(EarlyStopping, DoesAsToldWhateverTheName) {
 
 TEST(EarlyStopping, LosesPatienceUntilTheBaselineIsSurpassed) {
   EarlyStopping early{.patience = 2, .baseline = 1};
-  EXPECT_EQ(epochs_run(early, {3, 2.9, 2.8, 2.9, 0}), 4) << "Keras does not look at patience while there is a best";
+  EXPECT_EQ(epochs_run(early, {3, 2.9, 2.8, 2.9, 0}), 4) << "Keras ignores patience while the value improves";
   EXPECT_EQ(early.best, 2.8);
   EXPECT_EQ(epochs_run(early, {3, 0.9, 2, 2, 0}), 4);
   EXPECT_EQ(early.best, 0.9);

@@ -127,7 +127,7 @@ TEST(Endings, OfFitReachEveryCallbackThatBegan) {
     before.expect_all_ended();
     after.expect_all_ended();
     EXPECT_GE(before.ended, 1);
-    EXPECT_EQ(after.failed > 0, throws && std::string(hook) != "train_begin!") << "it never began";
+    EXPECT_EQ(after.failed > 0, throws && std::string(hook) != "train_begin!") << "its begin hook was never called";
     if (!early.best_weights.empty()) {
       EXPECT_EQ(model.get_weights(), early.best_weights);
     }
@@ -325,7 +325,7 @@ TEST(Endings, TheLastGoodBackupIsKept) {
       resumed.fit(data, options_of(data, callbacks));
       whole.fit(data, options_of(data, {}));
       EXPECT_EQ(resumed.get_weights(), whole.get_weights());
-      EXPECT_FALSE(std::filesystem::exists(folder / "backup")) << "that one came to its end";
+      EXPECT_FALSE(std::filesystem::exists(folder / "backup")) << "that run completed";
     }
   }
 }

@@ -86,10 +86,10 @@ TEST(LossMetric, OfACosineIsTheCosineItselfAsInKeras) {
   EXPECT_NEAR(metric.result(), 0, 1e-6);
   metric.reset();
   metric.update(y, Tensor({1, 2}));
-  EXPECT_EQ(metric.result(), 0) << "a vector without a direction";
+  EXPECT_EQ(metric.result(), 0) << "a zero vector has no direction";
   Tape tape;
   EXPECT_NEAR(static_cast<double>(AnyLoss(CosineSimilarity{})(tape.input(y), y).item()), -1, 1e-6)
-      << "the loss is to shrink";
+      << "smaller losses are better";
 }
 
 TEST(LossMetric, RefusesWhatTheLossRefuses) {
