@@ -13,8 +13,7 @@ Shape Softmax::build(const Shape& input, Rng&) {
   require(-rank <= axis && axis < rank, "Softmax: axis is {}, but a batch of samples of shape {} has {} axes", axis,
           input, rank);
   require(axis != 0 && axis != -rank,
-          "Softmax: axis is {}, which is the batch, for samples of shape {}; give one of the sample's own axes", axis,
-          input);
+          "Softmax: axis is {}, the batch axis, for samples of shape {}; use an axis of the sample", axis, input);
   return input;
 }
 

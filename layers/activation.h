@@ -7,9 +7,9 @@
 
 namespace cornu {
 
-/// A plain function of a value (relu, gelu, softmax, the user's own `Var f(Var)`, or a lambda without captures): as
-/// an option of Dense, and as a layer of its own, `Activation{relu}`. A function with options is a layer of its own.
-/// Throws ValueError for a null pointer.
+/// A function of one value: relu, gelu, softmax, a user's `Var f(Var)`, or a lambda without captures.
+/// Used as an option (`Dense{64, relu}`) or as a layer (`Activation{relu}`). A function with options is a separate
+/// layer, such as LeakyReLU. Throws ValueError for a null pointer.
 class Activation {
  public:
   using Function = Var (*)(Var);
@@ -38,7 +38,7 @@ struct ReLU {
   Var forward(Var x) const { return relu(x); }
 };
 
-/// 1 / (1 + e^-x). Any shape. A binary cross-entropy that follows is computed from x.
+/// 1 / (1 + e^-x). Any shape. A binary cross-entropy on its output is computed from x, for accuracy.
 struct Sigmoid {
   Shape build(const Shape& input, Rng&) const { return input; }
   Var forward(Var x) const { return sigmoid(x); }
@@ -50,7 +50,7 @@ struct Tanh {
   Var forward(Var x) const { return tanh(x); }
 };
 
-/// x where it is positive, else negative_slope x. Any shape. Throws ValueError unless negative_slope is finite.
+/// x if x > 0, else negative_slope x. Any shape. Throws ValueError unless negative_slope is finite.
 struct LeakyReLU {
   double negative_slope = 0.3;
 
@@ -59,7 +59,7 @@ struct LeakyReLU {
   void options(auto& visit) { visit("negative_slope", negative_slope); }
 };
 
-/// x where it is positive, else alpha (e^x - 1). Any shape. Throws ValueError unless alpha is finite.
+/// x if x > 0, else alpha (e^x - 1). Any shape. Throws ValueError unless alpha is finite.
 struct ELU {
   double alpha = 1;
 
@@ -68,7 +68,7 @@ struct ELU {
   void options(auto& visit) { visit("alpha", alpha); }
 };
 
-/// x times the probability that a standard normal number is below x; `approximate`: by tanh. Any shape.
+/// x P(Z < x), Z standard normal. `approximate` uses the tanh approximation. Any shape.
 struct GELU {
   bool approximate = false;
 
@@ -77,7 +77,7 @@ struct GELU {
   void options(auto& visit) { visit("approximate", approximate); }
 };
 
-/// x / (1 + e^-x), which is also called silu. Any shape.
+/// x / (1 + e^-x), also called SiLU. Any shape.
 struct Swish {
   Shape build(const Shape& input, Rng&) const { return input; }
   Var forward(Var x) const { return swish(x); }
@@ -89,9 +89,9 @@ struct Softplus {
   Var forward(Var x) const { return softplus(x); }
 };
 
-/// e^x over its sum along `axis`, which counts the batch, as in Keras: 1 is a sample's first axis, -1 the last one.
-/// A cross-entropy that follows a softmax over the last axis is computed from x.
-/// build throws ShapeError for an axis that is not there, or is the batch: samples must not depend on each other.
+/// e^x / sum of e^x along `axis`. As in Keras, the batch axis counts: 1 is a sample's first axis, -1 the last.
+/// A cross-entropy on a softmax over the last axis is computed from x, for accuracy.
+/// build throws ShapeError for an axis out of range and for the batch axis: samples must stay independent.
 struct Softmax {
   Index axis = -1;
 

@@ -17,7 +17,7 @@ namespace cornu::detail {
 
 namespace {
 
-/// Finds every layer with this path: one named "a/b" as well as the layer b inside a layer "a".
+/// Finds every layer with this path: both a layer named "a/b" and the layer b inside a layer "a".
 void find_in(const NamedLayers& layers, std::string_view path, std::vector<AnyLayer*>& found) {
   for (const NamedLayer& named : layers) {
     if (named.name == path) {
@@ -28,8 +28,7 @@ void find_in(const NamedLayers& layers, std::string_view path, std::vector<AnyLa
   }
 }
 
-/// The path of the last recurrent layer in `layer`, itself included, that returns its last step alone; empty if there
-/// is none.
+/// The path of the last recurrent layer in `layer`, including itself, that returns only its last step; empty if none.
 std::string returns_last_step(const AnyLayer& layer) {
   const auto* const lstm = layer.as<LSTM>();
   const auto* const gru = layer.as<GRU>();
@@ -44,8 +43,8 @@ std::string returns_last_step(const AnyLayer& layer) {
   return "";
 }
 
-/// The path of the recurrent layer that dropped the steps of its samples, if layer i fits samples that have them;
-/// empty otherwise. Arguments as of Chain::build_next.
+/// The path of the recurrent layer that dropped the time steps, if layer i could be built with them; else empty.
+/// Parameters as in Chain::build_next.
 std::string dropped_steps(std::span<const AnyLayer> built, std::size_t i, std::span<const Shape> made) {
   if (made[i].rank() != 1) return "";
   std::size_t at = i;
@@ -58,12 +57,12 @@ std::string dropped_steps(std::span<const AnyLayer> built, std::size_t i, std::s
     Rng rng(0);
     with_steps.build({made[at][0], made[i][0]}, rng);
   } catch (const Error&) {
-    return "";  // it has another reason to refuse
+    return "";  // layer i fails for another reason
   }
   return path;
 }
 
-/// The inputs that a batch of packed samples holds.
+/// Splits a batch of packed samples into one value per input. Returns the number of inputs.
 std::size_t unpack(Var x, std::span<const Shape> parts, std::span<Var> inputs) {
   Index begin = 0;
   for (std::size_t i = 0; i < parts.size(); ++i) {
@@ -110,14 +109,14 @@ std::optional<Shape> Chain::input_shape() const { return shapes.empty() ? known_
 
 void Chain::require_built() const {
   require<StateError>(!shapes.empty(),
-                      "{}: not built yet, its input's shape is not known; begin with an Input, or call build or fit",
+                      "{}: not built, because its input shape is unknown; begin with an Input, or call build or fit",
                       name);
 }
 
 std::size_t Chain::position(Index index) const {
   const auto count = static_cast<Index>(layers.size());
   const Index result = index < 0 ? index + count : index;
-  require<ValueError>(result >= 0 && result < count, "{}: there is no layer {}; there are {}", name, index, count);
+  require<ValueError>(result >= 0 && result < count, "{}: no layer {}; the number of layers is {}", name, index, count);
   return static_cast<std::size_t>(result);
 }
 
@@ -126,8 +125,8 @@ AnyLayer& Chain::find(std::string_view path) {
   find_in(named_layers(), path, found);
   if (found.size() == 1) return *found.front();
   require<ValueError>(found.empty(),
-                      "{}: {} layers have the path \"{}\": a name with a slash reads like a layer inside another; give "
-                      "it another name, or get it by position",
+                      "{}: {} layers have the path \"{}\": a name with a slash also reads as the path of a nested "
+                      "layer; rename it, or get it by position",
                       name, found.size(), path);
   throw ValueError(message("{}: there is no layer named \"{}\"; there are: {}", name, path,
                            detail::listed(layers, &AnyLayer::name)));
@@ -139,7 +138,7 @@ Shape Chain::build_next(std::span<AnyLayer> built, std::size_t i, std::span<cons
   } catch (const ShapeError& error) {
     const std::string path = dropped_steps(built, i, made);
     if (path.empty()) throw;
-    throw ShapeError(message("{}; {} returns its last step alone: set its .return_sequences = true for all steps",
+    throw ShapeError(message("{}; {} returns only its last step: set .return_sequences = true to return all steps",
                              error.what(), path));
   }
 }
@@ -147,12 +146,13 @@ Shape Chain::build_next(std::span<AnyLayer> built, std::size_t i, std::span<cons
 Shape Chain::build(const Shape& input, Rng& rng) {
   require<StateError>(!layers.empty(), "{}: there are no layers to build", name);
   if (const std::optional<Shape> known = known_input()) {
-    require(*known == input, "{}: told to build for inputs of shape {}, its first layer takes {}", name, input, *known);
+    require(*known == input, "{}: build was given inputs of shape {}, but the first layer takes {}", name, input,
+            *known);
   }
   std::vector<AnyLayer> built = layers;
   std::vector<Shape> made{input};
   for (std::size_t i = 0; i < built.size(); ++i) {
-    Rng own(rng.bits());  // so that a layer's weights do not depend on how many numbers the one before drew
+    Rng own(rng.bits());  // so that a layer's weights do not depend on how much the previous layer drew
     const bool unpacks = i == 0 && !input_parts.empty();
     made.push_back(unpacks ? built[i].build_several(input_parts, own) : build_next(built, i, made, own));
   }
@@ -175,9 +175,9 @@ Var Chain::forward(Var x) const {
     } else {
       x = layers[i].forward(x);
     }
-    // Whoever asks for output_shape makes room by it.
+    // Callers allocate results by output_shape.
     require(x.rank() > 0 && x.shape()[0] == batch && x.shape().sub(1) == shapes[i + 1],
-            "{}: forward made {} of a batch of {}; when it was built, the samples it makes had shape {}",
+            "{}: forward returned shape {} for a batch of {}; at build its output samples had shape {}",
             layers[i].name(), x.shape(), batch, shapes[i + 1]);
   }
   return x;

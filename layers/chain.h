@@ -9,23 +9,23 @@
 
 namespace cornu::detail {
 
-/// Layers one after the other, each under a name of its own: what Sequential, Residual and Concatenate are made of.
+/// A sequence of layers with unique names; the basis of Sequential, Residual and Concatenate.
 struct Chain {
-  std::string name;                     // what errors of the chain itself begin with
-  std::optional<Shape> declared_input;  // by an Input or Inputs at the front
-  std::vector<Shape> input_parts;       // by Inputs: what the declared input is packed of
+  std::string name;                     // prefix of the chain's error messages
+  std::optional<Shape> declared_input;  // from an Input or Inputs at the front
+  std::vector<Shape> input_parts;       // from Inputs: the shapes that a packed input consists of
   std::vector<AnyLayer> layers;
-  std::vector<Shape> shapes;  // the input's, then each layer's output's, without the batch; empty until built
+  std::vector<Shape> shapes;  // of the input and of each layer's output, without the batch axis; empty until built
 
-  /// Puts a layer at the end, under a name that none of `others` has either; but an Input or Inputs at the front only
-  /// says what comes in. Throws ValueError for a name that is taken.
+  /// Appends a layer. A layer without a name gets one that neither the chain nor `others` uses. An Input or Inputs at
+  /// the front is not stored as a layer; it only declares the input shape. Throws ValueError for a name already in use.
   void insert(AnyLayer layer, const NamedLayers& others = {});
 
-  /// Builds layer i of `built`, to follow those before it. `made`: the shape of the input, then of what each of these
-  /// makes. If a recurrent layer has dropped the steps that layer i needs, the error names it.
+  /// Builds built[i]. `made` holds the shapes of the input and of the outputs of the layers before it. If layer i needs
+  /// time steps that an earlier recurrent layer dropped, the error names that recurrent layer.
   static Shape build_next(std::span<AnyLayer> built, std::size_t i, std::span<const Shape> made, Rng& rng);
-  /// As of a layer; each layer draws from a generator of its own, or keeps its weights if it is built. If one refuses,
-  /// all are what they were.
+  /// Like a layer's build. Each layer draws from a separate generator; a layer that is already built keeps its weights.
+  /// If one layer throws, no layer is changed.
   Shape build(const Shape& input, Rng& rng);
   Var forward(Var x) const;
   NamedLayers named_layers();
@@ -34,8 +34,8 @@ struct Chain {
   void options(auto& visit) { visit("layers", layers); }
 
   void require_built() const;
-  /// By position, from the end where negative; by name, or by path, where it is inside another: "encoder/dense".
-  /// Throw ValueError if there is no such layer, or if several have this path.
+  /// `position`: a negative index counts from the end. `find`: by name, or by path for a nested layer, "encoder/dense".
+  /// Both throw ValueError if there is no such layer; `find` also if several layers have this path.
   std::size_t position(Index index) const;
   AnyLayer& find(std::string_view path);
 

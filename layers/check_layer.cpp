@@ -56,7 +56,7 @@ void check_layer_gradients(CheckReport& report, AnyLayer& layer, const Tensor& x
   check_steps(report, functions, options.gradients);
 }
 
-/// What is not listed gets a gradient, but no optimizer, and no file, would ever hear of it.
+/// A parameter that is not listed gets a gradient, but no optimizer would update it and no file would store it.
 void check_listed(CheckReport& report, AnyLayer& layer, const Tensor& x) {
   const auto listed = layer.parameters();
   Tape tape(Mode::training, 1);
@@ -72,7 +72,7 @@ void check_listed(CheckReport& report, AnyLayer& layer, const Tensor& x) {
   if (all) report.add(true, "parameters() lists every trainable Parameter that forward reads");
 }
 
-/// State, such as a moving mean, has no gradient. It should be read, or updated by training.
+/// State, such as a moving mean, has no gradient. It should be read by forward or updated in training.
 void check_state(CheckReport& report, AnyLayer& layer, const Tensor& x) {
   Tape tape(Mode::training, 1);
   const Var y = layer.forward(tape.input(x));
@@ -106,7 +106,7 @@ void check_copy(CheckReport& report, AnyLayer& layer, const Tensor& x, const Ten
                                       : "a copy is independent of the original: changing its parameters changed both");
 }
 
-/// Each thread predicts other samples than the others do, or what they share by mistake would show in none of them.
+/// Each thread predicts different samples; otherwise data shared by mistake would go unnoticed.
 void check_threads(CheckReport& report, const AnyLayer& layer, const Tensor& x, int threads) {
   constexpr int rounds = 10;
   struct Work {
@@ -121,21 +121,21 @@ void check_threads(CheckReport& report, const AnyLayer& layer, const Tensor& x, 
     work[i].expected = run(layer, work[i].x, Mode::inference, 1);
   }
   Team(threads + 1).run(threads + 1, [&](Index member) {
-    if (member == 0) return;  // the caller's thread, which has run the layer before
+    if (member == 0) return;  // the calling thread has already run the layer
     Work& mine = work[static_cast<std::size_t>(member - 1)];
     try {
       for (int round = 0; round < rounds; ++round) {
         mine.agrees = mine.agrees && same_bits(run(layer, mine.x, Mode::inference, 1), mine.expected);
       }
-    } catch (const std::bad_alloc&) {  // says nothing about the layer
+    } catch (const std::bad_alloc&) {  // not the layer's fault
       throw;
     } catch (const std::exception&) {
-      mine.agrees = false;  // which is what the report says
+      mine.agrees = false;  // reported below
     }
   });
   const auto agreeing = std::count_if(work.begin(), work.end(), [](const Work& mine) { return mine.agrees; });
   report.add(agreeing == threads,
-             message("predictions of {} of {} threads have the bits of a single one", agreeing, threads));
+             message("{} of {} threads predict the same bits as one thread alone", agreeing, threads));
 }
 
 }  // namespace
@@ -151,7 +151,7 @@ CheckReport check_layer(AnyLayer layer, const Shape& input, const LayerCheckOpti
     x = Tensor(batched);
     rng.fill_normal(x, 0, 1);
   }
-  require(x.shape() == batched, "check_layer: the sample to check at is {}, expected {}", x.shape(), batched);
+  require(x.shape() == batched, "check_layer: options.input has shape {}, expected {}", x.shape(), batched);
 
   const std::vector<Tensor> before = values_of(layer);
   const Tensor y = run(layer, x, Mode::inference, 1);

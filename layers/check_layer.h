@@ -35,8 +35,8 @@ CheckReport check_layer(AnyLayer layer, const Inputs& inputs, const LayerCheckOp
 /// - every other parameter (state, such as a moving mean) is read or updated;
 /// - a copy shares no parameter with the original;
 /// - several threads that predict with one const layer get the same bits as one thread alone.
-/// Throws ShapeError for a batch that is not (batch, input shape...). Exceptions of the layer pass, with the layer's
-/// name added to those of Cornu.
+/// Throws ShapeError for a batch that is not (batch, input shape...). Exceptions of the layer propagate; Cornu's are
+/// prefixed with the layer's name.
 template <class L>
 CheckReport check_layer(const L& layer, const Shape& input, const LayerCheckOptions& options = {}) {
   return detail::check_layer(AnyLayer(layer), input, options);

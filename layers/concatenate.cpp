@@ -28,13 +28,14 @@ Shape Concatenate::build(const Shape& input, Rng& rng) {
 
   const Shape& first = made.front();
   const Index rank = first.rank() + 1, axis = axis_ < 0 ? axis_ + rank : axis_;
-  require(0 < axis && axis < rank, "Concatenate: axis is {}; samples of shape {} have the axes 1 to {}, 0 is the batch",
-          axis_, first, first.rank());
+  require(0 < axis && axis < rank,
+          "Concatenate: axis is {}; samples of shape {} have axes 1 to {}, and axis 0 is the batch", axis_, first,
+          first.rank());
   Index together = 0;
   for (const Shape& shape : made) {
     require(shape.rank() == first.rank() && shape.without(axis - 1) == first.without(axis - 1),
-            "Concatenate: its chains make samples of shapes {} and {}; but for axis {} they must agree", first, shape,
-            axis_);
+            "Concatenate: its chains return samples of shapes {} and {}; they must agree except along axis {}", first,
+            shape, axis_);
     together += shape[axis - 1];
   }
   chains_ = std::move(chains);
@@ -42,7 +43,7 @@ Shape Concatenate::build(const Shape& input, Rng& rng) {
 }
 
 Var Concatenate::forward(Var x) const {
-  // On the tape, as the number of chains is not known before and a pass asks the heap for nothing.
+  // Allocated on the tape: the number of chains is a run-time value, and a pass must not allocate on the heap.
   auto* const values = static_cast<Var*>(x.tape().allocate(chains_.size() * sizeof(Var)));
   std::transform(chains_.begin(), chains_.end(), values,
                  [&](const detail::Chain& chain) { return chain.layers.empty() ? x : chain.forward(x); });

@@ -7,11 +7,11 @@
 
 namespace cornu {
 
-/// What several chains of layers make of one input, one beside the other along an axis:
-/// `Concatenate{{Dense{8}}, {Dense{8, relu}, Dense{4}}}` makes 12 features. An empty chain is the input itself.
-/// `axis` counts the batch, as in Keras: 1 is a sample's first axis, -1 the last one. All other dimensions must agree.
-/// The layers are named as in one Sequential; throws ValueError for a name that is taken twice.
-/// build throws ShapeError for an axis that is not there or is the batch and for shapes that do not fit, StateError if
+/// Applies several chains of layers to the same input and concatenates their outputs along `axis`:
+/// `Concatenate{{Dense{8}}, {Dense{8, relu}, Dense{4}}}` returns 12 features. An empty chain is the identity.
+/// As in Keras, the batch axis counts: 1 is a sample's first axis, -1 the last. All other axes must agree.
+/// Layer names are unique across all chains; throws ValueError for a duplicate name.
+/// build throws ShapeError for an axis out of range, for the batch axis and for shapes that do not match, StateError if
 /// there are no chains.
 class Concatenate {
  public:

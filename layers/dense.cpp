@@ -12,7 +12,7 @@ Shape Dense::build(const Shape& input, Rng& rng) {
   require<ValueError>(kernel_initializer && bias_initializer, "Dense: the {} is empty; use zeros if in doubt",
                       kernel_initializer ? "bias_initializer" : "kernel_initializer");
   require(input.rank() > 0 && input[-1] > 0, "Dense: a sample of shape {} has no features", input);
-  // Made aside: an initializer that throws leaves the layer as it was.
+  // Use temporaries: if an initializer throws, the layer is unchanged.
   Tensor new_kernel({input[-1], units}), new_bias;
   kernel_initializer(new_kernel, rng);
   if (use_bias) {

@@ -6,10 +6,10 @@
 
 namespace cornu {
 
-/// y = activation(x kernel + bias): every output sees every input.
+/// Fully connected layer: y = activation(x kernel + bias).
 /// Input: (batch, ..., in). Output: (batch, ..., units). kernel: (in, units), bias: (units).
-/// Throws ValueError for units < 1, ShapeError for an input without features or of another width than it was built
-/// for, StateError if it was not built. Building again makes new parameters for the new shape.
+/// Throws ValueError for units < 1, ShapeError for an input without features or with another last axis than at build,
+/// StateError if the layer is not built. Building again creates new parameters for the new shape.
 struct Dense {
   Index units;
   Activation activation = linear;

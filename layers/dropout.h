@@ -4,10 +4,9 @@
 
 namespace cornu {
 
-/// In training, each number is dropped (becomes 0) with probability `rate`, and the others are divided by 1 - rate, so
-/// that the expectation stays (Srivastava et al., 2014, inverted). In inference, and at rate 0, x itself.
-/// Any shape. Which numbers are dropped depends on nothing but the tape's rng. A dropped NaN stays NaN, and a dropped
-/// infinity becomes NaN.
+/// In training, sets each element to 0 with probability `rate` and divides the others by 1 - rate, which keeps the
+/// expectation (inverted dropout, Srivastava et al., 2014). In inference, and at rate 0, returns x.
+/// Any shape. The mask depends only on the tape's rng. A dropped NaN stays NaN; a dropped infinity becomes NaN.
 /// Throws ValueError unless 0 <= rate < 1.
 struct Dropout {
   double rate = 0.5;

@@ -10,7 +10,7 @@ Shape Embedding::build(const Shape& input, Rng& rng) {
   require<ValueError>(static_cast<bool>(embeddings_initializer),
                       "Embedding: the embeddings_initializer is empty; use random_uniform() if in doubt");
   const Shape result = input.inserted(input.rank(), output_dim);
-  Tensor table({input_dim, output_dim});  // made aside: an initializer that throws leaves the layer as it was
+  Tensor table({input_dim, output_dim});  // a temporary: if the initializer throws, the layer is unchanged
   embeddings_initializer(table, rng);
   embeddings.become(std::move(table), embeddings_regularizer, embeddings_constraint);
   return result;

@@ -5,11 +5,11 @@
 
 namespace cornu {
 
-/// A vector for each of input_dim classes (words, say): class i of the input becomes row i of the table `embeddings`.
-/// Input: (batch, ...), whole numbers from 0 to input_dim - 1 (a float holds all of them up to 2^24). Output: (batch,
-/// ..., output_dim). embeddings: (input_dim, output_dim). The input has no gradient.
-/// Throws ValueError for sizes below 1 and for a number of the input that is none of these, with its position;
-/// StateError if it was not built.
+/// Maps each class index (a word, for example) to a vector: index i returns row i of `embeddings`.
+/// Input: (batch, ...), whole numbers from 0 to input_dim - 1; a float holds all of them up to 2^24.
+/// Output: (batch, ..., output_dim). embeddings: (input_dim, output_dim). The input has no gradient.
+/// Throws ValueError for sizes below 1 and for an input element that is not a valid index, with its position;
+/// StateError if the layer is not built.
 struct Embedding {
   Index input_dim;
   Index output_dim;

@@ -6,9 +6,9 @@
 
 namespace cornu {
 
-/// Keeps what a layer has learnt: its parameters have no gradient and do not change, from the next pass on, nor does
-/// its state (a moving mean). A layer is anything with `parameters()`: `freeze(model.get_layer("hidden"))`, a layer
-/// itself, a whole model.
+/// Excludes a layer's parameters from training: from the next pass on they get no gradient and do not change, and
+/// neither does state such as a moving mean. Takes anything with `parameters()`: a layer,
+/// `freeze(model.get_layer("hidden"))`, or a whole model.
 template <class L>
 requires requires(L& layer) {
   { layer.parameters() } -> std::same_as<NamedParameters>;
@@ -17,7 +17,7 @@ void freeze(L& layer) {
   for (const NamedParameter& named : layer.parameters()) named.parameter->frozen = true;
 }
 
-/// Has a layer learn again; what is not trainable still does not.
+/// Undoes freeze. Parameters that are not trainable stay untrained.
 template <class L>
 requires requires(L& layer) {
   { layer.parameters() } -> std::same_as<NamedParameters>;

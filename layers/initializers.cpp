@@ -22,12 +22,12 @@ void fill_truncated_normal(View out, Rng& rng, double mean, double stddev) {
 }
 
 struct Fans {
-  double in = 1, out = 1;  // of a scalar
+  double in = 1, out = 1;  // a scalar's fans
 
   explicit Fans(const Shape& shape) {
     if (shape.rank() == 0) return;
     const Index window = shape.rank() == 1 ? 1 : shape.sub(0, shape.rank() - 2).size();
-    // As double, because a window times a width may be more than an Index holds; and at least 1, to divide by.
+    // double, because window times width may exceed Index; at least 1, because it is a divisor.
     const auto fan = [&](Index axis) {
       return std::max(1.0, static_cast<double>(window) * static_cast<double>(shape[axis]));
     };
@@ -51,7 +51,7 @@ void fill_uniform(View out, Rng& rng, double variance) {
 }
 
 void fill_normal(View out, Rng& rng, double variance) {
-  // The standard deviation of a standard normal that is cut at -2 and 2.
+  // Standard deviation of a standard normal truncated to [-2, 2].
   constexpr double kept_stddev = 0.87962566103423978;
   fill_truncated_normal(out, rng, 0, std::sqrt(variance) / kept_stddev);
 }
@@ -62,7 +62,7 @@ void require_normal(const char* name, double mean, double stddev) {
                       stddev);
 }
 
-/// Sums in a fixed number of lanes: quick, and the same order, so the same bits, everywhere.
+/// Dot product with a fixed number of partial sums: fast, and in the same order, so with the same bits, everywhere.
 double dot(const double* a, const double* b, Index n) {
   std::array<double, 4> lanes{};
   Index i = 0;
@@ -73,12 +73,11 @@ double dot(const double* a, const double* b, Index n) {
   return (lanes[0] + lanes[1]) + (lanes[2] + lanes[3]);
 }
 
-/// Replaces `vector` by a random direction among those at right angles to the first `count` rows of `basis`, which are
-/// orthonormal.
+/// Replaces `vector` by a random unit vector orthogonal to the first `count` rows of `basis`, which are orthonormal.
 void draw_orthonormal(const double* basis, Index count, double* vector, Index n, Rng& rng) {
   while (true) {
     std::generate_n(vector, n, [&] { return static_cast<double>(rng.normal()); });
-    // What rounding leaves of the basis shows where little else is left: then the subtraction is repeated.
+    // If the subtraction cancels most of the vector, rounding leaves parts along the basis: repeat it.
     double before = 0, length = std::sqrt(dot(vector, vector, n));
     do {
       for (Index k = 0; k < count; ++k) {
@@ -103,7 +102,7 @@ void ones(View out, Rng&) { std::fill(out.begin(), out.end(), Real{1}); }
 
 namespace {
 
-// Structs and not lambdas, so that files have a name for them.
+// Structs rather than lambdas, so that files can name them.
 
 struct Constant {
   double value = 0;
@@ -192,8 +191,8 @@ void Orthogonal::operator()(View out, Rng& rng) const {
   require(shape.rank() >= 2, "orthogonal: a parameter of shape {}; rank 2 or more is required", shape);
   if (shape.empty()) return;
   const Index columns = shape[-1], rows = shape.size() / columns;
-  // Gram and Schmidt's vectors are those of a QR decomposition in which R has a positive diagonal: no sign is left to
-  // correct. They are the columns, or the rows where there are fewer of those.
+  // Gram-Schmidt gives the Q of the QR decomposition in which R has a positive diagonal, so no signs need correcting.
+  // The vectors are the columns, or the rows if there are fewer rows than columns.
   const Index count = std::min(rows, columns), n = std::max(rows, columns);
   const auto size = static_cast<std::size_t>(shape.size());
   detail::MemoryLimit::charge(detail::MemoryLimit::tensors, size * sizeof(double));

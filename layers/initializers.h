@@ -4,34 +4,35 @@
 
 #include "cornu/core/random.h"
 
-/// How parameters begin. Each draws from the Rng that it is given and from nothing else, and makes the same numbers
-/// with every compiler and standard library.
+/// Initial values of parameters. Every initializer draws only from the given Rng and produces the same values with
+/// every compiler and standard library.
 namespace cornu {
 
-/// Fills a new parameter. A plain function, or anything that can be called like one.
+/// Fills a new parameter: a plain function or any callable object.
 using Initializer = std::function<void(View out, Rng& rng)>;
 
 void zeros(View out, Rng& rng);
 void ones(View out, Rng& rng);
 Initializer constant(double value);
 
-/// Uniform between low and high. Throws ValueError unless low <= high and the range between them is finite.
+/// Uniform in [low, high]. Throws ValueError unless low <= high and high - low is finite.
 Initializer random_uniform(double low = -0.05, double high = 0.05);
 
-/// Normal. Throws ValueError unless both are finite and stddev >= 0.
+/// Normal. Throws ValueError unless mean and stddev are finite and stddev >= 0.
 Initializer random_normal(double mean = 0, double stddev = 0.05);
 
-/// Normal, drawn anew until within two standard deviations of the mean. `stddev` is that of the normal before its tails
-/// are cut. Throws ValueError unless both are finite and stddev >= 0.
+/// Normal, redrawn until within two standard deviations of the mean. `stddev` is the standard deviation before
+/// truncation. Throws ValueError unless mean and stddev are finite and stddev >= 0.
 Initializer truncated_normal(double mean = 0, double stddev = 0.05);
 
-// ---- Of a variance that keeps signals alike from layer to layer ----
+// ---- Variance scaling: keeps the variance of signals constant from layer to layer ----
 //
-// The fans of a kernel (in, out) are in and out; leading axes (a convolution's window) multiply both. Of a parameter of
-// rank 1 both are its length. The uniform ones are uniform in [-limit, limit], limit = sqrt(3 variance). The normal
-// ones are truncated at two standard deviations of a normal so much wider that the variance is met.
+// The fan-in and fan-out of a kernel (in, out) are in and out; leading axes (a convolution's window) multiply both. For
+// a parameter of rank 1 both are its length. The uniform ones draw from [-limit, limit] with limit = sqrt(3 variance).
+// The normal ones are truncated at two standard deviations, and widened so that the variance after truncation is the
+// one given.
 
-/// Variance 2 / (fan_in + fan_out): Keras's default for kernels (Glorot and Bengio, 2010).
+/// Variance 2 / (fan_in + fan_out), Keras's default for kernels (Glorot and Bengio, 2010).
 void glorot_uniform(View out, Rng& rng);
 void glorot_normal(View out, Rng& rng);
 
@@ -43,9 +44,9 @@ void he_normal(View out, Rng& rng);
 void lecun_uniform(View out, Rng& rng);
 void lecun_normal(View out, Rng& rng);
 
-/// gain Q, Q uniformly random among the matrices with orthonormal columns, or rows where there are fewer of them (Saxe,
-/// McClelland and Ganguli, 2014). All axes but the last are taken together as rows.
-/// Throws ValueError for a gain that is not finite; the initializer throws ShapeError for a rank below 2.
+/// gain Q, where Q is uniformly distributed over the matrices with orthonormal columns, or orthonormal rows if there
+/// are fewer rows than columns (Saxe, McClelland and Ganguli, 2014). All axes but the last are flattened into rows.
+/// Throws ValueError for a gain that is not finite. The initializer throws ShapeError for a rank below 2.
 Initializer orthogonal(double gain = 1);
 
 }  // namespace cornu

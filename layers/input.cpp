@@ -10,7 +10,7 @@ Shape Input::build(const Shape& input, Rng&) {
 }
 
 Var Input::forward(Var x) const {
-  require(x.rank() > 0 && x.shape().sub(1) == shape, "Input: {} came; a batch of samples of shape {} is required",
+  require(x.rank() > 0 && x.shape().sub(1) == shape, "Input: got {}; a batch of samples of shape {} is required",
           x.shape(), shape);
   return x;
 }

@@ -7,8 +7,8 @@
 
 namespace cornu {
 
-/// Says what samples look like, without the batch: `Input{28, 28}`. A model that begins with it is built at once.
-/// As a layer it changes nothing. Throws ShapeError for samples of another shape, naming both.
+/// Declares the shape of a sample, without the batch axis: `Input{28, 28}`. A model that begins with it is built
+/// immediately. As a layer it is the identity. Throws ShapeError for samples of another shape, naming both.
 struct Input {
   Shape shape;
 

@@ -10,8 +10,8 @@ namespace cornu {
 Inputs::Inputs(std::vector<Shape> samples) : shapes(std::move(samples)) { static_cast<void>(packed()); }
 
 Shape Inputs::packed() const {
-  require<ValueError>(!shapes.empty() && shapes.size() <= detail::most_inputs,
-                      "Inputs: {} inputs; there can be 1 to {}", shapes.size(), detail::most_inputs);
+  require<ValueError>(!shapes.empty() && shapes.size() <= detail::most_inputs, "Inputs: {} inputs; 1 to {} are allowed",
+                      shapes.size(), detail::most_inputs);
   Index size = 0;
   for (const Shape& shape : shapes) size += shape.size();
   return {size};

@@ -8,17 +8,18 @@
 
 namespace cornu {
 
-/// The samples of a model with several inputs, without the batch: `Sequential model{Inputs{{28, 28}, {4}}, Net{}}`,
-/// where Net has `Var forward(Var image, Var numbers) const`. A sample comes packed: the numbers of all inputs in one
-/// row, those of the first input first, here (784 + 4). Elsewhere than at the front it is a layer that changes nothing.
-/// Throws ValueError for no inputs, or more than eight; ShapeError for samples of another shape.
+/// Declares the input shapes of a model with several inputs, without the batch axis:
+/// `Sequential model{Inputs{{28, 28}, {4}}, Net{}}`, where Net has `Var forward(Var image, Var numbers) const`.
+/// A sample is packed: the elements of all inputs in one row, in order, here (784 + 4). Anywhere but at the front it is
+/// the identity.
+/// Throws ValueError for no inputs or more than eight, ShapeError for samples of another shape.
 struct Inputs {
   std::vector<Shape> shapes;
 
   Inputs(std::initializer_list<Shape> samples) : Inputs(std::vector<Shape>(samples)) {}
   explicit Inputs(std::vector<Shape> samples);
 
-  /// The shape of a packed sample. Throws as the constructor does, as shapes may have changed.
+  /// The shape of a packed sample. Throws like the constructor, because `shapes` may have changed since.
   Shape packed() const;
 
   Shape build(const Shape& input, Rng& rng);
@@ -27,9 +28,9 @@ struct Inputs {
   void options(auto& visit) { visit("shapes", shapes); }
 };
 
-/// Tensors of the same samples, packed as a model with these inputs takes them: `model.predict(pack({images,
-/// numbers}))`. Each is (samples, ...); returns (samples, numbers of all). Throws ShapeError if they have not equally
-/// many samples.
+/// Packs one tensor per input into the rows that a model with Inputs takes: `model.predict(pack({images, numbers}))`.
+/// Each tensor is (samples, ...). Returns (samples, total elements of a sample). Throws ValueError for no tensors,
+/// ShapeError if the numbers of samples differ.
 Tensor pack(std::initializer_list<ConstView> inputs);
 
 }  // namespace cornu

@@ -11,7 +11,7 @@ namespace cornu {
 namespace detail {
 
 void require_input_count(std::size_t required, std::size_t came) {
-  require(required == came, "it takes {} input{}, {} came", required, required == 1 ? "" : "s", came);
+  require(required == came, "takes {} input{}, got {}", required, required == 1 ? "" : "s", came);
 }
 
 NamedParameters parameters_of(const NamedLayers& layers) {
@@ -21,7 +21,7 @@ NamedParameters parameters_of(const NamedLayers& layers) {
       const bool known = std::any_of(result.begin(), result.end(),
                                      [&](const NamedParameter& other) { return other.parameter == own.parameter; });
       if (known) continue;
-      // A layer "a/b" and the layer b inside a layer "a" give their weights one name.
+      // A layer "a/b" and the layer b inside a layer "a" produce the same parameter names.
       const std::string base = named.name + "/" + own.name;
       std::string name = base;
       const auto taken = [&](const NamedParameter& other) { return other.name == name; };
@@ -42,15 +42,16 @@ void AnyLayer::add_name(Error& error) const {
   if (!text.starts_with(type) || text.substr(type.size(), 1) != ":") error.add_context(type);
 }
 
-/// Builds the layers that a struct owns while it calls them for the first time, with the shapes that come. All of them,
-/// or none: they are what they were if the pass fails.
+/// Builds a struct's layers when its forward first calls them, with the shapes of their inputs. If the pass fails, all
+/// are restored.
 class AnyLayer::Builder final : public detail::LayerObserver {
  public:
   Builder(NamedLayers layers, Rng& rng) {
     for (NamedLayer& named : layers) {
       if (find(named.layer) != layers_.end()) continue;  // listed twice
       named.layer->rename(named.name);
-      // Its own generator, by its place in the list: not by when it is called, nor by how many another one drew.
+      // Each layer has its own generator, by its position in the list, so that its weights depend neither on the call
+      // order nor on how much the others draw.
       layers_.push_back({*named.layer, named.layer, Rng(rng.bits())});
     }
   }
@@ -60,15 +61,15 @@ class AnyLayer::Builder final : public detail::LayerObserver {
   }
 
   void before(const AnyLayer& layer, std::span<const Var> inputs) override {
-    if (depth_++ > 0 || layers_.empty()) return;  // of a layer that builds its own
+    if (depth_++ > 0 || layers_.empty()) return;  // inside a layer that builds its layers itself
     const auto owned = find(&layer);
     if (owned == layers_.end()) {
       require<StateError>(layer.parameters().empty(),
-                          "called by a forward whose layers() does not list it: it would not be trained");
+                          "called in forward but not listed by layers(): it would not be trained");
     } else if (!owned->built) {
       std::vector<Shape> shapes;
       for (const Var input : inputs) shapes.push_back(input.shape().sub(1));
-      owned->layer->build_unnamed(shapes, owned->rng);  // by its forward, which adds its name to errors
+      owned->layer->build_unnamed(shapes, owned->rng);  // unnamed: its forward adds its name to errors
       owned->built = true;
     }
   }
@@ -76,7 +77,7 @@ class AnyLayer::Builder final : public detail::LayerObserver {
 
   void finish() {
     for (const Owned& owned : layers_) {
-      require<StateError>(owned.built, "layers() lists {}, which forward does not call: it cannot be built",
+      require<StateError>(owned.built, "layers() lists {}, but forward does not call it, so it cannot be built",
                           owned.layer->name());
     }
     complete_ = true;
@@ -100,7 +101,7 @@ class AnyLayer::Builder final : public detail::LayerObserver {
 
 namespace {
 
-/// Whether `built` is `value`, repeated along the axes in which it is longer: then build has kept the value itself.
+/// True if `built` is `value` broadcast to its shape: then build has kept the value itself.
 bool repeats(const Tensor& built, const Tensor& value) {
   bool fits = value.rank() <= built.rank();
   for (Index i = 1; fits && i <= value.rank(); ++i) {
@@ -114,7 +115,7 @@ bool repeats(const Tensor& built, const Tensor& value) {
   return equal;
 }
 
-/// Gives the parameters of a layer that was built once more the values and flags that they had before.
+/// Restores the values and flags that a rebuilt layer's parameters had before.
 void keep(const NamedParameters& had, const NamedParameters& built, std::span<const Shape> inputs,
           std::string_view type) {
   for (const auto& [name, before] : had) {
@@ -130,8 +131,8 @@ void keep(const NamedParameters& had, const NamedParameters& built, std::span<co
       now.value = before->value;
     } else {
       require(repeats(now.value, before->value),
-              "its {} has shape {}; for inputs of shape {} it would have shape {}. A layer that is built keeps its "
-              "weights: put a new {} in its place, or call reset_parameters(layer) to start anew",
+              "{} has shape {}, but inputs of shape {} require {}. A built layer keeps its weights: replace it by a "
+              "new {}, or call reset_parameters(layer) first",
               name, before->shape(), inputs.front(), now.shape(), type);
     }
   }
@@ -146,13 +147,13 @@ Shape AnyLayer::build_unnamed(std::span<const Shape> inputs, Rng& rng) {
   });
   if (is_new) return build_anew(inputs, rng);
   AnyLayer built = *this;
-  const Shape output = built.build_anew(inputs, rng);  // if it throws, this layer is what it was
+  const Shape output = built.build_anew(inputs, rng);  // on a copy: if it throws, this layer is unchanged
   keep(mine, built.parameters(), inputs, type());
   box_ = std::move(built.box_);
   return output;
 }
 
-/// As the struct's own build does, or else as a pass over one sample of zeros shows.
+/// Calls the struct's build, or without one, runs forward on one sample of zeros.
 Shape AnyLayer::build_anew(std::span<const Shape> inputs, Rng& rng) {
   Box& layer = *box_;
   if (const std::optional<Shape> told = layer.build(inputs, rng)) return *told;
@@ -167,8 +168,8 @@ Shape AnyLayer::build_anew(std::span<const Shape> inputs, Rng& rng) {
   tape.observe_layers(&builder);
   const Var y = layer.forward(values);
   require(y.rank() > 0 && y.shape()[0] == 1,
-          "forward made {} of a batch of one sample of shape {}; the first axis must stay the batch", y.shape(),
-          inputs.front());
+          "forward returned shape {} for a batch of one sample of shape {}; the first axis must remain the batch axis",
+          y.shape(), inputs.front());
   builder.finish();
   return y.shape().sub(1);
 }
@@ -188,7 +189,7 @@ Var AnyLayer::forward_several(std::span<const Var> inputs) const {
     detail::LayerObserver* const observer = inputs.front().tape().layer_observer();
     if (observer == nullptr) [[likely]]
       return layer.forward(inputs);
-    observer->before(*this, inputs);  // which may build it, and so put another box here
+    observer->before(*this, inputs);  // may build the layer and so replace box_
     const Var y = box_->forward(inputs);
     observer->after(*this, y);
     return y;
@@ -205,8 +206,8 @@ std::vector<std::pair<std::string, const Parameter*>> AnyLayer::parameters() con
 }
 
 std::string snake_case(std::string_view type) {
-  // Keras's two rules: a break before a capital that begins a word of small letters, and between a small letter and a
-  // capital.
+  // Keras's two rules: break before an upper-case letter that a lower-case one follows, and between a lower-case and an
+  // upper-case letter.
   std::string result;
   const auto upper = [&](std::size_t i) {
     return i < type.size() && std::isupper(static_cast<unsigned char>(type[i]));

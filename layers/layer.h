@@ -20,7 +20,7 @@ namespace cornu {
 
 class AnyLayer;
 
-/// A layer that another one owns, under its owner's name for it.
+/// A layer owned by another one, with the name its owner gives it.
 struct NamedLayer {
   std::string name;
   AnyLayer* layer = nullptr;
@@ -32,7 +32,7 @@ namespace detail {
 
 inline constexpr std::size_t most_inputs = 8;
 
-/// How many values L's forward takes; 0 if it has none that is a layer's.
+/// Number of Vars that L::forward takes; 0 if it cannot be called as a layer's forward.
 template <class L, class... Vars>
 constexpr std::size_t input_count() {
   if constexpr (sizeof...(Vars) > most_inputs) {
@@ -47,19 +47,19 @@ constexpr std::size_t input_count() {
   }
 }
 
-/// Whether L has a build of as many shapes.
+/// True if L has a build that takes one Shape per index in `i`.
 template <class L, std::size_t... i>
 constexpr bool has_build(std::index_sequence<i...>) {
   return requires(L & layer, const Shape& input, Rng& rng) { layer.build((static_cast<void>(i), input)..., rng); };
 }
 
-// Not `Layer`: to ask whether a struct that is made from an AnyLayer can be copied is to ask whether it can be made an
-// AnyLayer.
+// Separate from `Layer`: checking whether a struct constructible from AnyLayer is copyable would ask whether it
+// converts to AnyLayer, and so recurse.
 template <class L>
 concept is_layer = input_count<L>()
 > 0;
 
-// ---- What is nearly a layer: it is accepted, and then refused by a static_assert that says why ----
+// ---- Types that are almost layers: accepted here, then rejected by a static_assert that says why ----
 
 struct HasForward {
   int forward = 0;
@@ -67,7 +67,7 @@ struct HasForward {
 template <class L>
 struct AmbiguousForward : L, HasForward {};
 
-/// Whether L has a member of that name, which may be private or overloaded.
+/// True if L has a member named forward, even a private or overloaded one.
 template <class L>
 constexpr bool names_forward() {
   if constexpr (std::is_class_v<L> && !std::is_final_v<L>) {
@@ -77,7 +77,7 @@ constexpr bool names_forward() {
   }
 }
 
-/// Whether forward of an L, const or not, can be called with up to eight Vars.
+/// True if L's forward, const or not, can be called with one to eight Vars.
 template <class L, class... Vars>
 constexpr bool has_callable_forward() {
   if constexpr (sizeof...(Vars) > most_inputs) {
@@ -119,27 +119,26 @@ constexpr void explain_why_no_layer() {
 
 }  // namespace detail
 
-/// A layer is a struct that can be copied and has `Var forward(Var) const`, or one of up to eight inputs. More members
-/// are used where they exist:
-///   Shape build(const Shape& input, Rng& rng)    checks the input's shape, makes and initialises the parameters, and
-///                                                returns the output's shape; both without the batch. Without it the
-///                                                output's shape is found by a forward pass over one sample of zeros.
-///                                                A shape for each input, where there are several. If the layer has
-///                                                parameters already, AnyLayer puts their values back afterwards.
+/// A layer is a copyable struct with `Var forward(Var) const`, or with a forward of up to eight inputs.
+/// Optional members:
+///   Shape build(const Shape& input, Rng& rng)    checks the input shape, creates and initialises the parameters and
+///                                                returns the output shape. Shapes exclude the batch axis. With several
+///                                                inputs it takes one Shape per input. Without build, the output shape
+///                                                comes from a forward pass over one sample of zeros. If the layer
+///                                                already has parameters, AnyLayer restores their values afterwards.
 ///   NamedParameters parameters()                 every Parameter that `forward` reads.
-///   NamedLayers layers()                         the layers that it owns and calls, each an AnyLayer: `left(x)`.
-///                                                Their parameters are its own, so that `parameters` need not be
-///                                                written; and where there is no `build`, the forward pass over zeros
-///                                                builds each of them as soon as it is called.
-///   std::optional<Shape> input_shape() const     the shape, without the batch, of the only input that it takes, if it
-///                                                knows: a model that begins with it needs no other word of its input.
-///   name() const                                 what it is called where nobody names it; else its type's name is.
+///   NamedLayers layers()                         the layers it owns and calls, each an AnyLayer: `left(x)`. Their
+///                                                parameters belong to it, so `parameters` is not needed. Without
+///                                                build, each is built when the forward pass over zeros calls it.
+///   std::optional<Shape> input_shape() const     the only input shape it accepts, without the batch axis, if known. A
+///                                                model that begins with this layer needs no Input.
+///   name() const                                 its default name; otherwise the name of its type.
 template <class L>
 concept Layer = std::copy_constructible<L> && detail::is_layer<L>;
 
 namespace detail {
 
-/// Is told of every AnyLayer that a pass goes through, those inside others too: what builds, lists and searches them.
+/// Notified of every AnyLayer that a pass calls, nested ones included. Used to build, list and search layers.
 /// See Tape::observe_layers.
 class LayerObserver {
  public:
@@ -153,7 +152,7 @@ class LayerObserver {
 
 void require_input_count(std::size_t required, std::size_t came);
 
-/// f(values[0], values[1], ...), n of them.
+/// Returns f(values[0], ..., values[n - 1]).
 template <std::size_t n, class T, class F>
 decltype(auto) spread(std::span<const T> values, F f) {
   require_input_count(n, values.size());
@@ -161,29 +160,29 @@ decltype(auto) spread(std::span<const T> values, F f) {
   (std::make_index_sequence<n>());
 }
 
-/// As `left/kernel`. A layer that is listed twice counts once.
+/// Parameters named by path, such as `left/kernel`. A layer that is listed twice counts once.
 NamedParameters parameters_of(const NamedLayers& layers);
 
 }  // namespace detail
 
-/// Any layer, held by value, with the name that errors, summaries and files know it by. Copying copies the layer. One
-/// that was moved from can be assigned to or destroyed; any other use throws StateError.
+/// Any layer, held by value, and the name that errors, summaries and files use for it. Copying copies the layer. A
+/// moved-from AnyLayer can only be assigned to or destroyed; any other use throws StateError.
 class AnyLayer {
  public:
   template <class L>
   requires(!std::same_as<L, AnyLayer> && detail::meant_as_layer<L>) AnyLayer(L layer)
       : AnyLayer("", std::move(layer)) {}
 
-  /// With a name of its own: `Sequential model{{"hidden", Dense{128, relu}}, ...}`. A model names the others.
+  /// Names the layer: `Sequential model{{"hidden", Dense{128, relu}}, ...}`. A model names the others.
   template <class L>
   requires(!std::same_as<L, AnyLayer> && detail::meant_as_layer<L>) AnyLayer(std::string name, L layer)
       : name_(std::move(name)), box_(boxed(std::move(layer))) {}
-  /// A layer of another model under a name of its own here: `{"trunk", trained.get_layer("features")}`.
+  /// A layer of another model under a new name: `{"trunk", trained.get_layer("features")}`.
   AnyLayer(std::string name, AnyLayer layer) : name_(std::move(name)), box_(std::move(layer.box_)) {}
 
   AnyLayer(const AnyLayer&) = default;
   AnyLayer(AnyLayer&&) noexcept = default;
-  AnyLayer& operator=(AnyLayer other) noexcept {  // by value, so that moving a layer to itself keeps it
+  AnyLayer& operator=(AnyLayer other) noexcept {  // by value, so that self-move is safe
     name_ = std::move(other.name_);
     box_ = std::move(other.box_);
     return *this;
@@ -195,19 +194,19 @@ class AnyLayer {
   /// The name of the struct: "Dense".
   std::string_view type() const { return box_->type(); }
 
-  /// What it is called where nobody names it: "dense", or what the layer itself says.
+  /// The name given to a layer without one: "dense", or what the struct's name() returns.
   std::string default_name() const { return box_->default_name(); }
 
-  /// Calls the struct's build, but keeps the value of every parameter that has one: a layer that was built, trained or
-  /// loaded before stays what it is, frozen parameters included. To start anew, call reset_parameters first. Throws
-  /// ShapeError, changing nothing, if the inputs require a parameter of another shape than the layer has.
-  /// Errors of Cornu gain the layer's name, or its type's while it has none; all others pass.
+  /// Calls the struct's build, but keeps every parameter value that already exists: a layer that was built, trained or
+  /// loaded keeps its weights and frozen flags. Call reset_parameters first to initialise them again. Throws
+  /// ShapeError, changing nothing, if the inputs require a parameter of another shape.
+  /// Cornu's errors are prefixed with the layer's name, or its type's if it has none; other exceptions pass unchanged.
   Shape build(const Shape& input, Rng& rng) { return build_several({&input, 1}, rng); }
   Var forward(Var x) const { return forward_several({&x, 1}); }
-  /// The same with any number of inputs, one at least.
+  /// The same for one or more inputs.
   Shape build_several(std::span<const Shape> inputs, Rng& rng);
   Var forward_several(std::span<const Var> inputs) const;
-  /// The same as a formula: `head(concatenate({left(a), right(b)}))`.
+  /// Function-call syntax: `head(concatenate({left(a), right(b)}))`.
   template <std::same_as<Var>... Vars>
   requires(sizeof...(Vars) > 0) Var operator()(Vars... inputs) const {
     return forward_several(std::array<Var, sizeof...(Vars)>{inputs...});
@@ -217,7 +216,7 @@ class AnyLayer {
   std::vector<std::pair<std::string, const Parameter*>> parameters() const;
   std::optional<Shape> input_shape() const { return box_->input_shape(); }
 
-  /// The layer itself if it is an L, else null. The address is valid until this AnyLayer is built anew, assigned to or
+  /// The layer itself if it is an L, else null. The address is valid until this AnyLayer is rebuilt, assigned to or
   /// destroyed.
   template <Layer L>
   L* as() {
@@ -234,7 +233,7 @@ class AnyLayer {
   struct Box : detail::Cloneable<Box> {
     virtual std::string_view type() const = 0;
     virtual std::string default_name() const = 0;
-    virtual std::optional<Shape> build(std::span<const Shape> inputs, Rng& rng) = 0;  // nothing if it has no build
+    virtual std::optional<Shape> build(std::span<const Shape> inputs, Rng& rng) = 0;  // nullopt if L has no build
     virtual Var forward(std::span<const Var> inputs) const = 0;
     virtual NamedLayers layers() = 0;
     virtual NamedParameters parameters() = 0;
@@ -253,7 +252,7 @@ class AnyLayer {
       return detail::spread<detail::input_count<L>()>(inputs, [&](auto... x) { return layer.forward(x...); });
     }
 
-    // A function of one of these names that cannot be called as a layer's is a mistake: say so, do not pass it by.
+    // A member of one of these names that cannot be called as a layer's is a mistake: reject it rather than ignore it.
     std::optional<Shape> build(std::span<const Shape> inputs, Rng& rng) override {
       constexpr std::size_t count = detail::input_count<L>();
       if constexpr (detail::has_build<L>(std::make_index_sequence<count>())) {
@@ -316,7 +315,7 @@ class AnyLayer {
   detail::DeepPtr<Box> box_;
 };
 
-/// A type's name as Keras writes it for a layer's default name: "Dense" is "dense", "ReLU" is "re_lu".
+/// Converts a type's name to a default layer name, as in Keras: "Dense" becomes "dense", "ReLU" becomes "re_lu".
 std::string snake_case(std::string_view type);
 
 template <class L>

@@ -12,7 +12,7 @@ namespace {
 
 using Projection = MultiHeadAttention::Projection;
 
-/// x (batch, steps, in) by a kernel whose axes from the first `summed` on make up the columns.
+/// x (batch, steps, in) times the kernel as a matrix: axes before `summed` are its rows, the others its columns.
 Var project(Var x, const Projection& projection, Index summed, bool use_bias) {
   const Shape& shape = projection.kernel.shape();
   const Index in = shape.sub(0, summed).size(), out = shape.sub(summed).size();
@@ -21,14 +21,14 @@ Var project(Var x, const Projection& projection, Index summed, bool use_bias) {
   return affine(x, kernel, reshape(x.tape().parameter(projection.bias), {out}));
 }
 
-/// (batch, heads, steps, size of a head): what each head makes of x.
+/// Projects x for each head: (batch, heads, steps, head size).
 Var heads_of(Var x, const Projection& projection, bool use_bias) {
   const Shape& shape = projection.kernel.shape();
   return transpose(reshape(project(x, projection, 1, use_bias), {x.shape()[0], x.shape()[1], shape[1], shape[2]}),
                    {0, 2, 1, 3});
 }
 
-/// scores (..., rows, columns), -inf where a column comes after its row.
+/// Causal mask: adds -inf to scores (..., rows, columns) where column > row.
 Var without_later_ones(Var scores) {
   const Index rows = scores.shape()[-2], columns = scores.shape()[-1];
   const View mask = scores.tape().scratch({rows, columns});
@@ -64,7 +64,8 @@ Shape MultiHeadAttention::build(const Shape& query_shape, const Shape& value_sha
           value_shape[0], key_shape[0]);
   const auto made = [&](const Shape& kernel, Index summed) {
     Projection result{{Tensor(kernel)}, {}};
-    // Functions such as glorot_uniform get the matrix (in, out), whose fans are meant; others, as in Keras, the kernel.
+    // Plain functions such as glorot_uniform get a matrix (in, out), so that the fans are right; others get the
+    // kernel's own shape, as in Keras.
     using Function = void (*)(View, Rng&);
     const bool is_function = kernel_initializer.target<Function>() != nullptr;
     const Index in = kernel.sub(0, summed).size();
@@ -76,7 +77,7 @@ Shape MultiHeadAttention::build(const Shape& query_shape, const Shape& value_sha
     }
     return result;
   };
-  // Made aside: an initializer that throws leaves the layer as it was.
+  // Use temporaries: if an initializer throws, the layer is unchanged.
   Projection for_query = made({query_shape[1], num_heads, key_dim}, 1),
              for_key = made({key_shape[1], num_heads, key_dim}, 1),
              for_value = made({value_shape[1], num_heads, of_value}, 1),

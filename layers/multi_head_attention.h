@@ -5,22 +5,24 @@
 
 namespace cornu {
 
-/// Scaled dot-product attention by several heads (Vaswani et al., 2017): for each head
-///     softmax(q k^T / sqrt(key_dim)) v,  q = query Wq + bq, k = key Wk + bk, v = value Wv + bv,
-/// and all heads' results together, times the output kernel, plus the output bias.
-/// query: (batch, steps, features), value and key: (batch, other steps, their features). Returns (batch, steps,
-/// features). `forward(x)` is attention of a sequence to itself. With `use_causal_mask` a step sees none that comes
-/// after it: step i of the query none of the keys from i + 1 on, which get a weight of exactly 0.
-/// Kernels of query and key: (features, num_heads, key_dim), of value: (features, num_heads, value_dim), of the output:
-/// (num_heads, value_dim, features); their fans are what is summed over and what comes out, as in Keras since 2026:
-/// features and num_heads x key_dim for the query. Biases as the kernels without the axis that is summed over. In
-/// training, `dropout` of the weights are dropped. Throws ValueError for options below 1 and a rate out of [0, 1),
-/// ShapeError for inputs that are not (batch, steps, features) or of other features than it was built for, StateError
-/// if it was not built. Building again makes new parameters.
+/// Multi-head scaled dot-product attention (Vaswani et al., 2017). Each head computes
+///     softmax(q k^T / sqrt(key_dim)) v,  q = query Wq + bq, k = key Wk + bk, v = value Wv + bv;
+/// the heads' results are concatenated, multiplied by the output kernel, and the output bias is added.
+/// query: (batch, steps, features). value and key: (batch, other steps, their features). Returns (batch, steps,
+/// features). `forward(x)` is self-attention.
+/// With `use_causal_mask`, step i of the query attends to keys 0 to i only; later keys get a weight of exactly 0.
+/// Kernels of query and key: (features, num_heads, key_dim); of value: (features, num_heads, value_dim); of the output:
+/// (num_heads, value_dim, features). A bias has the axes of its kernel that are not summed over. Fan-in is the size of
+/// the axes summed over, fan-out that of the others, as in Keras since 2026: features and num_heads x key_dim for the
+/// query.
+/// In training, attention weights are dropped with probability `dropout`.
+/// Throws ValueError for sizes below 1 and a rate outside [0, 1), ShapeError for inputs that are not (batch, steps,
+/// features) or have other features than at build, StateError if the layer is not built. Building again creates new
+/// parameters.
 struct MultiHeadAttention {
   Index num_heads;
   Index key_dim;
-  Index value_dim = 0;  ///< 0: as key_dim
+  Index value_dim = 0;  ///< 0: key_dim
   double dropout = 0;
   bool use_bias = true;
   bool use_causal_mask = false;
@@ -34,7 +36,7 @@ struct MultiHeadAttention {
   };
   Projection query{}, key{}, value{}, attention_output{};
 
-  /// For a query of this shape, and value and key of the same features, or of those of another shape.
+  /// With one shape, query, value and key share it. With two, the second is that of value and key.
   Shape build(const Shape& input, Rng& rng) { return build(input, input, rng); }
   Shape build(const Shape& query_shape, const Shape& value_shape, Rng& rng) {
     return build(query_shape, value_shape, value_shape, rng);

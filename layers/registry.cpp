@@ -73,15 +73,14 @@ FunctionRegistry<InitializerFunction>& initializer_functions() {
 
 }  // namespace
 
-// Filled when it is first asked for: lines that ran by themselves at the start of a program would be left out by the
-// linker of a static library.
+// Filled on first use: a linker would drop static initialisers from a static library.
 Registry<AnyLayer>& layer_registry() {
   static Registry<AnyLayer> registry("layer", "register_layer");
   static const bool filled = [] {
     add_all<AveragePooling2D, BatchNormalization, Concatenate, Dense, Dropout, ELU, Flatten, GELU,
             GlobalAveragePooling2D, GRU, Input, LayerNormalization, LeakyReLU, LSTM, MaxPooling2D, Normalization,
             RandomErasing, RandomFlip, ReLU, Reshape, Residual, Sigmoid, Softmax, Softplus, Swish, Tanh>(registry);
-    // Those that cannot be written L{}: one of their options has to be said.
+    // These have options without a default, so L{} does not compile.
     registry.add<Activation>("Activation", [] { return Activation(linear); });
     registry.add<Conv1D>("Conv1D", [] { return Conv1D{.filters = 1, .kernel_size = 1}; });
     registry.add<Conv2D>("Conv2D", [] { return Conv2D{.filters = 1, .kernel_size = 1}; });
@@ -127,7 +126,7 @@ void to_json(Json& json, const AnyLayer& layer) {
 
 AnyLayer json_to(const Json& json, As<AnyLayer>) {
   const auto name = value_of<std::string>(json.at("name"));
-  // A layer without parameters has a size, too, and a list of layers grows.
+  // Even a layer without parameters takes memory, and a file can list any number of layers.
   detail::MemoryLimit::charge(detail::MemoryLimit::tensors, most_bytes_of_a_layer);
   try {
     AnyLayer layer = detail::layer_registry().make(json);

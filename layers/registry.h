@@ -5,11 +5,11 @@
 #include "cornu/layers/initializers.h"
 #include "cornu/layers/layer.h"
 
-/// The names by which files know layers, activations and initializers. Cornu's own are known; one's own are registered,
-/// before the first model that has them is saved or loaded:
+/// Names of layers, activations and initializers in files. Cornu's are registered already. Register a user's before the
+/// first model that uses them is saved or loaded:
 ///     register_layer<ScaleAndShift>();
 ///     register_activation("mish", mish);
-/// A layer's options are those that its `void options(auto& visit)` names (core/options/options.h); one without it has
+/// A layer's options are those its `void options(auto& visit)` visits (core/options/options.h); without it, it has
 /// none.
 namespace cornu {
 
@@ -21,8 +21,8 @@ using InitializerFunction = void (*)(View, Rng&);
 
 }  // namespace detail
 
-/// By the name of its struct, or by another one. `make` gives a layer whose options are about to be read; a layer that
-/// can be written `L{}` needs none. Throws ValueError if the name is taken by another type.
+/// Registers a layer under the name of its struct, or under another name. `make` returns a layer whose options are then
+/// read from the file; it is needed only if `L{}` does not compile. Throws ValueError if another type has the name.
 template <Layer L>
 requires std::default_initializable<L>
 void register_layer(std::string name = std::string(detail::type_name<L>())) {
@@ -33,12 +33,12 @@ void register_layer(std::string name, std::function<L()> make) {
   detail::layer_registry().add<L>(std::move(name), std::move(make));
 }
 
-/// An initializer that is a struct, callable with (View out, Rng& rng), its options named by `options`.
+/// Registers an initializer struct, callable with (View out, Rng& rng). Its options are those `options` visits.
 template <std::default_initializable I>
 void register_initializer(std::string name = std::string(detail::type_name<I>())) {
   detail::initializer_registry().add<I>(std::move(name));
 }
-/// Plain functions. Throw ValueError if the name is taken by another one.
+/// Register plain functions. Throw ValueError if another function has the name.
 void register_initializer(std::string name, detail::InitializerFunction function);
 void register_activation(std::string name, Activation activation);
 

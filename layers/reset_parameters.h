@@ -6,9 +6,9 @@
 
 namespace cornu {
 
-/// Forgets what a layer has learnt: its parameters are empty, and the next build initialises them anew, for inputs of
-/// any shape. A layer is anything with `parameters()`: `reset_parameters(model.get_layer("head"))`, a layer itself, a
-/// whole model. Until then it cannot be used; call `model.build(*model.input_shape())`, or put it into another model.
+/// Clears a layer's parameters; the next build initialises them again, for inputs of any shape. Takes anything with
+/// `parameters()`: a layer, `reset_parameters(model.get_layer("head"))`, or a whole model. It cannot be used until
+/// then: call `model.build(*model.input_shape())`, or put the layer into another model.
 template <class L>
 requires requires(L& layer) {
   { layer.parameters() } -> std::same_as<NamedParameters>;

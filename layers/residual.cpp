@@ -13,7 +13,8 @@ Shape Residual::build(const Shape& input, Rng& rng) {
   detail::Chain chain = chain_;
   const Shape made = chain.build(input, rng);
   require(made == input,
-          "Residual: its layers make samples of shape {} of those of shape {}; the two are added and must be equal",
+          "Residual: its layers return samples of shape {} for samples of shape {}; the shapes must be equal, because "
+          "the two are added",
           made, input);
   chain_ = std::move(chain);
   return input;

@@ -9,8 +9,8 @@
 namespace cornu {
 
 /// y = x + f(x), where f is a chain of layers: `Residual{Dense{64, relu}, Dense{64}}` (He, Zhang, Ren and Sun, 2016).
-/// Any shape that f keeps. Its layers are named as in a Sequential; throws ValueError for a name that is taken twice.
-/// build throws ShapeError if f makes another shape, StateError if it has no layers.
+/// Any shape that f keeps. Layers are named as in a Sequential; throws ValueError for a duplicate name.
+/// build throws ShapeError if f changes the shape, StateError if there are no layers.
 class Residual {
  public:
   Residual() : Residual(std::vector<AnyLayer>{}) {}

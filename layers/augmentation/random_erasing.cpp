@@ -11,7 +11,7 @@ namespace cornu {
 
 namespace {
 
-/// The pixels of a side of n that lie from a random place on for the fraction `part` of it: [first, last).
+/// A random interval [first, last) of n pixels that covers the fraction `part` of them.
 struct Stretch {
   Index first, last;
 
@@ -23,7 +23,7 @@ struct Stretch {
   }
 };
 
-/// 0 to the one number that was given, which as a factor would be from minus that.
+/// RandomFactor{v} means [-v, v]; as a fraction it means [0, v].
 RandomFactor of_fraction(const RandomFactor& factor) { return {std::max(factor.low, 0.0), factor.high}; }
 
 }  // namespace
@@ -62,7 +62,7 @@ Var RandomErasing::forward(Var x) const {
     }
   }
   const Var y = x * tape.input(kept) + tape.input(filling);
-  y.squashed_as(x);  // as in inference, where it is x
+  y.squashed_as(x);  // inference returns x, so losses must treat y as x in training too
   return y;
 }
 

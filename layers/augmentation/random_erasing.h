@@ -6,16 +6,16 @@
 
 namespace cornu {
 
-/// In training, a rectangle of each image is filled with something else (Zhong et al., 2020), with a probability that
-/// is itself drawn from `factor` for each image. Its width and height are the square roots of two numbers drawn from
-/// `scale`, as fractions of the image's. One number for either is the most that it may be, from 0 on. A batch of
-/// images; see random_images.h. An erased NaN stays NaN. Throws ValueError for probabilities and scales above 1 and for
-/// a value_range that is none.
+/// In training, fills a random rectangle of each image (random erasing, Zhong et al., 2020). For each image the
+/// probability of erasing is drawn from `factor`. Width and height, as fractions of the image's, are the square roots
+/// of two values drawn from `scale`. A single value v for either option means the range from 0 to v.
+/// Input: a batch of images, see random_images.h. An erased NaN stays NaN. Throws ValueError for a factor or scale
+/// outside [0, 1] and for an invalid value_range.
 struct RandomErasing {
   RandomFactor factor{0, 1};
   RandomFactor scale{0.02, 0.33};
-  std::optional<double> fill_value{};  ///< without it normal noise, times the highest of value_range
-  RandomFactor value_range{0, 255};    ///< what fills is cut off here
+  std::optional<double> fill_value{};  ///< if not given, standard normal noise times value_range's upper end
+  RandomFactor value_range{0, 255};    ///< the fill is clamped to this range
 
   Shape build(const Shape& input, Rng& rng);
   Var forward(Var x) const;

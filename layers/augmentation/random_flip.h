@@ -7,8 +7,8 @@
 
 namespace cornu {
 
-/// In training, each image is mirrored or not, with probability 1/2: left to right (horizontal), top to bottom
-/// (vertical), or each of them by itself. A batch of images; see random_images.h.
+/// In training, mirrors each image with probability 1/2: left to right (horizontal), top to bottom (vertical), or each
+/// independently. Input: a batch of images, see random_images.h.
 struct RandomFlip {
   enum Mode { horizontal, vertical, horizontal_and_vertical };
 

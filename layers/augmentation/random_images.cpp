@@ -8,7 +8,7 @@ void to_json(Json& json, const RandomFactor& factor) { to_json(json, std::vector
 
 RandomFactor json_to(const Json& json, As<RandomFactor>) {
   const auto range = value_of<std::vector<double>>(json);
-  require<FormatError>(range.size() == 2, "a list of {} where the two ends of a range are required", range.size());
+  require<FormatError>(range.size() == 2, "a list of {} values, expected two (low and high)", range.size());
   return {range[0], range[1]};
 }
 
@@ -20,8 +20,8 @@ void require_image(const char* layer, const Shape& sample) {
 
 void require_factor(const char* layer, const char* option, const RandomFactor& factor, double least, double most) {
   require<ValueError>(least <= factor.low && factor.low <= factor.high && factor.high <= most,
-                      "{}: {} is from {} to {}; two numbers in this order between {} and {} are required", layer,
-                      option, factor.low, factor.high, least, most);
+                      "{}: {} is from {} to {}; low <= high, both from {} to {}, is required", layer, option,
+                      factor.low, factor.high, least, most);
 }
 
 void write_transform(Real* transform, const ImageMap& map, const Shape& images) {

@@ -4,12 +4,11 @@
 #include "cornu/core/options/options.h"
 #include "cornu/layers/layer.h"
 
-/// What the layers that vary images at random have in common. Each acts in training alone, on every image by itself,
-/// and in inference hands on x. Images are (batch, height, width, channels). What is drawn depends on nothing but the
-/// tape's rng.
+/// Shared parts of the image augmentation layers. They act only in training, on each image independently; in inference
+/// they return x. Images are (batch, height, width, channels). Random draws depend only on the tape's rng.
 namespace cornu {
 
-/// The range that an amount is drawn from: `0.2` is from -0.2 to 0.2, `{-0.3, 0.1}` from the one to the other.
+/// The range an amount is drawn from: `0.2` means [-0.2, 0.2], `{-0.3, 0.1}` means [-0.3, 0.1].
 struct RandomFactor {
   double low, high;
 
@@ -29,16 +28,16 @@ void require_image(const char* layer, const Shape& sample);
 /// Throws ValueError unless least <= low <= high <= most.
 void require_factor(const char* layer, const char* option, const RandomFactor& factor, double least, double most);
 
-/// Where the pixel that is x to the right and y below the middle of an image comes from, seen from there: at
-/// (xx x + xy y - right, yx x + yy y - down), in pixels.
+/// Affine map from output to input pixels, relative to the image's centre, x to the right and y down: the output pixel
+/// (x, y) is read from the input at (xx x + xy y - right, yx x + yy y - down).
 struct ImageMap {
   double xx = 1, xy = 0, yx = 0, yy = 1, right = 0, down = 0;
 };
 
-/// The transform (core/ops/images.h) of images of this shape.
+/// Writes `map` as a transform for affine_transform (core/ops/images.h), for images of this shape.
 void write_transform(Real* transform, const ImageMap& map, const Shape& images);
 
-/// In training, each image seen through the map that draw(rng) gives; in inference x.
+/// In training, transforms each image by the map draw(rng) returns. In inference, returns x.
 template <class Draw>
 Var randomly_mapped(const char* layer, Var x, const AffineOptions& options, Draw draw) {
   require_image(layer, x.shape().sub(x.rank() > 0 ? 1 : 0));

@@ -14,7 +14,7 @@ Shape RandomRotation::build(const Shape& input, Rng&) {
 Var RandomRotation::forward(Var x) const {
   return detail::randomly_mapped("RandomRotation", x, {fill_mode, fill_value}, [&](Rng& rng) {
     const double angle = factor.draw(rng) * 2 * std::numbers::pi;
-    // What is shown to the right of the middle comes from below it, y being counted downwards.
+    // Counter-clockwise with y pointing down: an output pixel to the right of the centre is read from below it.
     return detail::ImageMap{
         .xx = std::cos(angle), .xy = -std::sin(angle), .yx = std::sin(angle), .yy = std::cos(angle)};
   });

@@ -4,9 +4,9 @@
 
 namespace cornu {
 
-/// In training, each image is turned around its middle by a random angle, counter-clockwise, in fractions of a full
-/// turn: `RandomRotation{0.05}` is by up to 18 degrees to either side. A batch of images; see random_images.h.
-/// Throws ValueError for a factor outside of -1 to 1.
+/// In training, rotates each image about its centre by a random angle, counter-clockwise, in fractions of a full turn:
+/// `RandomRotation{0.05}` rotates by up to 18 degrees either way. Input: a batch of images, see random_images.h.
+/// Throws ValueError for a factor outside [-1, 1].
 struct RandomRotation {
   RandomFactor factor;
   FillMode fill_mode = FillMode::reflect;

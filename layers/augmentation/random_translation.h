@@ -4,9 +4,9 @@
 
 namespace cornu {
 
-/// In training, each image is moved down by a random fraction of its height and to the right by one of its width,
-/// negative ones up and to the left. A batch of images; see random_images.h.
-/// Throws ValueError for factors outside of -1 to 1.
+/// In training, shifts each image down by a random fraction of its height and right by a random fraction of its width;
+/// negative values shift up and left. Input: a batch of images, see random_images.h.
+/// Throws ValueError for factors outside [-1, 1].
 struct RandomTranslation {
   RandomFactor height_factor, width_factor;
   FillMode fill_mode = FillMode::reflect;

@@ -6,12 +6,12 @@
 
 namespace cornu {
 
-/// In training, each image is zoomed around its middle: a factor f shows 1 + f times as much, so that positive ones
-/// zoom out and negative ones in. A batch of images; see random_images.h. Throws ValueError for factors outside of -1
-/// to 10.
+/// In training, zooms each image about its centre. A factor f shows 1 + f times as much of the image: positive values
+/// zoom out, negative values zoom in. Input: a batch of images, see random_images.h. Throws ValueError for factors
+/// outside [-1, 10].
 struct RandomZoom {
   RandomFactor height_factor;
-  std::optional<RandomFactor> width_factor{};  ///< without it, the width is zoomed as the height is
+  std::optional<RandomFactor> width_factor{};  ///< if not given, the width is zoomed like the height
   FillMode fill_mode = FillMode::reflect;
   double fill_value = 0;
 

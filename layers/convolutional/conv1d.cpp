@@ -10,13 +10,13 @@ Shape Conv1D::build(const Shape& input, Rng& rng) {
   require<ValueError>(kernel_initializer && bias_initializer, "Conv1D: the {} is empty; use zeros if in doubt",
                       kernel_initializer ? "bias_initializer" : "kernel_initializer");
   require(input.rank() == 2 && input[1] > 0,
-          "Conv1D: a sample of shape {}; (steps, channels) is required, as Reshape makes it", input);
+          "Conv1D: a sample of shape {}; (steps, channels) is required (is a Reshape missing?)", input);
   const Index channels = input[1];
   require<ValueError>(groups > 0 && channels % groups == 0 && filters % groups == 0,
                       "Conv1D: groups is {}; it must divide {} channels and {} filters", groups, channels, filters);
   const Window window("Conv1D", {1, 1, input[0], channels}, {1, kernel_size}, {1, strides}, {1, dilation_rate},
                       padding);
-  // Made aside: an initializer that throws leaves the layer as it was.
+  // Use temporaries: if an initializer throws, the layer is unchanged.
   Tensor new_kernel({kernel_size, channels / groups, filters}), new_bias;
   kernel_initializer(new_kernel, rng);
   if (use_bias) {

@@ -7,13 +7,13 @@
 
 namespace cornu {
 
-/// y = activation(x * kernel + bias): the same filters at every place of a sequence, as Conv2D has them for an image of
-/// one row. With Padding::causal no step of the result depends on later ones of the input.
-/// Input: (batch, steps, channels). Output: (batch, steps, filters), fewer steps for strides and Padding::valid.
+/// 1-D convolution: y = activation(x * kernel + bias), computed as Conv2D over an image of one row.
+/// With Padding::causal an output step depends only on the same and earlier input steps.
+/// Input: (batch, steps, channels). Output: (batch, new steps, filters); strides and Padding::valid reduce the steps.
 /// kernel: (kernel_size, channels / groups, filters), bias: (filters).
-/// Throws ValueError for sizes below 1 and groups that do not divide channels and filters, ShapeError for samples that
-/// are not (steps, channels), have other channels than it was built for or no room for the kernel, StateError if it was
-/// not built. Building again makes new parameters for the new shape.
+/// Throws ValueError for sizes below 1 and for groups that do not divide channels and filters; ShapeError for samples
+/// that are not (steps, channels), have other channels than at build or too few steps for the kernel; StateError if the
+/// layer is not built. Building again creates new parameters for the new shape.
 struct Conv1D {
   Index filters;
   Index kernel_size;

@@ -10,13 +10,13 @@ Shape Conv2D::build(const Shape& input, Rng& rng) {
   require<ValueError>(kernel_initializer && bias_initializer, "Conv2D: the {} is empty; use zeros if in doubt",
                       kernel_initializer ? "bias_initializer" : "kernel_initializer");
   require(input.rank() == 3 && input[-1] > 0,
-          "Conv2D: a sample of shape {}; (height, width, channels) is required, as Reshape makes it", input);
+          "Conv2D: a sample of shape {}; (height, width, channels) is required (is a Reshape missing?)", input);
   const Index channels = input[-1];
   require<ValueError>(groups > 0 && channels % groups == 0 && filters % groups == 0,
                       "Conv2D: groups is {}; it must divide {} channels and {} filters", groups, channels, filters);
   require_padding_of_images("Conv2D", padding);
   const Window window("Conv2D", input.batched(1), kernel_size, strides, dilation_rate, padding);
-  // Made aside: an initializer that throws leaves the layer as it was.
+  // Use temporaries: if an initializer throws, the layer is unchanged.
   Tensor new_kernel({kernel_size.height, kernel_size.width, channels / groups, filters}), new_bias;
   kernel_initializer(new_kernel, rng);
   if (use_bias) {

@@ -7,12 +7,12 @@
 
 namespace cornu {
 
-/// y = activation(x * kernel + bias): the same filters at every place of an image (core/ops/images.h has the formula).
+/// 2-D convolution: y = activation(x * kernel + bias); see core/ops/images.h for the formula.
 /// Input: (batch, height, width, channels). Output: (batch, rows, columns, filters).
 /// kernel: (kernel height, kernel width, channels / groups, filters), bias: (filters).
-/// Throws ValueError for sizes below 1, Padding::causal and groups that do not divide channels and filters, ShapeError
-/// for samples that are not (height, width, channels), have other channels than it was built for or no room for the
-/// kernel, StateError if it was not built. Building again makes new parameters for the new shape.
+/// Throws ValueError for sizes below 1, Padding::causal and groups that do not divide channels and filters; ShapeError
+/// for samples that are not (height, width, channels), have other channels than at build or are too small for the
+/// kernel; StateError if the layer is not built. Building again creates new parameters for the new shape.
 struct Conv2D {
   Index filters;
   Size2D kernel_size;

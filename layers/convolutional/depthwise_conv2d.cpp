@@ -12,10 +12,11 @@ Shape DepthwiseConv2D::build(const Shape& input, Rng& rng) {
                       "DepthwiseConv2D: the {} is empty; use zeros if in doubt",
                       depthwise_initializer ? "bias_initializer" : "depthwise_initializer");
   require(input.rank() == 3 && input[2] > 0,
-          "DepthwiseConv2D: a sample of shape {}; (height, width, channels) is required, as Reshape makes it", input);
+          "DepthwiseConv2D: a sample of shape {}; (height, width, channels) is required (is a Reshape missing?)",
+          input);
   require_padding_of_images("DepthwiseConv2D", padding);
   const Window window("DepthwiseConv2D", input.batched(1), kernel_size, strides, dilation_rate, padding);
-  // Made aside: an initializer that throws leaves the layer as it was.
+  // Use temporaries: if an initializer throws, the layer is unchanged.
   Tensor new_kernel({kernel_size.height, kernel_size.width, input[2], depth_multiplier}), new_bias;
   depthwise_initializer(new_kernel, rng);
   if (use_bias) {

@@ -7,13 +7,13 @@
 
 namespace cornu {
 
-/// y = activation(x * kernel + bias), each channel by itself with `depth_multiplier` filters of its own
-/// (core/ops/images.h has the formula).
-/// Input: (batch, height, width, channels). Output: (batch, rows, columns, channels depth_multiplier).
-/// kernel: (kernel height, kernel width, channels, depth_multiplier), bias: (channels depth_multiplier).
-/// Throws ValueError for sizes below 1 and Padding::causal, ShapeError for samples that are not (height, width,
-/// channels), have other channels than it was built for or no room for the kernel, StateError if it was not built.
-/// Building again makes new parameters for the new shape.
+/// Depthwise 2-D convolution: y = activation(x * kernel + bias), with `depth_multiplier` filters for each channel; see
+/// core/ops/images.h for the formula.
+/// Input: (batch, height, width, channels). Output: (batch, rows, columns, channels * depth_multiplier).
+/// kernel: (kernel height, kernel width, channels, depth_multiplier), bias: (channels * depth_multiplier).
+/// Throws ValueError for sizes below 1 and Padding::causal; ShapeError for samples that are not (height, width,
+/// channels), have other channels than at build or are too small for the kernel; StateError if the layer is not built.
+/// Building again creates new parameters for the new shape.
 struct DepthwiseConv2D {
   Size2D kernel_size;
   Size2D strides = 1;

@@ -9,7 +9,7 @@ namespace cornu {
 
 namespace {
 
-/// Of (..., features).
+/// Normalises x of shape (..., features).
 Var normalized(const BatchNormalization& layer, Var x) {
   Tape& tape = x.tape();
   const Operand gain = layer.scale ? Operand(layer.gamma) : Operand(1);
@@ -22,7 +22,7 @@ Var normalized(const BatchNormalization& layer, Var x) {
   const auto update = [&](const Parameter& moving, Var value) {
     tape.record_update(moving, tape.parameter(moving) * layer.momentum + value * (1 - layer.momentum));
   };
-  if (x.size() > 0) {  // no batch at all has no mean
+  if (x.size() > 0) {  // an empty batch has no mean
     update(layer.moving_mean, batch.mean);
     update(layer.moving_variance, batch.variance);
   }
@@ -38,9 +38,10 @@ Shape BatchNormalization::build(const Shape& input, Rng& rng) {
                       "BatchNormalization: epsilon is {}; it must be finite and not negative", epsilon);
   const Index rank = input.rank() + 1, at = axis < 0 ? axis + rank : axis;
   require(0 < at && at < rank && input[at - 1] > 0,
-          "BatchNormalization: axis is {}, which is no axis of features of a batch of samples of shape {}", axis,
-          input);
-  // Made aside: an initializer that throws leaves the layer as it was.
+          "BatchNormalization: axis is {}; for samples of shape {} it must be an axis of size 1 or more, other than "
+          "the batch axis",
+          axis, input);
+  // Use temporaries: if an initializer throws, the layer is unchanged.
   const std::array<const Initializer*, 4> initializers{&gamma_initializer, &beta_initializer, &moving_mean_initializer,
                                                        &moving_variance_initializer};
   const std::array<bool, 4> wanted{scale, center, true, true};
@@ -65,8 +66,8 @@ Var BatchNormalization::forward(Var x) const {
       "BatchNormalization: used before it was built; call build(shape of a sample, rng), or put it into a model");
   const Index features = moving_mean.shape()[0], at = axis < 0 ? axis + x.rank() : axis;
   require(0 < at && at < x.rank() && x.shape()[at] == features,
-          "BatchNormalization: an input of shape {}; its axis {} must be {}, and not the batch", x.shape(), axis,
-          features);
+          "BatchNormalization: an input of shape {}; axis {} must have size {} and not be the batch axis", x.shape(),
+          axis, features);
   if (at == x.rank() - 1) return normalized(*this, x);
   const Shape s = x.shape();
   const Var parts = reshape(x, {s[0], s.sub(1, at).size(), features, s.sub(at + 1).size()});

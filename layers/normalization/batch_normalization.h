@@ -5,20 +5,21 @@
 
 namespace cornu {
 
-/// y = gamma (x - mean) / sqrt(variance + epsilon) + beta, each feature by itself (Ioffe and Szegedy, 2015). In
-/// training mean and variance are the batch's, of the population, over all axes but `axis`; in inference moving
-/// averages of these: with each step, moving = momentum moving + (1 - momentum) batch. A frozen layer (freeze.h) does
-/// as in inference. Samples meet in training, so that `fit` does not divide a batch. Input:
-/// (batch, ...), dense features or images. Output: the same shape. The parameters: (features). `axis` counts the batch,
-/// as in Keras; any but the last costs two copies of x. Throws ValueError for a momentum outside [0, 1] or a negative
-/// epsilon, ShapeError for an axis that is not there, is the batch, or has another length than it was built for,
-/// StateError if it was not built.
+/// y = gamma (x - mean) / sqrt(variance + epsilon) + beta, per feature (Ioffe and Szegedy, 2015).
+/// In training, mean and variance (biased) are those of the batch over all axes but `axis`. In inference they are
+/// moving averages, updated by each training step: moving = momentum moving + (1 - momentum) batch. A frozen layer
+/// (freeze.h) behaves as in inference.
+/// Training mixes the samples of a batch, so `fit` does not split batches into shards.
+/// Input: (batch, ...), features or images. Output: the same shape. Parameters: (features). As in Keras, `axis` counts
+/// the batch axis; any axis but the last costs two copies of x.
+/// Throws ValueError for a momentum outside [0, 1] or a negative epsilon; ShapeError for an axis that is out of range,
+/// is the batch axis or has another size than at build; StateError if the layer is not built.
 struct BatchNormalization {
   Index axis = -1;
-  double momentum = 0.99;  ///< the fraction that is kept
+  double momentum = 0.99;  ///< the fraction of the old average that is kept
   double epsilon = 1e-3;
-  bool center = true;  ///< add beta
-  bool scale = true;   ///< multiply by gamma
+  bool center = true;  ///< adds beta
+  bool scale = true;   ///< multiplies by gamma
   Initializer beta_initializer = zeros;
   Initializer gamma_initializer = ones;
   Initializer moving_mean_initializer = zeros;

@@ -17,10 +17,10 @@ Shape LayerNormalization::build(const Shape& input, Rng& rng) {
   for (Index last = 1; are_last && last <= count; ++last) {
     are_last = std::any_of(axis.begin(), axis.end(), [=](Index a) { return a == -last || a == rank - last; });
   }
-  require(are_last, "LayerNormalization: axis is {}; the last axes of a batch of samples of shape {} are required",
+  require(are_last, "LayerNormalization: axis is {}; for samples of shape {} it must list the last axes",
           to_string(std::span<const Index>(axis)), input);
   const Shape lengths = input.sub(input.rank() - count);
-  // Made aside: an initializer that throws leaves the layer as it was.
+  // Use temporaries: if an initializer throws, the layer is unchanged.
   Tensor new_gamma, new_beta;
   if (scale) gamma_initializer(new_gamma = Tensor(lengths), rng);
   if (center) beta_initializer(new_beta = Tensor(lengths), rng);

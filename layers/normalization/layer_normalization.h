@@ -7,17 +7,17 @@
 
 namespace cornu {
 
-/// y = gamma (x - mean) / sqrt(variance + epsilon) + beta, with mean and variance (of the population) of each sample's,
-/// or each of its places', own numbers along `axis` (Ba, Kiros and Hinton, 2016).
-/// Input: (batch, ...). Output: the same shape. gamma, beta: the lengths of the axes.
-/// `axis` counts the batch, as in Keras: {-1}, or several, of which the last ones must be: {-2, -1}.
-/// Throws ValueError for a negative epsilon, ShapeError for other axes, among them the batch, and an input with other
-/// lengths than it was built for, StateError if it was not built.
+/// y = gamma (x - mean) / sqrt(variance + epsilon) + beta, with mean and variance (biased) over `axis`, separately for
+/// each sample and each position of the other axes (Ba, Kiros and Hinton, 2016).
+/// Input: (batch, ...). Output: the same shape. gamma, beta: the sizes of the axes.
+/// As in Keras, `axis` counts the batch axis: {-1}, or several, which must be the last ones: {-2, -1}.
+/// Throws ValueError for a negative epsilon; ShapeError for other axes, including the batch axis, and for an input
+/// whose axes have other sizes than at build; StateError if the layer is not built.
 struct LayerNormalization {
   std::vector<Index> axis{-1};
   double epsilon = 1e-3;
-  bool center = true;  ///< add beta
-  bool scale = true;   ///< multiply by gamma
+  bool center = true;  ///< adds beta
+  bool scale = true;   ///< multiplies by gamma
   Initializer beta_initializer = zeros;
   Initializer gamma_initializer = ones;
   Regularizer beta_regularizer{}, gamma_regularizer{};

@@ -11,16 +11,16 @@ namespace cornu {
 
 namespace {
 
-constexpr Index most_samples = Index{1} << 53;  // each of which a double can tell from the next
+constexpr Index most_samples = Index{1} << 53;  // the largest count up to which a double holds every integer
 
-/// What may stand in a message for the axes; made into text only where there is one.
+/// Formats axes for a message, only when there is one.
 struct Axes {
   std::span<const Index> numbers;
 };
 
 std::string to_string(const Axes& axes) { return cornu::to_string(axes.numbers); }
 
-/// The shape of a batch with 1 for every axis that has no mean of its own.
+/// The shape of a batch with every axis reduced to 1 except those in `axis`.
 Shape kept_of(const std::vector<Index>& axis, const Shape& batch) {
   Shape kept = batch;
   for (Index at = 0; at < batch.rank(); ++at) kept = kept.with(at, 1);
@@ -28,14 +28,14 @@ Shape kept_of(const std::vector<Index>& axis, const Shape& batch) {
     const Index at = a < 0 ? a + batch.rank() : a;
     require(0 < at && at < batch.rank() && std::count(axis.begin(), axis.end(), a) == 1 &&
                 (a == at || std::count(axis.begin(), axis.end(), at) == 0),
-            "Normalization: axis is {}; different axes of samples of shape {} are required, and not the batch",
+            "Normalization: axis is {}; distinct axes of samples of shape {}, other than the batch axis, are required",
             Axes{axis}, batch.rank() > 0 ? batch.sub(1) : batch);
     kept = kept.with(at, batch[at]);
   }
   return kept;
 }
 
-/// The lengths of the axes that are kept, in their order.
+/// The sizes of the kept axes, in the order of the batch's axes.
 Shape lengths_of(const std::vector<Index>& axis, const Shape& batch) {
   Shape lengths;
   for (Index at = 1; at < batch.rank(); ++at) {
@@ -45,15 +45,15 @@ Shape lengths_of(const std::vector<Index>& axis, const Shape& batch) {
   return lengths;
 }
 
-/// What is given, for each place of the axes.
+/// Broadcasts a given mean or variance to the sizes of the axes.
 Tensor spread(const Tensor& given, const Shape& lengths) {
   bool fits = given.rank() <= lengths.rank();
   for (Index i = 1; fits && i <= given.rank(); ++i) {
     fits = given.shape()[-i] == 1 || given.shape()[-i] == lengths[-i];
   }
   require(fits,
-          "Normalization: a mean or variance of shape {} for axes of {}; one that has them keeps them: adapt it to "
-          "other data, or call reset_parameters(layer) to start anew",
+          "Normalization: the mean or variance has shape {}, but the axes have sizes {}. A layer that has both keeps "
+          "them: adapt it to other data, or call reset_parameters(layer) first",
           given.shape(), lengths);
   Tensor result(lengths);
   Broadcast(lengths, given.shape(), lengths).each([&](Index i, Index, Index from) { result[i] = given[from]; });
@@ -64,12 +64,12 @@ Tensor spread(const Tensor& given, const Shape& lengths) {
 
 Shape Normalization::build(const Shape& input, Rng&) {
   for (const Index samples : {count, saved_count}) {
-    require<ValueError>(samples >= 0 && samples <= most_samples, "Normalization: count is {}; 0 to {} are possible",
+    require<ValueError>(samples >= 0 && samples <= most_samples, "Normalization: count is {}; it must be from 0 to {}",
                         samples, most_samples);
   }
   kept_of(axis, input.batched(1));
   require<ValueError>(mean.value.empty() == variance.value.empty(),
-                      "Normalization: only the {} is given; give the {}, too, or neither",
+                      "Normalization: only the {} is given; give the {} as well, or neither",
                       mean.value.empty() ? "variance" : "mean", mean.value.empty() ? "mean" : "variance");
   const Shape lengths = lengths_of(axis, input.batched(1));
   const bool given = !mean.value.empty();
@@ -94,15 +94,15 @@ void Normalization::adapt(const Tensor& data) {
 void Normalization::update_state(const Tensor& batch) {
   const Shape& shape = batch.shape();
   require(shape.rank() > 0 && !shape.empty(),
-          "Normalization: data of shape {}; (samples, ...) is required, at least one", shape);
+          "Normalization: data of shape {}; (samples, ...) with at least one sample is required", shape);
   const Shape kept = kept_of(axis, shape), lengths = lengths_of(axis, shape);
-  if (mean.value.empty()) count = 0;  // it was reset
+  if (mean.value.empty()) count = 0;  // after reset_state
   const bool is_initial = std::all_of(mean.value.begin(), mean.value.end(), [](Real m) { return m == 0; }) &&
                           std::all_of(variance.value.begin(), variance.value.end(), [](Real v) { return v == 1; });
   require<StateError>(count > 0 || is_initial,
-                      "Normalization: update_state after a mean and a variance that came from elsewhere; set count to "
-                      "the number of their samples, or forget them first (reset_state)");
-  require(count == 0 || mean.shape() == lengths, "Normalization: data of shape {}, after some whose means were {}",
+                      "Normalization: update_state needs to know how many samples the given mean and variance stand "
+                      "for; set count, or call reset_state first");
+  require(count == 0 || mean.shape() == lengths, "Normalization: data of shape {} after data whose means have shape {}",
           shape, mean.shape());
   if (count == 0) {
     mean = {Tensor(lengths), false};
@@ -117,7 +117,7 @@ void Normalization::update_state(const Tensor& batch) {
     const double from_mean = static_cast<double>(batch[i]) - means[static_cast<std::size_t>(at)];
     squares[static_cast<std::size_t>(at)] += from_mean * from_mean;
   });
-  // What came before and this batch together (Chan, Golub and LeVeque, 1979).
+  // Combines the previous statistics with this batch's (Chan, Golub and LeVeque, 1979).
   count += shape[0];
   const double part = static_cast<double>(shape[0]) / static_cast<double>(count);
   for (std::size_t at = 0; at < means.size(); ++at) {

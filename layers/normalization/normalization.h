@@ -6,27 +6,28 @@
 
 namespace cornu {
 
-/// y = (x - mean) / max(sqrt(variance), 1e-7), each feature by a mean and a variance (of the population) that are not
-/// trained but given, or taken from data by `adapt`; with `invert` the way back, x = y max(...) + mean.
-/// Input: (batch, ...). Output: the same shape. mean, variance: the lengths of `axis`, or what broadcasts to them.
-/// `axis` counts the batch, as in Keras: the axes that have a mean for each of their places; {} for one mean of all.
-/// Until it is adapted the mean is 0 and the variance 1.
-/// Throws ShapeError for axes that are not there, given twice, or the batch, and where mean and variance, or the input,
-/// have other lengths; ValueError where only one of them is given, for no samples, or a count below 0; StateError if it
-/// was not built.
+/// y = (x - mean) / max(sqrt(variance), 1e-7), with a mean and a (biased) variance that are not trained, but given or
+/// computed from data by `adapt`. With `invert`, the inverse: y = x max(sqrt(variance), 1e-7) + mean.
+/// Input: (batch, ...). Output: the same shape. mean, variance: the sizes of the axes in `axis`, or a shape that
+/// broadcasts to them.
+/// As in Keras, `axis` counts the batch axis. It lists the axes that keep a separate mean per index; {} means one mean
+/// for all elements. Before `adapt`, the mean is 0 and the variance 1.
+/// Throws ShapeError for axes that are out of range, repeated or the batch axis, and if the sizes of mean, variance and
+/// input do not match; ValueError if only one of mean and variance is given, and for a count below 0; StateError if the
+/// layer is not built.
 struct Normalization {
   std::vector<Index> axis{-1};
   Parameter mean{{}, false}, variance{{}, false};
   bool invert = false;
-  Index count = 0;        ///< samples that mean and variance were taken from; 0: not known, or none yet
-  Index saved_count = 0;  ///< from a file, until `build`
+  Index count = 0;        ///< samples that mean and variance were computed from; 0: none yet, or unknown
+  Index saved_count = 0;  ///< read from a file; moved to `count` by `build`
 
-  /// Takes mean and variance from samples (samples, ...), in place of any others.
+  /// Replaces mean and variance by those of `data`, (samples, ...). Throws ShapeError for no samples.
   void adapt(const Tensor& data);
-  /// The same in parts: forget, then one batch after another, (samples, ...); also on from a saved model.
+  /// adapt in parts: call reset_state, then update_state for each batch, (samples, ...). Also continues a loaded model.
   void reset_state();
-  /// Throws StateError where there are a mean and a variance, but no count to weigh them by: they were given, or come
-  /// from a file written before the count was.
+  /// Throws StateError if mean and variance have no count to weight them by: they were given, or read from a file older
+  /// than `count`.
   void update_state(const Tensor& batch);
 
   Shape build(const Shape& input, Rng& rng);

@@ -5,13 +5,13 @@
 
 namespace cornu {
 
-/// The largest number of each window, channel by channel; of equal ones the first has the gradient. NaN if one is.
+/// The maximum of each window per channel; NaN if any element is NaN. Of equal maxima, the first gets the gradient.
 /// Input: (batch, height, width, channels). Output: (batch, rows, columns, channels).
 /// Throws ValueError for sizes below 1 and Padding::causal, ShapeError for samples that are not (height, width,
-/// channels) or have no room for the window.
+/// channels) or are too small for the window.
 struct MaxPooling2D {
   Size2D pool_size = 2;
-  Size2D strides = 0;  ///< 0: as pool_size
+  Size2D strides = 0;  ///< 0: pool_size
   Padding padding = Padding::valid;
 
   void options(auto& visit) {

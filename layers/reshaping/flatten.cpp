@@ -10,9 +10,9 @@ Shape Flatten::build(const Shape& input, Rng&) {
 }
 
 Var Flatten::forward(Var x) const {
-  require(x.rank() > 0, "Flatten: a scalar came; its input is a batch of samples");
+  require(x.rank() > 0, "Flatten: got a scalar; a batch of samples is required");
   const Shape sample = x.shape().sub(1);
-  require(!shape || sample == *shape, "Flatten: {} came; a batch of samples of shape {} is required", x.shape(),
+  require(!shape || sample == *shape, "Flatten: got {}; a batch of samples of shape {} is required", x.shape(),
           shape.value_or(Shape()));
   return reshape(x, Shape{x.shape()[0], sample.size()});
 }

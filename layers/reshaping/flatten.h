@@ -7,9 +7,9 @@
 
 namespace cornu {
 
-/// Every sample as one row. Input: (batch, ...). Output: (batch, n).
-/// `Flatten{28, 28}` says as well what samples look like, so that a model may begin with it; it throws ShapeError for
-/// samples of another shape, naming both. `Flatten{}` takes any.
+/// Flattens each sample to one row. Input: (batch, ...). Output: (batch, n).
+/// `Flatten{28, 28}` also declares the sample shape, so a model can begin with it; it throws ShapeError for samples of
+/// another shape, naming both. `Flatten{}` takes any shape.
 struct Flatten {
   std::optional<Shape> shape;
 

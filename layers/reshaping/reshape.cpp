@@ -10,19 +10,19 @@ namespace cornu {
 
 namespace {
 
-/// What may stand in a message for a Shape: -1 included.
+/// Formats a target for a message; unlike a Shape it may contain -1.
 struct Target {
   std::span<const Index> dimensions;
 };
 
 std::string to_string(const Target& target) { return cornu::to_string(target.dimensions); }
 
-/// The target with its -1 replaced by what a sample of this shape leaves for it.
+/// The target with -1 replaced by the size that a sample of this shape requires.
 Shape resolve(std::span<const Index> dimensions, const Shape& sample) {
   const Target target{dimensions};
   require<ValueError>(dimensions.size() < Shape::max_rank,
-                      "Reshape: the target {} has {} dimensions; at most {} are possible beside the batch", target,
-                      dimensions.size(), Shape::max_rank - 1);
+                      "Reshape: the target {} has {} dimensions; at most {} are possible besides the batch axis",
+                      target, dimensions.size(), Shape::max_rank - 1);
   require<ValueError>(std::count(dimensions.begin(), dimensions.end(), -1) <= 1,
                       "Reshape: the target {} has more than one -1", target);
   require<ValueError>(std::all_of(dimensions.begin(), dimensions.end(), [](Index d) { return d >= -1; }),
@@ -35,11 +35,11 @@ Shape resolve(std::span<const Index> dimensions, const Shape& sample) {
     *open = 1;
     const Index known = Shape(std::span<const Index>(resolved).first(dimensions.size())).size();
     require(known > 0 && sample.size() % known == 0,
-            "Reshape: a sample of shape {} has {} numbers, which do not fill {}", sample, sample.size(), target);
+            "Reshape: a sample of shape {} has {} elements, which do not fill {}", sample, sample.size(), target);
     *open = sample.size() / known;
   }
   const Shape shape(std::span<const Index>(resolved).first(dimensions.size()));
-  require(shape.size() == sample.size(), "Reshape: a sample of shape {} has {} numbers, but {} has {}", sample,
+  require(shape.size() == sample.size(), "Reshape: a sample of shape {} has {} elements, but {} has {}", sample,
           sample.size(), shape, shape.size());
   return shape;
 }
@@ -49,7 +49,7 @@ Shape resolve(std::span<const Index> dimensions, const Shape& sample) {
 Shape Reshape::build(const Shape& input, Rng&) { return resolve(target, input); }
 
 Var Reshape::forward(Var x) const {
-  require(x.rank() > 0, "Reshape: a scalar came; its input is a batch of samples");
+  require(x.rank() > 0, "Reshape: got a scalar; a batch of samples is required");
   return reshape(x, resolve(target, x.shape().sub(1)).batched(x.shape()[0]));
 }
 

@@ -8,12 +8,12 @@
 
 namespace cornu {
 
-/// The numbers of every sample under another shape, in the same order: `Reshape{7, 7, 16}`. One dimension may be -1:
-/// what is left for it. Input: (batch, ...). Output: (batch, target...).
-/// Throws ValueError for a target that no sample could have, ShapeError for a sample that has other than as many
-/// numbers, naming both shapes.
+/// Gives each sample another shape, keeping the order of its elements: `Reshape{7, 7, 16}`. One dimension may be -1; it
+/// is computed from the others. Input: (batch, ...). Output: (batch, target...).
+/// Throws ValueError for an invalid target, ShapeError for a sample with another number of elements, naming both
+/// shapes.
 struct Reshape {
-  std::vector<Index> target;  ///< without the batch
+  std::vector<Index> target;  ///< without the batch axis
 
   Reshape(std::initializer_list<Index> dimensions) : target(dimensions) {}
   explicit Reshape(const Shape& shape) : target(shape.dimensions().begin(), shape.dimensions().end()) {}

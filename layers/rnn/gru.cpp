@@ -6,7 +6,7 @@ namespace cornu {
 
 namespace {
 
-/// Any functions, and either place for the reset gate, made of smaller ops.
+/// GRU from smaller ops, for any activations and both positions of the reset gate.
 Var by_steps(const GRU& layer, Var x, const RecurrentOptions& how) {
   const Index units = layer.units;
   const Activation &activation = layer.activation, &recurrent_activation = layer.recurrent_activation;
@@ -15,7 +15,7 @@ Var by_steps(const GRU& layer, Var x, const RecurrentOptions& how) {
   const auto part = [units](Var gates, Index first, Index last) {
     return slice_axis(gates, -1, first * units, last * units);
   };
-  Var inputs, row;  // the bias of the products with the state
+  Var inputs, row;  // row: the bias of the products with the state
   if (layer.use_bias && layer.reset_after) {
     const Var rows = tape.parameter(layer.bias);
     row = reshape(slice_axis(rows, 0, 1, 2), {3 * units});
@@ -39,8 +39,8 @@ Var by_steps(const GRU& layer, Var x, const RecurrentOptions& how) {
 
 Shape GRU::build(const Shape& input, Rng& rng) {
   detail::require_recurrent_options("GRU", units, kernel_initializer, recurrent_initializer, bias_initializer, input);
-  const Index gates = Shape{3, units}.size();  // throws where it would overflow
-  // Made aside: an initializer that throws leaves the layer as it was.
+  const Index gates = Shape{3, units}.size();  // throws on overflow
+  // Use temporaries: if an initializer throws, the layer is unchanged.
   Tensor new_kernel({input[1], gates}), new_recurrent({units, gates}), new_bias;
   kernel_initializer(new_kernel, rng);
   recurrent_initializer(new_recurrent, rng);

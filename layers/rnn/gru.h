@@ -6,14 +6,14 @@
 
 namespace cornu {
 
-/// The gated recurrent unit: as LSTM, with fewer gates (core/ops/sequences.h has the formula, in which `activation`
-/// stands for tanh and `recurrent_activation` for sigmoid; with others it is slower). Without `reset_after`, the reset
-/// gate acts on the state before its product with the recurrent kernel, as in Cho et al., 2014; that is slower, too.
-/// Input: (batch, steps, in). Output: the last state, (batch, units), or with `return_sequences` that after every step,
-/// (batch, steps, units), with `go_backwards` in the order in which they were gone through.
-/// kernel: (in, 3 units), the gates in the order z, r, h. recurrent_kernel: (units, 3 units). bias: (2, 3 units), one
-/// row for the products with the input, one for those with the state; (3 units) without `reset_after`.
-/// Throws as LSTM. Building again makes new parameters for the new shape.
+/// Gated recurrent unit; see core/ops/sequences.h for the formula, with `activation` for tanh and
+/// `recurrent_activation` for sigmoid. Other activations are slower. Without `reset_after`, the reset gate is applied
+/// to the state before its product with the recurrent kernel (Cho et al., 2014); that is slower, too.
+/// Input: (batch, steps, in). Output: the last state, (batch, units); with `return_sequences` the state after each
+/// step, (batch, steps, units), in processing order, which `go_backwards` reverses.
+/// kernel: (in, 3 units), gates in the order z, r, h. recurrent_kernel: (units, 3 units). bias: (2, 3 units), one row
+/// for the products with the input, one for those with the state; (3 units) without `reset_after`.
+/// Throws like LSTM. Building again creates new parameters for the new shape.
 struct GRU {
   Index units;
   Activation activation = tanh;

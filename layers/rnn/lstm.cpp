@@ -6,8 +6,8 @@ namespace cornu {
 
 Shape LSTM::build(const Shape& input, Rng& rng) {
   detail::require_recurrent_options("LSTM", units, kernel_initializer, recurrent_initializer, bias_initializer, input);
-  const Index gates = Shape{4, units}.size();  // throws where it would overflow
-  // Made aside: an initializer that throws leaves the layer as it was.
+  const Index gates = Shape{4, units}.size();  // throws on overflow
+  // Use temporaries: if an initializer throws, the layer is unchanged.
   Tensor new_kernel({input[1], gates}), new_recurrent({units, gates}), new_bias;
   kernel_initializer(new_kernel, rng);
   recurrent_initializer(new_recurrent, rng);

@@ -6,14 +6,14 @@
 
 namespace cornu {
 
-/// Long short-term memory: what a sequence leaves in a state of `units` numbers (core/ops/sequences.h has the formula,
-/// in which `activation` stands for tanh and `recurrent_activation` for sigmoid; with others it is slower).
-/// Input: (batch, steps, in). Output: the last state, (batch, units), or with `return_sequences` that after every step,
-/// (batch, steps, units), with `go_backwards` in the order in which they were gone through.
-/// kernel: (in, 4 units), the gates in the order i, f, c, o. recurrent_kernel: (units, 4 units). bias: (4 units), with
-/// `unit_forget_bias` 1 for f (Jozefowicz, Zaremba and Sutskever, 2015).
-/// Throws ValueError for units < 1, ShapeError for samples that are not (steps, features) or of other features than it
-/// was built for, StateError if it was not built. Building again makes new parameters for the new shape.
+/// Long short-term memory; see core/ops/sequences.h for the formula, with `activation` for tanh and
+/// `recurrent_activation` for sigmoid. Other activations are slower.
+/// Input: (batch, steps, in). Output: the last state, (batch, units); with `return_sequences` the state after each
+/// step, (batch, steps, units), in processing order, which `go_backwards` reverses.
+/// kernel: (in, 4 units), gates in the order i, f, c, o. recurrent_kernel: (units, 4 units). bias: (4 units);
+/// `unit_forget_bias` sets the part of f to 1 (Jozefowicz, Zaremba and Sutskever, 2015).
+/// Throws ValueError for units < 1, ShapeError for samples that are not (steps, features) or have other features than
+/// at build, StateError if the layer is not built. Building again creates new parameters for the new shape.
 struct LSTM {
   Index units;
   Activation activation = tanh;

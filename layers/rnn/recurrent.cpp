@@ -12,7 +12,7 @@ void require_recurrent_options(const char* who, Index units, const Initializer& 
                       : !recurrent ? "recurrent_initializer"
                                    : "bias_initializer");
   require(input.rank() == 2 && input[0] > 0 && input[1] > 0,
-          "{}: a sample of shape {}; (steps, features) is required, as Reshape makes it", who, input);
+          "{}: a sample of shape {}; (steps, features) is required (is a Reshape missing?)", who, input);
 }
 
 void require_recurrent_input(const char* who, const Parameter& kernel, Var x) {

@@ -4,20 +4,20 @@
 #include "cornu/layers/activation.h"
 #include "cornu/layers/initializers.h"
 
-/// What LSTM and GRU have in common: for the files that define them.
+/// Shared by the implementations of LSTM and GRU.
 namespace cornu::detail {
 
-/// Throws as the layers tell.
+/// Throw the errors that LSTM and GRU document.
 void require_recurrent_options(const char* who, Index units, const Initializer& kernel, const Initializer& recurrent,
                                const Initializer& bias, const Shape& input);
 void require_recurrent_input(const char* who, const Parameter& kernel, Var x);
 
-/// Whether the ops of core, which know these two functions, will do.
+/// True for tanh and sigmoid, which the fused ops of core require.
 bool are_usual(const Activation& activation, const Activation& recurrent_activation);
 
-/// Goes through the steps of `inputs`, (batch, steps, width), from the state h, or zeros if it is empty:
-/// h = next(inputs_t, h), with inputs_t (batch, width) and h (batch, units). Returns as the recurrent ops do. For what
-/// they cannot do.
+/// A recurrent layer built from smaller ops, for what the fused ops cannot do: h = next(inputs_t, h) for each step of
+/// `inputs` (batch, steps, width), with inputs_t (batch, width) and h (batch, units). An empty h starts from zeros.
+/// Returns the same shapes as the fused ops.
 template <class Next>
 Var each_step(Var inputs, Index units, const RecurrentOptions& options, Next next, Var h = {}) {
   Tape& tape = inputs.tape();

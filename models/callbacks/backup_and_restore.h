@@ -6,19 +6,21 @@
 
 namespace cornu {
 
-/// A run of fit that is killed at any moment, however rudely, goes on where it was when the same program is started
-/// again, and ends with the same bits as one that was not: weights, the optimizer's state, shuffles, what layers draw,
-/// the metrics so far, the history, and what other callbacks remember (those with a `state`:
+/// Makes fit resumable: if the program is killed at any moment and started again, training continues where it was and
+/// ends with the same bits as an uninterrupted run. Restores weights, optimizer state, shuffles, the layers' random
+/// draws, metrics of the current epoch, history, and the state of other callbacks (those with `state`, see
 /// models/callbacks/callback.h).
 ///     model.fit(train, {.epochs = 50, .callbacks = {BackupAndRestore{"backup"}}});
-/// The model, its compile and the options of fit must be those of the run that was broken off; `epochs` may be more.
-/// Throws ValueError if the backup is of another model or of another number of batches an epoch, FormatError if it is
-/// broken, FileError if it cannot be written, and StateError where save_freq is given for a metric that has no `state`.
+/// Model, compile and fit options must be those of the interrupted run; `epochs` may be larger.
+/// Throws ValueError if the backup is from another model, or from a run with another number of batches per epoch or of
+/// callbacks; FormatError if it is damaged; FileError if it cannot be written; StateError if save_freq is set and a
+/// metric has no `state`.
 struct BackupAndRestore {
   std::string backup_dir;
-  Index save_freq = 0;  ///< batches; 0: each epoch
-  /// Once the run has come to its end. It stays where the run ended with Ctrl-C, with an exception, or (TerminateOnNaN)
-  /// with a loss that is not finite: this is never saved, so that the last good state is there.
+  Index save_freq = 0;  ///< in batches; 0: every epoch
+  /// Deletes the backup when the run completes. It is kept if the run ends by Ctrl-C, by an exception or
+  /// (TerminateOnNaN) by a non-finite loss. A state with a non-finite loss is never saved, so the backup is the last
+  /// good state.
   bool delete_checkpoint = true;
 
   void on_train_resume(Run& run, Logs& logs) const;

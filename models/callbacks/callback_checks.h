@@ -4,7 +4,7 @@
 
 #include "cornu/core/shape.h"
 
-/// What the compiler can tell of a struct that is meant as a callback, which would otherwise silently do nothing.
+/// Compile-time checks that reject a struct whose misspelt hooks would silently never be called.
 namespace cornu {
 
 class Logs;
@@ -12,7 +12,7 @@ struct Run;
 
 namespace detail {
 
-/// Whether C has one of the hooks, with the right parameters or with others.
+/// True if C has one of the hooks, whatever its parameters.
 template <class C>
 constexpr bool has_hook = requires {
   &C::on_train_begin;
@@ -216,8 +216,8 @@ constexpr void check_callback() {
   static_assert(!misspells_predict_batch_end<C>,
                 "this callback has a function that is never called: the hook is on_predict_batch_end");
   static_assert(has_hook<C>,
-                "this is no callback: a callback has one of the hooks, such as "
-                "void on_epoch_end(Run& run, Index epoch, Logs& logs); see cornu/models/callbacks/callback.h");
+                "this is not a callback: a callback has at least one hook, such as void on_epoch_end(Run& run, Index "
+                "epoch, Logs& logs); see cornu/models/callbacks/callback.h");
 }
 
 }  // namespace detail

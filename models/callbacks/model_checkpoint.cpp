@@ -21,8 +21,8 @@ std::string file_name(const std::string& pattern, Index epoch, Index batch, cons
   try {
     return fmt::vformat(pattern, fields);
   } catch (const fmt::format_error& error) {
-    throw ValueError(message("ModelCheckpoint: filepath \"{}\": {}; there are: epoch, batch, {}", pattern, error.what(),
-                             logs.names()));
+    throw ValueError(message("ModelCheckpoint: filepath \"{}\": {}; available fields: epoch, batch, {}", pattern,
+                             error.what(), logs.names()));
   }
 }
 
@@ -35,7 +35,7 @@ void save(ModelCheckpoint& checkpoint, Run& run, Index epoch, Index batch, const
     checkpoint.best = *value;
   }
   const std::string path = file_name(checkpoint.filepath, epoch, batch, logs);
-  std::error_code ignored;  // the file will tell what is wrong with its folder
+  std::error_code ignored;  // saving the file reports any problem with its folder
   const std::filesystem::path folder = std::filesystem::path(path).parent_path();
   if (!folder.empty()) std::filesystem::create_directories(folder, ignored);
   if (checkpoint.save_weights_only) {

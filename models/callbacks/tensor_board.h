@@ -8,17 +8,17 @@
 
 namespace cornu {
 
-/// Writes for TensorBoard what a run sees, in event files below log_dir, `train` and `validation`: an "epoch_loss" and
-/// the like an epoch, and where asked for "batch_loss" and histograms of all weights, "dense/kernel/histogram". As in
-/// Keras, but that a validation leaves no curve by the number of steps. `tensorboard --logdir logs` shows them.
-/// Throws FileError, naming the file, if one cannot be written, ValueError for numbers below 0.
+/// Writes event files for TensorBoard below log_dir, in `train` and `validation`: per epoch "epoch_loss" and the other
+/// logs, and optionally "batch_loss" etc. and histograms of all weights, "dense/kernel/histogram". As in Keras, except
+/// that there is no curve of validation over steps. View them with `tensorboard --logdir logs`.
+/// Throws FileError, naming the file, if one cannot be written, ValueError for negative options.
 struct TensorBoard {
   std::string log_dir = "logs";
-  Index histogram_freq = 0;  ///< histograms every so many epochs; 0: none
-  Index update_freq = 0;     ///< what the batches bring, every so many; 0: what the epochs bring alone
+  Index histogram_freq = 0;  ///< histograms every this many epochs; 0: none
+  Index update_freq = 0;     ///< batch logs every this many batches; 0: epoch logs only
 
-  // What it remembers meanwhile.
-  std::map<std::string, EventFile> files{};  ///< by folder; they begin with what is first written to them
+  // State.
+  std::map<std::string, EventFile> files{};  ///< by folder; each is created at its first write
   Index step = 0;
 
   void on_train_begin(Run& run, Logs& logs);

@@ -11,26 +11,26 @@
 
 namespace cornu {
 
-/// The area under a curve of a yes-or-no classifier, over all thresholds between yes and no.
-///   ROC: the fraction of yes that is found by the fraction of no that is taken for yes, in straight lines: how likely
-///        a yes has a higher score than a no, where equal scores count as half.
-///   PR:  precision by recall, between two points along the hyperbola that mixing them gives, up to the first one at
-///   its
-///        precision (Davis and Goadrich, 2006).
-/// It is exact: every score is kept until the epoch ends (sizeof(Real) bytes each, memory that the next epoch uses
-/// again), and fit shows the area at the end of an epoch alone. With num_thresholds, at least 2, nothing is kept but
-/// counts between that many equally spaced ones, as Keras does with 200, and the area is an approximation.
-/// y_pred: any shape, all numbers alike; y_true: the same, 0 or 1; a last axis of 1 may be missing in either. Called
-/// "auc". 0 without a yes, ROC also without a no; NaN after a NaN.
-/// Throws ShapeError for other shapes, ValueError for labels other than 0 and 1, for scores outside of [0, 1] where
-/// there are thresholds, and for a num_thresholds of 1 or less than 0.
+/// The area under the ROC or the precision-recall curve of a binary classifier, over all thresholds. Called "auc".
+///   ROC: true positive rate over false positive rate, linearly interpolated. It is the probability that a positive has
+///        a higher score than a negative; ties count as half.
+///   PR:  precision over recall. Between two points precision follows the hyperbola of Davis and Goadrich (2006); up to
+///        the first point it is constant.
+/// By default the area is exact: all scores of an epoch are kept (sizeof(Real) bytes each, in memory that the next
+/// epoch reuses), and fit computes it at the end of an epoch only. With num_thresholds >= 2, only counts between that
+/// many equally spaced thresholds are kept, as in Keras (which uses 200), and the area is approximate.
+/// y_pred: any shape; all elements count alike. y_true: the same shape, 0 or 1; either may lack a last axis of 1.
+/// The result is 0 without positives, and for ROC without negatives; NaN after a NaN.
+/// Throws ShapeError for other shapes, ValueError for labels other than 0 and 1, for scores outside [0, 1] with
+/// thresholds, and for a num_thresholds that is 1 or negative.
 struct AUC {
   static constexpr Direction direction = Direction::up;
-  enum Curve { ROC, PR };  // NOLINT(readability-identifier-naming): as Keras has them
+  enum Curve { ROC, PR };  // NOLINT(readability-identifier-naming): Keras's names
 
   Index num_thresholds = 0;  ///< 0: exact
   Curve curve = ROC;
-  /// y_pred are logits, whose sigmoids are compared with the thresholds. Only for a model whose loss does not say so.
+  /// y_pred are logits; their sigmoids are compared with the thresholds. Set it only if the model's loss has no
+  /// from_logits.
   bool from_logits = false;
 
   struct Bucket {
@@ -40,14 +40,14 @@ struct AUC {
       visit("negatives", negatives);
     }
   };
-  // What it has seen: scores, of which the order is of no importance, or counts between thresholds.
+  // Scores seen, in no particular order, or counts between thresholds.
   mutable std::vector<Real> positives{}, negatives{};
-  std::vector<Bucket> buckets{};  // the highest first
+  std::vector<Bucket> buckets{};  // highest scores first
   bool nan = false;
 
   std::string name() const { return "auc"; }
   bool costly() const { return num_thresholds == 0; }
-  /// An exact area is the same for logits as for their sigmoids, and is not harmed by rounding to 1.
+  /// The exact area depends only on the order of the scores, so logits give the same result, without rounding to 1.
   bool reads_logits(Logits logits) const { return from_logits || (num_thresholds == 0 && logits != Logits::softmax); }
   void reset();
   void update(ConstView y_true, ConstView y_pred);

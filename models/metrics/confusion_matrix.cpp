@@ -16,13 +16,13 @@ namespace cornu {
 namespace {
 
 constexpr const char* matrix_name = "confusion matrix";
-constexpr Index most_unasked_classes = 4096;  // one absurd label must not ask for all the memory there is
+constexpr Index most_unasked_classes = 4096;  // one absurd label must not allocate all memory
 
 double fraction(Index part, Index whole) {
   return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
 }
 
-/// One class for each row, from labels (width 0), probabilities of class 1 (width 1) or scores.
+/// One class per row, from labels (width 0), probabilities of class 1 (width 1) or scores.
 struct Rows {
   const char* what;
   ConstView values;
@@ -35,7 +35,7 @@ struct Rows {
     if (width == 1) return values[row] > threshold ? 1 : 0;
     return position_of_max(values.data() + row * width, width);
   }
-  /// One more than the largest label, all of which are checked.
+  /// Checks all labels and returns the largest plus one.
   Index check_labels(const char* name, Index classes, const char* hint = "") const {
     Index most = 0;
     for (Index row = 0; row < values.size(); ++row) {
@@ -48,7 +48,7 @@ struct Rows {
 }  // namespace
 
 ConfusionMatrix::ConfusionMatrix(Index classes) : growing_(classes == 0) {
-  require<ValueError>(classes >= 0, "{}: {} classes; at least 1 are required, or 0 for as many as there are",
+  require<ValueError>(classes >= 0, "{}: {} classes; at least 1, or 0 to count all that occur, is required",
                       matrix_name, classes);
   ask_for(classes);
 }
@@ -58,8 +58,8 @@ void ConfusionMatrix::update(ConstView y_true, ConstView y_pred, double threshol
   detail::check_threshold(name, threshold);
   const Shape &truth_shape = y_true.shape(), &shape = y_pred.shape();
   const char* const wrong =
-      "{}: labels are {} and predictions {}; labels or one-hot rows for predicted classes or rows of scores are "
-      "required, as many as there are predictions";
+      "{}: labels are {} and predictions {}; one label or one-hot row per prediction (a class or a row of scores) is "
+      "required";
   require(shape.rank() > 0 && truth_shape.rank() > 0, wrong, name, truth_shape, shape);
   const bool of_classes = shape.rank() == 1;
   const Shape outer = of_classes ? shape : shape.without(-1);
@@ -75,10 +75,10 @@ void ConfusionMatrix::update(ConstView y_true, ConstView y_pred, double threshol
   const Index from_scores = std::max(prediction.width == 1 ? 2 : prediction.width, of_labels ? 0 : truth.width);
   Index needed = growing_ ? std::max(classes(), from_scores) : classes();
   require(from_scores <= needed,
-          "{}: labels are {} and predictions {}; they have more than the {} classes that are counted", name,
-          truth_shape, shape, needed);
+          "{}: labels are {} and predictions {}; they have more than the {} classes of the matrix", name, truth_shape,
+          shape, needed);
   if (growing_ && from_scores == 0) {
-    const char* const hint = " (more only where the number of classes is given)";
+    const char* const hint = " (for more, give the number of classes)";
     const Index most = std::max(needed, most_unasked_classes);
     needed = std::max({needed, truth.check_labels(name, most, hint), prediction.check_labels(name, most, hint)});
   } else {
@@ -94,7 +94,7 @@ void ConfusionMatrix::update(ConstView y_true, ConstView y_pred, double threshol
 void ConfusionMatrix::ask_for(Index classes) {
   const Index before = this->classes();
   if (classes <= before) return;
-  std::vector<Index> counts(static_cast<std::size_t>(Shape{classes, classes}.size()));  // the shape checks for overflow
+  std::vector<Index> counts(static_cast<std::size_t>(Shape{classes, classes}.size()));  // Shape checks for overflow
   for (Index row = 0; row < before; ++row) {
     std::copy_n(counts_.begin() + row * before, before, counts.begin() + row * classes);
   }
@@ -107,8 +107,8 @@ void ConfusionMatrix::reset() { std::fill(counts_.begin(), counts_.end(), 0); }
 Index ConfusionMatrix::total() const { return std::accumulate(counts_.begin(), counts_.end(), Index{0}); }
 
 void ConfusionMatrix::check(Index c) const {
-  require<ValueError>(c >= 0 && c < classes(), "{}: there is no class {}; there are {}, from 0", matrix_name, c,
-                      classes());
+  require<ValueError>(c >= 0 && c < classes(), "{}: no class {}; classes are numbered from 0, and there are {}",
+                      matrix_name, c, classes());
 }
 
 Index ConfusionMatrix::count(Index truth, Index prediction) const {

@@ -10,25 +10,25 @@
 
 namespace cornu {
 
-/// How often which class was taken for which: rows are the truth, columns what was predicted.
-/// Fractions whose denominator is 0 are 0, as scikit-learn's zero_division has it by default. Macro averages are plain
-/// means over the classes that occur in the truth or among the predictions.
+/// Counts of true against predicted classes: rows are true classes, columns predicted ones.
+/// Fractions with a denominator of 0 are 0, like scikit-learn's default zero_division. Macro averages are plain means
+/// over the classes that occur among the labels or the predictions.
 class ConfusionMatrix {
  public:
-  /// Without a number of classes, it is that of the first scores that come, or grows with the labels, up to 4096.
-  /// Throws ValueError for a negative one.
+  /// With 0 classes, the number is that of the first scores counted, or grows with the labels up to 4096.
+  /// Throws ValueError for a negative number.
   explicit ConfusionMatrix(Index classes = 0);
 
-  /// Counts a batch. Its shapes tell what is meant:
-  ///   y_pred (batch)                classes, from 0
-  ///   y_pred (batch, ..., 1)        the probability of class 1 of two, predicted if above the threshold (of the logits
-  ///                                 of a model, predict_classes makes classes)
-  ///   y_pred (batch, ..., classes)  scores; the largest one is predicted, as argmax has it
-  ///   y_true (batch, ...) or (batch, ..., 1) labels, or (batch, ..., classes) one-hot or any other scores
-  /// Throws ShapeError if they do not go together, ValueError, naming row and label, for one that is no class, and for
-  /// a threshold outside [0, 1]; nothing is counted then. Warm, it allocates nothing.
+  /// Counts a batch. The shapes decide how it is read:
+  ///   y_pred (batch)                class indices
+  ///   y_pred (batch, ..., 1)        the probability of class 1 of two, predicted if above the threshold (for logits,
+  ///                                 convert the outputs with predict_classes first)
+  ///   y_pred (batch, ..., classes)  scores; the largest is predicted, as by argmax
+  ///   y_true (batch, ...) or (batch, ..., 1) labels, or (batch, ..., classes) one-hot or other scores
+  /// Throws ShapeError if the shapes do not match, ValueError for an invalid label, naming it and its row, and for a
+  /// threshold outside [0, 1]; nothing is counted then. Allocates nothing once warm.
   void update(ConstView y_true, ConstView y_pred, double threshold = 0.5);
-  /// Forgets all counts, and keeps the classes.
+  /// Sets all counts to 0; the number of classes stays.
   void reset();
   void state(auto& visit) {
     visit("growing", growing_);
@@ -36,24 +36,24 @@ class ConfusionMatrix {
     visit("counts", counts_);
   }
 
-  Index classes() const { return counts_.empty() ? 0 : classes_; }  // 0 once it was moved from
-  /// What was counted in all.
+  Index classes() const { return counts_.empty() ? 0 : classes_; }  // 0 if moved from
+  /// The sum of all counts.
   Index total() const;
 
-  // For each class; all throw ValueError for a class that is not there.
+  // Per class; all throw ValueError for a class out of range.
 
   Index count(Index truth, Index prediction) const;
-  /// How often it is the truth, and how often it was predicted.
+  /// How often c is the true class, and how often it was predicted.
   Index support(Index c) const;
   Index predicted(Index c) const;
-  /// Of what was taken for c, the fraction that is c.
+  /// TP / (TP + FP): the fraction of predictions of c that are right.
   double precision(Index c) const;
-  /// Of what is c, the fraction that was found.
+  /// TP / (TP + FN): the fraction of samples of c that were found.
   double recall(Index c) const;
   /// The harmonic mean of precision and recall.
   double f1(Index c) const;
 
-  // For all classes together.
+  // Over all classes.
 
   double accuracy() const;
   double macro_precision() const { return macro_average(&ConfusionMatrix::precision); }
@@ -70,14 +70,14 @@ class ConfusionMatrix {
   std::vector<Index> counts_;
 };
 
-/// Counts labels (samples) and predictions (samples), or any others that ConfusionMatrix::update takes.
+/// Counts labels (samples) and predictions (samples), or other shapes that ConfusionMatrix::update accepts.
 ConfusionMatrix confusion_matrix(ConstView labels, ConstView predictions, Index classes = 0);
 
-/// The counts as a table, a row for each true class.
+/// The counts as a table, one row per true class.
 std::string to_string(const ConfusionMatrix& matrix);
 
-/// Precision, recall, F1 and support for each class that occurs, and their averages, as scikit-learn prints them.
-/// Classes are called by their numbers, or by the names given; throws ValueError unless there is one for each.
+/// Precision, recall, F1 and support of each class that occurs, and their averages, in scikit-learn's format.
+/// Classes are shown by index, or by `class_names`; throws ValueError unless there is one name per class.
 std::string classification_report(const ConfusionMatrix& matrix, std::span<const std::string> class_names = {});
 std::string classification_report(const ConfusionMatrix& matrix, std::initializer_list<std::string> class_names);
 

@@ -10,7 +10,7 @@ namespace {
 
 constexpr const char* name = "mean_io_u";
 
-/// Labels, or the places of the largest of some scores, one after the other.
+/// A sequence of classes, given as labels or as scores whose largest decides.
 struct Classes {
   ConstView view;
   Index classes;
@@ -21,8 +21,8 @@ struct Classes {
 
   void check(const char* what, const char* option) const {
     const Shape& given = view.shape();
-    require(sparse || (given.rank() > 0 && given[-1] == classes), "{}: {} are {}; without {}, (..., {}) is required",
-            name, what, given, option, classes);
+    require(sparse || (given.rank() > 0 && given[-1] == classes),
+            "{}: {} are {}; with {} = false, (..., {}) is required", name, what, given, option, classes);
   }
   Index at(Index row, const char* what) const {
     return sparse ? detail::class_of_label(name, what, view[row], row, classes)
@@ -40,10 +40,10 @@ void MeanIoU::update(ConstView y_true, ConstView y_pred) {
   const Shape truth = truths.shape(), shape = predictions.shape();
   require(detail::same_but_for_last_1(truth, shape) || detail::same_but_for_last_1(shape, truth),
           "{}: predictions are {} and labels {}; one class for each is required{}", name, y_pred.shape(),
-          y_true.shape(), sparse_y_pred ? " (for scores say .sparse_y_pred = false)" : "");
+          y_true.shape(), sparse_y_pred ? " (for scores set .sparse_y_pred = false)" : "");
   classes.resize(static_cast<std::size_t>(num_classes));
   for (Index row = 0; row < shape.size(); ++row) {
-    // What is not to count may be outside of the classes.
+    // An ignored label may be outside the classes.
     if (ignore_class && sparse_y_true && y_true[row] == static_cast<Real>(*ignore_class)) continue;
     const Index is = truths.at(row, "label"), was_taken_for = predictions.at(row, "prediction");
     if (ignore_class && is == *ignore_class) continue;

@@ -4,8 +4,9 @@
 
 namespace cornu::detail {
 
-/// The probabilities of a model whose loss takes logits: sigmoid(outputs), of margins too, or softmax(outputs) over the
-/// last axis, kept in `memory`. The outputs themselves where the loss takes no logits. Warm, it allocates nothing.
+/// Converts the outputs of a model whose loss takes logits to probabilities: sigmoid(outputs), also for margins, or
+/// softmax(outputs) over the last axis. The result is stored in `memory`. For Logits::none, returns the outputs
+/// themselves. Allocates nothing once warm.
 ConstView probabilities(Logits logits, ConstView outputs, Tensor& memory);
 
 }  // namespace cornu::detail

@@ -36,7 +36,7 @@ Registry<AnyMetric>& metric_registry() {
 void to_json(Json& json, const AnyMetric& metric) {
   if (const auto* by_loss = metric.as<LossMetric>()) {
     json = detail::loss_registry().describe(by_loss->loss(), "the metric " + metric.name());
-    const bool is_declared = by_loss->direction != detail::direction_of(by_loss->loss());  // by a user's own loss
+    const bool is_declared = by_loss->direction != detail::direction_of(by_loss->loss());  // declared by a user's loss
     if (is_declared) json.set("direction", by_loss->direction == Direction::up ? "up" : "down");
   } else {
     json = detail::metric_registry().describe(metric, "the metric " + metric.name());

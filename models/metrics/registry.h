@@ -3,8 +3,8 @@
 #include "cornu/core/options/registry.h"
 #include "cornu/models/metrics/metric.h"
 
-/// The names by which files know metrics. Cornu's own are known, and its losses as metrics; one's own structs are
-/// registered, as layers are (layers/registry.h): `register_metric<LargestError>();`.
+/// Names of metrics in files. Cornu's metrics, and its losses as metrics, are registered already. A user's structs are
+/// registered like layers (layers/registry.h): `register_metric<LargestError>();`.
 namespace cornu {
 
 namespace detail {

@@ -52,7 +52,7 @@ TEST(LeakyReLU, LetsAPartOfWhatIsNegativeThrough) {
 TEST(ELU, ApproachesMinusAlpha) {
   EXPECT_EQ(run(ELU{.alpha = 2}, Tensor::vector({-1000, 0, 3, 1000})), Tensor::vector({-2, 0, 3, 1000}));
   EXPECT_EQ(run(ELU{}, Tensor::vector({-1, 2})), run(Activation{elu}, Tensor::vector({-1, 2})));
-  expect_passes(ELU{});  // whose slope has no jump
+  expect_passes(ELU{});  // its slope is continuous
   expect_passes(ELU{.alpha = 0.5}, Real(0.1));
 }
 
@@ -139,17 +139,17 @@ TEST(Softmax, RefusesTheBatchAndAxesThatAreNotThere) {
     Softmax layer{.axis = axis};
     return error_of<ShapeError>([&] { layer.build(input, rng); });
   };
-  const std::string hint = "; give one of the sample's own axes";
-  EXPECT_EQ(text_of_build(0, {3}), "Softmax: axis is 0, which is the batch, for samples of shape (3,)" + hint);
-  EXPECT_EQ(text_of_build(-2, {3}), "Softmax: axis is -2, which is the batch, for samples of shape (3,)" + hint);
-  EXPECT_EQ(text_of_build(-1, {}), "Softmax: axis is -1, which is the batch, for samples of shape ()" + hint);
+  const std::string hint = "; use an axis of the sample";
+  EXPECT_EQ(text_of_build(0, {3}), "Softmax: axis is 0, the batch axis, for samples of shape (3,)" + hint);
+  EXPECT_EQ(text_of_build(-2, {3}), "Softmax: axis is -2, the batch axis, for samples of shape (3,)" + hint);
+  EXPECT_EQ(text_of_build(-1, {}), "Softmax: axis is -1, the batch axis, for samples of shape ()" + hint);
   EXPECT_EQ(text_of_build(2, {3}), "Softmax: axis is 2, but a batch of samples of shape (3,) has 2 axes");
   EXPECT_EQ(text_of_build(-4, {3, 4}), "Softmax: axis is -4, but a batch of samples of shape (3, 4) has 3 axes");
   Softmax last;
   EXPECT_EQ(last.build({3, 4}, rng), (Shape{3, 4}));
 }
 
-// What a loss needs to be computed from logits.
+// So that a loss can be computed from logits.
 TEST(Softmax, RemembersItsLogitsWhereItGoesAlongTheLastAxis) {
   const Tensor x = testing::normal({2, 3, 4});
   Tape tape;

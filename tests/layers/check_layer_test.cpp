@@ -20,7 +20,7 @@ std::string failures(const CheckReport& report) {
   return text;
 }
 
-/// A layer as users write it: y = x w, w of the sample's shape.
+/// A typical user's layer: y = x w, where w has the shape of a sample.
 struct Scale {
   Parameter w{};
 
@@ -54,7 +54,7 @@ TEST(CheckLayer, SaysWhatItLookedAt) {
       "a step of minimize by SGD: relative error ",
       "a step of minimize by Adam: relative error ",
       "a copy is independent of the original",
-      "predictions of 4 of 4 threads have the bits of a single one",
+      "4 of 4 threads predict the same bits as one thread alone",
   };
   ASSERT_EQ(report.lines.size(), beginnings.size()) << to_string(report);
   for (std::size_t i = 0; i < beginnings.size(); ++i) {
@@ -78,7 +78,7 @@ TEST(CheckLayer, TakesOneNumberSamplesEmptySamplesAndOneThread) {
 TEST(CheckLayer, LeavesTheLayerAlone) {
   const Scale layer;
   check_layer(layer, {3});
-  EXPECT_TRUE(layer.w.value.empty()) << "a copy is built";
+  EXPECT_TRUE(layer.w.value.empty()) << "check_layer builds a copy";
 }
 
 TEST(CheckLayer, PassesALayerThatDrawsFromTheTape) {
@@ -112,7 +112,7 @@ TEST(CheckLayer, ChecksAtTheSampleThatItIsGiven) {
   EXPECT_TRUE(check_layer(Relu(), {2}, {.batch = 2, .input = away}));
   EXPECT_FALSE(check_layer(Relu(), {2}, {.batch = 2, .input = at_the_kink}));
   EXPECT_EQ(error_of<ShapeError>([&] { check_layer(Relu(), {2}, {.batch = 3, .input = away}); }),
-            "check_layer: the sample to check at is (2, 2), expected (3, 2)");
+            "check_layer: options.input has shape (2, 2), expected (3, 2)");
 }
 
 TEST(CheckLayer, FindsAWrongShapeFromBuild) {
@@ -154,7 +154,7 @@ TEST(CheckLayer, FindsAParameterReadPastTheTape) {
 }
 
 TEST(CheckLayer, FindsAProductWhoseFactorChangesBeforeTheStep) {
-  struct Hasty {  // x w, whose rule clears the memory of a factor too early
+  struct Hasty {  // x w, with a backward rule that clears a factor's memory too early
     Parameter w{Tensor::matrix({{1, 2}, {3, 4}})};
     Var forward(Var x) const {
       const Var factor = x.tape().parameter(w), y = x.tape().output(x.shape(), {x, factor});
@@ -175,7 +175,7 @@ TEST(CheckLayer, FindsAProductWhoseFactorChangesBeforeTheStep) {
   EXPECT_NE(text.find("\na step of minimize by Adam: relative error "), std::string::npos) << text;
 }
 
-/// x w of a weight that is w^T w, with a state that follows w.
+/// x w^T w, with a state that follows w.
 struct Square {
   Parameter w{Tensor::matrix({{1, 2}, {3, 4}})}, follower{Tensor::matrix({{0, 0}, {0, 0}}), false};
   Var forward(Var x) const {
@@ -211,7 +211,7 @@ TEST(CheckLayer, FindsAForwardThatDiffersFromRunToRun) {
 }
 
 TEST(CheckLayer, FindsStateThatThreadsShare) {
-  // What one thread leaves in `last` another takes for its own. Run by one thread alone the layer is perfect.
+  // Threads overwrite each other's `last`. With a single thread, the layer is correct.
   struct Racing {
     std::shared_ptr<std::atomic<Real>> last = std::make_shared<std::atomic<Real>>(Real{0});
     Var forward(Var x) const {
@@ -223,7 +223,7 @@ TEST(CheckLayer, FindsStateThatThreadsShare) {
   };
   const std::string text = failures(check_layer(Racing(), {2}));
   EXPECT_TRUE(text.starts_with("predictions of ")) << text;
-  EXPECT_TRUE(text.ends_with(" of 4 threads have the bits of a single one\n")) << text;
+  EXPECT_TRUE(text.ends_with(" of 4 threads predict the same bits as one thread alone\n")) << text;
 }
 
 TEST(CheckLayer, FindsAForwardThatThrowsInSomeThreads) {
@@ -234,10 +234,10 @@ TEST(CheckLayer, FindsAForwardThatThrowsInSomeThreads) {
       return x;
     }
   };
-  EXPECT_EQ(failures(check_layer(Throwing(), {2})), "predictions of 0 of 4 threads have the bits of a single one\n");
+  EXPECT_EQ(failures(check_layer(Throwing(), {2})), "0 of 4 threads predict the same bits as one thread alone\n");
 }
 
-/// Keeps the mean of what it saw, as batch normalisation does.
+/// Keeps a moving mean of its inputs, like batch normalisation.
 struct Centre {
   Parameter mean_seen{Tensor::vector({1, 2}), false};
   Var forward(Var x) const {

@@ -64,7 +64,7 @@ TEST(Dense, MapsTheLastAxisOfInputsOfAnyRank) {
     y.reshape({4, 2});
     EXPECT_EQ(y, expected);
     const Tensor single(Shape{3}, std::span<const Real>(rows.data(), 3));
-    const Tensor alone = run(layer, single);  // a product of one row may be added up in another order
+    const Tensor alone = run(layer, single);  // a product of one row may sum in another order
     EXPECT_EQ(alone.shape(), Shape{2});
     for (Index j = 0; j < 2; ++j) EXPECT_NEAR(alone[j], expected[j], 1e-6);
   }

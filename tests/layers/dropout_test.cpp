@@ -36,7 +36,7 @@ TEST(Dropout, ScalesWhatItKeepsSoThatTheExpectationStays) {
 TEST(Dropout, DropsNumbersIndependentlyOfTheirNeighbours) {
   constexpr Index n = 100000;
   const Tensor y = run(Dropout{}, Tensor::full({n}, 1), Mode::training, 4);
-  for (const Index distance : {1, 2, 3, 4}) {  // two come of each draw, four of each block of the generator
+  for (const Index distance : {1, 2, 3, 4}) {  // a draw yields two elements, a block of the generator four
     double both = 0;
     for (Index i = distance; i < n; ++i) both += y[i] != 0 && y[i - distance] != 0 ? 1 : 0;
     EXPECT_NEAR(both / static_cast<double>(n - distance), 0.25, 5 * std::sqrt(0.25 * 0.75 / n)) << distance;
@@ -62,7 +62,7 @@ TEST(Dropout, TheSeedOfTheTapeAloneDecides) {
   const Tensor y = run(Dropout{}, ones, Mode::training, 1);
   EXPECT_EQ(run(Dropout{}, ones, Mode::training, 1), y);
   EXPECT_FALSE(run(Dropout{}, ones, Mode::training, 2) == y);
-  // What is kept depends neither on the numbers nor on how they are shaped.
+  // The mask depends neither on the values nor on the shape.
   const Tensor twos = run(Dropout{}, Tensor::full({63}, 2), Mode::training, 1);
   for (Index i = 0; i < 63; ++i) EXPECT_EQ(twos[i], 2 * y[i]);
 }
@@ -81,7 +81,7 @@ TEST(Dropout, EveryPassHasAMaskOfItsOwn) {
   EXPECT_EQ(Tensor(Dropout{}.forward(tape.input(ones)).value()), first);
 }
 
-// A promise, in float and in double: a training can be repeated.
+// A promise, in float and in double: training is reproducible.
 TEST(Dropout, ASeedKeepsItsMeaning) {
   EXPECT_EQ(run(Dropout{}, Tensor::full({9}, 1), Mode::training, 42), Tensor::vector({2, 0, 0, 0, 2, 0, 2, 0, 2}));
 }

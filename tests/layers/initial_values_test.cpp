@@ -15,12 +15,12 @@
 #include "cornu/layers/rnn/lstm.h"
 #include "cornu/tests/support/structs_in.h"
 
-// The fans of every layer's weights, worked out by hand from Keras's rules, against the numbers that are drawn.
+// Fan-in and fan-out of every layer's weights, computed by hand from Keras's rules, compared with the values drawn.
 
 namespace cornu {
 namespace {
 
-/// Attention from one sequence to another.
+/// Attention with two inputs.
 struct Attention {
   MultiHeadAttention layer;
   Shape build(const Shape& query, const Shape& value, Rng& rng) { return layer.build(query, value, rng); }
@@ -121,7 +121,7 @@ TEST(InitialValues, HaveTheFansOfKeras) {
       EXPECT_NEAR(deviation(values) / expected, 1, 0.1);
       double largest = 0;
       for (const Real value : values) largest = std::max(largest, std::abs(static_cast<double>(value)));
-      // Uniform numbers reach sqrt(3) deviations; a normal distribution is cut at 2 of its own.
+      // A uniform distribution extends to sqrt(3) standard deviations; a normal one is truncated at 2 of its own.
       const double limit = expected * (kind.uniform ? std::sqrt(3.0) : 2 / 0.87962566103423978);
       EXPECT_LE(largest, limit * (1 + 1e-6));
       EXPECT_GE(largest, limit * (kind.uniform ? 0.97 : 0.85));

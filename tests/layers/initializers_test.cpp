@@ -44,7 +44,7 @@ struct Moments {
   }
 };
 
-/// Within four standard errors; the error of the variance is at most that of a normal's.
+/// Checks to four standard errors. The error of the variance is at most that of a normal distribution's.
 void expect_moments(const Tensor& x, double mean, double variance) {
   const Moments moments(x);
   const auto n = static_cast<double>(x.size());
@@ -185,7 +185,7 @@ TEST(Initializers, NormalOnesMeetTheirVarianceAlthoughTheyAreTruncated) {
   }
 }
 
-// These values are promises: with them every model that was trained from a seed can be trained again.
+// These values are promises: models trained from a seed stay reproducible.
 TEST(Initializers, ASeedKeepsItsMeaning) {
   const auto expect_first = [](const Initializer& initializer, const Shape& shape, std::vector<double> in_float,
                                std::vector<double> in_double) {
@@ -207,7 +207,7 @@ TEST(Orthogonal, RowsOrColumnsAreOrthonormal) {
                              Shape{64, 64}, Shape{200, 30}, Shape{2, 3, 4}, Shape{2, 2, 9}, Shape{3, 3, 2, 5}}) {
     for (const double gain : {1.0, 0.5, -3.0}) {
       Tensor q = filled(orthogonal(gain), shape);
-      q.reshape({shape.size() / shape[-1], shape[-1]});  // all axes but the last are rows
+      q.reshape({shape.size() / shape[-1], shape[-1]});  // rows: all axes but the last
       const bool is_wide = q.shape()[0] < q.shape()[1];
       const Tensor gram = matmul(q, q, {.transpose_a = !is_wide, .transpose_b = is_wide});
       const Index n = gram.shape()[0];
@@ -221,7 +221,7 @@ TEST(Orthogonal, RowsOrColumnsAreOrthonormal) {
   }
 }
 
-// Two directions drawn nearly alike leave little but rounding after a single subtraction.
+// After subtracting two nearly parallel directions once, little but rounding errors remains.
 TEST(Orthogonal, UnluckyDrawsAreOrthogonalAsWell) {
   double worst = 0;
   for (std::uint64_t seed = 0; seed < 20000; ++seed) {
@@ -235,7 +235,7 @@ TEST(Orthogonal, IsGainOneUnlessToldOtherwise) {
   EXPECT_EQ(filled(orthogonal(), {4, 3}), filled(orthogonal(1), {4, 3}));
 }
 
-// Uniform among orthogonal matrices: rotations and reflections as often as each other, no preferred signs.
+// Uniform over orthogonal matrices: as many rotations as reflections, and no preferred signs.
 TEST(Orthogonal, PrefersNoDirection) {
   int reflections = 0, positive = 0;
   double sum_of_squares = 0;

@@ -45,13 +45,13 @@ TEST(Input, RefusesSamplesOfAnotherShape) {
   EXPECT_EQ(error_of<ShapeError>([&] {
               run(layer, Tensor(Shape{28, 28}));
             }),
-            "Input: (28, 28) came; a batch of samples of shape (28, 28) is required");
+            "Input: got (28, 28); a batch of samples of shape (28, 28) is required");
   EXPECT_EQ(error_of<ShapeError>([&] {
               run(layer, Tensor(Shape{2, 784}));
             }),
-            "Input: (2, 784) came; a batch of samples of shape (28, 28) is required");
+            "Input: got (2, 784); a batch of samples of shape (28, 28) is required");
   EXPECT_EQ(error_of<ShapeError>([&] { run(Input{}, Tensor::scalar(1)); }),
-            "Input: () came; a batch of samples of shape () is required");
+            "Input: got (); a batch of samples of shape () is required");
 }
 
 TEST(Input, RefusesAShapeThatCannotBe) {

@@ -38,7 +38,7 @@ static_assert(Layer<Mish> && Layer<Dense> && Layer<AnyLayer>);
 static_assert(!Layer<NotConst> && !Layer<NotCopyable> && !Layer<ReturnsNothing> && !Layer<int>);
 static_assert(std::is_nothrow_move_constructible_v<AnyLayer>);
 
-/// A layer with a parameter and no build: it is ready as soon as it exists.
+/// A layer with a parameter and no build: ready when constructed.
 struct Scale {
   Parameter factor{Tensor::scalar(2)};
   Var forward(Var x) const { return x * factor; }
@@ -54,7 +54,7 @@ struct Throws {
   Shape build(const Shape&, Rng&) { throw std::runtime_error("not ours either"); }
 };
 
-/// Needs samples of two numbers; the error is that of an op.
+/// Requires samples of two elements; the error is thrown by an op.
 struct Picky {
   Parameter weights{Tensor::matrix({{1}, {2}})};
   Var forward(Var x) const { return matmul(x, weights); }
@@ -101,7 +101,8 @@ TEST(AnyLayer, RefusesALayerThatDropsTheBatch) {
   Rng rng(1);
   AnyLayer layer("total", DropsTheBatch{});
   EXPECT_EQ(error_of<ShapeError>([&] { layer.build({3}, rng); }),
-            "total: forward made () of a batch of one sample of shape (3,); the first axis must stay the batch");
+            "total: forward returned shape () for a batch of one sample of shape (3,); the first axis must remain the "
+            "batch axis");
 }
 
 TEST(AnyLayer, CopiesAreDeep) {

@@ -17,7 +17,7 @@ using testing::built;
 using testing::error_of;
 using testing::run;
 
-/// The formula, head by head and sample by sample, of eager ops on matrices.
+/// The formula, computed per head and sample with eager ops on matrices.
 Tensor by_heads(const MultiHeadAttention& layer, const Tensor& query, const Tensor& value, const Tensor& key) {
   const auto sample = [](const Tensor& x, Index i) { return reshape(slice_axis(x, 0, i, i + 1), x.shape().sub(1)); };
   const auto head = [](const Tensor& w, Index axis, Index h) {
@@ -106,7 +106,7 @@ TEST(MultiHeadAttention, DropsWeightsInTrainingOnly) {
   EXPECT_EQ(run(layer, x), run(without, x));
   EXPECT_EQ(run(layer, x, Mode::training, 3), run(layer, x, Mode::training, 3));
   EXPECT_NE(run(layer, x, Mode::training, 3), run(layer, x, Mode::training, 4));
-  // The expectation stays: many draws have nearly the mean of what there is without dropping.
+  // The mean of many draws approximates the result without dropout.
   Tensor sum(x.shape());
   constexpr int draws = 2000;
   for (int i = 0; i < draws; ++i) sum = sum + run(layer, x, Mode::training, static_cast<std::uint64_t>(i));

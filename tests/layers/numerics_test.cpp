@@ -1,4 +1,4 @@
-// Values that tutorials and textbooks give, through the layers; computed with 50 digits.
+// Layers against values from tutorials and textbooks, computed with 50 digits.
 
 #include <gtest/gtest.h>
 
@@ -101,7 +101,7 @@ TEST(Numerics, TanhAndItsDerivative) {
   expect_near(Tensor(tape.backward(y, ones)[in]), {1, .41997434161402614, .78644773296592741});
 }
 
-/// Builds the layers one after the other; the number of their parameters' numbers comes back.
+/// Builds the layers in sequence; returns the total number of parameter elements.
 Index build_all(std::vector<AnyLayer>& layers, Shape shape, const Shape& expected) {
   Rng rng(1);
   Index count = 0;

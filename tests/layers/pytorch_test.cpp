@@ -1,5 +1,5 @@
-// Each layer that PyTorch has, too, beside it: results, gradients and state after a step for equal weights.
-// fixtures/layers.py made the numbers. Those of another file are compared with where CORNU_LAYERS names it.
+// Compares each layer with PyTorch's: results, gradients and state after a step, for equal weights.
+// The values are from fixtures/layers.py; set CORNU_LAYERS to compare with another file.
 
 #include <gtest/gtest.h>
 
@@ -29,7 +29,7 @@
 namespace cornu {
 namespace {
 
-/// The tensors of a case, by what they are: "x", "kernel", "d:kernel" ...
+/// The tensors of a case by name: "x", "kernel", "d:kernel" ...
 using Tensors = std::map<std::string, Tensor>;
 
 std::map<std::string, Tensors> fixture() {
@@ -62,7 +62,7 @@ void expect_near(const std::string& what, const Tensor& got, const Tensor& expec
   }
 }
 
-/// A layer does with the case's x and parameters what PyTorch does.
+/// Checks that a layer computes from the case's x and parameters what PyTorch does.
 void expect_agreement(AnyLayer layer, const Tensors& expected) {
   const Tensor &x = expected.at("x"), &g = expected.at("g");
   std::size_t compared = 3;  // x, g, y
@@ -96,10 +96,10 @@ void expect_agreement(AnyLayer layer, const Tensors& expected) {
       ++compared;
     }
   }
-  EXPECT_EQ(compared, expected.size()) << "all that the file has";
+  EXPECT_EQ(compared, expected.size()) << "every tensor of the case is compared";
 }
 
-/// As it is after so much training that it is to be kept.
+/// A frozen copy of the layer.
 template <Layer L>
 AnyLayer frozen(L layer) {
   freeze(layer);

@@ -59,14 +59,13 @@ TEST(Residual, RefusesLayersThatMakeAnotherShape) {
   Rng rng(1);
   Residual layer{Dense{1}};
   expect_error<ShapeError>([&] { layer.build({3}, rng); },
-                           "Residual: its layers make samples of shape (1,) of those of shape (3,); the two are added "
-                           "and must be equal");
+                           "Residual: its layers return samples of shape (1,) for samples of shape (3,); the shapes "
+                           "must be equal, because the two are added");
   expect_error<StateError>(
       [&] {
         run(layer, normal({2, 3}));
       },
-      "Residual: not built yet, its input's shape is not known; begin with an Input, or call "
-      "build or fit");
+      "Residual: not built, because its input shape is unknown; begin with an Input, or call build or fit");
   expect_error<StateError>([&] { Residual{}.build({3}, rng); }, "Residual: there are no layers to build");
   EXPECT_EQ(error_of<ValueError>([&] { AnyLayer("skip", Residual{Dense{0}}).build({3}, rng); }),
             "skip: dense: Dense: units is 0; it must be positive");
@@ -109,8 +108,7 @@ TEST(Concatenate, JoinsAlongAnyAxisButTheBatch) {
       [&] {
         Concatenate({{Dense{4}}, {}}, 1).build({2, 3}, rng);
       },
-      "Concatenate: its chains make samples of shapes (2, 4) and (2, 3); but for axis 1 they must "
-      "agree");
+      "Concatenate: its chains return samples of shapes (2, 4) and (2, 3); they must agree except along axis 1");
   expect_error<StateError>([&] { Concatenate{}.build({2}, rng); }, "Concatenate: there are no chains to build");
 }
 

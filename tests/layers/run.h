@@ -10,7 +10,7 @@
 
 namespace cornu::testing {
 
-/// The layer built for samples of this shape.
+/// The layer, built for samples of this shape.
 template <Layer L>
 L built(L layer, const Shape& input, std::uint64_t seed = 1) {
   Rng rng(seed);
@@ -18,14 +18,14 @@ L built(L layer, const Shape& input, std::uint64_t seed = 1) {
   return layer;
 }
 
-/// What the layer makes of a batch.
+/// The layer's output for a batch.
 template <Layer L>
 Tensor run(const L& layer, const Tensor& x, Mode mode = Mode::inference, std::uint64_t seed = 0) {
   Tape tape(mode, seed);
   return Tensor(layer.forward(tape.input(x)).value());
 }
 
-/// Normal random numbers, none of them nearer than `gap` to 0.
+/// Standard normal values, none closer to 0 than `gap`.
 inline Tensor normal(const Shape& shape, Real gap = 0, std::uint64_t seed = 5) {
   Tensor result(shape);
   Rng rng(seed);
@@ -36,7 +36,7 @@ inline Tensor normal(const Shape& shape, Real gap = 0, std::uint64_t seed = 5) {
   return result;
 }
 
-/// The precision that may be expected of a few operations.
+/// The tolerance for a few operations.
 inline constexpr double rounding = std::is_same_v<Real, double> ? 1e-14 : 1e-6;
 
 }  // namespace cornu::testing

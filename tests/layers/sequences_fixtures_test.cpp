@@ -1,5 +1,5 @@
-// The layers for sequences, and a depthwise convolution, beside PyTorch's: fixtures/sequences.py made the numbers.
-// Those of another file are compared with where CORNU_SEQUENCES names it.
+// Compares the layers for sequences, and a depthwise convolution, with PyTorch's. The values are from
+// fixtures/sequences.py; set CORNU_SEQUENCES to compare with another file.
 
 #include <gtest/gtest.h>
 
@@ -27,7 +27,7 @@ namespace {
 constexpr double tolerance = std::is_same_v<Real, double> ? 1e-10 : 1e-5;
 
 using Numbers = std::vector<double>;
-/// By what they are of.
+/// Values by name, such as "output" or "kernel".
 using Case = std::map<std::string, Numbers>;
 
 std::map<std::string, Case> fixture() {
@@ -64,7 +64,7 @@ void expect_numbers(const std::string& what, const Case& expected, const ConstVi
   }
 }
 
-/// Compares the built layer's output and gradients; f makes the output of the inputs.
+/// Compares the built layer's output and gradients; f computes the output from the inputs.
 template <class L, class F>
 void compare(L layer, const std::vector<Shape>& shapes, const Case& expected, F f) {
   std::vector<Tensor> inputs;
@@ -88,7 +88,7 @@ void compare(L layer, const std::vector<Shape>& shapes, const Case& expected, F 
 
 using Comparison = std::function<void(const Case&)>;
 
-/// A layer of one input.
+/// The comparison for a layer with one input.
 template <class L>
 Comparison of(L layer, const Shape& x) {
   return [=](const Case& expected) mutable {

@@ -190,27 +190,28 @@ std::string refusal(const Shape& output, const AnyLoss& loss, const Tensor& y, c
 
 std::string no_one_class(const Shape& targets, Index outputs) {
   return message(
-      "the targets are {} and, for this loss, each of a sample's {} is a question or a number of its own: there is no "
-      "one class to weigh. Use sample_weight; for yes-or-no labels outputs of shape (..., 1); for one class of {} a "
-      "softmax or CategoricalCrossentropy",
+      "the targets are {} and, for this loss, each of a sample's {} outputs is a separate answer or value, so a sample "
+      "has no class to weight. Use sample_weight; for yes-or-no labels, outputs of shape (..., 1); for one class of "
+      "{}, a softmax or CategoricalCrossentropy",
       targets, outputs, outputs);
 }
 
 TEST(ClassWeights, AreRefusedWhereALabelHasNoClass) {
   EXPECT_EQ(refusal({1}, MeanSquaredError{}, Tensor::vector({0, 1, 2.5})),
-            "target 2.5 in row 2 is no class; with one output the classes are 0 and 1");
+            "target 2.5 in row 2 is not a class; with one output the classes are 0 and 1");
   EXPECT_EQ(refusal({4, 1}, MeanSquaredError{}, Tensor({1, 4}, {0, 1, 1, 7})),
-            "target 7 in row 0 is no class; with one output the classes are 0 and 1");
+            "target 7 in row 0 is not a class; with one output the classes are 0 and 1");
   const AnyLoss any = [](Var p, Var) { return square(p); };
   EXPECT_EQ(refusal({3}, any, Tensor::vector({0, 3, 1})),
-            "label 3 in row 1 is no class; with 3 outputs the classes are 0 to 2");
+            "label 3 in row 1 is not a class; with 3 outputs the classes are 0 to 2");
   EXPECT_EQ(refusal({3}, any, Tensor::vector({0, 0.5, 1})),
-            "label 0.5 in row 1 is no class; with 3 outputs the classes are 0 to 2");
+            "label 0.5 in row 1 is not a class; with 3 outputs the classes are 0 to 2");
   EXPECT_EQ(refusal({3}, any, Tensor({2, 2})),
             "targets are (2, 2) and the model's outputs (2, 3); labels (2,) or one-hot rows like the outputs are "
             "required");
-  EXPECT_EQ(refusal({3}, CategoricalCrossentropy{.from_logits = true}, Tensor::matrix({{0, 1, 0}, {1, 0, 1}})),
-            "row 1 has the targets [1 0 1], which are not one-hot: there is no one class to weigh; use sample_weight");
+  EXPECT_EQ(
+      refusal({3}, CategoricalCrossentropy{.from_logits = true}, Tensor::matrix({{0, 1, 0}, {1, 0, 1}})),
+      "row 1 has the targets [1 0 1], which are not one-hot, so the sample has no class to weight; use sample_weight");
 }
 
 TEST(ClassWeights, AreRefusedByWhatTheLossTakesWhateverTheTargetsLookLike) {

@@ -258,8 +258,8 @@ TEST(Graph, ErrorsTellThePath) {
         Sequential({Input{4}, UNet{.up = Dense{0}}});
       },
       "u_net: up: Dense: units is 0; it must be positive");
-  expect_error<ShapeError>([] { Sequential({Input{4}, Siamese{}}); }, "siamese: it takes 2 inputs, 1 came");
-  expect_error<ShapeError>([] { Sequential({Inputs{{2}, {2}}, Dense{1}}); }, "dense: it takes 1 input, 2 came");
+  expect_error<ShapeError>([] { Sequential({Input{4}, Siamese{}}); }, "siamese: takes 2 inputs, got 1");
+  expect_error<ShapeError>([] { Sequential({Inputs{{2}, {2}}, Dense{1}}); }, "dense: takes 1 input, got 2");
 }
 
 TEST(Graph, ALayerThatFailsLeavesAllOfThemAsTheyWere) {
@@ -282,7 +282,7 @@ TEST(Graph, SaysWhatIsNotListedAndWhatIsNotCalled) {
       [] {
         Sequential({Input{3}, Forgotten{}});
       },
-      "forgotten: Dense: called by a forward whose layers() does not list it: it would not be trained");
+      "forgotten: Dense: called in forward but not listed by layers(): it would not be trained");
   struct Idle {
     AnyLayer a = Dense{3}, b = Dense{3};
     Var forward(Var x) const { return a(x); }
@@ -292,7 +292,7 @@ TEST(Graph, SaysWhatIsNotListedAndWhatIsNotCalled) {
       [] {
         Sequential({Input{3}, Idle{}});
       },
-      "idle: layers() lists b, which forward does not call: it cannot be built");
+      "idle: layers() lists b, but forward does not call it, so it cannot be built");
 }
 
 TEST(Graph, TellsWhichOfItsLayersIsNotFinite) {

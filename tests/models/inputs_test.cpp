@@ -26,7 +26,7 @@ TEST(Inputs, ArePackedInOneRow) {
       },
       "pack: tensors (2, 2) and (3,); their first axes count the samples and must agree");
   expect_error<ValueError>([] { pack({}); }, "pack: no tensors");
-  expect_error<ValueError>([] { Inputs(std::vector<Shape>{}); }, "Inputs: 0 inputs; there can be 1 to 8");
+  expect_error<ValueError>([] { Inputs(std::vector<Shape>{}); }, "Inputs: 0 inputs; 1 to 8 are allowed");
 }
 
 TEST(Inputs, AreCheckedAsOneShape) {

@@ -164,9 +164,8 @@ TEST(KeepingWeights, WhatDoesNotFitIsAnErrorThatSaysHowToStartAnew) {
   model.build({4});
   const std::vector<Tensor> weights = model.get_weights();
   expect_error<ShapeError>([&] { model.build({5}); },
-                           "dense: its kernel has shape (4, 3); for inputs of shape (5,) it would have shape (5, 3). A "
-                           "layer that is built keeps its weights: put a new Dense in its place, or call "
-                           "reset_parameters(layer) to start anew");
+                           "dense: kernel has shape (4, 3), but inputs of shape (5,) require (5, 3). A built layer "
+                           "keeps its weights: replace it by a new Dense, or call reset_parameters(layer) first");
   EXPECT_EQ(model.get_weights(), weights);
   EXPECT_EQ(model.input_shape(), Shape{4});
   EXPECT_EQ(model.predict(normal({2, 4})).shape(), (Shape{2, 2}));
@@ -176,9 +175,8 @@ TEST(KeepingWeights, WhatDoesNotFitIsAnErrorThatSaysHowToStartAnew) {
       [&] {
         Sequential({Input{7}, used});
       },
-      "dense: its kernel has shape (4, 3); for inputs of shape (7,) it would have shape (7, 3). A "
-      "layer that is built keeps its weights: put a new Dense in its place, or call "
-      "reset_parameters(layer) to start anew");
+      "dense: kernel has shape (4, 3), but inputs of shape (7,) require (7, 3). A built layer keeps its weights: "
+      "replace it by a new Dense, or call reset_parameters(layer) first");
 
   reset_parameters(model);
   EXPECT_THROW(model.predict(normal({2, 4})), StateError);

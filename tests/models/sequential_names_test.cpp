@@ -116,10 +116,10 @@ TEST(SequentialNames, GetLayerSaysWhatThereIs) {
   Sequential model{Input{4}, Dense{3}, ReLU{}};
   expect_error<ValueError>([&] { model.get_layer("conv"); },
                            "sequential: there is no layer named \"conv\"; there are: dense, re_lu");
-  expect_error<ValueError>([&] { model.get_layer(2); }, "sequential: there is no layer 2; there are 2");
-  expect_error<ValueError>([&] { model.get_layer(-3); }, "sequential: there is no layer -3; there are 2");
+  expect_error<ValueError>([&] { model.get_layer(2); }, "sequential: no layer 2; the number of layers is 2");
+  expect_error<ValueError>([&] { model.get_layer(-3); }, "sequential: no layer -3; the number of layers is 2");
   expect_error<ValueError>([&] { static_cast<void>(model.output_shape(2)); },
-                           "sequential: there is no layer 2; there are 2");
+                           "sequential: no layer 2; the number of layers is 2");
 }
 
 // ---- Weights ----

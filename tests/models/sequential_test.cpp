@@ -28,7 +28,7 @@ using testing::normal;
 using testing::Refusing;
 
 constexpr const char* not_built =
-    "sequential: not built yet, its input's shape is not known; begin with an Input, or call build or fit";
+    "sequential: not built, because its input shape is unknown; begin with an Input, or call build or fit";
 
 // ---- Building ----
 
@@ -109,11 +109,11 @@ TEST(Sequential, BuiltTwiceKeepsItsWeightsUnlessTheyAreReset) {
 TEST(Sequential, RefusesToBeBuiltForAnotherInputThanItDeclares) {
   Sequential model{Input{3}, Dense{4}};
   expect_error<ShapeError>([&] { model.build({5}); },
-                           "sequential: told to build for inputs of shape (5,), its first layer takes (3,)");
+                           "sequential: build was given inputs of shape (5,), but the first layer takes (3,)");
   EXPECT_EQ(model.input_shape(), Shape{3});
   Sequential flat{Flatten{2, 2}};
   expect_error<ShapeError>([&] { flat.build({4}); },
-                           "sequential: told to build for inputs of shape (4,), its first layer takes (2, 2)");
+                           "sequential: build was given inputs of shape (4,), but the first layer takes (2, 2)");
 }
 
 TEST(Sequential, WithoutLayersCannotBeBuilt) {
@@ -161,8 +161,7 @@ TEST(Sequential, ALayerMustMakeWhatItsBuildSaid) {
       [&] {
         model.predict(normal({2, 3}));
       },
-      "liar: forward made (2, 3) of a batch of 2; when it was built, the samples it makes had "
-      "shape (1,)");
+      "liar: forward returned shape (2, 3) for a batch of 2; at build its output samples had shape (1,)");
 }
 
 // ---- Use before it is ready ----
@@ -269,7 +268,7 @@ TEST(Sequential, ChangingTheLayersForgetsWhatTheOptimizerRemembers) {
 // ---- Layers that do not follow each other ----
 
 TEST(Sequential, ALayerForSequencesAfterARecurrentOneAsksForReturnSequences) {
-  const std::string remedy = "; lstm returns its last step alone: set its .return_sequences = true for all steps";
+  const std::string remedy = "; lstm returns only its last step: set .return_sequences = true to return all steps";
   for (const AnyLayer& next : {AnyLayer(LSTM{4}), AnyLayer(GRU{4}), AnyLayer(Conv1D{2, 2}),
                                AnyLayer(MultiHeadAttention{.num_heads = 1, .key_dim = 2})}) {
     SCOPED_TRACE(next.type());
@@ -286,13 +285,13 @@ TEST(Sequential, ALayerForSequencesAfterARecurrentOneAsksForReturnSequences) {
       [] {
         Sequential({Input{5, 3}, GRU{4}, LSTM{4}});
       },
-      "lstm: LSTM: a sample of shape (4,); (steps, features) is required, as Reshape makes it; gru "
-      "returns its last step alone: set its .return_sequences = true for all steps");
+      "lstm: LSTM: a sample of shape (4,); (steps, features) is required (is a Reshape missing?); gru returns only its "
+      "last step: set .return_sequences = true to return all steps");
   expect_error<ShapeError>(
       [] {
         Sequential({Input{5, 3}, Flatten{}, LSTM{4}});
       },
-      "lstm: LSTM: a sample of shape (15,); (steps, features) is required, as Reshape makes it");
+      "lstm: LSTM: a sample of shape (15,); (steps, features) is required (is a Reshape missing?)");
 }
 
 TEST(Sequential, WhateverStandsBetweenTheTwoReturnSequencesIsAskedFor) {
@@ -301,9 +300,8 @@ TEST(Sequential, WhateverStandsBetweenTheTwoReturnSequencesIsAskedFor) {
       Sequential model{Input{5, 3}};
       for (const AnyLayer& layer : layers) model.add(layer);
     });
-    const std::string remedy = "; " + path +
-                               " returns its last step alone: set its .return_sequences = true for all "
-                               "steps";
+    const std::string remedy =
+        "; " + path + " returns only its last step: set .return_sequences = true to return all steps";
     EXPECT_EQ(text.ends_with(remedy), !path.empty()) << text;
     if (path.empty()) {
       EXPECT_EQ(text.find("return_sequences"), std::string::npos) << text;
@@ -336,8 +334,8 @@ TEST(Sequential, APathThatTwoLayersHaveIsAnError) {
   Sequential model({Input{2}, {"a", Sequential{{"b", Dense{3}}}}, {"a/b", Dense{2}}, {"a/c", Dense{1}}},
                    {.name = "model"});
   expect_error<ValueError>([&] { model.get_layer("a/b"); },
-                           "model: 2 layers have the path \"a/b\": a name with a slash reads like a layer inside "
-                           "another; give it another name, or get it by position");
+                           "model: 2 layers have the path \"a/b\": a name with a slash also reads as the path of a "
+                           "nested layer; rename it, or get it by position");
   EXPECT_EQ(model.get_layer("a/c").as<Dense>()->units, 1);
   EXPECT_EQ(model.get_layer(1).as<Dense>()->units, 2);
 }

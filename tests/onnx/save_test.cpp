@@ -320,9 +320,9 @@ TEST(OnnxSave, SaysWhatCannotBeWritten) {
   const Sequential activation{Input{2}, Dense{2, my_own}};
   expect_error<ValueError>([&] { exported(activation); },
                            "dense: its activation is none of the functions in core/ops/ops.h that can be written");
-  expect_error<StateError>([] { exported(Sequential{Dense{2}}); },
-                           "sequential: not built yet, its input's shape is not known; begin with an Input, or call "
-                           "build or fit");
+  expect_error<StateError>(
+      [] { exported(Sequential{Dense{2}}); },
+      "sequential: not built, because its input shape is unknown; begin with an Input, or call build or fit");
   const testing::TemporaryFolder folder;
   EXPECT_THROW(export_to(folder / "none" / "m.onnx", Sequential{Input{2}, Dense{1}}), FileError);
   EXPECT_TRUE(folder.names().empty());

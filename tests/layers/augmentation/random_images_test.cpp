@@ -13,7 +13,7 @@
 #include "cornu/tests/layers/run.h"
 #include "cornu/tests/support/expect_error.h"
 
-// The layers that vary images at random. What a map does to an image is tested with the op, affine_transform.
+// The image augmentation layers. The transforms themselves are tested with the op affine_transform.
 
 namespace cornu {
 namespace {
@@ -22,10 +22,10 @@ using testing::error_of;
 using testing::rounding;
 using testing::run;
 
-/// Pixel (i, j) of image b, as the only channel or the first.
+/// Pixel (i, j) of image b in its first channel.
 Real pixel(const Tensor& images, Index i, Index j, Index b = 0) { return images.at({b, i, j, 0}); }
 
-/// f(i, j) for a batch of equal images with one channel.
+/// A batch of equal images with one channel, whose pixels are f(i, j).
 template <class F>
 Tensor images(Index batch, Index rows, Index columns, F f) {
   Tensor result({batch, rows, columns, 1});
@@ -37,7 +37,7 @@ Tensor images(Index batch, Index rows, Index columns, F f) {
   return result;
 }
 
-/// Each pixel another number: 10 i + j.
+/// Every pixel is different: 10 i + j.
 Tensor numbered(Index batch, Index rows, Index columns) {
   return images(batch, rows, columns, [](Index i, Index j) { return static_cast<Real>(10 * i + j); });
 }
@@ -91,7 +91,7 @@ TEST(RandomImages, TakeAnEmptyBatch) {
 TEST(RandomFlip, ShowsEachSideAsOftenAsTheOther) {
   constexpr Index n = 4000;
   const Tensor x = numbered(n, 2, 3);
-  // The pixel in the upper left corner tells which way an image lies.
+  // The upper left pixel shows how an image was flipped.
   const auto counts = [&](const RandomFlip& layer) {
     std::map<Real, Index> result;
     const Tensor y = run(layer, x, Mode::training, 3);
@@ -196,7 +196,7 @@ TEST(RandomZoom, KeepsTheProportionsUnlessToldOtherwise) {
   EXPECT_GT(stretched, 40);
 }
 
-/// What was erased of an image of ones with zeros: the corners of the rectangle, and its size.
+/// The erased part of an image of ones, filled with zeros: the rectangle's corners and number of pixels.
 struct Hole {
   Index top = 1 << 20, bottom = -1, left = 1 << 20, right = -1, pixels = 0;
 
@@ -227,7 +227,7 @@ TEST(RandomErasing, ErasesARectangleOfTheSizeThatItWasTold) {
     area += static_cast<double>(hole.pixels) / (40 * 60);
     EXPECT_EQ(y.at({b, hole.top, hole.left, 1}), 0) << "in every channel";
   }
-  // The mean of the square root of a number between 0.04 and 0.25 is 2 / 3 (0.125 - 0.008) / 0.21; two are multiplied.
+  // The mean of sqrt(u), u uniform in [0.04, 0.25], is 2 / 3 (0.125 - 0.008) / 0.21; width and height are independent.
   EXPECT_NEAR(area / 500, 0.1380, 0.01);
 }
 
@@ -242,7 +242,7 @@ TEST(RandomErasing, ErasesAsOftenAsItWasTold) {
   EXPECT_EQ(erased({1, 1}), 1);
   EXPECT_EQ(erased(0), 0);
   EXPECT_NEAR(erased({0.5, 0.9}), 0.7, 0.03);
-  EXPECT_NEAR(erased(0.5), 0.25, 0.03) << "one number: from 0 on";
+  EXPECT_NEAR(erased(0.5), 0.25, 0.03) << "a single value v means [0, v]";
 }
 
 TEST(RandomErasing, FillsWithNoiseUnlessToldOtherwise) {
@@ -253,7 +253,7 @@ TEST(RandomErasing, FillsWithNoiseUnlessToldOtherwise) {
     EXPECT_TRUE(value >= -1 && value <= 2) << value;
     sum += value == -1 || value == 2 ? 1 : 0;
   }
-  // Beyond half a standard deviation below, or one above: 0.3085 + 0.1587.
+  // P(z < -0.5) + P(z > 1) = 0.3085 + 0.1587.
   EXPECT_NEAR(sum / 6000, 0.467, 0.03);
 }
 
@@ -263,18 +263,17 @@ TEST(RandomImages, RefuseWhatCannotBe) {
   EXPECT_EQ(error_of<ValueError>([&] {
               RandomRotation{{0.2, 0.1}}.build(image, rng);
             }),
-            "RandomRotation: factor is from 0.2 to 0.1; two numbers in this order between -1 and 1 are required");
+            "RandomRotation: factor is from 0.2 to 0.1; low <= high, both from -1 to 1, is required");
   EXPECT_EQ(error_of<ValueError>([&] {
               RandomTranslation{0, 1.5}.build(image, rng);
             }),
-            "RandomTranslation: width_factor is from -1.5 to 1.5; two numbers in this order between -1 and 1 are "
-            "required");
+            "RandomTranslation: width_factor is from -1.5 to 1.5; low <= high, both from -1 to 1, is required");
   EXPECT_EQ(error_of<ValueError>([&] {
               RandomZoom{{-2, 0}}.build(image, rng);
             }),
-            "RandomZoom: height_factor is from -2 to 0; two numbers in this order between -1 and 10 are required");
+            "RandomZoom: height_factor is from -2 to 0; low <= high, both from -1 to 10, is required");
   EXPECT_EQ(error_of<ValueError>([&] { RandomErasing{.scale = 1.5}.build(image, rng); }),
-            "RandomErasing: scale is from 0 to 1.5; two numbers in this order between 0 and 1 are required");
+            "RandomErasing: scale is from 0 to 1.5; low <= high, both from 0 to 1, is required");
   EXPECT_EQ(error_of<ShapeError>([&] {
               RandomFlip{}.build({28, 28}, rng);
             }),

@@ -18,7 +18,7 @@ using testing::built;
 using testing::error_of;
 using testing::run;
 
-/// One filter of three taps, 1, 2 and 4, and a bias of 10.
+/// One filter with taps 1, 2 and 4, and a bias of 10.
 Conv1D by_hand(Padding padding, Index strides = 1, Index dilation_rate = 1) {
   return {.filters = 1,
           .kernel_size = 3,
@@ -150,7 +150,7 @@ TEST(Conv1D, RefusesWhatCannotBe) {
   EXPECT_EQ(text_of_build({.filters = 4, .kernel_size = 3, .groups = 3}, {5, 3}),
             "Conv1D: groups is 3; it must divide 3 channels and 4 filters");
   EXPECT_EQ(text_of_build({4, 3}, {28}),
-            "Conv1D: a sample of shape (28,); (steps, channels) is required, as Reshape makes it");
+            "Conv1D: a sample of shape (28,); (steps, channels) is required (is a Reshape missing?)");
   EXPECT_EQ(text_of_build({4, 6}, {5, 2}),
             "Conv1D: images of shape (1, 1, 5, 2) have no room for a window of (1, 6), dilation (1, 1); Padding::same "
             "may be meant");

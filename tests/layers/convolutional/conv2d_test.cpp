@@ -205,9 +205,9 @@ TEST(Conv2D, RefusesWhatCannotBe) {
   EXPECT_EQ(text_of_build({.filters = 4, .kernel_size = 3, .groups = 0}, {5, 5, 3}),
             "Conv2D: groups is 0; it must divide 3 channels and 4 filters");
   EXPECT_EQ(text_of_build({4, 3}, {28, 28}),
-            "Conv2D: a sample of shape (28, 28); (height, width, channels) is required, as Reshape makes it");
+            "Conv2D: a sample of shape (28, 28); (height, width, channels) is required (is a Reshape missing?)");
   EXPECT_EQ(text_of_build({4, 3}, {28, 28, 0}),
-            "Conv2D: a sample of shape (28, 28, 0); (height, width, channels) is required, as Reshape makes it");
+            "Conv2D: a sample of shape (28, 28, 0); (height, width, channels) is required (is a Reshape missing?)");
   EXPECT_EQ(text_of_build({4, {3, 5}}, {5, 4, 1}),
             "Conv2D: images of shape (1, 5, 4, 1) have no room for a window of (3, 5), dilation (1, 1); Padding::same "
             "may be meant");

@@ -106,8 +106,9 @@ TEST(DepthwiseConv2D, RefusesWhatCannotBe) {
             "DepthwiseConv2D: depth_multiplier is 0; it must be positive");
   EXPECT_EQ(text_of_build({{3, 0}}, {5, 5, 1}),
             "DepthwiseConv2D: the window is (3, 0); both numbers must be between 1 and 1073741824");
-  EXPECT_EQ(text_of_build({3}, {28, 28}),
-            "DepthwiseConv2D: a sample of shape (28, 28); (height, width, channels) is required, as Reshape makes it");
+  EXPECT_EQ(
+      text_of_build({3}, {28, 28}),
+      "DepthwiseConv2D: a sample of shape (28, 28); (height, width, channels) is required (is a Reshape missing?)");
   EXPECT_EQ(text_of_build({{3, 5}}, {5, 4, 1}),
             "DepthwiseConv2D: images of shape (1, 5, 4, 1) have no room for a window of (3, 5), dilation (1, 1); "
             "Padding::same may be meant");

@@ -18,7 +18,7 @@ using testing::built;
 using testing::error_of;
 using testing::run;
 
-/// A pass in training over x, as far as the optimizer would hear of it: the moving mean and variance that come.
+/// The moving mean and variance that a training pass over x records.
 std::pair<Tensor, Tensor> moved(const BatchNormalization& layer, const Tensor& x) {
   Tape tape;
   const Var y = layer.forward(tape.input(x));
@@ -37,7 +37,7 @@ TEST(BatchNormalization, InTrainingHasTheMeanAndVarianceOfTheBatch) {
   for (Index i = 0; i < 4; ++i) EXPECT_NEAR(y[i], expected[i], std::max(testing::rounding, 1e-12));
   const auto [mean, variance] = moved(layer, x);
   EXPECT_NEAR(mean[0], 0.025, testing::rounding);
-  EXPECT_NEAR(variance[0], 1.0025, testing::rounding) << "of the population";
+  EXPECT_NEAR(variance[0], 1.0025, testing::rounding) << "biased";
 }
 
 TEST(BatchNormalization, InInferenceHasTheMovingMeanAndVariance) {
@@ -164,10 +164,11 @@ TEST(BatchNormalization, RefusesWhatCannotBe) {
   for (const Index axis : {0, -2, 2, -3}) {
     EXPECT_EQ(text_of_build({.axis = axis}, {3}),
               "BatchNormalization: axis is " + std::to_string(axis) +
-                  ", which is no axis of features of a batch of samples of shape (3,)");
+                  "; for samples of shape (3,) it must be an axis of size 1 or more, other than the batch axis");
   }
   EXPECT_EQ(text_of_build({}, {}),
-            "BatchNormalization: axis is -1, which is no axis of features of a batch of samples of shape ()");
+            "BatchNormalization: axis is -1; for samples of shape () it must be an axis of size 1 or more, other than "
+            "the batch axis");
   EXPECT_EQ(text_of_build({.gamma_initializer = nullptr}, {3}),
             "BatchNormalization: an initializer is empty; use zeros or ones if in doubt");
   EXPECT_EQ(error_of<StateError>([] {
@@ -178,9 +179,9 @@ TEST(BatchNormalization, RefusesWhatCannotBe) {
   EXPECT_EQ(error_of<ShapeError>([&] {
               run(layer, Tensor({2, 4}));
             }),
-            "BatchNormalization: an input of shape (2, 4); its axis -1 must be 3, and not the batch");
+            "BatchNormalization: an input of shape (2, 4); axis -1 must have size 3 and not be the batch axis");
   EXPECT_EQ(error_of<ShapeError>([&] { run(layer, Tensor(Shape{3})); }),
-            "BatchNormalization: an input of shape (3,); its axis -1 must be 3, and not the batch");
+            "BatchNormalization: an input of shape (3,); axis -1 must have size 3 and not be the batch axis");
 }
 
 TEST(BatchNormalization, AnInitializerThatThrowsLeavesTheLayerAsItWas) {

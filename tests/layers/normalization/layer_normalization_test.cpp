@@ -71,7 +71,7 @@ TEST(LayerNormalization, RefusesWhatCannotBe) {
   const auto text_of_build = [&](LayerNormalization layer, const Shape& input) {
     return error_of<Error>([&] { layer.build(input, rng); });
   };
-  const std::string rest = "; the last axes of a batch of samples of shape (3, 4) are required";
+  const std::string rest = "; for samples of shape (3, 4) it must list the last axes";
   EXPECT_EQ(text_of_build({.axis = {1}}, {3, 4}), "LayerNormalization: axis is (1,)" + rest);
   EXPECT_EQ(text_of_build({.axis = {}}, {3, 4}), "LayerNormalization: axis is ()" + rest);
   EXPECT_EQ(text_of_build({.axis = {-1, 2}}, {3, 4}), "LayerNormalization: axis is (-1, 2)" + rest);

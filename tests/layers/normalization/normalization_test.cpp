@@ -51,7 +51,7 @@ TEST(Normalization, TakesItsMeanAndVarianceFromTheUser) {
   for (const NamedParameter& named : layer.parameters()) EXPECT_FALSE(named.parameter->trainable) << named.name;
   const Normalization one = built(
       Normalization{.mean = {Tensor::scalar(127.5)}, .variance = {Tensor::scalar(Real(127.5) * Real(127.5))}}, {2, 3});
-  EXPECT_EQ(one.mean.shape(), Shape{3}) << "for each of the features";
+  EXPECT_EQ(one.mean.shape(), Shape{3}) << "broadcast to all features";
   expect_near(run(one, Tensor::full({1, 2, 3}, 255)), Tensor::full({1, 2, 3}, 1));
 }
 
@@ -87,7 +87,7 @@ TEST(Normalization, KeepsTheAxesThatItIsTold) {
 
 TEST(Normalization, AdaptsInPartsToTheWhole) {
   Tensor x = testing::normal({100, 3});
-  for (Index i = 0; i < x.size(); ++i) x[i] = 1000 + x[i] * static_cast<Real>(i % 3);  // the first one constant
+  for (Index i = 0; i < x.size(); ++i) x[i] = 1000 + x[i] * static_cast<Real>(i % 3);  // column 0 is constant
   const Normalization whole = adapted({}, x);
   Normalization parts = adapted({}, testing::normal({4, 5}));
   parts.reset_state();
@@ -104,8 +104,8 @@ TEST(Normalization, AdaptsInPartsToTheWhole) {
 TEST(Normalization, NeedsACountToGoOnFromAMeanAndVariance) {
   const Tensor x = testing::normal({10, 3});
   const std::string text =
-      "Normalization: update_state after a mean and a variance that came from elsewhere; set count to the number of "
-      "their samples, or forget them first (reset_state)";
+      "Normalization: update_state needs to know how many samples the given mean and variance stand for; set count, or "
+      "call reset_state first";
   const Normalization whole = adapted({}, x), first = adapted({}, slice_axis(x, 0, 0, 6));
   Normalization given{.mean = first.mean, .variance = first.variance};
   EXPECT_EQ(error_of<StateError>([&] { given.update_state(slice_axis(x, 0, 6, 10)); }), text);
@@ -118,12 +118,12 @@ TEST(Normalization, NeedsACountToGoOnFromAMeanAndVariance) {
   expect_near(given.variance.value, whole.variance.value);
   Normalization fresh = built(Normalization{}, {3});
   fresh.update_state(x);
-  EXPECT_EQ(fresh.mean.value, whole.mean.value) << "where a built layer's own 0 and 1 do not count";
+  EXPECT_EQ(fresh.mean.value, whole.mean.value) << "a built layer's initial 0 and 1 have no weight";
   given.reset_state();
   EXPECT_NO_THROW(given.update_state(x));
   Rng rng(1);
   EXPECT_EQ(error_of<ValueError>([&] { Normalization{.count = -1}.build({3}, rng); }),
-            "Normalization: count is -1; 0 to 9007199254740992 are possible");
+            "Normalization: count is -1; it must be from 0 to 9007199254740992");
 }
 
 TEST(Normalization, ForgetsItsCountWithItsParameters) {
@@ -160,27 +160,27 @@ TEST(Normalization, RefusesWhatCannotBe) {
   const auto text_of_build = [&](Normalization layer, const Shape& input) {
     return error_of<Error>([&] { layer.build(input, rng); });
   };
-  const std::string rest = "; different axes of samples of shape (3, 4) are required, and not the batch";
+  const std::string rest = "; distinct axes of samples of shape (3, 4), other than the batch axis, are required";
   EXPECT_EQ(text_of_build({.axis = {0}}, {3, 4}), "Normalization: axis is (0,)" + rest);
   EXPECT_EQ(text_of_build({.axis = {3}}, {3, 4}), "Normalization: axis is (3,)" + rest);
   EXPECT_EQ(text_of_build({.axis = {1, 1}}, {3, 4}), "Normalization: axis is (1, 1)" + rest);
   EXPECT_EQ(text_of_build({.axis = {2, -1}}, {3, 4}), "Normalization: axis is (2, -1)" + rest);
   EXPECT_EQ(text_of_build({.mean = {Tensor::vector({1})}}, {3}),
-            "Normalization: only the mean is given; give the variance, too, or neither");
+            "Normalization: only the mean is given; give the variance as well, or neither");
   EXPECT_EQ(text_of_build({.mean = {Tensor({2})}, .variance = {Tensor({2})}}, {3}),
-            "Normalization: a mean or variance of shape (2,) for axes of (3,); one that has "
-            "them keeps them: adapt it to other data, or call reset_parameters(layer) to start anew");
+            "Normalization: the mean or variance has shape (2,), but the axes have sizes (3,). A layer that has both "
+            "keeps them: adapt it to other data, or call reset_parameters(layer) first");
   EXPECT_EQ(text_of_build({.mean = {Tensor({2, 3})}, .variance = {Tensor({3})}}, {3}),
-            "Normalization: a mean or variance of shape (2, 3) for axes of (3,); one that has "
-            "them keeps them: adapt it to other data, or call reset_parameters(layer) to start anew");
+            "Normalization: the mean or variance has shape (2, 3), but the axes have sizes (3,). A layer that has both "
+            "keeps them: adapt it to other data, or call reset_parameters(layer) first");
   EXPECT_EQ(error_of<ShapeError>([] {
               Normalization{}.adapt(Tensor({0, 3}));
             }),
-            "Normalization: data of shape (0, 3); (samples, ...) is required, at least one");
+            "Normalization: data of shape (0, 3); (samples, ...) with at least one sample is required");
   EXPECT_EQ(error_of<ShapeError>([] {
               adapted({}, Tensor({2, 3})).update_state(Tensor({2, 4}));
             }),
-            "Normalization: data of shape (2, 4), after some whose means were (3,)");
+            "Normalization: data of shape (2, 4) after data whose means have shape (3,)");
   EXPECT_EQ(error_of<ShapeError>([] {
               run(adapted({}, Tensor({2, 3})), Tensor({2, 4}));
             }),

@@ -16,7 +16,7 @@ namespace {
 using testing::error_of;
 using testing::run;
 
-/// A sample of one channel, from 1 to rows * columns.
+/// A sample with one channel and elements 1 to rows * columns.
 Tensor counting(Index rows, Index columns) {
   Tensor x({1, rows, columns, 1});
   for (Index i = 0; i < x.size(); ++i) x[i] = static_cast<Real>(i + 1);
@@ -107,7 +107,8 @@ TEST(Pooling, RefusesWhatCannotBe) {
   EXPECT_EQ(text_of_build(AveragePooling2D{}, {4, 4}),
             "AveragePooling2D: a sample of shape (4, 4); (height, width, channels) is required");
   EXPECT_EQ(text_of_build(GlobalAveragePooling2D{}, {4, 0, 2}),
-            "GlobalAveragePooling2D: a sample of shape (4, 0, 2); (height, width, channels) with pixels is required");
+            "GlobalAveragePooling2D: a sample of shape (4, 0, 2); (height, width, channels) with at least one pixel is "
+            "required");
   EXPECT_EQ(text_of_build(MaxPooling2D{.pool_size = 0}, {4, 4, 1}),
             "MaxPooling2D: the window is (0, 0); both numbers must be between 1 and 1073741824");
   EXPECT_EQ(text_of_build(AveragePooling2D{.strides = {1, -2}}, {4, 4, 1}),
@@ -122,8 +123,8 @@ TEST(Pooling, RefusesWhatCannotBe) {
   EXPECT_EQ(error_of<ShapeError>([] {
               run(GlobalAveragePooling2D{}, Tensor(Shape{2, 3}));
             }),
-            "GlobalAveragePooling2D: an input of shape (2, 3); (batch, height, width, channels) with pixels is "
-            "required");
+            "GlobalAveragePooling2D: an input of shape (2, 3); (batch, height, width, channels) with at least one "
+            "pixel is required");
 }
 
 }  // namespace

@@ -61,9 +61,9 @@ TEST(Flatten, RefusesSamplesOfAnotherShape) {
   EXPECT_EQ(error_of<ShapeError>([&] {
               run(layer, Tensor(Shape{2, 28, 27}));
             }),
-            "Flatten: (2, 28, 27) came; a batch of samples of shape (28, 28) is required");
+            "Flatten: got (2, 28, 27); a batch of samples of shape (28, 28) is required");
   EXPECT_EQ(error_of<ShapeError>([] { run(Flatten{}, Tensor::scalar(1)); }),
-            "Flatten: a scalar came; its input is a batch of samples");
+            "Flatten: got a scalar; a batch of samples is required");
 }
 
 }  // namespace

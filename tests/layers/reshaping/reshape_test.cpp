@@ -52,17 +52,17 @@ TEST(Reshape, RefusesSamplesThatDoNotFit) {
     return error_of<ShapeError>([&] { layer.build(input, rng); });
   };
   EXPECT_EQ(text_of_build(Reshape{7, 7, 10}, {28, 28}),
-            "Reshape: a sample of shape (28, 28) has 784 numbers, but (7, 7, 10) has 490");
+            "Reshape: a sample of shape (28, 28) has 784 elements, but (7, 7, 10) has 490");
   EXPECT_EQ(text_of_build(Reshape{5, -1}, {28, 28}),
-            "Reshape: a sample of shape (28, 28) has 784 numbers, which do not fill (5, -1)");
+            "Reshape: a sample of shape (28, 28) has 784 elements, which do not fill (5, -1)");
   EXPECT_EQ(text_of_build(Reshape{0, -1}, {3, 0}),
-            "Reshape: a sample of shape (3, 0) has 0 numbers, which do not fill (0, -1)");
+            "Reshape: a sample of shape (3, 0) has 0 elements, which do not fill (0, -1)");
   EXPECT_EQ(error_of<ShapeError>([] {
               run(Reshape{2, 2}, Tensor(Shape{4, 3}));
             }),
-            "Reshape: a sample of shape (3,) has 3 numbers, but (2, 2) has 4");
+            "Reshape: a sample of shape (3,) has 3 elements, but (2, 2) has 4");
   EXPECT_EQ(error_of<ShapeError>([] { run(Reshape{1}, Tensor::scalar(1)); }),
-            "Reshape: a scalar came; its input is a batch of samples");
+            "Reshape: got a scalar; a batch of samples is required");
 }
 
 TEST(Reshape, RefusesATargetThatNoSampleCouldHave) {
@@ -70,8 +70,9 @@ TEST(Reshape, RefusesATargetThatNoSampleCouldHave) {
   const auto text_of_build = [&](Reshape layer) { return error_of<ValueError>([&] { layer.build({4}, rng); }); };
   EXPECT_EQ(text_of_build(Reshape{-1, 2, -1}), "Reshape: the target (-1, 2, -1) has more than one -1");
   EXPECT_EQ(text_of_build(Reshape{-2}), "Reshape: the target (-2,) has a negative dimension other than -1");
-  EXPECT_EQ(text_of_build(Reshape{1, 1, 1, 1, 1, 1, 2, 2}),
-            "Reshape: the target (1, 1, 1, 1, 1, 1, 2, 2) has 8 dimensions; at most 7 are possible beside the batch");
+  EXPECT_EQ(
+      text_of_build(Reshape{1, 1, 1, 1, 1, 1, 2, 2}),
+      "Reshape: the target (1, 1, 1, 1, 1, 1, 2, 2) has 8 dimensions; at most 7 are possible besides the batch axis");
 }
 
 }  // namespace

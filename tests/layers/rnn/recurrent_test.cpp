@@ -18,7 +18,7 @@ using testing::built;
 using testing::error_of;
 using testing::run;
 
-// tanh and sigmoid under other names: of these the layers do not know that core has an op for them.
+// tanh and sigmoid as different functions, so that the layers do not use core's fused ops.
 Var slow_tanh(Var x) { return tanh(x); }
 Var slow_sigmoid(Var x) { return sigmoid(x); }
 
@@ -32,7 +32,7 @@ constexpr Index gates = std::is_same_v<L, LSTM> ? 4 : 3;
 template <class L>
 constexpr const char* name = std::is_same_v<L, LSTM> ? "LSTM" : "GRU";
 
-/// With random biases, too, so that none of them can be in another's place.
+/// Builds the layer with random biases, so that exchanged biases would be noticed.
 template <class L>
 L with(L layer) {
   layer.bias_initializer = random_normal(0, 0.5);
@@ -253,7 +253,7 @@ TYPED_TEST(Recurrent, RefusesWhatCannotBe) {
             who + ": the bias_initializer is empty; use zeros if in doubt");
   for (const Shape& shape : {Shape{5}, Shape{0, 3}, Shape{3, 0}, Shape{3, 2, 1}}) {
     EXPECT_EQ(text_of_build({.units = 2}, shape),
-              message("{}: a sample of shape {}; (steps, features) is required, as Reshape makes it", who, shape));
+              message("{}: a sample of shape {}; (steps, features) is required (is a Reshape missing?)", who, shape));
   }
 }
 

@@ -116,17 +116,17 @@ TEST(Interrupt, EndsTheRunAfterTheBatchAndKeepsTheModelAndTheHistory) {
   EXPECT_TRUE(history.interrupted);
   EXPECT_EQ(history.epoch, (std::vector<Index>{0, 1}));
   EXPECT_EQ(history["loss"].size(), 2u);
-  EXPECT_EQ(history["val_loss"].size(), 1u) << "who presses Ctrl-C does not wait for a validation";
+  EXPECT_EQ(history["val_loss"].size(), 1u) << "Ctrl-C skips the validation";
   EXPECT_EQ(model.optimizer().iterations(), 4 + 3);
-  EXPECT_EQ(early.best_epoch, 0) << "and nobody misses it";
+  EXPECT_EQ(early.best_epoch, 0) << "and EarlyStopping accepts that";
 
-  EXPECT_FALSE(model.fit(line, quiet(1, {})).interrupted) << "the next run begins anew";
+  EXPECT_FALSE(model.fit(line, quiet(1, {})).interrupted) << "the next run starts over";
   std::signal(SIGINT, former);
 }
 
 // ---- TerminateOnNaN ----
 
-/// A rate that makes the loss overflow within an epoch.
+/// A learning rate at which the loss overflows within an epoch.
 constexpr double exploding = sizeof(Real) == sizeof(float) ? 1e30 : 1e200;
 
 TEST(TerminateOnNaN, EndsTheRunQuietlyWhereFitWouldThrow) {
@@ -189,10 +189,10 @@ TEST(LearningRateScheduler, RefusesWhatIsNoRate) {
   EXPECT_EQ(error_of<ValueError>([&] {
               model.fit(line, quiet(3, {LearningRateScheduler{[](Index epoch, double) { return 0.5 - epoch; }}}));
             }),
-            "LearningRateScheduler: the schedule gives -0.5 for epoch 1; a rate of at least 0 is required");
+            "LearningRateScheduler: the schedule returned -0.5 for epoch 1; a finite rate of at least 0 is required");
   EXPECT_THROW(model.fit(line, quiet(1, {LearningRateScheduler{[](Index, double) { return NAN; }}})), ValueError);
   EXPECT_EQ(error_of<ValueError>([&] { model.fit(line, quiet(1, {LearningRateScheduler{}})); }),
-            "LearningRateScheduler: there is no schedule");
+            "LearningRateScheduler: schedule is empty");
 }
 
 // ---- Callbacks that set the rate, and schedules ----
@@ -200,7 +200,7 @@ TEST(LearningRateScheduler, RefusesWhatIsNoRate) {
 void expect_refused(const AnyCallback& callback, const std::string& name) {
   const std::string text = name +
                            ": the optimizer's learning_rate is a schedule, which a rate set by the callback would "
-                           "replace; give the optimizer a number as learning_rate, or leave out the callback";
+                           "replace; give the optimizer a constant learning_rate, or remove the callback";
   const CompileOptions scheduled{.optimizer = SGD{.learning_rate = ExponentialDecay{0.1, 10, 0.5}},
                                  .loss = MeanSquaredError{}};
   Sequential model = line_model();
@@ -209,12 +209,12 @@ void expect_refused(const AnyCallback& callback, const std::string& name) {
   EXPECT_EQ(error_of<ValueError>([&] { model.fit(line, quiet(1, {callback})); }), text);
   EXPECT_EQ(model.get_weights(), before) << "at once";
   EXPECT_FALSE(model.optimizer().replaced_learning_rate().has_value());
-  // A rate that has been set by hand is a number, and may be set again; a schedule that has been set may not.
+  // A rate set by hand is a constant and may be set again; a schedule set by hand may not be replaced.
   model.optimizer().set_learning_rate(0.05);
   EXPECT_NO_THROW(model.fit(line, quiet(2, {callback})));
   model.optimizer().set_learning_rate(LearningRate([](Index) { return 0.1; }));
   EXPECT_EQ(error_of<ValueError>([&] { model.fit(line, quiet(1, {callback})); }), text);
-  // The model may get its schedule while it is fitted.
+  // The model may be compiled with a schedule during fit.
   Sequential late = line_model();
   const LambdaCallback compiling{.on_epoch_end = [&](cornu::Run& run, Index, Logs&) { run.model.compile(scheduled); }};
   EXPECT_EQ(error_of<ValueError>([&] { late.fit(line, quiet(9, {compiling, callback})); }), text);

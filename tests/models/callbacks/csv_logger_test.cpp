@@ -17,7 +17,7 @@ using testing::content;
 using testing::error_of;
 using testing::TemporaryFolder;
 
-/// Runs the logger through epochs with these logs.
+/// Runs the logger through epochs with the given logs.
 void log_epochs(CSVLogger logger, const std::vector<Logs>& epochs, Index first = 0, Index validation_freq = 0) {
   Sequential model = line_model();
   cornu::Run run{.model = model, .validation_freq = validation_freq, .metrics = {"loss", "accuracy"}};
@@ -32,7 +32,7 @@ TEST(CSVLogger, WritesAHeaderAndARowAnEpochSortedByName) {
   log_epochs({file}, {logs_of({{"loss", 0.25}, {"accuracy", 1}}), logs_of({{"loss", 1e-10}, {"accuracy", 0.1}})});
   EXPECT_EQ(content(file), "epoch,accuracy,loss\n0,1,0.25\n1,0.1,1e-10\n");
   log_epochs({.filename = file, .separator = ';'}, {logs_of({{"loss", 3}})});
-  EXPECT_EQ(content(file), "epoch;loss\n0;3\n") << "the file begins anew";
+  EXPECT_EQ(content(file), "epoch;loss\n0;3\n") << "the file is overwritten";
 }
 
 TEST(CSVLogger, WritesWhatTheHistorySays) {
@@ -65,7 +65,7 @@ TEST(CSVLogger, GoesOnWithAFileWithoutASecondHeader) {
   EXPECT_EQ(error_of<FormatError>([&] {
               log_epochs({.filename = file, .append = true}, {logs_of({{"loss", 1}, {"accuracy", 1}})});
             }),
-            file + ": has the columns epoch,loss; epoch,accuracy,loss cannot be appended to them");
+            file + ": the file has the columns epoch,loss; epoch,accuracy,loss cannot be appended");
   EXPECT_EQ(content(file), "epoch,loss\n0,0.5\n1,0.5\n");
 }
 

@@ -13,7 +13,7 @@ namespace {
 
 using testing::error_of;
 
-/// Gives the callback these values epoch by epoch; returns how many epochs the run had.
+/// Runs epochs with the given monitored values; returns how many epochs ran.
 Index epochs_run(EarlyStopping& early, std::initializer_list<double> values) {
   Sequential model = line_model();
   cornu::Run run{.model = model, .epochs = static_cast<Index>(values.size())};
@@ -33,7 +33,7 @@ Index epochs_run(EarlyStopping& early, std::initializer_list<double> values) {
 
 TEST(EarlyStopping, EndsTheRunAfterAsManyEpochsWithoutImprovementAsItHasPatience) {
   EarlyStopping early;
-  EXPECT_EQ(epochs_run(early, {3, 2, 1, 1, 0}), 4) << "an equal one is no improvement";
+  EXPECT_EQ(epochs_run(early, {3, 2, 1, 1, 0}), 4) << "an equal value is no improvement";
   EXPECT_EQ(early.stopped_epoch, 3);
   EXPECT_EQ(early.best, 1);
   EXPECT_EQ(early.best_epoch, 2);
@@ -88,7 +88,7 @@ TEST(EarlyStopping, DoesAsToldWhateverTheName) {
 
 TEST(EarlyStopping, LosesPatienceUntilTheBaselineIsSurpassed) {
   EarlyStopping early{.patience = 2, .baseline = 1};
-  EXPECT_EQ(epochs_run(early, {3, 2.9, 2.8, 2.9, 0}), 4) << "Keras does not look at patience while there is a best";
+  EXPECT_EQ(epochs_run(early, {3, 2.9, 2.8, 2.9, 0}), 4) << "Keras ignores patience while the value improves";
   EXPECT_EQ(early.best, 2.8);
   EXPECT_EQ(epochs_run(early, {3, 0.9, 2, 2, 0}), 4);
   EXPECT_EQ(early.best, 0.9);
@@ -114,23 +114,21 @@ TEST(EarlyStopping, SaysWhatThereIsWhenWhatItMonitorsIsNot) {
   EXPECT_EQ(error_of<ValueError>([&] { model.fit(line, quiet(1, {EarlyStopping{}})); }),
             "EarlyStopping: there is no \"val_loss\" to monitor; there are: loss (fit was given neither "
             "validation_data nor validation_split)");
-  EXPECT_EQ(
-      error_of<ValueError>([&] { model.fit(line, quiet(1, {EarlyStopping{.monitor = "accuracy"}})); }),
-      "EarlyStopping: there is no \"accuracy\" to monitor; there are: loss (if a callback puts it in the logs, say "
-      ".mode = max or min)");
+  EXPECT_EQ(error_of<ValueError>([&] { model.fit(line, quiet(1, {EarlyStopping{.monitor = "accuracy"}})); }),
+            "EarlyStopping: there is no \"accuracy\" to monitor; there are: loss (if a callback logs it, set .mode = "
+            "max or min)");
   EXPECT_EQ(error_of<ValueError>(
                 [&] { model.fit(line, quiet(1, {EarlyStopping{.monitor = "accuracy", .mode = EarlyStopping::max}})); }),
             "EarlyStopping: there is no \"accuracy\" to monitor; there are: loss");
   FitOptions options = quiet(1, {EarlyStopping{.monitor = "val_accuracy"}});
   options.validation_data = &line;
-  EXPECT_EQ(
-      error_of<ValueError>([&] { model.fit(line, options); }),
-      "EarlyStopping: there is no \"val_accuracy\" to monitor; there are: loss, val_loss (if a callback puts it in "
-      "the logs, say .mode = max or min)");
+  EXPECT_EQ(error_of<ValueError>([&] { model.fit(line, options); }),
+            "EarlyStopping: there is no \"val_accuracy\" to monitor; there are: loss, val_loss (if a callback logs it, "
+            "set .mode = max or min)");
 }
 
 TEST(EarlyStopping, WaitsForValidationThatDoesNotComeEveryEpoch) {
-  Sequential model = line_model(0);  // which never improves
+  Sequential model = line_model(0);  // never improves
   EarlyStopping early{.patience = 1};
   FitOptions options = quiet(10, {&early});
   options.validation_data = &line;

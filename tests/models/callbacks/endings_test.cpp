@@ -14,7 +14,7 @@
 #include "cornu/tests/support/expect_error.h"
 #include "cornu/tests/support/temporary_folder.h"
 
-// However a run ends, its callbacks hear of it.
+// However a run ends, its callbacks' end hooks are called.
 
 namespace cornu {
 namespace {
@@ -24,7 +24,7 @@ using testing::classifier;
 using testing::error_of;
 using testing::TemporaryFolder;
 
-/// Counts what begins and what ends, and notes whether an exception ended it.
+/// Counts begin and end hooks, and runs that ended with an exception.
 struct Counting {
   Index train = 0, test = 0, predict = 0;  // begun and not ended
   Index ended = 0, failed = 0;
@@ -52,7 +52,7 @@ struct Counting {
   }
 };
 
-/// Throws from any hook, in the second epoch where that can be.
+/// Throws from one hook, in the second epoch if the hook has epochs.
 struct Throwing {
   std::string hook;
   Index epoch = 0;
@@ -84,7 +84,7 @@ struct Throwing {
   void on_predict_end(cornu::Run&, Logs&) const { at("predict_end"); }
 };
 
-/// A dataset that throws for one row, once it has been asked for it so many times.
+/// A dataset that throws the n-th time one row is read.
 struct Breaking {
   TensorDataset data = blobs(8);
   mutable Index times = 1;
@@ -127,7 +127,7 @@ TEST(Endings, OfFitReachEveryCallbackThatBegan) {
     before.expect_all_ended();
     after.expect_all_ended();
     EXPECT_GE(before.ended, 1);
-    EXPECT_EQ(after.failed > 0, throws && std::string(hook) != "train_begin!") << "it never began";
+    EXPECT_EQ(after.failed > 0, throws && std::string(hook) != "train_begin!") << "its begin hook was never called";
     if (!early.best_weights.empty()) {
       EXPECT_EQ(model.get_weights(), early.best_weights);
     }
@@ -161,7 +161,7 @@ TEST(Endings, OfFitReachCallbacksWhateverElseThrows) {
 TEST(Endings, BestWeightsAreRestoredWhenTheLossIsNoLongerFinite) {
   const TensorDataset data = blobs(8);
   EarlyStopping early{.monitor = "loss", .patience = 10, .restore_best_weights = true};
-  // In the third epoch a callback drives the weights away; the loss of the batch after is not finite.
+  // In the third epoch, a callback spoils the weights; the next batch's loss is not finite.
   const LambdaCallback spoil{.on_train_batch_begin = [](cornu::Run& run, Index batch, Logs&) {
     if (run.epoch == 2 && batch == 1) {
       std::vector<Tensor> weights = run.model.get_weights();
@@ -272,7 +272,7 @@ TEST(Endings, AModelTrainedWithAveragesEndsWithThemHoweverFitEnds) {
     EXPECT_EQ(model.get_weights(), weights);
     EXPECT_GT(model.optimizer().iterations(), 0);
   }
-  // Where no step was made there is nothing that could end.
+  // Nothing to end if no step was made.
   Sequential model = averaging();
   for (int i = 0; i < 3; ++i) model.train_on_batch(data.x(), data.y());
   const std::vector<Tensor> weights = model.get_weights();
@@ -293,7 +293,7 @@ TEST(SwapEMAWeights, ValidatesWithThePenaltyOfTheAverages) {
 
 // ---- Backups ----
 
-/// From the second epoch's second batch on, the loss is not finite.
+/// Makes the loss non-finite from the second batch of the second epoch on.
 const LambdaCallback diverging{.on_train_batch_begin = [](cornu::Run& run, Index batch, Logs&) {
   if (run.epoch == 1 && batch == 1) {
     std::vector<Tensor> weights = run.model.get_weights();
@@ -318,14 +318,14 @@ TEST(Endings, TheLastGoodBackupIsKept) {
         EXPECT_THROW(model.fit(data, options_of(data, callbacks)), NonFiniteError);
       }
       ASSERT_TRUE(std::filesystem::exists(folder / "backup"));
-      // The run goes on from there as if nothing had happened.
+      // The run resumes there as if nothing had happened.
       Sequential resumed = classifier(), whole = classifier();
       callbacks = {backup, LambdaCallback{}};
       if (quietly) callbacks.emplace_back(LambdaCallback{});
       resumed.fit(data, options_of(data, callbacks));
       whole.fit(data, options_of(data, {}));
       EXPECT_EQ(resumed.get_weights(), whole.get_weights());
-      EXPECT_FALSE(std::filesystem::exists(folder / "backup")) << "that one came to its end";
+      EXPECT_FALSE(std::filesystem::exists(folder / "backup")) << "that run completed";
     }
   }
 }

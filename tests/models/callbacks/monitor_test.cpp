@@ -10,7 +10,7 @@
 #include "cornu/tests/support/structs_in.h"
 #include "cornu/tests/support/temporary_folder.h"
 
-// Whether what is monitored is to grow or to shrink: what the metric says, and never its name.
+// Whether larger or smaller values are better follows from the metric's declaration, never from its name.
 
 namespace cornu {
 namespace {
@@ -47,7 +47,7 @@ TEST(Monitor, TheDirectionsAreRight) {
   for (const auto& [metric, direction] : metrics) EXPECT_EQ(metric.direction(), direction) << metric.name();
 }
 
-/// Gives other values epoch by epoch, under a name of the user's.
+/// A metric with a given name and one given value per epoch.
 struct Scripted {
   const char* called;
   std::vector<double>* values;
@@ -66,13 +66,13 @@ struct Down : Scripted {
   static constexpr Direction direction = Direction::down;
 };
 
-/// Takes the values on to the next epoch.
+/// Advances to the next epoch's value.
 struct NextEpoch {
   std::vector<double>* values;
   void on_epoch_end(cornu::Run&, Index, Logs&) const { values->erase(values->begin()); }
 };
 
-/// The epoch that EarlyStopping takes for the best, and how often a checkpoint and a plateau see an improvement.
+/// The best epoch according to EarlyStopping, the number of checkpoints, and the rate after a plateau.
 struct Seen {
   Index best_epoch = 0;
   std::size_t checkpoints = 0;
@@ -100,7 +100,7 @@ Seen best_of(const char* name, const std::string& monitor, std::vector<double> v
 }
 
 TEST(Monitor, NamesDecideNothing) {
-  // By its name "acceleration_error" has "acc" in it, and "dice" nothing.
+  // Judging by names would go wrong: "acceleration_error" contains "acc", and "dice" no hint.
   for (const char* prefix : {"", "val_"}) {
     for (const char* name : {"acceleration_error", "layer2_loss", "accuracy_gap", "f1_penalty"}) {
       const Seen seen = best_of<Down>(name, std::string(prefix) + name, {3, 2, 1, 2});
@@ -119,9 +119,8 @@ TEST(Monitor, NamesDecideNothing) {
 
 TEST(Monitor, AMetricThatDeclaresNothingNeedsAMode) {
   const char* const text =
-      ": the metric dice does not say whether \"val_dice\" is to grow or to shrink; say .mode = max or min, or give "
-      "the "
-      "metric a member: static constexpr Direction direction = Direction::up";
+      ": the metric dice has no direction, so it is unknown whether a larger or smaller \"val_dice\" is better; set "
+      ".mode = max or min, or give the metric a member: static constexpr Direction direction = Direction::up";
   std::vector<double> values{0.5, 0.5};
   Sequential model{Input{1}, Dense{1}};
   model.compile({.optimizer = SGD{}, .loss = MeanSquaredError{}, .metrics = {Plain{{"dice", &values}}}});

@@ -13,7 +13,7 @@ namespace {
 
 using testing::error_of;
 
-/// All counts, row by row.
+/// All counts in row-major order.
 std::vector<Index> counts(const ConfusionMatrix& matrix) {
   std::vector<Index> result;
   for (Index truth = 0; truth < matrix.classes(); ++truth) {
@@ -24,7 +24,7 @@ std::vector<Index> counts(const ConfusionMatrix& matrix) {
   return result;
 }
 
-// The example of scikit-learn's documentation of classification_report.
+// The example in scikit-learn's documentation of classification_report.
 const Tensor y_true = Tensor::vector({0, 1, 2, 2, 2});
 const Tensor y_pred = Tensor::vector({0, 0, 2, 2, 1});
 
@@ -131,14 +131,13 @@ TEST(ConfusionMatrix, RefusesLabelsThatAreNoClassesAndCountsNothingThen) {
 
 TEST(ConfusionMatrix, DoesNotTakeAnAbsurdLabelForAMillionClasses) {
   EXPECT_EQ(error_of<ValueError>([&] { confusion_matrix(Tensor::vector({1000000}), Tensor::vector({0})); }),
-            "confusion matrix: label 1000000 in row 0; labels are whole numbers from 0 to 4095 (more only where the "
-            "number of classes is given)");
+            "confusion matrix: label 1000000 in row 0; labels are whole numbers from 0 to 4095 (for more, give the "
+            "number of classes)");
   EXPECT_EQ(confusion_matrix(Tensor::vector({5000}), Tensor::vector({0}), 5001).count(5000, 0), 1);
 }
 
 TEST(ConfusionMatrix, RefusesShapesThatDoNotGoTogether) {
-  const std::string required =
-      "; labels or one-hot rows for predicted classes or rows of scores are required, as many as there are predictions";
+  const std::string required = "; one label or one-hot row per prediction (a class or a row of scores) is required";
   EXPECT_EQ(error_of<ShapeError>([&] { confusion_matrix(Tensor({3}), Tensor({2})); }),
             "confusion matrix: labels are (3,) and predictions (2,)" + required);
   EXPECT_EQ(error_of<ShapeError>([&] {
@@ -147,18 +146,18 @@ TEST(ConfusionMatrix, RefusesShapesThatDoNotGoTogether) {
             "confusion matrix: labels are (3, 2) and predictions (2, 2)" + required);
   EXPECT_EQ(error_of<ShapeError>([&] { confusion_matrix(Tensor({3}), Tensor(Shape{})); }),
             "confusion matrix: labels are (3,) and predictions ()" + required);
-  EXPECT_EQ(error_of<ShapeError>([&] {
-              confusion_matrix(Tensor({3}), Tensor({3, 4}), 2);
-            }),
-            "confusion matrix: labels are (3,) and predictions (3, 4); they have more than the 2 classes that are "
-            "counted");
+  EXPECT_EQ(
+      error_of<ShapeError>([&] {
+        confusion_matrix(Tensor({3}), Tensor({3, 4}), 2);
+      }),
+      "confusion matrix: labels are (3,) and predictions (3, 4); they have more than the 2 classes of the matrix");
   EXPECT_EQ(error_of<ValueError>([&] { ConfusionMatrix(-1); }),
-            "confusion matrix: -1 classes; at least 1 are required, or 0 for as many as there are");
+            "confusion matrix: -1 classes; at least 1, or 0 to count all that occur, is required");
 }
 
 TEST(ConfusionMatrix, RefusesAClassThatIsNotThere) {
   const ConfusionMatrix matrix = confusion_matrix(y_true, y_pred);
-  const std::string text = "confusion matrix: there is no class 3; there are 3, from 0";
+  const std::string text = "confusion matrix: no class 3; classes are numbered from 0, and there are 3";
   EXPECT_EQ(error_of<ValueError>([&] { matrix.count(0, 3); }), text);
   EXPECT_EQ(error_of<ValueError>([&] { matrix.precision(3); }), text);
   EXPECT_EQ(error_of<ValueError>([&] { matrix.support(3); }), text);

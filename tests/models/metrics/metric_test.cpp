@@ -10,7 +10,7 @@
 namespace cornu {
 namespace {
 
-/// A user's metric: how far the predictions are off at most.
+/// A user's metric: the largest absolute error.
 struct MaxError {
   double worst = 0;
 
@@ -56,7 +56,7 @@ TEST(LossMetric, IsTheMeanOfTheLossOverTheSamples) {
   EXPECT_EQ(metric.result(), 0) << "nothing seen yet";
   metric.update(Tensor::matrix({{0}, {0}, {0}}), Tensor::matrix({{1}, {2}, {4}}));  // 1 + 4 + 16
   EXPECT_NEAR(metric.result(), 7, 1e-6);
-  metric.update(Tensor::matrix({{1}}), Tensor::matrix({{4}}));  // 9: one sample, not one batch
+  metric.update(Tensor::matrix({{1}}), Tensor::matrix({{4}}));  // 9, weighted as one sample, not one batch
   EXPECT_NEAR(metric.result(), 30 / 4.0, 1e-6);
   metric.reset();
   EXPECT_EQ(metric.result(), 0);
@@ -86,10 +86,10 @@ TEST(LossMetric, OfACosineIsTheCosineItselfAsInKeras) {
   EXPECT_NEAR(metric.result(), 0, 1e-6);
   metric.reset();
   metric.update(y, Tensor({1, 2}));
-  EXPECT_EQ(metric.result(), 0) << "a vector without a direction";
+  EXPECT_EQ(metric.result(), 0) << "a zero vector has no direction";
   Tape tape;
   EXPECT_NEAR(static_cast<double>(AnyLoss(CosineSimilarity{})(tape.input(y), y).item()), -1, 1e-6)
-      << "the loss is to shrink";
+      << "smaller losses are better";
 }
 
 TEST(LossMetric, RefusesWhatTheLossRefuses) {

@@ -16,7 +16,7 @@ using testing::error_of;
 
 constexpr Real nan = std::numeric_limits<Real>::quiet_NaN();
 
-/// What a metric makes of one batch.
+/// A metric's result for one batch.
 template <class M>
 double result_of(M metric, const Tensor& y_true, const Tensor& y_pred) {
   metric.update(y_true, y_pred);
@@ -181,7 +181,7 @@ TEST(Accuracy, IsSparseForLabelsOfALowerRankOrWithALastAxisOf1) {
 }
 
 TEST(Accuracy, IsCategoricalForLabelsOfTheSameShape) {
-  // Compared number by number with a threshold, as binary accuracy does, this would be 4 of 6.
+  // Comparing each element with a threshold, as binary accuracy does, would give 4 of 6.
   EXPECT_EQ(
       result_of(Accuracy{}, Tensor::matrix({{0, 0, 1}, {0, 1, 0}}), Tensor::matrix({{0.3, 0.3, 0.4}, {0.3, 0.4, 0.3}})),
       1);

@@ -10,7 +10,7 @@
 #include "cornu/tests/support/allocation_counter.h"
 #include "cornu/tests/support/expect_error.h"
 
-// The metrics of regression, and MeanIoU.
+// Regression metrics and MeanIoU.
 
 namespace cornu {
 namespace {
@@ -86,7 +86,7 @@ TEST(R2Score, IsOneMinusTheUnexplainedPartOfTheVariance) {
 
 TEST(R2Score, AveragesTheOutputs) {
   const Tensor y_true({3, 2}, {0, 0, 1, 10, 2, 20}), y_pred({3, 2}, {0, 0, 1, 10, 1, 10});
-  // 1 - 1/2 and 1 - 100/200, then other predictions of the second: 1 - 400/200.
+  // Mean of 1 - 1/2 and 1 - 100/200; with the other predictions the second is 1 - 400/200.
   EXPECT_DOUBLE_EQ(result_of(R2Score{}, y_true, y_pred), 0.5);
   const Tensor other({3, 2}, {0, 0, 1, 10, 1, 0});
   EXPECT_DOUBLE_EQ(result_of(R2Score{}, y_true, other), (0.5 - 1) / 2);
@@ -128,7 +128,7 @@ TEST(RegressionMetrics, RefuseShapesThatDoNotFit) {
   EXPECT_EQ(error_of<ShapeError>([&] {
               metric.update(Tensor({2, 3}), Tensor({2, 3}));
             }),
-            "r2_score: predictions are (2, 3); those before had 2 outputs");
+            "r2_score: predictions are (2, 3), but earlier ones had 2 outputs");
 }
 
 TEST(MeanIoU, IsWhatKerasDocumentationSays) {
@@ -137,7 +137,7 @@ TEST(MeanIoU, IsWhatKerasDocumentationSays) {
 }
 
 TEST(MeanIoU, CountsTheClassesThatOccur) {
-  // Class 0: 2 of 3, class 1: 0 of 1, class 3: 1 of 1; class 2 is nowhere.
+  // Class 0: 2 of 3, class 1: 0 of 1, class 3: 1 of 1; class 2 does not occur.
   EXPECT_DOUBLE_EQ(result_of(MeanIoU{4}, Tensor::vector({0, 0, 0, 3}), Tensor::vector({0, 0, 1, 3})), 5 / 9.0);
 }
 
@@ -172,12 +172,12 @@ TEST(MeanIoU, RefusesWhatDoesNotFit) {
   EXPECT_EQ(error_of<ShapeError>([] {
               result_of(MeanIoU{3}, Tensor(Shape{2}), Tensor({2, 3}));
             }),
-            "mean_io_u: predictions are (2, 3) and labels (2,); one class for each is required (for scores say "
+            "mean_io_u: predictions are (2, 3) and labels (2,); one class for each is required (for scores set "
             ".sparse_y_pred = false)");
   EXPECT_EQ(error_of<ShapeError>([] {
               result_of(MeanIoU{.num_classes = 3, .sparse_y_pred = false}, Tensor(Shape{2}), Tensor({2, 4}));
             }),
-            "mean_io_u: predictions are (2, 4); without sparse_y_pred, (..., 3) is required");
+            "mean_io_u: predictions are (2, 4); with sparse_y_pred = false, (..., 3) is required");
   EXPECT_EQ(error_of<ValueError>([] {
               result_of(MeanIoU{2}, Tensor::vector({0, 255}), Tensor(Shape{2}));
             }),

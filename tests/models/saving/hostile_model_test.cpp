@@ -95,7 +95,7 @@ TEST(HostileModel, InputsThatDoNotFitAreRefused) {
   EXPECT_EQ(refusal(model_of(flatten, "[3]", R"("input_parts":[[1],[1]],)")),
             "file: input_parts are 2 numbers, which input_shape is not");
   EXPECT_EQ(refusal<ValueError>(model_of(flatten, "[9]", R"("input_parts":[[1],[1],[1],[1],[1],[1],[1],[1],[1]],)")),
-            "file: Inputs: 9 inputs; there can be 1 to 8");
+            "file: Inputs: 9 inputs; 1 to 8 are allowed");
   const std::string most = std::to_string(Shape::max_size);
   EXPECT_EQ(refusal<ShapeError>(model_of(flatten, "[3]", "\"input_parts\":[[" + most + "],[" + most + "]],")),
             "file: shape (70368744177664,) has more than 2^45 elements");

@@ -99,10 +99,10 @@ TEST(Saving, ALoadedModelPredictsTheSameBits) {
 TEST(Saving, AModelWithoutAnInputKeepsTheShapeItWasBuiltFor) {
   const TemporaryFolder folder;
   Sequential model{Dense{2}};
-  expect_error<StateError>([&] { model.save(folder / "m"); },
-                           (folder / "m").string() +
-                               ": sequential: not built yet, its input's shape is not known; begin with an Input, or "
-                               "call build or fit");
+  expect_error<StateError>(
+      [&] { model.save(folder / "m"); },
+      (folder / "m").string() +
+          ": sequential: not built, because its input shape is unknown; begin with an Input, or call build or fit");
   model.build({3});
   model.save(folder / "m");
   Sequential loaded = Sequential::load(folder / "m");

@@ -100,11 +100,11 @@ void callbacks(OldName& named) {
   FitOptions a{.callbacks = {Misspelt{}}};
   // error: this callback has a function that is never called: the hook is on_train_batch_end
   FitOptions b{.callbacks = {&named}};
-  // error: this is no callback: a callback has one of the hooks
+  // error: this is not a callback: a callback has at least one hook
   FitOptions c{.callbacks = {NoHook{}}};
-  // error: this is no callback: a callback has one of the hooks
+  // error: this is not a callback: a callback has at least one hook
   FitOptions d{.callbacks = {"early_stopping"}};
-  // error: this is no callback: a callback has one of the hooks
+  // error: this is not a callback: a callback has at least one hook
   FitOptions e{.callbacks = {[](Run&, Index, Logs&) {}}};
 }
 
