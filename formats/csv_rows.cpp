@@ -17,14 +17,14 @@ CsvRows::CsvRows(std::istream& stream, std::string name, char delimiter)
                          "{}: text in UTF-16; UTF-8 is required (\"CSV UTF-8\" in Excel)", name_);
     buffer_.sungetc();
   }
-  // Windows programs begin a file in UTF-8 with these three bytes.
+  // The UTF-8 byte order mark, which Windows programs write.
   for (const int mark : {0xEF, 0xBB, 0xBF}) {
     if (buffer_.sgetc() != mark) break;
     buffer_.sbumpc();
   }
 }
 
-/// Returns the next character. "\r\n", "\r" and "\n" each count as one line; "\r\n" comes as two characters.
+/// Returns the next character. "\r\n", "\r" and "\n" each count as one line; "\r\n" is returned as two characters.
 int CsvRows::get() {
   const int c = buffer_.sbumpc();
   ++bytes_read_;
@@ -40,8 +40,7 @@ void CsvRows::fail(const CsvCell& cell, std::string_view what) const {
                             static_cast<Index>(&cell - cells_.data()) + 1, what));
 }
 
-/// Returns the first character from `c` on that is neither a space nor a tab. Stops at the delimiter, unless that is
-/// ' '.
+/// Skips spaces and tabs from `c` on and returns the first other character. A delimiter other than ' ' is not skipped.
 int CsvRows::skip_spaces(int c) {
   while ((c == ' ' || c == '\t') && (c != delimiter_ || delimiter_ == ' ')) c = get();
   return c;
@@ -58,7 +57,7 @@ bool CsvRows::next() {
     if (after == delimiter_) continue;
     const bool empty = count == 1 && cell.text.empty();
     if (empty && after == end) return false;
-    if (delimiter_ == ' ' && count > 1 && cell.text.empty() && !cell.quoted) --count;  // spaces that end the row
+    if (delimiter_ == ' ' && count > 1 && cell.text.empty() && !cell.quoted) --count;  // trailing spaces of the row
     if (!empty) break;
     count = 0;
   }

@@ -14,7 +14,7 @@ namespace cornu::detail {
 
 namespace {
 
-constexpr int most_links = 40;  // as Linux has it
+constexpr int most_links = 40;  // Linux's limit
 
 [[noreturn]] void fail(const std::string& path, const char* what, int error) {
   throw FileError(message("{}: {} ({})", path, what, std::generic_category().message(error)));
@@ -25,7 +25,7 @@ bool is_open_to_all(const std::filesystem::path& folder) {
   return ::stat(folder.empty() ? "." : folder.c_str(), &status) != 0 || (status.st_mode & S_IWOTH) != 0;
 }
 
-/// Closes the file, whatever happens.
+/// Closes the descriptor on destruction.
 struct Descriptor {
   int number;
   ~Descriptor() {
@@ -62,7 +62,7 @@ std::filesystem::path behind_links(const std::filesystem::path& path) {
     std::error_code error;
     const std::filesystem::path target = std::filesystem::read_symlink(result, error);
     if (error) fail(path.string(), "cannot be followed as a link", error.value());
-    result = result.parent_path() / target;  // the target alone where that is absolute
+    result = result.parent_path() / target;  // operator/ drops the folder if the target is absolute
   }
   fail(path.string(), "cannot be followed as a link", ELOOP);
 }
@@ -79,7 +79,7 @@ int above_standard_streams(int descriptor) {
 void write_to_file(const std::string& path, std::string_view text, Existing existing) {
   std::filesystem::path target = behind_links(path);
   struct stat there {};
-  // /dev/stdout leads to a pipe, which has no name of its own.
+  // /dev/stdout may lead to a pipe, which has no path.
   const bool is_device = existing != Existing::refuse && ::stat(path.c_str(), &there) == 0 && !S_ISREG(there.st_mode);
   if (is_device) target = path;
   const int flags = O_WRONLY | O_APPEND | O_CLOEXEC | (is_device ? 0 : O_CREAT | O_NOFOLLOW) |

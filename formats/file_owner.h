@@ -25,8 +25,9 @@ int above_standard_streams(int descriptor);
 /// What `write_to_file` does if the file exists.
 enum class Existing { append, replace, refuse };
 
-/// Appends text to a file, which is created if it does not exist. Follows no link of another user, and opens no file of
-/// another user in a folder that everyone can write to. Throws FileError, naming path and cause.
+/// Writes text to a file, which is created if it does not exist: at its end, or instead of its content with
+/// `Existing::replace`. Follows no link of another user, and opens no file of another user in a folder that everyone
+/// can write to. Throws FileError, naming path and cause.
 void write_to_file(const std::string& path, std::string_view text, Existing existing);
 
 }  // namespace cornu::detail

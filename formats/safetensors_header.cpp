@@ -17,23 +17,23 @@ namespace {
 
 constexpr const char* metadata_name = "__metadata__";
 constexpr std::size_t most_dimensions = 64;
-constexpr std::size_t most_texts = 10'000;  // a short one takes a hundred bytes in a map
-constexpr std::size_t most_unread = 4'000;  // each takes seven times what it takes in the file
+constexpr std::size_t most_texts = 10'000;  // a short one takes 100 bytes in a map
+constexpr std::size_t most_unread = 4'000;  // each takes seven times its size in the file
 
-/// A tensor as the header tells of it.
+/// A tensor as described in the header.
 struct Entry {
   std::string name{};
   enum class Type : char { missing, known, unread } type = Type::missing;
-  Dtype dtype{};  // if it is known
+  Dtype dtype{};  // valid if the type is known
   std::optional<std::vector<Index>> shape{};
   std::optional<std::array<Index, 2>> offsets{};  // begin and end
 };
 
-/// Listens to the header. Nothing is kept that the format has no place for, whatever the header says.
+/// Parses the header. Stores only what the format defines, whatever else the header contains.
 class HeaderReader final : public JsonHandler {
  public:
-  std::deque<Entry> entries{};                        // which never has all of them twice, as a vector that grows
-  std::map<std::string, std::string> unread_types{};  // by the names of the tensors
+  std::deque<Entry> entries{};                        // a deque: a growing vector would hold them twice
+  std::map<std::string, std::string> unread_types{};  // by tensor name
   SafetensorsMetadata metadata{};
 
   void value(Json scalar) override {
@@ -133,7 +133,7 @@ class HeaderReader final : public JsonHandler {
   int depth_ = 0;
   bool in_metadata_ = false, has_metadata_ = false, in_list_ = false;
   std::string key_;
-  std::vector<Index> numbers_;  // of the list that is being heard
+  std::vector<Index> numbers_;  // of the list being parsed
 };
 
 void require_distinct_names(const std::deque<Entry>& entries) {
@@ -155,7 +155,7 @@ SafetensorsHeader read_safetensors_header(std::string_view text, Index data_byte
   parse_json(text, reader);
   std::deque<Entry>& entries = reader.entries;
   require_distinct_names(entries);
-  // By offsets, not by the header's order, which is free. A tensor without bytes comes before one that begins there.
+  // Sort by offset; the header's order is free. A tensor without bytes sorts before one that begins at the same offset.
   std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) { return *a.offsets < *b.offsets; });
 
   SafetensorsHeader header{.tensors = {}, .metadata = std::move(reader.metadata)};
@@ -167,7 +167,7 @@ SafetensorsHeader read_safetensors_header(std::string_view text, Index data_byte
       require<FormatError>(begin == done, "its bytes begin at {}, those before it end at {}", begin, done);
       require<FormatError>(begin <= end && end <= data_bytes, "its bytes are {} to {}, of {} that there are", begin,
                            end, data_bytes);
-      if (entry.type != Entry::Type::known) return;  // nobody knows how many bytes it takes
+      if (entry.type != Entry::Type::known) return;  // its size is unknown
       const Index wanted = byte_count(*entry.shape, entry.dtype);
       require<FormatError>(end - begin == wanted, "{} {} takes {} bytes, but it has {}", to_string(entry.dtype),
                            to_string(std::span(std::as_const(*entry.shape))), wanted, end - begin);

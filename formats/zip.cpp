@@ -37,7 +37,7 @@ namespace cornu::detail {
 
 namespace {
 
-/// What libzip says of itself where something fails.
+/// libzip's description of an error.
 class ZipError {
  public:
   ZipError() { zip_error_init(&error_); }
@@ -74,7 +74,7 @@ Zip open(Source source, int flags) {
   ZipError error;
   Zip zip(zip_open_from_source(source.get(), flags, error.get()), &zip_discard);
   if (!zip) fail("it is no zip file", error.get());
-  static_cast<void>(source.release());  // the archive has it now
+  static_cast<void>(source.release());  // the archive owns it now
   return zip;
 }
 
@@ -98,7 +98,7 @@ struct ZipReader::Archive {
 
 ZipReader::ZipReader(std::span<const std::byte> file)
     : archive_(new Archive{open(buffer(file.data(), file.size()), ZIP_RDONLY), file.size()}) {
-  // The same bytes may be given out for those of thousands of members: a small file would then hold any amount.
+  // Thousands of members may share the same bytes, so that a small file could expand to any size.
   std::uint64_t left = file.size();
   for (Index i = 0; i < size(); ++i) {
     const std::uint64_t packed = stat_of(archive_->zip.get(), i).comp_size;
@@ -132,7 +132,7 @@ std::vector<std::byte> ZipReader::read(Index member, std::uint64_t limit) const 
     return static_cast<std::size_t>(taken);
   };
 
-  // The size is what the file says: room is made as the bytes come.
+  // stat.size comes from the file and may lie: grow only as data arrive.
   std::vector<std::byte> result;
   for (std::size_t done = 0; done < stat.size;) {
     if (done == result.size()) result.resize(std::min(stat.size, std::max(2 * done, archive_->file_size)));
@@ -140,7 +140,7 @@ std::vector<std::byte> ZipReader::read(Index member, std::uint64_t limit) const 
     require<FormatError>(taken > 0, "it ends after {} of {} bytes", done, stat.size);
     done += taken;
   }
-  std::byte more;  // at its end, and nowhere else, libzip compares the check sum
+  std::byte more;  // libzip compares the checksum only when it reaches the end
   require<FormatError>(take(&more, 1) == 0, "it goes on after its {} bytes", stat.size);
   return result;
 }
@@ -148,15 +148,16 @@ std::vector<std::byte> ZipReader::read(Index member, std::uint64_t limit) const 
 // ---- Writing ----
 
 std::vector<std::byte> zip_file(std::span<const ZipMember> members, bool compressed) {
-  if (members.empty()) {  // libzip would write nothing at all: the end of an empty directory
+  if (members.empty()) {  // libzip writes nothing for an empty archive: write the end-of-directory record
     std::vector<std::byte> empty(22);
     constexpr std::array<std::byte, 4> magic{std::byte{'P'}, std::byte{'K'}, std::byte{5}, std::byte{6}};
     std::copy(magic.begin(), magic.end(), empty.begin());
     return empty;
   }
-  std::vector<std::array<zip_buffer_fragment_t, 2>> parts;  // must last until all is written
+  std::vector<std::array<zip_buffer_fragment_t, 2>> parts;  // must outlive the writing
   for (const ZipMember& member : members) {
-    const auto part = [](std::span<const std::byte> bytes) {  // which libzip does not write to, but it does not say so
+    // libzip's type is not const, but libzip does not write to the bytes.
+    const auto part = [](std::span<const std::byte> bytes) {
       auto* const data = reinterpret_cast<zip_uint8_t*>(const_cast<std::byte*>(bytes.data()));
       return zip_buffer_fragment_t{.data = data, .length = bytes.size()};
     };
@@ -174,9 +175,10 @@ std::vector<std::byte> zip_file(std::span<const ZipMember> members, bool compres
     if (!source) fail("it cannot be written", error.get());
     const zip_int64_t added = zip_file_add(zip.get(), members[i].name.c_str(), source.get(), ZIP_FL_ENC_UTF_8);
     if (added < 0) fail<ValueError>(("\"" + members[i].name + "\" is no name").c_str(), zip_get_error(zip.get()));
-    static_cast<void>(source.release());  // the archive has it now
+    static_cast<void>(source.release());  // the archive owns it now
     const auto index = static_cast<zip_uint64_t>(added);
-    constexpr zip_uint16_t first_of_january_1980 = 1 << 5 | 1;  // when time begins in zip files; as NumPy says
+    // The earliest date of the zip format, used by NumPy too.
+    constexpr zip_uint16_t first_of_january_1980 = 1 << 5 | 1;
     zip_set_file_compression(zip.get(), index, compressed ? ZIP_CM_DEFLATE : ZIP_CM_STORE, 0);
     zip_file_set_dostime(zip.get(), index, 0, first_of_january_1980, 0);
   }

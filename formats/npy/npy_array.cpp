@@ -13,7 +13,7 @@ namespace cornu::detail {
 
 namespace {
 
-/// How far a step along each axis leads, in numbers.
+/// The stride of each axis, in elements.
 std::vector<Index> strides(const NpyHeader& header) {
   const std::size_t rank = header.shape.size();
   std::vector<Index> result(rank);
@@ -26,13 +26,13 @@ std::vector<Index> strides(const NpyHeader& header) {
   return result;
 }
 
-/// The same numbers, of which there is one at least, row-major and little-endian.
+/// Copies the elements, at least one, into row-major little-endian order.
 std::vector<std::byte> rearranged(std::span<const std::byte> bytes, const NpyHeader& header) {
   const std::vector<Index> stride = strides(header);
   const Index size = size_of(header.dtype);
   std::vector<Index> place(header.shape.size());
   std::vector<std::byte> result(bytes.size());
-  Index at = 0;  // in bytes; on its way from the end of an axis to its beginning it leaves them
+  Index at = 0;  // in bytes; leaves the array while an axis is reset
   for (std::byte* to = result.data(); to != result.data() + result.size(); to += size) {
     const std::byte* const from = bytes.data() + at;
     if (header.big_endian) {

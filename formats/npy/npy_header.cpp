@@ -13,13 +13,13 @@ namespace cornu::detail {
 
 namespace {
 
-constexpr std::size_t most_dimensions = 64;  // as NumPy has it since 2.0
+constexpr std::size_t most_dimensions = 64;  // NumPy's limit since 2.0
 
-/// NumPy's names in the order of Dtype; BF16 and the 8-bit floats have none.
+/// NumPy's names in the order of Dtype; empty for BF16 and the 8-bit floats.
 constexpr std::array<std::string_view, 16> names{"f8", "f4", "f2", "",   "i8", "i4", "i2", "i1",
                                                  "u8", "u4", "u2", "u1", "b1", "",   "",   ""};
 
-/// What a type is of which there is no Dtype, by the letter that NumPy has for it.
+/// Describes an unsupported type by NumPy's letter for its kind.
 std::string_view described(char letter) {
   switch (letter) {
     case 'O':
@@ -40,8 +40,8 @@ std::string_view described(char letter) {
   }
 }
 
-/// A parser of that part of Python's literals which NumPy writes: a dictionary of a text, a truth and a tuple of whole
-/// numbers. Everything else is refused.
+/// Parses the subset of Python literals that NumPy writes: a dictionary with a string, a bool and a tuple of integers.
+/// Everything else is refused.
 class HeaderParser {
  public:
   explicit HeaderParser(std::string_view text) : text_(text) {}
@@ -75,7 +75,7 @@ class HeaderParser {
   }
 
  private:
-  static constexpr std::size_t most_shown = 40;  // characters of what a file says, in an error
+  static constexpr std::size_t most_shown = 40;  // of text quoted from a file in an error
 
   [[noreturn]] void fail(std::string_view wanted) const {
     std::string came = "its end";
@@ -135,7 +135,7 @@ class HeaderParser {
                                                    shown, described(name.empty() ? '\0' : name.front())));
     }
     header_.dtype = static_cast<Dtype>(found - names.begin());
-    // The order of one byte is often said, and means nothing.
+    // A byte order is often given for one-byte types, where it has no meaning.
     require<FormatError>(order == '<' || order == '>' || (order == '|' && size_of(header_.dtype) == 1),
                          "descr '{}': the order of the bytes, '<' or '>', must come first", descr);
     header_.big_endian = order == '>' && size_of(header_.dtype) > 1;
@@ -168,7 +168,7 @@ class HeaderParser {
     require<FormatError>(error == std::errc(), "the shape has a number that is too large, at byte {}", at_);
     if (*begin == '0' && stop != begin + 1) fail("a number without zeros before it");  // as Python has it
     at_ = static_cast<std::size_t>(stop - text_.data());
-    at_ += at_ < text_.size() && text_[at_] == 'L';  // as Python 2 writes a long one
+    at_ += at_ < text_.size() && text_[at_] == 'L';  // Python 2 writes long integers with an L
     return number;
   }
 

@@ -66,7 +66,7 @@ struct NpzFile::Content {
   static std::vector<std::string> names_of(const detail::ZipReader& zip) {
     std::vector<std::string> names;
     std::set<std::string_view> known;
-    names.reserve(static_cast<std::size_t>(zip.size()));  // so that what is known stays where it is
+    names.reserve(static_cast<std::size_t>(zip.size()));  // keeps the views in `known` valid
     for (Index i = 0; i < zip.size(); ++i) {
       std::string name = zip.name(i);
       require<FormatError>(name.ends_with(ending), "it holds \"{}\", which is not called {}", name, ending);
