@@ -37,7 +37,7 @@ Index Batcher::sample_count() const {
 
 void Batcher::start_epoch(std::uint64_t epoch) {
   detail::require_held(!order_.empty());
-  // From the sorted order every time, so that an epoch's order does not depend on those before it.
+  // Shuffle the sorted order each time, so that an epoch's order does not depend on earlier epochs.
   std::iota(order_.begin(), order_.end(), Index{0});
   if (options_.shuffle_seed) Rng(*options_.shuffle_seed, epoch).shuffle(order_);
   next_batch_ = 0;

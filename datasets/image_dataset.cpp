@@ -10,11 +10,11 @@ namespace cornu {
 
 namespace {
 
-constexpr Index most_classes = 256;  // A label is a byte.
+constexpr Index most_classes = 256;  // a label is one byte
 
-/// v / 255, the same bits as by division, which takes several times as long. 1/255 is 257/65536 and a little more: the
-/// first product is exact, and the second so small that its rounding does not show. (A product with the nearest number
-/// to 1/255 would be off by one unit in the last place for 126 of the 256 values.)
+/// v / 255 to the last bit, but several times as fast as a division. 1/255 is 257/65536 plus a small remainder: the
+/// first product is exact, and the second is too small for its rounding to matter. (Multiplying by the Real nearest to
+/// 1/255 is off by one unit in the last place for 126 of the 256 values.)
 Real scaled(std::uint8_t pixel) {
   const auto v = static_cast<Real>(pixel);
   return v * (Real(257) / 65536) + v * static_cast<Real>(1.0 / (255.0 * 65536.0));

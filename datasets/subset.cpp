@@ -44,13 +44,13 @@ TensorDataset gathered(DatasetRef dataset) {
 
 namespace {
 
-/// What the targets of a dataset mean. One-hot rows, along the last axis, and several labels a sample are told apart by
-/// their values.
+/// Finds the classes in a dataset's targets. One-hot rows along the last axis and several labels per sample are told
+/// apart by their values.
 class TargetClasses {
  public:
   explicit TargetClasses(const Shape& target) : classes_(target.rank() == 0 ? 1 : target[-1]), labels_(target.size()) {}
 
-  /// More samples, of which the first is row `first` of the dataset. Throws ValueError for what is neither.
+  /// Adds more samples; the first one is row `first` of the dataset. Throws ValueError if they are neither.
   void add(ConstView y, Index first) {
     for (Index i = 0; i < y.size(); i += classes_) {
       const Real* const target = y.data() + i;
@@ -68,16 +68,16 @@ class TargetClasses {
     }
   }
 
-  /// One for each label.
+  /// One class per label.
   const std::vector<Index>& classes() const { return is_one_hot_ ? one_hot_ : in_labels_; }
 
  private:
-  Index classes_, labels_;  // of a row, of a sample
+  Index classes_, labels_;  // columns per row, elements per sample
   bool is_one_hot_ = true, are_labels_ = true;
   std::vector<Index> one_hot_, in_labels_;
 };
 
-/// Of all samples, gathered a few at a time.
+/// The classes of all samples, gathered in small batches.
 std::vector<Index> classes_of(DatasetRef dataset) {
   constexpr Index at_a_time = 256;
   const Index size = dataset.size();
@@ -104,10 +104,10 @@ std::map<Index, double> balanced(const std::vector<Index>& classes) {
   return weights;
 }
 
-/// How many of each class are kept for validation.
+/// The number of samples of each class to keep for validation.
 std::vector<std::size_t> kept(const std::vector<std::size_t>& counts, double fraction) {
   std::vector<std::size_t> result;
-  std::vector<std::pair<double, std::size_t>> lacking;  // by how much each class has less than its fraction
+  std::vector<std::pair<double, std::size_t>> lacking;  // by how much each class falls short of its fraction
   double wanted = 0;
   for (std::size_t k = 0; k < counts.size(); ++k) {
     const double share = fraction * static_cast<double>(counts[k]);

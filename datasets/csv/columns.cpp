@@ -33,7 +33,8 @@ bool CsvReader::begins_with_names(std::vector<CsvCell>& first, const std::vector
   return kind == detail::FirstRow::names;
 }
 
-/// numpy.savetxt writes the names as a comment, "# a b" or "# a,b": removes its mark. False if the row is no comment.
+/// numpy.savetxt writes the names as a comment, "# a b" or "# a,b". Removes the comment mark; returns false if there is
+/// none.
 bool CsvReader::take_comment(std::vector<CsvCell>& first, const std::vector<CsvCell>& second) const {
   std::string& text = first[0].text;
   if (first[0].quoted || (!second.empty() && second[0].text.starts_with('#'))) return false;
@@ -60,7 +61,7 @@ bool CsvReader::require_known_names(const std::vector<CsvCell>& first) const {
               detail::delimiter_hint(first, settings_.delimiter)));
 }
 
-/// Whether the row has a number or a missing value at each position where the encoding has a number.
+/// True if the row has a number or a missing value wherever the encoding has a numeric column.
 bool CsvReader::fits_positions(const std::vector<CsvCell>& row) const {
   return std::all_of(settings_.features.begin(), settings_.features.end(), [&](const CsvEncodedColumn& column) {
     const std::size_t at = position_of(column, row.size());
@@ -80,7 +81,7 @@ void CsvReader::name_columns(const std::vector<CsvCell>& first, bool header) {
   for (std::size_t i = 0; i < first.size(); ++i) names_.push_back(header ? first[i].text : std::to_string(i));
 }
 
-/// Columns that are not read may have one name, or none.
+/// Only for columns that are used: the others may share a name or have none.
 void CsvReader::require_single(const std::string& name) const {
   require<FormatError>(std::count(names_.begin(), names_.end(), name) < 2, "{}: two columns are called \"{}\"",
                        rows_.name(), name);
@@ -117,7 +118,7 @@ void CsvReader::choose_columns(const std::vector<CsvCell>& first) {
   if (target) add(*target, true);
 }
 
-/// Whether two rows of one cell each contain another delimiter equally often.
+/// True if both rows have one cell that contains another delimiter, equally often.
 bool CsvReader::is_cut_wrongly(const std::vector<CsvCell>& first, const std::vector<CsvCell>& second) const {
   const std::string_view delimiters = ";|,\t ";
   return std::any_of(delimiters.begin(), delimiters.end(), [&](char c) {
@@ -147,7 +148,7 @@ std::string CsvReader::hint_of(const std::string& text) const {
   return detail::delimiter_hint(std::array{CsvCell{.text = text}}, settings_.delimiter);
 }
 
-// ---- The columns of a table like another one ----
+// ---- The columns of a table with an encoding ----
 
 void CsvReader::find_columns(const std::vector<CsvCell>& first, bool header) {
   const bool by_name = header && settings_.header;
@@ -182,7 +183,7 @@ std::size_t CsvReader::find(const std::string& name) const {
   return static_cast<std::size_t>(std::find(names_.begin(), names_.end(), name) - names_.begin());
 }
 
-/// Whether the width is the training table's, with or without its target.
+/// True if the width is the training table's, with or without the target.
 bool CsvReader::fits_width(std::size_t width) const {
   const auto columns = static_cast<std::size_t>(settings_.columns);
   return width == columns || (options_.like->target && width + 1 == columns);

@@ -47,7 +47,7 @@ namespace {
 /// Throws FormatError, naming the file and its kind, unless the file is text.
 void require_text(std::ifstream& file, const std::string& path) {
   using detail::FileKind;
-  if (!file.seekg(0)) {  // a pipe can be read only once
+  if (!file.seekg(0)) {  // a pipe, which can be read only once
     file.clear();
     return;
   }

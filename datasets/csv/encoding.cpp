@@ -15,9 +15,9 @@ namespace cornu {
 namespace {
 
 constexpr Index format_version = 1;
-constexpr std::size_t most_bytes = std::size_t{4} << 20;  // escaped inside a model's JSON it may take twice this
+constexpr std::size_t most_bytes = std::size_t{4} << 20;  // escaped inside a model's JSON, it may take twice as much
 
-/// Stores a character as a text of one byte, '\0' as an empty one.
+/// Stores a character as a string of one byte, '\0' as an empty one.
 void visit_char(OptionVisitor& visit, const char* name, char& value) {
   std::string text(value == '\0' ? 0 : 1, value);
   visit(name, text);

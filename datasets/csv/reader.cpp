@@ -27,7 +27,7 @@ std::string detail::some_of(const std::vector<std::string>& names) {
 
 namespace {
 
-/// `like`, or an encoding without columns, with this table's options.
+/// `like`, or an empty encoding, with this table's options.
 CsvEncoding settings_of(const CsvOptions& options, const std::string& name) {
   CsvEncoding settings = options.like.value_or(CsvEncoding{.missing_values = options.missing_values});
   if (options.like) {
@@ -100,7 +100,7 @@ bool CsvReader::parse(std::string_view text, Real& number) const {
   return detail::parse_number(text, format_, number) && std::isfinite(number);
 }
 
-/// Whether the text is a number, several numbers, or a number in another format.
+/// True if the text is a number, several numbers, or a number in another format.
 bool CsvReader::is_like_number(const std::string& text) const {
   Real number = 0;
   return parse(text, number) || !detail::options_for_number(text, format_).empty() ||
@@ -121,7 +121,7 @@ void CsvReader::add_row(const std::vector<CsvCell>& cells) {
                 cells.size() < width ? message(R"("{}")", names_[cells.size()]) : message("number {}", width + 1),
                 cells.size(), width, width == 1 ? hint_of(names_[0]) : ""));
   }
-  for (const Column& column : columns_) {  // before anything is learnt from the row: it may be dropped
+  for (const Column& column : columns_) {  // first, because the row may be dropped
     const CsvCell& cell = cells[column.cell];
     if (!is_missing(cell.text)) continue;
     if (settings_.missing == CsvMissing::drop_row) {
@@ -143,7 +143,7 @@ Real CsvReader::value_of(Column& column, const CsvCell& cell) {
   if (is_missing(text)) return std::numeric_limits<Real>::quiet_NaN();
   Real number = 0;
   const bool is_number = !column.is_declared && parse(text, number);
-  // Without this check a typo in the first row would turn a column of numbers into categories.
+  // Otherwise a typo in the first row would turn a numeric column into categories.
   if (is_number && column.kind == Kind::texts) refuse_number_among_texts(column, cell);
   if (is_number) {
     column.kind = Kind::numbers;
@@ -160,7 +160,7 @@ Real CsvReader::value_of(Column& column, const CsvCell& cell) {
   return options_.like ? unknown(column, cell) : add_category(column, cell);
 }
 
-/// Fails for a number in another format, which would silently become a category.
+/// Throws for a number in another format, which would silently become a category.
 void CsvReader::refuse_other_format(const Column& column, const CsvCell& cell) const {
   const std::string options = detail::options_for_number(cell.text, format_);
   if (!options.empty()) fail_as_number(column, cell, "a number with " + options);
@@ -173,7 +173,7 @@ void CsvReader::refuse_other_format(const Column& column, const CsvCell& cell) c
   }
 }
 
-/// Fails for a text that a column of names may have, but no other.
+/// Throws for a text that is allowed in a categorical column only.
 void CsvReader::fail_as_number(const Column& column, const CsvCell& cell, const std::string& what) const {
   fail(column, cell,
        message("\"{}\" is {}{}", cell.text, what, options_.like ? "" : "; in a column of .categorical it is a name"));
@@ -189,7 +189,7 @@ void CsvReader::refuse_text_among_numbers(const Column& column, const CsvCell& c
                                cell.text));
 }
 
-/// Blames the first text if that looks like a number, else names both cells.
+/// Names the first text if it looks like a number, and else both cells.
 void CsvReader::refuse_number_among_texts(const Column& column, const CsvCell& cell) const {
   const CsvCell& first = column.first_text;
   const std::string what = detail::described(detail::decorated_number(first.text, format_), format_);
@@ -209,7 +209,7 @@ Real CsvReader::unknown(const Column& column, const CsvCell& cell) const {
                column.is_target ? "" : " (.unknown = CsvOptions::other takes it for none of them)"));
 }
 
-/// Texts that are kept: an encoding, and the model that carries it, could not be saved.
+/// Checks texts that are stored in the encoding: JSON files and models cannot save other ones.
 void CsvReader::require_utf8(const Column& column, const CsvCell& cell) const {
   if (detail::is_utf8(cell.text)) return;
   fail(column, cell,
@@ -226,7 +226,7 @@ Real CsvReader::add_category(Column& column, const CsvCell& cell) {
                  ".most_categories)",
                  cell.text, count + 1));
   }
-  // Four copies: two here, one in the encoding, one in the names of the features.
+  // Four copies: two here, one in the encoding, one in the feature names.
   charge(4 * cell.text.size() + 3 * node_bytes + (column.is_target ? 0 : column.name.size()));
   if (!column.is_declared) column.decorated.add(cell, format_);
   column.categories.emplace(cell.text, count);
@@ -235,7 +235,7 @@ Real CsvReader::add_category(Column& column, const CsvCell& cell) {
 
 // ---- The end ----
 
-/// Fills in the encoding; numbers the categories alphabetically.
+/// Fills in the encoding and sorts the categories alphabetically.
 void CsvReader::learn() {
   settings_.columns = std::ssize(names_);
   settings_.header = has_names_;
@@ -261,7 +261,7 @@ void CsvReader::learn() {
   }
 }
 
-/// Fails for a column of texts that look like numbers.
+/// Throws for a column of texts that look like numbers.
 void CsvReader::refuse_decorated(const Column& column) const {
   if (!column.decorated.are_numbers(data_.size_)) return;
   fail_as_number(column, column.decorated.first(), column.decorated.described(format_));
@@ -283,8 +283,8 @@ void CsvReader::finish() {
   }
 }
 
-/// Counts memory for columns and categories: a short cell can take hundreds of bytes. Throws FormatError beyond what a
-/// file of this size may take.
+/// Counts memory for columns and categories, because a short cell can take hundreds of bytes. Throws FormatError above
+/// the limit for a file of this size.
 void CsvReader::charge(std::size_t bytes) {
   charged_ += bytes;
   require<FormatError>(charged_ <= detail::reading_memory(rows_.bytes_read()),
