@@ -19,9 +19,9 @@ Batcher::Batcher(DatasetRef dataset, const BatchOptions& options) : dataset_(dat
   const Index size = dataset.size();
   const Index batch_size = options.batch_size;
   require<ValueError>(batch_size >= 1, "batches: batch_size is {}; it must be at least 1", batch_size);
-  require<ValueError>(size >= 1, "batches: empty dataset; there is nothing to make a batch of");
+  require<ValueError>(size >= 1, "batches: the dataset is empty");
   require<ValueError>(!options.drop_remainder || size >= batch_size,
-                      "batches: with batch_size {} and drop_remainder, a dataset of {} samples has no batch at all",
+                      "batches: with batch_size {} and drop_remainder, a dataset of {} samples has no batch",
                       batch_size, size);
   batch_count_ = size / batch_size + (size % batch_size != 0 && !options.drop_remainder ? 1 : 0);
   feature_shape_ = dataset.feature_shape();

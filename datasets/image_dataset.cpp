@@ -28,11 +28,12 @@ ImageDataset::ImageDataset(std::vector<std::uint8_t> pixels, std::vector<std::ui
                       "ImageDataset: {} classes; there must be at least 1 and at most {}", options_.classes,
                       most_classes);
   require<ValueError>(options_.class_names.empty() || std::ssize(options_.class_names) == options_.classes,
-                      "ImageDataset: {} class names came for {} classes", options_.class_names.size(),
+                      "ImageDataset: {} class names were given for {} classes", options_.class_names.size(),
                       options_.classes);
   const Shape images = options_.shape.batched(size());
-  require(images.size() == std::ssize(pixels_), "ImageDataset: {} labels need {} pixels for images of {}, {} came",
-          size(), images.size(), options_.shape, pixels_.size());
+  require(images.size() == std::ssize(pixels_),
+          "ImageDataset: {} labels need {} pixels for images of {}, but {} were given", size(), images.size(),
+          options_.shape, pixels_.size());
   for (Index row = 0; row < size(); ++row) {
     require<ValueError>(label(row) < options_.classes, "ImageDataset: label {} in row {}; labels must be below {}",
                         label(row), row, options_.classes);
@@ -64,18 +65,18 @@ void ImageDataset::prefetch(std::span<const Index> rows) const {
 }
 
 std::span<const std::uint8_t> ImageDataset::image(Index row) const {
-  require<ValueError>(row >= 0 && row < size(), "ImageDataset: row {} was asked for; there are {} rows", row, size());
+  require<ValueError>(row >= 0 && row < size(), "ImageDataset: row {} is out of range; there are {} rows", row, size());
   const auto width = static_cast<std::size_t>(options_.shape.size());
   return {pixels_.data() + static_cast<std::size_t>(row) * width, width};
 }
 
 Index ImageDataset::label(Index row) const {
-  require<ValueError>(row >= 0 && row < size(), "ImageDataset: row {} was asked for; there are {} rows", row, size());
+  require<ValueError>(row >= 0 && row < size(), "ImageDataset: row {} is out of range; there are {} rows", row, size());
   return labels_[static_cast<std::size_t>(row)];
 }
 
 std::string ImageDataset::class_name(Index label) const {
-  require<ValueError>(label >= 0 && label < classes(), "ImageDataset: class {} was asked for; there are {} classes",
+  require<ValueError>(label >= 0 && label < classes(), "ImageDataset: class {} is out of range; there are {} classes",
                       label, classes());
   return options_.class_names.empty() ? std::to_string(label) : options_.class_names[static_cast<std::size_t>(label)];
 }

@@ -32,7 +32,7 @@ std::optional<MnistPaths> find_all(const fs::path& folder, const MnistSource& so
   if (!fs::is_directory(folder / ".", error)) {  // the dot needs permission to look inside
     tried +=
         fmt::format("\n  {}: {}", folder.string(),
-                    error == std::errc::permission_denied ? "you may not look into it" : "there is no such folder");
+                    error == std::errc::permission_denied ? "no permission to look inside" : "there is no such folder");
     return std::nullopt;
   }
   std::vector<fs::path> found;
@@ -87,7 +87,7 @@ std::error_code create_private(const fs::path& folder) {
 /// Downloads the files that the folder does not have.
 void download_missing(const fs::path& folder, const MnistSource& source, const MnistOptions& options) {
   const std::error_code error = create_private(folder);
-  require<FileError>(!error, "{}: this folder cannot be made ({})", folder.string(), error.message());
+  require<FileError>(!error, "{}: this folder cannot be created ({})", folder.string(), error.message());
   const std::string untrusted = why_untrusted(folder);  // again: another process may have created it
   require<FileError>(untrusted.empty(), "{}", untrusted);
   for (const MnistFile* file : files_of(source)) {
@@ -145,7 +145,7 @@ MnistPaths find_mnist(const MnistSource& source, const MnistOptions& options) {
   }
   const fs::path cache = cache_folder(source);
   if (cache.empty()) {
-    tried += "\n  the user's cache folder: there is none, as neither XDG_CACHE_HOME nor HOME is set";
+    tried += "\n  the user's cache folder: none, because neither XDG_CACHE_HOME nor HOME is set";
   } else if (const std::string untrusted = why_untrusted(cache); !untrusted.empty()) {
     tried += "\n  " + untrusted;
   } else if (auto paths = find_all(cache, source, tried)) {
@@ -161,8 +161,8 @@ MnistPaths find_mnist(const MnistSource& source, const MnistOptions& options) {
     }
   }
   throw FileError(
-      fmt::format("{}: the files were found nowhere:{}\n  (name the folder they are in, or set CORNU_DATA "
-                  "to the folder above one called {})",
+      fmt::format("{}: the files were not found:{}\n  (give the folder they are in, or set CORNU_DATA to the parent of "
+                  "a folder named {})",
                   source.name, tried, source.name));
 }
 
@@ -175,7 +175,7 @@ ImageDataset load_images(const fs::path& images_path, const fs::path& labels_pat
   const Shape shape{images.dimensions[1], images.dimensions[2]};
   require<FormatError>(shape == options.shape, "{}: images of {} pixels, expected {}", images_path.string(), shape,
                        options.shape);
-  require<FormatError>(count > 0, "{}: there are no images in it", images_path.string());
+  require<FormatError>(count > 0, "{}: it contains no images", images_path.string());
   require<FormatError>(count == std::ssize(classes), "{}: {} labels, but {} has {} images", labels_path.string(),
                        classes.size(), images_path.string(), count);
   for (std::size_t row = 0; row < classes.size(); ++row) {

@@ -38,7 +38,7 @@ OneHot::OneHot(DatasetRef dataset, Index classes) : dataset_(dataset), classes_(
 
 void OneHot::gather(std::span<const Index> rows, View x, View y) const {
   const auto count = static_cast<Index>(rows.size());
-  require(y.size() == count * classes_, "OneHot: y is {}, which is not {} rows of {} numbers", y.shape(), count,
+  require(y.size() == count * classes_, "OneHot: y is {}; {} rows of {} elements are required", y.shape(), count,
           classes_);
   // Gathers the labels into the front of y and expands them from the last to the first: label i, at y[i], is read
   // before a row overwrites it.

@@ -16,7 +16,8 @@ namespace cornu {
 DatasetSubset::DatasetSubset(DatasetRef dataset, std::vector<Index> rows) : dataset_(dataset), rows_(std::move(rows)) {
   const Index size = dataset.size();
   for (const Index row : rows_) {
-    require<ValueError>(row >= 0 && row < size, "DatasetSubset: row {} was asked for; the dataset has {}", row, size);
+    require<ValueError>(row >= 0 && row < size, "DatasetSubset: row {} is out of range; the dataset has {} rows", row,
+                        size);
   }
 }
 
@@ -62,7 +63,7 @@ class TargetClasses {
       const bool is_class = y[i] >= 0 && y[i] < most && y[i] == std::floor(y[i]);
       are_labels_ = are_labels_ && is_class;
       require<ValueError>(are_labels_ || is_one_hot_,
-                          "label {} in row {} is no class; classes are whole numbers from 0 on{}", y[i],
+                          "label {} in row {} is not a class; classes are whole numbers from 0 on{}", y[i],
                           first + i / labels_, classes_ > 1 ? ", or one-hot rows" : "");
       if (are_labels_) in_labels_.push_back(static_cast<Index>(y[i]));
     }
@@ -132,7 +133,7 @@ StratifiedSplit stratified_split(DatasetRef dataset, double validation_fraction,
                       "stratified_split: validation_fraction is {}; it must lie between 0 and 1", validation_fraction);
   const std::vector<Index> classes = classes_of(dataset);
   require(std::ssize(classes) == dataset.size(),
-          "stratified_split: targets of shape {} have {} labels for {} samples; one class for each is required",
+          "stratified_split: targets of shape {} have {} labels for {} samples; one label per sample is required",
           dataset.target_shape(), classes.size(), dataset.size());
   std::map<Index, std::vector<Index>> rows_of;
   for (std::size_t row = 0; row < classes.size(); ++row) rows_of[classes[row]].push_back(static_cast<Index>(row));
@@ -152,7 +153,7 @@ StratifiedSplit stratified_split(DatasetRef dataset, double validation_fraction,
   std::sort(validation.begin(), validation.end());
   require<ValueError>(!train.empty() && !validation.empty(),
                       "stratified_split: of {} samples in {} classes, {} are left for training and {} for validation; "
-                      "neither may be empty",
+                      "both need samples",
                       classes.size(), counts.size(), train.size(), validation.size());
   return {.train{dataset, std::move(train)}, .validation{dataset, std::move(validation)}};
 }

@@ -74,7 +74,7 @@ int open_new(std::filesystem::path& path, const std::filesystem::path& wanted, c
 }  // namespace
 
 AtomicFile::AtomicFile(std::filesystem::path path) : path_(std::move(path)) {
-  require<FileError>(path_.has_filename(), "{}: this is no name for a file", path_.string());
+  require<FileError>(path_.has_filename(), "{}: this is not a file name", path_.string());
   std::filesystem::path target = detail::behind_links(path_);
   // Without this check, root writing to /dev/null would replace the device by a file.
   std::error_code error;
@@ -85,7 +85,7 @@ AtomicFile::AtomicFile(std::filesystem::path path) : path_(std::move(path)) {
                      "{}: this is a folder, a device or a pipe, not a file", path_.string());
   path_ = std::move(target);
   descriptor_ = open_new(temporary_, path_, permissions_for(path_));
-  if (descriptor_ < 0) fail("cannot write in its folder", errno);
+  if (descriptor_ < 0) fail("cannot create a file in its folder", errno);
 }
 
 AtomicFile::~AtomicFile() { close_and_remove(); }

@@ -10,7 +10,7 @@ namespace cornu::detail {
 CsvRows::CsvRows(std::istream& stream, std::string name, char delimiter)
     : buffer_(*stream.rdbuf()), name_(std::move(name)), delimiter_(delimiter) {
   require<ValueError>(delimiter != '"' && delimiter != '\n' && delimiter != '\r',
-                      "{}: a quote or a line's end cannot be the delimiter", name_);
+                      "{}: a quote or a line break cannot be the delimiter", name_);
   if (const int first = buffer_.sgetc(); first == 0xFF || first == 0xFE) {
     buffer_.sbumpc();
     require<FormatError>(buffer_.sgetc() + first != 0xFF + 0xFE,
@@ -29,7 +29,8 @@ int CsvRows::get() {
   const int c = buffer_.sbumpc();
   ++bytes_read_;
   if (c == 0) {
-    throw FormatError(message("{}, line {}: a NUL byte: no text, or text in UTF-16; UTF-8 is required", name_, line_));
+    throw FormatError(
+        message("{}, line {}: a NUL byte: not a text file, or text in UTF-16; UTF-8 is required", name_, line_));
   }
   if (c == '\n' || (c == '\r' && buffer_.sgetc() != '\n')) ++line_;
   return c;
@@ -78,7 +79,7 @@ int CsvRows::read_cell(CsvCell& cell) {
   cell.quoted = c == '"';
   if (cell.quoted) return read_quoted(cell);
   for (; !ends_cell(c); c = get()) {
-    if (c == '"') fail(cell, "a quote inside of a cell that does not begin with one");
+    if (c == '"') fail(cell, "a quote inside an unquoted cell");
     append(cell, c);
   }
   if (const std::string_view text = trimmed(cell.text); text.size() < cell.text.size()) cell.text = std::string(text);
@@ -88,7 +89,7 @@ int CsvRows::read_cell(CsvCell& cell) {
 int CsvRows::read_quoted(CsvCell& cell) {
   while (true) {
     int c = get();
-    if (c == end) fail(cell, "a quote that is never closed");
+    if (c == end) fail(cell, "an unclosed quote");
     if (c != '"') {
       append(cell, c);
       continue;

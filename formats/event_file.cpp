@@ -85,7 +85,7 @@ std::string new_path(const std::filesystem::path& folder) {
 EventFile::EventFile(const std::string& folder) {
   std::error_code error;
   std::filesystem::create_directories(folder, error);
-  require<FileError>(!error, "{}: this folder cannot be made ({})", folder, error.message());
+  require<FileError>(!error, "{}: this folder cannot be created ({})", folder, error.message());
   path_ = new_path(folder);
   std::string first;
   protozero::pbf_writer writer(first);

@@ -223,15 +223,15 @@ constexpr const char* from_keras =
     "in Python, model.export(\"m.onnx\", format=\"onnx\") makes a model for onnx::load, and "
     "safetensors.numpy.save_file({v.path: v.numpy() for v in model.weights}, \"m.safetensors\") a file for "
     "load_weights with .names = Names::keras";
-constexpr const char* from_tensorflow = "tf2onnx makes a model for onnx::load of it: python -m tf2onnx.convert";
+constexpr const char* from_tensorflow = "tf2onnx converts it for onnx::load: python -m tf2onnx.convert";
 constexpr const char* as_png = "save it as PNG, which 'cornu predict' reads, or its pixels as .npy";
-constexpr const char* pixels = "'cornu predict' reads it; a program needs its pixels, as .npy for instance";
+constexpr const char* pixels = "'cornu predict' reads it; a program needs its pixels, for example as .npy";
 constexpr const char* as_columns = "save it as CSV, for read_csv, or its columns with numpy.savez";
 constexpr const char* unpack = "unpack it first";
 
 /// The first matching row decides. Source: file(1)'s magic and each format's specification.
 constexpr std::array table{
-    Row{FileKind::empty, "an empty file", "was it written, or downloaded, to its end?", {}, is_empty},
+    Row{FileKind::empty, "an empty file", "was it written or downloaded completely?", {}, is_empty},
     Row{FileKind::safetensors,
         "a safetensors file",
         "Sequential::load reads a model, load_weights weights, SafetensorsFile any tensors",
@@ -244,11 +244,11 @@ constexpr std::array table{
         "in Python, scipy.io.loadmat reads it and numpy.savez saves its arrays for NpzFile",
         {{{0, "MATLAB 5.0 MAT-file"sv}, {0, "MATLAB 7.3 MAT-file"sv}}}},
     Row{FileKind::hdf5,
-        "an HDF5 file, as Keras's .h5",
+        "an HDF5 file, such as Keras's .h5",
         from_keras,
         {{{0, "\x89HDF\r\n\x1a\n"sv}, {512, "\x89HDF\r\n\x1a\n"sv}}}},
     Row{FileKind::old_pytorch,
-        "a PyTorch checkpoint of a version before 1.6",
+        "a PyTorch checkpoint from before version 1.6",
         from_pytorch,
         {{{0, "\x80\x02\x8a\x0al\xfc\x9c\x46\xf9 j\xa8P\x19"sv}}}},
     Row{FileKind::pickle,
@@ -284,10 +284,10 @@ constexpr std::array table{
         "a sound file (WAV, FLAC, Ogg or MP3)",
         "save its samples as .npy",
         {{{8, "WAVEfmt "sv}, {0, "fLaC\0"sv}, {0, "OggS\0"sv}, {0, "ID3\2"sv}, {0, "ID3\3"sv}, {0, "ID3\4"sv}}}},
-    Row{FileKind::pdf, "a PDF document", "get the data that it shows as a table or as arrays", {{{0, "%PDF-"sv}}}},
+    Row{FileKind::pdf, "a PDF document", "export its data as a table or as arrays", {{{0, "%PDF-"sv}}}},
     Row{FileKind::tflite,
         "a TensorFlow Lite model",
-        "convert the model that it was made from to ONNX, for onnx::load",
+        "convert the original model to ONNX, for onnx::load",
         {{{4, "TFL3"sv}}}},
     Row{FileKind::gguf,
         "a GGUF file of llama.cpp",
@@ -318,7 +318,7 @@ constexpr std::array table{
         {{{0, "\xff\xfe"sv}, {0, "\xfe\xff"sv}}},
         is_unmarked_utf16},
     Row{FileKind::git_lfs,
-        "a pointer of git-lfs, not the file itself",
+        "a git-lfs pointer, not the file itself",
         "'git lfs pull' fetches the file",
         {{{0, "version https://git-lfs"sv}}}},
     Row{FileKind::excel, "an Excel workbook", "save the sheet as CSV in UTF-8, for read_csv", {}, is_excel},
@@ -330,18 +330,14 @@ constexpr std::array table{
     Row{FileKind::pgm, "a PGM image", pixels, {}, is_pgm},
     Row{FileKind::bmp, "a BMP image", as_png, {}, is_bmp},
     Row{FileKind::tensorflow, "a TensorFlow graph (saved_model.pb)", from_tensorflow, {}, is_tensorflow},
-    Row{FileKind::core_ml,
-        "a Core ML model",
-        "convert the model that it was made from to ONNX, for onnx::load",
-        {},
-        is_core_ml},
+    Row{FileKind::core_ml, "a Core ML model", "convert the original model to ONNX, for onnx::load", {}, is_core_ml},
     Row{FileKind::onnx, "an ONNX model", "onnx::load reads it", {}, is_onnx},
-    Row{FileKind::html, "a web page", "the download got a page about the file; get the file itself", {}, is_html},
-    Row{FileKind::xml, "an XML document", "if it comes from a download, it says there why that failed", {}, is_xml},
-    Row{FileKind::json, "a JSON text", "it has no arrays or weights that are read", {}, is_json},
+    Row{FileKind::html, "a web page", "the download returned a page about the file, not the file itself", {}, is_html},
+    Row{FileKind::xml, "an XML document", "if it was downloaded, it may say why the download failed", {}, is_xml},
+    Row{FileKind::json, "a JSON text", "Cornu reads no arrays or weights from JSON", {}, is_json},
     Row{FileKind::csv, "a table as text (CSV)", "read_csv reads it", {}, is_csv},
     Row{FileKind::text, "a text file", "is it the right file?", {}, is_text},
-    Row{FileKind::unknown, "a file of a kind that is not known", "is it the right file, and whole?"},
+    Row{FileKind::unknown, "a file of unknown kind", "is it the right file, and complete?"},
 };
 
 const Row& row_of(FileKind kind) {

@@ -73,7 +73,7 @@ class Parser {
     IdxArray result{.data = empty_array(read_type())};
     result.dimensions = read_dimensions();
     const auto count = product(result.dimensions);
-    check(count.has_value(), "dimensions {} are more numbers than can be counted", to_string(result.dimensions));
+    check(count.has_value(), "dimensions {}: the number of elements overflows", to_string(result.dimensions));
     std::visit([&](auto& numbers) { read_numbers(*count, result, numbers); }, result.data);
     return result;
   }
@@ -89,7 +89,7 @@ class Parser {
   std::array<std::uint8_t, n> read_header(const char* what) {
     std::array<std::uint8_t, n> bytes{};
     const std::size_t came = reader_.read(std::as_writable_bytes(std::span(bytes)));
-    check(came == n, "the file ends in the middle of its {}; is it an IDX file, and whole?", what);
+    check(came == n, "the file ends inside its {} (truncated, or not an IDX file?)", what);
     return bytes;
   }
 
@@ -179,7 +179,7 @@ std::vector<std::byte> read_file(const std::string& name, std::uint64_t limit) {
   require<FileError>(!error, "{}: cannot be read ({})", name, error.message());
   require<FileError>(size <= limit, "{}: the file has {} bytes, more than the limit of {}", name, size, limit);
   std::ifstream file(path, std::ios::binary);
-  require<FileError>(file.is_open(), "{}: cannot be opened (may you read it?)", name);
+  require<FileError>(file.is_open(), "{}: cannot be opened (no read permission?)", name);
   std::vector<std::byte> bytes(static_cast<std::size_t>(size));
   file.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(size));
   require<FileError>(file.gcount() == static_cast<std::streamsize>(size), "{}: only {} of {} bytes could be read", name,
@@ -229,7 +229,7 @@ const char* type_name(const IdxData& data) { return types[data.index()].name; }
 
 Tensor to_tensor(const IdxArray& array) {
   Tensor result{Shape(std::span(array.dimensions))};
-  require(result.size() == array.size(), "to_tensor: dimensions {} need {} numbers, there are {}",
+  require(result.size() == array.size(), "to_tensor: dimensions {} need {} elements, the array has {}",
           to_string(array.dimensions), result.size(), array.size());
   convert(raw_tensor("to_tensor", array), result);
   return result;
@@ -268,8 +268,9 @@ std::vector<std::byte> idx_bytes(const IdxArray& array, bool gzip) {
                         "write_idx: dimensions {}; each must be from 0 to {}", to_string(array.dimensions),
                         largest_dimension);
   }
-  require(product(array.dimensions) == array.size(), "write_idx: dimensions {} do not multiply to the {} numbers given",
-          to_string(array.dimensions), array.size());
+  require(product(array.dimensions) == array.size(),
+          "write_idx: the product of the dimensions {} is not the number of elements, {}", to_string(array.dimensions),
+          array.size());
   std::vector<std::byte> result;
   append_big_endian(result, std::array{array.magic()});
   for (const Index dimension : array.dimensions) {

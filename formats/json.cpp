@@ -57,7 +57,7 @@ class TreeBuilder final : public JsonHandler {
   void key(std::string name) override {
     std::vector<std::string>& names = open_.back().names;
     const auto place = std::lower_bound(names.begin(), names.end(), name);
-    require<FormatError>(place == names.end() || *place != name, "JSON: \"{}\" is there twice", name);
+    require<FormatError>(place == names.end() || *place != name, "JSON: duplicate name \"{}\"", name);
     names.insert(place, name);
     key_ = std::move(name);
   }
@@ -71,7 +71,7 @@ class TreeBuilder final : public JsonHandler {
   };
 
   void open(Json empty) {
-    require<FormatError>(open_.size() < 64, "JSON: nested more than 64 levels deep");
+    require<FormatError>(open_.size() < 64, "JSON: more than 64 levels of nesting");
     open_.push_back({.json = std::move(empty), .key = std::exchange(key_, {})});
   }
   void close() {
@@ -110,7 +110,7 @@ void require_short_words(std::string_view text) {
       ++i;
       ++length;
     }
-    require<FormatError>(length <= most_in_a_word, "JSON: a text or a number of more than {} bytes", most_in_a_word);
+    require<FormatError>(length <= most_in_a_word, "JSON: a string or number of more than {} bytes", most_in_a_word);
   }
 }
 

@@ -80,8 +80,8 @@ void each_integer(const RawTensor& from, Put put) {
     std::memcpy(&stored, from.bytes.data() + static_cast<std::size_t>(i) * sizeof(Stored), sizeof(Stored));
     if (!detail::fits_real(stored)) [[unlikely]] {
       throw FormatError(
-          message("\"{}\": the integer {} at {} is not exact in a {}, which holds all those up to 2^{} "
-                  "alone; if it may be rounded, store the array as floats",
+          message("\"{}\": the integer {} at {} cannot be represented exactly in a {}, which is exact up to 2^{}; "
+                  "store the array as floats if rounding is acceptable",
                   from.name, stored, position_of(i, from.shape), sizeof(Real) == 8 ? "double" : "float",
                   std::numeric_limits<Real>::digits));
     }
@@ -136,7 +136,7 @@ Index byte_count(const std::vector<Index>& shape, Dtype dtype) {
   // In order, as the reference implementation does: after a 0, the others may be anything
   for (const Index dimension : shape) {
     require<FormatError>(dimension >= 0 && (bytes == 0 || dimension <= std::numeric_limits<Index>::max() / bytes),
-                         "the shape {} cannot be: it is negative or too large", to_string(std::span(shape)));
+                         "invalid shape {}: negative or too large", to_string(std::span(shape)));
     bytes *= dimension;
   }
   return bytes;
@@ -153,14 +153,14 @@ void check_size(const RawTensor& tensor) {
   } catch (const FormatError& error) {
     throw ValueError(message("\"{}\": {}", tensor.name, error.what()));
   }
-  require<ValueError>(bytes == std::ssize(tensor.bytes), "\"{}\": {} {} takes {} bytes, but {} came", tensor.name,
+  require<ValueError>(bytes == std::ssize(tensor.bytes), "\"{}\": {} {} takes {} bytes, but has {}", tensor.name,
                       to_string(tensor.dtype), to_string(std::span(tensor.shape)), bytes, tensor.bytes.size());
 }
 
 void convert(const RawTensor& from, View to) {
   require<FormatError>(std::ssize(from.bytes) == to.size() * size_of(from.dtype),
-                       "\"{}\": {} bytes of {} for {} numbers", from.name, from.bytes.size(), to_string(from.dtype),
-                       to.size());
+                       "\"{}\": {} bytes of {} do not match {} elements", from.name, from.bytes.size(),
+                       to_string(from.dtype), to.size());
   const auto bytes = from.bytes;
   switch (from.dtype) {
     case Dtype::f64:

@@ -21,17 +21,17 @@ constexpr std::size_t length_bytes = 8;
 
 /// Splits a file into header and data. Throws FormatError if it is too short.
 std::pair<std::string_view, std::span<const std::byte>> parts(std::span<const std::byte> bytes) {
-  require<FormatError>(bytes.size() >= length_bytes, "{} bytes; a file has at least 8", bytes.size());
+  require<FormatError>(bytes.size() >= length_bytes, "{} bytes; a safetensors file has at least 8", bytes.size());
   std::uint64_t length = 0;
   std::memcpy(&length, bytes.data(), length_bytes);
   const std::size_t left = bytes.size() - length_bytes;
   const bool may_be_length =
       length >> 40 == 0 && (length <= left || left == 0 || bytes[length_bytes] == std::byte{'{'});
-  require<FormatError>(may_be_length, "it begins with {}, as no safetensors file does", detail::beginning_of(bytes));
+  require<FormatError>(may_be_length, "it begins with {}, which no safetensors file does", detail::beginning_of(bytes));
   bytes = bytes.subspan(length_bytes);
-  require<FormatError>(length <= most_header_bytes, "a header of {} bytes; at most {} are allowed", length,
+  require<FormatError>(length <= most_header_bytes, "the header has {} bytes; at most {} are allowed", length,
                        most_header_bytes);
-  require<FormatError>(length <= left, "a header of {} bytes, but {} are left in the file", length, left);
+  require<FormatError>(length <= left, "the header has {} bytes, but the file has {} left", length, left);
   return {{reinterpret_cast<const char*>(bytes.data()), length}, bytes.subspan(length)};
 }
 

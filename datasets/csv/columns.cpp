@@ -28,8 +28,8 @@ bool CsvReader::begins_with_names(std::vector<CsvCell>& first, const std::vector
       first, second, [&](const std::string& text) { return is_like_number(text); },
       [&](const std::string& text) { return is_missing(text); });
   require<FormatError>(kind != detail::FirstRow::unclear,
-                       "{}, line {}: the first row may be names or data; .header = true or false says which",
-                       rows_.name(), first[0].line);
+                       "{}, line {}: the first row may be names or data; set .header to true or false", rows_.name(),
+                       first[0].line);
   return kind == detail::FirstRow::names;
 }
 
@@ -55,8 +55,7 @@ bool CsvReader::require_known_names(const std::vector<CsvCell>& first) const {
     if (std::any_of(features.begin(), features.end(), is_called)) return true;
   }
   throw FormatError(
-      message("{}, line {}: no column has a name that the encoding knows ({}){}; .header = false takes "
-              "the columns by their positions",
+      message("{}, line {}: no column has a name of the encoding ({}){}; .header = false finds columns by position",
               rows_.name(), first[0].line, detail::some_of(names_of(features)),
               detail::delimiter_hint(first, settings_.delimiter)));
 }
@@ -95,7 +94,7 @@ void CsvReader::choose_columns(const std::vector<CsvCell>& first) {
   if (options_.target) target = position("target", *options_.target);
   for (const CsvColumn& column : options_.ignored) ignored.insert(position("ignored", column));
   for (const CsvColumn& column : options_.categorical) categorical.insert(position("categorical", column));
-  require<ValueError>(!target || ignored.count(*target) == 0, "{}: the target \"{}\" is to be ignored", rows_.name(),
+  require<ValueError>(!target || ignored.count(*target) == 0, "{}: the target \"{}\" is in .ignored", rows_.name(),
                       target ? names_[*target] : "");
   const auto add = [&](std::size_t i, bool is_target) {
     Column& column = columns_.emplace_back(Column{.name = names_[i], .cell = i, .is_target = is_target});
@@ -109,7 +108,7 @@ void CsvReader::choose_columns(const std::vector<CsvCell>& first) {
     if (ignored.count(i) == 0 && i != target) add(i, false);
   }
   const std::string hint = detail::delimiter_hint(first, settings_.delimiter);
-  require<FormatError>(!columns_.empty(), "{}, line {}: no column is left to be a feature; there is \"{}\" alone{}",
+  require<FormatError>(!columns_.empty(), "{}, line {}: no column is left for a feature; the only column is \"{}\"{}",
                        rows_.name(), first[0].line, detail::listed(names_), hint);
   if (names_.size() == 1 && !hint.empty() && is_cut_wrongly(first, rows_.cells())) {
     throw FormatError(
@@ -165,10 +164,10 @@ void CsvReader::find_columns(const std::vector<CsvCell>& first, bool header) {
   for (const CsvEncodedColumn& known : settings_.features) {
     const std::size_t at = by_name ? find(known.name) : position_of(known, first.size());
     require<FormatError>(by_name || fits_width(first.size()),
-                         "{}, line {}: {} columns; the table that the encoding was learnt from has {}", rows_.name(),
-                         first[0].line, first.size(), settings_.columns);
-    require<FormatError>(at < names_.size(), "{}: there is no column \"{}\", which the encoding needs; there are: {}",
-                         rows_.name(), known.name, detail::some_of(names_));
+                         "{}, line {}: {} columns; the encoding's training table has {}", rows_.name(), first[0].line,
+                         first.size(), settings_.columns);
+    require<FormatError>(at < names_.size(), "{}: the encoding needs a column \"{}\"; there are: {}", rows_.name(),
+                         known.name, detail::some_of(names_));
     add(known, at, false);
   }
   if (!settings_.target) return;

@@ -134,15 +134,15 @@ std::string described(const DecoratedNumber& number, const NumberFormat& format)
     case Kind::unit:
       return "a number with " + option_with_unit(format, number.unit);
     case Kind::negative:
-      return "a negative number in another notation; a minus sign before it is required";
+      return "a negative number in another notation; a leading minus sign is required";
     case Kind::fraction:
-      return "a fraction or two numbers; one decimal number is required";
+      return "a fraction or two numbers; a decimal number is required";
     case Kind::hexadecimal:
       return "a hexadecimal number; a decimal one is required";
     case Kind::too_large:
       return "too large for a number";
     case Kind::not_finite:
-      return "not a finite number; .missing_values can take it for a missing value";
+      return "not a finite number; list it in .missing_values if it means a missing value";
   }
   return "";
 }
@@ -183,7 +183,7 @@ std::string DecoratedTexts::described(const NumberFormat& format) const {
     units.resize(most);
     units.emplace_back("...");
   }
-  return message("one of the numbers with different units ({}); numbers in one unit, named by .units, are required",
+  return message("one of several numbers with different units ({}); numbers in one unit, given in .units, are required",
                  listed(units));
 }
 

@@ -34,10 +34,10 @@ CsvEncoding settings_of(const CsvOptions& options, const std::string& name) {
     const auto& known = settings.target;
     require<ValueError>(!settings.features.empty(), "{}: .like is an encoding without features", name);
     require<ValueError>(options.ignored.empty() && options.categorical.empty(),
-                        "{}: .ignored and .categorical are in the encoding (.like) already", name);
+                        "{}: .ignored and .categorical are already in the encoding (.like)", name);
     require<ValueError>(
         !options.target || *options.target == CsvColumn(-1) || (known && *options.target == CsvColumn(known->name)),
-        "{}: the target is {}, but {} in the encoding (.like)", name,
+        "{}: the target is {}, but the encoding (.like) has {}", name,
         options.target ? detail::shown(*options.target) : "", known ? "\"" + known->name + "\"" : "none");
     if (!options.target) settings.target.reset();
     if (options.missing_values != CsvOptions::default_missing_values())
@@ -84,8 +84,8 @@ CsvDataset CsvReader::read() {
   data_.has_target_ = !columns_.empty() && columns_.back().is_target;
   if (!header) add_row(first);
   for (; more; more = rows_.next()) add_row(rows_.cells());
-  require<FormatError>(data_.size_ > 0, "{}: there is no row of data{}", rows_.name(),
-                       dropped_ > 0 ? message(" ({} lacked a value and were dropped)", dropped_) : "");
+  require<FormatError>(data_.size_ > 0, "{}: there are no rows of data{}", rows_.name(),
+                       dropped_ > 0 ? message(" ({} had missing values and were dropped)", dropped_) : "");
   if (!options_.like) learn();
   finish();
   return std::move(data_);
@@ -117,7 +117,7 @@ void CsvReader::add_row(const std::vector<CsvCell>& cells) {
   const std::size_t width = names_.size();
   if (cells.size() != width) {
     throw FormatError(
-        message("{}, line {}, column {}: the row has {} cells, the first one {}{}", rows_.name(), cells[0].line,
+        message("{}, line {}, column {}: the row has {} cells, but the first row has {}{}", rows_.name(), cells[0].line,
                 cells.size() < width ? message(R"("{}")", names_[cells.size()]) : message("number {}", width + 1),
                 cells.size(), width, width == 1 ? hint_of(names_[0]) : ""));
   }
@@ -130,8 +130,7 @@ void CsvReader::add_row(const std::vector<CsvCell>& cells) {
     }
     if (settings_.missing == CsvMissing::refuse || column.is_target) {
       fail(column, cell,
-           message("the value is missing (\"{}\"){}", cell.text,
-                   column.is_target ? "" : "; .missing says what to do then"));
+           message("the value is missing (\"{}\"){}", cell.text, column.is_target ? "" : "; set .missing to allow it"));
     }
   }
   for (Column& column : columns_) cells_.push_back(value_of(column, cells[column.cell]));
@@ -169,23 +168,24 @@ void CsvReader::refuse_other_format(const Column& column, const CsvCell& cell) c
     fail(column, cell,
          message("\"{}\" is several numbers; is the delimiter '{}'? (.delimiter{})", cell.text,
                  c == '\t' ? "\\t" : std::string(1, c),
-                 options_.like ? "" : "; in a column of .categorical it is a name"));
+                 options_.like ? "" : "; list the column in .categorical if it is a name"));
   }
 }
 
 /// Throws for a text that is allowed in a categorical column only.
 void CsvReader::fail_as_number(const Column& column, const CsvCell& cell, const std::string& what) const {
   fail(column, cell,
-       message("\"{}\" is {}{}", cell.text, what, options_.like ? "" : "; in a column of .categorical it is a name"));
+       message("\"{}\" is {}{}", cell.text, what,
+               options_.like ? "" : "; list the column in .categorical if it is a name"));
 }
 
 void CsvReader::refuse_text_among_numbers(const Column& column, const CsvCell& cell) const {
   const std::string what = detail::described(detail::decorated_number(cell.text, format_), format_);
   if (!what.empty()) fail_as_number(column, cell, what);
   fail(column, cell,
-       options_.like ? message("\"{}\" is not a number, as the values are that the encoding was learnt from", cell.text)
-                     : message("\"{}\" is not a number, as the values before it are (.categorical has the "
-                               "columns whose values are names)",
+       options_.like ? message("\"{}\" is not a number, but the encoding was learnt from numbers", cell.text)
+                     : message("\"{}\" is not a number, but the values before it are (list the column in .categorical "
+                               "if its values are names)",
                                cell.text));
 }
 
@@ -195,8 +195,9 @@ void CsvReader::refuse_number_among_texts(const Column& column, const CsvCell& c
   const std::string what = detail::described(detail::decorated_number(first.text, format_), format_);
   if (!what.empty()) fail_as_number(column, first, what);
   fail(column, cell,
-       message(R"("{}" is a number, but "{}" in line {} is not (.categorical has the columns whose values are names))",
-               cell.text, first.text, first.line));
+       message(
+           R"("{}" is a number, but "{}" in line {} is not (list the column in .categorical if its values are names))",
+           cell.text, first.text, first.line));
 }
 
 Real CsvReader::unknown(const Column& column, const CsvCell& cell) const {
@@ -204,9 +205,8 @@ Real CsvReader::unknown(const Column& column, const CsvCell& cell) const {
   std::vector<std::string> known;
   for (const auto& [text, number] : column.categories) known.push_back(text);
   fail(column, cell,
-       message("\"{}\" is not among the {} that the encoding knows: {}{}", cell.text,
-               column.is_target ? "classes" : "texts", detail::some_of(known),
-               column.is_target ? "" : " (.unknown = CsvOptions::other takes it for none of them)"));
+       message("\"{}\" is not among the {} of the encoding: {}{}", cell.text, column.is_target ? "classes" : "texts",
+               detail::some_of(known), column.is_target ? "" : " (.unknown = CsvOptions::other allows it)"));
 }
 
 /// Checks texts that are stored in the encoding: JSON files and models cannot save other ones.
@@ -222,7 +222,7 @@ Real CsvReader::add_category(Column& column, const CsvCell& cell) {
   const auto count = std::ssize(column.categories);
   if (count == options_.most_categories) {
     fail(column, cell,
-         message("\"{}\" is text number {}; is this a column of names that tell nothing? (.ignored, or "
+         message("\"{}\" is text number {}; is this a column of ids or names? (list it in .ignored, or raise "
                  ".most_categories)",
                  cell.text, count + 1));
   }
@@ -240,7 +240,7 @@ void CsvReader::learn() {
   settings_.columns = std::ssize(names_);
   settings_.header = has_names_;
   for (Column& column : columns_) {
-    require<FormatError>(column.count > 0 || !column.categories.empty(), "{}: column \"{}\" has no value at all",
+    require<FormatError>(column.count > 0 || !column.categories.empty(), "{}: column \"{}\" has no values",
                          rows_.name(), column.name);
     refuse_decorated(column);
     CsvEncodedColumn known{.name = column.name, .position = static_cast<Index>(column.cell)};

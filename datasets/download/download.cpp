@@ -21,10 +21,10 @@ namespace {
 void check(const DownloadOptions& options) {
   const std::string& hash = options.sha256;
   const bool is_hash = hash.size() == 64 && hash.find_first_not_of("0123456789abcdef") == std::string::npos;
-  require<ValueError>(!options.urls.empty(), "download: no url was given");
+  require<ValueError>(!options.urls.empty(), "download: no URL was given");
   require<ValueError>(is_hash, "download: sha256 is \"{}\"; it must be 64 digits of 0-9 and a-f", hash);
   require<ValueError>(std::filesystem::path(options.destination).has_filename(),
-                      "download: destination \"{}\" is no name for a file", options.destination);
+                      "download: destination \"{}\" is not a file name", options.destination);
   require<ValueError>(options.size_limit > 0 && options.size_limit <= std::uint64_t{1} << 62,
                       "download: size_limit is {}; it must be from 1 to 2^62", options.size_limit);
   // More than a week overflows in some libraries.
@@ -87,7 +87,7 @@ std::optional<std::string> fetch(const std::string& url, const DownloadOptions& 
   if (failure) return failure;
   const std::string came = hash.hex();
   if (came != options.sha256) {
-    return message("the {} bytes that came have the SHA-256 {}, expected {}", size, came, options.sha256);
+    return message("the {} bytes received have the SHA-256 {}, expected {}", size, came, options.sha256);
   }
   file.commit();
   return std::nullopt;

@@ -107,7 +107,7 @@ struct Transfer {
 
   std::string failure(CURLcode code, const char* text) const {
     std::string cause = *text ? text : curl_easy_strerror(code);
-    if (too_large) return message("more came than the {} bytes allowed; it was broken off", limit());
+    if (too_large) return message("more than the {} bytes allowed were sent; the download was aborted", limit());
     switch (code) {
       case CURLE_HTTP_RETURNED_ERROR:
         return message("the server answered with HTTP status {}", status());
@@ -148,10 +148,10 @@ std::optional<std::string> http_get(const std::string& url, const DownloadOption
     if (!parsed) throw std::bad_alloc();
     if (curl_url_set(parsed.get(), CURLUPART_URL, next.c_str(), 0) != CURLUE_OK) {
       // Does not quote the server's text, which may contain anything, such as terminal control characters.
-      return redirects == 0 ? "this is no url" : "redirected to what is no url";
+      return redirects == 0 ? "this is not a URL" : "redirected to an invalid URL";
     }
     if (redirects > options.max_redirects) {
-      return message("redirected more than {} times, at last to {}", options.max_redirects, next);
+      return message("redirected more than {} times, most recently to {}", options.max_redirects, next);
     }
     const std::string where = redirects == 0 ? "" : message("redirected to {}: ", next);
     const std::string scheme = part(parsed, CURLUPART_SCHEME);

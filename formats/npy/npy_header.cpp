@@ -34,7 +34,7 @@ std::string_view described(char letter) {
     case 'm':
       return "dates and durations are";
     case 'V':
-      return "bytes without a meaning are";
+      return "raw bytes are";
     default:
       return "this type is";
   }
@@ -105,12 +105,12 @@ class HeaderParser {
 
   std::string_view quoted() {
     const bool single = accept('\'');
-    if (!single && !accept('"')) fail("a text in quotes");
+    if (!single && !accept('"')) fail("a quoted string");
     const std::size_t begin = at_;
     for (; at_ < text_.size() && text_[at_] != (single ? '\'' : '"'); ++at_) {
       if (text_[at_] < ' ' || text_[at_] > '~' || text_[at_] == '\\') fail("a plain character");
     }
-    if (at_ == text_.size()) fail("the quote that ends a text");
+    if (at_ == text_.size()) fail("a closing quote");
     return text_.substr(begin, at_++ - begin);
   }
 
@@ -123,7 +123,7 @@ class HeaderParser {
   void read_descr() {
     skip_space();
     if (at_ < text_.size() && (text_[at_] == '[' || text_[at_] == '(')) {
-      throw UnreadType("structure", "descr is a structure of several fields, which is not read");
+      throw UnreadType("structure", "descr is a structure of several fields, which is not supported");
     }
     const std::string_view descr = quoted();
     const char order = descr.empty() ? '\0' : descr.front();
@@ -131,13 +131,14 @@ class HeaderParser {
     const auto found = name.empty() ? names.end() : std::find(names.begin(), names.end(), name);
     if (found == names.end()) {
       const auto shown = descr.substr(0, most_shown);
-      throw UnreadType(std::string(shown), message("descr '{}': {} not read; b1, i1 to i8, u1 to u8, f2, f4 and f8 are",
-                                                   shown, described(name.empty() ? '\0' : name.front())));
+      throw UnreadType(std::string(shown),
+                       message("descr '{}': {} not supported; b1, i1 to i8, u1 to u8, f2, f4 and f8 are", shown,
+                               described(name.empty() ? '\0' : name.front())));
     }
     header_.dtype = static_cast<Dtype>(found - names.begin());
     // A byte order is often given for one-byte types, where it has no meaning.
     require<FormatError>(order == '<' || order == '>' || (order == '|' && size_of(header_.dtype) == 1),
-                         "descr '{}': the order of the bytes, '<' or '>', must come first", descr);
+                         "descr '{}': it must begin with the byte order, '<' or '>'", descr);
     header_.big_endian = order == '>' && size_of(header_.dtype) > 1;
   }
 
@@ -163,10 +164,10 @@ class HeaderParser {
     skip_space();
     Index number = 0;
     const char *const begin = text_.data() + at_, *const end = text_.data() + text_.size();
-    if (begin == end || *begin < '0' || *begin > '9') fail("a whole number from 0 on");
+    if (begin == end || *begin < '0' || *begin > '9') fail("a non-negative integer");
     const auto [stop, error] = std::from_chars(begin, end, number);
     require<FormatError>(error == std::errc(), "the shape has a number that is too large, at byte {}", at_);
-    if (*begin == '0' && stop != begin + 1) fail("a number without zeros before it");  // as Python has it
+    if (*begin == '0' && stop != begin + 1) fail("a number without leading zeros");  // as Python has it
     at_ = static_cast<std::size_t>(stop - text_.data());
     at_ += at_ < text_.size() && text_[at_] == 'L';  // Python 2 writes long integers with an L
     return number;
@@ -184,7 +185,7 @@ NpyHeader read_npy_header(std::string_view text) { return HeaderParser(text).rea
 
 std::string npy_header(const RawTensor& array) {
   const std::string_view name = names[static_cast<std::size_t>(array.dtype)];
-  require<ValueError>(!name.empty(), "\"{}\": NumPy has no {}; F32 holds the same numbers", array.name,
+  require<ValueError>(!name.empty(), "\"{}\": NumPy has no {}; F32 holds the same values", array.name,
                       to_string(array.dtype));
   require<ValueError>(array.shape.size() <= most_dimensions, "\"{}\": {} dimensions; NumPy has at most {}", array.name,
                       array.shape.size(), most_dimensions);

@@ -107,12 +107,11 @@ TEST(Batches, GiveTargetsTheShapeTheDatasetSays) {
 
 TEST(Batches, RefuseWhatGivesNone) {
   const Rows none{0}, some{3};
-  EXPECT_EQ(error_of<ValueError>([&] { batches(none); }),
-            "batches: empty dataset; there is nothing to make a batch of");
+  EXPECT_EQ(error_of<ValueError>([&] { batches(none); }), "batches: the dataset is empty");
   EXPECT_EQ(error_of<ValueError>([&] { batches(some, {.batch_size = 0}); }),
             "batches: batch_size is 0; it must be at least 1");
   EXPECT_EQ(error_of<ValueError>([&] { batches(some, {.batch_size = 4, .drop_remainder = true}); }),
-            "batches: with batch_size 4 and drop_remainder, a dataset of 3 samples has no batch at all");
+            "batches: with batch_size 4 and drop_remainder, a dataset of 3 samples has no batch");
   EXPECT_THROW(batches(nullptr), StateError);
 }
 

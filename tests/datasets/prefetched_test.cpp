@@ -123,7 +123,7 @@ TEST(Prefetched, HandsOnErrorsToWhoeverAsksForTheRow) {
   const std::vector<Index> beyond{100, -1, 3};
   data.prefetch(beyond);
   EXPECT_EQ(error_of<ValueError>([&] { data.gather(beyond, x, y); }),
-            "Prefetched: row 100 was asked for; there are 100 rows");
+            "Prefetched: row 100 is out of range; there are 100 rows");
 }
 
 TEST(Prefetched, ServesSeveralThreadsAtOnce) {

@@ -53,9 +53,9 @@ TEST(DatasetSubset, HasTheRowsThatItWasTold) {
   subset.prefetch(beyond);
   Tensor x({3, 1}), y(Shape{3});
   EXPECT_EQ(error_of<ValueError>([&] { subset.gather(beyond, x, y); }),
-            "DatasetSubset: row 3 was asked for; there are 3 rows");
+            "DatasetSubset: row 3 is out of range; there are 3 rows");
   EXPECT_EQ(error_of<ValueError>([&] { DatasetSubset(data, {4}); }),
-            "DatasetSubset: row 4 was asked for; the dataset has 4");
+            "DatasetSubset: row 4 is out of range; the dataset has 4 rows");
 }
 
 TEST(DatasetSubset, GathersMoreRowsThanFitOnTheStack) {
@@ -112,11 +112,11 @@ TEST(StratifiedSplit, RefusesWhatCannotBe) {
                       numbers(Tensor({2, 1}), Tensor::vector({1, 0.5}));
   EXPECT_EQ(error_of<ValueError>([&] { stratified_split(data, 1); }),
             "stratified_split: validation_fraction is 1; it must lie between 0 and 1");
-  EXPECT_EQ(error_of<ValueError>([&] { stratified_split(single, 0.5); }),
-            "stratified_split: of 3 samples in 3 classes, 3 are left for training and 0 for validation; neither may be "
-            "empty");
+  EXPECT_EQ(
+      error_of<ValueError>([&] { stratified_split(single, 0.5); }),
+      "stratified_split: of 3 samples in 3 classes, 3 are left for training and 0 for validation; both need samples");
   EXPECT_EQ(error_of<ValueError>([&] { stratified_split(numbers, 0.5); }),
-            "label 0.5 in row 1 is no class; classes are whole numbers from 0 on");
+            "label 0.5 in row 1 is not a class; classes are whole numbers from 0 on");
 }
 
 TEST(BalancedClassWeight, MakesAllClassesCountAlike) {
@@ -146,20 +146,20 @@ TEST(BalancedClassWeight, CountsEachLabelOfASample) {
   EXPECT_EQ(error_of<ValueError>([] {
               balanced_class_weight(Tensor({2, 2}, {0, 1, 0.5, 3}));
             }),
-            "label 0.5 in row 1 is no class; classes are whole numbers from 0 on, or one-hot rows");
+            "label 0.5 in row 1 is not a class; classes are whole numbers from 0 on, or one-hot rows");
 }
 
 TEST(StratifiedSplit, RefusesSeveralLabelsASample) {
   const TensorDataset data(Tensor({4, 1}), Tensor({4, 2}, {0, 2, 1, 1, 0, 2, 1, 1}));
   EXPECT_EQ(error_of<ShapeError>([&] { stratified_split(data, 0.5); }),
-            "stratified_split: targets of shape (2,) have 8 labels for 4 samples; one class for each is required");
+            "stratified_split: targets of shape (2,) have 8 labels for 4 samples; one label per sample is required");
 }
 
 TEST(BalancedClassWeight, RefusesWhatIsNoClass) {
   EXPECT_EQ(error_of<ValueError>([] {
               balanced_class_weight(Tensor::vector({0, -1}));
             }),
-            "label -1 in row 1 is no class; classes are whole numbers from 0 on");
+            "label -1 in row 1 is not a class; classes are whole numbers from 0 on");
   EXPECT_EQ(error_of<ValueError>([] { balanced_class_weight(Tensor()); }),
             "balanced_class_weight: there are no samples");
 }

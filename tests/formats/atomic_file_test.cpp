@@ -113,10 +113,11 @@ TEST(AtomicFile, FollowsNoLinkOfAnotherUser) {
   for (const mode_t mode : {0700, 0777, 01777}) {
     ASSERT_EQ(::chmod(folder.path().c_str(), mode), 0);
     for (const char* name : {"theirs", "my_link"}) {
-      expect_error<FileError>([&] { replace(folder / name); },
-                              message("{}: the link {} belongs to another user (user id 65534) and is not followed; "
-                                      "name the file that it points to",
-                                      (folder / name).string(), (folder / "theirs").string()));
+      expect_error<FileError>(
+          [&] { replace(folder / name); },
+          message(
+              "{}: the link {} belongs to another user (user id 65534) and is not followed; give the file it points to",
+              (folder / name).string(), (folder / "theirs").string()));
     }
   }
   EXPECT_EQ(testing::content(folder / "mine"), "kept");

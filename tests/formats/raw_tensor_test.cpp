@@ -71,10 +71,9 @@ TEST(RawTensor, IntegersAreReadExactlyOrNotAtAll) {
   constexpr int digits = std::numeric_limits<Real>::digits;  // 24, or 53 where Real is double
   const auto expect_exact = [](std::string_view error) { EXPECT_EQ(error, ""); };
   const auto expect_refused = [&](const std::string& error, const std::string& number) {
-    EXPECT_EQ(error, "\"ids\": the integer " + number + " at (1, 1) is not exact in a " +
-                         (digits == 24 ? "float, which holds all those up to 2^24 alone"
-                                       : "double, which holds all those up to 2^53 alone") +
-                         "; if it may be rounded, store the array as floats");
+    EXPECT_EQ(error, "\"ids\": the integer " + number + " at (1, 1) cannot be represented exactly in a " +
+                         (digits == 24 ? "float, which is exact up to 2^24" : "double, which is exact up to 2^53") +
+                         "; store the array as floats if rounding is acceptable");
   };
   constexpr std::int64_t most = std::int64_t{1} << digits;
   for (const std::int64_t sign : {1, -1}) {

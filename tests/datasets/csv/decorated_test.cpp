@@ -53,31 +53,31 @@ const std::vector<Refused> refused{
     {{"3 doors", "5 doors"}, "a number with .units = {\"doors\"}"},
     {{"~5", "~6"}, "a number with .units = {\"~\"}"},
     {{"5kg", "6lb"},
-     "one of the numbers with different units (\"kg\", \"lb\"); numbers in one unit, named by .units, are "
+     "one of several numbers with different units (\"kg\", \"lb\"); numbers in one unit, given in .units, are "
      "required"},
     {{"USD 5", "5 EUR"},
-     "one of the numbers with different units (\"EUR\", \"USD\"); numbers in one unit, named by .units, "
-     "are required"},
+     "one of several numbers with different units (\"EUR\", \"USD\"); numbers in one unit, given in .units, are "
+     "required"},
     {{"1 year", "2 years", "3 years", "4 years"},
-     "one of the numbers with different units (\"year\", \"years\"); numbers in one unit, named by .units, are "
+     "one of several numbers with different units (\"year\", \"years\"); numbers in one unit, given in .units, are "
      "required"},
     {{"5kg", "6kg", "7kg", "8kg", "heavy"}, "a number with .units = {\"kg\"}"},
-    {{"(5)", "(6)"}, "a negative number in another notation; a minus sign before it is required"},
-    {{"($5.50)", "(6)"}, "a negative number in another notation; a minus sign before it is required"},
-    {{"5-", "6-"}, "a negative number in another notation; a minus sign before it is required"},
+    {{"(5)", "(6)"}, "a negative number in another notation; a leading minus sign is required"},
+    {{"($5.50)", "(6)"}, "a negative number in another notation; a leading minus sign is required"},
+    {{"5-", "6-"}, "a negative number in another notation; a leading minus sign is required"},
     {{"0x10", "0x1F"}, "a hexadecimal number; a decimal one is required"},
-    {{"1/2", "3/4"}, "a fraction or two numbers; one decimal number is required"},
+    {{"1/2", "3/4"}, "a fraction or two numbers; a decimal number is required"},
     {{"1e999", "-1e99999"}, "too large for a number"},
-    {{"inf", "-inf", "+Inf"}, "not a finite number; .missing_values can take it for a missing value"},
-    {{"Infinity", "-Infinity"}, "not a finite number; .missing_values can take it for a missing value"},
-    {{"NAN", "-nan"}, "not a finite number; .missing_values can take it for a missing value"},
+    {{"inf", "-inf", "+Inf"}, "not a finite number; list it in .missing_values if it means a missing value"},
+    {{"Infinity", "-Infinity"}, "not a finite number; list it in .missing_values if it means a missing value"},
+    {{"NAN", "-nan"}, "not a finite number; list it in .missing_values if it means a missing value"},
 };
 
 TEST(CsvDecorated, AColumnOfTextsThatLookLikeNumbersIsRefused) {
   for (const auto& [cells, said] : refused) {
     SCOPED_TRACE(column(cells));
     const std::string where = ", column \"a\": ";
-    const std::string what = "\"" + cells[0] + "\" is " + said + "; in a column of .categorical it is a name";
+    const std::string what = "\"" + cells[0] + "\" is " + said + "; list the column in .categorical if it is a name";
     EXPECT_EQ(error(column(cells), {.delimiter = ';'}), "a.csv, line 2" + where + what);
     EXPECT_EQ(error(column(cells), {.target = "a", .delimiter = ';'}), "a.csv, line 2" + where + what) << "as classes";
     const CsvDataset names = read(column(cells), {.categorical = {"a"}, .delimiter = ';'});

@@ -76,7 +76,8 @@ void expect_array(const RawTensor& array, const Line& line) {
     return static_cast<long double>(static_cast<Real>(number)) == number;
   });
   if ((line.dtype.starts_with('I') || line.dtype.starts_with('U')) && !is_exact) {
-    EXPECT_NE(error_of<FormatError>([&] { convert(array, came); }).find(" is not exact in a "), std::string::npos);
+    EXPECT_NE(error_of<FormatError>([&] { convert(array, came); }).find(" cannot be represented exactly in a "),
+              std::string::npos);
     return;
   }
   convert(array, came);

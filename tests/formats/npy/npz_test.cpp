@@ -80,7 +80,7 @@ TEST_F(Npz, ATypeThatIsNotReadKeepsNoOtherArrayFromBeingRead) {
                                          {"'|O'", "|O", "Python objects are"},
                                          {"'<c8'", "<c8", "complex numbers are"},
                                          {"'<M8[ns]'", "<M8[ns]", "dates and durations are"},
-                                         {"'|V2'", "|V2", "bytes without a meaning are"},
+                                         {"'|V2'", "|V2", "raw bytes are"},
                                          {"'<f16'", "<f16", "this type is"},
                                          {"[('a', '<f4'), ('b', '<i8', (2,))]", "structure", ""}}};
   for (const Other& other : others) {
@@ -97,9 +97,9 @@ TEST_F(Npz, ATypeThatIsNotReadKeepsNoOtherArrayFromBeingRead) {
     EXPECT_EQ(file.unread()[0].name, "names");
     EXPECT_EQ(file.unread()[0].type, other.type);
     const std::string text = *other.what == '\0'
-                                 ? "f.npz: \"names\": descr is a structure of several fields, which is not read"
+                                 ? "f.npz: \"names\": descr is a structure of several fields, which is not supported"
                                  : "f.npz: \"names\": descr '" + std::string(other.type) + "': " + other.what +
-                                       " not read; b1, i1 to i8, u1 to u8, f2, f4 and f8 are";
+                                       " not supported; b1, i1 to i8, u1 to u8, f2, f4 and f8 are";
     expect_error<FormatError>([&] { file.find("names"); }, text);
     expect_error<FormatError>([&] { file.array("names"); }, text);
     expect_error<FormatError>([&] { file.tensor("names"); }, text);
@@ -142,7 +142,7 @@ TEST_F(Npz, ExpandsNoFurtherThanTheLimit) {
     const std::string file = written(arrays, compressed);
     EXPECT_EQ(NpzFile(bytes_of(file), "x", {.size_limit = 2 * each}).arrays().size(), 2u);
     expect_error<FormatError>([&] { NpzFile(bytes_of(file), "x", {.size_limit = 2 * each - 1}); },
-                              "x: \"b\": it takes 1048704 bytes; 1048703 are left of those that .size_limit allows");
+                              "x: \"b\": it takes 1048704 bytes, but .size_limit leaves 1048703");
   }
 }
 
@@ -170,21 +170,21 @@ TEST_F(Npz, RefusesWhatIsDamaged) {
   const auto refused = [](const std::string& file, const std::string& text) {
     expect_error<FormatError>([&] { NpzFile(bytes_of(file), "x.npz"); }, "x.npz: " + text);
   };
-  refused("", "this is an empty file; was it written, or downloaded, to its end?");
-  refused("\1\2\3\4", "it begins with 01 02 03 04, as no .npz file does");
+  refused("", "this is an empty file; was it written or downloaded completely?");
+  refused("\1\2\3\4", "it begins with 01 02 03 04, which no .npz file does");
   refused("\x93NUMPY", "this is a .npy array; NpyFile reads it");
   const std::string stored = small(false);
   std::string file = stored;
   file[file.find("\x93NUMPY") + 128] ^= 1;
-  refused(file, "\"x\": it cannot be unpacked (CRC error)");
+  refused(file, "\"x\": it cannot be decompressed (CRC error)");
   file = small(true);
   file[file.find("x.npy") + 5] = 7;  // a block of a kind that deflate does not have
-  refused(file, "\"x\": it cannot be unpacked (Zlib error: data error)");
+  refused(file, "\"x\": it cannot be decompressed (Zlib error: data error)");
   expect_error<FileError>([&] { NpzFile(folder / "none"); },
                           (folder / "none").string() + ": cannot be opened (No such file or directory)");
   file = stored;
   file.replace(file.rfind("x.npy"), 5, "y.npy");
-  refused(file, "\"y\" is there twice");
+  refused(file, "duplicate name \"y\"");
 }
 
 TEST_F(Npz, RefusesMembersThatShareTheirBytes) {
@@ -197,7 +197,7 @@ TEST_F(Npz, RefusesMembersThatShareTheirBytes) {
   file.replace(second + 42, 4, file.substr(first + 42, 4));    // the place
   expect_error<FormatError>(
       [&] { NpzFile(bytes_of(file), "x.npz"); },
-      "x.npz: what is in it takes more than the " + std::to_string(file.size()) + " bytes that it has");
+      "x.npz: its members take more than the " + std::to_string(file.size()) + " bytes of the file");
 }
 
 class NpzDamage : public Npz, public ::testing::WithParamInterface<bool> {};
@@ -226,10 +226,10 @@ TEST_F(Npz, RefusesToWriteWhatWouldNotBeRead) {
     expect_error<ValueError>([&] { write_npz(path, arrays); }, path + ": " + text);
   };
   const RawTensor a{"a", Dtype::u8, {1}, byte};
-  refused({a, a}, "\"a\" is there twice");
-  refused({{"a", Dtype::u16, {1}, byte}}, "\"a\": U16 (1,) takes 2 bytes, but 1 came");
-  refused({{"a", Dtype::bf16, {0}, {}}}, "\"a\": NumPy has no BF16; F32 holds the same numbers");
-  refused({{std::string("a\0b", 3), Dtype::u8, {1}, byte}}, "\"a\" is no name (a zero follows)");
+  refused({a, a}, "duplicate name \"a\"");
+  refused({{"a", Dtype::u16, {1}, byte}}, "\"a\": U16 (1,) takes 2 bytes, but has 1");
+  refused({{"a", Dtype::bf16, {0}, {}}}, "\"a\": NumPy has no BF16; F32 holds the same values");
+  refused({{std::string("a\0b", 3), Dtype::u8, {1}, byte}}, "\"a\" is not a valid name (a NUL character follows)");
   refused({{"\xff", Dtype::u8, {1}, byte}},
           "the name \"\\xff\" is not UTF-8 (at byte 0); is it Latin-1? Files store texts as UTF-8");
   EXPECT_EQ(content(path), "old");
