@@ -19,7 +19,7 @@ namespace {
 
 using testing::error_of;
 
-/// n samples, whose feature and label are their row.
+/// n samples whose feature and label are their row.
 struct Rows {
   Index count;
 
@@ -137,7 +137,7 @@ TEST(Batcher, GoesOnAfterBeingMoved) {
   EXPECT_EQ(moved.next()->rows[1], 5);
 }
 
-/// Rows, remembering which it was told to prefetch.
+/// Records the rows given to prefetch().
 struct Foretold : Rows {
   mutable std::vector<Index> foretold{};
   void prefetch(std::span<const Index> rows) const { foretold.insert(foretold.end(), rows.begin(), rows.end()); }

@@ -17,8 +17,8 @@ namespace {
 
 using testing::error_of;
 
-// The example of dataset.h.
-struct Parity {  // Is a number of eight bits odd?
+// The example in dataset.h.
+struct Parity {  // Is an 8-bit number odd?
   Index size() const { return 256; }
   Shape feature_shape() const { return {8}; }
   void gather(std::span<const Index> rows, View x, View y) const {
@@ -194,7 +194,7 @@ TEST(ImageDataset, RefusesWhatDoesNotFitTogether) {
 
 TEST(Split, KeepsTheLastSamplesForValidation) {
   const TensorDataset dataset = numbered(10);
-  const auto [train, validation] = split(dataset, 0.25);  // floor(7.5) to learn from, as in Keras
+  const auto [train, validation] = split(dataset, 0.25);  // floor(7.5) for training, as in Keras
   EXPECT_EQ(train.size(), 7);
   EXPECT_EQ(validation.size(), 3);
   EXPECT_EQ(gather(train, {0, 6}).y, Tensor::vector({0, 6}));

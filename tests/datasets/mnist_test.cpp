@@ -29,7 +29,7 @@ using testing::TemporaryFolder;
 
 using Bytes = std::vector<std::uint8_t>;
 
-/// An environment variable with another value, or without any, for as long as it lives.
+/// Sets or unsets an environment variable during its lifetime.
 class Variable {
  public:
   Variable(const char* name, const std::optional<std::string>& value) : name_(name) {
@@ -72,7 +72,7 @@ constexpr const char* train_labels = "train-labels-idx1-ubyte";
 constexpr const char* test_images = "t10k-images-idx3-ubyte";
 constexpr const char* test_labels = "t10k-labels-idx1-ubyte";
 
-/// Five images to learn from and two to test with, in files with the names and the format of MNIST's.
+/// Writes five training and two test images in files with MNIST's names and format.
 void write_small_mnist(const std::filesystem::path& folder, const std::string& ending = "") {
   std::filesystem::create_directories(folder);
   write_idx(folder / (train_images + ending), images(5));
@@ -92,7 +92,7 @@ void expect_small_mnist(const Mnist& mnist) {
   EXPECT_EQ(mnist.test.image(1)[0], 101);
 }
 
-/// No files but those of the test: an empty cache folder, and no CORNU_DATA.
+/// Provides an empty cache folder and unsets CORNU_DATA, so that only the test's files exist.
 class MnistFiles : public ::testing::Test {
  protected:
   const TemporaryFolder folder;
@@ -226,7 +226,7 @@ TEST_F(MnistFiles, AreNamedWhenTheyAreDamaged) {
             path(train_images) + ": dimensions (5, 28, 28) of u8 need 3920 bytes, the file has exactly 984");
 }
 
-/// The small files, published on a server of the test's own.
+/// Serves the small files from a local server.
 class MnistDownload : public MnistFiles {
  protected:
   void SetUp() override {

@@ -16,7 +16,7 @@ namespace {
 
 using testing::error_of;
 
-/// Row i is the number i, of the class given.
+/// Row i is the number i and has the given class.
 TensorDataset numbered(const std::vector<Index>& classes) {
   const auto size = std::ssize(classes);
   Tensor x({size, 1}), y(Shape{size});
@@ -79,7 +79,7 @@ TEST(StratifiedSplit, KeepsTheFractionOfEachClass) {
 }
 
 TEST(StratifiedSplit, RoundsSoThatTheWholeIsRight) {
-  // 1.5, 1.5, 1.5 and 1.5 of 5 each: 6 in all, not 4 or 8.
+  // 1.5 of 5 in each of four classes: 6 in total, not 4 or 8.
   const TensorDataset four = of_counts({5, 5, 5, 5}), three = of_counts({7, 11, 13});
   EXPECT_EQ(stratified_split(four, 0.3).validation.size(), 6);
   EXPECT_EQ(stratified_split(three, 0.25).validation.size(), 8);
@@ -128,7 +128,7 @@ TEST(BalancedClassWeight, MakesAllClassesCountAlike) {
 }
 
 TEST(BalancedClassWeight, CountsEachLabelOfASample) {
-  // Six labels: class 0 four times, class 2 twice; read as rows of scores they would be positions 2 and 0.
+  // Six labels: class 0 four times, class 2 twice. Taken for rows of scores, they would be classes 2 and 0.
   const Tensor labels({2, 3}, {0, 0, 2, 2, 0, 0});
   const std::map<Index, double> expected{{0, 6 / (2 * 4.0)}, {2, 6 / (2 * 2.0)}};
   EXPECT_EQ(balanced_class_weight(labels), expected);
@@ -137,10 +137,10 @@ TEST(BalancedClassWeight, CountsEachLabelOfASample) {
   EXPECT_EQ(balanced_class_weight(of_rows), expected);
   EXPECT_EQ(balanced_class_weight(Tensor({2, 3, 1}, {0, 0, 2, 2, 0, 0})), expected);
   EXPECT_EQ(balanced_class_weight(one_hot(labels, 3)), expected);
-  // Labels of 0 and 1 whose first rows could be one-hot.
+  // Labels 0 and 1 whose first rows could be one-hot.
   const std::map<Index, double> of_bits{{0, 8 / (2 * 3.0)}, {1, 8 / (2 * 5.0)}};
   EXPECT_EQ(balanced_class_weight(Tensor({4, 2}, {0, 1, 1, 0, 0, 1, 1, 1})), of_bits);
-  // Smoothed one-hot rows are their largest class.
+  // A smoothed one-hot row has the class of its largest element.
   const std::map<Index, double> smoothed{{0, 1}, {1, 1}};
   EXPECT_EQ(balanced_class_weight(Tensor({2, 2}, {0.9, 0.1, 0.1, 0.9})), smoothed);
   EXPECT_EQ(error_of<ValueError>([] {

@@ -177,7 +177,7 @@ TEST(Idx, RefusesSizesThatOverflowOrExceedTheLimit) {
 }
 
 TEST(Idx, AllocatesNothingThatAHeaderAsksForBeforeTheFileIsKnownToHoldIt) {
-  // 1 GiB, says the header; a few bytes follow.
+  // The header claims 1 GiB; a few bytes follow.
   const Bytes raw = bytes({0, 0, 8, 1, 0x40, 0, 0, 0, 1, 2, 3});
   EXPECT_EQ(format_error(raw), "file: dimensions (1073741824,) of u8 need 1073741824 bytes, the file has exactly 3");
   EXPECT_NE(format_error(detail::gzip_compressed(raw)).find("need 1073741824 bytes, the file has at most "),
@@ -219,7 +219,7 @@ TEST(Idx, MeetsWhatIsCutOffOrFlippedWithATypedErrorOrAnArrayOfTheSameSize) {
       const Bytes whole = idx_bytes(array, gzip);
       const testing::Refused refused = testing::read_damaged(whole, [&](const Bytes& damaged) {
         const IdxArray parsed = parse(damaged);
-        // A packed file has a check sum: what is read in spite of the flip is what was written.
+        // A gzip file has a checksum: if the flip is accepted, the content is unchanged.
         EXPECT_TRUE(gzip ? parsed == array : parsed.dimensions == array.dimensions);
       });
       EXPECT_EQ(refused.cut, std::ssize(whole));
@@ -282,7 +282,7 @@ TEST(Idx, PutsNoFileInThePlaceOfAPipeOrADevice) {
 TEST(Idx, KeepsTheOldFileWhenTheDiskIsFull) {
   const TemporaryFolder folder;
   write_idx(folder / "file", small);
-  // A limit on the size of files stands in for the full disk.
+  // A limit on the file size simulates a full disk.
   rlimit before{};
   getrlimit(RLIMIT_FSIZE, &before);
   const auto old_handler = signal(SIGXFSZ, SIG_IGN);

@@ -25,7 +25,7 @@ using testing::error_of;
 using testing::expect_error;
 using testing::TemporaryFolder;
 
-/// A file's bytes: the length of the header, the header, the data.
+/// The bytes of a file: the header's length, the header, the data.
 std::string file_of(const std::string& header, const std::string& data = "") {
   const std::uint64_t length = header.size();
   return std::string(reinterpret_cast<const char*>(&length), 8) + header + data;
@@ -94,7 +94,7 @@ TEST_P(SafetensorsReading, EveryTypeBecomesReals) {
   write_safetensors(folder / "a", tensors);
   const SafetensorsFile file = open(folder / "a");
   ASSERT_EQ(file.tensors().size(), tensors.size());
-  for (const RawTensor& tensor : tensors) {  // the bytes come back as they were
+  for (const RawTensor& tensor : tensors) {  // the bytes are unchanged
     const RawTensor* found = file.find(tensor.name);
     ASSERT_NE(found, nullptr) << tensor.name;
     EXPECT_EQ(found->dtype, tensor.dtype);
@@ -243,7 +243,7 @@ TEST_P(SafetensorsReading, ATypeThatIsNotReadKeepsNothingElseFromBeingRead) {
     expect_error<FormatError>([&, n = name] { file.tensor(n); }, text);
   }
   EXPECT_EQ(file.find("f"), nullptr);
-  // Their bytes count, and their names.
+  // The bytes and names of unread tensors are checked as well.
   write(path, file_of(R"({"a":{"dtype":"F4","shape":[5],"data_offsets":[1,3]}})", "123"));
   expect_error<FormatError>([&] { open(path); },
                             path + ": \"a\": its bytes begin at 1, but the previous tensor ends at 0");
@@ -281,7 +281,7 @@ TEST(Safetensors, WhatIsCutOffOrFlippedIsRefusedOrRead) {
   EXPECT_GT(refused.flipped, 2 * std::ssize(whole));
 }
 
-/// nlohmann's buffers take five times the length of a text, whence the constant.
+/// nlohmann's buffers take five times the length of a string, hence the constant.
 TEST(Safetensors, AHeaderOfOneTextTakesNotMuchMore) {
   const std::string text = file_of(R"({"__metadata__":{"text":")" + std::string(8 << 20, 'x') + R"("}})");
   const testing::PeakMemory memory;
@@ -289,7 +289,7 @@ TEST(Safetensors, AHeaderOfOneTextTakesNotMuchMore) {
   EXPECT_LT(memory.bytes(), 4 * std::ssize(text) + (Index{8} << 20));
 }
 
-/// Short names and no numbers are where a header takes most.
+/// The worst case: short names and no elements.
 TEST(Safetensors, AHeaderTakesNoMoreThanFourTimesItsSize) {
   std::string header = "{";
   for (int i = 0; i < 20'000; ++i) {

@@ -37,7 +37,7 @@ TEST_F(ForeignFiles, AreCalledWhatTheyAreByEveryCommand) {
       EXPECT_EQ(result.out, "") << command;
       const bool is_unpacked = kind == FileKind::gzip && result.err.find(unpacked) != std::string::npos;
       EXPECT_TRUE(is_unpacked || result.err.find(text) != std::string::npos) << command << ": " << result.err;
-      EXPECT_EQ(result.err.find("header of"), std::string::npos) << result.err;
+      EXPECT_EQ(result.err.find("the header has"), std::string::npos) << result.err;
     }
   }
 }
@@ -51,7 +51,7 @@ TEST_F(ForeignFiles, AreRecognisedWhateverTheirNamesSay) {
     if (kind != FileKind::onnx) {
       EXPECT_NE(result.err.find(name_of(kind)), std::string::npos) << result.err;
     }
-    EXPECT_EQ(result.err.find("header of"), std::string::npos) << result.err;
+    EXPECT_EQ(result.err.find("the header has"), std::string::npos) << result.err;
   }
 }
 

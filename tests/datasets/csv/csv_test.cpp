@@ -161,7 +161,7 @@ TEST(Csv, RefusesAColumnOfTooManyTexts) {
   EXPECT_EQ(read(text, {.most_categories = 3}).feature_names().size(), 3u);
 }
 
-/// The names of features have that of their column in them, so that a long one is there once for each category.
+/// A feature's name contains its column's name, so a long one is stored once per category.
 TEST(Csv, RefusesNamesThatWouldTakeMuchMemory) {
   std::string text = std::string(100'000, 'a') + ",y\n";
   for (int i = 0; i < 1000; ++i) text += 'x' + std::to_string(i) + ",1\n";

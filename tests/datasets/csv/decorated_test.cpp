@@ -17,7 +17,7 @@ using testing::csv::read;
 using testing::csv::x_of;
 using testing::csv::y_of;
 
-/// A column called a, and one called b of numbers, as a target or a feature.
+/// A column a with these cells, and a numeric column b, as target or feature.
 std::string column(const std::vector<std::string>& cells) {
   std::string text = "a;b\n";
   for (const std::string& cell : cells) text += cell + ";1\n";
@@ -26,7 +26,7 @@ std::string column(const std::vector<std::string>& cells) {
 
 const std::string no_break = "\xC2\xA0", thin = "\xE2\x80\x89";
 
-/// Columns that hold numbers, and what is said of their first texts.
+/// Columns that look numeric, and what the error says of their first texts.
 struct Refused {
   std::vector<std::string> cells;
   std::string said;
@@ -83,7 +83,7 @@ TEST(CsvDecorated, AColumnOfTextsThatLookLikeNumbersIsRefused) {
     const CsvDataset names = read(column(cells), {.categorical = {"a"}, .delimiter = ';'});
     EXPECT_EQ(std::ssize(names.feature_names()), std::ssize(cells)) << "categories if they are declared";
 
-    // Next to plain numbers each of them is refused where it stands.
+    // Among plain numbers, each text is refused in its line.
     const bool several_units = said.find("different") != std::string::npos;
     const std::string first = error("a;b\n" + cells[0] + ";1\n5;1\n", {.delimiter = ';'});
     const std::string second = error("a;b\n5;1\n" + cells[0] + ";1\n", {.delimiter = ';'});
@@ -131,7 +131,7 @@ TEST(CsvDecorated, CategoriesThatHaveNumbersInThemStayCategories) {
   };
   for (const std::vector<std::string>& cells : columns) {
     SCOPED_TRACE(column(cells));
-    if (cells[0] == "12") {  // a mixture of numbers and texts
+    if (cells[0] == "12") {  // numbers among texts
       EXPECT_EQ(read(column(cells), {.categorical = {"a"}, .delimiter = ';'}).feature_names().size(), 3u);
       continue;
     }
@@ -163,7 +163,7 @@ TEST(CsvDecorated, UnitsBeforeAndAfterANumberAreIgnored) {
             Tensor::matrix({{5}, {-6.5}, {7}, {8}, {9}}));
 }
 
-/// The units that the errors name, one after the other, make numbers of every column.
+/// Adding the units that the errors name, one by one, makes every column numeric.
 TEST(CsvDecorated, TheNamedOptionReadsTheColumn) {
   Rng rng(11);
   const std::vector<std::pair<std::string, std::string>> around{

@@ -119,7 +119,7 @@ TEST(CsvEncoding, RefusesOptionsThatContradictIt) {
   EXPECT_EQ(error<ValueError>(train_text, {.like = CsvEncoding{}}), "a.csv: .like is an encoding without features");
 }
 
-/// A table with columns of numbers and of texts, and a target of either kind; all rows of `rows` in their order.
+/// A table of numeric and text columns, and a target of either kind, with its rows in the order of `rows`.
 struct Table {
   std::vector<std::vector<std::string>> columns;
   std::vector<std::string> names;
@@ -141,7 +141,7 @@ struct Table {
   }
 };
 
-/// Whatever the table and wherever it is cut, two files that are read one like the other are the table read at once.
+/// Splitting any table anywhere and reading both parts with one encoding gives the same as reading the whole table.
 TEST(CsvEncoding, TablesThatAreReadApartAreWhatTheyAreTogether) {
   Rng rng(7);
   for (int round = 0; round < 400; ++round) {
@@ -169,7 +169,8 @@ TEST(CsvEncoding, TablesThatAreReadApartAreWhatTheyAreTogether) {
     if (decimal_comma) options.decimal = ',';
     const CsvDataset together = read(table.text(all, order, delimiter, header), options);
 
-    // Every category is in the training part; the other part is in any order, of rows and, with names, of columns.
+    // The training part has every category. The rows of the other part are shuffled, and its columns too if they have
+    // names.
     std::vector<Index> rest(all.begin() + categories, all.end());
     rng.shuffle(rest);
     const auto cut = rest.begin() + static_cast<Index>(rng.below(std::ssize(rest)));

@@ -39,7 +39,7 @@ TEST(CsvFormat, ReadsDecimalCommasWhereToldToAndElseSaysHow) {
                 "(.delimiter)");
 }
 
-/// What a text means in a format, and what is said of it without.
+/// The value of a text in a format, and the error without the format's options.
 TEST(CsvFormat, ReadsNumbersAsTheyAreWrittenAndSaysWhichOptionsThatTakes) {
   struct Row {
     std::string text;
@@ -141,7 +141,7 @@ TEST(CsvFormat, TextsThatAreNoNumbersStayTexts) {
   }
 }
 
-/// Any number that is written in a format is read in it as the same bits.
+/// A number written in any format is read back with the same bits.
 TEST(CsvFormat, NumbersAreTheSameBitsInEveryFormat) {
   Rng rng(3);
   for (int round = 0; round < 2000; ++round) {
@@ -255,7 +255,7 @@ TEST(CsvFormat, SeesWhetherTheFirstRowHasTheNames) {
   EXPECT_EQ(error("a,b\n"), "a.csv: there are no rows of data");
 }
 
-/// Years and numbered columns are names of columns as often as data.
+/// Years and column numbers are names as often as data.
 TEST(CsvFormat, AsksWhetherAFirstRowOfNumbersInEqualStepsHasTheNames) {
   const auto read_all = [](const std::string& text, CsvOptions options = {}) {
     options.target = std::nullopt;

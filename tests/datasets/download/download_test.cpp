@@ -39,7 +39,7 @@ std::string redirect(const std::string& to) {
   return "HTTP/1.1 302 Found\r\nLocation: " + to + "\r\nContent-Length: 4\r\nConnection: close\r\n\r\nmove";
 }
 
-/// The address of a server that is there no more.
+/// The address of a server that has stopped.
 std::string refused() { return LoopbackServer().url("/file"); }
 
 class Download : public ::testing::Test {
@@ -58,7 +58,7 @@ class Download : public ::testing::Test {
   }
   DownloadOptions options(const std::string& path) const { return from({server.url(path)}); }
 
-  /// The download fails, leaves nothing behind, and says this, after where it failed.
+  /// Returns the error after the destination's name. The download must fail and leave nothing behind.
   std::string failure(const DownloadOptions& chosen) const {
     const std::string text = error_of<FileError>([&] { download(chosen); });
     EXPECT_TRUE(folder.names().empty()) << "nothing is left, and no temporary file";
@@ -122,7 +122,7 @@ TEST_F(Download, BreaksOffAFileThatIsTooLarge) {
   EXPECT_EQ(failure(tight), "more than the 50006 bytes allowed were sent; the download was aborted");
   tight.size_limit = body.size();
   tight.urls = {server.url("/announced")};
-  download(tight);  // Just the size allowed.
+  download(tight);  // exactly the size allowed
   EXPECT_EQ(content(folder / "file"), body);
 }
 
@@ -194,7 +194,7 @@ TEST_F(Download, GivesUpOnAServerThatFallsSilent) {
   server.answer("/stall", whole.substr(0, 1000), true);
   DownloadOptions impatient = options("/stall");
   impatient.low_speed_time = 1;
-  impatient.low_speed_limit = 1'000'000;  // libcurl looks at the mean of some seconds: let it be far below.
+  impatient.low_speed_limit = 1'000'000;  // libcurl averages over some seconds: keep the rate far below
   EXPECT_NE(failure(impatient).find("it took too long (Operation too slow"), std::string::npos);
   DownloadOptions hurried = options("/stall");
   hurried.total_timeout = 1;
@@ -210,7 +210,7 @@ TEST_F(Download, TriesTheNextMirrorWhenOneFails) {
 
 TEST_F(Download, SaysWhatWentWrongAtEveryMirror) {
   const std::string text = failure(from({refused(), server.url("/none")}));
-  EXPECT_NE(text.find("onnect"), std::string::npos) << text;  // libcurl's words
+  EXPECT_NE(text.find("onnect"), std::string::npos) << text;  // from libcurl's message
   EXPECT_NE(text.find("\n  " + server.url("/none") + ": the server answered with HTTP status 404"), std::string::npos);
 }
 
@@ -280,7 +280,7 @@ TEST(DownloadWithoutLibcurl, SaysSo) {
   EXPECT_TRUE(folder.names().empty());
 }
 
-/// Standard error as something else for a while.
+/// Redirects standard error during its lifetime.
 class StandardError {
  public:
   explicit StandardError(int descriptor) : former_(::fcntl(STDERR_FILENO, F_DUPFD, 10)) {
@@ -302,7 +302,7 @@ class StandardError {
   int former_;
 };
 
-/// The two ends of a terminal, of which -1: there are none here.
+/// A pseudo terminal; slave is -1 if there are none.
 struct Terminal {
   int master = posix_openpt(O_RDWR | O_NOCTTY), slave = -1;
   Terminal() {
@@ -343,7 +343,7 @@ TEST_F(Download, GoesOnWhereNothingCanBeShown) {
   if (terminal.slave < 0) GTEST_SKIP() << "there are no terminals here";
   terminal.hang_up();
   expect_done(terminal.slave);
-  // A failure is still one.
+  // A failed download still throws.
   server.answer("/other", ok("another file"));
   DownloadOptions failing = options("/other");
   failing.quiet = false;
@@ -366,7 +366,7 @@ TEST_F(Download, ShowsALineThatIsWrittenOverAndOnADumbTerminalLines) {
       const StandardError other(terminal.slave);
       download(shown);
     }
-    ::fcntl(terminal.master, F_SETFL, O_NONBLOCK);  // until there is no more
+    ::fcntl(terminal.master, F_SETFL, O_NONBLOCK);  // reads until it is empty
     std::string text;
     char piece[1000];
     for (ssize_t count = 0; (count = ::read(terminal.master, piece, sizeof piece)) > 0;) {

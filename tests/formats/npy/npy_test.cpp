@@ -29,7 +29,7 @@ std::string file_of(const std::string& header, const std::string& data = "") {
   return std::string("\x93NUMPY\1\0", 8) + length + header + data;
 }
 
-/// One whose array is of two bytes, "12".
+/// A file whose array has two bytes, "12".
 std::string file_of_two(const std::string& shape, const std::string& descr = "'|u1'") {
   return file_of("{'descr': " + descr + ", 'fortran_order': False, 'shape': " + shape + ", }\n", "12");
 }
@@ -53,7 +53,7 @@ TEST(Npy, TheFileIsAsTheFormatSays) {
 TEST(Npy, TheHeaderIsAlwaysAMultipleOf64) {
   const TemporaryFolder folder;
   std::vector<Index> shape;
-  for (int rank = 0; rank <= 64; ++rank) {  // so that every length there can be comes
+  for (int rank = 0; rank <= 64; ++rank) {  // so that every length of the header occurs
     write_npy(folder / "a", RawTensor{"a", Dtype::u8, shape, bytes_of("1").first(1)});
     const std::string written = content(folder / "a");
     EXPECT_EQ(written.size() % 64, 1u);
@@ -208,7 +208,8 @@ TEST(Npy, WhatIsCutOffOrFlippedIsRefusedOrRead) {
   const std::string whole =
       file_of("{'descr': '>i2', 'fortran_order': True, 'shape': (2, 3), }                                        \n",
               "abcdefghijkl");
-  const std::vector<char> bytes(whole.begin(), whole.end());  // whose end a sanitizer knows
+  // On the heap, so that a sanitizer detects reads past its end.
+  const std::vector<char> bytes(whole.begin(), whole.end());
   const testing::Refused refused = testing::read_damaged(
       bytes, [](const auto& damaged) { NpyFile(std::as_bytes(std::span(damaged)), "x").tensor(); });
   EXPECT_EQ(refused.cut, std::ssize(whole));

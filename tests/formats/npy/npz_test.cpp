@@ -64,7 +64,7 @@ TEST_F(Npz, ArraysComeBackInTheirOrder) {
   }
 }
 
-/// An array as NumPy writes it, of any type.
+/// An array of any type, as NumPy writes it.
 std::string npy_of(const std::string& descr, const std::string& shape, const std::string& data) {
   std::string header = "{'descr': " + descr + ", 'fortran_order': False, 'shape': " + shape + ", }";
   header.resize(117, ' ');
@@ -105,7 +105,7 @@ TEST_F(Npz, ATypeThatIsNotReadKeepsNoOtherArrayFromBeingRead) {
     expect_error<FormatError>([&] { file.tensor("names"); }, text);
     expect_error<FormatError>([&] { NpyFile(bytes_of(names), "n.npy"); }, "n.npy: " + text.substr(16));
   }
-  // One that breaks its format is still an error.
+  // An array that breaks its format is still an error.
   const std::string broken = npy_of("'<f4'", "(2,)", "1234");
   const std::array<detail::ZipMember, 1> member{{{.name = "x.npy", .head = bytes_of(broken), .body = {}}}};
   expect_error<FormatError>([&] { NpzFile(detail::zip_file(member, false), "f.npz"); },
@@ -146,7 +146,7 @@ TEST_F(Npz, ExpandsNoFurtherThanTheLimit) {
   }
 }
 
-/// Puts a number of four bytes where a text is found, plus an offset: for the sizes in a zip file's headers.
+/// Overwrites four bytes at an offset from a text, for the sizes in a zip file's headers.
 void poke(std::string& file, const std::string& text, std::size_t offset, std::uint32_t number) {
   const std::size_t at = file.find(text);
   ASSERT_NE(at, std::string::npos);
@@ -178,7 +178,7 @@ TEST_F(Npz, RefusesWhatIsDamaged) {
   file[file.find("\x93NUMPY") + 128] ^= 1;
   refused(file, "\"x\": it cannot be decompressed (CRC error)");
   file = small(true);
-  file[file.find("x.npy") + 5] = 7;  // a block of a kind that deflate does not have
+  file[file.find("x.npy") + 5] = 7;  // a block type that deflate does not have
   refused(file, "\"x\": it cannot be decompressed (Zlib error: data error)");
   expect_error<FileError>([&] { NpzFile(folder / "none"); },
                           (folder / "none").string() + ": cannot be opened (No such file or directory)");
@@ -193,8 +193,8 @@ TEST_F(Npz, RefusesMembersThatShareTheirBytes) {
       std::array<RawTensor, 2>{{{"x", Dtype::u8, {1000}, zeros}, {"y", Dtype::u8, {1}, std::span(zeros).first(1)}}},
       false);
   const std::size_t first = file.find("PK\1\2"), second = file.find("PK\1\2", first + 1);
-  file.replace(second + 16, 12, file.substr(first + 16, 12));  // the check sum and the sizes
-  file.replace(second + 42, 4, file.substr(first + 42, 4));    // the place
+  file.replace(second + 16, 12, file.substr(first + 16, 12));  // the checksum and the sizes
+  file.replace(second + 42, 4, file.substr(first + 42, 4));    // the position
   expect_error<FormatError>(
       [&] { NpzFile(bytes_of(file), "x.npz"); },
       "x.npz: its members take more than the " + std::to_string(file.size()) + " bytes of the file");
@@ -206,10 +206,11 @@ INSTANTIATE_TEST_SUITE_P(StoredAndCompressed, NpzDamage, ::testing::Bool());
 TEST_P(NpzDamage, WhatIsCutOffOrFlippedIsRefusedOrRead) {
   const std::string whole = small(GetParam());
   const NpzFile good(bytes_of(whole), "good");
-  const std::vector<char> bytes(whole.begin(), whole.end());  // whose end a sanitizer knows
+  // On the heap, so that a sanitizer detects reads past its end.
+  const std::vector<char> bytes(whole.begin(), whole.end());
   const testing::Refused refused = testing::read_damaged(bytes, [&](const auto& damaged) {
     const NpzFile file(std::as_bytes(std::span(damaged)), "x");
-    for (std::size_t i = 0; i < file.arrays().size(); ++i) {  // the check sums have seen all that is there
+    for (std::size_t i = 0; i < file.arrays().size(); ++i) {  // the checksums have covered all bytes
       EXPECT_TRUE(std::ranges::equal(file.arrays()[i].bytes, good.arrays()[i].bytes));
       file.tensor(file.arrays()[i].name);
     }
