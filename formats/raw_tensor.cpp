@@ -15,7 +15,7 @@ namespace cornu {
 
 namespace {
 
-static_assert(std::endian::native == std::endian::little, "numbers are read and written as they are in memory");
+static_assert(std::endian::native == std::endian::little, "elements are read and written without swapping bytes");
 
 constexpr std::array<const char*, 16> dtype_names{"F64", "F32", "F16", "BF16", "I64",  "I32",     "I16",     "I8",
                                                   "U64", "U32", "U16", "U8",   "BOOL", "F8_E4M3", "F8_E5M2", "F8_E8M0"};
