@@ -19,9 +19,9 @@ Batcher::Batcher(DatasetRef dataset, const BatchOptions& options) : dataset_(dat
   const Index size = dataset.size();
   const Index batch_size = options.batch_size;
   require<ValueError>(batch_size >= 1, "batches: batch_size is {}; it must be at least 1", batch_size);
-  require<ValueError>(size >= 1, "batches: empty dataset; there is nothing to make a batch of");
+  require<ValueError>(size >= 1, "batches: the dataset is empty");
   require<ValueError>(!options.drop_remainder || size >= batch_size,
-                      "batches: with batch_size {} and drop_remainder, a dataset of {} samples has no batch at all",
+                      "batches: with batch_size {} and drop_remainder, a dataset of {} samples has no batch",
                       batch_size, size);
   batch_count_ = size / batch_size + (size % batch_size != 0 && !options.drop_remainder ? 1 : 0);
   order_.resize(static_cast<std::size_t>(size));
@@ -35,7 +35,7 @@ Index Batcher::sample_count() const {
 
 void Batcher::start_epoch(std::uint64_t epoch) {
   detail::require_held(!order_.empty());
-  // From the sorted order every time, so that an epoch's order does not depend on those before it.
+  // Shuffle the sorted order each time, so that an epoch's order does not depend on earlier epochs.
   std::iota(order_.begin(), order_.end(), Index{0});
   if (options_.shuffle_seed) Rng(*options_.shuffle_seed, epoch).shuffle(order_);
   next_batch_ = 0;

@@ -13,29 +13,29 @@ namespace cornu {
 
 struct BatchOptions {
   Index batch_size = 32;
-  /// Shuffles the samples, in a new order every epoch: the permutation of Rng(shuffle_seed, epoch). In the dataset's
-  /// own order without.
+  /// Shuffles the samples in a new order every epoch: the permutation of Rng(shuffle_seed, epoch). Default: no
+  /// shuffling.
   std::optional<std::uint64_t> shuffle_seed{};
-  /// Leaves out the last batch where it is smaller than the others.
+  /// Drops the last batch if it is smaller than batch_size.
   bool drop_remainder = false;
-  /// Which of the shuffles comes first.
+  /// The epoch of the first pass.
   std::uint64_t epoch = 0;
 };
 
-/// Some samples of a dataset: x is (size, feature_shape...), y is (size) or (size, target_shape...).
+/// A batch of samples. x: (size, feature_shape...). y: (size) or (size, target_shape...).
 struct Batch {
   Tensor x, y;
-  Index index = 0;                // Which batch of the epoch this is, from 0.
-  Index first = 0;                // How many samples of the epoch came before.
-  Index size = 0;                 // How many samples this one has.
-  std::span<const Index> rows{};  // Which rows of the dataset they are; valid until the batch after.
-  /// Which rows of the next batch whoever gathers may fetch ahead, with DatasetRef::prefetch; as many as do not push
-  /// each other out again, none where rows come in order and the processor sees for itself what is next.
+  Index index = 0;                // batch number in the epoch, from 0
+  Index first = 0;                // samples of the epoch before this batch
+  Index size = 0;                 // samples in this batch
+  std::span<const Index> rows{};  // rows of the dataset in this batch; valid until the next batch
+  /// Rows of the next batch that a caller of next_rows may pass to DatasetRef::prefetch: at most as many as fit in the
+  /// cache together, and none if the rows are sequential, which the processor prefetches itself.
   std::span<const Index> upcoming{};
 };
 
-/// Goes through a dataset in batches, epoch after epoch, in memory that it allocates once: from the second batch on,
-/// nothing is allocated, whatever the epoch.
+/// Iterates over a dataset in batches, epoch after epoch. Its memory is allocated once: from the second batch on,
+/// nothing is allocated.
 ///
 ///     Batcher batcher(train, {.batch_size = 32, .shuffle_seed = 1});
 ///     for (std::uint64_t epoch = 0; epoch < 5; ++epoch) {
@@ -45,23 +45,22 @@ struct Batch {
 class Batcher {
  public:
   /// Starts epoch `options.epoch`. The dataset must outlive the batcher.
-  /// Throws ValueError for an empty dataset, a batch_size below 1, and where drop_remainder would leave no batch at
-  /// all.
+  /// Throws ValueError for an empty dataset, for batch_size < 1, and if drop_remainder leaves no batch.
   explicit Batcher(DatasetRef dataset, const BatchOptions& options = {});
 
-  // Its current batch looks at its own rows: it can be moved, but not copied. A batcher that was moved from has no
-  // batches: asking for one throws StateError.
+  // Movable, but not copyable, because the current batch refers to the batcher's memory. A moved-from batcher has no
+  // batches; using it throws StateError.
   Batcher(Batcher&&) = default;
   Batcher& operator=(Batcher&&) = default;
 
-  /// Begins anew, in the order that belongs to this epoch.
+  /// Restarts in the order of this epoch.
   void start_epoch(std::uint64_t epoch);
-  /// The next batch, or null at the end of the epoch. It is overwritten by the one after.
+  /// Returns the next batch, or null at the end of the epoch. The batch is overwritten by the following call.
   const Batch* next();
-  /// The same without gathering: `rows` tells which samples they are, x and y stay as they were.
+  /// The same without gathering: sets `rows` and leaves x and y unchanged.
   const Batch* next_rows();
 
-  /// Batches and samples that an epoch has; a dropped remainder does not count.
+  /// The number of batches and samples in an epoch, without a dropped remainder.
   Index batch_count() const { return batch_count_; }
   Index sample_count() const;
   const BatchOptions& options() const { return options_; }
@@ -75,7 +74,7 @@ class Batcher {
   Batch batch_;
 };
 
-/// A Batcher for range-for loops, each of which goes through one epoch.
+/// A range for range-based for loops. Each loop is one epoch.
 class BatchRange {
  public:
   class Iterator {
@@ -100,13 +99,13 @@ class BatchRange {
 
   explicit BatchRange(DatasetRef dataset, const BatchOptions& options = {}) : batcher_(dataset, options) {}
 
-  /// Starts the epoch of the options, and the next one each time after, from its first batch.
+  /// Starts the epoch of the options the first time, the following epoch each time after.
   Iterator begin() {
     batcher_.start_epoch(batcher_.options().epoch + begun_++);
     return Iterator(batcher_);
   }
   std::default_sentinel_t end() const { return {}; }
-  /// How many batches there are.
+  /// The number of batches.
   Index size() const { return batcher_.batch_count(); }
 
  private:
@@ -115,8 +114,8 @@ class BatchRange {
 };
 
 /// The batches of one epoch: `for (const Batch& batch : batches(train, {.batch_size = 32, .shuffle_seed = 1})) ...`
-/// For several epochs, in a new order each, keep the range: `auto shuffled = batches(...);` and loop over it again.
-/// Throws as Batcher does.
+/// For several epochs, each in a new order, keep the range, `auto shuffled = batches(...);`, and loop over it
+/// repeatedly. Throws as Batcher does.
 inline BatchRange batches(DatasetRef dataset, const BatchOptions& options = {}) { return BatchRange(dataset, options); }
 
 }  // namespace cornu

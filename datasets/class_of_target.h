@@ -6,7 +6,7 @@
 
 namespace cornu::detail {
 
-/// Whether a target is a distribution over n classes, one-hot or smoothed: none below 0, a sum of 1.
+/// True if a target is a distribution over n classes, one-hot or smoothed: no negative element, and a sum of 1.
 inline bool is_distribution(const Real* target, Index n) {
   double sum = 0;
   for (Index c = 0; c < n; ++c) {

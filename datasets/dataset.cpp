@@ -12,7 +12,7 @@ namespace cornu {
 namespace {
 
 [[noreturn]] void throw_null() {
-  throw StateError("DatasetRef: it refers to no dataset (was it made from a null pointer?)");
+  throw StateError("DatasetRef: it refers to no dataset (was it constructed from a null pointer?)");
 }
 
 void copy_row(const ConstView& from, Index row, Index width, Real* to) {
@@ -37,12 +37,12 @@ void DatasetRef::gather_into(Tensor& x, Tensor& y, std::span<const Index> rows) 
 void detail::check_gather(const char* where, std::span<const Index> rows, Index size, Index feature_size,
                           Index target_size, const View& x, const View& y) {
   for (const Index row : rows) {
-    require<ValueError>(row >= 0 && row < size, "{}: row {} was asked for; there are {} rows", where, row, size);
+    require<ValueError>(row >= 0 && row < size, "{}: row {} is out of range; there are {} rows", where, row, size);
   }
   const auto count = static_cast<Index>(rows.size());
-  require(x.size() == count * feature_size, "{}: x is {}, which is not {} rows of {} numbers", where, x.shape(), count,
+  require(x.size() == count * feature_size, "{}: x is {}; {} rows of {} elements are required", where, x.shape(), count,
           feature_size);
-  require(y.size() == count * target_size, "{}: y is {}, which is not {} rows of {} numbers", where, y.shape(), count,
+  require(y.size() == count * target_size, "{}: y is {}; {} rows of {} elements are required", where, y.shape(), count,
           target_size);
 }
 
@@ -75,7 +75,7 @@ DatasetSlice::DatasetSlice(DatasetRef dataset, Index first, Index count)
     : dataset_(dataset), first_(first), count_(count) {
   const Index size = dataset.size();
   require<ValueError>(first >= 0 && count >= 0 && first <= size && count <= size - first,
-                      "DatasetSlice: {} samples from {} on were asked for; the dataset has {}", count, first, size);
+                      "DatasetSlice: {} samples from {} on are out of range; the dataset has {}", count, first, size);
 }
 
 void DatasetSlice::gather(std::span<const Index> rows, View x, View y) const {
@@ -101,7 +101,7 @@ Split split(DatasetRef dataset, double validation_fraction) {
   const auto train = static_cast<Index>(std::floor(static_cast<double>(size) * (1 - validation_fraction)));
   require<ValueError>(train > 0 && train < size,
                       "split: of {} samples, validation_fraction {} leaves {} for training and {} for validation; "
-                      "neither may be empty",
+                      "both need samples",
                       size, validation_fraction, train, size - train);
   return {.train{dataset, 0, train}, .validation{dataset, train, size - train}};
 }

@@ -10,18 +10,19 @@
 
 namespace cornu {
 
-/// Samples that can be learnt from: how many there are, the shape of one, and how to put some of them in a batch.
+/// A source of training samples: their number, the shape of one sample, and a function that copies samples into a
+/// batch.
 ///
-/// `gather` fills x, of shape (rows, feature_shape...), and y with the samples of the given rows, in their order. y has
-/// one label a sample, shape (rows), unless the dataset says otherwise by `Shape target_shape() const`: then it has the
+/// `gather` fills x, of shape (rows, feature_shape...), and y with the samples of the given rows, in that order. y
+/// holds one label per sample, shape (rows). If the dataset has a function `Shape target_shape() const`, y has the
 /// shape (rows, target_shape...). `gather` is const and may be called by several threads at once.
 ///
-/// Where there is a `void prefetch(std::span<const Index> rows) const`, it is told which rows will be gathered next, to
-/// begin fetching them from memory. It must take any rows, and does nothing that can be seen.
+/// The optional function `void prefetch(std::span<const Index> rows) const` is given the rows that will be gathered
+/// next, so that it can start to load them into the cache. It must accept any rows and must have no visible effect.
 ///
-/// A dataset of one's own is a struct with these three functions:
+/// To write your own dataset, define a struct with these three functions:
 ///
-///     struct Parity {  // Is a number of eight bits odd?
+///     struct Parity {  // Is an 8-bit number odd?
 ///       Index size() const { return 256; }
 ///       Shape feature_shape() const { return {8}; }
 ///       void gather(std::span<const Index> rows, View x, View y) const {
@@ -39,9 +40,9 @@ concept Dataset = requires(const D& dataset, std::span<const Index> rows, View x
   dataset.gather(rows, x, y);
 };
 
-/// Any dataset, seen through two pointers: copied freely, owns nothing, allocates nothing. What it refers to must
-/// outlive it, which is why it cannot be made from a temporary. Made from nothing or from a null pointer, it is null;
-/// using it then throws StateError.
+/// A type-erased reference to any dataset: two pointers, cheap to copy, without ownership or allocation. The dataset
+/// must outlive it, which is why it does not bind to temporaries. Default-constructed or constructed from a null
+/// pointer, it is null, and using it throws StateError.
 class DatasetRef {
  public:
   DatasetRef() = default;
@@ -54,7 +55,7 @@ class DatasetRef {
   requires(!std::same_as<D, DatasetRef>) DatasetRef(const D* dataset)
       : object_(dataset), calls_(dataset ? &calls_of<D> : &no_calls) {}
 
-  // Give the dataset a name: a temporary would be gone before it is read.
+  // Give the dataset a name: a temporary would be destroyed before it is read.
   template <Dataset D>
   requires(!std::same_as<D, DatasetRef>) DatasetRef(const D&& temporary)
   = delete;
@@ -106,32 +107,32 @@ class DatasetRef {
   const Calls* calls_ = &no_calls;
 };
 
-/// Two tensors of somebody else's, sample by sample: x is (samples, feature_shape...), y is (samples) or
-/// (samples, target_shape...). They are read where they are and must outlive this.
+/// A dataset of two tensors, which it refers to and which must outlive it. x: (samples, feature_shape...). y: (samples)
+/// or (samples, target_shape...).
 class TensorPair {
  public:
-  /// Throws ShapeError, naming both shapes, unless the first axes agree.
+  /// Throws ShapeError, naming both shapes, if the first axes differ.
   TensorPair(ConstView x, ConstView y);
-  // Give the tensors names: temporaries would be gone before they are read.
+  // Give the tensors names: temporaries would be destroyed before they are read.
   TensorPair(const Tensor&& x, ConstView y) = delete;
   TensorPair(ConstView x, const Tensor&& y) = delete;
 
   Index size() const { return x_.shape()[0]; }
   Shape feature_shape() const { return x_.shape().sub(1); }
   Shape target_shape() const { return y_.shape().sub(1); }
-  /// Throws ValueError, naming row and size, for a row out of range, and ShapeError if x or y has no room for the rows.
+  /// Throws ValueError, naming row and size, for a row out of range, and ShapeError if x or y has the wrong size.
   void gather(std::span<const Index> rows, View x, View y) const;
-  /// Begins to fetch these rows from memory.
+  /// Starts to load these rows into the cache.
   void prefetch(std::span<const Index> rows) const;
 
  private:
   ConstView x_, y_;
 };
 
-/// The same with tensors of its own.
+/// A dataset that owns its two tensors.
 class TensorDataset {
  public:
-  /// Throws ShapeError, naming both shapes, unless the first axes agree.
+  /// Throws ShapeError, naming both shapes, if the first axes differ.
   TensorDataset(Tensor x, Tensor y) : x_(std::move(x)), y_(std::move(y)) { pair(); }
 
   const Tensor& x() const { return x_; }
@@ -149,16 +150,16 @@ class TensorDataset {
   Tensor x_, y_;
 };
 
-/// Samples [first, first + count) of another dataset, which it refers to and does not copy.
+/// Samples [first, first + count) of another dataset, without copying. The dataset must outlive it.
 class DatasetSlice {
  public:
-  /// Throws ValueError, naming the range and the size, unless the dataset has these samples.
+  /// Throws ValueError, naming range and size, if the range is not within the dataset.
   DatasetSlice(DatasetRef dataset, Index first, Index count);
 
   Index size() const { return count_; }
   Shape feature_shape() const { return dataset_.feature_shape(); }
   Shape target_shape() const { return dataset_.target_shape(); }
-  /// Throws ValueError for a row out of range, and what the dataset throws.
+  /// Throws ValueError for a row out of range, and whatever the dataset throws.
   void gather(std::span<const Index> rows, View x, View y) const;
   void prefetch(std::span<const Index> rows) const;
 
@@ -167,26 +168,26 @@ class DatasetSlice {
   Index first_, count_;
 };
 
-/// The two parts of a dataset, as views of it.
+/// The two parts of a dataset. They refer to it.
 struct Split {
   DatasetSlice train, validation;
 };
 
-/// Keeps the last samples for validation, as Keras's `validation_split` does: training gets the first
-/// floor(size * (1 - validation_fraction)) samples, validation the rest.
-/// Throws ValueError unless 0 < validation_fraction < 1 and neither part is empty.
+/// Reserves the last samples for validation, like Keras's `validation_split`: training gets the first floor(size * (1 -
+/// validation_fraction)) samples, validation the rest.
+/// Throws ValueError unless 0 < validation_fraction < 1 and both parts have samples.
 Split split(DatasetRef dataset, double validation_fraction);
 
 namespace detail {
 
-/// What every gather checks of its caller: rows in [0, size), and views with room for just these rows.
+/// Checks the arguments of a gather: rows in [0, size), and views of exactly the size for these rows.
 void check_gather(const char* where, std::span<const Index> rows, Index size, Index feature_size, Index target_size,
                   const View& x, const View& y);
 
-/// Asks for memory that will be read soon.
+/// Starts to load memory into the cache.
 inline void prefetch(const void* memory, std::size_t bytes) {
   constexpr std::size_t line = 64;
-  asm volatile("");  // To g++ a function that does nothing but this has no effect, and it leaves calls of it out.
+  asm volatile("");  // g++ would drop the calls of a function without other effects
   for (std::size_t at = 0; at < bytes; at += line) __builtin_prefetch(static_cast<const char*>(memory) + at);
   if (bytes > 0) __builtin_prefetch(static_cast<const char*>(memory) + bytes - 1);
 }

@@ -7,11 +7,11 @@
 
 namespace cornu::detail {
 
-/// Gathers the rows map(row) of the dataset, which x and y have room for.
+/// Gathers the rows map(row) of the dataset. x and y must have the right size.
 template <class Map>
 void gather_mapped(DatasetRef dataset, std::span<const Index> rows, Map map, View x, View y) {
   const Shape features = dataset.feature_shape(), targets = dataset.target_shape();
-  std::array<Index, 256> mapped;  // a few at a time, so that they fit on the stack
+  std::array<Index, 256> mapped;  // in pieces that fit on the stack
   for (std::size_t done = 0; done < rows.size();) {
     const std::size_t count = std::min(rows.size() - done, mapped.size());
     for (std::size_t i = 0; i < count; ++i) mapped[i] = map(rows[done + i]);

@@ -10,11 +10,11 @@ namespace cornu {
 
 namespace {
 
-constexpr Index most_classes = 256;  // A label is a byte.
+constexpr Index most_classes = 256;  // a label is one byte
 
-/// v / 255, the same bits as by division, which takes several times as long. 1/255 is 257/65536 and a little more: the
-/// first product is exact, and the second so small that its rounding does not show. (A product with the nearest number
-/// to 1/255 would be off by one unit in the last place for 126 of the 256 values.)
+/// v / 255 to the last bit, but several times as fast as a division. 1/255 is 257/65536 plus a small remainder: the
+/// first product is exact, and the second is too small for its rounding to matter. (Multiplying by the Real nearest to
+/// 1/255 is off by one unit in the last place for 126 of the 256 values.)
 Real scaled(std::uint8_t pixel) {
   const auto v = static_cast<Real>(pixel);
   return v * (Real(257) / 65536) + v * static_cast<Real>(1.0 / (255.0 * 65536.0));
@@ -28,11 +28,12 @@ ImageDataset::ImageDataset(std::vector<std::uint8_t> pixels, std::vector<std::ui
                       "ImageDataset: {} classes; there must be at least 1 and at most {}", options_.classes,
                       most_classes);
   require<ValueError>(options_.class_names.empty() || std::ssize(options_.class_names) == options_.classes,
-                      "ImageDataset: {} class names came for {} classes", options_.class_names.size(),
+                      "ImageDataset: {} class names were given for {} classes", options_.class_names.size(),
                       options_.classes);
   const Shape images = options_.shape.batched(size());
-  require(images.size() == std::ssize(pixels_), "ImageDataset: {} labels need {} pixels for images of {}, {} came",
-          size(), images.size(), options_.shape, pixels_.size());
+  require(images.size() == std::ssize(pixels_),
+          "ImageDataset: {} labels need {} pixels for images of {}, but {} were given", size(), images.size(),
+          options_.shape, pixels_.size());
   for (Index row = 0; row < size(); ++row) {
     require<ValueError>(label(row) < options_.classes, "ImageDataset: label {} in row {}; labels must be below {}",
                         label(row), row, options_.classes);
@@ -64,18 +65,18 @@ void ImageDataset::prefetch(std::span<const Index> rows) const {
 }
 
 std::span<const std::uint8_t> ImageDataset::image(Index row) const {
-  require<ValueError>(row >= 0 && row < size(), "ImageDataset: row {} was asked for; there are {} rows", row, size());
+  require<ValueError>(row >= 0 && row < size(), "ImageDataset: row {} is out of range; there are {} rows", row, size());
   const auto width = static_cast<std::size_t>(options_.shape.size());
   return {pixels_.data() + static_cast<std::size_t>(row) * width, width};
 }
 
 Index ImageDataset::label(Index row) const {
-  require<ValueError>(row >= 0 && row < size(), "ImageDataset: row {} was asked for; there are {} rows", row, size());
+  require<ValueError>(row >= 0 && row < size(), "ImageDataset: row {} is out of range; there are {} rows", row, size());
   return labels_[static_cast<std::size_t>(row)];
 }
 
 std::string ImageDataset::class_name(Index label) const {
-  require<ValueError>(label >= 0 && label < classes(), "ImageDataset: class {} was asked for; there are {} classes",
+  require<ValueError>(label >= 0 && label < classes(), "ImageDataset: class {} is out of range; there are {} classes",
                       label, classes());
   return options_.class_names.empty() ? std::to_string(label) : options_.class_names[static_cast<std::size_t>(label)];
 }

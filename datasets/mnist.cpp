@@ -5,8 +5,8 @@
 namespace cornu::datasets {
 
 Mnist mnist(const MnistOptions& options) {
-  // The hashes are those of the files as LeCun published them, as both mirrors carry them; TensorFlow Datasets
-  // (url_checksums/mnist.txt) and others pin the same.
+  // Hashes of the files as LeCun published them; both mirrors carry the same files, and TensorFlow Datasets
+  // (url_checksums/mnist.txt) and others pin the same hashes.
   static const MnistSource source{
       .name = "mnist",
       .train_images{"train-images-idx3-ubyte", "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
@@ -22,9 +22,9 @@ Mnist mnist(const MnistOptions& options) {
 }
 
 Mnist fashion_mnist(const MnistOptions& options) {
-  // The hashes and sizes are those that TensorFlow Datasets pins (url_checksums/fashion_mnist.txt); Keras
-  // (datasets/fashion_mnist.py) and Flux.jl (src/data/fashion-mnist.jl) have the same hashes. The authors publish MD5
-  // only, and their own address has no https, which is why it is not among the mirrors.
+  // Hashes and sizes as in TensorFlow Datasets (url_checksums/fashion_mnist.txt). Keras (datasets/fashion_mnist.py) and
+  // Flux.jl (src/data/fashion-mnist.jl) have the same hashes; the authors publish MD5 only. Their own server has no
+  // https and is therefore not among the mirrors.
   static const MnistSource source{
       .name = "fashion-mnist",
       .train_images{"train-images-idx3-ubyte", "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",

@@ -9,51 +9,52 @@
 
 namespace cornu::datasets {
 
-/// Images to learn from, and others to see what was learnt: `auto [train, test] = datasets::mnist();`
+/// The training and the test set: `auto [train, test] = datasets::mnist();`
 struct Mnist {
   ImageDataset train, test;
 };
 
 struct MnistOptions {
-  /// Where the four files are, raw or .gz: the first place that is looked in.
+  /// A folder with the four files, raw or .gz. It is searched first.
   std::string directory{};
-  /// Whether files found nowhere may be downloaded, into the user's cache folder.
+  /// Downloads the files into the user's cache folder if they are found nowhere.
   bool download = true;
-  /// No progress line while they are.
+  /// Shows no progress line during the download.
   bool quiet = false;
 };
 
-/// 60,000 handwritten digits of 28x28 pixels to learn from and 10,000 to test with.
-/// Looks for the files in `directory` if that is given, then in $CORNU_DATA/mnist, then in the user's cache folder
-/// ($XDG_CACHE_HOME/cornu/mnist or ~/.cache/cornu/mnist), into which it downloads them as a last resort, checking their
-/// SHA-256. The names may be those of the archives too, as in train-images.idx3-ubyte.
-/// Throws FileError, with every place looked in and why the download failed, if the files are not to be had, and
-/// FormatError, naming the file and what is wrong with it, for files that are not what they should be.
+/// MNIST: 28x28 images of handwritten digits, 60,000 for training and 10,000 for testing.
+/// Searches for the files in `directory` if it is given, then in $CORNU_DATA/mnist, then in the user's cache folder
+/// ($XDG_CACHE_HOME/cornu/mnist or ~/.cache/cornu/mnist). If they are not found, downloads them into the cache folder
+/// and checks their SHA-256. File names may also be those inside the archives, such as train-images.idx3-ubyte.
+/// Throws FileError, with every place searched and the reason why the download failed, if the files are not found, and
+/// FormatError, naming file and cause, if their content is not as expected.
 /// Source: LeCun, Cortes, Burges, "The MNIST database of handwritten digits".
 Mnist mnist(const MnistOptions& options = {});
 
-/// 70,000 pictures of clothes, in the same format and split; $CORNU_DATA/fashion-mnist and cornu/fashion-mnist.
+/// Fashion-MNIST: 70,000 images of clothes in the same format and split; searched in $CORNU_DATA/fashion-mnist and
+/// cornu/fashion-mnist.
 /// Source: Xiao, Rasul, Vollgraf 2017, "Fashion-MNIST: a Novel Image Dataset for Benchmarking Machine Learning
 /// Algorithms".
 Mnist fashion_mnist(const MnistOptions& options = {});
 
-/// A file as it is published: compressed, and pinned by its hash.
+/// A compressed file as published, identified by its hash.
 struct MnistFile {
-  std::string name;    // Without .gz.
-  std::string sha256;  // Of the .gz file.
-  std::uint64_t size;  // Of the .gz file, in bytes.
+  std::string name;    // without .gz
+  std::string sha256;  // of the .gz file
+  std::uint64_t size;  // of the .gz file, in bytes
 };
 
-/// What is needed to find another dataset of the same format (KMNIST, EMNIST).
+/// Describes another dataset of the same format, such as KMNIST or EMNIST.
 struct MnistSource {
-  std::string name;  // That of its folder.
+  std::string name;  // the name of its folder
   MnistFile train_images, train_labels, test_images, test_labels;
-  std::vector<std::string> mirrors;      // What to put before NAME.gz.
-  std::vector<std::string> class_names;  // Labels are below their number.
-  bool allow_http_to_loopback = false;   // For tests.
+  std::vector<std::string> mirrors;      // URL prefixes of NAME.gz
+  std::vector<std::string> class_names;  // labels are below their number
+  bool allow_http_to_loopback = false;   // for tests
 };
 
-/// `mnist` for another source.
+/// `mnist` for another source. See `mnist` for the search order and the errors.
 Mnist mnist_like(const MnistSource& source, const MnistOptions& options = {});
 
 }  // namespace cornu::datasets

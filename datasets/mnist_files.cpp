@@ -21,18 +21,18 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// The source's files, in the order of MnistPaths.
+/// The files of a source in the order of MnistPaths.
 std::array<const MnistFile*, 4> files_of(const MnistSource& source) {
   return {&source.train_images, &source.train_labels, &source.test_images, &source.test_labels};
 }
 
-/// The four files, if the folder has them all; else a line for why not is added to `tried`.
+/// The four files if the folder has all of them; otherwise appends a line with the reason to `tried`.
 std::optional<MnistPaths> find_all(const fs::path& folder, const MnistSource& source, std::string& tried) {
   std::error_code error;
-  if (!fs::is_directory(folder / ".", error)) {  // The dot asks whether one may look inside.
+  if (!fs::is_directory(folder / ".", error)) {  // the dot needs permission to look inside
     tried +=
         fmt::format("\n  {}: {}", folder.string(),
-                    error == std::errc::permission_denied ? "you may not look into it" : "there is no such folder");
+                    error == std::errc::permission_denied ? "no permission to look inside" : "there is no such folder");
     return std::nullopt;
   }
   std::vector<fs::path> found;
@@ -54,10 +54,10 @@ std::string variable(const char* name) {
   return value ? value : "";
 }
 
-/// Where programs keep what they can get again, by the XDG Base Directory Specification; empty if there is none.
+/// The folder for files that can be downloaded again, by the XDG Base Directory Specification; empty if there is none.
 fs::path cache_folder(const MnistSource& source) {
   fs::path cache = variable("XDG_CACHE_HOME");
-  if (!cache.is_absolute()) {  // The specification wants relative ones ignored.
+  if (!cache.is_absolute()) {  // the specification requires ignoring relative paths
     const std::string home = variable("HOME");
     if (home.empty()) return {};
     cache = fs::path(home) / ".cache";
@@ -65,7 +65,7 @@ fs::path cache_folder(const MnistSource& source) {
   return cache / "cornu" / source.name;
 }
 
-/// Why another user could have put files of their own into the cache, or "" if none could. `folder` is two levels below
+/// The reason why another user could have put files into the cache, or "" if none could. `folder` is two levels below
 /// the user's cache folder, which may be a shared one such as /tmp.
 std::string why_untrusted(const fs::path& folder) {
   for (const fs::path& level : {folder.parent_path(), folder}) {
@@ -75,7 +75,7 @@ std::string why_untrusted(const fs::path& folder) {
   return "";
 }
 
-/// Creates a folder and those above it for this user alone, as the XDG Base Directory Specification wants it.
+/// Creates a folder and its parents for this user only, as the XDG Base Directory Specification requires.
 std::error_code create_private(const fs::path& folder) {
   std::error_code error;
   if (fs::is_directory(folder, error)) return {};
@@ -84,11 +84,11 @@ std::error_code create_private(const fs::path& folder) {
   return {errno, std::generic_category()};
 }
 
-/// Those of the files that the folder does not have yet.
+/// Downloads the files that the folder does not have.
 void download_missing(const fs::path& folder, const MnistSource& source, const MnistOptions& options) {
   const std::error_code error = create_private(folder);
-  require<FileError>(!error, "{}: this folder cannot be made ({})", folder.string(), error.message());
-  const std::string untrusted = why_untrusted(folder);  // again: somebody may have been faster
+  require<FileError>(!error, "{}: this folder cannot be created ({})", folder.string(), error.message());
+  const std::string untrusted = why_untrusted(folder);  // again: another process may have created it
   require<FileError>(untrusted.empty(), "{}", untrusted);
   for (const MnistFile* file : files_of(source)) {
     if (find_file(folder, file->name)) continue;
@@ -103,13 +103,13 @@ void download_missing(const fs::path& folder, const MnistSource& source, const M
   }
 }
 
-/// The text with each of its lines moved to the right.
+/// Indents each line of a text.
 std::string indented(std::string text) {
   for (std::size_t at = 0; (at = text.find('\n', at)) != std::string::npos; at += 3) text.replace(at, 1, "\n  ");
   return text;
 }
 
-/// Reads a file that must have this magic number.
+/// Reads a file and checks its magic number.
 IdxArray read(const fs::path& path, std::uint32_t magic, const char* hint) {
   IdxArray array = read_idx(path);
   const std::uint32_t came = array.magic();
@@ -123,7 +123,7 @@ IdxArray read(const fs::path& path, std::uint32_t magic, const char* hint) {
 std::optional<fs::path> find_file(const fs::path& folder, std::string name) {
   std::vector<std::string> names{name, name + ".gz"};
   if (const auto dash = name.rfind("-idx"); dash != std::string::npos) {
-    name[dash] = '.';  // As torchvision and the archives of LeCun's page unpack it.
+    name[dash] = '.';  // the name used by torchvision and inside LeCun's archives
     names.insert(names.end(), {name, name + ".gz"});
   }
   for (const std::string& candidate : names) {
@@ -145,7 +145,7 @@ MnistPaths find_mnist(const MnistSource& source, const MnistOptions& options) {
   }
   const fs::path cache = cache_folder(source);
   if (cache.empty()) {
-    tried += "\n  the user's cache folder: there is none, as neither XDG_CACHE_HOME nor HOME is set";
+    tried += "\n  the user's cache folder: none, because neither XDG_CACHE_HOME nor HOME is set";
   } else if (const std::string untrusted = why_untrusted(cache); !untrusted.empty()) {
     tried += "\n  " + untrusted;
   } else if (auto paths = find_all(cache, source, tried)) {
@@ -161,8 +161,8 @@ MnistPaths find_mnist(const MnistSource& source, const MnistOptions& options) {
     }
   }
   throw FileError(
-      fmt::format("{}: the files were found nowhere:{}\n  (name the folder they are in, or set CORNU_DATA "
-                  "to the folder above one called {})",
+      fmt::format("{}: the files were not found:{}\n  (give the folder they are in, or set CORNU_DATA to the parent of "
+                  "a folder named {})",
                   source.name, tried, source.name));
 }
 
@@ -175,7 +175,7 @@ ImageDataset load_images(const fs::path& images_path, const fs::path& labels_pat
   const Shape shape{images.dimensions[1], images.dimensions[2]};
   require<FormatError>(shape == options.shape, "{}: images of {} pixels, expected {}", images_path.string(), shape,
                        options.shape);
-  require<FormatError>(count > 0, "{}: there are no images in it", images_path.string());
+  require<FormatError>(count > 0, "{}: it contains no images", images_path.string());
   require<FormatError>(count == std::ssize(classes), "{}: {} labels, but {} has {} images", labels_path.string(),
                        classes.size(), images_path.string(), count);
   for (std::size_t row = 0; row < classes.size(); ++row) {

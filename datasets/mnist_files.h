@@ -13,14 +13,14 @@ struct MnistPaths {
   std::filesystem::path train_images, train_labels, test_images, test_labels;
 };
 
-/// Where the four files lie, all of them in one folder, after a download if need be.
-/// Throws FileError with all that was tried.
+/// Finds the four files in one folder, and downloads them if necessary. Throws FileError, listing everything that was
+/// tried.
 MnistPaths find_mnist(const MnistSource& source, const MnistOptions& options);
 
-/// The file in the folder, under whichever of its names: raw or .gz, with a dash or a dot; nothing if it is not there.
+/// The file in the folder under one of its names: raw or .gz, with a dash or a dot; nothing if there is none.
 std::optional<std::filesystem::path> find_file(const std::filesystem::path& folder, std::string name);
 
-/// Reads and checks a file of images and the one with their labels. Throws FormatError, naming the file.
+/// Reads and checks a file of images and the file with their labels. Throws FormatError, naming the file.
 ImageDataset load_images(const std::filesystem::path& images, const std::filesystem::path& labels,
                          const ImageOptions& options);
 

@@ -14,7 +14,7 @@ namespace cornu {
 
 namespace {
 
-/// The labels as bytes, if y is nothing but labels.
+/// The labels as bytes, if all elements of y are labels from 0 to 255.
 std::optional<std::vector<std::uint8_t>> labels_of(const Tensor& y) {
   if (y.shape().rank() != 1) return std::nullopt;
   std::vector<std::uint8_t> labels;

@@ -12,7 +12,7 @@ void check_classes(Index classes) {
   require<ValueError>(classes >= 1, "one_hot: {} classes; there must be at least 1", classes);
 }
 
-/// The label as a position. Written so that NaN is refused too.
+/// Checks a label and returns it as an index. The comparison is written to reject NaN.
 Index checked(Real label, Index classes, Index row) {
   const bool in_range = label >= 0 && label < static_cast<Real>(classes);
   require<ValueError>(in_range && static_cast<Real>(static_cast<Index>(label)) == label,
@@ -38,10 +38,10 @@ OneHot::OneHot(DatasetRef dataset, Index classes) : dataset_(dataset), classes_(
 
 void OneHot::gather(std::span<const Index> rows, View x, View y) const {
   const auto count = static_cast<Index>(rows.size());
-  require(y.size() == count * classes_, "OneHot: y is {}, which is not {} rows of {} numbers", y.shape(), count,
+  require(y.size() == count * classes_, "OneHot: y is {}; {} rows of {} elements are required", y.shape(), count,
           classes_);
-  // The labels go to the front of y and are spread from the last one on: label i, at y[i], is read before any of the
-  // rows that lie over it is written.
+  // Gathers the labels into the front of y and expands them from the last to the first: label i, at y[i], is read
+  // before a row overwrites it.
   dataset_.gather(rows, x, View(y.data(), {count}));
   for (Index i = count - 1; i >= 0; --i) {
     const Index label = checked(y[i], classes_, rows[static_cast<std::size_t>(i)]);

@@ -14,11 +14,11 @@ namespace {
 
 constexpr std::size_t most_rows = 512;
 
-/// A row that was named, and room for it.
+/// A prefetched row and the state of its memory.
 struct Slot {
   enum { free, wanted, in_work, ready } stage = free;
   Index row = -1;
-  std::size_t since = 0;  // in the order in which rows were named
+  std::size_t since = 0;  // sequence number of the prefetch request
 };
 
 }  // namespace
@@ -27,14 +27,14 @@ struct Prefetched::State {
   DatasetRef dataset;
   Shape features, targets;
   Index size;
-  Tensor x, y;  // of the slots
+  Tensor x, y;  // one row per slot
 
-  std::mutex mutex;  // of all that follows, and of the slots' numbers but for the one in work
+  std::mutex mutex;  // guards everything below, and the x and y of all slots that are not in_work
   std::condition_variable work_is_there, row_is_ready;
   std::vector<Slot> slots;
   std::size_t named = 0;
   bool ends = false;
-  std::thread thread;  // the last member: it uses the others
+  std::thread thread;  // last member: it uses the others
 
   explicit State(DatasetRef data)
       : dataset(data),
@@ -47,7 +47,7 @@ struct Prefetched::State {
     try {
       thread = std::thread([this] { work(); });
     } catch (const std::system_error&) {
-      slots.clear();  // no more threads are to be had: whoever asks for a row gathers it
+      slots.clear();  // no thread available: gather() computes every row
     }
   }
 
@@ -59,7 +59,7 @@ struct Prefetched::State {
                         [=](const Slot& slot) { return slot.stage != Slot::free && slot.row == row; });
   }
 
-  /// The slot that may be used for another row: a free one, or else the one whose row nobody came for the longest.
+  /// The slot to reuse: a free one, or else the one requested the longest ago.
   auto oldest() {
     const auto age = [](const Slot& slot) {
       return slot.stage == Slot::free ? 0 : slot.stage == Slot::in_work ? ~std::size_t{0} : slot.since;
@@ -98,7 +98,7 @@ struct Prefetched::State {
       try {
         dataset.gather({&slot->row, 1}, x_of(number), y_of(number));
       } catch (...) {
-        failed = true;  // whoever asks for the row will meet the same
+        failed = true;  // gather() will get the same error when it computes the row
       }
       lock.lock();
       slot->stage = failed ? Slot::free : Slot::ready;
@@ -106,13 +106,13 @@ struct Prefetched::State {
     }
   }
 
-  /// Puts a row at the place if it is there or soon will be; false if it has to be gathered.
+  /// Copies a row that is ready or in progress; returns false if the caller must gather it.
   bool take(Index row, View to_x, View to_y) {
     std::unique_lock lock(mutex);
     auto slot = find(row);
     if (slot == slots.end()) return false;
     row_is_ready.wait(lock, [&] { return slot->stage != Slot::in_work || slot->row != row; });
-    if (slot->row != row) return false;  // another thread was faster
+    if (slot->row != row) return false;  // another thread took it
     const bool ready = slot->stage == Slot::ready;
     if (ready) {
       const auto number = static_cast<std::size_t>(slot - slots.begin());

@@ -6,14 +6,15 @@
 
 namespace cornu {
 
-/// A dataset whose next batch a thread of its own gathers while this one is learnt from: for datasets that read files,
-/// decode or draw what they gather, and a thread or a core to spare. `const Prefetched data(images); model.fit(data)`.
+/// Gathers the next batch in a background thread while the current one is used. For datasets that read files, decode or
+/// generate samples in `gather`, if a core is free: `const Prefetched data(images); model.fit(data)`.
 ///
-/// It gathers row by row what `prefetch` names, at most 512 rows ahead, and where rows are asked for in order, as for
-/// an evaluation, the next as many. Who asks for a row gets the one that is there, waits for one that is being made,
-/// and gathers it itself where the thread has not begun; so nothing changes but the time, and an error of the dataset
-/// reaches whoever asks for that row. Refers to the dataset and does not copy it; its gather, which by the rules for
-/// datasets several threads may call, is called by one more. docs/decisions/prefetched.md
+/// The thread gathers the rows given to `prefetch`, one by one and at most 512 ahead. If rows are requested in
+/// sequence, as in an evaluation, it gathers the same number of following rows. `gather` returns a finished row, waits
+/// for a row that is in progress, and gathers the row itself if the thread has not started it. Results are therefore
+/// the same as without Prefetched, and an error of the dataset is thrown to the caller who requests the row. Refers to
+/// the dataset, which must outlive it. The thread calls the dataset's `gather` concurrently with other callers.
+/// docs/decisions/prefetched.md
 class Prefetched {
  public:
   explicit Prefetched(DatasetRef dataset);

@@ -16,7 +16,8 @@ namespace cornu {
 DatasetSubset::DatasetSubset(DatasetRef dataset, std::vector<Index> rows) : dataset_(dataset), rows_(std::move(rows)) {
   const Index size = dataset.size();
   for (const Index row : rows_) {
-    require<ValueError>(row >= 0 && row < size, "DatasetSubset: row {} was asked for; the dataset has {}", row, size);
+    require<ValueError>(row >= 0 && row < size, "DatasetSubset: row {} is out of range; the dataset has {} rows", row,
+                        size);
   }
 }
 
@@ -44,13 +45,13 @@ TensorDataset gathered(DatasetRef dataset) {
 
 namespace {
 
-/// What the targets of a dataset mean. One-hot rows, along the last axis, and several labels a sample are told apart by
-/// their values.
+/// Finds the classes in a dataset's targets. One-hot rows along the last axis and several labels per sample are told
+/// apart by their values.
 class TargetClasses {
  public:
   explicit TargetClasses(const Shape& target) : classes_(target.rank() == 0 ? 1 : target[-1]), labels_(target.size()) {}
 
-  /// More samples, of which the first is row `first` of the dataset. Throws ValueError for what is neither.
+  /// Adds more samples; the first one is row `first` of the dataset. Throws ValueError if they are neither.
   void add(ConstView y, Index first) {
     for (Index i = 0; i < y.size(); i += classes_) {
       const Real* const target = y.data() + i;
@@ -62,22 +63,22 @@ class TargetClasses {
       const bool is_class = y[i] >= 0 && y[i] < most && y[i] == std::floor(y[i]);
       are_labels_ = are_labels_ && is_class;
       require<ValueError>(are_labels_ || is_one_hot_,
-                          "label {} in row {} is no class; classes are whole numbers from 0 on{}", y[i],
+                          "label {} in row {} is not a class; classes are whole numbers from 0 on{}", y[i],
                           first + i / labels_, classes_ > 1 ? ", or one-hot rows" : "");
       if (are_labels_) in_labels_.push_back(static_cast<Index>(y[i]));
     }
   }
 
-  /// One for each label.
+  /// One class per label.
   const std::vector<Index>& classes() const { return is_one_hot_ ? one_hot_ : in_labels_; }
 
  private:
-  Index classes_, labels_;  // of a row, of a sample
+  Index classes_, labels_;  // columns per row, elements per sample
   bool is_one_hot_ = true, are_labels_ = true;
   std::vector<Index> one_hot_, in_labels_;
 };
 
-/// Of all samples, gathered a few at a time.
+/// The classes of all samples, gathered in small batches.
 std::vector<Index> classes_of(DatasetRef dataset) {
   constexpr Index at_a_time = 256;
   const Index size = dataset.size();
@@ -104,10 +105,10 @@ std::map<Index, double> balanced(const std::vector<Index>& classes) {
   return weights;
 }
 
-/// How many of each class are kept for validation.
+/// The number of samples of each class to keep for validation.
 std::vector<std::size_t> kept(const std::vector<std::size_t>& counts, double fraction) {
   std::vector<std::size_t> result;
-  std::vector<std::pair<double, std::size_t>> lacking;  // by how much each class has less than its fraction
+  std::vector<std::pair<double, std::size_t>> lacking;  // by how much each class falls short of its fraction
   double wanted = 0;
   for (std::size_t k = 0; k < counts.size(); ++k) {
     const double share = fraction * static_cast<double>(counts[k]);
@@ -132,7 +133,7 @@ StratifiedSplit stratified_split(DatasetRef dataset, double validation_fraction,
                       "stratified_split: validation_fraction is {}; it must lie between 0 and 1", validation_fraction);
   const std::vector<Index> classes = classes_of(dataset);
   require(std::ssize(classes) == dataset.size(),
-          "stratified_split: targets of shape {} have {} labels for {} samples; one class for each is required",
+          "stratified_split: targets of shape {} have {} labels for {} samples; one label per sample is required",
           dataset.target_shape(), classes.size(), dataset.size());
   std::map<Index, std::vector<Index>> rows_of;
   for (std::size_t row = 0; row < classes.size(); ++row) rows_of[classes[row]].push_back(static_cast<Index>(row));
@@ -152,7 +153,7 @@ StratifiedSplit stratified_split(DatasetRef dataset, double validation_fraction,
   std::sort(validation.begin(), validation.end());
   require<ValueError>(!train.empty() && !validation.empty(),
                       "stratified_split: of {} samples in {} classes, {} are left for training and {} for validation; "
-                      "neither may be empty",
+                      "both need samples",
                       classes.size(), counts.size(), train.size(), validation.size());
   return {.train{dataset, std::move(train)}, .validation{dataset, std::move(validation)}};
 }

@@ -9,10 +9,10 @@
 
 namespace cornu {
 
-/// Some rows of another dataset, in any order, which it refers to and does not copy.
+/// Some rows of another dataset, in any order, without copying. The dataset must outlive it.
 class DatasetSubset {
  public:
-  /// Throws ValueError, naming the row, for one that the dataset does not have.
+  /// Throws ValueError, naming the row, for a row out of range.
   DatasetSubset(DatasetRef dataset, std::vector<Index> rows);
 
   const std::vector<Index>& rows() const { return rows_; }
@@ -20,7 +20,7 @@ class DatasetSubset {
   Index size() const { return std::ssize(rows_); }
   Shape feature_shape() const { return dataset_.feature_shape(); }
   Shape target_shape() const { return dataset_.target_shape(); }
-  /// Throws ValueError for a row out of range, and what the dataset throws.
+  /// Throws ValueError for a row out of range, and whatever the dataset throws.
   void gather(std::span<const Index> rows, View x, View y) const;
   void prefetch(std::span<const Index> rows) const;
 
@@ -29,26 +29,26 @@ class DatasetSubset {
   std::vector<Index> rows_;
 };
 
-/// All samples of a dataset, in two tensors.
+/// Copies all samples of a dataset into two tensors.
 TensorDataset gathered(DatasetRef dataset);
 
 struct StratifiedSplit {
   DatasetSubset train, validation;
 };
 
-/// Keeps validation_fraction of each class for validation, drawn at random; the rest is for training, both in the
-/// dataset's order. A class of one sample stays in training, and of two samples or more each part has one. What is left
-/// over by rounding goes to the classes that are furthest from their fraction, so that the whole is as near to it as
-/// these allow.
-/// Throws ValueError unless 0 < validation_fraction < 1, neither part is empty, and targets are labels or one-hot, and
-/// ShapeError where a sample has several labels.
+/// Draws validation_fraction of each class at random for validation; the rest is for training. Both parts keep the
+/// dataset's order. A class with one sample stays in training; a larger class has at least one sample in each part.
+/// Samples left over by rounding go to the classes furthest from their fraction, so that the total is as close to
+/// validation_fraction as these rules allow.
+/// Throws ValueError unless 0 < validation_fraction < 1, both parts have samples, and targets are labels or one-hot;
+/// ShapeError if a sample has several labels.
 StratifiedSplit stratified_split(DatasetRef dataset, double validation_fraction, std::uint64_t seed = 0);
 
-/// The weight of each class with which all count alike, labels / (classes x labels of the class), for fit's
-/// class_weight; classes that do not occur have none.
-/// Targets are labels, (samples, ...), or one-hot, (samples, ..., classes): that they are if every row of the last axis
-/// is a distribution. Throws ValueError, naming row and label, for a label that is no whole number from 0 on, and for
-/// no samples at all.
+/// Balanced class weights for fit's class_weight: labels / (classes x labels of the class). Classes without samples get
+/// no entry.
+/// Targets are labels, (samples, ...), or one-hot, (samples, ..., classes); they count as one-hot if every row of the
+/// last axis is a distribution. Throws ValueError, naming row and label, for a label that is not a whole number from 0
+/// on, and for an empty dataset.
 std::map<Index, double> balanced_class_weight(DatasetRef dataset);
 std::map<Index, double> balanced_class_weight(const Tensor& y);
 

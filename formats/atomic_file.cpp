@@ -16,8 +16,7 @@ namespace cornu {
 
 namespace {
 
-/// So that the new name itself survives a power failure. Not every file system can do it for a folder, so that a
-/// failure means nothing.
+/// Makes the rename itself survive a power failure. Errors are ignored: not every file system can sync a folder.
 void sync_folder(const std::filesystem::path& folder) {
   const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (descriptor < 0) return;
@@ -29,24 +28,24 @@ std::filesystem::path folder_of(const std::filesystem::path& path) {
   return path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
 }
 
-/// The permissions of a new file: those of the file that it replaces, or what the process's mask leaves of 0666.
+/// Permissions of the new file: those of the file it replaces, or 0666 reduced by the umask.
 struct Permissions {
   bool replaces = false;
   mode_t mode = 0666;
   gid_t group = 0;
 };
 
-/// Nothing is taken from a file of another user, and never the setuid, setgid and sticky bits: whoever planted it could
-/// then put code of their own into a program that runs as this user.
+/// Takes nothing from a file of another user, and never the setuid, setgid and sticky bits: whoever planted such a file
+/// could otherwise inject code into a program that runs as this user.
 Permissions permissions_for(const std::filesystem::path& path) {
   struct stat there {};
   if (::lstat(path.c_str(), &there) != 0 || there.st_uid != ::geteuid()) return {};
   return {.replaces = true, .mode = there.st_mode & 0777U, .group = there.st_gid};
 }
 
-/// The file is created with no more than the permissions that it is to have: what another process has opened meanwhile
-/// stays open. mkstemp() would not do: it gives a new file to its owner alone, and the process's mask, which says what
-/// others get, cannot be read without setting it, which other threads would notice.
+/// Creates the file with no more than its final permissions, because another process that opens it in between keeps its
+/// descriptor. mkstemp() does not fit: it makes the file private, and the umask, which decides about the others, cannot
+/// be read without setting it for all threads.
 int open_new(std::filesystem::path& path, const std::filesystem::path& wanted, const Permissions& permissions) {
   std::string name = wanted.filename().string();
   if (name.size() > 200) name = "cornu";  // 255 bytes are the most, and more is to follow
@@ -54,7 +53,7 @@ int open_new(std::filesystem::path& path, const std::filesystem::path& wanted, c
   int descriptor = -1;
   for (int attempt = 0; descriptor < 0; ++attempt) {
     path = folder_of(wanted) / (prefix + std::to_string(attempt) + ".part");
-    // O_EXCL follows no link, so that nobody can have planted one under this name.
+    // O_EXCL does not follow links, so a planted link cannot redirect the file.
     descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, permissions.mode);
     if (descriptor < 0 && errno != EEXIST) return -1;
   }
@@ -62,7 +61,7 @@ int open_new(std::filesystem::path& path, const std::filesystem::path& wanted, c
   if (descriptor < 0) ::unlink(path.c_str());
   if (descriptor < 0 || !permissions.replaces) return descriptor;
   mode_t mode = permissions.mode;
-  // Where the file cannot be given to its former group, the new group gets what everybody has.
+  // If the file cannot be given to its former group, its group gets the permissions of others.
   struct stat made {};
   const bool same_group = ::fstat(descriptor, &made) == 0 && made.st_gid == permissions.group;
   if (!same_group && ::fchown(descriptor, static_cast<uid_t>(-1), permissions.group) != 0) {
@@ -75,18 +74,18 @@ int open_new(std::filesystem::path& path, const std::filesystem::path& wanted, c
 }  // namespace
 
 AtomicFile::AtomicFile(std::filesystem::path path) : path_(std::move(path)) {
-  require<FileError>(path_.has_filename(), "{}: this is no name for a file", path_.string());
+  require<FileError>(path_.has_filename(), "{}: this is not a file name", path_.string());
   std::filesystem::path target = detail::behind_links(path_);
-  // A device or a pipe would be replaced by a file, if the user may do that: root writing to /dev/null.
+  // Without this check, root writing to /dev/null would replace the device by a file.
   std::error_code error;
   const auto there = std::filesystem::status(path_, error);
-  // Now, and not in commit(), after all has been written: a name that is too long, for one.
+  // Fails now, for example for a name that is too long, and not in commit() after everything has been written.
   if (there.type() == std::filesystem::file_type::none) fail("cannot be written", error.value());
   require<FileError>(!std::filesystem::exists(there) || std::filesystem::is_regular_file(there),
                      "{}: this is a folder, a device or a pipe, not a file", path_.string());
   path_ = std::move(target);
   descriptor_ = open_new(temporary_, path_, permissions_for(path_));
-  if (descriptor_ < 0) fail("cannot write in its folder", errno);
+  if (descriptor_ < 0) fail("cannot create a file in its folder", errno);
 }
 
 AtomicFile::~AtomicFile() { close_and_remove(); }

@@ -7,25 +7,26 @@
 
 namespace cornu {
 
-/// A file that appears whole or not at all. Bytes go to a temporary file in the same folder, which `commit` moves into
-/// place. Without a commit the temporary file, .NAME.PROCESS.NUMBER.part (.cornu.PROCESS.NUMBER.part if the name is
-/// long), is removed, unless the process is killed; a file that was there before stays as it was.
+/// Writes a file atomically: it appears complete or not at all. Bytes go to a temporary file in the same folder, which
+/// `commit` renames to `path`. Without a commit the destructor removes the temporary file, and an existing file at
+/// `path` is left unchanged. A killed process leaves the temporary file behind: .NAME.PROCESS.NUMBER.part, or
+/// .cornu.PROCESS.NUMBER.part if NAME is longer than 200 bytes.
 ///
-/// The new file keeps the read, write and execute permissions of a file of this user that it replaces, and its group.
-/// Nothing is kept of a file of another user, and never the setuid, setgid and sticky bits. If `path` is a link, the
-/// file behind it is replaced.
+/// A replaced file that belongs to this user passes its group and its read, write and execute permissions to the new
+/// one. Nothing is taken from a file of another user, and the setuid, setgid and sticky bits are never kept. If `path`
+/// is a symbolic link, the file it points to is replaced.
 class AtomicFile {
  public:
-  /// Throws FileError, naming path and cause, if the folder does not exist or cannot be written, if the name is too
-  /// long, if `path` is something other than a file, and if it is a link that belongs to another user.
+  /// Throws FileError, naming path and cause, if the folder does not exist or is not writable, if the name is too long,
+  /// if `path` is not a regular file, or if it is a link that belongs to another user.
   explicit AtomicFile(std::filesystem::path path);
   ~AtomicFile();  // Closes and removes the temporary file.
   AtomicFile(const AtomicFile&) = delete;
   AtomicFile& operator=(const AtomicFile&) = delete;
 
-  /// Throws FileError, for example when the disk is full.
+  /// Throws FileError, for example if the disk is full.
   void write(std::span<const std::byte> bytes);
-  /// Makes sure that the bytes are on the disk, then gives the file its name. Throws FileError if either fails.
+  /// Flushes the bytes to the disk, then renames the temporary file. Throws FileError if either fails.
   void commit();
 
  private:

@@ -6,7 +6,7 @@ namespace cornu {
 
 namespace {
 
-/// What each byte does to the remainder; bits are reflected, the lowest is the highest power.
+/// The remainder of each byte. Bits are reflected: the lowest is the highest power.
 constexpr std::array<std::uint32_t, 256> table = [] {
   std::array<std::uint32_t, 256> result{};
   for (std::uint32_t byte = 0; byte < 256; ++byte) {

@@ -20,13 +20,13 @@ bool is_space_character(std::uint32_t code) {
          code == 0x202F || code == 0x205F || code == 0x3000;
 }
 
-/// The zeros of the decimal digits that are not ASCII, each followed by the nine others. Source: Unicode 15, category
-/// Nd, without the historical scripts.
+/// The digit zero of each script other than ASCII; the digits 1 to 9 follow it. Source: Unicode 15, category Nd,
+/// without the historical scripts.
 constexpr std::array<std::uint32_t, 20> zeros{0x0660, 0x06F0, 0x07C0, 0x0966, 0x09E6, 0x0A66, 0x0AE6,
                                               0x0B66, 0x0BE6, 0x0C66, 0x0CE6, 0x0D66, 0x0E50, 0x0ED0,
                                               0x0F20, 0x1040, 0x17E0, 0x1810, 0x1946, 0xFF10};
 
-/// The ASCII character that stands for `code` in a number; '\0' if there is none.
+/// The ASCII equivalent of `code` in a number; '\0' if there is none.
 char ascii_of(std::uint32_t code) {
   if (is_space_character(code)) return ' ';
   for (const std::uint32_t zero : zeros) {
@@ -39,7 +39,7 @@ char ascii_of(std::uint32_t code) {
     case 0x2212:  // the minus sign
     case 0xFE63:
       return '-';
-    case 0x2019:  // which Swiss tables put between groups of digits
+    case 0x2019:  // the group separator of Swiss tables
       return '\'';
     case 0x066A:
       return '%';

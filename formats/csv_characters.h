@@ -4,18 +4,18 @@
 #include <string>
 #include <string_view>
 
-/// For readers of tables alone.
+/// Internal to the CSV readers.
 namespace cornu::detail {
 
-/// Without the spaces and tabs at both ends; Unicode's spaces and zero-width characters are spaces too.
+/// `text` without leading and trailing spaces and tabs. Unicode spaces and zero-width characters count as spaces.
 std::string_view trimmed(std::string_view text);
 
-/// `text` with the characters of a number in ASCII: the decimal digits of the common scripts, full-width characters,
-/// minus signs, Arabic marks, U+2019 as an apostrophe, and every space as ' '. Drops zero-width characters. All other
-/// characters stay.
+/// `text` with the characters of a number mapped to ASCII: decimal digits of the common scripts, full-width characters,
+/// minus signs, Arabic separators, U+2019 as an apostrophe, and every kind of space as ' '. Zero-width characters are
+/// removed; all other characters are kept.
 std::string in_ascii(std::string_view text);
 
-/// Currency signs and the signs of per cent, per mille and degrees.
+/// True for currency signs and the percent, per mille and degree signs.
 bool is_unit_sign(std::uint32_t code);
 
 }  // namespace cornu::detail

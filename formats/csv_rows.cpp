@@ -10,26 +10,27 @@ namespace cornu::detail {
 CsvRows::CsvRows(std::istream& stream, std::string name, char delimiter)
     : buffer_(*stream.rdbuf()), name_(std::move(name)), delimiter_(delimiter) {
   require<ValueError>(delimiter != '"' && delimiter != '\n' && delimiter != '\r',
-                      "{}: a quote or a line's end cannot be the delimiter", name_);
+                      "{}: a quote or a line break cannot be the delimiter", name_);
   if (const int first = buffer_.sgetc(); first == 0xFF || first == 0xFE) {
     buffer_.sbumpc();
     require<FormatError>(buffer_.sgetc() + first != 0xFF + 0xFE,
                          "{}: text in UTF-16; UTF-8 is required (\"CSV UTF-8\" in Excel)", name_);
     buffer_.sungetc();
   }
-  // Windows programs begin a file in UTF-8 with these three bytes.
+  // The UTF-8 byte order mark, which Windows programs write.
   for (const int mark : {0xEF, 0xBB, 0xBF}) {
     if (buffer_.sgetc() != mark) break;
     buffer_.sbumpc();
   }
 }
 
-/// Returns the next character. "\r\n", "\r" and "\n" each count as one line; "\r\n" comes as two characters.
+/// Returns the next character. "\r\n", "\r" and "\n" each count as one line; "\r\n" is returned as two characters.
 int CsvRows::get() {
   const int c = buffer_.sbumpc();
   ++bytes_read_;
   if (c == 0) {
-    throw FormatError(message("{}, line {}: a NUL byte: no text, or text in UTF-16; UTF-8 is required", name_, line_));
+    throw FormatError(
+        message("{}, line {}: a NUL byte: not a text file, or text in UTF-16; UTF-8 is required", name_, line_));
   }
   if (c == '\n' || (c == '\r' && buffer_.sgetc() != '\n')) ++line_;
   return c;
@@ -40,8 +41,7 @@ void CsvRows::fail(const CsvCell& cell, std::string_view what) const {
                             static_cast<Index>(&cell - cells_.data()) + 1, what));
 }
 
-/// Returns the first character from `c` on that is neither a space nor a tab. Stops at the delimiter, unless that is
-/// ' '.
+/// Skips spaces and tabs from `c` on and returns the first other character. A delimiter other than ' ' is not skipped.
 int CsvRows::skip_spaces(int c) {
   while ((c == ' ' || c == '\t') && (c != delimiter_ || delimiter_ == ' ')) c = get();
   return c;
@@ -58,7 +58,7 @@ bool CsvRows::next() {
     if (after == delimiter_) continue;
     const bool empty = count == 1 && cell.text.empty();
     if (empty && after == end) return false;
-    if (delimiter_ == ' ' && count > 1 && cell.text.empty() && !cell.quoted) --count;  // spaces that end the row
+    if (delimiter_ == ' ' && count > 1 && cell.text.empty() && !cell.quoted) --count;  // trailing spaces of the row
     if (!empty) break;
     count = 0;
   }
@@ -79,7 +79,7 @@ int CsvRows::read_cell(CsvCell& cell) {
   cell.quoted = c == '"';
   if (cell.quoted) return read_quoted(cell);
   for (; !ends_cell(c); c = get()) {
-    if (c == '"') fail(cell, "a quote inside of a cell that does not begin with one");
+    if (c == '"') fail(cell, "a quote inside an unquoted cell");
     append(cell, c);
   }
   if (const std::string_view text = trimmed(cell.text); text.size() < cell.text.size()) cell.text = std::string(text);
@@ -89,7 +89,7 @@ int CsvRows::read_cell(CsvCell& cell) {
 int CsvRows::read_quoted(CsvCell& cell) {
   while (true) {
     int c = get();
-    if (c == end) fail(cell, "a quote that is never closed");
+    if (c == end) fail(cell, "an unclosed quote");
     if (c != '"') {
       append(cell, c);
       continue;

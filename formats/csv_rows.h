@@ -7,30 +7,31 @@
 
 #include "cornu/core/tensor.h"
 
-/// For readers of tables alone.
+/// Internal to the CSV readers.
 namespace cornu::detail {
 
 struct CsvCell {
   std::string text;
-  Index line = 0;  // where it begins, from 1
+  Index line = 0;  // line where the cell begins, from 1
   bool quoted = false;
 };
 
-/// Reads a CSV file row by row; one row is in memory at a time. With ' ' as the delimiter, runs of spaces and tabs
+/// Reads a CSV file row by row, with one row in memory at a time. If the delimiter is ' ', runs of spaces and tabs
 /// separate cells and may begin and end a row.
 class CsvRows {
  public:
-  /// Throws FormatError for a file in UTF-16.
+  /// Throws FormatError for a file in UTF-16, ValueError if the delimiter is a quote or a line break.
   CsvRows(std::istream& stream, std::string name, char delimiter);
 
-  /// Limits for a row and a cell: an empty cell takes one byte of the file and forty of memory.
+  /// Limits for a row and a cell. They bound the memory: an empty cell is one byte of the file but forty bytes in
+  /// memory.
   static constexpr std::size_t most_cells = 100'000, most_bytes = 1 << 20;
 
-  /// The next row that is not empty; false at the end. Throws FormatError for quotes that do not match and beyond the
-  /// limits.
+  /// Reads the next non-empty row; returns false at the end of the file. Throws FormatError for unmatched quotes and
+  /// for rows or cells over the limits.
   bool next();
   const std::vector<CsvCell>& cells() const { return cells_; }
-  /// Where the row begins.
+  /// The line where the row begins, from 1.
   Index line() const { return cells_.front().line; }
   const std::string& name() const { return name_; }
   char delimiter() const { return delimiter_; }

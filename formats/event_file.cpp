@@ -23,7 +23,7 @@ namespace {
 
 constexpr std::size_t buckets = 30;
 
-// The numbers of the fields, by the names that TensorFlow's .proto files give them.
+// Field numbers; the names are those in TensorFlow's .proto files.
 namespace event {
 constexpr protozero::pbf_tag_type wall_time = 1, step = 2, file_version = 3, summary = 5;
 }
@@ -46,7 +46,7 @@ std::string little_endian(Number number) {
   return bytes;
 }
 
-/// The checksum of bytes that may themselves hold checksums.
+/// TFRecord's masked checksum, safe for bytes that contain checksums themselves.
 std::string masked_crc(std::string_view bytes) { return little_endian(std::rotr(crc32c(bytes), 15) + 0xA282EAD8U); }
 
 template <class WriteValue>
@@ -63,7 +63,7 @@ std::string event_of(std::string_view tag, std::int64_t step, WriteValue write_v
   return bytes;
 }
 
-/// A record of its length and its bytes, each followed by its checksum.
+/// A record: length and bytes, each followed by its checksum.
 std::string record_of(std::string_view event) {
   const std::string length = little_endian(static_cast<std::uint64_t>(event.size()));
   return length + masked_crc(length) + std::string(event) + masked_crc(event);
@@ -75,7 +75,7 @@ std::string new_path(const std::filesystem::path& folder) {
   const auto seconds = static_cast<std::int64_t>(now());
   for (int number = 0;; ++number) {
     auto path = folder / message("events.out.tfevents.{:010d}.{}.{}.{}.v2", seconds, host.data(), ::getpid(), number);
-    std::error_code error;  // a link counts, wherever it points to
+    std::error_code error;  // a link counts as existing, whatever its target
     if (!std::filesystem::exists(std::filesystem::symlink_status(path, error))) return path;
   }
 }
@@ -85,7 +85,7 @@ std::string new_path(const std::filesystem::path& folder) {
 EventFile::EventFile(const std::string& folder) {
   std::error_code error;
   std::filesystem::create_directories(folder, error);
-  require<FileError>(!error, "{}: this folder cannot be made ({})", folder, error.message());
+  require<FileError>(!error, "{}: this folder cannot be created ({})", folder, error.message());
   path_ = new_path(folder);
   std::string first;
   protozero::pbf_writer writer(first);

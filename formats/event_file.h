@@ -8,24 +8,24 @@
 
 namespace cornu {
 
-/// A file that TensorBoard reads: what was measured, by tag and step. A series of records, each of its length (8
-/// bytes), the masked CRC-32C of these (4), an Event as a protocol buffer, and the masked CRC-32C of that (4),
+/// Writes a TensorBoard event file: scalars and histograms by tag and step. The file is a series of records: length (8
+/// bytes), masked CRC-32C of the length (4 bytes), an Event protocol buffer, masked CRC-32C of the event (4 bytes), all
 /// little-endian. Source: TensorFlow, lib/io/record_writer.h, util/event.proto, framework/summary.proto.
 ///
-/// It is opened for each write, so that nothing is held open and what was written is there for others; a copy goes on
-/// with the same file. All throw FileError, naming it, if it cannot be written.
+/// The file is opened and closed for each write, so other programs see every record at once. Copies append to the same
+/// file. All functions throw FileError, naming the file, if it cannot be written.
 class EventFile {
  public:
-  /// None: nothing can be written to it.
+  /// No file; writing to it is an error.
   EventFile() = default;
-  /// A new one in the folder, which is made, with those that it is in, if it is not there.
+  /// A new file in `folder`, which is created, with its parents, if it does not exist.
   explicit EventFile(const std::string& folder);
 
   const std::string& path() const { return path_; }
 
   void write_scalar(std::string_view tag, double value, std::int64_t step) const;
-  /// How the finite ones of some numbers are spread: counts in 30 buckets of the same width between the least and the
-  /// greatest. Nothing is written if there are none.
+  /// Writes a histogram of the finite values: counts in 30 buckets of equal width between the smallest and the largest.
+  /// Writes nothing if no value is finite.
   void write_histogram(std::string_view tag, ConstView values, std::int64_t step) const;
 
  private:

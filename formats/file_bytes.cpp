@@ -15,7 +15,7 @@ namespace cornu {
 
 namespace {
 
-/// An open file that is closed again, whatever happens.
+/// Closes the descriptor on destruction.
 struct Descriptor {
   int number;
   ~Descriptor() {
@@ -27,7 +27,7 @@ struct Descriptor {
   throw FileError(message("{}: {} ({})", path, what, std::generic_category().message(errno)));
 }
 
-/// How many bytes came; none at the end.
+/// Returns the number of bytes read, 0 at the end.
 std::size_t read_some(int descriptor, std::span<std::byte> to, const std::string& path) {
   ssize_t came = 0;
   do {
@@ -40,7 +40,7 @@ std::size_t read_some(int descriptor, std::span<std::byte> to, const std::string
 }  // namespace
 
 FileBytes::FileBytes(const std::string& path, bool memory_map, Pipes pipes) {
-  // Not waiting for a pipe that is refused: its other end may never come.
+  // A refused pipe must not be waited for: it may never have a writer.
   const int waiting = pipes == Pipes::refused ? O_NONBLOCK : 0;
   const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | waiting)};
   if (file.number < 0) fail(path, "cannot be opened");

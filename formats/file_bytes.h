@@ -10,12 +10,12 @@ namespace cornu {
 /// The bytes of a file, mapped into memory or copied.
 class FileBytes {
  public:
-  /// Whether a path may be that of a pipe, whose other end is then waited for, and which is copied until its end.
+  /// Whether `path` may be a pipe. A pipe is read until its end, which blocks until the writer closes it.
   enum class Pipes { refused, read };
 
-  /// Throws FileError, naming path and cause, if it is no file or cannot be read.
+  /// Throws FileError, naming path and cause, if the path is not a file or cannot be read.
   FileBytes(const std::string& path, bool memory_map, Pipes pipes = Pipes::refused);
-  /// All that comes from a descriptor until its end; it stays open. `name` stands for it in errors.
+  /// Reads everything from a descriptor until its end. The descriptor stays open. `name` is used in errors.
   FileBytes(int descriptor, const std::string& name);
   ~FileBytes();
   FileBytes(const FileBytes&) = delete;

@@ -19,9 +19,9 @@ bool has_at(std::string_view text, std::size_t at, std::string_view part) {
   return text.size() >= at && text.substr(at).starts_with(part);
 }
 
-// ---- Formats without bytes that they all begin with ----
+// ---- Formats without a common magic ----
 
-/// A length, of which three bytes are zeros even in the largest file, and a JSON object.
+/// The header's length, whose upper three bytes are zero even in the largest file, then a JSON object.
 bool is_safetensors(std::string_view text) { return has_at(text, 5, "\0\0\0{"sv); }
 
 /// Two zeros, a type, a number of dimensions.
@@ -34,10 +34,10 @@ bool is_pgm(std::string_view text) {
          " \t\r\n#"sv.find(text[2]) != std::string_view::npos;
 }
 
-/// Two letters, the file's size, four zeros.
+/// "BM", the file size, four zeros.
 bool is_bmp(std::string_view text) { return text.starts_with("BM") && has_at(text, 6, "\0\0\0\0"sv); }
 
-/// ASCII with a zero before or after each character, but for a mark that tells the order.
+/// ASCII characters with a zero before or after each, and no byte order mark.
 bool is_unmarked_utf16(std::string_view text) {
   constexpr std::size_t looked_at = 64;
   text = text.substr(0, std::min(text.size(), looked_at) / 2 * 2);
@@ -55,26 +55,26 @@ bool is_unmarked_utf16(std::string_view text) {
 
 // ---- Protocol buffers ----
 
-/// Where the content of a field that begins at `at`, which has this tag and a length, begins; 0 if there is none.
+/// The position of a field's content, for a field at `at` with this tag and a length; 0 if there is no such field.
 std::size_t content_of(std::string_view text, std::size_t at, char tag) {
   if (at >= text.size() || text[at] != tag) return 0;
   ++at;
-  while (at < text.size() && (text[at] & '\x80') != 0) ++at;  // all but the last byte of the length
+  while (at < text.size() && (text[at] & '\x80') != 0) ++at;  // the length is a varint: skip all but its last byte
   return at + 1;
 }
 
-/// Field 1 is the version of the format, a small number. Returns where field 2 begins, or 0.
+/// Checks that field 1 is a small version number. Returns the position of field 2, or 0.
 std::size_t versioned(std::string_view text) {
   return text.size() > 2 && text[0] == '\x08' && text[1] >= 1 && text[1] < 0x20 ? 2 : 0;
 }
 
-/// SavedModel and Core ML's Model: field 2 is a message that begins with a message, where ONNX has the producer's name.
+/// SavedModel and Core ML's Model: field 2 is a message that begins with a message; in ONNX it is the producer's name.
 bool has_described_version(std::string_view text) {
   const std::size_t at = versioned(text) != 0 ? content_of(text, 2, '\x12') : 0;
   return at != 0 && at < text.size() && text[at] == '\x0a';
 }
 
-/// tensorflow.SavedModel, of version 1, and GraphDef: nodes, which begin with a name and an op.
+/// tensorflow.SavedModel version 1, or a GraphDef: nodes that begin with a name and an op.
 bool is_tensorflow(std::string_view text) {
   if (has_described_version(text)) return text[1] == 1;
   std::size_t at = content_of(text, 0, '\x0a');
@@ -87,8 +87,8 @@ bool is_tensorflow(std::string_view text) {
 
 bool is_core_ml(std::string_view text) { return has_described_version(text) && text[1] > 1; }
 
-/// ONNX has no magic number, but everybody begins with the version of the IR. Another field of ModelProto follows: a
-/// number or a message.
+/// ONNX has no magic, but all writers begin with the IR version. Another field of ModelProto follows: a number or a
+/// message.
 bool is_onnx(std::string_view text) {
   if (versioned(text) == 0 || has_described_version(text)) return false;
   const auto tag = static_cast<unsigned char>(text[2]);
@@ -96,11 +96,11 @@ bool is_onnx(std::string_view text) {
   return field >= 1 && (wire_type == 0 || wire_type == 2);
 }
 
-// ---- Zip archives, by the names in them ----
+// ---- Zip archives, recognised by their members' names ----
 
 bool is_zip(std::string_view text) { return text.starts_with("PK\3\4") || text.starts_with("PK\5\6"); }
 
-/// The first file's name follows its header of 30 bytes; the directory with all names is at the end.
+/// Searches the first local header and the directory at the end of the file.
 bool has_member(std::string_view text, std::string_view name) {
   constexpr std::size_t looked_at = 1 << 16;
   const std::string_view head = text.substr(0, 512), tail = text.substr(text.size() - std::min(text.size(), looked_at));
@@ -114,10 +114,11 @@ bool is_keras(std::string_view text) {
 }
 bool is_npz(std::string_view text) { return has_member(text, ".npy") || text.starts_with("PK\5\6"); }
 
-// ---- Texts ----
+// ---- Text ----
 
-/// UTF-8, mostly ASCII, or lines in an 8-bit encoding; no NUL. `is_cut`: the last character may be incomplete. Text may
-/// have a few other control characters: a delimiter, a terminal's escapes, the mark at the end of a file of DOS.
+/// True for UTF-8 that is mostly ASCII, and for lines in an 8-bit encoding; NUL is not allowed. A few other control
+/// characters are: a delimiter, terminal escapes, the end-of-file mark of DOS. `is_cut`: the last character may be
+/// incomplete.
 bool is_printable_text(std::string_view text, bool is_cut) {
   const auto is_control = [](char c) {
     return (static_cast<unsigned char>(c) < ' ' && " \t\r\n\f\v"sv.find(c) == std::string_view::npos) || c == '\x7f';
@@ -128,7 +129,7 @@ bool is_printable_text(std::string_view text, bool is_cut) {
   if ((has_lines ? 4 : 16) * controls > std::ssize(text)) return false;
   const auto beyond_ascii = std::count_if(text.begin(), text.end(), [](char c) { return (c & '\x80') != 0; });
   if (2 * beyond_ascii <= std::ssize(text) || (has_lines && controls == 0)) return true;
-  constexpr std::size_t longest = 4;  // bytes of a character, which may be cut off
+  constexpr std::size_t longest = 4;  // the longest UTF-8 character, in bytes
   while (!text.empty()) {
     const std::size_t size = utf8_length(text);
     if (size == 0) return is_cut && text.size() < longest;
@@ -137,7 +138,7 @@ bool is_printable_text(std::string_view text, bool is_cut) {
   return true;
 }
 
-/// The first characters of a text, after a byte order mark and space; nothing if it is no text.
+/// The beginning of the text, without byte order mark and leading space; nothing if the bytes are not text.
 std::optional<std::string_view> beginning_of_text(std::string_view text) {
   constexpr std::size_t looked_at = 4096;
   const bool is_cut = text.size() >= looked_at;
@@ -169,7 +170,7 @@ bool is_json(std::string_view whole) {
   return next != std::string_view::npos && R"("{}[]-0123456789tfn)"sv.find(text[next]) != std::string_view::npos;
 }
 
-/// Protocols 0 and 1, which are texts in part: "(dp0\n", "(lp1\n", "cnumpy.core.multiarray\n_reconstruct\np0\n".
+/// Pickle protocols 0 and 1, which are partly text: "(dp0\n", "(lp1\n", "cnumpy.core.multiarray\n_reconstruct\np0\n".
 bool is_text_pickle(std::string_view text) {
   if (text.starts_with("(dp") || text.starts_with("(lp")) {
     const std::size_t end = text.find_first_not_of("0123456789", 3);
@@ -205,8 +206,8 @@ struct Signature {
   std::string_view bytes{};
 };
 
-/// A kind of files: what it is called, what to do with it, and how it begins. Signatures are such that nothing else can
-/// begin with them, not even a table whose first column is called PAR1.
+/// A file kind: its name, the remedy, and how it begins. No other file can begin with one of the signatures, not even a
+/// table whose first column is called PAR1.
 struct Row {
   FileKind kind;
   const char* name;
@@ -222,15 +223,15 @@ constexpr const char* from_keras =
     "in Python, model.export(\"m.onnx\", format=\"onnx\") makes a model for onnx::load, and "
     "safetensors.numpy.save_file({v.path: v.numpy() for v in model.weights}, \"m.safetensors\") a file for "
     "load_weights with .names = Names::keras";
-constexpr const char* from_tensorflow = "tf2onnx makes a model for onnx::load of it: python -m tf2onnx.convert";
+constexpr const char* from_tensorflow = "tf2onnx converts it for onnx::load: python -m tf2onnx.convert";
 constexpr const char* as_png = "save it as PNG, which 'cornu predict' reads, or its pixels as .npy";
-constexpr const char* pixels = "'cornu predict' reads it; a program needs its pixels, as .npy for instance";
+constexpr const char* pixels = "'cornu predict' reads it; a program needs its pixels, for example as .npy";
 constexpr const char* as_columns = "save it as CSV, for read_csv, or its columns with numpy.savez";
 constexpr const char* unpack = "unpack it first";
 
-/// The first row that fits tells the kind. Source: file(1)'s magic and each format's specification.
+/// The first matching row decides. Source: file(1)'s magic and each format's specification.
 constexpr std::array table{
-    Row{FileKind::empty, "an empty file", "was it written, or downloaded, to its end?", {}, is_empty},
+    Row{FileKind::empty, "an empty file", "was it written or downloaded completely?", {}, is_empty},
     Row{FileKind::safetensors,
         "a safetensors file",
         "Sequential::load reads a model, load_weights weights, SafetensorsFile any tensors",
@@ -243,11 +244,11 @@ constexpr std::array table{
         "in Python, scipy.io.loadmat reads it and numpy.savez saves its arrays for NpzFile",
         {{{0, "MATLAB 5.0 MAT-file"sv}, {0, "MATLAB 7.3 MAT-file"sv}}}},
     Row{FileKind::hdf5,
-        "an HDF5 file, as Keras's .h5",
+        "an HDF5 file, such as Keras's .h5",
         from_keras,
         {{{0, "\x89HDF\r\n\x1a\n"sv}, {512, "\x89HDF\r\n\x1a\n"sv}}}},
     Row{FileKind::old_pytorch,
-        "a PyTorch checkpoint of a version before 1.6",
+        "a PyTorch checkpoint from before version 1.6",
         from_pytorch,
         {{{0, "\x80\x02\x8a\x0al\xfc\x9c\x46\xf9 j\xa8P\x19"sv}}}},
     Row{FileKind::pickle,
@@ -283,10 +284,10 @@ constexpr std::array table{
         "a sound file (WAV, FLAC, Ogg or MP3)",
         "save its samples as .npy",
         {{{8, "WAVEfmt "sv}, {0, "fLaC\0"sv}, {0, "OggS\0"sv}, {0, "ID3\2"sv}, {0, "ID3\3"sv}, {0, "ID3\4"sv}}}},
-    Row{FileKind::pdf, "a PDF document", "get the data that it shows as a table or as arrays", {{{0, "%PDF-"sv}}}},
+    Row{FileKind::pdf, "a PDF document", "export its data as a table or as arrays", {{{0, "%PDF-"sv}}}},
     Row{FileKind::tflite,
         "a TensorFlow Lite model",
-        "convert the model that it was made from to ONNX, for onnx::load",
+        "convert the original model to ONNX, for onnx::load",
         {{{4, "TFL3"sv}}}},
     Row{FileKind::gguf,
         "a GGUF file of llama.cpp",
@@ -317,7 +318,7 @@ constexpr std::array table{
         {{{0, "\xff\xfe"sv}, {0, "\xfe\xff"sv}}},
         is_unmarked_utf16},
     Row{FileKind::git_lfs,
-        "a pointer of git-lfs, not the file itself",
+        "a git-lfs pointer, not the file itself",
         "'git lfs pull' fetches the file",
         {{{0, "version https://git-lfs"sv}}}},
     Row{FileKind::excel, "an Excel workbook", "save the sheet as CSV in UTF-8, for read_csv", {}, is_excel},
@@ -329,18 +330,14 @@ constexpr std::array table{
     Row{FileKind::pgm, "a PGM image", pixels, {}, is_pgm},
     Row{FileKind::bmp, "a BMP image", as_png, {}, is_bmp},
     Row{FileKind::tensorflow, "a TensorFlow graph (saved_model.pb)", from_tensorflow, {}, is_tensorflow},
-    Row{FileKind::core_ml,
-        "a Core ML model",
-        "convert the model that it was made from to ONNX, for onnx::load",
-        {},
-        is_core_ml},
+    Row{FileKind::core_ml, "a Core ML model", "convert the original model to ONNX, for onnx::load", {}, is_core_ml},
     Row{FileKind::onnx, "an ONNX model", "onnx::load reads it", {}, is_onnx},
-    Row{FileKind::html, "a web page", "the download got a page about the file; get the file itself", {}, is_html},
-    Row{FileKind::xml, "an XML document", "if it comes from a download, it says there why that failed", {}, is_xml},
-    Row{FileKind::json, "a JSON text", "it has no arrays or weights that are read", {}, is_json},
+    Row{FileKind::html, "a web page", "the download returned a page about the file, not the file itself", {}, is_html},
+    Row{FileKind::xml, "an XML document", "if it was downloaded, it may say why the download failed", {}, is_xml},
+    Row{FileKind::json, "a JSON text", "Cornu reads no arrays or weights from JSON", {}, is_json},
     Row{FileKind::csv, "a table as text (CSV)", "read_csv reads it", {}, is_csv},
     Row{FileKind::text, "a text file", "is it the right file?", {}, is_text},
-    Row{FileKind::unknown, "a file of a kind that is not known", "is it the right file, and whole?"},
+    Row{FileKind::unknown, "a file of unknown kind", "is it the right file, and complete?"},
 };
 
 const Row& row_of(FileKind kind) {

@@ -8,11 +8,11 @@
 
 #include "cornu/core/error.h"
 
-/// What a file is, by its first bytes: so that a reader given a file of another kind says which kind it is.
+/// Recognises files by their first bytes, so that a reader given the wrong kind of file can name the kind in its error.
 namespace cornu::detail {
 
 enum class FileKind {
-  // Those that Cornu reads.
+  // Kinds that Cornu reads.
   safetensors,
   onnx,
   npy,
@@ -21,7 +21,7 @@ enum class FileKind {
   csv,
   png,
   pgm,
-  // Those that it does not.
+  // Kinds that Cornu does not read.
   pytorch,
   old_pytorch,
   pickle,
@@ -59,32 +59,33 @@ enum class FileKind {
   rar,
   tar,
   program,
-  text,  ///< and nothing that says what of
+  text,  ///< text of no known format
   empty,
   unknown,
 };
 
-/// Looks at the first bytes, and at the names of the files in a zip archive.
+/// Checks the first bytes and, in a zip archive, the names of its members.
 FileKind file_kind(std::span<const std::byte> bytes);
 
-/// Whether some function of Cornu reads such files.
+/// True if Cornu has a reader for this kind.
 constexpr bool is_read(FileKind kind) { return kind <= FileKind::pgm; }
 
-/// As in "a PyTorch checkpoint".
+/// The name with its article, such as "a PyTorch checkpoint".
 const char* name_of(FileKind kind);
-/// What to do with it: "safetensors.torch.save_file(model.state_dict(), ...) in Python makes a file that ...".
+/// What the user can do with such a file: "safetensors.torch.save_file(model.state_dict(), ...) in Python makes a file
+/// that ...".
 const char* remedy_for(FileKind kind);
 
 /// "this is a PyTorch checkpoint; <remedy>".
 std::string described(FileKind kind);
-/// The first bytes of a file of which nothing else is known: "7F 45 4C 46".
+/// The first bytes in hexadecimal, for files of unknown kind: "7F 45 4C 46".
 std::string beginning_of(std::span<const std::byte> bytes);
 
-/// As `described`; "" if that is what was expected, or it is not known what it is.
+/// As `described`; "" if the kind is one of `expected` or is unknown.
 std::string described_if_foreign(std::span<const std::byte> bytes, std::initializer_list<FileKind> expected);
 
-/// What `read()` returns. If it throws a FormatError and the bytes are those of a file of another kind than `expected`,
-/// the error says of which kind.
+/// Returns what `read()` returns. If `read()` throws a FormatError and the bytes are a file of a kind that is not in
+/// `expected`, throws a FormatError that names the kind instead.
 template <class Read>
 decltype(auto) recognising(std::span<const std::byte> bytes, std::initializer_list<FileKind> expected, Read read) {
   try {

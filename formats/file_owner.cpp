@@ -14,7 +14,7 @@ namespace cornu::detail {
 
 namespace {
 
-constexpr int most_links = 40;  // as Linux has it
+constexpr int most_links = 40;  // Linux's limit
 
 [[noreturn]] void fail(const std::string& path, const char* what, int error) {
   throw FileError(message("{}: {} ({})", path, what, std::generic_category().message(error)));
@@ -25,7 +25,7 @@ bool is_open_to_all(const std::filesystem::path& folder) {
   return ::stat(folder.empty() ? "." : folder.c_str(), &status) != 0 || (status.st_mode & S_IWOTH) != 0;
 }
 
-/// Closes the file, whatever happens.
+/// Closes the descriptor on destruction.
 struct Descriptor {
   int number;
   ~Descriptor() {
@@ -46,7 +46,7 @@ std::string why_untrusted(const std::filesystem::path& path) {
                    itself.st_uid);
   }
   if (!is_trusted_owner(behind.st_uid)) return message("it belongs to another user (user id {})", behind.st_uid);
-  if (S_ISDIR(behind.st_mode) && (behind.st_mode & S_IWOTH) != 0) return "anybody may write to it";
+  if (S_ISDIR(behind.st_mode) && (behind.st_mode & S_IWOTH) != 0) return "everyone can write to it";
   return "";
 }
 
@@ -57,12 +57,12 @@ std::filesystem::path behind_links(const std::filesystem::path& path) {
     if (::lstat(result.c_str(), &status) != 0 || !S_ISLNK(status.st_mode)) return result;
     require<FileError>(
         is_trusted_owner(status.st_uid),
-        "{}: the link {} belongs to another user (user id {}) and is not followed; name the file that it points to",
+        "{}: the link {} belongs to another user (user id {}) and is not followed; give the file it points to",
         path.string(), result.string(), status.st_uid);
     std::error_code error;
     const std::filesystem::path target = std::filesystem::read_symlink(result, error);
     if (error) fail(path.string(), "cannot be followed as a link", error.value());
-    result = result.parent_path() / target;  // the target alone where that is absolute
+    result = result.parent_path() / target;  // operator/ drops the folder if the target is absolute
   }
   fail(path.string(), "cannot be followed as a link", ELOOP);
 }
@@ -79,7 +79,7 @@ int above_standard_streams(int descriptor) {
 void write_to_file(const std::string& path, std::string_view text, Existing existing) {
   std::filesystem::path target = behind_links(path);
   struct stat there {};
-  // /dev/stdout leads to a pipe, which has no name of its own.
+  // /dev/stdout may lead to a pipe, which has no path.
   const bool is_device = existing != Existing::refuse && ::stat(path.c_str(), &there) == 0 && !S_ISREG(there.st_mode);
   if (is_device) target = path;
   const int flags = O_WRONLY | O_APPEND | O_CLOEXEC | (is_device ? 0 : O_CREAT | O_NOFOLLOW) |
@@ -88,9 +88,10 @@ void write_to_file(const std::string& path, std::string_view text, Existing exis
   if (file.number < 0) fail(path, "cannot be written", errno);
   struct stat status {};
   if (::fstat(file.number, &status) != 0) fail(path, "cannot be written", errno);
-  require<FileError>(is_trusted_owner(status.st_uid) || !is_open_to_all(target.parent_path()),
-                     "{}: belongs to another user (user id {}), in a folder where anybody may write; choose another",
-                     path, status.st_uid);
+  require<FileError>(
+      is_trusted_owner(status.st_uid) || !is_open_to_all(target.parent_path()),
+      "{}: belongs to another user (user id {}), in a folder that everyone can write to; choose another file", path,
+      status.st_uid);
   if (existing == Existing::replace && S_ISREG(status.st_mode) && ::ftruncate(file.number, 0) != 0) {
     fail(path, "cannot be written", errno);
   }

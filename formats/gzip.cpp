@@ -1,6 +1,6 @@
 #include "cornu/formats/gzip.h"
 
-#define ZLIB_CONST  // zlib then takes its input as const.
+#define ZLIB_CONST  // makes zlib take const input
 #include <zlib.h>
 
 #include <algorithm>
@@ -14,9 +14,9 @@ namespace cornu::detail {
 
 namespace {
 
-constexpr int gzip_window = 15 + 16;                         // The largest window, and gzip's header and trailer.
-constexpr std::size_t largest_piece = std::size_t{1} << 30;  // zlib counts in 32 bits.
-constexpr std::size_t largest_expansion = 1032;              // Two bits of deflate are at most 258 bytes.
+constexpr int gzip_window = 15 + 16;                         // the largest window, with gzip's header and trailer
+constexpr std::size_t largest_piece = std::size_t{1} << 30;  // zlib counts in 32 bits
+constexpr std::size_t largest_expansion = 1032;              // two bits of deflate expand to at most 258 bytes
 
 uInt piece(std::size_t size) { return static_cast<uInt>(std::min(size, largest_piece)); }
 
@@ -33,7 +33,7 @@ struct ByteReader::Inflater {
   Inflater(const Inflater&) = delete;
   Inflater& operator=(const Inflater&) = delete;
 
-  /// Moves on by one call of zlib: both spans lose what was used up or filled.
+  /// Calls zlib once and removes the consumed and the filled part from the spans.
   int advance(std::span<const std::byte>& in, std::span<std::byte>& out) {
     stream.next_in = reinterpret_cast<const Bytef*>(in.data());
     stream.avail_in = piece(in.size());
@@ -72,7 +72,7 @@ std::size_t ByteReader::read(std::span<std::byte> out) {
       inflater_->finished = bytes_.empty();
       require<FormatError>(bytes_.empty() || is_gzip(bytes_), "{}: {} bytes follow the end of the gzip data", name_,
                            bytes_.size());
-      inflateReset(&inflater_->stream);  // For the next member.
+      inflateReset(&inflater_->stream);  // for the next member
     } else if (status == Z_MEM_ERROR) {
       throw std::bad_alloc();
     } else {

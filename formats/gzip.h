@@ -8,26 +8,26 @@
 
 namespace cornu::detail {
 
-/// Whether the bytes begin as a gzip file does.
+/// True if the bytes begin with the gzip magic.
 bool is_gzip(std::span<const std::byte> bytes);
 
-/// The bytes as a gzip file of one member. Holds no time and no name, so that equal bytes give equal files.
+/// Compresses into one gzip member without time and name, so that equal input gives equal output.
 std::vector<std::byte> gzip_compressed(std::span<const std::byte> bytes);
 
-/// Bytes that are read from front to back, from memory, through the gzip decoder where they are compressed.
-/// Several gzip members one after the other are read as one, as the format wants it.
+/// Reads bytes sequentially from memory, decompressing them if they are gzip data. Consecutive gzip members are read as
+/// one stream, as RFC 1952 requires.
 class ByteReader {
  public:
-  /// `name` stands for the file in errors.
+  /// `name` is the file's name in errors.
   ByteReader(std::span<const std::byte> bytes, std::string name);
-  ~ByteReader();  // Where Inflater is known.
+  ~ByteReader();  // in the .cpp, where Inflater is complete
 
-  /// Fills `out` as far as the bytes go, and returns how many there were.
-  /// Throws FormatError if the compressed bytes are damaged, cut off, or followed by something else.
+  /// Fills `out` and returns the number of bytes read, which is smaller only at the end. Throws FormatError if the
+  /// compressed data are damaged, truncated, or followed by other bytes.
   std::size_t read(std::span<std::byte> out);
 
   bool compressed() const { return inflater_ != nullptr; }
-  /// How many bytes are left to read; where they are compressed, the most that there can be.
+  /// The number of bytes left to read; for compressed data, an upper bound.
   std::size_t most_left() const;
 
  private:
@@ -35,7 +35,7 @@ class ByteReader {
 
   std::span<const std::byte> bytes_;
   std::string name_;
-  std::unique_ptr<Inflater> inflater_;  // None where the bytes are not compressed.
+  std::unique_ptr<Inflater> inflater_;  // null if the bytes are not compressed
 };
 
 }  // namespace cornu::detail

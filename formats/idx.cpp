@@ -36,8 +36,8 @@ constexpr std::array<Type, std::variant_size_v<IdxData>> types{{{0x08, "u8", Dty
 constexpr std::size_t most_dimensions = 255;
 constexpr Index largest_dimension = std::numeric_limits<std::uint32_t>::max();
 
-/// The product of the dimensions, or nothing if it is too large to be counted. Zeros count last, so that
-/// (0, huge, huge) overflows as (1, huge, huge) does.
+/// The product of the dimensions, or nothing if it overflows. Zeros are applied last, so that (0, huge, huge) overflows
+/// like (1, huge, huge).
 std::optional<Index> product(const std::vector<Index>& dimensions) {
   Index result = 1;
   bool empty = false;
@@ -53,7 +53,7 @@ using Unsigned = std::conditional_t<
     size == 1, std::uint8_t,
     std::conditional_t<size == 2, std::uint16_t, std::conditional_t<size == 4, std::uint32_t, std::uint64_t>>>;
 
-/// From the file's order to the machine's, and back.
+/// Converts between the byte order of the file and of the machine.
 template <class T>
 T big_endian(T value) {
   using Bits = Unsigned<sizeof(T)>;
@@ -63,7 +63,7 @@ T big_endian(T value) {
   return std::bit_cast<T>(result);
 }
 
-/// Goes through an IDX file from front to back; every error names the file.
+/// Parses an IDX file sequentially. Every error names the file.
 class Parser {
  public:
   Parser(std::span<const std::byte> bytes, const std::string& name, const IdxReadOptions& options)
@@ -73,7 +73,7 @@ class Parser {
     IdxArray result{.data = empty_array(read_type())};
     result.dimensions = read_dimensions();
     const auto count = product(result.dimensions);
-    check(count.has_value(), "dimensions {} are more numbers than can be counted", to_string(result.dimensions));
+    check(count.has_value(), "dimensions {}: the number of elements overflows", to_string(result.dimensions));
     std::visit([&](auto& numbers) { read_numbers(*count, result, numbers); }, result.data);
     return result;
   }
@@ -89,7 +89,7 @@ class Parser {
   std::array<std::uint8_t, n> read_header(const char* what) {
     std::array<std::uint8_t, n> bytes{};
     const std::size_t came = reader_.read(std::as_writable_bytes(std::span(bytes)));
-    check(came == n, "the file ends in the middle of its {}; is it an IDX file, and whole?", what);
+    check(came == n, "the file ends inside its {} (truncated, or not an IDX file?)", what);
     return bytes;
   }
 
@@ -146,7 +146,7 @@ class Parser {
 
     const auto total = static_cast<std::size_t>(count);
     while (numbers.size() < total) {
-      // What a compressed file says of its size is believed only as far as it has been kept.
+      // The size in a compressed file may lie: grow only as data arrive.
       const std::size_t first = numbers.size();
       const std::size_t next = reader_.compressed() ? std::min(total, std::max(2 * first, believed)) : total;
       numbers.reserve(next);
@@ -179,7 +179,7 @@ std::vector<std::byte> read_file(const std::string& name, std::uint64_t limit) {
   require<FileError>(!error, "{}: cannot be read ({})", name, error.message());
   require<FileError>(size <= limit, "{}: the file has {} bytes, more than the limit of {}", name, size, limit);
   std::ifstream file(path, std::ios::binary);
-  require<FileError>(file.is_open(), "{}: cannot be opened (may you read it?)", name);
+  require<FileError>(file.is_open(), "{}: cannot be opened (no read permission?)", name);
   std::vector<std::byte> bytes(static_cast<std::size_t>(size));
   file.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(size));
   require<FileError>(file.gcount() == static_cast<std::streamsize>(size), "{}: only {} of {} bytes could be read", name,
@@ -187,7 +187,7 @@ std::vector<std::byte> read_file(const std::string& name, std::uint64_t limit) {
   return bytes;
 }
 
-/// The first bytes of what a gzip file holds; none of a damaged one.
+/// The first decompressed bytes of a gzip file; empty if it is damaged.
 std::vector<std::byte> unpacked_head(std::span<const std::byte> bytes, const std::string& name) {
   std::vector<std::byte> head(512);
   try {
@@ -198,7 +198,7 @@ std::vector<std::byte> unpacked_head(std::span<const std::byte> bytes, const std
   return head;
 }
 
-/// What the file is if it is no IDX file, and none that is compressed; "" if that cannot be told.
+/// Describes a file that is not IDX, compressed or not; "" if its kind is unknown.
 std::string foreign_kind(std::span<const std::byte> bytes, const std::string& name) {
   using detail::FileKind;
   if (!detail::is_gzip(bytes)) return detail::described_if_foreign(bytes, {FileKind::idx});
@@ -229,7 +229,7 @@ const char* type_name(const IdxData& data) { return types[data.index()].name; }
 
 Tensor to_tensor(const IdxArray& array) {
   Tensor result{Shape(std::span(array.dimensions))};
-  require(result.size() == array.size(), "to_tensor: dimensions {} need {} numbers, there are {}",
+  require(result.size() == array.size(), "to_tensor: dimensions {} need {} elements, the array has {}",
           to_string(array.dimensions), result.size(), array.size());
   convert(raw_tensor("to_tensor", array), result);
   return result;
@@ -268,8 +268,9 @@ std::vector<std::byte> idx_bytes(const IdxArray& array, bool gzip) {
                         "write_idx: dimensions {}; each must be from 0 to {}", to_string(array.dimensions),
                         largest_dimension);
   }
-  require(product(array.dimensions) == array.size(), "write_idx: dimensions {} do not multiply to the {} numbers given",
-          to_string(array.dimensions), array.size());
+  require(product(array.dimensions) == array.size(),
+          "write_idx: the product of the dimensions {} is not the number of elements, {}", to_string(array.dimensions),
+          array.size());
   std::vector<std::byte> result;
   append_big_endian(result, std::array{array.magic()});
   for (const Index dimension : array.dimensions) {

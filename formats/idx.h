@@ -12,20 +12,20 @@
 
 namespace cornu {
 
-/// The numbers of an IDX file, as the type that the file gives them.
+/// The elements of an IDX file, in the file's element type.
 using IdxData = std::variant<std::vector<std::uint8_t>, std::vector<std::int8_t>, std::vector<std::int16_t>,
                              std::vector<std::int32_t>, std::vector<float>, std::vector<double>>;
 
-/// What an IDX file holds: an array of one of six types, row by row. The format is that of the MNIST files: two zero
-/// bytes, a byte for the type, one for the number of dimensions, the dimensions, the numbers, all big-endian.
+/// The content of an IDX file: a row-major array of one of six types. IDX is the format of the MNIST files: two zero
+/// bytes, one byte for the type, one for the number of dimensions, the dimensions, then the elements, all big-endian.
 /// Source: LeCun, Cortes, Burges, "The MNIST database of handwritten digits", "The IDX file format".
 struct IdxArray {
-  std::vector<Index> dimensions{};  // More than a Shape may have, up to 255.
+  std::vector<Index> dimensions{};  // up to 255, more than a Shape can have
   IdxData data{};
 
-  /// How many numbers there are.
+  /// The number of elements.
   Index size() const;
-  /// The first four bytes of the file as one number, as people quote it: 2051 for images, 2049 for labels.
+  /// The first four bytes of the file as one number: 2051 for images, 2049 for labels.
   std::uint32_t magic() const;
 
   friend bool operator==(const IdxArray&, const IdxArray&) = default;
@@ -34,33 +34,33 @@ struct IdxArray {
 /// "u8", "i8", "i16", "i32", "f32" or "f64".
 const char* type_name(const IdxData& data);
 
-/// The numbers as Real. Throws ShapeError for more dimensions than a Shape has, and FormatError for an integer that a
-/// Real does not hold exactly.
+/// Converts the elements to Real. Throws ShapeError if the array has more dimensions than a Shape can have or a size
+/// that does not match its dimensions, and FormatError for an integer that Real cannot represent exactly.
 Tensor to_tensor(const IdxArray& array);
-/// The same array, whose bytes are those of `array`: it must stay where it is.
+/// A tensor that refers to the bytes of `array`, which must outlive it and stay in place.
 RawTensor raw_tensor(std::string name, const IdxArray& array);
-/// As f32, or as f64 where Real is double.
+/// Element type f32, or f64 if Real is double.
 IdxArray to_idx(ConstView tensor);
 
 struct IdxReadOptions {
-  /// Larger files and arrays, in bytes, are refused.
+  /// Upper bound in bytes for the file and for the array; anything larger is refused.
   std::uint64_t size_limit = std::uint64_t{4} << 30;
 };
 
-/// Reads an IDX file, raw or compressed by gzip, which its content tells and not its name.
-/// Throws FileError if it cannot be read, FormatError, saying what came and what was required, if it is damaged, too
-/// short, too long, or no IDX file. The memory that it takes is at most a small multiple of what the file really holds.
+/// Reads an IDX file, raw or gzip-compressed; compression is detected from the content.
+/// Throws FileError if the file cannot be read; FormatError, naming what was found and what is required, if it is
+/// damaged, too short, too long, or not an IDX file. Memory use is at most a small multiple of the file's real content.
 IdxArray read_idx(const std::string& path, const IdxReadOptions& options = {});
-/// The same for bytes that are in memory; `name` stands for the file in errors.
+/// The same for bytes in memory; `name` is the file's name in errors.
 IdxArray read_idx_bytes(std::span<const std::byte> bytes, const std::string& name, const IdxReadOptions& options = {});
 
 struct IdxWriteOptions {
-  /// Compressed or not; where left out, compressed if the name ends in ".gz".
+  /// Whether to compress with gzip. Default: yes if the name ends in ".gz".
   std::optional<bool> gzip{};
 };
 
-/// Writes an IDX file that appears whole or not at all; equal arrays give equal bytes.
-/// Throws ShapeError if the dimensions do not multiply to the number of numbers, ValueError for dimensions that the
+/// Writes an IDX file atomically; equal arrays give equal bytes.
+/// Throws ShapeError if the product of the dimensions is not the number of elements, ValueError for dimensions that the
 /// format cannot hold, and FileError, naming path and cause, if the file cannot be written.
 void write_idx(const std::string& path, const IdxArray& array, const IdxWriteOptions& options = {});
 /// The bytes that write_idx writes.

@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::size_t most_in_a_word = std::size_t{8} << 20;
 
-/// From nlohmann's events to ours. Its parser keeps no value and does not recurse, so that depth costs it nothing.
+/// Adapts nlohmann's SAX events to JsonHandler. The parser stores no values and does not recurse, so depth is free.
 struct Events {
   using Source = nlohmann::json;
   JsonHandler& handler;
@@ -37,7 +37,7 @@ struct Events {
   bool start_array(std::size_t) { return handler.begin_list(), true; }
   bool end_array() { return handler.end_list(), true; }
   static bool parse_error(std::size_t position, const std::string&, const nlohmann::detail::exception& error) {
-    // "[json.exception.parse_error.101] parse error at line 1, column 2: what": the place and what was wrong remain.
+    // "[json.exception.parse_error.101] parse error at line 1, column 2: what": keep the position and the cause.
     std::string text = error.what();
     text.erase(0, text.find("] ") + 2);
     throw FormatError(message("JSON: {} (byte {})", text, position));
@@ -57,7 +57,7 @@ class TreeBuilder final : public JsonHandler {
   void key(std::string name) override {
     std::vector<std::string>& names = open_.back().names;
     const auto place = std::lower_bound(names.begin(), names.end(), name);
-    require<FormatError>(place == names.end() || *place != name, "JSON: \"{}\" is there twice", name);
+    require<FormatError>(place == names.end() || *place != name, "JSON: duplicate name \"{}\"", name);
     names.insert(place, name);
     key_ = std::move(name);
   }
@@ -66,12 +66,12 @@ class TreeBuilder final : public JsonHandler {
  private:
   struct Open {
     Json json;
-    std::vector<std::string> names{};  // of an object's members so far, sorted
-    std::string key{};                 // by which it goes into what it is in
+    std::vector<std::string> names{};  // an object's member names so far, sorted
+    std::string key{};                 // its name in the enclosing object
   };
 
   void open(Json empty) {
-    require<FormatError>(open_.size() < 64, "JSON: nested more than 64 levels deep");
+    require<FormatError>(open_.size() < 64, "JSON: more than 64 levels of nesting");
     open_.push_back({.json = std::move(empty), .key = std::exchange(key_, {})});
   }
   void close() {
@@ -97,8 +97,7 @@ class TreeBuilder final : public JsonHandler {
   Json result_;
 };
 
-/// A text or a number of any length would take five times its length while nlohmann's parser, which keeps it in two
-/// buffers that double, reads it.
+/// nlohmann's parser stores the current string or number in two buffers that double, which takes five times its length.
 void require_short_words(std::string_view text) {
   constexpr std::string_view between = " \t\r\n,:[]{}";
   std::size_t length = 0;
@@ -107,11 +106,11 @@ void require_short_words(std::string_view text) {
     const char c = text[i];
     length = c == '"' || (!quoted && between.find(c) != std::string_view::npos) ? 0 : length + 1;
     if (c == '"') quoted = !quoted;
-    if (quoted && c == '\\') {  // what is escaped may be a quotation mark
+    if (quoted && c == '\\') {  // the escaped character may be a quotation mark
       ++i;
       ++length;
     }
-    require<FormatError>(length <= most_in_a_word, "JSON: a text or a number of more than {} bytes", most_in_a_word);
+    require<FormatError>(length <= most_in_a_word, "JSON: a string or number of more than {} bytes", most_in_a_word);
   }
 }
 
@@ -151,7 +150,7 @@ void write(std::string& out, const Json& json) {
   } else if (const auto* number = json.as<double>(); number != nullptr && std::isfinite(*number)) {
     const std::size_t begin = out.size();
     write_number(out, *number);
-    if (out.find_first_of(".e", begin) == std::string::npos) out += ".0";  // so that it is read as a double again
+    if (out.find_first_of(".e", begin) == std::string::npos) out += ".0";  // keeps it a double when it is read back
   } else if (const auto* text = json.as<std::string>()) {
     write_text(out, *text);
   } else if (const auto* list = json.as<Json::Array>()) {

@@ -15,7 +15,7 @@ namespace cornu {
 
 namespace {
 
-static_assert(std::endian::native == std::endian::little, "numbers are read and written as they are in memory");
+static_assert(std::endian::native == std::endian::little, "elements are read and written without swapping bytes");
 
 constexpr std::array<const char*, 16> dtype_names{"F64", "F32", "F16", "BF16", "I64",  "I32",     "I16",     "I8",
                                                   "U64", "U32", "U16", "U8",   "BOOL", "F8_E4M3", "F8_E5M2", "F8_E8M0"};
@@ -33,7 +33,7 @@ float from_half(std::uint16_t bits) {
   return std::bit_cast<float>(sign | wide << 23 | fraction << 13);
 }
 
-/// Sign, exponent of 4 bits with bias 7, fraction of 3 bits. No infinity; one NaN of each sign.
+/// Sign, 4 exponent bits with bias 7, 3 fraction bits. No infinity; one NaN of each sign.
 /// Source: Open Compute Project, "OCP 8-bit Floating Point Specification", 2023.
 float from_e4m3(std::uint8_t bits) {
   const int exponent = bits >> 3 & 15, fraction = bits & 7;
@@ -61,7 +61,7 @@ void convert_each(std::span<const std::byte> bytes, const View& to) {
   convert_each<Stored>(bytes, to, [](Stored stored) { return stored; });
 }
 
-/// "(3, 2)" of the element that is number `i` in memory.
+/// The index of the i-th element in memory, such as "(3, 2)".
 std::string position_of(Index i, std::vector<Index> shape) {
   for (std::size_t axis = shape.size(); axis-- > 0;) {
     const Index length = shape[axis];
@@ -71,7 +71,7 @@ std::string position_of(Index i, std::vector<Index> shape) {
   return to_string(std::span(std::as_const(shape)));
 }
 
-/// put(i, number) for each element. Throws FormatError for one that a Real does not hold exactly.
+/// Calls put(i, value) for each element. Throws FormatError for an integer that Real cannot represent exactly.
 template <class Stored, class Put>
 void each_integer(const RawTensor& from, Put put) {
   const Index count = std::ssize(from.bytes) / static_cast<Index>(sizeof(Stored));
@@ -80,8 +80,8 @@ void each_integer(const RawTensor& from, Put put) {
     std::memcpy(&stored, from.bytes.data() + static_cast<std::size_t>(i) * sizeof(Stored), sizeof(Stored));
     if (!detail::fits_real(stored)) [[unlikely]] {
       throw FormatError(
-          message("\"{}\": the integer {} at {} is not exact in a {}, which holds all those up to 2^{} "
-                  "alone; if it may be rounded, store the array as floats",
+          message("\"{}\": the integer {} at {} cannot be represented exactly in a {}, which is exact up to 2^{}; "
+                  "store the array as floats if rounding is acceptable",
                   from.name, stored, position_of(i, from.shape), sizeof(Real) == 8 ? "double" : "float",
                   std::numeric_limits<Real>::digits));
     }
@@ -89,7 +89,7 @@ void each_integer(const RawTensor& from, Put put) {
   }
 }
 
-/// The same for whatever type the integers have; nothing for other elements, and for those that always fit.
+/// The same for any integer type. Does nothing for floats and for integers that always fit.
 template <class Put>
 void each_wide_integer(const RawTensor& from, Put put) {
   switch (from.dtype) {
@@ -133,9 +133,10 @@ RawTensor raw_tensor(std::string name, ConstView view) {
 
 Index byte_count(const std::vector<Index>& shape, Dtype dtype) {
   Index bytes = size_of(dtype);
-  for (const Index dimension : shape) {  // in their order, as the reference does: after a 0 the others may be any
+  // In order, as the reference implementation does: after a 0, the others may be anything
+  for (const Index dimension : shape) {
     require<FormatError>(dimension >= 0 && (bytes == 0 || dimension <= std::numeric_limits<Index>::max() / bytes),
-                         "the shape {} cannot be: it is negative or too large", to_string(std::span(shape)));
+                         "invalid shape {}: negative or too large", to_string(std::span(shape)));
     bytes *= dimension;
   }
   return bytes;
@@ -152,14 +153,14 @@ void check_size(const RawTensor& tensor) {
   } catch (const FormatError& error) {
     throw ValueError(message("\"{}\": {}", tensor.name, error.what()));
   }
-  require<ValueError>(bytes == std::ssize(tensor.bytes), "\"{}\": {} {} takes {} bytes, but {} came", tensor.name,
+  require<ValueError>(bytes == std::ssize(tensor.bytes), "\"{}\": {} {} takes {} bytes, but has {}", tensor.name,
                       to_string(tensor.dtype), to_string(std::span(tensor.shape)), bytes, tensor.bytes.size());
 }
 
 void convert(const RawTensor& from, View to) {
   require<FormatError>(std::ssize(from.bytes) == to.size() * size_of(from.dtype),
-                       "\"{}\": {} bytes of {} for {} numbers", from.name, from.bytes.size(), to_string(from.dtype),
-                       to.size());
+                       "\"{}\": {} bytes of {} do not match {} elements", from.name, from.bytes.size(),
+                       to_string(from.dtype), to.size());
   const auto bytes = from.bytes;
   switch (from.dtype) {
     case Dtype::f64:
@@ -187,7 +188,7 @@ void convert(const RawTensor& from, View to) {
       return convert_each<std::uint8_t>(bytes, to, [](std::uint8_t truth) { return truth != 0; });
     case Dtype::f8_e4m3:
       return convert_each<std::uint8_t>(bytes, to, from_e4m3);
-    case Dtype::f8_e5m2:  // half a half
+    case Dtype::f8_e5m2:  // half precision without its low byte
       return convert_each<std::uint8_t>(
           bytes, to, [](std::uint8_t half) { return from_half(static_cast<std::uint16_t>(half << 8)); });
     case Dtype::f8_e8m0:

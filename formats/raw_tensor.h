@@ -11,38 +11,38 @@
 
 #include "cornu/core/tensor.h"
 
-/// Arrays as files hold them: numbers of any type, and more dimensions than a Shape has.
+/// Arrays as stored in files: elements of any type, and ranks that may exceed a Shape's.
 namespace cornu {
 
-/// The 8-bit floats are those of the Open Compute Project: OFP8 (E4M3, E5M2) and MX (E8M0, a power of two).
+/// The 8-bit floats follow the Open Compute Project: OFP8 (E4M3, E5M2) and MX (E8M0, a power of two).
 enum class Dtype { f64, f32, f16, bf16, i64, i32, i16, i8, u64, u32, u16, u8, boolean, f8_e4m3, f8_e5m2, f8_e8m0 };
 
-/// Bytes a number takes.
+/// Bytes per element.
 Index size_of(Dtype dtype);
-/// As safetensors files call it: "F32", "BOOL".
+/// The name used in safetensors files: "F32", "BOOL".
 std::string to_string(Dtype dtype);
-/// The type that is called so, if there is one.
+/// The type with this name, if there is one.
 std::optional<Dtype> dtype_called(std::string_view name);
 
-/// A tensor of any type and rank whose bytes are somebody else's.
+/// A tensor of any type and rank. Does not own its bytes.
 struct RawTensor {
   std::string name;
   Dtype dtype = Dtype::f32;
   std::vector<Index> shape{};
-  std::span<const std::byte> bytes{};  ///< row-major, little-endian; they may begin anywhere
+  std::span<const std::byte> bytes{};  ///< row-major, little-endian, of any alignment
 };
 
-/// An array of a file whose elements a Real cannot hold: text, objects, complex numbers, types of other programs. The
-/// rest of the file can be read; asking for this array is an error.
+/// An array in a file whose elements Real cannot represent: text, objects, complex numbers, types of other programs.
+/// The rest of the file can be read; asking for this array is an error.
 struct UnreadArray {
   std::string name;
-  std::string type;            ///< as the file calls it
-  std::vector<Index> shape{};  ///< empty also if it is not known
+  std::string type;            ///< the file's name for the type
+  std::vector<Index> shape{};  ///< also empty if unknown
   std::string reason{};        ///< why it is not read
 };
 
 namespace detail {
-/// Whether a Real holds this integer exactly.
+/// True if Real represents this integer exactly.
 template <std::integral T>
 bool fits_real(T number) {
   const auto real = static_cast<Real>(number);
@@ -50,26 +50,26 @@ bool fits_real(T number) {
   return real < beyond && static_cast<T>(real) == number;
 }
 
-/// Throws FormatError, naming position and value, for an integer that a Real does not hold exactly.
+/// Throws FormatError, naming position and value, for an integer that Real cannot represent exactly.
 void require_exact(const RawTensor& tensor);
 
-/// Throws FormatError, naming file, array and reason, if an array of this name is among those that are not read.
+/// Throws FormatError, naming file, array and reason, if `unread` has an array of this name.
 void require_read(const std::string& file, const std::vector<UnreadArray>& unread, std::string_view name);
 }  // namespace detail
 
-/// A view of Reals as such a tensor: F32, or F64 where Real is double.
+/// A tensor that refers to the elements of `view`: F32, or F64 if Real is double.
 RawTensor raw_tensor(std::string name, ConstView view);
 
-/// The bytes that a tensor of this shape takes. Throws FormatError if the shape is negative or its size overflows.
+/// The size in bytes of a tensor of this shape. Throws FormatError if a dimension is negative or the size overflows.
 Index byte_count(const std::vector<Index>& shape, Dtype dtype);
-/// Throws ValueError, naming the tensor, if its shape cannot be or does not agree with its bytes.
+/// Throws ValueError, naming the tensor, if its shape is invalid or does not match the number of its bytes.
 void check_size(const RawTensor& tensor);
 
-/// The numbers as Reals; true is 1. Floats are rounded to the nearest where Real is the narrower type, integers never
-/// are. The view has as many. Errors name the tensor: FormatError if there are more or fewer, and for an integer that a
-/// Real does not hold exactly, as 2^24 + 1 in a float.
+/// Converts the elements to Real; true becomes 1. Floats are rounded to nearest if Real is narrower. Throws
+/// FormatError, naming the tensor, if `to` has a different number of elements, and for an integer that Real cannot
+/// represent exactly, such as 2^24 + 1 in a float.
 void convert(const RawTensor& from, View to);
-/// The same as a tensor of its own. Throws FormatError if the rank is more than a Shape can have.
+/// The same into a new tensor. Throws FormatError if the rank exceeds a Shape's.
 Tensor to_tensor(const RawTensor& from);
 
 }  // namespace cornu

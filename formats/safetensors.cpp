@@ -19,19 +19,19 @@ namespace {
 
 constexpr std::size_t length_bytes = 8;
 
-/// The spans of a file's parts. Throws FormatError if it is too short to have them.
+/// Splits a file into header and data. Throws FormatError if it is too short.
 std::pair<std::string_view, std::span<const std::byte>> parts(std::span<const std::byte> bytes) {
-  require<FormatError>(bytes.size() >= length_bytes, "{} bytes; a file has at least 8", bytes.size());
+  require<FormatError>(bytes.size() >= length_bytes, "{} bytes; a safetensors file has at least 8", bytes.size());
   std::uint64_t length = 0;
   std::memcpy(&length, bytes.data(), length_bytes);
   const std::size_t left = bytes.size() - length_bytes;
   const bool may_be_length =
       length >> 40 == 0 && (length <= left || left == 0 || bytes[length_bytes] == std::byte{'{'});
-  require<FormatError>(may_be_length, "it begins with {}, as no safetensors file does", detail::beginning_of(bytes));
+  require<FormatError>(may_be_length, "it begins with {}, which no safetensors file does", detail::beginning_of(bytes));
   bytes = bytes.subspan(length_bytes);
-  require<FormatError>(length <= most_header_bytes, "a header of {} bytes; at most {} are allowed", length,
+  require<FormatError>(length <= most_header_bytes, "the header has {} bytes; at most {} are allowed", length,
                        most_header_bytes);
-  require<FormatError>(length <= left, "a header of {} bytes, but {} are left in the file", length, left);
+  require<FormatError>(length <= left, "the header has {} bytes, but the file has {} left", length, left);
   return {{reinterpret_cast<const char*>(bytes.data()), length}, bytes.subspan(length)};
 }
 
@@ -41,7 +41,7 @@ std::pair<std::string_view, std::span<const std::byte>> parts(std::span<const st
 
 struct SafetensorsFile::Content {
   std::string path;
-  std::optional<FileBytes> file{};  // none where the bytes are somebody else's
+  std::optional<FileBytes> file{};  // none if the bytes are not owned
   SafetensorsHeader header{};
   std::vector<const RawTensor*> by_name{};
 
@@ -106,10 +106,10 @@ Tensor SafetensorsFile::tensor(std::string_view name) const {
 
 namespace {
 
-/// What a file consists of, besides the header's length.
+/// The content of a file, except for the header's length.
 struct Pieces {
   std::string header{};
-  std::vector<const RawTensor*> order{};  ///< of the tensors
+  std::vector<const RawTensor*> order{};  ///< the tensors in the order of the file
 };
 
 Pieces pieces_of(std::span<const RawTensor> tensors, const SafetensorsMetadata& metadata) {
@@ -143,7 +143,7 @@ Pieces pieces_of(std::span<const RawTensor> tensors, const SafetensorsMetadata& 
   text.resize((text.size() + 7) / 8 * 8, ' ');
   try {
     for (const RawTensor& tensor : tensors) check_size(tensor);
-    // Nothing is written that would not be read: a name twice, a header that is too long.
+    // Refuses what would not be read back, such as a duplicate name or a header that is too long.
     read_safetensors_header(text, offset);
   } catch (const Error& error) {
     throw ValueError(error.what());
@@ -151,7 +151,7 @@ Pieces pieces_of(std::span<const RawTensor> tensors, const SafetensorsMetadata& 
   return {std::move(text), std::move(order)};
 }
 
-/// `write` is called with a file's bytes, one piece after the other.
+/// Calls `write` with the bytes of the file, piece by piece.
 template <class Write>
 void write_pieces(const Pieces& pieces, Write write) {
   const std::uint64_t length = pieces.header.size();

@@ -9,42 +9,43 @@
 #include "cornu/core/deep_ptr.h"
 #include "cornu/formats/raw_tensor.h"
 
-/// The safetensors format (github.com/huggingface/safetensors, README, "Format"), version 1: 8 bytes with the header's
-/// length, a header of JSON with each tensor's type, shape and place, then the numbers, row-major and little-endian.
+/// The safetensors format, version 1 (github.com/huggingface/safetensors, README, "Format"): 8 bytes for the header's
+/// length, a JSON header with the type, shape and position of each tensor, then the elements, row-major and
+/// little-endian.
 namespace cornu {
 
 using SafetensorsMetadata = std::map<std::string, std::string, std::less<>>;
 
 struct SafetensorsOptions {
-  /// The file is mapped into memory, and read where and when it is used; false copies it. Who cuts a mapped file short
-  /// meanwhile ends the program; one that is replaced, as AtomicFile does, stays as it was.
+  /// Maps the file into memory, so that pages are read when they are used; false copies it. Truncating a mapped file
+  /// while it is in use crashes the program; replacing it, as AtomicFile does, is safe.
   bool memory_map = true;
 };
 
-/// A file that has been read and checked.
+/// A safetensors file that has been read and checked.
 class SafetensorsFile {
  public:
-  /// Throws FileError if it cannot be read, and FormatError, naming file and tensor, for whatever breaks the format: a
-  /// header that is longer than 100,000,000 bytes or than the file, that is not JSON or not UTF-8, a name twice, an
-  /// unknown entry, a shape that does not agree with its bytes, bytes between tensors, bytes of two tensors,
-  /// bytes after the last one; and for more than 10,000 texts in its metadata, or one of more than 8 MB. Allocates no
-  /// more than the header, or the file where it is copied, has use for.
+  /// Throws FileError if the file cannot be read. Throws FormatError, naming file and tensor, if it breaks the format:
+  /// a header longer than 100,000,000 bytes or than the file, or not JSON, or not UTF-8; a duplicate name; an unknown
+  /// entry; a shape that does not match its bytes; unused bytes between tensors or after the last one; overlapping
+  /// tensors. More than 10,000 metadata entries, or one of more than 8 MB, are refused as well. Allocates only what the
+  /// header needs, and the size of the file if it is copied.
   explicit SafetensorsFile(const std::string& path, const SafetensorsOptions& options = {});
-  /// The same for bytes in memory, which must outlive it; `name` stands for the file in errors.
+  /// The same for bytes in memory, which must outlive this object; `name` is the file's name in errors.
   SafetensorsFile(std::span<const std::byte> bytes, std::string name);
   ~SafetensorsFile();
   SafetensorsFile(SafetensorsFile&&) noexcept;
   SafetensorsFile& operator=(SafetensorsFile&&) noexcept;
 
-  /// In the order in which they are in the file; valid as long as the file.
+  /// In the order of the file. Valid as long as this object.
   const std::vector<RawTensor>& tensors() const;
-  /// Tensors of types that are not read: complex numbers, floats of 4 and 6 bits, types that Cornu does not know.
+  /// Tensors of unsupported types: complex numbers, 4- and 6-bit floats, types that Cornu does not know.
   const std::vector<UnreadArray>& unread() const;
   const SafetensorsMetadata& metadata() const;
-  /// Null if there is none of that name. Throws FormatError, saying why, for one of unread().
+  /// Null if there is no tensor of this name. Throws FormatError, with the reason, if it is one of unread().
   const RawTensor* find(std::string_view name) const;
-  /// The numbers as Reals, rounded to the nearest where Real is the narrower type; true is 1. Throws FormatError if
-  /// there is none of that name, or its rank is more than a Shape can have.
+  /// Converts the elements to Real, see `convert`. Throws FormatError if there is no tensor of this name, or if its
+  /// rank exceeds a Shape's.
   Tensor tensor(std::string_view name) const;
   std::string path() const;
 
@@ -53,10 +54,10 @@ class SafetensorsFile {
   detail::OwnedPtr<const Content> content_;
 };
 
-/// Writes a file that appears whole or not at all: the types of most bytes first, and then by name, as the format
-/// wants it for alignment. Throws ValueError for a name that is there twice, or is "__metadata__", and for a shape that
-/// does not agree with its bytes, and FileError, naming path and cause, if the file cannot be written; what stood there
-/// before is kept then.
+/// Writes a safetensors file atomically. Tensors are sorted by element size, largest first, then by name, which keeps
+/// them aligned as the format requires. Throws ValueError for a duplicate name, for the name "__metadata__", and for a
+/// shape that does not match its bytes; FileError, naming path and cause, if the file cannot be written. An existing
+/// file is kept on error.
 void write_safetensors(const std::string& path, std::span<const RawTensor> tensors,
                        const SafetensorsMetadata& metadata = {});
 

@@ -17,23 +17,23 @@ namespace {
 
 constexpr const char* metadata_name = "__metadata__";
 constexpr std::size_t most_dimensions = 64;
-constexpr std::size_t most_texts = 10'000;  // a short one takes a hundred bytes in a map
-constexpr std::size_t most_unread = 4'000;  // each takes seven times what it takes in the file
+constexpr std::size_t most_texts = 10'000;  // a short one takes 100 bytes in a map
+constexpr std::size_t most_unread = 4'000;  // each takes seven times its size in the file
 
-/// A tensor as the header tells of it.
+/// A tensor as described in the header.
 struct Entry {
   std::string name{};
   enum class Type : char { missing, known, unread } type = Type::missing;
-  Dtype dtype{};  // if it is known
+  Dtype dtype{};  // valid if the type is known
   std::optional<std::vector<Index>> shape{};
   std::optional<std::array<Index, 2>> offsets{};  // begin and end
 };
 
-/// Listens to the header. Nothing is kept that the format has no place for, whatever the header says.
+/// Parses the header. Stores only what the format defines, whatever else the header contains.
 class HeaderReader final : public JsonHandler {
  public:
-  std::deque<Entry> entries{};                        // which never has all of them twice, as a vector that grows
-  std::map<std::string, std::string> unread_types{};  // by the names of the tensors
+  std::deque<Entry> entries{};                        // a deque: a growing vector would hold them twice
+  std::map<std::string, std::string> unread_types{};  // by tensor name
   SafetensorsMetadata metadata{};
 
   void value(Json scalar) override {
@@ -41,9 +41,9 @@ class HeaderReader final : public JsonHandler {
       add_number(scalar);
     } else if (depth_ == 2 && in_metadata_) {
       const auto* const text = scalar.as<std::string>();
-      require<FormatError>(text != nullptr, "__metadata__: \"{}\" is {}; only a text can be", key_, scalar.kind());
-      require<FormatError>(metadata.emplace(key_, *text).second, "__metadata__: \"{}\" is there twice", key_);
-      require<FormatError>(metadata.size() <= most_texts, "__metadata__: more than {} texts", most_texts);
+      require<FormatError>(text != nullptr, "__metadata__: \"{}\" is {}; a string is required", key_, scalar.kind());
+      require<FormatError>(metadata.emplace(key_, *text).second, "__metadata__: duplicate name \"{}\"", key_);
+      require<FormatError>(metadata.size() <= most_texts, "__metadata__: more than {} entries", most_texts);
     } else if (depth_ == 2 && key_ == "dtype") {
       set_dtype(scalar);
     } else {
@@ -90,7 +90,7 @@ class HeaderReader final : public JsonHandler {
       if (!in_metadata_) {
         entries.push_back({.name = key_});
       } else {
-        require<FormatError>(!has_metadata_, "\"{}\" is there twice", metadata_name);
+        require<FormatError>(!has_metadata_, "duplicate name \"{}\"", metadata_name);
         has_metadata_ = true;
       }
     } else if (!in_metadata_) {
@@ -103,28 +103,28 @@ class HeaderReader final : public JsonHandler {
   [[noreturn]] void misplaced(const char* what) const {
     if (depth_ == 0) throw FormatError(message("the header is {}; an object is required", what));
     throw FormatError(
-        message("\"{}\": {} where it cannot be", entries.empty() || in_metadata_ ? key_ : entries.back().name, what));
+        message("\"{}\": {} is not allowed here", entries.empty() || in_metadata_ ? key_ : entries.back().name, what));
   }
   void require_new(bool is_new) const {
-    require<FormatError>(is_new, "\"{}\": {} is there twice", entries.back().name, key_);
+    require<FormatError>(is_new, "\"{}\": duplicate entry {}", entries.back().name, key_);
   }
   void set_dtype(const Json& scalar) {
     Entry& entry = entries.back();
     const auto* const text = scalar.as<std::string>();
-    require<FormatError>(text != nullptr, "\"{}\": dtype is {}; a text is required", entry.name, scalar.kind());
+    require<FormatError>(text != nullptr, "\"{}\": dtype is {}; a string is required", entry.name, scalar.kind());
     require_new(entry.type == Entry::Type::missing);
     const std::optional<Dtype> dtype = dtype_called(*text);
     entry.type = dtype ? Entry::Type::known : Entry::Type::unread;
     entry.dtype = dtype.value_or(Dtype{});
     constexpr std::size_t most_shown = 40;
     if (!dtype) unread_types.emplace(entry.name, text->substr(0, most_shown));
-    require<FormatError>(unread_types.size() <= most_unread, "more than {} tensors of types that are not read",
-                         most_unread);
+    require<FormatError>(unread_types.size() <= most_unread, "more than {} tensors of unsupported types", most_unread);
   }
   void add_number(const Json& scalar) {
     const auto* const number = scalar.as<std::int64_t>();
-    require<FormatError>(number != nullptr && *number >= 0, "\"{}\": {} has {} in it; only whole numbers from 0 can be",
-                         entries.back().name, key_, number == nullptr ? scalar.kind() : "a negative number");
+    require<FormatError>(number != nullptr && *number >= 0,
+                         "\"{}\": {} has {} in it; non-negative integers are required", entries.back().name, key_,
+                         number == nullptr ? scalar.kind() : "a negative number");
     require<FormatError>(numbers_.size() < most_dimensions, "\"{}\": {} has more than {} numbers", entries.back().name,
                          key_, most_dimensions);
     numbers_.push_back(*number);
@@ -133,7 +133,7 @@ class HeaderReader final : public JsonHandler {
   int depth_ = 0;
   bool in_metadata_ = false, has_metadata_ = false, in_list_ = false;
   std::string key_;
-  std::vector<Index> numbers_;  // of the list that is being heard
+  std::vector<Index> numbers_;  // of the list being parsed
 };
 
 void require_distinct_names(const std::deque<Entry>& entries) {
@@ -142,20 +142,20 @@ void require_distinct_names(const std::deque<Entry>& entries) {
   for (const Entry& entry : entries) names.push_back(entry.name);
   std::sort(names.begin(), names.end());
   const auto twice = std::adjacent_find(names.begin(), names.end());
-  if (twice != names.end()) throw FormatError(message("\"{}\" is there twice", *twice));
+  if (twice != names.end()) throw FormatError(message("duplicate name \"{}\"", *twice));
 }
 
 }  // namespace
 
 SafetensorsHeader read_safetensors_header(std::string_view text, Index data_bytes) {
-  require<FormatError>(text.size() <= most_header_bytes, "a header of {} bytes; at most {} are allowed", text.size(),
+  require<FormatError>(text.size() <= most_header_bytes, "the header has {} bytes; at most {} are allowed", text.size(),
                        most_header_bytes);
   require<FormatError>(text.starts_with('{'), "the header does not begin with {{");
   HeaderReader reader;
   parse_json(text, reader);
   std::deque<Entry>& entries = reader.entries;
   require_distinct_names(entries);
-  // By offsets, not by the header's order, which is free. A tensor without bytes comes before one that begins there.
+  // Sort by offset; the header's order is free. A tensor without bytes sorts before one that begins at the same offset.
   std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) { return *a.offsets < *b.offsets; });
 
   SafetensorsHeader header{.tensors = {}, .metadata = std::move(reader.metadata)};
@@ -164,10 +164,10 @@ SafetensorsHeader read_safetensors_header(std::string_view text, Index data_byte
   for (Entry& entry : entries) {
     const Index begin = entry.offsets->front(), end = entry.offsets->back();
     detail::naming('"' + entry.name + '"', [&] {
-      require<FormatError>(begin == done, "its bytes begin at {}, those before it end at {}", begin, done);
-      require<FormatError>(begin <= end && end <= data_bytes, "its bytes are {} to {}, of {} that there are", begin,
-                           end, data_bytes);
-      if (entry.type != Entry::Type::known) return;  // nobody knows how many bytes it takes
+      require<FormatError>(begin == done, "its bytes begin at {}, but the previous tensor ends at {}", begin, done);
+      require<FormatError>(begin <= end && end <= data_bytes, "its bytes are {} to {}, but the file has {}", begin, end,
+                           data_bytes);
+      if (entry.type != Entry::Type::known) return;  // its size is unknown
       const Index wanted = byte_count(*entry.shape, entry.dtype);
       require<FormatError>(end - begin == wanted, "{} {} takes {} bytes, but it has {}", to_string(entry.dtype),
                            to_string(std::span(std::as_const(*entry.shape))), wanted, end - begin);
@@ -177,7 +177,7 @@ SafetensorsHeader read_safetensors_header(std::string_view text, Index data_byte
     } else {
       header.gaps.emplace_back(header.tensors.size(), end - begin);
       std::string& type = reader.unread_types.at(entry.name);
-      std::string reason = message("dtype {} is not read; save it as F32", type);
+      std::string reason = message("dtype {} is not supported; save it as F32", type);
       header.unread.push_back({.name = std::move(entry.name),
                                .type = std::move(type),
                                .shape = std::move(*entry.shape),

@@ -37,7 +37,7 @@ namespace cornu::detail {
 
 namespace {
 
-/// What libzip says of itself where something fails.
+/// libzip's description of an error.
 class ZipError {
  public:
   ZipError() { zip_error_init(&error_); }
@@ -73,8 +73,8 @@ zip_stat_t stat_of(zip_t* zip, Index member) {
 Zip open(Source source, int flags) {
   ZipError error;
   Zip zip(zip_open_from_source(source.get(), flags, error.get()), &zip_discard);
-  if (!zip) fail("it is no zip file", error.get());
-  static_cast<void>(source.release());  // the archive has it now
+  if (!zip) fail("it is not a zip file", error.get());
+  static_cast<void>(source.release());  // the archive owns it now
   return zip;
 }
 
@@ -98,11 +98,11 @@ struct ZipReader::Archive {
 
 ZipReader::ZipReader(std::span<const std::byte> file)
     : archive_(new Archive{open(buffer(file.data(), file.size()), ZIP_RDONLY), file.size()}) {
-  // The same bytes may be given out for those of thousands of members: a small file would then hold any amount.
+  // Thousands of members may share the same bytes, so that a small file could expand to any size.
   std::uint64_t left = file.size();
   for (Index i = 0; i < size(); ++i) {
     const std::uint64_t packed = stat_of(archive_->zip.get(), i).comp_size;
-    require<FormatError>(packed <= left, "what is in it takes more than the {} bytes that it has", file.size());
+    require<FormatError>(packed <= left, "its members take more than the {} bytes of the file", file.size());
     left -= packed;
   }
 }
@@ -112,7 +112,7 @@ Index ZipReader::size() const { return static_cast<Index>(zip_get_num_entries(ar
 
 std::string ZipReader::name(Index member) const {
   const char* const name = zip_get_name(archive_->zip.get(), index_of(member), 0);
-  if (name == nullptr) fail("the name of a file in it cannot be read", zip_get_error(archive_->zip.get()));
+  if (name == nullptr) fail("the name of a member cannot be read", zip_get_error(archive_->zip.get()));
   return name;
 }
 
@@ -121,18 +121,17 @@ std::vector<std::byte> ZipReader::read(Index member, std::uint64_t limit) const 
   const zip_stat_t stat = stat_of(zip, member);
   require<FormatError>(stat.encryption_method == ZIP_EM_NONE, "it is encrypted");
   require<FormatError>(stat.comp_method == ZIP_CM_STORE || stat.comp_method == ZIP_CM_DEFLATE,
-                       "it is packed by method {}; 0 (stored) and 8 (deflate) are known", stat.comp_method);
-  require<FormatError>(stat.size <= limit, "it takes {} bytes; {} are left of those that .size_limit allows", stat.size,
-                       limit);
+                       "it is compressed by method {}; 0 (stored) and 8 (deflate) are supported", stat.comp_method);
+  require<FormatError>(stat.size <= limit, "it takes {} bytes, but .size_limit leaves {}", stat.size, limit);
   const File file(zip_fopen_index(zip, index_of(member), 0), &zip_fclose);
-  if (!file) fail("it cannot be unpacked", zip_get_error(zip));
+  if (!file) fail("it cannot be decompressed", zip_get_error(zip));
   const auto take = [&](std::byte* to, std::size_t size) {
     const zip_int64_t taken = zip_fread(file.get(), to, size);
-    if (taken < 0) fail("it cannot be unpacked", zip_file_get_error(file.get()));
+    if (taken < 0) fail("it cannot be decompressed", zip_file_get_error(file.get()));
     return static_cast<std::size_t>(taken);
   };
 
-  // The size is what the file says: room is made as the bytes come.
+  // stat.size comes from the file and may lie: grow only as data arrive.
   std::vector<std::byte> result;
   for (std::size_t done = 0; done < stat.size;) {
     if (done == result.size()) result.resize(std::min(stat.size, std::max(2 * done, archive_->file_size)));
@@ -140,23 +139,24 @@ std::vector<std::byte> ZipReader::read(Index member, std::uint64_t limit) const 
     require<FormatError>(taken > 0, "it ends after {} of {} bytes", done, stat.size);
     done += taken;
   }
-  std::byte more;  // at its end, and nowhere else, libzip compares the check sum
-  require<FormatError>(take(&more, 1) == 0, "it goes on after its {} bytes", stat.size);
+  std::byte more;  // libzip compares the checksum only when it reaches the end
+  require<FormatError>(take(&more, 1) == 0, "it continues after its {} bytes", stat.size);
   return result;
 }
 
 // ---- Writing ----
 
 std::vector<std::byte> zip_file(std::span<const ZipMember> members, bool compressed) {
-  if (members.empty()) {  // libzip would write nothing at all: the end of an empty directory
+  if (members.empty()) {  // libzip writes nothing for an empty archive: write the end-of-directory record
     std::vector<std::byte> empty(22);
     constexpr std::array<std::byte, 4> magic{std::byte{'P'}, std::byte{'K'}, std::byte{5}, std::byte{6}};
     std::copy(magic.begin(), magic.end(), empty.begin());
     return empty;
   }
-  std::vector<std::array<zip_buffer_fragment_t, 2>> parts;  // must last until all is written
+  std::vector<std::array<zip_buffer_fragment_t, 2>> parts;  // must outlive the writing
   for (const ZipMember& member : members) {
-    const auto part = [](std::span<const std::byte> bytes) {  // which libzip does not write to, but it does not say so
+    // libzip's type is not const, but libzip does not write to the bytes.
+    const auto part = [](std::span<const std::byte> bytes) {
       auto* const data = reinterpret_cast<zip_uint8_t*>(const_cast<std::byte*>(bytes.data()));
       return zip_buffer_fragment_t{.data = data, .length = bytes.size()};
     };
@@ -173,25 +173,28 @@ std::vector<std::byte> zip_file(std::span<const ZipMember> members, bool compres
                   &zip_source_free);
     if (!source) fail("it cannot be written", error.get());
     const zip_int64_t added = zip_file_add(zip.get(), members[i].name.c_str(), source.get(), ZIP_FL_ENC_UTF_8);
-    if (added < 0) fail<ValueError>(("\"" + members[i].name + "\" is no name").c_str(), zip_get_error(zip.get()));
-    static_cast<void>(source.release());  // the archive has it now
+    if (added < 0)
+      fail<ValueError>(("\"" + members[i].name + "\" is not a valid name").c_str(), zip_get_error(zip.get()));
+    static_cast<void>(source.release());  // the archive owns it now
     const auto index = static_cast<zip_uint64_t>(added);
-    constexpr zip_uint16_t first_of_january_1980 = 1 << 5 | 1;  // when time begins in zip files; as NumPy says
+    // The earliest date of the zip format, used by NumPy too.
+    constexpr zip_uint16_t first_of_january_1980 = 1 << 5 | 1;
     zip_set_file_compression(zip.get(), index, compressed ? ZIP_CM_DEFLATE : ZIP_CM_STORE, 0);
     zip_file_set_dostime(zip.get(), index, 0, first_of_january_1980, 0);
   }
-  if (zip_close(zip.get()) != 0) fail<FileError>("it cannot be packed", zip_get_error(zip.get()));
+  if (zip_close(zip.get()) != 0) fail<FileError>("the zip file cannot be created", zip_get_error(zip.get()));
   static_cast<void>(zip.release());  // closed
 
   zip_stat_t stat;
   zip_stat_init(&stat);
   if (zip_source_stat(written.get(), &stat) != 0 || zip_source_open(written.get()) != 0) {
-    fail<FileError>("it cannot be packed", zip_source_error(written.get()));
+    fail<FileError>("the zip file cannot be created", zip_source_error(written.get()));
   }
   std::vector<std::byte> result(stat.size);
   const zip_int64_t taken = zip_source_read(written.get(), result.data(), result.size());
   zip_source_close(written.get());
-  require<FileError>(taken == std::ssize(result), "it cannot be packed ({} of {} bytes)", taken, result.size());
+  require<FileError>(taken == std::ssize(result), "the zip file cannot be created ({} of {} bytes)", taken,
+                     result.size());
   return result;
 }
 

@@ -9,27 +9,27 @@
 
 #include "cornu/core/shape.h"
 
-/// Zip files in memory, by libzip. Without libzip all of this throws FileError that says so.
+/// Zip files in memory, by libzip. Without libzip, everything here throws a FileError that says so.
 namespace cornu::detail {
 
-/// Whether libzip is there.
+/// True if Cornu was built with libzip.
 bool has_zip();
 
-/// What a zip file holds, stored or compressed by deflate.
+/// Reads the members of a zip file, stored or deflated.
 class ZipReader {
  public:
-  /// The bytes, of which there is one at least, are read where they are and must outlive it. Throws FormatError if they
-  /// are no zip file, or one whose members share bytes.
+  /// Refers to the bytes, which must outlive this object and must not be empty. Throws FormatError if they are not a
+  /// zip file, or if its members overlap.
   explicit ZipReader(std::span<const std::byte> file);
   ~ZipReader();
   ZipReader(const ZipReader&) = delete;
   ZipReader& operator=(const ZipReader&) = delete;
 
   Index size() const;
-  /// Throws FormatError for one that is no text.
+  /// Throws FormatError if the name is not text.
   std::string name(Index member) const;
-  /// Unpacks a member and compares it with its check sum. Throws FormatError, without the member's name, if it is
-  /// damaged, encrypted or packed in another way, or takes more than `limit` bytes.
+  /// Decompresses a member and verifies its checksum. Throws FormatError, without the member's name, if it is damaged,
+  /// encrypted, compressed by an unsupported method, or larger than `limit` bytes.
   std::vector<std::byte> read(Index member, std::uint64_t limit) const;
 
  private:
@@ -37,7 +37,7 @@ class ZipReader {
   std::unique_ptr<const Archive> archive_;
 };
 
-/// A file in a zip file, in two parts, which must outlive the call that packs it.
+/// A member to write, in two parts that are stored one after the other. Does not own its bytes.
 struct ZipMember {
   std::string name;
   std::span<const std::byte> head, body;

@@ -28,12 +28,13 @@ bool CsvReader::begins_with_names(std::vector<CsvCell>& first, const std::vector
       first, second, [&](const std::string& text) { return is_like_number(text); },
       [&](const std::string& text) { return is_missing(text); });
   require<FormatError>(kind != detail::FirstRow::unclear,
-                       "{}, line {}: the first row may be names or data; .header = true or false says which",
-                       rows_.name(), first[0].line);
+                       "{}, line {}: the first row may be names or data; set .header to true or false", rows_.name(),
+                       first[0].line);
   return kind == detail::FirstRow::names;
 }
 
-/// numpy.savetxt writes the names as a comment, "# a b" or "# a,b": removes its mark. False if the row is no comment.
+/// numpy.savetxt writes the names as a comment, "# a b" or "# a,b". Removes the comment mark; returns false if there is
+/// none.
 bool CsvReader::take_comment(std::vector<CsvCell>& first, const std::vector<CsvCell>& second) const {
   std::string& text = first[0].text;
   if (first[0].quoted || (!second.empty() && second[0].text.starts_with('#'))) return false;
@@ -54,13 +55,12 @@ bool CsvReader::require_known_names(const std::vector<CsvCell>& first) const {
     if (std::any_of(features.begin(), features.end(), is_called)) return true;
   }
   throw FormatError(
-      message("{}, line {}: no column has a name that the encoding knows ({}){}; .header = false takes "
-              "the columns by their positions",
+      message("{}, line {}: no column has a name of the encoding ({}){}; .header = false finds columns by position",
               rows_.name(), first[0].line, detail::some_of(names_of(features)),
               detail::delimiter_hint(first, settings_.delimiter)));
 }
 
-/// Whether the row has a number or a missing value at each position where the encoding has a number.
+/// True if the row has a number or a missing value wherever the encoding has a numeric column.
 bool CsvReader::fits_positions(const std::vector<CsvCell>& row) const {
   return std::all_of(settings_.features.begin(), settings_.features.end(), [&](const CsvEncodedColumn& column) {
     const std::size_t at = position_of(column, row.size());
@@ -80,7 +80,7 @@ void CsvReader::name_columns(const std::vector<CsvCell>& first, bool header) {
   for (std::size_t i = 0; i < first.size(); ++i) names_.push_back(header ? first[i].text : std::to_string(i));
 }
 
-/// Columns that are not read may have one name, or none.
+/// Only for columns that are used: the others may share a name or have none.
 void CsvReader::require_single(const std::string& name) const {
   require<FormatError>(std::count(names_.begin(), names_.end(), name) < 2, "{}: two columns are called \"{}\"",
                        rows_.name(), name);
@@ -94,7 +94,7 @@ void CsvReader::choose_columns(const std::vector<CsvCell>& first) {
   if (options_.target) target = position("target", *options_.target);
   for (const CsvColumn& column : options_.ignored) ignored.insert(position("ignored", column));
   for (const CsvColumn& column : options_.categorical) categorical.insert(position("categorical", column));
-  require<ValueError>(!target || ignored.count(*target) == 0, "{}: the target \"{}\" is to be ignored", rows_.name(),
+  require<ValueError>(!target || ignored.count(*target) == 0, "{}: the target \"{}\" is in .ignored", rows_.name(),
                       target ? names_[*target] : "");
   const auto add = [&](std::size_t i, bool is_target) {
     Column& column = columns_.emplace_back(Column{.name = names_[i], .cell = i, .is_target = is_target});
@@ -108,7 +108,7 @@ void CsvReader::choose_columns(const std::vector<CsvCell>& first) {
     if (ignored.count(i) == 0 && i != target) add(i, false);
   }
   const std::string hint = detail::delimiter_hint(first, settings_.delimiter);
-  require<FormatError>(!columns_.empty(), "{}, line {}: no column is left to be a feature; there is \"{}\" alone{}",
+  require<FormatError>(!columns_.empty(), "{}, line {}: no column is left for a feature; the only column is \"{}\"{}",
                        rows_.name(), first[0].line, detail::listed(names_), hint);
   if (names_.size() == 1 && !hint.empty() && is_cut_wrongly(first, rows_.cells())) {
     throw FormatError(
@@ -117,7 +117,7 @@ void CsvReader::choose_columns(const std::vector<CsvCell>& first) {
   if (target) add(*target, true);
 }
 
-/// Whether two rows of one cell each contain another delimiter equally often.
+/// True if both rows have one cell that contains another delimiter, equally often.
 bool CsvReader::is_cut_wrongly(const std::vector<CsvCell>& first, const std::vector<CsvCell>& second) const {
   const std::string_view delimiters = ";|,\t ";
   return std::any_of(delimiters.begin(), delimiters.end(), [&](char c) {
@@ -147,7 +147,7 @@ std::string CsvReader::hint_of(const std::string& text) const {
   return detail::delimiter_hint(std::array{CsvCell{.text = text}}, settings_.delimiter);
 }
 
-// ---- The columns of a table like another one ----
+// ---- The columns of a table with an encoding ----
 
 void CsvReader::find_columns(const std::vector<CsvCell>& first, bool header) {
   const bool by_name = header && settings_.header;
@@ -164,10 +164,10 @@ void CsvReader::find_columns(const std::vector<CsvCell>& first, bool header) {
   for (const CsvEncodedColumn& known : settings_.features) {
     const std::size_t at = by_name ? find(known.name) : position_of(known, first.size());
     require<FormatError>(by_name || fits_width(first.size()),
-                         "{}, line {}: {} columns; the table that the encoding was learnt from has {}", rows_.name(),
-                         first[0].line, first.size(), settings_.columns);
-    require<FormatError>(at < names_.size(), "{}: there is no column \"{}\", which the encoding needs; there are: {}",
-                         rows_.name(), known.name, detail::some_of(names_));
+                         "{}, line {}: {} columns; the encoding's training table has {}", rows_.name(), first[0].line,
+                         first.size(), settings_.columns);
+    require<FormatError>(at < names_.size(), "{}: the encoding needs a column \"{}\"; there are: {}", rows_.name(),
+                         known.name, detail::some_of(names_));
     add(known, at, false);
   }
   if (!settings_.target) return;
@@ -182,7 +182,7 @@ std::size_t CsvReader::find(const std::string& name) const {
   return static_cast<std::size_t>(std::find(names_.begin(), names_.end(), name) - names_.begin());
 }
 
-/// Whether the width is the training table's, with or without its target.
+/// True if the width is the training table's, with or without the target.
 bool CsvReader::fits_width(std::size_t width) const {
   const auto columns = static_cast<std::size_t>(settings_.columns);
   return width == columns || (options_.like->target && width + 1 == columns);

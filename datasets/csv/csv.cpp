@@ -47,7 +47,7 @@ namespace {
 /// Throws FormatError, naming the file and its kind, unless the file is text.
 void require_text(std::ifstream& file, const std::string& path) {
   using detail::FileKind;
-  if (!file.seekg(0)) {  // a pipe can be read only once
+  if (!file.seekg(0)) {  // a pipe, which can be read only once
     file.clear();
     return;
   }
@@ -56,7 +56,7 @@ void require_text(std::ifstream& file, const std::string& path) {
   const auto bytes = std::as_bytes(std::span(head).first(static_cast<std::size_t>(file.gcount())));
   const std::string foreign = detail::described_if_foreign(bytes, {FileKind::csv, FileKind::text, FileKind::empty});
   require<FormatError>(foreign.empty(), "{}: {}", path, foreign);
-  require<FormatError>(detail::file_kind(bytes) != FileKind::unknown, "{}: it begins with {}, as no text does", path,
+  require<FormatError>(detail::file_kind(bytes) != FileKind::unknown, "{}: it begins with {}, which is not text", path,
                        detail::beginning_of(bytes));
   file.clear();
   file.seekg(0);

@@ -17,7 +17,7 @@ using Kind = DecoratedNumber::Kind;
 
 constexpr std::string_view digits = "0123456789";
 
-/// Codes that stand before or after an amount. Source: ISO 4217, and abbreviations that are as common.
+/// Currency codes before or after an amount. Source: ISO 4217, and equally common abbreviations.
 constexpr std::string_view currencies =
     " AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF "
     "CLP CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ GYD HKD HNL HTG "
@@ -35,15 +35,15 @@ bool has_unit_sign(std::string_view text) {
   return false;
 }
 
-/// What may stand before a number that is an amount: "USD", "US$", "~". Other words make names of it: "A 1", "room 5".
+/// Prefixes that make an amount: "USD", "US$", "~". Other words make a name: "A 1", "room 5".
 bool is_prefix(std::string_view text) {
-  constexpr std::size_t longest = 6;  // of "US$" and the like
+  constexpr std::size_t longest = 6;  // for "US$" and similar
   return text == "~" || text == "≈" || text == "'" || (text.size() <= longest && has_unit_sign(text)) ||
          (text.find(' ') == std::string_view::npos &&
           currencies.find(" " + std::string(text) + " ") != std::string_view::npos);
 }
 
-/// What may stand after a number: words and signs, but not what joins the parts of a name, as in "12-A".
+/// Suffixes that may follow a number: words and signs, but not what joins the parts of a name, as in "12-A".
 bool is_suffix(std::string_view text) {
   constexpr std::size_t longest = 24;
   const char first = text[0];
@@ -60,7 +60,7 @@ bool is_all(std::string_view text, std::string_view characters) {
   return !text.empty() && text.find_first_not_of(characters) == std::string_view::npos;
 }
 
-/// "1/2", but not "5/2024", which is a date.
+/// True for "1/2", but not for "5/2024", which is a date.
 bool is_fraction(std::string_view text) {
   constexpr std::size_t most_digits = 3;
   const std::size_t slash = text.find('/');
@@ -99,7 +99,7 @@ DecoratedNumber number_with_unit(std::string_view text, const NumberFormat& form
   return result;
 }
 
-/// Whether a unit is short enough to be a symbol: "kg". Ordinals ("1st") have none.
+/// True if a unit is short enough to be a symbol, such as "kg". Ordinals ("1st") are not.
 bool is_symbol(std::string_view unit) {
   constexpr std::array<std::string_view, 4> ordinals{"st", "nd", "rd", "th"};
   constexpr Index longest = 3;
@@ -134,15 +134,15 @@ std::string described(const DecoratedNumber& number, const NumberFormat& format)
     case Kind::unit:
       return "a number with " + option_with_unit(format, number.unit);
     case Kind::negative:
-      return "a negative number in another notation; a minus sign before it is required";
+      return "a negative number in another notation; a leading minus sign is required";
     case Kind::fraction:
-      return "a fraction or two numbers; one decimal number is required";
+      return "a fraction or two numbers; a decimal number is required";
     case Kind::hexadecimal:
       return "a hexadecimal number; a decimal one is required";
     case Kind::too_large:
       return "too large for a number";
     case Kind::not_finite:
-      return "not a finite number; .missing_values can take it for a missing value";
+      return "not a finite number; list it in .missing_values if it means a missing value";
   }
   return "";
 }
@@ -183,7 +183,7 @@ std::string DecoratedTexts::described(const NumberFormat& format) const {
     units.resize(most);
     units.emplace_back("...");
   }
-  return message("one of the numbers with different units ({}); numbers in one unit, named by .units, are required",
+  return message("one of several numbers with different units ({}); numbers in one unit, given in .units, are required",
                  listed(units));
 }
 

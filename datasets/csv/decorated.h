@@ -7,15 +7,15 @@
 #include "cornu/datasets/csv/numbers.h"
 #include "cornu/formats/csv_rows.h"
 
-/// For readers of tables alone.
+/// Internal to the CSV readers.
 namespace cornu::detail {
 
-/// What a text that is not a number in the table's format may be instead: one number with something around it.
+/// A text that is not a number in the table's format, but is one number with something around it.
 struct DecoratedNumber {
   enum class Kind {
-    none,         ///< any other text: no number, or several, as in dates and ranges
+    none,         ///< any other text: no number, or several, such as dates and ranges
     unit,         ///< "5kg", "5 EUR", "USD 5", "~5"
-    negative,     ///< "(5)" or "5-", as accountants write -5
+    negative,     ///< "(5)" or "5-", accountants' notation for -5
     fraction,     ///< "1/2"
     hexadecimal,  ///< "0x1F"
     too_large,    ///< "1e999"
@@ -23,28 +23,28 @@ struct DecoratedNumber {
   };
   Kind kind = Kind::none;
   std::string unit{};
-  bool whole = false;  ///< the number has digits alone
+  bool whole = false;  ///< the number consists of digits only
 };
 
 DecoratedNumber decorated_number(std::string_view text, const NumberFormat& format);
 
-/// For an error, with the option that helps where there is one: "a number with .units = {"kg"}"; "" for Kind::none.
+/// For errors, with the helpful option if there is one: "a number with .units = {"kg"}"; "" for Kind::none.
 std::string described(const DecoratedNumber& number, const NumberFormat& format);
 
-/// The different texts of a column, as far as they are decorated numbers.
+/// Counts how many of a column's different texts are decorated numbers.
 class DecoratedTexts {
  public:
-  /// Adds a text that has not been added before.
+  /// Adds a text. Each text may be added only once.
   void add(const CsvCell& cell, const NumberFormat& format);
-  /// Whether the column, of `rows` rows, holds numbers rather than categories. It does where at least four of five
-  /// texts are decorated numbers, but for
+  /// Decides whether a column of `rows` rows is numeric rather than categorical. It is numeric if at least four in five
+  /// texts are decorated numbers, with these exceptions:
   /// - whole numbers with different single letters: house numbers such as "12b";
-  /// - up to five whole numbers with words, two rows for each or more: "3 doors";
-  /// - units of which most come once: "1 star", "2 stars"; not if all of them are short, as "kg" and "lb" are.
+  /// - up to five whole numbers with words, on average two rows or more for each: "3 doors";
+  /// - units that mostly occur once: "1 star", "2 stars"; unless all units are short, such as "kg" and "lb".
   bool are_numbers(Index rows) const;
   /// The first decorated number.
   const CsvCell& first() const { return first_; }
-  /// What it is, or that there are several units.
+  /// Its description, or that there are several units.
   std::string described(const NumberFormat& format) const;
 
  private:

@@ -15,9 +15,9 @@ namespace cornu {
 namespace {
 
 constexpr Index format_version = 1;
-constexpr std::size_t most_bytes = std::size_t{4} << 20;  // escaped inside a model's JSON it may take twice this
+constexpr std::size_t most_bytes = std::size_t{4} << 20;  // escaped inside a model's JSON, it may take twice as much
 
-/// Stores a character as a text of one byte, '\0' as an empty one.
+/// Stores a character as a string of one byte, '\0' as an empty one.
 void visit_char(OptionVisitor& visit, const char* name, char& value) {
   std::string text(value == '\0' ? 0 : 1, value);
   visit(name, text);
@@ -28,7 +28,7 @@ void visit_char(OptionVisitor& visit, const char* name, char& value) {
 void require_distinct(const std::vector<std::string>& texts, const char* what) {
   std::set<std::string_view> known;
   for (const std::string& text : texts) {
-    require<FormatError>(known.insert(text).second, "{} \"{}\" is there twice", what, text);
+    require<FormatError>(known.insert(text).second, "duplicate {} \"{}\"", what, text);
   }
 }
 
@@ -39,11 +39,11 @@ void require_valid(const CsvEncoding& encoding) {
     detail::naming("column \"" + column.name + "\"", [&] {
       names.push_back(column.name);
       require<FormatError>(column.position >= 0 && column.position < encoding.columns,
-                           "its position is {}, of {} columns", column.position, encoding.columns);
-      require<FormatError>(positions.insert(column.position).second, "its position is another column's: {}",
+                           "its position is {}, but there are {} columns", column.position, encoding.columns);
+      require<FormatError>(positions.insert(column.position).second, "its position {} is that of another column",
                            column.position);
       require<FormatError>(std::isfinite(column.mean), "its mean is not finite");
-      require_distinct(column.categories, "the category");
+      require_distinct(column.categories, "category");
     });
   };
   require<FormatError>(!encoding.features.empty(), "there are no features");
@@ -99,7 +99,7 @@ std::string to_string(const CsvEncoding& encoding) {
   detail::naming("the encoding of a table cannot be saved", [&] { detail::require_utf8(json); });
   std::string text = to_string(json);
   try {
-    require<FormatError>(text.size() <= most_bytes, "{} bytes, of at most {}", text.size(), most_bytes);
+    require<FormatError>(text.size() <= most_bytes, "{} bytes; at most {} are allowed", text.size(), most_bytes);
     static_cast<void>(parse_csv_encoding(text));
   } catch (const FormatError& error) {
     throw ValueError(message("the encoding of a table cannot be saved: {}", error.what()));
@@ -108,8 +108,8 @@ std::string to_string(const CsvEncoding& encoding) {
 }
 
 CsvEncoding parse_csv_encoding(std::string_view text) {
-  require<FormatError>(text.size() <= most_bytes, "the encoding of a table: {} bytes, of at most {}", text.size(),
-                       most_bytes);
+  require<FormatError>(text.size() <= most_bytes, "the encoding of a table: {} bytes; at most {} are allowed",
+                       text.size(), most_bytes);
   return detail::naming("the encoding of a table", [&] {
     auto encoding = value_of<CsvEncoding>(parse_json(text));
     require_valid(encoding);

@@ -12,29 +12,29 @@ namespace cornu {
 
 class OptionVisitor;
 
-/// What a missing value does: an error; the row is dropped; or the value is filled in, by the column's mean for a
-/// number and by no category for a text. A missing target is an error unless the row is dropped.
+/// How to treat a missing value: throw, drop the row, or fill it in. A number is filled in with the column's mean, a
+/// text with no category. A missing target is an error unless the row is dropped.
 enum class CsvMissing { refuse, drop_row, fill_in };
 constexpr std::array<std::string_view, 3> option_names(CsvMissing) { return {"refuse", "drop_row", "fill_in"}; }
 
-/// What a text does that the training table did not have in this column: an error, or no category. An unknown class of
-/// the target is always an error.
+/// How to treat a text that its column in the training table did not have: throw, or use no category. An unknown class
+/// of the target is always an error.
 enum class CsvUnknown { error, other };
 constexpr std::array<std::string_view, 2> option_names(CsvUnknown) { return {"error", "other"}; }
 
-/// A column as an encoding knows it.
+/// The encoding of one column.
 struct CsvEncodedColumn {
-  std::string name{};                     ///< in a table without a header: its position
+  std::string name{};                     ///< its position if the table has no header
   Index position = 0;                     ///< among all columns of the training table
-  double mean = 0;                        ///< of numbers; fills in missing values
-  std::vector<std::string> categories{};  ///< in alphabetical order, by number; none: a column of numbers
+  double mean = 0;                        ///< of a numeric column; fills in missing values
+  std::vector<std::string> categories{};  ///< in alphabetical order, by index; empty for a numeric column
 
   void options(OptionVisitor& visit);
   friend bool operator==(const CsvEncodedColumn&, const CsvEncodedColumn&) = default;
 };
 
-/// How the rows of a table become numbers. read_csv learns it from the training table and applies it to others (option
-/// `like`), so that each column, category and class has the same number in all of them.
+/// Maps the rows of a table to tensors. read_csv learns the encoding from the training table and applies it to other
+/// tables (option `like`), so that features, categories and classes have the same indices in all of them.
 ///
 ///     const CsvDataset train = read_csv("train.csv", {.target = "species"});
 ///     const CsvDataset test = read_csv("test.csv", {.like = train.encoding()});
@@ -43,21 +43,21 @@ struct CsvEncodedColumn {
 struct CsvEncoding {
   std::vector<CsvEncodedColumn> features{};  ///< in the order of the inputs
   std::optional<CsvEncodedColumn> target{};
-  Index columns = 0;                                      ///< of the training table, ignored ones included
-  bool header = true;                                     ///< columns are found by their names, else by their positions
+  Index columns = 0;                                      ///< of the training table, including ignored ones
+  bool header = true;                                     ///< find columns by name; otherwise by position
   char delimiter = ',', decimal = '.', thousands = '\0';  ///< as in CsvOptions
   std::vector<std::string> units{}, missing_values{};
   CsvMissing missing = CsvMissing::refuse;
   CsvUnknown unknown = CsvUnknown::error;
 
-  /// One for each input: "age", or "colour=red" for a category.
+  /// One per feature: "age", or "colour=red" for a category.
   std::vector<std::string> feature_names() const;
   /// By class index; empty if the target is a number or missing.
   const std::vector<std::string>& class_names() const;
 
-  /// A file of JSON. `save` throws ValueError for names and categories that are not UTF-8, and for more than 4 MB of
-  /// them or 100,000; FileError if it cannot be written. `load` throws FileError if it cannot be read and FormatError,
-  /// naming the file, for anything that `save` would not have written.
+  /// Stored as JSON. `save` throws ValueError for names and categories that are not UTF-8 or exceed 4 MB or 100,000
+  /// altogether, and FileError if the file cannot be written. `load` throws FileError if the file cannot be read, and
+  /// FormatError, naming the file, for anything that `save` would not write.
   void save(const std::string& path) const;
   static CsvEncoding load(const std::string& path);
 
@@ -65,7 +65,7 @@ struct CsvEncoding {
   friend bool operator==(const CsvEncoding&, const CsvEncoding&) = default;
 };
 
-/// Converts to the JSON of a file, and back. Throw as `save` and `load`.
+/// Converts to and from the JSON of a file. Throws like `save` and `load`.
 std::string to_string(const CsvEncoding& encoding);
 CsvEncoding parse_csv_encoding(std::string_view text);
 

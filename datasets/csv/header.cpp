@@ -14,8 +14,8 @@ bool is_whole(std::string_view text) {
   return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
 }
 
-/// Whole numbers in equal steps: "0", "1", "2", as programs number columns that have no names, or years. Short rows of
-/// small numbers are rather data.
+/// True for whole numbers in equal steps: "0", "1", "2", the numbering of unnamed columns, or years. Short rows of
+/// small numbers are more likely data.
 bool counts(std::span<const CsvCell> row) {
   std::vector<Index> numbers;
   for (const CsvCell& cell : row) {

@@ -7,15 +7,16 @@
 
 #include "cornu/formats/csv_rows.h"
 
-/// For readers of tables alone.
+/// Internal to the CSV readers.
 namespace cornu::detail {
 
-/// What the first row of a table is.
+/// The role of a table's first row.
 enum class FirstRow { names, data, unclear };
 
-/// A row of names has a text above a number, or no numbers. A row of data has only numbers, a number with a fraction,
-/// or a text that `second` repeats. Unclear: whole numbers among texts, and whole numbers in equal steps (0, 1, 2 or
-/// years) above a row that has none. `second` is empty if there is no other row.
+/// Guesses the role of the first row. Names: a text above a number, quoted cells above unquoted ones, or no numbers.
+/// Data: only numbers, a number with a fraction, or a text that `second` repeats. Unclear: whole numbers among texts,
+/// and whole numbers in equal steps (0, 1, 2, or years) above a row without any. `second` is empty if there is only one
+/// row.
 FirstRow kind_of_first_row(std::span<const CsvCell> first, std::span<const CsvCell> second,
                            const std::function<bool(const std::string&)>& is_number,
                            const std::function<bool(const std::string&)>& is_missing);
@@ -23,7 +24,7 @@ FirstRow kind_of_first_row(std::span<const CsvCell> first, std::span<const CsvCe
 /// "; is the delimiter ';'? (.delimiter)" for a row of a single cell that contains another delimiter, else "".
 std::string delimiter_hint(std::span<const CsvCell> row, char delimiter);
 
-/// Whether the text is numbers separated by another delimiter: "5;2".
+/// True if the text consists of numbers separated by another delimiter: "5;2".
 bool is_list_of_numbers(std::string_view text, const std::function<bool(const std::string&)>& is_number);
 
 }  // namespace cornu::detail

@@ -17,7 +17,7 @@ namespace {
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-/// Removes the separators of "1,234,567", or of "12,34,567" as in India. False for other groups of digits.
+/// Removes the separators of "1,234,567", or of the Indian "12,34,567". Returns false for other groups of digits.
 bool take_groups(std::string& whole, char separator) {
   const std::size_t first = whole.find(separator), last = whole.rfind(separator);
   if (first == std::string::npos) return true;
@@ -32,7 +32,7 @@ bool take_groups(std::string& whole, char separator) {
   return true;
 }
 
-/// "-1234.5" for "-$1,234.50"; empty if this is no number in the format.
+/// Converts "-$1,234.50" to "-1234.5"; empty if the text is not a number in the format.
 std::string plain(std::string_view text, const NumberFormat& format) {
   std::string result;
   const auto take_sign = [&] {
@@ -61,7 +61,7 @@ std::string quoted(char c) {
   return c == '\'' ? R"('\'')" : std::string{'\'', c, '\''};
 }
 
-/// ".decimal = ',', .thousands = '.'": by what `there` differs from `here`.
+/// The options that turn `here` into `there`: ".decimal = ',', .thousands = '.'".
 std::string difference(const NumberFormat& here, const NumberFormat& there) {
   std::vector<std::string> options;
   if (there.decimal != here.decimal) options.push_back(".decimal = " + quoted(there.decimal));
@@ -73,10 +73,10 @@ std::string difference(const NumberFormat& here, const NumberFormat& there) {
   return listed(options);
 }
 
-/// Whether a number that no floating-point type holds is near 0, by its exponent.
+/// True if a number outside the range of long double is near 0, judged by its exponent.
 bool is_tiny(std::string_view text) {
   const std::size_t exponent = text.find_first_of("eE");
-  constexpr std::size_t longest = 1000;  // digits, which outweigh no such exponent
+  constexpr std::size_t longest = 1000;  // in digits; fewer cannot outweigh such an exponent
   return exponent < longest && text.substr(exponent + 1).starts_with('-');
 }
 
@@ -96,7 +96,7 @@ bool parse_number(std::string_view text, Real& number) {
   if (text.starts_with('+') && !text.starts_with("+-")) text.remove_prefix(1);
   const char* const last = text.data() + text.size();
   auto [end, error] = std::from_chars(text.data(), last, number);
-  if (error == std::errc::result_out_of_range) {  // which does not say at which end
+  if (error == std::errc::result_out_of_range) {  // it does not say whether it is an overflow
     long double wide = 0;
     const bool is_wide = std::from_chars(text.data(), last, wide).ec == std::errc();
     const bool small = is_wide ? std::abs(wide) < 1 : is_tiny(text);
@@ -129,7 +129,7 @@ std::string options_for_number(std::string_view text, const NumberFormat& format
         const std::string_view mark(thousands == '\0' ? &format.thousands : &thousands, 1);
         const bool helps = thousands != decimal && (thousands == format.thousands || has(mark)) &&
                            (decimal == format.decimal || thousands == format.decimal || has({&decimal, 1})) &&
-                           !(thousands == ' ' && read);  // the space was that before a unit
+                           !(thousands == ' ' && read);  // the space already separates a unit
         other.decimal = decimal;
         other.thousands = thousands;
         Real number = 0;

@@ -6,26 +6,26 @@
 
 #include "cornu/core/tensor.h"
 
-/// For readers of tables alone.
+/// Internal to the CSV readers.
 namespace cornu::detail {
 
-/// How a table writes numbers.
+/// The notation of a table's numbers.
 struct NumberFormat {
   char decimal = '.';
   char thousands = '\0';             ///< between groups of three digits, or of two before the last three; '\0': none
-  std::vector<std::string> units{};  ///< "$", "%": one before and one after a number are ignored
+  std::vector<std::string> units{};  ///< "$", "%": ignored, one before and one after a number
 };
 
-/// Parses all of `text` as a number. A number too small for a Real gives 0, one too large infinity.
+/// Parses all of `text` as a number. Underflow gives 0, overflow infinity.
 bool parse_number(std::string_view text, Real& number);
-/// The same in a format, with the digits, signs and spaces of in_ascii.
+/// The same in a given format, with the digits, signs and spaces of in_ascii.
 bool parse_number(std::string_view text, const NumberFormat& format, Real& number);
 
-/// The options of read_csv that make a number of a text that is none in `format`: ".decimal = ','". Empty if there are
-/// none. Only signs such as $ and % are tried as units.
+/// The read_csv options with which a text that is not a number in `format` becomes one: ".decimal = ','". Empty if
+/// there are none. Only signs such as $ and % are tried as units.
 std::string options_for_number(std::string_view text, const NumberFormat& format);
 
-/// ".units = {"$", "kg"}": the option with one more unit.
+/// The units option with one more unit: ".units = {"$", "kg"}".
 std::string option_with_unit(const NumberFormat& format, std::string_view unit);
 
 }  // namespace cornu::detail

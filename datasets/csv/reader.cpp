@@ -27,17 +27,17 @@ std::string detail::some_of(const std::vector<std::string>& names) {
 
 namespace {
 
-/// `like`, or an encoding without columns, with this table's options.
+/// `like`, or an empty encoding, with this table's options.
 CsvEncoding settings_of(const CsvOptions& options, const std::string& name) {
   CsvEncoding settings = options.like.value_or(CsvEncoding{.missing_values = options.missing_values});
   if (options.like) {
     const auto& known = settings.target;
     require<ValueError>(!settings.features.empty(), "{}: .like is an encoding without features", name);
     require<ValueError>(options.ignored.empty() && options.categorical.empty(),
-                        "{}: .ignored and .categorical are in the encoding (.like) already", name);
+                        "{}: .ignored and .categorical are already in the encoding (.like)", name);
     require<ValueError>(
         !options.target || *options.target == CsvColumn(-1) || (known && *options.target == CsvColumn(known->name)),
-        "{}: the target is {}, but {} in the encoding (.like)", name,
+        "{}: the target is {}, but the encoding (.like) has {}", name,
         options.target ? detail::shown(*options.target) : "", known ? "\"" + known->name + "\"" : "none");
     if (!options.target) settings.target.reset();
     if (options.missing_values != CsvOptions::default_missing_values())
@@ -84,8 +84,8 @@ CsvDataset CsvReader::read() {
   data_.has_target_ = !columns_.empty() && columns_.back().is_target;
   if (!header) add_row(first);
   for (; more; more = rows_.next()) add_row(rows_.cells());
-  require<FormatError>(data_.size_ > 0, "{}: there is no row of data{}", rows_.name(),
-                       dropped_ > 0 ? message(" ({} lacked a value and were dropped)", dropped_) : "");
+  require<FormatError>(data_.size_ > 0, "{}: there are no rows of data{}", rows_.name(),
+                       dropped_ > 0 ? message(" ({} had missing values and were dropped)", dropped_) : "");
   if (!options_.like) learn();
   finish();
   return std::move(data_);
@@ -100,7 +100,7 @@ bool CsvReader::parse(std::string_view text, Real& number) const {
   return detail::parse_number(text, format_, number) && std::isfinite(number);
 }
 
-/// Whether the text is a number, several numbers, or a number in another format.
+/// True if the text is a number, several numbers, or a number in another format.
 bool CsvReader::is_like_number(const std::string& text) const {
   Real number = 0;
   return parse(text, number) || !detail::options_for_number(text, format_).empty() ||
@@ -117,11 +117,11 @@ void CsvReader::add_row(const std::vector<CsvCell>& cells) {
   const std::size_t width = names_.size();
   if (cells.size() != width) {
     throw FormatError(
-        message("{}, line {}, column {}: the row has {} cells, the first one {}{}", rows_.name(), cells[0].line,
+        message("{}, line {}, column {}: the row has {} cells, but the first row has {}{}", rows_.name(), cells[0].line,
                 cells.size() < width ? message(R"("{}")", names_[cells.size()]) : message("number {}", width + 1),
                 cells.size(), width, width == 1 ? hint_of(names_[0]) : ""));
   }
-  for (const Column& column : columns_) {  // before anything is learnt from the row: it may be dropped
+  for (const Column& column : columns_) {  // first, because the row may be dropped
     const CsvCell& cell = cells[column.cell];
     if (!is_missing(cell.text)) continue;
     if (settings_.missing == CsvMissing::drop_row) {
@@ -130,8 +130,7 @@ void CsvReader::add_row(const std::vector<CsvCell>& cells) {
     }
     if (settings_.missing == CsvMissing::refuse || column.is_target) {
       fail(column, cell,
-           message("the value is missing (\"{}\"){}", cell.text,
-                   column.is_target ? "" : "; .missing says what to do then"));
+           message("the value is missing (\"{}\"){}", cell.text, column.is_target ? "" : "; set .missing to allow it"));
     }
   }
   for (Column& column : columns_) cells_.push_back(value_of(column, cells[column.cell]));
@@ -143,7 +142,7 @@ Real CsvReader::value_of(Column& column, const CsvCell& cell) {
   if (is_missing(text)) return std::numeric_limits<Real>::quiet_NaN();
   Real number = 0;
   const bool is_number = !column.is_declared && parse(text, number);
-  // Without this check a typo in the first row would turn a column of numbers into categories.
+  // Otherwise a typo in the first row would turn a numeric column into categories.
   if (is_number && column.kind == Kind::texts) refuse_number_among_texts(column, cell);
   if (is_number) {
     column.kind = Kind::numbers;
@@ -160,7 +159,7 @@ Real CsvReader::value_of(Column& column, const CsvCell& cell) {
   return options_.like ? unknown(column, cell) : add_category(column, cell);
 }
 
-/// Fails for a number in another format, which would silently become a category.
+/// Throws for a number in another format, which would silently become a category.
 void CsvReader::refuse_other_format(const Column& column, const CsvCell& cell) const {
   const std::string options = detail::options_for_number(cell.text, format_);
   if (!options.empty()) fail_as_number(column, cell, "a number with " + options);
@@ -169,34 +168,36 @@ void CsvReader::refuse_other_format(const Column& column, const CsvCell& cell) c
     fail(column, cell,
          message("\"{}\" is several numbers; is the delimiter '{}'? (.delimiter{})", cell.text,
                  c == '\t' ? "\\t" : std::string(1, c),
-                 options_.like ? "" : "; in a column of .categorical it is a name"));
+                 options_.like ? "" : "; list the column in .categorical if it is a name"));
   }
 }
 
-/// Fails for a text that a column of names may have, but no other.
+/// Throws for a text that is allowed in a categorical column only.
 void CsvReader::fail_as_number(const Column& column, const CsvCell& cell, const std::string& what) const {
   fail(column, cell,
-       message("\"{}\" is {}{}", cell.text, what, options_.like ? "" : "; in a column of .categorical it is a name"));
+       message("\"{}\" is {}{}", cell.text, what,
+               options_.like ? "" : "; list the column in .categorical if it is a name"));
 }
 
 void CsvReader::refuse_text_among_numbers(const Column& column, const CsvCell& cell) const {
   const std::string what = detail::described(detail::decorated_number(cell.text, format_), format_);
   if (!what.empty()) fail_as_number(column, cell, what);
   fail(column, cell,
-       options_.like ? message("\"{}\" is not a number, as the values are that the encoding was learnt from", cell.text)
-                     : message("\"{}\" is not a number, as the values before it are (.categorical has the "
-                               "columns whose values are names)",
+       options_.like ? message("\"{}\" is not a number, but the encoding was learnt from numbers", cell.text)
+                     : message("\"{}\" is not a number, but the values before it are (list the column in .categorical "
+                               "if its values are names)",
                                cell.text));
 }
 
-/// Blames the first text if that looks like a number, else names both cells.
+/// Names the first text if it looks like a number, and else both cells.
 void CsvReader::refuse_number_among_texts(const Column& column, const CsvCell& cell) const {
   const CsvCell& first = column.first_text;
   const std::string what = detail::described(detail::decorated_number(first.text, format_), format_);
   if (!what.empty()) fail_as_number(column, first, what);
   fail(column, cell,
-       message(R"("{}" is a number, but "{}" in line {} is not (.categorical has the columns whose values are names))",
-               cell.text, first.text, first.line));
+       message(
+           R"("{}" is a number, but "{}" in line {} is not (list the column in .categorical if its values are names))",
+           cell.text, first.text, first.line));
 }
 
 Real CsvReader::unknown(const Column& column, const CsvCell& cell) const {
@@ -204,12 +205,11 @@ Real CsvReader::unknown(const Column& column, const CsvCell& cell) const {
   std::vector<std::string> known;
   for (const auto& [text, number] : column.categories) known.push_back(text);
   fail(column, cell,
-       message("\"{}\" is not among the {} that the encoding knows: {}{}", cell.text,
-               column.is_target ? "classes" : "texts", detail::some_of(known),
-               column.is_target ? "" : " (.unknown = CsvOptions::other takes it for none of them)"));
+       message("\"{}\" is not among the {} of the encoding: {}{}", cell.text, column.is_target ? "classes" : "texts",
+               detail::some_of(known), column.is_target ? "" : " (.unknown = CsvOptions::other allows it)"));
 }
 
-/// Texts that are kept: an encoding, and the model that carries it, could not be saved.
+/// Checks texts that are stored in the encoding: JSON files and models cannot save other ones.
 void CsvReader::require_utf8(const Column& column, const CsvCell& cell) const {
   if (detail::is_utf8(cell.text)) return;
   fail(column, cell,
@@ -222,11 +222,11 @@ Real CsvReader::add_category(Column& column, const CsvCell& cell) {
   const auto count = std::ssize(column.categories);
   if (count == options_.most_categories) {
     fail(column, cell,
-         message("\"{}\" is text number {}; is this a column of names that tell nothing? (.ignored, or "
+         message("\"{}\" is text number {}; is this a column of ids or names? (list it in .ignored, or raise "
                  ".most_categories)",
                  cell.text, count + 1));
   }
-  // Four copies: two here, one in the encoding, one in the names of the features.
+  // Four copies: two here, one in the encoding, one in the feature names.
   charge(4 * cell.text.size() + 3 * node_bytes + (column.is_target ? 0 : column.name.size()));
   if (!column.is_declared) column.decorated.add(cell, format_);
   column.categories.emplace(cell.text, count);
@@ -235,12 +235,12 @@ Real CsvReader::add_category(Column& column, const CsvCell& cell) {
 
 // ---- The end ----
 
-/// Fills in the encoding; numbers the categories alphabetically.
+/// Fills in the encoding and sorts the categories alphabetically.
 void CsvReader::learn() {
   settings_.columns = std::ssize(names_);
   settings_.header = has_names_;
   for (Column& column : columns_) {
-    require<FormatError>(column.count > 0 || !column.categories.empty(), "{}: column \"{}\" has no value at all",
+    require<FormatError>(column.count > 0 || !column.categories.empty(), "{}: column \"{}\" has no values",
                          rows_.name(), column.name);
     refuse_decorated(column);
     CsvEncodedColumn known{.name = column.name, .position = static_cast<Index>(column.cell)};
@@ -261,7 +261,7 @@ void CsvReader::learn() {
   }
 }
 
-/// Fails for a column of texts that look like numbers.
+/// Throws for a column of texts that look like numbers.
 void CsvReader::refuse_decorated(const Column& column) const {
   if (!column.decorated.are_numbers(data_.size_)) return;
   fail_as_number(column, column.decorated.first(), column.decorated.described(format_));
@@ -283,8 +283,8 @@ void CsvReader::finish() {
   }
 }
 
-/// Counts memory for columns and categories: a short cell can take hundreds of bytes. Throws FormatError beyond what a
-/// file of this size may take.
+/// Counts memory for columns and categories, because a short cell can take hundreds of bytes. Throws FormatError above
+/// the limit for a file of this size.
 void CsvReader::charge(std::size_t bytes) {
   charged_ += bytes;
   require<FormatError>(charged_ <= detail::reading_memory(rows_.bytes_read()),

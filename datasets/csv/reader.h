@@ -16,14 +16,14 @@ namespace cornu {
 
 namespace detail {
 
-/// The name in quotes, or the number.
+/// The name in quotes, or the index.
 std::string shown(const CsvColumn& column);
-/// The first ones of many names.
+/// The first few of many names.
 std::string some_of(const std::vector<std::string>& names);
 
 }  // namespace detail
 
-/// Reads a file's rows into a dataset; for datasets/csv/*.cpp alone. columns.cpp finds the columns, reader.cpp
+/// Reads the rows of a file into a dataset. Internal to datasets/csv/*.cpp: columns.cpp finds the columns, reader.cpp
 /// reads the rows.
 class CsvReader {
  public:
@@ -34,17 +34,18 @@ class CsvReader {
   enum class Kind { unknown, numbers, texts };
   struct Column {
     std::string name;
-    std::size_t cell;  // of the row
+    std::size_t cell;  // index in the row
     bool is_target = false;
     Kind kind = Kind::unknown;
-    bool is_declared = false;                                // categorical by an option or by `like`
-    std::map<std::string, Index, std::less<>> categories{};  // numbered as they came; with `like`, as in the encoding
+    bool is_declared = false;  // categorical by an option or by `like`
+    // Numbered in order of appearance; with `like`, as in the encoding.
+    std::map<std::string, Index, std::less<>> categories{};
     detail::CsvCell first_text{};
-    detail::DecoratedTexts decorated{};  // among the categories, unless declared
-    long double total = 0;               // the sum of the numbers
+    detail::DecoratedTexts decorated{};  // the decorated numbers among the categories, unless declared
+    long double total = 0;               // the sum of the values
     Index count = 0;
     Real filling = -1;           // replaces a missing value
-    std::vector<Real> places{};  // from a category's number in order of appearance to its number in the encoding
+    std::vector<Real> places{};  // from a category's index in order of appearance to its index in the encoding
   };
 
   bool is_missing(const std::string& text) const;
@@ -95,15 +96,15 @@ class CsvReader {
   void finish();
 
   static constexpr std::size_t node_bytes =
-      96;  // a map's node with a number and a string, without the string's characters
+      96;  // a map node with a number and a string, without the string's characters
 
   void charge(std::size_t bytes);
 
   const CsvOptions& options_;
-  CsvEncoding settings_;  // `like` with this table's options; learn() adds the columns
+  CsvEncoding settings_;  // the encoding in `like` with this table's options; learn() adds the columns
   detail::CsvRows rows_;
   detail::NumberFormat format_;
-  std::vector<std::string> names_;  // of all columns of the file
+  std::vector<std::string> names_;  // of all columns in the file
   bool has_names_ = true;
   std::vector<Column> columns_;  // the features in the encoding's order, then the target
   std::deque<Real> cells_;       // a deque grows without copying

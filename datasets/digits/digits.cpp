@@ -17,11 +17,11 @@ namespace {
 
 constexpr Index most_samples = 100'000'000;
 
-// Which streams of random numbers belong to what. Training sample i has stream i.
+// Streams of the random number generator. Training sample i uses stream i.
 constexpr std::uint64_t test_streams = std::uint64_t{1} << 62;
 constexpr std::uint64_t order_streams = std::uint64_t{1} << 63;
 
-/// `count` samples with streams first_stream, first_stream + 1, ...
+/// Draws `count` samples with streams first_stream, first_stream + 1, ...
 ImageDataset write(Index count, std::uint64_t seed, std::uint64_t first_stream) {
   constexpr auto sample_size = static_cast<std::size_t>(detail::digit_pixels);
   std::vector<std::uint8_t> pixels(static_cast<std::size_t>(count) * sample_size);

@@ -11,9 +11,9 @@ namespace cornu::datasets::detail {
 
 namespace {
 
-// Everything here is made of + - * / and sqrt, which IEEE 754 rounds the same way everywhere, and in double also where
-// Real is float: the digits do not depend on a C library's sin, nor on how Cornu was built. For the same reason no
-// expression draws two numbers unless it is a braced list: only there does the standard say which is drawn first.
+// Uses only + - * / and sqrt, which IEEE 754 rounds the same way everywhere, and double even if Real is float: the
+// digits depend neither on a C library's sin nor on how Cornu was built. For the same reason no expression draws two
+// random numbers unless it is a braced list: only there does the standard define the order of evaluation.
 
 constexpr Index box = 20;  // the longer side of the digit, as in MNIST
 constexpr Index margin = (digit_side - box) / 2;
@@ -23,7 +23,7 @@ struct Point {
   double x, y;
 };
 
-/// A point on the way of the pen, in pixels once it has been fitted. `lifted`: the pen comes here without writing.
+/// A point on the pen's path, in pixels after fit(). `lifted`: the pen moves here without drawing.
 struct Dot {
   Point at;
   double radius;
@@ -37,7 +37,7 @@ double uniform(Rng& rng, double low, double high) {
   return low + (high - low) * (static_cast<double>(rng.bits() >> 11) * 0x1p-53);
 }
 
-/// Bell-shaped with the given standard deviation, and never beyond three of them: the sum of three uniform numbers.
+/// Bell-shaped with the given standard deviation, limited to three of them: the sum of three uniform numbers.
 double bell(Rng& rng, double stddev) {
   double sum = uniform(rng, -1, 1);
   sum += uniform(rng, -1, 1);
@@ -45,7 +45,7 @@ double bell(Rng& rng, double stddev) {
   return stddev * sum;
 }
 
-/// Between 0 and 1, mostly near 0: u^power for a uniform u.
+/// u^power for a uniform u: between 0 and 1, mostly near 0.
 double seldom(Rng& rng, int power) {
   const double u = uniform(rng, 0, 1);
   double result = 1;
@@ -53,7 +53,7 @@ double seldom(Rng& rng, int power) {
   return result;
 }
 
-/// A sine of period 1, but for 0.056 at most: two parabolas.
+/// A sine of period 1, approximated by two parabolas to within 0.056.
 double wave(double t) {
   t -= std::floor(t);
   return t < 0.5 ? 16 * t * (0.5 - t) : 16 * (t - 0.5) * (t - 1);
@@ -70,8 +70,8 @@ const Skeleton& choose(const std::vector<Skeleton>& ways, Rng& rng) {
   return ways.back();
 }
 
-/// Appends the curve through points first to last (both included) to `path`: uniform Catmull-Rom splines, whose
-/// tangent at a point is half the way from its predecessor to its successor, and at an end half the way to the
+/// Appends the curve through points first to last (inclusive) to `path`: uniform Catmull-Rom splines. The tangent at a
+/// point is half the vector from its predecessor to its successor, and at an end half the vector to or from its
 /// neighbour.
 void trace_smooth(const std::vector<Point>& points, std::size_t first, std::size_t last, Path& path) {
   const auto tangent = [&](std::size_t i) {
@@ -90,14 +90,14 @@ void trace_smooth(const std::vector<Point>& points, std::size_t first, std::size
   }
 }
 
-/// The skeleton as a path in the unit square around the origin, each of its points moved a little.
+/// The skeleton as a path in the unit square around the origin, with each point moved a little.
 Path trace(const Skeleton& skeleton, Rng& rng) {
   const double shake = uniform(rng, 0.01, 0.055);
   Path path;
   std::vector<Point> points;
   for (const Stroke& stroke : skeleton.strokes) {
     points.clear();
-    // The whole stroke goes astray as well: bars and stems miss each other by a little.
+    // The whole stroke is displaced as well, so that bars and stems miss each other slightly.
     const Point astray = skeleton.strokes.size() > 1 ? Point{bell(rng, 0.025), bell(rng, 0.025)} : Point{0, 0};
     for (const PenPoint& p : stroke) {
       points.push_back({p.x / 100 - 0.5 + astray.x + bell(rng, shake), p.y / 100 - 0.5 + astray.y + bell(rng, shake)});
@@ -113,16 +113,16 @@ Path trace(const Skeleton& skeleton, Rng& rng) {
   return path;
 }
 
-/// The writer's hand: proportions, an elastic displacement, slant and rotation.
+/// Applies the writer's hand: proportions, elastic displacement, slant and rotation.
 void bend(Path& path, int digit, Rng& rng) {
   const double middle = bell(rng, 0.06);  // moves the waist up or down
   const double spread = bell(rng, 0.25);  // widens the top or the bottom
   const double bow = bell(rng, 0.05);     // bends the vertical
   const double aspect = digit == 1 ? 1 : uniform(rng, 0.65, 1.35);
-  // Most hands lean to the right, and a lone stem is where they do it most freely.
+  // Most handwriting leans to the right, a single stem most of all.
   double slant = 0.2 + bell(rng, 0.3);
   if (digit == 1) slant += uniform(rng, 0, 0.25);
-  // (1 - t^2, 2t) / (1 + t^2) is a point of the unit circle: the rotation by 2 atan(t).
+  // Rotation by 2 atan(t): (1 - t^2, 2t) / (1 + t^2) is a point of the unit circle.
   const double t = bell(rng, 0.06);
   const double cosine = (1 - t * t) / (1 + t * t), sine = 2 * t / (1 + t * t);
   struct Ripple {
@@ -136,7 +136,7 @@ void bend(Path& path, int digit, Rng& rng) {
   }
   for (Dot& dot : path) {
     double x = dot.at.x, y = dot.at.y;
-    const double bulge = 1 - 4 * y * y;  // 1 in the middle, 0 at top and bottom
+    const double bulge = 1 - 4 * y * y;  // 1 at the centre, 0 at top and bottom
     x = x * (1 + 2 * spread * y) + bow * bulge;
     y += middle * bulge;
     double dx = 0, dy = 0;
@@ -152,8 +152,7 @@ void bend(Path& path, int digit, Rng& rng) {
   }
 }
 
-/// Scales the path so that the ink's longer side fills the box, in the middle of the image, and gives the pen its
-/// width.
+/// Scales the path so that the ink's longer side fills the box at the centre of the image, and sets the pen's width.
 void fit(Path& path, Rng& rng) {
   double radius = uniform(rng, 0.75, 1.6);
   radius += 1.2 * seldom(rng, 4);
@@ -174,7 +173,7 @@ void fit(Path& path, Rng& rng) {
   }
 }
 
-/// Inks every pixel near the path, each by how far its middle is within the pen's edge.
+/// Inks every pixel near the path according to how far its centre lies within the pen's edge.
 Image ink(const Path& path, double softness) {
   Image image{};
   for (std::size_t i = 1; i < path.size(); ++i) {
@@ -200,7 +199,7 @@ Image ink(const Path& path, double softness) {
   return image;
 }
 
-/// How far right and down of the middle the centre of mass of what lies in the box is, in whole pixels.
+/// The offset of the centre of mass from the centre, to the right and down, in whole pixels. Counts only the box.
 std::array<Index, 2> off_centre(const Image& image) {
   double mass = 0, x = 0, y = 0;
   for (Index row = margin; row < digit_side - margin; ++row) {
@@ -233,7 +232,7 @@ void draw_digit(int digit, Rng& rng, std::span<std::uint8_t, digit_pixels> pixel
       const double value = image[static_cast<std::size_t>(row * digit_side + col)];
       if (value <= 0) continue;
       const double shade = std::clamp(value * (gain + uniform(rng, -grain, grain)), 0.0, 1.0);
-      // By at most the margin, so that it stays in the image.
+      // Moves by at most the margin, so that the digit stays in the image.
       const Index moved = (row - down) * digit_side + (col - right);
       pixels[static_cast<std::size_t>(moved)] = static_cast<std::uint8_t>(255 * shade + 0.5);
     }

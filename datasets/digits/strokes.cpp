@@ -10,7 +10,7 @@ namespace cornu::datasets::detail {
 
 namespace {
 
-/// A skeleton as it is drawn below: "x,y" for each point, with a ! behind it for a corner, and / between strokes.
+/// A skeleton in text form: "x,y" for each point, followed by ! for a corner, and / between strokes.
 struct Drawing {
   double share;
   std::string_view strokes;
@@ -198,9 +198,9 @@ constexpr Drawing nines[] = {
     {2, "74,16 54,2 30,10 20,32 34,48 58,42 76,18! 74,52 62,86 40,99 18,92"},
     // A leaning stem.
     {3, "70,10 46,4 24,18 20,38 38,48 62,38 74,18! 60,56 42,100"},
-    // A wide, flat loop beside the stem.
+    // A wide, flat loop next to the stem.
     {2, "76,8 44,4 16,20 14,42 42,50 68,30 78,4! 76,52 74,100"},
-    // The loop stays open beside a leaning stem.
+    // The loop stays open next to a leaning stem.
     {1.5, "70,4 46,6 24,22 20,42 40,48 62,38 76,24! 62,60 48,100"},
     // A large loop, the stem running out to the right.
     {1.5, "70,8 38,4 13,30 18,58 44,62 66,42 74,6! 76,54 84,100"},
@@ -212,7 +212,7 @@ constexpr Drawing nines[] = {
     {2, "54,46 30,46 22,28 38,6 62,2 74,18 70,50 56,78 44,100 / 48,47 62,40 73,26"},
 };
 
-/// Takes a whole number off the front of `text`.
+/// Removes a whole number from the front of `text`.
 int take_number(std::string_view& text) {
   int number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);

@@ -4,23 +4,23 @@
 
 namespace cornu::datasets::detail {
 
-/// A point that the pen passes, in hundredths of the drawing square: x to the right, y downwards.
-/// The pen runs smoothly through the points of a stroke, except that it may turn sharply at a `corner`.
+/// A point on the pen's path, in hundredths of the drawing square: x to the right, y downwards.
+/// The path is smooth through the points of a stroke, except at a `corner`.
 struct PenPoint {
   double x, y;
   bool corner = false;
 };
 
-/// What the pen writes without being lifted.
+/// The pen's path between touching the paper and lifting off.
 using Stroke = std::vector<PenPoint>;
 
 /// One way of writing a digit.
 struct Skeleton {
-  double share;  // how common it is, relative to the digit's other skeletons
+  double share;  // its frequency, relative to the digit's other skeletons
   std::vector<Stroke> strokes;
 };
 
-/// The ways of writing `digit`, 0 to 9: drawn by hand for Cornu, traced from no data set.
+/// The ways of writing `digit`, 0 to 9. Drawn by hand for Cornu, not traced from any data set.
 const std::vector<Skeleton>& skeletons(int digit);
 
 }  // namespace cornu::datasets::detail

@@ -21,13 +21,13 @@ namespace {
 void check(const DownloadOptions& options) {
   const std::string& hash = options.sha256;
   const bool is_hash = hash.size() == 64 && hash.find_first_not_of("0123456789abcdef") == std::string::npos;
-  require<ValueError>(!options.urls.empty(), "download: no url was given");
+  require<ValueError>(!options.urls.empty(), "download: no URL was given");
   require<ValueError>(is_hash, "download: sha256 is \"{}\"; it must be 64 digits of 0-9 and a-f", hash);
   require<ValueError>(std::filesystem::path(options.destination).has_filename(),
-                      "download: destination \"{}\" is no name for a file", options.destination);
+                      "download: destination \"{}\" is not a file name", options.destination);
   require<ValueError>(options.size_limit > 0 && options.size_limit <= std::uint64_t{1} << 62,
                       "download: size_limit is {}; it must be from 1 to 2^62", options.size_limit);
-  // Longer times than a week overflow in one library or another.
+  // More than a week overflows in some libraries.
   const auto in_range = [](auto seconds) { return seconds > 0 && seconds <= 7 * 24 * 60 * 60; };
   require<ValueError>(
       in_range(options.connect_timeout) && in_range(options.total_timeout) && in_range(options.low_speed_time),
@@ -36,13 +36,13 @@ void check(const DownloadOptions& options) {
                       options.max_redirects);
 }
 
-/// Shows the progress on standard error where that is a terminal: a line that is written over, or lines now and then on
-/// one that cannot do so. Once it cannot be written, nothing more is; the download goes on.
+/// Shows the progress on standard error if it is a terminal: one line that is overwritten, or occasional lines on a
+/// terminal that cannot do so. Stops after a write error; the download continues.
 class ProgressLine {
  public:
   explicit ProgressLine(const std::string& name)
       : name_(detail::printable(name)), smart_(detail::is_smart_terminal(stderr)), on_(detail::is_terminal(stderr)) {}
-  ~ProgressLine() {  // whatever comes next begins on a line of its own
+  ~ProgressLine() {  // following output begins on a new line
     if (shown_ && smart_) write("\n");
   }
   ProgressLine(const ProgressLine&) = delete;
@@ -68,8 +68,8 @@ class ProgressLine {
   std::optional<std::chrono::steady_clock::time_point> shown_;
 };
 
-/// Nothing if the file is in its place now, and else what went wrong on the way. Throws FileError for what no other
-/// mirror would help with: a folder that cannot be written, a full disk.
+/// Returns nothing if the file is in place, and else the error of this URL. Throws FileError for errors that another
+/// mirror would not solve: a folder that is not writable, a full disk.
 std::optional<std::string> fetch(const std::string& url, const DownloadOptions& options) {
   const bool line = !options.progress && !options.quiet;
   ProgressLine progress_line(std::filesystem::path(options.destination).filename().string());
@@ -87,7 +87,7 @@ std::optional<std::string> fetch(const std::string& url, const DownloadOptions& 
   if (failure) return failure;
   const std::string came = hash.hex();
   if (came != options.sha256) {
-    return message("the {} bytes that came have the SHA-256 {}, expected {}", size, came, options.sha256);
+    return message("the {} bytes received have the SHA-256 {}, expected {}", size, came, options.sha256);
   }
   file.commit();
   return std::nullopt;

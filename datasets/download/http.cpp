@@ -35,12 +35,12 @@ namespace {
 using Url = std::unique_ptr<CURLU, decltype(&curl_url_cleanup)>;
 using Handle = std::unique_ptr<CURL, decltype(&curl_easy_cleanup)>;
 
-/// Since any moment, never going back.
+/// Monotonic time.
 double seconds_now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-/// As libcurl has it, to which 0 is no limit at all.
+/// For libcurl, where 0 means no limit.
 long milliseconds(double seconds) { return static_cast<long>(std::clamp(seconds * 1000, 1.0, 2e9)); }
 
 struct CurlLibrary {
@@ -59,10 +59,10 @@ std::string part(const Url& url, CURLUPart which) {
 
 bool is_loopback(const std::string& host) { return host == "127.0.0.1" || host == "[::1]" || host == "localhost"; }
 
-/// The most bytes of a page that comes with a redirect, which nobody reads.
+/// Size limit in bytes for the ignored body of a redirect.
 constexpr std::uint64_t largest_page = 1 << 20;
 
-/// One answer of a server, while it comes in.
+/// One response of a server.
 struct Transfer {
   CURL* handle;
   const DownloadOptions& options;
@@ -83,7 +83,7 @@ struct Transfer {
     return static_cast<std::uint64_t>(std::max<curl_off_t>(result, 0));
   }
 
-  /// Not libcurl's CURLOPT_MAXFILESIZE, which holds for the pages of redirects and errors too.
+  /// Replaces libcurl's CURLOPT_MAXFILESIZE, which also applies to the bodies of redirects and errors.
   std::uint64_t limit() const { return status() == 200 ? options.size_limit : largest_page; }
 
   bool take(std::span<const std::byte> bytes) {
@@ -94,7 +94,7 @@ struct Transfer {
     try {
       body(bytes, {.received = received, .total = total()});
       return true;
-    } catch (...) {  // No exception may pass through C; it goes on after the transfer.
+    } catch (...) {  // exceptions must not cross C code; rethrown after the transfer
       thrown = std::current_exception();
       return false;
     }
@@ -102,12 +102,12 @@ struct Transfer {
 
   static std::size_t write(char* data, std::size_t, std::size_t size, void* self) {
     const bool go_on = static_cast<Transfer*>(self)->take(std::as_bytes(std::span(data, size)));
-    return go_on ? size : 0;  // Any number but size ends the transfer.
+    return go_on ? size : 0;  // any number but size aborts the transfer
   }
 
   std::string failure(CURLcode code, const char* text) const {
     std::string cause = *text ? text : curl_easy_strerror(code);
-    if (too_large) return message("more came than the {} bytes allowed; it was broken off", limit());
+    if (too_large) return message("more than the {} bytes allowed were sent; the download was aborted", limit());
     switch (code) {
       case CURLE_HTTP_RETURNED_ERROR:
         return message("the server answered with HTTP status {}", status());
@@ -127,7 +127,7 @@ void set_limits(CURL* handle, const DownloadOptions& options, double deadline, b
   curl_easy_setopt(handle, CURLOPT_LOW_SPEED_TIME, options.low_speed_time);
   curl_easy_setopt(handle, CURLOPT_LOW_SPEED_LIMIT, options.low_speed_limit);
   curl_easy_setopt(handle, CURLOPT_FAILONERROR, 1L);
-  curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);  // Signals and threads do not go together.
+  curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);  // signals do not work with threads
   curl_easy_setopt(handle, CURLOPT_USERAGENT, "cornu");
   if (loopback) curl_easy_setopt(handle, CURLOPT_NOPROXY, "*");
 }
@@ -141,17 +141,17 @@ std::optional<std::string> http_get(const std::string& url, const DownloadOption
   const Handle handle(curl_easy_init(), &curl_easy_cleanup);
   if (!handle) throw std::bad_alloc();
 
-  // Redirects are followed here and not by libcurl, so that each of them meets the same check as the first url.
+  // Follows redirects here, not in libcurl, so that each target passes the same checks as the first URL.
   std::string next = url;
   for (int redirects = 0;; ++redirects) {
     const Url parsed(curl_url(), &curl_url_cleanup);
     if (!parsed) throw std::bad_alloc();
     if (curl_url_set(parsed.get(), CURLUPART_URL, next.c_str(), 0) != CURLUE_OK) {
-      // What a server sent as one is not repeated: it may hold anything, a terminal's control characters too.
-      return redirects == 0 ? "this is no url" : "redirected to what is no url";
+      // Does not quote the server's text, which may contain anything, such as terminal control characters.
+      return redirects == 0 ? "this is not a URL" : "redirected to an invalid URL";
     }
     if (redirects > options.max_redirects) {
-      return message("redirected more than {} times, at last to {}", options.max_redirects, next);
+      return message("redirected more than {} times, most recently to {}", options.max_redirects, next);
     }
     const std::string where = redirects == 0 ? "" : message("redirected to {}: ", next);
     const std::string scheme = part(parsed, CURLUPART_SCHEME);

@@ -10,9 +10,9 @@
 
 namespace cornu::detail {
 
-/// Hands the body of what the url has to `body`, piece by piece, with the progress so far, under the limits of
-/// `options`. Returns nothing if all of it came, and else what went wrong; the pieces are worth nothing then.
-/// What `body` throws ends the transfer and is passed on.
+/// Downloads a URL and passes its body to `body` piece by piece, with the progress so far, within the limits of
+/// `options`. Returns nothing on success, and else the error; the pieces must then be discarded. An exception from
+/// `body` aborts the transfer and is passed on.
 std::optional<std::string> http_get(const std::string& url, const DownloadOptions& options,
                                     const std::function<void(std::span<const std::byte>, DownloadProgress)>& body);
 

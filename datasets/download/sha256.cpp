@@ -68,7 +68,7 @@ void Sha256::update(std::span<const std::byte> bytes) {
 }
 
 std::string Sha256::hex() const {
-  // A one bit, zeros up to the last eight bytes of a block, and there the length in bits.
+  // Padding: a one bit, zeros up to the last eight bytes of a block, and the length in bits.
   Sha256 padded = *this;
   std::array<std::byte, 72> padding{std::byte{0x80}};
   const std::size_t zeros = (119 - size_ % 64) % 64;

@@ -8,11 +8,11 @@
 
 namespace cornu {
 
-/// SHA-256 of bytes that come piece by piece. Source: NIST FIPS 180-4.
+/// Incremental SHA-256. Source: NIST FIPS 180-4.
 class Sha256 {
  public:
   void update(std::span<const std::byte> bytes);
-  /// The hash of all that came, as 64 lower-case hexadecimal digits.
+  /// The hash of all bytes so far, as 64 lower-case hexadecimal digits.
   std::string hex() const;
 
  private:
@@ -21,7 +21,7 @@ class Sha256 {
   std::array<std::uint32_t, 8> state_{0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
                                       0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
   std::array<std::byte, 64> block_{};
-  std::uint64_t size_ = 0;  // Bytes so far; the last size_ % 64 of them wait in block_.
+  std::uint64_t size_ = 0;  // bytes so far; the last size_ % 64 of them are in block_
 };
 
 }  // namespace cornu

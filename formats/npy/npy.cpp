@@ -15,7 +15,7 @@ namespace cornu {
 
 struct NpyFile::Content {
   std::string path;
-  std::optional<FileBytes> file{};  // none where the bytes are somebody else's
+  std::optional<FileBytes> file{};  // none if the bytes are not owned
   detail::NpyArray array{};
 
   Content(const std::string& where, const NpyOptions& options) : path(where) {

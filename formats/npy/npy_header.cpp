@@ -13,13 +13,13 @@ namespace cornu::detail {
 
 namespace {
 
-constexpr std::size_t most_dimensions = 64;  // as NumPy has it since 2.0
+constexpr std::size_t most_dimensions = 64;  // NumPy's limit since 2.0
 
-/// NumPy's names in the order of Dtype; BF16 and the 8-bit floats have none.
+/// NumPy's names in the order of Dtype; empty for BF16 and the 8-bit floats.
 constexpr std::array<std::string_view, 16> names{"f8", "f4", "f2", "",   "i8", "i4", "i2", "i1",
                                                  "u8", "u4", "u2", "u1", "b1", "",   "",   ""};
 
-/// What a type is of which there is no Dtype, by the letter that NumPy has for it.
+/// Describes an unsupported type by NumPy's letter for its kind.
 std::string_view described(char letter) {
   switch (letter) {
     case 'O':
@@ -34,14 +34,14 @@ std::string_view described(char letter) {
     case 'm':
       return "dates and durations are";
     case 'V':
-      return "bytes without a meaning are";
+      return "raw bytes are";
     default:
       return "this type is";
   }
 }
 
-/// A parser of that part of Python's literals which NumPy writes: a dictionary of a text, a truth and a tuple of whole
-/// numbers. Everything else is refused.
+/// Parses the subset of Python literals that NumPy writes: a dictionary with a string, a bool and a tuple of integers.
+/// Everything else is refused.
 class HeaderParser {
  public:
   explicit HeaderParser(std::string_view text) : text_(text) {}
@@ -75,7 +75,7 @@ class HeaderParser {
   }
 
  private:
-  static constexpr std::size_t most_shown = 40;  // characters of what a file says, in an error
+  static constexpr std::size_t most_shown = 40;  // of text quoted from a file in an error
 
   [[noreturn]] void fail(std::string_view wanted) const {
     std::string came = "its end";
@@ -105,12 +105,12 @@ class HeaderParser {
 
   std::string_view quoted() {
     const bool single = accept('\'');
-    if (!single && !accept('"')) fail("a text in quotes");
+    if (!single && !accept('"')) fail("a quoted string");
     const std::size_t begin = at_;
     for (; at_ < text_.size() && text_[at_] != (single ? '\'' : '"'); ++at_) {
       if (text_[at_] < ' ' || text_[at_] > '~' || text_[at_] == '\\') fail("a plain character");
     }
-    if (at_ == text_.size()) fail("the quote that ends a text");
+    if (at_ == text_.size()) fail("a closing quote");
     return text_.substr(begin, at_++ - begin);
   }
 
@@ -123,7 +123,7 @@ class HeaderParser {
   void read_descr() {
     skip_space();
     if (at_ < text_.size() && (text_[at_] == '[' || text_[at_] == '(')) {
-      throw UnreadType("structure", "descr is a structure of several fields, which is not read");
+      throw UnreadType("structure", "descr is a structure of several fields, which is not supported");
     }
     const std::string_view descr = quoted();
     const char order = descr.empty() ? '\0' : descr.front();
@@ -131,13 +131,14 @@ class HeaderParser {
     const auto found = name.empty() ? names.end() : std::find(names.begin(), names.end(), name);
     if (found == names.end()) {
       const auto shown = descr.substr(0, most_shown);
-      throw UnreadType(std::string(shown), message("descr '{}': {} not read; b1, i1 to i8, u1 to u8, f2, f4 and f8 are",
-                                                   shown, described(name.empty() ? '\0' : name.front())));
+      throw UnreadType(std::string(shown),
+                       message("descr '{}': {} not supported; b1, i1 to i8, u1 to u8, f2, f4 and f8 are", shown,
+                               described(name.empty() ? '\0' : name.front())));
     }
     header_.dtype = static_cast<Dtype>(found - names.begin());
-    // The order of one byte is often said, and means nothing.
+    // A byte order is often given for one-byte types, where it has no meaning.
     require<FormatError>(order == '<' || order == '>' || (order == '|' && size_of(header_.dtype) == 1),
-                         "descr '{}': the order of the bytes, '<' or '>', must come first", descr);
+                         "descr '{}': it must begin with the byte order, '<' or '>'", descr);
     header_.big_endian = order == '>' && size_of(header_.dtype) > 1;
   }
 
@@ -163,12 +164,12 @@ class HeaderParser {
     skip_space();
     Index number = 0;
     const char *const begin = text_.data() + at_, *const end = text_.data() + text_.size();
-    if (begin == end || *begin < '0' || *begin > '9') fail("a whole number from 0 on");
+    if (begin == end || *begin < '0' || *begin > '9') fail("a non-negative integer");
     const auto [stop, error] = std::from_chars(begin, end, number);
     require<FormatError>(error == std::errc(), "the shape has a number that is too large, at byte {}", at_);
-    if (*begin == '0' && stop != begin + 1) fail("a number without zeros before it");  // as Python has it
+    if (*begin == '0' && stop != begin + 1) fail("a number without leading zeros");  // as Python has it
     at_ = static_cast<std::size_t>(stop - text_.data());
-    at_ += at_ < text_.size() && text_[at_] == 'L';  // as Python 2 writes a long one
+    at_ += at_ < text_.size() && text_[at_] == 'L';  // Python 2 writes long integers with an L
     return number;
   }
 
@@ -184,7 +185,7 @@ NpyHeader read_npy_header(std::string_view text) { return HeaderParser(text).rea
 
 std::string npy_header(const RawTensor& array) {
   const std::string_view name = names[static_cast<std::size_t>(array.dtype)];
-  require<ValueError>(!name.empty(), "\"{}\": NumPy has no {}; F32 holds the same numbers", array.name,
+  require<ValueError>(!name.empty(), "\"{}\": NumPy has no {}; F32 holds the same values", array.name,
                       to_string(array.dtype));
   require<ValueError>(array.shape.size() <= most_dimensions, "\"{}\": {} dimensions; NumPy has at most {}", array.name,
                       array.shape.size(), most_dimensions);

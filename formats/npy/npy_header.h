@@ -10,34 +10,34 @@
 
 namespace cornu::detail {
 
-/// What a .npy file begins with.
+/// The first bytes of a .npy file.
 inline constexpr std::string_view npy_magic = "\x93NUMPY";
 
-/// The type of an array's elements is not one of those that Cornu reads; nothing is wrong with the file.
+/// The file is valid, but Cornu does not support its element type.
 class UnreadType : public FormatError {
  public:
   UnreadType(std::string type, std::string reason) : FormatError(std::move(reason)), type_(std::move(type)) {}
-  /// As the file calls it.
+  /// The file's name for the type.
   const std::string& type() const { return type_; }
 
  private:
   std::string type_;
 };
 
-/// What the dictionary in a .npy file says.
+/// The dictionary in the header of a .npy file.
 struct NpyHeader {
   Dtype dtype{};
   bool big_endian = false;
-  bool fortran_order = false;  ///< the first axis is the one that runs fastest
+  bool fortran_order = false;  ///< column-major: the first axis is contiguous
   std::vector<Index> shape{};
 };
 
-/// Reads the dictionary: the text up to the end of the line that it is. Throws FormatError as NpyFile tells, without
-/// the file's name; UnreadType for elements that are not read.
+/// Parses the dictionary, including the padding and the line break after it. Throws FormatError in the cases listed at
+/// NpyFile, without the file's name; UnreadType for unsupported element types.
 NpyHeader read_npy_header(std::string_view text);
 
-/// What stands before the array's bytes in a file of version 1: all of the magic and the header. Throws ValueError,
-/// naming the array, if the format has no place for it, or its shape does not agree with its bytes.
+/// The magic and the header of a version 1 file: everything before the elements. Throws ValueError, naming the array,
+/// if the format cannot hold it or its shape does not match its bytes.
 std::string npy_header(const RawTensor& array);
 
 }  // namespace cornu::detail

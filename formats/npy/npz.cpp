@@ -43,7 +43,7 @@ struct NpzFile::Content {
   void read(std::span<const std::byte> file, const NpzOptions& options) {
     require<FormatError>(!file.empty(), "it is empty");
     require<FormatError>(detail::file_kind(file) != detail::FileKind::unknown,
-                         "it begins with {}, as no .npz file does", detail::beginning_of(file));
+                         "it begins with {}, which no .npz file does", detail::beginning_of(file));
     const detail::ZipReader zip(file);
     const std::vector<std::string> names = names_of(zip);
     std::uint64_t left = options.size_limit;
@@ -66,13 +66,13 @@ struct NpzFile::Content {
   static std::vector<std::string> names_of(const detail::ZipReader& zip) {
     std::vector<std::string> names;
     std::set<std::string_view> known;
-    names.reserve(static_cast<std::size_t>(zip.size()));  // so that what is known stays where it is
+    names.reserve(static_cast<std::size_t>(zip.size()));  // keeps the views in `known` valid
     for (Index i = 0; i < zip.size(); ++i) {
       std::string name = zip.name(i);
-      require<FormatError>(name.ends_with(ending), "it holds \"{}\", which is not called {}", name, ending);
+      require<FormatError>(name.ends_with(ending), "its member \"{}\" is not named {}", name, ending);
       name.resize(name.size() - ending.size());
       names.push_back(std::move(name));
-      require<FormatError>(known.insert(names.back()).second, "\"{}\" is there twice", names.back());
+      require<FormatError>(known.insert(names.back()).second, "duplicate name \"{}\"", names.back());
     }
     return names;
   }
@@ -119,10 +119,10 @@ std::vector<std::byte> npz_bytes(std::span<const RawTensor> arrays, const NpzWri
   std::set<std::string_view> known;
   for (const RawTensor& array : arrays) {
     headers.push_back(detail::npy_header(array));
-    require<ValueError>(known.insert(array.name).second, "\"{}\" is there twice", array.name);
+    require<ValueError>(known.insert(array.name).second, "duplicate name \"{}\"", array.name);
     detail::require_utf8("name", array.name);
-    require<ValueError>(array.name.find('\0') == std::string::npos, "\"{}\" is no name (a zero follows)",
-                        array.name.c_str());
+    require<ValueError>(array.name.find('\0') == std::string::npos,
+                        "\"{}\" is not a valid name (a NUL character follows)", array.name.c_str());
   }
   std::vector<detail::ZipMember> members;
   for (std::size_t i = 0; i < arrays.size(); ++i) {

@@ -19,7 +19,7 @@ namespace {
 
 using testing::error_of;
 
-/// n samples, whose feature and label are their row.
+/// n samples whose feature and label are their row.
 struct Rows {
   Index count;
 
@@ -107,12 +107,11 @@ TEST(Batches, GiveTargetsTheShapeTheDatasetSays) {
 
 TEST(Batches, RefuseWhatGivesNone) {
   const Rows none{0}, some{3};
-  EXPECT_EQ(error_of<ValueError>([&] { batches(none); }),
-            "batches: empty dataset; there is nothing to make a batch of");
+  EXPECT_EQ(error_of<ValueError>([&] { batches(none); }), "batches: the dataset is empty");
   EXPECT_EQ(error_of<ValueError>([&] { batches(some, {.batch_size = 0}); }),
             "batches: batch_size is 0; it must be at least 1");
   EXPECT_EQ(error_of<ValueError>([&] { batches(some, {.batch_size = 4, .drop_remainder = true}); }),
-            "batches: with batch_size 4 and drop_remainder, a dataset of 3 samples has no batch at all");
+            "batches: with batch_size 4 and drop_remainder, a dataset of 3 samples has no batch");
   EXPECT_THROW(batches(nullptr), StateError);
 }
 
@@ -138,7 +137,7 @@ TEST(Batcher, GoesOnAfterBeingMoved) {
   EXPECT_EQ(moved.next()->rows[1], 5);
 }
 
-/// Rows, remembering which it was told to prefetch.
+/// Records the rows given to prefetch().
 struct Foretold : Rows {
   mutable std::vector<Index> foretold{};
   void prefetch(std::span<const Index> rows) const { foretold.insert(foretold.end(), rows.begin(), rows.end()); }

@@ -17,8 +17,8 @@ namespace {
 
 using testing::error_of;
 
-// The example of dataset.h.
-struct Parity {  // Is a number of eight bits odd?
+// The example in dataset.h.
+struct Parity {  // Is an 8-bit number odd?
   Index size() const { return 256; }
   Shape feature_shape() const { return {8}; }
   void gather(std::span<const Index> rows, View x, View y) const {
@@ -93,7 +93,7 @@ TEST(DatasetRef, IsNullByDefaultAndSaysSoWhenUsed) {
   for (const DatasetRef null : {DatasetRef(), DatasetRef(nullptr), DatasetRef(none)}) {
     EXPECT_FALSE(null);
     EXPECT_EQ(error_of<StateError>([&] { null.size(); }),
-              "DatasetRef: it refers to no dataset (was it made from a null pointer?)");
+              "DatasetRef: it refers to no dataset (was it constructed from a null pointer?)");
     EXPECT_THROW(null.feature_shape(), StateError);
     EXPECT_THROW(null.target_shape(), StateError);
     EXPECT_THROW(null.gather({}, View(), View()), StateError);
@@ -130,16 +130,16 @@ TEST(TensorDataset, RefusesRowsItDoesNotHaveAndViewsWithoutRoom) {
   EXPECT_EQ(error_of<ValueError>([&] {
               gather(dataset, {1, 5});
             }),
-            "TensorDataset: row 5 was asked for; there are 5 rows");
+            "TensorDataset: row 5 is out of range; there are 5 rows");
   EXPECT_THROW(gather(dataset, {-1}), ValueError);
   Tensor x({2, 2}), y({1});
   const std::vector<Index> rows{0};
   EXPECT_EQ(error_of<ShapeError>([&] { dataset.gather(rows, x, y); }),
-            "TensorDataset: x is (2, 2), which is not 1 rows of 2 numbers");
+            "TensorDataset: x is (2, 2); 1 rows of 2 elements are required");
   EXPECT_EQ(error_of<ShapeError>([&] {
               dataset.gather(rows, View(x.data(), {1, 2}), Tensor({3}));
             }),
-            "TensorDataset: y is (3,), which is not 1 rows of 1 numbers");
+            "TensorDataset: y is (3,); 1 rows of 1 elements are required");
 }
 
 TEST(ImageDataset, ScalesEveryPixelValueToTheNearestNumberToItBy255) {
@@ -174,7 +174,7 @@ TEST(ImageDataset, RefusesWhatDoesNotFitTogether) {
   EXPECT_EQ(error_of<ShapeError>([&] {
               ImageDataset({1, 2, 3}, {0, 1}, two_pixels);
             }),
-            "ImageDataset: 2 labels need 4 pixels for images of (2,), 3 came");
+            "ImageDataset: 2 labels need 4 pixels for images of (2,), but 3 were given");
   EXPECT_EQ(error_of<ValueError>([&] {
               ImageDataset({1, 2, 3, 4}, {0, 3}, two_pixels);
             }),
@@ -182,18 +182,19 @@ TEST(ImageDataset, RefusesWhatDoesNotFitTogether) {
   EXPECT_EQ(error_of<ValueError>([&] { ImageDataset({}, {}, {.classes = 257}); }),
             "ImageDataset: 257 classes; there must be at least 1 and at most 256");
   EXPECT_EQ(error_of<ValueError>([&] { ImageDataset({}, {}, {.classes = 3, .class_names = {"one"}}); }),
-            "ImageDataset: 1 class names came for 3 classes");
+            "ImageDataset: 1 class names were given for 3 classes");
   const ImageDataset dataset({1, 2}, {0}, two_pixels);
-  EXPECT_EQ(error_of<ValueError>([&] { gather(dataset, {1}); }), "ImageDataset: row 1 was asked for; there are 1 rows");
+  EXPECT_EQ(error_of<ValueError>([&] { gather(dataset, {1}); }),
+            "ImageDataset: row 1 is out of range; there are 1 rows");
   EXPECT_THROW(dataset.image(-1), ValueError);
   EXPECT_THROW(dataset.label(1), ValueError);
   EXPECT_EQ(error_of<ValueError>([&] { dataset.class_name(3); }),
-            "ImageDataset: class 3 was asked for; there are 3 classes");
+            "ImageDataset: class 3 is out of range; there are 3 classes");
 }
 
 TEST(Split, KeepsTheLastSamplesForValidation) {
   const TensorDataset dataset = numbered(10);
-  const auto [train, validation] = split(dataset, 0.25);  // floor(7.5) to learn from, as in Keras
+  const auto [train, validation] = split(dataset, 0.25);  // floor(7.5) for training, as in Keras
   EXPECT_EQ(train.size(), 7);
   EXPECT_EQ(validation.size(), 3);
   EXPECT_EQ(gather(train, {0, 6}).y, Tensor::vector({0, 6}));
@@ -208,9 +209,9 @@ TEST(Split, RefusesAFractionThatLeavesAPartEmpty) {
             "split: validation_fraction is 1.5; it must lie between 0 and 1");
   EXPECT_THROW(split(dataset, 0), ValueError);
   EXPECT_THROW(split(dataset, std::numeric_limits<double>::quiet_NaN()), ValueError);
-  EXPECT_EQ(error_of<ValueError>([&] { split(dataset, 0.9); }),
-            "split: of 3 samples, validation_fraction 0.9 leaves 0 for training and 3 for validation; neither may be "
-            "empty");
+  EXPECT_EQ(
+      error_of<ValueError>([&] { split(dataset, 0.9); }),
+      "split: of 3 samples, validation_fraction 0.9 leaves 0 for training and 3 for validation; both need samples");
 }
 
 TEST(DatasetSlice, GathersMoreRowsThanFitItsBuffer) {
@@ -228,11 +229,11 @@ TEST(DatasetSlice, GathersMoreRowsThanFitItsBuffer) {
 TEST(DatasetSlice, RefusesWhatLiesOutside) {
   const TensorDataset dataset = numbered(5);
   EXPECT_EQ(error_of<ValueError>([&] { DatasetSlice(dataset, 3, 3); }),
-            "DatasetSlice: 3 samples from 3 on were asked for; the dataset has 5");
+            "DatasetSlice: 3 samples from 3 on are out of range; the dataset has 5");
   EXPECT_THROW(DatasetSlice(dataset, -1, 2), ValueError);
   EXPECT_THROW(DatasetSlice(dataset, 1, std::numeric_limits<Index>::max()), ValueError);
   const DatasetSlice slice(dataset, 1, 2);
-  EXPECT_EQ(error_of<ValueError>([&] { gather(slice, {2}); }), "DatasetSlice: row 2 was asked for; there are 2 rows");
+  EXPECT_EQ(error_of<ValueError>([&] { gather(slice, {2}); }), "DatasetSlice: row 2 is out of range; there are 2 rows");
 }
 
 TEST(OneHot, PutsAOneWhereTheLabelSays) {

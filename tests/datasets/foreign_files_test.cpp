@@ -1,4 +1,4 @@
-// Files of other kinds than a reader takes.
+// Files of the wrong kind.
 #include <gtest/gtest.h>
 
 #include <fstream>

@@ -29,7 +29,7 @@ using testing::TemporaryFolder;
 
 using Bytes = std::vector<std::uint8_t>;
 
-/// An environment variable with another value, or without any, for as long as it lives.
+/// Sets or unsets an environment variable during its lifetime.
 class Variable {
  public:
   Variable(const char* name, const std::optional<std::string>& value) : name_(name) {
@@ -72,7 +72,7 @@ constexpr const char* train_labels = "train-labels-idx1-ubyte";
 constexpr const char* test_images = "t10k-images-idx3-ubyte";
 constexpr const char* test_labels = "t10k-labels-idx1-ubyte";
 
-/// Five images to learn from and two to test with, in files with the names and the format of MNIST's.
+/// Writes five training and two test images in files with MNIST's names and format.
 void write_small_mnist(const std::filesystem::path& folder, const std::string& ending = "") {
   std::filesystem::create_directories(folder);
   write_idx(folder / (train_images + ending), images(5));
@@ -92,7 +92,7 @@ void expect_small_mnist(const Mnist& mnist) {
   EXPECT_EQ(mnist.test.image(1)[0], 101);
 }
 
-/// No files but those of the test: an empty cache folder, and no CORNU_DATA.
+/// Provides an empty cache folder and unsets CORNU_DATA, so that only the test's files exist.
 class MnistFiles : public ::testing::Test {
  protected:
   const TemporaryFolder folder;
@@ -161,7 +161,7 @@ TEST_F(MnistFiles, AreNamedWhereAGivenFolderLacksThem) {
   write_idx(folder / "given" / train_labels, labels({1}));
   const std::string error = given_error();
   EXPECT_EQ(error.substr(0, error.find("\n  $CORNU_DATA")),
-            "mnist: the files were found nowhere:\n  " + given +
+            "mnist: the files were not found:\n  " + given +
                 ": lacks train-images-idx3-ubyte, t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte");
 }
 
@@ -175,25 +175,25 @@ TEST_F(MnistFiles, AreNotSaidToLackWhereNobodyMayLook) {
   std::filesystem::permissions(folder / "given", std::filesystem::perms::owner_all);
   const std::string given = (folder / "given").string();
   EXPECT_EQ(error.substr(0, error.find("\n  $CORNU_DATA")),
-            "mnist: the files were found nowhere:\n  " + given + ": you may not look into it");
+            "mnist: the files were not found:\n  " + given + ": no permission to look inside");
 }
 
 TEST_F(MnistFiles, AreListedWithEveryPlaceLookedInWhenFoundNowhere) {
   const Variable data("CORNU_DATA", "/nonexistent");
   EXPECT_EQ(error_of<FileError>([] { datasets::mnist({.download = false}); }),
-            "mnist: the files were found nowhere:\n"
+            "mnist: the files were not found:\n"
             "  /nonexistent/mnist: there is no such folder\n"
             "  " +
                 cache +
                 "/cornu/mnist: there is no such folder\n"
                 "  download: not allowed (.download = false)\n"
-                "  (name the folder they are in, or set CORNU_DATA to the folder above one called mnist)");
+                "  (give the folder they are in, or set CORNU_DATA to the parent of a folder named mnist)");
   const Variable no_cache("XDG_CACHE_HOME", std::nullopt), no_home("HOME", std::nullopt), no_data("CORNU_DATA", "");
   EXPECT_EQ(error_of<FileError>([] { datasets::fashion_mnist(); }),
-            "fashion-mnist: the files were found nowhere:\n"
+            "fashion-mnist: the files were not found:\n"
             "  $CORNU_DATA: not set\n"
-            "  the user's cache folder: there is none, as neither XDG_CACHE_HOME nor HOME is set\n"
-            "  (name the folder they are in, or set CORNU_DATA to the folder above one called fashion-mnist)");
+            "  the user's cache folder: none, because neither XDG_CACHE_HOME nor HOME is set\n"
+            "  (give the folder they are in, or set CORNU_DATA to the parent of a folder named fashion-mnist)");
 }
 
 TEST_F(MnistFiles, AreCheckedForBeingWhatTheirNamesSay) {
@@ -216,7 +216,7 @@ TEST_F(MnistFiles, AreCheckedForFittingTogether) {
   write_idx(path(train_images), {{1, 14, 56}, Bytes(784)});
   EXPECT_EQ(given_error(), path(train_images) + ": images of (14, 56) pixels, expected (28, 28)");
   write_idx(path(train_images), images(0));
-  EXPECT_EQ(given_error(), path(train_images) + ": there are no images in it");
+  EXPECT_EQ(given_error(), path(train_images) + ": it contains no images");
 }
 
 TEST_F(MnistFiles, AreNamedWhenTheyAreDamaged) {
@@ -226,7 +226,7 @@ TEST_F(MnistFiles, AreNamedWhenTheyAreDamaged) {
             path(train_images) + ": dimensions (5, 28, 28) of u8 need 3920 bytes, the file has exactly 984");
 }
 
-/// The small files, published on a server of the test's own.
+/// Serves the small files from a local server.
 class MnistDownload : public MnistFiles {
  protected:
   void SetUp() override {
@@ -270,7 +270,7 @@ TEST_F(MnistDownload, SaysWhyItFailedAndLeavesNoFile) {
   EXPECT_NE(text.find("\n  " + cache + "/cornu/small: there is no such folder\n  download: " + file +
                       ": could not be downloaded\n    " + server.url("/broken/train-images-idx3-ubyte.gz") +
                       ": the server answered with HTTP status 404\n    " + server.url("/train-images-idx3-ubyte.gz") +
-                      ": the 12 bytes that came have the SHA-256 "),
+                      ": the 12 bytes received have the SHA-256 "),
             std::string::npos)
       << text;
   EXPECT_TRUE(std::filesystem::is_empty(cache + "/cornu/small"));
@@ -280,7 +280,7 @@ TEST_F(MnistDownload, SaysThatTheCacheFolderCannotBeMade) {
   std::ofstream(folder / "cache") << "a file where the folder should be";
   EXPECT_NE(error_of<FileError>([&] {
               datasets::mnist_like(source);
-            }).find("download: " + cache + "/cornu/small: this folder cannot be made (Not a directory)"),
+            }).find("download: " + cache + "/cornu/small: this folder cannot be created (Not a directory)"),
             std::string::npos);
 }
 
@@ -301,7 +301,7 @@ TEST_F(MnistDownload, UsesNoFolderWhereOthersMayHavePutFiles) {
   };
   for (const char* level : {"/cornu", "/cornu/small"}) {
     ASSERT_EQ(::chmod((cache + level).c_str(), 0777), 0);
-    expect_refused(cache + level + ": not used: anybody may write to it");
+    expect_refused(cache + level + ": not used: everyone can write to it");
     ASSERT_EQ(::chmod((cache + level).c_str(), 0775), 0);
     expect_small_mnist(datasets::mnist_like(source));
   }

@@ -26,7 +26,7 @@ RawTensor array(const char* name, Dtype dtype, std::vector<Index> shape, const s
   return {.name = name, .dtype = dtype, .shape = std::move(shape), .bytes = std::as_bytes(std::span(numbers))};
 }
 
-/// 2 x 128 images of one pixel each, with every value there is.
+/// 2 x 128 images of one pixel each, with all 256 values.
 std::vector<std::uint8_t> every_pixel() {
   std::vector<std::uint8_t> result(256);
   std::iota(result.begin(), result.end(), std::uint8_t{0});
@@ -128,7 +128,7 @@ class NpzDatasets : public ::testing::Test {
     if (!has_npz()) GTEST_SKIP() << "built without libzip";
   }
 
-  /// Three images to learn from and two to test with, in the order of Keras's mnist.npz.
+  /// Three training and two test images, in the order of Keras's mnist.npz.
   void write(const std::string& y_train = "y_train", Index test_labels = 2) const {
     const auto part = [&](const char* name, std::vector<Index> shape, std::size_t bytes) {
       return RawTensor{name, Dtype::u8, std::move(shape), std::as_bytes(std::span(pixels)).subspan(5, bytes)};

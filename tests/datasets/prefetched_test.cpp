@@ -17,7 +17,7 @@ namespace {
 
 using testing::error_of;
 
-/// Row i is (i, 2 i) with the target 3 i, and row `broken` an error. Counts what it gathers.
+/// Row i is (i, 2 i) with the target 3 i; row `broken` throws. Counts the gathered rows.
 struct Numbers {
   Index count = 1000, broken = -1;
   mutable std::atomic<Index> gathered = 0, elsewhere = 0;
@@ -66,7 +66,7 @@ TEST(Prefetched, GivesTheSameBatches) {
   }
 }
 
-/// Waits until the thread has gathered so many rows.
+/// Waits until the thread has gathered `count` rows.
 void wait_for(const Numbers& numbers, Index count) {
   while (numbers.elsewhere < count) std::this_thread::yield();
 }
@@ -123,7 +123,7 @@ TEST(Prefetched, HandsOnErrorsToWhoeverAsksForTheRow) {
   const std::vector<Index> beyond{100, -1, 3};
   data.prefetch(beyond);
   EXPECT_EQ(error_of<ValueError>([&] { data.gather(beyond, x, y); }),
-            "Prefetched: row 100 was asked for; there are 100 rows");
+            "Prefetched: row 100 is out of range; there are 100 rows");
 }
 
 TEST(Prefetched, ServesSeveralThreadsAtOnce) {

@@ -16,7 +16,7 @@ namespace {
 
 using testing::error_of;
 
-/// Row i is the number i, of the class given.
+/// Row i is the number i and has the given class.
 TensorDataset numbered(const std::vector<Index>& classes) {
   const auto size = std::ssize(classes);
   Tensor x({size, 1}), y(Shape{size});
@@ -53,9 +53,9 @@ TEST(DatasetSubset, HasTheRowsThatItWasTold) {
   subset.prefetch(beyond);
   Tensor x({3, 1}), y(Shape{3});
   EXPECT_EQ(error_of<ValueError>([&] { subset.gather(beyond, x, y); }),
-            "DatasetSubset: row 3 was asked for; there are 3 rows");
+            "DatasetSubset: row 3 is out of range; there are 3 rows");
   EXPECT_EQ(error_of<ValueError>([&] { DatasetSubset(data, {4}); }),
-            "DatasetSubset: row 4 was asked for; the dataset has 4");
+            "DatasetSubset: row 4 is out of range; the dataset has 4 rows");
 }
 
 TEST(DatasetSubset, GathersMoreRowsThanFitOnTheStack) {
@@ -79,7 +79,7 @@ TEST(StratifiedSplit, KeepsTheFractionOfEachClass) {
 }
 
 TEST(StratifiedSplit, RoundsSoThatTheWholeIsRight) {
-  // 1.5, 1.5, 1.5 and 1.5 of 5 each: 6 in all, not 4 or 8.
+  // 1.5 of 5 in each of four classes: 6 in total, not 4 or 8.
   const TensorDataset four = of_counts({5, 5, 5, 5}), three = of_counts({7, 11, 13});
   EXPECT_EQ(stratified_split(four, 0.3).validation.size(), 6);
   EXPECT_EQ(stratified_split(three, 0.25).validation.size(), 8);
@@ -112,11 +112,11 @@ TEST(StratifiedSplit, RefusesWhatCannotBe) {
                       numbers(Tensor({2, 1}), Tensor::vector({1, 0.5}));
   EXPECT_EQ(error_of<ValueError>([&] { stratified_split(data, 1); }),
             "stratified_split: validation_fraction is 1; it must lie between 0 and 1");
-  EXPECT_EQ(error_of<ValueError>([&] { stratified_split(single, 0.5); }),
-            "stratified_split: of 3 samples in 3 classes, 3 are left for training and 0 for validation; neither may be "
-            "empty");
+  EXPECT_EQ(
+      error_of<ValueError>([&] { stratified_split(single, 0.5); }),
+      "stratified_split: of 3 samples in 3 classes, 3 are left for training and 0 for validation; both need samples");
   EXPECT_EQ(error_of<ValueError>([&] { stratified_split(numbers, 0.5); }),
-            "label 0.5 in row 1 is no class; classes are whole numbers from 0 on");
+            "label 0.5 in row 1 is not a class; classes are whole numbers from 0 on");
 }
 
 TEST(BalancedClassWeight, MakesAllClassesCountAlike) {
@@ -128,7 +128,7 @@ TEST(BalancedClassWeight, MakesAllClassesCountAlike) {
 }
 
 TEST(BalancedClassWeight, CountsEachLabelOfASample) {
-  // Six labels: class 0 four times, class 2 twice; read as rows of scores they would be positions 2 and 0.
+  // Six labels: class 0 four times, class 2 twice. Taken for rows of scores, they would be classes 2 and 0.
   const Tensor labels({2, 3}, {0, 0, 2, 2, 0, 0});
   const std::map<Index, double> expected{{0, 6 / (2 * 4.0)}, {2, 6 / (2 * 2.0)}};
   EXPECT_EQ(balanced_class_weight(labels), expected);
@@ -137,29 +137,29 @@ TEST(BalancedClassWeight, CountsEachLabelOfASample) {
   EXPECT_EQ(balanced_class_weight(of_rows), expected);
   EXPECT_EQ(balanced_class_weight(Tensor({2, 3, 1}, {0, 0, 2, 2, 0, 0})), expected);
   EXPECT_EQ(balanced_class_weight(one_hot(labels, 3)), expected);
-  // Labels of 0 and 1 whose first rows could be one-hot.
+  // Labels 0 and 1 whose first rows could be one-hot.
   const std::map<Index, double> of_bits{{0, 8 / (2 * 3.0)}, {1, 8 / (2 * 5.0)}};
   EXPECT_EQ(balanced_class_weight(Tensor({4, 2}, {0, 1, 1, 0, 0, 1, 1, 1})), of_bits);
-  // Smoothed one-hot rows are their largest class.
+  // A smoothed one-hot row has the class of its largest element.
   const std::map<Index, double> smoothed{{0, 1}, {1, 1}};
   EXPECT_EQ(balanced_class_weight(Tensor({2, 2}, {0.9, 0.1, 0.1, 0.9})), smoothed);
   EXPECT_EQ(error_of<ValueError>([] {
               balanced_class_weight(Tensor({2, 2}, {0, 1, 0.5, 3}));
             }),
-            "label 0.5 in row 1 is no class; classes are whole numbers from 0 on, or one-hot rows");
+            "label 0.5 in row 1 is not a class; classes are whole numbers from 0 on, or one-hot rows");
 }
 
 TEST(StratifiedSplit, RefusesSeveralLabelsASample) {
   const TensorDataset data(Tensor({4, 1}), Tensor({4, 2}, {0, 2, 1, 1, 0, 2, 1, 1}));
   EXPECT_EQ(error_of<ShapeError>([&] { stratified_split(data, 0.5); }),
-            "stratified_split: targets of shape (2,) have 8 labels for 4 samples; one class for each is required");
+            "stratified_split: targets of shape (2,) have 8 labels for 4 samples; one label per sample is required");
 }
 
 TEST(BalancedClassWeight, RefusesWhatIsNoClass) {
   EXPECT_EQ(error_of<ValueError>([] {
               balanced_class_weight(Tensor::vector({0, -1}));
             }),
-            "label -1 in row 1 is no class; classes are whole numbers from 0 on");
+            "label -1 in row 1 is not a class; classes are whole numbers from 0 on");
   EXPECT_EQ(error_of<ValueError>([] { balanced_class_weight(Tensor()); }),
             "balanced_class_weight: there are no samples");
 }

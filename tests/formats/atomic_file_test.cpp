@@ -25,7 +25,7 @@ void replace(const std::filesystem::path& path) {
 
 constexpr std::array<mode_t, 9> modes{0600, 0640, 0444, 0666, 0777, 01666, 02755, 04755, 06777};
 
-// 255 bytes are the most on the file systems of Linux.
+// Linux file systems allow 255 bytes.
 TEST(AtomicFile, TakesTheLongestNameThereIs) {
   const TemporaryFolder folder;
   const std::string name(255, 'n');
@@ -80,7 +80,7 @@ TEST(AtomicFile, GivesAnotherGroupNoMoreThanEverybodyHas) {
   testing::plant_file(folder / "f", 0664, true);
   ASSERT_EQ(::lchown((folder / "f").c_str(), testing::other_user, 0), 0);
   ASSERT_EQ(::setegid(testing::other_user), 0);
-  ASSERT_EQ(::seteuid(testing::other_user), 0);  // a member of the group 0 no more
+  ASSERT_EQ(::seteuid(testing::other_user), 0);  // no longer a member of group 0
   replace(folder / "f");
   ASSERT_EQ(::seteuid(0), 0);
   ASSERT_EQ(::setegid(0), 0);
@@ -113,10 +113,11 @@ TEST(AtomicFile, FollowsNoLinkOfAnotherUser) {
   for (const mode_t mode : {0700, 0777, 01777}) {
     ASSERT_EQ(::chmod(folder.path().c_str(), mode), 0);
     for (const char* name : {"theirs", "my_link"}) {
-      expect_error<FileError>([&] { replace(folder / name); },
-                              message("{}: the link {} belongs to another user (user id 65534) and is not followed; "
-                                      "name the file that it points to",
-                                      (folder / name).string(), (folder / "theirs").string()));
+      expect_error<FileError>(
+          [&] { replace(folder / name); },
+          message(
+              "{}: the link {} belongs to another user (user id 65534) and is not followed; give the file it points to",
+              (folder / name).string(), (folder / "theirs").string()));
     }
   }
   EXPECT_EQ(testing::content(folder / "mine"), "kept");

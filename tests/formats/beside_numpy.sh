@@ -1,6 +1,6 @@
 #!/bin/sh
-# What the NumPy that is installed writes is read here, and what is written here it reads: `beside_numpy.sh <test program>
-# <work folder>`. Ends with 77, which ctest takes for skipped, where there is none.
+# Exchanges files with the installed NumPy in both directions: `beside_numpy.sh <test program> <work folder>`. Exits with
+# 77, which ctest reports as skipped, if NumPy is not installed.
 set -eu
 arrays=$(dirname "$0")/fixtures/arrays.py
 
@@ -13,5 +13,5 @@ rm -rf "$2"
 mkdir -p "$2"
 "$python" "$arrays" "$2"
 CORNU_NUMPY=$2 "$1" --gtest_filter='NumPy.*' --gtest_brief=1
-# A build without libzip has written nothing that could be compared.
+# A build without libzip writes nothing to compare.
 [ ! -e "$2/written" ] || "$python" "$arrays" "$2" --check

@@ -123,7 +123,7 @@ TEST(EventFile, SaysWhereItCannotBeWritten) {
   const std::string file = folder / "file";
   std::ofstream(file) << "no folder";
   EXPECT_EQ(testing::error_of<FileError>([&] { EventFile{file + "/logs"}; }),
-            file + "/logs: this folder cannot be made (Not a directory)");
+            file + "/logs: this folder cannot be created (Not a directory)");
   EXPECT_EQ(testing::error_of<FileError>([] { EventFile{}.write_scalar("a", 1, 1); }),
             ": cannot be written (No such file or directory)");
 }

@@ -11,8 +11,8 @@
 #include <string_view>
 #include <vector>
 
-/// Reads event files by the published format, and shares nothing with what writes them: its own CRC, bit by bit, and
-/// its own reading of protocol buffers.
+/// Reads event files according to the published format. Shares no code with the writer: it has a separate bitwise CRC
+/// and a separate protocol buffer parser.
 namespace cornu::testing {
 
 struct Event {
@@ -50,7 +50,7 @@ inline std::uint32_t slow_crc32c(std::string_view bytes) {
 
 inline std::uint32_t masked(std::uint32_t crc) { return ((crc >> 15) | (crc << 17)) + 0xA282EAD8; }
 
-/// One field of a message: its number, and its bytes or its whole number.
+/// One field of a message: its number, and its bytes or integer value.
 struct Field {
   std::uint64_t number = 0, whole = 0;
   std::string_view bytes{};

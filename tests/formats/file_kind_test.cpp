@@ -75,7 +75,8 @@ TEST(FileKind, IsWhatEveryReaderSaysOfAFileOfAnotherKind) {
     const std::string text = message("this is {}; {}", name_of(file.kind), remedy_for(file.kind));
     for (const Reader& reader : readers) {
       if (reader.kind == file.kind) continue;
-      if (reader.kind == FileKind::npz && file.kind == FileKind::zip) continue;  // says what is in the archive
+      // The reader lists what is in the archive.
+      if (reader.kind == FileKind::npz && file.kind == FileKind::zip) continue;
       SCOPED_TRACE(name_of(reader.kind));
       testing::expect_error<FormatError>([&] { reader.from_file(path); }, path + ": " + text);
       testing::expect_error<FormatError>([&] { reader.from_memory(file.bytes); }, "x: " + text);
@@ -83,13 +84,13 @@ TEST(FileKind, IsWhatEveryReaderSaysOfAFileOfAnotherKind) {
   }
 }
 
-/// A file cut off anywhere, and two that were put together, are called by some kind or by their first bytes, and no
-/// length is believed that is none.
+/// A file truncated anywhere, or two files joined, is described by a kind or by its first bytes. The errors never
+/// report a length that is not one.
 TEST(FileKind, NoPieceOfAFileMakesNonsenseOfAnError) {
   const auto expect_sense = [](const std::string& bytes) {
     const FileKind kind = detail::file_kind(bytes_of(bytes));
     if (kind == FileKind::safetensors || kind == FileKind::npz) return;
-    const std::string as_unknown = "x: it begins with " + detail::beginning_of(bytes_of(bytes)) + ", as no ";
+    const std::string as_unknown = "x: it begins with " + detail::beginning_of(bytes_of(bytes)) + ", which no ";
     const auto expect_said = [&](const std::string& error) {
       const bool is_named = kind != FileKind::unknown && error == "x: " + detail::described(kind);
       // A zero is a length.
@@ -101,7 +102,7 @@ TEST(FileKind, NoPieceOfAFileMakesNonsenseOfAnError) {
       expect_said(testing::error_of<FormatError>([&] { SafetensorsFile(bytes_of(bytes), "x"); }));
     }
     expect_said(testing::error_of<FormatError>([&] { NpyFile(bytes_of(bytes), "x"); }));
-    // Archives may follow anything, as they do in a program that unpacks itself.
+    // An archive may follow anything, as in a self-extracting program.
     if (has_npz() && bytes.find("PK") == std::string::npos) {
       expect_said(testing::error_of<FormatError>([&] { NpzFile(bytes_of(bytes), "x"); }));
     }
@@ -114,7 +115,7 @@ TEST(FileKind, NoPieceOfAFileMakesNonsenseOfAnError) {
   }
 }
 
-/// What is damaged is of its own kind still.
+/// A damaged file still has its kind.
 TEST(FileKind, ADamagedFileOfItsOwnKindIsNotForeign) {
   EXPECT_EQ(testing::error_of<FormatError>([] { NpyFile(bytes_of(std::string("\x93NUMPY\7")), "x"); }),
             "x: it ends before its version");

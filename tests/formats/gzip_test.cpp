@@ -33,13 +33,14 @@ TEST(Gzip, WhatIsCutOffOrFlippedIsRefusedOrMeansTheSame) {
     if (!detail::is_gzip(damaged)) {
       EXPECT_EQ(read, damaged);
     } else if (damaged.size() < file.size()) {
-      EXPECT_TRUE(std::equal(read.begin(), read.end(), content.begin())) << damaged.size();  // between the members
+      EXPECT_TRUE(std::equal(read.begin(), read.end(), content.begin())) << damaged.size();  // cut between the members
     } else {
       EXPECT_EQ(read, content);
     }
   });
-  EXPECT_EQ(refused.cut, std::ssize(file) - 3);  // nothing, one byte that tells nothing yet, and one whole member
-  // Those of the magic make it an uncompressed file; and those of time and system, and some others, mean nothing.
+  EXPECT_EQ(refused.cut, std::ssize(file) - 3);  // not refused: no bytes, one byte, one whole member
+  // Not refused: flips in the magic, which make the file uncompressed, and in fields without effect, such as time and
+  // system.
   EXPECT_GT(refused.flipped, 8 * std::ssize(file) / 2);
 }
 

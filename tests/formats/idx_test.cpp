@@ -118,7 +118,7 @@ TEST(Idx, BecomesATensorAndComesFromOne) {
   EXPECT_EQ(error_of<ShapeError>([] {
               to_tensor({{2}, std::vector<float>{1}});
             }),
-            "to_tensor: dimensions (2,) need 2 numbers, there are 1");
+            "to_tensor: dimensions (2,) need 2 elements, the array has 1");
   EXPECT_THROW(to_tensor({std::vector<Index>(9, 1), std::vector<float>{1}}), ShapeError);
 }
 
@@ -131,20 +131,20 @@ TEST(Idx, AnIntegerThatWouldBeRoundedIsNotRead) {
     EXPECT_EQ(to_tensor(odd)[1], most + 1);
   } else {
     EXPECT_EQ(error_of<FormatError>([&] { to_tensor(odd); }),
-              "\"to_tensor\": the integer 16777217 at (0, 1) is not exact in a float, which holds all those up to 2^24 "
-              "alone; if it may be rounded, store the array as floats");
+              "\"to_tensor\": the integer 16777217 at (0, 1) cannot be represented exactly in a float, which is exact "
+              "up to 2^24; store the array as floats if rounding is acceptable");
   }
 }
 
 TEST(Idx, SaysWhatIsWrongWithAHeader) {
-  EXPECT_EQ(format_error({}), "file: this is an empty file; was it written, or downloaded, to its end?");
+  EXPECT_EQ(format_error({}), "file: this is an empty file; was it written or downloaded completely?");
   EXPECT_EQ(format_error(bytes({0, 0, 8})),
-            "file: the file ends in the middle of its magic number; is it an IDX file, and whole?");
+            "file: the file ends inside its magic number (truncated, or not an IDX file?)");
   EXPECT_EQ(format_error(bytes({0, 0, 8, 2, 0, 0, 0, 2, 0, 0})),
-            "file: the file ends in the middle of its dimensions; is it an IDX file, and whole?");
+            "file: the file ends inside its dimensions (truncated, or not an IDX file?)");
   EXPECT_EQ(format_error(bytes({1, 0x2A, 8, 0})), "file: the first bytes are 01 2A, an IDX file begins with 00 00");
   EXPECT_EQ(format_error(bytes({'<', 'h', 't', 'm', 'l', '>'})),
-            "file: this is a web page; the download got a page about the file; get the file itself");
+            "file: this is a web page; the download returned a page about the file, not the file itself");
   EXPECT_EQ(format_error(bytes({'P', 'K', 3, 4})), "file: this is a zip archive; unpack it first");
   EXPECT_EQ(format_error(bytes({0, 0, 0x0A, 1, 0, 0, 0, 0})),
             "file: element type 0A; IDX has 08 (u8), 09 (i8), 0B (i16), 0C (i32), 0D (f32) and 0E (f64)");
@@ -164,9 +164,9 @@ TEST(Idx, SaysWhenTheNumbersAreTooFewOrTooMany) {
 TEST(Idx, RefusesSizesThatOverflowOrExceedTheLimit) {
   const Bytes huge = bytes({0xFF, 0xFF, 0xFF, 0xFF});
   EXPECT_EQ(format_error(bytes({0, 0, 8, 3}) + huge + huge + huge),
-            "file: dimensions (4294967295, 4294967295, 4294967295) are more numbers than can be counted");
+            "file: dimensions (4294967295, 4294967295, 4294967295): the number of elements overflows");
   EXPECT_EQ(format_error(bytes({0, 0, 8, 4, 0, 0, 0, 0}) + huge + huge + huge),
-            "file: dimensions (0, 4294967295, 4294967295, 4294967295) are more numbers than can be counted");
+            "file: dimensions (0, 4294967295, 4294967295, 4294967295): the number of elements overflows");
   EXPECT_EQ(format_error(bytes({0, 0, 0x0E, 2}) + huge + bytes({0x7F, 0xFF, 0xFF, 0xFF})),
             "file: dimensions (4294967295, 2147483647) of f64 need too many bytes, more than the limit of 4294967296");
   EXPECT_EQ(format_error(bytes({0, 0, 8, 2}) + huge + bytes({0, 0, 0, 2})),
@@ -177,7 +177,7 @@ TEST(Idx, RefusesSizesThatOverflowOrExceedTheLimit) {
 }
 
 TEST(Idx, AllocatesNothingThatAHeaderAsksForBeforeTheFileIsKnownToHoldIt) {
-  // 1 GiB, says the header; a few bytes follow.
+  // The header claims 1 GiB; a few bytes follow.
   const Bytes raw = bytes({0, 0, 8, 1, 0x40, 0, 0, 0, 1, 2, 3});
   EXPECT_EQ(format_error(raw), "file: dimensions (1073741824,) of u8 need 1073741824 bytes, the file has exactly 3");
   EXPECT_NE(format_error(detail::gzip_compressed(raw)).find("need 1073741824 bytes, the file has at most "),
@@ -219,7 +219,7 @@ TEST(Idx, MeetsWhatIsCutOffOrFlippedWithATypedErrorOrAnArrayOfTheSameSize) {
       const Bytes whole = idx_bytes(array, gzip);
       const testing::Refused refused = testing::read_damaged(whole, [&](const Bytes& damaged) {
         const IdxArray parsed = parse(damaged);
-        // A packed file has a check sum: what is read in spite of the flip is what was written.
+        // A gzip file has a checksum: if the flip is accepted, the content is unchanged.
         EXPECT_TRUE(gzip ? parsed == array : parsed.dimensions == array.dimensions);
       });
       EXPECT_EQ(refused.cut, std::ssize(whole));
@@ -246,7 +246,7 @@ TEST(Idx, RefusesToWriteWhatTheFormatCannotHold) {
   EXPECT_EQ(error_of<ShapeError>([] {
               idx_bytes({{3}, std::vector<float>{1}}, false);
             }),
-            "write_idx: dimensions (3,) do not multiply to the 1 numbers given");
+            "write_idx: the product of the dimensions (3,) is not the number of elements, 1");
   EXPECT_EQ(error_of<ValueError>([] {
               idx_bytes({std::vector<Index>(256, 1), std::vector<float>{1}}, false);
             }),
@@ -262,7 +262,7 @@ TEST(Idx, NamesTheFileThatCannotBeWrittenAndLeavesNothing) {
   const TemporaryFolder folder;
   const auto path = folder / "none" / "file";
   EXPECT_EQ(error_of<FileError>([&] { write_idx(path, small); }),
-            path.string() + ": cannot write in its folder (No such file or directory)");
+            path.string() + ": cannot create a file in its folder (No such file or directory)");
   std::filesystem::create_directories(folder / "taken" / "inside");
   EXPECT_EQ(error_of<FileError>([&] { write_idx(folder / "taken", small); }),
             (folder / "taken").string() + ": this is a folder, a device or a pipe, not a file");
@@ -282,7 +282,7 @@ TEST(Idx, PutsNoFileInThePlaceOfAPipeOrADevice) {
 TEST(Idx, KeepsTheOldFileWhenTheDiskIsFull) {
   const TemporaryFolder folder;
   write_idx(folder / "file", small);
-  // A limit on the size of files stands in for the full disk.
+  // A limit on the file size simulates a full disk.
   rlimit before{};
   getrlimit(RLIMIT_FSIZE, &before);
   const auto old_handler = signal(SIGXFSZ, SIG_IGN);

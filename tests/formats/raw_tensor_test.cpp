@@ -12,7 +12,7 @@
 namespace cornu {
 namespace {
 
-/// All 256 values of a type.
+/// All 256 values of an 8-bit type.
 Tensor values_of(Dtype dtype) {
   std::array<std::byte, 256> bytes{};
   for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<std::byte>(i);
@@ -28,7 +28,7 @@ void expect_value(double value, double expected, Index bits) {
   }
 }
 
-/// The value of a float by its definition; `special` of the largest exponent's fractions.
+/// The value of a float by definition; `special` handles the fractions of the largest exponent.
 template <class Special>
 double value_of(Index bits, int fraction_bits, int bias, Special special) {
   const Index exponent_bits = 7 - fraction_bits, exponent = bits >> fraction_bits & ((1 << exponent_bits) - 1),
@@ -53,7 +53,7 @@ TEST(RawTensor, EightBitFloatsAreWhatTheirSpecificationsSay) {
   EXPECT_EQ(e5m2[0x7B], 57344);
 }
 
-/// The error of reading integers (2, 2), the last of which is `number`; "" if there is none.
+/// The error of converting a (2, 2) array of integers whose last element is `number`; "" if there is none.
 template <class Stored>
 std::string error_of(Dtype dtype, Stored number) {
   const std::array<Stored, 4> numbers{0, 1, 2, number};
@@ -66,15 +66,14 @@ std::string error_of(Dtype dtype, Stored number) {
   }
 }
 
-/// All integers up to 2^digits are Reals, and those beyond whose last bits are zeros.
+/// Real represents all integers up to 2^digits, and beyond that those whose last bits are zero.
 TEST(RawTensor, IntegersAreReadExactlyOrNotAtAll) {
-  constexpr int digits = std::numeric_limits<Real>::digits;  // 24, or 53 where Real is double
+  constexpr int digits = std::numeric_limits<Real>::digits;  // 24, or 53 if Real is double
   const auto expect_exact = [](std::string_view error) { EXPECT_EQ(error, ""); };
   const auto expect_refused = [&](const std::string& error, const std::string& number) {
-    EXPECT_EQ(error, "\"ids\": the integer " + number + " at (1, 1) is not exact in a " +
-                         (digits == 24 ? "float, which holds all those up to 2^24 alone"
-                                       : "double, which holds all those up to 2^53 alone") +
-                         "; if it may be rounded, store the array as floats");
+    EXPECT_EQ(error, "\"ids\": the integer " + number + " at (1, 1) cannot be represented exactly in a " +
+                         (digits == 24 ? "float, which is exact up to 2^24" : "double, which is exact up to 2^53") +
+                         "; store the array as floats if rounding is acceptable");
   };
   constexpr std::int64_t most = std::int64_t{1} << digits;
   for (const std::int64_t sign : {1, -1}) {

@@ -25,7 +25,7 @@ using testing::error_of;
 using testing::expect_error;
 using testing::TemporaryFolder;
 
-/// A file's bytes: the length of the header, the header, the data.
+/// The bytes of a file: the header's length, the header, the data.
 std::string file_of(const std::string& header, const std::string& data = "") {
   const std::uint64_t length = header.size();
   return std::string(reinterpret_cast<const char*>(&length), 8) + header + data;
@@ -94,7 +94,7 @@ TEST_P(SafetensorsReading, EveryTypeBecomesReals) {
   write_safetensors(folder / "a", tensors);
   const SafetensorsFile file = open(folder / "a");
   ASSERT_EQ(file.tensors().size(), tensors.size());
-  for (const RawTensor& tensor : tensors) {  // the bytes come back as they were
+  for (const RawTensor& tensor : tensors) {  // the bytes are unchanged
     const RawTensor* found = file.find(tensor.name);
     ASSERT_NE(found, nullptr) << tensor.name;
     EXPECT_EQ(found->dtype, tensor.dtype);
@@ -158,60 +158,60 @@ TEST_P(SafetensorsReading, RefusesWhatBreaksTheFormat) {
     expect_error<FormatError>([&] { open(path); }, path + ": " + text);
   };
   const auto one = [](const std::string& entries) { return file_of("{\"a\":{" + entries + "}}", "1234"); };
-  refused("", "this is an empty file; was it written, or downloaded, to its end?");
-  refused("\1\2\3\4\5\6\7", "7 bytes; a file has at least 8");
-  refused(std::string("\x01\xe1\xf5\x05\0\0\0\0", 8), "a header of 100000001 bytes; at most 100000000 are allowed");
-  refused(std::string(8, '\xff'), "it begins with FF FF FF FF FF FF FF FF, as no safetensors file does");
-  refused(std::string("\x03\0\0\0\0\0\0\0{}", 10), "a header of 3 bytes, but 2 are left in the file");
+  refused("", "this is an empty file; was it written or downloaded completely?");
+  refused("\1\2\3\4\5\6\7", "7 bytes; a safetensors file has at least 8");
+  refused(std::string("\x01\xe1\xf5\x05\0\0\0\0", 8), "the header has 100000001 bytes; at most 100000000 are allowed");
+  refused(std::string(8, '\xff'), "it begins with FF FF FF FF FF FF FF FF, which no safetensors file does");
+  refused(std::string("\x03\0\0\0\0\0\0\0{}", 10), "the header has 3 bytes, but the file has 2 left");
   refused(file_of(""), "the header does not begin with {");
   refused(file_of(" {}"), "the header does not begin with {");
   refused(file_of("[]"), "the header does not begin with {");
-  refused(file_of(R"({"a":1})"), "\"a\": a whole number where it cannot be");
-  refused(file_of(R"({"a":[]})"), "\"a\": a list where it cannot be");
-  refused(file_of(R"({"a":{"dtype":{}}})"), "\"a\": an object where it cannot be");
+  refused(file_of(R"({"a":1})"), "\"a\": a whole number is not allowed here");
+  refused(file_of(R"({"a":[]})"), "\"a\": a list is not allowed here");
+  refused(file_of(R"({"a":{"dtype":{}}})"), "\"a\": an object is not allowed here");
   refused(file_of("{}", "1"), "1 bytes after the last tensor");
-  refused(file_of(R"({"__metadata__":{"a":1}})"), "__metadata__: \"a\" is a whole number; only a text can be");
-  refused(file_of(R"({"__metadata__":{"a":{}}})"), "\"a\": an object where it cannot be");
-  refused(file_of(R"({"__metadata__":{"a":"","a":""}})"), "__metadata__: \"a\" is there twice");
-  refused(file_of(R"({"__metadata__":{},"__metadata__":{}})"), "\"__metadata__\" is there twice");
+  refused(file_of(R"({"__metadata__":{"a":1}})"), "__metadata__: \"a\" is a whole number; a string is required");
+  refused(file_of(R"({"__metadata__":{"a":{}}})"), "\"a\": an object is not allowed here");
+  refused(file_of(R"({"__metadata__":{"a":"","a":""}})"), "__metadata__: duplicate name \"a\"");
+  refused(file_of(R"({"__metadata__":{},"__metadata__":{}})"), "duplicate name \"__metadata__\"");
   refused(one(""), "\"a\": dtype, shape and data_offsets are required");
   refused(one(R"("dtype":"U8","shape":[4])"), "\"a\": dtype, shape and data_offsets are required");
-  refused(one(R"("dtype":8,"shape":[4],"data_offsets":[0,4])"), "\"a\": dtype is a whole number; a text is required");
-  refused(one(R"("dtype":["U8"],"shape":[4],"data_offsets":[0,4])"), "\"a\": a list where it cannot be");
-  refused(one(R"("dtype":"U8","dtype":"U8","shape":[4],"data_offsets":[0,4])"), "\"a\": dtype is there twice");
-  refused(one(R"("dtype":"U8","shape":[4],"shape":[4],"data_offsets":[0,4])"), "\"a\": shape is there twice");
+  refused(one(R"("dtype":8,"shape":[4],"data_offsets":[0,4])"), "\"a\": dtype is a whole number; a string is required");
+  refused(one(R"("dtype":["U8"],"shape":[4],"data_offsets":[0,4])"), "\"a\": a list is not allowed here");
+  refused(one(R"("dtype":"U8","dtype":"U8","shape":[4],"data_offsets":[0,4])"), "\"a\": duplicate entry dtype");
+  refused(one(R"("dtype":"U8","shape":[4],"shape":[4],"data_offsets":[0,4])"), "\"a\": duplicate entry shape");
   refused(one(R"("dtype":"U8","shape":[4],"data_offsets":[0,4],"more":1)"), "\"a\": an unknown entry \"more\"");
-  refused(one(R"("dtype":"U8","shape":4,"data_offsets":[0,4])"), "\"a\": a whole number where it cannot be");
+  refused(one(R"("dtype":"U8","shape":4,"data_offsets":[0,4])"), "\"a\": a whole number is not allowed here");
   refused(one(R"("dtype":"U8","shape":[-4],"data_offsets":[0,4])"),
-          "\"a\": shape has a negative number in it; only whole numbers from 0 can be");
+          "\"a\": shape has a negative number in it; non-negative integers are required");
   refused(one(R"("dtype":"U8","shape":[4.0],"data_offsets":[0,4])"),
-          "\"a\": shape has a number in it; only whole numbers from 0 can be");
-  refused(one(R"("dtype":"U8","shape":[[4]],"data_offsets":[0,4])"), "\"a\": a list where it cannot be");
+          "\"a\": shape has a number in it; non-negative integers are required");
+  refused(one(R"("dtype":"U8","shape":[[4]],"data_offsets":[0,4])"), "\"a\": a list is not allowed here");
   refused(one(R"("dtype":"U8","shape":[5],"data_offsets":[0,4])"), "\"a\": U8 (5,) takes 5 bytes, but it has 4");
   refused(one(R"("dtype":"F32","shape":[2],"data_offsets":[0,4])"), "\"a\": F32 (2,) takes 8 bytes, but it has 4");
   refused(one(R"("dtype":"F32","shape":[4611686018427387904,4611686018427387904,0],"data_offsets":[0,0])"),
-          "\"a\": the shape (4611686018427387904, 4611686018427387904, 0) cannot be: it is negative or too large");
+          "\"a\": invalid shape (4611686018427387904, 4611686018427387904, 0): negative or too large");
   refused(one(R"("dtype":"F32","shape":[4611686018427387904],"data_offsets":[0,4])"),
-          "\"a\": the shape (4611686018427387904,) cannot be: it is negative or too large");
+          "\"a\": invalid shape (4611686018427387904,): negative or too large");
   refused(one(R"("dtype":"U8","shape":[4],"data_offsets":[0])"),
           "\"a\": data_offsets has 1 numbers; begin and end are required");
   refused(one(R"("dtype":"U8","shape":[4],"data_offsets":[0,4,4])"),
           "\"a\": data_offsets has 3 numbers; begin and end are required");
-  refused(one(R"("dtype":"U8","shape":[5],"data_offsets":[0,5])"), "\"a\": its bytes are 0 to 5, of 4 that there are");
+  refused(one(R"("dtype":"U8","shape":[5],"data_offsets":[0,5])"), "\"a\": its bytes are 0 to 5, but the file has 4");
   refused(one(R"("dtype":"U8","shape":[3],"data_offsets":[0,3])"), "1 bytes after the last tensor");
   refused(one(R"("dtype":"U8","shape":[3],"data_offsets":[1,4])"),
-          "\"a\": its bytes begin at 1, those before it end at 0");
+          "\"a\": its bytes begin at 1, but the previous tensor ends at 0");
   const auto two = [](const std::string& first, const std::string& second) {
     return file_of(R"({"a":{"dtype":"U8",)" + first + R"(},"b":{"dtype":"U8",)" + second + "}}", "1234");
   };
   refused(two(R"("shape":[3],"data_offsets":[0,3])", R"("shape":[2],"data_offsets":[2,4])"),
-          "\"b\": its bytes begin at 2, those before it end at 3");
+          "\"b\": its bytes begin at 2, but the previous tensor ends at 3");
   refused(two(R"("shape":[1],"data_offsets":[0,1])", R"("shape":[2],"data_offsets":[2,4])"),
-          "\"b\": its bytes begin at 2, those before it end at 1");
+          "\"b\": its bytes begin at 2, but the previous tensor ends at 1");
   refused(
       file_of(
           R"({"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]},"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}})"),
-      "\"a\" is there twice");
+      "duplicate name \"a\"");
   std::string dimensions = "1";
   for (int i = 0; i < 64; ++i) dimensions += ",1";
   refused(one(R"("dtype":"U8","shape":[)" + dimensions + R"(],"data_offsets":[0,4])"),
@@ -238,16 +238,17 @@ TEST_P(SafetensorsReading, ATypeThatIsNotReadKeepsNothingElseFromBeingRead) {
   EXPECT_EQ(file.unread()[0].type, "F4");
   EXPECT_EQ(file.unread()[1].shape, (std::vector<Index>{1, 2}));
   for (const auto& [name, type] : {std::pair("a", "F4"), {"c", "NEW\\u000a"}, {"d", "C64"}}) {
-    const std::string text = path + ": \"" + name + "\": dtype " + type + " is not read; save it as F32";
+    const std::string text = path + ": \"" + name + "\": dtype " + type + " is not supported; save it as F32";
     expect_error<FormatError>([&, n = name] { file.find(n); }, text);
     expect_error<FormatError>([&, n = name] { file.tensor(n); }, text);
   }
   EXPECT_EQ(file.find("f"), nullptr);
-  // Their bytes count, and their names.
+  // The bytes and names of unread tensors are checked as well.
   write(path, file_of(R"({"a":{"dtype":"F4","shape":[5],"data_offsets":[1,3]}})", "123"));
-  expect_error<FormatError>([&] { open(path); }, path + ": \"a\": its bytes begin at 1, those before it end at 0");
+  expect_error<FormatError>([&] { open(path); },
+                            path + ": \"a\": its bytes begin at 1, but the previous tensor ends at 0");
   write(path, file_of(R"({"a":{"dtype":"F4","dtype":"U8","shape":[5],"data_offsets":[0,3]}})", "123"));
-  expect_error<FormatError>([&] { open(path); }, path + ": \"a\": dtype is there twice");
+  expect_error<FormatError>([&] { open(path); }, path + ": \"a\": duplicate entry dtype");
 }
 
 TEST(Safetensors, ManyTensorsOfTypesThatAreNotReadTakeNoMoreThanFourTimesTheirSize) {
@@ -263,7 +264,7 @@ TEST(Safetensors, ManyTensorsOfTypesThatAreNotReadTakeNoMoreThanFourTimesTheirSi
   EXPECT_EQ(SafetensorsFile(std::as_bytes(std::span(file)), "file").unread().size(), 4'000U);
   EXPECT_LT(memory.bytes(), 4 * std::ssize(file) + (Index{1} << 20));
   expect_error<FormatError>([&] { SafetensorsFile(std::as_bytes(std::span(more)), "file"); },
-                            "file: more than 4000 tensors of types that are not read");
+                            "file: more than 4000 tensors of unsupported types");
 }
 
 TEST(Safetensors, WhatIsCutOffOrFlippedIsRefusedOrRead) {
@@ -280,7 +281,7 @@ TEST(Safetensors, WhatIsCutOffOrFlippedIsRefusedOrRead) {
   EXPECT_GT(refused.flipped, 2 * std::ssize(whole));
 }
 
-/// nlohmann's buffers take five times the length of a text, whence the constant.
+/// nlohmann's buffers take five times the length of a string, hence the constant.
 TEST(Safetensors, AHeaderOfOneTextTakesNotMuchMore) {
   const std::string text = file_of(R"({"__metadata__":{"text":")" + std::string(8 << 20, 'x') + R"("}})");
   const testing::PeakMemory memory;
@@ -288,7 +289,7 @@ TEST(Safetensors, AHeaderOfOneTextTakesNotMuchMore) {
   EXPECT_LT(memory.bytes(), 4 * std::ssize(text) + (Index{8} << 20));
 }
 
-/// Short names and no numbers are where a header takes most.
+/// The worst case: short names and no elements.
 TEST(Safetensors, AHeaderTakesNoMoreThanFourTimesItsSize) {
   std::string header = "{";
   for (int i = 0; i < 20'000; ++i) {
@@ -304,7 +305,7 @@ TEST(Safetensors, AHeaderTakesNoMoreThanFourTimesItsSize) {
   for (int i = 0; i < 10'000; ++i) texts += ",\"" + std::to_string(i) + "\":\"\"";
   const std::string many = file_of(texts + "}}");
   expect_error<FormatError>([&] { SafetensorsFile(std::as_bytes(std::span(many)), "file"); },
-                            "file: __metadata__: more than 10000 texts");
+                            "file: __metadata__: more than 10000 entries");
 }
 
 TEST_P(SafetensorsReading, SaysWhatIsMissing) {
@@ -328,9 +329,9 @@ TEST(Safetensors, RefusesToWriteWhatWouldNotBeRead) {
   const std::vector<std::uint8_t> byte{1};
   const RawTensor a{"a", Dtype::u8, {1}, bytes_of(byte)};
   const auto writing = [&](std::vector<RawTensor> tensors) { return [=] { write_safetensors(path, tensors); }; };
-  expect_error<ValueError>(writing({a, a}), path + ": \"a\" is there twice");
+  expect_error<ValueError>(writing({a, a}), path + ": duplicate name \"a\"");
   expect_error<ValueError>(writing({{"a", Dtype::u16, {1}, bytes_of(byte)}}),
-                           path + ": \"a\": U16 (1,) takes 2 bytes, but 1 came");
+                           path + ": \"a\": U16 (1,) takes 2 bytes, but has 1");
   expect_error<ValueError>(
       writing({{"\xff", Dtype::u8, {1}, bytes_of(byte)}}),
       path + ": the name \"\\xff\" is not UTF-8 (at byte 0); is it Latin-1? Files store texts as UTF-8");

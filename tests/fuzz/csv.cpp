@@ -12,7 +12,7 @@ using namespace cornu;
 
 namespace {
 
-/// Every sample as a line of numbers; the targets in `y`.
+/// All samples; the targets go to `y`.
 Tensor samples_of(const CsvDataset& data, Tensor& y) {
   Tensor x(data.feature_shape().batched(data.size()));
   y = Tensor(data.target_shape().batched(data.size()));
@@ -33,7 +33,7 @@ bool is_utf8(const CsvEncoding& encoding) {
 
 }  // namespace
 
-/// The first two bytes: the options.
+/// The first two bytes select the options.
 int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t size) {
   if (size < 2) return 0;
   const unsigned options = data[0], format = data[1];
@@ -53,7 +53,7 @@ int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t size) {
   std::istringstream stream(table);
   if (!fuzz::reads(fuzz::most_memory(size), [&] { read = read_csv(stream, "file", with); })) return 0;
 
-  // A cell may hold a number for each category of its column.
+  // A cell may expand to one element per category of its column.
   if (read.size() * std::ssize(read.feature_names()) > 1 << 16) return 0;
   Tensor y, again_y;
   const Tensor x = samples_of(read, y);
@@ -69,7 +69,7 @@ int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t size) {
   fuzz::check(samples_of(again, again_y) == x && (y.size() == 0 || std::equal(y.begin(), y.end(), again_y.begin())),
               "numbers that are written are read again");
 
-  // The same table, read as itself by an encoding that has been in a file.
+  // The same table must give the same samples with an encoding that went through JSON.
   if (!is_utf8(read.encoding())) return 0;
   const CsvEncoding encoding = parse_csv_encoding(to_string(read.encoding()));
   fuzz::check(encoding == read.encoding(), "an encoding is the same after it has been in a file");

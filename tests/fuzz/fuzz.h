@@ -8,23 +8,23 @@
 #include "cornu/core/error.h"
 #include "cornu/tests/support/allocation_counter.h"
 
-/// What the fuzz targets have in common: docs/fuzzing.md.
+/// Shared by all fuzz targets. See docs/fuzzing.md.
 namespace cornu::fuzz {
 
-/// Ends the program, which libFuzzer takes for a crash, and keeps the input.
+/// Aborts if `holds` is false; libFuzzer reports a crash and keeps the input.
 inline void check(bool holds, const char* what) {
   if (holds) return;
   std::fprintf(stderr, "does not hold: %s\n", what);
   std::abort();
 }
 
-/// Memory that a reader may take for an input of so many bytes: four times as much, and a constant.
+/// The memory that a reader may take for an input of `size` bytes: four times the size, and a constant.
 inline Index most_memory(std::size_t size, Index constant = Index{1} << 20) {
   return constant + 4 * static_cast<Index>(size);
 }
 
-/// Whether `read` ends without an error. Those of Cornu are what it may throw, and `limit` bytes what it may hold at
-/// any time.
+/// Returns true if `read` succeeds, false if it throws a cornu::Error. Any other exception fails, and so does holding
+/// more than `limit` bytes at any time.
 template <class Read>
 bool reads(Index limit, Read read) {
   const testing::PeakMemory memory;

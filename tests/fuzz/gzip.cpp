@@ -12,7 +12,7 @@ namespace {
 
 using Bytes = std::vector<std::byte>;
 
-/// Everything there is, in pieces of `piece` bytes; but no more than a megabyte.
+/// The whole content, read in pieces of `piece` bytes, but at most a megabyte.
 Bytes content_of(std::span<const std::byte> bytes, std::size_t piece) {
   detail::ByteReader reader(bytes, "file");
   Bytes result;
@@ -26,8 +26,8 @@ Bytes content_of(std::span<const std::byte> bytes, std::size_t piece) {
   return result;
 }
 
-/// A damaged file of two members: `content`, cut in two at `cut`, each half compressed, and one byte changed or none.
-/// It is refused, or read as what it was: a checksum tells, but for a member's first ten bytes.
+/// Damages a file of two members: `content`, cut in two at `cut`, each half compressed, with at most one byte changed.
+/// The file must be refused or read as `content`: the checksum detects changes, except in a member's first ten bytes.
 void damage(std::span<const std::byte> content, std::size_t cut, std::size_t place, std::byte change) {
   constexpr std::size_t header = 10;
   Bytes file = detail::gzip_compressed(content.first(cut));
@@ -47,7 +47,7 @@ void damage(std::span<const std::byte> content, std::size_t cut, std::size_t pla
 
 }  // namespace
 
-/// The first byte: how the rest is taken, as a file or as what a file holds.
+/// The first byte decides whether the rest is a gzip file or the content of one.
 int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t size) {
   const auto bytes = std::as_bytes(std::span(data, size));
   if (size < 5) return 0;
@@ -60,7 +60,7 @@ int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t size) {
   const auto file = bytes.subspan(1);
   Bytes read;
   const bool well = fuzz::reads(5 << 20, [&] { read = content_of(file, std::size_t{1} << 16); });
-  // In pieces of any size, the same comes.
+  // Reading in pieces of another size must give the same.
   Bytes again;
   const bool again_well = fuzz::reads(5 << 20, [&] { again = content_of(file, 61); });
   if (read.size() < 1 << 20) fuzz::check(well == again_well && read == again, "the size of the pieces does not matter");

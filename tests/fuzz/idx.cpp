@@ -9,7 +9,7 @@ using namespace cornu;
 
 namespace {
 
-/// How many bytes there are as far as they can be decompressed: what the reader's memory is measured by.
+/// The number of bytes that can be decompressed, which bounds the reader's memory.
 std::size_t content_of(std::span<const std::byte> bytes) {
   std::size_t size = 0;
   try {
@@ -17,7 +17,7 @@ std::size_t content_of(std::span<const std::byte> bytes) {
     std::array<std::byte, 4096> piece;
     while (const std::size_t came = reader.read(piece)) size += came;
   } catch (const Error&) {
-    size += 4096;  // of the piece that could not be finished
+    size += 4096;  // of the piece that failed
   }
   return size;
 }

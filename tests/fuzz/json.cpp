@@ -8,7 +8,7 @@ using namespace cornu;
 int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   Json json;
-  // 64 bytes for each value, of which a text has one for each two of its bytes, and lists that grow.
+  // A value takes 64 bytes of memory and at least two bytes of text; lists double when they grow.
   if (!fuzz::reads(fuzz::most_memory(size), [&] { json = parse_json(text); })) return 0;
   const std::string written = to_string(json);
   const Json again = parse_json(written);

@@ -25,8 +25,8 @@ void append_text(std::string& json, std::string_view text) {
   json += '"';
 }
 
-/// A file with this description and tensors of zeros, each a line of its name and its dimensions. Made by hand, as
-/// safetensors_bytes reads what it has written, and most of the time would go into that.
+/// A file with this description and tensors of zeros; each line has a name and dimensions. Built without
+/// safetensors_bytes, which checks its output by reading it and would take most of the time.
 std::string file_of(std::string_view description, const std::string& lines) {
   std::string header = R"({"__metadata__":{"cornu.model":)";
   append_text(header, description);
@@ -62,7 +62,7 @@ Json to_json_of(const AnyLayer& layer) {
   return json;
 }
 
-/// Layers of every kind, as files describe them, with those options that say how large they are.
+/// Layers of every kind as described in files, with their size options.
 const std::vector<Json>& layers() {
   static const std::vector<Json> all = [] {
     const std::vector<AnyLayer> layers{Dense{1},
@@ -122,7 +122,7 @@ void collect(Json& json, std::vector<Json*>& nodes) {
   }
 }
 
-/// Changes one thing in a description.
+/// Makes one change to a description.
 void change(Json& json, Rng& rng) {
   constexpr std::array<std::int64_t, 16> numbers{0,
                                                  1,
@@ -181,15 +181,14 @@ void predict(const Sequential& model) {
 
 }  // namespace
 
-/// A file whose description of a model ends with a zero byte, after which its tensors are told; without one, a
-/// file as it is.
+/// The input is a description of a model, a zero byte and a list of tensors; without a zero byte, it is a whole file.
 int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t size) {
   const std::string text(reinterpret_cast<const char*>(data), size);
   const std::size_t end = text.find('\0');
   const bool whole = size > 7 && data[7] == 0;
   const std::string file =
       whole ? text : file_of(text.substr(0, end), end == std::string::npos ? "" : text.substr(end + 1));
-  // A megabyte and four times the file are what a model may take, and a pass another.
+  // A model may take a megabyte and four times the file; a pass as much again.
   const Index limit = fuzz::most_memory(2 * file.size(), Index{4} << 20);
   Sequential model;
   const auto load = [&] {
@@ -199,7 +198,7 @@ int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t size) {
   return 0;
 }
 
-/// Most of what libFuzzer makes of a description is no JSON: mostly the change is one of a number, an option or a
+/// libFuzzer's own mutations of a description are rarely JSON: most mutations here change a number, an option or a
 /// layer.
 extern "C" std::size_t LLVMFuzzerMutate(unsigned char* data, std::size_t size, std::size_t most);
 extern "C" std::size_t LLVMFuzzerCustomMutator(unsigned char* data, std::size_t size, std::size_t most, unsigned seed) {

@@ -25,7 +25,7 @@ int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t size) {
     const NpyFile file(bytes, "file");
     if (std::ssize(file.array().shape) <= Shape::max_rank) file.tensor();
   };
-  // Columns first, or big-endian, it is turned into an array of its own; and one of bytes has a Real for each.
+  // A column-major or big-endian array is copied, and an array of bytes becomes one Real per byte.
   if (!fuzz::reads(fuzz::most_memory(2 * size), read)) return 0;
   const NpyFile file(bytes, "file");
   const std::vector<std::byte> copy = written(file.array());

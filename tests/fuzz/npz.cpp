@@ -35,7 +35,7 @@ int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t size) {
   try {
     copy = written(file.arrays());
   } catch (const ValueError&) {
-    return 0;  // a name that is no UTF-8
+    return 0;  // a name that is not UTF-8
   }
   const NpzFile again(copy, "copy", options);
   fuzz::check(again.arrays().size() == file.arrays().size(), "as many arrays are read again");

@@ -10,7 +10,7 @@ using namespace cornu;
 
 namespace {
 
-/// Values of ones for every input; what may be any is 2.
+/// Runs the model with ones for every input; free dimensions are 2.
 void run(const onnx::Model& model) {
   const detail::MemoryLimit limit(std::size_t{16} << 20, std::size_t{16} << 20);
   std::map<std::string, Tensor> inputs;
@@ -28,10 +28,10 @@ void run(const onnx::Model& model) {
 
 int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t size) {
   const std::string_view bytes(reinterpret_cast<const char*>(data), size);
-  // What a model needs is described also where it cannot run.
+  // A model that cannot run can still be described.
   fuzz::reads(fuzz::most_memory(size, Index{17} << 20), [&] { onnx::describe(bytes, "file"); });
   std::optional<onnx::Model> model;
-  // 16 megabytes are what parts may take that are much smaller in the file.
+  // Some parts take up to 16 megabytes, though they are small in the file.
   if (!fuzz::reads(fuzz::most_memory(size, Index{17} << 20), [&] { model = onnx::parse(bytes); })) return 0;
   try {
     run(*model);

@@ -26,7 +26,7 @@ int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t size) {
       if (std::ssize(tensor.shape) <= Shape::max_rank) file.tensor(tensor.name);
     }
   };
-  // A tensor of bytes has four times as many as one of Reals.
+  // A tensor of bytes takes four times as much as Reals.
   if (!fuzz::reads(fuzz::most_memory(size), read)) return 0;
   const SafetensorsFile file(bytes, "file");
   const std::vector<std::byte> written = safetensors_bytes(file.tensors(), file.metadata());

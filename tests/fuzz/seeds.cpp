@@ -11,7 +11,8 @@
 #include "cornu/formats/json.h"
 #include "cornu/onnx/save.h"
 
-/// What the fuzz targets begin with: `fuzz_seeds FOLDER` writes FOLDER/NAME/corpus/seed-*, small and valid files all.
+/// Writes the seeds of the fuzz targets: `fuzz_seeds FOLDER` writes FOLDER/NAME/corpus/seed-*. All are small, valid
+/// files.
 
 using namespace cornu;
 
@@ -19,7 +20,7 @@ namespace {
 
 std::filesystem::path root;
 
-/// Where seed `name` of a target goes.
+/// The path of seed `name` of a target.
 std::filesystem::path seed(const std::string& target, const std::string& name) {
   const std::filesystem::path folder = root / target / "corpus";
   std::filesystem::create_directories(folder);
@@ -79,14 +80,14 @@ void put_arrays() {
   }
 }
 
-/// Files of models, as Cornu writes them.
+/// Models as written by Cornu.
 void put_model(const std::string& name, Sequential model, const Tensor& x = {}, const Tensor& y = {}) {
   if (y.size() > 0) model.train_on_batch(x, y);
   model.save(seed("model", name));
   onnx::save(model, seed("onnx", name));
 }
 
-/// What the target makes a file of: a description that says no more than it must, and tensors.
+/// Input of the target `model`: a minimal description, and tensors.
 void put_parts(const std::string& name, const std::string& input, const std::string& layers, const std::string& tensors,
                const std::string& compile = "") {
   put("model", name + " in parts",
@@ -131,7 +132,7 @@ void put_parts() {
       "b/gamma 2\nb/beta 2\nb/moving_mean 2\nb/moving_variance 2");
 }
 
-/// The models by which ONNX's ops are tested, where they are installed.
+/// The models of ONNX's op tests, if they are installed.
 void put_onnx_tests() {
   const std::filesystem::path data = "/usr/share/libonnx-testdata/data";
   if (!std::filesystem::exists(data)) return;

@@ -222,12 +222,8 @@ TEST(Fit, DataThatDoesNotFitIsAnError) {
       [&] {
         model.fit(Tensor({0, 2}), Tensor(Shape{0}), quiet);
       },
-      "batches: empty dataset; there is nothing to make a batch of");
-  expect_error<ValueError>(
-      [&] {
-        model.evaluate(Tensor({0, 2}), Tensor(Shape{0}));
-      },
-      "batches: empty dataset; there is nothing to make a batch of");
+      "batches: the dataset is empty");
+  expect_error<ValueError>([&] { model.evaluate(Tensor({0, 2}), Tensor(Shape{0})); }, "batches: the dataset is empty");
   expect_error<ShapeError>(
       [&] {
         model.fit(normal({6, 4}), labels(6), quiet);
@@ -251,7 +247,7 @@ TEST(Fit, DataThatDoesNotFitIsAnError) {
       "fit, epoch 1 of 1, batch 1 of 1: sparse_categorical_crossentropy: label 3 in row 3; labels are whole numbers "
       "from 0 to 2");
   expect_error<StateError>([&] { model.fit(DatasetRef(), quiet); },
-                           "DatasetRef: it refers to no dataset (was it made from a null pointer?)");
+                           "DatasetRef: it refers to no dataset (was it constructed from a null pointer?)");
   EXPECT_EQ(model.optimizer().iterations(), 0);
 }
 

@@ -181,7 +181,7 @@ TEST(OnnxReader, ManySmallPartsDoNotTakeMoreMemoryThanTheirBytesAllow) {
 
 TEST(OnnxReader, SaysWhatIsWrongWithAModel) {
   const auto refusal = [](const std::string& bytes) { return error_of<FormatError>([&] { onnx::parse(bytes, "m"); }); };
-  EXPECT_EQ(refusal(""), "m: this is an empty file; was it written, or downloaded, to its end?");
+  EXPECT_EQ(refusal(""), "m: this is an empty file; was it written or downloaded completely?");
   EXPECT_EQ(refusal("some text"), "m: this is a text file; is it the right file?");
   EXPECT_EQ(refusal("\x0f\1"),
             "m: no protocol buffer, as ONNX models are: unknown pbf field type exception (it begins with 0F 01; is it "

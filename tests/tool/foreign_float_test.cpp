@@ -28,7 +28,7 @@ TEST_F(ForeignFiles, AreCalledWhatTheyAreByEveryCommand) {
     write("x.bin", bytes);
     const std::string text =
         with_option_names(fmt::format("x.bin: this is {}; {}", name_of(kind), detail::remedy_for(kind)));
-    const std::string unpacked = "x.bin: this is a JSON text, compressed by gzip; it has no arrays";
+    const std::string unpacked = "x.bin: this is a JSON text, compressed by gzip; Cornu reads no arrays";
     for (const char* const command :
          {"info x.bin", "convert x.bin y.npz", "predict m.safetensors x.bin", "predict x.bin x.bin --all",
           "evaluate m.safetensors --data x.bin", "convert m.safetensors y.safetensors --model x.bin"}) {
@@ -37,7 +37,7 @@ TEST_F(ForeignFiles, AreCalledWhatTheyAreByEveryCommand) {
       EXPECT_EQ(result.out, "") << command;
       const bool is_unpacked = kind == FileKind::gzip && result.err.find(unpacked) != std::string::npos;
       EXPECT_TRUE(is_unpacked || result.err.find(text) != std::string::npos) << command << ": " << result.err;
-      EXPECT_EQ(result.err.find("header of"), std::string::npos) << result.err;
+      EXPECT_EQ(result.err.find("the header has"), std::string::npos) << result.err;
     }
   }
 }
@@ -51,7 +51,7 @@ TEST_F(ForeignFiles, AreRecognisedWhateverTheirNamesSay) {
     if (kind != FileKind::onnx) {
       EXPECT_NE(result.err.find(name_of(kind)), std::string::npos) << result.err;
     }
-    EXPECT_EQ(result.err.find("header of"), std::string::npos) << result.err;
+    EXPECT_EQ(result.err.find("the header has"), std::string::npos) << result.err;
   }
 }
 
@@ -177,10 +177,9 @@ TEST_F(ForeignFiles, IntegersThatWouldBeRoundedAreRefused) {
   const RawTensor array{"ids", Dtype::i64, {2, 3}, std::as_bytes(std::span(ids))};
   write_npy(folder / "ids.npy", array);
   Sequential({Input{3}, Dense{1}}, {.seed = 1}).save(folder / "d.safetensors");
-  expect_failure(
-      "predict d.safetensors ids.npy",
-      "ids.npy: \"ids\": the integer 16777217 at (1, 0) is not exact in a float, which holds all those up to "
-      "2^24 alone; if it may be rounded, store the array as floats");
+  expect_failure("predict d.safetensors ids.npy",
+                 "ids.npy: \"ids\": the integer 16777217 at (1, 0) cannot be represented exactly in a float, which is "
+                 "exact up to 2^24; store the array as floats if rounding is acceptable");
   EXPECT_NE(output("info ids.npy").find("I64"), std::string::npos);
   EXPECT_EQ(output("convert ids.npy ids.safetensors"), "") << "nobody asks for Reals";
   EXPECT_TRUE(std::ranges::equal(SafetensorsFile(folder / "ids.safetensors").find("ids")->bytes, array.bytes));

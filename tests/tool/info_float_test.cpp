@@ -194,7 +194,7 @@ TEST_F(InfoTool, RefusesWhatHasNoArrays) {
   expect_failure("info noise",
                  "noise: neither safetensors nor ONNX, .npy, .npz, IDX, PNG, PGM or a table of numbers (it begins with "
                  "01 02 03 04)");
-  expect_failure("info empty", "empty: this is an empty file; was it written, or downloaded, to its end?");
+  expect_failure("info empty", "empty: this is an empty file; was it written or downloaded completely?");
   EXPECT_EQ(cornu("info cut.safetensors").status, 1);
   EXPECT_EQ(cornu("info cut.npz").status, 1);
   expect_failure("info there/is/none", "there/is/none: cannot be opened (No such file or directory)");

@@ -99,7 +99,7 @@ TEST_F(PredictTool, ReadsSamplesFromStandardInputAndFromPipes) {
   const std::string label = output("predict --classes m.safetensors x.pgm");
   EXPECT_EQ(shell("\"$cornu\" predict --classes m.safetensors - x.pgm <x.pgm").out, "-: " + label + "x.pgm: " + label);
   expect_failure("predict m.safetensors -",
-                 "standard input: this is an empty file; was it written, or downloaded, to its end?");
+                 "standard input: this is an empty file; was it written or downloaded completely?");
   const Result folder_alone = shell("\"$cornu\" predict m.safetensors - <.");
   EXPECT_EQ(folder_alone.err, "cornu: standard input: cannot be read (Is a directory)\n");
   EXPECT_EQ(folder_alone.status, 1);

@@ -47,13 +47,12 @@ TEST_F(TableTool, PredictReadsATableAsTheTrainingTableWasRead) {
   write("no_header.csv", "8,white,1.5\n9,red,2.5\n");
   EXPECT_EQ(output("predict --no-header m.safetensors no_header.csv"), rows);
   expect_failure("predict m.safetensors no_header.csv",
-                 "no_header.csv, line 1: no column has a name that the encoding knows (colour, height); --no-header "
-                 "takes the columns by their positions");
+                 "no_header.csv, line 1: no column has a name of the encoding (colour, height); --no-header "
+                 "finds columns by position");
   write("green.csv", "colour,height\nwhite,1\ngreen,2\n");
-  expect_failure(
-      "predict m.safetensors green.csv",
-      "green.csv, line 3, column \"colour\": \"green\" is not among the texts that the encoding knows: blue, "
-      "red, white (--unknown other takes it for none of them)");
+  expect_failure("predict m.safetensors green.csv",
+                 "green.csv, line 3, column \"colour\": \"green\" is not among the texts of the encoding: blue, "
+                 "red, white (--unknown other allows it)");
   EXPECT_EQ(output("predict --classes m.safetensors train.csv"), "rose\ndaisy\nlily, wild\nrose\ndaisy\n");
 }
 
@@ -77,7 +76,7 @@ TEST_F(TableTool, PredictNeverLeavesARowOut) {
   model.save(path("drops.safetensors"));
   write("x.csv", "colour,height\n,1\nred,2\n");
   expect_failure("predict drops.safetensors x.csv",
-                 "x.csv, line 2, column \"colour\": the value is missing (\"\"); --missing says what to do then");
+                 "x.csv, line 2, column \"colour\": the value is missing (\"\"); set --missing to allow it");
 }
 
 /// Each error names the option that reads the table.
@@ -87,22 +86,21 @@ TEST_F(TableTool, OptionsReadTablesThatAreWrittenOtherwise) {
     std::string options, table, error;
   };
   const std::string where = "x.csv, line 2, column \"height\": ";
-  for (const auto& [options, table, error] : std::vector<Case>{
-           {"--decimal ,", "colour;height\nwhite;1500,5\nred;2,5\n",
-            where + "\"1500,5\" is a number with --decimal ','"},
-           {"--thousands ,", "colour;height\nwhite;1,500.5\nred;2.5\n",
-            where + "\"1,500.5\" is a number with --thousands ','"},
-           {"--units '$,kg'", "colour,height\nwhite,$1500.5\nred,2.5 kg\n",
-            where + "\"$1500.5\" is a number with --units '$'"},
-           {"--units kg", "colour,height\nwhite,1500.5kg\nred,2.5kg\n",
-            where + "\"1500.5kg\" is a number with --units 'kg'"},
-           {"--delimiter '|'", "colour|height\nwhite|1500.5\nred|2.5\n",
-            "x.csv, line 1: no column has a name that the encoding knows (colour, height); is the delimiter '|'? "
-            "(--delimiter); --no-header takes the columns by their positions"},
-           {"--no-header", "1,white,1500.5\n2,red,2.5\n",
-            "x.csv, line 1: no column has a name that the encoding knows (colour, height); --no-header takes the "
-            "columns "
-            "by their positions"}}) {
+  for (const auto& [options, table, error] :
+       std::vector<Case>{{"--decimal ,", "colour;height\nwhite;1500,5\nred;2,5\n",
+                          where + "\"1500,5\" is a number with --decimal ','"},
+                         {"--thousands ,", "colour;height\nwhite;1,500.5\nred;2.5\n",
+                          where + "\"1,500.5\" is a number with --thousands ','"},
+                         {"--units '$,kg'", "colour,height\nwhite,$1500.5\nred,2.5 kg\n",
+                          where + "\"$1500.5\" is a number with --units '$'"},
+                         {"--units kg", "colour,height\nwhite,1500.5kg\nred,2.5kg\n",
+                          where + "\"1500.5kg\" is a number with --units 'kg'"},
+                         {"--delimiter '|'", "colour|height\nwhite|1500.5\nred|2.5\n",
+                          "x.csv, line 1: no column has a name of the encoding (colour, height); is the delimiter '|'? "
+                          "(--delimiter); --no-header finds columns by position"},
+                         {"--no-header", "1,white,1500.5\n2,red,2.5\n",
+                          "x.csv, line 1: no column has a name of the encoding (colour, height); --no-header finds "
+                          "columns by position"}}) {
     write("x.csv", table);
     expect_failure("predict m.safetensors x.csv", error);
     EXPECT_EQ(output("predict m.safetensors x.csv " + options), rows) << options;

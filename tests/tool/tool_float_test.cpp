@@ -152,7 +152,7 @@ TEST_F(Tool, AReadOnlyFolderKeepsTheOldFile) {
       "export cornu; unshare -rm sh -c 'mount --bind small small && mount -o remount,bind,ro small &&"
       "\"$cornu\" convert m.safetensors small/w.safetensors'");
   EXPECT_EQ(result.status, 1);
-  EXPECT_EQ(result.err, "cornu: small/w.safetensors: cannot write in its folder (Read-only file system)\n");
+  EXPECT_EQ(result.err, "cornu: small/w.safetensors: cannot create a file in its folder (Read-only file system)\n");
   expect_kept("old");
 }
 
@@ -170,7 +170,7 @@ TEST_F(Tool, AFolderOfSomebodyElseKeepsTheOldFile) {
   const Result result = shell(fmt::format("{}\"$cornu\" convert m.safetensors small/w.safetensors",
                                           is_root ? "setpriv --reuid=65534 --clear-groups " : ""));
   EXPECT_EQ(result.status, 1);
-  EXPECT_EQ(result.err, "cornu: small/w.safetensors: cannot write in its folder (Permission denied)\n");
+  EXPECT_EQ(result.err, "cornu: small/w.safetensors: cannot create a file in its folder (Permission denied)\n");
   expect_kept("old");
 }
 

@@ -98,14 +98,14 @@ TEST(Csv, FillsInTheMeanOrNoCategoryWhereToldTo) {
 
 TEST(Csv, SaysWhereAValueIsMissing) {
   EXPECT_EQ(error("a,b\n1,2\n,4\n"),
-            "a.csv, line 3, column \"a\": the value is missing (\"\"); .missing says what to do then");
+            "a.csv, line 3, column \"a\": the value is missing (\"\"); set .missing to allow it");
   EXPECT_EQ(error("a,b\n1,2\n3,NA\n", {.missing = CsvOptions::fill_in}),
             "a.csv, line 3, column \"b\": the value is missing (\"NA\")");
-  EXPECT_EQ(error("a,b\n?,2\n,4\n", {.missing = CsvOptions::fill_in}), "a.csv: column \"a\" has no value at all");
+  EXPECT_EQ(error("a,b\n?,2\n,4\n", {.missing = CsvOptions::fill_in}), "a.csv: column \"a\" has no values");
   EXPECT_EQ(error("a,b\n?,2\n,4\n", {.categorical = {"a"}, .missing = CsvOptions::fill_in}),
-            "a.csv: column \"a\" has no value at all");
+            "a.csv: column \"a\" has no values");
   EXPECT_EQ(error("a,b\n?,2\n,4\n", {.missing = CsvOptions::drop_row}),
-            "a.csv: there is no row of data (2 lacked a value and were dropped)");
+            "a.csv: there are no rows of data (2 had missing values and were dropped)");
 }
 
 TEST(Csv, NumbersThatAreTooSmallAreZero) {
@@ -129,43 +129,39 @@ TEST(Csv, RefusesRowsAndCellsThatTakeMuchMoreMemoryThanTheFile) {
 
 TEST(Csv, SaysWhereSomethingCannotBeUnderstood) {
   EXPECT_EQ(error("a,b\n1,2\n\"x\ny\",4\n3,4,5\n"),
-            "a.csv, line 3, column \"a\": \"x\\u000ay\" is not a number, as the values before it are (.categorical has "
-            "the columns whose values are names)");
+            "a.csv, line 3, column \"a\": \"x\\u000ay\" is not a number, but the values before it are (list the column "
+            "in .categorical if its values are names)");
   EXPECT_EQ(error("a,b\nx,\"2\n\"\nz,\"3\",4\n"),
-            "a.csv, line 4, column number 3: the row has 3 cells, the first one 2");
-  EXPECT_EQ(error("a,b\n1,2\n3\n"), "a.csv, line 3, column \"b\": the row has 1 cells, the first one 2");
-  EXPECT_EQ(error("a,b\n1,\"2\n3,4\n"), "a.csv, line 2, column number 2: a quote that is never closed");
-  EXPECT_EQ(error("a,b\n1,2\"\n"),
-            "a.csv, line 2, column number 2: a quote inside of a cell that does not begin with one");
+            "a.csv, line 4, column number 3: the row has 3 cells, but the first row has 2");
+  EXPECT_EQ(error("a,b\n1,2\n3\n"), "a.csv, line 3, column \"b\": the row has 1 cells, but the first row has 2");
+  EXPECT_EQ(error("a,b\n1,\"2\n3,4\n"), "a.csv, line 2, column number 2: an unclosed quote");
+  EXPECT_EQ(error("a,b\n1,2\"\n"), "a.csv, line 2, column number 2: a quote inside an unquoted cell");
   EXPECT_EQ(error("a,b\n\"1\"x,2\n"), "a.csv, line 2, column number 1: text after the closing quote");
   for (const std::string text : {"1 2", "--1", "tall", "2024-01-02"}) {
-    EXPECT_EQ(error("a,b\n1,2\n" + text + ",4\n"),
-              "a.csv, line 3, column \"a\": \"" + text +
-                  "\" is not a number, as the values before it are (.categorical has the columns whose values are "
-                  "names)");
-    EXPECT_EQ(
-        error("a,b\nred,2\n" + text + ",2\n3,4\n"),
-        "a.csv, line 4, column \"a\": \"3\" is a number, but \"red\" in line 2 is not (.categorical has the columns "
-        "whose values are names)");
+    EXPECT_EQ(error("a,b\n1,2\n" + text + ",4\n"), "a.csv, line 3, column \"a\": \"" + text +
+                                                       "\" is not a number, but the values before it are (list the "
+                                                       "column in .categorical if its values are names)");
+    EXPECT_EQ(error("a,b\nred,2\n" + text + ",2\n3,4\n"),
+              "a.csv, line 4, column \"a\": \"3\" is a number, but \"red\" in line 2 is not (list the column in "
+              ".categorical if its values are names)");
   }
   EXPECT_EQ(error("a,a\n1,2\n"), "a.csv: two columns are called \"a\"");
   EXPECT_EQ(error("a,b,b\n1,2,3\n", {.target = "b"}), "a.csv: two columns are called \"b\"");
   EXPECT_EQ(read("a,b,,\n1,2,,\n3,4,,\n", {.target = "b", .ignored = {2, 3}}).size(), 2) << "nobody reads them";
   EXPECT_EQ(error(""), "a.csv: it is empty");
   EXPECT_EQ(error("\n \n"), "a.csv: it is empty");
-  EXPECT_EQ(error("a,b\n"), "a.csv: there is no row of data");
+  EXPECT_EQ(error("a,b\n"), "a.csv: there are no rows of data");
 }
 
 TEST(Csv, RefusesAColumnOfTooManyTexts) {
   const std::string text = "a,b\np,1\nq,2\nr,3\n";
-  EXPECT_EQ(
-      error(text, {.most_categories = 2}),
-      "a.csv, line 4, column \"a\": \"r\" is text number 3; is this a column of names that tell nothing? (.ignored, "
-      "or .most_categories)");
+  EXPECT_EQ(error(text, {.most_categories = 2}),
+            "a.csv, line 4, column \"a\": \"r\" is text number 3; is this a column of ids or names? (list it in "
+            ".ignored, or raise .most_categories)");
   EXPECT_EQ(read(text, {.most_categories = 3}).feature_names().size(), 3u);
 }
 
-/// The names of features have that of their column in them, so that a long one is there once for each category.
+/// A feature's name contains its column's name, so a long one is stored once per category.
 TEST(Csv, RefusesNamesThatWouldTakeMuchMemory) {
   std::string text = std::string(100'000, 'a') + ",y\n";
   for (int i = 0; i < 1000; ++i) text += 'x' + std::to_string(i) + ",1\n";
@@ -202,9 +198,9 @@ TEST(Csv, RefusesOptionsThatNameNoColumn) {
             "a.csv: there is no column \"c\" (target); there are: a, b");
   EXPECT_EQ(error<ValueError>("a,b\n1,2\n", {.ignored = {2}}),
             "a.csv: there is no column 2 (ignored); there are: a, b");
-  EXPECT_EQ(error<ValueError>("a,b\n1,2\n", {.ignored = {-1}}), "a.csv: the target \"b\" is to be ignored");
+  EXPECT_EQ(error<ValueError>("a,b\n1,2\n", {.ignored = {-1}}), "a.csv: the target \"b\" is in .ignored");
   EXPECT_EQ(error<ValueError>("a,b\n1,2\n", {.delimiter = '"'}),
-            "a.csv: a quote or a line's end cannot be the delimiter");
+            "a.csv: a quote or a line break cannot be the delimiter");
 }
 
 TEST(Csv, ReadsFiles) {
@@ -219,7 +215,7 @@ TEST(Csv, ReadsFiles) {
             folder.path().string() + ": this is a folder, not a file");
   if (std::filesystem::exists("/dev/zero")) {
     EXPECT_EQ(error_of<FormatError>([&] { read_csv("/dev/zero"); }),
-              "/dev/zero: it begins with 00 00 00 00 00 00 00 00, as no text does");
+              "/dev/zero: it begins with 00 00 00 00 00 00 00 00, which is not text");
   }
 }
 
@@ -232,7 +228,7 @@ TEST(Csv, GathersTheRowsThatAreAskedFor) {
   EXPECT_EQ(y, Tensor::vector({1, 0}));
   const std::vector<Index> beyond{3, 0};
   EXPECT_EQ(error_of<ValueError>([&] { data.gather(beyond, x, y); }),
-            "CsvDataset: row 3 was asked for; there are 3 rows");
+            "CsvDataset: row 3 is out of range; there are 3 rows");
 }
 
 }  // namespace

@@ -17,7 +17,7 @@ using testing::csv::read;
 using testing::csv::x_of;
 using testing::csv::y_of;
 
-/// A column called a, and one called b of numbers, as a target or a feature.
+/// A column a with these cells, and a numeric column b, as target or feature.
 std::string column(const std::vector<std::string>& cells) {
   std::string text = "a;b\n";
   for (const std::string& cell : cells) text += cell + ";1\n";
@@ -26,7 +26,7 @@ std::string column(const std::vector<std::string>& cells) {
 
 const std::string no_break = "\xC2\xA0", thin = "\xE2\x80\x89";
 
-/// Columns that hold numbers, and what is said of their first texts.
+/// Columns that look numeric, and what the error says of their first texts.
 struct Refused {
   std::vector<std::string> cells;
   std::string said;
@@ -53,37 +53,37 @@ const std::vector<Refused> refused{
     {{"3 doors", "5 doors"}, "a number with .units = {\"doors\"}"},
     {{"~5", "~6"}, "a number with .units = {\"~\"}"},
     {{"5kg", "6lb"},
-     "one of the numbers with different units (\"kg\", \"lb\"); numbers in one unit, named by .units, are "
+     "one of several numbers with different units (\"kg\", \"lb\"); numbers in one unit, given in .units, are "
      "required"},
     {{"USD 5", "5 EUR"},
-     "one of the numbers with different units (\"EUR\", \"USD\"); numbers in one unit, named by .units, "
-     "are required"},
+     "one of several numbers with different units (\"EUR\", \"USD\"); numbers in one unit, given in .units, are "
+     "required"},
     {{"1 year", "2 years", "3 years", "4 years"},
-     "one of the numbers with different units (\"year\", \"years\"); numbers in one unit, named by .units, are "
+     "one of several numbers with different units (\"year\", \"years\"); numbers in one unit, given in .units, are "
      "required"},
     {{"5kg", "6kg", "7kg", "8kg", "heavy"}, "a number with .units = {\"kg\"}"},
-    {{"(5)", "(6)"}, "a negative number in another notation; a minus sign before it is required"},
-    {{"($5.50)", "(6)"}, "a negative number in another notation; a minus sign before it is required"},
-    {{"5-", "6-"}, "a negative number in another notation; a minus sign before it is required"},
+    {{"(5)", "(6)"}, "a negative number in another notation; a leading minus sign is required"},
+    {{"($5.50)", "(6)"}, "a negative number in another notation; a leading minus sign is required"},
+    {{"5-", "6-"}, "a negative number in another notation; a leading minus sign is required"},
     {{"0x10", "0x1F"}, "a hexadecimal number; a decimal one is required"},
-    {{"1/2", "3/4"}, "a fraction or two numbers; one decimal number is required"},
+    {{"1/2", "3/4"}, "a fraction or two numbers; a decimal number is required"},
     {{"1e999", "-1e99999"}, "too large for a number"},
-    {{"inf", "-inf", "+Inf"}, "not a finite number; .missing_values can take it for a missing value"},
-    {{"Infinity", "-Infinity"}, "not a finite number; .missing_values can take it for a missing value"},
-    {{"NAN", "-nan"}, "not a finite number; .missing_values can take it for a missing value"},
+    {{"inf", "-inf", "+Inf"}, "not a finite number; list it in .missing_values if it means a missing value"},
+    {{"Infinity", "-Infinity"}, "not a finite number; list it in .missing_values if it means a missing value"},
+    {{"NAN", "-nan"}, "not a finite number; list it in .missing_values if it means a missing value"},
 };
 
 TEST(CsvDecorated, AColumnOfTextsThatLookLikeNumbersIsRefused) {
   for (const auto& [cells, said] : refused) {
     SCOPED_TRACE(column(cells));
     const std::string where = ", column \"a\": ";
-    const std::string what = "\"" + cells[0] + "\" is " + said + "; in a column of .categorical it is a name";
+    const std::string what = "\"" + cells[0] + "\" is " + said + "; list the column in .categorical if it is a name";
     EXPECT_EQ(error(column(cells), {.delimiter = ';'}), "a.csv, line 2" + where + what);
     EXPECT_EQ(error(column(cells), {.target = "a", .delimiter = ';'}), "a.csv, line 2" + where + what) << "as classes";
     const CsvDataset names = read(column(cells), {.categorical = {"a"}, .delimiter = ';'});
     EXPECT_EQ(std::ssize(names.feature_names()), std::ssize(cells)) << "categories if they are declared";
 
-    // Next to plain numbers each of them is refused where it stands.
+    // Among plain numbers, each text is refused in its line.
     const bool several_units = said.find("different") != std::string::npos;
     const std::string first = error("a;b\n" + cells[0] + ";1\n5;1\n", {.delimiter = ';'});
     const std::string second = error("a;b\n5;1\n" + cells[0] + ";1\n", {.delimiter = ';'});
@@ -131,7 +131,7 @@ TEST(CsvDecorated, CategoriesThatHaveNumbersInThemStayCategories) {
   };
   for (const std::vector<std::string>& cells : columns) {
     SCOPED_TRACE(column(cells));
-    if (cells[0] == "12") {  // a mixture of numbers and texts
+    if (cells[0] == "12") {  // numbers among texts
       EXPECT_EQ(read(column(cells), {.categorical = {"a"}, .delimiter = ';'}).feature_names().size(), 3u);
       continue;
     }
@@ -163,7 +163,7 @@ TEST(CsvDecorated, UnitsBeforeAndAfterANumberAreIgnored) {
             Tensor::matrix({{5}, {-6.5}, {7}, {8}, {9}}));
 }
 
-/// The units that the errors name, one after the other, make numbers of every column.
+/// Adding the units that the errors name, one by one, makes every column numeric.
 TEST(CsvDecorated, TheNamedOptionReadsTheColumn) {
   Rng rng(11);
   const std::vector<std::pair<std::string, std::string>> around{

@@ -63,14 +63,13 @@ TEST(CsvEncoding, ReadsFeaturesAloneWhereTheTargetIsMissingOrIgnored) {
 
 TEST(CsvEncoding, SaysWhichTextItDoesNotKnowAndWhichItKnows) {
   EXPECT_EQ(error("colour,size\nred,1\ngreen,2\n", {.like = learnt()}),
-            "a.csv, line 3, column \"colour\": \"green\" is not among the texts that the encoding knows: blue, red, "
-            "yellow (.unknown = CsvOptions::other takes it for none of them)");
+            "a.csv, line 3, column \"colour\": \"green\" is not among the texts of the encoding: blue, red, "
+            "yellow (.unknown = CsvOptions::other allows it)");
   EXPECT_EQ(error("colour,size,kind\nred,1,pear\n", {.like = learnt(), .unknown = CsvOptions::other}),
-            "a.csv, line 2, column \"kind\": \"pear\" is not among the classes that the encoding knows: apple, banana, "
+            "a.csv, line 2, column \"kind\": \"pear\" is not among the classes of the encoding: apple, banana, "
             "cherry");
   EXPECT_EQ(error("colour,size\nred,big\n", {.like = learnt()}),
-            "a.csv, line 2, column \"size\": \"big\" is not a number, as the values are that the encoding was "
-            "learnt from");
+            "a.csv, line 2, column \"size\": \"big\" is not a number, but the encoding was learnt from numbers");
 }
 
 TEST(CsvEncoding, TakesAnUnknownTextForNoneOfTheCategoriesWhereToldTo) {
@@ -86,18 +85,18 @@ TEST(CsvEncoding, FillsInTheMeansOfTheTrainingTable) {
   EXPECT_EQ(x_of(read(text, {.like = learnt(), .missing = CsvOptions::fill_in})), expected);
   EXPECT_EQ(x_of(read(text, {.like = learnt({.missing = CsvOptions::fill_in})})), expected);
   EXPECT_EQ(error(text, {.like = learnt()}),
-            "a.csv, line 2, column \"size\": the value is missing (\"\"); .missing says what to do then");
+            "a.csv, line 2, column \"size\": the value is missing (\"\"); set .missing to allow it");
 }
 
 TEST(CsvEncoding, RefusesATableWithoutAColumnThatItNeeds) {
   EXPECT_EQ(error("colour,sise,kind\nred,1,apple\n", {.like = learnt()}),
-            "a.csv: there is no column \"size\", which the encoding needs; there are: colour, sise, kind");
-  EXPECT_EQ(error("1,2\n3,4\n", {.like = learnt()}),
-            "a.csv, line 1: no column has a name that the encoding knows (colour, size); .header = false takes the "
-            "columns by their positions");
+            "a.csv: the encoding needs a column \"size\"; there are: colour, sise, kind");
+  EXPECT_EQ(
+      error("1,2\n3,4\n", {.like = learnt()}),
+      "a.csv, line 1: no column has a name of the encoding (colour, size); .header = false finds columns by position");
   EXPECT_EQ(error("colour;size\nred;1\n", {.like = learnt()}),
-            "a.csv, line 1: no column has a name that the encoding knows (colour, size); is the delimiter ';'? "
-            "(.delimiter); .header = false takes the columns by their positions");
+            "a.csv, line 1: no column has a name of the encoding (colour, size); is the delimiter ';'? "
+            "(.delimiter); .header = false finds columns by position");
   EXPECT_EQ(x_of(read("colour;size\nred;1\n", {.like = learnt(), .delimiter = ';'})), Tensor::matrix({{0, 1, 0, 1}}));
 }
 
@@ -107,21 +106,20 @@ TEST(CsvEncoding, TakesColumnsByPositionWhereThereIsNoHeader) {
     EXPECT_EQ(x_of(read(text, {.like = encoding})), Tensor::matrix({{1, 0, 7}})) << text;
   }
   EXPECT_EQ(y_of(read("blue,y,7\n", {.like = encoding})), Tensor::vector({1}));
-  EXPECT_EQ(error("blue,y,7,1\n", {.like = encoding}),
-            "a.csv, line 1: 4 columns; the table that the encoding was learnt from has 3");
+  EXPECT_EQ(error("blue,y,7,1\n", {.like = encoding}), "a.csv, line 1: 4 columns; the encoding's training table has 3");
   EXPECT_EQ(x_of(read("9,red,8,apple\n", {.like = learnt(), .header = false})), Tensor::matrix({{0, 1, 0, 8}}));
 }
 
 TEST(CsvEncoding, RefusesOptionsThatContradictIt) {
   EXPECT_EQ(error<ValueError>(train_text, {.ignored = {"id"}, .like = learnt()}),
-            "a.csv: .ignored and .categorical are in the encoding (.like) already");
+            "a.csv: .ignored and .categorical are already in the encoding (.like)");
   EXPECT_EQ(error<ValueError>(train_text, {.target = "size", .like = learnt()}),
-            "a.csv: the target is \"size\", but \"kind\" in the encoding (.like)");
+            "a.csv: the target is \"size\", but the encoding (.like) has \"kind\"");
   EXPECT_EQ(read(train_text, {.target = "kind", .like = learnt()}).classes(), 3);
   EXPECT_EQ(error<ValueError>(train_text, {.like = CsvEncoding{}}), "a.csv: .like is an encoding without features");
 }
 
-/// A table with columns of numbers and of texts, and a target of either kind; all rows of `rows` in their order.
+/// A table of numeric and text columns, and a target of either kind, with its rows in the order of `rows`.
 struct Table {
   std::vector<std::vector<std::string>> columns;
   std::vector<std::string> names;
@@ -143,7 +141,7 @@ struct Table {
   }
 };
 
-/// Whatever the table and wherever it is cut, two files that are read one like the other are the table read at once.
+/// Splitting any table anywhere and reading both parts with one encoding gives the same as reading the whole table.
 TEST(CsvEncoding, TablesThatAreReadApartAreWhatTheyAreTogether) {
   Rng rng(7);
   for (int round = 0; round < 400; ++round) {
@@ -171,7 +169,8 @@ TEST(CsvEncoding, TablesThatAreReadApartAreWhatTheyAreTogether) {
     if (decimal_comma) options.decimal = ',';
     const CsvDataset together = read(table.text(all, order, delimiter, header), options);
 
-    // Every category is in the training part; the other part is in any order, of rows and, with names, of columns.
+    // The training part has every category. The rows of the other part are shuffled, and its columns too if they have
+    // names.
     std::vector<Index> rest(all.begin() + categories, all.end());
     rng.shuffle(rest);
     const auto cut = rest.begin() + static_cast<Index>(rng.below(std::ssize(rest)));
@@ -220,18 +219,19 @@ TEST(CsvEncoding, RefusesFilesThatItHasNotWritten) {
   const std::string where = "the encoding of a table: ";
   EXPECT_EQ(error(R"("version":1)", R"("version":2)"),
             where + "version 2 of the format; this program knows those up to 1");
-  EXPECT_EQ(error(R"("position":1)", R"("position":4)"), where + "column \"colour\": its position is 4, of 4 columns");
+  EXPECT_EQ(error(R"("position":1)", R"("position":4)"),
+            where + "column \"colour\": its position is 4, but there are 4 columns");
   EXPECT_EQ(error(R"("position":1)", R"("position":2)"),
-            where + "column \"size\": its position is another column's: 2");
-  EXPECT_EQ(error("\"red\"", "\"blue\""), where + "column \"colour\": the category \"blue\" is there twice");
-  EXPECT_EQ(error("\"size\"", "\"kind\""), where + "column \"kind\" is there twice");
+            where + "column \"size\": its position 2 is that of another column");
+  EXPECT_EQ(error("\"red\"", "\"blue\""), where + "column \"colour\": duplicate category \"blue\"");
+  EXPECT_EQ(error("\"size\"", "\"kind\""), where + "duplicate column \"kind\"");
   EXPECT_EQ(error("\"mean\":5.0", "\"mean\":\"NaN\""), where + "column \"size\": its mean is not finite");
   EXPECT_EQ(error(R"("delimiter":",")", R"("delimiter":",,")"),
             where + "delimiter is \",,\"; one character is required");
   EXPECT_EQ(error_of<FormatError>([&] { parse_csv_encoding("{}"); }), where + "there are no features");
   EXPECT_EQ(error_of<FormatError>([&] { parse_csv_encoding("5"); }).substr(0, where.size()), where);
   EXPECT_EQ(error_of<FormatError>([&] { parse_csv_encoding(std::string((4 << 20) + 1, ' ')); }),
-            "the encoding of a table: 4194305 bytes, of at most 4194304");
+            "the encoding of a table: 4194305 bytes; at most 4194304 are allowed");
   const testing::Refused refused = testing::read_damaged(text, [](const std::string& damaged) {
     const CsvEncoding encoding = parse_csv_encoding(damaged);
     EXPECT_EQ(parse_csv_encoding(to_string(encoding)), encoding);

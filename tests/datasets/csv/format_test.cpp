@@ -31,15 +31,15 @@ TEST(CsvFormat, ReadsDecimalCommasWhereToldToAndElseSaysHow) {
   EXPECT_EQ(data.feature_names(), (Names{"a", "b", "c"}));
   EXPECT_EQ(error_of<FormatError>([&] { read_csv(path, {.delimiter = ';'}); }),
             path +
-                ", line 2, column \"a\": \"1,5\" is a number with .decimal = ','; in a column of .categorical it is "
-                "a name");
+                ", line 2, column \"a\": \"1,5\" is a number with .decimal = ','; list the column in .categorical if "
+                "it is a name");
   EXPECT_EQ(error_of<FormatError>([&] { read_csv(path); }),
             path +
-                ", line 1: no column is left to be a feature; there is \"a;b;c\" alone; is the delimiter ';'? "
+                ", line 1: no column is left for a feature; the only column is \"a;b;c\"; is the delimiter ';'? "
                 "(.delimiter)");
 }
 
-/// What a text means in a format, and what is said of it without.
+/// The value of a text in a format, and the error without the format's options.
 TEST(CsvFormat, ReadsNumbersAsTheyAreWrittenAndSaysWhichOptionsThatTakes) {
   struct Row {
     std::string text;
@@ -103,7 +103,7 @@ TEST(CsvFormat, ReadsNumbersAsTheyAreWrittenAndSaysWhichOptionsThatTakes) {
     EXPECT_EQ(x_of(read(table, options)), Tensor::matrix({{row.value}}));
     if (row.said.empty()) continue;
     EXPECT_EQ(error(table, {.delimiter = ';'}), "a.csv, line 2, column \"a\": \"" + row.text + "\" is a number with " +
-                                                    row.said + "; in a column of .categorical it is a name");
+                                                    row.said + "; list the column in .categorical if it is a name");
     EXPECT_EQ(error("b;a\n1;" + row.text + "\n", {.delimiter = ';'}).substr(0, 28), "a.csv, line 2, column \"a\": \"")
         << "a target as well";
     EXPECT_EQ(error("a;b\n1;1\n" + row.text + ";1\n", {.delimiter = ';'}).substr(0, 28),
@@ -141,7 +141,7 @@ TEST(CsvFormat, TextsThatAreNoNumbersStayTexts) {
   }
 }
 
-/// Any number that is written in a format is read in it as the same bits.
+/// A number written in any format is read back with the same bits.
 TEST(CsvFormat, NumbersAreTheSameBitsInEveryFormat) {
   Rng rng(3);
   for (int round = 0; round < 2000; ++round) {
@@ -187,34 +187,34 @@ TEST(CsvFormat, ReadsTablesOfSpacesAsNumpyWritesThem) {
   EXPECT_EQ(x_of(read("1 \"\" 3\n", {.target = std::nullopt, .delimiter = ' ', .header = false, .missing_values = {}})),
             Tensor::matrix({{1, 1, 3}}));
   EXPECT_EQ(error("1 2 3\n4 5\n", {.delimiter = ' '}),
-            "a.csv, line 2, column \"2\": the row has 2 cells, the first one 3");
+            "a.csv, line 2, column \"2\": the row has 2 cells, but the first row has 3");
 }
 
 TEST(CsvFormat, SaysOfAWrongDelimiterWhichOneItMayBe) {
   EXPECT_EQ(
       error("a;b\n1;2\n"),
-      "a.csv, line 1: no column is left to be a feature; there is \"a;b\" alone; is the delimiter ';'? (.delimiter)");
+      "a.csv, line 1: no column is left for a feature; the only column is \"a;b\"; is the delimiter ';'? (.delimiter)");
   EXPECT_EQ(error("a\tb\n1\t2\n"),
-            "a.csv, line 1: no column is left to be a feature; there is \"a\\u0009b\" alone; is the delimiter '\\t'? "
+            "a.csv, line 1: no column is left for a feature; the only column is \"a\\u0009b\"; is the delimiter '\\t'? "
             "(.delimiter)");
-  EXPECT_EQ(
-      error("1 2 3\n4 5 6\n"),
-      "a.csv, line 1: no column is left to be a feature; there is \"1 2 3\" alone; is the delimiter ' '? (.delimiter)");
+  EXPECT_EQ(error("1 2 3\n4 5 6\n"),
+            "a.csv, line 1: no column is left for a feature; the only column is \"1 2 3\"; is the delimiter ' '? "
+            "(.delimiter)");
   EXPECT_EQ(error("a;b\n1;2\n", {.target = std::nullopt}),
             "a.csv, line 1: a single column, \"a;b\"; is the delimiter ';'? (.delimiter)");
   EXPECT_EQ(error("1 2 3\n4 5 6\n", {.target = std::nullopt}),
             "a.csv, line 1: a single column, \"1 2 3\"; is the delimiter ' '? (.delimiter)");
   EXPECT_EQ(error("a|b\n1,5|2,5\n", {.target = std::nullopt}),
-            "a.csv, line 2, column number 2: the row has 3 cells, the first one 1; is the delimiter '|'? (.delimiter)");
-  EXPECT_EQ(
-      error("1,5;2,5;3,5\n4,5;5,5;6,5\n"),
-      "a.csv, line 1, column \"1\": \"5;2\" is several numbers; is the delimiter ';'? (.delimiter; in a column of "
-      ".categorical it is a name)");
+            "a.csv, line 2, column number 2: the row has 3 cells, but the first row has 1; is the delimiter '|'? "
+            "(.delimiter)");
+  EXPECT_EQ(error("1,5;2,5;3,5\n4,5;5,5;6,5\n"),
+            "a.csv, line 1, column \"1\": \"5;2\" is several numbers; is the delimiter ';'? (.delimiter; list the "
+            "column in .categorical if it is a name)");
   EXPECT_EQ(error<ValueError>("a;b\n1;2\n", {.target = "b"}),
             "a.csv: there is no column \"b\" (target); there are: a;b; is the delimiter ';'? (.delimiter)");
   EXPECT_EQ(read("a name\n1\n2\n", {.target = std::nullopt}).feature_names(), Names{"a name"});
   EXPECT_EQ(error("a,b\n1,2\n", {.ignored = {"a"}}),
-            "a.csv, line 1: no column is left to be a feature; there is \"a, b\" alone");
+            "a.csv, line 1: no column is left for a feature; the only column is \"a, b\"");
 }
 
 TEST(CsvFormat, Utf16IsSaid) {
@@ -225,7 +225,7 @@ TEST(CsvFormat, Utf16IsSaid) {
   EXPECT_EQ(error(std::string("\xFE\xFF\0a\0,\0b", 8)),
             "a.csv: text in UTF-16; UTF-8 is required (\"CSV UTF-8\" in Excel)");
   EXPECT_EQ(error(std::string("\0a\0,\0b\0\n", 8)),
-            "a.csv, line 1: a NUL byte: no text, or text in UTF-16; UTF-8 is required");
+            "a.csv, line 1: a NUL byte: not a text file, or text in UTF-16; UTF-8 is required");
   EXPECT_EQ(error("\xFE"
                   "b,c\n1,2\n"),
             "a.csv, line 1, column \"\\xfeb\": \"\\xfeb\" is not UTF-8; save the table as UTF-8 (if it is in Latin-1: "
@@ -248,14 +248,14 @@ TEST(CsvFormat, SeesWhetherTheFirstRowHasTheNames) {
   for (const std::string text :
        {"land,1990,1991\nfrance,5,6\n", "male,22,1\nfemale,38,0\n", "0,1,2\n5,6,7\n", ",0,1\n0,5,6\n"}) {
     EXPECT_EQ(error(text, {.target = std::nullopt}),
-              "a.csv, line 1: the first row may be names or data; .header = true or false says which");
+              "a.csv, line 1: the first row may be names or data; set .header to true or false");
     EXPECT_EQ(read(text, {.target = std::nullopt, .header = true}).size(), 1) << text;
   }
   EXPECT_EQ(read("land,1990,1991\nfrance,5,6\n", {.target = "1991"}).size(), 1) << "who names a column says so";
-  EXPECT_EQ(error("a,b\n"), "a.csv: there is no row of data");
+  EXPECT_EQ(error("a,b\n"), "a.csv: there are no rows of data");
 }
 
-/// Years and numbered columns are names of columns as often as data.
+/// Years and column numbers are names as often as data.
 TEST(CsvFormat, AsksWhetherAFirstRowOfNumbersInEqualStepsHasTheNames) {
   const auto read_all = [](const std::string& text, CsvOptions options = {}) {
     options.target = std::nullopt;
@@ -264,7 +264,7 @@ TEST(CsvFormat, AsksWhetherAFirstRowOfNumbersInEqualStepsHasTheNames) {
   for (const std::string text :
        {"1990,1991,1992\n5,6,7\n", "1990,1991\n0.5,0.25\n", "1990,1995,2000\n1,2,3\n", "400,410,420,430\n1,5,2,3\n"}) {
     EXPECT_EQ(error(text, {.target = std::nullopt}),
-              "a.csv, line 1: the first row may be names or data; .header = true or false says which")
+              "a.csv, line 1: the first row may be names or data; set .header to true or false")
         << text;
     EXPECT_EQ(read_all(text, {.header = true}), 1) << text;
     EXPECT_EQ(read_all(text, {.header = false}), 2) << text;

@@ -28,7 +28,7 @@ bool same_samples(const ImageDataset& a, const ImageDataset& b, Index count) {
                             b.pixels().first(static_cast<std::size_t>(count * side * side)));
 }
 
-/// What the tests below ask of one image, in pixels; lengths are counted from the image's left and upper edge.
+/// Measurements of one image, in pixels. Positions are measured from the left and upper edge.
 struct Measures {
   double ink = 0, x = 0, y = 0;
   Index left = side, right = -1, top = side, bottom = -1;
@@ -125,7 +125,7 @@ TEST(Digits, AreFittedIntoTwentyPixelsAroundTheirCentreOfMass) {
     EXPECT_LE(height, 20);
     EXPECT_GE(std::max(width, height), 16);
     longest += static_cast<double>(std::max(width, height)) / static_cast<double>(train.size());
-    // Half a pixel, for it is moved by whole ones, and a little for the noise that comes after.
+    // Half a pixel, because the image is moved by whole pixels, and a little for the noise added afterwards.
     EXPECT_NEAR(m.x, 14, 0.65);
     EXPECT_NEAR(m.y, 14, 0.65);
   }
@@ -145,7 +145,7 @@ TEST(Digits, AreInkOnPaper) {
     mean += m.ink / static_cast<double>(side * side * train.size());
     for (const std::uint8_t pixel : train.image(i)) ++greys[pixel];
   }
-  EXPECT_NEAR(mean, 0.13, 0.03);  // MNIST's is 0.1307.
+  EXPECT_NEAR(mean, 0.13, 0.03);  // MNIST's is 0.1307
   EXPECT_TRUE(std::ranges::all_of(greys, [](Index count) { return count > 0; }));
 }
 
@@ -161,7 +161,7 @@ TEST(Digits, DifferWithinAClass) {
   }
 }
 
-// The simplest of classifiers reads two in three: the class whose mean image is the nearest. Chance would be one in
+// The simplest classifier, which picks the class with the nearest mean image, gets two in three right. Chance is one in
 // ten.
 TEST(Digits, AreToldApartByTheNearestMean) {
   const auto [train, test] = digits({.samples = 3000});

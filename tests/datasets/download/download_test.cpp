@@ -39,7 +39,7 @@ std::string redirect(const std::string& to) {
   return "HTTP/1.1 302 Found\r\nLocation: " + to + "\r\nContent-Length: 4\r\nConnection: close\r\n\r\nmove";
 }
 
-/// The address of a server that is there no more.
+/// The address of a server that has stopped.
 std::string refused() { return LoopbackServer().url("/file"); }
 
 class Download : public ::testing::Test {
@@ -58,7 +58,7 @@ class Download : public ::testing::Test {
   }
   DownloadOptions options(const std::string& path) const { return from({server.url(path)}); }
 
-  /// The download fails, leaves nothing behind, and says this, after where it failed.
+  /// Returns the error after the destination's name. The download must fail and leave nothing behind.
   std::string failure(const DownloadOptions& chosen) const {
     const std::string text = error_of<FileError>([&] { download(chosen); });
     EXPECT_TRUE(folder.names().empty()) << "nothing is left, and no temporary file";
@@ -90,7 +90,7 @@ TEST_F(Download, RefusesAFileWithAnotherHash) {
   const std::string other = body + "!";
   server.answer("/file", ok(other));
   EXPECT_EQ(failure(options("/file")),
-            "the 50008 bytes that came have the SHA-256 " + sha256(other) + ", expected " + sha256(body));
+            "the 50008 bytes received have the SHA-256 " + sha256(other) + ", expected " + sha256(body));
 }
 
 TEST_F(Download, KeepsAnOldFileWhenItFails) {
@@ -109,20 +109,20 @@ TEST_F(Download, NoticesThatTheConnectionEndedTooEarly) {
 
 TEST_F(Download, NoticesAFileCutOffByItsHashWhereNoLengthWasSent) {
   server.answer("/file", without_length(body.substr(1)));
-  EXPECT_NE(failure(options("/file")).find("the 50006 bytes that came have the SHA-256"), std::string::npos);
+  EXPECT_NE(failure(options("/file")).find("the 50006 bytes received have the SHA-256"), std::string::npos);
 }
 
 TEST_F(Download, BreaksOffAFileThatIsTooLarge) {
   DownloadOptions tight = options("/announced");
   tight.size_limit = 50'006;
   server.answer("/announced", ok(body));
-  EXPECT_EQ(failure(tight), "more came than the 50006 bytes allowed; it was broken off");
+  EXPECT_EQ(failure(tight), "more than the 50006 bytes allowed were sent; the download was aborted");
   tight.urls = {server.url("/unannounced")};
   server.answer("/unannounced", without_length(std::string(5'000'000, 'x')));
-  EXPECT_EQ(failure(tight), "more came than the 50006 bytes allowed; it was broken off");
+  EXPECT_EQ(failure(tight), "more than the 50006 bytes allowed were sent; the download was aborted");
   tight.size_limit = body.size();
   tight.urls = {server.url("/announced")};
-  download(tight);  // Just the size allowed.
+  download(tight);  // exactly the size allowed
   EXPECT_EQ(content(folder / "file"), body);
 }
 
@@ -137,7 +137,7 @@ TEST_F(Download, HasNoUseForThePagesOfRedirectsAndErrorsHoweverLargeTheFileMayBe
   EXPECT_EQ(failure(small), "the server answered with HTTP status 404");
   small.urls = {server.url("/huge")};
   server.answer("/huge", answer("302 Found\r\nLocation: /file", "1048577"));
-  EXPECT_EQ(failure(small), "more came than the 1048576 bytes allowed; it was broken off");
+  EXPECT_EQ(failure(small), "more than the 1048576 bytes allowed were sent; the download was aborted");
   small.urls = {server.url("/old")};
   server.answer("/old", answer("302 Found\r\nLocation: /file", "60000"));
   server.answer("/file", ok(body));
@@ -161,7 +161,7 @@ TEST_F(Download, FollowsARedirect) {
 
 TEST_F(Download, GivesUpOnRedirectsWithoutEnd) {
   server.answer("/loop", redirect("/loop"));
-  EXPECT_EQ(failure(options("/loop")), "redirected more than 5 times, at last to " + server.url("/loop"));
+  EXPECT_EQ(failure(options("/loop")), "redirected more than 5 times, most recently to " + server.url("/loop"));
   EXPECT_EQ(server.requests().size(), 6u);
 }
 
@@ -174,7 +174,7 @@ TEST_F(Download, IsRedirectedToNothingButHttps) {
 
 TEST_F(Download, DoesNotRepeatARedirectThatIsNoUrl) {
   server.answer("/red", redirect("https://\033[31m/file"));
-  EXPECT_EQ(failure(options("/red")), "redirected to what is no url");
+  EXPECT_EQ(failure(options("/red")), "redirected to an invalid URL");
 }
 
 TEST_F(Download, GoesByHttpsAlone) {
@@ -186,7 +186,7 @@ TEST_F(Download, GoesByHttpsAlone) {
   EXPECT_EQ(failure(from({"http://example.com/file"})), "only https is allowed, not http");
   EXPECT_EQ(failure(from({"http://127.0.0.1.example.com/file"})), "only https is allowed, not http");
   EXPECT_EQ(failure(from({"file:///etc/hostname"})), "only https is allowed, not file");
-  EXPECT_EQ(failure(from({"no url at all"})), "this is no url");
+  EXPECT_EQ(failure(from({"no url at all"})), "this is not a URL");
 }
 
 TEST_F(Download, GivesUpOnAServerThatFallsSilent) {
@@ -194,7 +194,7 @@ TEST_F(Download, GivesUpOnAServerThatFallsSilent) {
   server.answer("/stall", whole.substr(0, 1000), true);
   DownloadOptions impatient = options("/stall");
   impatient.low_speed_time = 1;
-  impatient.low_speed_limit = 1'000'000;  // libcurl looks at the mean of some seconds: let it be far below.
+  impatient.low_speed_limit = 1'000'000;  // libcurl averages over some seconds: keep the rate far below
   EXPECT_NE(failure(impatient).find("it took too long (Operation too slow"), std::string::npos);
   DownloadOptions hurried = options("/stall");
   hurried.total_timeout = 1;
@@ -210,7 +210,7 @@ TEST_F(Download, TriesTheNextMirrorWhenOneFails) {
 
 TEST_F(Download, SaysWhatWentWrongAtEveryMirror) {
   const std::string text = failure(from({refused(), server.url("/none")}));
-  EXPECT_NE(text.find("onnect"), std::string::npos) << text;  // libcurl's words
+  EXPECT_NE(text.find("onnect"), std::string::npos) << text;  // from libcurl's message
   EXPECT_NE(text.find("\n  " + server.url("/none") + ": the server answered with HTTP status 404"), std::string::npos);
 }
 
@@ -240,7 +240,7 @@ TEST_F(Download, DoesNotBlameTheMirrorsForAFolderThatIsNotThere) {
   DownloadOptions nowhere = from({server.url("/file"), server.url("/file")});
   nowhere.destination = folder / "none" / "file";
   EXPECT_EQ(error_of<FileError>([&] { download(nowhere); }),
-            (folder / "none" / "file").string() + ": cannot write in its folder (No such file or directory)");
+            (folder / "none" / "file").string() + ": cannot create a file in its folder (No such file or directory)");
 }
 
 TEST_F(Download, AsksForNothingThatCouldNotBePutInItsPlace) {
@@ -256,10 +256,10 @@ TEST_F(Download, RefusesOptionsThatMakeNoSense) {
     change(changed);
     return error_of<ValueError>([&] { download(changed); });
   };
-  EXPECT_EQ(text([](auto& o) { o.urls.clear(); }), "download: no url was given");
+  EXPECT_EQ(text([](auto& o) { o.urls.clear(); }), "download: no URL was given");
   EXPECT_EQ(text([](auto& o) { o.sha256 = "abc"; }),
             "download: sha256 is \"abc\"; it must be 64 digits of 0-9 and a-f");
-  EXPECT_EQ(text([](auto& o) { o.destination.clear(); }), "download: destination \"\" is no name for a file");
+  EXPECT_EQ(text([](auto& o) { o.destination.clear(); }), "download: destination \"\" is not a file name");
   EXPECT_EQ(text([](auto& o) { o.size_limit = 0; }), "download: size_limit is 0; it must be from 1 to 2^62");
   EXPECT_EQ(text([](auto& o) { o.max_redirects = -1; }), "download: max_redirects is -1; it cannot be negative");
   const std::string time_limit = "download: a time limit is not positive, or longer than a week";
@@ -280,7 +280,7 @@ TEST(DownloadWithoutLibcurl, SaysSo) {
   EXPECT_TRUE(folder.names().empty());
 }
 
-/// Standard error as something else for a while.
+/// Redirects standard error during its lifetime.
 class StandardError {
  public:
   explicit StandardError(int descriptor) : former_(::fcntl(STDERR_FILENO, F_DUPFD, 10)) {
@@ -298,7 +298,7 @@ class StandardError {
   int former_;
 };
 
-/// The two ends of a terminal, of which -1: there are none here.
+/// A pseudo terminal; slave is -1 if there are none.
 struct Terminal {
   int master = posix_openpt(O_RDWR | O_NOCTTY), slave = -1;
   Terminal() {
@@ -343,7 +343,7 @@ TEST_F(Download, GoesOnWhereNothingCanBeShown) {
   if (terminal.slave < 0) GTEST_SKIP() << "there are no terminals here";
   terminal.hang_up();
   expect_done(terminal.slave);
-  // A failure is still one.
+  // A failed download still throws.
   server.answer("/other", ok("another file"));
   DownloadOptions failing = options("/other");
   failing.quiet = false;
@@ -366,7 +366,7 @@ TEST_F(Download, ShowsALineThatIsWrittenOverAndOnADumbTerminalLines) {
       const StandardError other(terminal.slave);
       download(shown);
     }
-    ::fcntl(terminal.master, F_SETFL, O_NONBLOCK);  // until there is no more
+    ::fcntl(terminal.master, F_SETFL, O_NONBLOCK);  // reads until it is empty
     std::string text;
     char piece[1000];
     for (ssize_t count = 0; (count = ::read(terminal.master, piece, sizeof piece)) > 0;) {

@@ -1,5 +1,5 @@
-// Files that NumPy wrote: fixtures/arrays.py made those of fixtures/numpy. Others are read where CORNU_NUMPY names
-// their folder, and what Cornu writes goes to its folder "written", for NumPy to read.
+// Reads files written by NumPy: fixtures/arrays.py made those in fixtures/numpy. If CORNU_NUMPY names another folder
+// with such files, they are read as well, and Cornu's output goes to its subfolder "written", for NumPy to read.
 
 #include <gtest/gtest.h>
 
@@ -35,7 +35,7 @@ struct Line {
   std::string file, array;  // or "!"
   std::string dtype, shape, numbers;
 
-  std::string text() const { return dtype; }  // of the error
+  std::string text() const { return dtype; }  // the text of the error
   bool is_npz() const { return file.ends_with(".npz"); }
   bool is_error() const { return array == "!"; }
 };
@@ -76,7 +76,8 @@ void expect_array(const RawTensor& array, const Line& line) {
     return static_cast<long double>(static_cast<Real>(number)) == number;
   });
   if ((line.dtype.starts_with('I') || line.dtype.starts_with('U')) && !is_exact) {
-    EXPECT_NE(error_of<FormatError>([&] { convert(array, came); }).find(" is not exact in a "), std::string::npos);
+    EXPECT_NE(error_of<FormatError>([&] { convert(array, came); }).find(" cannot be represented exactly in a "),
+              std::string::npos);
     return;
   }
   convert(array, came);
@@ -110,7 +111,7 @@ TEST(NumPy, WritesFilesThatAreRefusedByName) {
     const std::string path = (fixtures() / line.file).string();
     const auto open = [&] {
       if (line.is_npz()) {
-        NpzFile(path).array("bad");  // of those that are not read, the one that is asked for is refused
+        NpzFile(path).array("bad");  // asking for an unread array is an error
       } else {
         const NpyFile file(path);
       }

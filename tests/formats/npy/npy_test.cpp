@@ -29,7 +29,7 @@ std::string file_of(const std::string& header, const std::string& data = "") {
   return std::string("\x93NUMPY\1\0", 8) + length + header + data;
 }
 
-/// One whose array is of two bytes, "12".
+/// A file whose array has two bytes, "12".
 std::string file_of_two(const std::string& shape, const std::string& descr = "'|u1'") {
   return file_of("{'descr': " + descr + ", 'fortran_order': False, 'shape': " + shape + ", }\n", "12");
 }
@@ -53,7 +53,7 @@ TEST(Npy, TheFileIsAsTheFormatSays) {
 TEST(Npy, TheHeaderIsAlwaysAMultipleOf64) {
   const TemporaryFolder folder;
   std::vector<Index> shape;
-  for (int rank = 0; rank <= 64; ++rank) {  // so that every length there can be comes
+  for (int rank = 0; rank <= 64; ++rank) {  // so that every length of the header occurs
     write_npy(folder / "a", RawTensor{"a", Dtype::u8, shape, bytes_of("1").first(1)});
     const std::string written = content(folder / "a");
     EXPECT_EQ(written.size() % 64, 1u);
@@ -117,33 +117,33 @@ TEST(Npy, RefusesWhatBreaksTheFormat) {
   const auto refused = [](const std::string& file, const std::string& text) {
     expect_error<FormatError>([&] { const NpyFile npy(bytes_of(file), "x.npy"); }, "x.npy: " + text);
   };
-  refused("", "this is an empty file; was it written, or downloaded, to its end?");
-  refused("\x93NUMPZ\1", "it begins with 93 4E 55 4D 50 5A 01, as no .npy file does");
+  refused("", "this is an empty file; was it written or downloaded completely?");
+  refused("\x93NUMPZ\1", "it begins with 93 4E 55 4D 50 5A 01, which no .npy file does");
   refused("PK\3\4", "this is a zip archive; unpack it first");
   refused("\x93NUMPY\1", "it ends before its version");
-  refused(std::string("\x93NUMPY\0\0", 8), "version 0.0; 1.0, 2.0 and 3.0 are known");
-  refused("\x93NUMPY\1\2", "version 1.2; 1.0, 2.0 and 3.0 are known");
-  refused(std::string("\x93NUMPY\4\0", 8), "version 4.0; 1.0, 2.0 and 3.0 are known");
+  refused(std::string("\x93NUMPY\0\0", 8), "version 0.0; 1.0, 2.0 and 3.0 are supported");
+  refused("\x93NUMPY\1\2", "version 1.2; 1.0, 2.0 and 3.0 are supported");
+  refused(std::string("\x93NUMPY\4\0", 8), "version 4.0; 1.0, 2.0 and 3.0 are supported");
   refused(std::string("\x93NUMPY\1\0\1", 9), "it ends before its header");
   refused(std::string("\x93NUMPY\2\0\1\0", 10), "it ends before its header");
   refused(std::string("\x93NUMPY\2\0\xff\xff\xff\xff{", 13),
-          "a header of 4294967295 bytes, but 1 are left in the file");
-  refused(file_of(""), "the header does not end with a line's end");
-  refused(file_of("{'descr': '<f4'} "), "the header does not end with a line's end");
+          "the header has 4294967295 bytes, but the file has 1 left");
+  refused(file_of(""), "the header does not end with a line break");
+  refused(file_of("{'descr': '<f4'} "), "the header does not end with a line break");
   refused(file_of("\n"), "the header has its end at byte 1; '{' is required");
   refused(file_of("[]\n"), "the header has '[' at byte 0; '{' is required");
   refused(file_of("{}\n"), "the header lacks \"descr\"");
   refused(file_of("{'descr': '<f4', 'shape': ()}\n"), "the header lacks \"fortran_order\"");
   refused(file_of("{'descr': '<f4', 'fortran_order': True}\n"), "the header lacks \"shape\"");
-  refused(file_of("{,}\n"), "the header has ',' at byte 1; a text in quotes is required");
-  refused(file_of("{'descr': '<f4',, }\n"), "the header has ',' at byte 16; a text in quotes is required");
+  refused(file_of("{,}\n"), "the header has ',' at byte 1; a quoted string is required");
+  refused(file_of("{'descr': '<f4',, }\n"), "the header has ',' at byte 16; a quoted string is required");
   refused(file_of("{'descr' '<f4'}\n"), "the header has ''' at byte 9; ':' is required");
   refused(file_of("{'descr': '<f4' 'shape': ()}\n"), "the header has ''' at byte 16; '}' is required");
   refused(file_of("{'descr': '<f4', 'descr': '<f4'}\n"), "the header has \"descr\" twice");
   refused(file_of("{'more': 1}\n"), "the header has an unknown entry \"more\"");
   refused(file_of("{'" + std::string(99, 'm') + "': 1}\n"),
           "the header has an unknown entry \"" + std::string(40, 'm') + "\"");
-  refused(file_of("{'descr': 4}\n"), "the header has '4' at byte 10; a text in quotes is required");
+  refused(file_of("{'descr': 4}\n"), "the header has '4' at byte 10; a quoted string is required");
   refused(file_of("{'descr\n"), "the header has a byte of 10 at byte 7; a plain character is required");
   refused(file_of("{'de\\x73cr': '<f4'}\n"), "the header has '\\' at byte 4; a plain character is required");
   refused(file_of("{'d\xc3\xa4': '<f4'}\n"), "the header has a byte of 195 at byte 3; a plain character is required");
@@ -161,21 +161,21 @@ TEST(Npy, RefusesShapesThatCannotBe) {
   refused("2", "the header has '2' at byte 50; '(' is required");
   refused("[2]", "the header has '[' at byte 50; '(' is required");
   refused("(2)", "the shape is (2), which is a number; (2,) is a tuple");
-  refused("(,)", "the header has ',' at byte 51; a whole number from 0 on is required");
-  refused("(-2,)", "the header has '-' at byte 51; a whole number from 0 on is required");
-  refused("(+2,)", "the header has '+' at byte 51; a whole number from 0 on is required");
+  refused("(,)", "the header has ',' at byte 51; a non-negative integer is required");
+  refused("(-2,)", "the header has '-' at byte 51; a non-negative integer is required");
+  refused("(+2,)", "the header has '+' at byte 51; a non-negative integer is required");
   refused("(2.0,)", "the header has '.' at byte 52; ')' is required");
   refused("(0x2,)", "the header has 'x' at byte 52; ')' is required");
-  refused("(02,)", "the header has '0' at byte 51; a number without zeros before it is required");
+  refused("(02,)", "the header has '0' at byte 51; a number without leading zeros is required");
   refused("(2 L,)", "the header has 'L' at byte 53; ')' is required");
-  refused("(2,,1)", "the header has ',' at byte 53; a whole number from 0 on is required");
-  refused("(True,)", "the header has 'T' at byte 51; a whole number from 0 on is required");
+  refused("(2,,1)", "the header has ',' at byte 53; a non-negative integer is required");
+  refused("(True,)", "the header has 'T' at byte 51; a non-negative integer is required");
   refused("(9223372036854775808,)", "the shape has a number that is too large, at byte 51");
-  refused("(4294967296, 4294967296)", "the shape (4294967296, 4294967296) cannot be: it is negative or too large");
+  refused("(4294967296, 4294967296)", "invalid shape (4294967296, 4294967296): negative or too large");
   std::string ones = "(";
   for (int i = 0; i < 65; ++i) ones += "1,";
   refused(ones + ")", "the shape has more than 64 dimensions");
-  refused("()", "U8 () takes 1 bytes, but 2 follow the header (a file with several arrays is not read)");
+  refused("()", "U8 () takes 1 bytes, but 2 follow the header (files with several arrays are not supported)");
   refused("(3,)", "U8 (3,) takes 3 bytes, but 2 follow the header");
   refused("(1099511627776,)", "U8 (1099511627776,) takes 1099511627776 bytes, but 2 follow the header");
 }
@@ -185,30 +185,31 @@ TEST(Npy, RefusesTypesByName) {
     const std::string file = file_of_two("(2,)", descr);
     expect_error<FormatError>([&] { const NpyFile npy(bytes_of(file), "x"); }, "x: " + text);
   };
-  const std::string known = " not read; b1, i1 to i8, u1 to u8, f2, f4 and f8 are";
+  const std::string known = " not supported; b1, i1 to i8, u1 to u8, f2, f4 and f8 are";
   refused("'|O'", "descr '|O': Python objects are" + known);
   refused("'<U1'", "descr '<U1': text is" + known);
   refused("'|S2'", "descr '|S2': text is" + known);
   refused("'<c8'", "descr '<c8': complex numbers are" + known);
   refused("'<m8[s]'", "descr '<m8[s]': dates and durations are" + known);
-  refused("'|V2'", "descr '|V2': bytes without a meaning are" + known);
+  refused("'|V2'", "descr '|V2': raw bytes are" + known);
   for (const char* other : {"'<f16'", "'<i3'", "'<f'", "'<'", "''", "'<b2'", "'bfloat16'", "'< f4'"}) {
     refused(other, "descr " + std::string(other) + ": this type is" + known);
   }
   refused("'" + std::string(50, 'x') + "'", "descr '" + std::string(40, 'x') + "': this type is" + known);
   for (const char* order : {"|f4", "=f4", "!f4", "|i2"}) {
     refused("'" + std::string(order) + "'",
-            "descr '" + std::string(order) + "': the order of the bytes, '<' or '>', must come first");
+            "descr '" + std::string(order) + "': it must begin with the byte order, '<' or '>'");
   }
-  refused("[('a', '<f4'), ('b', '<i4')]", "descr is a structure of several fields, which is not read");
-  refused("('<f4', (2,))", "descr is a structure of several fields, which is not read");
+  refused("[('a', '<f4'), ('b', '<i4')]", "descr is a structure of several fields, which is not supported");
+  refused("('<f4', (2,))", "descr is a structure of several fields, which is not supported");
 }
 
 TEST(Npy, WhatIsCutOffOrFlippedIsRefusedOrRead) {
   const std::string whole =
       file_of("{'descr': '>i2', 'fortran_order': True, 'shape': (2, 3), }                                        \n",
               "abcdefghijkl");
-  const std::vector<char> bytes(whole.begin(), whole.end());  // whose end a sanitizer knows
+  // On the heap, so that a sanitizer detects reads past its end.
+  const std::vector<char> bytes(whole.begin(), whole.end());
   const testing::Refused refused = testing::read_damaged(
       bytes, [](const auto& damaged) { NpyFile(std::as_bytes(std::span(damaged)), "x").tensor(); });
   EXPECT_EQ(refused.cut, std::ssize(whole));
@@ -237,9 +238,9 @@ TEST(Npy, RefusesToWriteWhatNumPyDoesNotKnow) {
   const auto refused = [&](const RawTensor& array, const std::string& text) {
     expect_error<ValueError>([&] { write_npy(path, array); }, path + ": \"w\": " + text);
   };
-  refused({"w", Dtype::bf16, {2}, bytes_of(bytes)}, "NumPy has no BF16; F32 holds the same numbers");
-  refused({"w", Dtype::u16, {3}, bytes_of(bytes)}, "U16 (3,) takes 6 bytes, but 4 came");
-  refused({"w", Dtype::u16, {-2}, bytes_of(bytes)}, "the shape (-2,) cannot be: it is negative or too large");
+  refused({"w", Dtype::bf16, {2}, bytes_of(bytes)}, "NumPy has no BF16; F32 holds the same values");
+  refused({"w", Dtype::u16, {3}, bytes_of(bytes)}, "U16 (3,) takes 6 bytes, but has 4");
+  refused({"w", Dtype::u16, {-2}, bytes_of(bytes)}, "invalid shape (-2,): negative or too large");
   EXPECT_EQ(content(path), "old");
   EXPECT_EQ(folder.names(), std::vector<std::string>{"a"});
   EXPECT_NE(error_of<FileError>([&] { write_npy(folder / "none" / "a", Tensor({1})); }), "");

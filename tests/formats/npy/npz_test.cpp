@@ -64,7 +64,7 @@ TEST_F(Npz, ArraysComeBackInTheirOrder) {
   }
 }
 
-/// An array as NumPy writes it, of any type.
+/// An array of any type, as NumPy writes it.
 std::string npy_of(const std::string& descr, const std::string& shape, const std::string& data) {
   std::string header = "{'descr': " + descr + ", 'fortran_order': False, 'shape': " + shape + ", }";
   header.resize(117, ' ');
@@ -80,7 +80,7 @@ TEST_F(Npz, ATypeThatIsNotReadKeepsNoOtherArrayFromBeingRead) {
                                          {"'|O'", "|O", "Python objects are"},
                                          {"'<c8'", "<c8", "complex numbers are"},
                                          {"'<M8[ns]'", "<M8[ns]", "dates and durations are"},
-                                         {"'|V2'", "|V2", "bytes without a meaning are"},
+                                         {"'|V2'", "|V2", "raw bytes are"},
                                          {"'<f16'", "<f16", "this type is"},
                                          {"[('a', '<f4'), ('b', '<i8', (2,))]", "structure", ""}}};
   for (const Other& other : others) {
@@ -97,15 +97,15 @@ TEST_F(Npz, ATypeThatIsNotReadKeepsNoOtherArrayFromBeingRead) {
     EXPECT_EQ(file.unread()[0].name, "names");
     EXPECT_EQ(file.unread()[0].type, other.type);
     const std::string text = *other.what == '\0'
-                                 ? "f.npz: \"names\": descr is a structure of several fields, which is not read"
+                                 ? "f.npz: \"names\": descr is a structure of several fields, which is not supported"
                                  : "f.npz: \"names\": descr '" + std::string(other.type) + "': " + other.what +
-                                       " not read; b1, i1 to i8, u1 to u8, f2, f4 and f8 are";
+                                       " not supported; b1, i1 to i8, u1 to u8, f2, f4 and f8 are";
     expect_error<FormatError>([&] { file.find("names"); }, text);
     expect_error<FormatError>([&] { file.array("names"); }, text);
     expect_error<FormatError>([&] { file.tensor("names"); }, text);
     expect_error<FormatError>([&] { NpyFile(bytes_of(names), "n.npy"); }, "n.npy: " + text.substr(16));
   }
-  // One that breaks its format is still an error.
+  // An array that breaks its format is still an error.
   const std::string broken = npy_of("'<f4'", "(2,)", "1234");
   const std::array<detail::ZipMember, 1> member{{{.name = "x.npy", .head = bytes_of(broken), .body = {}}}};
   expect_error<FormatError>([&] { NpzFile(detail::zip_file(member, false), "f.npz"); },
@@ -142,11 +142,11 @@ TEST_F(Npz, ExpandsNoFurtherThanTheLimit) {
     const std::string file = written(arrays, compressed);
     EXPECT_EQ(NpzFile(bytes_of(file), "x", {.size_limit = 2 * each}).arrays().size(), 2u);
     expect_error<FormatError>([&] { NpzFile(bytes_of(file), "x", {.size_limit = 2 * each - 1}); },
-                              "x: \"b\": it takes 1048704 bytes; 1048703 are left of those that .size_limit allows");
+                              "x: \"b\": it takes 1048704 bytes, but .size_limit leaves 1048703");
   }
 }
 
-/// Puts a number of four bytes where a text is found, plus an offset: for the sizes in a zip file's headers.
+/// Overwrites four bytes at an offset from a text, for the sizes in a zip file's headers.
 void poke(std::string& file, const std::string& text, std::size_t offset, std::uint32_t number) {
   const std::size_t at = file.find(text);
   ASSERT_NE(at, std::string::npos);
@@ -170,21 +170,21 @@ TEST_F(Npz, RefusesWhatIsDamaged) {
   const auto refused = [](const std::string& file, const std::string& text) {
     expect_error<FormatError>([&] { NpzFile(bytes_of(file), "x.npz"); }, "x.npz: " + text);
   };
-  refused("", "this is an empty file; was it written, or downloaded, to its end?");
-  refused("\1\2\3\4", "it begins with 01 02 03 04, as no .npz file does");
+  refused("", "this is an empty file; was it written or downloaded completely?");
+  refused("\1\2\3\4", "it begins with 01 02 03 04, which no .npz file does");
   refused("\x93NUMPY", "this is a .npy array; NpyFile reads it");
   const std::string stored = small(false);
   std::string file = stored;
   file[file.find("\x93NUMPY") + 128] ^= 1;
-  refused(file, "\"x\": it cannot be unpacked (CRC error)");
+  refused(file, "\"x\": it cannot be decompressed (CRC error)");
   file = small(true);
-  file[file.find("x.npy") + 5] = 7;  // a block of a kind that deflate does not have
-  refused(file, "\"x\": it cannot be unpacked (Zlib error: data error)");
+  file[file.find("x.npy") + 5] = 7;  // a block type that deflate does not have
+  refused(file, "\"x\": it cannot be decompressed (Zlib error: data error)");
   expect_error<FileError>([&] { NpzFile(folder / "none"); },
                           (folder / "none").string() + ": cannot be opened (No such file or directory)");
   file = stored;
   file.replace(file.rfind("x.npy"), 5, "y.npy");
-  refused(file, "\"y\" is there twice");
+  refused(file, "duplicate name \"y\"");
 }
 
 TEST_F(Npz, RefusesMembersThatShareTheirBytes) {
@@ -193,11 +193,11 @@ TEST_F(Npz, RefusesMembersThatShareTheirBytes) {
       std::array<RawTensor, 2>{{{"x", Dtype::u8, {1000}, zeros}, {"y", Dtype::u8, {1}, std::span(zeros).first(1)}}},
       false);
   const std::size_t first = file.find("PK\1\2"), second = file.find("PK\1\2", first + 1);
-  file.replace(second + 16, 12, file.substr(first + 16, 12));  // the check sum and the sizes
-  file.replace(second + 42, 4, file.substr(first + 42, 4));    // the place
+  file.replace(second + 16, 12, file.substr(first + 16, 12));  // the checksum and the sizes
+  file.replace(second + 42, 4, file.substr(first + 42, 4));    // the position
   expect_error<FormatError>(
       [&] { NpzFile(bytes_of(file), "x.npz"); },
-      "x.npz: what is in it takes more than the " + std::to_string(file.size()) + " bytes that it has");
+      "x.npz: its members take more than the " + std::to_string(file.size()) + " bytes of the file");
 }
 
 class NpzDamage : public Npz, public ::testing::WithParamInterface<bool> {};
@@ -206,10 +206,11 @@ INSTANTIATE_TEST_SUITE_P(StoredAndCompressed, NpzDamage, ::testing::Bool());
 TEST_P(NpzDamage, WhatIsCutOffOrFlippedIsRefusedOrRead) {
   const std::string whole = small(GetParam());
   const NpzFile good(bytes_of(whole), "good");
-  const std::vector<char> bytes(whole.begin(), whole.end());  // whose end a sanitizer knows
+  // On the heap, so that a sanitizer detects reads past its end.
+  const std::vector<char> bytes(whole.begin(), whole.end());
   const testing::Refused refused = testing::read_damaged(bytes, [&](const auto& damaged) {
     const NpzFile file(std::as_bytes(std::span(damaged)), "x");
-    for (std::size_t i = 0; i < file.arrays().size(); ++i) {  // the check sums have seen all that is there
+    for (std::size_t i = 0; i < file.arrays().size(); ++i) {  // the checksums have covered all bytes
       EXPECT_TRUE(std::ranges::equal(file.arrays()[i].bytes, good.arrays()[i].bytes));
       file.tensor(file.arrays()[i].name);
     }
@@ -226,10 +227,10 @@ TEST_F(Npz, RefusesToWriteWhatWouldNotBeRead) {
     expect_error<ValueError>([&] { write_npz(path, arrays); }, path + ": " + text);
   };
   const RawTensor a{"a", Dtype::u8, {1}, byte};
-  refused({a, a}, "\"a\" is there twice");
-  refused({{"a", Dtype::u16, {1}, byte}}, "\"a\": U16 (1,) takes 2 bytes, but 1 came");
-  refused({{"a", Dtype::bf16, {0}, {}}}, "\"a\": NumPy has no BF16; F32 holds the same numbers");
-  refused({{std::string("a\0b", 3), Dtype::u8, {1}, byte}}, "\"a\" is no name (a zero follows)");
+  refused({a, a}, "duplicate name \"a\"");
+  refused({{"a", Dtype::u16, {1}, byte}}, "\"a\": U16 (1,) takes 2 bytes, but has 1");
+  refused({{"a", Dtype::bf16, {0}, {}}}, "\"a\": NumPy has no BF16; F32 holds the same values");
+  refused({{std::string("a\0b", 3), Dtype::u8, {1}, byte}}, "\"a\" is not a valid name (a NUL character follows)");
   refused({{"\xff", Dtype::u8, {1}, byte}},
           "the name \"\\xff\" is not UTF-8 (at byte 0); is it Latin-1? Files store texts as UTF-8");
   EXPECT_EQ(content(path), "old");

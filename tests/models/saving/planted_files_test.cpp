@@ -93,10 +93,11 @@ TEST(PlantedFiles, ALogIsNotAppendedToThemWhereAnybodyMayWrite) {
   const TemporaryFolder folder;
   ASSERT_EQ(::chmod(folder.path().c_str(), 0777), 0);
   testing::plant_file(folder / "log", 0666, true, "");
-  EXPECT_EQ(error_of<FileError>(
-                [&] { line_model().fit(line, quiet(1, {CSVLogger{.filename = folder / "log", .append = true}})); }),
-            (folder / "log").string() +
-                ": belongs to another user (user id 65534), in a folder where anybody may write; choose another");
+  EXPECT_EQ(
+      error_of<FileError>(
+          [&] { line_model().fit(line, quiet(1, {CSVLogger{.filename = folder / "log", .append = true}})); }),
+      (folder / "log").string() +
+          ": belongs to another user (user id 65534), in a folder that everyone can write to; choose another file");
   EXPECT_EQ(testing::content(folder / "log"), "");
   ASSERT_EQ(::chmod(folder.path().c_str(), 0755), 0);
   line_model().fit(line, quiet(1, {CSVLogger{.filename = folder / "log", .append = true}}));

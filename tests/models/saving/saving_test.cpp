@@ -378,7 +378,7 @@ TEST(Saving, AFullDiskOrAFolderThatIsNotThereKeepsTheOldFile) {
   EXPECT_EQ(Sequential::load(folder / "m").get_weights(), small.get_weights());
   const std::string nowhere = (folder / "none" / "m").string();
   expect_error<FileError>([&] { small.save(nowhere); },
-                          nowhere + ": cannot write in its folder (No such file or directory)");
+                          nowhere + ": cannot create a file in its folder (No such file or directory)");
 }
 
 // ---- Versions ----
