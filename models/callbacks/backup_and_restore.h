@@ -6,19 +6,20 @@
 
 namespace cornu {
 
-/// A run of fit that is killed at any moment, however rudely, goes on where it was when the same program is started
-/// again, and ends with the same bits as one that was not: weights, the optimizer's state, shuffles, what layers draw,
-/// the metrics so far, the history, and what other callbacks remember (those with a `state`:
-/// models/callbacks/callback.h).
+/// Makes fit resumable. If the run is killed at any moment, starting the same program again continues it, and it ends
+/// with the same bits as a run that was not killed. The backup holds the weights, the optimizer's state, shuffling and
+/// the layers' random streams, the accumulated metrics, the history, and the state of other callbacks with a `state`
+/// function (models/callbacks/callback.h).
 ///     model.fit(train, {.epochs = 50, .callbacks = {BackupAndRestore{"backup"}}});
-/// The model, its compile and the options of fit must be those of the run that was broken off; `epochs` may be more.
-/// Throws ValueError if the backup is of another model or of another number of batches an epoch, FormatError if it is
-/// broken, FileError if it cannot be written, and StateError where save_freq is given for a metric that has no `state`.
+/// The model, its compile settings and the options of fit must equal those of the interrupted run; `epochs` may be
+/// larger.
+/// Throws ValueError if the backup belongs to another model or another number of batches per epoch, FormatError if it
+/// is corrupt, FileError if it cannot be written, and StateError if save_freq is set and a metric has no `state`.
 struct BackupAndRestore {
   std::string backup_dir;
-  Index save_freq = 0;  ///< batches; 0: each epoch
-  /// Once the run has come to its end. It stays where the run ended with Ctrl-C, with an exception, or (TerminateOnNaN)
-  /// with a loss that is not finite: this is never saved, so that the last good state is there.
+  Index save_freq = 0;  ///< batches between backups; 0: after each epoch
+  /// Delete the backup when the run completes. After Ctrl-C, an exception or a non-finite loss (TerminateOnNaN) it is
+  /// kept. It then holds the last good state, because a non-finite state is never saved.
   bool delete_checkpoint = true;
 
   void on_train_resume(Run& run, Logs& logs) const;

@@ -20,42 +20,43 @@ namespace cornu {
 class AnyCallback;
 class Sequential;
 
-/// The run that a callback is called from: what it may know, and what it may do to it.
+/// The run that a callback is called from.
 struct Run {
   Sequential& model;
-  Index epochs = 0;            ///< that were asked for
-  Index steps = 0;             ///< batches an epoch
-  Index validation_freq = 0;   ///< validates every so many epochs; 0: not at all
-  bool stop_training = false;  ///< set it to end the run after this batch or epoch
-  /// A loss that is no longer finite throws NonFiniteError; a callback that sees to it itself says false.
+  Index epochs = 0;            ///< as requested
+  Index steps = 0;             ///< batches per epoch
+  Index validation_freq = 0;   ///< epochs between validations; 0: no validation
+  bool stop_training = false;  ///< set to true to end the run after this batch or epoch
+  /// True: a non-finite loss throws NonFiniteError. A callback that handles such losses itself sets it to false.
   bool throw_on_non_finite = true;
-  bool non_finite = false;     ///< the loss of the last batch was not finite, and no step was made with it
-  std::exception_ptr error{};  ///< in the hooks that end a run: the exception that ended it; null if none did
+  bool non_finite = false;     ///< the last batch's loss was not finite, so its step was skipped
+  std::exception_ptr error{};  ///< in the `end` hooks: the exception that ended the run, or null
 
-  // Where fit stands: what is needed to take up a run that was broken off. on_train_resume may change it.
-  Index epoch = 0;             ///< the epoch to come, or that is under way, from 0
-  Index batch = 0;             ///< how many of its batches are done
-  History* history = nullptr;  ///< of the epochs before; as the next one, null where nothing is trained
-  /// Has `visit` write or read what loss and metrics have gathered in this epoch; empty where nothing is trained.
-  /// Throws StateError, naming it, for a metric that has no `state`.
+  // The position of fit, with everything needed to resume an interrupted run. on_train_resume may change it.
+  Index epoch = 0;             ///< the current or next epoch, from 0
+  Index batch = 0;             ///< number of its batches that are done
+  History* history = nullptr;  ///< of the epochs so far; null outside training
+  /// Reads or writes, through `visit`, what the loss and the metrics have accumulated in this epoch. Empty outside
+  /// training. Throws StateError, naming the metric, for one without `state`.
   std::function<void(OptionVisitor&)> visit_metrics{};
   std::span<AnyCallback> callbacks{};
-  std::vector<std::string> metrics{"loss"};            ///< what fit puts in the logs itself: "loss", then the metrics
-  std::vector<Direction> directions{Direction::down};  ///< of each of `metrics`
+  std::vector<std::string> metrics{"loss"};            ///< the names fit itself puts in the logs: "loss", then metrics
+  std::vector<Direction> directions{Direction::down};  ///< one for each of `metrics`
 };
 
-/// The moments at which a callback may act. A callback is a struct with any of these functions, Keras's hooks:
-///   on_train_begin(Run&, Logs&)              on_train_end(Run&, Logs&)             and the same for test and predict
-/// The `end` hooks are called however the run ends: also when it ends with an exception (then `run.error` is set), for
-/// each callback whose `begin` hook returned. What an `end` hook throws then is dropped; the first exception is thrown.
+/// The points at which callbacks are called. A callback is a struct with any of these functions, Keras's hooks:
+///   on_train_begin(Run&, Logs&)              on_train_end(Run&, Logs&)             also for test and predict
 ///   on_epoch_begin(Run&, Index epoch, Logs&) on_epoch_end(Run&, Index epoch, Logs&)
-///   on_train_batch_begin(Run&, Index batch, Logs&), on_train_batch_end(...)        and the same for test and predict
-/// The `begin` hooks get empty logs. What on_epoch_end adds to the logs is in the history. Two more are for those that
-/// keep runs:
-///   on_train_resume(Run&, Logs&): after all on_train_begin. The run may be sent to where another one was broken off;
-///     in the midst of an epoch it goes on without that epoch's on_epoch_begin.
-///   on_train_pause(Run&, Logs&): after a batch, and after an epoch, when all other hooks have acted. From here the run
-///     could be taken up.
+///   on_train_batch_begin(Run&, Index batch, Logs&), on_train_batch_end(...)        also for test and predict
+/// and two more for callbacks that save runs:
+///   on_train_resume(Run&, Logs&): after all on_train_begin hooks. It may move the run to where another run was
+///     interrupted. If that is within an epoch, the epoch continues without on_epoch_begin.
+///   on_train_pause(Run&, Logs&): after each batch and each epoch, when all other hooks have run. The run can be
+///     resumed from this point.
+/// `begin` hooks get empty logs. What on_epoch_end adds to the logs goes into the history.
+/// A train_end, test_end or predict_end hook is called for each callback whose `begin` hook returned, also when an
+/// exception ends the run; `run.error` is set then. Exceptions thrown by `end` hooks are dropped after the first
+/// exception, which is rethrown.
 enum class Hook {
   train_begin,
   train_resume,
@@ -77,8 +78,8 @@ enum class Hook {
 
 namespace detail {
 
-/// Calls the callback's function for this moment, if it has one. One of that name that cannot be called so, because of
-/// its parameters or because the callback is const, is an error of the compiler's and not passed by.
+/// Calls the callback's function for this hook, if it has one. A function of that name that cannot be called, because
+/// its parameters are wrong or the callback is const, is a compile error.
 template <class C>
 void call_hook(C& callback, Hook hook, Run& run, Index index, Logs& logs) {
   static_cast<void>(index);
@@ -168,8 +169,9 @@ void call_hook(C& callback, Hook hook, Run& run, Index index, Logs& logs) {
 
 }  // namespace detail
 
-/// Any callback. Given by value it is copied with the options; given by pointer it stays the caller's, who can ask it
-/// afterwards: `EarlyStopping early{.patience = 3}; model.fit(train, {.callbacks = {&early}}); early.stopped_epoch`.
+/// Any callback. Passed by value, it is copied with the options. Passed by pointer, it remains the caller's and can be
+/// inspected afterwards: `EarlyStopping early{.patience = 3}; model.fit(train, {.callbacks = {&early}});
+/// early.stopped_epoch`.
 class AnyCallback {
  public:
   template <class C>
@@ -179,8 +181,8 @@ class AnyCallback {
   AnyCallback(C* callback) : box_(std::make_unique<Borrowed<C>>(callback)) {}
 
   void call(Hook hook, Run& run, Index index, Logs& logs) { box_->call(hook, run, index, logs); }
-  /// Has `visit` write or read what the callback remembers, if it says so: `void state(auto& visit)`, which names it as
-  /// `options` names options. A run that is taken up again (BackupAndRestore) then finds it as it was.
+  /// Reads or writes the callback's state if it has `void state(auto& visit)`, which names values as `options` names
+  /// options. A resumed run (BackupAndRestore) restores that state.
   void state(OptionVisitor& visit) { box_->state(visit); }
 
  private:

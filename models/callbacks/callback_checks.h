@@ -4,7 +4,7 @@
 
 #include "cornu/core/shape.h"
 
-/// What the compiler can tell of a struct that is meant as a callback, which would otherwise silently do nothing.
+/// Compile-time checks of callbacks. Without them, a struct with a misspelt hook would silently do nothing.
 namespace cornu {
 
 class Logs;
@@ -12,7 +12,7 @@ struct Run;
 
 namespace detail {
 
-/// Whether C has one of the hooks, with the right parameters or with others.
+/// True if C has any of the hooks, whatever its parameters.
 template <class C>
 constexpr bool has_hook = requires {
   &C::on_train_begin;

@@ -10,16 +10,16 @@
 #include "cornu/models/callbacks/callback.h"
 #include "cornu/models/callbacks/monitor.h"
 
-/// Callbacks, with Keras's names and defaults. Those with something to tell afterwards are given by pointer:
-/// `EarlyStopping early{.patience = 3}; model.fit(train, {.callbacks = {&early}}); early.stopped_epoch`. Each may be
-/// used for one fit after another, and begins anew with each.
+/// Callbacks, with Keras's names and defaults. Pass a callback by pointer to read its results after the run:
+/// `EarlyStopping early{.patience = 3}; model.fit(train, {.callbacks = {&early}}); early.stopped_epoch`. A callback may
+/// be used for several calls of fit; each call resets it.
 namespace cornu {
 
-/// Ends the run once `monitor` has not improved by more than min_delta for `patience` epochs, as in Keras: not in the
-/// very first epoch, and, with restore_best_weights, with the weights of the best one however the run ended, also with
-/// an exception. Throws ValueError, listing the names there are, after the first epoch whose logs have no such name.
-/// (Keras warns.) Epochs without validation, because of validation_freq or Ctrl-C, count for nothing where validation
-/// is monitored.
+/// Ends the run once `monitor` has not improved by more than min_delta for `patience` epochs, as in Keras; never in the
+/// first epoch. With restore_best_weights the model ends with the weights of the best epoch, however the run ended,
+/// also with an exception. Epochs without validation (because of validation_freq or Ctrl-C) are ignored if a validation
+/// metric is monitored.
+/// Throws ValueError, listing the names, after the first epoch whose logs lack `monitor`. (Keras warns.)
 struct EarlyStopping {
   using Mode = MonitorMode;
   using enum MonitorMode;
@@ -28,16 +28,16 @@ struct EarlyStopping {
   double min_delta = 0;
   Index patience = 0;
   MonitorMode mode = automatic;
-  std::optional<double> baseline{};  ///< patience runs on until this has been surpassed
+  std::optional<double> baseline{};  ///< epochs that do not improve on it do not reset the patience
   bool restore_best_weights = false;
-  Index start_from_epoch = 0;  ///< epochs before this one count for nothing
+  Index start_from_epoch = 0;  ///< earlier epochs are ignored
 
-  // What came of it. Epochs count from 0.
-  Index stopped_epoch = 0;  ///< 0 also if the run ended by itself
+  // Results. Epochs count from 0.
+  Index stopped_epoch = 0;  ///< also 0 if the run was not stopped early
   double best = 0;
   Index best_epoch = 0;
 
-  // What it remembers meanwhile.
+  // State.
   Index wait = 0;
   std::vector<Tensor> best_weights{};
 
@@ -55,7 +55,7 @@ struct EarlyStopping {
 
 namespace detail {
 
-/// A function, or none, which does nothing.
+/// A function that may be empty; calling an empty one does nothing.
 template <class... Args>
 class OptionalFunction {
  public:
@@ -73,8 +73,8 @@ class OptionalFunction {
 
 }  // namespace detail
 
-/// Functions for any of the hooks, in the order in which they are called:
-/// `LambdaCallback{.on_epoch_end = [](Run& run, Index epoch, Logs& logs) { ... }}`.
+/// A function for each hook, listed in the order in which they are called: `LambdaCallback{.on_epoch_end = [](Run& run,
+/// Index epoch, Logs& logs) { ... }}`.
 struct LambdaCallback {
   using OfRun = detail::OptionalFunction<Run&, Logs&>;
   using OfPart = detail::OptionalFunction<Run&, Index, Logs&>;
@@ -90,25 +90,25 @@ struct LambdaCallback {
   OfRun on_predict_end{};
 };
 
-/// Ends the run quietly, after the batch, when the loss is no longer finite, instead of the NonFiniteError. The backup
-/// of a BackupAndRestore stays, and is that of the last good state.
+/// Ends the run after the batch when the loss is not finite, instead of throwing NonFiniteError. A BackupAndRestore
+/// backup is kept; it holds the last good state.
 struct TerminateOnNaN {
   void on_train_begin(Run& run, Logs& logs);
   void on_train_batch_end(Run& run, Index batch, Logs& logs);
 };
 
-/// Writes a row an epoch to a file, at once: the epoch from 0, then the logs sorted by name, "NA" for what an epoch
-/// lacks. The columns, in the first line, are those of the first epoch, and where validation comes later those of the
-/// validation. The file begins anew with the first epoch's row; with `append` it goes on with the rows that are there.
-/// A run that BackupAndRestore resumes goes on with its own rows, without those of epochs that are done again.
-/// Throws FileError, naming the file, if it cannot be written, and FormatError if the file to go on with has other
+/// Appends a row to a CSV file after each epoch: the epoch, from 0, then the logs sorted by name, or "NA" for a value
+/// the epoch lacks. The header names the first epoch's logs and, if fit validates, the validation's.
+/// The first epoch's row replaces an existing file; with `append`, rows are added to it. A run resumed by
+/// BackupAndRestore continues the file and drops the rows of epochs that are repeated.
+/// Throws FileError, naming the file, if it cannot be written, and FormatError if the file to append to has other
 /// columns.
 struct CSVLogger {
   std::string filename;
   char separator = ',';
   bool append = false;
 
-  // What it remembers meanwhile.
+  // State.
   std::string header{};
   std::vector<std::string> columns{};
   bool resumes = false;
@@ -121,9 +121,9 @@ struct CSVLogger {
   void on_epoch_end(Run& run, Index epoch, Logs& logs);
 };
 
-/// Gives every epoch the learning rate `schedule(epoch, rate so far)`, and puts it in the logs as "learning_rate".
-/// Throws ValueError for a rate that is negative or not finite, if there is no schedule, and for an optimizer whose
-/// learning rate is a schedule itself.
+/// Sets the learning rate of each epoch to `schedule(epoch, current rate)` and logs it as "learning_rate". Throws
+/// ValueError for a rate that is negative or not finite, without a schedule, and for an optimizer whose learning rate
+/// is itself a schedule.
 struct LearningRateScheduler {
   std::function<double(Index epoch, double learning_rate)> schedule;
 

@@ -7,25 +7,26 @@
 
 namespace cornu {
 
-/// Saves the model, or its weights alone, at the end of each epoch or every so many batches, as Keras does:
+/// Saves the model, or its weights alone, after each epoch or every save_freq batches, as in Keras:
 ///     ModelCheckpoint{.filepath = "best/{epoch:02d}-{val_loss:.4f}.safetensors", .save_best_only = true}
-/// In braces: epoch and batch, from 1, and whatever the logs have, with fmt's formats (Python's, nearly). Folders are
-/// made as they are needed. Throws ValueError for a name in braces or a `monitor` that the logs do not have, listing
-/// those there are, and as Sequential::save does.
+/// Placeholders: epoch and batch, from 1, and every name in the logs, with fmt's format specifications (nearly
+/// Python's). Missing folders are created.
+/// Throws ValueError, listing the names, if the logs lack a placeholder or `monitor`; otherwise throws as
+/// Sequential::save.
 struct ModelCheckpoint {
   using enum MonitorMode;
 
   std::string filepath;
   std::string monitor = "val_loss";
-  bool save_best_only = false;  ///< only where `monitor` is better than ever before
+  bool save_best_only = false;  ///< save only if `monitor` improves on its best value so far
   bool save_weights_only = false;
   MonitorMode mode = automatic;
-  Index save_freq = 0;                              ///< batches; 0: each epoch
-  std::optional<double> initial_value_threshold{};  ///< what has to be surpassed to begin with
+  Index save_freq = 0;                              ///< batches between saves; 0: after each epoch
+  std::optional<double> initial_value_threshold{};  ///< with save_best_only: the initial best value
 
-  // What came of it.
+  // Results.
   double best = 0;
-  std::string last_saved{};  ///< the name of the last file, as it was made of filepath
+  std::string last_saved{};  ///< path of the last file, with the placeholders filled in
 
   void state(auto& visit) {
     visit("best", best);

@@ -7,10 +7,10 @@
 namespace cornu {
 
 /// Multiplies the learning rate by `factor` whenever `monitor` has not improved by more than min_delta for `patience`
-/// epochs, down to min_lr; `cooldown` epochs after that count for nothing. Puts the rate of each epoch in the logs as
-/// "learning_rate". As in Keras. May be used for one fit after another, and begins anew with each.
+/// epochs, down to min_lr; the next `cooldown` epochs are not counted. Logs each epoch's rate as "learning_rate". As in
+/// Keras. It may be used for several calls of fit; each call resets it.
 /// Throws ValueError for an optimizer whose learning rate is a schedule, for a factor that is not between 0 and 1, for
-/// a negative min_lr, and, listing the names there are, after the first epoch whose logs have no `monitor`.
+/// a negative min_lr, and, listing the names, after the first epoch whose logs lack `monitor`.
 struct ReduceLROnPlateau {
   using Mode = MonitorMode;
   using enum MonitorMode;
@@ -23,7 +23,7 @@ struct ReduceLROnPlateau {
   Index cooldown = 0;
   double min_lr = 0;
 
-  // What it remembers meanwhile.
+  // State.
   double best = 0;
   Index wait = 0, cooldown_counter = 0;
 

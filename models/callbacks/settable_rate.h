@@ -4,8 +4,8 @@
 
 namespace cornu::detail {
 
-/// Throws ValueError, naming the callback, if the optimizer's learning rate is a schedule: a rate that the callback set
-/// would replace it for good.
+/// Throws ValueError, naming the callback, if the optimizer's learning rate is a schedule: setting a rate would replace
+/// it for good.
 void require_settable_rate(const char* callback, const Optimizer& optimizer);
 
 }  // namespace cornu::detail

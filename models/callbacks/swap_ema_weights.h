@@ -4,9 +4,9 @@
 
 namespace cornu {
 
-/// Validates, evaluates and predicts with the averages that the optimizer keeps of the weights (use_ema), and puts the
-/// weights back afterwards. Throws StateError where it keeps none. (Keras's swap_on_epoch, which leaves the averages in
-/// the model while other callbacks see the end of an epoch, is not there.)
+/// Validates, evaluates and predicts with the optimizer's moving averages of the weights (use_ema), and restores the
+/// weights afterwards. Throws StateError if the optimizer keeps no averages. Keras's swap_on_epoch, which leaves the
+/// averages in the model during the end of an epoch, is not supported.
 struct SwapEMAWeights {
   void on_test_begin(Run& run, Logs& logs) const;
   void on_test_end(Run& run, Logs& logs) const;

@@ -8,17 +8,17 @@
 
 namespace cornu {
 
-/// Writes for TensorBoard what a run sees, in event files below log_dir, `train` and `validation`: an "epoch_loss" and
-/// the like an epoch, and where asked for "batch_loss" and histograms of all weights, "dense/kernel/histogram". As in
-/// Keras, but that a validation leaves no curve by the number of steps. `tensorboard --logdir logs` shows them.
-/// Throws FileError, naming the file, if one cannot be written, ValueError for numbers below 0.
+/// Writes logs for TensorBoard to event files in the folders `train` and `validation` of log_dir: "epoch_loss" and the
+/// like after each epoch and, if requested, "batch_loss" and histograms of all weights ("dense/kernel/histogram").
+/// `tensorboard --logdir logs` shows them. As in Keras, except that validation writes no curve over steps.
+/// Throws FileError, naming the file, if one cannot be written, and ValueError for negative frequencies.
 struct TensorBoard {
   std::string log_dir = "logs";
-  Index histogram_freq = 0;  ///< histograms every so many epochs; 0: none
-  Index update_freq = 0;     ///< what the batches bring, every so many; 0: what the epochs bring alone
+  Index histogram_freq = 0;  ///< epochs between histograms; 0: none
+  Index update_freq = 0;     ///< batches between values of batches; 0: values of epochs only
 
-  // What it remembers meanwhile.
-  std::map<std::string, EventFile> files{};  ///< by folder; they begin with what is first written to them
+  // State.
+  std::map<std::string, EventFile> files{};  ///< by folder; a file is created by its first event
   Index step = 0;
 
   void on_train_begin(Run& run, Logs& logs);
