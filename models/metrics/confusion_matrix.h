@@ -10,25 +10,25 @@
 
 namespace cornu {
 
-/// How often which class was taken for which: rows are the truth, columns what was predicted.
-/// Fractions whose denominator is 0 are 0, as scikit-learn's zero_division has it by default. Macro averages are plain
-/// means over the classes that occur in the truth or among the predictions.
+/// Counts of predicted classes by true class: rows are the truth, columns the predictions.
+/// A fraction whose denominator is 0 is 0, scikit-learn's default for zero_division. Macro averages are unweighted
+/// means over the classes that occur in the truth or the predictions.
 class ConfusionMatrix {
  public:
-  /// Without a number of classes, it is that of the first scores that come, or grows with the labels, up to 4096.
-  /// Throws ValueError for a negative one.
+  /// With 0 classes, their number is that of the first scores, or grows with the labels, up to 4096. Throws ValueError
+  /// for a negative number.
   explicit ConfusionMatrix(Index classes = 0);
 
-  /// Counts a batch. Its shapes tell what is meant:
+  /// Counts a batch. Its shapes decide how it is read:
   ///   y_pred (batch)                classes, from 0
-  ///   y_pred (batch, ..., 1)        the probability of class 1 of two, predicted if above the threshold (of the logits
-  ///                                 of a model, predict_classes makes classes)
-  ///   y_pred (batch, ..., classes)  scores; the largest one is predicted, as argmax has it
-  ///   y_true (batch, ...) or (batch, ..., 1) labels, or (batch, ..., classes) one-hot or any other scores
-  /// Throws ShapeError if they do not go together, ValueError, naming row and label, for one that is no class, and for
-  /// a threshold outside [0, 1]; nothing is counted then. Warm, it allocates nothing.
+  ///   y_pred (batch, ..., 1)        probability of class 1 of two, which is predicted above the threshold (for logits,
+  ///                                 pass the classes from predict_classes instead)
+  ///   y_pred (batch, ..., classes)  scores; the argmax is predicted
+  ///   y_true (batch, ...) or (batch, ..., 1) labels, or (batch, ..., classes) one-hot or other scores
+  /// Throws ShapeError if the shapes do not match; ValueError for a label that is not a class, naming row and label,
+  /// and for a threshold outside [0, 1]. A batch that throws is not counted. Warm, it allocates nothing.
   void update(ConstView y_true, ConstView y_pred, double threshold = 0.5);
-  /// Forgets all counts, and keeps the classes.
+  /// Sets all counts to 0; keeps the number of classes.
   void reset();
   void state(auto& visit) {
     visit("growing", growing_);
@@ -36,24 +36,24 @@ class ConfusionMatrix {
     visit("counts", counts_);
   }
 
-  Index classes() const { return counts_.empty() ? 0 : classes_; }  // 0 once it was moved from
-  /// What was counted in all.
+  Index classes() const { return counts_.empty() ? 0 : classes_; }  // 0 if moved from
+  /// Number of samples counted.
   Index total() const;
 
-  // For each class; all throw ValueError for a class that is not there.
+  // For one class; all throw ValueError if there is no such class.
 
   Index count(Index truth, Index prediction) const;
-  /// How often it is the truth, and how often it was predicted.
+  /// How often class c is the truth, and how often it was predicted.
   Index support(Index c) const;
   Index predicted(Index c) const;
-  /// Of what was taken for c, the fraction that is c.
+  /// TP / (TP + FP): the fraction of predictions of c that are right.
   double precision(Index c) const;
-  /// Of what is c, the fraction that was found.
+  /// TP / (TP + FN): the fraction of samples of class c that were found.
   double recall(Index c) const;
-  /// The harmonic mean of precision and recall.
+  /// Harmonic mean of precision and recall.
   double f1(Index c) const;
 
-  // For all classes together.
+  // For all classes.
 
   double accuracy() const;
   double macro_precision() const { return macro_average(&ConfusionMatrix::precision); }
@@ -70,14 +70,14 @@ class ConfusionMatrix {
   std::vector<Index> counts_;
 };
 
-/// Counts labels (samples) and predictions (samples), or any others that ConfusionMatrix::update takes.
+/// Counts labels (samples) and predictions (samples), or any other shapes that ConfusionMatrix::update takes.
 ConfusionMatrix confusion_matrix(ConstView labels, ConstView predictions, Index classes = 0);
 
-/// The counts as a table, a row for each true class.
+/// The counts as a table with one row per true class.
 std::string to_string(const ConfusionMatrix& matrix);
 
-/// Precision, recall, F1 and support for each class that occurs, and their averages, as scikit-learn prints them.
-/// Classes are called by their numbers, or by the names given; throws ValueError unless there is one for each.
+/// Precision, recall, F1 and support of each class that occurs, and their averages, as scikit-learn prints them. Rows
+/// are labelled with the class indices, or with class_names. Throws ValueError unless there is one name per class.
 std::string classification_report(const ConfusionMatrix& matrix, std::span<const std::string> class_names = {});
 std::string classification_report(const ConfusionMatrix& matrix, std::initializer_list<std::string> class_names);
 

@@ -4,7 +4,7 @@
 
 namespace cornu {
 
-/// Whether a metric is better when it goes up or down. `unknown`: it does not say.
+/// Whether larger (up) or smaller (down) values of a metric are better; `unknown` if it does not declare a direction.
 enum class Direction { unknown, up, down };
 
 }  // namespace cornu

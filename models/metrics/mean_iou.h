@@ -9,17 +9,19 @@
 
 namespace cornu {
 
-/// The mean over the classes of intersection over union, TP / (TP + FP + FN): the usual figure for segmented images.
-/// Classes that are neither in the truth nor predicted do not count; 0 for none. As in Keras, called "mean_io_u".
-/// y_true: (batch, ...) labels, or where it is not sparse (batch, ..., classes) scores, of which the largest counts;
-/// the same for y_pred: for a model that ends in a softmax say `.sparse_y_pred = false`. A last axis of 1 may be left
-/// out. Throws ShapeError for shapes that do not go together, ValueError, naming row and label, for one that is no
-/// class, and for num_classes below 1.
+/// Mean over the classes of intersection over union, TP / (TP + FP + FN): the usual metric for segmentation. Classes
+/// that occur neither in the truth nor in the predictions are left out; 0 if none occurs. As in Keras, named
+/// "mean_io_u".
+/// y_true: labels (batch, ...), or with `.sparse_y_true = false` scores (batch, ..., classes), whose argmax is the
+/// class. y_pred: likewise; set `.sparse_y_pred = false` for a model that ends in a softmax. A last axis of 1 may be
+/// missing.
+/// Throws ShapeError if the shapes do not match; ValueError for a label that is not a class, naming row and label, and
+/// for num_classes below 1.
 struct MeanIoU {
   static constexpr Direction direction = Direction::up;
 
   Index num_classes;
-  std::optional<Index> ignore_class{};  ///< what has this label in the truth does not count
+  std::optional<Index> ignore_class{};  ///< elements whose true label this is are not counted
   bool sparse_y_true = true, sparse_y_pred = true;
 
   struct Counts {
@@ -32,7 +34,7 @@ struct MeanIoU {
   };
   std::vector<Counts> classes{};
 
-  bool reads_logits(Logits) const { return true; }  ///< their order is that of the probabilities
+  bool reads_logits(Logits) const { return true; }  ///< same argmax as the probabilities
   void reset() { classes.assign(classes.size(), {}); }
   void update(ConstView y_true, ConstView y_pred);
   double result() const;

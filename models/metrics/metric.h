@@ -13,19 +13,21 @@
 
 namespace cornu {
 
-/// A metric gathers what it needs batch by batch and gives one number for all it has seen: a struct that can be copied,
-/// with
+/// A metric accumulates over batches and returns one value for all samples seen. It is a copyable struct with
 ///   void reset()
 ///   void update(ConstView y_true, ConstView y_pred)     both (batch, ...)
 ///   double result() const
-/// and, if its type's name in small letters will not do, `std::string name() const`. One that names what it has
-/// gathered, `void state(auto& visit) { visit("total", total); }`, can be kept in the midst of an epoch
-/// (BackupAndRestore). One whose result takes as long as all that it has seen says so, `bool costly() const`: fit asks
-/// for it at the end of an epoch, not after every batch.
-/// `static constexpr Direction direction = Direction::up;` says that larger is better, `Direction::down` that smaller
-/// is. EarlyStopping and its like ask for it; without it they need a `.mode`.
-/// y_pred are the model's outputs. If the model's loss takes logits, they are its probabilities: the sigmoid or the
-/// softmax of the outputs. A metric that wants the logits themselves says so by `bool reads_logits(Logits) const`.
+/// and, optionally,
+///   std::string name() const                      default: the type's name in snake_case
+///   void state(auto& visit)                       visits the accumulators, as in `visit("total", total);`, so that
+///                                                 BackupAndRestore can save them within an epoch
+///   bool costly() const                           true if result() takes time proportional to all data seen; fit then
+///                                                 calls it at the end of an epoch instead of after every batch
+///   static constexpr Direction direction          Direction::up if larger is better, Direction::down if smaller;
+///                                                 without it, EarlyStopping and the like need a `.mode`
+///   bool reads_logits(Logits) const               see below
+/// y_pred are the model's outputs. If the model's loss takes logits, y_pred are the probabilities: the sigmoid or
+/// softmax of the outputs. A metric whose reads_logits returns true gets the logits instead.
 template <class M>
 concept Metric = std::copy_constructible<M> && requires(M& metric, const M& seen, ConstView y_true, ConstView y_pred) {
   metric.reset();
@@ -40,8 +42,8 @@ bool is_any_of(const AnyLoss& loss) {
   return ((loss.as<Losses>() != nullptr) || ...);
 }
 
-/// Of a loss as a metric. Cornu's are to go down, but for CosineSimilarity, whose sign is the opposite as a metric, as
-/// in Keras.
+/// Direction of a loss used as a metric: down for Cornu's losses, except CosineSimilarity, whose sign is reversed as a
+/// metric, as in Keras.
 inline Direction direction_of(const AnyLoss& loss) {
   if (loss.as<CosineSimilarity>() != nullptr) return Direction::up;
   const bool is_of_cornu =
@@ -50,7 +52,7 @@ inline Direction direction_of(const AnyLoss& loss) {
                 MeanSquaredLogarithmicError, Poisson, SparseCategoricalCrossentropy>(loss);
   return is_of_cornu ? Direction::down : Direction::unknown;
 }
-/// A user's has the direction that it declares.
+/// A user's loss has the direction that it declares.
 template <class L>
 Direction direction_of(const L& loss) {
   if constexpr (requires { Direction(L::direction); }) {
@@ -62,7 +64,7 @@ Direction direction_of(const L& loss) {
 
 }  // namespace detail
 
-/// Any loss as a metric: its mean over the samples seen, without weights; 0 for none.
+/// Any loss as a metric: its unweighted mean over the samples seen; 0 if there are none.
 class LossMetric {
  public:
   template <class L>
@@ -71,7 +73,7 @@ class LossMetric {
   template <class L>
   requires std::constructible_from<AnyLoss, L> LossMetric(std::string name, L loss)
       : LossMetric(detail::direction_of(loss), std::move(name), AnyLoss(loss)) {}
-  /// With the direction that is given, whatever the loss declares.
+  /// With the given direction, whatever the loss declares.
   LossMetric(Direction own_direction, std::string name, AnyLoss loss)
       : direction(own_direction),
         name_(std::move(name)),
@@ -118,12 +120,12 @@ class AnyMetric {
   template <class M>
   requires(!std::same_as<M, AnyMetric> && Metric<M>) AnyMetric(M metric)
       : box_(std::make_unique<BoxOf<M>>(std::move(metric))) {}
-  /// A loss will do: `.metrics = {Accuracy{}, MeanSquaredError{}}`.
+  /// A loss is accepted as a metric: `.metrics = {Accuracy{}, MeanSquaredError{}}`.
   template <class L>
   requires(!std::same_as<L, AnyMetric> && (WeightedLoss<L> || PlainLoss<L>)&&!Metric<L>) AnyMetric(L loss)
       : AnyMetric(LossMetric(std::move(loss))) {}
 
-  // What is nearly a metric: it is accepted, and then refused by a static_assert that says why.
+  // These accept near misses of a metric and reject them with a static_assert that explains the error.
   template <std::convertible_to<std::string_view> Text>
   AnyMetric(const Text&) : box_(nullptr) {
     static_assert(!std::convertible_to<Text, std::string_view>,
@@ -148,7 +150,7 @@ class AnyMetric {
   Direction direction() const { return box_->direction(); }
   /// True if the metric takes logits; false if it takes probabilities. `outputs` is the size of the model's last axis.
   bool reads_logits(Logits logits, Index outputs) const { return box_->reads_logits(logits, outputs); }
-  /// Has `visit` write or read what was gathered; false if the metric cannot say.
+  /// Reads or writes the accumulators through `visit`; false if the metric has no `state`.
   bool state(OptionVisitor& visit) { return box_->state(visit); }
 
   /// The metric itself if it is an M, else null.

@@ -11,17 +11,17 @@
 #include "cornu/models/metrics/direction.h"
 #include "cornu/optim/losses/losses.h"
 
-/// Metrics, by Keras's names, each a Metric as models/metrics/metric.h tells. With no samples seen all are 0. Their
-/// updates allocate nothing once they are warm, and throw ShapeError for labels that do not go with the predictions and
-/// ValueError, naming row and label, for a label that is no class. A row of scores predicts the class of its largest
-/// one: the first of equal ones, and of a NaN its position.
+/// Metrics with Keras's names; each is a Metric (models/metrics/metric.h). The result is 0 if no samples were seen.
+/// Warm, updates allocate nothing. They throw ShapeError for labels that do not match the predictions and ValueError,
+/// naming row and label, for a label that is not a class. The predicted class of a row of scores is its argmax: the
+/// first of equal scores, or the position of a NaN.
 namespace cornu {
 
 class OptionVisitor;
 
 namespace detail {
 
-/// How many of how many predictions were right.
+/// Counts of right predictions and of all predictions.
 struct Hits {
   Index right = 0, seen = 0;
   void state(auto& visit) {
@@ -33,9 +33,9 @@ struct Hits {
 
 }  // namespace detail
 
-/// The fraction of numbers on the right side of the threshold. y_pred: (batch, ...); y_true: the same shape, 0 or 1,
-/// a last axis of 1 may be missing in either. A NaN counts as below the threshold. Throws ValueError for other labels
-/// and for a threshold outside [0, 1].
+/// Fraction of elements on the right side of the threshold. y_pred: (batch, ...). y_true: the same shape, 0 or 1; a
+/// last axis of 1 may be missing in either. A NaN counts as below the threshold. Throws ValueError for other labels and
+/// for a threshold outside [0, 1].
 struct BinaryAccuracy {
   static constexpr Direction direction = Direction::up;
   double threshold = 0.5;
@@ -49,8 +49,8 @@ struct BinaryAccuracy {
   double result() const { return hits.fraction(); }
 };
 
-/// The fraction of rows whose largest score is at the largest number of the truth.
-/// y_pred: (batch, ..., classes), y_true the same shape, one-hot or any distribution.
+/// Fraction of rows in which the argmax of y_pred is that of y_true. y_pred: (batch, ..., classes). y_true: the same
+/// shape, one-hot or any distribution.
 struct CategoricalAccuracy {
   static constexpr Direction direction = Direction::up;
   detail::Hits hits{};
@@ -58,11 +58,11 @@ struct CategoricalAccuracy {
   void state(auto& visit) { hits.state(visit); }
   void reset() { hits = {}; }
   void update(ConstView y_true, ConstView y_pred);
-  bool reads_logits(Logits) const { return true; }  ///< their order is that of the probabilities
+  bool reads_logits(Logits) const { return true; }  ///< same argmax as the probabilities
   double result() const { return hits.fraction(); }
 };
 
-/// The fraction of rows whose largest score is the label's.
+/// Fraction of rows in which the argmax of y_pred is the label.
 /// y_pred: (batch, ..., classes); y_true: (batch, ...) or (batch, ..., 1), whole numbers below classes.
 struct SparseCategoricalAccuracy {
   static constexpr Direction direction = Direction::up;
@@ -71,12 +71,13 @@ struct SparseCategoricalAccuracy {
   void state(auto& visit) { hits.state(visit); }
   void reset() { hits = {}; }
   void update(ConstView y_true, ConstView y_pred);
-  bool reads_logits(Logits) const { return true; }  ///< their order is that of the probabilities
+  bool reads_logits(Logits) const { return true; }  ///< same argmax as the probabilities
   double result() const { return hits.fraction(); }
 };
 
-/// The one of the three that the shapes ask for, by Keras's rule: binary for a last axis of 1 (and for predictions of
-/// rank 1, with the threshold 0.5), sparse for labels of a lower rank or with a last axis of 1, categorical otherwise.
+/// BinaryAccuracy, CategoricalAccuracy or SparseCategoricalAccuracy, chosen from the shapes by Keras's rule: binary for
+/// a last axis of 1 (and for predictions of rank 1) with threshold 0.5, sparse for labels of a lower rank or with a
+/// last axis of 1, categorical otherwise.
 struct Accuracy {
   static constexpr Direction direction = Direction::up;
   detail::Hits hits{};
@@ -84,14 +85,14 @@ struct Accuracy {
   void state(auto& visit) { hits.state(visit); }
   void reset() { hits = {}; }
   void update(ConstView y_true, ConstView y_pred);
-  /// Rows of logits have the largest one where their probabilities have it, and are not rounded to 1.
+  /// Logits have the same argmax as their probabilities and do not saturate at 1.
   bool reads_logits(Logits logits, Index outputs) const { return logits == Logits::softmax || outputs > 1; }
   double result() const { return hits.fraction(); }
 };
 
-/// The fraction of rows in which fewer than k scores are larger than that of the true class: of equal scores all are
-/// among the first k if one is, as in Keras. A row with a NaN is a miss.
-/// y_pred: (batch, ..., classes); y_true labels or one-hot, told apart by the shapes as in Accuracy.
+/// Fraction of rows in which fewer than k scores exceed that of the true class. Ties count as hits: equal scores are
+/// all in the top k if one of them is, as in Keras. A row with a NaN is a miss.
+/// y_pred: (batch, ..., classes). y_true: labels or one-hot, distinguished by shape as in Accuracy.
 struct TopKAccuracy {
   static constexpr Direction direction = Direction::up;
   Index k = 5;
@@ -102,22 +103,22 @@ struct TopKAccuracy {
   void reset() { hits = {}; }
   /// Throws ValueError for k below 1.
   void update(ConstView y_true, ConstView y_pred);
-  bool reads_logits(Logits) const { return true; }  ///< their order is that of the probabilities
+  bool reads_logits(Logits) const { return true; }  ///< same order as the probabilities
   double result() const { return hits.fraction(); }
 };
 
-/// How the figures of several classes or outputs become one.
+/// How the values of several classes or outputs are averaged.
 enum class Averaging {
-  none,      ///< not at all: `per_class` gives them; `result` wants a class_id
-  micro,     ///< the figure of the counts of all classes together
-  macro,     ///< the mean; of one-of-n predictions, over the classes that occur
-  weighted,  ///< the mean weighted by how often each class is the truth
+  none,      ///< not averaged: see `per_class`; `result` requires a class_id
+  micro,     ///< computed from the counts summed over all classes
+  macro,     ///< unweighted mean; for one_of_n over the classes that occur
+  weighted,  ///< mean weighted by the number of true samples of each class
 };
 constexpr std::array<std::string_view, 4> option_names(Averaging) { return {"none", "micro", "macro", "weighted"}; }
 
 namespace detail {
 
-/// The options that Precision, Recall and F1Score have in common.
+/// The options shared by Precision, Recall and F1Score.
 struct ClassOptions {
   std::optional<Index> class_id{};
   std::optional<double> threshold{};
@@ -130,14 +131,15 @@ template <class M>
 ClassOptions class_options(const M& metric) {
   return {metric.class_id, metric.threshold, metric.top_k, metric.average, metric.one_of_n};
 }
-/// Whether the largest outputs are looked for, and no threshold: logits have their order, and are not rounded to 1.
+/// True if the largest outputs are predicted, without a threshold. Logits then give the same result as probabilities,
+/// and do not saturate at 1.
 template <class M>
 bool goes_by_order(const M& metric, Index outputs, bool largest_by_default) {
   return outputs > 1 && !metric.threshold && (metric.one_of_n || metric.top_k || largest_by_default);
 }
 template <class M>
 void visit_class_options(M& metric, auto& visit) {
-  if (visit.reading()) {  // of a file from before there was `average`
+  if (visit.reading()) {  // files from before `average` existed
     metric.one_of_n = true;
     metric.average = Averaging::macro;
   }
@@ -148,7 +150,7 @@ void visit_class_options(M& metric, auto& visit) {
   visit("one_of_n", metric.one_of_n);
 }
 
-/// What Precision, Recall and F1Score count.
+/// The counts behind Precision, Recall and F1Score.
 struct ClassCounts {
   struct Counts {
     Index tp = 0, fp = 0, fn = 0;
@@ -160,12 +162,12 @@ struct ClassCounts {
   };
   using Figure = double (*)(const Counts&);
 
-  std::vector<Counts> of_class{};  // of both classes for one output
+  std::vector<Counts> of_class{};  // both classes if there is one output
   bool one_output = false, one_of_n = false;
 
   void state(OptionVisitor& visit);
   void reset();
-  /// `largest_by_default`: without threshold and top_k, one-hot truths ask for the largest output.
+  /// largest_by_default: without threshold and top_k, the largest output is predicted if y_true is one-hot.
   void update(const char* name, const ClassOptions& options, bool largest_by_default, ConstView y_true,
               ConstView y_pred);
   double result(const char* name, const ClassOptions& options, Figure figure) const;
@@ -180,22 +182,22 @@ std::string name_with_class(const char* name, const std::optional<Index>& class_
 
 }  // namespace detail
 
-/// Of what was taken for a class, the fraction that is of it; TP / (TP + FP), 0 for none.
-/// y_pred: (batch), (batch, ..., 1) or (batch, ..., outputs), probabilities.
+/// TP / (TP + FP): the fraction of predictions of a class that are right; 0 if there are none.
+/// y_pred: probabilities, (batch), (batch, ..., 1) or (batch, ..., outputs).
 ///
-/// One output: class 1 is predicted above the threshold, 0.5 if none is given; y_true are labels 0 and 1. The figure is
-/// class 1's, or that of class_id.
+/// One output: class 1 is predicted above the threshold, by default 0.5. y_true: labels 0 and 1. The result is for
+/// class 1, or for class_id.
 ///
-/// Several outputs, each a yes or no of its own, as in Keras: predicted are those above the threshold, 0.5 if none is
-/// given; with top_k those among the k largest of their row (and above the threshold, if it is given). y_true has
-/// y_pred's shape, of 0 and 1. `average` is micro if none is given; macro is the mean over all outputs.
+/// Several outputs, multi-label, as in Keras: each output above the threshold (by default 0.5) is predicted. With
+/// top_k, the k largest outputs of a row are predicted, those above the threshold if it is given. y_true has y_pred's
+/// shape, with elements 0 and 1. `average` defaults to micro; macro is the mean over all outputs.
 ///
-/// Several outputs, one class of n: the largest output is predicted. So it is where y_true are class indices (and
-/// neither threshold nor top_k is given), or `one_of_n` asks for it. `average` is macro if none is given, the mean over
-/// the classes that occur.
+/// Several outputs, multi-class: the largest output is predicted. This applies if y_true are class indices and neither
+/// threshold nor top_k is given, or if `one_of_n` is set. `average` defaults to macro, the mean over the classes that
+/// occur.
 ///
-/// With class_id the figure is that of one class or output, called "precision_class_3".
-/// Throws ValueError for options out of range and for labels that are no classes, ShapeError for other shapes.
+/// With class_id the result is for that class or output, and the name is, for instance, "precision_class_3".
+/// Throws ValueError for options out of range and for labels that are not classes, ShapeError for other shapes.
 struct Precision {
   static constexpr Direction direction = Direction::up;
   using enum Averaging;
@@ -218,11 +220,11 @@ struct Precision {
   double result() const {
     return counts.result("precision", detail::class_options(*this), &detail::ClassCounts::precision);
   }
-  /// The figure of each class or output so far.
+  /// The value of each class or output so far.
   std::vector<double> per_class() const { return counts.per_class(&detail::ClassCounts::precision); }
 };
 
-/// Of what is of a class, the fraction that was found; TP / (TP + FN), 0 for none. The rest as for Precision.
+/// TP / (TP + FN): the fraction of samples of a class that were found; 0 if there are none. Otherwise as Precision.
 struct Recall {
   static constexpr Direction direction = Direction::up;
   using enum Averaging;
@@ -243,13 +245,13 @@ struct Recall {
     counts.update("recall", detail::class_options(*this), false, y_true, y_pred);
   }
   double result() const { return counts.result("recall", detail::class_options(*this), &detail::ClassCounts::recall); }
-  /// The figure of each class or output so far.
+  /// The value of each class or output so far.
   std::vector<double> per_class() const { return counts.per_class(&detail::ClassCounts::recall); }
 };
 
-/// The harmonic mean of a class's precision and recall; 2 TP / (2 TP + FP + FN), 0 for none. The rest as for Precision,
-/// but that several outputs are one class of n where neither threshold nor top_k is given, as in Keras: truths that
-/// have several ones in a row are then an error.
+/// Harmonic mean of precision and recall, 2 TP / (2 TP + FP + FN); 0 if there are none. Otherwise as Precision, except
+/// that several outputs without threshold and top_k are multi-class, as in Keras. A row of y_true with several ones is
+/// then an error.
 struct F1Score {
   static constexpr Direction direction = Direction::up;
   using enum Averaging;
@@ -270,7 +272,7 @@ struct F1Score {
     counts.update("f1_score", detail::class_options(*this), true, y_true, y_pred);
   }
   double result() const { return counts.result("f1_score", detail::class_options(*this), &detail::ClassCounts::f1); }
-  /// The figure of each class or output so far.
+  /// The value of each class or output so far.
   std::vector<double> per_class() const { return counts.per_class(&detail::ClassCounts::f1); }
 };
 

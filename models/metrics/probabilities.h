@@ -4,8 +4,9 @@
 
 namespace cornu::detail {
 
-/// The probabilities of a model whose loss takes logits: sigmoid(outputs), of margins too, or softmax(outputs) over the
-/// last axis, kept in `memory`. The outputs themselves where the loss takes no logits. Warm, it allocates nothing.
+/// Probabilities from the outputs of a model whose loss takes logits: sigmoid(outputs), also for margins, or
+/// softmax(outputs) over the last axis, stored in `memory`. Returns the outputs unchanged if the loss takes no logits.
+/// Warm, it allocates nothing.
 ConstView probabilities(Logits logits, ConstView outputs, Tensor& memory);
 
 }  // namespace cornu::detail

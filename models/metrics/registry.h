@@ -3,8 +3,8 @@
 #include "cornu/core/options/registry.h"
 #include "cornu/models/metrics/metric.h"
 
-/// The names by which files know metrics. Cornu's own are known, and its losses as metrics; one's own structs are
-/// registered, as layers are (layers/registry.h): `register_metric<LargestError>();`.
+/// The names of metrics in files. Cornu's metrics are registered, and its losses as metrics. Register your own, as
+/// layers are (layers/registry.h): `register_metric<LargestError>();`.
 namespace cornu {
 
 namespace detail {

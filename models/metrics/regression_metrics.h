@@ -7,12 +7,12 @@
 #include "cornu/core/tensor.h"
 #include "cornu/models/metrics/direction.h"
 
-/// Metrics of numbers that are foretold. y_pred: (batch, ...); y_true: the same shape, a last axis of 1 may be missing
-/// in either. Of the mean absolute error and its like, the losses are metrics too: `.metrics = {MeanAbsoluteError{}}`.
-/// With no samples seen they are 0. Throw ShapeError for shapes that do not go together.
+/// Regression metrics. y_pred: (batch, ...). y_true: the same shape; a last axis of 1 may be missing in either. The
+/// result is 0 if no samples were seen. They throw ShapeError if the shapes do not match. Losses such as the mean
+/// absolute error are metrics too: `.metrics = {MeanAbsoluteError{}}`.
 namespace cornu {
 
-/// The square root of the mean of (y_pred - y_true)^2 over all numbers.
+/// Square root of the mean of (y_pred - y_true)^2 over all elements.
 struct RootMeanSquaredError {
   static constexpr Direction direction = Direction::down;
 
@@ -28,11 +28,11 @@ struct RootMeanSquaredError {
   }
 };
 
-/// The part of the truths' variance that the predictions explain, 1 - sum (y_true - y_pred)^2 / sum (y_true - mean)^2:
-/// 1 is the best, 0 what foretelling the mean gets. Each of the last axis's outputs has its own, which are averaged:
-/// all alike, or by the truths' variances. Where the truths are all the same, 1 if they were foretold exactly, else 0.
-/// With num_regressors, p, the score that is adjusted for so many features, 1 - (1 - R2) (n - 1) / (n - p - 1), as soon
-/// as there are more than p + 1 samples. As in Keras. Throws ValueError for a negative num_regressors.
+/// Coefficient of determination, 1 - sum (y_true - y_pred)^2 / sum (y_true - mean)^2. 1 is best; predicting the mean
+/// gives 0. Computed for each output (index of the last axis) and averaged, uniformly or weighted by the variance of
+/// y_true. If an output's y_true are all equal, its value is 1 if the predictions are exact, else 0.
+/// With num_regressors = p it is the adjusted score, 1 - (1 - R2) (n - 1) / (n - p - 1), once there are more than p + 1
+/// samples. As in Keras. Throws ValueError for a negative num_regressors.
 struct R2Score {
   static constexpr Direction direction = Direction::up;
 
@@ -42,7 +42,7 @@ struct R2Score {
   Index num_regressors = 0;
 
   struct Output {
-    double mean = 0, variance = 0, residual = 0;  // the latter two times the number of samples
+    double mean = 0, variance = 0, residual = 0;  // variance and residual are sums over the samples
     void options(auto& visit) {
       visit("mean", mean);
       visit("variance", variance);

@@ -9,24 +9,24 @@
 
 namespace cornu {
 
-/// The loss and the metrics of the batches seen so far.
+/// Accumulates the loss and the metrics over batches.
 class Tally {
  public:
-  /// `logits`: what turns the y_pred of `add` into probabilities.
+  /// logits: how `add` turns y_pred into probabilities.
   explicit Tally(const std::vector<AnyMetric>& metrics, Logits logits = Logits::none);
 
   void reset();
-  /// Throws ValueError for a metric that takes logits if the outputs are those of a sigmoid or softmax.
+  /// Throws ValueError if a metric takes logits and y_pred is the output of a sigmoid or softmax.
   void require_logits(Var y_pred) const;
   void add(double loss, ConstView y_true, ConstView y_pred);
-  /// The loss, averaged over the samples, and each metric, under its name; the costly ones only if this is the `end`.
-  /// Writing to the same logs again allocates nothing.
+  /// Writes the mean loss over the samples, and each metric under its name; costly metrics only if `end`. Writing to
+  /// the same logs again allocates nothing.
   void write(Logs& logs, bool end = true) const;
-  /// Under which names: "loss", then the metrics'.
+  /// The names that `write` sets: "loss", then the metrics' names.
   std::vector<std::string> names() const;
-  /// Whether each is better when it goes up or down, in the order of `names`.
+  /// Whether larger or smaller is better, in the order of `names`.
   std::vector<Direction> directions() const;
-  /// Has `visit` write or read what was gathered. Throws StateError, naming it, for a metric that has no `state`.
+  /// Reads or writes the accumulators through `visit`. Throws StateError, naming the metric, for one without `state`.
   void state(OptionVisitor& visit);
 
  private:
@@ -38,15 +38,15 @@ class Tally {
   Index samples_ = 0;
 };
 
-/// Throws ShapeError unless there is one weight for each sample, or none at all.
+/// Throws ShapeError unless there is one weight per sample, or none at all.
 void require_sample_weight(ConstView sample_weight, Index samples);
 
-/// The weight of each label of a batch in the loss: its sample's, times its class's.
+/// Loss weights of the labels of a batch: the sample's weight times the class's weight.
 class BatchWeights {
  public:
-  /// `sample_weight` has one number for each of the dataset's samples, or none, and must outlive this. `output`: the
-  /// shape of a sample of the model's outputs, which tells how targets are to be read as classes. `rows_are_classes`:
-  /// several outputs are the probabilities, or logits, of one class, and not answers or numbers of their own.
+  /// sample_weight: one element per sample of the dataset, or empty; it must outlive this. output: shape of a sample of
+  /// the model's outputs, which decides how targets are read as classes. rows_are_classes: several outputs are the
+  /// probabilities or logits of one class, rather than independent labels or values.
   explicit BatchWeights(ConstView sample_weight, std::map<Index, double> class_weight = {}, const Shape& output = {},
                         bool rows_are_classes = false)
       : sample_weight_(sample_weight),
@@ -54,10 +54,9 @@ class BatchWeights {
         output_(output),
         rows_are_classes_(rows_are_classes) {}
 
-  /// Of the samples that are these rows of the dataset and have the truths y; they are put in `memory`: (batch) or,
-  /// with class weights, one for each label: (batch, ...). Empty where there are no weights at all. Throws ValueError,
-  /// naming the row, for targets that are no classes, and ShapeError for targets that are neither labels nor one-hot
-  /// for the model's outputs.
+  /// Returns the weights of the samples at `rows`, whose targets are y, in `memory`: (batch) or, with class weights,
+  /// one per label: (batch, ...). Empty if there are no weights. Throws ValueError, naming the row, for a target that
+  /// is not a class, and ShapeError for targets that are neither labels nor one-hot for the model's outputs.
   ConstView of(std::span<const Index> rows, const Tensor& y, Tensor& memory) const;
 
  private:
