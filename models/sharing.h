@@ -36,10 +36,11 @@ bool should_pay_to_share(const BatchWork& work, Index threads);
 /// Decides by measured times whether a repeated step is shared between threads.
 ///
 /// It starts with the mode expected to be faster. Occasionally it tries the other mode for three steps, and switches if
-/// their median is below the current mode's cost. That cost is the median of the mode's last steps or, if larger, the
-/// minimum over its last three 20 ms blocks of the mean step time: on a busy machine most steps may be fast while every
-/// tenth waits for a core. If the new mode turns out to cost more than the old one, it switches back. Trials that fail
-/// become rarer. If the current mode becomes more expensive than the other one was, the other mode is tried at once.
+/// their median is below the current mode's cost. That cost is the median of the mode's last steps or, if 1.6 times
+/// larger, the median of the mean step times of its last three 20 ms blocks: on a busy machine most steps may be fast
+/// while every tenth waits for a core. If the new mode turns out to cost more than the old one, it switches back.
+/// Trials that fail become rarer. If the current mode becomes more expensive than the other one was, the other mode is
+/// tried soon.
 class SharingChoice {
  public:
   explicit SharingChoice(bool shares_at_first = true) : shares_(shares_at_first) {}

@@ -24,7 +24,7 @@ constexpr const char* backup_file = "backup.safetensors";
 std::string history_name(const std::string& name) { return std::string(detail::backup_prefix) + "history/" + name; }
 std::string callback_name(std::size_t i) { return message("{}callbacks/{}", detail::backup_prefix, i); }
 
-/// Where the run stands, what has been gathered of the epoch, and what the callbacks remember.
+/// The position of the run, the accumulated metrics of the epoch and the state of the callbacks.
 void visit_run(OptionVisitor& visit, Run& run) {
   visit("steps", run.steps);
   visit("epoch", run.epoch);
@@ -43,16 +43,16 @@ void visit_run(OptionVisitor& visit, Run& run) {
   }
 }
 
-/// Throws ValueError unless the backup is one of a run like this; nothing is changed yet.
+/// Throws ValueError, before anything is changed, unless the backup is from a run with these settings.
 void require_same(const Json& backup, const Run& run) {
   const auto steps = value_of<Index>(backup.at("steps")), callbacks = value_of<Index>(backup.at("callbacks"));
-  require<ValueError>(steps == run.steps, "the run that was broken off has {} batches an epoch, this one has {}", steps,
+  require<ValueError>(steps == run.steps, "the interrupted run has {} batches per epoch, this one has {}", steps,
                       run.steps);
-  require<ValueError>(callbacks == std::ssize(run.callbacks),
-                      "the run that was broken off has {} callbacks, this one has {}", callbacks, run.callbacks.size());
+  require<ValueError>(callbacks == std::ssize(run.callbacks), "the interrupted run has {} callbacks, this one has {}",
+                      callbacks, run.callbacks.size());
 }
 
-/// Doubles, which a Tensor may be too narrow for.
+/// Stored as F64, because a Tensor may be of type float.
 RawTensor raw(std::string name, const std::vector<double>& values) {
   return {.name = std::move(name),
           .dtype = Dtype::f64,
@@ -112,7 +112,7 @@ void restore(const std::string& path, Run& run) {
 
 std::filesystem::path path_in(const std::filesystem::path& folder) { return folder / backup_file; }
 
-/// Removes what writers of this user left when they were killed.
+/// Removes temporary files left by killed processes of this user.
 void remove_unfinished(const std::filesystem::path& folder) {
   std::error_code ignored;
   for (const auto& entry : std::filesystem::directory_iterator(folder, ignored)) {
@@ -130,7 +130,7 @@ void BackupAndRestore::on_train_resume(Run& run, Logs&) const {
   require<ValueError>(save_freq >= 0, "BackupAndRestore: save_freq is {}; it must not be negative", save_freq);
   std::error_code failed;
   std::filesystem::create_directories(backup_dir, failed);
-  require<FileError>(!failed, "BackupAndRestore: the folder {} cannot be made ({})", backup_dir, failed.message());
+  require<FileError>(!failed, "BackupAndRestore: cannot create the folder {} ({})", backup_dir, failed.message());
   remove_unfinished(backup_dir);
   const std::filesystem::path path = path_in(backup_dir);
   if (!std::filesystem::exists(path)) return;
@@ -141,18 +141,18 @@ void BackupAndRestore::on_train_resume(Run& run, Logs&) const {
 }
 
 void BackupAndRestore::on_train_pause(Run& run, Logs&) const {
-  if (run.non_finite) return;  // the backup before is a better place to go on from
+  if (run.non_finite) return;  // the previous backup is a better state to resume from
   const bool after_epoch = run.batch == 0;
   const bool due = save_freq == 0 ? after_epoch : !after_epoch && (run.epoch * run.steps + run.batch) % save_freq == 0;
   if (due) save(path_in(backup_dir), run);
 }
 
 void BackupAndRestore::on_train_end(Run& run, Logs&) const {
-  // A run that did not come to its end can be taken up again.
+  // An incomplete run can be resumed, so it keeps its backup.
   if (!delete_checkpoint || run.error || run.non_finite || run.history->interrupted) return;
   std::error_code ignored;
   std::filesystem::remove(path_in(backup_dir), ignored);
-  std::filesystem::remove(backup_dir, ignored);  // if nothing else is in it
+  std::filesystem::remove(backup_dir, ignored);  // only if it is empty
 }
 
 }  // namespace cornu

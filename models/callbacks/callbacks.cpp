@@ -27,7 +27,7 @@ void EarlyStopping::on_train_begin(Run& run, Logs&) {
 void EarlyStopping::on_epoch_end(Run& run, Index epoch, Logs& logs) {
   const double* value = detail::monitored("EarlyStopping", monitor, run, epoch, logs);
   if (value == nullptr || epoch < start_from_epoch) return;
-  // Whatever the first epoch brings, even a NaN, it is the best so far.
+  // The first epoch is the best so far, even if its value is NaN.
   if (restore_best_weights && best_weights.empty()) {
     best_weights = run.model.get_weights();
     best_epoch = epoch;
@@ -63,7 +63,7 @@ void TerminateOnNaN::on_train_batch_end(Run& run, Index, Logs& logs) {
 
 namespace {
 
-/// As a CSV file has it: quoted where it would be taken apart otherwise.
+/// A CSV field: quoted if it contains separators, quotes or line breaks.
 std::string cell(const std::string& text, char separator) {
   if (text.find_first_of(std::string("\"\r\n") + separator) == std::string::npos) return text;
   std::string quoted = "\"";
@@ -79,13 +79,13 @@ std::string first_line(const std::string& filename) {
   return line;
 }
 
-/// Whether the last line lacks its end, as a run leaves it that is killed or finds the disk full.
+/// True if the last line is incomplete, as after a kill or on a full disk.
 bool ends_in_a_line(const std::string& filename) {
   std::ifstream file(filename, std::ios::binary);
   return file.seekg(-1, std::ios::end) && file.get() != '\n';
 }
 
-/// Takes off a last line that was cut off, and the rows of this epoch and later ones at the end.
+/// Removes an incomplete last line, and trailing rows of this and later epochs.
 void drop_rows(const CSVLogger& logger, Index epoch) {
   std::vector<std::string> lines;
   {
@@ -107,7 +107,7 @@ void drop_rows(const CSVLogger& logger, Index epoch) {
 
 void find_columns(CSVLogger& logger, const Run& run, const Logs& logs) {
   for (const Logs::Entry& entry : logs) logger.columns.push_back(entry.name);
-  if (run.validation_freq > 0) {  // which may not have been this time
+  if (run.validation_freq > 0) {  // also if this epoch was not validated
     for (const std::string& name : run.metrics) {
       if (logs.find("val_" + name) == nullptr) logger.columns.push_back("val_" + name);
     }
@@ -126,7 +126,7 @@ void CSVLogger::on_train_begin(Run&, Logs&) {
   columns.clear();
   header = append ? first_line(filename) : "";
   resumes = false;
-  // It is better to fail before the first epoch.
+  // Fail before the first epoch rather than after it.
   detail::write_to_file(filename, append && ends_in_a_line(filename) ? "\n" : "", detail::Existing::append);
 }
 
@@ -144,7 +144,7 @@ void CSVLogger::on_epoch_end(Run& run, Index epoch, Logs& logs) {
     const double* value = logs.find(name);
     row += value == nullptr ? "NA" : fmt::format("{}", *value);
   }
-  // The file is opened for each row, so that nothing is held open and others see what was written.
+  // The file is opened for each row, so it is not held open and readers see every row.
   detail::write_to_file(filename, row + "\n", detail::Existing::append);
 }
 
@@ -157,7 +157,7 @@ void LearningRateScheduler::on_train_begin(Run& run, Logs&) const {
 
 void LearningRateScheduler::on_epoch_begin(Run& run, Index epoch, Logs&) {
   Optimizer& optimizer = run.model.optimizer();
-  detail::require_settable_rate("LearningRateScheduler", optimizer);  // still: a callback may have compiled it anew
+  detail::require_settable_rate("LearningRateScheduler", optimizer);  // again: a callback may have recompiled the model
   const double rate = schedule(epoch, optimizer.learning_rate());
   require<ValueError>(std::isfinite(rate) && rate >= 0,
                       "LearningRateScheduler: the schedule gives {} for epoch {}; a rate of at least 0 is required",

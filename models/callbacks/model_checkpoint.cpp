@@ -35,7 +35,7 @@ void save(ModelCheckpoint& checkpoint, Run& run, Index epoch, Index batch, const
     checkpoint.best = *value;
   }
   const std::string path = file_name(checkpoint.filepath, epoch, batch, logs);
-  std::error_code ignored;  // the file will tell what is wrong with its folder
+  std::error_code ignored;  // opening the file reports problems with its folder
   const std::filesystem::path folder = std::filesystem::path(path).parent_path();
   if (!folder.empty()) std::filesystem::create_directories(folder, ignored);
   if (checkpoint.save_weights_only) {

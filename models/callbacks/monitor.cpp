@@ -16,7 +16,7 @@ bool is_to_grow(const char* callback, const std::string& monitor, MonitorMode mo
     const Direction direction = i < run.directions.size() ? run.directions[i] : Direction::unknown;
     require<ValueError>(
         direction != Direction::unknown,
-        "{}: the metric {} does not say whether \"{}\" is to grow or to shrink; say .mode = max or min, "
+        "{}: the metric {} does not declare whether larger or smaller \"{}\" is better; set .mode = max or min, "
         "or give the metric a member: static constexpr Direction direction = Direction::up",
         callback, run.metrics[i], monitor);
     return direction == Direction::up;
@@ -26,7 +26,7 @@ bool is_to_grow(const char* callback, const std::string& monitor, MonitorMode mo
     for (const std::string& name : run.metrics) names.push_back("val_" + name);
   }
   throw ValueError(
-      message("{}: there is no \"{}\" to monitor; there are: {} (if a callback puts it in the logs, say "
+      message("{}: there is no \"{}\" to monitor; there are: {} (if a callback puts it in the logs, set "
               ".mode = max or min)",
               callback, monitor, listed(names)));
 }

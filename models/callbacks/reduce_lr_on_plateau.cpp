@@ -31,7 +31,7 @@ void ReduceLROnPlateau::on_epoch_end(Run& run, Index epoch, Logs& logs) {
     wait = 0;
   } else if (cooldown_counter == 0 && ++wait >= patience && rate > min_lr) {
     detail::require_settable_rate("ReduceLROnPlateau",
-                                  optimizer);  // still: a callback may have compiled the model anew
+                                  optimizer);  // again: a callback may have recompiled the model
     optimizer.set_learning_rate(std::max(rate * factor, min_lr));
     cooldown_counter = cooldown;
     wait = 0;

@@ -23,7 +23,7 @@ void TensorBoard::on_train_begin(Run&, Logs&) {
                       update_freq);
   files.clear();
   step = 0;
-  file_of(*this, "train");  // it is better to fail before the first epoch
+  file_of(*this, "train");  // fail before the first epoch rather than after it
 }
 
 void TensorBoard::on_train_batch_end(Run&, Index batch, Logs& logs) {

@@ -11,13 +11,13 @@ namespace cornu {
 
 namespace {
 
-/// The area under a curve that is walked from the highest threshold, at which nothing is a yes, to the lowest.
+/// Area under a curve that is traversed from the highest threshold, where nothing is positive, to the lowest.
 struct Area {
   AUC::Curve curve;
-  double positives = 0, negatives = 0;  // found so far, rightly and wrongly
+  double positives = 0, negatives = 0;  // true and false positives so far
   double sum = 0;
 
-  /// To the next threshold, between which and the last one so many lie.
+  /// Moves to the next threshold. The arguments count the samples between the two thresholds.
   void step(double more_positives, double more_negatives) {
     if (curve == AUC::ROC) {
       sum += more_negatives * (positives + more_positives / 2);
@@ -37,7 +37,7 @@ struct Area {
   }
 };
 
-/// How many of the last `n` numbers equal `score`; n becomes less by so many.
+/// Removes the trailing elements equal to `score` from the first n, and returns their number.
 double take(const std::vector<Real>& sorted, std::size_t& n, Real score) {
   const std::size_t before = n;
   while (n > 0 && sorted[n - 1] == score) --n;
@@ -72,10 +72,10 @@ void AUC::update(ConstView y_true, ConstView y_pred) {
       (positive ? positives : negatives).push_back(score);
     } else {
       require<ValueError>(score >= 0 && score <= 1,
-                          "auc: prediction {} in row {}; with num_thresholds they lie between 0 and 1 (from_logits may "
-                          "be meant)",
+                          "auc: prediction {} in row {}; with num_thresholds predictions must lie in [0, 1] (is "
+                          "from_logits missing?)",
                           score, i);
-      // Above threshold k / last, and not above the next one.
+      // Above threshold k / last, at most threshold (k + 1) / last.
       const auto k = static_cast<Index>(std::ceil(score * static_cast<Real>(last))) - 1;
       Bucket& bucket = buckets[static_cast<std::size_t>(last - 1 - std::max(k, Index{0}))];
       ++(positive ? bucket.positives : bucket.negatives);

@@ -1,4 +1,4 @@
-// What Precision, Recall and F1Score have in common.
+// The counts behind Precision, Recall and F1Score.
 
 #include <algorithm>
 #include <cmath>
@@ -18,7 +18,7 @@ double fraction(Index part, Index whole) {
   return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
 }
 
-/// A score and where it stands. The first of equal ones comes first, and a NaN before all numbers.
+/// A score and its index, ordered by descending score; equal scores by index, NaN first.
 struct Ranked {
   Real score;
   Index position;
@@ -30,7 +30,7 @@ struct Ranked {
   }
 };
 
-/// The k-th of the scores; k from 1 to n.
+/// The k-th highest of n scores; k counts from 1.
 Ranked kth(const Real* scores, Index n, Index k) {
   Ranked last{0, -1};
   for (Index rank = 0; rank < k; ++rank) {
@@ -45,13 +45,13 @@ Ranked kth(const Real* scores, Index n, Index k) {
   return last;
 }
 
-/// That each row of the truths has a single one: what has several is not one class of n.
+/// Throws ValueError unless each row of y_true has a single one.
 void check_single_class(const char* name, const Real* truth, Index classes, Index row) {
   const auto ones = std::count(truth, truth + classes, Real{1});
   const bool any = std::any_of(truth, truth + classes, [](Real y) { return y > 0; });
   require<ValueError>(ones <= 1 && any,
-                      "{}: the truth has {} ones in row {}; without a threshold, outputs are one class of n: for "
-                      "yes-or-no outputs say .threshold = 0.5",
+                      "{}: y_true has {} ones in row {}; without a threshold each row is one class: for multi-label "
+                      "outputs set .threshold = 0.5",
                       name, ones, row);
 }
 
@@ -80,14 +80,14 @@ void ClassCounts::update(const char* name, const ClassOptions& options, bool lar
   require<ValueError>(!options.top_k || (*options.top_k >= 1 && *options.top_k <= outputs),
                       "{}: top_k is {}; it must be from 1 to {}, the outputs of predictions {}", name,
                       options.top_k.value_or(0), outputs, shape);
-  require<ValueError>(!options.top_k || !options.one_of_n, "{}: top_k and one_of_n are two readings; say one of them",
+  require<ValueError>(!options.top_k || !options.one_of_n, "{}: top_k and one_of_n exclude each other; set only one",
                       name);
 
   const bool by_default = !options.threshold && !options.top_k && !options.one_of_n;
   const bool largest = !one && (options.one_of_n || (by_default && (of_labels || largest_by_default)));
   const Index rows = y_pred.size() / outputs;
   const auto truths = [&](Index row) { return y_true.data() + row * outputs; };
-  for (Index row = 0; row < rows; ++row) {  // nothing is counted if one is wrong
+  for (Index row = 0; row < rows; ++row) {  // check all rows before counting any
     if (of_labels) {
       class_of_label(name, "label", y_true[row], row, classes);
     } else if (!largest) {
@@ -109,7 +109,7 @@ void ClassCounts::update(const char* name, const ClassOptions& options, bool lar
       ++counts(predicted).fp;
     }
   };
-  // With top_k alone, all of the k count, whatever their scores.
+  // With top_k alone, the k largest are predicted whatever their scores.
   const auto limit = static_cast<Real>(options.threshold.value_or(0.5));
   const bool has_limit = options.threshold || !options.top_k;
   for (Index row = 0; row < rows; ++row) {
@@ -145,7 +145,7 @@ double ClassCounts::result(const char* name, const ClassOptions& options, Figure
   const Averaging average = options.average.value_or(one_of_n ? Averaging::macro : Averaging::micro);
   require<ValueError>(
       average != Averaging::none,
-      "{}: average is none, which is a figure for each of {} classes; say .class_id, or ask per_class()", name,
+      "{}: average is none, which gives a value for each of {} classes; set .class_id, or call per_class()", name,
       of_class.size());
   Counts all;
   double sum = 0, weights = 0;
@@ -168,7 +168,7 @@ void ClassCounts::state(OptionVisitor& visit) {
   visit("one_of_n", one_of_n);
   visit("of_class", of_class);
   if (!visit.reading()) return;
-  // Versions before kept a matrix: rows are the truth, columns what was predicted.
+  // Files of earlier versions have a confusion matrix: rows are the truth, columns the predictions.
   bool growing = false;
   Index classes = 0;
   std::vector<Index> matrix;

@@ -16,13 +16,13 @@ namespace cornu {
 namespace {
 
 constexpr const char* matrix_name = "confusion matrix";
-constexpr Index most_unasked_classes = 4096;  // one absurd label must not ask for all the memory there is
+constexpr Index most_unasked_classes = 4096;  // so that one invalid label cannot exhaust memory
 
 double fraction(Index part, Index whole) {
   return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
 }
 
-/// One class for each row, from labels (width 0), probabilities of class 1 (width 1) or scores.
+/// The class of each row: a label (width 0), from the probability of class 1 (width 1), or the argmax of scores.
 struct Rows {
   const char* what;
   ConstView values;
@@ -35,7 +35,7 @@ struct Rows {
     if (width == 1) return values[row] > threshold ? 1 : 0;
     return position_of_max(values.data() + row * width, width);
   }
-  /// One more than the largest label, all of which are checked.
+  /// Checks all labels; returns the largest one plus 1.
   Index check_labels(const char* name, Index classes, const char* hint = "") const {
     Index most = 0;
     for (Index row = 0; row < values.size(); ++row) {

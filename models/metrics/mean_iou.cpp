@@ -10,13 +10,13 @@ namespace {
 
 constexpr const char* name = "mean_io_u";
 
-/// Labels, or the places of the largest of some scores, one after the other.
+/// Class labels, given as such (sparse) or as the argmax of scores.
 struct Classes {
   ConstView view;
   Index classes;
   bool sparse;
 
-  /// The shape of the labels.
+  /// Shape of the labels.
   Shape shape() const { return sparse ? view.shape() : view.shape().without(-1); }
 
   void check(const char* what, const char* option) const {
@@ -40,10 +40,10 @@ void MeanIoU::update(ConstView y_true, ConstView y_pred) {
   const Shape truth = truths.shape(), shape = predictions.shape();
   require(detail::same_but_for_last_1(truth, shape) || detail::same_but_for_last_1(shape, truth),
           "{}: predictions are {} and labels {}; one class for each is required{}", name, y_pred.shape(),
-          y_true.shape(), sparse_y_pred ? " (for scores say .sparse_y_pred = false)" : "");
+          y_true.shape(), sparse_y_pred ? " (for scores set .sparse_y_pred = false)" : "");
   classes.resize(static_cast<std::size_t>(num_classes));
   for (Index row = 0; row < shape.size(); ++row) {
-    // What is not to count may be outside of the classes.
+    // The ignored label need not be a class.
     if (ignore_class && sparse_y_true && y_true[row] == static_cast<Real>(*ignore_class)) continue;
     const Index is = truths.at(row, "label"), was_taken_for = predictions.at(row, "prediction");
     if (ignore_class && is == *ignore_class) continue;

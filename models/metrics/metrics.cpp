@@ -40,7 +40,7 @@ void check_labels(const char* name, ConstView y_true, const Shape& shape) {
   for (Index row = 0; row < y_true.size(); ++row) detail::class_of_label(name, "label", y_true[row], row, shape[-1]);
 }
 
-/// Counts the rows in which `right(scores, true class)`.
+/// Counts the rows for which right(scores, row) is true.
 template <class Right>
 void count_rows(Hits& hits, ConstView y_pred, Right right) {
   const Index classes = y_pred.shape()[-1], rows = y_pred.size() / classes;
@@ -64,12 +64,12 @@ void sparse(const char* name, Hits& hits, ConstView y_true, ConstView y_pred) {
   });
 }
 
-/// Keras's rule for labels that are class indices, once there are several classes.
+/// Keras's rule for whether y_true are class indices; there are several classes.
 bool are_indices(const Shape& truth, const Shape& shape) {
   return truth.rank() < shape.rank() || (truth[-1] == 1 && shape[-1] > 1);
 }
 
-/// Whether fewer than k of the scores are larger than that of the true class, and none is NaN.
+/// True if fewer than k scores exceed that of the true class and none is NaN.
 bool among_first(const Real* scores, Index classes, Index label, Index k) {
   Index larger = 0;
   for (Index c = 0; c < classes; ++c) {

@@ -10,7 +10,7 @@ namespace {
 
 void check(const char* name, const Shape& truth, const Shape& shape) {
   require(detail::same_but_for_last_1(truth, shape) || detail::same_but_for_last_1(shape, truth),
-          "{}: predictions are {} and truths {}; equal shapes are required", name, shape, truth);
+          "{}: predictions are {} and targets {}; equal shapes are required", name, shape, truth);
 }
 
 }  // namespace
@@ -36,7 +36,7 @@ void R2Score::update(ConstView y_true, ConstView y_pred) {
   check("r2_score", y_true.shape(), shape);
   require<ValueError>(num_regressors >= 0, "r2_score: num_regressors is {}; it must not be negative", num_regressors);
   const Index width = shape.rank() > 1 ? shape[-1] : 1;
-  require(samples == 0 || std::ssize(outputs) == width, "r2_score: predictions are {}; those before had {} outputs",
+  require(samples == 0 || std::ssize(outputs) == width, "r2_score: predictions are {}; earlier ones had {} outputs",
           shape, outputs.size());
   outputs.resize(static_cast<std::size_t>(width));
   for (Index i = 0; i < y_pred.size(); i += width) {
@@ -44,7 +44,7 @@ void R2Score::update(ConstView y_true, ConstView y_pred) {
     for (Index k = 0; k < width; ++k) {
       Output& output = outputs[static_cast<std::size_t>(k)];
       const auto truth = static_cast<double>(y_true[i + k]), error = truth - static_cast<double>(y_pred[i + k]);
-      const double from_mean = truth - output.mean;  // Welford, 1962: a difference of large squares would lose all
+      const double from_mean = truth - output.mean;  // Welford, 1962: subtracting large squares would lose precision
       output.mean += from_mean / count;
       output.variance += from_mean * (truth - output.mean);
       output.residual += error * error;

@@ -50,7 +50,7 @@ void Tally::add(double loss, ConstView y_true, ConstView y_pred) {
   loss_total_ += loss * static_cast<double>(samples);
   samples_ += samples;
   const Index outputs = y_pred.shape().rank() > 1 ? y_pred.shape()[-1] : 1;
-  std::optional<ConstView> probabilities;  // made when the first metric asks for them
+  std::optional<ConstView> probabilities;  // computed for the first metric that needs them
   for (AnyMetric& metric : metrics_) {
     if (metric.reads_logits(logits_, outputs)) {
       metric.update(y_true, y_pred);
@@ -87,7 +87,7 @@ void Tally::state(OptionVisitor& visit) {
   for (std::size_t i = 0; i < metrics_.size(); ++i) {
     visit.within(names_[i].c_str(), [&](OptionVisitor& inner) {
       require<StateError>(metrics_[i].state(inner),
-                          "the metric {} does not say what it has gathered; with `void state(auto& visit)` it would",
+                          "the metric {} cannot save what it has accumulated; give it `void state(auto& visit)`",
                           names_[i]);
     });
   }
@@ -112,8 +112,8 @@ ConstView BatchWeights::of(std::span<const Index> rows, const Tensor& y, Tensor&
   return memory;
 }
 
-/// Throws ValueError for a label that is no class, or that no key of class_weight can mean. NaN is for the loss to
-/// report.
+/// Throws ValueError for a label that is not a class, or that contradicts the keys of class_weight. A NaN is left for
+/// the loss to report.
 void BatchWeights::check_label(double label, Index row, Index outputs) const {
   if (std::isnan(label)) return;
   if (outputs > 1) {
@@ -125,14 +125,14 @@ void BatchWeights::check_label(double label, Index row, Index outputs) const {
   require<ValueError>(std::abs(label) == 1 || label == 0,
                       "class_weight: target {} in row {} is no class; with one output the classes are 0 and 1", label,
                       row);
-  // The other class is 0 or, for a hinge, -1.
+  // The other class is 0, or -1 for a hinge loss.
   const Index other = label == -1 ? 0 : -1;
   require<ValueError>(label == 1 || !class_weight_.contains(other),
                       "class_weight: label {} in row {}, but there is a weight for class {}; give weights for {} and 1",
                       label, row, other, label);
 }
 
-/// `weights` has the shape of the labels.
+/// weights: the shape of the labels.
 void BatchWeights::multiply_by_class_weights(Tensor& weights, const Tensor& y) const {
   const Index outputs = output_.rank() == 0 ? 1 : output_[-1];
   const Shape of_outputs = output_.batched(weights.shape()[0]);
@@ -142,13 +142,13 @@ void BatchWeights::multiply_by_class_weights(Tensor& weights, const Tensor& y) c
           "required{}",
           y.shape(), of_outputs, weights.shape(), detail::prediction_hint(of_outputs, y.shape(), true));
   require<ValueError>(are_labels || rows_are_classes_,
-                      "class_weight: the targets are {} and, for this loss, each of a sample's {} is a question or a "
-                      "number of its own: there is no one class to weigh. Use sample_weight; for yes-or-no labels "
-                      "outputs of shape (..., 1); for one class of {} a softmax or CategoricalCrossentropy",
+                      "class_weight: the targets are {}, and this loss treats each of a sample's {} outputs by itself: "
+                      "a sample has no single class to weight. Use sample_weight; for binary labels, outputs of shape "
+                      "(..., 1); for one class of {}, a softmax or CategoricalCrossentropy",
                       y.shape(), outputs, outputs);
   const auto sample = [&](Index i) { return i / (weights.size() / weights.shape()[0]); };
   for (Index i = 0; i < weights.size(); ++i) {
-    if (weights[i] == 0) continue;  // padding, perhaps
+    if (weights[i] == 0) continue;  // possibly padding
     double label = 0;
     if (are_labels) {
       label = static_cast<double>(y[i]);
@@ -157,8 +157,8 @@ void BatchWeights::multiply_by_class_weights(Tensor& weights, const Tensor& y) c
       const Real* const row = y.data() + i * outputs;
       if (!detail::is_distribution(row, outputs)) {
         throw ValueError(
-            message("class_weight: row {} has the targets {}, which are not one-hot: there is no one class to weigh; "
-                    "use sample_weight",
+            message("class_weight: row {} has the targets {}, which are not one-hot: there is no single class to "
+                    "weight; use sample_weight",
                     sample(i), to_string(Tensor(ConstView(row, {outputs})))));
       }
       label = static_cast<double>(position_of_max(row, outputs));
@@ -167,7 +167,7 @@ void BatchWeights::multiply_by_class_weights(Tensor& weights, const Tensor& y) c
   }
 }
 
-// A number, not an Index: a label may be anything, and it is for the loss to refuse it.
+// The label is a double, not an Index: it may be any value, and the loss reports invalid ones.
 double BatchWeights::class_weight_of(double label) const {
   const auto found = std::find_if(class_weight_.begin(), class_weight_.end(),
                                   [=](const auto& entry) { return static_cast<double>(entry.first) == label; });

@@ -190,9 +190,9 @@ std::string refusal(const Shape& output, const AnyLoss& loss, const Tensor& y, c
 
 std::string no_one_class(const Shape& targets, Index outputs) {
   return message(
-      "the targets are {} and, for this loss, each of a sample's {} is a question or a number of its own: there is no "
-      "one class to weigh. Use sample_weight; for yes-or-no labels outputs of shape (..., 1); for one class of {} a "
-      "softmax or CategoricalCrossentropy",
+      "the targets are {}, and this loss treats each of a sample's {} outputs by itself: a sample has no single class "
+      "to weight. Use sample_weight; for binary labels, outputs of shape (..., 1); for one class of {}, a softmax or "
+      "CategoricalCrossentropy",
       targets, outputs, outputs);
 }
 
@@ -209,8 +209,9 @@ TEST(ClassWeights, AreRefusedWhereALabelHasNoClass) {
   EXPECT_EQ(refusal({3}, any, Tensor({2, 2})),
             "targets are (2, 2) and the model's outputs (2, 3); labels (2,) or one-hot rows like the outputs are "
             "required");
-  EXPECT_EQ(refusal({3}, CategoricalCrossentropy{.from_logits = true}, Tensor::matrix({{0, 1, 0}, {1, 0, 1}})),
-            "row 1 has the targets [1 0 1], which are not one-hot: there is no one class to weigh; use sample_weight");
+  EXPECT_EQ(
+      refusal({3}, CategoricalCrossentropy{.from_logits = true}, Tensor::matrix({{0, 1, 0}, {1, 0, 1}})),
+      "row 1 has the targets [1 0 1], which are not one-hot: there is no single class to weight; use sample_weight");
 }
 
 TEST(ClassWeights, AreRefusedByWhatTheLossTakesWhateverTheTargetsLookLike) {

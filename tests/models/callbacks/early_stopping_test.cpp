@@ -114,19 +114,17 @@ TEST(EarlyStopping, SaysWhatThereIsWhenWhatItMonitorsIsNot) {
   EXPECT_EQ(error_of<ValueError>([&] { model.fit(line, quiet(1, {EarlyStopping{}})); }),
             "EarlyStopping: there is no \"val_loss\" to monitor; there are: loss (fit was given neither "
             "validation_data nor validation_split)");
-  EXPECT_EQ(
-      error_of<ValueError>([&] { model.fit(line, quiet(1, {EarlyStopping{.monitor = "accuracy"}})); }),
-      "EarlyStopping: there is no \"accuracy\" to monitor; there are: loss (if a callback puts it in the logs, say "
-      ".mode = max or min)");
+  EXPECT_EQ(error_of<ValueError>([&] { model.fit(line, quiet(1, {EarlyStopping{.monitor = "accuracy"}})); }),
+            "EarlyStopping: there is no \"accuracy\" to monitor; there are: loss (if a callback puts it in the logs, "
+            "set .mode = max or min)");
   EXPECT_EQ(error_of<ValueError>(
                 [&] { model.fit(line, quiet(1, {EarlyStopping{.monitor = "accuracy", .mode = EarlyStopping::max}})); }),
             "EarlyStopping: there is no \"accuracy\" to monitor; there are: loss");
   FitOptions options = quiet(1, {EarlyStopping{.monitor = "val_accuracy"}});
   options.validation_data = &line;
-  EXPECT_EQ(
-      error_of<ValueError>([&] { model.fit(line, options); }),
-      "EarlyStopping: there is no \"val_accuracy\" to monitor; there are: loss, val_loss (if a callback puts it in "
-      "the logs, say .mode = max or min)");
+  EXPECT_EQ(error_of<ValueError>([&] { model.fit(line, options); }),
+            "EarlyStopping: there is no \"val_accuracy\" to monitor; there are: loss, val_loss (if a callback puts it "
+            "in the logs, set .mode = max or min)");
 }
 
 TEST(EarlyStopping, WaitsForValidationThatDoesNotComeEveryEpoch) {

@@ -119,9 +119,8 @@ TEST(Monitor, NamesDecideNothing) {
 
 TEST(Monitor, AMetricThatDeclaresNothingNeedsAMode) {
   const char* const text =
-      ": the metric dice does not say whether \"val_dice\" is to grow or to shrink; say .mode = max or min, or give "
-      "the "
-      "metric a member: static constexpr Direction direction = Direction::up";
+      ": the metric dice does not declare whether larger or smaller \"val_dice\" is better; set .mode = max or min, or "
+      "give the metric a member: static constexpr Direction direction = Direction::up";
   std::vector<double> values{0.5, 0.5};
   Sequential model{Input{1}, Dense{1}};
   model.compile({.optimizer = SGD{}, .loss = MeanSquaredError{}, .metrics = {Plain{{"dice", &values}}}});

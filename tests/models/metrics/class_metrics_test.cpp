@@ -123,8 +123,8 @@ TEST(ClassMetrics, OfSeveralOutputsAreKeras) {
         ASSERT_EQ(per_class.size(), counts.size());
         for (std::size_t c = 0; c < counts.size(); ++c) EXPECT_NEAR(per_class[c], f1(counts[c]), 1e-12);
         EXPECT_EQ(error_of<ValueError>([&] { each.result(); }),
-                  message("f1_score: average is none, which is a figure for each of {} classes; say .class_id, or ask "
-                          "per_class()",
+                  message("f1_score: average is none, which gives a value for each of {} classes; set .class_id, or "
+                          "call per_class()",
                           outputs));
       }
     }
@@ -165,8 +165,8 @@ TEST(ClassMetrics, ReadOneClassOfNWhereItIsAskedFor) {
 TEST(ClassMetrics, RefuseSeveralOnesWhereOneClassOfNIsRead) {
   const Tensor y_true = Tensor::matrix({{1, 0, 0}, {1, 1, 0}}), y_pred({2, 3});
   EXPECT_EQ(error_of<ValueError>([&] { result_of(F1Score{}, y_true, y_pred); }),
-            "f1_score: the truth has 2 ones in row 1; without a threshold, outputs are one class of n: for yes-or-no "
-            "outputs say .threshold = 0.5");
+            "f1_score: y_true has 2 ones in row 1; without a threshold each row is one class: for multi-label outputs "
+            "set .threshold = 0.5");
   EXPECT_NO_THROW(result_of(F1Score{.threshold = 0.5}, y_true, y_pred));
   EXPECT_NO_THROW(result_of(F1Score{.top_k = 1}, y_true, y_pred));
   EXPECT_EQ(
@@ -236,7 +236,7 @@ TEST(ClassMetrics, OptionsOutOfRangeAreErrorsOfEveryMetric) {
               message("f1_score: class_id is {}; the classes of predictions (2, 3) are 0 to 2", id));
   }
   EXPECT_EQ(refused(Recall{.top_k = 1, .one_of_n = true}),
-            "recall: top_k and one_of_n are two readings; say one of them");
+            "recall: top_k and one_of_n exclude each other; set only one");
   EXPECT_EQ(refused(TopKAccuracy{.k = 0}), "top_k_accuracy: k is 0; it must be at least 1");
   EXPECT_EQ(refused(R2Score{.num_regressors = -1}), "r2_score: num_regressors is -1; it must not be negative");
   EXPECT_EQ(refused(AUC{.num_thresholds = 1}), "auc: num_thresholds is 1; 0 or at least 2 is required");

@@ -384,12 +384,12 @@ TEST(BackupAndRestore, SaysWhatDoesNotGoTogether) {
   FitOptions larger = run_of(2, {keeping});
   larger.batch_size = 48;
   expect_error<ValueError>([&] { noisy_model().fit(data, larger); },
-                           path + ": the run that was broken off has 6 batches an epoch, this one has 1");
+                           path + ": the interrupted run has 6 batches per epoch, this one has 1");
   expect_error<ValueError>(
       [&] {
         noisy_model().fit(data, run_of(2, {keeping, Halving{}}));
       },
-      path + ": the run that was broken off has 1 callbacks, this one has 2");
+      path + ": the interrupted run has 1 callbacks, this one has 2");
   Sequential other{Input{2}, Dense{3}};
   other.compile({.loss = SparseCategoricalCrossentropy{.from_logits = true}});
   EXPECT_TRUE(error_of<ValueError>([&] {
@@ -398,7 +398,7 @@ TEST(BackupAndRestore, SaysWhatDoesNotGoTogether) {
   other.compile({.loss = SparseCategoricalCrossentropy{.from_logits = true}, .metrics = {Silent{}}});
   expect_error<StateError>(
       [&] { other.fit(data, run_of(1, {BackupAndRestore{.backup_dir = folder / "other", .save_freq = 2}})); },
-      "tally: silent: the metric silent does not say what it has gathered; with `void state(auto& visit)` it would");
+      "tally: silent: the metric silent cannot save what it has accumulated; give it `void state(auto& visit)`");
   EXPECT_NO_THROW(other.fit(data, run_of(1, {BackupAndRestore{.backup_dir = folder / "other"}})));
   expect_error<ValueError>(
       [&] {
