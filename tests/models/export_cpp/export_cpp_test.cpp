@@ -228,7 +228,8 @@ TEST(ExportCpp, SharesMemoryBetweenValuesThatAreNotNeededAtOnce) {
 
 TEST(ExportCpp, RefusesWhatItHasNoTextFor) {
   Sequential doubled{Input{2}, {"twice", Activation{[](Var x) { return x + x; }}}};
-  expect_error<ValueError>([&] { to_cpp(doubled); }, "export_cpp: twice: there is no text for its activation");
+  expect_error<ValueError>([&] { to_cpp(doubled); },
+                           "export_cpp: twice: its activation has no C++ text; only Cornu's have");
   expect_error<ValueError>(
       [&] {
         to_cpp(Sequential{Input{2}, testing::Scale{}});
@@ -245,8 +246,8 @@ TEST(ExportCpp, RefusesANameThatNoNamespaceMayHave) {
         "std",   "std2",  "posix", "_net",       "_Net",   "a__net", "log",  "logf",    "logl",   "exp",
         "gamma", "y0",    "abs",   "div",        "select", "random", "time", "errno",   "size_t", "NAN"}) {
     expect_error<ValueError>([&] { to_cpp(model, {.name = name}); },
-                             message("export_cpp: name is \"{}\"; a namespace is required, which is no keyword, not "
-                                     "reserved and no name of the C library",
+                             message("export_cpp: name is \"{}\"; an identifier is required that is not a keyword, "
+                                     "reserved or a name of the C library",
                                      name));
   }
   for (const std::string name :
@@ -269,7 +270,7 @@ TEST(ExportCpp, RefusesWeightsThatAreNotFinite) {
   model.get_layer("dense").as<Dense>()->kernel.value[0] = std::numeric_limits<Real>::quiet_NaN();
   for (const bool int8 : {false, true}) {
     expect_error<ValueError>([&] { to_cpp(model, {.int8_weights = int8}); },
-                             "export_cpp: dense/kernel has a number that is not finite");
+                             "export_cpp: dense/kernel has a value that is not finite");
   }
 }
 
@@ -279,14 +280,14 @@ TEST(ExportCpp, RefusesWeightsThatAreNotFiniteAsFloats) {
   model.get_layer("dense").as<Dense>()->kernel.value[0] = static_cast<Real>(1e39L);
   for (const bool int8 : {false, true}) {
     expect_error<ValueError>([&] { to_cpp(model, {.int8_weights = int8}); },
-                             "export_cpp: dense/kernel has a number that is not finite as a float");
+                             "export_cpp: dense/kernel has a value that is not finite as a float");
   }
 }
 
 TEST(ExportCpp, RefusesOptionsThatAreNotFiniteAsFloats) {
   const auto expect = [](const Sequential& model, const std::string& error) {
     expect_error<ValueError>([&] { to_cpp(model); },
-                             "export_cpp: " + error + " has a number that is not finite as a float");
+                             "export_cpp: " + error + " has a value that is not finite as a float");
   };
   expect(Sequential{Input{2}, LeakyReLU{.negative_slope = 1e39}}, "leaky_re_lu/negative_slope");
   expect(Sequential{Input{2}, ELU{.alpha = 1e39}}, "elu/alpha");

@@ -37,7 +37,7 @@ TEST(LoadWeights, AsksWhetherOtherNamesWereMeant) {
       Sequential model = model_of(2);
       const std::vector<Tensor> before = model.get_weights();
       const std::string text = error_of<ValueError>([&, &a = asked] { model.load_weights(path, {.names = a}); });
-      EXPECT_TRUE(text.ends_with(message("\nunder other names all of them fit: did you mean .names = {}?", called)))
+      EXPECT_TRUE(text.ends_with(message("\nall weights fit under other names: did you mean .names = {}?", called)))
           << text;
       EXPECT_EQ(model.get_weights(), before);
     }
@@ -56,7 +56,7 @@ TEST(LoadWeights, AsksAlsoIfAnotherModelsWeightsComeUnderOtherNames) {
             std::string::npos);
   EXPECT_EQ(error_of<FormatError>([&] { Sequential::load(path); }),
             path +
-                ": there is no \"cornu.model\" in its metadata; weights alone are read by load_weights with .names = "
+                ": its metadata has no \"cornu.model\"; to read weights alone, use load_weights with .names = "
                 "Names::pytorch");
 }
 

@@ -93,7 +93,7 @@ TEST(HostileModel, APassOverAHugeSampleIsRefusedButForWhoAllowsIt) {
 TEST(HostileModel, InputsThatDoNotFitAreRefused) {
   const std::string flatten = layer("Flatten", "f", "");
   EXPECT_EQ(refusal(model_of(flatten, "[3]", R"("input_parts":[[1],[1]],)")),
-            "file: input_parts are 2 numbers, which input_shape is not");
+            "file: input_parts have 2 elements, but input_shape does not match");
   EXPECT_EQ(refusal<ValueError>(model_of(flatten, "[9]", R"("input_parts":[[1],[1],[1],[1],[1],[1],[1],[1],[1]],)")),
             "file: Inputs: 9 inputs; there can be 1 to 8");
   const std::string most = std::to_string(Shape::max_size);

@@ -196,8 +196,8 @@ TEST_F(ModulesOfAFile, WhoseNamesTellNoOrderAreRefused) {
         order({"head.weight", "body.weight", "body.bias", "input.weight", "input.bias"}, {{"dense_1", "body"}});
       },
       path +
-          ": the names of the modules head and input do not tell which comes first; say which layers they are: .rename "
-          "= {{\"dense\", \"head\"}, ...}");
+          ": the order of the modules head and input is not clear from their names; map layers to modules: .rename = "
+          "{{\"dense\", \"head\"}, ...}");
   EXPECT_EQ(model.get_weights(), before);
 }
 
@@ -206,7 +206,7 @@ TEST_F(ModulesOfAFile, RenameMustNameLayersThatAreThere) {
       [&] {
         order({"0.weight"}, {{"dense_7", "0"}});
       },
-      path + ": rename has \"dense_7\", which is no layer with weights; there are: dense, dense_1, dense_2");
+      path + ": rename has \"dense_7\", which is not a layer with weights; there are: dense, dense_1, dense_2");
 }
 
 TEST_F(ModulesOfAFile, WhatDoesNotFitIsToldByTheFilesNames) {
@@ -268,8 +268,9 @@ TEST(FromPyTorch, AFileOfManyModulesTakesNoMoreThanFourTimesItsSizeAndAConstant)
   EXPECT_EQ(model.load_weights(folder / "w", options).unexpected.size(), 9'999U);
   EXPECT_LT(memory.bytes(), 4 * size + (Index{4} << 20));
   file_of(10'001);
-  expect_error<FormatError>([&] { model.load_weights(folder / "w", options); },
-                            (folder / "w").string() + ": 10001 tensors; of at most 10000 the modules are looked for");
+  expect_error<FormatError>(
+      [&] { model.load_weights(folder / "w", options); },
+      (folder / "w").string() + ": 10001 tensors; at most 10000 are matched with PyTorch's modules");
 }
 
 }  // namespace

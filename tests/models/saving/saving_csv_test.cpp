@@ -111,7 +111,7 @@ TEST(SavingCsv, TheEncodingGoesWhereTheModelGoes) {
   without.save(path);
   EXPECT_FALSE(Sequential::load(path).has_csv_encoding());
   EXPECT_EQ(error_of<StateError>([&] { static_cast<void>(without.csv_encoding()); }),
-            "sequential: it has no encoding of a table (set_csv_encoding before it is saved)");
+            "sequential: it has no CSV encoding; call set_csv_encoding before saving it");
   EXPECT_EQ(error_of<ShapeError>([&] { without.set_csv_encoding(train.encoding()); }),
             "sequential: the table's encoding has 5 features, but the model takes (2,)");
 }

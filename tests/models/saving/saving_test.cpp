@@ -190,11 +190,11 @@ TEST(Saving, SaysWhatHasNoName) {
             std::string::npos);
   Sequential with_loss{Input{2}, Dense{2}};
   with_loss.compile({.loss = [](Var p, Var y) { return mean(abs(p - y), -1); }});
-  expect_error<ValueError>([&] { with_loss.save(path); },
-                           path +
-                               ": the loss: a loss of a type that is not registered cannot be saved; "
-                               "register_loss<TheType>() registers it; or leave out how the model is trained: "
-                               ".include_optimizer = false");
+  expect_error<ValueError>(
+      [&] { with_loss.save(path); },
+      path +
+          ": the loss: a loss of a type that is not registered cannot be saved; register_loss<TheType>() registers it; "
+          "or save without the optimizer: .include_optimizer = false");
   with_loss.compile({.optimizer = SGD{.learning_rate = [](Index) { return 0.1; }}, .loss = MeanSquaredError{}});
   EXPECT_NE(error_of<ValueError>([&] {
               with_loss.save(path);
@@ -292,7 +292,7 @@ TEST_F(BrokenModel, IsRefusedWithWhatIsWrong) {
 
 TEST_F(BrokenModel, AnotherFileIsNoModel) {
   write_safetensors(path, {});
-  expect("there is no \"cornu.model\" in its metadata; weights alone are read by load_weights");
+  expect("its metadata has no \"cornu.model\"; to read weights alone, use load_weights");
 }
 
 TEST_F(BrokenModel, TheOptimizersStateMustBeWhole) {
