@@ -9,8 +9,8 @@
 #include "cornu/core/shape.h"
 
 namespace cornu {
+
 /// Values by name ("loss", "accuracy", "val_loss", ...), in the order in which they were first set.
-/// Numbers by name ("loss", "accuracy", "val_loss", ...) in the order in which they were first set.
 class Logs {
  public:
   struct Entry {

@@ -12,8 +12,8 @@ namespace {
 
 // With fewer rows, a matrix product is dominated by loading the weights.
 constexpr Index fewest_samples = 32;
-// Minimum of multiplications in a shard's forward pass: about 200 us of work, long compared with the time threads take
-// to synchronize and exchange results, and with the overhead of smaller products.
+// Minimum number of multiplications in a shard's forward pass: about 200 us of work, long compared with the time
+// threads take to synchronize and exchange results, and with the overhead of smaller products.
 constexpr Index fewest_multiplications = Index{7} << 20;
 // Lower bound per element that a convolution computes. In dense layers each parameter counts as one.
 constexpr Index multiplications_each = 16;

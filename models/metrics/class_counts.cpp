@@ -45,7 +45,7 @@ Ranked kth(const Real* scores, Index n, Index k) {
   return last;
 }
 
-/// Throws ValueError unless each row of y_true has a single one.
+/// Throws ValueError unless this row of y_true has a single one.
 void check_single_class(const char* name, const Real* truth, Index classes, Index row) {
   const auto ones = std::count(truth, truth + classes, Real{1});
   const bool any = std::any_of(truth, truth + classes, [](Real y) { return y > 0; });
