@@ -126,7 +126,7 @@ TEST(Interrupt, EndsTheRunAfterTheBatchAndKeepsTheModelAndTheHistory) {
 
 // ---- TerminateOnNaN ----
 
-/// A rate that makes the loss overflow within an epoch.
+/// A learning rate that makes the loss overflow within an epoch.
 constexpr double exploding = sizeof(Real) == sizeof(float) ? 1e30 : 1e200;
 
 TEST(TerminateOnNaN, EndsTheRunQuietlyWhereFitWouldThrow) {
@@ -209,12 +209,12 @@ void expect_refused(const AnyCallback& callback, const std::string& name) {
   EXPECT_EQ(error_of<ValueError>([&] { model.fit(line, quiet(1, {callback})); }), text);
   EXPECT_EQ(model.get_weights(), before) << "at once";
   EXPECT_FALSE(model.optimizer().replaced_learning_rate().has_value());
-  // A rate that has been set by hand is a number, and may be set again; a schedule that has been set may not.
+  // A rate set by the program is a number and may be set again; a schedule set by the program may not.
   model.optimizer().set_learning_rate(0.05);
   EXPECT_NO_THROW(model.fit(line, quiet(2, {callback})));
   model.optimizer().set_learning_rate(LearningRate([](Index) { return 0.1; }));
   EXPECT_EQ(error_of<ValueError>([&] { model.fit(line, quiet(1, {callback})); }), text);
-  // The model may get its schedule while it is fitted.
+  // The model may be given a schedule during fit.
   Sequential late = line_model();
   const LambdaCallback compiling{.on_epoch_end = [&](cornu::Run& run, Index, Logs&) { run.model.compile(scheduled); }};
   EXPECT_EQ(error_of<ValueError>([&] { late.fit(line, quiet(9, {compiling, callback})); }), text);

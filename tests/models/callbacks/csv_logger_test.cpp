@@ -17,7 +17,7 @@ using testing::content;
 using testing::error_of;
 using testing::TemporaryFolder;
 
-/// Runs the logger through epochs with these logs.
+/// Calls the logger for epochs with these logs.
 void log_epochs(CSVLogger logger, const std::vector<Logs>& epochs, Index first = 0, Index validation_freq = 0) {
   Sequential model = line_model();
   cornu::Run run{.model = model, .validation_freq = validation_freq, .metrics = {"loss", "accuracy"}};

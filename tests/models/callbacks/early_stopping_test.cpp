@@ -13,7 +13,7 @@ namespace {
 
 using testing::error_of;
 
-/// Gives the callback these values epoch by epoch; returns how many epochs the run had.
+/// Passes these values to the callback, one per epoch; returns the number of epochs that ran.
 Index epochs_run(EarlyStopping& early, std::initializer_list<double> values) {
   Sequential model = line_model();
   cornu::Run run{.model = model, .epochs = static_cast<Index>(values.size())};
@@ -128,7 +128,7 @@ TEST(EarlyStopping, SaysWhatThereIsWhenWhatItMonitorsIsNot) {
 }
 
 TEST(EarlyStopping, WaitsForValidationThatDoesNotComeEveryEpoch) {
-  Sequential model = line_model(0);  // which never improves
+  Sequential model = line_model(0);  // it never improves
   EarlyStopping early{.patience = 1};
   FitOptions options = quiet(10, {&early});
   options.validation_data = &line;

@@ -14,7 +14,7 @@
 #include "cornu/tests/support/expect_error.h"
 #include "cornu/tests/support/temporary_folder.h"
 
-// However a run ends, its callbacks hear of it.
+// However a run ends, its callbacks are called.
 
 namespace cornu {
 namespace {
@@ -24,9 +24,9 @@ using testing::classifier;
 using testing::error_of;
 using testing::TemporaryFolder;
 
-/// Counts what begins and what ends, and notes whether an exception ended it.
+/// Counts `begin` and `end` hooks, and records whether an exception ended the run.
 struct Counting {
-  Index train = 0, test = 0, predict = 0;  // begun and not ended
+  Index train = 0, test = 0, predict = 0;  // begun and not yet ended
   Index ended = 0, failed = 0;
 
   void on_train_begin(cornu::Run& run, Logs&) { begin(train, run); }
@@ -52,7 +52,7 @@ struct Counting {
   }
 };
 
-/// Throws from any hook, in the second epoch where that can be.
+/// Throws from a given hook, in the second epoch if possible.
 struct Throwing {
   std::string hook;
   Index epoch = 0;
@@ -84,7 +84,7 @@ struct Throwing {
   void on_predict_end(cornu::Run&, Logs&) const { at("predict_end"); }
 };
 
-/// A dataset that throws for one row, once it has been asked for it so many times.
+/// A dataset that throws the n-th time a certain row is gathered.
 struct Breaking {
   TensorDataset data = blobs(8);
   mutable Index times = 1;
@@ -161,7 +161,7 @@ TEST(Endings, OfFitReachCallbacksWhateverElseThrows) {
 TEST(Endings, BestWeightsAreRestoredWhenTheLossIsNoLongerFinite) {
   const TensorDataset data = blobs(8);
   EarlyStopping early{.monitor = "loss", .patience = 10, .restore_best_weights = true};
-  // In the third epoch a callback drives the weights away; the loss of the batch after is not finite.
+  // In the third epoch a callback makes the weights diverge; the next batch's loss is not finite.
   const LambdaCallback spoil{.on_train_batch_begin = [](cornu::Run& run, Index batch, Logs&) {
     if (run.epoch == 2 && batch == 1) {
       std::vector<Tensor> weights = run.model.get_weights();
@@ -272,7 +272,7 @@ TEST(Endings, AModelTrainedWithAveragesEndsWithThemHoweverFitEnds) {
     EXPECT_EQ(model.get_weights(), weights);
     EXPECT_GT(model.optimizer().iterations(), 0);
   }
-  // Where no step was made there is nothing that could end.
+  // Without a step, nothing is overwritten.
   Sequential model = averaging();
   for (int i = 0; i < 3; ++i) model.train_on_batch(data.x(), data.y());
   const std::vector<Tensor> weights = model.get_weights();
@@ -293,7 +293,7 @@ TEST(SwapEMAWeights, ValidatesWithThePenaltyOfTheAverages) {
 
 // ---- Backups ----
 
-/// From the second epoch's second batch on, the loss is not finite.
+/// The loss is not finite from the second batch of the second epoch on.
 const LambdaCallback diverging{.on_train_batch_begin = [](cornu::Run& run, Index batch, Logs&) {
   if (run.epoch == 1 && batch == 1) {
     std::vector<Tensor> weights = run.model.get_weights();
@@ -318,7 +318,7 @@ TEST(Endings, TheLastGoodBackupIsKept) {
         EXPECT_THROW(model.fit(data, options_of(data, callbacks)), NonFiniteError);
       }
       ASSERT_TRUE(std::filesystem::exists(folder / "backup"));
-      // The run goes on from there as if nothing had happened.
+      // The run continues from there as if uninterrupted.
       Sequential resumed = classifier(), whole = classifier();
       callbacks = {backup, LambdaCallback{}};
       if (quietly) callbacks.emplace_back(LambdaCallback{});

@@ -5,7 +5,7 @@
 #include "cornu/tests/models/support.h"
 #include "cornu/tests/support/expect_error.h"
 
-// When a run calls its callbacks, with what, and what they may do to the model meanwhile.
+// When callbacks are called, with which arguments, and what they may do to the model.
 
 namespace cornu {
 namespace {
@@ -14,7 +14,7 @@ using testing::blobs;
 using testing::classifier;
 using testing::expect_error;
 
-/// Writes down every call, with the names in the logs that it came with.
+/// Records every call and the names in its logs.
 struct Diary {
   std::vector<std::string> lines{};
 
@@ -135,7 +135,7 @@ TEST(Hooks, StopTrainingEndsTheRunAfterTheBatch) {
   EXPECT_FALSE(history.interrupted);
 }
 
-// ---- What a callback does to the model ----
+// ---- Callbacks that change the model ----
 
 TEST(Hooks, ACallbackMayEvaluatePredictAndTrainOnBatch) {
   const TensorDataset data = blobs(8), other = blobs(4, 9);
@@ -170,7 +170,7 @@ TEST(Hooks, ACallbackMayEvaluatePredictAndTrainOnBatch) {
 
 TEST(Hooks, ACallbackMayAssignToTheModel) {
   const TensorDataset data = blobs(8);
-  struct Restore {  // the weights of the end of the first epoch
+  struct Restore {  // restores the weights of the end of the first epoch
     std::optional<Sequential> kept{};
     void on_epoch_end(cornu::Run& run, Index epoch, Logs&) {
       if (epoch == 0) kept = run.model;

@@ -8,10 +8,10 @@
 #include "cornu/layers/input.h"
 #include "cornu/models/sequential.h"
 
-/// What the tests of callbacks train: the smallest model there is.
+/// The smallest model, for tests of callbacks.
 namespace cornu {
 
-/// y = 2 x at eight places, which a single weight can learn.
+/// y = 2 x at eight points, which a single weight can learn.
 inline const TensorDataset line(Tensor({8, 1}, {-1, -0.75, -0.5, -0.25, 0.25, 0.5, 0.75, 1}),
                                 Tensor({8, 1}, {-2, -1.5, -1, -0.5, 0.5, 1, 1.5, 2}));
 

@@ -25,7 +25,7 @@ std::vector<std::string> sorted_names(const TemporaryFolder& folder) {
   return names;
 }
 
-/// Puts numbers in the logs, one an epoch, as "score".
+/// Logs one value per epoch as "score".
 struct Scores {
   std::vector<double> values;
   void on_epoch_end(Run&, Index epoch, Logs& logs) const {
@@ -39,7 +39,7 @@ TEST(ModelCheckpoint, SavesTheWholeModelEveryEpoch) {
   model.fit(line, quiet(3, {ModelCheckpoint{.filepath = (folder / "{epoch:02d}.safetensors").string()}}));
   EXPECT_EQ(sorted_names(folder), (std::vector<std::string>{"01.safetensors", "02.safetensors", "03.safetensors"}));
   EXPECT_EQ(Sequential::load(folder / "03.safetensors").get_weights(), model.get_weights());
-  // And each is a run that can be gone on with.
+  // And training can continue from each file.
   Sequential second = Sequential::load(folder / "02.safetensors");
   FitOptions rest = quiet(3, {});
   rest.initial_epoch = 2;
@@ -79,13 +79,13 @@ TEST(ModelCheckpoint, SavesEverySoManyBatches) {
   const TemporaryFolder folder;
   Sequential model = line_model();
   model.fit(line, quiet(3, {ModelCheckpoint{.filepath = (folder / "{epoch}.{batch}").string(), .save_freq = 5}}));
-  EXPECT_EQ(sorted_names(folder), (std::vector<std::string>{"2.1", "3.2"}));  // four batches an epoch
+  EXPECT_EQ(sorted_names(folder), (std::vector<std::string>{"2.1", "3.2"}));  // four batches per epoch
 }
 
 TEST(ModelCheckpoint, SavesTheWeightsAlone) {
   const TemporaryFolder folder;
   Sequential model = line_model(), other = line_model();
-  // A loss without a name is no hindrance then.
+  // Then a loss without a name may be used.
   model.compile({.loss = [](Var p, Var y) { return mean(square(p - y), -1); }});
   model.fit(line, quiet(1, {ModelCheckpoint{.filepath = (folder / "w").string(), .save_weights_only = true}}));
   EXPECT_TRUE(other.load_weights(folder / "w"));

@@ -10,7 +10,7 @@
 #include "cornu/tests/support/structs_in.h"
 #include "cornu/tests/support/temporary_folder.h"
 
-// Whether what is monitored is to grow or to shrink: what the metric says, and never its name.
+// The direction of a monitored value comes from the metric, never from its name.
 
 namespace cornu {
 namespace {
@@ -47,7 +47,7 @@ TEST(Monitor, TheDirectionsAreRight) {
   for (const auto& [metric, direction] : metrics) EXPECT_EQ(metric.direction(), direction) << metric.name();
 }
 
-/// Gives other values epoch by epoch, under a name of the user's.
+/// A metric with a user's name and a given value for each epoch.
 struct Scripted {
   const char* called;
   std::vector<double>* values;
@@ -66,13 +66,13 @@ struct Down : Scripted {
   static constexpr Direction direction = Direction::down;
 };
 
-/// Takes the values on to the next epoch.
+/// Moves to the next epoch's values.
 struct NextEpoch {
   std::vector<double>* values;
   void on_epoch_end(cornu::Run&, Index, Logs&) const { values->erase(values->begin()); }
 };
 
-/// The epoch that EarlyStopping takes for the best, and how often a checkpoint and a plateau see an improvement.
+/// The epoch that EarlyStopping considers best, and how many improvements a checkpoint and a plateau see.
 struct Seen {
   Index best_epoch = 0;
   std::size_t checkpoints = 0;
@@ -100,7 +100,7 @@ Seen best_of(const char* name, const std::string& monitor, std::vector<double> v
 }
 
 TEST(Monitor, NamesDecideNothing) {
-  // By its name "acceleration_error" has "acc" in it, and "dice" nothing.
+  // "acceleration_error" contains "acc", and "dice" suggests nothing.
   for (const char* prefix : {"", "val_"}) {
     for (const char* name : {"acceleration_error", "layer2_loss", "accuracy_gap", "f1_penalty"}) {
       const Seen seen = best_of<Down>(name, std::string(prefix) + name, {3, 2, 1, 2});

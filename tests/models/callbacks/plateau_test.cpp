@@ -9,7 +9,7 @@ namespace {
 
 using testing::error_of;
 
-/// The rates with which epochs begin whose ends have these numbers, and the one after the last.
+/// The learning rates at the start of epochs that end with these values, and the rate after the last.
 std::vector<double> rates(ReduceLROnPlateau callback, const std::vector<double>& values, double first = 1) {
   Sequential model = line_model(first);
   cornu::Run run{.model = model, .metrics = {"loss", "accuracy"}, .directions = {Direction::down, Direction::up}};
@@ -66,7 +66,7 @@ TEST(ReduceLROnPlateau, KnowsWhatIsToGrow) {
 
 TEST(ReduceLROnPlateau, WorksInFit) {
   Sequential model = line_model(0.25);
-  // At a rate of 0 nothing improves, and there is nothing to reduce.
+  // At a rate of 0 nothing improves, and the rate cannot be reduced.
   model.optimizer().set_learning_rate(0);
   const History still = model.fit(line, quiet(3, {ReduceLROnPlateau{.monitor = "loss", .patience = 1}}));
   EXPECT_EQ(still["learning_rate"], (Rates{0, 0, 0}));

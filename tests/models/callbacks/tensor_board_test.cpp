@@ -16,7 +16,7 @@ using testing::error_of;
 using testing::Event;
 using testing::TemporaryFolder;
 
-/// The events of the only file in a folder, without the version.
+/// The events of a folder's only file, without the version event.
 std::vector<Event> events_in(const std::filesystem::path& folder) {
   std::vector<Event> events;
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
@@ -56,7 +56,7 @@ TEST(TensorBoard, WritesWhatTheEpochsBring) {
 TEST(TensorBoard, WritesWhatTheBatchesBringWhereAskedFor) {
   const TemporaryFolder folder;
   Sequential model = line_model();
-  model.fit(line, quiet(2, {TensorBoard{.log_dir = folder.path(), .update_freq = 3}}));  // 4 batches an epoch
+  model.fit(line, quiet(2, {TensorBoard{.log_dir = folder.path(), .update_freq = 3}}));  // 4 batches per epoch
   const std::vector<Event> losses = with_tag(events_in(folder / "train"), "batch_loss");
   std::vector<std::int64_t> steps;
   for (const Event& event : losses) steps.push_back(event.step);

@@ -32,8 +32,8 @@ using testing::export_cpp_cases;
 using testing::ExportCppCase;
 using testing::TemporaryFolder;
 
-/// The texts of a program that reads the samples of each case and writes what its predictor makes of them. The
-/// predictors are in a file of their own, and one of them in another one besides, as in a program of many files.
+/// Sources of a program that reads the samples of each case and writes its predictor's outputs. The predictors are in a
+/// file of their own, and one of them is also included in a second file, as in a program of several files.
 std::string predictors(const std::vector<ExportCppCase>& cases) {
   std::string includes, table;
   for (const ExportCppCase& each : cases) {
@@ -88,8 +88,7 @@ constexpr const char* flags =
 
 void write(const std::filesystem::path& path, std::string_view text) { std::ofstream(path, std::ios::binary) << text; }
 
-/// g++ and clang++, as far as they are there, with the one that compiled this first. In double it alone: the headers
-/// are the same.
+/// g++ and clang++, if available; first the compiler of this test. With double only that one: the headers are the same.
 std::vector<std::string> compilers() {
   std::vector<std::string> result{testing::compiler()};
   if (sizeof(Real) == sizeof(double)) return result;
@@ -104,7 +103,7 @@ double largest_difference(const Tensor& a, const Tensor& b) {
   return largest;
 }
 
-/// The numbers that the program wrote.
+/// The values that the program wrote.
 Tensor written_outputs(const std::filesystem::path& path, const Shape& shape) {
   std::vector<float> numbers(static_cast<std::size_t>(shape.size()));
   std::ifstream(path, std::ios::binary)
@@ -125,7 +124,7 @@ void expect_agreement(const std::filesystem::path& folder, const ExportCppCase& 
   EXPECT_EQ(difference > 1e-5, each.int8_weights) << "whole numbers are not as exact as floats";
 }
 
-/// The names that an object needs of others.
+/// The undefined symbols of an object file.
 std::vector<std::string> undefined_names(const std::filesystem::path& folder) {
   EXPECT_EQ(std::system(("cd '" + folder.string() + "' && nm -u predictors.o > names").c_str()), 0);
   std::ifstream file(folder / "names");
@@ -134,7 +133,7 @@ std::vector<std::string> undefined_names(const std::filesystem::path& folder) {
   return names;
 }
 
-// All in one program: most of the time goes into starting compilers.
+// One program for all cases, because most of the time goes into starting compilers.
 TEST(ExportCpp, AgreesWithThePredictionsOfEveryLayer) {
   const TemporaryFolder folder;
   const std::vector<ExportCppCase> cases = export_cpp_cases();

@@ -27,7 +27,7 @@ struct Scores {
   Tensor y_true, y_pred;
 };
 
-/// Scores that are multiples of 1 / steps, higher for a yes than for a no, and often equal.
+/// Scores that are multiples of 1 / steps, with many ties, higher for positives than for negatives.
 Scores random_scores(Index samples, Index steps, std::uint64_t seed) {
   Scores result{Tensor(Shape{samples}), Tensor(Shape{samples})};
   Rng rng(seed);
@@ -39,7 +39,7 @@ Scores random_scores(Index samples, Index steps, std::uint64_t seed) {
   return result;
 }
 
-/// How likely a yes has a higher score than a no: all pairs, one by one.
+/// Probability that a positive scores higher than a negative, from all pairs.
 double by_pairs(const Scores& scores) {
   double better = 0, pairs = 0;
   for (Index i = 0; i < scores.y_true.size(); ++i) {
@@ -52,7 +52,7 @@ double by_pairs(const Scores& scores) {
   return better / pairs;
 }
 
-/// The curve's points for the thresholds, from the highest one on, by counting.
+/// The points of the curve from the highest threshold on, by counting.
 std::vector<std::pair<double, double>> points(const Scores& scores, const std::vector<double>& thresholds) {
   std::vector<std::pair<double, double>> result;
   for (auto threshold = thresholds.rbegin(); threshold != thresholds.rend(); ++threshold) {
@@ -65,7 +65,7 @@ std::vector<std::pair<double, double>> points(const Scores& scores, const std::v
   return result;
 }
 
-/// Precision integrated over recall in small steps, where fp grows in proportion to tp between two points.
+/// Precision integrated over recall in small steps; between two points fp grows in proportion to tp.
 double pr_by_integration(const std::vector<std::pair<double, double>>& curve) {
   const double positives = curve.back().first;
   double sum = 0;
@@ -101,7 +101,8 @@ TEST(AUC, IsWhatKerasDocumentationSays) {
 TEST(AUC, IsWhatOneWorksOutByHand) {
   const Tensor y_true = Tensor::vector({1, 0, 1, 0}), y_pred = Tensor::vector({0.9, 0.8, 0.7, 0.1});
   EXPECT_DOUBLE_EQ(area({}, y_true, y_pred), 0.75);
-  // Recall 0 to 1/2 at precision 1; then a no; then a yes, from 1 of 2 to 2 of 3: t / (t + 1) from t = 1 to 2, halved.
+  // Recall 0 to 1/2 at precision 1; then a negative; then a positive, from 1 of 2 to 2 of 3: t / (t + 1) from t = 1 to
+  // 2, halved.
   EXPECT_NEAR(area({.curve = AUC::PR}, y_true, y_pred), 0.5 + (1 - std::log(1.5)) / 2, 1e-15);
 }
 
@@ -132,7 +133,7 @@ TEST(AUC, CountsBetweenThresholdsAsKerasDoes) {
     std::vector<double> thresholds{-1e-7};
     for (Index i = 1; i < n - 1; ++i) thresholds.push_back(static_cast<double>(i) / static_cast<double>(n - 1));
     thresholds.push_back(1 + 1e-7);
-    // Rounding decides on which side of a threshold an equal score lies: none may be equal.
+    // No score may equal a threshold, because rounding would decide its side.
     Scores apart = scores;
     for (Real& score : apart.y_pred) score = std::clamp(score + Real(0.00021), Real{0}, Real{1});
     const auto curve = points(apart, thresholds);
@@ -236,7 +237,7 @@ TEST(AUC, RefusesWhatDoesNotFit) {
 
 // ---- In fit ----
 
-/// What the hooks see.
+/// The values that hooks see.
 struct Watch {
   Index with = 0, without = 0;
   void on_train_batch_end(cornu::Run&, Index, Logs& logs) { ++(logs.find("auc") == nullptr ? without : with); }

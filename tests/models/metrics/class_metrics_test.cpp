@@ -11,7 +11,7 @@
 #include "cornu/tests/support/allocation_counter.h"
 #include "cornu/tests/support/expect_error.h"
 
-// Precision, Recall and F1Score of several outputs against plain loops, and the options of all metrics.
+// Precision, Recall and F1Score with several outputs against plain loops, and the options of all metrics.
 
 namespace cornu {
 namespace {
@@ -34,7 +34,7 @@ double f1(const Counts& c) {
   return p + r == 0 ? 0 : 2 * p * r / (p + r);
 }
 
-/// Keras's definition: what is predicted of each output, then sums over the outputs.
+/// Keras's definition: predictions per output, then sums over the outputs.
 std::vector<Counts> count(const Tensor& y_true, const Tensor& y_pred, double threshold, Index top_k) {
   const Index rows = y_pred.shape()[0], outputs = y_pred.shape()[1];
   std::vector<Counts> result(static_cast<std::size_t>(outputs));
@@ -74,7 +74,7 @@ struct Predictions {
   Tensor y_true, y_pred;
 };
 
-/// Outputs that are right more often than not; several ones a row, or a single one.
+/// Outputs that are right more often than not; y_true has several ones per row, or one.
 Predictions predictions(Index rows, Index outputs, bool one_hot, Rng& rng) {
   Predictions result{Tensor({rows, outputs}), Tensor({rows, outputs})};
   for (Index row = 0; row < rows; ++row) {
@@ -128,7 +128,7 @@ TEST(ClassMetrics, OfSeveralOutputsAreKeras) {
                           outputs));
       }
     }
-    // Without either, Precision and Recall compare with 0.5, and all outputs count together.
+    // By default Precision and Recall use the threshold 0.5, and average over all outputs together (micro).
     const std::vector<Counts> half = count(y_true, y_pred, 0.5, 0);
     EXPECT_NEAR(result_of(Precision{}, y_true, y_pred), average(half, precision, Averaging::micro), 1e-12);
     EXPECT_NEAR(result_of(Recall{}, y_true, y_pred), average(half, recall, Averaging::micro), 1e-12);
@@ -145,7 +145,7 @@ TEST(ClassMetrics, ReadOneClassOfNWhereItIsAskedFor) {
       column[row] = labels[row];
     }
     const std::vector<Counts> counts = count(y_true, y_pred, -1, 1);
-    // Class indices say that it is one of n, and so does F1Score without a threshold, as in Keras.
+    // Class indices imply multi-class; so does F1Score without a threshold, as in Keras.
     for (const Tensor& truth : {labels, column}) {
       EXPECT_NEAR(result_of(Precision{}, truth, y_pred), average(counts, precision, Averaging::macro), 1e-12);
       EXPECT_NEAR(result_of(Recall{.average = Recall::weighted}, truth, y_pred),
@@ -157,7 +157,7 @@ TEST(ClassMetrics, ReadOneClassOfNWhereItIsAskedFor) {
                 1e-12);
     EXPECT_NEAR(result_of(Recall{.top_k = 1, .average = Recall::macro}, y_true, y_pred),
                 average(counts, recall, Averaging::macro), 1e-12);
-    // A threshold asks for yes or no, also of class indices.
+    // A threshold implies multi-label, also with class indices.
     EXPECT_NEAR(result_of(Precision{.threshold = 0.5}, labels, y_pred), result_of(Precision{}, y_true, y_pred), 1e-12);
   }
 }
@@ -257,7 +257,7 @@ TEST(ClassMetrics, BinaryLabelsAreZeroAndOne) {
             "binary_accuracy: label 255 in row 1; labels are whole numbers from 0 to 1");
 }
 
-// ---- Files from before ----
+// ---- Files of earlier versions ----
 
 TEST(ClassMetrics, OfFilesFromBeforeKeepTheirReading) {
   const auto metric = [](const std::string& name) {
@@ -270,14 +270,14 @@ TEST(ClassMetrics, OfFilesFromBeforeKeepTheirReading) {
   EXPECT_NEAR(result_of(metric("Precision"), y_true, y_pred), average(counts, precision, Averaging::macro), 1e-12);
   EXPECT_NEAR(result_of(metric("Recall"), y_true, y_pred), average(counts, recall, Averaging::macro), 1e-12);
   EXPECT_NEAR(result_of(metric("F1Score"), y_true, y_pred), average(counts, f1, Averaging::macro), 1e-12);
-  // The threshold was that of a single output, and is.
+  // The threshold applied to a single output then, as it does now.
   const Tensor labels = Tensor::vector({1, 1, 0}), outputs({3, 1}, {0.9, 0.6, 0.7});
   EXPECT_EQ(result_of(metric("Recall"), labels, outputs), 0.5);
   EXPECT_EQ(result_of(metric("Precision"), labels, outputs), 1);
 }
 
 TEST(ClassMetrics, TakeUpWhatABackupFromBeforeHasCounted) {
-  // Rows are the truth: class 0 found twice and taken for 1 once, class 1 found 3 times.
+  // Rows are the truth: class 0 predicted right twice and as 1 once, class 1 predicted right 3 times.
   const Json json = parse_json(R"({"one_output":true,"growing":false,"classes":2,"counts":[2,1,0,3]})");
   Recall recall{.class_id = 0};
   Precision precision;
@@ -289,7 +289,7 @@ TEST(ClassMetrics, TakeUpWhatABackupFromBeforeHasCounted) {
   }
   EXPECT_DOUBLE_EQ(recall.result(), 2 / 3.0);
   EXPECT_DOUBLE_EQ(precision.result(), 3 / 4.0);
-  // And what is counted now comes back as it was.
+  // And current counts are read back unchanged.
   OptionVisitor write;
   precision.state(write);
   const Json written = std::move(write).written();

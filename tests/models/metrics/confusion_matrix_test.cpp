@@ -24,7 +24,7 @@ std::vector<Index> counts(const ConfusionMatrix& matrix) {
   return result;
 }
 
-// The example of scikit-learn's documentation of classification_report.
+// The example from scikit-learn's documentation of classification_report.
 const Tensor y_true = Tensor::vector({0, 1, 2, 2, 2});
 const Tensor y_pred = Tensor::vector({0, 0, 2, 2, 1});
 

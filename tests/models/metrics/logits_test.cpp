@@ -6,8 +6,8 @@
 #include "cornu/tests/models/support.h"
 #include "cornu/tests/support/temporary_folder.h"
 
-// A model whose loss takes logits: what means a probability is one, in every metric and in predict_classes. Each such
-// model has a twin that ends in the activation, whose figures must be the same.
+// Models whose loss takes logits: every metric, and predict_classes, must get probabilities where it expects them. Each
+// model has a twin that ends in the activation, whose values must be the same.
 
 namespace cornu {
 namespace {
@@ -15,7 +15,7 @@ namespace {
 using testing::normal;
 using testing::TemporaryFolder;
 
-/// A user's metric: the mean of what it is handed, which shows what that was.
+/// A user's metric: the mean of y_pred, which shows what it was given.
 struct MeanPrediction {
   double sum = 0, seen = 0;
   void reset() { sum = seen = 0; }
@@ -30,7 +30,7 @@ struct MeanLogit : MeanPrediction {
   bool reads_logits(Logits) const { return true; }
 };
 
-/// A user's loss of logits.
+/// A user's loss that takes logits.
 struct Logistic {
   Var operator()(Var z, Var y) const { return mean(softplus(z) - z * y, -1); }
   Logits logits() const { return Logits::sigmoid; }
@@ -70,7 +70,7 @@ std::vector<AnyMetric> class_metrics() {
           MeanPrediction{}};
 }
 
-/// The same model twice: one ends in logits and has a loss that takes them, the other in the activation.
+/// The same model twice: one outputs logits and has a loss that takes them, the other ends in the activation.
 struct Twins {
   Sequential logits, probabilities;
   Tensor x, y;
@@ -83,7 +83,7 @@ struct Twins {
         y(targets) {
     logits.compile({.optimizer = SGD{.learning_rate = 0.1}, .loss = of_logits, .metrics = metrics});
     probabilities.compile({.optimizer = SGD{.learning_rate = 0.1}, .loss = of_probabilities, .metrics = metrics});
-    // Far enough from 0 that a threshold of 0.5 on the logits is another one.
+    // Far enough from 0 that a threshold of 0.5 on the logits gives other results.
     const std::vector<Tensor> weights{normal({3, outputs}, 7), Tensor::full({outputs}, 0.25)};
     logits.set_weights(weights);
     probabilities.set_weights(weights);
@@ -182,7 +182,7 @@ TEST(LogitsOfTheLoss, AreHandedToMetricsThatReadThem) {
 }
 
 TEST(LogitsOfTheLoss, AreNotRoundedWhereTheirOrderIsAllThatCounts) {
-  // Sigmoids and softmaxes of these are 0 and 1 in any precision.
+  // The sigmoids and softmaxes of these are 0 and 1 in any precision.
   Sequential model{Input{1}, Dense{.units = 1, .use_bias = false}};
   model.compile({.loss = BinaryCrossentropy{.from_logits = true}, .metrics = {AUC{}}});
   model.set_weights(std::vector<Tensor>{Tensor::matrix({{1000}})});

@@ -10,7 +10,7 @@
 namespace cornu {
 namespace {
 
-/// A user's metric: how far the predictions are off at most.
+/// A user's metric: the largest absolute error.
 struct MaxError {
   double worst = 0;
 
@@ -56,7 +56,7 @@ TEST(LossMetric, IsTheMeanOfTheLossOverTheSamples) {
   EXPECT_EQ(metric.result(), 0) << "nothing seen yet";
   metric.update(Tensor::matrix({{0}, {0}, {0}}), Tensor::matrix({{1}, {2}, {4}}));  // 1 + 4 + 16
   EXPECT_NEAR(metric.result(), 7, 1e-6);
-  metric.update(Tensor::matrix({{1}}), Tensor::matrix({{4}}));  // 9: one sample, not one batch
+  metric.update(Tensor::matrix({{1}}), Tensor::matrix({{4}}));  // 9; the mean is over samples, not batches
   EXPECT_NEAR(metric.result(), 30 / 4.0, 1e-6);
   metric.reset();
   EXPECT_EQ(metric.result(), 0);

@@ -16,7 +16,7 @@ using testing::error_of;
 
 constexpr Real nan = std::numeric_limits<Real>::quiet_NaN();
 
-/// What a metric makes of one batch.
+/// The result of a metric for one batch.
 template <class M>
 double result_of(M metric, const Tensor& y_true, const Tensor& y_pred) {
   metric.update(y_true, y_pred);
@@ -164,7 +164,7 @@ TEST(SparseCategoricalAccuracy, RefusesWhatIsNoLabelAndCountsNothingThen) {
   EXPECT_EQ(metric.hits.seen, 0);
 }
 
-// ---- The choice between the three ----
+// ---- Accuracy's choice between the three ----
 
 TEST(Accuracy, IsBinaryForASingleOutput) {
   EXPECT_EQ(result_of(Accuracy{}, Tensor::vector({1, 1, 0}), Tensor({3, 1}, {0.9, 0.4, 0.1})), 2 / 3.0);
@@ -181,7 +181,7 @@ TEST(Accuracy, IsSparseForLabelsOfALowerRankOrWithALastAxisOf1) {
 }
 
 TEST(Accuracy, IsCategoricalForLabelsOfTheSameShape) {
-  // Compared number by number with a threshold, as binary accuracy does, this would be 4 of 6.
+  // Compared element by element with a threshold, as in binary accuracy, this would be 4 of 6.
   EXPECT_EQ(
       result_of(Accuracy{}, Tensor::matrix({{0, 0, 1}, {0, 1, 0}}), Tensor::matrix({{0.3, 0.3, 0.4}, {0.3, 0.4, 0.3}})),
       1);

@@ -10,7 +10,7 @@
 #include "cornu/tests/support/allocation_counter.h"
 #include "cornu/tests/support/expect_error.h"
 
-// The metrics of regression, and MeanIoU.
+// Regression metrics and MeanIoU.
 
 namespace cornu {
 namespace {
@@ -137,7 +137,7 @@ TEST(MeanIoU, IsWhatKerasDocumentationSays) {
 }
 
 TEST(MeanIoU, CountsTheClassesThatOccur) {
-  // Class 0: 2 of 3, class 1: 0 of 1, class 3: 1 of 1; class 2 is nowhere.
+  // Class 0: 2 of 3, class 1: 0 of 1, class 3: 1 of 1; class 2 does not occur.
   EXPECT_DOUBLE_EQ(result_of(MeanIoU{4}, Tensor::vector({0, 0, 0, 3}), Tensor::vector({0, 0, 1, 3})), 5 / 9.0);
 }
 

@@ -1,4 +1,4 @@
-// Weights under other names than were asked for, and files that hold none.
+// Weights with names other than those asked for, and files without weights.
 #include <gtest/gtest.h>
 
 #include <array>
@@ -33,7 +33,7 @@ TEST(LoadWeights, AsksWhetherOtherNamesWereMeant) {
   for (const auto& [in_file, called] : all) {
     model_of(1).save_weights(path, {.names = in_file});
     for (const auto& [asked, ignored] : all) {
-      if (asked == in_file || (asked == Names::keras && in_file == Names::cornu)) continue;  // Keras's reads both
+      if (asked == in_file || (asked == Names::keras && in_file == Names::cornu)) continue;  // Keras's names read both
       Sequential model = model_of(2);
       const std::vector<Tensor> before = model.get_weights();
       const std::string text = error_of<ValueError>([&, &a = asked] { model.load_weights(path, {.names = a}); });
@@ -60,7 +60,7 @@ TEST(LoadWeights, AsksAlsoIfAnotherModelsWeightsComeUnderOtherNames) {
                 "Names::pytorch");
 }
 
-/// A model's own file, whose names look like Keras's where a model is inside: it says itself whose they are.
+/// A model file whose names look like Keras's, because a model is inside: its metadata says that it is Cornu's.
 TEST(LoadWeights, AskedForForeignNamesOfAModelOfCornuSuggestsItsOwn) {
   const TemporaryFolder folder;
   const std::string path = folder / "m";
@@ -74,7 +74,7 @@ TEST(LoadWeights, AskedForForeignNamesOfAModelOfCornuSuggestsItsOwn) {
   EXPECT_EQ(error_of<ValueError>([&] { model.load_weights(path); }).find("did you mean"), std::string::npos);
 }
 
-/// PyTorch's counters may have run for long; nobody reads them.
+/// PyTorch's counters may be large; they are not read.
 TEST(LoadWeights, IntegersThatNobodyAsksForMayBeAny) {
   const TemporaryFolder folder;
   const std::string path = folder / "w";

@@ -6,7 +6,7 @@
 #include "cornu/tests/support/print.h"
 #include "cornu/tests/support/temporary_folder.h"
 
-// What PyTorch has in another order, worked out by hand: 0 and 100 are the first numbers of the tensors of a file.
+// PyTorch's layouts, worked out by hand. Element values count up within a tensor; tensors start at 0, 100, ...
 
 namespace cornu {
 namespace {
@@ -15,7 +15,7 @@ using namespace cornu::testing;
 
 class Layouts : public ::testing::Test {
  protected:
-  /// The model with the weights of such a file, which it writes again as it was.
+  /// A model with the weights of such a file; writing it must reproduce the file.
   void load(Sequential& model, const NamedShapes& tensors) {
     write_counted(folder / "w", tensors);
     ASSERT_TRUE(model.load_weights(folder / "w", {.names = Names::pytorch}));
@@ -35,7 +35,7 @@ class Layouts : public ::testing::Test {
 
 TEST_F(Layouts, ADenseAfterAnImageHasItsRowsInTheOrderOfHeightWidthAndChannels) {
   Sequential model{Input{1, 2, 3}, Flatten{}, Dropout{0.5}, ReLU{}, Dense{.units = 2, .use_bias = false}};
-  // There the inputs are channel 0 at both places, channel 1, ...: x0 x1 | x2 x3 | x4 x5.
+  // There the inputs are channel 0 at both positions, then channel 1, ...: x0 x1 | x2 x3 | x4 x5.
   load(model, {{"3.weight", {2, 6}}});
   EXPECT_EQ(parameter_of(model, "dense/kernel"), Tensor::matrix({{0, 6}, {2, 8}, {4, 10}, {1, 7}, {3, 9}, {5, 11}}));
 }
@@ -125,9 +125,9 @@ TEST_F(Layouts, WhatALayerDoesWithoutIsOneOrNothingThere) {
             std::vector<std::string>{"0.bias of batch_normalization must be 0 everywhere, the file has other values"});
 }
 
-// ---- What PyTorch has no module for ----
+// ---- Without an equivalent in PyTorch ----
 
-/// One number for each feature, of which only itself knows.
+/// One element per feature, in a layer that PyTorch's layouts do not cover.
 struct Gain {
   Parameter gain{};
 
@@ -161,7 +161,7 @@ TEST_F(Layouts, AnImageWhoseWayCannotBeFollowedIsRefused) {
                  "flatten and reshape: PyTorch stores the same elements as images of shapes (2, 1, 2) and (1, 4), "
                  "channels first; no order of weights fits both");
   Sequential last{Input{2, 1, 2}, Conv2D{.filters = 2, .kernel_size = 1}, Flatten{}};
-  EXPECT_NO_THROW(last.save_weights(folder / "w", {.names = Names::pytorch}));  // of no weight's concern
+  EXPECT_NO_THROW(last.save_weights(folder / "w", {.names = Names::pytorch}));  // the order does not affect any weight
 }
 
 }  // namespace
