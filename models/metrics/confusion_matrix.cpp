@@ -58,8 +58,8 @@ void ConfusionMatrix::update(ConstView y_true, ConstView y_pred, double threshol
   detail::check_threshold(name, threshold);
   const Shape &truth_shape = y_true.shape(), &shape = y_pred.shape();
   const char* const wrong =
-      "{}: labels are {} and predictions {}; labels or one-hot rows for predicted classes or rows of scores are "
-      "required, as many as there are predictions";
+      "{}: labels are {} and predictions {}; labels or one-hot rows are required, one for each predicted class or row "
+      "of scores";
   require(shape.rank() > 0 && truth_shape.rank() > 0, wrong, name, truth_shape, shape);
   const bool of_classes = shape.rank() == 1;
   const Shape outer = of_classes ? shape : shape.without(-1);
@@ -74,11 +74,10 @@ void ConfusionMatrix::update(ConstView y_true, ConstView y_pred, double threshol
 
   const Index from_scores = std::max(prediction.width == 1 ? 2 : prediction.width, of_labels ? 0 : truth.width);
   Index needed = growing_ ? std::max(classes(), from_scores) : classes();
-  require(from_scores <= needed,
-          "{}: labels are {} and predictions {}; they have more than the {} classes that are counted", name,
-          truth_shape, shape, needed);
+  require(from_scores <= needed, "{}: labels are {} and predictions {}; they have more than the matrix's {} classes",
+          name, truth_shape, shape, needed);
   if (growing_ && from_scores == 0) {
-    const char* const hint = " (more only where the number of classes is given)";
+    const char* const hint = " (to count more classes, give their number)";
     const Index most = std::max(needed, most_unasked_classes);
     needed = std::max({needed, truth.check_labels(name, most, hint), prediction.check_labels(name, most, hint)});
   } else {

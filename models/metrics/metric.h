@@ -27,7 +27,8 @@ namespace cornu {
 ///                                                 without it, EarlyStopping and the like need a `.mode`
 ///   bool reads_logits(Logits) const               see below
 /// y_pred are the model's outputs. If the model's loss takes logits, y_pred are the probabilities: the sigmoid or
-/// softmax of the outputs. A metric whose reads_logits returns true gets the logits instead.
+/// softmax of the outputs. A metric whose reads_logits returns true gets the logits instead. Margins, as of a hinge
+/// loss, are passed unchanged by default.
 template <class M>
 concept Metric = std::copy_constructible<M> && requires(M& metric, const M& seen, ConstView y_true, ConstView y_pred) {
   metric.reset();

@@ -131,14 +131,13 @@ TEST(ConfusionMatrix, RefusesLabelsThatAreNoClassesAndCountsNothingThen) {
 
 TEST(ConfusionMatrix, DoesNotTakeAnAbsurdLabelForAMillionClasses) {
   EXPECT_EQ(error_of<ValueError>([&] { confusion_matrix(Tensor::vector({1000000}), Tensor::vector({0})); }),
-            "confusion matrix: label 1000000 in row 0; labels are whole numbers from 0 to 4095 (more only where the "
-            "number of classes is given)");
+            "confusion matrix: label 1000000 in row 0; labels are whole numbers from 0 to 4095 (to count more classes, "
+            "give their number)");
   EXPECT_EQ(confusion_matrix(Tensor::vector({5000}), Tensor::vector({0}), 5001).count(5000, 0), 1);
 }
 
 TEST(ConfusionMatrix, RefusesShapesThatDoNotGoTogether) {
-  const std::string required =
-      "; labels or one-hot rows for predicted classes or rows of scores are required, as many as there are predictions";
+  const std::string required = "; labels or one-hot rows are required, one for each predicted class or row of scores";
   EXPECT_EQ(error_of<ShapeError>([&] { confusion_matrix(Tensor({3}), Tensor({2})); }),
             "confusion matrix: labels are (3,) and predictions (2,)" + required);
   EXPECT_EQ(error_of<ShapeError>([&] {
@@ -150,8 +149,7 @@ TEST(ConfusionMatrix, RefusesShapesThatDoNotGoTogether) {
   EXPECT_EQ(error_of<ShapeError>([&] {
               confusion_matrix(Tensor({3}), Tensor({3, 4}), 2);
             }),
-            "confusion matrix: labels are (3,) and predictions (3, 4); they have more than the 2 classes that are "
-            "counted");
+            "confusion matrix: labels are (3,) and predictions (3, 4); they have more than the matrix's 2 classes");
   EXPECT_EQ(error_of<ValueError>([&] { ConfusionMatrix(-1); }),
             "confusion matrix: -1 classes; at least 1 are required, or 0 for as many as there are");
 }
