@@ -5,9 +5,9 @@
 
 namespace cornu {
 
-/// Gives the layer the mean and the variance of a dataset's samples, which are gone through in batches:
-/// `Normalization normalization; adapt(normalization, train);`. Throws ValueError for an empty dataset, and as
-/// Normalization::adapt does.
+/// Sets the layer's mean and variance to those of the dataset's samples, which are read in batches: `Normalization
+/// normalization; adapt(normalization, train);`. Throws ValueError for an empty dataset; otherwise as
+/// Normalization::adapt.
 void adapt(Normalization& layer, DatasetRef data);
 
 }  // namespace cornu

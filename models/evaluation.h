@@ -8,7 +8,7 @@
 
 namespace cornu {
 
-/// The callbacks of a run, called one after the other.
+/// Calls all callbacks of a run, in order.
 struct Callbacks {
   std::span<AnyCallback> all;
   Run& run;
@@ -16,8 +16,8 @@ struct Callbacks {
     for (AnyCallback& callback : all) callback.call(hook, run, index, logs);
   }
 
-  /// Calls `begin`, then body(), then `end` for each callback whose `begin` returned, whatever is thrown meanwhile.
-  /// Throws the first of these exceptions.
+  /// Calls `begin`, then body(), then `end` for each callback whose `begin` returned, even after exceptions. Rethrows
+  /// the first exception.
   template <class Body>
   void during(Hook begin, Hook end, Logs& logs, Body body) const {
     std::size_t begun = 0;
@@ -46,15 +46,15 @@ struct Callbacks {
   }
 };
 
-/// Goes through a dataset without learning, as often as it is asked to; keeps its memory for the next time.
+/// Evaluates a dataset, any number of times, and keeps its memory between runs.
 class Evaluation {
  public:
-  /// All of these must outlive it. steps: batches, 0 for the whole dataset.
+  /// The arguments must outlive this object. steps: batches; 0: the whole dataset.
   Evaluation(const detail::SequentialState& model, DatasetRef data, Index batch_size, Index steps,
              ConstView sample_weight);
 
   Index steps() const { return steps_; }
-  /// Loss and metrics; callbacks and display may be null.
+  /// Returns loss and metrics. callbacks and display may be null.
   Logs run(const Callbacks* callbacks, ProgressDisplay* display);
 
  private:

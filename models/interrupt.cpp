@@ -13,18 +13,18 @@ namespace cornu {
 
 namespace {
 
-// What the handler touches must be lock-free: it may run in the middle of anything.
+// The handler's variables must be lock-free: a signal may arrive at any point.
 std::atomic<bool> pressed = false;
-std::atomic<int> calls = 0;  // of the program's own handlers, that have not returned
+std::atomic<int> calls = 0;  // of the program's own handlers that have not returned yet
 static_assert(std::atomic<bool>::is_always_lock_free && std::atomic<int>::is_always_lock_free);
 
-std::mutex mutex;  // guards `guards`, and who installs or restores
+std::mutex mutex;  // guards `guards`, install and restore
 int guards = 0;
 
 #ifdef CORNU_POSIX_SIGNALS
 
-struct sigaction former;   // what is restored; not changed while the handler is installed
-struct sigaction earlier;  // what was restored before
+struct sigaction former;   // the action to restore; constant while our handler is installed
+struct sigaction earlier;  // the `former` of the previous installation
 
 bool is_simple(const struct sigaction& action, void (*handler)(int)) {
   return (action.sa_flags & SA_SIGINFO) == 0 && action.sa_handler == handler;
@@ -52,10 +52,10 @@ void note(int signal, siginfo_t* info, void* context) {
   struct sigaction current {};
   sigaction(signal, nullptr, &current);
   if (is_default(former) && second && is_installed(current)) {
-    sigaction(signal, &former, nullptr);  // which acts as soon as this handler returns
+    sigaction(signal, &former, nullptr);  // takes effect when this handler returns
     raise(signal);
   }
-  // A handler that was installed while this one was, and calls it in turn, means the one from before.
+  // A handler installed over ours may have saved it and call it; it then expects the action that ours replaced.
   const int depth = calls++;
   if (depth < 2) call(depth <= 0 ? former : earlier, signal, info, context);
   --calls;
@@ -65,16 +65,16 @@ void note(int signal, siginfo_t* info, void* context) {
 void install() {
   struct sigaction current {};
   sigaction(SIGINT, nullptr, &current);
-  if (is_simple(current, SIG_IGN) || is_installed(current)) return;  // installed: the program has put it back
+  if (is_simple(current, SIG_IGN) || is_installed(current)) return;  // installed: the program restored it itself
   calls = 0;
   earlier = former;
   former = current;
   struct sigaction action {};
   action.sa_sigaction = note;
   if (is_default(former)) {
-    action.sa_flags = SA_SIGINFO | SA_RESTART;  // no system call of the program's shall fail because of it
+    action.sa_flags = SA_SIGINFO | SA_RESTART;  // the program's system calls must not fail with EINTR
     sigemptyset(&action.sa_mask);
-  } else {  // the system treats the program and its handler as it would without us
+  } else {  // keep the flags of the program's handler
     constexpr int kept = SA_RESTART | SA_ONSTACK | SA_NODEFER | static_cast<int>(SA_RESETHAND);
     action.sa_flags = SA_SIGINFO | (former.sa_flags & kept);
     action.sa_mask = former.sa_mask;
@@ -85,17 +85,17 @@ void install() {
 void restore() {
   struct sigaction current {};
   sigaction(SIGINT, nullptr, &current);
-  // Whoever put a handler of their own there meanwhile keeps it.
+  // A handler that was installed in the meantime stays.
   if (!is_installed(current)) return;
   sigaction(SIGINT, &former, nullptr);
-  former = earlier;  // for `former` if it calls this handler
+  former = earlier;  // in case `former` calls our handler
 }
 
 #else
 
 void (*former)(int) = SIG_DFL;
 
-void note(int signal) {  // the system has already put back the default for the second time
+void note(int signal) {  // the system has restored the default action, which handles the second Ctrl-C
   pressed = true;
   if (former == SIG_DFL || former == SIG_IGN || former == SIG_ERR) return;
   std::signal(signal, note);

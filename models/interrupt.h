@@ -2,10 +2,11 @@
 
 namespace cornu {
 
-/// While one lives, Ctrl-C (SIGINT) is noted. A handler that the program has installed is called as well, every time.
-/// Without one, the first Ctrl-C does not end the program, and the second does. Guards may be nested and may live in
-/// several threads at once: the first to come installs the handler, the last to go puts the former one back, and all of
-/// them see the same Ctrl-C. Where SIGINT is ignored (nohup, background jobs of a script) it stays ignored.
+/// While an InterruptGuard exists, Ctrl-C (SIGINT) is recorded. If the program has installed a handler, it is also
+/// called each time. Otherwise, the first Ctrl-C does not end the program and the second does.
+/// Guards may be nested and may exist in several threads. The first installs the handler, the last restores the
+/// previous one, and all of them see the same Ctrl-C. If SIGINT is ignored (nohup, background jobs of a script), it
+/// stays ignored.
 class InterruptGuard {
  public:
   InterruptGuard();
@@ -13,7 +14,7 @@ class InterruptGuard {
   InterruptGuard(const InterruptGuard&) = delete;
   InterruptGuard& operator=(const InterruptGuard&) = delete;
 
-  /// Whether Ctrl-C was pressed since the first of the guards alive now was made.
+  /// True if Ctrl-C was pressed since the first guard alive now was constructed.
   bool interrupted() const;
 };
 

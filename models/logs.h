@@ -10,7 +10,7 @@
 
 namespace cornu {
 
-/// Numbers by name ("loss", "accuracy", "val_loss", ...) in the order in which they were first set.
+/// Values by name ("loss", "accuracy", "val_loss", ...), in the order in which they were first set.
 class Logs {
  public:
   struct Entry {
@@ -18,14 +18,14 @@ class Logs {
     double value = 0;
   };
 
-  /// The number of that name. Throws ValueError, listing the names there are, if there is none.
+  /// The value with this name. Throws ValueError, listing the names, if there is none.
   double operator[](std::string_view name) const;
-  /// The same, null if there is none.
+  /// Pointer to the value with this name, or null.
   const double* find(std::string_view name) const;
-  /// Puts a number under a name, new or not.
+  /// Sets a value, adding the name if it is new.
   void set(std::string_view name, double value);
   void clear() { entries_.clear(); }
-  /// All names, for an error's text: "loss, accuracy", or "none".
+  /// All names, for error messages: "loss, accuracy", or "none".
   std::string names() const;
 
   bool empty() const { return entries_.empty(); }
@@ -37,11 +37,11 @@ class Logs {
   std::vector<Entry> entries_;
 };
 
-/// What fit saw: for each epoch, what the logs said at its end.
+/// The logs of each epoch of a fit.
 struct History {
   struct Params {
-    Index epochs = 0;  ///< that were asked for
-    Index steps = 0;   ///< batches an epoch
+    Index epochs = 0;  ///< as requested
+    Index steps = 0;   ///< batches per epoch
   };
 
   std::map<std::string, std::vector<double>, std::less<>> history;
@@ -49,8 +49,8 @@ struct History {
   Params params;
   bool interrupted = false;  ///< by Ctrl-C
 
-  /// The numbers of that name, one for each epoch that had it. Throws ValueError, listing the names there are, if there
-  /// is none.
+  /// The values with this name, one for each epoch that has it. Throws ValueError, listing the names, if there are
+  /// none.
   const std::vector<double>& operator[](std::string_view name) const&;
   std::vector<double> operator[](std::string_view name) && { return std::as_const(*this)[name]; }
   void append(Index epoch_number, const Logs& logs);

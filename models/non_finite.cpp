@@ -12,7 +12,7 @@ bool is_finite(const ConstView& x) {
   return std::all_of(x.begin(), x.end(), [](Real value) { return std::isfinite(value); });
 }
 
-/// Finds the first layer whose output is not finite, the innermost if it is in others.
+/// Finds the first layer whose output is not finite; the innermost one if layers are nested.
 struct FirstNonFinite final : LayerObserver {
   std::string path;  // empty if there is none
   std::vector<std::string> within;
@@ -26,8 +26,8 @@ struct FirstNonFinite final : LayerObserver {
   }
 };
 
-constexpr Real large = 10;          // an input: weights begin for inputs of about 1
-constexpr Real far_beyond = 10000;  // a prediction
+constexpr Real large = 10;          // for an input: initial weights are scaled for inputs of about 1
+constexpr Real far_beyond = 10000;  // for a prediction
 
 Real largest(const ConstView& x) {
   Real result = 0;
@@ -35,7 +35,7 @@ Real largest(const ConstView& x) {
   return result;
 }
 
-/// What to do about a run that diverges; nothing if it does not look like one.
+/// Advice for training that diverges; "" if there are no signs of it.
 std::string remedy(const ConstView& x, const Optimizer& optimizer) {
   const bool inputs = largest(x) > large, rate = optimizer.iterations() > 0 && optimizer.learning_rate() > 0;
   if (!inputs && !rate) return "";

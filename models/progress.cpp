@@ -22,8 +22,8 @@ double steady_seconds() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-// Text is put together from short pieces, which a std::string holds without asking for memory: a warm step allocates
-// nothing. (fmt::format_to a std::string does the same, but builds all of fmt once more into this library.)
+// Text is concatenated from pieces short enough for std::string's small buffer, so a warm step allocates nothing.
+// (fmt::format_to into a std::string would too, but instantiates all of fmt again in this library.)
 
 void put_step_time(std::string& text, double seconds) {
   if (seconds >= 1 || seconds == 0) {
@@ -46,7 +46,7 @@ void put_time_left(std::string& text, double seconds) {
   }
 }
 
-/// "  32/1875": so wide that the bar stays where it is.
+/// "  32/1875", padded so that the bar keeps its position.
 void put_count(std::string& text, Index done, Index steps) {
   const std::string all = fmt::format("{}", steps);
   text += fmt::format("{:>{}}/", done, all.size());
@@ -75,7 +75,7 @@ ProgressDisplay::ProgressDisplay(Verbose mode, Index epochs, Index steps, std::F
 
 ProgressDisplay::~ProgressDisplay() {
   if (!bar_drawn_) return;
-  text_ = "\n";  // in memory that is there: the bar's text was longer
+  text_ = "\n";  // no allocation: the bar's text was longer
   write();
 }
 
@@ -144,7 +144,7 @@ void ProgressDisplay::put_values(const Logs& logs) {
   for (const Logs::Entry* entry : order_) {
     text_ += " - ";
     text_ += entry->name;
-    // The second form is that of what is not a number, too.
+    // The second form also applies to NaN.
     text_ +=
         std::abs(entry->value) > 1e-3 ? fmt::format(": {:.4f}", entry->value) : fmt::format(": {:.4e}", entry->value);
   }
@@ -155,8 +155,8 @@ void ProgressDisplay::draw_bar(const Logs& logs, bool last) {
   const double per_step = seconds_per_step(after_latest_);
   const Index full = std::clamp(width * done_ / steps_, Index{0}, width);
   text_.clear();
-  text_ += "\r\x1b[K";             // over what is there
-  if (!last) text_ += "\x1b[?7l";  // cut at the terminal's edge: of a wrapped line, the first part would stay
+  text_ += "\r\x1b[K";             // clear the line
+  if (!last) text_ += "\x1b[?7l";  // no wrapping: the first part of a wrapped line would remain on the screen
   text_ += "\x1b[1m";
   put_count(text_, done_, steps_);
   text_ += "\x1b[0m \x1b[32m";

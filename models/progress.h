@@ -10,35 +10,35 @@
 
 namespace cornu {
 
-/// Shows how far fit or evaluate is, as Keras does. The bar is drawn anew at most every 0.05 s, with the time that is
-/// left until the epoch ends and the time that it took afterwards:
+/// Shows the progress of fit or evaluate, as in Keras. In bar mode the bar is redrawn at most every 0.05 s. It shows
+/// the time remaining, and at the end of the epoch the time taken:
 ///
 ///     Epoch 1/5
 ///     1875/1875 ━━━━━━━━━━━━━━━━━━━━ 4s 2ms/step - accuracy: 0.8801 - loss: 0.4108 - val_loss: 0.2013
 ///
-/// and as one plain line, written when the epoch ends, without any escape code:
+/// In line mode one plain line without escape codes is written at the end of the epoch:
 ///
 ///     Epoch 1/5 - 1875/1875 - 4s - 2ms/step - accuracy: 0.8801 - loss: 0.4108
 ///
-/// The epoch is named only if there are several. The values are those of the steps, then those of the
-/// validation, then what callbacks added, each sorted by name. The time of a step leaves out the first step, which
-/// warms up, and whatever comes after the last one, such as the validation.
-/// Nothing is thrown if it cannot be written, and no signal raised: what reads the output may go away at any time.
+/// The epoch is shown only if there are several. Values are listed in three groups, each sorted by name: those of the
+/// steps, of the validation, and those that callbacks added. The time per step excludes the first step, which warms up,
+/// and everything after the last one, such as validation.
+/// A failing write is ignored and raises no signal (SIGPIPE): the reader of the output may exit at any time.
 class ProgressDisplay {
  public:
-  /// Seconds since any moment, never going back.
+  /// Monotonic time in seconds, from any origin.
   using Clock = std::function<double()>;
 
-  /// `epochs` that were asked for, and `steps` in each.
+  /// epochs: as requested. steps: per epoch.
   ProgressDisplay(Verbose mode, Index epochs, Index steps, std::FILE* out = stdout, Clock clock = {});
   ProgressDisplay(const ProgressDisplay&) = delete;
   ProgressDisplay& operator=(const ProgressDisplay&) = delete;
-  /// Ends the line of a bar that an error cut short, so that its text gets a line of its own.
+  /// Ends the line of a bar that an error interrupted, so that the error's text starts on a new line.
   ~ProgressDisplay();
 
   /// Epochs count from 0.
   void epoch_begin(Index epoch);
-  /// So many steps are done, with these values. Warm, it allocates nothing.
+  /// Shows that `done` steps are complete, with their values. Warm, it allocates nothing.
   void step(Index done, const Logs& logs);
   void epoch_end(const Logs& logs);
 
@@ -55,7 +55,7 @@ class ProgressDisplay {
   double begin_ = 0, after_first_ = 0, after_latest_ = 0, drawn_ = 0;
   Index epoch_ = 0, done_ = 0;
   bool bar_drawn_ = false;               // in this epoch
-  std::vector<std::string> step_names_;  // the values that steps have
+  std::vector<std::string> step_names_;  // names of the steps' values
   std::vector<const Logs::Entry*> order_;
   std::string text_;
 };

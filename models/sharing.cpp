@@ -10,23 +10,23 @@ namespace cornu {
 
 namespace {
 
-// Fewer rows than this, and a product spends its time on fetching the weights.
+// With fewer rows, a matrix product is dominated by loading the weights.
 constexpr Index fewest_samples = 32;
-// Multiplications, about, that a shard's forward pass must have: some 200 microseconds of work, to which what threads
-// need to meet and to fetch each other's results is small, and what smaller products cost as well.
+// Minimum number of multiplications in a shard's forward pass: about 200 us of work, long compared with the time
+// threads take to synchronize and exchange results, and with the overhead of smaller products.
 constexpr Index fewest_multiplications = Index{7} << 20;
-// For a number that a convolution makes, at the least; in dense layers each parameter counts for one.
+// Lower bound per element that a convolution computes. In dense layers each parameter counts as one.
 constexpr Index multiplications_each = 16;
-// Half of the smallest second-level cache of the last ten years' servers and desktops.
+// Half of the smallest L2 cache in servers and desktops of the last ten years.
 constexpr Index cache_bytes = Index{1} << 19;
 
-// Up to here the passes of all shards are kept until the step, which then makes the products of their gradients into
-// the parameters, and shares these too.
+// Up to this number of shards, the passes of all shards are kept until the step. The step then computes the deferred
+// products directly into the parameters, and shares that work too.
 constexpr Index most_at_once = 8;
 
 Index divided_up(Index n, Index by) { return (n + by - 1) / by; }
 
-/// Of a forward pass over one sample.
+/// Multiplications in a forward pass over one sample.
 Index sample_multiplications(const BatchWork& work) {
   return work.parameters + multiplications_each * work.sample_numbers;
 }
@@ -46,7 +46,7 @@ Sharding divide(const BatchWork& work, Index threads, Index shard_size) {
   const Index sample_numbers = std::max(work.sample_numbers, Index{1});
   const Index fitting = std::max(fewest_samples, cache_bytes / (sample_numbers * real_size));
   if (!has_large_gradients && samples >= 4 * fitting) return shards_of(fitting);
-  // A shard reads and writes all gradients: it must have enough samples to be worth that.
+  // A shard reads and writes all gradients, so it needs enough samples to pay for that.
   const Index worth = std::max(fitting, 2 * work.parameters / sample_numbers);
   if (const Index rounds = samples / (worth * threads); rounds >= 2) {
     return shards_of(divided_up(samples, rounds * threads), true);
@@ -58,8 +58,8 @@ Sharding divide(const BatchWork& work, Index threads, Index shard_size) {
 }
 
 bool should_pay_to_share(const BatchWork& work, Index threads) {
-  // Measured with 784-128-10 and 784-1024-1024-10 on two cores 300 ns apart.
-  constexpr double seconds_a_multiplication = 23e-12;  // of the forward pass, with what the backward pass adds
+  // Measured with 784-128-10 and 784-1024-1024-10, on two cores 300 ns apart.
+  constexpr double seconds_a_multiplication = 23e-12;  // of the forward pass, including the backward pass's share
   constexpr double seconds_a_parameter = 0.6e-9, seconds_to_meet = 10e-6;
   const double alone = static_cast<double>(work.samples * sample_multiplications(work)) * seconds_a_multiplication;
   const double exchange = static_cast<double>(work.parameters) * seconds_a_parameter + seconds_to_meet;
@@ -68,21 +68,21 @@ bool should_pay_to_share(const BatchWork& work, Index threads) {
 
 namespace {
 
-// A block of steps takes at least this long, so that it holds several of the scheduler's time slices.
+// Minimum duration of a block of steps, so that it spans several scheduler time slices.
 constexpr double block_duration = 0.02;
 constexpr Index fewest_block_steps = 16;
-// Steps after which the median of the last ones is known.
+// Number of steps after which the median is used.
 constexpr Index fewest_steps = 3;
-// What differs by less is noise.
+// Smaller differences are noise.
 constexpr double clearly_less = 0.97;
-// Where the mean is this much higher than the median, some steps wait for a core.
+// If the mean exceeds the median by this factor, some steps wait for a core.
 constexpr double stalling = 1.6;
-// A step of a trial that takes this much longer than one of the way in use ends the trial.
+// A trial step slower than the current mode by this factor may end the trial.
 constexpr double hopeless = 1.5;
 constexpr Index first_wait = 8, longest_wait = 1000;
 constexpr Index probation_blocks = 3;
 
-// Trials are frequent at first, when a mistake costs most, but few in a run of some 50 steps.
+// Trials are frequent at first, when a wrong choice costs most, but few in a run of about 50 steps.
 Index longer(Index wait) { return std::min((wait < 64 ? 4 : 2) * wait, longest_wait); }
 
 double median(std::span<const double> values) {
@@ -148,7 +148,7 @@ void SharingChoice::took_in_use(double seconds) {
 
 void SharingChoice::took_in_trial(double seconds) {
   trial_[trial_steps_++] = seconds;
-  // One slow step may be an accident, unless it takes what it took the last time.
+  // A single slow step may be an outlier, unless the other mode was as slow in its last trial.
   const bool is_hopeless = seconds > hopeless * cost_;
   const bool is_known = seconds < hopeless * cost_of_other_;
   slow_trial_steps_ += is_hopeless ? 1 : 0;

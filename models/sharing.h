@@ -8,45 +8,47 @@ namespace cornu {
 
 /// How the samples of a batch are divided into shards.
 struct Sharding {
-  Index size = 0;   // samples a shard; the last one may have fewer
+  Index size = 0;   // samples per shard; the last one may have fewer
   Index count = 0;  // shards
-  /// Some shards are gone through at a time and their gradients added up, instead of all of them before the step.
+  /// Only some shards are in flight at a time, and their gradients are accumulated. Otherwise all shards' gradients are
+  /// kept until the step.
   bool in_turn = false;
-  /// Gradients are so large that their products are made straight into the sum.
+  /// The gradients are so large that their matrix products accumulate directly into the sum.
   bool has_large_gradients = false;
 };
 
-/// What there is to divide.
+/// The work of one batch.
 struct BatchWork {
   Index samples = 0;
-  Index sample_numbers = 0;  // that a sample consists of, and all that the layers make of it
-  Index parameters = 0;      // numbers in the model's parameters
+  Index sample_numbers = 0;  // elements of a sample plus those that the layers compute from it
+  Index parameters = 0;      // elements of the model's parameters
 };
 
-/// Divides a batch into shards: as many as threads, where each gets enough to do, and as many as it takes to keep each
-/// in the cache, where the gradients are small or there is only one thread. It goes by these numbers alone and
-/// never by the clock, because the shards decide in which order gradients are summed. shard_size: 0 for none given.
+/// Divides a batch into shards: one per thread if each gets enough work, and as many as keep each shard in the cache if
+/// the gradients are small or there is only one thread. The result depends only on the arguments, never on the clock,
+/// because the shards determine the order in which gradients are summed. shard_size: 0 if not given.
 Sharding divide(const BatchWork& work, Index threads, Index shard_size);
 
-/// Whether sharing a batch between threads should make a step shorter, before anything has been measured: whether the
-/// multiplications that other threads take over cost more than fetching each other's changes of the parameters.
+/// Initial guess, before any measurement, whether sharing a batch between threads shortens a step: true if the
+/// arithmetic taken over by other threads costs more than exchanging the changed parameters.
 bool should_pay_to_share(const BatchWork& work, Index threads);
 
-/// Decides by the clock whether a step that comes again and again is shared.
+/// Decides by measured times whether a repeated step is shared between threads.
 ///
-/// It starts with the way that was expected to be faster. Now and then the other way is tried for three steps, and used
-/// from then on if their median is less than what the way in use costs. That is the median of its last steps or, where
-/// more, the least of the means of its last three blocks of 20 ms: on a busy machine most steps may be fast and every
-/// tenth one wait for a core. A way that turns out to cost more than the former one is left again. Trials that fail
-/// come ever less often; when the way in use begins to cost more than the other one did, that is tried at once.
+/// It starts with the mode expected to be faster. Occasionally it tries the other mode for three steps, and switches if
+/// their median is below the current mode's cost. That cost is the median of the mode's last steps or, if 1.6 times
+/// larger, the median of the mean step times of its last three 20 ms blocks: on a busy machine most steps may be fast
+/// while every tenth waits for a core. If the new mode turns out to cost more than the old one, it switches back.
+/// Trials that fail become rarer. If the current mode becomes more expensive than the other one was, the other mode is
+/// tried soon.
 class SharingChoice {
  public:
   explicit SharingChoice(bool shares_at_first = true) : shares_(shares_at_first) {}
 
-  /// Whether the next step is to be shared.
+  /// True if the next step should be shared.
   bool shares() const { return shares_ != tries_; }
-  /// How long that step took, and how many samples it had. A step of a different size, such as the last one of an
-  /// epoch, says nothing about the others; several in succession start the comparison anew.
+  /// Reports how long that step took and how many samples it had. A step of another size, such as an epoch's last one,
+  /// is ignored; several in succession restart the comparison.
   void took(double seconds, Index samples);
 
  private:
@@ -56,12 +58,12 @@ class SharingChoice {
   void end_trial(double result);
   void change_way();
 
-  bool shares_;                          // the way in use
-  Index samples_ = 0, unusual_ = 0;      // of a step; steps in succession that had another number
-  Index cold_ = 2;                       // steps still to come that are slow because they are the first
-  double cost_ = 0, cost_of_other_ = 0;  // of a step; 0: unknown
+  bool shares_;                          // the current mode
+  Index samples_ = 0, unusual_ = 0;      // per step; successive steps with another number
+  Index cold_ = 2;                       // first steps still to be ignored because they are slow
+  double cost_ = 0, cost_of_other_ = 0;  // seconds per step; 0: unknown
 
-  // The way in use.
+  // The current mode.
   std::array<double, 11> last_{};   // steps
   std::array<double, 3> blocks_{};  // means
   Index steps_ = 0, block_count_ = 0;
@@ -69,7 +71,7 @@ class SharingChoice {
   Index block_steps_ = 0;
   bool on_probation_ = false;
 
-  // Trials of the other way.
+  // Trials of the other mode.
   bool tries_ = false;
   std::array<double, 3> trial_{};
   std::size_t trial_steps_ = 0, slow_trial_steps_ = 0;

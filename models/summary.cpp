@@ -15,7 +15,7 @@ namespace cornu {
 
 namespace {
 
-/// A table of boxes as Keras draws it, 76 columns wide: thick lines around the head, thin ones below.
+/// A table as Keras draws it, 76 columns wide: heavy lines around the header, light lines below.
 class Table {
  public:
   using Row = std::array<std::string, 3>;
@@ -37,7 +37,7 @@ class Table {
   }
 
  private:
-  static constexpr std::array<std::size_t, 3> widths{31, 22, 13};  // without the blank on either side
+  static constexpr std::array<std::size_t, 3> widths{31, 22, 13};  // without the space on either side
 
   void rule(const char* left, const char* dash, const char* cross, const char* right) {
     text_ += left;
@@ -49,7 +49,7 @@ class Table {
     text_ += '\n';
   }
 
-  /// Takes from the text what fits into a line: whole words, unless a single one is too long.
+  /// Removes the first line's worth of text and returns it: whole words, unless a single word is too long.
   static std::string take_line(std::string& text, std::size_t width) {
     if (text.size() <= width) return std::exchange(text, "");
     const std::size_t blank = text.rfind(' ', width);
@@ -78,7 +78,7 @@ class Table {
   std::size_t rows_ = 0;
 };
 
-/// 1234567 as "1,234,567".
+/// Formats 1234567 as "1,234,567".
 std::string with_commas(Index number) {
   std::string digits = std::to_string(number);
   for (auto at = static_cast<Index>(digits.size()) - 3; at > 0; at -= 3)
@@ -86,7 +86,7 @@ std::string with_commas(Index number) {
   return digits;
 }
 
-/// Bytes in 1024s with two decimals: "397.54 KB".
+/// Formats the memory of so many elements in units of 1024 bytes: "397.54 KB".
 std::string memory(Index numbers) {
   auto bytes = static_cast<double>(numbers) * static_cast<double>(sizeof(Real));
   const std::array<const char*, 5> units{"B", "KB", "MB", "GB", "TB"};
@@ -99,7 +99,7 @@ std::string count_line(const char* what, Index numbers) {
   return fmt::format(" {}: {} ({})\n", what, with_commas(numbers), memory(numbers));
 }
 
-/// The shape of a batch of unknown size: "(None, 28, 28)".
+/// Shape with an unknown batch axis: "(None, 28, 28)".
 std::string batch_shape(const Shape& shape) {
   std::string result = "(None";
   for (const Index dimension : shape.dimensions()) result += ", " + std::to_string(dimension);
@@ -112,7 +112,7 @@ Index size_of(const AnyLayer& layer) {
   return result;
 }
 
-/// What each layer made when it was first called.
+/// Output shape of each layer in its first call.
 struct OutputShapes final : detail::LayerObserver {
   std::map<const AnyLayer*, Shape> of;
 
@@ -126,7 +126,7 @@ struct OutputShapes final : detail::LayerObserver {
   void after(const AnyLayer& layer, Var output) override { of.emplace(&layer, output.shape().sub(1)); }
 };
 
-/// Rows for the layers inside others, as deep as they go.
+/// Adds rows for the layers inside others, recursively.
 void add_nested(Table& table, const NamedLayers& layers, const OutputShapes& shapes, const std::string& indent) {
   for (const auto& [name, layer] : layers) {
     const auto found = shapes.of.find(layer);

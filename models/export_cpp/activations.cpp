@@ -16,7 +16,7 @@ constexpr const char *sigmoid_text = "1.0f / (1.0f + std::exp(-v))", *swish_text
 
 std::string leaky_relu_text(const std::string& slope) { return "v > 0.0f ? v : " + slope + " * v"; }
 std::string elu_text(const std::string& alpha) { return "v > 0.0f ? v : " + alpha + " * std::expm1(v)"; }
-/// By tanh, as v times a sigmoid. The gate is 0 or 1 long before v^2 could be infinite.
+/// The tanh approximation of GELU, as v times a sigmoid. For v < -30 the sigmoid is 0 while v^2 is still finite.
 std::string approximate_gelu_text() {
   return "v < -30.0f ? -0.0f : v / (1.0f + std::exp(-1.5957691f * (v + 0.044715f * v * v * v)))";
 }
@@ -29,7 +29,7 @@ CppValue each(CppProgram& program, const CppValue& x, const std::string& functio
 
 std::string lambda(const std::string& text) { return "[](float v) { return " + text + "; }"; }
 
-/// Along a sample's axis.
+/// Softmax along an axis of a sample.
 CppValue softmax_of(CppProgram& program, const CppValue& x, Index axis) {
   const CppValue y = program.make(x.shape);
   program.call("softmax",
@@ -65,7 +65,7 @@ std::string function_text(const CppProgram& program, const Activation& activatio
   for (const auto& [function, text] : functions) {
     if (is(activation, function)) return lambda(text);
   }
-  throw ValueError(message("export_cpp: {}: there is no text for its activation", program.path()));
+  throw ValueError(message("export_cpp: {}: its activation has no C++ text; only Cornu's have", program.path()));
 }
 
 CppValue activated(CppProgram& program, const CppValue& x, const Activation& activation) {

@@ -15,8 +15,8 @@ namespace cornu {
 std::string to_cpp(const Sequential& model, const ExportCppOptions& options) {
   require<StateError>(model.built(), "{}: export_cpp: not built yet, so there are no weights", model.name());
   require<ValueError>(detail::is_free_name(options.name),
-                      "export_cpp: name is \"{}\"; a namespace is required, which is no keyword, not reserved and no "
-                      "name of the C library",
+                      "export_cpp: name is \"{}\"; an identifier is required that is not a keyword, reserved or a name "
+                      "of the C library",
                       options.name);
   detail::require_values(model);
   const Shape input = *model.input_shape();

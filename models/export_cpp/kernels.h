@@ -6,17 +6,17 @@
 
 namespace cornu::detail {
 
-/// A function of exported predictors.
+/// A function in exported predictors.
 struct CppKernel {
   std::string_view name, text;
-  std::array<std::string_view, 2> needs{};  // others, which it calls
-  bool may_overwrite = false;               // its result may lie where one of its inputs does
+  std::array<std::string_view, 2> needs{};  // kernels that it calls
+  bool may_overwrite = false;               // the result may share memory with an input
 };
 
-/// Those of images and of sequences.
+/// Kernels for images and for sequences.
 std::span<const CppKernel> cpp_image_kernels();
 std::span<const CppKernel> cpp_sequence_kernels();
-/// Any, by its name.
+/// The kernel of this name.
 const CppKernel& cpp_kernel(std::string_view name);
 
 }  // namespace cornu::detail

@@ -58,7 +58,7 @@ std::string axis_text(const WindowAxis& axis) {
                      axis.before);
 }
 
-/// Of any convolution of an image, which a sequence is one row of.
+/// Any convolution of an image; a sequence is an image of one row.
 template <class Layer>
 CppValue convolution(CppProgram& program, const Layer& layer, const CppValue& x, const Window& window, Index outputs,
                      Index groups, const Shape& result) {
@@ -89,7 +89,7 @@ CppValue conv2d(CppProgram& program, const Conv2D& layer, const CppValue& x) {
   return convolution(program, layer, x, window, filters, layer.groups, window.result(filters).sub(1));
 }
 
-/// As many groups as channels: kernels (height, width, channels, filters of each) are those of such a convolution.
+/// A convolution with as many groups as channels: kernels are (height, width, channels, filters per channel).
 CppValue depthwise_conv2d(CppProgram& program, const DepthwiseConv2D& layer, const CppValue& x) {
   const Window window("export_cpp", x.shape.batched(1), layer.kernel_size, layer.strides, layer.dilation_rate,
                       layer.padding);
@@ -115,7 +115,7 @@ CppValue global_mean(CppProgram& program, const GlobalAveragePooling2D& layer, c
 
 // ---- Layers of layers ----
 
-/// What is inside a Residual or a Concatenate, found among its options.
+/// Collects the chains and the axis of a Residual or Concatenate from its options.
 struct Inside {
   std::vector<Chain> chains;
   Index axis = -1;
@@ -153,7 +153,7 @@ CppValue concatenation(CppProgram& program, Concatenate layer, const CppValue& x
   return y;
 }
 
-/// Whether the layer does nothing when a model is used.
+/// True if the layer does nothing in inference.
 bool is_for_training(const AnyLayer& any) {
   return any.as<Dropout>() != nullptr || any.as<Input>() != nullptr || any.as<Inputs>() != nullptr ||
          any.as<RandomErasing>() != nullptr || any.as<RandomFlip>() != nullptr || any.as<RandomRotation>() != nullptr ||
@@ -165,7 +165,7 @@ CppValue reshaped(const CppValue& x, Reshape layer) {
   return {x.number, layer.build(x.shape, unused)};
 }
 
-/// What the layer makes of x.
+/// Writes the layer and returns its output.
 CppValue write_layer(CppProgram& program, const AnyLayer& any, const CppValue& x) {
   if (is_for_training(any)) return x;
   if (any.as<Flatten>() != nullptr) return {x.number, {x.shape.size()}};
@@ -190,7 +190,7 @@ CppValue write_layer(CppProgram& program, const AnyLayer& any, const CppValue& x
 }  // namespace
 
 CppValue write_chain(CppProgram& program, const Chain& chain, CppValue x) {
-  // Several inputs are taken by layers of one's own alone, which are refused.
+  // Only users' layers take several inputs, and those are rejected.
   if (!chain.input_parts.empty()) x.shape = chain.input_parts.front();
   for (std::size_t i = 0; i < chain.layers.size(); ++i) {
     const AnyLayer& layer = chain.layers[i];

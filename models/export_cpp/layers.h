@@ -7,29 +7,30 @@
 #include "cornu/layers/chain.h"
 #include "cornu/models/export_cpp/program.h"
 
-/// What layers become in an exported predictor. A new one needs its function, and its line where that one's subject is.
+/// Writes layers as calls of kernels. A new layer needs a function, and a line in the write_ function of its group.
 namespace cornu::detail {
 
-/// The calls that make what the layers make of x. Throws ValueError, naming it, for a layer that there is no text for.
+/// Writes the layers' calls and returns their output. Throws ValueError, naming the layer, for one that cannot be
+/// exported.
 CppValue write_chain(CppProgram& program, const Chain& chain, CppValue x);
 
-/// The same of a layer of one subject; nothing if it is of another.
+/// The same for a layer of one group; nullopt if the layer is not in that group.
 std::optional<CppValue> write_activation(CppProgram& program, const AnyLayer& layer, const CppValue& x);
 std::optional<CppValue> write_normalization(CppProgram& program, const AnyLayer& layer, const CppValue& x);
 std::optional<CppValue> write_sequence_layer(CppProgram& program, const AnyLayer& layer, const CppValue& x);
 
-/// The text of a function of a number: "[](float v) { return std::tanh(v); }". Throws ValueError if there is none.
+/// The activation as a lambda: "[](float v) { return std::tanh(v); }". Throws ValueError if it has no C++ text.
 std::string function_text(const CppProgram& program, const Activation& activation);
-/// What the function makes of x.
+/// Writes the activation of x.
 CppValue activated(CppProgram& program, const CppValue& x, const Activation& activation);
-/// x w + bias, for rows of x: a call of "dense". `arguments`: w, its scale, bias.
+/// Writes a call of "dense": x w + bias for the rows of x. arguments: w, its scale, bias.
 CppValue product(CppProgram& program, const CppValue& x, Index outputs, const std::string& arguments,
                  const Shape& result);
-/// A bias, as an argument.
+/// The bias as an argument, "nullptr" without one.
 std::string bias_of(CppProgram& program, bool use_bias, const Parameter& bias);
 
-/// The layer with the BatchNormalization that is `next` in its kernel and bias, for samples of this rank; nothing if
-/// the two are no such layers.
+/// Folds the BatchNormalization `next` into the kernel and bias of `layer`. rank: of a sample. Returns nullopt if that
+/// is not possible for these two layers.
 std::optional<AnyLayer> folded(const AnyLayer& layer, const AnyLayer& next, Index rank);
 
 }  // namespace cornu::detail

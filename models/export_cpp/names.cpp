@@ -8,7 +8,7 @@ namespace cornu::detail {
 
 namespace {
 
-/// The keywords up to C++20, what compilers' own dialects take as well, and `main`.
+/// The keywords up to C++20, those of compilers' dialects, and `main`.
 constexpr std::string_view keywords =
     " alignas alignof and and_eq asm auto bitand bitor bool break case catch char char16_t char32_t char8_t class"
     " co_await co_return co_yield compl concept const const_cast consteval constexpr constinit continue decltype"
@@ -18,8 +18,8 @@ constexpr std::string_view keywords =
     " switch template this thread_local throw true try typedef typeid typename typeof union unix unsigned using"
     " virtual void volatile wchar_t while xor xor_eq ";
 
-/// The maths of C's library, which the header's own <cmath> puts into the global namespace: also for float, `expf`, and
-/// long double, `expl`. What glibc has besides, as `fadd` and `nextup`, is not here.
+/// C's math functions, which the header's <cmath> declares in the global namespace, also with the suffixes f (`expf`)
+/// and l (`expl`). glibc's additional ones, such as `fadd` and `nextup`, are not listed.
 constexpr std::string_view mathematics =
     " acos acosh asin asinh atan atan2 atanh cbrt ceil copysign cos cosh drem erf erfc exp exp10 exp2 expm1 fabs fdim"
     " finite floor fma fmax fmin fmod fpclassify frexp gamma hypot ilogb isfinite isinf isnan isnormal j0 j1 jn ldexp"
@@ -27,8 +27,8 @@ constexpr std::string_view mathematics =
     " remainder remquo rint round scalb scalbln scalbn signbit significand sin sincos sinh sqrt tan tanh tgamma trunc"
     " y0 y1 yn ";
 
-/// The commonest of the rest of C's library, which other headers of the same program may put there, and of what Linux's
-/// headers add: not all of it, `mkstemp` for one.
+/// The most common of C's other functions, which a program's other headers may declare, and of those that Linux headers
+/// add. The list is incomplete: `mkstemp` is missing.
 constexpr std::string_view functions =
     " abort abs aligned_alloc alloca asctime assert at_quick_exit atexit atof atoi atol atoll bsearch btowc calloc"
     " clearerr clock ctime difftime div errno exit fclose feof ferror fflush fgetc fgetpos fgets fgetwc fgetws fopen"
@@ -64,8 +64,8 @@ bool is_free_name(std::string_view name) {
          std::all_of(name.begin(), name.end(),
                      [](char c) { return is_cpp_letter(c) || is_cpp_digit(c) || c == '_'; }) &&
          name.find("__") == std::string_view::npos && !is_in(keywords, name) && !is_mathematical(name) &&
-         !is_in(functions, name) && !name.ends_with("_t") &&  // size_t, and all the types that POSIX may ever have
-         // std, std2 and so on are the standard library's.
+         !is_in(functions, name) && !name.ends_with("_t") &&  // such as size_t; POSIX reserves the suffix
+         // std, std2 and so on are reserved for the standard library.
          !(name.starts_with("std") && std::all_of(name.begin() + 3, name.end(), is_cpp_digit));
 }
 

@@ -19,12 +19,12 @@ namespace cornu::detail {
 
 namespace {
 
-/// A sample's axes [first, last), which have numbers of their own for each place.
+/// Axes [first, last) of a sample, along which mean and factor vary.
 struct Axes {
   Index first, last;
 };
 
-/// y = (x - mean) factor + sum along these axes. An empty mean or sum is none.
+/// y = (x - mean) factor + sum along these axes. An empty mean or sum is omitted.
 CppValue normalized(CppProgram& program, const CppValue& x, const Axes& axes, std::span<const Real> mean,
                     std::span<const Real> factor, std::span<const Real> sum) {
   const auto argument = [&](const char* name, std::span<const Real> numbers) {
@@ -62,7 +62,7 @@ CppValue batch_normalization(CppProgram& program, const BatchNormalization& laye
 }
 
 CppValue normalization(CppProgram& program, const Normalization& layer, const CppValue& x) {
-  // All axes from the first to the last one that has means of its own get some; the means of the others are repeated.
+  // One range of axes covers all axes with their own means; along axes in between the means are repeated.
   const Index rank = x.shape.rank();
   std::vector<Index> own;
   for (const Index axis : layer.axis) own.push_back(axis < 0 ? axis + rank : axis - 1);
@@ -92,7 +92,7 @@ CppValue layer_normalization(CppProgram& program, const LayerNormalization& laye
   return y;
 }
 
-/// (x w + bias - mean) factor + beta = x (w factor) + (bias - mean) factor + beta, for outputs that are the last axis.
+/// (x w + bias - mean) factor + beta = x (w factor) + (bias - mean) factor + beta; the outputs are the last axis.
 template <class L>
 bool fold(AnyLayer& any, const BatchNormalization& next) {
   auto* const layer = any.as<L>();

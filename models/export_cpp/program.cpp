@@ -40,7 +40,7 @@ std::string CppProgram::path() const { return fmt::format("{}", fmt::join(path_,
 
 namespace {
 
-/// A name as it may stand in a comment of one line.
+/// A name on one line, for a comment.
 std::string in_comment(std::string name) {
   std::replace_if(
       name.begin(), name.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
@@ -57,7 +57,7 @@ void CppProgram::describe(std::string_view type, const Shape& made) {
 
 namespace {
 
-/// The shortest decimal number that is read as the same bits.
+/// The shortest decimal number that reads back as the same bits.
 std::string literal(float number) {
   std::string text = fmt::format("{}", number);
   if (text.find_first_of(".e") == std::string::npos) text += ".0";
@@ -67,7 +67,8 @@ std::string literal(float number) {
 }  // namespace
 
 std::string CppProgram::free_name(const std::string& name) {
-  // No kernel's name begins so, and layers' names may begin with digits. Two underscores are the compiler's alone.
+  // The prefix differs from all kernel names and makes names valid that begin with a digit. Double underscores are
+  // reserved.
   std::string base = "w_";
   for (const char c : fmt::format("{}_{}", fmt::join(path_, "_"), name)) {
     if (is_cpp_letter(c) || is_cpp_digit(c)) {
@@ -98,7 +99,7 @@ void CppProgram::write_array(std::string_view type, const std::string& name, Ind
 
 float CppProgram::finite(const std::string& name, double number) const {
   const auto result = static_cast<float>(number);
-  require<ValueError>(std::isfinite(result), "export_cpp: {}/{} has a number that is not finite{}", path(), name,
+  require<ValueError>(std::isfinite(result), "export_cpp: {}/{} has a value that is not finite{}", path(), name,
                       std::isfinite(number) ? " as a float" : "");
   return result;
 }

@@ -11,51 +11,51 @@
 
 namespace cornu::detail {
 
-/// What names in C++ are made of, whatever the locale; an underscore is neither.
+/// Letters and digits of C++ identifiers, whatever the locale; the underscore is neither.
 constexpr bool is_cpp_letter(char c) { return ('a' <= c && c <= 'z') || ('A' <= c && c <= 'Z'); }
 constexpr bool is_cpp_digit(char c) { return '0' <= c && c <= '9'; }
 
-/// Whether a program may call the namespace of a predictor so, as far as to_cpp() knows the names that are taken.
+/// True if the name can be the namespace of a predictor, as far as to_cpp() knows the taken names.
 bool is_free_name(std::string_view name);
 
-/// Numbers that a predictor works on: its input, its output, or what its calls leave to each other.
+/// A value of the predictor: its input, its output, or an intermediate result.
 struct CppValue {
-  std::size_t number = 0;  ///< of the memory that they are in; 0 is the predictor's input
+  std::size_t number = 0;  ///< of its memory; 0 is the predictor's input
   Shape shape;
-  Index offset = 0;  ///< where in that memory
+  Index offset = 0;  ///< in that memory, in elements
 };
 
-/// A predictor while it is put together: calls of kernels, and the arrays that these read.
+/// A predictor under construction: calls of kernels and constant arrays.
 class CppProgram {
  public:
-  /// A predictor of samples of this shape.
+  /// input: shape of a sample.
   CppProgram(const ExportCppOptions& options, const Shape& input);
 
-  /// Room for a value, which calls have yet to make or, where it is one of their inputs, may write to.
+  /// Memory for a value: the result of a call, or scratch memory passed as one of its inputs.
   CppValue make(const Shape& shape);
   /// Appends `kernel<templates>(inputs..., arguments, result)`.
   void call(std::string_view kernel, std::string_view templates, std::span<const CppValue> inputs,
             std::string_view arguments, const CppValue& result);
 
-  /// What follows is of this layer, whose name goes before those of arrays.
+  /// Starts a layer, whose name prefixes the names of its arrays.
   void enter(const std::string& layer) { path_.push_back(layer); }
   void leave() { path_.pop_back(); }
   /// "block/dense".
   std::string path() const;
-  /// A line on the layer for whoever reads the header.
+  /// Adds a line about the layer to the header's opening comment.
   void describe(std::string_view type, const Shape& made);
 
-  /// A constant: an argument, or a part of a function's text. Throws ValueError if it is not finite.
+  /// A constant as an argument, or as part of a function's text. Throws ValueError unless it is finite.
   std::string number(const std::string& name, double value) const;
-  /// An array of constants: an argument. Throws ValueError if one is not finite.
+  /// An array of constants, as an argument. Throws ValueError unless all are finite.
   std::string array(const std::string& name, std::span<const Real> numbers);
-  /// A kernel of which every `outputs`th number is of the same output, and the factors of the outputs: two arguments.
+  /// A kernel as two arguments: its elements and the scales of its outputs. Element i belongs to output i % outputs.
   std::string weights(const std::string& name, const Tensor& kernel, Index outputs);
   std::string weights(const std::string& name, const Tensor& kernel) {
     return weights(name, kernel, kernel.shape()[-1]);
   }
 
-  /// The header. `result` is what the model makes.
+  /// The complete header. result: the model's output.
   std::string text(const std::string& model, const CppValue& result) const;
 
  private:
@@ -65,19 +65,19 @@ class CppProgram {
     CppValue result;
     bool may_overwrite = false;
   };
-  /// Where a value is: at an offset into the workspace, unless it is the input's or the output's memory.
+  /// Where a value is stored: at an offset in the workspace, or in the input's or output's memory.
   struct Place {
-    std::size_t home = 0;  // the first of the values that take each other's place
+    std::size_t home = 0;  // the first of the values that share this memory
     Index offset = 0;
   };
 
   void need(std::string_view kernel);
   std::string free_name(const std::string& name);
-  /// A number as the float that predictors compute with. Throws ValueError if that is not finite.
+  /// The value as a float, which predictors compute with. Throws ValueError unless that is finite.
   float finite(const std::string& name, double number) const;
   void write_array(std::string_view type, const std::string& name, Index bytes, const std::vector<std::string>& texts);
-  /// Lets results take the place of inputs that nobody reads after, and then the place of any values that nobody reads
-  /// any more. Returns the size of the workspace.
+  /// Assigns memory. A result takes over an input that is not read afterwards; otherwise it reuses memory of values
+  /// that are not read any more. Returns the size of the workspace.
   Index place(std::vector<Place>& places, std::size_t output) const;
 
   const ExportCppOptions& options_;

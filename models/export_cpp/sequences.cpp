@@ -20,7 +20,7 @@ CppValue embedding(CppProgram& program, const Embedding& layer, const CppValue& 
   return y;
 }
 
-/// The last arguments of LSTM and GRU.
+/// The last arguments of the kernels "lstm" and "gru".
 template <class Layer>
 std::string functions_of(const CppProgram& program, const Layer& layer) {
   return function_text(program, layer.activation) + ", " + function_text(program, layer.recurrent_activation);
@@ -82,7 +82,7 @@ CppValue attention(CppProgram& program, const MultiHeadAttention& layer, const C
   };
   const CppValue parts[] = {project("query", layer.query, x, heads * size), project("key", layer.key, x, heads * size),
                             project("value", layer.value, x, heads * width),
-                            program.make({steps})};  // and room for scores
+                            program.make({steps})};  // scratch memory for the scores
   const CppValue seen = program.make({steps, heads * width});
   program.call("attend", fmt::format("{}, {}, {}, {}, {}", steps, heads, size, width, layer.use_causal_mask), parts, "",
                seen);

@@ -13,18 +13,18 @@ namespace cornu::detail {
 
 namespace {
 
-/// Values whose numbers are in the same order: of a vector that was an image that of the image, for instance.
+/// Values that share one element order, such as an image and its flattened vector.
 using Group = std::size_t;
 
-/// A pass, and which of its values are in the same order.
+/// A forward pass that records which values share an element order.
 class Pass final : public LayerObserver {
  public:
   struct Call {
     const AnyLayer* layer;
-    Shape in, out;  // without the batch
+    Shape in, out;  // without the batch axis
     Group from, to;
   };
-  std::vector<Call> calls;  // of layers that own no others
+  std::vector<Call> calls;  // of layers without inner layers
 
   explicit Pass(const SequentialState& model) {
     const Tensor sample(model.shapes.front().batched(1));
@@ -35,7 +35,7 @@ class Pass final : public LayerObserver {
 
   Group output = 0;
 
-  /// The one that stands for all that are joined.
+  /// The representative of a group and all groups joined with it.
   Group root(Group group) const {
     while (joined_[group] != group) group = joined_[group];
     return group;
@@ -60,7 +60,7 @@ class Pass final : public LayerObserver {
   }
 
  private:
-  /// A value is known by its numbers' place and its rank: a Flatten only shows them in another shape.
+  /// A value is identified by its memory and rank: Flatten only changes the shape of the same memory.
   Group group(Var x) {
     const auto [entry, is_new] = groups_.emplace(std::pair(x.value().data(), x.rank()), joined_.size());
     if (is_new) joined_.push_back(entry->second);
@@ -76,17 +76,17 @@ class Pass final : public LayerObserver {
            (is_vector && (layer.as<LayerNormalization>() != nullptr || layer.as<Normalization>() != nullptr));
   }
 
-  std::vector<Var> inputs_;  // of the calls that are under way
+  std::vector<Var> inputs_;  // of the calls in progress
   std::map<std::pair<const Real*, Index>, Group> groups_;
   std::vector<Group> joined_;
   Group last_ = 0;
 };
 
-/// Whether channels first is another order than channels last.
+/// True if channels first and channels last are different orders of this shape.
 bool is_other_order(const Shape& image) { return image[-1] > 1 && image.sub(0, image.rank() - 1).size() > 1; }
 
-/// The groups of sequences that PyTorch has with their channels first: those beside a Conv1D, but for what layers for
-/// sequences have made of them.
+/// The groups of sequences that are channels first in PyTorch: inputs and outputs of a Conv1D, unless a sequence layer
+/// computed them.
 std::map<Group, bool> channels_first(const Pass& pass) {
   std::map<Group, bool> result;
   for (const Pass::Call& call : pass.calls) {
@@ -109,7 +109,7 @@ ImageOrders::ImageOrders(const SequentialState& model) {
   struct Origin {
     Shape image;
     const AnyLayer* layer;
-    bool is_met = false;  // by a layer that takes or makes the vector
+    bool is_met = false;  // some layer with parameters reads or writes the vector
   };
   std::map<Group, Origin> origins;
   for (const Pass::Call& call : pass.calls) {
@@ -123,8 +123,8 @@ ImageOrders::ImageOrders(const SequentialState& model) {
     const Shape order = is_first && is_other_order(image) ? image : Shape{1, image.size()};
     const auto [known, is_new] = origins.emplace(vector, Origin{order, call.layer});
     require<ValueError>(is_new || known->second.image == order,
-                        "{} and {}: the same numbers as images of shapes {} and {}, of which PyTorch has the channels "
-                        "first; no order of weights does for both",
+                        "{} and {}: PyTorch stores the same elements as images of shapes {} and {}, channels first; no "
+                        "order of weights fits both",
                         known->second.layer->name(), call.layer->name(), known->second.image, order);
   }
   for (const Pass::Call& call : pass.calls) {
@@ -141,8 +141,8 @@ ImageOrders::ImageOrders(const SequentialState& model) {
   }
   for (const auto& [group, origin] : origins) {
     require<ValueError>(origin.is_met || !is_other_order(origin.image) || group == pass.root(pass.output),
-                        "{}: PyTorch has the channels first in what comes of the image {}, and where that goes cannot "
-                        "be followed",
+                        "{}: PyTorch stores the elements of the image {} channels first, and where they go cannot be "
+                        "followed",
                         origin.layer->name(), origin.image);
   }
 }

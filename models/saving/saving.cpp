@@ -20,14 +20,14 @@ std::string state_name(const std::string& parameter, Index slot) {
   return detail::optimizer_prefix + parameter + "/" + std::to_string(slot);
 }
 
-/// The numbers of a tensor of a file, as Reals.
+/// The elements of a file's tensor as Reals.
 Tensor converted(const RawTensor& raw, const Shape& shape) {
   Tensor result(shape);
   convert(raw, result);
   return result;
 }
 
-/// Those that a StoredTensor has, or is to have.
+/// The values that a StoredTensor has in a file.
 Tensor stored_values(const detail::StoredTensor& stored) {
   Tensor result = Tensor::full(stored.shape, stored.constant);
   Index at = 0;
@@ -65,14 +65,14 @@ void put_weights(std::vector<RawTensor>& tensors, const ConstParameters& paramet
 }
 
 void put_weights(std::vector<RawTensor>& tensors, std::span<const StoredTensor> stored, std::list<Tensor>& copies) {
-  static constexpr std::int64_t zero = 0;  // of the counters that others keep
+  static constexpr std::int64_t zero = 0;  // the value of ignored counters
   for (const StoredTensor& one : stored) {
     if (one.use == StoredTensor::Use::ignored) {
       tensors.push_back({one.name, Dtype::i64, {}, std::as_bytes(std::span(&zero, 1))});
     } else if (one.is_whole()) {
       tensors.push_back(raw_tensor(one.name, ConstView(one.pieces[0].parameter->value.data(), one.shape)));
     } else {
-      const bool filled = one.use == StoredTensor::Use::added;  // all of the sum is in the other one
+      const bool filled = one.use == StoredTensor::Use::added;  // the previous tensor holds the whole sum
       tensors.push_back(raw_tensor(one.name, copies.emplace_back(filled ? Tensor(one.shape) : stored_values(one))));
     }
   }
@@ -104,7 +104,7 @@ Json described_in(const SafetensorsFile& file, const char* name) {
   const auto found = file.metadata().find(name);
   if (found == file.metadata().end()) {
     const Names names = names_guessed(file);
-    throw FormatError(message("there is no \"{}\" in its metadata; weights alone are read by load_weights{}", name,
+    throw FormatError(message("its metadata has no \"{}\"; to read weights alone, use load_weights{}", name,
                               names == Names::cornu ? "" : message(" with .names = {}", code_of(names))));
   }
   Json json = parse_json(found->second);
@@ -133,10 +133,10 @@ WeightsReport get_weights(const SafetensorsFile& file, std::span<const StoredTen
     } else if (one.use == Use::constant) {
       if (converted(*raw, one.shape) != stored_values(one)) {
         report.mismatched.push_back(
-            message("{} is {} everywhere, the file has other numbers", one.label(), one.constant));
+            message("{} must be {} everywhere, the file has other values", one.label(), one.constant));
       }
     } else if (one.use == Use::numbers || (!pairs.empty() && pairs.back().second == &one - 1)) {
-      pairs.emplace_back(raw, &one);  // what is added, only if what it is added to fits
+      pairs.emplace_back(raw, &one);  // an added tensor, only if the tensor before it fits
     }
   }
   for (const std::string& name : names_in(file)) {
@@ -145,7 +145,7 @@ WeightsReport get_weights(const SafetensorsFile& file, std::span<const StoredTen
     }
   }
   if (options.strict && !report) throw ValueError("the weights do not fit: " + to_string(report));
-  for (const auto& [raw, one] : pairs) require_exact(*raw);  // before any weight has changed
+  for (const auto& [raw, one] : pairs) require_exact(*raw);  // before any weight changes
   for (const auto& [raw, one] : pairs) {
     if (one->is_whole()) {
       convert(*raw, one->pieces[0].parameter->value);
@@ -158,7 +158,7 @@ WeightsReport get_weights(const SafetensorsFile& file, std::span<const StoredTen
       Tensor& to = piece.parameter->value;
       piece.for_each([&](Index i) {
         const Real value = values[at++];
-        // What is added to nothing stays the same bits: -0 + 0 would be 0.
+        // Adding 0 would turn -0 into 0; the bits must stay the same.
         if (!adds) {
           to[i] = value;
         } else if (value != 0) {

@@ -32,7 +32,7 @@ Json compile_settings(const CompileOptions& compiled) {
   return json;
 }
 
-/// The names of the parameters of which something holds.
+/// The names of the parameters for which holds(parameter) is true.
 template <class Holds>
 Json names_where(const detail::ConstParameters& parameters, Holds holds) {
   Json::Array names;
@@ -42,8 +42,8 @@ Json names_where(const detail::ConstParameters& parameters, Holds holds) {
   return names;
 }
 
-/// What is trainable and frozen stands in both lists, what is neither in `untrainable`, and what is frozen and would
-/// not be trained anyway in `frozen` alone: so a program that takes `untrainable` for what has no gradient is right.
+/// A parameter that is trainable and frozen is in both lists, one that is neither in `untrainable` only, and one that
+/// is frozen and not trainable in `frozen` only. Thus a program that reads `untrainable` as "has no gradient" is right.
 Json untrainable_names(const detail::ConstParameters& parameters) {
   return names_where(parameters, [](const Parameter& parameter) { return parameter.trainable == parameter.frozen; });
 }
@@ -60,14 +60,14 @@ void set_flags(const NamedParameters& parameters, const Json& json) {
   }
 }
 
-/// A model is a layer, too, which the registry of layers cannot know by itself.
+/// A model is also a layer, which the registry of layers in layers/ cannot know.
 void register_models() {
   static const bool done = (register_layer<Sequential>(), true);
   static_cast<void>(done);
 }
 
-/// What building a model may take, so that a small file cannot ask for much: it has each parameter, and an optimizer's
-/// state, once.
+/// Memory limit for building a model, so that a small file cannot request much. It allows each parameter, and an
+/// optimizer's state, once.
 std::size_t memory_for(const SafetensorsFile& file) {
   std::size_t bytes = std::size_t{1} << 20;
   for (const RawTensor& tensor : file.tensors()) {
@@ -76,8 +76,7 @@ std::size_t memory_for(const SafetensorsFile& file) {
   return bytes;
 }
 
-/// A question for an error, if all that the model needs is in the file under the names of another framework, or its
-/// names look like those of one.
+/// A hint for an error: the names under which all weights fit, or else the ones that the file's names look like.
 std::string other_names(detail::SequentialState& state, const SafetensorsFile& file, Names tried) {
   const auto fits = [&](Names names) {
     try {
@@ -94,10 +93,10 @@ std::string other_names(detail::SequentialState& state, const SafetensorsFile& f
     }
   };
   if (fits(tried)) return "";
-  // Keras's come last: its layouts are Cornu's, and files with Cornu's names fit them too.
+  // Keras is last: its layouts are Cornu's, so files with Cornu's names fit it too.
   for (const Names names : {Names::pytorch, Names::cornu, Names::keras}) {
     if (names == tried || !fits(names)) continue;
-    return message("\nunder other names all of them fit: did you mean .names = {}?", detail::code_of(names));
+    return message("\nall weights fit under other names: did you mean .names = {}?", detail::code_of(names));
   }
   const Names guessed = detail::names_guessed(file);
   const bool is_model = file.metadata().contains(detail::model_metadata);
@@ -126,7 +125,7 @@ void Sequential::options(OptionVisitor& visit) {
   }
   if (!state.input_parts.empty()) {
     const Shape packed = Inputs(state.input_parts).packed();
-    require<FormatError>(state.declared_input == packed, "input_parts are {} numbers, which input_shape is not",
+    require<FormatError>(state.declared_input == packed, "input_parts have {} elements, but input_shape does not match",
                          packed.size());
   }
 }
@@ -150,8 +149,7 @@ void Sequential::save(const std::string& path, const SaveOptions& options) const
         json.set("compile", compile_settings(*state_->compiled));
         if (state_->optimizer) json.set("optimizer", detail::put_optimizer(tensors, *state_->optimizer, mine));
       } catch (const ValueError& error) {
-        throw ValueError(
-            message("{}; or leave out how the model is trained: .include_optimizer = false", error.what()));
+        throw ValueError(message("{}; or save without the optimizer: .include_optimizer = false", error.what()));
       }
     }
     detail::require_utf8(json);
@@ -188,7 +186,7 @@ Sequential Sequential::load(const SafetensorsFile& file, const LoadOptions& opti
     set_flags(model.parameters(), json);
     if (const Json* const seen = json.find("seen")) {
       model.state_->seen = value_of<detail::Seen>(*seen);
-    } else if (const Json* const optimizer = json.find("optimizer")) {  // files did not always tell it
+    } else if (const Json* const optimizer = json.find("optimizer")) {  // files of early versions have no "seen"
       model.state_->seen.steps = std::clamp(value_of<Index>(optimizer->at("iterations")), Index{0}, detail::most_steps);
     }
     model.state_->seen.check();
@@ -228,8 +226,7 @@ void Sequential::set_csv_encoding(CsvEncoding encoding) {
 }
 
 const CsvEncoding& Sequential::csv_encoding() const {
-  require<StateError>(has_csv_encoding(), "{}: it has no encoding of a table (set_csv_encoding before it is saved)",
-                      name());
+  require<StateError>(has_csv_encoding(), "{}: it has no CSV encoding; call set_csv_encoding before saving it", name());
   return *state_->csv_encoding;
 }
 

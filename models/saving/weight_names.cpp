@@ -12,12 +12,12 @@ namespace cornu::detail {
 
 namespace {
 
-/// Layers inside others, in the order in which these list them, each once.
+/// All layers and the layers inside them, in order, each once.
 class Listing {
  public:
   explicit Listing(const LayerNames& rename) : rename_(rename) {}
 
-  /// Those of an nn.Sequential are numbered; those of other modules have their names.
+  /// numbered: an nn.Sequential, whose modules are numbered. Other modules have names.
   void add(const NamedLayers& layers, const std::string& path, const std::string& module, bool numbered) {
     Index number = 0;
     for (const auto& [name, layer] : layers) {
@@ -57,12 +57,12 @@ void require_known(const LayerNames& rename, std::span<const StoredLayer> layers
     const bool known = std::any_of(layers.begin(), layers.end(), [&, &own = name](const StoredLayer& layer) {
       return is_within(layer.path, own, "/");
     });
-    require<ValueError>(known, "rename has \"{}\", which is no layer with weights; there are: {}", name,
+    require<ValueError>(known, "rename has \"{}\", which is not a layer with weights; there are: {}", name,
                         listed(layers, &StoredLayer::path));
   }
 }
 
-/// What the model's own names become.
+/// The weights under the model's own names, renamed.
 std::vector<StoredTensor> own_weights(const NamedParameters& parameters, const LayerNames& rename) {
   std::vector<StoredTensor> result = as_they_are(parameters);
   for (StoredTensor& tensor : result) tensor.name = renamed(tensor.name, rename);

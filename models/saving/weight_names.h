@@ -11,22 +11,22 @@
 #include "cornu/layers/layer.h"
 #include "cornu/models/saving/saving.h"
 
-/// The tensors of a file and the parameters that they stand for, by the names and in the layouts of others: for
-/// models/*.cpp alone.
+/// Matches the tensors of a file with a model's parameters, with the names and layouts of Cornu, Keras and PyTorch.
+/// Internal to models/*.cpp.
 namespace cornu::detail {
 
 struct SequentialState;
 
-/// Numbers of a parameter in the order in which a file has them.
+/// Elements of a parameter in the order in which a file stores them.
 struct Piece {
   struct Axis {
     Index length, stride;
   };
   Parameter* parameter;
   Index begin = 0;
-  std::vector<Axis> axes{};  ///< the last one fastest; none: all numbers as they lie
+  std::vector<Axis> axes{};  ///< the last one is contiguous in the file; empty: all elements in memory order
 
-  /// f(position in the parameter), in the file's order.
+  /// Calls f(index of the element in the parameter), in the file's order.
   template <class F>
   void for_each(F f) const {
     if (axes.empty()) {
@@ -36,7 +36,7 @@ struct Piece {
     }
   }
 
-  /// All numbers, under `lengths`, with the axes in this order.
+  /// All elements of a parameter of shape `lengths`, with its axes in this order.
   static Piece permuted(Parameter& parameter, std::span<const Index> lengths, std::span<const Index> order);
 
  private:
@@ -47,72 +47,72 @@ struct Piece {
   }
 };
 
-/// A tensor of a file.
+/// A tensor in a file.
 struct StoredTensor {
   enum class Use {
-    numbers,   ///< the parameters'
-    added,     ///< are to be added to the parameters', and written as 0
-    constant,  ///< one number everywhere, which the model has no parameter for; need not be there
-    ignored,   ///< a counter that the model does not keep; need not be there
+    numbers,   ///< values of parameters
+    added,     ///< added to the values of the previous tensor when read, written as 0
+    constant,  ///< one value repeated, without a parameter in the model; optional in a file
+    ignored,   ///< a counter without an equivalent in the model; optional in a file
   };
 
   std::string name;
   Shape shape;
-  std::vector<Piece> pieces{};  ///< whose numbers follow each other
+  std::vector<Piece> pieces{};  ///< concatenated
   Use use = Use::numbers;
   Real constant = 0;
-  std::string layer{};  ///< whose it is, where the name does not tell
+  std::string layer{};  ///< path of the layer, if the name does not contain it
 
-  /// Whether it is a parameter as that lies in memory.
+  /// True if the tensor is one parameter in memory order.
   bool is_whole() const { return use == Use::numbers && pieces.size() == 1 && pieces[0].axes.empty(); }
   std::string label() const { return layer.empty() ? name : name + " of " + layer; }
 };
 
-/// The names of all tensors in a file, those included that are not read: asking for one says why.
+/// The names of all tensors in a file, including those of unsupported types.
 std::vector<std::string> names_in(const SafetensorsFile& file);
 
-/// Whose names the tensors of a file have, as far as names tell: most of them are such as PyTorch or Keras give.
+/// Guesses whose names a file has: PyTorch's or Keras's if more than half of them look like it, else Cornu's.
 Names names_guessed(const SafetensorsFile& file);
-/// "Names::pytorch"
+/// The enumerator as source code: "Names::pytorch".
 const char* code_of(Names names);
 
-/// The parameters under their own names.
+/// The parameters under their own names and in their own layouts.
 std::vector<StoredTensor> as_they_are(const NamedParameters& parameters);
 
-/// What the weights of a model are in a file: in a new one, or in one that is there, whose names are looked through
-/// for them. Throws ValueError for a layer that these names have no words for, one in `rename` that is not there, and
-/// for modules of a file whose order cannot be told.
+/// The tensors that hold the model's weights, in a new file (null) or in `file`, whose names are matched. Throws
+/// ValueError for a layer that these names cannot express, for one in `rename` that does not exist, and for modules in
+/// the file whose order is not clear.
 std::vector<StoredTensor> stored_weights(SequentialState& model, Names names, const LayerNames& rename,
                                          const SafetensorsFile* file = nullptr);
 
-// ---- For models/weight_names*.cpp ----
+// ---- For models/saving/weight_names*.cpp ----
 
-/// A layer that has parameters itself.
+/// A layer with parameters of its own.
 struct StoredLayer {
   AnyLayer* layer;
   std::string path;            ///< encoder/dense
-  NamedParameters parameters;  ///< its own, not those of layers inside
-  std::string module{};        ///< encoder.0, in PyTorch
+  NamedParameters parameters;  ///< without those of layers inside
+  std::string module{};        ///< PyTorch's name: encoder.0
   std::vector<StoredTensor> tensors{};
 };
 
-/// `path` with the longest beginning that `rename` has replaced.
+/// `path` with its longest prefix in `rename` replaced.
 std::string renamed(const std::string& path, const LayerNames& rename);
-/// The parts between separators.
+/// Splits `text` at each separator.
 std::vector<std::string> parts_of(std::string_view text, char separator);
-/// Whether `path` is `outer` or, after any of these separators, something inside it.
+/// True if `path` is `outer`, or `outer` followed by one of the separators and more.
 bool is_within(std::string_view path, std::string_view outer, std::string_view separators);
 
 std::vector<StoredTensor> keras_weights(std::span<const StoredLayer> layers, const std::string& model,
                                         const LayerNames& rename, const SafetensorsFile* file);
 
-/// Of a vector that PyTorch flattens from, or makes, an image or a sequence of channels: its shape here, channels last.
+/// For a vector that is a flattened image or sequence, channels first in PyTorch: the shape here, channels last.
 using ImageOrder = std::optional<Shape>;
 
-/// The vectors whose numbers PyTorch has in another order, seen in a pass over a sample of zeros.
+/// Finds the vectors whose elements PyTorch orders differently, with a forward pass over a sample of zeros.
 class ImageOrders {
  public:
-  /// Throws ValueError where an order cannot be followed.
+  /// Throws ValueError if the order of some vector cannot be followed.
   explicit ImageOrders(const SequentialState& model);
   struct OfLayer {
     ImageOrder in{}, out{};
@@ -123,13 +123,15 @@ class ImageOrders {
   std::map<const AnyLayer*, OfLayer> layers_;
 };
 
-/// How many modules of an nn.Sequential do what this layer does.
+/// Number of modules of an nn.Sequential that correspond to this layer.
 Index pytorch_modules(const AnyLayer& layer);
-/// The layer's tensors, with names within its module. Throws ValueError if PyTorch's module cannot do the same.
+/// The layer's tensors, with names relative to its module. Throws ValueError if PyTorch's module cannot represent the
+/// layer.
 std::vector<StoredTensor> pytorch_tensors(const StoredLayer& layer, const ImageOrders::OfLayer& order);
-/// "0.weight". A level of a recurrent module of several, "rnn[1]", has "rnn.weight_ih_l1" of "weight_ih_l0".
+/// Full name of a module's tensor: "0.weight". For level 1 of a multi-level recurrent module, "rnn[1]", "weight_ih_l0"
+/// becomes "rnn.weight_ih_l1".
 std::string in_module(const std::string& module, const std::string& tensor);
-/// Gives the layers the modules of a file that are theirs, and their tensors the names there.
+/// Assigns the modules in a file to the layers, and sets the names of their tensors.
 void find_modules(std::span<StoredLayer> layers, const LayerNames& rename, const SafetensorsFile& file);
 
 }  // namespace cornu::detail

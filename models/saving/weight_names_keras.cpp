@@ -8,13 +8,13 @@
 #include "cornu/layers/rnn/lstm.h"
 #include "cornu/models/saving/weight_names.h"
 
-// Keras's layouts are Cornu's (keras/src/layers: each layer's `build`); its names differ, and between its versions.
+// Keras's layouts are Cornu's (keras/src/layers: each layer's `build`). Its names differ, and change between versions.
 
 namespace cornu::detail {
 
 namespace {
 
-/// "dense_2" as "dense" and 2; "dense" has -1.
+/// Splits "dense_2" into "dense" and 2; "dense" has -1.
 std::pair<std::string, Index> numbered(const std::string& name) {
   const std::size_t at = name.rfind('_');
   if (at == std::string::npos || at == 0 || at + 1 == name.size() || name.size() - at > 10) return {name, -1};
@@ -23,7 +23,7 @@ std::pair<std::string, Index> numbered(const std::string& name) {
   return digits ? std::pair(name.substr(0, at), Index{std::stol(name.substr(at + 1))}) : std::pair(name, Index{-1});
 }
 
-/// What the names that one weight has in Keras's versions have in common:
+/// Maps the names that Keras's versions give to a weight to a common name:
 ///     sequential/lstm_1/lstm_cell/kernel, lstm_1/lstm_cell_1/kernel:0    lstm_1/kernel
 ///     depthwise_conv2d/depthwise_kernel:0                                depthwise_conv2d/kernel
 ///     sequential_3/dense_7/kernel                                        dense/kernel
@@ -37,7 +37,7 @@ class KerasNames {
       const auto kind = kinds_.find(name);
       if (kind != kinds_.end()) kind->second.theirs.emplace(number, layer);
     }
-    // Keras counts the layers of a kind on from model to model.
+    // Keras continues numbering the layers of a kind from model to model.
     for (const auto& [name, kind] : kinds_) {
       if (kind.ours.size() != kind.theirs.size()) continue;
       auto own = kind.ours.begin();
@@ -55,10 +55,10 @@ class KerasNames {
 
  private:
   struct Kind {
-    std::set<std::pair<Index, std::string>> ours, theirs;  // layers by their numbers
+    std::set<std::pair<Index, std::string>> ours, theirs;  // layers with their numbers
   };
 
-  /// Without the model's name, the cell's and TensorFlow's ":0".
+  /// Splits a name into parts and drops the model's name, the cell's name and TensorFlow's ":0".
   std::vector<std::string> parts(const std::string& name) const {
     std::vector<std::string> all = parts_of(std::string_view(name).substr(0, name.find(':')), '/');
     const auto is_kind = [&](const std::string& part) { return kinds_.contains(numbered(part).first); };
@@ -76,7 +76,7 @@ class KerasNames {
 
   std::set<std::string> layers_;
   std::map<std::string, Kind> kinds_;
-  std::map<std::string, std::string> ours_;  // by theirs
+  std::map<std::string, std::string> ours_;  // our layer names by the file's
 };
 
 }  // namespace
@@ -84,7 +84,7 @@ class KerasNames {
 std::vector<StoredTensor> keras_weights(std::span<const StoredLayer> layers, const std::string& model,
                                         const LayerNames& rename, const SafetensorsFile* file) {
   std::vector<StoredTensor> result;
-  std::vector<std::string> common;  // of each tensor
+  std::vector<std::string> common;  // the common name of each tensor
   std::set<std::string> names;
   for (const StoredLayer& layer : layers) {
     const std::string own = renamed(layer.path, rename);

@@ -9,7 +9,7 @@ namespace cornu::detail {
 
 namespace {
 
-/// A part of a module's name, "conv12", as it is ordered.
+/// A part of a module's name with its number, as in "conv12". Parts are sorted by number.
 struct Part {
   std::string stem, digits;  // "conv", "12"
 
@@ -24,24 +24,25 @@ struct Part {
     if (stem != other.stem) return stem < other.stem;
     return std::pair(digits.size(), digits) < std::pair(other.digits.size(), other.digits);
   }
-  /// Whether a number says which of the two comes first.
+  /// True if a number decides the order of the two.
   bool is_numbered_as(const Part& other) const {
     return stem == other.stem && !digits.empty() && !other.digits.empty();
   }
 };
 
-/// What a file has of one module.
+/// A module in a file.
 struct FileModule {
   std::string name{};                          ///< features.0
-  std::vector<Part> parts{};                   ///< of its name
-  std::map<std::string, std::string> names{};  ///< in the file, by those within the module: weight is features.0.weight
+  std::vector<Part> parts{};                   ///< of the name
+  std::map<std::string, std::string> names{};  ///< tensors, full names by relative ones: weight is features.0.weight
 };
 
-/// The modules that a file's tensors belong to, by their names.
+/// The modules of a file's tensors, by name.
 std::map<std::string, FileModule> modules_of(const SafetensorsFile& file) {
-  constexpr std::size_t most = 10'000;  // a module takes half a kilobyte
+  constexpr std::size_t most = 10'000;  // a module takes half a kilobyte of memory
   const std::vector<std::string> all = names_in(file);
-  require<FormatError>(all.size() <= most, "{} tensors; of at most {} the modules are looked for", all.size(), most);
+  require<FormatError>(all.size() <= most, "{} tensors; at most {} are matched with PyTorch's modules", all.size(),
+                       most);
   const std::set<std::string_view> names(all.begin(), all.end());
   const auto has = [&](const std::string& module, const char* tensor) {
     return names.contains(in_module(module, tensor));
@@ -50,7 +51,7 @@ std::map<std::string, FileModule> modules_of(const SafetensorsFile& file) {
   for (const std::string_view full : names) {
     const std::size_t dot = full.rfind('.');
     std::string owner(dot == std::string::npos ? "" : full.substr(0, dot));
-    // A MultiheadAttention has a module of its own for the output.
+    // In a MultiheadAttention the output projection is a module inside.
     const std::size_t outer_dot = owner.rfind('.');
     if (owner.substr(outer_dot + 1) == "out_proj") {
       const std::string outer = outer_dot == std::string::npos ? "" : owner.substr(0, outer_dot);
@@ -58,7 +59,7 @@ std::map<std::string, FileModule> modules_of(const SafetensorsFile& file) {
     }
     std::string tensor(owner.empty() ? full : full.substr(owner.size() + 1));
     std::string name = owner;
-    // Each level of an LSTM or GRU of several is a layer: rnn[0], rnn[1].
+    // Each level of a multi-level LSTM or GRU is a layer: rnn[0], rnn[1].
     const Part level(tensor);
     const bool is_level = level.stem.ends_with("_l") && !level.digits.empty() && has(owner, "weight_ih_l1");
     if (is_level) {
@@ -79,13 +80,13 @@ std::map<std::string, FileModule> modules_of(const SafetensorsFile& file) {
 using Layers = std::vector<StoredLayer*>;
 using Modules = std::vector<FileModule*>;
 
-/// One with the other, in order. Layers for which there are no modules get that of the name `missing`.
+/// Pairs layers and modules in order. Layers without a module get the module name `missing`.
 void pair_up(const Layers& layers, const Modules& modules, const std::string& missing) {
   for (std::size_t i = 1; i < modules.size(); ++i) {
     const std::vector<Part>&a = modules[i - 1]->parts, &b = modules[i]->parts;
     const auto [mine, other] = std::mismatch(a.begin(), a.end(), b.begin(), b.end());
     require<ValueError>(mine == a.end() || mine->is_numbered_as(*other),
-                        "the names of the modules {} and {} do not tell which comes first; say which layers they are: "
+                        "the order of the modules {} and {} is not clear from their names; map layers to modules: "
                         ".rename = {{{{\"{}\", \"{}\"}}, ...}}",
                         modules[i - 1]->name, modules[i]->name, layers.empty() ? "dense" : layers[0]->path,
                         modules[i - 1]->name);
@@ -100,7 +101,7 @@ void pair_up(const Layers& layers, const Modules& modules, const std::string& mi
   }
 }
 
-/// Takes out what is within `outer`.
+/// Removes and returns the elements whose name is within `outer`.
 template <class T, class NameOf>
 std::vector<T*> taken(std::vector<T*>& from, const std::string& outer, std::string_view separators, NameOf name_of) {
   const auto rest = std::stable_partition(from.begin(), from.end(),
@@ -125,7 +126,7 @@ void find_modules(std::span<StoredLayer> layers, const LayerNames& rename, const
   Layers own;
   Modules theirs;
   for (StoredLayer& layer : layers) own.push_back(&layer);
-  // What a new file would have needs no order.
+  // If all the modules that a new file would have are there, use them.
   if (std::all_of(own.begin(), own.end(), [&](const StoredLayer* one) { return found.contains(one->module); })) {
     for (StoredLayer* const layer : own) pair_up({layer}, {&found.at(layer->module)}, "");
     return;
@@ -136,9 +137,9 @@ void find_modules(std::span<StoredLayer> layers, const LayerNames& rename, const
     pair_up(taken(own, path, "/", [](const StoredLayer& layer) -> const std::string& { return layer.path; }),
             taken(theirs, module, ".[", [](const FileModule& one) -> const std::string& { return one.name; }), module);
   };
-  // What is inside another thing first, which in the map comes after it.
+  // Renamed layers first, the innermost first: the map sorts them after the layers that contain them.
   std::for_each(rename.rbegin(), rename.rend(), [&](const auto& given) { pair_within(given.first, given.second); });
-  // Then what has the same name here and there, and the rest in order.
+  // Then layers whose name is also in the file, and the rest in order.
   for (const StoredLayer& layer : layers) {
     const std::string name = parts_of(layer.path, '/')[0];
     const bool is_there = std::any_of(theirs.begin(), theirs.end(),

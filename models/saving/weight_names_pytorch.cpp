@@ -15,8 +15,8 @@
 #include "cornu/layers/rnn/lstm.h"
 #include "cornu/models/saving/weight_names.h"
 
-// What each layer's weights are in the state_dict of PyTorch's module that does the same (torch/nn/modules: the
-// documentation of each module's variables). A layer is a function here, and a line in the table below.
+// The tensors of each layer in the state_dict of the equivalent PyTorch module (torch/nn/modules: the documentation of
+// each module's variables). Each layer has a function, and a line in the table below.
 
 namespace cornu::detail {
 
@@ -24,7 +24,7 @@ namespace {
 
 using Axes = std::vector<Piece::Axis>;
 
-/// The tensors of one module, as they are gathered.
+/// The tensors of one module.
 struct Module {
   const ImageOrders::OfLayer& order;
   std::vector<StoredTensor> tensors{};
@@ -40,7 +40,7 @@ struct Module {
     add(name, Shape(lengths), {Piece::permuted(parameter, from.dimensions(), {axes.begin(), axes.size()})});
   }
   void add(const char* name, Parameter& parameter) { add(name, parameter.shape(), {{&parameter}}); }
-  /// The same, one number for each feature, in the order in which PyTorch has these.
+  /// A parameter with one element per feature, in PyTorch's order of the features.
   void add_features(const char* name, Parameter& parameter, const ImageOrder& image) {
     add(name, parameter.shape(), {{&parameter, 0, features(image, parameter.value.size(), 1)}});
   }
@@ -48,7 +48,7 @@ struct Module {
     tensors.push_back({name, shape, {}, use, constant});
   }
 
-  /// n features, `stride` apart.
+  /// The axes of n features with this stride, in PyTorch's order.
   static Axes features(const ImageOrder& image, Index n, Index stride) {
     if (!image) return {{n, stride}};
     const Index channels = (*image)[-1];
@@ -82,7 +82,7 @@ void describe(Module& to, Conv1D& layer) {
   if (layer.use_bias) to.add("bias", layer.bias);
 }
 
-/// A Conv2d in as many groups as channels.
+/// A Conv2d with as many groups as channels.
 void describe(Module& to, DepthwiseConv2D& layer) {
   to.add("weight", layer.kernel, {2, 3, 0, 1});
   const Shape& shape = layer.kernel.shape();
@@ -92,7 +92,7 @@ void describe(Module& to, DepthwiseConv2D& layer) {
 
 void describe(Module& to, Embedding& layer) { to.add("weight", layer.embeddings); }
 
-/// Scale and shift: PyTorch's modules have both or, as far as it is told so, none.
+/// Scale and shift. PyTorch's modules have both or neither, so a missing one is stored as a constant.
 void add_affine(Module& to, Parameter* scale, Parameter* shift, Index n) {
   if (scale == nullptr && shift == nullptr) return;
   const auto add = [&](const char* name, Parameter* parameter, Real constant) {
@@ -123,7 +123,7 @@ void describe(Module& to, LayerNormalization& layer) {
                       "PyTorch's LayerNorm over several axes has both a weight and a bias; scale and center are {} and "
                       "{}",
                       layer.scale, layer.center);
-  if (one->shape().rank() == 3) {  // of an image, whose channels come first
+  if (one->shape().rank() == 3) {  // of an image; channels first in PyTorch
     to.add("weight", layer.gamma, {2, 0, 1});
     to.add("bias", layer.beta, {2, 0, 1});
   } else {
@@ -132,7 +132,8 @@ void describe(Module& to, LayerNormalization& layer) {
   }
 }
 
-/// The blocks of `units` columns of (rows, blocks units), in this order, one below the other: (blocks units, rows).
+/// Splits a (rows, blocks * units) kernel into blocks of `units` columns, transposes them and stacks them in this
+/// order: (blocks * units, rows).
 void add_gates(Module& to, const char* name, Parameter& kernel, Index units, std::initializer_list<Index> order) {
   const Index rows = kernel.shape()[0], columns = kernel.shape()[1];
   std::vector<Piece> pieces;
@@ -141,7 +142,7 @@ void add_gates(Module& to, const char* name, Parameter& kernel, Index units, std
 }
 
 void describe(Module& to, LSTM& layer) {
-  to.add("weight_ih_l0", layer.kernel, {1, 0});  // the gates are in the same order
+  to.add("weight_ih_l0", layer.kernel, {1, 0});  // PyTorch's order of the gates is the same
   to.add("weight_hh_l0", layer.recurrent_kernel, {1, 0});
   if (!layer.use_bias) return;
   to.add("bias_ih_l0", layer.bias);
@@ -164,7 +165,7 @@ void describe(Module& to, GRU& layer) {
   }
 }
 
-/// A kernel whose first axes are what it takes, as (out, in).
+/// A kernel whose last axes have `out` elements in all, as (out, in).
 Piece transposed(Parameter& kernel, Index out) {
   const std::array<Index, 2> lengths{kernel.value.size() / out, out}, order{1, 0};
   return Piece::permuted(kernel, lengths, order);
@@ -174,8 +175,8 @@ void describe(Module& to, MultiHeadAttention& layer) {
   const Index features = layer.query.kernel.shape()[0], width = layer.num_heads * layer.key_dim,
               value_dim = layer.value.kernel.shape()[2];
   require<ValueError>(width == features && value_dim == layer.key_dim,
-                      "{} heads of {} (of the values: {}) and {} features; PyTorch's MultiheadAttention has heads that "
-                      "share the features out",
+                      "{} heads of size {} (values: {}) for {} features; PyTorch's MultiheadAttention requires heads "
+                      "times size to be the number of features, for values too",
                       layer.num_heads, layer.key_dim, value_dim, features);
   to.add("in_proj_weight", {3 * width, features},
          {transposed(layer.query.kernel, width), transposed(layer.key.kernel, width),
@@ -186,7 +187,7 @@ void describe(Module& to, MultiHeadAttention& layer) {
   if (layer.use_bias) to.add("out_proj.bias", layer.attention_output.bias);
 }
 
-/// Not PyTorch's, but one number for each feature.
+/// PyTorch has no such module; the layer has one element per feature.
 void describe(Module& to, Normalization& layer) {
   to.add_features("mean", layer.mean, to.order.in);
   to.add_features("variance", layer.variance, to.order.in);
@@ -228,7 +229,7 @@ std::vector<StoredTensor> pytorch_tensors(const StoredLayer& layer, const ImageO
     if (described(module, *layer.layer)) return std::move(module.tensors);
   }
   require<ValueError>(!order.in && !order.out,
-                      "its input or output is the image {} in PyTorch with the channels first; {} has no known order",
+                      "its input or output is the image {}, channels first in PyTorch; the order is not known for {}",
                       order.in ? *order.in : order.out.value_or(Shape()), with_article(layer.layer->type()));
   for (StoredTensor& tensor : as_they_are(layer.parameters)) {
     for (char& c : tensor.name) c = c == '/' ? '.' : c;

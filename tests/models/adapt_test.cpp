@@ -39,7 +39,7 @@ TEST(Adapt, AModelTrainsOnFeaturesOfAnyScale) {
 }
 
 TEST(BatchNormalizationInFit, SeesTheWholeBatchAndMovesItsState) {
-  // Asked for shards, fit finds that samples meet, and makes the same of the batch as without.
+  // fit is asked for shards, finds that samples are mixed, and computes the same as without shards.
   const TensorDataset data = testing::blobs(90);
   std::vector<std::vector<Tensor>> weights;
   for (const Index shard_size : {90, 10}) {

@@ -18,7 +18,7 @@
 #include "cornu/tests/models/support.h"
 #include "cornu/tests/support/allocation_counter.h"
 
-// How often a warm model asks the heap for memory.
+// Heap allocations of a warm model.
 
 namespace cornu {
 namespace {
@@ -53,13 +53,13 @@ TEST_F(Allocation, AWarmTrainOnBatchAllocatesNothing) {
   }
 }
 
-/// By then fit has made steps that threads share and steps that they do not, whichever of them it keeps to.
+/// By then fit has made steps with and without sharing, whichever of them it keeps.
 constexpr Index warm_steps = 8;
 
-/// Epochs of so many steps of which the last one is warm.
+/// Number of epochs with this many steps such that the last epoch is warm.
 Index epochs_of(Index steps) { return (warm_steps + steps - 1) / steps + 1; }
 
-/// Counts from the last epoch's first batch to its last.
+/// Counts allocations from the last epoch's first batch to its last.
 struct Watch {
   std::optional<AllocationCounter> counter{};
   Index allocations = 0, batches = 0;
@@ -130,7 +130,7 @@ TEST_F(Allocation, AWarmStepOfConvolutionsAllocatesNothing) {
   }
 }
 
-/// A workload of bench/: its network and its batch, or one that is divided into shards in the same way.
+/// A workload of bench/: its network and its batch, or a batch that is divided into shards in the same way.
 struct Workload {
   const char* name;
   Sequential model;
@@ -163,7 +163,7 @@ std::vector<Workload> workloads() {
   return result;
 }
 
-/// Images of every shade, of the classes 0, 1, ..., 9, 0, ...
+/// Images of every shade, with classes 0, 1, ..., 9, 0, ...
 ImageDataset images(Index count) {
   std::vector<std::uint8_t> pixels(static_cast<std::size_t>(count * 28 * 28)), labels(static_cast<std::size_t>(count));
   for (std::size_t i = 0; i < pixels.size(); ++i) pixels[i] = static_cast<std::uint8_t>(i * i % 251);
@@ -192,7 +192,7 @@ TEST_F(Allocation, AWarmForwardPassOfEachWorkloadAllocatesNothing) {
     const Tensor x = testing::normal({batch, 28, 28});
     Tape tape(Mode::inference);
     for (const Index rows : {Index{1}, batch}) {
-      const auto pass = [&, &network = model] {  // clang 14 cannot capture what a declaration takes apart
+      const auto pass = [&, &network = model] {  // clang 14 cannot capture structured bindings
         tape.clear();
         return network.forward(tape.input(ConstView(x.data(), {rows, 28, 28}))).size();
       };
@@ -204,7 +204,7 @@ TEST_F(Allocation, AWarmForwardPassOfEachWorkloadAllocatesNothing) {
   }
 }
 
-/// Two inputs, a skip, a layer that is called twice, penalties and constraints.
+/// Two inputs, a skip connection, a layer that is called twice, penalties and constraints.
 struct Net {
   AnyLayer shared = Dense{.units = 4,
                           .activation = tanh,
@@ -283,7 +283,7 @@ TEST_F(Allocation, AWarmPredictAllocatesItsResultAndNothingElse) {
   }
 }
 
-/// How often `action` allocates, once it is warm.
+/// Number of allocations of a warm `action`.
 template <class Action>
 Index allocations_of(Action action) {
   for (int i = 0; i < 3; ++i) action();
@@ -293,7 +293,7 @@ Index allocations_of(Action action) {
 }
 
 TEST_F(Allocation, EvaluateAllocatesAtItsStartAndNotWithEveryBatch) {
-  // The order of the samples, one batch of them, copies of the metrics, the names in the logs.
+  // The order of the samples, one batch, copies of the metrics, the names in the logs.
   const Sequential model = model_with(0);
   const TensorDataset few = blobs(64), many = blobs(640);
   const auto evaluate = [&](const TensorDataset& data) {
@@ -305,7 +305,7 @@ TEST_F(Allocation, EvaluateAllocatesAtItsStartAndNotWithEveryBatch) {
 }
 
 TEST_F(Allocation, PredictingADatasetAllocatesAtItsStartAndNotWithEveryBatch) {
-  // Its result, the order of the samples, one batch of them: x and y.
+  // The result, the order of the samples, one batch: x and y.
   const Sequential model = model_with(0);
   const TensorDataset few = blobs(64), many = blobs(640);
   EXPECT_EQ(allocations_of([&] { model.predict(few, {.batch_size = 32}); }), 4);

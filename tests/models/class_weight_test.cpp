@@ -12,7 +12,7 @@
 #include "cornu/tests/models/support.h"
 #include "cornu/tests/support/expect_error.h"
 
-// Class weights of several labels a sample, against plain loops in double precision.
+// Class weights with several labels per sample, against plain loops in double precision.
 
 namespace cornu {
 namespace {
@@ -28,7 +28,7 @@ double log_sum_exp(const std::vector<double>& z) {
   return std::log(sum);
 }
 
-/// The loss of one label, from the outputs that it is about.
+/// The loss of one label, computed from that label's outputs.
 using RowLoss = double (*)(const std::vector<double>& z, Index label);
 double crossentropy(const std::vector<double>& z, Index label) {
   return log_sum_exp(z) - z[static_cast<std::size_t>(label)];
@@ -77,7 +77,7 @@ std::vector<Kind> kinds() {
           {"0 and 1 of a user's loss", {4, 1}, labels_with_axis, absolute_errors, absolute}};
 }
 
-/// Some labels, as the kind has them and by themselves.
+/// Labels, as the targets of this kind and as plain indices.
 struct Data {
   Tensor x, y;
   std::vector<Index> labels;
@@ -100,7 +100,7 @@ Data data_of(const Kind& kind, Index samples, Rng& rng) {
   return data;
 }
 
-/// The weighted loss of outputs x * kernel + bias.
+/// The weighted loss of outputs x * kernel + bias, by plain loops.
 double loss_of(const Kind& kind, const Data& data, const std::vector<double>& kernel, const std::vector<double>& bias,
                const Weights& class_weight, const Tensor& sample_weight) {
   const std::size_t samples = static_cast<std::size_t>(data.x.size()), rows = data.labels.size() / samples,
@@ -174,7 +174,7 @@ TEST(ClassWeights, OfEveryKindOfTargetWeighEachLabelWhateverTheShards) {
   }
 }
 
-/// fit of a model with outputs of this shape, in batches of one sample.
+/// Calls fit on a model with outputs of this shape, in batches of one sample.
 std::string refusal(const Shape& output, const AnyLoss& loss, const Tensor& y, const Weights& weights = {{1, 10}}) {
   Sequential model{Input{1}, Dense{output.size()}, Reshape(output)};
   model.compile({.optimizer = SGD{}, .loss = loss});
@@ -277,7 +277,7 @@ TEST(ClassWeights, ASmoothedRowIsItsLargestClass) {
   EXPECT_NEAR(loss(Tensor::matrix({{0.1, 0.8, 0.1}, {0.9, 0.05, 0.05}}), {{1, 3}}), 2 * std::log(3.0), 1e-6);
 }
 
-// ---- Sample weights of the losses themselves ----
+// ---- Sample weights passed to the losses directly ----
 
 TEST(ClassWeights, OfTheLossesHaveTheShapeOfTheLossesOrOfItsFirstAxes) {
   const Tensor z = normal({2, 3, 4}), y = testing::labels(6, 4);

@@ -10,8 +10,8 @@
 #include "cornu/tests/support/structs_in.h"
 #include "cornu/tests/support/temporary_folder.h"
 
-// Whatever keeps state - layers, optimizers with their schedules, callbacks - goes on from a file, and as a copy, as if
-// it had never been away. Each table has everything that there is.
+// Everything with state (layers, optimizers with their schedules, callbacks) continues from a file and as a copy as if
+// uninterrupted. Each table lists all types of its kind.
 
 namespace cornu {
 namespace {
@@ -31,7 +31,7 @@ std::set<std::string> without(std::vector<std::string> names, const std::vector<
   return result;
 }
 
-/// That the model, a copy and one from a file all come to the same by `more`.
+/// Expects the model, a copy and one loaded from a file to be the same after `more`.
 template <class More>
 void expect_to_go_on(Sequential model, More more) {
   Sequential copy = model, loaded = from_file(model);
@@ -66,7 +66,7 @@ TEST(Continuing, EveryLayerGoesOn) {
     model.add(Dense{3});
     model.compile(
         {.optimizer = Adam{.learning_rate = 0.05}, .loss = SparseCategoricalCrossentropy{.from_logits = true}});
-    // What a layer is adapted to is its state, too.
+    // A layer's adapted statistics are also state.
     const auto learn = [&](Sequential& learner) {
       for (const auto& [name, inner] : learner.layers()) {
         if (auto* const normalization = inner->as<Normalization>()) normalization->update_state(x);
@@ -77,10 +77,10 @@ TEST(Continuing, EveryLayerGoesOn) {
     expect_to_go_on(model, learn);
   }
   EXPECT_EQ(here, without(testing::structs_in("layers", std::regex("\n  Var forward\\(")),
-                          {"AnyLayer", "Chain", "Inputs"}));  // Inputs says only what comes in
+                          {"AnyLayer", "Chain", "Inputs"}));  // Inputs only states the input shapes
 }
 
-/// The mean of all that a Normalization was adapted to, in a file and out of it.
+/// The mean of all data that a Normalization was adapted to, before and after a trip through a file.
 TEST(Continuing, AnAdaptedLayerWeighsWhatItSawBeforeItWasSaved) {
   const Tensor x = normal({100, 3});
   Normalization layer;
@@ -209,7 +209,7 @@ TEST(Continuing, EveryScheduleGoesOn) {
     Sequential model = small_model(SGD{.learning_rate = rate});
     three_steps(model);
     expect_to_go_on(model, three_steps);
-    // And one that was set while it ran.
+    // And one that was set during training.
     Sequential changed = small_model(SGD{});
     three_steps(changed);
     changed.optimizer().set_learning_rate(rate);

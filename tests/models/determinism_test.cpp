@@ -57,7 +57,7 @@ TEST(Determinism, WhatCallbacksAndValidationDoDoesNotShow) {
 constexpr std::size_t thread_count = 16;
 constexpr int rounds = 10;
 
-/// Runs action(thread number) in all threads at once.
+/// Calls action(thread number) in all threads at once.
 template <class Action>
 void in_threads(Action action) {
   std::vector<std::thread> threads;

@@ -3,7 +3,7 @@
 #include "cornu/tests/models/every_layer.h"
 #include "cornu/tests/models/support.h"
 
-// A batch of no samples, as a loop by hand may come to it: no loss, no gradient, no change.
+// A batch without samples, as in a hand-written loop: no loss, no gradient, no change.
 
 namespace cornu {
 namespace {

@@ -11,7 +11,7 @@ struct LayerRow {
   Shape input;
 };
 
-/// A layer of each type that there is, but for Inputs, which only says what comes in.
+/// A layer of each type, except Inputs, which only states the input shapes.
 inline const std::vector<LayerRow>& every_layer() {
   const Shape image{5, 5, 2}, steps{5, 3}, features{6};
   static const std::vector<LayerRow> rows{

@@ -17,7 +17,7 @@ namespace {
 
 using namespace cornu::testing;
 
-/// Remembers which rows it was asked for. Row i is the number i; all targets are 0.
+/// Records which rows were gathered. Row i has the value i; all targets are 0.
 struct Recording {
   Index samples;
   std::vector<std::vector<Index>>* asked;
@@ -36,7 +36,7 @@ struct Recording {
 
 using Rows = std::vector<std::vector<Index>>;
 
-/// A model of which nothing matters but what it is fed.
+/// A model for tests that only check its input.
 Sequential indifferent() { return line_model(SGD{.learning_rate = 0}); }
 
 Rows rows_of_fit(Index samples, FitOptions options) {
@@ -76,7 +76,7 @@ TEST(Fit, StepsPerEpochShufflesWheneverTheDatasetIsThrough) {
 
 TEST(Fit, InitialEpochGoesOnExactlyAsAnUninterruptedRun) {
   const TensorDataset data = blobs(30);
-  for (const Index steps : {0, 3}) {  // 3: four batches a pass, so that epochs and passes do not coincide
+  for (const Index steps : {0, 3}) {  // 3: four batches per pass, so that epochs and passes do not coincide
     Sequential whole{Input{2}, Dense{8, relu}, Dropout{0.3}, Dense{3}, Softmax{}};
     whole.compile({.optimizer = SGD{.momentum = 0.9}, .loss = SparseCategoricalCrossentropy{}});
     Sequential parts = whole;
@@ -125,7 +125,7 @@ TEST(History, OfNoEpochsIsEmpty) {
 }
 
 TEST(History, TheLossIsTheMeanOverSamplesNotOverBatches) {
-  // Predictions 0, targets 1, 1, 2: losses 1, 1, 4. By batches of 2 it would be (1 + 4) / 2.
+  // Predictions 0, targets 1, 1, 2: losses 1, 1, 4. Averaged over batches of 2 it would be (1 + 4) / 2.
   Sequential model = indifferent();
   model.set_weights(std::vector<Tensor>{Tensor::matrix({{0}}), Tensor::vector({0})});
   const Tensor x = Tensor({3, 1}), y = Tensor({3, 1}, {1, 1, 2});

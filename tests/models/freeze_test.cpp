@@ -10,7 +10,7 @@
 namespace cornu {
 namespace {
 
-/// A layer with state that it never trains itself.
+/// A layer with state that is never trained.
 struct WithState {
   Parameter scale{Tensor::vector({1})}, mean{Tensor::vector({0}), false};
   Var forward(Var x) const { return x * scale - mean; }
@@ -68,7 +68,7 @@ TEST(Freeze, AndUnfreezeLeaveStateThatIsNeverTrainedUntrained) {
   EXPECT_TRUE(layer.scale.learns());
   EXPECT_FALSE(layer.mean.learns());
   freeze(layer);
-  freeze(layer);  // once more changes nothing
+  freeze(layer);  // freezing again changes nothing
   EXPECT_FALSE(layer.scale.learns());
   EXPECT_FALSE(layer.mean.learns());
   unfreeze(layer);

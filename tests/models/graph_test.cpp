@@ -8,7 +8,7 @@
 #include "cornu/tests/models/support.h"
 #include "cornu/tests/support/expect_error.h"
 
-// Structs that own layers and call them as they like, as layers of a model.
+// Structs that own layers and call them in any order, as layers of a model.
 
 namespace cornu {
 namespace {
@@ -17,7 +17,7 @@ using testing::error_of;
 using testing::expect_error;
 using testing::normal;
 
-/// Whether two points are near each other, as one tower sees both.
+/// Whether two points are near each other; one shared tower sees both.
 struct Siamese {
   AnyLayer tower = Sequential{Dense{6, tanh}, Dense{3, tanh}};
   AnyLayer head = Dense{1, sigmoid};
@@ -26,7 +26,7 @@ struct Siamese {
   NamedLayers layers() { return {{"tower", &tower}, {"head", &head}}; }
 };
 
-/// A line for the first input, a network for the second.
+/// A linear layer for the first input, a network for the second.
 struct WideAndDeep {
   AnyLayer deep = Sequential{Dense{8, tanh}, Dense{4, tanh}};
   AnyLayer out = Dense{2};
@@ -35,7 +35,7 @@ struct WideAndDeep {
   NamedLayers layers() { return {{"deep", &deep}, {"out", &out}}; }
 };
 
-/// Down and up again, with what was there on the way down beside it on the way up.
+/// A contracting and an expanding path; skip connections concatenate the former's values to the latter's.
 struct UNet {
   AnyLayer down = Dense{6, tanh}, bottom = Dense{3, tanh}, up = Dense{6, tanh}, out = Dense{2};
 
@@ -55,7 +55,7 @@ using Names = std::vector<std::string>;
 
 const CompileOptions regression{.optimizer = SGD{.learning_rate = 0.05}, .loss = MeanSquaredError{}};
 
-/// Points and whether a pair of them is near.
+/// Pairs of points, labelled by whether they are near each other.
 TensorDataset pairs(Index samples) {
   const Tensor x = normal({samples, 4});
   Tensor y({samples, 1});
@@ -95,7 +95,7 @@ TEST(Graph, ListedTwiceIsOneLayer) {
   EXPECT_EQ(parameter_names(model), (Names{"twice/a/kernel", "twice/a/bias"}));
 }
 
-/// The same steps as model.fit makes in the order of the samples, written by hand. `forward` reads the parameters.
+/// The steps of model.fit without shuffling, written by hand. `forward` reads the parameters.
 template <class Forward>
 std::vector<Tensor> steps_by_hand(std::vector<Parameter> weights, const TensorDataset& data, Index batch,
                                   Forward forward) {
@@ -173,7 +173,7 @@ TEST(Graph, TakesTensorsPackedAndPredictsThemBatchByBatch) {
   const Sequential model{Inputs{{2}, {2}}, Siamese{}};
   const Tensor a = normal({50, 2}), b = normal({50, 2}, 6);
   const Tensor y = model.predict(pack({a, b}), {.batch_size = 7});
-  // Not the same bits: which kernel multiplies depends on the number of rows.
+  // Not the same bits: the kernel of a product depends on the number of rows.
   const Tensor other = model.predict(pack({b, a}));
   for (Index i = 0; i < y.size(); ++i) EXPECT_NEAR(y[i], other[i], 4 * std::numeric_limits<Real>::epsilon()) << i;
   EXPECT_EQ(model.predict(pack({a, a})), Tensor::full({50, 1}, model.predict(pack({b, b}))[0]));

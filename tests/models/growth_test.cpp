@@ -3,7 +3,7 @@
 #include "cornu/tests/models/support.h"
 #include "cornu/tests/support/allocation_counter.h"
 
-// What a process holds does not grow with what it has done: what it did not give back would show in its peak.
+// A process's memory does not grow with the work it has done; a leak would raise its peak.
 
 namespace cornu {
 namespace {
@@ -24,14 +24,14 @@ TEST_F(Growth, TenThousandModelsMadeTrainedAStepAndDestroyedLeaveNothing) {
   const auto make_and_train = [&](int models) {
     for (int i = 0; i < models; ++i) testing::classifier().train_on_batch(data.x(), data.y());
   };
-  make_and_train(1);  // what is made once and kept
+  make_and_train(1);  // allocates what is created once and kept
   const PeakMemory memory;
   make_and_train(1);
   const Index of_one = memory.bytes();
   EXPECT_GT(of_one, 0);
   constexpr int models = 10'000;
   make_and_train(models);
-  // Not a byte a model. Malloc itself may round one and the same request up by 16 bytes more or less.
+  // Less than one byte per model. Malloc may round equal requests differently, by up to 16 bytes.
   EXPECT_LT(memory.bytes() - of_one, models);
 }
 
@@ -44,7 +44,7 @@ TEST_F(Growth, MoreEpochsTakeNoMoreMemoryThanTheirHistory) {
   };
   peak(1);
   const Index few = peak(2), more = 1000;
-  // A loss and an accuracy each, in vectors that grow to twice their size beside the old one.
+  // A loss and an accuracy per epoch, in vectors that double in size next to their old memory.
   EXPECT_LE(peak(2 + more) - few, 2 * 3 * more * static_cast<Index>(sizeof(double)));
 }
 

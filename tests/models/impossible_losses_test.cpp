@@ -9,7 +9,7 @@
 #include "cornu/tests/support/expect_error.h"
 #include "cornu/tests/support/temporary_folder.h"
 
-// Losses that cannot mean what was written are errors that name the remedy, wherever the loss is used.
+// A loss that cannot mean what the program says is an error that names the remedy, wherever the loss is used.
 
 namespace cornu {
 namespace {
@@ -18,7 +18,7 @@ using namespace cornu::testing;
 
 constexpr Real nan = std::numeric_limits<Real>::quiet_NaN();
 
-/// The same error from every way to use a loss. `text` is how it ends.
+/// Every way to use the loss throws the same error, which ends in `text`.
 void expect_refused(Sequential model, const AnyLoss& loss, const Tensor& x, const Tensor& y, const std::string& text,
                     const Tensor& sample_weight = {}) {
   const auto expect = [&](const char* way, const std::function<void()>& use) {
@@ -80,7 +80,7 @@ TEST(ImpossibleLosses, LogitsThatAreProbabilitiesOfALoadedModel) {
   EXPECT_THROW(Sequential::load(folder / "model.safetensors").train_on_batch(x, classes), ValueError);
 }
 
-/// A model that makes these values of any input of (rows, anything).
+/// A model that outputs these values for any input of (rows, anything).
 struct Makes {
   Tensor values;
   Var forward(Var in) const {
@@ -143,7 +143,7 @@ TEST(ImpossibleLosses, LabelsOfYesOrNo) {
               ": label -0.5 in row 2; labels must be in [0, 1]: for regression use a loss such as "
               "MeanSquaredError");
   }
-  // Without a sigmoid in the model, too.
+  // Also without a sigmoid in the model.
   expect_refused({Input{3}, Dense{1}}, BinaryCrossentropy{.from_logits = true}, x, Tensor({4, 1}, {-1, 1, -1, 1}),
                  "binary_crossentropy: label -1 in row 0; labels must be in [0, 1]: map -1 and 1 to 0 and 1 by (y + 1) "
                  "/ 2, or use Hinge");
@@ -307,7 +307,7 @@ TEST(ImpossibleLosses, ImagesThatAreNotFlattenedAskForAFlatten) {
               }),
               " (is a Reshape missing?)");
 
-  // Images that go through a Dense as they are.
+  // Images passed through a Dense without a Flatten.
   Sequential deep{Input{4, 3}, Dense{2, softmax}};
   expect_hint(error_of<ShapeError>([&] { deep.predict_classes(images); }));
   deep.compile({.loss = SparseCategoricalCrossentropy{}});

@@ -17,7 +17,7 @@ namespace {
 int calls = 0;
 void count_call(int) { ++calls; }
 
-/// SIGINT is handled by `count_call`, however the tests were started.
+/// SIGINT is handled by `count_call`, even if the tests were started with another disposition.
 class InterruptGuardTest : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -26,7 +26,7 @@ class InterruptGuardTest : public ::testing::Test {
   }
   void TearDown() override { std::signal(SIGINT, former_); }
 
-  /// The handler that is installed now.
+  /// The currently installed handler.
   static void (*installed())(int) {
     struct sigaction action {};
     sigaction(SIGINT, nullptr, &action);
@@ -64,7 +64,7 @@ TEST_F(InterruptGuardTest, PutsTheFormerHandlerBack) {
   EXPECT_EQ(calls, 1);
 }
 
-/// What a handler with SA_SIGINFO was called with.
+/// The arguments with which a handler with SA_SIGINFO was called.
 int code = 0, blocked = 0;
 void* seen_context = nullptr;
 void note_details(int signal, siginfo_t* info, void* context) {
@@ -79,7 +79,7 @@ void note_details(int signal, siginfo_t* info, void* context) {
 TEST_F(InterruptGuardTest, CallsAHandlerAsTheSystemWould) {
   struct sigaction action {};
   action.sa_sigaction = note_details;
-  action.sa_flags = SA_SIGINFO;  // without SA_RESTART: the program wants its system calls to be interrupted
+  action.sa_flags = SA_SIGINFO;  // without SA_RESTART: the program's system calls should be interrupted
   sigemptyset(&action.sa_mask);
   sigaddset(&action.sa_mask, SIGUSR1);
   sigaction(SIGINT, &action, nullptr);
@@ -115,7 +115,7 @@ TEST_F(InterruptGuardTest, AHandlerForOneSignalIsCalledOnce) {
   EXPECT_EQ(installed(), SIG_DFL) << "the second one ends the program";
 }
 
-/// A handler that the program installs during a run, and which calls the one that was there before.
+/// A handler that the program installs during a run, and that calls the previous one.
 void (*before)(int, siginfo_t*, void*) = nullptr;
 void call_before(int signal, siginfo_t* info, void* context) {
   ++calls;

@@ -7,7 +7,7 @@
 #include "cornu/tests/support/expect_error.h"
 #include "cornu/tests/support/temporary_folder.h"
 
-// What is built keeps its weights when it is put into something else, and when that is built.
+// A built layer keeps its weights when it is put into another layer or model, and when that is built.
 
 namespace cornu {
 namespace {
@@ -21,7 +21,7 @@ struct Net {
   NamedLayers layers() { return {{"trunk", &trunk}, {"head", &head}}; }
 };
 
-/// One that owns a layer by its type, builds it itself, and replaces its parameters, flags and all.
+/// A struct that owns a layer as a concrete type, builds it itself, and replaces its parameters with all their flags.
 struct Own {
   Dense inner{4};
   Parameter gain{};
@@ -35,7 +35,7 @@ struct Own {
   }
 };
 
-/// Layers of every kind that owns or wraps others, all from (4) to (4).
+/// Layers of every kind that contains or wraps others, all from (4) to (4).
 std::vector<AnyLayer> layers_of_each_kind() {
   return {Dense{4},
           BatchNormalization{},
@@ -48,7 +48,7 @@ std::vector<AnyLayer> layers_of_each_kind() {
           Residual{Net{}, Sequential{Input{4}, Own{}}}};
 }
 
-/// Trained in a model of its own: nothing that a seed could draw.
+/// A layer trained in another model, so that its weights are not those drawn from any seed.
 AnyLayer trained(const AnyLayer& layer) {
   Sequential model({Input{4}, {"part", layer}}, {.seed = 11});
   model.compile({.optimizer = Adam{.learning_rate = 0.1}, .loss = MeanSquaredError{}});
@@ -84,7 +84,7 @@ TEST(KeepingWeights, WhateverTheLayerAndWhereverItIsPut) {
         SCOPED_TRACE(path);
         expect_same_parameters(model.get_layer(path), part);
         EXPECT_EQ(outputs(model.get_layer(path), x), expected);
-        model.build({4});  // and once more
+        model.build({4});  // and again
         EXPECT_EQ(outputs(model.get_layer(path), x), expected);
       };
       check({Input{4}, part}, "part");
@@ -201,7 +201,7 @@ TEST(KeepingWeights, OfEveryLayerInAnotherWidthNeedAReset) {
     ++with_weights;
     const std::string text = error_of<ShapeError>([&] { layer.build(wider, rng); });
     EXPECT_NE(text.find("reset_parameters(layer)"), std::string::npos) << text;
-    if (layer.as<Residual>() != nullptr) continue;  // whose Dense is as wide as its inputs were
+    if (layer.as<Residual>() != nullptr) continue;  // its Dense is as wide as its inputs were
     reset_parameters(layer);
     EXPECT_NO_THROW(layer.build(wider, rng));
   }
@@ -257,7 +257,7 @@ TEST(KeepingWeights, AnOptionThatWouldChangeAWeightIsAnErrorToo) {
   EXPECT_THROW(model.build({4}), ShapeError);
   model.get_layer(0).as<Dense>()->units = 3;
   model.get_layer(0).as<Dense>()->kernel_regularizer = L2{0.5};
-  model.build({4});  // and options of the parameters take effect
+  model.build({4});  // and the parameters' options take effect
   EXPECT_EQ(model.get_layer(0).as<Dense>()->kernel.regularizer.l2, 0.5);
 }
 

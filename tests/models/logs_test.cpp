@@ -66,7 +66,7 @@ TEST(History, GivesTheListOfATemporaryByValue) {
     history.history["loss"] = {3, 2};
     return history;
   };
-  const std::vector<double>& list = losses()["loss"];  // as of what fit returns; kept alive by the reference
+  const std::vector<double>& list = losses()["loss"];  // as from the result of fit; the reference keeps it alive
   EXPECT_EQ(list, (std::vector<double>{3, 2}));
 }
 

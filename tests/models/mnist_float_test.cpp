@@ -8,7 +8,7 @@
 #include "cornu/layers/reshaping/flatten.h"
 #include "cornu/tests/models/support.h"
 
-// What the classifier of examples/mnist.cpp reaches on the real MNIST, where it is at hand.
+// The accuracy of the classifier of examples/mnist.cpp on the real MNIST, if the data are available.
 
 namespace cornu {
 namespace {

@@ -22,7 +22,7 @@
 #include "cornu/tests/support/paths.h"
 #include "cornu/tests/support/temporary_folder.h"
 
-// What an object that was moved from does: it throws StateError, and can be assigned to and destroyed.
+// A moved-from object throws StateError, and can be assigned to and destroyed.
 
 namespace cornu {
 namespace {
@@ -37,7 +37,7 @@ void expect_moved_from(Action action, const std::string& what) {
   EXPECT_TRUE(text.ends_with(moved_from)) << text;
 }
 
-/// The public functions of a class, as its header has them, but for those that every class has.
+/// The public functions that a class's header declares, without those that every class has.
 std::set<std::string> functions_of(const std::string& type, const std::string& header) {
   std::ifstream file(testing::source_path(header));
   std::string text(std::istreambuf_iterator<char>(file), {});
@@ -118,7 +118,7 @@ TEST(MovedFrom, EveryFunctionOfASequentialThrows) {
   };
 
   std::set<std::string> expected = functions_of("Sequential", "models/sequential.h");
-  expected.erase("load");  // which is static
+  expected.erase("load");  // it is static
   expected.insert("copy");
   std::set<std::string> covered;
   for (const auto& [name, uses] : calls) covered.insert(name);
@@ -134,7 +134,7 @@ TEST(MovedFrom, EveryFunctionOfASequentialThrows) {
   model = taken;
   EXPECT_EQ(model.get_weights(), taken.get_weights());
   Sequential other = std::move(model);
-  other = std::move(model);  // nothing, moved on
+  other = std::move(model);  // moves from a moved-from model
   expect_moved_from([&] { other.name(); }, "assigned from one that was moved from");
 }
 
@@ -180,7 +180,7 @@ TEST(MovedFrom, EveryFunctionOfAnOptimizerThrows) {
   EXPECT_EQ(optimizer.iterations(), 1);
 }
 
-/// Moves the object away, and uses it.
+/// Moves the object away, then uses it.
 template <class T, class Use>
 void expect_throws_once_moved(T object, Use use, const char* what) {
   T taken = std::move(object);
@@ -283,8 +283,9 @@ TEST(MovedFrom, EveryClassThatAMoveLeavesEmptyIsTested) {
   const std::set<std::string> throws{"AnyCallback",  "AnyLayer",        "AnyLoss",   "AnyMetric",
                                      "AnyOptimizer", "LearningRate",    "Model",     "NpyFile",
                                      "NpzFile",      "SafetensorsFile", "Sequential"};
-  // Cannot be moved (Prefetched, LossMetric), is empty as a value (Tensor), has no function then, which is one of its
-  // values (OptionalFunction), or refuses at its first hook (LearningRateScheduler).
+  // Left out: types that cannot be moved (Prefetched, LossMetric), that are then empty, a valid value (Tensor), or
+  // without a function, also a valid value (OptionalFunction), and one that throws in its first hook
+  // (LearningRateScheduler).
   std::set<std::string> expected{"LearningRateScheduler", "LossMetric", "OptionalFunction", "Prefetched", "Tensor"};
   expected.insert(throws.begin(), throws.end());
   EXPECT_EQ(found, expected);

@@ -10,7 +10,7 @@
 #include "cornu/tests/models/support.h"
 #include "cornu/tests/support/expect_error.h"
 
-// What happens when a loss is no longer finite.
+// Behaviour when a loss becomes non-finite.
 
 namespace cornu {
 namespace {
@@ -25,8 +25,8 @@ struct Logarithm {
   Var forward(Var x) const { return log(x); }
 };
 
-/// y = w x + b with weights 0, which one step at the first of these samples throws to half of the largest number, so
-/// that the second is beyond it.
+/// y = w x + b with weights 0. One step on the first of these samples changes the weights to half of the largest value,
+/// so the second overflows.
 const TensorDataset steep(Tensor({2, 1}, {1, 4}), Tensor({2, 1}, {1, 1}));
 
 Sequential about_to_overflow(double momentum = 0) {
@@ -117,7 +117,7 @@ TEST(NonFinite, InsideANestedModelThePathIsNamed) {
 }
 
 TEST(NonFinite, TheSameNoiseIsDrawnToFindTheLayer) {
-  // All of the input is dropped in about half of the steps, and only then the logarithm is infinite.
+  // In about half of the steps all of the input is dropped; only then is the logarithm infinite.
   Sequential model{Input{1}, Dropout{0.5}, Logarithm{}, Dense{.units = 1, .kernel_initializer = ones}};
   model.compile({.optimizer = SGD{.learning_rate = 0}, .loss = MeanSquaredError{}});
   const Tensor x = Tensor::matrix({{1}}), y = Tensor::matrix({{1}});

@@ -5,7 +5,7 @@
 #include "cornu/tests/models/support.h"
 #include "cornu/tests/support/expect_error.h"
 
-// An optimizer made by hand, and what the program does with its model afterwards.
+// An optimizer created by the program, after which the program changes its model.
 
 namespace cornu {
 namespace {
@@ -13,7 +13,7 @@ namespace {
 using testing::blobs;
 using testing::error_of;
 
-/// One step down a loss of the model.
+/// One step on a loss of the model.
 void step(Optimizer& optimizer, const Sequential& model) {
   const TensorDataset data = blobs(8);
   Tape tape;
@@ -40,7 +40,7 @@ TEST(HandMadeOptimizer, FindsOutThatItsModelWasBuiltAnew) {
 TEST(HandMadeOptimizer, FindsOutThatLayersWereTakenAndAdded) {
   Sequential model = made();
   Optimizer optimizer(Adam{}, model.parameters());
-  model.add(Dense{3, softmax});  // the others stay where they are, and are trained on
+  model.add(Dense{3, softmax});  // the other layers keep their addresses and are trained further
   step(optimizer, model);
   model.pop();
   step(optimizer, model);
@@ -109,7 +109,7 @@ TEST(CompiledModel, FindsOutThatALayerWasReplaced) {
   };
   expect_error([&] { model.fit(data, {.verbose = Verbose::silent}); });
   expect_error([&] { model.train_on_batch(data.x(), data.y()); });
-  Sequential copy = model;  // without the optimizer, which is made anew
+  Sequential copy = model;  // without the optimizer, which is created anew
   copy.fit(data, {.verbose = Verbose::silent});
   model.compile({.optimizer = SGD{}, .loss = SparseCategoricalCrossentropy{}});
   model.fit(data, {.verbose = Verbose::silent});

@@ -12,7 +12,7 @@
 #include "cornu/tests/support/expect_error.h"
 #include "cornu/tests/support/structs_in.h"
 
-// Options by name: what is written is what comes back, for everything that has options.
+// Options are read back as they were written, for every type with options.
 
 namespace cornu {
 namespace {
@@ -26,7 +26,7 @@ std::string written(const T& value) {
   return to_string(json);
 }
 
-/// That a value is the same after a trip through JSON's text, and is written as `text`.
+/// Expects a value to be unchanged by a trip through JSON text, and to be written as `text`.
 template <class Any>
 void expect_trip(const Any& value, const std::string& text) {
   EXPECT_EQ(written(value), text);
@@ -41,7 +41,7 @@ const std::string without_penalties =
     R"("kernel_regularizer":null,"bias_regularizer":null,"activity_regularizer":null,)"
     R"("kernel_constraint":null,"bias_constraint":null)";
 
-/// That a layer is the same after a trip, and that this part of it is in its text.
+/// Expects a layer to be unchanged by a trip through JSON, and its text to contain this part.
 void expect_trip_of(AnyLayer layer, const std::string& part) {
   layer.rename("x");
   const std::string text = written(layer);

@@ -8,8 +8,8 @@
 #include "cornu/tests/models/support.h"
 #include "cornu/tests/support/allocation_counter.h"
 
-// Every allocation of a step, of predict, evaluate and fit fails once: std::bad_alloc arrives at the caller, and the
-// model can be used afterwards.
+// Every allocation of a step, of predict, evaluate and fit fails once: std::bad_alloc reaches the caller, and the model
+// stays usable.
 
 namespace cornu {
 namespace {
@@ -34,7 +34,7 @@ Sequential compiled(const AnyOptimizer& rule = SGD{.learning_rate = 0.1, .moment
   return model;
 }
 
-/// What an action makes of a model: numbers, for which there is room, and the weights.
+/// The result of an action, in memory allocated beforehand, and the model's weights afterwards.
 struct Outcome {
   Tensor result;
   std::vector<Tensor> weights;
@@ -51,8 +51,8 @@ Outcome outcome(Sequential& model, const Action& action) {
   return {std::move(result), model.get_weights()};
 }
 
-/// Lets each allocation of the action fail in turn. After that the action must do with the same model, given its first
-/// weights again, what it does with a new one. `keeps_weights`: it either fails and changes none, or succeeds.
+/// Lets each allocation of the action fail in turn. Afterwards, with its first weights restored, the model must give
+/// the same outcome as a new one. keeps_weights: the action either throws and changes no weight, or succeeds.
 void expect_survival(const Sequential& original, const Action& action, bool keeps_weights) {
   const std::vector<Tensor> first = original.get_weights();
   Sequential fresh = original;
@@ -75,7 +75,7 @@ void expect_survival(const Sequential& original, const Action& action, bool keep
         has_failed = failure.has_happened();
       }
       failures += has_thrown ? 1 : 0;
-      if (!has_thrown) {  // what is only a help, such as room to sort in, may be missing
+      if (!has_thrown) {  // an optional allocation, such as a sorting buffer, may fail silently
         ASSERT_TRUE(model.get_weights() == expected.weights) << "after " << after;
         continue;
       }

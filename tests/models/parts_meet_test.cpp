@@ -5,7 +5,7 @@
 #include "cornu/tests/support/expect_error.h"
 #include "cornu/tests/support/temporary_folder.h"
 
-// Where two parts of the library meet: logits and metrics, reset layers and optimizers, copies and files.
+// Interactions between parts of the library: logits and metrics, reset layers and optimizers, copies and files.
 
 namespace cornu {
 namespace {
@@ -13,7 +13,7 @@ namespace {
 using testing::error_of;
 using testing::expect_error;
 
-/// A model that hands on its inputs.
+/// A model that returns its inputs.
 Sequential identity(Index size, const AnyLoss& loss, std::vector<AnyMetric> metrics) {
   Sequential model{Input{size}, Dense{size}};
   Tensor kernel({size, size});

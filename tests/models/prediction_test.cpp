@@ -89,7 +89,7 @@ TEST(Predict, IsForwardInInferenceMode) {
 }
 
 TEST(Predict, DoesNotDependOnTheBatchSizeButForRounding) {
-  // Not bit for bit: BLAS may sum in another order for another number of rows.
+  // Not bit for bit: for another number of rows, BLAS may sum in another order.
   Sequential model{Input{20}, Dense{33, relu}, Dense{7}, Softmax{}};
   const Tensor x = normal({45, 20}), whole = model.predict(x, {.batch_size = 45});
   for (const Index batch_size : {1, 4, 32, 44, 46}) {

@@ -13,7 +13,7 @@
 namespace cornu {
 namespace {
 
-/// Blobs whose samples take their time, as from a disk. Counts those that another thread than the first gathered.
+/// Blobs with a delay for each sample, as from a disk. Counts the samples gathered by another thread than the first.
 struct Slow {
   TensorDataset data = testing::blobs(64);
   Index broken = -1;

@@ -12,7 +12,7 @@
 namespace cornu {
 namespace {
 
-/// What remains of a drawing without colours and cursor movements.
+/// A drawing without colours and cursor movements.
 std::string plain(const std::string& text) {
   std::string result;
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -39,9 +39,9 @@ TEST(ProgressBar, IsDrawnOverItselfAndEndsInALine) {
   screen.time += 3;
   display.step(1, logs_of({{"loss", 0.5}}));
   EXPECT_EQ(screen.text(),
-            "\r\x1b[K\x1b[?7l"                                     // over the last
+            "\r\x1b[K\x1b[?7l"                                     // replaces the last one
             "\x1b[1m 1/10\x1b[0m "                                 // the count
-            "\x1b[32m━━\x1b[0m\x1b[37m━━━━━━━━━━━━━━━━━━\x1b[0m "  // green, and what is to come
+            "\x1b[32m━━\x1b[0m\x1b[37m━━━━━━━━━━━━━━━━━━\x1b[0m "  // green, then the remaining part
             "\x1b[1m27s\x1b[0m 3s/step - loss: 0.5000\x1b[?7h");
   for (Index step = 2; step <= 10; ++step) {
     screen.time += 1;

@@ -12,7 +12,7 @@
 namespace cornu {
 namespace {
 
-/// What a display writes to a terminal of this kind; empty if there are no terminals here.
+/// What a display writes to a terminal of this type; empty if no terminal is available.
 std::string shown_on(const char* kind) {
   const int terminal = posix_openpt(O_RDWR | O_NOCTTY);
   if (terminal < 0 || grantpt(terminal) != 0 || unlockpt(terminal) != 0) return "";
@@ -51,7 +51,7 @@ TEST(ProgressDisplay, OutlivesWhoeverReadsIt) {
   int ends[2];
   ASSERT_EQ(pipe(ends), 0);
   std::FILE* const out = fdopen(ends[1], "w");
-  const auto former = std::signal(SIGPIPE, SIG_DFL);  // which would end this program
+  const auto former = std::signal(SIGPIPE, SIG_DFL);  // the default action would end this program
   for (const Verbose mode : {Verbose::line, Verbose::bar}) {
     ProgressDisplay display(mode, 2, 2, out, [] { return 0.0; });
     display.epoch_begin(0);

@@ -14,7 +14,7 @@
 #include "cornu/tests/support/paths.h"
 #include "cornu/tests/support/temporary_folder.h"
 
-// A user's own optimizer, loss, metric, schedule and initializers in a file, and back.
+// A user's optimizer, loss, metric, schedule and initializers in a file and back.
 
 namespace cornu {
 namespace {
@@ -22,7 +22,7 @@ namespace {
 using testing::error_of;
 using testing::TemporaryFolder;
 
-/// Gradient descent by the sign alone.
+/// Gradient descent by the sign of the gradient.
 struct SignDescent {
   LearningRate learning_rate = 0.01;
   double scale = 1;
@@ -39,14 +39,14 @@ struct SignDescent {
   }
 };
 
-/// The rate halves with every step.
+/// Halves the rate at every step.
 struct Halving {
   double initial = 1;
   void options(auto& visit) { visit("initial", initial); }
   double operator()(Index step) const { return initial / static_cast<double>(Index{1} << std::min<Index>(step, 40)); }
 };
 
-/// Errors above count `weight` times as much as those below.
+/// Positive errors count `weight` times as much as negative ones.
 struct Lopsided {
   double weight = 1;
   void options(auto& visit) { visit("weight", weight); }
@@ -121,7 +121,7 @@ TEST(Registration, NothingIsSavedBeforeItIsRegisteredAndAllComesBackAfterwards) 
     EXPECT_EQ(loaded.optimizer().learning_rate(), model.optimizer().learning_rate());
   }
   EXPECT_NE(model.get_weights(), model_of_own_parts().get_weights());
-  // A model that is built anew has the initializers that the file names.
+  // A model that is rebuilt uses the initializers named in the file.
   reset_parameters(loaded);
   loaded.build({2});
   EXPECT_EQ(loaded.get_weights()[0], Tensor({2, 3}, {0.25, -0.25, 0.25, -0.25, 0.25, -0.25}));
@@ -155,14 +155,14 @@ TEST(Registration, ANameIsOneTypesAlone) {
   EXPECT_NO_THROW(register_initializer<OtherInitializer>("mine"));
 }
 
-// ---- What is public ----
+// ---- Public headers ----
 
 std::string text_of(const std::filesystem::path& path) {
   std::ifstream file(path);
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-/// The headers that an installation has: what cornu.h includes, and what these include.
+/// The headers that are installed: cornu.h and all headers it includes, directly or indirectly.
 std::set<std::string> public_headers() {
   std::set<std::string> found;
   std::vector<std::string> left{"cornu.h", "core/kernels/kernels.h", "onnx/model.h", "onnx/save.h"};
@@ -195,7 +195,7 @@ TEST(PublicHeaders, EveryRegistrationIsCalledByATest) {
     if (entry.path().extension() == ".cpp") tests += text_of(entry.path());
   }
   for (const std::string& call : calls) {
-    // By a statement, not in a text.
+    // In a statement, not in a string literal.
     EXPECT_TRUE(std::regex_search(tests, std::regex("[ {]" + call + "(<[A-Za-z:]+>)?\\([^)]*\\);"))) << call;
   }
 }

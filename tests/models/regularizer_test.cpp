@@ -18,7 +18,7 @@
 #include "cornu/tests/models/support.h"
 #include "cornu/tests/support/expect_error.h"
 
-// Penalties in the loss and what becomes of the weights by them; and the constraints that weights are kept to.
+// Penalties in the loss and their effect on the weights; constraints on weights.
 
 namespace cornu {
 namespace {
@@ -80,7 +80,7 @@ Weights weights_of(const Sequential& model) {
   return weights;
 }
 
-/// What `penalized` should make of a batch's loss.
+/// The expected loss of a batch for `penalized`.
 Var loss_by_hand(const Weights& w, Var x, Var y) {
   Tape& tape = x.tape();
   const Var hidden = tanh(affine(x, w[0], w[1]));
@@ -98,7 +98,7 @@ void expect_near(const std::vector<Tensor>& got, const Weights& expected) {
 TEST(Regularizers, TrainAsTheSameTapeWrittenByHandHoweverABatchIsDivided) {
   const Tensor x = normal({40, 3}), y = normal({40, 1}, 6);
   for (const Index shard_size : {40, 20, 9, 3}) {  // whole, at once, and in turn
-    for (const double momentum : {0.0, 0.9}) {     // products made into the weights, and not
+    for (const double momentum : {0.0, 0.9}) {     // with and without deferred products
       Sequential model = model_of(penalized, SGD{.learning_rate = 0.05, .momentum = momentum});
       Weights weights = weights_of(model);
       const History history = model.fit(x, y,
@@ -210,7 +210,7 @@ void expect_tensor_near(const Tensor& got, const Tensor& expected, double tolera
 
 TEST(Constraint, BringsNormsDownAndLeavesSmallOnesAlone) {
   const Tensor w = Tensor::matrix({{2, 0.5}, {-2, 0}, {2, 0}, {2, 0}});
-  const double tolerance = 3e-7;  // of which Keras's epsilon takes 1e-7
+  const double tolerance = 3e-7;  // Keras's epsilon accounts for 1e-7 of it
   expect_tensor_near(constrained(MaxNorm{}, w), Tensor::matrix({{1, 0.5}, {-1, 0}, {1, 0}, {1, 0}}), tolerance);
   expect_tensor_near(constrained(UnitNorm{}, w), Tensor::matrix({{0.5, 1}, {-0.5, 0}, {0.5, 0}, {0.5, 0}}), tolerance);
   expect_tensor_near(constrained(MaxNorm{.max_value = 2.5, .axis = 1}, Tensor::matrix({{3, 4}, {0, 0.25}})),
@@ -303,7 +303,7 @@ TEST(Constraints, LeaveFrozenParametersAlone) {
   EXPECT_EQ(model.get_weights()[0], before[0]);
 }
 
-/// A layer whose every trainable parameter, and output, has a penalty.
+/// A layer with a penalty on every trainable parameter and on its output.
 struct PenalizedLayer {
   AnyLayer layer;
   Shape input;

@@ -11,7 +11,7 @@
 
 namespace cornu {
 
-/// A file that can be read while it is written, and a time that stands still.
+/// A file that can be read while it is written, and a clock that stands still.
 struct Screen {
   std::FILE* file = std::tmpfile();
   double time = 1000;
@@ -24,7 +24,7 @@ struct Screen {
   ProgressDisplay::Clock clock() {
     return [this] { return time; };
   }
-  /// All that was written and flushed since the last call.
+  /// Everything written and flushed since the last call.
   std::string text() {
     std::string result(1000000, ' ');
     const ssize_t count = pread(fileno(file), result.data(), result.size(), static_cast<off_t>(seen_));

@@ -118,7 +118,7 @@ TEST(Sequential, MovingKeepsWeightsAndTraining) {
   moved.train_on_batch(data.x(), data.y());
   reference.train_on_batch(data.x(), data.y());
   EXPECT_EQ(moved.get_weights(), reference.get_weights());
-  original = std::move(moved);  // one that was moved from can be assigned to
+  original = std::move(moved);  // a moved-from model can be assigned to
   original.train_on_batch(data.x(), data.y());
   reference.train_on_batch(data.x(), data.y());
   EXPECT_EQ(original.get_weights(), reference.get_weights());

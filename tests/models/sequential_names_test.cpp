@@ -12,7 +12,7 @@
 #include "cornu/tests/support/expect_error.h"
 #include "cornu/tests/support/temporary_folder.h"
 
-// What the layers and parameters of a model are called, and how one gets at them.
+// Names of a model's layers and parameters, and access by name.
 
 namespace cornu {
 namespace {
@@ -74,7 +74,7 @@ TEST(SequentialNames, OfParametersAreUniqueInAllFilesWhateverLayersAreCalled) {
   other.load_weights(folder / "w.safetensors");
   EXPECT_EQ(other.predict(x), model.predict(x));
 
-  // Arrays of the C++ export, where "a/c_d" and "a_c/d" would be one name.
+  // Arrays of the C++ export, in which "a/c_d" and "a_c/d" would be the same name.
   const std::string text = to_cpp(model);
   std::set<std::string> arrays;
   const std::regex array("constexpr float (\\w+)\\[");

@@ -17,7 +17,7 @@
 #include "cornu/tests/models/support.h"
 #include "cornu/tests/support/expect_error.h"
 
-// How a model is put together and built.
+// Putting a model together and building it.
 
 namespace cornu {
 namespace {
@@ -240,7 +240,7 @@ TEST(Sequential, PopTakesTheLastLayerOff) {
   model.pop();
   EXPECT_FALSE(model.built());
   expect_error<StateError>([&] { model.pop(); }, "sequential: there is no layer to take off");
-  model.add(Dense{4});  // its Input is still there
+  model.add(Dense{4});  // its Input still applies
   EXPECT_EQ(model.output_shape(), Shape{4});
 }
 
@@ -265,7 +265,7 @@ TEST(Sequential, ChangingTheLayersForgetsWhatTheOptimizerRemembers) {
   EXPECT_EQ(model.optimizer_params(), 21);
 }
 
-// ---- Layers that do not follow each other ----
+// ---- Layers that do not fit together ----
 
 TEST(Sequential, ALayerForSequencesAfterARecurrentOneAsksForReturnSequences) {
   const std::string remedy = "; lstm returns only its last step: set .return_sequences = true to return all steps";
@@ -318,10 +318,10 @@ TEST(Sequential, WhateverStandsBetweenTheTwoReturnSequencesIsAskedFor) {
     check({GRU{4}, Sequential({between, last}, {.name = "inner"})}, "gru");
     check({{"first", LSTM{4}}, between, Residual{MultiHeadAttention{.num_heads = 1, .key_dim = 2}}}, "first");
   }
-  // The last of several.
+  // The last of several recurrent layers is named.
   check({LSTM{.units = 2, .return_sequences = true}, GRU{4}, Dropout{0.5}, last}, "gru");
   check({GRU{4}, Reshape{2, 2}, {"second", GRU{3}}, ReLU{}, last}, "second");
-  // Where it would not help.
+  // No hint where it would not help.
   check({GRU{4}, Flatten{}, Conv1D{.filters = 2, .kernel_size = 6}}, "");
   check({LSTM{.units = 4, .return_sequences = true}, Flatten{}, last}, "");
   AnyLayer kept = Dense{2};

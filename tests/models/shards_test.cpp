@@ -6,8 +6,8 @@
 #include "cornu/tests/support/allocation_counter.h"
 #include "cornu/tests/support/expect_error.h"
 
-// A batch is a sum of shards: the same weights as of the batch as a whole but for roundings, and the same bits whatever
-// the number of threads.
+// A batch is the sum of its shards: the weights equal those of the whole batch up to rounding, and are the same bits
+// for any number of threads.
 
 namespace cornu {
 namespace {
@@ -76,12 +76,12 @@ TEST(Shards, AddUpToTheBatch) {
   }
 }
 
-/// Subtracts the batch's mean: what comes out for a sample depends on the others.
+/// Subtracts the batch's mean, so a sample's output depends on the others.
 struct Centred {
   Var forward(Var x) const { return x - mean(x, 0, {.keepdims = true}); }
 };
 
-/// Gradients so large that in turn their products are made straight into the sum.
+/// Gradients so large that, with shards in turn, their products accumulate directly into the sum.
 TEST(Shards, OfAModelWithLargeGradientsGiveTheSameBitsOnAnyNumberOfThreads) {
   const double tolerance = sizeof(Real) == 4 ? 1e-4 : 1e-12;
   const TensorDataset data(testing::normal({96, 128}), testing::labels(96));
@@ -107,7 +107,7 @@ TEST(Shards, OfAModelWithLargeGradientsGiveTheSameBitsOnAnyNumberOfThreads) {
   }
 }
 
-/// Counts its passes in a parameter that is not trained.
+/// Counts its passes in an untrained parameter.
 struct Counting {
   Parameter count{.value = Tensor(Shape{1}), .trainable = false};
 
@@ -128,7 +128,7 @@ TEST(Shards, KeepTheUpdatesThatTheyRecord) {
   }
 }
 
-/// A large batch on one thread, which is gone through in shards by default.
+/// A large batch on one thread, which is divided into shards by default.
 TEST(Shards, OfALargeBatchOnOneThreadTakeLessMemoryThanTheWhole) {
   if (!testing::AllocationCounter::available()) GTEST_SKIP() << "operator new is the sanitizer's here";
   const TensorDataset data(testing::normal({4000, 200}), testing::labels(4000));
@@ -166,7 +166,7 @@ TEST(Shards, AreMadeWhereALossIsKnownToBeAMean) {
               {.batch_size = 20, .epochs = 2, .verbose = Verbose::silent, .threads = 2, .shard_size = shard_size});
     return model.get_weights();
   };
-  const auto mean_of_all = [](Var p, Var y) { return mean(square(p - y)); };  // a scalar: it could be anything
+  const auto mean_of_all = [](Var p, Var y) { return mean(square(p - y)); };  // a scalar: it may mix the samples
   const auto sum_of_all = [](Var p, Var y) { return sum(square(p - y)); };
   const auto one_each = [](Var p, Var y) { return mean(square(p - y), -1); };
   EXPECT_EQ(weights_of(mean_of_all, 3), weights_of(mean_of_all, 20));

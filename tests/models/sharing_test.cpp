@@ -18,7 +18,7 @@ namespace {
 
 bool operator==(const Sharding& a, const Sharding& b) { return a.size == b.size && a.count == b.count; }
 
-// 784-128-10: what its samples and its layers' outputs are, and its parameters.
+// 784-128-10: elements of a sample and its layers' outputs, and of the parameters.
 constexpr Index mlp_numbers = 784 + 128 + 10, mlp_parameters = 784 * 128 + 128 + 1280 + 10;
 // LeNet for images of 28 x 28.
 constexpr Index lenet_numbers = 784 + 2 * 4704 + 1176 + 2 * 1600 + 400 + 2 * 204 + 10, lenet_parameters = 61706;
@@ -59,7 +59,7 @@ TEST(Sharding, KeepsShardsInTheCacheWhereGradientsAreLargeToo) {
     }
   }
   EXPECT_TRUE(divide({256, mlp_numbers, mlp_parameters}, 1, 0) == (Sharding{256, 1}));
-  // 784-1024-1024-10: its gradients are as large as the activations of a thousand samples.
+  // 784-1024-1024-10: the gradients are as large as the activations of a thousand samples.
   EXPECT_TRUE(divide({2048, 784 + 1024 + 1024 + 10, 1863690}, 1, 0) == (Sharding{2048, 1}));
 }
 
@@ -75,17 +75,17 @@ TEST(Sharding, IsExpectedToPayWhereThereIsMoreToMultiplyThanToExchange) {
   EXPECT_FALSE(should_pay_to_share({16, mlp_numbers, mlp_parameters}, 2)) << "all weights for a few samples";
 }
 
-// ---- The choice, by a simulated clock ----
+// ---- The choice, with a simulated clock ----
 
-/// What a step takes at a certain moment: `shared` or not, in units of a quiet step that is not shared.
+/// Duration of a step at the clock's time, shared or not, in units of a quiet step that is not shared.
 struct Clock {
   Rng rng;
   Index step = 0;
-  double time = 0;  // seconds since the beginning
+  double time = 0;  // seconds since the start
 
   double uniform() { return static_cast<double>(rng.uniform()); }
   bool happens(double probability) { return uniform() < probability; }
-  /// A factor of 1 and `width` more on average.
+  /// A random factor of at least 1, and 1 + `width` on average.
   double noise(double width) { return 1 - width * std::log(1 - 0.999 * uniform()); }
 };
 using StepTime = std::function<double(Clock&, bool shared)>;
@@ -93,10 +93,10 @@ using StepTime = std::function<double(Clock&, bool shared)>;
 struct Scenario {
   std::string name;
   StepTime step;
-  bool is_wild = false;  // single runs may be beyond the bound
+  bool is_wild = false;  // single runs may exceed the bound
 };
 
-/// A quiet machine on which a shared step takes so many times as long, with `more` for what else happens.
+/// A quiet machine on which a shared step takes `ratio` times as long. `more` adds other effects.
 StepTime quiet(double ratio, std::function<double(Clock&, bool shared)> more = nullptr) {
   return [=](Clock& clock, bool shared) {
     const double time = (shared ? ratio : 1) * clock.noise(0.04);
@@ -154,7 +154,7 @@ double total(const Scenario& scenario, std::uint64_t seed, double seconds, std::
   return clock.time / seconds;
 }
 
-/// How many times as long 2000 steps take as those of the better way, in each of many runs.
+/// Duration of 2000 steps relative to the better way, in each of many runs.
 template <class Choice>
 std::vector<double> regrets(const Scenario& scenario, double seconds, const Choice& fresh) {
   std::vector<double> result;
@@ -185,7 +185,7 @@ Index beyond_bound(const std::vector<double>& values) {
 TEST(SharingChoice, CostsLittleMoreThanTheBetterWay) {
   for (const Scenario& scenario : scenarios()) {
     for (const bool shares_at_first : {true, false}) {
-      for (const double seconds : {0.2e-3, 2e-3, 30e-3}) {  // of a step
+      for (const double seconds : {0.2e-3, 2e-3, 30e-3}) {  // per step
         const std::vector<double> found = regrets(scenario, seconds, SharingChoice(shares_at_first));
         const auto text = scenario.name + ", " + std::to_string(seconds) + " s a step, at first " +
                           (shares_at_first ? "shared" : "alone");
@@ -196,7 +196,7 @@ TEST(SharingChoice, CostsLittleMoreThanTheBetterWay) {
   }
 }
 
-/// The rule that this one replaced: three steps of each way in turns, their medians, and again after a thousand steps.
+/// The previous rule: three steps of each way in turn, the medians compared, repeated every thousand steps.
 class ThreeTimings {
  public:
   bool shares() const { return shares_; }
@@ -226,7 +226,7 @@ TEST(SharingChoice, IsTestedByScenariosInWhichThreeTimingsAreNotEnough) {
   EXPECT_GT(failed, std::ssize(all) / 3);
 }
 
-/// A busy core, on which the second thread gets every other slice of 3 ms.
+/// A busy core that runs the second thread in every other slice of 3 ms.
 TEST(SharingChoice, SeesThatSharedStepsWaitThoughMostAreFast) {
   for (const double ratio : {0.55, 0.7}) {
     const Scenario scenario{"", [=](Clock& clock, bool shared) {
@@ -247,7 +247,7 @@ TEST(SharingChoice, SeesThatSharedStepsWaitThoughMostAreFast) {
   }
 }
 
-/// Steps of the given times until the choice is as wanted; 1000 if it never is.
+/// Number of steps with the given times until the choice is `shares`; 1000 if it never is.
 Index steps_until(bool shares, double shared, double alone, SharingChoice& choice, Index samples = 64) {
   Index count = 0;
   while (choice.shares() != shares && count < 1000) {
@@ -298,7 +298,7 @@ TEST(SharingChoice, LeavesAShorterLastBatchOutOfTheComparison) {
   SharingChoice choice(true);
   for (int epoch = 0; epoch < 100; ++epoch) {
     run(20, 1, 2, choice);
-    choice.took(0.01, 3);  // in whichever way: it would be the fastest by far
+    choice.took(0.01, 3);  // whichever way it was, it would be the fastest by far
   }
   Index shared = 0;
   for (int i = 0; i < 100; ++i) {

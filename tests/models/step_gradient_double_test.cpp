@@ -5,13 +5,13 @@
 #include "cornu/layers/reshaping/flatten.h"
 #include "cornu/tests/models/support.h"
 
-// A step as fit makes it, with all that is fused in it: bias and relu, softmax and loss, the products of the weights'
-// gradients made into the weights, shards. What it subtracts is the gradient that differences of the loss show.
+// A step as fit makes it, with everything that is fused: bias and relu, softmax and loss, deferred products of the
+// weights' gradients, shards. The step must subtract the gradient found by finite differences of the loss.
 
 namespace cornu {
 namespace {
 
-/// The weights after a single step down the whole gradient; the gradient is what they lost.
+/// The gradient, from one step with learning rate 1: the weights before minus the weights after.
 std::vector<Tensor> gradient_of_step(Sequential model, const TensorDataset& data, Index threads, Index shard_size) {
   std::vector<Tensor> gradient = model.get_weights();
   model.fit(data, {.batch_size = data.size(),

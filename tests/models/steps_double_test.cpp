@@ -12,9 +12,9 @@
 #include "cornu/tests/models/support.h"
 #include "cornu/tests/support/structs_in.h"
 
-// What a training step does, whatever the graph: random small models whose parameters are shared, tied, transposed,
-// sliced, reshaped and read as data take steps in every way there is, by every optimizer. The weights afterwards must
-// be those of the rule applied to finite differences of the loss.
+// Training steps on random graphs: small models whose parameters are shared, tied, transposed, sliced, reshaped and
+// read as data take steps in every way the library offers, with every optimizer. The weights afterwards must be those
+// of the rule applied to finite differences of the loss.
 //
 // CORNU_RANDOM_STEPS=20000 sets the number of steps, CORNU_RANDOM_STEPS_FIRST the first one.
 
@@ -28,8 +28,8 @@ constexpr Index columns = width + 1;
 Index below(Rng& rng, Index n) { return rng.below(n); }
 bool chance(Rng& rng, Index of) { return below(rng, of) == 0; }
 
-/// A layer that computes a random function of a sample's `width` numbers and its index, the column after them. What it
-/// computes depends on `recipe` alone, which names the parameters it reads and the ops between them.
+/// A layer that computes a random function of a sample's `width` features and its index, which is the next column. The
+/// function depends only on `recipe`, which selects the parameters and the ops between them.
 struct RandomLayer {
   std::vector<Parameter> square;   // (width, width)
   std::vector<Parameter> rows;     // (width)
@@ -38,8 +38,8 @@ struct RandomLayer {
   std::vector<Parameter> state;    // (width, width), not trained
   std::uint64_t recipe = 0;
   bool mixes_samples = false;
-  bool lists_twice = false;  // a parameter, under two names
-  std::vector<Tensor> held;  // read instead of `square` where no gradient goes through, for differences
+  bool lists_twice = false;  // one parameter is listed under two names
+  std::vector<Tensor> held;  // values read instead of `square` where no gradient passes, for the differences
 
   struct Update {
     const Parameter* parameter;
@@ -97,7 +97,7 @@ struct RandomLayer {
     return y;
   }
 
-  /// The same, but the updates are returned.
+  /// The same, but returns the updates instead of recording them.
   Var run(Var x, std::vector<Update>& updates) const {
     Tape& tape = x.tape();
     Rng rng(recipe, 2);
@@ -108,7 +108,7 @@ struct RandomLayer {
       return matmul(a, b, {.transpose_a = chance(rng, 3), .transpose_b = chance(rng, 3)});
     };
 
-    // Weights of weights.
+    // Weights computed from weights.
     std::vector<Var> weights;
     for (const Parameter& parameter : square) weights.push_back(tape.parameter(parameter));
     if (chance(rng, 4)) weights.push_back(reshape(tape.parameter(filters[0]), {width, width}));
@@ -139,7 +139,7 @@ struct RandomLayer {
         case 6:
           weights.push_back(tanh(a * b));
           break;
-        case 7: {  // read as data: no gradient goes through it
+        case 7: {  // read as data: no gradient passes through
           const auto at = static_cast<std::size_t>(below(rng, std::ssize(square)));
           weights.push_back(tape.input(held.empty() ? square[at].value : held[at]));
           break;
@@ -223,7 +223,7 @@ struct RandomLayer {
                                          : tape.parameter(parameter) * 0.75 + any(weights) * 0.25;
       updates.push_back({&parameter, value});
     }
-    if (chance(rng, 10)) {  // two parameters change places
+    if (chance(rng, 10)) {  // two parameters are swapped
       const Parameter &p = any(square), &q = any(square);
       updates.push_back({&p, tape.parameter(q)});
       updates.push_back({&q, tape.input(p.value)});
@@ -234,7 +234,7 @@ struct RandomLayer {
   static Var square_of(Var x) { return cornu::square(x); }
 };
 
-/// A rule of this name with random options; the rates are large, so that it matters which weights are read.
+/// A rule of this name with random options. The rates are large, so that reading outdated weights shows.
 AnyOptimizer random_rule(const std::string& name, Rng& rng, const NamedParameters& parameters) {
   const auto described = [](Json config, const std::string& called) {
     Json json;
@@ -272,7 +272,7 @@ AnyOptimizer random_rule(const std::string& name, Rng& rng, const NamedParameter
 
 using Weights = std::vector<Tensor>;
 
-/// A step as the documentation has it: what is written out here is all that Optimizer does besides the rule itself.
+/// A step as documented: everything Optimizer does apart from the rule itself, written out.
 class ReferenceOptimizer {
  public:
   ReferenceOptimizer(const AnyOptimizer& rule, const NamedParameters& parameters) : rule_(rule) {
@@ -286,7 +286,7 @@ class ReferenceOptimizer {
     }
   }
 
-  /// `gradients`: empty tensors for parameters that have none.
+  /// gradients: empty tensors for parameters without one.
   Weights step(const NamedParameters& parameters, Weights weights, Weights gradients, const Weights& updates) {
     const auto& options = rule_.options();
     const OptimizerExtras& extras = rule_.extras();
@@ -351,7 +351,7 @@ class ReferenceOptimizer {
 enum class Way { minimize, parts, train_on_batch, fit };
 constexpr std::array<std::string_view, 4> names_of_ways{"minimize", "parts", "train_on_batch", "fit"};
 
-/// The whole loss of a pass over a share of the samples, of which one counts the penalties.
+/// The whole loss of a pass over a share of the samples; only one pass counts the penalties.
 Var total_loss(Var y, ConstView target, const NamedParameters& parameters, Real share = 1) {
   Var loss = mean(square(y - y.tape().input(target)));
   for (const Var added : y.tape().losses()) loss = loss + added;
@@ -362,7 +362,7 @@ Var total_loss(Var y, ConstView target, const NamedParameters& parameters, Real 
   return loss;
 }
 
-/// One model that takes a few steps in one way.
+/// A model that takes a few steps in one way.
 class Case {
  public:
   explicit Case(std::uint64_t seed) : rng_(seed, 3), reference_(seed), x_({samples, columns}), y_({samples, width}) {
@@ -392,7 +392,7 @@ class Case {
 
   void check() {
     SCOPED_TRACE(description_);
-    // The gradient is known up to an error of the differences: three references bracket the step.
+    // The reference gradient is only known up to the error of the differences, so three references bracket the step.
     constexpr std::array<Real, 3> errors{-1e-8, 0, 1e-8};
     std::vector<ReferenceOptimizer> optimizers(3, ReferenceOptimizer(*rule_, parameters_));
     start();
@@ -406,7 +406,7 @@ class Case {
         }
         expected[k] = optimizers[k].step(parameters_, before, std::move(shifted), updates);
         for (std::size_t p = 0; p < before.size() && way_ == Way::fit && rule_->extras().use_ema; ++p) {
-          if (parameters_[p].parameter->learns()) expected[k][p] = optimizers[k].average(p);  // as training ends
+          if (parameters_[p].parameter->learns()) expected[k][p] = optimizers[k].average(p);  // as at the end of fit
         }
       }
       const Weights after = step();
@@ -430,7 +430,7 @@ class Case {
     return result;
   }
 
-  // ---- The reference: differences of the loss, and the values of updates ----
+  // ---- The reference: differences of the loss, and the updates' values ----
 
   Real loss() {
     tape_.clear();
@@ -443,7 +443,7 @@ class Case {
     tape_.clear();
     std::vector<RandomLayer::Update> updates;
     const Var y = reference_.run(tape_.input(x_), updates);
-    std::vector<const Parameter*> reached;  // the others have no gradient, which is not the same as zeros
+    std::vector<const Parameter*> reached;  // the others have no gradient, which is not the same as a zero gradient
     for (const auto& entry : tape_.backward(total_loss(y, y_, parameters_)).entries()) {
       reached.push_back(entry.parameter);
     }
@@ -456,7 +456,7 @@ class Case {
       result.back() = Tensor(w.shape());
       for (Index k = 0; k < w.size(); ++k) {
         const Real old = w[k];
-        const Real step = old == 0 ? 1e-5 : std::min(1e-5, std::abs(old) / 2);  // not beyond the kink of L1
+        const Real step = old == 0 ? 1e-5 : std::min(1e-5, std::abs(old) / 2);  // do not step over the kink of L1
         w[k] = old + step;
         const Real above = loss();
         w[k] = old - step;

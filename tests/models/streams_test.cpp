@@ -17,7 +17,8 @@
 #include "cornu/tests/support/expect_error.h"
 #include "cornu/tests/support/temporary_folder.h"
 
-// Shuffles and what layers draw: they go on from what a model was trained on before, whichever calls it was trained by.
+// Shuffling and the layers' random streams continue from the model's earlier training, by whichever calls it was
+// trained.
 
 namespace cornu {
 namespace {
@@ -27,7 +28,7 @@ using testing::error_of;
 using testing::normal;
 using testing::TemporaryFolder;
 
-// ---- One fit of n epochs, and fits whose epochs add up to n ----
+// ---- One fit of n epochs against fits whose epochs add up to n ----
 
 struct Case {
   Index samples, batch_size, steps_per_epoch, shard_size, threads;
@@ -42,7 +43,7 @@ Case drawn_case(Rng& rng) {
   const auto learnt = samples - static_cast<Index>(static_cast<double>(samples) * validation_split);
   return {.samples = samples,
           .batch_size = batch_size,
-          // Whole passes: each call of fit begins a pass.
+          // Whole passes, because each call of fit begins a pass.
           .steps_per_epoch = rng.below(3) == 0 ? 2 * ((learnt + batch_size - 1) / batch_size) : 0,
           .shard_size = rng.below(2) == 0 ? 0 : 2 + rng.below(5),
           .threads = 1 + rng.below(2),
@@ -51,7 +52,7 @@ Case drawn_case(Rng& rng) {
           .seed = static_cast<std::uint64_t>(rng.below(3))};
 }
 
-/// With everything that draws in training, and an optimizer with state.
+/// A model with every layer that draws in training, and an optimizer with state.
 Sequential drawing_model(std::uint64_t seed) {
   Sequential model({Input{4, 4, 1}, RandomFlip{}, RandomTranslation{0.2, 0.2}, RandomErasing{}, Flatten{}, Dropout{0.2},
                     Dense{6, relu}, BatchNormalization{}, Dropout{0.3}, Dense{3}},
@@ -62,7 +63,7 @@ Sequential drawing_model(std::uint64_t seed) {
   return model;
 }
 
-/// The model that goes on is this one, a copy of it, or what a file of it is loaded as.
+/// Training continues on this model, on a copy of it, or on the model loaded from its file.
 Sequential handed_on(Sequential model, Index how, const TemporaryFolder& folder) {
   if (how == 0) return model;
   if (how == 1) return Sequential(model);
@@ -127,9 +128,9 @@ TEST(Streams, TheSameCallsGiveTheSameBits) {
   EXPECT_EQ(trained(), trained());
 }
 
-// ---- What is drawn ----
+// ---- Random numbers ----
 
-/// Notes a number drawn from the stream of each pass in training: no two passes may have the same.
+/// Records a number drawn from each training pass's stream; all must differ.
 struct Noting {
   std::vector<double>* notes;
 
@@ -142,7 +143,7 @@ struct Noting {
   }
 };
 
-/// Notes the rows of each batch.
+/// Records the rows of each batch.
 struct NotingRows {
   std::vector<std::vector<Index>>* asked;
 
@@ -165,7 +166,7 @@ struct Watched {
   Watched() { compile(); }
   void compile() { model.compile({.optimizer = SGD{}, .loss = SparseCategoricalCrossentropy{}}); }
 
-  /// That none of the noise and of the shuffles came twice.
+  /// Expects all noise and all shuffles to be different.
   void expect_all_different(std::size_t steps, std::size_t passes) const {
     EXPECT_EQ(notes.size(), steps);
     EXPECT_EQ(std::set<double>(notes.begin(), notes.end()).size(), steps);
@@ -176,11 +177,11 @@ struct Watched {
 
 TEST(Streams, NoCallRepeatsAnother) {
   Watched w;
-  w.notes.clear();  // of building
+  w.notes.clear();  // from building
   w.model.fit(w.data, w.options);
   w.model.train_on_batch(Tensor({1, 2}), Tensor(Shape{1}));
   w.model.fit(w.data, w.options);
-  w.compile();  // the optimizer's iterations begin anew
+  w.compile();  // the optimizer's iterations restart at 0
   w.model.train_on_batch(Tensor({1, 2}), Tensor(Shape{1}));
   w.model.fit(w.data, w.options);
   w.model.set_weights(w.model.get_weights());
@@ -264,7 +265,7 @@ TEST(Streams, InitialEpochPassesOverWhatWeightsAloneDoNotTell) {
 
 // ---- Files ----
 
-/// A saved model whose description has one part replaced.
+/// A model loaded from a file in which one part of the description is replaced.
 Sequential loaded_with(const Sequential& model, const std::string& part, const std::string& by) {
   const TemporaryFolder folder;
   model.save(folder / "model");
@@ -292,7 +293,7 @@ TEST(Streams, CountsThatCannotBeAreRefused) {
   Sequential model = drawing_model(1);
   EXPECT_EQ(error_of<FormatError>([&] { loaded_with(model, R"("seen":{"steps":0)", R"("seen":{"steps":-1)"); }),
             "file: seen: -1 steps, 0 passes, 0 batches; 0 to 1099511627776 are possible");
-  // As many batches of a pass as no dataset has: what is gone over ends with the pass.
+  // More batches of a pass than any dataset has: the skipped ones end with the pass.
   const std::string most = "1099511627776";
   Sequential far = loaded_with(model, R"("passes":0,"batches":0})", R"("passes":5,"batches":)" + most + "}");
   const TensorDataset data(normal({6, 4, 4, 1}), testing::labels(6));
@@ -322,7 +323,7 @@ TEST(Streams, ABackupHasThoseOfTheModelThatTheRunBeganWith) {
       }
     };
     EXPECT_THROW(trained({backup, Failing{}}), ValueError);
-    // The program that is started again may have a model that has seen less.
+    // After a restart, the program's model may have been trained less.
     Sequential fresh = drawing_model(1);
     options.callbacks = {backup, LambdaCallback{}};
     fresh.fit(data, options);

@@ -8,14 +8,14 @@
 #include "cornu/layers/residual.h"
 #include "cornu/tests/models/support.h"
 
-// The table of the layers, as Keras 3.16 prints it on a terminal 80 columns wide.
+// The table of the layers as Keras 3.16 prints it on a terminal with 80 columns.
 
 namespace cornu {
 namespace {
 
 constexpr bool is_float = std::is_same_v<Real, float>;
 
-/// The lines after the table.
+/// The lines below the table.
 std::string totals(const Sequential& model) {
   const std::string text = to_string(model);
   return text.substr(text.find(" Total params"));
@@ -60,7 +60,7 @@ TEST(Summary, OfAnUnbuiltModelShowsWhatIsNotKnown) {
 )");
 }
 
-/// The rows of the table's body, without the lines between them.
+/// The rows of the table's body, without the rules between them.
 std::vector<std::string> rows_of(const Sequential& model, const SummaryOptions& options = {}) {
   const std::string text = to_string(model, options);
   std::vector<std::string> rows;

@@ -28,7 +28,7 @@ inline Tensor labels(Index samples, Index classes = 3) {
   return result;
 }
 
-/// Points around the corners of a triangle, far enough apart to be told from each other.
+/// Points around the corners of a triangle, well separated.
 inline TensorDataset blobs(Index samples, std::uint64_t seed = 3) {
   constexpr std::array<Real, 6> corners{0, 2, -2, -1, 2, -1};
   Tensor x({samples, 2});
@@ -47,14 +47,14 @@ inline Sequential classifier(AnyOptimizer optimizer = SGD{.learning_rate = 0.1})
   return model;
 }
 
-/// y = w x + b, whose weights the caller can work out.
+/// y = w x + b, with weights that can be computed by hand.
 inline Sequential line_model(AnyOptimizer optimizer = SGD{.learning_rate = 0.1}) {
   Sequential model{Input{1}, Dense{1}};
   model.compile({.optimizer = std::move(optimizer), .loss = MeanSquaredError{}});
   return model;
 }
 
-/// A layer whose weight is a number, and which remembers nothing: y = x * weight.
+/// A layer without state whose weight is a number: y = x * weight.
 struct Scale {
   Parameter weight{};
 
@@ -66,7 +66,7 @@ struct Scale {
   NamedParameters parameters() { return {{"weight", &weight}}; }
 };
 
-/// Refuses every input.
+/// Throws for every input.
 struct Refusing {
   Shape build(const Shape&, Rng&) { throw ValueError("it never fits"); }
   Var forward(Var x) const { return x; }

@@ -11,7 +11,7 @@
 #include "cornu/tests/models/support.h"
 #include "cornu/tests/support/expect_error.h"
 
-// That models learn, and that a step is what it says.
+// Models learn, and a step does what the documentation says.
 
 namespace cornu {
 namespace {
@@ -66,12 +66,12 @@ TEST(Fit, LearnsOneHotTargetsAsItLearnsLabels) {
   EXPECT_EQ(sparse.get_weights(), categorical.get_weights());
 }
 
-/// A tutorial's model learns the digits that Cornu brings along.
+/// A tutorial's model learns Cornu's bundled digits.
 void expect_to_learn_digits(Sequential& model, DatasetRef train, DatasetRef test) {
   model.compile(
       {.optimizer = SGD{.learning_rate = 0.1}, .loss = SparseCategoricalCrossentropy{}, .metrics = {Accuracy{}}});
   model.fit(train, {.epochs = 3, .verbose = Verbose::silent});
-  EXPECT_GE(model.evaluate(test)["accuracy"], 0.7);  // measured: 0.77; by chance it would be 0.1
+  EXPECT_GE(model.evaluate(test)["accuracy"], 0.7);  // measured: 0.77; chance level: 0.1
 }
 
 TEST(Fit, TrainsTheTutorialsModelThatBeginsWithFlatten) {
@@ -126,7 +126,7 @@ TEST(TrainOnBatch, ReturnsTheLossAndMetricsOfBeforeTheStep) {
   EXPECT_EQ(logs["loss"], before["loss"]);
   EXPECT_EQ(logs["accuracy"], before["accuracy"]);
   const double first = logs["loss"];
-  EXPECT_LT(model.train_on_batch(data.x(), data.y())["loss"], first);  // of this batch alone, not of both
+  EXPECT_LT(model.train_on_batch(data.x(), data.y())["loss"], first);  // the loss of this batch alone, not of both
   EXPECT_EQ(logs.size(), 2U);
 }
 
@@ -134,7 +134,8 @@ TEST(TrainOnBatch, WeighsSamples) {
   const Tensor x = Tensor::matrix({{1}, {2}}), y = Tensor::matrix({{1}, {1}});
   Sequential model = line_model(SGD{.learning_rate = 1});
   model.set_weights(std::vector<Tensor>{Tensor::matrix({{0}}), Tensor::vector({0})});
-  // The losses are 1 and 1, their slopes by the prediction -2 and -2; the weights 0.5 and 0.25, and the mean is of two.
+  // Losses 1 and 1, slopes with respect to the prediction -2 and -2; weights 0.5 and 0.25, and the mean is over two
+  // samples.
   EXPECT_EQ(model.train_on_batch(x, y, Tensor::vector({0.5, 0.25}))["loss"], 0.375);
   EXPECT_EQ(model.get_weights()[0][0], Real(1));     // (0.5 * 2 * 1 + 0.25 * 2 * 2) / 2
   EXPECT_EQ(model.get_weights()[1][0], Real(0.75));  // (0.5 * 2 + 0.25 * 2) / 2
@@ -176,7 +177,7 @@ TEST(TrainOnBatch, RefusesWhatIsNoBatch) {
 }
 
 TEST(Training, DropoutIsActiveInFitAndInactiveOtherwise) {
-  // All weights are 1 and the learning rate is 0: what comes out tells what was dropped.
+  // All weights are 1 and the learning rate is 0, so the output shows what was dropped.
   Sequential model{Input{64}, Dropout{0.5}, Dense{.units = 1, .use_bias = false, .kernel_initializer = ones}};
   model.compile({.optimizer = SGD{.learning_rate = 0}, .loss = MeanSquaredError{}});
   const Tensor x = Tensor::full({8, 64}, 1), y = Tensor::full({8, 1}, 64);
@@ -207,7 +208,7 @@ TEST(Training, TheLearningRateMayFollowASchedule) {
   EXPECT_NE(schedule(0), schedule(3));
 }
 
-// ---- What users bring along ----
+// ---- User-defined parts ----
 
 struct Parity {  // Is a number of eight bits odd?
   Index size() const { return 256; }

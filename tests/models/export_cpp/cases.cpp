@@ -9,7 +9,7 @@ namespace cornu::testing {
 
 namespace {
 
-/// Other weights than those of a model that has learnt nothing, whose biases are 0 and whose means are.
+/// Random weights instead of the initial ones, among which biases and means are 0.
 Sequential disturbed(Sequential model) {
   Rng rng(11);
   for (const auto& [name, parameter] : model.parameters()) {
@@ -22,7 +22,7 @@ Sequential disturbed(Sequential model) {
   return model;
 }
 
-/// Numbers from 0 to classes - 1.
+/// Whole numbers from 0 to count - 1.
 Tensor classes(const Shape& shape, Index count) {
   Tensor result(shape);
   for (Index i = 0; i < result.size(); ++i) result[i] = static_cast<Real>(7 * i % count);
@@ -113,7 +113,7 @@ ExportCppCase normalizations() {
       {4, 6, 5, 4});
 }
 
-/// Of numbers far from 0, which must lose their mean before anything else.
+/// Values far from 0: the mean must be subtracted before anything else.
 ExportCppCase features() {
   ExportCppCase result = of("features",
                             {Input{3, 4, 2},
@@ -127,7 +127,7 @@ ExportCppCase features() {
   return result;
 }
 
-/// Of layers whose names are no names in C++, are others' or are like another's without what C++ does not have.
+/// Layer names that are not C++ identifiers, are already used, or become equal when invalid characters are removed.
 ExportCppCase odd_names() {
   return of("odd_names",
             {Input{3, 3, 2},

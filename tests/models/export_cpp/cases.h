@@ -7,7 +7,7 @@
 
 namespace cornu::testing {
 
-/// A model to be exported, samples for it, and how far its predictor may be from it.
+/// A model to export, samples for it, and the tolerance of its predictor.
 struct ExportCppCase {
   std::string name;  // the predictor's namespace
   Sequential model;
@@ -15,7 +15,7 @@ struct ExportCppCase {
   bool int8_weights = false;
 };
 
-/// Between them they have every layer that there is, with its options; their weights are random numbers.
+/// The cases contain every layer with its options, and random weights.
 std::vector<ExportCppCase> export_cpp_cases();
 
 }  // namespace cornu::testing

@@ -32,8 +32,8 @@ using testing::export_cpp_cases;
 using testing::ExportCppCase;
 using testing::TemporaryFolder;
 
-/// The texts of a program that reads the samples of each case and writes what its predictor makes of them. The
-/// predictors are in a file of their own, and one of them in another one besides, as in a program of many files.
+/// Sources of a program that reads the samples of each case and writes its predictor's outputs. The predictors are in a
+/// file of their own, and one of them is also included in a second file, as in a program of several files.
 std::string predictors(const std::vector<ExportCppCase>& cases) {
   std::string includes, table;
   for (const ExportCppCase& each : cases) {
@@ -88,8 +88,7 @@ constexpr const char* flags =
 
 void write(const std::filesystem::path& path, std::string_view text) { std::ofstream(path, std::ios::binary) << text; }
 
-/// g++ and clang++, as far as they are there, with the one that compiled this first. In double it alone: the headers
-/// are the same.
+/// g++ and clang++, if available; first the compiler of this test. With double only that one: the headers are the same.
 std::vector<std::string> compilers() {
   std::vector<std::string> result{testing::compiler()};
   if (sizeof(Real) == sizeof(double)) return result;
@@ -104,7 +103,7 @@ double largest_difference(const Tensor& a, const Tensor& b) {
   return largest;
 }
 
-/// The numbers that the program wrote.
+/// The values that the program wrote.
 Tensor written_outputs(const std::filesystem::path& path, const Shape& shape) {
   std::vector<float> numbers(static_cast<std::size_t>(shape.size()));
   std::ifstream(path, std::ios::binary)
@@ -125,7 +124,7 @@ void expect_agreement(const std::filesystem::path& folder, const ExportCppCase& 
   EXPECT_EQ(difference > 1e-5, each.int8_weights) << "whole numbers are not as exact as floats";
 }
 
-/// The names that an object needs of others.
+/// The undefined symbols of an object file.
 std::vector<std::string> undefined_names(const std::filesystem::path& folder) {
   EXPECT_EQ(std::system(("cd '" + folder.string() + "' && nm -u predictors.o > names").c_str()), 0);
   std::ifstream file(folder / "names");
@@ -134,7 +133,7 @@ std::vector<std::string> undefined_names(const std::filesystem::path& folder) {
   return names;
 }
 
-// All in one program: most of the time goes into starting compilers.
+// One program for all cases, because most of the time goes into starting compilers.
 TEST(ExportCpp, AgreesWithThePredictionsOfEveryLayer) {
   const TemporaryFolder folder;
   const std::vector<ExportCppCase> cases = export_cpp_cases();
@@ -228,7 +227,8 @@ TEST(ExportCpp, SharesMemoryBetweenValuesThatAreNotNeededAtOnce) {
 
 TEST(ExportCpp, RefusesWhatItHasNoTextFor) {
   Sequential doubled{Input{2}, {"twice", Activation{[](Var x) { return x + x; }}}};
-  expect_error<ValueError>([&] { to_cpp(doubled); }, "export_cpp: twice: there is no text for its activation");
+  expect_error<ValueError>([&] { to_cpp(doubled); },
+                           "export_cpp: twice: its activation has no C++ text; only Cornu's have");
   expect_error<ValueError>(
       [&] {
         to_cpp(Sequential{Input{2}, testing::Scale{}});
@@ -245,8 +245,8 @@ TEST(ExportCpp, RefusesANameThatNoNamespaceMayHave) {
         "std",   "std2",  "posix", "_net",       "_Net",   "a__net", "log",  "logf",    "logl",   "exp",
         "gamma", "y0",    "abs",   "div",        "select", "random", "time", "errno",   "size_t", "NAN"}) {
     expect_error<ValueError>([&] { to_cpp(model, {.name = name}); },
-                             message("export_cpp: name is \"{}\"; a namespace is required, which is no keyword, not "
-                                     "reserved and no name of the C library",
+                             message("export_cpp: name is \"{}\"; an identifier is required that is not a keyword, "
+                                     "reserved or a name of the C library",
                                      name));
   }
   for (const std::string name :
@@ -269,7 +269,7 @@ TEST(ExportCpp, RefusesWeightsThatAreNotFinite) {
   model.get_layer("dense").as<Dense>()->kernel.value[0] = std::numeric_limits<Real>::quiet_NaN();
   for (const bool int8 : {false, true}) {
     expect_error<ValueError>([&] { to_cpp(model, {.int8_weights = int8}); },
-                             "export_cpp: dense/kernel has a number that is not finite");
+                             "export_cpp: dense/kernel has a value that is not finite");
   }
 }
 
@@ -279,14 +279,14 @@ TEST(ExportCpp, RefusesWeightsThatAreNotFiniteAsFloats) {
   model.get_layer("dense").as<Dense>()->kernel.value[0] = static_cast<Real>(1e39L);
   for (const bool int8 : {false, true}) {
     expect_error<ValueError>([&] { to_cpp(model, {.int8_weights = int8}); },
-                             "export_cpp: dense/kernel has a number that is not finite as a float");
+                             "export_cpp: dense/kernel has a value that is not finite as a float");
   }
 }
 
 TEST(ExportCpp, RefusesOptionsThatAreNotFiniteAsFloats) {
   const auto expect = [](const Sequential& model, const std::string& error) {
     expect_error<ValueError>([&] { to_cpp(model); },
-                             "export_cpp: " + error + " has a number that is not finite as a float");
+                             "export_cpp: " + error + " has a value that is not finite as a float");
   };
   expect(Sequential{Input{2}, LeakyReLU{.negative_slope = 1e39}}, "leaky_re_lu/negative_slope");
   expect(Sequential{Input{2}, ELU{.alpha = 1e39}}, "elu/alpha");

@@ -1,4 +1,4 @@
-// Weights under other names than were asked for, and files that hold none.
+// Weights with names other than those asked for, and files without weights.
 #include <gtest/gtest.h>
 
 #include <array>
@@ -33,11 +33,11 @@ TEST(LoadWeights, AsksWhetherOtherNamesWereMeant) {
   for (const auto& [in_file, called] : all) {
     model_of(1).save_weights(path, {.names = in_file});
     for (const auto& [asked, ignored] : all) {
-      if (asked == in_file || (asked == Names::keras && in_file == Names::cornu)) continue;  // Keras's reads both
+      if (asked == in_file || (asked == Names::keras && in_file == Names::cornu)) continue;  // Keras's names read both
       Sequential model = model_of(2);
       const std::vector<Tensor> before = model.get_weights();
       const std::string text = error_of<ValueError>([&, &a = asked] { model.load_weights(path, {.names = a}); });
-      EXPECT_TRUE(text.ends_with(message("\nunder other names all of them fit: did you mean .names = {}?", called)))
+      EXPECT_TRUE(text.ends_with(message("\nall weights fit under other names: did you mean .names = {}?", called)))
           << text;
       EXPECT_EQ(model.get_weights(), before);
     }
@@ -56,11 +56,11 @@ TEST(LoadWeights, AsksAlsoIfAnotherModelsWeightsComeUnderOtherNames) {
             std::string::npos);
   EXPECT_EQ(error_of<FormatError>([&] { Sequential::load(path); }),
             path +
-                ": there is no \"cornu.model\" in its metadata; weights alone are read by load_weights with .names = "
+                ": its metadata has no \"cornu.model\"; to read weights alone, use load_weights with .names = "
                 "Names::pytorch");
 }
 
-/// A model's own file, whose names look like Keras's where a model is inside: it says itself whose they are.
+/// A model file whose names look like Keras's, because a model is inside: its metadata says that it is Cornu's.
 TEST(LoadWeights, AskedForForeignNamesOfAModelOfCornuSuggestsItsOwn) {
   const TemporaryFolder folder;
   const std::string path = folder / "m";
@@ -74,7 +74,7 @@ TEST(LoadWeights, AskedForForeignNamesOfAModelOfCornuSuggestsItsOwn) {
   EXPECT_EQ(error_of<ValueError>([&] { model.load_weights(path); }).find("did you mean"), std::string::npos);
 }
 
-/// PyTorch's counters may have run for long; nobody reads them.
+/// PyTorch's counters may be large; they are not read.
 TEST(LoadWeights, IntegersThatNobodyAsksForMayBeAny) {
   const TemporaryFolder folder;
   const std::string path = folder / "w";

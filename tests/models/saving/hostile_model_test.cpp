@@ -12,7 +12,7 @@
 #include "cornu/tests/support/expect_error.h"
 #include "cornu/tests/support/temporary_folder.h"
 
-// Files that describe models nobody could have saved: a number is quickly written.
+// Files that describe models nobody could have saved: writing a large number costs nothing.
 
 namespace cornu {
 namespace {
@@ -25,7 +25,7 @@ std::string layer(const std::string& type, const std::string& name, const std::s
   return R"({"class_name":")" + type + R"(","name":")" + name + R"(","config":{)" + options + "}}";
 }
 
-/// The description of a model that takes samples of this shape.
+/// The description of a model with samples of this shape.
 std::string model_of(const std::string& layers, const std::string& input = "[3]", const std::string& more = "") {
   return R"({"version":1,"class_name":"Sequential","config":{"name":"m","seed":0,)" + more + R"("input_shape":)" +
          input + R"(,"layers":[)" + layers + R"(]},"build_input_shape":)" + input + R"(,"untrainable":[],"frozen":[]})";
@@ -36,7 +36,7 @@ Sequential load(const std::string& description, const LoadOptions& options = {})
   return Sequential::load(SafetensorsFile(file, "file"), options);
 }
 
-/// The error, for which no more memory was taken than any small file may ask for.
+/// The error, which must have allocated no more than any small file may.
 template <class E = FormatError>
 std::string refusal(const std::string& description, const LoadOptions& options = {}) {
   const testing::PeakMemory memory;
@@ -82,18 +82,18 @@ TEST(HostileModel, APassOverAHugeSampleIsRefusedButForWhoAllowsIt) {
   const std::string small = model_of(activation, "[100000]");
   EXPECT_NO_THROW(load(small));
   EXPECT_NE(refusal(small, {.pass_memory = 100'000}), "");
-  // What a layer's pass has given back the next one's may take.
+  // Memory that one layer's pass frees is available to the next.
   std::string many = activation;
   for (int i = 0; i < 20; ++i) many += "," + layer("Activation", "a" + std::to_string(i), R"("activation":"relu")");
   EXPECT_NO_THROW(load(model_of(many, "[100000]"), {.pass_memory = 4'000'000}));
-  // What keeps its input's shape needs no pass.
+  // Layers that keep their input's shape are built without a pass.
   EXPECT_EQ(load(model_of(layer("ReLU", "r", ""), "[274877906944]")).output_shape(), (Shape{Index{1} << 38}));
 }
 
 TEST(HostileModel, InputsThatDoNotFitAreRefused) {
   const std::string flatten = layer("Flatten", "f", "");
   EXPECT_EQ(refusal(model_of(flatten, "[3]", R"("input_parts":[[1],[1]],)")),
-            "file: input_parts are 2 numbers, which input_shape is not");
+            "file: input_parts have 2 elements, but input_shape does not match");
   EXPECT_EQ(refusal<ValueError>(model_of(flatten, "[9]", R"("input_parts":[[1],[1],[1],[1],[1],[1],[1],[1],[1]],)")),
             "file: Inputs: 9 inputs; 1 to 8 are allowed");
   const std::string most = std::to_string(Shape::max_size);

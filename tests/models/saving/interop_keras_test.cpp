@@ -6,7 +6,7 @@
 #include "cornu/tests/support/print.h"
 #include "cornu/tests/support/temporary_folder.h"
 
-// Weights by the paths of Keras's variables, as its layers build them (keras/src/layers): the layouts are Cornu's.
+// Weights with the paths of Keras's variables, as its layers build them (keras/src/layers); the layouts are Cornu's.
 
 namespace cornu {
 namespace {
@@ -17,7 +17,7 @@ using Texts = std::vector<std::string>;
 
 class Keras : public ::testing::Test {
  protected:
-  /// Which tensor of a file each of two Dense layers got.
+  /// Which tensor of a file each of two Dense layers received.
   std::vector<Real> order(const Texts& tensors, const LayerNames& rename = {}) {
     return order_of(model, path, tensors, {.names = Names::keras, .rename = rename});
   }

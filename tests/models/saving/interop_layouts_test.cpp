@@ -6,7 +6,7 @@
 #include "cornu/tests/support/print.h"
 #include "cornu/tests/support/temporary_folder.h"
 
-// What PyTorch has in another order, worked out by hand: 0 and 100 are the first numbers of the tensors of a file.
+// PyTorch's layouts, worked out by hand. Element values count up within a tensor; tensors start at 0, 100, ...
 
 namespace cornu {
 namespace {
@@ -15,7 +15,7 @@ using namespace cornu::testing;
 
 class Layouts : public ::testing::Test {
  protected:
-  /// The model with the weights of such a file, which it writes again as it was.
+  /// A model with the weights of such a file; writing it must reproduce the file.
   void load(Sequential& model, const NamedShapes& tensors) {
     write_counted(folder / "w", tensors);
     ASSERT_TRUE(model.load_weights(folder / "w", {.names = Names::pytorch}));
@@ -35,7 +35,7 @@ class Layouts : public ::testing::Test {
 
 TEST_F(Layouts, ADenseAfterAnImageHasItsRowsInTheOrderOfHeightWidthAndChannels) {
   Sequential model{Input{1, 2, 3}, Flatten{}, Dropout{0.5}, ReLU{}, Dense{.units = 2, .use_bias = false}};
-  // There the inputs are channel 0 at both places, channel 1, ...: x0 x1 | x2 x3 | x4 x5.
+  // There the inputs are channel 0 at both positions, then channel 1, ...: x0 x1 | x2 x3 | x4 x5.
   load(model, {{"3.weight", {2, 6}}});
   EXPECT_EQ(parameter_of(model, "dense/kernel"), Tensor::matrix({{0, 6}, {2, 8}, {4, 10}, {1, 7}, {3, 9}, {5, 11}}));
 }
@@ -122,12 +122,12 @@ TEST_F(Layouts, WhatALayerDoesWithoutIsOneOrNothingThere) {
   write_counted(folder / "w", {{"0.weight", {2}}, {"0.bias", {2}}, {"0.running_mean", {2}}, {"0.running_var", {2}}});
   const WeightsReport report = model.load_weights(folder / "w", {.strict = false, .names = Names::pytorch});
   EXPECT_EQ(report.mismatched,
-            std::vector<std::string>{"0.bias of batch_normalization is 0 everywhere, the file has other numbers"});
+            std::vector<std::string>{"0.bias of batch_normalization must be 0 everywhere, the file has other values"});
 }
 
-// ---- What PyTorch has no module for ----
+// ---- Without an equivalent in PyTorch ----
 
-/// One number for each feature, of which only itself knows.
+/// One element per feature, in a layer that PyTorch's layouts do not cover.
 struct Gain {
   Parameter gain{};
 
@@ -143,25 +143,25 @@ TEST_F(Layouts, WhatCannotBeSaidThereIsRefused) {
   expect_refused({Input{2, 1}, GRU{.units = 1, .reset_after = false}},
                  "gru: reset_after is false; PyTorch's GRU resets after the product with the recurrent kernel");
   expect_refused({Input{2, 4}, MultiHeadAttention{.num_heads = 2, .key_dim = 4}},
-                 "multi_head_attention: 2 heads of 4 (of the values: 4) and 4 features; PyTorch's MultiheadAttention "
-                 "has heads that share the features out");
+                 "multi_head_attention: 2 heads of size 4 (values: 4) for 4 features; PyTorch's MultiheadAttention "
+                 "requires heads times size to be the number of features, for values too");
   expect_refused({Input{2, 4}, LayerNormalization{.axis = {-2, -1}, .scale = false}},
                  "layer_normalization: PyTorch's LayerNorm over several axes has both a weight and a bias; scale and "
                  "center are false and true");
-  expect_refused({Input{2, 1, 2}, Flatten{}, Gain{}},
-                 "gain: its input or output is the image (2, 1, 2) in PyTorch with the channels first; a Gain has no "
-                 "known order");
+  expect_refused(
+      {Input{2, 1, 2}, Flatten{}, Gain{}},
+      "gain: its input or output is the image (2, 1, 2), channels first in PyTorch; the order is not known for a Gain");
 }
 
 TEST_F(Layouts, AnImageWhoseWayCannotBeFollowedIsRefused) {
   expect_refused({Input{2, 1, 2}, Concatenate{{Flatten{}}, {GlobalAveragePooling2D{}}}, Dense{1}},
-                 "flatten: PyTorch has the channels first in what comes of the image (2, 1, 2), and where that goes "
-                 "cannot be followed");
+                 "flatten: PyTorch stores the elements of the image (2, 1, 2) channels first, and where they go cannot "
+                 "be followed");
   expect_refused({Input{2, 1, 2}, Flatten{}, Reshape{1, 1, 4}, Conv2D{.filters = 1, .kernel_size = 1}},
-                 "flatten and reshape: the same numbers as images of shapes (2, 1, 2) and (1, 4), of which PyTorch has "
-                 "the channels first; no order of weights does for both");
+                 "flatten and reshape: PyTorch stores the same elements as images of shapes (2, 1, 2) and (1, 4), "
+                 "channels first; no order of weights fits both");
   Sequential last{Input{2, 1, 2}, Conv2D{.filters = 2, .kernel_size = 1}, Flatten{}};
-  EXPECT_NO_THROW(last.save_weights(folder / "w", {.names = Names::pytorch}));  // of no weight's concern
+  EXPECT_NO_THROW(last.save_weights(folder / "w", {.names = Names::pytorch}));  // the order does not affect any weight
 }
 
 }  // namespace

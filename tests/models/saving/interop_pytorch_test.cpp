@@ -12,8 +12,8 @@
 #include "cornu/tests/support/print.h"
 #include "cornu/tests/support/temporary_folder.h"
 
-// Weights by PyTorch's names and in its layouts. What a layout is worth is shown by networks of PyTorch's, whose
-// outputs are those here: examples/interop/pytorch.py made the files.
+// Weights with PyTorch's names and layouts. Networks trained in PyTorch must give the same outputs here:
+// examples/interop/pytorch.py created the files.
 
 namespace cornu {
 namespace {
@@ -24,7 +24,7 @@ using Texts = std::vector<std::string>;
 
 const std::string fixtures = source_path("tests/models/fixtures/pytorch/");
 
-/// What PyTorch keeps beside the weights, or as a sum of two: what comes back is none of these.
+/// Tensors that PyTorch keeps but Cornu does not, or keeps as a sum of two; they are not written back.
 bool is_kept_otherwise(const std::string& network, const std::string& tensor) {
   return tensor.ends_with("num_batches_tracked") || (network == "lstm" && tensor.starts_with("rnn.bias_"));
 }
@@ -73,7 +73,7 @@ TEST(ToPyTorch, TheTwoBiasesOfAnLstmAreOneAndNothing) {
   EXPECT_EQ(file.tensor("0.bias_hh_l0"), Tensor({4}));
   Sequential other{Input{2, 1}, LSTM{1}};
   other.load_weights(folder / "w", {.names = Names::pytorch});
-  EXPECT_TRUE(std::signbit(parameter_of(other, "lstm/bias")[1]));  // the very same bits
+  EXPECT_TRUE(std::signbit(parameter_of(other, "lstm/bias")[1]));  // the same bits
 }
 
 TEST(FromPyTorch, ABiasOfAnLstmAloneIsAddedToNothing) {
@@ -90,7 +90,7 @@ TEST(FromPyTorch, ABiasOfAnLstmAloneIsAddedToNothing) {
 
 // ---- Names ----
 
-/// A layer that PyTorch does not have.
+/// A layer without an equivalent in PyTorch.
 struct Gain {
   Parameter gain{};
 
@@ -102,7 +102,7 @@ struct Gain {
   NamedParameters parameters() { return {{"gain", &gain}}; }
 };
 
-/// A layer of layers.
+/// A layer that contains layers.
 struct Two {
   AnyLayer left = Sequential{Dense{2, tanh}, Dense{1}};
   AnyLayer right = Dense{1};
@@ -132,7 +132,7 @@ TEST(ToPyTorch, NamesAreTheIndicesOfAnNnSequential) {
                    "9.left.2.bias (1,)", "9.left.2.weight (1, 2)", "9.right.bias (1,)", "9.right.weight (1, 4)"}));
   const std::vector<Tensor> weights = model.get_weights();
   for (const auto& [name, parameter] : model.parameters()) parameter->value = Tensor(parameter->shape());
-  EXPECT_TRUE(model.load_weights(folder / "w", {.names = Names::pytorch}));  // left and right, too
+  EXPECT_TRUE(model.load_weights(folder / "w", {.names = Names::pytorch}));  // also left and right
   EXPECT_EQ(model.get_weights(), weights);
 }
 
@@ -152,12 +152,12 @@ TEST(ToPyTorch, RenamedLayersAndWhatIsInThemHaveTheirNamesThere) {
                    "net.body.2.bias (3,)", "net.body.2.weight (3, 3)"}));
 }
 
-/// Three layers whose kernels cannot be told by their shapes.
+/// Three layers whose kernels cannot be distinguished by shape.
 Sequential three() { return {Input{2}, Dense{2}, Dense{2}, Dense{.units = 2, .use_bias = false}}; }
 
 class ModulesOfAFile : public ::testing::Test {
  protected:
-  /// Which tensor of a file each of the layers got.
+  /// Which tensor of a file each of the layers received.
   std::vector<Real> order(const Texts& tensors, const LayerNames& rename = {}) {
     return order_of(model, path, tensors, {.names = Names::pytorch, .rename = rename});
   }
@@ -185,7 +185,7 @@ TEST_F(ModulesOfAFile, AreTakenAsTheyAreRenamed) {
   const Texts names{"head.weight", "body.weight", "body.bias", "input.weight", "input.bias"};
   EXPECT_EQ(order(names, {{"dense", "input"}, {"dense_1", "body"}, {"dense_2", "head"}}),
             (std::vector<Real>{3, 4, 1, 2, 0}));
-  EXPECT_EQ(order(names, {{"dense", "input"}, {"dense_1", "body"}}),  // one is left
+  EXPECT_EQ(order(names, {{"dense", "input"}, {"dense_1", "body"}}),  // one remains
             (std::vector<Real>{3, 4, 1, 2, 0}));
 }
 
@@ -196,8 +196,8 @@ TEST_F(ModulesOfAFile, WhoseNamesTellNoOrderAreRefused) {
         order({"head.weight", "body.weight", "body.bias", "input.weight", "input.bias"}, {{"dense_1", "body"}});
       },
       path +
-          ": the names of the modules head and input do not tell which comes first; say which layers they are: .rename "
-          "= {{\"dense\", \"head\"}, ...}");
+          ": the order of the modules head and input is not clear from their names; map layers to modules: .rename = "
+          "{{\"dense\", \"head\"}, ...}");
   EXPECT_EQ(model.get_weights(), before);
 }
 
@@ -206,7 +206,7 @@ TEST_F(ModulesOfAFile, RenameMustNameLayersThatAreThere) {
       [&] {
         order({"0.weight"}, {{"dense_7", "0"}});
       },
-      path + ": rename has \"dense_7\", which is no layer with weights; there are: dense, dense_1, dense_2");
+      path + ": rename has \"dense_7\", which is not a layer with weights; there are: dense, dense_1, dense_2");
 }
 
 TEST_F(ModulesOfAFile, WhatDoesNotFitIsToldByTheFilesNames) {
@@ -268,8 +268,9 @@ TEST(FromPyTorch, AFileOfManyModulesTakesNoMoreThanFourTimesItsSizeAndAConstant)
   EXPECT_EQ(model.load_weights(folder / "w", options).unexpected.size(), 9'999U);
   EXPECT_LT(memory.bytes(), 4 * size + (Index{4} << 20));
   file_of(10'001);
-  expect_error<FormatError>([&] { model.load_weights(folder / "w", options); },
-                            (folder / "w").string() + ": 10001 tensors; of at most 10000 the modules are looked for");
+  expect_error<FormatError>(
+      [&] { model.load_weights(folder / "w", options); },
+      (folder / "w").string() + ": 10001 tensors; at most 10000 are matched with PyTorch's modules");
 }
 
 }  // namespace

@@ -15,14 +15,14 @@ namespace cornu::testing {
 
 using NamedShapes = std::vector<std::pair<std::string, Shape>>;
 
-/// first, first + 1, ...
+/// The values first, first + 1, ...
 inline Tensor counted(const Shape& shape, Index first = 0) {
   Tensor result(shape);
   for (Index i = 0; i < result.size(); ++i) result[i] = static_cast<Real>(first + i);
   return result;
 }
 
-/// A file whose tensors count on: the first begins with 0, the second with 100, ...
+/// A file whose tensors start at 0, 100, ... and count up.
 inline void write_counted(const std::filesystem::path& path, const NamedShapes& tensors) {
   std::deque<Tensor> values;
   std::vector<RawTensor> raw;
@@ -33,8 +33,8 @@ inline void write_counted(const std::filesystem::path& path, const NamedShapes& 
   write_safetensors(path, raw);
 }
 
-/// Which tensor of such a file each parameter of a model gets: by the first number of its hundred. Names of kernels and
-/// weights are given (2, 2), others (2).
+/// For each parameter, which tensor of such a file it was read from: its first value is that tensor's. Kernels and
+/// weights have the shape (2, 2), others (2).
 inline std::vector<Real> order_of(Sequential& model, const std::filesystem::path& path,
                                   const std::vector<std::string>& tensors, const LoadWeightsOptions& options) {
   NamedShapes shapes;
@@ -49,7 +49,7 @@ inline std::vector<Real> order_of(Sequential& model, const std::filesystem::path
   return result;
 }
 
-/// "0.weight (4, 3)", ..., by their names.
+/// Names and shapes, sorted by name: "0.weight (4, 3)", ...
 inline std::vector<std::string> listing(const std::filesystem::path& path) {
   const SafetensorsFile file(path);
   std::vector<std::string> result;

@@ -11,7 +11,7 @@
 #include "cornu/models/sequential.h"
 #include "cornu/tests/support/temporary_folder.h"
 
-// Saving that is killed at any moment.
+// A process that is killed while it saves.
 
 namespace cornu {
 namespace {
@@ -23,22 +23,22 @@ TEST(KilledSaving, LeavesTheOldOrTheNewFileWhole) {
   const std::vector<Tensor> of_a = a.get_weights(), of_b = b.get_weights();
   a.save(path);
 #ifdef CORNU_SANITIZED
-  const int kills = 50;  // their processes take long to begin
+  const int kills = 50;  // starting a process takes longer then
 #else
   const int kills = 500;
 #endif
   Rng rng(3);
   for (int i = 0; i < kills; ++i) {
     SCOPED_TRACE(i);
-    // Any other may be killed before it has saved anything. These save the same model again and again, so that it is
-    // known which one must be there, and the first of them b, which has not been there.
+    // Other processes may be killed before they have saved anything. These save the same model repeatedly, so it is
+    // known which model the file must hold; the first one is b, which was not there before.
     const bool has_saved = i % 5 == 0;
     std::array<int, 2> ends{};
     ASSERT_EQ(pipe(ends.data()), 0);
     const pid_t child = fork();
     ASSERT_GE(child, 0);
     if (child == 0) {
-      [&]() noexcept {  // an error ends the process, and does not go on with the tests in it
+      [&]() noexcept {  // an error ends the process, so that it does not continue with the remaining tests
         for (int turn = i;; turn += has_saved ? 2 : 1) {
           (turn % 2 == 0 ? b : a).save(path);
           if (turn == i && write(ends[1], "", 1) != 1) _exit(1);

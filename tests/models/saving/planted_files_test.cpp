@@ -1,4 +1,4 @@
-// What another user has put into a folder before it is written to or read from.
+// Files that another user has put into a folder before it is written to or read from.
 #include <gtest/gtest.h>
 
 #include <functional>
@@ -107,7 +107,7 @@ TEST(PlantedFiles, ALogIsNotAppendedToThemWhereAnybodyMayWrite) {
 TEST(PlantedFiles, AnEventFileIsAlwaysANewOne) {
   const TemporaryFolder folder;
   testing::plant_file(folder / "mine", 0600, false, "kept");
-  // Its name holds the time, so that the next few are taken.
+  // The file's name contains the time, so the next few names are planted.
   const EventFile first(folder.path());
   const std::string name = std::filesystem::path(first.path()).filename();
   const auto seconds = std::stoll(name.substr(21, 10));

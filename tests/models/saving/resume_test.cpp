@@ -15,7 +15,7 @@
 #include "cornu/tests/support/expect_error.h"
 #include "cornu/tests/support/temporary_folder.h"
 
-// Runs that are broken off, and taken up again: by hand from a file, or by BackupAndRestore after kill -9.
+// Interrupted runs that are resumed: by hand from a file, or by BackupAndRestore after kill -9.
 
 namespace cornu {
 namespace {
@@ -25,7 +25,7 @@ using testing::error_of;
 using testing::expect_error;
 using testing::TemporaryFolder;
 
-/// A model with all that could go astray: noise, slots, a schedule, a frozen layer.
+/// A model with everything that could go wrong: noise, slots, a schedule, a frozen layer.
 Sequential noisy_model(bool use_ema = false) {
   Sequential model({Input{2}, Dense{8, relu}, Dropout{0.3}, {"still", Dense{8, tanh}}, Dense{3}, Softmax{}},
                    {.seed = 7});
@@ -83,7 +83,7 @@ TEST(Resuming, WithAveragesACheckpointHasTheWeightsBesideThem) {
     return model.get_weights();
   };
   EXPECT_EQ(learnt_on(during), through.get_weights());
-  EXPECT_NE(learnt_on(after), through.get_weights());  // it began at the averages
+  EXPECT_NE(learnt_on(after), through.get_weights());  // it started from the averages
 }
 
 TEST(Resuming, ARateThatWasSetAndStepsByHandGoOnToo) {
@@ -104,21 +104,21 @@ TEST(Resuming, ARateThatWasSetAndStepsByHandGoOnToo) {
 
 // ---- Runs that are killed ----
 
-/// Ends the process at once, as kill -9 does, after so many batches of this process.
+/// Ends the process at once, like kill -9, after this many batches of the process.
 struct Killer {
   Index batches;
   void on_train_batch_end(cornu::Run&, Index, Logs&) {
     if (--batches == 0) static_cast<void>(raise(SIGKILL));
   }
 };
-/// The same at the end of an epoch, when other callbacks have yet to see it.
+/// The same at the end of an epoch, before other callbacks are called.
 struct EpochKiller {
   Index epoch;
   void on_epoch_end(cornu::Run&, Index at, Logs&) const {
     if (at == epoch) static_cast<void>(raise(SIGKILL));
   }
 };
-/// Makes every epoch's rate of the one before: to do it twice would show.
+/// Computes each epoch's rate from the previous one, so that doing it twice would show.
 struct Halving {
   void on_epoch_begin(cornu::Run& run, Index epoch, Logs&) const {
     Optimizer& optimizer = run.model.optimizer();
@@ -126,7 +126,7 @@ struct Halving {
   }
 };
 
-/// What a run of all epochs comes to: weights, the optimizer's state, and the history, in one file.
+/// The result of a complete run: the weights and the optimizer's state.
 struct Outcome {
   std::vector<Tensor> weights, state;
   Index iterations = 0;
@@ -141,7 +141,7 @@ void expect_same(const Outcome& a, const Outcome& b) {
   EXPECT_EQ(a.iterations, b.iterations);
 }
 
-/// Runs fit in a child process, which must be killed by itself.
+/// Runs fit in a child process, which must kill itself.
 void expect_killed(const std::filesystem::path& backup, Index save_freq, AnyCallback killer, bool use_ema = false) {
   const pid_t child = fork();
   ASSERT_GE(child, 0);
@@ -158,7 +158,7 @@ void expect_killed(const std::filesystem::path& backup, Index save_freq, AnyCall
 
 class KilledRun : public ::testing::TestWithParam<Index> {
  public:
-  /// Takes up what is left of the run; all must be as in one that was not broken off.
+  /// Resumes the run; everything must be as in a run that was not interrupted.
   static void expect_ends_alike(const std::filesystem::path& backup, Index save_freq, bool use_ema = false) {
     const TensorDataset data = blobs(60);
     Sequential through = noisy_model(use_ema), resumed = noisy_model(use_ema);
@@ -175,7 +175,7 @@ class KilledRun : public ::testing::TestWithParam<Index> {
   }
 };
 
-// Six batches an epoch.
+// Six batches per epoch.
 INSTANTIATE_TEST_SUITE_P(AfterBatches, KilledRun, ::testing::Values(1, 5, 6, 7, 11, 12, 13, 23, 24));
 
 TEST_P(KilledRun, GoesOnFromTheEpochBefore) {
@@ -199,7 +199,7 @@ TEST_P(KilledRun, KeepsTheAveragesOfTheWeights) {
 TEST(KilledRuns, MayBeKilledAgainAndAgain) {
   const TemporaryFolder folder;
   expect_killed(folder / "backup", 1, Killer{3});
-  expect_killed(folder / "backup", 1, Killer{1});  // which is killed before it can save
+  expect_killed(folder / "backup", 1, Killer{1});  // it is killed before it can save
   expect_killed(folder / "backup", 1, EpochKiller{0});
   expect_killed(folder / "backup", 1, EpochKiller{0});
   expect_killed(folder / "backup", 1, Killer{9});
@@ -207,7 +207,7 @@ TEST(KilledRuns, MayBeKilledAgainAndAgain) {
   KilledRun::expect_ends_alike(folder / "backup", 1);
 }
 
-/// Ends the process when everything is trained and saved, before fit has ended.
+/// Ends the process when everything is trained and saved, before fit returns.
 struct EndKiller {
   void on_train_end(cornu::Run&, Logs&) const { static_cast<void>(raise(SIGKILL)); }
 };
@@ -262,7 +262,7 @@ TEST(KilledRuns, OtherCallbacksRememberWhatTheyKnew) {
   ASSERT_LT(expected.best_epoch, 4) << "or else nothing shows that it was remembered";
 }
 
-/// What the file says in the end, after a run that was killed and resumed, and after one that was not.
+/// The final contents of the CSV file, after a run that was killed and resumed, and after one that was not.
 void expect_the_same_log(const LambdaCallback& killer, Index save_freq, bool append) {
   const TemporaryFolder folder;
   const TensorDataset data = blobs(60);
@@ -285,7 +285,7 @@ void expect_the_same_log(const LambdaCallback& killer, Index save_freq, bool app
   int status = 0;
   ASSERT_EQ(waitpid(child, &status, 0), child);
   ASSERT_TRUE(WIFSIGNALED(status));
-  std::ofstream(folder / "parts", std::ios::app) << "3,0.";  // a row that was cut off
+  std::ofstream(folder / "parts", std::ios::app) << "3,0.";  // an incomplete row
   run("parts", {backup, LambdaCallback{}});
   EXPECT_EQ(testing::content(folder / "parts"), testing::content(folder / "whole"));
 }
@@ -325,14 +325,14 @@ TEST(BackupAndRestore, ARunThatWasToStopStops) {
   EXPECT_EQ(again.get_weights(), weights);
 }
 
-// 60 samples, 48 to learn from: 6 batches an epoch. Batches 2 and 4 of an epoch (from 0: 1 and 3) end with a backup,
-// and so does the last one, which ends the epoch besides.
+// 60 samples, 48 of them for training: 6 batches per epoch. Backups follow batches 2 and 4 of an epoch (from 0: 1 and
+// 3), and the last batch, which also ends the epoch.
 TEST(BackupAndRestore, ARunThatCtrlCEndedGoesOnWithTheSameBits) {
   const auto former = std::signal(SIGINT, SIG_DFL);
   const TensorDataset data = blobs(60);
   Sequential whole = noisy_model();
   const History expected = whole.fit(data, run_of(4));
-  for (const Index last : {2, 3, 5}) {  // between two backups, with one, with one and the epoch
+  for (const Index last : {2, 3, 5}) {  // between two backups, at a backup, at a backup and the end of the epoch
     SCOPED_TRACE(last);
     const TemporaryFolder folder;
     const BackupAndRestore backup{.backup_dir = folder / "backup", .save_freq = 2};
@@ -367,7 +367,7 @@ TEST(BackupAndRestore, MoreEpochsMayBeAskedForAfterwards) {
   EXPECT_EQ(second.get_weights(), through.get_weights());
 }
 
-/// Gathers, and does not say what.
+/// A metric without `state`.
 struct Silent {
   void reset() {}
   void update(ConstView, ConstView) {}

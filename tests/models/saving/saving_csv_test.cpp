@@ -16,7 +16,7 @@ using testing::error_of;
 using testing::TemporaryFolder;
 using testing::csv::read;
 
-/// Flowers: the kind follows from the colour and the height.
+/// Flowers: the kind is a function of the colour and the height.
 struct Flowers {
   std::vector<std::string> colours, kinds;
   std::vector<Index> heights;
@@ -37,7 +37,7 @@ struct Flowers {
     }
     return text;
   }
-  /// The columns in another order, and one more.
+  /// The columns in another order, and an additional one.
   std::string turned(const std::vector<Index>& rows) const {
     std::string text = "kind,note,height,colour\n";
     for (const Index row : rows) {
@@ -57,8 +57,8 @@ Sequential trained(const CsvDataset& train) {
   return model;
 }
 
-/// The class of the rows that are left is among the last ones of three and their colours are two of four: numbers that
-/// are given anew for each file would all be others.
+/// The remaining rows have the last of three classes and two of four colours. Had each file its own numbering, all
+/// indices would be different.
 TEST(SavingCsv, AModelSeesATestTableAsIfBothHadBeenReadTogether) {
   const Flowers flowers(200);
   std::vector<Index> all, train_rows, test_rows;
@@ -111,12 +111,12 @@ TEST(SavingCsv, TheEncodingGoesWhereTheModelGoes) {
   without.save(path);
   EXPECT_FALSE(Sequential::load(path).has_csv_encoding());
   EXPECT_EQ(error_of<StateError>([&] { static_cast<void>(without.csv_encoding()); }),
-            "sequential: it has no encoding of a table (set_csv_encoding before it is saved)");
+            "sequential: it has no CSV encoding; call set_csv_encoding before saving it");
   EXPECT_EQ(error_of<ShapeError>([&] { without.set_csv_encoding(train.encoding()); }),
             "sequential: the table's encoding has 5 features, but the model takes (2,)");
 }
 
-/// Whether the encoding comes first or the shapes do.
+/// Whether the encoding or the shapes are set first.
 TEST(SavingCsv, AnEncodingThatDoesNotFitTheModelIsRefused) {
   const TemporaryFolder folder;
   const CsvEncoding three = read("a,b,y\n1,2,x\n1,2,y\n1,2,z\n").encoding(),
@@ -151,7 +151,7 @@ TEST(SavingCsv, AnEncodingThatDoesNotFitTheModelIsRefused) {
     if (said.empty()) {
       built.set_csv_encoding(encoding);
       unbuilt.build({inputs});
-      growing.add(Dense{7});  // which is not the last one
+      growing.add(Dense{7});  // it is not the last one
       growing.add(Dense{outputs});
       for (const Sequential* const model : {&std::as_const(built), &std::as_const(unbuilt), &std::as_const(growing)}) {
         model->save(folder / "m.safetensors");
@@ -202,7 +202,7 @@ TEST(SavingCsv, AFileWithABrokenEncodingIsRefused) {
             broken + ": the encoding of a table: there are no features");
 }
 
-/// Without targets there is nothing to learn from, which must not look like success.
+/// Training without targets must not look like success.
 TEST(SavingCsv, ATableWithoutTargetsCannotBeLearntFrom) {
   const CsvDataset data = read("a,b\n1,2\n3,4\n", {.target = std::nullopt});
   for (const auto& [loss, units] :

@@ -4,7 +4,7 @@
 #include "cornu/tests/models/support.h"
 #include "cornu/tests/support/temporary_folder.h"
 
-// Layers of every kind in files: with state that is not trained, with layers of their own, with several inputs.
+// Files with layers of every kind: with untrained state, with layers inside, with several inputs.
 
 namespace cornu {
 namespace {
@@ -12,7 +12,7 @@ namespace {
 using testing::normal;
 using testing::TemporaryFolder;
 
-/// That a trained model and the one that its file makes predict the same bits, and learn on in the same way.
+/// Expects a trained model and the one loaded from its file to predict the same bits and to learn in the same way.
 void expect_to_come_back(Sequential model, const Tensor& x, const Tensor& y) {
   const TemporaryFolder folder;
   model.compile({.optimizer = Adam{.learning_rate = 0.01}, .loss = MeanSquaredError{}});
@@ -56,7 +56,7 @@ TEST(SavedLayers, ThatHaveLayersComeBack) {
                       words, normal({20, 2}, 6));
 }
 
-/// Two inputs, a shared layer and a skip.
+/// Two inputs, a shared layer and a skip connection.
 struct Pair {
   AnyLayer shared = Dense{4, tanh}, head = Dense{2};
 
@@ -66,7 +66,7 @@ struct Pair {
 
 TEST(SavedLayers, OfAStructOfOnesOwnComeBack) {
   register_layer<Pair>();
-  Pair other;  // of another make than the one that is loaded into
+  Pair other;  // with other options than the one that is loaded into it
   other.shared = Dense{5, relu};
   for (const Pair& pair : {Pair{}, other}) {
     expect_to_come_back({Inputs{{3}, {3}}, pair}, normal({20, 6}), normal({20, 2}, 6));

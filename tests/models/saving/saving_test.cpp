@@ -27,7 +27,7 @@
 #include "cornu/tests/support/paths.h"
 #include "cornu/tests/support/temporary_folder.h"
 
-// Models in files: what comes back, and what is said where it cannot.
+// Models in files: what is restored, and the errors for what cannot be.
 
 namespace cornu {
 namespace {
@@ -39,7 +39,7 @@ using testing::expect_error;
 using testing::normal;
 using testing::TemporaryFolder;
 
-/// A layer that no file knows unless it is registered.
+/// A layer that files know only if it is registered.
 struct Stretch {
   Real factor = 1;
   Parameter scale{};
@@ -53,7 +53,7 @@ struct Stretch {
   void options(auto& visit) { visit("factor", factor); }
 };
 
-/// The same, and never registered.
+/// A layer that is never registered.
 struct Unknown : Stretch {};
 
 Var mish(Var x) { return x * tanh(log(exp(x) + 1)); }
@@ -87,7 +87,7 @@ TEST(Saving, ALoadedModelPredictsTheSameBits) {
   ASSERT_NE(loaded.get_layer("inner").as<Sequential>(), nullptr);
   EXPECT_EQ(loaded.get_layer("inner").as<Sequential>()->get_layer("stretch").as<Stretch>()->factor, 3);
 
-  // The seed came back too: built anew, both begin with the same weights.
+  // The seed was restored: built again, both start with the same weights.
   Sequential again = loaded, original = model;
   reset_parameters(again);
   reset_parameters(original);
@@ -108,7 +108,7 @@ TEST(Saving, AModelWithoutAnInputKeepsTheShapeItWasBuiltFor) {
   Sequential loaded = Sequential::load(folder / "m");
   EXPECT_EQ(loaded.predict(normal({2, 3})), model.predict(normal({2, 3})));
   reset_parameters(loaded);
-  EXPECT_NO_THROW(loaded.build({4}));  // it was not bound to that shape, and is not now
+  EXPECT_NO_THROW(loaded.build({4}));  // it was not bound to that shape, and still is not
 }
 
 TEST(Saving, HowItWasCompiledComesBack) {
@@ -149,7 +149,7 @@ TEST(Saving, WhatIsFrozenStaysFrozen) {
 TEST(Saving, KeepsWhatIsTrainableApartFromWhatIsFrozen) {
   const TemporaryFolder folder;
   Sequential model{Input{4}, {"norm", BatchNormalization{.center = false, .scale = false}}, Dense{3}};
-  model.get_layer("dense").as<Dense>()->bias.trainable = false;  // which is a user's state
+  model.get_layer("dense").as<Dense>()->bias.trainable = false;  // set by a user
   freeze(model);
   model.save(folder / "m");
   Sequential loaded = Sequential::load(folder / "m");
@@ -190,11 +190,11 @@ TEST(Saving, SaysWhatHasNoName) {
             std::string::npos);
   Sequential with_loss{Input{2}, Dense{2}};
   with_loss.compile({.loss = [](Var p, Var y) { return mean(abs(p - y), -1); }});
-  expect_error<ValueError>([&] { with_loss.save(path); },
-                           path +
-                               ": the loss: a loss of a type that is not registered cannot be saved; "
-                               "register_loss<TheType>() registers it; or leave out how the model is trained: "
-                               ".include_optimizer = false");
+  expect_error<ValueError>(
+      [&] { with_loss.save(path); },
+      path +
+          ": the loss: a loss of a type that is not registered cannot be saved; register_loss<TheType>() registers it; "
+          "or save without the optimizer: .include_optimizer = false");
   with_loss.compile({.optimizer = SGD{.learning_rate = [](Index) { return 0.1; }}, .loss = MeanSquaredError{}});
   EXPECT_NE(error_of<ValueError>([&] {
               with_loss.save(path);
@@ -210,7 +210,7 @@ TEST(Saving, SaysWhatIsNotRegisteredWhereItIsLoaded) {
   const std::string path = (folder / "m").string();
   register_layer<Stretch>();
   Sequential{Input{2}, Stretch{}}.save(path);
-  // As another program would have written it, which has registered what this one has not.
+  // As if another program had registered the layer and written the file.
   const SafetensorsFile file(path);
   SafetensorsMetadata metadata = file.metadata();
   std::string& json = metadata.find("cornu.model")->second;
@@ -235,11 +235,11 @@ TEST(Saving, ANameBelongsToOneType) {
                            "register_activation: \"relu\" is registered already");
 }
 
-// ---- Files that are no models, or broken ones ----
+// ---- Files that are not models, or are corrupt ----
 
 class BrokenModel : public ::testing::Test {
  public:
-  /// The file of a model, with its JSON and its tensors changed.
+  /// A model's file with its JSON and tensors changed.
   void write(const std::function<void(std::string&, std::vector<RawTensor>&)>& change) const {
     const Sequential model = classifier(Adam{});
     model.save(folder / "whole");
@@ -292,7 +292,7 @@ TEST_F(BrokenModel, IsRefusedWithWhatIsWrong) {
 
 TEST_F(BrokenModel, AnotherFileIsNoModel) {
   write_safetensors(path, {});
-  expect("there is no \"cornu.model\" in its metadata; weights alone are read by load_weights");
+  expect("its metadata has no \"cornu.model\"; to read weights alone, use load_weights");
 }
 
 TEST_F(BrokenModel, TheOptimizersStateMustBeWhole) {
@@ -318,7 +318,7 @@ TEST(SavedWeights, GoByTheirNames) {
   ASSERT_NE(other.get_weights(), model.get_weights());
   EXPECT_TRUE(other.load_weights(folder / "w"));
   EXPECT_EQ(other.get_weights(), model.get_weights());
-  model.save(folder / "m");  // a whole model's weights go by their names, too
+  model.save(folder / "m");  // the weights in a model's file can also be read alone
   other.build({2});
   EXPECT_TRUE(other.load_weights(folder / "m"));
   EXPECT_EQ(other.get_weights(), model.get_weights());
@@ -368,7 +368,7 @@ TEST(Saving, AFullDiskOrAFolderThatIsNotThereKeepsTheOldFile) {
   rlimit before{};
   getrlimit(RLIMIT_FSIZE, &before);
   const auto old_handler = signal(SIGXFSZ, SIG_IGN);
-  const rlimit tight{.rlim_cur = 20'000, .rlim_max = before.rlim_max};  // stands in for the full disk
+  const rlimit tight{.rlim_cur = 20'000, .rlim_max = before.rlim_max};  // simulates a full disk
   setrlimit(RLIMIT_FSIZE, &tight);
   const std::string text = error_of<FileError>([&] { large.save(folder / "m"); });
   setrlimit(RLIMIT_FSIZE, &before);

@@ -1,4 +1,4 @@
-// Files store texts as UTF-8. Other texts are refused where they are set or, at the latest, where they are written.
+// Files store texts as UTF-8. Other texts are rejected when they are set or, at the latest, when they are written.
 #include <gtest/gtest.h>
 
 #include <array>
@@ -15,7 +15,7 @@ namespace {
 
 const std::string latin1 = "caf\xE9";
 
-/// A user's layer whose only parameter has a name from elsewhere.
+/// A user's layer whose only parameter has a given name.
 struct NamedScale {
   std::string label;
   Parameter scale{.value = Tensor::vector({2})};

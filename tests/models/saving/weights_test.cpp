@@ -7,14 +7,14 @@
 #include "cornu/tests/models/support.h"
 #include "cornu/tests/support/expect_error.h"
 
-// Weights of samples and classes in fit and evaluate, against what they come to by hand.
+// Weights of samples and classes in fit and evaluate, against values worked out by hand.
 
 namespace cornu {
 namespace {
 
 using testing::expect_error;
 
-/// Predicts 0 whatever comes, and does not learn: the loss of a target is its square.
+/// Predicts 0 for any input and does not learn, so the loss of a target is its square.
 Sequential zero() {
   Sequential model = testing::line_model(SGD{.learning_rate = 0});
   model.set_weights(std::vector<Tensor>{Tensor::matrix({{0}}), Tensor::vector({0})});
@@ -30,7 +30,7 @@ FitOptions options() { return {.batch_size = 3, .verbose = Verbose::silent}; }
 TEST(SampleWeight, MultipliesEachSamplesLoss) {
   FitOptions weighted = options();
   weighted.sample_weight = weights;
-  for (const bool shuffle : {false, true}) {  // the weights go with their samples
+  for (const bool shuffle : {false, true}) {  // the weights follow their samples
     weighted.shuffle = shuffle;
     EXPECT_EQ(zero().fit(x, y, weighted)["loss"].front(), (1 + 0.5 * 4 + 0 + 2 * 16) / 4);
   }
@@ -70,7 +70,7 @@ TEST(SampleWeight, OfAnotherSizeIsAnError) {
   }
 }
 
-/// A classifier that takes all three classes for equally likely, and does not learn: each loss is log 3.
+/// A classifier that gives all three classes equal probability and does not learn: each loss is log 3.
 Sequential undecided(AnyLoss loss) {
   Sequential model{Input{1}, Dense{.units = 3, .kernel_initializer = zeros}, Softmax{}};
   model.compile({.optimizer = SGD{.learning_rate = 0}, .loss = std::move(loss), .metrics = {Accuracy{}}});
@@ -150,7 +150,7 @@ TEST(ClassWeight, MovesTheWeightsOfTheModelAsRepeatedSamplesWould) {
   Sequential repeated = weighted;
   FitOptions fit{.batch_size = 4, .verbose = Verbose::silent, .shuffle = false};
   repeated.fit(Tensor({4, 1}, {1, 2, 2, -1}), Tensor::vector({0, 1, 1, 2}), fit);
-  // The mean is over three samples here and over four there.
+  // The mean is over three samples here, and over four above.
   weighted.compile({.optimizer = SGD{.learning_rate = 0.3 * 3 / 4}, .loss = SparseCategoricalCrossentropy{}});
   fit.class_weight = {{1, 2}};
   weighted.fit(points, classes, fit);
