@@ -27,7 +27,7 @@ struct Description {
   std::vector<std::pair<std::string, std::int64_t>> opsets;  ///< one per domain; ONNX's default domain is "ai.onnx"
   std::vector<std::pair<std::string, std::string>> metadata;
   std::vector<ValueDescription> inputs, outputs, initializers;  ///< initializers are not among the inputs
-  std::map<std::string, std::int64_t> nodes;                    ///< the number of nodes of each op: "Gemm", "ai.onnx.ml.ZipMap"
+  std::map<std::string, std::int64_t> nodes;                    ///< count of each op: "Gemm", "ai.onnx.ml.ZipMap"
   /// Every reason why Cornu cannot run the model that shows without running it; empty if there is none.
   std::vector<std::string> unsupported;
 };

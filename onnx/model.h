@@ -36,7 +36,7 @@ struct Port {
 /// An initializer of rank 1 or more is a weight if it is an operand of a matrix product, a convolution, a normalization
 /// or an embedding, or of an addition, subtraction, multiplication or division. Weights are trainable parameters under
 /// their names in the file; kernels have the axis order of Cornu's layers. All other initializers are parameters that
-/// are not trainable. Batch normalization updates its moving averages, and Dropout is active, in training.
+/// are not trainable. In training, Dropout is active, and batch normalization keeps its moving averages unchanged.
 /// Errors while the graph runs name file and node; a result too large for the memory is a ShapeError.
 /// const functions may be called from any number of threads at once. A moved-from model can be assigned to or
 /// destroyed; any other use throws StateError.

@@ -37,7 +37,7 @@ TEST(OnnxDescription, ListsAllThatKeepsAModelFromRunning) {
   EXPECT_EQ(model.unsupported,
             (std::vector<std::string>{"ops: ai.onnx.ml.ZipMap, Loop, NonZero\n  Forged: 1",
                                       "opset 21 (the latest is 17)", "types: float16, sequence, string, uint8",
-                                      "graphs within graphs: Loop", "initializers in another file (external data)"}));
+                                      "nested graphs: Loop", "initializers in another file (external data)"}));
 }
 
 TEST(OnnxDescription, TakesNoMoreMemoryThanTheReader) {

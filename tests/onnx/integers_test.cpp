@@ -117,7 +117,7 @@ TEST(OnnxIntegers, AreReducedToIntegers) {
       all_fit = all_fit && onnx::detail::fits_real(right.back());
     }
     if (!all_fit) {
-      EXPECT_NE(error_of<ValueError>([&] { model.run({}); }).find("larger than Cornu can hold exactly"),
+      EXPECT_NE(error_of<ValueError>([&] { model.run({}); }).find("larger than Cornu can represent exactly"),
                 std::string::npos);
       continue;
     }
@@ -142,7 +142,7 @@ TEST(OnnxIntegers, APowerOfAnIntegerIsOne) {
   EXPECT_EQ(power(2, -1), 0);
   EXPECT_EQ(power(7, 0), 1);
   EXPECT_EQ(error_of<ValueError>([&] { power(0, -1); }),
-            "m: node 'Pow_0' (Pow): 0 to the power of -1 is no integer that can be held exactly");
+            "m: node 'Pow_0' (Pow): 0 to the power of -1 is not an integer that can be represented exactly");
   EXPECT_THROW(power(10, 30), ValueError);
 }
 
@@ -152,8 +152,9 @@ TEST(OnnxIntegers, StayIntegersInProductsAndElsewhereGiveNoFractions) {
   const std::string y = writer.node("MatMul", {writer.initializer("a", a), writer.initializer("b", a)});
   writer.output(writer.node("Div", {y, writer.initializer("two", two)}), {}, Kind::integer);
   EXPECT_EQ(onnx::parse(writer.finished("g")).run({}).at("Div_1")[0], 6);  // 13 / 2
-  EXPECT_NE(made_of("Sqrt", {{2}}).error.find("m: node 'node' (Sqrt): its result must hold integers, and has 1.41421"),
-            std::string::npos);
+  EXPECT_NE(
+      made_of("Sqrt", {{2}}).error.find("m: node 'node' (Sqrt): its result must be integers, but contains 1.41421"),
+      std::string::npos);
   EXPECT_EQ((*made_of("Sqrt", {{9}}).y)[0], 3);
 }
 
@@ -168,9 +169,9 @@ TEST(OnnxIntegers, AnInputOfIntegersTakesNoFractions) {
       [&] {
         model.predict(Tensor::vector({1, Real(0.5)}));
       },
-      "m: input 'ids' takes integers; 0.5 came");
+      "m: input 'ids' takes integers, got 0.5");
   expect_error<ValueError>([&] { model.predict(Tensor::vector({Real(NAN)})); },
-                           "m: input 'ids' takes integers; nan came");
+                           "m: input 'ids' takes integers, got nan");
 }
 
 // ---- Integers that a Real cannot hold ----
@@ -179,12 +180,12 @@ TEST(OnnxIntegers, ThatAreTooLargeAreRefusedWhereTheyMatter) {
   const std::string lost = std::to_string(first_lost);
   const auto refusal = [&](const char* op, std::initializer_list<List> inputs) { return made_of(op, inputs).error; };
   EXPECT_EQ(refusal("Identity", {{first_lost}}),
-            "m: output 'y' holds the integer " + lost + ", which is larger than Cornu can hold exactly");
+            "m: output 'y' holds the integer " + lost + ", which is larger than Cornu can represent exactly");
   EXPECT_EQ(refusal("Add", {{first_lost - 1}, {1}}),
-            "m: output 'y' holds the integer " + lost + ", which is larger than Cornu can hold exactly");
+            "m: output 'y' holds the integer " + lost + ", which is larger than Cornu can represent exactly");
   EXPECT_EQ(refusal("MatMul", {{first_lost}, {1}}), "m: node 'node' (MatMul): input 0 holds the integer " + lost +
-                                                        ", which is larger than Cornu can hold exactly");
-  EXPECT_NE(refusal("MatMul", {{first_lost - 1, 1}, {1, 1}}).find("which is more than Cornu can hold exactly"),
+                                                        ", which is larger than Cornu can represent exactly");
+  EXPECT_NE(refusal("MatMul", {{first_lost - 1, 1}, {1, 1}}).find("which is more than Cornu can represent exactly"),
             std::string::npos);
   EXPECT_EQ((*made_of("Sub", {{first_lost}, {2}}).y)[0], static_cast<Real>(first_lost - 2));
   EXPECT_EQ((*made_of("Min", {{first_lost, most64}, {5, 6}}).y), Tensor::vector({5, 6}));
@@ -198,7 +199,7 @@ TEST(OnnxIntegers, ThatAreTooLargeAreRefusedWhereTheyMatter) {
     writer.output(writer.node("Constant", {}, std::span(&value, 1), ""), {}, Kind::integer);
     expect_error<ValueError>(
         [&] { onnx::parse(writer.finished("g"), "m").run({}); },
-        "m: output 'Constant_0' holds the integer " + lost + ", which is larger than Cornu can hold exactly");
+        "m: output 'Constant_0' holds the integer " + lost + ", which is larger than Cornu can represent exactly");
   }
 }
 
@@ -280,7 +281,7 @@ TEST(OnnxIntegers, ASliceSaysWhatDoesNotFitTogether) {
       [&] {
         onnx::parse(writer.finished("g"), "m").predict(normal({3, 6}));
       },
-      "m: node 'Slice_0' (Slice): starts, ends, axes and steps do not fit together");
+      "m: node 'Slice_0' (Slice): starts, ends, axes and steps differ in length");
 }
 
 TEST(OnnxIntegers, AShapeIsAsLargeAsItIs) {

@@ -101,9 +101,9 @@ TEST(OnnxReader, SaysWhatIsWrongWithATensor) {
   };
   const auto nothing = [](pbf_writer&) {};
   const Bad table[] = {
-      {with({2}, 1, raw(4)), "t: shape (2,) has 2 numbers, 1 are in the file"},
-      {with({1}, 1, raw(5)), "t: raw_data has 5 bytes, which 4 does not divide"},
-      {with({1000000000000}, 1, raw(4)), "t: shape (1000000000000,) has 1000000000000 numbers, 1 are in the file"},
+      {with({2}, 1, raw(4)), "t: shape (2,) has 2 elements, the file has 1"},
+      {with({1}, 1, raw(5)), "t: raw_data has 5 bytes, not a multiple of 4"},
+      {with({1000000000000}, 1, raw(4)), "t: shape (1000000000000,) has 1000000000000 elements, the file has 1"},
       {with({1LL << 40, 1LL << 40}, 1, raw(4)), "t: its dimensions overflow"},
       {with({-1}, 1, raw(4)), "t: dimension 0 is -1"},
       {with({1, 1, 1, 1, 1, 1, 1, 1, 1}, 1, raw(4)), "t: it has more than 8 dimensions"},
@@ -112,15 +112,15 @@ TEST(OnnxReader, SaysWhatIsWrongWithATensor) {
       {with({1}, 99, raw(1)),
        "t: its elements are of an unknown type; float, double, int32, int64 and bool are what Cornu reads"},
       {with({1}, 1, [](pbf_writer& m) { m.add_enum(tensor_field::data_location, 1); }),
-       "t: its numbers are in another file (external data); save the model with all data inside"},
+       "t: its elements are in another file (external data); save the model with all data inside"},
       {with({1}, 1, [](pbf_writer& m) { m.add_message(tensor_field::external_data, std::string()); }),
-       "t: its numbers are in another file (external data); save the model with all data inside"},
+       "t: its elements are in another file (external data); save the model with all data inside"},
       {with({1}, 1,
             [&](pbf_writer& m) {
               raw(4)(m);
               m.add_float(tensor_field::float_data, 1);
             }),
-       "t: it has numbers both in raw_data and beside it"},
+       "t: it has elements both in raw_data and in a typed field"},
       {with({1}, 1, [](pbf_writer& m) { m.add_string(tensor_field::data_type, "x"); }),
        "t: data_type has wire type 2, expected 0"},
   };
@@ -183,9 +183,10 @@ TEST(OnnxReader, SaysWhatIsWrongWithAModel) {
   const auto refusal = [](const std::string& bytes) { return error_of<FormatError>([&] { onnx::parse(bytes, "m"); }); };
   EXPECT_EQ(refusal(""), "m: this is an empty file; was it written, or downloaded, to its end?");
   EXPECT_EQ(refusal("some text"), "m: this is a text file; is it the right file?");
-  EXPECT_EQ(refusal("\x0f\1"),
-            "m: no protocol buffer, as ONNX models are: unknown pbf field type exception (it begins with 0F 01; is it "
-            "truncated?)");
+  EXPECT_EQ(
+      refusal("\x0f\1"),
+      "m: not an ONNX model, not a protocol buffer: unknown pbf field type exception (it begins with 0F 01; is it "
+      "truncated?)");
   EXPECT_EQ(
       refusal(file_of({"Frobnicate", {{1}}})),
       "m: the graph needs ops that Cornu does not have: Frobnicate (ai.onnx 17; 1 node, the first is 0 'the node')");
@@ -200,15 +201,14 @@ TEST(OnnxReader, SaysWhatIsWrongWithAModel) {
       refusal(file_of({"LayerNormalization", {{1}, {1}}, {}, 16})),
       "m: the graph needs ops that Cornu does not have: LayerNormalization (ai.onnx 16, Cornu has opsets 17 to 17; "
       "1 node, the first is 0 'the node')");
-  EXPECT_EQ(refusal(file_of({"Relu", {{1}, {1}}})),
-            "m: node 0 'the node' (Relu): it has 2 inputs, 1 to 1 are possible");
+  EXPECT_EQ(refusal(file_of({"Relu", {{1}, {1}}})), "m: node 0 'the node' (Relu): it has 2 inputs, expected 1 to 1");
   EXPECT_EQ(refusal(file_of({"Relu", {{1}}, {{"alpha", 0.5}}})),
-            "m: node 0 'the node' (Relu): attribute 'alpha' is not known; those of this op are: none");
+            "m: node 0 'the node' (Relu): attribute 'alpha' is not supported; supported for this op: none");
   EXPECT_EQ(refusal(file_of({"Elu", {{1}}, {{"beta", 0.5}}})),
-            "m: node 0 'the node' (Elu): attribute 'beta' is not known; those of this op are: alpha");
+            "m: node 0 'the node' (Elu): attribute 'beta' is not supported; supported for this op: alpha");
   Writer writer;
   writer.node("Relu", {"nobody"});
-  EXPECT_EQ(refusal(writer.finished("g")), "m: node 0 'Relu_0' (Relu): there is no value 'nobody' before it");
+  EXPECT_EQ(refusal(writer.finished("g")), "m: node 0 'Relu_0' (Relu): no value 'nobody' is defined before it");
   Writer twice;
   const Index one = 1;
   twice.input("x", {&one, 1});
@@ -216,7 +216,7 @@ TEST(OnnxReader, SaysWhatIsWrongWithAModel) {
   EXPECT_EQ(refusal(twice.finished("g")), "m: two values are named 'x'");
   Writer unmade;
   unmade.output("y", {&one, 1});
-  EXPECT_EQ(refusal(unmade.finished("g")), "m: nothing makes the output 'y'");
+  EXPECT_EQ(refusal(unmade.finished("g")), "m: no node computes the output 'y'");
 }
 
 TEST(OnnxReader, NamesAllOpsThatCornuDoesNotHaveAtOnce) {

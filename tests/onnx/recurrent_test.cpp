@@ -261,7 +261,7 @@ TEST(OnnxRecurrent, SaysWhatIsWrongWithStatesAndLengths) {
     return testing::error_of<Error>([&] { model.predict(normal({3, 2, 2})); });
   };
   EXPECT_EQ(refusal(Tensor({1, 2, 2}), {3, 2}),
-            "m: node 'node' (LSTM): it has sequences of other lengths than 3; all must have all steps");
+            "m: node 'node' (LSTM): sequence_lens must all be 3; shorter sequences are not supported");
   EXPECT_EQ(refusal(Tensor({2, 1, 2}), {3, 3}),
             "m: node 'node' (LSTM): an initial state of shape (2, 1, 2); (1, 2, 2) is required");
 }

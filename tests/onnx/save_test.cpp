@@ -291,8 +291,8 @@ TEST(OnnxSave, ClassNamesAreOneForEachOutput) {
   EXPECT_EQ(names(two, {"zero", "o\"ne"}), R"(["zero", "o\"ne"])");
   EXPECT_EQ(names(steps, {"a", "b"}), R"(["a", "b"])");
   const Sequential ten({Input{3}, Dense{10}}, {.name = "digits"});
-  expect_error<ValueError>([&] { names(ten, {"a", "b"}); }, "digits: 2 class names came for 10 outputs");
-  expect_error<ValueError>([&] { names(two, {"a", "b", "c"}); }, "sequential: 3 class names came for 2 outputs");
+  expect_error<ValueError>([&] { names(ten, {"a", "b"}); }, "digits: 2 class names given for 10 outputs");
+  expect_error<ValueError>([&] { names(two, {"a", "b", "c"}); }, "sequential: 3 class names given for 2 outputs");
 }
 
 TEST(OnnxSave, AnEmbeddingTakesItsWordsAsFloats) {
@@ -315,11 +315,12 @@ TEST(OnnxSave, SaysWhatCannotBeWritten) {
   expect_error<ValueError>([&] { exported(own); }, "special: a Mine cannot be written to an ONNX file");
   const Sequential imported{onnx::parse(exported(Sequential{Input{2}, Dense{2}})), Dense{2}};
   expect_error<ValueError>([&] { exported(imported); },
-                           "model: an imported onnx::Model cannot be written again; save_weights keeps what it has "
-                           "learnt");
+                           "model: an imported onnx::Model cannot be exported again; save_weights stores its "
+                           "trained weights");
   const Sequential activation{Input{2}, Dense{2, my_own}};
-  expect_error<ValueError>([&] { exported(activation); },
-                           "dense: its activation is none of the functions in core/ops/ops.h that can be written");
+  expect_error<ValueError>(
+      [&] { exported(activation); },
+      "dense: its activation has no ONNX counterpart (only functions of core/ops/ops.h can be written)");
   expect_error<StateError>([] { exported(Sequential{Dense{2}}); },
                            "sequential: not built yet, its input's shape is not known; begin with an Input, or call "
                            "build or fit");

@@ -236,7 +236,7 @@ TEST_F(ForeignFiles, InfoShowsAnOnnxModelThatCannotRun) {
             "Not supported: ops: ai.onnx.ml.ZipMap, Loop, NonZero\\u000a  Forged: 1\n"
             "Not supported: opset 21 (the latest is 17)\n"
             "Not supported: types: float16, sequence, string, uint8\n"
-            "Not supported: graphs within graphs: Loop\n"
+            "Not supported: nested graphs: Loop\n"
             "Not supported: initializers in another file (external data)\n");
   EXPECT_EQ(cornu("predict m.onnx m.onnx").status, 1);
 }
