@@ -88,9 +88,9 @@ TEST_F(ForeignFiles, ConvertSaysWhatItLeavesOut) {
   if (!has_npz()) GTEST_SKIP() << "built without libzip";
   const std::string layers = "  the layers (only weights are written)\n";
   const std::string training =
-      "  how it is compiled: optimizer, loss, metrics\n"
-      "  what its optimizer remembers\n";
-  const std::string seen = "  how much it was trained on, where its random streams continue\n";
+      "  its compile settings: optimizer, loss, metrics\n"
+      "  the state of its optimizer\n";
+  const std::string seen = "  its training progress and the state of its random streams\n";
   const std::string all = ": left out:\n" + layers + training + seen;
   EXPECT_EQ(output("convert m.safetensors w.npz"), "w.npz" + all);
   EXPECT_EQ(output("convert m.safetensors w.safetensors"), "w.safetensors" + all);
@@ -120,10 +120,10 @@ TEST_F(ForeignFiles, ConvertSaysOfEveryPartOfAModelThatItIsLost) {
   metadata["author"] = "someone";
   write_safetensors(folder / "a.safetensors", whole.tensors(), metadata);
 
-  const std::string compiled = "  how it is compiled: optimizer, loss, metrics\n  what its optimizer remembers\n";
+  const std::string compiled = "  its compile settings: optimizer, loss, metrics\n  the state of its optimizer\n";
   const std::string state =
-      "  how much it was trained on, where its random streams continue\n  which parameters are frozen\n"
-      "  the encoding of its table\n";
+      "  its training progress and the state of its random streams\n  which parameters are frozen\n"
+      "  the encoding of its training table\n";
   const std::string author = "  metadata: author\n", layers = "  the layers (only weights are written)\n";
   const auto expect_lost = [&](const std::string& arguments, const std::string& out, const std::string& lost) {
     EXPECT_EQ(output("convert a.safetensors " + arguments), out + ": left out:\n" + lost) << arguments;
@@ -244,8 +244,7 @@ TEST_F(ForeignFiles, InfoShowsAnOnnxModelThatCannotRun) {
 TEST_F(ForeignFiles, AGraphWithoutInputsIsAnError) {
   copy_fixture("g_noinput_const.onnx");
   write("x.csv", "1,2\n");
-  const std::string text =
-      "g_noinput_const.onnx: it has 0 inputs and 1 outputs; predict and evaluate take models with one of each";
+  const std::string text = "g_noinput_const.onnx: 0 inputs and 1 outputs; predict and evaluate require one of each";
   expect_failure("predict g_noinput_const.onnx x.csv", text);
   expect_failure("evaluate g_noinput_const.onnx --data x.csv", text);
   EXPECT_NE(output("info g_noinput_const.onnx").find("  Constant: 1\n"), std::string::npos);
@@ -309,7 +308,7 @@ TEST_F(ForeignFiles, EvaluateReadsTables) {
   }
   write("short.csv", "1,2,3\n");
   expect_failure("evaluate m.safetensors --data short.csv",
-                 "short.csv: rows of 3 numbers; 24 for the model and a label after them are required");
+                 "short.csv: rows of 3 numbers; 24 inputs and a label after them are required");
   write_npy(folder / "x.npy", Tensor(Shape{2}));
   expect_failure("evaluate m.safetensors --data x.npy", "x.npy: a .npy array; --data takes a .npz file or a table");
 }

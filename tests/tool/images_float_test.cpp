@@ -37,25 +37,25 @@ TEST(Pgm, SaysWhatIsWrong) {
   const auto expect = [](const std::string& text, std::string_view error) {
     expect_error<FormatError>([&] { pgm(text); }, error);
   };
-  expect("P", "x.pgm: it begins with neither P2 nor P5, as PGM images do");
-  expect("P6 1 1 255 abc", "x.pgm: it begins with neither P2 nor P5, as PGM images do");
+  expect("P", "x.pgm: not a PGM image, it does not begin with P2 or P5");
+  expect("P6 1 1 255 abc", "x.pgm: not a PGM image, it does not begin with P2 or P5");
   expect("P5", "x.pgm: the width is missing after byte 2");
   expect("P5 x", "x.pgm: the width is missing at byte 3");
   expect("P5 2", "x.pgm: the height is missing after byte 4");
   expect("P5 2 3 ", "x.pgm: the largest value is missing at byte 7");
-  expect("P5 2 0 255 ", "x.pgm: 2 x 0 pixels of up to 255; all three must be more than 0");
+  expect("P5 2 0 255 ", "x.pgm: 2 x 0 pixels of up to 255; all three must be positive");
   expect("P5 2 1 70000 ", "x.pgm: the largest value is more than 65535");
   expect("P5 99999999999999999999 1 255 ", "x.pgm: the width is more than 1073741824");
   expect("P5 2 2 255", "x.pgm: a space is missing before the pixels, at byte 10");
-  expect("P5 2 2 255 abc", "x.pgm: 2 x 2 pixels, but there are 3 bytes of them; at least 1 each are required");
-  expect("P5 2 2 256 abc", "x.pgm: 2 x 2 pixels, but there are 3 bytes of them; at least 2 each are required");
-  expect("P5 2 1 255 abc", "x.pgm: 1 bytes more than its pixels need");
+  expect("P5 2 2 255 abc", "x.pgm: 2 x 2 pixels in 3 bytes; a pixel takes at least 1");
+  expect("P5 2 2 256 abc", "x.pgm: 2 x 2 pixels in 3 bytes; a pixel takes at least 2");
+  expect("P5 2 1 255 abc", "x.pgm: 1 bytes after the last pixel");
   expect("P5 1 1 10 \x0b", "x.pgm: a pixel is 11; the largest value is 10");
   expect("P2 1 1 10 11", "x.pgm: a pixel is more than 10");
   expect("P2 2 1 10 9  ", "x.pgm: a pixel is missing at byte 13");
-  expect("P2 1 1 10 9 8", "x.pgm: 1 bytes more than its pixels need");
+  expect("P2 1 1 10 9 8", "x.pgm: 1 bytes after the last pixel");
   expect("P5 1073741824 1073741824 255 x",
-         "x.pgm: 1073741824 x 1073741824 pixels, but there are 1 bytes of them; at least 1 each are required");
+         "x.pgm: 1073741824 x 1073741824 pixels in 1 bytes; a pixel takes at least 1");
 }
 
 TEST(Pgm, SizesAreSeenBeforeThePixels) {
@@ -240,7 +240,7 @@ TEST(Png, DamagedFilesAreRefusedOrImages) {
 
 TEST(Png, WithoutLibpngItIsSaid) {
   expect_error<FormatError>([] { read_png({}, "x.png", 1, any); },
-                            "x.png: a PNG image, and this program was built without libpng; PGM it reads");
+                            "x.png: a PNG image, but this program was built without libpng; convert the image to PGM");
 }
 
 #endif
