@@ -13,7 +13,8 @@ std::span<T> tape_memory(Tape& tape, std::size_t count) {
 }
 
 /// y[.., i, ..] = x[.., positions[i], ..] along an axis, or `fill` where positions[i] is -1. Positions may repeat and
-/// come in any order; Pad, Slice, Expand and Gather are built on it. Throws ShapeError for a position out of range.
+/// come in any order. Used for Slice, Expand, Gather and the padding of windows. Throws ShapeError for a position out
+/// of range.
 /// Gradient: each slice of dy is added to the slice of x that it was copied from.
 Var take(Var x, Index axis, std::span<const Index> positions, Real fill = 0);
 
