@@ -10,7 +10,7 @@
 #include "cornu/tests/onnx/support.h"
 #include "cornu/tests/support/expect_error.h"
 
-/// Integers, which Cornu keeps as Reals: values beside those of 128-bit arithmetic and plain loops.
+/// Integers, which Cornu stores as Reals, compared with 128-bit arithmetic and plain loops.
 namespace cornu {
 namespace {
 
@@ -29,7 +29,7 @@ constexpr Index most32 = std::numeric_limits<std::int32_t>::max(), least32 = std
                 most64 = std::numeric_limits<Index>::max(), least64 = std::numeric_limits<Index>::min(),
                 first_lost = (Index{1} << std::numeric_limits<Real>::digits) + 1;  // 2^24 + 1
 
-/// What `op` makes of constants of integers, and the error it ends with instead.
+/// The result of `op` for constant integer inputs, or its error.
 struct Made {
   std::optional<Tensor> y;
   std::string error;
@@ -174,7 +174,7 @@ TEST(OnnxIntegers, AnInputOfIntegersTakesNoFractions) {
                            "m: input 'ids' takes integers, got nan");
 }
 
-// ---- Integers that a Real cannot hold ----
+// ---- Integers that a Real cannot represent ----
 
 TEST(OnnxIntegers, ThatAreTooLargeAreRefusedWhereTheyMatter) {
   const std::string lost = std::to_string(first_lost);
@@ -214,7 +214,7 @@ TEST(OnnxIntegers, ThatAreUnusedMayBeOfAnySize) {
   EXPECT_EQ(onnx::parse(writer.finished("g")).predict(Tensor::vector({1, 2})), Tensor::vector({-1, -2}));
 }
 
-/// x[start:end:step] as NumPy has it.
+/// x[start:end:step] as in NumPy.
 List positions_of(Index start, Index end, Index step, Index extent) {
   const auto inside = [&](Wide at) {
     if (at < 0) at += extent;
@@ -246,7 +246,7 @@ TEST(OnnxIntegers, SlicesEndWhereNumPysDo) {
     const auto one = [&](Index number) {
       std::string name = writer.initializer("c", {&number, 1});
       if (narrow) name = writer.node("Cast", {name}, {{"to", Index{6}}});
-      // As an exporter puts it together, so that the exact integer is lost on the way.
+      // Like an exporter that composes the input, so that the exact integer is lost.
       if (rng.bits() % 2 == 0) name = writer.node("Concat", {name}, {{"axis", Index{0}}});
       return name;
     };

@@ -6,7 +6,7 @@
 #include "cornu/tests/onnx/support.h"
 #include "cornu/tests/support/expect_error.h"
 
-/// What ONNX's model tests do not show: gradients, and what older opsets mean.
+/// What ONNX's model tests do not cover: gradients, and the semantics of older opsets.
 namespace cornu {
 namespace {
 

@@ -19,7 +19,7 @@ using testing::expect_error;
 using testing::file_of;
 using namespace onnx::detail;
 
-/// A tensor as the writer of `fields` has it.
+/// A serialized tensor whose fields `fields` writes.
 template <class F>
 std::string tensor(F fields) {
   std::string bytes;
@@ -37,7 +37,7 @@ TEST(OnnxReader, ReadsRawAndTypedNumbersPackedAndOneByOne) {
   const std::vector<std::int32_t> ints{1, -2, 3};
   const auto read = [&](ElementType type, auto fill) {
     const std::string bytes = tensor([&](pbf_writer& m) {
-      fill(m);  // numbers may come before what they are
+      fill(m);  // the elements may precede shape and type
       m.add_packed_int64(tensor_field::dims, dims.begin(), dims.end());
       m.add_enum(tensor_field::data_type, static_cast<int>(type));
     });
@@ -127,7 +127,7 @@ TEST(OnnxReader, SaysWhatIsWrongWithATensor) {
   for (const Bad& bad : table) expect_error<FormatError>([&] { read_tensor(bad.bytes, "t"); }, bad.error);
 }
 
-/// A file with something of everything that the reader knows.
+/// A file that contains every kind of part that the reader supports.
 std::string small_model() {
   Writer writer;
   const Index rows[] = {Writer::any, 1, 4, 4}, column[] = {Writer::any, 2}, shape[] = {0, 8};
@@ -153,7 +153,7 @@ TEST(OnnxReader, WhatIsCutOffOrFlippedIsRefusedOrRuns) {
     const onnx::Model model = onnx::parse(bytes, "m");
     if (model.inputs().size() == 1) static_cast<void>(model.predict(x));
   });
-  EXPECT_GT(refused.cut, std::ssize(whole) - 60);  // all but those that lack only metadata
+  EXPECT_GT(refused.cut, std::ssize(whole) - 60);  // all cuts except those that only remove metadata
   EXPECT_GT(refused.flipped, std::ssize(whole));
 }
 
@@ -166,7 +166,7 @@ TEST(OnnxReader, ManySmallPartsDoNotTakeMoreMemoryThanTheirBytesAllow) {
   model.add_message(model_field::graph, graph);
   expect_error<FormatError>([&] { onnx::parse(file, "m"); },
                             "m: reading it would take more than three times its size in memory");
-  // And numbers of one byte each that are kept as eight.
+  // And integers of one byte each in the file, stored as eight.
   const std::vector<std::int64_t> dims{5'000'000}, ones(5'000'000, 1);
   if (sizeof(Real) == 8) {
     const std::string bytes = tensor([&](pbf_writer& m) {

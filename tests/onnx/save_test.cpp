@@ -44,7 +44,7 @@ using testing::normal;
 
 Var my_own(Var x) { return x * x; }
 
-/// Models of every layer that can be written, by name.
+/// Models that cover every exportable layer, by name.
 std::vector<std::pair<std::string, Sequential>> models() {
   std::vector<std::pair<std::string, Sequential>> result;
   result.emplace_back(
@@ -121,7 +121,7 @@ std::vector<std::pair<std::string, Sequential>> models() {
                       Sequential{Input{6, 5, 2}, Normalization{}, Conv2D{.filters = 3, .kernel_size = 2},
                                  Normalization{.axis = {1, -1}}, Normalization{.axis = {}, .invert = true}, Flatten{},
                                  Normalization{.invert = true}, Dense{3}, Normalization{}});
-  // Two directions, layers called as the graph's own values are, and paths that meet.
+  // Two directions, layers named like the graph's own values, and merging paths.
   result.emplace_back(
       "names", Sequential{Input{5, 3},
                           Concatenate{{{"output", LSTM{.units = 2, .return_sequences = true}}},
@@ -133,7 +133,7 @@ std::vector<std::pair<std::string, Sequential>> models() {
                           Residual{Residual{Dense{3}}},
                           {"output_last", LSTM{2}},
                           {"a/b/kernel", Dense{2}}});
-  for (auto& [name, model] : result) {  // biases are 0 at first, and would not be missed
+  for (auto& [name, model] : result) {  // biases start at 0, where their absence would not be noticed
     for (const NamedParameter& each : model.parameters()) {
       Rng(5).fill_normal(each.parameter->value, 0, Real(0.5));
       if (each.name.find("variance") == std::string::npos) continue;
@@ -145,7 +145,7 @@ std::vector<std::pair<std::string, Sequential>> models() {
 
 TEST(OnnxSave, WhatIsWrittenPredictsTheSameWhenItIsLoaded) {
   const testing::TemporaryFolder folder;
-  const char* const kept = std::getenv("CORNU_ONNX_FILES");  // where another program wants to look at them
+  const char* const kept = std::getenv("CORNU_ONNX_FILES");  // folder for another program that checks the files
   for (const auto& [name, model] : models()) {
     const std::filesystem::path file =
         (kept != nullptr ? std::filesystem::path(kept) : folder.path()) / (name + ".onnx");
@@ -160,7 +160,7 @@ TEST(OnnxSave, WhatIsWrittenPredictsTheSameWhenItIsLoaded) {
   }
 }
 
-/// Chains of layers that keep (4, 3), named to collide with each other and with what the exporter makes.
+/// Chains of layers that keep (4, 3), with names that collide with each other and with those of the exporter.
 std::vector<AnyLayer> confusing_layers(Rng& rng, int depth, std::vector<std::string>& names) {
   std::vector<AnyLayer> result;
   const auto own_names = [] {
@@ -240,7 +240,7 @@ TEST(OnnxSave, AModelsNameIsMadeLegalToo) {
   EXPECT_NE(exported(model).find("___"), std::string::npos);
 }
 
-/// One rule for nodes, values and initializers: what one of them is called tells the others.
+/// The rule applies to nodes, values and initializers alike.
 TEST(OnnxSave, ControlCharactersBecomeUnderscoresInAllNames) {
   const std::string name = "x\ny\t\x7F\xC2\x85";
   const Sequential model({Input{2}, {name, Dense{1, relu}}, {name + "/a", Dense{1}}});

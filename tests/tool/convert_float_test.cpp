@@ -72,7 +72,7 @@ TEST_F(ConvertTool, WeightsGoToNumPyAndBackWithoutALoss) {
   EXPECT_EQ(weights_of("w.safetensors"), small.model.get_weights());
   EXPECT_EQ(read("small.safetensors"), read("w.safetensors"));
   EXPECT_NE(read("small.npz"), read("w.npz"));
-  EXPECT_EQ(NpzFile(folder / "w.npz").arrays().size(), 4u);  // and nothing that the optimizer remembers
+  EXPECT_EQ(NpzFile(folder / "w.npz").arrays().size(), 4u);  // and none of the optimizer's state
 }
 
 TEST_F(ConvertTool, AModelsWeightsAloneAreThoseOfSaveWeights) {

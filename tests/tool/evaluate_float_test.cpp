@@ -19,7 +19,7 @@ class EvaluateTool : public ToolTest {
     for (Index i = 0; i < 30; ++i) digits.push_back(static_cast<std::uint8_t>(i % 10));
   }
 
-  /// A folder as MNIST's is.
+  /// Writes a folder like MNIST's.
   void write_mnist(const std::string& name) const {
     std::filesystem::create_directory(folder / name);
     write_idx(path(name + "/t10k-images-idx3-ubyte.gz"), {.dimensions{30, 28, 28}, .data = pixels});

@@ -1,4 +1,4 @@
-// Files that other programs made, and files that are not what their names say.
+// Files written by other programs, and files whose names do not match their content.
 #include <fmt/format.h>
 
 #include "cornu/tests/support/foreign_files.h"
@@ -24,7 +24,7 @@ class ForeignFiles : public ToolTest {
 
 TEST_F(ForeignFiles, AreCalledWhatTheyAreByEveryCommand) {
   for (const auto& [kind, bytes] : testing::foreign_files()) {
-    if (kind <= FileKind::pgm || kind == FileKind::text) continue;  // the program takes them for what they are
+    if (kind <= FileKind::pgm || kind == FileKind::text) continue;  // these kinds are read
     write("x.bin", bytes);
     const std::string text =
         with_option_names(fmt::format("x.bin: this is {}; {}", name_of(kind), detail::remedy_for(kind)));
@@ -105,7 +105,7 @@ TEST_F(ForeignFiles, ConvertSaysWhatItLeavesOut) {
   EXPECT_EQ(output("convert s.safetensors t.npz"), "t.npz: left out:\n  metadata: author\n");
 }
 
-/// A model that has all that a model can have, in every format: each part is in the new file, or said to be left out.
+/// A model with every optional part, in every format: each part is in the new file or reported as left out.
 TEST_F(ForeignFiles, ConvertSaysOfEveryPartOfAModelThatItIsLost) {
   std::istringstream table("a,b,kind\n1,x,cat\n2,y,dog\n3,x,dog\n4,y,cat\n");
   const CsvDataset data = read_csv(table, "t.csv");
@@ -129,7 +129,7 @@ TEST_F(ForeignFiles, ConvertSaysOfEveryPartOfAModelThatItIsLost) {
     EXPECT_EQ(output("convert a.safetensors " + arguments), out + ": left out:\n" + lost) << arguments;
   };
   expect_lost("a.h", "a.h", compiled + state + author);
-  expect_lost("w.safetensors", "w.safetensors", layers + compiled + state);  // which keeps metadata
+  expect_lost("w.safetensors", "w.safetensors", layers + compiled + state);  // keeps metadata
   expect_lost("k.safetensors --to keras", "k.safetensors", layers + compiled + state + author);
   if (has_npz()) expect_lost("w.npz", "w.npz", layers + compiled + state + author);
 #ifdef CORNU_HAS_ONNX
@@ -186,7 +186,7 @@ TEST_F(ForeignFiles, IntegersThatWouldBeRoundedAreRefused) {
   EXPECT_TRUE(std::ranges::equal(SafetensorsFile(folder / "ids.safetensors").find("ids")->bytes, array.bytes));
 }
 
-/// Files that a reader must not wait for, nor read for ever, and those that are none.
+/// Files that a reader must not block on or read forever, and things that are not files.
 TEST_F(ForeignFiles, WhatIsNoFileIsRefused) {
   std::filesystem::create_directory(folder / "d");
   ASSERT_EQ(shell("mkfifo p").status, 0);
@@ -280,7 +280,7 @@ TEST_F(ForeignFiles, InfoCannotBeForgedByNames) {
                                               "\n\nName" + std::string(shown.size() - 4, ' ') +
                                               "  Type  Shape  Bytes\n" + shown +
                                               "  F32   (0,)   0\n1 array, 0 numbers, 0 bytes\n");
-  // An error about it is a line, too, and so are a model's layers.
+  // Errors about it stay on one line, too, and so do a model's layers.
   const Result result = cornu("predict w.safetensors w.safetensors");
   EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;
   AnyLayer dense(Dense{1});

@@ -36,7 +36,7 @@ TEST_F(InfoTool, SaysWhatAModelsFileDoesNotHave) {
   EXPECT_TRUE(output("info alone.safetensors").ends_with("Input: (2,)\nNot compiled\n"));
 }
 
-/// Only this program knows it.
+/// A layer type that only this program knows.
 struct Halved {
   Var forward(Var x) const { return x * 0.5; }
 };
@@ -120,7 +120,7 @@ TEST_F(InfoTool, ShowsTheTensorsAndTheMetadataOfAnySafetensorsFile) {
 }
 
 TEST_F(InfoTool, LetsNoNameTellATerminalWhatToDo) {
-  const std::string name = "\x7f, \xc2\x9b[31m, \xc2\xa9";  // DEL, CSI as one character, and a harmless one
+  const std::string name = "\x7f, \xc2\x9b[31m, \xc2\xa9";  // DEL, CSI as one character, and a printable one
   write_safetensors(folder / "w.safetensors", std::array<RawTensor, 1>{{{name, Dtype::f32, {0}, {}}}}, {});
   const std::string shown = "\\u007f, \\u009b[31m, \xc2\xa9", json = output("info --json w.safetensors");
   EXPECT_NE(output("info w.safetensors").find('\n' + shown + ' '), std::string::npos);

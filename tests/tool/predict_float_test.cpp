@@ -15,7 +15,7 @@ class PredictTool : public ToolTest {
  protected:
   PredictTool() { small.model.save(folder / "m.safetensors"); }
 
-  /// The samples as a table, a number each or as many as a sample has.
+  /// The samples as a table, one per line.
   std::string table() const {
     std::string text;
     for (std::size_t i = 0; i < small.pixels.size(); ++i) {
@@ -107,14 +107,14 @@ TEST_F(PredictTool, ReadsSamplesFromStandardInputAndFromPipes) {
   expect_failure("predict pipe x.pgm", "pipe: this is a folder, a device or a pipe, not a file");
 }
 
-#ifndef CORNU_SANITIZED  // sanitizers take memory of their own
+#ifndef CORNU_SANITIZED  // sanitizers allocate memory themselves
 TEST_F(PredictTool, HasSamplesInMemoryAsTheFileHasThem) {
   Sequential large({Input{100, 100}, Flatten{}, Dense{2}}, {.seed = 1});
   large.save(folder / "large.safetensors");
   const auto most_bytes_after = [&](const std::string& file) {
     output("predict --classes large.safetensors " + file);
     rusage used{};
-    getrusage(RUSAGE_CHILDREN, &used);  // of the one that had most
+    getrusage(RUSAGE_CHILDREN, &used);  // the largest of all children
     return used.ru_maxrss * 1024;
   };
   constexpr std::int64_t samples = 10'000, bytes = samples * 100 * 100;
@@ -188,7 +188,7 @@ TEST_F(PredictTool, WritesAllOutputsToAnArray) {
   EXPECT_EQ(output("predict m.safetensors x a.pgm -o y.npy"), "");
   const Tensor y = NpyFile(folder / "y.npy").tensor(), expected = small.outputs();
   ASSERT_EQ(y.shape(), (Shape{small.samples + 1, 3}));
-  // A batch of one is summed up in another order than a larger one.
+  // A batch of one is summed in a different order than a larger one.
   for (Index i = 0; i < y.size(); ++i) EXPECT_FLOAT_EQ(y[i], expected[i % expected.size()]);
   expect_failure("predict m.safetensors x -o y.txt", "--output: y.txt: its name must end in .npy", 2);
 }

@@ -5,7 +5,7 @@
 namespace cornu::tool {
 namespace {
 
-/// A model that was trained on a table, and knows how it was read.
+/// A model trained on a table, with the table's encoding.
 class TableTool : public ToolTest {
  protected:
   TableTool() {
@@ -80,7 +80,7 @@ TEST_F(TableTool, PredictNeverLeavesARowOut) {
                  "x.csv, line 2, column \"colour\": the value is missing (\"\"); --missing says what to do then");
 }
 
-/// Each error names the option that reads the table.
+/// Each error names the option that makes the table readable.
 TEST_F(TableTool, OptionsReadTablesThatAreWrittenOtherwise) {
   const std::string rows = expected(model.predict(Tensor::matrix({{0, 0, 1, 1500.5}, {0, 1, 0, 2.5}})));
   struct Case {
@@ -166,7 +166,7 @@ TEST_F(TableTool, OptionsOfTablesAreRefusedForOtherFiles) {
   expect_failure("evaluate line.safetensors --mnist . --no-header", "evaluate: --no-header requires --data", 2);
 }
 
-/// A table is one by its content, whatever it is called.
+/// Tables are recognised by content, whatever their names.
 TEST_F(TableTool, ControlCharactersAndOtherScriptsMakeNoTableUnreadable) {
   const std::string rows = expected(model.predict(Tensor::matrix({{0, 0, 1, 1.5}})));
   for (const std::string& table :
