@@ -11,7 +11,7 @@ namespace cornu::onnx::detail {
 
 namespace {
 
-/// The first power of two from which a Real cannot represent every integer.
+/// From this value on, a Real does not represent every integer.
 constexpr auto first_large = static_cast<Real>(Index{1} << std::numeric_limits<Real>::digits);
 
 /// Rounds toward zero and saturates to 64 bits.
