@@ -1,5 +1,4 @@
-// The same trainer written by hand, for these networks alone and with no framework: plain loops, and the matrix product
-// that the library uses.
+// A handwritten trainer for these networks, without a framework: plain loops, and the library's matrix product.
 
 #include <cmath>
 #include <numeric>
@@ -16,7 +15,7 @@ namespace {
 
 struct Layer {
   Tensor w, b, dw, db;  // (inputs, outputs), (outputs)
-  Tensor y, dy;         // (batch, outputs): after ReLU, except in the last layer
+  Tensor y, dy;         // (batch, outputs): after ReLU, except for the last layer
 
   Layer(Index inputs, Index outputs, Index batch, Rng& rng)
       : w({inputs, outputs}),
@@ -57,7 +56,7 @@ class Trainer {
     }
   }
 
-  /// One image: a batch of one is bound by memory, and most pixels are zero.
+  /// One image. A batch of one is bound by memory; most pixels are zero, and their rows of w are skipped.
   void forward_one(const Real* x) {
     for (std::size_t i = 0; i < layers_.size(); ++i) {
       Layer& layer = layers_[i];
@@ -77,7 +76,7 @@ class Trainer {
     }
   }
 
-  /// The mean cross-entropy of the logits in the last layer, and its gradient in their place.
+  /// Returns the mean cross-entropy and replaces the logits in the last layer by their gradient.
   Real loss(const std::uint8_t* labels, const Index* rows_of_batch, Index rows) {
     Layer& last = layers_.back();
     const Index n = last.outputs();
@@ -132,7 +131,7 @@ class Trainer {
   Real learning_rate_;
 };
 
-/// x (rows, 784) = the pixels of these rows, between 0 and 1.
+/// x (rows, 784) = the pixels of the given rows, scaled to [0, 1].
 void gather(const ImageDataset& data, const Index* rows, Index count, Real* x) {
   for (Index i = 0; i < count; ++i) {
     const std::uint8_t* const pixels = data.pixels().data() + rows[i] * 784;
@@ -171,7 +170,7 @@ Result train(const Options& options, const Data& data) {
   Tensor x({batch, 784});
   std::vector<Index> order(static_cast<std::size_t>(data.train.size()));
   std::iota(order.begin(), order.end(), Index{0});
-  const bool all_at_once = batch == data.train.size();  // then there is nothing to shuffle, and one gather will do
+  const bool all_at_once = batch == data.train.size();  // full batch: no shuffling, and one gather for all epochs
   if (all_at_once) gather(data.train, order.data(), batch, x.data());
 
   for (Index epoch = 0; epoch < workload.epochs; ++epoch) {
@@ -213,9 +212,9 @@ Result predict(const Options& options, const Data& data) {
 }
 
 Result measure(const Options& options) {
-  require<ValueError>(options.workload.network.images == Network::Images::none, "{}: only dense layers were written",
+  require<ValueError>(options.workload.network.images == Network::Images::none, "{}: only dense layers are implemented",
                       options.workload.name);
-  require<ValueError>(options.threads == 1, "this was written for one thread, not {}", options.threads);
+  require<ValueError>(options.threads == 1, "only one thread is supported, not {}", options.threads);
   const Data data = load(options);
   return options.workload.samples > 0 ? train(options, data) : predict(options, data);
 }

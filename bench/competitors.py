@@ -1,4 +1,4 @@
-"""The programs that ./dev bench compares, each with the settings that are best for it."""
+"""The programs that ./dev bench compares, each with its best settings."""
 
 import json
 import math
@@ -11,11 +11,11 @@ import time
 WORKLOADS = ["W1", "W2", "W3", "W4", "W5a", "W5b", "W6a", "W6b"]
 DENSE = ["W1", "W2", "W3", "W4", "W6a"]
 PEERS = pathlib.Path("build/peers")
-PYTHON = pathlib.Path("/usr/bin/python3")  # Debian's, whatever else is installed: python3-numpy is for this one
+PYTHON = pathlib.Path("/usr/bin/python3")  # Debian's Python, which python3-numpy is installed for
 
 
 def call(command, environment={}, limit=None):
-    """Runs a program that prints one line of JSON, and returns what it says; None if it takes longer than the limit."""
+    """Runs a program and parses the line of JSON that it prints. Returns None if it exceeds the limit."""
     try:
         done = subprocess.run([str(word) for word in command], env=os.environ | environment, timeout=limit,
                               capture_output=True, text=True)
@@ -27,13 +27,13 @@ def call(command, environment={}, limit=None):
 
 
 def cost(record):
-    """What is compared: seconds of an epoch, or microseconds of a prediction."""
+    """The figure that is compared: seconds per epoch, or microseconds per prediction."""
     return record["seconds_per_epoch"] or record["median_us"]
 
 
 class Program:
-    """One that competes: a name, a command, the workloads and numbers of threads that it takes, and environments, of
-    which the best for it is used."""
+    """A competing program: name, command, supported workloads and thread counts, and candidate environments, of which
+    the fastest is used."""
 
     def __init__(self, name, command, workloads=WORKLOADS, takes=lambda threads: threads > 0, environments=None):
         self.name, self.command, self.workloads, self.takes = name, command, workloads, takes
@@ -41,14 +41,14 @@ class Program:
         self.best = {}
 
     def words(self, chosen, workload, threads):
-        """The command with its options, of which those without a value are left to the workload."""
+        """The command line. Options without a value are left to the workload."""
         names = ["seed", "epochs", "batch", "samples", "data"]
         pairs = [("--" + name, getattr(chosen, name)) for name in names if getattr(chosen, name)]
         return [*self.command, "--workload", workload, "--threads", threads, *(["--digits"] if chosen.digits else []),
                 *(word for pair in pairs for word in pair)]
 
     def run(self, chosen, workload, threads):
-        """One run. The first for a workload is one in each environment, and those after are in the best of these."""
+        """One run. The first run of a workload tries every environment; later runs use the fastest."""
         words = self.words(chosen, workload, threads)
         environments = self.environments(threads)
         best = self.best.get((workload, threads))
@@ -57,7 +57,7 @@ class Program:
         runs = []
         for setting, environment in environments.items():
             begin = time.monotonic()
-            # What takes three times as long as another setting is not waited for: cores that are fought for may cost hours.
+            # Stop at three times the time of the fastest setting: contention for cores may cost hours.
             limit = 10 + 3 * min((seconds for seconds, _ in runs), default=float("inf"))
             said = call(words, environment, limit=None if math.isinf(limit) else limit)
             if said is not None:
@@ -80,8 +80,8 @@ def cornu(build):
 
 
 def kernels():
-    """What OPENBLAS_CORETYPE is to be for the peers. OpenBLAS takes a processor newer than itself for a Prescott of 2004,
-    which costs it a factor of three; Cornu sees to that by itself (docs/decisions/blas-kernels.md)."""
+    """OPENBLAS_CORETYPE for the peers. OpenBLAS treats a processor newer than itself as a Prescott of 2004, which costs a
+    factor of three; Cornu corrects that itself (docs/decisions/blas-kernels.md)."""
     ask = """import ctypes; blas = ctypes.CDLL('libopenblas.so.0'); name = blas.openblas_get_corename
 name.restype = ctypes.c_char_p; print(name().decode())"""
     name = subprocess.run([PYTHON, "-c", ask], stdout=subprocess.PIPE, text=True).stdout.strip()
@@ -96,7 +96,7 @@ def peers():
     openmp = pathlib.Path("/usr/lib/x86_64-linux-gnu/openblas-openmp")
 
     def environments(threads):
-        """OpenBLAS with threads of its own or with OpenMP's, which torch has already; they spin while they wait, or not."""
+        """OpenBLAS with pthreads or with OpenMP, which torch uses, too; waiting threads spin or sleep."""
         def environment(blas_threads, **others):
             return own_kernels | {"OMP_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": str(blas_threads)} | others
 

@@ -1,5 +1,5 @@
-// Convolutions and their gradients, in floating point operations per second, beside the product that a convolution
-// would be if its windows were a matrix, without the time that it takes to write this matrix. One thread.
+// Convolutions and their gradients in FLOP/s, on one thread, compared with the equivalent matrix product (im2col), not
+// counting the time to write the matrix.
 
 #include "cornu/bench/counters.h"
 #include "cornu/core/kernels/blas.h"
@@ -26,7 +26,7 @@ void count_multiplications(benchmark::State& state, Index multiplications) {
 
 void product_of_windows(benchmark::State& state, const Case& which) {
   const Shape y = which.y();
-  const Index rows = y[1] * y[2], filters = y[3];  // of one image: beyond that the matrix leaves the cache
+  const Index rows = y[1] * y[2], filters = y[3];  // of one image: a larger matrix does not fit the cache
   const Tensor windows = uniform({rows, which.taps()}), kernel = uniform({which.taps(), filters});
   Tensor result({rows, filters});
   for (auto _ : state) gemm(windows.view(), kernel.view(), overwrite(result));
@@ -43,7 +43,7 @@ void forward(benchmark::State& state, const Case& which) {
   count_multiplications(state, which.y().size() * which.taps());
 }
 
-/// Forward and backward, as a training step has them: `by_input` is false for a first layer.
+/// Forward and backward pass, as in a training step. `by_input`: also the gradient of x, which a first layer skips.
 void training(benchmark::State& state, const Case& which, bool by_input) {
   const Tensor x = uniform(which.x), gradient = uniform(which.y());
   const Parameter kernel{uniform(which.kernel)}, bias{uniform(which.kernel.sub(3))};
@@ -55,7 +55,8 @@ void training(benchmark::State& state, const Case& which, bool by_input) {
   count_multiplications(state, (by_input ? 3 : 2) * gradient.size() * which.taps());
 }
 
-/// Forward and backward of a filter for each of 32 channels: by the op for it, and as a convolution in groups.
+/// Forward and backward pass with one filter per channel, for 32 channels: as a depthwise op, or as a grouped
+/// convolution.
 template <class Op>
 void training_by_channels(benchmark::State& state, const Shape& kernel_shape, Op op) {
   const Tensor x = uniform({8, 28, 28, 32}), gradient = uniform(x.shape());

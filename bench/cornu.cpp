@@ -1,4 +1,4 @@
-// Cornu as its users use it: a Sequential, compile, fit, evaluate and predict.
+// Cornu through its public interface: Sequential, compile, fit, evaluate and predict.
 
 #include <cornu/cornu.h>
 
@@ -29,7 +29,7 @@ Sequential model_of(const Workload& workload, std::uint64_t seed) {
   return model;
 }
 
-/// Notes how long each epoch takes.
+/// Records the duration of each epoch.
 struct EpochTimer {
   std::vector<double> seconds;
   double begin = 0;
@@ -58,7 +58,7 @@ Result train(const Options& options, const Data& data) {
           .test_accuracy = model.evaluate(data.test)["accuracy"]};
 }
 
-/// A forward pass on a tape that is warm, which is what a program does that has a request to answer.
+/// Forward passes on a warm tape, as in a program that answers requests.
 Result predict(const Options& options, const Data& data) {
   const Sequential model = model_of(options.workload, options.seed);
   const Tensor images = tensors(data.test, prediction_images).first;

@@ -1,5 +1,5 @@
-"""What is measured beside the workloads: what a C++ user of Cornu pays for compiling, size, starting up and memory, and
-how near a convolution comes to the peak."""
+"""Costs other than the workloads: compile time, size, start-up time and memory growth, and how close a convolution comes
+to the peak."""
 
 import os
 import pathlib
@@ -20,7 +20,7 @@ def first_program():
 
 
 def compile_costs(build, folder):
-    """Processor seconds and megabytes that g++ -O2 takes to compile and link README's first program with the library."""
+    """CPU seconds and megabytes of g++ -O2 for compiling and linking README's first program with the library."""
     source = folder / "first.cpp"
     source.write_text(first_program())
     command = ["g++", "-std=c++20", "-O2", "-I", build / "include", source, build / "libcornu.a", "-lfmt", "-lz", "-lcurl",
@@ -38,7 +38,7 @@ def compile_costs(build, folder):
 
 
 def shared_library_megabytes(folder):
-    """The size of libcornu.so, stripped."""
+    """The size of the stripped libcornu.so."""
     build = pathlib.Path("build/shared")
     for command in (["cmake", "-S", ".", "-B", build, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release", "-DBUILD_SHARED_LIBS=ON",
                      "-DCORNU_TESTS=OFF", "-DCORNU_BENCH=OFF", "-DCORNU_EXAMPLES=OFF"],
@@ -49,7 +49,7 @@ def shared_library_megabytes(folder):
 
 
 def start_up_milliseconds(program):
-    """From the start of a process to its first prediction."""
+    """The time from the start of a process to its first prediction."""
     times = []
     for _ in range(100):
         begin = time.perf_counter()
@@ -61,27 +61,26 @@ def start_up_milliseconds(program):
 
 
 def share_of_the_peak(program):
-    """How many operations a second the larger convolution of W5b makes, forward and backward, over those of a large
-    product."""
+    """FLOP/s of the larger convolution of W5b, forward and backward, relative to those of a large matrix product."""
     said = call([program, "--benchmark_filter=^training/3x3x32x64", "--benchmark_format=json"])
     peak = float(said["context"]["peak FLOP/s of a product, one thread"].split()[0]) * 1e9
     return said["benchmarks"][0]["FLOP/s"] / peak
 
 
 def measure(programs):
-    """Yields what it is, how much, and how much it may be at most or is to be at least. `programs`: the folder of the
-    bench's programs."""
+    """Yields name, value, "at most" or "at least", and target of each cost. `programs`: the folder of the benchmark
+    programs."""
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         seconds, megabytes = compile_costs(programs.parent, folder)
         size = shared_library_megabytes(folder)
     yield "README's first program, g++ -O2, s", seconds, "at most", 2
-    yield "README's first program, g++ -O2, MB of the compiler", megabytes, "at most", 300
-    yield "libcornu.so stripped, MB", size, "at most", 1
+    yield "README's first program, g++ -O2, compiler MB", megabytes, "at most", 300
+    yield "libcornu.so, stripped, MB", size, "at most", 1
     start_up = start_up_milliseconds(programs / "first_prediction")
-    yield "start of a process to its first prediction, ms", start_up, "at most", 10
-    # Ten bytes a model: some pages come and go, and the smallest block that were left behind takes 32.
+    yield "process start to first prediction, ms", start_up, "at most", 10
+    # Ten bytes per model: pages come and go, but a leaked block takes at least 32 bytes.
     growth = call([programs / "many_models"])["growth_bytes"]
     yield "growth after 10,000 models, bytes", growth, "at most", 100_000
-    if (programs / "conv").exists():  # which needs Google Benchmark
-        yield "3x3x32 to 64, over a product's peak", share_of_the_peak(programs / "conv"), "at least", 0.5
+    if (programs / "conv").exists():  # requires Google Benchmark
+        yield "convolution 3x3x32 to 64, share of peak", share_of_the_peak(programs / "conv"), "at least", 0.5

@@ -13,7 +13,7 @@ namespace cornu::bench {
 
 namespace {
 
-/// On the clock of this thread, as the benchmarks' rates: on a machine with other work the one on the wall runs on.
+/// CPU time of the thread, like the rates of the benchmarks: wall-clock time includes other work on the machine.
 double thread_seconds() {
   timespec time{};
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
@@ -30,7 +30,7 @@ double shortest(int times, const std::function<void()>& call) {
   return seconds;
 }
 
-/// Operations a second of a large product.
+/// FLOP/s of a large matrix product.
 double peak_flops() {
   constexpr Index n = 1024;
   const Tensor a = uniform({n, n});
@@ -38,7 +38,7 @@ double peak_flops() {
   return 2.0 * n * n * n / shortest(10, [&] { gemm(a.view(), a.view(), overwrite(c)); });
 }
 
-/// Bytes a second, read and written, of copies of so many numbers.
+/// Bytes/s, read plus written, of copying `numbers` elements.
 double copied_bytes(Index numbers) {
   const Tensor from = uniform({numbers});
   Tensor to(from.shape());

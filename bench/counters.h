@@ -5,21 +5,21 @@
 #include "cornu/core/random.h"
 #include "cornu/core/tensor.h"
 
-/// What the benchmarks of kernels and ops count. What the machine can do at most stands above their table.
+/// Counters for the benchmarks of kernels and ops. The machine's peak rates are printed above their table.
 namespace cornu::bench {
 
-/// FLOP/s, where an iteration takes so many operations.
+/// Reports FLOP/s; `flops`: operations per iteration.
 inline void count_flops(benchmark::State& state, double flops) {
   using benchmark::Counter;
   state.counters["FLOP/s"] = Counter(flops, Counter::kIsIterationInvariantRate, Counter::kIs1000);
 }
 
-/// Bytes/s, where an iteration reads and writes so many.
+/// Reports bytes/s; `bytes`: read and written per iteration.
 inline void count_bytes(benchmark::State& state, Index bytes) {
   state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations()) * bytes);
 }
 
-/// The same, where it reads and writes so many numbers.
+/// Reports bytes/s; `numbers`: elements read and written per iteration.
 inline void count_numbers(benchmark::State& state, Index numbers) {
   count_bytes(state, numbers * static_cast<Index>(sizeof(Real)));
 }

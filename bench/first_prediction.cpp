@@ -1,5 +1,5 @@
-// A program that makes the MNIST classifier and predicts once: ./dev bench measures how long it takes from its start to
-// the line that it prints.
+// Builds the MNIST classifier and predicts once. ./dev bench measures the time from the start of the process to its
+// output.
 
 #include <cornu/cornu.h>
 

@@ -1,5 +1,5 @@
-// The floor under a workload: its matrix products and nothing else, on buffers that are there before and stay. Two
-// threads take half of each batch, and never wait for each other.
+// The lower bound of a workload: only its matrix products, in preallocated buffers. With two threads, each processes
+// half of each batch, without synchronisation.
 
 #include <thread>
 
@@ -13,7 +13,7 @@ using namespace cornu::bench;
 
 namespace {
 
-/// The products of one layer: y = x w, dw = x' dy, dx = dy w'. A convolution's rows are the patches of its images.
+/// The products of one layer: y = x w, dw = x' dy, dx = dy w'. The rows of a convolution are the patches of its images.
 class Products {
  public:
   Products(Index most_rows, Index inputs, Index outputs, bool first)
@@ -39,21 +39,21 @@ class Products {
  private:
   MatrixView x(Index rows) const { return {x_.data(), rows, w_.shape()[0]}; }
 
-  bool first_;  // nobody wants the gradient of the images
+  bool first_;  // the gradient of the images is not needed
   Tensor x_, w_, y_, dx_, dw_;
 };
 
-/// A convolution as products: so many images at a time that the patches stay in the cache.
+/// A convolution as products, in chunks of images whose patches fit the cache.
 struct Layer {
-  Index patches;  // of an image; 1 in a dense layer
+  Index patches;  // per image; 1 in a dense layer
   Index inputs, outputs;
-  Index chunk;  // images
+  Index chunk;  // images per product
 };
 
 std::vector<Layer> layers_of(const Network& network, Index batch) {
   std::vector<Layer> layers;
   const auto convolution = [&](Index side, Index inputs, Index outputs) {
-    constexpr Index cache = 1 << 18;  // numbers: a megabyte of patches
+    constexpr Index cache = 1 << 18;  // elements: one megabyte of patches
     const Index chunk = std::max<Index>(1, cache / (side * side * inputs));
     layers.push_back({side * side, inputs, outputs, std::min(chunk, batch)});
   };
@@ -120,7 +120,7 @@ Result measure(const Options& options) {
       others.emplace_back([&epoch, &step = steps[thread]] { epoch(step); });
     }
     epoch(steps[0]);
-    others.clear();  // which waits for them
+    others.clear();  // joins them
     result.epoch_seconds.push_back(now() - begin);
   }
   return result;

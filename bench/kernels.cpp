@@ -1,4 +1,4 @@
-// The kernels alone: products in the shapes of the workloads, what moves numbers, and the optimizers' steps.
+// Benchmarks of single kernels: products in the shapes of the workloads, data movement, and optimizer steps.
 
 #include "cornu/core/kernels/kernels.h"
 #include "cornu/bench/counters.h"
@@ -61,7 +61,7 @@ void gather(benchmark::State& state) {
     train.gather(std::span(order).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(batch)), x, y);
     first += batch;
   }
-  count_bytes(state, x.size() * static_cast<Index>(sizeof(Real) + 1));  // of a pixel one is read
+  count_bytes(state, x.size() * static_cast<Index>(sizeof(Real) + 1));  // a pixel is read as one byte
   count_samples(state, batch);
 }
 

@@ -1,4 +1,4 @@
-// 10,000 models made, trained a step and destroyed: prints by how many bytes the process has grown meanwhile.
+// Creates, trains for one step and destroys 10,000 models, and prints by how many bytes the process has grown.
 
 #include <cornu/cornu.h>
 #include <malloc.h>
@@ -17,7 +17,7 @@ void make_and_train_one() {
   model.train_on_batch(Tensor::full({32, 784}, 0.5), Tensor(Shape{32}));
 }
 
-/// What malloc keeps for later is given back first: that is no growth.
+/// Returns malloc's free memory to the system first, since it is not growth.
 double resident_bytes() {
   malloc_trim(0);
   return bench::memory("VmRSS:");
@@ -26,7 +26,7 @@ double resident_bytes() {
 }  // namespace
 
 int main() {
-  for (int i = 0; i < 100; ++i) make_and_train_one();  // what is kept once and for all
+  for (int i = 0; i < 100; ++i) make_and_train_one();  // fills caches that live as long as the process
   const double before = resident_bytes();
   for (int i = 0; i < 10'000; ++i) make_and_train_one();
   std::printf("{\"program\": \"many_models\", \"growth_bytes\": %.0f}\n", resident_bytes() - before);

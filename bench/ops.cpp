@@ -1,4 +1,4 @@
-// The ops alone, forward and backward, on a warm tape; and a whole step and a whole forward pass of the MNIST
+// Benchmarks of single ops, forward and backward, on a warm tape; and of a whole step and forward pass of the MNIST
 // classifier.
 
 #include "cornu/bench/counters.h"
@@ -7,7 +7,7 @@
 namespace cornu::bench {
 namespace {
 
-/// Goes through `forward(x)`, x on a warm tape.
+/// Runs `forward(x)` on a warm tape.
 template <class Forward>
 void go_forward(benchmark::State& state, const Tensor& x, Forward forward) {
   Tape tape(Mode::inference);
@@ -17,7 +17,7 @@ void go_forward(benchmark::State& state, const Tensor& x, Forward forward) {
   }
 }
 
-/// The same and back again, for the gradient of x: that of the sum of all results.
+/// Forward and backward: the gradient of the sum of the result with respect to x.
 template <class Forward>
 void go_both_ways(benchmark::State& state, const Tensor& x, Forward forward) {
   Tape tape(Mode::training);

@@ -1,9 +1,9 @@
-"""The table of ./dev bench: medians, ratios, and what they are to be."""
+"""The tables of ./dev bench: medians, ratios and targets."""
 
 from competitors import cost
 
-# (workload, threads) of Cornu: what it is compared with, as a factor that is at most or at least so large.
-# floor: seconds over the floor's. A peer's name: that peer's seconds over Cornu's. speed-up: over Cornu on one thread.
+# (workload, threads): targets of Cornu, as (figure, "at most" or "at least", value).
+# floor: seconds relative to the floor. A peer's name: the peer's seconds relative to Cornu. speed-up: relative to one thread.
 TARGETS = {
     ("W1", 1): [("floor", "at most", 1.10), ("by_hand", "at least", 1), ("libtorch", "at least", 1.8),
                 ("numpy", "at least", 1.45), ("peak RSS, MB", "at most", 110)],
@@ -43,7 +43,7 @@ def row(record, by_name):
 
 
 def measured(against, record, by_name):
-    """The figure that a target is about, or None where the other program did not run."""
+    """The figure of a target, or None if the program that it compares with did not run."""
     if against == "microseconds":
         return record["median_us"]
     if against == "peak RSS, MB":
@@ -67,8 +67,8 @@ def by_names(records):
 
 
 def verdicts(records):
-    """How Cornu stands: workload, threads, against what, figure, "at most" or "at least", target, and the round trip of
-    two threads."""
+    """Yields workload, threads, what Cornu is compared with, figure, "at most" or "at least", target, and the round trip
+    between two threads."""
     by_name = by_names(records)
     for (workload, threads), targets in TARGETS.items():
         record = by_name.get((workload, threads, "cornu"))
@@ -87,7 +87,7 @@ def print_table(heads, rows):
 
 
 def show_sweep(records):
-    """More threads beside one: at no batch size are they to be more than 3% slower."""
+    """Compares several threads with one: at no batch size may they be more than 3% slower."""
     single = {record["batch"]: record for record in records if record["threads"] == 1}
     rows = []
     for record in records:
@@ -110,11 +110,11 @@ def show(figures):
         return
     by_name = by_names(records)
     print_table(COLUMNS, [row(record, by_name) for record in records])
-    print_table(["workload", "threads", "cornu against", "is", "is to be", "round trip, ns", ""],
+    print_table(["workload", "threads", "cornu against", "figure", "target", "round trip, ns", ""],
                 [[workload, str(threads), against, f"{figure:.3f}", f"{bound} {target:.3g}", shown(round_trip, ".0f"),
                   verdict(figure, bound, target)]
                  for workload, threads, against, figure, bound, target, round_trip in figures["targets"]])
     if "costs" in figures:
-        print_table(["beside the workloads", "is", "is to be", ""],
+        print_table(["other costs", "figure", "target", ""],
                     [[what, f"{figure:.2f}", f"{bound} {target:g}", verdict(figure, bound, target)]
                      for what, figure, bound, target in figures["costs"]])

@@ -1,5 +1,5 @@
-// How far the machine's cores are from each other: two threads, each on a core of its own, answer each other through a
-// cache line each. Prints the median of a round trip in nanoseconds. On a virtual machine it may change by the minute.
+// Measures the latency between the machine's cores: two threads on different cores answer each other through one cache
+// line each. Prints the median round trip in nanoseconds, which on a virtual machine may change by the minute.
 
 #include <pthread.h>
 

@@ -1,4 +1,4 @@
-"""Runs the competing programs in turns and compares them: docs/performance.md."""
+"""Runs competing programs in turns and compares them (see docs/performance.md)."""
 
 import argparse
 import collections
@@ -24,22 +24,24 @@ def numbers(text):
 
 def options():
     parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__)
-    parser.add_argument("--workloads", default=",".join(competitors.WORKLOADS), help="which, separated by commas (all)")
-    parser.add_argument("--threads", type=numbers, default=[1, 2], help="how many; 0: as Cornu chooses (1,2)")
-    parser.add_argument("--rounds", type=int, default=5, help="how often every program has its turn (5)")
-    parser.add_argument("--epochs", type=int, default=0, help="instead of each workload's own")
-    parser.add_argument("--batch", type=int, default=0, help="instead of each workload's own")
-    parser.add_argument("--samples", type=int, default=0, help="of an epoch, instead of each workload's own")
-    parser.add_argument("--seed", type=int, default=1, help="of weights and shuffling (1)")
-    parser.add_argument("--data", default="", help="the folder of MNIST's files; $CORNU_DATA/mnist is looked in, too")
-    parser.add_argument("--digits", action="store_true", help="synthetic digits also where MNIST is there")
-    parser.add_argument("--peers", action="store_true", help="also libtorch, PyTorch, dlib and NumPy")
+    parser.add_argument("--workloads", default=",".join(competitors.WORKLOADS),
+                        help="workloads, separated by commas (default: all)")
+    parser.add_argument("--threads", type=numbers, default=[1, 2], help="thread counts; 0: Cornu chooses (default: 1,2)")
+    parser.add_argument("--rounds", type=int, default=5, help="runs of each program (default: 5)")
+    parser.add_argument("--epochs", type=int, default=0, help="number of epochs (default: the workload's)")
+    parser.add_argument("--batch", type=int, default=0, help="batch size (default: the workload's)")
+    parser.add_argument("--samples", type=int, default=0, help="samples per epoch (default: the workload's)")
+    parser.add_argument("--seed", type=int, default=1, help="random seed of weights and shuffling (default: 1)")
+    parser.add_argument("--data", default="", help="folder of MNIST's files; $CORNU_DATA/mnist is searched, too")
+    parser.add_argument("--digits", action="store_true", help="use synthetic digits even if MNIST is found")
+    parser.add_argument("--peers", action="store_true", help="include libtorch, PyTorch, dlib and NumPy")
     parser.add_argument("--no-costs", dest="costs", action="store_false",
-                        help="without what is measured beside the workloads: compiling, size, starting up")
-    parser.add_argument("--sweep", action="store_true", help="instead of all this: W1 at batch sizes from 1 to 4096")
-    parser.add_argument("--quick", action="store_true", help="one round of two epochs, for a first look")
-    parser.add_argument("--build", type=pathlib.Path, default="build/release/bench", help="the folder of the programs")
-    parser.add_argument("--output", type=pathlib.Path, default="build/bench.json", help="all figures (build/bench.json)")
+                        help="do not measure compile time, size, start-up time and memory growth")
+    parser.add_argument("--sweep", action="store_true", help="instead, run W1 at batch sizes from 1 to 4096")
+    parser.add_argument("--quick", action="store_true", help="one round of two epochs")
+    parser.add_argument("--build", type=pathlib.Path, default="build/release/bench", help="folder of the programs")
+    parser.add_argument("--output", type=pathlib.Path, default="build/bench.json",
+                        help="file for all figures (default: build/bench.json)")
     chosen = parser.parse_args()
     if chosen.rounds < 1:
         parser.error(f"--rounds is {chosen.rounds}; it must be at least 1")
@@ -59,8 +61,8 @@ def progress(text):
 
 
 def compete(chosen, programs, workload):
-    """All programs in turns, and before each turn on several threads how far the cores are from each other. Yields a
-    record a program."""
+    """Runs all programs in turns, and measures the latency between cores before each multi-threaded run. Yields a record
+    per program."""
     entrants = [(program, threads) for threads in chosen.threads for program in programs
                 if workload in program.workloads and program.takes(threads)
                 and (threads == 1 or not workload.startswith("W6"))]
@@ -75,7 +77,7 @@ def compete(chosen, programs, workload):
         first = runs[0]
         record = first | {"runs": runs} | {key: statistics.median(run[key] for run in runs) for key in MEASURED
                                            if first[key] is not None}
-        if first["seconds_per_epoch"]:  # the median of rates would not be that of times where there are two in the middle
+        if first["seconds_per_epoch"]:  # median of the times, not of the rates
             samples = first["samples_per_second"] * first["seconds_per_epoch"]
             record["samples_per_second"] = samples / record["seconds_per_epoch"]
         yield record
@@ -88,7 +90,7 @@ def machine():
 
 
 def sweep(chosen):
-    """W1 at many batch sizes, on one thread and on more."""
+    """W1 at many batch sizes, on one thread and on several."""
     chosen.threads = sorted({1, *chosen.threads})
     for chosen.batch in (1, 4, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096):
         yield from compete(chosen, [competitors.cornu(chosen.build)], "W1")
@@ -103,10 +105,10 @@ def main():
         programs = competitors.own(chosen.build) + (competitors.peers() if chosen.peers else [])
         figures["records"] = [record for workload in chosen.workloads for record in compete(chosen, programs, workload)]
         if not figures["records"]:
-            sys.exit("bench: no program does these workloads on so many threads; W6a and W6b are done on one")
+            sys.exit("bench: no program supports these workloads with these thread counts; W6a and W6b run on one thread")
         figures["targets"] = list(report.verdicts(figures["records"]))
         if chosen.costs:
-            progress("what is measured beside the workloads")
+            progress("other costs")
             figures["costs"] = list(costs.measure(chosen.build))
             progress("")
     chosen.output.parent.mkdir(parents=True, exist_ok=True)

@@ -41,7 +41,7 @@ std::string or_null(bool known, double value) { return known ? fmt::format("{:.7
 
 void print(const std::string& program, const Options& options, const Result& result) {
   const bool trains = !result.epoch_seconds.empty(), predicts = !result.thousand_seconds.empty();
-  // The first epoch warms caches, the allocator and OpenBLAS; where it is the only one, it has to do.
+  // The first epoch warms caches, the allocator and OpenBLAS; it counts only if there is no other.
   std::vector<double> warm = result.epoch_seconds;
   if (warm.size() > 1) warm.erase(warm.begin());
   std::vector<double> single = result.single_seconds;
@@ -82,7 +82,7 @@ double median(std::vector<double> values) {
 }
 
 double memory(std::string_view key) {
-  // Not getrusage: what it says of a program that was just started is at least what the one that started it had.
+  // getrusage would report the peak of the parent process if that is higher.
   std::ifstream status("/proc/self/status");
   for (std::string line; std::getline(status, line);) {
     if (line.starts_with(key)) return std::stod(line.substr(key.size())) * 1024;
@@ -91,7 +91,7 @@ double memory(std::string_view key) {
 }
 
 Data load(const Options& options) {
-  // A sixth as many are tested with, which are those that predictions are made for.
+  // There are a sixth as many test images, and predictions are made for test images.
   const Index samples = options.workload.samples > 0 ? options.workload.samples : 6 * prediction_images;
   if (!options.digits) {
     try {
@@ -99,7 +99,7 @@ Data load(const Options& options) {
       if (samples < train.size()) train = first_of(train, samples);
       return {std::move(train), std::move(test), "MNIST"};
     } catch (const FileError&) {
-      fmt::print(stderr, "MNIST is not there; using synthetic digits instead\n");
+      fmt::print(stderr, "MNIST was not found; using synthetic digits instead\n");
     }
   }
   auto [train, test] = datasets::digits({.samples = samples});
@@ -133,19 +133,19 @@ void measure_predictions(Result& result, const std::function<void(Index, Index)>
 }
 
 int run(const std::string& program, int argc, char** argv, const std::function<Result(const Options&)>& measure) try {
-  CLI::App app(program + ": one of the programs that ./dev bench compares");
+  CLI::App app(program + ": one of the programs compared by ./dev bench");
   Options options;
   std::string name = "W1";
   Index epochs = 0, batch = 0, samples = 0;
-  app.add_option("--workload", name, "W1, W2, W3, W4, W5a, W5b, W6a or W6b (docs/performance.md)")
+  app.add_option("--workload", name, "W1, W2, W3, W4, W5a, W5b, W6a or W6b (see docs/performance.md)")
       ->capture_default_str();
-  app.add_option("--threads", options.threads, "how many; 0: as Cornu chooses")->capture_default_str();
-  app.add_option("--epochs", epochs, "instead of the workload's");
-  app.add_option("--batch", batch, "instead of the workload's");
-  app.add_option("--data", options.data, "the folder of MNIST's files; looked for as datasets::mnist does");
-  app.add_flag("--digits", options.digits, "use synthetic digits also where MNIST is there");
-  app.add_option("--samples", samples, "of an epoch, instead of the workload's");
-  app.add_option("--seed", options.seed, "of weights and shuffling")->capture_default_str();
+  app.add_option("--threads", options.threads, "number of threads; 0: Cornu chooses")->capture_default_str();
+  app.add_option("--epochs", epochs, "number of epochs (default: the workload's)");
+  app.add_option("--batch", batch, "batch size (default: the workload's)");
+  app.add_option("--data", options.data, "folder of MNIST's files (default: as datasets::mnist)");
+  app.add_flag("--digits", options.digits, "use synthetic digits even if MNIST is found");
+  app.add_option("--samples", samples, "samples per epoch (default: the workload's)");
+  app.add_option("--seed", options.seed, "random seed of weights and shuffling")->capture_default_str();
   try {
     app.parse(argc, argv);
     options.workload = workload_named(name);
@@ -154,7 +154,7 @@ int run(const std::string& program, int argc, char** argv, const std::function<R
   }
   for (const auto& [option, value] :
        {std::pair("epochs", epochs), std::pair("batch", batch), std::pair("samples", samples)}) {
-    require<ValueError>(value >= 0, "{} is {}; it must be at least 1, or 0 to leave it to the workload", option, value);
+    require<ValueError>(value >= 0, "{} is {}; it must be at least 1, or 0 for the workload's default", option, value);
   }
   if (epochs > 0) options.workload.epochs = epochs;
   if (batch > 0) options.workload.batch = batch;

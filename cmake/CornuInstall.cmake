@@ -1,7 +1,7 @@
-# cmake --install: headers, both libraries, and what find_package and pkg-config read.
+# cmake --install: headers, both libraries, and files for find_package and pkg-config.
 include(CMakePackageConfigHelpers)
 
-# The headers that users include, and those that these include: the rest is how Cornu is made.
+# Install the headers that users include, and the headers that those include. All others are internal.
 set(headers cornu.h core/kernels/kernels.h)
 if(TARGET cornu_onnx)
   list(APPEND headers onnx/model.h onnx/save.h)
@@ -26,7 +26,7 @@ get_property(components GLOBAL PROPERTY cornu_components)
 install(TARGETS cornu cornu_double ${components} EXPORT cornuTargets)
 install(EXPORT cornuTargets NAMESPACE cornu:: DESTINATION ${package_dir})
 
-# A static library leaves its own libraries to the program that links it; a shared one has them already.
+# The dependencies of a static library must be linked by the program; a shared library contains or loads them.
 get_target_property(library_type cornu TYPE)
 if(library_type STREQUAL STATIC_LIBRARY)
   set(CORNU_IS_STATIC ON)
@@ -39,9 +39,9 @@ write_basic_package_version_file(${CMAKE_CURRENT_BINARY_DIR}/cornuConfigVersion.
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/cornuConfig.cmake ${CMAKE_CURRENT_BINARY_DIR}/cornuConfigVersion.cmake
               cmake/FindCBLAS.cmake cmake/FindLibZip.cmake DESTINATION ${package_dir})
 
-# pkg-config. Paths in a .pc are relative to the file, so that the prefix can move. With a static library its own
-# libraries are listed for every link, plain or --static; OpenBLAS, libcurl and libzip by name and not as packages,
-# because their packages ask --static for libraries that Debian does not install with them (libgfortran, libnghttp2).
+# pkg-config. Paths in a .pc file are relative to the file, so that the prefix can be moved. A static library lists its
+# dependencies for every link, with and without --static. OpenBLAS, libcurl and libzip are listed by name instead of as
+# packages: with --static, their packages require libraries that Debian does not install (libgfortran, libnghttp2).
 cmake_path(RELATIVE_PATH CMAKE_INSTALL_FULL_INCLUDEDIR BASE_DIRECTORY ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig
            OUTPUT_VARIABLE PC_INCLUDEDIR)
 set(PC_REQUIRES "")
@@ -70,7 +70,7 @@ foreach(library IN ITEMS cornu cornu_double)
   configure_file(cmake/cornu.pc.in ${CMAKE_CURRENT_BINARY_DIR}/${library}.pc @ONLY)
   install(FILES ${CMAKE_CURRENT_BINARY_DIR}/${library}.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 endforeach()
-# And of the libraries beside it, each of which brings the library that it is built for.
+# The components, each of which requires the library that it is built for.
 foreach(component IN LISTS components)
   string(REGEX MATCH "_double$" suffix ${component})
   set(PC_NAME ${component})

@@ -1,23 +1,23 @@
-# The functions of which the build is made. Each library target comes twice: NAME, with CORNU_REAL, and NAME_double.
+# The functions that define targets. Each library is built twice: NAME, with CORNU_REAL, and NAME_double.
 
-# Language, warnings and floating point for one of our own targets. What a consumer must share is PUBLIC.
-# FRONT is for programs that use Cornu as its users do: a plain 0.1 where a float is wanted is no mistake there.
+# Sets language, warnings and floating-point options of a target; only those that consumers need are PUBLIC.
+# FRONT: for programs written like a user's, without -Wconversion: a literal 0.1 passed as a float is fine there.
 function(cornu_target_options target)
   cmake_parse_arguments(PARSE_ARGV 1 arg "FRONT" "" "")
   # Position-independent, so that a static library can be linked into a plugin, a Python module or a JNI library.
   set_target_properties(${target} PROPERTIES CXX_STANDARD 20 CXX_STANDARD_REQUIRED ON CXX_EXTENSIONS OFF
                                              POSITION_INDEPENDENT_CODE ON)
-  # -ffast-math stays out: it breaks isnan, and NaN in must be NaN out. These two cost nothing and let loops vectorise.
-  # No library replaces a function of Cornu's by its own, so -fPIC need not keep g++ from inlining.
+  # No -ffast-math: it breaks isnan, and NaN must propagate. These two options are safe and let loops vectorize.
+  # No other library interposes Cornu's functions, so that g++ may inline them despite -fPIC.
   target_compile_options(${target} PRIVATE -fno-math-errno -fno-trapping-math -fno-semantic-interposition
     -Wall -Wextra -Wpedantic -Wshadow $<$<NOT:$<BOOL:${arg_FRONT}>>:-Wconversion>
-    # What -O3 does for loops, wanted with -O2 too: g++ vectorises whatever gains by it, and moves conditions out.
+    # Loop optimizations of -O3, enabled for -O2: vectorize where it pays, and move conditions out of loops.
     $<$<CXX_COMPILER_ID:GNU>:-fvect-cost-model=dynamic> $<$<CXX_COMPILER_ID:GNU>:-funswitch-loops>
-    $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>  # g++ 12 warns of std::string + char* (GCC bug 105651)
+    $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>  # false positives of g++ 12 for std::string + char* (GCC bug 105651)
     $<$<BOOL:${CORNU_WERROR}>:-Werror>)
 endfunction()
 
-# What users of a library target need, in the tree and installed.
+# Usage requirements of a library target, in the build tree and installed.
 function(cornu_usage target real)
   target_compile_features(${target} PUBLIC cxx_std_20)
   target_include_directories(${target} PUBLIC $<BUILD_INTERFACE:${PROJECT_BINARY_DIR}/include>
@@ -28,9 +28,9 @@ function(cornu_usage target real)
 endfunction()
 
 # cornu_folder(NAME [SMALL] [USES folder...] [LINKS target...] [INCLUDES target...] [DEFINES macro...])
-# One object library from the .cpp files of NAME and its subfolders. A folder without a .cpp (headers only) has none.
-# SMALL: compiled to be small, but for those of its files that are given other options one by one.
-# INCLUDES names targets of which nothing but headers is needed: who links the library never hears of them.
+# Defines an object library from the .cpp files of NAME and its subfolders, or none if there are only headers.
+# SMALL: optimize for size, except files with options set individually.
+# INCLUDES: targets of which only the headers are used; they are not dependencies of the library's users.
 function(cornu_folder name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "SMALL" "" "USES;LINKS;INCLUDES;DEFINES")
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${name}/*.cpp)
@@ -59,14 +59,14 @@ function(cornu_folder name)
       target_include_directories(${target} SYSTEM PRIVATE $<TARGET_PROPERTY:${headers},INTERFACE_INCLUDE_DIRECTORIES>)
     endforeach()
     target_compile_definitions(${target} PRIVATE ${arg_DEFINES})
-    # A program has its own copies of inline functions: those in here need no names.
+    # Programs have their own copies of inline functions, so that the library need not export its copies.
     set_target_properties(${target} PROPERTIES VISIBILITY_INLINES_HIDDEN ON)
     set_property(GLOBAL APPEND PROPERTY cornu_objects${suffix} ${target})
   endforeach()
   set_property(GLOBAL APPEND PROPERTY cornu_links ${arg_LINKS})
 endfunction()
 
-# cornu_library(NAME REAL float|double): all the folders in one library, with the alias cornu::NAME.
+# cornu_library(NAME REAL float|double): one library of all folders, with the alias cornu::NAME.
 function(cornu_library name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "REAL" "")
   string(REGEX MATCH "_double$" suffix ${name})
@@ -82,18 +82,18 @@ function(cornu_library name)
   target_link_libraries(${name} PRIVATE ${links})
   set_target_properties(${name} PROPERTIES LINKER_LANGUAGE CXX VERSION ${PROJECT_VERSION}
                                            SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
-  # Calls within the library go straight to their functions, and not through tables that another library could change.
+  # Bind calls within the library directly instead of through the PLT.
   target_link_options(${name} PRIVATE $<$<PLATFORM_ID:Linux>:LINKER:-Bsymbolic-functions>)
-  # What nobody asked for is built only if something links it: the library inside another project, and cornu_double
-  # where neither the tests nor an installation have it.
+  # Build the library only if something links it when Cornu is part of another project; and cornu_double likewise when
+  # neither tests nor an installation use it.
   if(NOT CORNU_INSTALL AND (NOT PROJECT_IS_TOP_LEVEL OR (suffix AND NOT CORNU_TESTS_DOUBLE)))
     set_target_properties(${name} ${objects} PROPERTIES EXCLUDE_FROM_ALL ON)
   endif()
 endfunction()
 
 # cornu_find_optional(VARIABLE IF switch PACKAGE name TARGET target WITHOUT text)
-# Sets VARIABLE to the target to link, or to nothing where the switch, AUTO, ON or OFF, or what is found leaves it out:
-# the text says what is missing then.
+# Sets VARIABLE to the target to link, or to nothing if the switch (AUTO, ON or OFF) is off or the package is not found
+# with AUTO. Then prints the text: what is missing, and what does not work without it.
 function(cornu_find_optional variable)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "IF;PACKAGE;TARGET;WITHOUT" "")
   set(switch ${${arg_IF}})
@@ -111,8 +111,8 @@ function(cornu_find_optional variable)
 endfunction()
 
 # cornu_component(NAME [LINKS target...] [INCLUDES folder...])
-# A library of its own from the .cpp files of NAME and its subfolders, cornu::NAME, which brings cornu::cornu; and cornu::NAME_double. LINKS and INCLUDES
-# stay within it.
+# Defines the separate library cornu::NAME from the .cpp files of NAME and its subfolders; it links cornu::cornu. And
+# cornu::NAME_double likewise. LINKS and INCLUDES are private.
 function(cornu_component name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "LINKS;INCLUDES")
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${name}/*.cpp)
@@ -132,8 +132,8 @@ function(cornu_component name)
   endforeach()
 endfunction()
 
-# cornu_watched_by_fuzzer(folder...): compiled so that libFuzzer sees which branches an input takes. Other programs run
-# the same objects, to which nobody listens there.
+# cornu_watched_by_fuzzer(folder...): instruments the folders for libFuzzer's coverage. Other programs link the same
+# objects and ignore the instrumentation.
 function(cornu_watched_by_fuzzer)
   foreach(name IN LISTS ARGN)
     if(TARGET cornu_${name})

@@ -1,10 +1,10 @@
-# What is chosen for everything built here, where Cornu is the project and not a part of one.
+# Settings for all targets, used only if Cornu is the top-level project.
 
 if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
   set(CMAKE_BUILD_TYPE Release CACHE STRING "Release, Debug, RelWithDebInfo" FORCE)
 endif()
 
-# -O3 peels and unrolls what surrounds every vectorised loop: a library half again as large, and no faster.
+# -O3 peels and unrolls around every vectorized loop, which makes the library half again as large and no faster.
 string(REPLACE "-O3" "-O2" CMAKE_CXX_FLAGS_RELEASE "${CMAKE_CXX_FLAGS_RELEASE}")
 
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
@@ -14,7 +14,7 @@ if(CORNU_SANITIZE)
   add_link_options(-fsanitize=${CORNU_SANITIZE})
 endif()
 
-# Paths are hashed relative to the checkout, so that a second clone finds what the first one compiled.
+# ccache hashes paths relative to the checkout, so that a second clone shares the first one's cache.
 if(NOT DEFINED CMAKE_CXX_COMPILER_LAUNCHER)
   find_program(CORNU_CCACHE ccache)
   if(CORNU_CCACHE)

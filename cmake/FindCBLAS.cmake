@@ -1,7 +1,7 @@
-# Finds OpenBLAS with its C interface and makes the target CBLAS::CBLAS.
-# Installed beside cornuConfig.cmake too, where it finds the same for those who link Cornu's static library.
+# Finds OpenBLAS with its C interface and defines the target CBLAS::CBLAS.
+# Also installed next to cornuConfig.cmake, which needs it for linking Cornu's static library.
 #
-# Debian keeps the header in a folder of the OpenBLAS variant, and a plain cblas.h may be another library's.
+# Debian installs the header in a folder per OpenBLAS variant; a plain cblas.h may belong to another library.
 find_path(CBLAS_INCLUDE_DIR cblas.h
   PATH_SUFFIXES openblas-pthread openblas-openmp openblas-serial openblas
                 ${CMAKE_LIBRARY_ARCHITECTURE}/openblas-pthread ${CMAKE_LIBRARY_ARCHITECTURE}/openblas-openmp

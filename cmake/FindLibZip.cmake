@@ -1,7 +1,7 @@
-# Finds libzip and makes the target LibZip::LibZip.
-# Installed beside cornuConfig.cmake too, where it finds the same for those who link Cornu's static library.
+# Finds libzip and defines the target LibZip::LibZip.
+# Also installed next to cornuConfig.cmake, which needs it for linking Cornu's static library.
 #
-# Not by the package that libzip itself installs: Debian's asks for programs that are in another package.
+# The package that libzip installs is not used: Debian's version requires programs from another package.
 find_path(LIBZIP_INCLUDE_DIR zip.h)
 find_library(LIBZIP_LIBRARY NAMES zip)
 mark_as_advanced(LIBZIP_INCLUDE_DIR LIBZIP_LIBRARY)

@@ -1,5 +1,5 @@
-// An autoencoder: 784 pixels are squeezed through a few numbers and drawn again from these. The network learns to do so
-// by itself, as its target is its input.
+// An autoencoder: compresses 784 pixels to a few values and reconstructs the image from them. The input is its own
+// target, so that no labels are needed.
 #include <cornu/cornu.h>
 #include <fmt/format.h>
 
@@ -17,7 +17,7 @@ struct Options {
   std::uint64_t seed = 1;
 };
 
-/// Images that are their own targets, as rows of pixels.
+/// Images as rows of pixels, each its own target.
 struct Mirrored {
   const ImageDataset& images;
   Index count;
@@ -26,13 +26,13 @@ struct Mirrored {
   Shape feature_shape() const { return {28 * 28}; }
   Shape target_shape() const { return feature_shape(); }
   void gather(std::span<const Index> rows, View x, View y) const {
-    Tensor labels(Shape{std::ssize(rows)});  // which nobody asks for
+    Tensor labels(Shape{std::ssize(rows)});  // not used
     images.gather(rows, x, labels);
     std::copy(x.begin(), x.end(), y.begin());
   }
 };
 
-/// Rows of images side by side, two pixels above each other to a character, without the blank pixels around.
+/// Draws rows of images side by side; a character shows two pixels, one above the other. Blank margins are cut off.
 void draw(const std::vector<std::vector<ConstView>>& rows) {
   for (const std::vector<ConstView>& images : rows) {
     for (Index y = 3; y < 25; y += 2) {
@@ -67,7 +67,7 @@ void run(const Options& options) {
       {.optimizer = Adam{.learning_rate = 2e-3}, .loss = BinaryCrossentropy{}, .metrics = {MeanSquaredError{}}});
   model.fit(learnt, {.epochs = options.epochs, .validation_data = &others, .seed = options.seed});
 
-  // The first image of each of four classes, and what is left of it.
+  // The first images of four classes, and their reconstructions.
   std::vector<Index> shown;
   for (Index row = 0; shown.size() < 4 && row < test.size(); ++row) {
     const auto known = [&](Index other) { return test.label(other) == test.label(row); };
@@ -81,27 +81,25 @@ void run(const Options& options) {
     for (Index i = 0; i < x.shape()[0]; ++i) result.emplace_back(x.data() + i * 28 * 28, Shape{28, 28});
     return result;
   };
-  std::cout << fmt::format("\nBefore, and after passing through {} numbers:\n", options.code);
+  std::cout << fmt::format("\nOriginals, and reconstructions from {} values:\n", options.code);
   draw({views(images.x()), views(drawn_again)});
   std::cout << fmt::format("test mean squared error: {:.4f}\n", model.evaluate(others)["mean_squared_error"]);
 }
 
 int main(int argc, char** argv) try {
-  CLI::App app("Squeeze digits through a few numbers and draw them again");
+  CLI::App app("Compress digits to a few values and reconstruct them");
   Options options;
   constexpr int most = 1'000'000;
-  app.add_option("--data", options.data, "the folder with MNIST's four files");
+  app.add_option("--data", options.data, "folder with MNIST's four files");
   app.add_flag("--digits", options.digits, "use the embedded synthetic digits instead of MNIST");
   app.add_option("--epochs", options.epochs, "passes over the images")
       ->capture_default_str()
       ->check(CLI::Range(0, most));
-  app.add_option("--samples", options.samples, "images to learn from, at most")
+  app.add_option("--samples", options.samples, "maximum number of training images")
       ->capture_default_str()
       ->check(CLI::Range(10, most));
-  app.add_option("--code", options.code, "numbers that an image is squeezed through")
-      ->capture_default_str()
-      ->check(CLI::Range(1, most));
-  app.add_option("--seed", options.seed, "of the weights, the shuffling and the digits")
+  app.add_option("--code", options.code, "size of the code")->capture_default_str()->check(CLI::Range(1, most));
+  app.add_option("--seed", options.seed, "random seed of weights, shuffling and digits")
       ->capture_default_str()
       ->check(CLI::Range(0, std::numeric_limits<int>::max()));
   CLI11_PARSE(app, argc, argv);

@@ -1,5 +1,5 @@
-// Two layers of one's own: any struct with `Var forward(Var) const` is a layer. Gradients come by themselves, and
-// check_layer tells whether they, and everything else a layer must keep to, are right.
+// Two user-defined layers. Any struct with `Var forward(Var) const` is a layer, and its gradient is computed
+// automatically. check_layer verifies the gradient and the other requirements of a layer.
 #include <cornu/cornu.h>
 #include <fmt/format.h>
 
@@ -7,13 +7,13 @@
 
 using namespace cornu;
 
-/// x tanh(softplus(x)): a layer that learns nothing needs no more than its formula.
+/// x tanh(softplus(x)): a layer without parameters needs only its formula.
 struct Mish {
   Var forward(Var x) const { return x * tanh(softplus(x)); }
 };
 
-/// x / sqrt(mean(x^2) + epsilon) * gain, over the last axis (Zhang and Sennrich, 2019): a layer that learns also says
-/// what its parameters are, and makes them once it is told the shape of its inputs.
+/// x / sqrt(mean(x^2) + epsilon) * gain, over the last axis (Zhang and Sennrich, 2019). A layer with parameters also
+/// lists them, and allocates them when it is built for an input shape.
 struct RMSNormalization {
   double epsilon = 1e-6;
   Parameter gain{};
@@ -39,5 +39,5 @@ int main() {
       {.optimizer = SGD{.learning_rate = 0.1}, .loss = SparseCategoricalCrossentropy{}, .metrics = {Accuracy{}}});
   model.summary();
   model.fit(train, {.epochs = 3});
-  std::cout << fmt::format("accuracy on digits it has not seen: {:.4f}\n", model.evaluate(test)["accuracy"]);
+  std::cout << fmt::format("test accuracy: {:.4f}\n", model.evaluate(test)["accuracy"]);
 }

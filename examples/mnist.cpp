@@ -22,14 +22,14 @@ struct Data {
   bool is_mnist;
 };
 
-/// MNIST if it can be had, and otherwise, or if asked for, the embedded synthetic digits.
+/// MNIST, or the embedded synthetic digits if they are requested or MNIST is not available.
 Data load(const Options& options) {
   if (!options.digits) {
     try {
       auto [train, test] = datasets::mnist({.directory = options.data, .quiet = options.quiet});
       return {std::move(train), std::move(test), true};
     } catch (const FormatError&) {
-      throw;  // it is there, but broken: that is for the user to know
+      throw;  // MNIST is there but broken: report it
     } catch (const FileError& error) {
       std::cerr << fmt::format(
           "{}\nMNIST was neither found nor downloaded. Using the embedded synthetic digits instead.\n\n", error.what());
@@ -44,8 +44,8 @@ void print_trimmed(std::string line) {
   std::cout << fmt::format("{}\n", line);
 }
 
-/// Some images side by side, two pixels above each other to a character, with what they are and what they were read as.
-/// Without the outermost two pixels, which are blank, three of them fit into a terminal of 80 columns.
+/// Draws misread images side by side, with their labels and predictions; a character shows two pixels, one above the
+/// other. Without the two outermost pixels, which are blank, three images fit into a terminal of 80 columns.
 void draw_misread(const ImageDataset& data, const Tensor& predictions, int most) {
   std::vector<Index> misread;
   for (Index row = 0; row < data.size() && std::ssize(misread) < most; ++row) {
@@ -113,14 +113,14 @@ void run(const Options& options) {
 int main(int argc, char** argv) try {
   CLI::App app("Train and evaluate the MNIST classifier");
   Options options;
-  // CLI11's PositiveNumber and NonNegativeNumber would name the largest double, with all of its 309 digits.
+  // CLI11's PositiveNumber and NonNegativeNumber would print the largest double, all of its 309 digits.
   constexpr int most = std::numeric_limits<int>::max();
-  app.add_option("--data", options.data, "the folder with MNIST's four files: the first place looked in");
+  app.add_option("--data", options.data, "folder with MNIST's four files, searched first");
   app.add_flag("--digits", options.digits, "use the embedded synthetic digits instead of MNIST");
   app.add_option("--epochs", options.epochs, "passes over the training images")
       ->capture_default_str()
       ->check(CLI::Range(0, most));
-  app.add_option("--batch-size", options.batch_size, "images a step")
+  app.add_option("--batch-size", options.batch_size, "images per step")
       ->capture_default_str()
       ->check(CLI::Range(1, most));
   app.add_option("--hidden", options.hidden, "units of the hidden layer")
@@ -130,14 +130,14 @@ int main(int argc, char** argv) try {
       ->capture_default_str()
       ->check(CLI::Range(0.0, 1e6));
   app.add_option("--momentum", options.momentum, "of SGD")->capture_default_str()->check(CLI::Range(0.0, 1.0));
-  app.add_option("--seed", options.seed, "of the weights, the shuffling and the digits")
+  app.add_option("--seed", options.seed, "random seed of weights, shuffling and digits")
       ->capture_default_str()
       ->check(CLI::Range(0, most));
-  app.add_option("--validation-split", options.validation_split, "this fraction of the training images is validated on")
+  app.add_option("--validation-split", options.validation_split, "fraction of the training images to validate on")
       ->capture_default_str();
-  app.add_option("--csv", options.csv, "write each epoch's loss and metrics to this file");
-  app.add_option("--save", options.save, "write the trained model to this file, which ends in .safetensors");
-  app.add_flag("--quiet", options.quiet, "print the last line only");
+  app.add_option("--csv", options.csv, "write loss and metrics of each epoch to this file");
+  app.add_option("--save", options.save, "save the trained model to this .safetensors file");
+  app.add_flag("--quiet", options.quiet, "print only the last line");
   CLI11_PARSE(app, argc, argv);
   run(options);
 } catch (const std::exception& error) {

@@ -1,5 +1,5 @@
-// Do two pictures show the same digit? One tower of layers looks at both (Bromley et al., 1993): a struct that owns
-// layers and calls them as it likes, in a model of two inputs.
+// Do two images show the same digit? A Siamese network (Bromley et al., 1993): a struct that owns layers and applies
+// the same tower to both inputs of a two-input model.
 #include <cornu/cornu.h>
 #include <fmt/format.h>
 
@@ -16,7 +16,7 @@ struct Same {
   NamedLayers layers() { return {{"tower", &tower}, {"head", &head}}; }
 };
 
-/// Each digit with another one, in every second pair of the same class.
+/// Pairs each digit with another one; every second pair is of the same class.
 struct Pairs {
   const ImageDataset& digits;
 
@@ -51,6 +51,5 @@ int main() {
   model.compile({.optimizer = Adam{.learning_rate = 2e-3}, .loss = BinaryCrossentropy{}, .metrics = {Accuracy{}}});
   model.summary({.expand_nested = true});
   model.fit(pairs, {.epochs = 5});
-  std::cout << fmt::format("right about {:.1f} % of pairs that it has not seen\n",
-                           100 * model.evaluate(unseen)["accuracy"]);
+  std::cout << fmt::format("test accuracy: {:.1f} % of unseen pairs\n", 100 * model.evaluate(unseen)["accuracy"]);
 }

@@ -1,5 +1,5 @@
-// Forecasting: an LSTM sees 40 values of a noisy sine and foretells the next 20. What it foretells is drawn, and its
-// error is compared with that of repeating the last value that was seen.
+// Forecasting: an LSTM reads 40 values of a noisy sine and predicts the next 20. The program draws the forecast and
+// compares its error with that of repeating the last value.
 #include <cornu/cornu.h>
 #include <fmt/format.h>
 
@@ -12,7 +12,7 @@ using namespace cornu;
 
 constexpr Index seen = 40, foretold = 20;
 
-/// A sine of a period of 25 values, and noise.
+/// A sine with a period of 25 values, plus noise.
 Tensor noisy_sine(Index values) {
   Tensor result(Shape{values});
   Rng(1).fill_normal(result, 0, 0.1);
@@ -20,7 +20,7 @@ Tensor noisy_sine(Index values) {
   return result;
 }
 
-/// Every stretch of a series, as what is seen of it, (stretches, 40, 1), and what comes next, (stretches, 20).
+/// All windows of a series: 40 values as input, (windows, 40, 1), and the 20 that follow, (windows, 20).
 struct Stretches {
   Tensor x, y;
 
@@ -37,7 +37,7 @@ struct Stretches {
 
 double root_mean_square(const Tensor& error) { return std::sqrt(mean(square(error)).item()); }
 
-/// The last stretch: '.' what was seen, 'o' what came next, '*' what was foretold.
+/// Draws the last window: '.' input, 'o' true values, '*' forecast.
 void draw(const Stretches& stretches, const Tensor& forecast) {
   const Index last = forecast.shape()[0] - 1, height = 15;
   std::vector<std::string> rows(height, std::string(seen + foretold, ' '));
@@ -49,7 +49,7 @@ void draw(const Stretches& stretches, const Tensor& forecast) {
   for (Index t = 0; t < foretold; ++t) put(seen + t, stretches.y.at({last, t}), 'o');
   for (Index t = 0; t < foretold; ++t) put(seen + t, forecast.at({last, t}), '*');
   for (const std::string& row : rows) std::cout << fmt::format("{}\n", row);
-  std::cout << fmt::format("{:<{}}'o' what came, '*' the forecast\n", "'.' what was seen", seen);
+  std::cout << fmt::format("{:<{}}'o' true values, '*' forecast\n", "'.' input", seen);
 }
 
 int main() {
@@ -65,7 +65,8 @@ int main() {
   const Tensor naive = reshape(slice_axis(test.x, 1, seen - 1, seen), {-1, 1});
   const double error = root_mean_square(forecast - test.y), error_of_naive = root_mean_square(naive - test.y);
   draw(test, forecast);
-  std::cout << fmt::format("root mean square error {:.3f}; of the last value repeated {:.3f}; the noise alone is 0.1\n",
-                           error, error_of_naive);
+  std::cout << fmt::format(
+      "root mean square error {:.3f}; of repeating the last value {:.3f}; of the noise alone 0.1\n", error,
+      error_of_naive);
   return error < error_of_naive / 4 ? 0 : 1;
 }

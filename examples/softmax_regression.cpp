@@ -1,5 +1,5 @@
-// Softmax regression on MNIST, 784 inputs and 10 classes, by gradient descent on all samples at once: once written with
-// the tape alone, and once as an estimator in the manner of scikit-learn.
+// Softmax regression on MNIST, 784 inputs and 10 classes, by full-batch gradient descent: once written directly with a
+// tape, and once as an estimator in the style of scikit-learn.
 #include <cornu/cornu.h>
 #include <fmt/format.h>
 
@@ -21,14 +21,14 @@ struct Samples {
   }
 };
 
-/// The share of samples that were given the right class.
+/// The fraction of samples with the right class.
 double accuracy(const Tensor& classes, const Tensor& y) {
   Index right = 0;
   for (Index i = 0; i < y.size(); ++i) right += classes[i] == y[i] ? 1 : 0;
   return static_cast<double>(right) / static_cast<double>(y.size());
 }
 
-/// The loop, with nothing between the formulas and the program.
+/// The training loop, written out with a tape.
 void descend(const Samples& train, const Samples& test, double learning_rate, int iterations) {
   const Tensor targets = one_hot(train.y, 10);
   Parameter w{Tensor({784, 10})}, b{Tensor(Shape{10})};
@@ -45,8 +45,8 @@ void descend(const Samples& train, const Samples& test, double learning_rate, in
   std::cout << fmt::format("test accuracy: {:.4f}\n", accuracy(argmax(affine(test.x, w.value, b.value)), test.y));
 }
 
-/// The same as an estimator. As in scikit-learn's LogisticRegression, C is the inverse of the regularisation's
-/// strength: it minimises C * (sum of the samples' cross-entropies) + |w|^2 / 2, the intercepts left free.
+/// The same as an estimator. As in scikit-learn's LogisticRegression, C is the inverse of the regularization strength:
+/// it minimizes C * (sum of the samples' cross-entropies) + |w|^2 / 2, with unpenalized intercepts.
 struct SoftmaxRegression {
   double C = 1.0;
   double learning_rate = 0.5;
@@ -59,7 +59,7 @@ struct SoftmaxRegression {
     coef.value = Tensor({x.shape()[1], classes});
     intercept.value = Tensor(Shape{classes});
     Optimizer optimizer(SGD{.learning_rate = learning_rate}, {{"coef", &coef}, {"intercept", &intercept}});
-    const double strength = 1 / (C * static_cast<double>(x.shape()[0]));  // of a mean, not a sum, of cross-entropies
+    const double strength = 1 / (C * static_cast<double>(x.shape()[0]));  // the cross-entropy is a mean, not a sum
     Tape tape;
     for (int i = 0; i < iterations; ++i) {
       tape.clear();
@@ -74,19 +74,19 @@ struct SoftmaxRegression {
 };
 
 int main(int argc, char** argv) try {
-  CLI::App app("Softmax regression by gradient descent on all samples at once");
+  CLI::App app("Softmax regression on MNIST by full-batch gradient descent");
   std::string data;
   double learning_rate = 0.5, c = std::numeric_limits<double>::infinity();
   int iterations = 1000;
   bool digits = false, estimator = false;
-  app.add_option("--data", data, "the folder with MNIST's four files");
-  app.add_flag("--digits", digits, "learn from the embedded synthetic digits instead");
-  app.add_option("--learning-rate", learning_rate, "of gradient descent")->capture_default_str();
-  app.add_option("--iterations", iterations, "steps, each over all samples")
+  app.add_option("--data", data, "folder with MNIST's four files");
+  app.add_flag("--digits", digits, "use the embedded synthetic digits instead");
+  app.add_option("--learning-rate", learning_rate, "learning rate")->capture_default_str();
+  app.add_option("--iterations", iterations, "number of steps")
       ->capture_default_str()
       ->check(CLI::Range(0, std::numeric_limits<int>::max()));
-  CLI::Option* with_estimator = app.add_flag("--estimator", estimator, "use the estimator in place of the loop");
-  app.add_option("--C", c, "inverse strength of the estimator's regularisation")
+  CLI::Option* with_estimator = app.add_flag("--estimator", estimator, "use the estimator instead of the loop");
+  app.add_option("--C", c, "inverse regularization strength of the estimator")
       ->capture_default_str()
       ->needs(with_estimator);
   CLI11_PARSE(app, argc, argv);
@@ -97,9 +97,9 @@ int main(int argc, char** argv) try {
         const auto [train, test] = datasets::mnist({.directory = data});
         return {Samples(train), Samples(test)};
       } catch (const FormatError&) {
-        throw;  // it is there, but broken: that is for the user to know
+        throw;  // MNIST is there but broken: report it
       } catch (const FileError& error) {
-        std::cerr << fmt::format("{}\nMNIST cannot be had: learning from synthetic digits instead.\n", error.what());
+        std::cerr << fmt::format("{}\nMNIST is not available: using synthetic digits instead.\n", error.what());
       }
     }
     const auto [train, test] = datasets::digits({.samples = 12000});

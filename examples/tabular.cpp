@@ -1,5 +1,5 @@
-// Learns to foretell one column of a table from the others: a class where the column has texts or few whole numbers,
-// else a number. Without a table, one is made up: what flats of different kinds cost.
+// Predicts one column of a table from the others: a class if the column holds texts or few whole numbers, otherwise a
+// number. Without a table, it generates one: the rents of flats.
 #include <cornu/cornu.h>
 #include <fmt/format.h>
 
@@ -20,7 +20,7 @@ struct Options {
   std::uint64_t seed = 1;
 };
 
-/// A table for who has none. The rent follows from the rest, but for some noise; now and then a value is missing.
+/// The generated table. The rent is a function of the other columns plus noise; some values are missing.
 std::string made_up_table(std::uint64_t seed) {
   Rng rng(seed);
   std::string table = "area,rooms,storey,district,heating,rent\n";
@@ -42,17 +42,17 @@ std::string made_up_table(std::uint64_t seed) {
 CsvDataset read(const Options& options, const CsvOptions& csv) {
   if (!options.data.empty()) return read_csv(options.data, csv);
   std::istringstream table(made_up_table(options.seed));
-  return read_csv(table, "the made-up table", csv);
+  return read_csv(table, "the generated table", csv);
 }
 
-/// The model, with how the table was read: `cornu predict MODEL TABLE` reads others in the same way.
+/// Saves the model with the table's encoding, so that `cornu predict MODEL TABLE` reads tables in the same way.
 void save(Sequential& model, const CsvDataset& table, const Options& options) {
   if (options.save.empty()) return;
   model.set_csv_encoding(table.encoding());
   model.save(options.save);
 }
 
-/// Whether these numbers are rather the names of classes: few different ones, and whole.
+/// True if the numbers are class indices: whole, and at most 10 different ones.
 bool are_classes(const Tensor& y) {
   const std::set<Real> different(y.begin(), y.end());
   const auto whole = [](Real number) { return number == std::floor(number); };
@@ -71,7 +71,7 @@ CsvDataset load(const Options& options) {
 void classify(const CsvDataset& table, const Options& options) {
   const StratifiedSplit parts = stratified_split(table, 0.2, options.seed);
   const TensorDataset train = gathered(parts.train), test = gathered(parts.validation);
-  Normalization standard;  // to mean 0 and deviation 1, column by column, as the samples that are learnt from have them
+  Normalization standard;  // standardizes each column with mean and deviation of the training set
   standard.adapt(train.x());
   Sequential model(
       {Input{table.feature_shape()[0]}, standard, Dense{64, relu}, Dense{64, relu}, Dense{table.classes(), softmax}},
@@ -88,19 +88,19 @@ void classify(const CsvDataset& table, const Options& options) {
              .class_weight = balanced_class_weight(train),
              .seed = options.seed});
   const ConfusionMatrix matrix = confusion_matrix(test.y(), model.predict_classes(test.x()), table.classes());
-  std::cout << fmt::format("the best epoch was number {}\n\n{}\n", early.best_epoch + 1,
+  std::cout << fmt::format("best epoch: {}\n\n{}\n", early.best_epoch + 1,
                            classification_report(matrix, table.class_names()));
   std::cout << fmt::format("test accuracy: {:.4f}\n", matrix.accuracy());
   save(model, table, options);
 }
 
 void foretell(const CsvDataset& table, const Options& options) {
-  // Rows in a random order: a table is often sorted.
+  // Shuffle the rows: tables are often sorted.
   std::vector<Index> rows = Rng(options.seed).permutation(table.size());
   const auto kept = rows.begin() + table.size() * 4 / 5;
   const DatasetSubset first(table, {rows.begin(), kept}), rest(table, {kept, rows.end()});
   const TensorDataset train = gathered(first), test = gathered(rest);
-  Normalization standard, units{.invert = true};  // the way in, and the way back to what the target is measured in
+  Normalization standard, units{.invert = true};  // standardizes the features; converts outputs to the target's units
   standard.adapt(train.x());
   units.adapt(reshape(train.y(), {-1, 1}));
   Sequential model({Input{table.feature_shape()[0]}, standard, Dense{64, relu}, Dense{64, relu}, Dense{1}, units},
@@ -115,8 +115,7 @@ void foretell(const CsvDataset& table, const Options& options) {
              .validation_split = 0.2,
              .seed = options.seed});
   const Tensor answers = model.predict(test.x());
-  std::cout << fmt::format("the best epoch was number {}\n\n{:>12} {:>12}\n", early.best_epoch + 1, table.target_name(),
-                           "foretold");
+  std::cout << fmt::format("best epoch: {}\n\n{:>12} {:>12}\n", early.best_epoch + 1, table.target_name(), "predicted");
   R2Score score;
   RootMeanSquaredError error;
   score.update(test.y(), answers);
@@ -137,18 +136,18 @@ void run(const Options& options) {
 }
 
 int main(int argc, char** argv) try {
-  CLI::App app("Learn to foretell one column of a table from the others");
+  CLI::App app("Predict one column of a table from the others");
   Options options;
-  app.add_option("--data", options.data, "a CSV file whose first row has the names; without it a table is made up");
-  app.add_option("--target", options.target, "the column to foretell, of the made-up table: rent, district, ...")
+  app.add_option("--data", options.data, "CSV file with column names in the first row (default: a generated table)");
+  app.add_option("--target", options.target, "column to predict; in the generated table rent, district, ...")
       ->capture_default_str();
-  app.add_option("--ignore", options.ignored, "columns to leave out, as those of names and numbers of rows");
-  app.add_option("--save", options.save, "a file for the model, for 'cornu predict' and 'cornu evaluate'");
-  app.add_option("--epochs", options.epochs, "at most; early stopping ends the run")
+  app.add_option("--ignore", options.ignored, "columns to leave out, such as row names and numbers");
+  app.add_option("--save", options.save, "save the model to this file, for 'cornu predict' and 'cornu evaluate'");
+  app.add_option("--epochs", options.epochs, "maximum number of epochs; early stopping may end the run before")
       ->capture_default_str()
       ->check(CLI::Range(1, 1'000'000));
-  app.add_option("--learning-rate", options.learning_rate, "of Adam")->capture_default_str();
-  app.add_option("--seed", options.seed, "of the weights, the split and the shuffling")
+  app.add_option("--learning-rate", options.learning_rate, "learning rate of Adam")->capture_default_str();
+  app.add_option("--seed", options.seed, "random seed of weights, split and shuffling")
       ->capture_default_str()
       ->check(CLI::Range(0, std::numeric_limits<int>::max()));
   CLI11_PARSE(app, argc, argv);

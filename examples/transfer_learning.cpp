@@ -1,5 +1,5 @@
-// Transfer learning: a network learns the digits 0 to 4; its layers, frozen, then help to learn 5 to 9 from few
-// samples.
+// Transfer learning: a network is trained on the digits 0 to 4; its layers are frozen and reused to learn 5 to 9 from
+// few samples.
 #include <cornu/cornu.h>
 #include <fmt/format.h>
 
@@ -9,7 +9,7 @@
 
 using namespace cornu;
 
-/// The samples of the digits from `first` to `first` + 4, at most `most` of them, with labels 0 to 4.
+/// At most `most` samples of the digits `first` to `first` + 4, with labels 0 to 4.
 TensorDataset five_digits(const ImageDataset& all, Index first, Index most) {
   std::vector<Index> rows;
   for (Index i = 0; i < all.size() && std::ssize(rows) < most; ++i) {
@@ -35,17 +35,17 @@ int main() {
   const TensorDataset first_train = five_digits(train, 0, train.size()), few = five_digits(train, 5, 60),
                       second_test = five_digits(test, 5, test.size());
 
-  // The first task.
+  // The first task, with many samples.
   Sequential first{Input{28, 28}, Flatten{}, Dense{64, relu}, Dense{32, relu}, Dense{5, softmax}};
   compile(first, 1e-3);
   first.fit(first_train, {.epochs = 5, .verbose = Verbose::silent});
 
-  // The second one, from nothing, with few samples.
+  // The second task from scratch, with few samples.
   Sequential scratch{Input{28, 28}, Flatten{}, Dense{64, relu}, Dense{32, relu}, Dense{5, softmax}};
   compile(scratch, 1e-3);
   scratch.fit(few, {.batch_size = 10, .epochs = 20, .verbose = Verbose::silent});
 
-  // The same with the layers of the first: they keep their weights, and frozen they keep them in training too.
+  // The second task with the layers of the first, which keep their weights and are frozen.
   Sequential trunk = first;
   trunk.pop();
   freeze(trunk);
@@ -54,13 +54,13 @@ int main() {
   transfer.fit(few, {.batch_size = 10, .epochs = 20, .verbose = Verbose::silent});
   const double frozen = accuracy(transfer, second_test);
 
-  // Fine-tuning: all layers learn, at a low rate.
+  // Fine-tuning: train all layers at a low learning rate.
   unfreeze(transfer);
   compile(transfer, 1e-3);
   transfer.fit(few, {.batch_size = 10, .epochs = 10, .verbose = Verbose::silent});
 
   std::cout << fmt::format(
-      "digits 5 to 9 from {} samples\nfrom nothing: {:.3f}\nreused layers, frozen: {:.3f}\nfine-tuned: {:.3f}\n",
+      "digits 5 to 9 from {} samples\nfrom scratch: {:.3f}\nreused layers, frozen: {:.3f}\nfine-tuned: {:.3f}\n",
       few.size(), accuracy(scratch, second_test), frozen, accuracy(transfer, second_test));
   return accuracy(transfer, second_test) > 0.6 ? 0 : 1;
 }

@@ -1,4 +1,4 @@
-// The shortest start: a network of 17 numbers learns what no straight line can tell apart.
+// The shortest program: a network with 17 parameters learns XOR, which is not linearly separable.
 #include <cornu/cornu.h>
 #include <fmt/format.h>
 

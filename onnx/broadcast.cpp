@@ -17,7 +17,7 @@ Var take(Var x, Index axis, std::span<const Index> positions, Real fill) {
   }
   const auto n = static_cast<Index>(positions.size());
   Var y = x.tape().output(x.shape().with(at, n), {x});
-  // The rule needs the positions for as long as the tape lives.
+  // The backward rule reads the positions later: keep them in the tape's memory.
   const std::span<Index> kept = tape_memory<Index>(x.tape(), positions.size());
   std::copy(positions.begin(), positions.end(), kept.begin());
   const Index inner = split.inner, outer = split.outer, extent = split.n;

@@ -11,20 +11,20 @@ namespace cornu::onnx::detail {
 
 namespace {
 
-/// From here on a Real skips integers.
+/// From this value on, a Real does not represent every integer.
 constexpr auto first_large = static_cast<Real>(Index{1} << std::numeric_limits<Real>::digits);
 
-/// The nearest integer of 64 bits.
+/// Rounds toward zero and saturates to 64 bits.
 Index index_of(Real number) {
   if (number >= Real(0x1p63)) return std::numeric_limits<Index>::max();
   return number > Real(-0x1p63) ? static_cast<Index>(number) : std::numeric_limits<Index>::min();
 }
 
-/// What is known of integers that an op computed or chose. Throws ValueError for a fraction.
+/// Whether computed integers are exact. Throws ValueError for a fraction.
 Rounding rounding_of(Var integers) {
   Rounding result = Rounding::exact;
   for (const Real number : integers.value()) {
-    require<ValueError>(std::trunc(number) == number, "its result must hold integers, and has {} in it", number);
+    require<ValueError>(std::trunc(number) == number, "its result must be integers, but contains {}", number);
     if (std::abs(number) >= first_large) result = Rounding::rounded;
   }
   return result;
@@ -65,7 +65,7 @@ std::span<Var> Call::from(std::size_t first) const {
 }
 
 std::span<const Index> Call::integers_of(std::size_t input) const {
-  require<FormatError>(kind(input) != Kind::real, "input {} must hold integers; floats came", input);
+  require<FormatError>(kind(input) != Kind::real, "input {} holds floats; integers are required", input);
   const ConstView numbers = (*this)[input].value();
   const auto count = static_cast<std::size_t>(numbers.size());
   if (value(input).integers != nullptr) return {value(input).integers, count};
@@ -85,7 +85,7 @@ std::span<const Index> Call::bounds(std::size_t input, Index most) const {
 }
 
 void Call::refuse_rounded(std::size_t input) const {
-  throw ValueError(message("input {} holds the integer {}, which is larger than Cornu can hold exactly", input,
+  throw ValueError(message("input {} holds the integer {}, which is larger than Cornu can represent exactly", input,
                            large_integer_in(value(input))));
 }
 
@@ -101,7 +101,7 @@ void Call::run() {
   for (std::size_t i = 0; i < output_count(); ++i) {
     if (!wants(i)) continue;
     Value& y = values_[static_cast<std::size_t>(node_.outputs[i])];
-    require<FormatError>(static_cast<bool>(y.var), "it does not make its output {}", i);
+    require<FormatError>(static_cast<bool>(y.var), "its output {} is not computed", i);
     if (y.kind != Kind::integer || y.rounding != Rounding::unknown) continue;
     const bool moves_exact_ones = node_.op->large_integers != 0 && !any_rounded;
     y.rounding = moves_exact_ones ? Rounding::exact : rounding_of(y.var);

@@ -12,31 +12,31 @@
 #include "cornu/onnx/broadcast.h"
 #include "cornu/onnx/reader.h"
 
-/// What a node of a graph is, and what an op sees of it while it runs.
+/// The nodes of a graph, and the interface through which an op reads inputs and writes outputs.
 namespace cornu::onnx::detail {
 
 class Call;
 
-/// An op that Cornu has: a row of the table in ops.cpp.
+/// An op that Cornu implements: one row of the tables in onnx/ops.
 struct Op {
   std::string_view name;
-  Index since;  // the first opset that has it as it is here
+  Index since;  // the first opset that defines it as implemented here
   std::size_t least_inputs, most_inputs, most_outputs;
-  std::string_view attributes;  // all that it knows, with a space after each
-  unsigned weights;             // bit i: input i is learnt where it is an initializer
+  std::string_view attributes;  // all attributes it supports, each followed by a space
+  unsigned weights;             // bit i: input i is a trainable weight if it is an initializer
   void (*run)(Call& call);
-  /// Bit i: input i may hold integers that a Real cannot, because the op reads it with Call::integers, or only moves,
-  /// orders or negates its elements. The last bit stands for all inputs from there on.
+  /// Bit i: input i may hold integers that a Real cannot represent, because the op reads it with Call::integers, or
+  /// only moves, orders or negates its elements. The last bit covers all inputs from there on.
   unsigned large_integers = 0;
 };
 
-/// Any number of inputs or outputs.
+/// Stands for an unlimited number of inputs or outputs.
 inline constexpr std::size_t many = 1000;
 
-/// The op of this name; null if Cornu has none. Those of training are in a domain of their own.
+/// The op of this name, or null if Cornu has none. The optimizers are in the domain "ai.onnx.preview.training".
 const Op* find_op(std::string_view domain, std::string_view name);
 
-/// A number, text or tensor that a node was given with the graph.
+/// An attribute of a node: a number, text or tensor from the file.
 struct Attribute {
   std::string name;
   AttributeType type;
@@ -54,7 +54,7 @@ struct Node {
   const Op* op;
   std::string name;
   Index opset;
-  std::vector<Index> inputs, outputs;  // where their values are kept; -1: left out
+  std::vector<Index> inputs, outputs;  // indices into the pass's values; -1: left out
   std::vector<Attribute> attributes;
 
   const Attribute* attribute(std::string_view wanted) const;
@@ -63,40 +63,40 @@ struct Node {
   }
 };
 
-/// How a value's axes lie in memory. ONNX puts channels before the pixels, Cornu's windows move over images with the
-/// channels last: a value stays as the last op left it until another one needs it otherwise.
+/// The order of a value's axes in memory. ONNX stores images with the channels first, Cornu computes with the channels
+/// last. A value keeps the layout that the last op produced until another op needs a different one.
 enum class Layout {
-  plain,          // as ONNX has it
+  plain,          // the order of the ONNX file
   channels_last,  // (batch, pixels..., channels) instead of (batch, channels, pixels...)
   kernel,         // of a convolution: (rows, columns, in, out) instead of (out, in, rows, columns)
-  transposed,     // of a product: (in, out) instead of (out, in)
+  transposed,     // of a matrix product: (in, out) instead of (out, in)
 };
 
-/// Whether the Reals of an integer value are its integers exactly.
+/// Whether an integer value is represented exactly by its Reals.
 enum class Rounding { unknown, exact, rounded };
 
-/// A value while a pass runs. It needs no destructor: it lives in the tape's memory.
+/// A value during a pass. It lives in the tape's memory and must not need a destructor.
 struct Value {
   Var var;
   Kind kind = Kind::real;
   Layout layout = Layout::plain;
   Rounding rounding = Rounding::unknown;
-  const Index* integers = nullptr;  // of a rounded value its elements, if they are known
+  const Index* integers = nullptr;  // the exact elements of a rounded value, if known
 };
 
-/// A tensor of the file; `integers` as in TensorMessage.
+/// A tensor from the file; `integers` as in TensorMessage.
 Value value_of(Tape& tape, const Tensor& tensor, Kind kind, const std::vector<Index>& integers);
 
-/// The value with its axes as ONNX has them. (Kernels and transposed weights never meet an op that would ask.)
+/// The value with its axes in ONNX's order. Kernels and transposed weights never reach an op that calls this.
 Var plain(const Value& x);
 
-/// One node in one pass: its inputs, its attributes, and where its outputs go.
+/// One node in one pass: gives its op the inputs and attributes, and takes the outputs.
 class Call {
  public:
   Call(Tape& tape, const Node& node, std::span<Value> values) : tape_(tape), node_(node), values_(values) {}
 
-  /// Runs the node's op. Throws FormatError for an output that it does not make, ValueError for integers that a Real
-  /// cannot hold where they matter, and for a fraction among integers.
+  /// Runs the node's op. Throws FormatError if a used output is not computed, and ValueError for an integer that a Real
+  /// cannot represent where its exact value matters, or for a fraction in an integer result.
   void run();
 
   Tape& tape() const { return tape_; }
@@ -109,19 +109,19 @@ class Call {
   bool has(std::size_t input) const { return input < node_.inputs.size() && node_.inputs[input] >= 0; }
   const Value& value(std::size_t input) const;
   Kind kind(std::size_t input) const { return value(input).kind; }
-  /// As ONNX has it, and with channels last.
+  /// The input with its axes in ONNX's order, and with the channels last.
   Var operator[](std::size_t input) const { return plain(value(input)); }
   Var channels_last(std::size_t input) const;
-  /// All inputs from one on.
+  /// All inputs from `first` on.
   std::span<Var> from(std::size_t first) const;
-  /// Integers, such as a shape. Throws FormatError for other kinds, ValueError for rounded ones.
+  /// The elements as integers, such as a shape. Throws FormatError for other kinds, ValueError for rounded values.
   std::span<const Index> integers(std::size_t input) const;
-  /// The same for bounds along an axis of at most `most` elements: those that were rounded are still out of bounds.
+  /// Bounds along an axis of at most `most` elements. Rounded values are accepted: rounding leaves them out of range.
   std::span<const Index> bounds(std::size_t input, Index most) const;
-  /// A single number.
+  /// The only element.
   double number(std::size_t input) const { return static_cast<double>((*this)[input].item()); }
 
-  // ---- Attributes; throw FormatError where one is of another type, or missing and without a default ----
+  // ---- Attributes. They throw FormatError for a wrong type, or for a missing attribute without a default. ----
 
   bool has(std::string_view attribute) const { return node_.attribute(attribute) != nullptr; }
   const Attribute& attribute(std::string_view name, AttributeType type) const;
@@ -132,7 +132,7 @@ class Call {
   std::span<const Index> integers(std::string_view name) const {
     return attribute(name, AttributeType::integers).integers;
   }
-  /// What newer opsets have as an input, and older ones as an attribute; empty if it is neither.
+  /// Integers that newer opsets pass as an input and older ones as an attribute; empty if neither is given.
   std::optional<std::span<const Index>> integers(std::size_t input, std::string_view name) const;
 
   // ---- Outputs ----
@@ -146,16 +146,16 @@ class Call {
   void result(std::size_t output, const Value& y) {
     if (wants(output)) values_[static_cast<std::size_t>(node_.outputs[output])] = y;
   }
-  /// The elements of input 0 in another shape.
+  /// Sets output 0 to the elements of input 0 in another shape.
   void reshaped_result(Var y) {
     Value result = value(0);
     result.var = y;
     result.layout = Layout::plain;
     this->result(0, result);
   }
-  /// Integers, computed from `operands`. `numbers` must live as long as the pass.
+  /// Sets output 0 to integers that depend on `operands`. `numbers` must stay valid for the whole pass.
   void integer_result(const Shape& shape, std::span<const Index> numbers, std::initializer_list<Var> operands = {});
-  /// f of the first input, number by number, however its axes lie.
+  /// Sets output 0 to f(input 0) for an elementwise f, in any layout.
   template <class F>
   void map(F f) {
     const Value x = value(0);
@@ -178,9 +178,9 @@ class Call {
   std::span<Value> values_;
 };
 
-/// The first element of a rounded value that a Real cannot hold, as a text.
+/// The first element of a rounded value that a Real cannot represent, as text.
 std::string large_integer_in(const Value& value);
-/// Whole numbers from 0 to n - 1.
+/// The integers 0 to n - 1.
 std::span<Index> counted(Tape& tape, Index n);
 
 }  // namespace cornu::onnx::detail

@@ -16,7 +16,7 @@ using namespace detail;
 
 namespace {
 
-/// ValueInfoProto.type and what is inside, as far as the reader of models does not know them.
+/// The fields of TypeProto, including those that the model reader does not support.
 namespace any_type_field {
 enum : std::uint32_t { tensor = 1, sequence = 4, map = 5, sparse_tensor = 8, optional = 9 };
 }
@@ -62,7 +62,7 @@ class Describer {
       }
     }
     require<FormatError>(has_graph, "there is no graph in it; is it an ONNX model?");
-    // Up to IR 3 each initializer was an input, too.
+    // Up to IR version 3 every initializer was also an input.
     std::set<std::string_view> initialized;
     for (const ValueDescription& value : result_.initializers) initialized.insert(value.name);
     std::erase_if(result_.inputs, [&](const ValueDescription& value) { return initialized.contains(value.name); });
@@ -155,7 +155,7 @@ class Describer {
     if (has_graph) ops_with_graphs_.insert(name);
   }
 
-  /// An attribute of type GRAPH or GRAPHS, as the ops If, Loop and Scan have.
+  /// True for an attribute of type GRAPH or GRAPHS, as the ops If, Loop and Scan have.
   static bool holds_graph(pbf_reader message) {
     constexpr std::int64_t graph = 5, graphs = 10;
     for (std::int64_t type = 0; message.next();) {
@@ -267,7 +267,7 @@ class Describer {
     message.skip();
   }
 
-  /// Keeps types of elements that are not read.
+  /// Records an element type that Cornu does not read.
   void note_type(std::int64_t type) {
     try {
       static_cast<void>(kind_of(type));
@@ -289,13 +289,13 @@ class Describer {
         const Op* const op = find_op("", name);
         if (op != nullptr && op->since > version) older.push_back(message("{} (since {})", name, op->since));
       }
-      add(!older.empty(), message("ops as opset {} has them: ", version) + cornu::detail::listed(older));
+      add(!older.empty(), message("ops in the version of opset {}: ", version) + cornu::detail::listed(older));
     }
     add(!other_types_.empty(), "types: " + cornu::detail::listed(other_types_));
-    add(!ops_with_graphs_.empty(), "graphs within graphs: " + cornu::detail::listed(ops_with_graphs_));
+    add(!ops_with_graphs_.empty(), "nested graphs: " + cornu::detail::listed(ops_with_graphs_));
     add(external_, "initializers in another file (external data)");
     add(sparse_, "sparse initializers");
-    add(functions_, "functions of the model's own");
+    add(functions_, "functions defined in the model");
   }
 
   Budget& budget_;
@@ -317,7 +317,7 @@ Description describe(std::string_view bytes, std::string_view name) {
       try {
         return read();
       } catch (const protozero::exception& error) {
-        throw FormatError(message("no protocol buffer, as ONNX models are: {} (it begins with {}; is it truncated?)",
+        throw FormatError(message("not an ONNX model, not a protocol buffer: {} (it begins with {}; is it truncated?)",
                                   error.what(), cornu::detail::beginning_of(std::as_bytes(std::span(bytes)))));
       }
     });

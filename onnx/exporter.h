@@ -11,30 +11,30 @@
 
 namespace cornu::onnx::detail {
 
-/// What a layer makes, as the graph has it.
+/// The output of a layer as a value of the graph.
 struct Exported {
   std::string name;
-  Shape shape;                  // of a sample, as Cornu has it
-  bool channels_first = false;  // images as the ops that move windows have left them
+  Shape shape;                  // of one sample, in Cornu's layout
+  bool channels_first = false;  // the layout in the graph, as convolutions and poolings leave it
 };
 
-/// A model while it becomes a graph: what exporters of layers write with.
+/// State of an export, and the functions with which layers write their nodes.
 struct Exporter {
   Writer writer;
-  std::string layer;  // the name of the one at hand
+  std::string layer;  // the name of the current layer
 
-  /// Numbers under the layer's name for them: "dense/kernel".
+  /// Adds an initializer named after layer and weight: "dense/kernel".
   std::string weight(const char* name, const Tensor& value) { return writer.initializer(layer + "/" + name, value); }
   std::string numbers(const char* name, std::span<const Index> value) {
     return writer.initializer(layer + "/" + name, value);
   }
-  /// Numbers that no training changes.
+  /// A constant that is not a weight.
   std::string constant(const Tensor& value) { return writer.node("Constant", {}, {{"value", &value}}, layer); }
-  /// y = op(x), number by number or along axes that do not move.
+  /// y = op(x) for an op that is elementwise or works on axes that every layout has in the same place.
   Exported map(const Exported& x, std::string_view op, std::initializer_list<Given> attributes = {}) {
     return {writer.node(op, {x.name}, attributes, layer), x.shape, x.channels_first};
   }
-  /// x with its axes in another order, as ONNX counts them.
+  /// x with permuted axes, in ONNX's numbering.
   Exported transposed(Exported x, std::vector<Index> axes) {
     x.name = writer.node("Transpose", {x.name}, {{"perm", std::move(axes)}});
     return x;
@@ -45,11 +45,12 @@ struct Exporter {
   Exported activated(const Exported& x, const Activation& activation);
 };
 
-/// The layers in the graph. Throws ValueError, naming it, for one that has no counterpart there.
+/// Writes the layers as nodes. Throws ValueError with the layer's name if ONNX has no counterpart for it.
 Exported export_model(Exporter& to, const Sequential& model, const Exported& x);
 Exported export_layer(Exporter& to, const AnyLayer& layer, const Exported& x);
 
-/// The same for layers of one subject; nothing if the layer is of another. `result` is what it makes of a sample.
+/// The same for one group of layers; empty for a layer of another group. `result` is the layer's output shape, per
+/// sample.
 std::optional<Exported> export_activation(Exporter& to, const AnyLayer& layer, const Exported& x);
 std::optional<Exported> export_normalization(Exporter& to, const AnyLayer& layer, const Exported& x);
 std::optional<Exported> export_image_layer(Exporter& to, const AnyLayer& layer, const Exported& x, const Shape& result);

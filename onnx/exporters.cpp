@@ -18,7 +18,7 @@
 #include "cornu/onnx/exporter.h"
 #include "cornu/onnx/model.h"
 
-// One function a layer. A new one needs its function, and its line in `export_layer`.
+// One function per layer. A new layer needs its function and its line in `export_layer`.
 namespace cornu::onnx::detail {
 
 Exported Exporter::channels_last(const Exported& x) {
@@ -55,13 +55,13 @@ Exported flattened(Exporter& to, const Exported& x, const Shape& result) {
 }
 
 Exported reshaped(Exporter& to, const Exported& x, const Shape& result) {
-  std::vector<Index> shape{0};  // the batch as it is
+  std::vector<Index> shape{0};  // 0 keeps the batch size
   for (const Index dimension : result.dimensions()) shape.push_back(dimension);
   const std::string target = to.numbers("shape", shape);
   return {to.writer.node("Reshape", {to.channels_last(x).name, target}, {}, to.layer), result};
 }
 
-/// Whether the layer does nothing when a model is used.
+/// True if the layer returns its input unchanged in inference.
 bool is_for_training(const AnyLayer& any) {
   return any.as<Dropout>() != nullptr || any.as<Input>() != nullptr || any.as<RandomErasing>() != nullptr ||
          any.as<RandomFlip>() != nullptr || any.as<RandomRotation>() != nullptr ||
@@ -75,14 +75,14 @@ Exported embedding(Exporter& to, const Embedding& layer, const Exported& input, 
   return {to.writer.node("Gather", {table, rows}, {{"axis", Index{0}}}, to.layer), result};
 }
 
-/// What a built layer makes of samples of this shape.
+/// The output shape, per sample, of a built layer.
 Shape result_of(const AnyLayer& layer, const Shape& sample) {
   const Tensor zeros(sample.batched(1));
   Tape tape(Mode::inference);
   return layer.forward(tape.input(zeros)).shape().sub(1);
 }
 
-/// Layers one after the other.
+/// Exports layers in sequence.
 Exported chain(Exporter& to, std::span<const AnyLayer> layers, Exported x) {
   const std::string outer = to.layer;
   for (const AnyLayer& layer : layers) {
@@ -102,7 +102,7 @@ Exported residual(Exporter& to, Residual layer, const Exported& x) {
   return {to.writer.node("Add", {first ? x.name : to.channels_last(x).name, y.name}, {}, to.layer), x.shape, first};
 }
 
-/// Finds the parts of a Concatenate among its options.
+/// Options visitor that extracts the branches and the axis of a Concatenate.
 struct Parts {
   std::vector<cornu::detail::Chain> chains;
   Index axis = -1;
@@ -116,7 +116,7 @@ Exported concatenation(Exporter& to, Concatenate layer, const Exported& x, const
   layer.options(parts);
   std::vector<Exported> results;
   for (const cornu::detail::Chain& each : parts.chains) results.push_back(chain(to, each.layers, x));
-  // Images that lie as ONNX has them may stay so where it is their channels that come together.
+  // Images can stay channels-first if they are concatenated along their channels.
   const bool along_last = parts.axis == -1 || parts.axis == result.rank();
   const bool first =
       along_last && std::all_of(results.begin(), results.end(), [](const Exported& r) { return r.channels_first; });
@@ -143,7 +143,7 @@ Exported export_layer(Exporter& to, const AnyLayer& any, const Exported& x) {
   if (const auto* layer = any.as<Residual>()) return residual(to, *layer, x);
   if (const auto* layer = any.as<Concatenate>()) return concatenation(to, *layer, x, result);
   require<ValueError>(any.as<Model>() == nullptr,
-                      "an imported onnx::Model cannot be written again; save_weights keeps what it has learnt");
+                      "an imported onnx::Model cannot be exported again; save_weights stores its trained weights");
   throw ValueError(message("{} cannot be written to an ONNX file", cornu::detail::with_article(any.type())));
 }
 

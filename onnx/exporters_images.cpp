@@ -18,12 +18,12 @@ using Sizes = std::vector<Index>;
 
 Sizes both(Size2D size) { return {size.height, size.width}; }
 
-/// How a window moves, axis by axis.
+/// The geometry of a window, axis by axis.
 struct Moves {
   Sizes kernel, strides, dilations;
   Padding padding;
 
-  /// The attribute pads: what lies outside before each axis, then after each.
+  /// The attribute `pads`: the padding before each axis, then after each axis.
   Sizes pads(const Shape& image) const {
     Sizes before, after;
     for (std::size_t i = 0; i < kernel.size(); ++i) {
@@ -38,7 +38,7 @@ struct Moves {
   }
 };
 
-/// kernel: (out, in / groups, window...), as ONNX has it.
+/// kernel: (out, in / groups, window...), as in ONNX.
 template <class Layer>
 Exported convolution(Exporter& to, const Layer& layer, const Exported& input, const Shape& result, const Tensor& kernel,
                      const Moves& moves, Index groups) {

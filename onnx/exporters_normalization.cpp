@@ -12,14 +12,14 @@ namespace cornu::onnx::detail {
 
 namespace {
 
-/// x times a factor that depends on x.
+/// x * factor, where the factor is computed from x.
 Exported times(Exporter& to, const Exported& x, const std::string& factor) {
   return {to.writer.node("Mul", {x.name, factor}, {}, to.layer), x.shape, x.channels_first};
 }
 
 Exported swished(Exporter& to, const Exported& x) { return times(to, x, to.map(x, "Sigmoid").name); }
 
-/// Opset 17 has no Gelu: x (1 + erf(x / sqrt 2)) / 2, or with `approximate`
+/// GELU from simpler ops, as opset 17 has no Gelu: x (1 + erf(x / sqrt 2)) / 2, or with `approximate`
 /// x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2.
 Exported gelued(Exporter& to, const Exported& x, bool approximate) {
   const auto by = [&](const std::string& value, const char* op, double number) {
@@ -36,14 +36,14 @@ Exported gelued(Exporter& to, const Exported& x, bool approximate) {
   return times(to, x, by(by(inner, "Add", 1), "Mul", 0.5));
 }
 
-/// The parameter, or what stands for it where the layer has none.
+/// The parameter, or a tensor filled with `otherwise` if the layer has none.
 Tensor or_else(bool has, const Parameter& parameter, const Shape& shape, Real otherwise) {
   return has ? parameter.value : Tensor::full(shape, otherwise);
 }
 
 Exported batch_normalized(Exporter& to, const BatchNormalization& layer, const Exported& input) {
   const Index rank = input.shape.rank() + 1, at = layer.axis < 0 ? layer.axis + rank : layer.axis;
-  // ONNX has the features at axis 1: images and sequences that lie as it wants them, and others as they are.
+  // ONNX normalizes axis 1: transpose if the features are last, and keep the order if they are at axis 1 already.
   const bool last = at == rank - 1;
   require<ValueError>(at == 1 || (last && rank <= 4), "features at axis {} of {} cannot be written", at, rank);
   const Exported x = last && rank > 2 ? to.channels_first(input) : to.channels_last(input);
@@ -68,7 +68,7 @@ Exported layer_normalized(Exporter& to, const LayerNormalization& layer, const E
           x.shape};
 }
 
-/// Its mean and variance are constants: no initializers, which would be learnt.
+/// Mean and variance are Constant nodes: as initializers they would be trainable after an import.
 Exported normalized(Exporter& to, const Normalization& layer, const Exported& input) {
   const Exported x = to.channels_last(input);
   Shape kept = x.shape;
@@ -103,7 +103,7 @@ Exported Exporter::activated(const Exported& x, const Activation& activation) {
   if (is(gelu)) return gelued(*this, x, false);
   if (is(softmax)) return map(channels_last(x), "Softmax", {{"axis", Index{-1}}});
   if (is(log_softmax)) return map(channels_last(x), "LogSoftmax", {{"axis", Index{-1}}});
-  throw ValueError("its activation is none of the functions in core/ops/ops.h that can be written");
+  throw ValueError("its activation has no ONNX counterpart (only functions of core/ops/ops.h can be written)");
 }
 
 std::optional<Exported> export_activation(Exporter& to, const AnyLayer& any, const Exported& x) {

@@ -12,7 +12,7 @@ namespace cornu::onnx::detail {
 
 namespace {
 
-/// Blocks of `units` columns of a (rows, blocks units) matrix as rows, in another order: (1, blocks units, rows).
+/// The column blocks of a (rows, blocks units) matrix, reordered and transposed: (1, blocks units, rows).
 Tensor gates(const Tensor& kernel, Index units, std::initializer_list<Index> order) {
   std::vector<Tensor> blocks;
   for (const Index block : order) blocks.push_back(slice_axis(kernel, -1, block * units, (block + 1) * units));
@@ -20,14 +20,14 @@ Tensor gates(const Tensor& kernel, Index units, std::initializer_list<Index> ord
   return reshape(transpose(columns), {1, columns.shape()[1], columns.shape()[0]});
 }
 
-/// An LSTM or GRU: order says where ONNX's gates are among Cornu's. `biases`: (2, gates), of the input and of the
+/// An LSTM or GRU. `order`: the index in Cornu of each of ONNX's gates. `biases`: (2, gates), for the input and for the
 /// state.
 template <class Layer>
 Exported recurrent(Exporter& to, const Layer& layer, const Exported& input, const Shape& result, const char* op,
                    std::initializer_list<Index> order, const Tensor& biases, std::vector<Given> attributes) {
   require<ValueError>(layer.activation.function() == static_cast<Activation::Function>(tanh) &&
                           layer.recurrent_activation.function() == static_cast<Activation::Function>(sigmoid),
-                      "its activations are others than tanh and sigmoid; these alone can be written");
+                      "its activations must be tanh and sigmoid to be written");
   const Exported x = to.transposed(to.channels_last(input), {1, 0, 2});  // (steps, batch, features)
   std::vector<std::string> inputs{
       x.name, to.weight("kernel", gates(layer.kernel.value, layer.units, order)),
@@ -38,7 +38,7 @@ Exported recurrent(Exporter& to, const Layer& layer, const Exported& input, cons
   }
   attributes.push_back({"hidden_size", layer.units});
   attributes.push_back({"direction", layer.go_backwards ? "reverse" : "forward"});
-  // All states, (steps, 1, batch, units), or the last, (1, batch, units).
+  // The outputs: all states (steps, 1, batch, units), and the last state (1, batch, units).
   const std::string node = to.writer.unique_name(to.layer);
   const std::vector<std::string> outputs{to.writer.unique_name(to.layer + "_states"),
                                          to.writer.unique_name(to.layer + "_last")};
@@ -49,7 +49,7 @@ Exported recurrent(Exporter& to, const Layer& layer, const Exported& input, cons
   }
   const std::string states = to.writer.node("Squeeze", {outputs[0], to.numbers("axes", {&one, 1})}, {}, to.layer);
   Exported y = to.transposed({states, result}, {1, 0, 2});
-  if (layer.go_backwards) {  // in the order in which Cornu went through them
+  if (layer.go_backwards) {  // ONNX returns states in order of time, Cornu in order of processing
     y.name = to.writer.node("Slice",
                             {y.name, to.numbers("starts", {&minus_one, 1}), to.numbers("ends", {&least, 1}),
                              to.numbers("steps_axis", {&one, 1}), to.numbers("steps", {&minus_one, 1})},
@@ -58,7 +58,7 @@ Exported recurrent(Exporter& to, const Layer& layer, const Exported& input, cons
   return y;
 }
 
-/// ONNX's two biases, which it adds, where Cornu has one.
+/// ONNX adds two biases, Cornu has one: the bias and a row of zeros.
 Tensor beside_zeros(const Tensor& bias) {
   const Shape row{1, bias.size()};
   return concatenate({reshape(bias, row), Tensor(row)}, 0);
@@ -76,7 +76,7 @@ Exported gru(Exporter& to, const GRU& layer, const Exported& x, const Shape& res
   return recurrent(to, layer, x, result, "GRU", {0, 1, 2}, biases, {{"linear_before_reset", after}});
 }
 
-/// x W + b for x (batch, steps, in), W (in, out), whatever shape W and b are given.
+/// x W + b for x (batch, steps, in). The kernel is reshaped to (in, out), the bias to (out).
 std::string projected(Exporter& to, const std::string& x, const char* name, const MultiHeadAttention::Projection& by,
                       Index in, bool use_bias) {
   const std::string outer = to.layer;

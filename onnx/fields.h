@@ -2,8 +2,8 @@
 
 #include <cstdint>
 
-/// The numbers of the fields of ONNX's messages, and of the types in them: all that is known here of the format's
-/// schema. Source: onnx/onnx.proto of https://github.com/onnx/onnx, IR version 8.
+/// Field numbers and type codes of ONNX's messages: the part of the schema that Cornu uses. Source: onnx/onnx.proto of
+/// https://github.com/onnx/onnx, IR version 8.
 namespace cornu::onnx::detail {
 
 namespace model_field {
@@ -55,7 +55,7 @@ namespace dimension_field {
 enum : std::uint32_t { value = 1, parameter = 2 };
 }
 
-/// What an attribute holds: AttributeProto.AttributeType.
+/// The type of an attribute: AttributeProto.AttributeType.
 enum class AttributeType : std::int64_t {
   none = 0,
   real = 1,
@@ -66,10 +66,10 @@ enum class AttributeType : std::int64_t {
   texts = 8
 };
 
-/// What a tensor's numbers are in the file: TensorProto.DataType, as far as Cornu reads them.
+/// The element type of a tensor in the file: those of TensorProto.DataType that Cornu reads.
 enum class ElementType : std::int64_t { none = 0, float32 = 1, int32 = 6, int64 = 7, boolean = 9, float64 = 11 };
 
-/// ONNX's names, for errors.
+/// ONNX's names, for error messages.
 inline const char* name_of_element_type(std::int64_t type) {
   constexpr const char* names[] = {"undefined", "float",  "uint8",     "int8",       "uint16",  "int16",
                                    "int32",     "int64",  "string",    "bool",       "float16", "double",

@@ -28,15 +28,15 @@ std::string names_of(const std::vector<Port>& ports) { return cornu::detail::lis
 /// Throws ValueError unless all elements of an input are integers.
 void require_integers(const Graph& graph, std::size_t input, ConstView numbers) {
   for (const Real number : numbers) {
-    require<ValueError>(std::trunc(number) == number, "{}: input '{}' takes integers; {} came", graph.file,
+    require<ValueError>(std::trunc(number) == number, "{}: input '{}' takes integers, got {}", graph.file,
                         graph.inputs[input].name, number);
   }
 }
 
-/// Runs the graph on the inputs' tape, or on the given one; the values in the end.
+/// Runs the graph on `tape` and returns all its values.
 std::span<Value> run_graph(const Graph& graph, Tape& tape, std::span<const Var> inputs) {
-  require<ValueError>(inputs.size() == graph.inputs.size(), "{}: {} inputs came for {} ({})", graph.file, inputs.size(),
-                      graph.inputs.size(), names_of(graph.inputs));
+  require<ValueError>(inputs.size() == graph.inputs.size(), "{}: {} inputs given, expected {} ({})", graph.file,
+                      inputs.size(), graph.inputs.size(), names_of(graph.inputs));
   const auto count = static_cast<std::size_t>(graph.value_count);
   auto* const memory = static_cast<Value*>(tape.allocate(count * sizeof(Value)));
   std::uninitialized_value_construct_n(memory, count);
@@ -59,19 +59,19 @@ std::span<Value> run_graph(const Graph& graph, Tape& tape, std::span<const Var> 
       error.add_context(message("{}: node '{}' ({})", graph.file, node.name, node.op->name));
       throw;
     } catch (const std::bad_alloc&) {
-      throw ShapeError(message("{}: node '{}' ({}): there is not enough memory for what it makes", graph.file,
-                               node.name, node.op->name));
+      throw ShapeError(
+          message("{}: node '{}' ({}): not enough memory for its result", graph.file, node.name, node.op->name));
     }
   }
   return values;
 }
 
-/// Output i, with its axes as the file has them.
+/// Output i with its axes in ONNX's order.
 Var output(const Graph& graph, std::span<Value> values, std::size_t i) {
   const Value& value = values[static_cast<std::size_t>(graph.output_values[i])];
   require<ValueError>(value.kind != Kind::integer || value.rounding != Rounding::rounded,
-                      "{}: output '{}' holds the integer {}, which is larger than Cornu can hold exactly", graph.file,
-                      graph.outputs[i].name,
+                      "{}: output '{}' holds the integer {}, which is larger than Cornu can represent exactly",
+                      graph.file, graph.outputs[i].name,
                       value.rounding == Rounding::rounded ? large_integer_in(value) : std::string());
   return plain(value);
 }
@@ -101,7 +101,7 @@ Var Model::forward(Var x) const {
 
 std::vector<Var> Model::forward(std::span<const Var> inputs) const {
   const Graph& graph = program_->graph;
-  require<ValueError>(!inputs.empty(), "{}: no inputs came", graph.file);
+  require<ValueError>(!inputs.empty(), "{}: no inputs given", graph.file);
   const std::span<Value> values = run_graph(graph, inputs[0].tape(), inputs);
   std::vector<Var> result;
   for (std::size_t i = 0; i < graph.outputs.size(); ++i) {

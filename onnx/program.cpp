@@ -32,7 +32,7 @@ class Builder {
 
  private:
   std::optional<Index> opset_of(std::string_view domain) const;
-  /// Throws FormatError that names every op of the graph that Cornu does not have, or not in the graph's opset.
+  /// Throws FormatError naming every op of the graph that Cornu does not have in the graph's opset.
   void require_known_ops() const;
   Node node(NodeMessage& from);
   static Attribute attribute(AttributeMessage& from, const Op& op);
@@ -55,7 +55,7 @@ std::optional<Index> Builder::opset_of(std::string_view domain) const {
 
 void Builder::require_known_ops() const {
   struct Unknown {
-    const NodeMessage* node;  // the first one
+    const NodeMessage* node;  // the first occurrence
     std::size_t number, count;
   };
   std::vector<Unknown> unknown;
@@ -84,7 +84,7 @@ void Builder::require_known_ops() const {
   throw FormatError(message("the graph needs ops that Cornu does not have: {}", cornu::detail::listed(unknown, text)));
 }
 
-/// Gives a name its value. Each has one only.
+/// Assigns the next value index to a name. Throws FormatError for a duplicate.
 Index Builder::defined(std::string_view name) {
   require<FormatError>(values_.emplace(name, graph_.value_count).second, "two values are named '{}'", name);
   return graph_.value_count++;
@@ -92,18 +92,18 @@ Index Builder::defined(std::string_view name) {
 
 Index Builder::used(std::string_view name) const {
   const auto found = values_.find(name);
-  require<FormatError>(found != values_.end(), "there is no value '{}' before it", name);
+  require<FormatError>(found != values_.end(), "no value '{}' is defined before it", name);
   return found->second;
 }
 
 Attribute Builder::attribute(AttributeMessage& from, const Op& op) {
   const bool is_its_own =
       !from.name.empty() && op.attributes.find(std::string(from.name) + ' ') != std::string_view::npos;
-  require<FormatError>(is_its_own, "attribute '{}' is not known; those of this op are: {}", from.name,
+  require<FormatError>(is_its_own, "attribute '{}' is not supported; supported for this op: {}", from.name,
                        op.attributes.empty() ? "none" : op.attributes.substr(0, op.attributes.size() - 1));
   const bool is_known = (from.type >= AttributeType::real && from.type <= AttributeType::tensor) ||
                         from.type == AttributeType::integers || from.type == AttributeType::texts;
-  require<FormatError>(is_known, "attribute '{}' holds {}, which no op that Cornu has wants", from.name,
+  require<FormatError>(is_known, "attribute '{}' holds {}, which no supported op takes", from.name,
                        name_of_attribute_type(static_cast<std::int64_t>(from.type)));
   Attribute result{.name = std::string(from.name),
                    .type = from.type,
@@ -127,10 +127,9 @@ Node Builder::node(NodeMessage& from) {
   const Op* const op = known_op(from);
   const Index opset = *opset_of(from.domain);
   require<FormatError>(op->least_inputs <= from.inputs.size() && from.inputs.size() <= op->most_inputs,
-                       "it has {} inputs, {} to {} are possible", from.inputs.size(), op->least_inputs,
-                       op->most_inputs);
+                       "it has {} inputs, expected {} to {}", from.inputs.size(), op->least_inputs, op->most_inputs);
   require<FormatError>(!from.outputs.empty() && from.outputs.size() <= op->most_outputs,
-                       "it has {} outputs, 1 to {} are possible", from.outputs.size(), op->most_outputs);
+                       "it has {} outputs, expected 1 to {}", from.outputs.size(), op->most_outputs);
   Node result{.op = op, .name = std::string(from.name), .opset = opset, .inputs = {}, .outputs = {}, .attributes = {}};
   for (const std::string_view input : from.inputs) result.inputs.push_back(input.empty() ? -1 : used(input));
   for (std::size_t i = 0; i < op->least_inputs; ++i) {
@@ -141,7 +140,7 @@ Node Builder::node(NodeMessage& from) {
   return result;
 }
 
-/// Drops the nodes that no output depends on, and the outputs of others that nothing reads: an op need not make them.
+/// Removes nodes that no output depends on, and unread outputs of the others, which their ops need not compute.
 void Builder::drop_unused() {
   std::vector<bool> is_used(static_cast<std::size_t>(graph_.value_count));
   const auto used = [&](Index value) -> std::vector<bool>::reference {
@@ -159,8 +158,8 @@ void Builder::drop_unused() {
   std::erase_if(graph_.nodes, [](const Node& node) { return node.is_unused(); });
 }
 
-/// Finds out which initializers are learnt. Weights that convolutions alone or products alone use are kept as these
-/// take them.
+/// Marks the initializers that are trainable weights. Weights used only by convolutions, or only as a transposed Gemm
+/// operand, are stored in the layout that the op reads.
 void Builder::lay_out_weights() {
   struct Uses {
     Index all = 0, as_kernel = 0, transposed = 0;
@@ -219,7 +218,7 @@ Graph Builder::build() {
     return Port{std::string(value.name), value.has_shape ? std::optional(value.dimensions) : std::nullopt};
   };
   for (const ValueMessage& input : from.inputs) {
-    if (initialized.count(input.name) != 0) continue;  // up to IR 3 each initializer was an input, too
+    if (initialized.count(input.name) != 0) continue;  // up to IR version 3 every initializer was also an input
     graph_.inputs.push_back(port(input));
     graph_.input_kinds.push_back(input.kind);
     graph_.input_values.push_back(defined(input.name));
@@ -238,7 +237,7 @@ Graph Builder::build() {
   for (const ValueMessage& output : from.outputs) {
     graph_.outputs.push_back(port(output));
     const auto found = values_.find(output.name);
-    require<FormatError>(found != values_.end(), "nothing makes the output '{}'", output.name);
+    require<FormatError>(found != values_.end(), "no node computes the output '{}'", output.name);
     graph_.output_values.push_back(found->second);
   }
   drop_unused();
@@ -250,7 +249,7 @@ Graph Builder::build() {
 
 Graph graph_of(ModelMessage from, std::string_view file) {
   return cornu::detail::naming(file, [&] {
-    require<FormatError>(from.ir_version >= 3, "IR version {}; 3 and later are possible", from.ir_version);
+    require<FormatError>(from.ir_version >= 3, "IR version {}; 3 and later are supported", from.ir_version);
     return Builder(from, file).build();
   });
 }

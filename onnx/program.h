@@ -10,7 +10,7 @@
 
 namespace cornu::onnx::detail {
 
-/// An initializer, and which value it is.
+/// An initializer, and the index of its value.
 struct Initializer {
   std::string name;
   Parameter parameter;
@@ -20,7 +20,7 @@ struct Initializer {
   std::vector<Index> integers{};  // as in TensorMessage
 };
 
-/// A graph ready to run: nodes in an order in which each finds its inputs, values by number.
+/// A graph ready to run: nodes in topological order, values by index.
 struct Graph {
   std::string file;
   std::vector<Node> nodes;
@@ -32,7 +32,7 @@ struct Graph {
   std::map<std::string, std::string> metadata;
 };
 
-/// Takes the tensors out of the message. Throws FormatError for what Cornu cannot run.
+/// Moves the tensors out of the message. Throws FormatError for a graph that Cornu cannot run.
 Graph graph_of(ModelMessage message, std::string_view file);
 
 struct Program {

@@ -131,7 +131,7 @@ void Reader::type(pbf_reader message, ValueMessage& value) {
     }
     value.kind = kind_of(element);
   }
-  require<FormatError>(is_tensor, "it is no tensor, and Cornu has nothing else");
+  require<FormatError>(is_tensor, "it is not a tensor; no other type is supported");
 }
 
 ValueMessage Reader::value(pbf_reader message) {
@@ -247,7 +247,7 @@ ModelMessage Reader::model(pbf_reader message) {
         budget_.append(result.metadata, entry(part(message, "metadata_props")));
         break;
       case model_field::functions:
-        throw FormatError("it has functions of its own, which Cornu does not read");
+        throw FormatError("it defines functions, which Cornu does not read");
       default:
         message.skip();
     }
@@ -256,13 +256,13 @@ ModelMessage Reader::model(pbf_reader message) {
   return result;
 }
 
-/// Runs `read` with every error as a FormatError that names the file.
+/// Calls `read` and rethrows every error as a FormatError that names the file.
 template <class F>
 auto reading(std::string_view bytes, std::string_view file, F read) {
   try {
     return read(Budget(bytes.size()), pbf_reader(bytes.data(), bytes.size()));
   } catch (const protozero::exception& error) {
-    throw FormatError(message("{}: no protocol buffer, as ONNX models are: {} (it begins with {}; is it truncated?)",
+    throw FormatError(message("{}: not an ONNX model, not a protocol buffer: {} (it begins with {}; is it truncated?)",
                               file, error.what(), cornu::detail::beginning_of(std::as_bytes(std::span(bytes)))));
   } catch (FormatError& error) {
     error.add_context(file);

@@ -12,11 +12,11 @@
 #include "cornu/formats/raw_tensor.h"
 #include "cornu/onnx/fields.h"
 
-/// An ONNX file as it is written, checked but not yet understood. Texts show into the bytes that were read: these must
-/// stay where they are.
+/// The messages of an ONNX file, parsed and checked, but not yet resolved into a graph. The string_views point into the
+/// bytes that were read, which must outlive the messages.
 namespace cornu::onnx::detail {
 
-/// What the elements of a tensor mean. All are kept as Real.
+/// The type of a tensor's elements. All are stored as Real.
 enum class Kind { real, integer, boolean };
 
 using cornu::detail::fits_real;
@@ -25,7 +25,7 @@ struct TensorMessage {
   std::string_view name;
   Kind kind = Kind::real;
   Tensor value;
-  std::vector<Index> integers{};  // the elements again, if there is one among them that a Real cannot hold
+  std::vector<Index> integers{};  // the exact elements, if a Real cannot represent one of them
 };
 
 struct AttributeMessage {
@@ -62,15 +62,14 @@ struct GraphMessage {
 struct ModelMessage {
   std::int64_t ir_version = 0;
   std::string_view producer;
-  std::vector<std::pair<std::string_view, std::int64_t>> opsets;  // of each domain
+  std::vector<std::pair<std::string_view, std::int64_t>> opsets;  // one per domain
   std::vector<std::pair<std::string_view, std::string_view>> metadata;
   GraphMessage graph;
 };
 
-/// A whole model, or a single tensor as ONNX's tests keep them. `file` is what errors call it. Reading takes, beside
-/// the bytes, no more memory than three times their number and 16 megabytes. Throws FormatError for anything that
-/// breaks the format, and for what Cornu does not read: data in other files, other numbers than float, double, int32,
-/// int64 and bool, sparse tensors, graphs within graphs.
+/// Reads a whole model, or a single tensor as in ONNX's test data. Errors call it `file`. Allocates at most three times
+/// the size of `bytes` plus 16 MB. Throws FormatError for a malformed message and for what Cornu does not read:
+/// external data, element types other than float, double, int32, int64 and bool, sparse tensors, nested graphs.
 ModelMessage read_model(std::string_view bytes, std::string_view file);
 TensorMessage read_tensor(std::string_view bytes, std::string_view file);
 

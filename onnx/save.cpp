@@ -15,14 +15,14 @@ std::string serialize(const Sequential& model, const SaveOptions& options) {
   const Shape result = model.output_shape(), sample = *model.input_shape();
   const Index outputs = result.rank() == 0 ? 1 : result[-1];
   require<ValueError>(options.class_names.empty() || std::ssize(options.class_names) == outputs,
-                      "{}: {} class names came for {} outputs", model.name(), options.class_names.size(), outputs);
+                      "{}: {} class names given for {} outputs", model.name(), options.class_names.size(), outputs);
   const auto with_batch = [](const Shape& shape) {
     std::vector<Index> dimensions{detail::Writer::any};
     for (const Index dimension : shape.dimensions()) dimensions.push_back(dimension);
     return dimensions;
   };
   detail::Exporter exporter;
-  // Reserved before any layer can take them.
+  // Reserved before a layer can use these names.
   const std::string input = exporter.writer.unique_name("input"), name = exporter.writer.unique_name("output");
   exporter.writer.input(input, with_batch(sample));
   detail::Exported y{input, sample};

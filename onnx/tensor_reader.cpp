@@ -21,7 +21,7 @@ void each_fixed(pbf_reader& message, F f) {
   constexpr auto single = sizeof(T) == 4 ? pbf_wire_type::fixed32 : pbf_wire_type::fixed64;
   if (message.wire_type() == single) return f(fixed<T>(message));
   const std::string_view bytes = text(message, "a list of numbers");
-  require<FormatError>(bytes.size() % sizeof(T) == 0, "{} bytes of numbers, which have {} each", bytes.size(),
+  require<FormatError>(bytes.size() % sizeof(T) == 0, "{} bytes of elements, not a multiple of {}", bytes.size(),
                        sizeof(T));
   for (std::size_t i = 0; i < bytes.size(); i += sizeof(T)) {
     T number;
@@ -39,11 +39,11 @@ void each_raw(std::string_view raw, F f) {
   }
 }
 
-/// How a type of numbers is written.
+/// How the elements of a type are stored.
 struct Encoding {
   Kind kind;
-  std::size_t raw_bytes;  // of each in raw_data
-  std::uint32_t field;    // where they are otherwise
+  std::size_t raw_bytes;  // bytes per element in raw_data
+  std::uint32_t field;    // where they are stored without raw_data
 };
 
 Encoding encoding_of(std::int64_t type) {
@@ -98,10 +98,10 @@ TensorMessage tensor_of(pbf_reader message, Budget& budget) {
       case tensor_field::segment:
         throw FormatError("it is a segment of a tensor, which Cornu does not read");
       case tensor_field::external_data:
-        throw FormatError("its numbers are in another file (external data); save the model with all data inside");
+        throw FormatError("its elements are in another file (external data); save the model with all data inside");
       case tensor_field::data_location:
         require<FormatError>(integer(message, "data_location") == 0,
-                             "its numbers are in another file (external data); save the model with all data inside");
+                             "its elements are in another file (external data); save the model with all data inside");
         break;
       default:
         message.skip();
@@ -114,7 +114,7 @@ TensorMessage tensor_of(pbf_reader message, Budget& budget) {
   for (std::size_t i = 0; i < rank; ++i) {
     require<FormatError>(!__builtin_mul_overflow(size, dimensions[i], &size), "its dimensions overflow");
   }
-  // Nothing is allocated before the numbers were found to be there.
+  // Allocate nothing before the elements are known to be in the file.
   std::size_t count = 0;
   const auto numbers = [&](auto take) {
     for (pbf_reader fields = whole; fields.next();) {
@@ -130,14 +130,14 @@ TensorMessage tensor_of(pbf_reader message, Budget& budget) {
     }
   };
   numbers([&](auto) { ++count; });
-  require<FormatError>(!has_raw || count == 0, "it has numbers both in raw_data and beside it");
+  require<FormatError>(!has_raw || count == 0, "it has elements both in raw_data and in a typed field");
   if (has_raw) {
-    require<FormatError>(raw.size() % encoding.raw_bytes == 0, "raw_data has {} bytes, which {} does not divide",
+    require<FormatError>(raw.size() % encoding.raw_bytes == 0, "raw_data has {} bytes, not a multiple of {}",
                          raw.size(), encoding.raw_bytes);
     count = raw.size() / encoding.raw_bytes;
   }
   const std::span<const Index> shape(dimensions.data(), rank);
-  require<FormatError>(static_cast<std::size_t>(size) == count, "shape {} has {} numbers, {} are in the file",
+  require<FormatError>(static_cast<std::size_t>(size) == count, "shape {} has {} elements, the file has {}",
                        to_string(shape), size, count);
   budget.charge(count * sizeof(Real));
   const auto elements = [&](auto take) {

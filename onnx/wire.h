@@ -9,14 +9,13 @@
 #include "cornu/core/memory_limit.h"
 #include "cornu/onnx/reader.h"
 
-/// Protocol buffers as ONNX's readers take them, for the files that define these: protozero leaves it to us to look at
-/// a field's wire type before it is read.
+/// Helpers on top of protozero's reader. protozero does not check a field's wire type before reading it; these do.
 namespace cornu::onnx::detail {
 
 using protozero::pbf_reader;
 using protozero::pbf_wire_type;
 
-/// A file must not make us ask for much more memory than it has bytes.
+/// Limits how much memory a file can make the reader allocate, relative to its size.
 class Budget {
  public:
   explicit Budget(std::size_t bytes) : left_(cornu::detail::reading_memory(bytes)) {}
@@ -28,7 +27,7 @@ class Budget {
 
   template <class T, class U>
   void append(std::vector<T>& list, U&& item) {
-    // A vector that grows has the old memory and the new, and some of it unused; later there is a Node of each.
+    // A growing vector holds its old and its new memory, with some spare; and a Node is made for each item later.
     charge(4 * sizeof(T));
     list.push_back(std::forward<U>(item));
   }
@@ -37,7 +36,7 @@ class Budget {
   std::size_t left_;
 };
 
-/// Throws unless the field is of the wire type that the schema has for it.
+/// Throws FormatError unless the field has the wire type of the schema.
 inline void expect(const pbf_reader& message, pbf_wire_type wanted, const char* what) {
   require<FormatError>(message.wire_type() == wanted, "{} has wire type {}, expected {}", what,
                        static_cast<int>(message.wire_type()), static_cast<int>(wanted));
@@ -59,7 +58,7 @@ inline std::int64_t integer(pbf_reader& message, const char* what) {
   return message.get_int64();
 }
 
-/// Calls f for each number of a repeated field, packed or not.
+/// Calls f for each element of a repeated field, packed or not.
 template <class F>
 void each_varint(pbf_reader& message, F f) {
   if (message.wire_type() == pbf_wire_type::varint) return f(message.get_int64());
@@ -67,7 +66,7 @@ void each_varint(pbf_reader& message, F f) {
   for (const std::int64_t number : message.get_packed_int64()) f(number);
 }
 
-/// The kind of the numbers of an ElementType. Throws FormatError for one that Cornu does not read.
+/// The kind of an ElementType. Throws FormatError for a type that Cornu does not read.
 Kind kind_of(std::int64_t element_type);
 
 TensorMessage tensor_of(pbf_reader message, Budget& budget);

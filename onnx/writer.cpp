@@ -17,7 +17,7 @@ void add_text(pbf_writer& message, std::uint32_t field, std::string_view text) {
   message.add_string(field, text.data(), text.size());
 }
 
-/// A tensor whose numbers are written as T.
+/// Writes a tensor with elements of type T.
 template <class T, class Numbers>
 void add_tensor(pbf_writer& parent, std::uint32_t field, std::string_view name, std::span<const Index> shape,
                 ElementType type, const Numbers& numbers) {
@@ -54,8 +54,8 @@ void add_attribute(pbf_writer& message, const Given& given) {
   message.add_enum(attribute_field::type, static_cast<std::int32_t>(type));
 }
 
-/// The one rule for names in a graph: control characters become underscores. Throws ValueError for a name that is not
-/// UTF-8, which no reader of protocol buffers takes.
+/// A valid name for a graph: control characters become underscores. Throws ValueError for a name that is not UTF-8,
+/// which protocol buffer readers reject.
 std::string legal(std::string_view wanted) {
   cornu::detail::require_utf8("name", wanted);
   std::string result(wanted);

@@ -14,28 +14,28 @@
 
 namespace cornu::onnx::detail {
 
-/// An attribute of a node that is written.
+/// An attribute of a node to write.
 struct Given {
   std::string_view name;
   std::variant<Index, double, std::string_view, std::vector<Index>, const Tensor*> value;
 };
 
-/// Writes a graph, node by node, as an ONNX file. Values are known by their names.
+/// Writes an ONNX file node by node. Values are identified by name.
 class Writer {
  public:
-  static constexpr Index any = -1;  // a dimension that is left open: the batch
+  static constexpr Index any = -1;  // an open dimension: the batch
 
   /// Reserves a name for a node, an initializer or a value, and returns it: `wanted`, or `wanted_1`, `wanted_2`, ... if
-  /// that is taken. Control characters become underscores; an empty name becomes "unnamed". Throws ValueError for a
-  /// name that is not UTF-8.
+  /// it is taken. Control characters become underscores; an empty name becomes "unnamed". Throws ValueError if the name
+  /// is not UTF-8.
   std::string unique_name(std::string_view wanted);
-  /// Adds a node with one output and returns the output's name, which is also the node's: `name` (the op if empty)
-  /// with a number, made unique.
+  /// Adds a node with one output. Node and output share the returned name: `name`, or the op if it is empty, followed
+  /// by a number and made unique.
   std::string node(std::string_view op, std::initializer_list<std::string_view> inputs,
                    std::initializer_list<Given> attributes = {}, std::string_view name = {});
   std::string node(std::string_view op, std::span<const std::string> inputs, std::span<const Given> attributes,
                    std::string_view name);
-  /// Adds a node whose own name and output names are given; unique_name makes them.
+  /// Adds a node with given names of node and outputs, which come from unique_name.
   void node_of(std::string_view op, std::string_view domain, std::span<const std::string> inputs,
                std::span<const std::string> outputs, std::span<const Given> attributes, std::string_view name);
   /// Adds an initializer of float or int64 elements and returns its name, made unique.
@@ -45,7 +45,7 @@ class Writer {
   void output(std::string_view name, std::span<const Index> shape, Kind kind = Kind::real);
   void metadata(std::string_view key, std::string_view value);
 
-  /// The whole file.
+  /// The contents of the file.
   std::string finished(std::string_view graph_name, Index opset = 17,
                        std::span<const std::pair<std::string, Index>> other_domains = {}) const;
 

@@ -1,5 +1,5 @@
-# Every block of C++ in README.md and docs/ is a whole program: after `<!-- program: NAME -->` and "```cpp". It is built, and
-# run as a test. A block without such a line is an error, so that no code in the documentation goes untested.
+# Builds and runs every C++ block in README.md, CONTRIBUTING.md and docs/ as a test. Each block is a whole program and
+# follows a line `<!-- program: NAME -->`. A block without that line is an error, so that no code in the docs is untested.
 file(GLOB pages CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/README.md ${PROJECT_SOURCE_DIR}/CONTRIBUTING.md
   ${PROJECT_SOURCE_DIR}/docs/*.md ${PROJECT_SOURCE_DIR}/docs/decisions/*.md)
 set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${pages})
@@ -17,7 +17,7 @@ foreach(page IN LISTS pages)
     endif()
     string(SUBSTRING "${rest}" 0 ${begin} before)
     if(NOT before MATCHES "<!-- program: ([a-z ]+) -->\n$")
-      message(FATAL_ERROR "${page}: a block of C++ has no line <!-- program: NAME --> before it")
+      message(FATAL_ERROR "${page}: a C++ block is not preceded by a line <!-- program: NAME -->")
     endif()
     string(REPLACE " " "_" program "${page_name}_${CMAKE_MATCH_1}")
     math(EXPR begin "${begin} + 7")

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Keeps the arrows of the design: who may include whom, and that no printing ends a program. `include_rules.sh [root]` prints every violation and fails.
+# Checks which folder includes which, and that fmt::print is not used. `include_rules.sh [root]` prints every violation
+# and fails if there is one.
 set -eu
 cd "${1:-.}"
 
@@ -7,7 +8,7 @@ files=$(find core layers optim formats datasets models onnx tool examples bench 
   grep -v '^tests/packaging/' | sort) || true
 [ -n "$files" ] || { echo "include_rules: no sources in $PWD"; exit 1; }
 
-# File names have no spaces here, and the test would show one that had.
+# File names here have no spaces; one with a space would fail the test.
 # shellcheck disable=SC2086
 awk '
   BEGIN {
@@ -16,10 +17,10 @@ awk '
     allowed["core/kernels"] = "core core/text core/kernels"
     allowed["core/options"] = "core core/text core/options"
     allowed["core/ops"] = "core core/text core/kernels core/ops"
-    # The rest of core sees no kernel and no op but here: a tape adds gradients up; checks and penalties are made of ops.
+    # The only files of core that may use kernels or ops: a tape sums gradients; checks and penalties are composed of ops.
     exception["core/tape.cpp", "core/kernels"] = exception["core/var.cpp", "core/kernels"] = 1
     exception["core/gradcheck.cpp", "core/ops"] = exception["core/regularizer.cpp", "core/ops"] = 1
-    # What a kernel must not see: it works on numbers, in no pass.
+    # Headers that kernels must not include: they work on elements, without a tape.
     split("tape var gradients operand parameter gradcheck gradcheck_sources", names, " ")
     for (i in names) is_of_passes["core/" names[i] ".h"] = 1
     allowed["layers"] = "core layers"
@@ -30,8 +31,8 @@ awk '
     allowed["onnx"] = "core layers formats models onnx"
   }
   function violation(text) { print FILENAME ":" FNR ": " text; found = 1 }
-  # A rule for core is for the files of core alone, which has one for each subfolder; a rule for another folder is for
-  # its subfolders as well.
+  # The rule for core applies only to the files directly in core, whose subfolders have their own rules; other rules
+  # apply to subfolders, too.
   function may_include(folder, other,    words, n, i) {
     if ((FILENAME, other) in exception) return 1
     n = split(allowed[folder], words, " ")
@@ -60,18 +61,18 @@ awk '
 
     if (name ~ /(^|\/)cblas[^\/]*\.h$/ && FILENAME != "core/kernels/blas.cpp") violation("only core/kernels/blas.cpp may include cblas.h")
     if (quoted && name !~ /^cornu\//) violation("\"" name "\": a header of the project is included as \"cornu/...\"")
-    if (!quoted && name ~ /^cornu\// && in_library) violation("<" name ">: inside the library write \"" name "\"")
+    if (!quoted && name ~ /^cornu\// && in_library) violation("<" name ">: inside the library, write \"" name "\"")
     if (name !~ /^cornu\//) next
 
     path = substr(name, 7)
     other = folder_of(path)
     if (!exists(path)) violation("\"" name "\": there is no such file")
     if (in_library && !may_include(folder, other))
-      violation(folder " may include " allowed[folder] " alone, not \"" name "\"")
-    if (folder == "core/kernels" && path in is_of_passes) violation("\"" name "\": kernels see no tape")
+      violation(folder " may include only " allowed[folder] ", not \"" name "\"")
+    if (folder == "core/kernels" && path in is_of_passes) violation("\"" name "\": kernels must not use the tape")
   }
   /fmt::print\(/ && FILENAME !~ /^(bench|tests)\// {
-    violation("fmt::print throws where nothing can be written, and ends the program: detail::write_text, or std::cout")
+    violation("fmt::print throws if the output cannot be written: use detail::write_text or std::cout")
   }
   END { exit found }
 ' $files

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Shows that include_rules.sh finds what it is there to find: one violation at a time in a scratch tree.
+# Tests include_rules.sh: it must report each violation, one at a time in a scratch tree.
 set -eu
 rules=$(dirname "$0")/include_rules.sh
 tree=$(mktemp -d)
@@ -21,46 +21,46 @@ fresh() {
   printf '#include <cornu/cornu.h>\n#include "cornu/models/a.h"\n' > "$tree/tests/core/good.cpp"
 }
 
-# refused FILE LINE TEXT: with that line in that file the rules must fail and say TEXT.
+# refused FILE LINE TEXT: with this line added to the file, the rules must fail with TEXT.
 refused() {
   fresh
   printf '%s\n' "$2" >> "$tree/$1"
   if output=$(sh "$rules" "$tree"); then
     echo "not refused: $2 in $1"; failures=1
   elif ! printf '%s' "$output" | grep -qF -- "$3"; then
-    echo "refused with another text: $2 in $1: $output"; failures=1
+    echo "refused with a different text: $2 in $1: $output"; failures=1
   fi
 }
 
 fresh
 sh "$rules" "$tree" || { echo "a good tree was refused"; failures=1; }
 
-refused core/b.cpp '#include "cornu/layers/a.h"' 'core/b.cpp:1: core may include core core/text alone, not "cornu/layers/a.h"'
-refused core/a.h '#include "cornu/models/a.h"' 'core/a.h:2: core may include core core/text alone'
-refused core/b.cpp '#include "cornu/cornu.h"' 'core may include core core/text alone'
-refused layers/b.cpp '  # include "cornu/optim/a.h"' 'layers may include core layers alone'
-refused optim/b.cpp '#include "cornu/datasets/a.h"' 'optim may include core optim alone'
-refused datasets/b.h '#include "cornu/layers/a.h"' 'datasets may include core formats datasets alone'
-refused formats/b.cpp '#include "cornu/datasets/a.h"' 'formats may include core formats alone'
-refused layers/b.cpp '#include <cornu/models/a.h>' 'layers may include core layers alone'
+refused core/b.cpp '#include "cornu/layers/a.h"' 'core/b.cpp:1: core may include only core core/text, not "cornu/layers/a.h"'
+refused core/a.h '#include "cornu/models/a.h"' 'core/a.h:2: core may include only core core/text'
+refused core/b.cpp '#include "cornu/cornu.h"' 'core may include only core core/text'
+refused layers/b.cpp '  # include "cornu/optim/a.h"' 'layers may include only core layers'
+refused optim/b.cpp '#include "cornu/datasets/a.h"' 'optim may include only core optim'
+refused datasets/b.h '#include "cornu/layers/a.h"' 'datasets may include only core formats datasets'
+refused formats/b.cpp '#include "cornu/datasets/a.h"' 'formats may include only core formats'
+refused layers/b.cpp '#include <cornu/models/a.h>' 'layers may include only core layers'
 refused models/b.cpp '#include "cornu/tests/core/good.cpp"' 'models may include'
-refused models/b.cpp '#include "cornu/onnx/a.h"' 'models may include core layers optim formats datasets models alone'
-refused core/b.cpp '#include "cornu/core/ops/a.h"' 'core may include core core/text alone'
-refused core/tape.cpp '#include "cornu/core/ops/a.h"' 'core may include core core/text alone'
-refused core/kernels/b.cpp '#include "cornu/core/ops/a.h"' 'core/kernels may include core core/text core/kernels alone'
-refused core/kernels/b.cpp '#include "cornu/core/tape.h"' 'kernels see no tape'
-refused core/options/b.cpp '#include "cornu/core/kernels/a.h"' 'core/options may include core core/text core/options alone'
+refused models/b.cpp '#include "cornu/onnx/a.h"' 'models may include only core layers optim formats datasets models'
+refused core/b.cpp '#include "cornu/core/ops/a.h"' 'core may include only core core/text'
+refused core/tape.cpp '#include "cornu/core/ops/a.h"' 'core may include only core core/text'
+refused core/kernels/b.cpp '#include "cornu/core/ops/a.h"' 'core/kernels may include only core core/text core/kernels'
+refused core/kernels/b.cpp '#include "cornu/core/tape.h"' 'kernels must not use the tape'
+refused core/options/b.cpp '#include "cornu/core/kernels/a.h"' 'core/options may include only core core/text core/options'
 refused core/options/b.cpp '#include "cornu/core/ops/a.h"' 'core/options may include'
-refused core/ops/b.cpp '#include "cornu/core/options/a.h"' 'core/ops may include core core/text core/kernels core/ops alone'
+refused core/ops/b.cpp '#include "cornu/core/options/a.h"' 'core/ops may include only core core/text core/kernels core/ops'
 refused core/ops/b.cpp '#include "cornu/layers/a.h"' 'core/ops may include'
-refused layers/rnn/b.cpp '#include "cornu/optim/a.h"' 'layers may include core layers alone'
+refused layers/rnn/b.cpp '#include "cornu/optim/a.h"' 'layers may include only core layers'
 refused core/b.cpp '#include <cblas.h>' 'only core/kernels/blas.cpp may include cblas.h'
 refused tests/core/b.cpp '#include <openblas/cblas.h>' 'only core/kernels/blas.cpp may include cblas.h'
 refused core/b.cpp '#include "a.h"' '"a.h": a header of the project is included as "cornu/..."'
 refused tests/core/b.cpp '#include "../core/a.h"' 'a header of the project is included as "cornu/..."'
-refused core/b.cpp '#include <cornu/core/a.h>' 'inside the library write "cornu/core/a.h"'
+refused core/b.cpp '#include <cornu/core/a.h>' 'inside the library, write "cornu/core/a.h"'
 refused core/b.cpp '#include "cornu/core/gone.h"' 'there is no such file'
-refused core/b.cpp '  fmt::print(stderr, "a");' 'fmt::print throws where nothing can be written'
+refused core/b.cpp '  fmt::print(stderr, "a");' 'fmt::print throws if the output cannot be written'
 
 rm -rf "${tree:?}"/*
 if sh "$rules" "$tree" > /dev/null; then echo "an empty tree was accepted"; failures=1; fi

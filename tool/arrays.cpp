@@ -36,7 +36,7 @@ Arrays read_arrays(const std::string& path, FileKind kind) {
       break;
     }
     default:
-      throw FormatError(message("{}: {}, in which there are no arrays", path, name_of(kind)));
+      throw FormatError(message("{}: {}, which contains no arrays", path, name_of(kind)));
   }
   return result;
 }

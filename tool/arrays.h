@@ -13,19 +13,19 @@
 
 namespace cornu::tool {
 
-/// The arrays of a file, of any kind that has some.
+/// The arrays of a file.
 struct Arrays {
   std::vector<RawTensor> list{};
-  std::vector<UnreadArray> unread{};  ///< whose elements no RawTensor can be of
-  /// Whose bytes these are.
+  std::vector<UnreadArray> unread{};  ///< arrays with an element type that RawTensor does not support
+  /// Owns the memory that the arrays point into.
   std::variant<std::monostate, SafetensorsFile, NpyFile, NpzFile, IdxArray, OnnxWeights> owner{};
 };
 
-/// Of a safetensors file, .npy, .npz, IDX (an array named as the file), and the weights of an ONNX graph. Throws
-/// FileError and FormatError as the readers do, and for files of other kinds.
+/// Reads a safetensors, .npy, .npz or IDX file (an IDX array is named after its file), or the weights of an ONNX graph.
+/// Throws FileError and FormatError like the readers of these formats, and FormatError for any other kind of file.
 Arrays read_arrays(const std::string& path, FileKind kind);
 
-/// The name of a file without folder and ending, as which an array without a name is known.
+/// The file name without folder and extension: the name of an array in a format without names.
 std::string stem_of(const std::string& path);
 
 }  // namespace cornu::tool

@@ -11,15 +11,15 @@ namespace CLI {
 class App;
 }
 
-/// The commands of the program: options that are declared to CLI11, and `run`, which returns what is to be printed.
+/// The subcommands of the program: `declare` registers the options with CLI11; `run` returns the text to print.
 namespace cornu::tool {
 
-/// Options that make no sense together. Ends the program with status 2, as those that CLI11 refuses.
+/// Contradictory options. The exit status is 2, as for errors that CLI11 finds.
 class UsageError : public Error {
   using Error::Error;
 };
 
-/// `cornu info FILE`: what is in a file.
+/// `cornu info FILE`: shows the contents of a file.
 struct Info {
   std::string file;
   bool json = false;
@@ -28,12 +28,12 @@ struct Info {
   std::string run() const;
 };
 
-/// `cornu convert IN OUT`: the same in another format.
+/// `cornu convert IN OUT`: converts a model or arrays to another format.
 struct Convert {
   std::string in, out;
-  std::string model;     // that IN's weights are put into
-  std::string from, to;  // whose names weights have: cornu, keras, pytorch
-  std::string name;      // of the namespace in a header
+  std::string model;     // the Cornu model that receives IN's weights
+  std::string from, to;  // names and layouts of weights: cornu, keras, pytorch
+  std::string name;      // the namespace of an exported header
   bool int8 = false, compressed = false;
   std::vector<std::string> class_names;
 
@@ -45,7 +45,7 @@ struct Convert {
   std::vector<std::string> convert_arrays(FileKind kind) const;
 };
 
-/// `cornu predict MODEL INPUT...`: what a model makes of samples.
+/// `cornu predict MODEL INPUT...`: prints predictions for samples.
 struct Predict {
   std::string model, output;
   std::vector<std::string> inputs;
@@ -57,7 +57,7 @@ struct Predict {
   std::string run() const;
 };
 
-/// `cornu evaluate MODEL`: how good a model is.
+/// `cornu evaluate MODEL`: prints loss and metrics on labelled data.
 struct Evaluate {
   std::string model, mnist, data;
   ScaleOptions scale;

@@ -23,18 +23,19 @@ Names names_called(const std::string& text) {
 
 void require_can(bool can, const std::string& in, FileKind kind, const std::string& out) {
   require<FormatError>(can || kind != FileKind::gzip, "{}: {}", in, detail::described(kind));
-  require<ValueError>(can,
-                      "{}: {} cannot become {}; a model of Cornu can become .onnx and .h, and safetensors, ONNX, .npy, "
-                      ".npz and IDX files .safetensors, .npz and .npy",
-                      in, name_of(kind), out);
+  require<ValueError>(
+      can,
+      "{}: {} cannot be converted to {}; a Cornu model converts to .onnx and .h; safetensors, ONNX, .npy, "
+      ".npz and IDX files convert to .safetensors, .npz and .npy",
+      in, name_of(kind), out);
 }
 
-/// An option that makes sense for files of one ending alone.
+/// Checks an option that applies only to files with one ending.
 void only_for(bool given, const char* option, const std::string& out, const char* ending) {
-  require<UsageError>(!given || out.ends_with(ending), "{} is for {} alone, not for {}", option, ending, out);
+  require<UsageError>(!given || out.ends_with(ending), "{} applies only to {}, not to {}", option, ending, out);
 }
 
-/// A few of many names.
+/// The first names of a list, and the number of the others.
 std::string some_of(const std::vector<std::string>& names) {
   constexpr std::size_t most = 5;
   const auto shown = static_cast<std::ptrdiff_t>(std::min(names.size(), most));
@@ -42,12 +43,12 @@ std::string some_of(const std::vector<std::string>& names) {
   return detail::listed(first) + (names.size() > most ? message(" and {} more", names.size() - most) : "");
 }
 
-// ---- What a model's file holds, and what is kept of it ----
+// ---- The parts of a model file, and the formats that keep them ----
 
-/// What a model of Cornu becomes, as bits: a model (.safetensors), a graph (.onnx), a header (.h), arrays.
+/// The target of a conversion, as bits: a model (.safetensors), a graph (.onnx), a header (.h), arrays.
 enum Becomes : unsigned { as_model = 1, as_graph = 2, as_header = 4, as_arrays = 8 };
 
-/// A part of a model's file.
+/// A part of a model file.
 struct Part {
   const char* name;
   bool (*is_there)(const Json& description, const SafetensorsFile& file);
@@ -62,28 +63,28 @@ bool has_steps(const Json& description, const SafetensorsFile&) {
 constexpr std::array parts{
     Part{"the layers (only weights are written)", [](const Json&, const SafetensorsFile&) { return true; },
          as_model | as_graph | as_header},
-    Part{"how it is compiled: optimizer, loss, metrics",
+    Part{"its compile settings: optimizer, loss, metrics",
          [](const Json& description, const SafetensorsFile&) { return description.find("compile") != nullptr; }, 0},
-    Part{"what its optimizer remembers",
+    Part{"the state of its optimizer",
          [](const Json& description, const SafetensorsFile&) { return description.find("optimizer") != nullptr; }, 0},
-    Part{"how much it was trained on, where its random streams continue", has_steps, as_model},
+    Part{"its training progress and the state of its random streams", has_steps, as_model},
     Part{"which parameters are frozen", has_frozen, as_model},
-    Part{"the encoding of its table",
+    Part{"the encoding of its training table",
          [](const Json&, const SafetensorsFile& file) { return file.metadata().contains(detail::csv_metadata); },
          as_model},
 };
 
-/// Other texts that a file carries.
+/// The keys of metadata that Cornu does not interpret.
 std::vector<std::string> keys_of(const SafetensorsMetadata& metadata) {
   std::vector<std::string> result;
   for (const auto& [key, value] : metadata) {
     const bool is_known = key == "format" || key == detail::model_metadata || key == detail::csv_metadata;
-    if (!is_known) result.push_back(key);  // "format" says whose program wrote the file
+    if (!is_known) result.push_back(key);  // "format" names the program that wrote the file
   }
   return result;
 }
 
-/// What a safetensors file holds and `becomes` does not keep. Weights alone have metadata at most.
+/// The parts of a safetensors file that `becomes` does not keep. A file with only weights has no such parts.
 std::vector<std::string> lost(const SafetensorsFile& file, Becomes becomes) {
   std::vector<std::string> result;
   if (file.metadata().contains(detail::model_metadata)) {
@@ -95,8 +96,8 @@ std::vector<std::string> lost(const SafetensorsFile& file, Becomes becomes) {
   return result;
 }
 
-/// Takes out the optimizer's state and the description of a model of Cornu, which no file of arrays is to have: it
-/// would be taken for that model. Returns what else the file says of its arrays.
+/// Removes the optimizer's state and the model description of Cornu: a file of arrays with a description would be read
+/// as a model. Returns the remaining metadata.
 SafetensorsMetadata take_metadata(Arrays& from) {
   const auto* file = std::get_if<SafetensorsFile>(&from.owner);
   if (file == nullptr) return {};
@@ -108,7 +109,8 @@ SafetensorsMetadata take_metadata(Arrays& from) {
   return metadata;
 }
 
-/// BF16 and 8-bit floats as F32, which holds all their values and which NumPy knows. `owner` keeps them.
+/// Converts BF16 and 8-bit floats, which NumPy does not know, to F32, which holds all their values. `owner` stores the
+/// results.
 std::vector<RawTensor> known_to_numpy(const std::vector<RawTensor>& arrays, std::list<std::vector<Real>>& owner) {
   static_assert(sizeof(Real) >= sizeof(float));
   std::vector<RawTensor> result = arrays;
@@ -123,7 +125,7 @@ std::vector<RawTensor> known_to_numpy(const std::vector<RawTensor>& arrays, std:
   return result;
 }
 
-/// The names of its outputs, if it carries the encoding of a table that has as many classes.
+/// The class names of the model's CSV encoding, if there is one per output.
 std::vector<std::string> classes_of(const Sequential& network) {
   if (!network.has_csv_encoding()) return {};
   const std::vector<std::string>& names = network.csv_encoding().class_names();
@@ -135,33 +137,37 @@ std::vector<std::string> classes_of(const Sequential& network) {
 
 void Convert::declare(CLI::App& app) {
   const CLI::IsMember names({"cornu", "keras", "pytorch"});
-  app.add_option("IN", in, "a model of Cornu, or arrays (safetensors, ONNX, .npy, .npz, IDX)")
+  app.add_option("IN", in, "a Cornu model, or arrays (safetensors, ONNX, .npy, .npz, IDX)")
       ->required()
       ->option_text(" ");
   app.add_option("OUT", out,
-                 "what its name ends in: .onnx or .h for a model; .safetensors, .npz or .npy for arrays or weights")
+                 "the format is that of the file's ending: .onnx or .h for a model; .safetensors, .npz or .npy for "
+                 "arrays or weights")
       ->required()
       ->option_text(" ");
-  app.add_option("--to", to, ".safetensors: weights of a model with the names and layouts of these")
+  app.add_option("--to", to, "for .safetensors: write only weights, with these names and layouts")
       ->option_text("cornu|keras|pytorch")
       ->check(names);
-  app.add_option("--model", model, "IN has weights for this model of Cornu, which becomes OUT")->option_text("FILE");
-  app.add_option("--from", from, "--model: whose names and layouts IN has")
+  app.add_option("--model", model, "IN holds weights for this Cornu model; OUT is the model with them")
+      ->option_text("FILE");
+  app.add_option("--from", from, "with --model: the names and layouts of the weights in IN")
       ->option_text("cornu|keras|pytorch")
       ->check(names);
-  app.add_option("--name", name, ".h: the namespace; else net")
+  app.add_option("--name", name, "for .h: the namespace (default: net)")
       ->option_text("NAME")
       ->check(std::function<std::string(const std::string&)>([](const std::string& text) {
         return detail::is_free_name(text)
                    ? ""
-                   : message("\"{}\" can be no namespace: no name, a keyword, reserved, or of the C library", text);
+                   : message(
+                         "\"{}\" cannot be a namespace (not an identifier, a keyword, reserved, or in the C library)",
+                         text);
       }));
-  app.add_flag("--int8", int8, ".h: weights of 8 bits");
-  app.add_option("--class-names", class_names, ".onnx: what the outputs mean, separated by commas")
+  app.add_flag("--int8", int8, "for .h: 8-bit weights");
+  app.add_option("--class-names", class_names, "for .onnx: names of the outputs, separated by commas")
       ->delimiter(',')
       ->allow_extra_args(false)
       ->option_text("A,B,...");
-  app.add_flag("--compressed", compressed, ".npz: smaller, and slower to read");
+  app.add_flag("--compressed", compressed, "for .npz: compress (smaller, slower to read)");
 }
 
 std::string Convert::run() const {
@@ -170,10 +176,10 @@ std::string Convert::run() const {
   only_for(!class_names.empty(), "--class-names", out, ".onnx");
   only_for(compressed, "--compressed", out, ".npz");
   only_for(!to.empty(), "--to", out, ".safetensors");
-  require<UsageError>(from.empty() || !model.empty(), "--from is for --model alone");
+  require<UsageError>(from.empty() || !model.empty(), "--from requires --model");
   const FileKind kind = kind_of_file(in);
   std::error_code ignored;
-  require<ValueError>(!std::filesystem::equivalent(in, out, ignored), "{}: this is both IN and OUT", out);
+  require<ValueError>(!std::filesystem::equivalent(in, out, ignored), "{}: IN and OUT are the same file", out);
   const bool is_model = out.ends_with(".onnx") || out.ends_with(".h") || !model.empty() || !to.empty();
   require_can(is_model ? kind == FileKind::safetensors : has_arrays(kind), in, kind, out);
   const std::vector<std::string> left_out = is_model ? convert_model() : convert_arrays(kind);
@@ -236,7 +242,7 @@ std::vector<std::string> Convert::convert_arrays(FileKind kind) const {
     write_npz(out, known_to_numpy(from_in.list, owner), {.compressed = compressed});
   } else {
     require_can(out.ends_with(".npy"), in, kind, out);
-    require<ValueError>(from_in.list.size() == 1, "{}: {} arrays, and a .npy file has one; .npz takes them all", in,
+    require<ValueError>(from_in.list.size() == 1, "{}: {} arrays, but a .npy file holds one; use .npz", in,
                         from_in.list.size());
     write_npy(out, known_to_numpy(from_in.list, owner).front());
     const bool has_name = kind != FileKind::npy && kind != FileKind::idx && kind != FileKind::gzip;

@@ -20,7 +20,7 @@ namespace cornu::tool {
 
 namespace {
 
-/// Samples with their labels, as a dataset.
+/// Samples and labels as a dataset.
 struct Data {
   Samples x;
   Tensor y;
@@ -36,17 +36,17 @@ struct Data {
   }
 };
 
-/// The images that MNIST keeps for tests.
+/// MNIST's test images and labels.
 Data read_mnist(const std::string& folder, const Sequential& model) {
   std::error_code ignored;
   require<FileError>(std::filesystem::is_directory(folder, ignored), "{}: there is no such folder", folder);
   const auto file = [&](const char* name) {
     const auto found = datasets::detail::find_file(folder, name);
-    require<FileError>(found.has_value(), "{}: there is no {} in it, nor {}.gz", folder, name, name);
+    require<FileError>(found.has_value(), "{}: contains neither {} nor {}.gz", folder, name, name);
     return *found;
   };
   const auto pixels = file("t10k-images-idx3-ubyte"), labels = file("t10k-labels-idx1-ubyte");
-  // A model that is built tells how many classes there are: EMNIST has up to 62, in files like these.
+  // A built model determines the number of classes: EMNIST has up to 62, in files of the same format.
   constexpr Index most_classes = 256;  // a label is a byte
   const Index outputs = model.built() ? model.output_shape().size() : most_classes;
   const Index classes = std::clamp(outputs, Index{10}, most_classes);
@@ -59,14 +59,14 @@ Data read_mnist(const std::string& folder, const Sequential& model) {
   return {.x = Samples({.array = array, .owner = std::move(x)}, model.input_shape(), {}, folder), .y = std::move(y)};
 }
 
-/// x_test and y_test, as in Keras's mnist.npz, or x and y.
+/// Reads x_test and y_test, as in Keras's mnist.npz, or x and y.
 Data read_npz(const std::string& path, const std::optional<Shape>& input, const ScaleOptions& scale) {
   NpzFile file(path);
   const bool is_split = file.find("x_test") != nullptr;
   const char* const x = is_split ? "x_test" : "x";
   const char* const y = is_split ? "y_test" : "y";
   require<FormatError>(file.find(x) != nullptr && file.find(y) != nullptr,
-                       "{}: there must be arrays x_test and y_test, or x and y; there are: {}", path,
+                       "{}: arrays x_test and y_test, or x and y, are required; it has: {}", path,
                        detail::listed(file.arrays(), &RawTensor::name));
   const RawTensor array = *file.find(x);
   Tensor labels = file.tensor(y);
@@ -78,7 +78,7 @@ Data read_npz(const std::string& path, const std::optional<Shape>& input, const 
   return data;
 }
 
-/// A table: by the encoding that the model carries, else of numbers with the labels last.
+/// Reads a table with the model's encoding, or as plain numbers with the labels last.
 Data read_table(const std::string& path, const Network& network, const ScaleOptions& scale) {
   const CsvEncoding* const encoding = network.encoding();
   if (encoding == nullptr) {
@@ -106,7 +106,7 @@ Data read_data(const std::string& path, const Network& network, const ScaleOptio
   }
 }
 
-/// Labels as the loss wants them: all but the sparse one have a number for each output.
+/// Converts labels to the form that the loss takes: one-hot, except for the sparse loss.
 void fit_labels(Tensor& y, const Network& network) {
   const Shape outputs = network.model.output_shape();
   const bool are_labels = y.size() == y.shape()[0];
@@ -119,14 +119,15 @@ void fit_labels(Tensor& y, const Network& network) {
 }  // namespace
 
 void Evaluate::declare(CLI::App& app) {
-  app.add_option("MODEL", model, "a model of Cornu, or an ONNX model with one input and one output")
+  app.add_option("MODEL", model, "a Cornu model, or an ONNX model with one input and one output")
       ->required()
       ->option_text(" ");
-  CLI::Option* const folder = app.add_option("--mnist", mnist, "a folder with MNIST's t10k files, or others like them");
+  CLI::Option* const folder =
+      app.add_option("--mnist", mnist, "a folder with MNIST's t10k files, or files in the same format");
   folder->option_text("DIR");
   app.add_option(
          "--data", data,
-         "a .npz file with x_test and y_test, or x and y, or a table, with the label last unless the model has an "
+         "a .npz file with x_test and y_test, or x and y; or a table, with the label last unless the model has an "
          "encoding")
       ->excludes(folder)
       ->option_text("FILE");
@@ -136,8 +137,8 @@ void Evaluate::declare(CLI::App& app) {
 std::string Evaluate::run() const {
   require<UsageError>(!mnist.empty() || !data.empty(), "evaluate: --mnist DIR or --data FILE is required");
   require<UsageError>(!data.empty() || (!scale.scale && !scale.invert),
-                      "evaluate: --scale and --invert are for --data alone");
-  require<UsageError>(!data.empty() || scale.table.given().empty(), "evaluate: {} is for --data alone",
+                      "evaluate: --scale and --invert require --data");
+  require<UsageError>(!data.empty() || scale.table.given().empty(), "evaluate: {} requires --data",
                       scale.table.given());
   Network network = load_network(model, {});
   Data samples = data.empty() ? read_mnist(mnist, network.model) : read_data(data, network, scale);
@@ -147,10 +148,11 @@ std::string Evaluate::run() const {
     const Tensor outputs = predict(network, samples.x);
     const bool one_output = outputs.size() == outputs.shape()[0];
     for (Index i = 0; one_output && i < outputs.size(); ++i) {
-      require<ValueError>(!(outputs[i] < 0 || outputs[i] > 1),
-                          "{}: output {} of sample {} is no probability, so there is no accuracy (does the model end "
-                          "before its sigmoid?)",
-                          model, outputs[i], i);
+      require<ValueError>(
+          !(outputs[i] < 0 || outputs[i] > 1),
+          "{}: output {} of sample {} is not a probability, so there is no accuracy (does the model end "
+          "before its sigmoid?)",
+          model, outputs[i], i);
     }
     Accuracy accuracy;
     accuracy.update(samples.y, outputs);

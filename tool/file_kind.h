@@ -11,14 +11,14 @@ namespace cornu::tool {
 using detail::FileKind;
 using detail::name_of;
 
-/// Which of the kinds that the program reads a file is: its first bytes tell, and its name only where they do not. A
-/// file of text is taken for a table. Returns gzip too, which IDX files may be compressed by. Throws FormatError,
-/// saying what it is, for all others.
+/// The kind of a file, from its first bytes, or from its name's ending if they do not tell. Text counts as a table. May
+/// return gzip, since IDX files may be compressed. Throws FormatError, naming the kind if it is recognised, for other
+/// files.
 FileKind kind_of(std::span<const std::byte> bytes, const std::string& name);
-/// The same of a file. Throws FileError as well if it cannot be read.
+/// The same for a file. Throws FileError if it cannot be read.
 FileKind kind_of_file(const std::string& path);
 
-/// Whether such a file has arrays in it that can be taken out.
+/// True for kinds of files from which read_arrays reads arrays.
 bool has_arrays(FileKind kind);
 
 }  // namespace cornu::tool

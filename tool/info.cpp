@@ -21,7 +21,7 @@ namespace cornu::tool {
 
 namespace {
 
-/// Columns as wide as their widest cell, two blanks between them; the last one is not filled up.
+/// Aligns columns with two spaces between them; the last column is not padded.
 std::string table(const std::vector<std::vector<std::string>>& rows) {
   std::vector<std::size_t> widths;
   for (const auto& row : rows) {
@@ -36,13 +36,13 @@ std::string table(const std::vector<std::vector<std::string>>& rows) {
   return text;
 }
 
-/// A text without characters that would spoil the layout, anything else as JSON.
+/// Strings with control characters escaped; other values as JSON.
 std::string shown(const Json& json) {
   const auto* text = json.as<std::string>();
   return detail::printable(text != nullptr ? *text : to_string(json));
 }
 
-/// (784, 128), with None for what may be any.
+/// "(784, 128)", with None for an open dimension.
 std::string shape_text(const Json& shape) {
   const auto* dimensions = shape.as<Json::Array>();
   if (dimensions == nullptr) return "any";
@@ -100,7 +100,7 @@ Json json_of(const SafetensorsMetadata& metadata) {
   return result;
 }
 
-/// A line for each member of an object.
+/// One line per member of an object.
 std::string lines_of(const Json& object) {
   std::string text;
   for (const auto& [key, value] : *object.as<Json::Object>()) {
@@ -109,9 +109,9 @@ std::string lines_of(const Json& object) {
   return text;
 }
 
-// ---- A model of Cornu's own ----
+// ---- Cornu models ----
 
-/// A loss, an optimizer, ...: its type and its options, as "SGD(learning_rate=0.1, momentum=0.9)".
+/// A loss, an optimizer and so on as its type and options: "SGD(learning_rate=0.1, momentum=0.9)".
 std::string object_text(const Json& object) {
   const Json* const type = object.find("class_name");
   if (type == nullptr) return shown(object);
@@ -124,7 +124,7 @@ std::string object_text(const Json& object) {
   return shown(*type) + "(" + options + ")";
 }
 
-/// Throws FormatError if a member cannot be read as a T, but for types that only another program knows.
+/// Throws FormatError if a member cannot be read as a T. Types registered only by another program are accepted.
 template <class T>
 void check(const Json& object, const char* name) {
   const Json& member = object.at(name);
@@ -146,22 +146,23 @@ std::string compile_text(const Json& description) {
   for (std::size_t i = 0; i < metrics.size(); ++i) text += (i > 0 ? ", " : " ") + object_text(metrics[i]);
   if (metrics.empty()) text += " none";
   const Json* const optimizer = description.find("optimizer");
-  if (optimizer == nullptr) return text + "\nTraining state: none, its optimizer has made no step or was left out\n";
+  if (optimizer == nullptr)
+    return text + "\nTraining state: none (the optimizer made no step, or its state was not saved)\n";
   check<Index>(*optimizer, "iterations");
   return text + fmt::format("\nTraining state: after {} steps\n", shown(optimizer->at("iterations")));
 }
 
-/// Its layers, or its weights where only another program knows the types of these.
+/// The summary of the layers, or the weights if only another program knows the layers' types.
 std::string layers_text(const SafetensorsFile& file) {
   try {
     return to_string(Sequential::load(file, {.compile = false}), {.expand_nested = true});
   } catch (const UnregisteredError& error) {
     return text_of(file.tensors()) + text_of(file.unread()) +
-           fmt::format("It cannot be loaded here: {}\n", error.what());
+           fmt::format("The model cannot be loaded: {}\n", error.what());
   }
 }
 
-/// The table that it was trained on, if it carries the encoding.
+/// The columns of the table that the model was trained on, if it has an encoding.
 std::string table_text(const SafetensorsFile& file) {
   const auto found = file.metadata().find(detail::csv_metadata);
   if (found == file.metadata().end()) return "";
@@ -244,7 +245,7 @@ void Info::declare(CLI::App& app) {
   app.add_option("FILE", file, "a model (safetensors, ONNX), or arrays (safetensors, .npy, .npz, IDX)")
       ->required()
       ->option_text(" ");
-  app.add_flag("--json", json, "for programs: one line of JSON");
+  app.add_flag("--json", json, "print one line of JSON");
 }
 
 std::string Info::run() const {

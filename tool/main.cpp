@@ -1,4 +1,4 @@
-// cornu: models and what they are made of, from the command line. cornu.1 says how it is used.
+// The command line program `cornu`: inspects, converts, runs and evaluates models. Its manual is cornu.1.
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
@@ -22,15 +22,15 @@ enum Status { done = 0, failed = 1, misused = 2 };
 
 using detail::LineBreaks;
 
-/// Opens /dev/null in place of standard streams that are closed, so that no file gets the number of one and is written
-/// to by mistake. It is opened the wrong way round: reading and writing still fail.
+/// Opens /dev/null for standard streams that are closed, so that no other file gets their descriptors and is written to
+/// by mistake. The access mode is reversed: reading and writing the stream still fail.
 void occupy_standard_streams() {
   for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
     if (::fcntl(stream, F_GETFD) < 0) ::open("/dev/null", stream == STDIN_FILENO ? O_WRONLY : O_RDONLY);
   }
 }
 
-/// Whether it can be printed makes no difference to the status.
+/// Prints an error. A failure to print does not change the status.
 int complain(Status status, std::string_view what) noexcept {
   try {
     detail::write_text(stderr, fmt::format("cornu: {}\n", detail::printable(what, LineBreaks::kept)));
@@ -39,7 +39,7 @@ int complain(Status status, std::string_view what) noexcept {
   return status;
 }
 
-/// Whoever reads it may go away at any time, as `head` does; a full disk is an error.
+/// Prints the result. A closed pipe, as by `head`, fails silently; a full disk is an error.
 int print(std::string_view result) {
   const std::string text = detail::printable(result, LineBreaks::kept);
   if (std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0) return done;
@@ -48,7 +48,7 @@ int print(std::string_view result) {
 }
 
 int run(int argc, char** argv) {
-  CLI::App app("Shows, converts, uses and evaluates neural networks", "cornu");
+  CLI::App app("Inspects, converts, runs and evaluates neural networks", "cornu");
   app.require_subcommand(0, 1);
   app.set_version_flag("--version", "cornu " CORNU_VERSION);
   tool::Info info;
@@ -61,10 +61,10 @@ int run(int argc, char** argv) {
     command.declare(sub);
     sub.callback([&] { text = command.run(); });
   };
-  add(info, "info", "Shows what is in a file: a model, or arrays");
-  add(convert, "convert", "Writes a model or arrays in another format");
-  add(predict, "predict", "Prints what a model makes of samples, a line each");
-  add(evaluate, "evaluate", "Prints how good a model is");
+  add(info, "info", "Shows the contents of a model or array file");
+  add(convert, "convert", "Converts a model or arrays to another format");
+  add(predict, "predict", "Prints a model's predictions, one line per sample");
+  add(evaluate, "evaluate", "Prints the loss and metrics of a model on labelled data");
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& asked) {  // --help, --version
@@ -82,7 +82,7 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) try {
   occupy_standard_streams();
-  std::signal(SIGXFSZ, SIG_IGN);  // a limit on the size of files is then an error like a full disk
+  std::signal(SIGXFSZ, SIG_IGN);  // exceeding the file size limit is then an error, like a full disk
   return run(argc, argv);
 } catch (const tool::UsageError& error) {
   return complain(misused, error.what());

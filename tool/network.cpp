@@ -10,7 +10,7 @@ namespace cornu::tool {
 
 namespace {
 
-/// A model does not tell it, the file does.
+/// The type of the loss, which the file stores but a model does not return.
 std::string loss_of(const SafetensorsFile& file) {
   const Json description = detail::described_in(file, detail::model_metadata);
   const Json* const type = description.at("compile").at("loss").find("class_name");
@@ -18,7 +18,7 @@ std::string loss_of(const SafetensorsFile& file) {
   return name != nullptr ? *name : "";
 }
 
-/// Of a loss that only another program has registered nothing is known.
+/// Logits::none for a loss that only another program has registered.
 Logits logits_of(const SafetensorsFile& file) {
   const Json description = detail::described_in(file, detail::model_metadata);
   const Json* const compile = description.find("compile");
@@ -33,10 +33,9 @@ Logits logits_of(const SafetensorsFile& file) {
 }  // namespace
 
 Sequential load_model(const SafetensorsFile& file, const LoadOptions& options) {
-  require<FormatError>(
-      file.metadata().contains(detail::model_metadata),
-      "{}: weights alone; 'cornu convert --model MODEL {} OUT' puts them into the model that they are for", file.path(),
-      file.path());
+  require<FormatError>(file.metadata().contains(detail::model_metadata),
+                       "{}: only weights, not a model; 'cornu convert --model MODEL {} OUT' puts them into their model",
+                       file.path(), file.path());
   return Sequential::load(file, options);
 }
 
@@ -44,7 +43,7 @@ Network load_network(const std::string& path, const LoadOptions& options) {
   const FileKind kind = kind_of_file(path);
   if (kind == FileKind::onnx) return load_onnx(path);
   require<FormatError>(kind != FileKind::gzip, "{}: {}", path, cornu::detail::described(kind));
-  require<FormatError>(kind == FileKind::safetensors, "{}: {}; a model is a safetensors file or an ONNX one", path,
+  require<FormatError>(kind == FileKind::safetensors, "{}: {}; a model must be a safetensors or ONNX file", path,
                        name_of(kind));
   const SafetensorsFile file(path);
   Network network{.model = load_model(file, options)};

@@ -10,32 +10,32 @@
 
 namespace cornu::tool {
 
-/// A model of a file, Cornu's own or ONNX's, to predict with.
+/// A model loaded for prediction: a Cornu model, or an ONNX graph.
 struct Network {
-  Sequential model;                        ///< an ONNX graph is its only layer
-  std::vector<std::string> class_names{};  ///< of an ONNX file or an encoding that says them
-  std::string loss{};                      ///< the type of the one that a model of Cornu is compiled with
-  Logits logits = Logits::none;            ///< what turns its outputs into probabilities, by that loss
-  std::optional<Index> batch{};            ///< how many samples an ONNX graph takes at once, if it is made for a number
+  Sequential model;                        ///< an ONNX graph is a single layer
+  std::vector<std::string> class_names{};  ///< from the ONNX file or the CSV encoding, if given there
+  std::string loss{};                      ///< the type of the loss of a compiled Cornu model
+  Logits logits = Logits::none;            ///< how to turn outputs into probabilities, according to the loss
+  std::optional<Index> batch{};            ///< the fixed batch size of an ONNX graph, if it has one
 
   Index batch_size() const { return batch.value_or(32); }
-  /// Null if the model carries none.
+  /// Null if the model has no CSV encoding.
   const CsvEncoding* encoding() const { return model.has_csv_encoding() ? &model.csv_encoding() : nullptr; }
 };
 
-/// A model of Cornu. Throws FormatError as Sequential::load does, and for weights alone, saying what makes them one.
+/// Loads a Cornu model. Throws FormatError like Sequential::load, and for a file with weights only.
 Sequential load_model(const SafetensorsFile& file, const LoadOptions& options);
 
-/// Throws FileError and FormatError as Sequential::load and onnx::load do, and for a file that is no model.
+/// Throws FileError and FormatError like Sequential::load and onnx::load, and FormatError if the file is not a model.
 Network load_network(const std::string& path, const LoadOptions& options);
 
-/// The outputs for samples of the model's shape; a model that takes any is built for theirs.
+/// The outputs for the samples. A model without a fixed input shape is built for their shape first.
 Tensor predict(Network& network, const Samples& samples);
 
-/// Whether the outputs are the probabilities of classes: the model ends in a softmax.
+/// True if the outputs are class probabilities: the model ends in a softmax.
 bool is_classifier(const Network& network);
 
-/// The name of a class, or its number.
+/// The name of a class, or its index if it has none.
 std::string class_name(const Network& network, Index label);
 
 }  // namespace cornu::tool

@@ -46,8 +46,8 @@ std::string trimmed(std::string_view text) {
   return std::string(text.substr(begin, text.find_last_not_of(" \t\r\n") + 1 - begin));
 }
 
-/// Names of classes as Cornu and others write them: a JSON list of texts, or texts between commas if there are as many
-/// as the model has outputs. None for anything else: the entry may mean something different to another program.
+/// Class names in the two common forms: a JSON list of strings, or a comma-separated list with one name per output.
+/// Empty for anything else, as other programs may use the entry differently.
 std::vector<std::string> class_names_of(const onnx::Model& model) {
   const auto found = model.metadata().find("class_names");
   if (found == model.metadata().end()) return {};
@@ -68,7 +68,7 @@ std::vector<std::string> class_names_of(const onnx::Model& model) {
   return fits ? names : std::vector<std::string>();
 }
 
-/// A graph that is made for a number of samples, as a layer that takes fewer as well: zeros fill them up.
+/// A layer around a graph with a fixed batch size: smaller batches are padded with zeros.
 struct FixedBatch {
   onnx::Model graph;
   Index batch;
@@ -81,7 +81,8 @@ struct FixedBatch {
     const View zeros = x.tape().scratch(x.shape().sub(1).batched(batch - count));
     std::fill(zeros.begin(), zeros.end(), Real{0});
     const Var y = graph.forward(concatenate({x, x.tape().input(zeros)}, 0));
-    require(y.rank() > 0 && y.shape()[0] == batch, "its outputs for a batch of {} samples are {}", batch, y.shape());
+    require(y.rank() > 0 && y.shape()[0] == batch, "for a batch of {} samples its outputs have shape {}", batch,
+            y.shape());
     return slice_axis(y, 0, 0, count);
   }
 };
@@ -91,7 +92,7 @@ struct FixedBatch {
 Network load_onnx(const std::string& path) {
   const onnx::Model graph = onnx::load(path);
   require<ValueError>(graph.inputs().size() == 1 && graph.outputs().size() == 1,
-                      "{}: it has {} inputs and {} outputs; predict and evaluate take models with one of each", path,
+                      "{}: {} inputs and {} outputs; predict and evaluate require one of each", path,
                       graph.inputs().size(), graph.outputs().size());
   Network network{.model = {}, .class_names = class_names_of(graph)};
   const auto& shape = graph.inputs().front().shape;
@@ -145,7 +146,7 @@ Json describe_onnx(const std::string& path) {
 namespace {
 
 [[noreturn]] void refuse(const std::string& path) {
-  throw ValueError(message("{}: an ONNX model, and this program was built without cornu::onnx", path));
+  throw ValueError(message("{}: an ONNX model, but this program was built without cornu::onnx", path));
 }
 
 }  // namespace

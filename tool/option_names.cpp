@@ -11,7 +11,7 @@ struct Name {
   std::string_view library, tool;
 };
 
-/// Longer names before those that they begin with.
+/// A name precedes its own prefixes.
 constexpr std::array names{
     Name{".header = false", "--no-header"},
     Name{".unknown = CsvOptions::other", "--unknown other"},
@@ -32,7 +32,7 @@ constexpr std::array names{
     Name{", for read_csv", ""},
 };
 
-/// {"$", "kg"} after --units becomes '$,kg'.
+/// Rewrites the list after --units: {"$", "kg"} becomes '$,kg'.
 void write_units(std::string& text) {
   constexpr std::string_view begin = "--units {";
   for (std::size_t at = 0; (at = text.find(begin, at)) != std::string::npos;) {

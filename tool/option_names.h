@@ -4,8 +4,8 @@
 
 namespace cornu::tool {
 
-/// An error of the library with its options as the tool calls them: "--no-header" for ".header = false". What names
-/// something that only a program can call is named for the command that does it.
+/// Rewrites an error of the library in terms of the tool's options: "--no-header" for ".header = false". Functions that
+/// only a program can call become the command that does the same.
 std::string with_option_names(std::string text);
 
 }  // namespace cornu::tool

@@ -13,15 +13,15 @@ class PgmReader {
 
   Image read(const SizeCheck& check) {
     const bool plain = begins("P2");
-    require<FormatError>(plain || begins("P5"), "{}: it begins with neither P2 nor P5, as PGM images do", name_);
+    require<FormatError>(plain || begins("P5"), "{}: not a PGM image, it does not begin with P2 or P5", name_);
     at_ = 2;
     Image image;
     image.width = number("the width", most_pixels);
     image.height = number("the height", most_pixels);
     image.largest = number("the largest value", 65535);
     require<FormatError>(image.width > 0 && image.height > 0 && image.largest > 0,
-                         "{}: {} x {} pixels of up to {}; all three must be more than 0", name_, image.width,
-                         image.height, image.largest);
+                         "{}: {} x {} pixels of up to {}; all three must be positive", name_, image.width, image.height,
+                         image.largest);
     check(image.height, image.width);
     if (plain) {
       read_plain(image);
@@ -64,17 +64,18 @@ class PgmReader {
     return value;
   }
 
-  /// A pixel takes `bytes_each` at least, so that no header can ask for more memory than the file has use for.
+  /// Allocates the pixels. Each takes at least `bytes_each` bytes of the file, which bounds the size that a header can
+  /// claim.
   void make_room(Image& image, Index bytes_each) const {
     const Index most = left() / bytes_each;
     require<FormatError>(image.width <= most / image.height,
-                         "{}: {} x {} pixels, but there are {} bytes of them; at least {} each are required", name_,
-                         image.width, image.height, left(), bytes_each);
+                         "{}: {} x {} pixels in {} bytes; a pixel takes at least {}", name_, image.width, image.height,
+                         left(), bytes_each);
     image.values.resize(static_cast<std::size_t>(image.width * image.height));
   }
 
   void read_plain(Image& image) {
-    make_room(image, 2);  // a digit and a space before it
+    make_room(image, 2);  // a pixel is at least a space and a digit
     for (std::uint16_t& value : image.values) value = static_cast<std::uint16_t>(number("a pixel", image.largest));
     skip_space();
     require_end();
@@ -94,9 +95,7 @@ class PgmReader {
     require_end();
   }
 
-  void require_end() const {
-    require<FormatError>(left() == 0, "{}: {} bytes more than its pixels need", name_, left());
-  }
+  void require_end() const { require<FormatError>(left() == 0, "{}: {} bytes after the last pixel", name_, left()); }
 
   std::span<const std::byte> bytes_;
   const std::string& name_;

@@ -17,7 +17,7 @@ namespace cornu::tool {
 
 namespace {
 
-/// libpng's reader. It reports errors by longjmp, so the functions that call libpng have no locals with destructors.
+/// Wraps libpng, which reports errors by longjmp: functions that call it must have no locals with destructors.
 class PngReader {
  public:
   PngReader(std::span<const std::byte> bytes, const std::string& name) : bytes_(bytes), name_(name) {
@@ -36,14 +36,14 @@ class PngReader {
   void read_header() {
     if (setjmp(png_jmpbuf(png_)) != 0) fail();
     png_read_info(png_, info_);
-    png_set_expand(png_);  // palettes become colours, few bits 8, and a transparent colour alpha
+    png_set_expand(png_);  // palettes become colours, low bit depths 8 bits, and transparent colours alpha
     png_set_scale_16(png_);
     png_set_interlace_handling(png_);
     png_read_update_info(png_, info_);
   }
   Index width() const { return png_get_image_width(png_, info_); }
   Index height() const { return png_get_image_height(png_, info_); }
-  Index channels() const { return png_get_channels(png_, info_); }  ///< 1: grey, 3: colours, and one more for alpha
+  Index channels() const { return png_get_channels(png_, info_); }  ///< 1: grey, 3: colour; plus 1 for alpha
 
   void read_pixels(std::vector<png_bytep>& rows) {
     if (setjmp(png_jmpbuf(png_)) != 0) fail();
@@ -65,14 +65,14 @@ class PngReader {
   }
   [[noreturn]] void fail() const { throw FormatError(message("{}: {}", name_, error_.data())); }
 
-  std::span<const std::byte> bytes_;  // those that are left
+  std::span<const std::byte> bytes_;  // the bytes not yet read
   const std::string& name_;
   png_structp png_ = nullptr;
   png_infop info_ = nullptr;
   std::array<char, 256> error_{};
 };
 
-/// A pixel, on a white ground where it is transparent, as `to_channels` values.
+/// Writes a pixel as `to_channels` values, blended with white if it is transparent.
 void put_pixel(const png_byte* from, Index from_channels, std::uint16_t* to, Index to_channels) {
   const bool has_alpha = from_channels % 2 == 0;
   const int alpha = has_alpha ? from[from_channels - 1] : 255;
@@ -94,7 +94,7 @@ Image read_png(std::span<const std::byte> bytes, const std::string& name, Index 
   reader.read_header();
   Image result{.width = reader.width(), .height = reader.height(), .channels = channels};
   check(result.height, result.width);
-  // Deflate makes at most 1032 bytes of one, and the smallest pixels are 8 to a byte.
+  // Deflate expands a byte to at most 1032, and a byte holds at most 8 pixels.
   constexpr Index most_from_a_byte = 8 * 1032;
   require<FormatError>(result.width <= most_from_a_byte * std::ssize(bytes) / result.height,
                        "{}: {} x {} pixels cannot come from {} bytes", name, result.width, result.height, bytes.size());
@@ -113,7 +113,8 @@ Image read_png(std::span<const std::byte> bytes, const std::string& name, Index 
 #else
 
 Image read_png(std::span<const std::byte>, const std::string& name, Index, const SizeCheck&) {
-  throw FormatError(message("{}: a PNG image, and this program was built without libpng; PGM it reads", name));
+  throw FormatError(
+      message("{}: a PNG image, but this program was built without libpng; convert the image to PGM", name));
 }
 
 #endif

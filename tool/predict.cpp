@@ -18,10 +18,10 @@ namespace {
 
 using Outputs = std::span<const Real>;
 
-/// All of them, as a line of a CSV file.
+/// All outputs as a line of a CSV file.
 std::string all_text(Outputs outputs) { return fmt::format("{}", fmt::join(outputs, ",")); }
 
-/// The positions of the outputs, the largest first; NaN is the least of all.
+/// Output indices in descending order of their values; NaN is last.
 std::vector<Index> sorted_classes(Outputs outputs) {
   const auto key = [&](Index i) {
     const Real x = outputs[static_cast<std::size_t>(i)];
@@ -33,7 +33,7 @@ std::vector<Index> sorted_classes(Outputs outputs) {
   return classes;
 }
 
-/// The best classes, each followed by its output.
+/// The top classes, each followed by its output.
 std::string top_text(const Network& network, Outputs outputs, Index count) {
   std::string text;
   for (const Index i : sorted_classes(outputs)) {
@@ -44,13 +44,13 @@ std::string top_text(const Network& network, Outputs outputs, Index count) {
   return text;
 }
 
-/// The best class; of a single output whether its probability is more than a half.
+/// The best class; for a single output, 1 if its probability is above 0.5.
 std::string class_text(const Network& network, Outputs outputs) {
   if (outputs.size() > 1) return class_name(network, sorted_classes(outputs)[0]);
   Tensor memory;
   const ConstView p = detail::probabilities(network.logits, ConstView(outputs.data(), {1}), memory);
   require<ValueError>(!(p[0] < 0 || p[0] > 1),
-                      "the output {} is no probability, so it has no class (does the model end before its sigmoid?)",
+                      "the output {} is not a probability, so it has no class (does the model end before its sigmoid?)",
                       p[0]);
   return class_name(network, p[0] > Real(0.5) ? 1 : 0);
 }
@@ -58,21 +58,21 @@ std::string class_text(const Network& network, Outputs outputs) {
 }  // namespace
 
 void Predict::declare(CLI::App& app) {
-  app.add_option("MODEL", model, "a model of Cornu, or an ONNX model with one input and one output")
+  app.add_option("MODEL", model, "a Cornu model, or an ONNX model with one input and one output")
       ->required()
       ->option_text(" ");
   app.add_option("INPUT", inputs,
-                 "samples: IDX (.gz too), .npy, PNG, PGM, or a table with a sample a line; - is standard "
+                 "samples: IDX (also .gz), .npy, PNG, PGM, or a table with one sample per line; - is standard "
                  "input")
       ->required()
       ->option_text("...");
-  CLI::Option* const all_flag = app.add_flag("--all", all, "all outputs, separated by commas");
-  CLI::Option* const top_option = app.add_option("--top", top, "the best K classes, each with its output")
+  CLI::Option* const all_flag = app.add_flag("--all", all, "print all outputs, separated by commas");
+  CLI::Option* const top_option = app.add_option("--top", top, "print the best K classes, each with its output")
                                       ->option_text("K")
                                       ->check(CLI::Range(1, 1'000'000));
-  CLI::Option* const classes_flag = app.add_flag("--classes", classes, "the best class alone");
+  CLI::Option* const classes_flag = app.add_flag("--classes", classes, "print only the best class");
   CLI::Option* const output_option =
-      app.add_option("-o,--output", output, "print nothing, and write all outputs to this .npy file");
+      app.add_option("-o,--output", output, "write all outputs to this .npy file and print nothing");
   output_option->option_text("FILE");
   all_flag->option_text(" ");
   classes_flag->option_text(" ");
@@ -90,7 +90,7 @@ std::string Predict::run() const {
   std::string text;
   std::vector<Real> kept;
   Shape sample;
-  std::optional<Index> best;  // how many classes are printed; where nobody said it the model tells, once it is built
+  std::optional<Index> best;  // number of classes to print; if not given, the built model decides
   if (top > 0 || all || classes) best = top;
   for (const std::string& input : inputs) {
     const Tensor outputs =
@@ -101,7 +101,7 @@ std::string Predict::run() const {
       continue;
     }
     require<ValueError>(sample.rank() == 1 || (!classes && top == 0),
-                        "{}: the outputs of a sample are {}, which are no classes", model, sample);
+                        "{}: the outputs of a sample have shape {}; classes require one axis", model, sample);
     if (!best) best = is_classifier(network) ? 1 : 0;
     for (Index row = 0; row < outputs.shape()[0]; ++row) {
       const Outputs numbers(outputs.data() + row * sample.size(), static_cast<std::size_t>(sample.size()));

@@ -30,16 +30,16 @@ using Bytes = std::span<const std::byte>;
 
 // ---- Tables ----
 
-/// Bytes in memory, for a stream to read.
+/// A read-only stream buffer over bytes in memory.
 struct MemoryBuffer : std::streambuf {
   explicit MemoryBuffer(std::string_view text) {
-    char* const begin = const_cast<char*>(text.data());  // it reads alone
+    char* const begin = const_cast<char*>(text.data());  // the buffer is only read
     setg(begin, begin, begin + text.size());
   }
 };
 
-/// The delimiter that stands most often in the first non-empty line, outside of quotes. Marks of numbers that the
-/// options name are none. Other numbers contain no delimiter, so that a wrong guess is an error.
+/// The most frequent delimiter in the first non-empty line, outside quotes. The decimal and thousands marks of the
+/// options are excluded; numbers contain no other delimiter, so that a wrong guess leads to an error.
 char delimiter_of(std::string_view text, const CsvOptions& options) {
   std::string delimiters = ",;\t ";
   std::erase_if(delimiters, [&](char c) { return c == options.decimal || c == options.thousands; });
@@ -52,13 +52,13 @@ char delimiter_of(std::string_view text, const CsvOptions& options) {
     if (c == '\r' || c == '\n') break;
     if (delimiters.find(c) != std::string::npos) found += c;
   }
-  // A space only if there is nothing else: names contain spaces, and other delimiters have spaces around them.
+  // A space counts only if there is no other delimiter: names contain spaces, and delimiters may be followed by them.
   const bool others = found.find_first_of(",;\t") != std::string::npos;
   const auto count = [&](char c) { return c == ' ' && others ? 0 : std::count(found.begin(), found.end(), c); };
   return *std::max_element(delimiters.begin(), delimiters.end(), [&](char a, char b) { return count(a) < count(b); });
 }
 
-/// What to do about a text in a table of numbers.
+/// The hint for text in a table of numbers.
 std::string remedy_for_text(const detail::CsvCell& cell, const detail::NumberFormat& format, char delimiter) {
   const auto is_like_number = [&](const std::string& text) {
     Real number = 0;
@@ -75,7 +75,7 @@ std::string remedy_for_text(const detail::CsvCell& cell, const detail::NumberFor
   return "; it is " + detail::described(number, format);
 }
 
-/// Appends the row's numbers. Returns false for a row of names: no cell is a number in any format.
+/// Appends the row's numbers. Returns false for a header: a row in which no cell is a number in any format.
 bool append_row(const detail::CsvRows& rows, const detail::NumberFormat& format, std::vector<Real>& numbers,
                 bool names_allowed) {
   const std::size_t before = numbers.size();
@@ -97,7 +97,7 @@ bool append_row(const detail::CsvRows& rows, const detail::NumberFormat& format,
                             remedy_for_text(*wrong, format, rows.delimiter())));
 }
 
-/// Whether the first row, of numbers, is of names: in quotes above numbers without. Throws where that is not clear.
+/// True if a first row of numbers is a header: quoted above unquoted numbers. Throws FormatError if that is unclear.
 bool are_names(const std::vector<detail::CsvCell>& first, const detail::CsvRows& rows,
                const detail::NumberFormat& format) {
   const auto is_number = [&](const std::string& text) {
@@ -107,12 +107,12 @@ bool are_names(const std::vector<detail::CsvCell>& first, const detail::CsvRows&
   const detail::FirstRow kind =
       detail::kind_of_first_row(first, rows.cells(), is_number, [](const std::string&) { return false; });
   require<FormatError>(kind != detail::FirstRow::unclear,
-                       "{}: the first row, {}, ..., may be names or a sample; remove it, or say --no-header",
+                       "{}: the first row, {}, ..., may be names or a sample; remove it, or pass --no-header",
                        rows.name(), first[0].text);
   return kind == detail::FirstRow::names;
 }
 
-/// A table of numbers alone.
+/// Reads a table that contains only numbers.
 Numbers read_table(Bytes bytes, const std::string& name, const TableOptions& options) {
   require<UsageError>(options.missing.empty() && options.unknown.empty(),
                       "{}: --missing and --unknown need a model that carries the table's encoding", name);
@@ -152,8 +152,8 @@ Numbers read_table(Bytes bytes, const std::string& name, const TableOptions& opt
   return {.array = array, .owner = std::move(numbers)};
 }
 
-/// Reads a table by an encoding. If the first line of a table of several columns lacks the encoding's delimiter,
-/// another one is taken that is no mark of its numbers.
+/// Reads a table with an encoding. If a table of several columns does not use the encoding's delimiter in its first
+/// line, the delimiter is guessed, unless it would be a mark within numbers.
 CsvDataset read_encoded_table(Bytes bytes, const std::string& name, CsvOptions options, const TableOptions& given) {
   given.apply(options);
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
@@ -173,7 +173,7 @@ CsvDataset read_encoded_table(Bytes bytes, const std::string& name, CsvOptions o
   return read_csv(stream, name, options);
 }
 
-/// Reads the features alone. No row is dropped.
+/// Reads only the features. Never drops a row.
 Numbers read_features(Bytes bytes, const std::string& name, const CsvEncoding& encoding, const TableOptions& given) {
   CsvOptions options{.target = std::nullopt, .like = encoding};
   if (encoding.missing == CsvMissing::drop_row) options.missing = CsvMissing::refuse;
@@ -186,16 +186,16 @@ Numbers read_features(Bytes bytes, const std::string& name, const CsvEncoding& e
 
 // ---- Images ----
 
-/// How many channels an image for this input has. A model that takes any is given grey images.
+/// The number of channels of an image for this input; 1 for a model that takes any shape.
 Index channels_of(const std::optional<Shape>& input, const std::string& path) {
   if (!input || input->rank() == 1 || input->rank() == 2) return 1;
   const auto is_channels = [](Index size) { return size == 1 || size == 3; };
   require(input->rank() == 3 && (is_channels((*input)[2]) || is_channels((*input)[0])),
-          "{}: an image, but the model takes {}, which is none", path, *input);
+          "{}: an image, but the model takes shape {}, which is not an image", path, *input);
   return is_channels((*input)[2]) ? (*input)[2] : (*input)[0];
 }
 
-/// Grey is the same in all channels.
+/// Converts grey to the required channels by repetition, and orders the axes.
 std::vector<std::uint16_t> arranged(Image image, Index channels, bool channels_last) {
   if (image.channels == channels && (channels_last || channels == 1)) return std::move(image.values);
   const Index pixels = image.height * image.width;
@@ -239,7 +239,7 @@ Numbers read_image(Bytes bytes, const std::string& name, FileKind kind, const st
 
 // ---- Any file ----
 
-/// What can be read once alone is waited for until its end.
+/// Reads pipes and standard input to their end before anything else.
 std::unique_ptr<const FileBytes> read_bytes(const std::string& path, const std::string& name) {
   if (path == "-") return std::make_unique<const FileBytes>(STDIN_FILENO, name);
   return std::make_unique<const FileBytes>(path, true, FileBytes::Pipes::read);
@@ -258,7 +258,7 @@ Numbers read_numbers(const std::string& path, const std::string& name, const std
     case FileKind::idx:
     case FileKind::gzip:
       result.array = raw_tensor(name, result.owner.emplace<IdxArray>(read_idx_bytes(bytes, name)));
-      result.file.reset();  // all of it has been copied
+      result.file.reset();  // the array is a copy
       return result;
     case FileKind::png:
     case FileKind::pgm:
@@ -272,7 +272,7 @@ Numbers read_numbers(const std::string& path, const std::string& name, const std
   }
 }
 
-/// The axes that are more than 1.
+/// The dimensions other than 1.
 std::vector<Index> long_axes(const Shape& shape) {
   std::vector<Index> result;
   for (const Index dimension : shape.dimensions()) {
@@ -286,17 +286,17 @@ bool same_numbers(const Shape& a, const Shape& b) {
   return x == y || (a.size() == b.size() && (x.size() == 1 || y.size() == 1));
 }
 
-/// The shape of an array with the samples' axis before the others.
+/// The shape of the array as a batch: the samples' axis first, then the model's input shape.
 Shape samples_shape(const std::vector<Index>& array, const std::optional<Shape>& input, const std::string& name) {
   require<FormatError>(std::ssize(array) <= Shape::max_rank, "{}: {} has more than {} dimensions", name,
                        to_string(std::span(array)), Shape::max_rank);
   const Shape came(array);
   if (!input) {
-    require(came.rank() > 0, "{}: a single number is no sample", name);
+    require(came.rank() > 0, "{}: a scalar is not a sample", name);
     return came;
   }
   if (came.rank() > 0 && same_numbers(came.sub(1), *input)) return input->batched(came[0]);
-  require(same_numbers(came, *input), "{}: {}, but the model takes samples {}", name, came, *input);
+  require(same_numbers(came, *input), "{}: shape {}, but the model takes samples of shape {}", name, came, *input);
   return input->batched(1);
 }
 
@@ -304,15 +304,15 @@ Shape samples_shape(const std::vector<Index>& array, const std::optional<Shape>&
 
 void ScaleOptions::declare(CLI::App& app) {
   app.add_option("--scale", scale,
-                 "multiply by this; else pixels are divided by the largest value, 255 for bytes of images")
+                 "multiply values by this (default: divide pixels by their largest value, 255 for bytes)")
       ->option_text("FACTOR");
-  app.add_flag("--invert", invert, "first turn black pixels white and white ones black");
+  app.add_flag("--invert", invert, "invert the brightness of pixels first");
   table.declare(app);
 }
 
 void require_table(FileKind kind, const std::string& name, const TableOptions& options) {
   const std::string given = options.given();
-  require<UsageError>(kind == FileKind::csv || given.empty(), "{}: {} is for tables, and this is {}", name, given,
+  require<UsageError>(kind == FileKind::csv || given.empty(), "{}: {} applies only to tables, this is {}", name, given,
                       name_of(kind));
 }
 
@@ -325,19 +325,17 @@ void TableOptions::declare(CLI::App& app) {
   const std::function<std::string(const std::string&)> is_character = [](const std::string& text) {
     return text.size() == 1 || text == "\\t" ? "" : "\"" + text + "\": a single character is required";
   };
-  app.add_flag("--no-header", no_header, "the first row is a sample, not the columns' names")->group("Tables");
-  add("--delimiter", delimiter, "between cells; else the encoding's, or the one that the first line shows", "C")
+  app.add_flag("--no-header", no_header, "the first row is a sample, not column names")->group("Tables");
+  add("--delimiter", delimiter, "cell delimiter (default: the encoding's, or guessed from the first line)", "C")
       ->check(is_character);
-  add("--decimal", decimal, "the decimal mark; else the encoding's, or a point", "C")->check(is_character);
-  add("--thousands", thousands, "the mark between groups of digits; else the encoding's, or none", "C")
-      ->check(is_character);
-  add("--units", units, "ignored before and after numbers, separated by commas", "U,...")
+  add("--decimal", decimal, "decimal mark (default: the encoding's, or a point)", "C")->check(is_character);
+  add("--thousands", thousands, "digit group separator (default: the encoding's, or none)", "C")->check(is_character);
+  add("--units", units, "units to ignore before and after numbers, separated by commas", "U,...")
       ->delimiter(',')
       ->allow_extra_args(false);
-  add("--missing", missing, "a missing value is an error (refuse), or the mean of the training table (fill_in)", "WHAT")
+  add("--missing", missing, "missing values are an error (refuse) or the mean of the training table (fill_in)", "WHAT")
       ->check(CLI::IsMember({"refuse", "fill_in"}));
-  add("--unknown", unknown, "a text that the encoding does not know is an error, or none of those it knows (other)",
-      "WHAT")
+  add("--unknown", unknown, "texts unknown to the encoding are an error (error) or match no category (other)", "WHAT")
       ->check(CLI::IsMember({"error", "other"}));
 }
 
@@ -379,7 +377,8 @@ Samples::Samples(Numbers numbers, const std::optional<Shape>& input, const Scale
   shape_ = samples.sub(1);
   const bool are_images = array.shape.size() > 2 || (input && input->rank() > 1);
   largest_ = static_cast<Real>(numbers_.largest.value_or(array.dtype == Dtype::u8 && are_images ? 255 : 0));
-  require<ValueError>(!options.invert || largest_ > 0, "{}: no pixels, so that nothing can be inverted", name);
+  require<ValueError>(!options.invert || largest_ > 0, "{}: the values are not pixels, so --invert does not apply",
+                      name);
 }
 
 void Samples::gather(std::span<const Index> rows, View x, View) const {
@@ -410,7 +409,7 @@ Samples read_samples(const std::string& path, const std::optional<Shape>& input,
 TensorDataset read_labelled_table(const std::string& path, const CsvEncoding& encoding, const ScaleOptions& options) {
   const FileBytes file(path, true);
   const CsvDataset table = read_encoded_table(file.bytes(), path, {.like = encoding}, options.table);
-  require<FormatError>(table.has_target(), "{}: there is no column of targets{}", path,
+  require<FormatError>(table.has_target(), "{}: no target column{}", path,
                        table.target_name().empty() ? "" : ", \"" + table.target_name() + "\"");
   return gathered(table);
 }
@@ -422,7 +421,7 @@ LabelledSamples read_labelled_numbers(const std::string& path, const std::option
   const Index rows = table.array.shape[0], width = table.array.shape[1];
   const Index features = input ? input->size() : width - 1;
   require<FormatError>(0 < features && features < width,
-                       "{}: rows of {} numbers; {} for the model and a label after them are required", path, width,
+                       "{}: rows of {} numbers; {} inputs and a label after them are required", path, width,
                        std::max(features, Index{1}));
   std::vector<Real> x;
   Tensor y(width - features == 1 ? Shape{rows} : Shape{rows, width - features});

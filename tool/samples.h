@@ -23,49 +23,49 @@ class App;
 
 namespace cornu::tool {
 
-/// How tables are read where they differ from the model's encoding, or from plain numbers. Named as in CsvOptions.
+/// Options for reading tables; they override the model's encoding. The names are those of CsvOptions.
 struct TableOptions {
   bool no_header = false;  ///< the first row is a sample
   std::string delimiter{}, decimal{}, thousands{}, missing{}, unknown{};
   std::vector<std::string> units{};
 
   void declare(CLI::App& app);
-  /// The options that were given: "--no-header, --decimal"; "" if there are none.
+  /// The options that are set: "--no-header, --decimal"; "" if there are none.
   std::string given() const;
   void apply(CsvOptions& options) const;
 };
 
-/// What happens to the values of a file before a model sees them.
+/// How the values of a file are scaled for the model.
 struct ScaleOptions {
-  std::optional<double> scale{};  ///< the factor; without it pixels are divided by the largest value
-  bool invert = false;            ///< first, pixels become the largest value minus themselves
+  std::optional<double> scale{};  ///< the factor; without it, pixels are divided by the largest value
+  bool invert = false;            ///< replaces pixels by largest - pixel before scaling
   TableOptions table{};
 
   void declare(CLI::App& app);
 };
 
-/// Throws UsageError if options for tables were given for a file that is none.
+/// Throws UsageError if table options are set for a file that is not a table.
 void require_table(detail::FileKind kind, const std::string& name, const TableOptions& options);
 
-/// Numbers as a file has them.
+/// The values of a file, in the file's element type.
 struct Numbers {
   RawTensor array{};
-  /// Of pixels; 0: these are none. Where nobody says it, bytes are pixels of up to 255 if a sample has two axes or
-  /// more.
+  /// The largest pixel value; 0: the values are not pixels. If empty, bytes are pixels of up to 255 if a sample has two
+  /// axes or more.
   std::optional<Index> largest{};
-  /// Whose bytes these are, and what it shows into itself.
+  /// Own the memory that `array` points into.
   std::unique_ptr<const FileBytes> file{};
   std::variant<std::monostate, NpyFile, NpzFile, IdxArray, Tensor, std::vector<Real>, std::vector<std::uint16_t>>
       owner{};
 };
 
-/// Samples for a model, as a dataset without labels: numbers become Reals a batch at a time, so that those of a file
-/// are in memory as the file has them alone.
+/// A dataset of samples without labels. Values are converted to Real one batch at a time, so that a file is held in
+/// memory in its own element type only.
 class Samples {
  public:
-  /// Axes of 1 and flattened axes do not matter, and one sample alone is a batch of one. Without an input, which is a
-  /// model's that takes any, samples have the shape that the array gives them. Throws ShapeError for samples of another
-  /// shape and ValueError for numbers to invert that are no pixels, both beginning with `name`.
+  /// Axes of size 1 and flattened axes are ignored when shapes are matched, and a single sample becomes a batch of one.
+  /// Without `input` (a model that takes any shape) samples keep the array's shape. Throws ShapeError if the shapes do
+  /// not match and ValueError for `invert` without pixels; both messages begin with `name`.
   Samples(Numbers numbers, const std::optional<Shape>& input, const ScaleOptions& options, const std::string& name);
 
   Index size() const { return size_; }
@@ -80,24 +80,25 @@ class Samples {
   Shape shape_;
 };
 
-/// Samples and what a model is to make of them.
+/// Samples and their labels.
 struct LabelledSamples {
   Samples x;
   Tensor y;  ///< (samples) or (samples, labels)
 };
 
-/// A table with a sample a row, labels in its last columns: in all that the model does not take, or the last one.
-/// Throws as read_samples, and FormatError for rows that leave no label.
+/// Reads a table with one sample per row. The labels are the columns after those that the model takes, or the last
+/// column if `input` is empty. Throws like read_samples, and FormatError if no column is left for a label.
 LabelledSamples read_labelled_numbers(const std::string& path, const std::optional<Shape>& input,
                                       const ScaleOptions& options);
 
-/// The samples in a file, a pipe, or standard input, which is called "-": IDX, .npy, a table with a sample a row, an
-/// image. A table is read by the encoding if there is one, else as numbers. Throws FileError if it cannot be read,
-/// FormatError for a file that breaks its format or has no samples, else as Samples.
+/// Reads samples from a file, a pipe, or standard input ("-"): IDX, .npy, an image, or a table with one sample per row.
+/// A table is read with the encoding if there is one, otherwise as plain numbers. Throws FileError if the file cannot
+/// be read, FormatError if it is malformed or has no samples, and like Samples.
 Samples read_samples(const std::string& path, const std::optional<Shape>& input, const ScaleOptions& options,
                      const CsvEncoding* encoding = nullptr);
 
-/// A table with its targets, by an encoding. Throws as read_csv, and FormatError if the targets are not there.
+/// Reads a table and its targets with an encoding. Throws like read_csv, and FormatError if the target column is
+/// missing.
 TensorDataset read_labelled_table(const std::string& path, const CsvEncoding& encoding, const ScaleOptions& options);
 
 }  // namespace cornu::tool

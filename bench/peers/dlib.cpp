@@ -1,4 +1,4 @@
-// The workloads in dlib. Its networks are types, so there is one for each.
+// The workloads in dlib. dlib's networks are types, so each workload has its own.
 
 #include <dlib/dnn.h>
 
@@ -56,7 +56,7 @@ bench::Result train(const bench::Options& options, const Samples& train, const S
   std::vector<Index> order(train.x.size());
   std::iota(order.begin(), order.end(), Index{0});
   cornu::Rng rng(options.seed);
-  const bool all_at_once = images.size() == order.size();  // then there is nothing to shuffle, and one tensor will do
+  const bool all_at_once = images.size() == order.size();  // full batch: no shuffling, and a single tensor
   if (all_at_once) {
     net.to_tensor(train.x.begin(), train.x.end(), batch);
     labels = train.y;

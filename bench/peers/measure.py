@@ -1,4 +1,4 @@
-"""What the peers in Python share: their options, the data, and the one line of JSON that each prints."""
+"""Shared by the Python peers: options, data, and the line of JSON that each prints."""
 
 import json
 import pathlib
@@ -13,7 +13,7 @@ import numpy as np
 PEERS = pathlib.Path("build/peers").resolve()
 DATA = PEERS / "data"
 
-# The sizes of the dense layers, and of the convolutions before them (filters, kernel, padding), each with a pool or not.
+# The sizes of the dense layers, and the convolutions before them: (filters, kernel, padding, whether pooling follows).
 DENSE = {"W1": [784, 128, 10], "W2": [784, 128, 10], "W3": [784, 1024, 1024, 10], "W4": [784, 10],
          "W5a": [400, 120, 84, 10], "W5b": [9216, 128, 10], "W6a": [784, 128, 10], "W6b": [400, 120, 84, 10]}
 LENET = [(6, 5, 2, True), (16, 5, 0, True)]
@@ -21,16 +21,16 @@ CONVOLUTIONS = {"W5a": LENET, "W5b": [(32, 3, 0, False), (64, 3, 0, True)], "W6b
 
 
 def options():
-    """Those of every program. write_data reads them, writes the data that they ask for, and says what they come to."""
+    """Parses the command line with write_data, which writes the requested data and prints the resolved options."""
     DATA.mkdir(exist_ok=True)
     said = subprocess.run([PEERS / "write_data", *sys.argv[1:]], cwd=DATA, stdout=subprocess.PIPE, text=True).stdout
     if not said.startswith("{"):
-        sys.exit(said)  # which is its help, or nothing after an error
+        sys.exit(said)  # the help text, or nothing after an error
     return types.SimpleNamespace(**json.loads(said))
 
 
 def load(part):
-    """x (samples, 784) in [0, 1], y (samples)."""
+    """Returns x (samples, 784) in [0, 1] and y (samples)."""
     pixels = np.fromfile(DATA / f"{part}-images", np.uint8, offset=16).reshape(-1, 784)
     labels = np.fromfile(DATA / f"{part}-labels", np.uint8, offset=8)
     return pixels.astype(np.float32) / np.float32(255), labels.astype(np.int64)
@@ -58,7 +58,7 @@ def seconds(call, *arguments):
 
 
 def predictions(program, chosen, predict, x):
-    """Measures `predict` for each of 1000 images alone, and for all of them together."""
+    """Measures `predict` for each of 1000 images alone, and for all of them at once."""
     x = x[:1000]
     rounds = [[seconds(predict, x[i:i + 1]) for i in range(1000)] for _ in range(10)]
     together = [seconds(predict, x) for _ in range(50)]

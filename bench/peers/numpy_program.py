@@ -1,4 +1,4 @@
-"""The workloads without convolutions in NumPy, written by hand: products into arrays that are there already."""
+"""The workloads without convolutions, handwritten in NumPy with preallocated arrays."""
 
 import numpy as np
 

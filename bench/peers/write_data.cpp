@@ -1,5 +1,5 @@
-// Writes the data of a workload as raw IDX files into the current folder, for the peers in Python, and prints what the
-// workload is.
+// Writes the data of a workload as raw IDX files to the current folder, for the Python peers, and prints the workload's
+// parameters.
 
 #include "cornu/bench/workload.h"
 #include "cornu/formats/idx.h"

@@ -6,12 +6,12 @@
 #include <map>
 #include <string>
 
-/// The networks of pytorch.py, as Cornu has them.
+/// The networks of pytorch.py, in Cornu.
 namespace cornu::interop {
 
 struct Network {
   std::function<Sequential(std::uint64_t seed)> make;
-  LayerNames rename{};  // what PyTorch's modules are called, where they are not numbered
+  LayerNames rename{};  // names of PyTorch's modules, if they are not numbered
 };
 
 inline const std::map<std::string, Network>& networks() {

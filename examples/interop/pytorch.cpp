@@ -1,4 +1,4 @@
-/// Networks that go from PyTorch to Cornu and back; pytorch.py runs this, and has the same networks.
+/// Exchanges weights with PyTorch in both directions. Run by pytorch.py, which defines the same networks:
 ///     python3 examples/interop/pytorch.py build/interop build/release/examples/interop_pytorch
 #include "cornu/examples/interop/networks.h"
 
@@ -14,10 +14,10 @@ using interop::Network;
 
 namespace {
 
-constexpr double limit = 1e-5;  // of differences between outputs
+constexpr double limit = 1e-5;  // largest allowed difference between outputs
 
 double greatest_difference(const Tensor& a, const Tensor& b) {
-  require(a.shape() == b.shape(), "outputs of shape {}; PyTorch's are {}", a.shape(), b.shape());
+  require(a.shape() == b.shape(), "outputs of shape {}, PyTorch's have {}", a.shape(), b.shape());
   double result = 0;
   for (Index i = 0; i < a.size(); ++i) {
     result = std::max(result, std::abs(static_cast<double>(a[i]) - static_cast<double>(b[i])));
@@ -25,7 +25,7 @@ double greatest_difference(const Tensor& a, const Tensor& b) {
   return result;
 }
 
-/// A network that PyTorch has trained: by how much its outputs differ.
+/// Loads weights trained in PyTorch; returns the largest difference between the outputs.
 double take(const std::string& folder, const std::string& name, const Network& network, const Tensor& x,
             const Tensor& expected) {
   Sequential model = network.make(1);
@@ -33,7 +33,7 @@ double take(const std::string& folder, const std::string& name, const Network& n
   return greatest_difference(model.predict(x), expected);
 }
 
-/// One that is trained here: its outputs.
+/// Trains a network here and saves its weights for PyTorch; returns its outputs.
 Tensor give(const std::string& folder, const std::string& name, const Network& network, const Tensor& x,
             const Tensor& y) {
   Sequential model = network.make(2);

@@ -1,7 +1,8 @@
-"""Networks that go from PyTorch to Cornu and back: `python3 pytorch.py FOLDER [PROGRAM]`, PROGRAM being pytorch.cpp.
+"""Exchanges weights between PyTorch and Cornu: `python3 pytorch.py FOLDER [PROGRAM]`, where PROGRAM is pytorch.cpp.
 
-Writes each network's weights, and what it makes of some samples; PROGRAM loads them, compares, trains networks of its own
-and writes those; then this loads them and compares. tests/models/fixtures/pytorch was made by this without PROGRAM.
+Writes weights and sample outputs of each network. PROGRAM loads the weights, compares the outputs, trains its own networks
+and writes their weights, which this script loads and compares in turn. Without PROGRAM, it only writes:
+tests/models/fixtures/pytorch was generated that way.
 """
 
 import pathlib
@@ -14,11 +15,11 @@ from torch import nn
 import safetensors_file
 
 SAMPLES = 4
-LIMIT = 1e-5  # of differences between outputs
+LIMIT = 1e-5  # largest allowed difference between outputs
 
 
 class Named(nn.Module):
-    """Modules with names of their own, one after the other."""
+    """Named modules in sequence."""
 
     def __init__(self, **modules):
         super().__init__()
@@ -28,7 +29,7 @@ class Named(nn.Module):
     def forward(self, x):
         for module in self.children():
             x = module(x)
-            if isinstance(x, tuple):  # all states of an LSTM or GRU, and the last
+            if isinstance(x, tuple):  # an LSTM or GRU returns all states and the last
                 x = x[0]
         return x
 
@@ -52,7 +53,7 @@ class Attention(nn.Module):
         return x + self.attention(x, x, x)[0]
 
 
-# Each with the shape of its samples in PyTorch. pytorch.cpp has the same.
+# Networks with their sample shapes in PyTorch. networks.h defines the same.
 NETWORKS = {
     "mlp": (nn.Sequential(nn.Linear(6, 16), nn.ReLU(), nn.Dropout(0.5), nn.Linear(16, 3), nn.Softmax(-1)), (6,)),
     "cnn": (
@@ -85,20 +86,20 @@ NETWORKS = {
 
 
 def samples(name, shape):
-    if name == "lstm":  # positions in the table
+    if name == "lstm":  # indices of the embedding
         return torch.randint(0, 10, (SAMPLES, *shape))
     return torch.randn(SAMPLES, *shape)
 
 
 def channels_last(name, x):
-    """As Cornu has images, and sequences that a Conv1d goes over."""
+    """Cornu's layout of images, and of the sequences of Conv1d."""
     if x.dim() == 4:
         return x.permute(0, 2, 3, 1)
     return x.transpose(1, 2) if name == "conv1d" and x.dim() == 3 else x
 
 
 def train(network, x):
-    """A few steps, so that running statistics and biases are none that a network begins with."""
+    """Trains a few steps, so that running statistics and biases differ from their initial values."""
     optimizer = torch.optim.SGD(network.parameters(), lr=0.05)
     for _ in range(5):
         optimizer.zero_grad()

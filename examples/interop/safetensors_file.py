@@ -1,4 +1,4 @@
-"""Reads and writes safetensors files with NumPy alone."""
+"""Reads and writes safetensors files; requires only NumPy."""
 
 import json
 import struct
@@ -10,7 +10,7 @@ DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", 
 
 
 def read(path):
-    """The arrays of a file by their names, in the order in which they are in it."""
+    """Returns the arrays of a file by name, in file order."""
     with open(path, "rb") as file:
         header = json.loads(file.read(struct.unpack("<Q", file.read(8))[0]))
         numbers = file.read()
@@ -23,8 +23,8 @@ def read(path):
 
 
 def write(path, arrays):
-    """Writes arrays by their names: of a PyTorch model `{k: v.numpy() for k, v in model.state_dict().items()}`, of a
-    Keras model `{v.path: v.numpy() for v in model.weights}`."""
+    """Writes named arrays. For a PyTorch model: `{k: v.numpy() for k, v in model.state_dict().items()}`; for a Keras
+    model: `{v.path: v.numpy() for v in model.weights}`."""
     names = {numpy.dtype(code).str: name for name, code in DTYPES.items()}
     header, at = {}, 0
     for name, array in arrays.items():

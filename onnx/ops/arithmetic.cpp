@@ -14,10 +14,11 @@ struct Operands {
   Layout layout;
 };
 
-/// Before opset 7 operands broadcast only where it was asked for, and then along axes named by their first.
+/// Before opset 7, operands broadcast only if attribute `broadcast` is set, and then b's axes start at attribute
+/// `axis`.
 Var stretched_as_of_old(const Call& call, Var a, Var b) {
   if (call.opset() >= 7 || a.shape() == b.shape()) return b;
-  require<FormatError>(call.integer("broadcast", 0) != 0, "operands of shapes {} and {}, and no attribute 'broadcast'",
+  require<FormatError>(call.integer("broadcast", 0) != 0, "operands of shapes {} and {} without attribute 'broadcast'",
                        a.shape(), b.shape());
   const Index first = call.integer("axis", a.rank() - b.rank());
   Shape shape = b.shape();
@@ -25,7 +26,7 @@ Var stretched_as_of_old(const Call& call, Var a, Var b) {
   return reshape(b, shape);
 }
 
-/// The two operands with their axes alike: in the order of the one that comes from a convolution, if there is one.
+/// The two operands in a common layout: channels last if one has it and the other can follow, otherwise ONNX's.
 Operands operands(const Call& call) {
   const Value &a = call.value(0), &b = call.value(1);
   const bool any_last = a.layout == Layout::channels_last || b.layout == Layout::channels_last;
@@ -42,7 +43,7 @@ void arithmetic(Call& call, F f) {
   call.result(0, f(a, b), call.kind(0), layout);
 }
 
-/// The same of integers, which f computes exactly.
+/// The same for integers, which f computes exactly.
 template <class F>
 void integer_arithmetic(Call& call, F f) {
   const Var a = call[0], b = stretched_as_of_old(call, a, call[1]);
@@ -90,7 +91,7 @@ void divide(Call& call) {
   });
 }
 
-/// The result is of the base's type: a power of an integer loses its fraction.
+/// The result has the type of the base: powers of integers are truncated.
 void power(Call& call) {
   if (call.kind(0) == Kind::real) return arithmetic(call, [](Var a, Var b) { return pow(a, b); });
   const Var a = call[0], b = call[1];
@@ -99,14 +100,14 @@ void power(Call& call) {
   Broadcast(a.shape(), b.shape(), shape).each([&](Index i, Index of_a, Index of_b) {
     const auto base = static_cast<double>(a.value()[of_a]), exponent = static_cast<double>(b.value()[of_b]);
     const double number = std::trunc(std::pow(base, exponent));
-    require<ValueError>(std::abs(number) <= 0x1p53, "{} to the power of {} is no integer that can be held exactly",
-                        base, exponent);
+    require<ValueError>(std::abs(number) <= 0x1p53,
+                        "{} to the power of {} is not an integer that can be represented exactly", base, exponent);
     result[static_cast<std::size_t>(i)] = static_cast<Index>(number);
   });
   call.integer_result(shape, result, {a, b});
 }
 
-/// Compared, not subtracted: inf - inf is no number.
+/// Compares instead of subtracting: inf - inf is NaN.
 void equal(Call& call) {
   const Var a = call[0], b = stretched_as_of_old(call, a, call[1]);
   const Shape shape = broadcast(a.shape(), b.shape(), "Equal");
@@ -124,7 +125,7 @@ void equal(Call& call) {
   call.result(y, Kind::boolean);
 }
 
-/// f of the first two, of that and the third, and so on.
+/// Left fold: f(f(input 0, input 1), input 2) and so on.
 template <class F>
 void fold(Call& call, F f) {
   Var y = call[0];
@@ -139,7 +140,7 @@ void smallest(Call& call) {
   fold(call, [](Var a, Var b) { return minimum(a, b); });
 }
 void total(Call& call) {
-  require<FormatError>(call.kind(0) == Kind::real, "it adds floats; integers came");
+  require<FormatError>(call.kind(0) == Kind::real, "it takes floats, integers were given");
   fold(call, [](Var a, Var b) { return a + b; });
 }
 }  // namespace

@@ -13,14 +13,14 @@ namespace cornu::onnx::detail {
 
 namespace {
 
-/// How windows move along one axis of pixels.
+/// The geometry of windows along one spatial axis.
 struct Axis {
   Index in, taps, stride, dilation;
   Index before = 0, after = 0, out = 0;
 
   Index reach() const { return (taps - 1) * dilation + 1; }
   Index start(Index window) const { return window * stride - before; }
-  /// Whether Cornu's Padding::same puts the windows in the same places.
+  /// True if Cornu's Padding::same gives the same windows.
   bool is_same() const {
     const Index windows = (in - 1) / stride + 1;
     return out == windows && before == std::max(Index{0}, (windows - 1) * stride + reach() - in) / 2;
@@ -28,13 +28,13 @@ struct Axis {
   bool is_valid() const { return before == 0 && (out - 1) * stride + reach() <= in; }
 };
 
-/// The windows of a Conv or a Pool over an image with its channels last, as (rows, columns); one row where there is
-/// only length.
+/// The windows of a convolution or pooling over a channels-last image: (rows, columns), with a single row for 1-D
+/// inputs.
 using Windows = std::array<Axis, 2>;
 
 Windows windows_of(const Call& call, const Shape& image, std::span<const Index> kernel) {
   const auto spatial = static_cast<std::size_t>(image.rank() - 2);
-  require<FormatError>(kernel.size() == spatial, "windows of {} over images of shape {}, batch first, channels last",
+  require<FormatError>(kernel.size() == spatial, "windows of {} for images of shape {} (batch first, channels last)",
                        to_string(kernel), image);
   const auto list = [&](const char* name, std::size_t count) -> std::span<const Index> {
     if (!call.has(name)) return {};
@@ -42,7 +42,7 @@ Windows windows_of(const Call& call, const Shape& image, std::span<const Index> 
     require<FormatError>(numbers.size() == count, "'{}' has {} numbers, expected {}", name, numbers.size(), count);
     constexpr Index most = Index{1} << 30;
     for (const Index number : numbers) {
-      require<FormatError>(0 <= number && number <= most, "'{}' is {}; it must not be negative nor above {}", name,
+      require<FormatError>(0 <= number && number <= most, "'{}' is {}; values must be from 0 to {}", name,
                            to_string(numbers), most);
     }
     return numbers;
@@ -72,11 +72,12 @@ Windows windows_of(const Call& call, const Shape& image, std::span<const Index> 
         m.after = pads[i + spatial];
       }
       const Index room = m.in + m.before + m.after - m.reach();
-      require<FormatError>(room >= 0, "{} pixels and {} of padding have no room for a window that reaches over {}",
-                           m.in, m.before + m.after, m.reach());
+      require<FormatError>(room >= 0, "{} pixels and {} of padding are smaller than the window, which spans {}", m.in,
+                           m.before + m.after, m.reach());
       const bool rounds_up = call.integer("ceil_mode", 0) != 0;
       m.out = (rounds_up ? (room + m.stride - 1) / m.stride : room / m.stride) + 1;
-      // A window that would start in the padding after the pixels is dropped. Opset 22 says so; runtimes always did.
+      // Windows that would start in the padding after the pixels are dropped: the rule of opset 22, and of runtimes
+      // before it.
       if (rounds_up && m.start(m.out - 1) >= m.in) --m.out;
     }
     result[i + 2 - spatial] = m;
@@ -84,11 +85,11 @@ Windows windows_of(const Call& call, const Shape& image, std::span<const Index> 
   return result;
 }
 
-/// (batch, length, channels) as an image of one row.
+/// (batch, length, channels) as an image with one row.
 Var image_of(Var x) { return x.rank() == 4 ? x : reshape(x, {x.shape()[0], 1, x.shape()[1], x.shape()[2]}); }
 Var like(Var y, Var x) { return x.rank() == 4 ? y : reshape(y, {y.shape()[0], y.shape()[2], y.shape()[3]}); }
 
-/// The pixels that the windows see along an axis of an image, `fill` where these reach outside.
+/// The pixels along an axis that the windows cover, with `fill` for padding.
 Var padded(Var x, Index axis, const Axis& m, Real fill) {
   if (m.is_valid()) return x;
   const std::span<Index> positions = counted(x.tape(), (m.out - 1) * m.stride + m.reach());
@@ -99,7 +100,8 @@ Var padded(Var x, Index axis, const Axis& m, Real fill) {
   return take(x, axis, positions, fill);
 }
 
-/// Calls f(image, Padding) with an image in which every window that is wanted lies as that padding has it.
+/// Calls f(image, Padding) so that f's windows are those of w; the image is padded explicitly if neither mode of
+/// Padding fits.
 template <class F>
 Var with_padding(Var x, const Windows& w, Real fill, F f) {
   if (w[0].is_valid() && w[1].is_valid()) return f(x, Padding::valid);
@@ -110,7 +112,7 @@ Var with_padding(Var x, const Windows& w, Real fill, F f) {
 void convolution(Call& call) {
   const Var x = call.channels_last(0);
   const Value& weight = call.value(1);
-  // (rows, columns, in, out), whichever way it came.
+  // (rows, columns, in, out), whatever the layout of the weight.
   Var kernel = weight.var;
   if (weight.layout != Layout::kernel) {
     require<FormatError>(kernel.rank() == x.rank(), "a kernel of shape {} for images of {} axes", kernel.shape(),
@@ -139,8 +141,8 @@ void convolution(Call& call) {
   call.result(0, like(y, x), Kind::real, Layout::channels_last);
 }
 
-/// Which pixel each window saw as the largest, counted over the whole input as ONNX has it: row by row, or column by
-/// column where storage_order is 1.
+/// The position of each window's maximum, as a flat index into the whole input in ONNX's order: row by row, or column
+/// by column if storage_order is 1.
 Var positions_of_max(Call& call, Var x, const Windows& w, Var y) {
   const Index channels = x.shape()[3], rows = w[0].in, columns = w[1].in;
   const bool by_column = call.integer("storage_order", 0) != 0;
@@ -161,7 +163,7 @@ Var positions_of_max(Call& call, Var x, const Windows& w, Var y) {
                 best = by_column ? column * rows + row : row * columns + column;
             }
           }
-          require<ValueError>(best >= 0, "Indices are wanted of a window that sees padding alone");
+          require<ValueError>(best >= 0, "Indices is undefined for a window that covers only padding");
           result.out()[at] = static_cast<Real>((n * channels + c) * rows * columns + best);
         }
       }
@@ -170,7 +172,7 @@ Var positions_of_max(Call& call, Var x, const Windows& w, Var y) {
   return result;
 }
 
-/// The largest of windows with gaps: of each tap its pixels, and of these the largest.
+/// Max pooling with dilation: the elementwise maximum over the strided slices at each tap.
 Var dilated_max(Var image, const Windows& w) {
   const auto tap = [&](Var x, Index axis, const Axis& m, Index number) {
     const std::span<Index> positions = counted(x.tape(), m.out);
@@ -206,11 +208,11 @@ void max_pool(Call& call) {
   if (call.wants(1)) call.result(1, like(positions_of_max(call, image, w, y), x), Kind::integer, Layout::channels_last);
 }
 
-/// The mean of each window, over what of it lies in the image, or with count_include_pad in the padding too.
+/// Mean over the part of each window inside the image, or with count_include_pad over padding, too.
 void average_pool(Call& call) {
   const Var x = call.channels_last(0), image = image_of(x);
   const Windows w = windows_of(call, x.shape(), call.integers("kernel_shape"));
-  require<FormatError>(w[0].dilation == 1 && w[1].dilation == 1, "dilations other than 1 are not possible");
+  require<FormatError>(w[0].dilation == 1 && w[1].dilation == 1, "dilations other than 1 are not supported");
   const bool with_padding_too = call.integer("count_include_pad", 0) != 0;
   const Size2D size{w[0].taps, w[1].taps}, strides{w[0].stride, w[1].stride};
   const bool valid = w[0].is_valid() && w[1].is_valid(), same = w[0].is_same() && w[1].is_same();
@@ -218,7 +220,7 @@ void average_pool(Call& call) {
   if (valid || (same && !with_padding_too)) {
     y = average_pool2d(image, size, {.strides = strides, .padding = valid ? Padding::valid : Padding::same});
   } else {
-    // With zeros around it, and then by how many numbers were meant instead of all of a window's.
+    // Pad with zeros, average, and rescale from the full window size to the number of elements that count.
     y = average_pool2d(padded(padded(image, 1, w[0], 0), 2, w[1], 0), size, {.strides = strides});
     const auto counted_in = [&](const Axis& m, Index window) {
       const Index outside = with_padding_too ? m.before : 0, end = with_padding_too ? m.in + m.after : m.in;
@@ -236,7 +238,7 @@ void average_pool(Call& call) {
   call.result(0, like(y, x), Kind::real, Layout::channels_last);
 }
 
-/// f over all pixels of each channel.
+/// Applies the reduction f to all pixels of each channel.
 template <Var (*f)(Var, Index, const ReduceOptions&)>
 void global_pool(Call& call) {
   const Var x = call[0];

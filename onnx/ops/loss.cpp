@@ -6,15 +6,15 @@ namespace cornu::onnx::detail {
 
 namespace {
 
-/// Of log-probabilities (batch, classes, d...) and labels (batch, d...): minus the one of each label, times the weight
-/// of its class; none, or the sum, or the mean by weight. A label that is ignore_index counts for nothing.
+/// log_p: log-probabilities (batch, classes, d...); labels: (batch, d...). Loss of an element: -w[label] log_p[label],
+/// reduced by none, sum or weighted mean. Labels equal to ignore_index have weight 0.
 void negative_log_likelihood(Call& call, Var log_p) {
   const Var labels = call[1];
   require(log_p.rank() >= 2 && labels.shape() == log_p.shape().without(1),
           "scores of shape {} and labels of shape {}; (batch, classes, ...) and (batch, ...) are required",
           log_p.shape(), labels.shape());
   const Index classes = log_p.shape()[1], inner = log_p.shape().sub(2).size();
-  require(!call.has(2) || call[2].shape() == Shape{classes}, "class weights of shape {}; {} classes are weighed",
+  require(!call.has(2) || call[2].shape() == Shape{classes}, "class weights of shape {} for {} classes",
           call.has(2) ? call[2].shape() : Shape{}, classes);
   const bool ignores = call.has("ignore_index");
   const Index ignored = ignores ? call.integer("ignore_index") : 0;

@@ -5,22 +5,23 @@ namespace cornu::onnx::detail {
 
 namespace {
 
-/// With the moving mean and variance that are inputs; in training_mode (opset 14) with those of the batch, where the
-/// new moving ones are outputs. A graph that is trained here keeps the moving ones as they are, as fine tuning wants
-/// it.
+/// Normalizes with the moving mean and variance that are inputs; in training_mode (opset 14) with those of the batch,
+/// and outputs the updated moving statistics. Training a graph in Cornu does not change them, as is usual in
+/// fine-tuning.
 void run_batch_normalization(Call& call) {
-  require<FormatError>(call.integer("spatial", 1) != 0, "spatial is 0; only 1, a mean for each channel, is possible");
-  require<FormatError>(call.opset() >= 7 || call.integer("is_test", 0) != 0, "is_test is 0: it is made for training");
+  require<FormatError>(call.integer("spatial", 1) != 0, "spatial is 0; only 1, a mean per channel, is supported");
+  require<FormatError>(call.opset() >= 7 || call.integer("is_test", 0) != 0,
+                       "is_test is 0 (the model was exported in training mode)");
   const double epsilon = call.real("epsilon", 1e-5);
   const bool training = call.integer("training_mode", 0) != 0, last = call.value(0).layout == Layout::channels_last;
   const Var x = last ? call.value(0).var : call[0];
   require<FormatError>(x.rank() > 1, "an input of shape {}; (batch, channels, ...) is required", x.shape());
   if (!training && (last || x.rank() == 2)) {
-    require<FormatError>(!call.wants(1), "it has outputs for training, and is not in training_mode");
+    require<FormatError>(!call.wants(1), "it has training outputs but is not in training_mode");
     return call.result(0, batch_normalization(x, call[3], call[4], call[1], call[2], epsilon), Kind::real,
                        call.value(0).layout);
   }
-  // How one number for each channel must lie to meet x.
+  // The shape in which a value per channel broadcasts to x.
   const Index channels = x.shape()[last ? -1 : 1];
   Shape shape{channels};
   while (!last && shape.rank() < x.rank() - 1) shape = shape.inserted(shape.rank(), 1);
@@ -28,7 +29,7 @@ void run_batch_normalization(Call& call) {
 
   Var mean_of = of_channels(call[3]), variance = of_channels(call[4]);
   if (training) {
-    // (batch, channels, ...) as (channels, all others).
+    // (batch, channels, ...) to (channels, all other axes).
     const Var p = call[0];
     Var rows = reshape(p, {p.shape()[0], channels, -1});
     rows = reshape(transpose(rows, {1, 0, 2}), {channels, -1});
@@ -39,13 +40,13 @@ void run_batch_normalization(Call& call) {
     mean_of = of_channels(batch_mean);
     variance = of_channels(batch_variance);
   } else {
-    require<FormatError>(!call.wants(1), "it has outputs for training, and is not in training_mode");
+    require<FormatError>(!call.wants(1), "it has training outputs but is not in training_mode");
   }
   const Var scale = of_channels(call[1]) / sqrt(variance + epsilon);
   call.result(0, (x - mean_of) * scale + of_channels(call[2]), Kind::real, call.value(0).layout);
 }
 
-/// Over all axes from `axis` on.
+/// Normalizes over all axes from `axis` on.
 void run_layer_normalization(Call& call) {
   const Var x = call[0];
   const Index axis = x.shape().normalized(call.integer("axis", -1));

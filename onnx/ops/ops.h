@@ -4,8 +4,8 @@
 
 #include "cornu/onnx/call.h"
 
-/// The ops, one row each, by subject. What a row says is in call.h; what an op computes is in ONNX's Operators.md, and
-/// only what differs between opsets or is Cornu's own is said beside it.
+/// The tables of ops, one row per op, by subject. The columns are described in call.h. The semantics are those of
+/// ONNX's Operators.md; comments note only differences between opsets and where Cornu deviates.
 namespace cornu::onnx::detail {
 
 std::span<const Op> arithmetic_ops();
@@ -20,11 +20,11 @@ std::span<const Op> selection_ops();
 std::span<const Op> loss_ops();
 std::span<const Op> training_ops();  // in the domain ai.onnx.preview.training
 
-/// The latest opset whose ops are known here.
+/// The latest supported opset.
 inline constexpr Index last_opset = 17;
 
-/// For an op whose result depends on its inputs in steps, and so has no gradient: a value of this shape to write to,
-/// of the same samples as `operand`.
+/// The output of an op without a gradient, because its result is a step function of its inputs: uninitialised, of this
+/// shape, with the samples of `operand`.
 Var without_gradient(Var operand, const Shape& shape);
 
 }  // namespace cornu::onnx::detail

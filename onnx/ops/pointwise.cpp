@@ -35,7 +35,7 @@ void selu(Call& call) {
   call.map([=](Var x) { return gamma * elu(x, alpha); });
 }
 
-/// 2 / sqrt(pi) times the integral of e^(-t^2) from 0 to x.
+/// The error function: 2 / sqrt(pi) times the integral of e^(-t^2) from 0 to x.
 Var erf(Var x) {
   const Var y = x.tape().output(x.shape(), {x});
   assign(y.out(), [v = x.value().data()](Index i) { return std::erf(v[i]); });
@@ -48,7 +48,7 @@ Var erf(Var x) {
   });
 }
 
-/// Before opset 7 a slope for each channel was a vector.
+/// Before opset 7, a vector of slopes holds one slope per channel.
 void prelu(Call& call) {
   const Var x = call[0];
   Var slope = call[1];
@@ -60,7 +60,7 @@ void prelu(Call& call) {
   call.result(relu(x) - slope * relu(-x), call.kind(0));
 }
 
-/// The bounds are attributes before opset 11.
+/// Before opset 11, the bounds are attributes.
 void clip(Call& call) {
   const auto bound = [&](std::size_t input, const char* name) -> std::optional<double> {
     if (call.has(input)) return call.number(input);
@@ -75,16 +75,16 @@ void clip(Call& call) {
   });
 }
 
-/// Drops in training, as Cornu's layer does. A graph that drops where it is only used is refused.
+/// Active in training only, like Cornu's layer. Throws FormatError for a node that also drops elements in inference.
 void dropout(Call& call) {
   const double rate = call.has(1) ? call.number(1) : call.real("ratio", 0.5);
   const bool always = call.has(2) && call.number(2) != 0;
-  require<FormatError>(!always || rate == 0, "it drops numbers in inference too, and which ones no file can say");
+  require<FormatError>(!always || rate == 0, "it drops random elements in inference too, which is not supported");
   require<FormatError>(rate >= 0 && rate < 1, "the ratio is {}; it must be in [0, 1)", rate);
   const Var x = call.value(0).var;
   call.map([&](Var v) { return Dropout{.rate = rate}.forward(v); });
   if (!call.wants(1)) return;
-  require<FormatError>(!call.tape().training(), "the mask of what is dropped is wanted, which Cornu does not keep");
+  require<FormatError>(!call.tape().training(), "its mask output is used in training, which is not supported");
   const Var mask = without_gradient(x, x.shape());
   for (Real& kept : mask.out()) kept = 1;
   call.result(1, mask, Kind::boolean, call.value(0).layout);
@@ -115,12 +115,12 @@ void cast(Call& call) {
     case ElementType::int32:
       return to_integers(0x1p31);
     case ElementType::int64:
-      // INT64_MAX is 2^63 as a Real.
+      // INT64_MAX as a Real is 2^63.
       return x.kind == Kind::integer ? call.result(0, x) : to_integers(0x1p63);
     case ElementType::boolean:
       return each(Kind::boolean, [](Real v) { return v != 0 ? Real{1} : Real{0}; });
     default:
-      throw FormatError(message("it makes {} of numbers, which Cornu does not have", name_of_element_type(to)));
+      throw FormatError(message("it casts to {}, which Cornu does not support", name_of_element_type(to)));
   }
 }
 

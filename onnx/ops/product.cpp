@@ -10,7 +10,7 @@ namespace cornu::onnx::detail {
 
 namespace {
 
-/// Throws unless sums of `terms` products of integers, and what is added to them, are exact in any order.
+/// Throws ValueError unless sums of `terms` integer products, with the addend, are exact in any order.
 void require_exact(const Call& call, Index terms, double alpha, double beta) {
   if (call.kind(0) == Kind::real) return;
   const auto largest = [&](std::size_t input) {
@@ -22,7 +22,8 @@ void require_exact(const Call& call, Index terms, double alpha, double beta) {
   const double bound = std::max(1.0, std::abs(alpha)) * largest(0) * largest(1) * static_cast<double>(terms) +
                        std::max(1.0, std::abs(beta)) * largest(2);
   require<ValueError>(bound <= std::ldexp(1.0, std::numeric_limits<Real>::digits),
-                      "a product of integers may be as large as {}, which is more than Cornu can hold exactly", bound);
+                      "a product of integers may be as large as {}, which is more than Cornu can represent exactly",
+                      bound);
 }
 
 void product(Call& call) {
@@ -31,9 +32,9 @@ void product(Call& call) {
   call.result(matmul(a, b), call.kind(0));
 }
 
-/// y = alpha a b + beta c, a and b transposed where it is said.
+/// y = alpha a b + beta c, with a and b transposed according to transA and transB.
 void gemm(Call& call) {
-  const bool is_transposed = call.value(1).layout == Layout::transposed;  // already, in memory
+  const bool is_transposed = call.value(1).layout == Layout::transposed;  // the stored weight is transposed already
   const Var a = call[0], b = call.value(1).var;
   const double alpha = call.real("alpha", 1), beta = call.real("beta", 1);
   const MatmulOptions options{.transpose_a = call.integer("transA", 0) != 0,

@@ -11,47 +11,46 @@ namespace cornu::onnx::detail {
 
 namespace {
 
-/// One direction: its weights as Cornu has them, and the states (batch, units) that it begins with, if it has any.
+/// One direction: weights in Cornu's layout, and the optional initial states (batch, units).
 struct Direction {
   Var kernel, recurrent_kernel, bias, h, c;
-  Var peepholes;  // (3 units), of the gates i, o, f
+  Var peepholes;  // (3 units), for the gates i, o, f
 };
 
-/// All states in the order in which they were made, (batch, steps, units), and of an LSTM the last cell, (batch,
-/// units).
+/// all: the states in order of processing, (batch, steps, units). cell: the last cell state of an LSTM, (batch, units).
 struct States {
   Var all, cell;
 };
 
-/// What an LSTM and a GRU differ in: gate k of Cornu's is block order[k] of ONNX's; `adds_biases` where Cornu has one
-/// bias and ONNX one for the products with the input and one for those with the state.
+/// The differences between LSTM and GRU. Gate k of Cornu is block order[k] of ONNX. `adds_biases`: ONNX's biases of
+/// input and state are summed into Cornu's single bias.
 struct Cell {
   std::span<const Index> order;
-  /// Core's op, which begins with zeros and gives no cell; null if it has none.
+  /// The fused op of core, which starts from zeros and does not return the cell; null if there is none.
   Var (*run)(Var, Operand, Operand, Operand, const RecurrentOptions&);
   States (*run_by_steps)(Var x, const Direction& direction, const RecurrentOptions& options);
   bool adds_biases;
   std::array<std::string_view, 3> activations;
 };
 
-/// Throws for what Cornu does not do.
+/// Throws FormatError for options that Cornu does not support.
 void require_usual(const Call& call, const Cell& cell, Index steps) {
   if (call.has(4)) {
     const std::span<const Index> lengths = call.integers(4);
     require<FormatError>(std::all_of(lengths.begin(), lengths.end(), [&](Index length) { return length == steps; }),
-                         "it has sequences of other lengths than {}; all must have all steps", steps);
+                         "sequence_lens must all be {}; shorter sequences are not supported", steps);
   }
-  require<FormatError>(call.integer("input_forget", 0) == 0, "input_forget is not 0");
+  require<FormatError>(call.integer("input_forget", 0) == 0, "input_forget must be 0");
   if (!call.has("activations")) return;
   const std::vector<std::string>& names = call.attribute("activations", AttributeType::texts).texts;
   const std::size_t count = cell.activations[2].empty() ? 2 : 3;
   for (std::size_t i = 0; i < names.size(); ++i) {
-    require<FormatError>(names[i] == cell.activations[i % count], "activation {} is {}; only {} is possible", i,
+    require<FormatError>(names[i] == cell.activations[i % count], "activation {} is {}; only {} is supported", i,
                          names[i], cell.activations[i % count]);
   }
 }
 
-/// Cornu's matrix (in, gates units) of direction d of ONNX's (directions, gates units, in).
+/// Direction d of ONNX's (directions, gates units, in) as Cornu's matrix (in, gates units).
 Var matrix(const Call& call, std::size_t input, Index d, const Cell& cell, Index units) {
   const Var w = call[input];
   const auto gates = static_cast<Index>(cell.order.size());
@@ -80,7 +79,7 @@ void recurrent(Call& call, const Cell& cell) {
   require<FormatError>(two || way == "forward" || way == "reverse", "direction is '{}'", way);
   const Var x = batch_first ? call[0] : transpose(call[0], {1, 0, 2});
   const Index units = call.integer("hidden_size", call[2].shape()[-1]), directions = two ? 2 : 1;
-  require<FormatError>(units == call[2].shape()[-1], "hidden_size is {}, that of its weights is {}", units,
+  require<FormatError>(units == call[2].shape()[-1], "hidden_size is {}, its weights have {}", units,
                        call[2].shape()[-1]);
   const Index batch = x.shape()[0], steps = x.shape()[1];
   require(steps > 0, "an input of shape {}, batch first; at least one step is required", x.shape());
@@ -115,7 +114,7 @@ void recurrent(Call& call, const Cell& cell) {
                  : cell.run_by_steps(x, direction, options);
     last[k] = slice_axis(made.all, 1, steps - 1, steps);  // (batch, 1, units)
     if (made.cell) cells[k] = reshape(made.cell, {batch, 1, units});
-    // ONNX has the states in the order of time, whichever way they were gone through.
+    // ONNX returns the states in order of time for both directions.
     const std::span<Index> order = counted(call.tape(), steps);
     if (backwards) std::reverse(order.begin(), order.end());
     states[k] = reshape(backwards ? take(made.all, 1, order) : made.all, {batch, steps, 1, units});
@@ -131,10 +130,10 @@ void recurrent(Call& call, const Cell& cell) {
   if (call.wants(2)) call.result(2, of_directions(cells));
 }
 
-/// Block `number` of gates that lie side by side.
+/// Block `number` of concatenated gates.
 Var part(Var gates, Index number, Index units) { return slice_axis(gates, -1, number * units, (number + 1) * units); }
 
-/// An LSTM of smaller ops. With peepholes p a gate sees the cell, too: sigmoid(... + p c).
+/// An LSTM composed of simpler ops. With peepholes p, gates also read the cell state: sigmoid(... + p c).
 States lstm_by_steps(Var x, const Direction& direction, const RecurrentOptions& options) {
   const Var matrix = direction.recurrent_kernel;
   const Index units = matrix.shape()[0];
@@ -159,11 +158,11 @@ States lstm_by_steps(Var x, const Direction& direction, const RecurrentOptions& 
 }
 
 void run_lstm(Call& call) {
-  static constexpr Index order[] = {0, 2, 3, 1};  // Cornu has i, f, c, o, and ONNX i, o, f, c
+  static constexpr Index order[] = {0, 2, 3, 1};  // Cornu's order is i, f, c, o; ONNX's is i, o, f, c
   recurrent(call, {order, lstm, lstm_by_steps, true, {"Sigmoid", "Tanh", "Tanh"}});
 }
 
-/// The GRU whose reset gate acts before the product (Cho et al., 2014), of smaller ops; bias: (3 units).
+/// A GRU with the reset gate before the product (Cho et al., 2014), composed of simpler ops; bias: (3 units).
 ///     h = z h + (1 - z) tanh(x_t W_a + (r h) R_a + b_a)
 States gru_before_product(Var x, const Direction& direction, const RecurrentOptions& options) {
   const Var matrix = direction.recurrent_kernel;
@@ -177,7 +176,7 @@ States gru_before_product(Var x, const Direction& direction, const RecurrentOpti
   return {cornu::detail::each_step(affine(x, direction.kernel, direction.bias), units, options, next, direction.h), {}};
 }
 
-/// The GRU whose reset gate acts after the product, of smaller ops; bias: (2, 3 units).
+/// A GRU with the reset gate after the product, composed of simpler ops; bias: (2, 3 units).
 States gru_after_product(Var x, const Direction& direction, const RecurrentOptions& options) {
   const Index units = direction.recurrent_kernel.shape()[0];
   const auto bias = [&](Index row) { return reshape(slice_axis(direction.bias, 0, row, row + 1), {3 * units}); };

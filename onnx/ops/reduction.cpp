@@ -11,7 +11,7 @@ namespace cornu::onnx::detail {
 
 namespace {
 
-/// Which axes of x an op reduces, and the shapes with these as 1 and without them.
+/// The reduced axes, and the result's shape with them as 1 (kept) and as keepdims says (result).
 struct Reduced {
   Shape kept, result;
   std::array<bool, Shape::max_rank> has{};
@@ -26,7 +26,7 @@ struct Reduced {
     for (Index axis = 0; axis < shape.rank(); ++axis) {
       const auto at = static_cast<std::size_t>(axis);
       has[at] = has[at] || all;
-      if (has[at]) x.along(axis);  // samples meet along the first
+      if (has[at]) x.along(axis);  // reducing the batch axis mixes samples
       kept = kept.inserted(axis, has[at] ? 1 : shape[axis]);
       if (!has[at] || keeps) result = result.inserted(result.rank(), kept[axis]);
     }
@@ -37,7 +37,7 @@ bool is_identity(const Call& call, const std::optional<std::span<const Index>>& 
   return (!axes || axes->empty()) && call.integer("noop_with_empty_axes", 0) != 0;
 }
 
-/// f along each of the axes, from the last, so that the others keep their numbers.
+/// Applies f along each of the axes; keepdims preserves the numbering of the others.
 template <class F>
 void reduce(Call& call, const std::optional<std::span<const Index>>& axes, F f) {
   if (is_identity(call, axes)) return call.result(0, call.value(0));
@@ -49,7 +49,7 @@ void reduce(Call& call, const std::optional<std::span<const Index>>& axes, F f) 
   call.result(reshape(y, reduced.result), call.kind(0));
 }
 
-/// Sums of integers, exactly; their means lose the fraction, as every quotient of integers.
+/// Exact sums of integers. Means are truncated, like all quotients of integers.
 void reduce_integers(Call& call, const std::optional<std::span<const Index>>& axes, bool to_mean) {
   if (is_identity(call, axes)) return call.result(0, call.value(0));
   const Reduced reduced(call, axes);
@@ -63,7 +63,7 @@ void reduce_integers(Call& call, const std::optional<std::span<const Index>>& ax
     require<ValueError>(!__builtin_add_overflow(sum, numbers[i], &sum), "its integers overflow 64 bits");
   }
   if (to_mean) {
-    require<ValueError>(x.size() > 0 || sums.empty(), "it has a mean of no integers");
+    require<ValueError>(x.size() > 0 || sums.empty(), "it computes the mean of an empty set of integers");
     for (Index& sum : sums) sum /= x.size() / std::ssize(sums);
   }
   call.integer_result(reduced.result, sums, {x});
@@ -73,7 +73,7 @@ std::optional<std::span<const Index>> axes_attribute(const Call& call) {
   return call.has("axes") ? std::optional(call.integers("axes")) : std::nullopt;
 }
 
-/// The axes are an attribute before opset 13.
+/// Before opset 13, the axes are an attribute.
 void reduce_sum(Call& call) {
   const auto axes = call.integers(1, "axes");
   if (call.kind(0) != Kind::real) return reduce_integers(call, axes, false);
@@ -106,7 +106,7 @@ void argmax(Call& call) {
   call.result(call.integer("keepdims", 1) != 0 ? y : reshape(y, x.shape().without(axis)), Kind::integer);
 }
 
-/// Before opset 13 the axis, 1 by default, is where all that follows is taken together.
+/// Before opset 13, f is applied over all axes from `axis` (default 1) on, flattened.
 template <Var (*f)(Var, Index)>
 void soft(Call& call) {
   const Var x = call[0];

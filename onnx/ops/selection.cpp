@@ -8,7 +8,7 @@ namespace cornu::onnx::detail {
 
 namespace {
 
-/// An input of positions along an axis of n, counted from the end where negative.
+/// Integer positions along an axis of size n; negative ones count from the end.
 std::span<Index> positions_along(const Call& call, std::size_t input, Index n) {
   const std::span<const Index> given = call.integers(input);
   const std::span<Index> result = call.memory<Index>(given.size());
@@ -35,7 +35,7 @@ void gather(Call& call) {
   call.result(reshape(take(x, axis, positions_along(call, 1, x.shape()[axis])), shape), call.kind(0));
 }
 
-/// y[i, j, k] = x[indices[i, j, k], j, k], for axis 0.
+/// For axis 0: y[i, j, k] = x[indices[i, j, k], j, k].
 void gather_elements(Call& call) {
   const Var x = call[0];
   const Shape s = x.shape(), at = call[1].shape();
@@ -54,7 +54,7 @@ void gather_elements(Call& call) {
   call.result(reshape(take(reshape(x, {x.size()}), 0, positions), at), call.kind(0));
 }
 
-/// Picked out of both laid end to end, so that a NaN in one is not seen where the other is chosen.
+/// Selects from the concatenation of x and y, so that a NaN in the one not chosen does not propagate.
 void where(Call& call) {
   const Var condition = call[0], x = call[1], y = call[2];
   const Shape shape = broadcast(broadcast(condition.shape(), x.shape(), "Where"), y.shape(), "Where");

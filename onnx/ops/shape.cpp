@@ -9,11 +9,11 @@ namespace cornu::onnx::detail {
 
 namespace {
 
-/// A dimension of 0 is the input's at the same place; since opset 14 allowzero makes it a 0.
+/// A 0 copies the input's dimension; with allowzero (opset 14) it is a dimension of 0.
 void reshape(Call& call) {
   const Var x = call[0];
   const std::span<const Index> wanted = call.integers(1);
-  require<FormatError>(wanted.size() <= Shape::max_rank, "{} dimensions; at most {} are possible", wanted.size(),
+  require<FormatError>(wanted.size() <= Shape::max_rank, "{} dimensions; at most {} are supported", wanted.size(),
                        Shape::max_rank);
   const std::span<Index> target = call.memory<Index>(wanted.size());
   for (std::size_t i = 0; i < target.size(); ++i) {
@@ -30,7 +30,7 @@ void flatten(Call& call) {
   call.reshaped_result(cornu::reshape(x, {x.shape().sub(0, at).size(), x.shape().sub(at).size()}));
 }
 
-/// The axes are an attribute before opset 13.
+/// Before opset 13, the axes are an attribute.
 void unsqueeze(Call& call) {
   const Var x = call[0];
   const auto axes = call.integers(1, "axes");
@@ -78,7 +78,7 @@ void concat(Call& call) {
   call.result(concatenate(call.from(0), axis), call.kind(0));
 }
 
-/// The numbers from `start` to `end`, both counted from the end where negative, and brought inside.
+/// The range [start, end), with negative bounds counted from the end and both clamped to the axis.
 struct Range {
   Index start, end;
 
@@ -133,7 +133,7 @@ Index longest_axis(const Shape& shape) {
   return result;
 }
 
-/// Starts, ends and axes are attributes before opset 10, without steps.
+/// Before opset 10, starts, ends and axes are attributes, and there are no steps.
 void slice(Call& call) {
   Var y = call[0];
   const auto axes = call.integers(3, "axes");
@@ -145,12 +145,12 @@ void slice(Call& call) {
   const std::span<const Index> steps = call.has(4) ? call.bounds(4, longest) : std::span<const Index>();
   require<FormatError>(starts.size() == ends.size() && (!axes || axes->size() == starts.size()) &&
                            (!call.has(4) || steps.size() == starts.size()),
-                       "starts, ends, axes and steps do not fit together");
+                       "starts, ends, axes and steps differ in length");
   for (std::size_t i = 0; i < starts.size(); ++i) {
     const Index axis = axes ? (*axes)[i] : static_cast<Index>(i), extent = y.shape()[axis];
-    // A longer step than the axis leaves one element, too.
+    // A step beyond the axis selects one element; clamping prevents overflow.
     const Index step = call.has(4) ? std::clamp(steps[i], -extent - 1, extent + 1) : 1;
-    require<FormatError>(step != 0, "a step of 0");
+    require<FormatError>(step != 0, "a step is 0");
     if (step == 1) {
       const Range range(starts[i], ends[i], extent);
       y = cornu::slice_axis(y, axis, range.start, std::max(range.start, range.end));
@@ -168,14 +168,14 @@ void slice(Call& call) {
   call.result(y, call.kind(0));
 }
 
-/// The sizes are an attribute before opset 13; without any, all parts are alike.
+/// Before opset 13, the sizes are an attribute. Without sizes, all parts are equal.
 void split(Call& call) {
   const Var x = call[0];
   const Index axis = x.shape().normalized(call.integer("axis", 0)), extent = x.shape()[axis];
   const auto sizes = call.integers(1, "split");
   const auto count = static_cast<Index>(call.output_count());
   require<FormatError>(sizes ? static_cast<Index>(sizes->size()) == count : extent % count == 0,
-                       "{} positions in {} parts", extent, count);
+                       "{} positions cannot be split into {} parts", extent, count);
   Index begin = 0;
   for (std::size_t i = 0; i < call.output_count(); ++i) {
     const Index part = sizes ? (*sizes)[i] : extent / count;

@@ -3,8 +3,8 @@
 #include "cornu/core/error.h"
 #include "cornu/onnx/ops/ops.h"
 
-/// One step of an optimizer as an op: its inputs are the learning rate, the number of steps done, then all tensors, all
-/// their gradients, and one or two states of each; its outputs the new tensors and states.
+/// Optimizer steps as ops. Inputs: the learning rate, the number of steps done, all tensors, all their gradients, and
+/// one or two states of each tensor. Outputs: the updated tensors, then the updated states.
 namespace cornu::onnx::detail {
 
 namespace {
@@ -16,13 +16,14 @@ struct Step {
 
   Step(Call& c, std::size_t states)
       : call(c), tensors((c.input_count() - 2) / (2 + states)), rate(c.number(0)), done(c.number(1)) {
-    require<FormatError>(tensors * (2 + states) + 2 == c.input_count(), "{} inputs, of which each tensor has {}",
-                         c.input_count() - 2, 2 + states);
+    require<FormatError>(tensors * (2 + states) + 2 == c.input_count(),
+                         "{} tensors, gradients and states, expected a multiple of {}", c.input_count() - 2,
+                         2 + states);
   }
-  /// Input `group` of tensor i: 0 is the tensor itself, 1 its gradient, then its states. Outputs have no gradients.
+  /// Input `group` of tensor i. Groups: 0 is the tensor, 1 its gradient, then its states. Outputs skip the gradients.
   Var input(std::size_t group, std::size_t i) const { return call[2 + group * tensors + i]; }
   void output(std::size_t group, std::size_t i, Var y) const { call.result(group * tensors + i, y); }
-  /// With the gradient of norm_coefficient / 2 times the tensor's square.
+  /// The gradient, plus that of norm_coefficient / 2 * ||x||^2.
   Var gradient(std::size_t i) const { return call.real("norm_coefficient", 0) * input(0, i) + input(1, i); }
 };
 
@@ -36,8 +37,8 @@ void adagrad(Call& call) {
   }
 }
 
-/// Epsilon-hat Adam, as Cornu's own; but an alpha and beta where that has beta_1 and beta_2, and none in the first
-/// step.
+/// Epsilon-hat Adam, as in optim; `alpha` and `beta` are beta_1 and beta_2. Bias correction is skipped in the first
+/// step, where the number of steps done is 0.
 void adam(Call& call) {
   const Step step(call, 2);
   const double alpha = call.real("alpha", 0.9), beta = call.real("beta", 0.999), epsilon = call.real("epsilon", 1e-6);

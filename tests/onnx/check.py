@@ -1,7 +1,7 @@
-"""Has ONNX itself check the files in a folder: check.py FOLDER.
+"""Checks the files in a folder with ONNX's own checker: check.py FOLDER.
 
-The checker with all its checks, strict shape inference, unique names of nodes, and that what it infers for the output is what the file says, with
-the batch open.
+Runs all checks of the checker and strict shape inference. Requires unique node names, and an inferred output shape
+equal to that in the file, with an open batch.
 """
 import pathlib
 import sys
@@ -14,12 +14,12 @@ def dims(value):
 
 
 files = sorted(pathlib.Path(sys.argv[1]).glob("*.onnx"))
-assert files, "there are no models"
+assert files, "no models found"
 for file in files:
     model = onnx.load(file)
     onnx.checker.check_model(model, full_check=True)
     names = [node.name for node in model.graph.node]
-    assert all(names) and len(set(names)) == len(names), (file, names)  # the checker itself does not look
+    assert all(names) and len(set(names)) == len(names), (file, names)  # not checked by ONNX's checker
     assert (model.ir_version, model.opset_import[0].version) == (8, 17), file
     told = {v.name: dims(v) for v in model.graph.output}
     assert all(shape[0] == "batch" for shape in told.values()), (file, told)
@@ -28,4 +28,4 @@ for file in files:
     inferred = onnx.shape_inference.infer_shapes(model, check_type=True, strict_mode=True, data_prop=True)
     for value in inferred.graph.output:
         assert dims(value) == told[value.name], (file, dims(value), told)
-print(f"{len(files)} models are what ONNX takes them for")
+print(f"{len(files)} models are valid")

@@ -6,7 +6,7 @@
 
 #include "cornu/tests/onnx/support.h"
 
-/// Comparisons and reductions where they are easily wrong.
+/// Comparisons and reductions of special values: NaN, infinities, ties.
 namespace cornu {
 namespace {
 

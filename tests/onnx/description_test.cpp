@@ -37,7 +37,7 @@ TEST(OnnxDescription, ListsAllThatKeepsAModelFromRunning) {
   EXPECT_EQ(model.unsupported,
             (std::vector<std::string>{"ops: ai.onnx.ml.ZipMap, Loop, NonZero\n  Forged: 1",
                                       "opset 21 (the latest is 17)", "types: float16, sequence, string, uint8",
-                                      "graphs within graphs: Loop", "initializers in another file (external data)"}));
+                                      "nested graphs: Loop", "initializers in another file (external data)"}));
 }
 
 TEST(OnnxDescription, TakesNoMoreMemoryThanTheReader) {
@@ -50,7 +50,7 @@ TEST(OnnxDescription, TakesNoMoreMemoryThanTheReader) {
     }
     EXPECT_LT(memory.bytes(), 100'000);
   }
-  std::string names;  // of many initializers, each as short as can be
+  std::string names;  // many initializers, each as short as possible
   for (int i = 0; i < 200'000; ++i) names += cornu::testing::field(5, "");
   const std::string model = cornu::testing::field(1, 8) + cornu::testing::field(7, names);
   const cornu::testing::PeakMemory memory;

@@ -11,10 +11,11 @@
 #include "cornu/onnx/save.h"
 #include "cornu/tests/support/bytes.h"
 
-/// How tests export models: what comes out has its names checked. save_test.cpp sees that no test does it otherwise.
+/// Exports models for tests and checks the names in the file. save_test.cpp verifies that all tests export through
+/// this.
 namespace cornu::testing {
 
-/// No control characters, and UTF-8 as the reader of JSON understands it.
+/// A valid name has no control characters and is UTF-8, as the JSON reader defines it.
 inline bool is_legal_name(std::string_view name) {
   std::string text = "\"";
   for (const char c : name) {
@@ -30,8 +31,7 @@ inline bool is_legal_name(std::string_view name) {
   return !name.empty();
 }
 
-/// Names of nodes are unique; so are those of values (inputs, initializers, nodes' outputs), each of which is made
-/// before it is used.
+/// Node names are unique. Value names (inputs, initializers, outputs of nodes) are unique, and defined before use.
 inline void expect_well_named(std::string_view bytes) {
   const onnx::detail::GraphMessage graph = onnx::detail::read_model(bytes, "export").graph;
   std::set<std::string_view> nodes, values;
@@ -54,7 +54,7 @@ inline void expect_well_named(std::string_view bytes) {
   for (const auto& output : graph.outputs) EXPECT_EQ(values.count(output.name), 1U) << output.name;
 }
 
-/// The bytes of a file.
+/// The serialized model.
 inline std::string exported(const Sequential& model, const onnx::SaveOptions& options = {}) {
   std::string bytes = onnx::serialize(model, options);
   expect_well_named(bytes);

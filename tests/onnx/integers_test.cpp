@@ -10,7 +10,7 @@
 #include "cornu/tests/onnx/support.h"
 #include "cornu/tests/support/expect_error.h"
 
-/// Integers, which Cornu keeps as Reals: values beside those of 128-bit arithmetic and plain loops.
+/// Integers, which Cornu stores as Reals, compared with 128-bit arithmetic and plain loops.
 namespace cornu {
 namespace {
 
@@ -29,7 +29,7 @@ constexpr Index most32 = std::numeric_limits<std::int32_t>::max(), least32 = std
                 most64 = std::numeric_limits<Index>::max(), least64 = std::numeric_limits<Index>::min(),
                 first_lost = (Index{1} << std::numeric_limits<Real>::digits) + 1;  // 2^24 + 1
 
-/// What `op` makes of constants of integers, and the error it ends with instead.
+/// The result of `op` for constant integer inputs, or its error.
 struct Made {
   std::optional<Tensor> y;
   std::string error;
@@ -117,7 +117,7 @@ TEST(OnnxIntegers, AreReducedToIntegers) {
       all_fit = all_fit && onnx::detail::fits_real(right.back());
     }
     if (!all_fit) {
-      EXPECT_NE(error_of<ValueError>([&] { model.run({}); }).find("larger than Cornu can hold exactly"),
+      EXPECT_NE(error_of<ValueError>([&] { model.run({}); }).find("larger than Cornu can represent exactly"),
                 std::string::npos);
       continue;
     }
@@ -142,7 +142,7 @@ TEST(OnnxIntegers, APowerOfAnIntegerIsOne) {
   EXPECT_EQ(power(2, -1), 0);
   EXPECT_EQ(power(7, 0), 1);
   EXPECT_EQ(error_of<ValueError>([&] { power(0, -1); }),
-            "m: node 'Pow_0' (Pow): 0 to the power of -1 is no integer that can be held exactly");
+            "m: node 'Pow_0' (Pow): 0 to the power of -1 is not an integer that can be represented exactly");
   EXPECT_THROW(power(10, 30), ValueError);
 }
 
@@ -152,8 +152,9 @@ TEST(OnnxIntegers, StayIntegersInProductsAndElsewhereGiveNoFractions) {
   const std::string y = writer.node("MatMul", {writer.initializer("a", a), writer.initializer("b", a)});
   writer.output(writer.node("Div", {y, writer.initializer("two", two)}), {}, Kind::integer);
   EXPECT_EQ(onnx::parse(writer.finished("g")).run({}).at("Div_1")[0], 6);  // 13 / 2
-  EXPECT_NE(made_of("Sqrt", {{2}}).error.find("m: node 'node' (Sqrt): its result must hold integers, and has 1.41421"),
-            std::string::npos);
+  EXPECT_NE(
+      made_of("Sqrt", {{2}}).error.find("m: node 'node' (Sqrt): its result must be integers, but contains 1.41421"),
+      std::string::npos);
   EXPECT_EQ((*made_of("Sqrt", {{9}}).y)[0], 3);
 }
 
@@ -168,23 +169,23 @@ TEST(OnnxIntegers, AnInputOfIntegersTakesNoFractions) {
       [&] {
         model.predict(Tensor::vector({1, Real(0.5)}));
       },
-      "m: input 'ids' takes integers; 0.5 came");
+      "m: input 'ids' takes integers, got 0.5");
   expect_error<ValueError>([&] { model.predict(Tensor::vector({Real(NAN)})); },
-                           "m: input 'ids' takes integers; nan came");
+                           "m: input 'ids' takes integers, got nan");
 }
 
-// ---- Integers that a Real cannot hold ----
+// ---- Integers that a Real cannot represent ----
 
 TEST(OnnxIntegers, ThatAreTooLargeAreRefusedWhereTheyMatter) {
   const std::string lost = std::to_string(first_lost);
   const auto refusal = [&](const char* op, std::initializer_list<List> inputs) { return made_of(op, inputs).error; };
   EXPECT_EQ(refusal("Identity", {{first_lost}}),
-            "m: output 'y' holds the integer " + lost + ", which is larger than Cornu can hold exactly");
+            "m: output 'y' holds the integer " + lost + ", which is larger than Cornu can represent exactly");
   EXPECT_EQ(refusal("Add", {{first_lost - 1}, {1}}),
-            "m: output 'y' holds the integer " + lost + ", which is larger than Cornu can hold exactly");
+            "m: output 'y' holds the integer " + lost + ", which is larger than Cornu can represent exactly");
   EXPECT_EQ(refusal("MatMul", {{first_lost}, {1}}), "m: node 'node' (MatMul): input 0 holds the integer " + lost +
-                                                        ", which is larger than Cornu can hold exactly");
-  EXPECT_NE(refusal("MatMul", {{first_lost - 1, 1}, {1, 1}}).find("which is more than Cornu can hold exactly"),
+                                                        ", which is larger than Cornu can represent exactly");
+  EXPECT_NE(refusal("MatMul", {{first_lost - 1, 1}, {1, 1}}).find("which is more than Cornu can represent exactly"),
             std::string::npos);
   EXPECT_EQ((*made_of("Sub", {{first_lost}, {2}}).y)[0], static_cast<Real>(first_lost - 2));
   EXPECT_EQ((*made_of("Min", {{first_lost, most64}, {5, 6}}).y), Tensor::vector({5, 6}));
@@ -198,7 +199,7 @@ TEST(OnnxIntegers, ThatAreTooLargeAreRefusedWhereTheyMatter) {
     writer.output(writer.node("Constant", {}, std::span(&value, 1), ""), {}, Kind::integer);
     expect_error<ValueError>(
         [&] { onnx::parse(writer.finished("g"), "m").run({}); },
-        "m: output 'Constant_0' holds the integer " + lost + ", which is larger than Cornu can hold exactly");
+        "m: output 'Constant_0' holds the integer " + lost + ", which is larger than Cornu can represent exactly");
   }
 }
 
@@ -213,7 +214,7 @@ TEST(OnnxIntegers, ThatAreUnusedMayBeOfAnySize) {
   EXPECT_EQ(onnx::parse(writer.finished("g")).predict(Tensor::vector({1, 2})), Tensor::vector({-1, -2}));
 }
 
-/// x[start:end:step] as NumPy has it.
+/// x[start:end:step] as in NumPy.
 List positions_of(Index start, Index end, Index step, Index extent) {
   const auto inside = [&](Wide at) {
     if (at < 0) at += extent;
@@ -245,7 +246,7 @@ TEST(OnnxIntegers, SlicesEndWhereNumPysDo) {
     const auto one = [&](Index number) {
       std::string name = writer.initializer("c", {&number, 1});
       if (narrow) name = writer.node("Cast", {name}, {{"to", Index{6}}});
-      // As an exporter puts it together, so that the exact integer is lost on the way.
+      // Like an exporter that composes the input, so that the exact integer is lost.
       if (rng.bits() % 2 == 0) name = writer.node("Concat", {name}, {{"axis", Index{0}}});
       return name;
     };
@@ -280,7 +281,7 @@ TEST(OnnxIntegers, ASliceSaysWhatDoesNotFitTogether) {
       [&] {
         onnx::parse(writer.finished("g"), "m").predict(normal({3, 6}));
       },
-      "m: node 'Slice_0' (Slice): starts, ends, axes and steps do not fit together");
+      "m: node 'Slice_0' (Slice): starts, ends, axes and steps differ in length");
 }
 
 TEST(OnnxIntegers, AShapeIsAsLargeAsItIs) {

@@ -25,11 +25,11 @@ using testing::normal;
 using testing::Writer;
 
 const Tensor& weight() {
-  static const Tensor w = normal({4, 3}, 5);  // (out, in), as PyTorch has it
+  static const Tensor w = normal({4, 3}, 5);  // (out, in), as in PyTorch
   return w;
 }
 
-/// Images (batch, 1, 4, 4): a convolution, pooling and a product, as PyTorch exports them.
+/// Images (batch, 1, 4, 4): a convolution, pooling and a matrix product, as PyTorch exports them.
 onnx::Model network() {
   Writer writer;
   const Index images[] = {Writer::any, 1, 4, 4}, classes[] = {Writer::any, 4};

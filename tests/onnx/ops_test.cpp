@@ -6,7 +6,7 @@
 #include "cornu/tests/onnx/support.h"
 #include "cornu/tests/support/expect_error.h"
 
-/// What ONNX's model tests do not show: gradients, and what older opsets mean.
+/// What ONNX's model tests do not cover: gradients, and the semantics of older opsets.
 namespace cornu {
 namespace {
 
@@ -131,9 +131,9 @@ TEST(OnnxOps, SayWhichNodeMakesMoreThanThereIsMemoryFor) {
     const onnx::Model model = onnx::parse(writer.finished("g"), "m");
     return testing::error_of<ShapeError>([&] { model.predict(Tensor({1})); });
   };
-  EXPECT_EQ(error("Expand", true), "m: node 'Expand_0' (Expand): there is not enough memory for what it makes");
+  EXPECT_EQ(error("Expand", true), "m: node 'Expand_0' (Expand): not enough memory for its result");
   EXPECT_EQ(error("ConstantOfShape", false),
-            "m: node 'ConstantOfShape_0' (ConstantOfShape): there is not enough memory for what it makes");
+            "m: node 'ConstantOfShape_0' (ConstantOfShape): not enough memory for its result");
 }
 
 TEST(OnnxOps, RefuseClassWeightsThatAreNotOneAClass) {
@@ -150,7 +150,7 @@ TEST(OnnxOps, RefuseClassWeightsThatAreNotOneAClass) {
           model.predict(normal({2, 3}));
         },
         "m: node 'NegativeLogLikelihoodLoss_0' (NegativeLogLikelihoodLoss): class weights of shape (" +
-            std::to_string(count) + ",); 3 classes are weighed");
+            std::to_string(count) + ",) for 3 classes");
   }
 }
 
@@ -167,17 +167,18 @@ TEST(OnnxOps, SayWhatTheyCannotDo) {
             "m: node 'the node' (Conv): an input of shape (1, 1, 2, 2, 2); (batch, channels, height, width) or (batch, "
             "channels, length) is required");
   EXPECT_EQ(refusal({"Conv", {{1, 1, 2, 2}, {1, 1, 3, 3}}}),
-            "m: node 'the node' (Conv): 2 pixels and 0 of padding have no room for a window that reaches over 3");
+            "m: node 'the node' (Conv): 2 pixels and 0 of padding are smaller than the window, which spans 3");
   EXPECT_EQ(refusal({"MaxPool", {{1, 1, 2, 2}}}), "m: node 'the node' (MaxPool): attribute 'kernel_shape' is missing");
   EXPECT_EQ(refusal({"Elu", {{1}}, {{"alpha", Index{1}}}}),
             "m: node 'the node' (Elu): attribute 'alpha' holds an int, expected a float");
-  EXPECT_EQ(refusal({"Reshape", {{2}, {1}}}), "m: node 'the node' (Reshape): input 1 must hold integers; floats came");
+  EXPECT_EQ(refusal({"Reshape", {{2}, {1}}}),
+            "m: node 'the node' (Reshape): input 1 holds floats; integers are required");
   EXPECT_EQ(refusal({"Cast", {{1}}, {{"to", Index{10}}}}),
-            "m: node 'the node' (Cast): it makes float16 of numbers, which Cornu does not have");
+            "m: node 'the node' (Cast): it casts to float16, which Cornu does not support");
   EXPECT_EQ(refusal({"Add", {{2, 3}, {3}}, {}, 6}),
-            "m: node 'the node' (Add): operands of shapes (2, 3) and (3,), and no attribute 'broadcast'");
+            "m: node 'the node' (Add): operands of shapes (2, 3) and (3,) without attribute 'broadcast'");
   EXPECT_EQ(refusal({"BatchNormalization", {{2, 3}, {3}, {3}, {3}, {3}}, {}, 6}),
-            "m: node 'the node' (BatchNormalization): is_test is 0: it is made for training");
+            "m: node 'the node' (BatchNormalization): is_test is 0 (the model was exported in training mode)");
   EXPECT_EQ(refusal({"GRU", {{0, 1, 1}, {1, 3, 1}, {1, 3, 1}}}),
             "m: node 'the node' (GRU): an input of shape (1, 0, 1), batch first; at least one step is required");
   EXPECT_EQ(refusal({"LSTM", {{1, 1, 1}, {1, 4, 1}, {1, 3, 1}}}),

@@ -8,7 +8,7 @@
 #include "cornu/core/error.h"
 #include "cornu/tests/onnx/support.h"
 
-/// MaxPool and AveragePool beside windows that are counted one by one.
+/// MaxPool and AveragePool compared with windows that are enumerated one by one.
 namespace cornu {
 namespace {
 
@@ -17,10 +17,10 @@ using testing::Writer;
 
 using List = std::vector<Index>;
 
-/// One axis: its pixels lie from `before` to `before + in` in `before + in + after` positions.
+/// One axis of `before + in + after` positions, of which [before, before + in) are pixels.
 struct Axis {
   Index in, taps, stride, dilation, before, after;
-  List starts{};  // of the windows
+  List starts{};  // start of each window
 
   Index reach() const { return (taps - 1) * dilation + 1; }
   Index end() const { return before + in + after; }
@@ -33,7 +33,7 @@ struct Pool {
   std::string auto_pad;
 };
 
-/// Where windows start: as many as fit, or with ceil_mode until one reaches the end, but none beyond the last pixel.
+/// Places windows: as many as fit; with ceil_mode until one reaches the end, but none that starts after the last pixel.
 void place_windows(Axis& axis, const Pool& pool) {
   if (pool.auto_pad.starts_with("SAME")) {
     axis.before = axis.after = 0;
@@ -155,7 +155,7 @@ TEST(OnnxPools, HaveTheWindowsThatAreCountedOneByOne) {
       dropped += pool.ceil_mode && pool.auto_pad == "NOTSET" && is_short ? 1 : 0;
     }
   }
-  EXPECT_GT(dropped, 100);  // windows that ceil_mode alone would have made
+  EXPECT_GT(dropped, 100);  // windows that ceil_mode alone would have added
 }
 
 TEST(OnnxPools, AWindowBeyondThePixelsIsDropped) {

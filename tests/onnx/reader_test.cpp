@@ -19,7 +19,7 @@ using testing::expect_error;
 using testing::file_of;
 using namespace onnx::detail;
 
-/// A tensor as the writer of `fields` has it.
+/// A serialized tensor whose fields `fields` writes.
 template <class F>
 std::string tensor(F fields) {
   std::string bytes;
@@ -37,7 +37,7 @@ TEST(OnnxReader, ReadsRawAndTypedNumbersPackedAndOneByOne) {
   const std::vector<std::int32_t> ints{1, -2, 3};
   const auto read = [&](ElementType type, auto fill) {
     const std::string bytes = tensor([&](pbf_writer& m) {
-      fill(m);  // numbers may come before what they are
+      fill(m);  // the elements may precede shape and type
       m.add_packed_int64(tensor_field::dims, dims.begin(), dims.end());
       m.add_enum(tensor_field::data_type, static_cast<int>(type));
     });
@@ -101,9 +101,9 @@ TEST(OnnxReader, SaysWhatIsWrongWithATensor) {
   };
   const auto nothing = [](pbf_writer&) {};
   const Bad table[] = {
-      {with({2}, 1, raw(4)), "t: shape (2,) has 2 numbers, 1 are in the file"},
-      {with({1}, 1, raw(5)), "t: raw_data has 5 bytes, which 4 does not divide"},
-      {with({1000000000000}, 1, raw(4)), "t: shape (1000000000000,) has 1000000000000 numbers, 1 are in the file"},
+      {with({2}, 1, raw(4)), "t: shape (2,) has 2 elements, the file has 1"},
+      {with({1}, 1, raw(5)), "t: raw_data has 5 bytes, not a multiple of 4"},
+      {with({1000000000000}, 1, raw(4)), "t: shape (1000000000000,) has 1000000000000 elements, the file has 1"},
       {with({1LL << 40, 1LL << 40}, 1, raw(4)), "t: its dimensions overflow"},
       {with({-1}, 1, raw(4)), "t: dimension 0 is -1"},
       {with({1, 1, 1, 1, 1, 1, 1, 1, 1}, 1, raw(4)), "t: it has more than 8 dimensions"},
@@ -112,22 +112,22 @@ TEST(OnnxReader, SaysWhatIsWrongWithATensor) {
       {with({1}, 99, raw(1)),
        "t: its elements are of an unknown type; float, double, int32, int64 and bool are what Cornu reads"},
       {with({1}, 1, [](pbf_writer& m) { m.add_enum(tensor_field::data_location, 1); }),
-       "t: its numbers are in another file (external data); save the model with all data inside"},
+       "t: its elements are in another file (external data); save the model with all data inside"},
       {with({1}, 1, [](pbf_writer& m) { m.add_message(tensor_field::external_data, std::string()); }),
-       "t: its numbers are in another file (external data); save the model with all data inside"},
+       "t: its elements are in another file (external data); save the model with all data inside"},
       {with({1}, 1,
             [&](pbf_writer& m) {
               raw(4)(m);
               m.add_float(tensor_field::float_data, 1);
             }),
-       "t: it has numbers both in raw_data and beside it"},
+       "t: it has elements both in raw_data and in a typed field"},
       {with({1}, 1, [](pbf_writer& m) { m.add_string(tensor_field::data_type, "x"); }),
        "t: data_type has wire type 2, expected 0"},
   };
   for (const Bad& bad : table) expect_error<FormatError>([&] { read_tensor(bad.bytes, "t"); }, bad.error);
 }
 
-/// A file with something of everything that the reader knows.
+/// A file that contains every kind of part that the reader supports.
 std::string small_model() {
   Writer writer;
   const Index rows[] = {Writer::any, 1, 4, 4}, column[] = {Writer::any, 2}, shape[] = {0, 8};
@@ -153,7 +153,7 @@ TEST(OnnxReader, WhatIsCutOffOrFlippedIsRefusedOrRuns) {
     const onnx::Model model = onnx::parse(bytes, "m");
     if (model.inputs().size() == 1) static_cast<void>(model.predict(x));
   });
-  EXPECT_GT(refused.cut, std::ssize(whole) - 60);  // all but those that lack only metadata
+  EXPECT_GT(refused.cut, std::ssize(whole) - 60);  // all cuts except those that only remove metadata
   EXPECT_GT(refused.flipped, std::ssize(whole));
 }
 
@@ -166,7 +166,7 @@ TEST(OnnxReader, ManySmallPartsDoNotTakeMoreMemoryThanTheirBytesAllow) {
   model.add_message(model_field::graph, graph);
   expect_error<FormatError>([&] { onnx::parse(file, "m"); },
                             "m: reading it would take more than three times its size in memory");
-  // And numbers of one byte each that are kept as eight.
+  // And integers of one byte each in the file, stored as eight.
   const std::vector<std::int64_t> dims{5'000'000}, ones(5'000'000, 1);
   if (sizeof(Real) == 8) {
     const std::string bytes = tensor([&](pbf_writer& m) {
@@ -183,9 +183,10 @@ TEST(OnnxReader, SaysWhatIsWrongWithAModel) {
   const auto refusal = [](const std::string& bytes) { return error_of<FormatError>([&] { onnx::parse(bytes, "m"); }); };
   EXPECT_EQ(refusal(""), "m: this is an empty file; was it written or downloaded completely?");
   EXPECT_EQ(refusal("some text"), "m: this is a text file; is it the right file?");
-  EXPECT_EQ(refusal("\x0f\1"),
-            "m: no protocol buffer, as ONNX models are: unknown pbf field type exception (it begins with 0F 01; is it "
-            "truncated?)");
+  EXPECT_EQ(
+      refusal("\x0f\1"),
+      "m: not an ONNX model, not a protocol buffer: unknown pbf field type exception (it begins with 0F 01; is it "
+      "truncated?)");
   EXPECT_EQ(
       refusal(file_of({"Frobnicate", {{1}}})),
       "m: the graph needs ops that Cornu does not have: Frobnicate (ai.onnx 17; 1 node, the first is 0 'the node')");
@@ -200,15 +201,14 @@ TEST(OnnxReader, SaysWhatIsWrongWithAModel) {
       refusal(file_of({"LayerNormalization", {{1}, {1}}, {}, 16})),
       "m: the graph needs ops that Cornu does not have: LayerNormalization (ai.onnx 16, Cornu has opsets 17 to 17; "
       "1 node, the first is 0 'the node')");
-  EXPECT_EQ(refusal(file_of({"Relu", {{1}, {1}}})),
-            "m: node 0 'the node' (Relu): it has 2 inputs, 1 to 1 are possible");
+  EXPECT_EQ(refusal(file_of({"Relu", {{1}, {1}}})), "m: node 0 'the node' (Relu): it has 2 inputs, expected 1 to 1");
   EXPECT_EQ(refusal(file_of({"Relu", {{1}}, {{"alpha", 0.5}}})),
-            "m: node 0 'the node' (Relu): attribute 'alpha' is not known; those of this op are: none");
+            "m: node 0 'the node' (Relu): attribute 'alpha' is not supported; supported for this op: none");
   EXPECT_EQ(refusal(file_of({"Elu", {{1}}, {{"beta", 0.5}}})),
-            "m: node 0 'the node' (Elu): attribute 'beta' is not known; those of this op are: alpha");
+            "m: node 0 'the node' (Elu): attribute 'beta' is not supported; supported for this op: alpha");
   Writer writer;
   writer.node("Relu", {"nobody"});
-  EXPECT_EQ(refusal(writer.finished("g")), "m: node 0 'Relu_0' (Relu): there is no value 'nobody' before it");
+  EXPECT_EQ(refusal(writer.finished("g")), "m: node 0 'Relu_0' (Relu): no value 'nobody' is defined before it");
   Writer twice;
   const Index one = 1;
   twice.input("x", {&one, 1});
@@ -216,7 +216,7 @@ TEST(OnnxReader, SaysWhatIsWrongWithAModel) {
   EXPECT_EQ(refusal(twice.finished("g")), "m: two values are named 'x'");
   Writer unmade;
   unmade.output("y", {&one, 1});
-  EXPECT_EQ(refusal(unmade.finished("g")), "m: nothing makes the output 'y'");
+  EXPECT_EQ(refusal(unmade.finished("g")), "m: no node computes the output 'y'");
 }
 
 TEST(OnnxReader, NamesAllOpsThatCornuDoesNotHaveAtOnce) {

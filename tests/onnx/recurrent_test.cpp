@@ -8,7 +8,7 @@
 #include "cornu/tests/onnx/support.h"
 #include "cornu/tests/support/expect_error.h"
 
-/// LSTM and GRU beside plain loops over the equations of ONNX's Operators.md.
+/// LSTM and GRU compared with plain loops over the equations of ONNX's Operators.md.
 namespace cornu {
 namespace {
 
@@ -23,7 +23,7 @@ struct Recurrence {
   bool is_lstm, linear_before_reset, batch_first;
   std::string direction;
   Index steps, batch, in, units;
-  Tensor x, w, r, b, h, c, p;  // empty: left out
+  Tensor x, w, r, b, h, c, p;  // empty: not given
 
   Index directions() const { return direction == "bidirectional" ? 2 : 1; }
   Index gates() const { return is_lstm ? 4 : 3; }
@@ -35,7 +35,7 @@ struct Result {
 
 double number(const Tensor& t, Index i) { return t.size() == 0 ? 0 : static_cast<double>(t[i]); }
 
-/// All of it step by step; x is (steps, batch, in), whatever the layout is.
+/// Computes all outputs step by step; x is (steps, batch, in) in either layout.
 Result expected_of(const Recurrence& k) {
   const Index n = k.units, g = k.gates();
   Result result{Tensor({k.steps, k.directions(), k.batch, n}), Tensor({k.directions(), k.batch, n}),
@@ -104,7 +104,7 @@ Result expected_of(const Recurrence& k) {
   return result;
 }
 
-/// Axes 0 and 1 of what has them in the order of layout 1.
+/// Swaps axes 0 and 1 for layout 1.
 Tensor in_layout(const Tensor& t, bool batch_first) {
   if (!batch_first || t.size() == 0) return t;
   const Shape s = t.shape();
@@ -164,7 +164,7 @@ TEST(OnnxRecurrent, MakesWhatTheEquationsMakeWhateverOutputsAreListed) {
       optional("c", in_layout(k.c, k.batch_first));
       optional("p", k.p);
     }
-    // Each output may be left out, listed, or listed and used.
+    // Each output may be omitted, declared, or declared and used.
     std::vector<std::string> outputs, used;
     for (const char* name : {"y", "y_h", "y_c"}) {
       if (!k.is_lstm && std::string(name) == "y_c") continue;
@@ -261,7 +261,7 @@ TEST(OnnxRecurrent, SaysWhatIsWrongWithStatesAndLengths) {
     return testing::error_of<Error>([&] { model.predict(normal({3, 2, 2})); });
   };
   EXPECT_EQ(refusal(Tensor({1, 2, 2}), {3, 2}),
-            "m: node 'node' (LSTM): it has sequences of other lengths than 3; all must have all steps");
+            "m: node 'node' (LSTM): sequence_lens must all be 3; shorter sequences are not supported");
   EXPECT_EQ(refusal(Tensor({2, 1, 2}), {3, 3}),
             "m: node 'node' (LSTM): an initial state of shape (2, 1, 2); (1, 2, 2) is required");
 }

@@ -44,7 +44,7 @@ using testing::normal;
 
 Var my_own(Var x) { return x * x; }
 
-/// Models of every layer that can be written, by name.
+/// Models that cover every exportable layer, by name.
 std::vector<std::pair<std::string, Sequential>> models() {
   std::vector<std::pair<std::string, Sequential>> result;
   result.emplace_back(
@@ -121,7 +121,7 @@ std::vector<std::pair<std::string, Sequential>> models() {
                       Sequential{Input{6, 5, 2}, Normalization{}, Conv2D{.filters = 3, .kernel_size = 2},
                                  Normalization{.axis = {1, -1}}, Normalization{.axis = {}, .invert = true}, Flatten{},
                                  Normalization{.invert = true}, Dense{3}, Normalization{}});
-  // Two directions, layers called as the graph's own values are, and paths that meet.
+  // Two directions, layers named like the graph's own values, and merging paths.
   result.emplace_back(
       "names", Sequential{Input{5, 3},
                           Concatenate{{{"output", LSTM{.units = 2, .return_sequences = true}}},
@@ -133,7 +133,7 @@ std::vector<std::pair<std::string, Sequential>> models() {
                           Residual{Residual{Dense{3}}},
                           {"output_last", LSTM{2}},
                           {"a/b/kernel", Dense{2}}});
-  for (auto& [name, model] : result) {  // biases are 0 at first, and would not be missed
+  for (auto& [name, model] : result) {  // biases start at 0, where their absence would not be noticed
     for (const NamedParameter& each : model.parameters()) {
       Rng(5).fill_normal(each.parameter->value, 0, Real(0.5));
       if (each.name.find("variance") == std::string::npos) continue;
@@ -145,7 +145,7 @@ std::vector<std::pair<std::string, Sequential>> models() {
 
 TEST(OnnxSave, WhatIsWrittenPredictsTheSameWhenItIsLoaded) {
   const testing::TemporaryFolder folder;
-  const char* const kept = std::getenv("CORNU_ONNX_FILES");  // where another program wants to look at them
+  const char* const kept = std::getenv("CORNU_ONNX_FILES");  // folder for another program that checks the files
   for (const auto& [name, model] : models()) {
     const std::filesystem::path file =
         (kept != nullptr ? std::filesystem::path(kept) : folder.path()) / (name + ".onnx");
@@ -160,7 +160,7 @@ TEST(OnnxSave, WhatIsWrittenPredictsTheSameWhenItIsLoaded) {
   }
 }
 
-/// Chains of layers that keep (4, 3), named to collide with each other and with what the exporter makes.
+/// Chains of layers that keep (4, 3), with names that collide with each other and with those of the exporter.
 std::vector<AnyLayer> confusing_layers(Rng& rng, int depth, std::vector<std::string>& names) {
   std::vector<AnyLayer> result;
   const auto own_names = [] {
@@ -240,7 +240,7 @@ TEST(OnnxSave, AModelsNameIsMadeLegalToo) {
   EXPECT_NE(exported(model).find("___"), std::string::npos);
 }
 
-/// One rule for nodes, values and initializers: what one of them is called tells the others.
+/// The rule applies to nodes, values and initializers alike.
 TEST(OnnxSave, ControlCharactersBecomeUnderscoresInAllNames) {
   const std::string name = "x\ny\t\x7F\xC2\x85";
   const Sequential model({Input{2}, {name, Dense{1, relu}}, {name + "/a", Dense{1}}});
@@ -291,8 +291,8 @@ TEST(OnnxSave, ClassNamesAreOneForEachOutput) {
   EXPECT_EQ(names(two, {"zero", "o\"ne"}), R"(["zero", "o\"ne"])");
   EXPECT_EQ(names(steps, {"a", "b"}), R"(["a", "b"])");
   const Sequential ten({Input{3}, Dense{10}}, {.name = "digits"});
-  expect_error<ValueError>([&] { names(ten, {"a", "b"}); }, "digits: 2 class names came for 10 outputs");
-  expect_error<ValueError>([&] { names(two, {"a", "b", "c"}); }, "sequential: 3 class names came for 2 outputs");
+  expect_error<ValueError>([&] { names(ten, {"a", "b"}); }, "digits: 2 class names given for 10 outputs");
+  expect_error<ValueError>([&] { names(two, {"a", "b", "c"}); }, "sequential: 3 class names given for 2 outputs");
 }
 
 TEST(OnnxSave, AnEmbeddingTakesItsWordsAsFloats) {
@@ -315,11 +315,12 @@ TEST(OnnxSave, SaysWhatCannotBeWritten) {
   expect_error<ValueError>([&] { exported(own); }, "special: a Mine cannot be written to an ONNX file");
   const Sequential imported{onnx::parse(exported(Sequential{Input{2}, Dense{2}})), Dense{2}};
   expect_error<ValueError>([&] { exported(imported); },
-                           "model: an imported onnx::Model cannot be written again; save_weights keeps what it has "
-                           "learnt");
+                           "model: an imported onnx::Model cannot be exported again; save_weights stores its "
+                           "trained weights");
   const Sequential activation{Input{2}, Dense{2, my_own}};
-  expect_error<ValueError>([&] { exported(activation); },
-                           "dense: its activation is none of the functions in core/ops/ops.h that can be written");
+  expect_error<ValueError>(
+      [&] { exported(activation); },
+      "dense: its activation has no ONNX counterpart (only functions of core/ops/ops.h can be written)");
   expect_error<StateError>(
       [] { exported(Sequential{Dense{2}}); },
       "sequential: not built, because its input shape is unknown; begin with an Input, or call build or fit");

@@ -40,7 +40,7 @@ struct OneNode {
   std::string domain{};
 };
 
-/// The file of a graph of a single node, from inputs x0, x1, ... to the output y.
+/// Serializes a graph with one node, from inputs x0, x1, ... to the output y.
 inline std::string file_of(const OneNode& node) {
   Writer writer;
   std::vector<std::string> names;

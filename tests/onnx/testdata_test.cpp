@@ -14,7 +14,7 @@
 #include "cornu/tests/support/bytes.h"
 #include "cornu/tests/support/paths.h"
 
-/// ONNX's own model tests, as Debian's libonnx-testdata has them: each a model, inputs, and the outputs that must come.
+/// ONNX's own model tests, from Debian's libonnx-testdata: each has a model, inputs, and the expected outputs.
 namespace cornu {
 namespace {
 
@@ -36,12 +36,12 @@ double difference(const Tensor& a, const Tensor& b) {
     const auto x = static_cast<double>(a[i]), y = static_cast<double>(b[i]);
     if (x == y || (std::isnan(x) && std::isnan(y))) continue;
     const double d = std::abs(x - y) / std::max(1.0, std::abs(y));
-    largest = d <= largest ? largest : d;  // a NaN is the largest
+    largest = d <= largest ? largest : d;  // also stores a NaN
   }
   return largest;
 }
 
-/// Why the test in this folder does not pass, or nothing.
+/// Why the test in this folder fails, or "".
 std::string failure_of(const fs::path& folder) {
   try {
     const onnx::Model model = onnx::load(folder / "model.onnx");
@@ -67,7 +67,7 @@ std::string failure_of(const fs::path& folder) {
   }
 }
 
-/// tests/onnx/skipped.txt: tests that do not pass and ops that Cornu does not have, each with its reason.
+/// tests/onnx/skipped.txt: failing tests and unsupported ops, each with its reason.
 struct Skipped {
   std::map<std::string, std::string> tests;
   std::set<std::string> ops;
@@ -93,7 +93,7 @@ Skipped read_skipped() {
   return result;
 }
 
-/// The ops that the error says Cornu does not have; none if it says something else.
+/// The unsupported ops listed by the error; none for any other error.
 std::vector<std::string> missing_ops(const std::string& failure) {
   const std::string text = "ops that Cornu does not have: ";
   std::vector<std::string> result;

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Cornu's headers in programs that bring names of their own: collisions.sh PREFIX WORK CXX
+# Compiles Cornu's headers in programs with conflicting names: collisions.sh PREFIX WORK CXX
 # - macros of Qt, Windows, X11 and curses, defined before a header of Cornu is included;
 # - both `using namespace std` and `using namespace cornu`.
 set -eu
@@ -7,7 +7,7 @@ prefix=$1 work=$2 cxx=$3
 mkdir -p "$work"
 cd "$prefix/include"
 
-# A header after the standard ones, which those programs include first: they do not survive such macros themselves.
+# Standard headers come first, as in such programs: they do not compile after these macros themselves.
 standard='algorithm array atomic chrono cmath complex concepts condition_variable deque exception filesystem fstream
   functional future initializer_list iostream iterator limits list map memory mutex new numbers numeric optional ostream
   random ranges regex set span sstream stdexcept stop_token string string_view thread tuple type_traits unordered_map
@@ -18,10 +18,10 @@ find cornu -name '*.h' | sort | sed 's/.*/#include <&>/' > "$work/cornu.h"
 # compiles FILE [option...]
 compiles() { "$cxx" -std=c++20 -I. -I"$work" -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror -fsyntax-only "$@"; }
 
-# macros NAME: the macros are read from standard input.
+# macros NAME: compiles the headers after the macros on standard input.
 macros() {
   { echo '#include "standard.h"'; cat; echo '#include "cornu.h"'; } > "$work/$1.cpp"
-  compiles "$work/$1.cpp" || { echo "collisions: a header does not compile after the macros of $1"; exit 1; }
+  compiles "$work/$1.cpp" || { echo "collisions: a header does not compile with the macros of $1"; exit 1; }
 }
 
 macros qt <<'MACROS'
@@ -96,7 +96,7 @@ macros x11 <<'MACROS'
 #define YSorted 1
 MACROS
 
-# In C++ curses.h defines constants, colours, keys and these: its functions are macros in C alone.
+# In C++, curses.h defines constants, colours, keys and these; its functions are macros only in C.
 macros curses <<'MACROS'
 #define ERR (-1)
 #define OK (0)
@@ -114,7 +114,7 @@ macros curses <<'MACROS'
 #define setsyx(y, x) (y, x)
 MACROS
 
-# GNU's older dialects define these, and <sys/types.h> once did the last two.
+# Older GNU dialects define these, and older versions of <sys/types.h> the last two.
 macros unix <<'MACROS'
 #define linux 1
 #define unix 1
@@ -122,21 +122,21 @@ macros unix <<'MACROS'
 #define minor(device) gnu_dev_minor(device)
 MACROS
 
-# Every name at namespace scope, looked up beside all of the standard's. A function that is overloaded cannot be named
-# alone; of the errors only those of ambiguous look-up count.
+# Looks up every name at namespace scope together with all names of the standard library. Only errors about ambiguous
+# names count; naming an overloaded function causes others.
 find cornu -name '*.h' -exec sed 's|//.*||' {} + | grep -E '^[A-Za-z]' |
   sed -nE 's/^(struct|class|enum class|concept|using) +([A-Za-z_0-9]+).*/\2/p; s/^[^(=]*[ *&]([A-Za-z_][A-Za-z_0-9]*)\(.*/\1/p; s/^[^(=]*\(([a-z_0-9]+)\)\(.*/\1/p' |
   grep -vxE 'operator.*|decltype|requires|namespace|defined' | sort -u > "$work/names"
 [ "$(grep -cxE 'Dense|Sequential|slice_axis|max|relu|matmul' "$work/names")" -eq 6 ] || {
-  echo "collisions: the list of names is not what it was"
+  echo "collisions: the list of names is incomplete"
   exit 1
 }
-# ambiguous NAME...: those that are.
+# ambiguous NAME...: prints the ambiguous names.
 ambiguous() {
   {
     echo '#include "standard.h"'
     echo '#include "cornu.h"'
-    echo 'namespace cornu { inline void slice() {} }  // to see that this check finds what it looks for'
+    echo 'namespace cornu { inline void slice() {} }  // a known conflict, which the check must find'
     echo 'using namespace std; using namespace cornu;'
     for name in "$@"; do echo "template <class> void look_up_$name() { (void)($name); }"; done
   } > "$work/names.cpp"
@@ -148,4 +148,4 @@ if "$cxx" --version | grep -q clang; then all_errors=-ferror-limit=0; fi
 # shellcheck disable=SC2046
 found=$(ambiguous slice $(cat "$work/names"))
 [ "$found" = slice ] || { echo "collisions: ambiguous after using namespace std and cornu: $found"; exit 1; }
-echo "headers compile after foreign macros, and $(grep -c . "$work/names") names are not ambiguous"
+echo "headers compile with foreign macros, and $(grep -c . "$work/names") names are not ambiguous"

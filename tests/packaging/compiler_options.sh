@@ -1,12 +1,12 @@
 #!/bin/sh
-# Programs compiled with options that Cornu cannot do with hear so: compiler_options.sh PREFIX WORK CXX CONSUMER
-# The compiler, or the linker where only it can know, names the cause; no such program is made.
+# Checks the errors for unsupported compiler options: compiler_options.sh PREFIX WORK CXX CONSUMER
+# The compiler, or for library mismatches the linker, must name the cause, and no program must be built.
 set -eu
 prefix=$1 work=$2 cxx=$3 consumer=$4
 mkdir -p "$work"
 
-# refused TEXT HEADER OPTION...: the only errors about a program that includes this header are that, and that the
-# compilation stops there.
+# refused TEXT HEADER OPTION...: a program that includes this header must fail with only two errors: TEXT, and that the
+# compilation stops here.
 refused() {
   text=$1 header=$2
   shift 2
@@ -17,7 +17,7 @@ refused() {
   grep -E ': (fatal )?error: ' "$work/errors" > "$work/found"
   if ! sed -n 1p "$work/found" | grep -q "$text" || ! sed -n 2p "$work/found" | grep -q 'the compilation stops here' ||
     [ "$(grep -c . "$work/found")" != 2 ]; then
-    echo "compiler_options: $header with $*: these errors are not '$text' alone:"; head -n 5 "$work/found"; exit 1
+    echo "compiler_options: $header with $*: the errors are not only '$text':"; head -n 5 "$work/found"; exit 1
   fi
 }
 
@@ -30,14 +30,14 @@ for header in cornu/cornu.h cornu/core/tensor.h cornu/layers/layer.h; do
   refused 'Cornu needs RTTI and exceptions' "$header" -std=c++20 -fno-exceptions
 done
 
-# not_linked SYMBOL LIBRARY OPTION...: a library made for another Real, or other containers, is not linked.
+# not_linked SYMBOL LIBRARY OPTION...: a library built for a different Real, or different containers, must not link.
 libdir=$(dirname "$(find "$prefix" -name 'libcornu.*' | head -n 1)")
 not_linked() {
   symbol=$1 library=$2
   shift 2
   "$cxx" -std=c++20 -I"$prefix/include" "$@" -c "$consumer/main.cpp" -o "$work/program.o"
   if "$cxx" "$work/program.o" -L"$libdir" "-l$library" -o "$work/program" > "$work/errors" 2>&1; then
-    echo "compiler_options: $library is linked to a program with $*"; exit 1
+    echo "compiler_options: $library links to a program with $*"; exit 1
   fi
   grep -q "undefined reference to .*$symbol" "$work/errors" || {
     echo "compiler_options: $library with $*: the linker does not name $symbol:"; head -n 5 "$work/errors"; exit 1
@@ -46,4 +46,4 @@ not_linked() {
 not_linked library_with_real_double cornu -DCORNU_REAL_DOUBLE
 not_linked library_with_real_float cornu_double
 not_linked library_with_real_float_and_glibcxx_debug cornu -D_GLIBCXX_DEBUG
-echo "options that Cornu cannot do with are named"
+echo "unsupported options are reported"

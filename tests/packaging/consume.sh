@@ -1,13 +1,13 @@
 #!/bin/sh
 # Builds and runs the consumer: consume.sh WAY SOURCE PREFIX WORK CXX CMAKE [COMPONENT]
-# PREFIX holds an installation for find_package and pkg_config, with the COMPONENT in it; WORK is made afresh.
+# PREFIX holds an installation, with the COMPONENT, for find_package and pkg_config; WORK is recreated.
 set -eu
 way=$1 source=$2 prefix=$3 work=$4 cxx=$5 cmake=$6 component=${7:-}
 consumer=$source/tests/packaging/consumer
 rm -rf "$work"
 mkdir -p "$work"
 
-# Twice in one process: two files, because one file is loaded once.
+# Loads the plugin twice in one process, as two files, because the same file would be loaded only once.
 load_plugin_twice() {
   cp "$work/libplugin.so" "$work/libplugin_again.so"
   "$work/host" "$work/libplugin.so" "$work/libplugin_again.so"
@@ -27,12 +27,12 @@ case $way in
     [ -z "$component" ] || "$work/consumer_$component"
     load_plugin_twice
     ;;
-  add_subdirectory)  # shared, so that this is built as well; not optimised, so that it is quick
+  add_subdirectory)  # shared, to cover that, too; not optimized, to build quickly
     configure_and_build -DCORNU_FROM=add_subdirectory -DCORNU_CHECKOUT="$source" -DBUILD_SHARED_LIBS=ON
     "$work/consumer"
     load_plugin_twice
     ;;
-  fetch_content)  # no second build of the library: how it is found is what differs
+  fetch_content)  # only configured: finding the library is what differs
     "$cmake" -S "$consumer" -B "$work" -G Ninja -DCMAKE_CXX_COMPILER="$cxx" -DCORNU_FROM=FetchContent \
       -DCORNU_CHECKOUT="$source"
     ;;
@@ -56,10 +56,10 @@ case $way in
       LD_LIBRARY_PATH="$libdir" "$work/$component"
     fi
     ;;
-  *) echo "consume.sh: no way '$way'"; exit 2 ;;
+  *) echo "consume.sh: unknown way '$way'"; exit 2 ;;
 esac
 
-# A project that takes Cornu in keeps its own flags, and gets no tests, examples or install rules of ours.
+# A project that includes Cornu must keep its own flags, and get none of Cornu's tests, examples or install rules.
 case $way in
   add_subdirectory | fetch_content)
     commands=$(grep '"command".*consumer/main\.cpp' "$work/compile_commands.json")

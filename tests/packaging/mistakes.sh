@@ -1,6 +1,6 @@
 #!/bin/sh
-# What must not compile says why, in one line: mistakes.sh SOURCE INCLUDE WORK CXX
-# Every "// error: TEXT" of mistakes/mistakes.cpp must be in the message for the line after it, and there may be no other errors.
+# Checks the compiler's messages for common mistakes: mistakes.sh SOURCE INCLUDE WORK CXX
+# Each "// error: TEXT" of mistakes/mistakes.cpp must be part of the message for the line after it.
 set -eu
 source=$1 include=$2 work=$3 cxx=$4
 mkdir -p "$work"
@@ -10,7 +10,7 @@ if "$cxx" -std=c++20 -fsyntax-only "$all" -I"$include" "$source" 2> "$work/error
   echo "mistakes: $source compiles"; exit 1
 fi
 
-# Messages in their order, each with the line of mistakes.cpp that led to it: g++ says so before the error, clang after it.
+# Lists messages with the line of mistakes.cpp that caused them: g++ prints that line before the error, clang after it.
 awk -v clang="$(case $all in *limit*) echo 1 ;; *) echo 0 ;; esac)" '
   function line_of(text) { sub(/.*mistakes\.cpp:/, "", text); sub(/:.*/, "", text); return text }
   / error: / {
@@ -27,12 +27,12 @@ awk -v clang="$(case $all in *limit*) echo 1 ;; *) echo 0 ;; esac)" '
 grep -n '// error: ' "$source" | while IFS= read -r row; do
   line=$((${row%%:*} + 1)) text=${row#*// error: }
   grep "^$line|" "$work/found" | grep -qF -- "$text" || {
-    printf 'mistakes: line %s should be refused by "%s"; there is:\n' "$line" "$text"
+    printf 'mistakes: line %s should be refused with "%s"; the messages are:\n' "$line" "$text"
     grep "^$line|" "$work/found" || true
     exit 1
   }
 done
 
-# And nothing that sends the reader elsewhere: no list of constructors that were tried.
+# Nor may there be distracting notes, such as lists of candidate constructors.
 if grep -E 'candidate (constructor|is the)|no known conversion|could not convert' "$work/errors"; then exit 1; fi
 echo "$(grep -c '// error: ' "$source") mistakes are refused with a reason"

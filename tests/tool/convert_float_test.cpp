@@ -23,9 +23,9 @@ TEST_F(ConvertTool, AModelPredictsAsOnnxWhatItPredictedBefore) {
   write_idx(path("x"), small.images());
   EXPECT_EQ(output("convert m.safetensors m.onnx"),
             "m.onnx: left out:\n"
-            "  how it is compiled: optimizer, loss, metrics\n"
-            "  what its optimizer remembers\n"
-            "  how much it was trained on, where its random streams continue\n");
+            "  its compile settings: optimizer, loss, metrics\n"
+            "  the state of its optimizer\n"
+            "  its training progress and the state of its random streams\n");
   expect_rows(output("predict --all m.onnx x"), small.outputs(), Real(1e-5));
   EXPECT_EQ(output("predict m.onnx x --classes"), output("predict m.safetensors x --classes"));
   output("convert --class-names cat,dog,horse m.safetensors named.onnx");
@@ -58,7 +58,7 @@ TEST_F(ConvertTool, SaysThatItWasBuiltWithoutOnnx) {
   write("x.onnx", "\x08\x08\x12");
   for (const char* const command :
        {"convert m.safetensors x.onnx", "convert x.onnx w.safetensors", "info x.onnx", "predict x.onnx x.onnx"}) {
-    expect_failure(command, "x.onnx: an ONNX model, and this program was built without cornu::onnx");
+    expect_failure(command, "x.onnx: an ONNX model, but this program was built without cornu::onnx");
   }
 }
 #endif
@@ -72,7 +72,7 @@ TEST_F(ConvertTool, WeightsGoToNumPyAndBackWithoutALoss) {
   EXPECT_EQ(weights_of("w.safetensors"), small.model.get_weights());
   EXPECT_EQ(read("small.safetensors"), read("w.safetensors"));
   EXPECT_NE(read("small.npz"), read("w.npz"));
-  EXPECT_EQ(NpzFile(folder / "w.npz").arrays().size(), 4u);  // and nothing that the optimizer remembers
+  EXPECT_EQ(NpzFile(folder / "w.npz").arrays().size(), 4u);  // and none of the optimizer's state
 }
 
 TEST_F(ConvertTool, AModelsWeightsAloneAreThoseOfSaveWeights) {
@@ -95,8 +95,8 @@ TEST_F(ConvertTool, WeightsGoToPyTorchAndKerasAndBackIntoAModel) {
   ASSERT_NE(kernel, nullptr);
   EXPECT_EQ(kernel->shape, (std::vector<Index>{5, 24}));
   EXPECT_EQ(cornu("convert w.safetensors back.safetensors --model other.safetensors").status, 1);
-  expect_failure("convert w.safetensors b.safetensors --from keras", "--from is for --model alone", 2);
-  expect_failure("convert m.safetensors w.npz --to keras", "--to is for .safetensors alone, not for w.npz", 2);
+  expect_failure("convert w.safetensors b.safetensors --from keras", "--from requires --model", 2);
+  expect_failure("convert m.safetensors w.npz --to keras", "--to applies only to .safetensors, not to w.npz", 2);
 }
 
 TEST_F(ConvertTool, SingleArraysGoFromIdxToNumPyAndBetweenItsFormats) {
@@ -109,8 +109,7 @@ TEST_F(ConvertTool, SingleArraysGoFromIdxToNumPyAndBetweenItsFormats) {
   EXPECT_EQ(y.array().dtype, Dtype::u8);
   EXPECT_EQ(y.tensor(), Tensor::vector({0, 1, 2, 0, 1, 2, 0}));
   EXPECT_EQ(read("again.npy"), read("y.npy"));
-  expect_failure("convert m.safetensors w.npy",
-                 "m.safetensors: 4 arrays, and a .npy file has one; .npz takes them all");
+  expect_failure("convert m.safetensors w.npy", "m.safetensors: 4 arrays, but a .npy file holds one; use .npz");
 }
 
 TEST_F(ConvertTool, AHeaderIsWhatTheModelItselfWrites) {
@@ -122,36 +121,40 @@ TEST_F(ConvertTool, AHeaderIsWhatTheModelItselfWrites) {
 
 TEST_F(ConvertTool, SaysWhichConversionsThereAre) {
   const std::string there_are =
-      "; a model of Cornu can become .onnx and .h, and safetensors, ONNX, .npy, .npz and IDX files .safetensors, .npz "
-      "and .npy";
+      "; a Cornu model converts to .onnx and .h; safetensors, ONNX, .npy, .npz and IDX files convert to .safetensors, "
+      ".npz and .npy";
   write("a.pgm", "P2 1 1 1 1");
   write_npy(folder / "a.npy", Tensor(Shape{2}));
-  expect_failure("convert m.safetensors m.txt", "m.safetensors: a safetensors file cannot become m.txt" + there_are);
-  expect_failure("convert a.npy a.onnx", "a.npy: a .npy array cannot become a.onnx" + there_are);
-  expect_failure("convert a.pgm a.npy", "a.pgm: a PGM image cannot become a.npy" + there_are);
+  expect_failure("convert m.safetensors m.txt",
+                 "m.safetensors: a safetensors file cannot be converted to m.txt" + there_are);
+  expect_failure("convert a.npy a.onnx", "a.npy: a .npy array cannot be converted to a.onnx" + there_are);
+  expect_failure("convert a.pgm a.npy", "a.pgm: a PGM image cannot be converted to a.npy" + there_are);
   output("convert a.npy w.safetensors");
-  expect_failure("convert w.safetensors w.h",
-                 "w.safetensors: weights alone; 'cornu convert --model MODEL w.safetensors OUT' puts them into the "
-                 "model that they are for");
-  expect_failure("convert a.npy a.npz --int8", "--int8 is for .h alone, not for a.npz", 2);
-  expect_failure("convert a.npy a.npz --name x", "--name is for .h alone, not for a.npz", 2);
+  expect_failure(
+      "convert w.safetensors w.h",
+      "w.safetensors: only weights, not a model; 'cornu convert --model MODEL w.safetensors OUT' puts them into "
+      "their model");
+  expect_failure("convert a.npy a.npz --int8", "--int8 applies only to .h, not to a.npz", 2);
+  expect_failure("convert a.npy a.npz --name x", "--name applies only to .h, not to a.npz", 2);
   for (const char* const name : {"1a", "log", "class"}) {
-    expect_failure(fmt::format("convert m.safetensors a.h --name {}", name),
-                   fmt::format("--name: \"{}\" can be no namespace: no name, a keyword, reserved, or of the C library\n"
-                               "Try 'cornu --help' for more.",
-                               name),
-                   2);
+    expect_failure(
+        fmt::format("convert m.safetensors a.h --name {}", name),
+        fmt::format(
+            "--name: \"{}\" cannot be a namespace (not an identifier, a keyword, reserved, or in the C library)\n"
+            "Try 'cornu --help' for more.",
+            name),
+        2);
   }
-  expect_failure("convert a.npy a.npz --class-names x", "--class-names is for .onnx alone, not for a.npz", 2);
-  expect_failure("convert a.npy a.safetensors --compressed", "--compressed is for .npz alone, not for a.safetensors",
+  expect_failure("convert a.npy a.npz --class-names x", "--class-names applies only to .onnx, not to a.npz", 2);
+  expect_failure("convert a.npy a.safetensors --compressed", "--compressed applies only to .npz, not to a.safetensors",
                  2);
 }
 
 TEST_F(ConvertTool, WillNotWriteOverWhatItReads) {
   const std::string before = read("m.safetensors");
-  expect_failure("convert m.safetensors ./m.safetensors", "./m.safetensors: this is both IN and OUT");
+  expect_failure("convert m.safetensors ./m.safetensors", "./m.safetensors: IN and OUT are the same file");
   EXPECT_EQ(shell("ln -s m.safetensors link.safetensors").status, 0);
-  expect_failure("convert m.safetensors link.safetensors", "link.safetensors: this is both IN and OUT");
+  expect_failure("convert m.safetensors link.safetensors", "link.safetensors: IN and OUT are the same file");
   EXPECT_EQ(read("m.safetensors"), before);
 }
 

@@ -19,7 +19,7 @@ class EvaluateTool : public ToolTest {
     for (Index i = 0; i < 30; ++i) digits.push_back(static_cast<std::uint8_t>(i % 10));
   }
 
-  /// A folder as MNIST's is.
+  /// Writes a folder like MNIST's.
   void write_mnist(const std::string& name) const {
     std::filesystem::create_directory(folder / name);
     write_idx(path(name + "/t10k-images-idx3-ubyte.gz"), {.dimensions{30, 28, 28}, .data = pixels});
@@ -86,19 +86,19 @@ TEST_F(EvaluateTool, SaysWhatIsMissing) {
   expect_failure("evaluate m.safetensors --mnist mnist", "mnist: there is no such folder");
   std::filesystem::create_directory(folder / "mnist");
   expect_failure("evaluate m.safetensors --mnist mnist",
-                 "mnist: there is no t10k-images-idx3-ubyte in it, nor t10k-images-idx3-ubyte.gz");
+                 "mnist: contains neither t10k-images-idx3-ubyte nor t10k-images-idx3-ubyte.gz");
   write_mnist("mnist");
   std::filesystem::remove(folder / "mnist" / "t10k-labels.idx1-ubyte");
   expect_failure("evaluate m.safetensors --mnist mnist",
-                 "mnist: there is no t10k-labels-idx1-ubyte in it, nor t10k-labels-idx1-ubyte.gz");
+                 "mnist: contains neither t10k-labels-idx1-ubyte nor t10k-labels-idx1-ubyte.gz");
   write_mnist("mnist");
-  expect_failure("evaluate m.safetensors --mnist mnist", "mnist: (30, 28, 28), but the model takes samples (4, 6)");
-  expect_failure("evaluate m.safetensors --mnist mnist --invert", "evaluate: --scale and --invert are for --data alone",
-                 2);
+  expect_failure("evaluate m.safetensors --mnist mnist",
+                 "mnist: shape (30, 28, 28), but the model takes samples of shape (4, 6)");
+  expect_failure("evaluate m.safetensors --mnist mnist --invert", "evaluate: --scale and --invert require --data", 2);
   const Tensor one(Shape{1});
   write_npz(folder / "w.npz", std::vector<RawTensor>{raw_tensor("z", one), raw_tensor("t", one)});
   expect_failure("evaluate m.safetensors --data w.npz",
-                 "w.npz: there must be arrays x_test and y_test, or x and y; there are: z, t");
+                 "w.npz: arrays x_test and y_test, or x and y, are required; it has: z, t");
   const Tensor x(Shape{3, 4, 6}), y(Shape{2});
   write_npz(folder / "w.npz", std::vector<RawTensor>{raw_tensor("x", x), raw_tensor("y", y)});
   expect_failure("evaluate m.safetensors --data w.npz",
@@ -114,7 +114,7 @@ TEST_F(EvaluateTool, HasNoAccuracyOfASingleOutputThatIsNoProbability) {
   model.save(folder / "bare.safetensors");
   expect_failure(
       "evaluate bare.safetensors --data one.npz",
-      "bare.safetensors: output 3 of sample 2 is no probability, so there is no accuracy (does the model end "
+      "bare.safetensors: output 3 of sample 2 is not a probability, so there is no accuracy (does the model end "
       "before its sigmoid?)");
   model.compile({.loss = BinaryCrossentropy{.from_logits = true}, .metrics = {Accuracy{}}});
   model.save(folder / "told.safetensors");

@@ -1,4 +1,4 @@
-// Files that other programs made, and files that are not what their names say.
+// Files written by other programs, and files whose names do not match their content.
 #include <fmt/format.h>
 
 #include "cornu/tests/support/foreign_files.h"
@@ -24,7 +24,7 @@ class ForeignFiles : public ToolTest {
 
 TEST_F(ForeignFiles, AreCalledWhatTheyAreByEveryCommand) {
   for (const auto& [kind, bytes] : testing::foreign_files()) {
-    if (kind <= FileKind::pgm || kind == FileKind::text) continue;  // the program takes them for what they are
+    if (kind <= FileKind::pgm || kind == FileKind::text) continue;  // these kinds are read
     write("x.bin", bytes);
     const std::string text =
         with_option_names(fmt::format("x.bin: this is {}; {}", name_of(kind), detail::remedy_for(kind)));
@@ -88,9 +88,9 @@ TEST_F(ForeignFiles, ConvertSaysWhatItLeavesOut) {
   if (!has_npz()) GTEST_SKIP() << "built without libzip";
   const std::string layers = "  the layers (only weights are written)\n";
   const std::string training =
-      "  how it is compiled: optimizer, loss, metrics\n"
-      "  what its optimizer remembers\n";
-  const std::string seen = "  how much it was trained on, where its random streams continue\n";
+      "  its compile settings: optimizer, loss, metrics\n"
+      "  the state of its optimizer\n";
+  const std::string seen = "  its training progress and the state of its random streams\n";
   const std::string all = ": left out:\n" + layers + training + seen;
   EXPECT_EQ(output("convert m.safetensors w.npz"), "w.npz" + all);
   EXPECT_EQ(output("convert m.safetensors w.safetensors"), "w.safetensors" + all);
@@ -105,7 +105,7 @@ TEST_F(ForeignFiles, ConvertSaysWhatItLeavesOut) {
   EXPECT_EQ(output("convert s.safetensors t.npz"), "t.npz: left out:\n  metadata: author\n");
 }
 
-/// A model that has all that a model can have, in every format: each part is in the new file, or said to be left out.
+/// A model with every optional part, in every format: each part is in the new file or reported as left out.
 TEST_F(ForeignFiles, ConvertSaysOfEveryPartOfAModelThatItIsLost) {
   std::istringstream table("a,b,kind\n1,x,cat\n2,y,dog\n3,x,dog\n4,y,cat\n");
   const CsvDataset data = read_csv(table, "t.csv");
@@ -120,16 +120,16 @@ TEST_F(ForeignFiles, ConvertSaysOfEveryPartOfAModelThatItIsLost) {
   metadata["author"] = "someone";
   write_safetensors(folder / "a.safetensors", whole.tensors(), metadata);
 
-  const std::string compiled = "  how it is compiled: optimizer, loss, metrics\n  what its optimizer remembers\n";
+  const std::string compiled = "  its compile settings: optimizer, loss, metrics\n  the state of its optimizer\n";
   const std::string state =
-      "  how much it was trained on, where its random streams continue\n  which parameters are frozen\n"
-      "  the encoding of its table\n";
+      "  its training progress and the state of its random streams\n  which parameters are frozen\n"
+      "  the encoding of its training table\n";
   const std::string author = "  metadata: author\n", layers = "  the layers (only weights are written)\n";
   const auto expect_lost = [&](const std::string& arguments, const std::string& out, const std::string& lost) {
     EXPECT_EQ(output("convert a.safetensors " + arguments), out + ": left out:\n" + lost) << arguments;
   };
   expect_lost("a.h", "a.h", compiled + state + author);
-  expect_lost("w.safetensors", "w.safetensors", layers + compiled + state);  // which keeps metadata
+  expect_lost("w.safetensors", "w.safetensors", layers + compiled + state);  // keeps metadata
   expect_lost("k.safetensors --to keras", "k.safetensors", layers + compiled + state + author);
   if (has_npz()) expect_lost("w.npz", "w.npz", layers + compiled + state + author);
 #ifdef CORNU_HAS_ONNX
@@ -185,7 +185,7 @@ TEST_F(ForeignFiles, IntegersThatWouldBeRoundedAreRefused) {
   EXPECT_TRUE(std::ranges::equal(SafetensorsFile(folder / "ids.safetensors").find("ids")->bytes, array.bytes));
 }
 
-/// Files that a reader must not wait for, nor read for ever, and those that are none.
+/// Files that a reader must not block on or read forever, and things that are not files.
 TEST_F(ForeignFiles, WhatIsNoFileIsRefused) {
   std::filesystem::create_directory(folder / "d");
   ASSERT_EQ(shell("mkfifo p").status, 0);
@@ -235,7 +235,7 @@ TEST_F(ForeignFiles, InfoShowsAnOnnxModelThatCannotRun) {
             "Not supported: ops: ai.onnx.ml.ZipMap, Loop, NonZero\\u000a  Forged: 1\n"
             "Not supported: opset 21 (the latest is 17)\n"
             "Not supported: types: float16, sequence, string, uint8\n"
-            "Not supported: graphs within graphs: Loop\n"
+            "Not supported: nested graphs: Loop\n"
             "Not supported: initializers in another file (external data)\n");
   EXPECT_EQ(cornu("predict m.onnx m.onnx").status, 1);
 }
@@ -243,8 +243,7 @@ TEST_F(ForeignFiles, InfoShowsAnOnnxModelThatCannotRun) {
 TEST_F(ForeignFiles, AGraphWithoutInputsIsAnError) {
   copy_fixture("g_noinput_const.onnx");
   write("x.csv", "1,2\n");
-  const std::string text =
-      "g_noinput_const.onnx: it has 0 inputs and 1 outputs; predict and evaluate take models with one of each";
+  const std::string text = "g_noinput_const.onnx: 0 inputs and 1 outputs; predict and evaluate require one of each";
   expect_failure("predict g_noinput_const.onnx x.csv", text);
   expect_failure("evaluate g_noinput_const.onnx --data x.csv", text);
   EXPECT_NE(output("info g_noinput_const.onnx").find("  Constant: 1\n"), std::string::npos);
@@ -280,7 +279,7 @@ TEST_F(ForeignFiles, InfoCannotBeForgedByNames) {
                                               "\n\nName" + std::string(shown.size() - 4, ' ') +
                                               "  Type  Shape  Bytes\n" + shown +
                                               "  F32   (0,)   0\n1 array, 0 numbers, 0 bytes\n");
-  // An error about it is a line, too, and so are a model's layers.
+  // Errors about it stay on one line, too, and so do a model's layers.
   const Result result = cornu("predict w.safetensors w.safetensors");
   EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;
   AnyLayer dense(Dense{1});
@@ -308,7 +307,7 @@ TEST_F(ForeignFiles, EvaluateReadsTables) {
   }
   write("short.csv", "1,2,3\n");
   expect_failure("evaluate m.safetensors --data short.csv",
-                 "short.csv: rows of 3 numbers; 24 for the model and a label after them are required");
+                 "short.csv: rows of 3 numbers; 24 inputs and a label after them are required");
   write_npy(folder / "x.npy", Tensor(Shape{2}));
   expect_failure("evaluate m.safetensors --data x.npy", "x.npy: a .npy array; --data takes a .npz file or a table");
 }

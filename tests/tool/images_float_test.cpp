@@ -37,25 +37,25 @@ TEST(Pgm, SaysWhatIsWrong) {
   const auto expect = [](const std::string& text, std::string_view error) {
     expect_error<FormatError>([&] { pgm(text); }, error);
   };
-  expect("P", "x.pgm: it begins with neither P2 nor P5, as PGM images do");
-  expect("P6 1 1 255 abc", "x.pgm: it begins with neither P2 nor P5, as PGM images do");
+  expect("P", "x.pgm: not a PGM image, it does not begin with P2 or P5");
+  expect("P6 1 1 255 abc", "x.pgm: not a PGM image, it does not begin with P2 or P5");
   expect("P5", "x.pgm: the width is missing after byte 2");
   expect("P5 x", "x.pgm: the width is missing at byte 3");
   expect("P5 2", "x.pgm: the height is missing after byte 4");
   expect("P5 2 3 ", "x.pgm: the largest value is missing at byte 7");
-  expect("P5 2 0 255 ", "x.pgm: 2 x 0 pixels of up to 255; all three must be more than 0");
+  expect("P5 2 0 255 ", "x.pgm: 2 x 0 pixels of up to 255; all three must be positive");
   expect("P5 2 1 70000 ", "x.pgm: the largest value is more than 65535");
   expect("P5 99999999999999999999 1 255 ", "x.pgm: the width is more than 1073741824");
   expect("P5 2 2 255", "x.pgm: a space is missing before the pixels, at byte 10");
-  expect("P5 2 2 255 abc", "x.pgm: 2 x 2 pixels, but there are 3 bytes of them; at least 1 each are required");
-  expect("P5 2 2 256 abc", "x.pgm: 2 x 2 pixels, but there are 3 bytes of them; at least 2 each are required");
-  expect("P5 2 1 255 abc", "x.pgm: 1 bytes more than its pixels need");
+  expect("P5 2 2 255 abc", "x.pgm: 2 x 2 pixels in 3 bytes; a pixel takes at least 1");
+  expect("P5 2 2 256 abc", "x.pgm: 2 x 2 pixels in 3 bytes; a pixel takes at least 2");
+  expect("P5 2 1 255 abc", "x.pgm: 1 bytes after the last pixel");
   expect("P5 1 1 10 \x0b", "x.pgm: a pixel is 11; the largest value is 10");
   expect("P2 1 1 10 11", "x.pgm: a pixel is more than 10");
   expect("P2 2 1 10 9  ", "x.pgm: a pixel is missing at byte 13");
-  expect("P2 1 1 10 9 8", "x.pgm: 1 bytes more than its pixels need");
+  expect("P2 1 1 10 9 8", "x.pgm: 1 bytes after the last pixel");
   expect("P5 1073741824 1073741824 255 x",
-         "x.pgm: 1073741824 x 1073741824 pixels, but there are 1 bytes of them; at least 1 each are required");
+         "x.pgm: 1073741824 x 1073741824 pixels in 1 bytes; a pixel takes at least 1");
 }
 
 TEST(Pgm, SizesAreSeenBeforeThePixels) {
@@ -63,7 +63,8 @@ TEST(Pgm, SizesAreSeenBeforeThePixels) {
   expect_error<ShapeError>([&] { read_pgm(bytes_of("P5 3 2 255 "), "x", refuse); }, "2 x 3 came");
 }
 
-/// Damaged copies are images or refused: all that are cut, unless what is lost was `spare`, and a magic that is none.
+/// Damaged copies are read as images or refused. Truncated ones are refused unless only `spare` bytes are lost, and so
+/// is a wrong magic.
 template <class Read>
 void damage(const std::string& file, const Read& read, Index spare = 0) {
   const auto whole = [&](const std::string& bytes) {
@@ -83,7 +84,8 @@ TEST(Pgm, DamagedFilesAreRefusedOrImages) {
 
 #ifdef CORNU_HAS_PNG
 
-/// Made by Python's zlib and struct alone. Two rows of three pixels each.
+/// Decodes hexadecimal digits. The images were written with only Python's zlib and struct: two rows of three pixels
+/// each.
 std::string unhex(std::string_view digits) {
   std::string bytes;
   for (std::size_t i = 0; i + 1 < digits.size(); i += 2) {
@@ -126,7 +128,8 @@ TEST(Png, WhatCanBeSeenThroughIsWhite) {
   expect_image(png(unhex(transparent)), 2, 3, 255, {255, 50, 255, 150, 255, 255});
 }
 
-/// A PNG of one row, made here: libpng must not test itself. `between` goes between header and pixels.
+/// A PNG of one row, built here without libpng, so that libpng does not test itself. `between`: chunks between header
+/// and pixels.
 std::string chunk(const std::string& type_and_data) {
   const auto number = [](std::uint32_t n) {
     return std::string{static_cast<char>(n >> 24), static_cast<char>(n >> 16), static_cast<char>(n >> 8),
@@ -161,7 +164,7 @@ TEST(Png, ColoursBecomeGreyByTheLumaOfBT601AsInPILAndOpenCV) {
   }
 }
 
-/// What a file says of gamma and of colour_bytes is about screens: arrays of other programs are the stored values.
+/// Gamma and colour profiles are meant for screens: like other programs, the reader returns the stored values.
 TEST(Png, EveryKindOfPngHasTheSameGreysAndColoursWhateverItsGamma) {
   Rng rng(1);
   const auto gamma = [&](std::uint32_t value) {
@@ -177,7 +180,7 @@ TEST(Png, EveryKindOfPngHasTheSameGreysAndColoursWhateverItsGamma) {
     for (int i = 0; i < width; ++i) {
       std::array<int, 3> colour{};
       double luma = 0.5;
-      while (std::abs(luma - std::floor(luma) - 0.5) < 0.01) {  // PIL's weights of 16 bits may round a tie either way
+      while (std::abs(luma - std::floor(luma) - 0.5) < 0.01) {  // PIL's 16-bit weights may round a tie either way
         for (int& c : colour) c = static_cast<int>(rng.below(256));
         luma = 0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2];
       }
@@ -211,7 +214,7 @@ TEST(Png, EveryKindOfPngHasTheSameGreysAndColoursWhateverItsGamma) {
   }
 }
 
-/// As browsers and PIL's alpha_composite blend: half-transparent black is 127 of 255, not 188 as in linear light.
+/// Blends like browsers and PIL's alpha_composite: half-transparent black is 127 of 255, not 188 as in linear light.
 TEST(Png, HalfTransparentPixelsAreBlendedWithWhiteWithoutGamma) {
   const std::string values{'\0', '\0', '\0', '\x80', '\x64', '\x80', '\0', '\xff'};
   expect_image(png(row_png(4, 8, grey_alpha_type, values, "")), 1, 4, 255, {255, 127, 177, 0});
@@ -231,7 +234,7 @@ TEST(Png, SizesAreSeenBeforeThePixelsAndDamageIsToldByLibpng) {
 }
 
 TEST(Png, DamagedFilesAreRefusedOrImages) {
-  constexpr Index empty_end = 12;  // the last part, which has nothing in it
+  constexpr Index empty_end = 12;  // the last chunk, which is empty
   const auto read = [](const std::string& bytes) { return png(bytes); };
   for (const char* file : {grey, colours, bits, transparent}) damage(unhex(file), read, empty_end);
 }
@@ -240,7 +243,7 @@ TEST(Png, DamagedFilesAreRefusedOrImages) {
 
 TEST(Png, WithoutLibpngItIsSaid) {
   expect_error<FormatError>([] { read_png({}, "x.png", 1, any); },
-                            "x.png: a PNG image, and this program was built without libpng; PGM it reads");
+                            "x.png: a PNG image, but this program was built without libpng; convert the image to PGM");
 }
 
 #endif

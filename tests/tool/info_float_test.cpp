@@ -30,13 +30,13 @@ TEST_F(InfoTool, SaysWhatAModelsFileDoesNotHave) {
   model.save(folder / "alone.safetensors", {.include_optimizer = false});
   const std::string text = output("info new.safetensors");
   EXPECT_NE(text.find("\nLoss: MeanSquaredError()\nMetrics: none\n"
-                      "Training state: none, its optimizer has made no step or was left out\n"),
+                      "Training state: none (the optimizer made no step, or its state was not saved)\n"),
             std::string::npos)
       << text;
   EXPECT_TRUE(output("info alone.safetensors").ends_with("Input: (2,)\nNot compiled\n"));
 }
 
-/// Only this program knows it.
+/// A layer type that only this program knows.
 struct Halved {
   Var forward(Var x) const { return x * 0.5; }
 };
@@ -52,7 +52,7 @@ TEST_F(InfoTool, ShowsTheWeightsOfAModelThatItCannotLoad) {
       "dense/bias    F32   (1,)    4\n"
       "dense/kernel  F32   (2, 1)  8\n"
       "2 arrays, 3 numbers, 12 bytes\n"
-      "It cannot be loaded here: m.safetensors: layers: halved: there is no layer called \"Halved\" here; if it is "
+      "The model cannot be loaded: m.safetensors: layers: halved: there is no layer called \"Halved\" here; if it is "
       "your own, register it before loading: register_layer<Halved>()\n"
       "Input: (2,)\nNot compiled\n");
   EXPECT_EQ(parse_json(output("info --json m.safetensors")).at("format"), Json("cornu"));
@@ -120,7 +120,7 @@ TEST_F(InfoTool, ShowsTheTensorsAndTheMetadataOfAnySafetensorsFile) {
 }
 
 TEST_F(InfoTool, LetsNoNameTellATerminalWhatToDo) {
-  const std::string name = "\x7f, \xc2\x9b[31m, \xc2\xa9";  // DEL, CSI as one character, and a harmless one
+  const std::string name = "\x7f, \xc2\x9b[31m, \xc2\xa9";  // DEL, CSI as one character, and a printable one
   write_safetensors(folder / "w.safetensors", std::array<RawTensor, 1>{{{name, Dtype::f32, {0}, {}}}}, {});
   const std::string shown = "\\u007f, \\u009b[31m, \xc2\xa9", json = output("info --json w.safetensors");
   EXPECT_NE(output("info w.safetensors").find('\n' + shown + ' '), std::string::npos);
@@ -190,7 +190,7 @@ TEST_F(InfoTool, RefusesWhatHasNoArrays) {
   write("empty", "");
   write("cut.safetensors", "12");
   write("cut.npz", "P");
-  expect_failure("info x.csv", "x.csv: a table as text (CSV), in which there are no arrays");
+  expect_failure("info x.csv", "x.csv: a table as text (CSV), which contains no arrays");
   expect_failure("info noise",
                  "noise: neither safetensors nor ONNX, .npy, .npz, IDX, PNG, PGM or a table of numbers (it begins with "
                  "01 02 03 04)");

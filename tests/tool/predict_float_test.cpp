@@ -15,7 +15,7 @@ class PredictTool : public ToolTest {
  protected:
   PredictTool() { small.model.save(folder / "m.safetensors"); }
 
-  /// The samples as a table, a number each or as many as a sample has.
+  /// The samples as a table, one per line.
   std::string table() const {
     std::string text;
     for (std::size_t i = 0; i < small.pixels.size(); ++i) {
@@ -107,14 +107,14 @@ TEST_F(PredictTool, ReadsSamplesFromStandardInputAndFromPipes) {
   expect_failure("predict pipe x.pgm", "pipe: this is a folder, a device or a pipe, not a file");
 }
 
-#ifndef CORNU_SANITIZED  // sanitizers take memory of their own
+#ifndef CORNU_SANITIZED  // sanitizers allocate memory themselves
 TEST_F(PredictTool, HasSamplesInMemoryAsTheFileHasThem) {
   Sequential large({Input{100, 100}, Flatten{}, Dense{2}}, {.seed = 1});
   large.save(folder / "large.safetensors");
   const auto most_bytes_after = [&](const std::string& file) {
     output("predict --classes large.safetensors " + file);
     rusage used{};
-    getrusage(RUSAGE_CHILDREN, &used);  // of the one that had most
+    getrusage(RUSAGE_CHILDREN, &used);  // the largest of all children
     return used.ru_maxrss * 1024;
   };
   constexpr std::int64_t samples = 10'000, bytes = samples * 100 * 100;
@@ -170,8 +170,9 @@ TEST_F(PredictTool, ComparesTheProbabilityOfASingleOutputAlsoWhereThatIsALogit) 
   EXPECT_EQ(output("predict one.safetensors x --classes"), "0\n1\n1\n");
   const auto file_does_not_tell = [&](const std::string& model) {
     EXPECT_EQ(output("predict " + model + " probabilities --classes"), "0\n1\n");
-    EXPECT_NE(cornu("predict " + model + " x --classes").err.find("the output -0.25 is no probability, so it has no "),
-              std::string::npos);
+    EXPECT_NE(
+        cornu("predict " + model + " x --classes").err.find("the output -0.25 is not a probability, so it has no "),
+        std::string::npos);
   };
   output("convert one.safetensors one.onnx");
   file_does_not_tell("one.onnx");
@@ -187,7 +188,7 @@ TEST_F(PredictTool, WritesAllOutputsToAnArray) {
   EXPECT_EQ(output("predict m.safetensors x a.pgm -o y.npy"), "");
   const Tensor y = NpyFile(folder / "y.npy").tensor(), expected = small.outputs();
   ASSERT_EQ(y.shape(), (Shape{small.samples + 1, 3}));
-  // A batch of one is summed up in another order than a larger one.
+  // A batch of one is summed in a different order than a larger one.
   for (Index i = 0; i < y.size(); ++i) EXPECT_FLOAT_EQ(y[i], expected[i % expected.size()]);
   expect_failure("predict m.safetensors x -o y.txt", "--output: y.txt: its name must end in .npy", 2);
 }
@@ -207,7 +208,8 @@ TEST_F(PredictTool, TurnsAndScalesPixels) {
   write("raw.csv", raw);
   write("first.pgm", pgm(0));
   EXPECT_EQ(output("predict --all m.safetensors first.pgm --scale 1"), output("predict --all m.safetensors raw.csv"));
-  expect_failure("predict m.safetensors x.csv --invert", "x.csv: no pixels, so that nothing can be inverted");
+  expect_failure("predict m.safetensors x.csv --invert",
+                 "x.csv: the values are not pixels, so --invert does not apply");
 }
 
 TEST_F(PredictTool, PrintsAllOutputsOfAModelThatIsNoClassifier) {
@@ -216,7 +218,7 @@ TEST_F(PredictTool, PrintsAllOutputsOfAModelThatIsNoClassifier) {
   write("x.csv", "1e-60,-1e-60\n1,2\n\n-3e1,+.5\n");
   const Tensor x = Tensor::matrix({{0, 0}, {1, 2}, {-30, 0.5}});
   expect_rows(output("predict line.safetensors x.csv"), line.predict(x));
-  EXPECT_NE(cornu("predict line.safetensors x.csv --classes").err.find(" is no probability, so it has no class"),
+  EXPECT_NE(cornu("predict line.safetensors x.csv --classes").err.find(" is not a probability, so it has no class"),
             std::string::npos);
 }
 
@@ -225,7 +227,7 @@ TEST_F(PredictTool, SaysWhichSamplesAModelTakes) {
   expect_failure("predict m.safetensors wide.pgm",
                  "wide.pgm: an image of 3 x 2 pixels (height x width), but the model takes (4, 6)");
   write("x.csv", "1,2,3\n");
-  expect_failure("predict m.safetensors x.csv", "x.csv: (1, 3), but the model takes samples (4, 6)");
+  expect_failure("predict m.safetensors x.csv", "x.csv: shape (1, 3), but the model takes samples of shape (4, 6)");
   write("x.csv", "1,2\n1,b\n");
   expect_failure("predict m.safetensors x.csv",
                  "x.csv: line 2: \"b\" is not a number; a table of texts needs a model that carries the "
@@ -235,21 +237,22 @@ TEST_F(PredictTool, SaysWhichSamplesAModelTakes) {
   write("x.csv", "a,b\n");
   expect_failure("predict m.safetensors x.csv", "x.csv: there are no numbers in it");
   write_npy(folder / "turned.npy", Tensor(Shape{2, 6, 4}));
-  expect_failure("predict m.safetensors turned.npy", "turned.npy: (2, 6, 4), but the model takes samples (4, 6)");
+  expect_failure("predict m.safetensors turned.npy",
+                 "turned.npy: shape (2, 6, 4), but the model takes samples of shape (4, 6)");
   expect_failure("predict m.safetensors m.safetensors",
                  "m.safetensors: a safetensors file; samples are read from IDX, .npy, PNG, PGM and tables of numbers");
   expect_failure("predict turned.npy turned.npy",
-                 "turned.npy: a .npy array; a model is a safetensors file or an ONNX one");
+                 "turned.npy: a .npy array; a model must be a safetensors or ONNX file");
   Sequential series({Input{4, 2, 2}, Flatten{}, Dense{1}}, {});
   series.save(folder / "series.safetensors");
   expect_failure("predict series.safetensors wide.pgm",
-                 "wide.pgm: an image, but the model takes (4, 2, 2), which is none");
+                 "wide.pgm: an image, but the model takes shape (4, 2, 2), which is not an image");
   Sequential rows({Input{2}, Reshape{1, 2}}, {});
   rows.save(folder / "rows.safetensors");
   write("x.csv", "1,2\n");
   EXPECT_EQ(output("predict rows.safetensors x.csv"), "1,2\n");
   expect_failure("predict rows.safetensors x.csv --top 1",
-                 "rows.safetensors: the outputs of a sample are (1, 2), which are no classes");
+                 "rows.safetensors: the outputs of a sample have shape (1, 2); classes require one axis");
 }
 
 #ifdef CORNU_HAS_ONNX
@@ -277,7 +280,8 @@ TEST_F(PredictTool, FillsUpTheBatchThatAGraphIsMadeFor) {
   write("m.onnx", other.finished("halves"));
   const Result result = cornu("predict m.onnx x.csv");
   EXPECT_EQ(result.status, 1);
-  EXPECT_NE(result.err.find("its outputs for a batch of 8 samples are (16, 1)"), std::string::npos) << result.err;
+  EXPECT_NE(result.err.find("for a batch of 8 samples its outputs have shape (16, 1)"), std::string::npos)
+      << result.err;
 }
 #endif
 

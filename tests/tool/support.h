@@ -18,7 +18,7 @@
 #include "cornu/tests/onnx/export.h"
 #endif
 
-/// For tests of the program itself: they run it in a folder of its own and look at what comes out of it.
+/// Fixture for tests that run the program in a temporary folder and check its output.
 namespace cornu::tool {
 
 struct Result {
@@ -29,7 +29,7 @@ struct Result {
 class ToolTest : public ::testing::Test {
  protected:
 #ifdef CORNU_HAS_ONNX
-  /// Looks at the names in every ONNX file that Cornu wrote.
+  /// Checks the names in every ONNX file that Cornu wrote.
   void TearDown() override {
     for (const std::string& name : folder.names()) {
       if (!name.ends_with(".onnx")) continue;
@@ -44,7 +44,7 @@ class ToolTest : public ::testing::Test {
   }
 #endif
 
-  /// A command of sh in the folder, where `$cornu` is the program.
+  /// Runs a shell command in the folder; `$cornu` is the program.
   Result shell(const std::string& command) const {
     const std::string whole =
         "cd '" + folder.path().string() + "' && cornu=" CORNU_TOOL " && { " + command + "\n} >.out 2>.err </dev/null";
@@ -60,14 +60,14 @@ class ToolTest : public ::testing::Test {
     return result;
   }
 
-  /// What it prints; anything but success, or anything on standard error, fails the test.
+  /// Returns standard output. The test fails on an error status or output on standard error.
   std::string output(const std::string& arguments) const {
     const Result result = cornu(arguments);
     EXPECT_EQ(result.status, 0) << arguments;
     EXPECT_EQ(result.err, "") << arguments;
     return result.out;
   }
-  /// Expects an error and nothing else.
+  /// Expects an error message and no output.
   void expect_failure(const std::string& arguments, const std::string& error, int status = 1) const {
     const Result result = cornu(arguments);
     EXPECT_EQ(result.status, status) << arguments;
@@ -84,7 +84,7 @@ class ToolTest : public ::testing::Test {
   testing::TemporaryFolder folder;
 };
 
-/// Images of 4 x 6 pixels in three classes, and a model that has seen them.
+/// Images of 4 x 6 pixels in three classes, and a model trained on them.
 struct SmallModel {
   static constexpr Index samples = 7;
   std::vector<std::uint8_t> pixels, labels;
@@ -102,7 +102,7 @@ struct SmallModel {
   }
 
   IdxArray images() const { return {.dimensions{samples, 4, 6}, .data = pixels}; }
-  /// One image alone, as a batch: the last bits of a product depend on how many rows it has.
+  /// One image as a batch of one: the last bits of a product depend on the number of rows.
   Tensor sample(Index row) const {
     Tensor x(Shape{1, 4, 6}), y(Shape{1});
     data.gather(std::array{row}, x, y);
@@ -111,7 +111,7 @@ struct SmallModel {
   Tensor outputs() const { return model.predict(data); }
 };
 
-/// The numbers of lines of a table.
+/// Parses the numbers in the lines of a table.
 inline std::vector<std::vector<Real>> numbers_of(const std::string& lines) {
   std::vector<std::vector<Real>> rows;
   std::istringstream text(lines);

@@ -5,7 +5,7 @@
 namespace cornu::tool {
 namespace {
 
-/// A model that was trained on a table, and knows how it was read.
+/// A model trained on a table, with the table's encoding.
 class TableTool : public ToolTest {
  protected:
   TableTool() {
@@ -79,7 +79,7 @@ TEST_F(TableTool, PredictNeverLeavesARowOut) {
                  "x.csv, line 2, column \"colour\": the value is missing (\"\"); set --missing to allow it");
 }
 
-/// Each error names the option that reads the table.
+/// Each error names the option that makes the table readable.
 TEST_F(TableTool, OptionsReadTablesThatAreWrittenOtherwise) {
   const std::string rows = expected(model.predict(Tensor::matrix({{0, 0, 1, 1500.5}, {0, 1, 0, 2.5}})));
   struct Case {
@@ -154,17 +154,17 @@ TEST_F(TableTool, OptionsOfTablesAreRefusedForOtherFiles) {
                                      "--missing fill_in", "--unknown other"}) {
       const Result result = cornu(fmt::format("predict line.safetensors {} {}", file, option));
       EXPECT_EQ(result.status, 2) << file << option;
-      EXPECT_NE(result.err.find(" is for tables, and this is "), std::string::npos) << result.err;
+      EXPECT_NE(result.err.find(" applies only to tables, this is "), std::string::npos) << result.err;
     }
   }
   expect_failure("predict line.safetensors x.npy --no-header",
-                 "x.npy: --no-header is for tables, and this is a .npy array", 2);
+                 "x.npy: --no-header applies only to tables, this is a .npy array", 2);
   expect_failure("evaluate line.safetensors --data x.npy --no-header",
-                 "x.npy: --no-header is for tables, and this is a .npy array", 2);
-  expect_failure("evaluate line.safetensors --mnist . --no-header", "evaluate: --no-header is for --data alone", 2);
+                 "x.npy: --no-header applies only to tables, this is a .npy array", 2);
+  expect_failure("evaluate line.safetensors --mnist . --no-header", "evaluate: --no-header requires --data", 2);
 }
 
-/// A table is one by its content, whatever it is called.
+/// Tables are recognised by content, whatever their names.
 TEST_F(TableTool, ControlCharactersAndOtherScriptsMakeNoTableUnreadable) {
   const std::string rows = expected(model.predict(Tensor::matrix({{0, 0, 1, 1.5}})));
   for (const std::string& table :
@@ -191,7 +191,7 @@ TEST_F(TableTool, EvaluateScoresATable) {
   EXPECT_EQ(output("evaluate m.safetensors --data test.csv"),
             fmt::format("loss: {:.4f}\naccuracy: 0.5000\n", result["loss"]));
   write("alone.csv", "colour,height\nred,2\n");
-  expect_failure("evaluate m.safetensors --data alone.csv", "alone.csv: there is no column of targets, \"kind\"");
+  expect_failure("evaluate m.safetensors --data alone.csv", "alone.csv: no target column, \"kind\"");
   Sequential without{Input{4}, Dense{3, softmax}};
   without.save(path("without.safetensors"));
   expect_failure("evaluate without.safetensors --data test.csv",
@@ -209,7 +209,7 @@ TEST_F(TableTool, NumbersAsNamesAreNoSample) {
     write("x", row + samples);
     const std::string first = row.substr(0, row.find(','));
     expect_failure("predict three.safetensors x",
-                   "x: the first row, " + first + ", ..., may be names or a sample; remove it, or say --no-header");
+                   "x: the first row, " + first + ", ..., may be names or a sample; remove it, or pass --no-header");
     EXPECT_TRUE(output("predict three.safetensors x --no-header").ends_with(expected));
   }
   for (const std::string names : {"\"0\",\"1\",\"2\"\n", "a,b,c\n"}) {
@@ -226,10 +226,10 @@ TEST_F(TableTool, TheEncodingIsShownAndItsClassesGoIntoOnnx) {
       << info;
   EXPECT_NE(output("info --json m.safetensors").find(R"("csv_encoding":{"version":1)"), std::string::npos);
   const std::string lost =
-      "  how it is compiled: optimizer, loss, metrics\n"
-      "  what its optimizer remembers\n"
-      "  how much it was trained on, where its random streams continue\n"
-      "  the encoding of its table\n";
+      "  its compile settings: optimizer, loss, metrics\n"
+      "  the state of its optimizer\n"
+      "  its training progress and the state of its random streams\n"
+      "  the encoding of its training table\n";
   EXPECT_EQ(output("convert m.safetensors w.safetensors"),
             "w.safetensors: left out:\n  the layers (only weights are written)\n" + lost);
   EXPECT_EQ(SafetensorsFile(path("w.safetensors")).metadata().count("cornu.csv_encoding"), 0u) << "weights alone";

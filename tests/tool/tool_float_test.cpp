@@ -12,7 +12,7 @@ class Tool : public ToolTest {
  protected:
   Tool() { small.model.save(folder / "m.safetensors"); }
 
-  /// That OUT is the old file still, and that nothing lies beside it.
+  /// Expects that OUT is still the old file, with no other file next to it.
   void expect_kept(const std::string& old) const {
     EXPECT_EQ(read("small/w.safetensors"), old);
     std::size_t count = 0;
@@ -20,7 +20,7 @@ class Tool : public ToolTest {
     EXPECT_EQ(count, 1u);
   }
 
-  /// Folders can be mounted so that nobody else sees them.
+  /// True if file systems can be mounted privately.
   bool can_mount() const { return shell("unshare -rm sh -c 'mount -t tmpfs none .'").status == 0; }
 
   SmallModel small;
@@ -63,7 +63,7 @@ TEST_F(Tool, TheManualNamesEveryCommandAndOption) {
 }
 
 TEST_F(Tool, AReaderMayGoAway) {
-  // A pipe that nobody reads any more.
+  // A pipe without a reader.
   const std::string unread = "mkfifo pipe; exec 4<>pipe 5>pipe 4>&-; rm pipe; ";
   const Result ended = shell(unread + "\"$cornu\" info m.safetensors >&5");
   EXPECT_EQ(ended.status, 128 + SIGPIPE);
@@ -82,11 +82,11 @@ TEST_F(Tool, AFullStandardOutputIsAnError) {
   EXPECT_EQ(result.err, "cornu: standard output: No space left on device\n");
 }
 
-/// One rule for all commands: the status is 1 if what they print on standard output cannot be written, be it the result
-/// or a list of what a file lacks. Standard error makes no difference, and files are written in any case.
+/// For all commands, the status is 1 if their standard output cannot be written, whether it is the result or a list of
+/// parts left out. Standard error does not affect the status, and files are written in any case.
 TEST_F(Tool, StreamsThatCannotBeWrittenEndNothing) {
   if (!std::filesystem::exists("/dev/full")) GTEST_SKIP() << "there is no /dev/full";
-  const std::string unread = "mkfifo pipe; exec 4<>pipe 5>pipe 4>&-; rm pipe; ";  // a pipe that nobody reads any more
+  const std::string unread = "mkfifo pipe; exec 4<>pipe 5>pipe 4>&-; rm pipe; ";  // a pipe without a reader
   struct Command {
     const char* arguments;
     int status;
@@ -98,7 +98,7 @@ TEST_F(Tool, StreamsThatCannotBeWrittenEndNothing) {
                                           {"predict m.safetensors x", 0, true},
                                           {"--help", 0, true},
                                           {"convert m.safetensors w.safetensors", 0, true},
-                                          {"convert x x.npy", 0, false},  // nothing is lost
+                                          {"convert x x.npy", 0, false},  // nothing is left out
                                           {"predict m.safetensors x -o y.npy", 0, false},
                                           {"evaluate m.safetensors --data t.csv", 0, true},
                                           {"info none", 1, false},

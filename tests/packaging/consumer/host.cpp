@@ -1,4 +1,4 @@
-// Loads the plugin twice, from two files, uses both at the same time, unloads them and begins again: host A.so B.so
+// Repeatedly loads the plugin from two files, uses both at the same time and unloads them: host A.so B.so
 #include <dlfcn.h>
 
 #include <array>

@@ -4,7 +4,7 @@
 
 using namespace cornu;
 
-/// A layer of the consumer's own, with a parameter.
+/// A user-defined layer with a parameter.
 struct Scale {
   Parameter factor{};
 

@@ -1,5 +1,5 @@
-// What must not compile, and what the compiler must say about each: mistakes.sh compiles this file, and expects just
-// these messages. Each "// error:" is part of the message for the mistake in the line after it.
+// Mistakes that must not compile. mistakes.sh compiles this file and checks the messages: each "// error:" must be part
+// of the message for the line after it.
 #include <cornu/cornu.h>
 
 #include <memory>
