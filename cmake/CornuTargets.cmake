@@ -13,6 +13,8 @@ function(cornu_target_options target)
     -Wall -Wextra -Wpedantic -Wshadow $<$<NOT:$<BOOL:${arg_FRONT}>>:-Wconversion>
     # Loop optimizations of -O3, enabled for -O2: vectorize where it pays, and move conditions out of loops.
     $<$<CXX_COMPILER_ID:GNU>:-fvect-cost-model=dynamic> $<$<CXX_COMPILER_ID:GNU>:-funswitch-loops>
+    # g++ 12 takes a std::variant that is moved for uninitialised (GCC bug 105593)
+    $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>
     $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>  # false positives of g++ 12 for std::string + char* (GCC bug 105651)
     $<$<BOOL:${CORNU_WERROR}>:-Werror>)
 endfunction()
@@ -27,43 +29,51 @@ function(cornu_usage target real)
   endif()
 endfunction()
 
-# cornu_folder(NAME [SMALL] [USES folder...] [LINKS target...] [INCLUDES target...] [DEFINES macro...])
-# Defines an object library from the .cpp files of NAME and its subfolders, or none if there are only headers.
-# SMALL: optimize for size, except files with options set individually.
-# INCLUDES: targets of which only the headers are used; they are not dependencies of the library's users.
+# cornu_folder(NAME [OPTIMIZE option] [FUSED] [LINKS target...] [INCLUDES target...] [INCLUDE_DIRS folder...] [DEFINES macro...])
+# Defines an object library from the .cpp files of NAME and its subfolders, except those of subfolders declared before:
+# a subfolder with rules of its own comes first.
+# OPTIMIZE: replaces -O2 in release builds. FUSED: the compiler may fuse products and sums. These are rules for folders,
+# not for files, so that a new file follows them.
+# INCLUDES, INCLUDE_DIRS: headers that are not dependencies of the library's users.
 function(cornu_folder name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "SMALL" "" "USES;LINKS;INCLUDES;DEFINES")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "FUSED" "OPTIMIZE" "LINKS;INCLUDES;INCLUDE_DIRS;DEFINES")
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${name}/*.cpp)
-  if(NOT sources)
-    return()
-  endif()
+  get_property(declared GLOBAL PROPERTY cornu_declared_sources)
+  list(REMOVE_ITEM sources ${declared} "")
+  set_property(GLOBAL APPEND PROPERTY cornu_declared_sources ${sources})
+  string(REPLACE / _ target_name cornu_${name})
   foreach(suffix IN ITEMS "" _double)
-    set(target cornu_${name}${suffix})
+    set(target ${target_name}${suffix})
     add_library(${target} OBJECT ${sources})
     cornu_target_options(${target})
-    if(arg_SMALL)
-      target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-Os>)
+    cornu_compile_in_batches(${target})
+    if(arg_OPTIMIZE)
+      target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:${arg_OPTIMIZE}>)
+    endif()
+    if(NOT arg_FUSED)
+      target_compile_options(${target} PRIVATE -ffp-contract=off)
     endif()
     if(suffix)
       cornu_usage(${target} double)
     else()
       cornu_usage(${target} ${CORNU_REAL})
     endif()
-    foreach(used IN LISTS arg_USES)
-      if(TARGET cornu_${used}${suffix})
-        target_link_libraries(${target} PUBLIC cornu_${used}${suffix})
-      endif()
-    endforeach()
     target_link_libraries(${target} PRIVATE ${arg_LINKS})
     foreach(headers IN LISTS arg_INCLUDES)
       target_include_directories(${target} SYSTEM PRIVATE $<TARGET_PROPERTY:${headers},INTERFACE_INCLUDE_DIRECTORIES>)
     endforeach()
+    target_include_directories(${target} SYSTEM PRIVATE ${arg_INCLUDE_DIRS})
     target_compile_definitions(${target} PRIVATE ${arg_DEFINES})
     # Programs have their own copies of inline functions, so that the library need not export its copies.
     set_target_properties(${target} PROPERTIES VISIBILITY_INLINES_HIDDEN ON)
     set_property(GLOBAL APPEND PROPERTY cornu_objects${suffix} ${target})
   endforeach()
   set_property(GLOBAL APPEND PROPERTY cornu_links ${arg_LINKS})
+endfunction()
+
+# Most of the compile time of a small file is spent on the standard library's headers, which a batch reads once.
+function(cornu_compile_in_batches target)
+  set_target_properties(${target} PROPERTIES UNITY_BUILD ${CORNU_UNITY} UNITY_BUILD_BATCH_SIZE 8)
 endfunction()
 
 # cornu_library(NAME REAL float|double): one library of all folders, with the alias cornu::NAME.
@@ -121,6 +131,7 @@ function(cornu_component name)
     add_library(${target} ${sources})
     add_library(cornu::${name}${suffix} ALIAS ${target})
     cornu_target_options(${target})
+    cornu_compile_in_batches(${target})
     target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-Os>)
     target_link_libraries(${target} PUBLIC cornu${suffix} PRIVATE ${arg_LINKS})
     target_include_directories(${target} SYSTEM PRIVATE ${arg_INCLUDES})

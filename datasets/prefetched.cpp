@@ -14,16 +14,16 @@ namespace {
 
 constexpr std::size_t most_rows = 512;
 
-/// A prefetched row and the state of its memory.
-struct Slot {
-  enum { free, wanted, in_work, ready } stage = free;
-  Index row = -1;
-  std::size_t since = 0;  // sequence number of the prefetch request
-};
-
 }  // namespace
 
 struct Prefetched::State {
+  /// A prefetched row and the state of its memory.
+  struct Slot {
+    enum { free, wanted, in_work, ready } stage = free;
+    Index row = -1;
+    std::size_t since = 0;  // sequence number of the prefetch request
+  };
+
   DatasetRef dataset;
   Shape features, targets;
   Index size;

@@ -22,14 +22,14 @@ bool is_space_character(std::uint32_t code) {
 
 /// The digit zero of each script other than ASCII; the digits 1 to 9 follow it. Source: Unicode 15, category Nd,
 /// without the historical scripts.
-constexpr std::array<std::uint32_t, 20> zeros{0x0660, 0x06F0, 0x07C0, 0x0966, 0x09E6, 0x0A66, 0x0AE6,
-                                              0x0B66, 0x0BE6, 0x0C66, 0x0CE6, 0x0D66, 0x0E50, 0x0ED0,
-                                              0x0F20, 0x1040, 0x17E0, 0x1810, 0x1946, 0xFF10};
+constexpr std::array<std::uint32_t, 20> digit_zeros{0x0660, 0x06F0, 0x07C0, 0x0966, 0x09E6, 0x0A66, 0x0AE6,
+                                                    0x0B66, 0x0BE6, 0x0C66, 0x0CE6, 0x0D66, 0x0E50, 0x0ED0,
+                                                    0x0F20, 0x1040, 0x17E0, 0x1810, 0x1946, 0xFF10};
 
 /// The ASCII equivalent of `code` in a number; '\0' if there is none.
 char ascii_of(std::uint32_t code) {
   if (is_space_character(code)) return ' ';
-  for (const std::uint32_t zero : zeros) {
+  for (const std::uint32_t zero : digit_zeros) {
     if (is_within(code, zero, zero + 9)) return static_cast<char>('0' + (code - zero));
   }
   if (is_within(code, 0xFF01, 0xFF5E)) return static_cast<char>(code - 0xFF01 + '!');  // full-width

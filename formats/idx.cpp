@@ -33,7 +33,7 @@ constexpr std::array<Type, std::variant_size_v<IdxData>> types{{{0x08, "u8", Dty
                                                                 {0x0D, "f32", Dtype::f32},
                                                                 {0x0E, "f64", Dtype::f64}}};
 
-constexpr std::size_t most_dimensions = 255;
+constexpr std::size_t most_idx_dimensions = 255;
 constexpr Index largest_dimension = std::numeric_limits<std::uint32_t>::max();
 
 /// The product of the dimensions, or nothing if it overflows. Zeros are applied last, so that (0, huge, huge) overflows
@@ -261,8 +261,8 @@ IdxArray read_idx_bytes(std::span<const std::byte> bytes, const std::string& nam
 }
 
 std::vector<std::byte> idx_bytes(const IdxArray& array, bool gzip) {
-  require<ValueError>(array.dimensions.size() <= most_dimensions, "write_idx: {} dimensions; IDX has at most {}",
-                      array.dimensions.size(), most_dimensions);
+  require<ValueError>(array.dimensions.size() <= most_idx_dimensions, "write_idx: {} dimensions; IDX has at most {}",
+                      array.dimensions.size(), most_idx_dimensions);
   for (const Index dimension : array.dimensions) {
     require<ValueError>(dimension >= 0 && dimension <= largest_dimension,
                         "write_idx: dimensions {}; each must be from 0 to {}", to_string(array.dimensions),

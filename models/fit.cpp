@@ -101,7 +101,7 @@ class Passes {
 
 /// Raises `seen` to what a run has seen after so many batches. It is less if only the weights were loaded, or if the
 /// file does not say.
-void raise(detail::Seen& seen, Index batches, Index batches_per_pass) {
+void raise_to(detail::Seen& seen, Index batches, Index batches_per_pass) {
   if (seen.steps >= batches && seen.passes > 0) return;
   seen.steps = std::max(seen.steps, batches);
   seen.passes = (batches + batches_per_pass - 1) / batches_per_pass;
@@ -166,7 +166,7 @@ class Fitting {
     ProgressDisplay display(options_.verbose, options_.epochs, steps_);
     if (run_.epoch >= options_.epochs) return;
     detail::Seen before = state_.seen;
-    raise(before, run_.epoch * steps_ + run_.batch, batcher_.batch_count());
+    raise_to(before, run_.epoch * steps_ + run_.batch, batcher_.batch_count());
     Passes passes(batcher_, before, run_.batch > 0 || (options_.steps_per_epoch > 0 && run_.epoch > 0));
     for (Index epoch = run_.epoch; epoch < options_.epochs && !run_.stop_training; ++epoch) {
       run_epoch(epoch, passes, display);

@@ -53,7 +53,7 @@ void note(int signal, siginfo_t* info, void* context) {
   sigaction(signal, nullptr, &current);
   if (is_default(former) && second && is_installed(current)) {
     sigaction(signal, &former, nullptr);  // takes effect when this handler returns
-    raise(signal);
+    ::raise(signal);
   }
   // A handler installed over ours may have saved it and call it; it then expects the action that ours replaced.
   const int depth = calls++;

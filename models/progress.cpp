@@ -15,7 +15,7 @@ namespace cornu {
 
 namespace {
 
-constexpr Index width = 20;
+constexpr Index bar_width = 20;
 constexpr double interval = 0.05;
 
 double steady_seconds() {
@@ -153,7 +153,7 @@ void ProgressDisplay::put_values(const Logs& logs) {
 void ProgressDisplay::draw_bar(const Logs& logs, bool last) {
   const double now = clock_();
   const double per_step = seconds_per_step(after_latest_);
-  const Index full = std::clamp(width * done_ / steps_, Index{0}, width);
+  const Index full = std::clamp(bar_width * done_ / steps_, Index{0}, bar_width);
   text_.clear();
   text_ += "\r\x1b[K";             // clear the line
   if (!last) text_ += "\x1b[?7l";  // no wrapping: the first part of a wrapped line would remain on the screen
@@ -162,7 +162,7 @@ void ProgressDisplay::draw_bar(const Logs& logs, bool last) {
   text_ += "\x1b[0m \x1b[32m";
   put_bars(text_, full);
   text_ += "\x1b[0m\x1b[37m";
-  put_bars(text_, width - full);
+  put_bars(text_, bar_width - full);
   text_ += "\x1b[0m \x1b[1m";
   if (last) {
     text_ += fmt::format("{:.0f}s", now - begin_);

@@ -13,7 +13,7 @@ namespace cornu::detail {
 
 namespace {
 
-constexpr std::size_t most_dimensions = 64;  // NumPy's limit since 2.0
+constexpr std::size_t most_npy_dimensions = 64;  // NumPy's limit since 2.0
 
 /// NumPy's names in the order of Dtype; empty for BF16 and the 8-bit floats.
 constexpr std::array<std::string_view, 16> names{"f8", "f4", "f2", "",   "i8", "i4", "i2", "i1",
@@ -146,8 +146,8 @@ class HeaderParser {
     expect('(');
     bool is_tuple = true;
     while (!accept(')')) {
-      require<FormatError>(header_.shape.size() < most_dimensions, "the shape has more than {} dimensions",
-                           most_dimensions);
+      require<FormatError>(header_.shape.size() < most_npy_dimensions, "the shape has more than {} dimensions",
+                           most_npy_dimensions);
       header_.shape.push_back(whole_number());
       is_tuple = accept(',');
       if (!is_tuple) {
@@ -187,8 +187,8 @@ std::string npy_header(const RawTensor& array) {
   const std::string_view name = names[static_cast<std::size_t>(array.dtype)];
   require<ValueError>(!name.empty(), "\"{}\": NumPy has no {}; F32 holds the same values", array.name,
                       to_string(array.dtype));
-  require<ValueError>(array.shape.size() <= most_dimensions, "\"{}\": {} dimensions; NumPy has at most {}", array.name,
-                      array.shape.size(), most_dimensions);
+  require<ValueError>(array.shape.size() <= most_npy_dimensions, "\"{}\": {} dimensions; NumPy has at most {}",
+                      array.name, array.shape.size(), most_npy_dimensions);
   check_size(array);
   std::string text = message("{{'descr': '{}{}', 'fortran_order': False, 'shape': {}, }}",
                              size_of(array.dtype) == 1 ? "|" : "<", name, to_string(std::span(array.shape)));

@@ -8,7 +8,7 @@ namespace cornu {
 
 namespace {
 
-constexpr const char* name = "mean_io_u";
+constexpr const char* mean_iou_name = "mean_io_u";
 
 /// A sequence of classes, given as labels or as scores whose largest decides.
 struct Classes {
@@ -22,10 +22,10 @@ struct Classes {
   void check(const char* what, const char* option) const {
     const Shape& given = view.shape();
     require(sparse || (given.rank() > 0 && given[-1] == classes),
-            "{}: {} are {}; with {} = false, (..., {}) is required", name, what, given, option, classes);
+            "{}: {} are {}; with {} = false, (..., {}) is required", mean_iou_name, what, given, option, classes);
   }
   Index at(Index row, const char* what) const {
-    return sparse ? detail::class_of_label(name, what, view[row], row, classes)
+    return sparse ? detail::class_of_label(mean_iou_name, what, view[row], row, classes)
                   : position_of_max(view.data() + row * classes, classes);
   }
 };
@@ -33,13 +33,13 @@ struct Classes {
 }  // namespace
 
 void MeanIoU::update(ConstView y_true, ConstView y_pred) {
-  require<ValueError>(num_classes > 0, "{}: num_classes is {}; it must be at least 1", name, num_classes);
+  require<ValueError>(num_classes > 0, "{}: num_classes is {}; it must be at least 1", mean_iou_name, num_classes);
   const Classes truths{y_true, num_classes, sparse_y_true}, predictions{y_pred, num_classes, sparse_y_pred};
   truths.check("labels", "sparse_y_true");
   predictions.check("predictions", "sparse_y_pred");
   const Shape truth = truths.shape(), shape = predictions.shape();
   require(detail::same_but_for_last_1(truth, shape) || detail::same_but_for_last_1(shape, truth),
-          "{}: predictions are {} and labels {}; one class for each is required{}", name, y_pred.shape(),
+          "{}: predictions are {} and labels {}; one class for each is required{}", mean_iou_name, y_pred.shape(),
           y_true.shape(), sparse_y_pred ? " (for scores set .sparse_y_pred = false)" : "");
   classes.resize(static_cast<std::size_t>(num_classes));
   for (Index row = 0; row < shape.size(); ++row) {
