@@ -90,6 +90,14 @@ class Registry {
   }
 
   bool knows(std::string_view name) const { return find(name) != nullptr; }
+  /// The names of all registered types, sorted.
+  std::vector<std::string> names() const {
+    const std::lock_guard lock(mutex_);
+    std::vector<std::string> result;
+    for (const Entry& entry : entries_) result.push_back(entry.name);
+    std::sort(result.begin(), result.end());
+    return result;
+  }
 
   /// The JSON description of a value. Throws ValueError, prefixed with `what`, if its type is not registered.
   Json describe(const Any& any, std::string_view what) const {
