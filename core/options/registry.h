@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <concepts>
 #include <functional>
 #include <list>
@@ -8,6 +9,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "cornu/core/error.h"
 #include "cornu/core/options/options.h"
@@ -187,6 +189,14 @@ class FunctionRegistry {
       require<ValueError>(known != name, "{}: \"{}\" is registered already", call_, name);
     }
     entries_.emplace_back(std::move(name), function);
+  }
+  /// The names of all registered functions, sorted.
+  std::vector<std::string> names() const {
+    const std::lock_guard lock(mutex_);
+    std::vector<std::string> result;
+    for (const auto& [name, function] : entries_) result.push_back(name);
+    std::sort(result.begin(), result.end());
+    return result;
   }
   /// The name of a function. Throws ValueError if it is not registered.
   std::string name_of(Function function) const {
