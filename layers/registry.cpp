@@ -40,6 +40,8 @@ void add_all(Registry<AnyLayer>& registry) {
   (registry.add<L>(), ...);
 }
 
+}  // namespace
+
 FunctionRegistry<Activation::Function>& activation_registry() {
   static FunctionRegistry<Activation::Function> registry("activation", "register_activation",
                                                          {{"linear", linear},
@@ -70,8 +72,6 @@ FunctionRegistry<InitializerFunction>& initializer_functions() {
                                                          {"lecun_normal", lecun_normal}});
   return registry;
 }
-
-}  // namespace
 
 // Filled on first use: a linker would drop static initialisers from a static library.
 Registry<AnyLayer>& layer_registry() {

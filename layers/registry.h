@@ -15,9 +15,12 @@ namespace cornu {
 
 namespace detail {
 
+using InitializerFunction = void (*)(View, Rng&);
+
 Registry<AnyLayer>& layer_registry();
 Registry<Initializer>& initializer_registry();
-using InitializerFunction = void (*)(View, Rng&);
+FunctionRegistry<Activation::Function>& activation_registry();
+FunctionRegistry<InitializerFunction>& initializer_functions();
 
 }  // namespace detail
 

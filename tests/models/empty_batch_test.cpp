@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include "cornu/tests/models/every_layer.h"
+#include "cornu/tests/support/every_layer.h"
 #include "cornu/tests/models/support.h"
 
 // A batch without samples, as in a hand-written loop: no loss, no gradient, no change.

@@ -4,7 +4,7 @@
 #include <functional>
 #include <limits>
 
-#include "cornu/tests/models/every_layer.h"
+#include "cornu/tests/support/every_layer.h"
 #include "cornu/tests/models/support.h"
 #include "cornu/tests/support/expect_error.h"
 #include "cornu/tests/support/temporary_folder.h"

@@ -35,7 +35,7 @@ inline const std::vector<LayerRow>& every_layer() {
       {LeakyReLU{}, features},
       {LSTM{.units = 3}, steps},
       {MaxPooling2D{}, image},
-      {MultiHeadAttention{.num_heads = 2, .key_dim = 2}, steps},
+      {MultiHeadAttention{.num_heads = 2, .key_dim = 2}, Shape{5, 4}},
       {Normalization{}, features},
       {RandomErasing{}, image},
       {RandomFlip{}, image},
