@@ -5,17 +5,11 @@
 #include "cornu/core/error.h"
 #include "cornu/core/kernels/kernels.h"
 #include "cornu/core/ops/ops.h"
+#include "cornu/tests/support/check_report.h"
 #include "cornu/tests/support/expect_error.h"
 
 namespace cornu::testing {
 namespace {
-
-/// The failed lines, concatenated.
-std::string failures(const CheckReport& report) {
-  std::string text;
-  for (const CheckReport::Line& line : report.lines) text += line.passed ? "" : line.text + "\n";
-  return text;
-}
 
 std::string first_failure_of(const DifferentiableFunction& f, const std::vector<Tensor>& inputs) {
   const std::string text = failures(check_gradients(f, inputs));
@@ -34,14 +28,14 @@ Var square_with(Var x, Rule rule) {
   });
 }
 
-const Tensor& numbers() {
+const Tensor& two_values() {
   static const Tensor x = Tensor::vector({Real(0.25), 3});
   return x;
 }
 
 TEST(CheckGradients, PassesARightRule) {
   const CheckReport report = check_gradients(
-      [](auto x) { return square_with(x[0], [](const Sink& dx, auto f) { assign(dx, f); }); }, {numbers()});
+      [](auto x) { return square_with(x[0], [](const Sink& dx, auto f) { assign(dx, f); }); }, {two_values()});
   EXPECT_TRUE(report) << to_string(report);
   ASSERT_EQ(report.lines.size(), 4u);
   EXPECT_TRUE(report.lines[0].text.starts_with("gradient of input 0 (2,): relative error "));
@@ -55,7 +49,7 @@ TEST(CheckGradients, FindsAWrongFactorAndSaysWhere) {
       [](auto x) {
         return square_with(x[0], [](const Sink& dx, auto f) { assign(dx, [=](Index i) { return f(i) * 3 / 2; }); });
       },
-      {numbers()});
+      {two_values()});
   EXPECT_TRUE(
       text.starts_with("gradient of input 0 (2,): relative error 0.33 for output 1 by element 1: the gradient "
                        "is 9, expected "))
@@ -67,7 +61,7 @@ TEST(CheckGradients, FindsAWrongFactorAndSaysWhere) {
 TEST(CheckGradients, FindsARuleThatForgetsToAccumulate) {
   const std::string text = first_failure_of(
       [](auto x) { return square_with(x[0], [](const Sink& dx, auto f) { assign(overwrite(dx.view()), f); }); },
-      {numbers()});
+      {two_values()});
   EXPECT_TRUE(
       text.starts_with("gradient of input 0 (2,), used twice: relative error 0.5 for output 1 by element 1: "
                        "the gradient is 3, expected 6 "))
@@ -77,7 +71,7 @@ TEST(CheckGradients, FindsARuleThatForgetsToAccumulate) {
 TEST(CheckGradients, FindsARuleThatNeverOverwrites) {
   const std::string text = first_failure_of(
       [](auto x) { return square_with(x[0], [](const Sink& dx, auto f) { assign(accumulate_into(dx.view()), f); }); },
-      {numbers()});
+      {two_values()});
   EXPECT_TRUE(text.starts_with("gradient of input 0 (2,): relative error ")) << text;
 }
 
@@ -87,7 +81,7 @@ TEST(CheckGradients, FindsANaNInAGradient) {
         return square_with(x[0],
                            [](const Sink& dx, auto f) { assign(dx, [=](Index i) { return f(i) * 0 / Real(0); }); });
       },
-      {numbers()});
+      {two_values()});
   EXPECT_TRUE(text.starts_with("gradient of input 0 (2,): relative error ")) << text;
   EXPECT_NE(text.find("nan"), std::string::npos) << text;
 }
@@ -100,7 +94,7 @@ TEST(CheckGradients, FindsAnInputThatTheRuleIgnores) {
       if (const Sink dx = x.sink()) assign(dx, [=](Index i) { return y.grad()[i] * z.value()[i]; });
     });
   };
-  const CheckReport report = check_gradients(f, {numbers(), numbers()});
+  const CheckReport report = check_gradients(f, {two_values(), two_values()});
   EXPECT_TRUE(report.lines[0].passed);
   const std::string text = failures(report);
   EXPECT_TRUE(
@@ -120,7 +114,7 @@ TEST(CheckGradients, FindsAGradientThatComesOnlyTogetherWithAnother) {
       }
     });
   };
-  const std::string text = failures(check_gradients(f, {numbers(), numbers()}));
+  const std::string text = failures(check_gradients(f, {two_values(), two_values()}));
   EXPECT_EQ(text.substr(0, text.find(" (at most")),
             "gradient of input 1 (2,), computed alone: relative error 1 for output 0 by element 0: the gradient is 0, "
             "expected 1");
@@ -128,20 +122,20 @@ TEST(CheckGradients, FindsAGradientThatComesOnlyTogetherWithAnother) {
 
 TEST(CheckGradients, TakesRandomNumbersAnewForEveryEvaluation) {
   const CheckReport report =
-      check_gradients([](auto x) { return x[0] * x[0].tape().rng().uniform(1, 2); }, {numbers()});
+      check_gradients([](auto x) { return x[0] * x[0].tape().rng().uniform(1, 2); }, {two_values()});
   EXPECT_TRUE(report) << to_string(report);
 }
 
 TEST(CheckGradients, PassesAFunctionThatIgnoresAnInput) {
-  const CheckReport report = check_gradients([](auto x) { return square(x[0]); }, {numbers(), Tensor(Shape{0, 3})});
+  const CheckReport report = check_gradients([](auto x) { return square(x[0]); }, {two_values(), Tensor(Shape{0, 3})});
   EXPECT_TRUE(report) << to_string(report);
-  EXPECT_TRUE(check_gradients([](auto x) { return x[0].tape().constant(1); }, {numbers()}));
+  EXPECT_TRUE(check_gradients([](auto x) { return x[0].tape().constant(1); }, {two_values()}));
 }
 
 TEST(CheckGradients, LeavesItsInputsAlone) {
-  const std::vector<Tensor> inputs = {numbers()};
+  const std::vector<Tensor> inputs = {two_values()};
   check_gradients([](auto x) { return exp(x[0]); }, inputs);
-  EXPECT_EQ(inputs[0], numbers());
+  EXPECT_EQ(inputs[0], two_values());
 }
 
 TEST(CheckGradients, AsksForAnInput) {

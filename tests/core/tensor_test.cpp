@@ -4,13 +4,13 @@
 
 #include <cmath>
 #include <cstdint>
-#include <limits>
 #include <new>
 #include <utility>
 #include <vector>
 
 #include "cornu/core/error.h"
 #include "cornu/tests/support/expect_error.h"
+#include "cornu/tests/support/special_values.h"
 
 namespace cornu {
 namespace {
@@ -177,8 +177,8 @@ TEST(Tensor, AViewShowsTheSameNumbers) {
 }
 
 TEST(Tensor, NaNEqualsNothingAndShapesMustBeEqualToo) {
-  const Tensor nan = Tensor::scalar(std::numeric_limits<Real>::quiet_NaN());
-  EXPECT_FALSE(nan == nan);
+  const Tensor x = Tensor::scalar(testing::nan);
+  EXPECT_FALSE(x == x);
   EXPECT_FALSE(Tensor::vector({1, 2}) == Tensor({1, 2}, {1, 2}));
 }
 
@@ -187,7 +187,7 @@ TEST(Tensor, PrintsNestedBracketsAndAlignedColumns) {
   EXPECT_EQ(to_string(Tensor::vector({1, 2.5, -3})), "[  1 2.5  -3]");
   EXPECT_EQ(to_string(Tensor::matrix({{1, 20}, {300, 4}})), "[[  1  20]\n [300   4]]");
   EXPECT_EQ(to_string(Tensor({2, 1, 2}, {1, 2, 3, 4})), "[[[1 2]]\n [[3 4]]]");
-  EXPECT_EQ(to_string(Tensor::vector({std::numeric_limits<Real>::infinity(), -1})), "[inf  -1]");
+  EXPECT_EQ(to_string(Tensor::vector({testing::infinity, -1})), "[inf  -1]");
 }
 
 TEST(Tensor, ShortensLongAxesToTheirEnds) {

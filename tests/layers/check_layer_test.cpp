@@ -9,16 +9,11 @@
 #include "cornu/core/kernels/blas.h"
 #include "cornu/core/ops/ops.h"
 #include "cornu/layers/check_layer.h"
+#include "cornu/tests/support/check_report.h"
 #include "cornu/tests/support/expect_error.h"
 
 namespace cornu::testing {
 namespace {
-
-std::string failures(const CheckReport& report) {
-  std::string text;
-  for (const CheckReport::Line& line : report.lines) text += line.passed ? "" : line.text + "\n";
-  return text;
-}
 
 /// A typical user's layer: y = x w, where w has the shape of a sample.
 struct Scale {

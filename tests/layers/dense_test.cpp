@@ -4,22 +4,23 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <stdexcept>
 
-#include "cornu/layers/check_layer.h"
 #include "cornu/tests/layers/run.h"
 #include "cornu/tests/support/expect_error.h"
+#include "cornu/tests/support/special_values.h"
 
 namespace cornu {
 namespace {
 
 using testing::built;
 using testing::error_of;
+using testing::expect_passes;
+using testing::nan;
 using testing::run;
 
 /// y = x [[1, 2], [3, 4], [5, 6]] + (10, 20).
-Dense by_hand(Activation activation = linear) {
+Dense dense_by_hand(Activation activation = linear) {
   return {.units = 2,
           .activation = activation,
           .kernel = {Tensor::matrix({{1, 2}, {3, 4}, {5, 6}})},
@@ -28,12 +29,12 @@ Dense by_hand(Activation activation = linear) {
 
 TEST(Dense, IsAnAffineMap) {
   const Tensor x = Tensor::matrix({{1, 0, -1}, {2, 1, 0}});
-  EXPECT_EQ(run(by_hand(), x), Tensor::matrix({{6, 16}, {15, 28}}));
-  EXPECT_EQ(run(by_hand(relu), Tensor::matrix({{-10, 0, 0}, {0, 0, 1}})), Tensor::matrix({{0, 0}, {15, 26}}));
+  EXPECT_EQ(run(dense_by_hand(), x), Tensor::matrix({{6, 16}, {15, 28}}));
+  EXPECT_EQ(run(dense_by_hand(relu), Tensor::matrix({{-10, 0, 0}, {0, 0, 1}})), Tensor::matrix({{0, 0}, {15, 26}}));
 }
 
 TEST(Dense, WithoutBiasIsALinearMap) {
-  Dense layer = by_hand();
+  Dense layer = dense_by_hand();
   layer.use_bias = false;
   EXPECT_EQ(run(layer, Tensor::matrix({{1, 0, -1}, {2, 1, 0}})), Tensor::matrix({{-4, -4}, {5, 8}}));
   ASSERT_EQ(layer.parameters().size(), 1U);
@@ -41,7 +42,7 @@ TEST(Dense, WithoutBiasIsALinearMap) {
 }
 
 TEST(Dense, GradientsAreThoseOfTheFormula) {
-  const Dense layer = by_hand();
+  const Dense layer = dense_by_hand();
   const Tensor x = Tensor::matrix({{1, 0, -1}, {2, 1, 0}}), g = Tensor::matrix({{1, 2}, {3, 5}});
   Tape tape;
   const Var in = tape.variable(x);
@@ -53,7 +54,7 @@ TEST(Dense, GradientsAreThoseOfTheFormula) {
 
 TEST(Dense, MapsTheLastAxisOfInputsOfAnyRank) {
   for (const bool use_bias : {true, false}) {
-    Dense layer = by_hand();
+    Dense layer = dense_by_hand();
     layer.use_bias = use_bias;
     const Tensor rows = testing::normal({4, 3});
     const Tensor expected = run(layer, rows);
@@ -72,7 +73,7 @@ TEST(Dense, MapsTheLastAxisOfInputsOfAnyRank) {
 
 TEST(Dense, AnEmptyBatchGivesAnEmptyBatch) {
   for (const bool use_bias : {true, false}) {
-    Dense layer = by_hand();
+    Dense layer = dense_by_hand();
     layer.use_bias = use_bias;
     EXPECT_EQ(run(layer, Tensor(Shape{0, 3})).shape(), (Shape{0, 2}));
     EXPECT_EQ(run(layer, Tensor(Shape{0, 4, 3})).shape(), (Shape{0, 4, 2}));
@@ -123,7 +124,7 @@ TEST(Dense, TheSameSeedGivesTheSameBits) {
 }
 
 TEST(Dense, AnInitializerThatThrowsLeavesTheLayerAsItWas) {
-  Dense layer = by_hand();
+  Dense layer = dense_by_hand();
   layer.bias_initializer = [](View, Rng&) { throw std::runtime_error("no bias today"); };
   const Dense before = layer;
   Rng rng(1);
@@ -145,25 +146,20 @@ TEST(Dense, RowsOfASoftmaxSumToOne) {
 }
 
 TEST(Dense, TakesAFunctionOfTheUsersOwn) {
-  const Dense layer = by_hand([](Var x) { return x * sigmoid(x); });
+  const Dense layer = dense_by_hand([](Var x) { return x * sigmoid(x); });
   const Tensor y = run(layer, Tensor::matrix({{-10, 0, 0}}));  // 0 and 0 before the activation
   EXPECT_EQ(y, Tensor::matrix({{0, 0}}));
 }
 
 TEST(Dense, NaNInIsNaNOut) {
-  const Real nan = std::numeric_limits<Real>::quiet_NaN();
   for (const Activation activation : {Activation(linear), Activation(relu), Activation(softmax)}) {
-    const Tensor y = run(by_hand(activation), Tensor::matrix({{0, nan, 0}, {0, 0, 0}}));
+    const Tensor y = run(dense_by_hand(activation), Tensor::matrix({{0, nan, 0}, {0, 0, 0}}));
     EXPECT_TRUE(std::isnan(y[0]) && std::isnan(y[1]));
     EXPECT_FALSE(std::isnan(y[2]) || std::isnan(y[3]));
   }
 }
 
 TEST(Dense, PassesTheChecksOfALayer) {
-  const auto expect_passes = [](const Dense& layer, const Shape& input) {
-    const CheckReport report = check_layer(layer, input);
-    EXPECT_TRUE(report.passed()) << to_string(input) << "\n" << to_string(report);
-  };
   for (const Activation activation :
        {Activation(linear), Activation(relu), Activation(sigmoid), Activation(tanh), Activation(softmax)}) {
     for (const bool use_bias : {true, false}) {
@@ -196,7 +192,7 @@ TEST(Dense, RefusesWhatCannotBe) {
 }
 
 TEST(Dense, RefusesInputsOfAnotherWidth) {
-  const Dense layer = by_hand();
+  const Dense layer = dense_by_hand();
   EXPECT_EQ(error_of<ShapeError>([&] {
               run(layer, Tensor(Shape{2, 4}));
             }),

@@ -3,11 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <limits>
 
 #include "cornu/layers/check_layer.h"
 #include "cornu/tests/layers/run.h"
 #include "cornu/tests/support/expect_error.h"
+#include "cornu/tests/support/special_values.h"
 
 namespace cornu {
 namespace {
@@ -16,17 +16,17 @@ using testing::built;
 using testing::error_of;
 using testing::run;
 
-Embedding by_hand() {
+Embedding embedding_by_hand() {
   return {.input_dim = 3, .output_dim = 2, .embeddings = {Tensor::matrix({{1, 2}, {3, 4}, {5, 6}})}};
 }
 
 TEST(Embedding, LooksUpARowForEachIndex) {
-  EXPECT_EQ(run(by_hand(), Tensor::vector({2, 0})), Tensor::matrix({{5, 6}, {1, 2}}));
-  EXPECT_EQ(run(by_hand(), Tensor::matrix({{1, 1}, {0, 2}})), Tensor({2, 2, 2}, {3, 4, 3, 4, 1, 2, 5, 6}));
+  EXPECT_EQ(run(embedding_by_hand(), Tensor::vector({2, 0})), Tensor::matrix({{5, 6}, {1, 2}}));
+  EXPECT_EQ(run(embedding_by_hand(), Tensor::matrix({{1, 1}, {0, 2}})), Tensor({2, 2, 2}, {3, 4, 3, 4, 1, 2, 5, 6}));
 }
 
 TEST(Embedding, AddsUpTheGradientsOfEachRow) {
-  const Embedding layer = by_hand();
+  const Embedding layer = embedding_by_hand();
   const Tensor x = Tensor::matrix({{1, 1}, {0, 1}}), g({2, 2, 2}, {1, 2, 3, 4, 5, 6, 7, 8});
   Tape tape;
   const Var in = tape.variable(x), y = layer.forward(in);
@@ -52,13 +52,12 @@ TEST(Embedding, PassesTheChecksOfALayer) {
     options.input = Tensor(input.batched(3));
     for (Index i = 0; i < options.input.size(); ++i) options.input[i] = static_cast<Real>(i * 3 % 5);
     options.input_gradient = false;
-    const CheckReport report = check_layer(Embedding{.input_dim = 6, .output_dim = 3}, input, options);
-    EXPECT_TRUE(report.passed()) << to_string(report);
+    testing::expect_passes(Embedding{.input_dim = 6, .output_dim = 3}, input, options);
   }
 }
 
 TEST(Embedding, RefusesWhatIsNoIndex) {
-  const Embedding layer = by_hand();
+  const Embedding layer = embedding_by_hand();
   const auto text_for = [&](Real bad) {
     return error_of<ValueError>([&] { run(layer, Tensor::matrix({{0, 1, 2}, {0, bad, 1}})); });
   };
@@ -66,8 +65,8 @@ TEST(Embedding, RefusesWhatIsNoIndex) {
   EXPECT_EQ(text_for(3), "take: index 3" + rest);
   EXPECT_EQ(text_for(-1), "take: index -1" + rest);
   EXPECT_EQ(text_for(0.5), "take: index 0.5" + rest);
-  EXPECT_EQ(text_for(std::numeric_limits<Real>::infinity()), "take: index inf" + rest);
-  EXPECT_EQ(text_for(std::numeric_limits<Real>::quiet_NaN()), "take: index nan" + rest);
+  EXPECT_EQ(text_for(testing::infinity), "take: index inf" + rest);
+  EXPECT_EQ(text_for(testing::nan), "take: index nan" + rest);
   EXPECT_EQ(error_of<ValueError>([&] {
               run(AnyLayer("words", layer), Tensor::vector({1, 7}));
             }),

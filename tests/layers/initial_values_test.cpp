@@ -79,7 +79,7 @@ std::vector<Weights> all_weights() {
           {"MultiHeadAttention", "attention_output/kernel", attention, two, 8 * 4, 32}};
 }
 
-Tensor built(const Weights& weights, const Initializer& initializer) {
+Tensor initial_values_of(const Weights& weights, const Initializer& initializer) {
   AnyLayer layer = weights.make(initializer);
   Rng rng(7);
   layer.build_several(weights.inputs, rng);
@@ -115,7 +115,7 @@ TEST(InitialValues, HaveTheFansOfKeras) {
   for (const Weights& weights : all_weights()) {
     for (const Kind& kind : kinds) {
       SCOPED_TRACE(weights.layer + " " + weights.name + " " + kind.name);
-      const Tensor values = built(weights, kind.initializer);
+      const Tensor values = initial_values_of(weights, kind.initializer);
       ASSERT_GT(values.size(), 200);
       const double expected = std::sqrt(kind.variance(weights.fan_in, weights.fan_out));
       EXPECT_NEAR(deviation(values) / expected, 1, 0.1);

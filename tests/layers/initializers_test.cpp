@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <set>
 #include <string>
 #include <type_traits>
@@ -15,17 +14,18 @@
 #include "cornu/core/ops/eager.h"
 #include "cornu/tests/layers/run.h"
 #include "cornu/tests/support/expect_error.h"
+#include "cornu/tests/support/special_values.h"
 
 namespace cornu {
 namespace {
 
 using testing::error_of;
+using testing::infinity;
 
 constexpr bool is_double = std::is_same_v<Real, double>;
-constexpr double infinity = std::numeric_limits<double>::infinity();
 
 Tensor filled(const Initializer& initializer, const Shape& shape, std::uint64_t seed = 1) {
-  Tensor result = Tensor::full(shape, std::numeric_limits<Real>::quiet_NaN());
+  Tensor result = Tensor::full(shape, testing::nan);
   Rng rng(seed);
   initializer(result, rng);
   return result;

@@ -15,6 +15,7 @@ namespace {
 
 using testing::built;
 using testing::error_of;
+using testing::expect_near;
 using testing::run;
 
 /// The formula, computed per head and sample with eager ops on matrices.
@@ -42,11 +43,6 @@ Tensor by_heads(const MultiHeadAttention& layer, const Tensor& query, const Tens
     samples.push_back(reshape(result, result.shape().batched(1)));
   }
   return concatenate(samples, 0);
-}
-
-void expect_near(const Tensor& a, const Tensor& b) {
-  ASSERT_EQ(a.shape(), b.shape());
-  for (Index i = 0; i < a.size(); ++i) EXPECT_NEAR(a[i], b[i], 10 * testing::rounding) << i;
 }
 
 MultiHeadAttention with_biases(MultiHeadAttention layer) {
@@ -153,16 +149,13 @@ TEST(MultiHeadAttention, AnInitializerThatThrowsLeavesTheLayerAsItWas) {
 TEST(MultiHeadAttention, PassesTheChecksOfALayer) {
   for (const bool use_bias : {true, false}) {
     for (const bool causal : {true, false}) {
-      const CheckReport report = check_layer(
+      testing::expect_passes(
           with_biases({.num_heads = 2, .key_dim = 3, .value_dim = 2, .use_bias = use_bias, .use_causal_mask = causal}),
           {3, 4});
-      EXPECT_TRUE(report.passed()) << to_string(report);
     }
   }
-  const CheckReport dropping = check_layer(with_biases({.num_heads = 1, .key_dim = 2, .dropout = 0.3}), {3, 2});
-  EXPECT_TRUE(dropping.passed()) << to_string(dropping);
-  const CheckReport single = check_layer(MultiHeadAttention{1, 1}, {1, 1}, {.batch = 1});
-  EXPECT_TRUE(single.passed()) << to_string(single);
+  testing::expect_passes(with_biases({.num_heads = 1, .key_dim = 2, .dropout = 0.3}), {3, 2});
+  testing::expect_passes(MultiHeadAttention{1, 1}, {1, 1}, {.batch = 1});
 }
 
 TEST(MultiHeadAttention, HasTheGradientsOfCrossAttention) {

@@ -3,21 +3,23 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <limits>
 #include <vector>
 
 #include "cornu/layers/activation.h"
 #include "cornu/layers/dense.h"
 #include "cornu/layers/reshaping/flatten.h"
 #include "cornu/tests/layers/run.h"
+#include "cornu/tests/support/special_values.h"
 
 namespace cornu {
 namespace {
 
+using testing::infinity;
+using testing::nan;
 using testing::rounding;
 using testing::run;
 
-void expect_near(const Tensor& got, const std::vector<double>& expected, double tolerance = rounding) {
+void expect_elements(const Tensor& got, const std::vector<double>& expected, double tolerance = rounding) {
   ASSERT_EQ(got.size(), static_cast<Index>(expected.size()));
   for (Index i = 0; i < got.size(); ++i) {
     EXPECT_NEAR(got[i], expected[static_cast<std::size_t>(i)], tolerance) << "element " << i;
@@ -25,10 +27,10 @@ void expect_near(const Tensor& got, const std::vector<double>& expected, double 
 }
 
 TEST(Numerics, SoftmaxOfAVector) {
-  expect_near(run(Softmax{}, Tensor::matrix({{3, 4, 1}})),
-              {.25949646034241913, .70538451269824121, .035119026959339723});
-  expect_near(run(Softmax{}, Tensor::matrix({{1, 2, 3}})),
-              {.090030573170380462, .24472847105479764, .6652409557748219});
+  expect_elements(run(Softmax{}, Tensor::matrix({{3, 4, 1}})),
+                  {.25949646034241913, .70538451269824121, .035119026959339723});
+  expect_elements(run(Softmax{}, Tensor::matrix({{1, 2, 3}})),
+                  {.090030573170380462, .24472847105479764, .6652409557748219});
 }
 
 TEST(Numerics, SoftmaxOfEitherAxisOfAMatrix) {
@@ -36,25 +38,25 @@ TEST(Numerics, SoftmaxOfEitherAxisOfAMatrix) {
   const std::vector<double> along_rows = {.032058603280084988, .087144318742032573, .23688281808991013,
                                           .64391425988797235,  .64391425988797235,  .23688281808991013,
                                           .087144318742032573, .032058603280084988};
-  expect_near(run(Softmax{.axis = 1}, rows), along_rows);
-  expect_near(run(Softmax{}, rows), along_rows);
+  expect_elements(run(Softmax{.axis = 1}, rows), along_rows);
+  expect_elements(run(Softmax{}, rows), along_rows);
 
   Tensor sample = rows;  // a batch of one such matrix: its columns are along axis 1
   sample.reshape({1, 2, 4});
-  expect_near(run(Softmax{.axis = 1}, sample),
-              {.04742587, .26894142, .73105858, .95257413, .95257413, .73105858, .26894142, .04742587}, 1e-7);
-  expect_near(run(Softmax{.axis = 2}, sample), along_rows);
+  expect_elements(run(Softmax{.axis = 1}, sample),
+                  {.04742587, .26894142, .73105858, .95257413, .95257413, .73105858, .26894142, .04742587}, 1e-7);
+  expect_elements(run(Softmax{.axis = 2}, sample), along_rows);
 }
 
 TEST(Numerics, SoftmaxDoesNotOverflow) {
-  expect_near(run(Softmax{}, Tensor::matrix({{10000, 0, -10000}})), {1, 0, 0});
-  expect_near(run(Softmax{}, Tensor::matrix({{-10000, -10000}})), {.5, .5});
+  expect_elements(run(Softmax{}, Tensor::matrix({{10000, 0, -10000}})), {1, 0, 0});
+  expect_elements(run(Softmax{}, Tensor::matrix({{-10000, -10000}})), {.5, .5});
 }
 
 TEST(Numerics, SoftmaxOfInfinitiesAndNaN) {
-  const Real inf = std::numeric_limits<Real>::infinity(), nan = std::numeric_limits<Real>::quiet_NaN();
-  expect_near(run(Softmax{}, Tensor::matrix({{-inf, 0, 0}})), {0, .5, .5});
-  for (const Tensor& row : {Tensor::matrix({{-inf, -inf}}), Tensor::matrix({{0, inf}}), Tensor::matrix({{nan, 0}})}) {
+  expect_elements(run(Softmax{}, Tensor::matrix({{-infinity, 0, 0}})), {0, .5, .5});
+  for (const Tensor& row :
+       {Tensor::matrix({{-infinity, -infinity}}), Tensor::matrix({{0, infinity}}), Tensor::matrix({{nan, 0}})}) {
     for (const Real value : run(Softmax{}, row)) EXPECT_TRUE(std::isnan(value));
   }
 }
@@ -70,7 +72,7 @@ TEST(Numerics, TheWholeJacobianOfSoftmax) {
   for (Index row = 0; row < 3; ++row) {
     Tensor one(Shape{1, 3});
     one[row] = 1;
-    expect_near(Tensor(tape.backward(y, one)[in]), expected[static_cast<std::size_t>(row)], 1e-7);
+    expect_elements(Tensor(tape.backward(y, one)[in]), expected[static_cast<std::size_t>(row)], 1e-7);
   }
 }
 
@@ -79,8 +81,9 @@ TEST(Numerics, SigmoidAndItsDerivative) {
   Tape tape;
   const Var in = tape.variable(x);
   const Var y = Sigmoid{}.forward(in);
-  expect_near(Tensor(y.value()), {.5, .88079707797788243, .11920292202211756, .73105857863000490});
-  expect_near(Tensor(tape.backward(y, ones)[in]), {.25, .10499358540350652, .10499358540350652, .19661193324148185});
+  expect_elements(Tensor(y.value()), {.5, .88079707797788243, .11920292202211756, .73105857863000490});
+  expect_elements(Tensor(tape.backward(y, ones)[in]),
+                  {.25, .10499358540350652, .10499358540350652, .19661193324148185});
 }
 
 TEST(Numerics, SigmoidDoesNotOverflow) {
@@ -97,8 +100,8 @@ TEST(Numerics, TanhAndItsDerivative) {
   Tape tape;
   const Var in = tape.variable(x);
   const Var y = Tanh{}.forward(in);
-  expect_near(Tensor(y.value()), {0, .76159415595576489, -.46211715726000976});
-  expect_near(Tensor(tape.backward(y, ones)[in]), {1, .41997434161402614, .78644773296592741});
+  expect_elements(Tensor(y.value()), {0, .76159415595576489, -.46211715726000976});
+  expect_elements(Tensor(tape.backward(y, ones)[in]), {1, .41997434161402614, .78644773296592741});
 }
 
 /// Builds the layers in sequence; returns the total number of parameter elements.

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 #include <fstream>
 #include <map>
 #include <set>
@@ -24,7 +23,7 @@
 #include "cornu/layers/pooling/global_average_pooling2d.h"
 #include "cornu/layers/pooling/max_pooling2d.h"
 #include "cornu/tests/layers/run.h"
-#include "cornu/tests/support/paths.h"
+#include "cornu/tests/support/fixture.h"
 
 namespace cornu {
 namespace {
@@ -32,11 +31,8 @@ namespace {
 /// The tensors of a case by name: "x", "kernel", "d:kernel" ...
 using Tensors = std::map<std::string, Tensor>;
 
-std::map<std::string, Tensors> fixture() {
-  const char* other = std::getenv("CORNU_LAYERS");
-  const std::string name = other != nullptr ? other : testing::source_path("tests/layers/fixtures/layers.txt");
-  std::ifstream file(name);
-  require<FileError>(file.good(), "{}: cannot be read", name);
+std::map<std::string, Tensors> layer_cases() {
+  std::ifstream file = testing::open_fixture("CORNU_LAYERS", "tests/layers/fixtures/layers.txt");
   std::map<std::string, Tensors> result;
   for (std::string line; std::getline(file, line);) {
     if (line.empty() || line[0] == '#') continue;
@@ -53,7 +49,7 @@ std::map<std::string, Tensors> fixture() {
   return result;
 }
 
-void expect_near(const std::string& what, const Tensor& got, const Tensor& expected) {
+void expect_as_in_pytorch(const std::string& what, const Tensor& got, const Tensor& expected) {
   const double allowed = std::is_same_v<Real, double> ? 1e-10 : 1e-5;
   ASSERT_EQ(got.shape(), expected.shape()) << what;
   for (Index i = 0; i < got.size(); ++i) {
@@ -76,23 +72,23 @@ void expect_agreement(AnyLayer layer, const Tensors& expected) {
   }
   Tape tape(Mode::training);
   const Var in = tape.variable(x), y = layer.forward(in);
-  expect_near("y", Tensor(y.value()), expected.at("y"));
+  expect_as_in_pytorch("y", Tensor(y.value()), expected.at("y"));
   const Gradients gradients = tape.backward(y, g);
   if (in.has_gradient()) {
-    expect_near("the gradient of x", Tensor(gradients[in]), expected.at("d:x"));
+    expect_as_in_pytorch("the gradient of x", Tensor(gradients[in]), expected.at("d:x"));
     ++compared;
   }
   for (const auto& [name, parameter] : layer.parameters()) {
     if (!parameter->trainable) continue;
     if (parameter->frozen) ++compared;  // has no gradient here
     if (!parameter->learns()) continue;
-    expect_near("the gradient of " + name, Tensor(gradients[*parameter]), expected.at("d:" + name));
+    expect_as_in_pytorch("the gradient of " + name, Tensor(gradients[*parameter]), expected.at("d:" + name));
     ++compared;
   }
   for (const Gradients::Update& update : gradients.updates()) {
     for (const auto& [name, parameter] : layer.parameters()) {
       if (parameter != update.parameter) continue;
-      expect_near("the new " + name, Tensor(update.value), expected.at("new:" + name));
+      expect_as_in_pytorch("the new " + name, Tensor(update.value), expected.at("new:" + name));
       ++compared;
     }
   }
@@ -107,7 +103,7 @@ AnyLayer frozen(L layer) {
 }
 
 /// The layer for each case of the script.
-std::vector<std::pair<std::string, AnyLayer>> layers() {
+std::vector<std::pair<std::string, AnyLayer>> pytorch_layers() {
   constexpr Padding same = Padding::same;
   return {
       {"dense", Dense{4}},
@@ -157,8 +153,8 @@ std::vector<std::pair<std::string, AnyLayer>> layers() {
 }
 
 TEST(BesidePyTorch, LayersHaveItsResultsAndGradients) {
-  const auto cases = fixture();
-  for (const auto& [name, layer] : layers()) {
+  const auto cases = layer_cases();
+  for (const auto& [name, layer] : pytorch_layers()) {
     SCOPED_TRACE(name);
     ASSERT_TRUE(cases.contains(name));
     expect_agreement(layer, cases.at(name));
@@ -167,8 +163,8 @@ TEST(BesidePyTorch, LayersHaveItsResultsAndGradients) {
 
 TEST(BesidePyTorch, EveryCaseIsCompared) {
   std::set<std::string> known;
-  for (const auto& [name, layer] : layers()) known.insert(name);
-  for (const auto& [name, tensors] : fixture()) EXPECT_TRUE(known.contains(name)) << name;
+  for (const auto& [name, layer] : pytorch_layers()) known.insert(name);
+  for (const auto& [name, tensors] : layer_cases()) EXPECT_TRUE(known.contains(name)) << name;
 }
 
 }  // namespace

@@ -1,10 +1,14 @@
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <cmath>
 #include <cstdint>
 #include <span>
 #include <type_traits>
+#include <utility>
 
+#include "cornu/layers/check_layer.h"
 #include "cornu/layers/layer.h"
 #include "cornu/tests/support/print.h"
 
@@ -38,5 +42,29 @@ inline Tensor normal(const Shape& shape, Real gap = 0, std::uint64_t seed = 5) {
 
 /// The tolerance for a few operations.
 inline constexpr double rounding = std::is_same_v<Real, double> ? 1e-14 : 1e-6;
+
+inline void expect_near(const Tensor& got, const Tensor& expected, double allowed = 10 * rounding) {
+  ASSERT_EQ(got.shape(), expected.shape());
+  for (Index i = 0; i < got.size(); ++i) EXPECT_NEAR(got[i], expected[i], allowed) << "at " << i;
+}
+
+/// Expects that a built layer has a kernel and a bias, and only a kernel if it is built without use_bias.
+template <class L>
+void expect_optional_bias(L layer, const Shape& input) {
+  ASSERT_EQ(layer.parameters().size(), 2U);
+  EXPECT_EQ(layer.parameters()[0].name, "kernel");
+  EXPECT_EQ(layer.parameters()[1].name, "bias");
+  layer.use_bias = false;
+  layer = built(std::move(layer), input);
+  EXPECT_TRUE(layer.bias.value.empty());
+  EXPECT_EQ(layer.parameters().size(), 1U);
+}
+
+/// Expects that check_layer finds no fault.
+template <class L>
+void expect_passes(const L& layer, const Shape& input, const LayerCheckOptions& options = {}) {
+  const CheckReport report = check_layer(layer, input, options);
+  EXPECT_TRUE(report.passed()) << to_string(input) << "\n" << to_string(report);
+}
 
 }  // namespace cornu::testing

@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <cstdlib>
 #include <fstream>
 #include <functional>
 #include <map>
@@ -13,13 +12,12 @@
 #include <type_traits>
 #include <vector>
 
-#include "cornu/core/error.h"
 #include "cornu/layers/convolutional/conv1d.h"
 #include "cornu/layers/convolutional/depthwise_conv2d.h"
 #include "cornu/layers/multi_head_attention.h"
 #include "cornu/layers/rnn/gru.h"
 #include "cornu/layers/rnn/lstm.h"
-#include "cornu/tests/support/paths.h"
+#include "cornu/tests/support/fixture.h"
 
 namespace cornu {
 namespace {
@@ -30,11 +28,8 @@ using Numbers = std::vector<double>;
 /// Values by name, such as "output" or "kernel".
 using Case = std::map<std::string, Numbers>;
 
-std::map<std::string, Case> fixture() {
-  const char* other = std::getenv("CORNU_SEQUENCES");
-  const std::string name = other != nullptr ? other : testing::source_path("tests/layers/fixtures/sequences.txt");
-  std::ifstream file(name);
-  require<FileError>(file.good(), "{}: cannot be read", name);
+std::map<std::string, Case> sequence_cases() {
+  std::ifstream file = testing::open_fixture("CORNU_SEQUENCES", "tests/layers/fixtures/sequences.txt");
   std::map<std::string, Case> result;
   for (std::string line; std::getline(file, line);) {
     std::istringstream words(line);
@@ -137,7 +132,7 @@ std::map<std::string, Comparison> comparisons() {
 }
 
 TEST(SequencesBesidePyTorch, OutputsAndGradientsAreTheSame) {
-  const auto expected = fixture();
+  const auto expected = sequence_cases();
   for (const auto& [name, compare_with] : comparisons()) {
     SCOPED_TRACE(name);
     ASSERT_TRUE(expected.contains(name));
@@ -147,7 +142,7 @@ TEST(SequencesBesidePyTorch, OutputsAndGradientsAreTheSame) {
 
 TEST(SequencesBesidePyTorch, AllOfThemAreCompared) {
   const auto known = comparisons();
-  for (const auto& [name, numbers_of_case] : fixture()) EXPECT_TRUE(known.contains(name)) << name;
+  for (const auto& [name, numbers_of_case] : sequence_cases()) EXPECT_TRUE(known.contains(name)) << name;
 }
 
 }  // namespace

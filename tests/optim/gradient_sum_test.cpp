@@ -7,6 +7,7 @@
 #include "cornu/optim/sgd.h"
 #include "cornu/optim/shared_step.h"
 #include "cornu/tests/optim/stepping.h"
+#include "cornu/tests/optim/support.h"
 #include "cornu/tests/support/expect_error.h"
 #include "cornu/tests/support/print.h"
 
@@ -16,20 +17,15 @@ namespace cornu {
 namespace {
 
 using testing::expect_error;
+using testing::normal;
 using testing::parameter;
-
-Tensor normal(const Shape& shape, std::uint64_t seed) {
-  Tensor result(shape);
-  Rng(seed).fill_normal(result, 0, 1);
-  return result;
-}
 
 void expect_near(const Tensor& a, const Tensor& b, double relative) {
   ASSERT_EQ(a.shape(), b.shape());
   for (Index i = 0; i < a.size(); ++i) ASSERT_NEAR(a[i], b[i], relative * (1 + std::abs(static_cast<double>(b[i]))));
 }
 
-constexpr double rounding = sizeof(Real) == 4 ? 1e-5 : 1e-13;
+constexpr double sum_rounding = sizeof(Real) == 4 ? 1e-5 : 1e-13;
 
 TEST(GradientSum, AddsPassesUpAndBeginsAnew) {
   const Parameter x = parameter({0, 0}), y = parameter({0});
@@ -65,7 +61,7 @@ TEST(GradientSum, MakesTheProductsThatWerePutOff) {
   };
   Team team(3);
   const Tensor put_off = sum_of(true, nullptr);
-  expect_near(put_off, sum_of(false, nullptr), rounding * 100);
+  expect_near(put_off, sum_of(false, nullptr), sum_rounding * 100);
   EXPECT_EQ(sum_of(true, &team), put_off);
 }
 
@@ -108,16 +104,16 @@ struct Net {
   NamedParameters parameters() { return {{"w", &w}, {"b", &b}, {"v", &v}}; }
 };
 
-const std::vector<AnyOptimizer> rules{SGD{.learning_rate = 0.1},
-                                      SGD{.learning_rate = 0.1, .momentum = 0.9, .nesterov = true},
-                                      SGD{.learning_rate = 0.1, .weight_decay = 0.1},
-                                      SGD{.learning_rate = 0.1, .clipvalue = 0.01},
-                                      SGD{.learning_rate = 0.1, .clipnorm = 0.01},
-                                      SGD{.learning_rate = 0.1, .global_clipnorm = 0.01}};
+const std::vector<AnyOptimizer> sgd_rules{SGD{.learning_rate = 0.1},
+                                          SGD{.learning_rate = 0.1, .momentum = 0.9, .nesterov = true},
+                                          SGD{.learning_rate = 0.1, .weight_decay = 0.1},
+                                          SGD{.learning_rate = 0.1, .clipvalue = 0.01},
+                                          SGD{.learning_rate = 0.1, .clipnorm = 0.01},
+                                          SGD{.learning_rate = 0.1, .global_clipnorm = 0.01}};
 
 TEST(Minimize, IsAStepBackwardsFromTheLoss) {
   const Tensor x = normal({40, 6}, 4);
-  for (const AnyOptimizer& rule : rules) {
+  for (const AnyOptimizer& rule : sgd_rules) {
     Net a, b;
     Optimizer minimizing(rule, a.parameters()), stepping(rule, b.parameters());
     for (int i = 0; i < 3; ++i) {
@@ -126,9 +122,9 @@ TEST(Minimize, IsAStepBackwardsFromTheLoss) {
       tape.clear();
       stepping.step(tape.backward(b.loss(tape, x)));
     }
-    expect_near(a.w.value, b.w.value, rounding);
-    expect_near(a.b.value, b.b.value, rounding);
-    expect_near(a.v.value, b.v.value, rounding);
+    expect_near(a.w.value, b.w.value, sum_rounding);
+    expect_near(a.b.value, b.b.value, sum_rounding);
+    expect_near(a.v.value, b.v.value, sum_rounding);
     EXPECT_EQ(minimizing.iterations(), 3);
   }
 }
@@ -180,7 +176,7 @@ Net trained_in_parts(const AnyOptimizer& rule, Index count, Index threads, bool 
 }
 
 TEST(OptimizerParts, GiveTheSameBitsWhoeverSharesTheWork) {
-  for (const AnyOptimizer& rule : rules) {
+  for (const AnyOptimizer& rule : sgd_rules) {
     for (const bool put_off : {false, true}) {
       for (const Index count : {2, 5, 8}) {
         const Net one = trained_in_parts(rule, count, 1, put_off);
@@ -196,13 +192,13 @@ TEST(OptimizerParts, GiveTheSameBitsWhoeverSharesTheWork) {
 }
 
 TEST(OptimizerParts, AddUpToTheWhole) {
-  for (const AnyOptimizer& rule : rules) {
+  for (const AnyOptimizer& rule : sgd_rules) {
     const Net whole = trained_in_parts(rule, 1, 1, false);
     for (const bool put_off : {false, true}) {
       const Net parts = trained_in_parts(rule, 4, 2, put_off);
-      expect_near(parts.w.value, whole.w.value, 10 * rounding);
-      expect_near(parts.b.value, whole.b.value, 10 * rounding);
-      expect_near(parts.v.value, whole.v.value, 10 * rounding);
+      expect_near(parts.w.value, whole.w.value, 10 * sum_rounding);
+      expect_near(parts.b.value, whole.b.value, 10 * sum_rounding);
+      expect_near(parts.v.value, whole.v.value, 10 * sum_rounding);
     }
   }
 }

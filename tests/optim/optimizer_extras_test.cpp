@@ -171,11 +171,7 @@ TEST(Averages, AllocateNothingInAWarmStep) {
     optimizer.step(tape.backward(sum(square(tape.parameter(x)))));
     const AveragedWeights averaged(optimizer);
   };
-  train();
-  train();
-  const testing::AllocationCounter counter;
-  for (int i = 0; i < 4; ++i) train();
-  EXPECT_EQ(counter.count(), 0);
+  EXPECT_EQ(testing::allocations_of(train, {.warm_up = 2, .counted = 4}), 0);
 }
 
 TEST(OptimizerExtrasErrors, NameTheOptionAndWhatIsWrongWithIt) {

@@ -22,7 +22,7 @@ static_assert(std::is_aggregate_v<Parameter>);
 static_assert(std::is_nothrow_move_constructible_v<Parameter>);
 static_assert(std::is_nothrow_move_assignable_v<Parameter>);
 
-const AnyOptimizer averaging{SGD{.learning_rate = 0.5}, {.use_ema = true}};
+const AnyOptimizer averaging_sgd{SGD{.learning_rate = 0.5}, {.use_ema = true}};
 
 constexpr std::string_view one_gone =
     "optimizer: 1 of its 1 parameters are gone or have moved, because their model was rebuilt, changed or assigned "
@@ -31,7 +31,7 @@ constexpr std::string_view one_gone =
 TEST(OptimizerLifetime, EveryUseOfAParameterThatIsGoneThrows) {
   Parameter other = parameter({1});
   std::optional<Parameter> x = parameter({1});
-  Optimizer optimizer(averaging, {{"x", &*x}});
+  Optimizer optimizer(averaging_sgd, {{"x", &*x}});
   testing::step(optimizer, *x, Tensor::vector({1}));
   x.emplace(parameter({1}));  // at the same address
   expect_error<StateError>([&] { testing::step(optimizer, *x, Tensor::vector({1})); }, one_gone);
@@ -116,7 +116,7 @@ TEST(AveragedWeights, EndQuietlyWhenParametersOrOptimizerAreGone) {
   std::optional<Optimizer> optimizer;
   const auto begin = [&] {
     x.emplace(parameter({1}));
-    optimizer.emplace(averaging, NamedParameters{{"x", &*x}});
+    optimizer.emplace(averaging_sgd, NamedParameters{{"x", &*x}});
     testing::step(*optimizer, *x, Tensor::vector({1}));
     testing::step(*optimizer, *x, Tensor::vector({1}));
   };

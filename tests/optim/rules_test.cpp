@@ -226,11 +226,7 @@ TEST(EveryRule, AllocatesNothingInAWarmStep) {
       tape.clear();
       optimizer.step(tape.backward(mean(square(affine(tape.input(x), kernel, bias) - tape.input(y)))));
     };
-    train();
-    train();
-    const testing::AllocationCounter counter;
-    for (int i = 0; i < 3; ++i) train();
-    EXPECT_EQ(counter.count(), 0);
+    EXPECT_EQ(testing::allocations_of(train, {.warm_up = 2, .counted = 3}), 0);
   }
 }
 

@@ -9,11 +9,9 @@
 #include "cornu/core/random.h"
 #include "cornu/core/tape.h"
 #include "cornu/tests/support/print.h"
+#include "cornu/tests/support/special_values.h"
 
 namespace cornu::testing {
-
-inline constexpr Real infinity = std::numeric_limits<Real>::infinity();
-inline constexpr Real nan = std::numeric_limits<Real>::quiet_NaN();
 
 /// Expects `actual` to equal `expected` up to a few rounding errors, relative to max(1, |expected|).
 inline void expect_close(Real actual, long double expected, int roundings = 8) {

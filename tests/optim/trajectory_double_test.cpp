@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 #include <fstream>
 #include <map>
 #include <set>
@@ -14,14 +13,13 @@
 #include <utility>
 #include <vector>
 
-#include "cornu/core/error.h"
 #include "cornu/optim/adagrad.h"
 #include "cornu/optim/adam.h"
 #include "cornu/optim/nadam.h"
 #include "cornu/optim/rmsprop.h"
 #include "cornu/optim/sgd.h"
 #include "cornu/tests/optim/stepping.h"
-#include "cornu/tests/support/paths.h"
+#include "cornu/tests/support/fixture.h"
 
 namespace cornu {
 namespace {
@@ -34,11 +32,8 @@ struct Row {
 };
 
 /// The rows of the file, by case.
-std::map<std::string, std::vector<Row>> fixture() {
-  const char* other = std::getenv("CORNU_TRAJECTORIES");
-  const std::string name = other != nullptr ? other : testing::source_path("tests/optim/fixtures/trajectories.txt");
-  std::ifstream file(name);
-  require<FileError>(file.good(), "{}: cannot be read", name);
+std::map<std::string, std::vector<Row>> trajectories() {
+  std::ifstream file = testing::open_fixture("CORNU_TRAJECTORIES", "tests/optim/fixtures/trajectories.txt");
   std::map<std::string, std::vector<Row>> result;
   for (std::string line; std::getline(file, line);) {
     if (line.empty() || line[0] == '#') continue;
@@ -158,7 +153,7 @@ const std::vector<std::pair<std::string, LearningRate>>& schedules() {
 }
 
 TEST(Trajectories, AreThoseOfPyTorch) {
-  const auto cases = fixture();
+  const auto cases = trajectories();
   for (const auto& [name, rule] : optimizers()) {
     SCOPED_TRACE(name);
     ASSERT_TRUE(cases.contains(name));
@@ -168,7 +163,7 @@ TEST(Trajectories, AreThoseOfPyTorch) {
 }
 
 TEST(Trajectories, HaveTheRatesOfPyTorchsSchedules) {
-  const auto cases = fixture();
+  const auto cases = trajectories();
   for (const auto& [name, rate] : schedules()) {
     SCOPED_TRACE(name);
     ASSERT_TRUE(cases.contains(name));
@@ -184,7 +179,7 @@ TEST(Trajectories, AreComparedAllOfThem) {
   std::set<std::string> known;
   for (const auto& [name, rule] : optimizers()) known.insert(name);
   for (const auto& [name, rate] : schedules()) known.insert(name);
-  for (const auto& [name, rows] : fixture()) EXPECT_TRUE(known.contains(name)) << name;
+  for (const auto& [name, rows] : trajectories()) EXPECT_TRUE(known.contains(name)) << name;
 }
 
 }  // namespace

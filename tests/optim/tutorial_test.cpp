@@ -13,12 +13,12 @@ namespace {
 
 using testing::expect_close;
 
-using Numbers = std::vector<long double>;
+using ExactNumbers = std::vector<long double>;
 
 /// x w + b of (n, m) times (m, k), in long double.
-Numbers scores(const Tensor& x, const Tensor& w, const Tensor& b) {
+ExactNumbers scores(const Tensor& x, const Tensor& w, const Tensor& b) {
   const Index n = x.shape()[0], m = x.shape()[1], k = w.shape()[1];
-  Numbers result;
+  ExactNumbers result;
   for (Index i = 0; i < n; ++i) {
     for (Index j = 0; j < k; ++j) {
       auto sum = static_cast<long double>(b[j]);
@@ -31,9 +31,9 @@ Numbers scores(const Tensor& x, const Tensor& w, const Tensor& b) {
 }
 
 /// X^T d / n for d of shape (n, k).
-Numbers transposed_product(const Tensor& x, const Numbers& d) {
+ExactNumbers transposed_product(const Tensor& x, const ExactNumbers& d) {
   const Index n = x.shape()[0], m = x.shape()[1], k = static_cast<Index>(d.size()) / n;
-  Numbers result(static_cast<std::size_t>(m * k));
+  ExactNumbers result(static_cast<std::size_t>(m * k));
   for (Index i = 0; i < n; ++i) {
     for (Index l = 0; l < m; ++l) {
       for (Index j = 0; j < k; ++j) {
@@ -46,12 +46,12 @@ Numbers transposed_product(const Tensor& x, const Numbers& d) {
   return result;
 }
 
-Numbers column_means(const Numbers& d, Index n) {
+ExactNumbers column_means(const ExactNumbers& d, Index n) {
   const Tensor ones = Tensor::full({n, 1}, 1);
   return transposed_product(ones, d);
 }
 
-void expect_all_close(ConstView actual, const Numbers& expected) {
+void expect_all_close(ConstView actual, const ExactNumbers& expected) {
   ASSERT_EQ(actual.size(), static_cast<Index>(expected.size()));
   for (Index i = 0; i < actual.size(); ++i) expect_close(actual[i], expected[static_cast<std::size_t>(i)]);
 }
@@ -65,7 +65,7 @@ TEST(SoftmaxRegression, HasTheCostAndTheGradientOfTheClosedForm) {
   const Var cost = categorical_crossentropy(softmax(affine(tape.input(x), w, b)), truth);
   const Gradients gradients = tape.backward(cost);
 
-  Numbers d = scores(x, w.value, b.value);
+  ExactNumbers d = scores(x, w.value, b.value);
   long double expected_cost = 0;
   for (std::size_t i = 0; i < 4; ++i) {
     long double sum = 0;
@@ -90,7 +90,7 @@ TEST(LogisticRegression, HasTheCostAndTheGradientOfTheClosedForm) {
   const Var cost = binary_crossentropy(sigmoid(affine(tape.input(x), w, b)), truth);
   const Gradients gradients = tape.backward(cost);
 
-  Numbers d = scores(x, w.value, b.value);
+  ExactNumbers d = scores(x, w.value, b.value);
   long double expected_cost = 0;
   for (std::size_t i = 0; i < 4; ++i) {
     const auto y = static_cast<long double>(truth[static_cast<Index>(i)]);

@@ -81,7 +81,7 @@ double loss_of(const AnyLoss& loss, const Tensor& prediction, const Tensor& trut
     Tape tape;
     return static_cast<double>(loss(tape.variable(prediction), truth, weights).item());
   } catch (const ValueError&) {
-    return std::numeric_limits<double>::infinity();
+    return infinity;
   }
 }
 

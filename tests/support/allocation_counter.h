@@ -18,6 +18,20 @@ class AllocationCounter {
   Index before_;
 };
 
+/// How often allocations_of calls its action: without counting, then counting.
+struct CountedCalls {
+  int warm_up = 3, counted = 1;
+};
+
+/// The heap allocations of an action once it is warm.
+template <class Action>
+Index allocations_of(Action action, const CountedCalls& calls = {}) {
+  for (int i = 0; i < calls.warm_up; ++i) action();
+  const AllocationCounter counter;
+  for (int i = 0; i < calls.counted; ++i) action();
+  return counter.count();
+}
+
 /// Peak of the heap memory from operator new, in bytes above the amount at its construction. Only one at a time can be
 /// used. Not available with clang's thread sanitizer either.
 class PeakMemory {

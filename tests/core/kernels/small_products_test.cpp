@@ -8,11 +8,13 @@
 
 #include "cornu/core/kernels/blas.h"
 #include "cornu/core/random.h"
+#include "cornu/tests/support/special_values.h"
 
 namespace cornu {
 namespace {
 
-constexpr Real nan = std::numeric_limits<Real>::quiet_NaN(), infinity = std::numeric_limits<Real>::infinity();
+using testing::infinity;
+using testing::nan;
 
 Tensor random(const Shape& shape, std::uint64_t seed) {
   Tensor result(shape);
@@ -38,8 +40,8 @@ void by_gemm(const MatrixView& a, const MatrixView& b, Real alpha, const Sink& c
 /// Compares c = alpha a b, or c += alpha a b, with the sum in long double, and checks that nothing is written beyond c.
 void expect_product(Product product, Index m, Index k, Index n, bool transpose_a, bool transpose_b, bool accumulates,
                     Real alpha = 1, Index gap = 0) {
-  SCOPED_TRACE(testing::Message() << m << " x " << k << " x " << n << (transpose_a ? " T" : " N")
-                                  << (transpose_b ? "T" : "N") << (accumulates ? " accumulating" : ""));
+  SCOPED_TRACE(::testing::Message() << m << " x " << k << " x " << n << (transpose_a ? " T" : " N")
+                                    << (transpose_b ? "T" : "N") << (accumulates ? " accumulating" : ""));
   const Tensor a_numbers = random({(m + gap) * (k + gap)}, 1), b_numbers = random({(k + gap) * (n + gap)}, 2);
   const Tensor before = random({m * n + 16}, 3);
   const MatrixView a = matrix(a_numbers, m, k, transpose_a, gap), b = matrix(b_numbers, k, n, transpose_b, gap);

@@ -11,14 +11,16 @@
 #include "cornu/core/kernels/kernels.h"
 #include "cornu/core/ops/eager.h"
 #include "cornu/core/random.h"
+#include "cornu/tests/support/special_values.h"
 
 namespace cornu {
 namespace {
 
+using testing::infinity;
+using testing::nan;
+
 using Limits = std::numeric_limits<Real>;
 using Bits = math::detail::Bits<Real>;
-
-constexpr Real infinity = Limits::infinity();
 
 /// Values with every exponent and both signs, including subnormal ones, and more values between -2 and 2.
 std::vector<Real> sweep() {
@@ -38,7 +40,7 @@ std::vector<Real> sweep() {
   for (int i = 0; i < 20000; ++i) result.push_back(rng.uniform(-2, 2));
   const Real range = std::is_same_v<Real, float> ? Real(110) : Real(760);
   for (int i = 0; i < 20000; ++i) result.push_back(rng.uniform(-range, range));
-  for (const Real x : {infinity, -infinity, Real(0), -Real(0), Limits::quiet_NaN()}) result.push_back(x);
+  for (const Real x : {infinity, -infinity, Real(0), -Real(0), nan}) result.push_back(x);
   return result;
 }
 

@@ -10,12 +10,11 @@
 #include "cornu/tests/core/ops/op_reference.h"
 #include "cornu/tests/support/expect_error.h"
 #include "cornu/tests/support/print.h"
+#include "cornu/tests/support/special_values.h"
 
 namespace cornu::testing {
 namespace {
 
-constexpr Real infinity = std::numeric_limits<Real>::infinity();
-constexpr Real not_a_number = std::numeric_limits<Real>::quiet_NaN();
 constexpr bool in_double = std::is_same_v<Real, double>;
 
 /// Equal to a few units in the last place of the larger elements; expected values have 17 digits.
@@ -104,10 +103,9 @@ TEST(Numerics, SoftmaxOfInfinitiesAndNaN) {
   const Tensor x = Tensor::matrix({{-infinity, 0, 0},
                                    {-infinity, -infinity, -infinity},
                                    {infinity, 0, 0},
-                                   {0, not_a_number, 0},
-                                   {not_a_number, 0, -infinity},
+                                   {0, nan, 0},
+                                   {nan, 0, -infinity},
                                    {5, -infinity, -infinity}});
-  const Real nan = not_a_number;
   expect_same(softmax(x), {0, .5, .5,                     //
                            nan, nan, nan,                 //
                            nan, nan, nan, nan, nan, nan,  //
@@ -134,14 +132,14 @@ TEST(Numerics, SigmoidAndItsDerivative) {
 }
 
 TEST(Numerics, SoftplusAndSwishAtTheirEnds) {
-  const Tensor x = Tensor::vector({-1e4, -30, -10, 10, 30, 1e4, infinity, not_a_number});
+  const Tensor x = Tensor::vector({-1e4, -30, -10, 10, 30, 1e4, infinity, nan});
   const Pass softplus_pass = pass_of([](Var v) { return softplus(v); }, x);
   const double small = 9.3576229688397367794e-14, swish_small = -2.8072868906517896862e-12;
   const double precision = 4 * static_cast<double>(std::numeric_limits<Real>::epsilon());
   EXPECT_NEAR(softplus_pass.value[1], small, precision * small) << "and not rounded to 0";
   EXPECT_NEAR(softplus_pass.gradient[1], swish_small / -30, precision * small);
-  expect_same(ConstView(softplus_pass.value.data() + 5, {3}), {1e4, infinity, not_a_number});
-  expect_same(ConstView(softplus_pass.gradient.data() + 5, {3}), {1, 1, not_a_number});
+  expect_same(ConstView(softplus_pass.value.data() + 5, {3}), {1e4, infinity, nan});
+  expect_same(ConstView(softplus_pass.gradient.data() + 5, {3}), {1, 1, nan});
   const Pass swish_pass = pass_of([](Var v) { return swish(v); }, x);
   EXPECT_EQ(swish_pass.value[0], 0);
   EXPECT_NEAR(swish_pass.value[1], swish_small, precision * 2e-12);
@@ -154,8 +152,8 @@ TEST(Numerics, GeluAtItsEnds) {
   const Real huge = std::numeric_limits<Real>::max();
   for (const bool approximate : {false, true}) {
     const Pass pass = pass_of([=](Var v) { return gelu(v, {.approximate = approximate}); },
-                              Tensor::vector({-huge, -1e4, 1e4, huge, infinity, not_a_number}));
-    expect_same(pass.value, {0, 0, 1e4, huge, infinity, not_a_number});
+                              Tensor::vector({-huge, -1e4, 1e4, huge, infinity, nan}));
+    expect_same(pass.value, {0, 0, 1e4, huge, infinity, nan});
     expect_same(ConstView(pass.gradient.data(), {4}), {0, 0, 1, 1});
   }
   const double tail = -7.619853024160526066e-23;  // at -10, where 1 + erf is 0 in float and double
@@ -164,10 +162,9 @@ TEST(Numerics, GeluAtItsEnds) {
 }
 
 TEST(Numerics, SigmoidSaturatesWithoutOverflow) {
-  const Pass pass =
-      pass_of([](Var v) { return sigmoid(v); }, Tensor::vector({infinity, 1000, -1000, -infinity, not_a_number}));
-  expect_same(pass.value, {1, 1, 0, 0, not_a_number});
-  expect_same(pass.gradient, {0, 0, 0, 0, not_a_number});
+  const Pass pass = pass_of([](Var v) { return sigmoid(v); }, Tensor::vector({infinity, 1000, -1000, -infinity, nan}));
+  expect_same(pass.value, {1, 1, 0, 0, nan});
+  expect_same(pass.gradient, {0, 0, 0, 0, nan});
   if constexpr (!in_double) {  // exactly 1 from 16.6355324 on, not before
     EXPECT_EQ(sigmoid(Tensor::scalar(16.6355324f)).item(), 1);
     EXPECT_LT(sigmoid(Tensor::scalar(16.6f)).item(), 1);
@@ -176,22 +173,22 @@ TEST(Numerics, SigmoidSaturatesWithoutOverflow) {
 }
 
 TEST(Numerics, ReluAndAbsHaveNoSlopeAtTheirKink) {
-  const Tensor x = Tensor::vector({-2, 0, 3, not_a_number, infinity, -infinity});
+  const Tensor x = Tensor::vector({-2, 0, 3, nan, infinity, -infinity});
   Pass pass = pass_of([](Var v) { return relu(v); }, x);
-  expect_same(pass.value, {0, 0, 3, not_a_number, infinity, 0});
+  expect_same(pass.value, {0, 0, 3, nan, infinity, 0});
   expect_same(ConstView(pass.gradient.data(), {3}), {0, 0, 1});
   pass = pass_of([](Var v) { return abs(v); }, x);
-  expect_same(pass.value, {2, 0, 3, not_a_number, infinity, infinity});
+  expect_same(pass.value, {2, 0, 3, nan, infinity, infinity});
   expect_same(ConstView(pass.gradient.data(), {3}), {-1, 0, 1});
 }
 
 TEST(Numerics, LogAndSqrtAtZeroAndBelow) {
   const Tensor x = Tensor::vector({0, -1, infinity});
   Pass pass = pass_of([](Var v) { return log(v); }, x);
-  expect_same(pass.value, {-infinity, not_a_number, infinity});
+  expect_same(pass.value, {-infinity, nan, infinity});
   EXPECT_EQ(pass.gradient[0], infinity);
   pass = pass_of([](Var v) { return sqrt(v); }, x);
-  expect_same(pass.value, {0, not_a_number, infinity});
+  expect_same(pass.value, {0, nan, infinity});
   EXPECT_EQ(pass.gradient[0], infinity);
 }
 
@@ -206,7 +203,7 @@ TEST(Numerics, PowAtItsEdges) {
   struct Edge {
     Real base, exponent, value, by_base, by_exponent;
   };
-  const Real nan = not_a_number, log_2 = std::log(Real{2});
+  const Real log_2 = std::log(Real{2});
   for (const Edge& edge : std::initializer_list<Edge>{{0, 0, 1, 0, 0},
                                                       {0, 1, 0, 1, 0},
                                                       {0, 2, 0, 0, 0},
@@ -233,12 +230,12 @@ TEST(Numerics, PowAtItsEdges) {
 }
 
 TEST(Numerics, EqualNumbersShareTheGradientOfMaximumAndMinimum) {
-  const Tensor left = Tensor::vector({1, 2, 3, not_a_number, 1}), right = Tensor::vector({2, 2, 2, 1, not_a_number});
+  const Tensor left = Tensor::vector({1, 2, 3, nan, 1}), right = Tensor::vector({2, 2, 2, 1, nan});
   Tape tape;
   const Var a = tape.variable(left), b = tape.variable(right);
   const Tensor ones = Tensor::full({5}, 1);
-  expect_same(maximum(a, b).value(), {2, 2, 3, not_a_number, not_a_number});
-  expect_same(minimum(a, b).value(), {1, 2, 2, not_a_number, not_a_number});
+  expect_same(maximum(a, b).value(), {2, 2, 3, nan, nan});
+  expect_same(minimum(a, b).value(), {1, 2, 2, nan, nan});
   Gradients gradients = tape.backward(maximum(a, b), ones);
   expect_same(ConstView(gradients[a].data(), {3}), {0, .5, 1});
   expect_same(ConstView(gradients[b].data(), {3}), {1, .5, 0});
@@ -253,14 +250,14 @@ TEST(Numerics, EqualNumbersShareTheGradientOfMax) {
   const Pass pass = pass_of([](Var v) { return max(v, 1); }, x, weights);
   expect_same(pass.value, {3, 4, 0});
   expect_same(pass.gradient, {0, .5, .5, 0, .5, .5, .5, .5, 0, 0, 3, 0});
-  const Tensor broken = Tensor::vector({1, not_a_number, 2});
+  const Tensor broken = Tensor::vector({1, nan, 2});
   const Pass of_nan = pass_of([](Var v) { return max(v); }, broken, Tensor::scalar(1));
-  expect_same(of_nan.value, {not_a_number});
-  expect_same(of_nan.gradient, {not_a_number, not_a_number, not_a_number});
+  expect_same(of_nan.value, {nan});
+  expect_same(of_nan.gradient, {nan, nan, nan});
 }
 
 TEST(Numerics, ArgmaxIsTheFirstOfTheLargestOrOfNaN) {
-  const Tensor x = Tensor::matrix({{1, 3, 3}, {2, not_a_number, not_a_number}, {-infinity, -infinity, -infinity}});
+  const Tensor x = Tensor::matrix({{1, 3, 3}, {2, nan, nan}, {-infinity, -infinity, -infinity}});
   expect_same(argmax(x), {1, 1, 0});
   expect_same(argmax(x, 0), {1, 1, 1});
   EXPECT_EQ(argmax(Tensor(Shape{2, 3, 4}), 1).shape(), (Shape{2, 4}));
@@ -340,7 +337,7 @@ TEST(Numerics, GemmAddsToWhatIsThereWhereItsSinkSaysSo) {
   const Tensor no_columns(Shape{2, 0}), no_rows(Shape{0, 2});
   gemm(no_columns.view(), no_rows.view(), accumulate_into(c));
   EXPECT_EQ(c, Tensor::matrix({{19, 22}, {43, 50}}));
-  c.fill(not_a_number);
+  c.fill(nan);
   gemm(no_columns.view(), no_rows.view(), overwrite(c));
   EXPECT_EQ(c, Tensor(Shape{2, 2}));
 }

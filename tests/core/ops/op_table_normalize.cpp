@@ -38,7 +38,7 @@ Exact normalized_reference(std::span<const Exact> x, Index groups, Group group, 
 }
 
 /// Few and many features; sample counts that do not fill the last wide row, and more than 32 of them.
-const std::vector<Shape>& shapes() {
+const std::vector<Shape>& normalized_shapes() {
   static const std::vector<Shape> all = {{1, 1},  {3, 1},  {2, 7}, {37, 3},         {150, 1}, {2, 3, 4}, {2, 2, 2, 17},
                                          {5, 64}, {3, 70}, {0, 3}, {2, 2, 1, 3, 2}, {40, 2},  {18, 24}};
   return all;
@@ -64,7 +64,7 @@ OpRow given_statistics_row() {
            return y;
          }});
   };
-  for (const Shape& x : shapes()) add(x, {x[-1]});
+  for (const Shape& x : normalized_shapes()) add(x, {x[-1]});
   add({4}, {4});
   add({3, 0}, {0});
   add({3, 4}, {});                // scalars for all features
@@ -99,7 +99,7 @@ OpRow own_statistics_row() {
            return normalized_reference(v, v[0].shape[-1], feature, feature);
          }});
   };
-  for (const Shape& x : shapes()) add(x, {x[-1]});
+  for (const Shape& x : normalized_shapes()) add(x, {x[-1]});
   add({3, 0}, {0});
   add({3, 4}, {});
   row.uses_every_number = false;
@@ -131,7 +131,7 @@ OpRow layer_row() {
                            },
                            axes != 1});
   };
-  for (const Shape& x : shapes()) add(x, 1, {x[-1]});
+  for (const Shape& x : normalized_shapes()) add(x, 1, {x[-1]});
   add({7}, 1, {7});
   add({3, 0}, 1, {0});
   add({2, 3, 4}, 2, {3, 4});

@@ -7,7 +7,7 @@ namespace cornu::testing {
 
 namespace {
 
-const std::vector<Shape>& shapes() {
+const std::vector<Shape>& pointwise_shapes() {
   static const std::vector<Shape> all = {{},      {1},      {0}, {7}, {3, 5}, {0, 4}, {1, 1, 1}, {2, 1, 3, 1, 2},
                                          {17, 3}, {2, 3, 0}};
   return all;
@@ -17,7 +17,7 @@ const std::vector<Shape>& shapes() {
 template <class F, class Reference>
 OpRow numbers(const std::string& op, const std::string& name, Range range, F f, Reference expected) {
   OpRow row{.op = op, .name = name, .ranges = {range}, .samples = {}};
-  for (const Shape& shape : shapes()) {
+  for (const Shape& shape : pointwise_shapes()) {
     row.samples.push_back({message("{} of {}", op, shape),
                            {shape},
                            [f](std::span<const Var> x) { return f(x[0]); },

@@ -6,7 +6,7 @@ namespace cornu::testing {
 namespace {
 
 /// Some exceed the 32 rows or 16 elements that sums process at a time, or the 64 elements that make a slice long.
-const std::vector<Shape>& shapes() {
+const std::vector<Shape>& reduced_shapes() {
   static const std::vector<Shape> all = {{1},       {7},    {1, 4}, {3, 5},    {2, 3, 4}, {2, 1, 3, 1, 2}, {2, 70},
                                          {2, 3, 9}, {3, 0}, {70},   {2, 0, 3}, {37, 3},   {2, 35, 1}};
   return all;
@@ -24,7 +24,7 @@ template <class F>
 OpRow reduction(const std::string& op, const std::string& name, F f, long double (*expected)(const Numbers&),
                 bool of_nothing) {
   OpRow row{.op = op, .name = name, .ranges = {around_zero}, .samples = {}};
-  std::vector<Shape> whole = shapes();
+  std::vector<Shape> whole = reduced_shapes();
   whole.push_back({});
   for (const Shape& shape : whole) {
     if (shape.empty() && !of_nothing) continue;
@@ -38,7 +38,7 @@ OpRow reduction(const std::string& op, const std::string& name, F f, long double
                              return y;
                            }});
   }
-  for (const Shape& shape : shapes()) {
+  for (const Shape& shape : reduced_shapes()) {
     for (const Index axis : axes_of(shape)) {
       if (shape[axis] == 0 && !of_nothing) continue;
       for (const bool keepdims : {false, true}) {
@@ -67,7 +67,7 @@ OpRow reduction(const std::string& op, const std::string& name, F f, long double
 template <class F>
 OpRow softmax_like(const std::string& op, const std::string& name, F f, Numbers (*expected)(const Numbers&)) {
   OpRow row{.op = op, .name = name, .ranges = {around_zero}, .samples = {}};
-  for (const Shape& shape : shapes()) {
+  for (const Shape& shape : reduced_shapes()) {
     row.samples.push_back({message("{} of {}", op, shape),
                            {shape},
                            [f](std::span<const Var> x) { return f(x[0]); },

@@ -10,8 +10,10 @@
 #include "cornu/core/error.h"
 #include "cornu/core/gradcheck.h"
 #include "cornu/tests/core/ops/op_table.h"
+#include "cornu/tests/support/check_report.h"
 #include "cornu/tests/support/expect_error.h"
 #include "cornu/tests/support/paths.h"
+#include "cornu/tests/support/special_values.h"
 
 namespace cornu::testing {
 namespace {
@@ -50,12 +52,6 @@ Exact expected_of(const Sample& sample, const std::vector<Tensor>& inputs) {
 bool same_bits(const ConstView& a, const ConstView& b) {
   return a.shape() == b.shape() &&
          (a.size() == 0 || std::memcmp(a.data(), b.data(), static_cast<std::size_t>(a.size()) * sizeof(Real)) == 0);
-}
-
-std::string failures(const CheckReport& report) {
-  std::string text;
-  for (const CheckReport::Line& line : report.lines) text += line.passed ? "" : line.text + "\n";
-  return text;
 }
 
 class Op : public ::testing::TestWithParam<OpRow> {
@@ -118,7 +114,7 @@ TEST_P(Op, HandsOnEveryNaNAndMakesNone) {
     for (Tensor& input : inputs) {
       for (const Index at : std::set<Index>{0, input.size() / 2, input.size() - 1}) {
         if (input.empty()) continue;
-        const Real old = std::exchange(input[at], std::numeric_limits<Real>::quiet_NaN());
+        const Real old = std::exchange(input[at], nan);
         Tape tape;
         const Exact expected = expected_of(sample, inputs);
         const ConstView got = sample.on_tape(put_on(tape, inputs)).value();

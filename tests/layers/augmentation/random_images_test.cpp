@@ -47,7 +47,7 @@ Tensor trained(const AnyLayer& layer, const Tensor& x, std::uint64_t seed = 1) {
   return Tensor(layer.forward(tape.input(x)).value());
 }
 
-std::vector<AnyLayer> layers() {
+std::vector<AnyLayer> random_layers() {
   return {RandomFlip{}, RandomTranslation{0.3, 0.2}, RandomRotation{0.1},
           RandomZoom{.height_factor = 0.3, .width_factor = {{-0.2, 0.4}}, .fill_mode = FillMode::constant},
           RandomErasing{.factor = {1, 1}, .value_range = {0, 1}}};
@@ -55,7 +55,7 @@ std::vector<AnyLayer> layers() {
 
 TEST(RandomImages, AreThemselvesInInference) {
   const Tensor x = testing::normal({3, 5, 4, 2});
-  for (const AnyLayer& layer : layers()) {
+  for (const AnyLayer& layer : random_layers()) {
     Tape tape(Mode::inference);
     EXPECT_EQ(layer.forward(tape.input(x)).value().data(), x.data()) << layer.type();
   }
@@ -63,7 +63,7 @@ TEST(RandomImages, AreThemselvesInInference) {
 
 TEST(RandomImages, VaryWithTheImageAndTheSeedOfTheTapeAndNothingElse) {
   const Tensor x = numbered(8, 9, 7);
-  for (const AnyLayer& layer : layers()) {
+  for (const AnyLayer& layer : random_layers()) {
     const Tensor y = trained(layer, x, 1);
     EXPECT_EQ(y.shape(), x.shape());
     EXPECT_EQ(trained(layer, x, 1), y) << layer.type();
@@ -85,7 +85,8 @@ TEST(RandomImages, PassTheChecksOfALayer) {
 }
 
 TEST(RandomImages, TakeAnEmptyBatch) {
-  for (const AnyLayer& layer : layers()) EXPECT_EQ(trained(layer, Tensor({0, 3, 3, 1})).shape(), (Shape{0, 3, 3, 1}));
+  for (const AnyLayer& layer : random_layers())
+    EXPECT_EQ(trained(layer, Tensor({0, 3, 3, 1})).shape(), (Shape{0, 3, 3, 1}));
 }
 
 TEST(RandomFlip, ShowsEachSideAsOftenAsTheOther) {
@@ -278,7 +279,7 @@ TEST(RandomImages, RefuseWhatCannotBe) {
               RandomFlip{}.build({28, 28}, rng);
             }),
             "RandomFlip: a sample of shape (28, 28); (height, width, channels) is required");
-  for (const AnyLayer& layer : layers()) {
+  for (const AnyLayer& layer : random_layers()) {
     EXPECT_EQ(error_of<ShapeError>([&] {
                 trained(layer, Tensor({2, 28, 28}));
               }),

@@ -3,13 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <limits>
 #include <stdexcept>
 
-#include "cornu/layers/check_layer.h"
 #include "cornu/layers/convolutional/conv2d.h"
 #include "cornu/tests/layers/run.h"
 #include "cornu/tests/support/expect_error.h"
+#include "cornu/tests/support/special_values.h"
 
 namespace cornu {
 namespace {
@@ -19,7 +18,7 @@ using testing::error_of;
 using testing::run;
 
 /// One filter with taps 1, 2 and 4, and a bias of 10.
-Conv1D by_hand(Padding padding, Index strides = 1, Index dilation_rate = 1) {
+Conv1D conv1d_by_hand(Padding padding, Index strides = 1, Index dilation_rate = 1) {
   return {.filters = 1,
           .kernel_size = 3,
           .strides = strides,
@@ -33,13 +32,13 @@ Tensor sequence(std::initializer_list<Real> values) { return {{1, static_cast<In
 
 TEST(Conv1D, IsASumOverWindows) {
   const Tensor x = sequence({1, 0, -1, 2, 3});
-  EXPECT_EQ(run(by_hand(Padding::valid), x), sequence({7, 16, 25}));
-  EXPECT_EQ(run(by_hand(Padding::same), x), sequence({12, 7, 16, 25, 18}));
-  EXPECT_EQ(run(by_hand(Padding::causal), x), sequence({14, 12, 7, 16, 25}));
-  EXPECT_EQ(run(by_hand(Padding::causal, 2), x), sequence({14, 7, 25}));
-  EXPECT_EQ(run(by_hand(Padding::causal, 1, 2), x), sequence({14, 10, 8, 18, 21}));
-  EXPECT_EQ(run(by_hand(Padding::valid, 1, 2), x), sequence({21}));
-  EXPECT_EQ(run(by_hand(Padding::valid, 2), x), sequence({7, 25}));
+  EXPECT_EQ(run(conv1d_by_hand(Padding::valid), x), sequence({7, 16, 25}));
+  EXPECT_EQ(run(conv1d_by_hand(Padding::same), x), sequence({12, 7, 16, 25, 18}));
+  EXPECT_EQ(run(conv1d_by_hand(Padding::causal), x), sequence({14, 12, 7, 16, 25}));
+  EXPECT_EQ(run(conv1d_by_hand(Padding::causal, 2), x), sequence({14, 7, 25}));
+  EXPECT_EQ(run(conv1d_by_hand(Padding::causal, 1, 2), x), sequence({14, 10, 8, 18, 21}));
+  EXPECT_EQ(run(conv1d_by_hand(Padding::valid, 1, 2), x), sequence({21}));
+  EXPECT_EQ(run(conv1d_by_hand(Padding::valid, 2), x), sequence({7, 25}));
 }
 
 TEST(Conv1D, WithCausalPaddingSeesNothingOfLaterSteps) {
@@ -47,7 +46,7 @@ TEST(Conv1D, WithCausalPaddingSeesNothingOfLaterSteps) {
       built(Conv1D{.filters = 3, .kernel_size = 3, .padding = Padding::causal, .dilation_rate = 2}, {8, 2});
   Tensor x = testing::normal({2, 8, 2});
   const Tensor before = run(layer, x);
-  for (Index i = 0; i < 2; ++i) x.at({i, 5, 0}) = std::numeric_limits<Real>::quiet_NaN();
+  for (Index i = 0; i < 2; ++i) x.at({i, 5, 0}) = testing::nan;
   const Tensor after = run(layer, x);
   for (Index i = 0; i < after.size(); ++i) {
     const Index step = i / 3 % 8;
@@ -91,17 +90,11 @@ TEST(Conv1D, BuildsFromTheShapeOfASample) {
   layer.groups = 2;
   EXPECT_EQ(layer.build({20, 2}, rng), (Shape{7, 6}));
   EXPECT_EQ(layer.kernel.shape(), (Shape{4, 1, 6}));
-  ASSERT_EQ(layer.parameters().size(), 2U);
-  EXPECT_EQ(layer.parameters()[0].name, "kernel");
-  EXPECT_EQ(layer.parameters()[1].name, "bias");
-  layer.use_bias = false;
-  layer.build({20, 2}, rng);
-  EXPECT_TRUE(layer.bias.value.empty());
-  EXPECT_EQ(layer.parameters().size(), 1U);
+  testing::expect_optional_bias(layer, {20, 2});
 }
 
 TEST(Conv1D, AnInitializerThatThrowsLeavesTheLayerAsItWas) {
-  Conv1D layer = by_hand(Padding::valid);
+  Conv1D layer = conv1d_by_hand(Padding::valid);
   layer.bias_initializer = [](View, Rng&) { throw std::runtime_error("no bias today"); };
   const Tensor before = layer.kernel.value;
   Rng rng(1);
@@ -110,21 +103,21 @@ TEST(Conv1D, AnInitializerThatThrowsLeavesTheLayerAsItWas) {
 }
 
 TEST(Conv1D, PassesTheChecksOfALayer) {
-  const auto expect_passes = [](Conv1D layer, const Shape& input) {
+  const auto expect_passes_with_bias = [](Conv1D layer, const Shape& input) {
     layer.bias_initializer = constant(0.1);
-    const CheckReport report = check_layer(layer, input);
-    EXPECT_TRUE(report.passed()) << to_string(input) << "\n" << to_string(report);
+    testing::expect_passes(layer, input);
   };
   for (const Padding padding : {Padding::valid, Padding::same, Padding::causal}) {
     for (const bool use_bias : {true, false}) {
-      expect_passes({.filters = 3, .kernel_size = 3, .padding = padding, .activation = sigmoid, .use_bias = use_bias},
-                    {6, 2});
-      expect_passes({.filters = 3, .kernel_size = 2, .strides = 2, .padding = padding}, {5, 2});
+      expect_passes_with_bias(
+          {.filters = 3, .kernel_size = 3, .padding = padding, .activation = sigmoid, .use_bias = use_bias}, {6, 2});
+      expect_passes_with_bias({.filters = 3, .kernel_size = 2, .strides = 2, .padding = padding}, {5, 2});
     }
-    expect_passes({.filters = 2, .kernel_size = 3, .padding = padding, .dilation_rate = 2}, {6, 2});
-    expect_passes({.filters = 4, .kernel_size = 2, .padding = padding, .groups = 2, .activation = relu}, {4, 4});
+    expect_passes_with_bias({.filters = 2, .kernel_size = 3, .padding = padding, .dilation_rate = 2}, {6, 2});
+    expect_passes_with_bias({.filters = 4, .kernel_size = 2, .padding = padding, .groups = 2, .activation = relu},
+                            {4, 4});
   }
-  expect_passes({1, 1}, {1, 1});
+  expect_passes_with_bias({1, 1}, {1, 1});
 }
 
 TEST(Conv1D, KeepsSamplesApart) {
@@ -162,7 +155,7 @@ TEST(Conv1D, RefusesWhatCannotBe) {
 
 TEST(Conv1D, RefusesInputsOfOtherChannelsAndUseBeforeBuild) {
   for (const Shape& shape : {Shape{2, 4, 3}, Shape{4, 1}}) {
-    EXPECT_EQ(error_of<ShapeError>([&] { run(by_hand(Padding::valid), Tensor(shape)); }),
+    EXPECT_EQ(error_of<ShapeError>([&] { run(conv1d_by_hand(Padding::valid), Tensor(shape)); }),
               message("Conv1D: an input of shape {}; (batch, steps, 1) is required", shape));
   }
   EXPECT_EQ(error_of<StateError>([] {

@@ -3,19 +3,19 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <limits>
 #include <stdexcept>
 
 #include "cornu/core/ops/eager.h"
-#include "cornu/layers/check_layer.h"
 #include "cornu/tests/layers/run.h"
 #include "cornu/tests/support/expect_error.h"
+#include "cornu/tests/support/special_values.h"
 
 namespace cornu {
 namespace {
 
 using testing::built;
 using testing::error_of;
+using testing::nan;
 using testing::run;
 
 Tensor image(const Tensor& rows) {
@@ -25,7 +25,7 @@ Tensor image(const Tensor& rows) {
 }
 
 /// One filter, 2 x 2: (1, 2; 3, 4), and a bias of 10.
-Conv2D by_hand(Activation activation = linear) {
+Conv2D conv2d_by_hand(Activation activation = linear) {
   Conv2D layer{.filters = 1, .kernel_size = 2, .activation = activation, .bias = {Tensor::vector({10})}};
   layer.kernel.value = Tensor({2, 2, 1, 1}, {1, 2, 3, 4});
   return layer;
@@ -37,8 +37,8 @@ const Tensor& three_by_three() {
 }
 
 TEST(Conv2D, IsASumOverWindows) {
-  EXPECT_EQ(run(by_hand(), three_by_three()), image(Tensor::matrix({{15, 17}, {3, 15}})));
-  Conv2D without = by_hand();
+  EXPECT_EQ(run(conv2d_by_hand(), three_by_three()), image(Tensor::matrix({{15, 17}, {3, 15}})));
+  Conv2D without = conv2d_by_hand();
   without.use_bias = false;
   EXPECT_EQ(run(without, three_by_three()), image(Tensor::matrix({{5, 7}, {-7, 5}})));
   without.activation = relu;
@@ -46,13 +46,13 @@ TEST(Conv2D, IsASumOverWindows) {
 }
 
 TEST(Conv2D, PadsWithZerosAtTheBottomAndTheRightFirst) {
-  Conv2D layer = by_hand();
+  Conv2D layer = conv2d_by_hand();
   layer.padding = Padding::same;
   EXPECT_EQ(run(layer, three_by_three()), image(Tensor::matrix({{15, 17, 12}, {3, 15, 13}, {7, 12, 11}})));
 }
 
 TEST(Conv2D, TakesStepsAndGaps) {
-  Conv2D layer = by_hand();
+  Conv2D layer = conv2d_by_hand();
   layer.strides = {1, 2};
   EXPECT_EQ(run(layer, three_by_three()), image(Tensor::matrix({{15}, {3}})));
   layer.strides = 1;
@@ -67,7 +67,7 @@ TEST(Conv2D, OfGroupsEachSeesItsOwnChannels) {
 }
 
 TEST(Conv2D, GradientsAreThoseOfTheFormula) {
-  const Conv2D layer = by_hand();
+  const Conv2D layer = conv2d_by_hand();
   const Tensor g = image(Tensor::matrix({{1, 0}, {0, 2}}));
   Tape tape;
   const Var x = tape.variable(three_by_three());
@@ -88,13 +88,7 @@ TEST(Conv2D, BuildsFromTheShapeOfASample) {
   layer.groups = 2;
   EXPECT_EQ(layer.build({7, 7, 4}, rng), (Shape{4, 3, 6}));
   EXPECT_EQ(layer.kernel.shape(), (Shape{3, 5, 2, 6}));
-  ASSERT_EQ(layer.parameters().size(), 2U);
-  EXPECT_EQ(layer.parameters()[0].name, "kernel");
-  EXPECT_EQ(layer.parameters()[1].name, "bias");
-  layer.use_bias = false;
-  layer.build({7, 7, 4}, rng);
-  EXPECT_TRUE(layer.bias.value.empty());
-  EXPECT_EQ(layer.parameters().size(), 1U);
+  testing::expect_optional_bias(layer, {7, 7, 4});
 }
 
 TEST(Conv2D, BeginsWithGlorotUniformAndZerosUnlessToldOtherwise) {
@@ -111,7 +105,7 @@ TEST(Conv2D, BeginsWithGlorotUniformAndZerosUnlessToldOtherwise) {
 }
 
 TEST(Conv2D, AnInitializerThatThrowsLeavesTheLayerAsItWas) {
-  Conv2D layer = by_hand();
+  Conv2D layer = conv2d_by_hand();
   layer.bias_initializer = [](View, Rng&) { throw std::runtime_error("no bias today"); };
   const Tensor before = layer.kernel.value;
   Rng rng(1);
@@ -137,18 +131,17 @@ TEST(Conv2D, ReluOfTheLayerIsReluOfTheResult) {
 }
 
 TEST(Conv2D, NaNInIsNaNOutInItsWindowsAlone) {
-  const Real nan = std::numeric_limits<Real>::quiet_NaN();
   Tensor x = three_by_three();
   x[0] = nan;
   for (const Activation activation : {Activation(linear), Activation(relu), Activation(tanh)}) {
-    const Tensor y = run(by_hand(activation), x);
+    const Tensor y = run(conv2d_by_hand(activation), x);
     EXPECT_TRUE(std::isnan(y[0]));
     for (Index i = 1; i < 4; ++i) EXPECT_FALSE(std::isnan(y[i]));
   }
 }
 
 TEST(Conv2D, NaNAndInfinityReachNoPixelBesideTheirWindows) {
-  for (const Real number : {std::numeric_limits<Real>::quiet_NaN(), std::numeric_limits<Real>::infinity()}) {
+  for (const Real number : {nan, testing::infinity}) {
     Tensor x = Tensor::full({1, 1, 16, 1}, 1);
     x[7] = number;
     const Tensor y = conv2d(x, Tensor::full({1, 3, 1, 1}, 1), {.padding = Padding::same});
@@ -160,7 +153,7 @@ TEST(Conv2D, NaNInAGradientStaysWithinItsWindow) {
   const Conv2D layer = built(Conv2D{.filters = 3, .kernel_size = 2}, {4, 4, 3});
   const Tensor x = testing::normal({2, 4, 4, 3});
   Tensor g = testing::normal({2, 3, 3, 3});
-  g[0] = std::numeric_limits<Real>::quiet_NaN();
+  g[0] = nan;
   Tape tape;
   const Var in = tape.variable(x);
   const Tensor dx(tape.backward(layer.forward(in), g)[in]);
@@ -171,21 +164,21 @@ TEST(Conv2D, NaNInAGradientStaysWithinItsWindow) {
 }
 
 TEST(Conv2D, PassesTheChecksOfALayer) {
-  const auto expect_passes = [](Conv2D layer, const Shape& input) {
+  const auto expect_passes_with_bias = [](Conv2D layer, const Shape& input) {
     layer.bias_initializer = constant(0.1);
-    const CheckReport report = check_layer(layer, input);
-    EXPECT_TRUE(report.passed()) << to_string(input) << "\n" << to_string(report);
+    testing::expect_passes(layer, input);
   };
   for (const Activation activation : {Activation(linear), Activation(relu), Activation(sigmoid), Activation(tanh)}) {
     for (const bool use_bias : {true, false}) {
-      expect_passes({.filters = 4, .kernel_size = 3, .activation = activation, .use_bias = use_bias}, {4, 5, 2});
+      expect_passes_with_bias({.filters = 4, .kernel_size = 3, .activation = activation, .use_bias = use_bias},
+                              {4, 5, 2});
     }
   }
-  expect_passes({.filters = 2, .kernel_size = {2, 3}, .padding = Padding::same}, {4, 5, 1});
-  expect_passes({.filters = 2, .kernel_size = 3, .strides = 2, .padding = Padding::same}, {4, 5, 2});
-  expect_passes({.filters = 2, .kernel_size = 2, .dilation_rate = {2, 1}}, {4, 3, 2});
-  expect_passes({.filters = 4, .kernel_size = 2, .groups = 2, .activation = relu}, {3, 3, 4});
-  expect_passes({1, 1}, {1, 1, 1});
+  expect_passes_with_bias({.filters = 2, .kernel_size = {2, 3}, .padding = Padding::same}, {4, 5, 1});
+  expect_passes_with_bias({.filters = 2, .kernel_size = 3, .strides = 2, .padding = Padding::same}, {4, 5, 2});
+  expect_passes_with_bias({.filters = 2, .kernel_size = 2, .dilation_rate = {2, 1}}, {4, 3, 2});
+  expect_passes_with_bias({.filters = 4, .kernel_size = 2, .groups = 2, .activation = relu}, {3, 3, 4});
+  expect_passes_with_bias({1, 1}, {1, 1, 1});
 }
 
 TEST(Conv2D, RefusesWhatCannotBe) {
@@ -221,11 +214,11 @@ TEST(Conv2D, RefusesWhatCannotBe) {
 
 TEST(Conv2D, RefusesInputsOfOtherChannelsAndUseBeforeBuild) {
   EXPECT_EQ(error_of<ShapeError>([] {
-              run(by_hand(), Tensor(Shape{2, 4, 4, 3}));
+              run(conv2d_by_hand(), Tensor(Shape{2, 4, 4, 3}));
             }),
             "Conv2D: an input of shape (2, 4, 4, 3); (batch, height, width, 1) is required");
   EXPECT_EQ(error_of<ShapeError>([] {
-              run(by_hand(), Tensor(Shape{4, 4, 1}));
+              run(conv2d_by_hand(), Tensor(Shape{4, 4, 1}));
             }),
             "Conv2D: an input of shape (4, 4, 1); (batch, height, width, 1) is required");
   EXPECT_EQ(error_of<StateError>([] {

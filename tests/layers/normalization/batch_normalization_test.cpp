@@ -3,10 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <limits>
 
 #include "cornu/core/ops/eager.h"
-#include "cornu/layers/check_layer.h"
 #include "cornu/layers/freeze.h"
 #include "cornu/tests/layers/run.h"
 #include "cornu/tests/support/expect_error.h"
@@ -16,6 +14,7 @@ namespace {
 
 using testing::built;
 using testing::error_of;
+using testing::expect_passes;
 using testing::run;
 
 /// The moving mean and variance that a training pass over x records.
@@ -140,17 +139,14 @@ TEST(BatchNormalization, ListsItsParametersAsKerasDoes) {
 }
 
 TEST(BatchNormalization, PassesTheChecksOfALayer) {
-  const auto expect_passes = [](const BatchNormalization& layer, const Shape& input) {
-    const CheckReport report = check_layer(layer, input);
-    EXPECT_TRUE(report.passed()) << to_string(input) << "\n" << to_string(report);
-  };
   for (const Shape& input : {Shape{1}, Shape{5}, Shape{2, 3}, Shape{2, 2, 3}})
     expect_passes(BatchNormalization{}, input);
   for (const bool center : {true, false}) {
-    for (const bool scale : {true, false}) expect_passes({.center = center, .scale = scale}, {4});
+    for (const bool scale : {true, false}) expect_passes<BatchNormalization>({.center = center, .scale = scale}, {4});
   }
-  expect_passes({.axis = 1, .momentum = 0.5, .epsilon = 0.1, .gamma_initializer = constant(-2)}, {3, 2});
-  expect_passes({.axis = 2}, {2, 3, 2});
+  expect_passes<BatchNormalization>({.axis = 1, .momentum = 0.5, .epsilon = 0.1, .gamma_initializer = constant(-2)},
+                                    {3, 2});
+  expect_passes<BatchNormalization>({.axis = 2}, {2, 3, 2});
 }
 
 TEST(BatchNormalization, RefusesWhatCannotBe) {

@@ -4,7 +4,6 @@
 
 #include <cmath>
 
-#include "cornu/layers/check_layer.h"
 #include "cornu/tests/layers/run.h"
 #include "cornu/tests/support/expect_error.h"
 
@@ -13,6 +12,7 @@ namespace {
 
 using testing::built;
 using testing::error_of;
+using testing::expect_passes;
 using testing::run;
 
 TEST(LayerNormalization, NormalisesEachPlaceByItself) {
@@ -54,16 +54,14 @@ TEST(LayerNormalization, TakesSeveralOfTheLastAxesInAnyOrder) {
 }
 
 TEST(LayerNormalization, PassesTheChecksOfALayer) {
-  const auto expect_passes = [](const LayerNormalization& layer, const Shape& input) {
-    const CheckReport report = check_layer(layer, input);
-    EXPECT_TRUE(report.passed()) << to_string(input) << "\n" << to_string(report);
-  };
-  for (const Shape& input : {Shape{1}, Shape{5}, Shape{2, 20}, Shape{2, 2, 3}}) expect_passes({}, input);
+  for (const Shape& input : {Shape{1}, Shape{5}, Shape{2, 20}, Shape{2, 2, 3}})
+    expect_passes<LayerNormalization>({}, input);
   for (const bool center : {true, false}) {
-    for (const bool scale : {true, false}) expect_passes({.center = center, .scale = scale}, {2, 4});
+    for (const bool scale : {true, false})
+      expect_passes<LayerNormalization>({.center = center, .scale = scale}, {2, 4});
   }
-  expect_passes({.axis = {-2, -1}, .epsilon = 0.1}, {3, 4});
-  expect_passes({.axis = {1, 2, 3}}, {2, 2, 3});
+  expect_passes<LayerNormalization>({.axis = {-2, -1}, .epsilon = 0.1}, {3, 4});
+  expect_passes<LayerNormalization>({.axis = {1, 2, 3}}, {2, 2, 3});
 }
 
 TEST(LayerNormalization, RefusesWhatCannotBe) {

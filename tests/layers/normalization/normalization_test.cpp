@@ -13,16 +13,12 @@ namespace {
 
 using testing::built;
 using testing::error_of;
+using testing::expect_near;
 using testing::run;
 
 Normalization adapted(Normalization layer, const Tensor& data) {
   layer.adapt(data);
   return layer;
-}
-
-void expect_near(const Tensor& got, const Tensor& expected, double allowed = 4 * testing::rounding) {
-  ASSERT_EQ(got.shape(), expected.shape());
-  for (Index i = 0; i < got.size(); ++i) EXPECT_NEAR(got[i], expected[i], allowed) << "at " << i;
 }
 
 TEST(Normalization, AdaptsToTheFeaturesOfData) {
@@ -32,8 +28,8 @@ TEST(Normalization, AdaptsToTheFeaturesOfData) {
   EXPECT_EQ(layer.variance.value, Tensor::vector({5, 50}));
   EXPECT_EQ(layer.count, 4);
   const Tensor y = run(layer, x);
-  expect_near(mean(y, 0), Tensor::vector({0, 0}));
-  expect_near(mean(square(y), 0), Tensor::vector({1, 1}));
+  expect_near(mean(y, 0), Tensor::vector({0, 0}), 4 * testing::rounding);
+  expect_near(mean(square(y), 0), Tensor::vector({1, 1}), 4 * testing::rounding);
 }
 
 TEST(Normalization, InvertIsTheWayBack) {
@@ -41,7 +37,7 @@ TEST(Normalization, InvertIsTheWayBack) {
   Normalization layer = adapted({}, x);
   const Tensor y = run(layer, x);
   layer.invert = true;
-  expect_near(run(layer, y), x);
+  expect_near(run(layer, y), x, 4 * testing::rounding);
 }
 
 TEST(Normalization, TakesItsMeanAndVarianceFromTheUser) {
@@ -52,7 +48,7 @@ TEST(Normalization, TakesItsMeanAndVarianceFromTheUser) {
   const Normalization one = built(
       Normalization{.mean = {Tensor::scalar(127.5)}, .variance = {Tensor::scalar(Real(127.5) * Real(127.5))}}, {2, 3});
   EXPECT_EQ(one.mean.shape(), Shape{3}) << "broadcast to all features";
-  expect_near(run(one, Tensor::full({1, 2, 3}, 255)), Tensor::full({1, 2, 3}, 1));
+  expect_near(run(one, Tensor::full({1, 2, 3}, 255)), Tensor::full({1, 2, 3}, 1), 4 * testing::rounding);
 }
 
 TEST(Normalization, UntilItIsAdaptedChangesNothing) {
@@ -70,18 +66,18 @@ TEST(Normalization, KeepsTheAxesThatItIsTold) {
   const Tensor x = testing::normal({6, 2, 3});
   const Normalization all = adapted({.axis = {}}, x);
   EXPECT_EQ(all.mean.shape(), Shape{});
-  expect_near(Tensor::scalar(all.mean.value.item()), mean(x));
+  expect_near(Tensor::scalar(all.mean.value.item()), mean(x), 4 * testing::rounding);
   const Normalization first = adapted({.axis = {1}}, x);
-  expect_near(first.mean.value, mean(mean(x, 2), 0));
+  expect_near(first.mean.value, mean(mean(x, 2), 0), 4 * testing::rounding);
   for (const std::vector<Index>& axis : {std::vector<Index>{1, 2}, {-1, 1}, {-2, -1}}) {
     const Normalization both = adapted({.axis = axis}, x);
-    expect_near(both.mean.value, mean(x, 0));
-    expect_near(mean(square(run(both, x)), 0), Tensor::full({2, 3}, 1));
+    expect_near(both.mean.value, mean(x, 0), 4 * testing::rounding);
+    expect_near(mean(square(run(both, x)), 0), Tensor::full({2, 3}, 1), 4 * testing::rounding);
   }
   for (const Normalization& layer : {all, first}) {
     const Tensor y = run(layer, x);
-    expect_near(mean(y), Tensor::scalar(0));
-    expect_near(mean(square(y)), Tensor::scalar(1));
+    expect_near(mean(y), Tensor::scalar(0), 4 * testing::rounding);
+    expect_near(mean(square(y)), Tensor::scalar(1), 4 * testing::rounding);
   }
 }
 
@@ -114,8 +110,8 @@ TEST(Normalization, NeedsACountToGoOnFromAMeanAndVariance) {
   EXPECT_EQ(given.mean.value, first.mean.value) << "nothing has changed";
   given.count = 6;
   given.update_state(slice_axis(x, 0, 6, 10));
-  expect_near(given.mean.value, whole.mean.value);
-  expect_near(given.variance.value, whole.variance.value);
+  expect_near(given.mean.value, whole.mean.value, 4 * testing::rounding);
+  expect_near(given.variance.value, whole.variance.value, 4 * testing::rounding);
   Normalization fresh = built(Normalization{}, {3});
   fresh.update_state(x);
   EXPECT_EQ(fresh.mean.value, whole.mean.value) << "a built layer's initial 0 and 1 have no weight";
@@ -148,8 +144,7 @@ TEST(Normalization, PassesTheChecksOfALayer) {
   for (const Shape& input : {Shape{3}, Shape{2, 3}}) {
     for (const bool invert : {false, true}) {
       const Normalization layer = adapted({.invert = invert}, testing::normal(input.batched(9)));
-      const CheckReport report = check_layer(layer, input);
-      EXPECT_TRUE(report.passed()) << to_string(report);
+      testing::expect_passes(layer, input);
     }
   }
   EXPECT_TRUE(check_layer(Normalization{.axis = {}}, {2, 3}).passed());

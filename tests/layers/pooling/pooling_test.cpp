@@ -1,19 +1,19 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <limits>
 
-#include "cornu/layers/check_layer.h"
 #include "cornu/layers/pooling/average_pooling2d.h"
 #include "cornu/layers/pooling/global_average_pooling2d.h"
 #include "cornu/layers/pooling/max_pooling2d.h"
 #include "cornu/tests/layers/run.h"
 #include "cornu/tests/support/expect_error.h"
+#include "cornu/tests/support/special_values.h"
 
 namespace cornu {
 namespace {
 
 using testing::error_of;
+using testing::expect_passes;
 using testing::run;
 
 /// A sample with one channel and elements 1 to rows * columns.
@@ -30,12 +30,6 @@ Tensor input_gradient(const L& layer, const Tensor& x, const Tensor& g) {
   return Tensor(tape.backward(layer.forward(in), g)[in]);
 }
 
-template <class L>
-void expect_passes(const L& layer, const Shape& input) {
-  const CheckReport report = check_layer(layer, input);
-  EXPECT_TRUE(report.passed()) << to_string(input) << "\n" << to_string(report);
-}
-
 TEST(MaxPooling2D, TakesTheLargestOfEachWindow) {
   EXPECT_EQ(run(MaxPooling2D{}, counting(4, 4)), Tensor({1, 2, 2, 1}, {6, 8, 14, 16}));
   EXPECT_EQ(run(MaxPooling2D{}, counting(3, 5)), Tensor({1, 1, 2, 1}, {7, 9}));
@@ -50,7 +44,7 @@ TEST(MaxPooling2D, TheFirstOfEqualMaximaHasTheGradient) {
   const Tensor g({1, 1, 1, 1}, {5});
   EXPECT_EQ(input_gradient(MaxPooling2D{}, Tensor({1, 2, 2, 1}, {1, 1, 1, 1}), g), Tensor({1, 2, 2, 1}, {5, 0, 0, 0}));
   EXPECT_EQ(input_gradient(MaxPooling2D{}, Tensor({1, 2, 2, 1}, {0, 1, 1, 0}), g), Tensor({1, 2, 2, 1}, {0, 5, 0, 0}));
-  const Real low = -std::numeric_limits<Real>::infinity();
+  const Real low = -testing::infinity;
   EXPECT_EQ(input_gradient(MaxPooling2D{}, Tensor({1, 2, 2, 1}, {low, low, low, low}), g),
             Tensor({1, 2, 2, 1}, {5, 0, 0, 0}));
 }
@@ -63,7 +57,7 @@ TEST(MaxPooling2D, AMaximumOfSeveralWindowsHasTheGradientOfAll) {
 TEST(MaxPooling2D, NaNInIsNaNOut) {
   for (Index at = 0; at < 4; ++at) {
     Tensor x = counting(2, 2), g({1, 1, 1, 1}, {5}), expected({1, 2, 2, 1});
-    x[at] = std::numeric_limits<Real>::quiet_NaN();
+    x[at] = testing::nan;
     EXPECT_TRUE(std::isnan(run(MaxPooling2D{}, x)[0])) << at;
     expected[at] = 5;
     EXPECT_EQ(input_gradient(MaxPooling2D{}, x, g), expected) << at;

@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include "cornu/layers/check_layer.h"
 #include "cornu/tests/layers/run.h"
 #include "cornu/tests/support/expect_error.h"
 
@@ -10,6 +9,7 @@ namespace cornu {
 namespace {
 
 using testing::error_of;
+using testing::expect_passes;
 using testing::run;
 
 TEST(Reshape, KeepsTheNumbersAndTheBatch) {
@@ -35,10 +35,6 @@ TEST(Reshape, FindsTheOpenDimension) {
 TEST(Reshape, TakesAnEmptyBatch) { EXPECT_EQ((run(Reshape{2, -1}, Tensor(Shape{0, 6})).shape()), (Shape{0, 2, 3})); }
 
 TEST(Reshape, PassesTheChecksOfALayer) {
-  const auto expect_passes = [](const Reshape& layer, const Shape& input) {
-    const CheckReport report = check_layer(layer, input);
-    EXPECT_TRUE(report.passed()) << to_string(report);
-  };
   expect_passes(Reshape{6}, {2, 3});
   expect_passes(Reshape{3, 2}, {2, 3});
   expect_passes(Reshape{1, -1, 1, 3}, {2, 3});

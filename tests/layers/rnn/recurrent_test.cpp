@@ -5,17 +5,18 @@
 #include <stdexcept>
 
 #include "cornu/core/ops/eager.h"
-#include "cornu/layers/check_layer.h"
 #include "cornu/layers/rnn/gru.h"
 #include "cornu/layers/rnn/lstm.h"
 #include "cornu/tests/layers/run.h"
 #include "cornu/tests/support/expect_error.h"
+#include "cornu/tests/support/special_values.h"
 
 namespace cornu {
 namespace {
 
 using testing::built;
 using testing::error_of;
+using testing::expect_near;
 using testing::run;
 
 // tanh and sigmoid as different functions, so that the layers do not use core's fused ops.
@@ -41,11 +42,6 @@ L with(L layer) {
 
 Tensor step_of(const Tensor& sequences, Index step) {
   return reshape(slice_axis(sequences, 1, step, step + 1), {sequences.shape()[0], sequences.shape()[2]});
-}
-
-void expect_near(const Tensor& a, const Tensor& b) {
-  ASSERT_EQ(a.shape(), b.shape());
-  for (Index i = 0; i < a.size(); ++i) EXPECT_NEAR(a[i], b[i], 10 * testing::rounding) << i;
 }
 
 TEST(LSTM, IsTheFormulaOfOneUnit) {
@@ -111,7 +107,7 @@ TYPED_TEST(Recurrent, LaterStepsDoNotChangeEarlierStates) {
   const TypeParam layer = built(with(TypeParam{.units = 3, .return_sequences = true}), {4, 2});
   Tensor x = testing::normal({2, 4, 2});
   const Tensor before = run(layer, x);
-  for (Index i = 0; i < 2; ++i) x.at({i, 2, 1}) = std::numeric_limits<Real>::quiet_NaN();
+  for (Index i = 0; i < 2; ++i) x.at({i, 2, 1}) = testing::nan;
   const Tensor after = run(layer, x);
   for (Index i = 0; i < after.size(); ++i) {
     if (i / 3 % 4 < 2) {
@@ -202,24 +198,24 @@ TYPED_TEST(Recurrent, AnInitializerThatThrowsLeavesTheLayerAsItWas) {
 }
 
 TYPED_TEST(Recurrent, PassesTheChecksOfALayer) {
-  const auto expect_passes = [](const TypeParam& layer, const Shape& input, Index batch = 3) {
-    const CheckReport report = check_layer(with(layer), input, {.batch = batch});
-    EXPECT_TRUE(report.passed()) << to_string(input) << "\n" << to_string(report);
+  const auto expect_passes_with_bias = [](const TypeParam& layer, const Shape& input, Index batch = 3) {
+    testing::expect_passes(with(layer), input, {.batch = batch});
   };
   for (const bool use_bias : {true, false}) {
     for (const bool return_sequences : {true, false}) {
       for (const bool go_backwards : {true, false}) {
-        expect_passes(
+        expect_passes_with_bias(
             {.units = 3, .use_bias = use_bias, .return_sequences = return_sequences, .go_backwards = go_backwards},
             {4, 2});
       }
     }
   }
-  expect_passes({.units = 2}, {1, 3});
-  expect_passes({.units = 2, .return_sequences = true}, {3, 1}, 1);
-  expect_passes({.units = 1}, {1, 1}, 1);
-  expect_passes({.units = 2, .activation = sigmoid, .return_sequences = true}, {3, 2});
-  expect_passes({.units = 2, .activation = linear, .recurrent_activation = tanh, .go_backwards = true}, {3, 2});
+  expect_passes_with_bias({.units = 2}, {1, 3});
+  expect_passes_with_bias({.units = 2, .return_sequences = true}, {3, 1}, 1);
+  expect_passes_with_bias({.units = 1}, {1, 1}, 1);
+  expect_passes_with_bias({.units = 2, .activation = sigmoid, .return_sequences = true}, {3, 2});
+  expect_passes_with_bias({.units = 2, .activation = linear, .recurrent_activation = tanh, .go_backwards = true},
+                          {3, 2});
 }
 
 TEST(GRU, PassesTheChecksOfALayerWhereTheResetGateComesFirst) {
@@ -230,8 +226,7 @@ TEST(GRU, PassesTheChecksOfALayerWhereTheResetGateComesFirst) {
                                  .return_sequences = go_backwards,
                                  .go_backwards = go_backwards,
                                  .reset_after = false});
-      const CheckReport report = check_layer(layer, {3, 2});
-      EXPECT_TRUE(report.passed()) << to_string(report);
+      testing::expect_passes(layer, {3, 2});
     }
   }
 }

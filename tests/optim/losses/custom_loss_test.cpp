@@ -19,19 +19,19 @@ using testing::expect_error;
 Var mean_absolute_error(Var p, Var y) { return mean(abs(p - y)); }
 Var absolute_errors(Var p, Var y) { return mean(abs(p - y), -1); }
 
-const Tensor predictions = Tensor::matrix({{1, 2}, {3, 5}, {0, 1}});
-const Tensor truth = Tensor::matrix({{0, 2}, {5, 4}, {0, 0}});
+const Tensor three_predictions = Tensor::matrix({{1, 2}, {3, 5}, {0, 1}});
+const Tensor three_targets = Tensor::matrix({{0, 2}, {5, 4}, {0, 0}});
 
 TEST(CustomLoss, MayReturnOneNumber) {
   const AnyLoss loss = mean_absolute_error;
-  const auto [value, gradient] = differentiate([&](Var p) { return loss(p, truth); }, predictions);
+  const auto [value, gradient] = differentiate([&](Var p) { return loss(p, three_targets); }, three_predictions);
   expect_close(value, 5 / 6.0L);
   expect_close(gradient, {1 / 6.0L, 0, -1 / 6.0L, 1 / 6.0L, 0, 1 / 6.0L});
 }
 
 TEST(CustomLoss, MayReturnALossForEachSample) {
   const AnyLoss loss = absolute_errors;
-  const auto [value, gradient] = differentiate([&](Var p) { return loss(p, truth); }, predictions);
+  const auto [value, gradient] = differentiate([&](Var p) { return loss(p, three_targets); }, three_predictions);
   expect_close(value, 5 / 6.0L);
   expect_close(gradient, {1 / 6.0L, 0, -1 / 6.0L, 1 / 6.0L, 0, 1 / 6.0L});
 }
@@ -39,7 +39,8 @@ TEST(CustomLoss, MayReturnALossForEachSample) {
 TEST(CustomLoss, IsWeightedWhereItReturnsALossForEachSample) {
   const AnyLoss loss = absolute_errors;
   for (const Tensor& weights : {Tensor({3}, {2, 0, 1}), Tensor({3, 1}, {2, 0, 1})}) {
-    const auto [value, gradient] = differentiate([&](Var p) { return loss(p, truth, weights); }, predictions);
+    const auto [value, gradient] =
+        differentiate([&](Var p) { return loss(p, three_targets, weights); }, three_predictions);
     expect_close(value, (2 * 0.5L + 0.5L) / 3);
     expect_close(gradient, {2 / 6.0L, 0, 0, 0, 0, 1 / 6.0L});
   }
@@ -49,7 +50,7 @@ TEST(CustomLoss, IsWeightedOnEveryAxisOfASample) {
   const AnyLoss loss = [](Var p, Var y) { return square(p - y); };
   const Tensor weights = Tensor::vector({2, 0, 0.5});
   Tape tape;
-  expect_close(loss(tape.input(predictions), truth, weights).item(), (2 * 1 + 0.5L) / 6);
+  expect_close(loss(tape.input(three_predictions), three_targets, weights).item(), (2 * 1 + 0.5L) / 6);
 }
 
 TEST(CustomLoss, ThatReturnsOneNumberCannotBeWeighted) {
@@ -57,12 +58,12 @@ TEST(CustomLoss, ThatReturnsOneNumberCannotBeWeighted) {
   const Tensor weights({3});
   Tape tape;
   expect_error<ShapeError>(
-      [&] { loss(tape.input(predictions), truth, weights); },
+      [&] { loss(tape.input(three_predictions), three_targets, weights); },
       "loss: sample weights are (3,) but the loss returns a scalar; a weighted loss must return one loss for "
       "each sample");
   const AnyLoss per_sample = absolute_errors;
   const Tensor two({2});
-  expect_error<ShapeError>([&] { per_sample(tape.input(predictions), truth, two); },
+  expect_error<ShapeError>([&] { per_sample(tape.input(three_predictions), three_targets, two); },
                            "loss: sample weights are (2,) and losses (3,); one weight for each sample or for each loss "
                            "is required");
 }
@@ -87,9 +88,9 @@ TEST(CustomLoss, GetsAnyOtherTruthAsItIs) {
     return mean(p);
   };
   Tape tape;
-  loss(tape.input(predictions), labels);
+  loss(tape.input(three_predictions), labels);
   EXPECT_EQ(seen, Shape{3});
-  loss(tape.input(predictions), row);
+  loss(tape.input(three_predictions), row);
   EXPECT_EQ(seen, (Shape{1, 2}));
 }
 
@@ -102,8 +103,8 @@ TEST(AnyLoss, HoldsALossThatReadsItsWeightsItself) {
   const AnyLoss loss = Scaled{.factor = 3};
   const Tensor weights = Tensor::vector({2, 0, 0.5});
   Tape tape;
-  expect_close(loss(tape.input(predictions), truth).item(), 3 * 7 / 6.0L);
-  expect_close(loss(tape.input(predictions), truth, weights).item(), 3 * 2.5L / 6);
+  expect_close(loss(tape.input(three_predictions), three_targets).item(), 3 * 7 / 6.0L);
+  expect_close(loss(tape.input(three_predictions), three_targets, weights).item(), 3 * 2.5L / 6);
 }
 
 TEST(AnyLoss, HoldsEachOfTheLosses) {
@@ -145,8 +146,8 @@ TEST(AnyLoss, CopiesOutliveTheOriginal) {
   assigned = copy;
   original.reset();
   Tape tape;
-  expect_close(copy(tape.input(predictions), truth).item(), 2 * 7 / 6.0L);
-  expect_close(assigned(tape.input(predictions), truth).item(), 2 * 7 / 6.0L);
+  expect_close(copy(tape.input(three_predictions), three_targets).item(), 2 * 7 / 6.0L);
+  expect_close(assigned(tape.input(three_predictions), three_targets).item(), 2 * 7 / 6.0L);
 }
 
 TEST(AnyLoss, OfAnotherTypeIsNoLoss) {

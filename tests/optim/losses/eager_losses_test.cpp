@@ -9,17 +9,18 @@
 namespace cornu {
 namespace {
 
-constexpr double tolerance = sizeof(Real) == 8 ? 1e-15 : 1e-6;
+constexpr double eager_tolerance = sizeof(Real) == 8 ? 1e-15 : 1e-6;
 
 TEST(EagerLosses, HaveTheReferenceValues) {
   const Tensor logits = Tensor::matrix({{3, 4, 1}});
   EXPECT_NEAR(sparse_categorical_crossentropy(logits, Tensor::vector({1}), {.from_logits = true}).item(),
-              0.34901221676818639, tolerance);
+              0.34901221676818639, eager_tolerance);
   EXPECT_NEAR(categorical_crossentropy(logits, Tensor::matrix({{0, 1, 0}}), {.from_logits = true}).item(),
-              0.34901221676818639, tolerance);
+              0.34901221676818639, eager_tolerance);
   EXPECT_NEAR(binary_crossentropy(Tensor::vector({2}), Tensor::vector({1}), {.from_logits = true}).item(),
-              0.12692801104297249, tolerance);
-  EXPECT_NEAR(mean_squared_error(Tensor::vector({1, 2, 3}), Tensor::vector({1, 4, 4})).item(), 5.0 / 3, tolerance);
+              0.12692801104297249, eager_tolerance);
+  EXPECT_NEAR(mean_squared_error(Tensor::vector({1, 2, 3}), Tensor::vector({1, 4, 4})).item(), 5.0 / 3,
+              eager_tolerance);
 }
 
 TEST(EagerLosses, HaveTheBitsOfTheTape) {

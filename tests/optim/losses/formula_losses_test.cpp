@@ -28,11 +28,12 @@ Real value_of(const AnyLoss& loss, const Tensor& y_pred, const Tensor& y_true) {
   return loss(tape.input(y_pred), y_true).item();
 }
 
-const Tensor p = Tensor::matrix({{0.5, 0.25}, {0.75, 0.125}}), y = Tensor::matrix({{1, 0}, {0, 1}});
+const Tensor predicted_rows = Tensor::matrix({{0.5, 0.25}, {0.75, 0.125}}),
+             target_rows = Tensor::matrix({{1, 0}, {0, 1}});
 const long double log2l_ = std::log(2.0L);
 
 TEST(FormulaLosses, HaveTheValuesOfTheirFormulas) {
-  expect_close(value_of(MeanAbsoluteError{}, p, y), (0.5L + 0.25L + 0.75L + 0.875L) / 4);
+  expect_close(value_of(MeanAbsoluteError{}, predicted_rows, target_rows), (0.5L + 0.25L + 0.75L + 0.875L) / 4);
   const Tensor doubled = Tensor::matrix({{2, -4}}), percent = Tensor::matrix({{2.5, -3}});
   expect_close(value_of(MeanAbsolutePercentageError{}, percent, doubled), (25 + 25) / 2.0L, 64);
   const Tensor from_three = Tensor::matrix({{3, 0}}), from_one = Tensor::matrix({{1, 0}});
@@ -42,14 +43,14 @@ TEST(FormulaLosses, HaveTheValuesOfTheirFormulas) {
   expect_close(value_of(Huber{.delta = 2}, errors, zeros), (0.125L + 4) / 2);
   expect_close(value_of(LogCosh{}, errors, zeros), (std::log(std::cosh(0.5L)) + std::log(std::cosh(3.0L))) / 2);
   expect_close(value_of(LogCosh{}, Tensor::matrix({{1000}}), Tensor::matrix({{0}})), 1000 - log2l_);
-  expect_close(value_of(Poisson{}, p, y),
+  expect_close(value_of(Poisson{}, predicted_rows, target_rows),
                (0.5L - std::log(0.5L + 1e-7L) + 0.25L + 0.75L + 0.125L - std::log(0.125L + 1e-7L)) / 4);
   const Tensor half = Tensor::matrix({{0.5, 0.5}}), quarter = Tensor::matrix({{0.25, 0.75}});
   expect_close(value_of(KLDivergence{}, quarter, half), 0.5L * log2l_ + 0.5L * std::log(0.5L / 0.75L));
   expect_close(value_of(KLDivergence{}, half, half), 0);
-  expect_close(value_of(Hinge{}, p, y), (0.5L + 1.25L + 1.75L + 0.875L) / 4);
+  expect_close(value_of(Hinge{}, predicted_rows, target_rows), (0.5L + 1.25L + 1.75L + 0.875L) / 4);
   const Tensor signs = Tensor::matrix({{1, -1}, {-1, 1}});
-  EXPECT_EQ(value_of(Hinge{}, p, signs), value_of(Hinge{}, p, y));
+  EXPECT_EQ(value_of(Hinge{}, predicted_rows, signs), value_of(Hinge{}, predicted_rows, target_rows));
   EXPECT_EQ(value_of(Hinge{}, Tensor::matrix({{2, -3}}), Tensor::matrix({{1, -1}})), 0);
   const Tensor a = Tensor::matrix({{3, 4}, {0, 2}, {0, 0}}), b = Tensor::matrix({{6, 8}, {0, -1}, {1, 1}});
   expect_close(value_of(CosineSimilarity{}, a, b), (-1 + 1 + 0) / 3.0L);
