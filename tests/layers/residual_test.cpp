@@ -97,7 +97,7 @@ TEST(Concatenate, JoinsAlongAnyAxisButTheBatch) {
                 Concatenate({{Dense{3}}, {}}, axis).build({2, 3}, rng);
               }),
               "Concatenate: axis is " + std::to_string(axis) +
-                  "; samples of shape (2, 3) have the axes 1 to 2, 0 is the batch");
+                  "; samples of shape (2, 3) have axes 1 to 2, and axis 0 is the batch");
   }
   expect_error<ShapeError>(
       [&] {

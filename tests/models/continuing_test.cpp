@@ -5,8 +5,8 @@
 
 #include "cornu/cornu.h"
 #include "cornu/formats/json.h"
-#include "cornu/tests/support/every_layer.h"
 #include "cornu/tests/models/support.h"
+#include "cornu/tests/support/every_layer.h"
 #include "cornu/tests/support/structs_in.h"
 #include "cornu/tests/support/temporary_folder.h"
 

@@ -1,7 +1,7 @@
 #include <gtest/gtest.h>
 
-#include "cornu/tests/support/every_layer.h"
 #include "cornu/tests/models/support.h"
+#include "cornu/tests/support/every_layer.h"
 
 // A batch without samples, as in a hand-written loop: no loss, no gradient, no change.
 

@@ -4,8 +4,8 @@
 #include <functional>
 #include <limits>
 
-#include "cornu/tests/support/every_layer.h"
 #include "cornu/tests/models/support.h"
+#include "cornu/tests/support/every_layer.h"
 #include "cornu/tests/support/expect_error.h"
 #include "cornu/tests/support/temporary_folder.h"
 

@@ -2,8 +2,8 @@
 
 #include <filesystem>
 
-#include "cornu/tests/support/every_layer.h"
 #include "cornu/tests/models/support.h"
+#include "cornu/tests/support/every_layer.h"
 #include "cornu/tests/support/expect_error.h"
 #include "cornu/tests/support/temporary_folder.h"
 
