@@ -10,7 +10,7 @@
 #include "cornu/optim/registry.h"
 #include "cornu/optim/shared_step.h"
 #include "cornu/tests/models/support.h"
-#include "cornu/tests/support/structs_in.h"
+#include "cornu/tests/support/registered.h"
 
 // Training steps on random graphs: small models whose parameters are shared, tied, transposed, sliced, reshaped and
 // read as data take steps in every way the library offers, with every optimizer. The weights afterwards must be those
@@ -366,11 +366,7 @@ Var total_loss(Var y, ConstView target, const NamedParameters& parameters, Real 
 class Case {
  public:
   explicit Case(std::uint64_t seed) : rng_(seed, 3), reference_(seed), x_({samples, columns}), y_({samples, width}) {
-    static const std::vector<std::string> rules = [] {
-      std::vector<std::string> found = testing::structs_in("optim", std::regex("\n  void update\\(View"));
-      std::erase(found, "AnyOptimizer");
-      return found;
-    }();
+    const std::vector<std::string>& rules = testing::registered_optimizers;
     const std::string& name = rules[static_cast<std::size_t>(below(rng_, std::ssize(rules)))];
     parameters_ = reference_.unique_parameters();
     rule_ = random_rule(name, rng_, parameters_);

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cornu/layers/registry.h"
+#include "cornu/models/metrics/registry.h"
+#include "cornu/optim/registry.h"
+
+namespace cornu::testing {
+
+// The names of Cornu's own types, taken before any test registers one.
+inline const std::vector<std::string> registered_layers = detail::layer_registry().names();
+inline const std::vector<std::string> registered_activations = detail::activation_registry().names();
+inline const std::vector<std::string> registered_optimizers = detail::optimizer_registry().names();
+inline const std::vector<std::string> registered_losses = detail::loss_registry().names();
+inline const std::vector<std::string> registered_schedules = detail::schedule_registry().names();
+inline const std::vector<std::string> registered_metrics = detail::metric_registry().names();
+
+}  // namespace cornu::testing
