@@ -10,6 +10,7 @@
 #include "cornu/layers/reshaping/flatten.h"
 #include "cornu/tests/models/support.h"
 #include "cornu/tests/support/expect_error.h"
+#include "cornu/tests/support/parity.h"
 
 // Models learn, and a step does what the documentation says.
 
@@ -209,17 +210,6 @@ TEST(Training, TheLearningRateMayFollowASchedule) {
 }
 
 // ---- User-defined parts ----
-
-struct Parity {  // Is a number of eight bits odd?
-  Index size() const { return 256; }
-  Shape feature_shape() const { return {8}; }
-  void gather(std::span<const Index> rows, View x, View y) const {
-    for (std::size_t i = 0; i < rows.size(); ++i) {
-      for (int bit = 0; bit < 8; ++bit) x[static_cast<Index>(i) * 8 + bit] = static_cast<Real>(rows[i] >> bit & 1);
-      y[static_cast<Index>(i)] = static_cast<Real>(rows[i] & 1);
-    }
-  }
-};
 
 TEST(Training, WorksOnADatasetOfOnesOwn) {
   Sequential model{Dense{1, sigmoid}};
