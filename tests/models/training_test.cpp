@@ -227,6 +227,15 @@ TEST(Training, TrainsTheParametersOfALayerOfOnesOwn) {
   EXPECT_NEAR(static_cast<double>(model.get_weights()[0].item()), 3, 1e-5);
 }
 
+void expect_unlisted_parameter(Sequential model) {
+  expect_error<StateError>(
+      [&] {
+        model.train_on_batch(normal({4, 1}), normal({4, 1}));
+      },
+      "sequential: forward reads a Parameter that no layer's parameters() lists; it would not be "
+      "trained");
+}
+
 TEST(Training, AParameterThatALayerDoesNotListIsAnError) {
   struct Forgetful {
     Parameter weight{Tensor::scalar(1)};
@@ -234,12 +243,7 @@ TEST(Training, AParameterThatALayerDoesNotListIsAnError) {
   };
   Sequential model{Input{1}, Forgetful{}};
   model.compile({.loss = MeanSquaredError{}});
-  expect_error<StateError>(
-      [&] {
-        model.train_on_batch(normal({4, 1}), normal({4, 1}));
-      },
-      "sequential: forward reads a Parameter that no layer's parameters() lists; it would not be "
-      "trained");
+  expect_unlisted_parameter(std::move(model));
 }
 
 TEST(Training, AnUpdateOfAParameterThatALayerDoesNotListIsAnError) {
@@ -252,12 +256,7 @@ TEST(Training, AnUpdateOfAParameterThatALayerDoesNotListIsAnError) {
   };
   Sequential model{Input{1}, Dense{1}, Counter{}};
   model.compile({.loss = MeanSquaredError{}});
-  expect_error<StateError>(
-      [&] {
-        model.train_on_batch(normal({4, 1}), normal({4, 1}));
-      },
-      "sequential: forward reads a Parameter that no layer's parameters() lists; it would not be "
-      "trained");
+  expect_unlisted_parameter(std::move(model));
 }
 
 TEST(Training, FixedParametersStayAsTheyAre) {
