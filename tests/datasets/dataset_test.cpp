@@ -11,23 +11,13 @@
 #include "cornu/datasets/image_dataset.h"
 #include "cornu/datasets/one_hot.h"
 #include "cornu/tests/support/expect_error.h"
+#include "cornu/tests/support/parity.h"
 
 namespace cornu {
 namespace {
 
 using testing::error_of;
-
-// The example in dataset.h.
-struct Parity {  // Is an 8-bit number odd?
-  Index size() const { return 256; }
-  Shape feature_shape() const { return {8}; }
-  void gather(std::span<const Index> rows, View x, View y) const {
-    for (std::size_t i = 0; i < rows.size(); ++i) {
-      for (int bit = 0; bit < 8; ++bit) x[static_cast<Index>(i) * 8 + bit] = static_cast<Real>(rows[i] >> bit & 1);
-      y[static_cast<Index>(i)] = static_cast<Real>(rows[i] & 1);
-    }
-  }
-};
+using testing::Parity;
 
 Tensor counting(const Shape& shape) {
   Tensor result(shape);

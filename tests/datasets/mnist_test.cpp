@@ -11,11 +11,11 @@
 #include "cornu/core/error.h"
 #include "cornu/datasets/dataset.h"
 #include "cornu/datasets/download/download.h"
-#include "cornu/datasets/download/sha256.h"
 #include "cornu/formats/idx.h"
 #include "cornu/tests/support/expect_error.h"
 #include "cornu/tests/support/loopback_server.h"
 #include "cornu/tests/support/other_user.h"
+#include "cornu/tests/support/sha256.h"
 #include "cornu/tests/support/temporary_folder.h"
 
 namespace cornu {
@@ -25,6 +25,7 @@ using datasets::Mnist;
 using datasets::MnistSource;
 using testing::error_of;
 using testing::LoopbackServer;
+using testing::sha256;
 using testing::TemporaryFolder;
 
 using Bytes = std::vector<std::uint8_t>;
@@ -52,12 +53,6 @@ class Variable {
   const char* name_;
   std::optional<std::string> old_;
 };
-
-std::string sha256(std::span<const std::byte> bytes) {
-  Sha256 hash;
-  hash.update(bytes);
-  return hash.hex();
-}
 
 IdxArray images(Index count, std::uint8_t first = 0) {
   Bytes pixels(static_cast<std::size_t>(count) * 784);

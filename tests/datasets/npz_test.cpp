@@ -129,14 +129,14 @@ class NpzDatasets : public ::testing::Test {
   }
 
   /// Three training and two test images, in the order of Keras's mnist.npz.
-  void write(const std::string& y_train = "y_train", Index test_labels = 2) const {
+  void write(const std::string& y_train = "y_train", Index test_label_count = 2) const {
     const auto part = [&](const char* name, std::vector<Index> shape, std::size_t bytes) {
       return RawTensor{name, Dtype::u8, std::move(shape), std::as_bytes(std::span(pixels)).subspan(5, bytes)};
     };
     write_npz(path,
               std::vector<RawTensor>{part("x_test", {2, 4, 16}, 128), part("x_train", {3, 4, 16}, 192),
                                      part(y_train.c_str(), {3}, 3),
-                                     part("y_test", {test_labels}, static_cast<std::size_t>(test_labels))},
+                                     part("y_test", {test_label_count}, static_cast<std::size_t>(test_label_count))},
               {.compressed = true});
   }
 

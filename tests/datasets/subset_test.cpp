@@ -17,7 +17,7 @@ namespace {
 using testing::error_of;
 
 /// Row i is the number i and has the given class.
-TensorDataset numbered(const std::vector<Index>& classes) {
+TensorDataset of_classes(const std::vector<Index>& classes) {
   const auto size = std::ssize(classes);
   Tensor x({size, 1}), y(Shape{size});
   for (Index i = 0; i < size; ++i) {
@@ -33,7 +33,7 @@ TensorDataset of_counts(const std::vector<Index>& counts) {
   for (std::size_t k = 0; k < counts.size(); ++k)
     classes.insert(classes.end(), static_cast<std::size_t>(counts[k]), static_cast<Index>(k));
   Rng(1).shuffle(classes);
-  return numbered(classes);
+  return of_classes(classes);
 }
 
 std::vector<Index> counts_of(DatasetRef data, std::size_t classes) {
@@ -44,7 +44,7 @@ std::vector<Index> counts_of(DatasetRef data, std::size_t classes) {
 }
 
 TEST(DatasetSubset, HasTheRowsThatItWasTold) {
-  const TensorDataset data = numbered({5, 6, 7, 8});
+  const TensorDataset data = of_classes({5, 6, 7, 8});
   const DatasetSubset subset(data, {3, 0, 3});
   EXPECT_EQ(subset.size(), 3);
   EXPECT_EQ(gathered(subset).x(), Tensor::matrix({{3}, {0}, {3}}));
@@ -61,7 +61,7 @@ TEST(DatasetSubset, HasTheRowsThatItWasTold) {
 TEST(DatasetSubset, GathersMoreRowsThanFitOnTheStack) {
   std::vector<Index> rows(1000);
   for (std::size_t i = 0; i < rows.size(); ++i) rows[i] = 999 - static_cast<Index>(i);
-  const TensorDataset data = numbered(std::vector<Index>(1000));
+  const TensorDataset data = of_classes(std::vector<Index>(1000));
   const DatasetSubset subset(data, rows);
   const Tensor x = gathered(subset).x();
   for (Index i = 0; i < 1000; ++i) EXPECT_EQ(x[i], static_cast<Real>(999 - i));
@@ -108,7 +108,7 @@ TEST(StratifiedSplit, TakesOneHotTargets) {
 }
 
 TEST(StratifiedSplit, RefusesWhatCannotBe) {
-  const TensorDataset data = of_counts({3, 3}), single = numbered({0, 1, 2}),
+  const TensorDataset data = of_counts({3, 3}), single = of_classes({0, 1, 2}),
                       numbers(Tensor({2, 1}), Tensor::vector({1, 0.5}));
   EXPECT_EQ(error_of<ValueError>([&] { stratified_split(data, 1); }),
             "stratified_split: validation_fraction is 1; it must lie between 0 and 1");
@@ -121,7 +121,7 @@ TEST(StratifiedSplit, RefusesWhatCannotBe) {
 
 TEST(BalancedClassWeight, MakesAllClassesCountAlike) {
   const std::map<Index, double> expected{{0, 10 / (3 * 6.0)}, {1, 10 / (3 * 3.0)}, {4, 10 / 3.0}};
-  const TensorDataset data = numbered({0, 0, 1, 0, 4, 1, 0, 0, 1, 0});
+  const TensorDataset data = of_classes({0, 0, 1, 0, 4, 1, 0, 0, 1, 0});
   EXPECT_EQ(balanced_class_weight(data), expected);
   EXPECT_EQ(balanced_class_weight(data.y()), expected);
   EXPECT_EQ(balanced_class_weight(one_hot(data.y(), 5)), expected);

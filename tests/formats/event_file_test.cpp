@@ -6,12 +6,12 @@
 #include <cmath>
 #include <cstring>
 #include <fstream>
-#include <limits>
 
 #include "cornu/core/error.h"
 #include "cornu/formats/crc32c.h"
 #include "cornu/tests/formats/event_reader.h"
 #include "cornu/tests/support/expect_error.h"
+#include "cornu/tests/support/special_values.h"
 #include "cornu/tests/support/temporary_folder.h"
 
 namespace cornu {
@@ -107,9 +107,8 @@ TEST(EventFile, HasHistogramsAsTensorBoardReadsThem) {
 TEST(EventFile, CountsTheFiniteNumbersOfAHistogram) {
   const TemporaryFolder folder;
   const EventFile file(folder.path());
-  constexpr Real inf = std::numeric_limits<Real>::infinity(), nan = std::numeric_limits<Real>::quiet_NaN();
-  file.write_histogram("all the same", Tensor::vector({3, nan, 3, -inf}), 0);
-  file.write_histogram("nothing", Tensor::vector({nan, inf}), 0);
+  file.write_histogram("all the same", Tensor::vector({3, testing::nan, 3, -testing::infinity}), 0);
+  file.write_histogram("nothing", Tensor::vector({testing::nan, testing::infinity}), 0);
   const std::vector<Event> events = read_events(file.path());
   ASSERT_EQ(events.size(), 2u);
   EXPECT_EQ(events[1].min, 3);

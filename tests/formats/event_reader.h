@@ -24,7 +24,7 @@ struct Event {
   std::vector<double> bucket_limit, bucket;
 };
 
-namespace detail {
+namespace event_format {
 
 inline void require_format(bool condition, const char* what) {
   if (!condition) throw std::runtime_error(what);
@@ -131,7 +131,7 @@ inline Event read_event(std::string_view bytes) {
   return event;
 }
 
-}  // namespace detail
+}  // namespace event_format
 
 inline std::vector<Event> read_events(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
@@ -139,16 +139,16 @@ inline std::vector<Event> read_events(const std::filesystem::path& path) {
   std::string_view rest = content;
   std::vector<Event> result;
   while (!rest.empty()) {
-    const auto length = static_cast<std::size_t>(detail::number_of<std::uint64_t>(rest));
-    detail::require_format(length + 16 <= rest.size(), "the file ends within a record");
-    detail::require_format(
-        detail::number_of<std::uint32_t>(rest.substr(8)) == detail::masked(detail::slow_crc32c(rest.substr(0, 8))),
-        "the checksum of a length is wrong");
+    const auto length = static_cast<std::size_t>(event_format::number_of<std::uint64_t>(rest));
+    event_format::require_format(length + 16 <= rest.size(), "the file ends within a record");
+    event_format::require_format(event_format::number_of<std::uint32_t>(rest.substr(8)) ==
+                                     event_format::masked(event_format::slow_crc32c(rest.substr(0, 8))),
+                                 "the checksum of a length is wrong");
     const std::string_view event = rest.substr(12, length);
-    detail::require_format(
-        detail::number_of<std::uint32_t>(rest.substr(12 + length)) == detail::masked(detail::slow_crc32c(event)),
-        "the checksum of an event is wrong");
-    result.push_back(detail::read_event(event));
+    event_format::require_format(event_format::number_of<std::uint32_t>(rest.substr(12 + length)) ==
+                                     event_format::masked(event_format::slow_crc32c(event)),
+                                 "the checksum of an event is wrong");
+    result.push_back(event_format::read_event(event));
     rest.remove_prefix(length + 16);
   }
   return result;

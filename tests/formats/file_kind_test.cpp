@@ -9,6 +9,7 @@
 #include "cornu/formats/npy/npy.h"
 #include "cornu/formats/npy/npz.h"
 #include "cornu/formats/safetensors.h"
+#include "cornu/tests/support/bytes.h"
 #include "cornu/tests/support/expect_error.h"
 #include "cornu/tests/support/foreign_files.h"
 #include "cornu/tests/support/temporary_folder.h"
@@ -17,9 +18,8 @@ namespace cornu {
 namespace {
 
 using detail::FileKind;
+using testing::bytes_of;
 using testing::ForeignFile;
-
-std::span<const std::byte> bytes_of(const std::string& text) { return std::as_bytes(std::span(text)); }
 
 TEST(FileKind, IsToldByTheFirstBytes) {
   std::set<FileKind> seen;

@@ -6,12 +6,13 @@
 #include <string>
 #include <vector>
 
+#include "cornu/tests/support/bytes.h"
 #include "cornu/tests/support/damaged.h"
 
 namespace cornu {
 namespace {
 
-using Bytes = std::vector<std::byte>;
+using testing::Bytes;
 
 Bytes content_of(const Bytes& file) {
   detail::ByteReader reader(file, "file");

@@ -12,6 +12,7 @@
 
 #include "cornu/core/error.h"
 #include "cornu/formats/gzip.h"
+#include "cornu/tests/support/bytes.h"
 #include "cornu/tests/support/damaged.h"
 #include "cornu/tests/support/expect_error.h"
 #include "cornu/tests/support/temporary_folder.h"
@@ -19,10 +20,9 @@
 namespace cornu {
 namespace {
 
+using testing::Bytes;
 using testing::error_of;
 using testing::TemporaryFolder;
-
-using Bytes = std::vector<std::byte>;
 
 Bytes bytes(std::initializer_list<int> values) {
   Bytes result;
@@ -41,10 +41,9 @@ std::string format_error(const Bytes& file, const IdxReadOptions& options = {}) 
   return error_of<FormatError>([&] { parse(file, options); });
 }
 
-Bytes content(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-  const auto view = std::as_bytes(std::span(text));
+Bytes byte_content(const std::filesystem::path& path) {
+  const std::string text = testing::content(path);
+  const auto view = testing::bytes_of(text);
   return {view.begin(), view.end()};
 }
 
@@ -93,9 +92,9 @@ TEST(Idx, CompressesByTheNameUnlessToldAndReadsByTheContent) {
   write_idx(folder / "a.gz", small);
   write_idx(folder / "raw_in_spite_of_its_name.gz", small, {.gzip = false});
   write_idx(folder / "packed", small, {.gzip = true});
-  EXPECT_TRUE(detail::is_gzip(content(folder / "a.gz")));
-  EXPECT_TRUE(detail::is_gzip(content(folder / "packed")));
-  EXPECT_EQ(content(folder / "raw_in_spite_of_its_name.gz"), idx_bytes(small, false));
+  EXPECT_TRUE(detail::is_gzip(byte_content(folder / "a.gz")));
+  EXPECT_TRUE(detail::is_gzip(byte_content(folder / "packed")));
+  EXPECT_EQ(byte_content(folder / "raw_in_spite_of_its_name.gz"), idx_bytes(small, false));
   for (const std::string& name : folder.names()) EXPECT_EQ(read_idx(folder / name), small) << name;
 }
 

@@ -55,7 +55,7 @@ TEST(RawTensor, EightBitFloatsAreWhatTheirSpecificationsSay) {
 
 /// The error of converting a (2, 2) array of integers whose last element is `number`; "" if there is none.
 template <class Stored>
-std::string error_of(Dtype dtype, Stored number) {
+std::string conversion_error(Dtype dtype, Stored number) {
   const std::array<Stored, 4> numbers{0, 1, 2, number};
   try {
     const Tensor read = to_tensor({"ids", dtype, {2, 2}, std::as_bytes(std::span(numbers))});
@@ -77,17 +77,18 @@ TEST(RawTensor, IntegersAreReadExactlyOrNotAtAll) {
   };
   constexpr std::int64_t most = std::int64_t{1} << digits;
   for (const std::int64_t sign : {1, -1}) {
-    expect_exact(error_of<std::int64_t>(Dtype::i64, sign * most));
-    expect_exact(error_of<std::int64_t>(Dtype::i64, sign * (most + 2)));
-    expect_refused(error_of<std::int64_t>(Dtype::i64, sign * (most + 1)), std::to_string(sign * (most + 1)));
-    expect_exact(error_of<std::int64_t>(Dtype::i64, sign * (std::int64_t{1} << 62)));
+    expect_exact(conversion_error<std::int64_t>(Dtype::i64, sign * most));
+    expect_exact(conversion_error<std::int64_t>(Dtype::i64, sign * (most + 2)));
+    expect_refused(conversion_error<std::int64_t>(Dtype::i64, sign * (most + 1)), std::to_string(sign * (most + 1)));
+    expect_exact(conversion_error<std::int64_t>(Dtype::i64, sign * (std::int64_t{1} << 62)));
   }
-  expect_exact(error_of<std::int64_t>(Dtype::i64, std::numeric_limits<std::int64_t>::min()));
-  expect_refused(error_of<std::int64_t>(Dtype::i64, std::numeric_limits<std::int64_t>::max()), "9223372036854775807");
-  expect_exact(error_of<std::uint64_t>(Dtype::u64, std::uint64_t{1} << 63));
-  expect_refused(error_of<std::uint64_t>(Dtype::u64, ~std::uint64_t{0}), "18446744073709551615");
-  const std::string i32 = error_of<std::int32_t>(Dtype::i32, std::numeric_limits<std::int32_t>::max());
-  const std::string u32 = error_of<std::uint32_t>(Dtype::u32, ~std::uint32_t{0});
+  expect_exact(conversion_error<std::int64_t>(Dtype::i64, std::numeric_limits<std::int64_t>::min()));
+  expect_refused(conversion_error<std::int64_t>(Dtype::i64, std::numeric_limits<std::int64_t>::max()),
+                 "9223372036854775807");
+  expect_exact(conversion_error<std::uint64_t>(Dtype::u64, std::uint64_t{1} << 63));
+  expect_refused(conversion_error<std::uint64_t>(Dtype::u64, ~std::uint64_t{0}), "18446744073709551615");
+  const std::string i32 = conversion_error<std::int32_t>(Dtype::i32, std::numeric_limits<std::int32_t>::max());
+  const std::string u32 = conversion_error<std::uint32_t>(Dtype::u32, ~std::uint32_t{0});
   if (digits > 32) {
     expect_exact(i32);
     expect_exact(u32);
@@ -95,7 +96,7 @@ TEST(RawTensor, IntegersAreReadExactlyOrNotAtAll) {
     expect_refused(i32, "2147483647");
     expect_refused(u32, "4294967295");
   }
-  expect_exact(error_of<std::uint16_t>(Dtype::u16, 65535));
+  expect_exact(conversion_error<std::uint16_t>(Dtype::u16, 65535));
   const std::array<double, 1> third{1.0 / 3};  // floats are approximate anyway
   EXPECT_EQ(to_tensor({"x", Dtype::f64, {1}, std::as_bytes(std::span(third))})[0], static_cast<Real>(1.0 / 3));
 }

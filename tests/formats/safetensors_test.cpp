@@ -8,36 +8,32 @@
 #include <cmath>
 #include <cstring>
 #include <fstream>
-#include <limits>
 
 #include "cornu/core/error.h"
 #include "cornu/tests/support/bytes.h"
 #include "cornu/tests/support/damaged.h"
 #include "cornu/tests/support/expect_error.h"
 #include "cornu/tests/support/print.h"
+#include "cornu/tests/support/special_values.h"
 #include "cornu/tests/support/temporary_folder.h"
 
 namespace cornu {
 namespace {
 
+using testing::bytes_of;
 using testing::content;
 using testing::error_of;
 using testing::expect_error;
 using testing::TemporaryFolder;
 
 /// The bytes of a file: the header's length, the header, the data.
-std::string file_of(const std::string& header, const std::string& data = "") {
+std::string safetensors_file_of(const std::string& header, const std::string& data = "") {
   const std::uint64_t length = header.size();
   return std::string(reinterpret_cast<const char*>(&length), 8) + header + data;
 }
 
 void write(const std::filesystem::path& path, const std::string& bytes) {
   std::ofstream(path, std::ios::binary) << bytes;
-}
-
-template <class T>
-std::span<const std::byte> bytes_of(const std::vector<T>& numbers) {
-  return std::as_bytes(std::span(numbers));
 }
 
 TEST(Safetensors, TheFileIsAsTheFormatSays) {
@@ -56,7 +52,7 @@ TEST(Safetensors, TheFileIsAsTheFormatSays) {
   header.resize((header.size() + 7) / 8 * 8, ' ');
   std::string data(reinterpret_cast<const char*>(doubles.data()), 8);
   data.append(reinterpret_cast<const char*>(whole.data()), 16).append("\7\10\11");
-  EXPECT_EQ(content(folder / "a"), file_of(header, data));
+  EXPECT_EQ(content(folder / "a"), safetensors_file_of(header, data));
   EXPECT_EQ(folder.names(), std::vector<std::string>{"a"});
 }
 
@@ -101,13 +97,13 @@ TEST_P(SafetensorsReading, EveryTypeBecomesReals) {
     EXPECT_EQ(found->shape, tensor.shape);
     EXPECT_TRUE(std::equal(found->bytes.begin(), found->bytes.end(), tensor.bytes.begin(), tensor.bytes.end()));
   }
-  const Real inf = std::numeric_limits<Real>::infinity();
   EXPECT_EQ(file.tensor("f64"), Tensor::vector({0.5, static_cast<Real>(-1e300)}));
   EXPECT_EQ(file.tensor("f32"), Tensor::vector({0.5, -2}));
   const Tensor half = file.tensor("f16");
-  EXPECT_EQ(half, Tensor::vector({1, -2, Real(0x1p-24), Real(-0x1p-24), 65504, inf, -inf, Real(1023 * 0x1p-24), 0}));
+  EXPECT_EQ(half, Tensor::vector({1, -2, Real(0x1p-24), Real(-0x1p-24), 65504, testing::infinity, -testing::infinity,
+                                  Real(1023 * 0x1p-24), 0}));
   EXPECT_TRUE(std::signbit(half[8]));
-  EXPECT_EQ(file.tensor("bf16"), Tensor::vector({1, -2, inf}));
+  EXPECT_EQ(file.tensor("bf16"), Tensor::vector({1, -2, testing::infinity}));
   EXPECT_EQ(file.tensor("i64"), Tensor::vector({-3, 1048576}));
   EXPECT_EQ(file.tensor("i32"), Tensor::vector({-3, 7}));
   EXPECT_EQ(file.tensor("i16"), Tensor::vector({-300, 7}));
@@ -132,18 +128,19 @@ TEST_P(SafetensorsReading, NaNOfHalvesStaysNaN) {
 
 TEST_P(SafetensorsReading, AFileWithoutTensorsIsAFile) {
   const TemporaryFolder folder;
-  write(folder / "a", file_of("{}"));
+  write(folder / "a", safetensors_file_of("{}"));
   EXPECT_TRUE(open(folder / "a").tensors().empty());
-  write(folder / "b", file_of(R"({"__metadata__":{"a":"b"}}   )"));
+  write(folder / "b", safetensors_file_of(R"({"__metadata__":{"a":"b"}}   )"));
   EXPECT_EQ(open(folder / "b").metadata(), (SafetensorsMetadata{{"a", "b"}}));
 }
 
 TEST_P(SafetensorsReading, TensorsMayStandInAnyOrderInTheHeader) {
   const TemporaryFolder folder;
-  write(folder / "a", file_of(R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[1,2]},)"
-                              R"("e":{"dtype":"U8","shape":[0,9223372036854775807,9],"data_offsets":[1,1]},)"
-                              R"("b":{"shape":[1],"data_offsets":[0,1],"dtype":"U8"}})",
-                              "\1\2"));
+  write(folder / "a",
+        safetensors_file_of(R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[1,2]},)"
+                            R"("e":{"dtype":"U8","shape":[0,9223372036854775807,9],"data_offsets":[1,1]},)"
+                            R"("b":{"shape":[1],"data_offsets":[0,1],"dtype":"U8"}})",
+                            "\1\2"));
   const SafetensorsFile file = open(folder / "a");
   EXPECT_EQ(file.tensor("a").item(), 2);
   EXPECT_EQ(file.tensor("b").item(), 1);
@@ -157,23 +154,24 @@ TEST_P(SafetensorsReading, RefusesWhatBreaksTheFormat) {
     write(path, bytes);
     expect_error<FormatError>([&] { open(path); }, path + ": " + text);
   };
-  const auto one = [](const std::string& entries) { return file_of("{\"a\":{" + entries + "}}", "1234"); };
+  const auto one = [](const std::string& entries) { return safetensors_file_of("{\"a\":{" + entries + "}}", "1234"); };
   refused("", "this is an empty file; was it written or downloaded completely?");
   refused("\1\2\3\4\5\6\7", "7 bytes; a safetensors file has at least 8");
   refused(std::string("\x01\xe1\xf5\x05\0\0\0\0", 8), "the header has 100000001 bytes; at most 100000000 are allowed");
   refused(std::string(8, '\xff'), "it begins with FF FF FF FF FF FF FF FF, which no safetensors file does");
   refused(std::string("\x03\0\0\0\0\0\0\0{}", 10), "the header has 3 bytes, but the file has 2 left");
-  refused(file_of(""), "the header does not begin with {");
-  refused(file_of(" {}"), "the header does not begin with {");
-  refused(file_of("[]"), "the header does not begin with {");
-  refused(file_of(R"({"a":1})"), "\"a\": a whole number is not allowed here");
-  refused(file_of(R"({"a":[]})"), "\"a\": a list is not allowed here");
-  refused(file_of(R"({"a":{"dtype":{}}})"), "\"a\": an object is not allowed here");
-  refused(file_of("{}", "1"), "1 bytes after the last tensor");
-  refused(file_of(R"({"__metadata__":{"a":1}})"), "__metadata__: \"a\" is a whole number; a string is required");
-  refused(file_of(R"({"__metadata__":{"a":{}}})"), "\"a\": an object is not allowed here");
-  refused(file_of(R"({"__metadata__":{"a":"","a":""}})"), "__metadata__: duplicate name \"a\"");
-  refused(file_of(R"({"__metadata__":{},"__metadata__":{}})"), "duplicate name \"__metadata__\"");
+  refused(safetensors_file_of(""), "the header does not begin with {");
+  refused(safetensors_file_of(" {}"), "the header does not begin with {");
+  refused(safetensors_file_of("[]"), "the header does not begin with {");
+  refused(safetensors_file_of(R"({"a":1})"), "\"a\": a whole number is not allowed here");
+  refused(safetensors_file_of(R"({"a":[]})"), "\"a\": a list is not allowed here");
+  refused(safetensors_file_of(R"({"a":{"dtype":{}}})"), "\"a\": an object is not allowed here");
+  refused(safetensors_file_of("{}", "1"), "1 bytes after the last tensor");
+  refused(safetensors_file_of(R"({"__metadata__":{"a":1}})"),
+          "__metadata__: \"a\" is a whole number; a string is required");
+  refused(safetensors_file_of(R"({"__metadata__":{"a":{}}})"), "\"a\": an object is not allowed here");
+  refused(safetensors_file_of(R"({"__metadata__":{"a":"","a":""}})"), "__metadata__: duplicate name \"a\"");
+  refused(safetensors_file_of(R"({"__metadata__":{},"__metadata__":{}})"), "duplicate name \"__metadata__\"");
   refused(one(""), "\"a\": dtype, shape and data_offsets are required");
   refused(one(R"("dtype":"U8","shape":[4])"), "\"a\": dtype, shape and data_offsets are required");
   refused(one(R"("dtype":8,"shape":[4],"data_offsets":[0,4])"), "\"a\": dtype is a whole number; a string is required");
@@ -202,34 +200,34 @@ TEST_P(SafetensorsReading, RefusesWhatBreaksTheFormat) {
   refused(one(R"("dtype":"U8","shape":[3],"data_offsets":[1,4])"),
           "\"a\": its bytes begin at 1, but the previous tensor ends at 0");
   const auto two = [](const std::string& first, const std::string& second) {
-    return file_of(R"({"a":{"dtype":"U8",)" + first + R"(},"b":{"dtype":"U8",)" + second + "}}", "1234");
+    return safetensors_file_of(R"({"a":{"dtype":"U8",)" + first + R"(},"b":{"dtype":"U8",)" + second + "}}", "1234");
   };
   refused(two(R"("shape":[3],"data_offsets":[0,3])", R"("shape":[2],"data_offsets":[2,4])"),
           "\"b\": its bytes begin at 2, but the previous tensor ends at 3");
   refused(two(R"("shape":[1],"data_offsets":[0,1])", R"("shape":[2],"data_offsets":[2,4])"),
           "\"b\": its bytes begin at 2, but the previous tensor ends at 1");
   refused(
-      file_of(
+      safetensors_file_of(
           R"({"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]},"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}})"),
       "duplicate name \"a\"");
   std::string dimensions = "1";
   for (int i = 0; i < 64; ++i) dimensions += ",1";
   refused(one(R"("dtype":"U8","shape":[)" + dimensions + R"(],"data_offsets":[0,4])"),
           "\"a\": shape has more than 64 numbers");
-  write(path, file_of("{\"\xff\":1}"));
+  write(path, safetensors_file_of("{\"\xff\":1}"));
   EXPECT_TRUE(error_of<FormatError>([&] { open(path); }).starts_with(path + ": JSON: ")) << "not UTF-8";
 }
 
 TEST_P(SafetensorsReading, ATypeThatIsNotReadKeepsNothingElseFromBeingRead) {
   const TemporaryFolder folder;
   const std::string path = (folder / "x").string();
-  write(path, file_of(R"({"a":{"dtype":"F4","shape":[5],"data_offsets":[0,3]},)"
-                      R"("b":{"dtype":"U8","shape":[2],"data_offsets":[3,5]},)"
-                      R"("c":{"dtype":"NEW\n","shape":[1,2],"data_offsets":[5,6]},)"
-                      R"("d":{"dtype":"C64","shape":[0],"data_offsets":[6,6]},)"
-                      R"("e":{"dtype":"I8","shape":[1],"data_offsets":[6,7]}})",
-                      "123\4\5"
-                      "6\7"));
+  write(path, safetensors_file_of(R"({"a":{"dtype":"F4","shape":[5],"data_offsets":[0,3]},)"
+                                  R"("b":{"dtype":"U8","shape":[2],"data_offsets":[3,5]},)"
+                                  R"("c":{"dtype":"NEW\n","shape":[1,2],"data_offsets":[5,6]},)"
+                                  R"("d":{"dtype":"C64","shape":[0],"data_offsets":[6,6]},)"
+                                  R"("e":{"dtype":"I8","shape":[1],"data_offsets":[6,7]}})",
+                                  "123\4\5"
+                                  "6\7"));
   const SafetensorsFile file = open(path);
   ASSERT_EQ(file.tensors().size(), 2U);
   EXPECT_EQ(file.tensor("b"), Tensor::vector({4, 5}));
@@ -244,10 +242,10 @@ TEST_P(SafetensorsReading, ATypeThatIsNotReadKeepsNothingElseFromBeingRead) {
   }
   EXPECT_EQ(file.find("f"), nullptr);
   // The bytes and names of unread tensors are checked as well.
-  write(path, file_of(R"({"a":{"dtype":"F4","shape":[5],"data_offsets":[1,3]}})", "123"));
+  write(path, safetensors_file_of(R"({"a":{"dtype":"F4","shape":[5],"data_offsets":[1,3]}})", "123"));
   expect_error<FormatError>([&] { open(path); },
                             path + ": \"a\": its bytes begin at 1, but the previous tensor ends at 0");
-  write(path, file_of(R"({"a":{"dtype":"F4","dtype":"U8","shape":[5],"data_offsets":[0,3]}})", "123"));
+  write(path, safetensors_file_of(R"({"a":{"dtype":"F4","dtype":"U8","shape":[5],"data_offsets":[0,3]}})", "123"));
   expect_error<FormatError>([&] { open(path); }, path + ": \"a\": duplicate entry dtype");
 }
 
@@ -257,7 +255,7 @@ TEST(Safetensors, ManyTensorsOfTypesThatAreNotReadTakeNoMoreThanFourTimesTheirSi
     for (int i = 0; i < count; ++i) {
       header += (i == 0 ? "\"" : ",\"") + std::to_string(i) + R"(":{"dtype":"F4","shape":[0],"data_offsets":[0,0]})";
     }
-    return file_of(header + "}");
+    return safetensors_file_of(header + "}");
   };
   const std::string file = header_of(4'000), more = header_of(4'001);
   const testing::PeakMemory memory;
@@ -283,7 +281,7 @@ TEST(Safetensors, WhatIsCutOffOrFlippedIsRefusedOrRead) {
 
 /// nlohmann's buffers take five times the length of a string, hence the constant.
 TEST(Safetensors, AHeaderOfOneTextTakesNotMuchMore) {
-  const std::string text = file_of(R"({"__metadata__":{"text":")" + std::string(8 << 20, 'x') + R"("}})");
+  const std::string text = safetensors_file_of(R"({"__metadata__":{"text":")" + std::string(8 << 20, 'x') + R"("}})");
   const testing::PeakMemory memory;
   SafetensorsFile(std::as_bytes(std::span(text)), "file");
   EXPECT_LT(memory.bytes(), 4 * std::ssize(text) + (Index{8} << 20));
@@ -296,14 +294,14 @@ TEST(Safetensors, AHeaderTakesNoMoreThanFourTimesItsSize) {
     header += (i == 0 ? "\"" : ",\"") + std::to_string(i) + R"(":{"dtype":"U8","shape":[0],"data_offsets":[0,0]})";
   }
   header += "}";
-  const std::string file = file_of(header);
+  const std::string file = safetensors_file_of(header);
   const testing::PeakMemory memory;
   EXPECT_EQ(SafetensorsFile(std::as_bytes(std::span(file)), "file").tensors().size(), 20'000U);
   EXPECT_LT(memory.bytes(), 4 * std::ssize(file));
 
   std::string texts = R"({"__metadata__":{"":"")";
   for (int i = 0; i < 10'000; ++i) texts += ",\"" + std::to_string(i) + "\":\"\"";
-  const std::string many = file_of(texts + "}}");
+  const std::string many = safetensors_file_of(texts + "}}");
   expect_error<FormatError>([&] { SafetensorsFile(std::as_bytes(std::span(many)), "file"); },
                             "file: __metadata__: more than 10000 entries");
 }
@@ -314,7 +312,8 @@ TEST_P(SafetensorsReading, SaysWhatIsMissing) {
   expect_error<FileError>([&] { open(path); }, path + ": cannot be opened (No such file or directory)");
   expect_error<FileError>([&] { open(folder.path()); },
                           folder.path().string() + ": this is a folder, a device or a pipe, not a file");
-  write(folder / "a", file_of(R"({"a":{"dtype":"U8","shape":[1,1,1,1,1,1,1,1,1],"data_offsets":[0,1]}})", "1"));
+  write(folder / "a",
+        safetensors_file_of(R"({"a":{"dtype":"U8","shape":[1,1,1,1,1,1,1,1,1],"data_offsets":[0,1]}})", "1"));
   const SafetensorsFile file = open(folder / "a");
   const std::string where = (folder / "a").string();
   expect_error<FormatError>([&] { file.tensor("b"); }, where + ": there is no tensor \"b\"");

@@ -24,6 +24,7 @@ namespace cornu {
 namespace {
 
 using testing::AllocationCounter;
+using testing::allocations_of;
 using testing::blobs;
 
 class Allocation : public ::testing::Test {
@@ -60,7 +61,7 @@ constexpr Index warm_steps = 8;
 Index epochs_of(Index steps) { return (warm_steps + steps - 1) / steps + 1; }
 
 /// Counts allocations from the last epoch's first batch to its last.
-struct Watch {
+struct WarmBatches {
   std::optional<AllocationCounter> counter{};
   Index allocations = 0, batches = 0;
 
@@ -77,7 +78,7 @@ TEST_F(Allocation, WarmBatchesInsideFitAllocateNothing) {
   const TensorDataset data = blobs(90);
   const Tensor sample_weight = Tensor::full(Shape{90}, 0.5);
   for (const double momentum : {0.0, 0.9}) {
-    Watch watch;
+    WarmBatches watch;
     model_with(momentum).fit(data, {.batch_size = 16,  // the last batch of an epoch is smaller
                                     .epochs = epochs_of(6),
                                     .verbose = Verbose::silent,
@@ -93,7 +94,7 @@ TEST_F(Allocation, WarmShardsOnAnyNumberOfThreadsAllocateNothing) {
   const TensorDataset data = blobs(90);
   for (const Index threads : {1, 2, 3}) {
     for (const Index shard_size : {3, 10}) {  // in turn and at once
-      Watch watch;
+      WarmBatches watch;
       model_with(0.9).fit(data, {.batch_size = 30,
                                  .epochs = epochs_of(3),
                                  .verbose = Verbose::silent,
@@ -118,7 +119,7 @@ TEST_F(Allocation, AWarmStepOfConvolutionsAllocatesNothing) {
         Flatten{},      Dense{3},
         Softmax{}};
     model.compile({.optimizer = Adam{}, .loss = SparseCategoricalCrossentropy{}});
-    Watch watch;
+    WarmBatches watch;
     model.fit(data, {.batch_size = 20,
                      .epochs = epochs_of(2),
                      .verbose = Verbose::silent,
@@ -175,7 +176,7 @@ TEST_F(Allocation, AWarmStepOfEachWorkloadAllocatesNothing) {
   for (const auto& [name, model, batch] : workloads()) {
     const ImageDataset data = images(2 * batch);
     for (const Index threads : {1, 2, 3}) {
-      Watch watch;
+      WarmBatches watch;
       Sequential(model).fit(data, {.batch_size = batch,
                                    .epochs = epochs_of(2),
                                    .verbose = Verbose::silent,
@@ -205,7 +206,7 @@ TEST_F(Allocation, AWarmForwardPassOfEachWorkloadAllocatesNothing) {
 }
 
 /// Two inputs, a skip connection, a layer that is called twice, penalties and constraints.
-struct Net {
+struct BranchedNet {
   AnyLayer shared = Dense{.units = 4,
                           .activation = tanh,
                           .kernel_regularizer = L1L2{.l1 = 0.01, .l2 = 0.01},
@@ -222,10 +223,10 @@ TEST_F(Allocation, AWarmStepOfAStructThatOwnsLayersAllocatesNothing) {
   const TensorDataset data(testing::normal({60, 6}), testing::labels(60));
   for (const Index threads : {1, 2}) {
     for (const double momentum : {0.0, 0.9}) {
-      Sequential model{Inputs{{3}, {3}}, Net{}};
+      Sequential model{Inputs{{3}, {3}}, BranchedNet{}};
       model.compile({.optimizer = SGD{.momentum = momentum}, .loss = SparseCategoricalCrossentropy{}});
       for (const Index shard_size : {2, 10}) {
-        Watch watch;
+        WarmBatches watch;
         model.compile({.optimizer = SGD{.momentum = momentum}, .loss = SparseCategoricalCrossentropy{}});
         model.fit(data, {.batch_size = 20,
                          .epochs = epochs_of(3),
@@ -249,7 +250,7 @@ TEST_F(Allocation, AWarmStepOfNormalisingLayersAllocatesNothing) {
   Sequential model{Input{2}, Normalization{},      Dense{8}, BatchNormalization{},
                    GELU{},   LayerNormalization{}, Dense{3}, Softmax{}};
   model.compile({.optimizer = Adam{}, .loss = SparseCategoricalCrossentropy{}});
-  Watch watch;
+  WarmBatches watch;
   model.fit(data, {.batch_size = 30, .epochs = epochs_of(3), .verbose = Verbose::silent, .callbacks = {&watch}});
   EXPECT_EQ(watch.batches, 3);
   EXPECT_EQ(watch.allocations, 0);
@@ -281,15 +282,6 @@ TEST_F(Allocation, AWarmPredictAllocatesItsResultAndNothingElse) {
     EXPECT_EQ(counter.count(), 1) << batch_size;
     EXPECT_EQ(y.shape(), Shape({100, 3}));
   }
-}
-
-/// Number of allocations of a warm `action`.
-template <class Action>
-Index allocations_of(Action action) {
-  for (int i = 0; i < 3; ++i) action();
-  const AllocationCounter counter;
-  action();
-  return counter.count();
 }
 
 TEST_F(Allocation, EvaluateAllocatesAtItsStartAndNotWithEveryBatch) {

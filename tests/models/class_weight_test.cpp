@@ -20,7 +20,7 @@ namespace {
 using testing::error_of;
 using testing::normal;
 
-using Weights = std::map<Index, double>;
+using ClassWeights = std::map<Index, double>;
 
 double log_sum_exp(const std::vector<double>& z) {
   double sum = 0;
@@ -102,7 +102,7 @@ Data data_of(const Kind& kind, Index samples, Rng& rng) {
 
 /// The weighted loss of outputs x * kernel + bias, by plain loops.
 double loss_of(const Kind& kind, const Data& data, const std::vector<double>& kernel, const std::vector<double>& bias,
-               const Weights& class_weight, const Tensor& sample_weight) {
+               const ClassWeights& class_weight, const Tensor& sample_weight) {
   const std::size_t samples = static_cast<std::size_t>(data.x.size()), rows = data.labels.size() / samples,
                     width = static_cast<std::size_t>(kind.width());
   double sum = 0;
@@ -132,7 +132,7 @@ TEST(ClassWeights, OfEveryKindOfTargetWeighEachLabelWhateverTheShards) {
       for (const bool weighs_samples : {false, true}) {
         SCOPED_TRACE(message("{}, shards of {}, sample weights {}", kind.name, shard_size, weighs_samples));
         const Data data = data_of(kind, samples, rng);
-        Weights class_weight;
+        ClassWeights class_weight;
         for (Index c = 0; c < kind.classes(); ++c) {
           if (rng.below(4) > 0) class_weight[c] = static_cast<double>(rng.uniform()) * 10;
         }
@@ -175,7 +175,8 @@ TEST(ClassWeights, OfEveryKindOfTargetWeighEachLabelWhateverTheShards) {
 }
 
 /// Calls fit on a model with outputs of this shape, in batches of one sample.
-std::string refusal(const Shape& output, const AnyLoss& loss, const Tensor& y, const Weights& weights = {{1, 10}}) {
+std::string class_weight_error(const Shape& output, const AnyLoss& loss, const Tensor& y,
+                               const ClassWeights& weights = {{1, 10}}) {
   Sequential model{Input{1}, Dense{output.size()}, Reshape(output)};
   model.compile({.optimizer = SGD{}, .loss = loss});
   const Tensor x(Shape{y.shape()[0], 1});
@@ -197,20 +198,20 @@ std::string no_one_class(const Shape& targets, Index outputs) {
 }
 
 TEST(ClassWeights, AreRefusedWhereALabelHasNoClass) {
-  EXPECT_EQ(refusal({1}, MeanSquaredError{}, Tensor::vector({0, 1, 2.5})),
+  EXPECT_EQ(class_weight_error({1}, MeanSquaredError{}, Tensor::vector({0, 1, 2.5})),
             "target 2.5 in row 2 is not a class; with one output the classes are 0 and 1");
-  EXPECT_EQ(refusal({4, 1}, MeanSquaredError{}, Tensor({1, 4}, {0, 1, 1, 7})),
+  EXPECT_EQ(class_weight_error({4, 1}, MeanSquaredError{}, Tensor({1, 4}, {0, 1, 1, 7})),
             "target 7 in row 0 is not a class; with one output the classes are 0 and 1");
   const AnyLoss any = [](Var p, Var) { return square(p); };
-  EXPECT_EQ(refusal({3}, any, Tensor::vector({0, 3, 1})),
+  EXPECT_EQ(class_weight_error({3}, any, Tensor::vector({0, 3, 1})),
             "label 3 in row 1 is not a class; with 3 outputs the classes are 0 to 2");
-  EXPECT_EQ(refusal({3}, any, Tensor::vector({0, 0.5, 1})),
+  EXPECT_EQ(class_weight_error({3}, any, Tensor::vector({0, 0.5, 1})),
             "label 0.5 in row 1 is not a class; with 3 outputs the classes are 0 to 2");
-  EXPECT_EQ(refusal({3}, any, Tensor({2, 2})),
+  EXPECT_EQ(class_weight_error({3}, any, Tensor({2, 2})),
             "targets are (2, 2) and the model's outputs (2, 3); labels (2,) or one-hot rows like the outputs are "
             "required");
   EXPECT_EQ(
-      refusal({3}, CategoricalCrossentropy{.from_logits = true}, Tensor::matrix({{0, 1, 0}, {1, 0, 1}})),
+      class_weight_error({3}, CategoricalCrossentropy{.from_logits = true}, Tensor::matrix({{0, 1, 0}, {1, 0, 1}})),
       "row 1 has the targets [1 0 1], which are not one-hot, so the sample has no class to weight; use sample_weight");
 }
 
@@ -223,7 +224,7 @@ TEST(ClassWeights, AreRefusedByWhatTheLossTakesWhateverTheTargetsLookLike) {
        {AnyLoss(BinaryCrossentropy{.from_logits = true}), AnyLoss(BinaryFocalCrossentropy{.from_logits = true}),
         AnyLoss(MeanSquaredError{}), AnyLoss(MeanAbsoluteError{}), AnyLoss(Huber{}), users}) {
     for (const Tensor& y : {looks_one_hot, looks_like_shares, several}) {
-      EXPECT_EQ(refusal({3}, loss, y), no_one_class({2, 3}, 3));
+      EXPECT_EQ(class_weight_error({3}, loss, y), no_one_class({2, 3}, 3));
     }
   }
 }
@@ -242,11 +243,11 @@ TEST(ClassWeights, ASoftmaxMakesTheOutputsOneClassWhateverTheLoss) {
 
 TEST(ClassWeights, HaveTheLabelsThatThereAre) {
   const Tensor from_zero = Tensor::vector({1, 0, 1}), signs = Tensor::vector({1, -1, 1});
-  EXPECT_EQ(refusal({1}, Hinge{}, signs, {{0, 5}}),
+  EXPECT_EQ(class_weight_error({1}, Hinge{}, signs, {{0, 5}}),
             "label -1 in row 1, but there is a weight for class 0; give weights for -1 and 1");
-  EXPECT_EQ(refusal({1}, Hinge{}, from_zero, {{-1, 5}, {1, 2}}),
+  EXPECT_EQ(class_weight_error({1}, Hinge{}, from_zero, {{-1, 5}, {1, 2}}),
             "label 0 in row 1, but there is a weight for class -1; give weights for 0 and 1");
-  const auto loss = [](const Tensor& y, const Weights& weights) {
+  const auto loss = [](const Tensor& y, const ClassWeights& weights) {
     Sequential model{Input{1}, Dense{.units = 1, .kernel_initializer = zeros}};
     model.compile({.optimizer = SGD{.learning_rate = 0}, .loss = Hinge{}});
     return model.fit(Tensor({3, 1}), y, {.verbose = Verbose::silent, .class_weight = weights})["loss"].front();
@@ -269,7 +270,7 @@ TEST(ClassWeights, LeaveOutWhatHasSampleWeight0) {
 }
 
 TEST(ClassWeights, ASmoothedRowIsItsLargestClass) {
-  const auto loss = [](const Tensor& y, const Weights& weights) {
+  const auto loss = [](const Tensor& y, const ClassWeights& weights) {
     Sequential model{Input{1}, Dense{.units = 3, .kernel_initializer = zeros}};
     model.compile({.optimizer = SGD{.learning_rate = 0}, .loss = CategoricalCrossentropy{.from_logits = true}});
     return model.fit(Tensor({2, 1}), y, {.verbose = Verbose::silent, .class_weight = weights})["loss"].front();

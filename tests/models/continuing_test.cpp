@@ -169,7 +169,7 @@ const std::vector<LearningRate>& schedules() {
   return all;
 }
 
-Sequential small_model(AnyOptimizer optimizer) {
+Sequential model_with_dropout(AnyOptimizer optimizer) {
   Sequential model{Input{2}, Dense{4, tanh}, Dropout{0.2}, Dense{3}};
   model.compile({.optimizer = std::move(optimizer), .loss = SparseCategoricalCrossentropy{.from_logits = true}});
   return model;
@@ -189,7 +189,7 @@ TEST(Continuing, EveryOptimizerGoesOn) {
     SCOPED_TRACE(type);
     here.insert(type);
     for (const bool use_ema : {false, true}) {
-      Sequential model = small_model({rule, {.use_ema = use_ema, .ema_overwrite_frequency = use_ema ? 4 : 0}});
+      Sequential model = model_with_dropout({rule, {.use_ema = use_ema, .ema_overwrite_frequency = use_ema ? 4 : 0}});
       three_steps(model);
       expect_to_go_on(model, three_steps);
     }
@@ -204,11 +204,11 @@ TEST(Continuing, EveryScheduleGoesOn) {
     to_json(json, rate);
     if (rate.is_schedule()) here.insert(value_of<std::string>(json.at("class_name")));
     SCOPED_TRACE(to_string(json));
-    Sequential model = small_model(SGD{.learning_rate = rate});
+    Sequential model = model_with_dropout(SGD{.learning_rate = rate});
     three_steps(model);
     expect_to_go_on(model, three_steps);
     // And one that was set during training.
-    Sequential changed = small_model(SGD{});
+    Sequential changed = model_with_dropout(SGD{});
     three_steps(changed);
     changed.optimizer().set_learning_rate(rate);
     expect_to_go_on(changed, three_steps);

@@ -13,7 +13,7 @@ namespace {
 using testing::blobs;
 using testing::normal;
 
-std::vector<Tensor> trained(std::uint64_t model_seed, std::uint64_t fit_seed) {
+std::vector<Tensor> trained_with_seeds(std::uint64_t model_seed, std::uint64_t fit_seed) {
   Sequential model({Input{2}, Dense{16, relu}, Dropout{0.3}, Dense{3}, Softmax{}}, {.seed = model_seed});
   model.compile({.optimizer = SGD{.learning_rate = 0.1, .momentum = 0.9},
                  .loss = SparseCategoricalCrossentropy{},
@@ -24,11 +24,13 @@ std::vector<Tensor> trained(std::uint64_t model_seed, std::uint64_t fit_seed) {
   return model.get_weights();
 }
 
-TEST(Determinism, TheSameSeedGivesTheSameBitsInEveryWeight) { EXPECT_EQ(trained(1, 2), trained(1, 2)); }
+TEST(Determinism, TheSameSeedGivesTheSameBitsInEveryWeight) {
+  EXPECT_EQ(trained_with_seeds(1, 2), trained_with_seeds(1, 2));
+}
 
 TEST(Determinism, AnotherSeedGivesOthers) {
-  EXPECT_NE(trained(1, 2), trained(2, 2));
-  EXPECT_NE(trained(1, 2), trained(1, 3));
+  EXPECT_NE(trained_with_seeds(1, 2), trained_with_seeds(2, 2));
+  EXPECT_NE(trained_with_seeds(1, 2), trained_with_seeds(1, 3));
 }
 
 TEST(Determinism, WhatCallbacksAndValidationDoDoesNotShow) {

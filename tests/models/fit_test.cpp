@@ -34,13 +34,13 @@ struct Recording {
   }
 };
 
-using Rows = std::vector<std::vector<Index>>;
+using RowLists = std::vector<std::vector<Index>>;
 
 /// A model for tests that only check its input.
 Sequential indifferent() { return line_model(SGD{.learning_rate = 0}); }
 
-Rows rows_of_fit(Index samples, FitOptions options) {
-  Rows asked;
+RowLists rows_of_fit(Index samples, FitOptions options) {
+  RowLists asked;
   const Recording data{samples, &asked};
   options.verbose = Verbose::silent;
   indifferent().fit(data, options);
@@ -51,27 +51,27 @@ Rows rows_of_fit(Index samples, FitOptions options) {
 
 TEST(Fit, WithoutShuffleKeepsTheOrder) {
   EXPECT_EQ(rows_of_fit(5, {.batch_size = 2, .epochs = 2, .shuffle = false}),
-            (Rows{{0, 1}, {2, 3}, {4}, {0, 1}, {2, 3}, {4}}));
+            (RowLists{{0, 1}, {2, 3}, {4}, {0, 1}, {2, 3}, {4}}));
 }
 
 TEST(Fit, ShufflesAnewEveryEpoch) {
-  const Rows rows = rows_of_fit(6, {.batch_size = 6, .epochs = 2, .seed = 5});
-  EXPECT_EQ(rows, (Rows{Rng(5, 1).permutation(6), Rng(5, 2).permutation(6)}));
+  const RowLists rows = rows_of_fit(6, {.batch_size = 6, .epochs = 2, .seed = 5});
+  EXPECT_EQ(rows, (RowLists{Rng(5, 1).permutation(6), Rng(5, 2).permutation(6)}));
   EXPECT_NE(rows[0], rows[1]);
   EXPECT_NE(rows, rows_of_fit(6, {.batch_size = 6, .epochs = 2, .seed = 6}));
 }
 
 TEST(Fit, StepsPerEpochGoesOnWhereItStoppedAndBeginsAnewAtTheEnd) {
   EXPECT_EQ(rows_of_fit(5, {.batch_size = 2, .epochs = 2, .shuffle = false, .steps_per_epoch = 2}),
-            (Rows{{0, 1}, {2, 3}, {4}, {0, 1}}));
+            (RowLists{{0, 1}, {2, 3}, {4}, {0, 1}}));
   EXPECT_EQ(rows_of_fit(3, {.batch_size = 2, .epochs = 1, .shuffle = false, .steps_per_epoch = 5}),
-            (Rows{{0, 1}, {2}, {0, 1}, {2}, {0, 1}}));
+            (RowLists{{0, 1}, {2}, {0, 1}, {2}, {0, 1}}));
 }
 
 TEST(Fit, StepsPerEpochShufflesWheneverTheDatasetIsThrough) {
-  const Rows rows = rows_of_fit(4, {.batch_size = 2, .epochs = 3, .steps_per_epoch = 1, .seed = 2});
+  const RowLists rows = rows_of_fit(4, {.batch_size = 2, .epochs = 3, .steps_per_epoch = 1, .seed = 2});
   const std::vector<Index> first = Rng(2, 1).permutation(4), second = Rng(2, 2).permutation(4);
-  EXPECT_EQ(rows, (Rows{{first[0], first[1]}, {first[2], first[3]}, {second[0], second[1]}}));
+  EXPECT_EQ(rows, (RowLists{{first[0], first[1]}, {first[2], first[3]}, {second[0], second[1]}}));
 }
 
 TEST(Fit, InitialEpochGoesOnExactlyAsAnUninterruptedRun) {
@@ -151,7 +151,7 @@ TEST(History, MetricsMayBeLossesAndMayShareAName) {
 // ---- Validation ----
 
 TEST(Fit, ValidationSplitTakesTheLastSamplesBeforeShuffling) {
-  const Rows rows = rows_of_fit(10, {.batch_size = 4, .epochs = 1, .validation_split = 0.3, .seed = 1});
+  const RowLists rows = rows_of_fit(10, {.batch_size = 4, .epochs = 1, .validation_split = 0.3, .seed = 1});
   ASSERT_EQ(rows.size(), 3U);
   std::vector<Index> learnt = rows[0];
   learnt.insert(learnt.end(), rows[1].begin(), rows[1].end());
@@ -160,15 +160,15 @@ TEST(Fit, ValidationSplitTakesTheLastSamplesBeforeShuffling) {
 }
 
 TEST(Fit, ValidationDataOverridesTheSplit) {
-  Rows asked, validated;
+  RowLists asked, validated;
   const Recording data{4, &asked}, validation{2, &validated};
   indifferent().fit(data, {.batch_size = 4,
                            .verbose = Verbose::silent,
                            .validation_split = 0.5,
                            .validation_data = validation,
                            .shuffle = false});
-  EXPECT_EQ(asked, (Rows{{0, 1, 2, 3}}));
-  EXPECT_EQ(validated, (Rows{{0, 1}}));
+  EXPECT_EQ(asked, (RowLists{{0, 1, 2, 3}}));
+  EXPECT_EQ(validated, (RowLists{{0, 1}}));
 }
 
 TEST(Fit, ValidatesEverySoManyEpochs) {
@@ -180,17 +180,17 @@ TEST(Fit, ValidatesEverySoManyEpochs) {
 }
 
 TEST(Fit, ValidatesInBatchesOfTheirOwnAndAsManyAsAsked) {
-  Rows asked, validated;
+  RowLists asked, validated;
   const Recording data{4, &asked}, validation{5, &validated};
   const FitOptions options{.batch_size = 2, .verbose = Verbose::silent, .validation_data = validation};
   indifferent().fit(data, options);
-  EXPECT_EQ(validated, (Rows{{0, 1}, {2, 3}, {4}}));
+  EXPECT_EQ(validated, (RowLists{{0, 1}, {2, 3}, {4}}));
   validated.clear();
   FitOptions fewer = options;
   fewer.validation_batch_size = 3;
   fewer.validation_steps = 1;
   indifferent().fit(data, fewer);
-  EXPECT_EQ(validated, (Rows{{0, 1, 2}}));
+  EXPECT_EQ(validated, (RowLists{{0, 1, 2}}));
 }
 
 // ---- Errors ----

@@ -23,13 +23,13 @@ Sequential two_layers() {
   return model;
 }
 
-const Tensor x = Tensor::matrix({{0, 1}, {1, 0}, {1, 1}}), y = Tensor::matrix({{1}, {2}, {3}});
+const Tensor three_inputs = Tensor::matrix({{0, 1}, {1, 0}, {1, 1}}), three_targets = Tensor::matrix({{1}, {2}, {3}});
 
 TEST(Freeze, KeepsWhatALayerHasLearntWhileOthersLearn) {
   Sequential model = two_layers();
   freeze(model.get_layer("hidden"));
   const std::vector<Tensor> before = model.get_weights();
-  for (int i = 0; i < 3; ++i) model.train_on_batch(x, y);
+  for (int i = 0; i < 3; ++i) model.train_on_batch(three_inputs, three_targets);
   const std::vector<Tensor> after = model.get_weights();
   EXPECT_EQ(after[0], before[0]);
   EXPECT_EQ(after[1], before[1]);
@@ -39,13 +39,13 @@ TEST(Freeze, KeepsWhatALayerHasLearntWhileOthersLearn) {
 
 TEST(Freeze, IsTakenBackByUnfreezeFromTheNextPassOn) {
   Sequential model = two_layers();
-  model.train_on_batch(x, y);
+  model.train_on_batch(three_inputs, three_targets);
   freeze(model.get_layer("hidden"));
   const std::vector<Tensor> before = model.get_weights();
-  model.train_on_batch(x, y);
+  model.train_on_batch(three_inputs, three_targets);
   EXPECT_EQ(model.get_weights()[0], before[0]);
   unfreeze(model.get_layer("hidden"));
-  model.train_on_batch(x, y);
+  model.train_on_batch(three_inputs, three_targets);
   EXPECT_NE(model.get_weights()[0], before[0]);
 }
 
@@ -54,11 +54,11 @@ TEST(Freeze, TakesAWholeModelAndItsCopiesAreFrozenToo) {
   freeze(model);
   Sequential copy = model;
   const std::vector<Tensor> before = copy.get_weights();
-  copy.train_on_batch(x, y);
+  copy.train_on_batch(three_inputs, three_targets);
   EXPECT_EQ(copy.get_weights(), before);
   EXPECT_NE(to_string(copy).find("Trainable params: 0 "), std::string::npos);
   unfreeze(copy);
-  copy.train_on_batch(x, y);
+  copy.train_on_batch(three_inputs, three_targets);
   EXPECT_NE(copy.get_weights(), before);
 }
 
@@ -77,7 +77,7 @@ TEST(Freeze, AndUnfreezeLeaveStateThatIsNeverTrainedUntrained) {
 }
 
 /// Counts its training steps.
-struct Counter {
+struct PassCounter {
   Parameter steps{Tensor::vector({0}), false};
   Var forward(Var in) const {
     in.tape().record_update(steps, in.tape().parameter(steps) + 1);
@@ -87,15 +87,15 @@ struct Counter {
 };
 
 TEST(Freeze, KeepsStateThatALayerWouldUpdate) {
-  Sequential model{Input{2}, {"counter", Counter{}}, Dense{1}};
+  Sequential model{Input{2}, {"counter", PassCounter{}}, Dense{1}};
   model.compile({.optimizer = Adam{}, .loss = MeanSquaredError{}});
   const auto steps = [&] { return model.get_weights()[0][0]; };
-  model.train_on_batch(x, y);
+  model.train_on_batch(three_inputs, three_targets);
   freeze(model.get_layer("counter"));
-  model.train_on_batch(x, y);
+  model.train_on_batch(three_inputs, three_targets);
   EXPECT_EQ(steps(), 1);
   unfreeze(model.get_layer("counter"));
-  model.train_on_batch(x, y);
+  model.train_on_batch(three_inputs, three_targets);
   EXPECT_EQ(steps(), 2);
 }
 

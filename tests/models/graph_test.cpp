@@ -16,6 +16,10 @@ namespace {
 using testing::error_of;
 using testing::expect_error;
 using testing::normal;
+using testing::parameter_names;
+using testing::Texts;
+using testing::Weights;
+using testing::weights_of;
 
 /// Whether two points are near each other; one shared tower sees both.
 struct Siamese {
@@ -46,13 +50,6 @@ struct UNet {
   NamedLayers layers() { return {{"down", &down}, {"bottom", &bottom}, {"up", &up}, {"out", &out}}; }
 };
 
-std::vector<std::string> parameter_names(const Sequential& model) {
-  std::vector<std::string> names;
-  for (const auto& [name, parameter] : model.parameters()) names.push_back(name);
-  return names;
-}
-using Names = std::vector<std::string>;
-
 const CompileOptions regression{.optimizer = SGD{.learning_rate = 0.05}, .loss = MeanSquaredError{}};
 
 /// Pairs of points, labelled by whether they are near each other.
@@ -78,7 +75,7 @@ TEST(Graph, PassesTheLayerCheck) {
 TEST(Graph, NamesItsParametersByItsLayersAndCountsSharedOnesOnce) {
   const Sequential model{Inputs{{2}, {2}}, Siamese{}};
   EXPECT_EQ(parameter_names(model),
-            (Names{"siamese/tower/dense/kernel", "siamese/tower/dense/bias", "siamese/tower/dense_1/kernel",
+            (Texts{"siamese/tower/dense/kernel", "siamese/tower/dense/bias", "siamese/tower/dense_1/kernel",
                    "siamese/tower/dense_1/bias", "siamese/head/kernel", "siamese/head/bias"}));
   EXPECT_EQ(model.count_params(), 2 * 6 + 6 + 6 * 3 + 3 + 3 + 1);
   EXPECT_EQ(model.output_shape(), Shape{1});
@@ -92,13 +89,12 @@ TEST(Graph, ListedTwiceIsOneLayer) {
     NamedLayers layers() { return {{"a", &layer}, {"b", &layer}}; }
   };
   const Sequential model{Input{3}, Twice{}};
-  EXPECT_EQ(parameter_names(model), (Names{"twice/a/kernel", "twice/a/bias"}));
+  EXPECT_EQ(parameter_names(model), (Texts{"twice/a/kernel", "twice/a/bias"}));
 }
 
 /// The steps of model.fit without shuffling, written by hand. `forward` reads the parameters.
 template <class Forward>
-std::vector<Tensor> steps_by_hand(std::vector<Parameter> weights, const TensorDataset& data, Index batch,
-                                  Forward forward) {
+std::vector<Tensor> steps_by_hand(Weights weights, const TensorDataset& data, Index batch, Forward forward) {
   Tape tape;
   const Index width = data.feature_shape().size(), out = data.target_shape().size();
   for (Index first = 0; first < data.size(); first += batch) {
@@ -118,8 +114,7 @@ std::vector<Tensor> steps_by_hand(std::vector<Parameter> weights, const TensorDa
 
 template <class Forward>
 void expect_steps_by_hand(Sequential model, const TensorDataset& data, Forward forward) {
-  std::vector<Parameter> weights;
-  for (const Tensor& weight : model.get_weights()) weights.push_back({weight});
+  const Weights weights = weights_of(model);
   model.compile(regression);
   model.fit(data, {.batch_size = 8, .verbose = Verbose::silent, .shuffle = false});
   const std::vector<Tensor> expected = steps_by_hand(weights, data, 8, forward), got = model.get_weights();
@@ -129,8 +124,6 @@ void expect_steps_by_hand(Sequential model, const TensorDataset& data, Forward f
     for (Index k = 0; k < got[i].size(); ++k) EXPECT_NEAR(got[i][k], expected[i][k], tolerance) << i;
   }
 }
-
-using Weights = std::vector<Parameter>;
 
 TEST(Graph, LearnsAsTheSameTapeWrittenByHand) {
   expect_steps_by_hand({Inputs{{2}, {2}}, Siamese{}}, pairs(40), [](const Weights& w, Var x) {

@@ -7,6 +7,7 @@
 #include "cornu/tests/models/support.h"
 #include "cornu/tests/support/every_layer.h"
 #include "cornu/tests/support/expect_error.h"
+#include "cornu/tests/support/special_values.h"
 #include "cornu/tests/support/temporary_folder.h"
 
 // A loss that cannot mean what the program says is an error that names the remedy, wherever the loss is used.
@@ -16,11 +17,9 @@ namespace {
 
 using namespace cornu::testing;
 
-constexpr Real nan = std::numeric_limits<Real>::quiet_NaN();
-
 /// Every way to use the loss throws the same error, which ends in `text`.
-void expect_refused(Sequential model, const AnyLoss& loss, const Tensor& x, const Tensor& y, const std::string& text,
-                    const Tensor& sample_weight = {}) {
+void expect_loss_refused(Sequential model, const AnyLoss& loss, const Tensor& x, const Tensor& y,
+                         const std::string& text, const Tensor& sample_weight = {}) {
   const auto expect = [&](const char* way, const std::function<void()>& use) {
     const std::string what = error_of<ValueError>(use);
     EXPECT_TRUE(what.ends_with(text)) << way << ": " << what;
@@ -42,8 +41,8 @@ void expect_fine(Sequential model, const AnyLoss& loss, const Tensor& x, const T
   EXPECT_TRUE(std::isfinite(model.train_on_batch(x, y)["loss"]));
 }
 
-const Tensor x = normal({4, 3});
-const Tensor classes = labels(4, 2);
+const Tensor four_rows = normal({4, 3});
+const Tensor four_labels = labels(4, 2);
 const Tensor yes_no = Tensor::matrix({{0}, {1}, {1}, {0}});
 const Tensor hot = Tensor::matrix({{1, 0}, {0, 1}, {1, 0}, {0, 1}});
 
@@ -54,22 +53,25 @@ TEST(ImpossibleLosses, LogitsThatAreProbabilities) {
   };
   const std::string sparse = text("sparse_categorical_crossentropy", "softmax");
   const SparseCategoricalCrossentropy from_logits{.from_logits = true};
-  expect_refused({Input{3}, Dense{2, softmax}}, from_logits, x, classes, sparse);
-  expect_refused({Input{3}, Dense{2}, Softmax{}}, from_logits, x, classes, sparse);
-  expect_refused({Input{3}, Dense{2}, Activation{softmax}}, from_logits, x, classes, sparse);
-  expect_refused({Input{3}, Sequential({Dense{2, softmax}}, {.name = "inner"})}, from_logits, x, classes, sparse);
-  expect_refused({Input{3}, Dense{2, softmax}, Reshape{1, 2}, Flatten{}}, from_logits, x, classes, sparse);
-  expect_refused({Input{3}, Concatenate{{Dense{2, softmax}}, {Dense{3, softmax}}}}, from_logits, x, classes, sparse);
-  expect_refused({Input{3}, Dense{2, sigmoid}}, from_logits, x, classes,
-                 text("sparse_categorical_crossentropy", "sigmoid"));
-  expect_refused({Input{3}, Dense{2, softmax}}, CategoricalCrossentropy{.from_logits = true}, x, hot,
-                 text("categorical_crossentropy", "softmax"));
-  expect_refused({Input{3}, Dense{2, softmax}}, CategoricalFocalCrossentropy{.from_logits = true}, x, hot,
-                 text("categorical_focal_crossentropy", "softmax"));
-  expect_refused({Input{3}, Dense{1, sigmoid}}, BinaryCrossentropy{.from_logits = true}, x, yes_no,
-                 text("binary_crossentropy", "sigmoid"));
-  expect_refused({Input{3}, Dense{1}, Sigmoid{}}, BinaryFocalCrossentropy{.from_logits = true}, x, yes_no,
-                 text("binary_focal_crossentropy", "sigmoid"));
+  expect_loss_refused({Input{3}, Dense{2, softmax}}, from_logits, four_rows, four_labels, sparse);
+  expect_loss_refused({Input{3}, Dense{2}, Softmax{}}, from_logits, four_rows, four_labels, sparse);
+  expect_loss_refused({Input{3}, Dense{2}, Activation{softmax}}, from_logits, four_rows, four_labels, sparse);
+  expect_loss_refused({Input{3}, Sequential({Dense{2, softmax}}, {.name = "inner"})}, from_logits, four_rows,
+                      four_labels, sparse);
+  expect_loss_refused({Input{3}, Dense{2, softmax}, Reshape{1, 2}, Flatten{}}, from_logits, four_rows, four_labels,
+                      sparse);
+  expect_loss_refused({Input{3}, Concatenate{{Dense{2, softmax}}, {Dense{3, softmax}}}}, from_logits, four_rows,
+                      four_labels, sparse);
+  expect_loss_refused({Input{3}, Dense{2, sigmoid}}, from_logits, four_rows, four_labels,
+                      text("sparse_categorical_crossentropy", "sigmoid"));
+  expect_loss_refused({Input{3}, Dense{2, softmax}}, CategoricalCrossentropy{.from_logits = true}, four_rows, hot,
+                      text("categorical_crossentropy", "softmax"));
+  expect_loss_refused({Input{3}, Dense{2, softmax}}, CategoricalFocalCrossentropy{.from_logits = true}, four_rows, hot,
+                      text("categorical_focal_crossentropy", "softmax"));
+  expect_loss_refused({Input{3}, Dense{1, sigmoid}}, BinaryCrossentropy{.from_logits = true}, four_rows, yes_no,
+                      text("binary_crossentropy", "sigmoid"));
+  expect_loss_refused({Input{3}, Dense{1}, Sigmoid{}}, BinaryFocalCrossentropy{.from_logits = true}, four_rows, yes_no,
+                      text("binary_focal_crossentropy", "sigmoid"));
 }
 
 TEST(ImpossibleLosses, LogitsThatAreProbabilitiesOfALoadedModel) {
@@ -77,7 +79,7 @@ TEST(ImpossibleLosses, LogitsThatAreProbabilitiesOfALoadedModel) {
   Sequential model{Input{3}, Dense{2, softmax}};
   model.compile({.loss = SparseCategoricalCrossentropy{.from_logits = true}});
   model.save(folder / "model.safetensors");
-  EXPECT_THROW(Sequential::load(folder / "model.safetensors").train_on_batch(x, classes), ValueError);
+  EXPECT_THROW(Sequential::load(folder / "model.safetensors").train_on_batch(four_rows, four_labels), ValueError);
 }
 
 /// A model that outputs these values for any input of (rows, anything).
@@ -93,14 +95,14 @@ struct Makes {
 TEST(ImpossibleLosses, ProbabilitiesThatAreNone) {
   const auto check = [&](const AnyLoss& loss, const Tensor& y, const Tensor& values, const std::string& text) {
     SCOPED_TRACE(text);
-    expect_refused({Input{3}, Makes{values}}, loss, x, y, text);
+    expect_loss_refused({Input{3}, Makes{values}}, loss, four_rows, y, text);
   };
   const std::string softmax_missing = "; end the model with a softmax, or set from_logits = true";
   const std::string sigmoid_missing = "; end the model with a sigmoid, or set from_logits = true";
   const Tensor low({4, 2}, {Real(0.5), 0.5, 1, -0.25, 0, 1, 0, 1}), high({4, 2}, {Real(0.5), 2.5, 1, 0, 0, 1, 0, 1});
   const Tensor one_high({4, 1}, {Real(0.5), 1.5, 1, 0});
   check(
-      SparseCategoricalCrossentropy{}, classes, low,
+      SparseCategoricalCrossentropy{}, four_labels, low,
       "sparse_categorical_crossentropy: prediction -0.25 in row 1, position 1 is not a probability" + softmax_missing);
   check(CategoricalCrossentropy{}, hot, high,
         "categorical_crossentropy: prediction 2.5 in row 0, position 1 is not a probability" + softmax_missing);
@@ -119,14 +121,14 @@ TEST(ImpossibleLosses, ProbabilitiesThatAreNone) {
 TEST(ImpossibleLosses, ProbabilitiesWithinRounding) {
   const Real little = Real(1e-5);
   const Tensor almost({4, 2}, {-little, 1 + little, 1, 0, 0, 1, Real(0.5), Real(0.5)});
-  expect_fine({Input{3}, Makes{almost}}, SparseCategoricalCrossentropy{}, x, classes);
-  expect_fine({Input{3}, Makes{almost}}, CategoricalCrossentropy{}, x, hot);
-  expect_fine({Input{3}, Makes{almost}}, BinaryCrossentropy{}, x, hot);
+  expect_fine({Input{3}, Makes{almost}}, SparseCategoricalCrossentropy{}, four_rows, four_labels);
+  expect_fine({Input{3}, Makes{almost}}, CategoricalCrossentropy{}, four_rows, hot);
+  expect_fine({Input{3}, Makes{almost}}, BinaryCrossentropy{}, four_rows, hot);
 }
 
 TEST(ImpossibleLosses, LabelsOfYesOrNo) {
   const auto check = [&](const AnyLoss& loss, Real label, const std::string& text) {
-    expect_refused({Input{3}, Dense{1, sigmoid}}, loss, x, Tensor({4, 1}, {0, 1, label, 1}), text);
+    expect_loss_refused({Input{3}, Dense{1, sigmoid}}, loss, four_rows, Tensor({4, 1}, {0, 1, label, 1}), text);
   };
   for (const bool focal : {false, true}) {
     const AnyLoss loss = focal ? AnyLoss(BinaryFocalCrossentropy{}) : AnyLoss(BinaryCrossentropy{});
@@ -144,9 +146,10 @@ TEST(ImpossibleLosses, LabelsOfYesOrNo) {
               "MeanSquaredError");
   }
   // Also without a sigmoid in the model.
-  expect_refused({Input{3}, Dense{1}}, BinaryCrossentropy{.from_logits = true}, x, Tensor({4, 1}, {-1, 1, -1, 1}),
-                 "binary_crossentropy: label -1 in row 0; labels must be in [0, 1]: map -1 and 1 to 0 and 1 by (y + 1) "
-                 "/ 2, or use Hinge");
+  expect_loss_refused(
+      {Input{3}, Dense{1}}, BinaryCrossentropy{.from_logits = true}, four_rows, Tensor({4, 1}, {-1, 1, -1, 1}),
+      "binary_crossentropy: label -1 in row 0; labels must be in [0, 1]: map -1 and 1 to 0 and 1 by (y + 1) "
+      "/ 2, or use Hinge");
 }
 
 TEST(ImpossibleLosses, InAShardTheShardIsNamedToo) {
@@ -154,7 +157,7 @@ TEST(ImpossibleLosses, InAShardTheShardIsNamedToo) {
   model.compile({.loss = BinaryCrossentropy{}});
   expect_error<ValueError>(
       [&] {
-        model.fit(x, Tensor({4, 1}, {0, 1, 0, -1}),
+        model.fit(four_rows, Tensor({4, 1}, {0, 1, 0, -1}),
                   {.batch_size = 4, .verbose = Verbose::silent, .shuffle = false, .threads = 2, .shard_size = 2});
       },
       "fit, epoch 1 of 1, batch 1 of 1: the shard from sample 2 on: binary_crossentropy: label -1 in row 1; labels "
@@ -164,43 +167,47 @@ TEST(ImpossibleLosses, InAShardTheShardIsNamedToo) {
 
 TEST(ImpossibleLosses, SoftLabelsAreFine) {
   const Tensor soft({4, 1}, {0, Real(0.25), Real(0.5), 1});
-  expect_fine({Input{3}, Dense{1, sigmoid}}, BinaryCrossentropy{.label_smoothing = 0.1}, x, soft);
-  expect_fine({Input{3}, Dense{1}}, BinaryCrossentropy{.from_logits = true}, x, soft);
-  expect_fine({Input{3}, Dense{1, sigmoid}}, BinaryFocalCrossentropy{}, x, soft);
-  expect_fine({Input{3}, Dense{2, softmax}}, CategoricalCrossentropy{}, x, Tensor({4, 2}, {1, 1, 0, 0, 2, 1, 1, 0}));
+  expect_fine({Input{3}, Dense{1, sigmoid}}, BinaryCrossentropy{.label_smoothing = 0.1}, four_rows, soft);
+  expect_fine({Input{3}, Dense{1}}, BinaryCrossentropy{.from_logits = true}, four_rows, soft);
+  expect_fine({Input{3}, Dense{1, sigmoid}}, BinaryFocalCrossentropy{}, four_rows, soft);
+  expect_fine({Input{3}, Dense{2, softmax}}, CategoricalCrossentropy{}, four_rows,
+              Tensor({4, 2}, {1, 1, 0, 0, 2, 1, 1, 0}));
 }
 
 TEST(ImpossibleLosses, TargetsBelowZero) {
   const Tensor negative({4, 2}, {1, 0, 0, 1, 1, -1, 1, 0}), below({4, 1}, {1, 2, -3, 1});
   for (const bool focal : {false, true}) {
-    expect_refused({Input{3}, Dense{2, softmax}},
-                   focal ? AnyLoss(CategoricalFocalCrossentropy{}) : AnyLoss(CategoricalCrossentropy{}), x, negative,
-                   std::string(focal ? "categorical_focal" : "categorical") +
-                       "_crossentropy: target -1 in row 2, position 1 is negative; targets are one-hot, or the "
-                       "probability of each class");
+    expect_loss_refused({Input{3}, Dense{2, softmax}},
+                        focal ? AnyLoss(CategoricalFocalCrossentropy{}) : AnyLoss(CategoricalCrossentropy{}), four_rows,
+                        negative,
+                        std::string(focal ? "categorical_focal" : "categorical") +
+                            "_crossentropy: target -1 in row 2, position 1 is negative; targets are one-hot, or the "
+                            "probability of each class");
   }
-  expect_refused({Input{3}, Dense{2, softmax}}, KLDivergence{}, x, negative,
-                 "kl_divergence: target -1 in row 2, position 1 is not a probability; each row is a distribution over "
-                 "the classes");
-  expect_refused({Input{3}, Dense{1, softplus}}, Poisson{}, x, below,
-                 "poisson: target -3 in row 2 is negative; targets are counts");
-  expect_refused({Input{3}, Dense{1}}, MeanSquaredLogarithmicError{}, x, below,
-                 "mean_squared_logarithmic_error: target -3 in row 2 is negative; its logarithm is not meaningful; use "
-                 "MeanSquaredError");
+  expect_loss_refused(
+      {Input{3}, Dense{2, softmax}}, KLDivergence{}, four_rows, negative,
+      "kl_divergence: target -1 in row 2, position 1 is not a probability; each row is a distribution over "
+      "the classes");
+  expect_loss_refused({Input{3}, Dense{1, softplus}}, Poisson{}, four_rows, below,
+                      "poisson: target -3 in row 2 is negative; targets are counts");
+  expect_loss_refused(
+      {Input{3}, Dense{1}}, MeanSquaredLogarithmicError{}, four_rows, below,
+      "mean_squared_logarithmic_error: target -3 in row 2 is negative; its logarithm is not meaningful; use "
+      "MeanSquaredError");
 }
 
 TEST(ImpossibleLosses, LabelsOfAHinge) {
-  expect_refused({Input{3}, Dense{1}}, Hinge{}, x, Tensor({4, 1}, {0, 1, 2, 1}),
-                 "hinge: label 2 in row 2; labels must be -1 and 1, or 0 and 1");
+  expect_loss_refused({Input{3}, Dense{1}}, Hinge{}, four_rows, Tensor({4, 1}, {0, 1, 2, 1}),
+                      "hinge: label 2 in row 2; labels must be -1 and 1, or 0 and 1");
   Sequential model{Input{3}, Dense{1}};
   model.compile({.loss = Hinge{}});
   expect_error<ValueError>(
       [&] {
-        model.train_on_batch(x, Tensor({4, 1}, {-1, 1, 0, 1}));
+        model.train_on_batch(four_rows, Tensor({4, 1}, {-1, 1, 0, 1}));
       },
       "hinge: labels 0 in row 2 and -1 in row 0; labels must be -1 and 1, or 0 and 1");
-  expect_fine({Input{3}, Dense{1}}, Hinge{}, x, yes_no);
-  expect_fine({Input{3}, Dense{1}}, Hinge{}, x, Tensor({4, 1}, {-1, 1, -1, 1}));
+  expect_fine({Input{3}, Dense{1}}, Hinge{}, four_rows, yes_no);
+  expect_fine({Input{3}, Dense{1}}, Hinge{}, four_rows, Tensor({4, 1}, {-1, 1, -1, 1}));
 }
 
 TEST(ImpossibleLosses, ASoftmaxOverOneUnit) {
@@ -211,36 +218,36 @@ TEST(ImpossibleLosses, ASoftmaxOverOneUnit) {
   for (const AnyLoss& loss : {AnyLoss(BinaryCrossentropy{}), AnyLoss(MeanSquaredError{}),
                               AnyLoss(CategoricalCrossentropy{}), AnyLoss(MeanAbsoluteError{}), AnyLoss(Hinge{}),
                               AnyLoss([](Var p, Var y) { return mean(square(p - y), -1); })}) {
-    expect_refused(model, loss, x, yes_no, text);
+    expect_loss_refused(model, loss, four_rows, yes_no, text);
   }
-  expect_refused(model, SparseCategoricalCrossentropy{}, x, Tensor(Shape{4}), text);
-  expect_refused({Input{3}, Dense{1}, Softmax{}, Flatten{}}, MeanSquaredError{}, x, yes_no, text);
+  expect_loss_refused(model, SparseCategoricalCrossentropy{}, four_rows, Tensor(Shape{4}), text);
+  expect_loss_refused({Input{3}, Dense{1}, Softmax{}, Flatten{}}, MeanSquaredError{}, four_rows, yes_no, text);
 }
 
 TEST(ImpossibleLosses, OneOfTheClassesOfASoftmaxIsFine) {
   struct First {
     Var forward(Var in) const { return slice_axis(in, 1, 0, 1); }
   };
-  expect_fine({Input{3}, Dense{3, softmax}, First{}}, BinaryCrossentropy{}, x, yes_no);
+  expect_fine({Input{3}, Dense{3, softmax}, First{}}, BinaryCrossentropy{}, four_rows, yes_no);
 }
 
 TEST(ImpossibleLosses, NegativeSampleWeights) {
   const Tensor weights({4}, {1, 2, -1, 1});
-  expect_refused({Input{3}, Dense{1}}, MeanSquaredError{}, x, yes_no,
-                 ": sample weight -1 in row 2; weights must not be negative", weights);
-  expect_refused({Input{3}, Dense{1}}, MeanAbsoluteError{}, x, yes_no,
-                 ": sample weight -1 in row 2; weights must not be negative", weights);
-  expect_refused({Input{3}, Dense{2, softmax}}, SparseCategoricalCrossentropy{}, x, classes,
-                 ": sample weight -1 in row 2; weights must not be negative", weights);
+  expect_loss_refused({Input{3}, Dense{1}}, MeanSquaredError{}, four_rows, yes_no,
+                      ": sample weight -1 in row 2; weights must not be negative", weights);
+  expect_loss_refused({Input{3}, Dense{1}}, MeanAbsoluteError{}, four_rows, yes_no,
+                      ": sample weight -1 in row 2; weights must not be negative", weights);
+  expect_loss_refused({Input{3}, Dense{2, softmax}}, SparseCategoricalCrossentropy{}, four_rows, four_labels,
+                      ": sample weight -1 in row 2; weights must not be negative", weights);
 }
 
 TEST(ImpossibleLosses, WhatIsNotFiniteHasItsOwnError) {
   Sequential model{Input{3}, Dense{1, sigmoid}};
   model.compile({.loss = BinaryCrossentropy{}});
-  EXPECT_THROW(model.train_on_batch(x, Tensor({4, 1}, {0, 1, nan, 1})), NonFiniteError);
+  EXPECT_THROW(model.train_on_batch(four_rows, Tensor({4, 1}, {0, 1, nan, 1})), NonFiniteError);
   Sequential makes{Input{3}, Makes{Tensor({4, 1}, {0, 1, nan, 1})}};
   makes.compile({.loss = BinaryCrossentropy{}});
-  EXPECT_THROW(makes.train_on_batch(x, yes_no), NonFiniteError);
+  EXPECT_THROW(makes.train_on_batch(four_rows, yes_no), NonFiniteError);
 }
 
 TEST(ImpossibleLosses, WhatIsRefusedInInferenceIsRefusedInTraining) {
@@ -258,14 +265,14 @@ TEST(ImpossibleLosses, WhatIsRefusedInInferenceIsRefusedInTraining) {
   }
   Sequential model{Input{3}, Dense{1, sigmoid}, Dropout{0.5}};
   model.compile({.loss = BinaryCrossentropy{.from_logits = true}});
-  EXPECT_THROW(model.train_on_batch(x, yes_no), ValueError);
+  EXPECT_THROW(model.train_on_batch(four_rows, yes_no), ValueError);
 }
 
 TEST(ImpossibleLosses, MetricsThatCannotTakeTheLabelsNameTheRemedy) {
   const auto text = [](const AnyMetric& metric, const AnyLoss& loss, std::initializer_list<Real> labels) {
     Sequential model{Input{3}, Dense{1, sigmoid}};
     model.compile({.loss = loss, .metrics = {metric}});
-    return error_of<ValueError>([&] { model.train_on_batch(x, Tensor({4, 1}, labels)); });
+    return error_of<ValueError>([&] { model.train_on_batch(four_rows, Tensor({4, 1}, labels)); });
   };
   for (const AnyMetric& metric : {AnyMetric(Accuracy{}), AnyMetric(BinaryAccuracy{}), AnyMetric(AUC{}),
                                   AnyMetric(Precision{}), AnyMetric(Recall{}), AnyMetric(F1Score{})}) {

@@ -14,14 +14,14 @@
 namespace cornu {
 namespace {
 
-int calls = 0;
-void count_call(int) { ++calls; }
+int handler_calls = 0;
+void count_call(int) { ++handler_calls; }
 
 /// SIGINT is handled by `count_call`, even if the tests were started with another disposition.
 class InterruptGuardTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    calls = 0;
+    handler_calls = 0;
     former_ = std::signal(SIGINT, count_call);
   }
   void TearDown() override { std::signal(SIGINT, former_); }
@@ -43,7 +43,7 @@ TEST_F(InterruptGuardTest, NotesASignalAndCallsTheProgramsHandlerEveryTime) {
   for (int i = 1; i <= 3; ++i) {
     std::raise(SIGINT);
     EXPECT_TRUE(guard.interrupted());
-    EXPECT_EQ(calls, i);
+    EXPECT_EQ(handler_calls, i);
   }
 }
 
@@ -61,19 +61,19 @@ TEST_F(InterruptGuardTest, PutsTheFormerHandlerBack) {
   }
   EXPECT_EQ(installed(), count_call);
   std::raise(SIGINT);
-  EXPECT_EQ(calls, 1);
+  EXPECT_EQ(handler_calls, 1);
 }
 
 /// The arguments with which a handler with SA_SIGINFO was called.
-int code = 0, blocked = 0;
+int last_code = 0, last_blocked = 0;
 void* seen_context = nullptr;
 void note_details(int signal, siginfo_t* info, void* context) {
-  ++calls;
-  code = info->si_signo == signal ? info->si_code : -1;
+  ++handler_calls;
+  last_code = info->si_signo == signal ? info->si_code : -1;
   seen_context = context;
   sigset_t mask;
   pthread_sigmask(SIG_BLOCK, nullptr, &mask);
-  blocked = sigismember(&mask, SIGUSR1);
+  last_blocked = sigismember(&mask, SIGUSR1);
 }
 
 TEST_F(InterruptGuardTest, CallsAHandlerAsTheSystemWould) {
@@ -89,10 +89,10 @@ TEST_F(InterruptGuardTest, CallsAHandlerAsTheSystemWould) {
     sigaction(SIGINT, nullptr, &ours);
     EXPECT_EQ(ours.sa_flags & SA_RESTART, 0);
     kill(getpid(), SIGINT);
-    EXPECT_EQ(calls, 1);
-    EXPECT_EQ(code, SI_USER);
+    EXPECT_EQ(handler_calls, 1);
+    EXPECT_EQ(last_code, SI_USER);
     EXPECT_NE(seen_context, nullptr);
-    EXPECT_EQ(blocked, 1);
+    EXPECT_EQ(last_blocked, 1);
     EXPECT_TRUE(guard.interrupted());
   }
   struct sigaction now {};
@@ -110,39 +110,43 @@ TEST_F(InterruptGuardTest, AHandlerForOneSignalIsCalledOnce) {
   sigaction(SIGINT, &action, nullptr);
   const InterruptGuard guard;
   std::raise(SIGINT);
-  EXPECT_EQ(calls, 1);
+  EXPECT_EQ(handler_calls, 1);
   EXPECT_TRUE(guard.interrupted());
   EXPECT_EQ(installed(), SIG_DFL) << "the second one ends the program";
 }
 
 /// A handler that the program installs during a run, and that calls the previous one.
-void (*before)(int, siginfo_t*, void*) = nullptr;
+void (*former_handler)(int, siginfo_t*, void*) = nullptr;
 void call_before(int signal, siginfo_t* info, void* context) {
-  ++calls;
-  before(signal, info, context);
+  ++handler_calls;
+  former_handler(signal, info, context);
+}
+
+void install_call_before() {
+  struct sigaction ours {};
+  sigaction(SIGINT, nullptr, &ours);
+  former_handler = ours.sa_sigaction;
+  struct sigaction theirs {};
+  theirs.sa_sigaction = call_before;
+  theirs.sa_flags = SA_SIGINFO;
+  sigemptyset(&theirs.sa_mask);
+  sigaction(SIGINT, &theirs, nullptr);
 }
 
 TEST_F(InterruptGuardTest, HandlersThatCallEachOtherComeToAnEnd) {
   {
     const InterruptGuard guard;
-    struct sigaction ours {};
-    sigaction(SIGINT, nullptr, &ours);
-    before = ours.sa_sigaction;
-    struct sigaction theirs {};
-    theirs.sa_sigaction = call_before;
-    theirs.sa_flags = SA_SIGINFO;
-    sigemptyset(&theirs.sa_mask);
-    sigaction(SIGINT, &theirs, nullptr);
+    install_call_before();
     std::raise(SIGINT);
     EXPECT_TRUE(guard.interrupted());
-    EXPECT_EQ(calls, 2) << "both of the program's handlers";
+    EXPECT_EQ(handler_calls, 2) << "both of the program's handlers";
   }
   std::raise(SIGINT);
-  EXPECT_EQ(calls, 4) << "their handler stays after the run, and still calls the first one through ours";
+  EXPECT_EQ(handler_calls, 4) << "their handler stays after the run, and still calls the first one through ours";
   const InterruptGuard again;
   std::raise(SIGINT);
   EXPECT_TRUE(again.interrupted());
-  EXPECT_EQ(calls, 6);
+  EXPECT_EQ(handler_calls, 6);
 }
 
 TEST_F(InterruptGuardTest, AHandlerThatCallsOursDecidesAlone) {
@@ -154,19 +158,12 @@ TEST_F(InterruptGuardTest, AHandlerThatCallsOursDecidesAlone) {
   };
   {
     const InterruptGuard guard;
-    struct sigaction ours {};
-    sigaction(SIGINT, nullptr, &ours);
-    before = ours.sa_sigaction;
-    struct sigaction theirs {};
-    theirs.sa_sigaction = call_before;
-    theirs.sa_flags = SA_SIGINFO;
-    sigemptyset(&theirs.sa_mask);
-    sigaction(SIGINT, &theirs, nullptr);
+    install_call_before();
     raise_through();
     EXPECT_TRUE(guard.interrupted());
   }
   raise_through();
-  EXPECT_EQ(calls, 6) << "and the program lives";
+  EXPECT_EQ(handler_calls, 6) << "and the program lives";
 }
 
 TEST_F(InterruptGuardTest, ForgetsASignalWithTheLastGuard) {

@@ -15,7 +15,7 @@ namespace {
 using namespace cornu::testing;
 
 /// A struct that owns layers and has no build.
-struct Net {
+struct SkippingNet {
   AnyLayer trunk = Dense{4, tanh}, head = Dense{4};
   Var forward(Var x) const { return head(trunk(x)) + x; }
   NamedLayers layers() { return {{"trunk", &trunk}, {"head", &head}}; }
@@ -43,13 +43,13 @@ std::vector<AnyLayer> layers_of_each_kind() {
           Concatenate{{Dense{2}}, {Dense{3, relu}, Dense{2}}},
           Sequential{Dense{4}, Residual{Dense{4}}},
           Sequential{Input{4}, Dense{6}, BatchNormalization{}, Dense{4}},
-          Net{},
+          SkippingNet{},
           Own{},
-          Residual{Net{}, Sequential{Input{4}, Own{}}}};
+          Residual{SkippingNet{}, Sequential{Input{4}, Own{}}}};
 }
 
 /// A layer trained in another model, so that its weights are not those drawn from any seed.
-AnyLayer trained(const AnyLayer& layer) {
+AnyLayer trained_elsewhere(const AnyLayer& layer) {
   Sequential model({Input{4}, {"part", layer}}, {.seed = 11});
   model.compile({.optimizer = Adam{.learning_rate = 0.1}, .loss = MeanSquaredError{}});
   for (int step = 0; step < 5; ++step) model.train_on_batch(normal({8, 4}), normal({8, 4}, 6));
@@ -77,7 +77,7 @@ TEST(KeepingWeights, WhateverTheLayerAndWhereverItIsPut) {
   for (const bool frozen : {false, true}) {
     for (const AnyLayer& untrained : layers_of_each_kind()) {
       SCOPED_TRACE(untrained.type());
-      AnyLayer part = trained(untrained);
+      AnyLayer part = trained_elsewhere(untrained);
       if (frozen) freeze(part);
       const Tensor expected = outputs(part, x);
       const auto check = [&](Sequential model, std::string_view path) {
@@ -98,7 +98,7 @@ TEST(KeepingWeights, WhateverTheLayerAndWhereverItIsPut) {
       check({Input{4}, {"outer", Sequential{part, Dense{4}}}}, "outer/part");
       check({Input{4}, {"outer", Residual{part}}}, "outer/part");
       check({Input{4}, {"outer", Concatenate{{part}, {Dense{3}}}}}, "outer/part");
-      Net net;
+      SkippingNet net;
       net.trunk = part;
       check({Input{4}, {"net", net}}, "net/trunk");
     }
@@ -277,7 +277,7 @@ TEST(KeepingWeights, AValueThatIsGivenForOneParameterIsKeptAndTheOthersAreMade) 
 }
 
 TEST(KeepingWeights, ARefusingNeighbourChangesNothing) {
-  const AnyLayer part = trained(Net{});
+  const AnyLayer part = trained_elsewhere(SkippingNet{});
   Sequential model({part, Refusing{}}, {.name = "model"});
   EXPECT_THROW(model.build({4}), ValueError);
   expect_same_parameters(model.get_layer(0), part);
@@ -286,7 +286,7 @@ TEST(KeepingWeights, ARefusingNeighbourChangesNothing) {
 
 TEST(KeepingWeights, LayersWithoutWeightsDrawWhatTheyWouldHaveDrawn) {
   const Sequential plain{Input{4}, Dense{4}, Dense{4}, Dense{2}};
-  const AnyLayer part = trained(Dense{4});
+  const AnyLayer part = trained_elsewhere(Dense{4});
   const Sequential mixed{Input{4}, Dense{4}, part, Dense{2}};
   EXPECT_EQ(mixed.get_weights()[0], plain.get_weights()[0]);
   EXPECT_EQ(mixed.get_weights()[4], plain.get_weights()[4]);

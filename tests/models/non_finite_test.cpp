@@ -9,6 +9,7 @@
 #include "cornu/models/callbacks/callbacks.h"
 #include "cornu/tests/models/support.h"
 #include "cornu/tests/support/expect_error.h"
+#include "cornu/tests/support/special_values.h"
 
 // Behaviour when a loss becomes non-finite.
 
@@ -17,7 +18,6 @@ namespace {
 
 using namespace cornu::testing;
 
-constexpr Real nan = std::numeric_limits<Real>::quiet_NaN();
 constexpr Real largest = std::numeric_limits<Real>::max();
 
 /// NaN for negative numbers.

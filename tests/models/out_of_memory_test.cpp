@@ -35,17 +35,17 @@ Sequential compiled(const AnyOptimizer& rule = SGD{.learning_rate = 0.1, .moment
 }
 
 /// The result of an action, in memory allocated beforehand, and the model's weights afterwards.
-struct Outcome {
+struct ActionResult {
   Tensor result;
   std::vector<Tensor> weights;
 
-  bool operator==(const Outcome&) const = default;
+  bool operator==(const ActionResult&) const = default;
 };
 using Action = std::function<void(Sequential&, Tensor& result)>;
 
 Tensor room() { return Tensor(Shape{50, 3}); }
 
-Outcome outcome(Sequential& model, const Action& action) {
+ActionResult outcome(Sequential& model, const Action& action) {
   Tensor result = room();
   action(model, result);
   return {std::move(result), model.get_weights()};
@@ -56,7 +56,7 @@ Outcome outcome(Sequential& model, const Action& action) {
 void expect_survival(const Sequential& original, const Action& action, bool keeps_weights) {
   const std::vector<Tensor> first = original.get_weights();
   Sequential fresh = original;
-  const Outcome expected = outcome(fresh, action);
+  const ActionResult expected = outcome(fresh, action);
   for (const auto extent : {AllocationFailure::once, AllocationFailure::onwards}) {
     bool has_failed = true;
     Index failures = 0;

@@ -16,7 +16,7 @@ namespace {
 
 using namespace cornu::testing;
 
-constexpr double rounding = std::is_same_v<Real, double> ? 1e-14 : 1e-6;
+constexpr double prediction_rounding = std::is_same_v<Real, double> ? 1e-14 : 1e-6;
 
 TEST(Evaluate, IsTheMeanOverAllSamplesWhateverTheBatchSize) {
   const TensorDataset data = blobs(50);
@@ -24,7 +24,7 @@ TEST(Evaluate, IsTheMeanOverAllSamplesWhateverTheBatchSize) {
   const Logs whole = model.evaluate(data, {.batch_size = 50});
   for (const Index batch_size : {1, 7, 32, 49, 1000}) {
     const Logs logs = model.evaluate(data, {.batch_size = batch_size});
-    EXPECT_NEAR(logs["loss"], whole["loss"], 10 * rounding) << batch_size;
+    EXPECT_NEAR(logs["loss"], whole["loss"], 10 * prediction_rounding) << batch_size;
     EXPECT_EQ(logs["accuracy"], whole["accuracy"]) << batch_size;
   }
 }
@@ -96,7 +96,8 @@ TEST(Predict, DoesNotDependOnTheBatchSizeButForRounding) {
     const Tensor y = model.predict(x, {.batch_size = batch_size});
     ASSERT_EQ(y.shape(), Shape({45, 7}));
     for (Index i = 0; i < y.size(); ++i) {
-      ASSERT_NEAR(static_cast<double>(y[i]), static_cast<double>(whole[i]), 10 * rounding) << batch_size << ", " << i;
+      ASSERT_NEAR(static_cast<double>(y[i]), static_cast<double>(whole[i]), 10 * prediction_rounding)
+          << batch_size << ", " << i;
     }
   }
 }

@@ -31,7 +31,7 @@ struct Slow {
   }
 };
 
-std::vector<Tensor> trained(DatasetRef data, Index threads, bool shuffle) {
+std::vector<Tensor> trained_on_threads(DatasetRef data, Index threads, bool shuffle) {
   Sequential model = testing::classifier();
   model.fit(data, {.batch_size = 16,
                    .epochs = 3,
@@ -47,7 +47,8 @@ TEST(PrefetchedInFit, TrainsToTheSameBits) {
   const Slow slow;
   const Prefetched data(slow);
   for (const bool shuffle : {false, true}) {
-    for (const Index threads : {1, 2}) EXPECT_EQ(trained(data, threads, shuffle), trained(slow.data, 1, shuffle));
+    for (const Index threads : {1, 2})
+      EXPECT_EQ(trained_on_threads(data, threads, shuffle), trained_on_threads(slow.data, 1, shuffle));
   }
   EXPECT_GT(slow.elsewhere, 0);
 }

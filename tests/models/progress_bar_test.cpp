@@ -12,6 +12,9 @@
 namespace cornu {
 namespace {
 
+using testing::logs_of;
+using testing::Screen;
+
 /// A drawing without colours and cursor movements.
 std::string plain(const std::string& text) {
   std::string result;

@@ -10,6 +10,9 @@
 namespace cornu {
 namespace {
 
+using testing::logs_of;
+using testing::Screen;
+
 TEST(ProgressLine, IsOnePlainLineAnEpoch) {
   Screen screen;
   ProgressDisplay display(Verbose::line, 2, 1875, screen.file, screen.clock());

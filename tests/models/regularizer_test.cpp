@@ -17,6 +17,7 @@
 #include "cornu/optim/adam.h"
 #include "cornu/tests/models/support.h"
 #include "cornu/tests/support/expect_error.h"
+#include "cornu/tests/support/special_values.h"
 
 // Penalties in the loss and their effect on the weights; constraints on weights.
 
@@ -24,10 +25,13 @@ namespace cornu {
 namespace {
 
 using testing::expect_error;
+using testing::nan;
 using testing::normal;
+using testing::Weights;
+using testing::weights_of;
 
 constexpr bool is_double = std::is_same_v<Real, double>;
-constexpr double close = is_double ? 1e-13 : 2e-5;
+constexpr double penalty_tolerance = is_double ? 1e-13 : 2e-5;
 
 /// The value of a penalty on a tensor.
 double penalty_of(const Regularizer& regularizer, const Tensor& x) {
@@ -66,18 +70,10 @@ const Dense penalized{.units = 2,
                       .bias_regularizer = L2{0.1},
                       .activity_regularizer = L2{0.05}};
 
-Sequential model_of(const Dense& layer, AnyOptimizer optimizer = SGD{.learning_rate = 0.05}) {
+Sequential penalized_model(const Dense& layer, AnyOptimizer optimizer = SGD{.learning_rate = 0.05}) {
   Sequential model{Input{3}, layer, Dense{1}};
   model.compile({.optimizer = std::move(optimizer), .loss = MeanSquaredError{}, .metrics = {MeanSquaredError{}}});
   return model;
-}
-
-using Weights = std::vector<Parameter>;
-
-Weights weights_of(const Sequential& model) {
-  Weights weights;
-  for (const Tensor& weight : model.get_weights()) weights.push_back({weight});
-  return weights;
 }
 
 /// The expected loss of a batch for `penalized`.
@@ -91,7 +87,7 @@ Var loss_by_hand(const Weights& w, Var x, Var y) {
 
 void expect_near(const std::vector<Tensor>& got, const Weights& expected) {
   for (std::size_t i = 0; i < got.size(); ++i) {
-    for (Index k = 0; k < got[i].size(); ++k) EXPECT_NEAR(got[i][k], expected[i].value[k], close) << i;
+    for (Index k = 0; k < got[i].size(); ++k) EXPECT_NEAR(got[i][k], expected[i].value[k], penalty_tolerance) << i;
   }
 }
 
@@ -99,7 +95,7 @@ TEST(Regularizers, TrainAsTheSameTapeWrittenByHandHoweverABatchIsDivided) {
   const Tensor x = normal({40, 3}), y = normal({40, 1}, 6);
   for (const Index shard_size : {40, 20, 9, 3}) {  // whole, at once, and in turn
     for (const double momentum : {0.0, 0.9}) {     // with and without deferred products
-      Sequential model = model_of(penalized, SGD{.learning_rate = 0.05, .momentum = momentum});
+      Sequential model = penalized_model(penalized, SGD{.learning_rate = 0.05, .momentum = momentum});
       Weights weights = weights_of(model);
       const History history = model.fit(x, y,
                                         {.batch_size = 40,
@@ -115,7 +111,7 @@ TEST(Regularizers, TrainAsTheSameTapeWrittenByHandHoweverABatchIsDivided) {
       for (std::size_t epoch = 0; epoch < 20; ++epoch) {
         tape.clear();
         const Var loss = loss_by_hand(weights, tape.input(x), tape.input(y));
-        EXPECT_NEAR(history["loss"][epoch], static_cast<double>(loss.item()), close);
+        EXPECT_NEAR(history["loss"][epoch], static_cast<double>(loss.item()), penalty_tolerance);
         optimizer.step(tape.backward(loss));
       }
       expect_near(model.get_weights(), weights);
@@ -124,29 +120,29 @@ TEST(Regularizers, TrainAsTheSameTapeWrittenByHandHoweverABatchIsDivided) {
 }
 
 TEST(Regularizers, AreInTheLossOfTrainingAndEvaluationAndNotInMetrics) {
-  Sequential model = model_of(penalized);
+  Sequential model = penalized_model(penalized);
   const Tensor x = normal({30, 3}), y = normal({30, 1}, 6);
   const Weights weights = weights_of(model);
   Tape tape;
   const auto expected = static_cast<double>(loss_by_hand(weights, tape.input(x), tape.input(y)).item());
   Logs logs = model.evaluate(x, y, {.batch_size = 10});
-  EXPECT_NEAR(logs["loss"], expected, close);
+  EXPECT_NEAR(logs["loss"], expected, penalty_tolerance);
   const Tensor p = model.predict(x);
   double mse = 0;
   for (Index i = 0; i < 30; ++i) mse += static_cast<double>((p[i] - y[i]) * (p[i] - y[i])) / 30;
-  EXPECT_NEAR(logs["mean_squared_error"], mse, close);
+  EXPECT_NEAR(logs["mean_squared_error"], mse, penalty_tolerance);
   const Logs& trained = model.train_on_batch(x, y);
-  EXPECT_NEAR(trained["loss"], expected, close);
-  EXPECT_NEAR(trained["mean_squared_error"], mse, close);
-  const History history = model_of(penalized).fit(
+  EXPECT_NEAR(trained["loss"], expected, penalty_tolerance);
+  EXPECT_NEAR(trained["mean_squared_error"], mse, penalty_tolerance);
+  const History history = penalized_model(penalized).fit(
       x, y, {.batch_size = 30, .verbose = Verbose::silent, .validation_data = nullptr, .shard_size = 7});
-  EXPECT_NEAR(history["loss"][0], expected, close);
+  EXPECT_NEAR(history["loss"][0], expected, penalty_tolerance);
 }
 
 TEST(Regularizers, DoNotKeepABatchFromBeingDivided) {
   const Tensor x = normal({40, 3}), y = normal({40, 1}, 6);
   const auto weights = [&](Index shard_size, Index threads) {
-    Sequential model = model_of(penalized);
+    Sequential model = penalized_model(penalized);
     model.fit(x, y, {.batch_size = 40, .verbose = Verbose::silent, .threads = threads, .shard_size = shard_size});
     return model.get_weights();
   };
@@ -155,14 +151,14 @@ TEST(Regularizers, DoNotKeepABatchFromBeingDivided) {
 }
 
 TEST(Regularizers, OfFrozenParametersAreNotInTheLoss) {
-  Sequential model = model_of({.units = 2, .kernel_regularizer = L2{0.5}});
+  Sequential model = penalized_model({.units = 2, .kernel_regularizer = L2{0.5}});
   freeze(model.get_layer(0));
   const Tensor x = normal({8, 3}), y = normal({8, 1}, 6);
   const std::vector<Tensor> before = model.get_weights();
   const double mse = model.evaluate(x, y)["mean_squared_error"];
   const double loss = model.train_on_batch(x, y)["loss"];
-  EXPECT_NEAR(loss, mse, close);
-  EXPECT_NEAR(model.evaluate(x, y)["loss"], model.evaluate(x, y)["mean_squared_error"], close);
+  EXPECT_NEAR(loss, mse, penalty_tolerance);
+  EXPECT_NEAR(model.evaluate(x, y)["loss"], model.evaluate(x, y)["mean_squared_error"], penalty_tolerance);
   EXPECT_EQ(model.get_weights()[0], before[0]);
   EXPECT_NE(model.get_weights()[2], before[2]);
 }
@@ -176,7 +172,7 @@ TEST(Regularizers, OfALayerThatIsCalledTwiceCountOnce) {
   Sequential model{Input{3}, Twice{}};
   model.compile({.loss = MeanSquaredError{}, .metrics = {MeanSquaredError{}}});
   const Logs logs = model.evaluate(normal({4, 3}), normal({4, 3}, 6));
-  EXPECT_NEAR(logs["loss"] - logs["mean_squared_error"], penalty_of(L1{}, model.get_weights()[0]), close);
+  EXPECT_NEAR(logs["loss"] - logs["mean_squared_error"], penalty_of(L1{}, model.get_weights()[0]), penalty_tolerance);
 }
 
 TEST(Regularizers, OfAConvolutionAreInItsLossToo) {
@@ -193,7 +189,7 @@ TEST(Regularizers, OfAConvolutionAreInItsLossToo) {
   EXPECT_NEAR(
       logs["loss"],
       penalty_of(L2{}, model.get_weights()[0]) + penalty_of(L1{}, Tensor::full({3}, 2)) + penalty_of(L1{0.1}, y) / 5,
-      close * 100);
+      penalty_tolerance * 100);
 }
 
 // ---- Constraints ----
@@ -243,7 +239,6 @@ TEST(Constraint, TakesSeveralAxesTogether) {
 }
 
 TEST(Constraint, KeepsNaNWhereItIs) {
-  const Real nan = std::numeric_limits<Real>::quiet_NaN();
   EXPECT_TRUE(std::isnan(constrained(NonNeg{}, Tensor::vector({nan, -1}))[0]));
   const Tensor w = constrained(MaxNorm{}, Tensor::matrix({{nan, 3}, {1, 4}}));
   EXPECT_TRUE(std::isnan(w[0]));
@@ -264,8 +259,8 @@ TEST(Constraints, AreKeptAfterEveryStep) {
   const std::vector<AnyOptimizer> rules{SGD{.learning_rate = 0.5}, SGD{.learning_rate = 0.5, .momentum = 0.9},
                                         Adam{.learning_rate = 0.5}};
   for (const AnyOptimizer& rule : rules) {
-    Sequential model =
-        model_of({.units = 4, .kernel_constraint = MaxNorm{.max_value = 0.7}, .bias_constraint = NonNeg{}}, rule);
+    Sequential model = penalized_model(
+        {.units = 4, .kernel_constraint = MaxNorm{.max_value = 0.7}, .bias_constraint = NonNeg{}}, rule);
     for (int step = 0; step < 10; ++step) {
       model.fit(x, y, {.batch_size = 40, .verbose = Verbose::silent, .shard_size = 13});
       const std::vector<Tensor> weights = model.get_weights();
@@ -296,7 +291,7 @@ TEST(Constraints, AreAppliedToWhatTheStepMade) {
 }
 
 TEST(Constraints, LeaveFrozenParametersAlone) {
-  Sequential model = model_of({.units = 2, .kernel_constraint = UnitNorm{}});
+  Sequential model = penalized_model({.units = 2, .kernel_constraint = UnitNorm{}});
   freeze(model.get_layer(0));
   const std::vector<Tensor> before = model.get_weights();
   model.train_on_batch(normal({6, 3}), normal({6, 1}, 6));

@@ -4,12 +4,12 @@
 #include <unistd.h>
 
 #include <cstdio>
-#include <initializer_list>
 #include <string>
 
 #include "cornu/models/progress.h"
+#include "cornu/tests/models/support.h"
 
-namespace cornu {
+namespace cornu::testing {
 
 /// A file that can be read while it is written, and a clock that stands still.
 struct Screen {
@@ -38,10 +38,4 @@ struct Screen {
   std::size_t seen_ = 0;
 };
 
-inline Logs logs_of(std::initializer_list<Logs::Entry> entries) {
-  Logs logs;
-  for (const Logs::Entry& entry : entries) logs.set(entry.name, entry.value);
-  return logs;
-}
-
-}  // namespace cornu
+}  // namespace cornu::testing

@@ -21,6 +21,8 @@ using testing::blobs;
 using testing::error_of;
 using testing::expect_error;
 using testing::normal;
+using testing::parameter_names;
+using testing::Texts;
 
 std::vector<std::string> names_of(const Sequential& model) {
   std::vector<std::string> names;
@@ -28,23 +30,15 @@ std::vector<std::string> names_of(const Sequential& model) {
   return names;
 }
 
-std::vector<std::string> parameter_names(const Sequential& model) {
-  std::vector<std::string> names;
-  for (const auto& [name, parameter] : model.parameters()) names.push_back(name);
-  return names;
-}
-
-using Names = std::vector<std::string>;
-
 TEST(SequentialNames, AreThoseKerasGives) {
   const Sequential model{Input{4}, Dense{3}, ReLU{}, Dense{3}, Dropout{0.1}, Dense{2}, Softmax{}};
-  EXPECT_EQ(names_of(model), (Names{"dense", "re_lu", "dense_1", "dropout", "dense_2", "softmax"}));
+  EXPECT_EQ(names_of(model), (Texts{"dense", "re_lu", "dense_1", "dropout", "dense_2", "softmax"}));
 }
 
 TEST(SequentialNames, MayBeOnesOwn) {
   Sequential model{Input{4}, {"hidden", Dense{3}}, Dense{2}};
-  EXPECT_EQ(names_of(model), (Names{"hidden", "dense"}));
-  EXPECT_EQ(parameter_names(model), (Names{"hidden/kernel", "hidden/bias", "dense/kernel", "dense/bias"}));
+  EXPECT_EQ(names_of(model), (Texts{"hidden", "dense"}));
+  EXPECT_EQ(parameter_names(model), (Texts{"hidden/kernel", "hidden/bias", "dense/kernel", "dense/bias"}));
   model.add({"out", Dense{2}});
   EXPECT_EQ(model.get_layer(-1).name(), "out");
 }
@@ -59,7 +53,7 @@ TEST(SequentialNames, OfParametersAreUniqueInAllFilesWhateverLayersAreCalled) {
                       {.seed = seed});
   };
   Sequential model = made(1);
-  const Names names = parameter_names(model);
+  const Texts names = parameter_names(model);
   EXPECT_EQ(std::set<std::string>(names.begin(), names.end()).size(), names.size());
   EXPECT_EQ(names[4], "a/b/kernel_1");
   model.compile({.optimizer = Adam{}, .loss = MeanSquaredError{}});
@@ -86,7 +80,7 @@ TEST(SequentialNames, OfParametersAreUniqueInAllFilesWhateverLayersAreCalled) {
 
 TEST(SequentialNames, NumbersFillTheGapsThatOwnNamesLeave) {
   const Sequential model{Input{4}, {"dense", Dense{3}}, Dense{3}, {"dense_2", Dense{3}}, Dense{3}};
-  EXPECT_EQ(names_of(model), (Names{"dense", "dense_1", "dense_2", "dense_3"}));
+  EXPECT_EQ(names_of(model), (Texts{"dense", "dense_1", "dense_2", "dense_3"}));
 }
 
 TEST(SequentialNames, AreTakenOnce) {
@@ -173,9 +167,9 @@ Sequential encoder() { return Sequential({Dense{8, relu}, Dense{4, relu}}, {.nam
 TEST(NestedSequential, IsKnownByItsOwnName) {
   const Sequential model{
       Input{2}, encoder(), encoder(), Sequential{Dense{3}, Dense{2}}, {"head", Sequential{Dense{2}}}};
-  EXPECT_EQ(names_of(model), (Names{"encoder", "encoder_1", "sequential", "head"}));
+  EXPECT_EQ(names_of(model), (Texts{"encoder", "encoder_1", "sequential", "head"}));
   EXPECT_EQ(parameter_names(Sequential{Input{2}, encoder(), Dense{1}}),
-            (Names{"encoder/dense/kernel", "encoder/dense/bias", "encoder/dense_1/kernel", "encoder/dense_1/bias",
+            (Texts{"encoder/dense/kernel", "encoder/dense/bias", "encoder/dense_1/kernel", "encoder/dense_1/bias",
                    "dense/kernel", "dense/bias"}));
 }
 
@@ -230,12 +224,12 @@ TEST(NestedSequential, AListOfOneModelIsACopyOnlyWhereNothingElseIsSaid) {
   const Sequential inner({Input{2}, Dense{4}}, {.name = "inner"});
   const Sequential copy{inner};
   EXPECT_EQ(copy.name(), "inner");
-  EXPECT_EQ(names_of(copy), Names{"dense"});
+  EXPECT_EQ(names_of(copy), Texts{"dense"});
   const Sequential wrapped({inner}, {.name = "outer"});
   EXPECT_EQ(wrapped.name(), "outer");
-  EXPECT_EQ(names_of(wrapped), Names{"inner"});
+  EXPECT_EQ(names_of(wrapped), Texts{"inner"});
   const Sequential named{{"first", inner}};
-  EXPECT_EQ(names_of(named), Names{"first"});
+  EXPECT_EQ(names_of(named), Texts{"first"});
 }
 
 }  // namespace

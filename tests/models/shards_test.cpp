@@ -15,12 +15,12 @@ namespace {
 using testing::blobs;
 using testing::expect_error;
 
-struct Outcome {
+struct FitResult {
   std::vector<Tensor> weights;
   std::vector<double> loss, accuracy;
 };
 
-Outcome trained(Sequential model, FitOptions options, Index threads, Index shard_size) {
+FitResult trained_in_shards(Sequential model, FitOptions options, Index threads, Index shard_size) {
   const TensorDataset data = blobs(100);
   options.threads = threads;
   options.shard_size = shard_size;
@@ -41,9 +41,9 @@ TEST(Shards, GiveTheSameBitsOnAnyNumberOfThreads) {
     const Sequential model = dropping(rule);
     for (const Index shard_size : {2, 7, 16}) {  // 40 and 20 at once or in turn
       const FitOptions options{.batch_size = 40, .epochs = 3};
-      const Outcome one = trained(model, options, 1, shard_size);
+      const FitResult one = trained_in_shards(model, options, 1, shard_size);
       for (const Index threads : {0, 2, 3}) {
-        const Outcome several = trained(model, options, threads, shard_size);
+        const FitResult several = trained_in_shards(model, options, threads, shard_size);
         EXPECT_EQ(one.weights, several.weights) << shard_size << " on " << threads;
         EXPECT_EQ(one.loss, several.loss);
         EXPECT_EQ(one.accuracy, several.accuracy);
@@ -62,9 +62,9 @@ TEST(Shards, AddUpToTheBatch) {
   for (const AnyLoss& loss : losses) {
     Sequential model = testing::classifier();
     model.compile({.optimizer = SGD{.learning_rate = 0.1, .momentum = 0.9}, .loss = loss, .metrics = {Accuracy{}}});
-    const Outcome whole = trained(model, options, 1, 40);
+    const FitResult whole = trained_in_shards(model, options, 1, 40);
     for (const Index shard_size : {2, 7, 16}) {
-      const Outcome parts = trained(model, options, 2, shard_size);
+      const FitResult parts = trained_in_shards(model, options, 2, shard_size);
       EXPECT_EQ(parts.accuracy, whole.accuracy);
       for (std::size_t i = 0; i < whole.loss.size(); ++i) EXPECT_NEAR(parts.loss[i], whole.loss[i], tolerance);
       for (std::size_t i = 0; i < whole.weights.size(); ++i) {
@@ -108,7 +108,7 @@ TEST(Shards, OfAModelWithLargeGradientsGiveTheSameBitsOnAnyNumberOfThreads) {
 }
 
 /// Counts its passes in an untrained parameter.
-struct Counting {
+struct CountedPasses {
   Parameter count{.value = Tensor(Shape{1}), .trainable = false};
 
   NamedParameters parameters() { return {{"count", &count}}; }
@@ -121,7 +121,7 @@ struct Counting {
 TEST(Shards, KeepTheUpdatesThatTheyRecord) {
   const TensorDataset data = blobs(80);
   for (const Index shard_size : {40, 20, 2}) {  // whole, at once, in turn
-    Sequential model{Input{2}, Counting{}, Dense{3}, Softmax{}};
+    Sequential model{Input{2}, CountedPasses{}, Dense{3}, Softmax{}};
     model.compile({.loss = SparseCategoricalCrossentropy{}});
     model.fit(data, {.batch_size = 40, .epochs = 3, .verbose = Verbose::silent, .shard_size = shard_size});
     EXPECT_EQ(model.get_weights().front()[0], 6) << shard_size;
@@ -153,8 +153,9 @@ TEST(Shards, AreNotMadeOfABatchWhoseSamplesDependOnEachOther) {
   model.compile(
       {.optimizer = SGD{.learning_rate = 0.1}, .loss = SparseCategoricalCrossentropy{}, .metrics = {Accuracy{}}});
   const FitOptions options{.batch_size = 40, .epochs = 2};
-  const Outcome whole = trained(model, options, 1, 40);
-  for (const Index shard_size : {2, 16}) EXPECT_EQ(trained(model, options, 2, shard_size).weights, whole.weights);
+  const FitResult whole = trained_in_shards(model, options, 1, 40);
+  for (const Index shard_size : {2, 16})
+    EXPECT_EQ(trained_in_shards(model, options, 2, shard_size).weights, whole.weights);
 }
 
 TEST(Shards, AreMadeWhereALossIsKnownToBeAMean) {

@@ -97,7 +97,7 @@ struct Scenario {
 };
 
 /// A quiet machine on which a shared step takes `ratio` times as long. `more` adds other effects.
-StepTime quiet(double ratio, std::function<double(Clock&, bool shared)> more = nullptr) {
+StepTime quiet_machine(double ratio, std::function<double(Clock&, bool shared)> more = nullptr) {
   return [=](Clock& clock, bool shared) {
     const double time = (shared ? ratio : 1) * clock.noise(0.04);
     return more == nullptr ? time : time * more(clock, shared);
@@ -107,46 +107,49 @@ StepTime quiet(double ratio, std::function<double(Clock&, bool shared)> more = n
 std::vector<Scenario> scenarios() {
   std::vector<Scenario> result;
   for (const double ratio : {0.5, 0.6, 0.8, 0.95, 1.05, 1.2, 2.0}) {
-    result.push_back({"shared takes " + std::to_string(ratio), quiet(ratio)});
+    result.push_back({"shared takes " + std::to_string(ratio), quiet_machine(ratio)});
   }
   const auto cold = [](Clock& clock, bool) { return clock.step < 3 ? 5.0 : 1.0; };
-  for (const double ratio : {0.5, 1.5}) result.push_back({"cold at first", quiet(ratio, cold)});
-  result.push_back({"a cold second thread",
-                    quiet(0.55, [](Clock& clock, bool shared) { return shared && clock.step < 4 ? 20.0 : 1.0; })});
+  for (const double ratio : {0.5, 1.5}) result.push_back({"cold at first", quiet_machine(ratio, cold)});
+  result.push_back({"a cold second thread", quiet_machine(0.55, [](Clock& clock, bool shared) {
+                      return shared && clock.step < 4 ? 20.0 : 1.0;
+                    })});
   for (const Index at : {0, 3, 300, 1000}) {
-    result.push_back({"a core is stolen for 50 steps", quiet(0.55, [=](Clock& clock, bool shared) {
+    result.push_back({"a core is stolen for 50 steps", quiet_machine(0.55, [=](Clock& clock, bool shared) {
                         return shared && clock.step >= at && clock.step < at + 50 ? 4.0 : 1.0;
                       })});
-    result.push_back({"a core goes away for good",
-                      quiet(0.55, [=](Clock& clock, bool shared) { return shared && clock.step >= at ? 3.0 : 1.0; })});
-    result.push_back({"a core comes",
-                      quiet(0.55, [=](Clock& clock, bool shared) { return shared && clock.step < at ? 3.0 : 1.0; })});
+    result.push_back({"a core goes away for good", quiet_machine(0.55, [=](Clock& clock, bool shared) {
+                        return shared && clock.step >= at ? 3.0 : 1.0;
+                      })});
+    result.push_back({"a core comes", quiet_machine(0.55, [=](Clock& clock, bool shared) {
+                        return shared && clock.step < at ? 3.0 : 1.0;
+                      })});
     result.push_back(
-        {"all becomes slower", quiet(0.6, [=](Clock& clock, bool) { return clock.step >= at ? 1.4 : 1.0; })});
+        {"all becomes slower", quiet_machine(0.6, [=](Clock& clock, bool) { return clock.step >= at ? 1.4 : 1.0; })});
   }
-  result.push_back({"a core comes and goes", quiet(0.55, [](Clock& clock, bool shared) {
+  result.push_back({"a core comes and goes", quiet_machine(0.55, [](Clock& clock, bool shared) {
                       return shared && clock.step / 40 % 2 == 1 ? 2.5 : 1.0;
                     })});
-  result.push_back({"one step in 500 takes 20 more", quiet(0.55, [](Clock& clock, bool shared) {
+  result.push_back({"one step in 500 takes 20 more", quiet_machine(0.55, [](Clock& clock, bool shared) {
                       return clock.happens(0.002) ? 1 + 20 / (shared ? 0.55 : 1) : 1.0;
                     })});
-  result.push_back(
-      {"every other step takes 1.5", quiet(0.6, [](Clock& clock, bool) { return clock.happens(0.5) ? 1.5 : 1.0; })});
+  result.push_back({"every other step takes 1.5",
+                    quiet_machine(0.6, [](Clock& clock, bool) { return clock.happens(0.5) ? 1.5 : 1.0; })});
   for (const double ratio : {0.55, 0.8, 1.3}) {
     const auto wide = [=](Clock& clock, bool shared) { return (shared ? ratio : 1) * clock.noise(0.4); };
     result.push_back({"wide noise", wide, true});
     result.push_back({"one step in 10 takes 5",
-                      quiet(ratio, [](Clock& clock, bool) { return clock.happens(0.1) ? 5.0 : 1.0; }), true});
+                      quiet_machine(ratio, [](Clock& clock, bool) { return clock.happens(0.1) ? 5.0 : 1.0; }), true});
   }
   return result;
 }
 
-constexpr Index steps = 2000;
+constexpr Index simulated_steps = 2000;
 
 double total(const Scenario& scenario, std::uint64_t seed, double seconds, std::function<bool()> shares,
              const std::function<void(double)>& took) {
   Clock clock{Rng(seed)};
-  for (; clock.step < steps; ++clock.step) {
+  for (; clock.step < simulated_steps; ++clock.step) {
     const double time = scenario.step(clock, shares());
     clock.time += time * seconds;
     took(time * seconds);

@@ -21,8 +21,8 @@
 namespace cornu {
 namespace {
 
-constexpr Index width = 4;     // of samples and of square weights
-constexpr Index samples = 24;  // 1, 3 and 12 shards
+constexpr Index width = 4;          // of samples and of square weights
+constexpr Index sample_count = 24;  // 1, 3 and 12 shards
 constexpr Index columns = width + 1;
 
 Index below(Rng& rng, Index n) { return rng.below(n); }
@@ -270,7 +270,7 @@ AnyOptimizer random_rule(const std::string& name, Rng& rng, const NamedParameter
   return {registry.make(described(std::move(config), name)), extras};
 }
 
-using Weights = std::vector<Tensor>;
+using Tensors = std::vector<Tensor>;
 
 /// A step as documented: everything Optimizer does apart from the rule itself, written out.
 class ReferenceOptimizer {
@@ -287,7 +287,7 @@ class ReferenceOptimizer {
   }
 
   /// gradients: empty tensors for parameters without one.
-  Weights step(const NamedParameters& parameters, Weights weights, Weights gradients, const Weights& updates) {
+  Tensors step(const NamedParameters& parameters, Tensors weights, Tensors gradients, const Tensors& updates) {
     const auto& options = rule_.options();
     const OptimizerExtras& extras = rule_.extras();
     double total = 0;
@@ -363,9 +363,10 @@ Var total_loss(Var y, ConstView target, const NamedParameters& parameters, Real 
 }
 
 /// A model that takes a few steps in one way.
-class Case {
+class RandomSteps {
  public:
-  explicit Case(std::uint64_t seed) : rng_(seed, 3), reference_(seed), x_({samples, columns}), y_({samples, width}) {
+  explicit RandomSteps(std::uint64_t seed)
+      : rng_(seed, 3), reference_(seed), x_({sample_count, columns}), y_({sample_count, width}) {
     const std::vector<std::string>& rules = testing::registered_optimizers;
     const std::string& name = rules[static_cast<std::size_t>(below(rng_, std::ssize(rules)))];
     parameters_ = reference_.unique_parameters();
@@ -379,7 +380,7 @@ class Case {
     steps_ = chance(rng_, 4) ? 3 : 1;
     rng_.fill_normal(x_, 0, 1);
     rng_.fill_normal(y_, 0, 1);
-    for (Index i = 0; i < samples; ++i) x_[i * columns + width] = static_cast<Real>(below(rng_, width));
+    for (Index i = 0; i < sample_count; ++i) x_[i * columns + width] = static_cast<Real>(below(rng_, width));
     description_ = message("seed {}: {}, {} by {}, {} shards, {} threads", seed, steps_,
                            names_of_ways[static_cast<std::size_t>(way_)], name, shards_, threads_);
   }
@@ -393,10 +394,10 @@ class Case {
     std::vector<ReferenceOptimizer> optimizers(3, ReferenceOptimizer(*rule_, parameters_));
     start();
     for (Index i = 0; i < steps_; ++i) {
-      const Weights before = values(parameters_), gradients = gradient_by_differences(), updates = values_of_updates();
-      std::array<Weights, 3> expected;
+      const Tensors before = values(parameters_), gradients = gradient_by_differences(), updates = values_of_updates();
+      std::array<Tensors, 3> expected;
       for (std::size_t k = 0; k < 3; ++k) {
-        Weights shifted = gradients;
+        Tensors shifted = gradients;
         for (Tensor& gradient : shifted) {
           for (Real& g : gradient) g += errors[k];
         }
@@ -405,7 +406,7 @@ class Case {
           if (parameters_[p].parameter->learns()) expected[k][p] = optimizers[k].average(p);  // as at the end of fit
         }
       }
-      const Weights after = step();
+      const Tensors after = step();
       for (std::size_t p = 0; p < before.size(); ++p) {
         for (Index k = 0; k < after[p].size(); ++k) {
           const auto [low, high] = std::minmax({expected[0][p][k], expected[1][p][k], expected[2][p][k]});
@@ -420,8 +421,8 @@ class Case {
   }
 
  private:
-  static Weights values(const NamedParameters& parameters) {
-    Weights result;
+  static Tensors values(const NamedParameters& parameters) {
+    Tensors result;
     for (const NamedParameter& named : parameters) result.push_back(named.parameter->value);
     return result;
   }
@@ -435,7 +436,7 @@ class Case {
     return total_loss(y, y_, parameters_).item();
   }
 
-  Weights gradient_by_differences() {
+  Tensors gradient_by_differences() {
     tape_.clear();
     std::vector<RandomLayer::Update> updates;
     const Var y = reference_.run(tape_.input(x_), updates);
@@ -444,7 +445,7 @@ class Case {
       reached.push_back(entry.parameter);
     }
     for (const Parameter& parameter : reference_.square) reference_.held.push_back(parameter.value);
-    Weights result;
+    Tensors result;
     for (const NamedParameter& named : parameters_) {
       Tensor& w = named.parameter->value;
       result.emplace_back();
@@ -465,11 +466,11 @@ class Case {
     return result;
   }
 
-  Weights values_of_updates() {
+  Tensors values_of_updates() {
     tape_.clear();
     std::vector<RandomLayer::Update> updates;
     reference_.run(tape_.input(x_), updates);
-    Weights result(parameters_.size());
+    Tensors result(parameters_.size());
     for (const RandomLayer::Update& update : updates) {
       for (std::size_t i = 0; i < parameters_.size(); ++i) {
         if (parameters_[i].parameter == update.parameter && !update.parameter->frozen) {
@@ -494,7 +495,7 @@ class Case {
     }
   }
 
-  Weights step() {
+  Tensors step() {
     if (way_ == Way::minimize) {
       tapes_[0].clear();
       const Var y = layer_->forward(tapes_[0].input(x_));
@@ -505,18 +506,18 @@ class Case {
       model_.train_on_batch(x_, y_);
     } else {
       model_.fit(x_, y_,
-                 {.batch_size = samples,
+                 {.batch_size = sample_count,
                   .verbose = Verbose::silent,
                   .shuffle = false,
                   .threads = threads_,
-                  .shard_size = samples / shards_,
+                  .shard_size = sample_count / shards_,
                   .stop_on_interrupt = false});
     }
     return layer_ ? values(layer_->parameters()) : model_.get_weights();
   }
 
   void step_by_parts() {
-    const Index rows = samples / shards_;
+    const Index rows = sample_count / shards_;
     std::vector<Gradients> parts;
     for (Index part = 0; part < shards_; ++part) {
       Tape& tape = tapes_[static_cast<std::size_t>(part)];
@@ -556,7 +557,7 @@ TEST(Steps, AreTheRuleAppliedToDifferencesOfTheLoss) {
   const Index steps = number("CORNU_RANDOM_STEPS", 4000);
   Index done = 0, seed = number("CORNU_RANDOM_STEPS_FIRST", 1);
   for (; done < steps; ++seed) {
-    Case one(static_cast<std::uint64_t>(seed));
+    RandomSteps one(static_cast<std::uint64_t>(seed));
     one.check();
     if (HasFatalFailure()) return;
     done += one.steps();

@@ -73,7 +73,7 @@ std::vector<std::string> rows_of(const Sequential& model, const SummaryOptions& 
   return rows;
 }
 
-using Rows = std::vector<std::string>;
+using TableRows = std::vector<std::string>;
 
 TEST(Summary, LongTextGoesOnInTheNextLine) {
   const Sequential model{Input{2},
@@ -81,36 +81,39 @@ TEST(Summary, LongTextGoesOnInTheNextLine) {
                          {"a_name_of_exactly_24_cha", Dense{1}},
                          {"a_name_that_is_longer_than_the_column_is_wide", Dense{1}},
                          {"größte_Aktivierung_der_Schicht_ä", ReLU{}}};
-  EXPECT_EQ(rows_of(model), (Rows{"│ a_name_of_exactly_23_ch (Dense) │ (None, 1)              │             3 │",
-                                  "│ a_name_of_exactly_24_cha        │ (None, 1)              │             2 │",
-                                  "│ (Dense)                         │                        │               │",
-                                  "│ a_name_that_is_longer_than_the_ │ (None, 1)              │             2 │",
-                                  "│ column_is_wide (Dense)          │                        │               │",
-                                  "│ größte_Aktivierung_der_Schich   │ (None, 1)              │             0 │",
-                                  "│ t_ä (ReLU)                      │                        │               │"}));
+  EXPECT_EQ(rows_of(model),
+            (TableRows{"│ a_name_of_exactly_23_ch (Dense) │ (None, 1)              │             3 │",
+                       "│ a_name_of_exactly_24_cha        │ (None, 1)              │             2 │",
+                       "│ (Dense)                         │                        │               │",
+                       "│ a_name_that_is_longer_than_the_ │ (None, 1)              │             2 │",
+                       "│ column_is_wide (Dense)          │                        │               │",
+                       "│ größte_Aktivierung_der_Schich   │ (None, 1)              │             0 │",
+                       "│ t_ä (ReLU)                      │                        │               │"}));
 }
 
 TEST(Summary, ShapesHaveAllTheirDimensions) {
   const Sequential model{Input{28, 28, 3}, ReLU{}, Flatten{}, Dropout{0.1}};
-  EXPECT_EQ(rows_of(model), (Rows{"│ re_lu (ReLU)                    │ (None, 28, 28, 3)      │             0 │",
-                                  "│ flatten (Flatten)               │ (None, 2352)           │             0 │",
-                                  "│ dropout (Dropout)               │ (None, 2352)           │             0 │"}));
+  EXPECT_EQ(rows_of(model),
+            (TableRows{"│ re_lu (ReLU)                    │ (None, 28, 28, 3)      │             0 │",
+                       "│ flatten (Flatten)               │ (None, 2352)           │             0 │",
+                       "│ dropout (Dropout)               │ (None, 2352)           │             0 │"}));
 }
 
 TEST(Summary, AModelInsideIsOneRow) {
   const Sequential model{Input{4}, Sequential({Dense{8}, Dense{4}}, {.name = "encoder"}), Dense{2}};
-  EXPECT_EQ(rows_of(model), (Rows{"│ encoder (Sequential)            │ (None, 4)              │            76 │",
-                                  "│ dense (Dense)                   │ (None, 2)              │            10 │"}));
+  EXPECT_EQ(rows_of(model),
+            (TableRows{"│ encoder (Sequential)            │ (None, 4)              │            76 │",
+                       "│ dense (Dense)                   │ (None, 2)              │            10 │"}));
 }
 
 TEST(Summary, ShowsLayersInsideOthersOnRequest) {
   const Sequential model{Input{4}, Sequential({Residual{Dense{4}}, Dense{3}}, {.name = "encoder"}), Dense{2}};
   EXPECT_EQ(rows_of(model, {.expand_nested = true}),
-            (Rows{"│ encoder (Sequential)            │ (None, 3)              │            35 │",
-                  "│    └ residual (Residual)        │ (None, 4)              │            20 │",
-                  "│       └ dense (Dense)           │ (None, 4)              │            20 │",
-                  "│    └ dense (Dense)              │ (None, 3)              │            15 │",
-                  "│ dense (Dense)                   │ (None, 2)              │             8 │"}));
+            (TableRows{"│ encoder (Sequential)            │ (None, 3)              │            35 │",
+                       "│    └ residual (Residual)        │ (None, 4)              │            20 │",
+                       "│       └ dense (Dense)           │ (None, 4)              │            20 │",
+                       "│    └ dense (Dense)              │ (None, 3)              │            15 │",
+                       "│ dense (Dense)                   │ (None, 2)              │             8 │"}));
 }
 
 TEST(Summary, OfAStructShowsTheLayersThatItOwns) {
@@ -120,12 +123,13 @@ TEST(Summary, OfAStructShowsTheLayersThatItOwns) {
     NamedLayers layers() { return {{"wide", &wide}, {"narrow", &narrow}}; }
   };
   const Sequential model{Input{4}, Shared{}};
-  EXPECT_EQ(rows_of(model), (Rows{"│ shared (Shared)                 │ (None, 4)              │            76 │",
-                                  "│    └ wide (Dense)               │ (None, 8)              │            40 │",
-                                  "│    └ narrow (Dense)             │ (None, 4)              │            36 │"}));
+  EXPECT_EQ(rows_of(model),
+            (TableRows{"│ shared (Shared)                 │ (None, 4)              │            76 │",
+                       "│    └ wide (Dense)               │ (None, 8)              │            40 │",
+                       "│    └ narrow (Dense)             │ (None, 4)              │            36 │"}));
   EXPECT_TRUE(totals(model).starts_with(" Total params: 76 "));
   EXPECT_EQ(rows_of(Sequential{Shared{}}),
-            Rows{"│ shared (Shared)                 │ ?                      │   0 (unbuilt) │"});
+            TableRows{"│ shared (Shared)                 │ ?                      │   0 (unbuilt) │"});
 }
 
 TEST(Summary, WithoutLayersIsAnEmptyTable) {

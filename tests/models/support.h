@@ -2,6 +2,8 @@
 
 #include <array>
 #include <cstdint>
+#include <initializer_list>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -19,6 +21,35 @@ inline Tensor normal(const Shape& shape, std::uint64_t seed = 5) {
   Tensor result(shape);
   Rng(seed).fill_normal(result, 0, 1);
   return result;
+}
+
+using Texts = std::vector<std::string>;
+using Weights = std::vector<Parameter>;
+
+inline Logs logs_of(std::initializer_list<Logs::Entry> entries) {
+  Logs logs;
+  for (const Logs::Entry& entry : entries) logs.set(entry.name, entry.value);
+  return logs;
+}
+
+/// A metric's result for one batch.
+template <class M>
+double result_of(M metric, const Tensor& y_true, const Tensor& y_pred) {
+  metric.update(y_true, y_pred);
+  return metric.result();
+}
+
+inline Texts parameter_names(const Sequential& model) {
+  Texts names;
+  for (const auto& [name, parameter] : model.parameters()) names.push_back(name);
+  return names;
+}
+
+/// A copy of the model's weights.
+inline Weights weights_of(const Sequential& model) {
+  Weights weights;
+  for (const Tensor& weight : model.get_weights()) weights.push_back({weight});
+  return weights;
 }
 
 /// Labels 0, 1, ..., classes - 1, 0, 1, ...

@@ -10,6 +10,7 @@
 #include "cornu/layers/reshaping/flatten.h"
 #include "cornu/tests/models/support.h"
 #include "cornu/tests/support/expect_error.h"
+#include "cornu/tests/support/parity.h"
 
 // Models learn, and a step does what the documentation says.
 
@@ -210,17 +211,6 @@ TEST(Training, TheLearningRateMayFollowASchedule) {
 
 // ---- User-defined parts ----
 
-struct Parity {  // Is a number of eight bits odd?
-  Index size() const { return 256; }
-  Shape feature_shape() const { return {8}; }
-  void gather(std::span<const Index> rows, View x, View y) const {
-    for (std::size_t i = 0; i < rows.size(); ++i) {
-      for (int bit = 0; bit < 8; ++bit) x[static_cast<Index>(i) * 8 + bit] = static_cast<Real>(rows[i] >> bit & 1);
-      y[static_cast<Index>(i)] = static_cast<Real>(rows[i] & 1);
-    }
-  }
-};
-
 TEST(Training, WorksOnADatasetOfOnesOwn) {
   Sequential model{Dense{1, sigmoid}};
   model.compile({.optimizer = SGD{.learning_rate = 1}, .loss = BinaryCrossentropy{}, .metrics = {Accuracy{}}});
@@ -237,6 +227,15 @@ TEST(Training, TrainsTheParametersOfALayerOfOnesOwn) {
   EXPECT_NEAR(static_cast<double>(model.get_weights()[0].item()), 3, 1e-5);
 }
 
+void expect_unlisted_parameter(Sequential model) {
+  expect_error<StateError>(
+      [&] {
+        model.train_on_batch(normal({4, 1}), normal({4, 1}));
+      },
+      "sequential: forward reads a Parameter that no layer's parameters() lists; it would not be "
+      "trained");
+}
+
 TEST(Training, AParameterThatALayerDoesNotListIsAnError) {
   struct Forgetful {
     Parameter weight{Tensor::scalar(1)};
@@ -244,12 +243,7 @@ TEST(Training, AParameterThatALayerDoesNotListIsAnError) {
   };
   Sequential model{Input{1}, Forgetful{}};
   model.compile({.loss = MeanSquaredError{}});
-  expect_error<StateError>(
-      [&] {
-        model.train_on_batch(normal({4, 1}), normal({4, 1}));
-      },
-      "sequential: forward reads a Parameter that no layer's parameters() lists; it would not be "
-      "trained");
+  expect_unlisted_parameter(std::move(model));
 }
 
 TEST(Training, AnUpdateOfAParameterThatALayerDoesNotListIsAnError) {
@@ -262,12 +256,7 @@ TEST(Training, AnUpdateOfAParameterThatALayerDoesNotListIsAnError) {
   };
   Sequential model{Input{1}, Dense{1}, Counter{}};
   model.compile({.loss = MeanSquaredError{}});
-  expect_error<StateError>(
-      [&] {
-        model.train_on_batch(normal({4, 1}), normal({4, 1}));
-      },
-      "sequential: forward reads a Parameter that no layer's parameters() lists; it would not be "
-      "trained");
+  expect_unlisted_parameter(std::move(model));
 }
 
 TEST(Training, FixedParametersStayAsTheyAre) {

@@ -31,7 +31,7 @@ struct Refused {
   std::vector<std::string> cells;
   std::string said;
 };
-const std::vector<Refused> refused{
+const std::vector<Refused> refused_columns{
     {{"12,34,567", "1,23,456"}, "a number with .thousands = ','"},
     {{"1_000", "2_000"}, "a number with .thousands = '_'"},
     {{"1" + no_break + "000", "2" + no_break + "000"}, "a number with .thousands = ' '"},
@@ -74,7 +74,7 @@ const std::vector<Refused> refused{
 };
 
 TEST(CsvDecorated, AColumnOfTextsThatLookLikeNumbersIsRefused) {
-  for (const auto& [cells, said] : refused) {
+  for (const auto& [cells, said] : refused_columns) {
     SCOPED_TRACE(column(cells));
     const std::string where = ", column \"a\": ";
     const std::string what = "\"" + cells[0] + "\" is " + said + "; list the column in .categorical if it is a name";

@@ -12,10 +12,10 @@
 #include <utility>
 
 #include "cornu/core/error.h"
-#include "cornu/datasets/download/sha256.h"
 #include "cornu/tests/support/bytes.h"
 #include "cornu/tests/support/expect_error.h"
 #include "cornu/tests/support/loopback_server.h"
+#include "cornu/tests/support/sha256.h"
 #include "cornu/tests/support/temporary_folder.h"
 
 namespace cornu {
@@ -25,13 +25,8 @@ using testing::content;
 using testing::error_of;
 using testing::LoopbackServer;
 using testing::ok;
+using testing::sha256;
 using testing::TemporaryFolder;
-
-std::string sha256(const std::string& text) {
-  Sha256 hash;
-  hash.update(std::as_bytes(std::span(text)));
-  return hash.hex();
-}
 
 std::string without_length(const std::string& body) { return "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + body; }
 
@@ -40,7 +35,7 @@ std::string redirect(const std::string& to) {
 }
 
 /// The address of a server that has stopped.
-std::string refused() { return LoopbackServer().url("/file"); }
+std::string stopped_server() { return LoopbackServer().url("/file"); }
 
 class Download : public ::testing::Test {
  protected:
@@ -203,13 +198,13 @@ TEST_F(Download, GivesUpOnAServerThatFallsSilent) {
 
 TEST_F(Download, TriesTheNextMirrorWhenOneFails) {
   server.answer("/file", ok(body));
-  download(from({refused(), server.url("/none"), server.url("/file"), server.url("/never_asked")}));
+  download(from({stopped_server(), server.url("/none"), server.url("/file"), server.url("/never_asked")}));
   EXPECT_EQ(content(folder / "file"), body);
   EXPECT_EQ(server.requests(), (std::vector<std::string>{"/none", "/file"}));
 }
 
 TEST_F(Download, SaysWhatWentWrongAtEveryMirror) {
-  const std::string text = failure(from({refused(), server.url("/none")}));
+  const std::string text = failure(from({stopped_server(), server.url("/none")}));
   EXPECT_NE(text.find("onnect"), std::string::npos) << text;  // from libcurl's message
   EXPECT_NE(text.find("\n  " + server.url("/none") + ": the server answered with HTTP status 404"), std::string::npos);
 }

@@ -5,14 +5,12 @@
 #include <string>
 #include <string_view>
 
+#include "cornu/tests/support/sha256.h"
+
 namespace cornu {
 namespace {
 
-std::string sha256(std::string_view text) {
-  Sha256 hash;
-  hash.update(std::as_bytes(std::span(text)));
-  return hash.hex();
-}
+using testing::sha256;
 
 // NIST: "Examples with Intermediate Values", SHA-256, and the long message of FIPS 180-2, appendix B.3.
 TEST(Sha256, GivesTheHashesThatNistPublishes) {

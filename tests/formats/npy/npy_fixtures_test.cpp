@@ -15,7 +15,7 @@
 #include "cornu/formats/npy/npy.h"
 #include "cornu/formats/npy/npz.h"
 #include "cornu/tests/support/expect_error.h"
-#include "cornu/tests/support/paths.h"
+#include "cornu/tests/support/fixture.h"
 #include "cornu/tests/support/temporary_folder.h"
 
 namespace cornu {
@@ -25,10 +25,7 @@ using testing::error_of;
 using testing::expect_error;
 using testing::TemporaryFolder;
 
-std::filesystem::path fixtures() {
-  const char* other = std::getenv("CORNU_NUMPY");
-  return other != nullptr ? other : testing::source_path("tests/formats/fixtures/numpy");
-}
+std::filesystem::path fixtures() { return testing::fixture_path("CORNU_NUMPY", "tests/formats/fixtures/numpy"); }
 
 /// A line of arrays.txt.
 struct Line {

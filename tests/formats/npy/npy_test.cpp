@@ -23,7 +23,7 @@ using testing::expect_error;
 using testing::TemporaryFolder;
 
 /// A file of version 1.
-std::string file_of(const std::string& header, const std::string& data = "") {
+std::string npy_file_of(const std::string& header, const std::string& data = "") {
   std::string length;
   for (const std::size_t byte : {header.size() & 255, header.size() >> 8}) length += static_cast<char>(byte);
   return std::string("\x93NUMPY\1\0", 8) + length + header + data;
@@ -31,7 +31,7 @@ std::string file_of(const std::string& header, const std::string& data = "") {
 
 /// A file whose array has two bytes, "12".
 std::string file_of_two(const std::string& shape, const std::string& descr = "'|u1'") {
-  return file_of("{'descr': " + descr + ", 'fortran_order': False, 'shape': " + shape + ", }\n", "12");
+  return npy_file_of("{'descr': " + descr + ", 'fortran_order': False, 'shape': " + shape + ", }\n", "12");
 }
 
 TEST(Npy, TheFileIsAsTheFormatSays) {
@@ -42,7 +42,7 @@ TEST(Npy, TheFileIsAsTheFormatSays) {
   header.resize(117, ' ');
   header += '\n';
   const std::string data(reinterpret_cast<const char*>(numbers.data()), 24);
-  EXPECT_EQ(content(folder / "a.npy"), file_of(header, data));
+  EXPECT_EQ(content(folder / "a.npy"), npy_file_of(header, data));
   EXPECT_EQ(folder.names(), std::vector<std::string>{"a.npy"});
   const NpyFile file(folder / "a.npy");
   EXPECT_EQ(file.array().name, "a");
@@ -94,19 +94,20 @@ TEST(Npy, ReadsWhatMayBeWrittenInOtherWays) {
   expect_two(file_of_two("( 2\t,1\n)"), {2, 1});
   expect_two(file_of_two("(2,)", "\"<u1\""), {2});
   expect_two(file_of_two("(2,)", "'>u1'"), {2});
-  expect_two(file_of("{'shape':(2,),'fortran_order':True,'descr':'|u1'}\n", "12"), {2});
-  expect_two(file_of("  {\"fortran_order\" : False , \"descr\" : \"|i1\", \"shape\": (1,2)  ,  }   \n", "12"), {1, 2});
+  expect_two(npy_file_of("{'shape':(2,),'fortran_order':True,'descr':'|u1'}\n", "12"), {2});
+  expect_two(npy_file_of("  {\"fortran_order\" : False , \"descr\" : \"|i1\", \"shape\": (1,2)  ,  }   \n", "12"),
+             {1, 2});
   const std::string empty =
-      file_of("{'descr': '<f8', 'fortran_order': True, 'shape': (0, 9223372036854775807, 9), }\n");
+      npy_file_of("{'descr': '<f8', 'fortran_order': True, 'shape': (0, 9223372036854775807, 9), }\n");
   EXPECT_EQ(NpyFile(bytes_of(empty), "x").array().shape, (std::vector<Index>{0, 9223372036854775807, 9}));
 }
 
 TEST(Npy, TurnsBytesAndAxesRound) {
   const std::string data("\0\1\0\2\0\3\0\4\0\5\0\6", 12);
-  const std::string file = file_of("{'descr': '>i2', 'fortran_order': True, 'shape': (2, 3), }\n", data);
+  const std::string file = npy_file_of("{'descr': '>i2', 'fortran_order': True, 'shape': (2, 3), }\n", data);
   const NpyFile npy(bytes_of(file), "x");
   EXPECT_EQ(npy.tensor(), Tensor::matrix({{1, 3, 5}, {2, 4, 6}}));
-  const std::string row_major = file_of("{'descr': '>i2', 'fortran_order': False, 'shape': (2, 3), }\n", data);
+  const std::string row_major = npy_file_of("{'descr': '>i2', 'fortran_order': False, 'shape': (2, 3), }\n", data);
   EXPECT_EQ(NpyFile(bytes_of(row_major), "x").tensor(), Tensor::matrix({{1, 2, 3}, {4, 5, 6}}));
   NpyFile moved(bytes_of(file), "x");
   moved = NpyFile(bytes_of(row_major), "y");
@@ -128,28 +129,30 @@ TEST(Npy, RefusesWhatBreaksTheFormat) {
   refused(std::string("\x93NUMPY\2\0\1\0", 10), "it ends before its header");
   refused(std::string("\x93NUMPY\2\0\xff\xff\xff\xff{", 13),
           "the header has 4294967295 bytes, but the file has 1 left");
-  refused(file_of(""), "the header does not end with a line break");
-  refused(file_of("{'descr': '<f4'} "), "the header does not end with a line break");
-  refused(file_of("\n"), "the header has its end at byte 1; '{' is required");
-  refused(file_of("[]\n"), "the header has '[' at byte 0; '{' is required");
-  refused(file_of("{}\n"), "the header lacks \"descr\"");
-  refused(file_of("{'descr': '<f4', 'shape': ()}\n"), "the header lacks \"fortran_order\"");
-  refused(file_of("{'descr': '<f4', 'fortran_order': True}\n"), "the header lacks \"shape\"");
-  refused(file_of("{,}\n"), "the header has ',' at byte 1; a quoted string is required");
-  refused(file_of("{'descr': '<f4',, }\n"), "the header has ',' at byte 16; a quoted string is required");
-  refused(file_of("{'descr' '<f4'}\n"), "the header has ''' at byte 9; ':' is required");
-  refused(file_of("{'descr': '<f4' 'shape': ()}\n"), "the header has ''' at byte 16; '}' is required");
-  refused(file_of("{'descr': '<f4', 'descr': '<f4'}\n"), "the header has \"descr\" twice");
-  refused(file_of("{'more': 1}\n"), "the header has an unknown entry \"more\"");
-  refused(file_of("{'" + std::string(99, 'm') + "': 1}\n"),
+  refused(npy_file_of(""), "the header does not end with a line break");
+  refused(npy_file_of("{'descr': '<f4'} "), "the header does not end with a line break");
+  refused(npy_file_of("\n"), "the header has its end at byte 1; '{' is required");
+  refused(npy_file_of("[]\n"), "the header has '[' at byte 0; '{' is required");
+  refused(npy_file_of("{}\n"), "the header lacks \"descr\"");
+  refused(npy_file_of("{'descr': '<f4', 'shape': ()}\n"), "the header lacks \"fortran_order\"");
+  refused(npy_file_of("{'descr': '<f4', 'fortran_order': True}\n"), "the header lacks \"shape\"");
+  refused(npy_file_of("{,}\n"), "the header has ',' at byte 1; a quoted string is required");
+  refused(npy_file_of("{'descr': '<f4',, }\n"), "the header has ',' at byte 16; a quoted string is required");
+  refused(npy_file_of("{'descr' '<f4'}\n"), "the header has ''' at byte 9; ':' is required");
+  refused(npy_file_of("{'descr': '<f4' 'shape': ()}\n"), "the header has ''' at byte 16; '}' is required");
+  refused(npy_file_of("{'descr': '<f4', 'descr': '<f4'}\n"), "the header has \"descr\" twice");
+  refused(npy_file_of("{'more': 1}\n"), "the header has an unknown entry \"more\"");
+  refused(npy_file_of("{'" + std::string(99, 'm') + "': 1}\n"),
           "the header has an unknown entry \"" + std::string(40, 'm') + "\"");
-  refused(file_of("{'descr': 4}\n"), "the header has '4' at byte 10; a quoted string is required");
-  refused(file_of("{'descr\n"), "the header has a byte of 10 at byte 7; a plain character is required");
-  refused(file_of("{'de\\x73cr': '<f4'}\n"), "the header has '\\' at byte 4; a plain character is required");
-  refused(file_of("{'d\xc3\xa4': '<f4'}\n"), "the header has a byte of 195 at byte 3; a plain character is required");
-  refused(file_of("{'fortran_order': 0}\n"), "the header has '0' at byte 18; True or False is required");
-  refused(file_of("{'descr': '<f4', 'fortran_order': Falsely}\n"), "the header has 'l' at byte 39; '}' is required");
-  refused(file_of("{'descr': '|u1', 'fortran_order': False, 'shape': (2,)} more\n", "12"),
+  refused(npy_file_of("{'descr': 4}\n"), "the header has '4' at byte 10; a quoted string is required");
+  refused(npy_file_of("{'descr\n"), "the header has a byte of 10 at byte 7; a plain character is required");
+  refused(npy_file_of("{'de\\x73cr': '<f4'}\n"), "the header has '\\' at byte 4; a plain character is required");
+  refused(npy_file_of("{'d\xc3\xa4': '<f4'}\n"),
+          "the header has a byte of 195 at byte 3; a plain character is required");
+  refused(npy_file_of("{'fortran_order': 0}\n"), "the header has '0' at byte 18; True or False is required");
+  refused(npy_file_of("{'descr': '<f4', 'fortran_order': Falsely}\n"),
+          "the header has 'l' at byte 39; '}' is required");
+  refused(npy_file_of("{'descr': '|u1', 'fortran_order': False, 'shape': (2,)} more\n", "12"),
           "the header has 'm' at byte 56; its end is required");
 }
 
@@ -205,9 +208,9 @@ TEST(Npy, RefusesTypesByName) {
 }
 
 TEST(Npy, WhatIsCutOffOrFlippedIsRefusedOrRead) {
-  const std::string whole =
-      file_of("{'descr': '>i2', 'fortran_order': True, 'shape': (2, 3), }                                        \n",
-              "abcdefghijkl");
+  const std::string whole = npy_file_of(
+      "{'descr': '>i2', 'fortran_order': True, 'shape': (2, 3), }                                        \n",
+      "abcdefghijkl");
   // On the heap, so that a sanitizer detects reads past its end.
   const std::vector<char> bytes(whole.begin(), whole.end());
   const testing::Refused refused = testing::read_damaged(

@@ -15,6 +15,10 @@ namespace cornu {
 namespace {
 
 using testing::error_of;
+using testing::line_data;
+using testing::line_model;
+using testing::logs_of;
+using testing::quiet;
 
 // ---- Hooks in general ----
 
@@ -29,7 +33,7 @@ TEST(AnyCallback, CallsTheHooksThatAStructHas) {
   };
   std::vector<std::string> calls;
   Sequential model = line_model();
-  const History history = model.fit(line, quiet(2, {Some{&calls}}));
+  const History history = model.fit(line_data, quiet(2, {Some{&calls}}));
   EXPECT_EQ(calls, (std::vector<std::string>{"begin", "epoch 0", "epoch 1"}));
   EXPECT_EQ(history["mine"], (std::vector<double>{7, 7}));
 }
@@ -41,7 +45,7 @@ TEST(AnyCallback, IsACopyIfGivenByValueAndTheCallersIfGivenByPointer) {
   };
   Counter copied, borrowed;
   Sequential model = line_model();
-  model.fit(line, quiet(3, {copied, &borrowed}));
+  model.fit(line_data, quiet(3, {copied, &borrowed}));
   EXPECT_EQ(copied.count, 0);
   EXPECT_EQ(borrowed.count, 3);
 }
@@ -69,29 +73,29 @@ TEST(LambdaCallback, HasEveryHookInTheOrderInWhichTheyAreCalled) {
   Sequential model = line_model();
   FitOptions options = quiet(1, {callback});
   options.batch_size = 4;
-  options.validation_data = &line;
+  options.validation_data = &line_data;
   options.validation_batch_size = 8;
-  model.fit(line, options);
+  model.fit(line_data, options);
   EXPECT_EQ(calls, "train[ epoch[0 batch[0 ]batch0 batch[1 ]batch1 test[ tb[0 ]tb0 ]test ]epoch0 ]train ");
   calls.clear();
-  model.predict(line.x(), {}, {callback});
+  model.predict(line_data.x(), {}, {callback});
   EXPECT_EQ(calls, "predict[ pb[0 ]pb0 ]predict ");
 }
 
 TEST(LambdaCallback, SkipsWhatIsNotGiven) {
   Index batches = 0;
   Sequential model = line_model();
-  model.fit(line, quiet(2, {LambdaCallback{.on_train_batch_end = [&](cornu::Run&, Index, Logs&) { ++batches; }},
-                            LambdaCallback{}}));
+  model.fit(line_data, quiet(2, {LambdaCallback{.on_train_batch_end = [&](cornu::Run&, Index, Logs&) { ++batches; }},
+                                 LambdaCallback{}}));
   EXPECT_EQ(batches, 8);
 }
 
 TEST(LambdaCallback, MayEndTheRunAfterABatch) {
   Sequential model = line_model();
   const History history =
-      model.fit(line, quiet(5, {LambdaCallback{.on_train_batch_end = [](cornu::Run& run, Index batch, Logs&) {
-                              run.stop_training = batch == 2;
-                            }}}));
+      model.fit(line_data, quiet(5, {LambdaCallback{.on_train_batch_end = [](cornu::Run& run, Index batch, Logs&) {
+                                   run.stop_training = batch == 2;
+                                 }}}));
   EXPECT_EQ(history.epoch, (std::vector<Index>{0}));
   EXPECT_EQ(model.optimizer().iterations(), 3);
   EXPECT_FALSE(history.interrupted);
@@ -111,8 +115,8 @@ TEST(Interrupt, EndsTheRunAfterTheBatchAndKeepsTheModelAndTheHistory) {
                                      if (current == 1 && batch == 2) std::raise(SIGINT);
                                    }},
                 &early});
-  options.validation_data = &line;
-  const History history = model.fit(line, options);
+  options.validation_data = &line_data;
+  const History history = model.fit(line_data, options);
   EXPECT_TRUE(history.interrupted);
   EXPECT_EQ(history.epoch, (std::vector<Index>{0, 1}));
   EXPECT_EQ(history["loss"].size(), 2u);
@@ -120,7 +124,7 @@ TEST(Interrupt, EndsTheRunAfterTheBatchAndKeepsTheModelAndTheHistory) {
   EXPECT_EQ(model.optimizer().iterations(), 4 + 3);
   EXPECT_EQ(early.best_epoch, 0) << "and EarlyStopping accepts that";
 
-  EXPECT_FALSE(model.fit(line, quiet(1, {})).interrupted) << "the next run starts over";
+  EXPECT_FALSE(model.fit(line_data, quiet(1, {})).interrupted) << "the next run starts over";
   std::signal(SIGINT, former);
 }
 
@@ -130,19 +134,19 @@ TEST(Interrupt, EndsTheRunAfterTheBatchAndKeepsTheModelAndTheHistory) {
 constexpr double exploding = sizeof(Real) == sizeof(float) ? 1e30 : 1e200;
 
 TEST(TerminateOnNaN, EndsTheRunQuietlyWhereFitWouldThrow) {
-  Sequential model = line_model(exploding);
-  const History history = model.fit(line, quiet(5, {TerminateOnNaN{}}));
+  Sequential model = line_model(SGD{.learning_rate = exploding});
+  const History history = model.fit(line_data, quiet(5, {TerminateOnNaN{}}));
   EXPECT_EQ(history.epoch, (std::vector<Index>{0}));
   EXPECT_FALSE(std::isfinite(history["loss"][0]));
   EXPECT_LT(model.optimizer().iterations(), 4);
 
-  Sequential other = line_model(exploding);
-  EXPECT_THROW(other.fit(line, quiet(5, {})), NonFiniteError);
+  Sequential other = line_model(SGD{.learning_rate = exploding});
+  EXPECT_THROW(other.fit(line_data, quiet(5, {})), NonFiniteError);
 }
 
 TEST(TerminateOnNaN, LeavesARunAloneWhoseLossIsFinite) {
   Sequential model = line_model();
-  EXPECT_EQ(model.fit(line, quiet(3, {TerminateOnNaN{}})).epoch.size(), 3u);
+  EXPECT_EQ(model.fit(line_data, quiet(3, {TerminateOnNaN{}})).epoch.size(), 3u);
 }
 
 TEST(TerminateOnNaN, StopsForInfinityAndNaNAlike) {
@@ -161,17 +165,17 @@ TEST(TerminateOnNaN, StopsForInfinityAndNaNAlike) {
 // ---- LearningRateScheduler ----
 
 TEST(LearningRateScheduler, GivesEachEpochItsRateAndPutsItInTheHistory) {
-  Sequential model = line_model(0.5);
+  Sequential model = line_model(SGD{.learning_rate = 0.5});
   std::vector<double> used;
   std::vector<std::pair<Index, double>> asked;
   const History history =
-      model.fit(line, quiet(3, {LearningRateScheduler{[&](Index epoch, double rate) {
-                                  asked.emplace_back(epoch, rate);
-                                  return rate / 2;
-                                }},
-                                LambdaCallback{.on_train_batch_end = [&](cornu::Run& run, Index batch, Logs&) {
-                                  if (batch == 0) used.push_back(run.model.optimizer().learning_rate());
-                                }}}));
+      model.fit(line_data, quiet(3, {LearningRateScheduler{[&](Index epoch, double rate) {
+                                       asked.emplace_back(epoch, rate);
+                                       return rate / 2;
+                                     }},
+                                     LambdaCallback{.on_train_batch_end = [&](cornu::Run& run, Index batch, Logs&) {
+                                       if (batch == 0) used.push_back(run.model.optimizer().learning_rate());
+                                     }}}));
   EXPECT_EQ(asked, (std::vector<std::pair<Index, double>>{{0, 0.5}, {1, 0.25}, {2, 0.125}}));
   EXPECT_EQ(used, (std::vector<double>{0.25, 0.125, 0.0625}));
   EXPECT_EQ(history["learning_rate"], used);
@@ -180,24 +184,24 @@ TEST(LearningRateScheduler, GivesEachEpochItsRateAndPutsItInTheHistory) {
 TEST(LearningRateScheduler, TrainsWithItsRate) {
   Sequential model = line_model();
   const std::vector<Tensor> before = model.get_weights();
-  model.fit(line, quiet(1, {LearningRateScheduler{[](Index, double) { return 0; }}}));
+  model.fit(line_data, quiet(1, {LearningRateScheduler{[](Index, double) { return 0; }}}));
   EXPECT_EQ(model.get_weights(), before);
 }
 
 TEST(LearningRateScheduler, RefusesWhatIsNoRate) {
   Sequential model = line_model();
   EXPECT_EQ(error_of<ValueError>([&] {
-              model.fit(line, quiet(3, {LearningRateScheduler{[](Index epoch, double) { return 0.5 - epoch; }}}));
+              model.fit(line_data, quiet(3, {LearningRateScheduler{[](Index epoch, double) { return 0.5 - epoch; }}}));
             }),
             "LearningRateScheduler: the schedule returned -0.5 for epoch 1; a finite rate of at least 0 is required");
-  EXPECT_THROW(model.fit(line, quiet(1, {LearningRateScheduler{[](Index, double) { return NAN; }}})), ValueError);
-  EXPECT_EQ(error_of<ValueError>([&] { model.fit(line, quiet(1, {LearningRateScheduler{}})); }),
+  EXPECT_THROW(model.fit(line_data, quiet(1, {LearningRateScheduler{[](Index, double) { return NAN; }}})), ValueError);
+  EXPECT_EQ(error_of<ValueError>([&] { model.fit(line_data, quiet(1, {LearningRateScheduler{}})); }),
             "LearningRateScheduler: schedule is empty");
 }
 
 // ---- Callbacks that set the rate, and schedules ----
 
-void expect_refused(const AnyCallback& callback, const std::string& name) {
+void expect_callback_refused(const AnyCallback& callback, const std::string& name) {
   const std::string text = name +
                            ": the optimizer's learning_rate is a schedule, which a rate set by the callback would "
                            "replace; give the optimizer a constant learning_rate, or remove the callback";
@@ -206,26 +210,26 @@ void expect_refused(const AnyCallback& callback, const std::string& name) {
   Sequential model = line_model();
   model.compile(scheduled);
   const std::vector<Tensor> before = model.get_weights();
-  EXPECT_EQ(error_of<ValueError>([&] { model.fit(line, quiet(1, {callback})); }), text);
+  EXPECT_EQ(error_of<ValueError>([&] { model.fit(line_data, quiet(1, {callback})); }), text);
   EXPECT_EQ(model.get_weights(), before) << "at once";
   EXPECT_FALSE(model.optimizer().replaced_learning_rate().has_value());
   // A rate set by hand is a constant and may be set again; a schedule set by hand may not be replaced.
   model.optimizer().set_learning_rate(0.05);
-  EXPECT_NO_THROW(model.fit(line, quiet(2, {callback})));
+  EXPECT_NO_THROW(model.fit(line_data, quiet(2, {callback})));
   model.optimizer().set_learning_rate(LearningRate([](Index) { return 0.1; }));
-  EXPECT_EQ(error_of<ValueError>([&] { model.fit(line, quiet(1, {callback})); }), text);
+  EXPECT_EQ(error_of<ValueError>([&] { model.fit(line_data, quiet(1, {callback})); }), text);
   // The model may be compiled with a schedule during fit.
   Sequential late = line_model();
   const LambdaCallback compiling{.on_epoch_end = [&](cornu::Run& run, Index, Logs&) { run.model.compile(scheduled); }};
-  EXPECT_EQ(error_of<ValueError>([&] { late.fit(line, quiet(9, {compiling, callback})); }), text);
+  EXPECT_EQ(error_of<ValueError>([&] { late.fit(line_data, quiet(9, {compiling, callback})); }), text);
 }
 
 TEST(LearningRateScheduler, RefusesToReplaceASchedule) {
-  expect_refused(LearningRateScheduler{[](Index, double rate) { return rate; }}, "LearningRateScheduler");
+  expect_callback_refused(LearningRateScheduler{[](Index, double rate) { return rate; }}, "LearningRateScheduler");
 }
 
 TEST(ReduceLROnPlateau, RefusesToReplaceASchedule) {
-  expect_refused(ReduceLROnPlateau{.monitor = "loss", .patience = 1, .min_delta = 1e9}, "ReduceLROnPlateau");
+  expect_callback_refused(ReduceLROnPlateau{.monitor = "loss", .patience = 1, .min_delta = 1e9}, "ReduceLROnPlateau");
 }
 
 }  // namespace

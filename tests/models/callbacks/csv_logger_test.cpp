@@ -15,6 +15,10 @@ namespace {
 
 using testing::content;
 using testing::error_of;
+using testing::line_data;
+using testing::line_model;
+using testing::logs_of;
+using testing::quiet;
 using testing::TemporaryFolder;
 
 /// Runs the logger through epochs with the given logs.
@@ -43,8 +47,8 @@ TEST(CSVLogger, WritesWhatTheHistorySays) {
   FitOptions options = quiet(2, {CSVLogger{file}, LambdaCallback{.on_epoch_end = [&](cornu::Run&, Index epoch, Logs&) {
                                    if (epoch == 0) after_first = content(file);
                                  }}});
-  options.validation_data = &line;
-  const History history = model.fit(line, options);
+  options.validation_data = &line_data;
+  const History history = model.fit(line_data, options);
   std::string expected = "epoch,loss,val_loss\n";
   for (std::size_t i = 0; i < 2; ++i) {
     expected += message("{},{},{}\n", i, history["loss"][i], history["val_loss"][i]);
@@ -105,7 +109,7 @@ TEST(CSVLogger, NamesAFileThatCannotBeWrittenBeforeTheFirstEpoch) {
   const TemporaryFolder folder;
   const std::string file = folder / "missing/log.csv";
   Sequential model = line_model();
-  EXPECT_EQ(error_of<FileError>([&] { model.fit(line, quiet(1, {CSVLogger{file}})); }),
+  EXPECT_EQ(error_of<FileError>([&] { model.fit(line_data, quiet(1, {CSVLogger{file}})); }),
             file + ": cannot be written (No such file or directory)");
   EXPECT_EQ(model.optimizer().iterations(), 0);
 }

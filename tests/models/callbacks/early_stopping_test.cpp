@@ -7,11 +7,17 @@
 #include "cornu/core/error.h"
 #include "cornu/tests/models/callbacks/line_model.h"
 #include "cornu/tests/support/expect_error.h"
+#include "cornu/tests/support/special_values.h"
 
 namespace cornu {
 namespace {
 
 using testing::error_of;
+using testing::line_data;
+using testing::line_model;
+using testing::logs_of;
+using testing::nan;
+using testing::quiet;
 
 /// Runs epochs with the given monitored values; returns how many epochs ran.
 Index epochs_run(EarlyStopping& early, std::initializer_list<double> values) {
@@ -51,7 +57,6 @@ TEST(EarlyStopping, EndsTheRunAfterAsManyEpochsWithoutImprovementAsItHasPatience
 
 TEST(EarlyStopping, DoesNotEndTheFirstEpochNorTakeNaNForAnImprovement) {
   EarlyStopping early;
-  const double nan = std::numeric_limits<double>::quiet_NaN();
   EXPECT_EQ(epochs_run(early, {nan, 2, 1}), 3);
   EXPECT_EQ(early.best, 1);
   EXPECT_EQ(epochs_run(early, {2, nan, 1}), 2);
@@ -111,29 +116,30 @@ TEST(EarlyStopping, BeginsAnewWithEachRun) {
 
 TEST(EarlyStopping, SaysWhatThereIsWhenWhatItMonitorsIsNot) {
   Sequential model = line_model();
-  EXPECT_EQ(error_of<ValueError>([&] { model.fit(line, quiet(1, {EarlyStopping{}})); }),
+  EXPECT_EQ(error_of<ValueError>([&] { model.fit(line_data, quiet(1, {EarlyStopping{}})); }),
             "EarlyStopping: there is no \"val_loss\" to monitor; there are: loss (fit was given neither "
             "validation_data nor validation_split)");
-  EXPECT_EQ(error_of<ValueError>([&] { model.fit(line, quiet(1, {EarlyStopping{.monitor = "accuracy"}})); }),
+  EXPECT_EQ(error_of<ValueError>([&] { model.fit(line_data, quiet(1, {EarlyStopping{.monitor = "accuracy"}})); }),
             "EarlyStopping: there is no \"accuracy\" to monitor; there are: loss (if a callback logs it, set .mode = "
             "max or min)");
-  EXPECT_EQ(error_of<ValueError>(
-                [&] { model.fit(line, quiet(1, {EarlyStopping{.monitor = "accuracy", .mode = EarlyStopping::max}})); }),
+  EXPECT_EQ(error_of<ValueError>([&] {
+              model.fit(line_data, quiet(1, {EarlyStopping{.monitor = "accuracy", .mode = EarlyStopping::max}}));
+            }),
             "EarlyStopping: there is no \"accuracy\" to monitor; there are: loss");
   FitOptions options = quiet(1, {EarlyStopping{.monitor = "val_accuracy"}});
-  options.validation_data = &line;
-  EXPECT_EQ(error_of<ValueError>([&] { model.fit(line, options); }),
+  options.validation_data = &line_data;
+  EXPECT_EQ(error_of<ValueError>([&] { model.fit(line_data, options); }),
             "EarlyStopping: there is no \"val_accuracy\" to monitor; there are: loss, val_loss (if a callback logs it, "
             "set .mode = max or min)");
 }
 
 TEST(EarlyStopping, WaitsForValidationThatDoesNotComeEveryEpoch) {
-  Sequential model = line_model(0);  // never improves
+  Sequential model = line_model(SGD{.learning_rate = 0});  // never improves
   EarlyStopping early{.patience = 1};
   FitOptions options = quiet(10, {&early});
-  options.validation_data = &line;
+  options.validation_data = &line_data;
   options.validation_freq = 2;
-  const History history = model.fit(line, options);
+  const History history = model.fit(line_data, options);
   EXPECT_EQ(early.best_epoch, 1);
   EXPECT_EQ(early.stopped_epoch, 3);
   EXPECT_EQ(history.epoch.size(), 4u);
@@ -149,15 +155,15 @@ TEST(EarlyStopping, RestoresTheWeightsOfTheBestEpoch) {
                    LambdaCallback{.on_epoch_end = [&](cornu::Run& run, Index,
                                                       Logs&) { weights.push_back(run.model.get_weights()); }},
                    LearningRateScheduler{[](Index epoch, double) { return epoch < 3 ? 0.1 : 5.0; }}});
-    options.validation_data = &line;
-    const History history = model.fit(line, options);
+    options.validation_data = &line_data;
+    const History history = model.fit(line_data, options);
     EXPECT_EQ(early.best_epoch, 2);
     EXPECT_EQ(early.stopped_epoch, 4);
     EXPECT_EQ(history.epoch.size(), 5u);
     EXPECT_EQ(early.best, history["val_loss"][2]);
     EXPECT_EQ(model.get_weights(), weights[restore ? 2 : 4]);
     EXPECT_NE(weights[2], weights[4]);
-    EXPECT_EQ(model.evaluate(line, {.batch_size = 2})["loss"], history["val_loss"][restore ? 2 : 4]);
+    EXPECT_EQ(model.evaluate(line_data, {.batch_size = 2})["loss"], history["val_loss"][restore ? 2 : 4]);
   }
 }
 
@@ -165,12 +171,12 @@ TEST(EarlyStopping, RestoresTheBestWeightsAlsoWhenTheRunEndsByItself) {
   Sequential model = line_model();
   EarlyStopping early{.monitor = "loss", .patience = 100, .restore_best_weights = true};
   std::vector<Tensor> best;
-  model.fit(line, quiet(4, {&early,
-                            LambdaCallback{.on_epoch_end =
-                                               [&](cornu::Run& run, Index epoch, Logs&) {
-                                                 if (epoch == 1) best = run.model.get_weights();
-                                               }},
-                            LearningRateScheduler{[](Index epoch, double) { return epoch < 2 ? 0.1 : 5.0; }}}));
+  model.fit(line_data, quiet(4, {&early,
+                                 LambdaCallback{.on_epoch_end =
+                                                    [&](cornu::Run& run, Index epoch, Logs&) {
+                                                      if (epoch == 1) best = run.model.get_weights();
+                                                    }},
+                                 LearningRateScheduler{[](Index epoch, double) { return epoch < 2 ? 0.1 : 5.0; }}}));
   EXPECT_EQ(early.stopped_epoch, 0);
   EXPECT_EQ(early.best_epoch, 1);
   EXPECT_EQ(model.get_weights(), best);

@@ -25,7 +25,7 @@ using testing::error_of;
 using testing::TemporaryFolder;
 
 /// Counts begin and end hooks, and runs that ended with an exception.
-struct Counting {
+struct CountedHooks {
   Index train = 0, test = 0, predict = 0;  // begun and not ended
   Index ended = 0, failed = 0;
 
@@ -114,7 +114,7 @@ TEST(Endings, OfFitReachEveryCallbackThatBegan) {
        {"none", "train_begin!", "train_resume!", "train_pause", "epoch_begin", "batch_begin", "batch_end", "epoch_end",
         "test_begin", "test_batch_begin", "test_batch_end", "test_end", "train_end!"}) {
     SCOPED_TRACE(hook);
-    Counting before, after;
+    CountedHooks before, after;
     EarlyStopping early{.monitor = "loss", .patience = 10, .restore_best_weights = true};
     Sequential model = classifier();
     const bool throws = std::string(hook) != "none";
@@ -149,7 +149,7 @@ TEST(Endings, OfFitReachCallbacksWhateverElseThrows) {
        {Row{"dataset", broken, data}, Row{"validation", data, broken_validation}, Row{"label", mislabelled, data},
         Row{"label of the validation", data, mislabelled}}) {
     SCOPED_TRACE(what);
-    Counting counting;
+    CountedHooks counting;
     Sequential model = classifier();
     EXPECT_THROW(model.fit(train, options_of(validation, {&counting})), std::exception);
     counting.expect_all_ended();
@@ -180,7 +180,7 @@ TEST(Endings, BestWeightsAreRestoredWhenTheLossIsNoLongerFinite) {
 
 TEST(Endings, WhatAnEndThrowsDoesNotHideWhatCameFirst) {
   const TensorDataset data = blobs(8);
-  Counting last;
+  CountedHooks last;
   Sequential model = classifier();
   const LambdaCallback ends{.on_train_end = [](cornu::Run&, Logs&) { throw 7; },
                             .on_test_end = [](cornu::Run&, Logs&) { throw 8; }};
@@ -222,7 +222,7 @@ TEST(Endings, OfEvaluateAndPredictReachEveryCallbackThatBegan) {
   Sequential model = classifier();
   for (const char* const hook : {"test_begin!", "test_batch_begin!", "test_batch_end!", "test_end!"}) {
     SCOPED_TRACE(hook);
-    Counting before, after;
+    CountedHooks before, after;
     EXPECT_EQ(error_of<std::runtime_error>([&] {
                 model.evaluate(data, {.batch_size = 4}, {&before, Throwing{hook}, &after});
               }),
@@ -234,7 +234,7 @@ TEST(Endings, OfEvaluateAndPredictReachEveryCallbackThatBegan) {
   }
   for (const char* const hook : {"predict_begin!", "predict_batch_begin!", "predict_batch_end!", "predict_end!"}) {
     SCOPED_TRACE(hook);
-    Counting before, after;
+    CountedHooks before, after;
     EXPECT_EQ(error_of<std::runtime_error>([&] {
                 model.predict(data.x(), {.batch_size = 4}, {&before, Throwing{hook}, &after});
               }),

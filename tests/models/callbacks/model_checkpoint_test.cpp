@@ -17,6 +17,9 @@ namespace cornu {
 namespace {
 
 using testing::expect_error;
+using testing::line_data;
+using testing::line_model;
+using testing::quiet;
 using testing::TemporaryFolder;
 
 std::vector<std::string> sorted_names(const TemporaryFolder& folder) {
@@ -26,7 +29,7 @@ std::vector<std::string> sorted_names(const TemporaryFolder& folder) {
 }
 
 /// Logs one value per epoch as "score".
-struct Scores {
+struct LoggedScores {
   std::vector<double> values;
   void on_epoch_end(Run&, Index epoch, Logs& logs) const {
     logs.set("score", values.at(static_cast<std::size_t>(epoch)));
@@ -36,14 +39,14 @@ struct Scores {
 TEST(ModelCheckpoint, SavesTheWholeModelEveryEpoch) {
   const TemporaryFolder folder;
   Sequential model = line_model();
-  model.fit(line, quiet(3, {ModelCheckpoint{.filepath = (folder / "{epoch:02d}.safetensors").string()}}));
+  model.fit(line_data, quiet(3, {ModelCheckpoint{.filepath = (folder / "{epoch:02d}.safetensors").string()}}));
   EXPECT_EQ(sorted_names(folder), (std::vector<std::string>{"01.safetensors", "02.safetensors", "03.safetensors"}));
   EXPECT_EQ(Sequential::load(folder / "03.safetensors").get_weights(), model.get_weights());
   // Training continues from each checkpoint.
   Sequential second = Sequential::load(folder / "02.safetensors");
   FitOptions rest = quiet(3, {});
   rest.initial_epoch = 2;
-  second.fit(line, rest);
+  second.fit(line_data, rest);
   EXPECT_EQ(second.get_weights(), model.get_weights());
 }
 
@@ -51,7 +54,7 @@ TEST(ModelCheckpoint, NamesFilesByTheLogsAndMakesTheirFolders) {
   const TemporaryFolder folder;
   Sequential model = line_model();
   ModelCheckpoint checkpoint{.filepath = (folder / "a/b/{epoch}-{score:.2f}-{batch}").string()};
-  model.fit(line, quiet(1, {Scores{{0.123}}, &checkpoint}));
+  model.fit(line_data, quiet(1, {LoggedScores{{0.123}}, &checkpoint}));
   EXPECT_EQ(checkpoint.last_saved, (folder / "a/b/1-0.12-4").string());
   EXPECT_TRUE(std::filesystem::exists(checkpoint.last_saved));
 }
@@ -63,7 +66,7 @@ TEST(ModelCheckpoint, SavesTheBestAlone) {
     checkpoint.save_best_only = true;
     Sequential model = line_model();
     const auto epochs = static_cast<Index>(values.size());
-    model.fit(line, quiet(epochs, {Scores{std::move(values)}, checkpoint}));
+    model.fit(line_data, quiet(epochs, {LoggedScores{std::move(values)}, checkpoint}));
     return sorted_names(folder);
   };
   using Names = std::vector<std::string>;
@@ -78,7 +81,7 @@ TEST(ModelCheckpoint, SavesTheBestAlone) {
 TEST(ModelCheckpoint, SavesEverySoManyBatches) {
   const TemporaryFolder folder;
   Sequential model = line_model();
-  model.fit(line, quiet(3, {ModelCheckpoint{.filepath = (folder / "{epoch}.{batch}").string(), .save_freq = 5}}));
+  model.fit(line_data, quiet(3, {ModelCheckpoint{.filepath = (folder / "{epoch}.{batch}").string(), .save_freq = 5}}));
   EXPECT_EQ(sorted_names(folder), (std::vector<std::string>{"2.1", "3.2"}));  // four batches an epoch
 }
 
@@ -87,7 +90,7 @@ TEST(ModelCheckpoint, SavesTheWeightsAlone) {
   Sequential model = line_model(), other = line_model();
   // A loss without a name cannot be saved, but weights alone can.
   model.compile({.loss = [](Var p, Var y) { return mean(square(p - y), -1); }});
-  model.fit(line, quiet(1, {ModelCheckpoint{.filepath = (folder / "w").string(), .save_weights_only = true}}));
+  model.fit(line_data, quiet(1, {ModelCheckpoint{.filepath = (folder / "w").string(), .save_weights_only = true}}));
   EXPECT_TRUE(other.load_weights(folder / "w"));
   EXPECT_EQ(other.get_weights(), model.get_weights());
 }
@@ -95,13 +98,13 @@ TEST(ModelCheckpoint, SavesTheWeightsAlone) {
 TEST(ModelCheckpoint, SaysWhatTheLogsDoNotHave) {
   Sequential model = line_model();
   expect_error<ValueError>(
-      [&] { model.fit(line, quiet(1, {ModelCheckpoint{.filepath = "{epoch}-{acc}"}})); },
+      [&] { model.fit(line_data, quiet(1, {ModelCheckpoint{.filepath = "{epoch}-{acc}"}})); },
       "ModelCheckpoint: filepath \"{epoch}-{acc}\": argument not found; available fields: epoch, batch, loss");
   expect_error<ValueError>(
-      [&] { model.fit(line, quiet(1, {ModelCheckpoint{.filepath = "x", .save_best_only = true}})); },
+      [&] { model.fit(line_data, quiet(1, {ModelCheckpoint{.filepath = "x", .save_best_only = true}})); },
       "ModelCheckpoint: there is no \"val_loss\" to monitor; there are: loss (fit was given neither validation_data "
       "nor validation_split)");
-  expect_error<ValueError>([&] { model.fit(line, quiet(1, {ModelCheckpoint{.filepath = "x", .save_freq = -1}})); },
+  expect_error<ValueError>([&] { model.fit(line_data, quiet(1, {ModelCheckpoint{.filepath = "x", .save_freq = -1}})); },
                            "ModelCheckpoint: save_freq is -1; it must not be negative");
 }
 

@@ -16,6 +16,8 @@ namespace cornu {
 namespace {
 
 using testing::error_of;
+using testing::line_data;
+using testing::quiet;
 
 TEST(Monitor, TheDirectionsAreRight) {
   const std::vector<std::pair<AnyMetric, Direction>> metrics{{Accuracy{}, Direction::up},
@@ -90,8 +92,8 @@ Seen best_of(const char* name, const std::string& monitor, std::vector<double> v
                                .save_weights_only = true,
                                .mode = mode},
                ReduceLROnPlateau{.monitor = monitor, .factor = 0.5, .patience = 1, .mode = mode}, NextEpoch{&values}});
-  options.validation_data = &line;
-  model.fit(line, options);
+  options.validation_data = &line_data;
+  model.fit(line_data, options);
   return {early.best_epoch, folder.names().size(), model.optimizer().learning_rate()};
 }
 
@@ -123,8 +125,8 @@ TEST(Monitor, AMetricThatDeclaresNothingNeedsAMode) {
   const auto refused = [&](const AnyCallback& callback) {
     const std::vector<Tensor> before = model.get_weights();
     FitOptions options = quiet(1, {callback});
-    options.validation_data = &line;
-    const std::string error = error_of<ValueError>([&] { model.fit(line, options); });
+    options.validation_data = &line_data;
+    const std::string error = error_of<ValueError>([&] { model.fit(line_data, options); });
     EXPECT_EQ(model.get_weights(), before) << "it is refused before the first step";
     return error;
   };
@@ -142,7 +144,7 @@ TEST(Monitor, TheSecondOfTwoMetricsOfOneNameHasItsOwnDirection) {
   model.compile(
       {.optimizer = SGD{}, .loss = MeanSquaredError{}, .metrics = {Down{{"m", &values}}, Up{{"m", &values}}}});
   EarlyStopping down{.monitor = "m", .patience = 100}, up{.monitor = "m_1", .patience = 100};
-  model.fit(line, quiet(4, {&down, &up, NextEpoch{&values}}));
+  model.fit(line_data, quiet(4, {&down, &up, NextEpoch{&values}}));
   EXPECT_EQ(down.best_epoch, 0);
   EXPECT_EQ(up.best_epoch, 2);
 }

@@ -8,10 +8,14 @@ namespace cornu {
 namespace {
 
 using testing::error_of;
+using testing::line_data;
+using testing::line_model;
+using testing::logs_of;
+using testing::quiet;
 
 /// Runs epochs with the given monitored values; returns each epoch's learning rate, and the one after the last.
 std::vector<double> rates(ReduceLROnPlateau callback, const std::vector<double>& values, double first = 1) {
-  Sequential model = line_model(first);
+  Sequential model = line_model(SGD{.learning_rate = first});
   cornu::Run run{.model = model, .metrics = {"loss", "accuracy"}, .directions = {Direction::down, Direction::up}};
   Logs logs;
   std::vector<double> result;
@@ -65,15 +69,15 @@ TEST(ReduceLROnPlateau, KnowsWhatIsToGrow) {
 }
 
 TEST(ReduceLROnPlateau, WorksInFit) {
-  Sequential model = line_model(0.25);
+  Sequential model = line_model(SGD{.learning_rate = 0.25});
   // At a rate of 0 nothing improves, but the rate cannot be reduced.
   model.optimizer().set_learning_rate(0);
-  const History still = model.fit(line, quiet(3, {ReduceLROnPlateau{.monitor = "loss", .patience = 1}}));
+  const History still = model.fit(line_data, quiet(3, {ReduceLROnPlateau{.monitor = "loss", .patience = 1}}));
   EXPECT_EQ(still["learning_rate"], (Rates{0, 0, 0}));
 
-  Sequential other = line_model(0.25);
+  Sequential other = line_model(SGD{.learning_rate = 0.25});
   const History history =
-      other.fit(line, quiet(4, {ReduceLROnPlateau{.monitor = "loss", .patience = 1, .min_delta = 1e9}}));
+      other.fit(line_data, quiet(4, {ReduceLROnPlateau{.monitor = "loss", .patience = 1, .min_delta = 1e9}}));
   EXPECT_EQ(history["learning_rate"].size(), 4u);
   EXPECT_DOUBLE_EQ(history["learning_rate"][3], 0.0025);
 }
@@ -84,7 +88,7 @@ TEST(ReduceLROnPlateau, RefusesWhatCannotBe) {
   EXPECT_EQ(error_of<ValueError>([] { rates({.min_lr = -1}, {}); }),
             "ReduceLROnPlateau: min_lr is -1; it must not be negative");
   Sequential model = line_model();
-  EXPECT_EQ(error_of<ValueError>([&] { model.fit(line, quiet(3, {ReduceLROnPlateau{}})); }),
+  EXPECT_EQ(error_of<ValueError>([&] { model.fit(line_data, quiet(3, {ReduceLROnPlateau{}})); }),
             "ReduceLROnPlateau: there is no \"val_loss\" to monitor; there are: loss, learning_rate (fit was given "
             "neither validation_data nor validation_split)");
 }

@@ -12,6 +12,9 @@ namespace cornu {
 namespace {
 
 using testing::error_of;
+using testing::line_data;
+using testing::line_model;
+using testing::quiet;
 
 Sequential averaging_model() {
   Sequential model{Input{1}, Dense{1}};
@@ -23,22 +26,22 @@ Sequential averaging_model() {
 TEST(SwapEMAWeights, ValidatesWithTheAveragesAndTrainsOnWithTheWeights) {
   Sequential averaged = averaging_model(), plain = averaging_model();
   FitOptions options = quiet(3, {});
-  options.validation_data = &line;
-  const History without = plain.fit(line, options);
+  options.validation_data = &line_data;
+  const History without = plain.fit(line_data, options);
   options.callbacks = {SwapEMAWeights{}};
-  const History with = averaged.fit(line, options);
+  const History with = averaged.fit(line_data, options);
   EXPECT_EQ(with["loss"], without["loss"]);
   EXPECT_NE(with["val_loss"], without["val_loss"]);
   EXPECT_EQ(averaged.get_weights(), plain.get_weights());
 
   const AveragedWeights weights(averaged.optimizer());
-  EXPECT_EQ(averaged.evaluate(line, {.batch_size = 2})["loss"], with["val_loss"].back());
+  EXPECT_EQ(averaged.evaluate(line_data, {.batch_size = 2})["loss"], with["val_loss"].back());
 }
 
 TEST(Averages, AreWhatAModelEndsItsTrainingWith) {
   Sequential averaged = averaging_model(), stepped = averaging_model();
-  for (int i = 0; i < 3; ++i) stepped.train_on_batch(line.x(), line.y());
-  averaged.fit(line, {.batch_size = line.size(), .epochs = 3, .verbose = Verbose::silent, .shuffle = false});
+  for (int i = 0; i < 3; ++i) stepped.train_on_batch(line_data.x(), line_data.y());
+  averaged.fit(line_data, {.batch_size = line_data.size(), .epochs = 3, .verbose = Verbose::silent, .shuffle = false});
   EXPECT_NE(averaged.get_weights(), stepped.get_weights());
   const AveragedWeights weights(stepped.optimizer());
   EXPECT_EQ(averaged.get_weights(), stepped.get_weights());
@@ -46,7 +49,7 @@ TEST(Averages, AreWhatAModelEndsItsTrainingWith) {
 
 TEST(SwapEMAWeights, PredictsWithTheAverages) {
   Sequential model = averaging_model();
-  for (int i = 0; i < 3; ++i) model.train_on_batch(line.x(), line.y());
+  for (int i = 0; i < 3; ++i) model.train_on_batch(line_data.x(), line_data.y());
   const Tensor x = Tensor::matrix({{1}});
   const Tensor plain = model.predict(x), averaged = model.predict(x, {}, {SwapEMAWeights{}});
   EXPECT_NE(averaged, plain);
@@ -58,8 +61,8 @@ TEST(SwapEMAWeights, PredictsWithTheAverages) {
 TEST(SwapEMAWeights, NeedsAnOptimizerThatKeepsAverages) {
   Sequential model = line_model();
   FitOptions options = quiet(1, {SwapEMAWeights{}});
-  options.validation_data = &line;
-  EXPECT_NE(error_of<StateError>([&] { model.fit(line, options); }).find("use_ema keeps them"), std::string::npos);
+  options.validation_data = &line_data;
+  EXPECT_NE(error_of<StateError>([&] { model.fit(line_data, options); }).find("use_ema keeps them"), std::string::npos);
 }
 
 }  // namespace

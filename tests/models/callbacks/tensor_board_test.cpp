@@ -14,6 +14,9 @@ namespace {
 
 using testing::error_of;
 using testing::Event;
+using testing::line_data;
+using testing::line_model;
+using testing::quiet;
 using testing::TemporaryFolder;
 
 /// The events of the only file in a folder, without the version.
@@ -35,10 +38,10 @@ std::vector<Event> with_tag(const std::vector<Event>& events, const std::string&
 
 TEST(TensorBoard, WritesWhatTheEpochsBring) {
   const TemporaryFolder folder;
-  Sequential model = line_model(0.25);
+  Sequential model = line_model(SGD{.learning_rate = 0.25});
   FitOptions options = quiet(3, {TensorBoard{.log_dir = folder / "logs"}});
-  options.validation_data = &line;
-  const History history = model.fit(line, options);
+  options.validation_data = &line_data;
+  const History history = model.fit(line_data, options);
   const std::vector<Event> train = events_in(folder / "logs/train"), validation = events_in(folder / "logs/validation");
   EXPECT_EQ(train.size(), 6u);
   EXPECT_EQ(validation.size(), 3u);
@@ -56,7 +59,7 @@ TEST(TensorBoard, WritesWhatTheEpochsBring) {
 TEST(TensorBoard, WritesWhatTheBatchesBringWhereAskedFor) {
   const TemporaryFolder folder;
   Sequential model = line_model();
-  model.fit(line, quiet(2, {TensorBoard{.log_dir = folder.path(), .update_freq = 3}}));  // 4 batches an epoch
+  model.fit(line_data, quiet(2, {TensorBoard{.log_dir = folder.path(), .update_freq = 3}}));  // 4 batches an epoch
   const std::vector<Event> losses = with_tag(events_in(folder / "train"), "batch_loss");
   std::vector<std::int64_t> steps;
   for (const Event& event : losses) steps.push_back(event.step);
@@ -66,7 +69,7 @@ TEST(TensorBoard, WritesWhatTheBatchesBringWhereAskedFor) {
 TEST(TensorBoard, WritesHistogramsOfTheWeightsWhereAskedFor) {
   const TemporaryFolder folder;
   Sequential model = line_model();
-  model.fit(line, quiet(3, {TensorBoard{.log_dir = folder.path(), .histogram_freq = 2}}));
+  model.fit(line_data, quiet(3, {TensorBoard{.log_dir = folder.path(), .histogram_freq = 2}}));
   const std::vector<Event> events = events_in(folder / "train");
   const std::vector<Event> kernels = with_tag(events, "dense/kernel/histogram");
   ASSERT_EQ(kernels.size(), 2u);
@@ -79,13 +82,13 @@ TEST(TensorBoard, BeginsAnewWithEachFit) {
   const TemporaryFolder folder;
   Sequential model = line_model();
   TensorBoard board{.log_dir = folder.path()};
-  for (int i = 0; i < 2; ++i) model.fit(line, quiet(1, {&board}));
+  for (int i = 0; i < 2; ++i) model.fit(line_data, quiet(1, {&board}));
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder / "train"), {}), 2);
 }
 
 TEST(TensorBoard, RefusesWhatCannotBe) {
   Sequential model = line_model();
-  EXPECT_EQ(error_of<ValueError>([&] { model.fit(line, quiet(1, {TensorBoard{.update_freq = -1}})); }),
+  EXPECT_EQ(error_of<ValueError>([&] { model.fit(line_data, quiet(1, {TensorBoard{.update_freq = -1}})); }),
             "TensorBoard: histogram_freq is 0 and update_freq -1; neither may be negative");
 }
 

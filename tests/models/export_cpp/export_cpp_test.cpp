@@ -83,10 +83,12 @@ int main() {
 }
 )";
 
-constexpr const char* flags =
+constexpr const char* compiler_flags =
     " -std=c++17 -O1 -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror -fno-exceptions -fno-rtti ";
 
-void write(const std::filesystem::path& path, std::string_view text) { std::ofstream(path, std::ios::binary) << text; }
+void write_text(const std::filesystem::path& path, std::string_view text) {
+  std::ofstream(path, std::ios::binary) << text;
+}
 
 /// g++ and clang++, if available; first the compiler of this test. With double only that one: the headers are the same.
 std::vector<std::string> compilers() {
@@ -137,17 +139,17 @@ std::vector<std::string> undefined_names(const std::filesystem::path& folder) {
 TEST(ExportCpp, AgreesWithThePredictionsOfEveryLayer) {
   const TemporaryFolder folder;
   const std::vector<ExportCppCase> cases = export_cpp_cases();
-  write(folder / "net.h", net_text);
-  write(folder / "predictors.cpp", predictors(cases));
-  write(folder / "main.cpp", main_text);
+  write_text(folder / "net.h", net_text);
+  write_text(folder / "predictors.cpp", predictors(cases));
+  write_text(folder / "main.cpp", main_text);
   for (const ExportCppCase& each : cases) {
     each.model.export_cpp(folder / (each.name + ".h"), {.name = each.name, .int8_weights = each.int8_weights});
     const std::vector<float> numbers(each.x.begin(), each.x.begin() + each.x.size());
-    write(folder / (each.name + ".in"), {reinterpret_cast<const char*>(numbers.data()), numbers.size() * 4});
+    write_text(folder / (each.name + ".in"), {reinterpret_cast<const char*>(numbers.data()), numbers.size() * 4});
   }
   for (const std::string& compiler : compilers()) {
     SCOPED_TRACE(compiler);
-    const std::string compile = compiler + flags;
+    const std::string compile = compiler + compiler_flags;
     const std::string command = "cd '" + folder.path().string() + "' && " + compile + "-c predictors.cpp && " +
                                 compile + "main.cpp predictors.o -o main && ./main";
     ASSERT_EQ(std::system(command.c_str()), 0);

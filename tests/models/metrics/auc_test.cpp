@@ -15,21 +15,20 @@ namespace {
 
 using testing::error_of;
 
-double area(AnyMetric metric, const Tensor& y_true, const Tensor& y_pred) {
-  metric.update(y_true, y_pred);
-  return metric.result();
+double area(const AnyMetric& metric, const Tensor& y_true, const Tensor& y_pred) {
+  return testing::result_of(metric, y_true, y_pred);
 }
 double area(const AUC& metric, const Tensor& y_true, const Tensor& y_pred) {
   return area(AnyMetric(metric), y_true, y_pred);
 }
 
-struct Scores {
+struct ScoredLabels {
   Tensor y_true, y_pred;
 };
 
 /// Scores that are multiples of 1 / steps, higher for positives than for negatives, with many ties.
-Scores random_scores(Index samples, Index steps, std::uint64_t seed) {
-  Scores result{Tensor(Shape{samples}), Tensor(Shape{samples})};
+ScoredLabels random_scores(Index samples, Index steps, std::uint64_t seed) {
+  ScoredLabels result{Tensor(Shape{samples}), Tensor(Shape{samples})};
   Rng rng(seed);
   for (Index i = 0; i < samples; ++i) {
     result.y_true[i] = rng.below(3) == 0 ? 1 : 0;
@@ -40,7 +39,7 @@ Scores random_scores(Index samples, Index steps, std::uint64_t seed) {
 }
 
 /// The probability that a positive has a higher score than a negative, over all pairs.
-double by_pairs(const Scores& scores) {
+double by_pairs(const ScoredLabels& scores) {
   double better = 0, pairs = 0;
   for (Index i = 0; i < scores.y_true.size(); ++i) {
     for (Index j = 0; j < scores.y_true.size(); ++j) {
@@ -53,7 +52,7 @@ double by_pairs(const Scores& scores) {
 }
 
 /// The curve's points by counting, for the thresholds in descending order.
-std::vector<std::pair<double, double>> points(const Scores& scores, const std::vector<double>& thresholds) {
+std::vector<std::pair<double, double>> points(const ScoredLabels& scores, const std::vector<double>& thresholds) {
   std::vector<std::pair<double, double>> result;
   for (auto threshold = thresholds.rbegin(); threshold != thresholds.rend(); ++threshold) {
     double tp = 0, fp = 0;
@@ -109,7 +108,7 @@ TEST(AUC, IsWhatOneWorksOutByHand) {
 TEST(AUC, OfTheROCIsHowOftenAYesIsAboveANo) {
   for (const Index steps : {3, 50, 1000000}) {
     for (const Index samples : {12, 40, 300}) {
-      const Scores scores = random_scores(samples, steps, static_cast<std::uint64_t>(samples) + 4);
+      const ScoredLabels scores = random_scores(samples, steps, static_cast<std::uint64_t>(samples) + 4);
       EXPECT_NEAR(area({}, scores.y_true, scores.y_pred), by_pairs(scores), 1e-13) << samples << " by " << steps;
     }
   }
@@ -117,7 +116,7 @@ TEST(AUC, OfTheROCIsHowOftenAYesIsAboveANo) {
 
 TEST(AUC, OfThePRIsPrecisionIntegratedOverRecall) {
   for (const Index steps : {3, 50}) {
-    const Scores scores = random_scores(200, steps, 7);
+    const ScoredLabels scores = random_scores(200, steps, 7);
     std::vector<double> thresholds;
     for (Index k = 0; k <= steps + 1; ++k) {
       thresholds.push_back((static_cast<double>(k) - 0.5) / static_cast<double>(steps));
@@ -128,13 +127,13 @@ TEST(AUC, OfThePRIsPrecisionIntegratedOverRecall) {
 }
 
 TEST(AUC, CountsBetweenThresholdsAsKerasDoes) {
-  const Scores scores = random_scores(500, 1000, 3);
+  const ScoredLabels scores = random_scores(500, 1000, 3);
   for (const Index n : {2, 3, 11, 200}) {
     std::vector<double> thresholds{-1e-7};
     for (Index i = 1; i < n - 1; ++i) thresholds.push_back(static_cast<double>(i) / static_cast<double>(n - 1));
     thresholds.push_back(1 + 1e-7);
     // Rounding decides on which side of a threshold an equal score lies, so avoid equal scores.
-    Scores apart = scores;
+    ScoredLabels apart = scores;
     for (Real& score : apart.y_pred) score = std::clamp(score + Real(0.00021), Real{0}, Real{1});
     const auto curve = points(apart, thresholds);
     EXPECT_NEAR(area({.num_thresholds = n}, apart.y_true, apart.y_pred), roc_by_trapezoids(curve), 1e-13) << n;
@@ -164,7 +163,7 @@ TEST(AUC, TakesAnyShapeOfNumbers) {
 }
 
 TEST(AUC, GathersOverBatchesUntilItIsReset) {
-  const Scores scores = random_scores(100, 20, 9);
+  const ScoredLabels scores = random_scores(100, 20, 9);
   for (const AnyMetric& metric :
        {AnyMetric(AUC{}), AnyMetric(AUC{.curve = AUC::PR}), AnyMetric(AUC{.num_thresholds = 20})}) {
     const double whole = area(metric, scores.y_true, scores.y_pred);
@@ -203,7 +202,7 @@ TEST(AUC, ANaNMakesItNaN) {
 
 TEST(AUC, AllocatesNothingOnceItHasSeenAnEpoch) {
   if (!testing::AllocationCounter::available()) GTEST_SKIP() << "allocations cannot be counted in this build";
-  const Scores scores = random_scores(1000, 50, 1);
+  const ScoredLabels scores = random_scores(1000, 50, 1);
   for (AnyMetric metric : {AnyMetric(AUC{}), AnyMetric(AUC{.num_thresholds = 200})}) {
     const auto epoch = [&] {
       metric.reset();
@@ -238,7 +237,7 @@ TEST(AUC, RefusesWhatDoesNotFit) {
 // ---- In fit ----
 
 /// Counts batches whose logs have, or lack, the area.
-struct Watch {
+struct ShownAreas {
   Index with = 0, without = 0;
   void on_train_batch_end(cornu::Run&, Index, Logs& logs) { ++(logs.find("auc") == nullptr ? without : with); }
 };
@@ -252,7 +251,7 @@ TEST(AUC, IsShownAtTheEndOfAnEpochAndWithThresholdsAlways) {
     model.compile({.optimizer = SGD{.learning_rate = 0.1},
                    .loss = BinaryCrossentropy{},
                    .metrics = {AUC{.num_thresholds = n}, Accuracy{}}});
-    Watch watch;
+    ShownAreas watch;
     const History history = model.fit(
         x, y,
         {.batch_size = 8, .epochs = 2, .verbose = Verbose::silent, .callbacks = {&watch}, .validation_split = 0.25});

@@ -10,6 +10,7 @@
 #include "cornu/tests/models/support.h"
 #include "cornu/tests/support/allocation_counter.h"
 #include "cornu/tests/support/expect_error.h"
+#include "cornu/tests/support/special_values.h"
 
 // Precision, Recall and F1Score with several outputs, against plain loops; and the options of all metrics.
 
@@ -17,12 +18,8 @@ namespace cornu {
 namespace {
 
 using testing::error_of;
-
-template <class M>
-double result_of(M metric, const Tensor& y_true, const Tensor& y_pred) {
-  metric.update(y_true, y_pred);
-  return metric.result();
-}
+using testing::nan;
+using testing::result_of;
 
 struct Counts {
   double tp = 0, fp = 0, fn = 0;
@@ -201,7 +198,6 @@ TEST(ClassMetrics, AreTheSameInOneBatchAndInSeveralAndAllocateNothing) {
 }
 
 TEST(ClassMetrics, TakeNaNForAScoreAboveAllOthersAndBelowEveryThreshold) {
-  const Real nan = std::numeric_limits<Real>::quiet_NaN();
   const Tensor y_true = Tensor::matrix({{0, 0, 1}}), y_pred = Tensor::matrix({{0.9, nan, 0.8}});
   EXPECT_EQ(result_of(Recall{.threshold = 0.5}, y_true, y_pred), 1);
   EXPECT_EQ(result_of(Precision{.threshold = 0.5}, y_true, y_pred), 0.5);
@@ -211,10 +207,9 @@ TEST(ClassMetrics, TakeNaNForAScoreAboveAllOthersAndBelowEveryThreshold) {
 // ---- Options out of range ----
 
 TEST(ClassMetrics, OptionsOutOfRangeAreErrorsOfEveryMetric) {
-  const double nan = std::numeric_limits<double>::quiet_NaN();
   const Tensor y = Tensor::matrix({{1, 0, 1}, {0, 1, 0}}), p = Tensor::full({2, 3}, 0.5), numbers = Tensor::vector({1});
   const auto refused = [&](AnyMetric metric) { return error_of<ValueError>([&] { metric.update(y, p); }); };
-  for (const double threshold : {-0.1, 1.1, nan}) {
+  for (const double threshold : {-0.1, 1.1, double{nan}}) {
     const std::string text = message("threshold is {}; it must be in [0, 1]: predictions are probabilities", threshold);
     EXPECT_EQ(refused(BinaryAccuracy{.threshold = threshold}), "binary_accuracy: " + text);
     EXPECT_EQ(refused(Precision{.threshold = threshold}), "precision: " + text);

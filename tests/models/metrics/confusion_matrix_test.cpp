@@ -7,11 +7,13 @@
 #include "cornu/core/error.h"
 #include "cornu/tests/support/allocation_counter.h"
 #include "cornu/tests/support/expect_error.h"
+#include "cornu/tests/support/special_values.h"
 
 namespace cornu {
 namespace {
 
 using testing::error_of;
+using testing::nan;
 
 /// All counts in row-major order.
 std::vector<Index> counts(const ConfusionMatrix& matrix) {
@@ -25,11 +27,11 @@ std::vector<Index> counts(const ConfusionMatrix& matrix) {
 }
 
 // The example in scikit-learn's documentation of classification_report.
-const Tensor y_true = Tensor::vector({0, 1, 2, 2, 2});
-const Tensor y_pred = Tensor::vector({0, 0, 2, 2, 1});
+const Tensor five_labels = Tensor::vector({0, 1, 2, 2, 2});
+const Tensor five_predictions = Tensor::vector({0, 0, 2, 2, 1});
 
 TEST(ConfusionMatrix, HasTheTruthInRowsAndPredictionsInColumns) {
-  const ConfusionMatrix matrix = confusion_matrix(y_true, y_pred);
+  const ConfusionMatrix matrix = confusion_matrix(five_labels, five_predictions);
   EXPECT_EQ(matrix.classes(), 3);
   EXPECT_EQ(counts(matrix), (std::vector<Index>{1, 0, 0, 1, 0, 0, 0, 1, 2}));
   EXPECT_EQ(matrix.total(), 5);
@@ -38,7 +40,7 @@ TEST(ConfusionMatrix, HasTheTruthInRowsAndPredictionsInColumns) {
 }
 
 TEST(ConfusionMatrix, GivesTheFiguresOfEachClassAndTheirMeans) {
-  const ConfusionMatrix matrix = confusion_matrix(y_true, y_pred);
+  const ConfusionMatrix matrix = confusion_matrix(five_labels, five_predictions);
   EXPECT_EQ(matrix.accuracy(), 0.6);
   EXPECT_EQ(matrix.precision(0), 0.5);
   EXPECT_EQ(matrix.recall(0), 1);
@@ -66,7 +68,7 @@ TEST(ConfusionMatrix, TakesFractionsOfNothingForZero) {
 }
 
 TEST(ConfusionMatrix, LeavesClassesThatDoNotOccurOutOfItsMeans) {
-  const ConfusionMatrix matrix = confusion_matrix(y_true, y_pred, 10);
+  const ConfusionMatrix matrix = confusion_matrix(five_labels, five_predictions, 10);
   EXPECT_EQ(matrix.classes(), 10);
   EXPECT_EQ(matrix.macro_precision(), 0.5);
 }
@@ -74,10 +76,10 @@ TEST(ConfusionMatrix, LeavesClassesThatDoNotOccurOutOfItsMeans) {
 TEST(ConfusionMatrix, TakesOneHotRowsAndScores) {
   const Tensor one_hot = Tensor::matrix({{1, 0, 0}, {0, 1, 0}, {0, 0, 1}, {0, 0, 1}, {0, 0, 1}});
   const Tensor scores = Tensor::matrix({{5, 1, 1}, {0.5, 0.5, 0}, {-3, -2, -1}, {0, 0, 1}, {0, 1, 0}});
-  const std::vector<Index> expected = counts(confusion_matrix(y_true, y_pred));
-  EXPECT_EQ(counts(confusion_matrix(y_true, scores)), expected);
+  const std::vector<Index> expected = counts(confusion_matrix(five_labels, five_predictions));
+  EXPECT_EQ(counts(confusion_matrix(five_labels, scores)), expected);
   EXPECT_EQ(counts(confusion_matrix(one_hot, scores)), expected);
-  EXPECT_EQ(counts(confusion_matrix(one_hot, y_pred)), expected);
+  EXPECT_EQ(counts(confusion_matrix(one_hot, five_predictions)), expected);
   EXPECT_EQ(counts(confusion_matrix(Tensor({5, 1}, {0, 1, 2, 2, 2}), scores)), expected);
 }
 
@@ -95,7 +97,6 @@ TEST(ConfusionMatrix, TakesAColumnForProbabilitiesOfClass1) {
 }
 
 TEST(ConfusionMatrix, TakesANaNForItsPositionAsArgmaxDoes) {
-  const Real nan = std::numeric_limits<Real>::quiet_NaN();
   EXPECT_EQ(confusion_matrix(Tensor::vector({0}), Tensor::matrix({{1, nan, 5}})).count(0, 1), 1);
 }
 
@@ -156,7 +157,7 @@ TEST(ConfusionMatrix, RefusesShapesThatDoNotGoTogether) {
 }
 
 TEST(ConfusionMatrix, RefusesAClassThatIsNotThere) {
-  const ConfusionMatrix matrix = confusion_matrix(y_true, y_pred);
+  const ConfusionMatrix matrix = confusion_matrix(five_labels, five_predictions);
   const std::string text = "confusion matrix: no class 3; classes are numbered from 0, and there are 3";
   EXPECT_EQ(error_of<ValueError>([&] { matrix.count(0, 3); }), text);
   EXPECT_EQ(error_of<ValueError>([&] { matrix.precision(3); }), text);
@@ -167,15 +168,15 @@ TEST(ConfusionMatrix, RefusesAClassThatIsNotThere) {
 TEST(ConfusionMatrix, AllocatesNothingOnceWarm) {
   if (!testing::AllocationCounter::available()) GTEST_SKIP() << "allocations cannot be counted in this build";
   ConfusionMatrix matrix;
-  matrix.update(y_true, y_pred);
+  matrix.update(five_labels, five_predictions);
   const testing::AllocationCounter counter;
-  matrix.update(y_true, y_pred);
-  matrix.update(y_pred, y_true);
+  matrix.update(five_labels, five_predictions);
+  matrix.update(five_predictions, five_labels);
   EXPECT_EQ(counter.count(), 0);
 }
 
 TEST(ConfusionMatrix, PrintsAsATable) {
-  EXPECT_EQ(to_string(confusion_matrix(y_true, y_pred)),
+  EXPECT_EQ(to_string(confusion_matrix(five_labels, five_predictions)),
             "       predicted\n"
             "truth  0 1 2\n"
             "    0  1 0 0\n"
@@ -189,7 +190,7 @@ TEST(ConfusionMatrix, PrintsAsATable) {
 }
 
 TEST(ClassificationReport, IsScikitLearns) {
-  const ConfusionMatrix matrix = confusion_matrix(y_true, y_pred);
+  const ConfusionMatrix matrix = confusion_matrix(five_labels, five_predictions);
   EXPECT_EQ(classification_report(matrix, {"class 0", "class 1", "class 2"}),
             "              precision    recall  f1-score   support\n"
             "\n"
@@ -203,7 +204,7 @@ TEST(ClassificationReport, IsScikitLearns) {
 }
 
 TEST(ClassificationReport, CallsClassesByTheirNumbersAndLeavesOutThoseThatDoNotOccur) {
-  const std::string report = classification_report(confusion_matrix(y_true, y_pred, 10));
+  const std::string report = classification_report(confusion_matrix(five_labels, five_predictions, 10));
   EXPECT_NE(report.find("\n           2       1.00      0.67      0.80         3\n\n    accuracy"), std::string::npos)
       << report;
 }
@@ -217,7 +218,7 @@ TEST(ClassificationReport, MakesRoomForLongNames) {
 
 TEST(ClassificationReport, RefusesANumberOfNamesThatIsNotThatOfTheClasses) {
   EXPECT_EQ(error_of<ValueError>([] {
-              classification_report(confusion_matrix(y_true, y_pred), {"one", "two"});
+              classification_report(confusion_matrix(five_labels, five_predictions), {"one", "two"});
             }),
             "classification report: 2 names for 3 classes; one for each is required");
 }

@@ -90,7 +90,7 @@ struct Twins {
   }
 };
 
-void expect_same(const Logs& a, const Logs& b) {
+void expect_same_logs(const Logs& a, const Logs& b) {
   EXPECT_EQ(a.names(), b.names());
   for (const Logs::Entry& entry : a) EXPECT_NEAR(entry.value, b[entry.name], 1e-5) << entry.name;
 }
@@ -103,17 +103,17 @@ Tensor yes_or_no(const Shape& shape) {
 }
 
 void expect_twins(Twins twins) {
-  expect_same(twins.logits.evaluate(twins.x, twins.y), twins.probabilities.evaluate(twins.x, twins.y));
-  expect_same(twins.logits.test_on_batch(twins.x, twins.y), twins.probabilities.test_on_batch(twins.x, twins.y));
+  expect_same_logs(twins.logits.evaluate(twins.x, twins.y), twins.probabilities.evaluate(twins.x, twins.y));
+  expect_same_logs(twins.logits.test_on_batch(twins.x, twins.y), twins.probabilities.test_on_batch(twins.x, twins.y));
   EXPECT_EQ(twins.logits.predict_classes(twins.x), twins.probabilities.predict_classes(twins.x));
   const TemporaryFolder folder;
   if (twins.logits.evaluate(twins.x, twins.y).find("mean_prediction") != nullptr) register_metric<MeanPrediction>();
   twins.logits.save(folder / "m");
   const Sequential loaded = Sequential::load(folder / "m");
-  expect_same(loaded.evaluate(twins.x, twins.y), twins.probabilities.evaluate(twins.x, twins.y));
+  expect_same_logs(loaded.evaluate(twins.x, twins.y), twins.probabilities.evaluate(twins.x, twins.y));
   EXPECT_EQ(loaded.predict_classes(twins.x), twins.probabilities.predict_classes(twins.x));
 
-  expect_same(twins.logits.train_on_batch(twins.x, twins.y), twins.probabilities.train_on_batch(twins.x, twins.y));
+  expect_same_logs(twins.logits.train_on_batch(twins.x, twins.y), twins.probabilities.train_on_batch(twins.x, twins.y));
   const auto fit = [&](Sequential& model) {
     return model.fit(twins.x, twins.y,
                      {.batch_size = 50, .epochs = 2, .verbose = Verbose::silent, .validation_split = 0.25});

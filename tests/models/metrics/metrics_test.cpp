@@ -6,22 +6,17 @@
 
 #include "cornu/core/error.h"
 #include "cornu/models/metrics/metric.h"
+#include "cornu/tests/models/support.h"
 #include "cornu/tests/support/allocation_counter.h"
 #include "cornu/tests/support/expect_error.h"
+#include "cornu/tests/support/special_values.h"
 
 namespace cornu {
 namespace {
 
 using testing::error_of;
-
-constexpr Real nan = std::numeric_limits<Real>::quiet_NaN();
-
-/// A metric's result for one batch.
-template <class M>
-double result_of(M metric, const Tensor& y_true, const Tensor& y_pred) {
-  metric.update(y_true, y_pred);
-  return metric.result();
-}
+using testing::nan;
+using testing::result_of;
 
 template <class M>
 std::string shape_error(M metric, const Tensor& y_true, const Tensor& y_pred) {
@@ -239,21 +234,21 @@ TEST(TopKAccuracy, RefusesWhatHasNoKOrNoClasses) {
 //   0       1  0  1   1         1/2    2/3
 //   1       2  1  1   2/3       2/3    2/3
 //   2       1  1  0   1/2       1      2/3
-const Tensor truth = Tensor::vector({0, 0, 1, 1, 1, 2});
+const Tensor six_labels = Tensor::vector({0, 0, 1, 1, 1, 2});
 const Tensor scores = Tensor::matrix({{9, 0, 0}, {0, 9, 0}, {0, 9, 0}, {0, 9, 0}, {0, 0, 9}, {0, 0, 9}});
 
 TEST(PrecisionRecallF1, AreMeansOverTheClassesOfIndicesByDefault) {
-  EXPECT_NEAR(result_of(Precision{}, truth, scores), (1 + 2 / 3.0 + 0.5) / 3, 1e-15);
-  EXPECT_NEAR(result_of(Recall{}, truth, scores), (0.5 + 2 / 3.0 + 1) / 3, 1e-15);
-  EXPECT_NEAR(result_of(F1Score{}, truth, scores), 2 / 3.0, 1e-15);
+  EXPECT_NEAR(result_of(Precision{}, six_labels, scores), (1 + 2 / 3.0 + 0.5) / 3, 1e-15);
+  EXPECT_NEAR(result_of(Recall{}, six_labels, scores), (0.5 + 2 / 3.0 + 1) / 3, 1e-15);
+  EXPECT_NEAR(result_of(F1Score{}, six_labels, scores), 2 / 3.0, 1e-15);
 }
 
 TEST(PrecisionRecallF1, AreThoseOfOneClassIfAsked) {
-  EXPECT_EQ(result_of(Precision{.class_id = 0}, truth, scores), 1);
-  EXPECT_EQ(result_of(Precision{.class_id = 2}, truth, scores), 0.5);
-  EXPECT_EQ(result_of(Recall{.class_id = 0}, truth, scores), 0.5);
-  EXPECT_EQ(result_of(Recall{.class_id = 2}, truth, scores), 1);
-  EXPECT_EQ(result_of(F1Score{.class_id = 1}, truth, scores), 2 / 3.0);
+  EXPECT_EQ(result_of(Precision{.class_id = 0}, six_labels, scores), 1);
+  EXPECT_EQ(result_of(Precision{.class_id = 2}, six_labels, scores), 0.5);
+  EXPECT_EQ(result_of(Recall{.class_id = 0}, six_labels, scores), 0.5);
+  EXPECT_EQ(result_of(Recall{.class_id = 2}, six_labels, scores), 1);
+  EXPECT_EQ(result_of(F1Score{.class_id = 1}, six_labels, scores), 2 / 3.0);
 }
 
 TEST(PrecisionRecallF1, AreThoseOfClass1ForASingleOutput) {
@@ -276,9 +271,9 @@ TEST(PrecisionRecallF1, AreZeroWhereNothingWasPredictedOrNothingIsThere) {
 }
 
 TEST(PrecisionRecallF1, RefuseAClassThatIsNotThere) {
-  EXPECT_EQ(value_error(Precision{.class_id = 3}, truth, scores),
+  EXPECT_EQ(value_error(Precision{.class_id = 3}, six_labels, scores),
             "precision: class_id is 3; the classes of predictions (6, 3) are 0 to 2");
-  EXPECT_EQ(value_error(Recall{.class_id = -1}, truth, scores),
+  EXPECT_EQ(value_error(Recall{.class_id = -1}, six_labels, scores),
             "recall: class_id is -1; the classes of predictions (6, 3) are 0 to 2");
   EXPECT_EQ(value_error(F1Score{}, Tensor::vector({0, 0, 1, 1, 1, 3}), scores),
             "f1_score: label 3 in row 5; labels are whole numbers from 0 to 2");

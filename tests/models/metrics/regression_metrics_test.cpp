@@ -17,12 +17,7 @@ namespace {
 
 using testing::error_of;
 using testing::normal;
-
-template <class M>
-double result_of(M metric, const Tensor& y_true, const Tensor& y_pred) {
-  metric.update(y_true, y_pred);
-  return metric.result();
-}
+using testing::result_of;
 
 static_assert(Metric<RootMeanSquaredError> && Metric<R2Score> && Metric<MeanIoU>);
 

@@ -21,7 +21,7 @@ namespace {
 using testing::error_of;
 using testing::TemporaryFolder;
 
-Sequential model_of(std::uint64_t seed) {
+Sequential recurrent_model(std::uint64_t seed) {
   return Sequential({Input{4, 3}, LSTM{.units = 5}, BatchNormalization{}, Dense{2}}, {.seed = seed});
 }
 
@@ -31,10 +31,10 @@ TEST(LoadWeights, AsksWhetherOtherNamesWereMeant) {
   const std::pair<Names, const char*> all[]{
       {Names::cornu, "Names::cornu"}, {Names::pytorch, "Names::pytorch"}, {Names::keras, "Names::keras"}};
   for (const auto& [in_file, called] : all) {
-    model_of(1).save_weights(path, {.names = in_file});
+    recurrent_model(1).save_weights(path, {.names = in_file});
     for (const auto& [asked, ignored] : all) {
       if (asked == in_file || (asked == Names::keras && in_file == Names::cornu)) continue;  // Keras's names read both
-      Sequential model = model_of(2);
+      Sequential model = recurrent_model(2);
       const std::vector<Tensor> before = model.get_weights();
       const std::string text = error_of<ValueError>([&, &a = asked] { model.load_weights(path, {.names = a}); });
       EXPECT_TRUE(text.ends_with(message("\nall weights fit under other names: did you mean .names = {}?", called)))
@@ -48,7 +48,7 @@ TEST(LoadWeights, AsksAlsoIfAnotherModelsWeightsComeUnderOtherNames) {
   const TemporaryFolder folder;
   const std::string path = folder / "w";
   Sequential({Input{7}, Dense{3}, Dense{2}}, {.seed = 1}).save_weights(path, {.names = Names::pytorch});
-  Sequential model = model_of(2);
+  Sequential model = recurrent_model(2);
   EXPECT_TRUE(error_of<ValueError>([&] {
                 model.load_weights(path);
               }).ends_with("\nthe file's names look like another framework's: did you mean .names = Names::pytorch?"));
@@ -65,7 +65,7 @@ TEST(LoadWeights, AskedForForeignNamesOfAModelOfCornuSuggestsItsOwn) {
   const TemporaryFolder folder;
   const std::string path = folder / "m";
   Sequential({Input{7}, {"sequential", Sequential{Dense{3}, Dense{2}}}}, {.seed = 1}).save(path);
-  Sequential model = model_of(2);
+  Sequential model = recurrent_model(2);
   for (const Names names : {Names::pytorch, Names::keras}) {
     const std::string text = error_of<ValueError>([&] { model.load_weights(path, {.names = names}); });
     EXPECT_TRUE(text.ends_with("\nthe file's names look like Cornu's own: did you mean .names = Names::cornu?"))
@@ -105,7 +105,7 @@ TEST(LoadWeights, IntegersThatNobodyAsksForMayBeAny) {
 TEST(LoadWeights, SaysOfWhichKindAnotherFileIs) {
   const TemporaryFolder folder;
   const std::string path = folder / "x";
-  Sequential model = model_of(1);
+  Sequential model = recurrent_model(1);
   for (const auto& [kind, bytes] : testing::foreign_files()) {
     if (kind == detail::FileKind::safetensors) continue;
     std::ofstream(path, std::ios::binary) << bytes;

@@ -13,8 +13,6 @@ namespace {
 
 using namespace cornu::testing;
 
-using Texts = std::vector<std::string>;
-
 class Keras : public ::testing::Test {
  protected:
   /// Which tensor of a file each of two Dense layers received.

@@ -127,18 +127,6 @@ TEST_F(Layouts, WhatALayerDoesWithoutIsOneOrNothingThere) {
 
 // ---- Without an equivalent in PyTorch ----
 
-/// One element per feature, in a layer that PyTorch's layouts do not cover.
-struct Gain {
-  Parameter gain{};
-
-  Shape build(const Shape& input, Rng&) {
-    gain.value = Tensor::full(input, 1);
-    return input;
-  }
-  Var forward(Var x) const { return x * gain; }
-  NamedParameters parameters() { return {{"gain", &gain}}; }
-};
-
 TEST_F(Layouts, WhatCannotBeSaidThereIsRefused) {
   expect_refused({Input{2, 1}, GRU{.units = 1, .reset_after = false}},
                  "gru: reset_after is false; PyTorch's GRU resets after the product with the recurrent kernel");

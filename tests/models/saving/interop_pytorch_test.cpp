@@ -20,8 +20,6 @@ namespace {
 
 using namespace cornu::testing;
 
-using Texts = std::vector<std::string>;
-
 const std::string fixtures = source_path("tests/models/fixtures/pytorch/");
 
 /// Tensors that PyTorch keeps but Cornu does not, or keeps as a sum of two; they are not written back.
@@ -89,18 +87,6 @@ TEST(FromPyTorch, ABiasOfAnLstmAloneIsAddedToNothing) {
 }
 
 // ---- Names ----
-
-/// A layer without an equivalent in PyTorch.
-struct Gain {
-  Parameter gain{};
-
-  Shape build(const Shape& input, Rng&) {
-    gain.value = Tensor::full({input[-1]}, 1);
-    return input;
-  }
-  Var forward(Var x) const { return x * gain; }
-  NamedParameters parameters() { return {{"gain", &gain}}; }
-};
 
 /// A layer that contains layers.
 struct Two {

@@ -10,8 +10,21 @@
 
 #include "cornu/formats/safetensors.h"
 #include "cornu/models/sequential.h"
+#include "cornu/tests/models/support.h"
 
 namespace cornu::testing {
+
+/// A layer without an equivalent in PyTorch, with one element per feature.
+struct Gain {
+  Parameter gain{};
+
+  Shape build(const Shape& input, Rng&) {
+    gain.value = Tensor::full(input, 1);
+    return input;
+  }
+  Var forward(Var x) const { return x * gain; }
+  NamedParameters parameters() { return {{"gain", &gain}}; }
+};
 
 using NamedShapes = std::vector<std::pair<std::string, Shape>>;
 

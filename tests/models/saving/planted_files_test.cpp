@@ -16,6 +16,9 @@ namespace cornu {
 namespace {
 
 using testing::error_of;
+using testing::line_data;
+using testing::line_model;
+using testing::quiet;
 using testing::TemporaryFolder;
 
 struct Writer {
@@ -35,7 +38,8 @@ std::vector<Writer> whole_file_writers() {
       {"write_safetensors", [](const std::string& path) { write_safetensors(path, {}); }},
       {"write_npy", [](const std::string& path) { write_npy(path, Tensor(Shape{2})); }},
       {"write_idx", [](const std::string& path) { write_idx(path, to_idx(Tensor(Shape{2}))); }},
-      {"ModelCheckpoint", [](const std::string& path) { line_model().fit(line, quiet(1, {ModelCheckpoint{path}})); }},
+      {"ModelCheckpoint",
+       [](const std::string& path) { line_model().fit(line_data, quiet(1, {ModelCheckpoint{path}})); }},
   };
   if (has_npz()) writers.push_back({"write_npz", [](const std::string& path) { write_npz(path, {}); }});
   return writers;
@@ -63,7 +67,7 @@ std::vector<Writer> writers() {
   std::vector<Writer> result = whole_file_writers();
   for (const bool append : {false, true}) {
     result.push_back({"CSVLogger", [=](const std::string& path) {
-                        line_model().fit(line, quiet(1, {CSVLogger{.filename = path, .append = append}}));
+                        line_model().fit(line_data, quiet(1, {CSVLogger{.filename = path, .append = append}}));
                       }});
   }
   return result;
@@ -95,12 +99,12 @@ TEST(PlantedFiles, ALogIsNotAppendedToThemWhereAnybodyMayWrite) {
   testing::plant_file(folder / "log", 0666, true, "");
   EXPECT_EQ(
       error_of<FileError>(
-          [&] { line_model().fit(line, quiet(1, {CSVLogger{.filename = folder / "log", .append = true}})); }),
+          [&] { line_model().fit(line_data, quiet(1, {CSVLogger{.filename = folder / "log", .append = true}})); }),
       (folder / "log").string() +
           ": belongs to another user (user id 65534), in a folder that everyone can write to; choose another file");
   EXPECT_EQ(testing::content(folder / "log"), "");
   ASSERT_EQ(::chmod(folder.path().c_str(), 0755), 0);
-  line_model().fit(line, quiet(1, {CSVLogger{.filename = folder / "log", .append = true}}));
+  line_model().fit(line_data, quiet(1, {CSVLogger{.filename = folder / "log", .append = true}}));
   EXPECT_NE(testing::content(folder / "log"), "") << "a folder of this user's: it was put there with a purpose";
 }
 
@@ -131,17 +135,17 @@ TEST(PlantedFiles, NoTrainingIsRestoredFromThem) {
   if (!testing::is_root()) GTEST_SKIP() << "root alone can make files of other users";
   const TemporaryFolder folder;
   const std::string backup = folder / "backup";
-  line_model().fit(line, quiet(1, {BackupAndRestore{.backup_dir = backup, .delete_checkpoint = false}}));
+  line_model().fit(line_data, quiet(1, {BackupAndRestore{.backup_dir = backup, .delete_checkpoint = false}}));
   testing::give_away(backup + "/backup.safetensors");
   testing::plant_file(backup + "/.backup.safetensors.1.0.part", 0600, true);
   testing::plant_file(backup + "/.backup.safetensors.2.0.part", 0600, false);
-  EXPECT_EQ(error_of<FileError>([&] { line_model().fit(line, quiet(1, {BackupAndRestore{backup}})); }),
+  EXPECT_EQ(error_of<FileError>([&] { line_model().fit(line_data, quiet(1, {BackupAndRestore{backup}})); }),
             "BackupAndRestore: " + backup +
                 "/backup.safetensors: it belongs to another user (user id 65534); choose another backup_dir");
   EXPECT_TRUE(std::filesystem::exists(backup + "/.backup.safetensors.1.0.part")) << "not ours to remove";
   EXPECT_FALSE(std::filesystem::exists(backup + "/.backup.safetensors.2.0.part"));
   ASSERT_EQ(::chown((backup + "/backup.safetensors").c_str(), 0, 0), 0);
-  line_model().fit(line, quiet(1, {BackupAndRestore{backup}}));
+  line_model().fit(line_data, quiet(1, {BackupAndRestore{backup}}));
 }
 
 }  // namespace

@@ -119,7 +119,7 @@ struct EpochKiller {
   }
 };
 /// Computes each epoch's rate from the previous one, so that doing it twice would show.
-struct Halving {
+struct HalvingRate {
   void on_epoch_begin(cornu::Run& run, Index epoch, Logs&) const {
     Optimizer& optimizer = run.model.optimizer();
     if (epoch > 0) optimizer.set_learning_rate(optimizer.learning_rate() / 2);
@@ -127,15 +127,15 @@ struct Halving {
 };
 
 /// The result of a complete run: the weights and the optimizer's state.
-struct Outcome {
+struct RunResult {
   std::vector<Tensor> weights, state;
   Index iterations = 0;
 };
-Outcome outcome_of(Sequential& model) {
+RunResult outcome_of(Sequential& model) {
   const auto state = model.optimizer().state();
   return {model.get_weights(), {state.begin(), state.end()}, model.optimizer().iterations()};
 }
-void expect_same(const Outcome& a, const Outcome& b) {
+void expect_same_result(const RunResult& a, const RunResult& b) {
   EXPECT_EQ(a.weights, b.weights);
   EXPECT_EQ(a.state, b.state);
   EXPECT_EQ(a.iterations, b.iterations);
@@ -148,7 +148,7 @@ void expect_killed(const std::filesystem::path& backup, Index save_freq, AnyCall
   if (child == 0) {
     const TensorDataset data = blobs(60);
     Sequential model = noisy_model(use_ema);
-    model.fit(data, run_of(4, {Halving{}, BackupAndRestore{.backup_dir = backup, .save_freq = save_freq}, killer}));
+    model.fit(data, run_of(4, {HalvingRate{}, BackupAndRestore{.backup_dir = backup, .save_freq = save_freq}, killer}));
     _exit(0);
   }
   int status = 0;
@@ -165,10 +165,10 @@ class KilledRun : public ::testing::TestWithParam<Index> {
     struct Nothing {
       void on_epoch_end(cornu::Run&, Index, Logs&) {}
     };
-    const History whole = through.fit(data, run_of(4, {Halving{}, Nothing{}, Nothing{}}));
+    const History whole = through.fit(data, run_of(4, {HalvingRate{}, Nothing{}, Nothing{}}));
     const History history = resumed.fit(
-        data, run_of(4, {Halving{}, BackupAndRestore{.backup_dir = backup, .save_freq = save_freq}, Nothing{}}));
-    expect_same(outcome_of(resumed), outcome_of(through));
+        data, run_of(4, {HalvingRate{}, BackupAndRestore{.backup_dir = backup, .save_freq = save_freq}, Nothing{}}));
+    expect_same_result(outcome_of(resumed), outcome_of(through));
     EXPECT_EQ(history.epoch, whole.epoch);
     EXPECT_EQ(history.history, whole.history);
     EXPECT_FALSE(std::filesystem::exists(backup)) << "done, so that the next run begins anew";
@@ -218,19 +218,19 @@ TEST(KilledRuns, ThatHadOnlyToEndEndWithTheAverages) {
   const pid_t child = fork();
   ASSERT_GE(child, 0);
   if (child == 0) {
-    noisy_model(true).fit(data, run_of(4, {EndKiller{}, Halving{}, BackupAndRestore{folder / "backup"}}));
+    noisy_model(true).fit(data, run_of(4, {EndKiller{}, HalvingRate{}, BackupAndRestore{folder / "backup"}}));
     _exit(0);
   }
   int status = 0;
   ASSERT_EQ(waitpid(child, &status, 0), child);
   ASSERT_TRUE(WIFSIGNALED(status));
   Sequential through = noisy_model(true), resumed = noisy_model(true);
-  through.fit(data, run_of(4, {Halving{}}));
+  through.fit(data, run_of(4, {HalvingRate{}}));
   Index batches = 0;
   const LambdaCallback counting{.on_train_batch_end = [&](cornu::Run&, Index, Logs&) { ++batches; }};
-  resumed.fit(data, run_of(4, {counting, Halving{}, BackupAndRestore{folder / "backup"}}));
+  resumed.fit(data, run_of(4, {counting, HalvingRate{}, BackupAndRestore{folder / "backup"}}));
   EXPECT_EQ(batches, 0);
-  expect_same(outcome_of(resumed), outcome_of(through));
+  expect_same_result(outcome_of(resumed), outcome_of(through));
 }
 
 TEST(KilledRuns, OtherCallbacksRememberWhatTheyKnew) {
@@ -387,7 +387,7 @@ TEST(BackupAndRestore, SaysWhatDoesNotGoTogether) {
                            path + ": the interrupted run has 6 batches per epoch, this one has 1");
   expect_error<ValueError>(
       [&] {
-        noisy_model().fit(data, run_of(2, {keeping, Halving{}}));
+        noisy_model().fit(data, run_of(2, {keeping, HalvingRate{}}));
       },
       path + ": the interrupted run has 1 callbacks, this one has 2");
   Sequential other{Input{2}, Dense{3}};

@@ -48,7 +48,7 @@ struct Flowers {
   }
 };
 
-Sequential trained(const CsvDataset& train) {
+Sequential trained_on_table(const CsvDataset& train) {
   Sequential model({Input{train.feature_shape()[0]}, Dense{8, relu}, Dense{train.classes(), softmax}}, {.seed = 2});
   model.compile(
       {.optimizer = Adam{.learning_rate = 0.01}, .loss = SparseCategoricalCrossentropy{}, .metrics = {Accuracy{}}});
@@ -75,7 +75,7 @@ TEST(SavingCsv, AModelSeesATestTableAsIfBothHadBeenReadTogether) {
   const auto split = std::ssize(train_rows);
   const DatasetSlice train(together, 0, split), test(together, split, together.size() - split);
   const CsvDataset train_file = read(flowers.table(train_rows), {.target = "kind"});
-  Sequential model = trained(train_file);
+  Sequential model = trained_on_table(train_file);
   EXPECT_EQ(gathered(train_file).x(), gathered(train).x());
 
   const TemporaryFolder folder;
@@ -94,7 +94,7 @@ TEST(SavingCsv, TheEncodingGoesWhereTheModelGoes) {
   std::vector<Index> rows(40);
   std::iota(rows.begin(), rows.end(), Index{0});
   const CsvDataset train = read(flowers.table(rows), {.target = "kind", .unknown = CsvOptions::other});
-  Sequential model = trained(train);
+  Sequential model = trained_on_table(train);
   Sequential other = model;
   const Sequential copy = model, moved = std::move(other);
   EXPECT_EQ(copy.csv_encoding(), train.encoding());

@@ -25,7 +25,7 @@ struct NamedScale {
   void options(auto& visit) { visit("label", label); }
 };
 
-Sequential small_model() { return Sequential({Input{1}, Dense{1}}, {.seed = 1}); }
+Sequential one_dense() { return Sequential({Input{1}, Dense{1}}, {.seed = 1}); }
 
 CsvDataset read_table(const std::string& text) {
   std::istringstream stream(text);
@@ -38,7 +38,7 @@ TEST(StoredTexts, ThatAreNotUtf8AreRefusedByAClearError) {
   const std::array<std::byte, 1> byte{};
   const RawTensor array{"a", Dtype::u8, {1}, byte}, misnamed{latin1, Dtype::u8, {1}, byte};
   const auto save_renamed = [&] {
-    Sequential model = small_model();
+    Sequential model = one_dense();
     model.get_layer(0).rename(latin1);
     model.save(path);
   };
@@ -49,7 +49,7 @@ TEST(StoredTexts, ThatAreNotUtf8AreRefusedByAClearError) {
        }},
       {"a layer that is added",
        [] {
-         small_model().add({latin1, Dense{1}});
+         one_dense().add({latin1, Dense{1}});
        }},
       {"a layer inside another", [] { Sequential model({Residual{AnyLayer(latin1, Dense{1})}}); }},
       {"a model", [] { Sequential model({Dense{1}}, {.name = latin1}); }},
@@ -67,7 +67,7 @@ TEST(StoredTexts, ThatAreNotUtf8AreRefusedByAClearError) {
        }},
       {"another name for a layer",
        [&] {
-         small_model().save_weights(path, {.rename = {{"dense", latin1}}});
+         one_dense().save_weights(path, {.rename = {{"dense", latin1}}});
        }},
       {"a tensor of a safetensors file", [&] { write_safetensors(path, std::array{misnamed}); }},
       {"a key of its metadata",
@@ -88,7 +88,7 @@ TEST(StoredTexts, ThatAreNotUtf8AreRefusedByAClearError) {
        [&] {
          CsvEncoding encoding = read_table("a,b\nx,2\n").encoding();
          encoding.features[0].categories[0] = latin1;
-         Sequential model = small_model();
+         Sequential model = one_dense();
          model.set_csv_encoding(encoding);
          model.save(path);
        }},

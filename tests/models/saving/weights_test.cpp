@@ -21,39 +21,40 @@ Sequential zero() {
   return model;
 }
 
-const Tensor x({4, 1});
-const Tensor y({4, 1}, {1, 2, 3, 4});  // losses 1, 4, 9, 16
-const Tensor weights = Tensor::vector({1, 0.5, 0, 2});
+const Tensor four_inputs({4, 1});
+const Tensor four_targets({4, 1}, {1, 2, 3, 4});  // losses 1, 4, 9, 16
+const Tensor four_weights = Tensor::vector({1, 0.5, 0, 2});
 
 FitOptions options() { return {.batch_size = 3, .verbose = Verbose::silent}; }
 
 TEST(SampleWeight, MultipliesEachSamplesLoss) {
   FitOptions weighted = options();
-  weighted.sample_weight = weights;
+  weighted.sample_weight = four_weights;
   for (const bool shuffle : {false, true}) {  // the weights follow their samples
     weighted.shuffle = shuffle;
-    EXPECT_EQ(zero().fit(x, y, weighted)["loss"].front(), (1 + 0.5 * 4 + 0 + 2 * 16) / 4);
+    EXPECT_EQ(zero().fit(four_inputs, four_targets, weighted)["loss"].front(), (1 + 0.5 * 4 + 0 + 2 * 16) / 4);
   }
-  EXPECT_EQ(zero().evaluate(x, y, {.batch_size = 3, .sample_weight = weights})["loss"], (1 + 0.5 * 4 + 0 + 2 * 16) / 4);
-  EXPECT_EQ(zero().test_on_batch(x, y, weights)["loss"], (1 + 0.5 * 4 + 0 + 2 * 16) / 4);
+  EXPECT_EQ(zero().evaluate(four_inputs, four_targets, {.batch_size = 3, .sample_weight = four_weights})["loss"],
+            (1 + 0.5 * 4 + 0 + 2 * 16) / 4);
+  EXPECT_EQ(zero().test_on_batch(four_inputs, four_targets, four_weights)["loss"], (1 + 0.5 * 4 + 0 + 2 * 16) / 4);
 }
 
 TEST(SampleWeight, IsSplitWithTheSamples) {
   FitOptions weighted = options();
-  weighted.sample_weight = weights;
+  weighted.sample_weight = four_weights;
   weighted.validation_split = 0.5;
-  const History history = zero().fit(x, y, weighted);
+  const History history = zero().fit(four_inputs, four_targets, weighted);
   EXPECT_EQ(history["loss"].front(), (1 + 0.5 * 4) / 2);
   EXPECT_EQ(history["val_loss"].front(), (0 + 2 * 16.0) / 2);
 }
 
 TEST(SampleWeight, IsNotForTheValidationData) {
   FitOptions weighted = options();
-  weighted.sample_weight = weights;
-  const TensorPair validation(x, y);
+  weighted.sample_weight = four_weights;
+  const TensorPair validation(four_inputs, four_targets);
   weighted.validation_data = validation;
   weighted.validation_batch_size = 4;
-  EXPECT_EQ(zero().fit(x, y, weighted)["val_loss"].front(), (1 + 4 + 9 + 16) / 4.0);
+  EXPECT_EQ(zero().fit(four_inputs, four_targets, weighted)["val_loss"].front(), (1 + 4 + 9 + 16) / 4.0);
 }
 
 TEST(SampleWeight, OfAnotherSizeIsAnError) {
@@ -63,10 +64,10 @@ TEST(SampleWeight, OfAnotherSizeIsAnError) {
         "sample_weight is " + to_string(wrong.shape()) + "; one weight for each of 4 samples is required";
     FitOptions weighted = options();
     weighted.sample_weight = wrong;
-    expect_error<ShapeError>([&] { model.fit(x, y, weighted); }, text);
+    expect_error<ShapeError>([&] { model.fit(four_inputs, four_targets, weighted); }, text);
     weighted.validation_split = 0.5;
-    expect_error<ShapeError>([&] { model.fit(x, y, weighted); }, text);
-    expect_error<ShapeError>([&] { model.evaluate(x, y, {.sample_weight = wrong}); }, text);
+    expect_error<ShapeError>([&] { model.fit(four_inputs, four_targets, weighted); }, text);
+    expect_error<ShapeError>([&] { model.evaluate(four_inputs, four_targets, {.sample_weight = wrong}); }, text);
   }
 }
 
@@ -78,31 +79,33 @@ Sequential undecided(AnyLoss loss) {
 }
 
 constexpr double log3 = 1.0986122886681098;
-constexpr double rounding = 1e-6;
+constexpr double weight_rounding = 1e-6;
 
 TEST(ClassWeight, WeighsTheSamplesOfAClass) {
   FitOptions weighted = options();
   weighted.class_weight = {{0, 2}, {2, 0.5}};
   const Tensor labels = Tensor::vector({0, 1, 2, 0});
   const double expected = (2 + 1 + 0.5 + 2) / 4 * log3;
-  const History sparse = undecided(SparseCategoricalCrossentropy{}).fit(x, labels, weighted);
-  EXPECT_NEAR(sparse["loss"].front(), expected, rounding);
+  const History sparse = undecided(SparseCategoricalCrossentropy{}).fit(four_inputs, labels, weighted);
+  EXPECT_NEAR(sparse["loss"].front(), expected, weight_rounding);
   EXPECT_EQ(sparse["accuracy"].front(), 0.5);  // metrics are not weighted
 
   const Tensor column({4, 1}, {0, 1, 2, 0});
-  EXPECT_NEAR(undecided(SparseCategoricalCrossentropy{}).fit(x, column, weighted)["loss"].front(), expected, rounding);
+  EXPECT_NEAR(undecided(SparseCategoricalCrossentropy{}).fit(four_inputs, column, weighted)["loss"].front(), expected,
+              weight_rounding);
 
   const Tensor one_hot = Tensor::matrix({{1, 0, 0}, {0, 1, 0}, {0, 0, 1}, {1, 0, 0}});
-  EXPECT_NEAR(undecided(CategoricalCrossentropy{}).fit(x, one_hot, weighted)["loss"].front(), expected, rounding);
+  EXPECT_NEAR(undecided(CategoricalCrossentropy{}).fit(four_inputs, one_hot, weighted)["loss"].front(), expected,
+              weight_rounding);
 }
 
 TEST(ClassWeight, MultipliesWithTheSamplesWeight) {
   FitOptions weighted = options();
   weighted.class_weight = {{0, 2}, {2, 0.5}};
-  weighted.sample_weight = weights;
+  weighted.sample_weight = four_weights;
   const Tensor labels = Tensor::vector({0, 1, 2, 0});
-  EXPECT_NEAR(undecided(SparseCategoricalCrossentropy{}).fit(x, labels, weighted)["loss"].front(),
-              (2 * 1 + 1 * 0.5 + 0.5 * 0 + 2 * 2) / 4 * log3, rounding);
+  EXPECT_NEAR(undecided(SparseCategoricalCrossentropy{}).fit(four_inputs, labels, weighted)["loss"].front(),
+              (2 * 1 + 1 * 0.5 + 0.5 * 0 + 2 * 2) / 4 * log3, weight_rounding);
 }
 
 TEST(ClassWeight, IsNotForTheValidation) {
@@ -110,9 +113,9 @@ TEST(ClassWeight, IsNotForTheValidation) {
   weighted.class_weight = {{0, 100}};
   weighted.validation_split = 0.5;
   const Tensor labels = Tensor::vector({0, 0, 0, 0});
-  const History history = undecided(SparseCategoricalCrossentropy{}).fit(x, labels, weighted);
-  EXPECT_NEAR(history["loss"].front(), 100 * log3, 100 * rounding);
-  EXPECT_NEAR(history["val_loss"].front(), log3, rounding);
+  const History history = undecided(SparseCategoricalCrossentropy{}).fit(four_inputs, labels, weighted);
+  EXPECT_NEAR(history["loss"].front(), 100 * log3, 100 * weight_rounding);
+  EXPECT_NEAR(history["val_loss"].front(), log3, weight_rounding);
 }
 
 TEST(ClassWeight, LeavesALabelThatIsNoClassToTheLoss) {
@@ -120,7 +123,7 @@ TEST(ClassWeight, LeavesALabelThatIsNoClassToTheLoss) {
   weighted.class_weight = {{0, 2}};
   const Tensor labels = Tensor::vector({0, std::numeric_limits<Real>::quiet_NaN(), 2, 0});
   weighted.shuffle = false;
-  expect_error<ValueError>([&] { undecided(SparseCategoricalCrossentropy{}).fit(x, labels, weighted); },
+  expect_error<ValueError>([&] { undecided(SparseCategoricalCrossentropy{}).fit(four_inputs, labels, weighted); },
                            "fit, epoch 1 of 1, batch 1 of 2: sparse_categorical_crossentropy: label nan in row 1; "
                            "labels are whole numbers from 0 to 2");
 }
@@ -129,7 +132,7 @@ TEST(ClassWeight, RefusesClassesThatThereAreNotAndWeightsBelowZero) {
   const auto expect_refused = [](Sequential model, const std::map<Index, double>& class_weight, const char* text) {
     FitOptions weighted = options();
     weighted.class_weight = class_weight;
-    expect_error<ValueError>([&] { model.fit(x, Tensor::vector({0, 1, 1, 0}), weighted); }, text);
+    expect_error<ValueError>([&] { model.fit(four_inputs, Tensor::vector({0, 1, 1, 0}), weighted); }, text);
   };
   const Sequential three = undecided(SparseCategoricalCrossentropy{});
   expect_refused(three, {{0, 1}, {3, 2}},
@@ -156,7 +159,7 @@ TEST(ClassWeight, MovesTheWeightsOfTheModelAsRepeatedSamplesWould) {
   weighted.fit(points, classes, fit);
   for (std::size_t i = 0; i < 2; ++i) {
     const Tensor a = weighted.get_weights()[i], b = repeated.get_weights()[i];
-    for (Index k = 0; k < 3; ++k) EXPECT_NEAR(static_cast<double>(a[k]), static_cast<double>(b[k]), rounding);
+    for (Index k = 0; k < 3; ++k) EXPECT_NEAR(static_cast<double>(a[k]), static_cast<double>(b[k]), weight_rounding);
   }
 }
 
