@@ -5,6 +5,7 @@
 
 #include "cornu/core/error.h"
 #include "cornu/core/ops/ops.h"
+#include "cornu/core/option_checks.h"
 #include "cornu/core/shape_hints.h"
 #include "cornu/optim/losses/loss_checks.h"
 
@@ -24,10 +25,9 @@ void require_alike(const char* loss, Var y_pred, Var y_true) {
 Var mean_of_sample(Var x) { return x.shape().rank() > 1 ? mean(x, -1) : x; }
 
 void require_focal(const char* loss, double alpha, double gamma, double label_smoothing) {
-  require<ValueError>(alpha >= 0 && alpha <= 1, "{}: alpha is {}; it must be in [0, 1]", loss, alpha);
+  detail::require_fraction(loss, "alpha", alpha);
   require<ValueError>(gamma == 0 || gamma >= 1, "{}: gamma is {}; it must be 0, or at least 1", loss, gamma);
-  require<ValueError>(label_smoothing >= 0 && label_smoothing <= 1, "{}: label_smoothing is {}; it must be in [0, 1]",
-                      loss, label_smoothing);
+  detail::require_fraction(loss, "label_smoothing", label_smoothing);
 }
 
 /// The loss, or NaN if clipping has hidden an infinity.
@@ -59,7 +59,7 @@ Var MeanSquaredLogarithmicError::operator()(Var y_pred, Var y_true) const {
 
 Var Huber::operator()(Var y_pred, Var y_true) const {
   require_alike("huber", y_pred, y_true);
-  require<ValueError>(delta > 0, "huber: delta is {}; it must be positive", delta);
+  detail::require_positive("huber", "delta", delta);
   const Var error = abs(y_pred - y_true), small = minimum(error, delta);
   return mean_of_sample(small * (error - small * 0.5));  // small is min(error, delta)
 }

@@ -10,6 +10,7 @@
 #include "cornu/core/kernels/lanes.h"
 #include "cornu/core/kernels/vector_math.h"
 #include "cornu/core/ops/ops.h"
+#include "cornu/core/option_checks.h"
 #include "cornu/core/shape_hints.h"
 #include "cornu/optim/losses/loss_checks.h"
 
@@ -195,11 +196,6 @@ void check_classes(const char* name, Var y_pred) {
   require(y_pred.shape()[-1] > 0, "{}: predictions {} have no classes", name, y_pred.shape());
 }
 
-void check_smoothing(const char* name, double smoothing) {
-  require<ValueError>(smoothing >= 0 && smoothing <= 1, "{}: label_smoothing is {}; it must be in [0, 1]", name,
-                      smoothing);
-}
-
 /// Mean cross-entropy over all rows.
 Var crossentropy(const char* name, Var y_pred, const CategoricalOptions& options, const Truth& truth) {
   const Index classes = truth.classes;
@@ -258,7 +254,7 @@ Var sparse_categorical_crossentropy(Var y_pred, ConstView y_true, const Categori
           y_pred.shape() == y_true.shape() ? " (for one-hot labels use categorical_crossentropy)"
                                            : detail::prediction_hint(y_pred.shape(), y_true.shape(), true));
   check_classes(name, y_pred);
-  check_smoothing(name, options.label_smoothing);
+  detail::require_fraction(name, "label_smoothing", options.label_smoothing);
   const Index classes = y_pred.shape()[-1];
   for (Index r = 0; r < y_true.size(); ++r) {
     const Real label = y_true[r];
@@ -280,7 +276,7 @@ Var categorical_crossentropy(Var y_pred, ConstView y_true, const CategoricalOpti
               ? " (for class indices use sparse_categorical_crossentropy)"
               : detail::prediction_hint(y_pred.shape(), y_true.shape()));
   check_classes(name, y_pred);
-  check_smoothing(name, options.label_smoothing);
+  detail::require_fraction(name, "label_smoothing", options.label_smoothing);
   detail::require_not_negative(name, y_true, "target", "targets are one-hot, or the probability of each class",
                                options.sample_weight);
   Truth truth(options.label_smoothing, y_pred.shape()[-1]);
@@ -290,7 +286,7 @@ Var categorical_crossentropy(Var y_pred, ConstView y_true, const CategoricalOpti
 
 Var binary_crossentropy(Var y_pred, ConstView y_true, const BinaryOptions& options) {
   const char* const name = "binary_crossentropy";
-  check_smoothing(name, options.label_smoothing);
+  detail::require_fraction(name, "label_smoothing", options.label_smoothing);
   const auto rest = static_cast<Real>(options.label_smoothing / 2);
   const auto kept = static_cast<Real>(1 - options.label_smoothing);
   detail::refuse_softmax_of_one(name, y_pred);
