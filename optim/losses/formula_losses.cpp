@@ -118,11 +118,7 @@ Var BinaryFocalCrossentropy::operator()(Var y_pred, Var y_true) const {
   if (from_logits) detail::refuse_squashed("binary_focal_crossentropy", y_pred);
   detail::require_binary_labels("binary_focal_crossentropy", y_true.value());
   const Var y = y_true * (1 - label_smoothing) + label_smoothing / 2;
-  const Var logits = from_logits ? y_pred : y_pred.sigmoid_logits();
-  if (!logits) {
-    detail::require_probabilities("binary_focal_crossentropy", y_pred.value(), "prediction",
-                                  "end the model with a sigmoid, or set from_logits = true");
-  }
+  const Var logits = detail::sigmoid_logits_of("binary_focal_crossentropy", y_pred, from_logits);
   const Var p = logits ? sigmoid(logits) : limited(y_pred, epsilon, 1 - epsilon);
   const Var loss =
       logits ? maximum(logits, 0) - logits * y + log(exp(-abs(logits)) + 1) : -(y * log(p) + (1 - y) * log(1 - p));
@@ -140,13 +136,11 @@ Var CategoricalFocalCrossentropy::operator()(Var y_pred, Var y_true) const {
   detail::require_not_negative("categorical_focal_crossentropy", y_true.value(), "target",
                                "targets are one-hot, or the probability of each class");
   const Var y = y_true * (1 - label_smoothing) + label_smoothing / static_cast<double>(y_pred.shape()[-1]);
-  const Var logits = from_logits ? y_pred : y_pred.softmax_logits();
+  const Var logits = detail::softmax_logits_of("categorical_focal_crossentropy", y_pred, from_logits);
   if (logits) {
     const Var log_p = log_softmax(logits);
     return sum(pow(1 - exp(log_p), gamma) * (y * log_p), -1) * -alpha;
   }
-  detail::require_probabilities("categorical_focal_crossentropy", y_pred.value(), "prediction",
-                                "end the model with a softmax, or set from_logits = true");
   const Var p = limited(y_pred / sum(y_pred, -1, {.keepdims = true}), epsilon, 1 - epsilon);
   return with_infinities(sum(pow(1 - p, gamma) * (y * log(p)), -1) * -alpha, y_pred, y_true);
 }

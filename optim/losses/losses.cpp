@@ -202,10 +202,8 @@ Var crossentropy(const char* name, Var y_pred, const CategoricalOptions& options
   const Shape rows = y_pred.shape().without(-1);
   detail::refuse_one_class(name, y_pred);
   if (options.from_logits) detail::refuse_squashed(name, y_pred);
-  const Var logits = options.from_logits ? y_pred : y_pred.softmax_logits();
+  const Var logits = detail::softmax_logits_of(name, y_pred, options.from_logits);
   if (!logits) {
-    detail::require_probabilities(name, y_pred.value(), "prediction",
-                                  "end the model with a softmax, or set from_logits = true");
     const Var loss = mean_over_rows(name, y_pred, rows, classes, options.sample_weight,
                                     [&](Index first, Index count, const Real* p, Real* slopes, double* losses) {
                                       from_probabilities(first, count, p, truth, slopes, losses);
@@ -292,11 +290,7 @@ Var binary_crossentropy(Var y_pred, ConstView y_true, const BinaryOptions& optio
   detail::refuse_softmax_of_one(name, y_pred);
   if (options.from_logits) detail::refuse_squashed(name, y_pred);
   detail::require_binary_labels(name, y_true, options.sample_weight);
-  const Var logits = options.from_logits ? y_pred : y_pred.sigmoid_logits();
-  if (!logits) {
-    detail::require_probabilities(name, y_pred.value(), "prediction",
-                                  "end the model with a sigmoid, or set from_logits = true");
-  }
+  const Var logits = detail::sigmoid_logits_of(name, y_pred, options.from_logits);
   if (logits) {
     return mean_over_elements(name, logits, y_true, options.sample_weight, [=](Real z, Real truth, Real& slope) {
       const Real y = kept * truth + rest, e = math::exp(-std::abs(z));
