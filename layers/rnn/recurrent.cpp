@@ -23,8 +23,7 @@ void require_recurrent_input(const char* who, const Parameter& kernel, Var x) {
 }
 
 bool are_usual(const Activation& activation, const Activation& recurrent_activation) {
-  return activation.function() == static_cast<Activation::Function>(tanh) &&
-         recurrent_activation.function() == static_cast<Activation::Function>(sigmoid);
+  return activation.is(tanh) && recurrent_activation.is(sigmoid);
 }
 
 }  // namespace cornu::detail
