@@ -138,11 +138,7 @@ class AnyOptimizer {
   }
 
  private:
-  struct Box {
-    Box() = default;
-    Box(const Box&) = delete;
-    Box& operator=(const Box&) = delete;
-    virtual ~Box() = default;
+  struct Box : detail::Polymorphic {
     virtual void check() const = 0;
     virtual Index slot_count() const = 0;
     virtual bool elementwise() const = 0;

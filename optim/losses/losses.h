@@ -175,11 +175,7 @@ class AnyLoss {
   }
 
  private:
-  struct Box {
-    Box() = default;
-    Box(const Box&) = delete;
-    Box& operator=(const Box&) = delete;
-    virtual ~Box() = default;
+  struct Box : detail::Polymorphic {
     virtual Var call(Var y_pred, ConstView y_true, ConstView sample_weight) const = 0;
     virtual Logits logits() const = 0;
   };
