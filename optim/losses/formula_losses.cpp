@@ -13,7 +13,7 @@ namespace cornu {
 
 namespace {
 
-constexpr double epsilon = 1e-7;           // as in Keras
+constexpr double keras_epsilon = 1e-7;     // bounds and offsets, as in Keras
 constexpr double smallest_square = 1e-24;  // CosineSimilarity: squared norm up to which a vector has no direction
 
 void require_alike(const char* loss, Var y_pred, Var y_true) {
@@ -46,14 +46,15 @@ Var MeanAbsoluteError::operator()(Var y_pred, Var y_true) const {
 
 Var MeanAbsolutePercentageError::operator()(Var y_pred, Var y_true) const {
   require_alike("mean_absolute_percentage_error", y_pred, y_true);
-  return mean_of_sample(abs((y_true - y_pred) / maximum(abs(y_true), epsilon))) * 100;
+  return mean_of_sample(abs((y_true - y_pred) / maximum(abs(y_true), keras_epsilon))) * 100;
 }
 
 Var MeanSquaredLogarithmicError::operator()(Var y_pred, Var y_true) const {
   require_alike("mean_squared_logarithmic_error", y_pred, y_true);
   detail::require_not_negative("mean_squared_logarithmic_error", y_true.value(), "target",
                                "its logarithm is not meaningful; use MeanSquaredError");
-  const Var loss = mean_of_sample(square(log(maximum(y_pred, epsilon) + 1) - log(maximum(y_true, epsilon) + 1)));
+  const Var loss =
+      mean_of_sample(square(log(maximum(y_pred, keras_epsilon) + 1) - log(maximum(y_true, keras_epsilon) + 1)));
   return with_infinities(loss, y_pred, y_true);
 }
 
@@ -75,7 +76,7 @@ Var Poisson::operator()(Var y_pred, Var y_true) const {
   detail::require_not_negative("poisson", y_true.value(), "target", "targets are counts");
   detail::require_not_negative("poisson", y_pred.value(), "prediction",
                                "predictions are rates: end the model with exp or softplus");
-  return mean_of_sample(y_pred - y_true * log(y_pred + epsilon));
+  return mean_of_sample(y_pred - y_true * log(y_pred + keras_epsilon));
 }
 
 Var KLDivergence::operator()(Var y_pred, Var y_true) const {
@@ -83,7 +84,7 @@ Var KLDivergence::operator()(Var y_pred, Var y_true) const {
   detail::require_probabilities("kl_divergence", y_true.value(), "target",
                                 "each row is a distribution over the classes");
   detail::require_probabilities("kl_divergence", y_pred.value(), "prediction", "end the model with a softmax");
-  const Var p = limited(y_pred, epsilon, 1), y = limited(y_true, epsilon, 1);
+  const Var p = limited(y_pred, keras_epsilon, 1), y = limited(y_true, keras_epsilon, 1);
   return with_infinities(sum(y * log(y / p), -1), y_pred, y_true);
 }
 
@@ -119,7 +120,7 @@ Var BinaryFocalCrossentropy::operator()(Var y_pred, Var y_true) const {
   detail::require_binary_labels("binary_focal_crossentropy", y_true.value());
   const Var y = y_true * (1 - label_smoothing) + label_smoothing / 2;
   const Var logits = detail::sigmoid_logits_of("binary_focal_crossentropy", y_pred, from_logits);
-  const Var p = logits ? sigmoid(logits) : limited(y_pred, epsilon, 1 - epsilon);
+  const Var p = logits ? sigmoid(logits) : limited(y_pred, keras_epsilon, 1 - keras_epsilon);
   const Var loss =
       logits ? maximum(logits, 0) - logits * y + log(exp(-abs(logits)) + 1) : -(y * log(p) + (1 - y) * log(1 - p));
   const Var wrong = y * (1 - p) + (1 - y) * p;
@@ -141,7 +142,7 @@ Var CategoricalFocalCrossentropy::operator()(Var y_pred, Var y_true) const {
     const Var log_p = log_softmax(logits);
     return sum(pow(1 - exp(log_p), gamma) * (y * log_p), -1) * -alpha;
   }
-  const Var p = limited(y_pred / sum(y_pred, -1, {.keepdims = true}), epsilon, 1 - epsilon);
+  const Var p = limited(y_pred / sum(y_pred, -1, {.keepdims = true}), keras_epsilon, 1 - keras_epsilon);
   return with_infinities(sum(pow(1 - p, gamma) * (y * log(p)), -1) * -alpha, y_pred, y_true);
 }
 
