@@ -18,6 +18,14 @@ struct Cloneable {
   virtual std::unique_ptr<B> clone() const = 0;
 };
 
+/// Base class of interfaces whose objects are used by address and not copied.
+struct Polymorphic {
+  Polymorphic() = default;
+  Polymorphic(const Polymorphic&) = delete;
+  Polymorphic& operator=(const Polymorphic&) = delete;
+  virtual ~Polymorphic() = default;
+};
+
 /// Throws StateError if `holds` is false: the object was moved from.
 inline void require_held(bool holds) {
   if (!holds) [[unlikely]]

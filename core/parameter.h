@@ -1,5 +1,6 @@
 #pragma once
 
+#include <concepts>
 #include <memory>
 #include <string>
 #include <utility>
@@ -63,5 +64,15 @@ struct NamedParameter {
 
 /// Parameters of a layer by name, in a fixed order: {{"kernel", &kernel}, {"bias", &bias}}.
 using NamedParameters = std::vector<NamedParameter>;
+
+namespace detail {
+
+/// A layer or a model.
+template <class L>
+concept HasParameters = requires(L& layer) {
+  { layer.parameters() } -> std::same_as<NamedParameters>;
+};
+
+}  // namespace detail
 
 }  // namespace cornu

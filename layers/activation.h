@@ -24,6 +24,8 @@ class Activation {
   }
 
   Function function() const { return function_; }
+  /// True for this function: `activation.is(relu)`.
+  bool is(Function f) const { return function_ == f; }
   void options(auto& visit) { visit("activation", *this); }
   Var operator()(Var x) const { return function_(x); }
   Var forward(Var x) const { return function_(x); }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <initializer_list>
+#include <span>
 #include <vector>
 
 #include "cornu/layers/chain.h"
@@ -27,6 +28,9 @@ class Concatenate {
     visit("chains", chains_);
     visit("axis", axis_);
   }
+  /// For exporters.
+  std::span<const detail::Chain> chains() const { return chains_; }
+  Index axis() const { return axis_; }
 
  private:
   std::vector<detail::Chain> chains_;

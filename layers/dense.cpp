@@ -3,39 +3,28 @@
 #include <algorithm>
 
 #include "cornu/core/error.h"
+#include "cornu/core/option_checks.h"
 #include "cornu/core/shape_hints.h"
+#include "cornu/layers/kernel_and_bias.h"
 
 namespace cornu {
 
 Shape Dense::build(const Shape& input, Rng& rng) {
-  require<ValueError>(units > 0, "Dense: units is {}; it must be positive", units);
-  require<ValueError>(kernel_initializer && bias_initializer, "Dense: the {} is empty; use zeros if in doubt",
-                      kernel_initializer ? "bias_initializer" : "kernel_initializer");
+  detail::require_positive("Dense", "units", units);
+  detail::require_kernel_initializers("Dense", *this);
   require(input.rank() > 0 && input[-1] > 0, "Dense: a sample of shape {} has no features", input);
-  // Use temporaries: if an initializer throws, the layer is unchanged.
-  Tensor new_kernel({input[-1], units}), new_bias;
-  kernel_initializer(new_kernel, rng);
-  if (use_bias) {
-    new_bias = Tensor(Shape{units});
-    bias_initializer(new_bias, rng);
-  }
-  kernel.become(std::move(new_kernel), kernel_regularizer, kernel_constraint);
-  bias.become(std::move(new_bias), bias_regularizer, bias_constraint);
+  detail::create_kernel_and_bias(*this, {input[-1], units}, units, rng);
   return input.with(-1, units);
 }
 
 Var Dense::forward(Var x) const {
-  require<StateError>(!kernel.value.empty(),
-                      "Dense: used before it was built; call build(shape of a sample, rng), or put it into a model");
+  detail::require_built("Dense", !kernel.value.empty());
   require(x.rank() > 0 && x.shape()[-1] == kernel.shape()[0], "Dense: an input of shape {}; its last axis must be {}{}",
           x.shape(), kernel.shape()[0],
           detail::sample_hint(x.shape().sub(std::min(x.rank(), Index{1})), {kernel.shape()[0]}));
   return activity_regularizer.add_loss(activation(use_bias ? affine(x, kernel, bias) : matmul(x, kernel)));
 }
 
-NamedParameters Dense::parameters() {
-  if (!use_bias) return {{"kernel", &kernel}};
-  return {{"kernel", &kernel}, {"bias", &bias}};
-}
+NamedParameters Dense::parameters() { return detail::kernel_and_bias(*this); }
 
 }  // namespace cornu

@@ -2,6 +2,7 @@
 
 #include "cornu/layers/activation.h"
 #include "cornu/layers/initializers.h"
+#include "cornu/layers/kernel_options.h"
 #include "cornu/layers/layer.h"
 
 namespace cornu {
@@ -24,13 +25,7 @@ struct Dense {
     visit("units", units);
     visit("activation", activation);
     visit("use_bias", use_bias);
-    visit("kernel_initializer", kernel_initializer);
-    visit("bias_initializer", bias_initializer);
-    visit("kernel_regularizer", kernel_regularizer);
-    visit("bias_regularizer", bias_regularizer);
-    visit("activity_regularizer", activity_regularizer);
-    visit("kernel_constraint", kernel_constraint);
-    visit("bias_constraint", bias_constraint);
+    detail::visit_kernel_options(*this, visit);
   }
 
   Shape build(const Shape& input, Rng& rng);

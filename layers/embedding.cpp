@@ -1,6 +1,8 @@
 #include "cornu/layers/embedding.h"
 
 #include "cornu/core/error.h"
+#include "cornu/layers/build_checks.h"
+#include "cornu/layers/new_parameter.h"
 
 namespace cornu {
 
@@ -10,16 +12,14 @@ Shape Embedding::build(const Shape& input, Rng& rng) {
   require<ValueError>(static_cast<bool>(embeddings_initializer),
                       "Embedding: the embeddings_initializer is empty; use random_uniform() if in doubt");
   const Shape result = input.inserted(input.rank(), output_dim);
-  Tensor table({input_dim, output_dim});  // a temporary: if the initializer throws, the layer is unchanged
-  embeddings_initializer(table, rng);
-  embeddings.become(std::move(table), embeddings_regularizer, embeddings_constraint);
+  detail::create_parameters({{embeddings, Shape{input_dim, output_dim}, embeddings_initializer, embeddings_regularizer,
+                              embeddings_constraint}},
+                            rng);
   return result;
 }
 
 Var Embedding::forward(Var x) const {
-  require<StateError>(
-      !embeddings.value.empty(),
-      "Embedding: used before it was built; call build(shape of a sample, rng), or put it into a model");
+  detail::require_built("Embedding", !embeddings.value.empty());
   return activity_regularizer.add_loss(take(embeddings, x));
 }
 

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <concepts>
-
 #include "cornu/core/parameter.h"
 
 namespace cornu {
@@ -9,19 +7,13 @@ namespace cornu {
 /// Excludes a layer's parameters from training: from the next pass on they get no gradient and do not change, and
 /// neither does state such as a moving mean. Takes anything with `parameters()`: a layer,
 /// `freeze(model.get_layer("hidden"))`, or a whole model.
-template <class L>
-requires requires(L& layer) {
-  { layer.parameters() } -> std::same_as<NamedParameters>;
-}
+template <detail::HasParameters L>
 void freeze(L& layer) {
   for (const NamedParameter& named : layer.parameters()) named.parameter->frozen = true;
 }
 
 /// Undoes freeze. Parameters that are not trainable stay untrained.
-template <class L>
-requires requires(L& layer) {
-  { layer.parameters() } -> std::same_as<NamedParameters>;
-}
+template <detail::HasParameters L>
 void unfreeze(L& layer) {
   for (const NamedParameter& named : layer.parameters()) named.parameter->frozen = false;
 }

@@ -211,16 +211,9 @@ void Orthogonal::operator()(View out, Rng& rng) const {
 namespace detail {
 
 Registry<Initializer>& initializer_registry() {
-  static Registry<Initializer> registry("initializer", "register_initializer");
-  static const bool filled = [] {
-    registry.add<Constant>();
-    registry.add<RandomUniform>();
-    registry.add<RandomNormal>();
-    registry.add<TruncatedNormal>();
-    registry.add<Orthogonal>();
-    return true;
-  }();
-  static_cast<void>(filled);
+  static Registry<Initializer> registry("initializer", "register_initializer", [](Registry<Initializer>& own) {
+    own.add_all<Constant, RandomUniform, RandomNormal, TruncatedNormal, Orthogonal>();
+  });
   return registry;
 }
 

@@ -140,12 +140,8 @@ namespace detail {
 
 /// Notified of every AnyLayer that a pass calls, nested ones included. Used to build, list and search layers.
 /// See Tape::observe_layers.
-class LayerObserver {
+class LayerObserver : public Polymorphic {
  public:
-  LayerObserver() = default;
-  LayerObserver(const LayerObserver&) = delete;
-  LayerObserver& operator=(const LayerObserver&) = delete;
-  virtual ~LayerObserver() = default;
   virtual void before(const AnyLayer& layer, std::span<const Var> inputs) = 0;
   virtual void after(const AnyLayer& layer, Var output) = 0;
 };

@@ -4,7 +4,9 @@
 #include <limits>
 
 #include "cornu/core/error.h"
+#include "cornu/core/option_checks.h"
 #include "cornu/layers/dropout.h"
+#include "cornu/layers/kernel_and_bias.h"
 
 namespace cornu {
 
@@ -44,18 +46,14 @@ Var without_later_ones(Var scores) {
 }  // namespace
 
 Shape MultiHeadAttention::build(const Shape& query_shape, const Shape& value_shape, const Shape& key_shape, Rng& rng) {
-  const auto require_positive = [](const char* what, Index number) {
-    require<ValueError>(number > 0, "MultiHeadAttention: {} is {}; it must be positive", what, number);
-  };
-  require_positive("num_heads", num_heads);
-  require_positive("key_dim", key_dim);
+  const char* const name = "MultiHeadAttention";
+  detail::require_positive(name, "num_heads", num_heads);
+  detail::require_positive(name, "key_dim", key_dim);
   const Index of_value = value_dim == 0 ? key_dim : value_dim;
-  require_positive("value_dim", of_value);
+  detail::require_positive(name, "value_dim", of_value);
   require<ValueError>(dropout >= 0 && dropout < 1,
                       "MultiHeadAttention: dropout is {}; at least 0 and less than 1 is required", dropout);
-  require<ValueError>(kernel_initializer && bias_initializer,
-                      "MultiHeadAttention: the {} is empty; use zeros if in doubt",
-                      kernel_initializer ? "bias_initializer" : "kernel_initializer");
+  detail::require_kernel_initializers(name, *this);
   for (const Shape& shape : {query_shape, value_shape, key_shape}) {
     require(shape.rank() == 2 && shape[1] > 0,
             "MultiHeadAttention: a sample of shape {}; (steps, features) is required", shape);
@@ -94,9 +92,7 @@ Shape MultiHeadAttention::build(const Shape& query_shape, const Shape& value_sha
 }
 
 Var MultiHeadAttention::forward(Var query_input, Var value_input, Var key_input) const {
-  require<StateError>(
-      !query.kernel.value.empty(),
-      "MultiHeadAttention: used before it was built; call build(shape of a sample, rng), or put it into a model");
+  detail::require_built("MultiHeadAttention", !query.kernel.value.empty());
   const auto require_features = [](const char* what, Var x, const Projection& projection) {
     require(x.rank() == 3 && x.shape()[1] > 0 && x.shape()[2] == projection.kernel.shape()[0],
             "MultiHeadAttention: a {} of shape {}; (batch, steps, {}) is required", what, x.shape(),

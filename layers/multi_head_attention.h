@@ -1,6 +1,7 @@
 #pragma once
 
 #include "cornu/layers/initializers.h"
+#include "cornu/layers/kernel_options.h"
 #include "cornu/layers/layer.h"
 
 namespace cornu {
@@ -55,13 +56,7 @@ struct MultiHeadAttention {
     visit("dropout", dropout);
     visit("use_bias", use_bias);
     visit("use_causal_mask", use_causal_mask);
-    visit("kernel_initializer", kernel_initializer);
-    visit("bias_initializer", bias_initializer);
-    visit("kernel_regularizer", kernel_regularizer);
-    visit("bias_regularizer", bias_regularizer);
-    visit("activity_regularizer", activity_regularizer);
-    visit("kernel_constraint", kernel_constraint);
-    visit("bias_constraint", bias_constraint);
+    detail::visit_kernel_options(*this, visit);
   }
 };
 

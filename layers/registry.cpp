@@ -33,15 +33,6 @@ namespace cornu {
 
 namespace detail {
 
-namespace {
-
-template <class... L>
-void add_all(Registry<AnyLayer>& registry) {
-  (registry.add<L>(), ...);
-}
-
-}  // namespace
-
 FunctionRegistry<Activation::Function>& activation_registry() {
   static FunctionRegistry<Activation::Function> registry("activation", "register_activation",
                                                          {{"linear", linear},
@@ -75,27 +66,23 @@ FunctionRegistry<InitializerFunction>& initializer_functions() {
 
 // Filled on first use: a linker would drop static initialisers from a static library.
 Registry<AnyLayer>& layer_registry() {
-  static Registry<AnyLayer> registry("layer", "register_layer");
-  static const bool filled = [] {
-    add_all<AveragePooling2D, BatchNormalization, Concatenate, Dense, Dropout, ELU, Flatten, GELU,
-            GlobalAveragePooling2D, GRU, Input, LayerNormalization, LeakyReLU, LSTM, MaxPooling2D, Normalization,
-            RandomErasing, RandomFlip, ReLU, Reshape, Residual, Sigmoid, Softmax, Softplus, Swish, Tanh>(registry);
+  static Registry<AnyLayer> registry("layer", "register_layer", [](Registry<AnyLayer>& own) {
+    own.add_all<AveragePooling2D, BatchNormalization, Concatenate, Dense, Dropout, ELU, Flatten, GELU,
+                GlobalAveragePooling2D, GRU, Input, LayerNormalization, LeakyReLU, LSTM, MaxPooling2D, Normalization,
+                RandomErasing, RandomFlip, ReLU, Reshape, Residual, Sigmoid, Softmax, Softplus, Swish, Tanh>();
     // These have options without a default, so L{} does not compile.
-    registry.add<Activation>("Activation", [] { return Activation(linear); });
-    registry.add<Conv1D>("Conv1D", [] { return Conv1D{.filters = 1, .kernel_size = 1}; });
-    registry.add<Conv2D>("Conv2D", [] { return Conv2D{.filters = 1, .kernel_size = 1}; });
-    registry.add<DepthwiseConv2D>("DepthwiseConv2D", [] { return DepthwiseConv2D{.kernel_size = 1}; });
-    registry.add<Embedding>("Embedding", [] { return Embedding{.input_dim = 1, .output_dim = 1}; });
-    registry.add<Inputs>("Inputs", [] { return Inputs{{1}}; });
-    registry.add<MultiHeadAttention>("MultiHeadAttention",
-                                     [] { return MultiHeadAttention{.num_heads = 1, .key_dim = 1}; });
-    registry.add<RandomRotation>("RandomRotation", [] { return RandomRotation{.factor = 0}; });
-    registry.add<RandomTranslation>("RandomTranslation",
-                                    [] { return RandomTranslation{.height_factor = 0, .width_factor = 0}; });
-    registry.add<RandomZoom>("RandomZoom", [] { return RandomZoom{.height_factor = 0}; });
-    return true;
-  }();
-  static_cast<void>(filled);
+    own.add<Activation>("Activation", [] { return Activation(linear); });
+    own.add<Conv1D>("Conv1D", [] { return Conv1D{.filters = 1, .kernel_size = 1}; });
+    own.add<Conv2D>("Conv2D", [] { return Conv2D{.filters = 1, .kernel_size = 1}; });
+    own.add<DepthwiseConv2D>("DepthwiseConv2D", [] { return DepthwiseConv2D{.kernel_size = 1}; });
+    own.add<Embedding>("Embedding", [] { return Embedding{.input_dim = 1, .output_dim = 1}; });
+    own.add<Inputs>("Inputs", [] { return Inputs{{1}}; });
+    own.add<MultiHeadAttention>("MultiHeadAttention", [] { return MultiHeadAttention{.num_heads = 1, .key_dim = 1}; });
+    own.add<RandomRotation>("RandomRotation", [] { return RandomRotation{.factor = 0}; });
+    own.add<RandomTranslation>("RandomTranslation",
+                               [] { return RandomTranslation{.height_factor = 0, .width_factor = 0}; });
+    own.add<RandomZoom>("RandomZoom", [] { return RandomZoom{.height_factor = 0}; });
+  });
   return registry;
 }
 

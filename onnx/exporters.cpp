@@ -93,36 +93,23 @@ Exported chain(Exporter& to, std::span<const AnyLayer> layers, Exported x) {
   return x;
 }
 
-Exported residual(Exporter& to, Residual layer, const Exported& x) {
-  std::vector<AnyLayer> layers;
-  for (const NamedLayer& each : layer.layers()) layers.push_back(*each.layer);
-  Exported y = chain(to, layers, x);
+Exported residual(Exporter& to, const Residual& layer, const Exported& x) {
+  Exported y = chain(to, layer.chain().layers, x);
   const bool first = x.channels_first && y.channels_first;
   if (!first) y = to.channels_last(y);
   return {to.writer.node("Add", {first ? x.name : to.channels_last(x).name, y.name}, {}, to.layer), x.shape, first};
 }
 
-/// Options visitor that extracts the branches and the axis of a Concatenate.
-struct Parts {
-  std::vector<cornu::detail::Chain> chains;
-  Index axis = -1;
-
-  void operator()(const char*, const std::vector<cornu::detail::Chain>& found) { chains = found; }
-  void operator()(const char*, Index found) { axis = found; }
-};
-
-Exported concatenation(Exporter& to, Concatenate layer, const Exported& x, const Shape& result) {
-  Parts parts;
-  layer.options(parts);
+Exported concatenation(Exporter& to, const Concatenate& layer, const Exported& x, const Shape& result) {
   std::vector<Exported> results;
-  for (const cornu::detail::Chain& each : parts.chains) results.push_back(chain(to, each.layers, x));
+  for (const cornu::detail::Chain& each : layer.chains()) results.push_back(chain(to, each.layers, x));
   // Images can stay channels-first if they are concatenated along their channels.
-  const bool along_last = parts.axis == -1 || parts.axis == result.rank();
+  const bool along_last = layer.axis() == -1 || layer.axis() == result.rank();
   const bool first =
       along_last && std::all_of(results.begin(), results.end(), [](const Exported& r) { return r.channels_first; });
   std::vector<std::string> names;
   for (const Exported& each : results) names.push_back(first ? each.name : to.channels_last(each).name);
-  const Given axis{"axis", first ? Index{1} : parts.axis};
+  const Given axis{"axis", first ? Index{1} : layer.axis()};
   return {to.writer.node("Concat", names, {&axis, 1}, to.layer), result, first};
 }
 

@@ -90,19 +90,18 @@ Exported normalized(Exporter& to, const Normalization& layer, const Exported& in
 }  // namespace
 
 Exported Exporter::activated(const Exported& x, const Activation& activation) {
-  const auto is = [&](Var (*f)(Var)) { return activation.function() == f; };
-  if (is(linear)) return x;
-  if (is(relu)) return map(x, "Relu");
-  if (is(sigmoid)) return map(x, "Sigmoid");
-  if (is(tanh)) return map(x, "Tanh");
-  if (is(exp)) return map(x, "Exp");
-  if (is(leaky_relu)) return map(x, "LeakyRelu", {{"alpha", 0.2}});
-  if (is(elu)) return map(x, "Elu", {{"alpha", 1.0}});
-  if (is(softplus)) return map(x, "Softplus");
-  if (is(swish) || is(silu)) return swished(*this, x);
-  if (is(gelu)) return gelued(*this, x, false);
-  if (is(softmax)) return map(channels_last(x), "Softmax", {{"axis", Index{-1}}});
-  if (is(log_softmax)) return map(channels_last(x), "LogSoftmax", {{"axis", Index{-1}}});
+  if (activation.is(linear)) return x;
+  if (activation.is(relu)) return map(x, "Relu");
+  if (activation.is(sigmoid)) return map(x, "Sigmoid");
+  if (activation.is(tanh)) return map(x, "Tanh");
+  if (activation.is(exp)) return map(x, "Exp");
+  if (activation.is(leaky_relu)) return map(x, "LeakyRelu", {{"alpha", 0.2}});
+  if (activation.is(elu)) return map(x, "Elu", {{"alpha", 1.0}});
+  if (activation.is(softplus)) return map(x, "Softplus");
+  if (activation.is(swish) || activation.is(silu)) return swished(*this, x);
+  if (activation.is(gelu)) return gelued(*this, x, false);
+  if (activation.is(softmax)) return map(channels_last(x), "Softmax", {{"axis", Index{-1}}});
+  if (activation.is(log_softmax)) return map(channels_last(x), "LogSoftmax", {{"axis", Index{-1}}});
   throw ValueError("its activation has no ONNX counterpart (only functions of core/ops/ops.h can be written)");
 }
 

@@ -25,8 +25,7 @@ Tensor gates(const Tensor& kernel, Index units, std::initializer_list<Index> ord
 template <class Layer>
 Exported recurrent(Exporter& to, const Layer& layer, const Exported& input, const Shape& result, const char* op,
                    std::initializer_list<Index> order, const Tensor& biases, std::vector<Given> attributes) {
-  require<ValueError>(layer.activation.function() == static_cast<Activation::Function>(tanh) &&
-                          layer.recurrent_activation.function() == static_cast<Activation::Function>(sigmoid),
+  require<ValueError>(layer.activation.is(tanh) && layer.recurrent_activation.is(sigmoid),
                       "its activations must be tanh and sigmoid to be written");
   const Exported x = to.transposed(to.channels_last(input), {1, 0, 2});  // (steps, batch, features)
   std::vector<std::string> inputs{

@@ -4,7 +4,7 @@
 
 #include "cornu/core/kernels/kernels.h"
 #include "cornu/core/kernels/vectorized.h"
-#include "cornu/optim/rule_checks.h"
+#include "cornu/core/option_checks.h"
 
 namespace cornu {
 

@@ -17,10 +17,7 @@ struct Adagrad {
     visit("learning_rate", learning_rate);
     visit("initial_accumulator_value", initial_accumulator_value);
     visit("epsilon", epsilon);
-    visit("weight_decay", weight_decay);
-    visit("clipnorm", clipnorm);
-    visit("clipvalue", clipvalue);
-    visit("global_clipnorm", global_clipnorm);
+    detail::visit_common_options(*this, visit);
   }
 
   static constexpr bool elementwise = true;

@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "cornu/core/kernels/vectorized.h"
-#include "cornu/optim/rule_checks.h"
+#include "cornu/core/option_checks.h"
 
 namespace cornu {
 
@@ -12,8 +12,8 @@ namespace {
 
 template <class R>
 void check_options(const char* name, const R& rule) {
-  detail::require_kept_fraction(name, "beta_1", rule.beta_1);
-  detail::require_kept_fraction(name, "beta_2", rule.beta_2);
+  detail::require_decay_rate(name, "beta_1", rule.beta_1);
+  detail::require_decay_rate(name, "beta_2", rule.beta_2);
   detail::require_not_negative(name, "epsilon", rule.epsilon);
 }
 

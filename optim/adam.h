@@ -4,6 +4,21 @@
 
 namespace cornu {
 
+namespace detail {
+
+/// The options of Adam and AdamW.
+template <class R>
+void visit_adam_options(R& rule, auto& visit) {
+  visit("learning_rate", rule.learning_rate);
+  visit("beta_1", rule.beta_1);
+  visit("beta_2", rule.beta_2);
+  visit("epsilon", rule.epsilon);
+  visit("amsgrad", rule.amsgrad);
+  visit_common_options(rule, visit);
+}
+
+}  // namespace detail
+
 /// Adam (Kingma and Ba, 2015), in Keras's "epsilon hat" form (end of the paper's section 2). Step t = 1, 2, ...:
 ///   m += (1 - beta_1) (g - m), v += (1 - beta_2) (g^2 - v)
 ///   w -= lr sqrt(1 - beta_2^t) / (1 - beta_1^t) m / (sqrt(v) + epsilon)
@@ -19,17 +34,7 @@ struct Adam {
   double weight_decay = 0;
   double clipnorm = 0, clipvalue = 0, global_clipnorm = 0;
 
-  void options(auto& visit) {
-    visit("learning_rate", learning_rate);
-    visit("beta_1", beta_1);
-    visit("beta_2", beta_2);
-    visit("epsilon", epsilon);
-    visit("amsgrad", amsgrad);
-    visit("weight_decay", weight_decay);
-    visit("clipnorm", clipnorm);
-    visit("clipvalue", clipvalue);
-    visit("global_clipnorm", global_clipnorm);
-  }
+  void options(auto& visit) { detail::visit_adam_options(*this, visit); }
 
   static constexpr bool elementwise = true;
 
@@ -49,17 +54,7 @@ struct AdamW {
   double weight_decay = 0.004;
   double clipnorm = 0, clipvalue = 0, global_clipnorm = 0;
 
-  void options(auto& visit) {
-    visit("learning_rate", learning_rate);
-    visit("beta_1", beta_1);
-    visit("beta_2", beta_2);
-    visit("epsilon", epsilon);
-    visit("amsgrad", amsgrad);
-    visit("weight_decay", weight_decay);
-    visit("clipnorm", clipnorm);
-    visit("clipvalue", clipvalue);
-    visit("global_clipnorm", global_clipnorm);
-  }
+  void options(auto& visit) { detail::visit_adam_options(*this, visit); }
 
   static constexpr bool elementwise = true;
 

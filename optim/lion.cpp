@@ -1,13 +1,13 @@
 #include "cornu/optim/lion.h"
 
 #include "cornu/core/kernels/vectorized.h"
-#include "cornu/optim/rule_checks.h"
+#include "cornu/core/option_checks.h"
 
 namespace cornu {
 
 void Lion::check() const {
   require<ValueError>(beta_1 > 0 && beta_1 <= 1, "Lion: beta_1 is {}; it must be in (0, 1]", beta_1);
-  detail::require_kept_fraction("Lion", "beta_2", beta_2);
+  detail::require_decay_rate("Lion", "beta_2", beta_2);
 }
 
 void Lion::update(View parameter, ConstView gradient, std::span<const View> state, const Step& step) const {

@@ -18,10 +18,7 @@ struct Lion {
     visit("learning_rate", learning_rate);
     visit("beta_1", beta_1);
     visit("beta_2", beta_2);
-    visit("weight_decay", weight_decay);
-    visit("clipnorm", clipnorm);
-    visit("clipvalue", clipvalue);
-    visit("global_clipnorm", global_clipnorm);
+    detail::visit_common_options(*this, visit);
   }
 
   static constexpr bool elementwise = true;

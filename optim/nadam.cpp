@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "cornu/core/kernels/vectorized.h"
-#include "cornu/optim/rule_checks.h"
+#include "cornu/core/option_checks.h"
 
 namespace cornu {
 
@@ -24,8 +24,8 @@ double product_of_momenta(double beta_1, Index t) {
 }  // namespace
 
 void Nadam::check() const {
-  detail::require_kept_fraction("Nadam", "beta_1", beta_1);
-  detail::require_kept_fraction("Nadam", "beta_2", beta_2);
+  detail::require_decay_rate("Nadam", "beta_1", beta_1);
+  detail::require_decay_rate("Nadam", "beta_2", beta_2);
   detail::require_not_negative("Nadam", "epsilon", epsilon);
 }
 

@@ -22,10 +22,7 @@ struct Nadam {
     visit("beta_1", beta_1);
     visit("beta_2", beta_2);
     visit("epsilon", epsilon);
-    visit("weight_decay", weight_decay);
-    visit("clipnorm", clipnorm);
-    visit("clipvalue", clipvalue);
-    visit("global_clipnorm", global_clipnorm);
+    detail::visit_common_options(*this, visit);
   }
 
   static constexpr bool elementwise = true;

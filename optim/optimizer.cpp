@@ -4,13 +4,14 @@
 #include <array>
 
 #include "cornu/core/error.h"
+#include "cornu/core/option_checks.h"
 
 namespace cornu {
 
 namespace {
 
 void check_rate(const LearningRate& rate, Index step) {
-  require<ValueError>(rate.at(step) >= 0, "optimizer: learning_rate is {}; it must not be negative", rate.at(step));
+  detail::require_not_negative("optimizer", "learning_rate", rate.at(step));
 }
 
 }  // namespace
@@ -18,11 +19,10 @@ void check_rate(const LearningRate& rate, Index step) {
 void AnyOptimizer::check() const {
   const auto [weight_decay, clipnorm, clipvalue, global_clipnorm] = options_;
   check_rate(learning_rate_, 0);
-  require<ValueError>(weight_decay >= 0, "optimizer: weight_decay is {}; it must not be negative", weight_decay);
-  require<ValueError>(clipnorm >= 0, "optimizer: clipnorm is {}; it must not be negative", clipnorm);
-  require<ValueError>(clipvalue >= 0, "optimizer: clipvalue is {}; it must not be negative", clipvalue);
-  require<ValueError>(global_clipnorm >= 0, "optimizer: global_clipnorm is {}; it must not be negative",
-                      global_clipnorm);
+  detail::require_not_negative("optimizer", "weight_decay", weight_decay);
+  detail::require_not_negative("optimizer", "clipnorm", clipnorm);
+  detail::require_not_negative("optimizer", "clipvalue", clipvalue);
+  detail::require_not_negative("optimizer", "global_clipnorm", global_clipnorm);
   require<ValueError>((clipnorm > 0) + (clipvalue > 0) + (global_clipnorm > 0) <= 1,
                       "optimizer: clipnorm {}, clipvalue {} and global_clipnorm {}; only one can be given", clipnorm,
                       clipvalue, global_clipnorm);
@@ -95,7 +95,7 @@ std::span<Parameter* const> Optimizer::parameters() const {
 
 void Optimizer::set_iterations(Index iterations) {
   held();
-  require<ValueError>(iterations >= 0, "optimizer: iterations is {}; it must not be negative", iterations);
+  detail::require_not_negative("optimizer", "iterations", iterations);
   iterations_ = iterations;
 }
 

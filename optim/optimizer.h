@@ -72,6 +72,15 @@ OptimizerOptions options_of(const R& rule) {
   return options;
 }
 
+/// Visits the common options, for a rule that has all of them.
+template <class R>
+void visit_common_options(R& rule, auto& visit) {
+  visit("weight_decay", rule.weight_decay);
+  visit("clipnorm", rule.clipnorm);
+  visit("clipvalue", rule.clipvalue);
+  visit("global_clipnorm", rule.global_clipnorm);
+}
+
 }  // namespace detail
 
 /// Any rule, held by value, together with its extras. A moved-from AnyOptimizer can be assigned to or destroyed; any
@@ -129,11 +138,7 @@ class AnyOptimizer {
   }
 
  private:
-  struct Box {
-    Box() = default;
-    Box(const Box&) = delete;
-    Box& operator=(const Box&) = delete;
-    virtual ~Box() = default;
+  struct Box : detail::Polymorphic {
     virtual void check() const = 0;
     virtual Index slot_count() const = 0;
     virtual bool elementwise() const = 0;

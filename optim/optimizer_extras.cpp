@@ -5,6 +5,7 @@
 #include "cornu/core/error.h"
 #include "cornu/core/kernels/kernels.h"
 #include "cornu/core/kernels/vectorized.h"
+#include "cornu/core/option_checks.h"
 #include "cornu/core/text/listed.h"
 
 namespace cornu {
@@ -14,10 +15,8 @@ void OptimizerExtras::check() const {
     require<ValueError>(factor >= 0, "optimizer: learning_rate_multipliers gives {} for {}; it must not be negative",
                         factor, name);
   }
-  require<ValueError>(ema_momentum >= 0 && ema_momentum <= 1, "optimizer: ema_momentum is {}; it must be in [0, 1]",
-                      ema_momentum);
-  require<ValueError>(ema_overwrite_frequency >= 0, "optimizer: ema_overwrite_frequency is {}; it must not be negative",
-                      ema_overwrite_frequency);
+  detail::require_fraction("optimizer", "ema_momentum", ema_momentum);
+  detail::require_not_negative("optimizer", "ema_overwrite_frequency", ema_overwrite_frequency);
   require<ValueError>(ema_overwrite_frequency == 0 || use_ema,
                       "optimizer: ema_overwrite_frequency is {}, but use_ema is not set", ema_overwrite_frequency);
 }

@@ -12,42 +12,29 @@ namespace cornu {
 
 namespace detail {
 
-namespace {
-
-template <class... T>
-bool add_all(auto& registry) {
-  (registry.template add<T>(), ...);
-  return true;
-}
-
-}  // namespace
-
 Registry<AnyOptimizer>& optimizer_registry() {
-  static Registry<AnyOptimizer> registry("optimizer", "register_optimizer");
-  static const bool filled = add_all<Adagrad, Adam, AdamW, Lion, Nadam, RMSprop, SGD>(registry);
-  static_cast<void>(filled);
+  static Registry<AnyOptimizer> registry("optimizer", "register_optimizer", [](Registry<AnyOptimizer>& own) {
+    own.add_all<Adagrad, Adam, AdamW, Lion, Nadam, RMSprop, SGD>();
+  });
   return registry;
 }
 
 Registry<AnyLoss>& loss_registry() {
-  static Registry<AnyLoss> registry("loss", "register_loss");
-  static const bool filled =
-      add_all<BinaryCrossentropy, BinaryFocalCrossentropy, CategoricalCrossentropy, CategoricalFocalCrossentropy,
-              CosineSimilarity, Hinge, Huber, KLDivergence, LogCosh, MeanAbsoluteError, MeanAbsolutePercentageError,
-              MeanSquaredError, MeanSquaredLogarithmicError, Poisson, SparseCategoricalCrossentropy>(registry);
-  static_cast<void>(filled);
+  static Registry<AnyLoss> registry("loss", "register_loss", [](Registry<AnyLoss>& own) {
+    own.add_all<BinaryCrossentropy, BinaryFocalCrossentropy, CategoricalCrossentropy, CategoricalFocalCrossentropy,
+                CosineSimilarity, Hinge, Huber, KLDivergence, LogCosh, MeanAbsoluteError, MeanAbsolutePercentageError,
+                MeanSquaredError, MeanSquaredLogarithmicError, Poisson, SparseCategoricalCrossentropy>();
+  });
   return registry;
 }
 
 Registry<LearningRate>& schedule_registry() {
-  static Registry<LearningRate> registry("schedule", "register_schedule");
-  static const bool filled = [] {
+  static Registry<LearningRate> registry("schedule", "register_schedule", [](Registry<LearningRate>& own) {
     // LinearWarmup needs an initial value, because LearningRate has no default constructor.
-    registry.add<LinearWarmup>("LinearWarmup", [] { return LinearWarmup{.learning_rate = 0, .warmup_steps = 0}; });
-    return add_all<CosineDecay, CosineDecayRestarts, ExponentialDecay, InverseTimeDecay, OneCycle,
-                   PiecewiseConstantDecay, PolynomialDecay>(registry);
-  }();
-  static_cast<void>(filled);
+    own.add<LinearWarmup>("LinearWarmup", [] { return LinearWarmup{.learning_rate = 0, .warmup_steps = 0}; });
+    own.add_all<CosineDecay, CosineDecayRestarts, ExponentialDecay, InverseTimeDecay, OneCycle, PiecewiseConstantDecay,
+                PolynomialDecay>();
+  });
   return registry;
 }
 

@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "cornu/core/kernels/vectorized.h"
-#include "cornu/optim/rule_checks.h"
+#include "cornu/core/option_checks.h"
 
 namespace cornu {
 
@@ -43,8 +43,8 @@ void run(const Loop& loop) {
 }  // namespace
 
 void RMSprop::check() const {
-  detail::require_kept_fraction("RMSprop", "rho", rho);
-  detail::require_kept_fraction("RMSprop", "momentum", momentum);
+  detail::require_decay_rate("RMSprop", "rho", rho);
+  detail::require_decay_rate("RMSprop", "momentum", momentum);
   detail::require_not_negative("RMSprop", "epsilon", epsilon);
 }
 

@@ -24,10 +24,7 @@ struct RMSprop {
     visit("momentum", momentum);
     visit("epsilon", epsilon);
     visit("centered", centered);
-    visit("weight_decay", weight_decay);
-    visit("clipnorm", clipnorm);
-    visit("clipvalue", clipvalue);
-    visit("global_clipnorm", global_clipnorm);
+    detail::visit_common_options(*this, visit);
   }
 
   static constexpr bool elementwise = true;

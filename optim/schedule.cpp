@@ -5,6 +5,7 @@
 #include <numbers>
 
 #include "cornu/core/error.h"
+#include "cornu/core/option_checks.h"
 
 namespace cornu {
 
@@ -12,7 +13,7 @@ namespace {
 
 /// step / decay_steps. Throws ValueError unless decay_steps is positive.
 double progress(const char* schedule, Index step, Index decay_steps) {
-  require<ValueError>(decay_steps > 0, "{}: decay_steps is {}; it must be positive", schedule, decay_steps);
+  detail::require_positive(schedule, "decay_steps", decay_steps);
   return static_cast<double>(step) / static_cast<double>(decay_steps);
 }
 
@@ -49,7 +50,7 @@ double PolynomialDecay::operator()(Index step) const {
 }
 
 double CosineDecay::operator()(Index step) const {
-  require<ValueError>(warmup_steps >= 0, "CosineDecay: warmup_steps is {}; it must not be negative", warmup_steps);
+  detail::require_not_negative("CosineDecay", "warmup_steps", warmup_steps);
   require<ValueError>(warmup_steps == 0 || warmup_target.has_value(),
                       "CosineDecay: warmup_steps is {}, but warmup_target is not set", warmup_steps);
   const double done = progress("CosineDecay", step - warmup_steps, decay_steps);
@@ -62,8 +63,7 @@ double CosineDecay::operator()(Index step) const {
 }
 
 double CosineDecayRestarts::operator()(Index step) const {
-  require<ValueError>(first_decay_steps > 0, "CosineDecayRestarts: first_decay_steps is {}; it must be positive",
-                      first_decay_steps);
+  detail::require_positive("CosineDecayRestarts", "first_decay_steps", first_decay_steps);
   require<ValueError>(t_mul >= 1, "CosineDecayRestarts: t_mul is {}; it must be at least 1", t_mul);
   const double now = static_cast<double>(step) / static_cast<double>(first_decay_steps);
   // Period i begins at 1 + t_mul + ... + t_mul^(i - 1), in units of first_decay_steps.
@@ -76,17 +76,17 @@ double CosineDecayRestarts::operator()(Index step) const {
 }
 
 double LinearWarmup::operator()(Index step) const {
-  require<ValueError>(warmup_steps >= 0, "LinearWarmup: warmup_steps is {}; it must not be negative", warmup_steps);
+  detail::require_not_negative("LinearWarmup", "warmup_steps", warmup_steps);
   if (step >= warmup_steps) return learning_rate.at(step - warmup_steps);
   const double done = static_cast<double>(step) / static_cast<double>(warmup_steps);
   return initial_learning_rate + (learning_rate.at(0) - initial_learning_rate) * done;
 }
 
 double OneCycle::operator()(Index step) const {
-  require<ValueError>(total_steps > 0, "OneCycle: total_steps is {}; it must be positive", total_steps);
-  require<ValueError>(pct_start >= 0 && pct_start <= 1, "OneCycle: pct_start is {}; it must be in [0, 1]", pct_start);
-  require<ValueError>(div_factor > 0, "OneCycle: div_factor is {}; it must be positive", div_factor);
-  require<ValueError>(final_div_factor > 0, "OneCycle: final_div_factor is {}; it must be positive", final_div_factor);
+  detail::require_positive("OneCycle", "total_steps", total_steps);
+  detail::require_fraction("OneCycle", "pct_start", pct_start);
+  detail::require_positive("OneCycle", "div_factor", div_factor);
+  detail::require_positive("OneCycle", "final_div_factor", final_div_factor);
   const double first = max_learning_rate / div_factor, last = first / final_div_factor;
   const auto now = static_cast<double>(step), end = static_cast<double>(total_steps - 1);
   const double top = pct_start * static_cast<double>(total_steps) - 1;  // step of the maximum

@@ -46,18 +46,26 @@ class LearningRate {
   std::function<double(Index)> schedule_;
 };
 
+namespace detail {
+
+/// The options of ExponentialDecay and InverseTimeDecay.
+template <class S>
+void visit_decay_options(S& schedule, auto& visit) {
+  visit("initial_learning_rate", schedule.initial_learning_rate);
+  visit("decay_steps", schedule.decay_steps);
+  visit("decay_rate", schedule.decay_rate);
+  visit("staircase", schedule.staircase);
+}
+
+}  // namespace detail
+
 /// initial * rate^(step / decay_steps); the exponent is rounded down if `staircase`.
 struct ExponentialDecay {
   double initial_learning_rate;
   Index decay_steps;
   double decay_rate;
   bool staircase = false;
-  void options(auto& visit) {
-    visit("initial_learning_rate", initial_learning_rate);
-    visit("decay_steps", decay_steps);
-    visit("decay_rate", decay_rate);
-    visit("staircase", staircase);
-  }
+  void options(auto& visit) { detail::visit_decay_options(*this, visit); }
   double operator()(Index step) const;
 };
 
@@ -79,12 +87,7 @@ struct InverseTimeDecay {
   Index decay_steps;
   double decay_rate;
   bool staircase = false;
-  void options(auto& visit) {
-    visit("initial_learning_rate", initial_learning_rate);
-    visit("decay_steps", decay_steps);
-    visit("decay_rate", decay_rate);
-    visit("staircase", staircase);
-  }
+  void options(auto& visit) { detail::visit_decay_options(*this, visit); }
   double operator()(Index step) const;
 };
 

@@ -1,13 +1,11 @@
 #include "cornu/optim/sgd.h"
 
-#include "cornu/core/error.h"
 #include "cornu/core/kernels/vectorized.h"
+#include "cornu/core/option_checks.h"
 
 namespace cornu {
 
-void SGD::check() const {
-  require<ValueError>(momentum >= 0 && momentum <= 1, "SGD: momentum is {}; it must be in [0, 1]", momentum);
-}
+void SGD::check() const { detail::require_fraction("SGD", "momentum", momentum); }
 
 void SGD::update(View parameter, ConstView gradient, std::span<const View> state, const Step& step) const {
   const auto lr = static_cast<Real>(step.learning_rate), m = static_cast<Real>(momentum);

@@ -18,10 +18,7 @@ struct SGD {
     visit("learning_rate", learning_rate);
     visit("momentum", momentum);
     visit("nesterov", nesterov);
-    visit("weight_decay", weight_decay);
-    visit("clipnorm", clipnorm);
-    visit("clipvalue", clipvalue);
-    visit("global_clipnorm", global_clipnorm);
+    detail::visit_common_options(*this, visit);
   }
 
   static constexpr bool elementwise = true;

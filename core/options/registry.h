@@ -58,8 +58,8 @@ class UnregisteredError : public FormatError {
 template <class Any>
 class Registry {
  public:
-  /// `kind` and `call` are for error messages: "layer", "register_layer".
-  Registry(const char* kind, const char* call) : kind_(kind), call_(call) {}
+  /// `kind` and `call` are for error messages: "layer", "register_layer". `fill` adds Cornu's own types.
+  Registry(const char* kind, const char* call, void (*fill)(Registry&)) : kind_(kind), call_(call) { fill(*this); }
 
   /// Registers T. `make` returns a T whose options are read afterwards. Registering T twice is allowed. Throws
   /// ValueError if another type has this name, or T has another name.
@@ -75,6 +75,11 @@ class Registry {
   void add(std::string name = std::string(detail::type_name<T>())) {
     // A function pointer: a lambda is a different type for each T, which multiplies the code of std::function.
     add(std::move(name), &options_of<T>, Make(&made<T>));
+  }
+
+  template <class... T>
+  void add_all() {
+    (add<T>(), ...);
   }
 
   using Ask = std::optional<Json> (*)(const Any&);  ///< the options of a T; nullopt for another type

@@ -23,6 +23,15 @@ RandomFactor json_to(const Json& json, As<RandomFactor>);
 
 namespace detail {
 
+/// Visits the options of RandomTranslation and RandomZoom.
+template <class L>
+void visit_two_factors(L& layer, auto& visit) {
+  visit("height_factor", layer.height_factor);
+  visit("width_factor", layer.width_factor);
+  visit("fill_mode", layer.fill_mode);
+  visit("fill_value", layer.fill_value);
+}
+
 /// Throws ShapeError unless a sample is (height, width, channels).
 void require_image(const char* layer, const Shape& sample);
 /// Throws ValueError unless least <= low <= high <= most.

@@ -17,12 +17,7 @@ struct RandomZoom {
 
   Shape build(const Shape& input, Rng& rng);
   Var forward(Var x) const;
-  void options(auto& visit) {
-    visit("height_factor", height_factor);
-    visit("width_factor", width_factor);
-    visit("fill_mode", fill_mode);
-    visit("fill_value", fill_value);
-  }
+  void options(auto& visit) { detail::visit_two_factors(*this, visit); }
 };
 
 }  // namespace cornu

@@ -3,6 +3,7 @@
 #include "cornu/core/ops/images.h"
 #include "cornu/layers/activation.h"
 #include "cornu/layers/initializers.h"
+#include "cornu/layers/kernel_options.h"
 #include "cornu/layers/layer.h"
 
 namespace cornu {
@@ -33,23 +34,7 @@ struct Conv1D {
   Var forward(Var x) const;
   NamedParameters parameters();
 
-  void options(auto& visit) {
-    visit("filters", filters);
-    visit("kernel_size", kernel_size);
-    visit("strides", strides);
-    visit("padding", padding);
-    visit("dilation_rate", dilation_rate);
-    visit("groups", groups);
-    visit("activation", activation);
-    visit("use_bias", use_bias);
-    visit("kernel_initializer", kernel_initializer);
-    visit("bias_initializer", bias_initializer);
-    visit("kernel_regularizer", kernel_regularizer);
-    visit("bias_regularizer", bias_regularizer);
-    visit("activity_regularizer", activity_regularizer);
-    visit("kernel_constraint", kernel_constraint);
-    visit("bias_constraint", bias_constraint);
-  }
+  void options(auto& visit) { detail::visit_convolution_options(*this, visit); }
 };
 
 }  // namespace cornu

@@ -1,9 +1,11 @@
 #include "cornu/layers/normalization/batch_normalization.h"
 
-#include <array>
 #include <cmath>
 
 #include "cornu/core/error.h"
+#include "cornu/core/option_checks.h"
+#include "cornu/layers/build_checks.h"
+#include "cornu/layers/new_parameter.h"
 
 namespace cornu {
 
@@ -32,8 +34,7 @@ Var normalized(const BatchNormalization& layer, Var x) {
 }  // namespace
 
 Shape BatchNormalization::build(const Shape& input, Rng& rng) {
-  require<ValueError>(momentum >= 0 && momentum <= 1, "BatchNormalization: momentum is {}; it must be in [0, 1]",
-                      momentum);
+  detail::require_fraction("BatchNormalization", "momentum", momentum);
   require<ValueError>(epsilon >= 0 && std::isfinite(epsilon),
                       "BatchNormalization: epsilon is {}; it must be finite and not negative", epsilon);
   const Index rank = input.rank() + 1, at = axis < 0 ? axis + rank : axis;
@@ -41,29 +42,24 @@ Shape BatchNormalization::build(const Shape& input, Rng& rng) {
           "BatchNormalization: axis is {}; for samples of shape {} it must be an axis of size 1 or more, other than "
           "the batch axis",
           axis, input);
-  // Use temporaries: if an initializer throws, the layer is unchanged.
-  const std::array<const Initializer*, 4> initializers{&gamma_initializer, &beta_initializer, &moving_mean_initializer,
-                                                       &moving_variance_initializer};
-  const std::array<bool, 4> wanted{scale, center, true, true};
-  std::array<Tensor, 4> made;
-  for (std::size_t i = 0; i < made.size(); ++i) {
-    require<ValueError>(static_cast<bool>(*initializers[i]),
+  for (const Initializer* each :
+       {&gamma_initializer, &beta_initializer, &moving_mean_initializer, &moving_variance_initializer}) {
+    require<ValueError>(static_cast<bool>(*each),
                         "BatchNormalization: an initializer is empty; use zeros or ones if in doubt");
-    if (!wanted[i]) continue;
-    made[i] = Tensor({input[at - 1]});
-    (*initializers[i])(made[i], rng);
   }
-  gamma.become(std::move(made[0]), gamma_regularizer, gamma_constraint);
-  beta.become(std::move(made[1]), beta_regularizer, beta_constraint);
-  moving_mean.value = std::move(made[2]);
-  moving_variance.value = std::move(made[3]);
+  const Shape features{input[at - 1]};
+  detail::create_parameters(
+      {{gamma, detail::shape_if(scale, features), gamma_initializer, gamma_regularizer, gamma_constraint},
+       {beta, detail::shape_if(center, features), beta_initializer, beta_regularizer, beta_constraint},
+       {moving_mean, features, moving_mean_initializer, moving_mean.regularizer, moving_mean.constraint},
+       {moving_variance, features, moving_variance_initializer, moving_variance.regularizer,
+        moving_variance.constraint}},
+      rng);
   return input;
 }
 
 Var BatchNormalization::forward(Var x) const {
-  require<StateError>(
-      !moving_mean.value.empty(),
-      "BatchNormalization: used before it was built; call build(shape of a sample, rng), or put it into a model");
+  detail::require_built("BatchNormalization", !moving_mean.value.empty());
   const Index features = moving_mean.shape()[0], at = axis < 0 ? axis + x.rank() : axis;
   require(0 < at && at < x.rank() && x.shape()[at] == features,
           "BatchNormalization: an input of shape {}; axis {} must have size {} and not be the batch axis", x.shape(),

@@ -4,6 +4,8 @@
 #include <cmath>
 
 #include "cornu/core/error.h"
+#include "cornu/layers/build_checks.h"
+#include "cornu/layers/new_parameter.h"
 
 namespace cornu {
 
@@ -20,12 +22,10 @@ Shape LayerNormalization::build(const Shape& input, Rng& rng) {
   require(are_last, "LayerNormalization: axis is {}; for samples of shape {} it must list the last axes",
           to_string(std::span<const Index>(axis)), input);
   const Shape lengths = input.sub(input.rank() - count);
-  // Use temporaries: if an initializer throws, the layer is unchanged.
-  Tensor new_gamma, new_beta;
-  if (scale) gamma_initializer(new_gamma = Tensor(lengths), rng);
-  if (center) beta_initializer(new_beta = Tensor(lengths), rng);
-  gamma.become(std::move(new_gamma), gamma_regularizer, gamma_constraint);
-  beta.become(std::move(new_beta), beta_regularizer, beta_constraint);
+  detail::create_parameters(
+      {{gamma, detail::shape_if(scale, lengths), gamma_initializer, gamma_regularizer, gamma_constraint},
+       {beta, detail::shape_if(center, lengths), beta_initializer, beta_regularizer, beta_constraint}},
+      rng);
   return input;
 }
 
@@ -33,9 +33,7 @@ Var LayerNormalization::forward(Var x) const {
   const auto axes = static_cast<Index>(axis.size());
   if (scale || center) {
     const Shape& lengths = scale ? gamma.shape() : beta.shape();
-    require<StateError>(
-        lengths.rank() == axes && !lengths.empty(),
-        "LayerNormalization: used before it was built; call build(shape of a sample, rng), or put it into a model");
+    detail::require_built("LayerNormalization", lengths.rank() == axes && !lengths.empty());
     require(x.rank() > axes && x.shape().sub(x.rank() - axes) == lengths,
             "LayerNormalization: an input of shape {}; its last axes must be {}", x.shape(), lengths);
   }

@@ -1,7 +1,7 @@
 #pragma once
 
-#include "cornu/core/ops/images.h"
 #include "cornu/layers/layer.h"
+#include "cornu/layers/pooling/pooling.h"
 
 namespace cornu {
 
@@ -14,11 +14,7 @@ struct AveragePooling2D {
   Size2D strides = 0;  ///< 0: pool_size
   Padding padding = Padding::valid;
 
-  void options(auto& visit) {
-    visit("pool_size", pool_size);
-    visit("strides", strides);
-    visit("padding", padding);
-  }
+  void options(auto& visit) { detail::visit_pooling_options(*this, visit); }
 
   Shape build(const Shape& input, Rng& rng);
   Var forward(Var x) const;

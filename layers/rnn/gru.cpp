@@ -38,35 +38,18 @@ Var by_steps(const GRU& layer, Var x, const RecurrentOptions& how) {
 }  // namespace
 
 Shape GRU::build(const Shape& input, Rng& rng) {
-  detail::require_recurrent_options("GRU", units, kernel_initializer, recurrent_initializer, bias_initializer, input);
-  const Index gates = Shape{3, units}.size();  // throws on overflow
-  // Use temporaries: if an initializer throws, the layer is unchanged.
-  Tensor new_kernel({input[1], gates}), new_recurrent({units, gates}), new_bias;
-  kernel_initializer(new_kernel, rng);
-  recurrent_initializer(new_recurrent, rng);
-  if (use_bias) {
-    new_bias = Tensor(reset_after ? Shape{2, gates} : Shape{gates});
-    bias_initializer(new_bias, rng);
-  }
-  kernel.become(std::move(new_kernel), kernel_regularizer, kernel_constraint);
-  recurrent_kernel.become(std::move(new_recurrent), recurrent_regularizer, recurrent_constraint);
-  bias.become(std::move(new_bias), bias_regularizer, bias_constraint);
-  return return_sequences ? Shape{input[0], units} : Shape{units};
+  return detail::build_recurrent("GRU", *this, 3, reset_after ? 2 : 1, input, rng);
 }
 
 Var GRU::forward(Var x) const {
   detail::require_recurrent_input("GRU", kernel, x);
-  const RecurrentOptions how{.return_sequences = return_sequences, .go_backwards = go_backwards};
+  const RecurrentOptions how = detail::recurrent_options(*this);
   const bool is_usual = reset_after && detail::are_usual(activation, recurrent_activation);
   return activity_regularizer.add_loss(!is_usual  ? by_steps(*this, x, how)
                                        : use_bias ? gru(x, kernel, recurrent_kernel, bias, how)
                                                   : gru(x, kernel, recurrent_kernel, how));
 }
 
-NamedParameters GRU::parameters() {
-  NamedParameters result{{"kernel", &kernel}, {"recurrent_kernel", &recurrent_kernel}};
-  if (use_bias) result.push_back({"bias", &bias});
-  return result;
-}
+NamedParameters GRU::parameters() { return detail::recurrent_parameters(*this); }
 
 }  // namespace cornu

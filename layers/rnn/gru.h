@@ -3,6 +3,7 @@
 #include "cornu/layers/activation.h"
 #include "cornu/layers/initializers.h"
 #include "cornu/layers/layer.h"
+#include "cornu/layers/rnn/recurrent_options.h"
 
 namespace cornu {
 
@@ -34,23 +35,11 @@ struct GRU {
   NamedParameters parameters();
 
   void options(auto& visit) {
-    visit("units", units);
-    visit("activation", activation);
-    visit("recurrent_activation", recurrent_activation);
-    visit("use_bias", use_bias);
-    visit("kernel_initializer", kernel_initializer);
-    visit("recurrent_initializer", recurrent_initializer);
-    visit("bias_initializer", bias_initializer);
-    visit("return_sequences", return_sequences);
-    visit("go_backwards", go_backwards);
-    visit("reset_after", reset_after);
-    visit("kernel_regularizer", kernel_regularizer);
-    visit("recurrent_regularizer", recurrent_regularizer);
-    visit("bias_regularizer", bias_regularizer);
-    visit("activity_regularizer", activity_regularizer);
-    visit("kernel_constraint", kernel_constraint);
-    visit("recurrent_constraint", recurrent_constraint);
-    visit("bias_constraint", bias_constraint);
+    detail::visit_recurrent_options(*this, visit, [&] {
+      visit("return_sequences", return_sequences);
+      visit("go_backwards", go_backwards);
+      visit("reset_after", reset_after);
+    });
   }
 };
 

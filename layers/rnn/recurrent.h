@@ -1,16 +1,50 @@
 #pragma once
 
 #include "cornu/core/ops/sequences.h"
+#include "cornu/core/option_checks.h"
 #include "cornu/layers/activation.h"
-#include "cornu/layers/initializers.h"
+#include "cornu/layers/build_checks.h"
+#include "cornu/layers/new_parameter.h"
 
 /// Shared by the implementations of LSTM and GRU.
 namespace cornu::detail {
 
-/// Throw the errors that LSTM and GRU document.
-void require_recurrent_options(const char* who, Index units, const Initializer& kernel, const Initializer& recurrent,
-                               const Initializer& bias, const Shape& input);
+/// Throw the errors that LSTM and GRU document, for a sample and for the input of a forward pass.
+void require_recurrent_sample(const char* who, const Shape& sample);
 void require_recurrent_input(const char* who, const Parameter& kernel, Var x);
+
+/// Builds an LSTM or GRU. `gates`: how many gates it has. `bias_rows`: 1 for a bias (gates units), 2 for
+/// (2, gates units). Returns the shape of an output sample.
+template <class L>
+Shape build_recurrent(const char* who, L& layer, Index gates, Index bias_rows, const Shape& input, Rng& rng) {
+  require_positive(who, "units", layer.units);
+  require_initializers(who, {{"kernel_initializer", layer.kernel_initializer},
+                             {"recurrent_initializer", layer.recurrent_initializer},
+                             {"bias_initializer", layer.bias_initializer}});
+  require_recurrent_sample(who, input);
+  const Index width = Shape{gates, layer.units}.size();  // throws on overflow
+  const Shape bias = bias_rows == 1 ? Shape{width} : Shape{bias_rows, width};
+  create_parameters({{layer.kernel, Shape{input[1], width}, layer.kernel_initializer, layer.kernel_regularizer,
+                      layer.kernel_constraint},
+                     {layer.recurrent_kernel, Shape{layer.units, width}, layer.recurrent_initializer,
+                      layer.recurrent_regularizer, layer.recurrent_constraint},
+                     {layer.bias, shape_if(layer.use_bias, bias), layer.bias_initializer, layer.bias_regularizer,
+                      layer.bias_constraint}},
+                    rng);
+  return layer.return_sequences ? Shape{input[0], layer.units} : Shape{layer.units};
+}
+
+template <class L>
+NamedParameters recurrent_parameters(L& layer) {
+  NamedParameters result{{"kernel", &layer.kernel}, {"recurrent_kernel", &layer.recurrent_kernel}};
+  if (layer.use_bias) result.push_back({"bias", &layer.bias});
+  return result;
+}
+
+template <class L>
+RecurrentOptions recurrent_options(const L& layer) {
+  return {.return_sequences = layer.return_sequences, .go_backwards = layer.go_backwards};
+}
 
 /// True for tanh and sigmoid, which the fused ops of core require.
 bool are_usual(const Activation& activation, const Activation& recurrent_activation);

@@ -44,8 +44,6 @@ CppValue log_softmax_of(CppProgram& program, const CppValue& x) {
   return y;
 }
 
-bool is(const Activation& activation, Activation::Function function) { return activation.function() == function; }
-
 }  // namespace
 
 std::string function_text(const CppProgram& program, const Activation& activation) {
@@ -63,15 +61,15 @@ std::string function_text(const CppProgram& program, const Activation& activatio
       {softplus, softplus_text},
   };
   for (const auto& [function, text] : functions) {
-    if (is(activation, function)) return lambda(text);
+    if (activation.is(function)) return lambda(text);
   }
   throw ValueError(message("export_cpp: {}: its activation has no C++ text; only Cornu's have", program.path()));
 }
 
 CppValue activated(CppProgram& program, const CppValue& x, const Activation& activation) {
-  if (is(activation, linear)) return x;
-  if (is(activation, softmax)) return softmax_of(program, x, x.shape.rank() - 1);
-  if (is(activation, log_softmax)) return log_softmax_of(program, x);
+  if (activation.is(linear)) return x;
+  if (activation.is(softmax)) return softmax_of(program, x, x.shape.rank() - 1);
+  if (activation.is(log_softmax)) return log_softmax_of(program, x);
   return each(program, x, function_text(program, activation));
 }
 

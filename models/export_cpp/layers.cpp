@@ -115,31 +115,17 @@ CppValue global_mean(CppProgram& program, const GlobalAveragePooling2D& layer, c
 
 // ---- Layers of layers ----
 
-/// Collects the chains and the axis of a Residual or Concatenate from its options.
-struct Inside {
-  std::vector<Chain> chains;
-  Index axis = -1;
-
-  void operator()(const char*, const std::vector<AnyLayer>& layers) { chains.emplace_back().layers = layers; }
-  void operator()(const char*, const std::vector<Chain>& found) { chains = found; }
-  void operator()(const char*, Index found) { axis = found; }
-};
-
-CppValue residual(CppProgram& program, Residual layer, const CppValue& x) {
-  Inside inside;
-  layer.options(inside);
-  const CppValue operands[] = {write_chain(program, inside.chains.front(), x), x}, y = program.make(x.shape);
+CppValue residual(CppProgram& program, const Residual& layer, const CppValue& x) {
+  const CppValue operands[] = {write_chain(program, layer.chain(), x), x}, y = program.make(x.shape);
   program.call("add", fmt::format("{}", x.shape.size()), operands, "", y);
   return y;
 }
 
-CppValue concatenation(CppProgram& program, Concatenate layer, const CppValue& x) {
-  Inside inside;
-  layer.options(inside);
+CppValue concatenation(CppProgram& program, const Concatenate& layer, const CppValue& x) {
   std::vector<CppValue> parts;
-  for (const Chain& chain : inside.chains) parts.push_back(write_chain(program, chain, x));
+  for (const Chain& chain : layer.chains()) parts.push_back(write_chain(program, chain, x));
   const Shape& first = parts.front().shape;
-  const Index axis = inside.axis < 0 ? inside.axis + first.rank() : inside.axis - 1;
+  const Index axis = layer.axis() < 0 ? layer.axis() + first.rank() : layer.axis() - 1;
   Index together = 0;
   for (const CppValue& part : parts) together += part.shape[axis];
   const CppValue y = program.make(first.with(axis, together));

@@ -96,7 +96,7 @@ CppValue layer_normalization(CppProgram& program, const LayerNormalization& laye
 template <class L>
 bool fold(AnyLayer& any, const BatchNormalization& next) {
   auto* const layer = any.as<L>();
-  if (layer == nullptr || layer->activation.function() != static_cast<Activation::Function>(linear)) return false;
+  if (layer == nullptr || !layer->activation.is(linear)) return false;
   const std::vector<Real> factors = factors_of(next);
   const Index outputs = next.moving_mean.value.size();
   for (Index i = 0; i < layer->kernel.value.size(); ++i) {

@@ -11,23 +11,11 @@ namespace cornu {
 namespace detail {
 
 Registry<AnyMetric>& metric_registry() {
-  static Registry<AnyMetric> registry("metric", "register_metric");
-  static const bool filled = [] {
-    registry.add<Accuracy>();
-    registry.add<AUC>();
-    registry.add<BinaryAccuracy>();
-    registry.add<CategoricalAccuracy>();
-    registry.add<F1Score>();
-    registry.add<MeanIoU>("MeanIoU", [] { return MeanIoU{.num_classes = 1}; });
-    registry.add<Precision>();
-    registry.add<R2Score>();
-    registry.add<Recall>();
-    registry.add<RootMeanSquaredError>();
-    registry.add<SparseCategoricalAccuracy>();
-    registry.add<TopKAccuracy>();
-    return true;
-  }();
-  static_cast<void>(filled);
+  static Registry<AnyMetric> registry("metric", "register_metric", [](Registry<AnyMetric>& own) {
+    own.add_all<Accuracy, AUC, BinaryAccuracy, CategoricalAccuracy, F1Score, Precision, R2Score, Recall,
+                RootMeanSquaredError, SparseCategoricalAccuracy, TopKAccuracy>();
+    own.add<MeanIoU>("MeanIoU", [] { return MeanIoU{.num_classes = 1}; });
+  });
   return registry;
 }
 

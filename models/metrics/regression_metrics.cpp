@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "cornu/core/error.h"
+#include "cornu/core/option_checks.h"
 
 namespace cornu {
 
@@ -34,7 +35,7 @@ void R2Score::reset() {
 void R2Score::update(ConstView y_true, ConstView y_pred) {
   const Shape& shape = y_pred.shape();
   check("r2_score", y_true.shape(), shape);
-  require<ValueError>(num_regressors >= 0, "r2_score: num_regressors is {}; it must not be negative", num_regressors);
+  detail::require_not_negative("r2_score", "num_regressors", num_regressors);
   const Index width = shape.rank() > 1 ? shape[-1] : 1;
   require(samples == 0 || std::ssize(outputs) == width, "r2_score: predictions are {}, but earlier ones had {} outputs",
           shape, outputs.size());

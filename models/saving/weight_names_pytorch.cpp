@@ -210,9 +210,7 @@ constexpr std::array<bool (*)(Module&, AnyLayer&), 11> modules{
 
 template <class... L>
 bool is_activated(const AnyLayer& layer) {
-  return (
-      (layer.as<L>() != nullptr && layer.as<L>()->activation.function() != static_cast<Activation::Function>(linear)) ||
-      ...);
+  return ((layer.as<L>() != nullptr && !layer.as<L>()->activation.is(linear)) || ...);
 }
 
 }  // namespace

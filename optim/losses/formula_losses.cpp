@@ -5,6 +5,7 @@
 
 #include "cornu/core/error.h"
 #include "cornu/core/ops/ops.h"
+#include "cornu/core/option_checks.h"
 #include "cornu/core/shape_hints.h"
 #include "cornu/optim/losses/loss_checks.h"
 
@@ -12,7 +13,7 @@ namespace cornu {
 
 namespace {
 
-constexpr double epsilon = 1e-7;           // as in Keras
+constexpr double keras_epsilon = 1e-7;     // bounds and offsets, as in Keras
 constexpr double smallest_square = 1e-24;  // CosineSimilarity: squared norm up to which a vector has no direction
 
 void require_alike(const char* loss, Var y_pred, Var y_true) {
@@ -24,10 +25,9 @@ void require_alike(const char* loss, Var y_pred, Var y_true) {
 Var mean_of_sample(Var x) { return x.shape().rank() > 1 ? mean(x, -1) : x; }
 
 void require_focal(const char* loss, double alpha, double gamma, double label_smoothing) {
-  require<ValueError>(alpha >= 0 && alpha <= 1, "{}: alpha is {}; it must be in [0, 1]", loss, alpha);
+  detail::require_fraction(loss, "alpha", alpha);
   require<ValueError>(gamma == 0 || gamma >= 1, "{}: gamma is {}; it must be 0, or at least 1", loss, gamma);
-  require<ValueError>(label_smoothing >= 0 && label_smoothing <= 1, "{}: label_smoothing is {}; it must be in [0, 1]",
-                      loss, label_smoothing);
+  detail::require_fraction(loss, "label_smoothing", label_smoothing);
 }
 
 /// The loss, or NaN if clipping has hidden an infinity.
@@ -46,20 +46,21 @@ Var MeanAbsoluteError::operator()(Var y_pred, Var y_true) const {
 
 Var MeanAbsolutePercentageError::operator()(Var y_pred, Var y_true) const {
   require_alike("mean_absolute_percentage_error", y_pred, y_true);
-  return mean_of_sample(abs((y_true - y_pred) / maximum(abs(y_true), epsilon))) * 100;
+  return mean_of_sample(abs((y_true - y_pred) / maximum(abs(y_true), keras_epsilon))) * 100;
 }
 
 Var MeanSquaredLogarithmicError::operator()(Var y_pred, Var y_true) const {
   require_alike("mean_squared_logarithmic_error", y_pred, y_true);
   detail::require_not_negative("mean_squared_logarithmic_error", y_true.value(), "target",
                                "its logarithm is not meaningful; use MeanSquaredError");
-  const Var loss = mean_of_sample(square(log(maximum(y_pred, epsilon) + 1) - log(maximum(y_true, epsilon) + 1)));
+  const Var loss =
+      mean_of_sample(square(log(maximum(y_pred, keras_epsilon) + 1) - log(maximum(y_true, keras_epsilon) + 1)));
   return with_infinities(loss, y_pred, y_true);
 }
 
 Var Huber::operator()(Var y_pred, Var y_true) const {
   require_alike("huber", y_pred, y_true);
-  require<ValueError>(delta > 0, "huber: delta is {}; it must be positive", delta);
+  detail::require_positive("huber", "delta", delta);
   const Var error = abs(y_pred - y_true), small = minimum(error, delta);
   return mean_of_sample(small * (error - small * 0.5));  // small is min(error, delta)
 }
@@ -75,7 +76,7 @@ Var Poisson::operator()(Var y_pred, Var y_true) const {
   detail::require_not_negative("poisson", y_true.value(), "target", "targets are counts");
   detail::require_not_negative("poisson", y_pred.value(), "prediction",
                                "predictions are rates: end the model with exp or softplus");
-  return mean_of_sample(y_pred - y_true * log(y_pred + epsilon));
+  return mean_of_sample(y_pred - y_true * log(y_pred + keras_epsilon));
 }
 
 Var KLDivergence::operator()(Var y_pred, Var y_true) const {
@@ -83,7 +84,7 @@ Var KLDivergence::operator()(Var y_pred, Var y_true) const {
   detail::require_probabilities("kl_divergence", y_true.value(), "target",
                                 "each row is a distribution over the classes");
   detail::require_probabilities("kl_divergence", y_pred.value(), "prediction", "end the model with a softmax");
-  const Var p = limited(y_pred, epsilon, 1), y = limited(y_true, epsilon, 1);
+  const Var p = limited(y_pred, keras_epsilon, 1), y = limited(y_true, keras_epsilon, 1);
   return with_infinities(sum(y * log(y / p), -1), y_pred, y_true);
 }
 
@@ -118,12 +119,8 @@ Var BinaryFocalCrossentropy::operator()(Var y_pred, Var y_true) const {
   if (from_logits) detail::refuse_squashed("binary_focal_crossentropy", y_pred);
   detail::require_binary_labels("binary_focal_crossentropy", y_true.value());
   const Var y = y_true * (1 - label_smoothing) + label_smoothing / 2;
-  const Var logits = from_logits ? y_pred : y_pred.sigmoid_logits();
-  if (!logits) {
-    detail::require_probabilities("binary_focal_crossentropy", y_pred.value(), "prediction",
-                                  "end the model with a sigmoid, or set from_logits = true");
-  }
-  const Var p = logits ? sigmoid(logits) : limited(y_pred, epsilon, 1 - epsilon);
+  const Var logits = detail::sigmoid_logits_of("binary_focal_crossentropy", y_pred, from_logits);
+  const Var p = logits ? sigmoid(logits) : limited(y_pred, keras_epsilon, 1 - keras_epsilon);
   const Var loss =
       logits ? maximum(logits, 0) - logits * y + log(exp(-abs(logits)) + 1) : -(y * log(p) + (1 - y) * log(1 - p));
   const Var wrong = y * (1 - p) + (1 - y) * p;
@@ -140,14 +137,12 @@ Var CategoricalFocalCrossentropy::operator()(Var y_pred, Var y_true) const {
   detail::require_not_negative("categorical_focal_crossentropy", y_true.value(), "target",
                                "targets are one-hot, or the probability of each class");
   const Var y = y_true * (1 - label_smoothing) + label_smoothing / static_cast<double>(y_pred.shape()[-1]);
-  const Var logits = from_logits ? y_pred : y_pred.softmax_logits();
+  const Var logits = detail::softmax_logits_of("categorical_focal_crossentropy", y_pred, from_logits);
   if (logits) {
     const Var log_p = log_softmax(logits);
     return sum(pow(1 - exp(log_p), gamma) * (y * log_p), -1) * -alpha;
   }
-  detail::require_probabilities("categorical_focal_crossentropy", y_pred.value(), "prediction",
-                                "end the model with a softmax, or set from_logits = true");
-  const Var p = limited(y_pred / sum(y_pred, -1, {.keepdims = true}), epsilon, 1 - epsilon);
+  const Var p = limited(y_pred / sum(y_pred, -1, {.keepdims = true}), keras_epsilon, 1 - keras_epsilon);
   return with_infinities(sum(pow(1 - p, gamma) * (y * log(p)), -1) * -alpha, y_pred, y_true);
 }
 

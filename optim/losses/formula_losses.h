@@ -77,8 +77,7 @@ struct BinaryFocalCrossentropy {
     visit("apply_class_balancing", apply_class_balancing);
     visit("alpha", alpha);
     visit("gamma", gamma);
-    visit("from_logits", from_logits);
-    visit("label_smoothing", label_smoothing);
+    detail::visit_crossentropy_options(*this, visit);
   }
   Logits logits() const { return from_logits ? Logits::sigmoid : Logits::none; }
   Var operator()(Var y_pred, Var y_true) const;
@@ -95,8 +94,7 @@ struct CategoricalFocalCrossentropy {
   void options(auto& visit) {
     visit("alpha", alpha);
     visit("gamma", gamma);
-    visit("from_logits", from_logits);
-    visit("label_smoothing", label_smoothing);
+    detail::visit_crossentropy_options(*this, visit);
   }
   Logits logits() const { return from_logits ? Logits::softmax : Logits::none; }
   Var operator()(Var y_pred, Var y_true) const;

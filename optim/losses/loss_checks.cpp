@@ -42,6 +42,12 @@ std::string place(const Shape& shape, Index i) {
   return width == 1 ? message("row {}", i) : message("row {}, position {}", i / width, i % width);
 }
 
+/// Returns `logits`. If empty, throws unless y_pred are probabilities.
+Var logits_or_checked(const char* loss, Var y_pred, Var logits, const char* remedy) {
+  if (!logits) require_probabilities(loss, y_pred.value(), "prediction", remedy);
+  return logits;
+}
+
 }  // namespace
 
 void refuse_softmax_of_one(const char* loss, Var y_pred) {
@@ -74,6 +80,16 @@ void require_probabilities(const char* loss, ConstView values, const char* what,
   if (at < 0) return;
   throw ValueError(
       message("{}: {} {} in {} is not a probability; {}", loss, what, values[at], place(values.shape(), at), remedy));
+}
+
+Var sigmoid_logits_of(const char* loss, Var y_pred, bool from_logits) {
+  return logits_or_checked(loss, y_pred, from_logits ? y_pred : y_pred.sigmoid_logits(),
+                           "end the model with a sigmoid, or set from_logits = true");
+}
+
+Var softmax_logits_of(const char* loss, Var y_pred, bool from_logits) {
+  return logits_or_checked(loss, y_pred, from_logits ? y_pred : y_pred.softmax_logits(),
+                           "end the model with a softmax, or set from_logits = true");
 }
 
 Var keep_infinities(Var loss, ConstView values) {

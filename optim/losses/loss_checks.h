@@ -19,6 +19,11 @@ void refuse_squashed(const char* loss, Var logits);
 /// "end the model with a softmax".
 void require_probabilities(const char* loss, ConstView values, const char* what, const char* remedy);
 
+/// The known logits of y_pred: y_pred itself with `from_logits`, or the argument of the sigmoid or softmax that
+/// returned it. An empty Var if there are none; then throws unless y_pred are probabilities.
+Var sigmoid_logits_of(const char* loss, Var y_pred, bool from_logits);
+Var softmax_logits_of(const char* loss, Var y_pred, bool from_logits);
+
 /// The loss, or NaN if one of `values` is infinite: for losses that clip, where an infinity would become finite.
 Var keep_infinities(Var loss, ConstView values);
 

@@ -7,8 +7,9 @@ namespace cornu {
 
 namespace {
 
-template <class Loss, class Options>
-Tensor eagerly(Loss loss, const Tensor& y_pred, ConstView y_true, const Options& options) {
+template <class Options>
+Tensor eagerly(Var (*loss)(Var, ConstView, const Options&), const Tensor& y_pred, ConstView y_true,
+               const Options& options) {
   Tape tape(Mode::inference);
   return Tensor(loss(tape.input(y_pred), y_true, options).value());
 }
@@ -16,23 +17,19 @@ Tensor eagerly(Loss loss, const Tensor& y_pred, ConstView y_true, const Options&
 }  // namespace
 
 Tensor sparse_categorical_crossentropy(const Tensor& y_pred, ConstView y_true, const CategoricalOptions& options) {
-  using Loss = Var (*)(Var, ConstView, const CategoricalOptions&);
-  return eagerly(Loss(sparse_categorical_crossentropy), y_pred, y_true, options);
+  return eagerly(sparse_categorical_crossentropy, y_pred, y_true, options);
 }
 
 Tensor categorical_crossentropy(const Tensor& y_pred, ConstView y_true, const CategoricalOptions& options) {
-  using Loss = Var (*)(Var, ConstView, const CategoricalOptions&);
-  return eagerly(Loss(categorical_crossentropy), y_pred, y_true, options);
+  return eagerly(categorical_crossentropy, y_pred, y_true, options);
 }
 
 Tensor binary_crossentropy(const Tensor& y_pred, ConstView y_true, const BinaryOptions& options) {
-  using Loss = Var (*)(Var, ConstView, const BinaryOptions&);
-  return eagerly(Loss(binary_crossentropy), y_pred, y_true, options);
+  return eagerly(binary_crossentropy, y_pred, y_true, options);
 }
 
 Tensor mean_squared_error(const Tensor& y_pred, ConstView y_true, const RegressionOptions& options) {
-  using Loss = Var (*)(Var, ConstView, const RegressionOptions&);
-  return eagerly(Loss(mean_squared_error), y_pred, y_true, options);
+  return eagerly(mean_squared_error, y_pred, y_true, options);
 }
 
 Var SparseCategoricalCrossentropy::operator()(Var y_pred, ConstView y_true, ConstView sample_weight) const {

@@ -10,6 +10,7 @@
 #include "cornu/core/kernels/lanes.h"
 #include "cornu/core/kernels/vector_math.h"
 #include "cornu/core/ops/ops.h"
+#include "cornu/core/option_checks.h"
 #include "cornu/core/shape_hints.h"
 #include "cornu/optim/losses/loss_checks.h"
 
@@ -195,21 +196,14 @@ void check_classes(const char* name, Var y_pred) {
   require(y_pred.shape()[-1] > 0, "{}: predictions {} have no classes", name, y_pred.shape());
 }
 
-void check_smoothing(const char* name, double smoothing) {
-  require<ValueError>(smoothing >= 0 && smoothing <= 1, "{}: label_smoothing is {}; it must be in [0, 1]", name,
-                      smoothing);
-}
-
 /// Mean cross-entropy over all rows.
 Var crossentropy(const char* name, Var y_pred, const CategoricalOptions& options, const Truth& truth) {
   const Index classes = truth.classes;
   const Shape rows = y_pred.shape().without(-1);
   detail::refuse_one_class(name, y_pred);
   if (options.from_logits) detail::refuse_squashed(name, y_pred);
-  const Var logits = options.from_logits ? y_pred : y_pred.softmax_logits();
+  const Var logits = detail::softmax_logits_of(name, y_pred, options.from_logits);
   if (!logits) {
-    detail::require_probabilities(name, y_pred.value(), "prediction",
-                                  "end the model with a softmax, or set from_logits = true");
     const Var loss = mean_over_rows(name, y_pred, rows, classes, options.sample_weight,
                                     [&](Index first, Index count, const Real* p, Real* slopes, double* losses) {
                                       from_probabilities(first, count, p, truth, slopes, losses);
@@ -258,7 +252,7 @@ Var sparse_categorical_crossentropy(Var y_pred, ConstView y_true, const Categori
           y_pred.shape() == y_true.shape() ? " (for one-hot labels use categorical_crossentropy)"
                                            : detail::prediction_hint(y_pred.shape(), y_true.shape(), true));
   check_classes(name, y_pred);
-  check_smoothing(name, options.label_smoothing);
+  detail::require_fraction(name, "label_smoothing", options.label_smoothing);
   const Index classes = y_pred.shape()[-1];
   for (Index r = 0; r < y_true.size(); ++r) {
     const Real label = y_true[r];
@@ -280,7 +274,7 @@ Var categorical_crossentropy(Var y_pred, ConstView y_true, const CategoricalOpti
               ? " (for class indices use sparse_categorical_crossentropy)"
               : detail::prediction_hint(y_pred.shape(), y_true.shape()));
   check_classes(name, y_pred);
-  check_smoothing(name, options.label_smoothing);
+  detail::require_fraction(name, "label_smoothing", options.label_smoothing);
   detail::require_not_negative(name, y_true, "target", "targets are one-hot, or the probability of each class",
                                options.sample_weight);
   Truth truth(options.label_smoothing, y_pred.shape()[-1]);
@@ -290,17 +284,13 @@ Var categorical_crossentropy(Var y_pred, ConstView y_true, const CategoricalOpti
 
 Var binary_crossentropy(Var y_pred, ConstView y_true, const BinaryOptions& options) {
   const char* const name = "binary_crossentropy";
-  check_smoothing(name, options.label_smoothing);
+  detail::require_fraction(name, "label_smoothing", options.label_smoothing);
   const auto rest = static_cast<Real>(options.label_smoothing / 2);
   const auto kept = static_cast<Real>(1 - options.label_smoothing);
   detail::refuse_softmax_of_one(name, y_pred);
   if (options.from_logits) detail::refuse_squashed(name, y_pred);
   detail::require_binary_labels(name, y_true, options.sample_weight);
-  const Var logits = options.from_logits ? y_pred : y_pred.sigmoid_logits();
-  if (!logits) {
-    detail::require_probabilities(name, y_pred.value(), "prediction",
-                                  "end the model with a sigmoid, or set from_logits = true");
-  }
+  const Var logits = detail::sigmoid_logits_of(name, y_pred, options.from_logits);
   if (logits) {
     return mean_over_elements(name, logits, y_true, options.sample_weight, [=](Real z, Real truth, Real& slope) {
       const Real y = kept * truth + rest, e = math::exp(-std::abs(z));

@@ -65,14 +65,22 @@ Tensor mean_squared_error(const Tensor& y_pred, ConstView y_true, const Regressi
 /// other metrics the margin.
 enum class Logits { none, sigmoid, softmax, margin };
 
+namespace detail {
+
+/// The options of every cross-entropy; the focal ones have more.
+template <class L>
+void visit_crossentropy_options(L& loss, auto& visit) {
+  visit("from_logits", loss.from_logits);
+  visit("label_smoothing", loss.label_smoothing);
+}
+
+}  // namespace detail
+
 struct SparseCategoricalCrossentropy {
   static constexpr bool is_mean_over_samples = true;
   bool from_logits = false;
   double label_smoothing = 0;
-  void options(auto& visit) {
-    visit("from_logits", from_logits);
-    visit("label_smoothing", label_smoothing);
-  }
+  void options(auto& visit) { detail::visit_crossentropy_options(*this, visit); }
   Logits logits() const { return from_logits ? Logits::softmax : Logits::none; }
   Var operator()(Var y_pred, ConstView y_true, ConstView sample_weight = {}) const;
 };
@@ -81,10 +89,7 @@ struct CategoricalCrossentropy {
   static constexpr bool is_mean_over_samples = true;
   bool from_logits = false;
   double label_smoothing = 0;
-  void options(auto& visit) {
-    visit("from_logits", from_logits);
-    visit("label_smoothing", label_smoothing);
-  }
+  void options(auto& visit) { detail::visit_crossentropy_options(*this, visit); }
   Logits logits() const { return from_logits ? Logits::softmax : Logits::none; }
   Var operator()(Var y_pred, ConstView y_true, ConstView sample_weight = {}) const;
 };
@@ -93,10 +98,7 @@ struct BinaryCrossentropy {
   static constexpr bool is_mean_over_samples = true;
   bool from_logits = false;
   double label_smoothing = 0;
-  void options(auto& visit) {
-    visit("from_logits", from_logits);
-    visit("label_smoothing", label_smoothing);
-  }
+  void options(auto& visit) { detail::visit_crossentropy_options(*this, visit); }
   Logits logits() const { return from_logits ? Logits::sigmoid : Logits::none; }
   Var operator()(Var y_pred, ConstView y_true, ConstView sample_weight = {}) const;
 };
@@ -173,11 +175,7 @@ class AnyLoss {
   }
 
  private:
-  struct Box {
-    Box() = default;
-    Box(const Box&) = delete;
-    Box& operator=(const Box&) = delete;
-    virtual ~Box() = default;
+  struct Box : detail::Polymorphic {
     virtual Var call(Var y_pred, ConstView y_true, ConstView sample_weight) const = 0;
     virtual Logits logits() const = 0;
   };
