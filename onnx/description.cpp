@@ -181,11 +181,7 @@ class Describer {
   void shape(pbf_reader message, ValueDescription& value) {
     value.has_shape = true;
     while (message.next(shape_field::dimension)) {
-      Index size = -1;
-      for (pbf_reader dimension = part(message, "dim"); dimension.next(dimension_field::value);) {
-        size = integer(dimension, "dim_value");
-      }
-      budget_.append(value.shape, std::max(size, Index{-1}));
+      budget_.append(value.shape, std::max(read_dimension(part(message, "dim")), Index{-1}));
     }
   }
 

@@ -116,10 +116,7 @@ void Reader::type(pbf_reader message, ValueMessage& value) {
       } else if (tensor_type.tag() == tensor_type_field::shape) {
         value.has_shape = true;
         for (pbf_reader shape = part(tensor_type, "shape"); shape.next(shape_field::dimension);) {
-          Index size = -1;
-          for (pbf_reader dimension = part(shape, "dim"); dimension.next(dimension_field::value);) {
-            size = integer(dimension, "dim_value");
-          }
+          const Index size = read_dimension(part(shape, "dim"));
           require<FormatError>(size >= -1, "dimension {} is {}", value.dimensions.size(), size);
           budget_.append(value.dimensions, size);
         }
@@ -236,6 +233,12 @@ auto reading(std::string_view bytes, std::string_view file, F read) {
 }
 
 }  // namespace
+
+Index read_dimension(pbf_reader message) {
+  Index size = -1;
+  while (message.next(dimension_field::value)) size = integer(message, "dim_value");
+  return size;
+}
 
 std::pair<std::string_view, std::string_view> read_entry(pbf_reader message) {
   std::pair<std::string_view, std::string_view> result;

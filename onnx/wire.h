@@ -72,6 +72,8 @@ void each_varint(pbf_reader& message, F f) {
 Kind kind_of(std::int64_t element_type);
 
 TensorMessage tensor_of(pbf_reader message, Budget& budget);
+/// The size of a dimension; -1 if the file gives none or a name.
+Index read_dimension(pbf_reader message);
 /// The key and the value of a metadata entry.
 std::pair<std::string_view, std::string_view> read_entry(pbf_reader message);
 /// The domain and the version of an opset.
