@@ -79,19 +79,12 @@ DatasetSlice::DatasetSlice(DatasetRef dataset, Index first, Index count)
 }
 
 void DatasetSlice::gather(std::span<const Index> rows, View x, View y) const {
-  const Shape features = feature_shape();
-  const Shape targets = target_shape();
-  detail::check_gather("DatasetSlice", rows, count_, features.size(), targets.size(), x, y);
-  detail::gather_mapped(
-      dataset_, rows, [this](Index row) { return row + first_; }, x, y);
+  const auto shifted = [this](Index row) { return row + first_; };
+  detail::gather_mapped("DatasetSlice", dataset_, rows, count_, shifted, x, y);
 }
 
 void DatasetSlice::prefetch(std::span<const Index> rows) const {
-  for (const Index row : rows) {
-    if (row < 0 || row >= count_) continue;
-    const Index shifted = row + first_;
-    dataset_.prefetch({&shifted, 1});
-  }
+  detail::prefetch_mapped(dataset_, rows, count_, [this](Index row) { return row + first_; });
 }
 
 Split split(DatasetRef dataset, double validation_fraction) {

@@ -22,16 +22,12 @@ DatasetSubset::DatasetSubset(DatasetRef dataset, std::vector<Index> rows) : data
 }
 
 void DatasetSubset::gather(std::span<const Index> rows, View x, View y) const {
-  const Shape features = feature_shape(), targets = target_shape();
-  detail::check_gather("DatasetSubset", rows, size(), features.size(), targets.size(), x, y);
-  detail::gather_mapped(
-      dataset_, rows, [&](Index row) { return rows_[static_cast<std::size_t>(row)]; }, x, y);
+  const auto chosen = [this](Index row) { return rows_[static_cast<std::size_t>(row)]; };
+  detail::gather_mapped("DatasetSubset", dataset_, rows, size(), chosen, x, y);
 }
 
 void DatasetSubset::prefetch(std::span<const Index> rows) const {
-  for (const Index row : rows) {
-    if (row >= 0 && row < size()) dataset_.prefetch({&rows_[static_cast<std::size_t>(row)], 1});
-  }
+  detail::prefetch_mapped(dataset_, rows, size(), [this](Index row) { return rows_[static_cast<std::size_t>(row)]; });
 }
 
 TensorDataset gathered(DatasetRef dataset) {

@@ -68,6 +68,15 @@ CsvDataset load(const Options& options) {
   return read(options, csv);
 }
 
+/// Trains until the loss on a fifth of the training set improves no more.
+FitOptions with_early_stopping(EarlyStopping& early, const Options& options) {
+  return {.epochs = options.epochs,
+          .verbose = Verbose::silent,
+          .callbacks = {&early, ReduceLROnPlateau{.factor = 0.3, .patience = 8}},
+          .validation_split = 0.2,
+          .seed = options.seed};
+}
+
 void classify(const CsvDataset& table, const Options& options) {
   const StratifiedSplit parts = stratified_split(table, 0.2, options.seed);
   const TensorDataset train = gathered(parts.train), test = gathered(parts.validation);
@@ -80,13 +89,9 @@ void classify(const CsvDataset& table, const Options& options) {
                  .loss = SparseCategoricalCrossentropy{},
                  .metrics = {Accuracy{}}});
   EarlyStopping early{.patience = 20, .restore_best_weights = true};
-  model.fit(train.x(), train.y(),
-            {.epochs = options.epochs,
-             .verbose = Verbose::silent,
-             .callbacks = {&early, ReduceLROnPlateau{.factor = 0.3, .patience = 8}},
-             .validation_split = 0.2,
-             .class_weight = balanced_class_weight(train),
-             .seed = options.seed});
+  FitOptions fit = with_early_stopping(early, options);
+  fit.class_weight = balanced_class_weight(train);
+  model.fit(train.x(), train.y(), fit);
   const ConfusionMatrix matrix = confusion_matrix(test.y(), model.predict_classes(test.x()), table.classes());
   std::cout << fmt::format("best epoch: {}\n\n{}\n", early.best_epoch + 1,
                            classification_report(matrix, table.class_names()));
@@ -108,12 +113,7 @@ void foretell(const CsvDataset& table, const Options& options) {
   model.compile(
       {.optimizer = Adam{.learning_rate = options.learning_rate}, .loss = MeanSquaredError{}, .metrics = {R2Score{}}});
   EarlyStopping early{.patience = 20, .restore_best_weights = true};
-  model.fit(train.x(), train.y(),
-            {.epochs = options.epochs,
-             .verbose = Verbose::silent,
-             .callbacks = {&early, ReduceLROnPlateau{.factor = 0.3, .patience = 8}},
-             .validation_split = 0.2,
-             .seed = options.seed});
+  model.fit(train.x(), train.y(), with_early_stopping(early, options));
   const Tensor answers = model.predict(test.x());
   std::cout << fmt::format("best epoch: {}\n\n{:>12} {:>12}\n", early.best_epoch + 1, table.target_name(), "predicted");
   R2Score score;

@@ -1,17 +1,18 @@
 #include "cornu/formats/idx.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <bit>
 #include <filesystem>
-#include <fstream>
 #include <limits>
 #include <system_error>
 
 #include "cornu/core/error.h"
 #include "cornu/formats/atomic_file.h"
+#include "cornu/formats/file_bytes.h"
 #include "cornu/formats/file_kind.h"
 #include "cornu/formats/gzip.h"
 
@@ -101,24 +102,14 @@ class Parser {
     return magic[2];
   }
 
+  template <std::size_t i = 0>
   IdxData empty_array(std::uint8_t code) const {
-    switch (code) {
-      case 0x08:
-        return std::vector<std::uint8_t>();
-      case 0x09:
-        return std::vector<std::int8_t>();
-      case 0x0B:
-        return std::vector<std::int16_t>();
-      case 0x0C:
-        return std::vector<std::int32_t>();
-      case 0x0D:
-        return std::vector<float>();
-      case 0x0E:
-        return std::vector<double>();
-      default:
-        throw FormatError(name_ + fmt::format(": element type {:02X}; IDX has 08 (u8), 09 (i8), 0B (i16), 0C (i32), "
-                                              "0D (f32) and 0E (f64)",
-                                              code));
+    if constexpr (i == types.size()) {
+      throw FormatError(name_ + fmt::format(": element type {:02X}; IDX has 08 (u8), 09 (i8), 0B (i16), 0C (i32), "
+                                            "0D (f32) and 0E (f64)",
+                                            code));
+    } else {
+      return code == types[i].code ? IdxData(std::in_place_index<i>) : empty_array<i + 1>(code);
     }
   }
 
@@ -168,23 +159,18 @@ class Parser {
   int dimension_count_ = 0;
 };
 
-std::vector<std::byte> read_file(const std::string& name, std::uint64_t limit) {
-  const std::filesystem::path path(name);
+/// The bytes of a file that has at most `limit`.
+FileBytes read_file(const std::string& name, std::uint64_t limit) {
   std::error_code error;
-  const auto status = std::filesystem::status(path, error);
+  const auto status = std::filesystem::status(name, error);
   require<FileError>(std::filesystem::exists(status), "{}: cannot be found ({})", name, error.message());
   require<FileError>(std::filesystem::is_regular_file(status), "{}: this is a folder, a device or a pipe, not a file",
                      name);
-  const auto size = std::filesystem::file_size(path, error);
+  const auto size = std::filesystem::file_size(name, error);
   require<FileError>(!error, "{}: cannot be read ({})", name, error.message());
   require<FileError>(size <= limit, "{}: the file has {} bytes, more than the limit of {}", name, size, limit);
-  std::ifstream file(path, std::ios::binary);
-  require<FileError>(file.is_open(), "{}: cannot be opened (no read permission?)", name);
-  std::vector<std::byte> bytes(static_cast<std::size_t>(size));
-  file.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(size));
-  require<FileError>(file.gcount() == static_cast<std::streamsize>(size), "{}: only {} of {} bytes could be read", name,
-                     file.gcount(), size);
-  return bytes;
+  require<FileError>(::access(name.c_str(), R_OK) == 0, "{}: cannot be opened (no read permission?)", name);
+  return FileBytes(name, false);
 }
 
 /// The first decompressed bytes of a gzip file; empty if it is damaged.
@@ -246,7 +232,7 @@ IdxArray to_idx(ConstView tensor) {
 }
 
 IdxArray read_idx(const std::string& path, const IdxReadOptions& options) {
-  return read_idx_bytes(read_file(path, options.size_limit), path, options);
+  return read_idx_bytes(read_file(path, options.size_limit).bytes(), path, options);
 }
 
 IdxArray read_idx_bytes(std::span<const std::byte> bytes, const std::string& name, const IdxReadOptions& options) {

@@ -1,7 +1,5 @@
 #include "cornu/formats/raw_tensor.h"
 
-#include <algorithm>
-#include <array>
 #include <bit>
 #include <cmath>
 #include <cstdint>
@@ -10,16 +8,13 @@
 #include <utility>
 
 #include "cornu/core/error.h"
+#include "cornu/formats/dtypes.h"
 
 namespace cornu {
 
 namespace {
 
 static_assert(std::endian::native == std::endian::little, "elements are read and written without swapping bytes");
-
-constexpr std::array<const char*, 16> dtype_names{"F64", "F32", "F16", "BF16", "I64",  "I32",     "I16",     "I8",
-                                                  "U64", "U32", "U16", "U8",   "BOOL", "F8_E4M3", "F8_E5M2", "F8_E8M0"};
-constexpr std::array<Index, 16> dtype_sizes{8, 4, 2, 2, 8, 4, 2, 1, 8, 4, 2, 1, 1, 1, 1, 1};
 
 float from_bfloat16(std::uint16_t bits) { return std::bit_cast<float>(std::uint32_t{bits} << 16); }
 
@@ -89,32 +84,45 @@ void each_integer(const RawTensor& from, Put put) {
   }
 }
 
-/// The same for any integer type. Does nothing for floats and for integers that always fit.
-template <class Put>
-void each_wide_integer(const RawTensor& from, Put put) {
-  switch (from.dtype) {
+/// Calls f(T{}) if the elements are integers, stored as T. Returns whether they are.
+template <class F>
+bool with_integer_type(Dtype dtype, F f) {
+  switch (dtype) {
     case Dtype::i64:
-      return each_integer<std::int64_t>(from, put);
+      return f(std::int64_t{}), true;
     case Dtype::i32:
-      return each_integer<std::int32_t>(from, put);
+      return f(std::int32_t{}), true;
+    case Dtype::i16:
+      return f(std::int16_t{}), true;
+    case Dtype::i8:
+      return f(std::int8_t{}), true;
     case Dtype::u64:
-      return each_integer<std::uint64_t>(from, put);
+      return f(std::uint64_t{}), true;
     case Dtype::u32:
-      return each_integer<std::uint32_t>(from, put);
+      return f(std::uint32_t{}), true;
+    case Dtype::u16:
+      return f(std::uint16_t{}), true;
+    case Dtype::u8:
+      return f(std::uint8_t{}), true;
     default:
-      return;
+      return false;
   }
 }
 
+/// True if Real represents every T exactly.
+template <class T>
+constexpr bool always_fits = std::numeric_limits<T>::digits <= std::numeric_limits<Real>::digits;
+
 }  // namespace
 
-Index size_of(Dtype dtype) { return dtype_sizes[static_cast<std::size_t>(dtype)]; }
-std::string to_string(Dtype dtype) { return dtype_names[static_cast<std::size_t>(dtype)]; }
+Index size_of(Dtype dtype) { return detail::dtype_row(dtype).size; }
+std::string to_string(Dtype dtype) { return detail::dtype_row(dtype).name; }
 
 std::optional<Dtype> dtype_called(std::string_view name) {
-  const auto found = std::find(dtype_names.begin(), dtype_names.end(), name);
-  if (found == dtype_names.end()) return std::nullopt;
-  return static_cast<Dtype>(found - dtype_names.begin());
+  for (const detail::DtypeRow& row : detail::dtypes) {
+    if (row.name == name) return row.dtype;
+  }
+  return std::nullopt;
 }
 
 void detail::require_read(const std::string& file, const std::vector<UnreadArray>& unread, std::string_view name) {
@@ -143,7 +151,9 @@ Index byte_count(const std::vector<Index>& shape, Dtype dtype) {
 }
 
 void detail::require_exact(const RawTensor& tensor) {
-  each_wide_integer(tensor, [](Index, Real) {});
+  with_integer_type(tensor.dtype, [&]<class T>(T) {
+    if constexpr (!always_fits<T>) each_integer<T>(tensor, [](Index, Real) {});
+  });
 }
 
 void check_size(const RawTensor& tensor) {
@@ -162,6 +172,14 @@ void convert(const RawTensor& from, View to) {
                        "\"{}\": {} bytes of {} do not match {} elements", from.name, from.bytes.size(),
                        to_string(from.dtype), to.size());
   const auto bytes = from.bytes;
+  const bool are_integers = with_integer_type(from.dtype, [&]<class T>(T) {
+    if constexpr (always_fits<T>) {
+      convert_each<T>(bytes, to);
+    } else {
+      each_integer<T>(from, [&](Index i, Real number) { to[i] = number; });
+    }
+  });
+  if (are_integers) return;
   switch (from.dtype) {
     case Dtype::f64:
       return convert_each<double>(bytes, to);
@@ -171,19 +189,6 @@ void convert(const RawTensor& from, View to) {
       return convert_each<std::uint16_t>(bytes, to, from_half);
     case Dtype::bf16:
       return convert_each<std::uint16_t>(bytes, to, from_bfloat16);
-    case Dtype::i64:
-    case Dtype::i32:
-    case Dtype::u64:
-    case Dtype::u32:
-      return each_wide_integer(from, [&](Index i, Real number) { to[i] = number; });
-    case Dtype::i16:
-      return convert_each<std::int16_t>(bytes, to);
-    case Dtype::i8:
-      return convert_each<std::int8_t>(bytes, to);
-    case Dtype::u16:
-      return convert_each<std::uint16_t>(bytes, to);
-    case Dtype::u8:
-      return convert_each<std::uint8_t>(bytes, to);
     case Dtype::boolean:
       return convert_each<std::uint8_t>(bytes, to, [](std::uint8_t truth) { return truth != 0; });
     case Dtype::f8_e4m3:
@@ -193,6 +198,8 @@ void convert(const RawTensor& from, View to) {
           bytes, to, [](std::uint8_t half) { return from_half(static_cast<std::uint16_t>(half << 8)); });
     case Dtype::f8_e8m0:
       return convert_each<std::uint8_t>(bytes, to, from_e8m0);
+    default:
+      break;
   }
 }
 

@@ -33,7 +33,10 @@ struct Op {
 /// Stands for an unlimited number of inputs or outputs.
 inline constexpr std::size_t many = 1000;
 
-/// The op of this name, or null if Cornu has none. The optimizers are in the domain "ai.onnx.preview.training".
+/// True for ONNX's default domain, which has two names.
+bool is_onnx_domain(std::string_view domain);
+/// The op of this name, in whatever opset, or null if Cornu has none. The optimizers are in the domain
+/// "ai.onnx.preview.training".
 const Op* find_op(std::string_view domain, std::string_view name);
 
 /// An attribute of a node: a number, text or tensor from the file.

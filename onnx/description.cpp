@@ -27,8 +27,6 @@ std::string element_name(std::int64_t type) {
   return type >= 17 && type < 24 ? later[type - 17] : name_of_element_type(type);
 }
 
-bool is_own_domain(std::string_view domain) { return domain.empty() || domain == "ai.onnx"; }
-
 class Describer {
  public:
   explicit Describer(Budget& budget) : budget_(budget) {}
@@ -77,32 +75,13 @@ class Describer {
   }
 
   void opset(pbf_reader message) {
-    std::pair<std::string, std::int64_t> opset;
-    while (message.next()) {
-      if (message.tag() == opset_field::domain) {
-        opset.first = kept(text(message, "domain"));
-      } else if (message.tag() == opset_field::version) {
-        opset.second = integer(message, "version");
-      } else {
-        message.skip();
-      }
-    }
-    if (opset.first.empty()) opset.first = "ai.onnx";
-    budget_.append(result_.opsets, std::move(opset));
+    const auto [domain, version] = read_opset(message);
+    budget_.append(result_.opsets, std::pair(domain.empty() ? "ai.onnx" : kept(domain), version));
   }
 
   void metadata(pbf_reader message) {
-    std::pair<std::string, std::string> entry;
-    while (message.next()) {
-      if (message.tag() == entry_field::key) {
-        entry.first = kept(text(message, "key"));
-      } else if (message.tag() == entry_field::value) {
-        entry.second = kept(text(message, "value"));
-      } else {
-        message.skip();
-      }
-    }
-    budget_.append(result_.metadata, std::move(entry));
+    const auto [key, value] = read_entry(message);
+    budget_.append(result_.metadata, std::pair(kept(key), kept(value)));
   }
 
   void graph(pbf_reader message) {
@@ -144,13 +123,12 @@ class Describer {
         message.skip();
       }
     }
-    const std::string name = is_own_domain(domain) ? std::string(op) : std::string(domain) + "." + std::string(op);
+    const std::string name = is_onnx_domain(domain) ? std::string(op) : std::string(domain) + "." + std::string(op);
     const auto [entry, is_new] = result_.nodes.emplace(name, 0);
     ++entry->second;
     if (is_new) {
       budget_.charge(8 * (name.size() + sizeof(std::string) + sizeof(void*)));
-      const bool known_domain = is_own_domain(domain) || domain == "ai.onnx.preview.training";
-      if (!known_domain || find_op(domain, op) == nullptr) budget_.append(missing_ops_, name);
+      if (find_op(domain, op) == nullptr) budget_.append(missing_ops_, name);
     }
     if (has_graph) ops_with_graphs_.insert(name);
   }
@@ -203,11 +181,7 @@ class Describer {
   void shape(pbf_reader message, ValueDescription& value) {
     value.has_shape = true;
     while (message.next(shape_field::dimension)) {
-      Index size = -1;
-      for (pbf_reader dimension = part(message, "dim"); dimension.next(dimension_field::value);) {
-        size = integer(dimension, "dim_value");
-      }
-      budget_.append(value.shape, std::max(size, Index{-1}));
+      budget_.append(value.shape, std::max(read_dimension(part(message, "dim")), Index{-1}));
     }
   }
 
@@ -317,8 +291,7 @@ Description describe(std::string_view bytes, std::string_view name) {
       try {
         return read();
       } catch (const protozero::exception& error) {
-        throw FormatError(message("not an ONNX model, not a protocol buffer: {} (it begins with {}; is it truncated?)",
-                                  error.what(), cornu::detail::beginning_of(std::as_bytes(std::span(bytes)))));
+        throw FormatError(not_protocol_buffer(error, bytes));
       }
     });
   } catch (FormatError& error) {

@@ -16,14 +16,6 @@ namespace cornu::onnx::detail {
 
 namespace {
 
-bool is_onnx_domain(std::string_view domain) { return domain.empty() || domain == "ai.onnx"; }
-
-/// The op, if Cornu has it in any opset.
-const Op* known_op(const NodeMessage& node) {
-  const bool has_ops = is_onnx_domain(node.domain) || node.domain == "ai.onnx.preview.training";
-  return has_ops ? find_op(node.domain, node.op_type) : nullptr;
-}
-
 class Builder {
  public:
   Builder(ModelMessage& message, std::string_view file) : message_(message) { graph_.file = file; }
@@ -62,7 +54,7 @@ void Builder::require_known_ops() const {
   std::map<std::pair<std::string_view, std::string_view>, std::size_t> places;
   for (std::size_t i = 0; i < message_.graph.nodes.size(); ++i) {
     const NodeMessage& node = message_.graph.nodes[i];
-    const Op* const op = known_op(node);
+    const Op* const op = find_op(node.domain, node.op_type);
     const std::optional<Index> opset = opset_of(node.domain);
     if (op != nullptr && opset && op->since <= *opset && *opset <= last_opset) continue;
     const std::string_view domain = is_onnx_domain(node.domain) ? "" : node.domain;
@@ -72,7 +64,7 @@ void Builder::require_known_ops() const {
   }
   if (unknown.empty()) return;
   const auto text = [&](const Unknown& one) {
-    const Op* const op = known_op(*one.node);
+    const Op* const op = find_op(one.node->domain, one.node->op_type);
     const std::optional<Index> opset = opset_of(one.node->domain);
     const std::string_view domain = is_onnx_domain(one.node->domain) ? "ai.onnx" : one.node->domain;
     std::string result =
@@ -124,7 +116,7 @@ Attribute Builder::attribute(AttributeMessage& from, const Op& op) {
 }
 
 Node Builder::node(NodeMessage& from) {
-  const Op* const op = known_op(from);
+  const Op* const op = find_op(from.domain, from.op_type);
   const Index opset = *opset_of(from.domain);
   require<FormatError>(op->least_inputs <= from.inputs.size() && from.inputs.size() <= op->most_inputs,
                        "it has {} inputs, expected {} to {}", from.inputs.size(), op->least_inputs, op->most_inputs);

@@ -19,8 +19,6 @@ class Reader {
   AttributeMessage attribute(pbf_reader message);
   ValueMessage value(pbf_reader message);
   void type(pbf_reader message, ValueMessage& value);
-  static std::pair<std::string_view, std::string_view> entry(pbf_reader message);
-  static std::pair<std::string_view, std::int64_t> opset(pbf_reader message);
 
   Budget& budget_;
 };
@@ -118,10 +116,7 @@ void Reader::type(pbf_reader message, ValueMessage& value) {
       } else if (tensor_type.tag() == tensor_type_field::shape) {
         value.has_shape = true;
         for (pbf_reader shape = part(tensor_type, "shape"); shape.next(shape_field::dimension);) {
-          Index size = -1;
-          for (pbf_reader dimension = part(shape, "dim"); dimension.next(dimension_field::value);) {
-            size = integer(dimension, "dim_value");
-          }
+          const Index size = read_dimension(part(shape, "dim"));
           require<FormatError>(size >= -1, "dimension {} is {}", value.dimensions.size(), size);
           budget_.append(value.dimensions, size);
         }
@@ -190,40 +185,6 @@ GraphMessage Reader::graph(pbf_reader message) {
   return result;
 }
 
-std::pair<std::string_view, std::string_view> Reader::entry(pbf_reader message) {
-  std::pair<std::string_view, std::string_view> result;
-  while (message.next()) {
-    switch (message.tag()) {
-      case entry_field::key:
-        result.first = text(message, "key");
-        break;
-      case entry_field::value:
-        result.second = text(message, "value");
-        break;
-      default:
-        message.skip();
-    }
-  }
-  return result;
-}
-
-std::pair<std::string_view, std::int64_t> Reader::opset(pbf_reader message) {
-  std::pair<std::string_view, std::int64_t> result;
-  while (message.next()) {
-    switch (message.tag()) {
-      case opset_field::domain:
-        result.first = text(message, "domain");
-        break;
-      case opset_field::version:
-        result.second = integer(message, "version");
-        break;
-      default:
-        message.skip();
-    }
-  }
-  return result;
-}
-
 ModelMessage Reader::model(pbf_reader message) {
   ModelMessage result;
   bool has_graph = false;
@@ -241,10 +202,10 @@ ModelMessage Reader::model(pbf_reader message) {
         has_graph = true;
         break;
       case model_field::opset_import:
-        budget_.append(result.opsets, opset(part(message, "opset_import")));
+        budget_.append(result.opsets, read_opset(part(message, "opset_import")));
         break;
       case model_field::metadata:
-        budget_.append(result.metadata, entry(part(message, "metadata_props")));
+        budget_.append(result.metadata, read_entry(part(message, "metadata_props")));
         break;
       case model_field::functions:
         throw FormatError("it defines functions, which Cornu does not read");
@@ -262,8 +223,7 @@ auto reading(std::string_view bytes, std::string_view file, F read) {
   try {
     return read(Budget(bytes.size()), pbf_reader(bytes.data(), bytes.size()));
   } catch (const protozero::exception& error) {
-    throw FormatError(message("{}: not an ONNX model, not a protocol buffer: {} (it begins with {}; is it truncated?)",
-                              file, error.what(), cornu::detail::beginning_of(std::as_bytes(std::span(bytes)))));
+    throw FormatError(message("{}: {}", file, not_protocol_buffer(error, bytes)));
   } catch (FormatError& error) {
     error.add_context(file);
     throw;
@@ -273,6 +233,51 @@ auto reading(std::string_view bytes, std::string_view file, F read) {
 }
 
 }  // namespace
+
+Index read_dimension(pbf_reader message) {
+  Index size = -1;
+  while (message.next(dimension_field::value)) size = integer(message, "dim_value");
+  return size;
+}
+
+std::pair<std::string_view, std::string_view> read_entry(pbf_reader message) {
+  std::pair<std::string_view, std::string_view> result;
+  while (message.next()) {
+    switch (message.tag()) {
+      case entry_field::key:
+        result.first = text(message, "key");
+        break;
+      case entry_field::value:
+        result.second = text(message, "value");
+        break;
+      default:
+        message.skip();
+    }
+  }
+  return result;
+}
+
+std::pair<std::string_view, std::int64_t> read_opset(pbf_reader message) {
+  std::pair<std::string_view, std::int64_t> result;
+  while (message.next()) {
+    switch (message.tag()) {
+      case opset_field::domain:
+        result.first = text(message, "domain");
+        break;
+      case opset_field::version:
+        result.second = integer(message, "version");
+        break;
+      default:
+        message.skip();
+    }
+  }
+  return result;
+}
+
+std::string not_protocol_buffer(const protozero::exception& error, std::string_view bytes) {
+  return message("not an ONNX model, not a protocol buffer: {} (it begins with {}; is it truncated?)", error.what(),
+                 cornu::detail::beginning_of(std::as_bytes(std::span(bytes))));
+}
 
 ModelMessage read_model(std::string_view bytes, std::string_view file) {
   return reading(bytes, file, [](Budget budget, pbf_reader message) { return Reader(budget).model(message); });

@@ -17,26 +17,22 @@ T fixed(pbf_reader& message) {
 }
 
 template <class T, class F>
-void each_fixed(pbf_reader& message, F f) {
-  constexpr auto single = sizeof(T) == 4 ? pbf_wire_type::fixed32 : pbf_wire_type::fixed64;
-  if (message.wire_type() == single) return f(fixed<T>(message));
-  const std::string_view bytes = text(message, "a list of numbers");
-  require<FormatError>(bytes.size() % sizeof(T) == 0, "{} bytes of elements, not a multiple of {}", bytes.size(),
-                       sizeof(T));
-  for (std::size_t i = 0; i < bytes.size(); i += sizeof(T)) {
-    T number;
-    std::memcpy(&number, bytes.data() + i, sizeof number);
-    f(number);
-  }
-}
-
-template <class T, class F>
 void each_raw(std::string_view raw, F f) {
   for (std::size_t i = 0; i < raw.size(); i += sizeof(T)) {
     T number;
     std::memcpy(&number, raw.data() + i, sizeof number);
     f(number);
   }
+}
+
+template <class T, class F>
+void each_fixed(pbf_reader& message, F f) {
+  constexpr auto single = sizeof(T) == 4 ? pbf_wire_type::fixed32 : pbf_wire_type::fixed64;
+  if (message.wire_type() == single) return f(fixed<T>(message));
+  const std::string_view bytes = text(message, "a list of numbers");
+  require<FormatError>(bytes.size() % sizeof(T) == 0, "{} bytes of elements, not a multiple of {}", bytes.size(),
+                       sizeof(T));
+  each_raw<T>(bytes, f);
 }
 
 /// How the elements of a type are stored.

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <protozero/exception.hpp>
 #include <protozero/pbf_reader.hpp>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -70,5 +72,14 @@ void each_varint(pbf_reader& message, F f) {
 Kind kind_of(std::int64_t element_type);
 
 TensorMessage tensor_of(pbf_reader message, Budget& budget);
+/// The size of a dimension; -1 if the file gives none or a name.
+Index read_dimension(pbf_reader message);
+/// The key and the value of a metadata entry.
+std::pair<std::string_view, std::string_view> read_entry(pbf_reader message);
+/// The domain and the version of an opset.
+std::pair<std::string_view, std::int64_t> read_opset(pbf_reader message);
+
+/// The text of a FormatError for bytes that protozero cannot parse.
+std::string not_protocol_buffer(const protozero::exception& error, std::string_view bytes);
 
 }  // namespace cornu::onnx::detail

@@ -1,39 +1,20 @@
 #pragma once
 
-#include <cstdint>
-#include <memory>
 #include <optional>
+#include <span>
 #include <string>
-#include <variant>
-#include <vector>
 
 #include "cornu/core/tensor.h"
 #include "cornu/datasets/csv/csv.h"
 #include "cornu/datasets/dataset.h"
-#include "cornu/formats/file_bytes.h"
-#include "cornu/formats/file_kind.h"
-#include "cornu/formats/idx.h"
-#include "cornu/formats/npy/npy.h"
-#include "cornu/formats/npy/npz.h"
-#include "cornu/formats/raw_tensor.h"
+#include "cornu/tool/numbers.h"
+#include "cornu/tool/table_options.h"
 
 namespace CLI {
 class App;
 }
 
 namespace cornu::tool {
-
-/// Options for reading tables; they override the model's encoding. The names are those of CsvOptions.
-struct TableOptions {
-  bool no_header = false;  ///< the first row is a sample
-  std::string delimiter{}, decimal{}, thousands{}, missing{}, unknown{};
-  std::vector<std::string> units{};
-
-  void declare(CLI::App& app);
-  /// The options that are set: "--no-header, --decimal"; "" if there are none.
-  std::string given() const;
-  void apply(CsvOptions& options) const;
-};
 
 /// How the values of a file are scaled for the model.
 struct ScaleOptions {
@@ -42,21 +23,6 @@ struct ScaleOptions {
   TableOptions table{};
 
   void declare(CLI::App& app);
-};
-
-/// Throws UsageError if table options are set for a file that is not a table.
-void require_table(detail::FileKind kind, const std::string& name, const TableOptions& options);
-
-/// The values of a file, in the file's element type.
-struct Numbers {
-  RawTensor array{};
-  /// The largest pixel value; 0: the values are not pixels. If empty, bytes are pixels of up to 255 if a sample has two
-  /// axes or more.
-  std::optional<Index> largest{};
-  /// Own the memory that `array` points into.
-  std::unique_ptr<const FileBytes> file{};
-  std::variant<std::monostate, NpyFile, NpzFile, IdxArray, Tensor, std::vector<Real>, std::vector<std::uint16_t>>
-      owner{};
 };
 
 /// A dataset of samples without labels. Values are converted to Real one batch at a time, so that a file is held in

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <numeric>
 
+#include "cornu/core/kernels/vector_types.h"
 #include "cornu/core/kernels/vectorized.h"
 
 namespace cornu {
@@ -80,15 +81,14 @@ struct NonzeroFactors {
   }
 };
 
-/// Loops for registers of `bytes` bytes. They use vector types because g++ does not keep an array of sums in registers.
+/// Loops for registers of `bytes` bytes.
 template <int bytes>
 struct Loops {
-  using Vector [[gnu::vector_size(bytes)]] = Real;
+  using Vector = cornu::Vector<bytes>;
+  using Unaligned = UnalignedVector<bytes>;
   static constexpr Index lanes = bytes / static_cast<Index>(sizeof(Real));
   static constexpr Index panel_vectors = panel / lanes;
   static constexpr Index tile_rows = bytes == 64 ? 8 : bytes == 32 ? 6 : 2;  // limited by the registers for the sums
-
-  using Unaligned [[gnu::vector_size(bytes), gnu::aligned(alignof(Real)), gnu::may_alias]] = Real;
 
   /// Rows [0, count) of a panel of c, count <= tile_rows: c = alpha a b, for rows of a with stride `a_row` and a packed
   /// b. `whole`: the number of leading rows that may be written as whole panels. The excess elements lie in the rows

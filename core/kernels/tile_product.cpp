@@ -8,6 +8,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "cornu/core/kernels/vector_types.h"
 #include "cornu/core/kernels/vectorized.h"
 
 namespace cornu {
@@ -43,20 +44,17 @@ Index next_tile(Index rows, Index most) {
 /// Products with vectors of `lanes` elements, for a processor with `registers` vector registers.
 template <Index lanes, Index registers>
 struct TileKernel {
-  // Compiler vector types: with plain loops over lanes neither compiler reliably keeps an array of 28 sums in
-  // registers; g++ 12 was 4 times slower, clang 14 10 times.
-  using Vector [[gnu::vector_size(lanes * sizeof(Real))]] = Real;
+  static constexpr int bytes = lanes * static_cast<int>(sizeof(Real));
+  using Vector = cornu::Vector<bytes>;
 
   // Mask table: `lanes` all-ones entries, then `lanes` zeros.
   using Bit = std::conditional_t<sizeof(Real) == 4, std::int32_t, std::int64_t>;
-  using Bits [[gnu::vector_size(lanes * sizeof(Bit))]] = Bit;
+  using Bits = cornu::Vector<bytes, Bit>;
   static constexpr std::array<Bit, 2 * lanes> column_bits = [] {
     std::array<Bit, 2 * lanes> bits{};
     for (std::size_t i = 0; i < lanes; ++i) bits[i] = -1;
     return bits;
   }();
-
-  static void load(Vector& vector, const Real* from) { std::memcpy(&vector, from, sizeof vector); }
 
   /// Most rows of a tile. Registers hold the sums, the right operand's row (one or two) and temporaries. With fewer or
   /// narrower registers, more rows soon only increase the code size.
@@ -167,7 +165,7 @@ struct TileKernel {
       Vector sum;
       load(sum, to);
       sum += reinterpret_cast<Vector>(reinterpret_cast<Bits>(sums[r][v]) & wanted[v]);
-      std::memcpy(to, &sum, sizeof sum);
+      cornu::store(sum, to);
     });
   }
 };

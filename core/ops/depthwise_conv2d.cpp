@@ -1,7 +1,6 @@
-#include <cstring>
-
 #include "cornu/core/error.h"
 #include "cornu/core/kernels/kernels.h"
+#include "cornu/core/kernels/vector_types.h"
 #include "cornu/core/kernels/window.h"
 #include "cornu/core/ops/images.h"
 
@@ -56,15 +55,6 @@ struct Block {
   }
 };
 
-// Compiler vector types: g++ 12 vectorizes plain loops over channels inside loops over taps much worse.
-template <Index lanes>
-using Vector [[gnu::vector_size(lanes * sizeof(Real))]] = Real;
-
-template <class Vector>
-[[gnu::always_inline]] inline void load(Vector& vector, const Real* from) {
-  std::memcpy(&vector, from, sizeof vector);
-}
-
 /// Calls f(block, lanes) for each window and all of its channels, a vector at a time, then 4 and then 1 for the rest.
 /// (`lanes` is a constant, because clang rejects a vector type as an argument.)
 template <Index lanes, class F>
@@ -89,7 +79,7 @@ void convolve_image(const Depthwise& d, const Real* image, const Real* kernel, c
   each_block(
       d, [ =, in_image = d.in_image(), in_kernel = d.in_kernel() ](const Block& block,
                                                                    auto lanes) __attribute__((always_inline)) {
-        Vector<decltype(lanes)::value> sum, a, b;
+        Vector<lanes * sizeof(Real)> sum, a, b;
         load(sum, bias + block.channel);
         const Real *x_row = image + block.place(in_image), *k_row = kernel + block.place(in_kernel);
         for (Index u = block.u_first; u < block.u_last; ++u, x_row += in_image.tap_row, k_row += in_kernel.tap_row) {
@@ -100,7 +90,7 @@ void convolve_image(const Depthwise& d, const Real* image, const Real* kernel, c
             sum += a * b;
           }
         }
-        std::memcpy(y + block.pixel + block.channel, &sum, sizeof sum);
+        store(sum, y + block.pixel + block.channel);
       });
 }
 
@@ -109,7 +99,7 @@ void add_gradient(const Depthwise& d, const Real* dy, const Real* from, const Pl
                   const Places& in_to) {
   each_block(
       d, [=](const Block& block, auto lanes) __attribute__((always_inline)) {
-        Vector<decltype(lanes)::value> g, factor, sum;
+        Vector<lanes * sizeof(Real)> g, factor, sum;
         load(g, dy + block.pixel + block.channel);
         const Real* from_row = from + block.place(in_from);
         Real* to_row = to + block.place(in_to);
@@ -120,7 +110,7 @@ void add_gradient(const Depthwise& d, const Real* dy, const Real* from, const Pl
             load(factor, a);
             load(sum, b);
             sum += factor * g;
-            std::memcpy(b, &sum, sizeof sum);
+            store(sum, b);
           }
         }
       });

@@ -106,17 +106,17 @@ Tensor take(const Tensor& table, const Tensor& indices) {
 }
 
 Tensor conv2d(const Tensor& x, const Tensor& kernel, const Tensor& bias, const Conv2DOptions& options) {
-  return eagerly([&](Var vx, Var vk, Var vb) { return conv2d(vx, vk, vb, options); }, x, kernel, bias);
+  return eagerly([&](auto... v) { return conv2d(v..., options); }, x, kernel, bias);
 }
 Tensor conv2d(const Tensor& x, const Tensor& kernel, const Conv2DOptions& options) {
-  return eagerly([&](Var vx, Var vk) { return conv2d(vx, vk, options); }, x, kernel);
+  return eagerly([&](auto... v) { return conv2d(v..., options); }, x, kernel);
 }
 Tensor depthwise_conv2d(const Tensor& x, const Tensor& kernel, const Tensor& bias,
                         const DepthwiseConv2DOptions& options) {
-  return eagerly([&](Var v, Var k, Var b) { return depthwise_conv2d(v, k, b, options); }, x, kernel, bias);
+  return eagerly([&](auto... v) { return depthwise_conv2d(v..., options); }, x, kernel, bias);
 }
 Tensor depthwise_conv2d(const Tensor& x, const Tensor& kernel, const DepthwiseConv2DOptions& options) {
-  return eagerly([&](Var v, Var k) { return depthwise_conv2d(v, k, options); }, x, kernel);
+  return eagerly([&](auto... v) { return depthwise_conv2d(v..., options); }, x, kernel);
 }
 Tensor max_pool2d(const Tensor& x, Size2D pool_size, const Pool2DOptions& options) {
   return eagerly([&](Var v) { return max_pool2d(v, pool_size, options); }, x);
@@ -130,19 +130,17 @@ Tensor affine_transform(const Tensor& x, const Tensor& transforms, const AffineO
 
 Tensor lstm(const Tensor& x, const Tensor& kernel, const Tensor& recurrent_kernel, const Tensor& bias,
             const RecurrentOptions& options) {
-  return eagerly([&](Var v, Var k, Var r, Var b) { return lstm(v, k, r, b, options); }, x, kernel, recurrent_kernel,
-                 bias);
+  return eagerly([&](auto... v) { return lstm(v..., options); }, x, kernel, recurrent_kernel, bias);
 }
 Tensor lstm(const Tensor& x, const Tensor& kernel, const Tensor& recurrent_kernel, const RecurrentOptions& options) {
-  return eagerly([&](Var v, Var k, Var r) { return lstm(v, k, r, options); }, x, kernel, recurrent_kernel);
+  return eagerly([&](auto... v) { return lstm(v..., options); }, x, kernel, recurrent_kernel);
 }
 Tensor gru(const Tensor& x, const Tensor& kernel, const Tensor& recurrent_kernel, const Tensor& bias,
            const RecurrentOptions& options) {
-  return eagerly([&](Var v, Var k, Var r, Var b) { return gru(v, k, r, b, options); }, x, kernel, recurrent_kernel,
-                 bias);
+  return eagerly([&](auto... v) { return gru(v..., options); }, x, kernel, recurrent_kernel, bias);
 }
 Tensor gru(const Tensor& x, const Tensor& kernel, const Tensor& recurrent_kernel, const RecurrentOptions& options) {
-  return eagerly([&](Var v, Var k, Var r) { return gru(v, k, r, options); }, x, kernel, recurrent_kernel);
+  return eagerly([&](auto... v) { return gru(v..., options); }, x, kernel, recurrent_kernel);
 }
 
 Tensor concatenate(std::span<const Tensor> tensors, Index axis) {

@@ -1,23 +1,19 @@
 #include "cornu/formats/npy/npy_header.h"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <cstdint>
 #include <optional>
 #include <set>
 
 #include "cornu/core/error.h"
+#include "cornu/formats/dtypes.h"
 
 namespace cornu::detail {
 
 namespace {
 
 constexpr std::size_t most_npy_dimensions = 64;  // NumPy's limit since 2.0
-
-/// NumPy's names in the order of Dtype; empty for BF16 and the 8-bit floats.
-constexpr std::array<std::string_view, 16> names{"f8", "f4", "f2", "",   "i8", "i4", "i2", "i1",
-                                                 "u8", "u4", "u2", "u1", "b1", "",   "",   ""};
 
 /// Describes an unsupported type by NumPy's letter for its kind.
 std::string_view described(char letter) {
@@ -128,14 +124,15 @@ class HeaderParser {
     const std::string_view descr = quoted();
     const char order = descr.empty() ? '\0' : descr.front();
     const std::string_view name = descr.substr(std::min<std::size_t>(descr.size(), 1));
-    const auto found = name.empty() ? names.end() : std::find(names.begin(), names.end(), name);
-    if (found == names.end()) {
+    const auto is_named = [&](const DtypeRow& row) { return !name.empty() && row.numpy == name; };
+    const auto found = std::find_if(dtypes.begin(), dtypes.end(), is_named);
+    if (found == dtypes.end()) {
       const auto shown = descr.substr(0, most_shown);
       throw UnreadType(std::string(shown),
                        message("descr '{}': {} not supported; b1, i1 to i8, u1 to u8, f2, f4 and f8 are", shown,
                                described(name.empty() ? '\0' : name.front())));
     }
-    header_.dtype = static_cast<Dtype>(found - names.begin());
+    header_.dtype = found->dtype;
     // A byte order is often given for one-byte types, where it has no meaning.
     require<FormatError>(order == '<' || order == '>' || (order == '|' && size_of(header_.dtype) == 1),
                          "descr '{}': it must begin with the byte order, '<' or '>'", descr);
@@ -184,7 +181,7 @@ class HeaderParser {
 NpyHeader read_npy_header(std::string_view text) { return HeaderParser(text).read(); }
 
 std::string npy_header(const RawTensor& array) {
-  const std::string_view name = names[static_cast<std::size_t>(array.dtype)];
+  const std::string_view name = dtype_row(array.dtype).numpy;
   require<ValueError>(!name.empty(), "\"{}\": NumPy has no {}; F32 holds the same values", array.name,
                       to_string(array.dtype));
   require<ValueError>(array.shape.size() <= most_npy_dimensions, "\"{}\": {} dimensions; NumPy has at most {}",

@@ -31,8 +31,14 @@
 
 namespace cornu::detail {
 
-std::string bias_of(CppProgram& program, bool use_bias, const Parameter& bias) {
-  return use_bias ? program.array("bias", {bias.value.data(), static_cast<std::size_t>(bias.value.size())}) : "nullptr";
+std::string array_if(CppProgram& program, bool is_used, const std::string& name, const Parameter& parameter) {
+  return is_used ? program.array(name, parameter.value) : "nullptr";
+}
+
+std::string weights_and_bias(CppProgram& program, const Parameter& kernel, Index outputs, bool use_bias,
+                             const Parameter& bias) {
+  const std::string weights = program.weights("kernel", kernel.value, outputs);  // before the bias in the header
+  return weights + ", " + array_if(program, use_bias, "bias", bias);
 }
 
 CppValue product(CppProgram& program, const CppValue& x, Index outputs, const std::string& arguments,
@@ -47,9 +53,8 @@ namespace {
 
 CppValue dense(CppProgram& program, const Dense& layer, const CppValue& x) {
   const Index outputs = layer.kernel.shape()[1];
-  const std::string weights = program.weights("kernel", layer.kernel.value),
-                    bias = bias_of(program, layer.use_bias, layer.bias);
-  const CppValue y = product(program, x, outputs, weights + ", " + bias, x.shape.with(x.shape.rank() - 1, outputs));
+  const std::string weights = weights_and_bias(program, layer.kernel, outputs, layer.use_bias, layer.bias);
+  const CppValue y = product(program, x, outputs, weights, x.shape.with(x.shape.rank() - 1, outputs));
   return activated(program, y, layer.activation);
 }
 
@@ -62,11 +67,10 @@ std::string axis_text(const WindowAxis& axis) {
 template <class Layer>
 CppValue convolution(CppProgram& program, const Layer& layer, const CppValue& x, const Window& window, Index outputs,
                      Index groups, const Shape& result) {
-  const std::string weights = program.weights("kernel", layer.kernel.value, outputs),
-                    bias = bias_of(program, layer.use_bias, layer.bias);
+  const std::string weights = weights_and_bias(program, layer.kernel, outputs, layer.use_bias, layer.bias);
   const CppValue y = program.make(result);
   const Index channels = x.shape[-1];
-  const std::string arguments = fmt::format("{}, {}, {}, {}", axis_text(window.y), axis_text(window.x), weights, bias);
+  const std::string arguments = fmt::format("{}, {}, {}", axis_text(window.y), axis_text(window.x), weights);
   if (groups == channels && groups > 1) {
     program.call("convolve_each", fmt::format("{}, {}", channels, outputs / channels), {&x, 1}, arguments, y);
   } else {

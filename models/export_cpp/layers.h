@@ -26,8 +26,11 @@ CppValue activated(CppProgram& program, const CppValue& x, const Activation& act
 /// Writes a call of "dense": x w + bias for the rows of x. arguments: w, its scale, bias.
 CppValue product(CppProgram& program, const CppValue& x, Index outputs, const std::string& arguments,
                  const Shape& result);
-/// The bias as an argument, "nullptr" without one.
-std::string bias_of(CppProgram& program, bool use_bias, const Parameter& bias);
+/// A parameter as an argument, "nullptr" if the layer does not use it.
+std::string array_if(CppProgram& program, bool is_used, const std::string& name, const Parameter& parameter);
+/// A kernel, its scales and the bias as arguments.
+std::string weights_and_bias(CppProgram& program, const Parameter& kernel, Index outputs, bool use_bias,
+                             const Parameter& bias);
 
 /// Folds the BatchNormalization `next` into the kernel and bias of `layer`. rank: of a sample. Returns nullopt if that
 /// is not possible for these two layers.

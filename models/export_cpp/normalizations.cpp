@@ -84,8 +84,8 @@ CppValue normalization(CppProgram& program, const Normalization& layer, const Cp
 
 CppValue layer_normalization(CppProgram& program, const LayerNormalization& layer, const CppValue& x) {
   const Index n = x.shape.sub(x.shape.rank() - static_cast<Index>(layer.axis.size())).size();
-  const std::string gain = layer.scale ? program.array("gamma", numbers_of(layer.gamma.value)) : "nullptr",
-                    shift = layer.center ? program.array("beta", numbers_of(layer.beta.value)) : "nullptr";
+  const std::string gain = array_if(program, layer.scale, "gamma", layer.gamma),
+                    shift = array_if(program, layer.center, "beta", layer.beta);
   const CppValue y = program.make(x.shape);
   program.call("normalize_rows", fmt::format("{}, {}", x.shape.size() / n, n), {&x, 1},
                fmt::format("{}, {}, {}", gain, shift, program.number("epsilon", layer.epsilon)), y);

@@ -49,6 +49,9 @@ class CppProgram {
   std::string number(const std::string& name, double value) const;
   /// An array of constants, as an argument. Throws ValueError unless all are finite.
   std::string array(const std::string& name, std::span<const Real> numbers);
+  std::string array(const std::string& name, const Tensor& numbers) {
+    return array(name, std::span(numbers.data(), static_cast<std::size_t>(numbers.size())));
+  }
   /// A kernel as two arguments: its elements and the scales of its outputs. Element i belongs to output i % outputs.
   std::string weights(const std::string& name, const Tensor& kernel, Index outputs);
   std::string weights(const std::string& name, const Tensor& kernel) {

@@ -33,10 +33,8 @@ CppValue states(CppProgram& program, const Layer& layer, const CppValue& x) {
 
 CppValue lstm(CppProgram& program, const LSTM& layer, const CppValue& x) {
   const Index steps = x.shape[0], units = layer.units;
-  const std::string weights = program.weights("kernel", layer.kernel.value),
-                    bias = bias_of(program, layer.use_bias, layer.bias);
-  const CppValue inputs[] = {product(program, x, 4 * units, weights + ", " + bias, {steps, 4 * units}),
-                             program.make({6 * units})};
+  const std::string weights = weights_and_bias(program, layer.kernel, 4 * units, layer.use_bias, layer.bias);
+  const CppValue inputs[] = {product(program, x, 4 * units, weights, {steps, 4 * units}), program.make({6 * units})};
   const CppValue y = states(program, layer, x);
   program.call("lstm", fmt::format("{}, {}, {}, {}", steps, units, layer.return_sequences, layer.go_backwards), inputs,
                program.weights("recurrent_kernel", layer.recurrent_kernel.value) + ", " + functions_of(program, layer),
@@ -50,7 +48,7 @@ CppValue gru(CppProgram& program, const GRU& layer, const CppValue& x) {
   const auto bias = [&](const char* name, Index row, Index begin, Index end) {
     const Tensor all = reshape(layer.bias.value, {-1, 3 * units});
     const Tensor part = slice_axis(slice_axis(all, 0, row, row + 1), 1, begin, end);
-    return program.array(name, {part.data(), static_cast<std::size_t>(part.size())});
+    return program.array(name, part);
   };
   const std::string weights = program.weights("kernel", layer.kernel.value),
                     of_input = layer.use_bias ? bias("bias", 0, 0, 3 * units) : "nullptr";
@@ -75,10 +73,9 @@ CppValue attention(CppProgram& program, const MultiHeadAttention& layer, const C
   const auto project = [&](const char* name, const MultiHeadAttention::Projection& by, const CppValue& from,
                            Index outputs) {
     program.enter(name);
-    const std::string weights = program.weights("kernel", by.kernel.value, outputs),
-                      bias = bias_of(program, layer.use_bias, by.bias);
+    const std::string weights = weights_and_bias(program, by.kernel, outputs, layer.use_bias, by.bias);
     program.leave();
-    return product(program, from, outputs, weights + ", " + bias, {steps, outputs});
+    return product(program, from, outputs, weights, {steps, outputs});
   };
   const CppValue parts[] = {project("query", layer.query, x, heads * size), project("key", layer.key, x, heads * size),
                             project("value", layer.value, x, heads * width),

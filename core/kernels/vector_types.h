@@ -1,0 +1,30 @@
+#pragma once
+
+#include <cstring>
+
+#include "cornu/core/compiler.h"
+
+/// Compiler vector types, for loops that keep an array of sums in registers. With plain loops over lanes neither
+/// compiler does so reliably: for 28 sums, g++ 12 was 4 times slower and clang 14 10 times.
+namespace cornu {
+
+/// A register of `bytes` bytes.
+template <int bytes, class T = Real>
+using Vector [[gnu::vector_size(bytes)]] = T;
+
+/// The same in an array of Real, at any element. For an expression that reads a vector in place.
+template <int bytes>
+using UnalignedVector [[gnu::vector_size(bytes), gnu::aligned(alignof(Real)), gnu::may_alias]] = Real;
+
+/// Reads or writes a vector of any alignment. The vector is not returned: without the instruction set of its width,
+/// that would be another calling convention.
+template <class V>
+[[gnu::always_inline]] inline void load(V& vector, const Real* from) {
+  std::memcpy(&vector, from, sizeof vector);
+}
+template <class V>
+[[gnu::always_inline]] inline void store(const V& vector, Real* to) {
+  std::memcpy(to, &vector, sizeof vector);
+}
+
+}  // namespace cornu
