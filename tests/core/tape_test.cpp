@@ -11,20 +11,15 @@
 #include "cornu/tests/support/allocation_counter.h"
 #include "cornu/tests/support/expect_error.h"
 #include "cornu/tests/support/print.h"
+#include "cornu/tests/support/tensors.h"
 
 namespace cornu::testing {
 namespace {
 
-Tensor random_tensor(const Shape& shape, std::uint64_t seed) {
-  Tensor result(shape);
-  Rng(seed).fill_uniform(result, -1, 1);
-  return result;
-}
-
 /// A model of two layers, with a loss.
 struct Mlp {
-  Parameter w1{random_tensor({6, 5}, 1)}, b1{random_tensor({5}, 2)};
-  Parameter w2{random_tensor({5, 3}, 3)}, b2{random_tensor({3}, 4)};
+  Parameter w1{uniform({6, 5}, 1)}, b1{uniform({5}, 2)};
+  Parameter w2{uniform({5, 3}, 3)}, b2{uniform({3}, 4)};
 
   Var forward(Var x) const { return log_softmax(affine(relu(affine(x, w1, b1)), w2, b2)); }
   Var loss(Var x) const { return -mean(slice_axis(forward(x), -1, 0, 1)) + mean(square(reshape(forward(x), {-1}))); }
@@ -124,7 +119,7 @@ TEST(Tape, GivesNoGradientOfWhatIsNotTrainable) {
 
 TEST(Tape, GoesBackwardTwiceWithTheSameResult) {
   const Mlp model;
-  const Tensor x = random_tensor({4, 6}, 9);
+  const Tensor x = uniform({4, 6}, 9);
   Tape tape;
   const Var loss = model.loss(tape.input(x)), other = sum(square(tape.parameter(model.b2)));
   std::vector<Tensor> first;
@@ -264,7 +259,7 @@ TEST(Tape, ServesOneBatchSizeAfterAnother) {
   const Mlp model;
   Tape tape;
   for (const Index batch : {3, 64, 1, 0, 200, 3}) {
-    const Tensor x = random_tensor({batch, 6}, 7);
+    const Tensor x = uniform({batch, 6}, 7);
     tape.clear();
     const Var y = model.forward(tape.input(x));
     ASSERT_EQ(y.shape(), (Shape{batch, 3}));
@@ -280,7 +275,7 @@ TEST(Tape, ServesOneBatchSizeAfterAnother) {
 TEST(Tape, AllocatesNothingInAWarmPass) {
   const Mlp model;
   const Parameter state{Tensor({3}), false};
-  const Tensor x = random_tensor({32, 6}, 9);
+  const Tensor x = uniform({32, 6}, 9);
   for (const Mode mode : {Mode::training, Mode::inference}) {
     Tape tape(mode, 1);
     const auto pass = [&] {
@@ -303,7 +298,7 @@ TEST(Tape, AllocatesNothingInAWarmPass) {
 
 TEST(Tape, IsUsableAfterAnErrorInTheMiddleOfAPass) {
   const Mlp model;
-  const Tensor x = random_tensor({4, 6}, 9);
+  const Tensor x = uniform({4, 6}, 9);
   Tape tape;
   const Tensor expected(tape.backward(model.loss(tape.input(x)))[model.w1]);
   tape.clear();
@@ -336,7 +331,7 @@ TEST(Tape, SixteenThreadsOverSharedParametersGetTheSerialBits) {
   constexpr int threads = 16, passes = 8;
   const Mlp model;
   const auto gradients_of = [&](int i) {
-    const Tensor x = random_tensor({5 + i, 6}, static_cast<std::uint64_t>(i));
+    const Tensor x = uniform({5 + i, 6}, static_cast<std::uint64_t>(i));
     std::vector<Tensor> result;
     Tape tape;
     for (int pass = 0; pass < passes; ++pass) {

@@ -12,18 +12,14 @@
 #include "cornu/datasets/one_hot.h"
 #include "cornu/tests/support/expect_error.h"
 #include "cornu/tests/support/parity.h"
+#include "cornu/tests/support/tensors.h"
 
 namespace cornu {
 namespace {
 
+using testing::counted;
 using testing::error_of;
 using testing::Parity;
-
-Tensor counting(const Shape& shape) {
-  Tensor result(shape);
-  std::iota(result.begin(), result.end(), Real{0});
-  return result;
-}
 
 /// Samples 0 to n - 1: two features (10 i, 10 i + 1) and the label i.
 TensorDataset numbered(Index n) {
@@ -100,7 +96,7 @@ TEST(TensorDataset, GathersTheRowsInTheOrderAskedFor) {
 }
 
 TEST(TensorDataset, TakesTargetsOfAnyShape) {
-  const TensorDataset dataset{counting({3, 2, 2}), counting({3, 2})};
+  const TensorDataset dataset{counted({3, 2, 2}), counted({3, 2})};
   EXPECT_EQ(dataset.target_shape(), (Shape{2}));
   const auto [x, y] = gather(dataset, {2});
   EXPECT_EQ(x, Tensor(Shape{1, 2, 2}, {8, 9, 10, 11}));
@@ -109,7 +105,7 @@ TEST(TensorDataset, TakesTargetsOfAnyShape) {
 
 TEST(TensorDataset, RefusesTensorsWithDifferentNumbersOfSamples) {
   EXPECT_EQ(error_of<ShapeError>([] {
-              TensorDataset(counting({3, 2}), counting({4}));
+              TensorDataset(counted({3, 2}), counted({4}));
             }),
             "TensorDataset: x is (3, 2) but y is (4,); their first axes count the samples and must agree");
   EXPECT_THROW(TensorDataset(Tensor::scalar(1), Tensor::scalar(1)), ShapeError);
@@ -255,7 +251,7 @@ TEST(OneHot, EncodesADatasetsLabelsWhileItGathers) {
     EXPECT_EQ(x, gather(dataset, {3, 1, 0, 2}).x);
     EXPECT_EQ(y, one_hot(Tensor::vector({3, 1, 0, 2}), classes));
   }
-  const TensorDataset zeros{counting({3, 1}), Tensor(Shape{3})};
+  const TensorDataset zeros{counted({3, 1}), Tensor(Shape{3})};
   const OneHot single(zeros, 1);
   EXPECT_EQ(gather(single, {0, 1, 2}).y, Tensor::matrix({{1}, {1}, {1}}));
 }
@@ -267,7 +263,7 @@ TEST(OneHot, NamesTheRowOfTheDatasetWithTheBadLabel) {
               gather(encoded, {1, 5, 2});
             }),
             "one_hot: label 5 in row 5; labels must be whole numbers from 0 to 2");
-  const TensorDataset vectors{counting({2, 1}), counting({2, 3})};
+  const TensorDataset vectors{counted({2, 1}), counted({2, 3})};
   EXPECT_EQ(error_of<ShapeError>([&] { OneHot(vectors, 3); }),
             "OneHot: the dataset's targets are (3,); they must be single labels, ()");
 }

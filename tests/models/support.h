@@ -14,14 +14,9 @@
 #include "cornu/models/metrics/metrics.h"
 #include "cornu/models/sequential.h"
 #include "cornu/tests/support/print.h"
+#include "cornu/tests/support/tensors.h"
 
 namespace cornu::testing {
-
-inline Tensor normal(const Shape& shape, std::uint64_t seed = 5) {
-  Tensor result(shape);
-  Rng(seed).fill_normal(result, 0, 1);
-  return result;
-}
 
 using Texts = std::vector<std::string>;
 using Weights = std::vector<Parameter>;

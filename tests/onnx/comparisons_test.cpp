@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "cornu/tests/onnx/support.h"
+#include "cornu/tests/support/special_values.h"
 
 /// Comparisons and reductions of special values: NaN, infinities, ties.
 namespace cornu {
@@ -12,20 +12,19 @@ namespace {
 
 using testing::fixture;
 using testing::Given;
+using testing::infinity;
+using testing::List;
+using testing::nan;
 using testing::normal;
 using testing::Writer;
 
-using List = std::vector<Index>;
-
-constexpr Real inf = std::numeric_limits<Real>::infinity(), nan = std::numeric_limits<Real>::quiet_NaN();
-
 TEST(OnnxComparisons, InfinityEqualsItselfAndNaNNothing) {
-  const Tensor x = Tensor::vector({1, inf, -inf, nan, 0});
+  const Tensor x = Tensor::vector({1, infinity, -infinity, nan, 0});
   EXPECT_EQ(fixture("equal_inf").predict(x), Tensor::vector({1, 1, 1, 0, 1}));
 }
 
 TEST(OnnxComparisons, TreatSpecialNumbersAsNumPyDoes) {
-  const Real values[] = {0, Real(-0.0), 1, -1, inf, -inf, nan, Real(1e-30)};
+  const Real values[] = {0, Real(-0.0), 1, -1, infinity, -infinity, nan, Real(1e-30)};
   Writer writer;
   const Index column[] = {8, 1}, row[] = {8};
   writer.input("a", column);
@@ -68,7 +67,7 @@ TEST(OnnxComparisons, TreatSpecialNumbersAsNumPyDoes) {
 }
 
 TEST(OnnxReductions, WithoutAxesAreTheIdentityWhereThatIsAskedFor) {
-  const Tensor x = normal({2, 3});
+  const Tensor x = normal({2, 3}, 1);
   EXPECT_EQ(fixture("rsum_noop1_emptyname").predict(x), x);
   for (const bool noop : {false, true}) {
     for (const char* axes : {"absent", "unnamed", "empty"}) {

@@ -19,10 +19,10 @@ using testing::expect_error;
 using testing::fixture;
 using testing::Given;
 using testing::Kind;
+using testing::List;
 using testing::normal;
 using testing::Writer;
 
-using List = std::vector<Index>;
 __extension__ using Wide = __int128;
 
 constexpr Index most32 = std::numeric_limits<std::int32_t>::max(), least32 = std::numeric_limits<std::int32_t>::min(),
@@ -266,7 +266,7 @@ TEST(OnnxIntegers, SlicesEndWhereNumPysDo) {
 }
 
 TEST(OnnxIntegers, ASliceToTheLargestIntegerOf32BitsGoesToTheEnd) {
-  const Tensor x = normal({3, 6}), y = fixture("slice_end_i32max").predict(x);
+  const Tensor x = normal({3, 6}, 1), y = fixture("slice_end_i32max").predict(x);
   ASSERT_EQ(y.shape(), (Shape{3, 5}));
   for (Index i = 0; i < 15; ++i) EXPECT_EQ(y[i], x[i / 5 * 6 + i % 5 + 1]);
 }
@@ -279,7 +279,7 @@ TEST(OnnxIntegers, ASliceSaysWhatDoesNotFitTogether) {
   writer.output(writer.node("Slice", {"x", zero_one, zero_one, zero_one, step}), {});
   expect_error<FormatError>(
       [&] {
-        onnx::parse(writer.finished("g"), "m").predict(normal({3, 6}));
+        onnx::parse(writer.finished("g"), "m").predict(normal({3, 6}, 1));
       },
       "m: node 'Slice_0' (Slice): starts, ends, axes and steps differ in length");
 }

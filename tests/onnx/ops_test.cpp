@@ -13,11 +13,10 @@ namespace {
 using testing::expect_close;
 using testing::expect_error;
 using testing::file_of;
+using testing::List;
 using testing::normal;
 using testing::OneNode;
 using testing::Writer;
-
-using List = std::vector<Index>;
 
 TEST(OnnxOps, HaveTheGradientsOfWhatTheyCompute) {
   const Index one = 1;
@@ -86,7 +85,7 @@ TEST(OnnxOps, HaveTheGradientsOfWhatTheyCompute) {
 TEST(OnnxTake, AddsUpWhereASliceIsTakenTwiceAndFillsWhereNoneIs) {
   const std::vector<Index> positions{2, -1, 0, 2};
   const auto f = [&](std::span<const Var> in) { return onnx::detail::take(in[0], 1, positions, 7); };
-  const Tensor x = normal({2, 3, 2});
+  const Tensor x = normal({2, 3, 2}, 1);
   const CheckReport report = check_gradients(f, {x});
   EXPECT_TRUE(report) << to_string(report);
   Tape tape(Mode::inference);
@@ -105,11 +104,11 @@ TEST(OnnxOps, ASumOfAConvolutionAndOfAnInputHasTheAxesOfTheFile) {
   const Index shape[] = {2, 2, 3, 3};
   writer.input("x", shape);
   const std::string kernel = writer.initializer("kernel", Tensor::full({2, 2, 1, 1}, 1));
-  const std::string bias = writer.initializer("bias", normal({2, 1, 1}));
+  const std::string bias = writer.initializer("bias", normal({2, 1, 1}, 1));
   const std::string y = writer.node("Conv", {"x", kernel});
   writer.output(writer.node("Add", {writer.node("Add", {y, "x"}), bias}), shape);
-  const Tensor x = normal({2, 2, 3, 3});
-  const Tensor came = onnx::parse(writer.finished("g")).predict(x), b = normal({2, 1, 1});
+  const Tensor x = normal({2, 2, 3, 3}, 1);
+  const Tensor came = onnx::parse(writer.finished("g")).predict(x), b = normal({2, 1, 1}, 1);
   for (Index n = 0; n < 2; ++n) {
     for (Index c = 0; c < 2; ++c) {
       for (Index p = 0; p < 9; ++p) {
@@ -142,12 +141,12 @@ TEST(OnnxOps, RefuseClassWeightsThatAreNotOneAClass) {
     const Index scores[] = {2, 3};
     writer.input("x", scores);
     const std::string labels = writer.initializer("labels", std::vector<Index>{2, 0});
-    const std::string weights = writer.initializer("weights", normal({count}));
+    const std::string weights = writer.initializer("weights", normal({count}, 1));
     writer.output(writer.node("NegativeLogLikelihoodLoss", {"x", labels, weights}), {});
     const onnx::Model model = onnx::parse(writer.finished("g"), "m");
     expect_error<ShapeError>(
         [&] {
-          model.predict(normal({2, 3}));
+          model.predict(normal({2, 3}, 1));
         },
         "m: node 'NegativeLogLikelihoodLoss_0' (NegativeLogLikelihoodLoss): class weights of shape (" +
             std::to_string(count) + ",) for 3 classes");

@@ -3,19 +3,18 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <limits>
 
 #include "cornu/core/error.h"
 #include "cornu/tests/onnx/support.h"
+#include "cornu/tests/support/special_values.h"
 
 /// MaxPool and AveragePool compared with windows that are enumerated one by one.
 namespace cornu {
 namespace {
 
+using testing::List;
 using testing::normal;
 using testing::Writer;
-
-using List = std::vector<Index>;
 
 /// One axis of `before + in + after` positions, of which [before, before + in) are pixels.
 struct Axis {
@@ -55,7 +54,7 @@ struct Expected {
   std::vector<Index> position;
 };
 
-Expected expected_of(const Pool& pool, const Tensor& x, Index channels) {
+Expected expected_pools(const Pool& pool, const Tensor& x, Index channels) {
   const Axis &rows = pool.axes[0], &columns = pool.axes[1];
   Expected result;
   for (Index c = 0; c < channels; ++c) {
@@ -123,7 +122,7 @@ TEST(OnnxPools, HaveTheWindowsThatAreCountedOneByOne) {
     if (is_max) attributes.push_back({"dilations", dilations});
     if (!is_max) attributes.push_back({"count_include_pad", Index{pool.count_include_pad}});
     const Tensor x = normal(Shape(shape), static_cast<std::uint64_t>(round));
-    const Expected expected = expected_of(pool, x, channels);
+    const Expected expected = expected_pools(pool, x, channels);
     const bool wants_positions = is_max && std::count(expected.position.begin(), expected.position.end(), -1) == 0;
 
     Writer writer;
@@ -160,7 +159,7 @@ TEST(OnnxPools, HaveTheWindowsThatAreCountedOneByOne) {
 
 TEST(OnnxPools, AWindowBeyondThePixelsIsDropped) {
   const onnx::Model model = testing::fixture("maxpool_ceil_1d");
-  const Tensor x = normal({1, 1, 8}), y = model.predict(x);
+  const Tensor x = normal({1, 1, 8}, 1), y = model.predict(x);
   ASSERT_EQ(y.shape(), (Shape{1, 1, 3}));
   for (Index i = 0; i < 3; ++i) EXPECT_EQ(y[i], x[3 * i]);
 }
@@ -174,7 +173,7 @@ TEST(OnnxPools, TheLargestIsANaNWhereThereIsOne) {
   writer.node_of("MaxPool", "", in, out, kernel, "pool");
   for (const std::string& name : out) writer.output(name, {});
   Tensor x({1, 1, 4});
-  x[3] = std::numeric_limits<Real>::quiet_NaN();
+  x[3] = testing::nan;
   const auto came = onnx::parse(writer.finished("g")).run({{"x", x}});
   EXPECT_TRUE(std::isnan(came.at("y")[1]));
   EXPECT_EQ(came.at("positions")[0], 0);

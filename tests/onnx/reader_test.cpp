@@ -132,9 +132,9 @@ std::string small_model() {
   Writer writer;
   const Index rows[] = {Writer::any, 1, 4, 4}, column[] = {Writer::any, 2}, shape[] = {0, 8};
   writer.input("x", rows);
-  const std::string kernel = writer.initializer("kernel", testing::normal({2, 1, 3, 3}));
+  const std::string kernel = writer.initializer("kernel", testing::normal({2, 1, 3, 3}, 1));
   const std::string target = writer.initializer("shape", shape);
-  const std::string w = writer.initializer("w", testing::normal({2, 8}));
+  const std::string w = writer.initializer("w", testing::normal({2, 8}, 1));
   std::string y =
       writer.node("Conv", {"x", kernel}, {{"pads", std::vector<Index>{0, 0, 0, 0}}, {"auto_pad", "NOTSET"}});
   y = writer.node("Reshape", {y, target});
@@ -147,7 +147,7 @@ std::string small_model() {
 
 TEST(OnnxReader, WhatIsCutOffOrFlippedIsRefusedOrRuns) {
   const std::string whole = small_model();
-  const Tensor x = testing::normal({2, 1, 4, 4});
+  const Tensor x = testing::normal({2, 1, 4, 4}, 1);
   ASSERT_NO_THROW(onnx::parse(whole).predict(x));
   const testing::Refused refused = testing::read_damaged(whole, [&](const std::string& bytes) {
     const onnx::Model model = onnx::parse(bytes, "m");

@@ -36,7 +36,7 @@ struct Result {
 double number(const Tensor& t, Index i) { return t.size() == 0 ? 0 : static_cast<double>(t[i]); }
 
 /// Computes all outputs step by step; x is (steps, batch, in) in either layout.
-Result expected_of(const Recurrence& k) {
+Result expected_recurrence(const Recurrence& k) {
   const Index n = k.units, g = k.gates();
   Result result{Tensor({k.steps, k.directions(), k.batch, n}), Tensor({k.directions(), k.batch, n}),
                 Tensor({k.directions(), k.batch, n})};
@@ -181,7 +181,7 @@ TEST(OnnxRecurrent, MakesWhatTheEquationsMakeWhateverOutputsAreListed) {
     for (const std::string& name : used) writer.output(name, {});
     const auto came = onnx::parse(writer.finished("g", 14), "m").run({{"x", x}});
 
-    const Result right = expected_of(k);
+    const Result right = expected_recurrence(k);
     SCOPED_TRACE(round);
     if (came.count("y") != 0) {
       Tensor y = right.y;
@@ -233,7 +233,7 @@ TEST(OnnxRecurrent, StatesAndCellsHaveGradients) {
 TEST(OnnxRecurrent, GivesAllThatPyTorchsExportLists) {
   const onnx::Model model = testing::fixture("lstm_all");
   for (const Index batch : {1, 2}) {
-    const auto made = model.run({{"input", normal({batch, 6, 3})}});
+    const auto made = model.run({{"input", normal({batch, 6, 3}, 1)}});
     const Tensor &all = made.at("out0"), &last = made.at("out1"), &cell = made.at("out2");
     ASSERT_EQ(all.shape(), (Shape{batch, 6, 5}));
     ASSERT_EQ(last.shape(), (Shape{1, batch, 5}));
@@ -253,12 +253,12 @@ TEST(OnnxRecurrent, SaysWhatIsWrongWithStatesAndLengths) {
     const Index shape[] = {3, 2, 2};
     writer.input("x", shape);
     const std::vector<std::string> y{"y"},
-        inputs{"x", writer.initializer("w", normal({1, 8, 2})), writer.initializer("r", normal({1, 8, 2})),
-               "",  writer.initializer("lengths", lengths),     writer.initializer("h", state)};
+        inputs{"x", writer.initializer("w", normal({1, 8, 2}, 1)), writer.initializer("r", normal({1, 8, 2}, 1)),
+               "",  writer.initializer("lengths", lengths),        writer.initializer("h", state)};
     writer.node_of("LSTM", "", inputs, y, {}, "node");
     writer.output("y", {});
     const onnx::Model model = onnx::parse(writer.finished("g"), "m");
-    return testing::error_of<Error>([&] { model.predict(normal({3, 2, 2})); });
+    return testing::error_of<Error>([&] { model.predict(normal({3, 2, 2}, 1)); });
   };
   EXPECT_EQ(refusal(Tensor({1, 2, 2}), {3, 2}),
             "m: node 'node' (LSTM): sequence_lens must all be 3; shorter sequences are not supported");

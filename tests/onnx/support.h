@@ -4,10 +4,10 @@
 #include <utility>
 #include <vector>
 
-#include "cornu/core/random.h"
 #include "cornu/onnx/model.h"
 #include "cornu/onnx/writer.h"
 #include "cornu/tests/support/paths.h"
+#include "cornu/tests/support/tensors.h"
 
 namespace cornu::testing {
 
@@ -15,11 +15,7 @@ using onnx::detail::Given;
 using onnx::detail::Kind;
 using onnx::detail::Writer;
 
-inline Tensor normal(const Shape& shape, std::uint64_t seed = 1) {
-  Tensor result(shape);
-  Rng(seed).fill_normal(result, 0, 1);
-  return result;
-}
+using List = std::vector<Index>;
 
 inline void expect_close(const Tensor& a, const Tensor& b, double tolerance = 1e-5) {
   ASSERT_EQ(a.shape(), b.shape());

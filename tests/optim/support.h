@@ -10,6 +10,7 @@
 #include "cornu/core/tape.h"
 #include "cornu/tests/support/print.h"
 #include "cornu/tests/support/special_values.h"
+#include "cornu/tests/support/tensors.h"
 
 namespace cornu::testing {
 
@@ -41,20 +42,6 @@ Differentiated differentiate(F f, const Tensor& x) {
   const Var y = f(variable);
   const Gradients gradients = tape.backward(y);
   return {y.item(), Tensor(ConstView(gradients[variable]))};
-}
-
-inline Tensor uniform(const Shape& shape, std::uint64_t seed, Real low, Real high) {
-  Tensor result(shape);
-  Rng rng(seed);
-  rng.fill_uniform(result, low, high);
-  return result;
-}
-
-inline Tensor normal(const Shape& shape, std::uint64_t seed) {
-  Tensor result(shape);
-  Rng rng(seed);
-  rng.fill_normal(result, 0, 1);
-  return result;
 }
 
 /// Class indices, whole numbers below `classes`.

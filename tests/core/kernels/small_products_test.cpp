@@ -9,18 +9,14 @@
 #include "cornu/core/kernels/blas.h"
 #include "cornu/core/random.h"
 #include "cornu/tests/support/special_values.h"
+#include "cornu/tests/support/tensors.h"
 
 namespace cornu {
 namespace {
 
 using testing::infinity;
 using testing::nan;
-
-Tensor random(const Shape& shape, std::uint64_t seed) {
-  Tensor result(shape);
-  Rng(seed).fill_uniform(result, -1, 1);
-  return result;
-}
+using testing::uniform;
 
 Real element(const MatrixView& m, Index i, Index j) {
   return m.transposed ? m.data[j * m.stride + i] : m.data[i * m.stride + j];
@@ -42,8 +38,8 @@ void expect_product(Product product, Index m, Index k, Index n, bool transpose_a
                     Real alpha = 1, Index gap = 0) {
   SCOPED_TRACE(::testing::Message() << m << " x " << k << " x " << n << (transpose_a ? " T" : " N")
                                     << (transpose_b ? "T" : "N") << (accumulates ? " accumulating" : ""));
-  const Tensor a_numbers = random({(m + gap) * (k + gap)}, 1), b_numbers = random({(k + gap) * (n + gap)}, 2);
-  const Tensor before = random({m * n + 16}, 3);
+  const Tensor a_numbers = uniform({(m + gap) * (k + gap)}, 1), b_numbers = uniform({(k + gap) * (n + gap)}, 2);
+  const Tensor before = uniform({m * n + 16}, 3);
   const MatrixView a = matrix(a_numbers, m, k, transpose_a, gap), b = matrix(b_numbers, k, n, transpose_b, gap);
   Tensor after = before;
   product(a, b, alpha, Sink(View(after.data(), {m, n}), accumulates));
@@ -127,7 +123,7 @@ TEST(SmallProducts, HandOnNaNAndInfinityToTheirRowAndColumnAlone) {
       for (const Real special : {nan, infinity}) {
         for (const bool accumulates : {false, true}) {
           const Index k = 20;
-          const Tensor b = random({k, n}, 2);
+          const Tensor b = uniform({k, n}, 2);
           Tensor a({m, k}), c({m, n});
           a.at({m / 2, 3}) = special;
           small_product(a.view(), b.view(), 1, Sink(c, accumulates));
@@ -150,7 +146,7 @@ TEST(SmallProducts, HandOnNaNAndInfinityToTheirRowAndColumnAlone) {
 
 TEST(SmallProducts, DoNotReadLongRowsThatASingleRowMeetsWithZero) {
   const Index k = 600, n = 150;  // more than one part of k, and a last panel that is not full
-  Tensor a = random({1, k}, 1), b = random({k, n}, 2), zeroed = b;
+  Tensor a = uniform({1, k}, 1), b = uniform({k, n}, 2), zeroed = b;
   for (const Index p : {Index{0}, Index{17}, Index{300}, k - 1}) {
     a[p] = p == 17 ? -Real{0} : Real{0};
     for (Index j = 0; j < n; ++j) {

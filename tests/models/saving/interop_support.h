@@ -28,13 +28,6 @@ struct Gain {
 
 using NamedShapes = std::vector<std::pair<std::string, Shape>>;
 
-/// The values first, first + 1, ...
-inline Tensor counted(const Shape& shape, Index first = 0) {
-  Tensor result(shape);
-  for (Index i = 0; i < result.size(); ++i) result[i] = static_cast<Real>(first + i);
-  return result;
-}
-
 /// A file whose tensors start at 0, 100, ... and count up.
 inline void write_counted(const std::filesystem::path& path, const NamedShapes& tensors) {
   std::deque<Tensor> values;
