@@ -191,7 +191,7 @@ TEST(PublicHeaders, EveryRegistrationIsCalledByATest) {
   }
   EXPECT_GE(calls.size(), 7U);
   std::string tests;
-  for (const auto& entry : std::filesystem::directory_iterator(testing::source_path("tests/models"))) {
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(testing::source_path("tests/models"))) {
     if (entry.path().extension() == ".cpp") tests += text_of(entry.path());
   }
   for (const std::string& call : calls) {

@@ -62,7 +62,9 @@ TEST(SwapEMAWeights, NeedsAnOptimizerThatKeepsAverages) {
   Sequential model = line_model();
   FitOptions options = quiet(1, {SwapEMAWeights{}});
   options.validation_data = &line_data;
-  EXPECT_NE(error_of<StateError>([&] { model.fit(line_data, options); }).find("use_ema keeps them"), std::string::npos);
+  EXPECT_NE(
+      error_of<StateError>([&] { model.fit(line_data, options); }).find("no averages of the weights; set use_ema"),
+      std::string::npos);
 }
 
 }  // namespace
