@@ -1,5 +1,7 @@
 #pragma once
 
+#include "cornu/core/compiler.h"
+
 /// The options of layers with a kernel and a bias, in their order in files.
 namespace cornu::detail {
 

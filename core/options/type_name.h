@@ -13,8 +13,8 @@ std::string_view declared_name(std::string_view pretty_function);
 
 template <class T>
 std::string_view type_name() {
-  static const std::string_view name = declared_name(__PRETTY_FUNCTION__);
-  return name;
+  // Not kept in a static: plugins in one process share it, and it would outlive the one whose text it shows.
+  return declared_name(__PRETTY_FUNCTION__);
 }
 
 /// Prepends "a" or "an" by pronunciation: "a Dense", "an Embedding", "an LSTM".
