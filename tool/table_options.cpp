@@ -33,16 +33,16 @@ void TableOptions::declare(CLI::App& app) {
 
 std::string TableOptions::given() const {
   std::string names;
-  const auto add = [&](bool is_given, const char* name) {
+  const auto name_if = [&](bool is_given, const char* name) {
     if (is_given) names += (names.empty() ? "" : ", ") + std::string(name);
   };
-  add(no_header, "--no-header");
-  add(!delimiter.empty(), "--delimiter");
-  add(!decimal.empty(), "--decimal");
-  add(!thousands.empty(), "--thousands");
-  add(!units.empty(), "--units");
-  add(!missing.empty(), "--missing");
-  add(!unknown.empty(), "--unknown");
+  name_if(no_header, "--no-header");
+  name_if(!delimiter.empty(), "--delimiter");
+  name_if(!decimal.empty(), "--decimal");
+  name_if(!thousands.empty(), "--thousands");
+  name_if(!units.empty(), "--units");
+  name_if(!missing.empty(), "--missing");
+  name_if(!unknown.empty(), "--unknown");
   return names;
 }
 

@@ -113,8 +113,8 @@ bool parse_number(std::string_view text, const NumberFormat& format, Real& numbe
   const bool is_ascii = std::none_of(text.begin(), text.end(), [](char c) { return (c & '\x80') != 0; });
   if (is_plain && is_ascii && text.find_first_of(" \t") == std::string_view::npos) return false;
   const std::string ascii = is_ascii ? std::string(text) : in_ascii(text);
-  const std::string digits = plain(trimmed(ascii), format);
-  return !digits.empty() && parse_number(digits, number);
+  const std::string simplified = plain(trimmed(ascii), format);
+  return !simplified.empty() && parse_number(simplified, number);
 }
 
 std::string options_for_number(std::string_view text, const NumberFormat& format) {
