@@ -32,9 +32,9 @@ void TableOptions::declare(CLI::App& app) {
 }
 
 std::string TableOptions::given() const {
-  std::string names;
+  std::string given_names;
   const auto name_if = [&](bool is_given, const char* name) {
-    if (is_given) names += (names.empty() ? "" : ", ") + std::string(name);
+    if (is_given) given_names += (given_names.empty() ? "" : ", ") + std::string(name);
   };
   name_if(no_header, "--no-header");
   name_if(!delimiter.empty(), "--delimiter");
@@ -43,7 +43,7 @@ std::string TableOptions::given() const {
   name_if(!units.empty(), "--units");
   name_if(!missing.empty(), "--missing");
   name_if(!unknown.empty(), "--unknown");
-  return names;
+  return given_names;
 }
 
 void TableOptions::apply(CsvOptions& options) const {

@@ -152,10 +152,10 @@ TEST(InitialValues, OfAttentionOtherInitializersSeeTheKernelsShape) {
 TEST(InitialValues, OfEveryLayerWithAKernelAreInTheTable) {
   const std::vector<Weights> table = all_weights();
   Index count = 0;
-  for (const testing::LayerRow& each : testing::every_layer()) {
-    AnyLayer layer = each.layer;
+  for (const testing::LayerRow& tested : testing::every_layer()) {
+    AnyLayer layer = tested.layer;
     Rng rng(1);
-    layer.build(each.input, rng);
+    layer.build(tested.input, rng);
     const NamedParameters parameters = layer.parameters();
     const bool has_kernel = std::any_of(parameters.begin(), parameters.end(), [](const NamedParameter& each) {
       return each.name.find('/') == std::string::npos &&  // not a layer inside it
