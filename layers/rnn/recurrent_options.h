@@ -1,5 +1,7 @@
 #pragma once
 
+#include "cornu/core/compiler.h"
+
 namespace cornu::detail {
 
 /// Visits the options of an LSTM or GRU in their order in files. `visit_own` visits those that follow the initializers:
