@@ -85,7 +85,8 @@ struct NonzeroFactors {
 template <int bytes>
 struct Loops {
   using Vector = cornu::Vector<bytes>;
-  using Unaligned = UnalignedVector<bytes>;
+  // At any element of an array of Real. Not an alias template: clang 14 would ignore the alignment.
+  using Unaligned [[gnu::vector_size(bytes), gnu::aligned(alignof(Real)), gnu::may_alias]] = Real;
   static constexpr Index lanes = bytes / static_cast<Index>(sizeof(Real));
   static constexpr Index panel_vectors = panel / lanes;
   static constexpr Index tile_rows = bytes == 64 ? 8 : bytes == 32 ? 6 : 2;  // limited by the registers for the sums

@@ -12,10 +12,6 @@ namespace cornu {
 template <int bytes, class T = Real>
 using Vector [[gnu::vector_size(bytes)]] = T;
 
-/// The same in an array of Real, at any element. For an expression that reads a vector in place.
-template <int bytes>
-using UnalignedVector [[gnu::vector_size(bytes), gnu::aligned(alignof(Real)), gnu::may_alias]] = Real;
-
 /// Reads or writes a vector of any alignment. The vector is not returned: without the instruction set of its width,
 /// that would be another calling convention.
 template <class V>
