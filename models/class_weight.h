@@ -6,8 +6,8 @@
 
 namespace cornu::detail {
 
-/// Throws ValueError for a class that a model with so many outputs does not have, and for a weight that is negative or
-/// not finite. A single output has the classes 0 and 1, or -1 and 1 for a hinge loss.
+/// Throws ValueError for a class that a model with `outputs` outputs does not have, and for a weight that is negative
+/// or not finite. A single output has the classes 0 and 1, or -1 and 1 for a hinge loss.
 void check_class_weight(const std::map<Index, double>& class_weight, Index outputs);
 
 /// Whether the outputs of a sample are the scores of one class each. The loss decides, or a softmax at the end of the

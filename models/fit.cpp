@@ -99,8 +99,8 @@ class Passes {
   detail::Seen seen_;
 };
 
-/// Raises `seen` to what a run has seen after so many batches. It is less if only the weights were loaded, or if the
-/// file does not say.
+/// Raises `seen` to the counts of a run after `batches` batches. They are lower if only the weights were loaded, or if
+/// the file does not store them.
 void raise_to(detail::Seen& seen, Index batches, Index batches_per_pass) {
   if (seen.steps >= batches && seen.passes > 0) return;
   seen.steps = std::max(seen.steps, batches);
