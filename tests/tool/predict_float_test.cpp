@@ -174,8 +174,10 @@ TEST_F(PredictTool, ComparesTheProbabilityOfASingleOutputAlsoWhereThatIsALogit) 
         cornu("predict " + model + " x --classes").err.find("the output -0.25 is not a probability, so it has no "),
         std::string::npos);
   };
+#ifdef CORNU_HAS_ONNX
   output("convert one.safetensors one.onnx");
   file_does_not_tell("one.onnx");
+#endif
   save(BinaryCrossentropy{}, true);
   file_does_not_tell("one.safetensors");
   save(BinaryCrossentropy{.from_logits = true}, false);
