@@ -5,7 +5,7 @@
 namespace cornu {
 
 Activation::Activation(Function f) : function_(f) {
-  require<ValueError>(f != nullptr, "Activation: the function is null; use linear for none");
+  require<ValueError>(f != nullptr, "Activation: the function is null; use linear for no activation");
 }
 
 Shape Softmax::build(const Shape& input, Rng&) {

@@ -12,9 +12,9 @@ struct LayerCheckOptions {
   GradientCheckOptions gradients{};
   Index batch = 3;
   int threads = 4;
-  /// The batch to check at, (batch, input shape...). If empty, it is drawn from the standard normal distribution.
+  /// The batch to check with, (batch, input shape...). If empty, it is drawn from the standard normal distribution.
   Tensor input{};
-  /// Checks the gradient of the input. Set to false where its elements are indices.
+  /// Whether to check the gradient of the input. Set to false if its elements are indices.
   bool input_gradient = true;
 };
 
@@ -30,8 +30,8 @@ CheckReport check_layer(AnyLayer layer, const Inputs& inputs, const LayerCheckOp
 /// - `build` returns the shape of what `forward` returns;
 /// - two runs with one seed give the same bits and change no parameter;
 /// - `parameters` lists every trainable parameter that `forward` reads;
-/// - in training mode, the gradients of the input and of each trainable parameter, and a step of an optimizer on all of
-///   them, are right, as in check_gradients;
+/// - in training mode, the gradients of the input and of each trainable parameter, and optimizer steps with them, are
+///   correct, as in check_gradients;
 /// - every other parameter (state, such as a moving mean) is read or updated;
 /// - a copy shares no parameter with the original;
 /// - several threads that predict with one const layer get the same bits as one thread alone.

@@ -62,7 +62,7 @@ void require_normal(const char* name, double mean, double stddev) {
                       stddev);
 }
 
-/// Dot product with a fixed number of partial sums: fast, and in the same order, so with the same bits, everywhere.
+/// Dot product with four partial sums: fast, and with the same bits on every machine, because the order is fixed.
 double dot(const double* a, const double* b, Index n) {
   std::array<double, 4> lanes{};
   Index i = 0;

@@ -10,8 +10,8 @@ namespace cornu {
 
 /// Declares the input shapes of a model with several inputs, without the batch axis:
 /// `Sequential model{Inputs{{28, 28}, {4}}, Net{}}`, where Net has `Var forward(Var image, Var numbers) const`.
-/// A sample is packed: the elements of all inputs in one row, in order, here (784 + 4). Anywhere but at the front it is
-/// the identity.
+/// A sample is packed: the elements of all inputs in one row, in order, here (784 + 4). Behind other layers, Inputs
+/// is the identity.
 /// Throws ValueError for no inputs or more than eight, ShapeError for samples of another shape.
 struct Inputs {
   std::vector<Shape> shapes;

@@ -101,7 +101,7 @@ class AnyLayer::Builder final : public detail::LayerObserver {
 
 namespace {
 
-/// True if `built` is `value` broadcast to its shape: then build has kept the value itself.
+/// True if `built` equals `value` broadcast to its shape: build has kept the value.
 bool repeats(const Tensor& built, const Tensor& value) {
   bool fits = value.rank() <= built.rank();
   for (Index i = 1; fits && i <= value.rank(); ++i) {

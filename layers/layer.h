@@ -53,8 +53,8 @@ constexpr bool has_build(std::index_sequence<i...>) {
   return requires(L & layer, const Shape& input, Rng& rng) { layer.build((static_cast<void>(i), input)..., rng); };
 }
 
-// Separate from `Layer`: checking whether a struct constructible from AnyLayer is copyable would ask whether it
-// converts to AnyLayer, and so recurse.
+// Separate from `Layer`, whose check for copyability would recurse: for a struct constructible from AnyLayer, it asks
+// whether the struct converts to AnyLayer.
 template <class L>
 concept is_layer = input_count<L>()
 > 0;
@@ -248,7 +248,7 @@ class AnyLayer {
       return detail::spread<detail::input_count<L>()>(inputs, [&](auto... x) { return layer.forward(x...); });
     }
 
-    // A member of one of these names that cannot be called as a layer's is a mistake: reject it rather than ignore it.
+    // A member with one of these names and another signature is a mistake: reject it rather than ignore it.
     std::optional<Shape> build(std::span<const Shape> inputs, Rng& rng) override {
       constexpr std::size_t count = detail::input_count<L>();
       if constexpr (detail::has_build<L>(std::make_index_sequence<count>())) {

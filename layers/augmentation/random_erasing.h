@@ -8,9 +8,9 @@ namespace cornu {
 
 /// In training, fills a random rectangle of each image (random erasing, Zhong et al., 2020). For each image the
 /// probability of erasing is drawn from `factor`. Width and height, as fractions of the image's, are the square roots
-/// of two values drawn from `scale`. A single value v for either option means the range from 0 to v.
-/// Input: a batch of images, see random_images.h. An erased NaN stays NaN. Throws ValueError for a factor or scale
-/// outside [0, 1] and for an invalid value_range.
+/// of two values drawn from `scale`. In both options a negative lower bound counts as 0, so 0.5 means [0, 0.5].
+/// Input: a batch of images, see random_images.h. Erased NaN and infinities become NaN. Throws ValueError for a factor
+/// or scale above 1 and for an invalid range.
 struct RandomErasing {
   RandomFactor factor{0, 1};
   RandomFactor scale{0.02, 0.33};

@@ -8,7 +8,7 @@
 /// they return x. Images are (batch, height, width, channels). Random draws depend only on the tape's rng.
 namespace cornu {
 
-/// The range an amount is drawn from: `0.2` means [-0.2, 0.2], `{-0.3, 0.1}` means [-0.3, 0.1].
+/// A range for uniform random values: `0.2` means [-0.2, 0.2], `{-0.3, 0.1}` means [-0.3, 0.1].
 struct RandomFactor {
   double low, high;
 

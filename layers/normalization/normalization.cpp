@@ -100,10 +100,11 @@ void Normalization::update_state(const Tensor& batch) {
   const bool is_initial = std::all_of(mean.value.begin(), mean.value.end(), [](Real m) { return m == 0; }) &&
                           std::all_of(variance.value.begin(), variance.value.end(), [](Real v) { return v == 1; });
   require<StateError>(count > 0 || is_initial,
-                      "Normalization: update_state needs to know how many samples the given mean and variance stand "
-                      "for; set count, or call reset_state first");
-  require(count == 0 || mean.shape() == lengths, "Normalization: data of shape {} after data whose means have shape {}",
-          shape, mean.shape());
+                      "Normalization: update_state needs the number of samples behind the given mean and variance; set "
+                      "count, or call reset_state first");
+  require(count == 0 || mean.shape() == lengths,
+          "Normalization: data of shape {} does not match earlier data, whose means have shape {}", shape,
+          mean.shape());
   if (count == 0) {
     mean = {Tensor(lengths), false};
     variance = {Tensor(lengths), false};

@@ -13,8 +13,8 @@ namespace cornu {
 /// As in Keras, `axis` counts the batch axis. It lists the axes that keep a separate mean per index; {} means one mean
 /// for all elements. Before `adapt`, the mean is 0 and the variance 1.
 /// Throws ShapeError for axes that are out of range, repeated or the batch axis, and if the sizes of mean, variance and
-/// input do not match; ValueError if only one of mean and variance is given, and for a count below 0; StateError if the
-/// layer is not built.
+/// input do not match; ValueError if only one of mean and variance is given, and for an invalid count; StateError if
+/// the layer is not built.
 struct Normalization {
   std::vector<Index> axis{-1};
   Parameter mean{{}, false}, variance{{}, false};
@@ -24,10 +24,10 @@ struct Normalization {
 
   /// Replaces mean and variance by those of `data`, (samples, ...). Throws ShapeError for no samples.
   void adapt(const Tensor& data);
-  /// adapt in parts: call reset_state, then update_state for each batch, (samples, ...). Also continues a loaded model.
+  /// `adapt` in parts: call reset_state, then update_state for each batch, (samples, ...). Also continues a loaded
+  /// model.
   void reset_state();
-  /// Throws StateError if mean and variance have no count to weight them by: they were given, or read from a file older
-  /// than `count`.
+  /// Throws StateError if mean and variance were given without a count, or read from a file that does not have one.
   void update_state(const Tensor& batch);
 
   Shape build(const Shape& input, Rng& rng);

@@ -35,7 +35,8 @@ Shape resolve(std::span<const Index> dimensions, const Shape& sample) {
     *open = 1;
     const Index known = Shape(std::span<const Index>(resolved).first(dimensions.size())).size();
     require(known > 0 && sample.size() % known == 0,
-            "Reshape: a sample of shape {} has {} elements, which do not fill {}", sample, sample.size(), target);
+            "Reshape: a sample of shape {} has {} elements, which cannot take the shape {}", sample, sample.size(),
+            target);
     *open = sample.size() / known;
   }
   const Shape shape(std::span<const Index>(resolved).first(dimensions.size()));

@@ -49,7 +49,7 @@ RecurrentOptions recurrent_options(const L& layer) {
 /// True for tanh and sigmoid, which the fused ops of core require.
 bool are_usual(const Activation& activation, const Activation& recurrent_activation);
 
-/// A recurrent layer built from smaller ops, for what the fused ops cannot do: h = next(inputs_t, h) for each step of
+/// Runs a recurrent layer with smaller ops, if the fused ops do not support it: h = next(inputs_t, h) for each step of
 /// `inputs` (batch, steps, width), with inputs_t (batch, width) and h (batch, units). An empty h starts from zeros.
 /// Returns the same shapes as the fused ops.
 template <class Next>

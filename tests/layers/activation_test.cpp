@@ -103,7 +103,7 @@ TEST(Activation, IsAFunctionAsALayer) {
 
 TEST(Activation, RefusesNull) {
   EXPECT_EQ(error_of<ValueError>([] { (void)Activation(nullptr); }),
-            "Activation: the function is null; use linear for none");
+            "Activation: the function is null; use linear for no activation");
 }
 
 TEST(Softmax, PassesTheChecksOfALayer) {

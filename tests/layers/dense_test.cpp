@@ -188,7 +188,7 @@ TEST(Dense, RefusesWhatCannotBe) {
   EXPECT_EQ(error_of<ValueError>([] {
               (void)Dense{4, nullptr};
             }),
-            "Activation: the function is null; use linear for none");
+            "Activation: the function is null; use linear for no activation");
 }
 
 TEST(Dense, RefusesInputsOfAnotherWidth) {

@@ -100,7 +100,7 @@ TEST(Normalization, AdaptsInPartsToTheWhole) {
 TEST(Normalization, NeedsACountToGoOnFromAMeanAndVariance) {
   const Tensor x = testing::normal({10, 3});
   const std::string text =
-      "Normalization: update_state needs to know how many samples the given mean and variance stand for; set count, or "
+      "Normalization: update_state needs the number of samples behind the given mean and variance; set count, or "
       "call reset_state first";
   const Normalization whole = adapted({}, x), first = adapted({}, slice_axis(x, 0, 0, 6));
   Normalization given{.mean = first.mean, .variance = first.variance};
@@ -175,7 +175,7 @@ TEST(Normalization, RefusesWhatCannotBe) {
   EXPECT_EQ(error_of<ShapeError>([] {
               adapted({}, Tensor({2, 3})).update_state(Tensor({2, 4}));
             }),
-            "Normalization: data of shape (2, 4) after data whose means have shape (3,)");
+            "Normalization: data of shape (2, 4) does not match earlier data, whose means have shape (3,)");
   EXPECT_EQ(error_of<ShapeError>([] {
               run(adapted({}, Tensor({2, 3})), Tensor({2, 4}));
             }),

@@ -50,9 +50,9 @@ TEST(Reshape, RefusesSamplesThatDoNotFit) {
   EXPECT_EQ(text_of_build(Reshape{7, 7, 10}, {28, 28}),
             "Reshape: a sample of shape (28, 28) has 784 elements, but (7, 7, 10) has 490");
   EXPECT_EQ(text_of_build(Reshape{5, -1}, {28, 28}),
-            "Reshape: a sample of shape (28, 28) has 784 elements, which do not fill (5, -1)");
+            "Reshape: a sample of shape (28, 28) has 784 elements, which cannot take the shape (5, -1)");
   EXPECT_EQ(text_of_build(Reshape{0, -1}, {3, 0}),
-            "Reshape: a sample of shape (3, 0) has 0 elements, which do not fill (0, -1)");
+            "Reshape: a sample of shape (3, 0) has 0 elements, which cannot take the shape (0, -1)");
   EXPECT_EQ(error_of<ShapeError>([] {
               run(Reshape{2, 2}, Tensor(Shape{4, 3}));
             }),
