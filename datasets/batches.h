@@ -26,11 +26,11 @@ struct BatchOptions {
 struct Batch {
   Tensor x, y;
   Index index = 0;                // batch number in the epoch, from 0
-  Index first = 0;                // samples of the epoch before this batch
+  Index first = 0;                // number of samples in the epoch's earlier batches
   Index size = 0;                 // samples in this batch
   std::span<const Index> rows{};  // rows of the dataset in this batch; valid until the next batch
-  /// Rows of the next batch that a caller of next_rows may pass to DatasetRef::prefetch: at most as many as fit in the
-  /// cache together, and none if the rows are sequential, which the processor prefetches itself.
+  /// The first rows of the next batch, at most 256: a caller of next_rows may pass them to DatasetRef::prefetch. Empty
+  /// without shuffling, because the processor prefetches sequential rows itself.
   std::span<const Index> upcoming{};
 };
 

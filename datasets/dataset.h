@@ -187,7 +187,7 @@ void check_gather(const char* where, std::span<const Index> rows, Index size, In
 /// Starts to load memory into the cache.
 inline void prefetch(const void* memory, std::size_t bytes) {
   constexpr std::size_t line = 64;
-  asm volatile("");  // g++ would drop the calls of a function without other effects
+  asm volatile("");  // otherwise g++ drops calls of this function as having no effect
   for (std::size_t at = 0; at < bytes; at += line) __builtin_prefetch(static_cast<const char*>(memory) + at);
   if (bytes > 0) __builtin_prefetch(static_cast<const char*>(memory) + bytes - 1);
 }

@@ -29,7 +29,7 @@ std::array<const MnistFile*, 4> files_of(const MnistSource& source) {
 /// The four files if the folder has all of them; otherwise appends a line with the reason to `tried`.
 std::optional<MnistPaths> find_all(const fs::path& folder, const MnistSource& source, std::string& tried) {
   std::error_code error;
-  if (!fs::is_directory(folder / ".", error)) {  // the dot needs permission to look inside
+  if (!fs::is_directory(folder / ".", error)) {  // the dot fails without permission to look inside
     tried +=
         fmt::format("\n  {}: {}", folder.string(),
                     error == std::errc::permission_denied ? "no permission to look inside" : "there is no such folder");
@@ -88,7 +88,7 @@ std::error_code create_private(const fs::path& folder) {
 void download_missing(const fs::path& folder, const MnistSource& source, const MnistOptions& options) {
   const std::error_code error = create_private(folder);
   require<FileError>(!error, "{}: this folder cannot be created ({})", folder.string(), error.message());
-  const std::string untrusted = why_untrusted(folder);  // again: another process may have created it
+  const std::string untrusted = why_untrusted(folder);  // again: another process may have created the folder
   require<FileError>(untrusted.empty(), "{}", untrusted);
   for (const MnistFile* file : files_of(source)) {
     if (find_file(folder, file->name)) continue;

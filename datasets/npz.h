@@ -11,7 +11,7 @@
 namespace cornu {
 
 /// A dataset from two arrays of a file, read by NpzFile, NpyFile or SafetensorsFile. x: (samples, feature_shape...). y:
-/// (samples) or (samples, target_shape...). If x is U8 with three or more axes, it is taken for images: a pixel v
+/// (samples) or (samples, target_shape...). If x is U8 with three or more axes, it holds images: a pixel v
 /// becomes v / 255, as in datasets::mnist, and is stored as a byte if y holds labels from 0 to 255. All other values
 /// are unchanged. The arrays are copied.
 class ArrayDataset {

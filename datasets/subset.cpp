@@ -41,13 +41,14 @@ TensorDataset gathered(DatasetRef dataset) {
 
 namespace {
 
-/// Finds the classes in a dataset's targets. One-hot rows along the last axis and several labels per sample are told
-/// apart by their values.
+/// Finds the classes in a dataset's targets. Their values show whether the last axis holds one-hot rows or several
+/// labels.
 class TargetClasses {
  public:
   explicit TargetClasses(const Shape& target) : classes_(target.rank() == 0 ? 1 : target[-1]), labels_(target.size()) {}
 
-  /// Adds more samples; the first one is row `first` of the dataset. Throws ValueError if they are neither.
+  /// Adds more samples; the first one is row `first` of the dataset. Throws ValueError if the targets are neither
+  /// labels nor one-hot rows.
   void add(ConstView y, Index first) {
     for (Index i = 0; i < y.size(); i += classes_) {
       const Real* const target = y.data() + i;

@@ -80,7 +80,7 @@ void CsvReader::name_columns(const std::vector<CsvCell>& first, bool header) {
   for (std::size_t i = 0; i < first.size(); ++i) names_.push_back(header ? first[i].text : std::to_string(i));
 }
 
-/// Only for columns that are used: the others may share a name or have none.
+/// Called only for columns that are used: the others may share a name or have none.
 void CsvReader::require_single(const std::string& name) const {
   require<FormatError>(std::count(names_.begin(), names_.end(), name) < 2, "{}: two columns are called \"{}\"",
                        rows_.name(), name);

@@ -29,7 +29,7 @@ struct CsvOptions {
   /// The column to predict; all others are features. std::nullopt: all columns are features.
   std::optional<CsvColumn> target = CsvColumn(-1);
   std::vector<CsvColumn> ignored{};      ///< columns to leave out
-  std::vector<CsvColumn> categorical{};  ///< columns of names, even if these look like numbers: postal codes, "5kg"
+  std::vector<CsvColumn> categorical{};  ///< columns of names, even if the names look like numbers: postal codes, "5kg"
   /// Encodes the table like the training table: the same features in the same order, whatever the order of the columns.
   /// Additional columns are ignored. The target may be missing; .target = std::nullopt ignores it.
   std::optional<CsvEncoding> like{};
@@ -41,7 +41,7 @@ struct CsvOptions {
   std::optional<CsvMissing> missing{};  ///< refuse
   std::optional<CsvUnknown> unknown{};  ///< error
   std::vector<std::string> missing_values = default_missing_values();
-  Index most_categories = 1000;  ///< a text column with more different values is an error
+  Index most_categories = 1000;  ///< a text column with more distinct values is an error
 
   static std::vector<std::string> default_missing_values() {
     return {"", "?", "NA", "N/A", "NaN", "nan", "null", "None"};
@@ -49,7 +49,7 @@ struct CsvOptions {
 };
 
 /// A table read from a CSV file. A numeric column is one feature. A text column is one-hot encoded: one feature per
-/// different value, in alphabetical order. A text target becomes a class index, in alphabetical order; a numeric target
+/// distinct value, in alphabetical order. A text target becomes a class index, in alphabetical order; a numeric target
 /// has the shape (samples, 1). Stores one element per cell, which gather() expands.
 class CsvDataset {
  public:

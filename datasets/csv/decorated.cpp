@@ -43,7 +43,7 @@ bool is_prefix(std::string_view text) {
           currencies.find(" " + std::string(text) + " ") != std::string_view::npos);
 }
 
-/// Suffixes that may follow a number: words and signs, but not what joins the parts of a name, as in "12-A".
+/// Suffixes that may follow a number: words and signs, but not the hyphen of a name such as "12-A".
 bool is_suffix(std::string_view text) {
   constexpr std::size_t longest = 24;
   const char first = text[0];

@@ -10,10 +10,10 @@
 /// Internal to the CSV readers.
 namespace cornu::detail {
 
-/// A text that is not a number in the table's format, but is one number with something around it.
+/// A text that is not a number in the table's format but denotes one: with a unit, in another notation, out of range.
 struct DecoratedNumber {
   enum class Kind {
-    none,         ///< any other text: no number, or several, such as dates and ranges
+    none,         ///< any other text, also several numbers, such as dates and ranges
     unit,         ///< "5kg", "5 EUR", "USD 5", "~5"
     negative,     ///< "(5)" or "5-", accountants' notation for -5
     fraction,     ///< "1/2"
@@ -28,10 +28,11 @@ struct DecoratedNumber {
 
 DecoratedNumber decorated_number(std::string_view text, const NumberFormat& format);
 
-/// For errors, with the helpful option if there is one: "a number with .units = {"kg"}"; "" for Kind::none.
+/// For errors, with the option that reads the number, if there is one: "a number with .units = {"kg"}"; "" for
+/// Kind::none.
 std::string described(const DecoratedNumber& number, const NumberFormat& format);
 
-/// Counts how many of a column's different texts are decorated numbers.
+/// Counts how many of a column's distinct texts are decorated numbers.
 class DecoratedTexts {
  public:
   /// Adds a text. Each text may be added only once.

@@ -15,7 +15,7 @@ namespace cornu {
 namespace {
 
 constexpr Index format_version = 1;
-constexpr std::size_t most_bytes = std::size_t{4} << 20;  // escaped inside a model's JSON, it may take twice as much
+constexpr std::size_t most_bytes = std::size_t{4} << 20;  // escaping in a model's JSON can double it
 
 /// Stores a character as a string of one byte, '\0' as an empty one.
 void visit_char(OptionVisitor& visit, const char* name, char& value) {

@@ -24,7 +24,7 @@ constexpr std::array<std::string_view, 2> option_names(CsvUnknown) { return {"er
 
 /// The encoding of one column.
 struct CsvEncodedColumn {
-  std::string name{};                     ///< its position if the table has no header
+  std::string name{};                     ///< its position, as text, if the table has no header
   Index position = 0;                     ///< among all columns of the training table
   double mean = 0;                        ///< of a numeric column; fills in missing values
   std::vector<std::string> categories{};  ///< in alphabetical order, by index; empty for a numeric column
@@ -44,7 +44,7 @@ struct CsvEncoding {
   std::vector<CsvEncodedColumn> features{};  ///< in the order of the inputs
   std::optional<CsvEncodedColumn> target{};
   Index columns = 0;                                      ///< of the training table, including ignored ones
-  bool header = true;                                     ///< find columns by name; otherwise by position
+  bool header = true;                                     ///< columns are found by name; false: by position
   char delimiter = ',', decimal = '.', thousands = '\0';  ///< as in CsvOptions
   std::vector<std::string> units{}, missing_values{};
   CsvMissing missing = CsvMissing::refuse;

@@ -14,9 +14,9 @@ namespace cornu::detail {
 enum class FirstRow { names, data, unclear };
 
 /// Guesses the role of the first row. Names: a text above a number, quoted cells above unquoted ones, or no numbers.
-/// Data: only numbers, a number with a fraction, or a text that `second` repeats. Unclear: whole numbers among texts,
-/// and whole numbers in equal steps (0, 1, 2, or years) above a row without any. `second` is empty if there is only one
-/// row.
+/// Data: only numbers, a number with a fraction, two equal cells, or a text that `second` repeats. Unclear: whole
+/// numbers among texts, and whole numbers in equal steps (0, 1, 2, or years) above a row that has no equal steps.
+/// `second` is empty if there is only one row.
 FirstRow kind_of_first_row(std::span<const CsvCell> first, std::span<const CsvCell> second,
                            const std::function<bool(const std::string&)>& is_number,
                            const std::function<bool(const std::string&)>& is_missing);

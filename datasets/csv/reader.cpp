@@ -142,7 +142,7 @@ Real CsvReader::value_of(Column& column, const CsvCell& cell) {
   if (is_missing(text)) return std::numeric_limits<Real>::quiet_NaN();
   Real number = 0;
   const bool is_number = !column.is_declared && parse(text, number);
-  // Otherwise a typo in the first row would turn a numeric column into categories.
+  // Do not accept the number as a category: a typo in the first row would turn a numeric column into categories.
   if (is_number && column.kind == Kind::texts) refuse_number_among_texts(column, cell);
   if (is_number) {
     column.kind = Kind::numbers;
@@ -168,7 +168,7 @@ void CsvReader::refuse_other_format(const Column& column, const CsvCell& cell) c
     fail(column, cell,
          message("\"{}\" is several numbers; is the delimiter '{}'? (.delimiter{})", cell.text,
                  c == '\t' ? "\\t" : std::string(1, c),
-                 options_.like ? "" : "; list the column in .categorical if it is a name"));
+                 options_.like ? "" : "; list the column in .categorical if its values are names"));
   }
 }
 
@@ -176,7 +176,7 @@ void CsvReader::refuse_other_format(const Column& column, const CsvCell& cell) c
 void CsvReader::fail_as_number(const Column& column, const CsvCell& cell, const std::string& what) const {
   fail(column, cell,
        message("\"{}\" is {}{}", cell.text, what,
-               options_.like ? "" : "; list the column in .categorical if it is a name"));
+               options_.like ? "" : "; list the column in .categorical if its values are names"));
 }
 
 void CsvReader::refuse_text_among_numbers(const Column& column, const CsvCell& cell) const {
@@ -205,11 +205,12 @@ Real CsvReader::unknown(const Column& column, const CsvCell& cell) const {
   std::vector<std::string> known;
   for (const auto& [text, number] : column.categories) known.push_back(text);
   fail(column, cell,
-       message("\"{}\" is not among the {} of the encoding: {}{}", cell.text, column.is_target ? "classes" : "texts",
-               detail::some_of(known), column.is_target ? "" : " (.unknown = CsvOptions::other allows it)"));
+       message("\"{}\" is not among the {} of the encoding: {}{}", cell.text,
+               column.is_target ? "classes" : "categories", detail::some_of(known),
+               column.is_target ? "" : " (.unknown = CsvOptions::other allows it)"));
 }
 
-/// Checks texts that are stored in the encoding: JSON files and models cannot save other ones.
+/// Checks a text that the encoding stores: files of encodings and models must be UTF-8.
 void CsvReader::require_utf8(const Column& column, const CsvCell& cell) const {
   if (detail::is_utf8(cell.text)) return;
   fail(column, cell,
@@ -222,7 +223,7 @@ Real CsvReader::add_category(Column& column, const CsvCell& cell) {
   const auto count = std::ssize(column.categories);
   if (count == options_.most_categories) {
     fail(column, cell,
-         message("\"{}\" is text number {}; is this a column of ids or names? (list it in .ignored, or raise "
+         message("\"{}\" is distinct text number {}; is this a column of ids or names? (list it in .ignored, or raise "
                  ".most_categories)",
                  cell.text, count + 1));
   }

@@ -68,8 +68,8 @@ class ProgressLine {
   std::optional<std::chrono::steady_clock::time_point> shown_;
 };
 
-/// Returns nothing if the file is in place, and else the error of this URL. Throws FileError for errors that another
-/// mirror would not solve: a folder that is not writable, a full disk.
+/// Returns nothing if the file is in place, and else the error of this URL. Throws FileError for errors that every
+/// mirror would have: a folder that is not writable, a full disk.
 std::optional<std::string> fetch(const std::string& url, const DownloadOptions& options) {
   const bool line = !options.progress && !options.quiet;
   ProgressLine progress_line(std::filesystem::path(options.destination).filename().string());

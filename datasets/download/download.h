@@ -17,7 +17,7 @@ struct DownloadProgress {
 struct DownloadOptions {
   /// URLs of the file, tried in order until one works.
   std::vector<std::string> urls;
-  /// SHA-256 of the file as it is sent, 64 hexadecimal digits. Required, because mirrors are not trusted.
+  /// SHA-256 of the file as it is sent, 64 lower-case hexadecimal digits. Required, because mirrors are not trusted.
   std::string sha256;
   std::string destination;
   /// Upper bound in bytes; larger files are refused.

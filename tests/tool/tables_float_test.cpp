@@ -51,7 +51,7 @@ TEST_F(TableTool, PredictReadsATableAsTheTrainingTableWasRead) {
                  "finds columns by position");
   write("green.csv", "colour,height\nwhite,1\ngreen,2\n");
   expect_failure("predict m.safetensors green.csv",
-                 "green.csv, line 3, column \"colour\": \"green\" is not among the texts of the encoding: blue, "
+                 "green.csv, line 3, column \"colour\": \"green\" is not among the categories of the encoding: blue, "
                  "red, white (--unknown other allows it)");
   EXPECT_EQ(output("predict --classes m.safetensors train.csv"), "rose\ndaisy\nlily, wild\nrose\ndaisy\n");
 }

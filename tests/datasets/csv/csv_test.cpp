@@ -155,9 +155,10 @@ TEST(Csv, SaysWhereSomethingCannotBeUnderstood) {
 
 TEST(Csv, RefusesAColumnOfTooManyTexts) {
   const std::string text = "a,b\np,1\nq,2\nr,3\n";
-  EXPECT_EQ(error(text, {.most_categories = 2}),
-            "a.csv, line 4, column \"a\": \"r\" is text number 3; is this a column of ids or names? (list it in "
-            ".ignored, or raise .most_categories)");
+  EXPECT_EQ(
+      error(text, {.most_categories = 2}),
+      "a.csv, line 4, column \"a\": \"r\" is distinct text number 3; is this a column of ids or names? (list it in "
+      ".ignored, or raise .most_categories)");
   EXPECT_EQ(read(text, {.most_categories = 3}).feature_names().size(), 3u);
 }
 

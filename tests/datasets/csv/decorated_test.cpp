@@ -77,7 +77,8 @@ TEST(CsvDecorated, AColumnOfTextsThatLookLikeNumbersIsRefused) {
   for (const auto& [cells, said] : refused_columns) {
     SCOPED_TRACE(column(cells));
     const std::string where = ", column \"a\": ";
-    const std::string what = "\"" + cells[0] + "\" is " + said + "; list the column in .categorical if it is a name";
+    const std::string what =
+        "\"" + cells[0] + "\" is " + said + "; list the column in .categorical if its values are names";
     EXPECT_EQ(error(column(cells), {.delimiter = ';'}), "a.csv, line 2" + where + what);
     EXPECT_EQ(error(column(cells), {.target = "a", .delimiter = ';'}), "a.csv, line 2" + where + what) << "as classes";
     const CsvDataset names = read(column(cells), {.categorical = {"a"}, .delimiter = ';'});

@@ -63,7 +63,7 @@ TEST(CsvEncoding, ReadsFeaturesAloneWhereTheTargetIsMissingOrIgnored) {
 
 TEST(CsvEncoding, SaysWhichTextItDoesNotKnowAndWhichItKnows) {
   EXPECT_EQ(error("colour,size\nred,1\ngreen,2\n", {.like = learnt()}),
-            "a.csv, line 3, column \"colour\": \"green\" is not among the texts of the encoding: blue, red, "
+            "a.csv, line 3, column \"colour\": \"green\" is not among the categories of the encoding: blue, red, "
             "yellow (.unknown = CsvOptions::other allows it)");
   EXPECT_EQ(error("colour,size,kind\nred,1,pear\n", {.like = learnt(), .unknown = CsvOptions::other}),
             "a.csv, line 2, column \"kind\": \"pear\" is not among the classes of the encoding: apple, banana, "

@@ -103,7 +103,8 @@ TEST(CsvFormat, ReadsNumbersAsTheyAreWrittenAndSaysWhichOptionsThatTakes) {
     EXPECT_EQ(x_of(read(table, options)), Tensor::matrix({{row.value}}));
     if (row.said.empty()) continue;
     EXPECT_EQ(error(table, {.delimiter = ';'}), "a.csv, line 2, column \"a\": \"" + row.text + "\" is a number with " +
-                                                    row.said + "; list the column in .categorical if it is a name");
+                                                    row.said +
+                                                    "; list the column in .categorical if its values are names");
     EXPECT_EQ(error("b;a\n1;" + row.text + "\n", {.delimiter = ';'}).substr(0, 28), "a.csv, line 2, column \"a\": \"")
         << "a target as well";
     EXPECT_EQ(error("a;b\n1;1\n" + row.text + ";1\n", {.delimiter = ';'}).substr(0, 28),
@@ -209,7 +210,7 @@ TEST(CsvFormat, SaysOfAWrongDelimiterWhichOneItMayBe) {
             "(.delimiter)");
   EXPECT_EQ(error("1,5;2,5;3,5\n4,5;5,5;6,5\n"),
             "a.csv, line 1, column \"1\": \"5;2\" is several numbers; is the delimiter ';'? (.delimiter; list the "
-            "column in .categorical if it is a name)");
+            "column in .categorical if its values are names)");
   EXPECT_EQ(error<ValueError>("a;b\n1;2\n", {.target = "b"}),
             "a.csv: there is no column \"b\" (target); there are: a;b; is the delimiter ';'? (.delimiter)");
   EXPECT_EQ(read("a name\n1\n2\n", {.target = std::nullopt}).feature_names(), Names{"a name"});
