@@ -26,8 +26,8 @@ struct DigitsOptions {
 ///   1. each point of the skeleton is moved by up to 0.17 of the digit's height in each direction, mostly less than
 ///      0.05; if there are several strokes, each is also moved as a whole by up to 0.08;
 ///   2. the waist is moved, top or bottom widened, the vertical bent, and the whole displaced by three waves (elastic
-///      deformation), scaled in width by 0.65 to 1.35, slanted by 0.2 +- 0.3, a 1 by up to 0.25 more, and rotated by +-
-///      7 degrees (one standard deviation, truncated at three);
+///      deformation), scaled in width by 0.65 to 1.35 (a 1 is not), slanted by 0.2 +- 0.3 (a 1 by up to 0.25 more) and
+///      rotated by +- 7 degrees (one standard deviation, truncated at three);
 ///   3. the ink is fitted into a box of 20x20 pixels by its longer side, and drawn by a pen of 1.5 to 5.6 pixels whose
 ///      width varies along the way; a pixel's grey is how far its centre lies within the pen's edge, which is blurred
 ///      over 0.9 to 1.9 pixels; noise of up to 12% makes the ink uneven;
