@@ -44,11 +44,11 @@ Permissions permissions_for(const std::filesystem::path& path) {
 }
 
 /// Creates the file with no more than its final permissions, because another process that opens it in between keeps its
-/// descriptor. mkstemp() does not fit: it makes the file private, and the umask, which decides about the others, cannot
-/// be read without setting it for all threads.
+/// descriptor. mkstemp() does not fit: it makes the file private, and the final permissions depend on the umask, which
+/// cannot be read without setting it for all threads.
 int open_new(std::filesystem::path& path, const std::filesystem::path& wanted, const Permissions& permissions) {
   std::string name = wanted.filename().string();
-  if (name.size() > 200) name = "cornu";  // 255 bytes are the most, and more is to follow
+  if (name.size() > 200) name = "cornu";  // the limit is 255 bytes, and more is appended below
   const auto prefix = "." + name + "." + std::to_string(::getpid()) + ".";
   int descriptor = -1;
   for (int attempt = 0; descriptor < 0; ++attempt) {

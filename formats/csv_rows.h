@@ -23,7 +23,7 @@ class CsvRows {
   /// Throws FormatError for a file in UTF-16, ValueError if the delimiter is a quote or a line break.
   CsvRows(std::istream& stream, std::string name, char delimiter);
 
-  /// Limits for a row and a cell. They bound the memory: an empty cell is one byte of the file but forty bytes in
+  /// Limits for a row and a cell. They bound the memory: an empty cell takes one byte of the file but 48 bytes in
   /// memory.
   static constexpr std::size_t most_cells = 100'000, most_bytes = 1 << 20;
 

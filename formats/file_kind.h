@@ -72,8 +72,7 @@ constexpr bool is_read(FileKind kind) { return kind <= FileKind::pgm; }
 
 /// The name with its article, such as "a PyTorch checkpoint".
 const char* name_of(FileKind kind);
-/// What the user can do with such a file: "safetensors.torch.save_file(model.state_dict(), ...) in Python makes a file
-/// that ...".
+/// How the user can read or convert the file: "NpyFile reads it", "gunzip it first".
 const char* remedy_for(FileKind kind);
 
 /// "this is a PyTorch checkpoint; <remedy>".

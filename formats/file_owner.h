@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-/// Safe access to files in folders where other users can write: which links to follow, and which files to write to.
+/// Safe access to files in folders where other users can write: which links to follow, which files to write.
 namespace cornu::detail {
 
 /// True for the effective user and for root. A file of any other user may have been planted.

@@ -49,7 +49,8 @@ struct IdxReadOptions {
 
 /// Reads an IDX file, raw or gzip-compressed; compression is detected from the content.
 /// Throws FileError if the file cannot be read; FormatError, naming what was found and what is required, if it is
-/// damaged, too short, too long, or not an IDX file. Memory use is at most a small multiple of the file's real content.
+/// damaged, too short, too long, or not an IDX file. Memory use is at most a small multiple of the
+/// decompressed content, whatever sizes the header claims.
 IdxArray read_idx(const std::string& path, const IdxReadOptions& options = {});
 /// The same for bytes in memory; `name` is the file's name in errors.
 IdxArray read_idx_bytes(std::span<const std::byte> bytes, const std::string& name, const IdxReadOptions& options = {});

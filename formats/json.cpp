@@ -17,7 +17,8 @@ namespace {
 
 constexpr std::size_t most_in_a_word = std::size_t{8} << 20;
 
-/// Adapts nlohmann's SAX events to JsonHandler. The parser stores no values and does not recurse, so depth is free.
+/// Adapts nlohmann's SAX events to JsonHandler. The parser stores no values and does not recurse, so deep nesting costs
+/// no memory.
 struct Events {
   using Source = nlohmann::json;
   JsonHandler& handler;
@@ -97,7 +98,8 @@ class TreeBuilder final : public JsonHandler {
   Json result_;
 };
 
-/// nlohmann's parser stores the current string or number in two buffers that double, which takes five times its length.
+/// nlohmann's parser stores the current string or number in two growing buffers, which take up to five times its
+/// length.
 void require_short_words(std::string_view text) {
   constexpr std::string_view between = " \t\r\n,:[]{}";
   std::size_t length = 0;

@@ -25,8 +25,8 @@ class JsonHandler {
 };
 
 /// Parses JSON and calls the handler. Throws FormatError, with the position, if the text is not JSON, is not UTF-8, or
-/// continues after its value. An integer that does not fit int64 is passed as a double. Memory use is five times the
-/// longest string or number, which may have 8 MB.
+/// continues after its value. An integer that does not fit int64 is passed as a double. Memory use is up to five times
+/// the longest string or number, which may have 8 MB.
 void parse_json(std::string_view text, JsonHandler& handler);
 /// Parses JSON into a value. Also rejects duplicate member names, more than 64 levels of nesting and more than 100,000
 /// values, so that a small file cannot claim much memory.

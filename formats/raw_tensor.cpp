@@ -141,7 +141,7 @@ RawTensor raw_tensor(std::string name, ConstView view) {
 
 Index byte_count(const std::vector<Index>& shape, Dtype dtype) {
   Index bytes = size_of(dtype);
-  // In order, as the reference implementation does: after a 0, the others may be anything
+  // In order, as in the reference implementation of safetensors: after a 0, any size is accepted.
   for (const Index dimension : shape) {
     require<FormatError>(dimension >= 0 && (bytes == 0 || dimension <= std::numeric_limits<Index>::max() / bytes),
                          "invalid shape {}: negative or too large", to_string(std::span(shape)));

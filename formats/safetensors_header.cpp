@@ -17,7 +17,7 @@ namespace {
 
 constexpr const char* metadata_name = "__metadata__";
 constexpr std::size_t most_dimensions = 64;
-constexpr std::size_t most_texts = 10'000;  // a short one takes 100 bytes in a map
+constexpr std::size_t most_texts = 10'000;  // of metadata; a short one takes 100 bytes in a map
 constexpr std::size_t most_unread = 4'000;  // each takes seven times its size in the file
 
 /// A tensor as described in the header.
@@ -32,7 +32,7 @@ struct Entry {
 /// Parses the header. Stores only what the format defines, whatever else the header contains.
 class HeaderReader final : public JsonHandler {
  public:
-  std::deque<Entry> entries{};                        // a deque: a growing vector would hold them twice
+  std::deque<Entry> entries{};                        // a deque, because a growing vector copies its elements
   std::map<std::string, std::string> unread_types{};  // by tensor name
   SafetensorsMetadata metadata{};
 

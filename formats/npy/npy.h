@@ -7,8 +7,8 @@
 #include "cornu/core/deep_ptr.h"
 #include "cornu/formats/raw_tensor.h"
 
-/// NumPy's .npy format for one array, versions 1 to 3 (numpy/lib/format.py, NEP 1): a magic, a header that is a Python
-/// dictionary of type, order and shape, then the elements.
+/// NumPy's .npy format for one array, versions 1 to 3 (numpy/lib/format.py, NEP 1): a magic string, a header that is a
+/// Python dictionary of type, order and shape, then the elements.
 namespace cornu {
 
 struct NpyOptions {
