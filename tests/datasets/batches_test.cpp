@@ -39,7 +39,7 @@ std::vector<Index> order(DatasetRef dataset, const BatchOptions& options) {
   return result;
 }
 
-TEST(Batches, GoThroughTheDatasetInItsOwnOrder) {
+TEST(Batches, AreInDatasetOrderByDefault) {
   const Rows rows{7};
   std::vector<Index> sizes;
   for (const Batch& batch : batches(rows, {.batch_size = 3})) {
@@ -55,13 +55,13 @@ TEST(Batches, GoThroughTheDatasetInItsOwnOrder) {
   EXPECT_EQ(sizes, (std::vector<Index>{3, 3, 1}));
 }
 
-TEST(Batches, AreOf32SamplesUnlessToldOtherwise) {
+TEST(Batches, Have32SamplesByDefault) {
   const Rows rows{100};
   const BatchRange range = batches(rows);
   EXPECT_EQ(range.size(), 4);
 }
 
-TEST(Batches, LeaveOutTheRemainderIfTold) {
+TEST(Batches, DropTheRemainderOnRequest) {
   const Rows rows{7};
   EXPECT_EQ(order(rows, {.batch_size = 3, .drop_remainder = true}), (std::vector<Index>{0, 1, 2, 3, 4, 5}));
   EXPECT_EQ(order(rows, {.batch_size = 7, .drop_remainder = true}).size(), 7u);
@@ -70,7 +70,7 @@ TEST(Batches, LeaveOutTheRemainderIfTold) {
   EXPECT_EQ(batcher.sample_count(), 6);
 }
 
-TEST(Batches, MayBeLargerThanTheDataset) {
+TEST(Batches, CanBeLargerThanTheDataset) {
   const Rows rows{2};
   EXPECT_EQ(order(rows, {.batch_size = 100}), (std::vector<Index>{0, 1}));
 }
@@ -80,7 +80,7 @@ TEST(Batches, AreShuffledByThePermutationOfSeedAndEpoch) {
   EXPECT_EQ(order(rows, {.batch_size = 8, .shuffle_seed = 3, .epoch = 2}), Rng(3, 2).permutation(50));
 }
 
-TEST(Batches, ComeInAnotherOrderEveryEpochAndInTheSameForTheSameSeed) {
+TEST(Batches, OrderDependsOnSeedAndEpoch) {
   const Rows rows{50};
   const auto first = order(rows, {.shuffle_seed = 3});
   EXPECT_EQ(order(rows, {.shuffle_seed = 3}), first);
@@ -89,7 +89,7 @@ TEST(Batches, ComeInAnotherOrderEveryEpochAndInTheSameForTheSameSeed) {
   EXPECT_TRUE(std::is_permutation(first.begin(), first.end(), order(rows, {}).begin()));
 }
 
-TEST(Batches, ComeInTheNextOrderEveryTimeTheyAreGoneThrough) {
+TEST(Batches, EachLoopIsTheNextEpoch) {
   const Rows rows{10};
   BatchRange range = batches(rows, {.batch_size = 4, .shuffle_seed = 1, .epoch = 5});
   for (const std::uint64_t epoch : {5, 6, 7}) {
@@ -99,13 +99,13 @@ TEST(Batches, ComeInTheNextOrderEveryTimeTheyAreGoneThrough) {
   }
 }
 
-TEST(Batches, GiveTargetsTheShapeTheDatasetSays) {
+TEST(Batches, HaveTargetsOfTheDatasetsTargetShape) {
   const Rows rows{5};
   const OneHot encoded(rows, 5);
   for (const Batch& batch : batches(encoded, {.batch_size = 2})) EXPECT_EQ(batch.y.shape(), (Shape{batch.size, 5}));
 }
 
-TEST(Batches, RefuseWhatGivesNone) {
+TEST(Batches, RejectOptionsThatLeaveNoBatch) {
   const Rows none{0}, some{3};
   EXPECT_EQ(error_of<ValueError>([&] { batches(none); }), "batches: the dataset is empty");
   EXPECT_EQ(error_of<ValueError>([&] { batches(some, {.batch_size = 0}); }),
@@ -115,7 +115,7 @@ TEST(Batches, RefuseWhatGivesNone) {
   EXPECT_THROW(batches(nullptr), StateError);
 }
 
-TEST(Batcher, StartsAnyEpochAnyTime) {
+TEST(Batcher, CanStartAnyEpochAtAnyTime) {
   const Rows rows{20};
   Batcher batcher(rows, {.batch_size = 20, .shuffle_seed = 5});
   const std::vector<Index> zeroth = Rng(5, 0).permutation(20), third = Rng(5, 3).permutation(20);
@@ -128,7 +128,7 @@ TEST(Batcher, StartsAnyEpochAnyTime) {
   EXPECT_TRUE(std::ranges::equal(batcher.next()->rows, zeroth));
 }
 
-TEST(Batcher, GoesOnAfterBeingMoved) {
+TEST(Batcher, ContinuesAfterAMove) {
   const Rows rows{6};
   Batcher batcher(rows, {.batch_size = 2});
   batcher.next();
@@ -138,28 +138,28 @@ TEST(Batcher, GoesOnAfterBeingMoved) {
 }
 
 /// Records the rows given to prefetch().
-struct Foretold : Rows {
-  mutable std::vector<Index> foretold{};
-  void prefetch(std::span<const Index> rows) const { foretold.insert(foretold.end(), rows.begin(), rows.end()); }
+struct RecordsPrefetch : Rows {
+  mutable std::vector<Index> prefetched{};
+  void prefetch(std::span<const Index> rows) const { prefetched.insert(prefetched.end(), rows.begin(), rows.end()); }
 };
 
-TEST(Batcher, TellsAShuffledDatasetWhichRowsComeNext) {
-  const Foretold dataset{{10}};
+TEST(Batcher, PrefetchesTheNextRowsIfShuffled) {
+  const RecordsPrefetch dataset{{10}};
   const DatasetSlice slice(dataset, 0, 10);
   for (const DatasetRef seen : {DatasetRef(dataset), DatasetRef(slice)}) {
     Batcher batcher(seen, {.batch_size = 4, .shuffle_seed = 1});
     batcher.next();
     for (int batch = 1; batch < 3; ++batch) {
-      const std::vector<Index> foretold = std::exchange(dataset.foretold, {});
+      const std::vector<Index> prefetched = std::exchange(dataset.prefetched, {});
       const std::span<const Index> rows = batcher.next()->rows;
-      EXPECT_EQ(foretold, std::vector<Index>(rows.begin(), rows.begin() + std::ssize(foretold)));
-      EXPECT_EQ(foretold.size(), batch == 1 ? 4u : 2u);
+      EXPECT_EQ(prefetched, std::vector<Index>(rows.begin(), rows.begin() + std::ssize(prefetched)));
+      EXPECT_EQ(prefetched.size(), batch == 1 ? 4u : 2u);
     }
-    EXPECT_TRUE(dataset.foretold.empty());
+    EXPECT_TRUE(dataset.prefetched.empty());
   }
 }
 
-TEST(Batcher, PrefetchesFromEveryKindOfDatasetAnyRowsAtAll) {
+TEST(Batcher, EveryDatasetAcceptsPrefetchOfAnyRows) {
   const ImageDataset images(std::vector<std::uint8_t>(7 * 784), std::vector<std::uint8_t>(7));
   const TensorDataset tensors(Tensor({7, 3}), Tensor({7, 2}));
   const DatasetSlice slice(images, 2, 3);
@@ -171,7 +171,7 @@ TEST(Batcher, PrefetchesFromEveryKindOfDatasetAnyRowsAtAll) {
   }
 }
 
-TEST(Batcher, AllocatesNothingAfterItsFirstBatch) {
+TEST(Batcher, AllocatesNothingAfterTheFirstBatch) {
   if (!testing::AllocationCounter::available()) GTEST_SKIP() << "allocations cannot be counted in this build";
   const ImageDataset images(std::vector<std::uint8_t>(70 * 784), std::vector<std::uint8_t>(70));
   const auto [train, validation] = split(images, 0.1);
@@ -190,7 +190,7 @@ TEST(Batcher, AllocatesNothingAfterItsFirstBatch) {
   }
 }
 
-TEST(AllocationCounter, SeesTensorsAndVectors) {
+TEST(AllocationCounter, CountsTensorsAndVectors) {
   if (!testing::AllocationCounter::available()) GTEST_SKIP() << "allocations cannot be counted in this build";
   const testing::AllocationCounter counter;
   const Tensor tensor({3});

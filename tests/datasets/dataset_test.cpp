@@ -43,7 +43,7 @@ Gathered gather(DatasetRef dataset, const std::vector<Index>& rows) {
   return result;
 }
 
-TEST(Dataset, IsWhateverHasSizeFeatureShapeAndGather) {
+TEST(Dataset, IsAnyTypeWithSizeFeatureShapeAndGather) {
   static_assert(Dataset<Parity> && Dataset<TensorDataset> && Dataset<ImageDataset>);
   static_assert(Dataset<DatasetSlice> && Dataset<OneHot> && Dataset<DatasetRef>);
   static_assert(!Dataset<Tensor> && !Dataset<int>);
@@ -53,7 +53,7 @@ TEST(Dataset, IsWhateverHasSizeFeatureShapeAndGather) {
   EXPECT_EQ(y, Tensor::vector({1, 0}));
 }
 
-TEST(DatasetRef, IsMadeOfAReferenceOrAPointerAndIsAsCheapAsTwo) {
+TEST(DatasetRef, RefersByReferenceOrPointerAndHasTheSizeOfTwoPointers) {
   static_assert(std::is_trivially_copyable_v<DatasetRef> && sizeof(DatasetRef) == 2 * sizeof(void*));
   const Parity parity;
   const DatasetRef by_reference = parity;
@@ -64,7 +64,7 @@ TEST(DatasetRef, IsMadeOfAReferenceOrAPointerAndIsAsCheapAsTwo) {
   EXPECT_EQ(by_pointer.target_shape(), Shape{}) << "one label a sample, unless the dataset says otherwise";
 }
 
-TEST(DatasetRef, CannotBeMadeOfATemporaryWhichWouldBeGoneBeforeItIsRead) {
+TEST(DatasetRef, DoesNotBindToATemporary) {
   static_assert(!std::is_constructible_v<DatasetRef, Parity>);
   static_assert(!std::is_constructible_v<DatasetRef, const TensorDataset>);
   static_assert(std::is_constructible_v<DatasetRef, DatasetRef>);
@@ -74,7 +74,7 @@ TEST(DatasetRef, CannotBeMadeOfATemporaryWhichWouldBeGoneBeforeItIsRead) {
   static_assert(!std::is_constructible_v<TensorPair, Tensor&, Tensor>);
 }
 
-TEST(DatasetRef, IsNullByDefaultAndSaysSoWhenUsed) {
+TEST(DatasetRef, IsNullByDefaultAndThrowsOnUse) {
   const Parity* none = nullptr;
   for (const DatasetRef null : {DatasetRef(), DatasetRef(nullptr), DatasetRef(none)}) {
     EXPECT_FALSE(null);
@@ -86,7 +86,7 @@ TEST(DatasetRef, IsNullByDefaultAndSaysSoWhenUsed) {
   }
 }
 
-TEST(TensorDataset, GathersTheRowsInTheOrderAskedFor) {
+TEST(TensorDataset, GathersRowsInTheRequestedOrder) {
   const TensorDataset dataset = numbered(5);
   EXPECT_EQ(dataset.size(), 5);
   EXPECT_EQ(dataset.feature_shape(), (Shape{2}));
@@ -95,7 +95,7 @@ TEST(TensorDataset, GathersTheRowsInTheOrderAskedFor) {
   EXPECT_EQ(y, Tensor::vector({4, 0, 4}));
 }
 
-TEST(TensorDataset, TakesTargetsOfAnyShape) {
+TEST(TensorDataset, AcceptsTargetsOfAnyShape) {
   const TensorDataset dataset{counted({3, 2, 2}), counted({3, 2})};
   EXPECT_EQ(dataset.target_shape(), (Shape{2}));
   const auto [x, y] = gather(dataset, {2});
@@ -103,7 +103,7 @@ TEST(TensorDataset, TakesTargetsOfAnyShape) {
   EXPECT_EQ(y, Tensor::matrix({{4, 5}}));
 }
 
-TEST(TensorDataset, RefusesTensorsWithDifferentNumbersOfSamples) {
+TEST(TensorDataset, RejectsTensorsWithDifferentNumbersOfSamples) {
   EXPECT_EQ(error_of<ShapeError>([] {
               TensorDataset(counted({3, 2}), counted({4}));
             }),
@@ -111,7 +111,7 @@ TEST(TensorDataset, RefusesTensorsWithDifferentNumbersOfSamples) {
   EXPECT_THROW(TensorDataset(Tensor::scalar(1), Tensor::scalar(1)), ShapeError);
 }
 
-TEST(TensorDataset, RefusesRowsItDoesNotHaveAndViewsWithoutRoom) {
+TEST(TensorDataset, RejectsRowsOutOfRangeAndViewsOfTheWrongSize) {
   const TensorDataset dataset = numbered(5);
   EXPECT_EQ(error_of<ValueError>([&] {
               gather(dataset, {1, 5});
@@ -128,7 +128,7 @@ TEST(TensorDataset, RefusesRowsItDoesNotHaveAndViewsWithoutRoom) {
             "TensorDataset: y is (3,); 1 rows of 1 elements are required");
 }
 
-TEST(ImageDataset, ScalesEveryPixelValueToTheNearestNumberToItBy255) {
+TEST(ImageDataset, DividesPixelsBy255WithCorrectRounding) {
   std::vector<std::uint8_t> pixels(256);
   std::iota(pixels.begin(), pixels.end(), std::uint8_t{0});
   const ImageDataset dataset(pixels, {7}, {.shape = {16, 16}});
@@ -138,7 +138,7 @@ TEST(ImageDataset, ScalesEveryPixelValueToTheNearestNumberToItBy255) {
   EXPECT_EQ(y, Tensor::vector({7}));
 }
 
-TEST(ImageDataset, ShowsItsBytesLabelsAndClasses) {
+TEST(ImageDataset, ReturnsItsBytesLabelsAndClasses) {
   const ImageDataset dataset({1, 2, 3, 4, 5, 6}, {1, 0, 1},
                              {.shape = {1, 2}, .classes = 2, .class_names = {"cat", "dog"}});
   EXPECT_EQ(dataset.size(), 3);
@@ -155,7 +155,7 @@ TEST(ImageDataset, ShowsItsBytesLabelsAndClasses) {
   EXPECT_EQ(ImageDataset().class_name(3), "3");
 }
 
-TEST(ImageDataset, RefusesWhatDoesNotFitTogether) {
+TEST(ImageDataset, RejectsInconsistentArguments) {
   const ImageOptions two_pixels{.shape = {2}, .classes = 3};
   EXPECT_EQ(error_of<ShapeError>([&] {
               ImageDataset({1, 2, 3}, {0, 1}, two_pixels);
@@ -178,7 +178,7 @@ TEST(ImageDataset, RefusesWhatDoesNotFitTogether) {
             "ImageDataset: class 3 is out of range; there are 3 classes");
 }
 
-TEST(Split, KeepsTheLastSamplesForValidation) {
+TEST(Split, ReservesTheLastSamplesForValidation) {
   const TensorDataset dataset = numbered(10);
   const auto [train, validation] = split(dataset, 0.25);  // floor(7.5) for training, as in Keras
   EXPECT_EQ(train.size(), 7);
@@ -189,7 +189,7 @@ TEST(Split, KeepsTheLastSamplesForValidation) {
   EXPECT_EQ(validation.feature_shape(), (Shape{2}));
 }
 
-TEST(Split, RefusesAFractionThatLeavesAPartEmpty) {
+TEST(Split, RejectsAFractionThatLeavesAPartEmpty) {
   const TensorDataset dataset = numbered(3);
   EXPECT_EQ(error_of<ValueError>([&] { split(dataset, 1.5); }),
             "split: validation_fraction is 1.5; it must lie between 0 and 1");
@@ -212,7 +212,7 @@ TEST(DatasetSlice, GathersMoreRowsThanFitItsBuffer) {
   }
 }
 
-TEST(DatasetSlice, RefusesWhatLiesOutside) {
+TEST(DatasetSlice, RejectsRowsOutOfRange) {
   const TensorDataset dataset = numbered(5);
   EXPECT_EQ(error_of<ValueError>([&] { DatasetSlice(dataset, 3, 3); }),
             "DatasetSlice: 3 samples from 3 on are out of range; the dataset has 5");
@@ -222,13 +222,13 @@ TEST(DatasetSlice, RefusesWhatLiesOutside) {
   EXPECT_EQ(error_of<ValueError>([&] { gather(slice, {2}); }), "DatasetSlice: row 2 is out of range; there are 2 rows");
 }
 
-TEST(OneHot, PutsAOneWhereTheLabelSays) {
+TEST(OneHot, HasAOneAtTheLabel) {
   EXPECT_EQ(one_hot(Tensor::vector({2, 0}), 3), Tensor::matrix({{0, 0, 1}, {1, 0, 0}}));
   EXPECT_EQ(one_hot(Tensor::matrix({{1}, {0}}), 2).shape(), (Shape{2, 1, 2}));
   EXPECT_EQ(one_hot(Tensor(Shape{0}), 4).shape(), (Shape{0, 4}));
 }
 
-TEST(OneHot, NamesTheRowAndTheLabelThatIsNone) {
+TEST(OneHot, NamesTheRowOfAnInvalidLabel) {
   EXPECT_EQ(error_of<ValueError>([] {
               one_hot(Tensor::vector({0, 3}), 3);
             }),
@@ -242,7 +242,7 @@ TEST(OneHot, NamesTheRowAndTheLabelThatIsNone) {
             "one_hot: 0 classes; there must be at least 1");
 }
 
-TEST(OneHot, EncodesADatasetsLabelsWhileItGathers) {
+TEST(OneHot, EncodesTheLabelsOfADataset) {
   const TensorDataset dataset = numbered(4);
   for (const Index classes : {4, 7}) {
     const OneHot encoded(dataset, classes);
@@ -256,7 +256,7 @@ TEST(OneHot, EncodesADatasetsLabelsWhileItGathers) {
   EXPECT_EQ(gather(single, {0, 1, 2}).y, Tensor::matrix({{1}, {1}, {1}}));
 }
 
-TEST(OneHot, NamesTheRowOfTheDatasetWithTheBadLabel) {
+TEST(OneHot, NamesTheDatasetRowOfAnInvalidLabel) {
   const TensorDataset dataset = numbered(6);
   const OneHot encoded(dataset, 3);
   EXPECT_EQ(error_of<ValueError>([&] {

@@ -20,7 +20,7 @@ using testing::expect_error;
 
 std::string text_of(FileKind kind) { return message("this is {}; {}", name_of(kind), remedy_for(kind)); }
 
-TEST(IdxReader, SaysOfWhichKindAnotherFileIs) {
+TEST(IdxReader, NamesTheKindOfAForeignFile) {
   const testing::TemporaryFolder folder;
   const std::string path = folder / "x";
   for (const auto& [kind, bytes] : testing::foreign_files()) {
@@ -34,7 +34,7 @@ TEST(IdxReader, SaysOfWhichKindAnotherFileIs) {
   }
 }
 
-TEST(CsvReader, SaysOfWhichKindAnotherFileIs) {
+TEST(CsvReader, NamesTheKindOfAForeignFile) {
   const testing::TemporaryFolder folder;
   const std::string path = folder / "x";
   for (const auto& [kind, bytes] : testing::foreign_files()) {

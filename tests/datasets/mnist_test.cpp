@@ -101,7 +101,7 @@ class MnistFiles : public ::testing::Test {
   std::string path(const char* name) const { return (folder / "given" / name).string(); }
 };
 
-TEST_F(MnistFiles, AreReadRawOrCompressedUnderTheNamesInUse) {
+TEST_F(MnistFiles, CanBeRawOrCompressedUnderAllCommonNames) {
   write_small_mnist(folder / "raw");
   write_small_mnist(folder / "packed", ".gz");
   std::filesystem::create_directories(folder / "dots");
@@ -114,7 +114,7 @@ TEST_F(MnistFiles, AreReadRawOrCompressedUnderTheNamesInUse) {
   for (const char* name : {"raw", "packed", "dots"}) expect_small_mnist(datasets::mnist({.directory = folder / name}));
 }
 
-TEST_F(MnistFiles, ComeApartIntoTrainAndTest) {
+TEST_F(MnistFiles, AreSplitIntoTrainAndTest) {
   write_small_mnist(folder / "given");
   const auto [train, test] = datasets::mnist({.directory = folder / "given"});
   EXPECT_EQ(DatasetRef(train).size(), 5);
@@ -122,7 +122,7 @@ TEST_F(MnistFiles, ComeApartIntoTrainAndTest) {
   EXPECT_EQ(datasets::fashion_mnist({.directory = folder / "given"}).train.class_name(9), "Ankle boot");
 }
 
-TEST_F(MnistFiles, AreLookedForUnderCornuDataAndThenInTheCache) {
+TEST_F(MnistFiles, AreSearchedInCornuDataThenInTheCache) {
   write_small_mnist(folder / "cache" / "cornu" / "mnist", ".gz");
   expect_small_mnist(datasets::mnist({.download = false}));
   write_small_mnist(folder / "data" / "mnist");
@@ -141,7 +141,7 @@ TEST_F(MnistFiles, AreCachedInTheHomeFolderWithoutXdgCacheHome) {
   }
 }
 
-TEST_F(MnistFiles, AreTakenFromAGivenFolderFirst) {
+TEST_F(MnistFiles, AreSearchedInTheGivenFolderFirst) {
   write_small_mnist(folder / "cache" / "cornu" / "mnist");
   write_idx(folder / "cache" / "cornu" / "mnist" / train_labels, labels({1, 1, 1, 1, 1}));
   const std::filesystem::path given = folder / "given";
@@ -150,7 +150,7 @@ TEST_F(MnistFiles, AreTakenFromAGivenFolderFirst) {
   expect_small_mnist(datasets::mnist({.directory = given, .download = false}));
 }
 
-TEST_F(MnistFiles, AreNamedWhereAGivenFolderLacksThem) {
+TEST_F(MnistFiles, ErrorNamesTheFilesMissingInTheGivenFolder) {
   const std::string given = (folder / "given").string();
   std::filesystem::create_directories(given);
   write_idx(folder / "given" / train_labels, labels({1}));
@@ -160,7 +160,7 @@ TEST_F(MnistFiles, AreNamedWhereAGivenFolderLacksThem) {
                 ": lacks train-images-idx3-ubyte, t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte");
 }
 
-TEST_F(MnistFiles, AreNotSaidToLackWhereNobodyMayLook) {
+TEST_F(MnistFiles, ErrorNamesAFolderWithoutPermission) {
   write_small_mnist(folder / "given");
   std::filesystem::permissions(folder / "given", std::filesystem::perms::none);
   const uid_t user = geteuid();
@@ -173,7 +173,7 @@ TEST_F(MnistFiles, AreNotSaidToLackWhereNobodyMayLook) {
             "mnist: the files were not found:\n  " + given + ": no permission to look inside");
 }
 
-TEST_F(MnistFiles, AreListedWithEveryPlaceLookedInWhenFoundNowhere) {
+TEST_F(MnistFiles, ErrorListsEveryPlaceSearched) {
   const Variable data("CORNU_DATA", "/nonexistent");
   EXPECT_EQ(error_of<FileError>([] { datasets::mnist({.download = false}); }),
             "mnist: the files were not found:\n"
@@ -191,7 +191,7 @@ TEST_F(MnistFiles, AreListedWithEveryPlaceLookedInWhenFoundNowhere) {
             "  (give the folder they are in, or set CORNU_DATA to the parent of a folder named fashion-mnist)");
 }
 
-TEST_F(MnistFiles, AreCheckedForBeingWhatTheirNamesSay) {
+TEST_F(MnistFiles, AreCheckedForTheirMagicNumbers) {
   write_small_mnist(folder / "given");
   write_idx(path(train_images), labels({1, 2}));
   EXPECT_EQ(given_error(), path(train_images) + ": magic 2049, expected 2051 (is this the labels file?)");
@@ -202,7 +202,7 @@ TEST_F(MnistFiles, AreCheckedForBeingWhatTheirNamesSay) {
   EXPECT_EQ(given_error(), path(test_labels) + ": magic 3329, expected 2049");
 }
 
-TEST_F(MnistFiles, AreCheckedForFittingTogether) {
+TEST_F(MnistFiles, AreCheckedForConsistency) {
   write_small_mnist(folder / "given");
   write_idx(path(train_labels), labels({1, 2, 3, 4}));
   EXPECT_EQ(given_error(), path(train_labels) + ": 4 labels, but " + path(train_images) + " has 5 images");
@@ -214,7 +214,7 @@ TEST_F(MnistFiles, AreCheckedForFittingTogether) {
   EXPECT_EQ(given_error(), path(train_images) + ": it contains no images");
 }
 
-TEST_F(MnistFiles, AreNamedWhenTheyAreDamaged) {
+TEST_F(MnistFiles, ErrorNamesADamagedFile) {
   write_small_mnist(folder / "given");
   std::filesystem::resize_file(path(train_images), 1000);
   EXPECT_EQ(given_error(),
@@ -249,7 +249,7 @@ class MnistDownload : public MnistFiles {
                      .allow_http_to_loopback = true};
 };
 
-TEST_F(MnistDownload, FillsTheCacheWithWhatIsMissingOnce) {
+TEST_F(MnistDownload, DownloadsOnlyMissingFilesAndOnlyOnce) {
   std::filesystem::create_directories(cache + "/cornu/small");
   write_idx(cache + "/cornu/small/" + test_labels, labels({7, 2}));
   expect_small_mnist(datasets::mnist_like(source));
@@ -258,7 +258,7 @@ TEST_F(MnistDownload, FillsTheCacheWithWhatIsMissingOnce) {
   EXPECT_EQ(server.requests().size(), 6u);
 }
 
-TEST_F(MnistDownload, SaysWhyItFailedAndLeavesNoFile) {
+TEST_F(MnistDownload, ReportsWhyItFailedAndLeavesNoFile) {
   server.answer("/train-images-idx3-ubyte.gz", testing::ok("another file"));
   const std::string text = error_of<FileError>([&] { datasets::mnist_like(source); });
   const std::string file = cache + "/cornu/small/train-images-idx3-ubyte.gz";
@@ -271,7 +271,7 @@ TEST_F(MnistDownload, SaysWhyItFailedAndLeavesNoFile) {
   EXPECT_TRUE(std::filesystem::is_empty(cache + "/cornu/small"));
 }
 
-TEST_F(MnistDownload, SaysThatTheCacheFolderCannotBeMade) {
+TEST_F(MnistDownload, ReportsThatTheCacheFolderCannotBeCreated) {
   std::ofstream(folder / "cache") << "a file where the folder should be";
   EXPECT_NE(error_of<FileError>([&] {
               datasets::mnist_like(source);
@@ -279,7 +279,7 @@ TEST_F(MnistDownload, SaysThatTheCacheFolderCannotBeMade) {
             std::string::npos);
 }
 
-TEST_F(MnistDownload, MakesItsFolderForThisUserAlone) {
+TEST_F(MnistDownload, CreatesAPrivateFolder) {
   const mode_t mask = ::umask(0);
   expect_small_mnist(datasets::mnist_like(source));
   ::umask(mask);
@@ -288,7 +288,7 @@ TEST_F(MnistDownload, MakesItsFolderForThisUserAlone) {
   }
 }
 
-TEST_F(MnistDownload, UsesNoFolderWhereOthersMayHavePutFiles) {
+TEST_F(MnistDownload, UsesNoFolderThatOthersCanWriteTo) {
   expect_small_mnist(datasets::mnist_like(source));
   const auto expect_refused = [&](const std::string& text) {
     EXPECT_NE(error_of<FileError>([&] { datasets::mnist_like(source); }).find("\n  " + text + "\n"), std::string::npos)
@@ -319,7 +319,7 @@ std::string raw_sha256(const ImageDataset& dataset, bool of_labels) {
   return sha256(idx_bytes(array, false));
 }
 
-TEST(MnistItself, IsReadToTheLastBit) {
+TEST(MnistItself, HasTheExpectedHashes) {
   if (std::getenv("CORNU_DATA") == nullptr) GTEST_SKIP() << "CORNU_DATA does not say where MNIST is";
   const auto [train, test] = datasets::mnist({.download = false});
   EXPECT_EQ(train.size(), 60'000);

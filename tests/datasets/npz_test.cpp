@@ -39,7 +39,7 @@ Tensor every_pixel_scaled(const Shape& shape) {
   return result;
 }
 
-TEST(ArrayDataset, ImagesOfBytesAreScaledWhateverTheirTargetsAre) {
+TEST(ArrayDataset, ScalesByteImagesForAnyTargets) {
   const auto pixels = every_pixel();
   const RawTensor x = array("x", Dtype::u8, {2, 8, 16}, pixels);
   const std::vector<std::int64_t> labels{9, 255};
@@ -65,7 +65,7 @@ TEST(ArrayDataset, ImagesOfBytesAreScaledWhateverTheirTargetsAre) {
   EXPECT_EQ(coloured.feature_shape(), (Shape{8, 8, 4}));
 }
 
-TEST(ArrayDataset, OtherNumbersStayWhatTheyAre) {
+TEST(ArrayDataset, KeepsOtherValuesUnchanged) {
   const std::vector<std::uint8_t> bytes{0, 100, 200, 255}, labels{0, 1};
   const ArrayDataset table(array("x", Dtype::u8, {2, 2}, bytes), array("y", Dtype::u8, {2, 1}, labels));
   EXPECT_EQ(table.feature_shape(), (Shape{2}));
@@ -78,7 +78,7 @@ TEST(ArrayDataset, OtherNumbersStayWhatTheyAre) {
   images.prefetch(std::vector<Index>{0, 7});
 }
 
-TEST(ArrayDataset, GathersWithoutAskingTheHeap) {
+TEST(ArrayDataset, GatherAllocatesNothing) {
   if (!testing::AllocationCounter::available()) GTEST_SKIP() << "allocations cannot be counted in this build";
   const auto pixels = every_pixel();
   const std::vector<std::uint8_t> labels(16);
@@ -95,7 +95,7 @@ TEST(ArrayDataset, GathersWithoutAskingTheHeap) {
   EXPECT_EQ(counter.count(), 0);
 }
 
-TEST(ArrayDataset, SaysWhatDoesNotFitTogether) {
+TEST(ArrayDataset, RejectsInconsistentArrays) {
   const std::vector<std::uint8_t> bytes(6), byte(1);
   const RawTensor six = array("six", Dtype::u8, {6}, bytes),
                   scalar = array("one", Dtype::u8, {}, std::vector{bytes[0]});
@@ -113,7 +113,7 @@ TEST(ArrayDataset, SaysWhatDoesNotFitTogether) {
       "\"x\": (6, 1, 1, 1, 1, 1, 1, 1, 1) has more than 8 dimensions");
 }
 
-TEST(ArrayDataset, TakesArraysOfNpyFiles) {
+TEST(ArrayDataset, AcceptsArraysOfNpyFiles) {
   const TemporaryFolder folder;
   write_npy(folder / "x.npy", Tensor::matrix({{1, 2}, {3, 4}}));
   write_npy(folder / "y.npy", Tensor::vector({5, 6}));
@@ -145,7 +145,7 @@ class NpzDatasets : public ::testing::Test {
   const std::vector<std::uint8_t> pixels = every_pixel();
 };
 
-TEST_F(NpzDatasets, ComeApartIntoTrainAndTest) {
+TEST_F(NpzDatasets, AreSplitIntoTrainAndTest) {
   write();
   const auto [train, test] = datasets::npz(path);
   EXPECT_EQ(train.size(), 3);
@@ -156,7 +156,7 @@ TEST_F(NpzDatasets, ComeApartIntoTrainAndTest) {
   EXPECT_EQ(gathered(test).x()[127], Real(132) / 255);
 }
 
-TEST_F(NpzDatasets, HaveNamesOfTheirOwn) {
+TEST_F(NpzDatasets, CanHaveOtherArrayNames) {
   write("labels");
   EXPECT_EQ(datasets::npz(path, {.y_train = "labels"}).train.size(), 3);
   EXPECT_EQ(datasets::npz(NpzFile(path), {.y_train = "labels"}).test.size(), 2);

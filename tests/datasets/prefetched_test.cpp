@@ -48,7 +48,7 @@ bool right(const Batch& batch) {
   return result;
 }
 
-TEST(Prefetched, GivesTheSameBatches) {
+TEST(Prefetched, ReturnsTheSameBatches) {
   const Numbers numbers(1000);
   const Prefetched data(numbers);
   EXPECT_EQ(data.size(), 1000);
@@ -71,7 +71,7 @@ void wait_for(const Numbers& numbers, Index count) {
   while (numbers.elsewhere < count) std::this_thread::yield();
 }
 
-TEST(Prefetched, HasTheRowsThatWereNamedGatheredByAnotherThread) {
+TEST(Prefetched, GathersPrefetchedRowsInTheThread) {
   const Numbers numbers(100);
   const Prefetched data(numbers);
   const std::vector<Index> rows{7, 3, 99, 50};
@@ -83,7 +83,7 @@ TEST(Prefetched, HasTheRowsThatWereNamedGatheredByAnotherThread) {
   EXPECT_EQ(numbers.gathered, 4) << "none of them twice";
 }
 
-TEST(Prefetched, GoesOnWithTheRowsThatFollowWhereTheyComeInOrder) {
+TEST(Prefetched, GathersTheFollowingRowsAfterSequentialOnes) {
   const Numbers numbers(8);
   const Prefetched data(numbers);
   Tensor x({4, 2}), y(Shape{4});
@@ -95,7 +95,7 @@ TEST(Prefetched, GoesOnWithTheRowsThatFollowWhereTheyComeInOrder) {
   EXPECT_EQ(numbers.gathered, 8);
 }
 
-TEST(Prefetched, ForgetsWhatNobodyCameFor) {
+TEST(Prefetched, DiscardsRowsThatAreNeverRequested) {
   const Numbers numbers(5000);
   const Prefetched data(numbers);
   std::vector<Index> rows(5000);
@@ -106,7 +106,7 @@ TEST(Prefetched, ForgetsWhatNobodyCameFor) {
   for (Index i = 0; i < 5000; ++i) ASSERT_EQ(y[i], static_cast<Real>(3 * i));
 }
 
-TEST(Prefetched, HandsOnErrorsToWhoeverAsksForTheRow) {
+TEST(Prefetched, ThrowsErrorsToTheCallerWhoRequestsTheRow) {
   const Numbers numbers(100, 5);
   const Prefetched data(numbers);
   const std::vector<Index> rows{4, 5, 6}, good{6, 4};
@@ -126,7 +126,7 @@ TEST(Prefetched, HandsOnErrorsToWhoeverAsksForTheRow) {
             "Prefetched: row 100 is out of range; there are 100 rows");
 }
 
-TEST(Prefetched, ServesSeveralThreadsAtOnce) {
+TEST(Prefetched, CanBeUsedBySeveralThreads) {
   const Numbers numbers(600);
   const Prefetched data(numbers);
   std::atomic<int> wrong = 0;
@@ -145,7 +145,7 @@ TEST(Prefetched, ServesSeveralThreadsAtOnce) {
   EXPECT_EQ(wrong, 0);
 }
 
-TEST(Prefetched, AllocatesNothingForABatch) {
+TEST(Prefetched, AllocatesNothingPerBatch) {
   if (!testing::AllocationCounter::available()) GTEST_SKIP() << "allocations cannot be counted in this build";
   const Numbers numbers(1000);
   const Prefetched data(numbers);
@@ -159,7 +159,7 @@ TEST(Prefetched, AllocatesNothingForABatch) {
   EXPECT_EQ(counter.count(), 0);
 }
 
-TEST(Prefetched, TakesADatasetOfNothing) {
+TEST(Prefetched, AcceptsAnEmptyDataset) {
   const Numbers none(0);
   const Prefetched data(none);
   const std::vector<Index> rows{0};

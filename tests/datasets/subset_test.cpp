@@ -43,7 +43,7 @@ std::vector<Index> counts_of(DatasetRef data, std::size_t classes) {
   return counts;
 }
 
-TEST(DatasetSubset, HasTheRowsThatItWasTold) {
+TEST(DatasetSubset, HasTheGivenRows) {
   const TensorDataset data = of_classes({5, 6, 7, 8});
   const DatasetSubset subset(data, {3, 0, 3});
   EXPECT_EQ(subset.size(), 3);
@@ -78,14 +78,14 @@ TEST(StratifiedSplit, KeepsTheFractionOfEachClass) {
   EXPECT_TRUE(std::is_sorted(parts.train.rows().begin(), parts.train.rows().end()));
 }
 
-TEST(StratifiedSplit, RoundsSoThatTheWholeIsRight) {
+TEST(StratifiedSplit, RoundsToTheRightTotal) {
   // 1.5 of 5 in each of four classes: 6 in total, not 4 or 8.
   const TensorDataset four = of_counts({5, 5, 5, 5}), three = of_counts({7, 11, 13});
   EXPECT_EQ(stratified_split(four, 0.3).validation.size(), 6);
   EXPECT_EQ(stratified_split(three, 0.25).validation.size(), 8);
 }
 
-TEST(StratifiedSplit, LeavesEachPartASampleOfEachClassThatHasTwo) {
+TEST(StratifiedSplit, EachPartHasASampleOfEachClassWithTwo) {
   const TensorDataset data = of_counts({50, 2, 1}), two = of_counts({50, 2});
   const StratifiedSplit parts = stratified_split(data, 0.1);
   EXPECT_EQ(counts_of(parts.validation, 3)[1], 1);
@@ -95,19 +95,19 @@ TEST(StratifiedSplit, LeavesEachPartASampleOfEachClassThatHasTwo) {
   EXPECT_EQ(counts_of(most.train, 2), (std::vector<Index>{5, 1}));
 }
 
-TEST(StratifiedSplit, IsTheSameForASeedAndAnotherForAnother) {
+TEST(StratifiedSplit, DependsOnlyOnTheSeed) {
   const TensorDataset data = of_counts({30, 30});
   EXPECT_EQ(stratified_split(data, 0.5, 1).train.rows(), stratified_split(data, 0.5, 1).train.rows());
   EXPECT_NE(stratified_split(data, 0.5, 1).train.rows(), stratified_split(data, 0.5, 2).train.rows());
 }
 
-TEST(StratifiedSplit, TakesOneHotTargets) {
+TEST(StratifiedSplit, AcceptsOneHotTargets) {
   const TensorDataset data = of_counts({30, 10});
   const OneHot one_hot(data, 2);
   EXPECT_EQ(stratified_split(one_hot, 0.5).train.rows(), stratified_split(data, 0.5).train.rows());
 }
 
-TEST(StratifiedSplit, RefusesWhatCannotBe) {
+TEST(StratifiedSplit, RejectsInvalidFractionsAndTargets) {
   const TensorDataset data = of_counts({3, 3}), single = of_classes({0, 1, 2}),
                       numbers(Tensor({2, 1}), Tensor::vector({1, 0.5}));
   EXPECT_EQ(error_of<ValueError>([&] { stratified_split(data, 1); }),
@@ -119,7 +119,7 @@ TEST(StratifiedSplit, RefusesWhatCannotBe) {
             "label 0.5 in row 1 is not a class; classes are whole numbers from 0 on");
 }
 
-TEST(BalancedClassWeight, MakesAllClassesCountAlike) {
+TEST(BalancedClassWeight, GivesAllClassesTheSameTotalWeight) {
   const std::map<Index, double> expected{{0, 10 / (3 * 6.0)}, {1, 10 / (3 * 3.0)}, {4, 10 / 3.0}};
   const TensorDataset data = of_classes({0, 0, 1, 0, 4, 1, 0, 0, 1, 0});
   EXPECT_EQ(balanced_class_weight(data), expected);
@@ -149,13 +149,13 @@ TEST(BalancedClassWeight, CountsEachLabelOfASample) {
             "label 0.5 in row 1 is not a class; classes are whole numbers from 0 on, or one-hot rows");
 }
 
-TEST(StratifiedSplit, RefusesSeveralLabelsASample) {
+TEST(StratifiedSplit, RejectsSeveralLabelsPerSample) {
   const TensorDataset data(Tensor({4, 1}), Tensor({4, 2}, {0, 2, 1, 1, 0, 2, 1, 1}));
   EXPECT_EQ(error_of<ShapeError>([&] { stratified_split(data, 0.5); }),
             "stratified_split: targets of shape (2,) have 8 labels for 4 samples; one label per sample is required");
 }
 
-TEST(BalancedClassWeight, RefusesWhatIsNoClass) {
+TEST(BalancedClassWeight, RejectsInvalidLabels) {
   EXPECT_EQ(error_of<ValueError>([] {
               balanced_class_weight(Tensor::vector({0, -1}));
             }),

@@ -26,7 +26,7 @@ void replace(const std::filesystem::path& path) {
 constexpr std::array<mode_t, 9> modes{0600, 0640, 0444, 0666, 0777, 01666, 02755, 04755, 06777};
 
 // Linux file systems allow 255 bytes.
-TEST(AtomicFile, TakesTheLongestNameThereIs) {
+TEST(AtomicFile, AcceptsTheLongestPossibleName) {
   const TemporaryFolder folder;
   const std::string name(255, 'n');
   AtomicFile file(folder / name);
@@ -34,7 +34,7 @@ TEST(AtomicFile, TakesTheLongestNameThereIs) {
   EXPECT_EQ(folder.names(), std::vector{name});
 }
 
-TEST(AtomicFile, RefusesALongerNameBeforeAnythingIsWritten) {
+TEST(AtomicFile, RejectsALongerNameBeforeWriting) {
   const TemporaryFolder folder;
   const std::string name(256, 'n');
   expect_error<FileError>([&] { AtomicFile{folder / name}; },
@@ -42,7 +42,7 @@ TEST(AtomicFile, RefusesALongerNameBeforeAnythingIsWritten) {
   EXPECT_EQ(folder.names(), std::vector<std::string>{});
 }
 
-TEST(AtomicFile, KeepsThePermissionsOfTheUsersOwnFileButNeverSetuidSetgidOrSticky) {
+TEST(AtomicFile, KeepsPermissionsButNeverSetuidSetgidOrSticky) {
   const TemporaryFolder folder;
   for (const mode_t mode : modes) {
     testing::plant_file(folder / "f", mode, false);
@@ -55,7 +55,7 @@ TEST(AtomicFile, KeepsThePermissionsOfTheUsersOwnFileButNeverSetuidSetgidOrStick
   }
 }
 
-TEST(AtomicFile, TakesNothingFromAFileOfAnotherUser) {
+TEST(AtomicFile, KeepsNoPermissionsOfAnotherUsersFile) {
   if (!testing::is_root()) GTEST_SKIP() << "root alone can make files of other users";
   const TemporaryFolder folder;
   const mode_t mask = ::umask(027);
@@ -73,7 +73,7 @@ TEST(AtomicFile, TakesNothingFromAFileOfAnotherUser) {
   ::umask(mask);
 }
 
-TEST(AtomicFile, GivesAnotherGroupNoMoreThanEverybodyHas) {
+TEST(AtomicFile, GivesAnotherGroupOnlyThePermissionsOfOthers) {
   if (!testing::is_root()) GTEST_SKIP() << "root alone can give a file to any group";
   const TemporaryFolder folder;
   ASSERT_EQ(::chmod(folder.path().c_str(), 0777), 0);
@@ -89,7 +89,7 @@ TEST(AtomicFile, GivesAnotherGroupNoMoreThanEverybodyHas) {
       << after.st_gid << ' ' << std::oct << after.st_mode;
 }
 
-TEST(AtomicFile, FollowsLinksOfItsUserAsFarAsTheyGo) {
+TEST(AtomicFile, FollowsChainsOfTheUsersLinks) {
   const TemporaryFolder folder;
   std::filesystem::create_directory(folder / "deep");
   std::filesystem::create_symlink("deep/b", folder / "a");
@@ -124,7 +124,7 @@ TEST(AtomicFile, FollowsNoLinkOfAnotherUser) {
   EXPECT_EQ(folder.names().size(), 3u);
 }
 
-TEST(AtomicFile, LeavesTheNumbersOfStandardStreamsAlone) {
+TEST(AtomicFile, NeverUsesTheDescriptorOfAStandardStream) {
   const TemporaryFolder folder;
   const int kept = ::dup(STDERR_FILENO);
   ASSERT_GT(kept, STDERR_FILENO);

@@ -22,7 +22,7 @@ using testing::read_events;
 using testing::TemporaryFolder;
 
 /// RFC 3720, appendix B.4.
-TEST(CRC32C, IsWhatTheRFCSays) {
+TEST(CRC32C, MatchesTheRFC) {
   EXPECT_EQ(crc32c(std::string(32, '\0')), 0x8A9136AAU);
   EXPECT_EQ(crc32c(std::string(32, '\xFF')), 0x62A8AB43U);
   std::string up, down;
@@ -47,7 +47,7 @@ TEST(EventFile, BeginsWithItsVersion) {
   EXPECT_NE(EventFile(folder / "logs/train").path(), file.path()) << "another one is another file";
 }
 
-TEST(EventFile, HasScalarsAsTensorBoardReadsThem) {
+TEST(EventFile, WritesScalarsInTensorBoardsFormat) {
   const TemporaryFolder folder;
   const EventFile file(folder.path());
   file.write_scalar("epoch_loss", 0.25, 0);
@@ -62,7 +62,7 @@ TEST(EventFile, HasScalarsAsTensorBoardReadsThem) {
   EXPECT_GE(events[2].wall_time, events[0].wall_time);
 }
 
-TEST(EventFile, HasTheBytesThatTheFormatSays) {
+TEST(EventFile, WritesTheBytesOfTheSpecification) {
   const TemporaryFolder folder;
   const EventFile file(folder.path());
   file.write_scalar("a", 1, 2);
@@ -78,7 +78,7 @@ TEST(EventFile, HasTheBytesThatTheFormatSays) {
                                          14));
 }
 
-TEST(EventFile, HasHistogramsAsTensorBoardReadsThem) {
+TEST(EventFile, WritesHistogramsInTensorBoardsFormat) {
   const TemporaryFolder folder;
   const EventFile file(folder.path());
   Tensor values(Shape{61});
@@ -104,7 +104,7 @@ TEST(EventFile, HasHistogramsAsTensorBoardReadsThem) {
   }
 }
 
-TEST(EventFile, CountsTheFiniteNumbersOfAHistogram) {
+TEST(EventFile, HistogramsCountOnlyFiniteValues) {
   const TemporaryFolder folder;
   const EventFile file(folder.path());
   file.write_histogram("all the same", Tensor::vector({3, testing::nan, 3, -testing::infinity}), 0);
@@ -117,7 +117,7 @@ TEST(EventFile, CountsTheFiniteNumbersOfAHistogram) {
   EXPECT_EQ(events[1].bucket[0], 2);
 }
 
-TEST(EventFile, SaysWhereItCannotBeWritten) {
+TEST(EventFile, NamesAFileThatCannotBeWritten) {
   const TemporaryFolder folder;
   const std::string file = folder / "file";
   std::ofstream(file) << "no folder";

@@ -21,7 +21,7 @@ using detail::FileKind;
 using testing::bytes_of;
 using testing::ForeignFile;
 
-TEST(FileKind, IsToldByTheFirstBytes) {
+TEST(FileKind, IsRecognisedByTheFirstBytes) {
   std::set<FileKind> seen;
   for (const ForeignFile& file : testing::foreign_files()) {
     EXPECT_EQ(detail::file_kind(bytes_of(file.bytes)), file.kind) << name_of(file.kind) << ": " << file.bytes;
@@ -54,7 +54,7 @@ TEST(FileKind, IsToldByTheFirstBytes) {
   EXPECT_EQ(detail::file_kind(bytes_of(std::string(4096, '\0'))), FileKind::unknown);
 }
 
-TEST(FileKind, IsWhatEveryReaderSaysOfAFileOfAnotherKind) {
+TEST(FileKind, EveryReaderNamesTheKindOfAForeignFile) {
   struct Reader {
     FileKind kind;
     std::function<void(const std::string& path)> from_file;
@@ -84,16 +84,16 @@ TEST(FileKind, IsWhatEveryReaderSaysOfAFileOfAnotherKind) {
   }
 }
 
-/// A file truncated anywhere, or two files joined, is described by a kind or by its first bytes. The errors never
-/// report a length that is not one.
-TEST(FileKind, NoPieceOfAFileMakesNonsenseOfAnError) {
+/// A file truncated anywhere, or two files joined, is described by a kind or by its first bytes. The errors never take
+/// other bytes for a length.
+TEST(FileKind, TruncatedAndJoinedFilesGiveSensibleErrors) {
   const auto expect_sense = [](const std::string& bytes) {
     const FileKind kind = detail::file_kind(bytes_of(bytes));
     if (kind == FileKind::safetensors || kind == FileKind::npz) return;
     const std::string as_unknown = "x: it begins with " + detail::beginning_of(bytes_of(bytes)) + ", which no ";
     const auto expect_said = [&](const std::string& error) {
       const bool is_named = kind != FileKind::unknown && error == "x: " + detail::described(kind);
-      // A zero is a length.
+      // Zero bytes are a valid header length.
       EXPECT_TRUE(is_named || error.starts_with(as_unknown) || kind == FileKind::npy ||
                   (kind == FileKind::unknown && error == "x: the header does not begin with {"))
           << error;
@@ -115,8 +115,7 @@ TEST(FileKind, NoPieceOfAFileMakesNonsenseOfAnError) {
   }
 }
 
-/// A damaged file still has its kind.
-TEST(FileKind, ADamagedFileOfItsOwnKindIsNotForeign) {
+TEST(FileKind, ADamagedFileKeepsItsKind) {
   EXPECT_EQ(testing::error_of<FormatError>([] { NpyFile(bytes_of(std::string("\x93NUMPY\7")), "x"); }),
             "x: it ends before its version");
   EXPECT_EQ(detail::described_if_foreign(bytes_of(std::string("\2\0\0\0\0\0\0\0{]", 10)), {FileKind::safetensors}), "");

@@ -21,7 +21,7 @@ Bytes content_of(const Bytes& file) {
   return content;
 }
 
-TEST(Gzip, WhatIsCutOffOrFlippedIsRefusedOrMeansTheSame) {
+TEST(Gzip, RejectsDamagedDataOrReadsTheSameContent) {
   const std::string text = "some text, some text, and a little more of it";
   const auto bytes = std::as_bytes(std::span(text));
   const Bytes content(bytes.begin(), bytes.end());

@@ -63,7 +63,7 @@ std::vector<IdxArray> one_of_every_type() {
 
 const IdxArray small{{2, 2}, std::vector<std::uint8_t>{1, 2, 3, 4}};
 
-TEST(Idx, ReadsWhatTheFormatsDescriptionSays) {
+TEST(Idx, ReadsTheBytesOfTheSpecification) {
   const IdxArray array = parse(bytes({0, 0, 0x0B, 2, 0, 0, 0, 2, 0, 0, 0, 1, 0x01, 0x02, 0xFF, 0xFE}));
   EXPECT_EQ(array, (IdxArray{{2, 1}, std::vector<std::int16_t>{258, -2}}));
   EXPECT_EQ(array.magic(), 0x0B02u);
@@ -71,12 +71,12 @@ TEST(Idx, ReadsWhatTheFormatsDescriptionSays) {
   EXPECT_STREQ(type_name(array.data), "i16");
 }
 
-TEST(Idx, WritesTheBytesOfTheFormatsDescription) {
+TEST(Idx, WritesTheBytesOfTheSpecification) {
   EXPECT_EQ(idx_bytes({{1}, std::vector<float>{1.5F}}, false), bytes({0, 0, 0x0D, 1, 0, 0, 0, 1, 0x3F, 0xC0, 0, 0}));
   EXPECT_EQ(idx_bytes(small, false), bytes({0, 0, 8, 2, 0, 0, 0, 2, 0, 0, 0, 2, 1, 2, 3, 4}));
 }
 
-TEST(Idx, KeepsEveryTypeOnTheWayToAFileAndBack) {
+TEST(Idx, RoundTripsEveryType) {
   const TemporaryFolder folder;
   for (const IdxArray& array : one_of_every_type()) {
     for (const char* name : {"raw", "packed.gz"}) {
@@ -87,7 +87,7 @@ TEST(Idx, KeepsEveryTypeOnTheWayToAFileAndBack) {
   EXPECT_EQ(folder.names().size(), 2u) << "and leaves nothing else behind";
 }
 
-TEST(Idx, CompressesByTheNameUnlessToldAndReadsByTheContent) {
+TEST(Idx, CompressesByNameByDefaultAndReadsByContent) {
   const TemporaryFolder folder;
   write_idx(folder / "a.gz", small);
   write_idx(folder / "raw_in_spite_of_its_name.gz", small, {.gzip = false});
@@ -98,7 +98,7 @@ TEST(Idx, CompressesByTheNameUnlessToldAndReadsByTheContent) {
   for (const std::string& name : folder.names()) EXPECT_EQ(read_idx(folder / name), small) << name;
 }
 
-TEST(Idx, HoldsEmptyArraysScalarsAndMoreDimensionsThanAShape) {
+TEST(Idx, SupportsEmptyArraysScalarsAndManyDimensions) {
   const std::vector<std::uint8_t> none, one{7};
   for (const IdxArray& array : {IdxArray{{0}, none}, IdxArray{{5, 0, 28}, none}, IdxArray{{}, one},
                                 IdxArray{std::vector<Index>(255, 1), one}}) {
@@ -107,7 +107,7 @@ TEST(Idx, HoldsEmptyArraysScalarsAndMoreDimensionsThanAShape) {
   }
 }
 
-TEST(Idx, BecomesATensorAndComesFromOne) {
+TEST(Idx, ConvertsToAndFromTensors) {
   EXPECT_EQ(to_tensor({{2, 1}, std::vector<std::int16_t>{258, -2}}), Tensor::matrix({{258}, {-2}}));
   const Tensor tensor = Tensor::matrix({{0.5, -1}, {2, 3}});
   const IdxArray array = to_idx(tensor);
@@ -121,7 +121,7 @@ TEST(Idx, BecomesATensorAndComesFromOne) {
   EXPECT_THROW(to_tensor({std::vector<Index>(9, 1), std::vector<float>{1}}), ShapeError);
 }
 
-TEST(Idx, AnIntegerThatWouldBeRoundedIsNotRead) {
+TEST(Idx, RejectsAnIntegerThatWouldBeRounded) {
   constexpr std::int32_t most = 1 << 24;
   const IdxArray exact{{1, 2}, std::vector<std::int32_t>{-most, most + 2}},
       odd{{1, 2}, std::vector<std::int32_t>{0, most + 1}};
@@ -135,7 +135,7 @@ TEST(Idx, AnIntegerThatWouldBeRoundedIsNotRead) {
   }
 }
 
-TEST(Idx, SaysWhatIsWrongWithAHeader) {
+TEST(Idx, ReportsInvalidHeaders) {
   EXPECT_EQ(format_error({}), "file: this is an empty file; was it written or downloaded completely?");
   EXPECT_EQ(format_error(bytes({0, 0, 8})),
             "file: the file ends inside its magic number (truncated, or not an IDX file?)");
@@ -149,7 +149,7 @@ TEST(Idx, SaysWhatIsWrongWithAHeader) {
             "file: element type 0A; IDX has 08 (u8), 09 (i8), 0B (i16), 0C (i32), 0D (f32) and 0E (f64)");
 }
 
-TEST(Idx, SaysWhenTheNumbersAreTooFewOrTooMany) {
+TEST(Idx, ReportsTooFewOrTooManyElements) {
   const Bytes raw = idx_bytes(small, false);
   EXPECT_EQ(format_error(Bytes(raw.begin(), raw.end() - 1)),
             "file: dimensions (2, 2) of u8 need 4 bytes, the file has exactly 3");
@@ -160,7 +160,7 @@ TEST(Idx, SaysWhenTheNumbersAreTooFewOrTooMany) {
             "file: dimensions (2, 2) of u8 need 4 bytes, the file has more");
 }
 
-TEST(Idx, RefusesSizesThatOverflowOrExceedTheLimit) {
+TEST(Idx, RejectsSizesThatOverflowOrExceedTheLimit) {
   const Bytes huge = bytes({0xFF, 0xFF, 0xFF, 0xFF});
   EXPECT_EQ(format_error(bytes({0, 0, 8, 3}) + huge + huge + huge),
             "file: dimensions (4294967295, 4294967295, 4294967295): the number of elements overflows");
@@ -175,7 +175,7 @@ TEST(Idx, RefusesSizesThatOverflowOrExceedTheLimit) {
   EXPECT_EQ(parse(idx_bytes(small, true), {.size_limit = 4}), small);
 }
 
-TEST(Idx, AllocatesNothingThatAHeaderAsksForBeforeTheFileIsKnownToHoldIt) {
+TEST(Idx, DoesNotAllocateByTheHeaderAlone) {
   // The header claims 1 GiB; a few bytes follow.
   const Bytes raw = bytes({0, 0, 8, 1, 0x40, 0, 0, 0, 1, 2, 3});
   EXPECT_EQ(format_error(raw), "file: dimensions (1073741824,) of u8 need 1073741824 bytes, the file has exactly 3");
@@ -183,14 +183,14 @@ TEST(Idx, AllocatesNothingThatAHeaderAsksForBeforeTheFileIsKnownToHoldIt) {
             std::string::npos);
 }
 
-TEST(Idx, StopsADecompressionBombAtTheFirstByteTooMuch) {
+TEST(Idx, StopsADecompressionBomb) {
   const Bytes header = bytes({0, 0, 8, 1, 0, 0, 0, 4});
   const Bytes bomb = detail::gzip_compressed(header + Bytes(std::size_t{64} << 20));
   EXPECT_LT(bomb.size(), 100'000u);
   EXPECT_EQ(format_error(bomb), "file: dimensions (4,) of u8 need 4 bytes, the file has more");
 }
 
-TEST(Idx, ReadsGzipMembersOneAfterTheOtherAsOne) {
+TEST(Idx, ReadsConsecutiveGzipMembersAsOneStream) {
   const Bytes raw = idx_bytes(small, false);
   const Bytes front(raw.begin(), raw.begin() + 5), back(raw.begin() + 5, raw.end());
   using detail::gzip_compressed;
@@ -199,7 +199,7 @@ TEST(Idx, ReadsGzipMembersOneAfterTheOtherAsOne) {
             "file: dimensions (2, 2) of u8 need 4 bytes, the file has more");
 }
 
-TEST(Idx, RefusesDamagedGzipData) {
+TEST(Idx, RejectsDamagedGzipData) {
   const Bytes packed = idx_bytes(small, true);
   EXPECT_EQ(format_error(Bytes(packed.begin(), packed.end() - 1)),
             "file: the gzip data are cut off (an interrupted download?)");
@@ -212,7 +212,7 @@ TEST(Idx, RefusesDamagedGzipData) {
   EXPECT_EQ(format_error(wrong_size), "file: the gzip data are damaged (incorrect length check)");
 }
 
-TEST(Idx, MeetsWhatIsCutOffOrFlippedWithATypedErrorOrAnArrayOfTheSameSize) {
+TEST(Idx, ThrowsOrReadsTheSameSizeForDamagedFiles) {
   for (const IdxArray& array : one_of_every_type()) {
     for (const bool gzip : {false, true}) {
       const Bytes whole = idx_bytes(array, gzip);
@@ -226,7 +226,7 @@ TEST(Idx, MeetsWhatIsCutOffOrFlippedWithATypedErrorOrAnArrayOfTheSameSize) {
   }
 }
 
-TEST(Idx, NamesTheFileThatCannotBeRead) {
+TEST(Idx, NamesAFileThatCannotBeRead) {
   const TemporaryFolder folder;
   EXPECT_EQ(error_of<FileError>([&] { read_idx(folder / "none"); }),
             (folder / "none").string() + ": cannot be found (No such file or directory)");
@@ -241,7 +241,7 @@ TEST(Idx, NamesTheFileThatCannotBeRead) {
             (folder / "small").string() + ": dimensions (2, 2) of u8 need 4 bytes, the file has exactly 3");
 }
 
-TEST(Idx, RefusesToWriteWhatTheFormatCannotHold) {
+TEST(Idx, RejectsArraysThatTheFormatCannotHold) {
   EXPECT_EQ(error_of<ShapeError>([] {
               idx_bytes({{3}, std::vector<float>{1}}, false);
             }),
@@ -257,7 +257,7 @@ TEST(Idx, RefusesToWriteWhatTheFormatCannotHold) {
   EXPECT_THROW(idx_bytes({{-1, -1}, std::vector<float>{1}}, false), ValueError);
 }
 
-TEST(Idx, NamesTheFileThatCannotBeWrittenAndLeavesNothing) {
+TEST(Idx, NamesAFileThatCannotBeWrittenAndLeavesNothing) {
   const TemporaryFolder folder;
   const auto path = folder / "none" / "file";
   EXPECT_EQ(error_of<FileError>([&] { write_idx(path, small); }),
@@ -268,7 +268,7 @@ TEST(Idx, NamesTheFileThatCannotBeWrittenAndLeavesNothing) {
   EXPECT_EQ(folder.names(), std::vector<std::string>{"taken"});
 }
 
-TEST(Idx, PutsNoFileInThePlaceOfAPipeOrADevice) {
+TEST(Idx, ReplacesNoPipeOrDevice) {
   const TemporaryFolder folder;
   const auto path = folder / "pipe";
   ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);

@@ -40,20 +40,20 @@ TEST(Json, FindsMembersByName) {
   expect_error<FormatError>([&] { static_cast<void>(json.at("z")); }, "there is no \"z\" in an object");
 }
 
-TEST(Json, RefusesWhatIsNoJson) {
+TEST(Json, RejectsInvalidJson) {
   for (const char* const text : {"", "{", "[1,]", "{\"a\":}", "{a:1}", "tru", "1 2", "[1]]", "\"\xff\"", "\"\n\"", "01",
                                  "1e999", "NaN", "'a'", "{\"a\":1,}", "\xef\xbb\xbf", "[\"\\ud800\"]"}) {
     EXPECT_TRUE(error_of<FormatError>([&] { parse_json(text); }).starts_with("JSON: ")) << text;
   }
 }
 
-TEST(Json, SaysWhereItWentWrong) {
+TEST(Json, ReportsThePositionOfAnError) {
   expect_error<FormatError>([] { parse_json("[1, x]"); },
                             "JSON: parse error at line 1, column 5: syntax error while parsing value - invalid "
                             "literal; last read: '1, x' (byte 5)");
 }
 
-TEST(Json, WhatIsCutOffOrFlippedIsRefusedOrRead) {
+TEST(Json, RejectsOrReadsDamagedFiles) {
   const std::string text = R"({"a":[1,-2.5e3,true,null,"x\"\u00e9"],"b":{"":{}}})";
   const testing::Refused refused = testing::read_damaged(text, [](const std::string& damaged) {
     const Json json = parse_json(damaged);
@@ -63,19 +63,19 @@ TEST(Json, WhatIsCutOffOrFlippedIsRefusedOrRead) {
   EXPECT_GT(refused.flipped, 4 * std::ssize(text));
 }
 
-TEST(Json, RefusesANameThatIsThereTwice) {
+TEST(Json, RejectsDuplicateNames) {
   expect_error<FormatError>([] { parse_json(R"({"a":1,"b":2,"a":3})"); }, "JSON: duplicate name \"a\"");
   EXPECT_NO_THROW(parse_json(R"([{"a":1},{"a":2,"b":{"a":3}}])"));
 }
 
-TEST(Json, RefusesWhatWouldTakeMuchMemory) {
+TEST(Json, LimitsNestingAndTheNumberOfValues) {
   expect_error<FormatError>([] { parse_json(std::string(100'000, '[')); }, "JSON: more than 64 levels of nesting");
   std::string many = "[0";
   for (int i = 0; i < 100'000; ++i) many += ",0";
   expect_error<FormatError>([&] { parse_json(many + "]"); }, "JSON: more than 100000 values");
 }
 
-TEST(Json, RefusesWordsThatTheParserWouldTakeMuchMemoryFor) {
+TEST(Json, LimitsTheLengthOfStringsAndNumbers) {
   constexpr std::size_t most = 8 << 20;
   const std::string text(most, 'x'), spaces(most + 1, ' '), why = "JSON: a string or number of more than 8388608 bytes";
   EXPECT_EQ(parse_json("[\"" + text + "\",\"\\\"\"]"), Json(Json::Array{Json(text), Json("\"")}));

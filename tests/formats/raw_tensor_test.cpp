@@ -40,7 +40,7 @@ double value_of(Index bits, int fraction_bits, int bias, Special special) {
   return (bits & 128 ? -1 : 1) * (largest ? special(fraction, size) : size);
 }
 
-TEST(RawTensor, EightBitFloatsAreWhatTheirSpecificationsSay) {
+TEST(RawTensor, EightBitFloatsFollowTheirSpecifications) {
   const Tensor e4m3 = values_of(Dtype::f8_e4m3), e5m2 = values_of(Dtype::f8_e5m2), e8m0 = values_of(Dtype::f8_e8m0);
   for (Index i = 0; i < 256; ++i) {
     expect_value(e4m3[i],
@@ -67,7 +67,7 @@ std::string conversion_error(Dtype dtype, Stored number) {
 }
 
 /// Real represents all integers up to 2^digits, and beyond that those whose last bits are zero.
-TEST(RawTensor, IntegersAreReadExactlyOrNotAtAll) {
+TEST(RawTensor, ReadsIntegersExactlyOrThrows) {
   constexpr int digits = std::numeric_limits<Real>::digits;  // 24, or 53 if Real is double
   const auto expect_exact = [](std::string_view error) { EXPECT_EQ(error, ""); };
   const auto expect_refused = [&](const std::string& error, const std::string& number) {
@@ -101,7 +101,7 @@ TEST(RawTensor, IntegersAreReadExactlyOrNotAtAll) {
   EXPECT_EQ(to_tensor({"x", Dtype::f64, {1}, std::as_bytes(std::span(third))})[0], static_cast<Real>(1.0 / 3));
 }
 
-TEST(RawTensor, TypesHaveTheNamesThatSafetensorsFilesGiveThem) {
+TEST(RawTensor, TypesHaveTheirSafetensorsNames) {
   for (int i = 0; i <= static_cast<int>(Dtype::f8_e8m0); ++i) {
     const auto dtype = static_cast<Dtype>(i);
     EXPECT_EQ(dtype_called(to_string(dtype)), dtype);

@@ -36,7 +36,7 @@ void write(const std::filesystem::path& path, const std::string& bytes) {
   std::ofstream(path, std::ios::binary) << bytes;
 }
 
-TEST(Safetensors, TheFileIsAsTheFormatSays) {
+TEST(Safetensors, FileFollowsTheSpecification) {
   const TemporaryFolder folder;
   const std::vector<std::uint8_t> bytes{7, 8, 9};
   const std::vector<double> doubles{1};
@@ -64,7 +64,7 @@ class SafetensorsReading : public ::testing::TestWithParam<bool> {
 };
 INSTANTIATE_TEST_SUITE_P(ByMapAndByCopy, SafetensorsReading, ::testing::Bool());
 
-TEST_P(SafetensorsReading, EveryTypeBecomesReals) {
+TEST_P(SafetensorsReading, ConvertsEveryTypeToReal) {
   const TemporaryFolder folder;
   const std::vector<double> f64{0.5, -1e300};
   const std::vector<float> f32{0.5F, -2};
@@ -116,7 +116,7 @@ TEST_P(SafetensorsReading, EveryTypeBecomesReals) {
   EXPECT_EQ(file.tensor("none").shape(), (Shape{3, 0}));
 }
 
-TEST_P(SafetensorsReading, NaNOfHalvesStaysNaN) {
+TEST_P(SafetensorsReading, KeepsNaNOfHalfPrecision) {
   const TemporaryFolder folder;
   const std::vector<std::uint16_t> f16{0x7e00, 0x7c01}, bf16{0x7fc0};
   write_safetensors(folder / "a", std::array<RawTensor, 2>{
@@ -126,7 +126,7 @@ TEST_P(SafetensorsReading, NaNOfHalvesStaysNaN) {
   EXPECT_TRUE(std::isnan(file.tensor("b").item()));
 }
 
-TEST_P(SafetensorsReading, AFileWithoutTensorsIsAFile) {
+TEST_P(SafetensorsReading, AcceptsAFileWithoutTensors) {
   const TemporaryFolder folder;
   write(folder / "a", safetensors_file_of("{}"));
   EXPECT_TRUE(open(folder / "a").tensors().empty());
@@ -134,7 +134,7 @@ TEST_P(SafetensorsReading, AFileWithoutTensorsIsAFile) {
   EXPECT_EQ(open(folder / "b").metadata(), (SafetensorsMetadata{{"a", "b"}}));
 }
 
-TEST_P(SafetensorsReading, TensorsMayStandInAnyOrderInTheHeader) {
+TEST_P(SafetensorsReading, AcceptsAnyOrderInTheHeader) {
   const TemporaryFolder folder;
   write(folder / "a",
         safetensors_file_of(R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[1,2]},)"
@@ -147,7 +147,7 @@ TEST_P(SafetensorsReading, TensorsMayStandInAnyOrderInTheHeader) {
   EXPECT_TRUE(file.find("e")->bytes.empty());
 }
 
-TEST_P(SafetensorsReading, RefusesWhatBreaksTheFormat) {
+TEST_P(SafetensorsReading, RejectsInvalidFiles) {
   const TemporaryFolder folder;
   const std::string path = (folder / "x").string();
   const auto refused = [&](const std::string& bytes, const std::string& text) {
@@ -218,7 +218,7 @@ TEST_P(SafetensorsReading, RefusesWhatBreaksTheFormat) {
   EXPECT_TRUE(error_of<FormatError>([&] { open(path); }).starts_with(path + ": JSON: ")) << "not UTF-8";
 }
 
-TEST_P(SafetensorsReading, ATypeThatIsNotReadKeepsNothingElseFromBeingRead) {
+TEST_P(SafetensorsReading, UnsupportedTypesDoNotBlockOtherTensors) {
   const TemporaryFolder folder;
   const std::string path = (folder / "x").string();
   write(path, safetensors_file_of(R"({"a":{"dtype":"F4","shape":[5],"data_offsets":[0,3]},)"
@@ -249,7 +249,7 @@ TEST_P(SafetensorsReading, ATypeThatIsNotReadKeepsNothingElseFromBeingRead) {
   expect_error<FormatError>([&] { open(path); }, path + ": \"a\": duplicate entry dtype");
 }
 
-TEST(Safetensors, ManyTensorsOfTypesThatAreNotReadTakeNoMoreThanFourTimesTheirSize) {
+TEST(Safetensors, UnreadTensorsTakeAtMostFourTimesTheFileInMemory) {
   const auto header_of = [](int count) {
     std::string header = "{";
     for (int i = 0; i < count; ++i) {
@@ -265,7 +265,7 @@ TEST(Safetensors, ManyTensorsOfTypesThatAreNotReadTakeNoMoreThanFourTimesTheirSi
                             "file: more than 4000 tensors of unsupported types");
 }
 
-TEST(Safetensors, WhatIsCutOffOrFlippedIsRefusedOrRead) {
+TEST(Safetensors, RejectsOrReadsDamagedFiles) {
   const std::vector<float> numbers{1, 2, 3};
   const std::vector<std::byte> whole =
       safetensors_bytes(std::array<RawTensor, 2>{{{"a", Dtype::f32, {3}, bytes_of(numbers)},
@@ -280,7 +280,7 @@ TEST(Safetensors, WhatIsCutOffOrFlippedIsRefusedOrRead) {
 }
 
 /// nlohmann's buffers take five times the length of a string, hence the constant.
-TEST(Safetensors, AHeaderOfOneTextTakesNotMuchMore) {
+TEST(Safetensors, LimitsTheMemoryForOneLongString) {
   const std::string text = safetensors_file_of(R"({"__metadata__":{"text":")" + std::string(8 << 20, 'x') + R"("}})");
   const testing::PeakMemory memory;
   SafetensorsFile(std::as_bytes(std::span(text)), "file");
@@ -288,7 +288,7 @@ TEST(Safetensors, AHeaderOfOneTextTakesNotMuchMore) {
 }
 
 /// The worst case: short names and no elements.
-TEST(Safetensors, AHeaderTakesNoMoreThanFourTimesItsSize) {
+TEST(Safetensors, AHeaderTakesAtMostFourTimesItsSize) {
   std::string header = "{";
   for (int i = 0; i < 20'000; ++i) {
     header += (i == 0 ? "\"" : ",\"") + std::to_string(i) + R"(":{"dtype":"U8","shape":[0],"data_offsets":[0,0]})";
@@ -306,7 +306,7 @@ TEST(Safetensors, AHeaderTakesNoMoreThanFourTimesItsSize) {
                             "file: __metadata__: more than 10000 entries");
 }
 
-TEST_P(SafetensorsReading, SaysWhatIsMissing) {
+TEST_P(SafetensorsReading, ReportsMissingFilesAndTensors) {
   const TemporaryFolder folder;
   const std::string path = (folder / "none").string();
   expect_error<FileError>([&] { open(path); }, path + ": cannot be opened (No such file or directory)");
@@ -321,7 +321,7 @@ TEST_P(SafetensorsReading, SaysWhatIsMissing) {
                             where + ": \"a\": (1, 1, 1, 1, 1, 1, 1, 1, 1) has more than 8 dimensions");
 }
 
-TEST(Safetensors, RefusesToWriteWhatWouldNotBeRead) {
+TEST(Safetensors, RejectsTensorsThatCouldNotBeReadBack) {
   const TemporaryFolder folder;
   const std::string path = (folder / "a").string();
   write(path, "old");

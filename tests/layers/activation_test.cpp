@@ -27,23 +27,23 @@ void expect_passes_for_any_shape(const L& layer, Real gap = 0) {
   }
 }
 
-TEST(ReLU, KeepsWhatIsPositive) {
+TEST(ReLU, KeepsPositiveValues) {
   EXPECT_EQ(run(ReLU{}, Tensor::vector({-2, -0.0, 0, 3})), Tensor::vector({0, 0, 0, 3}));
   expect_passes_for_any_shape(ReLU{}, Real(0.1));  // off the kink at 0
 }
 
-TEST(ReLU, HasNoSlopeAtZero) {
+TEST(ReLU, HasSlopeZeroAtZero) {
   const Tensor x = Tensor::vector({-1, 0, 1}), g = Tensor::vector({5, 5, 5});
   Tape tape;
   const Var in = tape.variable(x);
   EXPECT_EQ(Tensor(tape.backward(ReLU{}.forward(in), g)[in]), Tensor::vector({0, 0, 5}));
 }
 
-TEST(Sigmoid, PassesTheChecksOfALayer) { expect_passes_for_any_shape(Sigmoid{}); }
+TEST(Sigmoid, PassesCheckLayer) { expect_passes_for_any_shape(Sigmoid{}); }
 
-TEST(Tanh, PassesTheChecksOfALayer) { expect_passes_for_any_shape(Tanh{}); }
+TEST(Tanh, PassesCheckLayer) { expect_passes_for_any_shape(Tanh{}); }
 
-TEST(LeakyReLU, LetsAPartOfWhatIsNegativeThrough) {
+TEST(LeakyReLU, ScalesNegativeValues) {
   EXPECT_EQ(run(LeakyReLU{}, Tensor::vector({-2, 0, 3})), Tensor::vector({Real(-0.6), 0, 3}));
   EXPECT_EQ(run(LeakyReLU{.negative_slope = 0}, Tensor::vector({-2, 0, 3})), Tensor::vector({0, 0, 3}));
   EXPECT_EQ(run(Activation{leaky_relu}, Tensor::vector({-2, 3})), Tensor::vector({Real(-0.4), 3})) << "as in Keras";
@@ -58,7 +58,7 @@ TEST(ELU, ApproachesMinusAlpha) {
   expect_passes_for_any_shape(ELU{.alpha = 0.5}, Real(0.1));
 }
 
-TEST(GELU, IsExactUnlessToldOtherwise) {
+TEST(GELU, IsExactByDefault) {
   const Tensor x = Tensor::vector({-3, -1, 0, 1, 3});
   const auto expect_values = [&](const Tensor& y, std::initializer_list<double> expected) {
     for (Index i = 0; const double want : expected) EXPECT_NEAR(y[i++], want, testing::rounding);
@@ -72,26 +72,26 @@ TEST(GELU, IsExactUnlessToldOtherwise) {
   expect_passes_for_any_shape(GELU{.approximate = true});
 }
 
-TEST(Swish, IsSiluToo) {
+TEST(Swish, EqualsSilu) {
   const Tensor x = Tensor::vector({-2, 0, 3});
   EXPECT_EQ(run(Swish{}, x), run(Activation{silu}, x));
   EXPECT_EQ(run(Swish{}, x), run(Activation{swish}, x));
   expect_passes_for_any_shape(Swish{});
 }
 
-TEST(Softplus, PassesTheChecksOfALayer) {
+TEST(Softplus, PassesCheckLayer) {
   expect_passes_for_any_shape(Softplus{});
   expect_passes_for_any_shape(Activation{softplus});
 }
 
-TEST(Activations, RefuseOptionsThatAreNotFinite) {
+TEST(Activations, RejectNonFiniteOptions) {
   const Tensor x = Tensor::vector({1});
   EXPECT_EQ(error_of<ValueError>([&] { run(LeakyReLU{.negative_slope = infinity}, x); }),
             "leaky_relu: negative_slope is inf; it must be finite");
   EXPECT_EQ(error_of<ValueError>([&] { run(ELU{.alpha = -infinity}, x); }), "elu: alpha is -inf; it must be finite");
 }
 
-TEST(Activation, IsAFunctionAsALayer) {
+TEST(Activation, WrapsAFunctionAsALayer) {
   EXPECT_EQ(run(Activation{relu}, Tensor::vector({-2, 3})), Tensor::vector({0, 3}));
   EXPECT_EQ(run(Activation{[](Var x) { return x + 1; }}, Tensor::vector({-2, 3})), Tensor::vector({-1, 4}));
   const Activation square_of{square};
@@ -101,12 +101,12 @@ TEST(Activation, IsAFunctionAsALayer) {
   expect_passes_for_any_shape(Activation{linear});
 }
 
-TEST(Activation, RefusesNull) {
+TEST(Activation, RejectsANullPointer) {
   EXPECT_EQ(error_of<ValueError>([] { (void)Activation(nullptr); }),
             "Activation: the function is null; use linear for no activation");
 }
 
-TEST(Softmax, PassesTheChecksOfALayer) {
+TEST(Softmax, PassesCheckLayer) {
   const auto expect_passes_along = [](Index axis, const Shape& input) {
     const CheckReport report = check_layer(Softmax{.axis = axis}, input);
     EXPECT_TRUE(report.passed()) << axis << " of " << to_string(input) << "\n" << to_string(report);
@@ -120,7 +120,7 @@ TEST(Softmax, PassesTheChecksOfALayer) {
   for (const Index axis : {-3, -1, 2}) expect_passes_along(axis, {2, 3, 2});
 }
 
-TEST(Softmax, CountsTheBatchAsAnAxis) {
+TEST(Softmax, AxisCountsTheBatch) {
   const Tensor x = testing::normal({2, 3, 4});
   const auto expect_sums_of_one = [&](Index axis, Index along) {
     const Tensor y = run(Softmax{.axis = axis}, x);
@@ -134,7 +134,7 @@ TEST(Softmax, CountsTheBatchAsAnAxis) {
   expect_sums_of_one(-1, 2);
 }
 
-TEST(Softmax, RefusesTheBatchAndAxesThatAreNotThere) {
+TEST(Softmax, RejectsTheBatchAxisAndAxesOutOfRange) {
   Rng rng(1);
   const auto text_of_build = [&](Index axis, const Shape& input) {
     Softmax layer{.axis = axis};
@@ -151,7 +151,7 @@ TEST(Softmax, RefusesTheBatchAndAxesThatAreNotThere) {
 }
 
 // So that a loss can be computed from logits.
-TEST(Softmax, RemembersItsLogitsWhereItGoesAlongTheLastAxis) {
+TEST(Softmax, KeepsItsLogitsAlongTheLastAxis) {
   const Tensor x = testing::normal({2, 3, 4});
   Tape tape;
   const Var in = tape.input(x);
@@ -165,7 +165,7 @@ TEST(Softmax, RemembersItsLogitsWhereItGoesAlongTheLastAxis) {
   EXPECT_TRUE(Activation{softmax}.forward(in).softmax_logits());
 }
 
-TEST(Activations, NaNInIsNaNOut) {
+TEST(Activations, PropagatesNaN) {
   const Tensor x = Tensor::matrix({{nan, 1}, {0, 1}});
   const auto expect_nan = [&](const auto& layer) {
     const Tensor y = run(layer, x);

@@ -63,7 +63,7 @@ TEST(Allocation, TheCounterCounts) {
   EXPECT_EQ(counter.count(), 1);
 }
 
-TEST(Allocation, AWarmPassForwardAndBackwardAllocatesNothing) {
+TEST(Allocation, AWarmForwardAndBackwardPassAllocatesNothing) {
   const std::vector<AnyLayer> layers = network();
   const Tensor x = testing::normal({32, 6, 4});
   const Tensor g = testing::normal({32, 10});

@@ -32,7 +32,7 @@ struct Swish {
   Var forward(Var x) const { return x * sigmoid(x); }
 };
 
-TEST(CheckLayer, SaysWhatItLookedAt) {
+TEST(CheckLayer, ReportsEveryCheck) {
   const CheckReport report = check_layer(Scale(), {2, 2});
   EXPECT_TRUE(report) << to_string(report);
   const std::vector<std::string> beginnings = {
@@ -57,26 +57,26 @@ TEST(CheckLayer, SaysWhatItLookedAt) {
   }
 }
 
-TEST(CheckLayer, PassesALayerThatHasOnlyForward) {
+TEST(CheckLayer, PassesALayerWithOnlyForward) {
   const CheckReport report = check_layer(Swish(), {4});
   EXPECT_TRUE(report) << to_string(report);
   EXPECT_EQ(report.lines.size(), 10u) << to_string(report);
 }
 
-TEST(CheckLayer, TakesOneNumberSamplesEmptySamplesAndOneThread) {
+TEST(CheckLayer, AcceptsScalarSamplesEmptySamplesAndOneThread) {
   EXPECT_TRUE(check_layer(Swish(), {}));
   EXPECT_TRUE(check_layer(Swish(), {0}));
   EXPECT_TRUE(check_layer(Scale(), {3}, {.batch = 1, .threads = 1}));
   EXPECT_TRUE(check_layer(Scale(), {3}, {.batch = 0}));
 }
 
-TEST(CheckLayer, LeavesTheLayerAlone) {
+TEST(CheckLayer, LeavesTheLayerUnchanged) {
   const Scale layer;
   check_layer(layer, {3});
   EXPECT_TRUE(layer.w.value.empty()) << "check_layer builds a copy";
 }
 
-TEST(CheckLayer, PassesALayerThatDrawsFromTheTape) {
+TEST(CheckLayer, PassesALayerThatUsesTheTapesRng) {
   struct Noise {
     Var forward(Var x) const { return x.tape().training() ? x * x.tape().rng().uniform(1, 2) : x; }
   };
@@ -99,7 +99,7 @@ TEST(CheckLayer, PassesALayerWhoseOutputIgnoresTheInput) {
   EXPECT_TRUE(report) << to_string(report);
 }
 
-TEST(CheckLayer, ChecksAtTheSampleThatItIsGiven) {
+TEST(CheckLayer, ChecksWithTheGivenInput) {
   struct Relu {
     Var forward(Var x) const { return relu(x); }
   };
@@ -110,14 +110,14 @@ TEST(CheckLayer, ChecksAtTheSampleThatItIsGiven) {
             "check_layer: options.input has shape (2, 2), expected (3, 2)");
 }
 
-TEST(CheckLayer, FindsAWrongShapeFromBuild) {
+TEST(CheckLayer, DetectsAWrongShapeFromBuild) {
   struct Wrong : Scale {
     Shape build(const Shape& input, Rng& rng) { return Scale::build(input, rng).with(0, 7); }
   };
   EXPECT_EQ(failures(check_layer(Wrong(), {2})), "build says (3, 7), forward returns (3, 2)\n");
 }
 
-TEST(CheckLayer, FindsAParameterThatForwardDoesNotRead) {
+TEST(CheckLayer, DetectsAParameterThatForwardDoesNotRead) {
   struct Unread : Scale {
     Parameter bias{Tensor::vector({1, 2})};
     NamedParameters parameters() { return {{"w", &w}, {"bias", &bias}}; }
@@ -125,7 +125,7 @@ TEST(CheckLayer, FindsAParameterThatForwardDoesNotRead) {
   EXPECT_EQ(failures(check_layer(Unread(), {2})), "gradient of bias (2,): forward does not read this parameter\n");
 }
 
-TEST(CheckLayer, FindsAParameterThatIsNotListed) {
+TEST(CheckLayer, DetectsAParameterThatIsNotListed) {
   struct Unlisted : Scale {
     Parameter bias{Tensor::vector({1, 2})};
     Var forward(Var x) const { return x * w + bias; }
@@ -140,7 +140,7 @@ TEST(CheckLayer, FindsAParameterThatIsNotListed) {
             "forward reads a Parameter (2,) that parameters() does not list; it would not be trained\n");
 }
 
-TEST(CheckLayer, FindsAParameterReadPastTheTape) {
+TEST(CheckLayer, DetectsAParameterReadBypassingTheTape) {
   struct Past : Scale {
     Var forward(Var x) const { return x * w * w.value[0]; }
   };
@@ -148,7 +148,7 @@ TEST(CheckLayer, FindsAParameterReadPastTheTape) {
   EXPECT_TRUE(text.starts_with("gradient of w (2,): relative error ")) << text;
 }
 
-TEST(CheckLayer, FindsAProductWhoseFactorChangesBeforeTheStep) {
+TEST(CheckLayer, DetectsAProductWhoseFactorChangesBeforeTheStep) {
   struct Hasty {  // x w, with a backward rule that clears a factor's memory too early
     Parameter w{Tensor::matrix({{1, 2}, {3, 4}})};
     Var forward(Var x) const {
@@ -186,7 +186,7 @@ TEST(CheckLayer, PassesALayerThatMultipliesItsWeightsAndRecordsThem) {
   EXPECT_TRUE(report) << to_string(report);
 }
 
-TEST(CheckLayer, FindsCopiesThatShare) {
+TEST(CheckLayer, DetectsCopiesThatShareParameters) {
   struct Shared {
     std::shared_ptr<Parameter> w = std::make_shared<Parameter>(Parameter{Tensor::vector({1, 2})});
     Var forward(Var x) const { return x * *w; }
@@ -196,7 +196,7 @@ TEST(CheckLayer, FindsCopiesThatShare) {
             "a copy is independent of the original: changing its parameters changed both\n");
 }
 
-TEST(CheckLayer, FindsAForwardThatDiffersFromRunToRun) {
+TEST(CheckLayer, DetectsANondeterministicForward) {
   struct Counting {
     std::shared_ptr<std::atomic<int>> calls = std::make_shared<std::atomic<int>>(0);
     Var forward(Var x) const { return x + ++*calls; }
@@ -205,7 +205,7 @@ TEST(CheckLayer, FindsAForwardThatDiffersFromRunToRun) {
   EXPECT_NE(text.find("two runs with one seed have the same bits\n"), std::string::npos) << text;
 }
 
-TEST(CheckLayer, FindsStateThatThreadsShare) {
+TEST(CheckLayer, DetectsStateSharedByThreads) {
   // Threads overwrite each other's `last`. With a single thread, the layer is correct.
   struct Racing {
     std::shared_ptr<std::atomic<Real>> last = std::make_shared<std::atomic<Real>>(Real{0});
@@ -220,7 +220,7 @@ TEST(CheckLayer, FindsStateThatThreadsShare) {
   EXPECT_TRUE(text.ends_with(" of 4 threads predict the same bits as one thread alone\n")) << text;
 }
 
-TEST(CheckLayer, FindsAForwardThatThrowsInSomeThreads) {
+TEST(CheckLayer, DetectsAForwardThatThrowsInSomeThreads) {
   struct Throwing {
     std::thread::id home = std::this_thread::get_id();
     Var forward(Var x) const {
@@ -244,14 +244,14 @@ struct Centre {
   NamedParameters parameters() { return {{"mean_seen", &mean_seen}}; }
 };
 
-TEST(CheckLayer, LooksAtStateThatIsNotTrained) {
+TEST(CheckLayer, ChecksStateThatIsNotTrained) {
   const CheckReport report = check_layer(Centre(), {2});
   EXPECT_TRUE(report) << to_string(report);
   EXPECT_NE(to_string(report).find("ok      state mean_seen (2,): read and updated\n"), std::string::npos)
       << to_string(report);
 }
 
-TEST(CheckLayer, FindsStateThatNobodyUses) {
+TEST(CheckLayer, DetectsUnusedState) {
   struct Unused : Swish {
     Parameter count{Tensor::vector({1, 2}), false};
     NamedParameters parameters() { return {{"count", &count}}; }
@@ -259,7 +259,7 @@ TEST(CheckLayer, FindsStateThatNobodyUses) {
   EXPECT_EQ(failures(check_layer(Unused(), {2})), "state count (2,): forward neither reads nor updates it\n");
 }
 
-TEST(CheckLayer, FindsAForwardThatChangesItsStateInPlace) {
+TEST(CheckLayer, DetectsAForwardThatChangesItsStateInPlace) {
   struct Impatient {
     mutable Parameter count{Tensor::scalar(0), false};
     Var forward(Var x) const {

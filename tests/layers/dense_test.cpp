@@ -33,7 +33,7 @@ TEST(Dense, IsAnAffineMap) {
   EXPECT_EQ(run(dense_by_hand(relu), Tensor::matrix({{-10, 0, 0}, {0, 0, 1}})), Tensor::matrix({{0, 0}, {15, 26}}));
 }
 
-TEST(Dense, WithoutBiasIsALinearMap) {
+TEST(Dense, IsALinearMapWithoutBias) {
   Dense layer = dense_by_hand();
   layer.use_bias = false;
   EXPECT_EQ(run(layer, Tensor::matrix({{1, 0, -1}, {2, 1, 0}})), Tensor::matrix({{-4, -4}, {5, 8}}));
@@ -41,7 +41,7 @@ TEST(Dense, WithoutBiasIsALinearMap) {
   EXPECT_EQ(layer.parameters()[0].name, "kernel");
 }
 
-TEST(Dense, GradientsAreThoseOfTheFormula) {
+TEST(Dense, HasTheGradientsOfTheFormula) {
   const Dense layer = dense_by_hand();
   const Tensor x = Tensor::matrix({{1, 0, -1}, {2, 1, 0}}), g = Tensor::matrix({{1, 2}, {3, 5}});
   Tape tape;
@@ -99,13 +99,13 @@ TEST(Dense, BuildsFromTheShapeOfASample) {
   EXPECT_TRUE(layer.bias.value.empty());
 }
 
-TEST(Dense, BuildKeepsWhetherAParameterIsTrained) {
+TEST(Dense, BuildKeepsTheTrainableFlag) {
   Dense layer{.units = 2};
   layer.kernel.trainable = false;
   EXPECT_FALSE(built(layer, {3}).kernel.trainable);
 }
 
-TEST(Dense, BeginsWithGlorotUniformAndZerosUnlessToldOtherwise) {
+TEST(Dense, UsesGlorotUniformAndZerosByDefault) {
   const Dense layer = built(Dense{3}, {4}, 9);
   Tensor expected(Shape{4, 3});
   Rng rng(9);
@@ -123,7 +123,7 @@ TEST(Dense, TheSameSeedGivesTheSameBits) {
   EXPECT_FALSE(built(Dense{30}, {20}, 4).kernel.value == built(Dense{30}, {20}, 5).kernel.value);
 }
 
-TEST(Dense, AnInitializerThatThrowsLeavesTheLayerAsItWas) {
+TEST(Dense, AThrowingInitializerLeavesTheLayerUnchanged) {
   Dense layer = dense_by_hand();
   layer.bias_initializer = [](View, Rng&) { throw std::runtime_error("no bias today"); };
   const Dense before = layer;
@@ -133,7 +133,7 @@ TEST(Dense, AnInitializerThatThrowsLeavesTheLayerAsItWas) {
   EXPECT_EQ(layer.bias.value, before.bias.value);
 }
 
-TEST(Dense, RowsOfASoftmaxSumToOne) {
+TEST(Dense, SoftmaxRowsSumToOne) {
   const Tensor y = run(built(Dense{32, softmax}, {20}), testing::normal({5, 20}));
   for (Index row = 0; row < 5; ++row) {
     double total = 0;
@@ -145,13 +145,13 @@ TEST(Dense, RowsOfASoftmaxSumToOne) {
   }
 }
 
-TEST(Dense, TakesAFunctionOfTheUsersOwn) {
+TEST(Dense, AcceptsAUsersActivation) {
   const Dense layer = dense_by_hand([](Var x) { return x * sigmoid(x); });
   const Tensor y = run(layer, Tensor::matrix({{-10, 0, 0}}));  // 0 and 0 before the activation
   EXPECT_EQ(y, Tensor::matrix({{0, 0}}));
 }
 
-TEST(Dense, NaNInIsNaNOut) {
+TEST(Dense, PropagatesNaN) {
   for (const Activation activation : {Activation(linear), Activation(relu), Activation(softmax)}) {
     const Tensor y = run(dense_by_hand(activation), Tensor::matrix({{0, nan, 0}, {0, 0, 0}}));
     EXPECT_TRUE(std::isnan(y[0]) && std::isnan(y[1]));
@@ -159,7 +159,7 @@ TEST(Dense, NaNInIsNaNOut) {
   }
 }
 
-TEST(Dense, PassesTheChecksOfALayer) {
+TEST(Dense, PassesCheckLayer) {
   for (const Activation activation :
        {Activation(linear), Activation(relu), Activation(sigmoid), Activation(tanh), Activation(softmax)}) {
     for (const bool use_bias : {true, false}) {
@@ -170,7 +170,7 @@ TEST(Dense, PassesTheChecksOfALayer) {
   expect_passes(Dense{1}, {1});
 }
 
-TEST(Dense, RefusesWhatCannotBe) {
+TEST(Dense, RejectsInvalidOptionsAndShapes) {
   Rng rng(1);
   const auto text_of_build = [&](Dense layer, const Shape& input) {
     return error_of<Error>([&] { layer.build(input, rng); });
@@ -191,7 +191,7 @@ TEST(Dense, RefusesWhatCannotBe) {
             "Activation: the function is null; use linear for no activation");
 }
 
-TEST(Dense, RefusesInputsOfAnotherWidth) {
+TEST(Dense, RejectsInputsOfAnotherWidth) {
   const Dense layer = dense_by_hand();
   EXPECT_EQ(error_of<ShapeError>([&] {
               run(layer, Tensor(Shape{2, 4}));
@@ -201,7 +201,7 @@ TEST(Dense, RefusesInputsOfAnotherWidth) {
             "Dense: an input of shape (); its last axis must be 3");
 }
 
-TEST(Dense, SaysThatItWasNotBuilt) {
+TEST(Dense, ThrowsIfItIsNotBuilt) {
   EXPECT_EQ(error_of<StateError>([] {
               run(Dense{4}, Tensor(Shape{2, 3}));
             }),

@@ -15,7 +15,7 @@ namespace {
 using testing::error_of;
 using testing::run;
 
-TEST(Dropout, DropsTheFractionThatItWasTold) {
+TEST(Dropout, DropsTheGivenFraction) {
   constexpr Index n = 200000;
   const Tensor ones = Tensor::full({2, n / 2}, 1);
   for (const double rate : {0.001, 0.1, 0.5, 0.9, 0.999}) {
@@ -25,14 +25,14 @@ TEST(Dropout, DropsTheFractionThatItWasTold) {
   }
 }
 
-TEST(Dropout, ScalesWhatItKeepsSoThatTheExpectationStays) {
+TEST(Dropout, ScalesKeptElementsToPreserveTheExpectation) {
   const Tensor y = run(Dropout{.rate = 0.75}, Tensor::full({1000}, 3), Mode::training);
   for (const Real value : y) EXPECT_TRUE(value == 0 || value == 12) << value;
   EXPECT_NE(std::count(y.begin(), y.end(), Real{12}), 0);
   EXPECT_NE(std::count(y.begin(), y.end(), Real{0}), 0);
 }
 
-TEST(Dropout, DropsNumbersIndependentlyOfTheirNeighbours) {
+TEST(Dropout, DropsElementsIndependently) {
   constexpr Index n = 100000;
   const Tensor y = run(Dropout{}, Tensor::full({n}, 1), Mode::training, 4);
   for (const Index distance : {1, 2, 3, 4}) {  // a draw yields two elements, a block of the generator four
@@ -42,21 +42,21 @@ TEST(Dropout, DropsNumbersIndependentlyOfTheirNeighbours) {
   }
 }
 
-TEST(Dropout, DropsHalfUnlessToldOtherwise) { EXPECT_EQ(Dropout{}.rate, 0.5); }
+TEST(Dropout, DropsHalfByDefault) { EXPECT_EQ(Dropout{}.rate, 0.5); }
 
-TEST(Dropout, IsNothingInInference) {
+TEST(Dropout, IsTheIdentityInInference) {
   const Tensor x = testing::normal({3, 5});
   Tape tape(Mode::inference);
   EXPECT_EQ(Dropout{0.9}.forward(tape.input(x)).value().data(), x.data());
 }
 
-TEST(Dropout, IsNothingAtRateZero) {
+TEST(Dropout, IsTheIdentityAtRateZero) {
   const Tensor x = testing::normal({3, 5});
   Tape tape(Mode::training);
   EXPECT_EQ(Dropout{0}.forward(tape.input(x)).value().data(), x.data());
 }
 
-TEST(Dropout, TheSeedOfTheTapeAloneDecides) {
+TEST(Dropout, MaskDependsOnlyOnTheTapesSeed) {
   const Tensor ones = Tensor::full({9, 7}, 1);
   const Tensor y = run(Dropout{}, ones, Mode::training, 1);
   EXPECT_EQ(run(Dropout{}, ones, Mode::training, 1), y);
@@ -66,7 +66,7 @@ TEST(Dropout, TheSeedOfTheTapeAloneDecides) {
   for (Index i = 0; i < 63; ++i) EXPECT_EQ(twos[i], 2 * y[i]);
 }
 
-TEST(Dropout, EveryPassHasAMaskOfItsOwn) {
+TEST(Dropout, EveryPassDrawsANewMask) {
   const Tensor ones = Tensor::full({9, 7}, 1);
   Tape tape(Mode::training, 1);
   const Var in = tape.input(ones);
@@ -81,11 +81,11 @@ TEST(Dropout, EveryPassHasAMaskOfItsOwn) {
 }
 
 // A promise, in float and in double: training is reproducible.
-TEST(Dropout, ASeedKeepsItsMeaning) {
+TEST(Dropout, ASeedGivesTheSameMaskInEveryVersion) {
   EXPECT_EQ(run(Dropout{}, Tensor::full({9}, 1), Mode::training, 42), Tensor::vector({2, 0, 0, 0, 2, 0, 2, 0, 2}));
 }
 
-TEST(Dropout, TheGradientIsTheMask) {
+TEST(Dropout, GradientIsMultipliedByTheMask) {
   const Tensor x = Tensor::full({4, 6}, 1), g = testing::normal({4, 6});
   Tape tape(Mode::training, 5);
   const Var in = tape.variable(x);
@@ -95,7 +95,7 @@ TEST(Dropout, TheGradientIsTheMask) {
   EXPECT_NE(std::count(dx.begin(), dx.end(), Real{0}), 0);
 }
 
-TEST(Dropout, PassesTheChecksOfALayer) {
+TEST(Dropout, PassesCheckLayer) {
   for (const double rate : {0.0, 0.3, 0.5, 0.9}) {
     for (const Shape& input : {Shape{}, Shape{1}, Shape{7}, Shape{2, 3}, Shape{3, 1, 3}}) {
       testing::expect_passes(Dropout{rate}, input);
@@ -103,16 +103,16 @@ TEST(Dropout, PassesTheChecksOfALayer) {
   }
 }
 
-TEST(Dropout, TakesAnEmptyBatch) {
+TEST(Dropout, AcceptsAnEmptyBatch) {
   EXPECT_EQ(run(Dropout{}, Tensor(Shape{0, 3}), Mode::training).shape(), (Shape{0, 3}));
 }
 
-TEST(Dropout, NaNInIsNaNOut) {
+TEST(Dropout, PropagatesNaN) {
   const Tensor y = run(Dropout{}, Tensor::full({64}, testing::nan), Mode::training);
   for (const Real value : y) EXPECT_TRUE(std::isnan(value));
 }
 
-TEST(Dropout, RefusesRatesThatAreNone) {
+TEST(Dropout, RejectsRatesOutOfRange) {
   const auto expect_refused = [](double rate, const std::string& shown) {
     const std::string text = "Dropout: rate is " + shown + "; at least 0 and less than 1 is required";
     Dropout layer{rate};

@@ -46,7 +46,7 @@ TEST(Embedding, BuildsForSamplesOfAnyShape) {
   EXPECT_NE(layer.embeddings.value, Tensor({10, 4}));
 }
 
-TEST(Embedding, PassesTheChecksOfALayer) {
+TEST(Embedding, PassesCheckLayer) {
   for (const Shape& input : {Shape{}, Shape{4}, Shape{2, 3}}) {
     LayerCheckOptions options;
     options.input = Tensor(input.batched(3));
@@ -56,7 +56,7 @@ TEST(Embedding, PassesTheChecksOfALayer) {
   }
 }
 
-TEST(Embedding, RefusesWhatIsNoIndex) {
+TEST(Embedding, RejectsInvalidIndices) {
   const Embedding layer = embedding_by_hand();
   const auto text_for = [&](Real bad) {
     return error_of<ValueError>([&] { run(layer, Tensor::matrix({{0, 1, 2}, {0, bad, 1}})); });
@@ -73,7 +73,7 @@ TEST(Embedding, RefusesWhatIsNoIndex) {
             "words: take: index 7 at (1,) of (2,); whole numbers from 0 to 2 are required");
 }
 
-TEST(Embedding, RefusesWhatCannotBe) {
+TEST(Embedding, RejectsInvalidOptionsAndUseBeforeBuild) {
   Rng rng(1);
   const auto text_of_build = [&](Embedding layer) { return error_of<Error>([&] { layer.build({3}, rng); }); };
   EXPECT_EQ(text_of_build({.input_dim = 0, .output_dim = 3}),

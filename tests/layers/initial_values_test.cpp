@@ -95,7 +95,7 @@ double deviation(const Tensor& values) {
   return std::sqrt(squares / static_cast<double>(values.size()));
 }
 
-TEST(InitialValues, HaveTheFansOfKeras) {
+TEST(InitialValues, UseTheFansOfKeras) {
   struct Kind {
     const char* name;
     Initializer initializer;
@@ -128,7 +128,7 @@ TEST(InitialValues, HaveTheFansOfKeras) {
   }
 }
 
-TEST(InitialValues, OfAttentionReachTheLimitOfKeras) {
+TEST(InitialValues, AttentionKernelsReachTheLimitOfKeras) {
   AnyLayer layer = MultiHeadAttention{.num_heads = 8, .key_dim = 16};
   Rng rng(1);
   layer.build({10, 32}, rng);
@@ -140,7 +140,7 @@ TEST(InitialValues, OfAttentionReachTheLimitOfKeras) {
   }
 }
 
-TEST(InitialValues, OfAttentionOtherInitializersSeeTheKernelsShape) {
+TEST(InitialValues, AttentionPassesOtherInitializersTheKernelsShape) {
   std::vector<Shape> seen;
   AnyLayer layer = MultiHeadAttention{
       .num_heads = 2, .key_dim = 3, .kernel_initializer = [&seen](View out, Rng&) { seen.push_back(out.shape()); }};
@@ -149,7 +149,7 @@ TEST(InitialValues, OfAttentionOtherInitializersSeeTheKernelsShape) {
   EXPECT_EQ(seen, (std::vector<Shape>{{4, 2, 3}, {4, 2, 3}, {4, 2, 3}, {2, 3, 4}}));
 }
 
-TEST(InitialValues, OfEveryLayerWithAKernelAreInTheTable) {
+TEST(InitialValues, TableHasEveryLayerWithAKernel) {
   const std::vector<Weights> table = all_weights();
   Index count = 0;
   for (const testing::LayerRow& tested : testing::every_layer()) {

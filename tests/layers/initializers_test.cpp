@@ -65,14 +65,14 @@ const std::vector<std::pair<std::string, Initializer>> random_initializers = {
     {"orthogonal", orthogonal()},
 };
 
-TEST(Initializers, FillWithOneNumber) {
+TEST(Initializers, FillWithAConstant) {
   EXPECT_EQ(filled(zeros, {2, 3}), Tensor::full({2, 3}, 0));
   EXPECT_EQ(filled(ones, {2, 3}), Tensor::full({2, 3}, 1));
   EXPECT_EQ(filled(constant(-2.5), {2, 3}), Tensor::full({2, 3}, -2.5));
   EXPECT_EQ(filled(constant(0.1), {}), Tensor::scalar(static_cast<Real>(0.1)));
 }
 
-TEST(Initializers, DrawFromTheRngThatTheyAreGivenAlone) {
+TEST(Initializers, DrawOnlyFromTheGivenRng) {
   for (const auto& [name, initializer] : random_initializers) {
     const Tensor x = filled(initializer, {5, 4}, 7);
     EXPECT_EQ(filled(initializer, {5, 4}, 7), x) << name;
@@ -86,7 +86,7 @@ TEST(Initializers, DrawFromTheRngThatTheyAreGivenAlone) {
   }
 }
 
-TEST(Initializers, TakeEmptyParameters) {
+TEST(Initializers, AcceptEmptyParameters) {
   for (const auto& [name, initializer] : random_initializers) {
     for (const Shape& shape : {Shape{0, 3}, Shape{3, 0}, Shape{0, 0}}) {
       EXPECT_EQ(filled(initializer, shape).shape(), shape) << name;
@@ -105,13 +105,13 @@ TEST(RandomUniform, FillsItsRange) {
   EXPECT_EQ(filled(random_uniform(2, 2), {9}), Tensor::full({9}, 2));
 }
 
-TEST(RandomNormal, HasItsMoments) {
+TEST(RandomNormal, HasTheGivenMoments) {
   expect_moments(filled(random_normal(2, 0.5), {300, 300}), 2, 0.25);
   EXPECT_EQ(filled(random_normal(), {9}), filled(random_normal(0, 0.05), {9}));
   EXPECT_EQ(filled(random_normal(3, 0), {9}), Tensor::full({9}, 3));
 }
 
-TEST(TruncatedNormal, EndsAtTwoStandardDeviations) {
+TEST(TruncatedNormal, IsTruncatedAtTwoStandardDeviations) {
   const Tensor x = filled(truncated_normal(1, 0.5), {300, 300});
   const double stddev = 0.5 * 0.87962566103423978;
   expect_moments(x, 1, stddev * stddev);
@@ -144,7 +144,7 @@ const std::vector<Kernel> kernels = {
     {{3, 4, 2}, 12, 6}, {{5, 5, 16, 2}, 400, 50}, {{2, 3, 4, 5, 6}, 120, 144},
 };
 
-TEST(Initializers, FansComeFromTheShape) {
+TEST(Initializers, ComputeFansFromTheShape) {
   for (const Scaled& scaled : scaled_initializers) {
     for (const Kernel& kernel : kernels) {
       const double variance = scaled.variance(kernel.in, kernel.out);
@@ -157,12 +157,12 @@ TEST(Initializers, FansComeFromTheShape) {
   }
 }
 
-TEST(Initializers, NoFanDividesByZero) {
+TEST(Initializers, NeverDivideByAFanOfZero) {
   EXPECT_EQ(filled(he_uniform, {0}).shape(), (Shape{0}));
   for (const Real value : filled(glorot_uniform, {1, 1})) EXPECT_TRUE(std::isfinite(value));
 }
 
-TEST(Initializers, LimitsAreThoseOfTheTutorialModel) {
+TEST(Initializers, HaveTheLimitsOfTheTutorialModel) {
   const auto expect_limit = [](const Initializer& initializer, const Shape& shape, double limit) {
     const Tensor x = filled(initializer, shape);
     EXPECT_LE(Moments(x).largest, limit * (1 + 1e-7));
@@ -175,7 +175,7 @@ TEST(Initializers, LimitsAreThoseOfTheTutorialModel) {
   expect_limit(he_uniform, {128, 10}, .216506351);
 }
 
-TEST(Initializers, NormalOnesMeetTheirVarianceAlthoughTheyAreTruncated) {
+TEST(Initializers, TruncatedNormalsHaveTheRightVariance) {
   for (const Scaled& scaled : scaled_initializers) {
     const Tensor x = filled(scaled.normal, {784, 128});
     const double variance = scaled.variance(784, 128), limit = 2 * std::sqrt(variance) / 0.87962566103423978;
@@ -186,7 +186,7 @@ TEST(Initializers, NormalOnesMeetTheirVarianceAlthoughTheyAreTruncated) {
 }
 
 // These values are promises: models trained from a seed stay reproducible.
-TEST(Initializers, ASeedKeepsItsMeaning) {
+TEST(Initializers, ASeedGivesTheSameValuesInEveryVersion) {
   const auto expect_first = [](const Initializer& initializer, const Shape& shape, std::vector<double> in_float,
                                std::vector<double> in_double) {
     const Tensor x = filled(initializer, shape);
@@ -222,7 +222,7 @@ TEST(Orthogonal, RowsOrColumnsAreOrthonormal) {
 }
 
 // After subtracting two nearly parallel directions once, little but rounding errors remains.
-TEST(Orthogonal, UnluckyDrawsAreOrthogonalAsWell) {
+TEST(Orthogonal, NearlyParallelDrawsBecomeOrthogonalToo) {
   double worst = 0;
   for (std::uint64_t seed = 0; seed < 20000; ++seed) {
     const Tensor q = filled(orthogonal(), {2, 2}, seed);
@@ -231,9 +231,7 @@ TEST(Orthogonal, UnluckyDrawsAreOrthogonalAsWell) {
   EXPECT_LT(worst, testing::rounding);
 }
 
-TEST(Orthogonal, IsGainOneUnlessToldOtherwise) {
-  EXPECT_EQ(filled(orthogonal(), {4, 3}), filled(orthogonal(1), {4, 3}));
-}
+TEST(Orthogonal, HasGainOneByDefault) { EXPECT_EQ(filled(orthogonal(), {4, 3}), filled(orthogonal(1), {4, 3})); }
 
 // Uniform over orthogonal matrices: as many rotations as reflections, and no preferred signs.
 TEST(Orthogonal, PrefersNoDirection) {
@@ -252,7 +250,7 @@ TEST(Orthogonal, PrefersNoDirection) {
   EXPECT_NEAR(sum_of_squares, count / 2.0, 4 * std::sqrt(0.125 * count));  // cos^2 has variance 1/8
 }
 
-TEST(Orthogonal, RefusesParametersThatAreNoMatrices) {
+TEST(Orthogonal, RejectsParametersOfRankBelowTwo) {
   EXPECT_EQ(error_of<ShapeError>([] { filled(orthogonal(), {5}); }),
             "orthogonal: a parameter of shape (5,); rank 2 or more is required");
   EXPECT_EQ(error_of<ShapeError>([] { filled(orthogonal(), {}); }),
@@ -260,7 +258,7 @@ TEST(Orthogonal, RefusesParametersThatAreNoMatrices) {
   EXPECT_EQ(error_of<ValueError>([] { (void)orthogonal(infinity); }), "orthogonal: gain is inf; it must be finite");
 }
 
-TEST(Initializers, RefuseOptionsOutOfRange) {
+TEST(Initializers, RejectOptionsOutOfRange) {
   EXPECT_EQ(error_of<ValueError>([] { (void)random_normal(0, -1); }),
             "random_normal: mean is 0 and stddev is -1; both must be finite, and stddev not negative");
   EXPECT_EQ(error_of<ValueError>([] { (void)random_normal(infinity, 1); }),

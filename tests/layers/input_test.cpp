@@ -11,7 +11,7 @@ namespace {
 using testing::error_of;
 using testing::run;
 
-TEST(Input, SaysWhatSamplesLookLike) {
+TEST(Input, DeclaresTheShapeOfASample) {
   EXPECT_EQ((Input{28, 28}.input_shape()), (Shape{28, 28}));
   EXPECT_EQ(Input{784}.input_shape(), (Shape{784}));
   EXPECT_EQ(Input{}.input_shape(), Shape());
@@ -22,7 +22,7 @@ TEST(Input, SaysWhatSamplesLookLike) {
   EXPECT_EQ(Input{original}.input_shape(), (Shape{2, 5}));
 }
 
-TEST(Input, ChangesNothing) {
+TEST(Input, IsTheIdentity) {
   const Tensor x = testing::normal({2, 3, 4});
   Tape tape;
   const Var in = tape.variable(x);
@@ -32,9 +32,9 @@ TEST(Input, ChangesNothing) {
   }
 }
 
-TEST(Input, TakesAnEmptyBatch) { EXPECT_EQ((run(Input{3, 4}, Tensor(Shape{0, 3, 4})).shape()), (Shape{0, 3, 4})); }
+TEST(Input, AcceptsAnEmptyBatch) { EXPECT_EQ((run(Input{3, 4}, Tensor(Shape{0, 3, 4})).shape()), (Shape{0, 3, 4})); }
 
-TEST(Input, RefusesSamplesOfAnotherShape) {
+TEST(Input, RejectsSamplesOfAnotherShape) {
   Input layer{28, 28};
   Rng rng(1);
   EXPECT_EQ(layer.build({28, 28}, rng), (Shape{28, 28}));
@@ -52,7 +52,7 @@ TEST(Input, RefusesSamplesOfAnotherShape) {
             "Input: got (); a batch of samples of shape () is required");
 }
 
-TEST(Input, RefusesAShapeThatCannotBe) {
+TEST(Input, RejectsAnInvalidShape) {
   EXPECT_EQ(error_of<ShapeError>([] { (void)Input{28, -1}; }), "shape (28, -1) has a negative dimension");
 }
 

@@ -83,21 +83,21 @@ auto local_to_a_template() {
   return InTemplate{};
 }
 
-TEST(AnyLayer, TakesAStructWithForwardAlone) {
+TEST(AnyLayer, AcceptsAStructWithOnlyForward) {
   const AnyLayer layer = Mish{};
   EXPECT_NEAR(run(layer, Tensor::vector({2}))[0], 1.9439589595339946, testing::rounding);
   EXPECT_EQ(layer.parameters().size(), 0U);
   EXPECT_EQ(layer.input_shape(), std::nullopt);
 }
 
-TEST(AnyLayer, FindsTheOutputShapeOfALayerWithoutBuildByForward) {
+TEST(AnyLayer, InfersTheOutputShapeByForwardIfThereIsNoBuild) {
   Rng rng(1);
   EXPECT_EQ(AnyLayer(Mish{}).build({3, 4}, rng), (Shape{3, 4}));
   EXPECT_EQ(AnyLayer(Picky{}).build({5, 2}, rng), (Shape{5, 1}));
   EXPECT_EQ(AnyLayer(Mish{}).build({}, rng), Shape());
 }
 
-TEST(AnyLayer, RefusesALayerThatDropsTheBatch) {
+TEST(AnyLayer, RejectsALayerThatDropsTheBatchAxis) {
   Rng rng(1);
   AnyLayer layer("total", DropsTheBatch{});
   EXPECT_EQ(error_of<ShapeError>([&] { layer.build({3}, rng); }),
@@ -123,7 +123,7 @@ TEST(AnyLayer, CopiesAreDeep) {
   EXPECT_EQ(copy.as<Dense>()->kernel.value, Tensor::full({3, 2}, 9));
 }
 
-TEST(AnyLayer, SurvivesAssignmentToItself) {
+TEST(AnyLayer, SurvivesSelfAssignment) {
   AnyLayer layer("scale", Scale{});
   AnyLayer& same = layer;
   layer = same;
@@ -134,7 +134,7 @@ TEST(AnyLayer, SurvivesAssignmentToItself) {
   EXPECT_EQ(run(layer, Tensor::vector({3})), Tensor::vector({6}));
 }
 
-TEST(AnyLayer, OneThatWasMovedFromSaysSoAndCanBeUsedAnew) {
+TEST(AnyLayer, MovedFromThrowsOnUseAndCanBeAssigned) {
   AnyLayer layer = Scale{};
   const AnyLayer taken = std::move(layer);
   EXPECT_EQ(run(taken, Tensor::vector({3})), Tensor::vector({6}));
@@ -155,7 +155,7 @@ TEST(AnyLayer, OneThatWasMovedFromSaysSoAndCanBeUsedAnew) {
   EXPECT_EQ(layer.type(), "Mish");
 }
 
-TEST(AnyLayer, HasANameAndGivesTheLayerBack) {
+TEST(AnyLayer, HasANameAndReturnsTheLayer) {
   AnyLayer layer{"hidden", Dense{5}};
   EXPECT_EQ(layer.name(), "hidden");
   EXPECT_EQ(layer.type(), "Dense");
@@ -168,7 +168,7 @@ TEST(AnyLayer, HasANameAndGivesTheLayerBack) {
   EXPECT_EQ(AnyLayer(Dense{5}).name(), "");
 }
 
-TEST(AnyLayer, AListMayMixNamedAndUnnamedLayers) {
+TEST(AnyLayer, AListCanMixNamedAndUnnamedLayers) {
   const std::vector<AnyLayer> layers{{"hidden", Dense{128, relu}}, Dense{10}, Mish{}, Input{28, 28}};
   ASSERT_EQ(layers.size(), 4U);
   EXPECT_EQ(layers[0].name(), "hidden");
@@ -176,7 +176,7 @@ TEST(AnyLayer, AListMayMixNamedAndUnnamedLayers) {
   EXPECT_EQ(layers[3].input_shape(), (Shape{28, 28}));
 }
 
-TEST(AnyLayer, ShowsParametersOfAConstLayer) {
+TEST(AnyLayer, ListsTheParametersOfAConstLayer) {
   const AnyLayer layer = Scale{};
   const auto parameters = layer.parameters();
   ASSERT_EQ(parameters.size(), 1U);
@@ -184,7 +184,7 @@ TEST(AnyLayer, ShowsParametersOfAConstLayer) {
   EXPECT_EQ(parameters[0].second, &layer.as<Scale>()->factor);
 }
 
-TEST(AnyLayer, KnowsTheNameOfAStructWhereverItWasDeclared) {
+TEST(AnyLayer, FindsTheNameOfAStructDeclaredAnywhere) {
   struct Local {
     Var forward(Var x) const { return x; }
   };
@@ -206,7 +206,7 @@ TEST(AnyLayer, KnowsTheNameOfAStructWhereverItWasDeclared) {
   EXPECT_EQ(AnyLayer(local_to_a_template<Wrapper<int>>()).type(), "InTemplate");
 }
 
-TEST(AnyLayer, NamesAreReadFromWhatEitherCompilerWrites) {
+TEST(AnyLayer, ParsesTheTypeNamesOfBothCompilers) {
   using detail::declared_name;
   EXPECT_EQ(declared_name("std::string_view f() [with T = cornu::Dense; std::string_view = s<char>]"), "Dense");
   EXPECT_EQ(declared_name("std::string_view f() [T = cornu::Dense]"), "Dense");
@@ -218,7 +218,7 @@ TEST(AnyLayer, NamesAreReadFromWhatEitherCompilerWrites) {
   EXPECT_EQ(declared_name("another compiler's"), "another compiler's");
 }
 
-TEST(AnyLayer, ErrorsGainTheNameOnceAndKeepTheirType) {
+TEST(AnyLayer, PrefixesErrorsWithTheNameOnceAndKeepsTheirType) {
   AnyLayer layer{"hidden", Dense{4}};
   const Tensor x(Shape{2, 3});
   Rng rng(1);
@@ -232,7 +232,7 @@ TEST(AnyLayer, ErrorsGainTheNameOnceAndKeepTheirType) {
   EXPECT_EQ(error_of<ValueError>([&] { layer.build({5}, rng); }), "wrong: Dense: units is 0; it must be positive");
 }
 
-TEST(AnyLayer, ErrorsOfALayerWithoutANameGainItsTypeOnce) {
+TEST(AnyLayer, PrefixesErrorsOfAnUnnamedLayerWithItsTypeOnce) {
   Rng rng(1);
   AnyLayer dense = Dense{0};
   EXPECT_EQ(error_of<ValueError>([&] { dense.build({5}, rng); }), "Dense: units is 0; it must be positive");
@@ -242,14 +242,14 @@ TEST(AnyLayer, ErrorsOfALayerWithoutANameGainItsTypeOnce) {
   EXPECT_EQ(error_of<ShapeError>([&] { run(picky, Tensor(Shape{1, 3})); }), text);
 }
 
-TEST(AnyLayer, ExceptionsOfOthersPassUntouched) {
+TEST(AnyLayer, LeavesOtherExceptionsUnchanged) {
   AnyLayer layer{"broken", Throws{}};
   Rng rng(1);
   EXPECT_EQ(error_of<std::runtime_error>([&] { run(layer, Tensor(Shape{1})); }), "not ours");
   EXPECT_EQ(error_of<std::runtime_error>([&] { layer.build({1}, rng); }), "not ours either");
 }
 
-TEST(SnakeCase, IsThatOfKeras) {
+TEST(SnakeCase, ConvertsLikeKeras) {
   EXPECT_EQ(snake_case("Dense"), "dense");
   EXPECT_EQ(snake_case("ReLU"), "re_lu");
   EXPECT_EQ(snake_case("LeakyReLU"), "leaky_re_lu");

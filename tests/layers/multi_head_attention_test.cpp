@@ -50,7 +50,7 @@ MultiHeadAttention with_biases(MultiHeadAttention layer) {
   return layer;
 }
 
-TEST(MultiHeadAttention, OfASequenceToItselfIsTheFormulaHeadByHead) {
+TEST(MultiHeadAttention, SelfAttentionMatchesTheFormula) {
   const Tensor x = testing::normal({2, 5, 6});
   for (const bool causal : {false, true}) {
     const auto layer = built(
@@ -59,7 +59,7 @@ TEST(MultiHeadAttention, OfASequenceToItselfIsTheFormulaHeadByHead) {
   }
 }
 
-TEST(MultiHeadAttention, OfOneSequenceToAnotherIsTheFormulaHeadByHead) {
+TEST(MultiHeadAttention, CrossAttentionMatchesTheFormula) {
   const Tensor query = testing::normal({2, 5, 4}), value = testing::normal({2, 3, 6}, 0, 6),
                key = testing::normal({2, 3, 7}, 0, 7);
   for (const bool causal : {false, true}) {
@@ -76,7 +76,7 @@ TEST(MultiHeadAttention, OfOneSequenceToAnotherIsTheFormulaHeadByHead) {
   }
 }
 
-TEST(MultiHeadAttention, WithACausalMaskLaterStepsHaveNoInfluenceAndNoGradient) {
+TEST(MultiHeadAttention, CausalMaskBlocksLaterStepsAndTheirGradients) {
   const auto layer = built(MultiHeadAttention{.num_heads = 2, .key_dim = 3, .use_causal_mask = true}, {4, 3});
   const Tensor x = testing::normal({1, 4, 3});
   Tensor other = x;
@@ -110,7 +110,7 @@ TEST(MultiHeadAttention, DropsWeightsInTrainingOnly) {
   for (Index i = 0; i < sum.size(); ++i) EXPECT_NEAR(sum[i] / draws, expected[i], 0.05);
 }
 
-TEST(MultiHeadAttention, BuildsKernelsAsKerasDoes) {
+TEST(MultiHeadAttention, BuildsKernelsLikeKeras) {
   Rng rng(1);
   MultiHeadAttention layer{.num_heads = 2, .key_dim = 3, .value_dim = 5};
   EXPECT_EQ(layer.build({4, 7}, rng), (Shape{4, 7}));
@@ -137,7 +137,7 @@ TEST(MultiHeadAttention, BuildsKernelsAsKerasDoes) {
   EXPECT_EQ(layer.value.kernel.shape(), (Shape{7, 2, 3}));
 }
 
-TEST(MultiHeadAttention, AnInitializerThatThrowsLeavesTheLayerAsItWas) {
+TEST(MultiHeadAttention, AThrowingInitializerLeavesTheLayerUnchanged) {
   auto layer = built(MultiHeadAttention{.num_heads = 2, .key_dim = 3}, {4, 3});
   layer.bias_initializer = [](View, Rng&) { throw std::runtime_error("no bias today"); };
   const Tensor before = layer.query.kernel.value;
@@ -146,7 +146,7 @@ TEST(MultiHeadAttention, AnInitializerThatThrowsLeavesTheLayerAsItWas) {
   EXPECT_EQ(layer.query.kernel.value, before);
 }
 
-TEST(MultiHeadAttention, PassesTheChecksOfALayer) {
+TEST(MultiHeadAttention, PassesCheckLayer) {
   for (const bool use_bias : {true, false}) {
     for (const bool causal : {true, false}) {
       testing::expect_passes(
@@ -168,7 +168,7 @@ TEST(MultiHeadAttention, HasTheGradientsOfCrossAttention) {
   EXPECT_TRUE(report.passed()) << to_string(report);
 }
 
-TEST(MultiHeadAttention, KeepsSamplesApart) {
+TEST(MultiHeadAttention, KeepsSamplesIndependent) {
   const auto layer = built(MultiHeadAttention{.num_heads = 2, .key_dim = 3, .use_causal_mask = true}, {4, 3});
   auto without_biases = layer;
   without_biases.use_bias = false;
@@ -180,7 +180,7 @@ TEST(MultiHeadAttention, KeepsSamplesApart) {
   }
 }
 
-TEST(MultiHeadAttention, RefusesWhatCannotBe) {
+TEST(MultiHeadAttention, RejectsInvalidOptionsAndShapes) {
   Rng rng(1);
   const auto text_of_build = [&](MultiHeadAttention layer, const Shape& input) {
     return error_of<Error>([&] { layer.build(input, rng); });
@@ -199,7 +199,7 @@ TEST(MultiHeadAttention, RefusesWhatCannotBe) {
             "MultiHeadAttention: a value of 3 steps and a key of 4; they must agree");
 }
 
-TEST(MultiHeadAttention, RefusesOtherInputsAndUseBeforeBuild) {
+TEST(MultiHeadAttention, RejectsMismatchedInputsAndUseBeforeBuild) {
   const auto layer = built(MultiHeadAttention{2, 2}, {4, 3});
   EXPECT_EQ(error_of<ShapeError>([&] {
               run(layer, Tensor({2, 4, 2}));

@@ -33,7 +33,7 @@ TEST(Numerics, SoftmaxOfAVector) {
                   {.090030573170380462, .24472847105479764, .6652409557748219});
 }
 
-TEST(Numerics, SoftmaxOfEitherAxisOfAMatrix) {
+TEST(Numerics, SoftmaxAlongEitherAxisOfAMatrix) {
   const Tensor rows = Tensor::matrix({{1, 2, 3, 4}, {4, 3, 2, 1}});
   const std::vector<double> along_rows = {.032058603280084988, .087144318742032573, .23688281808991013,
                                           .64391425988797235,  .64391425988797235,  .23688281808991013,

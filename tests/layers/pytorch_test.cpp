@@ -152,7 +152,7 @@ std::vector<std::pair<std::string, AnyLayer>> pytorch_layers() {
   };
 }
 
-TEST(BesidePyTorch, LayersHaveItsResultsAndGradients) {
+TEST(BesidePyTorch, ResultsAndGradientsMatch) {
   const auto cases = layer_cases();
   for (const auto& [name, layer] : pytorch_layers()) {
     SCOPED_TRACE(name);

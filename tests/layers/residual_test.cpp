@@ -25,7 +25,7 @@ std::vector<std::string> names_of(NamedParameters parameters) {
 }
 using Names = std::vector<std::string>;
 
-TEST(Residual, AddsWhatItsLayersMakeToItsInput) {
+TEST(Residual, AddsTheOutputOfItsLayersToTheInput) {
   Residual layer = built(Residual{Dense{3, tanh}, Dense{2}}, {2});
   const NamedLayers layers = layer.layers();
   const Tensor x = normal({5, 2});
@@ -33,7 +33,7 @@ TEST(Residual, AddsWhatItsLayersMakeToItsInput) {
   for (Index i = 0; i < y.size(); ++i) EXPECT_EQ(y[i], x[i] + f[i]);
 }
 
-TEST(Residual, PassesTheLayerCheck) {
+TEST(Residual, PassesCheckLayer) {
   for (const Residual& layer :
        {Residual{Dense{4}}, Residual{Dense{6, tanh}, Dense{4}}, Residual{Residual{Dense{4, sigmoid}}, Tanh{}}}) {
     testing::expect_passes(layer, {4});
@@ -41,7 +41,7 @@ TEST(Residual, PassesTheLayerCheck) {
   testing::expect_passes(Residual{Dense{3, tanh}}, {2, 3});
 }
 
-TEST(Residual, NamesItsLayersAsAModelDoes) {
+TEST(Residual, NamesItsLayersLikeAModel) {
   EXPECT_EQ(names_of(Residual{Dense{4}, {"middle", Dense{4}}, Dense{4}, Residual{Dense{4}}}.parameters()),
             (Names{"dense/kernel", "dense/bias", "middle/kernel", "middle/bias", "dense_1/kernel", "dense_1/bias",
                    "residual/dense/kernel", "residual/dense/bias"}));
@@ -52,7 +52,7 @@ TEST(Residual, NamesItsLayersAsAModelDoes) {
       "Residual: there is already a layer named \"a\"");
 }
 
-TEST(Residual, RefusesLayersThatMakeAnotherShape) {
+TEST(Residual, RejectsLayersThatChangeTheShape) {
   Rng rng(1);
   Residual layer{Dense{1}};
   expect_error<ShapeError>([&] { layer.build({3}, rng); },
@@ -69,7 +69,7 @@ TEST(Residual, RefusesLayersThatMakeAnotherShape) {
   EXPECT_EQ((Residual{Input{3}, Dense{3}}.input_shape()), Shape{3});
 }
 
-TEST(Concatenate, PutsWhatItsChainsMakeBesideEachOther) {
+TEST(Concatenate, ConcatenatesTheOutputsOfItsChains) {
   Concatenate layer = built(Concatenate{{Dense{3}}, {}, {Dense{5, relu}, Dense{1}}}, {2});
   const NamedLayers layers = layer.layers();
   const Tensor x = normal({4, 2}), y = run(layer, x);
@@ -82,12 +82,12 @@ TEST(Concatenate, PutsWhatItsChainsMakeBesideEachOther) {
   }
 }
 
-TEST(Concatenate, PassesTheLayerCheck) {
+TEST(Concatenate, PassesCheckLayer) {
   testing::expect_passes(Concatenate{{Dense{3, tanh}}, {}, {Dense{2, sigmoid}, Dense{4}}}, {3});
   testing::expect_passes(Concatenate({{Dense{3, tanh}}, {}}, 1), {2, 3});
 }
 
-TEST(Concatenate, JoinsAlongAnyAxisButTheBatch) {
+TEST(Concatenate, ConcatenatesAlongAnyAxisButTheBatch) {
   Rng rng(1);
   EXPECT_EQ(Concatenate({{Dense{3}}, {}}, 1).build({2, 3}, rng), (Shape{4, 3}));
   EXPECT_EQ(Concatenate({{Dense{3}}, {}}, -2).build({2, 3}, rng), (Shape{4, 3}));
@@ -107,7 +107,7 @@ TEST(Concatenate, JoinsAlongAnyAxisButTheBatch) {
   expect_error<StateError>([&] { Concatenate{}.build({2}, rng); }, "Concatenate: there are no chains to build");
 }
 
-TEST(Concatenate, NamesTheLayersOfAllItsChainsAsOneModel) {
+TEST(Concatenate, LayerNamesAreUniqueAcrossItsChains) {
   EXPECT_EQ(names_of(Concatenate{{Dense{4}}, {Dense{4}, {"last", Dense{4}}}}.parameters()),
             (Names{"dense/kernel", "dense/bias", "dense_1/kernel", "dense_1/bias", "last/kernel", "last/bias"}));
   expect_error<ValueError>(
@@ -117,7 +117,7 @@ TEST(Concatenate, NamesTheLayersOfAllItsChainsAsOneModel) {
       "Concatenate: there is already a layer named \"a\"");
 }
 
-TEST(Concatenate, GivesEachOfItsLayersOtherWeights) {
+TEST(Concatenate, InitializesItsLayersDifferently) {
   Concatenate layer = built(Concatenate{{Dense{4}}, {Dense{4}}}, {3});
   const NamedParameters parameters = layer.parameters();
   EXPECT_NE(parameters[0].parameter->value, parameters[2].parameter->value);

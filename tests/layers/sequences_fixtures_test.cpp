@@ -131,7 +131,7 @@ std::map<std::string, Comparison> comparisons() {
   return all;
 }
 
-TEST(SequencesBesidePyTorch, OutputsAndGradientsAreTheSame) {
+TEST(SequencesBesidePyTorch, OutputsAndGradientsMatch) {
   const auto expected = sequence_cases();
   for (const auto& [name, compare_with] : comparisons()) {
     SCOPED_TRACE(name);
@@ -140,7 +140,7 @@ TEST(SequencesBesidePyTorch, OutputsAndGradientsAreTheSame) {
   }
 }
 
-TEST(SequencesBesidePyTorch, AllOfThemAreCompared) {
+TEST(SequencesBesidePyTorch, EveryCaseIsCompared) {
   const auto known = comparisons();
   for (const auto& [name, numbers_of_case] : sequence_cases()) EXPECT_TRUE(known.contains(name)) << name;
 }

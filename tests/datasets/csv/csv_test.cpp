@@ -24,7 +24,7 @@ using testing::csv::read;
 using testing::csv::x_of;
 using testing::csv::y_of;
 
-TEST(Csv, HasNumbersForFeaturesAndTheLastColumnForATarget) {
+TEST(Csv, ReadsNumbersAndUsesTheLastColumnAsTarget) {
   const CsvDataset data = read("width,height,area\n1,2,2\n-3.5,+1e2,-350\n.5,4,2\n");
   EXPECT_EQ(data.size(), 3);
   EXPECT_EQ(data.feature_names(), (Names{"width", "height"}));
@@ -34,7 +34,7 @@ TEST(Csv, HasNumbersForFeaturesAndTheLastColumnForATarget) {
   EXPECT_EQ(y_of(data), Tensor::matrix({{2}, {-350}, {2}}));
 }
 
-TEST(Csv, TurnsTextsIntoZerosAndOnesAndTheTargetsIntoClasses) {
+TEST(Csv, EncodesTextsAsOneHotAndTextTargetsAsClasses) {
   const CsvDataset data = read("colour,size,fruit\nred,2,cherry\nyellow,9,banana\nred,8,apple\nblue,1,cherry\n");
   EXPECT_EQ(data.feature_names(), (Names{"colour=blue", "colour=red", "colour=yellow", "size"}));
   EXPECT_EQ(data.class_names(), (Names{"apple", "banana", "cherry"}));
@@ -42,7 +42,7 @@ TEST(Csv, TurnsTextsIntoZerosAndOnesAndTheTargetsIntoClasses) {
   EXPECT_EQ(y_of(data), Tensor::vector({2, 1, 0, 2}));
 }
 
-TEST(Csv, TakesTheTargetByNameAndByNumber) {
+TEST(Csv, FindsTheTargetByNameOrIndex) {
   const std::string text = "a,b,c\n1,2,3\n4,5,6\n";
   for (const CsvColumn& target : {CsvColumn("b"), CsvColumn(1), CsvColumn(-2)}) {
     const CsvDataset data = read(text, {.target = target});
@@ -53,7 +53,7 @@ TEST(Csv, TakesTheTargetByNameAndByNumber) {
   }
 }
 
-TEST(Csv, LeavesOutWhatIsToBeIgnoredAndTakesNumbersForNamesWhereTold) {
+TEST(Csv, SupportsIgnoredAndCategoricalColumns) {
   const CsvDataset data =
       read("id,zip,y\nx1,02,1\nx2,10,0\nx3,02,1\n", {.ignored = {"id"}, .categorical = {"zip", -1}});
   EXPECT_EQ(data.feature_names(), (Names{"zip=02", "zip=10"}));
@@ -62,7 +62,7 @@ TEST(Csv, LeavesOutWhatIsToBeIgnoredAndTakesNumbersForNamesWhereTold) {
   EXPECT_EQ(y_of(data), Tensor::vector({1, 0, 1}));
 }
 
-TEST(Csv, ReadsQuotesAsTheRFCSays) {
+TEST(Csv, ReadsQuotesAccordingToTheRFC) {
   const CsvDataset data =
       read("\"a, b\",\"say \"\"hi\"\"\",y\r\n\"1\",\"two\r\nlines, and a \"\"quote\"\"\",3\r\n2, \"\" ,4",
            {.missing_values = {}});
@@ -71,7 +71,7 @@ TEST(Csv, ReadsQuotesAsTheRFCSays) {
   EXPECT_EQ(y_of(data), Tensor::matrix({{3}, {4}}));
 }
 
-TEST(Csv, TakesOtherDelimitersLineEndsAndNoHeader) {
+TEST(Csv, SupportsOtherDelimitersLineEndsAndNoHeader) {
   const Tensor x = Tensor::matrix({{1, 2}, {3, 4}}), y = Tensor::matrix({{5}, {6}});
   for (const std::string text : {"1;2;5\n3;4;6", "1;2;5\r\n3;4;6\r\n", "1;2;5\r3;4;6\r", "\n\n1 ; 2;5\n\n 3;4 ;6\n\n",
                                  "\xEF\xBB\xBF"
@@ -84,19 +84,19 @@ TEST(Csv, TakesOtherDelimitersLineEndsAndNoHeader) {
   EXPECT_EQ(x_of(read("a\tb\n1\t2\n", {.delimiter = '\t'})), Tensor::matrix({{1}}));
 }
 
-TEST(Csv, DropsRowsThatLackAValueWhereToldTo) {
+TEST(Csv, DropsRowsWithMissingValuesOnRequest) {
   const CsvDataset data =
       read("a,b,y\n1,red,1\n,blue,2\n3,NA,3\n4,red,?\n5,green,5\n", {.missing = CsvOptions::drop_row});
   EXPECT_EQ(data.feature_names(), (Names{"a", "b=green", "b=red"})) << "nothing is left of a row that was dropped";
   EXPECT_EQ(x_of(data), Tensor::matrix({{1, 0, 1}, {5, 1, 0}}));
 }
 
-TEST(Csv, FillsInTheMeanOrNoCategoryWhereToldTo) {
+TEST(Csv, FillsInTheMeanOrNoCategoryOnRequest) {
   const CsvDataset data = read("a,b,y\n,,1\n1,red,2\n5,NA,3\n", {.missing = CsvOptions::fill_in});
   EXPECT_EQ(x_of(data), Tensor::matrix({{3, 0}, {1, 1}, {5, 0}}));
 }
 
-TEST(Csv, SaysWhereAValueIsMissing) {
+TEST(Csv, ReportsWhereAValueIsMissing) {
   EXPECT_EQ(error("a,b\n1,2\n,4\n"),
             "a.csv, line 3, column \"a\": the value is missing (\"\"); set .missing to allow it");
   EXPECT_EQ(error("a,b\n1,2\n3,NA\n", {.missing = CsvOptions::fill_in}),
@@ -108,12 +108,12 @@ TEST(Csv, SaysWhereAValueIsMissing) {
             "a.csv: there are no rows of data (2 had missing values and were dropped)");
 }
 
-TEST(Csv, NumbersThatAreTooSmallAreZero) {
+TEST(Csv, UnderflowGivesZero) {
   const CsvDataset data = read("a,b\n1e-400,1\n-1e-400,2\n4,3\n");
   EXPECT_EQ(x_of(data), Tensor::matrix({{0}, {0}, {4}}));
 }
 
-TEST(Csv, RefusesRowsAndCellsThatTakeMuchMoreMemoryThanTheFile) {
+TEST(Csv, LimitsTheSizeOfRowsAndCells) {
   const std::string commas(4'000'000, ','), row = "1,2\n1,2\n" + commas,
                                             cell = "a,b\n1," + std::string(40'000'000, '2');
   for (const auto& [file, text] :
@@ -127,7 +127,7 @@ TEST(Csv, RefusesRowsAndCellsThatTakeMuchMoreMemoryThanTheFile) {
   }
 }
 
-TEST(Csv, SaysWhereSomethingCannotBeUnderstood) {
+TEST(Csv, ReportsTheLineAndColumnOfErrors) {
   EXPECT_EQ(error("a,b\n1,2\n\"x\ny\",4\n3,4,5\n"),
             "a.csv, line 3, column \"a\": \"x\\u000ay\" is not a number, but the values before it are (list the column "
             "in .categorical if its values are names)");
@@ -153,7 +153,7 @@ TEST(Csv, SaysWhereSomethingCannotBeUnderstood) {
   EXPECT_EQ(error("a,b\n"), "a.csv: there are no rows of data");
 }
 
-TEST(Csv, RefusesAColumnOfTooManyTexts) {
+TEST(Csv, RejectsTooManyCategories) {
   const std::string text = "a,b\np,1\nq,2\nr,3\n";
   EXPECT_EQ(
       error(text, {.most_categories = 2}),
@@ -163,7 +163,7 @@ TEST(Csv, RefusesAColumnOfTooManyTexts) {
 }
 
 /// A feature's name contains its column's name, so a long one is stored once per category.
-TEST(Csv, RefusesNamesThatWouldTakeMuchMemory) {
+TEST(Csv, LimitsTheMemoryForNames) {
   std::string text = std::string(100'000, 'a') + ",y\n";
   for (int i = 0; i < 1000; ++i) text += 'x' + std::to_string(i) + ",1\n";
   const testing::PeakMemory memory;
@@ -172,7 +172,7 @@ TEST(Csv, RefusesNamesThatWouldTakeMuchMemory) {
   EXPECT_LT(memory.bytes(), Index{2} << 20);
 }
 
-TEST(Csv, TakesNoMoreThanFourTimesTheFileForNumbers) {
+TEST(Csv, NumbersTakeAtMostFourTimesTheFileInMemory) {
   std::string text = "a,b,y\n";
   for (int i = 0; i < 100'000; ++i) text += "1,2,3\n";
   std::istringstream stream(text);
@@ -181,7 +181,7 @@ TEST(Csv, TakesNoMoreThanFourTimesTheFileForNumbers) {
   EXPECT_LT(memory.bytes(), static_cast<Index>(sizeof(Real)) * std::ssize(text) + (Index{1} << 17));
 }
 
-TEST(Csv, WhatIsCutOffOrFlippedIsRefusedOrRead) {
+TEST(Csv, RejectsOrReadsDamagedFiles) {
   const std::string text = "size,colour,kind\r\n1,red,\"x \"\"y\"\"\"\r\n2.5,blue,\"z,\nw\"\n-3e2,red,z\n";
   ASSERT_EQ(read(text).size(), 3);
   for (const CsvOptions::Missing missing : {CsvOptions::refuse, CsvOptions::drop_row, CsvOptions::fill_in}) {
@@ -194,7 +194,7 @@ TEST(Csv, WhatIsCutOffOrFlippedIsRefusedOrRead) {
   }
 }
 
-TEST(Csv, RefusesOptionsThatNameNoColumn) {
+TEST(Csv, RejectsOptionsThatNameNoColumn) {
   EXPECT_EQ(error<ValueError>("a,b\n1,2\n", {.target = "c"}),
             "a.csv: there is no column \"c\" (target); there are: a, b");
   EXPECT_EQ(error<ValueError>("a,b\n1,2\n", {.ignored = {2}}),
@@ -220,7 +220,7 @@ TEST(Csv, ReadsFiles) {
   }
 }
 
-TEST(Csv, GathersTheRowsThatAreAskedFor) {
+TEST(Csv, GathersTheRequestedRows) {
   const CsvDataset data = read("a,b,y\n1,p,no\n2,q,yes\n3,p,yes\n");
   Tensor x({2, 3}), y(Shape{2});
   const std::vector<Index> rows{2, 0};

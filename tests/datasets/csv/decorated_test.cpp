@@ -73,7 +73,7 @@ const std::vector<Refused> refused_columns{
     {{"NAN", "-nan"}, "not a finite number; list it in .missing_values if it means a missing value"},
 };
 
-TEST(CsvDecorated, AColumnOfTextsThatLookLikeNumbersIsRefused) {
+TEST(CsvDecorated, RejectsColumnsThatLookNumeric) {
   for (const auto& [cells, said] : refused_columns) {
     SCOPED_TRACE(column(cells));
     const std::string where = ", column \"a\": ";
@@ -97,7 +97,7 @@ TEST(CsvDecorated, AColumnOfTextsThatLookLikeNumbersIsRefused) {
   }
 }
 
-TEST(CsvDecorated, CategoriesThatHaveNumbersInThemStayCategories) {
+TEST(CsvDecorated, CategoriesThatContainNumbersStayCategories) {
   const std::vector<std::vector<std::string>> columns{
       {"A1", "A2", "B1"},
       {"A 1", "A 2"},
@@ -144,7 +144,7 @@ TEST(CsvDecorated, CategoriesThatHaveNumbersInThemStayCategories) {
   }
 }
 
-TEST(CsvDecorated, NumbersInOtherDigitsAndAmongOtherSpacesAreRead) {
+TEST(CsvDecorated, ReadsOtherDigitsAndSpaces) {
   for (const std::string& text : {"12.5" + no_break, no_break + "12.5", thin + "12.5", std::string("\" 12.5 \""),
                                   std::string("\xEF\xBB\xBF") + "12.5", std::string("１２．５"), std::string("١٢٫٥"),
                                   std::string("१२.५"), std::string("۱۲٫۵")}) {
@@ -158,14 +158,14 @@ TEST(CsvDecorated, NumbersInOtherDigitsAndAmongOtherSpacesAreRead) {
   EXPECT_EQ(read("a;b\nred" + no_break + ";1\nred;1\n", {.delimiter = ';'}).feature_names(), Names{"a=red"});
 }
 
-TEST(CsvDecorated, UnitsBeforeAndAfterANumberAreIgnored) {
+TEST(CsvDecorated, IgnoresUnitsBeforeAndAfterANumber) {
   const CsvOptions options{.delimiter = ';', .units = {"USD", "US$", "kg", "square feet"}};
   EXPECT_EQ(x_of(read(column({"USD 5", "-US$6.50 USD", "7kg", "8 square feet", "9"}), options)),
             Tensor::matrix({{5}, {-6.5}, {7}, {8}, {9}}));
 }
 
 /// Adding the units that the errors name, one by one, makes every column numeric.
-TEST(CsvDecorated, TheNamedOptionReadsTheColumn) {
+TEST(CsvDecorated, TheSuggestedOptionReadsTheColumn) {
   Rng rng(11);
   const std::vector<std::pair<std::string, std::string>> around{
       {"", "kg"}, {"", " mg/l"}, {"CHF ", ""}, {"R$", ""}, {"", " °C"}, {"~", ""}, {"", "元"}, {"$", " USD"}};

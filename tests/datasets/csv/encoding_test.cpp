@@ -35,7 +35,7 @@ CsvEncoding learnt(const CsvOptions& more = {}) {
   return read(train_text, options).encoding();
 }
 
-TEST(CsvEncoding, GivesColumnsCategoriesAndClassesTheNumbersOfTheTrainingTable) {
+TEST(CsvEncoding, KeepsTheIndicesOfTheTrainingTable) {
   const CsvDataset test = read("kind,weight,size,colour\nbanana,5,7,yellow\ncherry,6,3,blue\n", {.like = learnt()});
   EXPECT_EQ(test.feature_names(), (Names{"colour=blue", "colour=red", "colour=yellow", "size"}));
   EXPECT_EQ(test.class_names(), (Names{"apple", "banana", "cherry"}));
@@ -45,7 +45,7 @@ TEST(CsvEncoding, GivesColumnsCategoriesAndClassesTheNumbersOfTheTrainingTable) 
   EXPECT_EQ(test.encoding(), learnt());
 }
 
-TEST(CsvEncoding, ReadsFeaturesAloneWhereTheTargetIsMissingOrIgnored) {
+TEST(CsvEncoding, ReadsOnlyFeaturesIfTheTargetIsMissingOrIgnored) {
   for (const CsvDataset& data : {read("size,colour\n7,yellow\n", {.like = learnt()}),
                                  read("size,colour,kind\n7,yellow,pear\n", {.target = std::nullopt, .like = learnt()}),
                                  read("size,colour,kind\n7,yellow,\n", {.target = std::nullopt, .like = learnt()})}) {
@@ -61,7 +61,7 @@ TEST(CsvEncoding, ReadsFeaturesAloneWhereTheTargetIsMissingOrIgnored) {
   EXPECT_EQ(x_of(alone), Tensor::matrix({{1, 1, 0}, {2, 0, 1}}));
 }
 
-TEST(CsvEncoding, SaysWhichTextItDoesNotKnowAndWhichItKnows) {
+TEST(CsvEncoding, NamesTheUnknownCategoryAndTheKnownOnes) {
   EXPECT_EQ(error("colour,size\nred,1\ngreen,2\n", {.like = learnt()}),
             "a.csv, line 3, column \"colour\": \"green\" is not among the categories of the encoding: blue, red, "
             "yellow (.unknown = CsvOptions::other allows it)");
@@ -72,7 +72,7 @@ TEST(CsvEncoding, SaysWhichTextItDoesNotKnowAndWhichItKnows) {
             "a.csv, line 2, column \"size\": \"big\" is not a number, but the encoding was learnt from numbers");
 }
 
-TEST(CsvEncoding, TakesAnUnknownTextForNoneOfTheCategoriesWhereToldTo) {
+TEST(CsvEncoding, MapsAnUnknownTextToNoCategoryOnRequest) {
   const std::string text = "size,colour\n7,green\n8,red\n";
   const Tensor expected = Tensor::matrix({{0, 0, 0, 7}, {0, 1, 0, 8}});
   EXPECT_EQ(x_of(read(text, {.like = learnt(), .unknown = CsvOptions::other})), expected);
@@ -88,7 +88,7 @@ TEST(CsvEncoding, FillsInTheMeansOfTheTrainingTable) {
             "a.csv, line 2, column \"size\": the value is missing (\"\"); set .missing to allow it");
 }
 
-TEST(CsvEncoding, RefusesATableWithoutAColumnThatItNeeds) {
+TEST(CsvEncoding, RejectsATableThatLacksAColumn) {
   EXPECT_EQ(error("colour,sise,kind\nred,1,apple\n", {.like = learnt()}),
             "a.csv: the encoding needs a column \"size\"; there are: colour, sise, kind");
   EXPECT_EQ(
@@ -100,7 +100,7 @@ TEST(CsvEncoding, RefusesATableWithoutAColumnThatItNeeds) {
   EXPECT_EQ(x_of(read("colour;size\nred;1\n", {.like = learnt(), .delimiter = ';'})), Tensor::matrix({{0, 1, 0, 1}}));
 }
 
-TEST(CsvEncoding, TakesColumnsByPositionWhereThereIsNoHeader) {
+TEST(CsvEncoding, FindsColumnsByPositionWithoutAHeader) {
   const CsvEncoding encoding = read("red,x,2.5\nblue,y,3\nred,y,4\n", {.target = 1, .header = false}).encoding();
   for (const char* text : {"blue,x,7\n", "blue,7\n", "colour,number\nblue,7\n"}) {
     EXPECT_EQ(x_of(read(text, {.like = encoding})), Tensor::matrix({{1, 0, 7}})) << text;
@@ -110,7 +110,7 @@ TEST(CsvEncoding, TakesColumnsByPositionWhereThereIsNoHeader) {
   EXPECT_EQ(x_of(read("9,red,8,apple\n", {.like = learnt(), .header = false})), Tensor::matrix({{0, 1, 0, 8}}));
 }
 
-TEST(CsvEncoding, RefusesOptionsThatContradictIt) {
+TEST(CsvEncoding, RejectsOptionsThatContradictIt) {
   EXPECT_EQ(error<ValueError>(train_text, {.ignored = {"id"}, .like = learnt()}),
             "a.csv: .ignored and .categorical are already in the encoding (.like)");
   EXPECT_EQ(error<ValueError>(train_text, {.target = "size", .like = learnt()}),
@@ -142,7 +142,7 @@ struct Table {
 };
 
 /// Splitting any table anywhere and reading both parts with one encoding gives the same as reading the whole table.
-TEST(CsvEncoding, TablesThatAreReadApartAreWhatTheyAreTogether) {
+TEST(CsvEncoding, ReadingInPartsEqualsReadingTheWholeTable) {
   Rng rng(7);
   for (int round = 0; round < 400; ++round) {
     const Index features = 1 + rng.below(5), rows = 12 + rng.below(20), categories = 1 + rng.below(5);
@@ -193,7 +193,7 @@ TEST(CsvEncoding, TablesThatAreReadApartAreWhatTheyAreTogether) {
   }
 }
 
-TEST(CsvEncoding, IsTheSameAfterItHasBeenInAFile) {
+TEST(CsvEncoding, IsUnchangedBySavingAndLoading) {
   const TemporaryFolder folder;
   const std::string path = folder / "a.json";
   CsvEncoding encoding = learnt({.missing = CsvOptions::drop_row, .unknown = CsvOptions::other});
@@ -207,7 +207,7 @@ TEST(CsvEncoding, IsTheSameAfterItHasBeenInAFile) {
   EXPECT_EQ(error_of<FileError>([&] { CsvEncoding::load(path + "x"); }).substr(0, path.size() + 1), path + "x");
 }
 
-TEST(CsvEncoding, RefusesFilesThatItHasNotWritten) {
+TEST(CsvEncoding, RejectsInvalidFiles) {
   const std::string text = to_string(learnt());
   const auto error = [&](const std::string& from, const std::string& to) {
     std::string changed = text;

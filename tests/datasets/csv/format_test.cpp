@@ -24,7 +24,7 @@ std::string fixture(const std::string& name) { return testing::source_path("test
 
 // ---- Numbers ----
 
-TEST(CsvFormat, ReadsDecimalCommasWhereToldToAndElseSaysHow) {
+TEST(CsvFormat, ReadsDecimalCommasOrNamesTheOption) {
   const std::string path = fixture("semi_dec.csv");
   const CsvDataset data = read_csv(path, {.target = std::nullopt, .delimiter = ';', .decimal = ','});
   EXPECT_EQ(x_of(data), Tensor::matrix({{1.5, 2.5, 3.5}}));
@@ -40,7 +40,7 @@ TEST(CsvFormat, ReadsDecimalCommasWhereToldToAndElseSaysHow) {
 }
 
 /// The value of a text in a format, and the error without the format's options.
-TEST(CsvFormat, ReadsNumbersAsTheyAreWrittenAndSaysWhichOptionsThatTakes) {
+TEST(CsvFormat, NamesTheOptionsThatReadANumber) {
   struct Row {
     std::string text;
     Real value;
@@ -114,7 +114,7 @@ TEST(CsvFormat, ReadsNumbersAsTheyAreWrittenAndSaysWhichOptionsThatTakes) {
   }
 }
 
-TEST(CsvFormat, ANumberOfTheTrainingTablesFormatIsReadByItsEncoding) {
+TEST(CsvFormat, TheEncodingKeepsTheNumberFormat) {
   const CsvEncoding encoding =
       read("a;b\n1.234,5 €;1\n", {.delimiter = ';', .decimal = ',', .thousands = '.', .units = {"€"}}).encoding();
   EXPECT_EQ(x_of(read("b;a\n2;-2.000\n", {.like = encoding})), Tensor::matrix({{-2000}}));
@@ -124,7 +124,7 @@ TEST(CsvFormat, ANumberOfTheTrainingTablesFormatIsReadByItsEncoding) {
             "a.csv, line 2, column \"a\": \"$5\" is a number with .units = {\"€\", \"$\"}");
 }
 
-TEST(CsvFormat, TextsThatAreNoNumbersStayTexts) {
+TEST(CsvFormat, OtherTextsStayTexts) {
   for (const std::string text : {"red", "12,34,5", "1,23", "x1", "2024-01-02", "12:30", "1.2.3", "Q1", "<5", "a%", "$",
                                  "-", "e5", "5 or 6", ",", "1,2345"}) {
     const bool is_decimal = text == "1,23" || text == "1,2345";
@@ -143,7 +143,7 @@ TEST(CsvFormat, TextsThatAreNoNumbersStayTexts) {
 }
 
 /// A number written in any format is read back with the same bits.
-TEST(CsvFormat, NumbersAreTheSameBitsInEveryFormat) {
+TEST(CsvFormat, NumbersHaveTheSameBitsInEveryFormat) {
   Rng rng(3);
   for (int round = 0; round < 2000; ++round) {
     const Index whole = rng.below(10'000'000);
@@ -168,7 +168,7 @@ TEST(CsvFormat, NumbersAreTheSameBitsInEveryFormat) {
   }
 }
 
-TEST(CsvFormat, RefusesMarksThatCannotBe) {
+TEST(CsvFormat, RejectsInvalidMarks) {
   EXPECT_EQ(error<ValueError>("a,b\n1,2\n", {.decimal = 'x'}),
             "a.csv: .decimal is 'x'; it must be one of . , ' _ and a space");
   EXPECT_EQ(error<ValueError>("a,b\n1,2\n", {.thousands = '.'}), "a.csv: .decimal and .thousands are both '.'");
@@ -176,7 +176,7 @@ TEST(CsvFormat, RefusesMarksThatCannotBe) {
 
 // ---- Delimiters ----
 
-TEST(CsvFormat, ReadsTablesOfSpacesAsNumpyWritesThem) {
+TEST(CsvFormat, ReadsTheSpaceSeparatedTablesOfNumPy) {
   const std::string path = fixture("space.csv");
   const CsvDataset data = read_csv(path, {.target = std::nullopt, .delimiter = ' '});
   EXPECT_EQ(x_of(data), Tensor::matrix({{1, 2, 3}, {4, 5, 6}}));
@@ -191,7 +191,7 @@ TEST(CsvFormat, ReadsTablesOfSpacesAsNumpyWritesThem) {
             "a.csv, line 2, column \"2\": the row has 2 cells, but the first row has 3");
 }
 
-TEST(CsvFormat, SaysOfAWrongDelimiterWhichOneItMayBe) {
+TEST(CsvFormat, SuggestsTheRightDelimiter) {
   EXPECT_EQ(
       error("a;b\n1;2\n"),
       "a.csv, line 1: no column is left for a feature; the only column is \"a;b\"; is the delimiter ';'? (.delimiter)");
@@ -218,7 +218,7 @@ TEST(CsvFormat, SaysOfAWrongDelimiterWhichOneItMayBe) {
             "a.csv, line 1: no column is left for a feature; the only column is \"a, b\"");
 }
 
-TEST(CsvFormat, Utf16IsSaid) {
+TEST(CsvFormat, NamesUtf16) {
   EXPECT_EQ(error(std::string("\xFF\xFE"
                               "a\0,\0b\0",
                               8)),
@@ -235,7 +235,7 @@ TEST(CsvFormat, Utf16IsSaid) {
 
 // ---- The first row ----
 
-TEST(CsvFormat, SeesWhetherTheFirstRowHasTheNames) {
+TEST(CsvFormat, GuessesWhetherTheFirstRowHasTheNames) {
   const auto rows = [](const std::string& text) { return read(text, {.target = std::nullopt}).size(); };
   for (const std::string text : {"a,b\n1,2\n", "a,b\nx,2\n", "a,b\nx,y\n", "1990,b\n1,2\n", ",b\nx,2\n",
                                  "\"1990\",\"1991\"\n5,6\n", "\"land\",\"1990\"\n\"x\",6\n"}) {
@@ -257,7 +257,7 @@ TEST(CsvFormat, SeesWhetherTheFirstRowHasTheNames) {
 }
 
 /// Years and column numbers are names as often as data.
-TEST(CsvFormat, AsksWhetherAFirstRowOfNumbersInEqualStepsHasTheNames) {
+TEST(CsvFormat, RequiresTheHeaderOptionForNumbersInEqualSteps) {
   const auto read_all = [](const std::string& text, CsvOptions options = {}) {
     options.target = std::nullopt;
     return read(text, options).size();
@@ -276,7 +276,7 @@ TEST(CsvFormat, AsksWhetherAFirstRowOfNumbersInEqualStepsHasTheNames) {
   }
 }
 
-TEST(CsvFormat, NamesInACommentAreWithoutItsMark) {
+TEST(CsvFormat, RemovesTheCommentMarkFromNames) {
   const Names names{"a", "b"};
   for (const std::string text : {"# a,b,y\n1,2,3\n", "#  a ,b,y\nred,2,3\n"}) {
     EXPECT_EQ(read(text).feature_names()[0].substr(0, 1), "a") << text;

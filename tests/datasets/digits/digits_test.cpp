@@ -65,7 +65,7 @@ TEST(Digits, HaveTheFormatOfMnist) {
   EXPECT_EQ(test.class_name(7), "7");
 }
 
-TEST(Digits, AreTheSameForTheSameSeedAndOthersForAnother) {
+TEST(Digits, DependOnTheSeed) {
   const auto first = digits({.samples = 60, .seed = 5});
   const auto again = digits({.samples = 60, .seed = 5});
   const auto other = digits({.samples = 60, .seed = 6});
@@ -76,20 +76,20 @@ TEST(Digits, AreTheSameForTheSameSeedAndOthersForAnother) {
   EXPECT_FALSE(std::ranges::equal(first.test.pixels(), other.test.pixels()));
 }
 
-TEST(Digits, AreTheBeginningOfMore) {
+TEST(Digits, ASmallerSetIsTheBeginningOfALargerOne) {
   const auto few = digits({.samples = 37, .seed = 1});
   const auto more = digits({.samples = 120, .seed = 1});
   EXPECT_TRUE(same_samples(few.train, more.train, 37));
   EXPECT_TRUE(same_samples(few.test, more.test, few.test.size()));
 }
 
-TEST(Digits, TakeAnySeedAndAnyNumberOfSamples) {
+TEST(Digits, AcceptAnySeedAndNumberOfSamples) {
   const auto [train, test] = digits({.samples = 1, .seed = std::numeric_limits<std::uint64_t>::max()});
   EXPECT_EQ(train.size(), 1);
   EXPECT_EQ(test.size(), 1);
 }
 
-TEST(Digits, TestWithSamplesThatAreNotLearnt) {
+TEST(Digits, TestSamplesAreNotInTheTrainingSet) {
   const auto [train, test] = digits({.samples = 300});
   for (Index i = 0; i < test.size(); ++i) {
     for (Index j = 0; j < train.size(); ++j) {
@@ -98,7 +98,7 @@ TEST(Digits, TestWithSamplesThatAreNotLearnt) {
   }
 }
 
-TEST(Digits, HaveEveryClassOnceInTenSamplesButNotInOneOrder) {
+TEST(Digits, EveryTenSamplesHaveAllClassesInRandomOrder) {
   const auto [train, test] = digits({.samples = 600});
   for (const ImageDataset* data : {&train, &test}) {
     std::vector<std::vector<int>> orders;
@@ -114,7 +114,7 @@ TEST(Digits, HaveEveryClassOnceInTenSamplesButNotInOneOrder) {
   }
 }
 
-TEST(Digits, AreFittedIntoTwentyPixelsAroundTheirCentreOfMass) {
+TEST(Digits, AreTwentyPixelsLargeAndCentredByMass) {
   const auto [train, test] = digits({.samples = 3000});
   double longest = 0;
   for (Index i = 0; i < train.size(); ++i) {
@@ -132,7 +132,7 @@ TEST(Digits, AreFittedIntoTwentyPixelsAroundTheirCentreOfMass) {
   EXPECT_GT(longest, 19.5);
 }
 
-TEST(Digits, AreInkOnPaper) {
+TEST(Digits, HavePlausiblePixelStatistics) {
   const auto [train, test] = digits({.samples = 3000});
   double mean = 0;
   std::array<Index, 256> greys{};
@@ -149,7 +149,7 @@ TEST(Digits, AreInkOnPaper) {
   EXPECT_TRUE(std::ranges::all_of(greys, [](Index count) { return count > 0; }));
 }
 
-TEST(Digits, DifferWithinAClass) {
+TEST(Digits, VaryWithinAClass) {
   const auto [train, test] = digits({.samples = 1000});
   for (int digit = 0; digit < 10; ++digit) {
     std::vector<std::vector<std::uint8_t>> images;
@@ -163,7 +163,7 @@ TEST(Digits, DifferWithinAClass) {
 
 // The simplest classifier, which picks the class with the nearest mean image, gets two in three right. Chance is one in
 // ten.
-TEST(Digits, AreToldApartByTheNearestMean) {
+TEST(Digits, CanBeClassifiedByTheNearestMean) {
   const auto [train, test] = digits({.samples = 3000});
   std::array<std::array<double, side * side>, 10> means{};
   for (Index i = 0; i < train.size(); ++i) {
@@ -190,7 +190,7 @@ TEST(Digits, AreToldApartByTheNearestMean) {
   }
 }
 
-TEST(Digits, RefuseANumberOfSamplesThatCannotBe) {
+TEST(Digits, RejectAnInvalidNumberOfSamples) {
   EXPECT_EQ(error_of<ValueError>([] { digits({.samples = 0}); }),
             "digits: samples is 0; it must be at least 1 and at most 100000000");
   EXPECT_EQ(error_of<ValueError>([] { digits({.samples = -5}); }),

@@ -67,21 +67,21 @@ class Download : public ::testing::Test {
   LoopbackServer server;
 };
 
-TEST_F(Download, PutsTheFileInItsPlace) {
+TEST_F(Download, WritesTheFile) {
   server.answer("/file", ok(body));
   download(options("/file"));
   EXPECT_EQ(content(folder / "file"), body);
   EXPECT_EQ(folder.names(), std::vector<std::string>{"file"});
 }
 
-TEST_F(Download, DoesWithoutALengthAndReplacesAnOldFile) {
+TEST_F(Download, NeedsNoLengthAndReplacesAnOldFile) {
   std::ofstream(folder / "file") << "old";
   server.answer("/file", without_length(body));
   download(options("/file"));
   EXPECT_EQ(content(folder / "file"), body);
 }
 
-TEST_F(Download, RefusesAFileWithAnotherHash) {
+TEST_F(Download, RejectsAFileWithAnotherHash) {
   const std::string other = body + "!";
   server.answer("/file", ok(other));
   EXPECT_EQ(failure(options("/file")),
@@ -95,19 +95,19 @@ TEST_F(Download, KeepsAnOldFileWhenItFails) {
   EXPECT_EQ(folder.names().size(), 1u);
 }
 
-TEST_F(Download, NoticesThatTheConnectionEndedTooEarly) {
+TEST_F(Download, DetectsAConnectionThatEndsTooEarly) {
   const std::string whole = ok(body);
   server.answer("/file", whole.substr(0, whole.size() - 7));
   EXPECT_EQ(failure(options("/file")),
             "the connection ended too early (transfer closed with 7 bytes remaining to read)");
 }
 
-TEST_F(Download, NoticesAFileCutOffByItsHashWhereNoLengthWasSent) {
+TEST_F(Download, DetectsATruncatedFileByItsHashWithoutALength) {
   server.answer("/file", without_length(body.substr(1)));
   EXPECT_NE(failure(options("/file")).find("the 50006 bytes received have the SHA-256"), std::string::npos);
 }
 
-TEST_F(Download, BreaksOffAFileThatIsTooLarge) {
+TEST_F(Download, AbortsIfTheFileIsTooLarge) {
   DownloadOptions tight = options("/announced");
   tight.size_limit = 50'006;
   server.answer("/announced", ok(body));
@@ -121,7 +121,7 @@ TEST_F(Download, BreaksOffAFileThatIsTooLarge) {
   EXPECT_EQ(content(folder / "file"), body);
 }
 
-TEST_F(Download, HasNoUseForThePagesOfRedirectsAndErrorsHoweverLargeTheFileMayBe) {
+TEST_F(Download, LimitsTheBodiesOfRedirectsAndErrors) {
   const std::string page(60'000, 'x');
   const auto answer = [&](const std::string& status, const std::string& length) {
     return "HTTP/1.1 " + status + "\r\nContent-Length: " + length + "\r\nConnection: close\r\n\r\n" + page;
@@ -140,7 +140,7 @@ TEST_F(Download, HasNoUseForThePagesOfRedirectsAndErrorsHoweverLargeTheFileMayBe
   EXPECT_EQ(content(folder / "file"), body);
 }
 
-TEST_F(Download, SaysTheStatusOfAnAnswerThatIsNoFile) {
+TEST_F(Download, ReportsTheHttpStatusOfAnError) {
   EXPECT_EQ(failure(options("/none")), "the server answered with HTTP status 404");
   server.answer("/empty", "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n");
   EXPECT_EQ(failure(options("/empty")), "the server answered with HTTP status 204");
@@ -154,25 +154,25 @@ TEST_F(Download, FollowsARedirect) {
   EXPECT_EQ(content(folder / "file"), body);
 }
 
-TEST_F(Download, GivesUpOnRedirectsWithoutEnd) {
+TEST_F(Download, LimitsTheNumberOfRedirects) {
   server.answer("/loop", redirect("/loop"));
   EXPECT_EQ(failure(options("/loop")), "redirected more than 5 times, most recently to " + server.url("/loop"));
   EXPECT_EQ(server.requests().size(), 6u);
 }
 
-TEST_F(Download, IsRedirectedToNothingButHttps) {
+TEST_F(Download, FollowsRedirectsOnlyToHttps) {
   server.answer("/plain", redirect("http://example.com/file"));
   EXPECT_EQ(failure(options("/plain")), "redirected to http://example.com/file: only https is allowed, not http");
   server.answer("/local", redirect("file:///etc/hostname"));
   EXPECT_EQ(failure(options("/local")), "redirected to file:///etc/hostname: only https is allowed, not file");
 }
 
-TEST_F(Download, DoesNotRepeatARedirectThatIsNoUrl) {
+TEST_F(Download, DoesNotQuoteARedirectThatIsNoUrl) {
   server.answer("/red", redirect("https://\033[31m/file"));
   EXPECT_EQ(failure(options("/red")), "redirected to an invalid URL");
 }
 
-TEST_F(Download, GoesByHttpsAlone) {
+TEST_F(Download, AllowsOnlyHttps) {
   server.answer("/file", ok(body));
   DownloadOptions strict = options("/file");
   strict.allow_http_to_loopback = false;
@@ -184,7 +184,7 @@ TEST_F(Download, GoesByHttpsAlone) {
   EXPECT_EQ(failure(from({"no url at all"})), "this is not a URL");
 }
 
-TEST_F(Download, GivesUpOnAServerThatFallsSilent) {
+TEST_F(Download, TimesOutIfTheServerStopsSending) {
   const std::string whole = ok(body);
   server.answer("/stall", whole.substr(0, 1000), true);
   DownloadOptions impatient = options("/stall");
@@ -203,13 +203,13 @@ TEST_F(Download, TriesTheNextMirrorWhenOneFails) {
   EXPECT_EQ(server.requests(), (std::vector<std::string>{"/none", "/file"}));
 }
 
-TEST_F(Download, SaysWhatWentWrongAtEveryMirror) {
+TEST_F(Download, ReportsTheErrorOfEveryMirror) {
   const std::string text = failure(from({stopped_server(), server.url("/none")}));
   EXPECT_NE(text.find("onnect"), std::string::npos) << text;  // from libcurl's message
   EXPECT_NE(text.find("\n  " + server.url("/none") + ": the server answered with HTTP status 404"), std::string::npos);
 }
 
-TEST_F(Download, ReportsItsProgress) {
+TEST_F(Download, ReportsProgress) {
   server.answer("/file", ok(body));
   DownloadOptions watched = options("/file");
   DownloadProgress last;
@@ -222,7 +222,7 @@ TEST_F(Download, ReportsItsProgress) {
   EXPECT_EQ(last.total, body.size());
 }
 
-TEST_F(Download, EndsWithWhatTheProgressCallbackThrows) {
+TEST_F(Download, PropagatesExceptionsOfTheProgressCallback) {
   server.answer("/file", ok(body));
   DownloadOptions watched = options("/file");
   watched.progress = [](const DownloadProgress&) { throw std::runtime_error("enough"); };
@@ -230,7 +230,7 @@ TEST_F(Download, EndsWithWhatTheProgressCallbackThrows) {
   EXPECT_TRUE(folder.names().empty());
 }
 
-TEST_F(Download, DoesNotBlameTheMirrorsForAFolderThatIsNotThere) {
+TEST_F(Download, ReportsAMissingFolderAtOnce) {
   server.answer("/file", ok(body));
   DownloadOptions nowhere = from({server.url("/file"), server.url("/file")});
   nowhere.destination = folder / "none" / "file";
@@ -238,14 +238,14 @@ TEST_F(Download, DoesNotBlameTheMirrorsForAFolderThatIsNotThere) {
             (folder / "none" / "file").string() + ": cannot create a file in its folder (No such file or directory)");
 }
 
-TEST_F(Download, AsksForNothingThatCouldNotBePutInItsPlace) {
+TEST_F(Download, RejectsAnInvalidDestinationBeforeDownloading) {
   std::filesystem::create_directories(folder / "file");
   EXPECT_EQ(error_of<FileError>([&] { download(options("/file")); }),
             (folder / "file").string() + ": this is a folder, a device or a pipe, not a file");
   EXPECT_TRUE(server.requests().empty());
 }
 
-TEST_F(Download, RefusesOptionsThatMakeNoSense) {
+TEST_F(Download, RejectsInvalidOptions) {
   const auto text = [&](auto change) {
     DownloadOptions changed = options("/file");
     change(changed);
@@ -263,7 +263,7 @@ TEST_F(Download, RefusesOptionsThatMakeNoSense) {
   EXPECT_EQ(text([](auto& o) { o.low_speed_time = std::numeric_limits<long>::max(); }), time_limit);
 }
 
-TEST(DownloadWithoutLibcurl, SaysSo) {
+TEST(DownloadWithoutLibcurl, IsReported) {
   if (can_download()) GTEST_SKIP() << "built with libcurl";
   const TemporaryFolder folder;
   const DownloadOptions options{
@@ -312,7 +312,7 @@ struct Terminal {
   }
 };
 
-TEST_F(Download, GoesOnWhereNothingCanBeShown) {
+TEST_F(Download, ContinuesIfProgressCannotBeShown) {
   server.answer("/file", ok(body));
   DownloadOptions shown = options("/file");
   shown.quiet = false;
@@ -346,7 +346,7 @@ TEST_F(Download, GoesOnWhereNothingCanBeShown) {
   EXPECT_NE(failure(failing).find("have the SHA-256"), std::string::npos);
 }
 
-TEST_F(Download, ShowsALineThatIsWrittenOverAndOnADumbTerminalLines) {
+TEST_F(Download, OverwritesOneProgressLineExceptOnADumbTerminal) {
   const Terminal terminal;
   if (terminal.slave < 0) GTEST_SKIP() << "there are no terminals here";
   server.answer("/file", ok(body));

@@ -13,7 +13,7 @@ namespace {
 using testing::sha256;
 
 // NIST: "Examples with Intermediate Values", SHA-256, and the long message of FIPS 180-2, appendix B.3.
-TEST(Sha256, GivesTheHashesThatNistPublishes) {
+TEST(Sha256, MatchesTheHashesPublishedByNist) {
   EXPECT_EQ(sha256(""), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
   EXPECT_EQ(sha256("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
   EXPECT_EQ(sha256("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq"),
@@ -24,7 +24,7 @@ TEST(Sha256, GivesTheHashesThatNistPublishes) {
   EXPECT_EQ(sha256(std::string(1'000'000, 'a')), "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
 }
 
-TEST(Sha256, DoesNotMindHowTheBytesAreCutUp) {
+TEST(Sha256, DoesNotDependOnHowTheBytesAreSplit) {
   const std::string text(300, 'x');
   for (std::size_t length = 0; length <= text.size(); ++length) {
     const std::string whole = sha256(text.substr(0, length));

@@ -85,7 +85,7 @@ void expect_array(const RawTensor& array, const Line& line) {
   }
 }
 
-TEST(NumPy, WritesFilesThatAreRead) {
+TEST(NumPy, FilesAreRead) {
   Index count = 0;
   for (const Line& line : lines()) {
     const std::filesystem::path path = fixtures() / line.file;
@@ -100,7 +100,7 @@ TEST(NumPy, WritesFilesThatAreRead) {
   EXPECT_GE(count, has_npz() ? 90 : 5);
 }
 
-TEST(NumPy, WritesFilesThatAreRefusedByName) {
+TEST(NumPy, UnsupportedFilesAreNamed) {
   Index count = 0;
   for (const Line& line : lines()) {
     if (!line.is_error() || (line.is_npz() && !has_npz())) continue;
@@ -119,7 +119,7 @@ TEST(NumPy, WritesFilesThatAreRefusedByName) {
   EXPECT_GE(count, has_npz() ? 15 : 9);
 }
 
-TEST(NumPy, GetsItsArraysBack) {
+TEST(NumPy, ReadsCornusFiles) {
   if (!has_npz()) GTEST_SKIP() << "built without libzip";
   const TemporaryFolder temporary;
   const bool for_numpy = std::getenv("CORNU_NUMPY") != nullptr;

@@ -34,7 +34,7 @@ std::string file_of_two(const std::string& shape, const std::string& descr = "'|
   return npy_file_of("{'descr': " + descr + ", 'fortran_order': False, 'shape': " + shape + ", }\n", "12");
 }
 
-TEST(Npy, TheFileIsAsTheFormatSays) {
+TEST(Npy, FileFollowsTheSpecification) {
   const TemporaryFolder folder;
   const std::vector<float> numbers{1, 2, 3, 4, 5, 6};
   write_npy(folder / "a.npy", RawTensor{"ignored", Dtype::f32, {2, 3}, std::as_bytes(std::span(numbers))});
@@ -50,7 +50,7 @@ TEST(Npy, TheFileIsAsTheFormatSays) {
   EXPECT_EQ(file.path(), (folder / "a.npy").string());
 }
 
-TEST(Npy, TheHeaderIsAlwaysAMultipleOf64) {
+TEST(Npy, HeaderSizeIsAMultipleOf64) {
   const TemporaryFolder folder;
   std::vector<Index> shape;
   for (int rank = 0; rank <= 64; ++rank) {  // so that every length of the header occurs
@@ -68,7 +68,7 @@ TEST(Npy, TheHeaderIsAlwaysAMultipleOf64) {
       (folder / "a").string() + ": \"a\": 65 dimensions; NumPy has at most 64");
 }
 
-TEST(Npy, KeepsTensors) {
+TEST(Npy, RoundTripsTensors) {
   const TemporaryFolder folder;
   const Tensor matrix = Tensor::matrix({{1, 2}, {3, 4.5}});
   write_npy(folder / "matrix.npy", matrix);
@@ -79,7 +79,7 @@ TEST(Npy, KeepsTensors) {
   EXPECT_EQ(NpyFile(folder / "scalar.npy").tensor(), Tensor::full({}, 7));
 }
 
-TEST(Npy, ReadsWhatMayBeWrittenInOtherWays) {
+TEST(Npy, AcceptsOtherSpellingsOfTheHeader) {
   const auto expect_two = [](const std::string& file, const std::vector<Index>& shape) {
     const NpyFile npy(bytes_of(file), "folder/x.npy");
     EXPECT_EQ(npy.array().shape, shape) << file;
@@ -102,7 +102,7 @@ TEST(Npy, ReadsWhatMayBeWrittenInOtherWays) {
   EXPECT_EQ(NpyFile(bytes_of(empty), "x").array().shape, (std::vector<Index>{0, 9223372036854775807, 9}));
 }
 
-TEST(Npy, TurnsBytesAndAxesRound) {
+TEST(Npy, ConvertsBigEndianAndFortranOrder) {
   const std::string data("\0\1\0\2\0\3\0\4\0\5\0\6", 12);
   const std::string file = npy_file_of("{'descr': '>i2', 'fortran_order': True, 'shape': (2, 3), }\n", data);
   const NpyFile npy(bytes_of(file), "x");
@@ -114,7 +114,7 @@ TEST(Npy, TurnsBytesAndAxesRound) {
   EXPECT_EQ(moved.tensor(), Tensor::matrix({{1, 2, 3}, {4, 5, 6}}));
 }
 
-TEST(Npy, RefusesWhatBreaksTheFormat) {
+TEST(Npy, RejectsInvalidFiles) {
   const auto refused = [](const std::string& file, const std::string& text) {
     expect_error<FormatError>([&] { const NpyFile npy(bytes_of(file), "x.npy"); }, "x.npy: " + text);
   };
@@ -156,7 +156,7 @@ TEST(Npy, RefusesWhatBreaksTheFormat) {
           "the header has 'm' at byte 56; its end is required");
 }
 
-TEST(Npy, RefusesShapesThatCannotBe) {
+TEST(Npy, RejectsInvalidShapes) {
   const auto refused = [](const std::string& shape, const std::string& text) {
     const std::string file = file_of_two(shape);
     expect_error<FormatError>([&] { const NpyFile npy(bytes_of(file), "x"); }, "x: " + text);
@@ -183,7 +183,7 @@ TEST(Npy, RefusesShapesThatCannotBe) {
   refused("(1099511627776,)", "U8 (1099511627776,) takes 1099511627776 bytes, but 2 follow the header");
 }
 
-TEST(Npy, RefusesTypesByName) {
+TEST(Npy, NamesUnsupportedTypes) {
   const auto refused = [](const std::string& descr, const std::string& text) {
     const std::string file = file_of_two("(2,)", descr);
     expect_error<FormatError>([&] { const NpyFile npy(bytes_of(file), "x"); }, "x: " + text);
@@ -207,7 +207,7 @@ TEST(Npy, RefusesTypesByName) {
   refused("('<f4', (2,))", "descr is a structure of several fields, which is not supported");
 }
 
-TEST(Npy, WhatIsCutOffOrFlippedIsRefusedOrRead) {
+TEST(Npy, RejectsOrReadsDamagedFiles) {
   const std::string whole = npy_file_of(
       "{'descr': '>i2', 'fortran_order': True, 'shape': (2, 3), }                                        \n",
       "abcdefghijkl");
@@ -219,7 +219,7 @@ TEST(Npy, WhatIsCutOffOrFlippedIsRefusedOrRead) {
   EXPECT_GT(refused.flipped, 5 * std::ssize(whole));
 }
 
-TEST(Npy, SaysWhatIsMissing) {
+TEST(Npy, ReportsMissingFiles) {
   const TemporaryFolder folder;
   const std::string none = (folder / "none").string(), here = folder.path().string();
   for (const bool map : {false, true}) {
@@ -233,7 +233,7 @@ TEST(Npy, SaysWhatIsMissing) {
                             "nine.npy: \"nine\": (1, 1, 1, 1, 1, 1, 1, 1, 2) has more than 8 dimensions");
 }
 
-TEST(Npy, RefusesToWriteWhatNumPyDoesNotKnow) {
+TEST(Npy, RejectsArraysThatNumPyCannotHold) {
   const TemporaryFolder folder;
   const std::string path = (folder / "a").string();
   std::ofstream(path) << "old";

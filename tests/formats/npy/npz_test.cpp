@@ -47,7 +47,7 @@ class Npz : public ::testing::Test {
   const std::vector<float> numbers{1, 2, 3, 4, 5, 6};
 };
 
-TEST_F(Npz, ArraysComeBackInTheirOrder) {
+TEST_F(Npz, KeepsTheOrderOfArrays) {
   for (const bool compressed : {false, true}) {
     small(compressed);
     const NpzFile file(folder / "a.npz");
@@ -71,7 +71,7 @@ std::string npy_of(const std::string& descr, const std::string& shape, const std
   return std::string("\x93NUMPY\1\0v\0", 10) + header + '\n' + data;
 }
 
-TEST_F(Npz, ATypeThatIsNotReadKeepsNoOtherArrayFromBeingRead) {
+TEST_F(Npz, UnsupportedTypesDoNotBlockOtherArrays) {
   struct Other {
     const char *descr, *type, *what;
   };
@@ -112,7 +112,7 @@ TEST_F(Npz, ATypeThatIsNotReadKeepsNoOtherArrayFromBeingRead) {
                             "f.npz: \"x\": F32 (2,) takes 8 bytes, but 4 follow the header");
 }
 
-TEST_F(Npz, EqualArraysGiveEqualFilesAtAnyTimeAndPlace) {
+TEST_F(Npz, EqualArraysGiveEqualFiles) {
   const char* const old = std::getenv("TZ");
   const std::string zone = old == nullptr ? "" : old;
   for (const bool compressed : {false, true}) {
@@ -126,7 +126,7 @@ TEST_F(Npz, EqualArraysGiveEqualFilesAtAnyTimeAndPlace) {
   }
 }
 
-TEST_F(Npz, ACompressedFileIsSmaller) {
+TEST_F(Npz, CompressionMakesTheFileSmaller) {
   const std::vector<std::byte> zeros(1 << 20);
   const RawTensor array{"zeros", Dtype::u8, {1 << 20}, zeros};
   EXPECT_GT(written(std::span(&array, 1), false).size(), zeros.size());
@@ -134,7 +134,7 @@ TEST_F(Npz, ACompressedFileIsSmaller) {
   EXPECT_TRUE(std::ranges::equal(NpzFile(folder / "a.npz").array("zeros").bytes, zeros));
 }
 
-TEST_F(Npz, ExpandsNoFurtherThanTheLimit) {
+TEST_F(Npz, LimitsTheDecompressedSize) {
   const std::vector<std::byte> zeros(1 << 20);
   const std::array<RawTensor, 2> arrays{{{"a", Dtype::u8, {1 << 20}, zeros}, {"b", Dtype::u8, {1 << 20}, zeros}}};
   const std::uint64_t each = (1 << 20) + 128;  // with its header
@@ -153,7 +153,7 @@ void poke(std::string& file, const std::string& text, std::size_t offset, std::u
   std::memcpy(file.data() + at + offset, &number, 4);
 }
 
-TEST_F(Npz, MakesRoomOnlyForBytesThatCome) {
+TEST_F(Npz, AllocatesOnlyAsDataAreDecompressed) {
   constexpr std::uint32_t claimed = 3u << 30;
   for (const bool compressed : {false, true}) {
     std::string file = small(compressed);
@@ -166,7 +166,7 @@ TEST_F(Npz, MakesRoomOnlyForBytesThatCome) {
   }
 }
 
-TEST_F(Npz, RefusesWhatIsDamaged) {
+TEST_F(Npz, RejectsDamagedFiles) {
   const auto refused = [](const std::string& file, const std::string& text) {
     expect_error<FormatError>([&] { NpzFile(bytes_of(file), "x.npz"); }, "x.npz: " + text);
   };
@@ -187,7 +187,7 @@ TEST_F(Npz, RefusesWhatIsDamaged) {
   refused(file, "duplicate name \"y\"");
 }
 
-TEST_F(Npz, RefusesMembersThatShareTheirBytes) {
+TEST_F(Npz, RejectsOverlappingMembers) {
   const std::vector<std::byte> zeros(1000);
   std::string file = written(
       std::array<RawTensor, 2>{{{"x", Dtype::u8, {1000}, zeros}, {"y", Dtype::u8, {1}, std::span(zeros).first(1)}}},
@@ -203,7 +203,7 @@ TEST_F(Npz, RefusesMembersThatShareTheirBytes) {
 class NpzDamage : public Npz, public ::testing::WithParamInterface<bool> {};
 INSTANTIATE_TEST_SUITE_P(StoredAndCompressed, NpzDamage, ::testing::Bool());
 
-TEST_P(NpzDamage, WhatIsCutOffOrFlippedIsRefusedOrRead) {
+TEST_P(NpzDamage, RejectsOrReadsDamagedFiles) {
   const std::string whole = small(GetParam());
   const NpzFile good(bytes_of(whole), "good");
   // On the heap, so that a sanitizer detects reads past its end.
@@ -219,7 +219,7 @@ TEST_P(NpzDamage, WhatIsCutOffOrFlippedIsRefusedOrRead) {
   EXPECT_GT(refused.flipped, 2 * std::ssize(whole));
 }
 
-TEST_F(Npz, RefusesToWriteWhatWouldNotBeRead) {
+TEST_F(Npz, RejectsArraysThatCouldNotBeReadBack) {
   const std::string path = (folder / "a.npz").string();
   std::ofstream(path) << "old";
   const std::vector<std::byte> byte(1);
@@ -238,7 +238,7 @@ TEST_F(Npz, RefusesToWriteWhatWouldNotBeRead) {
   EXPECT_NE(error_of<FileError>([&] { write_npz(folder / "none" / "a", std::span(&a, 1)); }), "");
 }
 
-TEST(NpzWithoutLibzip, SaysSo) {
+TEST(NpzWithoutLibzip, IsReported) {
   if (has_npz()) GTEST_SKIP() << "built with libzip";
   const TemporaryFolder folder;
   const std::string path = (folder / "a.npz").string();

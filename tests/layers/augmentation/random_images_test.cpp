@@ -53,7 +53,7 @@ std::vector<AnyLayer> random_layers() {
           RandomErasing{.factor = {1, 1}, .value_range = {0, 1}}};
 }
 
-TEST(RandomImages, AreThemselvesInInference) {
+TEST(RandomImages, AreUnchangedInInference) {
   const Tensor x = testing::normal({3, 5, 4, 2});
   for (const AnyLayer& layer : random_layers()) {
     Tape tape(Mode::inference);
@@ -61,7 +61,7 @@ TEST(RandomImages, AreThemselvesInInference) {
   }
 }
 
-TEST(RandomImages, VaryWithTheImageAndTheSeedOfTheTapeAndNothingElse) {
+TEST(RandomImages, DependOnlyOnTheImageAndTheTapesSeed) {
   const Tensor x = numbered(8, 9, 7);
   for (const AnyLayer& layer : random_layers()) {
     const Tensor y = trained(layer, x, 1);
@@ -74,7 +74,7 @@ TEST(RandomImages, VaryWithTheImageAndTheSeedOfTheTapeAndNothingElse) {
   }
 }
 
-TEST(RandomImages, PassTheChecksOfALayer) {
+TEST(RandomImages, PassCheckLayer) {
   for (const Shape& input : {Shape{1, 1, 1}, Shape{4, 3, 2}, Shape{3, 5, 1}}) {
     for (const CheckReport& report : {check_layer(RandomFlip{}, input), check_layer(RandomTranslation{0.3, 0.2}, input),
                                       check_layer(RandomRotation{0.1, FillMode::nearest}, input),
@@ -84,12 +84,12 @@ TEST(RandomImages, PassTheChecksOfALayer) {
   }
 }
 
-TEST(RandomImages, TakeAnEmptyBatch) {
+TEST(RandomImages, AcceptAnEmptyBatch) {
   for (const AnyLayer& layer : random_layers())
     EXPECT_EQ(trained(layer, Tensor({0, 3, 3, 1})).shape(), (Shape{0, 3, 3, 1}));
 }
 
-TEST(RandomFlip, ShowsEachSideAsOftenAsTheOther) {
+TEST(RandomFlip, FlipsWithProbabilityOneHalf) {
   constexpr Index n = 4000;
   const Tensor x = numbered(n, 2, 3);
   // The upper left pixel shows how an image was flipped.
@@ -124,7 +124,7 @@ TEST(RandomFlip, MirrorsExactly) {
   }
 }
 
-TEST(RandomTranslation, MovesDownAndRightByFractionsOfTheImage) {
+TEST(RandomTranslation, ShiftsDownAndRightByFractionsOfTheImage) {
   const Tensor x = numbered(1, 4, 5);
   const RandomTranslation layer{.height_factor = {0.25, 0.25}, .width_factor = {-0.4, -0.4}};  // 1 down, 2 left
   const Tensor reflected = run(layer, x, Mode::training);
@@ -158,7 +158,7 @@ TEST(RandomTranslation, DrawsFromTheWholeRange) {
   EXPECT_NEAR(sum / 2000, 1, 4 * 4 / std::sqrt(12 * 2000));
 }
 
-TEST(RandomRotation, TurnsCounterClockwiseByFractionsOfATurn) {
+TEST(RandomRotation, RotatesCounterClockwiseByFractionsOfATurn) {
   const Tensor x = numbered(1, 4, 4);
   const Tensor quarter = run(RandomRotation{{0.25, 0.25}}, x, Mode::training),
                half = run(RandomRotation{{-0.5, -0.5}}, x, Mode::training);
@@ -170,7 +170,7 @@ TEST(RandomRotation, TurnsCounterClockwiseByFractionsOfATurn) {
   }
 }
 
-TEST(RandomZoom, ShowsMoreForPositiveFactorsAndLessForNegativeOnes) {
+TEST(RandomZoom, ZoomsOutForPositiveAndInForNegativeFactors) {
   const Tensor x = images(1, 9, 9, [](Index i, Index j) { return static_cast<Real>(100 * (i - 4) + j - 4); });
   const Tensor in = run(RandomZoom{{-0.5, -0.5}}, x, Mode::training);
   const Tensor out = run(RandomZoom{.height_factor = 0, .width_factor = {{0.5, 0.5}}}, x, Mode::training);
@@ -185,7 +185,7 @@ TEST(RandomZoom, ShowsMoreForPositiveFactorsAndLessForNegativeOnes) {
   }
 }
 
-TEST(RandomZoom, KeepsTheProportionsUnlessToldOtherwise) {
+TEST(RandomZoom, KeepsTheAspectRatioByDefault) {
   const Tensor x = images(50, 9, 9, [](Index i, Index j) { return static_cast<Real>(100 * (i - 4) + j - 4); });
   const Tensor y = run(RandomZoom{{-0.9, -0.1}}, x, Mode::training),
                free = run(RandomZoom{.height_factor = {-0.9, -0.1}, .width_factor = {{-0.9, -0.1}}}, x, Mode::training);
@@ -213,7 +213,7 @@ struct Hole {
   }
 };
 
-TEST(RandomErasing, ErasesARectangleOfTheSizeThatItWasTold) {
+TEST(RandomErasing, ErasesARectangleOfTheGivenSize) {
   const Tensor x = Tensor::full({500, 40, 60, 2}, 1);
   const Tensor y = run(RandomErasing{.factor = {1, 1}, .scale = {0.04, 0.25}, .fill_value = 0}, x, Mode::training);
   double area = 0;
@@ -232,7 +232,7 @@ TEST(RandomErasing, ErasesARectangleOfTheSizeThatItWasTold) {
   EXPECT_NEAR(area / 500, 0.1380, 0.01);
 }
 
-TEST(RandomErasing, ErasesAsOftenAsItWasTold) {
+TEST(RandomErasing, ErasesWithTheGivenProbability) {
   const Tensor x = Tensor::full({4000, 4, 4, 1}, 1);
   const auto erased = [&](const RandomFactor& factor) {
     const Tensor y = run(RandomErasing{.factor = factor, .scale = {0.9, 1}, .fill_value = 0}, x, Mode::training);
@@ -246,7 +246,7 @@ TEST(RandomErasing, ErasesAsOftenAsItWasTold) {
   EXPECT_NEAR(erased(0.5), 0.25, 0.03) << "a single value v means [0, v]";
 }
 
-TEST(RandomErasing, FillsWithNoiseUnlessToldOtherwise) {
+TEST(RandomErasing, FillsWithNoiseByDefault) {
   const Tensor x = Tensor::full({20, 10, 10, 3}, 7);
   const Tensor y = run(RandomErasing{.factor = {1, 1}, .scale = {1, 1}, .value_range = {-1, 2}}, x, Mode::training);
   double sum = 0;
@@ -258,7 +258,7 @@ TEST(RandomErasing, FillsWithNoiseUnlessToldOtherwise) {
   EXPECT_NEAR(sum / 6000, 0.467, 0.03);
 }
 
-TEST(RandomImages, RefuseWhatCannotBe) {
+TEST(RandomImages, RejectInvalidOptionsAndShapes) {
   Rng rng(1);
   const Shape image{4, 4, 1};
   EXPECT_EQ(error_of<ValueError>([&] {

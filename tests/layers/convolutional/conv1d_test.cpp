@@ -41,7 +41,7 @@ TEST(Conv1D, IsASumOverWindows) {
   EXPECT_EQ(run(conv1d_by_hand(Padding::valid, 2), x), sequence({7, 25}));
 }
 
-TEST(Conv1D, WithCausalPaddingSeesNothingOfLaterSteps) {
+TEST(Conv1D, CausalPaddingIgnoresLaterSteps) {
   const Conv1D layer =
       built(Conv1D{.filters = 3, .kernel_size = 3, .padding = Padding::causal, .dilation_rate = 2}, {8, 2});
   Tensor x = testing::normal({2, 8, 2});
@@ -93,7 +93,7 @@ TEST(Conv1D, BuildsFromTheShapeOfASample) {
   testing::expect_optional_bias(layer, {20, 2});
 }
 
-TEST(Conv1D, AnInitializerThatThrowsLeavesTheLayerAsItWas) {
+TEST(Conv1D, AThrowingInitializerLeavesTheLayerUnchanged) {
   Conv1D layer = conv1d_by_hand(Padding::valid);
   layer.bias_initializer = [](View, Rng&) { throw std::runtime_error("no bias today"); };
   const Tensor before = layer.kernel.value;
@@ -102,7 +102,7 @@ TEST(Conv1D, AnInitializerThatThrowsLeavesTheLayerAsItWas) {
   EXPECT_EQ(layer.kernel.value, before);
 }
 
-TEST(Conv1D, PassesTheChecksOfALayer) {
+TEST(Conv1D, PassesCheckLayer) {
   const auto expect_passes_with_bias = [](Conv1D layer, const Shape& input) {
     layer.bias_initializer = constant(0.1);
     testing::expect_passes(layer, input);
@@ -120,7 +120,7 @@ TEST(Conv1D, PassesTheChecksOfALayer) {
   expect_passes_with_bias({1, 1}, {1, 1});
 }
 
-TEST(Conv1D, KeepsSamplesApart) {
+TEST(Conv1D, KeepsSamplesIndependent) {
   const Conv1D layer = built(Conv1D{2, 3}, {5, 3});
   const Tensor x({4, 5, 3});
   Tape tape;
@@ -128,7 +128,7 @@ TEST(Conv1D, KeepsSamplesApart) {
   EXPECT_FALSE(tape.mixes_samples());
 }
 
-TEST(Conv1D, RefusesWhatCannotBe) {
+TEST(Conv1D, RejectsInvalidOptionsAndShapes) {
   Rng rng(1);
   const auto text_of_build = [&](Conv1D layer, const Shape& input) {
     return error_of<Error>([&] { layer.build(input, rng); });
@@ -153,7 +153,7 @@ TEST(Conv1D, RefusesWhatCannotBe) {
             "Conv1D: the bias_initializer is empty; use zeros if in doubt");
 }
 
-TEST(Conv1D, RefusesInputsOfOtherChannelsAndUseBeforeBuild) {
+TEST(Conv1D, RejectsInputsOfOtherChannelsAndUseBeforeBuild) {
   for (const Shape& shape : {Shape{2, 4, 3}, Shape{4, 1}}) {
     EXPECT_EQ(error_of<ShapeError>([&] { run(conv1d_by_hand(Padding::valid), Tensor(shape)); }),
               message("Conv1D: an input of shape {}; (batch, steps, 1) is required", shape));

@@ -45,13 +45,13 @@ TEST(Conv2D, IsASumOverWindows) {
   EXPECT_EQ(run(without, three_by_three()), image(Tensor::matrix({{5, 7}, {0, 5}})));
 }
 
-TEST(Conv2D, PadsWithZerosAtTheBottomAndTheRightFirst) {
+TEST(Conv2D, PadsBottomAndRightFirst) {
   Conv2D layer = conv2d_by_hand();
   layer.padding = Padding::same;
   EXPECT_EQ(run(layer, three_by_three()), image(Tensor::matrix({{15, 17, 12}, {3, 15, 13}, {7, 12, 11}})));
 }
 
-TEST(Conv2D, TakesStepsAndGaps) {
+TEST(Conv2D, SupportsStridesAndDilation) {
   Conv2D layer = conv2d_by_hand();
   layer.strides = {1, 2};
   EXPECT_EQ(run(layer, three_by_three()), image(Tensor::matrix({{15}, {3}})));
@@ -60,13 +60,13 @@ TEST(Conv2D, TakesStepsAndGaps) {
   EXPECT_EQ(run(layer, three_by_three()), image(Tensor::matrix({{10 + 1 + 4 - 9 + 4}})));
 }
 
-TEST(Conv2D, OfGroupsEachSeesItsOwnChannels) {
+TEST(Conv2D, EachGroupSeesOnlyItsChannels) {
   Conv2D layer{.filters = 2, .kernel_size = 1, .groups = 2, .use_bias = false};
   layer.kernel.value = Tensor({1, 1, 1, 2}, {10, 100});
   EXPECT_EQ(run(layer, Tensor({1, 1, 2, 2}, {1, 2, 3, 4})), Tensor({1, 1, 2, 2}, {10, 200, 30, 400}));
 }
 
-TEST(Conv2D, GradientsAreThoseOfTheFormula) {
+TEST(Conv2D, HasTheGradientsOfTheFormula) {
   const Conv2D layer = conv2d_by_hand();
   const Tensor g = image(Tensor::matrix({{1, 0}, {0, 2}}));
   Tape tape;
@@ -91,7 +91,7 @@ TEST(Conv2D, BuildsFromTheShapeOfASample) {
   testing::expect_optional_bias(layer, {7, 7, 4});
 }
 
-TEST(Conv2D, BeginsWithGlorotUniformAndZerosUnlessToldOtherwise) {
+TEST(Conv2D, UsesGlorotUniformAndZerosByDefault) {
   const Conv2D layer = built(Conv2D{3, {2, 3}}, {4, 4, 2}, 9);
   Tensor expected(Shape{2, 3, 2, 3});
   Rng rng(9);
@@ -104,7 +104,7 @@ TEST(Conv2D, BeginsWithGlorotUniformAndZerosUnlessToldOtherwise) {
   EXPECT_EQ(other.bias.value, Tensor::full({3}, 1));
 }
 
-TEST(Conv2D, AnInitializerThatThrowsLeavesTheLayerAsItWas) {
+TEST(Conv2D, AThrowingInitializerLeavesTheLayerUnchanged) {
   Conv2D layer = conv2d_by_hand();
   layer.bias_initializer = [](View, Rng&) { throw std::runtime_error("no bias today"); };
   const Tensor before = layer.kernel.value;
@@ -113,7 +113,7 @@ TEST(Conv2D, AnInitializerThatThrowsLeavesTheLayerAsItWas) {
   EXPECT_EQ(layer.kernel.value, before);
 }
 
-TEST(Conv2D, ReluOfTheLayerIsReluOfTheResult) {
+TEST(Conv2D, FusedReluEqualsReluOfTheResult) {
   const Tensor x = testing::normal({2, 6, 5, 3});
   const Conv2D fused = built(Conv2D{.filters = 4, .kernel_size = 3, .activation = relu}, {6, 5, 3});
   Conv2D plain = fused;
@@ -130,7 +130,7 @@ TEST(Conv2D, ReluOfTheLayerIsReluOfTheResult) {
   EXPECT_EQ(db, Tensor(other[plain.bias]));
 }
 
-TEST(Conv2D, NaNInIsNaNOutInItsWindowsAlone) {
+TEST(Conv2D, PropagatesNaNOnlyToItsWindows) {
   Tensor x = three_by_three();
   x[0] = nan;
   for (const Activation activation : {Activation(linear), Activation(relu), Activation(tanh)}) {
@@ -140,7 +140,7 @@ TEST(Conv2D, NaNInIsNaNOutInItsWindowsAlone) {
   }
 }
 
-TEST(Conv2D, NaNAndInfinityReachNoPixelBesideTheirWindows) {
+TEST(Conv2D, NaNAndInfinityStayWithinTheirWindows) {
   for (const Real number : {nan, testing::infinity}) {
     Tensor x = Tensor::full({1, 1, 16, 1}, 1);
     x[7] = number;
@@ -163,7 +163,7 @@ TEST(Conv2D, NaNInAGradientStaysWithinItsWindow) {
   }
 }
 
-TEST(Conv2D, PassesTheChecksOfALayer) {
+TEST(Conv2D, PassesCheckLayer) {
   const auto expect_passes_with_bias = [](Conv2D layer, const Shape& input) {
     layer.bias_initializer = constant(0.1);
     testing::expect_passes(layer, input);
@@ -181,7 +181,7 @@ TEST(Conv2D, PassesTheChecksOfALayer) {
   expect_passes_with_bias({1, 1}, {1, 1, 1});
 }
 
-TEST(Conv2D, RefusesWhatCannotBe) {
+TEST(Conv2D, RejectsInvalidOptionsAndShapes) {
   Rng rng(1);
   const auto text_of_build = [&](Conv2D layer, const Shape& input) {
     return error_of<Error>([&] { layer.build(input, rng); });
@@ -212,7 +212,7 @@ TEST(Conv2D, RefusesWhatCannotBe) {
             "Conv2D: the bias_initializer is empty; use zeros if in doubt");
 }
 
-TEST(Conv2D, RefusesInputsOfOtherChannelsAndUseBeforeBuild) {
+TEST(Conv2D, RejectsInputsOfOtherChannelsAndUseBeforeBuild) {
   EXPECT_EQ(error_of<ShapeError>([] {
               run(conv2d_by_hand(), Tensor(Shape{2, 4, 4, 3}));
             }),

@@ -15,7 +15,7 @@ using testing::built;
 using testing::error_of;
 using testing::run;
 
-TEST(DepthwiseConv2D, GivesEachChannelFiltersOfItsOwn) {
+TEST(DepthwiseConv2D, HasSeparateFiltersForEachChannel) {
   DepthwiseConv2D layer{.kernel_size = {1, 2}, .depth_multiplier = 2, .bias = {Tensor::vector({0, 0, 0, 1000})}};
   layer.kernel.value = Tensor({1, 2, 2, 2}, {1, 2, 3, 4, 10, 20, 30, 40});  // tap, channel, filter
   const Tensor x({1, 1, 3, 2}, {1, 2, 3, 4, 5, 6});
@@ -26,7 +26,7 @@ TEST(DepthwiseConv2D, GivesEachChannelFiltersOfItsOwn) {
   EXPECT_EQ(run(layer, x), Tensor({1, 1, 2, 4}, {-31, -62, -126, -168, -53, -106, -192, -256}));
 }
 
-TEST(DepthwiseConv2D, IsConv2DInAsManyGroupsAsChannels) {
+TEST(DepthwiseConv2D, EqualsConv2DWithOneGroupPerChannel) {
   for (const Padding padding : {Padding::valid, Padding::same}) {
     for (const Index multiplier : {1, 3}) {
       const DepthwiseConv2D layer = built(DepthwiseConv2D{.kernel_size = {3, 2},
@@ -66,7 +66,7 @@ TEST(DepthwiseConv2D, BuildsFromTheShapeOfASample) {
   testing::expect_optional_bias(layer, {7, 7, 4});
 }
 
-TEST(DepthwiseConv2D, AnInitializerThatThrowsLeavesTheLayerAsItWas) {
+TEST(DepthwiseConv2D, AThrowingInitializerLeavesTheLayerUnchanged) {
   DepthwiseConv2D layer = built(DepthwiseConv2D{3}, {4, 4, 2});
   layer.bias_initializer = [](View, Rng&) { throw std::runtime_error("no bias today"); };
   const Tensor before = layer.kernel.value;
@@ -75,7 +75,7 @@ TEST(DepthwiseConv2D, AnInitializerThatThrowsLeavesTheLayerAsItWas) {
   EXPECT_EQ(layer.kernel.value, before);
 }
 
-TEST(DepthwiseConv2D, PassesTheChecksOfALayer) {
+TEST(DepthwiseConv2D, PassesCheckLayer) {
   const auto expect_passes_with_bias = [](DepthwiseConv2D layer, const Shape& input) {
     layer.bias_initializer = constant(0.1);
     testing::expect_passes(layer, input);
@@ -90,7 +90,7 @@ TEST(DepthwiseConv2D, PassesTheChecksOfALayer) {
   expect_passes_with_bias({1}, {1, 1, 1});
 }
 
-TEST(DepthwiseConv2D, RefusesWhatCannotBe) {
+TEST(DepthwiseConv2D, RejectsInvalidOptionsAndShapes) {
   Rng rng(1);
   const auto text_of_build = [&](DepthwiseConv2D layer, const Shape& input) {
     return error_of<Error>([&] { layer.build(input, rng); });
@@ -113,7 +113,7 @@ TEST(DepthwiseConv2D, RefusesWhatCannotBe) {
             "DepthwiseConv2D: the bias_initializer is empty; use zeros if in doubt");
 }
 
-TEST(DepthwiseConv2D, RefusesInputsOfOtherChannelsAndUseBeforeBuild) {
+TEST(DepthwiseConv2D, RejectsInputsOfOtherChannelsAndUseBeforeBuild) {
   const DepthwiseConv2D layer = built(DepthwiseConv2D{3}, {4, 4, 2});
   for (const Shape& shape : {Shape{2, 4, 4, 3}, Shape{4, 4, 2}}) {
     EXPECT_EQ(error_of<ShapeError>([&] { run(layer, Tensor(shape)); }),

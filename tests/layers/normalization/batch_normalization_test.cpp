@@ -28,7 +28,7 @@ std::pair<Tensor, Tensor> moved(const BatchNormalization& layer, const Tensor& x
   return result;
 }
 
-TEST(BatchNormalization, InTrainingHasTheMeanAndVarianceOfTheBatch) {
+TEST(BatchNormalization, UsesTheBatchStatisticsInTraining) {
   const BatchNormalization layer = built(BatchNormalization{}, {1});
   const Tensor x({4, 1}, {1, 2, 3, 4});
   const Tensor y = run(layer, x, Mode::training);
@@ -39,7 +39,7 @@ TEST(BatchNormalization, InTrainingHasTheMeanAndVarianceOfTheBatch) {
   EXPECT_NEAR(variance[0], 1.0025, testing::rounding) << "biased";
 }
 
-TEST(BatchNormalization, InInferenceHasTheMovingMeanAndVariance) {
+TEST(BatchNormalization, UsesTheMovingStatisticsInInference) {
   BatchNormalization layer = built(BatchNormalization{.epsilon = 0}, {2});
   layer.gamma.value = Tensor::vector({2, 3});
   layer.beta.value = Tensor::vector({10, 20});
@@ -52,7 +52,7 @@ TEST(BatchNormalization, InInferenceHasTheMovingMeanAndVariance) {
   EXPECT_EQ(run(layer, Tensor::matrix({{1, 2}, {3, 6}})), Tensor::matrix({{0, 0}, {1, 1}}));
 }
 
-TEST(BatchNormalization, TakesEveryPlaceOfAnImageForItsChannels) {
+TEST(BatchNormalization, NormalizesEachChannelOverAllPixels) {
   const BatchNormalization layer = built(BatchNormalization{}, {2, 3, 5});
   const Tensor images = testing::normal({4, 2, 3, 5});
   Tensor rows = images;
@@ -62,7 +62,7 @@ TEST(BatchNormalization, TakesEveryPlaceOfAnImageForItsChannels) {
   EXPECT_EQ(y, run(built(BatchNormalization{}, {5}), rows, Mode::training));
 }
 
-TEST(BatchNormalization, TakesOtherAxesByMovingThemToTheEnd) {
+TEST(BatchNormalization, SupportsAxesOtherThanTheLast) {
   const Tensor x = testing::normal({4, 2, 3, 5});
   for (const Index axis : {1, -3, 2, -2}) {
     const BatchNormalization layer = built(BatchNormalization{.axis = axis}, {2, 3, 5});
@@ -73,7 +73,7 @@ TEST(BatchNormalization, TakesOtherAxesByMovingThemToTheEnd) {
   }
 }
 
-TEST(BatchNormalization, KeepsItsPrecisionFarFromZero) {
+TEST(BatchNormalization, KeepsPrecisionFarFromZero) {
   Tensor x({3000, 5});
   for (Index i = 0; i < x.size(); ++i) x[i] = static_cast<Real>(10000 + (i / 5 % 2 == 0 ? 1 : -1));
   BatchNormalization layer = built(BatchNormalization{.momentum = 0}, {5});
@@ -88,7 +88,7 @@ TEST(BatchNormalization, KeepsItsPrecisionFarFromZero) {
   }
 }
 
-TEST(BatchNormalization, WhileFrozenDoesAsInInference) {
+TEST(BatchNormalization, BehavesAsInInferenceIfFrozen) {
   for (const bool learns : {true, false}) {
     BatchNormalization layer = built(BatchNormalization{.center = learns, .scale = learns}, {3});
     const Tensor x = testing::normal({6, 3});
@@ -102,7 +102,7 @@ TEST(BatchNormalization, WhileFrozenDoesAsInInference) {
   }
 }
 
-TEST(BatchNormalization, SamplesMeetInTrainingAlone) {
+TEST(BatchNormalization, MixesSamplesOnlyInTraining) {
   const BatchNormalization layer = built(BatchNormalization{}, {3});
   const Tensor x = testing::normal({3, 3});
   for (const Mode mode : {Mode::training, Mode::inference}) {
@@ -112,7 +112,7 @@ TEST(BatchNormalization, SamplesMeetInTrainingAlone) {
   }
 }
 
-TEST(BatchNormalization, AnEmptyBatchGivesAnEmptyBatchAndMovesNothing) {
+TEST(BatchNormalization, AnEmptyBatchUpdatesNoStatistics) {
   const BatchNormalization layer = built(BatchNormalization{}, {3});
   EXPECT_EQ(run(layer, Tensor({0, 3}), Mode::training).shape(), (Shape{0, 3}));
   EXPECT_TRUE(moved(layer, Tensor({0, 3})).first.empty());
@@ -138,7 +138,7 @@ TEST(BatchNormalization, ListsItsParametersAsKerasDoes) {
   EXPECT_EQ(layer.moving_variance.value, Tensor::vector({5, 5}));
 }
 
-TEST(BatchNormalization, PassesTheChecksOfALayer) {
+TEST(BatchNormalization, PassesCheckLayer) {
   for (const Shape& input : {Shape{1}, Shape{5}, Shape{2, 3}, Shape{2, 2, 3}})
     expect_passes(BatchNormalization{}, input);
   for (const bool center : {true, false}) {
@@ -149,7 +149,7 @@ TEST(BatchNormalization, PassesTheChecksOfALayer) {
   expect_passes<BatchNormalization>({.axis = 2}, {2, 3, 2});
 }
 
-TEST(BatchNormalization, RefusesWhatCannotBe) {
+TEST(BatchNormalization, RejectsInvalidOptionsAndShapes) {
   Rng rng(1);
   const auto text_of_build = [&](BatchNormalization layer, const Shape& input) {
     return error_of<Error>([&] { layer.build(input, rng); });
@@ -180,7 +180,7 @@ TEST(BatchNormalization, RefusesWhatCannotBe) {
             "BatchNormalization: an input of shape (3,); axis -1 must have size 3 and not be the batch axis");
 }
 
-TEST(BatchNormalization, AnInitializerThatThrowsLeavesTheLayerAsItWas) {
+TEST(BatchNormalization, AThrowingInitializerLeavesTheLayerUnchanged) {
   BatchNormalization layer = built(BatchNormalization{}, {3});
   layer.moving_variance_initializer = [](View, Rng&) { throw ValueError("not today"); };
   Rng rng(1);

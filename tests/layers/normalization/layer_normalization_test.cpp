@@ -15,7 +15,7 @@ using testing::error_of;
 using testing::expect_passes;
 using testing::run;
 
-TEST(LayerNormalization, NormalisesEachPlaceByItself) {
+TEST(LayerNormalization, NormalizesEachPositionSeparately) {
   LayerNormalization layer = built(LayerNormalization{}, {4});
   const double inner = 0.447034817322, outer = 1.341104451965;
   const Tensor x = Tensor::matrix({{1, 2, 3, 4}, {40, 30, 20, 10}});
@@ -32,7 +32,7 @@ TEST(LayerNormalization, NormalisesEachPlaceByItself) {
   EXPECT_EQ(run(layer, x, Mode::training), scaled);
 }
 
-TEST(LayerNormalization, KeepsItsPrecisionFarFromZero) {
+TEST(LayerNormalization, KeepsPrecisionFarFromZero) {
   Tensor x({2, 600});
   for (Index i = 0; i < x.size(); ++i) x[i] = static_cast<Real>(i % 2 == 0 ? 10001 : 9999);
   for (const Real y : run(built(LayerNormalization{}, {600}), x)) {
@@ -40,7 +40,7 @@ TEST(LayerNormalization, KeepsItsPrecisionFarFromZero) {
   }
 }
 
-TEST(LayerNormalization, TakesSeveralOfTheLastAxesInAnyOrder) {
+TEST(LayerNormalization, AcceptsSeveralOfTheLastAxesInAnyOrder) {
   const Tensor x = testing::normal({2, 3, 4, 2});
   Tensor rows = x;
   rows.reshape({2, 3, 8});
@@ -53,7 +53,7 @@ TEST(LayerNormalization, TakesSeveralOfTheLastAxesInAnyOrder) {
   }
 }
 
-TEST(LayerNormalization, PassesTheChecksOfALayer) {
+TEST(LayerNormalization, PassesCheckLayer) {
   for (const Shape& input : {Shape{1}, Shape{5}, Shape{2, 20}, Shape{2, 2, 3}})
     expect_passes<LayerNormalization>({}, input);
   for (const bool center : {true, false}) {
@@ -64,7 +64,7 @@ TEST(LayerNormalization, PassesTheChecksOfALayer) {
   expect_passes<LayerNormalization>({.axis = {1, 2, 3}}, {2, 2, 3});
 }
 
-TEST(LayerNormalization, RefusesWhatCannotBe) {
+TEST(LayerNormalization, RejectsInvalidOptionsAndShapes) {
   Rng rng(1);
   const auto text_of_build = [&](LayerNormalization layer, const Shape& input) {
     return error_of<Error>([&] { layer.build(input, rng); });

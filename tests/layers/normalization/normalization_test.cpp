@@ -21,7 +21,7 @@ Normalization adapted(Normalization layer, const Tensor& data) {
   return layer;
 }
 
-TEST(Normalization, AdaptsToTheFeaturesOfData) {
+TEST(Normalization, AdaptsToEachFeature) {
   const Tensor x = Tensor::matrix({{1, 10}, {3, 30}, {5, 20}, {7, 20}});
   const Normalization layer = adapted({}, x);
   EXPECT_EQ(layer.mean.value, Tensor::vector({4, 20}));
@@ -32,7 +32,7 @@ TEST(Normalization, AdaptsToTheFeaturesOfData) {
   expect_near(mean(square(y), 0), Tensor::vector({1, 1}), 4 * testing::rounding);
 }
 
-TEST(Normalization, InvertIsTheWayBack) {
+TEST(Normalization, InvertUndoesTheNormalization) {
   const Tensor x = testing::normal({8, 3});
   Normalization layer = adapted({}, x);
   const Tensor y = run(layer, x);
@@ -40,7 +40,7 @@ TEST(Normalization, InvertIsTheWayBack) {
   expect_near(run(layer, y), x, 4 * testing::rounding);
 }
 
-TEST(Normalization, TakesItsMeanAndVarianceFromTheUser) {
+TEST(Normalization, AcceptsAGivenMeanAndVariance) {
   Normalization layer{.mean = {Tensor::vector({1, 2})}, .variance = {Tensor::vector({4, 9})}};
   layer = built(layer, {2});
   EXPECT_EQ(run(layer, Tensor::matrix({{3, 5}, {1, 2}})), Tensor::matrix({{1, 1}, {0, 0}}));
@@ -51,18 +51,18 @@ TEST(Normalization, TakesItsMeanAndVarianceFromTheUser) {
   expect_near(run(one, Tensor::full({1, 2, 3}, 255)), Tensor::full({1, 2, 3}, 1), 4 * testing::rounding);
 }
 
-TEST(Normalization, UntilItIsAdaptedChangesNothing) {
+TEST(Normalization, IsTheIdentityBeforeAdapt) {
   const Tensor x = testing::normal({4, 3});
   EXPECT_EQ(run(built(Normalization{}, {3}), x), x);
 }
 
-TEST(Normalization, BuildingKeepsWhatItWasAdaptedTo) {
+TEST(Normalization, BuildKeepsTheAdaptedStatistics) {
   const Normalization layer = adapted({}, Tensor::matrix({{1, 10}, {3, 30}}));
   EXPECT_EQ(built(layer, {2}).mean.value, layer.mean.value);
   EXPECT_EQ(built(layer, {5, 2}).variance.value, layer.variance.value);
 }
 
-TEST(Normalization, KeepsTheAxesThatItIsTold) {
+TEST(Normalization, KeepsTheGivenAxes) {
   const Tensor x = testing::normal({6, 2, 3});
   const Normalization all = adapted({.axis = {}}, x);
   EXPECT_EQ(all.mean.shape(), Shape{});
@@ -81,7 +81,7 @@ TEST(Normalization, KeepsTheAxesThatItIsTold) {
   }
 }
 
-TEST(Normalization, AdaptsInPartsToTheWhole) {
+TEST(Normalization, AdaptingInPartsEqualsAdaptingToTheWhole) {
   Tensor x = testing::normal({100, 3});
   for (Index i = 0; i < x.size(); ++i) x[i] = 1000 + x[i] * static_cast<Real>(i % 3);  // column 0 is constant
   const Normalization whole = adapted({}, x);
@@ -97,7 +97,7 @@ TEST(Normalization, AdaptsInPartsToTheWhole) {
   EXPECT_EQ(parts.variance.value[0], 0);
 }
 
-TEST(Normalization, NeedsACountToGoOnFromAMeanAndVariance) {
+TEST(Normalization, NeedsACountToUpdateAGivenMeanAndVariance) {
   const Tensor x = testing::normal({10, 3});
   const std::string text =
       "Normalization: update_state needs the number of samples behind the given mean and variance; set count, or "
@@ -122,7 +122,7 @@ TEST(Normalization, NeedsACountToGoOnFromAMeanAndVariance) {
             "Normalization: count is -1; it must be from 0 to 9007199254740992");
 }
 
-TEST(Normalization, ForgetsItsCountWithItsParameters) {
+TEST(Normalization, ResettingParametersResetsTheCount) {
   const Tensor x = testing::normal({10, 3});
   for (const bool builds : {false, true}) {
     Normalization layer = adapted({}, testing::normal({5, 3}));
@@ -140,7 +140,7 @@ TEST(Normalization, AConstantFeatureBecomesZero) {
   for (const Index i : {0, 2, 4}) EXPECT_EQ(y[i], 0);
 }
 
-TEST(Normalization, PassesTheChecksOfALayer) {
+TEST(Normalization, PassesCheckLayer) {
   for (const Shape& input : {Shape{3}, Shape{2, 3}}) {
     for (const bool invert : {false, true}) {
       const Normalization layer = adapted({.invert = invert}, testing::normal(input.batched(9)));
@@ -150,7 +150,7 @@ TEST(Normalization, PassesTheChecksOfALayer) {
   EXPECT_TRUE(check_layer(Normalization{.axis = {}}, {2, 3}).passed());
 }
 
-TEST(Normalization, RefusesWhatCannotBe) {
+TEST(Normalization, RejectsInvalidOptionsAndShapes) {
   Rng rng(1);
   const auto text_of_build = [&](Normalization layer, const Shape& input) {
     return error_of<Error>([&] { layer.build(input, rng); });

@@ -30,7 +30,7 @@ Tensor input_gradient(const L& layer, const Tensor& x, const Tensor& g) {
   return Tensor(tape.backward(layer.forward(in), g)[in]);
 }
 
-TEST(MaxPooling2D, TakesTheLargestOfEachWindow) {
+TEST(MaxPooling2D, ReturnsTheMaximumOfEachWindow) {
   EXPECT_EQ(run(MaxPooling2D{}, counting(4, 4)), Tensor({1, 2, 2, 1}, {6, 8, 14, 16}));
   EXPECT_EQ(run(MaxPooling2D{}, counting(3, 5)), Tensor({1, 1, 2, 1}, {7, 9}));
   EXPECT_EQ(run(MaxPooling2D{.padding = Padding::same}, counting(3, 3)), Tensor({1, 2, 2, 1}, {5, 6, 8, 9}));
@@ -40,7 +40,7 @@ TEST(MaxPooling2D, TakesTheLargestOfEachWindow) {
   EXPECT_EQ(run(MaxPooling2D{.padding = Padding::same}, negative), Tensor({1, 2, 2, 1}, {-1, -3, -7, -9}));
 }
 
-TEST(MaxPooling2D, TheFirstOfEqualMaximaHasTheGradient) {
+TEST(MaxPooling2D, TheFirstOfEqualMaximaGetsTheGradient) {
   const Tensor g({1, 1, 1, 1}, {5});
   EXPECT_EQ(input_gradient(MaxPooling2D{}, Tensor({1, 2, 2, 1}, {1, 1, 1, 1}), g), Tensor({1, 2, 2, 1}, {5, 0, 0, 0}));
   EXPECT_EQ(input_gradient(MaxPooling2D{}, Tensor({1, 2, 2, 1}, {0, 1, 1, 0}), g), Tensor({1, 2, 2, 1}, {0, 5, 0, 0}));
@@ -49,12 +49,12 @@ TEST(MaxPooling2D, TheFirstOfEqualMaximaHasTheGradient) {
             Tensor({1, 2, 2, 1}, {5, 0, 0, 0}));
 }
 
-TEST(MaxPooling2D, AMaximumOfSeveralWindowsHasTheGradientOfAll) {
+TEST(MaxPooling2D, OverlappingWindowsAddTheirGradients) {
   const Tensor x({1, 3, 3, 1}, {0, 0, 0, 0, 9, 0, 0, 0, 0}), g({1, 2, 2, 1}, {1, 2, 3, 4});
   EXPECT_EQ(input_gradient(MaxPooling2D{.strides = 1}, x, g), Tensor({1, 3, 3, 1}, {0, 0, 0, 0, 10, 0, 0, 0, 0}));
 }
 
-TEST(MaxPooling2D, NaNInIsNaNOut) {
+TEST(MaxPooling2D, PropagatesNaN) {
   for (Index at = 0; at < 4; ++at) {
     Tensor x = counting(2, 2), g({1, 1, 1, 1}, {5}), expected({1, 2, 2, 1});
     x[at] = testing::nan;
@@ -64,7 +64,7 @@ TEST(MaxPooling2D, NaNInIsNaNOut) {
   }
 }
 
-TEST(AveragePooling2D, TakesTheMeanOfWhatLiesInTheImage) {
+TEST(AveragePooling2D, AveragesThePartOfTheWindowInsideTheImage) {
   EXPECT_EQ(run(AveragePooling2D{}, counting(4, 4)), Tensor({1, 2, 2, 1}, {3.5, 5.5, 11.5, 13.5}));
   EXPECT_EQ(run(AveragePooling2D{.padding = Padding::same}, counting(3, 3)), Tensor({1, 2, 2, 1}, {3, 4.5, 7.5, 9}));
   const Tensor g({1, 2, 2, 1}, {4, 2, 2, 1});
@@ -72,13 +72,13 @@ TEST(AveragePooling2D, TakesTheMeanOfWhatLiesInTheImage) {
             Tensor({1, 3, 3, 1}, {1, 1, 1, 1, 1, 1, 1, 1, 1}));
 }
 
-TEST(GlobalAveragePooling2D, TakesTheMeanOfEachChannel) {
+TEST(GlobalAveragePooling2D, AveragesEachChannel) {
   const Tensor x({2, 1, 2, 2}, {1, 2, 3, 6, 0, 1, 0, 2});
   EXPECT_EQ(run(GlobalAveragePooling2D{}, x), Tensor({2, 2}, {2, 4, 0, 1.5}));
   EXPECT_EQ(run(GlobalAveragePooling2D{.keepdims = true}, x), Tensor({2, 1, 1, 2}, {2, 4, 0, 1.5}));
 }
 
-TEST(Pooling, PassesTheChecksOfALayer) {
+TEST(Pooling, PassesCheckLayer) {
   for (const Padding padding : {Padding::valid, Padding::same}) {
     for (const Size2D strides : {Size2D(0), Size2D(1), Size2D(3, 2)}) {
       for (const Shape& input : {Shape{3, 3, 1}, Shape{4, 5, 2}}) {
@@ -91,7 +91,7 @@ TEST(Pooling, PassesTheChecksOfALayer) {
   expect_passes(GlobalAveragePooling2D{.keepdims = true}, {1, 1, 1});
 }
 
-TEST(Pooling, RefusesWhatCannotBe) {
+TEST(Pooling, RejectsInvalidOptionsAndShapes) {
   Rng rng(1);
   const auto text_of_build = [&](auto layer, const Shape& input) {
     return error_of<Error>([&] { layer.build(input, rng); });

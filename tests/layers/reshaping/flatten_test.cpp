@@ -11,7 +11,7 @@ namespace {
 using testing::error_of;
 using testing::run;
 
-TEST(Flatten, MakesEverySampleARow) {
+TEST(Flatten, ReturnsOneRowPerSample) {
   Flatten layer;
   Rng rng(1);
   EXPECT_EQ(layer.build({28, 28}, rng), (Shape{784}));
@@ -30,12 +30,12 @@ TEST(Flatten, CopiesNothing) {
   EXPECT_EQ(Flatten{}.forward(tape.input(x)).value().data(), x.data());
 }
 
-TEST(Flatten, TakesEmptyBatchesAndEmptySamples) {
+TEST(Flatten, AcceptsEmptyBatchesAndEmptySamples) {
   EXPECT_EQ(run(Flatten{}, Tensor(Shape{0, 3, 4})).shape(), (Shape{0, 12}));
   EXPECT_EQ(run(Flatten{}, Tensor(Shape{2, 0, 4})).shape(), (Shape{2, 0}));
 }
 
-TEST(Flatten, MayTellTheShapeOfItsInput) {
+TEST(Flatten, CanDeclareItsInputShape) {
   EXPECT_EQ(Flatten{}.input_shape(), std::nullopt);
   EXPECT_EQ((Flatten{28, 28}.input_shape()), (Shape{28, 28}));
   EXPECT_EQ((Flatten{Shape{28, 28}}.input_shape()), (Shape{28, 28}));
@@ -43,7 +43,7 @@ TEST(Flatten, MayTellTheShapeOfItsInput) {
   EXPECT_EQ((run(Flatten{2, 3}, Tensor(Shape{4, 2, 3})).shape()), (Shape{4, 6}));
 }
 
-TEST(Flatten, PassesTheChecksOfALayer) {
+TEST(Flatten, PassesCheckLayer) {
   for (const Shape& input : {Shape{}, Shape{1}, Shape{5}, Shape{2, 3}, Shape{2, 1, 3}, Shape{1, 2, 1, 2}}) {
     for (const Flatten& layer : {Flatten{}, Flatten(input)}) {
       testing::expect_passes(layer, input);
@@ -51,7 +51,7 @@ TEST(Flatten, PassesTheChecksOfALayer) {
   }
 }
 
-TEST(Flatten, RefusesSamplesOfAnotherShape) {
+TEST(Flatten, RejectsSamplesOfAnotherShape) {
   Flatten layer{28, 28};
   Rng rng(1);
   EXPECT_EQ(error_of<ShapeError>([&] { layer.build({784}, rng); }),

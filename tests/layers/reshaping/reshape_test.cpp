@@ -12,7 +12,7 @@ using testing::error_of;
 using testing::expect_passes;
 using testing::run;
 
-TEST(Reshape, KeepsTheNumbersAndTheBatch) {
+TEST(Reshape, KeepsTheElementsAndTheBatch) {
   const Tensor x = Tensor::matrix({{1, 2, 3, 4}, {5, 6, 7, 8}});
   EXPECT_EQ(run(Reshape{2, 2}, x), Tensor(Shape{2, 2, 2}, {1, 2, 3, 4, 5, 6, 7, 8}));
   EXPECT_EQ(run(Reshape{2, -1}, x), Tensor(Shape{2, 2, 2}, {1, 2, 3, 4, 5, 6, 7, 8}));
@@ -20,7 +20,7 @@ TEST(Reshape, KeepsTheNumbersAndTheBatch) {
   EXPECT_EQ(run(Reshape{1}, Tensor::vector({1, 2})), Tensor::matrix({{1}, {2}}));
 }
 
-TEST(Reshape, FindsTheOpenDimension) {
+TEST(Reshape, ComputesTheDimensionGivenAsMinusOne) {
   Rng rng(1);
   const auto shape_from = [&](Reshape layer, const Shape& input) { return layer.build(input, rng); };
   EXPECT_EQ(shape_from(Reshape{7, 7, -1}, {784}), (Shape{7, 7, 16}));
@@ -32,9 +32,9 @@ TEST(Reshape, FindsTheOpenDimension) {
   EXPECT_EQ(shape_from(Reshape{0, 5}, {3, 0}), (Shape{0, 5}));
 }
 
-TEST(Reshape, TakesAnEmptyBatch) { EXPECT_EQ((run(Reshape{2, -1}, Tensor(Shape{0, 6})).shape()), (Shape{0, 2, 3})); }
+TEST(Reshape, AcceptsAnEmptyBatch) { EXPECT_EQ((run(Reshape{2, -1}, Tensor(Shape{0, 6})).shape()), (Shape{0, 2, 3})); }
 
-TEST(Reshape, PassesTheChecksOfALayer) {
+TEST(Reshape, PassesCheckLayer) {
   expect_passes(Reshape{6}, {2, 3});
   expect_passes(Reshape{3, 2}, {2, 3});
   expect_passes(Reshape{1, -1, 1, 3}, {2, 3});
@@ -42,7 +42,7 @@ TEST(Reshape, PassesTheChecksOfALayer) {
   expect_passes(Reshape{-1}, {});
 }
 
-TEST(Reshape, RefusesSamplesThatDoNotFit) {
+TEST(Reshape, RejectsSamplesThatDoNotFit) {
   Rng rng(1);
   const auto text_of_build = [&](Reshape layer, const Shape& input) {
     return error_of<ShapeError>([&] { layer.build(input, rng); });
@@ -61,7 +61,7 @@ TEST(Reshape, RefusesSamplesThatDoNotFit) {
             "Reshape: got a scalar; a batch of samples is required");
 }
 
-TEST(Reshape, RefusesATargetThatNoSampleCouldHave) {
+TEST(Reshape, RejectsAnInvalidTarget) {
   Rng rng(1);
   const auto text_of_build = [&](Reshape layer) { return error_of<ValueError>([&] { layer.build({4}, rng); }); };
   EXPECT_EQ(text_of_build(Reshape{-1, 2, -1}), "Reshape: the target (-1, 2, -1) has more than one -1");

@@ -44,7 +44,7 @@ Tensor step_of(const Tensor& sequences, Index step) {
   return reshape(slice_axis(sequences, 1, step, step + 1), {sequences.shape()[0], sequences.shape()[2]});
 }
 
-TEST(LSTM, IsTheFormulaOfOneUnit) {
+TEST(LSTM, MatchesTheFormulaForOneUnit) {
   LSTM layer{.units = 1};
   layer.kernel.value = Tensor::matrix({{0.5, -1, 2, 0.25}});
   layer.recurrent_kernel.value = Tensor::matrix({{1, 0.5, -0.5, 2}});
@@ -59,7 +59,7 @@ TEST(LSTM, IsTheFormulaOfOneUnit) {
   EXPECT_NEAR(run(layer, Tensor({1, 3, 1}, {1, -2, 0.5})).item(), h, testing::rounding);
 }
 
-TEST(GRU, IsTheFormulaOfOneUnit) {
+TEST(GRU, MatchesTheFormulaForOneUnit) {
   GRU layer{.units = 1};
   layer.kernel.value = Tensor::matrix({{0.5, -1, 2}});
   layer.recurrent_kernel.value = Tensor::matrix({{1, 0.5, -0.5}});
@@ -79,7 +79,7 @@ TEST(GRU, IsTheFormulaOfOneUnit) {
   EXPECT_NEAR(run(before, Tensor({1, 3, 1}, {1, -2, 0.5})).item(), b, testing::rounding);
 }
 
-TYPED_TEST(Recurrent, TheLastStateIsTheLastOfTheSequence) {
+TYPED_TEST(Recurrent, LastStateIsTheLastOfTheSequence) {
   const Tensor x = testing::normal({3, 5, 2});
   for (const bool go_backwards : {false, true}) {
     TypeParam last = with(built(TypeParam{.units = 4, .go_backwards = go_backwards}, {5, 2}));
@@ -91,7 +91,7 @@ TYPED_TEST(Recurrent, TheLastStateIsTheLastOfTheSequence) {
   }
 }
 
-TYPED_TEST(Recurrent, GoingBackwardsIsGoingThroughTheReversedSequence) {
+TYPED_TEST(Recurrent, GoBackwardsEqualsReversingTheSequence) {
   const Tensor x = testing::normal({3, 5, 2});
   Tensor reversed(x.shape());
   for (Index i = 0; i < 3; ++i) {
@@ -118,7 +118,7 @@ TYPED_TEST(Recurrent, LaterStepsDoNotChangeEarlierStates) {
   }
 }
 
-TYPED_TEST(Recurrent, OtherFunctionsGiveWhatTheOpGivesForTheUsualOnes) {
+TYPED_TEST(Recurrent, SmallOpsMatchTheFusedOp) {
   const Tensor x = testing::normal({3, 4, 2});
   for (const bool use_bias : {true, false}) {
     for (const bool return_sequences : {true, false}) {
@@ -165,7 +165,7 @@ TYPED_TEST(Recurrent, BuildsFromTheShapeOfASample) {
   EXPECT_EQ(layer.parameters().size(), 2U);
 }
 
-TYPED_TEST(Recurrent, BeginsWithGlorotUniformAndAnOrthogonalKernel) {
+TYPED_TEST(Recurrent, UsesGlorotUniformAndOrthogonalByDefault) {
   const TypeParam layer = built(TypeParam{.units = 3}, {4, 2}, 9);
   Tensor kernel(layer.kernel.shape()), recurrent(layer.recurrent_kernel.shape());
   Rng rng(9);
@@ -175,19 +175,19 @@ TYPED_TEST(Recurrent, BeginsWithGlorotUniformAndAnOrthogonalKernel) {
   EXPECT_EQ(layer.recurrent_kernel.value, recurrent);
 }
 
-TEST(LSTM, ItsForgetGateBeginsWithABiasOfOne) {
+TEST(LSTM, ForgetGateBiasStartsAtOne) {
   EXPECT_EQ(built(LSTM{.units = 2}, {4, 2}).bias.value, Tensor::vector({0, 0, 1, 1, 0, 0, 0, 0}));
   EXPECT_EQ(built(LSTM{.units = 2, .unit_forget_bias = false}, {4, 2}).bias.value, Tensor(Shape{8}));
   EXPECT_EQ(built(LSTM{.units = 1, .bias_initializer = constant(0.5)}, {4, 2}).bias.value,
             Tensor::vector({0.5, 1, 0.5, 0.5}));
 }
 
-TEST(GRU, HasTwoRowsOfBiasesUnlessTheResetGateComesFirst) {
+TEST(GRU, HasTwoRowsOfBiasesOnlyWithResetAfter) {
   EXPECT_EQ(built(GRU{.units = 2}, {4, 2}).bias.value, Tensor({2, 6}));
   EXPECT_EQ(built(GRU{.units = 2, .reset_after = false}, {4, 2}).bias.value, Tensor(Shape{6}));
 }
 
-TYPED_TEST(Recurrent, AnInitializerThatThrowsLeavesTheLayerAsItWas) {
+TYPED_TEST(Recurrent, AThrowingInitializerLeavesTheLayerUnchanged) {
   TypeParam layer = built(TypeParam{.units = 3}, {4, 2});
   layer.bias_initializer = [](View, Rng&) { throw std::runtime_error("no bias today"); };
   const Tensor kernel = layer.kernel.value, recurrent = layer.recurrent_kernel.value;
@@ -197,7 +197,7 @@ TYPED_TEST(Recurrent, AnInitializerThatThrowsLeavesTheLayerAsItWas) {
   EXPECT_EQ(layer.recurrent_kernel.value, recurrent);
 }
 
-TYPED_TEST(Recurrent, PassesTheChecksOfALayer) {
+TYPED_TEST(Recurrent, PassesCheckLayer) {
   const auto expect_passes_with_bias = [](const TypeParam& layer, const Shape& input, Index batch = 3) {
     testing::expect_passes(with(layer), input, {.batch = batch});
   };
@@ -218,7 +218,7 @@ TYPED_TEST(Recurrent, PassesTheChecksOfALayer) {
                           {3, 2});
 }
 
-TEST(GRU, PassesTheChecksOfALayerWhereTheResetGateComesFirst) {
+TEST(GRU, PassesCheckLayerWithoutResetAfter) {
   for (const bool use_bias : {true, false}) {
     for (const bool go_backwards : {true, false}) {
       const GRU layer = with(GRU{.units = 3,
@@ -231,7 +231,7 @@ TEST(GRU, PassesTheChecksOfALayerWhereTheResetGateComesFirst) {
   }
 }
 
-TYPED_TEST(Recurrent, RefusesWhatCannotBe) {
+TYPED_TEST(Recurrent, RejectsInvalidOptionsAndShapes) {
   Rng rng(1);
   const std::string who = name<TypeParam>;
   const auto text_of_build = [&](TypeParam layer, const Shape& input) {
@@ -252,7 +252,7 @@ TYPED_TEST(Recurrent, RefusesWhatCannotBe) {
   }
 }
 
-TYPED_TEST(Recurrent, RefusesOtherInputsAndUseBeforeBuild) {
+TYPED_TEST(Recurrent, RejectsMismatchedInputsAndUseBeforeBuild) {
   const std::string who = name<TypeParam>;
   const TypeParam layer = built(TypeParam{.units = 2}, {4, 3});
   EXPECT_EQ(run(layer, Tensor({2, 9, 3})).shape(), (Shape{2, 2})) << "sequences may be of any length";
