@@ -61,7 +61,7 @@ TEST(DatasetRef, RefersByReferenceOrPointerAndHasTheSizeOfTwoPointers) {
   EXPECT_TRUE(by_reference);
   EXPECT_EQ(by_reference.size(), 256);
   EXPECT_EQ(by_pointer.feature_shape(), (Shape{8}));
-  EXPECT_EQ(by_pointer.target_shape(), Shape{}) << "one label a sample, unless the dataset says otherwise";
+  EXPECT_EQ(by_pointer.target_shape(), Shape{}) << "one label per sample, unless the dataset says otherwise";
 }
 
 TEST(DatasetRef, DoesNotBindToATemporary) {

@@ -320,7 +320,7 @@ std::string raw_sha256(const ImageDataset& dataset, bool of_labels) {
 }
 
 TEST(MnistItself, HasTheExpectedHashes) {
-  if (std::getenv("CORNU_DATA") == nullptr) GTEST_SKIP() << "CORNU_DATA does not say where MNIST is";
+  if (std::getenv("CORNU_DATA") == nullptr) GTEST_SKIP() << "CORNU_DATA is not set";
   const auto [train, test] = datasets::mnist({.download = false});
   EXPECT_EQ(train.size(), 60'000);
   EXPECT_EQ(test.size(), 10'000);

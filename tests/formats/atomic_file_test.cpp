@@ -56,7 +56,7 @@ TEST(AtomicFile, KeepsPermissionsButNeverSetuidSetgidOrSticky) {
 }
 
 TEST(AtomicFile, KeepsNoPermissionsOfAnotherUsersFile) {
-  if (!testing::is_root()) GTEST_SKIP() << "root alone can make files of other users";
+  if (!testing::is_root()) GTEST_SKIP() << "only root can make files of other users";
   const TemporaryFolder folder;
   const mode_t mask = ::umask(027);
   for (const mode_t folder_mode : {0700, 0777, 01777}) {
@@ -74,7 +74,7 @@ TEST(AtomicFile, KeepsNoPermissionsOfAnotherUsersFile) {
 }
 
 TEST(AtomicFile, GivesAnotherGroupOnlyThePermissionsOfOthers) {
-  if (!testing::is_root()) GTEST_SKIP() << "root alone can give a file to any group";
+  if (!testing::is_root()) GTEST_SKIP() << "only root can give a file to any group";
   const TemporaryFolder folder;
   ASSERT_EQ(::chmod(folder.path().c_str(), 0777), 0);
   testing::plant_file(folder / "f", 0664, true);
@@ -105,7 +105,7 @@ TEST(AtomicFile, FollowsChainsOfTheUsersLinks) {
 }
 
 TEST(AtomicFile, FollowsNoLinkOfAnotherUser) {
-  if (!testing::is_root()) GTEST_SKIP() << "root alone can make links of other users";
+  if (!testing::is_root()) GTEST_SKIP() << "only root can make links of other users";
   const TemporaryFolder folder;
   testing::plant_file(folder / "mine", 0600, false, "kept");
   testing::plant_link(folder / "theirs", "mine");

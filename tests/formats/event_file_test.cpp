@@ -43,8 +43,8 @@ TEST(EventFile, BeginsWithItsVersion) {
   ASSERT_EQ(events.size(), 1u);
   EXPECT_EQ(events[0].file_version, "brain.Event:2");
   EXPECT_GT(events[0].wall_time, 1.6e9);
-  EXPECT_NE(file.path().find("tfevents"), std::string::npos) << "by this TensorBoard knows them";
-  EXPECT_NE(EventFile(folder / "logs/train").path(), file.path()) << "another one is another file";
+  EXPECT_NE(file.path().find("tfevents"), std::string::npos) << "TensorBoard looks for this name";
+  EXPECT_NE(EventFile(folder / "logs/train").path(), file.path()) << "each EventFile writes a new file";
 }
 
 TEST(EventFile, WritesScalarsInTensorBoardsFormat) {

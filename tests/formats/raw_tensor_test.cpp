@@ -59,7 +59,7 @@ std::string conversion_error(Dtype dtype, Stored number) {
   const std::array<Stored, 4> numbers{0, 1, 2, number};
   try {
     const Tensor read = to_tensor({"ids", dtype, {2, 2}, std::as_bytes(std::span(numbers))});
-    EXPECT_EQ(static_cast<long double>(read[3]), static_cast<long double>(number)) << "another number came";
+    EXPECT_EQ(static_cast<long double>(read[3]), static_cast<long double>(number)) << "converted to another value";
     return "";
   } catch (const FormatError& error) {
     return error.what();

@@ -87,7 +87,7 @@ TEST(Csv, SupportsOtherDelimitersLineEndsAndNoHeader) {
 TEST(Csv, DropsRowsWithMissingValuesOnRequest) {
   const CsvDataset data =
       read("a,b,y\n1,red,1\n,blue,2\n3,NA,3\n4,red,?\n5,green,5\n", {.missing = CsvOptions::drop_row});
-  EXPECT_EQ(data.feature_names(), (Names{"a", "b=green", "b=red"})) << "nothing is left of a row that was dropped";
+  EXPECT_EQ(data.feature_names(), (Names{"a", "b=green", "b=red"})) << "dropped rows add no categories";
   EXPECT_EQ(x_of(data), Tensor::matrix({{1, 0, 1}, {5, 1, 0}}));
 }
 
@@ -147,7 +147,7 @@ TEST(Csv, ReportsTheLineAndColumnOfErrors) {
   }
   EXPECT_EQ(error("a,a\n1,2\n"), "a.csv: two columns are called \"a\"");
   EXPECT_EQ(error("a,b,b\n1,2,3\n", {.target = "b"}), "a.csv: two columns are called \"b\"");
-  EXPECT_EQ(read("a,b,,\n1,2,,\n3,4,,\n", {.target = "b", .ignored = {2, 3}}).size(), 2) << "nobody reads them";
+  EXPECT_EQ(read("a,b,,\n1,2,,\n3,4,,\n", {.target = "b", .ignored = {2, 3}}).size(), 2) << "ignored columns";
   EXPECT_EQ(error(""), "a.csv: it is empty");
   EXPECT_EQ(error("\n \n"), "a.csv: it is empty");
   EXPECT_EQ(error("a,b\n"), "a.csv: there are no rows of data");

@@ -106,7 +106,7 @@ TEST(CsvFormat, NamesTheOptionsThatReadANumber) {
                                                     row.said +
                                                     "; list the column in .categorical if its values are names");
     EXPECT_EQ(error("b;a\n1;" + row.text + "\n", {.delimiter = ';'}).substr(0, 28), "a.csv, line 2, column \"a\": \"")
-        << "a target as well";
+        << "also in a target";
     EXPECT_EQ(error("a;b\n1;1\n" + row.text + ";1\n", {.delimiter = ';'}).substr(0, 28),
               "a.csv, line 3, column \"a\": \"")
         << "among numbers";
@@ -252,7 +252,7 @@ TEST(CsvFormat, GuessesWhetherTheFirstRowHasTheNames) {
               "a.csv, line 1: the first row may be names or data; set .header to true or false");
     EXPECT_EQ(read(text, {.target = std::nullopt, .header = true}).size(), 1) << text;
   }
-  EXPECT_EQ(read("land,1990,1991\nfrance,5,6\n", {.target = "1991"}).size(), 1) << "who names a column says so";
+  EXPECT_EQ(read("land,1990,1991\nfrance,5,6\n", {.target = "1991"}).size(), 1) << "naming a column implies a header";
   EXPECT_EQ(error("a,b\n"), "a.csv: there are no rows of data");
 }
 
@@ -285,7 +285,7 @@ TEST(CsvFormat, RemovesTheCommentMarkFromNames) {
   }
   EXPECT_EQ(read("# a;b;y\n1;2;3\n", {.delimiter = ';'}).feature_names(), names);
   EXPECT_EQ(read("# a b y\n1 2 3\n", {.delimiter = ' '}).feature_names(), names);
-  EXPECT_EQ(read("#,b,y\n1,2,3\n").feature_names(), (Names{"#", "b"})) << "numbers of rows, called #";
+  EXPECT_EQ(read("#,b,y\n1,2,3\n").feature_names(), (Names{"#", "b"})) << "row numbers in a column named #";
   EXPECT_EQ(read("#a,b,y\n1,2,3\n").feature_names(), (Names{"#a", "b"}));
   EXPECT_EQ(read("\"# a\",b,y\n1,2,3\n").feature_names(), (Names{"# a", "b"}));
   EXPECT_EQ(read("# one,5\n# two,6\n", {.header = false}).feature_names(), (Names{"0=# one", "0=# two"}));

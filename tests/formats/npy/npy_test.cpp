@@ -84,7 +84,7 @@ TEST(Npy, AcceptsOtherSpellingsOfTheHeader) {
     const NpyFile npy(bytes_of(file), "folder/x.npy");
     EXPECT_EQ(npy.array().shape, shape) << file;
     EXPECT_EQ(npy.array().name, "x");
-    EXPECT_EQ(npy.array().bytes.data(), bytes_of(file).data() + file.size() - 2) << "where they are";
+    EXPECT_EQ(npy.array().bytes.data(), bytes_of(file).data() + file.size() - 2) << "the bytes are not copied";
     EXPECT_EQ(npy.tensor()[0] + npy.tensor()[1], '1' + '2');
   };
   expect_two(file_of_two("(2,)"), {2});
