@@ -32,7 +32,7 @@ TEST(CsvFormat, ReadsDecimalCommasOrNamesTheOption) {
   EXPECT_EQ(error_of<FormatError>([&] { read_csv(path, {.delimiter = ';'}); }),
             path +
                 ", line 2, column \"a\": \"1,5\" is a number with .decimal = ','; list the column in .categorical if "
-                "it is a name");
+                "its values are names");
   EXPECT_EQ(error_of<FormatError>([&] { read_csv(path); }),
             path +
                 ", line 1: no column is left for a feature; the only column is \"a;b;c\"; is the delimiter ';'? "
