@@ -50,9 +50,9 @@ TEST(CheckGradients, FindsAWrongFactorAndSaysWhere) {
         return square_with(x[0], [](const Sink& dx, auto f) { assign(dx, [=](Index i) { return f(i) * 3 / 2; }); });
       },
       {two_values()});
-  EXPECT_TRUE(
-      text.starts_with("gradient of input 0 (2,): relative error 0.33 for output 1 by element 1: the gradient "
-                       "is 9, expected "))
+  EXPECT_TRUE(text.starts_with(
+      "gradient of input 0 (2,): relative error 0.33 for output 1 with respect to element 1: the gradient "
+      "is 9, expected "))
       << text;
   EXPECT_TRUE(text.ends_with(std::is_same_v<Real, double> ? " (at most 1e-07 allowed)" : " (at most 0.01 allowed)"))
       << text;
@@ -62,9 +62,9 @@ TEST(CheckGradients, FindsARuleThatForgetsToAccumulate) {
   const std::string text = first_failure_of(
       [](auto x) { return square_with(x[0], [](const Sink& dx, auto f) { assign(overwrite(dx.view()), f); }); },
       {two_values()});
-  EXPECT_TRUE(
-      text.starts_with("gradient of input 0 (2,), used twice: relative error 0.5 for output 1 by element 1: "
-                       "the gradient is 3, expected 6 "))
+  EXPECT_TRUE(text.starts_with(
+      "gradient of input 0 (2,), used twice: relative error 0.5 for output 1 with respect to element 1: "
+      "the gradient is 3, expected 6 "))
       << text;
 }
 
@@ -97,9 +97,9 @@ TEST(CheckGradients, FindsAnInputThatTheRuleIgnores) {
   const CheckReport report = check_gradients(f, {two_values(), two_values()});
   EXPECT_TRUE(report.lines[0].passed);
   const std::string text = failures(report);
-  EXPECT_TRUE(
-      text.starts_with("gradient of input 1 (2,): relative error 1 for output 1 by element 1: the gradient is "
-                       "0, expected "))
+  EXPECT_TRUE(text.starts_with(
+      "gradient of input 1 (2,): relative error 1 for output 1 with respect to element 1: the gradient is "
+      "0, expected "))
       << text;
 }
 
@@ -116,7 +116,8 @@ TEST(CheckGradients, FindsAGradientThatComesOnlyTogetherWithAnother) {
   };
   const std::string text = failures(check_gradients(f, {two_values(), two_values()}));
   EXPECT_EQ(text.substr(0, text.find(" (at most")),
-            "gradient of input 1 (2,), computed alone: relative error 1 for output 0 by element 0: the gradient is 0, "
+            "gradient of input 1 (2,), computed alone: relative error 1 for output 0 with respect to element 0: the "
+            "gradient is 0, "
             "expected 1");
 }
 
@@ -140,7 +141,7 @@ TEST(CheckGradients, LeavesItsInputsAlone) {
 
 TEST(CheckGradients, AsksForAnInput) {
   EXPECT_EQ(error_of<ValueError>([] { check_gradients([](auto) { return Var(); }, {}); }),
-            "check_gradients: there is no input to differentiate by");
+            "check_gradients: no inputs were given; at least one is required");
 }
 
 TEST(CheckReport, PrintsALineForEveryCheck) {

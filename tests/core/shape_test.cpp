@@ -72,8 +72,8 @@ TEST(Shape, RefusesMoreElementsThanAnyMemoryHolds) {
 TEST(Shape, RefusesASizeThatAZeroWouldHide) { EXPECT_THROW((Shape{0, huge, huge}), ShapeError); }
 
 TEST(Shape, RefusesAxesThatItDoesNotHave) {
-  expect_error<ShapeError>([] { (void)Shape{2, 3}[2]; }, "axis 2 of shape (2, 3): there are only 2 axes");
-  expect_error<ShapeError>([] { (void)Shape{2, 3}[-3]; }, "axis -3 of shape (2, 3): there are only 2 axes");
+  expect_error<ShapeError>([] { (void)Shape{2, 3}[2]; }, "axis 2 is out of range for shape (2, 3) of rank 2");
+  expect_error<ShapeError>([] { (void)Shape{2, 3}[-3]; }, "axis -3 is out of range for shape (2, 3) of rank 2");
   EXPECT_THROW((void)Shape{}[0], ShapeError);
 }
 

@@ -150,7 +150,7 @@ TEST(Tape, SaysFromWhereItCannotGoBackward) {
             }),
             "backward: a gradient of shape (2, 1) for a value of shape (2,)");
   EXPECT_EQ(error_of<StateError>([&] { inference.backward(sum(inference.variable(numbers))); }),
-            "backward: this tape is in inference mode and has recorded no gradients");
+            "backward: this tape is in inference mode, which records no backward rules");
   EXPECT_EQ(error_of<StateError>([&] { tape.backward(Var()); }), "an empty Var was used: it was never given a value");
   EXPECT_EQ(error_of<StateError>([&] { tape.backward(sum(other.variable(numbers))); }),
             "backward: this value is on another tape");

@@ -103,7 +103,7 @@ TEST_P(Op, GivesTheSameBitsEagerlyAndOnEitherKindOfTape) {
     EXPECT_TRUE(same_bits(y.value(), quick.value()));
     EXPECT_TRUE(same_bits(y.value(), sample.eagerly(inputs)));
     EXPECT_EQ(error_of<StateError>([&] { inference.backward(quick, Tensor(quick.shape())); }),
-              "backward: this tape is in inference mode and has recorded no gradients");
+              "backward: this tape is in inference mode, which records no backward rules");
   }
 }
 
