@@ -101,13 +101,13 @@ OpRow conv2d_row() {
        [](Tape& t) {
          conv2d(of(t, {1, 4, 4, 4}), of(t, {2, 2, 4, 6}), {.groups = 2});
        }},
-      {"conv2d: images of shape (1, 4, 2, 1) have no room for a window of (2, 2), dilation (1, 2); Padding::same may "
+      {"conv2d: images of shape (1, 4, 2, 1) are too small for a window of (2, 2), dilation (1, 2); Padding::same may "
        "be "
        "meant",
        [](Tape& t) {
          conv2d(of(t, {1, 4, 2, 1}), of(t, {2, 2, 1, 1}), {.dilation_rate = {1, 2}});
        }},
-      {"conv2d: images of shape (1, 0, 2, 1) have no room for a window of (2, 2), dilation (1, 1)", [](Tape& t) {
+      {"conv2d: images of shape (1, 0, 2, 1) are too small for a window of (2, 2), dilation (1, 1)", [](Tape& t) {
          conv2d(of(t, {1, 0, 2, 1}), of(t, {2, 2, 1, 1}), {.padding = Padding::same});
        }}};
   return row;
@@ -165,7 +165,7 @@ OpRow depthwise_row() {
        [](Tape& t) {
          depthwise_conv2d(of(t, {1, 4, 4, 3}), of(t, {2, 2, 3, 2}), of(t, {3}));
        }},
-      {"depthwise_conv2d: images of shape (1, 1, 4, 3) have no room for a window of (2, 2), dilation (1, 1); "
+      {"depthwise_conv2d: images of shape (1, 1, 4, 3) are too small for a window of (2, 2), dilation (1, 1); "
        "Padding::same may be meant",
        [](Tape& t) {
          depthwise_conv2d(of(t, {1, 1, 4, 3}), of(t, {2, 2, 3, 1}));
@@ -239,7 +239,7 @@ OpRow pool_row(const std::string& op, const std::string& name, F f, long double 
                  [f](Tape& t) {
                    f(of(t, {4, 4, 2}), 2, Pool2DOptions{});
                  }},
-                {op + ": images of shape (1, 1, 4, 2) have no room for a window of (2, 2), dilation (1, 1); "
+                {op + ": images of shape (1, 1, 4, 2) are too small for a window of (2, 2), dilation (1, 1); "
                       "Padding::same may be meant",
                  [f](Tape& t) {
                    f(of(t, {1, 1, 4, 2}), 2, Pool2DOptions{});
