@@ -40,8 +40,8 @@ TEST(CheckGradients, PassesARightRule) {
   ASSERT_EQ(report.lines.size(), 4u);
   EXPECT_TRUE(report.lines[0].text.starts_with("gradient of input 0 (2,): relative error "));
   EXPECT_TRUE(report.lines[1].text.starts_with("gradient of input 0 (2,), used twice: relative error "));
-  EXPECT_TRUE(report.lines[2].text.starts_with("a step of minimize by SGD: relative error "));
-  EXPECT_TRUE(report.lines[3].text.starts_with("a step of minimize by Adam: relative error "));
+  EXPECT_TRUE(report.lines[2].text.starts_with("a step of minimize with SGD: relative error "));
+  EXPECT_TRUE(report.lines[3].text.starts_with("a step of minimize with Adam: relative error "));
 }
 
 TEST(CheckGradients, FindsAWrongFactorAndSaysWhere) {

@@ -183,13 +183,12 @@ TEST(OptimizerExtrasErrors, NameTheOptionAndWhatIsWrongWithIt) {
         },
         text);
   };
-  expect_extras_error(
-      {.exclude_from_weight_decay = {"bias", "batch"}},
-      "optimizer: exclude_from_weight_decay names \"batch\"; no layer or parameter has this name; there "
-      "are dense/kernel, dense/bias, dense_1/kernel, dense_1/bias");
+  expect_extras_error({.exclude_from_weight_decay = {"bias", "batch"}},
+                      "optimizer: exclude_from_weight_decay names \"batch\", but no layer or parameter has this name; "
+                      "the parameters are dense/kernel, dense/bias, dense_1/kernel, dense_1/bias");
   expect_extras_error({.learning_rate_multipliers = {{"kern", 2}}},
-                      "optimizer: learning_rate_multipliers names \"kern\"; no layer or parameter has this name; there "
-                      "are dense/kernel, dense/bias, dense_1/kernel, dense_1/bias");
+                      "optimizer: learning_rate_multipliers names \"kern\", but no layer or parameter has this name; "
+                      "the parameters are dense/kernel, dense/bias, dense_1/kernel, dense_1/bias");
   expect_extras_error({.learning_rate_multipliers = {{"kernel", -2}}},
                       "optimizer: learning_rate_multipliers gives -2 for kernel; it must not be negative");
   expect_extras_error({.use_ema = true, .ema_momentum = 1.5}, "optimizer: ema_momentum is 1.5; it must be in [0, 1]");

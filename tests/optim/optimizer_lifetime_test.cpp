@@ -57,9 +57,10 @@ TEST(OptimizerLifetime, ParametersThatMoveAreFoundOut) {
   Parameter from = parameter({1});
   Optimizer of_from(SGD{}, {{"from", &from}});
   const Parameter to = std::move(from);
-  expect_error<StateError>([&] { testing::step(of_from, to, Tensor::vector({1})); },
-                           "optimizer: the loss depends on none of its 1 parameters, only on others (is it the loss of "
-                           "another model, such as a copy?)");
+  expect_error<StateError>(
+      [&] { testing::step(of_from, to, Tensor::vector({1})); },
+      "optimizer: the loss depends on none of this optimizer's 1 parameters, only on others (is it the loss of "
+      "another model, such as a copy?)");
 }
 
 TEST(OptimizerLifetime, AssigningToAParameterAndCopyingItKeepIt) {
@@ -92,7 +93,7 @@ TEST(OptimizerLifetime, AStepMustKnowOneOfTheGradientsAtLeast) {
   Optimizer optimizer(SGD{.learning_rate = 0.5}, {{"x", &x}, {"state", &state}});
   Tape tape;
   const std::string text = error_of<StateError>([&] { optimizer.minimize(sum(tape.parameter(other))); });
-  EXPECT_TRUE(text.starts_with("optimizer: the loss depends on none of its 2 parameters")) << text;
+  EXPECT_TRUE(text.starts_with("optimizer: the loss depends on none of this optimizer's 2 parameters")) << text;
   EXPECT_EQ(optimizer.iterations(), 0);
 
   tape.clear();
