@@ -33,7 +33,7 @@ const Tensor& two_values() {
   return x;
 }
 
-TEST(CheckGradients, PassesARightRule) {
+TEST(CheckGradients, PassesACorrectRule) {
   const CheckReport report = check_gradients(
       [](auto x) { return square_with(x[0], [](const Sink& dx, auto f) { assign(dx, f); }); }, {two_values()});
   EXPECT_TRUE(report) << to_string(report);
@@ -44,7 +44,7 @@ TEST(CheckGradients, PassesARightRule) {
   EXPECT_TRUE(report.lines[3].text.starts_with("a step of minimize with Adam: relative error "));
 }
 
-TEST(CheckGradients, FindsAWrongFactorAndSaysWhere) {
+TEST(CheckGradients, FindsAWrongFactorAndNamesTheElement) {
   const std::string text = first_failure_of(
       [](auto x) {
         return square_with(x[0], [](const Sink& dx, auto f) { assign(dx, [=](Index i) { return f(i) * 3 / 2; }); });
@@ -103,7 +103,7 @@ TEST(CheckGradients, FindsAnInputThatTheRuleIgnores) {
       << text;
 }
 
-TEST(CheckGradients, FindsAGradientThatComesOnlyTogetherWithAnother) {
+TEST(CheckGradients, FindsAGradientThatIsOnlyComputedWithAnother) {
   const DifferentiableFunction f = [](std::span<const Var> v) {
     const Var x = v[0], z = v[1], y = x.tape().output(x.shape(), {x, z});
     assign(overwrite(y.out()), [=](Index i) { return x.value()[i] + z.value()[i]; });
@@ -121,7 +121,7 @@ TEST(CheckGradients, FindsAGradientThatComesOnlyTogetherWithAnother) {
             "expected 1");
 }
 
-TEST(CheckGradients, TakesRandomNumbersAnewForEveryEvaluation) {
+TEST(CheckGradients, RepeatsRandomNumbersInEveryEvaluation) {
   const CheckReport report =
       check_gradients([](auto x) { return x[0] * x[0].tape().rng().uniform(1, 2); }, {two_values()});
   EXPECT_TRUE(report) << to_string(report);
@@ -133,13 +133,13 @@ TEST(CheckGradients, PassesAFunctionThatIgnoresAnInput) {
   EXPECT_TRUE(check_gradients([](auto x) { return x[0].tape().constant(1); }, {two_values()}));
 }
 
-TEST(CheckGradients, LeavesItsInputsAlone) {
+TEST(CheckGradients, DoesNotChangeItsInputs) {
   const std::vector<Tensor> inputs = {two_values()};
   check_gradients([](auto x) { return exp(x[0]); }, inputs);
   EXPECT_EQ(inputs[0], two_values());
 }
 
-TEST(CheckGradients, AsksForAnInput) {
+TEST(CheckGradients, ThrowsWithoutInputs) {
   EXPECT_EQ(error_of<ValueError>([] { check_gradients([](auto) { return Var(); }, {}); }),
             "check_gradients: no inputs were given; at least one is required");
 }
