@@ -150,7 +150,7 @@ TEST(AnyLoss, CopiesOutliveTheOriginal) {
   expect_close(assigned(tape.input(three_predictions), three_targets).item(), 2 * 7 / 6.0L);
 }
 
-TEST(AnyLoss, AsReturnsNullForAnotherType) {
+TEST(AnyLoss, CannotHoldOtherTypes) {
   static_assert(!std::is_constructible_v<AnyLoss, int>);
   static_assert(!std::is_constructible_v<AnyLoss, Var (*)(Var)>);
   static_assert(std::is_constructible_v<AnyLoss, Var (*)(Var, Var)>);
