@@ -5,7 +5,7 @@ namespace cornu::testing {
 
 namespace {
 
-/// Some exceed the 32 rows or 16 elements that sums process at a time, or the 64 elements that make a slice long.
+/// Shapes, some beyond the 32 rows or 16 elements that sums process at a time, or the 64 elements of a long slice.
 const std::vector<Shape>& reduced_shapes() {
   static const std::vector<Shape> all = {{1},       {7},    {1, 4}, {3, 5},    {2, 3, 4}, {2, 1, 3, 1, 2}, {2, 70},
                                          {2, 3, 9}, {3, 0}, {70},   {2, 0, 3}, {37, 3},   {2, 35, 1}};
