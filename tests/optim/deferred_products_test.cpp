@@ -48,7 +48,7 @@ TEST(DeferredProducts, OfAParameterWithItselfAreCorrect) {
       // The first factor is data, so only the second has a gradient: c 1^T.
       {[](Tape& tape, const Parameter& w) { return matmul(tape.input(w.value), w); },
        Tensor::matrix({{0.6, 1.6}, {2.4, 3.4}})},
-      // So is an input that shares part of the parameter's memory.
+      // The first factor is data that shares a part of the parameter's memory.
       {[](Tape& tape, const Parameter& w) {
          return matmul(tape.input({w.value.data() + 1, Shape{1, 2}}), w);
        },
