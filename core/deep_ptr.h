@@ -29,7 +29,7 @@ struct Polymorphic {
 /// Throws StateError if `holds` is false: the object was moved from.
 inline void require_held(bool holds) {
   if (!holds) [[unlikely]]
-    throw StateError("an object was used after it was moved from; only assigning to it and destroying it are possible");
+    throw StateError("an object was used after it was moved from; it can only be assigned to or destroyed");
 }
 
 /// Dereferences a pointer. Throws StateError if it is null, as after a move.

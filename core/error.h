@@ -12,7 +12,7 @@
 
 namespace cornu {
 
-/// Base of all exceptions thrown by Cornu. `what()` says where it happened, what was given and what is required.
+/// Base of all exceptions that Cornu defines. `what()` says where it happened, what was given and what is required.
 class Error : public std::exception {
  public:
   explicit Error(std::string message) : message_(std::move(message)) {}

@@ -98,10 +98,11 @@ void compare(CheckReport& report, const std::string& what, const Tensor& got, co
     return;
   }
   const Index columns = got.shape()[1];
-  report.add(false, message("{}: relative error {:.2g} for output {} by element {}: the gradient is {:.10g}, expected "
-                            "{:.10g} (at most {:.2g} allowed)",
-                            what, worst.error, worst.at / columns, worst.at % columns, got[worst.at],
-                            expected[worst.at], tolerance));
+  report.add(
+      false,
+      message("{}: relative error {:.2g} for output {} with respect to element {}: the gradient is {:.10g}, "
+              "expected {:.10g} (at most {:.2g} allowed)",
+              what, worst.error, worst.at / columns, worst.at % columns, got[worst.at], expected[worst.at], tolerance));
 }
 
 }  // namespace
@@ -140,7 +141,7 @@ void detail::check_sources(CheckReport& report, const Forward& f, std::span<cons
 
 CheckReport check_gradients(const DifferentiableFunction& f, const std::vector<Tensor>& inputs,
                             const GradientCheckOptions& options) {
-  require<ValueError>(!inputs.empty(), "check_gradients: there is no input to differentiate by");
+  require<ValueError>(!inputs.empty(), "check_gradients: no inputs were given; at least one is required");
   std::vector<Parameter> parameters;
   for (const Tensor& input : inputs) parameters.push_back({input});
   std::vector<Source> sources;

@@ -42,10 +42,10 @@ struct GradientCheckOptions {
 /// A differentiable function of one or more values on one tape.
 using DifferentiableFunction = std::function<Var(std::span<const Var>)>;
 
-/// Compares the whole Jacobian of f at the given inputs (every output by every input element) with central differences.
-/// Also checks that
+/// Compares the whole Jacobian of f at the given inputs (every output with respect to every input element) with central
+/// differences. Also checks that
 /// - the gradients of an input that is used twice are summed,
-/// - each gradient is the same when no other one is computed,
+/// - each gradient is the same when no other gradient is computed,
 /// - a step of Optimizer::minimize with SGD and with Adam applies the optimizer's rule to these gradients.
 /// f must be smooth around the inputs: keep them away from kinks, such as relu's at 0. Throws ValueError for no inputs.
 CheckReport check_gradients(const DifferentiableFunction& f, const std::vector<Tensor>& inputs,

@@ -12,14 +12,14 @@ namespace cornu::detail {
 /// The function to check, evaluated on the given tape.
 using Forward = std::function<Var(Tape&)>;
 
-/// A parameter to differentiate by.
+/// A parameter to differentiate with respect to.
 struct Source {
   std::string name;
   Parameter* parameter;
   bool must_be_read;  // fail if the function does not read it
 };
 
-/// Checks the gradient of f by each source. All sources must be trainable.
+/// Checks the gradient of f with respect to each source. All sources must be trainable.
 void check_sources(CheckReport& report, const Forward& f, std::span<const Source> sources,
                    const GradientCheckOptions& options);
 
@@ -29,10 +29,9 @@ struct Stepped {
   NamedParameters parameters;
 };
 
-/// Checks that a step of `minimize`, with SGD and with an optimizer that has slots, sets the parameters to what the
-/// rule computes from the gradients of a plain backward pass, and the others to their recorded updates. Adds one line
-/// per rule, for the function with the largest error. Defined in optim/step_check.cpp, because core does not include
-/// optim.
+/// Checks that a step of `minimize`, with SGD and with an optimizer that has slots, gives the same values as the rule
+/// applied to the gradients of a plain backward pass, followed by recorded updates and constraints. Adds one line per
+/// rule, for the function with the largest error. Defined in optim/step_check.cpp, because core does not include optim.
 void check_steps(CheckReport& report, std::span<const Stepped> functions, const GradientCheckOptions& options);
 
 /// Allowed relative difference between the same sums in another order.

@@ -13,7 +13,7 @@ struct MatrixView {
 
   MatrixView(const Real* numbers, Index row_count, Index column_count, bool is_transposed = false)
       : data(numbers), rows(row_count), columns(column_count), stride(column_count), transposed(is_transposed) {}
-  /// A view of rank 2.
+  /// The matrix of a view of rank 2.
   MatrixView(const ConstView& view) : MatrixView(view.data(), view.shape()[0], view.shape()[1]) {}
   MatrixView(const View& view) : MatrixView(ConstView(view)) {}
 

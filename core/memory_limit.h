@@ -10,8 +10,8 @@ namespace cornu::detail {
 constexpr std::size_t reading_memory(std::size_t bytes) { return (std::size_t{16} << 20) + 3 * bytes; }
 
 /// Per-thread allocation budget while an untrusted model file is loaded: a file of a few bytes can ask for terabytes.
-/// Bytes of tensors accumulate and are not returned when a tensor is freed; bytes of passes are what tapes hold at a
-/// time. The innermost limit applies.
+/// Bytes of tensors accumulate: freeing a tensor returns nothing. Bytes of passes are returned when a tape frees them.
+/// The innermost limit applies.
 class MemoryLimit {
  public:
   enum Kind { tensors, passes };

@@ -10,7 +10,7 @@ namespace cornu {
 /// that a layer reads like its formula: `x * sigmoid(beta * x)`.
 class Operand {
  public:
-  /// Throws StateError for an empty Var or one of a cleared tape.
+  /// Throws StateError for an empty Var or a Var of a cleared tape.
   Operand(Var var) : tape_(&var.tape()), var_(var) {}
   Operand(const Parameter& parameter) : parameter_(&parameter) {}
   Operand(Parameter&&) = delete;

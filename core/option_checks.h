@@ -4,8 +4,8 @@
 
 #include "cornu/core/error.h"
 
-/// Checks of options that are numbers. `who` is the layer, rule, schedule or loss that has the option. All throw a
-/// ValueError, also for NaN.
+/// Checks of numeric options. `who` is the layer, rule, schedule or loss that has the option. All throw ValueError,
+/// also for NaN.
 namespace cornu::detail {
 
 template <class T>

@@ -41,7 +41,7 @@ class Lifetime {
 struct Parameter {
   Tensor value{};
   bool trainable = true;        ///< false for state, which the layer updates itself
-  bool frozen = false;          ///< excluded from training and updates for a while: layers/freeze.h
+  bool frozen = false;          ///< excluded from training and updates: see layers/freeze.h
   Regularizer regularizer{};    ///< set by the layer's build; the training step adds the penalty to the loss
   Constraint constraint{};      ///< applied by the optimizer after each step
   detail::Lifetime lifetime{};  ///< for optimizers, which store the parameter's address

@@ -8,10 +8,10 @@
 
 namespace cornu {
 
-/// Random numbers that are the same with every machine, compiler and standard library: Philox4x32-10, a counter-based
-/// generator with a period of 2^65 draws per stream. Different pairs (seed, stream) give independent sequences, so that
-/// every epoch, batch or thread can have one without sharing a generator.
-/// Source: Salmon, Moraes, Dror, Shaw, "Parallel Random Numbers: As Easy as 1, 2, 3", SC 2011.
+/// Random numbers that are the same on every machine, with every compiler and standard library: Philox4x32-10, a
+/// counter-based generator with a period of 2^65 draws per stream. Different pairs (seed, stream) give independent
+/// sequences, so that every epoch, batch or thread can have one without sharing a generator. Source: Salmon, Moraes,
+/// Dror, Shaw, "Parallel Random Numbers: As Easy as 1, 2, 3", SC 2011.
 class Rng {
  public:
   explicit Rng(std::uint64_t seed = 0, std::uint64_t stream = 0);

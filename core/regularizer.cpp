@@ -24,7 +24,7 @@ Var Regularizer::add_loss(Var y) const {
   Tape& tape = y.tape();
   const bool mixed = tape.mixes_samples();
   tape.add_loss((*this)(y) / std::max(y.shape()[0], Index{1}));  // 0 for an empty batch
-  tape.set_mixes_samples(mixed);                                 // like the loss, a mean over the samples
+  tape.set_mixes_samples(mixed);                                 // a mean over the samples, as the loss
   return y;
 }
 

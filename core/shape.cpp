@@ -38,7 +38,7 @@ Shape::Shape(std::span<const Index> dimensions) {
 }
 
 void Shape::throw_no_axis(Index axis) const {
-  throw ShapeError(message("axis {} of shape {}: there are only {} axes", axis, *this, rank_));
+  throw ShapeError(message("axis {} is out of range for shape {} of rank {}", axis, *this, rank_));
 }
 
 Shape Shape::with(Index axis, Index dimension) const {

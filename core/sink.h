@@ -6,8 +6,8 @@ namespace cornu {
 
 /// Destination of a kernel's result: overwritten, or accumulated into. A backward rule asks an operand for its sink:
 ///     if (Sink dx = x.sink()) ...
-/// It is false if the gradient is not needed, overwrites for the first contribution and accumulates for each later one,
-/// so that gradients need not be zeroed first.
+/// The sink is false if the gradient is not needed. It overwrites for the first contribution and accumulates for later
+/// ones, so that gradients need not be zeroed first.
 class Sink {
  public:
   Sink() = default;

@@ -145,7 +145,7 @@ Gradients Tape::backward(Var value, ConstView gradient) {
 
 Gradients Tape::walk_backward(Var value, ConstView gradient) {
   require_own(value, "backward");
-  require<StateError>(training(), "backward: this tape is in inference mode and has recorded no gradients");
+  require<StateError>(training(), "backward: this tape is in inference mode, which records no backward rules");
   require<StateError>(!parameters_changed_,
                       "backward: minimize has changed the parameters since this pass read them; call backward for all "
                       "losses before the step, or clear the tape and run the forward pass again");

@@ -35,7 +35,7 @@ struct BackwardOptions {
 /// tapes may read the same parameters at the same time.
 class Tape {
  public:
-  /// In `training` mode gradients are recorded and layers such as Dropout are active. `seed` seeds `rng`.
+  /// In `training` mode backward rules are recorded and layers such as Dropout are active. `seed` seeds `rng`.
   explicit Tape(Mode mode = Mode::training, std::uint64_t seed = 0) : mode_(mode), rng_(seed) {}
   Tape(const Tape&) = delete;
   Tape& operator=(const Tape&) = delete;
@@ -78,8 +78,8 @@ class Tape {
   /// For kernels that allocate scratch memory themselves.
   Arena& arena() { return arena_; }
 
-  /// Makes the optimizer step set `parameter` to the present value of `value`. For moving averages and other state, as
-  /// `forward` itself must not change parameters. The last update of a parameter wins. Does nothing in inference mode
+  /// Makes the optimizer step set `parameter` to the current value of `value`: for moving averages and other state,
+  /// because `forward` must not change parameters. The last update of a parameter wins. Does nothing in inference mode
   /// or for a frozen parameter. Throws ShapeError if the shapes differ.
   void record_update(const Parameter& parameter, Var value);
 
@@ -91,10 +91,9 @@ class Tape {
   /// Backward pass from `loss`, one element. Throws ShapeError for another size, StateError in inference mode and after
   /// parameters_changed.
   Gradients backward(Var loss, const BackwardOptions& options = {});
-  /// Backward pass from a value of any shape. gradient: that of the final objective with respect to `value`, the same
-  /// shape.
+  /// Backward pass from a value of any shape. gradient: of the final objective with respect to `value`, in its shape.
   Gradients backward(Var value, ConstView gradient);
-  /// For optimizers: makes `backward` throw StateError until `clear`, because the pass used the former parameters.
+  /// For optimizers: makes `backward` throw StateError until `clear`, because the pass used the old parameters.
   void parameters_changed() { parameters_changed_ = true; }
 
   /// For layers: adds a scalar to the loss of this pass, as Keras's add_loss does: a penalty on the layer's output. The

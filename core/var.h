@@ -43,9 +43,9 @@ template <class F>
 concept BackwardRule =
     std::invocable<const F&> && std::is_trivially_destructible_v<F> && std::is_trivially_copyable_v<F>;
 
-/// A value on a tape: the operand and result of ops. One word, passed by value, valid until its tape is cleared. Later
-/// uses throw StateError: the six spare bits of the pointer hold the pass number modulo 64, so that a use exactly 64
-/// (or a multiple) passes later is not detected. The tape must outlive the Var.
+/// A value on a tape: the operand and result of ops. One word, passed by value. The tape must outlive the Var.
+/// A Var is valid until its tape is cleared. Using it later throws StateError, except a multiple of 64 passes later:
+/// the six spare bits of the pointer hold the pass number modulo 64.
 class Var {
  public:
   /// An empty Var; every use throws StateError.
@@ -74,8 +74,8 @@ class Var {
   /// write every element: the first call returns "overwrite", later ones "accumulate".
   Sink sink() const;
   /// In a rule: adds the product a b to this operand's gradient, if it is needed. The same as gemm(a, b, sink()), but
-  /// for a parameter it may become a deferred product: a and b must not change before the tape is cleared. They may be
-  /// a parameter's memory: such a product is computed at once. Throws ShapeError if a and b do not match or their
+  /// for a parameter it may become a deferred product: a and b must not change before the tape is cleared. A product
+  /// that reads a parameter's memory is never deferred. Throws ShapeError if a and b do not match or their
   /// product has another size than the operand.
   void add_product(MatrixView a, MatrixView b) const;
 
@@ -83,8 +83,8 @@ class Var {
   /// True if the last backward pass reached this value.
   bool has_gradient() const { return node().owner->has_gradient; }
 
-  /// For an op that mixes the samples of this operand and whose result may still have a row per sample: sets
-  /// Tape::mixes_samples. (An op that drops the batch axis need not call it.)
+  /// For an op that mixes the samples of this operand: sets Tape::mixes_samples. Not needed if the result has no batch
+  /// axis, which the tape detects.
   void mix_samples() const;
   /// For an op that works along an axis: returns the axis, counted from 0, and calls mix_samples if it is the first.
   /// Throws ShapeError if there is no such axis.
@@ -99,9 +99,9 @@ class Var {
   /// "softmax" or "sigmoid" if all elements are results of that function, possibly reshaped, sliced, transposed or
   /// concatenated; else null. For checks, not for formulas: see softmax_logits.
   const char* squashed_by() const { return node().owner->squashed_by; }
-  /// For such ops: records that this value contains only elements of x.
+  /// For ops that only move elements: records that all elements of this value are elements of x.
   void squashed_as(Var x) const { node().squashed_by = x.squashed_by(); }
-  /// The value that this one is an alias of; itself if it is none.
+  /// The value that this one is an alias of; this value if it is not an alias.
   Var unshaped() const { return on_same_tape(node().owner); }
   explicit operator bool() const { return bits_ != 0; }
 

@@ -23,8 +23,8 @@ void visit_adam_options(R& rule, auto& visit) {
 ///   m += (1 - beta_1) (g - m), v += (1 - beta_2) (g^2 - v)
 ///   w -= lr sqrt(1 - beta_2^t) / (1 - beta_1^t) m / (sqrt(v) + epsilon)
 /// With amsgrad (Reddi, Kale and Kumar, 2018) the last line uses the largest v so far.
-/// The paper's Algorithm 1 and PyTorch add epsilon to sqrt(v / (1 - beta_2^t)) instead: in the first steps the same
-/// epsilon has less effect there than here.
+/// The paper's Algorithm 1 and PyTorch add epsilon to sqrt(v / (1 - beta_2^t)) instead, where the same epsilon has less
+/// effect in the first steps.
 struct Adam {
   LearningRate learning_rate = 0.001;
   double beta_1 = 0.9;    ///< decay of m, in [0, 1)

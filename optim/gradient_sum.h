@@ -19,7 +19,7 @@ class GradientSum {
   void add(const Gradients& gradients) { add({&gradients, 1}); }
   /// Adds the gradients of several passes, in order. A team shares the work; the result does not depend on the team.
   void add(std::span<const Gradients> passes, Team* team = nullptr);
-  /// Valid until the next call of clear or add.
+  /// The summed gradients and the kept updates. Valid until the next call of clear or add.
   Gradients gradients();
 
  private:

@@ -98,7 +98,7 @@ class AnyOptimizer {
     check();
   }
 
-  // Accepts types that are almost rules, so that a static_assert can say what is missing.
+  // Accepts invalid types, so that a static_assert can say what is missing.
   template <std::convertible_to<std::string_view> Text>
   AnyOptimizer(const Text&) : learning_rate_(0) {
     static_assert(!std::convertible_to<Text, std::string_view>,
@@ -188,18 +188,18 @@ class AnyOptimizer {
 };
 
 /// Applies a rule to the parameters of a model and owns the slots of each: `optimizer.step(gradients)`.
-/// It keeps the parameters' addresses. Rebuilding a model, adding or removing layers, or assigning to it replaces
-/// parameters; after that, every use of the old ones throws StateError, and a new optimizer is needed.
-/// A moved-from Optimizer can be assigned to or destroyed; any other use throws StateError.
+/// It keeps the parameters' addresses. Rebuilding a model, adding or removing layers, or assigning to the model
+/// replaces its parameters. After that, every use of the old ones throws StateError, and a new optimizer is needed. A
+/// moved-from Optimizer can be assigned to or destroyed; any other use throws StateError.
 class Optimizer {
  public:
   /// Throws ValueError if the rule's extras name something that is not among the parameters, StateError for a parameter
   /// whose layer is not built yet.
   Optimizer(AnyOptimizer rule, const NamedParameters& parameters);
 
-  /// Updates every parameter that has a gradient, then assigns recorded updates (such as moving means), then applies
-  /// the constraints of the parameters that had a gradient.
-  /// Clips the gradients in place. Ignores parameters of other optimizers and their gradients. Allocates nothing.
+  /// Updates every parameter that has a gradient, assigns recorded updates (such as moving means), updates the averages
+  /// (use_ema), and applies the constraints of the parameters that had a gradient, in this order.
+  /// Clips the gradients in place. Ignores parameters of other optimizers. Allocates nothing once warm.
   /// Throws StateError, before anything is changed, if the shape of a parameter differs from its gradient, update or
   /// state, if a parameter of this optimizer is gone or has moved, or if all gradients and updates belong to other
   /// parameters.
@@ -207,8 +207,8 @@ class Optimizer {
   /// The same for the gradients of several shards of a batch, which are summed in order. An update is taken from the
   /// last shard that recorded one.
   void step(std::span<const Gradients> parts) { detail::step(*this, parts, nullptr); }
-  /// Runs the backward pass from a scalar loss and steps. Equals step(loss.tape().backward(loss)) up to the order of
-  /// rounding, but is faster: plain gradient descent computes deferred products directly into the parameters.
+  /// Runs the backward pass from a scalar loss and steps. Equals step(loss.tape().backward(loss)) up to rounding
+  /// errors, but is faster: plain gradient descent computes deferred products directly into the parameters.
   /// Running backward on the tape again before it is cleared throws StateError.
   void minimize(Var loss) {
     Tape& tape = loss.tape();
@@ -235,7 +235,7 @@ class Optimizer {
 
   const AnyOptimizer& rule() const { return held().rule_; }
   /// Swaps the trainable parameters with their averages; a second call restores them. Does nothing before the first
-  /// step, when the averages equal the weights. Throws StateError without use_ema.
+  /// step, when there are no averages yet. Throws StateError without use_ema.
   void swap_averages();
   /// Copies the averages into the trainable parameters, as at the end of training. Does nothing before the first step.
   /// Throws StateError without use_ema.

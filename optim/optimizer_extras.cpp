@@ -39,8 +39,9 @@ void for_each_named(const char* option, const std::string& name, const NamedPara
     found = true;
     treat(i);
   }
-  require<ValueError>(found, "optimizer: {} names \"{}\"; no layer or parameter has this name; there are {}", option,
-                      name, detail::listed(parameters, &NamedParameter::name));
+  require<ValueError>(found,
+                      "optimizer: {} names \"{}\", but no layer or parameter has this name; the parameters are {}",
+                      option, name, detail::listed(parameters, &NamedParameter::name));
 }
 
 }  // namespace

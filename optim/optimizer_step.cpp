@@ -82,10 +82,11 @@ void Optimizer::collect(std::span<const Gradients> parts) {
       knows_any = knows_any || find(update.parameter, next) >= 0;
     }
   }
-  require<StateError>(knows_any || !any,
-                      "optimizer: the loss depends on none of its {} parameters, only on others (is it the loss of "
-                      "another model, such as a copy?)",
-                      parameters_.size());
+  require<StateError>(
+      knows_any || !any,
+      "optimizer: the loss depends on none of this optimizer's {} parameters, only on others (is it the loss of "
+      "another model, such as a copy?)",
+      parameters_.size());
 }
 
 /// A parameter's entries, starting with the first part that has one, whose memory will hold the sum. Empty if no part

@@ -14,8 +14,8 @@ namespace cornu {
 
 /// A learning rate: a number or a schedule. A schedule is any callable `double(Index step)`: one of the structs below
 /// or a user's function. `step` is the number of updates so far.
-/// The schedules below are Keras's, plus LinearWarmup and OneCycle. They throw ValueError for invalid options when an
-/// optimizer is constructed with them, because it evaluates the schedule.
+/// The schedules below are Keras's, plus LinearWarmup and OneCycle. They throw ValueError for invalid options when they
+/// are evaluated, as the constructor of an optimizer does.
 /// A moved-from schedule can be assigned to or destroyed; evaluating it throws StateError.
 class LearningRate {
  public:
@@ -110,7 +110,8 @@ struct PolynomialDecay {
 };
 
 /// Half a cosine from initial down to alpha * initial in decay_steps (Loshchilov and Hutter, 2016). With a
-/// warmup_target, the rate first goes linearly from initial to the target in warmup_steps; the cosine starts there.
+/// warmup_target, the rate first changes linearly from initial to the target in warmup_steps; the cosine then goes from
+/// the target down to alpha * target.
 struct CosineDecay {
   double initial_learning_rate;
   Index decay_steps;
@@ -127,14 +128,15 @@ struct CosineDecay {
   double operator()(Index step) const;
 };
 
-/// Half cosines with restarts (Loshchilov and Hutter, 2016): each period is t_mul times as long as the previous one,
-/// with m_mul times its amplitude. In period i, of which the fraction `done` has passed:
-/// initial * ((1 - alpha) m_mul^i (1 + cos(pi * done)) / 2 + alpha).
+/// Cosine decay with warm restarts (Loshchilov and Hutter, 2016). Period i = 0, 1, ... lasts first_decay_steps *
+/// t_mul^i steps. In each period the rate falls along half a cosine; f in [0, 1) is the fraction of the period that has
+/// passed:
+///   rate = initial * (alpha + (1 - alpha) * m_mul^i * (1 + cos(pi f)) / 2)
 struct CosineDecayRestarts {
   double initial_learning_rate;
   Index first_decay_steps;
-  double t_mul = 2.0;  ///< at least 1
-  double m_mul = 1.0;
+  double t_mul = 2.0;  ///< length of a period relative to the one before; at least 1
+  double m_mul = 1.0;  ///< height of its cosine relative to the one before
   double alpha = 0.0;
   void options(auto& visit) {
     visit("initial_learning_rate", initial_learning_rate);
@@ -146,8 +148,8 @@ struct CosineDecayRestarts {
   double operator()(Index step) const;
 };
 
-/// Linear warmup from initial_learning_rate to learning_rate's value at 0, then learning_rate, which sees step
-/// warmup_steps as its step 0.
+/// Linear warmup from initial_learning_rate to the value of learning_rate at step 0, then learning_rate itself,
+/// counting its steps from the end of the warmup.
 ///     LinearWarmup{.learning_rate = CosineDecay{0.1, 10000}, .warmup_steps = 500}
 struct LinearWarmup {
   LearningRate learning_rate;
@@ -162,7 +164,7 @@ struct LinearWarmup {
 };
 
 /// One cycle (Smith and Topin, 2018), as PyTorch's OneCycleLR: half a cosine from max / div_factor up to max in the
-/// fraction pct_start of total_steps, then half a cosine down to max / div_factor / final_div_factor, reached at step
+/// first pct_start * total_steps steps, then half a cosine down to max / div_factor / final_div_factor, reached at step
 /// total_steps - 1 and kept from there on.
 struct OneCycle {
   double max_learning_rate;

@@ -7,7 +7,7 @@
 
 namespace cornu::detail {
 
-/// Same as optimizer.step(parts), with the work shared by a team; null for none. The result depends on the parts, not
+/// optimizer.step(parts), with the work shared by `team` unless it is null. The result depends on the parts, not
 /// on the number of threads. Not a public member, because core/kernels/team.h is not installed.
 void step(Optimizer& optimizer, std::span<const Gradients> parts, Team* team);
 

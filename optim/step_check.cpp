@@ -65,7 +65,7 @@ void check_steps_by(CheckReport& report, const char* name, const AnyOptimizer& r
     try {
       Optimizer(rule, parameters).minimize(loss_of(tape, function.f, seed));
     } catch (const StateError& error) {
-      report.add(false, message("a step of minimize by {}: {}", name, error.what()));
+      report.add(false, message("a step of minimize with {}: {}", name, error.what()));
       return;
     }
     for (std::size_t p = 0; p < parameters.size(); ++p) {
@@ -83,7 +83,7 @@ void check_steps_by(CheckReport& report, const char* name, const AnyOptimizer& r
     }
   }
   const bool passed = worst <= rounding_allowed;
-  report.add(passed, message("a step of minimize by {}: relative error {:.2g}, at most {:.2g} allowed{}", name, worst,
+  report.add(passed, message("a step of minimize with {}: relative error {:.2g}, at most {:.2g} allowed{}", name, worst,
                              rounding_allowed, passed ? "" : where));
 }
 

@@ -10,13 +10,14 @@ namespace cornu {
 /// Throws ShapeError if a size exceeds BLAS's 32-bit integers, and std::bad_alloc if OpenBLAS needs a buffer for this
 /// thread and there is no address space for it.
 ///
-/// Zeros: if a is a single row and b is not transposed and has 64 columns or more, rows of b that are multiplied by
-/// exactly 0 are skipped, so that a NaN or infinity in them has no effect. So are columns of a if b is a single column
-/// and a is transposed and has 64 rows or more. In all other cases 0 times infinity is NaN (docs/decisions/vectors.md).
+/// Zeros: if a is a single contiguous row and b is not transposed and has at least 64 columns, rows of b that are
+/// multiplied by exactly 0 are skipped: a NaN or infinity in them has no effect. The same holds for columns of a
+/// transposed a with at least 64 rows if b is a single contiguous column. Otherwise 0 times infinity is NaN
+/// (docs/decisions/vectors.md).
 ///
 /// Threads: OpenBLAS uses one thread, so that the result does not depend on the number of cores; small products are
-/// also slower on several (docs/decisions/blas-threads.md). Any number of threads may call gemm at the same time. If
-/// OpenBLAS does not know the processor, the first call selects its kernels (docs/decisions/blas-kernels.md).
+/// also slower with several threads (docs/decisions/blas-threads.md). Any number of threads may call gemm at the same
+/// time. If OpenBLAS does not know the processor, the first call selects its kernels (docs/decisions/blas-kernels.md).
 void gemm(MatrixView a, MatrixView b, Sink c, Real alpha = 1);
 
 /// Does the one-time setup of the first gemm. Call it before starting threads: it may change OpenBLAS's kernels and

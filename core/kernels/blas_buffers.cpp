@@ -21,8 +21,8 @@ namespace {
 class OutOfAddressSpace : public std::bad_alloc {
  public:
   const char* what() const noexcept override {
-    return "OpenBLAS needs 128 MiB of address space for each thread that multiplies at the same time, and there is no "
-           "room for another 128 MiB: raise the limit (ulimit -v), use fewer threads, or set OPENBLAS_NUM_THREADS=1";
+    return "OpenBLAS needs 128 MiB of address space for each thread that multiplies matrices at the same time, and no "
+           "more is available: raise the limit (ulimit -v), use fewer threads, or set OPENBLAS_NUM_THREADS=1";
   }
 };
 

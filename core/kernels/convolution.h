@@ -40,8 +40,9 @@ struct Convolution {
   Index padded_out() const { return groups * tile_columns(group_out()); }
 };
 
-/// How many adjacent output pixels to compute as one pixel with all their filters, so that few filters fill a vector:
-/// as many as fit into it and divide a row. 1 if windows do not overlap, or with groups or a horizontal dilation.
+/// How many adjacent output pixels to compute as one pixel with the filters of all, so that a few filters fill a
+/// vector: the most that fit into a vector and divide a row. 1 if windows do not overlap, with groups, or with a
+/// horizontal dilation.
 Index pixels_as_one(const Convolution& c);
 /// The convolution that computes `pixels` adjacent pixels of `c` as one, with a window that covers all of their
 /// windows.
@@ -52,7 +53,7 @@ const Real* joined_kernel(const Convolution& c, Index pixels, const Real* kernel
 /// The kernel as right operand of `convolve_image`: a matrix (taps, filters) for each group and block of filters.
 const Real* forward_panels(const Convolution& c, const Real* kernel, Arena& arena);
 
-/// Forward pass of one image. Whole vectors may be written up to `y_end`, also beyond the elements of this image.
+/// Forward pass of one image. Whole vectors may be written up to `y_end`, even beyond the elements of this image.
 void convolve_image(const Convolution& c, const Real* image, const Real* panels, const Real* bias, Real* y,
                     const Real* y_end);
 
@@ -64,7 +65,7 @@ const Real* transposed_panels(const Convolution& c, const Real* kernel, Arena& a
 void add_input_gradient(const Convolution& c, const Real* dy, const Real* panels, Real* dx);
 
 /// Adds the kernel gradient of one image to dkernel, (groups, taps, filters of a group padded to whole vectors). The
-/// padding columns are unspecified. Whole vectors of dy are read, also beyond a group's filters.
+/// padding columns are unspecified. Whole vectors of dy are read, even beyond a group's filters.
 void add_kernel_gradient(const Convolution& c, const Real* image, const Real* dy, Real* dkernel);
 
 /// Adds the sum of dy over the pixels of one image to dbias, (groups, filters of a group padded to whole vectors).

@@ -57,7 +57,7 @@ inline void copy(const ConstView& x, const Sink& out) {
 /// out = a b, elementwise.
 void multiply(const Real* a, const Real* b, const Sink& out);
 
-/// The index of the maximum of n > 0 elements at distance `stride`: the first of equal ones, or that of the first NaN.
+/// The index of the maximum of n > 0 elements at distance `stride`: the first of equal maxima, or the first NaN.
 inline Index position_of_max(const Real* x, Index n, Index stride = 1) {
   Index best = 0;
   for (Index j = 1; j < n && x[best * stride] == x[best * stride]; ++j) {
@@ -68,7 +68,7 @@ inline Index position_of_max(const Real* x, Index n, Index stride = 1) {
 
 inline void fill(const View& out, Real value) { std::fill(out.begin(), out.end(), value); }
 
-/// Every row of `out` becomes `row`: out (..., n), row (n).
+/// Copies `row` to every row of `out`: out (..., n), row (n).
 void fill_rows(const View& out, const ConstView& row);
 
 /// A shape split at one axis: (outer, n, inner). Slices along the axis have n elements at distance `inner`.
@@ -88,7 +88,7 @@ struct AxisSplit {
 /// out[o, i] = scale * sum over j of x[o, j, i]. Sums pairwise: the error grows with log n, not with n.
 void sum_axis(const Real* x, const AxisSplit& split, Real scale, const Sink& out);
 
-/// out[o, i] = max over j of x[o, j, i], for n > 0; NaN if one of them is NaN.
+/// out[o, i] = max over j of x[o, j, i], for n > 0; NaN if any of the elements is.
 void max_axis(const Real* x, const AxisSplit& split, Real* out);
 
 /// Sum of all elements, pairwise.

@@ -36,7 +36,7 @@ template <class F>
   for (std::size_t j = 0; j < lane_count; ++j) sums[j] += others[j];
 }
 
-/// The maximum of a and b; NaN if one of them is NaN.
+/// The maximum of a and b; NaN if either is.
 [[gnu::always_inline]] inline Real larger(Real a, Real b) {
   const Real number = b > a ? b : a;  // two selections without a branch; `or` would branch
   return b != b ? b : number;
@@ -71,7 +71,7 @@ template <class F>
   return sums;
 }
 
-/// The same for rows of elements with a row stride.
+/// The sums of the columns of x, a matrix with a row stride.
 [[gnu::always_inline]] inline Lanes sum_tile(const Real* x, Index rows, Index stride, Index width) {
   return sum_tile(rows, width, [=](Index i, Index j) { return x[i * stride + j]; });
 }
@@ -214,7 +214,7 @@ class SliceTile {
     }
   }
 
-  /// A reduction of each lane's slice.
+  /// The sum or maximum of each lane's slice.
   [[gnu::always_inline]] Lanes sum(const Real* tile) const {
     return per_slice(sum_tile(tile, rows_, lane_count, lane_count), std::plus<>{});
   }

@@ -16,7 +16,7 @@ namespace {
 constexpr Index panel = 64 / static_cast<Index>(sizeof(Real));  // columns of c computed at once: a cache line
 constexpr Index most_k = 512;                                   // terms per block of a sum: a panel of b takes 32 KB
 
-constexpr Index long_row = 64;  // columns of b from which it pays to skip zeros in a single row of a
+constexpr Index long_row = 64;  // columns of b for which skipping zeros in a single row of a pays off
 
 using Panel = std::array<Real, most_k * panel>;
 
@@ -26,8 +26,8 @@ Index part_of(Index size, Index most) {
   return (size + parts - 1) / parts;
 }
 
-/// Copies k rows of `width` <= panel elements of b to rows of a panel. b ends at `end`. The rest of a row is filled
-/// with whatever follows in b: it only affects results that are discarded.
+/// Copies k rows of `width` <= panel elements of b to rows of a panel. b ends at `end`. The rest of a row is arbitrary:
+/// it only affects results that are discarded.
 [[gnu::always_inline]] inline void pack(const Real* b, Index row, Index column, Index k, Index width, const Real* end,
                                         Real* to) {
   Index p = 0;
@@ -138,7 +138,7 @@ struct Loops {
     }
   }
 
-  /// c = alpha a b, or += it, for a that is not transposed.
+  /// c = alpha a b, or c += alpha a b, for a that is not transposed.
   [[gnu::always_inline]] static void product(const MatrixView& a, const MatrixView& b, Target target, Real* c) {
     const Index m = a.outer(), k = a.inner(), n = b.inner();
     const Index row = b.transposed ? 1 : b.stride, column = b.transposed ? b.stride : 1;

@@ -23,7 +23,7 @@ inline void unrolled(F f) {
   (std::make_integer_sequence<Index, count>());
 }
 
-// For the last columns, if they do not fill a vector. Not inlined, to keep it out of every tile.
+// Stores the last columns if they do not fill a vector. Not inlined, to keep the code of each tile small.
 [[gnu::noinline]] void store_columns(const Real* results, Index rows, Index width, const TileProduct& p, Real least,
                                      Real* out) {
   for (Index r = 0; r < rows; ++r) {
@@ -35,7 +35,7 @@ inline void unrolled(F f) {
 /// code.
 constexpr bool is_height(Index rows) { return rows <= 8 || rows % 2 == 0; }
 
-/// Height of the next tile, for `rows` rows that are left: they are divided about equally between tiles.
+/// Height of the next tile if `rows` rows are left: rows are divided about equally between tiles.
 Index next_tile(Index rows, Index most) {
   const Index tiles = (rows + most - 1) / most, even = (rows + tiles - 1) / tiles;
   return is_height(even) ? even : tiles == 1 ? (even + 1) / 2 : even + 1;

@@ -31,7 +31,7 @@ struct TileProduct {
   Index out_outer = 0, out_row = 0;
   /// Not null: the result is sum + bias[j], or max(0, sum + bias[j]) if `relu`. It must have tile_columns(columns)
   /// elements.
-  /// Null: the sum is added to `out`. Whole vectors are written (0 is added beyond the columns), so that each row of
+  /// Null: the sum is added to `out`. Whole vectors are written (0 is added beyond the columns), so each row of
   /// `out` must have tile_columns(columns) elements.
   const Real* bias = nullptr;
   bool relu = false;

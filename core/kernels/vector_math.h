@@ -8,11 +8,11 @@
 #include <type_traits>
 
 /// exp, log and related functions without branches and calls, so that the compiler can vectorize loops that use them
-/// (the C library's functions are calls for one value each). For float and double. NaN in, NaN out. Errors in units in
-/// the last place, at most: exp and log 1.5, expm1 and log1p 2, tanh and sigmoid 2.5, normal 3 (density) and 5
-/// (cumulative). Polynomials are Taylor series of the length that the precision needs: on the short intervals of the
-/// reduced arguments, fitted coefficients would save only one term. Source of the argument reductions: fdlibm (Sun,
-/// 1993).
+/// (the C library's functions take one value per call). For float and double. NaN in, NaN out.
+/// Maximum errors in units in the last place: exp and log 1.5, expm1 and log1p 2, tanh and sigmoid 2.5, normal 3
+/// (density) and 5 (cumulative). Polynomials are Taylor series, as long as the precision needs: on the short intervals
+/// of the reduced arguments, fitted coefficients would save only one term. Source of the argument reductions: fdlibm
+/// (Sun, 1993).
 namespace cornu::math {
 
 namespace detail {
@@ -110,8 +110,8 @@ struct Normal {
   T density, cumulative;
 };
 
-/// e^x. Infinite above 88.72 (double: 709.78). Below -87.34 (-708.4) results are subnormal, with their precision, and
-/// finally 0.
+/// e^x. Infinite above 88.72 (double: 709.78). Below -87.34 (double: -708.4) results are subnormal, rounded to their
+/// precision, and finally 0.
 template <class T>
 [[gnu::always_inline]] inline T exp(T x) {
   const auto [rest, high, low, one_over_low] = detail::exp_parts(x);

@@ -12,8 +12,8 @@ namespace cornu {
 template <int bytes, class T = Real>
 using Vector [[gnu::vector_size(bytes)]] = T;
 
-/// Reads or writes a vector of any alignment. The vector is not returned: without the instruction set of its width,
-/// that would be another calling convention.
+/// Reads or writes a vector of any alignment. The vector is not returned by value: how a vector is returned depends on
+/// the instruction set.
 template <class V>
 [[gnu::always_inline]] inline void load(V& vector, const Real* from) {
   std::memcpy(&vector, from, sizeof vector);

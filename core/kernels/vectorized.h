@@ -43,12 +43,13 @@ __attribute__((target("avx512f,avx512bw,avx512cd,avx512dq,avx512vl,avx2,fma,bmi2
 
 }  // namespace detail
 
-/// Calls `loop()`, compiled for the widest vectors of this processor. The library is built for any processor; the loop,
-/// with everything it inlines, is compiled for each instruction set, and one version is selected at run time:
+/// Calls `loop()`, compiled for the widest vectors of this processor. The library runs on any processor of the
+/// architecture: the loop and everything inlined into it are compiled once per instruction set, and the version is
+/// selected at run time.
 ///
 ///     vectorized([=] { for (Index i = 0; i < n; ++i) y[i] = std::max(x[i], Real{0}); });
 ///
-/// A loop with a parameter is passed the width of a register: `loop(VectorBytes<64>{})`.
+/// If the loop has a parameter, it is passed the width of a register: `loop(VectorBytes<64>{})`.
 /// A call costs a few nanoseconds, so wrap whole loops. The wider versions may fuse a product and a sum (fma): their
 /// results differ from the baseline's in the last bits. See docs/decisions/vectors.md.
 template <class Loop>

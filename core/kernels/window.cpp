@@ -43,7 +43,7 @@ Window::Window(const char* who, const Shape& images, Size2D size, Size2D strides
   channels = images[3];
   y = axis_of(images[1], size.height, strides.height, dilation.height, padding);
   x = axis_of(images[2], size.width, strides.width, dilation.width, padding);
-  require(y.out > 0 && x.out > 0, "{}: images of shape {} have no room for a window of {}, dilation {}{}", who, images,
+  require(y.out > 0 && x.out > 0, "{}: images of shape {} are too small for a window of {}, dilation {}{}", who, images,
           size, dilation, padding == Padding::valid ? "; Padding::same may be meant" : "");
 }
 

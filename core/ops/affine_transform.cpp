@@ -16,7 +16,7 @@ struct Neighbours {
   Real second_weight = 0;
 };
 
-/// Maps a position outside of n > 0 pixels to the one that fill_mode prescribes. For `constant`, all positions that far
+/// Maps a position outside of n > 0 pixels to the one that fill_mode prescribes. For `constant`, all positions far
 /// outside are equal, so they are clamped to 2 pixels outside.
 Real position_inside(Real at, Index n, FillMode mode) {
   const auto last = static_cast<Real>(n - 1);

@@ -9,7 +9,7 @@ namespace cornu {
 
 namespace {
 
-// Slopes: the partial derivative of y = value(a, b) in one operand. Ops that share a slope share the compiled loops.
+// Slopes: partial derivatives of y = value(a, b). Ops that share a slope share the compiled loops.
 Real one(Real, Real, Real) { return 1; }
 Real minus_one(Real, Real, Real) { return -1; }
 Real other_a(Real a, Real, Real) { return a; }
@@ -18,7 +18,7 @@ Real half_if(bool equal, bool ahead) { return equal ? Real(0.5) : ahead ? Real{1
 Real where_a_is_larger(Real a, Real b, Real) { return half_if(a == b, a > b); }
 Real where_b_is_larger(Real a, Real b, Real) { return half_if(a == b, a < b); }
 
-/// A binary op: value(a, b), and the slopes in a and in b, given (a, b, value).
+/// A binary op: value(a, b), and its slopes with respect to a and b, given (a, b, value).
 struct Add {
   static constexpr const char* name = "+";
   static Real value(Real a, Real b) { return a + b; }
@@ -94,7 +94,7 @@ Var pairwise(const Operand& left, const Operand& right) {
   const Var a = left.on(tape), b = right.on(tape);
   const Shape shape = broadcast(a.shape(), b.shape(), Op::name);
   const Broadcast pairs(a.shape(), b.shape(), shape);
-  // Broadcast over new leading axes, an operand's first axis is no longer the first axis of the result.
+  // An operand of lower rank gets new leading axes, so its first axis is not the first axis of the result.
   if (a.rank() < shape.rank()) a.mix_samples();
   if (b.rank() < shape.rank()) b.mix_samples();
   Var y = tape.output(shape, {a, b});

@@ -142,8 +142,8 @@ Var convolve(Var x, Var kernel, Var bias, const Conv2DOptions& options) {
 
   Tape& tape = x.tape();
   Var y = bias ? tape.output(window.result(c.out), {x, kernel, bias}) : tape.output(window.result(c.out), {x, kernel});
-  // Several pixels are joined by padding their filters with zeros; a non-finite element times such a zero would be NaN
-  // in the neighbouring pixels.
+  // Several pixels are joined by padding their filters with zeros; a non-finite element times a padding zero would be
+  // NaN in the neighbouring pixels.
   Index pixels = pixels_as_one(c);
   if (pixels > 1 && !all_finite(x.value())) pixels = 1;
   const Convolution wide = joined(c, pixels);

@@ -123,11 +123,11 @@ Var(max)(Var x, Index axis, const ReduceOptions& options = {});
 /// Gradient: dx = s (g - <g, s>).
 Var softmax(Var x);
 Var softmax(Var x, Index axis);
-/// log(softmax(x)) = x - max - log sum e^(x - max): exact where softmax underflows.
+/// log(softmax(x)) = x - max - log sum e^(x - max): accurate even where softmax underflows.
 Var log_softmax(Var x);
 Var log_softmax(Var x, Index axis);
 
-// ---- Normalisation (normalization.cpp); population variance, computed in two passes ----
+// ---- Normalization (normalization.cpp); biased variance, computed in two passes ----
 
 /// y = scale (x - mean) / sqrt(variance + epsilon) + offset, per feature.
 /// x: (..., features); the others: (features) or a scalar. Throws ShapeError, naming all five shapes.
@@ -137,9 +137,9 @@ struct BatchNormalized {
   Var y, mean, variance;
 };
 
-/// The same with the mean and variance of x over all axes but the last (Ioffe and Szegedy, 2015); this mixes samples.
-/// Also returns mean and variance, (features) each. They pass no gradient back; the gradient of x includes their
-/// dependence on x.
+/// The same with the mean and variance of x over all axes but the last (Ioffe and Szegedy, 2015), which mixes samples.
+/// Also returns mean and variance, (features) each, as constants: they pass no gradient back to x. The gradient of y
+/// with respect to x includes their dependence on x.
 BatchNormalized batch_normalization(Var x, Operand scale, Operand offset, double epsilon = 1e-3);
 
 struct LayerNormalizationOptions {
@@ -165,7 +165,8 @@ Var transpose(Var x, std::initializer_list<Index> axes);
 /// Joins values along an axis; all other axes must agree. Requires at least one value.
 Var concatenate(std::span<const Var> values, Index axis = -1);
 Var concatenate(std::initializer_list<Var> values, Index axis = -1);
-/// Positions [begin, end) of one axis; negative ones count from its end, as in Python. Throws ShapeError outside it.
+/// Positions [begin, end) of one axis; negative ones count from its end, as in Python. Throws ShapeError if the range
+/// is not within the axis.
 Var slice_axis(Var x, Index axis, Index begin, Index end);
 
 /// Gathers rows of a table: y[i...] = table[indices[i...]].

@@ -40,7 +40,7 @@ struct Recurrence {
   View state(Var y) const;
   /// Copies the state after a turn into the result.
   void put_state(const View& state, Index turn, Var y) const;
-  /// Adds the result's gradient with respect to the state after a turn.
+  /// Adds the part of dy that reaches the state after a turn directly.
   void add_state_gradient(Var y, Index turn, const View& dstate) const;
 };
 

@@ -2,13 +2,13 @@
 
 #include "cornu/core/operand.h"
 
-/// Ops on batches of sequences, (batch, steps, features). As in ops.h, each is one function with its gradient, here
-/// through all steps.
+/// Ops on batches of sequences, (batch, steps, features). As in ops.h, each is one function with its gradient, which is
+/// computed through all steps.
 namespace cornu {
 
 struct RecurrentOptions {
   bool return_sequences = false;  ///< return the state after every step, (batch, steps, units), not only the last
-  bool go_backwards = false;      ///< process the last step first; returned sequences are in that order, too
+  bool go_backwards = false;      ///< process the last step first; returned sequences are in that order
 };
 
 /// Long short-term memory (Hochreiter and Schmidhuber, 1997; Gers, Schmidhuber and Cummins, 2000), from h = c = 0:
@@ -20,7 +20,7 @@ struct RecurrentOptions {
 Var lstm(Var x, Operand kernel, Operand recurrent_kernel, Operand bias, const RecurrentOptions& options = {});
 Var lstm(Var x, Operand kernel, Operand recurrent_kernel, const RecurrentOptions& options = {});
 
-/// Gated recurrent unit (Cho et al., 2014) in the form that applies r after the product, from h = 0:
+/// Gated recurrent unit (Cho et al., 2014), from h = 0, with Keras's reset_after: r scales the product, not its input.
 ///     z, r, a = parts of (x_t kernel + bias[0]),  z', r', a' = parts of (h recurrent_kernel + bias[1])
 ///     h = s h + (1 - s) tanh(a + sigmoid(r + r') a'),  s = sigmoid(z + z')
 /// x: (batch, steps, in), kernel: (in, 3 units), recurrent_kernel: (units, 3 units), bias: (2, 3 units).

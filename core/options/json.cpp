@@ -27,8 +27,8 @@ void Json::set(std::string name, Json value) {
 }
 
 const char* Json::kind() const {
-  constexpr std::array<const char*, 7> kinds{"null",   "true or false", "a whole number", "a number",
-                                             "a text", "a list",        "an object"};
+  constexpr std::array<const char*, 7> kinds{"null",     "true or false", "a whole number", "a number",
+                                             "a string", "a list",        "an object"};
   return kinds[value_.index()];
 }
 

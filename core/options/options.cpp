@@ -37,14 +37,14 @@ void from_json(const Json& json, bool& value) { value = expect<bool>(json, "true
 void to_json(Json& json, int value) { json = std::int64_t{value}; }
 void from_json(const Json& json, int& value) {
   const std::int64_t wide = expect<std::int64_t>(json, "a whole number");
-  require<FormatError>(wide == static_cast<int>(wide), "{} is too large", wide);
+  require<FormatError>(wide == static_cast<int>(wide), "{} is out of range", wide);
   value = static_cast<int>(wide);
 }
 
 void to_json(Json& json, Index value) { json = std::int64_t{value}; }
 void from_json(const Json& json, Index& value) { value = expect<std::int64_t>(json, "a whole number"); }
 
-// Stored as the signed number of the same bits: JSON parsers disagree on numbers of 2^63 and more.
+// Stored as the signed integer with the same bits: JSON parsers disagree on integers of 2^63 and more.
 void to_json(Json& json, std::uint64_t value) { json = static_cast<std::int64_t>(value); }
 void from_json(const Json& json, std::uint64_t& value) {
   value = static_cast<std::uint64_t>(expect<std::int64_t>(json, "a whole number"));
@@ -75,7 +75,7 @@ void from_json(const Json& json, float& value) {
 }
 
 void to_json(Json& json, const std::string& value) { json = value; }
-void from_json(const Json& json, std::string& value) { value = expect<std::string>(json, "a text"); }
+void from_json(const Json& json, std::string& value) { value = expect<std::string>(json, "a string"); }
 
 void to_json(Json& json, const Shape& value) {
   Json::Array list;

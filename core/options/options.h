@@ -45,8 +45,8 @@ void from_json(const Json& json, Shape& value);
 void to_json(Json& json, const Size2D& value);
 void from_json(const Json& json, Size2D& value);
 
-/// An enumeration is saved by the names of its values, which are listed next to it in their order:
-///     constexpr std::array<std::string_view, 2> option_names(Padding) { return {"valid", "same"}; }
+/// An enumeration is saved by name. An overload of option_names, next to the enumeration, lists the names in order:
+///     constexpr std::array<std::string_view, 3> option_names(Padding) { return {"valid", "same", "causal"}; }
 template <class E>
 concept NamedEnum = std::is_enum_v<E> && requires(E value) {
   std::span<const std::string_view>(option_names(value));
@@ -85,7 +85,7 @@ void to_json(Json& json, const std::map<std::string, T>& value) {
   }
 }
 
-/// A type without a default constructor, such as AnyLayer, has `T json_to(const Json&, As<T>)` instead of from_json.
+/// A type without a default constructor, such as AnyLayer, needs `T json_to(const Json&, As<T>)` instead of from_json.
 template <class T>
 struct As {};
 template <class T>
@@ -126,8 +126,8 @@ void from_json(const Json& json, std::map<std::string, T>& value) {
 /// The argument of `options`: writes the options it visits to JSON, or reads them.
 class OptionVisitor {
  public:
-  /// A writer. Tensors are not stored in the JSON but appended to `tensors`. Without such a list, visiting tensors
-  /// throws ValueError.
+  /// A writer. Tensors are not stored in the JSON but appended to `tensors`. If it is null, visiting tensors throws
+  /// ValueError.
   explicit OptionVisitor(std::vector<Tensor>* tensors = nullptr) : tensors_(tensors) {}
   /// A reader. An option missing in `options` keeps its value, so that files can be loaded after an option has been
   /// added to a layer. `options` and `tensors` must outlive the visitor.
@@ -146,7 +146,7 @@ class OptionVisitor {
   bool reading() const { return reading_; }
   /// The written options, an object.
   Json written() && { return std::move(written_); }
-  /// Throws FormatError if an option was not read: it would be lost silently. The error names the option.
+  /// Throws FormatError, naming the option, if one was not read: it would be lost silently.
   void require_all_read() const;
 
  private:

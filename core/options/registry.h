@@ -29,8 +29,7 @@ const T* held(const Any& any) {
   }
 }
 
-/// Writes or reads the options of a value, if it has any: those listed by its `options` or, if there is no such
-/// function but it has `layers()`, the layers.
+/// Writes or reads the options of a value: calls its `options` or, if it only has `layers()`, visits each layer.
 template <class T>
 void visit_options(T& value, OptionVisitor& visit) {
   if constexpr (HasOptions<T>) {
@@ -90,8 +89,8 @@ class Registry {
       if (entry.name == name && entry.ask == ask) return;
       require<ValueError>(
           entry.name != name && entry.ask != ask,
-          R"({}: "{}" is registered already, "{}" cannot be: {} has one name, and a name is for one {})", call_,
-          entry.name, name, detail::with_article(kind_), kind_);
+          R"({}: cannot add "{}": "{}" is registered already ({} has one name, and each name belongs to one {}))",
+          call_, name, entry.name, detail::with_article(kind_), kind_);
     }
     entries_.push_back({std::move(name), ask, std::move(make)});
   }
@@ -179,7 +178,7 @@ class Registry {
   mutable std::recursive_mutex mutex_;  // recursive: describing a layer describes the layers it contains
 };
 
-/// Functions of one kind by name: a Registry for things without options. Thread-safe.
+/// Functions of one kind by name. Thread-safe.
 template <class Function>
 class FunctionRegistry {
  public:

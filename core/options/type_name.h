@@ -13,7 +13,7 @@ std::string_view declared_name(std::string_view pretty_function);
 
 template <class T>
 std::string_view type_name() {
-  // Not kept in a static: plugins in one process share it, and it would outlive the one whose text it shows.
+  // Not a static variable: plugins in one process would share it, and it would outlive the plugin that holds the text.
   return declared_name(__PRETTY_FUNCTION__);
 }
 

@@ -54,7 +54,7 @@ void require_utf8(std::string_view what, std::string_view text) {
   if (at == text.size()) return;
   constexpr std::size_t most_before = 60, most_after = 20;
   const std::size_t begin = at - std::min(at, most_before);
-  throw ValueError(message("the {} \"{}{}\" is not UTF-8 (at byte {}); is it Latin-1? Files store texts as UTF-8", what,
+  throw ValueError(message("the {} \"{}{}\" is not UTF-8 (at byte {}); is it Latin-1? Files store text as UTF-8", what,
                            begin > 0 ? "..." : "", text.substr(begin, at - begin + most_after), at));
 }
 

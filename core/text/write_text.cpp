@@ -12,8 +12,8 @@ namespace cornu::detail {
 
 namespace {
 
-/// Blocks SIGPIPE in this thread for its lifetime: by default the signal ends a program when the reader of a pipe
-/// exits.
+/// Blocks SIGPIPE in this thread for its lifetime. By default the signal kills a program that writes to a pipe whose
+/// reader has exited.
 class WithoutBrokenPipe {
 #ifdef CORNU_POSIX
  public:

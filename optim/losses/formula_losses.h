@@ -4,8 +4,9 @@
 #include "cornu/optim/losses/losses.h"
 
 /// Keras's other losses, each written as its formula in ops. y_pred: (batch, ..., n); y_true: the same shape. Each
-/// returns one loss per sample, (batch, ...): the mean over the last axis unless noted. AnyLoss, and so Sequential,
-/// weights and averages them, and accepts a y_true without a last axis of 1. All throw ShapeError if the shapes differ.
+/// returns one loss per sample, (batch, ...): the mean over the last axis unless noted. AnyLoss, which Sequential uses,
+/// weights and averages these losses, and accepts a y_true without a last axis of 1. All throw ShapeError if the shapes
+/// differ.
 namespace cornu {
 
 /// |y_pred - y_true|; where they are equal, the gradient is 0.
@@ -57,8 +58,8 @@ struct Hinge {
   Var operator()(Var y_pred, Var y_true) const;
 };
 
-/// Minus the cosine of the angle between y_pred and y_true along the last axis: -1 if they have the same direction. For
-/// a vector of norm up to 1e-12, loss and gradient are 0. As a metric it is the cosine itself, as in Keras: 1 is best.
+/// Minus the cosine of the angle between y_pred and y_true along the last axis: -1 if they have the same direction. If
+/// a vector's norm is at most 1e-12, loss and gradient are 0. As a metric it is the cosine, as in Keras: 1 is best.
 struct CosineSimilarity {
   Var operator()(Var y_pred, Var y_true) const;
 };

@@ -37,7 +37,7 @@ void require_not_negative(const char* loss, ConstView values, const char* what, 
 /// Throws for hinge labels outside [-1, 1], or for both 0 and -1 among them.
 void require_hinge_labels(const char* loss, ConstView y_true);
 
-/// True if value i, or the group of values that share its weight, has weight 0.
+/// True if the weight of value i is 0. Consecutive values may share a weight.
 inline bool has_weight_0(ConstView values, ConstView weights, Index i) {
   const Index count = weights.size();
   return count > 0 && values.size() % count == 0 && weights[i / (values.size() / count)] == 0;

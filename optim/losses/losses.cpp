@@ -127,7 +127,7 @@ void from_logits(const SliceTile& tile, const Real* x, const Real* targets, Real
     tile.each(differences, [=](Index i, std::size_t lane) { return differences[i] - peaks[lane]; });
     tile.each(e, [=](Index i, std::size_t) { return math::exp(differences[i]); });
     // The largest term of the sum is exactly 1. It is left out, so that log1p of the rest stays precise for a row that
-    // is predicted well. In a row whose maximum is infinite there is no 1, but a NaN.
+    // is predicted well. If the maximum of a row is infinite, its terms are NaN instead.
     const auto is_one = [=](Index i) { return e[i] == 1 ? Real{1} : Real{0}; };
     const auto smaller = tile.sum_in_double([=](Index i) { return e[i] - is_one(i); });
     const auto ones = tile.sum_in_double(is_one);

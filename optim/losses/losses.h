@@ -18,7 +18,7 @@ namespace cornu {
 struct CategoricalOptions {
   bool from_logits = false;    ///< y_pred are logits, not probabilities
   double label_smoothing = 0;  ///< s in [0, 1]: the target becomes (1 - s) target + s / classes
-  /// One weight per sample, (batch), or per loss: the shape of the losses or of their first axes. Empty for none.
+  /// One weight per sample, (batch), or per loss: the shape of the losses or of their first axes. Empty: no weights.
   ConstView sample_weight{};
 };
 
@@ -112,9 +112,9 @@ struct MeanSquaredError {
 ///   Var (Var y_pred, ConstView y_true, ConstView sample_weight)   a scalar; empty weights mean none
 ///   Var (Var y_pred, Var y_true)                                  a scalar, or one loss per sample: (batch, ...)
 /// The second form reads like a formula: `[](Var p, Var y) { return mean(abs(p - y), -1); }`. If y_true and y_pred
-/// differ only in a last axis of 1, y_true is reshaped: (batch, 1) minus (batch) would broadcast to (batch, batch).
-/// Sample weights are applied to the returned losses; a loss that returns a scalar cannot be weighted.
-/// Optional members:
+/// differ only in a last axis of 1, y_true is reshaped, because (batch, 1) minus (batch) would broadcast to (batch,
+/// batch). Sample weights are applied to the returned losses; a loss that returns a scalar cannot be weighted. Optional
+/// members:
 ///   Logits logits() const                               the function that turns the logits the loss takes into
 ///                                                       probabilities, for metrics and predict_classes
 ///   static constexpr bool checks_truth = true           second form, if it throws for invalid targets, such as labels
@@ -144,7 +144,7 @@ class AnyLoss {
   requires(!std::same_as<L, AnyLoss> && (WeightedLoss<L> || PlainLoss<L>)) AnyLoss(L loss)
       : box_(std::make_shared<const BoxOf<L>>(std::move(loss))) {}
 
-  // Accepts types that are almost losses, so that a static_assert can say what is missing.
+  // Accepts invalid types, so that a static_assert can say what is missing.
   template <std::convertible_to<std::string_view> Text>
   AnyLoss(const Text&) {
     static_assert(!std::convertible_to<Text, std::string_view>,

@@ -13,7 +13,7 @@
 namespace cornu::testing {
 namespace {
 
-TEST(Arena, HandsOutAlignedMemoryThatDoesNotOverlap) {
+TEST(Arena, ReturnsAlignedMemoryThatDoesNotOverlap) {
   Arena arena;
   unsigned char* last_end = nullptr;
   for (const std::size_t bytes : {1, 63, 64, 65, 0, 1000}) {
@@ -25,9 +25,9 @@ TEST(Arena, HandsOutAlignedMemoryThatDoesNotOverlap) {
   }
 }
 
-TEST(Arena, HoldsNothingBeforeItIsAsked) { EXPECT_EQ(Arena().capacity(), 0u); }
+TEST(Arena, HoldsNoMemoryBeforeTheFirstAllocation) { EXPECT_EQ(Arena().capacity(), 0u); }
 
-TEST(Arena, ServesMoreThanAChunkAtOnce) {
+TEST(Arena, AllocatesMoreThanAChunkAtOnce) {
   Arena arena;
   arena.allocate(10);
   auto* big = static_cast<unsigned char*>(arena.allocate(1 << 20));
@@ -35,7 +35,7 @@ TEST(Arena, ServesMoreThanAChunkAtOnce) {
   EXPECT_GE(arena.capacity(), std::size_t{1} << 20);
 }
 
-TEST(Arena, KeepsItsMemoryAndAsksForNoMoreInTheSameRound) {
+TEST(Arena, KeepsItsMemoryAndAllocatesNoMoreForTheSameWork) {
   Arena arena;
   const auto round = [&] {
     for (std::size_t i = 0; i < 300; ++i) arena.allocate(i * 37);
@@ -53,7 +53,7 @@ TEST(Arena, KeepsItsMemoryAndAsksForNoMoreInTheSameRound) {
   EXPECT_EQ(arena.capacity(), capacity);
 }
 
-TEST(Arena, GivesTheSameMemoryAgainAfterClear) {
+TEST(Arena, ReusesItsMemoryAfterClear) {
   Arena arena;
   void* const first = arena.allocate(100);
   EXPECT_NE(arena.allocate(100), first);
@@ -61,12 +61,12 @@ TEST(Arena, GivesTheSameMemoryAgainAfterClear) {
   EXPECT_EQ(arena.allocate(100), first);
 }
 
-TEST(Arena, RefusesWhatNoMemoryHolds) {
+TEST(Arena, ThrowsBadAllocForHugeSizes) {
   Arena arena;
   EXPECT_THROW(arena.allocate(std::numeric_limits<std::size_t>::max()), std::bad_alloc);
   EXPECT_THROW(arena.allocate(std::numeric_limits<std::size_t>::max() / 4 + 1), std::bad_alloc);
   EXPECT_EQ(arena.capacity(), 0u);
-  EXPECT_NE(arena.allocate(1), nullptr) << "and goes on";
+  EXPECT_NE(arena.allocate(1), nullptr) << "stays usable";
 }
 
 }  // namespace

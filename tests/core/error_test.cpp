@@ -12,14 +12,14 @@
 namespace cornu {
 namespace {
 
-TEST(Message, TakesNumbersTextAndWhateverHasAToString) {
+TEST(Message, FormatsNumbersTextAndTypesWithToString) {
   EXPECT_EQ(message("{}: {} of {} at {}", "fit", 3, Shape{2, 3}, 0.5), "fit: 3 of (2, 3) at 0.5");
   EXPECT_EQ(message("{}", std::string("a {} inside an argument stays")), "a {} inside an argument stays");
 }
 
 TEST(Message, FollowsFormatSpecifications) { EXPECT_EQ(message("{:.2f} and {:>4}", 2.0 / 3, 7), "0.67 and    7"); }
 
-TEST(Message, PrintsAFloatAsItWasWritten) {
+TEST(Message, PrintsAFloatWithItsShortestDigits) {
   EXPECT_EQ(message("{} {}", 0.1F, 0.1), "0.1 0.1");
   EXPECT_EQ(message("{}", std::numeric_limits<float>::quiet_NaN()), "nan");
 }
@@ -32,16 +32,16 @@ TEST(Message, PrintsTheEndsOfTheIntegerRanges) {
 
 TEST(Message, PrintsABoolAsAWord) { EXPECT_EQ(message("{} {}", true, false), "true false"); }
 
-TEST(Require, DoesNothingWhereTheConditionHolds) { EXPECT_NO_THROW(require(true, "never {}", 1)); }
+TEST(Require, DoesNothingIfTheConditionHolds) { EXPECT_NO_THROW(require(true, "never {}", 1)); }
 
-TEST(Require, ThrowsTheErrorThatWasAskedFor) {
+TEST(Require, ThrowsTheGivenErrorType) {
   EXPECT_THROW(require(false, "x"), ShapeError);
   EXPECT_THROW(require<ValueError>(false, "x"), ValueError);
   EXPECT_THROW(require<StateError>(false, "x"), StateError);
   EXPECT_THROW(require<FormatError>(false, "x"), FileError);
 }
 
-TEST(Require, FormatsWhatCameAndWhatIsRequired) {
+TEST(Require, FormatsItsArguments) {
   try {
     require<ValueError>(false, "rate: {} came, at most {} is possible", 1.5, 1);
     FAIL() << "nothing was thrown";
@@ -50,7 +50,7 @@ TEST(Require, FormatsWhatCameAndWhatIsRequired) {
   }
 }
 
-TEST(Error, GathersWhereItHappenedOnTheWayOut) {
+TEST(Error, CollectsContextAsItPropagates) {
   const auto layer = [] { throw ShapeError("units must be positive"); };
   const auto model = [&] { detail::naming("dense_1", layer); };
   try {

@@ -33,26 +33,26 @@ const Tensor& two_values() {
   return x;
 }
 
-TEST(CheckGradients, PassesARightRule) {
+TEST(CheckGradients, PassesACorrectRule) {
   const CheckReport report = check_gradients(
       [](auto x) { return square_with(x[0], [](const Sink& dx, auto f) { assign(dx, f); }); }, {two_values()});
   EXPECT_TRUE(report) << to_string(report);
   ASSERT_EQ(report.lines.size(), 4u);
   EXPECT_TRUE(report.lines[0].text.starts_with("gradient of input 0 (2,): relative error "));
   EXPECT_TRUE(report.lines[1].text.starts_with("gradient of input 0 (2,), used twice: relative error "));
-  EXPECT_TRUE(report.lines[2].text.starts_with("a step of minimize by SGD: relative error "));
-  EXPECT_TRUE(report.lines[3].text.starts_with("a step of minimize by Adam: relative error "));
+  EXPECT_TRUE(report.lines[2].text.starts_with("a step of minimize with SGD: relative error "));
+  EXPECT_TRUE(report.lines[3].text.starts_with("a step of minimize with Adam: relative error "));
 }
 
-TEST(CheckGradients, FindsAWrongFactorAndSaysWhere) {
+TEST(CheckGradients, FindsAWrongFactorAndNamesTheElement) {
   const std::string text = first_failure_of(
       [](auto x) {
         return square_with(x[0], [](const Sink& dx, auto f) { assign(dx, [=](Index i) { return f(i) * 3 / 2; }); });
       },
       {two_values()});
-  EXPECT_TRUE(
-      text.starts_with("gradient of input 0 (2,): relative error 0.33 for output 1 by element 1: the gradient "
-                       "is 9, expected "))
+  EXPECT_TRUE(text.starts_with(
+      "gradient of input 0 (2,): relative error 0.33 for output 1 with respect to element 1: the gradient "
+      "is 9, expected "))
       << text;
   EXPECT_TRUE(text.ends_with(std::is_same_v<Real, double> ? " (at most 1e-07 allowed)" : " (at most 0.01 allowed)"))
       << text;
@@ -62,9 +62,9 @@ TEST(CheckGradients, FindsARuleThatForgetsToAccumulate) {
   const std::string text = first_failure_of(
       [](auto x) { return square_with(x[0], [](const Sink& dx, auto f) { assign(overwrite(dx.view()), f); }); },
       {two_values()});
-  EXPECT_TRUE(
-      text.starts_with("gradient of input 0 (2,), used twice: relative error 0.5 for output 1 by element 1: "
-                       "the gradient is 3, expected 6 "))
+  EXPECT_TRUE(text.starts_with(
+      "gradient of input 0 (2,), used twice: relative error 0.5 for output 1 with respect to element 1: "
+      "the gradient is 3, expected 6 "))
       << text;
 }
 
@@ -97,13 +97,13 @@ TEST(CheckGradients, FindsAnInputThatTheRuleIgnores) {
   const CheckReport report = check_gradients(f, {two_values(), two_values()});
   EXPECT_TRUE(report.lines[0].passed);
   const std::string text = failures(report);
-  EXPECT_TRUE(
-      text.starts_with("gradient of input 1 (2,): relative error 1 for output 1 by element 1: the gradient is "
-                       "0, expected "))
+  EXPECT_TRUE(text.starts_with(
+      "gradient of input 1 (2,): relative error 1 for output 1 with respect to element 1: the gradient is "
+      "0, expected "))
       << text;
 }
 
-TEST(CheckGradients, FindsAGradientThatComesOnlyTogetherWithAnother) {
+TEST(CheckGradients, FindsAGradientThatIsOnlyComputedWithAnother) {
   const DifferentiableFunction f = [](std::span<const Var> v) {
     const Var x = v[0], z = v[1], y = x.tape().output(x.shape(), {x, z});
     assign(overwrite(y.out()), [=](Index i) { return x.value()[i] + z.value()[i]; });
@@ -116,11 +116,12 @@ TEST(CheckGradients, FindsAGradientThatComesOnlyTogetherWithAnother) {
   };
   const std::string text = failures(check_gradients(f, {two_values(), two_values()}));
   EXPECT_EQ(text.substr(0, text.find(" (at most")),
-            "gradient of input 1 (2,), computed alone: relative error 1 for output 0 by element 0: the gradient is 0, "
+            "gradient of input 1 (2,), computed alone: relative error 1 for output 0 with respect to element 0: the "
+            "gradient is 0, "
             "expected 1");
 }
 
-TEST(CheckGradients, TakesRandomNumbersAnewForEveryEvaluation) {
+TEST(CheckGradients, RepeatsRandomNumbersInEveryEvaluation) {
   const CheckReport report =
       check_gradients([](auto x) { return x[0] * x[0].tape().rng().uniform(1, 2); }, {two_values()});
   EXPECT_TRUE(report) << to_string(report);
@@ -132,15 +133,15 @@ TEST(CheckGradients, PassesAFunctionThatIgnoresAnInput) {
   EXPECT_TRUE(check_gradients([](auto x) { return x[0].tape().constant(1); }, {two_values()}));
 }
 
-TEST(CheckGradients, LeavesItsInputsAlone) {
+TEST(CheckGradients, DoesNotChangeItsInputs) {
   const std::vector<Tensor> inputs = {two_values()};
   check_gradients([](auto x) { return exp(x[0]); }, inputs);
   EXPECT_EQ(inputs[0], two_values());
 }
 
-TEST(CheckGradients, AsksForAnInput) {
+TEST(CheckGradients, ThrowsWithoutInputs) {
   EXPECT_EQ(error_of<ValueError>([] { check_gradients([](auto) { return Var(); }, {}); }),
-            "check_gradients: there is no input to differentiate by");
+            "check_gradients: no inputs were given; at least one is required");
 }
 
 TEST(CheckReport, PrintsALineForEveryCheck) {

@@ -25,12 +25,12 @@ std::vector<std::uint64_t> first_bits(Rng rng, int count) {
 }
 
 // The words 6627e8d5 e169c58d bc57ac4c 9b00dbd8 from Random123's known answers for philox4x32-10, lowest first.
-TEST(Rng, GivesTheKnownAnswerOfPhilox) {
+TEST(Rng, MatchesTheKnownAnswersOfPhilox) {
   EXPECT_EQ(first_bits(Rng(0, 0), 2), (std::vector<std::uint64_t>{0xe169c58d6627e8d5, 0x9b00dbd8bc57ac4c}));
 }
 
 // These values must never change: they make training from a seed reproducible across versions.
-TEST(Rng, ASeedKeepsItsMeaning) {
+TEST(Rng, ValuesForASeedNeverChange) {
   EXPECT_EQ(first_bits(Rng(1), 3),
             (std::vector<std::uint64_t>{0xe50a0ebce3e80670, 0xb615aa2795f222c0, 0xdfc5ccbeac08141b}));
   EXPECT_EQ(first_bits(Rng(0x123456789abcdef0, 0xfedcba9876543210), 1),
@@ -52,7 +52,7 @@ TEST(Rng, ACopyContinuesWhereTheOriginalIs) {
   EXPECT_EQ(rng.bits(), copy.bits());
 }
 
-TEST(Rng, SeedsAndStreamsAreSequencesOfTheirOwn) {
+TEST(Rng, SeedsAndStreamsGiveDifferentSequences) {
   std::set<std::uint64_t> seen;
   for (const std::uint64_t seed : {0U, 1U, 2U}) {
     for (const std::uint64_t stream : {0U, 1U, 2U}) {
@@ -63,7 +63,7 @@ TEST(Rng, SeedsAndStreamsAreSequencesOfTheirOwn) {
   EXPECT_EQ(seen.size(), 900U);
 }
 
-TEST(Rng, UniformStaysInItsRangeAndFillsIt) {
+TEST(Rng, UniformCoversItsRange) {
   Rng rng(11);
   double sum = 0;
   Real lowest = 1;
@@ -82,7 +82,7 @@ TEST(Rng, UniformStaysInItsRangeAndFillsIt) {
   EXPECT_NEAR(sum / count, 0.5, 4 * std::sqrt(1.0 / 12 / count));
 }
 
-TEST(Rng, UniformBetweenBoundsStaysThere) {
+TEST(Rng, UniformStaysBetweenItsBounds) {
   Rng rng(12);
   for (int i = 0; i < 10000; ++i) {
     const Real value = rng.uniform(-3, 5);
@@ -91,7 +91,7 @@ TEST(Rng, UniformBetweenBoundsStaysThere) {
   }
 }
 
-TEST(Rng, NormalHasTheMomentsOfANormal) {
+TEST(Rng, NormalHasTheMomentsOfANormalDistribution) {
   Rng rng(13);
   constexpr int count = 200000;
   double moments[5] = {};
@@ -111,7 +111,7 @@ TEST(Rng, NormalHasTheMomentsOfANormal) {
   EXPECT_NEAR(moments[4], 3, 4 * std::sqrt(96.0 / count));
 }
 
-TEST(Rng, NormalTakesMeanAndDeviation) {
+TEST(Rng, NormalScalesByMeanAndDeviation) {
   Rng standard(14);
   Rng shifted(14);
   for (int i = 0; i < 10; ++i) EXPECT_EQ(shifted.normal(10, 2), 10 + 2 * standard.normal());
@@ -147,12 +147,12 @@ TEST(Rng, BelowIsUnbiasedForBoundsNearTheRangeOfTheGenerator) {
 
 TEST(Rng, BelowOneIsZero) { EXPECT_EQ(Rng(1).below(1), 0); }
 
-TEST(Rng, BelowRefusesABoundThatIsNotPositive) {
+TEST(Rng, BelowRejectsABoundThatIsNotPositive) {
   expect_error<ValueError>([] { (void)Rng().below(0); }, "Rng::below: the bound is 0; it must be positive");
   expect_error<ValueError>([] { (void)Rng().below(-2); }, "Rng::below: the bound is -2; it must be positive");
 }
 
-TEST(Rng, APermutationHasEveryNumberOnce) {
+TEST(Rng, APermutationHasEveryIndexOnce) {
   for (const Index n : {0, 1, 2, 1000}) {
     std::vector<Index> sorted = Rng(17).permutation(n);
     std::sort(sorted.begin(), sorted.end());
@@ -162,7 +162,7 @@ TEST(Rng, APermutationHasEveryNumberOnce) {
   }
 }
 
-TEST(Rng, EveryPermutationIsAsLikely) {
+TEST(Rng, PermutationsAreEquallyLikely) {
   Rng rng(18);
   std::vector<int> seen(27);
   constexpr int count = 12000;
@@ -178,17 +178,17 @@ TEST(Rng, EveryPermutationIsAsLikely) {
   }
 }
 
-TEST(Rng, APermutationRefusesFewerItemsThanNone) {
+TEST(Rng, APermutationRejectsANegativeSize) {
   expect_error<ValueError>([] { (void)Rng().permutation(-1); }, "Rng::permutation: -1 items; there must be at least 0");
 }
 
-TEST(Rng, ShufflesInPlaceAsAPermutationIsMade) {
+TEST(Rng, ShuffleGivesTheSameOrderAsPermutation) {
   std::vector<Index> items{0, 1, 2, 3, 4, 5};
   Rng(19).shuffle(items);
   EXPECT_EQ(items, Rng(19).permutation(6));
 }
 
-TEST(Rng, FillsAsItDraws) {
+TEST(Rng, FillingGivesTheSameValuesAsSingleDraws) {
   Tensor uniform(Shape{2, 3});
   Tensor normal(Shape{2, 3});
   Rng(20).fill_uniform(uniform, -1, 1);

@@ -9,7 +9,7 @@ namespace cornu {
 namespace {
 
 template <class F>
-bool mixes(F f, const Shape& shape = {4, 4}) {  // all axes have the same size, so that sizes do not give it away
+bool mixes(F f, const Shape& shape = {4, 4}) {  // equal sizes, so that the tape cannot detect mixing by size
   const Tensor x(shape);
   Tape tape;
   f(tape.samples(x));
@@ -18,7 +18,7 @@ bool mixes(F f, const Shape& shape = {4, 4}) {  // all axes have the same size, 
 
 const Parameter square_matrix{Tensor({4, 4})}, vector{Tensor({4})}, matrices{Tensor({4, 4, 4})};
 
-TEST(Samples, StayApartInWhatIsDoneToEachOfThem) {
+TEST(Samples, StaySeparateInOpsOnEachSample) {
   EXPECT_FALSE(mixes([](Var x) { relu(affine(x, square_matrix, vector)); }));
   EXPECT_FALSE(mixes([](Var x) { softmax(matmul(x, square_matrix)); }));
   EXPECT_FALSE(mixes([](Var x) { affine(x, square_matrix, vector); }, {4, 2, 4}));
@@ -34,7 +34,7 @@ TEST(Samples, StayApartInWhatIsDoneToEachOfThem) {
   EXPECT_FALSE(mixes([](Var x) { batch_normalization(x, vector, vector, vector, vector); }));
 }
 
-TEST(Samples, StayApartWhereTheyAreSequences) {
+TEST(Samples, StaySeparateInRecurrentOps) {
   const Parameter four_gates{Tensor({4, 16})}, three_gates{Tensor({4, 12})}, four_biases{Tensor({16})},
       biases{Tensor({2, 12})};
   for (const bool sequences : {false, true}) {
@@ -44,7 +44,7 @@ TEST(Samples, StayApartWhereTheyAreSequences) {
   }
 }
 
-TEST(Samples, MeetAlongTheirAxis) {
+TEST(Samples, AreMixedByOpsAlongTheBatchAxis) {
   EXPECT_TRUE(mixes([](Var x) { mean(x); }));
   EXPECT_TRUE(mixes([](Var x) { mean(x, 0); }));
   EXPECT_TRUE(mixes([](Var x) { max(x, -2); }));
@@ -57,7 +57,7 @@ TEST(Samples, MeetAlongTheirAxis) {
   EXPECT_TRUE(mixes([](Var x) { reshape(x, {16}); }));
 }
 
-TEST(Samples, MeetWhereTheirAxisIsMovedOrSummedOver) {
+TEST(Samples, AreMixedIfTheBatchAxisIsMovedOrSummedOver) {
   EXPECT_TRUE(mixes([](Var x) { transpose(x); }));
   EXPECT_TRUE(mixes([](Var x) { transpose(x, {1, 0, 2}); }, {4, 4, 4}));
   EXPECT_TRUE(mixes([](Var x) { matmul(x, x); }));
@@ -72,7 +72,7 @@ TEST(Samples, MeetWhereTheirAxisIsMovedOrSummedOver) {
   EXPECT_TRUE(mixes([](Var x) { layer_normalization(x, square_matrix, 0, {.axes = 2}); }));
 }
 
-TEST(Samples, AreForgottenWhenTheTapeIsCleared) {
+TEST(Samples, AreNotTrackedAfterClear) {
   const Tensor x({4, 4});
   Tape tape;
   mean(tape.samples(x));

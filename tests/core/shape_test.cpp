@@ -16,14 +16,14 @@ using testing::expect_error;
 
 constexpr Index huge = std::numeric_limits<Index>::max();
 
-TEST(Shape, OfAScalarHasNoAxisAndOneElement) {
+TEST(Shape, OfAScalarHasNoAxesAndOneElement) {
   EXPECT_EQ(Shape{}.rank(), 0);
   EXPECT_EQ(Shape{}.size(), 1);
   EXPECT_FALSE(Shape{}.empty());
   EXPECT_EQ(to_string(Shape{}), "()");
 }
 
-TEST(Shape, KnowsRankSizeAndDimensions) {
+TEST(Shape, HasRankSizeAndDimensions) {
   const Shape shape{2, 3, 4};
   EXPECT_EQ(shape.rank(), 3);
   EXPECT_EQ(shape.size(), 24);
@@ -50,17 +50,17 @@ TEST(Shape, WithAZeroDimensionIsEmpty) {
   EXPECT_TRUE((Shape{0}.empty()));
 }
 
-TEST(Shape, HasEightDimensionsAtMost) {
+TEST(Shape, HasAtMostEightDimensions) {
   EXPECT_EQ((Shape{1, 2, 3, 4, 5, 6, 7, 8}.size()), 40320);
   expect_error<ShapeError>([] { Shape{1, 2, 3, 4, 5, 6, 7, 8, 9}; },
                            "shape (1, 2, 3, 4, 5, 6, 7, 8, 9) has 9 dimensions; at most 8 are possible");
 }
 
-TEST(Shape, RefusesNegativeDimensions) {
+TEST(Shape, RejectsNegativeDimensions) {
   expect_error<ShapeError>([] { Shape{3, -1}; }, "shape (3, -1) has a negative dimension");
 }
 
-TEST(Shape, RefusesMoreElementsThanAnyMemoryHolds) {
+TEST(Shape, RejectsMoreElementsThanAnyMemoryHolds) {
   EXPECT_EQ(Shape{Shape::max_size}.size(), Shape::max_size);
   EXPECT_THROW(Shape{Shape::max_size + 1}, ShapeError);
   expect_error<ShapeError>([] { Shape{huge, 2}; }, "shape (9223372036854775807, 2) has more than 2^45 elements");
@@ -69,11 +69,11 @@ TEST(Shape, RefusesMoreElementsThanAnyMemoryHolds) {
   EXPECT_EQ((Shape{Index{1} << 23, Index{1} << 22}.size()), Shape::max_size);
 }
 
-TEST(Shape, RefusesASizeThatAZeroWouldHide) { EXPECT_THROW((Shape{0, huge, huge}), ShapeError); }
+TEST(Shape, RejectsAnOverflowNextToAZeroDimension) { EXPECT_THROW((Shape{0, huge, huge}), ShapeError); }
 
-TEST(Shape, RefusesAxesThatItDoesNotHave) {
-  expect_error<ShapeError>([] { (void)Shape{2, 3}[2]; }, "axis 2 of shape (2, 3): there are only 2 axes");
-  expect_error<ShapeError>([] { (void)Shape{2, 3}[-3]; }, "axis -3 of shape (2, 3): there are only 2 axes");
+TEST(Shape, RejectsAxesOutOfRange) {
+  expect_error<ShapeError>([] { (void)Shape{2, 3}[2]; }, "axis 2 is out of range for shape (2, 3) of rank 2");
+  expect_error<ShapeError>([] { (void)Shape{2, 3}[-3]; }, "axis -3 is out of range for shape (2, 3) of rank 2");
   EXPECT_THROW((void)Shape{}[0], ShapeError);
 }
 
@@ -84,7 +84,7 @@ TEST(Shape, ComparesByRankAndDimensions) {
   EXPECT_NE((Shape{}), (Shape{1}));
 }
 
-TEST(Shape, ReplacesLeavesOutAndInsertsDimensions) {
+TEST(Shape, ReplacesRemovesAndInsertsDimensions) {
   const Shape shape{2, 3, 4};
   EXPECT_EQ(shape.with(1, 7), (Shape{2, 7, 4}));
   EXPECT_EQ(shape.with(-1, 7), (Shape{2, 3, 7}));
@@ -96,7 +96,7 @@ TEST(Shape, ReplacesLeavesOutAndInsertsDimensions) {
   EXPECT_EQ(Shape{5}.without(0), Shape{});
 }
 
-TEST(Shape, RefusesAnInsertionThatDoesNotFit) {
+TEST(Shape, RejectsInvalidInsertions) {
   expect_error<ShapeError>(
       [] {
         (void)Shape({1, 2, 3, 4, 5, 6, 7, 8}).inserted(0, 1);
@@ -110,7 +110,7 @@ TEST(Shape, RefusesAnInsertionThatDoesNotFit) {
   EXPECT_THROW((void)Shape({2, 3}).inserted(-1, 1), ShapeError);
 }
 
-TEST(Shape, GivesARangeOfItsDimensions) {
+TEST(Shape, ReturnsARangeOfItsDimensions) {
   const Shape shape{2, 3, 4};
   EXPECT_EQ(shape.sub(1), (Shape{3, 4}));
   EXPECT_EQ(shape.sub(0, 2), (Shape{2, 3}));
@@ -119,7 +119,7 @@ TEST(Shape, GivesARangeOfItsDimensions) {
   EXPECT_THROW((void)shape.sub(0, 4), ShapeError);
 }
 
-TEST(Broadcast, StretchesOnesAndMissingAxes) {
+TEST(Broadcast, RepeatsAxesOfSizeOneAndMissingAxes) {
   EXPECT_EQ(broadcast({2, 3}, {2, 3}), (Shape{2, 3}));
   EXPECT_EQ(broadcast({2, 3}, {3}), (Shape{2, 3}));
   EXPECT_EQ(broadcast({2, 1}, {1, 3}), (Shape{2, 3}));
@@ -127,7 +127,7 @@ TEST(Broadcast, StretchesOnesAndMissingAxes) {
   EXPECT_EQ(broadcast({8, 1, 6, 1}, {7, 1, 5}), (Shape{8, 7, 6, 5}));
 }
 
-TEST(Broadcast, AOneShrinksToZero) {
+TEST(Broadcast, AnAxisOfSizeOneShrinksToZero) {
   EXPECT_EQ(broadcast({1, 3}, {0, 3}), (Shape{0, 3}));
   EXPECT_THROW((void)broadcast({2, 3}, {0, 3}), ShapeError);
 }
@@ -146,7 +146,7 @@ concept ShowsDimensions = requires(S&& shape) {
   std::forward<S>(shape).dimensions();
 };
 
-TEST(Shape, ShowsNoDimensionsOfATemporary) { static_assert(ShowsDimensions<Shape&> && !ShowsDimensions<Shape>); }
+TEST(Shape, HasNoDimensionsSpanOfATemporary) { static_assert(ShowsDimensions<Shape&> && !ShowsDimensions<Shape>); }
 
 }  // namespace
 }  // namespace cornu

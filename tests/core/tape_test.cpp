@@ -26,7 +26,7 @@ struct Mlp {
   std::array<const Parameter*, 4> parameters() const { return {&w1, &b1, &w2, &b2}; }
 };
 
-TEST(Tape, ReturnsGradientsAndLeavesParametersAlone) {
+TEST(Tape, ReturnsGradientsAndLeavesParametersUnchanged) {
   const Parameter w{Tensor::vector({2, 3})};
   const Tensor x = Tensor::vector({5, 7});
   Tape tape;
@@ -46,7 +46,7 @@ TEST(Tape, AddsTheGradientsOfAVariableThatIsUsedTwice) {
   EXPECT_EQ(Tensor(tape.backward(sum(x * x + x + 5 * x))[x]), Tensor::vector({10, 12}));
 }
 
-TEST(Tape, TakesGradientsThroughReshapesOfReshapes) {
+TEST(Tape, ComputesGradientsThroughNestedReshapes) {
   const Tensor numbers({2, 3}, {1, 2, 3, 4, 5, 6});
   const Tensor weights({3, 2}, {1, 10, 100, 1000, 10000, 100000});
   Tape tape;
@@ -60,7 +60,7 @@ TEST(Tape, TakesGradientsThroughReshapesOfReshapes) {
   EXPECT_EQ(Tensor(gradients[tall]), Tensor({3, 2}, {6, 17, 109, 1011, 10013, 100015})) << "in its own shape";
 }
 
-TEST(Tape, TakesGradientsThroughReshapesOfAResult) {
+TEST(Tape, ComputesGradientsThroughReshapesOfAResult) {
   const Tensor numbers({4}, {1, 2, 3, 4});
   Tape tape;
   const Var x = tape.variable(numbers);
@@ -69,7 +69,7 @@ TEST(Tape, TakesGradientsThroughReshapesOfAResult) {
   EXPECT_EQ(Tensor(tape.backward(square_y, Tensor({2, 2}, {1, 2, 3, 4}))[x]), Tensor({4}, {3, 6, 9, 12}));
 }
 
-TEST(Tape, TakesGradientsThroughReshapesOfAParameter) {
+TEST(Tape, ComputesGradientsThroughReshapesOfAParameter) {
   const Parameter w{Tensor({2, 2}, {1, 2, 3, 4})};
   Tape tape;
   const Var flat = reshape(tape.parameter(w), {4});
@@ -77,14 +77,14 @@ TEST(Tape, TakesGradientsThroughReshapesOfAParameter) {
   EXPECT_EQ(Tensor(gradients[w]), Tensor({2, 2}, {3, 5, 7, 9}));
 }
 
-TEST(Tape, ReadsAParameterOnceHoweverOftenItIsUsed) {
+TEST(Tape, GivesAParameterUsedSeveralTimesOneEntry) {
   const Parameter first{Tensor::vector({1, 2})}, second{Tensor::vector({3, 4})}, unused{Tensor::vector({5, 6})};
   Tape tape;
   const Var a = tape.parameter(first), again = tape.parameter(first);
   tape.parameter(unused);
   EXPECT_EQ(a.value().data(), again.value().data());
   const Gradients gradients = tape.backward(sum(a * second + again * second + first * a));
-  ASSERT_EQ(gradients.entries().size(), 2u) << "in the order of reading, without the one that the loss ignores";
+  ASSERT_EQ(gradients.entries().size(), 2u) << "in the order of first use, without the unused one";
   EXPECT_EQ(gradients.entries()[0].parameter, &first);
   EXPECT_EQ(gradients.entries()[1].parameter, &second);
   EXPECT_EQ(Tensor(gradients[first]), Tensor::vector({8, 12}));
@@ -95,7 +95,7 @@ TEST(Tape, ReadsAParameterOnceHoweverOftenItIsUsed) {
       "not trainable");
 }
 
-TEST(Tape, GivesNoGradientOfWhatIsNotTrainable) {
+TEST(Tape, GivesNoGradientsOfConstantsAndFrozenParameters) {
   const Parameter frozen{Tensor::vector({1, 2}), false}, free{Tensor::vector({3, 4})};
   const Tensor data = Tensor::vector({5, 6});
   Tape tape;
@@ -113,11 +113,11 @@ TEST(Tape, GivesNoGradientOfWhatIsNotTrainable) {
               "Gradients: no gradient of this value of shape (2,): the loss does not depend on it, or it depends on no "
               "trainable parameter or variable");
   }
-  // A loss without trainable parameters has no gradients; that is no error.
+  // A loss without trainable parameters has no gradients, which is not an error.
   EXPECT_TRUE(tape.backward(sum(x * frozen)).entries().empty());
 }
 
-TEST(Tape, GoesBackwardTwiceWithTheSameResult) {
+TEST(Tape, RepeatsABackwardPassWithTheSameResult) {
   const Mlp model;
   const Tensor x = uniform({4, 6}, 9);
   Tape tape;
@@ -131,7 +131,7 @@ TEST(Tape, GoesBackwardTwiceWithTheSameResult) {
   for (std::size_t i = 0; i < 4; ++i) EXPECT_EQ(Tensor(again[*model.parameters()[i]]), first[i]);
 }
 
-TEST(Tape, TakesAGradientOfAValueOfAnyShape) {
+TEST(Tape, StartsABackwardPassFromAValueOfAnyShape) {
   const Tensor numbers = Tensor::matrix({{1, 2}, {3, 4}}), gradient = Tensor::matrix({{1, 10}, {100, 1000}});
   Tape tape;
   const Var x = tape.variable(numbers);
@@ -139,7 +139,7 @@ TEST(Tape, TakesAGradientOfAValueOfAnyShape) {
   EXPECT_EQ(Tensor(tape.backward(x, gradient)[x]), gradient) << "of a variable itself";
 }
 
-TEST(Tape, SaysFromWhereItCannotGoBackward) {
+TEST(Tape, RejectsInvalidStartsOfABackwardPass) {
   const Tensor numbers = Tensor::vector({1, 2});
   Tape tape, inference(Mode::inference), other;
   const Var x = tape.variable(numbers);
@@ -150,13 +150,13 @@ TEST(Tape, SaysFromWhereItCannotGoBackward) {
             }),
             "backward: a gradient of shape (2, 1) for a value of shape (2,)");
   EXPECT_EQ(error_of<StateError>([&] { inference.backward(sum(inference.variable(numbers))); }),
-            "backward: this tape is in inference mode and has recorded no gradients");
+            "backward: this tape is in inference mode, which records no backward rules");
   EXPECT_EQ(error_of<StateError>([&] { tape.backward(Var()); }), "an empty Var was used: it was never given a value");
   EXPECT_EQ(error_of<StateError>([&] { tape.backward(sum(other.variable(numbers))); }),
             "backward: this value is on another tape");
 }
 
-TEST(Tape, RefusesVarsOfAnEarlierPass) {
+TEST(Tape, RejectsVarsOfAnEarlierPass) {
   constexpr const char* text = "a Var was used after its tape was cleared: values live for one pass";
   const Tensor numbers = Tensor::vector({1, 2});
   Tape tape;
@@ -171,7 +171,7 @@ TEST(Tape, RefusesVarsOfAnEarlierPass) {
   }
 }
 
-TEST(Tape, RefusesAnEmptyVar) {
+TEST(Tape, RejectsAnEmptyVar) {
   constexpr const char* text = "an empty Var was used: it was never given a value";
   const Parameter w{Tensor::vector({1, 2})};
   EXPECT_FALSE(Var());
@@ -182,7 +182,7 @@ TEST(Tape, RefusesAnEmptyVar) {
   EXPECT_EQ(error_of<StateError>([&] { matmul(w, Var()); }), text);
 }
 
-TEST(Tape, RefusesToMixTapesInUpdatesAndAliases) {
+TEST(Tape, RejectsUpdatesAndAliasesOfAnotherTape) {
   const Tensor numbers = Tensor::vector({1, 2});
   const Parameter state{numbers, false};
   Tape tape, other;
@@ -231,7 +231,7 @@ TEST(Tape, KnowsTheLogitsOfSoftmaxAndSigmoid) {
   const Var last = softmax(x), middle = softmax(x, 1), flat = reshape(x, {2, 3});
   EXPECT_EQ(last.softmax_logits().value().data(), x.value().data());
   EXPECT_FALSE(last.sigmoid_logits());
-  // Softmax over another axis than the last, although its elements are contiguous in memory.
+  // Softmax over an axis other than the last, although its elements are contiguous in memory.
   EXPECT_FALSE(middle.softmax_logits());
   EXPECT_FALSE(softmax(flat, 0).softmax_logits());
   EXPECT_TRUE(softmax(flat, 1).softmax_logits());
@@ -239,10 +239,10 @@ TEST(Tape, KnowsTheLogitsOfSoftmaxAndSigmoid) {
   EXPECT_FALSE(sigmoid(x).softmax_logits());
   EXPECT_FALSE(x.softmax_logits());
   EXPECT_FALSE(x.sigmoid_logits());
-  EXPECT_FALSE((2 * softmax(x)).softmax_logits()) << "no longer what softmax made";
+  EXPECT_FALSE((2 * softmax(x)).softmax_logits()) << "scaled: no longer a softmax";
 }
 
-TEST(Tape, KeepsACopyOfAConstantAndReadsInputsWhereTheyAre) {
+TEST(Tape, CopiesConstantsAndReadsInputsInPlace) {
   Tensor numbers = Tensor::vector({1, 2});
   Tape tape;
   const Var input = tape.input(numbers), constant = tape.constant(numbers), number = tape.constant(7);
@@ -255,7 +255,7 @@ TEST(Tape, KeepsACopyOfAConstantAndReadsInputsWhereTheyAre) {
             "Var::item: a value of shape (2,) has 2 elements, one is required");
 }
 
-TEST(Tape, ServesOneBatchSizeAfterAnother) {
+TEST(Tape, HandlesChangingBatchSizes) {
   const Mlp model;
   Tape tape;
   for (const Index batch : {3, 64, 1, 0, 200, 3}) {
@@ -296,7 +296,7 @@ TEST(Tape, AllocatesNothingInAWarmPass) {
   }
 }
 
-TEST(Tape, IsUsableAfterAnErrorInTheMiddleOfAPass) {
+TEST(Tape, IsUsableAfterAnErrorInAPass) {
   const Mlp model;
   const Tensor x = uniform({4, 6}, 9);
   Tape tape;
@@ -318,7 +318,7 @@ TEST(Tape, IsUsableAfterAnErrorInTheMiddleOfAPass) {
   EXPECT_EQ(Tensor(tape.backward(model.loss(tape.input(x)))[model.w1]), expected);
 }
 
-TEST(Tape, HandsOutWhatItsSeedNames) {
+TEST(Tape, SeedsItsGenerator) {
   Tape a(Mode::training, 3), b(Mode::training, 3), c(Mode::training, 4);
   const Real first = a.rng().uniform();
   EXPECT_EQ(b.rng().uniform(), first);
@@ -327,7 +327,7 @@ TEST(Tape, HandsOutWhatItsSeedNames) {
   EXPECT_EQ(a.rng().uniform(), first);
 }
 
-TEST(Tape, SixteenThreadsOverSharedParametersGetTheSerialBits) {
+TEST(Tape, SixteenThreadsSharingParametersGetTheSerialBits) {
   constexpr int threads = 16, passes = 8;
   const Mlp model;
   const auto gradients_of = [&](int i) {

@@ -17,19 +17,19 @@ namespace {
 
 using testing::expect_error;
 
-TEST(Tensor, MadeByDefaultIsEmpty) {
+TEST(Tensor, IsEmptyByDefault) {
   const Tensor tensor;
   EXPECT_EQ(tensor.shape(), Shape{0});
   EXPECT_TRUE(tensor.empty());
   EXPECT_EQ(to_string(tensor), "[]");
 }
 
-TEST(Tensor, MadeFromAShapeIsZero) {
+TEST(Tensor, MadeFromAShapeIsAllZeros) {
   const Tensor tensor(Shape{2, 3});
   EXPECT_EQ(tensor, Tensor({2, 3}, {0, 0, 0, 0, 0, 0}));
 }
 
-TEST(Tensor, HoldsItsNumbersRowByRow) {
+TEST(Tensor, StoresItsElementsInRowMajorOrder) {
   const Tensor tensor({2, 3}, {1, 2, 3, 4, 5, 6});
   EXPECT_EQ(tensor.rank(), 2);
   EXPECT_EQ(tensor.size(), 6);
@@ -39,14 +39,14 @@ TEST(Tensor, HoldsItsNumbersRowByRow) {
   EXPECT_EQ(std::vector<Real>(tensor.begin(), tensor.end()), (std::vector<Real>{1, 2, 3, 4, 5, 6}));
 }
 
-TEST(Tensor, RefusesMoreOrFewerNumbersThanItsShapeHas) {
+TEST(Tensor, RejectsAWrongNumberOfElements) {
   expect_error<ShapeError>([] { Tensor({2, 2}, {1, 2, 3}); }, "Tensor: shape (2, 2) needs 4 elements, 3 were given");
   EXPECT_THROW(Tensor(Shape{}, std::vector<Real>{}), ShapeError);
 }
 
-TEST(Tensor, ThrowsBadAllocForMemoryThatCannotBeHad) { EXPECT_THROW(Tensor(Shape{Shape::max_size}), std::bad_alloc); }
+TEST(Tensor, ThrowsBadAllocIfMemoryRunsOut) { EXPECT_THROW(Tensor(Shape{Shape::max_size}), std::bad_alloc); }
 
-TEST(Tensor, StartsAtACacheLine) {
+TEST(Tensor, IsAlignedToACacheLine) {
   for (const Index size : {1, 3, 1000}) {
     const Tensor tensor(Shape{size});
     EXPECT_EQ(reinterpret_cast<std::uintptr_t>(tensor.data()) % alignment, 0U);
@@ -61,7 +61,7 @@ TEST(Tensor, IsMadeFromNestedBraces) {
   EXPECT_EQ(Tensor::matrix({}).shape(), (Shape{0, 0}));
 }
 
-TEST(Tensor, RefusesRaggedRows) {
+TEST(Tensor, RejectsRaggedRows) {
   expect_error<ShapeError>(
       [] {
         (void)Tensor::matrix({{1, 2}, {3}});
@@ -79,7 +79,7 @@ TEST(Tensor, ACopyIsIndependent) {
   EXPECT_EQ(copy, Tensor::vector({1, 2}));
 }
 
-TEST(Tensor, AssignedToItselfStaysAsItIs) {
+TEST(Tensor, IsUnchangedBySelfAssignment) {
   Tensor tensor = Tensor::vector({1, 2});
   const Tensor& same = tensor;
   tensor = same;
@@ -104,7 +104,7 @@ TEST(Tensor, AMoveTakesTheMemoryAndLeavesAnEmptyTensor) {
   EXPECT_EQ(to, Tensor::vector({4, 4, 4}));
 }
 
-TEST(Tensor, AtChecksTheNumberOfIndicesAndEachOfThem) {
+TEST(Tensor, AtChecksTheIndices) {
   Tensor tensor(Shape{2, 3});
   tensor.at({1, 2}) = 5;
   EXPECT_EQ(tensor[5], 5);
@@ -119,7 +119,7 @@ TEST(Tensor, AtChecksTheNumberOfIndicesAndEachOfThem) {
       "Tensor::at: index (0, 0, 0, 0, 0, 0) has 6 axes, the shape (2, 3) has 2");
 }
 
-TEST(Tensor, ItemIsTheNumberOfATensorThatHasJustOne) {
+TEST(Tensor, ItemIsTheOnlyElement) {
   EXPECT_EQ(Tensor::scalar(3).item(), 3);
   EXPECT_EQ(Tensor({1, 1}, {4}).item(), 4);
   expect_error<ShapeError>(
@@ -130,7 +130,7 @@ TEST(Tensor, ItemIsTheNumberOfATensorThatHasJustOne) {
   EXPECT_THROW((void)Tensor().item(), ShapeError);
 }
 
-TEST(Tensor, ReshapeKeepsTheNumbersInPlace) {
+TEST(Tensor, ReshapeKeepsTheElementsInPlace) {
   Tensor tensor = Tensor::matrix({{1, 2, 3}, {4, 5, 6}});
   const Real* const memory = tensor.data();
   tensor.reshape({3, 2});
@@ -138,13 +138,13 @@ TEST(Tensor, ReshapeKeepsTheNumbersInPlace) {
   EXPECT_EQ(tensor.data(), memory);
 }
 
-TEST(Tensor, ReshapeRefusesAnotherSizeAndChangesNothing) {
+TEST(Tensor, ReshapeRejectsAnotherSizeAndChangesNothing) {
   Tensor tensor = Tensor::vector({1, 2, 3});
   expect_error<ShapeError>([&] { tensor.reshape({2, 2}); }, "Tensor::reshape: (3,) has 3 elements, (2, 2) has 4");
   EXPECT_EQ(tensor, Tensor::vector({1, 2, 3}));
 }
 
-TEST(Tensor, ResizeKeepsItsMemoryWhereThatIsEnough) {
+TEST(Tensor, ResizeKeepsItsMemoryIfItIsLargeEnough) {
   Tensor tensor(Shape{10});
   const Real* const memory = tensor.data();
   tensor.resize({2, 2});
@@ -156,7 +156,7 @@ TEST(Tensor, ResizeKeepsItsMemoryWhereThatIsEnough) {
   EXPECT_EQ(tensor, Tensor::full({100}, 1));
 }
 
-TEST(Tensor, AssignmentKeepsItsMemoryWhereThatIsEnough) {
+TEST(Tensor, AssignmentKeepsItsMemoryIfItIsLargeEnough) {
   Tensor tensor(Shape{10});
   const Real* const memory = tensor.data();
   const Tensor other = Tensor::full({5}, 2);
@@ -165,7 +165,7 @@ TEST(Tensor, AssignmentKeepsItsMemoryWhereThatIsEnough) {
   EXPECT_EQ(tensor.data(), memory);
 }
 
-TEST(Tensor, AViewShowsTheSameNumbers) {
+TEST(Tensor, AViewSharesTheElements) {
   Tensor tensor = Tensor::matrix({{1, 2}, {3, 4}});
   const View view = tensor;
   view[3] = 9;
@@ -176,7 +176,7 @@ TEST(Tensor, AViewShowsTheSameNumbers) {
   EXPECT_EQ(Tensor(reading), tensor);
 }
 
-TEST(Tensor, NaNEqualsNothingAndShapesMustBeEqualToo) {
+TEST(Tensor, ComparesShapesAndElementsAndNaNEqualsNothing) {
   const Tensor x = Tensor::scalar(testing::nan);
   EXPECT_FALSE(x == x);
   EXPECT_FALSE(Tensor::vector({1, 2}) == Tensor({1, 2}, {1, 2}));
@@ -190,13 +190,13 @@ TEST(Tensor, PrintsNestedBracketsAndAlignedColumns) {
   EXPECT_EQ(to_string(Tensor::vector({testing::infinity, -1})), "[inf  -1]");
 }
 
-TEST(Tensor, ShortensLongAxesToTheirEnds) {
+TEST(Tensor, AbbreviatesLongAxes) {
   Tensor tensor(Shape{1001});
   for (Index i = 0; i < tensor.size(); ++i) tensor[i] = static_cast<Real>(i);
   EXPECT_EQ(to_string(tensor), "[   0    1    2 ...  998  999 1000]");
 }
 
-TEST(Tensor, AlignsTheColumnsOfWhatIsShown) {
+TEST(Tensor, AlignsThePrintedColumnsOnly) {
   Tensor tensor(Shape{2000, 1});
   tensor[1000] = 123456;  // omitted, so that it does not widen the columns
   tensor[1999] = -25;
@@ -208,9 +208,9 @@ concept CanBeViewed = requires(T&& tensor) {
   std::forward<T>(tensor).view();
 };
 
-TEST(Tensor, GivesNoViewOfATemporary) { static_assert(CanBeViewed<Tensor&> && !CanBeViewed<Tensor>); }
+TEST(Tensor, HasNoViewOfATemporary) { static_assert(CanBeViewed<Tensor&> && !CanBeViewed<Tensor>); }
 
-TEST(View, GivesTheShapeOfATemporaryByValue) {
+TEST(View, ReturnsTheShapeOfATemporaryByValue) {
   Tensor tensor(Shape{2, 3});
   const Shape& shape = tensor.view().shape();  // returned by value; the reference extends its lifetime
   const Shape& same = std::as_const(tensor).view().shape();

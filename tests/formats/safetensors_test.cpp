@@ -333,7 +333,7 @@ TEST(Safetensors, RejectsTensorsThatCouldNotBeReadBack) {
                            path + ": \"a\": U16 (1,) takes 2 bytes, but has 1");
   expect_error<ValueError>(
       writing({{"\xff", Dtype::u8, {1}, bytes_of(byte)}}),
-      path + ": the name \"\\xff\" is not UTF-8 (at byte 0); is it Latin-1? Files store texts as UTF-8");
+      path + ": the name \"\\xff\" is not UTF-8 (at byte 0); is it Latin-1? Files store text as UTF-8");
   EXPECT_NE(error_of<ValueError>(writing({{"__metadata__", Dtype::u8, {1}, bytes_of(byte)}})), "");
   EXPECT_EQ(content(path), "old");
   EXPECT_EQ(folder.names(), std::vector<std::string>{"a"});

@@ -46,8 +46,8 @@ TEST(CheckLayer, ReportsEveryCheck) {
       "gradient of w (2, 2): relative error ",
       "gradient of w (2, 2), used twice: relative error ",
       "gradient of w (2, 2), computed alone: relative error ",
-      "a step of minimize by SGD: relative error ",
-      "a step of minimize by Adam: relative error ",
+      "a step of minimize with SGD: relative error ",
+      "a step of minimize with Adam: relative error ",
       "a copy is independent of the original",
       "4 of 4 threads predict the same bits as one thread alone",
   };
@@ -165,9 +165,9 @@ TEST(CheckLayer, DetectsAProductWhoseFactorChangesBeforeTheStep) {
     NamedParameters parameters() { return {{"w", &w}}; }
   };
   const std::string text = failures(check_layer(Hasty(), {2}));
-  EXPECT_TRUE(text.starts_with("a step of minimize by SGD: relative error ")) << text;
+  EXPECT_TRUE(text.starts_with("a step of minimize with SGD: relative error ")) << text;
   EXPECT_NE(text.find("; w (2, 2): element "), std::string::npos) << text;
-  EXPECT_NE(text.find("\na step of minimize by Adam: relative error "), std::string::npos) << text;
+  EXPECT_NE(text.find("\na step of minimize with Adam: relative error "), std::string::npos) << text;
 }
 
 /// x w^T w, with a state that follows w.

@@ -139,8 +139,7 @@ TEST(AnyLayer, MovedFromThrowsOnUseAndCanBeAssigned) {
   const AnyLayer taken = std::move(layer);
   EXPECT_EQ(run(taken, Tensor::vector({3})), Tensor::vector({6}));
 
-  const std::string text =
-      "an object was used after it was moved from; only assigning to it and destroying it are possible";
+  const std::string text = "an object was used after it was moved from; it can only be assigned to or destroyed";
   Rng rng(1);
   EXPECT_EQ(error_of<StateError>([&] { run(layer, Tensor::vector({3})); }), text);
   EXPECT_EQ(error_of<StateError>([&] { layer.build({3}, rng); }), text);

@@ -28,7 +28,7 @@ namespace cornu {
 namespace {
 
 constexpr std::string_view moved_from =
-    "an object was used after it was moved from; only assigning to it and destroying it are possible";
+    "an object was used after it was moved from; it can only be assigned to or destroyed";
 
 template <class Action>
 void expect_moved_from(Action action, const std::string& what) {

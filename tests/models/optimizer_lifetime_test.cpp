@@ -88,7 +88,8 @@ TEST(HandMadeOptimizer, DoesNotTrainACopyInSilence) {
   Optimizer optimizer(Adam{}, model.parameters());
   const Sequential copy = model;
   const std::string text = error_of<StateError>([&] { step(optimizer, copy); });
-  EXPECT_TRUE(text.starts_with("optimizer: the loss depends on none of its 4 parameters, only on others")) << text;
+  EXPECT_TRUE(text.starts_with("optimizer: the loss depends on none of this optimizer's 4 parameters, only on others"))
+      << text;
 }
 
 TEST(HandMadeOptimizer, NeedsABuiltModel) {

@@ -309,7 +309,7 @@ TEST(OptionVisitor, SaysWhichOptionDoesNotFit) {
     expect_error<FormatError>([&] { got.options(visit); }, error);
   };
   refused(R"({"truth":1})", "truth: a whole number where true or false is required");
-  refused(R"({"small":4294967296})", "small: 4294967296 is too large");
+  refused(R"({"small":4294967296})", "small: 4294967296 is out of range");
   refused(R"({"index":1.5})", "index: a number where a whole number is required");
   refused(R"({"real":"x"})", "real: \"x\" where a number is required");
   refused(R"({"text":null})", "text: null where a text is required");

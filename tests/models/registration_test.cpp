@@ -135,21 +135,18 @@ struct OtherSchedule : Halving {};
 struct OtherInitializer : Alternating {};
 
 TEST(Registration, ANameIsOneTypesAlone) {
-  EXPECT_EQ(
-      error_of<ValueError>([] { register_metric<OtherMetric>("Accuracy"); }),
-      "register_metric: \"Accuracy\" is registered already, \"Accuracy\" cannot be: a metric has one name, and a name "
-      "is for one metric");
-  EXPECT_EQ(
-      error_of<ValueError>([] { register_loss<OtherLoss>("Hinge"); }),
-      "register_loss: \"Hinge\" is registered already, \"Hinge\" cannot be: a loss has one name, and a name is for one "
-      "loss");
+  EXPECT_EQ(error_of<ValueError>([] { register_metric<OtherMetric>("Accuracy"); }),
+            "register_metric: cannot add \"Accuracy\": \"Accuracy\" is registered already (a metric has one name, and "
+            "each name belongs to one metric)");
+  EXPECT_EQ(error_of<ValueError>([] { register_loss<OtherLoss>("Hinge"); }),
+            "register_loss: cannot add \"Hinge\": \"Hinge\" is registered already (a loss has one name, and each name "
+            "belongs to one loss)");
   EXPECT_EQ(error_of<ValueError>([] { register_optimizer<OtherRule>("SGD"); }),
-            "register_optimizer: \"SGD\" is registered already, \"SGD\" cannot be: an optimizer has one name, and a "
-            "name is for one optimizer");
-  EXPECT_EQ(
-      error_of<ValueError>([] { register_schedule<OtherSchedule>("OneCycle"); }),
-      "register_schedule: \"OneCycle\" is registered already, \"OneCycle\" cannot be: a schedule has one name, and a "
-      "name is for one schedule");
+            "register_optimizer: cannot add \"SGD\": \"SGD\" is registered already (an optimizer has one name, and "
+            "each name belongs to one optimizer)");
+  EXPECT_EQ(error_of<ValueError>([] { register_schedule<OtherSchedule>("OneCycle"); }),
+            "register_schedule: cannot add \"OneCycle\": \"OneCycle\" is registered already (a schedule has one name, "
+            "and each name belongs to one schedule)");
   EXPECT_THROW(register_initializer("zeros", all_sevens), ValueError);
   EXPECT_NO_THROW(register_initializer<OtherInitializer>("mine"));
   EXPECT_NO_THROW(register_initializer<OtherInitializer>("mine"));

@@ -180,8 +180,8 @@ TEST(OnnxModel, ThrowsOnceItWasMovedFrom) {
                                                 [&] { static_cast<void>(model.predict(x)); },
                                                 [&] { const onnx::Model copy = model; }};
   for (const auto& use : uses) {
-    expect_error<StateError>(
-        use, "an object was used after it was moved from; only assigning to it and destroying it are possible");
+    expect_error<StateError>(use,
+                             "an object was used after it was moved from; it can only be assigned to or destroyed");
   }
   model = taken;
   EXPECT_EQ(model.predict(x), taken.predict(x));

@@ -255,12 +255,12 @@ TEST(OnnxSave, RefusesNamesThatAreNotUtf8) {
   const Sequential model({Input{2}, Dense{1}});
   testing::expect_error<ValueError>(
       [&] { exported(model, {.class_names = {"\xFC"}}); },
-      "the class name \"\\xfc\" is not UTF-8 (at byte 0); is it Latin-1? Files store texts as UTF-8");
+      "the class name \"\\xfc\" is not UTF-8 (at byte 0); is it Latin-1? Files store text as UTF-8");
   Sequential renamed = model;
   renamed.get_layer(0).rename("a\xFF");
   testing::expect_error<ValueError>(
       [&] { exported(renamed); },
-      "a\\xff: the name \"a\\xff/kernel\" is not UTF-8 (at byte 1); is it Latin-1? Files store texts as UTF-8");
+      "a\\xff: the name \"a\\xff/kernel\" is not UTF-8 (at byte 1); is it Latin-1? Files store text as UTF-8");
 }
 
 TEST(OnnxSave, EveryTestExportsThroughTheCheckOfNames) {

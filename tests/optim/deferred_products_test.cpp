@@ -21,7 +21,7 @@ using testing::expect_close;
 using testing::expect_error;
 using testing::normal;
 
-TEST(PutOffProducts, OfTwoParametersTakeTheirValuesBeforeTheStep) {
+TEST(DeferredProducts, OfTwoParametersUseTheValuesBeforeTheStep) {
   Parameter a{Tensor::matrix({{2}})}, b{Tensor::matrix({{3}})};
   Optimizer optimizer(SGD{.learning_rate = 0.1}, {{"a", &a}, {"b", &b}});
   Tape tape;
@@ -30,7 +30,7 @@ TEST(PutOffProducts, OfTwoParametersTakeTheirValuesBeforeTheStep) {
   expect_close(b.value, {2.8L});  // 3 - 0.1 * 2, with the value of a before the step
 }
 
-TEST(PutOffProducts, OfAParameterWithItselfAreRight) {
+TEST(DeferredProducts, OfAParameterWithItselfAreCorrect) {
   const Tensor w0 = Tensor::matrix({{1, 2}, {3, 4}});
   const std::vector<std::pair<std::function<Var(Tape&, const Parameter&)>, Tensor>> cases{
       // The gradient of sum(w w) is c 1^T + 1 r^T, with the row sums r and the column sums c of w.
@@ -48,7 +48,7 @@ TEST(PutOffProducts, OfAParameterWithItselfAreRight) {
       // The first factor is data, so only the second has a gradient: c 1^T.
       {[](Tape& tape, const Parameter& w) { return matmul(tape.input(w.value), w); },
        Tensor::matrix({{0.6, 1.6}, {2.4, 3.4}})},
-      // An input that is a part of the parameter's memory is an alias, too.
+      // The first factor is data that shares a part of the parameter's memory.
       {[](Tape& tape, const Parameter& w) {
          return matmul(tape.input({w.value.data() + 1, Shape{1, 2}}), w);
        },
@@ -88,7 +88,7 @@ void expect_same_step(const AnyOptimizer& rule, const std::vector<Tensor>& weigh
   }
 }
 
-TEST(PutOffProducts, AreRightInTheGraphsThatReadWeightsTwice) {
+TEST(DeferredProducts, AreCorrectInGraphsThatReadWeightsTwice) {
   const std::vector<AnyOptimizer> rules{SGD{.learning_rate = 0.1}, SGD{.learning_rate = 0.1, .momentum = 0.9},
                                         Adam{.learning_rate = 0.1, .epsilon = 0.1}};
   const Tensor x = normal({8, 6}, 1);
@@ -112,7 +112,7 @@ TEST(PutOffProducts, AreRightInTheGraphsThatReadWeightsTwice) {
   }
 }
 
-TEST(PutOffProducts, AreRightWhereAnotherPartOfTheBatchChangesTheirFactor) {
+TEST(DeferredProducts, AreCorrectIfAnotherShardChangesTheirFactor) {
   for (const Index threads : {1, 2}) {
     Parameter a{Tensor::matrix({{2}})}, b{Tensor::matrix({{3}})};
     Optimizer optimizer(SGD{.learning_rate = 0.1}, {{"a", &a}, {"b", &b}});
@@ -129,7 +129,7 @@ TEST(PutOffProducts, AreRightWhereAnotherPartOfTheBatchChangesTheirFactor) {
   }
 }
 
-TEST(PutOffProducts, OfAParameterWithItselfAreSharedByThreads) {
+TEST(DeferredProducts, OfAParameterWithItselfAreCorrectWithThreads) {
   const Tensor w0 = normal({64, 64}, 1);
   for (const AnyOptimizer& rule : {AnyOptimizer(SGD{.learning_rate = 0.01}), AnyOptimizer(Adam{.epsilon = 0.1})}) {
     Parameter whole{w0}, shared{w0};
@@ -161,7 +161,7 @@ Var product_with(Var x, Var w, Index columns) {
   return y.backward([=] { w.add_product(transposed(MatrixView(x.value())), y.grad()); });
 }
 
-TEST(PutOffProducts, MayHaveOtherRowsThanTheirParameter) {
+TEST(DeferredProducts, MayHaveAnotherNumberOfRowsThanTheirParameter) {
   const Tensor of_rows = normal({3, 2}, 1), of_pairs = normal({3, 6}, 2);
   for (const AnyOptimizer& rule : {AnyOptimizer(SGD{.learning_rate = 0.1}), AnyOptimizer(Adam{.epsilon = 0.1})}) {
     expect_same_step(rule, {normal({2, 3, 4}, 3)}, [&](Tape& tape, const std::vector<Parameter>& p) {
@@ -172,7 +172,7 @@ TEST(PutOffProducts, MayHaveOtherRowsThanTheirParameter) {
   }
 }
 
-TEST(PutOffProducts, MustHaveTheSizeOfTheirParameter) {
+TEST(DeferredProducts, AreRejectedIfTheirSizeIsWrong) {
   const Parameter w{normal({2, 3}, 1)};
   const Tensor a = normal({2, 4}, 2), b = normal({4, 2}, 3);
   Tape tape;
@@ -182,7 +182,7 @@ TEST(PutOffProducts, MustHaveTheSizeOfTheirParameter) {
                            "add_product: (2, 4) times (4, 2) for a gradient of shape (2, 3)");
 }
 
-TEST(PutOffProducts, AreSummedAsGradientsAre) {
+TEST(DeferredProducts, AreSummedLikeGradients) {
   const Parameter w{normal({2, 3}, 1)};
   const Tensor x = normal({4, 2}, 2);
   GradientSum total, expected;
@@ -195,7 +195,7 @@ TEST(PutOffProducts, AreSummedAsGradientsAre) {
   for (Index i = 0; i < w.value.size(); ++i) expect_close(sums[w][i], made[w][i]);
 }
 
-TEST(RecordedUpdates, TakeTheValueThatAParameterHadInThePass) {
+TEST(RecordedUpdates, UseTheValueThatAParameterHadInThePass) {
   Parameter online = testing::parameter({1, 2}), target{Tensor::vector({5, 6}), false},
             other{Tensor::vector({7, 8}), false};
   for (const bool put_off : {false, true}) {
@@ -214,7 +214,7 @@ TEST(RecordedUpdates, TakeTheValueThatAParameterHadInThePass) {
   }
 }
 
-TEST(RecordedUpdates, MakeTwoParametersChangePlaces) {
+TEST(RecordedUpdates, CanSwapTwoParameters) {
   Parameter p = testing::parameter({1, 2}), q = testing::parameter({3, 4});
   Optimizer optimizer(SGD{.learning_rate = 0.1}, {{"p", &p}, {"q", &q}});
   Tape tape;
@@ -225,7 +225,7 @@ TEST(RecordedUpdates, MakeTwoParametersChangePlaces) {
   EXPECT_EQ(q.value, Tensor::vector({1, 2}));
 }
 
-TEST(RecordedUpdates, OfPassesThatWereSummedAreMade) {
+TEST(RecordedUpdates, OfSummedPassesAreApplied) {
   Parameter w = testing::parameter({1}), steps{Tensor::vector({5}), false};
   Optimizer optimizer(SGD{.learning_rate = 1}, {{"w", &w}, {"steps", &steps}});
   GradientSum total;

@@ -27,7 +27,7 @@ void expect_near(const Tensor& a, const Tensor& b, double relative) {
 
 constexpr double sum_rounding = sizeof(Real) == 4 ? 1e-5 : 1e-13;
 
-TEST(GradientSum, AddsPassesUpAndBeginsAnew) {
+TEST(GradientSum, SumsPassesAndStartsOverAfterClear) {
   const Parameter x = parameter({0, 0}), y = parameter({0});
   const Tensor gx = Tensor::vector({1, 2}), gy = Tensor::vector({5});
   Tape tape;
@@ -45,7 +45,7 @@ TEST(GradientSum, AddsPassesUpAndBeginsAnew) {
   }
 }
 
-TEST(GradientSum, MakesTheProductsThatWerePutOff) {
+TEST(GradientSum, ComputesDeferredProducts) {
   const Index rows = 70, columns = 30;
   Parameter w{.value = normal({rows, columns}, 1)};
   const Tensor x = normal({9, rows}, 2), y = normal({5, rows}, 3);
@@ -80,7 +80,7 @@ TEST(GradientSum, KeepsTheUpdatesOfTheLastPass) {
   EXPECT_TRUE(total.gradients().updates().empty());
 }
 
-TEST(GradientSum, RefusesAGradientOfAnotherShape) {
+TEST(GradientSum, RejectsAGradientOfAnotherShape) {
   Parameter x = parameter({0, 0});
   GradientSum total;
   Tape tape;
@@ -111,7 +111,7 @@ const std::vector<AnyOptimizer> sgd_rules{SGD{.learning_rate = 0.1},
                                           SGD{.learning_rate = 0.1, .clipnorm = 0.01},
                                           SGD{.learning_rate = 0.1, .global_clipnorm = 0.01}};
 
-TEST(Minimize, IsAStepBackwardsFromTheLoss) {
+TEST(Minimize, EqualsABackwardPassAndAStep) {
   const Tensor x = normal({40, 6}, 4);
   for (const AnyOptimizer& rule : sgd_rules) {
     Net a, b;
@@ -129,7 +129,7 @@ TEST(Minimize, IsAStepBackwardsFromTheLoss) {
   }
 }
 
-TEST(Minimize, LeavesFrozenParametersAndThoseOfOthersAlone) {
+TEST(Minimize, LeavesFrozenAndForeignParametersUnchanged) {
   const Tensor x = normal({5, 6}, 4);
   Net net;
   const Net before = net;
@@ -142,7 +142,7 @@ TEST(Minimize, LeavesFrozenParametersAndThoseOfOthersAlone) {
   EXPECT_NE(net.b.value, before.b.value);
 }
 
-TEST(PutOffProducts, AreNotReadAsGradients) {
+TEST(DeferredProducts, CannotBeReadAsGradients) {
   const Tensor x = normal({5, 6}, 4);
   const Net net;
   Tape tape;
@@ -175,7 +175,7 @@ Net trained_in_parts(const AnyOptimizer& rule, Index count, Index threads, bool 
   return net;
 }
 
-TEST(OptimizerParts, GiveTheSameBitsWhoeverSharesTheWork) {
+TEST(OptimizerParts, GiveTheSameBitsForAnyTeam) {
   for (const AnyOptimizer& rule : sgd_rules) {
     for (const bool put_off : {false, true}) {
       for (const Index count : {2, 5, 8}) {
@@ -191,7 +191,7 @@ TEST(OptimizerParts, GiveTheSameBitsWhoeverSharesTheWork) {
   }
 }
 
-TEST(OptimizerParts, AddUpToTheWhole) {
+TEST(OptimizerParts, SumToTheWholeBatch) {
   for (const AnyOptimizer& rule : sgd_rules) {
     const Net whole = trained_in_parts(rule, 1, 1, false);
     for (const bool put_off : {false, true}) {

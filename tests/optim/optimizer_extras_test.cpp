@@ -36,7 +36,7 @@ struct TwoLayers {
   }
 };
 
-TEST(Names, ExcludeFromWeightDecayWhatTheyNameWholly) {
+TEST(Names, ExcludeLayersAndParametersFromWeightDecay) {
   const auto decayed = [](std::vector<std::string> names, std::initializer_list<long double> values) {
     TwoLayers layers;
     Optimizer optimizer(
@@ -59,7 +59,7 @@ TEST(Names, MultiplyTheLearningRateOfPlainGradientDescent) {
   layers.expect({.75L, .5L, .5L, 0});
 }
 
-TEST(Names, MultiplyTheRateThatARuleSeesAndThatWeightsDecayBy) {
+TEST(Names, MultiplyTheRateOfTheRuleAndOfTheDecay) {
   TwoLayers layers;
   Optimizer optimizer({SGD{.learning_rate = 0.5, .momentum = 0.9, .weight_decay = 0.5},
                        {.learning_rate_multipliers = {{"dense_1", 0}, {"dense", 0.5}}}},
@@ -69,7 +69,7 @@ TEST(Names, MultiplyTheRateThatARuleSeesAndThatWeightsDecayBy) {
   EXPECT_EQ(optimizer.learning_rate(), 0.5);
 }
 
-TEST(Names, GoWithACopyOfTheModel) {
+TEST(Names, ApplyToACopyOfTheModel) {
   TwoLayers layers, copy;
   const Optimizer optimizer({SGD{.learning_rate = 1}, {.learning_rate_multipliers = {{"dense", 0.5}}}},
                             layers.parameters());
@@ -78,7 +78,7 @@ TEST(Names, GoWithACopyOfTheModel) {
   copy.expect({.5L, .5L, 0, 0});
 }
 
-TEST(Averages, FollowTheWeightsAndChangePlacesWithThem) {
+TEST(Averages, FollowTheWeightsAndAreSwappedWithThem) {
   Parameter x = parameter({0});
   Optimizer optimizer({SGD{.learning_rate = 1}, {.use_ema = true, .ema_momentum = 0.75}}, {{"x", &x}});
   const auto averaged = [&] {
@@ -98,7 +98,7 @@ TEST(Averages, FollowTheWeightsAndChangePlacesWithThem) {
   EXPECT_EQ(x.value[0], 11);
 }
 
-TEST(Averages, AreStateLikeWhatTheRuleKeeps) {
+TEST(Averages, ArePartOfTheState) {
   Parameter x = parameter({1, 2});
   Optimizer optimizer({Adam{}, {.use_ema = true}}, {{"x", &x}});
   EXPECT_EQ(optimizer.rule().slot_count(), 3);
@@ -111,7 +111,7 @@ TEST(Averages, AreStateLikeWhatTheRuleKeeps) {
   EXPECT_EQ(rebound.state()[2], optimizer.state()[2]);
 }
 
-TEST(Averages, BecomeTheWeightsEverySoManySteps) {
+TEST(Averages, OverwriteTheWeightsPeriodically) {
   Parameter x = parameter({0});
   Optimizer optimizer({SGD{.learning_rate = 1}, {.use_ema = true, .ema_momentum = 0.5, .ema_overwrite_frequency = 2}},
                       {{"x", &x}});
@@ -126,7 +126,7 @@ TEST(Averages, BecomeTheWeightsEverySoManySteps) {
   EXPECT_EQ(x.value[0], 11);  // the weight was 14; the average of 8 and 14 is 11
 }
 
-TEST(Averages, AreOfWhatIsTrainedAlsoWhereItHasNoGradientForAStep) {
+TEST(Averages, IncludeParametersWithoutAGradientInAStep) {
   Parameter x = parameter({0}), y = parameter({8}), fixed = parameter({3});
   fixed.trainable = false;
   Optimizer optimizer({SGD{.learning_rate = 1}, {.use_ema = true, .ema_momentum = 0.5}},
@@ -141,7 +141,7 @@ TEST(Averages, AreOfWhatIsTrainedAlsoWhereItHasNoGradientForAStep) {
   EXPECT_EQ(fixed.value[0], 5);
 }
 
-TEST(Averages, BeginAnewFromTheValuesOfALayerThatWasFrozen) {
+TEST(Averages, RestartAfterALayerWasFrozen) {
   Parameter x = parameter({0});
   x.trainable = false;
   Parameter y = parameter({0});
@@ -174,7 +174,7 @@ TEST(Averages, AllocateNothingInAWarmStep) {
   EXPECT_EQ(testing::allocations_of(train, {.warm_up = 2, .counted = 4}), 0);
 }
 
-TEST(OptimizerExtrasErrors, NameTheOptionAndWhatIsWrongWithIt) {
+TEST(OptimizerExtrasErrors, NameTheOptionAndTheProblem) {
   const auto expect_extras_error = [](const OptimizerExtras& extras, std::string_view text) {
     expect_error<ValueError>(
         [&] {
@@ -183,13 +183,12 @@ TEST(OptimizerExtrasErrors, NameTheOptionAndWhatIsWrongWithIt) {
         },
         text);
   };
-  expect_extras_error(
-      {.exclude_from_weight_decay = {"bias", "batch"}},
-      "optimizer: exclude_from_weight_decay names \"batch\"; no layer or parameter has this name; there "
-      "are dense/kernel, dense/bias, dense_1/kernel, dense_1/bias");
+  expect_extras_error({.exclude_from_weight_decay = {"bias", "batch"}},
+                      "optimizer: exclude_from_weight_decay names \"batch\", but no layer or parameter has this name; "
+                      "the parameters are dense/kernel, dense/bias, dense_1/kernel, dense_1/bias");
   expect_extras_error({.learning_rate_multipliers = {{"kern", 2}}},
-                      "optimizer: learning_rate_multipliers names \"kern\"; no layer or parameter has this name; there "
-                      "are dense/kernel, dense/bias, dense_1/kernel, dense_1/bias");
+                      "optimizer: learning_rate_multipliers names \"kern\", but no layer or parameter has this name; "
+                      "the parameters are dense/kernel, dense/bias, dense_1/kernel, dense_1/bias");
   expect_extras_error({.learning_rate_multipliers = {{"kernel", -2}}},
                       "optimizer: learning_rate_multipliers gives -2 for kernel; it must not be negative");
   expect_extras_error({.use_ema = true, .ema_momentum = 1.5}, "optimizer: ema_momentum is 1.5; it must be in [0, 1]");
@@ -199,7 +198,7 @@ TEST(OptimizerExtrasErrors, NameTheOptionAndWhatIsWrongWithIt) {
                       "optimizer: ema_overwrite_frequency is 10, but use_ema is not set");
 }
 
-TEST(OptimizerExtrasErrors, AreThrownForAveragesThatAreNotThereOrNoLongerFit) {
+TEST(OptimizerExtrasErrors, AreThrownForMissingOrOutdatedAverages) {
   Parameter x = parameter({0}), y = parameter({0});
   Optimizer plain(SGD{}, {{"x", &x}});
   for (const auto& use : {+[](Optimizer& o) { o.swap_averages(); }, +[](Optimizer& o) { o.overwrite_with_averages(); },

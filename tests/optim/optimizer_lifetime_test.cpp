@@ -28,7 +28,7 @@ constexpr std::string_view one_gone =
     "optimizer: 1 of its 1 parameters are gone or have moved, because their model was rebuilt, changed or assigned "
     "to; compile the model again, or create a new optimizer for its parameters";
 
-TEST(OptimizerLifetime, EveryUseOfAParameterThatIsGoneThrows) {
+TEST(OptimizerLifetime, EveryUseOfADestroyedParameterThrows) {
   Parameter other = parameter({1});
   std::optional<Parameter> x = parameter({1});
   Optimizer optimizer(averaging_sgd, {{"x", &*x}});
@@ -48,7 +48,7 @@ TEST(OptimizerLifetime, EveryUseOfAParameterThatIsGoneThrows) {
   EXPECT_EQ(optimizer.state().size(), 1U);
 }
 
-TEST(OptimizerLifetime, ParametersThatMoveAreFoundOut) {
+TEST(OptimizerLifetime, MovedParametersAreDetected) {
   std::vector<Parameter> layers{parameter({1})};
   Optimizer optimizer(SGD{}, {{"x", layers.data()}});
   layers.reserve(layers.capacity() + 1);
@@ -57,12 +57,13 @@ TEST(OptimizerLifetime, ParametersThatMoveAreFoundOut) {
   Parameter from = parameter({1});
   Optimizer of_from(SGD{}, {{"from", &from}});
   const Parameter to = std::move(from);
-  expect_error<StateError>([&] { testing::step(of_from, to, Tensor::vector({1})); },
-                           "optimizer: the loss depends on none of its 1 parameters, only on others (is it the loss of "
-                           "another model, such as a copy?)");
+  expect_error<StateError>(
+      [&] { testing::step(of_from, to, Tensor::vector({1})); },
+      "optimizer: the loss depends on none of this optimizer's 1 parameters, only on others (is it the loss of "
+      "another model, such as a copy?)");
 }
 
-TEST(OptimizerLifetime, AssigningToAParameterAndCopyingItKeepIt) {
+TEST(OptimizerLifetime, AssigningAndCopyingAParameterKeepItUsable) {
   Parameter x = parameter({1});
   Optimizer optimizer(SGD{.learning_rate = 0.5}, {{"x", &x}});
   {
@@ -77,7 +78,7 @@ TEST(OptimizerLifetime, AssigningToAParameterAndCopyingItKeepIt) {
   EXPECT_EQ(second.parameters()[0], &x);
 }
 
-TEST(OptimizerLifetime, AParameterWithoutValuesIsRefused) {
+TEST(OptimizerLifetime, AParameterWithoutValuesIsRejected) {
   Parameter kernel = parameter({1}), bias;
   expect_error<StateError>(
       [&] {
@@ -87,12 +88,12 @@ TEST(OptimizerLifetime, AParameterWithoutValuesIsRefused) {
       "optimizer");
 }
 
-TEST(OptimizerLifetime, AStepMustKnowOneOfTheGradientsAtLeast) {
+TEST(OptimizerLifetime, AStepNeedsAGradientOfOneOfItsParameters) {
   Parameter x = parameter({1}), state{Tensor::vector({1}), false}, other = parameter({1});
   Optimizer optimizer(SGD{.learning_rate = 0.5}, {{"x", &x}, {"state", &state}});
   Tape tape;
   const std::string text = error_of<StateError>([&] { optimizer.minimize(sum(tape.parameter(other))); });
-  EXPECT_TRUE(text.starts_with("optimizer: the loss depends on none of its 2 parameters")) << text;
+  EXPECT_TRUE(text.starts_with("optimizer: the loss depends on none of this optimizer's 2 parameters")) << text;
   EXPECT_EQ(optimizer.iterations(), 0);
 
   tape.clear();
@@ -111,7 +112,7 @@ TEST(OptimizerLifetime, AStepMustKnowOneOfTheGradientsAtLeast) {
   EXPECT_EQ(x.value[0], Real(0.5));
 }
 
-TEST(AveragedWeights, EndQuietlyWhenParametersOrOptimizerAreGone) {
+TEST(AveragedWeights, IgnoreDestroyedParametersAndOptimizers) {
   std::optional<Parameter> x = parameter({1});
   std::optional<Optimizer> optimizer;
   const auto begin = [&] {

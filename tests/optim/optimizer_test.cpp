@@ -18,7 +18,7 @@ using testing::expect_error;
 using testing::parameter;
 using testing::step;
 
-TEST(Optimizer, TakesARateThatIsChangedFromTheNextStepOn) {
+TEST(Optimizer, UsesAChangedRateFromTheNextStepOn) {
   Parameter x = parameter({1});
   Optimizer optimizer(SGD{.learning_rate = 0.5}, {{"x", &x}});
   const Tensor g = Tensor::vector({1});
@@ -36,7 +36,7 @@ TEST(Optimizer, TakesARateThatIsChangedFromTheNextStepOn) {
   EXPECT_EQ(optimizer.learning_rate(), 0);  // unchanged
 }
 
-TEST(Optimizer, AsksItsScheduleForTheNumberOfStepsMade) {
+TEST(Optimizer, EvaluatesItsScheduleAtTheNumberOfSteps) {
   Parameter x = parameter({0});
   Optimizer optimizer(SGD{.learning_rate = [](Index step) { return static_cast<double>(step + 1); }}, {{"x", &x}});
   EXPECT_EQ(optimizer.iterations(), 0);
@@ -47,7 +47,7 @@ TEST(Optimizer, AsksItsScheduleForTheNumberOfStepsMade) {
   EXPECT_EQ(optimizer.learning_rate(), 4);
 }
 
-TEST(Optimizer, DecaysWeightsApartFromTheGradientAndBeforeIt) {
+TEST(Optimizer, DecaysWeightsIndependentlyOfTheGradient) {
   Parameter x = parameter({2, -4}), y = parameter({8});
   Optimizer optimizer(SGD{.learning_rate = 0.5, .weight_decay = 0.25}, {{"x", &x}, {"y", &y}});
   step(optimizer, x, Tensor::vector({1, 0}));
@@ -55,7 +55,7 @@ TEST(Optimizer, DecaysWeightsApartFromTheGradientAndBeforeIt) {
   EXPECT_EQ(y.value[0], 8);  // without a gradient it does not decay
 }
 
-TEST(Optimizer, DecaysWeightsBeforeTheRuleSeesThem) {
+TEST(Optimizer, DecaysWeightsBeforeTheRule) {
   struct Square {  // w becomes w^2
     LearningRate learning_rate = 0.5;
     double weight_decay = 1;
@@ -83,7 +83,7 @@ TEST(Optimizer, DecaysWeightsByASmallRateWithoutBias) {
   EXPECT_NEAR(lost / total, 1e-4, 1e-5);
 }
 
-TEST(Clipping, ByNormScalesEachGradientOnItsOwn) {
+TEST(Clipping, ByNormScalesEachGradientSeparately) {
   Parameter x = parameter({0, 0}), y = parameter({0});
   Optimizer optimizer(SGD{.learning_rate = 1, .clipnorm = 2.5}, {{"x", &x}, {"y", &y}});
   step(optimizer, x, Tensor::vector({3, -4}), y, Tensor::vector({2}));
@@ -91,7 +91,7 @@ TEST(Clipping, ByNormScalesEachGradientOnItsOwn) {
   expect_close(y.value, {-2});
 }
 
-TEST(Clipping, ByValueLimitsEachNumber) {
+TEST(Clipping, ByValueLimitsEachElement) {
   Parameter x = parameter({0, 0, 0, 0});
   Optimizer optimizer(SGD{.learning_rate = 1, .clipvalue = 0.5}, {{"x", &x}});
   step(optimizer, x, Tensor::vector({3, -4, 0.25, testing::nan}));
@@ -112,14 +112,14 @@ TEST(Clipping, ByGlobalNormScalesAllGradientsTogether) {
   expect_close(y.value, {-7});
 }
 
-TEST(Clipping, SumsTheNormOfEveryNumber) {
+TEST(Clipping, UsesEveryElementForTheNorm) {
   Parameter x{Tensor({21})};
   Optimizer optimizer(SGD{.learning_rate = 1, .clipnorm = 1}, {{"x", &x}});
   step(optimizer, x, Tensor::full({21}, 3));
   for (const Real w : x.value) expect_close(w, -1 / std::sqrt(21.0L));
 }
 
-TEST(Clipping, LeavesTheGradientsOfOthersAlone) {
+TEST(Clipping, IgnoresGradientsOfOtherParameters) {
   Parameter mine = parameter({0}), other = parameter({0});
   Optimizer optimizer(SGD{.learning_rate = 1, .global_clipnorm = 1}, {{"mine", &mine}});
   Tape tape;
@@ -146,7 +146,7 @@ TEST(OptimizerErrors, NameTheOptionThatIsOutOfRange) {
                       "optimizer: clipnorm 0, clipvalue 0.5 and global_clipnorm 2; only one can be given");
 }
 
-TEST(Optimizer, LeavesWhatHasNoGradientOrIsNotTrainableUntouched) {
+TEST(Optimizer, LeavesParametersWithoutAGradientUnchanged) {
   Parameter x = parameter({1}), unused = parameter({2}), frozen = parameter({3});
   frozen.trainable = false;
   Optimizer optimizer(SGD{.learning_rate = 0.5, .momentum = 0.9, .weight_decay = 0.1},
@@ -158,7 +158,7 @@ TEST(Optimizer, LeavesWhatHasNoGradientOrIsNotTrainableUntouched) {
   EXPECT_EQ(frozen.value[0], 3);
 }
 
-TEST(Optimizer, LeavesParametersThatAreNotItsOwnAlone) {
+TEST(Optimizer, LeavesOtherParametersUnchanged) {
   Parameter mine = parameter({1}), other = parameter({1});
   Optimizer optimizer(SGD{.learning_rate = 0.5}, {{"mine", &mine}});
   Tape tape;
@@ -171,7 +171,7 @@ TEST(Optimizer, LeavesParametersThatAreNotItsOwnAlone) {
   EXPECT_TRUE(optimizer.knows_all(tape.backward(sum(tape.parameter(mine)))));
 }
 
-TEST(Optimizer, GivesEachParameterItsOwnStateWhateverTheOrderOfGradients) {
+TEST(Optimizer, KeepsStatePerParameterForAnyOrderOfGradients) {
   Parameter a = parameter({0}), b = parameter({0, 0}), c = parameter({0});
   Optimizer optimizer(SGD{.learning_rate = 1, .momentum = 0.5}, {{"a", &a}, {"b", &b}, {"c", &c}});
   Tape tape;
@@ -186,7 +186,7 @@ TEST(Optimizer, GivesEachParameterItsOwnStateWhateverTheOrderOfGradients) {
   EXPECT_EQ(optimizer.state()[2], Tensor::vector({-6}));
 }
 
-TEST(Optimizer, AppliesRecordedUpdatesWhenItStepsAndNotBefore) {
+TEST(Optimizer, AppliesRecordedUpdatesInTheStep) {
   Parameter x = parameter({1}), average{Tensor::vector({5}), false}, other{Tensor::vector({5}), false};
   Optimizer optimizer(SGD{.learning_rate = 1}, {{"x", &x}, {"average", &average}});
   Tape tape;
@@ -201,7 +201,7 @@ TEST(Optimizer, AppliesRecordedUpdatesWhenItStepsAndNotBefore) {
   EXPECT_EQ(other.value[0], 5);  // belongs to another optimizer
 }
 
-TEST(Optimizer, KeepsZeroedStateInTheShapeOfEachParameter) {
+TEST(Optimizer, StartsWithZeroStateInTheShapeOfEachParameter) {
   Parameter x{Tensor::full({2, 3}, 7)}, y{Tensor::scalar(7)};
   const Optimizer plain(SGD{}, {{"x", &x}, {"y", &y}});
   EXPECT_TRUE(plain.state().empty());
@@ -211,7 +211,7 @@ TEST(Optimizer, KeepsZeroedStateInTheShapeOfEachParameter) {
   EXPECT_EQ(optimizer.state()[1], Tensor::scalar(0));
 }
 
-TEST(Optimizer, ThrowsBeforeAnythingIsChangedIfAParameterChangedItsShape) {
+TEST(Optimizer, ChangesNothingIfAParameterChangedItsShape) {
   Parameter first = parameter({1}), x = parameter({1, 2});
   for (const double momentum : {0.0, 0.9}) {
     Optimizer optimizer(SGD{.learning_rate = 1, .momentum = momentum}, {{"first", &first}, {"x", &x}});
@@ -240,7 +240,7 @@ TEST(Optimizer, ThrowsBeforeAnythingIsChangedIfAParameterChangedItsShape) {
   EXPECT_EQ(first.value[0], 1);
 }
 
-TEST(Optimizer, GoesOnWithACopyOfTheModelWhenRebound) {
+TEST(Optimizer, ContinuesWithACopyOfTheModelWhenRebound) {
   Parameter x = parameter({0});
   Optimizer optimizer(SGD{.learning_rate = 1, .momentum = 0.5}, {{"x", &x}});
   step(optimizer, x, Tensor::vector({1}));
@@ -273,7 +273,7 @@ struct CustomAdagrad {
   }
 };
 
-TEST(CustomRule, HasSlotsThatBeginAsItSays) {
+TEST(CustomRule, InitializesItsSlots) {
   Parameter x = parameter({1, 1}), y = parameter({1});
   Optimizer optimizer(CustomAdagrad{}, {{"x", &x}, {"y", &y}});
   EXPECT_EQ(optimizer.state()[0], Tensor::full({2}, Real(0.1)));
@@ -284,7 +284,7 @@ TEST(CustomRule, HasSlotsThatBeginAsItSays) {
   expect_close(x.value[0], 1 - 0.25L / std::sqrt(0.35L) - 0.25L / std::sqrt(0.6L));
 }
 
-TEST(CustomRule, KnowsTheStepAndSeparatesItsSlots) {
+TEST(CustomRule, IsGivenTheStepAndItsSlots) {
   struct Rule {
     LearningRate learning_rate = 0.5;
     Index slot_count() const { return 2; }
@@ -304,7 +304,7 @@ TEST(CustomRule, KnowsTheStepAndSeparatesItsSlots) {
   for (std::size_t i = 0; i < 4; ++i) EXPECT_EQ(optimizer.state()[i][0], expected[i]);
 }
 
-TEST(CustomRule, MayCheckItsOptionsAndHasEightSlotsAtMost) {
+TEST(CustomRule, MayCheckItsOptionsAndHasAtMostEightSlots) {
   struct Greedy {
     LearningRate learning_rate = 0.5;
     Index wanted = 9;

@@ -59,19 +59,19 @@ TEST(Adam, HasTheEpsilonHatFormOfKeras) {
   expect_path(Adam{.learning_rate = 0.1, .epsilon = 1e-8}, {1e-8}, {.996934657}, 1e-9);
 }
 
-TEST(AdamW, DecaysWeightsApartFromTheGradient) {
+TEST(AdamW, DecaysWeightsIndependentlyOfTheGradient) {
   // The reference uses the paper's epsilon. With Keras's, the first step of 0.1 is shorter by a factor of 6e-8, later
   // ones by less.
   expect_path(AdamW{.learning_rate = 0.1, .epsilon = 1e-8, .weight_decay = 0.1}, three,
               {.890000002000, .861950198922, .827934178607}, 1e-7);
 }
 
-TEST(AdamW, IsAdamButForItsDefaultDecay) {
+TEST(AdamW, IsAdamWithAnotherDefaultDecay) {
   EXPECT_EQ(path(AdamW{}, three), path(Adam{.weight_decay = 0.004}, three));
   EXPECT_EQ(path(AdamW{.weight_decay = 0}, three), path(Adam{}, three));
 }
 
-TEST(Adam, WithAmsgradNeverForgetsTheLargestAverageOfSquares) {
+TEST(Adam, WithAmsgradKeepsTheLargestAverageOfSquares) {
   const Adam plain{.learning_rate = 0.1, .beta_2 = 0.5};
   Adam amsgrad = plain;
   amsgrad.amsgrad = true;
@@ -80,7 +80,7 @@ TEST(Adam, WithAmsgradNeverForgetsTheLargestAverageOfSquares) {
   EXPECT_GT(path(amsgrad, falling).back(), path(plain, falling).back());
 }
 
-TEST(Adam, CorrectsItsBiasOnceAStepAndNotOnceAParameter) {
+TEST(Adam, CorrectsItsBiasByStepsNotByParameters) {
   Parameter x = parameter({1}), y = parameter({1});
   Optimizer optimizer(Adam{.learning_rate = 0.1}, {{"x", &x}, {"y", &y}});
   const std::vector<Real> alone = path(Adam{.learning_rate = 0.1}, three);
@@ -92,7 +92,7 @@ TEST(Adam, CorrectsItsBiasOnceAStepAndNotOnceAParameter) {
   }
 }
 
-TEST(Nadam, GoesFromTheFirstStepToWhereItsMomentumHasGrown) {
+TEST(Nadam, FollowsItsFormulaAsTheMomentumGrows) {
   const auto momentum = [](int t) { return 0.9 * (1 - 0.5 * std::pow(0.96, t)); };
   double m = 0, v = 0, product = 1, w = 1;
   std::vector<double> gradients;
@@ -111,13 +111,13 @@ TEST(Nadam, GoesFromTheFirstStepToWhereItsMomentumHasGrown) {
   }
 }
 
-TEST(RMSprop, HasEpsilonInTheRootAsInKeras) {
+TEST(RMSprop, AddsEpsilonInsideTheRootAsKerasDoes) {
   const double w1 = 1 - 0.1 * 0.5 / std::sqrt(0.1 * 0.25 + 0.01);
   const double w2 = w1 + 0.1 * 0.3 / std::sqrt(0.9 * 0.1 * 0.25 + 0.1 * 0.09 + 0.01);
   expect_path(RMSprop{.learning_rate = 0.1, .epsilon = 0.01}, {0.5, -0.3}, {w1, w2});
 }
 
-TEST(RMSprop, CentersAndKeepsTheOldRateInItsMomentum) {
+TEST(RMSprop, CentersAndIncludesTheRateInItsMomentum) {
   const double v1 = 0.1 * 0.25, v2 = 0.9 * v1 + 0.1 * 0.09, a1 = 0.05, a2 = 0.9 * a1 - 0.03;
   const double b1 = 0.1 * 0.5 / std::sqrt(v1 - a1 * a1 + 0.01);
   const double b2 = 0.8 * b1 - 0.02 * 0.3 / std::sqrt(v2 - a2 * a2 + 0.01);
@@ -126,20 +126,20 @@ TEST(RMSprop, CentersAndKeepsTheOldRateInItsMomentum) {
               {1 - b1, 1 - b1 - b2});
 }
 
-TEST(RMSprop, StaysFiniteWhereTheVarianceOfGradientsRoundsBelowZero) {
+TEST(RMSprop, StaysFiniteIfTheVarianceRoundsBelowZero) {
   for (const double g : {1.0 / 3, 1000.1, 1e6}) {
     const std::vector<Real> x = path(RMSprop{.centered = true}, std::vector<double>(300, g));
     for (const Real value : x) ASSERT_TRUE(std::isfinite(value)) << g;
   }
 }
 
-TEST(Adagrad, BeginsWithItsInitialValueAndHasEpsilonInTheRoot) {
+TEST(Adagrad, StartsAtItsInitialValueAndAddsEpsilonInsideTheRoot) {
   const double w1 = 1 - 0.1 * 0.5 / std::sqrt(0.1 + 0.25 + 0.01);
   const double w2 = w1 + 0.1 * 0.3 / std::sqrt(0.1 + 0.25 + 0.09 + 0.01);
   expect_path(Adagrad{.learning_rate = 0.1, .epsilon = 0.01}, {0.5, -0.3}, {w1, w2});
 }
 
-TEST(Lion, MovesByTheRateInTheDirectionOfTheSignAndMixesWithTwoBetas) {
+TEST(Lion, StepsByTheRateInTheDirectionOfTheSign) {
   // The second gradient is too small to reverse the direction: .9 * .1 - .1 * .1 > 0. The third, 0, keeps it.
   expect_path(Lion{.learning_rate = 0.1, .beta_2 = 0.8}, {0.5, -0.1, 0, -9}, {0.9, 0.8, 0.7, 0.8});
   expect_path(Lion{.learning_rate = 0.1}, {0}, {1});
@@ -179,7 +179,7 @@ TEST(EveryRule, FindsTheMinimumOfAQuadratic) {
   }
 }
 
-TEST(EveryRule, GoesOnFromStateThatWasKeptAsIfItHadNotStopped) {
+TEST(EveryRule, ResumesFromSavedState) {
   constexpr Index n = 21;
   const ExponentialDecay rate{.initial_learning_rate = 0.1, .decay_steps = 10, .decay_rate = 0.9};
   const auto train = [](Optimizer& optimizer, const Parameter& x, std::uint64_t first, std::uint64_t last) {
@@ -203,7 +203,7 @@ TEST(EveryRule, GoesOnFromStateThatWasKeptAsIfItHadNotStopped) {
   }
 }
 
-TEST(EveryRule, LetsANaNThrough) {
+TEST(EveryRule, PropagatesNaN) {
   for (const auto& [name, rule] : rules(0.1)) {
     SCOPED_TRACE(name);
     Parameter x = parameter({1, 1});
@@ -246,7 +246,7 @@ TEST(EveryRule, HasKerasDefaults) {
   EXPECT_EQ(std::pair(Lion{}.beta_1, Lion{}.beta_2), std::pair(0.9, 0.99));
 }
 
-TEST(EveryRule, RefusesOptionsThatAreOutOfRange) {
+TEST(EveryRule, RejectsOptionsOutOfRange) {
   const auto expect_option_error = [](auto rule, std::string_view text) {
     expect_error<ValueError>([&] { AnyOptimizer optimizer(rule); }, text);
   };

@@ -14,7 +14,7 @@ namespace {
 
 using testing::expect_error;
 
-TEST(LearningRate, IsAnyNumber) {
+TEST(LearningRate, CanBeAnyNumber) {
   EXPECT_EQ(LearningRate(1).at(5), 1);
   EXPECT_EQ(LearningRate(0.1).at(0), 0.1);
   EXPECT_EQ(LearningRate(0.5F).at(1000), 0.5);
@@ -25,7 +25,7 @@ struct Halving {
   double operator()(Index step) const { return std::ldexp(1.0, -static_cast<int>(step)); }
 };
 
-TEST(LearningRate, IsAnythingThatGivesARateForAStep) {
+TEST(LearningRate, CanBeAnyFunctionOfTheStep) {
   const LearningRate from_struct = Halving{};
   EXPECT_TRUE(from_struct.is_schedule());
   EXPECT_EQ(from_struct.at(0), 1);
@@ -40,7 +40,7 @@ TEST(LearningRate, IsAnythingThatGivesARateForAStep) {
   static_assert(!std::is_constructible_v<LearningRate, const char*>);
 }
 
-TEST(LearningRate, IsGivenToAnOptimizerByName) {
+TEST(LearningRate, IsAnOptionOfAnOptimizer) {
   const SGD sgd{.learning_rate = ExponentialDecay{.initial_learning_rate = 0.1, .decay_steps = 10, .decay_rate = 0.5}};
   EXPECT_DOUBLE_EQ(sgd.learning_rate.at(10), 0.05);
 }
@@ -60,7 +60,7 @@ TEST(ExponentialDecay, StepsDownAStaircase) {
   EXPECT_DOUBLE_EQ(decay(299), 0.025);
 }
 
-TEST(PiecewiseConstantDecay, KeepsAValueUpToAndIncludingItsBoundary) {
+TEST(PiecewiseConstantDecay, KeepsAValueThroughItsBoundary) {
   const PiecewiseConstantDecay decay{.boundaries = {100, 110}, .values = {1.0, 0.5, 0.1}};
   EXPECT_EQ(decay(0), 1.0);
   EXPECT_EQ(decay(100), 1.0);
@@ -91,7 +91,7 @@ TEST(PolynomialDecay, EndsAtTheEndRateAndStaysThere) {
   EXPECT_DOUBLE_EQ((PolynomialDecay{.initial_learning_rate = 0.1, .decay_steps = 100}(100)), 0.0001);
 }
 
-TEST(PolynomialDecay, CyclesOverMultiplesOfItsSteps) {
+TEST(PolynomialDecay, CyclesWithMultiplesOfItsSteps) {
   const PolynomialDecay decay{.initial_learning_rate = 1, .decay_steps = 100, .end_learning_rate = 0, .cycle = true};
   EXPECT_DOUBLE_EQ(decay(0), 1);  // at step 0 decay_steps is not replaced by its multiple 0
   EXPECT_DOUBLE_EQ(decay(50), 0.5);
@@ -101,7 +101,7 @@ TEST(PolynomialDecay, CyclesOverMultiplesOfItsSteps) {
   EXPECT_DOUBLE_EQ(decay(250), 1 - 250 / 300.0);
 }
 
-TEST(CosineDecay, GoesDownHalfACosineAndStaysThere) {
+TEST(CosineDecay, FallsAlongHalfACosineAndStaysThere) {
   const CosineDecay decay{.initial_learning_rate = 0.1, .decay_steps = 100};
   EXPECT_DOUBLE_EQ(decay(0), 0.1);
   EXPECT_DOUBLE_EQ(decay(25), 0.05 * (1 + std::sqrt(0.5)));
@@ -113,7 +113,7 @@ TEST(CosineDecay, GoesDownHalfACosineAndStaysThere) {
   EXPECT_DOUBLE_EQ(floored(100), 0.02);
 }
 
-TEST(CosineDecay, WarmsUpInAStraightLineAndDecaysFromTheTarget) {
+TEST(CosineDecay, WarmsUpLinearlyAndDecaysFromTheTarget) {
   const CosineDecay decay{
       .initial_learning_rate = 0.02, .decay_steps = 100, .alpha = 0.1, .warmup_target = 0.1, .warmup_steps = 40};
   EXPECT_DOUBLE_EQ(decay(0), 0.02);
@@ -124,13 +124,13 @@ TEST(CosineDecay, WarmsUpInAStraightLineAndDecaysFromTheTarget) {
   EXPECT_DOUBLE_EQ(decay(141), 0.01);
 }
 
-TEST(CosineDecay, WithATargetAndNoWarmUpStartsAtTheTarget) {
+TEST(CosineDecay, WithATargetButNoWarmupStartsAtTheTarget) {
   const CosineDecay decay{.initial_learning_rate = 0.02, .decay_steps = 100, .warmup_target = 0.1};
   EXPECT_DOUBLE_EQ(decay(0), 0.1);
   EXPECT_DOUBLE_EQ(decay(50), 0.05);
 }
 
-/// The definition, evaluated one period after the other.
+/// The definition, evaluated period by period.
 double restarted(const CosineDecayRestarts& options, Index step) {
   double rest = static_cast<double>(step), length = static_cast<double>(options.first_decay_steps), height = 1;
   while (rest >= length) {
@@ -142,7 +142,7 @@ double restarted(const CosineDecayRestarts& options, Index step) {
   return options.initial_learning_rate * ((1 - options.alpha) * height * cosine + options.alpha);
 }
 
-TEST(CosineDecayRestarts, RestartsEachTimeForLongerAndFromLower) {
+TEST(CosineDecayRestarts, RestartsWithLongerPeriodsAndLowerPeaks) {
   const CosineDecayRestarts decay{
       .initial_learning_rate = 0.1, .first_decay_steps = 10, .t_mul = 2, .m_mul = 0.5, .alpha = 0.1};
   EXPECT_DOUBLE_EQ(decay(0), 0.1);
@@ -165,21 +165,21 @@ TEST(CosineDecayRestarts, FollowsItsDefinitionAtEveryStep) {
   }
 }
 
-TEST(CosineDecayRestarts, FindsItsPeriodWhereTheLogarithmsRoundToTheNextOne) {
+TEST(CosineDecayRestarts, FindsThePeriodDespiteRoundingOfTheLogarithms) {
   const CosineDecayRestarts decay{.initial_learning_rate = 0.1, .first_decay_steps = 1};
   constexpr Index restart = (Index{1} << 52) - 1;
   EXPECT_NEAR(decay(restart - 1), 0, 1e-15);
   EXPECT_DOUBLE_EQ(decay(restart), 0.1);
 }
 
-TEST(CosineDecayRestarts, DoublesItsPeriodsByDefault) {
+TEST(CosineDecayRestarts, DoublesThePeriodByDefault) {
   const CosineDecayRestarts decay{.initial_learning_rate = 0.1, .first_decay_steps = 10};
   EXPECT_DOUBLE_EQ(decay(10), 0.1);
   EXPECT_DOUBLE_EQ(decay(20), 0.05);
   EXPECT_DOUBLE_EQ(decay(30), 0.1);
 }
 
-TEST(LinearWarmup, GoesStraightUpToWhereAnyScheduleBegins) {
+TEST(LinearWarmup, RisesLinearlyToTheStartOfAnySchedule) {
   const LinearWarmup to_a_number{.learning_rate = 0.1, .warmup_steps = 4};
   EXPECT_EQ(to_a_number(0), 0);
   EXPECT_DOUBLE_EQ(to_a_number(1), 0.025);
@@ -193,7 +193,7 @@ TEST(LinearWarmup, GoesStraightUpToWhereAnyScheduleBegins) {
   EXPECT_EQ((LinearWarmup{.learning_rate = decay, .warmup_steps = 0}(0)), 0.1);
 }
 
-TEST(LinearWarmup, IsTheOneThatCosineDecayHas) {
+TEST(LinearWarmup, EqualsTheWarmupOfCosineDecay) {
   const CosineDecay with{
       .initial_learning_rate = 0.02, .decay_steps = 100, .alpha = 0.1, .warmup_target = 0.1, .warmup_steps = 40};
   const CosineDecay without{.initial_learning_rate = 0.1, .decay_steps = 100, .alpha = 0.1};
@@ -201,7 +201,7 @@ TEST(LinearWarmup, IsTheOneThatCosineDecayHas) {
   for (Index step = 0; step < 200; ++step) ASSERT_DOUBLE_EQ(around(step), with(step)) << step;
 }
 
-TEST(OneCycle, RisesToItsMaximumAndFallsFarBelowWhereItBegan) {
+TEST(OneCycle, RisesToItsMaximumAndFallsBelowItsStart) {
   const OneCycle cycle{.max_learning_rate = 1, .total_steps = 11, .pct_start = 5 / 11.0};
   EXPECT_DOUBLE_EQ(cycle(0), 0.04);
   EXPECT_DOUBLE_EQ(cycle(2), 0.52);
@@ -211,7 +211,7 @@ TEST(OneCycle, RisesToItsMaximumAndFallsFarBelowWhereItBegan) {
   EXPECT_DOUBLE_EQ(cycle(1000), 0.04e-4);
 }
 
-TEST(OneCycle, WithoutRoomToRiseBeginsAtItsMaximum) {
+TEST(OneCycle, WithoutStepsToRiseStartsAtItsMaximum) {
   for (const double pct_start : {0.0, 0.1, 0.2}) {
     const OneCycle cycle{.max_learning_rate = 1, .total_steps = 5, .pct_start = pct_start};
     EXPECT_DOUBLE_EQ(cycle(0), 1);

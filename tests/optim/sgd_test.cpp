@@ -28,7 +28,7 @@ Real after_three_steps(SGD sgd) {
 
 TEST(SGD, WithoutMomentumSubtractsTheScaledGradient) { expect_close(after_three_steps({}), 1 - .05L + .03L - .001L); }
 
-TEST(SGD, WithMomentumKeepsTheOldRateInItsVelocityAsKerasDoes) {
+TEST(SGD, WithMomentumIncludesTheRateInTheVelocityAsKerasDoes) {
   expect_close(after_three_steps({.momentum = 0.9}), .9205L);  // .93265 in PyTorch, which keeps the rate out of v
 }
 
@@ -54,7 +54,7 @@ TEST(SGD, TakesHyperparametersFromDoubleVariables) {
   EXPECT_EQ(sgd.learning_rate.at(0), 0.25);
 }
 
-TEST(SGD, RefusesAMomentumThatIsNoShare) {
+TEST(SGD, RejectsAMomentumOutOfRange) {
   expect_error<ValueError>([] { AnyOptimizer optimizer(SGD{.momentum = 1.5}); },
                            "SGD: momentum is 1.5; it must be in [0, 1]");
   expect_error<ValueError>([] { AnyOptimizer optimizer(SGD{.momentum = -0.1}); },
@@ -82,7 +82,7 @@ TEST(SGD, FollowsAReferenceForAHundredSteps) {
       for (const double decay : {0.0, 0.05}) {
         for (const double limit : {0.0, 1.0}) {
           SCOPED_TRACE(message("momentum {}, nesterov {}, decay {}, limit {}", momentum, nesterov, decay, limit));
-          constexpr Index n = 13;  // one or three whole vector registers, and a rest
+          constexpr Index n = 13;  // one or three whole vector registers, and a remainder
           Parameter x{testing::normal({n}, 1)};
           std::vector<Reference> reference;
           for (const Real w : x.value) reference.push_back({momentum, decay, limit, nesterov, w});

@@ -152,7 +152,7 @@ const std::vector<std::pair<std::string, LearningRate>>& schedules() {
   return result;
 }
 
-TEST(Trajectories, AreThoseOfPyTorch) {
+TEST(Trajectories, EqualPyTorchs) {
   const auto cases = trajectories();
   for (const auto& [name, rule] : optimizers()) {
     SCOPED_TRACE(name);
@@ -162,7 +162,7 @@ TEST(Trajectories, AreThoseOfPyTorch) {
   }
 }
 
-TEST(Trajectories, HaveTheRatesOfPyTorchsSchedules) {
+TEST(Trajectories, HaveTheRatesOfPyTorchsSchedulers) {
   const auto cases = trajectories();
   for (const auto& [name, rate] : schedules()) {
     SCOPED_TRACE(name);
@@ -175,7 +175,7 @@ TEST(Trajectories, HaveTheRatesOfPyTorchsSchedules) {
   }
 }
 
-TEST(Trajectories, AreComparedAllOfThem) {
+TEST(Trajectories, AreAllCompared) {
   std::set<std::string> known;
   for (const auto& [name, rule] : optimizers()) known.insert(name);
   for (const auto& [name, rate] : schedules()) known.insert(name);

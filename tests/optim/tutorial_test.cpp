@@ -56,7 +56,7 @@ void expect_all_close(ConstView actual, const ExactNumbers& expected) {
   for (Index i = 0; i < actual.size(); ++i) expect_close(actual[i], expected[static_cast<std::size_t>(i)]);
 }
 
-TEST(SoftmaxRegression, HasTheCostAndTheGradientOfTheClosedForm) {
+TEST(SoftmaxRegression, HasTheLossAndGradientOfTheClosedForm) {
   const Tensor x = Tensor::matrix({{1, 2}, {-1, 0.5}, {0.25, -2}, {3, 1}});
   const Tensor labels = Tensor::vector({0, 2, 1, 0}), truth = testing::one_hot(labels, 3);
   const Parameter w{Tensor::matrix({{0.1, -0.2, 0.3}, {0.5, 0.4, -0.6}})}, b{Tensor::vector({0.1, 0, -0.1})};
@@ -82,7 +82,7 @@ TEST(SoftmaxRegression, HasTheCostAndTheGradientOfTheClosedForm) {
   expect_all_close(gradients[b], column_means(d, 4));
 }
 
-TEST(LogisticRegression, HasTheCostAndTheGradientOfTheClosedForm) {
+TEST(LogisticRegression, HasTheLossAndGradientOfTheClosedForm) {
   const Tensor x = Tensor::matrix({{1, 2}, {-1, 0.5}, {0.25, -2}, {3, 1}}), truth = Tensor::vector({0, 1, 1, 0});
   const Parameter w{Tensor({2, 1}, {0.5, -0.25})}, b{Tensor::vector({0.1})};
 
@@ -112,7 +112,7 @@ TEST(CrossEntropyOfTwoDistributions, IsMinusTheSumOfPLogQ) {
   expect_close(categorical_crossentropy(tape.input(p), p).item(), 1.5L * std::log(2.0L));
 }
 
-TEST(CrossEntropyOfTwoDistributions, IsTheMeanOverTheRows) {
+TEST(CrossEntropyOfTwoDistributions, IsAveragedOverTheRows) {
   const Tensor p = Tensor::matrix({{0, 1}, {0.5, 0.5}}), q = Tensor::matrix({{0.25, 0.75}, {0.5, 0.5}});
   Tape tape;
   expect_close(categorical_crossentropy(tape.input(q), p).item(), -(std::log(0.75L) + std::log(0.5L)) / 2);

@@ -100,7 +100,7 @@ TEST(UnusableValues, EveryLossIsInTheTable) {
   }
 }
 
-TEST(UnusableValues, APredictionThatIsNoProbabilityNeverGivesAFiniteLoss) {
+TEST(UnusableValues, APredictionThatIsNotAProbabilityNeverGivesAFiniteLoss) {
   for (const Usable& row : usable()) {
     for (const Index label : {0, 1}) {
       const Tensor truth = truth_of(row, label);
@@ -119,7 +119,7 @@ TEST(UnusableValues, APredictionThatIsNoProbabilityNeverGivesAFiniteLoss) {
   }
 }
 
-TEST(UnusableValues, ATruthThatIsNotFiniteNeverGivesAFiniteLoss) {
+TEST(UnusableValues, ATargetThatIsNotFiniteNeverGivesAFiniteLoss) {
   for (const Usable& row : usable()) {
     for (const Real value : {-infinity, infinity, nan}) {
       Tensor truth = truth_of(row, 0);
@@ -129,7 +129,7 @@ TEST(UnusableValues, ATruthThatIsNotFiniteNeverGivesAFiniteLoss) {
   }
 }
 
-TEST(UnusableValues, TheTruthOfPaddingMayBeAnything) {
+TEST(UnusableValues, TheTargetOfPaddingMayBeAnything) {
   for (const Usable& row : usable()) {
     if (!row.checks_truth) continue;
     SCOPED_TRACE(row.name);

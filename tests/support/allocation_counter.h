@@ -5,7 +5,7 @@
 namespace cornu::testing {
 
 /// Counts heap allocations of all threads since its construction. allocation_counter.cpp replaces every form of
-/// operator new by one that counts; direct calls of malloc are not counted.
+/// operator new with one that counts; direct calls of malloc are not counted.
 class AllocationCounter {
  public:
   AllocationCounter();
@@ -32,8 +32,8 @@ Index allocations_of(Action action, const CountedCalls& calls = {}) {
   return counter.count();
 }
 
-/// Peak of the heap memory from operator new, in bytes above the amount at its construction. Only one at a time can be
-/// used. Not available with clang's thread sanitizer either.
+/// Peak of the heap memory from operator new, relative to the amount at construction. Use only one at a time. Not
+/// available with clang's thread sanitizer either.
 class PeakMemory {
  public:
   PeakMemory();
@@ -43,7 +43,7 @@ class PeakMemory {
   Index before_;
 };
 
-/// While it exists, operator new fails after `after` more allocations of any thread: once, or from then onwards.
+/// While it exists, operator new fails after `after` more allocations by any thread: once, or every time.
 class AllocationFailure {
  public:
   enum Extent { once, onwards };

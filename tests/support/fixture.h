@@ -15,7 +15,7 @@ inline std::string fixture_path(const char* variable, const std::string& relativ
   return other != nullptr ? other : source_path(relative);
 }
 
-/// Opens that file. Throws FileError if it cannot be read.
+/// Opens the file at fixture_path. Throws FileError if it cannot be read.
 inline std::ifstream open_fixture(const char* variable, const std::string& relative) {
   const std::string name = fixture_path(variable, relative);
   std::ifstream file(name);

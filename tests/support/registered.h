@@ -9,7 +9,7 @@
 
 namespace cornu::testing {
 
-// The names of Cornu's own types, taken before any test registers one.
+// The names of Cornu's own types, read before any test registers another.
 inline const std::vector<std::string> registered_layers = detail::layer_registry().names();
 inline const std::vector<std::string> registered_activations = detail::activation_registry().names();
 inline const std::vector<std::string> registered_optimizers = detail::optimizer_registry().names();

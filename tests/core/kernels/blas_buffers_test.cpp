@@ -52,7 +52,7 @@ rlim_t address_space() {
   return pages * static_cast<rlim_t>(sysconf(_SC_PAGESIZE));
 }
 
-/// Limits the address space to the present size plus `megabytes` MiB. An alarm kills a process that hangs.
+/// Limits the address space to the current size plus `megabytes` MiB. An alarm kills a process that hangs.
 void leave(rlim_t megabytes) {
   alarm(60);
   rlimit limit{};
@@ -79,7 +79,7 @@ class BlasBuffers : public ::testing::Test {
  protected:
   void SetUp() override {
     GTEST_FLAG_SET(death_test_style, "threadsafe");  // a new process, in which OpenBLAS has no buffers yet
-    // Otherwise OpenBLAS's threads take buffers too, at any time.
+    // With more threads, OpenBLAS's own threads take buffers at any time.
     setenv("OPENBLAS_NUM_THREADS", "1", 1);
     setenv("OMP_NUM_THREADS", "1", 1);
   }
@@ -89,7 +89,7 @@ class BlasBuffers : public ::testing::Test {
   }
 };
 
-TEST_F(BlasBuffers, AFirstProductThrowsWhereThereIsNoAddressSpaceAndALaterOneIsMade) {
+TEST_F(BlasBuffers, ThrowsWithoutAddressSpaceAndRecoversLater) {
   EXPECT_EXIT(
       {
         leave(100);
@@ -103,7 +103,7 @@ TEST_F(BlasBuffers, AFirstProductThrowsWhereThereIsNoAddressSpaceAndALaterOneIsM
       ::testing::ExitedWithCode(0), "");
 }
 
-TEST_F(BlasBuffers, TheFirstProductOfATeamsThreadThrows) {
+TEST_F(BlasBuffers, ThrowsInAThreadOfATeam) {
   EXPECT_EXIT(
       {
         Team team(2);
@@ -126,7 +126,7 @@ TEST_F(BlasBuffers, TheFirstProductOfATeamsThreadThrows) {
       ::testing::ExitedWithCode(0), "");
 }
 
-TEST_F(BlasBuffers, AThreadThatEndsLeavesItsBufferToTheNext) {
+TEST_F(BlasBuffers, AThreadReusesTheBufferOfAFinishedThread) {
   EXPECT_EXIT(
       {
         const bool first = failure_of_product(large).empty();
@@ -142,7 +142,7 @@ TEST_F(BlasBuffers, AThreadThatEndsLeavesItsBufferToTheNext) {
 }
 
 /// Threads whose first products do not overlap share OpenBLAS's first buffer, and need a second one only when they do.
-TEST_F(BlasBuffers, ThreadsWhoseFirstProductsCameOneAfterTheOtherDoNotHangLater) {
+TEST_F(BlasBuffers, ThreadsWhoseFirstProductsDidNotOverlapDoNotHangLater) {
   EXPECT_EXIT(
       {
         Team team(2);

@@ -18,7 +18,7 @@ namespace cornu {
 namespace {
 
 #if defined(__x86_64__) && defined(__linux__)
-TEST(Blas, UsesTheVectorUnitsOfAProcessorThatItDoesNotKnow) {
+TEST(Blas, UsesTheVectorUnitsOfAnUnknownProcessor) {
   if (std::getenv("OPENBLAS_CORETYPE") != nullptr) GTEST_SKIP() << "OPENBLAS_CORETYPE is set";
   if (widest_vectors() == Vectors::any)
     GTEST_SKIP() << "no vector units beyond the baseline, or CORNU_VECTORS forbids them";
@@ -30,7 +30,7 @@ TEST(Blas, UsesTheVectorUnitsOfAProcessorThatItDoesNotKnow) {
 #endif
 
 /// Debian's OpenBLAS without threads gives the same buffer to concurrent products.
-TEST(Blas, ThreadsThatMultiplyAtTheSameTimeGetEachItsOwnProduct) {
+TEST(Blas, ConcurrentProductsAreCorrect) {
   constexpr Index n = 150;  // large enough that OpenBLAS needs a buffer
   std::atomic<int> wrong = 0;
   std::vector<std::thread> threads;

@@ -60,7 +60,7 @@ void expect_product(Product product, Index m, Index k, Index n, bool transpose_a
   for (Index i = m * n; i < after.size(); ++i) ASSERT_EQ(after[i], before[i]) << "beyond the end";
 }
 
-TEST(SmallProducts, EqualTheSumsForOneRowOrOneColumn) {
+TEST(SmallProducts, AreCorrectForOneRowOrOneColumn) {
   for (const Index k : {1, 2, 7, 16, 33, 130, 513}) {
     for (const Index n : {1, 2, 3, 5, 10, 16, 17, 31, 64, 100, 128, 150}) {
       for (const bool transpose_a : {false, true}) {
@@ -75,7 +75,7 @@ TEST(SmallProducts, EqualTheSumsForOneRowOrOneColumn) {
   }
 }
 
-TEST(SmallProducts, EqualTheSumsForManyRowsTimesAFewColumns) {
+TEST(SmallProducts, AreCorrectForManyRowsTimesAFewColumns) {
   for (const Index m : {2, 3, 5, 6, 7, 8, 9, 16, 33}) {
     for (const Index k : {1, 3, 40, 513}) {
       for (const Index n : {2, 3, 7, 8, 9, 10, 15, 16, 17, 20}) {
@@ -89,7 +89,7 @@ TEST(SmallProducts, EqualTheSumsForManyRowsTimesAFewColumns) {
   }
 }
 
-TEST(SmallProducts, AreWhatGemmGivesForEveryShapeAndTranspose) {
+TEST(SmallProducts, GemmIsCorrectForEveryShapeAndTranspose) {
   for (const Index m : {1, 2, 9, 40}) {
     for (const Index k : {0, 1, 5, 1200}) {
       for (const Index n : {1, 4, 10, 23}) {
@@ -106,7 +106,7 @@ TEST(SmallProducts, AreWhatGemmGivesForEveryShapeAndTranspose) {
   expect_product(by_gemm, 250, 420, 10, false, true, true);
 }
 
-TEST(SmallProducts, KeepTheErrorOfALongSumSmall) {
+TEST(SmallProducts, HaveSmallErrorsForLongSums) {
   const Index k = 1'000'000;
   const Tensor x = Tensor::full({k}, Real(1) / 3), ones = Tensor::full({k * 10}, 30);
   const double allowed = std::is_same_v<Real, float> ? 100 : 1e-4;
@@ -117,7 +117,7 @@ TEST(SmallProducts, KeepTheErrorOfALongSumSmall) {
   }
 }
 
-TEST(SmallProducts, HandOnNaNAndInfinityToTheirRowAndColumnAlone) {
+TEST(SmallProducts, PropagateNaNAndInfinityToTheirRowOrColumnOnly) {
   for (const Index m : {1, 11}) {
     for (const Index n : {1, 10, 16}) {
       for (const Real special : {nan, infinity}) {
@@ -144,7 +144,7 @@ TEST(SmallProducts, HandOnNaNAndInfinityToTheirRowAndColumnAlone) {
   }
 }
 
-TEST(SmallProducts, DoNotReadLongRowsThatASingleRowMeetsWithZero) {
+TEST(SmallProducts, SkipLongRowsMultipliedByZero) {
   const Index k = 600, n = 150;  // more than one part of k, and a last panel that is not full
   Tensor a = uniform({1, k}, 1), b = uniform({k, n}, 2), zeroed = b;
   for (const Index p : {Index{0}, Index{17}, Index{300}, k - 1}) {
@@ -161,10 +161,10 @@ TEST(SmallProducts, DoNotReadLongRowsThatASingleRowMeetsWithZero) {
   for (Index j = 0; j < n; ++j) EXPECT_TRUE(std::isfinite(c[j])) << j;
   a[300] = nan;
   small_product(a.view(), zeroed.view(), 1, overwrite(c));
-  for (Index j = 0; j < n; ++j) EXPECT_TRUE(std::isnan(c[j])) << "a NaN is no 0, at " << j;
+  for (Index j = 0; j < n; ++j) EXPECT_TRUE(std::isnan(c[j])) << "NaN is not 0, at " << j;
 }
 
-TEST(SmallProducts, AreChosenByTheShapesAlone) {
+TEST(SmallProducts, AreSelectedByShape) {
   const auto suits = [](Index m, Index k, Index n, bool transpose_a = false) {
     return suits_small_product({nullptr, transpose_a ? k : m, transpose_a ? m : k, transpose_a}, {nullptr, k, n});
   };

@@ -16,7 +16,7 @@ namespace {
 
 using testing::expect_error;
 
-TEST(Team, DoesEveryMembersPartOnceAndWaitsForAll) {
+TEST(Team, RunsEveryJobOnceAndWaitsForAll) {
   for (const Index size : {1, 2, 3, 5}) {
     Team team(size);
     EXPECT_EQ(team.size(), size);
@@ -28,7 +28,7 @@ TEST(Team, DoesEveryMembersPartOnceAndWaitsForAll) {
   }
 }
 
-TEST(Team, RunsTheFirstPartOnTheCallersThread) {
+TEST(Team, RunsTheFirstJobOnTheCallersThread) {
   Team team(3);
   std::vector<std::thread::id> ids(3);
   team.run(3, [&](Index member) { ids[static_cast<std::size_t>(member)] = std::this_thread::get_id(); });
@@ -37,14 +37,14 @@ TEST(Team, RunsTheFirstPartOnTheCallersThread) {
   EXPECT_NE(ids[2], ids[1]);
 }
 
-TEST(Team, LeavesTheOthersAloneWhereFewerAreAskedFor) {
+TEST(Team, RunsFewerJobsThanItHasThreads) {
   Team team(4);
   std::vector<int> done(4);
   team.run(2, [&](Index member) { ++done[static_cast<std::size_t>(member)]; });
   EXPECT_EQ(done, (std::vector<int>{1, 1, 0, 0}));
 }
 
-TEST(Team, WakesWhoHasFallenAsleep) {
+TEST(Team, WakesSleepingThreads) {
   Team team(3);
   for (int round = 0; round < 3; ++round) {
     std::this_thread::sleep_for(std::chrono::milliseconds(20));  // long enough for all threads to sleep
@@ -54,7 +54,7 @@ TEST(Team, WakesWhoHasFallenAsleep) {
   }
 }
 
-TEST(Team, SleepsWhileItWaitsForALongPart) {
+TEST(Team, WaitsForALongJob) {
   Team team(2);
   bool done = false;
   team.run(2, [&](Index member) {
@@ -65,7 +65,7 @@ TEST(Team, SleepsWhileItWaitsForALongPart) {
   EXPECT_TRUE(done);
 }
 
-TEST(Team, ThrowsTheFirstMembersExceptionAndGoesOn) {
+TEST(Team, RethrowsTheFirstExceptionAndStaysUsable) {
   Team team(3);
   for (int round = 0; round < 2; ++round) {
     try {

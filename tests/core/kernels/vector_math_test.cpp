@@ -56,7 +56,7 @@ long double ulps(Real got, long double want) {
 struct Function {
   std::string name;
   Real (*one)(Real);
-  Tensor (*all)(const Tensor&);  // the op that uses it, with the widest vectors; may be null
+  Tensor (*all)(const Tensor&);  // the op that uses the function, with the widest vectors; may be null
   long double (*exact)(long double);
   long double allowed;
 };
@@ -93,7 +93,7 @@ const Function functions[] = {
 
 class VectorMath : public ::testing::TestWithParam<Function> {};
 
-TEST_P(VectorMath, IsWithinAFewUnitsOfTheLastPlaceForEveryExponent) {
+TEST_P(VectorMath, HasErrorsOfAFewUlpsForEveryExponent) {
   const Function& f = GetParam();
   const std::vector<Real> numbers = sweep();
   Tensor x(Shape{static_cast<Index>(numbers.size())}, numbers);
@@ -112,7 +112,7 @@ TEST_P(VectorMath, IsWithinAFewUnitsOfTheLastPlaceForEveryExponent) {
 INSTANTIATE_TEST_SUITE_P(Core, VectorMath, ::testing::ValuesIn(functions),
                          [](const auto& test) { return test.param.name; });
 
-TEST(VectorMath, ExpGoesThroughTheSubnormalsToZeroAndOverflowsOnlyWhereItMust) {
+TEST(VectorMath, ExpHasSubnormalResultsAndOverflowsAtTheRightPoint) {
   const bool single = std::is_same_v<Real, float>;
   EXPECT_EQ(math::exp(Real(0)), 1);
   EXPECT_EQ(math::exp(-infinity), 0);
@@ -123,7 +123,7 @@ TEST(VectorMath, ExpGoesThroughTheSubnormalsToZeroAndOverflowsOnlyWhereItMust) {
   EXPECT_EQ(math::exp(single ? Real(-104.5) : Real(-746)), 0);
 }
 
-TEST(VectorMath, SigmoidAndTanhAreExactWhereTheySaturate) {
+TEST(VectorMath, SigmoidAndTanhSaturateExactly) {
   if (std::is_same_v<Real, float>) {
     EXPECT_EQ(math::sigmoid(Real(16.6355324)), 1);
     EXPECT_LT(math::sigmoid(Real(16.6)), 1);
@@ -137,7 +137,7 @@ TEST(VectorMath, SigmoidAndTanhAreExactWhereTheySaturate) {
   EXPECT_EQ(math::sigmoid(Real(0)), Real(0.5));
 }
 
-TEST(VectorMath, TanhAndExpm1KeepSmallNumbersAndTheSignOfZero) {
+TEST(VectorMath, TanhAndExpm1KeepTinyValuesAndTheSignOfZero) {
   for (const Real x : {Limits::denorm_min(), Limits::min(), Real(1e-20)}) {
     EXPECT_EQ(math::tanh(x), x);
     EXPECT_EQ(math::tanh(-x), -x);
@@ -156,7 +156,7 @@ TEST(VectorMath, TanhIsOdd) {
   }
 }
 
-TEST(VectorMath, LogarithmsHaveTheirPolesAndNothingBelow) {
+TEST(VectorMath, LogarithmsAreMinusInfinityAtThePoleAndNaNBelow) {
   EXPECT_EQ(math::log(Real(0)), -infinity);
   EXPECT_EQ(math::log(-Real(0)), -infinity);
   EXPECT_EQ(math::log(infinity), infinity);

@@ -7,7 +7,7 @@
 namespace cornu {
 namespace {
 
-TEST(EagerReshape, TakesDimensionsAndShapes) {
+TEST(EagerReshape, AcceptsDimensionsAndShapes) {
   const Tensor x({2, 3}, {1, 2, 3, 4, 5, 6}), expected({3, 2}, {1, 2, 3, 4, 5, 6});
   const std::array<Index, 2> dimensions{3, -1};
   EXPECT_EQ(reshape(x, {3, -1}), expected);

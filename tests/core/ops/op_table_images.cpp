@@ -101,13 +101,13 @@ OpRow conv2d_row() {
        [](Tape& t) {
          conv2d(of(t, {1, 4, 4, 4}), of(t, {2, 2, 4, 6}), {.groups = 2});
        }},
-      {"conv2d: images of shape (1, 4, 2, 1) have no room for a window of (2, 2), dilation (1, 2); Padding::same may "
+      {"conv2d: images of shape (1, 4, 2, 1) are too small for a window of (2, 2), dilation (1, 2); Padding::same may "
        "be "
        "meant",
        [](Tape& t) {
          conv2d(of(t, {1, 4, 2, 1}), of(t, {2, 2, 1, 1}), {.dilation_rate = {1, 2}});
        }},
-      {"conv2d: images of shape (1, 0, 2, 1) have no room for a window of (2, 2), dilation (1, 1)", [](Tape& t) {
+      {"conv2d: images of shape (1, 0, 2, 1) are too small for a window of (2, 2), dilation (1, 1)", [](Tape& t) {
          conv2d(of(t, {1, 0, 2, 1}), of(t, {2, 2, 1, 1}), {.padding = Padding::same});
        }}};
   return row;
@@ -165,7 +165,7 @@ OpRow depthwise_row() {
        [](Tape& t) {
          depthwise_conv2d(of(t, {1, 4, 4, 3}), of(t, {2, 2, 3, 2}), of(t, {3}));
        }},
-      {"depthwise_conv2d: images of shape (1, 1, 4, 3) have no room for a window of (2, 2), dilation (1, 1); "
+      {"depthwise_conv2d: images of shape (1, 1, 4, 3) are too small for a window of (2, 2), dilation (1, 1); "
        "Padding::same may be meant",
        [](Tape& t) {
          depthwise_conv2d(of(t, {1, 1, 4, 3}), of(t, {2, 2, 3, 1}));
@@ -173,7 +173,7 @@ OpRow depthwise_row() {
   return row;
 }
 
-/// conv2d with relu. The bias is 5 or -5, so that each element of the result is at least 1 away from the kink.
+/// conv2d with relu. The bias is 9 or -9, so that each element of the result is at least 1 away from the kink.
 OpRow relu_row() {
   OpRow row{.op = "conv2d", .name = "Conv2dWithRelu", .ranges = {{Real(-1), Real(1)}}, .samples = {}};
   const auto add = [&](const Shape& x, const Shape& kernel, Conv2DOptions options = {}) {
@@ -215,9 +215,9 @@ OpRow pool_row(const std::string& op, const std::string& name, F f, long double 
   add({1, 2, 2, 17}, 2);
   add({1, 4, 4, 40}, 2);
   add({2, 6, 4, 6}, 2);
-  add({3, 4, 2, 1}, 2);  // the last pixels do not fill a vector
+  add({3, 4, 2, 1}, 2);  // the channels of the last pixels do not fill a vector
   add({2, 2, 4, 13}, 2);
-  add({1, 3, 3, 3}, 2, {.strides = 1, .padding = same});  // nor do those after the last window without padding
+  add({1, 3, 3, 3}, 2, {.strides = 1, .padding = same});  // the same at the last window without padding
   add({0, 4, 4, 2}, 2);
   add({1, 4, 4, 0}, 2);
   add({2, 4, 6, 2}, {2, 3});
@@ -239,7 +239,7 @@ OpRow pool_row(const std::string& op, const std::string& name, F f, long double 
                  [f](Tape& t) {
                    f(of(t, {4, 4, 2}), 2, Pool2DOptions{});
                  }},
-                {op + ": images of shape (1, 1, 4, 2) have no room for a window of (2, 2), dilation (1, 1); "
+                {op + ": images of shape (1, 1, 4, 2) are too small for a window of (2, 2), dilation (1, 1); "
                       "Padding::same may be meant",
                  [f](Tape& t) {
                    f(of(t, {1, 1, 4, 2}), 2, Pool2DOptions{});

@@ -37,7 +37,7 @@ Exact normalized_reference(std::span<const Exact> x, Index groups, Group group, 
   return y;
 }
 
-/// Few and many features; sample counts that do not fill the last wide row, and more than 32 of them.
+/// Few and many features, sample counts that leave a partial wide row, and more than 32 rows.
 const std::vector<Shape>& normalized_shapes() {
   static const std::vector<Shape> all = {{1, 1},  {3, 1},  {2, 7}, {37, 3},         {150, 1}, {2, 3, 4}, {2, 2, 2, 17},
                                          {5, 64}, {3, 70}, {0, 3}, {2, 2, 1, 3, 2}, {40, 2},  {18, 24}};

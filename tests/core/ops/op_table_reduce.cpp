@@ -5,7 +5,7 @@ namespace cornu::testing {
 
 namespace {
 
-/// Some exceed the 32 rows or 16 elements that sums process at a time, or the 64 elements that make a slice long.
+/// Shapes, some beyond the 32 rows or 16 elements that sums process at a time, or the 64 elements of a long slice.
 const std::vector<Shape>& reduced_shapes() {
   static const std::vector<Shape> all = {{1},       {7},    {1, 4}, {3, 5},    {2, 3, 4}, {2, 1, 3, 1, 2}, {2, 70},
                                          {2, 3, 9}, {3, 0}, {70},   {2, 0, 3}, {37, 3},   {2, 35, 1}};
@@ -52,15 +52,15 @@ OpRow reduction(const std::string& op, const std::string& name, F f, long double
       }
     }
   }
-  row.errors = {{"axis 2 of shape (2, 3): there are only 2 axes",
+  row.errors = {{"axis 2 is out of range for shape (2, 3) of rank 2",
                  [f](Tape& t) {
                    f(of(t, {2, 3}), 2);
                  }},
-                {"axis -3 of shape (2, 3): there are only 2 axes",
+                {"axis -3 is out of range for shape (2, 3) of rank 2",
                  [f](Tape& t) {
                    f(of(t, {2, 3}), -3);
                  }},
-                {"axis 0 of shape (): there are only 0 axes", [f](Tape& t) { f(of(t, {}), 0); }}};
+                {"axis 0 is out of range for shape () of rank 0", [f](Tape& t) { f(of(t, {}), 0); }}};
   return row;
 }
 
@@ -81,8 +81,8 @@ OpRow softmax_like(const std::string& op, const std::string& name, F f, Numbers 
                              [=](std::span<const Exact> x) { return along_axis_reference(x[0], axis, expected); }});
     }
   }
-  row.errors = {{"axis 1 of shape (3,): there are only 1 axes", [f](Tape& t) { f(of(t, {3}), 1); }},
-                {"axis -1 of shape (): there are only 0 axes", [f](Tape& t) { f(of(t, {})); }}};
+  row.errors = {{"axis 1 is out of range for shape (3,) of rank 1", [f](Tape& t) { f(of(t, {3}), 1); }},
+                {"axis -1 is out of range for shape () of rank 0", [f](Tape& t) { f(of(t, {})); }}};
   return row;
 }
 

@@ -87,7 +87,7 @@ OpRow transpose_row() {
                         [](Tape& t) {
                           transpose(of(t, {2, 3}), {1, -1});
                         }},
-                       {"axis 2 of shape (2, 3): there are only 2 axes", [](Tape& t) {
+                       {"axis 2 is out of range for shape (2, 3) of rank 2", [](Tape& t) {
                           transpose(of(t, {2, 3}), {0, 2});
                         }}}};
   for (const Shape& shape : {Shape{}, Shape{3}, Shape{3, 5}, Shape{1, 0}, Shape{2, 3, 4}, Shape{2, 1, 3, 1, 2}}) {
@@ -127,7 +127,7 @@ OpRow concatenate_row() {
                   [](Tape& t) {
                     concatenate({of(t, {2, 3}), of(t, {2})}, 0);
                   }},
-                 {"axis -1 of shape (): there are only 0 axes", [](Tape& t) {
+                 {"axis -1 is out of range for shape () of rank 0", [](Tape& t) {
                     concatenate({of(t, {}), of(t, {})});
                   }}}};
   return row;
@@ -163,7 +163,7 @@ OpRow slice_row() {
                   [](Tape& t) {
                     slice_axis(of(t, {3, 5}), 0, -4, 1);
                   }},
-                 {"axis 0 of shape (): there are only 0 axes", [](Tape& t) { slice_axis(of(t, {}), 0, 0, 0); }}},
+                 {"axis 0 is out of range for shape () of rank 0", [](Tape& t) { slice_axis(of(t, {}), 0, 0, 0); }}},
       .uses_every_number = false};
 }
 

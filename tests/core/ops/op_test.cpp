@@ -59,9 +59,9 @@ class Op : public ::testing::TestWithParam<OpRow> {
   const OpRow& row() const { return GetParam(); }
 };
 
-TEST_P(Op, IsTriedOnAtLeastEightSetsOfShapes) { EXPECT_GE(row().samples.size(), 8u); }
+TEST_P(Op, HasAtLeastEightSamples) { EXPECT_GE(row().samples.size(), 8u); }
 
-TEST_P(Op, ComputesWhatTheNaiveLoopsDo) {
+TEST_P(Op, EqualsTheReferenceImplementation) {
   const long double allowed = 16 * static_cast<long double>(std::numeric_limits<Real>::epsilon());
   for (const Sample& sample : row().samples) {
     SCOPED_TRACE(sample.what);
@@ -83,7 +83,7 @@ TEST_P(Op, ComputesWhatTheNaiveLoopsDo) {
   }
 }
 
-TEST_P(Op, HasTheGradientThatDifferencesShow) {
+TEST_P(Op, HasTheGradientOfFiniteDifferences) {
   for (const Sample& sample : row().samples) {
     SCOPED_TRACE(sample.what);
     const CheckReport report = check_gradients(sample.on_tape, inputs_for(row(), sample));
@@ -92,7 +92,7 @@ TEST_P(Op, HasTheGradientThatDifferencesShow) {
   }
 }
 
-TEST_P(Op, GivesTheSameBitsEagerlyAndOnEitherKindOfTape) {
+TEST_P(Op, GivesTheSameBitsEagerlyAndOnTapesOfBothModes) {
   for (const Sample& sample : row().samples) {
     SCOPED_TRACE(sample.what);
     const std::vector<Tensor> inputs = inputs_for(row(), sample);
@@ -103,11 +103,11 @@ TEST_P(Op, GivesTheSameBitsEagerlyAndOnEitherKindOfTape) {
     EXPECT_TRUE(same_bits(y.value(), quick.value()));
     EXPECT_TRUE(same_bits(y.value(), sample.eagerly(inputs)));
     EXPECT_EQ(error_of<StateError>([&] { inference.backward(quick, Tensor(quick.shape())); }),
-              "backward: this tape is in inference mode and has recorded no gradients");
+              "backward: this tape is in inference mode, which records no backward rules");
   }
 }
 
-TEST_P(Op, HandsOnEveryNaNAndMakesNone) {
+TEST_P(Op, PropagatesNaNAndCreatesNone) {
   for (const Sample& sample : row().samples) {
     SCOPED_TRACE(sample.what);
     std::vector<Tensor> inputs = inputs_for(row(), sample);
@@ -131,7 +131,7 @@ TEST_P(Op, HandsOnEveryNaNAndMakesNone) {
   }
 }
 
-TEST_P(Op, TakesParametersForVars) {
+TEST_P(Op, AcceptsParametersAsOperands) {
   for (const Sample& sample : row().samples) {
     SCOPED_TRACE(sample.what);
     const std::vector<Tensor> inputs = inputs_for(row(), sample);
@@ -158,14 +158,14 @@ TEST_P(Op, TakesParametersForVars) {
   }
 }
 
-TEST_P(Op, SaysWhatDoesNotFit) {
+TEST_P(Op, RejectsShapesThatDoNotMatch) {
   Tape tape;
   for (const ExpectedError& error : row().errors) {
     EXPECT_EQ(error_of<ShapeError>([&] { error.action(tape); }), error.text);
   }
 }
 
-TEST_P(Op, RefusesEmptyOldAndForeignVars) {
+TEST_P(Op, RejectsEmptyStaleAndForeignVars) {
   const Sample& sample = row().samples.front();
   const std::vector<Tensor> inputs = inputs_for(row(), sample);
   Tape tape, other;

@@ -21,7 +21,7 @@ std::string utf8(unsigned code) {
           byte(0x80 | (code & 63))};
 }
 
-TEST(TypeName, HasTheArticleThatItIsSpokenWith) {
+TEST(TypeName, HasTheArticleOfItsPronunciation) {
   for (const char* const text :
        {"a layer", "an optimizer", "an initializer", "an activation", "a Dense", "an Embedding", "an LSTM", "a GRU",
         "an ELU", "a LayerNormalization", "an RMSprop", "an SGD", "a Nadam", "an Input", "a UNet"}) {
@@ -56,12 +56,12 @@ TEST(Printable, EscapesBytesThatAreNotUtf8) {
   EXPECT_EQ(printable(std::string("\0", 1)), "\\u0000");
 }
 
-TEST(Printable, IsDoneOnce) {
+TEST(Printable, IsIdempotent) {
   const std::string once = printable("a\n\x80");
   EXPECT_EQ(printable(once), once);
 }
 
-TEST(Printable, IsWhatErrorsDoWithNames) {
+TEST(Printable, IsAppliedToNamesInErrors) {
   EXPECT_EQ(message("\"{}\" is {}", std::string("a\nerror: b"), "\x1b[2J"), "\"a\\u000aerror: b\" is \\u001b[2J");
   try {
     detail::naming("x\ny", [] { throw ValueError("z"); });

@@ -13,7 +13,7 @@ namespace {
 
 using File = std::unique_ptr<std::FILE, decltype(&std::fclose)>;
 
-TEST(WriteText, SaysWhetherItCouldBeWritten) {
+TEST(WriteText, ReturnsFalseIfTheReaderOrStreamIsClosed) {
   int ends[2];
   ASSERT_EQ(pipe(ends), 0);
   const File out(fdopen(ends[1], "w"), &std::fclose);
@@ -29,13 +29,13 @@ TEST(WriteText, SaysWhetherItCouldBeWritten) {
   EXPECT_FALSE(detail::write_text(out.get(), "text")) << "closed";
 }
 
-TEST(WriteText, NoticesAFullDisk) {
+TEST(WriteText, ReturnsFalseIfTheDiskIsFull) {
   const File out(std::fopen("/dev/full", "w"), &std::fclose);
   if (!out) GTEST_SKIP() << "there is no /dev/full";
   EXPECT_FALSE(detail::write_text(out.get(), "text"));
 }
 
-TEST(SmartTerminal, IsOneThatIsNotDumb) {
+TEST(SmartTerminal, IsATerminalWhoseTermIsNotDumb) {
   const int terminal = posix_openpt(O_RDWR | O_NOCTTY);
   if (terminal < 0 || grantpt(terminal) != 0 || unlockpt(terminal) != 0) GTEST_SKIP() << "there are no terminals here";
   const File out(std::fopen(ptsname(terminal), "w"), &std::fclose);

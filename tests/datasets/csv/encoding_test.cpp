@@ -244,7 +244,7 @@ TEST(CsvEncoding, CannotBeSavedWithNamesThatAreNotUtf8) {
   encoding.features[0].categories[1] = "M\xFCller";
   EXPECT_EQ(error_of<ValueError>([&] { static_cast<void>(to_string(encoding)); }),
             "the encoding of a table cannot be saved: the text \"M\\xfcller\" is not UTF-8 (at byte 1); is it Latin-1? "
-            "Files store texts as UTF-8");
+            "Files store text as UTF-8");
 }
 
 }  // namespace

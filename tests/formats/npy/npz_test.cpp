@@ -232,7 +232,7 @@ TEST_F(Npz, RejectsArraysThatCouldNotBeReadBack) {
   refused({{"a", Dtype::bf16, {0}, {}}}, "\"a\": NumPy has no BF16; F32 holds the same values");
   refused({{std::string("a\0b", 3), Dtype::u8, {1}, byte}}, "\"a\" is not a valid name (a NUL character follows)");
   refused({{"\xff", Dtype::u8, {1}, byte}},
-          "the name \"\\xff\" is not UTF-8 (at byte 0); is it Latin-1? Files store texts as UTF-8");
+          "the name \"\\xff\" is not UTF-8 (at byte 0); is it Latin-1? Files store text as UTF-8");
   EXPECT_EQ(content(path), "old");
   EXPECT_EQ(folder.names(), std::vector<std::string>{"a.npz"});
   EXPECT_NE(error_of<FileError>([&] { write_npz(folder / "none" / "a", std::span(&a, 1)); }), "");

@@ -145,7 +145,7 @@ TEST(Conv1D, RejectsInvalidOptionsAndShapes) {
   EXPECT_EQ(text_of_build({4, 3}, {28}),
             "Conv1D: a sample of shape (28,); (steps, channels) is required (is a Reshape missing?)");
   EXPECT_EQ(text_of_build({4, 6}, {5, 2}),
-            "Conv1D: images of shape (1, 1, 5, 2) have no room for a window of (1, 6), dilation (1, 1); Padding::same "
+            "Conv1D: images of shape (1, 1, 5, 2) are too small for a window of (1, 6), dilation (1, 1); Padding::same "
             "may be meant");
   EXPECT_EQ(text_of_build({.filters = 4, .kernel_size = 3, .kernel_initializer = nullptr}, {5, 1}),
             "Conv1D: the kernel_initializer is empty; use zeros if in doubt");

@@ -202,7 +202,7 @@ TEST(Conv2D, RejectsInvalidOptionsAndShapes) {
   EXPECT_EQ(text_of_build({4, 3}, {28, 28, 0}),
             "Conv2D: a sample of shape (28, 28, 0); (height, width, channels) is required (is a Reshape missing?)");
   EXPECT_EQ(text_of_build({4, {3, 5}}, {5, 4, 1}),
-            "Conv2D: images of shape (1, 5, 4, 1) have no room for a window of (3, 5), dilation (1, 1); Padding::same "
+            "Conv2D: images of shape (1, 5, 4, 1) are too small for a window of (3, 5), dilation (1, 1); Padding::same "
             "may be meant");
   EXPECT_EQ(text_of_build({.filters = 4, .kernel_size = 3, .padding = Padding::causal}, {5, 5, 1}),
             "Conv2D: padding is causal, which is for sequences (Conv1D); valid or same is required");

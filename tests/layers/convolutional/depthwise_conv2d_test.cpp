@@ -103,7 +103,7 @@ TEST(DepthwiseConv2D, RejectsInvalidOptionsAndShapes) {
       text_of_build({3}, {28, 28}),
       "DepthwiseConv2D: a sample of shape (28, 28); (height, width, channels) is required (is a Reshape missing?)");
   EXPECT_EQ(text_of_build({{3, 5}}, {5, 4, 1}),
-            "DepthwiseConv2D: images of shape (1, 5, 4, 1) have no room for a window of (3, 5), dilation (1, 1); "
+            "DepthwiseConv2D: images of shape (1, 5, 4, 1) are too small for a window of (3, 5), dilation (1, 1); "
             "Padding::same may be meant");
   EXPECT_EQ(text_of_build({.kernel_size = 3, .padding = Padding::causal}, {5, 5, 1}),
             "DepthwiseConv2D: padding is causal, which is for sequences (Conv1D); valid or same is required");

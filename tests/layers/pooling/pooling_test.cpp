@@ -108,7 +108,7 @@ TEST(Pooling, RejectsInvalidOptionsAndShapes) {
   EXPECT_EQ(text_of_build(AveragePooling2D{.strides = {1, -2}}, {4, 4, 1}),
             "AveragePooling2D: strides is (1, -2); both numbers must be between 1 and 1073741824");
   EXPECT_EQ(text_of_build(MaxPooling2D{}, {1, 4, 1}),
-            "MaxPooling2D: images of shape (1, 1, 4, 1) have no room for a window of (2, 2), dilation (1, 1); "
+            "MaxPooling2D: images of shape (1, 1, 4, 1) are too small for a window of (2, 2), dilation (1, 1); "
             "Padding::same may be meant");
   EXPECT_EQ(text_of_build(MaxPooling2D{.padding = Padding::causal}, {4, 4, 1}),
             "MaxPooling2D: padding is causal, which is for sequences (Conv1D); valid or same is required");

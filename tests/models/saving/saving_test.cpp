@@ -226,11 +226,11 @@ TEST(Saving, ANameBelongsToOneType) {
   register_layer<Stretch>();
   EXPECT_NO_THROW(register_layer<Stretch>());
   expect_error<ValueError>([] { register_layer<testing::Scale>("Stretch"); },
-                           "register_layer: \"Stretch\" is registered already, \"Stretch\" cannot be: a layer has one "
-                           "name, and a name is for one layer");
+                           "register_layer: cannot add \"Stretch\": \"Stretch\" is registered already (a layer has one "
+                           "name, and each name belongs to one layer)");
   expect_error<ValueError>([] { register_layer<Stretch>("Other"); },
-                           "register_layer: \"Stretch\" is registered already, \"Other\" cannot be: a layer has one "
-                           "name, and a name is for one layer");
+                           "register_layer: cannot add \"Other\": \"Stretch\" is registered already (a layer has one "
+                           "name, and each name belongs to one layer)");
   expect_error<ValueError>([] { register_activation("relu", unnamed); },
                            "register_activation: \"relu\" is registered already");
 }
@@ -269,7 +269,7 @@ TEST_F(BrokenModel, IsRefusedWithWhatIsWrong) {
   replaced("\"version\":1", "\"version\":2", "version 2 of the format; this program knows those up to 1");
   replaced("\"version\":1,", "", "there is no \"version\" in an object");
   replaced("\"Sequential\"", "\"Forest\"", "this is a Forest, not a Sequential");
-  replaced("\"units\":8", "\"units\":\"8\"", "layers: dense: Dense: units: a text where a whole number is required");
+  replaced("\"units\":8", "\"units\":\"8\"", "layers: dense: Dense: units: a string where a whole number is required");
   replaced("\"units\":8", "\"units\":8,\"rows\":1",
            "layers: dense: Dense: there is no option \"rows\" in this version");
   replaced("\"activation\":\"relu\"", "\"activation\":\"rely\"",

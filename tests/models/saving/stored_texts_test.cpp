@@ -1,4 +1,4 @@
-// Files store texts as UTF-8. Other texts are rejected when they are set or, at the latest, when they are written.
+// Files store text as UTF-8. Other text is rejected when it is set or, at the latest, when it is written.
 #include <gtest/gtest.h>
 
 #include <array>
@@ -105,7 +105,7 @@ TEST(StoredTexts, ThatAreNotUtf8AreRefusedByAClearError) {
   if (has_npz()) {
     testing::expect_error<ValueError>(
         [&] { write_npz(path, std::array{misnamed}); },
-        path + ": the name \"caf\\xe9\" is not UTF-8 (at byte 3); is it Latin-1? Files store texts as UTF-8");
+        path + ": the name \"caf\\xe9\" is not UTF-8 (at byte 3); is it Latin-1? Files store text as UTF-8");
   }
 }
 

@@ -22,21 +22,21 @@ Var absolute_errors(Var p, Var y) { return mean(abs(p - y), -1); }
 const Tensor three_predictions = Tensor::matrix({{1, 2}, {3, 5}, {0, 1}});
 const Tensor three_targets = Tensor::matrix({{0, 2}, {5, 4}, {0, 0}});
 
-TEST(CustomLoss, MayReturnOneNumber) {
+TEST(CustomLoss, MayReturnAScalar) {
   const AnyLoss loss = mean_absolute_error;
   const auto [value, gradient] = differentiate([&](Var p) { return loss(p, three_targets); }, three_predictions);
   expect_close(value, 5 / 6.0L);
   expect_close(gradient, {1 / 6.0L, 0, -1 / 6.0L, 1 / 6.0L, 0, 1 / 6.0L});
 }
 
-TEST(CustomLoss, MayReturnALossForEachSample) {
+TEST(CustomLoss, MayReturnALossPerSample) {
   const AnyLoss loss = absolute_errors;
   const auto [value, gradient] = differentiate([&](Var p) { return loss(p, three_targets); }, three_predictions);
   expect_close(value, 5 / 6.0L);
   expect_close(gradient, {1 / 6.0L, 0, -1 / 6.0L, 1 / 6.0L, 0, 1 / 6.0L});
 }
 
-TEST(CustomLoss, IsWeightedWhereItReturnsALossForEachSample) {
+TEST(CustomLoss, IsWeightedIfItReturnsALossPerSample) {
   const AnyLoss loss = absolute_errors;
   for (const Tensor& weights : {Tensor({3}, {2, 0, 1}), Tensor({3, 1}, {2, 0, 1})}) {
     const auto [value, gradient] =
@@ -53,7 +53,7 @@ TEST(CustomLoss, IsWeightedOnEveryAxisOfASample) {
   expect_close(loss(tape.input(three_predictions), three_targets, weights).item(), (2 * 1 + 0.5L) / 6);
 }
 
-TEST(CustomLoss, ThatReturnsOneNumberCannotBeWeighted) {
+TEST(CustomLoss, ThatReturnsAScalarCannotBeWeighted) {
   const AnyLoss loss = mean_absolute_error;
   const Tensor weights({3});
   Tape tape;
@@ -68,7 +68,7 @@ TEST(CustomLoss, ThatReturnsOneNumberCannotBeWeighted) {
                            "is required");
 }
 
-TEST(CustomLoss, GetsTheTruthInTheShapeOfThePredictions) {
+TEST(CustomLoss, GetsTheTargetInTheShapeOfThePredictions) {
   const Tensor column({3, 1}, {1, 2, 4}), flat({3}, {1, 1, 1}), weights = Tensor::vector({1, 0, 2});
   const AnyLoss loss = [](Var p, Var y) {
     EXPECT_EQ(p.shape(), y.shape());
@@ -80,7 +80,7 @@ TEST(CustomLoss, GetsTheTruthInTheShapeOfThePredictions) {
   expect_close(loss(tape.input(column), flat, weights).item(), 18 / 3.0L);
 }
 
-TEST(CustomLoss, GetsAnyOtherTruthAsItIs) {
+TEST(CustomLoss, GetsAnyOtherTargetUnchanged) {
   const Tensor labels = Tensor::vector({0, 1, 1}), row({1, 2});
   std::optional<Shape> seen;
   const AnyLoss loss = [&seen](Var p, Var y) {
@@ -99,7 +99,7 @@ struct Scaled {
   Var operator()(Var p, ConstView y, ConstView weights) const { return mean_squared_error(p, y, {weights}) * factor; }
 };
 
-TEST(AnyLoss, HoldsALossThatReadsItsWeightsItself) {
+TEST(AnyLoss, HoldsALossThatAppliesTheWeightsItself) {
   const AnyLoss loss = Scaled{.factor = 3};
   const Tensor weights = Tensor::vector({2, 0, 0.5});
   Tape tape;
@@ -107,7 +107,7 @@ TEST(AnyLoss, HoldsALossThatReadsItsWeightsItself) {
   expect_close(loss(tape.input(three_predictions), three_targets, weights).item(), 3 * 2.5L / 6);
 }
 
-TEST(AnyLoss, HoldsEachOfTheLosses) {
+TEST(AnyLoss, HoldsEveryLoss) {
   const Tensor logits = Tensor::matrix({{3, 4, 1}}), one = Tensor::vector({1}), hot = Tensor::matrix({{0, 1, 0}});
   Tape tape;
   const Var x = tape.input(logits);
@@ -127,7 +127,7 @@ struct OfLogits : Scaled {
   Logits logits() const { return Logits::softmax; }
 };
 
-TEST(AnyLoss, TellsWhatTurnsItsPredictionsIntoProbabilities) {
+TEST(AnyLoss, KnowsTheActivationOfItsLogits) {
   EXPECT_EQ(AnyLoss(OfLogits{}).logits(), Logits::softmax);
   EXPECT_EQ(AnyLoss(Scaled{}).logits(), Logits::none);
   EXPECT_EQ(AnyLoss(mean_absolute_error).logits(), Logits::none);
@@ -150,7 +150,7 @@ TEST(AnyLoss, CopiesOutliveTheOriginal) {
   expect_close(assigned(tape.input(three_predictions), three_targets).item(), 2 * 7 / 6.0L);
 }
 
-TEST(AnyLoss, OfAnotherTypeIsNoLoss) {
+TEST(AnyLoss, CannotHoldOtherTypes) {
   static_assert(!std::is_constructible_v<AnyLoss, int>);
   static_assert(!std::is_constructible_v<AnyLoss, Var (*)(Var)>);
   static_assert(std::is_constructible_v<AnyLoss, Var (*)(Var, Var)>);

@@ -23,7 +23,7 @@ TEST(EagerLosses, HaveTheReferenceValues) {
               eager_tolerance);
 }
 
-TEST(EagerLosses, HaveTheBitsOfTheTape) {
+TEST(EagerLosses, HaveTheSameBitsAsOnATape) {
   Tape tape;
   const Tensor p = Tensor::matrix({{0.2, 0.5, 0.3}, {0.1, 0.1, 0.8}}), labels = Tensor::vector({1, 0});
   const Tensor weights = Tensor::vector({0.5, 2});
@@ -32,7 +32,7 @@ TEST(EagerLosses, HaveTheBitsOfTheTape) {
             sparse_categorical_crossentropy(tape.input(p), labels, options).item());
 }
 
-TEST(EagerLosses, RefuseWhatTheLossesOnATapeRefuse) {
+TEST(EagerLosses, ThrowTheSameErrorsAsOnATape) {
   testing::expect_error<ValueError>(
       [] {
         sparse_categorical_crossentropy(Tensor::matrix({{0.5, 0.5}}), Tensor::vector({2}));

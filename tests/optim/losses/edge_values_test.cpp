@@ -12,8 +12,8 @@
 #include "cornu/tests/optim/support.h"
 #include "cornu/tests/support/registered.h"
 
-// Every loss, and every op that divides by a norm or takes a logarithm or a root, at the values where that is undefined
-// or has an infinite slope: results are finite, and gradients no larger than nearby.
+// Every loss, and every op that divides by a norm or takes a logarithm or a root, at values where the division,
+// logarithm or root is undefined or has an infinite slope: results are finite, and gradients no larger than nearby.
 
 namespace cornu {
 namespace {
@@ -72,7 +72,7 @@ TEST(EdgeValues, OfEveryLossAreFiniteWithABoundedGradient) {
   }
 }
 
-TEST(EdgeValues, NoLossIsLeftOut) {
+TEST(EdgeValues, EveryLossIsIncluded) {
   const std::vector<std::string>& losses = testing::registered_losses;
   EXPECT_GT(losses.size(), 10U);
   const std::vector<Edge> all = edges();
@@ -83,7 +83,7 @@ TEST(EdgeValues, NoLossIsLeftOut) {
   }
 }
 
-TEST(EdgeValues, CosineSimilarityOfAVectorWithoutADirectionIsZeroAndSoIsItsGradient) {
+TEST(EdgeValues, CosineSimilarityOfAZeroVectorHasZeroLossAndGradient) {
   const Tensor y = Tensor::matrix({{1, 2}}), zero({1, 2});
   for (const Real tiny : {Real(0), Real(1e-30), Real(-1e-13)}) {
     const Tensor p = Tensor::matrix({{tiny, 0}});
@@ -111,7 +111,7 @@ TEST(EdgeValues, ATrainedCosineModelSurvivesADeadPrediction) {
   for (const Real slope : ConstView(gradients[p])) EXPECT_EQ(slope, 0);
 }
 
-TEST(EdgeValues, OpsThatDivideByANormOrTakeARootAreFinite) {
+TEST(EdgeValues, OpsThatDivideByANormOrTakeARootHaveFiniteResults) {
   const Tensor constant = Tensor::full({3, 4}, 2), zero({3, 4}), scale = Tensor::full({4}, 1), offset({4});
   const auto finite = [](const char* name, const std::function<Var(Var)>& f, const Tensor& x, double most) {
     const auto [value, gradient] = differentiate([&](Var v) { return sum(f(v)); }, x);

@@ -56,7 +56,7 @@ TEST(FormulaLosses, HaveTheValuesOfTheirFormulas) {
   expect_close(value_of(CosineSimilarity{}, a, b), (-1 + 1 + 0) / 3.0L);
 }
 
-TEST(FocalCrossentropy, WeighsDownWhatIsNearlyRight) {
+TEST(FocalCrossentropy, DownweightsEasySamples) {
   const Tensor q = Tensor::matrix({{0.9}, {0.3}}), truth = Tensor::matrix({{1}, {0}});
   const long double easy = 0.01L * -std::log(0.9L), other = 0.09L * -std::log(0.7L);
   expect_close(value_of(BinaryFocalCrossentropy{}, q, truth), (easy + other) / 2);
@@ -78,7 +78,7 @@ TEST(FocalCrossentropy, WithoutGammaIsCrossEntropy) {
   }
 }
 
-TEST(FocalCrossentropy, GoesBackToTheLogitsWhereTheyAreKnown) {
+TEST(FocalCrossentropy, UsesTheLogitsIfTheyAreKnown) {
   // The probabilities of the targets underflow to 0 in float and double.
   const Tensor far = Tensor::matrix({{-1e4}}), one = Tensor::matrix({{1}});
   const AnyLoss binary = BinaryFocalCrossentropy{};
@@ -92,7 +92,7 @@ TEST(FocalCrossentropy, GoesBackToTheLogitsWhereTheyAreKnown) {
   expect_close(far_off.gradient, {1, -1});
 }
 
-TEST(FormulaLosses, HaveRightGradients) {
+TEST(FormulaLosses, HaveCorrectGradients) {
   const AnyLoss losses[] = {MeanAbsoluteError{},
                             MeanAbsolutePercentageError{},
                             MeanSquaredLogarithmicError{},
@@ -119,13 +119,13 @@ TEST(FormulaLosses, HaveRightGradients) {
   }
 }
 
-TEST(FormulaLosses, TakeATruthWithoutALastAxisOfOne) {
+TEST(FormulaLosses, AcceptATargetWithoutALastAxisOfOne) {
   const Tensor column({3, 1}, {1, 2, 4}), flat = Tensor::vector({1, 1, 1});
   expect_close(value_of(MeanAbsoluteError{}, column, flat), 4 / 3.0L);
   expect_close(value_of(MeanAbsoluteError{}, flat, column), 4 / 3.0L);
 }
 
-TEST(FormulaLosses, RefuseShapesThatDifferAndOptionsOutOfRange) {
+TEST(FormulaLosses, RejectDifferentShapesAndOptionsOutOfRange) {
   const Tensor wide({2, 3}), narrow = Tensor::vector({1, 0, 1});
   expect_error<ShapeError>([&] { value_of(MeanAbsoluteError{}, wide, narrow); },
                            "mean_absolute_error: y_pred is (2, 3) but y_true is (3,); equal shapes are required");

@@ -26,7 +26,7 @@ auto categorical(const Tensor& truth, const CategoricalOptions& options = {}) {
   return [&truth, options](Var y) { return categorical_crossentropy(y, truth, options); };
 }
 
-TEST(LossErrors, NameTheRowAndTheLabelThatIsOutOfRange) {
+TEST(LossErrors, NameTheRowAndTheInvalidLabel) {
   const auto expect_label_error = [](const Tensor& truth, std::string_view text) {
     expect_loss_error<ValueError>(sparse(truth), {3, 4}, text);
   };
@@ -105,7 +105,7 @@ TEST(LossErrors, NameTheShapesOfWeightsAndLosses) {
                                 "for each sample or for each loss is required");
 }
 
-TEST(LossErrors, NameALabelSmoothingThatIsNoShare) {
+TEST(LossErrors, NameALabelSmoothingOutOfRange) {
   const Tensor truth({3}), hot({3, 4});
   expect_loss_error<ValueError>(sparse(truth, {.label_smoothing = 1.5}), {3, 4},
                                 "sparse_categorical_crossentropy: label_smoothing is 1.5; it must be in [0, 1]");

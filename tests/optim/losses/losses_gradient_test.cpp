@@ -43,7 +43,7 @@ void for_each_shape(F f) {
   }
 }
 
-TEST(LossGradients, OfCrossEntropyFromLogitsAreRight) {
+TEST(LossGradients, OfCrossEntropyFromLogitsAreCorrect) {
   for_each_shape([](const Shape& shape, const Tensor& truth, const Tensor& distributions, const Tensor& weights) {
     if (shape[-1] == 1) return;  // throws
     const Tensor logits = normal(shape, 1);
@@ -55,7 +55,7 @@ TEST(LossGradients, OfCrossEntropyFromLogitsAreRight) {
   });
 }
 
-TEST(LossGradients, OfCrossEntropyFromProbabilitiesAreRight) {
+TEST(LossGradients, OfCrossEntropyFromProbabilitiesAreCorrect) {
   for_each_shape([](const Shape& shape, const Tensor& truth, const Tensor& distributions, const Tensor& weights) {
     if (shape[-1] == 1) return;                                            // throws
     const Tensor probabilities = uniform(shape, 1, Real(0.3), Real(0.9));  // the loss divides by their sum
@@ -67,7 +67,7 @@ TEST(LossGradients, OfCrossEntropyFromProbabilitiesAreRight) {
   });
 }
 
-TEST(LossGradients, OfBinaryCrossEntropyAreRight) {
+TEST(LossGradients, OfBinaryCrossEntropyAreCorrect) {
   for_each_shape([](const Shape& shape, const Tensor&, const Tensor& truth, const Tensor& all_weights) {
     const Tensor logits = normal(shape, 1), probabilities = uniform(shape, 1, Real(0.2), Real(0.8));
     // With a single axis, each element is one sample.
@@ -80,14 +80,14 @@ TEST(LossGradients, OfBinaryCrossEntropyAreRight) {
   });
 }
 
-TEST(LossGradients, OfMeanSquaredErrorAreRight) {
+TEST(LossGradients, OfMeanSquaredErrorAreCorrect) {
   for_each_shape([](const Shape& shape, const Tensor&, const Tensor& truth, const Tensor& all_weights) {
     const Tensor weights = shape.rank() == 1 && !all_weights.empty() ? uniform(shape, 5, 0, 2) : all_weights;
     expect_right_gradient([&](Var x) { return mean_squared_error(x, truth, {weights}); }, normal(shape, 1));
   });
 }
 
-TEST(LossGradients, ThroughSoftmaxAndSigmoidAreRight) {
+TEST(LossGradients, ThroughSoftmaxAndSigmoidAreCorrect) {
   for_each_shape([](const Shape& shape, const Tensor& truth, const Tensor& distributions, const Tensor& weights) {
     const Tensor x = normal(shape, 1);
     const CategoricalOptions options{.label_smoothing = 0.1, .sample_weight = weights};
@@ -101,7 +101,7 @@ TEST(LossGradients, ThroughSoftmaxAndSigmoidAreRight) {
   });
 }
 
-TEST(LossGradients, AreScaledByWhatComesAfterTheLoss) {
+TEST(LossGradients, AreScaledByOpsAfterTheLoss) {
   const Tensor x = normal({3, 4}, 1), truth = labels({3}, 4, 2);
   const auto loss = [&](Var v) { return sparse_categorical_crossentropy(v, truth, {.from_logits = true}); };
   expect_right_gradient([&](Var v) { return square(loss(v)) * 3 + mean(v); }, x);

@@ -24,7 +24,7 @@ void expect_same_bits(const Differentiated& a, const Differentiated& b) {
 /// Logits from ordinary ones to those whose probabilities round to 0 and 1 in float and double.
 const Tensor logit_tables[] = {normal({4, 3}, 1), Tensor::matrix({{1e4, 0, -1e4}, {-1e4, -1e4, -1e4}, {800, -800, 0}})};
 
-TEST(LossesFromLogits, CrossEntropyOfASoftmaxIsThatOfItsLogits) {
+TEST(LossesFromLogits, CrossEntropyOfASoftmaxUsesItsLogits) {
   for (const Tensor& logits : logit_tables) {
     const Tensor truth = labels({logits.shape()[0]}, 3, 2), distributions = one_hot(truth, 3);
     expect_same_bits(
@@ -37,7 +37,7 @@ TEST(LossesFromLogits, CrossEntropyOfASoftmaxIsThatOfItsLogits) {
   }
 }
 
-TEST(LossesFromLogits, BinaryCrossEntropyOfASigmoidIsThatOfItsLogits) {
+TEST(LossesFromLogits, BinaryCrossEntropyOfASigmoidUsesItsLogits) {
   for (const Tensor& logits : logit_tables) {
     const Tensor truth = one_hot(labels({logits.shape()[0]}, 3, 2), 3);
     expect_same_bits(
@@ -60,7 +60,7 @@ TEST(LossesFromLogits, AreExactWhereTheProbabilityUnderflows) {
   EXPECT_EQ(slope[0], 1);
 }
 
-TEST(LossesFromLogits, TheStructsGoBackToo) {
+TEST(LossesFromLogits, TheStructsUseTheLogitsToo) {
   const Tensor logits = Tensor::matrix({{1e4, 0, -1e4}}), truth = Tensor::vector({2}), hot = one_hot(truth, 3);
   Tape tape;
   const Var x = tape.input(logits);
@@ -83,7 +83,7 @@ long double from_probabilities(const Tensor& p, const Tensor& truth) {
   return total / static_cast<long double>(truth.size());
 }
 
-TEST(LossesFromLogits, ASoftmaxOverAnotherAxisIsTakenAsProbabilities) {
+TEST(LossesFromLogits, ASoftmaxOverAnotherAxisIsTreatedAsProbabilities) {
   const Tensor x = normal({4, 3}, 1), truth = labels({4}, 3, 2);
   Tape tape;
   const Real loss = sparse_categorical_crossentropy(softmax(tape.input(x), 0), truth).item();
@@ -91,7 +91,7 @@ TEST(LossesFromLogits, ASoftmaxOverAnotherAxisIsTakenAsProbabilities) {
   EXPECT_GT(std::abs(loss - sparse_categorical_crossentropy(softmax(tape.input(x)), truth).item()), Real(1e-3));
 }
 
-TEST(LossesFromLogits, AReshapedOrScaledSoftmaxIsTakenAsProbabilities) {
+TEST(LossesFromLogits, AReshapedOrScaledSoftmaxIsTreatedAsProbabilities) {
   const Tensor x = normal({6, 2}, 1), truth = labels({3}, 4, 2), pairs = labels({6}, 2, 2);
   Tape tape;
   const Var p = softmax(tape.input(x));
@@ -101,7 +101,7 @@ TEST(LossesFromLogits, AReshapedOrScaledSoftmaxIsTakenAsProbabilities) {
                from_probabilities(softmax(x) * softmax(x), pairs));
 }
 
-TEST(LossesFromLogits, SoftmaxIsNoSigmoidAndSigmoidIsNoSoftmax) {
+TEST(LossesFromLogits, SoftmaxAndSigmoidAreDistinguished) {
   const Tensor x = normal({4, 3}, 1), truth = labels({4}, 3, 2), hot = one_hot(truth, 3);
   Tape tape;
   expect_close(sparse_categorical_crossentropy(sigmoid(tape.input(x)), truth).item(),
@@ -115,7 +115,7 @@ TEST(LossesFromLogits, SoftmaxIsNoSigmoidAndSigmoidIsNoSoftmax) {
   expect_close(binary_crossentropy(softmax(tape.input(x)), hot).item(), expected);
 }
 
-TEST(LossesFromLogits, ProbabilitiesThatAreDataAreClipped) {
+TEST(LossesFromLogits, GivenProbabilitiesAreClipped) {
   const Tensor p = Tensor::matrix({{1, 0, 0}}), truth = Tensor::vector({1});
   const auto [value, gradient] = differentiate([&](Var v) { return sparse_categorical_crossentropy(v, truth); }, p);
   expect_close(value, -std::log(static_cast<long double>(Real(1e-7))));

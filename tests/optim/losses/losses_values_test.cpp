@@ -43,13 +43,13 @@ TEST(CrossEntropy, HasTheKnownValuesAndGradients) {
   expect_close(even.gradient, {.1L, .1L, .1L, -.9L, .1L, .1L, .1L, .1L, .1L, .1L});
 }
 
-TEST(CrossEntropy, KeepsTheSmallLossOfASureAnswer) {
+TEST(CrossEntropy, IsAccurateForAConfidentPrediction) {
   // log(1 + e^-20): in float, 1 + e^-20 is exactly 1.
   expect_close(from_logits(Tensor::matrix({{20, 0}}), Tensor::vector({0})).value * Real(1e9),
                std::log1p(std::exp(-20.0L)) * 1e9L, 16);
 }
 
-TEST(CrossEntropy, SmoothsLabelsByEpsilonOverTheNumberOfClasses) {
+TEST(CrossEntropy, SmoothsLabelsOverTheClasses) {
   const Tensor logits = Tensor::matrix({{3, 4, 1}}), truth = Tensor::vector({1}), hot = one_hot(truth, 3);
   const auto sparse = from_logits(logits, truth, 0.1);
   expect_close(sparse.value, 0.48234555010151969L);
@@ -60,7 +60,7 @@ TEST(CrossEntropy, SmoothsLabelsByEpsilonOverTheNumberOfClasses) {
   expect_close(plain.gradient, {0.22616312700908578L, -0.22794882063509217L, 0.0017856936260063909L});
 }
 
-TEST(CrossEntropy, IsTheSameOfIndicesAndOfOneHotRows) {
+TEST(CrossEntropy, IsTheSameForIndicesAndOneHotRows) {
   const Tensor logits = normal({5, 4}, 1), truth = labels({5}, 4, 2), hot = one_hot(truth, 4),
                probabilities = softmax(logits), weights = uniform({5}, 3, 0, 2);
   for (const bool logits_given : {true, false}) {
@@ -75,19 +75,19 @@ TEST(CrossEntropy, IsTheSameOfIndicesAndOfOneHotRows) {
   }
 }
 
-TEST(CrossEntropy, IsAlmostTheSameFromLogitsAndFromTheirProbabilities) {
+TEST(CrossEntropy, IsAlmostTheSameFromLogitsAndProbabilities) {
   const Tensor logits = normal({5, 4}, 1), truth = labels({5}, 4, 2), probabilities = softmax(logits);
   Tape tape;
   expect_close(sparse_categorical_crossentropy(tape.input(probabilities), truth).item(),
                static_cast<long double>(from_logits(logits, truth).value));
 }
 
-TEST(CrossEntropy, TakesLabelsWithALastAxisOfOne) {
+TEST(CrossEntropy, AcceptsLabelsWithALastAxisOfOne) {
   const Tensor logits = normal({3, 2, 4}, 1), flat = labels({3, 2}, 4, 2), column = reshape(flat, {3, 2, 1});
   EXPECT_EQ(from_logits(logits, column).value, from_logits(logits, flat).value);
 }
 
-TEST(CrossEntropy, OfALogitMinusInfinityGivesThatClassNothing) {
+TEST(CrossEntropy, GivesALogitOfMinusInfinityProbabilityZero) {
   const Tensor logits = Tensor::matrix({{-infinity, 0, 0}});
   const auto possible = from_logits(logits, Tensor::vector({1}));
   expect_close(possible.value, 0.69314718055994529L);
@@ -95,7 +95,7 @@ TEST(CrossEntropy, OfALogitMinusInfinityGivesThatClassNothing) {
   EXPECT_EQ(from_logits(logits, Tensor::vector({0})).value, infinity);
 }
 
-TEST(CrossEntropy, OfARowThatHasNoSoftmaxIsNaN) {
+TEST(CrossEntropy, OfARowWithoutASoftmaxIsNaN) {
   for (const Tensor& row : {Tensor::matrix({{-infinity, -infinity, -infinity}}), Tensor::matrix({{0, infinity, 0}}),
                             Tensor::matrix({{nan, 0, 0}}), Tensor::matrix({{0, 1, nan}})}) {
     SCOPED_TRACE(to_string(row));
@@ -113,7 +113,7 @@ TEST(CrossEntropy, OfProbabilitiesWithNaNIsNaN) {
   EXPECT_TRUE(std::isnan(sparse_categorical_crossentropy(tape.input(zeros), truth).item()));
 }
 
-TEST(CrossEntropy, OfABadRowLeavesTheGradientOfTheOthers) {
+TEST(CrossEntropy, OfAnInvalidRowKeepsTheGradientsOfOtherRows) {
   const auto [value, gradient] = from_logits(Tensor::matrix({{nan, 0}, {0, 0}}), Tensor::vector({0, 1}));
   EXPECT_TRUE(std::isnan(value));
   EXPECT_TRUE(std::isnan(gradient[0]));
@@ -172,14 +172,14 @@ TEST(BinaryCrossEntropy, SmoothsLabelsTowardsOneHalf) {
   expect_close(gradient[0], 0.88079707797788244L - .9L);
 }
 
-TEST(MeanSquaredError, IsTheMeanOverAllNumbers) {
+TEST(MeanSquaredError, IsTheMeanOverAllElements) {
   const Tensor x = Tensor::matrix({{1, 2}, {3, 5}}), truth = Tensor::matrix({{0, 2}, {5, 4}});
   const auto [value, gradient] = differentiate([&](Var v) { return mean_squared_error(v, truth); }, x);
   EXPECT_EQ(value, Real(1.5));
   EXPECT_EQ(gradient, Tensor::matrix({{0.5, 0}, {-1, 0.5}}));
 }
 
-TEST(MeanSquaredError, TakesAMissingLastAxisOfOneAsThere) {
+TEST(MeanSquaredError, AcceptsATargetWithoutALastAxisOfOne) {
   const Tensor column({3, 1}, {1, 2, 3}), flat = Tensor::vector({0, 0, 0}), column_of_zeros({3, 1});
   Tape tape;
   expect_close(mean_squared_error(tape.input(column), flat).item(), 14 / 3.0L);
@@ -187,7 +187,7 @@ TEST(MeanSquaredError, TakesAMissingLastAxisOfOneAsThere) {
   expect_close(mean_squared_error(tape.input(row), column_of_zeros).item(), 14 / 3.0L);
 }
 
-TEST(SampleWeights, ScaleTheLossOfTheirSamplesAndNotTheNumberOfThem) {
+TEST(SampleWeights, ScaleTheLossesButNotTheirNumber) {
   const Tensor x = Tensor::matrix({{1, 2}, {3, 5}, {1, 1}}), truth({3, 2}), weights = Tensor::vector({2, 0, 0.5});
   const auto [value, gradient] = differentiate([&](Var v) { return mean_squared_error(v, truth, {weights}); }, x);
   expect_close(value,
@@ -195,7 +195,7 @@ TEST(SampleWeights, ScaleTheLossOfTheirSamplesAndNotTheNumberOfThem) {
   expect_close(gradient, {4 / 6.0L, 8 / 6.0L, 0, 0, 1 / 6.0L, 1 / 6.0L});
 }
 
-TEST(SampleWeights, WeighTheLossOfEveryKind) {
+TEST(SampleWeights, ApplyToEveryLoss) {
   const Tensor logits = normal({3, 2, 4}, 1), truth = labels({3, 2}, 4, 2), hot = one_hot(truth, 4),
                weights = Tensor::vector({2, 0, 0.5});
   Tape tape;
@@ -225,7 +225,7 @@ TEST(SampleWeights, WeighTheLossOfEveryKind) {
       binary_crossentropy(x, hot, {true, 0, weights}).item());
 }
 
-TEST(SampleWeights, AreOneForARowWithoutABatch) {
+TEST(SampleWeights, MayBeOneWeightForARowWithoutABatch) {
   const Tensor logits = Tensor::vector({3, 4, 1}), truth = Tensor::scalar(1), weight = Tensor::vector({2});
   Tape tape;
   expect_close(sparse_categorical_crossentropy(tape.input(logits), truth, {true, 0, weight}).item(),
