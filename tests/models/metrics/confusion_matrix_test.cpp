@@ -153,7 +153,7 @@ TEST(ConfusionMatrix, RefusesShapesThatDoNotGoTogether) {
       }),
       "confusion matrix: labels are (3,) and predictions (3, 4); they have more than the 2 classes of the matrix");
   EXPECT_EQ(error_of<ValueError>([&] { ConfusionMatrix(-1); }),
-            "confusion matrix: -1 classes; at least 1, or 0 to count all that occur, is required");
+            "confusion matrix: -1 classes; at least 1 is required, or 0 to count all that occur");
 }
 
 TEST(ConfusionMatrix, RefusesAClassThatIsNotThere) {

@@ -115,9 +115,9 @@ TEST(RegressionMetrics, RefuseShapesThatDoNotFit) {
   EXPECT_EQ(error_of<ShapeError>([] {
               result_of(R2Score{}, Tensor(Shape{2}), Tensor({2, 2}));
             }),
-            "r2_score: predictions are (2, 2) and truths (2,); equal shapes are required");
+            "r2_score: predictions are (2, 2) and targets (2,); equal shapes are required");
   EXPECT_EQ(error_of<ShapeError>([] { result_of(RootMeanSquaredError{}, Tensor(Shape{3}), Tensor(Shape{2})); }),
-            "root_mean_squared_error: predictions are (2,) and truths (3,); equal shapes are required");
+            "root_mean_squared_error: predictions are (2,) and targets (3,); equal shapes are required");
   R2Score metric;
   metric.update(Tensor({2, 2}), Tensor({2, 2}));
   EXPECT_EQ(error_of<ShapeError>([&] {
@@ -164,11 +164,12 @@ TEST(MeanIoU, LeavesOutWhatIsToBeIgnored) {
 }
 
 TEST(MeanIoU, RefusesWhatDoesNotFit) {
-  EXPECT_EQ(error_of<ShapeError>([] {
-              result_of(MeanIoU{3}, Tensor(Shape{2}), Tensor({2, 3}));
-            }),
-            "mean_io_u: predictions are (2, 3) and labels (2,); one class for each is required (for scores set "
-            ".sparse_y_pred = false)");
+  EXPECT_EQ(
+      error_of<ShapeError>([] {
+        result_of(MeanIoU{3}, Tensor(Shape{2}), Tensor({2, 3}));
+      }),
+      "mean_io_u: predictions are (2, 3) and labels (2,); one prediction for each label is required (for scores set "
+      ".sparse_y_pred = false)");
   EXPECT_EQ(error_of<ShapeError>([] {
               result_of(MeanIoU{.num_classes = 3, .sparse_y_pred = false}, Tensor(Shape{2}), Tensor({2, 4}));
             }),
