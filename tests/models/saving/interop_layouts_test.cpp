@@ -132,7 +132,7 @@ TEST_F(Layouts, WhatCannotBeSaidThereIsRefused) {
                  "gru: reset_after is false; PyTorch's GRU resets after the product with the recurrent kernel");
   expect_refused({Input{2, 4}, MultiHeadAttention{.num_heads = 2, .key_dim = 4}},
                  "multi_head_attention: 2 heads of size 4 (values: 4) for 4 features; PyTorch's MultiheadAttention "
-                 "requires heads times size to be the number of features, for values too");
+                 "requires heads times size to equal the number of features, also for values");
   expect_refused({Input{2, 4}, LayerNormalization{.axis = {-2, -1}, .scale = false}},
                  "layer_normalization: PyTorch's LayerNorm over several axes has both a weight and a bias; scale and "
                  "center are false and true");
@@ -143,8 +143,8 @@ TEST_F(Layouts, WhatCannotBeSaidThereIsRefused) {
 
 TEST_F(Layouts, AnImageWhoseWayCannotBeFollowedIsRefused) {
   expect_refused({Input{2, 1, 2}, Concatenate{{Flatten{}}, {GlobalAveragePooling2D{}}}, Dense{1}},
-                 "flatten: PyTorch stores the elements of the image (2, 1, 2) channels first, and where they go cannot "
-                 "be followed");
+                 "flatten: PyTorch stores the elements of the image (2, 1, 2) channels first, but the layer that uses "
+                 "them cannot be determined");
   expect_refused({Input{2, 1, 2}, Flatten{}, Reshape{1, 1, 4}, Conv2D{.filters = 1, .kernel_size = 1}},
                  "flatten and reshape: PyTorch stores the same elements as images of shapes (2, 1, 2) and (1, 4), "
                  "channels first; no order of weights fits both");
