@@ -257,7 +257,7 @@ TEST(ClassWeights, HaveTheLabelsThatThereAre) {
   EXPECT_EQ(error_of<ValueError>([&] {
               loss(signs, {{-1, 4}, {0, 4}});
             }),
-            "fit: class_weight is given for the classes -1 and 0; labels are 0 and 1, or for a hinge -1 and 1");
+            "fit: class_weight is given for the classes -1 and 0; labels are 0 and 1, or -1 and 1 for a hinge loss");
 }
 
 TEST(ClassWeights, LeaveOutWhatHasSampleWeight0) {

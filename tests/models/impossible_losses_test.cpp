@@ -160,7 +160,7 @@ TEST(ImpossibleLosses, InAShardTheShardIsNamedToo) {
         model.fit(four_rows, Tensor({4, 1}, {0, 1, 0, -1}),
                   {.batch_size = 4, .verbose = Verbose::silent, .shuffle = false, .threads = 2, .shard_size = 2});
       },
-      "fit, epoch 1 of 1, batch 1 of 1: the shard from sample 2 on: binary_crossentropy: label -1 in row 1; labels "
+      "fit, epoch 1 of 1, batch 1 of 1: the shard starting at sample 2: binary_crossentropy: label -1 in row 1; labels "
       "must "
       "be in [0, 1]: map -1 and 1 to 0 and 1 by (y + 1) / 2, or use Hinge");
 }

@@ -217,7 +217,7 @@ TEST(KeepingWeights, AModelThatWasResetSaysHowToUseItAgain) {
   const std::vector<Tensor> weights = model.get_weights();
   reset_parameters(model);
   const std::string text =
-      "sequential: dense/kernel has no values, as after reset_parameters; build the model first, as by "
+      "sequential: dense/kernel has no values (after reset_parameters?); build the model first: "
       "model.build(*model.input_shape())";
   expect_error<StateError>([&] { model.set_weights(weights); }, text);
   expect_error<StateError>([&] { model.load_weights(file); }, file + ": " + text);

@@ -170,7 +170,7 @@ TEST(ResetParameters, LeavesAModelThatIsNotSaved) {
   const std::string path = folder / "m.safetensors";
   const std::string expected =
       path +
-      ": sequential: dense/kernel has no values, as after reset_parameters; build the model first, as by "
+      ": sequential: dense/kernel has no values (after reset_parameters?); build the model first: "
       "model.build(*model.input_shape())";
   expect_error<StateError>([&] { model.save(path); }, expected);
   expect_error<StateError>([&] { model.save_weights(path); }, expected);

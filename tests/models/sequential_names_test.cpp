@@ -147,7 +147,7 @@ TEST(SequentialWeights, ThatDoNotFitChangeNothing) {
       [&] {
         model.set_weights(std::vector<Tensor>{normal({3, 4}), normal({3})});
       },
-      "sequential: dense/bias is (4,), a weight of shape (3,) came for it");
+      "sequential: dense/bias is (4,), but the given weight is (3,)");
   EXPECT_EQ(model.get_weights(), before);
 }
 

@@ -239,7 +239,7 @@ TEST(Sequential, PopTakesTheLastLayerOff) {
   EXPECT_EQ(model.predict(x), first.predict(x));
   model.pop();
   EXPECT_FALSE(model.built());
-  expect_error<StateError>([&] { model.pop(); }, "sequential: there is no layer to take off");
+  expect_error<StateError>([&] { model.pop(); }, "sequential: there is no layer to remove");
   model.add(Dense{4});  // its Input still applies
   EXPECT_EQ(model.output_shape(), Shape{4});
 }

@@ -190,7 +190,7 @@ TEST(Shards, SayWhichOneFailed) {
     const FitOptions options{
         .batch_size = 40, .verbose = Verbose::silent, .shuffle = false, .threads = threads, .shard_size = 16};
     expect_error<ValueError>([&] { model.fit(good.x(), y, options); },
-                             "fit, epoch 1 of 1, batch 1 of 1: the shard from sample 32 on: "
+                             "fit, epoch 1 of 1, batch 1 of 1: the shard starting at sample 32: "
                              "sparse_categorical_crossentropy: label 7 in row 1; labels are whole numbers from 0 to 2");
     EXPECT_EQ(model.get_weights(), before);
   }
@@ -218,8 +218,8 @@ TEST(Shards, NeedOptionsThatMakeSense) {
   expect_error<ValueError>([&] { model.fit(data, {.threads = -1}); }, "fit: threads is -1; it must be at least 0");
   expect_error<ValueError>(
       [&] { model.fit(data, {.shard_size = -1}); },
-      "fit: shard_size is -1; it must be 0 or at least 2: whether samples depend on each other does not show "
-      "in one alone");
+      "fit: shard_size is -1; it must be 0 or at least 2: with one sample per shard, fit cannot detect "
+      "that a model mixes samples");
 }
 
 }  // namespace

@@ -292,7 +292,7 @@ TEST(Streams, OfAFileThatDoesNotTellGoOnFromTheOptimizersSteps) {
 TEST(Streams, CountsThatCannotBeAreRefused) {
   Sequential model = drawing_model(1);
   EXPECT_EQ(error_of<FormatError>([&] { loaded_with(model, R"("seen":{"steps":0)", R"("seen":{"steps":-1)"); }),
-            "file: seen: -1 steps, 0 passes, 0 batches; 0 to 1099511627776 are possible");
+            "file: seen: -1 steps, 0 passes, 0 batches; each must be from 0 to 1099511627776");
   // More batches of a pass than any dataset has: the skipped ones end with the pass.
   const std::string most = "1099511627776";
   Sequential far = loaded_with(model, R"("passes":0,"batches":0})", R"("passes":5,"batches":)" + most + "}");

@@ -156,8 +156,8 @@ TEST(TrainOnBatch, WeighsSamples) {
 TEST(TrainOnBatch, RefusesWhatIsNoBatch) {
   Sequential model = line_model();
   expect_error<ShapeError>([&] { model.train_on_batch(Tensor::scalar(1), Tensor::scalar(1)); },
-                           "sequential: train_on_batch of shape (); the first axis must be the batch, of one sample at "
-                           "least");
+                           "sequential: train_on_batch of shape (); the first axis must be the batch, with at "
+                           "least one sample");
   expect_error<ShapeError>(
       [&] {
         model.train_on_batch(Tensor({0, 1}), Tensor({0, 1}));

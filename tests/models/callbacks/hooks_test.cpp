@@ -249,8 +249,9 @@ TEST(Hooks, ACallbackThatChangesTheOutputsOfPredictIsAnError) {
   };
   Sequential model = classifier();
   const Tensor x = blobs(6).x();
-  expect_error<ShapeError>([&] { model.predict(x, {.batch_size = 3}, {Pop{}}); },
-                           "sequential: predict made outputs (3, 8) where it began with samples of (3,)");
+  expect_error<ShapeError>(
+      [&] { model.predict(x, {.batch_size = 3}, {Pop{}}); },
+      "sequential: predict: outputs are (3, 8); samples of shape (3,) are expected (did a callback change the model?)");
 }
 
 }  // namespace

@@ -202,7 +202,7 @@ TEST(SavingCsv, AFileWithABrokenEncodingIsRefused) {
             broken + ": the encoding of a table: there are no features");
 }
 
-/// Training without targets must not look like success.
+/// Training without targets is an error.
 TEST(SavingCsv, ATableWithoutTargetsCannotBeLearntFrom) {
   const CsvDataset data = read("a,b\n1,2\n3,4\n", {.target = std::nullopt});
   for (const auto& [loss, units] :
@@ -214,8 +214,8 @@ TEST(SavingCsv, ATableWithoutTargetsCannotBeLearntFrom) {
     const Index outputs = units;
     const auto said = [&](const char* what) {
       return message(
-          "sequential: {} got samples without targets; of a table, read_csv's .target names the column to "
-          "learn (predict needs none)",
+          "sequential: {} requires targets, but the samples have none (for a table, name the target column in "
+          "read_csv's .target)",
           what);
     };
     EXPECT_EQ(error_of<ShapeError>([&] { model.fit(data, {.verbose = Verbose::silent}); }), said("fit"));
