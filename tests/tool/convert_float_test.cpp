@@ -130,20 +130,18 @@ TEST_F(ConvertTool, SaysWhichConversionsThereAre) {
   expect_failure("convert a.npy a.onnx", "a.npy: a .npy array cannot be converted to a.onnx" + there_are);
   expect_failure("convert a.pgm a.npy", "a.pgm: a PGM image cannot be converted to a.npy" + there_are);
   output("convert a.npy w.safetensors");
-  expect_failure(
-      "convert w.safetensors w.h",
-      "w.safetensors: only weights, not a model; 'cornu convert --model MODEL w.safetensors OUT' puts them into "
-      "their model");
+  expect_failure("convert w.safetensors w.h",
+                 "w.safetensors: weights without a model; 'cornu convert --model MODEL w.safetensors OUT' loads them "
+                 "into a model");
   expect_failure("convert a.npy a.npz --int8", "--int8 applies only to .h, not to a.npz", 2);
   expect_failure("convert a.npy a.npz --name x", "--name applies only to .h, not to a.npz", 2);
   for (const char* const name : {"1a", "log", "class"}) {
-    expect_failure(
-        fmt::format("convert m.safetensors a.h --name {}", name),
-        fmt::format(
-            "--name: \"{}\" cannot be a namespace (not an identifier, a keyword, reserved, or in the C library)\n"
-            "Try 'cornu --help' for more.",
-            name),
-        2);
+    expect_failure(fmt::format("convert m.safetensors a.h --name {}", name),
+                   fmt::format("--name: \"{}\" cannot be a namespace (it is not an identifier, or is a keyword, "
+                               "reserved or a name of the C library)\n"
+                               "Try 'cornu --help' for more.",
+                               name),
+                   2);
   }
   expect_failure("convert a.npy a.npz --class-names x", "--class-names applies only to .onnx, not to a.npz", 2);
   expect_failure("convert a.npy a.safetensors --compressed", "--compressed applies only to .npz, not to a.safetensors",

@@ -278,7 +278,7 @@ TEST_F(ForeignFiles, InfoCannotBeForgedByNames) {
   EXPECT_EQ(output("info w.safetensors"), "w.safetensors: safetensors\nMetadata:\n  " + shown + ": " + shown +
                                               "\n\nName" + std::string(shown.size() - 4, ' ') +
                                               "  Type  Shape  Bytes\n" + shown +
-                                              "  F32   (0,)   0\n1 array, 0 numbers, 0 bytes\n");
+                                              "  F32   (0,)   0\n1 array, 0 elements, 0 bytes\n");
   // Errors about it stay on one line, too, and so do a model's layers.
   const Result result = cornu("predict w.safetensors w.safetensors");
   EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;

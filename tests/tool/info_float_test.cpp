@@ -19,8 +19,7 @@ TEST_F(InfoTool, ShowsAModelAsTheModelPrintsItselfAndHowItWasTrained) {
   const SmallModel small;
   small.model.save(folder / "m.safetensors");
   const std::string table = to_string(Sequential::load(folder / "m.safetensors", {.compile = false}));
-  EXPECT_EQ(output("info m.safetensors"),
-            "m.safetensors: a model of Cornu, version 1 of the format\n\n" + table + training);
+  EXPECT_EQ(output("info m.safetensors"), "m.safetensors: Cornu model, format version 1\n\n" + table + training);
 }
 
 TEST_F(InfoTool, SaysWhatAModelsFileDoesNotHave) {
@@ -47,11 +46,11 @@ TEST_F(InfoTool, ShowsTheWeightsOfAModelThatItCannotLoad) {
   model.save(folder / "m.safetensors");
   EXPECT_EQ(
       output("info m.safetensors"),
-      "m.safetensors: a model of Cornu, version 1 of the format\n\n"
+      "m.safetensors: Cornu model, format version 1\n\n"
       "Name          Type  Shape   Bytes\n"
       "dense/bias    F32   (1,)    4\n"
       "dense/kernel  F32   (2, 1)  8\n"
-      "2 arrays, 3 numbers, 12 bytes\n"
+      "2 arrays, 3 elements, 12 bytes\n"
       "The model cannot be loaded: m.safetensors: layers: halved: there is no layer called \"Halved\" here; if it is "
       "your own, register it before loading: register_layer<Halved>()\n"
       "Input: (2,)\nNot compiled\n");
@@ -112,7 +111,7 @@ TEST_F(InfoTool, ShowsTheTensorsAndTheMetadataOfAnySafetensorsFile) {
             "Name          Type  Shape   Bytes\n"
             "half          BF16  (3, 1)  6\n"
             "is\\u001b[31m  BOOL  ()      1\n"
-            "2 arrays, 4 numbers, 7 bytes\n");
+            "2 arrays, 4 elements, 7 bytes\n");
   EXPECT_EQ(output("info --json w.safetensors"), R"({"format":"safetensors","metadata":{"format":"pt"},"tensors":[)"
                                                  R"({"name":"half","type":"BF16","shape":[3,1],"bytes":6},)"
                                                  R"({"name":"is\u001b[31m","type":"BOOL","shape":[],"bytes":1}]})"
@@ -137,10 +136,10 @@ TEST_F(InfoTool, ShowsArraysOfNumPyAndIdx) {
   write_npz(folder / "b.npz", two);
   write_idx(path("c-ubyte.gz"), {.dimensions{2, 1}, .data = std::vector<std::int16_t>{1, 2}});
   EXPECT_EQ(output("info a.npy"),
-            "a.npy: npy\n\nName  Type  Shape   Bytes\na     F32   (2, 3)  24\n1 array, 6 numbers, 24 bytes\n");
+            "a.npy: npy\n\nName  Type  Shape   Bytes\na     F32   (2, 3)  24\n1 array, 6 elements, 24 bytes\n");
   EXPECT_EQ(output("info b.npz"),
             "b.npz: npz\n\nName  Type  Shape   Bytes\nx     I64   (2,)    16\ny     I64   (1, 2)  16\n"
-            "2 arrays, 4 numbers, 32 bytes\n");
+            "2 arrays, 4 elements, 32 bytes\n");
   EXPECT_EQ(output("info c-ubyte.gz --json"),
             R"({"format":"idx","tensors":[{"name":"c-ubyte","type":"I16","shape":[2,1],"bytes":4}]})"
             "\n");
