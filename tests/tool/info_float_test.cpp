@@ -15,14 +15,14 @@ Metrics: Accuracy()
 Training state: after 3 steps
 )";
 
-TEST_F(InfoTool, ShowsAModelAsTheModelPrintsItselfAndHowItWasTrained) {
+TEST_F(InfoTool, ShowsTheSummaryAndTheTrainingOfAModel) {
   const SmallModel small;
   small.model.save(folder / "m.safetensors");
   const std::string table = to_string(Sequential::load(folder / "m.safetensors", {.compile = false}));
   EXPECT_EQ(output("info m.safetensors"), "m.safetensors: Cornu model, format version 1\n\n" + table + training);
 }
 
-TEST_F(InfoTool, SaysWhatAModelsFileDoesNotHave) {
+TEST_F(InfoTool, SaysWhatAModelFileLacks) {
   Sequential model({Input{2}, Dense{1}}, {});
   model.compile({.optimizer = Adam{}, .loss = MeanSquaredError{}});
   model.save(folder / "new.safetensors");
@@ -40,7 +40,7 @@ struct Halved {
   Var forward(Var x) const { return x * 0.5; }
 };
 
-TEST_F(InfoTool, ShowsTheWeightsOfAModelThatItCannotLoad) {
+TEST_F(InfoTool, ShowsTheWeightsOfAModelWithCustomLayers) {
   register_layer<Halved>();
   Sequential model({Input{2}, Dense{1}, Halved{}}, {});
   model.save(folder / "m.safetensors");
@@ -57,7 +57,7 @@ TEST_F(InfoTool, ShowsTheWeightsOfAModelThatItCannotLoad) {
   EXPECT_EQ(parse_json(output("info --json m.safetensors")).at("format"), Json("cornu"));
 }
 
-TEST_F(InfoTool, ShowsALossThatItDoesNotKnow) {
+TEST_F(InfoTool, ShowsACustomLoss) {
   SmallModel().model.save(folder / "m.safetensors");
   const SafetensorsFile file(folder / "m.safetensors");
   std::string text = file.metadata().at("cornu.model");
@@ -96,7 +96,7 @@ TEST_F(InfoTool, RefusesABrokenModel) {
   EXPECT_TRUE(cornu("info b.safetensors").err.starts_with("cornu: b.safetensors: JSON: parse error at line 1"));
 }
 
-TEST_F(InfoTool, ShowsTheTensorsAndTheMetadataOfAnySafetensorsFile) {
+TEST_F(InfoTool, ShowsTensorsAndMetadataOfAnySafetensorsFile) {
   const std::vector<std::uint16_t> halves{1, 2, 3};
   const std::vector<std::uint8_t> truths{1};
   write_safetensors(folder / "w.safetensors",
@@ -118,7 +118,7 @@ TEST_F(InfoTool, ShowsTheTensorsAndTheMetadataOfAnySafetensorsFile) {
                                                  "\n");
 }
 
-TEST_F(InfoTool, LetsNoNameTellATerminalWhatToDo) {
+TEST_F(InfoTool, EscapesControlCharactersInNames) {
   const std::string name = "\x7f, \xc2\x9b[31m, \xc2\xa9";  // DEL, CSI as one character, and a printable one
   write_safetensors(folder / "w.safetensors", std::array<RawTensor, 1>{{{name, Dtype::f32, {0}, {}}}}, {});
   const std::string shown = "\\u007f, \\u009b[31m, \xc2\xa9", json = output("info --json w.safetensors");
@@ -145,7 +145,7 @@ TEST_F(InfoTool, ShowsArraysOfNumPyAndIdx) {
             "\n");
 }
 
-TEST_F(InfoTool, GivesProgramsAllThatIsKnownOfAModel) {
+TEST_F(InfoTool, PrintsEverythingAboutAModelAsJson) {
   SmallModel().model.save(folder / "m.safetensors");
   const std::string text = output("info m.safetensors --json");
   const Json json = parse_json(text);
@@ -183,7 +183,7 @@ TEST_F(InfoTool, ShowsAnOnnxModel) {
 }
 #endif
 
-TEST_F(InfoTool, RefusesWhatHasNoArrays) {
+TEST_F(InfoTool, RefusesFilesWithoutArrays) {
   write("x.csv", "1,2\n");
   write("noise", "\x01\x02\x03\x04");
   write("empty", "");

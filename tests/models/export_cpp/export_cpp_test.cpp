@@ -181,7 +181,7 @@ void add_types(const NamedLayers& layers, std::set<std::string>& types) {
   }
 }
 
-TEST(ExportCpp, IsTestedWithEveryLayerThatThereIs) {
+TEST(ExportCpp, IsTestedWithEveryLayer) {
   std::set<std::string> tested;
   for (ExportCppCase& each : export_cpp_cases()) add_types(each.model.layers(), tested);
   for (const std::string& name : testing::registered_layers) {
@@ -189,7 +189,7 @@ TEST(ExportCpp, IsTestedWithEveryLayerThatThereIs) {
   }
 }
 
-TEST(ExportCpp, WritesInt8WeightsWithAFactorForEachOutput) {
+TEST(ExportCpp, WritesInt8WeightsWithAScaleForEachOutput) {
   Sequential model{Input{2}, Dense{2}};
   const std::vector<Tensor> weights{Tensor::matrix({{1, 0.5}, {-2, 0}}), Tensor::vector({3, 4})};
   model.set_weights(weights);
@@ -200,7 +200,7 @@ TEST(ExportCpp, WritesInt8WeightsWithAFactorForEachOutput) {
   EXPECT_NE(text.find("// Weights: 20 bytes. Workspace: 0 bytes.\n"), std::string::npos) << text;
 }
 
-TEST(ExportCpp, SaysWhatTheModelIs) {
+TEST(ExportCpp, BeginsWithADescriptionOfTheModel) {
   const Sequential model(
       {Input{4, 4, 1}, Conv2D{.filters = 2, .kernel_size = 3, .activation = relu}, BatchNormalization{},
        Conv2D{.filters = 3, .kernel_size = 2}, BatchNormalization{}, Residual{Dense{3}}},
@@ -221,7 +221,7 @@ TEST(ExportCpp, SaysWhatTheModelIs) {
   EXPECT_EQ(text.substr(0, expected.size()), expected);
 }
 
-TEST(ExportCpp, SharesMemoryBetweenValuesThatAreNotNeededAtOnce) {
+TEST(ExportCpp, SharesMemoryBetweenValuesNotNeededAtOnce) {
   const Sequential model{Input{2}, Dense{100}, Dense{50}, Dense{80}, Dense{1}};
   EXPECT_NE(to_cpp(model).find("float memory[150];"), std::string::npos) << "100 and 50 at once, then 50 and 80";
 }
@@ -238,7 +238,7 @@ TEST(ExportCpp, RefusesLayersAndActivationsOfAUser) {
                            "sequential: export_cpp: not built yet, so there are no weights");
 }
 
-TEST(ExportCpp, RefusesANameThatNoNamespaceMayHave) {
+TEST(ExportCpp, RefusesANameThatCannotBeANamespace) {
   const Sequential model{Input{2}, Dense{2}};
   for (const std::string name :
        {"",      "a net", "1st",   "n\xc3\xa9t", "class",  "float",  "and",  "concept", "linux",  "main",
@@ -255,7 +255,7 @@ TEST(ExportCpp, RefusesANameThatNoNamespaceMayHave) {
   }
 }
 
-TEST(ExportCpp, GivesEveryArrayANameThatIsFreeInCpp) {
+TEST(ExportCpp, GivesEveryArrayAValidUniqueName) {
   const Sequential model{Input{2},          {"x-y", Dense{2}},     {"x_y", Dense{2}}, {"_x__y_", Dense{2}},
                          {"1st", Dense{2}}, {"\xc3\xa9", Dense{2}}};
   const std::string text = to_cpp(model);
