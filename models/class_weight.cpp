@@ -18,8 +18,8 @@ void check_class_weight(const std::map<Index, double>& class_weight, Index outpu
                         "fit: class_weight of class {} is {}; it must be finite and not negative", label, weight);
   }
   require<ValueError>(!class_weight.contains(-1) || !class_weight.contains(0),
-                      "fit: class_weight is given for the classes -1 and 0; labels are 0 and 1, or for a hinge -1 and "
-                      "1");
+                      "fit: class_weight is given for the classes -1 and 0; labels are 0 and 1, or -1 and 1 for a "
+                      "hinge loss");
 }
 
 bool rows_are_classes(const SequentialState& model) {

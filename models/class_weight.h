@@ -10,8 +10,8 @@ namespace cornu::detail {
 /// or not finite. A single output has the classes 0 and 1, or -1 and 1 for a hinge loss.
 void check_class_weight(const std::map<Index, double>& class_weight, Index outputs);
 
-/// Whether the outputs of a sample are the scores of one class each. The loss decides, or a softmax at the end of the
-/// model, and never the targets: targets of a regression may look like distributions.
+/// True if the outputs of a sample are the scores of its possible classes. The loss decides, or a softmax at the end of
+/// the model. The targets do not: regression targets may look like distributions.
 bool rows_are_classes(const SequentialState& model);
 
 }  // namespace cornu::detail

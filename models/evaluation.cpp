@@ -44,7 +44,7 @@ Logs Evaluation::run(const Callbacks* callbacks, ProgressDisplay* display) {
     for (Index step = 0; step < steps_; ++step) {
       none.clear();
       call(Hook::test_batch_begin, step, none);
-      model_.require_compiled();  // still: a callback may have assigned to the model
+      model_.require_compiled();  // again: a callback may have assigned to the model
       const Batch& batch = *batcher_.next();
       tape_->clear();
       const Var y_pred = model_.forward(tape_->input(batch.x));

@@ -25,16 +25,15 @@ void check(const FitOptions& options) {
   at_least("validation_batch_size", options.validation_batch_size, 0);
   at_least("validation_freq", options.validation_freq, 1);
   at_least("threads", options.threads, 0);
-  require<ValueError>(
-      options.shard_size == 0 || options.shard_size >= 2,
-      "fit: shard_size is {}; it must be 0 or at least 2: whether samples depend on each other does not "
-      "show in one alone",
-      options.shard_size);
+  require<ValueError>(options.shard_size == 0 || options.shard_size >= 2,
+                      "fit: shard_size is {}; it must be 0 or at least 2: with one sample per shard, fit cannot detect "
+                      "that a model mixes samples",
+                      options.shard_size);
   require<ValueError>(options.validation_split >= 0 && options.validation_split < 1,
                       "fit: validation_split is {}; it must be in [0, 1)", options.validation_split);
 }
 
-/// What fit trains on, and what it validates with, if anything.
+/// The training data of fit, and its validation data if there are any.
 struct FitData {
   std::optional<Split> parts;  // where validation_split divides the dataset
   DatasetRef train, validation;
@@ -72,7 +71,7 @@ class Passes {
     for (Index skipped = 0; skipped < done; ++skipped) batcher_.next_rows();
   }
 
-  /// The next batch. `model` is what the model has seen, which is more than `seen` if a callback has trained it.
+  /// The next batch. `model`: the model's counts, which exceed `seen` if a callback has trained the model.
   const Batch& next(const detail::Seen& model) {
     seen_.steps = std::max(seen_.steps, model.steps);
     seen_.passes = std::max(seen_.passes, model.passes);
@@ -99,8 +98,8 @@ class Passes {
   detail::Seen seen_;
 };
 
-/// Raises `seen` to the counts of a run after `batches` batches. They are lower if only the weights were loaded, or if
-/// the file does not store them.
+/// Raises `seen` to the counts of a run after `batches` batches. `seen` has lower counts if only weights were loaded,
+/// or if the file does not store the counts.
 void raise_to(detail::Seen& seen, Index batches, Index batches_per_pass) {
   if (seen.steps >= batches && seen.passes > 0) return;
   seen.steps = std::max(seen.steps, batches);
@@ -109,9 +108,9 @@ void raise_to(detail::Seen& seen, Index batches, Index batches_per_pass) {
 }
 
 /// One call of fit on a model that is built and compiled.
-class Fitting {
+class FitLoop {
  public:
-  Fitting(Sequential& model, detail::SequentialState& state, const FitData& data, Batcher& batcher,
+  FitLoop(Sequential& model, detail::SequentialState& state, const FitData& data, Batcher& batcher,
           const FitOptions& options)
       : model_(model),
         state_(state),
@@ -216,7 +215,7 @@ class Fitting {
     double loss = 0;
     try {
       loss = step_(batch, index, tally_);
-    } catch (Error& error) {  // a row that it names is a row of this batch, not of the dataset
+    } catch (Error& error) {  // any row in its message is a row of this batch, not of the dataset
       error.add_context("fit, " + where());
       throw;
     }
@@ -235,13 +234,13 @@ class Fitting {
     }
   }
 
-  /// Callbacks save a backup here. Then, so that an interrupted run can be continued, Ctrl-C takes effect.
+  /// Handles Ctrl-C after the callbacks have saved their backups, so that an interrupted run can be resumed.
   void pause(Logs& logs) {
     call_(Hook::train_pause, 0, logs);
     if (interrupt_ && interrupt_->interrupted()) history_.interrupted = run_.stop_training = true;
   }
 
-  /// As in Keras, a model that was trained with averages of its weights ends with the averages.
+  /// As in Keras, training with use_ema leaves the averaged weights in the model.
   void overwrite_with_averages() {
     const bool has_averages = state_.optimizer && state_.optimizer->rule().extras().use_ema;
     if (has_trained_ && has_averages) state_.optimizer->overwrite_with_averages();
@@ -251,7 +250,7 @@ class Fitting {
   detail::SequentialState& state_;
   const FitOptions& options_;
   Batcher& batcher_;
-  Index steps_;  // of an epoch
+  Index steps_;  // per epoch
   detail::TrainingStep step_;
   std::optional<Evaluation> evaluation_;
   Tally tally_;
@@ -267,7 +266,7 @@ class Fitting {
   std::optional<InterruptGuard> interrupt_;
   History history_;
   Logs logs_, epoch_logs_;  // of the last batch; of the last epoch
-  Logs none_;               // apart from logs_, whose names are allocated once
+  Logs none_;               // empty logs for hooks; clearing logs_ would free its names
   bool has_trained_ = false;
 };
 
@@ -296,7 +295,7 @@ History Sequential::fit(DatasetRef data, const FitOptions& options) {
   detail::check_class_weight(options.class_weight, output.rank() == 0 ? 1 : output[-1]);
   parts.divide_weights(options.sample_weight, data.size());
   state_->prepare_training();
-  return Fitting(*this, *state_, parts, batcher, options).run();
+  return FitLoop(*this, *state_, parts, batcher, options).run();
 }
 
 }  // namespace cornu

@@ -28,8 +28,9 @@ void predict_into(View out, const detail::SequentialState& model, ConstView x, I
       call(Hook::predict_batch_begin, first / batch_size);
       tape->clear();
       const Var y = model.forward(tape->input({x.data() + first * in_sample.size(), in_sample.batched(count)}));
-      require(y.shape() == out_sample.batched(count), "{}: predict made outputs {} where it began with samples of {}",
-              model.name, y.shape(), out_sample);  // a callback may have changed the model
+      require(y.shape() == out_sample.batched(count),
+              "{}: predict: outputs are {}; samples of shape {} are expected (did a callback change the model?)",
+              model.name, y.shape(), out_sample);
       copy(y.value(), overwrite({out.data() + first * out_sample.size(), y.shape()}));
       call(Hook::predict_batch_end, first / batch_size);
     }
@@ -87,7 +88,7 @@ Tensor Sequential::predict_on_batch(const Tensor& x) const {
 
 namespace {
 
-/// The position of the largest output, or the probability > 0.5 where there is only one output.
+/// The index of the largest output or, for a single output, 1 if its probability is above 0.5.
 Tensor classes_of(const Tensor& y, const detail::SequentialState& model) {
   require(y.rank() == 2, "predict_classes: outputs are {}; (samples, classes) is required{}", y.shape(),
           y.rank() > 2 ? " (is a Flatten missing?)" : "");

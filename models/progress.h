@@ -22,7 +22,7 @@ namespace cornu {
 ///
 /// The epoch is shown only if there are several. Values are listed in three groups, each sorted by name: those of the
 /// steps, of the validation, and those that callbacks added. The time per step excludes the first step, which warms up,
-/// and everything after the last one, such as validation.
+/// and the time after the last step, such as that of validation.
 /// A failing write is ignored and raises no signal (SIGPIPE): the reader of the output may exit at any time.
 class ProgressDisplay {
  public:

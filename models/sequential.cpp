@@ -17,7 +17,7 @@ using detail::SequentialState;
 Sequential::Sequential() : state_(std::make_unique<SequentialState>()) { state_->name = SequentialOptions{}.name; }
 
 Sequential::Sequential(std::initializer_list<AnyLayer> layers) : Sequential() {
-  // `Sequential b{a}` is a list of one model to the compiler and a copy to everybody else.
+  // C++ takes `Sequential b{a}` as a list of one layer, but a copy is meant.
   const auto* const model =
       layers.size() == 1 && layers.begin()->name().empty() ? layers.begin()->as<Sequential>() : nullptr;
   if (model != nullptr) {
@@ -37,7 +37,7 @@ Sequential::Sequential(std::initializer_list<AnyLayer> layers, const SequentialO
 Sequential::Sequential(const Sequential& other) : Sequential() {
   static_cast<detail::SequentialParts&>(*state_) = *other.state_;
   if (state_->optimizer) {
-    // One whose parameters were replaced, or reset, is made anew by the next step.
+    // If the parameters were replaced or reset, the next step creates a new optimizer.
     const bool is_usable = other.state_->optimizer->is_usable();
     state_->optimizer =
         is_usable ? std::optional(other.state_->optimizer->rebound(state_->parameters())) : std::nullopt;
@@ -83,7 +83,7 @@ void Sequential::add(AnyLayer layer) {
 }
 
 void Sequential::pop() {
-  require<StateError>(!state_->layers.empty(), "{}: there is no layer to take off", name());
+  require<StateError>(!state_->layers.empty(), "{}: there is no layer to remove", name());
   state_->layers.pop_back();
   if (!state_->shapes.empty()) state_->shapes.pop_back();
   if (state_->layers.empty()) state_->shapes.clear();
@@ -100,7 +100,7 @@ const AnyLayer& Sequential::get_layer(Index position) const { return state_->lay
 // ---- Building, weights, forward ----
 
 void Sequential::build(const Shape& input) {
-  if (state_->csv_encoding) {  // tried on a copy first: a model that does not fit stays as it was
+  if (state_->csv_encoding) {  // try on a copy first: if the encoding does not fit, the model is unchanged
     Sequential trial(*this);
     Rng rng(state_->seed);
     trial.build(input, rng);
@@ -163,7 +163,7 @@ void detail::require_values(const Sequential& model) {
   SequentialState::of(model).require_built();
   for (const auto& [name, parameter] : model.parameters()) {
     require<StateError>(parameter->shape() != Tensor().shape(),
-                        "{}: {} has no values, as after reset_parameters; build the model first, as by "
+                        "{}: {} has no values (after reset_parameters?); build the model first: "
                         "model.build(*model.input_shape())",
                         model.name(), name);
   }
@@ -174,7 +174,7 @@ void Sequential::set_weights(std::span<const Tensor> weights) {
   const NamedParameters mine = parameters();
   require(weights.size() == mine.size(), "{}: {} weights for {} parameters", name(), weights.size(), mine.size());
   for (std::size_t i = 0; i < mine.size(); ++i) {
-    require(weights[i].shape() == mine[i].parameter->shape(), "{}: {} is {}, a weight of shape {} came for it", name(),
+    require(weights[i].shape() == mine[i].parameter->shape(), "{}: {} is {}, but the given weight is {}", name(),
             mine[i].name, mine[i].parameter->shape(), weights[i].shape());
   }
   for (std::size_t i = 0; i < mine.size(); ++i) mine[i].parameter->value = weights[i];
@@ -200,7 +200,7 @@ Optimizer& Sequential::optimizer() {
 void detail::Seen::check() const {
   for (const Index count : {steps, passes, batches}) {
     require<FormatError>(count >= 0 && count <= most_steps,
-                         "seen: {} steps, {} passes, {} batches; 0 to {} are possible", steps, passes, batches,
+                         "seen: {} steps, {} passes, {} batches; each must be from 0 to {}", steps, passes, batches,
                          most_steps);
   }
 }
@@ -216,8 +216,8 @@ void SequentialState::require_fitting(DatasetRef data, const char* what) const {
 
 void SequentialState::require_targets(DatasetRef data, const char* what) const {
   require(data.target_shape().size() > 0,
-          "{}: {} got samples without targets; of a table, read_csv's .target names the column to learn (predict needs "
-          "none)",
+          "{}: {} requires targets, but the samples have none (for a table, name the target column in read_csv's "
+          ".target)",
           name, what);
 }
 

@@ -218,7 +218,7 @@ class Sequential {
   /// optim/registry.h, models/metrics/registry.h).
   void save(const std::string& path, const SaveOptions& options = {}) const;
   /// Restores a saved model. It predicts the same bits, and training continues as if it had not been interrupted.
-  /// Throws FileError and FormatError; the error names a type that must be registered first.
+  /// Throws FileError and FormatError. For a type that must be registered first, the error names it.
   /// Building the model may allocate at most 1 MiB plus four times the file's elements as Reals; a file that asks for
   /// more is refused before it is allocated. Forward passes that build layers are limited by pass_memory instead.
   static Sequential load(const std::string& path, const LoadOptions& options = {});
@@ -228,8 +228,9 @@ class Sequential {
   /// ValueError for a layer that has no PyTorch module, and for a name in `rename` that is not a layer's.
   void save_weights(const std::string& path, const SaveWeightsOptions& options = {}) const;
   /// Reads weights by name from any safetensors file, of any dtype. PyTorch's modules are matched in their order.
-  /// Throws ValueError as save_weights does; with the full report if `strict` and a tensor does not fit; and for
-  /// modules whose names give no order (use `rename`). Throws FormatError for more than 10,000 PyTorch tensors.
+  /// Throws ValueError as save_weights does, and for modules whose names give no order (use `rename`). If `strict` and
+  /// a tensor does not fit, throws ValueError with the full report. Throws FormatError for more than 10,000 PyTorch
+  /// tensors.
   WeightsReport load_weights(const std::string& path, const LoadWeightsOptions& options = {});
   /// The encoding of the table that the model was trained on (datasets/csv/encoding.h). It is saved, loaded and copied
   /// with the model; `cornu predict` and `cornu evaluate` read tables with it.
@@ -255,8 +256,8 @@ class Sequential {
   Tensor predict_classes(const Tensor& x, const PredictOptions& options = {}) const;
   Tensor predict_classes(DatasetRef data, const PredictOptions& options = {}) const;
 
-  /// Writes a C++ header that predicts as this model does, without Cornu. Throws FileError if it cannot be written;
-  /// otherwise as to_cpp.
+  /// Writes a C++ header that predicts as this model does, without Cornu. Throws as to_cpp does, and FileError if the
+  /// file cannot be written.
   void export_cpp(const std::string& path, const ExportCppOptions& options = {}) const;
 
  private:

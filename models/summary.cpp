@@ -86,7 +86,7 @@ std::string with_commas(Index number) {
   return digits;
 }
 
-/// Formats the memory of so many elements in units of 1024 bytes: "397.54 KB".
+/// The memory of that many elements, formatted as in Keras: "397.54 KB", where 1 KB is 1024 bytes.
 std::string memory(Index numbers) {
   auto bytes = static_cast<double>(numbers) * static_cast<double>(sizeof(Real));
   const std::array<const char*, 5> units{"B", "KB", "MB", "GB", "TB"};

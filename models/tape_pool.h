@@ -8,12 +8,11 @@
 
 namespace cornu {
 
-/// Inference tapes that are kept warm between predictions. Taking one and giving it back is one atomic exchange a place
-/// looked at, so that any number of threads may predict at once without waiting for each other; more than there are
-/// places make tapes of their own.
+/// Inference tapes kept warm between predictions. Tapes are taken and returned by atomic exchanges, so threads never
+/// wait for each other. If no tape is available, a lease creates one; if the pool is full, it deletes its tape.
 class TapePool {
  public:
-  /// A tape for as long as this lives, cleared.
+  /// Takes a cleared tape, and returns it to the pool on destruction.
   class Lease {
    public:
     explicit Lease(TapePool& pool) : pool_(pool) {

@@ -42,7 +42,7 @@ void SequentialState::run(TrainingPass& pass, ConstView x, ConstView y, ConstVie
   pass.penalty = 0;
   if (const Var penalties = penalizes ? penalty(pass.tape, backward.parameters) : Var()) {
     pass.penalty = static_cast<double>(penalties.item());
-    // The loss is the mean over a part of the batch, and its gradient that part's share; the penalty is all of it.
+    // Backward multiplies all gradients by the shard's share of the batch; the penalty must count in full.
     loss = loss + penalties / backward.gradient;
   }
   if (std::isfinite(pass.loss + pass.penalty)) pass.gradients = pass.tape.backward(loss, backward);
@@ -106,11 +106,11 @@ void TrainingStep::recruit() {
   try {
     team_ = std::make_unique<Team>(threads_);
   } catch (const std::system_error&) {
-    is_alone_ = true;  // no more threads are to be had: the caller's goes through all shards
+    is_alone_ = true;  // the calling thread runs all shards
   }
 }
 
-/// All shards, then the step. Nothing if the shards turn out to depend on each other.
+/// Runs all shards, then steps. Returns nullopt if the model mixes samples, so that the batch cannot be divided.
 std::optional<double> TrainingStep::step_at_once(Tally& tally) {
   if (!go_through(0, shards_.count)) return std::nullopt;
   double loss = 0;
@@ -124,7 +124,8 @@ std::optional<double> TrainingStep::step_at_once(Tally& tally) {
   return loss;
 }
 
-/// As many shards at a time as there are threads; their gradients are added up before the next come.
+/// Runs as many shards at a time as there are threads, and sums their gradients before the next ones. Returns nullopt
+/// as step_at_once does.
 std::optional<double> TrainingStep::step_in_turn(Tally& tally) {
   double loss = 0;
   sum_.clear();
@@ -144,13 +145,14 @@ std::optional<double> TrainingStep::step_in_turn(Tally& tally) {
   return loss;
 }
 
-/// Takes `together` shards, from `first` on, forward and backward, on the first of the model's passes.
+/// Runs `together` shards, starting with shard `first`, forward and backward. Shard first + i uses the model's pass i.
+/// Returns false if the batch is divided and the model mixes samples.
 bool TrainingStep::go_through(Index first, Index together) {
   const auto go = [&](Index i) {
     TrainingPass& pass = model_.pass(i);
     try {
       data_.gather_into(pass.x, pass.y, of_shard(first + i, rows_));
-      const Index next = first + together + i;  // by the thread that will gather it
+      const Index next = first + together + i;  // prefetched by the thread that will gather it
       data_.prefetch(next < shards_.count ? of_shard(next, rows_) : of_shard(next - shards_.count, upcoming_));
       const double share = static_cast<double>(pass.x.shape()[0]) / static_cast<double>(work_.samples);
       model_.run(
@@ -158,7 +160,7 @@ bool TrainingStep::go_through(Index first, Index together) {
           {.gradient = static_cast<Real>(share), .defer_products = !shards_.in_turn || shards_.has_large_gradients},
           first + i == 0);
     } catch (Error& error) {
-      if (shards_.count > 1) error.add_context(message("the shard from sample {} on", (first + i) * shards_.size));
+      if (shards_.count > 1) error.add_context(message("the shard starting at sample {}", (first + i) * shards_.size));
       throw;
     }
   };
@@ -181,7 +183,7 @@ std::span<const Index> TrainingStep::of_shard(Index shard, std::span<const Index
   return rows.subspan(first, std::min(static_cast<std::size_t>(shards_.size), rows.size() - first));
 }
 
-/// Counts a pass in the tally; returns its part of the batch's loss.
+/// Adds a pass to the tally. Returns its part of the batch's loss.
 double TrainingStep::count(const TrainingPass& pass, Index shard, Tally& tally) {
   if (shard == 0) penalty_ = pass.penalty;
   const double loss = pass.loss + penalty_;
@@ -207,7 +209,7 @@ std::string TrainingStep::where_not_finite() {
 const Logs& Sequential::train_on_batch(const Tensor& x, const Tensor& y, const Tensor& sample_weight) {
   state_->require_compiled();
   require(x.rank() > 0 && x.shape()[0] > 0,
-          "{}: train_on_batch of shape {}; the first axis must be the batch, of one sample at least", name(),
+          "{}: train_on_batch of shape {}; the first axis must be the batch, with at least one sample", name(),
           x.shape());
   if (!built()) build(x.shape().sub(1));
   state_->prepare_training();
@@ -226,7 +228,7 @@ const Logs& Sequential::train_on_batch(const Tensor& x, const Tensor& y, const T
                                  state_->where_not_finite(pass, x, noise)));
   }
   state_->require_known(pass.gradients);
-  // Before the step: predictions may be a parameter's own memory, and what fails here leaves the weights as they were.
+  // Before the step: predictions may share a parameter's memory, and if a metric throws, the weights are unchanged.
   tally.require_logits(pass.y_pred);
   tally.add(loss, y, pass.y_pred.value());
   tally.write(logs);

@@ -24,11 +24,11 @@ class TrainingStep {
   TrainingStep(SequentialState& model, DatasetRef data, BatchWeights weights, std::uint64_t seed, Index threads,
                Index shard_size);
 
-  /// Makes step `index` of the run with the rows of this batch and adds its loss and predictions to the tally. Returns
-  /// the loss. If the loss is not finite, the parameters stay as they are.
+  /// Trains on this batch and adds its loss and predictions to the tally. Returns the loss. If the loss is not finite,
+  /// the parameters are unchanged. `index`: number of the step, which selects its random streams.
   double operator()(const Batch& batch, Index index, Tally& tally);
 
-  /// After a step with a loss that is not finite: a sentence that names the first layer with such an output.
+  /// After a step with a non-finite loss: a sentence naming the first layer with a non-finite output.
   std::string where_not_finite();
 
  private:

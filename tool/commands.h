@@ -14,7 +14,7 @@ class App;
 /// The subcommands of the program: `declare` registers the options with CLI11; `run` returns the text to print.
 namespace cornu::tool {
 
-/// Contradictory options. The exit status is 2, as for errors that CLI11 finds.
+/// A wrong command line that CLI11 does not detect. The exit status is 2.
 class UsageError : public Error {
   using Error::Error;
 };

@@ -11,7 +11,7 @@
 
 namespace cornu::tool {
 
-/// Reads an image, PNG or PGM, as a sample of shape `input`: with as many channels and its axes in that order. Throws
+/// Reads a PNG or PGM image as a sample of shape `input`, whose last or first axis counts the channels. Throws
 /// ShapeError if the model takes no images or images of another size.
 Numbers read_image(std::span<const std::byte> bytes, const std::string& name, FileKind kind,
                    const std::optional<Shape>& input);

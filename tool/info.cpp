@@ -91,7 +91,7 @@ std::string text_of(const std::vector<RawTensor>& tensors) {
     numbers += tensor.bytes.size() / static_cast<std::size_t>(size_of(tensor.dtype));
   }
   const auto count = fmt::format("{} array{}", tensors.size(), tensors.size() == 1 ? "" : "s");
-  return table(rows) + fmt::format("{}, {} numbers, {} bytes\n", count, numbers, bytes);
+  return table(rows) + fmt::format("{}, {} elements, {} bytes\n", count, numbers, bytes);
 }
 
 Json json_of(const SafetensorsMetadata& metadata) {
@@ -152,7 +152,7 @@ std::string compile_text(const Json& description) {
   return text + fmt::format("\nTraining state: after {} steps\n", shown(optimizer->at("iterations")));
 }
 
-/// The summary of the layers, or the weights if only another program knows the layers' types.
+/// The summary of the layers, or a list of the weights if a layer's type is not registered in this program.
 std::string layers_text(const SafetensorsFile& file) {
   try {
     return to_string(Sequential::load(file, {.compile = false}), {.expand_nested = true});
@@ -179,9 +179,9 @@ std::string model_info(const SafetensorsFile& file, bool json) {
     const Json description = detail::described_in(file, detail::model_metadata);
     check<Shape>(description, "build_input_shape");
     std::string text =
-        fmt::format("{}: a model of Cornu, version {} of the format\n\n{}Input: {}\n{}{}",
-                    detail::printable(file.path()), shown(description.at("version")), layers,
-                    shape_text(description.at("build_input_shape")), table_text(file), compile_text(description));
+        fmt::format("{}: Cornu model, format version {}\n\n{}Input: {}\n{}{}", detail::printable(file.path()),
+                    shown(description.at("version")), layers, shape_text(description.at("build_input_shape")),
+                    table_text(file), compile_text(description));
     if (!json) return text;
     Json::Object result{{"format", "cornu"}, {"model", description}, {"tensors", json_of(file.tensors())}};
     const auto table = file.metadata().find(detail::csv_metadata);

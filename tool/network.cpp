@@ -34,7 +34,7 @@ Logits logits_of(const SafetensorsFile& file) {
 
 Sequential load_model(const SafetensorsFile& file, const LoadOptions& options) {
   require<FormatError>(file.metadata().contains(detail::model_metadata),
-                       "{}: only weights, not a model; 'cornu convert --model MODEL {} OUT' puts them into their model",
+                       "{}: weights without a model; 'cornu convert --model MODEL {} OUT' loads them into a model",
                        file.path(), file.path());
   return Sequential::load(file, options);
 }

@@ -29,7 +29,7 @@ Sequential load_model(const SafetensorsFile& file, const LoadOptions& options);
 /// Throws FileError and FormatError like Sequential::load and onnx::load, and FormatError if the file is not a model.
 Network load_network(const std::string& path, const LoadOptions& options);
 
-/// The outputs for the samples. A model without a fixed input shape is built for their shape first.
+/// The outputs for the samples. A model that is not built yet is built for the samples' shape first.
 Tensor predict(Network& network, const Samples& samples);
 
 /// True if the outputs are class probabilities: the model ends in a softmax.

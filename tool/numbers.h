@@ -18,8 +18,8 @@ namespace cornu::tool {
 /// The values of a file, in the file's element type.
 struct Numbers {
   RawTensor array{};
-  /// The largest pixel value; 0: the values are not pixels. If empty, bytes are pixels of up to 255 if a sample has two
-  /// axes or more.
+  /// The largest possible pixel value; 0: the values are not pixels. If empty, bytes are pixels of up to 255 if the
+  /// samples or the model's input have two axes or more.
   std::optional<Index> largest{};
   /// Own the memory that `array` points into.
   std::unique_ptr<const FileBytes> file{};

@@ -7,7 +7,7 @@
 #include "cornu/core/options/json.h"
 #include "cornu/tool/network.h"
 
-/// Everything that depends on cornu::onnx. Without it, these functions throw ValueError with that reason.
+/// Everything that depends on cornu::onnx. Without it, these functions throw ValueError saying so.
 namespace cornu::tool {
 
 Network load_onnx(const std::string& path);

@@ -11,7 +11,7 @@ struct Name {
   std::string_view library, tool;
 };
 
-/// A name precedes its own prefixes.
+/// Longer names come before their prefixes.
 constexpr std::array names{
     Name{".header = false", "--no-header"},
     Name{".unknown = CsvOptions::other", "--unknown other"},

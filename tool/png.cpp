@@ -59,7 +59,7 @@ class PngReader {
   static void on_warning(png_structp, png_const_charp) {}
   static void read(png_structp png, png_bytep to, std::size_t count) {
     auto& bytes = static_cast<PngReader*>(png_get_io_ptr(png))->bytes_;
-    if (count > bytes.size()) png_error(png, "it ends too early");
+    if (count > bytes.size()) png_error(png, "the file is truncated");
     std::memcpy(to, bytes.data(), count);
     bytes = bytes.subspan(count);
   }

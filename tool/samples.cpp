@@ -83,7 +83,7 @@ Shape samples_shape(const std::vector<Index>& array, const std::optional<Shape>&
 
 void ScaleOptions::declare(CLI::App& app) {
   app.add_option("--scale", scale,
-                 "multiply values by this (default: divide pixels by their largest value, 255 for bytes)")
+                 "multiply values by this (default: divide pixels by the largest possible value, 255 for bytes)")
       ->option_text("FACTOR");
   app.add_flag("--invert", invert, "invert the brightness of pixels first");
   table.declare(app);

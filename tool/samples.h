@@ -18,7 +18,7 @@ namespace cornu::tool {
 
 /// How the values of a file are scaled for the model.
 struct ScaleOptions {
-  std::optional<double> scale{};  ///< the factor; without it, pixels are divided by the largest value
+  std::optional<double> scale{};  ///< the factor; without it, pixels are divided by their largest possible value
   bool invert = false;            ///< replaces pixels by largest - pixel before scaling
   TableOptions table{};
 
@@ -29,9 +29,9 @@ struct ScaleOptions {
 /// memory in its own element type only.
 class Samples {
  public:
-  /// Axes of size 1 and flattened axes are ignored when shapes are matched, and a single sample becomes a batch of one.
-  /// Without `input` (a model that takes any shape) samples keep the array's shape. Throws ShapeError if the shapes do
-  /// not match and ValueError for `invert` without pixels; both messages begin with `name`.
+  /// The samples' shape may differ from the model's input by axes of size 1 or by flattening. A single sample becomes a
+  /// batch of one. Without `input` (a model that takes any shape) samples keep the array's shape. Throws ShapeError if
+  /// the shapes do not match and ValueError for `invert` without pixels; both messages begin with `name`.
   Samples(Numbers numbers, const std::optional<Shape>& input, const ScaleOptions& options, const std::string& name);
 
   Index size() const { return size_; }

@@ -40,7 +40,7 @@ char delimiter_of(std::string_view text, const CsvOptions& options) {
     if (c == '\r' || c == '\n') break;
     if (delimiters.find(c) != std::string::npos) found += c;
   }
-  // A space counts only if there is no other delimiter: names contain spaces, and delimiters may be followed by them.
+  // A space counts only if there is no other delimiter: names contain spaces, and spaces may follow delimiters.
   const bool others = found.find_first_of(",;\t") != std::string::npos;
   const auto count = [&](char c) { return c == ' ' && others ? 0 : std::count(found.begin(), found.end(), c); };
   return *std::max_element(delimiters.begin(), delimiters.end(), [&](char a, char b) { return count(a) < count(b); });

@@ -13,8 +13,8 @@ namespace cornu::tool {
 /// Reads a table that contains only numbers.
 Numbers read_table(std::span<const std::byte> bytes, const std::string& name, const TableOptions& options);
 
-/// Reads a table with an encoding. If a table of several columns does not use the encoding's delimiter in its first
-/// line, the delimiter is guessed, unless it would be a mark within numbers.
+/// Reads a table with an encoding. If the first line of a table of several columns lacks the encoding's delimiter, the
+/// delimiter is guessed. The guess is discarded if it is the decimal or thousands mark.
 CsvDataset read_encoded_table(std::span<const std::byte> bytes, const std::string& name, CsvOptions options,
                               const TableOptions& given);
 

@@ -112,7 +112,7 @@ void restore(const std::string& path, Run& run) {
 
 std::filesystem::path path_in(const std::filesystem::path& folder) { return folder / backup_file; }
 
-/// Removes temporary files that this user's killed writers left.
+/// Removes temporary files that killed runs of this user left.
 void remove_unfinished(const std::filesystem::path& folder) {
   std::error_code ignored;
   for (const auto& entry : std::filesystem::directory_iterator(folder, ignored)) {

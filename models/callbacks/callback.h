@@ -25,7 +25,7 @@ struct Run {
   Sequential& model;
   Index epochs = 0;            ///< number of epochs requested
   Index steps = 0;             ///< batches per epoch
-  Index validation_freq = 0;   ///< validates every this many epochs; 0: never
+  Index validation_freq = 0;   ///< epochs between validations; 0: never
   bool stop_training = false;  ///< set to true to end the run after this batch or epoch
   /// If true, a non-finite loss throws NonFiniteError. A callback that handles it sets this to false.
   bool throw_on_non_finite = true;
@@ -50,10 +50,10 @@ struct Run {
 ///   on_train_batch_begin(Run&, Index batch, Logs&), on_train_batch_end(...)        also for test and predict
 /// `begin` hooks get empty logs. What on_epoch_end adds to the logs is added to the history.
 /// Once its `begin` hook has returned, a callback's `end` hook is called even if the run ends with an exception, which
-/// is then in `run.error`. An exception thrown by an `end` hook in that case is discarded; the first one propagates.
+/// is then in `run.error`. If `end` hooks throw as well, the first exception propagates and the others are discarded.
 /// Two more hooks support saving and resuming runs:
-///   on_train_resume(Run&, Logs&): after all on_train_begin. It may move the run to where another was interrupted.
-///     A run that resumes within an epoch skips that epoch's on_epoch_begin.
+///   on_train_resume(Run&, Logs&): after all on_train_begin. It may set the position from which the run continues. A
+///     run that resumes within an epoch skips that epoch's on_epoch_begin.
 ///   on_train_pause(Run&, Logs&): after each batch and each epoch, when all other hooks have run. The run can be
 ///     resumed from here.
 enum class Hook {
@@ -168,8 +168,8 @@ void call_hook(C& callback, Hook hook, Run& run, Index index, Logs& logs) {
 
 }  // namespace detail
 
-/// Any callback. Passed by value, it is copied with the options. Passed by pointer, it stays the caller's, who can read
-/// it afterwards: `EarlyStopping early{.patience = 3}; model.fit(train, {.callbacks = {&early}}); early.stopped_epoch`.
+/// Any callback. Passed by value, it is copied with the options. Passed by pointer, it can be read afterwards:
+/// `EarlyStopping early{.patience = 3}; model.fit(train, {.callbacks = {&early}}); early.stopped_epoch`.
 class AnyCallback {
  public:
   template <class C>

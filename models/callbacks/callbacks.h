@@ -11,15 +11,15 @@
 #include "cornu/models/callbacks/monitor.h"
 
 /// Callbacks with Keras's names and defaults. Pass by pointer to read results afterwards: `EarlyStopping
-/// early{.patience = 3}; model.fit(train, {.callbacks = {&early}}); early.stopped_epoch`. Each can be reused; every fit
-/// resets it.
+/// early{.patience = 3}; model.fit(train, {.callbacks = {&early}}); early.stopped_epoch`. A callback can be reused:
+/// every fit resets it.
 namespace cornu {
 
 /// Ends the run when `monitor` has not improved by more than min_delta for `patience` epochs, but never in the first
 /// epoch. As in Keras. With restore_best_weights, the model gets the weights of the best epoch however the run ends,
 /// even by an exception.
 /// Throws ValueError after the first epoch whose logs lack `monitor`, listing the names available (Keras warns). If
-/// validation is monitored, epochs without it, because of validation_freq or Ctrl-C, are ignored.
+/// `monitor` is a validation value, epochs without validation (validation_freq, Ctrl-C) are ignored.
 struct EarlyStopping {
   using Mode = MonitorMode;
   using enum MonitorMode;
@@ -28,7 +28,7 @@ struct EarlyStopping {
   double min_delta = 0;
   Index patience = 0;
   MonitorMode mode = automatic;
-  std::optional<double> baseline{};  ///< patience keeps counting until this value is surpassed
+  std::optional<double> baseline{};  ///< `patience` restarts only after an epoch that also improves on this value
   bool restore_best_weights = false;
   Index start_from_epoch = 0;  ///< earlier epochs are ignored
 
@@ -73,7 +73,7 @@ class OptionalFunction {
 
 }  // namespace detail
 
-/// Functions for any of the hooks, declared in the order in which they are called:
+/// Functions for any of Keras's hooks, declared in the order in which they are called:
 /// `LambdaCallback{.on_epoch_end = [](Run& run, Index epoch, Logs& logs) { ... }}`.
 struct LambdaCallback {
   using OfRun = detail::OptionalFunction<Run&, Logs&>;
@@ -99,8 +99,8 @@ struct TerminateOnNaN {
 
 /// Appends a row to a CSV file after each epoch: the epoch from 0, then the logs sorted by name, "NA" for a missing
 /// value. The first line names the columns: the logs of the first epoch, and those of validation even if it runs later.
-/// The file is overwritten at the first row, or with `append` continued. A run that BackupAndRestore resumes continues
-/// its file; rows of repeated epochs are replaced.
+/// The first row overwrites the file, unless `append` is set. A run that BackupAndRestore resumes continues its file;
+/// rows of repeated epochs are replaced.
 /// Throws FileError, naming the file, if it cannot be written, and FormatError if the file to append to has other
 /// columns.
 struct CSVLogger {

@@ -17,7 +17,7 @@ struct ModelCheckpoint {
 
   std::string filepath;
   std::string monitor = "val_loss";
-  bool save_best_only = false;  ///< only if `monitor` is better than in all saves before
+  bool save_best_only = false;  ///< only if `monitor` is better than at every earlier save
   bool save_weights_only = false;
   MonitorMode mode = automatic;
   Index save_freq = 0;                              ///< in batches; 0: every epoch

@@ -9,13 +9,13 @@
 namespace cornu {
 
 /// Writes event files for TensorBoard below log_dir, in `train` and `validation`: per epoch "epoch_loss" and the other
-/// logs, and optionally "batch_loss" etc. and histograms of all weights, "dense/kernel/histogram". As in Keras, except
-/// that there is no curve of validation over steps. View them with `tensorboard --logdir logs`.
-/// Throws FileError, naming the file, if one cannot be written, ValueError for negative options.
+/// logs, and optionally "batch_loss" etc. and histograms of all weights, "dense/kernel/histogram". As in Keras, but
+/// without its curve of the validation loss over steps. View them with `tensorboard --logdir logs`.
+/// Throws FileError, naming the file, if one cannot be written, and ValueError for negative options.
 struct TensorBoard {
   std::string log_dir = "logs";
-  Index histogram_freq = 0;  ///< histograms every this many epochs; 0: none
-  Index update_freq = 0;     ///< batch logs every this many batches; 0: epoch logs only
+  Index histogram_freq = 0;  ///< epochs between histograms; 0: none
+  Index update_freq = 0;     ///< batches between batch logs; 0: epoch logs only
 
   // State.
   std::map<std::string, EventFile> files{};  ///< by folder; each is created at its first write

@@ -63,7 +63,7 @@ std::string function_text(const CppProgram& program, const Activation& activatio
   for (const auto& [function, text] : functions) {
     if (activation.is(function)) return lambda(text);
   }
-  throw ValueError(message("export_cpp: {}: its activation has no C++ text; only Cornu's have", program.path()));
+  throw ValueError(message("export_cpp: {}: only Cornu's own activations can be exported", program.path()));
 }
 
 CppValue activated(CppProgram& program, const CppValue& x, const Activation& activation) {

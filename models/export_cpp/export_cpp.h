@@ -28,9 +28,9 @@ struct ExportCppOptions {
 ///
 /// Values are float; images are (height, width, channels). An Embedding uses the nearest row for an index out of range.
 /// Throws StateError unless the model is built. Throws ValueError, naming the layer, for a user's layer or activation,
-/// which has no C++ text, and for weights and options that are not finite as floats. Throws ValueError for a name that
-/// is not an identifier, a keyword, reserved, or one of the C library's math or most common functions. Names of rarer
-/// functions are accepted; the compiler rejects the header where such a function is declared.
+/// and for weights and options that are not finite as floats. Throws ValueError for a name that is not an identifier,
+/// is a keyword or reserved, or is one of the C library's math or most common functions. Names of rarer functions are
+/// accepted, but the header then fails to compile in programs that declare the function.
 std::string to_cpp(const Sequential& model, const ExportCppOptions& options = {});
 
 }  // namespace cornu

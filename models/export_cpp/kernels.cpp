@@ -11,17 +11,17 @@ namespace {
 
 constexpr std::array kernels = {
     CppKernel{"at", R"(
-// Number i of an array; of none, given as nullptr, `none`.
+// Element i of an array, or `none` if the array is nullptr.
 constexpr float at(const float* numbers, size i, float) { return numbers[i]; }
 constexpr float at(std::nullptr_t, size, float none) { return none; }
 )"},
     CppKernel{"tiles",
               R"(
-// A number that is known to the compiler.
+// A compile-time constant.
 template <size n>
 using Number = std::integral_constant<size, n>;
 
-// f(first, width) for each tile of n numbers: as many as stay in registers while they are summed up.
+// Calls f(first, width) for each tile of n elements. A tile's sums fit in registers.
 template <size n, class F>
 inline void for_tiles(F f) {
   constexpr size width = 32, whole = n / width * width;
@@ -29,16 +29,16 @@ inline void for_tiles(F f) {
   if constexpr (whole < n) f(whole, Number<n - whole>());
 }
 
-// sums += number w, for `width` numbers.
+// sums += number w, for `width` elements.
 template <size width, class Weight>
 inline void add_product(float number, const Weight* w, float* sums) {
 #if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC unroll 8  // or else g++ takes short loops apart before it looks for vectors in them
+#pragma GCC unroll 8  // otherwise g++ unrolls short loops completely before it vectorises them
 #endif
   for (size n = 0; n < width; ++n) sums[n] += number * static_cast<float>(w[n]);
 }
 
-// y = sums scale + bias, for numbers `first` to first + width.
+// y = sums scale + bias, for elements `first` to first + width.
 template <size width, class Scale, class Bias>
 inline void finish(const float* sums, size first, Scale scale, Bias bias, float* y) {
   for (size j = 0; j < width; ++j) y[first + j] = sums[j] * at(scale, first + j, 1) + at(bias, first + j, 0);
@@ -62,7 +62,7 @@ inline void dense(const float* x, const Weight* w, Scale scale, Bias bias, float
               {"tiles"}},
     CppKernel{"each",
               R"(
-// y = f(x), number by number; y may be x.
+// y = f(x), elementwise; y may be x.
 template <size n, class F>
 inline void each(const float* x, F f, float* y) {
   for (size i = 0; i < n; ++i) y[i] = f(x[i]);
@@ -72,7 +72,7 @@ inline void each(const float* x, F f, float* y) {
               true},
     CppKernel{"softmax",
               R"(
-// Along the axis of n; x: (outer, n, inner). y may be x.
+// Softmax along the axis n; x: (outer, n, inner). y may be x.
 template <size outer, size n, size inner>
 inline void softmax(const float* x, float* y) {
   for (size s = 0; s < outer * inner; ++s) {
@@ -88,7 +88,7 @@ inline void softmax(const float* x, float* y) {
               true},
     CppKernel{"log_softmax",
               R"(
-// The logarithm of the softmax of each row of n numbers; y may be x.
+// Logarithm of the softmax of each row of n elements; y may be x.
 template <size rows, size n>
 inline void log_softmax(const float* x, float* y) {
   for (size r = 0; r < rows; ++r, x += n, y += n) {
@@ -104,7 +104,7 @@ inline void log_softmax(const float* x, float* y) {
               true},
     CppKernel{"normalize",
               R"(
-// y = (x - mean) factor + sum, which each of n features has its own of; x: (outer, n, inner). y may be x.
+// y = (x - mean) factor + sum. x: (outer, n, inner); mean, factor, sum: (n). y may be x.
 template <size outer, size n, size inner, class Mean, class Sum>
 inline void normalize(const float* x, Mean mean, const float* factor, Sum sum, float* y) {
   for (size o = 0; o < outer; ++o) {
@@ -120,7 +120,7 @@ inline void normalize(const float* x, Mean mean, const float* factor, Sum sum, f
               true},
     CppKernel{"normalize_rows",
               R"(
-// Each row of n numbers less its mean, over sqrt(its variance + epsilon), times gain, plus shift. y may be x.
+// y = (x - mean) / sqrt(variance + epsilon) gain + shift, for each row of n elements. y may be x.
 template <size rows, size n, class Gain, class Shift>
 inline void normalize_rows(const float* x, Gain gain, Shift shift, float epsilon, float* y) {
   for (size r = 0; r < rows; ++r, x += n, y += n) {
@@ -137,7 +137,7 @@ inline void normalize_rows(const float* x, Gain gain, Shift shift, float epsilon
               true},
     CppKernel{"add",
               R"(
-// y = a + b, number by number; y may be either.
+// y = a + b, elementwise; y may be a or b.
 template <size n>
 inline void add(const float* a, const float* b, float* y) {
   for (size i = 0; i < n; ++i) y[i] = a[i] + b[i];
@@ -146,7 +146,7 @@ inline void add(const float* a, const float* b, float* y) {
               {},
               true},
     CppKernel{"put", R"(
-// Copies rows of `width` numbers to where each of y's rows, of `stride` numbers, begins.
+// Copies rows of `width` elements to the beginnings of y's rows, which have `stride` elements.
 template <size rows, size width, size stride>
 inline void put(const float* x, float* y) {
   for (size r = 0; r < rows; ++r) {

@@ -8,7 +8,7 @@ namespace {
 
 constexpr std::array image_kernels = {
     CppKernel{"Axis", R"(
-// How a window moves along one axis of an image: where window i's tap lies, and whether that is in the image.
+// The windows along one axis of an image: the position of a tap of window i, and whether it is inside the image.
 template <size in_, size out_, size taps_, size stride, size dilation, size before>
 struct Axis {
   static constexpr size in = in_, out = out_, taps = taps_;
@@ -46,7 +46,7 @@ inline void convolve(const float* x, Rows, Columns, const Weight* w, Scale scale
               {"tiles", "Axis"}},
     CppKernel{"convolve_each",
               R"(
-// Each channel by itself, with `filters` of its own; w: (taps, taps, channels, filters).
+// Depthwise: each channel has its own `filters` filters; w: (taps, taps, channels, filters).
 template <size channels, size filters, class Rows, class Columns, class Weight, class Scale, class Bias>
 inline void convolve_each(const float* x, Rows, Columns, const Weight* w, Scale scale, Bias bias, float* y) {
   constexpr size out = channels * filters;
@@ -72,7 +72,7 @@ inline void convolve_each(const float* x, Rows, Columns, const Weight* w, Scale 
               {"tiles", "Axis"}},
     CppKernel{"pool",
               R"(
-// The maximum or the mean of each window and channel; x: (rows, columns, channels).
+// Maximum or mean of each window and channel; x: (rows, columns, channels).
 template <size channels, bool maximum, class Rows, class Columns>
 inline void pool(const float* x, Rows, Columns, float* y) {
   for (size i = 0; i < Rows::out; ++i) {

@@ -9,8 +9,7 @@ namespace {
 constexpr std::array sequence_kernels = {
     CppKernel{"look_up",
               R"(
-// For each of the n whole numbers in x its row of the table, (rows, width); for one that is not in the table, the
-// nearest one that is.
+// y = the rows of the table, (rows, width), at the n indices in x. An index out of range gets the nearest row.
 template <size n, size rows, size width, class Weight, class Scale>
 inline void look_up(const float* x, const Weight* table, Scale scale, float* y) {
   for (size i = 0; i < n; ++i, y += width) {
@@ -22,9 +21,8 @@ inline void look_up(const float* x, const Weight* table, Scale scale, float* y) 
               {"at"}},
     CppKernel{"lstm",
               R"(
-// x: (steps, 4 units), what the input gives to the gates i, f, c, o; w: (units, 4 units). memory: h, c and the gates,
-// (6 units). y: the last h, or all of them in the order of the turns. f and gate: the functions of the cell and of the
-// gates.
+// x: (steps, 4 units), the input's share of the gates i, f, c, o; w: (units, 4 units). memory: h, c and the gates,
+// (6 units). y: the last h, or every h in the order of computation. f, gate: activation and recurrent activation.
 template <size steps, size units, bool all, bool backwards, class Weight, class Scale, class F, class Gate>
 inline void lstm(const float* x, float* memory, const Weight* w, Scale scale, F f, Gate gate, float* y) {
   float *h = memory, *c = h + units, *products = c + units;
@@ -45,9 +43,9 @@ inline void lstm(const float* x, float* memory, const Weight* w, Scale scale, F 
               {"dense"}},
     CppKernel{"gru",
               R"(
-// x: (steps, 3 units), what the input gives to the gates z, r and to the candidate; w_gates: (units, 2 units),
+// x: (steps, 3 units), the input's share of the gates z, r and of the candidate; w_gates: (units, 2 units),
 // w_candidate: (units, units), each with its scale and bias. memory: h, r h, the gates and the candidate, (5 units).
-// The rest as for lstm.
+// y, f, gate: as for lstm.
 template <size steps, size units, bool all, bool backwards, bool reset_after, class Weight, class Scale, class Bias,
           class F, class Gate>
 inline void gru(const float* x, float* memory, const Weight* w_gates, Scale scale_gates, Bias bias_gates,
@@ -71,8 +69,8 @@ inline void gru(const float* x, float* memory, const Weight* w_gates, Scale scal
 )",
               {"dense"}},
     CppKernel{"attend", R"(
-// For each head softmax(q k^T / sqrt(d)) v; q, k: (steps, heads, d), v, y: (steps, heads, width). Causal: step i of q
-// sees none of k after its step i. scores: (steps).
+// y = softmax(q k^T / sqrt(d)) v for each head. q, k: (steps, heads, d); v, y: (steps, heads, width). scores: (steps).
+// causal: step i attends to steps 0 to i.
 template <size steps, size heads, size d, size width, bool causal>
 inline void attend(const float* q, const float* k, const float* v, float* scores, float* y) {
   for (size at = 0; at < steps * heads; ++at, q += d, y += width) {

@@ -19,7 +19,7 @@ std::optional<CppValue> write_activation(CppProgram& program, const AnyLayer& la
 std::optional<CppValue> write_normalization(CppProgram& program, const AnyLayer& layer, const CppValue& x);
 std::optional<CppValue> write_sequence_layer(CppProgram& program, const AnyLayer& layer, const CppValue& x);
 
-/// The activation as a lambda: "[](float v) { return std::tanh(v); }". Throws ValueError if it has no C++ text.
+/// The activation as a lambda: "[](float v) { return std::tanh(v); }". Throws ValueError for a user's activation.
 std::string function_text(const CppProgram& program, const Activation& activation);
 /// Writes the activation of x.
 CppValue activated(CppProgram& program, const CppValue& x, const Activation& activation);

@@ -27,8 +27,8 @@ constexpr std::string_view mathematics =
     " remainder remquo rint round scalb scalbln scalbn signbit significand sin sincos sinh sqrt tan tanh tgamma trunc"
     " y0 y1 yn ";
 
-/// The most common of C's other functions, which a program's other headers may declare, and of those that Linux headers
-/// add. The list is incomplete: `mkstemp` is missing.
+/// The most common other functions of C and of Linux, which a program's headers may declare. The list is incomplete:
+/// `mkstemp` is missing.
 constexpr std::string_view functions =
     " abort abs aligned_alloc alloca asctime assert at_quick_exit atexit atof atoi atol atoll bsearch btowc calloc"
     " clearerr clock ctime difftime div errno exit fclose feof ferror fflush fgetc fgetpos fgets fgetwc fgetws fopen"

@@ -16,16 +16,16 @@ namespace cornu {
 ///        a higher score than a negative; ties count as half.
 ///   PR:  precision over recall. Between two points precision follows the hyperbola of Davis and Goadrich (2006); up to
 ///        the first point it is constant.
-/// By default the area is exact: all scores of an epoch are kept (sizeof(Real) bytes each, in memory that the next
-/// epoch reuses), and fit computes it at the end of an epoch only. With num_thresholds >= 2, only counts between that
-/// many equally spaced thresholds are kept, as in Keras (which uses 200), and the area is approximate.
+/// By default the area is exact, and fit computes it only at the end of an epoch. All scores of an epoch are kept,
+/// sizeof(Real) bytes each, in memory that the next epoch reuses. With num_thresholds >= 2, the area is approximate, as
+/// in Keras (which uses 200): only counts between that many equally spaced thresholds are kept.
 /// y_pred: any shape; all elements count alike. y_true: the same shape, 0 or 1; either may lack a last axis of 1.
 /// The result is 0 without positives, and for ROC without negatives; NaN after a NaN.
-/// Throws ShapeError for other shapes, ValueError for labels other than 0 and 1, for scores outside [0, 1] with
-/// thresholds, and for a num_thresholds that is 1 or negative.
+/// Throws ShapeError for other shapes. Throws ValueError for labels other than 0 and 1, for a num_thresholds that is 1
+/// or negative and, with thresholds, for scores outside [0, 1].
 struct AUC {
   static constexpr Direction direction = Direction::up;
-  enum Curve { ROC, PR };  // NOLINT(readability-identifier-naming): Keras's names
+  enum Curve { ROC, PR };  // NOLINT(readability-identifier-naming): spelt as in Keras
 
   Index num_thresholds = 0;  ///< 0: exact
   Curve curve = ROC;
@@ -47,7 +47,7 @@ struct AUC {
 
   std::string name() const { return "auc"; }
   bool costly() const { return num_thresholds == 0; }
-  /// The exact area depends only on the order of the scores, so logits give the same result, without rounding to 1.
+  /// The exact area depends only on the order of the scores. Logits give the same area, and are not rounded to 1.
   bool reads_logits(Logits logits) const { return from_logits || (num_thresholds == 0 && logits != Logits::softmax); }
   void reset();
   void update(ConstView y_true, ConstView y_pred);

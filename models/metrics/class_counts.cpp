@@ -1,4 +1,4 @@
-// What Precision, Recall and F1Score have in common.
+// The code shared by Precision, Recall and F1Score.
 
 #include <algorithm>
 #include <cmath>
@@ -45,7 +45,7 @@ Ranked kth(const Real* scores, Index n, Index k) {
   return last;
 }
 
-/// Requires exactly one class per row of targets; several ones in a row are not one class of n.
+/// Throws ValueError unless the row has one class: some positive target, and at most one that is 1.
 void check_single_class(const char* name, const Real* truth, Index classes, Index row) {
   const auto ones = std::count(truth, truth + classes, Real{1});
   const bool any = std::any_of(truth, truth + classes, [](Real y) { return y > 0; });
@@ -177,7 +177,7 @@ void ClassCounts::state(OptionVisitor& visit) {
   visit("counts", matrix);
   if (matrix.empty()) return;
   require<FormatError>(classes > 0 && std::ssize(matrix) / classes == classes && std::ssize(matrix) % classes == 0,
-                       "{} counts of {} classes", matrix.size(), classes);
+                       "{} counts for {} classes; a square matrix is required", matrix.size(), classes);
   one_of_n = !one_output;
   of_class.assign(static_cast<std::size_t>(classes), {});
   for (Index i = 0; i < std::ssize(matrix); ++i) {

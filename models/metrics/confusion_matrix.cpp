@@ -48,8 +48,8 @@ struct Rows {
 }  // namespace
 
 ConfusionMatrix::ConfusionMatrix(Index classes) : growing_(classes == 0) {
-  require<ValueError>(classes >= 0, "{}: {} classes; at least 1, or 0 to count all that occur, is required",
-                      matrix_name, classes);
+  require<ValueError>(classes >= 0, "{}: {} classes; at least 1 is required, or 0 to count all that occur", matrix_name,
+                      classes);
   ask_for(classes);
 }
 

@@ -15,8 +15,8 @@ namespace cornu {
 /// over the classes that occur among the labels or the predictions.
 class ConfusionMatrix {
  public:
-  /// With 0 classes, the number is that of the first scores counted, or grows with the labels up to 4096.
-  /// Throws ValueError for a negative number.
+  /// With 0 classes, the number of classes is that of the scores or one-hot rows counted. For class indices it grows
+  /// with them, up to 4096. Throws ValueError for a negative number.
   explicit ConfusionMatrix(Index classes = 0);
 
   /// Counts a batch. The shapes decide how it is read:

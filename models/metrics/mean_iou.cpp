@@ -10,7 +10,7 @@ namespace {
 
 constexpr const char* mean_iou_name = "mean_io_u";
 
-/// A sequence of classes, given as labels or as scores whose largest decides.
+/// A sequence of classes, given as indices or as scores, of which the largest counts.
 struct Classes {
   ConstView view;
   Index classes;
@@ -39,8 +39,8 @@ void MeanIoU::update(ConstView y_true, ConstView y_pred) {
   predictions.check("predictions", "sparse_y_pred");
   const Shape truth = truths.shape(), shape = predictions.shape();
   require(detail::same_but_for_last_1(truth, shape) || detail::same_but_for_last_1(shape, truth),
-          "{}: predictions are {} and labels {}; one class for each is required{}", mean_iou_name, y_pred.shape(),
-          y_true.shape(), sparse_y_pred ? " (for scores set .sparse_y_pred = false)" : "");
+          "{}: predictions are {} and labels {}; one prediction for each label is required{}", mean_iou_name,
+          y_pred.shape(), y_true.shape(), sparse_y_pred ? " (for scores set .sparse_y_pred = false)" : "");
   classes.resize(static_cast<std::size_t>(num_classes));
   for (Index row = 0; row < shape.size(); ++row) {
     // An ignored label may be outside the classes.

@@ -10,11 +10,12 @@
 namespace cornu {
 
 /// Mean intersection over union, TP / (TP + FP + FN) averaged over the classes; the usual metric for segmentation.
-/// Classes that occur neither among the labels nor the predictions are ignored; 0 if none occurs. Called "mean_io_u",
-/// as in Keras.
-/// y_true: (batch, ...) labels, or with sparse_y_true = false (batch, ..., classes) scores, of which the largest
-/// decides. y_pred likewise: for a model that ends in a softmax set `.sparse_y_pred = false`. A last axis of 1 may be
-/// omitted.
+/// Classes that occur in neither the labels nor the predictions are ignored; the result is 0 if no class occurs. Called
+/// "mean_io_u", as in Keras.
+/// y_true: class indices, (batch, ...). With sparse_y_true = false: one-hot rows or scores, (batch, ..., num_classes);
+/// the class is that of the largest.
+/// y_pred: the same, with sparse_y_pred. For a model that ends in a softmax set `.sparse_y_pred = false`.
+/// Class indices may have an additional last axis of 1.
 /// Throws ShapeError if the shapes do not match, ValueError for an invalid label, naming it and its row, and for
 /// num_classes below 1.
 struct MeanIoU {

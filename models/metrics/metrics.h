@@ -250,8 +250,8 @@ struct Recall {
 };
 
 /// The harmonic mean of precision and recall: 2 TP / (2 TP + FP + FN), 0 if there are none. Otherwise like Precision,
-/// except that, as in Keras, several outputs are one class of n unless threshold or top_k is given; y_true with several
-/// ones in a row is then an error.
+/// with one exception, as in Keras: several outputs are one class of n unless threshold or top_k is given. Several ones
+/// in a row of y_true are then an error.
 struct F1Score {
   static constexpr Direction direction = Direction::up;
   using enum Averaging;

@@ -11,7 +11,7 @@ namespace {
 
 void check(const char* name, const Shape& truth, const Shape& shape) {
   require(detail::same_but_for_last_1(truth, shape) || detail::same_but_for_last_1(shape, truth),
-          "{}: predictions are {} and truths {}; equal shapes are required", name, shape, truth);
+          "{}: predictions are {} and targets {}; equal shapes are required", name, shape, truth);
 }
 
 }  // namespace

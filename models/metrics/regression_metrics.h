@@ -8,7 +8,7 @@
 #include "cornu/models/metrics/direction.h"
 
 /// Regression metrics. y_pred: (batch, ...). y_true: the same shape; either may lack a last axis of 1. With no samples
-/// seen they are 0. Throw ShapeError if the shapes do not match.
+/// seen they are 0. They throw ShapeError if the shapes do not match.
 /// For the mean absolute error and similar, use the loss as a metric: `.metrics = {MeanAbsoluteError{}}`.
 namespace cornu {
 
@@ -28,12 +28,11 @@ struct RootMeanSquaredError {
   }
 };
 
-/// Coefficient of determination, 1 - sum (y_true - y_pred)^2 / sum (y_true - mean)^2: the part of the targets' variance
-/// that the predictions explain. 1 is best; predicting the mean gets 0.
-/// It is computed for each output of the last axis and then averaged, uniformly or weighted by the targets' variances.
-/// For constant targets it is 1 if all predictions are exact, else 0.
-/// With num_regressors p > 0, the adjusted score 1 - (1 - R2) (n - 1) / (n - p - 1), once there are more than p + 1
-/// samples. As in Keras. Throws ValueError for a negative num_regressors.
+/// Coefficient of determination, 1 - sum (y_true - y_pred)^2 / sum (y_true - mean)^2: the fraction of the targets'
+/// variance that the predictions explain. 1 is best; predicting the mean gets 0. It is computed for each output of the
+/// last axis and then averaged, uniformly or weighted by the targets' variances. For constant targets it is 1 if all
+/// predictions are exact, else 0. With num_regressors p > 0, it is the adjusted score 1 - (1 - R2) (n - 1) / (n - p -
+/// 1) if n, the number of samples, is above p + 1. As in Keras. Throws ValueError for a negative num_regressors.
 struct R2Score {
   static constexpr Direction direction = Direction::up;
 

@@ -110,8 +110,9 @@ ConstView BatchWeights::of(std::span<const Index> rows, const Tensor& y, Tensor&
   return memory;
 }
 
-/// Throws ValueError for a label that is not a class, or that no key of class_weight can mean. A NaN is left for the
-/// loss to report.
+/// Throws ValueError for a label that is not a class, and if labels and class_weight mix the classes 0 and 1 with -1
+/// and
+/// 1. A NaN is left for the loss to report.
 void BatchWeights::check_label(double label, Index row, Index outputs) const {
   if (std::isnan(label)) return;
   if (outputs > 1) {

@@ -38,7 +38,7 @@ class Tally {
   Index samples_ = 0;
 };
 
-/// Throws ShapeError unless there is one weight per sample, or none at all.
+/// Throws ShapeError unless there is one weight per sample, or no weights.
 void require_sample_weight(ConstView sample_weight, Index samples);
 
 /// The weight of each label of a batch in the loss: sample weight times class weight.
@@ -46,7 +46,7 @@ class BatchWeights {
  public:
   /// `sample_weight` has one element per sample of the dataset, or none, and must outlive this object. `output` is the
   /// shape of one sample's outputs; it decides how targets are read as classes. `rows_are_classes`: several outputs are
-  /// the probabilities or logits of one class, not independent answers or values.
+  /// the scores of a sample's possible classes, not independent answers or values.
   explicit BatchWeights(ConstView sample_weight, std::map<Index, double> class_weight = {}, const Shape& output = {},
                         bool rows_are_classes = false)
       : sample_weight_(sample_weight),

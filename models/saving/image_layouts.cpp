@@ -141,8 +141,8 @@ ImageOrders::ImageOrders(const SequentialState& model) {
   }
   for (const auto& [group, origin] : origins) {
     require<ValueError>(origin.is_met || !is_other_order(origin.image) || group == pass.root(pass.output),
-                        "{}: PyTorch stores the elements of the image {} channels first, and where they go cannot be "
-                        "followed",
+                        "{}: PyTorch stores the elements of the image {} channels first, but the layer that uses them "
+                        "cannot be determined",
                         origin.layer->name(), origin.image);
   }
 }

@@ -42,8 +42,7 @@ Json names_where(const detail::ConstParameters& parameters, Holds holds) {
   return names;
 }
 
-/// A parameter that is trainable and frozen is in both lists, one that is neither in `untrainable` only, and one that
-/// is frozen and not trainable in `frozen` only. Thus a program that reads `untrainable` as "has no gradient" is right.
+/// The parameters whose two flags are equal: trainable and frozen, or neither. set_flags reads this list and `frozen`.
 Json untrainable_names(const detail::ConstParameters& parameters) {
   return names_where(parameters, [](const Parameter& parameter) { return parameter.trainable == parameter.frozen; });
 }
@@ -66,8 +65,8 @@ void register_models() {
   static_cast<void>(done);
 }
 
-/// Memory limit for building a model, so that a small file cannot request much. It allows each parameter, and an
-/// optimizer's state, once.
+/// Memory limit for building a model, so that a small file cannot request much: 1 MiB plus four Reals per element in
+/// the file.
 std::size_t memory_for(const SafetensorsFile& file) {
   std::size_t bytes = std::size_t{1} << 20;
   for (const RawTensor& tensor : file.tensors()) {
@@ -76,7 +75,7 @@ std::size_t memory_for(const SafetensorsFile& file) {
   return bytes;
 }
 
-/// A hint for an error: the names under which all weights fit, or else the ones that the file's names look like.
+/// A hint for an error: the `Names` with which all weights fit, or else those that the file's names look like.
 std::string other_names(detail::SequentialState& state, const SafetensorsFile& file, Names tried) {
   const auto fits = [&](Names names) {
     try {

@@ -71,7 +71,7 @@ struct StoredTensor {
 /// The names of all tensors in a file, including those of unsupported types.
 std::vector<std::string> names_in(const SafetensorsFile& file);
 
-/// Guesses whose names a file has: PyTorch's or Keras's if more than half of them look like it, else Cornu's.
+/// Guesses whose names a file has: PyTorch's or Keras's if more than half of them look like those, else Cornu's.
 Names names_guessed(const SafetensorsFile& file);
 /// The enumerator as source code: "Names::pytorch".
 const char* code_of(Names names);
@@ -112,7 +112,7 @@ using ImageOrder = std::optional<Shape>;
 /// Finds the vectors whose elements PyTorch orders differently, with a forward pass over a sample of zeros.
 class ImageOrders {
  public:
-  /// Throws ValueError if the order of some vector cannot be followed.
+  /// Throws ValueError if the element order of a vector cannot be determined.
   explicit ImageOrders(const SequentialState& model);
   struct OfLayer {
     ImageOrder in{}, out{};

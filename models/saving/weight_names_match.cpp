@@ -39,7 +39,7 @@ struct FileModule {
 
 /// The modules of a file's tensors, by name.
 std::map<std::string, FileModule> modules_of(const SafetensorsFile& file) {
-  constexpr std::size_t most = 10'000;  // a module takes half a kilobyte of memory
+  constexpr std::size_t most = 10'000;  // limits memory: half a kilobyte per module
   const std::vector<std::string> all = names_in(file);
   require<FormatError>(all.size() <= most, "{} tensors; at most {} are matched with PyTorch's modules", all.size(),
                        most);
@@ -126,7 +126,7 @@ void find_modules(std::span<StoredLayer> layers, const LayerNames& rename, const
   Layers own;
   Modules theirs;
   for (StoredLayer& layer : layers) own.push_back(&layer);
-  // If all the modules that a new file would have are there, use them.
+  // If the file has all the modules that save_weights would write, use them.
   if (std::all_of(own.begin(), own.end(), [&](const StoredLayer* one) { return found.contains(one->module); })) {
     for (StoredLayer* const layer : own) pair_up({layer}, {&found.at(layer->module)}, "");
     return;

@@ -176,7 +176,7 @@ void describe(Module& to, MultiHeadAttention& layer) {
               value_dim = layer.value.kernel.shape()[2];
   require<ValueError>(width == features && value_dim == layer.key_dim,
                       "{} heads of size {} (values: {}) for {} features; PyTorch's MultiheadAttention requires heads "
-                      "times size to be the number of features, for values too",
+                      "times size to equal the number of features, also for values",
                       layer.num_heads, layer.key_dim, value_dim, features);
   to.add("in_proj_weight", {3 * width, features},
          {transposed(layer.query.kernel, width), transposed(layer.key.kernel, width),

@@ -32,7 +32,7 @@ TEST(Augmentation, GivesTheSameBitsOnAnyNumberOfThreads) {
   for (const Index threads : {2, 3}) EXPECT_EQ(weights(threads), alone);
 }
 
-TEST(Augmentation, IsNotThereInPredictions) {
+TEST(Augmentation, IsInactiveInPredictions) {
   const Sequential model = model_of_images();
   Sequential plain{Input{6, 6, 1}, Flatten{}, Dense{3, softmax}};
   plain.set_weights(model.get_weights());

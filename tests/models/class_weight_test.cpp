@@ -123,7 +123,7 @@ double loss_of(const Kind& kind, const Data& data, const std::vector<double>& ke
 
 std::vector<double> doubles(const Tensor& tensor) { return {tensor.begin(), tensor.end()}; }
 
-TEST(ClassWeights, OfEveryKindOfTargetWeighEachLabelWhateverTheShards) {
+TEST(ClassWeights, WeighEachLabelOfEveryKindOfTargetForAnySharding) {
   constexpr double tolerance = sizeof(Real) == 4 ? 2e-5 : 1e-9;
   constexpr Index samples = 24;
   Rng rng(11);
@@ -197,7 +197,7 @@ std::string no_one_class(const Shape& targets, Index outputs) {
       targets, outputs, outputs);
 }
 
-TEST(ClassWeights, AreRefusedWhereALabelHasNoClass) {
+TEST(ClassWeights, AreRefusedForLabelsThatAreNotClasses) {
   EXPECT_EQ(class_weight_error({1}, MeanSquaredError{}, Tensor::vector({0, 1, 2.5})),
             "target 2.5 in row 2 is not a class; with one output the classes are 0 and 1");
   EXPECT_EQ(class_weight_error({4, 1}, MeanSquaredError{}, Tensor({1, 4}, {0, 1, 1, 7})),
@@ -215,7 +215,7 @@ TEST(ClassWeights, AreRefusedWhereALabelHasNoClass) {
       "row 1 has the targets [1 0 1], which are not one-hot, so the sample has no class to weight; use sample_weight");
 }
 
-TEST(ClassWeights, AreRefusedByWhatTheLossTakesWhateverTheTargetsLookLike) {
+TEST(ClassWeights, AreRefusedByTheLossNotByTheLookOfTheTargets) {
   const Tensor looks_one_hot = Tensor::matrix({{0, 1, 0}, {1, 0, 0}});
   const Tensor looks_like_shares = Tensor::matrix({{0.25, 0.5, 0.25}, {0.5, 0.5, 0}});
   const Tensor several = Tensor::matrix({{1, 1, 0}, {1, 0, 0}});
@@ -229,7 +229,7 @@ TEST(ClassWeights, AreRefusedByWhatTheLossTakesWhateverTheTargetsLookLike) {
   }
 }
 
-TEST(ClassWeights, ASoftmaxMakesTheOutputsOneClassWhateverTheLoss) {
+TEST(ClassWeights, ASoftmaxMakesTheOutputsClassesForAnyLoss) {
   const Tensor x({2, 1}), y = Tensor::matrix({{0, 1, 0}, {1, 0, 0}});
   for (const AnyLoss& loss : {AnyLoss(MeanSquaredError{}), AnyLoss(BinaryCrossentropy{})}) {
     Sequential model{Input{1}, Dense{.units = 3, .kernel_initializer = zeros}, Activation{softmax}};
@@ -241,7 +241,7 @@ TEST(ClassWeights, ASoftmaxMakesTheOutputsOneClassWhateverTheLoss) {
   }
 }
 
-TEST(ClassWeights, HaveTheLabelsThatThereAre) {
+TEST(ClassWeights, MustUseTheSameTwoClassesAsTheLabels) {
   const Tensor from_zero = Tensor::vector({1, 0, 1}), signs = Tensor::vector({1, -1, 1});
   EXPECT_EQ(class_weight_error({1}, Hinge{}, signs, {{0, 5}}),
             "label -1 in row 1, but there is a weight for class 0; give weights for -1 and 1");
@@ -257,10 +257,10 @@ TEST(ClassWeights, HaveTheLabelsThatThereAre) {
   EXPECT_EQ(error_of<ValueError>([&] {
               loss(signs, {{-1, 4}, {0, 4}});
             }),
-            "fit: class_weight is given for the classes -1 and 0; labels are 0 and 1, or for a hinge -1 and 1");
+            "fit: class_weight is given for the classes -1 and 0; labels are 0 and 1, or -1 and 1 for a hinge loss");
 }
 
-TEST(ClassWeights, LeaveOutWhatHasSampleWeight0) {
+TEST(ClassWeights, AreNotCheckedForSampleWeight0) {
   Sequential model{Input{1}, Dense{.units = 1, .kernel_initializer = zeros}};
   model.compile({.optimizer = SGD{.learning_rate = 0}, .loss = BinaryCrossentropy{.from_logits = true}});
   const History history =
@@ -269,7 +269,7 @@ TEST(ClassWeights, LeaveOutWhatHasSampleWeight0) {
   EXPECT_NEAR(history["loss"].front(), std::log(2.0), 1e-6);  // (1 + 0 + 2) / 3
 }
 
-TEST(ClassWeights, ASmoothedRowIsItsLargestClass) {
+TEST(ClassWeights, ASmoothedRowCountsAsItsLargestClass) {
   const auto loss = [](const Tensor& y, const ClassWeights& weights) {
     Sequential model{Input{1}, Dense{.units = 3, .kernel_initializer = zeros}};
     model.compile({.optimizer = SGD{.learning_rate = 0}, .loss = CategoricalCrossentropy{.from_logits = true}});
@@ -280,7 +280,7 @@ TEST(ClassWeights, ASmoothedRowIsItsLargestClass) {
 
 // ---- Sample weights passed to the losses directly ----
 
-TEST(ClassWeights, OfTheLossesHaveTheShapeOfTheLossesOrOfItsFirstAxes) {
+TEST(ClassWeights, MayHaveTheShapeOfTheLossesOrOfTheirFirstAxes) {
   const Tensor z = normal({2, 3, 4}), y = testing::labels(6, 4);
   Tensor labels = y;
   labels.reshape({2, 3});

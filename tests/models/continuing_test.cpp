@@ -49,7 +49,7 @@ void expect_to_go_on(Sequential model, More more) {
 
 // ---- Layers ----
 
-TEST(Continuing, EveryLayerGoesOn) {
+TEST(Continuing, EveryLayerContinuesFromAFile) {
   std::set<std::string> here;
   for (const auto& [layer, input] : testing::every_layer()) {
     SCOPED_TRACE(layer.type());
@@ -79,7 +79,7 @@ TEST(Continuing, EveryLayerGoesOn) {
 }
 
 /// The mean of all data that a Normalization was adapted to, before and after a trip through a file.
-TEST(Continuing, AnAdaptedLayerWeighsWhatItSawBeforeItWasSaved) {
+TEST(Continuing, AnAdaptedLayerKeepsItsCountInAFile) {
   const Tensor x = normal({100, 3});
   Normalization layer;
   layer.update_state(slice_axis(x, 0, 0, 90));
@@ -99,7 +99,7 @@ TEST(Continuing, AnAdaptedLayerWeighsWhatItSawBeforeItWasSaved) {
   }
 }
 
-TEST(Continuing, AFileWithoutACountAsksForIt) {
+TEST(Continuing, AFileWithoutACountIsAnErrorOnUpdate) {
   const TemporaryFolder folder;
   Normalization layer;
   layer.adapt(normal({10, 3}));
@@ -121,7 +121,7 @@ TEST(Continuing, AFileWithoutACountAsksForIt) {
   EXPECT_EQ(back.mean.value, layer.mean.value);
 }
 
-TEST(Continuing, ADatasetThatThrowsLeavesANormalizationAsItWas) {
+TEST(Continuing, ADatasetThatThrowsLeavesTheNormalizationUnchanged) {
   struct Short {
     Index size() const { return 3000; }
     Shape feature_shape() const { return {2}; }
@@ -180,7 +180,7 @@ void three_steps(Sequential& model) {
   for (int i = 0; i < 3; ++i) model.train_on_batch(data.x(), data.y());
 }
 
-TEST(Continuing, EveryOptimizerGoesOn) {
+TEST(Continuing, EveryOptimizerContinuesFromAFile) {
   std::set<std::string> here;
   for (const AnyOptimizer& rule : optimizers()) {
     Json json;
@@ -197,7 +197,7 @@ TEST(Continuing, EveryOptimizerGoesOn) {
   EXPECT_EQ(here, without(testing::registered_optimizers, {}));
 }
 
-TEST(Continuing, EveryScheduleGoesOn) {
+TEST(Continuing, EveryScheduleContinuesFromAFile) {
   std::set<std::string> here;
   for (const LearningRate& rate : schedules()) {
     Json json;

@@ -28,12 +28,12 @@ TEST(Determinism, TheSameSeedGivesTheSameBitsInEveryWeight) {
   EXPECT_EQ(trained_with_seeds(1, 2), trained_with_seeds(1, 2));
 }
 
-TEST(Determinism, AnotherSeedGivesOthers) {
+TEST(Determinism, AnotherSeedGivesOtherWeights) {
   EXPECT_NE(trained_with_seeds(1, 2), trained_with_seeds(2, 2));
   EXPECT_NE(trained_with_seeds(1, 2), trained_with_seeds(1, 3));
 }
 
-TEST(Determinism, WhatCallbacksAndValidationDoDoesNotShow) {
+TEST(Determinism, CallbacksAndValidationDoNotChangeTheBits) {
   const TensorDataset data = blobs(50);
   struct Curious {
     const TensorDataset* data;
@@ -73,7 +73,7 @@ Sequential image_model() {
   return model;
 }
 
-TEST(Threads, PredictingOnOneConstModelGiveTheSerialBits) {
+TEST(Threads, PredictingWithOneConstModelGiveTheSerialBits) {
   const Sequential model = image_model();
   const Tensor x = normal({70, 20});
   const Tensor serial = model.predict(x);
@@ -98,7 +98,7 @@ TEST(Threads, EvaluatingOneConstModelGiveTheSerialBits) {
   EXPECT_EQ(wrong, std::vector<int>(thread_count));
 }
 
-TEST(Threads, EachWithATapeOfItsOwnGiveTheSerialBits) {
+TEST(Threads, EachWithItsOwnTapeGiveTheSerialBits) {
   const Sequential model = image_model();
   const Tensor x = normal({70, 20});
   const Tensor serial = model.predict(x, {.batch_size = 70});

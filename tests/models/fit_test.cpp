@@ -54,27 +54,27 @@ TEST(Fit, WithoutShuffleKeepsTheOrder) {
             (RowLists{{0, 1}, {2, 3}, {4}, {0, 1}, {2, 3}, {4}}));
 }
 
-TEST(Fit, ShufflesAnewEveryEpoch) {
+TEST(Fit, ReshufflesEveryEpoch) {
   const RowLists rows = rows_of_fit(6, {.batch_size = 6, .epochs = 2, .seed = 5});
   EXPECT_EQ(rows, (RowLists{Rng(5, 1).permutation(6), Rng(5, 2).permutation(6)}));
   EXPECT_NE(rows[0], rows[1]);
   EXPECT_NE(rows, rows_of_fit(6, {.batch_size = 6, .epochs = 2, .seed = 6}));
 }
 
-TEST(Fit, StepsPerEpochGoesOnWhereItStoppedAndBeginsAnewAtTheEnd) {
+TEST(Fit, StepsPerEpochContinuesWhereTheLastEpochStoppedAndWrapsAround) {
   EXPECT_EQ(rows_of_fit(5, {.batch_size = 2, .epochs = 2, .shuffle = false, .steps_per_epoch = 2}),
             (RowLists{{0, 1}, {2, 3}, {4}, {0, 1}}));
   EXPECT_EQ(rows_of_fit(3, {.batch_size = 2, .epochs = 1, .shuffle = false, .steps_per_epoch = 5}),
             (RowLists{{0, 1}, {2}, {0, 1}, {2}, {0, 1}}));
 }
 
-TEST(Fit, StepsPerEpochShufflesWheneverTheDatasetIsThrough) {
+TEST(Fit, StepsPerEpochReshufflesAfterEachPass) {
   const RowLists rows = rows_of_fit(4, {.batch_size = 2, .epochs = 3, .steps_per_epoch = 1, .seed = 2});
   const std::vector<Index> first = Rng(2, 1).permutation(4), second = Rng(2, 2).permutation(4);
   EXPECT_EQ(rows, (RowLists{{first[0], first[1]}, {first[2], first[3]}, {second[0], second[1]}}));
 }
 
-TEST(Fit, InitialEpochGoesOnExactlyAsAnUninterruptedRun) {
+TEST(Fit, InitialEpochContinuesLikeAnUninterruptedRun) {
   const TensorDataset data = blobs(30);
   for (const Index steps : {0, 3}) {  // 3: four batches per pass, so that epochs and passes do not coincide
     Sequential whole{Input{2}, Dense{8, relu}, Dropout{0.3}, Dense{3}, Softmax{}};
@@ -171,7 +171,7 @@ TEST(Fit, ValidationDataOverridesTheSplit) {
   EXPECT_EQ(validated, (RowLists{{0, 1}}));
 }
 
-TEST(Fit, ValidatesEverySoManyEpochs) {
+TEST(Fit, ValidatesEveryValidationFreqEpochs) {
   const TensorDataset data = blobs(9);
   const History history =
       classifier().fit(data, {.epochs = 5, .verbose = Verbose::silent, .validation_data = data, .validation_freq = 2});
@@ -179,7 +179,7 @@ TEST(Fit, ValidatesEverySoManyEpochs) {
   EXPECT_EQ(history["val_loss"].size(), 2U);  // after the second and the fourth
 }
 
-TEST(Fit, ValidatesInBatchesOfTheirOwnAndAsManyAsAsked) {
+TEST(Fit, ValidatesWithItsOwnBatchSizeAndSteps) {
   RowLists asked, validated;
   const Recording data{4, &asked}, validation{5, &validated};
   const FitOptions options{.batch_size = 2, .verbose = Verbose::silent, .validation_data = validation};

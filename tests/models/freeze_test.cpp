@@ -25,7 +25,7 @@ Sequential two_layers() {
 
 const Tensor three_inputs = Tensor::matrix({{0, 1}, {1, 0}, {1, 1}}), three_targets = Tensor::matrix({{1}, {2}, {3}});
 
-TEST(Freeze, KeepsWhatALayerHasLearntWhileOthersLearn) {
+TEST(Freeze, KeepsALayersWeightsWhileOthersAreTrained) {
   Sequential model = two_layers();
   freeze(model.get_layer("hidden"));
   const std::vector<Tensor> before = model.get_weights();
@@ -37,7 +37,7 @@ TEST(Freeze, KeepsWhatALayerHasLearntWhileOthersLearn) {
   EXPECT_NE(after[3], before[3]);
 }
 
-TEST(Freeze, IsTakenBackByUnfreezeFromTheNextPassOn) {
+TEST(Freeze, IsUndoneByUnfreezeFromTheNextPass) {
   Sequential model = two_layers();
   model.train_on_batch(three_inputs, three_targets);
   freeze(model.get_layer("hidden"));
@@ -49,7 +49,7 @@ TEST(Freeze, IsTakenBackByUnfreezeFromTheNextPassOn) {
   EXPECT_NE(model.get_weights()[0], before[0]);
 }
 
-TEST(Freeze, TakesAWholeModelAndItsCopiesAreFrozenToo) {
+TEST(Freeze, FreezesAWholeModelAndItsCopies) {
   Sequential model = two_layers();
   freeze(model);
   Sequential copy = model;
@@ -62,7 +62,7 @@ TEST(Freeze, TakesAWholeModelAndItsCopiesAreFrozenToo) {
   EXPECT_NE(copy.get_weights(), before);
 }
 
-TEST(Freeze, AndUnfreezeLeaveStateThatIsNeverTrainedUntrained) {
+TEST(Freeze, AndUnfreezeLeaveStateUntrained) {
   WithState layer;
   unfreeze(layer);
   EXPECT_TRUE(layer.scale.learns());

@@ -82,7 +82,7 @@ TEST(Graph, NamesItsParametersByItsLayersAndCountsSharedOnesOnce) {
   EXPECT_EQ(model.input_shape(), Shape{4});
 }
 
-TEST(Graph, ListedTwiceIsOneLayer) {
+TEST(Graph, ALayerListedTwiceCountsOnce) {
   struct Twice {
     AnyLayer layer = Dense{3};
     Var forward(Var x) const { return layer(layer(x)); }
@@ -125,7 +125,7 @@ void expect_steps_by_hand(Sequential model, const TensorDataset& data, Forward f
   }
 }
 
-TEST(Graph, LearnsAsTheSameTapeWrittenByHand) {
+TEST(Graph, TrainsLikeTheSameTapeWrittenByHand) {
   expect_steps_by_hand({Inputs{{2}, {2}}, Siamese{}}, pairs(40), [](const Weights& w, Var x) {
     const auto tower = [&](Var point) { return tanh(affine(tanh(affine(point, w[0], w[1])), w[2], w[3])); };
     return sigmoid(affine(abs(tower(slice_axis(x, 1, 0, 2)) - tower(slice_axis(x, 1, 2, 4))), w[4], w[5]));
@@ -154,7 +154,7 @@ TEST(Graph, GivesTheSameBitsOnAnyNumberOfThreads) {
   EXPECT_EQ(trained(1), trained(3));
 }
 
-TEST(Graph, LearnsWhatIsNear) {
+TEST(Graph, LearnsWhetherPointsAreNear) {
   Sequential model{Inputs{{2}, {2}}, Siamese{}};
   model.compile({.optimizer = Adam{.learning_rate = 0.02}, .loss = BinaryCrossentropy{}, .metrics = {Accuracy{}}});
   const TensorDataset data = pairs(400);
@@ -162,7 +162,7 @@ TEST(Graph, LearnsWhatIsNear) {
   EXPECT_GT(model.evaluate(data)["accuracy"], 0.9);
 }
 
-TEST(Graph, TakesTensorsPackedAndPredictsThemBatchByBatch) {
+TEST(Graph, TakesPackedTensorsAndPredictsBatchByBatch) {
   const Sequential model{Inputs{{2}, {2}}, Siamese{}};
   const Tensor a = normal({50, 2}), b = normal({50, 2}, 6);
   const Tensor y = model.predict(pack({a, b}), {.batch_size = 7});
@@ -172,7 +172,7 @@ TEST(Graph, TakesTensorsPackedAndPredictsThemBatchByBatch) {
   EXPECT_EQ(model.predict(pack({a, a})), Tensor::full({50, 1}, model.predict(pack({b, b}))[0]));
 }
 
-TEST(Graph, InsideAnotherAndBesideOtherLayers) {
+TEST(Graph, WorksInsideAnotherAndNextToOtherLayers) {
   struct Outer {
     AnyLayer first = UNet{}, pair = Siamese{}, dropout = Dropout{0.2};
     Var forward(Var x) const {
@@ -188,7 +188,7 @@ TEST(Graph, InsideAnotherAndBesideOtherLayers) {
   EXPECT_TRUE(report) << to_string(report);
 }
 
-TEST(Graph, ItsLayersAreFoundByTheirPathsAndFrozenByThem) {
+TEST(Graph, LayersAreFoundAndFrozenByPath) {
   Sequential model{Inputs{{2}, {2}}, Siamese{}};
   EXPECT_EQ(model.get_layer("siamese/head").as<Dense>()->units, 1);
   EXPECT_EQ(model.get_layer("siamese/tower/dense_1").as<Dense>()->units, 3);
@@ -204,7 +204,7 @@ TEST(Graph, ItsLayersAreFoundByTheirPathsAndFrozenByThem) {
   EXPECT_NE(before[4], after[4]);
 }
 
-TEST(Graph, MayBeMadeFromLayers) {
+TEST(Graph, MayBeConstructedFromLayers) {
   struct Repeated {
     AnyLayer layer;
     explicit Repeated(AnyLayer l) : layer(std::move(l)) {}
@@ -227,7 +227,7 @@ TEST(Graph, CopiesAreDeep) {
   EXPECT_EQ(copy.predict(normal({3, 4})), original.predict(normal({3, 4})));
 }
 
-TEST(Graph, HasWeightsThatDependOnTheListAndTheSeedAlone) {
+TEST(Graph, HasWeightsThatDependOnlyOnTheListAndTheSeed) {
   struct Backwards {
     AnyLayer a = Dense{3}, b = Dense{3};
     bool swapped = false;
@@ -245,7 +245,7 @@ TEST(Graph, HasWeightsThatDependOnTheListAndTheSeedAlone) {
 
 // ---- Errors ----
 
-TEST(Graph, ErrorsTellThePath) {
+TEST(Graph, ErrorsNameThePath) {
   expect_error<ValueError>(
       [] {
         Sequential({Input{4}, UNet{.up = Dense{0}}});
@@ -255,7 +255,7 @@ TEST(Graph, ErrorsTellThePath) {
   expect_error<ShapeError>([] { Sequential({Inputs{{2}, {2}}, Dense{1}}); }, "dense: takes 1 input, got 2");
 }
 
-TEST(Graph, ALayerThatFailsLeavesAllOfThemAsTheyWere) {
+TEST(Graph, AFailedBuildLeavesAllLayersUnchanged) {
   AnyLayer net = UNet{};
   Rng rng(1);
   net.build({4}, rng);
@@ -265,7 +265,7 @@ TEST(Graph, ALayerThatFailsLeavesAllOfThemAsTheyWere) {
   EXPECT_EQ(net.layers()[0].layer->as<Dense>()->kernel.value, before);
 }
 
-TEST(Graph, SaysWhatIsNotListedAndWhatIsNotCalled) {
+TEST(Graph, LayersNotListedOrNotCalledAreErrors) {
   struct Forgotten {
     AnyLayer a = Dense{3}, b = Dense{3};
     Var forward(Var x) const { return b(a(x)); }
@@ -288,7 +288,7 @@ TEST(Graph, SaysWhatIsNotListedAndWhatIsNotCalled) {
       "idle: layers() lists b, but forward does not call it, so it cannot be built");
 }
 
-TEST(Graph, TellsWhichOfItsLayersIsNotFinite) {
+TEST(Graph, NamesTheLayerThatIsNotFinite) {
   Sequential model{Inputs{{2}, {2}}, {"net", Siamese{}}};
   model.compile(regression);
   model.get_layer("net/tower/dense_1").as<Dense>()->bias.value.fill(std::numeric_limits<Real>::quiet_NaN());

@@ -19,7 +19,7 @@ class Growth : public ::testing::Test {
   }
 };
 
-TEST_F(Growth, TenThousandModelsMadeTrainedAStepAndDestroyedLeaveNothing) {
+TEST_F(Growth, TenThousandModelsLeakNothing) {
   const TensorDataset data = blobs(8);
   const auto make_and_train = [&](int models) {
     for (int i = 0; i < models; ++i) testing::classifier().train_on_batch(data.x(), data.y());
@@ -35,7 +35,7 @@ TEST_F(Growth, TenThousandModelsMadeTrainedAStepAndDestroyedLeaveNothing) {
   EXPECT_LT(memory.bytes() - of_one, models);
 }
 
-TEST_F(Growth, MoreEpochsTakeNoMoreMemoryThanTheirHistory) {
+TEST_F(Growth, MoreEpochsTakeOnlyTheMemoryOfTheirHistory) {
   const TensorDataset data = blobs(30);
   const auto peak = [&](Index epochs) {
     const PeakMemory memory;

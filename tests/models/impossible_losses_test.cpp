@@ -46,7 +46,7 @@ const Tensor four_labels = labels(4, 2);
 const Tensor yes_no = Tensor::matrix({{0}, {1}, {1}, {0}});
 const Tensor hot = Tensor::matrix({{1, 0}, {0, 1}, {1, 0}, {0, 1}});
 
-TEST(ImpossibleLosses, LogitsThatAreProbabilities) {
+TEST(ImpossibleLosses, ProbabilitiesWhereLogitsAreExpected) {
   const auto text = [](const std::string& loss, const std::string& function) {
     return loss + ": from_logits is set, but the predictions are the output of a " + function +
            "; remove from_logits or the " + function;
@@ -74,7 +74,7 @@ TEST(ImpossibleLosses, LogitsThatAreProbabilities) {
                       text("binary_focal_crossentropy", "sigmoid"));
 }
 
-TEST(ImpossibleLosses, LogitsThatAreProbabilitiesOfALoadedModel) {
+TEST(ImpossibleLosses, ProbabilitiesWhereALoadedModelExpectsLogits) {
   const testing::TemporaryFolder folder;
   Sequential model{Input{3}, Dense{2, softmax}};
   model.compile({.loss = SparseCategoricalCrossentropy{.from_logits = true}});
@@ -92,7 +92,7 @@ struct Makes {
   }
 };
 
-TEST(ImpossibleLosses, ProbabilitiesThatAreNone) {
+TEST(ImpossibleLosses, ValuesThatAreNotProbabilities) {
   const auto check = [&](const AnyLoss& loss, const Tensor& y, const Tensor& values, const std::string& text) {
     SCOPED_TRACE(text);
     expect_loss_refused({Input{3}, Makes{values}}, loss, four_rows, y, text);
@@ -126,7 +126,7 @@ TEST(ImpossibleLosses, ProbabilitiesWithinRounding) {
   expect_fine({Input{3}, Makes{almost}}, BinaryCrossentropy{}, four_rows, hot);
 }
 
-TEST(ImpossibleLosses, LabelsOfYesOrNo) {
+TEST(ImpossibleLosses, BinaryLabels) {
   const auto check = [&](const AnyLoss& loss, Real label, const std::string& text) {
     expect_loss_refused({Input{3}, Dense{1, sigmoid}}, loss, four_rows, Tensor({4, 1}, {0, 1, label, 1}), text);
   };
@@ -152,7 +152,7 @@ TEST(ImpossibleLosses, LabelsOfYesOrNo) {
       "/ 2, or use Hinge");
 }
 
-TEST(ImpossibleLosses, InAShardTheShardIsNamedToo) {
+TEST(ImpossibleLosses, InAShardTheErrorNamesTheShard) {
   Sequential model{Input{3}, Dense{1, sigmoid}};
   model.compile({.loss = BinaryCrossentropy{}});
   expect_error<ValueError>(
@@ -160,7 +160,7 @@ TEST(ImpossibleLosses, InAShardTheShardIsNamedToo) {
         model.fit(four_rows, Tensor({4, 1}, {0, 1, 0, -1}),
                   {.batch_size = 4, .verbose = Verbose::silent, .shuffle = false, .threads = 2, .shard_size = 2});
       },
-      "fit, epoch 1 of 1, batch 1 of 1: the shard from sample 2 on: binary_crossentropy: label -1 in row 1; labels "
+      "fit, epoch 1 of 1, batch 1 of 1: the shard starting at sample 2: binary_crossentropy: label -1 in row 1; labels "
       "must "
       "be in [0, 1]: map -1 and 1 to 0 and 1 by (y + 1) / 2, or use Hinge");
 }
@@ -241,7 +241,7 @@ TEST(ImpossibleLosses, NegativeSampleWeights) {
                       ": sample weight -1 in row 2; weights must not be negative", weights);
 }
 
-TEST(ImpossibleLosses, WhatIsNotFiniteHasItsOwnError) {
+TEST(ImpossibleLosses, NonFiniteValuesHaveTheirOwnError) {
   Sequential model{Input{3}, Dense{1, sigmoid}};
   model.compile({.loss = BinaryCrossentropy{}});
   EXPECT_THROW(model.train_on_batch(four_rows, Tensor({4, 1}, {0, 1, nan, 1})), NonFiniteError);
@@ -250,7 +250,7 @@ TEST(ImpossibleLosses, WhatIsNotFiniteHasItsOwnError) {
   EXPECT_THROW(makes.train_on_batch(four_rows, yes_no), NonFiniteError);
 }
 
-TEST(ImpossibleLosses, WhatIsRefusedInInferenceIsRefusedInTraining) {
+TEST(ImpossibleLosses, ErrorsAreTheSameInInferenceAndTraining) {
   for (const testing::LayerRow& row : testing::every_layer()) {
     AnyLayer layer = row.layer;
     Rng rng(1);

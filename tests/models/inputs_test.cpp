@@ -48,7 +48,7 @@ TEST(Inputs, AreCheckedAsOneShape) {
   EXPECT_EQ(Tensor(Inputs({{2}, {2}}).forward(tape.input(x)).value()), x);
 }
 
-TEST(Inputs, MayBeScalarsAndOneAlone) {
+TEST(Inputs, MayBeScalarsOrASingleInput) {
   const Sequential model{Inputs{Shape{}, Shape{}}, Sum{}};
   EXPECT_EQ(model.predict(Tensor::matrix({{1, 2}, {3, 4}})), Tensor::matrix({{3}, {7}}));
   EXPECT_EQ((Sequential{Inputs{Shape{2, 2}}, ReLU{}}.output_shape()), (Shape{2, 2}));

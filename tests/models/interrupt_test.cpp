@@ -37,7 +37,7 @@ class InterruptGuardTest : public ::testing::Test {
   void (*former_)(int) = SIG_DFL;
 };
 
-TEST_F(InterruptGuardTest, NotesASignalAndCallsTheProgramsHandlerEveryTime) {
+TEST_F(InterruptGuardTest, RecordsASignalAndCallsTheProgramsHandlerEveryTime) {
   const InterruptGuard guard;
   EXPECT_FALSE(guard.interrupted());
   for (int i = 1; i <= 3; ++i) {
@@ -47,14 +47,14 @@ TEST_F(InterruptGuardTest, NotesASignalAndCallsTheProgramsHandlerEveryTime) {
   }
 }
 
-TEST_F(InterruptGuardTest, NotesASignalInsteadOfEndingTheProgram) {
+TEST_F(InterruptGuardTest, RecordsASignalInsteadOfEndingTheProgram) {
   std::signal(SIGINT, SIG_DFL);
   const InterruptGuard guard;
   std::raise(SIGINT);
   EXPECT_TRUE(guard.interrupted());
 }
 
-TEST_F(InterruptGuardTest, PutsTheFormerHandlerBack) {
+TEST_F(InterruptGuardTest, RestoresThePreviousHandler) {
   {
     const InterruptGuard guard;
     EXPECT_NE(installed(), count_call);
@@ -133,7 +133,7 @@ void install_call_before() {
   sigaction(SIGINT, &theirs, nullptr);
 }
 
-TEST_F(InterruptGuardTest, HandlersThatCallEachOtherComeToAnEnd) {
+TEST_F(InterruptGuardTest, HandlersThatCallEachOtherDoNotLoop) {
   {
     const InterruptGuard guard;
     install_call_before();
@@ -149,7 +149,7 @@ TEST_F(InterruptGuardTest, HandlersThatCallEachOtherComeToAnEnd) {
   EXPECT_EQ(handler_calls, 6);
 }
 
-TEST_F(InterruptGuardTest, AHandlerThatCallsOursDecidesAlone) {
+TEST_F(InterruptGuardTest, AHandlerThatCallsOursDecidesWhetherTheProgramEnds) {
   std::signal(SIGINT, SIG_DFL);
   const auto raise_through = [&] {
     std::raise(SIGINT);
@@ -175,7 +175,7 @@ TEST_F(InterruptGuardTest, ForgetsASignalWithTheLastGuard) {
   EXPECT_FALSE(guard.interrupted());
 }
 
-TEST_F(InterruptGuardTest, IsOneWithTheGuardsAroundIt) {
+TEST_F(InterruptGuardTest, SharesTheSignalWithOuterGuards) {
   auto outer = std::make_unique<InterruptGuard>();
   auto inner = std::make_unique<InterruptGuard>();
   std::raise(SIGINT);
@@ -211,7 +211,7 @@ TEST_F(InterruptGuardTest, IsSeenByAllThreads) {
   EXPECT_EQ(installed(), count_call);
 }
 
-TEST_F(InterruptGuardTest, LeavesSignalsIgnoredThatAre) {
+TEST_F(InterruptGuardTest, LeavesAnIgnoredSignalIgnored) {
   std::signal(SIGINT, SIG_IGN);
   {
     const InterruptGuard guard;
@@ -221,7 +221,7 @@ TEST_F(InterruptGuardTest, LeavesSignalsIgnoredThatAre) {
   EXPECT_EQ(installed(), SIG_IGN);
 }
 
-TEST_F(InterruptGuardTest, LeavesAHandlerThatCameMeanwhile) {
+TEST_F(InterruptGuardTest, LeavesAHandlerInstalledInTheMeantime) {
   std::signal(SIGINT, SIG_DFL);
   {
     const InterruptGuard guard;

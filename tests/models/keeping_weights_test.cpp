@@ -72,7 +72,7 @@ void expect_same_parameters(const AnyLayer& a, const AnyLayer& b) {
   }
 }
 
-TEST(KeepingWeights, WhateverTheLayerAndWhereverItIsPut) {
+TEST(KeepingWeights, OfEveryLayerInEveryPosition) {
   const Tensor x = normal({3, 4}, 9);
   for (const bool frozen : {false, true}) {
     for (const AnyLayer& untrained : layers_of_each_kind()) {
@@ -105,7 +105,7 @@ TEST(KeepingWeights, WhateverTheLayerAndWhereverItIsPut) {
   }
 }
 
-TEST(KeepingWeights, OfAModelThatWasLoaded) {
+TEST(KeepingWeights, OfALoadedModel) {
   const testing::TemporaryFolder folder;
   Sequential model = classifier();
   const TensorDataset data = blobs(12);
@@ -120,14 +120,14 @@ TEST(KeepingWeights, OfAModelThatWasLoaded) {
   EXPECT_FALSE(outer.get_layer("sequential/dense_1").as<Dense>()->kernel.frozen);
 }
 
-TEST(KeepingWeights, OfAStructThatWasTakenOutOfAModel) {
+TEST(KeepingWeights, OfAStructTakenFromAModel) {
   Sequential model{Input{4}, Dense{3}};
   const Dense taken = *model.get_layer(0).as<Dense>();
   const Sequential other({Input{4}, taken}, {.seed = 5});
   EXPECT_EQ(other.get_weights(), model.get_weights());
 }
 
-TEST(KeepingWeights, OnlyWhatIsFrozenStaysInTraining) {
+TEST(KeepingWeights, OnlyFrozenWeightsStayTheSameInTraining) {
   Sequential trunk{Input{4}, Dense{4, tanh}, BatchNormalization{}};
   trunk.compile({.loss = MeanSquaredError{}});
   trunk.train_on_batch(normal({8, 4}), normal({8, 4}, 2));
@@ -142,14 +142,14 @@ TEST(KeepingWeights, OnlyWhatIsFrozenStaysInTraining) {
   EXPECT_NE(after[6], before[6]);
 }
 
-TEST(KeepingWeights, FrozenBeforeItIsBuiltStaysFrozen) {
+TEST(KeepingWeights, ALayerFrozenBeforeItIsBuiltStaysFrozen) {
   AnyLayer own = Own{};
   freeze(own);
   const Sequential model{Input{4}, {"own", own}};
   for (const auto& [name, parameter] : model.parameters()) EXPECT_TRUE(parameter->frozen) << name;
 }
 
-TEST(KeepingWeights, InputsOfAnotherShapeWhereTheWeightsAllowIt) {
+TEST(KeepingWeights, ForInputsOfAnotherShapeIfTheWeightsFit) {
   Sequential model{Conv2D{.filters = 3, .kernel_size = 3}, GlobalAveragePooling2D{}, Dense{2}};
   model.build({8, 8, 1});
   const std::vector<Tensor> weights = model.get_weights();
@@ -159,7 +159,7 @@ TEST(KeepingWeights, InputsOfAnotherShapeWhereTheWeightsAllowIt) {
   EXPECT_EQ(model.predict(normal({2, 12, 9, 1})).shape(), (Shape{2, 2}));
 }
 
-TEST(KeepingWeights, WhatDoesNotFitIsAnErrorThatSaysHowToStartAnew) {
+TEST(KeepingWeights, WeightsThatDoNotFitAreAnErrorThatNamesTheReset) {
   Sequential model{Dense{3}, Dense{2}};
   model.build({4});
   const std::vector<Tensor> weights = model.get_weights();
@@ -184,7 +184,7 @@ TEST(KeepingWeights, WhatDoesNotFitIsAnErrorThatSaysHowToStartAnew) {
   EXPECT_EQ(model.predict(normal({2, 5})).shape(), (Shape{2, 2}));
 }
 
-TEST(KeepingWeights, OfEveryLayerInAnotherWidthNeedAReset) {
+TEST(KeepingWeights, EveryLayerNeedsAResetForAnotherWidth) {
   Index with_weights = 0;
   for (const testing::LayerRow& row : testing::every_layer()) {
     if (row.layer.as<Input>() != nullptr || row.layer.as<Reshape>() != nullptr) continue;
@@ -208,7 +208,7 @@ TEST(KeepingWeights, OfEveryLayerInAnotherWidthNeedAReset) {
   EXPECT_GE(with_weights, 10);
 }
 
-TEST(KeepingWeights, AModelThatWasResetSaysHowToUseItAgain) {
+TEST(KeepingWeights, AModelThatWasResetSaysHowToBuildIt) {
   const testing::TemporaryFolder folder;
   Sequential model{Input{4}, Dense{3}, BatchNormalization{}};
   model.compile({.loss = MeanSquaredError{}});
@@ -217,7 +217,7 @@ TEST(KeepingWeights, AModelThatWasResetSaysHowToUseItAgain) {
   const std::vector<Tensor> weights = model.get_weights();
   reset_parameters(model);
   const std::string text =
-      "sequential: dense/kernel has no values, as after reset_parameters; build the model first, as by "
+      "sequential: dense/kernel has no values (after reset_parameters?); build the model first: "
       "model.build(*model.input_shape())";
   expect_error<StateError>([&] { model.set_weights(weights); }, text);
   expect_error<StateError>([&] { model.load_weights(file); }, file + ": " + text);
@@ -235,7 +235,7 @@ TEST(KeepingWeights, AModelThatWasResetSaysHowToUseItAgain) {
   EXPECT_EQ(model.get_weights(), weights);
 }
 
-TEST(KeepingWeights, ResettingDrawsWhatANewModelDraws) {
+TEST(KeepingWeights, AResetModelIsInitialisedLikeANewOne) {
   Sequential model{Input{4}, Dense{3, relu}, BatchNormalization{}, Dense{2}};
   const std::vector<Tensor> fresh = model.get_weights();
   model.compile({.loss = MeanSquaredError{}});
@@ -261,7 +261,7 @@ TEST(KeepingWeights, AnOptionThatWouldChangeAWeightIsAnErrorToo) {
   EXPECT_EQ(model.get_layer(0).as<Dense>()->kernel.regularizer.l2, 0.5);
 }
 
-TEST(KeepingWeights, AMeanThatIsGivenForAllFeaturesIsSpreadAsBefore) {
+TEST(KeepingWeights, AMeanGivenForAllFeaturesIsBroadcast) {
   Normalization all;
   all.mean.value = Tensor::vector({2});
   all.variance.value = Tensor::vector({9});
@@ -269,14 +269,14 @@ TEST(KeepingWeights, AMeanThatIsGivenForAllFeaturesIsSpreadAsBefore) {
   EXPECT_EQ(model.get_weights(), (std::vector<Tensor>{Tensor::vector({2, 2, 2}), Tensor::vector({9, 9, 9})}));
 }
 
-TEST(KeepingWeights, AValueThatIsGivenForOneParameterIsKeptAndTheOthersAreMade) {
+TEST(KeepingWeights, AValueGivenForOneParameterIsKeptAndTheOthersAreInitialised) {
   Dense dense{.units = 2, .bias_initializer = ones};
   dense.kernel.value = Tensor::matrix({{1, 2}, {3, 4}, {5, 6}});
   const Sequential model{Input{3}, dense};
   EXPECT_EQ(model.get_weights(), (std::vector<Tensor>{dense.kernel.value, Tensor::vector({1, 1})}));
 }
 
-TEST(KeepingWeights, ARefusingNeighbourChangesNothing) {
+TEST(KeepingWeights, AFailedBuildOfAnotherLayerChangesNothing) {
   const AnyLayer part = trained_elsewhere(SkippingNet{});
   Sequential model({part, Refusing{}}, {.name = "model"});
   EXPECT_THROW(model.build({4}), ValueError);
@@ -284,7 +284,7 @@ TEST(KeepingWeights, ARefusingNeighbourChangesNothing) {
   EXPECT_FALSE(model.built());
 }
 
-TEST(KeepingWeights, LayersWithoutWeightsDrawWhatTheyWouldHaveDrawn) {
+TEST(KeepingWeights, DoesNotChangeTheInitialWeightsOfOtherLayers) {
   const Sequential plain{Input{4}, Dense{4}, Dense{4}, Dense{2}};
   const AnyLayer part = trained_elsewhere(Dense{4});
   const Sequential mixed{Input{4}, Dense{4}, part, Dense{2}};

@@ -27,7 +27,7 @@ TEST(Logs, KeepTheOrderInWhichNamesWereFirstSet) {
   EXPECT_EQ(logs.size(), 2u);
 }
 
-TEST(Logs, SayWhatThereIsWhenAskedForWhatIsNot) {
+TEST(Logs, ListTheNamesInTheErrorForAMissingOne) {
   Logs logs;
   EXPECT_EQ(logs.find("loss"), nullptr);
   EXPECT_EQ(error_of<ValueError>([&] { logs["loss"]; }), "logs: there is no \"loss\"; there are: none");

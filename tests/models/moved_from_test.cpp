@@ -215,7 +215,7 @@ TEST(MovedFrom, BoxesThrow) {
       "AnyCallback");
 }
 
-TEST(MovedFrom, BoxesDoNotSayThatTheyHoldAnotherType) {
+TEST(MovedFrom, BoxesThrowWhenAskedForTheirType) {
   expect_throws_once_moved(
       AnyLayer(Dense{1}), [](AnyLayer& layer) { layer.as<Dense>(); }, "AnyLayer");
   expect_throws_once_moved(

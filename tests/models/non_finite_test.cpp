@@ -37,7 +37,7 @@ Sequential about_to_overflow(double momentum = 0) {
 
 const FitOptions one_by_one{.batch_size = 1, .epochs = 3, .verbose = Verbose::silent, .shuffle = false};
 
-TEST(NonFinite, ALearningRateThatIsTooLargeNamesEpochBatchAndLayer) {
+TEST(NonFinite, TooLargeALearningRateNamesEpochBatchAndLayer) {
   Sequential model = about_to_overflow();
   expect_error<NonFiniteError>([&] { model.fit(steep, one_by_one); },
                                "sequential: fit: the loss is inf in epoch 1 of 3, batch 2 of 2: dense is the first "
@@ -46,7 +46,7 @@ TEST(NonFinite, ALearningRateThatIsTooLargeNamesEpochBatchAndLayer) {
                                    message("{}", static_cast<double>(largest) / 4));
 }
 
-TEST(NonFinite, LargeInputsAreToBeScaled) {
+TEST(NonFinite, LargeInputsSuggestScaling) {
   Sequential model = line_model(SGD{.learning_rate = 0.1});
   Tensor x({8, 1}, {0, 255, 10, 20, 30, 40, 50, 60});
   const std::string text = error_of<NonFiniteError>([&] {
@@ -60,7 +60,7 @@ TEST(NonFinite, LargeInputsAreToBeScaled) {
   EXPECT_NO_THROW(line_model().fit(x, normal({8, 1}), {.epochs = 100, .verbose = Verbose::silent}));
 }
 
-TEST(NonFinite, ALossThatOverflowsIsDivergenceToo) {
+TEST(NonFinite, ALossThatOverflowsIsDivergence) {
   Sequential model = line_model(SGD{.learning_rate = 1e3});
   const std::string text = error_of<NonFiniteError>([&] {
     model.fit(normal({8, 1}), normal({8, 1}, 6), {.epochs = 1000, .verbose = Verbose::silent});
@@ -79,7 +79,7 @@ TEST(NonFinite, TheWeightsAreThoseBeforeTheStep) {
   }
 }
 
-TEST(NonFinite, TheModelCanBeTrainedOnAfterwards) {
+TEST(NonFinite, TheModelCanBeTrainedAfterwards) {
   Sequential model = classifier(), never_failed = model;
   const TensorDataset good = blobs(6);
   Tensor bad = good.x();
@@ -101,7 +101,7 @@ TEST(NonFinite, TheFirstOfSeveralLayersIsNamed) {
       "is not finite");
 }
 
-TEST(NonFinite, InsideANestedModelThePathIsNamed) {
+TEST(NonFinite, InANestedModelThePathIsNamed) {
   Sequential model{Input{2},
                    Sequential({Dense{3}, Sequential({Dense{3}, Logarithm{}}, {.name = "core"})}, {.name = "body"}),
                    Dense{1}};
@@ -116,7 +116,7 @@ TEST(NonFinite, InsideANestedModelThePathIsNamed) {
       "whose output is not finite");
 }
 
-TEST(NonFinite, TheSameNoiseIsDrawnToFindTheLayer) {
+TEST(NonFinite, TheSearchForTheLayerRepeatsTheRandomNumbers) {
   // In about half of the steps all of the input is dropped; only then is the logarithm infinite.
   Sequential model{Input{1}, Dropout{0.5}, Logarithm{}, Dense{.units = 1, .kernel_initializer = ones}};
   model.compile({.optimizer = SGD{.learning_rate = 0}, .loss = MeanSquaredError{}});
@@ -136,7 +136,7 @@ TEST(NonFinite, TheSameNoiseIsDrawnToFindTheLayer) {
   EXPECT_LT(failures, 20);
 }
 
-TEST(NonFinite, AnInputThatIsNotFiniteIsSaidToBe) {
+TEST(NonFinite, ANonFiniteInputIsReported) {
   Sequential model = classifier();
   Tensor x = normal({8, 2});
   x[11] = std::numeric_limits<Real>::infinity();
@@ -149,7 +149,7 @@ TEST(NonFinite, AnInputThatIsNotFiniteIsSaidToBe) {
                                "sequential: train_on_batch: the loss is nan: the input itself is not finite");
 }
 
-TEST(NonFinite, TargetsAndWeightsThatAreNotFiniteAreSaidToBe) {
+TEST(NonFinite, NonFiniteTargetsAndWeightsAreReported) {
   const std::string where = "every layer's output is finite; the targets, their weights or the loss itself are not";
   Sequential model = line_model();
   expect_error<NonFiniteError>(
@@ -180,7 +180,7 @@ TEST(NonFinite, TerminateOnNaNEndsTheRunQuietly) {
   EXPECT_EQ(model.get_weights()[0][0], largest / 2);
 }
 
-TEST(NonFinite, IsNoErrorWhereNothingIsLearnt) {
+TEST(NonFinite, IsNotAnErrorInEvaluation) {
   Sequential model = line_model();
   const Tensor x = Tensor({1, 1}, {nan}), y = Tensor({1, 1});
   EXPECT_TRUE(std::isnan(model.evaluate(x, y)["loss"]));

@@ -29,7 +29,7 @@ void expect_gone(Optimizer& optimizer, const Sequential& model, std::string_view
   EXPECT_EQ(model.get_weights(), before);
 }
 
-TEST(HandMadeOptimizer, FindsOutThatItsModelWasBuiltAnew) {
+TEST(HandMadeOptimizer, DetectsThatItsModelWasRebuilt) {
   Sequential model = made();
   Optimizer optimizer(Adam{}, model.parameters());
   step(optimizer, model);
@@ -37,7 +37,7 @@ TEST(HandMadeOptimizer, FindsOutThatItsModelWasBuiltAnew) {
   expect_gone(optimizer, model, "4 of its 4");
 }
 
-TEST(HandMadeOptimizer, FindsOutThatLayersWereTakenAndAdded) {
+TEST(HandMadeOptimizer, DetectsThatLayersWereRemovedAndAdded) {
   Sequential model = made();
   Optimizer optimizer(Adam{}, model.parameters());
   model.add(Dense{3, softmax});  // the other layers keep their addresses and are trained further
@@ -49,7 +49,7 @@ TEST(HandMadeOptimizer, FindsOutThatLayersWereTakenAndAdded) {
   expect_gone(optimizer, model, "2 of its 4");
 }
 
-TEST(HandMadeOptimizer, FindsOutThatItsModelWasAssignedToOrIsGone) {
+TEST(HandMadeOptimizer, DetectsThatItsModelWasAssignedToOrDestroyed) {
   Sequential model = made();
   Optimizer optimizer(Adam{}, model.parameters());
   model = made();
@@ -70,7 +70,7 @@ TEST(HandMadeOptimizer, FollowsAModelThatMoves) {
   EXPECT_NE(moved.get_weights(), before);
 }
 
-TEST(HandMadeOptimizer, FindsOutThatLayersInAVectorMoved) {
+TEST(HandMadeOptimizer, DetectsThatLayersInAVectorMoved) {
   std::vector<Dense> layers(1, Dense{.units = 3});
   Rng rng(1);
   layers[0].build({2}, rng);
@@ -83,7 +83,7 @@ TEST(HandMadeOptimizer, FindsOutThatLayersInAVectorMoved) {
   EXPECT_TRUE(text.starts_with("optimizer: 2 of its 2 parameters are gone or have moved")) << text;
 }
 
-TEST(HandMadeOptimizer, DoesNotTrainACopyInSilence) {
+TEST(HandMadeOptimizer, DoesNotSilentlyTrainACopy) {
   Sequential model = made();
   Optimizer optimizer(Adam{}, model.parameters());
   const Sequential copy = model;
@@ -98,7 +98,7 @@ TEST(HandMadeOptimizer, NeedsABuiltModel) {
             "optimizer: dense/kernel has no values yet; build its layer or model before creating the optimizer");
 }
 
-TEST(CompiledModel, FindsOutThatALayerWasReplaced) {
+TEST(CompiledModel, DetectsThatALayerWasReplaced) {
   Sequential model = testing::classifier();
   const TensorDataset data = blobs(8);
   model.fit(data, {.verbose = Verbose::silent});

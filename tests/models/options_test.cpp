@@ -231,7 +231,7 @@ void expect_known(const Registry<Any>& registry, const std::vector<std::string>&
   }
 }
 
-TEST(Options, EverythingThatThereIsCanBeSaved) {
+TEST(Options, EveryTypeIsRegistered) {
   expect_known(detail::layer_registry(), testing::structs_in("layers", std::regex("\n  Var forward\\(")),
                {"AnyLayer", "Chain"});
   expect_known(detail::optimizer_registry(), testing::structs_in("optim", std::regex("\n  void update\\(View")),
@@ -291,7 +291,7 @@ TEST(OptionVisitor, ReadsWhatItWrote) {
   EXPECT_EQ(got.shape, wanted.shape);
 }
 
-TEST(OptionVisitor, KeepsWhatIsNotThereAndTellsWhatIsTooMuch) {
+TEST(OptionVisitor, KeepsMissingOptionsAndReportsUnknownOnes) {
   Everything got{.index = 7};
   const Json json = parse_json(R"({"real":3,"more":1})");
   OptionVisitor visit(json);
@@ -328,7 +328,7 @@ TEST(OptionVisitor, SaysWhichOptionDoesNotFit) {
                             "a list of 3 where height and width are required");
 }
 
-TEST(OptionVisitor, TensorsGoBesideTheJson) {
+TEST(OptionVisitor, StoresTensorsSeparatelyFromTheJson) {
   std::vector<Tensor> tensors;
   OptionVisitor visit(&tensors);
   std::vector<Tensor> a{Tensor::vector({1, 2}), Tensor::scalar(3)}, b{Tensor::vector({4})};

@@ -91,7 +91,7 @@ void expect_survival(const Sequential& original, const Action& action, bool keep
   }
 }
 
-TEST_F(OutOfMemory, AStepFailsAndTheNextOneIsMade) {
+TEST_F(OutOfMemory, AStepFailsAndTheNextOneSucceeds) {
   const TensorDataset data = blobs(20);
   for (const AnyOptimizer& rule : {AnyOptimizer(SGD{.learning_rate = 0.1}), AnyOptimizer(Adam{})}) {
     expect_survival(
@@ -103,7 +103,7 @@ TEST_F(OutOfMemory, AStepFailsAndTheNextOneIsMade) {
   }
 }
 
-TEST_F(OutOfMemory, PredictAndEvaluateFailAndAreRepeated) {
+TEST_F(OutOfMemory, PredictAndEvaluateFailAndCanBeRepeated) {
   const TensorDataset data = blobs(50);
   expect_survival(
       compiled(),
@@ -115,7 +115,7 @@ TEST_F(OutOfMemory, PredictAndEvaluateFailAndAreRepeated) {
       true);
 }
 
-TEST_F(OutOfMemory, FitFailsOnAnyNumberOfThreadsAndIsRepeated) {
+TEST_F(OutOfMemory, FitFailsOnAnyNumberOfThreadsAndCanBeRepeated) {
   const TensorDataset data = blobs(48), validation = blobs(20);
   for (const Index threads : {1, 2}) {
     for (const Index shard_size : {0, 8, 2}) {  // whole, at once, in turn
@@ -136,7 +136,7 @@ TEST_F(OutOfMemory, FitFailsOnAnyNumberOfThreadsAndIsRepeated) {
   }
 }
 
-TEST_F(OutOfMemory, AModelThatCouldNotBeMadeIsNotHalfMade) {
+TEST_F(OutOfMemory, AFailedCopyOrAddLeavesAUsableModel) {
   const Sequential original = compiled();
   for (Index after = 0;; ++after) {
     Sequential model = compiled();

@@ -23,7 +23,7 @@ Sequential identity(Index size, const AnyLoss& loss, std::vector<AnyMetric> metr
   return model;
 }
 
-TEST(Logits, AreOrderedWhereTheirSigmoidsAreRoundedToOne) {
+TEST(Logits, KeepTheirOrderWhereSigmoidsRoundToOne) {
   const Sequential model = identity(2, BinaryCrossentropy{.from_logits = true},
                                     {Accuracy{}, F1Score{}, Precision{.one_of_n = true}, Precision{.top_k = 1}});
   const Tensor x = Tensor::matrix({{20, 30}, {30, 20}}), y = Tensor::matrix({{0, 1}, {1, 0}});
@@ -33,12 +33,12 @@ TEST(Logits, AreOrderedWhereTheirSigmoidsAreRoundedToOne) {
   }
 }
 
-TEST(Logits, OfASoftmaxAreOrderedWhereItsSmallOutputsAreZero) {
+TEST(Logits, KeepTheirOrderWhereSoftmaxesUnderflowToZero) {
   const Sequential model = identity(3, CategoricalCrossentropy{.from_logits = true}, {Recall{.top_k = 2}});
   EXPECT_EQ(model.evaluate(Tensor::matrix({{0, -300, -200}}), Tensor::matrix({{0, 0, 1}}))["recall"], 1);
 }
 
-TEST(Logits, OfAHingeAreMarginsForMetricsWithoutAThreshold) {
+TEST(Logits, OfAHingeArePassedAsMarginsToMetricsWithoutAThreshold) {
   const Sequential model = identity(1, Hinge{}, {BinaryAccuracy{}, MeanSquaredError{}});
   const Logs logs = model.evaluate(Tensor::matrix({{3}, {-2}}), Tensor::matrix({{1}, {0}}));
   EXPECT_EQ(logs["binary_accuracy"], 1);
@@ -53,7 +53,7 @@ struct Dice {
   Var operator()(Var y_pred, Var y_true) const { return mean(y_pred * y_true, -1); }
 };
 
-TEST(LossMetric, HasTheDirectionThatALossOfAUserDeclares) {
+TEST(LossMetric, HasTheDirectionThatAUsersLossDeclares) {
   EXPECT_EQ(AnyMetric(Kappa{}).direction(), Direction::up);
   EXPECT_EQ(AnyMetric(LossMetric("kappa", Kappa{})).direction(), Direction::up);
   EXPECT_EQ(AnyMetric(Dice{}).direction(), Direction::unknown);
@@ -62,7 +62,7 @@ TEST(LossMetric, HasTheDirectionThatALossOfAUserDeclares) {
   EXPECT_EQ(AnyMetric(CosineSimilarity{}).direction(), Direction::up);
 }
 
-TEST(LossMetric, OfAUserIsWhatTheLossSaysAlsoWhenItIsLoaded) {
+TEST(LossMetric, OfAUsersLossIsTheSameAfterLoading) {
   register_loss<Kappa>();
   Sequential model{Input{2}, Dense{2}};
   model.compile({.optimizer = SGD{}, .loss = MeanSquaredError{}, .metrics = {Kappa{}, CosineSimilarity{}}});
@@ -85,7 +85,7 @@ TEST(LossMetric, OfAUserIsWhatTheLossSaysAlsoWhenItIsLoaded) {
   EXPECT_EQ(value_of<AnyMetric>(json).direction(), Direction::down);
 }
 
-TEST(LossMetric, OfLogitsIsRefusedForProbabilities) {
+TEST(LossMetric, WithFromLogitsIsRefusedForProbabilities) {
   const Tensor x = testing::normal({4, 2}), labels = Tensor::vector({0, 1, 1, 0}),
                answers = Tensor::matrix({{0}, {1}, {1}, {0}});
   const auto refused = [&](Sequential model, const AnyLoss& loss, const AnyMetric& metric, const Tensor& y) {
@@ -118,7 +118,7 @@ TEST(MovedFrom, ConfusionMatrixIsEmpty) {
   EXPECT_EQ(matrix.total(), 2);
 }
 
-TEST(Optimizer, GoesBackwardNoMoreOnATapeWhoseParametersItHasChanged) {
+TEST(Optimizer, RefusesATapeWhoseParametersHaveChanged) {
   Parameter a{Tensor::matrix({{2}})}, b{Tensor::matrix({{3}})};
   Optimizer first(SGD{.learning_rate = 0.1}, {{"a", &a}}), second(SGD{.learning_rate = 0.1}, {{"b", &b}});
   Tape tape;
@@ -131,7 +131,7 @@ TEST(Optimizer, GoesBackwardNoMoreOnATapeWhoseParametersItHasChanged) {
   EXPECT_NEAR(b.value[0], 3 - 0.1 * 1.7, 1e-6);
 }
 
-TEST(LossErrors, ASingleClassTeachesNothing) {
+TEST(LossErrors, ASoftmaxLossNeedsSeveralClasses) {
   const Tensor x = testing::normal({2, 3}), y = Tensor::vector({0, 0}), one_hot = Tensor::matrix({{1}, {1}});
   const auto refusal = [&](const AnyLoss& loss, const Tensor& labels) {
     Sequential model{Input{3}, Dense{1}};
@@ -145,13 +145,13 @@ TEST(LossErrors, ASingleClassTeachesNothing) {
   }
 }
 
-TEST(LossErrors, LabelsThatWereComputedMayBeRounded) {
+TEST(LossErrors, LabelsMayBeOffByRoundingErrors) {
   const auto above = Real(1 + 2e-7), below = Real(-1e-7);
   EXPECT_GT(binary_crossentropy(Tensor::vector({0.5}), Tensor::vector({above}))[0], 0);
   EXPECT_GT(categorical_crossentropy(Tensor::matrix({{0.5, 0.5}}), Tensor::matrix({{above, below}}))[0], 0);
 }
 
-TEST(ResetParameters, LeavesAModelThatCanBeCopiedAndPutIntoAnother) {
+TEST(ResetParameters, LeavesAModelThatCanBeCopiedAndNested) {
   Sequential model{Input{2}, Dense{1}};
   model.compile({.optimizer = Adam{}, .loss = MeanSquaredError{}});
   model.train_on_batch(testing::normal({4, 2}), testing::normal({4, 1}));
@@ -163,14 +163,14 @@ TEST(ResetParameters, LeavesAModelThatCanBeCopiedAndPutIntoAnother) {
   EXPECT_EQ(copy.optimizer().iterations(), 1);
 }
 
-TEST(ResetParameters, LeavesAModelThatIsNotSaved) {
+TEST(ResetParameters, LeavesAModelThatCannotBeSaved) {
   const testing::TemporaryFolder folder;
   Sequential model{Input{2}, Dense{1}};
   reset_parameters(model);
   const std::string path = folder / "m.safetensors";
   const std::string expected =
       path +
-      ": sequential: dense/kernel has no values, as after reset_parameters; build the model first, as by "
+      ": sequential: dense/kernel has no values (after reset_parameters?); build the model first: "
       "model.build(*model.input_shape())";
   expect_error<StateError>([&] { model.save(path); }, expected);
   expect_error<StateError>([&] { model.save_weights(path); }, expected);

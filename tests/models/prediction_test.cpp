@@ -29,7 +29,7 @@ TEST(Evaluate, IsTheMeanOverAllSamplesWhateverTheBatchSize) {
   }
 }
 
-TEST(Evaluate, CountsWhatPredictClassesGetsRight) {
+TEST(Evaluate, HasTheAccuracyOfPredictClasses) {
   const TensorDataset data = blobs(50);
   Sequential model = classifier();
   const Tensor classes = model.predict_classes(data.x());
@@ -40,7 +40,7 @@ TEST(Evaluate, CountsWhatPredictClassesGetsRight) {
   EXPECT_LT(right, 50);
 }
 
-TEST(Evaluate, GoesOnlySoManySteps) {
+TEST(Evaluate, StopsAfterTheGivenSteps) {
   const TensorDataset data = blobs(50);
   const Sequential model = classifier();
   const DatasetSlice first(data, 0, 20);
@@ -88,7 +88,7 @@ TEST(Predict, IsForwardInInferenceMode) {
   EXPECT_EQ(model.predict_on_batch(x), model.predict(x));
 }
 
-TEST(Predict, DoesNotDependOnTheBatchSizeButForRounding) {
+TEST(Predict, DependsOnTheBatchSizeOnlyByRounding) {
   // Not bit for bit: for another number of rows, BLAS may sum in another order.
   Sequential model{Input{20}, Dense{33, relu}, Dense{7}, Softmax{}};
   const Tensor x = normal({45, 20}), whole = model.predict(x, {.batch_size = 45});
@@ -108,7 +108,7 @@ TEST(Predict, OfOneBatchSizeIsTheSameBitsEveryTime) {
   EXPECT_EQ(model.predict(x, {.batch_size = 8}), model.predict(x, {.batch_size = 8}));
 }
 
-TEST(Predict, OfADatasetIsThatOfItsTensor) {
+TEST(Predict, OfADatasetEqualsThatOfItsTensor) {
   const TensorDataset data = blobs(45);
   const Sequential model = classifier();
   EXPECT_EQ(model.predict(data, {.batch_size = 8}), model.predict(data.x(), {.batch_size = 8}));
@@ -151,19 +151,19 @@ TEST(Predict, WhatDoesNotFitIsAnError) {
                            "batches: batch_size is 0; it must be at least 1");
 }
 
-TEST(PredictClasses, AreThePositionsOfTheLargestOutputs) {
+TEST(PredictClasses, AreTheIndicesOfTheLargestOutputs) {
   Sequential model{Input{3}, Scale{}};
   model.set_weights(std::vector<Tensor>{Tensor::scalar(2)});
   EXPECT_EQ(model.predict_classes(Tensor::matrix({{1, 3, 2}, {5, 0, 0}, {0, 0, 1}})), Tensor::vector({1, 0, 2}));
 }
 
-TEST(PredictClasses, OfOneOutputAreItsSideOfOneHalf) {
+TEST(PredictClasses, OfOneOutputAre1AboveOneHalf) {
   Sequential model{Input{1}, Scale{}};
   model.set_weights(std::vector<Tensor>{Tensor::scalar(1)});
   EXPECT_EQ(model.predict_classes(Tensor({4, 1}, {Real(0.4), 0.5, Real(0.6), -1})), Tensor::vector({0, 0, 1, 0}));
 }
 
-TEST(PredictClasses, NeedARowOfOutputsASample) {
+TEST(PredictClasses, NeedOneRowOfOutputsPerSample) {
   const Sequential model{Input{4}, Reshape{2, 2}};
   expect_error<ShapeError>(
       [&] {

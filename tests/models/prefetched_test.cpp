@@ -43,7 +43,7 @@ std::vector<Tensor> trained_on_threads(DatasetRef data, Index threads, bool shuf
   return model.get_weights();
 }
 
-TEST(PrefetchedInFit, TrainsToTheSameBits) {
+TEST(PrefetchedInFit, GivesTheSameBits) {
   const Slow slow;
   const Prefetched data(slow);
   for (const bool shuffle : {false, true}) {
@@ -53,7 +53,7 @@ TEST(PrefetchedInFit, TrainsToTheSameBits) {
   EXPECT_GT(slow.elsewhere, 0);
 }
 
-TEST(PrefetchedInFit, HandsOnErrors) {
+TEST(PrefetchedInFit, PropagatesErrors) {
   const Slow slow(40);
   const Prefetched data(slow);
   Sequential model = testing::classifier();

@@ -34,7 +34,7 @@ std::string repeated(const std::string& text, int count) {
   return result;
 }
 
-TEST(ProgressBar, IsDrawnOverItselfAndEndsInALine) {
+TEST(ProgressBar, IsRedrawnInPlaceAndEndsWithANewline) {
   Screen screen;
   ProgressDisplay display(Verbose::bar, 5, 10, screen.file, screen.clock());
   display.epoch_begin(2);
@@ -76,7 +76,7 @@ TEST(ProgressBar, IsDrawnAtMostEvery50Milliseconds) {
   EXPECT_EQ(plain(screen.text()), "1000/1000 " + repeated("━", 20) + " 16s 16ms/step\n") << "the end always is";
 }
 
-TEST(ProgressBar, TellsTheTimeThatIsLeft) {
+TEST(ProgressBar, ShowsTheTimeRemaining) {
   for (const auto& [seconds, expected] : {std::pair{0.0, "0s"},
                                           {0.5, "4s"},
                                           {6.0, "54s"},
@@ -111,7 +111,7 @@ TEST(ProgressBar, FillsInProportionToTheSteps) {
   display.epoch_end({});
 }
 
-TEST(ProgressBar, KeepsAllValuesSortedByName) {
+TEST(ProgressBar, ShowsAllValuesSortedByName) {
   Screen screen;
   ProgressDisplay display(Verbose::bar, 1, 2, screen.file, screen.clock());
   display.epoch_begin(0);
@@ -120,7 +120,7 @@ TEST(ProgressBar, KeepsAllValuesSortedByName) {
   display.epoch_end({});
 }
 
-TEST(ProgressBar, EndsItsLineWhenAnErrorCutsItShort) {
+TEST(ProgressBar, EndsItsLineAfterAnError) {
   Screen screen;
   {
     ProgressDisplay display(Verbose::bar, 1, 2, screen.file, screen.clock());

@@ -13,7 +13,7 @@ namespace {
 using testing::logs_of;
 using testing::Screen;
 
-TEST(ProgressLine, IsOnePlainLineAnEpoch) {
+TEST(ProgressLine, IsOnePlainLinePerEpoch) {
   Screen screen;
   ProgressDisplay display(Verbose::line, 2, 1875, screen.file, screen.clock());
   display.epoch_begin(0);
@@ -28,7 +28,7 @@ TEST(ProgressLine, IsOnePlainLineAnEpoch) {
   EXPECT_EQ(screen.text(), "");
 }
 
-TEST(ProgressLine, NamesNoEpochWhereThereIsOne) {
+TEST(ProgressLine, OmitsTheEpochIfThereIsOnlyOne) {
   Screen screen;
   ProgressDisplay display(Verbose::line, 1, 1, screen.file, screen.clock());
   display.epoch_begin(0);
@@ -39,7 +39,7 @@ TEST(ProgressLine, NamesNoEpochWhereThereIsOne) {
   EXPECT_EQ(screen.text(), "1/1 - 0s - 250ms/step - loss: 2.0000\n");
 }
 
-TEST(ProgressLine, IsWhatAFileGetsByItself) {
+TEST(ProgressLine, IsTheDefaultForAFile) {
   Screen screen;
   ProgressDisplay display(Verbose::automatic, 1, 1, screen.file, screen.clock());
   display.epoch_begin(0);
@@ -48,7 +48,7 @@ TEST(ProgressLine, IsWhatAFileGetsByItself) {
   EXPECT_EQ(screen.text(), "1/1 - 0s - 0s/step - loss: 2.0000\n");
 }
 
-TEST(ProgressLine, PutsValidationAfterTrainingAndWhatCallbacksAddedLast) {
+TEST(ProgressLine, ListsTrainingThenValidationThenCallbackValues) {
   Screen screen;
   ProgressDisplay display(Verbose::line, 1, 1, screen.file, screen.clock());
   display.epoch_begin(0);
@@ -79,7 +79,7 @@ TEST(ProgressLine, WritesSmallNumbersWithAnExponent) {
             "g: inf - h: 12345.6789\n");
 }
 
-TEST(ProgressLine, GivesTheTimeOfAStepWithoutTheFirstOneAndWithoutTheValidation) {
+TEST(ProgressLine, TimePerStepExcludesTheFirstStepAndValidation) {
   for (const auto& [seconds, expected] :
        {std::pair{90.0, "90s"}, {1.0, "1s"}, {0.25, "250ms"}, {0.001, "1ms"}, {2.5e-5, "25us"}}) {
     Screen screen;
@@ -103,7 +103,7 @@ TEST(ProgressLine, GivesTheTimeOfAStepWithoutTheFirstOneAndWithoutTheValidation)
   }
 }
 
-TEST(ProgressLine, SaysHowFarAnEpochThatWasCutShortCame) {
+TEST(ProgressLine, ShowsTheStepsOfAnInterruptedEpoch) {
   Screen screen;
   ProgressDisplay display(Verbose::line, 1, 100, screen.file, screen.clock());
   display.epoch_begin(0);
@@ -113,7 +113,7 @@ TEST(ProgressLine, SaysHowFarAnEpochThatWasCutShortCame) {
   EXPECT_EQ(screen.text(), "  2/100 - 0s - 0s/step\n");
 }
 
-TEST(ProgressDisplay, SaysNothingWhenSilent) {
+TEST(ProgressDisplay, PrintsNothingWhenSilent) {
   Screen screen;
   {
     ProgressDisplay display(Verbose::silent, 3, 1, screen.file, screen.clock());

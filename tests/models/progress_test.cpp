@@ -47,7 +47,7 @@ TEST(ProgressDisplay, IsALineOnADumbTerminal) {
   EXPECT_EQ(text, "1/2 - 0s - 0s/step\r\n");
 }
 
-TEST(ProgressDisplay, OutlivesWhoeverReadsIt) {
+TEST(ProgressDisplay, SurvivesAClosedPipe) {
   int ends[2];
   ASSERT_EQ(pipe(ends), 0);
   std::FILE* const out = fdopen(ends[1], "w");

@@ -87,7 +87,7 @@ Sequential model_of_own_parts() {
   return model;
 }
 
-TEST(Registration, NothingIsSavedBeforeItIsRegisteredAndAllComesBackAfterwards) {
+TEST(Registration, IsRequiredForSavingAndSufficientForLoading) {
   const TemporaryFolder folder;
   Sequential model = model_of_own_parts();
   const std::string path = folder / "m";
@@ -134,7 +134,7 @@ struct OtherRule : SignDescent {};
 struct OtherSchedule : Halving {};
 struct OtherInitializer : Alternating {};
 
-TEST(Registration, ANameIsOneTypesAlone) {
+TEST(Registration, ANameBelongsToOneType) {
   EXPECT_EQ(error_of<ValueError>([] { register_metric<OtherMetric>("Accuracy"); }),
             "register_metric: cannot add \"Accuracy\": \"Accuracy\" is registered already (a metric has one name, and "
             "each name belongs to one metric)");

@@ -39,7 +39,7 @@ double penalty_of(const Regularizer& regularizer, const Tensor& x) {
   return static_cast<double>(regularizer(tape.input(x)).item());
 }
 
-TEST(Regularizer, IsTheSumThatKerasHas) {
+TEST(Regularizer, MatchesKeras) {
   const Tensor x = Tensor::matrix({{1, -2}, {0, 3}});
   EXPECT_NEAR(penalty_of(L1{}, x), 0.06, 1e-7);
   EXPECT_NEAR(penalty_of(L2{}, x), 0.14, 1e-7);
@@ -49,14 +49,14 @@ TEST(Regularizer, IsTheSumThatKerasHas) {
   EXPECT_FALSE(Regularizer(L1L2{}));
 }
 
-TEST(Regularizer, RefusesFactorsThatMakeNoSense) {
+TEST(Regularizer, RefusesInvalidFactors) {
   expect_error<ValueError>([] { Regularizer(L2{-1}); },
                            "regularizer: l1 is 0 and l2 is -1; they must be finite and not negative");
   expect_error<ValueError>([] { Regularizer(L1{std::numeric_limits<double>::infinity()}); },
                            "regularizer: l1 is inf and l2 is 0; they must be finite and not negative");
 }
 
-TEST(Regularizer, OfAnEmptyBatchIsNothing) {
+TEST(Regularizer, OfAnEmptyBatchIsZero) {
   Tape tape;
   const Tensor none({0, 3});
   Regularizer(L1L2{.l1 = 0.5, .l2 = 0.25}).add_loss(tape.input(none));
@@ -91,7 +91,7 @@ void expect_near(const std::vector<Tensor>& got, const Weights& expected) {
   }
 }
 
-TEST(Regularizers, TrainAsTheSameTapeWrittenByHandHoweverABatchIsDivided) {
+TEST(Regularizers, TrainLikeATapeWrittenByHandForAnySharding) {
   const Tensor x = normal({40, 3}), y = normal({40, 1}, 6);
   for (const Index shard_size : {40, 20, 9, 3}) {  // whole, at once, and in turn
     for (const double momentum : {0.0, 0.9}) {     // with and without deferred products
@@ -119,7 +119,7 @@ TEST(Regularizers, TrainAsTheSameTapeWrittenByHandHoweverABatchIsDivided) {
   }
 }
 
-TEST(Regularizers, AreInTheLossOfTrainingAndEvaluationAndNotInMetrics) {
+TEST(Regularizers, AddToTheLossOfTrainingAndEvaluationNotToMetrics) {
   Sequential model = penalized_model(penalized);
   const Tensor x = normal({30, 3}), y = normal({30, 1}, 6);
   const Weights weights = weights_of(model);
@@ -139,7 +139,7 @@ TEST(Regularizers, AreInTheLossOfTrainingAndEvaluationAndNotInMetrics) {
   EXPECT_NEAR(history["loss"][0], expected, penalty_tolerance);
 }
 
-TEST(Regularizers, DoNotKeepABatchFromBeingDivided) {
+TEST(Regularizers, DoNotPreventSharding) {
   const Tensor x = normal({40, 3}), y = normal({40, 1}, 6);
   const auto weights = [&](Index shard_size, Index threads) {
     Sequential model = penalized_model(penalized);
@@ -163,7 +163,7 @@ TEST(Regularizers, OfFrozenParametersAreNotInTheLoss) {
   EXPECT_NE(model.get_weights()[2], before[2]);
 }
 
-TEST(Regularizers, OfALayerThatIsCalledTwiceCountOnce) {
+TEST(Regularizers, OfALayerCalledTwiceCountOnce) {
   struct Twice {
     AnyLayer layer = Dense{.units = 3, .kernel_regularizer = L1{}};
     Var forward(Var x) const { return layer(layer(x)); }
@@ -175,7 +175,7 @@ TEST(Regularizers, OfALayerThatIsCalledTwiceCountOnce) {
   EXPECT_NEAR(logs["loss"] - logs["mean_squared_error"], penalty_of(L1{}, model.get_weights()[0]), penalty_tolerance);
 }
 
-TEST(Regularizers, OfAConvolutionAreInItsLossToo) {
+TEST(Regularizers, OfAConvolutionAddToTheLoss) {
   Sequential model{Input{4, 4, 2}, Conv2D{.filters = 3,
                                           .kernel_size = 2,
                                           .kernel_regularizer = L2{},
@@ -204,7 +204,7 @@ void expect_tensor_near(const Tensor& got, const Tensor& expected, double tolera
   for (Index i = 0; i < got.size(); ++i) EXPECT_NEAR(got[i], expected[i], tolerance) << i;
 }
 
-TEST(Constraint, BringsNormsDownAndLeavesSmallOnesAlone) {
+TEST(Constraint, ReducesLargeNormsAndKeepsSmallOnes) {
   const Tensor w = Tensor::matrix({{2, 0.5}, {-2, 0}, {2, 0}, {2, 0}});
   const double tolerance = 3e-7;  // Keras's epsilon accounts for 1e-7 of it
   expect_tensor_near(constrained(MaxNorm{}, w), Tensor::matrix({{1, 0.5}, {-1, 0}, {1, 0}, {1, 0}}), tolerance);
@@ -218,7 +218,7 @@ TEST(Constraint, BringsNormsDownAndLeavesSmallOnesAlone) {
   EXPECT_EQ(constrained({}, w), w);
 }
 
-TEST(Constraint, TakesSeveralAxesTogether) {
+TEST(Constraint, TakesNormsOverSeveralAxes) {
   Tensor w = normal({3, 2, 4, 70});
   const Tensor got = constrained(UnitNorm{{0, 2}}, w);
   for (Index k = 0; k < 70; ++k) {
@@ -245,7 +245,7 @@ TEST(Constraint, KeepsNaNWhereItIs) {
   EXPECT_NEAR(w[1], 1.2, 1e-6);
 }
 
-TEST(Constraint, RefusesWhatMakesNoSense) {
+TEST(Constraint, RefusesInvalidOptions) {
   expect_error<ValueError>([] { Constraint(MaxNorm{-1}); }, "MaxNorm: max_value is -1; it must not be negative");
   expect_error<ShapeError>(
       [] {
@@ -254,7 +254,7 @@ TEST(Constraint, RefusesWhatMakesNoSense) {
       "constraint: axes 1 to 0 of a weight of shape (2, 2); the first axis must not be after the last");
 }
 
-TEST(Constraints, AreKeptAfterEveryStep) {
+TEST(Constraints, HoldAfterEveryStep) {
   const Tensor x = normal({40, 3}), y = normal({40, 1}, 6);
   const std::vector<AnyOptimizer> rules{SGD{.learning_rate = 0.5}, SGD{.learning_rate = 0.5, .momentum = 0.9},
                                         Adam{.learning_rate = 0.5}};
@@ -274,7 +274,7 @@ TEST(Constraints, AreKeptAfterEveryStep) {
   }
 }
 
-TEST(Constraints, AreAppliedToWhatTheStepMade) {
+TEST(Constraints, AreAppliedToTheUpdatedParameters) {
   Sequential model = testing::line_model(), free = testing::line_model();
   for (Sequential* each : {&model, &free}) {
     Dense layer{.units = 1};

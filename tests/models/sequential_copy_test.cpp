@@ -45,7 +45,7 @@ TEST(Sequential, ACopyOutlivesItsOriginal) {
   EXPECT_EQ(copy.optimizer().iterations(), 12);
 }
 
-TEST(Sequential, ACopyOfATrainedModelGoesOnWithTheSameBits) {
+TEST(Sequential, ACopyOfATrainedModelContinuesWithTheSameBits) {
   const TensorDataset data = blobs(24);
   Sequential original{Input{2}, Dense{8, relu}, Dropout{0.3}, Dense{3}, Softmax{}};
   original.compile({.optimizer = SGD{.momentum = 0.9}, .loss = SparseCategoricalCrossentropy{}});
@@ -60,7 +60,7 @@ TEST(Sequential, ACopyOfATrainedModelGoesOnWithTheSameBits) {
   EXPECT_TRUE(std::ranges::equal(copy.optimizer().state(), original.optimizer().state()));
 }
 
-TEST(Sequential, ACopysOptimizerHasALearningRateOfItsOwn) {
+TEST(Sequential, ACopysOptimizerHasItsOwnLearningRate) {
   const TensorDataset data = blobs(24);
   Sequential original = with_momentum();
   original.train_on_batch(data.x(), data.y());
@@ -93,7 +93,7 @@ TEST(Sequential, UnbuiltAndUncompiledModelsAreCopiedToo) {
   EXPECT_FALSE(Sequential(unbuilt).compiled());
 }
 
-TEST(Sequential, AssigningReplacesAllOfIt) {
+TEST(Sequential, AssigningReplacesEverything) {
   const TensorDataset data = blobs(24);
   Sequential trained = with_momentum();
   trained.fit(data, two_epochs);

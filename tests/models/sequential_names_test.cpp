@@ -35,7 +35,7 @@ TEST(SequentialNames, AreThoseKerasGives) {
   EXPECT_EQ(names_of(model), (Texts{"dense", "re_lu", "dense_1", "dropout", "dense_2", "softmax"}));
 }
 
-TEST(SequentialNames, MayBeOnesOwn) {
+TEST(SequentialNames, MayBeGiven) {
   Sequential model{Input{4}, {"hidden", Dense{3}}, Dense{2}};
   EXPECT_EQ(names_of(model), (Texts{"hidden", "dense"}));
   EXPECT_EQ(parameter_names(model), (Texts{"hidden/kernel", "hidden/bias", "dense/kernel", "dense/bias"}));
@@ -43,7 +43,7 @@ TEST(SequentialNames, MayBeOnesOwn) {
   EXPECT_EQ(model.get_layer(-1).name(), "out");
 }
 
-TEST(SequentialNames, OfParametersAreUniqueInAllFilesWhateverLayersAreCalled) {
+TEST(SequentialNames, OfParametersAreUniqueInAllFilesForAnyLayerNames) {
   const auto made = [](std::uint64_t seed) {
     return Sequential({Input{4},
                        {"a", Sequential{{"b", Dense{4}}, {"c_d", Dense{4}}}},
@@ -78,12 +78,12 @@ TEST(SequentialNames, OfParametersAreUniqueInAllFilesWhateverLayersAreCalled) {
   EXPECT_EQ(arrays.size(), names.size());
 }
 
-TEST(SequentialNames, NumbersFillTheGapsThatOwnNamesLeave) {
+TEST(SequentialNames, NumbersFillTheGapsBetweenGivenNames) {
   const Sequential model{Input{4}, {"dense", Dense{3}}, Dense{3}, {"dense_2", Dense{3}}, Dense{3}};
   EXPECT_EQ(names_of(model), (Texts{"dense", "dense_1", "dense_2", "dense_3"}));
 }
 
-TEST(SequentialNames, AreTakenOnce) {
+TEST(SequentialNames, MustBeUnique) {
   const std::string text = "sequential: there is already a layer named \"twin\"";
   expect_error<ValueError>([] { Sequential{Input{4}, {"twin", Dense{3}}, {"twin", Dense{3}}}; }, text);
   Sequential model{Input{4}, {"twin", Dense{3}}};
@@ -106,7 +106,7 @@ TEST(SequentialNames, GetLayerFindsByNameAndByPosition) {
   EXPECT_EQ(model.get_weights()[1], Tensor::vector({7, 7, 7}));
 }
 
-TEST(SequentialNames, GetLayerSaysWhatThereIs) {
+TEST(SequentialNames, GetLayerListsTheNamesInItsError) {
   Sequential model{Input{4}, Dense{3}, ReLU{}};
   expect_error<ValueError>([&] { model.get_layer("conv"); },
                            "sequential: there is no layer named \"conv\"; there are: dense, re_lu");
@@ -147,11 +147,11 @@ TEST(SequentialWeights, ThatDoNotFitChangeNothing) {
       [&] {
         model.set_weights(std::vector<Tensor>{normal({3, 4}), normal({3})});
       },
-      "sequential: dense/bias is (4,), a weight of shape (3,) came for it");
+      "sequential: dense/bias is (4,), but the given weight is (3,)");
   EXPECT_EQ(model.get_weights(), before);
 }
 
-TEST(SequentialWeights, KeepWhatTheOptimizerRemembers) {
+TEST(SequentialWeights, CanBeSetWithoutLosingTheOptimizersState) {
   Sequential model = testing::classifier(SGD{.momentum = 0.9});
   const TensorDataset data = blobs(12);
   model.train_on_batch(data.x(), data.y());
@@ -173,7 +173,7 @@ TEST(NestedSequential, IsKnownByItsOwnName) {
                    "dense/kernel", "dense/bias"}));
 }
 
-TEST(NestedSequential, ErrorsTellThePath) {
+TEST(NestedSequential, ErrorsNameThePath) {
   struct Picky {
     Shape build(const Shape& input, Rng&) { return input; }
     Var forward(Var) const { throw ValueError("no"); }
@@ -193,7 +193,7 @@ TEST(NestedSequential, ThatKnowsItsInputBuildsTheModel) {
   EXPECT_EQ(model.output_shape(), Shape{3});
 }
 
-TEST(NestedSequential, HasWeightsOfTheOuterModelsSeed) {
+TEST(NestedSequential, GetsItsWeightsFromTheOuterModelsSeed) {
   const auto with_seed = [](std::uint64_t seed) {
     return Sequential({Input{2}, encoder(), Dense{3}}, {.seed = seed}).get_weights()[0];
   };
@@ -201,13 +201,13 @@ TEST(NestedSequential, HasWeightsOfTheOuterModelsSeed) {
   EXPECT_NE(with_seed(1), with_seed(2));
 }
 
-TEST(NestedSequential, KeepsWhatItLearnt) {
+TEST(NestedSequential, KeepsItsTrainedWeights) {
   const Sequential trained({Input{2}, Dense{4}}, {.name = "features", .seed = 8});
   const Sequential model{trained, Dense{3}};
   EXPECT_EQ(model.get_weights()[0], trained.get_weights()[0]);
 }
 
-TEST(NestedSequential, LearnsAsTheFlatModelDoes) {
+TEST(NestedSequential, TrainsLikeTheFlatModel) {
   const TensorDataset data = blobs(60);
   const CompileOptions options{.optimizer = SGD{.learning_rate = 0.1}, .loss = SparseCategoricalCrossentropy{}};
   const FitOptions fit{.batch_size = 8, .epochs = 3, .verbose = Verbose::silent};
@@ -220,7 +220,7 @@ TEST(NestedSequential, LearnsAsTheFlatModelDoes) {
   EXPECT_EQ(nested.get_weights(), flat.get_weights());
 }
 
-TEST(NestedSequential, AListOfOneModelIsACopyOnlyWhereNothingElseIsSaid) {
+TEST(NestedSequential, AListOfOneModelIsACopyUnlessANameIsGiven) {
   const Sequential inner({Input{2}, Dense{4}}, {.name = "inner"});
   const Sequential copy{inner};
   EXPECT_EQ(copy.name(), "inner");

@@ -74,7 +74,7 @@ TEST(Sequential, IsBuiltByTheFirstTrainOnBatch) {
   EXPECT_EQ(model.input_shape(), Shape{2});
 }
 
-TEST(Sequential, HasTheSameWeightsHoweverItIsBuilt) {
+TEST(Sequential, HasTheSameWeightsForEveryWayOfBuilding) {
   const Sequential by_input{Input{3}, Dense{5}, Dense{2}};
   Sequential by_build{Dense{5}, Dense{2}};
   by_build.build({3});
@@ -124,7 +124,7 @@ TEST(Sequential, WithoutLayersCannotBeBuilt) {
   EXPECT_EQ(input.layer_count(), 0);
 }
 
-TEST(Sequential, ALayerThatRefusesLeavesTheModelAsItWas) {
+TEST(Sequential, ALayerThatThrowsLeavesTheModelUnchanged) {
   Sequential model{Dense{4}, Dense{2}};
   model.build({3});
   const std::vector<Tensor> weights = model.get_weights();
@@ -146,12 +146,12 @@ TEST(Sequential, ALayerThatRefusesLeavesTheModelAsItWas) {
   EXPECT_TRUE(declared.built());
 }
 
-TEST(Sequential, ALayerThatRefusesKeepsTheModelFromBeingMade) {
+TEST(Sequential, ALayerThatThrowsEndsTheConstruction) {
   expect_error<ValueError>([] { Sequential{Input{3}, Dense{4}, Refusing{}}; }, "refusing: it never fits");
   expect_error<ValueError>([] { Sequential{Input{3}, Dense{0}}; }, "dense: Dense: units is 0; it must be positive");
 }
 
-TEST(Sequential, ALayerMustMakeWhatItsBuildSaid) {
+TEST(Sequential, AnOutputShapeThatDiffersFromBuildsIsAnError) {
   struct Liar {
     Shape build(const Shape&, Rng&) { return {1}; }
     Var forward(Var x) const { return x; }
@@ -229,7 +229,7 @@ TEST(Sequential, WeightsOfALayerDoNotDependOnTheLayersAfterIt) {
   EXPECT_EQ(short_one.get_weights()[0], long_one.get_weights()[0]);
 }
 
-TEST(Sequential, PopTakesTheLastLayerOff) {
+TEST(Sequential, PopRemovesTheLastLayer) {
   Sequential model{Input{3}, Dense{5}, Dense{2}};
   const Tensor x = normal({2, 3});
   const Sequential first{Input{3}, Dense{5}};
@@ -239,7 +239,7 @@ TEST(Sequential, PopTakesTheLastLayerOff) {
   EXPECT_EQ(model.predict(x), first.predict(x));
   model.pop();
   EXPECT_FALSE(model.built());
-  expect_error<StateError>([&] { model.pop(); }, "sequential: there is no layer to take off");
+  expect_error<StateError>([&] { model.pop(); }, "sequential: there is no layer to remove");
   model.add(Dense{4});  // its Input still applies
   EXPECT_EQ(model.output_shape(), Shape{4});
 }
@@ -252,7 +252,7 @@ TEST(Sequential, PopOfAnUnbuiltModelLeavesItUnbuilt) {
   EXPECT_EQ(model.output_shape(), Shape{5});
 }
 
-TEST(Sequential, ChangingTheLayersForgetsWhatTheOptimizerRemembers) {
+TEST(Sequential, ChangingTheLayersDiscardsTheOptimizersState) {
   Sequential model{Input{2}, Dense{3}};
   model.compile({.optimizer = SGD{.momentum = 0.9}, .loss = SparseCategoricalCrossentropy{.from_logits = true}});
   model.train_on_batch(normal({6, 2}), labels(6));
@@ -267,7 +267,7 @@ TEST(Sequential, ChangingTheLayersForgetsWhatTheOptimizerRemembers) {
 
 // ---- Layers that do not fit together ----
 
-TEST(Sequential, ALayerForSequencesAfterARecurrentOneAsksForReturnSequences) {
+TEST(Sequential, ASequenceLayerAfterARecurrentOneSuggestsReturnSequences) {
   const std::string remedy = "; lstm returns only its last step: set .return_sequences = true to return all steps";
   for (const AnyLayer& next : {AnyLayer(LSTM{4}), AnyLayer(GRU{4}), AnyLayer(Conv1D{2, 2}),
                                AnyLayer(MultiHeadAttention{.num_heads = 1, .key_dim = 2})}) {
@@ -294,7 +294,7 @@ TEST(Sequential, ALayerForSequencesAfterARecurrentOneAsksForReturnSequences) {
       "lstm: LSTM: a sample of shape (15,); (steps, features) is required (is a Reshape missing?)");
 }
 
-TEST(Sequential, WhateverStandsBetweenTheTwoReturnSequencesIsAskedFor) {
+TEST(Sequential, LayersInBetweenDoNotHideTheNeedForReturnSequences) {
   const auto check = [](const std::vector<AnyLayer>& layers, const std::string& path) {
     const std::string text = testing::error_of<ShapeError>([&] {
       Sequential model{Input{5, 3}};
@@ -330,7 +330,7 @@ TEST(Sequential, WhateverStandsBetweenTheTwoReturnSequencesIsAskedFor) {
   check({GRU{4}, kept}, "");
 }
 
-TEST(Sequential, APathThatTwoLayersHaveIsAnError) {
+TEST(Sequential, AnAmbiguousPathIsAnError) {
   Sequential model({Input{2}, {"a", Sequential{{"b", Dense{3}}}}, {"a/b", Dense{2}}, {"a/c", Dense{1}}},
                    {.name = "model"});
   expect_error<ValueError>([&] { model.get_layer("a/b"); },

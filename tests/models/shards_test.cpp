@@ -52,7 +52,7 @@ TEST(Shards, GiveTheSameBitsOnAnyNumberOfThreads) {
   }
 }
 
-TEST(Shards, AddUpToTheBatch) {
+TEST(Shards, TrainLikeTheWholeBatch) {
   const double tolerance = sizeof(Real) == 4 ? 1e-4 : 1e-12;
   FitOptions options{.batch_size = 40, .epochs = 2, .class_weight = {{1, 3}}};
   options.sample_weight = Tensor(Shape{100});
@@ -118,7 +118,7 @@ struct CountedPasses {
   }
 };
 
-TEST(Shards, KeepTheUpdatesThatTheyRecord) {
+TEST(Shards, ApplyTheStateUpdatesOfEachShard) {
   const TensorDataset data = blobs(80);
   for (const Index shard_size : {40, 20, 2}) {  // whole, at once, in turn
     Sequential model{Input{2}, CountedPasses{}, Dense{3}, Softmax{}};
@@ -129,7 +129,7 @@ TEST(Shards, KeepTheUpdatesThatTheyRecord) {
 }
 
 /// A large batch on one thread, which is divided into shards by default.
-TEST(Shards, OfALargeBatchOnOneThreadTakeLessMemoryThanTheWhole) {
+TEST(Shards, OfALargeBatchOnOneThreadTakeLessMemoryThanTheBatch) {
   if (!testing::AllocationCounter::available()) GTEST_SKIP() << "operator new is the sanitizer's here";
   const TensorDataset data(testing::normal({4000, 200}), testing::labels(4000));
   const auto peak = [&](Index shard_size, std::vector<Tensor>& weights) {
@@ -148,7 +148,7 @@ TEST(Shards, OfALargeBatchOnOneThreadTakeLessMemoryThanTheWhole) {
   for (Index k = 0; k < whole[0].size(); ++k) ASSERT_NEAR(parts[0][k], whole[0][k], 1e-5);
 }
 
-TEST(Shards, AreNotMadeOfABatchWhoseSamplesDependOnEachOther) {
+TEST(Shards, AreNotUsedIfTheModelMixesSamples) {
   Sequential model{Input{2}, Dense{8, relu}, Centred{}, Dense{3}, Softmax{}};
   model.compile(
       {.optimizer = SGD{.learning_rate = 0.1}, .loss = SparseCategoricalCrossentropy{}, .metrics = {Accuracy{}}});
@@ -158,7 +158,7 @@ TEST(Shards, AreNotMadeOfABatchWhoseSamplesDependOnEachOther) {
     EXPECT_EQ(trained_in_shards(model, options, 2, shard_size).weights, whole.weights);
 }
 
-TEST(Shards, AreMadeWhereALossIsKnownToBeAMean) {
+TEST(Shards, AreUsedIfTheLossIsKnownToBeAMean) {
   const auto weights_of = [](const AnyLoss& loss, Index shard_size) {
     Sequential model = testing::line_model();
     model.compile({.optimizer = SGD{.learning_rate = 0.01}, .loss = loss});
@@ -180,7 +180,7 @@ TEST(Shards, AreMadeWhereALossIsKnownToBeAMean) {
   }
 }
 
-TEST(Shards, SayWhichOneFailed) {
+TEST(Shards, AreNamedInErrors) {
   const TensorDataset good = blobs(40);
   Tensor y = good.y();
   y[33] = 7;
@@ -190,13 +190,13 @@ TEST(Shards, SayWhichOneFailed) {
     const FitOptions options{
         .batch_size = 40, .verbose = Verbose::silent, .shuffle = false, .threads = threads, .shard_size = 16};
     expect_error<ValueError>([&] { model.fit(good.x(), y, options); },
-                             "fit, epoch 1 of 1, batch 1 of 1: the shard from sample 32 on: "
+                             "fit, epoch 1 of 1, batch 1 of 1: the shard starting at sample 32: "
                              "sparse_categorical_crossentropy: label 7 in row 1; labels are whole numbers from 0 to 2");
     EXPECT_EQ(model.get_weights(), before);
   }
 }
 
-TEST(Shards, FindWhereALossStoppedBeingFinite) {
+TEST(Shards, FindWhereTheLossBecameNonFinite) {
   const TensorDataset good = blobs(40);
   Tensor x = good.x();
   x[2 * 33] = std::numeric_limits<Real>::infinity();
@@ -212,14 +212,14 @@ TEST(Shards, FindWhereALossStoppedBeingFinite) {
   }
 }
 
-TEST(Shards, NeedOptionsThatMakeSense) {
+TEST(Shards, RefuseInvalidOptions) {
   Sequential model = testing::classifier();
   const TensorDataset data = blobs(10);
   expect_error<ValueError>([&] { model.fit(data, {.threads = -1}); }, "fit: threads is -1; it must be at least 0");
   expect_error<ValueError>(
       [&] { model.fit(data, {.shard_size = -1}); },
-      "fit: shard_size is -1; it must be 0 or at least 2: whether samples depend on each other does not show "
-      "in one alone");
+      "fit: shard_size is -1; it must be 0 or at least 2: with one sample per shard, fit cannot detect "
+      "that a model mixes samples");
 }
 
 }  // namespace

@@ -23,7 +23,7 @@ constexpr Index mlp_numbers = 784 + 128 + 10, mlp_parameters = 784 * 128 + 128 +
 // LeNet for images of 28 x 28.
 constexpr Index lenet_numbers = 784 + 2 * 4704 + 1176 + 2 * 1600 + 400 + 2 * 204 + 10, lenet_parameters = 61706;
 
-TEST(Sharding, LeavesASmallBatchWhole) {
+TEST(Sharding, KeepsASmallBatchWhole) {
   for (const Index threads : {1, 2, 64}) {
     EXPECT_TRUE(divide({32, mlp_numbers, mlp_parameters}, threads, 0) == (Sharding{32, 1}));
     EXPECT_TRUE(divide({96, mlp_numbers, mlp_parameters}, threads, 0) == (Sharding{96, 1})) << "a step of 0.3 ms";
@@ -32,7 +32,7 @@ TEST(Sharding, LeavesASmallBatchWhole) {
   }
 }
 
-TEST(Sharding, GivesEachThreadAShardThatIsWorthIt) {
+TEST(Sharding, GivesEachThreadEnoughWork) {
   EXPECT_TRUE(divide({128, mlp_numbers, mlp_parameters}, 1, 0) == (Sharding{128, 1}));
   EXPECT_TRUE(divide({128, mlp_numbers, mlp_parameters}, 2, 0) == (Sharding{64, 2}));
   EXPECT_TRUE(divide({256, mlp_numbers, mlp_parameters}, 64, 0) == (Sharding{64, 4}));
@@ -40,14 +40,14 @@ TEST(Sharding, GivesEachThreadAShardThatIsWorthIt) {
   EXPECT_TRUE(divide({64, lenet_numbers, lenet_parameters}, 2, 0) == (Sharding{32, 2}));
 }
 
-TEST(Sharding, KeepsShardsInTheCacheWhereGradientsAreSmall) {
+TEST(Sharding, KeepsShardsInTheCacheIfGradientsAreSmall) {
   const Sharding one = divide({60000, 794, 7850}, 1, 0), two = divide({60000, 794, 7850}, 2, 0);
   EXPECT_TRUE(one == two) << "the same sums whatever the number of threads";
   EXPECT_LT(one.size * 794 * static_cast<Index>(sizeof(Real)), 1 << 20);
   EXPECT_EQ(one.count, (60000 + one.size - 1) / one.size);
 }
 
-TEST(Sharding, KeepsShardsInTheCacheWhereGradientsAreLargeToo) {
+TEST(Sharding, KeepsShardsInTheCacheIfGradientsAreLarge) {
   for (const Index threads : {1, 2}) {
     for (const Index samples : {512 * threads, Index{2048}, Index{8192}, Index{60000}}) {
       const Sharding shards = divide({samples, mlp_numbers, mlp_parameters}, threads, 0);
@@ -63,13 +63,13 @@ TEST(Sharding, KeepsShardsInTheCacheWhereGradientsAreLargeToo) {
   EXPECT_TRUE(divide({2048, 784 + 1024 + 1024 + 10, 1863690}, 1, 0) == (Sharding{2048, 1}));
 }
 
-TEST(Sharding, TakesTheSizeThatIsGiven) {
+TEST(Sharding, UsesTheGivenSize) {
   EXPECT_TRUE(divide({100, 2, 30}, 1, 30) == (Sharding{30, 4}));
   EXPECT_TRUE(divide({100, 2, 30}, 2, 1000) == (Sharding{100, 1}));
   EXPECT_TRUE(divide({60000, 794, 7850}, 2, 60000) == (Sharding{60000, 1}));
 }
 
-TEST(Sharding, IsExpectedToPayWhereThereIsMoreToMultiplyThanToExchange) {
+TEST(Sharding, IsExpectedToPayIfArithmeticOutweighsTheExchange) {
   EXPECT_TRUE(should_pay_to_share({128, mlp_numbers, mlp_parameters}, 2));
   EXPECT_TRUE(should_pay_to_share({64, lenet_numbers, lenet_parameters}, 2));
   EXPECT_FALSE(should_pay_to_share({16, mlp_numbers, mlp_parameters}, 2)) << "all weights for a few samples";
@@ -185,7 +185,7 @@ Index beyond_bound(const std::vector<double>& values) {
   return std::count_if(values.begin(), values.end(), [](double value) { return value > bound; });
 }
 
-TEST(SharingChoice, CostsLittleMoreThanTheBetterWay) {
+TEST(SharingChoice, CostsLittleMoreThanTheBetterMode) {
   for (const Scenario& scenario : scenarios()) {
     for (const bool shares_at_first : {true, false}) {
       for (const double seconds : {0.2e-3, 2e-3, 30e-3}) {  // per step
@@ -222,7 +222,7 @@ class ThreeTimings {
   bool shares_ = true;
 };
 
-TEST(SharingChoice, IsTestedByScenariosInWhichThreeTimingsAreNotEnough) {
+TEST(SharingChoice, IsTestedByScenariosThatThreeTimingsFail) {
   Index failed = 0;
   const std::vector<Scenario> all = scenarios();
   for (const Scenario& scenario : all) failed += beyond_bound(regrets(scenario, 2e-3, ThreeTimings())) > 0 ? 1 : 0;
@@ -230,7 +230,7 @@ TEST(SharingChoice, IsTestedByScenariosInWhichThreeTimingsAreNotEnough) {
 }
 
 /// A busy core that runs the second thread in every other slice of 3 ms.
-TEST(SharingChoice, SeesThatSharedStepsWaitThoughMostAreFast) {
+TEST(SharingChoice, NoticesThatSharedStepsWaitEvenIfMostAreFast) {
   for (const double ratio : {0.55, 0.7}) {
     const Scenario scenario{"", [=](Clock& clock, bool shared) {
                               constexpr double unit = 0.2e-3, slice = 3e-3;
@@ -264,7 +264,7 @@ void run(Index count, double shared, double alone, SharingChoice& choice, Index 
   for (Index i = 0; i < count; ++i) choice.took(choice.shares() ? shared : alone, samples);
 }
 
-TEST(SharingChoice, KeepsToWhatWasExpectedWhileNothingSpeaksAgainstIt) {
+TEST(SharingChoice, KeepsTheExpectedModeIfBothCostTheSame) {
   for (const bool expected : {true, false}) {
     SharingChoice choice(expected);
     Index otherwise = 0;
@@ -276,7 +276,7 @@ TEST(SharingChoice, KeepsToWhatWasExpectedWhileNothingSpeaksAgainstIt) {
   }
 }
 
-TEST(SharingChoice, CostsLittleInAShortRunThatBeganAsItShould) {
+TEST(SharingChoice, CostsLittleInAShortRunThatBeginsInTheBetterMode) {
   for (const double shared : {0.55, 0.6, 0.8}) {
     SharingChoice choice(true);
     double time = 0;
@@ -297,7 +297,7 @@ TEST(SharingChoice, NoticesAMistakeWithinAFewSteps) {
   EXPECT_LE(steps_until(false, 4, 2, choice), 15) << "a core went away";
 }
 
-TEST(SharingChoice, LeavesAShorterLastBatchOutOfTheComparison) {
+TEST(SharingChoice, IgnoresAShorterLastBatch) {
   SharingChoice choice(true);
   for (int epoch = 0; epoch < 100; ++epoch) {
     run(20, 1, 2, choice);
@@ -311,7 +311,7 @@ TEST(SharingChoice, LeavesAShorterLastBatchOutOfTheComparison) {
   EXPECT_GE(shared, 95);
 }
 
-TEST(SharingChoice, ComparesAnewWhenTheBatchSizeChanges) {
+TEST(SharingChoice, RestartsWhenTheBatchSizeChanges) {
   SharingChoice choice(true);
   run(1000, 1, 2, choice);
   run(20, 0.1, 0.05, choice, 8);

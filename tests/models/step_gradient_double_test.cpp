@@ -44,7 +44,7 @@ std::vector<Tensor> gradient_by_differences(Sequential model, const TensorDatase
   return gradient;
 }
 
-TEST(Step, SubtractsTheGradientThatDifferencesShow) {
+TEST(Step, SubtractsTheFiniteDifferenceGradient) {
   const std::vector<std::pair<Shape, Sequential>> networks{
       {{5}, {Input{5}, Dense{7, relu}, Dense{3, softmax}}},
       {{8, 8, 1},

@@ -549,7 +549,7 @@ class RandomSteps {
   Sequential model_;
 };
 
-TEST(Steps, AreTheRuleAppliedToDifferencesOfTheLoss) {
+TEST(Steps, ApplyTheRuleToTheFiniteDifferenceGradient) {
   const auto number = [](const char* variable, Index otherwise) {
     const char* const text = std::getenv(variable);
     return text == nullptr ? otherwise : static_cast<Index>(std::atoll(text));

@@ -71,7 +71,7 @@ Sequential handed_on(Sequential model, Index how, const TemporaryFolder& folder)
   return Sequential::load(folder / "model");
 }
 
-TEST(Streams, FitsInARowAreOneLongerFit) {
+TEST(Streams, SeveralFitsEqualOneLongerFit) {
   const TemporaryFolder folder;
   Rng rng(20);
   for (int i = 0; i < 60; ++i) {
@@ -102,7 +102,7 @@ TEST(Streams, FitsInARowAreOneLongerFit) {
   }
 }
 
-TEST(Streams, StepsByHandAreOneSequenceToo) {
+TEST(Streams, TrainOnBatchContinuesThroughCopiesAndFiles) {
   const TemporaryFolder folder;
   const Tensor x = normal({6, 4, 4, 1}), y = testing::labels(6);
   Sequential whole = drawing_model(1), parts = drawing_model(1);
@@ -192,7 +192,7 @@ TEST(Streams, NoCallRepeatsAnother) {
   }
 }
 
-TEST(Streams, ACallbackThatTrainsOrAssignsTheModelRepeatsNothing) {
+TEST(Streams, ACallbackThatTrainsOrAssignsTheModelRepeatsNoStream) {
   Watched w;
   const Sequential start = w.model;
   w.notes.clear();
@@ -211,7 +211,7 @@ TEST(Streams, ACallbackThatTrainsOrAssignsTheModelRepeatsNothing) {
   w.expect_all_different(4 + 1 + 1, 4 + 1);
 }
 
-TEST(Streams, BeginAnewWithTheWeights) {
+TEST(Streams, RestartWithNewWeights) {
   Watched w;
   w.model.fit(w.data, w.options);
   const std::vector<Tensor> weights = w.model.get_weights();
@@ -252,7 +252,7 @@ TEST(Streams, AFitWithoutEpochsLeavesNoTrace) {
   EXPECT_EQ(w.asked, untouched.asked);
 }
 
-TEST(Streams, InitialEpochPassesOverWhatWeightsAloneDoNotTell) {
+TEST(Streams, InitialEpochSkipsTheStreamsOfEarlierEpochs) {
   Watched whole, late;
   whole.options.epochs = 3;
   whole.model.fit(whole.data, whole.options);
@@ -279,7 +279,7 @@ Sequential loaded_with(const Sequential& model, const std::string& part, const s
   return Sequential::load(SafetensorsFile(bytes, "file"));
 }
 
-TEST(Streams, OfAFileThatDoesNotTellGoOnFromTheOptimizersSteps) {
+TEST(Streams, OfAFileWithoutCountsContinueFromTheOptimizersSteps) {
   const Tensor x = normal({6, 4, 4, 1}), y = testing::labels(6);
   Sequential model = drawing_model(1);
   for (int i = 0; i < 3; ++i) model.train_on_batch(x, y);
@@ -289,10 +289,10 @@ TEST(Streams, OfAFileThatDoesNotTellGoOnFromTheOptimizersSteps) {
   EXPECT_EQ(old.get_weights(), model.get_weights());
 }
 
-TEST(Streams, CountsThatCannotBeAreRefused) {
+TEST(Streams, ImpossibleCountsAreRefused) {
   Sequential model = drawing_model(1);
   EXPECT_EQ(error_of<FormatError>([&] { loaded_with(model, R"("seen":{"steps":0)", R"("seen":{"steps":-1)"); }),
-            "file: seen: -1 steps, 0 passes, 0 batches; 0 to 1099511627776 are possible");
+            "file: seen: -1 steps, 0 passes, 0 batches; each must be from 0 to 1099511627776");
   // More batches of a pass than any dataset has: the skipped ones end with the pass.
   const std::string most = "1099511627776";
   Sequential far = loaded_with(model, R"("passes":0,"batches":0})", R"("passes":5,"batches":)" + most + "}");
@@ -300,7 +300,7 @@ TEST(Streams, CountsThatCannotBeAreRefused) {
   EXPECT_NO_THROW(far.fit(data, {.epochs = 2, .verbose = Verbose::silent, .initial_epoch = 1, .steps_per_epoch = 1}));
 }
 
-TEST(Streams, ABackupHasThoseOfTheModelThatTheRunBeganWith) {
+TEST(Streams, ABackupStoresTheCountsOfTheModelBeforeTheRun) {
   const TensorDataset data(normal({20, 4, 4, 1}), testing::labels(20));
   const FitOptions before{.batch_size = 6, .epochs = 2, .verbose = Verbose::silent};
   for (const Index save_freq : {0, 3}) {

@@ -42,7 +42,7 @@ TEST(Summary, IsKerasTable) {
 )"));
 }
 
-TEST(Summary, OfAnUnbuiltModelShowsWhatIsNotKnown) {
+TEST(Summary, OfAnUnbuiltModelMarksUnknownShapes) {
   const Sequential model({Dense{64, relu}, Dense{10}, Softmax{}}, {.name = "later"});
   EXPECT_EQ(to_string(model), R"(Model: "later"
 ┏━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━┳━━━━━━━━━━━━━━━━━━━━━━━━┳━━━━━━━━━━━━━━━┓
@@ -75,7 +75,7 @@ std::vector<std::string> rows_of(const Sequential& model, const SummaryOptions& 
 
 using TableRows = std::vector<std::string>;
 
-TEST(Summary, LongTextGoesOnInTheNextLine) {
+TEST(Summary, LongTextWrapsToTheNextLine) {
   const Sequential model{Input{2},
                          {"a_name_of_exactly_23_ch", Dense{1}},
                          {"a_name_of_exactly_24_cha", Dense{1}},
@@ -148,7 +148,7 @@ TEST(Summary, CountsParametersThatAreNotTrained) {
                                       " Non-trainable params: 200 (1.56 KB)\n");
 }
 
-TEST(Summary, CountsWhatTheOptimizerKeepsOnceThereIsAny) {
+TEST(Summary, CountsTheOptimizersStateOnceThereIsAny) {
   Sequential model{Input{784}, Dense{128, relu}, Dense{10, softmax}};
   model.compile({.optimizer = SGD{.momentum = 0.9}, .loss = SparseCategoricalCrossentropy{}});
   EXPECT_TRUE(totals(model).starts_with(" Total params: 101,770 "));
@@ -164,13 +164,13 @@ TEST(Summary, CountsWhatTheOptimizerKeepsOnceThereIsAny) {
                                       " Optimizer params: 101,770 (795.08 KB)\n");
 }
 
-TEST(Summary, OfAnOptimizerThatKeepsNothingHasNoLineForIt) {
+TEST(Summary, OfAnOptimizerWithoutStateHasNoLineForIt) {
   Sequential model = testing::classifier();
   model.train_on_batch(testing::normal({4, 2}), testing::labels(4));
   EXPECT_EQ(totals(model).find("Optimizer"), std::string::npos);
 }
 
-TEST(Summary, GoesToStandardOutput) {
+TEST(Summary, IsPrintedToStandardOutput) {
   const Sequential model = testing::classifier();
   ::testing::internal::CaptureStdout();
   model.summary();

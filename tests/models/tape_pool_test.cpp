@@ -13,7 +13,7 @@ namespace {
 /// Makes the tape's memory grow.
 void use(Tape& tape) { tape.scratch({1000}); }
 
-TEST(TapePool, GivesBackTheTapeThatIsWarm) {
+TEST(TapePool, ReusesAWarmTape) {
   TapePool pool;
   const Tape* first = nullptr;
   {
@@ -26,13 +26,13 @@ TEST(TapePool, GivesBackTheTapeThatIsWarm) {
   EXPECT_GT(again->capacity(), 0U);
 }
 
-TEST(TapePool, GivesEveryoneATapeOfTheirOwn) {
+TEST(TapePool, GivesEachLeaseItsOwnTape) {
   TapePool pool;
   const TapePool::Lease a(pool), b(pool);
   EXPECT_NE(&*a, &*b);
 }
 
-TEST(TapePool, LendsMoreThanItHasPlacesFor) {
+TEST(TapePool, LendsMoreTapesThanItCanKeep) {
   TapePool pool;
   std::vector<std::unique_ptr<TapePool::Lease>> leases;
   for (int i = 0; i < 20; ++i) {

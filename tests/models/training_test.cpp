@@ -119,7 +119,7 @@ TEST(TrainOnBatch, EqualsTheLoopWrittenByHandBitForBit) {
   }
 }
 
-TEST(TrainOnBatch, ReturnsTheLossAndMetricsOfBeforeTheStep) {
+TEST(TrainOnBatch, ReturnsTheLossAndMetricsBeforeTheStep) {
   const TensorDataset data = blobs(30);
   Sequential model = classifier();
   const Logs before = model.test_on_batch(data.x(), data.y());
@@ -153,11 +153,11 @@ TEST(TrainOnBatch, WeighsSamples) {
       "sample_weight is (3,); one weight for each of 2 samples is required");
 }
 
-TEST(TrainOnBatch, RefusesWhatIsNoBatch) {
+TEST(TrainOnBatch, RefusesInputsThatAreNotABatch) {
   Sequential model = line_model();
   expect_error<ShapeError>([&] { model.train_on_batch(Tensor::scalar(1), Tensor::scalar(1)); },
-                           "sequential: train_on_batch of shape (); the first axis must be the batch, of one sample at "
-                           "least");
+                           "sequential: train_on_batch of shape (); the first axis must be the batch, with at "
+                           "least one sample");
   expect_error<ShapeError>(
       [&] {
         model.train_on_batch(Tensor({0, 1}), Tensor({0, 1}));
@@ -211,7 +211,7 @@ TEST(Training, TheLearningRateMayFollowASchedule) {
 
 // ---- User-defined parts ----
 
-TEST(Training, WorksOnADatasetOfOnesOwn) {
+TEST(Training, WorksOnAUsersDataset) {
   Sequential model{Dense{1, sigmoid}};
   model.compile({.optimizer = SGD{.learning_rate = 1}, .loss = BinaryCrossentropy{}, .metrics = {Accuracy{}}});
   const Parity parity;
@@ -219,7 +219,7 @@ TEST(Training, WorksOnADatasetOfOnesOwn) {
   EXPECT_EQ(model.evaluate(parity)["accuracy"], 1);
 }
 
-TEST(Training, TrainsTheParametersOfALayerOfOnesOwn) {
+TEST(Training, TrainsTheParametersOfAUsersLayer) {
   Sequential model{Input{1}, Scale{}};
   model.compile({.optimizer = SGD{.learning_rate = 0.1}, .loss = MeanSquaredError{}});
   const Tensor x = Tensor::matrix({{1}, {2}, {-1}}), y = Tensor::matrix({{3}, {6}, {-3}});

@@ -19,7 +19,7 @@ class ConvertTool : public ToolTest {
 };
 
 #ifdef CORNU_HAS_ONNX
-TEST_F(ConvertTool, AModelPredictsAsOnnxWhatItPredictedBefore) {
+TEST_F(ConvertTool, AnOnnxModelPredictsWhatTheCornuModelPredicts) {
   write_idx(path("x"), small.images());
   EXPECT_EQ(output("convert m.safetensors m.onnx"),
             "m.onnx: left out:\n"
@@ -45,7 +45,7 @@ TEST_F(ConvertTool, AnOnnxModelOfImagesWithChannelsFirstTakesImages) {
               model.predict(Tensor({1, 2, 3, 1}, {1, 20, 200, 3, 40, 50}) * (Real(1) / 255)), Real(1e-5));
 }
 
-TEST_F(ConvertTool, WeightsOfAnOnnxModelAreTakenOut) {
+TEST_F(ConvertTool, WeightsOfAnOnnxModelAreExtracted) {
   if (!has_npz()) GTEST_SKIP() << "built without libzip";
   output("convert m.safetensors m.onnx");
   output("convert m.onnx w.safetensors");
@@ -54,7 +54,7 @@ TEST_F(ConvertTool, WeightsOfAnOnnxModelAreTakenOut) {
   EXPECT_EQ(NpzFile(folder / "w.npz").tensor("dense/kernel"), small.model.get_weights()[0]);
 }
 #else
-TEST_F(ConvertTool, SaysThatItWasBuiltWithoutOnnx) {
+TEST_F(ConvertTool, WithoutOnnxItIsAnError) {
   write("x.onnx", "\x08\x08\x12");
   for (const char* const command :
        {"convert m.safetensors x.onnx", "convert x.onnx w.safetensors", "info x.onnx", "predict x.onnx x.onnx"}) {
@@ -63,7 +63,7 @@ TEST_F(ConvertTool, SaysThatItWasBuiltWithoutOnnx) {
 }
 #endif
 
-TEST_F(ConvertTool, WeightsGoToNumPyAndBackWithoutALoss) {
+TEST_F(ConvertTool, WeightsGoToNumPyAndBackUnchanged) {
   if (!has_npz()) GTEST_SKIP() << "built without libzip";
   output("convert m.safetensors w.npz");
   output("convert m.safetensors small.npz --compressed");
@@ -75,7 +75,7 @@ TEST_F(ConvertTool, WeightsGoToNumPyAndBackWithoutALoss) {
   EXPECT_EQ(NpzFile(folder / "w.npz").arrays().size(), 4u);  // and none of the optimizer's state
 }
 
-TEST_F(ConvertTool, AModelsWeightsAloneAreThoseOfSaveWeights) {
+TEST_F(ConvertTool, ToCornuWritesWhatSaveWeightsWrites) {
   small.model.save_weights(folder / "expected.safetensors");
   output("convert m.safetensors w.safetensors");
   EXPECT_EQ(read("w.safetensors"), read("expected.safetensors"));
@@ -112,14 +112,14 @@ TEST_F(ConvertTool, SingleArraysGoFromIdxToNumPyAndBetweenItsFormats) {
   expect_failure("convert m.safetensors w.npy", "m.safetensors: 4 arrays, but a .npy file holds one; use .npz");
 }
 
-TEST_F(ConvertTool, AHeaderIsWhatTheModelItselfWrites) {
+TEST_F(ConvertTool, AHeaderIsThatOfExportCpp) {
   output("convert m.safetensors net.h");
   EXPECT_EQ(read("net.h"), to_cpp(small.model));
   output("convert m.safetensors digits.h --name digits --int8");
   EXPECT_EQ(read("digits.h"), to_cpp(small.model, {.name = "digits", .int8_weights = true}));
 }
 
-TEST_F(ConvertTool, SaysWhichConversionsThereAre) {
+TEST_F(ConvertTool, ErrorsListThePossibleConversions) {
   const std::string there_are =
       "; a Cornu model converts to .onnx and .h; safetensors, ONNX, .npy, .npz and IDX files convert to .safetensors, "
       ".npz and .npy";
@@ -130,27 +130,25 @@ TEST_F(ConvertTool, SaysWhichConversionsThereAre) {
   expect_failure("convert a.npy a.onnx", "a.npy: a .npy array cannot be converted to a.onnx" + there_are);
   expect_failure("convert a.pgm a.npy", "a.pgm: a PGM image cannot be converted to a.npy" + there_are);
   output("convert a.npy w.safetensors");
-  expect_failure(
-      "convert w.safetensors w.h",
-      "w.safetensors: only weights, not a model; 'cornu convert --model MODEL w.safetensors OUT' puts them into "
-      "their model");
+  expect_failure("convert w.safetensors w.h",
+                 "w.safetensors: weights without a model; 'cornu convert --model MODEL w.safetensors OUT' loads them "
+                 "into a model");
   expect_failure("convert a.npy a.npz --int8", "--int8 applies only to .h, not to a.npz", 2);
   expect_failure("convert a.npy a.npz --name x", "--name applies only to .h, not to a.npz", 2);
   for (const char* const name : {"1a", "log", "class"}) {
-    expect_failure(
-        fmt::format("convert m.safetensors a.h --name {}", name),
-        fmt::format(
-            "--name: \"{}\" cannot be a namespace (not an identifier, a keyword, reserved, or in the C library)\n"
-            "Try 'cornu --help' for more.",
-            name),
-        2);
+    expect_failure(fmt::format("convert m.safetensors a.h --name {}", name),
+                   fmt::format("--name: \"{}\" cannot be a namespace (it is not an identifier, or is a keyword, "
+                               "reserved or a name of the C library)\n"
+                               "Try 'cornu --help' for more.",
+                               name),
+                   2);
   }
   expect_failure("convert a.npy a.npz --class-names x", "--class-names applies only to .onnx, not to a.npz", 2);
   expect_failure("convert a.npy a.safetensors --compressed", "--compressed applies only to .npz, not to a.safetensors",
                  2);
 }
 
-TEST_F(ConvertTool, WillNotWriteOverWhatItReads) {
+TEST_F(ConvertTool, RefusesToOverwriteItsInput) {
   const std::string before = read("m.safetensors");
   expect_failure("convert m.safetensors ./m.safetensors", "./m.safetensors: IN and OUT are the same file");
   EXPECT_EQ(shell("ln -s m.safetensors link.safetensors").status, 0);

@@ -36,11 +36,11 @@ class EvaluateTool : public ToolTest {
   std::vector<std::uint8_t> pixels, digits;
 };
 
-TEST_F(EvaluateTool, TellsLossAndMetricsAsCompiled) {
+TEST_F(EvaluateTool, PrintsTheCompiledLossAndMetrics) {
   EXPECT_EQ(output("evaluate m.safetensors --data data.npz"), text_of(small.model.evaluate(small.data)));
 }
 
-TEST_F(EvaluateTool, TakesMnistsOwnFilesWhateverShapeTheModelWants) {
+TEST_F(EvaluateTool, ReadsMnistFilesForAnyInputShape) {
   write_mnist("mnist");
   const ImageDataset data(pixels, digits), flat(pixels, digits, {.shape{784}}),
       image(pixels, digits, {.shape{28, 28, 1}});
@@ -54,7 +54,7 @@ TEST_F(EvaluateTool, TakesMnistsOwnFilesWhateverShapeTheModelWants) {
   expect(Sequential({Input{28, 28, 1}, Flatten{}, Dense{10, softmax}}, {.seed = 3}), image);
 }
 
-TEST_F(EvaluateTool, GivesLossesOfOneHotLabelsWhatTheyWant) {
+TEST_F(EvaluateTool, ConvertsLabelsToOneHotIfTheLossRequiresIt) {
   Sequential model = small.model;
   model.compile({.loss = CategoricalCrossentropy{}, .metrics = {Accuracy{}}});
   model.save(folder / "n.safetensors");
@@ -62,7 +62,7 @@ TEST_F(EvaluateTool, GivesLossesOfOneHotLabelsWhatTheyWant) {
   EXPECT_EQ(output("evaluate n.safetensors --data data.npz"), text_of(model.evaluate(data)));
 }
 
-TEST_F(EvaluateTool, TellsTheAccuracyWhereNothingWasCompiled) {
+TEST_F(EvaluateTool, PrintsTheAccuracyOfAModelThatIsNotCompiled) {
   small.model.save(folder / "n.safetensors", {.include_optimizer = false});
   const std::string expected = fmt::format("accuracy: {:.4f}\n", small.model.evaluate(small.data)["accuracy"]);
   EXPECT_EQ(output("evaluate n.safetensors --data data.npz"), expected);
@@ -72,7 +72,7 @@ TEST_F(EvaluateTool, TellsTheAccuracyWhereNothingWasCompiled) {
 #endif
 }
 
-TEST_F(EvaluateTool, TellsTheLossOfARegression) {
+TEST_F(EvaluateTool, PrintsTheLossOfARegression) {
   Sequential line({Input{2}, Dense{1}}, {.seed = 1});
   line.compile({.loss = MeanSquaredError{}});
   line.save(folder / "line.safetensors");
@@ -81,7 +81,7 @@ TEST_F(EvaluateTool, TellsTheLossOfARegression) {
   EXPECT_EQ(output("evaluate line.safetensors --data line.npz"), text_of(line.evaluate(x, y)));
 }
 
-TEST_F(EvaluateTool, SaysWhatIsMissing) {
+TEST_F(EvaluateTool, ErrorsSayWhatIsMissing) {
   expect_failure("evaluate m.safetensors", "evaluate: --mnist DIR or --data FILE is required", 2);
   expect_failure("evaluate m.safetensors --mnist mnist", "mnist: there is no such folder");
   std::filesystem::create_directory(folder / "mnist");
@@ -105,7 +105,7 @@ TEST_F(EvaluateTool, SaysWhatIsMissing) {
                  "w.npz: \"x\" is (3, 4, 6) but \"y\" is (2,); their first axes count the samples and must agree");
 }
 
-TEST_F(EvaluateTool, HasNoAccuracyOfASingleOutputThatIsNoProbability) {
+TEST_F(EvaluateTool, ASingleOutputThatIsNotAProbabilityIsAnError) {
   if (!has_npz()) GTEST_SKIP() << "built without libzip";
   Sequential model{Input{1}, Dense{.units = 1, .use_bias = false}};
   model.set_weights(std::vector<Tensor>{Tensor::matrix({{1}})});

@@ -22,7 +22,7 @@ class ForeignFiles : public ToolTest {
   SmallModel small;
 };
 
-TEST_F(ForeignFiles, AreCalledWhatTheyAreByEveryCommand) {
+TEST_F(ForeignFiles, AreNamedByTheirKindInEveryCommand) {
   for (const auto& [kind, bytes] : testing::foreign_files()) {
     if (kind <= FileKind::pgm || kind == FileKind::text) continue;  // these kinds are read
     write("x.bin", bytes);
@@ -42,7 +42,7 @@ TEST_F(ForeignFiles, AreCalledWhatTheyAreByEveryCommand) {
   }
 }
 
-TEST_F(ForeignFiles, AreRecognisedWhateverTheirNamesSay) {
+TEST_F(ForeignFiles, AreRecognisedByContentWhateverTheirNames) {
   for (const auto& [kind, bytes] : testing::foreign_files()) {
     if (kind == FileKind::safetensors || kind == FileKind::gzip) continue;
     write("x.safetensors", bytes);
@@ -55,7 +55,7 @@ TEST_F(ForeignFiles, AreRecognisedWhateverTheirNamesSay) {
   }
 }
 
-TEST_F(ForeignFiles, AnArchiveWithATextArrayIsReadButForThatArray) {
+TEST_F(ForeignFiles, ATextArrayInAnArchiveIsSkipped) {
   if (!has_npz()) GTEST_SKIP() << "built without libzip";
   copy_fixture("npz_names.npz");
   const std::string info = output("info npz_names.npz");
@@ -84,7 +84,7 @@ TEST_F(ForeignFiles, NarrowFloatsBecomeF32ForNumPy) {
   EXPECT_TRUE(std::ranges::equal(NpyFile(folder / "x.npy").array().bytes, bytes));
 }
 
-TEST_F(ForeignFiles, ConvertSaysWhatItLeavesOut) {
+TEST_F(ForeignFiles, ConvertListsWhatItLeavesOut) {
   if (!has_npz()) GTEST_SKIP() << "built without libzip";
   const std::string layers = "  the layers (only weights are written)\n";
   const std::string training =
@@ -106,7 +106,7 @@ TEST_F(ForeignFiles, ConvertSaysWhatItLeavesOut) {
 }
 
 /// A model with every optional part, in every format: each part is in the new file or reported as left out.
-TEST_F(ForeignFiles, ConvertSaysOfEveryPartOfAModelThatItIsLost) {
+TEST_F(ForeignFiles, ConvertListsEveryLostPartOfAModel) {
   std::istringstream table("a,b,kind\n1,x,cat\n2,y,dog\n3,x,dog\n4,y,cat\n");
   const CsvDataset data = read_csv(table, "t.csv");
   Sequential model({Input{3}, Dense{4, relu}, Dense{2, softmax}}, {.seed = 1});
@@ -145,13 +145,13 @@ TEST_F(ForeignFiles, ConvertSaysOfEveryPartOfAModelThatItIsLost) {
   EXPECT_FALSE(kept.compiled());
 }
 
-TEST_F(ForeignFiles, ConvertToNpySaysThatANameIsLost) {
+TEST_F(ForeignFiles, ConvertToNpyReportsALostName) {
   write_safetensors(folder / "s.safetensors", std::array<RawTensor, 1>{{{"kernel", Dtype::f32, {0}, {}}}});
   EXPECT_EQ(output("convert s.safetensors x.npy"), "x.npy: left out:\n  the name \"kernel\"\n");
   EXPECT_EQ(output("convert s.safetensors kernel.npy"), "");
 }
 
-TEST_F(ForeignFiles, AGzipFileIsOneWhereverItComes) {
+TEST_F(ForeignFiles, AGzipFileIsRecognisedByEveryCommand) {
   const auto compress = [&](const std::string& name) { shell("gzip -k " + name); };
   compress("m.safetensors");
   const std::string packed = ": this is compressed by gzip; gunzip it first";
@@ -186,7 +186,7 @@ TEST_F(ForeignFiles, IntegersThatWouldBeRoundedAreRefused) {
 }
 
 /// Files that a reader must not block on or read forever, and things that are not files.
-TEST_F(ForeignFiles, WhatIsNoFileIsRefused) {
+TEST_F(ForeignFiles, FoldersDevicesPipesAndEmptyFilesAreRefused) {
   std::filesystem::create_directory(folder / "d");
   ASSERT_EQ(shell("mkfifo p").status, 0);
   write("empty", "");
@@ -205,7 +205,7 @@ TEST_F(ForeignFiles, WhatIsNoFileIsRefused) {
 }
 
 #ifdef CORNU_HAS_ONNX
-TEST_F(ForeignFiles, WeightsOfAnOnnxModelAreSaidToBeWithoutItsGraph) {
+TEST_F(ForeignFiles, ConvertingAnOnnxModelReportsTheLostGraph) {
   output("convert m.safetensors m.onnx");
   EXPECT_TRUE(output("convert m.onnx w.safetensors")
                   .starts_with("w.safetensors: left out:\n  the graph (only weights are written)\n"));
@@ -249,7 +249,7 @@ TEST_F(ForeignFiles, AGraphWithoutInputsIsAnError) {
   EXPECT_NE(output("info g_noinput_const.onnx").find("  Constant: 1\n"), std::string::npos);
 }
 
-TEST_F(ForeignFiles, NamesOfClassesAreUsedWhereTheyAreUnderstood) {
+TEST_F(ForeignFiles, ClassNamesInAKnownFormatAreUsed) {
   copy_fixture("meta_csv.onnx");
   write("x.csv", "0,0,0,1\n");
   const std::string classes = output("predict meta_csv.onnx x.csv --classes");
@@ -278,7 +278,7 @@ TEST_F(ForeignFiles, InfoCannotBeForgedByNames) {
   EXPECT_EQ(output("info w.safetensors"), "w.safetensors: safetensors\nMetadata:\n  " + shown + ": " + shown +
                                               "\n\nName" + std::string(shown.size() - 4, ' ') +
                                               "  Type  Shape  Bytes\n" + shown +
-                                              "  F32   (0,)   0\n1 array, 0 numbers, 0 bytes\n");
+                                              "  F32   (0,)   0\n1 array, 0 elements, 0 bytes\n");
   // Errors about it stay on one line, too, and so do a model's layers.
   const Result result = cornu("predict w.safetensors w.safetensors");
   EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;

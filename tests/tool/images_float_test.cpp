@@ -26,14 +26,14 @@ void expect_image(const Image& image, Index height, Index width, Index largest,
   EXPECT_EQ(image.values, values);
 }
 
-TEST(Pgm, IsReadAsTextAndAsBytesOfEitherSize) {
+TEST(Pgm, IsReadAsTextAndAs8And16BitBytes) {
   expect_image(pgm("P2\n# by hand\n3 2 # wide\n15\n0 1 2\n13 14 15\n"), 2, 3, 15, {0, 1, 2, 13, 14, 15});
   expect_image(pgm("P2 1 1 65535 65535"), 1, 1, 65535, {65535});
   expect_image(pgm("P5 2 1 255\n\xff\n"), 1, 2, 255, {255, 10});
   expect_image(pgm("P5\n1 2\n#16 bits\n256\n" + std::string("\x01\x00\x00\x02", 4)), 2, 1, 256, {256, 2});
 }
 
-TEST(Pgm, SaysWhatIsWrong) {
+TEST(Pgm, ErrorsSayWhatIsWrong) {
   const auto expect = [](const std::string& text, std::string_view error) {
     expect_error<FormatError>([&] { pgm(text); }, error);
   };
@@ -58,7 +58,7 @@ TEST(Pgm, SaysWhatIsWrong) {
          "x.pgm: 1073741824 x 1073741824 pixels in 1 bytes; a pixel takes at least 1");
 }
 
-TEST(Pgm, SizesAreSeenBeforeThePixels) {
+TEST(Pgm, TheSizeIsCheckedBeforeThePixels) {
   const auto refuse = [](Index height, Index width) { throw ShapeError(fmt::format("{} x {} came", height, width)); };
   expect_error<ShapeError>([&] { read_pgm(bytes_of("P5 3 2 255 "), "x", refuse); }, "2 x 3 came");
 }
@@ -76,7 +76,7 @@ void damage(const std::string& file, const Read& read, Index spare = 0) {
   EXPECT_GE(refused.flipped, 15);
 }
 
-TEST(Pgm, DamagedFilesAreRefusedOrImages) {
+TEST(Pgm, DamagedFilesAreReadOrRefused) {
   damage("P2\n# text\n3 2\n255\n0 17 255 9\n8 7\n", pgm, 1);
   damage("P5\n3 2\n255\nabcdef", pgm);
   damage("P5 2 2 65535 abcdefgh", pgm);
@@ -112,19 +112,19 @@ constexpr const char* transparent =
 
 Image png(const std::string& bytes, Index channels = 1) { return read_png(bytes_of(bytes), "x.png", channels, any); }
 
-TEST(Png, IsReadAsGreyOrAsColours) {
+TEST(Png, IsReadAsGreyOrColour) {
   expect_image(png(unhex(grey)), 2, 3, 255, {0, 50, 100, 150, 200, 255});
   expect_image(png(unhex(grey), 3), 2, 3, 255,
                {0, 0, 0, 50, 50, 50, 100, 100, 100, 150, 150, 150, 200, 200, 200, 255, 255, 255});
   expect_image(png(unhex(colours), 3), 2, 3, 255, {255, 0, 0, 0, 255, 0, 0, 0, 255, 255, 255, 255, 0, 0, 0, 7, 8, 9});
 }
 
-TEST(Png, SixteenBitsAreBroughtToEightAndBitsAreBlackAndWhite) {
+TEST(Png, SixteenBitsAreReducedToEightAndOneBitIsBlackOrWhite) {
   expect_image(png(unhex(wide)), 2, 3, 255, {0, 50, 100, 150, 200, 255});
   expect_image(png(unhex(bits)), 2, 3, 255, {0, 255, 0, 255, 255, 0});
 }
 
-TEST(Png, WhatCanBeSeenThroughIsWhite) {
+TEST(Png, TransparentPixelsAreWhite) {
   expect_image(png(unhex(transparent)), 2, 3, 255, {255, 50, 255, 150, 255, 255});
 }
 
@@ -153,7 +153,7 @@ std::string row_png(char width, char depth, char colour_type, const std::string&
 
 constexpr char grey_type = 0, colour_type = 2, palette_type = 3, grey_alpha_type = 4, colour_alpha_type = 6;
 
-TEST(Png, ColoursBecomeGreyByTheLumaOfBT601AsInPILAndOpenCV) {
+TEST(Png, ColoursAreConvertedToGreyByBT601AsInPILAndOpenCV) {
   // rgb_col: red, green, blue; yellow, greys, (10, 200, 30).
   const std::string file = testing::content(testing::source_path("tests/tool/fixtures/rgb_col.png"));
   expect_image(png(file), 2, 3, 255, {76, 150, 29, 226, 128, 124});
@@ -165,7 +165,7 @@ TEST(Png, ColoursBecomeGreyByTheLumaOfBT601AsInPILAndOpenCV) {
 }
 
 /// Gamma and colour profiles are meant for screens: like other programs, the reader returns the stored values.
-TEST(Png, EveryKindOfPngHasTheSameGreysAndColoursWhateverItsGamma) {
+TEST(Png, EveryKindOfPngGivesTheSamePixelsWhateverItsGamma) {
   Rng rng(1);
   const auto gamma = [&](std::uint32_t value) {
     return chunk(std::string("gAMA") + '\0' + static_cast<char>(value >> 16) + static_cast<char>(value >> 8) +
@@ -225,7 +225,7 @@ TEST(Png, HalfTransparentPixelsAreBlendedWithWhiteWithoutGamma) {
   expect_image(png(row_png(1, 8, palette_type, std::string(1, '\0'), clear)), 1, 1, 255, {165});
 }
 
-TEST(Png, SizesAreSeenBeforeThePixelsAndDamageIsToldByLibpng) {
+TEST(Png, TheSizeIsCheckedBeforeThePixelsAndLibpngReportsDamage) {
   const auto refuse = [](Index height, Index width) { throw ShapeError(fmt::format("{} x {} came", height, width)); };
   expect_error<ShapeError>([&] { read_png(bytes_of(unhex(grey)), "x", 1, refuse); }, "2 x 3 came");
   std::string damaged = unhex(grey);
@@ -233,7 +233,7 @@ TEST(Png, SizesAreSeenBeforeThePixelsAndDamageIsToldByLibpng) {
   expect_error<FormatError>([&] { png(damaged); }, "x.png: IHDR: CRC error");
 }
 
-TEST(Png, DamagedFilesAreRefusedOrImages) {
+TEST(Png, DamagedFilesAreReadOrRefused) {
   constexpr Index empty_end = 12;  // the last chunk, which is empty
   const auto read = [](const std::string& bytes) { return png(bytes); };
   for (const char* file : {grey, colours, bits, transparent}) damage(unhex(file), read, empty_end);
@@ -241,7 +241,7 @@ TEST(Png, DamagedFilesAreRefusedOrImages) {
 
 #else
 
-TEST(Png, WithoutLibpngItIsSaid) {
+TEST(Png, WithoutLibpngItIsAnError) {
   expect_error<FormatError>([] { read_png({}, "x.png", 1, any); },
                             "x.png: a PNG image, but this program was built without libpng; convert the image to PGM");
 }

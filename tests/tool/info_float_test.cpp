@@ -15,15 +15,14 @@ Metrics: Accuracy()
 Training state: after 3 steps
 )";
 
-TEST_F(InfoTool, ShowsAModelAsTheModelPrintsItselfAndHowItWasTrained) {
+TEST_F(InfoTool, ShowsTheSummaryAndTheTrainingOfAModel) {
   const SmallModel small;
   small.model.save(folder / "m.safetensors");
   const std::string table = to_string(Sequential::load(folder / "m.safetensors", {.compile = false}));
-  EXPECT_EQ(output("info m.safetensors"),
-            "m.safetensors: a model of Cornu, version 1 of the format\n\n" + table + training);
+  EXPECT_EQ(output("info m.safetensors"), "m.safetensors: Cornu model, format version 1\n\n" + table + training);
 }
 
-TEST_F(InfoTool, SaysWhatAModelsFileDoesNotHave) {
+TEST_F(InfoTool, SaysWhatAModelFileLacks) {
   Sequential model({Input{2}, Dense{1}}, {});
   model.compile({.optimizer = Adam{}, .loss = MeanSquaredError{}});
   model.save(folder / "new.safetensors");
@@ -41,24 +40,24 @@ struct Halved {
   Var forward(Var x) const { return x * 0.5; }
 };
 
-TEST_F(InfoTool, ShowsTheWeightsOfAModelThatItCannotLoad) {
+TEST_F(InfoTool, ShowsTheWeightsOfAModelWithCustomLayers) {
   register_layer<Halved>();
   Sequential model({Input{2}, Dense{1}, Halved{}}, {});
   model.save(folder / "m.safetensors");
   EXPECT_EQ(
       output("info m.safetensors"),
-      "m.safetensors: a model of Cornu, version 1 of the format\n\n"
+      "m.safetensors: Cornu model, format version 1\n\n"
       "Name          Type  Shape   Bytes\n"
       "dense/bias    F32   (1,)    4\n"
       "dense/kernel  F32   (2, 1)  8\n"
-      "2 arrays, 3 numbers, 12 bytes\n"
+      "2 arrays, 3 elements, 12 bytes\n"
       "The model cannot be loaded: m.safetensors: layers: halved: there is no layer called \"Halved\" here; if it is "
       "your own, register it before loading: register_layer<Halved>()\n"
       "Input: (2,)\nNot compiled\n");
   EXPECT_EQ(parse_json(output("info --json m.safetensors")).at("format"), Json("cornu"));
 }
 
-TEST_F(InfoTool, ShowsALossThatItDoesNotKnow) {
+TEST_F(InfoTool, ShowsACustomLoss) {
   SmallModel().model.save(folder / "m.safetensors");
   const SafetensorsFile file(folder / "m.safetensors");
   std::string text = file.metadata().at("cornu.model");
@@ -97,7 +96,7 @@ TEST_F(InfoTool, RefusesABrokenModel) {
   EXPECT_TRUE(cornu("info b.safetensors").err.starts_with("cornu: b.safetensors: JSON: parse error at line 1"));
 }
 
-TEST_F(InfoTool, ShowsTheTensorsAndTheMetadataOfAnySafetensorsFile) {
+TEST_F(InfoTool, ShowsTensorsAndMetadataOfAnySafetensorsFile) {
   const std::vector<std::uint16_t> halves{1, 2, 3};
   const std::vector<std::uint8_t> truths{1};
   write_safetensors(folder / "w.safetensors",
@@ -112,14 +111,14 @@ TEST_F(InfoTool, ShowsTheTensorsAndTheMetadataOfAnySafetensorsFile) {
             "Name          Type  Shape   Bytes\n"
             "half          BF16  (3, 1)  6\n"
             "is\\u001b[31m  BOOL  ()      1\n"
-            "2 arrays, 4 numbers, 7 bytes\n");
+            "2 arrays, 4 elements, 7 bytes\n");
   EXPECT_EQ(output("info --json w.safetensors"), R"({"format":"safetensors","metadata":{"format":"pt"},"tensors":[)"
                                                  R"({"name":"half","type":"BF16","shape":[3,1],"bytes":6},)"
                                                  R"({"name":"is\u001b[31m","type":"BOOL","shape":[],"bytes":1}]})"
                                                  "\n");
 }
 
-TEST_F(InfoTool, LetsNoNameTellATerminalWhatToDo) {
+TEST_F(InfoTool, EscapesControlCharactersInNames) {
   const std::string name = "\x7f, \xc2\x9b[31m, \xc2\xa9";  // DEL, CSI as one character, and a printable one
   write_safetensors(folder / "w.safetensors", std::array<RawTensor, 1>{{{name, Dtype::f32, {0}, {}}}}, {});
   const std::string shown = "\\u007f, \\u009b[31m, \xc2\xa9", json = output("info --json w.safetensors");
@@ -137,16 +136,16 @@ TEST_F(InfoTool, ShowsArraysOfNumPyAndIdx) {
   write_npz(folder / "b.npz", two);
   write_idx(path("c-ubyte.gz"), {.dimensions{2, 1}, .data = std::vector<std::int16_t>{1, 2}});
   EXPECT_EQ(output("info a.npy"),
-            "a.npy: npy\n\nName  Type  Shape   Bytes\na     F32   (2, 3)  24\n1 array, 6 numbers, 24 bytes\n");
+            "a.npy: npy\n\nName  Type  Shape   Bytes\na     F32   (2, 3)  24\n1 array, 6 elements, 24 bytes\n");
   EXPECT_EQ(output("info b.npz"),
             "b.npz: npz\n\nName  Type  Shape   Bytes\nx     I64   (2,)    16\ny     I64   (1, 2)  16\n"
-            "2 arrays, 4 numbers, 32 bytes\n");
+            "2 arrays, 4 elements, 32 bytes\n");
   EXPECT_EQ(output("info c-ubyte.gz --json"),
             R"({"format":"idx","tensors":[{"name":"c-ubyte","type":"I16","shape":[2,1],"bytes":4}]})"
             "\n");
 }
 
-TEST_F(InfoTool, GivesProgramsAllThatIsKnownOfAModel) {
+TEST_F(InfoTool, PrintsEverythingAboutAModelAsJson) {
   SmallModel().model.save(folder / "m.safetensors");
   const std::string text = output("info m.safetensors --json");
   const Json json = parse_json(text);
@@ -184,7 +183,7 @@ TEST_F(InfoTool, ShowsAnOnnxModel) {
 }
 #endif
 
-TEST_F(InfoTool, RefusesWhatHasNoArrays) {
+TEST_F(InfoTool, RefusesFilesWithoutArrays) {
   write("x.csv", "1,2\n");
   write("noise", "\x01\x02\x03\x04");
   write("empty", "");

@@ -63,7 +63,7 @@ TEST_F(PredictTool, PrintsTheSameBitsForSamplesOfEveryFormat) {
   }
 }
 
-TEST_F(PredictTool, ReadsTablesWhateverIsBetweenTheirNumbers) {
+TEST_F(PredictTool, ReadsTablesWithAnyDelimiter) {
   Sequential line({Input{2}, Dense{1}}, {.seed = 1});
   line.save(folder / "line.safetensors");
   const Tensor expected = line.predict(Tensor::matrix({{1, 2}, {-3, 0.5}}));
@@ -108,7 +108,7 @@ TEST_F(PredictTool, ReadsSamplesFromStandardInputAndFromPipes) {
 }
 
 #ifndef CORNU_SANITIZED  // sanitizers allocate memory themselves
-TEST_F(PredictTool, HasSamplesInMemoryAsTheFileHasThem) {
+TEST_F(PredictTool, KeepsSamplesInTheElementTypeOfTheFile) {
   Sequential large({Input{100, 100}, Flatten{}, Dense{2}}, {.seed = 1});
   large.save(folder / "large.safetensors");
   const auto most_bytes_after = [&](const std::string& file) {
@@ -136,7 +136,7 @@ TEST_F(PredictTool, HasSamplesInMemoryAsTheFileHasThem) {
 }
 #endif
 
-TEST_F(PredictTool, ReadsImagesAndNamesThemWhereTheyAreSeveral) {
+TEST_F(PredictTool, ReadsImagesAndNamesThemIfThereAreSeveral) {
   write("a.pgm", pgm(0));
   write("b.pgm", pgm(1));
   const std::string all = output("predict --all m.safetensors a.pgm b.pgm");
@@ -157,7 +157,7 @@ TEST_F(PredictTool, PrintsTheBestClassesInOrder) {
   EXPECT_EQ(output("predict m.safetensors a.pgm --top 9"), part(0) + "\t" + part(1) + "\t" + part(2) + "\n");
 }
 
-TEST_F(PredictTool, ComparesTheProbabilityOfASingleOutputAlsoWhereThatIsALogit) {
+TEST_F(PredictTool, ASingleLogitIsComparedAsAProbability) {
   const auto save = [&](const AnyLoss& loss, bool include_optimizer) {
     Sequential model{Input{1}, Dense{.units = 1, .use_bias = false}};
     model.set_weights(std::vector<Tensor>{Tensor::matrix({{1}})});
@@ -184,7 +184,7 @@ TEST_F(PredictTool, ComparesTheProbabilityOfASingleOutputAlsoWhereThatIsALogit) 
   file_does_not_tell("one.safetensors");
 }
 
-TEST_F(PredictTool, WritesAllOutputsToAnArray) {
+TEST_F(PredictTool, WritesAllOutputsToAnNpyFile) {
   write_idx(path("x"), small.images());
   write("a.pgm", pgm(0));
   EXPECT_EQ(output("predict m.safetensors x a.pgm -o y.npy"), "");
@@ -195,7 +195,7 @@ TEST_F(PredictTool, WritesAllOutputsToAnArray) {
   expect_failure("predict m.safetensors x -o y.txt", "--output: y.txt: its name must end in .npy", 2);
 }
 
-TEST_F(PredictTool, TurnsAndScalesPixels) {
+TEST_F(PredictTool, InvertsAndScalesPixels) {
   write("a.pgm", pgm(2));
   std::string inverted = "P2\n# the same, darker where it was lighter\n6 4\n255\n";
   for (std::size_t i = 48; i < 72; ++i) inverted += fmt::format("{} ", 255 - small.pixels[i]);
@@ -214,7 +214,7 @@ TEST_F(PredictTool, TurnsAndScalesPixels) {
                  "x.csv: the values are not pixels, so --invert does not apply");
 }
 
-TEST_F(PredictTool, PrintsAllOutputsOfAModelThatIsNoClassifier) {
+TEST_F(PredictTool, PrintsAllOutputsUnlessTheModelIsAClassifier) {
   Sequential line({Input{2}, Dense{1}}, {.seed = 1});
   line.save(folder / "line.safetensors");
   write("x.csv", "1e-60,-1e-60\n1,2\n\n-3e1,+.5\n");
@@ -224,7 +224,7 @@ TEST_F(PredictTool, PrintsAllOutputsOfAModelThatIsNoClassifier) {
             std::string::npos);
 }
 
-TEST_F(PredictTool, SaysWhichSamplesAModelTakes) {
+TEST_F(PredictTool, ErrorsSayWhichSamplesAModelTakes) {
   write("wide.pgm", "P2 2 3 9 0 1 2 3 4 5");
   expect_failure("predict m.safetensors wide.pgm",
                  "wide.pgm: an image of 3 x 2 pixels (height x width), but the model takes (4, 6)");
@@ -258,7 +258,7 @@ TEST_F(PredictTool, SaysWhichSamplesAModelTakes) {
 }
 
 #ifdef CORNU_HAS_ONNX
-TEST_F(PredictTool, FillsUpTheBatchThatAGraphIsMadeFor) {
+TEST_F(PredictTool, PadsSamplesToTheFixedBatchOfAGraph) {
   const Index shape[] = {8, 2};
   onnx::detail::Writer graph;
   graph.input("x", shape);
@@ -287,7 +287,7 @@ TEST_F(PredictTool, FillsUpTheBatchThatAGraphIsMadeFor) {
 }
 #endif
 
-TEST_F(PredictTool, TakesOneSampleAloneForABatchOfOne) {
+TEST_F(PredictTool, TakesASingleSampleAsABatchOfOne) {
   write_npy(folder / "one.npy", Tensor::full({4, 6}, 0.25));
   const Tensor expected = small.model.predict(Tensor::full({1, 4, 6}, 0.25));
   expect_rows(output("predict --all m.safetensors one.npy"), expected);

@@ -56,7 +56,7 @@ TEST_F(TableTool, PredictReadsATableAsTheTrainingTableWasRead) {
   EXPECT_EQ(output("predict --classes m.safetensors train.csv"), "rose\ndaisy\nlily, wild\nrose\ndaisy\n");
 }
 
-TEST_F(TableTool, ADecimalCommaIsNotTakenForADelimiter) {
+TEST_F(TableTool, ADecimalCommaIsNotADelimiter) {
   write("halves.csv", "x;y\n1,5;3\n2;4\n0,5;1\n");
   const CsvDataset train = read_csv(path("halves.csv"), {.target = "y", .delimiter = ';', .decimal = ','});
   Sequential line({Input{1}, Dense{1}}, {.seed = 1});
@@ -69,7 +69,7 @@ TEST_F(TableTool, ADecimalCommaIsNotTakenForADelimiter) {
   EXPECT_EQ(output("predict --all line.safetensors named"), fmt::format("{}\n{}\n", y[0], y[1]));
 }
 
-TEST_F(TableTool, PredictNeverLeavesARowOut) {
+TEST_F(TableTool, PredictNeverSkipsARow) {
   CsvEncoding encoding = model.csv_encoding();
   encoding.missing = CsvMissing::drop_row;
   model.set_csv_encoding(encoding);
@@ -80,7 +80,7 @@ TEST_F(TableTool, PredictNeverLeavesARowOut) {
 }
 
 /// Each error names the option that makes the table readable.
-TEST_F(TableTool, OptionsReadTablesThatAreWrittenOtherwise) {
+TEST_F(TableTool, OptionsReadTablesInOtherFormats) {
   const std::string rows = expected(model.predict(Tensor::matrix({{0, 0, 1, 1500.5}, {0, 1, 0, 2.5}})));
   struct Case {
     std::string options, table, error;
@@ -116,7 +116,7 @@ TEST_F(TableTool, OptionsReadTablesThatAreWrittenOtherwise) {
   }
 }
 
-TEST_F(TableTool, OptionsReadTablesOfNumbersToo) {
+TEST_F(TableTool, OptionsApplyToTablesOfNumbers) {
   Sequential line({Input{2}, Dense{1}}, {.seed = 1});
   line.save(path("line.safetensors"));
   write("plain", "1500.5,2\n-3,0.5\n");
@@ -165,7 +165,7 @@ TEST_F(TableTool, OptionsOfTablesAreRefusedForOtherFiles) {
 }
 
 /// Tables are recognised by content, whatever their names.
-TEST_F(TableTool, ControlCharactersAndOtherScriptsMakeNoTableUnreadable) {
+TEST_F(TableTool, ControlCharactersAndOtherScriptsAreRead) {
   const std::string rows = expected(model.predict(Tensor::matrix({{0, 0, 1, 1.5}})));
   for (const std::string& table :
        {std::string("colour,height,note\nwhite,1.5,\x1b[1mbold\x1b[0m\n"),
@@ -200,7 +200,7 @@ TEST_F(TableTool, EvaluateScoresATable) {
                  "(Sequential::set_csv_encoding)");
 }
 
-TEST_F(TableTool, NumbersAsNamesAreNoSample) {
+TEST_F(TableTool, ColumnNamesThatAreNumbersAreNotASample) {
   Sequential{Input{3}, Dense{1}}.save(path("three.safetensors"));
   const std::string samples = "1.5,2.5,3.5\n0.5,0.5,0.2\n";
   write("samples", samples);
@@ -220,7 +220,7 @@ TEST_F(TableTool, NumbersAsNamesAreNoSample) {
   EXPECT_TRUE(output("predict three.safetensors x").ends_with(expected));
 }
 
-TEST_F(TableTool, TheEncodingIsShownAndItsClassesGoIntoOnnx) {
+TEST_F(TableTool, TheEncodingIsShownAndItsClassNamesAreWrittenToOnnx) {
   const std::string info = output("info m.safetensors");
   EXPECT_NE(info.find("Input: (4,)\nTable: colour, height -> kind (daisy, lily, wild, rose)\n"), std::string::npos)
       << info;
@@ -239,7 +239,7 @@ TEST_F(TableTool, TheEncodingIsShownAndItsClassesGoIntoOnnx) {
 #endif
 }
 
-TEST_F(TableTool, TablesOfSpacesAreReadAsNumpyWritesThem) {
+TEST_F(TableTool, TablesWithSpacesAreReadAsNumpyWritesThem) {
   Sequential line({Input{2}, Dense{1}}, {.seed = 1});
   line.save(path("line.safetensors"));
   write("commas", "1.5,2\n-3,0.5\n");

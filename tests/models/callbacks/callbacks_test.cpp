@@ -38,7 +38,7 @@ TEST(AnyCallback, CallsTheHooksThatAStructHas) {
   EXPECT_EQ(history["mine"], (std::vector<double>{7, 7}));
 }
 
-TEST(AnyCallback, IsACopyIfGivenByValueAndTheCallersIfGivenByPointer) {
+TEST(AnyCallback, IsCopiedByValueAndBorrowedByPointer) {
   struct Counter {
     int count = 0;
     void on_epoch_end(cornu::Run&, Index, Logs&) { ++count; }
@@ -50,7 +50,7 @@ TEST(AnyCallback, IsACopyIfGivenByValueAndTheCallersIfGivenByPointer) {
   EXPECT_EQ(borrowed.count, 3);
 }
 
-TEST(LambdaCallback, HasEveryHookInTheOrderInWhichTheyAreCalled) {
+TEST(LambdaCallback, HasTheHooksInTheOrderOfTheirCalls) {
   std::string calls;
   const auto whole = [&](const std::string& name) { return [&, name](cornu::Run&, Logs&) { calls += name + " "; }; };
   const auto part = [&](const std::string& name) {
@@ -82,7 +82,7 @@ TEST(LambdaCallback, HasEveryHookInTheOrderInWhichTheyAreCalled) {
   EXPECT_EQ(calls, "predict[ pb[0 ]pb0 ]predict ");
 }
 
-TEST(LambdaCallback, SkipsWhatIsNotGiven) {
+TEST(LambdaCallback, SkipsHooksThatAreNotGiven) {
   Index batches = 0;
   Sequential model = line_model();
   model.fit(line_data, quiet(2, {LambdaCallback{.on_train_batch_end = [&](cornu::Run&, Index, Logs&) { ++batches; }},
@@ -133,7 +133,7 @@ TEST(Interrupt, EndsTheRunAfterTheBatchAndKeepsTheModelAndTheHistory) {
 /// A learning rate at which the loss overflows within an epoch.
 constexpr double exploding = sizeof(Real) == sizeof(float) ? 1e30 : 1e200;
 
-TEST(TerminateOnNaN, EndsTheRunQuietlyWhereFitWouldThrow) {
+TEST(TerminateOnNaN, EndsTheRunWithoutThrowing) {
   Sequential model = line_model(SGD{.learning_rate = exploding});
   const History history = model.fit(line_data, quiet(5, {TerminateOnNaN{}}));
   EXPECT_EQ(history.epoch, (std::vector<Index>{0}));
@@ -144,7 +144,7 @@ TEST(TerminateOnNaN, EndsTheRunQuietlyWhereFitWouldThrow) {
   EXPECT_THROW(other.fit(line_data, quiet(5, {})), NonFiniteError);
 }
 
-TEST(TerminateOnNaN, LeavesARunAloneWhoseLossIsFinite) {
+TEST(TerminateOnNaN, DoesNotEndARunWithAFiniteLoss) {
   Sequential model = line_model();
   EXPECT_EQ(model.fit(line_data, quiet(3, {TerminateOnNaN{}})).epoch.size(), 3u);
 }
@@ -164,7 +164,7 @@ TEST(TerminateOnNaN, StopsForInfinityAndNaNAlike) {
 
 // ---- LearningRateScheduler ----
 
-TEST(LearningRateScheduler, GivesEachEpochItsRateAndPutsItInTheHistory) {
+TEST(LearningRateScheduler, SetsTheRateOfEachEpochAndLogsIt) {
   Sequential model = line_model(SGD{.learning_rate = 0.5});
   std::vector<double> used;
   std::vector<std::pair<Index, double>> asked;
@@ -181,14 +181,14 @@ TEST(LearningRateScheduler, GivesEachEpochItsRateAndPutsItInTheHistory) {
   EXPECT_EQ(history["learning_rate"], used);
 }
 
-TEST(LearningRateScheduler, TrainsWithItsRate) {
+TEST(LearningRateScheduler, TrainsWithTheScheduledRate) {
   Sequential model = line_model();
   const std::vector<Tensor> before = model.get_weights();
   model.fit(line_data, quiet(1, {LearningRateScheduler{[](Index, double) { return 0; }}}));
   EXPECT_EQ(model.get_weights(), before);
 }
 
-TEST(LearningRateScheduler, RefusesWhatIsNoRate) {
+TEST(LearningRateScheduler, RefusesInvalidRates) {
   Sequential model = line_model();
   EXPECT_EQ(error_of<ValueError>([&] {
               model.fit(line_data, quiet(3, {LearningRateScheduler{[](Index epoch, double) { return 0.5 - epoch; }}}));

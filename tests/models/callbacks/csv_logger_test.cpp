@@ -30,7 +30,7 @@ void log_epochs(CSVLogger logger, const std::vector<Logs>& epochs, Index first =
   for (Logs epoch : epochs) logger.on_epoch_end(run, first++, epoch);
 }
 
-TEST(CSVLogger, WritesAHeaderAndARowAnEpochSortedByName) {
+TEST(CSVLogger, WritesAHeaderAndARowPerEpochSortedByName) {
   const TemporaryFolder folder;
   const std::string file = folder / "log.csv";
   log_epochs({file}, {logs_of({{"loss", 0.25}, {"accuracy", 1}}), logs_of({{"loss", 1e-10}, {"accuracy", 0.1}})});
@@ -39,7 +39,7 @@ TEST(CSVLogger, WritesAHeaderAndARowAnEpochSortedByName) {
   EXPECT_EQ(content(file), "epoch;loss\n0;3\n") << "the file is overwritten";
 }
 
-TEST(CSVLogger, WritesWhatTheHistorySays) {
+TEST(CSVLogger, WritesTheValuesOfTheHistory) {
   const TemporaryFolder folder;
   const std::string file = folder / "log.csv";
   Sequential model = line_model();
@@ -59,7 +59,7 @@ TEST(CSVLogger, WritesWhatTheHistorySays) {
   EXPECT_EQ(content(file), expected);
 }
 
-TEST(CSVLogger, GoesOnWithAFileWithoutASecondHeader) {
+TEST(CSVLogger, AppendsWithoutASecondHeader) {
   const TemporaryFolder folder;
   const std::string file = folder / "log.csv";
   for (const Index first : {0, 1}) {
@@ -73,7 +73,7 @@ TEST(CSVLogger, GoesOnWithAFileWithoutASecondHeader) {
   EXPECT_EQ(content(file), "epoch,loss\n0,0.5\n1,0.5\n");
 }
 
-TEST(CSVLogger, BeginsALineOfItsOwnAfterOneThatWasCutOff) {
+TEST(CSVLogger, StartsANewLineAfterATruncatedOne) {
   const TemporaryFolder folder;
   const std::string file = folder / "log.csv";
   std::ofstream(file) << "epoch,loss\n0,0.5\n1,0.";
@@ -81,14 +81,14 @@ TEST(CSVLogger, BeginsALineOfItsOwnAfterOneThatWasCutOff) {
   EXPECT_EQ(content(file), "epoch,loss\n0,0.5\n1,0.\n1,0.25\n");
 }
 
-TEST(CSVLogger, WritesNAForWhatAnEpochLacks) {
+TEST(CSVLogger, WritesNAForMissingValues) {
   const TemporaryFolder folder;
   const std::string file = folder / "log.csv";
   log_epochs({file}, {logs_of({{"loss", 1}, {"accuracy", 2}}), logs_of({{"loss", 3}})});
   EXPECT_EQ(content(file), "epoch,accuracy,loss\n0,2,1\n1,NA,3\n");
 }
 
-TEST(CSVLogger, HasColumnsForAValidationThatComesLater) {
+TEST(CSVLogger, HasColumnsForALaterValidation) {
   const TemporaryFolder folder;
   const std::string file = folder / "log.csv";
   log_epochs({file},
@@ -98,14 +98,14 @@ TEST(CSVLogger, HasColumnsForAValidationThatComesLater) {
   EXPECT_EQ(content(file), "epoch,accuracy,learning_rate,loss,val_accuracy,val_loss\n0,2,3,1,NA,NA\n1,5,8,4,7,6\n");
 }
 
-TEST(CSVLogger, QuotesNamesThatWouldBeTakenApart) {
+TEST(CSVLogger, QuotesNamesThatContainTheSeparator) {
   const TemporaryFolder folder;
   const std::string file = folder / "log.csv";
   log_epochs({file}, {logs_of({{"a,b", 1}, {"say \"c\"", 2}})});
   EXPECT_EQ(content(file), "epoch,\"a,b\",\"say \"\"c\"\"\"\n0,1,2\n");
 }
 
-TEST(CSVLogger, NamesAFileThatCannotBeWrittenBeforeTheFirstEpoch) {
+TEST(CSVLogger, FailsBeforeTheFirstEpochIfTheFileCannotBeWritten) {
   const TemporaryFolder folder;
   const std::string file = folder / "missing/log.csv";
   Sequential model = line_model();

@@ -37,7 +37,7 @@ Index epochs_run(EarlyStopping& early, std::initializer_list<double> values) {
   return epoch;
 }
 
-TEST(EarlyStopping, EndsTheRunAfterAsManyEpochsWithoutImprovementAsItHasPatience) {
+TEST(EarlyStopping, EndsTheRunAfterPatienceEpochsWithoutImprovement) {
   EarlyStopping early;
   EXPECT_EQ(epochs_run(early, {3, 2, 1, 1, 0}), 4) << "an equal value is no improvement";
   EXPECT_EQ(early.stopped_epoch, 3);
@@ -55,7 +55,7 @@ TEST(EarlyStopping, EndsTheRunAfterAsManyEpochsWithoutImprovementAsItHasPatience
   EXPECT_EQ(early.best_epoch, 5);
 }
 
-TEST(EarlyStopping, DoesNotEndTheFirstEpochNorTakeNaNForAnImprovement) {
+TEST(EarlyStopping, DoesNotStopInTheFirstEpochOrTakeNaNAsAnImprovement) {
   EarlyStopping early;
   EXPECT_EQ(epochs_run(early, {nan, 2, 1}), 3);
   EXPECT_EQ(early.best, 1);
@@ -63,7 +63,7 @@ TEST(EarlyStopping, DoesNotEndTheFirstEpochNorTakeNaNForAnImprovement) {
   EXPECT_EQ(early.best, 2);
 }
 
-TEST(EarlyStopping, WantsAnImprovementOfMoreThanMinDelta) {
+TEST(EarlyStopping, RequiresAnImprovementOfMoreThanMinDelta) {
   EarlyStopping early{.min_delta = 0.5};
   EXPECT_EQ(epochs_run(early, {3, 2.5, 0}), 2);
   EXPECT_EQ(epochs_run(early, {3, 2.25, 0}), 3);
@@ -71,7 +71,7 @@ TEST(EarlyStopping, WantsAnImprovementOfMoreThanMinDelta) {
   EXPECT_EQ(epochs_run(early, {3, 2.75, 0}), 2) << "its sign does not matter, as in Keras";
 }
 
-TEST(EarlyStopping, KnowsByTheMetricWhatIsToGrow) {
+TEST(EarlyStopping, TakesTheDirectionFromTheMetric) {
   for (const char* name : {"accuracy", "val_accuracy"}) {
     EarlyStopping early{.monitor = name};
     EXPECT_EQ(epochs_run(early, {0.1, 0.2, 0.3}), 3) << name;
@@ -84,14 +84,14 @@ TEST(EarlyStopping, KnowsByTheMetricWhatIsToGrow) {
   }
 }
 
-TEST(EarlyStopping, DoesAsToldWhateverTheName) {
+TEST(EarlyStopping, TheModeOverridesTheDirectionOfTheMetric) {
   EarlyStopping down{.monitor = "accuracy", .mode = EarlyStopping::min};
   EXPECT_EQ(epochs_run(down, {0.3, 0.2, 0.1}), 3);
   EarlyStopping up{.monitor = "loss", .mode = EarlyStopping::max};
   EXPECT_EQ(epochs_run(up, {0.1, 0.2, 0.3}), 3);
 }
 
-TEST(EarlyStopping, LosesPatienceUntilTheBaselineIsSurpassed) {
+TEST(EarlyStopping, KeepsCountingUntilTheBaselineIsSurpassed) {
   EarlyStopping early{.patience = 2, .baseline = 1};
   EXPECT_EQ(epochs_run(early, {3, 2.9, 2.8, 2.9, 0}), 4) << "Keras ignores patience while the value improves";
   EXPECT_EQ(early.best, 2.8);
@@ -99,14 +99,14 @@ TEST(EarlyStopping, LosesPatienceUntilTheBaselineIsSurpassed) {
   EXPECT_EQ(early.best, 0.9);
 }
 
-TEST(EarlyStopping, LooksAwayInEpochsBeforeTheFirstThatCounts) {
+TEST(EarlyStopping, IgnoresEpochsBeforeStartFromEpoch) {
   EarlyStopping early{.start_from_epoch = 2};
   EXPECT_EQ(epochs_run(early, {1, 2, 3, 2, 2, 0}), 5);
   EXPECT_EQ(early.best, 2);
   EXPECT_EQ(early.best_epoch, 3);
 }
 
-TEST(EarlyStopping, BeginsAnewWithEachRun) {
+TEST(EarlyStopping, IsResetByEachRun) {
   EarlyStopping early;
   epochs_run(early, {1, 2});
   EXPECT_EQ(epochs_run(early, {5, 4, 3}), 3);
@@ -114,7 +114,7 @@ TEST(EarlyStopping, BeginsAnewWithEachRun) {
   EXPECT_EQ(early.stopped_epoch, 0);
 }
 
-TEST(EarlyStopping, SaysWhatThereIsWhenWhatItMonitorsIsNot) {
+TEST(EarlyStopping, ListsTheNamesIfTheMonitoredValueIsMissing) {
   Sequential model = line_model();
   EXPECT_EQ(error_of<ValueError>([&] { model.fit(line_data, quiet(1, {EarlyStopping{}})); }),
             "EarlyStopping: there is no \"val_loss\" to monitor; there are: loss (fit was given neither "
@@ -133,7 +133,7 @@ TEST(EarlyStopping, SaysWhatThereIsWhenWhatItMonitorsIsNot) {
             "set .mode = max or min)");
 }
 
-TEST(EarlyStopping, WaitsForValidationThatDoesNotComeEveryEpoch) {
+TEST(EarlyStopping, IgnoresEpochsWithoutValidation) {
   Sequential model = line_model(SGD{.learning_rate = 0});  // never improves
   EarlyStopping early{.patience = 1};
   FitOptions options = quiet(10, {&early});
@@ -167,7 +167,7 @@ TEST(EarlyStopping, RestoresTheWeightsOfTheBestEpoch) {
   }
 }
 
-TEST(EarlyStopping, RestoresTheBestWeightsAlsoWhenTheRunEndsByItself) {
+TEST(EarlyStopping, RestoresTheBestWeightsIfTheRunIsNotStopped) {
   Sequential model = line_model();
   EarlyStopping early{.monitor = "loss", .patience = 100, .restore_best_weights = true};
   std::vector<Tensor> best;

@@ -108,7 +108,7 @@ FitOptions options_of(DatasetRef validation, std::vector<AnyCallback> callbacks)
           .threads = 1};
 }
 
-TEST(Endings, OfFitReachEveryCallbackThatBegan) {
+TEST(Endings, OfFitReachEveryCallbackThatHasBegun) {
   const TensorDataset data = blobs(8);
   for (const char* const hook :
        {"none", "train_begin!", "train_resume!", "train_pause", "epoch_begin", "batch_begin", "batch_end", "epoch_end",
@@ -135,7 +135,7 @@ TEST(Endings, OfFitReachEveryCallbackThatBegan) {
   }
 }
 
-TEST(Endings, OfFitReachCallbacksWhateverElseThrows) {
+TEST(Endings, OfFitReachCallbacksWhateverThrows) {
   const TensorDataset data = blobs(8);
   Tensor bad_labels = data.y();
   bad_labels[5] = 7;
@@ -178,7 +178,7 @@ TEST(Endings, BestWeightsAreRestoredWhenTheLossIsNoLongerFinite) {
   EXPECT_EQ(model.get_weights(), twin.get_weights());
 }
 
-TEST(Endings, WhatAnEndThrowsDoesNotHideWhatCameFirst) {
+TEST(Endings, AnExceptionOfAnEndHookDoesNotHideAnEarlierOne) {
   const TensorDataset data = blobs(8);
   CountedHooks last;
   Sequential model = classifier();
@@ -203,7 +203,7 @@ TEST(Endings, WhatAnEndThrowsDoesNotHideWhatCameFirst) {
   last.expect_all_ended();
 }
 
-TEST(Endings, TheErrorCanBeReadInTheEnd) {
+TEST(Endings, TheErrorCanBeReadInEndHooks) {
   std::string text;
   const LambdaCallback reader{.on_train_end = [&](cornu::Run& run, Logs&) {
     try {
@@ -217,7 +217,7 @@ TEST(Endings, TheErrorCanBeReadInTheEnd) {
   EXPECT_EQ(text, "epoch_end");
 }
 
-TEST(Endings, OfEvaluateAndPredictReachEveryCallbackThatBegan) {
+TEST(Endings, OfEvaluateAndPredictReachEveryCallbackThatHasBegun) {
   const TensorDataset data = blobs(8);
   Sequential model = classifier();
   for (const char* const hook : {"test_begin!", "test_batch_begin!", "test_batch_end!", "test_end!"}) {
@@ -348,7 +348,7 @@ TEST(Endings, ABackupThatDoesNotFitChangesNothing) {
 
 // ---- The bar, and Ctrl-C ----
 
-TEST(Endings, WhatCallbacksPrintInTheEndHasALineOfItsOwn) {
+TEST(Endings, OutputOfEndHooksStartsOnANewLine) {
   const TensorDataset data = blobs(8);
   const LambdaCallback printing{.on_train_end = [](cornu::Run&, Logs&) { std::cout << "the end" << std::flush; }};
   FitOptions options = options_of(data, {printing, Throwing{"batch_end"}});

@@ -80,7 +80,7 @@ TEST(Hooks, OfEvaluateAndPredict) {
                                 "predict batch begin 1", "predict batch end 1", "predict end"}));
 }
 
-TEST(Hooks, WhatOneBeginPutsInTheLogsTheNextDoesNotGet) {
+TEST(Hooks, BeginHooksAlwaysGetEmptyLogs) {
   const auto put = [](cornu::Run&, Index, Logs& logs) {
     EXPECT_TRUE(logs.empty());
     logs.set("mine", 1);
@@ -99,7 +99,7 @@ TEST(Hooks, WhatOneBeginPutsInTheLogsTheNextDoesNotGet) {
   model.predict(data.x(), {.batch_size = 2}, {putting});
 }
 
-TEST(Hooks, CallbacksAreCalledInTheirOrder) {
+TEST(Hooks, CallbacksAreCalledInOrder) {
   std::string order;
   const auto note = [&](char c) {
     return LambdaCallback{.on_train_begin = [&order, c](cornu::Run&, Logs&) { order += c; }};
@@ -109,7 +109,7 @@ TEST(Hooks, CallbacksAreCalledInTheirOrder) {
   EXPECT_EQ(order, "abc");
 }
 
-TEST(Hooks, WhatEpochEndAddsIsInTheHistory) {
+TEST(Hooks, ValuesAddedByEpochEndAreInTheHistory) {
   const LambdaCallback adds{.on_epoch_end = [](cornu::Run&, Index epoch, Logs& logs) {
     logs.set("squared", static_cast<double>(epoch * epoch));
   }};
@@ -184,7 +184,7 @@ TEST(Hooks, ACallbackMayAssignToTheModel) {
   EXPECT_EQ(model.optimizer().iterations(), 1);
 }
 
-TEST(Hooks, ACallbackMayAssignToTheModelAmidTheRun) {
+TEST(Hooks, ACallbackMayAssignToTheModelDuringTheRun) {
   const TensorDataset data = blobs(8);
   const Sequential start = classifier();
   const LambdaCallback reset{.on_train_batch_end = [&](cornu::Run& run, Index, Logs&) { run.model = start; }};
@@ -200,7 +200,7 @@ TEST(Hooks, ACallbackMayAssignToTheModelAmidTheRun) {
   EXPECT_EQ(history["val_loss"], std::vector<double>(3, history["loss"][0]));
 }
 
-TEST(Hooks, ACallbackMayCompileTheModelAnew) {
+TEST(Hooks, ACallbackMayRecompileTheModel) {
   const TensorDataset data = blobs(8);
   const LambdaCallback freeze{.on_epoch_begin = [](cornu::Run& run, Index epoch, Logs&) {
     if (epoch == 1) {
@@ -249,8 +249,9 @@ TEST(Hooks, ACallbackThatChangesTheOutputsOfPredictIsAnError) {
   };
   Sequential model = classifier();
   const Tensor x = blobs(6).x();
-  expect_error<ShapeError>([&] { model.predict(x, {.batch_size = 3}, {Pop{}}); },
-                           "sequential: predict made outputs (3, 8) where it began with samples of (3,)");
+  expect_error<ShapeError>(
+      [&] { model.predict(x, {.batch_size = 3}, {Pop{}}); },
+      "sequential: predict: outputs are (3, 8); samples of shape (3,) are expected (did a callback change the model?)");
 }
 
 }  // namespace

@@ -50,7 +50,7 @@ TEST(ModelCheckpoint, SavesTheWholeModelEveryEpoch) {
   EXPECT_EQ(second.get_weights(), model.get_weights());
 }
 
-TEST(ModelCheckpoint, NamesFilesByTheLogsAndMakesTheirFolders) {
+TEST(ModelCheckpoint, NamesFilesByTheLogsAndCreatesTheirFolders) {
   const TemporaryFolder folder;
   Sequential model = line_model();
   ModelCheckpoint checkpoint{.filepath = (folder / "a/b/{epoch}-{score:.2f}-{batch}").string()};
@@ -59,7 +59,7 @@ TEST(ModelCheckpoint, NamesFilesByTheLogsAndMakesTheirFolders) {
   EXPECT_TRUE(std::filesystem::exists(checkpoint.last_saved));
 }
 
-TEST(ModelCheckpoint, SavesTheBestAlone) {
+TEST(ModelCheckpoint, SavesOnlyTheBest) {
   const auto saved = [](ModelCheckpoint checkpoint, std::vector<double> values) {
     const TemporaryFolder folder;
     checkpoint.filepath = (folder / "{epoch}").string();
@@ -78,14 +78,14 @@ TEST(ModelCheckpoint, SavesTheBestAlone) {
   EXPECT_EQ(saved({.filepath = "", .monitor = "score", .mode = min}, {std::nan(""), 2}), (Names{"2"}));
 }
 
-TEST(ModelCheckpoint, SavesEverySoManyBatches) {
+TEST(ModelCheckpoint, SavesEverySaveFreqBatches) {
   const TemporaryFolder folder;
   Sequential model = line_model();
   model.fit(line_data, quiet(3, {ModelCheckpoint{.filepath = (folder / "{epoch}.{batch}").string(), .save_freq = 5}}));
   EXPECT_EQ(sorted_names(folder), (std::vector<std::string>{"2.1", "3.2"}));  // four batches an epoch
 }
 
-TEST(ModelCheckpoint, SavesTheWeightsAlone) {
+TEST(ModelCheckpoint, SavesOnlyTheWeights) {
   const TemporaryFolder folder;
   Sequential model = line_model(), other = line_model();
   // A loss without a name cannot be saved, but weights alone can.
@@ -95,7 +95,7 @@ TEST(ModelCheckpoint, SavesTheWeightsAlone) {
   EXPECT_EQ(other.get_weights(), model.get_weights());
 }
 
-TEST(ModelCheckpoint, SaysWhatTheLogsDoNotHave) {
+TEST(ModelCheckpoint, NamesWhatTheLogsLack) {
   Sequential model = line_model();
   expect_error<ValueError>(
       [&] { model.fit(line_data, quiet(1, {ModelCheckpoint{.filepath = "{epoch}-{acc}"}})); },

@@ -19,7 +19,7 @@ using testing::error_of;
 using testing::line_data;
 using testing::quiet;
 
-TEST(Monitor, TheDirectionsAreRight) {
+TEST(Monitor, KnowsTheDirectionOfEveryMetric) {
   const std::vector<std::pair<AnyMetric, Direction>> metrics{{Accuracy{}, Direction::up},
                                                              {BinaryAccuracy{}, Direction::up},
                                                              {CategoricalAccuracy{}, Direction::up},
@@ -97,7 +97,7 @@ Seen best_of(const char* name, const std::string& monitor, std::vector<double> v
   return {early.best_epoch, folder.names().size(), model.optimizer().learning_rate()};
 }
 
-TEST(Monitor, NamesDecideNothing) {
+TEST(Monitor, IgnoresTheNamesOfMetrics) {
   // Judging by names would go wrong: "acceleration_error" contains "acc", and "dice" no hint.
   for (const char* prefix : {"", "val_"}) {
     for (const char* name : {"acceleration_error", "layer2_loss", "accuracy_gap", "f1_penalty"}) {
@@ -115,7 +115,7 @@ TEST(Monitor, NamesDecideNothing) {
   }
 }
 
-TEST(Monitor, AMetricThatDeclaresNothingNeedsAMode) {
+TEST(Monitor, AMetricWithoutADirectionNeedsAMode) {
   const char* const text =
       ": the metric dice has no direction, so it is unknown whether a larger or smaller \"val_dice\" is better; set "
       ".mode = max or min, or give the metric a member: static constexpr Direction direction = Direction::up";

@@ -42,27 +42,27 @@ TEST(ReduceLROnPlateau, HasKerasDefaults) {
   EXPECT_EQ(callback.min_lr, 0);
 }
 
-TEST(ReduceLROnPlateau, ReducesAfterSoManyEpochsWithoutAnImprovement) {
+TEST(ReduceLROnPlateau, ReducesTheRateAfterPatienceEpochsWithoutImprovement) {
   EXPECT_EQ(rates({.factor = 0.5, .patience = 2}, {3, 2, 2, 2.5, 1, 1, 1, 1, 1}),
             (Rates{1, 1, 1, 1, 0.5, 0.5, 0.5, 0.25, 0.25, 0.125}));
   EXPECT_EQ(rates({.factor = 0.5, .patience = 1}, {3, 3, 3}), (Rates{1, 1, 0.5, 0.25}));
 }
 
-TEST(ReduceLROnPlateau, DoesNotTakeASmallStepForAnImprovement) {
+TEST(ReduceLROnPlateau, RequiresAnImprovementOfMoreThanMinDelta) {
   EXPECT_EQ(rates({.factor = 0.5, .patience = 1}, {1, 0.99995, 0.9998}), (Rates{1, 1, 0.5, 0.5}));
   EXPECT_EQ(rates({.factor = 0.5, .patience = 1, .min_delta = 0}, {1, 0.99995, 0.9998}), (Rates{1, 1, 1, 1}));
 }
 
-TEST(ReduceLROnPlateau, WaitsForTheModelToCoolDown) {
+TEST(ReduceLROnPlateau, WaitsForTheCooldown) {
   EXPECT_EQ(rates({.factor = 0.5, .patience = 1, .cooldown = 2}, {1, 1, 1, 1, 1, 1}),
             (Rates{1, 1, 0.5, 0.5, 0.25, 0.25, 0.125}));
 }
 
-TEST(ReduceLROnPlateau, StopsAtTheLeastRate) {
+TEST(ReduceLROnPlateau, StopsAtMinLr) {
   EXPECT_EQ(rates({.factor = 0.5, .patience = 1, .min_lr = 0.4}, {1, 1, 1, 1}), (Rates{1, 1, 0.5, 0.4, 0.4}));
 }
 
-TEST(ReduceLROnPlateau, KnowsWhatIsToGrow) {
+TEST(ReduceLROnPlateau, TakesTheDirectionFromTheMetric) {
   EXPECT_EQ(rates({.monitor = "val_accuracy", .factor = 0.5, .patience = 1}, {0.1, 0.2, 0.1}), (Rates{1, 1, 1, 0.5}));
   EXPECT_EQ(rates({.monitor = "mine", .factor = 0.5, .patience = 1, .mode = ReduceLROnPlateau::max}, {1, 2, 1}),
             (Rates{1, 1, 1, 0.5}));
@@ -82,7 +82,7 @@ TEST(ReduceLROnPlateau, WorksInFit) {
   EXPECT_DOUBLE_EQ(history["learning_rate"][3], 0.0025);
 }
 
-TEST(ReduceLROnPlateau, RefusesWhatCannotBe) {
+TEST(ReduceLROnPlateau, RefusesInvalidOptions) {
   EXPECT_EQ(error_of<ValueError>([] { rates({.factor = 1}, {}); }),
             "ReduceLROnPlateau: factor is 1; it must lie between 0 and 1");
   EXPECT_EQ(error_of<ValueError>([] { rates({.min_lr = -1}, {}); }),

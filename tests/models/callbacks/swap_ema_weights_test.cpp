@@ -23,7 +23,7 @@ Sequential averaging_model() {
   return model;
 }
 
-TEST(SwapEMAWeights, ValidatesWithTheAveragesAndTrainsOnWithTheWeights) {
+TEST(SwapEMAWeights, ValidatesWithTheAveragesAndContinuesWithTheWeights) {
   Sequential averaged = averaging_model(), plain = averaging_model();
   FitOptions options = quiet(3, {});
   options.validation_data = &line_data;
@@ -38,7 +38,7 @@ TEST(SwapEMAWeights, ValidatesWithTheAveragesAndTrainsOnWithTheWeights) {
   EXPECT_EQ(averaged.evaluate(line_data, {.batch_size = 2})["loss"], with["val_loss"].back());
 }
 
-TEST(Averages, AreWhatAModelEndsItsTrainingWith) {
+TEST(Averages, AreTheFinalWeightsOfTraining) {
   Sequential averaged = averaging_model(), stepped = averaging_model();
   for (int i = 0; i < 3; ++i) stepped.train_on_batch(line_data.x(), line_data.y());
   averaged.fit(line_data, {.batch_size = line_data.size(), .epochs = 3, .verbose = Verbose::silent, .shuffle = false});

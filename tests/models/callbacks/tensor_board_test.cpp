@@ -36,7 +36,7 @@ std::vector<Event> with_tag(const std::vector<Event>& events, const std::string&
   return result;
 }
 
-TEST(TensorBoard, WritesWhatTheEpochsBring) {
+TEST(TensorBoard, WritesTheLogsOfEpochs) {
   const TemporaryFolder folder;
   Sequential model = line_model(SGD{.learning_rate = 0.25});
   FitOptions options = quiet(3, {TensorBoard{.log_dir = folder / "logs"}});
@@ -56,7 +56,7 @@ TEST(TensorBoard, WritesWhatTheEpochsBring) {
   EXPECT_EQ(with_tag(train, "epoch_learning_rate").at(2).value, 0.25F);
 }
 
-TEST(TensorBoard, WritesWhatTheBatchesBringWhereAskedFor) {
+TEST(TensorBoard, WritesTheLogsOfBatchesIfRequested) {
   const TemporaryFolder folder;
   Sequential model = line_model();
   model.fit(line_data, quiet(2, {TensorBoard{.log_dir = folder.path(), .update_freq = 3}}));  // 4 batches an epoch
@@ -66,7 +66,7 @@ TEST(TensorBoard, WritesWhatTheBatchesBringWhereAskedFor) {
   EXPECT_EQ(steps, (std::vector<std::int64_t>{0, 3, 4, 7}));
 }
 
-TEST(TensorBoard, WritesHistogramsOfTheWeightsWhereAskedFor) {
+TEST(TensorBoard, WritesHistogramsOfTheWeightsIfRequested) {
   const TemporaryFolder folder;
   Sequential model = line_model();
   model.fit(line_data, quiet(3, {TensorBoard{.log_dir = folder.path(), .histogram_freq = 2}}));
@@ -78,7 +78,7 @@ TEST(TensorBoard, WritesHistogramsOfTheWeightsWhereAskedFor) {
   EXPECT_EQ(with_tag(events, "dense/bias/histogram").size(), 2u);
 }
 
-TEST(TensorBoard, BeginsAnewWithEachFit) {
+TEST(TensorBoard, IsResetByEachFit) {
   const TemporaryFolder folder;
   Sequential model = line_model();
   TensorBoard board{.log_dir = folder.path()};
@@ -86,7 +86,7 @@ TEST(TensorBoard, BeginsAnewWithEachFit) {
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder / "train"), {}), 2);
 }
 
-TEST(TensorBoard, RefusesWhatCannotBe) {
+TEST(TensorBoard, RefusesInvalidOptions) {
   Sequential model = line_model();
   EXPECT_EQ(error_of<ValueError>([&] { model.fit(line_data, quiet(1, {TensorBoard{.update_freq = -1}})); }),
             "TensorBoard: histogram_freq is 0 and update_freq -1; neither may be negative");

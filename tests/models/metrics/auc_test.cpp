@@ -90,14 +90,14 @@ double roc_by_trapezoids(const std::vector<std::pair<double, double>>& curve) {
 
 static_assert(Metric<AUC>);
 
-TEST(AUC, IsWhatKerasDocumentationSays) {
+TEST(AUC, MatchesKerasDocumentation) {
   // keras.metrics.AUC(num_thresholds=3), thresholds -1e-7, 0.5, 1 + 1e-7: tp 2 1 0, fp 2 0 0, ROC 0.75.
   const Tensor y_true = Tensor::vector({0, 0, 1, 1}), y_pred = Tensor::vector({0, 0.5, 0.3, 0.9});
   EXPECT_DOUBLE_EQ(area({.num_thresholds = 3}, y_true, y_pred), 0.75);
   EXPECT_DOUBLE_EQ(area({}, y_true, y_pred), 0.75);  // 3 of 4 pairs
 }
 
-TEST(AUC, IsWhatOneWorksOutByHand) {
+TEST(AUC, MatchesValuesWorkedOutByHand) {
   const Tensor y_true = Tensor::vector({1, 0, 1, 0}), y_pred = Tensor::vector({0.9, 0.8, 0.7, 0.1});
   EXPECT_DOUBLE_EQ(area({}, y_true, y_pred), 0.75);
   // Recall 0 to 1/2 at precision 1; then a negative; then a positive, from 1 of 2 to 2 of 3: the integral of t / (t +
@@ -105,7 +105,7 @@ TEST(AUC, IsWhatOneWorksOutByHand) {
   EXPECT_NEAR(area({.curve = AUC::PR}, y_true, y_pred), 0.5 + (1 - std::log(1.5)) / 2, 1e-15);
 }
 
-TEST(AUC, OfTheROCIsHowOftenAYesIsAboveANo) {
+TEST(AUC, OfTheROCIsTheProbabilityOfAPositiveAboveANegative) {
   for (const Index steps : {3, 50, 1000000}) {
     for (const Index samples : {12, 40, 300}) {
       const ScoredLabels scores = random_scores(samples, steps, static_cast<std::uint64_t>(samples) + 4);
@@ -153,7 +153,7 @@ TEST(AUC, TakesTheSigmoidOfLogits) {
   }
 }
 
-TEST(AUC, TakesAnyShapeOfNumbers) {
+TEST(AUC, TakesAnyShape) {
   const Tensor y_true({2, 3}, {0, 1, 1, 0, 0, 1}), y_pred({2, 3}, {0.1, 0.4, 0.3, 0.35, 0.2, 0.9});
   Tensor flat_true = y_true, flat_pred = y_pred;
   flat_true.reshape({6});
@@ -162,7 +162,7 @@ TEST(AUC, TakesAnyShapeOfNumbers) {
   EXPECT_DOUBLE_EQ(area({}, y_true, y_pred), 8 / 9.0);
 }
 
-TEST(AUC, GathersOverBatchesUntilItIsReset) {
+TEST(AUC, AccumulatesOverBatchesUntilReset) {
   const ScoredLabels scores = random_scores(100, 20, 9);
   for (const AnyMetric& metric :
        {AnyMetric(AUC{}), AnyMetric(AUC{.curve = AUC::PR}), AnyMetric(AUC{.num_thresholds = 20})}) {
@@ -180,7 +180,7 @@ TEST(AUC, GathersOverBatchesUntilItIsReset) {
   }
 }
 
-TEST(AUC, IsZeroWhereThereIsNothingToTellApart) {
+TEST(AUC, IsZeroWithoutPositivesOrNegatives) {
   for (const AnyMetric& metric : {AnyMetric(AUC{}), AnyMetric(AUC{.num_thresholds = 5})}) {
     EXPECT_EQ(metric.result(), 0);
     EXPECT_EQ(area(metric, Tensor::vector({1, 1}), Tensor::vector({0.2, 0.3})), 0);
@@ -200,7 +200,7 @@ TEST(AUC, ANaNMakesItNaN) {
   }
 }
 
-TEST(AUC, AllocatesNothingOnceItHasSeenAnEpoch) {
+TEST(AUC, AllocatesNothingAfterAnEpoch) {
   if (!testing::AllocationCounter::available()) GTEST_SKIP() << "allocations cannot be counted in this build";
   const ScoredLabels scores = random_scores(1000, 50, 1);
   for (AnyMetric metric : {AnyMetric(AUC{}), AnyMetric(AUC{.num_thresholds = 200})}) {
@@ -216,7 +216,7 @@ TEST(AUC, AllocatesNothingOnceItHasSeenAnEpoch) {
   }
 }
 
-TEST(AUC, RefusesWhatDoesNotFit) {
+TEST(AUC, RefusesInvalidShapesLabelsAndScores) {
   EXPECT_EQ(error_of<ShapeError>([] {
               area({}, Tensor::vector({0, 1}), Tensor({2, 2}));
             }),
@@ -242,7 +242,7 @@ struct ShownAreas {
   void on_train_batch_end(cornu::Run&, Index, Logs& logs) { ++(logs.find("auc") == nullptr ? without : with); }
 };
 
-TEST(AUC, IsShownAtTheEndOfAnEpochAndWithThresholdsAlways) {
+TEST(AUC, IsLoggedAtTheEndOfAnEpochOrWithThresholdsAfterEveryBatch) {
   const Tensor x = testing::normal({40, 2});
   Tensor y(Shape{40});
   for (Index i = 0; i < 40; ++i) y[i] = x.at({i, 0}) > 0 ? 1 : 0;

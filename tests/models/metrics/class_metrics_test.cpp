@@ -85,7 +85,7 @@ Predictions predictions(Index rows, Index outputs, bool one_hot, Rng& rng) {
   return result;
 }
 
-TEST(ClassMetrics, OfSeveralOutputsAreKeras) {
+TEST(ClassMetrics, OfSeveralOutputsMatchKeras) {
   Rng rng(5);
   for (int trial = 0; trial < 40; ++trial) {
     const Index outputs = 2 + rng.below(4);
@@ -132,7 +132,7 @@ TEST(ClassMetrics, OfSeveralOutputsAreKeras) {
   }
 }
 
-TEST(ClassMetrics, ReadOneClassOfNWhereItIsAskedFor) {
+TEST(ClassMetrics, ReadOneClassOfNIfRequested) {
   Rng rng(6);
   for (int trial = 0; trial < 10; ++trial) {
     const auto [y_true, y_pred] = predictions(60, 4, true, rng);
@@ -159,7 +159,7 @@ TEST(ClassMetrics, ReadOneClassOfNWhereItIsAskedFor) {
   }
 }
 
-TEST(ClassMetrics, RefuseSeveralOnesWhereOneClassOfNIsRead) {
+TEST(ClassMetrics, RefuseSeveralOnesInARowOfOneClassOfN) {
   const Tensor y_true = Tensor::matrix({{1, 0, 0}, {1, 1, 0}}), y_pred({2, 3});
   EXPECT_EQ(error_of<ValueError>([&] { result_of(F1Score{}, y_true, y_pred); }),
             "f1_score: the target has 2 ones in row 1; without a threshold, outputs are one class of n: for yes-or-no "
@@ -177,7 +177,7 @@ TEST(ClassMetrics, RefuseSeveralOnesWhereOneClassOfNIsRead) {
   EXPECT_EQ(metric.result(), 0) << "nothing was counted";
 }
 
-TEST(ClassMetrics, AreTheSameInOneBatchAndInSeveralAndAllocateNothing) {
+TEST(ClassMetrics, AreTheSameInOneOrSeveralBatchesAndAllocateNothing) {
   Rng rng(7);
   const auto [y_true, y_pred] = predictions(30, 4, false, rng);
   for (AnyMetric metric : {AnyMetric(Precision{}), AnyMetric(Recall{.threshold = 0.3, .average = Recall::macro}),
@@ -197,7 +197,7 @@ TEST(ClassMetrics, AreTheSameInOneBatchAndInSeveralAndAllocateNothing) {
   }
 }
 
-TEST(ClassMetrics, TakeNaNForAScoreAboveAllOthersAndBelowEveryThreshold) {
+TEST(ClassMetrics, RankNaNFirstAndBelowEveryThreshold) {
   const Tensor y_true = Tensor::matrix({{0, 0, 1}}), y_pred = Tensor::matrix({{0.9, nan, 0.8}});
   EXPECT_EQ(result_of(Recall{.threshold = 0.5}, y_true, y_pred), 1);
   EXPECT_EQ(result_of(Precision{.threshold = 0.5}, y_true, y_pred), 0.5);
@@ -206,7 +206,7 @@ TEST(ClassMetrics, TakeNaNForAScoreAboveAllOthersAndBelowEveryThreshold) {
 
 // ---- Options out of range ----
 
-TEST(ClassMetrics, OptionsOutOfRangeAreErrorsOfEveryMetric) {
+TEST(ClassMetrics, OptionsOutOfRangeAreErrors) {
   const Tensor y = Tensor::matrix({{1, 0, 1}, {0, 1, 0}}), p = Tensor::full({2, 3}, 0.5), numbers = Tensor::vector({1});
   const auto refused = [&](AnyMetric metric) { return error_of<ValueError>([&] { metric.update(y, p); }); };
   for (const double threshold : {-0.1, 1.1, double{nan}}) {
@@ -254,7 +254,7 @@ TEST(ClassMetrics, BinaryLabelsAreZeroAndOne) {
 
 // ---- Files of older versions ----
 
-TEST(ClassMetrics, OfFilesFromBeforeKeepTheirReading) {
+TEST(ClassMetrics, OfOldFilesKeepTheirMeaning) {
   const auto metric = [](const std::string& name) {
     return value_of<AnyMetric>(
         parse_json(R"({"class_name":")" + name + R"(","config":{"class_id":null,"threshold":0.8}})"));
@@ -271,7 +271,7 @@ TEST(ClassMetrics, OfFilesFromBeforeKeepTheirReading) {
   EXPECT_EQ(result_of(metric("Precision"), labels, outputs), 1);
 }
 
-TEST(ClassMetrics, TakeUpWhatABackupFromBeforeHasCounted) {
+TEST(ClassMetrics, ReadTheCountsOfOldBackups) {
   // Rows are true classes: class 0 was found twice and predicted as 1 once, class 1 was found 3 times.
   const Json json = parse_json(R"({"one_output":true,"growing":false,"classes":2,"counts":[2,1,0,3]})");
   Recall recall{.class_id = 0};

@@ -30,7 +30,7 @@ std::vector<Index> counts(const ConfusionMatrix& matrix) {
 const Tensor five_labels = Tensor::vector({0, 1, 2, 2, 2});
 const Tensor five_predictions = Tensor::vector({0, 0, 2, 2, 1});
 
-TEST(ConfusionMatrix, HasTheTruthInRowsAndPredictionsInColumns) {
+TEST(ConfusionMatrix, HasTrueClassesInRowsAndPredictionsInColumns) {
   const ConfusionMatrix matrix = confusion_matrix(five_labels, five_predictions);
   EXPECT_EQ(matrix.classes(), 3);
   EXPECT_EQ(counts(matrix), (std::vector<Index>{1, 0, 0, 1, 0, 0, 0, 1, 2}));
@@ -39,7 +39,7 @@ TEST(ConfusionMatrix, HasTheTruthInRowsAndPredictionsInColumns) {
   EXPECT_EQ(matrix.predicted(0), 2);
 }
 
-TEST(ConfusionMatrix, GivesTheFiguresOfEachClassAndTheirMeans) {
+TEST(ConfusionMatrix, ComputesTheMetricsOfEachClassAndTheirMeans) {
   const ConfusionMatrix matrix = confusion_matrix(five_labels, five_predictions);
   EXPECT_EQ(matrix.accuracy(), 0.6);
   EXPECT_EQ(matrix.precision(0), 0.5);
@@ -54,7 +54,7 @@ TEST(ConfusionMatrix, GivesTheFiguresOfEachClassAndTheirMeans) {
   EXPECT_NEAR(matrix.macro_f1(), (2 / 3.0 + 0.8) / 3, 1e-15);
 }
 
-TEST(ConfusionMatrix, TakesFractionsOfNothingForZero) {
+TEST(ConfusionMatrix, FractionsWithADenominatorOfZeroAreZero) {
   const ConfusionMatrix none;
   EXPECT_EQ(none.classes(), 0);
   EXPECT_EQ(none.accuracy(), 0);
@@ -67,7 +67,7 @@ TEST(ConfusionMatrix, TakesFractionsOfNothingForZero) {
   }
 }
 
-TEST(ConfusionMatrix, LeavesClassesThatDoNotOccurOutOfItsMeans) {
+TEST(ConfusionMatrix, ExcludesClassesThatDoNotOccurFromItsMeans) {
   const ConfusionMatrix matrix = confusion_matrix(five_labels, five_predictions, 10);
   EXPECT_EQ(matrix.classes(), 10);
   EXPECT_EQ(matrix.macro_precision(), 0.5);
@@ -83,12 +83,12 @@ TEST(ConfusionMatrix, TakesOneHotRowsAndScores) {
   EXPECT_EQ(counts(confusion_matrix(Tensor({5, 1}, {0, 1, 2, 2, 2}), scores)), expected);
 }
 
-TEST(ConfusionMatrix, TakesPredictionsOfEveryPlaceInASample) {
+TEST(ConfusionMatrix, TakesPredictionsForEachPositionOfASample) {
   const Tensor scores({2, 2, 2}, {1, 0, 0, 1, 1, 0, 0, 1});
   EXPECT_EQ(counts(confusion_matrix(Tensor({2, 2}, {0, 1, 1, 1}), scores)), (std::vector<Index>{1, 0, 1, 2}));
 }
 
-TEST(ConfusionMatrix, TakesAColumnForProbabilitiesOfClass1) {
+TEST(ConfusionMatrix, TakesAColumnAsProbabilitiesOfClass1) {
   const Tensor labels = Tensor::vector({0, 0, 1, 1}), column({4, 1}, {0.1, 0.6, 0.5, 0.9});
   EXPECT_EQ(counts(confusion_matrix(labels, column)), (std::vector<Index>{1, 1, 1, 1}));
   ConfusionMatrix strict;
@@ -96,11 +96,11 @@ TEST(ConfusionMatrix, TakesAColumnForProbabilitiesOfClass1) {
   EXPECT_EQ(counts(strict), (std::vector<Index>{2, 0, 1, 1}));
 }
 
-TEST(ConfusionMatrix, TakesANaNForItsPositionAsArgmaxDoes) {
+TEST(ConfusionMatrix, TakesNaNAsTheLargestScoreAsArgmaxDoes) {
   EXPECT_EQ(confusion_matrix(Tensor::vector({0}), Tensor::matrix({{1, nan, 5}})).count(0, 1), 1);
 }
 
-TEST(ConfusionMatrix, GrowsWithTheLabelsAndKeepsWhatItCounted) {
+TEST(ConfusionMatrix, GrowsWithTheLabelsAndKeepsItsCounts) {
   ConfusionMatrix matrix;
   matrix.update(Tensor::vector({0, 1}), Tensor::vector({1, 1}));
   matrix.update(Tensor::vector({3, 0}), Tensor::vector({0, 1}));
@@ -111,7 +111,7 @@ TEST(ConfusionMatrix, GrowsWithTheLabelsAndKeepsWhatItCounted) {
   EXPECT_EQ(matrix.classes(), 4);
 }
 
-TEST(ConfusionMatrix, RefusesLabelsThatAreNoClassesAndCountsNothingThen) {
+TEST(ConfusionMatrix, RefusesInvalidLabelsAndThenCountsNothing) {
   ConfusionMatrix matrix(3);
   EXPECT_EQ(error_of<ValueError>([&] {
               matrix.update(Tensor::vector({0, 3}), Tensor::vector({0, 0}));
@@ -130,14 +130,14 @@ TEST(ConfusionMatrix, RefusesLabelsThatAreNoClassesAndCountsNothingThen) {
   EXPECT_EQ(matrix.total(), 0);
 }
 
-TEST(ConfusionMatrix, DoesNotTakeAnAbsurdLabelForAMillionClasses) {
+TEST(ConfusionMatrix, RefusesAnAbsurdlyLargeLabel) {
   EXPECT_EQ(error_of<ValueError>([&] { confusion_matrix(Tensor::vector({1000000}), Tensor::vector({0})); }),
             "confusion matrix: label 1000000 in row 0; labels are whole numbers from 0 to 4095 (for more, give the "
             "number of classes)");
   EXPECT_EQ(confusion_matrix(Tensor::vector({5000}), Tensor::vector({0}), 5001).count(5000, 0), 1);
 }
 
-TEST(ConfusionMatrix, RefusesShapesThatDoNotGoTogether) {
+TEST(ConfusionMatrix, RefusesShapesThatDoNotMatch) {
   const std::string required = "; one label or one-hot row per prediction (a class or a row of scores) is required";
   EXPECT_EQ(error_of<ShapeError>([&] { confusion_matrix(Tensor({3}), Tensor({2})); }),
             "confusion matrix: labels are (3,) and predictions (2,)" + required);
@@ -153,10 +153,10 @@ TEST(ConfusionMatrix, RefusesShapesThatDoNotGoTogether) {
       }),
       "confusion matrix: labels are (3,) and predictions (3, 4); they have more than the 2 classes of the matrix");
   EXPECT_EQ(error_of<ValueError>([&] { ConfusionMatrix(-1); }),
-            "confusion matrix: -1 classes; at least 1, or 0 to count all that occur, is required");
+            "confusion matrix: -1 classes; at least 1 is required, or 0 to count all that occur");
 }
 
-TEST(ConfusionMatrix, RefusesAClassThatIsNotThere) {
+TEST(ConfusionMatrix, RefusesAClassOutOfRange) {
   const ConfusionMatrix matrix = confusion_matrix(five_labels, five_predictions);
   const std::string text = "confusion matrix: no class 3; classes are numbered from 0, and there are 3";
   EXPECT_EQ(error_of<ValueError>([&] { matrix.count(0, 3); }), text);
@@ -189,7 +189,7 @@ TEST(ConfusionMatrix, PrintsAsATable) {
             "    1    0   0\n");
 }
 
-TEST(ClassificationReport, IsScikitLearns) {
+TEST(ClassificationReport, MatchesScikitLearn) {
   const ConfusionMatrix matrix = confusion_matrix(five_labels, five_predictions);
   EXPECT_EQ(classification_report(matrix, {"class 0", "class 1", "class 2"}),
             "              precision    recall  f1-score   support\n"
@@ -203,20 +203,20 @@ TEST(ClassificationReport, IsScikitLearns) {
             "weighted avg       0.70      0.60      0.61         5\n");
 }
 
-TEST(ClassificationReport, CallsClassesByTheirNumbersAndLeavesOutThoseThatDoNotOccur) {
+TEST(ClassificationReport, ShowsIndicesWithoutNamesAndOmitsClassesThatDoNotOccur) {
   const std::string report = classification_report(confusion_matrix(five_labels, five_predictions, 10));
   EXPECT_NE(report.find("\n           2       1.00      0.67      0.80         3\n\n    accuracy"), std::string::npos)
       << report;
 }
 
-TEST(ClassificationReport, MakesRoomForLongNames) {
+TEST(ClassificationReport, WidensForLongNames) {
   const ConfusionMatrix matrix = confusion_matrix(Tensor::vector({0}), Tensor::vector({0}));
   const std::string report = classification_report(matrix, {"a class of a long name"});
   EXPECT_NE(report.find("\na class of a long name       1.00"), std::string::npos) << report;
   EXPECT_NE(report.find("\n          weighted avg       1.00"), std::string::npos) << report;
 }
 
-TEST(ClassificationReport, RefusesANumberOfNamesThatIsNotThatOfTheClasses) {
+TEST(ClassificationReport, RequiresOneNamePerClass) {
   EXPECT_EQ(error_of<ValueError>([] {
               classification_report(confusion_matrix(five_labels, five_predictions), {"one", "two"});
             }),

@@ -135,7 +135,7 @@ TEST(LogitsOfTheLoss, OneOutput) {
   expect_twins({1, sigmoid, Logistic{}, BinaryCrossentropy{}, yes_or_no_metrics(), y});
 }
 
-TEST(LogitsOfTheLoss, SeveralYesOrNoOutputs) {
+TEST(LogitsOfTheLoss, SeveralBinaryOutputs) {
   expect_twins({4, sigmoid, BinaryCrossentropy{.from_logits = true}, BinaryCrossentropy{}, yes_or_no_metrics(),
                 yes_or_no({200, 4})});
 }
@@ -156,7 +156,7 @@ TEST(LogitsOfTheLoss, ClassesAgainstOneHotRowsAndIndices) {
        labels});
 }
 
-TEST(LogitsOfTheLoss, AThresholdOnTheLogitsWouldGiveOtherFigures) {
+TEST(LogitsOfTheLoss, AThresholdOnTheLogitsWouldGiveOtherValues) {
   const Twins twins(1, sigmoid, BinaryCrossentropy{.from_logits = true}, BinaryCrossentropy{}, {Recall{}},
                     yes_or_no({200, 1}));
   Recall of_logits;
@@ -164,7 +164,7 @@ TEST(LogitsOfTheLoss, AThresholdOnTheLogitsWouldGiveOtherFigures) {
   EXPECT_GT(twins.logits.evaluate(twins.x, twins.y)["recall"], of_logits.result() + 0.05);
 }
 
-TEST(LogitsOfTheLoss, AreHandedToMetricsThatReadThem) {
+TEST(LogitsOfTheLoss, ArePassedToMetricsThatReadThem) {
   Twins twins(1, sigmoid, BinaryCrossentropy{.from_logits = true}, BinaryCrossentropy{}, {}, yes_or_no({50, 1}));
   twins.logits.compile({.loss = BinaryCrossentropy{.from_logits = true},
                         .metrics = {MeanLogit{}, MeanPrediction{}, BinaryCrossentropy{.from_logits = true},
@@ -181,7 +181,7 @@ TEST(LogitsOfTheLoss, AreHandedToMetricsThatReadThem) {
   EXPECT_EQ(logs["auc"], logs["auc_1"]);
 }
 
-TEST(LogitsOfTheLoss, AreNotRoundedWhereTheirOrderIsAllThatCounts) {
+TEST(LogitsOfTheLoss, AreNotRoundedIfOnlyTheirOrderMatters) {
   // Their sigmoids and softmaxes are 0 and 1 in any precision.
   Sequential model{Input{1}, Dense{.units = 1, .use_bias = false}};
   model.compile({.loss = BinaryCrossentropy{.from_logits = true}, .metrics = {AUC{}}});
@@ -206,7 +206,7 @@ TEST(LogitsOfTheLoss, OfAHingeItsSignIsTheClass) {
   EXPECT_EQ(model.predict_classes(x), y);
 }
 
-TEST(LogitsOfTheLoss, AreLeftAloneWithoutALossThatTakesThem) {
+TEST(LogitsOfTheLoss, AreNotConvertedUnlessTheLossTakesLogits) {
   Sequential model{Input{1}, Dense{.units = 1, .use_bias = false}};
   model.set_weights(std::vector<Tensor>{Tensor::matrix({{1}})});
   const Tensor x({2, 1}, {0.25, 0.75});

@@ -27,7 +27,7 @@ struct Renamed : MaxError {
   std::string name() const { return "linf"; }
 };
 
-TEST(AnyMetric, TakesAUsersStructAndCallsItAfterItsType) {
+TEST(AnyMetric, TakesAUsersStructAndNamesItAfterItsType) {
   AnyMetric metric = MaxError{};
   EXPECT_EQ(metric.name(), "max_error");
   EXPECT_EQ(AnyMetric(Renamed{}).name(), "linf");
@@ -62,7 +62,7 @@ TEST(LossMetric, IsTheMeanOfTheLossOverTheSamples) {
   EXPECT_EQ(metric.result(), 0);
 }
 
-TEST(LossMetric, KeepsTheOptionsOfTheLossAndItsCopiesWhatTheySaw) {
+TEST(LossMetric, KeepsTheLossesOptionsAndCopiesItsTotals) {
   const Tensor label = Tensor::vector({0}), logits = Tensor::matrix({{0, 0}});
   AnyMetric metric = SparseCategoricalCrossentropy{.from_logits = true};
   EXPECT_EQ(metric.name(), "sparse_categorical_crossentropy");
@@ -74,7 +74,7 @@ TEST(LossMetric, KeepsTheOptionsOfTheLossAndItsCopiesWhatTheySaw) {
   EXPECT_NEAR(metric.result(), std::log(2.0), 1e-6);
 }
 
-TEST(LossMetric, OfACosineIsTheCosineItselfAsInKeras) {
+TEST(LossMetric, OfACosineSimilarityHasTheOppositeSignAsInKeras) {
   AnyMetric metric = CosineSimilarity{};
   EXPECT_EQ(metric.name(), "cosine_similarity");
   EXPECT_EQ(metric.result(), 0);

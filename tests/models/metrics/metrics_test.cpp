@@ -43,7 +43,7 @@ TEST(Metrics, HaveKerasNames) {
   EXPECT_EQ(AnyMetric(F1Score{}).name(), "f1_score");
 }
 
-TEST(Metrics, AreZeroBeforeTheyHaveSeenAnything) {
+TEST(Metrics, AreZeroBeforeAnyUpdate) {
   for (const AnyMetric& metric : {AnyMetric(Accuracy{}), AnyMetric(BinaryAccuracy{}), AnyMetric(CategoricalAccuracy{}),
                                   AnyMetric(SparseCategoricalAccuracy{}), AnyMetric(TopKAccuracy{}),
                                   AnyMetric(Precision{}), AnyMetric(Recall{.class_id = 1}), AnyMetric(F1Score{})}) {
@@ -51,7 +51,7 @@ TEST(Metrics, AreZeroBeforeTheyHaveSeenAnything) {
   }
 }
 
-TEST(Metrics, GatherOverBatchesUntilTheyAreReset) {
+TEST(Metrics, AccumulateOverBatchesUntilReset) {
   const Tensor y_pred = Tensor::matrix({{0.9, 0.1}, {0.8, 0.2}, {0.3, 0.7}});
   for (AnyMetric metric : {AnyMetric(Accuracy{}), AnyMetric(SparseCategoricalAccuracy{}), AnyMetric(TopKAccuracy{1}),
                            AnyMetric(Recall{.class_id = 1})}) {
@@ -89,18 +89,18 @@ TEST(BinaryAccuracy, IsTheFractionOnTheRightSideOfTheThreshold) {
   EXPECT_EQ(result_of(BinaryAccuracy{.threshold = 0.99}, y_true, y_pred), 0.75);
 }
 
-TEST(BinaryAccuracy, TakesTheThresholdItselfForZeroAndNaNToo) {
+TEST(BinaryAccuracy, TheThresholdItselfAndNaNCountAsZero) {
   EXPECT_EQ(result_of(BinaryAccuracy{}, Tensor::vector({0, 1}), Tensor::vector({0.5, 0.5})), 0.5);
   EXPECT_EQ(result_of(BinaryAccuracy{}, Tensor::vector({0, 1, 1}), Tensor::vector({nan, nan, nan})), 1 / 3.0);
 }
 
-TEST(BinaryAccuracy, CountsEveryNumberOfASample) {
+TEST(BinaryAccuracy, CountsEveryElementOfASample) {
   EXPECT_EQ(result_of(BinaryAccuracy{}, Tensor::matrix({{0, 1, 1}, {0, 0, 1}}),
                       Tensor::matrix({{0.1, 0.9, 0.2}, {0.6, 0.4, 0.8}})),
             4 / 6.0);
 }
 
-TEST(BinaryAccuracy, DoesWithoutALastAxisOf1) {
+TEST(BinaryAccuracy, AcceptsShapesWithoutALastAxisOf1) {
   const Tensor flat = Tensor::vector({1, 0}), column({2, 1}, {0.9, 0.2});
   EXPECT_EQ(result_of(BinaryAccuracy{}, flat, column), 1);
   EXPECT_EQ(result_of(BinaryAccuracy{}, Tensor({2, 1}, {1, 0}), Tensor::vector({0.9, 0.2})), 1);
@@ -112,7 +112,7 @@ TEST(BinaryAccuracy, DoesWithoutALastAxisOf1) {
             "binary_accuracy: predictions are (2, 1) and labels (2, 3); one label for each prediction is required");
 }
 
-TEST(CategoricalAccuracy, ComparesPositionsOfTheLargest) {
+TEST(CategoricalAccuracy, ComparesPositionsOfTheMaxima) {
   const Tensor y_true = Tensor::matrix({{0, 0, 1}, {0, 1, 0}});
   EXPECT_EQ(result_of(CategoricalAccuracy{}, y_true, Tensor::matrix({{0.1, 0.9, 0.8}, {0.05, 0.95, 0}})), 0.5);
   EXPECT_EQ(result_of(CategoricalAccuracy{}, Tensor::matrix({{0.2, 0.2, 0.6}}), Tensor::matrix({{-5, -4, -3}})), 1);
@@ -126,20 +126,20 @@ TEST(SparseCategoricalAccuracy, ComparesWithTheLabel) {
   EXPECT_EQ(result_of(SparseCategoricalAccuracy{}, Tensor({2, 1}, {2, 1}), y_pred), 0.5);
 }
 
-TEST(SparseCategoricalAccuracy, GoesOverEveryAxisButTheLast) {
+TEST(SparseCategoricalAccuracy, CountsOverEveryAxisButTheLast) {
   const Tensor y_pred({2, 2, 2}, {1, 0, 0, 1, 1, 0, 0, 1});
   EXPECT_EQ(result_of(SparseCategoricalAccuracy{}, Tensor({2, 2}, {0, 1, 1, 1}), y_pred), 0.75);
   EXPECT_EQ(result_of(SparseCategoricalAccuracy{}, Tensor({2, 2, 1}, {0, 1, 1, 1}), y_pred), 0.75);
 }
 
-TEST(SparseCategoricalAccuracy, TakesTheFirstOfEqualScoresAndThePositionOfANaN) {
+TEST(SparseCategoricalAccuracy, TakesTheFirstOfEqualScoresAndNaNAsTheLargest) {
   EXPECT_EQ(result_of(SparseCategoricalAccuracy{}, Tensor::vector({0}), Tensor::matrix({{0.5, 0.5}})), 1);
   EXPECT_EQ(result_of(SparseCategoricalAccuracy{}, Tensor::vector({1}), Tensor::matrix({{0.5, 0.5}})), 0);
   EXPECT_EQ(result_of(SparseCategoricalAccuracy{}, Tensor::vector({1}), Tensor::matrix({{2, nan, 3}})), 1);
   EXPECT_EQ(result_of(SparseCategoricalAccuracy{}, Tensor::vector({2}), Tensor::matrix({{2, nan, 3}})), 0);
 }
 
-TEST(SparseCategoricalAccuracy, RefusesWhatIsNoLabelAndCountsNothingThen) {
+TEST(SparseCategoricalAccuracy, RefusesInvalidLabelsAndThenCountsNothing) {
   const Tensor y_pred({2, 3});
   EXPECT_EQ(value_error(SparseCategoricalAccuracy{}, Tensor::vector({0, 3}), y_pred),
             "sparse_categorical_accuracy: label 3 in row 1; labels are whole numbers from 0 to 2");
@@ -184,7 +184,7 @@ TEST(Accuracy, IsCategoricalForLabelsOfTheSameShape) {
             "accuracy: predictions are (2, 3) and labels (2, 4); equal shapes are required");
 }
 
-TEST(Accuracy, ChoosesAnewAtEachUpdate) {
+TEST(Accuracy, ChoosesAtEachUpdate) {
   Accuracy accuracy;
   accuracy.update(Tensor::vector({1}), Tensor::matrix({{0, 1}}));
   accuracy.update(Tensor::matrix({{1, 0}}), Tensor::matrix({{0, 1}}));
@@ -213,12 +213,12 @@ TEST(TopKAccuracy, TakesAllOfEqualScores) {
   EXPECT_EQ(result_of(TopKAccuracy{.k = 2}, Tensor::vector({3}), Tensor::matrix({{3, 3, 2, 2}})), 0);
 }
 
-TEST(TopKAccuracy, MissesWhereAScoreIsNaN) {
+TEST(TopKAccuracy, CountsARowWithNaNAsAMiss) {
   EXPECT_EQ(result_of(TopKAccuracy{.k = 3}, Tensor::vector({0}), Tensor::matrix({{1, nan, 0}})), 0);
   EXPECT_EQ(result_of(TopKAccuracy{.k = 3}, Tensor::vector({1}), Tensor::matrix({{1, nan, 0}})), 0);
 }
 
-TEST(TopKAccuracy, RefusesWhatHasNoKOrNoClasses) {
+TEST(TopKAccuracy, RefusesAnInvalidKAndMissingClasses) {
   EXPECT_EQ(value_error(TopKAccuracy{.k = 0}, Tensor({2}), Tensor({2, 3})),
             "top_k_accuracy: k is 0; it must be at least 1");
   EXPECT_EQ(shape_error(TopKAccuracy{}, Tensor({2}), Tensor({2})),
@@ -237,13 +237,13 @@ TEST(TopKAccuracy, RefusesWhatHasNoKOrNoClasses) {
 const Tensor six_labels = Tensor::vector({0, 0, 1, 1, 1, 2});
 const Tensor scores = Tensor::matrix({{9, 0, 0}, {0, 9, 0}, {0, 9, 0}, {0, 9, 0}, {0, 0, 9}, {0, 0, 9}});
 
-TEST(PrecisionRecallF1, AreMeansOverTheClassesOfIndicesByDefault) {
+TEST(PrecisionRecallF1, AreMeansOverTheClassesForIndicesByDefault) {
   EXPECT_NEAR(result_of(Precision{}, six_labels, scores), (1 + 2 / 3.0 + 0.5) / 3, 1e-15);
   EXPECT_NEAR(result_of(Recall{}, six_labels, scores), (0.5 + 2 / 3.0 + 1) / 3, 1e-15);
   EXPECT_NEAR(result_of(F1Score{}, six_labels, scores), 2 / 3.0, 1e-15);
 }
 
-TEST(PrecisionRecallF1, AreThoseOfOneClassIfAsked) {
+TEST(PrecisionRecallF1, AreThoseOfTheGivenClassId) {
   EXPECT_EQ(result_of(Precision{.class_id = 0}, six_labels, scores), 1);
   EXPECT_EQ(result_of(Precision{.class_id = 2}, six_labels, scores), 0.5);
   EXPECT_EQ(result_of(Recall{.class_id = 0}, six_labels, scores), 0.5);
@@ -263,14 +263,14 @@ TEST(PrecisionRecallF1, AreThoseOfClass1ForASingleOutput) {
   EXPECT_EQ(result_of(Precision{}, y_true, Tensor::vector({0.9, 0.6, 0.2, 0.7, 0.1})), 2 / 3.0) << "without its axis";
 }
 
-TEST(PrecisionRecallF1, AreZeroWhereNothingWasPredictedOrNothingIsThere) {
+TEST(PrecisionRecallF1, AreZeroWithoutPredictionsOrSamples) {
   const Tensor y_true = Tensor::vector({1, 1}), y_pred({2, 1}, {0.1, 0.2});
   EXPECT_EQ(result_of(Precision{}, y_true, y_pred), 0);
   EXPECT_EQ(result_of(Recall{}, Tensor::vector({0, 0}), y_pred), 0);
   EXPECT_EQ(result_of(F1Score{}, Tensor::vector({0, 0}), y_pred), 0);
 }
 
-TEST(PrecisionRecallF1, RefuseAClassThatIsNotThere) {
+TEST(PrecisionRecallF1, RefuseAClassIdOutOfRange) {
   EXPECT_EQ(value_error(Precision{.class_id = 3}, six_labels, scores),
             "precision: class_id is 3; the classes of predictions (6, 3) are 0 to 2");
   EXPECT_EQ(value_error(Recall{.class_id = -1}, six_labels, scores),

@@ -28,14 +28,14 @@ TEST(MoreMetrics, HaveKerasNames) {
   EXPECT_EQ(AnyMetric(MeanAbsoluteError{}).name(), "mean_absolute_error");
 }
 
-TEST(MoreMetrics, AreZeroBeforeTheyHaveSeenAnything) {
+TEST(MoreMetrics, AreZeroBeforeAnyUpdate) {
   for (const AnyMetric& metric : {AnyMetric(RootMeanSquaredError{}), AnyMetric(R2Score{}), AnyMetric(MeanIoU{2}),
                                   AnyMetric(MeanAbsoluteError{})}) {
     EXPECT_EQ(metric.result(), 0) << metric.name();
   }
 }
 
-TEST(MoreMetrics, AreTheSameInOneBatchAndInSeveral) {
+TEST(MoreMetrics, AreTheSameInOneOrSeveralBatches) {
   const Tensor y_pred = normal({9, 2}), y_true = normal({9, 2}, 6);
   for (AnyMetric metric : {AnyMetric(RootMeanSquaredError{}), AnyMetric(R2Score{}), AnyMetric(MeanAbsoluteError{}),
                            AnyMetric(MeanIoU{.num_classes = 2, .sparse_y_true = false, .sparse_y_pred = false})}) {
@@ -72,7 +72,7 @@ TEST(RootMeanSquaredError, IsTheRootOfTheMeanOfAllSquares) {
                    std::sqrt(12.5));
 }
 
-TEST(R2Score, IsOneMinusTheUnexplainedPartOfTheVariance) {
+TEST(R2Score, IsOneMinusTheUnexplainedFractionOfTheVariance) {
   const Tensor y_true = Tensor::vector({1, 2, 3, 6}), y_pred = Tensor::vector({1, 3, 3, 5});
   EXPECT_DOUBLE_EQ(result_of(R2Score{}, y_true, y_pred), 1 - 2 / 14.0);
   EXPECT_DOUBLE_EQ(result_of(R2Score{}, y_true, Tensor::full({4, 1}, 3)), 0);
@@ -97,7 +97,7 @@ TEST(R2Score, IsAdjustedForTheNumberOfRegressors) {
   }
 }
 
-TEST(R2Score, KeepsItsDigitsFarFromZero) {
+TEST(R2Score, IsAccurateFarFromZero) {
   const Real far = sizeof(Real) == 4 ? Real(1e6) : Real(1e12);
   Tensor y_true = Tensor::vector({1, 2, 3, 6}), y_pred = Tensor::vector({1, 3, 3, 5});
   for (Tensor* tensor : {&y_true, &y_pred}) {
@@ -106,7 +106,7 @@ TEST(R2Score, KeepsItsDigitsFarFromZero) {
   EXPECT_NEAR(result_of(R2Score{}, y_true, y_pred), 1 - 2 / 14.0, 1e-12);
 }
 
-TEST(R2Score, OfTruthsThatAreAllTheSameIsOneOrZero) {
+TEST(R2Score, OfConstantTargetsIsOneOrZero) {
   EXPECT_EQ(result_of(R2Score{}, Tensor::vector({2, 2}), Tensor::vector({2, 2})), 1);
   EXPECT_EQ(result_of(R2Score{}, Tensor::vector({2, 2}), Tensor::vector({2, 3})), 0);
 }
@@ -115,9 +115,9 @@ TEST(RegressionMetrics, RefuseShapesThatDoNotFit) {
   EXPECT_EQ(error_of<ShapeError>([] {
               result_of(R2Score{}, Tensor(Shape{2}), Tensor({2, 2}));
             }),
-            "r2_score: predictions are (2, 2) and truths (2,); equal shapes are required");
+            "r2_score: predictions are (2, 2) and targets (2,); equal shapes are required");
   EXPECT_EQ(error_of<ShapeError>([] { result_of(RootMeanSquaredError{}, Tensor(Shape{3}), Tensor(Shape{2})); }),
-            "root_mean_squared_error: predictions are (2,) and truths (3,); equal shapes are required");
+            "root_mean_squared_error: predictions are (2,) and targets (3,); equal shapes are required");
   R2Score metric;
   metric.update(Tensor({2, 2}), Tensor({2, 2}));
   EXPECT_EQ(error_of<ShapeError>([&] {
@@ -126,12 +126,12 @@ TEST(RegressionMetrics, RefuseShapesThatDoNotFit) {
             "r2_score: predictions are (2, 3), but earlier ones had 2 outputs");
 }
 
-TEST(MeanIoU, IsWhatKerasDocumentationSays) {
+TEST(MeanIoU, MatchesKerasDocumentation) {
   // keras.metrics.MeanIoU(num_classes=2): 1 of 3 for each class.
   EXPECT_DOUBLE_EQ(result_of(MeanIoU{2}, Tensor::vector({0, 0, 1, 1}), Tensor::vector({0, 1, 0, 1})), 1 / 3.0);
 }
 
-TEST(MeanIoU, CountsTheClassesThatOccur) {
+TEST(MeanIoU, AveragesTheClassesThatOccur) {
   // Class 0: 2 of 3, class 1: 0 of 1, class 3: 1 of 1; class 2 does not occur.
   EXPECT_DOUBLE_EQ(result_of(MeanIoU{4}, Tensor::vector({0, 0, 0, 3}), Tensor::vector({0, 0, 1, 3})), 5 / 9.0);
 }
@@ -155,7 +155,7 @@ TEST(MeanIoU, TakesLabelsAndScoresOfImages) {
                    expected);
 }
 
-TEST(MeanIoU, LeavesOutWhatIsToBeIgnored) {
+TEST(MeanIoU, ExcludesTheIgnoredClass) {
   const Tensor y_true = Tensor::vector({0, 0, 1, 255}), y_pred = Tensor::vector({0, 1, 1, 0});
   EXPECT_DOUBLE_EQ(result_of(MeanIoU{.num_classes = 2, .ignore_class = 255}, y_true, y_pred), 0.5);
   EXPECT_DOUBLE_EQ(
@@ -163,12 +163,13 @@ TEST(MeanIoU, LeavesOutWhatIsToBeIgnored) {
       (0.5 + 0) / 2);
 }
 
-TEST(MeanIoU, RefusesWhatDoesNotFit) {
-  EXPECT_EQ(error_of<ShapeError>([] {
-              result_of(MeanIoU{3}, Tensor(Shape{2}), Tensor({2, 3}));
-            }),
-            "mean_io_u: predictions are (2, 3) and labels (2,); one class for each is required (for scores set "
-            ".sparse_y_pred = false)");
+TEST(MeanIoU, RefusesInvalidShapesAndLabels) {
+  EXPECT_EQ(
+      error_of<ShapeError>([] {
+        result_of(MeanIoU{3}, Tensor(Shape{2}), Tensor({2, 3}));
+      }),
+      "mean_io_u: predictions are (2, 3) and labels (2,); one prediction for each label is required (for scores set "
+      ".sparse_y_pred = false)");
   EXPECT_EQ(error_of<ShapeError>([] {
               result_of(MeanIoU{.num_classes = 3, .sparse_y_pred = false}, Tensor(Shape{2}), Tensor({2, 4}));
             }),

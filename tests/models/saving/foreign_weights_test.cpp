@@ -25,7 +25,7 @@ Sequential recurrent_model(std::uint64_t seed) {
   return Sequential({Input{4, 3}, LSTM{.units = 5}, BatchNormalization{}, Dense{2}}, {.seed = seed});
 }
 
-TEST(LoadWeights, AsksWhetherOtherNamesWereMeant) {
+TEST(LoadWeights, SuggestsTheNamesThatFit) {
   const TemporaryFolder folder;
   const std::string path = folder / "w";
   const std::pair<Names, const char*> all[]{
@@ -44,7 +44,7 @@ TEST(LoadWeights, AsksWhetherOtherNamesWereMeant) {
   }
 }
 
-TEST(LoadWeights, AsksAlsoIfAnotherModelsWeightsComeUnderOtherNames) {
+TEST(LoadWeights, SuggestsTheNamesOfAnotherModelsWeights) {
   const TemporaryFolder folder;
   const std::string path = folder / "w";
   Sequential({Input{7}, Dense{3}, Dense{2}}, {.seed = 1}).save_weights(path, {.names = Names::pytorch});
@@ -61,7 +61,7 @@ TEST(LoadWeights, AsksAlsoIfAnotherModelsWeightsComeUnderOtherNames) {
 }
 
 /// A model file whose names look like Keras's, because a model is inside: its metadata says that it is Cornu's.
-TEST(LoadWeights, AskedForForeignNamesOfAModelOfCornuSuggestsItsOwn) {
+TEST(LoadWeights, SuggestsCornusNamesForACornuModel) {
   const TemporaryFolder folder;
   const std::string path = folder / "m";
   Sequential({Input{7}, {"sequential", Sequential{Dense{3}, Dense{2}}}}, {.seed = 1}).save(path);
@@ -75,7 +75,7 @@ TEST(LoadWeights, AskedForForeignNamesOfAModelOfCornuSuggestsItsOwn) {
 }
 
 /// PyTorch's counters may be large; they are not read.
-TEST(LoadWeights, IntegersThatNobodyAsksForMayBeAny) {
+TEST(LoadWeights, IgnoredIntegersMayHaveAnyValue) {
   const TemporaryFolder folder;
   const std::string path = folder / "w";
   Sequential model({Input{2}, BatchNormalization{}}, {.seed = 1});
@@ -102,7 +102,7 @@ TEST(LoadWeights, IntegersThatNobodyAsksForMayBeAny) {
   EXPECT_EQ(model.get_weights(), before);
 }
 
-TEST(LoadWeights, SaysOfWhichKindAnotherFileIs) {
+TEST(LoadWeights, NamesTheKindOfAnotherFile) {
   const TemporaryFolder folder;
   const std::string path = folder / "x";
   Sequential model = recurrent_model(1);

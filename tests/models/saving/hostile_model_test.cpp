@@ -51,7 +51,7 @@ std::string asked(const std::string& where, Index bytes, const char* what = "it"
          std::to_string(limit) + " allowed for this file" + hint;
 }
 
-TEST(HostileModel, LayersOfAnySizeAreRefusedBeforeTheyAreMade) {
+TEST(HostileModel, HugeLayersAreRefusedBeforeAllocation) {
   const Index size = sizeof(Real);
   EXPECT_EQ(load_error(model_text(layer("Dense", "d", R"("units":1099511627776)"))),
             asked("d", 1024 + size * 3 * (Index{1} << 40)));
@@ -75,7 +75,7 @@ TEST(HostileModel, ManyLayersAreRefused) {
   EXPECT_EQ(load_error(model_text(layers)), asked("layers", 1025 * 1024));
 }
 
-TEST(HostileModel, APassOverAHugeSampleIsRefusedButForWhoAllowsIt) {
+TEST(HostileModel, APassOverAHugeSampleIsRefusedUnlessPassMemoryAllowsIt) {
   const std::string activation = layer("Activation", "a", R"("activation":"relu")");
   const Index bytes = static_cast<Index>(sizeof(Real)) << 38;
   EXPECT_EQ(load_error(model_text(activation, "[274877906944]")),
@@ -106,14 +106,14 @@ TEST(HostileModel, InputsThatDoNotFitAreRefused) {
   EXPECT_EQ(load_error(model_text(layer("Flatten", "", ""))), "file: a Flatten without a name");
 }
 
-TEST(HostileModel, ALargeModelThatIsInItsFileIsLoaded) {
+TEST(HostileModel, ALargeModelWithAllItsWeightsIsLoaded) {
   const testing::TemporaryFolder folder;
   Sequential model{Input{2048}, Dense{2100}};
   model.save(folder / "m");
   EXPECT_EQ(Sequential::load(folder / "m").count_params(), 2049 * 2100);
 }
 
-TEST(HostileModel, WhatIsCutOffOrFlippedIsRefusedOrPredicts) {
+TEST(HostileModel, TruncatedOrCorruptFilesAreRefusedOrPredict) {
   const std::string text = model_text(layer("Dense", "d", R"("units":2)") + "," + layer("Flatten", "f", ""));
   const std::vector<std::byte> zeros(32 * sizeof(float));
   const std::vector<RawTensor> tensors{{"d/kernel", Dtype::f32, {3, 2}, std::span(zeros).first(24)},

@@ -25,7 +25,7 @@ class Keras : public ::testing::Test {
   Sequential model{Input{2}, Dense{2}, Dense{2}};
 };
 
-TEST_F(Keras, EveryLayerHasTheNamesAndShapesThatItHasThere) {
+TEST_F(Keras, EveryLayerHasKerasNamesAndShapes) {
   Sequential all{{Input{8},
                   Embedding{10, 4},
                   Conv1D{.filters = 6, .kernel_size = 2},
@@ -83,14 +83,14 @@ TEST_F(Keras, EveryLayerHasTheNamesAndShapesThatItHasThere) {
   EXPECT_EQ(all.get_weights(), weights);
 }
 
-TEST_F(Keras, NamesMayHaveTheModelsBeforeThem) {
+TEST_F(Keras, NamesMayBeginWithTheModelsName) {
   const std::vector<Real> expected{0, 1, 2, 3};
   EXPECT_EQ(order({"dense/kernel", "dense/bias", "dense_1/kernel", "dense_1/bias"}), expected);
   EXPECT_EQ(order({"my_model/dense/kernel", "my_model/dense/bias", "dense_1/kernel", "dense_1/bias"}), expected);
   EXPECT_EQ(order({"dense/kernel:0", "dense/bias:0", "dense_1/kernel:0", "dense_1/bias:0"}), expected);
 }
 
-TEST_F(Keras, LayersMayBeCountedFromAnotherModelOn) {
+TEST_F(Keras, LayerNumbersMayContinueFromAnotherModel) {
   EXPECT_EQ(order({"sequential_3/dense_10/kernel", "sequential_3/dense_10/bias", "sequential_3/dense_9/kernel",
                    "sequential_3/dense_9/bias"}),
             (std::vector<Real>{2, 3, 0, 1}));
@@ -137,7 +137,7 @@ TEST_F(Keras, CellsAndDepthwiseKernelsOfKeras2AreKnown) {
   EXPECT_EQ(parameter_of(model, "depthwise_conv2d/kernel"), counted({1, 1, 1, 1}, 600));
 }
 
-TEST_F(Keras, WhatDoesNotFitIsToldAndNothingIsChanged) {
+TEST_F(Keras, MismatchesAreReportedAndNothingIsChanged) {
   const std::vector<Tensor> before = model.get_weights();
   expect_error<ValueError>(
       [&] {

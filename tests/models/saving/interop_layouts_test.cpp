@@ -33,7 +33,7 @@ class Layouts : public ::testing::Test {
   TemporaryFolder folder;
 };
 
-TEST_F(Layouts, ADenseAfterAnImageHasItsRowsInTheOrderOfHeightWidthAndChannels) {
+TEST_F(Layouts, ADenseAfterAnImageHasItsRowsInChannelsLastOrder) {
   Sequential model{Input{1, 2, 3}, Flatten{}, Dropout{0.5}, ReLU{}, Dense{.units = 2, .use_bias = false}};
   // There the inputs are channel 0 at both positions, then channel 1, ...: x0 x1 | x2 x3 | x4 x5.
   load(model, {{"3.weight", {2, 6}}});
@@ -68,14 +68,14 @@ TEST_F(Layouts, SequencesAreInTheSameOrderUnlessAConvolutionGoesOverThem) {
   EXPECT_EQ(parameter_of(convolution, "dense/kernel"), Tensor({6, 1}, {100, 103, 101, 104, 102, 105}));
 }
 
-TEST_F(Layouts, WhatBecomesAnImageIsRearrangedWhereItIsMade) {
+TEST_F(Layouts, ADenseWhoseOutputsBecomeAnImageIsRearranged) {
   Sequential model{Input{1}, Dense{4}, ReLU{}, Reshape{1, 2, 2}};
   load(model, {{"0.weight", {4, 1}}, {"0.bias", {4}}});
   EXPECT_EQ(parameter_of(model, "dense/kernel"), Tensor::matrix({{0, 2, 1, 3}}));
   EXPECT_EQ(parameter_of(model, "dense/bias"), Tensor::vector({100, 102, 101, 103}));
 }
 
-TEST_F(Layouts, FeaturesOfAnImageKeepTheirOrderThroughWhatIsAddedToThem) {
+TEST_F(Layouts, ImageFeaturesKeepTheirOrderThroughAResidual) {
   Sequential model{Input{1, 2, 2}, Flatten{}, Residual{LayerNormalization{}, Dense{.units = 4, .use_bias = false}},
                    Dense{.units = 1, .use_bias = false}};
   load(model, {{"1.0.weight", {4}}, {"1.0.bias", {4}}, {"1.1.weight", {4, 4}}, {"2.weight", {1, 4}}});
@@ -85,7 +85,7 @@ TEST_F(Layouts, FeaturesOfAnImageKeepTheirOrderThroughWhatIsAddedToThem) {
   EXPECT_EQ(parameter_of(model, "dense/kernel"), Tensor({4, 1}, {300, 302, 301, 303}));
 }
 
-TEST_F(Layouts, ALayerNormOverAnImageHasItsChannelsFirst) {
+TEST_F(Layouts, ALayerNormOverAnImageIsChannelsFirst) {
   Sequential model{Input{1, 2, 2}, LayerNormalization{.axis = {-3, -2, -1}}};
   load(model, {{"0.weight", {2, 1, 2}}, {"0.bias", {2, 1, 2}}});
   EXPECT_EQ(parameter_of(model, "layer_normalization/gamma"), Tensor({1, 2, 2}, {0, 2, 1, 3}));
@@ -100,7 +100,7 @@ TEST_F(Layouts, TheGatesOfAGruAreRThenZ) {
   EXPECT_EQ(parameter_of(model, "gru/bias"), Tensor::matrix({{201, 200, 202}, {301, 300, 302}}));
 }
 
-TEST_F(Layouts, TheProjectionsOfAnAttentionAreOneBelowTheOther) {
+TEST_F(Layouts, TheProjectionsOfAnAttentionAreStacked) {
   Sequential model{Input{3, 4}, MultiHeadAttention{.num_heads = 2, .key_dim = 2}};
   load(model, {{"0.in_proj_weight", {12, 4}},
                {"0.in_proj_bias", {12}},
@@ -111,7 +111,7 @@ TEST_F(Layouts, TheProjectionsOfAnAttentionAreOneBelowTheOther) {
   EXPECT_EQ(parameter_of(model, "multi_head_attention/value/bias"), counted({2, 2}, 108));
 }
 
-TEST_F(Layouts, WhatALayerDoesWithoutIsOneOrNothingThere) {
+TEST_F(Layouts, MissingScalesAndShiftsAreConstants) {
   Sequential model{Input{2}, BatchNormalization{.center = false}};
   model.save_weights(folder / "w", {.names = Names::pytorch});
   const SafetensorsFile file(folder / "w");
@@ -127,12 +127,12 @@ TEST_F(Layouts, WhatALayerDoesWithoutIsOneOrNothingThere) {
 
 // ---- Without an equivalent in PyTorch ----
 
-TEST_F(Layouts, WhatCannotBeSaidThereIsRefused) {
+TEST_F(Layouts, LayersThatPyTorchCannotExpressAreRefused) {
   expect_refused({Input{2, 1}, GRU{.units = 1, .reset_after = false}},
                  "gru: reset_after is false; PyTorch's GRU resets after the product with the recurrent kernel");
   expect_refused({Input{2, 4}, MultiHeadAttention{.num_heads = 2, .key_dim = 4}},
                  "multi_head_attention: 2 heads of size 4 (values: 4) for 4 features; PyTorch's MultiheadAttention "
-                 "requires heads times size to be the number of features, for values too");
+                 "requires heads times size to equal the number of features, also for values");
   expect_refused({Input{2, 4}, LayerNormalization{.axis = {-2, -1}, .scale = false}},
                  "layer_normalization: PyTorch's LayerNorm over several axes has both a weight and a bias; scale and "
                  "center are false and true");
@@ -141,10 +141,10 @@ TEST_F(Layouts, WhatCannotBeSaidThereIsRefused) {
       "gain: its input or output is the image (2, 1, 2), channels first in PyTorch; the order is not known for a Gain");
 }
 
-TEST_F(Layouts, AnImageWhoseWayCannotBeFollowedIsRefused) {
+TEST_F(Layouts, AnImageWhoseUseCannotBeDeterminedIsRefused) {
   expect_refused({Input{2, 1, 2}, Concatenate{{Flatten{}}, {GlobalAveragePooling2D{}}}, Dense{1}},
-                 "flatten: PyTorch stores the elements of the image (2, 1, 2) channels first, and where they go cannot "
-                 "be followed");
+                 "flatten: PyTorch stores the elements of the image (2, 1, 2) channels first, but the layer that uses "
+                 "them cannot be determined");
   expect_refused({Input{2, 1, 2}, Flatten{}, Reshape{1, 1, 4}, Conv2D{.filters = 1, .kernel_size = 1}},
                  "flatten and reshape: PyTorch stores the same elements as images of shapes (2, 1, 2) and (1, 4), "
                  "channels first; no order of weights fits both");

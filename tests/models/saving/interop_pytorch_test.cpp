@@ -27,7 +27,7 @@ bool is_kept_otherwise(const std::string& network, const std::string& tensor) {
   return tensor.ends_with("num_batches_tracked") || (network == "lstm" && tensor.starts_with("rnn.bias_"));
 }
 
-TEST(FromPyTorch, NetworksMakeOfTheirSamplesWhatTheyMakeThere) {
+TEST(FromPyTorch, NetworksPredictWhatTheyPredictInPyTorch) {
   const SafetensorsFile samples(fixtures + "samples.safetensors");
   for (const auto& [name, network] : interop::networks()) {
     SCOPED_TRACE(name);
@@ -40,7 +40,7 @@ TEST(FromPyTorch, NetworksMakeOfTheirSamplesWhatTheyMakeThere) {
   }
 }
 
-TEST(ToPyTorch, NetworksAreWrittenAsTheyCame) {
+TEST(ToPyTorch, NetworksAreWrittenAsTheyWereRead) {
   const TemporaryFolder folder;
   for (const auto& [name, network] : interop::networks()) {
     SCOPED_TRACE(name);
@@ -60,7 +60,7 @@ TEST(ToPyTorch, NetworksAreWrittenAsTheyCame) {
   }
 }
 
-TEST(ToPyTorch, TheTwoBiasesOfAnLstmAreOneAndNothing) {
+TEST(ToPyTorch, TheSecondBiasOfAnLstmIsZero) {
   const TemporaryFolder folder;
   Sequential model{Input{2, 1}, LSTM{1}};
   const Tensor bias = Tensor::vector({1, -0.0, 3, 4});
@@ -74,7 +74,7 @@ TEST(ToPyTorch, TheTwoBiasesOfAnLstmAreOneAndNothing) {
   EXPECT_TRUE(std::signbit(parameter_of(other, "lstm/bias")[1]));  // the same bits
 }
 
-TEST(FromPyTorch, ABiasOfAnLstmAloneIsAddedToNothing) {
+TEST(FromPyTorch, ABiasOfAnLstmIsNotReadIfTheOtherDoesNotFit) {
   const TemporaryFolder folder;
   Sequential model{Input{2, 1}, LSTM{1}};
   const Tensor before = parameter_of(model, "lstm/bias");
@@ -122,14 +122,14 @@ TEST(ToPyTorch, NamesAreTheIndicesOfAnNnSequential) {
   EXPECT_EQ(model.get_weights(), weights);
 }
 
-TEST(ToPyTorch, APooledImageIsFlattenedThere) {
+TEST(ToPyTorch, APooledImageIsFollowedByAFlatten) {
   const TemporaryFolder folder;
   Sequential model{Input{2, 2, 3}, GlobalAveragePooling2D{}, Dense{1}};
   model.save_weights(folder / "w", {.names = Names::pytorch});
   EXPECT_EQ(listing(folder / "w"), (Texts{"2.bias (1,)", "2.weight (1, 3)"}));
 }
 
-TEST(ToPyTorch, RenamedLayersAndWhatIsInThemHaveTheirNamesThere) {
+TEST(ToPyTorch, RenamedLayersAndTheirInnerLayersHaveTheGivenNames) {
   const TemporaryFolder folder;
   Sequential model{Input{2}, {"trunk", Sequential{Dense{3, relu}, Dense{3}}}, Dense{1}};
   model.save_weights(folder / "w", {.names = Names::pytorch, .rename = {{"trunk", "net.body"}, {"dense", "head"}}});
@@ -153,7 +153,7 @@ class ModulesOfAFile : public ::testing::Test {
   Sequential model = three();
 };
 
-TEST_F(ModulesOfAFile, ComeInTheOrderOfTheirNumbers) {
+TEST_F(ModulesOfAFile, AreMatchedInTheOrderOfTheirNumbers) {
   EXPECT_EQ(order({"10.weight", "0.weight", "0.bias", "2.weight", "2.bias"}), (std::vector<Real>{1, 2, 3, 4, 0}));
   EXPECT_EQ(
       order({"module.fc10.weight", "module.fc9.weight", "module.fc9.bias", "module.fc1.weight", "module.fc1.bias"}),
@@ -162,12 +162,12 @@ TEST_F(ModulesOfAFile, ComeInTheOrderOfTheirNumbers) {
             (std::vector<Real>{3, 4, 1, 2, 0}));
 }
 
-TEST_F(ModulesOfAFile, AreTakenByTheirNamesWhereALayerHasThatName) {
+TEST_F(ModulesOfAFile, AreMatchedByNameIfALayerHasThatName) {
   model = {Input{2}, {"b", Dense{2}}, {"c", Dense{2}}, {"a", Dense{.units = 2, .use_bias = false}}};
   EXPECT_EQ(order({"a.weight", "b.weight", "b.bias", "c.weight", "c.bias"}), (std::vector<Real>{1, 2, 3, 4, 0}));
 }
 
-TEST_F(ModulesOfAFile, AreTakenAsTheyAreRenamed) {
+TEST_F(ModulesOfAFile, AreMatchedByRename) {
   const Texts names{"head.weight", "body.weight", "body.bias", "input.weight", "input.bias"};
   EXPECT_EQ(order(names, {{"dense", "input"}, {"dense_1", "body"}, {"dense_2", "head"}}),
             (std::vector<Real>{3, 4, 1, 2, 0}));
@@ -175,7 +175,7 @@ TEST_F(ModulesOfAFile, AreTakenAsTheyAreRenamed) {
             (std::vector<Real>{3, 4, 1, 2, 0}));
 }
 
-TEST_F(ModulesOfAFile, WhoseNamesTellNoOrderAreRefused) {
+TEST_F(ModulesOfAFile, WithoutAClearOrderAreRefused) {
   const std::vector<Tensor> before = model.get_weights();
   expect_error<ValueError>(
       [&] {
@@ -187,7 +187,7 @@ TEST_F(ModulesOfAFile, WhoseNamesTellNoOrderAreRefused) {
   EXPECT_EQ(model.get_weights(), before);
 }
 
-TEST_F(ModulesOfAFile, RenameMustNameLayersThatAreThere) {
+TEST_F(ModulesOfAFile, RenameMustNameExistingLayers) {
   expect_error<ValueError>(
       [&] {
         order({"0.weight"}, {{"dense_7", "0"}});
@@ -195,7 +195,7 @@ TEST_F(ModulesOfAFile, RenameMustNameLayersThatAreThere) {
       path + ": rename has \"dense_7\", which is not a layer with weights; there are: dense, dense_1, dense_2");
 }
 
-TEST_F(ModulesOfAFile, WhatDoesNotFitIsToldByTheFilesNames) {
+TEST_F(ModulesOfAFile, MismatchesAreReportedWithTheFilesNames) {
   const std::vector<Tensor> before = model.get_weights();
   write_counted(path, {{"0.weight", {2, 3}}, {"0.bias", {2}}, {"0.extra", {1}}, {"3.weight", {2, 2}}});
   const LoadWeightsOptions options{.names = Names::pytorch};

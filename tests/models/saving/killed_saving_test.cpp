@@ -16,7 +16,7 @@
 namespace cornu {
 namespace {
 
-TEST(KilledSaving, LeavesTheOldOrTheNewFileWhole) {
+TEST(KilledSaving, LeavesTheOldOrTheNewFileComplete) {
   const testing::TemporaryFolder folder;
   const std::filesystem::path path = folder / "m.safetensors";
   const Sequential a({Input{40}, Dense{200}}, {.seed = 1}), b({Input{40}, Dense{200}}, {.seed = 2});

@@ -45,7 +45,7 @@ std::vector<Writer> whole_file_writers() {
   return writers;
 }
 
-TEST(PlantedFiles, NoWriterTakesPermissionsFromThem) {
+TEST(PlantedFiles, DoNotPassOnTheirPermissions) {
   const TemporaryFolder folder;
   const bool of_other_user = testing::is_root();
   ASSERT_EQ(::chmod(folder.path().c_str(), 0777), 0);
@@ -73,7 +73,7 @@ std::vector<Writer> writers() {
   return result;
 }
 
-TEST(PlantedFiles, NoWriterFollowsALinkOfAnotherUser) {
+TEST(PlantedFiles, LinksOfAnotherUserAreNotFollowed) {
   if (!testing::is_root()) GTEST_SKIP() << "root alone can make links of other users";
   const TemporaryFolder folder;
   for (const mode_t mode : {0777, 01777}) {
@@ -92,7 +92,7 @@ TEST(PlantedFiles, NoWriterFollowsALinkOfAnotherUser) {
   }
 }
 
-TEST(PlantedFiles, ALogIsNotAppendedToThemWhereAnybodyMayWrite) {
+TEST(PlantedFiles, AreNotAppendedToInAWorldWritableFolder) {
   if (!testing::is_root()) GTEST_SKIP() << "root alone can make files of other users";
   const TemporaryFolder folder;
   ASSERT_EQ(::chmod(folder.path().c_str(), 0777), 0);
@@ -108,7 +108,7 @@ TEST(PlantedFiles, ALogIsNotAppendedToThemWhereAnybodyMayWrite) {
   EXPECT_NE(testing::content(folder / "log"), "") << "a folder of this user's: it was put there with a purpose";
 }
 
-TEST(PlantedFiles, AnEventFileIsAlwaysANewOne) {
+TEST(PlantedFiles, AnEventFileIsAlwaysNew) {
   const TemporaryFolder folder;
   testing::plant_file(folder / "mine", 0600, false, "kept");
   // The file's name contains the time, so the next few names are planted.
@@ -131,7 +131,7 @@ TEST(PlantedFiles, AnEventFileIsAlwaysANewOne) {
   EXPECT_EQ(testing::content(folder / "mine"), "kept");
 }
 
-TEST(PlantedFiles, NoTrainingIsRestoredFromThem) {
+TEST(PlantedFiles, AreNotRestoredFrom) {
   if (!testing::is_root()) GTEST_SKIP() << "root alone can make files of other users";
   const TemporaryFolder folder;
   const std::string backup = folder / "backup";

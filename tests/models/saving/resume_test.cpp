@@ -46,7 +46,7 @@ FitOptions run_of(Index epochs, std::vector<AnyCallback> callbacks = {}) {
           .threads = 1};
 }
 
-TEST(Resuming, AModelFromAFileLearnsOnAsIfItHadNeverBeenAway) {
+TEST(Resuming, ALoadedModelTrainsLikeTheOriginal) {
   const TemporaryFolder folder;
   const TensorDataset data = blobs(60);
   Sequential through = noisy_model(), stopped = noisy_model();
@@ -67,7 +67,7 @@ TEST(Resuming, AModelFromAFileLearnsOnAsIfItHadNeverBeenAway) {
             (std::vector<double>(whole["val_accuracy"].begin() + 2, whole["val_accuracy"].end())));
 }
 
-TEST(Resuming, WithAveragesACheckpointHasTheWeightsBesideThem) {
+TEST(Resuming, ACheckpointStoresTheWeightsAndTheirAverages) {
   const TemporaryFolder folder;
   const TensorDataset data = blobs(60);
   const std::string during = (folder / "during").string(), after = (folder / "after").string();
@@ -86,7 +86,7 @@ TEST(Resuming, WithAveragesACheckpointHasTheWeightsBesideThem) {
   EXPECT_NE(learnt_on(after), through.get_weights());  // it started from the averages
 }
 
-TEST(Resuming, ARateThatWasSetAndStepsByHandGoOnToo) {
+TEST(Resuming, ASetLearningRateAndTrainOnBatchContinue) {
   const TemporaryFolder folder;
   const TensorDataset data = blobs(20);
   Sequential through = noisy_model();
@@ -178,13 +178,13 @@ class KilledRun : public ::testing::TestWithParam<Index> {
 // Six batches per epoch.
 INSTANTIATE_TEST_SUITE_P(AfterBatches, KilledRun, ::testing::Values(1, 5, 6, 7, 11, 12, 13, 23, 24));
 
-TEST_P(KilledRun, GoesOnFromTheEpochBefore) {
+TEST_P(KilledRun, ContinuesFromThePreviousEpoch) {
   const TemporaryFolder folder;
   expect_killed(folder / "backup", 0, Killer{GetParam()});
   expect_ends_alike(folder / "backup", 0);
 }
 
-TEST_P(KilledRun, GoesOnInTheMidstOfAnEpoch) {
+TEST_P(KilledRun, ContinuesWithinAnEpoch) {
   const TemporaryFolder folder;
   expect_killed(folder / "backup", 2, Killer{GetParam()});
   expect_ends_alike(folder / "backup", 2);
@@ -212,7 +212,7 @@ struct EndKiller {
   void on_train_end(cornu::Run&, Logs&) const { static_cast<void>(raise(SIGKILL)); }
 };
 
-TEST(KilledRuns, ThatHadOnlyToEndEndWithTheAverages) {
+TEST(KilledRuns, KilledAfterTheLastEpochEndWithTheAverages) {
   const TemporaryFolder folder;
   const TensorDataset data = blobs(60);
   const pid_t child = fork();
@@ -233,7 +233,7 @@ TEST(KilledRuns, ThatHadOnlyToEndEndWithTheAverages) {
   expect_same_result(outcome_of(resumed), outcome_of(through));
 }
 
-TEST(KilledRuns, OtherCallbacksRememberWhatTheyKnew) {
+TEST(KilledRuns, OtherCallbacksKeepTheirState) {
   const TemporaryFolder folder;
   const TensorDataset data = blobs(60);
   const auto early = [] {
@@ -290,7 +290,7 @@ void expect_the_same_log(const LambdaCallback& killer, Index save_freq, bool app
   EXPECT_EQ(testing::content(folder / "parts"), testing::content(folder / "whole"));
 }
 
-TEST(KilledRuns, GoOnWithTheLogThatTheyWrote) {
+TEST(KilledRuns, ContinueTheirLog) {
   const auto kill = [] { static_cast<void>(raise(SIGKILL)); };
   for (const bool append : {false, true}) {
     for (const Index save_freq : {0, 2}) {
@@ -309,7 +309,7 @@ TEST(KilledRuns, GoOnWithTheLogThatTheyWrote) {
   }
 }
 
-TEST(BackupAndRestore, ARunThatWasToStopStops) {
+TEST(BackupAndRestore, ARunThatWasStoppingStops) {
   const TemporaryFolder folder;
   const TensorDataset data = blobs(60);
   struct Stopping {
@@ -327,7 +327,7 @@ TEST(BackupAndRestore, ARunThatWasToStopStops) {
 
 // 60 samples, 48 of them for training: 6 batches per epoch. Backups follow batches 2 and 4 of an epoch (from 0: 1 and
 // 3), and the last batch, which also ends the epoch.
-TEST(BackupAndRestore, ARunThatCtrlCEndedGoesOnWithTheSameBits) {
+TEST(BackupAndRestore, ARunEndedByCtrlCContinuesWithTheSameBits) {
   const auto former = std::signal(SIGINT, SIG_DFL);
   const TensorDataset data = blobs(60);
   Sequential whole = noisy_model();
@@ -356,7 +356,7 @@ TEST(BackupAndRestore, ARunThatCtrlCEndedGoesOnWithTheSameBits) {
   std::signal(SIGINT, former);
 }
 
-TEST(BackupAndRestore, MoreEpochsMayBeAskedForAfterwards) {
+TEST(BackupAndRestore, MoreEpochsMayBeRequestedAfterwards) {
   const TemporaryFolder folder;
   const TensorDataset data = blobs(60);
   const BackupAndRestore keeping{.backup_dir = folder / "backup", .delete_checkpoint = false};
@@ -374,7 +374,7 @@ struct Silent {
   double result() const { return 0; }
 };
 
-TEST(BackupAndRestore, SaysWhatDoesNotGoTogether) {
+TEST(BackupAndRestore, ErrorsSayWhatDoesNotMatch) {
   const TemporaryFolder folder;
   const TensorDataset data = blobs(60);
   const BackupAndRestore keeping{.backup_dir = folder / "backup", .delete_checkpoint = false};

@@ -59,7 +59,7 @@ Sequential trained_on_table(const CsvDataset& train) {
 
 /// The remaining rows have the last of three classes and two of four colours. Had each file its own numbering, all
 /// indices would be different.
-TEST(SavingCsv, AModelSeesATestTableAsIfBothHadBeenReadTogether) {
+TEST(SavingCsv, ATestTableIsEncodedLikeTheTrainingTable) {
   const Flowers flowers(200);
   std::vector<Index> all, train_rows, test_rows;
   for (Index i = 199; i >= 0; --i) {
@@ -88,7 +88,7 @@ TEST(SavingCsv, AModelSeesATestTableAsIfBothHadBeenReadTogether) {
   EXPECT_EQ(loaded.predict(alone), model.predict(test));
 }
 
-TEST(SavingCsv, TheEncodingGoesWhereTheModelGoes) {
+TEST(SavingCsv, TheEncodingIsCopiedMovedAndSavedWithTheModel) {
   const TemporaryFolder folder;
   const Flowers flowers(40);
   std::vector<Index> rows(40);
@@ -179,7 +179,7 @@ TEST(SavingCsv, AnEncodingThatDoesNotFitTheModelIsRefused) {
   }
 }
 
-TEST(SavingCsv, AModelWithAnEncodingCanLoseItsHeadAndGoIntoAnother) {
+TEST(SavingCsv, AModelWithAnEncodingCanLoseItsHeadAndBeNested) {
   const CsvEncoding three = read("a,b,y\n1,2,x\n1,2,y\n1,2,z\n").encoding();
   Sequential base{Input{2}, Dense{5}, Dense{3}};
   base.set_csv_encoding(three);
@@ -202,8 +202,8 @@ TEST(SavingCsv, AFileWithABrokenEncodingIsRefused) {
             broken + ": the encoding of a table: there are no features");
 }
 
-/// Training without targets must not look like success.
-TEST(SavingCsv, ATableWithoutTargetsCannotBeLearntFrom) {
+/// Training without targets is an error.
+TEST(SavingCsv, TrainingOnATableWithoutTargetsIsAnError) {
   const CsvDataset data = read("a,b\n1,2\n3,4\n", {.target = std::nullopt});
   for (const auto& [loss, units] :
        {std::pair(AnyLoss(MeanSquaredError{}), 1), std::pair(AnyLoss(MeanSquaredError{}), 3),
@@ -214,8 +214,8 @@ TEST(SavingCsv, ATableWithoutTargetsCannotBeLearntFrom) {
     const Index outputs = units;
     const auto said = [&](const char* what) {
       return message(
-          "sequential: {} got samples without targets; of a table, read_csv's .target names the column to "
-          "learn (predict needs none)",
+          "sequential: {} requires targets, but the samples have none (for a table, name the target column in "
+          "read_csv's .target)",
           what);
     };
     EXPECT_EQ(error_of<ShapeError>([&] { model.fit(data, {.verbose = Verbose::silent}); }), said("fit"));

@@ -27,7 +27,7 @@ void expect_to_come_back(Sequential model, const Tensor& x, const Tensor& y) {
   EXPECT_EQ(loaded.get_weights(), model.get_weights());
 }
 
-TEST(SavedLayers, OfSequencesComeBack) {
+TEST(SavedLayers, OfSequencesAreRestored) {
   expect_to_come_back(
       {Input{6, 3}, Conv1D{.filters = 4, .kernel_size = 2, .padding = Padding::causal},
        LSTM{.units = 4, .return_sequences = true}, LayerNormalization{},
@@ -35,7 +35,7 @@ TEST(SavedLayers, OfSequencesComeBack) {
       normal({20, 6, 3}), normal({20, 2}, 6));
 }
 
-TEST(SavedLayers, OfImagesComeBack) {
+TEST(SavedLayers, OfImagesAreRestored) {
   Normalization normalization;
   const Tensor x = normal({20, 6, 6, 2});
   normalization.adapt(x);
@@ -47,7 +47,7 @@ TEST(SavedLayers, OfImagesComeBack) {
       x, normal({20, 2}, 6));
 }
 
-TEST(SavedLayers, ThatHaveLayersComeBack) {
+TEST(SavedLayers, WithInnerLayersAreRestored) {
   Tensor words({20, 3});
   for (Index i = 0; i < words.size(); ++i) words[i] = static_cast<Real>(i % 7);
   expect_to_come_back({Input{3}, Embedding{.input_dim = 7, .output_dim = 4}, Flatten{},
@@ -64,7 +64,7 @@ struct Pair {
   NamedLayers layers() { return {{"shared", &shared}, {"head", &head}}; }
 };
 
-TEST(SavedLayers, OfAStructOfOnesOwnComeBack) {
+TEST(SavedLayers, OfAUserAreRestored) {
   register_layer<Pair>();
   Pair other;  // with other options than the one that is loaded into it
   other.shared = Dense{5, relu};

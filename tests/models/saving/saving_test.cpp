@@ -111,7 +111,7 @@ TEST(Saving, AModelWithoutAnInputKeepsTheShapeItWasBuiltFor) {
   EXPECT_NO_THROW(loaded.build({4}));  // it was not bound to that shape, and still is not
 }
 
-TEST(Saving, HowItWasCompiledComesBack) {
+TEST(Saving, RestoresTheCompileSettings) {
   const TemporaryFolder folder;
   Sequential model = classifier();
   model.compile(
@@ -132,7 +132,7 @@ TEST(Saving, HowItWasCompiledComesBack) {
   EXPECT_FALSE(Sequential::load(folder / "m", {.compile = false}).compiled());
 }
 
-TEST(Saving, WhatIsFrozenStaysFrozen) {
+TEST(Saving, FrozenParametersStayFrozen) {
   const TemporaryFolder folder;
   Sequential model = classifier();
   freeze(model.get_layer("dense"));
@@ -146,7 +146,7 @@ TEST(Saving, WhatIsFrozenStaysFrozen) {
   EXPECT_NE(loaded.get_weights()[0], model.get_weights()[0]);
 }
 
-TEST(Saving, KeepsWhatIsTrainableApartFromWhatIsFrozen) {
+TEST(Saving, DistinguishesTrainableFromFrozen) {
   const TemporaryFolder folder;
   Sequential model{Input{4}, {"norm", BatchNormalization{.center = false, .scale = false}}, Dense{3}};
   model.get_layer("dense").as<Dense>()->bias.trainable = false;  // set by a user
@@ -170,7 +170,7 @@ TEST(Saving, KeepsWhatIsTrainableApartFromWhatIsFrozen) {
   EXPECT_EQ(flags(), "norm/moving_mean; norm/moving_variance; dense/kernel trainable; dense/bias; ");
 }
 
-TEST(Saving, SaysWhatHasNoName) {
+TEST(Saving, ErrorsSayWhatHasNoName) {
   const TemporaryFolder folder;
   const std::string path = (folder / "m").string();
   const Sequential with_layer{Input{2}, {"mine", Unknown{}}};
@@ -205,7 +205,7 @@ TEST(Saving, SaysWhatHasNoName) {
   EXPECT_FALSE(Sequential::load(path).compiled());
 }
 
-TEST(Saving, SaysWhatIsNotRegisteredWhereItIsLoaded) {
+TEST(Saving, ErrorsSayWhatIsNotRegisteredOnLoading) {
   const TemporaryFolder folder;
   const std::string path = (folder / "m").string();
   register_layer<Stretch>();
@@ -265,7 +265,7 @@ class BrokenModel : public ::testing::Test {
   std::string path = (folder / "broken").string();
 };
 
-TEST_F(BrokenModel, IsRefusedWithWhatIsWrong) {
+TEST_F(BrokenModel, ErrorsSayWhatIsWrong) {
   replaced("\"version\":1", "\"version\":2", "version 2 of the format; this program knows those up to 1");
   replaced("\"version\":1,", "", "there is no \"version\" in an object");
   replaced("\"Sequential\"", "\"Forest\"", "this is a Forest, not a Sequential");
@@ -290,12 +290,12 @@ TEST_F(BrokenModel, IsRefusedWithWhatIsWrong) {
   expect("the weights do not fit: missing: dense/bias\nunexpected: more");
 }
 
-TEST_F(BrokenModel, AnotherFileIsNoModel) {
+TEST_F(BrokenModel, AnotherFileIsNotAModel) {
   write_safetensors(path, {});
   expect("its metadata has no \"cornu.model\"; to read weights alone, use load_weights");
 }
 
-TEST_F(BrokenModel, TheOptimizersStateMustBeWhole) {
+TEST_F(BrokenModel, TheOptimizersStateMustBeComplete) {
   Sequential model = classifier(Adam{});
   const TensorDataset data = blobs(8);
   model.train_on_batch(data.x(), data.y());
@@ -310,7 +310,7 @@ TEST_F(BrokenModel, TheOptimizersStateMustBeWhole) {
 
 // ---- Weights alone ----
 
-TEST(SavedWeights, GoByTheirNames) {
+TEST(SavedWeights, AreMatchedByName) {
   const TemporaryFolder folder;
   const Sequential model = classifier();
   model.save_weights(folder / "w");
@@ -324,7 +324,7 @@ TEST(SavedWeights, GoByTheirNames) {
   EXPECT_EQ(other.get_weights(), model.get_weights());
 }
 
-TEST(SavedWeights, WhatDoesNotFitIsToldAndNothingIsChanged) {
+TEST(SavedWeights, MismatchesAreReportedAndNothingIsChanged) {
   const TemporaryFolder folder;
   const std::string path = (folder / "w").string();
   Sequential({Input{2}, Dense{8}, {"head", Dense{3}}, {"gone", Dense{1, linear, false}}}, {.seed = 4})
@@ -347,7 +347,7 @@ TEST(SavedWeights, WhatDoesNotFitIsToldAndNothingIsChanged) {
   EXPECT_EQ(model.get_weights()[2], before[2]);
 }
 
-TEST(SavedWeights, OfAnyTypeAreTaken) {
+TEST(SavedWeights, OfAnyTypeAreRead) {
   const TemporaryFolder folder;
   const std::vector<std::uint16_t> kernel{0x3c00, 0x4000};  // 1 and 2 in half precision
   const std::vector<std::int8_t> bias{-3};
@@ -361,7 +361,7 @@ TEST(SavedWeights, OfAnyTypeAreTaken) {
 
 // ---- Disks ----
 
-TEST(Saving, AFullDiskOrAFolderThatIsNotThereKeepsTheOldFile) {
+TEST(Saving, AFullDiskOrAMissingFolderKeepsTheOldFile) {
   const TemporaryFolder folder;
   const Sequential small = classifier(), large{Input{100}, Dense{1000}};
   small.save(folder / "m");
@@ -398,7 +398,7 @@ TEST(Saving, KeepsAFilesPermissionsAndTheLinkToIt) {
   EXPECT_EQ(Sequential::load(folder / "m").get_weights(), weights);
 }
 
-TEST(Saving, AFileOfEveryVersionLoadsForEver) {
+TEST(Saving, FilesOfAllVersionsCanBeLoaded) {
   const std::filesystem::path golden = testing::source_path("tests/models/golden");
   if (std::getenv("CORNU_WRITE_GOLDEN") != nullptr) {
     Sequential model{Input{4, 4, 1},

@@ -32,7 +32,7 @@ CsvDataset read_table(const std::string& text) {
   return read_csv(stream, "t.csv");
 }
 
-TEST(StoredTexts, ThatAreNotUtf8AreRefusedByAClearError) {
+TEST(StoredTexts, ThatAreNotUtf8AreRefused) {
   const testing::TemporaryFolder folder;
   const std::string path = (folder / "x").string();
   const std::array<std::byte, 1> byte{};
@@ -109,7 +109,7 @@ TEST(StoredTexts, ThatAreNotUtf8AreRefusedByAClearError) {
   }
 }
 
-TEST(StoredTexts, OfTablesAreRefusedWhereTheyAreRead) {
+TEST(StoredTexts, OfTablesAreRefusedOnReading) {
   const auto error = [](const std::string& table) {
     return testing::error_of<FormatError>([&] { read_table(table); });
   };

@@ -48,7 +48,7 @@ TEST(SampleWeight, IsSplitWithTheSamples) {
   EXPECT_EQ(history["val_loss"].front(), (0 + 2 * 16.0) / 2);
 }
 
-TEST(SampleWeight, IsNotForTheValidationData) {
+TEST(SampleWeight, DoesNotApplyToTheValidationData) {
   FitOptions weighted = options();
   weighted.sample_weight = four_weights;
   const TensorPair validation(four_inputs, four_targets);
@@ -108,7 +108,7 @@ TEST(ClassWeight, MultipliesWithTheSamplesWeight) {
               (2 * 1 + 1 * 0.5 + 0.5 * 0 + 2 * 2) / 4 * log3, weight_rounding);
 }
 
-TEST(ClassWeight, IsNotForTheValidation) {
+TEST(ClassWeight, DoesNotApplyToTheValidation) {
   FitOptions weighted = options();
   weighted.class_weight = {{0, 100}};
   weighted.validation_split = 0.5;
@@ -118,7 +118,7 @@ TEST(ClassWeight, IsNotForTheValidation) {
   EXPECT_NEAR(history["val_loss"].front(), log3, weight_rounding);
 }
 
-TEST(ClassWeight, LeavesALabelThatIsNoClassToTheLoss) {
+TEST(ClassWeight, LeavesAnInvalidLabelToTheLoss) {
   FitOptions weighted = options();
   weighted.class_weight = {{0, 2}};
   const Tensor labels = Tensor::vector({0, std::numeric_limits<Real>::quiet_NaN(), 2, 0});
@@ -128,7 +128,7 @@ TEST(ClassWeight, LeavesALabelThatIsNoClassToTheLoss) {
                            "labels are whole numbers from 0 to 2");
 }
 
-TEST(ClassWeight, RefusesClassesThatThereAreNotAndWeightsBelowZero) {
+TEST(ClassWeight, RefusesUnknownClassesAndNegativeWeights) {
   const auto expect_refused = [](Sequential model, const std::map<Index, double>& class_weight, const char* text) {
     FitOptions weighted = options();
     weighted.class_weight = class_weight;
@@ -146,7 +146,7 @@ TEST(ClassWeight, RefusesClassesThatThereAreNotAndWeightsBelowZero) {
                  "fit: class_weight is given for class 2; the classes of a model with 1 output are -1 to 1");
 }
 
-TEST(ClassWeight, MovesTheWeightsOfTheModelAsRepeatedSamplesWould) {
+TEST(ClassWeight, TrainsLikeRepeatedSamples) {
   const Tensor points({3, 1}, {1, 2, -1}), classes = Tensor::vector({0, 1, 2});
   Sequential weighted{Input{1}, Dense{3}, Softmax{}};
   weighted.compile({.optimizer = SGD{.learning_rate = 0.3}, .loss = SparseCategoricalCrossentropy{}});
