@@ -4,7 +4,7 @@ include(CMakePackageConfigHelpers)
 # Install the headers that users include, and the headers that those include. All others are internal.
 set(headers cornu.h core/kernels/kernels.h)
 if(TARGET cornu_onnx)
-  list(APPEND headers onnx/model.h onnx/save.h)
+  list(APPEND headers onnx/description.h onnx/model.h onnx/save.h)
 endif()
 set(installed "")
 while(headers)
@@ -70,7 +70,7 @@ foreach(library IN ITEMS cornu cornu_double)
   configure_file(cmake/cornu.pc.in ${CMAKE_CURRENT_BINARY_DIR}/${library}.pc @ONLY)
   install(FILES ${CMAKE_CURRENT_BINARY_DIR}/${library}.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 endforeach()
-# The components, each of which requires the library that it is built for.
+# The components: onnx requires cornu, onnx_double requires cornu_double.
 foreach(component IN LISTS components)
   string(REGEX MATCH "_double$" suffix ${component})
   set(PC_NAME ${component})

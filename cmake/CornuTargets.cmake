@@ -8,12 +8,12 @@ function(cornu_target_options target)
   set_target_properties(${target} PROPERTIES CXX_STANDARD 20 CXX_STANDARD_REQUIRED ON CXX_EXTENSIONS OFF
                                              POSITION_INDEPENDENT_CODE ON)
   # No -ffast-math: it breaks isnan, and NaN must propagate. These two options are safe and let loops vectorize.
-  # No other library interposes Cornu's functions, so that g++ may inline them despite -fPIC.
+  # No library interposes Cornu's functions, so g++ may inline them despite -fPIC.
   target_compile_options(${target} PRIVATE -fno-math-errno -fno-trapping-math -fno-semantic-interposition
     -Wall -Wextra -Wpedantic -Wshadow $<$<NOT:$<BOOL:${arg_FRONT}>>:-Wconversion>
     # Loop optimizations of -O3, enabled for -O2: vectorize where it pays, and move conditions out of loops.
     $<$<CXX_COMPILER_ID:GNU>:-fvect-cost-model=dynamic> $<$<CXX_COMPILER_ID:GNU>:-funswitch-loops>
-    # g++ 12 takes a std::variant that is moved for uninitialised (GCC bug 105593)
+    # g++ 12 warns that a moved std::variant is uninitialised (GCC bug 105593)
     $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>
     $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>  # false positives of g++ 12 for std::string + char* (GCC bug 105651)
     $<$<BOOL:${CORNU_WERROR}>:-Werror>)
@@ -32,8 +32,8 @@ endfunction()
 # cornu_folder(NAME [OPTIMIZE option] [FUSED] [LINKS target...] [INCLUDES target...] [INCLUDE_DIRS folder...] [DEFINES macro...])
 # Defines an object library from the .cpp files of NAME and its subfolders, except those of subfolders declared before:
 # a subfolder with rules of its own comes first.
-# OPTIMIZE: replaces -O2 in release builds. FUSED: the compiler may fuse products and sums. These are rules for folders,
-# not for files, so that a new file follows them.
+# OPTIMIZE: replaces -O2 in release builds. FUSED: allows fused multiply-add. These are options of folders, not of files,
+# so that a new file gets them, too.
 # INCLUDES, INCLUDE_DIRS: headers that are not dependencies of the library's users.
 function(cornu_folder name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "FUSED" "OPTIMIZE" "LINKS;INCLUDES;INCLUDE_DIRS;DEFINES")
@@ -94,7 +94,7 @@ function(cornu_library name)
                                            SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
   # Bind calls within the library directly instead of through the PLT.
   target_link_options(${name} PRIVATE $<$<PLATFORM_ID:Linux>:LINKER:-Bsymbolic-functions>)
-  # Build the library only if something links it when Cornu is part of another project; and cornu_double likewise when
+  # Within another project, build the library only if something links it. At top level, that holds for cornu_double if
   # neither tests nor an installation use it.
   if(NOT CORNU_INSTALL AND (NOT PROJECT_IS_TOP_LEVEL OR (suffix AND NOT CORNU_TESTS_DOUBLE)))
     set_target_properties(${name} ${objects} PROPERTIES EXCLUDE_FROM_ALL ON)
@@ -103,7 +103,7 @@ endfunction()
 
 # cornu_find_optional(VARIABLE IF switch PACKAGE name TARGET target WITHOUT text)
 # Sets VARIABLE to the target to link, or to nothing if the switch (AUTO, ON or OFF) is off or the package is not found
-# with AUTO. Then prints the text: what is missing, and what does not work without it.
+# with AUTO. If there is nothing to link, prints the text: what is missing, and what does not work without it.
 function(cornu_find_optional variable)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "IF;PACKAGE;TARGET;WITHOUT" "")
   set(switch ${${arg_IF}})
@@ -121,8 +121,8 @@ function(cornu_find_optional variable)
 endfunction()
 
 # cornu_component(NAME [LINKS target...] [INCLUDES folder...])
-# Defines the separate library cornu::NAME from the .cpp files of NAME and its subfolders; it links cornu::cornu. And
-# cornu::NAME_double likewise. LINKS and INCLUDES are private.
+# Defines the separate libraries cornu::NAME, which links cornu::cornu, and cornu::NAME_double from the .cpp files of NAME
+# and its subfolders. LINKS and INCLUDES are private.
 function(cornu_component name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "LINKS;INCLUDES")
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${name}/*.cpp)

@@ -4,7 +4,7 @@ if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
   set(CMAKE_BUILD_TYPE Release CACHE STRING "Release, Debug, RelWithDebInfo" FORCE)
 endif()
 
-# -O3 peels and unrolls around every vectorized loop, which makes the library half again as large and no faster.
+# -O3 peels and unrolls every vectorized loop, which makes the library 1.5 times as large and no faster.
 string(REPLACE "-O3" "-O2" CMAKE_CXX_FLAGS_RELEASE "${CMAKE_CXX_FLAGS_RELEASE}")
 
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)

@@ -9,7 +9,7 @@
 
 #include "cornu/core/shape.h"
 
-/// The contents of an ONNX file, whether or not Cornu can run it: names, types and shapes, without the values.
+/// Describes an ONNX file, whether or not Cornu can run it: names, types and shapes, without the values.
 namespace cornu::onnx {
 
 /// An input, an output or an initializer.
@@ -28,7 +28,7 @@ struct Description {
   std::vector<std::pair<std::string, std::string>> metadata;
   std::vector<ValueDescription> inputs, outputs, initializers;  ///< initializers are not among the inputs
   std::map<std::string, std::int64_t> nodes;                    ///< count of each op: "Gemm", "ai.onnx.ml.ZipMap"
-  /// Every reason why Cornu cannot run the model that shows without running it; empty if there is none.
+  /// All reasons why Cornu cannot run the model, as far as the file shows them; empty if there are none.
   std::vector<std::string> unsupported;
 };
 

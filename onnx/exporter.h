@@ -45,7 +45,7 @@ struct Exporter {
   Exported activated(const Exported& x, const Activation& activation);
 };
 
-/// Writes the layers as nodes. Throws ValueError with the layer's name if ONNX has no counterpart for it.
+/// Writes the layers as nodes. Throws ValueError, naming the layer, if it has no counterpart in ONNX.
 Exported export_model(Exporter& to, const Sequential& model, const Exported& x);
 Exported export_layer(Exporter& to, const AnyLayer& layer, const Exported& x);
 

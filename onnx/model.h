@@ -73,8 +73,8 @@ class Model {
 };
 
 /// Reads a file. Supports opsets 6 to 17 of ONNX's default domain, and the optimizers of ai.onnx.preview.training.
-/// Throws FileError if the file cannot be read, and FormatError if it is malformed or needs what Cornu does not
-/// support, with file, node and op. All missing ops are listed at once.
+/// Throws FileError if the file cannot be read, and FormatError, naming file, node and op, if it is malformed or not
+/// supported. One error lists all unsupported ops.
 Model load(const std::string& file);
 /// The same from memory; errors call it `name`.
 Model parse(std::string_view bytes, std::string_view name = "model");

@@ -4,7 +4,7 @@
 
 #include "cornu/onnx/wire.h"
 
-static_assert(std::endian::native == std::endian::little, "raw_data is little endian, and is copied as it is");
+static_assert(std::endian::native == std::endian::little, "raw_data is little-endian and copied unchanged");
 
 namespace cornu::onnx::detail {
 
@@ -55,8 +55,8 @@ Encoding encoding_of(std::int64_t type) {
     case ElementType::boolean:
       return {Kind::boolean, 1, tensor_field::int32_data};
     default:
-      throw FormatError(message("its elements are {}; float, double, int32, int64 and bool are what Cornu reads",
-                                name_of_element_type(type)));
+      throw FormatError(
+          message("its elements are {}; Cornu reads float, double, int32, int64 and bool", name_of_element_type(type)));
   }
 }
 

@@ -29,7 +29,7 @@ class Budget {
 
   template <class T, class U>
   void append(std::vector<T>& list, U&& item) {
-    // A growing vector holds its old and its new memory, with some spare; and a Node is made for each item later.
+    // A growing vector holds its old and its new memory, both with spare capacity; later a Node is built for each item.
     charge(4 * sizeof(T));
     list.push_back(std::forward<U>(item));
   }

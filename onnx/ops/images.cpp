@@ -76,8 +76,8 @@ Windows windows_of(const Call& call, const Shape& image, std::span<const Index> 
                            m.before + m.after, m.reach());
       const bool rounds_up = call.integer("ceil_mode", 0) != 0;
       m.out = (rounds_up ? (room + m.stride - 1) / m.stride : room / m.stride) + 1;
-      // Windows that would start in the padding after the pixels are dropped: the rule of opset 22, and of runtimes
-      // before it.
+      // A window that would start in the padding after the pixels is dropped: the rule of opset 22, which runtimes
+      // applied before.
       if (rounds_up && m.start(m.out - 1) >= m.in) --m.out;
     }
     result[i + 2 - spatial] = m;

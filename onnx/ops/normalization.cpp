@@ -5,8 +5,8 @@ namespace cornu::onnx::detail {
 
 namespace {
 
-/// Normalizes with the moving mean and variance that are inputs; in training_mode (opset 14) with those of the batch,
-/// and outputs the updated moving statistics. Training a graph in Cornu does not change them, as is usual in
+/// Normalizes by the given moving mean and variance. In training_mode (opset 14), normalizes by those of the batch and
+/// outputs the updated moving statistics. Training a graph in Cornu keeps the moving statistics, as is usual in
 /// fine-tuning.
 void run_batch_normalization(Call& call) {
   require<FormatError>(call.integer("spatial", 1) != 0, "spatial is 0; only 1, a mean per channel, is supported");

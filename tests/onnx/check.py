@@ -1,7 +1,7 @@
 """Checks the files in a folder with ONNX's own checker: check.py FOLDER.
 
-Runs all checks of the checker and strict shape inference. Requires unique node names, and an inferred output shape
-equal to that in the file, with an open batch.
+Runs all checks and strict shape inference. Also requires unique node names, an open batch, and an inferred output shape
+equal to that in the file.
 """
 import pathlib
 import sys

@@ -23,7 +23,7 @@ TEST(OnnxComparisons, InfinityEqualsItselfAndNaNNothing) {
   EXPECT_EQ(fixture("equal_inf").predict(x), Tensor::vector({1, 1, 1, 0, 1}));
 }
 
-TEST(OnnxComparisons, TreatSpecialNumbersAsNumPyDoes) {
+TEST(OnnxComparisons, TreatSpecialValuesLikeNumPy) {
   const Real values[] = {0, Real(-0.0), 1, -1, infinity, -infinity, nan, Real(1e-30)};
   Writer writer;
   const Index column[] = {8, 1}, row[] = {8};
@@ -66,7 +66,7 @@ TEST(OnnxComparisons, TreatSpecialNumbersAsNumPyDoes) {
   }
 }
 
-TEST(OnnxReductions, WithoutAxesAreTheIdentityWhereThatIsAskedFor) {
+TEST(OnnxReductions, WithoutAxesAreTheIdentityIfNoopWithEmptyAxesIsSet) {
   const Tensor x = normal({2, 3}, 1);
   EXPECT_EQ(fixture("rsum_noop1_emptyname").predict(x), x);
   for (const bool noop : {false, true}) {

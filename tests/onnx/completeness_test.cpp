@@ -12,7 +12,7 @@
 #include "cornu/tests/support/every_layer.h"
 #include "cornu/tests/support/temporary_folder.h"
 
-// Everything that is registered can do everything there is to do. What cannot is listed by name, with the reason.
+// Every registered type supports every feature. The exceptions are listed by name, with the reason.
 
 namespace cornu {
 namespace {
@@ -145,7 +145,7 @@ TEST(Completeness, OfEveryLayer) {
     if (row != rows.end()) {
       expect_complete(name, *row);
     } else {
-      EXPECT_EQ(name, "Inputs") << "add a row to tests/support/every_layer.h";  // it is no layer but says what comes in
+      EXPECT_EQ(name, "Inputs") << "add a row to tests/support/every_layer.h";  // it only states the input shapes
     }
   }
 }

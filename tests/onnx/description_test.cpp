@@ -15,7 +15,7 @@ namespace {
 using cornu::detail::FileKind;
 using cornu::testing::error_of;
 
-TEST(OnnxDescription, ListsAllThatKeepsAModelFromRunning) {
+TEST(OnnxDescription, ListsEveryReasonWhyAModelCannotRun) {
   const Description model = describe(cornu::testing::unsupported_onnx_model(), "m");
   EXPECT_EQ(model.ir_version, 8);
   EXPECT_EQ(model.producer, "someone");
@@ -59,7 +59,7 @@ TEST(OnnxDescription, TakesNoMoreMemoryThanTheReader) {
   EXPECT_LT(memory.bytes(), 4 * std::ssize(model) + (Index{32} << 20));
 }
 
-TEST(OnnxReaders, SayOfWhichKindAnotherFileIs) {
+TEST(OnnxReaders, NameTheKindOfAForeignFile) {
   for (const auto& [kind, bytes] : cornu::testing::foreign_files()) {
     if (kind == FileKind::onnx) continue;
     const std::string text = message("m: this is {}; {}", name_of(kind), remedy_for(kind));

@@ -50,7 +50,7 @@ Made made_of(const char* op, const std::vector<List>& inputs, const std::vector<
   }
 }
 
-TEST(OnnxIntegers, AreComputedExactlyOrRefused) {
+TEST(OnnxIntegers, AreComputedExactlyOrRejected) {
   struct Arithmetic {
     const char* op;
     std::function<Wide(Wide, Wide)> right;
@@ -128,7 +128,7 @@ TEST(OnnxIntegers, AreReducedToIntegers) {
   }
 }
 
-TEST(OnnxIntegers, APowerOfAnIntegerIsOne) {
+TEST(OnnxIntegers, PowersOfIntegersAreIntegers) {
   const auto power = [](Index base, Real exponent) {
     Writer writer;
     const Index bases[] = {base};
@@ -146,7 +146,7 @@ TEST(OnnxIntegers, APowerOfAnIntegerIsOne) {
   EXPECT_THROW(power(10, 30), ValueError);
 }
 
-TEST(OnnxIntegers, StayIntegersInProductsAndElsewhereGiveNoFractions) {
+TEST(OnnxIntegers, StayIntegersInProductsAndAFractionIsAnError) {
   Writer writer;
   const Index a[] = {2, 3}, two[] = {2};
   const std::string y = writer.node("MatMul", {writer.initializer("a", a), writer.initializer("b", a)});
@@ -158,7 +158,7 @@ TEST(OnnxIntegers, StayIntegersInProductsAndElsewhereGiveNoFractions) {
   EXPECT_EQ((*made_of("Sqrt", {{9}}).y)[0], 3);
 }
 
-TEST(OnnxIntegers, AnInputOfIntegersTakesNoFractions) {
+TEST(OnnxIntegers, AnIntegerInputRejectsFractions) {
   Writer writer;
   const Index shape[] = {Writer::any};
   writer.input("ids", shape, Kind::integer);
@@ -176,7 +176,7 @@ TEST(OnnxIntegers, AnInputOfIntegersTakesNoFractions) {
 
 // ---- Integers that a Real cannot represent ----
 
-TEST(OnnxIntegers, ThatAreTooLargeAreRefusedWhereTheyMatter) {
+TEST(OnnxIntegers, ThatAreTooLargeAreRejectedWhereTheyMatter) {
   const std::string lost = std::to_string(first_lost);
   const auto refusal = [&](const char* op, std::initializer_list<List> inputs) { return made_of(op, inputs).error; };
   EXPECT_EQ(refusal("Identity", {{first_lost}}),
@@ -226,7 +226,7 @@ List positions_of(Index start, Index end, Index step, Index extent) {
   return result;
 }
 
-TEST(OnnxIntegers, SlicesEndWhereNumPysDo) {
+TEST(OnnxIntegers, SlicesEndWhereThoseOfNumPyDo) {
   Rng rng(25);
   int whole = 0;
   for (int round = 0; round < 3000; ++round) {
@@ -271,7 +271,7 @@ TEST(OnnxIntegers, ASliceToTheLargestIntegerOf32BitsGoesToTheEnd) {
   for (Index i = 0; i < 15; ++i) EXPECT_EQ(y[i], x[i / 5 * 6 + i % 5 + 1]);
 }
 
-TEST(OnnxIntegers, ASliceSaysWhatDoesNotFitTogether) {
+TEST(OnnxIntegers, ASliceWithMismatchedInputsIsAnError) {
   Writer writer;
   const Index shape[] = {3, 6}, two[] = {0, 1}, one[] = {1};
   writer.input("x", shape);
@@ -284,7 +284,7 @@ TEST(OnnxIntegers, ASliceSaysWhatDoesNotFitTogether) {
       "m: node 'Slice_0' (Slice): starts, ends, axes and steps differ in length");
 }
 
-TEST(OnnxIntegers, AShapeIsAsLargeAsItIs) {
+TEST(OnnxIntegers, AReshapeToALargeShapeIsExact) {
   Writer writer;
   const Index x_shape[] = {Writer::any, 0}, target[] = {0, (1 << 24) + 1};
   writer.input("x", x_shape);
@@ -294,7 +294,7 @@ TEST(OnnxIntegers, AShapeIsAsLargeAsItIs) {
   EXPECT_EQ(model.predict(Tensor({5, 0})).shape(), (Shape{0, (1 << 24) + 1}));
 }
 
-TEST(OnnxIntegers, ACastSaysWhatItsTypeCannotHold) {
+TEST(OnnxIntegers, ACastNamesTheValueThatDoesNotFit) {
   const auto cast = [](Real number, Index to) {
     Writer writer;
     const Index one = 1;

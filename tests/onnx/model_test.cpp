@@ -67,7 +67,7 @@ TEST(OnnxModel, ListsWeightsUnderTheirNamesAndWithTheAxesOfCornusLayers) {
   EXPECT_EQ(model.outputs()[0].shape, (std::vector<Index>{-1, 4}));
 }
 
-TEST(OnnxModel, TrainsOnInASequential) {
+TEST(OnnxModel, CanBeTrainedFurtherInASequential) {
   const Tensor x = normal({64, 1, 4, 4}, 7);
   Tensor y(Shape{64});
   const Tensor brightness = mean(reshape(x, {64, 16}), 1);
@@ -83,7 +83,7 @@ TEST(OnnxModel, TrainsOnInASequential) {
   EXPECT_NE(onnx::Model(*trained).parameters()[0].parameter->value, network().parameters()[0].parameter->value);
 }
 
-TEST(OnnxModel, WhatAnImportedGraphHasLearntLeavesByItsWeightsAlone) {
+TEST(OnnxModel, OnlyTheWeightsOfAnImportedGraphCanBeSaved) {
   const testing::TemporaryFolder folder;
   Sequential model{network(), Dense{2}};
   for (const NamedParameter& each : model.parameters()) each.parameter->value.fill(Real(0.25));
@@ -133,7 +133,7 @@ TEST(OnnxModel, RunsByName) {
                            "m: inputs a, b and outputs Add_0, Mul_1; a layer has one of each, use run");
 }
 
-TEST(OnnxModel, AGraphWithoutInputsGivesItsConstants) {
+TEST(OnnxModel, AGraphWithoutInputsReturnsItsConstants) {
   const onnx::Model model = testing::fixture("g_noinput_const");
   EXPECT_TRUE(model.inputs().empty());
   EXPECT_FALSE(model.input_shape());
@@ -143,7 +143,7 @@ TEST(OnnxModel, AGraphWithoutInputsGivesItsConstants) {
   EXPECT_THROW(model.predict(Tensor({1, 2})), ValueError);
 }
 
-TEST(OnnxModel, WhatNothingUsesIsNotRun) {
+TEST(OnnxModel, UnusedNodesAreNotRun) {
   Writer writer;
   const Index two = 2;
   writer.input("x", {&two, 1});
@@ -161,7 +161,7 @@ TEST(OnnxModel, CopiesShareNothing) {
   EXPECT_EQ(model.parameters()[3].parameter->value[0], 9);
 }
 
-TEST(OnnxModel, ThrowsOnceItWasMovedFrom) {
+TEST(OnnxModel, ThrowsAfterItIsMovedFrom) {
   onnx::Model model = network();
   const onnx::Model taken = std::move(model);
   const Tensor x({1, 1, 4, 4});
@@ -199,7 +199,7 @@ TEST(OnnxModel, PredictsInManyThreadsAtOnce) {
 }
 
 TEST(OnnxModel, AWarmPassAllocatesNothing) {
-  if (!testing::AllocationCounter::available()) GTEST_SKIP() << "allocations are not counted here";
+  if (!testing::AllocationCounter::available()) GTEST_SKIP() << "allocations cannot be counted in this build";
   const onnx::Model model = network();
   const Tensor x = normal({8, 1, 4, 4}, 1), g = normal({8, 4}, 1);
   Tape tape(Mode::training, 1);

@@ -18,7 +18,7 @@ using testing::normal;
 using testing::OneNode;
 using testing::Writer;
 
-TEST(OnnxOps, HaveTheGradientsOfWhatTheyCompute) {
+TEST(OnnxOps, HaveTheRightGradients) {
   const Index one = 1;
   const OneNode table[] = {
       {"Add", {{2, 3}, {3}}},
@@ -82,7 +82,7 @@ TEST(OnnxOps, HaveTheGradientsOfWhatTheyCompute) {
   }
 }
 
-TEST(OnnxTake, AddsUpWhereASliceIsTakenTwiceAndFillsWhereNoneIs) {
+TEST(OnnxTake, AccumulatesGradientsOfRepeatedPositionsAndFillsMissingOnes) {
   const std::vector<Index> positions{2, -1, 0, 2};
   const auto f = [&](std::span<const Var> in) { return onnx::detail::take(in[0], 1, positions, 7); };
   const Tensor x = normal({2, 3, 2}, 1);
@@ -99,7 +99,7 @@ TEST(OnnxTake, AddsUpWhereASliceIsTakenTwiceAndFillsWhereNoneIs) {
   expect_error<ShapeError>([&] { onnx::detail::take(in, 1, outside); }, "position 3 is outside of axis 1 of (2, 3, 2)");
 }
 
-TEST(OnnxOps, ASumOfAConvolutionAndOfAnInputHasTheAxesOfTheFile) {
+TEST(OnnxOps, ASumOfAConvolutionAndAnInputHasTheAxesOfTheFile) {
   Writer writer;
   const Index shape[] = {2, 2, 3, 3};
   writer.input("x", shape);
@@ -119,7 +119,7 @@ TEST(OnnxOps, ASumOfAConvolutionAndOfAnInputHasTheAxesOfTheFile) {
   }
 }
 
-TEST(OnnxOps, SayWhichNodeMakesMoreThanThereIsMemoryFor) {
+TEST(OnnxOps, NameTheNodeThatRunsOutOfMemory) {
   const Index one = 1, many[] = {Shape::max_size};
   const auto error = [&](const char* op, bool of_x) {
     Writer writer;
@@ -135,7 +135,7 @@ TEST(OnnxOps, SayWhichNodeMakesMoreThanThereIsMemoryFor) {
             "m: node 'ConstantOfShape_0' (ConstantOfShape): not enough memory for its result");
 }
 
-TEST(OnnxOps, RefuseClassWeightsThatAreNotOneAClass) {
+TEST(OnnxOps, RejectClassWeightsThatDoNotMatchTheClasses) {
   for (const Index count : {2, 4}) {
     Writer writer;
     const Index scores[] = {2, 3};
@@ -153,7 +153,7 @@ TEST(OnnxOps, RefuseClassWeightsThatAreNotOneAClass) {
   }
 }
 
-TEST(OnnxOps, SayWhatTheyCannotDo) {
+TEST(OnnxOps, NameUnsupportedInputsAndOptions) {
   const auto refusal = [](const OneNode& node) {
     std::vector<Tensor> inputs;
     for (const Shape& shape : node.inputs) inputs.emplace_back(shape);

@@ -84,7 +84,7 @@ Expected expected_pools(const Pool& pool, const Tensor& x, Index channels) {
   return result;
 }
 
-TEST(OnnxPools, HaveTheWindowsThatAreCountedOneByOne) {
+TEST(OnnxPools, MatchWindowsEnumeratedOneByOne) {
   Rng rng(22);
   const auto draw = [&](Index least, Index most) {
     return least + static_cast<Index>(rng.bits() % static_cast<std::uint64_t>(most - least + 1));
@@ -164,7 +164,7 @@ TEST(OnnxPools, AWindowBeyondThePixelsIsDropped) {
   for (Index i = 0; i < 3; ++i) EXPECT_EQ(y[i], x[3 * i]);
 }
 
-TEST(OnnxPools, TheLargestIsANaNWhereThereIsOne) {
+TEST(OnnxPools, TheMaximumOfAWindowWithANaNIsNaN) {
   Writer writer;
   const Index shape[] = {1, 1, 4};
   writer.input("x", shape);

@@ -107,10 +107,10 @@ TEST(OnnxReader, SaysWhatIsWrongWithATensor) {
       {with({1LL << 40, 1LL << 40}, 1, raw(4)), "t: its dimensions overflow"},
       {with({-1}, 1, raw(4)), "t: dimension 0 is -1"},
       {with({1, 1, 1, 1, 1, 1, 1, 1, 1}, 1, raw(4)), "t: it has more than 8 dimensions"},
-      {with({1}, 10, raw(2)), "t: its elements are float16; float, double, int32, int64 and bool are what Cornu reads"},
-      {with({1}, 8, nothing), "t: its elements are string; float, double, int32, int64 and bool are what Cornu reads"},
+      {with({1}, 10, raw(2)), "t: its elements are float16; Cornu reads float, double, int32, int64 and bool"},
+      {with({1}, 8, nothing), "t: its elements are string; Cornu reads float, double, int32, int64 and bool"},
       {with({1}, 99, raw(1)),
-       "t: its elements are of an unknown type; float, double, int32, int64 and bool are what Cornu reads"},
+       "t: its elements are of an unknown type; Cornu reads float, double, int32, int64 and bool"},
       {with({1}, 1, [](pbf_writer& m) { m.add_enum(tensor_field::data_location, 1); }),
        "t: its elements are in another file (external data); save the model with all data inside"},
       {with({1}, 1, [](pbf_writer& m) { m.add_message(tensor_field::external_data, std::string()); }),
@@ -145,7 +145,7 @@ std::string small_model() {
   return writer.finished("small");
 }
 
-TEST(OnnxReader, WhatIsCutOffOrFlippedIsRefusedOrRuns) {
+TEST(OnnxReader, ADamagedFileIsRejectedOrRuns) {
   const std::string whole = small_model();
   const Tensor x = testing::normal({2, 1, 4, 4}, 1);
   ASSERT_NO_THROW(onnx::parse(whole).predict(x));
@@ -157,7 +157,7 @@ TEST(OnnxReader, WhatIsCutOffOrFlippedIsRefusedOrRuns) {
   EXPECT_GT(refused.flipped, std::ssize(whole));
 }
 
-TEST(OnnxReader, ManySmallPartsDoNotTakeMoreMemoryThanTheirBytesAllow) {
+TEST(OnnxReader, ManySmallPartsStayWithinTheMemoryLimit) {
   std::string graph, file;
   pbf_writer message(graph);
   for (int i = 0; i < 200'000; ++i) message.add_message(graph_field::node, std::string());
@@ -219,7 +219,7 @@ TEST(OnnxReader, SaysWhatIsWrongWithAModel) {
   EXPECT_EQ(refusal(unmade.finished("g")), "m: no node computes the output 'y'");
 }
 
-TEST(OnnxReader, NamesAllOpsThatCornuDoesNotHaveAtOnce) {
+TEST(OnnxReader, NamesAllUnsupportedOpsAtOnce) {
   Writer writer;
   const Index one = 1;
   const std::vector<std::string> x{"x"}, outputs{"a", "b", "c", "d", "e", "f"};

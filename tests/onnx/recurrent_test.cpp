@@ -117,7 +117,7 @@ Tensor in_layout(const Tensor& t, bool batch_first) {
   return result;
 }
 
-TEST(OnnxRecurrent, MakesWhatTheEquationsMakeWhateverOutputsAreListed) {
+TEST(OnnxRecurrent, MatchesTheEquationsForAnyListedOutputs) {
   Rng rng(25);
   const auto draw = [&](Index least, Index most) {
     return least + static_cast<Index>(rng.bits() % static_cast<std::uint64_t>(most - least + 1));
@@ -230,7 +230,7 @@ TEST(OnnxRecurrent, StatesAndCellsHaveGradients) {
   }
 }
 
-TEST(OnnxRecurrent, GivesAllThatPyTorchsExportLists) {
+TEST(OnnxRecurrent, ReturnsAllOutputsOfAPyTorchExport) {
   const onnx::Model model = testing::fixture("lstm_all");
   for (const Index batch : {1, 2}) {
     const auto made = model.run({{"input", normal({batch, 6, 3}, 1)}});

@@ -143,7 +143,7 @@ std::vector<std::pair<std::string, Sequential>> models() {
   return result;
 }
 
-TEST(OnnxSave, WhatIsWrittenPredictsTheSameWhenItIsLoaded) {
+TEST(OnnxSave, AnExportedModelPredictsTheSameAfterLoading) {
   const testing::TemporaryFolder folder;
   const char* const kept = std::getenv("CORNU_ONNX_FILES");  // folder for another program that checks the files
   for (const auto& [name, model] : models()) {
@@ -218,7 +218,7 @@ std::vector<AnyLayer> confusing_layers(Rng& rng, int depth, std::vector<std::str
   return result;
 }
 
-TEST(OnnxSave, NamesAreUniqueWhateverLayersAreCalled) {
+TEST(OnnxSave, NamesAreUniqueForAnyLayerNames) {
   Rng rng(21);
   for (int i = 0; i < 150; ++i) {
     Sequential model{Input{4, 3}};
@@ -235,7 +235,7 @@ TEST(OnnxSave, NamesAreUniqueWhateverLayersAreCalled) {
   }
 }
 
-TEST(OnnxSave, AModelsNameIsMadeLegalToo) {
+TEST(OnnxSave, TheNameOfTheModelIsSanitizedToo) {
   const Sequential model({Input{2}, Dense{1}}, {.name = "\n\x01\x7F"});
   EXPECT_NE(exported(model).find("___"), std::string::npos);
 }
@@ -251,7 +251,7 @@ TEST(OnnxSave, ControlCharactersBecomeUnderscoresInAllNames) {
   }
 }
 
-TEST(OnnxSave, RefusesNamesThatAreNotUtf8) {
+TEST(OnnxSave, RejectsNamesThatAreNotUtf8) {
   const Sequential model({Input{2}, Dense{1}});
   testing::expect_error<ValueError>(
       [&] { exported(model, {.class_names = {"\xFC"}}); },
@@ -263,7 +263,7 @@ TEST(OnnxSave, RefusesNamesThatAreNotUtf8) {
       "a\\xff: the name \"a\\xff/kernel\" is not UTF-8 (at byte 1); is it Latin-1? Files store text as UTF-8");
 }
 
-TEST(OnnxSave, EveryTestExportsThroughTheCheckOfNames) {
+TEST(OnnxSave, EveryTestExportsThroughTheNameCheck) {
   for (const auto& entry : std::filesystem::directory_iterator(testing::source_path("tests/onnx"))) {
     if (!entry.is_regular_file() || entry.path().filename() == "export.h") continue;
     const std::string text = testing::content(entry.path());
@@ -273,7 +273,7 @@ TEST(OnnxSave, EveryTestExportsThroughTheCheckOfNames) {
   }
 }
 
-TEST(OnnxSave, AMeanOfNormalizationIsNotTrainedAndAVarianceOfZeroDividesByLittle) {
+TEST(OnnxSave, NormalizationHasNoTrainableWeightsAndHandlesZeroVariance) {
   Normalization layer;
   layer.adapt(Tensor::matrix({{1, 5}, {3, 5}}));
   const Sequential model{Input{2}, layer};
@@ -283,7 +283,7 @@ TEST(OnnxSave, AMeanOfNormalizationIsNotTrainedAndAVarianceOfZeroDividesByLittle
   EXPECT_EQ(loaded.predict(x), Tensor::matrix({{0, 0}, {2, 0}}));
 }
 
-TEST(OnnxSave, ClassNamesAreOneForEachOutput) {
+TEST(OnnxSave, ClassNamesMustMatchTheOutputs) {
   const auto names = [](const Sequential& model, std::vector<std::string> given) {
     return onnx::parse(exported(model, {.class_names = std::move(given)})).metadata().at("class_names");
   };
@@ -295,13 +295,13 @@ TEST(OnnxSave, ClassNamesAreOneForEachOutput) {
   expect_error<ValueError>([&] { names(two, {"a", "b", "c"}); }, "sequential: 3 class names given for 2 outputs");
 }
 
-TEST(OnnxSave, AnEmbeddingTakesItsWordsAsFloats) {
+TEST(OnnxSave, AnEmbeddingTakesItsIndicesAsFloats) {
   const Sequential model{Input{3}, Embedding{.input_dim = 7, .output_dim = 2}, Flatten{}, Dense{2}};
   const Tensor x = Tensor::matrix({{0, 6, 3}, {1, 1, 5}});
   expect_close(onnx::parse(exported(model)).predict(x), model.predict(x));
 }
 
-TEST(OnnxSave, TheSameModelIsTheSameBytes) {
+TEST(OnnxSave, TheSameModelGivesTheSameBytes) {
   const Sequential model{Input{3}, Dense{2}};
   EXPECT_EQ(exported(model), exported(model));
   EXPECT_EQ(onnx::parse(exported(model)).metadata().size(), 0U);

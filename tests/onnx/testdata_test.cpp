@@ -107,7 +107,7 @@ std::vector<std::string> missing_ops(const std::string& failure) {
 }
 
 TEST(OnnxTestData, EveryTestPassesOrIsListedWithItsReason) {
-  if (!fs::exists(data)) GTEST_SKIP() << data << " is not there (Debian's libonnx-testdata)";
+  if (!fs::exists(data)) GTEST_SKIP() << data << " does not exist (install libonnx-testdata)";
   Skipped skipped = read_skipped();
   std::set<std::string> unused_ops = skipped.ops;
   int passed = 0, count = 0;
