@@ -82,19 +82,22 @@ Shape result_of(const AnyLayer& layer, const Shape& sample) {
   return layer.forward(tape.input(zeros)).shape().sub(1);
 }
 
-/// Exports layers in sequence.
-Exported chain(Exporter& to, std::span<const AnyLayer> layers, Exported x) {
+/// Exports a layer under its path, such as "block/dense".
+Exported under_its_path(Exporter& to, const AnyLayer& layer, const Exported& x) {
   const std::string outer = to.layer;
-  for (const AnyLayer& layer : layers) {
-    to.layer = outer.empty() ? layer.name() : outer + "/" + layer.name();
-    x = cornu::detail::naming(layer.name(), [&] { return export_layer(to, layer, x); });
-  }
+  to.layer = outer.empty() ? layer.name() : outer + "/" + layer.name();
+  Exported y = cornu::detail::naming(layer.name(), [&] { return export_layer(to, layer, x); });
   to.layer = outer;
+  return y;
+}
+
+Exported chain(Exporter& to, const cornu::detail::Chain& layers, Exported x) {
+  for (const AnyLayer& layer : layers.layers) x = under_its_path(to, layer, x);
   return x;
 }
 
 Exported residual(Exporter& to, const Residual& layer, const Exported& x) {
-  Exported y = chain(to, layer.chain().layers, x);
+  Exported y = chain(to, layer.chain(), x);
   const bool first = x.channels_first && y.channels_first;
   if (!first) y = to.channels_last(y);
   return {to.writer.node("Add", {first ? x.name : to.channels_last(x).name, y.name}, {}, to.layer), x.shape, first};
@@ -102,7 +105,7 @@ Exported residual(Exporter& to, const Residual& layer, const Exported& x) {
 
 Exported concatenation(Exporter& to, const Concatenate& layer, const Exported& x, const Shape& result) {
   std::vector<Exported> results;
-  for (const cornu::detail::Chain& each : layer.chains()) results.push_back(chain(to, each.layers, x));
+  for (const cornu::detail::Chain& each : layer.chains()) results.push_back(chain(to, each, x));
   // Images can stay channels-first if they are concatenated along their channels.
   const bool along_last = layer.axis() == -1 || layer.axis() == result.rank();
   const bool first =
@@ -134,10 +137,10 @@ Exported export_layer(Exporter& to, const AnyLayer& any, const Exported& x) {
   throw ValueError(message("{} cannot be written to an ONNX file", cornu::detail::with_article(any.type())));
 }
 
-Exported export_model(Exporter& to, const Sequential& model, const Exported& x) {
-  std::vector<AnyLayer> layers;
-  for (Index i = 0; i < model.layer_count(); ++i) layers.push_back(model.get_layer(i));
-  return chain(to, layers, x);
+Exported export_model(Exporter& to, const Sequential& model, const Exported& input) {
+  Exported x = input;
+  for (Index i = 0; i < model.layer_count(); ++i) x = under_its_path(to, model.get_layer(i), x);
+  return x;
 }
 
 }  // namespace cornu::onnx::detail

@@ -152,13 +152,13 @@ void Writer::metadata(std::string_view key, std::string_view value) {
 
 std::string Writer::finished(std::string_view graph_name, Index opset,
                              std::span<const std::pair<std::string, Index>> other_domains) const {
-  std::string graph = graph_, file;
-  pbf_writer graph_message(graph);
-  add_text(graph_message, graph_field::name, legal(graph_name));
+  std::string named, file;
+  pbf_writer(named).add_string(graph_field::name, legal(graph_name));
+  file.reserve(graph_.size() + named.size() + metadata_.size() + 1024);  // once: the graph holds all weights
   pbf_writer model(file);
   model.add_int64(model_field::ir_version, ir_version);
   model.add_string(model_field::producer_name, "cornu");
-  model.add_message(model_field::graph, graph);
+  model.add_bytes_vectored(model_field::graph, graph_, named);
   const auto import = [&](std::string_view domain, Index version) {
     pbf_writer message(model, model_field::opset_import);
     add_text(message, opset_field::domain, domain);
@@ -166,7 +166,8 @@ std::string Writer::finished(std::string_view graph_name, Index opset,
   };
   import("", opset);
   for (const auto& [domain, version] : other_domains) import(domain, version);
-  return file + metadata_;
+  file += metadata_;
+  return file;
 }
 
 }  // namespace cornu::onnx::detail

@@ -94,22 +94,23 @@ CppValue layer_normalization(CppProgram& program, const LayerNormalization& laye
 
 /// (x w + bias - mean) factor + beta = x (w factor) + (bias - mean) factor + beta; the outputs are the last axis.
 template <class L>
-bool fold(AnyLayer& any, const BatchNormalization& next) {
-  auto* const layer = any.as<L>();
-  if (layer == nullptr || !layer->activation.is(linear)) return false;
+std::optional<AnyLayer> with_normalization(const AnyLayer& any, const BatchNormalization& next) {
+  const auto* const from = any.as<L>();
+  if (from == nullptr || !from->activation.is(linear)) return std::nullopt;
+  L layer = *from;
   const std::vector<Real> factors = factors_of(next);
   const Index outputs = next.moving_mean.value.size();
-  for (Index i = 0; i < layer->kernel.value.size(); ++i) {
-    layer->kernel.value[i] *= factors[static_cast<std::size_t>(i % outputs)];
+  for (Index i = 0; i < layer.kernel.value.size(); ++i) {
+    layer.kernel.value[i] *= factors[static_cast<std::size_t>(i % outputs)];
   }
   Tensor bias(Shape{outputs});
   for (Index i = 0; i < outputs; ++i) {
-    const Real before = (layer->use_bias ? layer->bias.value[i] : 0) - next.moving_mean.value[i];
+    const Real before = (layer.use_bias ? layer.bias.value[i] : 0) - next.moving_mean.value[i];
     bias[i] = before * factors[static_cast<std::size_t>(i)] + (next.center ? next.beta.value[i] : 0);
   }
-  layer->use_bias = true;
-  layer->bias.value = std::move(bias);
-  return true;
+  layer.use_bias = true;
+  layer.bias.value = std::move(bias);
+  return AnyLayer(any.name(), std::move(layer));
 }
 
 }  // namespace
@@ -117,10 +118,10 @@ bool fold(AnyLayer& any, const BatchNormalization& next) {
 std::optional<AnyLayer> folded(const AnyLayer& layer, const AnyLayer& next, Index rank) {
   const auto* const normalization = next.as<BatchNormalization>();
   if (normalization == nullptr || (normalization->axis != -1 && normalization->axis != rank)) return std::nullopt;
-  AnyLayer copy = layer;
-  const bool done = fold<Dense>(copy, *normalization) || fold<Conv1D>(copy, *normalization) ||
-                    fold<Conv2D>(copy, *normalization) || fold<DepthwiseConv2D>(copy, *normalization);
-  return done ? std::optional(std::move(copy)) : std::nullopt;
+  if (auto made = with_normalization<Dense>(layer, *normalization)) return made;
+  if (auto made = with_normalization<Conv1D>(layer, *normalization)) return made;
+  if (auto made = with_normalization<Conv2D>(layer, *normalization)) return made;
+  return with_normalization<DepthwiseConv2D>(layer, *normalization);
 }
 
 std::optional<CppValue> write_normalization(CppProgram& program, const AnyLayer& any, const CppValue& x) {

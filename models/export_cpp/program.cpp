@@ -81,12 +81,14 @@ std::string CppProgram::free_name(const std::string& name) {
   return free;
 }
 
-void CppProgram::write_array(std::string_view type, const std::string& name, Index bytes,
-                             const std::vector<std::string>& texts) {
-  weight_bytes_ += bytes * std::ssize(texts);
-  arrays_ += fmt::format("inline constexpr {} {}[{}] = {{", type, name, texts.size());
+std::string CppProgram::write_array(std::string_view type, const std::string& name, Index bytes, std::size_t count,
+                                    const std::function<std::string(std::size_t)>& text_of) {
+  const std::string free = free_name(name);
+  weight_bytes_ += bytes * static_cast<Index>(count);
+  arrays_ += fmt::format("inline constexpr {} {}[{}] = {{", type, free, count);
   std::string line;
-  for (const std::string& text : texts) {
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::string text = text_of(i);
     if (line.empty() || line.size() + text.size() > 116) {
       arrays_ += line + "\n   ";
       line.clear();
@@ -94,6 +96,7 @@ void CppProgram::write_array(std::string_view type, const std::string& name, Ind
     line += " " + text + ",";
   }
   arrays_ += line + "\n};\n";
+  return "detail::" + free;
 }
 
 float CppProgram::finite(const std::string& name, double number) const {
@@ -106,11 +109,7 @@ float CppProgram::finite(const std::string& name, double number) const {
 std::string CppProgram::number(const std::string& name, double value) const { return literal(finite(name, value)); }
 
 std::string CppProgram::array(const std::string& name, std::span<const Real> numbers) {
-  std::vector<std::string> texts;
-  for (const Real each : numbers) texts.push_back(number(name, each));
-  const std::string free = free_name(name);
-  write_array("float", free, 4, texts);
-  return "detail::" + free;
+  return write_array("float", name, 4, numbers.size(), [&](std::size_t i) { return number(name, numbers[i]); });
 }
 
 std::string CppProgram::weights(const std::string& name, const Tensor& kernel, Index outputs) {
@@ -121,14 +120,12 @@ std::string CppProgram::weights(const std::string& name, const Tensor& kernel, I
   for (std::size_t i = 0; i < numbers.size(); ++i) {
     scales[i % count] = std::max<Real>(scales[i % count], std::abs(finite(name, numbers[i])) / 127);
   }
-  std::vector<std::string> texts;
-  for (std::size_t i = 0; i < numbers.size(); ++i) {
+  const auto rounded = [&](std::size_t i) {
     const Real scale = scales[i % count];
-    texts.push_back(std::to_string(scale > 0 ? std::lround(numbers[i] / scale) : 0));
-  }
-  const std::string free = free_name(name);
-  write_array("std::int8_t", free, 1, texts);
-  return "detail::" + free + ", " + array(name + "_scale", scales);
+    return std::to_string(scale > 0 ? std::lround(numbers[i] / scale) : 0);
+  };
+  const std::string elements = write_array("std::int8_t", name, 1, numbers.size(), rounded);
+  return elements + ", " + array(name + "_scale", scales);
 }
 
 // ---- Memory ----

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <set>
 #include <span>
 #include <string>
@@ -78,7 +79,9 @@ class CppProgram {
   std::string free_name(const std::string& name);
   /// The value as a float, which predictors compute with. Throws ValueError unless that is finite.
   float finite(const std::string& name, double number) const;
-  void write_array(std::string_view type, const std::string& name, Index bytes, const std::vector<std::string>& texts);
+  /// Writes an array of `count` texts under a free name, and returns it as an argument. bytes: of one element.
+  std::string write_array(std::string_view type, const std::string& name, Index bytes, std::size_t count,
+                          const std::function<std::string(std::size_t)>& text_of);
   /// Assigns memory. A result takes over an input that is not read afterwards; otherwise it reuses memory of values
   /// that are not read any more. Returns the size of the workspace.
   Index place(std::vector<Place>& places, std::size_t output) const;
