@@ -8,7 +8,7 @@
 #include "cornu/core/memory_limit.h"
 #include "cornu/core/tensor.h"
 
-namespace cornu {
+namespace cornu::detail {
 
 namespace {
 constexpr std::size_t smallest_chunk = 64 * 1024;
@@ -63,4 +63,4 @@ std::size_t Arena::capacity() const {
   return total;
 }
 
-}  // namespace cornu
+}  // namespace cornu::detail

@@ -6,7 +6,7 @@
 
 #include "cornu/core/compiler.h"
 
-namespace cornu {
+namespace cornu::detail {
 
 /// Bump allocator: `allocate` moves a pointer, `clear` frees everything at once. Memory is kept across `clear`, so that
 /// after one or two rounds of the same work nothing is allocated on the heap. Destructors are not run: objects in the
@@ -41,4 +41,4 @@ class Arena {
   std::size_t used_ = 0;  // bytes of the last chunk
 };
 
-}  // namespace cornu
+}  // namespace cornu::detail

@@ -76,7 +76,7 @@ class Tape {
   View scratch(const Shape& shape);
   void* allocate(std::size_t bytes) { return arena_.allocate(bytes); }
   /// For kernels that allocate scratch memory themselves.
-  Arena& arena() { return arena_; }
+  detail::Arena& arena() { return arena_; }
 
   /// Makes the optimizer step set `parameter` to the current value of `value`: for moving averages and other state,
   /// because `forward` must not change parameters. The last update of a parameter wins. Does nothing in inference mode
@@ -124,7 +124,7 @@ class Tape {
   Mode mode_;
   Rng rng_;
   std::uintptr_t pass_ = 1;  // modulo 64
-  Arena arena_;
+  detail::Arena arena_;
   std::vector<std::unique_ptr<detail::Node[]>> blocks_;
   std::size_t node_count_ = 0;
   bool has_gone_backward_ = false;

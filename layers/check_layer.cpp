@@ -120,7 +120,7 @@ void check_threads(CheckReport& report, const AnyLayer& layer, const Tensor& x, 
     std::rotate_copy(x.begin(), x.begin() + first * (batch == 0 ? 0 : x.size() / batch), x.end(), work[i].x.begin());
     work[i].expected = run(layer, work[i].x, Mode::inference, 1);
   }
-  Team(threads + 1).run(threads + 1, [&](Index member) {
+  detail::Team(threads + 1).run(threads + 1, [&](Index member) {
     if (member == 0) return;  // the calling thread has already run the layer
     Work& mine = work[static_cast<std::size_t>(member - 1)];
     try {

@@ -24,7 +24,7 @@ Var Dropout::forward(Var x) const {
   Tape& tape = x.tape();
   if (!tape.training() || rate == 0) return x;
   const View mask = tape.scratch(x.shape());
-  fill_dropout_mask(mask, rate, tape.rng());
+  detail::fill_dropout_mask(mask, rate, tape.rng());
   const Real* const kept = mask.data();
   Var y = tape.output(x.shape(), {x});
   multiply(x.value().data(), kept, overwrite(y.out()));

@@ -8,7 +8,7 @@
 #include "cornu/core/shape_hints.h"
 #include "cornu/datasets/class_of_target.h"
 
-namespace cornu {
+namespace cornu::detail {
 
 void require_sample_weight(ConstView sample_weight, Index samples) {
   require(sample_weight.size() == 0 || sample_weight.shape() == Shape{samples},
@@ -91,4 +91,4 @@ double BatchWeights::class_weight_of(double label) const {
   return found == class_weight_.end() ? 1 : found->second;
 }
 
-}  // namespace cornu
+}  // namespace cornu::detail

@@ -6,7 +6,7 @@
 
 #include "cornu/core/tensor.h"
 
-namespace cornu {
+namespace cornu::detail {
 
 /// Throws ShapeError unless there is one weight per sample, or no weights.
 void require_sample_weight(ConstView sample_weight, Index samples);
@@ -41,4 +41,4 @@ class BatchWeights {
   bool rows_are_classes_;
 };
 
-}  // namespace cornu
+}  // namespace cornu::detail

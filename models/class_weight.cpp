@@ -28,7 +28,7 @@ bool rows_are_classes(const SequentialState& model) {
       is_any_of<CategoricalCrossentropy, CategoricalFocalCrossentropy, KLDivergence>(loss)) {
     return true;
   }
-  const TapePool::Lease tape(model.inference_tapes);
+  const detail::TapePool::Lease tape(model.inference_tapes);
   tape->clear();
   const Tensor sample(model.shapes.front().batched(1));
   const char* const function = model.forward(tape->input(sample)).squashed_by();

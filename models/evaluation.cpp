@@ -6,8 +6,8 @@
 
 namespace cornu {
 
-Evaluation::Evaluation(const detail::SequentialState& model, DatasetRef data, Index batch_size, Index steps,
-                       ConstView sample_weight)
+detail::Evaluation::Evaluation(const detail::SequentialState& model, DatasetRef data, Index batch_size, Index steps,
+                               ConstView sample_weight)
     : model_(model),
       batcher_(data, {.batch_size = batch_size}),
       steps_(steps == 0 ? batcher_.batch_count() : std::min(steps, batcher_.batch_count())),
@@ -15,7 +15,7 @@ Evaluation::Evaluation(const detail::SequentialState& model, DatasetRef data, In
       tape_(model.inference_tapes),
       tally_(model.compiled->metrics, model.compiled->loss.logits()) {
   require<ValueError>(steps >= 0, "evaluate: steps is {}; it must not be negative", steps);
-  require_sample_weight(sample_weight, data.size());
+  detail::require_sample_weight(sample_weight, data.size());
 }
 
 namespace {
@@ -32,7 +32,7 @@ double penalty_of(const detail::SequentialState& model, Tape& tape) {
 
 }  // namespace
 
-Logs Evaluation::run(const Callbacks* callbacks, ProgressDisplay* display) {
+Logs detail::Evaluation::run(const detail::Callbacks* callbacks, detail::ProgressDisplay* display) {
   const auto call = [&](Hook hook, Index index, Logs& logs) {
     if (callbacks != nullptr) (*callbacks)(hook, index, logs);
   };
@@ -69,13 +69,13 @@ Logs Evaluation::run(const Callbacks* callbacks, ProgressDisplay* display) {
 namespace {
 
 Logs evaluate_with(const detail::SequentialState& model, DatasetRef data, const EvaluateOptions& options,
-                   const Callbacks* callbacks) {
+                   const detail::Callbacks* callbacks) {
   model.require_compiled();
   model.require_built();
   model.require_fitting(data, "evaluate");
   model.require_targets(data, "evaluate");
-  Evaluation evaluation(model, data, options.batch_size, options.steps, options.sample_weight);
-  ProgressDisplay display(options.verbose, 1, evaluation.steps());
+  detail::Evaluation evaluation(model, data, options.batch_size, options.steps, options.sample_weight);
+  detail::ProgressDisplay display(options.verbose, 1, evaluation.steps());
   display.epoch_begin(0);
   Logs logs = evaluation.run(callbacks, &display);
   display.epoch_end(logs);
@@ -95,7 +95,7 @@ Logs Sequential::evaluate(const Tensor& x, const Tensor& y, const EvaluateOption
 
 Logs Sequential::evaluate(DatasetRef data, const EvaluateOptions& options, std::vector<AnyCallback> callbacks) {
   Run run{*this};
-  const Callbacks all{callbacks, run};
+  const detail::Callbacks all{callbacks, run};
   return evaluate_with(*state_, data, options, &all);
 }
 

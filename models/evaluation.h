@@ -8,7 +8,7 @@
 #include "cornu/models/progress.h"
 #include "cornu/models/sequential_state.h"
 
-namespace cornu {
+namespace cornu::detail {
 
 /// Calls all callbacks of a run, in order.
 struct Callbacks {
@@ -69,4 +69,4 @@ class Evaluation {
   Tally tally_;
 };
 
-}  // namespace cornu
+}  // namespace cornu::detail

@@ -50,7 +50,7 @@ struct FitData {
   /// The weights of the samples in `train` come first.
   void divide_weights(const Tensor& weights, Index samples) {
     if (weights.empty()) return;
-    require_sample_weight(weights, samples);
+    detail::require_sample_weight(weights, samples);
     const Index trained = train.size();
     train_weight = {weights.data(), Shape{trained}};
     validation_weight = {weights.data() + trained, Shape{samples - trained}};
@@ -150,9 +150,9 @@ class FitLoop {
   }
 
  private:
-  BatchWeights weights(const FitData& data) const {
+  detail::BatchWeights weights(const FitData& data) const {
     const bool of_classes = !options_.class_weight.empty() && detail::rows_are_classes(state_);
-    return BatchWeights(data.train_weight, options_.class_weight, state_.shapes.back(), of_classes);
+    return detail::BatchWeights(data.train_weight, options_.class_weight, state_.shapes.back(), of_classes);
   }
 
   /// Callbacks such as BackupAndRestore set the epoch and batch to continue from.
@@ -163,7 +163,7 @@ class FitLoop {
   }
 
   void run_epochs() {
-    ProgressDisplay display(options_.verbose, options_.epochs, steps_);
+    detail::ProgressDisplay display(options_.verbose, options_.epochs, steps_);
     if (run_.epoch >= options_.epochs) return;
     detail::Seen before = state_.seen;
     raise_to(before, run_.epoch * steps_ + run_.batch, batcher_.batch_count());
@@ -177,7 +177,7 @@ class FitLoop {
     }
   }
 
-  void run_epoch(Index epoch, Passes& passes, ProgressDisplay& display) {
+  void run_epoch(Index epoch, Passes& passes, detail::ProgressDisplay& display) {
     none_.clear();
     if (run_.batch == 0) {
       tally_.reset();
@@ -194,7 +194,7 @@ class FitLoop {
     history_.append(epoch, epoch_logs_);
   }
 
-  void run_batch(Index epoch, Passes& passes, ProgressDisplay& display) {
+  void run_batch(Index epoch, Passes& passes, detail::ProgressDisplay& display) {
     const Index index = run_.batch;
     const Batch& batch = passes.next(state_.seen);
     none_.clear();
@@ -253,8 +253,8 @@ class FitLoop {
   Batcher& batcher_;
   Index steps_;  // per epoch
   detail::TrainingStep step_;
-  std::optional<Evaluation> evaluation_;
-  Tally tally_;
+  std::optional<detail::Evaluation> evaluation_;
+  detail::Tally tally_;
   std::vector<AnyCallback> callbacks_;
   Run run_{.model = model_,
            .epochs = options_.epochs,
@@ -263,8 +263,8 @@ class FitLoop {
            .visit_metrics = [this](OptionVisitor& visit) { tally_.state(visit); },
            .metrics = tally_.names(),
            .directions = tally_.directions()};
-  Callbacks call_{callbacks_, run_};
-  std::optional<InterruptGuard> interrupt_;
+  detail::Callbacks call_{callbacks_, run_};
+  std::optional<detail::InterruptGuard> interrupt_;
   History history_;
   Logs logs_, epoch_logs_;  // of the last batch; of the last epoch
   Logs none_;               // empty logs for hooks; clearing logs_ would free its names

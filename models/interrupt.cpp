@@ -9,7 +9,7 @@
 #define CORNU_POSIX_SIGNALS
 #endif
 
-namespace cornu {
+namespace cornu::detail {
 
 namespace {
 
@@ -129,4 +129,4 @@ InterruptGuard::~InterruptGuard() {
 
 bool InterruptGuard::interrupted() const { return pressed.load(std::memory_order_relaxed); }
 
-}  // namespace cornu
+}  // namespace cornu::detail

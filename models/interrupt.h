@@ -1,6 +1,6 @@
 #pragma once
 
-namespace cornu {
+namespace cornu::detail {
 
 /// While an InterruptGuard exists, Ctrl-C (SIGINT) is recorded. If the program has installed a handler, it is also
 /// called each time. Otherwise, the first Ctrl-C does not end the program and the second does.
@@ -18,4 +18,4 @@ class InterruptGuard {
   bool interrupted() const;
 };
 
-}  // namespace cornu
+}  // namespace cornu::detail

@@ -13,7 +13,7 @@ namespace {
 
 /// Predicts x batch by batch into `out`, which has room for as many samples.
 void predict_into(View out, const detail::SequentialState& model, ConstView x, Index batch_size,
-                  const Callbacks* callbacks) {
+                  const detail::Callbacks* callbacks) {
   const Shape in_sample = x.shape().sub(1), out_sample = out.shape().sub(1);
   const auto call = [&](Hook hook, Index index) {
     if (callbacks == nullptr) return;
@@ -21,7 +21,7 @@ void predict_into(View out, const detail::SequentialState& model, ConstView x, I
     (*callbacks)(hook, index, none);
   };
   const Index samples = x.shape()[0];
-  const TapePool::Lease tape(model.inference_tapes);
+  const detail::TapePool::Lease tape(model.inference_tapes);
   const auto body = [&] {
     for (Index first = 0; first < samples; first += batch_size) {
       const Index count = std::min(batch_size, samples - first);
@@ -41,7 +41,7 @@ void predict_into(View out, const detail::SequentialState& model, ConstView x, I
 }
 
 Tensor predict_with(const detail::SequentialState& model, const Tensor& x, const PredictOptions& options,
-                    const Callbacks* callbacks) {
+                    const detail::Callbacks* callbacks) {
   model.require_built();
   require<ValueError>(options.batch_size > 0, "predict: batch_size is {}; it must be positive", options.batch_size);
   require(x.rank() > 0 && x.shape().sub(1) == model.shapes.front(),
@@ -62,7 +62,7 @@ Tensor Sequential::predict(const Tensor& x, const PredictOptions& options) const
 
 Tensor Sequential::predict(const Tensor& x, const PredictOptions& options, std::vector<AnyCallback> callbacks) {
   Run run{*this};
-  const Callbacks all{callbacks, run};
+  const detail::Callbacks all{callbacks, run};
   return predict_with(*state_, x, options, &all);
 }
 

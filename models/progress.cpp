@@ -11,7 +11,7 @@
 
 #include "cornu/core/text/write_text.h"
 
-namespace cornu {
+namespace cornu::detail {
 
 namespace {
 
@@ -182,4 +182,4 @@ void ProgressDisplay::write() {
   if (!detail::write_text(out_, text_)) mode_ = Verbose::silent;
 }
 
-}  // namespace cornu
+}  // namespace cornu::detail

@@ -8,7 +8,7 @@
 #include "cornu/models/logs.h"
 #include "cornu/models/sequential.h"
 
-namespace cornu {
+namespace cornu::detail {
 
 /// Shows the progress of fit or evaluate, as in Keras. In bar mode the bar is redrawn at most every 0.05 s. It shows
 /// the time remaining, and at the end of the epoch the time taken:
@@ -60,4 +60,4 @@ class ProgressDisplay {
   std::string text_;
 };
 
-}  // namespace cornu
+}  // namespace cornu::detail

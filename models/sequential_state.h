@@ -63,13 +63,13 @@ struct SequentialParts : Chain {
 struct SequentialState : SequentialParts {
   /// What train_on_batch returns.
   struct Report {
-    Tally tally;
+    detail::Tally tally;
     Logs logs;
     explicit Report(const CompileOptions& compiled) : tally(compiled.metrics, compiled.loss.logits()) {}
   };
   std::unique_ptr<Report> report;
   std::vector<std::unique_ptr<TrainingPass>> passes;  // each keeps its address when others are added
-  mutable TapePool inference_tapes;
+  mutable detail::TapePool inference_tapes;
 
   static const SequentialState& of(const Sequential& model) { return *model.state_; }
   static SequentialState& of(Sequential& model) { return *model.state_; }

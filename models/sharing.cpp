@@ -6,7 +6,7 @@
 
 #include "cornu/core/tensor.h"
 
-namespace cornu {
+namespace cornu::detail {
 
 namespace {
 
@@ -179,4 +179,4 @@ void SharingChoice::change_way() {
   block_seconds_ = 0;
 }
 
-}  // namespace cornu
+}  // namespace cornu::detail

@@ -4,7 +4,7 @@
 
 #include "cornu/core/shape.h"
 
-namespace cornu {
+namespace cornu::detail {
 
 /// How the samples of a batch are divided into shards.
 struct Sharding {
@@ -78,4 +78,4 @@ class SharingChoice {
   Index wait_ = 3, former_wait_ = 3, steps_since_trial_ = 0;  // counted in steps
 };
 
-}  // namespace cornu
+}  // namespace cornu::detail

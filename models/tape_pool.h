@@ -6,7 +6,7 @@
 
 #include "cornu/core/tape.h"
 
-namespace cornu {
+namespace cornu::detail {
 
 /// Inference tapes kept warm between predictions. Tapes are taken and returned by atomic exchanges, so threads never
 /// wait for each other. If no tape is available, a lease creates one; if the pool is full, it deletes its tape.
@@ -54,4 +54,4 @@ class TapePool {
   std::array<std::atomic<Tape*>, 16> places_{};
 };
 
-}  // namespace cornu
+}  // namespace cornu::detail

@@ -64,29 +64,29 @@ Index parameter_count(SequentialState& model) {
 
 }  // namespace
 
-TrainingStep::TrainingStep(SequentialState& model, DatasetRef data, BatchWeights weights, std::uint64_t seed,
+TrainingStep::TrainingStep(SequentialState& model, DatasetRef data, detail::BatchWeights weights, std::uint64_t seed,
                            Index threads, Index shard_size)
     : model_(model),
       data_(data),
       weights_(std::move(weights)),
       seed_(seed),
-      threads_(threads > 0 ? threads : available_cores()),
+      threads_(threads > 0 ? threads : detail::available_cores()),
       shard_size_(shard_size),
       work_{.parameters = parameter_count(model)} {
   for (const Shape& shape : model.shapes) work_.sample_numbers += shape.size();
 }
 
-double TrainingStep::operator()(const Batch& batch, Index index, Tally& tally) {
+double TrainingStep::operator()(const Batch& batch, Index index, detail::Tally& tally) {
   using Clock = std::chrono::steady_clock;
   model_.prepare_training();  // at every step: a callback may have compiled or built the model anew
   rows_ = batch.rows;
   upcoming_ = batch.upcoming;
   index_ = index;
   work_.samples = batch.size;
-  shards_ = mixes_samples_ ? Sharding{work_.samples, 1} : divide(work_, threads_, shard_size_);
+  shards_ = mixes_samples_ ? detail::Sharding{work_.samples, 1} : divide(work_, threads_, shard_size_);
   const bool may_share = threads_ > 1 && shards_.count > 1;
   if (may_share && team_ == nullptr && !is_alone_) recruit();
-  if (may_share && !choice_) choice_.emplace(should_pay_to_share(work_, threads_));
+  if (may_share && !choice_) choice_.emplace(detail::should_pay_to_share(work_, threads_));
   sharing_ = may_share && choice_->shares() ? team_.get() : nullptr;
   const Index passes = !shards_.in_turn ? shards_.count : sharing_ != nullptr ? sharing_->size() : 1;
   model_.make_passes(passes);
@@ -104,14 +104,14 @@ double TrainingStep::operator()(const Batch& batch, Index index, Tally& tally) {
 void TrainingStep::recruit() {
   set_up_blas();  // before there are threads
   try {
-    team_ = std::make_unique<Team>(threads_);
+    team_ = std::make_unique<detail::Team>(threads_);
   } catch (const std::system_error&) {
     is_alone_ = true;  // the calling thread runs all shards
   }
 }
 
 /// Runs all shards, then steps. Returns nullopt if the model mixes samples, so that the batch cannot be divided.
-std::optional<double> TrainingStep::step_at_once(Tally& tally) {
+std::optional<double> TrainingStep::step_at_once(detail::Tally& tally) {
   if (!go_through(0, shards_.count)) return std::nullopt;
   double loss = 0;
   gradients_.clear();
@@ -126,7 +126,7 @@ std::optional<double> TrainingStep::step_at_once(Tally& tally) {
 
 /// Runs as many shards at a time as there are threads, and sums their gradients before the next ones. Returns nullopt
 /// as step_at_once does.
-std::optional<double> TrainingStep::step_in_turn(Tally& tally) {
+std::optional<double> TrainingStep::step_in_turn(detail::Tally& tally) {
   double loss = 0;
   sum_.clear();
   const Index at_a_time = sharing_ != nullptr ? sharing_->size() : 1;
@@ -184,7 +184,7 @@ std::span<const Index> TrainingStep::of_shard(Index shard, std::span<const Index
 }
 
 /// Adds a pass to the tally. Returns its part of the batch's loss.
-double TrainingStep::count(const TrainingPass& pass, Index shard, Tally& tally) {
+double TrainingStep::count(const TrainingPass& pass, Index shard, detail::Tally& tally) {
   if (shard == 0) penalty_ = pass.penalty;
   const double loss = pass.loss + penalty_;
   if (!std::isfinite(loss)) not_finite_ = shard;

@@ -23,44 +23,44 @@ inline double shown(double loss) { return std::isnan(loss) ? std::abs(loss) : lo
 class TrainingStep {
  public:
   /// The model, the data and the sample weights must outlive it. `threads` and `shard_size` as in FitOptions.
-  TrainingStep(SequentialState& model, DatasetRef data, BatchWeights weights, std::uint64_t seed, Index threads,
+  TrainingStep(SequentialState& model, DatasetRef data, detail::BatchWeights weights, std::uint64_t seed, Index threads,
                Index shard_size);
 
   /// Trains on this batch and adds its loss and predictions to the tally. Returns the loss. If the loss is not finite,
   /// the parameters are unchanged. `index`: number of the step, which selects its random streams.
-  double operator()(const Batch& batch, Index index, Tally& tally);
+  double operator()(const Batch& batch, Index index, detail::Tally& tally);
 
   /// After a step with a non-finite loss: a sentence naming the first layer with a non-finite output.
   std::string where_not_finite();
 
  private:
   void recruit();
-  std::optional<double> step_at_once(Tally& tally);
-  std::optional<double> step_in_turn(Tally& tally);
+  std::optional<double> step_at_once(detail::Tally& tally);
+  std::optional<double> step_in_turn(detail::Tally& tally);
   bool go_through(Index first, Index together);
   std::span<const Index> of_shard(Index shard, std::span<const Index> rows) const;
   Rng noise(Index shard) const { return noise_of_step(seed_, index_, shard); }
-  double count(const TrainingPass& pass, Index shard, Tally& tally);
+  double count(const TrainingPass& pass, Index shard, detail::Tally& tally);
   void apply(std::span<const Gradients> gradients);
 
   SequentialState& model_;
   DatasetRef data_;
-  BatchWeights weights_;
+  detail::BatchWeights weights_;
   std::uint64_t seed_;
   Index threads_, shard_size_;
-  BatchWork work_;                       // `samples` is set by each step
-  bool mixes_samples_ = false;           // found in a pass over several shards
-  std::unique_ptr<Team> team_;           // created by the first batch of several shards
-  bool is_alone_ = false;                // the system refused to start threads
-  std::optional<SharingChoice> choice_;  // created with the team
+  detail::BatchWork work_;                       // `samples` is set by each step
+  bool mixes_samples_ = false;                   // found in a pass over several shards
+  std::unique_ptr<detail::Team> team_;           // created by the first batch of several shards
+  bool is_alone_ = false;                        // the system refused to start threads
+  std::optional<detail::SharingChoice> choice_;  // created with the team
 
   // The current step.
   std::span<const Index> rows_, upcoming_;
   Index index_ = 0;
-  Sharding shards_;
-  Team* sharing_ = nullptr;  // the team, if it shares this step
-  double penalty_ = 0;       // computed by the first shard
-  Index not_finite_ = 0;     // the last shard with a loss that is not finite
+  detail::Sharding shards_;
+  detail::Team* sharing_ = nullptr;  // the team, if it shares this step
+  double penalty_ = 0;               // computed by the first shard
+  Index not_finite_ = 0;             // the last shard with a loss that is not finite
   std::vector<Gradients> gradients_;
   GradientSum sum_;
 };

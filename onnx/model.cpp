@@ -129,7 +129,7 @@ std::optional<Shape> Model::input_shape() const {
 
 std::map<std::string, Tensor> Model::run(const std::map<std::string, Tensor>& inputs) const {
   const Graph& graph = program_->graph;
-  const TapePool::Lease tape(program_->tapes);
+  const cornu::detail::TapePool::Lease tape(program_->tapes);
   std::vector<Var> values;
   for (const Port& port : graph.inputs) {
     const auto found = inputs.find(port.name);
@@ -152,7 +152,7 @@ std::map<std::string, Tensor> Model::run(const std::map<std::string, Tensor>& in
 }
 
 Tensor Model::predict(const Tensor& x) const {
-  const TapePool::Lease tape(program_->tapes);
+  const cornu::detail::TapePool::Lease tape(program_->tapes);
   return Tensor(forward(tape->input(x)).value());
 }
 

@@ -37,7 +37,7 @@ Graph graph_of(ModelMessage message, std::string_view file);
 
 struct Program {
   Graph graph;
-  TapePool tapes;
+  cornu::detail::TapePool tapes;
 };
 
 }  // namespace cornu::onnx::detail

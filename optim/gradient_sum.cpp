@@ -53,7 +53,7 @@ void GradientSum::add_block(const Gradients::Entry& entry, Index block) {
   }
 }
 
-void GradientSum::add(std::span<const Gradients> passes, Team* team) {
+void GradientSum::add(std::span<const Gradients> passes, detail::Team* team) {
   for (const Gradients& pass : passes) {
     for (const Gradients::Entry& entry : pass.entries()) {
       const Total& total = total_of(entry.parameter);

@@ -6,7 +6,9 @@
 
 namespace cornu {
 
+namespace detail {
 class Team;
+}
 
 /// Accumulates the gradients of several passes, for a batch that is too large for one pass. Also keeps the updates that
 /// the last pass recorded. Owns its memory; once warm, it allocates nothing on the heap.
@@ -18,7 +20,7 @@ class GradientSum {
   /// adds nothing, if the shape of a parameter has changed since clear.
   void add(const Gradients& gradients) { add({&gradients, 1}); }
   /// Adds the gradients of several passes, in order. A team shares the work; the result does not depend on the team.
-  void add(std::span<const Gradients> passes, Team* team = nullptr);
+  void add(std::span<const Gradients> passes, detail::Team* team = nullptr);
   /// The summed gradients and the kept updates. Valid until the next call of clear or add.
   Gradients gradients();
 

@@ -17,11 +17,10 @@
 namespace cornu {
 
 class Optimizer;
-class Team;  // core/kernels/team.h; not included here, because it includes <thread>
-
 namespace detail {
+class Team;  // core/kernels/team.h; not included here, because it includes <thread>
 void step(Optimizer& optimizer, std::span<const Gradients> parts, Team* team);  // optim/shared_step.h
-}
+}  // namespace detail
 
 /// The state of training that a rule gets in addition to a parameter and its gradient.
 struct Step {
@@ -262,8 +261,8 @@ class Optimizer {
   };
 
   friend class AveragedWeights;
-  friend void detail::step(Optimizer& optimizer, std::span<const Gradients> parts, Team* team);
-  void step(std::span<const Gradients> parts, Team* team);
+  friend void detail::step(Optimizer& optimizer, std::span<const Gradients> parts, detail::Team* team);
+  void step(std::span<const Gradients> parts, detail::Team* team);
   const Optimizer& held() const {
     rule_.options();  // throws if the rule was moved from
     return *this;
@@ -276,7 +275,7 @@ class Optimizer {
   void check_state(std::size_t parameter) const;
   void collect(std::span<const Gradients> parts);
   template <class Work>
-  void each_block(Index blocks, Team* team, Work work) const;
+  void each_block(Index blocks, detail::Team* team, Work work) const;
   std::span<const Gradients::Entry* const> entries_of(std::size_t parameter) const;
   void descend(std::size_t parameter, const Block& block, double learning_rate);
   void sum(std::size_t parameter, const Block& block);

@@ -181,7 +181,7 @@ void Optimizer::update(std::size_t parameter, const Block& block, Step step) {
 
 /// Calls work(parameter, block) for every parameter and block. The team shares the blocks.
 template <class Work>
-void Optimizer::each_block(Index blocks, Team* team, Work work) const {
+void Optimizer::each_block(Index blocks, detail::Team* team, Work work) const {
   const auto share = [&](Index member, Index members) {
     for (Index number = member; number < blocks; number += members) {
       for (std::size_t i = 0; i < parameters_.size(); ++i) work(i, Block{number, blocks});
@@ -192,7 +192,7 @@ void Optimizer::each_block(Index blocks, Team* team, Work work) const {
   team->run(members, [&](Index member) { share(member, members); });
 }
 
-void Optimizer::step(std::span<const Gradients> parts, Team* team) {
+void Optimizer::step(std::span<const Gradients> parts, detail::Team* team) {
   collect(parts);
   const auto& options = rule_.options();
   const Step step{.iteration = iterations_, .learning_rate = learning_rate()};
@@ -230,6 +230,8 @@ void Optimizer::step(std::span<const Gradients> parts, Team* team) {
   ++iterations_;
 }
 
-void detail::step(Optimizer& optimizer, std::span<const Gradients> parts, Team* team) { optimizer.step(parts, team); }
+void detail::step(Optimizer& optimizer, std::span<const Gradients> parts, detail::Team* team) {
+  optimizer.step(parts, team);
+}
 
 }  // namespace cornu

@@ -12,7 +12,7 @@ struct Name {
 };
 
 /// Longer names come before their prefixes.
-constexpr std::array names{
+constexpr std::array option_names{
     Name{".header = false", "--no-header"},
     Name{".unknown = CsvOptions::other", "--unknown other"},
     Name{"; set .missing to allow it", "; set --missing to allow it"},
@@ -49,7 +49,7 @@ void write_units(std::string& text) {
 }  // namespace
 
 std::string with_option_names(std::string text) {
-  for (const auto& [library, tool] : names) {
+  for (const auto& [library, tool] : option_names) {
     for (std::size_t at = 0; (at = text.find(library, at)) != std::string::npos; at += tool.size()) {
       text.replace(at, library.size(), tool);
     }

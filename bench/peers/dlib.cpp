@@ -15,7 +15,7 @@ using Image = dlib::matrix<float>;
 namespace {
 
 template <long filters, long size, int padding, class Below>
-using Convolution = dlib::relu<dlib::add_layer<dlib::con_<filters, size, size, 1, 1, padding, padding>, Below>>;
+using detail::Convolution = dlib::relu<dlib::add_layer<dlib::con_<filters, size, size, 1, 1, padding, padding>, Below>>;
 template <class Below>
 using Pool = dlib::max_pool<2, 2, 2, 2, Below>;
 
@@ -25,9 +25,10 @@ using WideMlp = dlib::loss_multiclass_log<dlib::fc<10, dlib::relu<dlib::fc<1024,
 using Regression = dlib::loss_multiclass_log<dlib::fc<10, Images>>;
 using LeNet = dlib::loss_multiclass_log<
     dlib::fc<10, dlib::relu<dlib::fc<
-                     84, dlib::relu<dlib::fc<120, Pool<Convolution<16, 5, 0, Pool<Convolution<6, 5, 2, Images>>>>>>>>>>;
-using ConvNet = dlib::loss_multiclass_log<
-    dlib::fc<10, dlib::relu<dlib::fc<128, Pool<Convolution<64, 3, 0, Convolution<32, 3, 0, Images>>>>>>>;
+                     84, dlib::relu<dlib::fc<
+                             120, Pool<detail::Convolution<16, 5, 0, Pool<detail::Convolution<6, 5, 2, Images>>>>>>>>>>;
+using ConvNet = dlib::loss_multiclass_log<dlib::fc<
+    10, dlib::relu<dlib::fc<128, Pool<detail::Convolution<64, 3, 0, detail::Convolution<32, 3, 0, Images>>>>>>>;
 
 struct Samples {
   std::vector<Image> x;

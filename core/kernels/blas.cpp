@@ -127,7 +127,7 @@ void gemm(MatrixView a, MatrixView b, Sink c, Real alpha) {
     if (!c.accumulates()) std::fill(c.view().begin(), c.view().end(), Real{0});
     return;
   }
-  if (suits_small_product(a, b)) return small_product(a, b, alpha, c);
+  if (detail::suits_small_product(a, b)) return detail::small_product(a, b, alpha, c);
   const Turn turn;
   call(flag(a), flag(b), m, n, k, alpha, a.data, static_cast<int>(a.stride), b.data, static_cast<int>(b.stride),
        c.accumulates() ? Real{1} : Real{0}, c.data(), n);

@@ -4,7 +4,7 @@
 
 #include "cornu/core/kernels/kernels.h"
 
-namespace cornu {
+namespace cornu::detail {
 
 namespace {
 
@@ -194,4 +194,4 @@ void add_bias_gradient(const Convolution& c, const Real* dy, Real* dbias) {
   }
 }
 
-}  // namespace cornu
+}  // namespace cornu::detail

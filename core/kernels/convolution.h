@@ -5,7 +5,7 @@
 #include "cornu/core/kernels/window.h"
 
 /// The convolution of one image and its gradients. Arguments are not checked. See docs/decisions/convolution.md.
-namespace cornu {
+namespace cornu::detail {
 
 /// The geometry of a convolution: sizes and strides.
 ///
@@ -71,4 +71,4 @@ void add_kernel_gradient(const Convolution& c, const Real* image, const Real* dy
 /// Adds the sum of dy over the pixels of one image to dbias, (groups, filters of a group padded to whole vectors).
 void add_bias_gradient(const Convolution& c, const Real* dy, Real* dbias);
 
-}  // namespace cornu
+}  // namespace cornu::detail

@@ -3,7 +3,7 @@
 #include <array>
 #include <cstdint>
 
-namespace cornu {
+namespace cornu::detail {
 
 void fill_dropout_mask(View mask, double rate, Rng& rng) {
   const std::array<Real, 2> factors{0, static_cast<Real>(1 / (1 - rate))};
@@ -19,4 +19,4 @@ void fill_dropout_mask(View mask, double rate, Rng& rng) {
   }
 }
 
-}  // namespace cornu
+}  // namespace cornu::detail

@@ -9,7 +9,7 @@
 #include "cornu/core/kernels/vector_types.h"
 #include "cornu/core/kernels/vectorized.h"
 
-namespace cornu {
+namespace cornu::detail {
 
 namespace {
 
@@ -84,7 +84,7 @@ struct NonzeroFactors {
 /// Loops for registers of `bytes` bytes.
 template <int bytes>
 struct Loops {
-  using Vector = cornu::Vector<bytes>;
+  using Vector = detail::Vector<bytes>;
   // At any element of an array of Real. Not an alias template: clang 14 would ignore the alignment.
   using Unaligned [[gnu::vector_size(bytes), gnu::aligned(alignof(Real)), gnu::may_alias]] = Real;
   static constexpr Index lanes = bytes / static_cast<Index>(sizeof(Real));
@@ -321,4 +321,4 @@ void small_product(const MatrixView& a, const MatrixView& b, Real alpha, const S
   vectorized([=, to = c.data()](auto width) { Loops<width>::product(a, b, target, to); });
 }
 
-}  // namespace cornu
+}  // namespace cornu::detail

@@ -2,7 +2,7 @@
 
 #include "cornu/core/kernels/blas.h"
 
-namespace cornu {
+namespace cornu::detail {
 
 /// True if `small_product` is faster than BLAS: for a single row or column, where BLAS copies more than it multiplies,
 /// and for many rows times a few columns. Depends only on the shapes. Figures: docs/decisions/vectors.md.
@@ -13,4 +13,4 @@ bool suits_small_product(const MatrixView& a, const MatrixView& b);
 /// except for the zeros of a single row that gemm skips.
 void small_product(const MatrixView& a, const MatrixView& b, Real alpha, const Sink& c);
 
-}  // namespace cornu
+}  // namespace cornu::detail

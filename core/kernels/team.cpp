@@ -10,7 +10,7 @@
 #include <sched.h>
 #endif
 
-namespace cornu {
+namespace cornu::detail {
 
 namespace {
 
@@ -110,4 +110,4 @@ Index available_cores() {
   return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
 }
 
-}  // namespace cornu
+}  // namespace cornu::detail

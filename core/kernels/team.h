@@ -7,7 +7,7 @@
 
 #include "cornu/core/shape.h"
 
-namespace cornu {
+namespace cornu::detail {
 
 /// A group of threads for parallel jobs in quick succession. A waiting thread spins for some microseconds, about the
 /// time it takes to put a thread to sleep and wake it, and then sleeps. Not for concurrent callers.
@@ -53,4 +53,4 @@ class Team {
 /// The number of cores this process may run on.
 Index available_cores();
 
-}  // namespace cornu
+}  // namespace cornu::detail

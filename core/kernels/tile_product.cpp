@@ -11,7 +11,7 @@
 #include "cornu/core/kernels/vector_types.h"
 #include "cornu/core/kernels/vectorized.h"
 
-namespace cornu {
+namespace cornu::detail {
 
 namespace {
 
@@ -45,11 +45,11 @@ Index next_tile(Index rows, Index most) {
 template <Index lanes, Index registers>
 struct TileKernel {
   static constexpr int bytes = lanes * static_cast<int>(sizeof(Real));
-  using Vector = cornu::Vector<bytes>;
+  using Vector = detail::Vector<bytes>;
 
   // Mask table: `lanes` all-ones entries, then `lanes` zeros.
   using Bit = std::conditional_t<sizeof(Real) == 4, std::int32_t, std::int64_t>;
-  using Bits = cornu::Vector<bytes, Bit>;
+  using Bits = detail::Vector<bytes, Bit>;
   static constexpr std::array<Bit, 2 * lanes> column_bits = [] {
     std::array<Bit, 2 * lanes> bits{};
     for (std::size_t i = 0; i < lanes; ++i) bits[i] = -1;
@@ -165,7 +165,7 @@ struct TileKernel {
       Vector sum;
       load(sum, to);
       sum += reinterpret_cast<Vector>(reinterpret_cast<Bits>(sums[r][v]) & wanted[v]);
-      cornu::store(sum, to);
+      detail::store(sum, to);
     });
   }
 };
@@ -207,4 +207,4 @@ void multiply(const TileProduct& product) {
   multiply_by<16, 16>(product);
 }
 
-}  // namespace cornu
+}  // namespace cornu::detail

@@ -2,7 +2,7 @@
 
 #include "cornu/core/tensor.h"
 
-namespace cornu {
+namespace cornu::detail {
 
 /// A batch of small matrix products of operands that are read in place, without packing. Tiles of the result are summed
 /// in registers:
@@ -46,4 +46,4 @@ Index tile_columns(Index columns);
 /// Requires columns <= tile_most_columns().
 void multiply(const TileProduct& product);
 
-}  // namespace cornu
+}  // namespace cornu::detail

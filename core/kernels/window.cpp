@@ -4,7 +4,7 @@
 
 #include "cornu/core/error.h"
 
-namespace cornu {
+namespace cornu::detail {
 
 namespace {
 
@@ -53,4 +53,4 @@ Window::Window(const char* who, const Shape& images, Size2D size, const Pool2DOp
               options.strides.width == 0 ? size.width : options.strides.width},
              1, options.padding) {}
 
-}  // namespace cornu
+}  // namespace cornu::detail

@@ -4,7 +4,7 @@
 
 #include "cornu/core/image_options.h"
 
-namespace cornu {
+namespace cornu::detail {
 
 /// The windows along one axis of an image. Window i covers positions start(i) + tap * dilation; positions outside [0,
 /// in) are padding.
@@ -45,4 +45,4 @@ struct Window {
   Shape result(Index out_channels) const { return {batch, y.out, x.out, out_channels}; }
 };
 
-}  // namespace cornu
+}  // namespace cornu::detail

@@ -14,7 +14,7 @@ namespace cornu {
 namespace {
 
 /// Copies image x into the middle of `memory`, whose border is already 0; returns x itself if there is no padding.
-const Real* padded_image(const Convolution& c, const Real* x, Real* memory) {
+const Real* padded_image(const detail::Convolution& c, const Real* x, Real* memory) {
   if (!c.is_padded()) return x;
   const Index length = c.window.x.in * c.in;
   Real* to = memory + c.window.y.before * c.row() + c.window.x.before * c.in;
@@ -40,12 +40,12 @@ View zeros(Tape& tape, const Shape& shape) {
 }
 
 /// Memory for padded_image.
-Real* padding_memory(const Convolution& c, Tape& tape) {
+Real* padding_memory(const detail::Convolution& c, Tape& tape) {
   return c.is_padded() ? zeros(tape, {c.height(), c.row()}).data() : nullptr;
 }
 
 /// The gradient of one image before the relu, in `memory`; returns dy itself if `memory` is null.
-const Real* output_gradient(const Convolution& c, const Real* y, const Real* dy, Real* memory) {
+const Real* output_gradient(const detail::Convolution& c, const Real* y, const Real* dy, Real* memory) {
   if (memory == nullptr) return dy;
   vectorized([=, n = c.pixels() * c.out, relu = c.relu] {
     if (relu) {
@@ -58,7 +58,7 @@ const Real* output_gradient(const Convolution& c, const Real* y, const Real* dy,
 }
 
 /// Writes or adds the gradient of a padded image, without its border, to dx.
-void crop(const Convolution& c, const Real* padded, Real* dx, bool accumulates) {
+void crop(const detail::Convolution& c, const Real* padded, Real* dx, bool accumulates) {
   const Real* from = padded + c.window.y.before * c.row() + c.window.x.before * c.in;
   const Index length = c.window.x.in * c.in;
   for (Index i = 0; i < c.window.y.in; ++i, from += c.row(), dx += length) {
@@ -67,9 +67,9 @@ void crop(const Convolution& c, const Real* padded, Real* dx, bool accumulates) 
 }
 
 /// unpack_kernel and unpack_bias sum the gradients of `pixels` adjacent copies of kernel and bias into their sinks.
-void unpack_kernel(const Convolution& c, Index pixels, const Real* dkernel, const Sink& sink) {
-  const Convolution wide = joined(c, pixels);
-  const Index n = c.group_out(), columns = tile_columns(wide.group_out());
+void unpack_kernel(const detail::Convolution& c, Index pixels, const Real* dkernel, const Sink& sink) {
+  const detail::Convolution wide = joined(c, pixels);
+  const Index n = c.group_out(), columns = detail::tile_columns(wide.group_out());
   for (Index pixel = 0; pixel < pixels; ++pixel) {
     for (Index group = 0; group < c.groups; ++group) {
       for (Index tap = 0; tap < c.taps(); ++tap) {
@@ -81,8 +81,8 @@ void unpack_kernel(const Convolution& c, Index pixels, const Real* dkernel, cons
     }
   }
 }
-void unpack_bias(const Convolution& c, Index pixels, const Real* dbias, const Sink& sink) {
-  const Index n = c.group_out(), columns = tile_columns(pixels * n);
+void unpack_bias(const detail::Convolution& c, Index pixels, const Real* dbias, const Sink& sink) {
+  const Index n = c.group_out(), columns = detail::tile_columns(pixels * n);
   for (Index pixel = 0; pixel < pixels; ++pixel) {
     for (Index group = 0; group < c.groups; ++group) {
       assign(sink.data() + group * n, n, sink.accumulates() || pixel > 0,
@@ -92,17 +92,17 @@ void unpack_bias(const Convolution& c, Index pixels, const Real* dbias, const Si
 }
 
 /// All gradients, one image at a time, so that its data stays in the L2 cache.
-void backward(const Convolution& c, Var x, Var kernel, Var bias, Var y) {
+void backward(const detail::Convolution& c, Var x, Var kernel, Var bias, Var y) {
   Tape& tape = x.tape();
   const Sink dx = x.sink(), dw = kernel.sink(), db = bias ? bias.sink() : Sink();
   const Index pixels = pixels_as_one(c), size = c.pixels() * c.out, x_size = c.window.y.in * c.window.x.in * c.in;
-  const Convolution wide = joined(c, pixels);
+  const detail::Convolution wide = joined(c, pixels);
   // Whole vectors are read past the last filter, which needs extra memory.
   Real* const gradient_memory =
-      c.relu || wide.padded_out() != wide.out ? zeros(tape, {size + tile_most_columns()}).data() : nullptr;
+      c.relu || wide.padded_out() != wide.out ? zeros(tape, {size + detail::tile_most_columns()}).data() : nullptr;
   Real* const image_memory = dw ? padding_memory(c, tape) : nullptr;
-  const View dx_image = dx ? tape.scratch({c.height() * c.row() + tile_most_columns()}) : View();
-  const Real* const panels = dx ? transposed_panels(c, kernel.value().data(), tape.arena()) : nullptr;
+  const View dx_image = dx ? tape.scratch({c.height() * c.row() + detail::tile_most_columns()}) : View();
+  const Real* const panels = dx ? detail::transposed_panels(c, kernel.value().data(), tape.arena()) : nullptr;
   const View dkernel = dw ? zeros(tape, {wide.taps() * wide.padded_out()}) : View();
   const View dbias = db ? zeros(tape, {wide.padded_out()}) : View();
 
@@ -110,14 +110,14 @@ void backward(const Convolution& c, Var x, Var kernel, Var bias, Var y) {
     const Real* const dy = output_gradient(c, y.value().data() + i * size, y.grad().data() + i * size, gradient_memory);
     if (dx) {
       fill(dx_image, 0);
-      add_input_gradient(c, dy, panels, dx_image.data());
+      detail::add_input_gradient(c, dy, panels, dx_image.data());
       crop(c, dx_image.data(), dx.data() + i * x_size, dx.accumulates());
     }
     if (dw) {
       const Real* const image = padded_image(c, x.value().data() + i * x_size, image_memory);
-      add_kernel_gradient(wide, image, dy, dkernel.data());
+      detail::add_kernel_gradient(wide, image, dy, dkernel.data());
     }
-    if (db) add_bias_gradient(wide, dy, dbias.data());
+    if (db) detail::add_bias_gradient(wide, dy, dbias.data());
   }
   if (dw) unpack_kernel(c, pixels, dkernel.data(), dw);
   if (db) unpack_bias(c, pixels, dbias.data(), db);
@@ -137,8 +137,8 @@ Var convolve(Var x, Var kernel, Var bias, const Conv2DOptions& options) {
   require(sk[2] == sx[3] / groups,
           "conv2d: x is {} and the kernel is {}, in {} groups; the kernel's third axis must be {}", sx, sk, groups,
           sx[3] / groups);
-  const Window window("conv2d", sx, {sk[0], sk[1]}, options.strides, options.dilation_rate, options.padding);
-  const Convolution c{window, sx[3], sk[3], groups, options.relu};
+  const detail::Window window("conv2d", sx, {sk[0], sk[1]}, options.strides, options.dilation_rate, options.padding);
+  const detail::Convolution c{window, sx[3], sk[3], groups, options.relu};
 
   Tape& tape = x.tape();
   Var y = bias ? tape.output(window.result(c.out), {x, kernel, bias}) : tape.output(window.result(c.out), {x, kernel});
@@ -146,18 +146,19 @@ Var convolve(Var x, Var kernel, Var bias, const Conv2DOptions& options) {
   // NaN in the neighbouring pixels.
   Index pixels = pixels_as_one(c);
   if (pixels > 1 && !all_finite(x.value())) pixels = 1;
-  const Convolution wide = joined(c, pixels);
+  const detail::Convolution wide = joined(c, pixels);
   const View padded_bias = zeros(tape, {wide.padded_out()});
   for (Index i = 0; bias && i < wide.out; ++i) {
-    padded_bias[i / wide.group_out() * tile_columns(wide.group_out()) + i % wide.group_out()] = bias.value()[i % c.out];
+    padded_bias[i / wide.group_out() * detail::tile_columns(wide.group_out()) + i % wide.group_out()] =
+        bias.value()[i % c.out];
   }
   const Real* const panels =
-      forward_panels(wide, joined_kernel(c, pixels, kernel.value().data(), tape.arena()), tape.arena());
+      detail::forward_panels(wide, detail::joined_kernel(c, pixels, kernel.value().data(), tape.arena()), tape.arena());
   Real* const memory = padding_memory(c, tape);
   const Index x_size = window.y.in * window.x.in * c.in, y_size = c.pixels() * c.out;
   for (Index i = 0; i < window.batch; ++i) {
     const Real* const image = padded_image(c, x.value().data() + i * x_size, memory);
-    convolve_image(wide, image, panels, padded_bias.data(), y.out().data() + i * y_size, y.out().end());
+    detail::convolve_image(wide, image, panels, padded_bias.data(), y.out().data() + i * y_size, y.out().end());
   }
   return y.backward([=] { backward(c, x, kernel, bias, y); });
 }

@@ -17,7 +17,7 @@ struct Places {
 /// A depthwise convolution with checked shapes. `channels` counts the filters: each channel of x is repeated
 /// `multiplier` times.
 struct Depthwise {
-  Window w;
+  detail::Window w;
   Index multiplier;
   Index channels = w.channels * multiplier;
 
@@ -40,7 +40,7 @@ struct Block {
   Index u_first, u_last, v_first, v_last;
   Index channel = 0;
 
-  Block(const Window& w, Index row, Index column, Index channels)
+  Block(const detail::Window& w, Index row, Index column, Index channels)
       : i(row),
         j(column),
         pixel((row * w.x.out + column) * channels),
@@ -79,18 +79,18 @@ void convolve_image(const Depthwise& d, const Real* image, const Real* kernel, c
   each_block(
       d, [ =, in_image = d.in_image(), in_kernel = d.in_kernel() ](const Block& block,
                                                                    auto lanes) __attribute__((always_inline)) {
-        Vector<lanes * sizeof(Real)> sum, a, b;
-        load(sum, bias + block.channel);
+        detail::Vector<lanes * sizeof(Real)> sum, a, b;
+        detail::load(sum, bias + block.channel);
         const Real *x_row = image + block.place(in_image), *k_row = kernel + block.place(in_kernel);
         for (Index u = block.u_first; u < block.u_last; ++u, x_row += in_image.tap_row, k_row += in_kernel.tap_row) {
           const Real *x = x_row, *k = k_row;
           for (Index v = block.v_first; v < block.v_last; ++v, x += in_image.tap_column, k += in_kernel.tap_column) {
-            load(a, x);
-            load(b, k);
+            detail::load(a, x);
+            detail::load(b, k);
             sum += a * b;
           }
         }
-        store(sum, y + block.pixel + block.channel);
+        detail::store(sum, y + block.pixel + block.channel);
       });
 }
 
@@ -99,18 +99,18 @@ void add_gradient(const Depthwise& d, const Real* dy, const Real* from, const Pl
                   const Places& in_to) {
   each_block(
       d, [=](const Block& block, auto lanes) __attribute__((always_inline)) {
-        Vector<lanes * sizeof(Real)> g, factor, sum;
-        load(g, dy + block.pixel + block.channel);
+        detail::Vector<lanes * sizeof(Real)> g, factor, sum;
+        detail::load(g, dy + block.pixel + block.channel);
         const Real* from_row = from + block.place(in_from);
         Real* to_row = to + block.place(in_to);
         for (Index u = block.u_first; u < block.u_last; ++u, from_row += in_from.tap_row, to_row += in_to.tap_row) {
           const Real* a = from_row;
           Real* b = to_row;
           for (Index v = block.v_first; v < block.v_last; ++v, a += in_from.tap_column, b += in_to.tap_column) {
-            load(factor, a);
-            load(sum, b);
+            detail::load(factor, a);
+            detail::load(sum, b);
             sum += factor * g;
-            store(sum, b);
+            detail::store(sum, b);
           }
         }
       });
@@ -157,7 +157,8 @@ Var convolve(Var x, Var kernel, Var bias, const DepthwiseConv2DOptions& options)
           "columns, channels, multiplier) are required",
           sx, sk);
   const Depthwise d{
-      Window("depthwise_conv2d", sx, {sk[0], sk[1]}, options.strides, options.dilation_rate, options.padding), sk[3]};
+      detail::Window("depthwise_conv2d", sx, {sk[0], sk[1]}, options.strides, options.dilation_rate, options.padding),
+      sk[3]};
   require(!bias || bias.shape() == Shape{d.channels},
           "depthwise_conv2d: the kernel is {} and the bias is {}; a bias ({}) is required", sk,
           bias ? bias.shape() : Shape(), d.channels);

@@ -18,7 +18,7 @@ using Tap = std::conditional_t<sizeof(Real) == 4, std::int32_t, std::int64_t>;
 
 /// A pooling as a reduction over the taps of a window: `take` adds one tap to y and to the memory that the gradient
 /// needs, `result` finishes y, and `part` is the share of dy that goes to a tap.
-struct Maximum {
+struct LargestTap {
   using Memory = Tap;  // the tap of the maximum
   static constexpr Real start = -std::numeric_limits<Real>::infinity();
   static void take(Real value, Tap tap, Real& y, Tap& memory) {
@@ -101,7 +101,7 @@ template <class F>
 
 /// Pools the part of window (i, j) inside the image; any window size.
 template <class Pooling>
-[[gnu::noinline]] void pool_window(const Window& w, const Real* image, Index i, Index j, Real* y,
+[[gnu::noinline]] void pool_window(const detail::Window& w, const Real* image, Index i, Index j, Real* y,
                                    typename Pooling::Memory* memory) {
   const Index u0 = w.y.first_tap(i), u1 = w.y.last_tap(i), v0 = w.x.first_tap(j), v1 = w.x.last_tap(j);
   std::fill_n(y, w.channels, Pooling::start);
@@ -126,11 +126,12 @@ template <class Pooling>
 
 /// True if a row of pixels can be processed in whole vectors. These may reach past a pixel's channels; what they write
 /// there is overwritten later. `after` is the number of elements after the row.
-bool has_room(const Window& w, Index after) { return w.channels % most_lanes == 0 || after >= most_lanes; }
+bool has_room(const detail::Window& w, Index after) { return w.channels % most_lanes == 0 || after >= most_lanes; }
 
 /// Pools all windows; those of 2 x 2 and 3 x 3 in whole vectors.
 template <class Pooling>
-void pool_forward(const Window& window, const Real* x_begin, Real* y_begin, typename Pooling::Memory* memory_begin) {
+void pool_forward(const detail::Window& window, const Real* x_begin, Real* y_begin,
+                  typename Pooling::Memory* memory_begin) {
   vectorized([=, w = window](auto bytes) {
     constexpr Index lanes = lanes_of(bytes);
     const Index channels = w.channels, row = w.x.in * channels, y_row = w.x.out * channels;
@@ -164,7 +165,7 @@ void pool_forward(const Window& window, const Real* x_begin, Real* y_begin, type
 
 /// Adds the gradients of all taps of all windows to dx.
 template <class Pooling>
-void spread_windows(const Window& w, const Real* dy, const typename Pooling::Memory* memory, Real* dx) {
+void spread_windows(const detail::Window& w, const Real* dy, const typename Pooling::Memory* memory, Real* dx) {
   for (Index image = 0; image < w.batch; ++image, dx += w.y.in * w.x.in * w.channels) {
     for (Index i = 0; i < w.y.out; ++i) {
       const Index u0 = w.y.first_tap(i), u1 = w.y.last_tap(i);
@@ -183,7 +184,7 @@ void spread_windows(const Window& w, const Real* dy, const typename Pooling::Mem
 
 /// dx for windows two pixels wide that cover each pixel exactly once.
 template <class Pooling>
-void spread_tiles(const Window& window, const Real* dy_begin, const typename Pooling::Memory* memory_begin,
+void spread_tiles(const detail::Window& window, const Real* dy_begin, const typename Pooling::Memory* memory_begin,
                   Real* dx_begin) {
   const Index all = window.batch * window.y.out;
   Index rows = all;
@@ -209,7 +210,7 @@ void spread_tiles(const Window& window, const Real* dy_begin, const typename Poo
     }
   });
   // The remaining rows are processed as one image.
-  Window rest = window;
+  detail::Window rest = window;
   rest.batch = 1;
   rest.y.out = all - rows;
   rest.y.in = rest.y.out * rest.y.taps;
@@ -219,14 +220,14 @@ void spread_tiles(const Window& window, const Real* dy_begin, const typename Poo
 }
 
 template <class Pooling>
-Var pool(const Window& w, Var x) {
+Var pool(const detail::Window& w, Var x) {
   using Memory = typename Pooling::Memory;
   Var y = x.tape().output(w.result(w.channels), {x});
   auto* const memory = static_cast<Memory*>(x.tape().allocate(static_cast<std::size_t>(y.size()) * sizeof(Memory)));
   pool_forward<Pooling>(w, x.value().data(), y.out().data(), memory);
   return y.backward([=] {
     if (Sink dx = x.sink()) {
-      const auto tiles = [](const WindowAxis& axis) {
+      const auto tiles = [](const detail::WindowAxis& axis) {
         return axis.taps == axis.stride && axis.before == 0 && axis.in == axis.out * axis.taps;
       };
       if (!dx.accumulates() && w.x.taps == 2 && tiles(w.x) && tiles(w.y)) {
@@ -242,11 +243,11 @@ Var pool(const Window& w, Var x) {
 }  // namespace
 
 Var max_pool2d(Var x, Size2D pool_size, const Pool2DOptions& options) {
-  return pool<Maximum>(Window("max_pool2d", x.shape(), pool_size, options), x);
+  return pool<LargestTap>(detail::Window("max_pool2d", x.shape(), pool_size, options), x);
 }
 
 Var average_pool2d(Var x, Size2D pool_size, const Pool2DOptions& options) {
-  return pool<Average>(Window("average_pool2d", x.shape(), pool_size, options), x);
+  return pool<Average>(detail::Window("average_pool2d", x.shape(), pool_size, options), x);
 }
 
 }  // namespace cornu

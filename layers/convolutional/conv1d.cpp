@@ -15,8 +15,8 @@ Shape Conv1D::build(const Shape& input, Rng& rng) {
           "Conv1D: a sample of shape {}; (steps, channels) is required (is a Reshape missing?)", input);
   const Index channels = input[1];
   detail::require_groups("Conv1D", groups, channels, filters);
-  const Window window("Conv1D", {1, 1, input[0], channels}, {1, kernel_size}, {1, strides}, {1, dilation_rate},
-                      padding);
+  const detail::Window window("Conv1D", {1, 1, input[0], channels}, {1, kernel_size}, {1, strides}, {1, dilation_rate},
+                              padding);
   detail::create_kernel_and_bias(*this, {kernel_size, channels / groups, filters}, filters, rng);
   return {window.x.out, filters};
 }

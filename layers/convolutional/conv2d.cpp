@@ -14,8 +14,8 @@ Shape Conv2D::build(const Shape& input, Rng& rng) {
   detail::require_convolved_image("Conv2D", input);
   const Index channels = input[-1];
   detail::require_groups("Conv2D", groups, channels, filters);
-  require_padding_of_images("Conv2D", padding);
-  const Window window("Conv2D", input.batched(1), kernel_size, strides, dilation_rate, padding);
+  detail::require_padding_of_images("Conv2D", padding);
+  const detail::Window window("Conv2D", input.batched(1), kernel_size, strides, dilation_rate, padding);
   detail::create_kernel_and_bias(*this, {kernel_size.height, kernel_size.width, channels / groups, filters}, filters,
                                  rng);
   return window.result(filters).sub(1);

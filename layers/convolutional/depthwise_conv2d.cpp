@@ -13,8 +13,8 @@ Shape DepthwiseConv2D::build(const Shape& input, Rng& rng) {
   detail::require_initializers(
       "DepthwiseConv2D", {{"depthwise_initializer", depthwise_initializer}, {"bias_initializer", bias_initializer}});
   detail::require_convolved_image("DepthwiseConv2D", input);
-  require_padding_of_images("DepthwiseConv2D", padding);
-  const Window window("DepthwiseConv2D", input.batched(1), kernel_size, strides, dilation_rate, padding);
+  detail::require_padding_of_images("DepthwiseConv2D", padding);
+  const detail::Window window("DepthwiseConv2D", input.batched(1), kernel_size, strides, dilation_rate, padding);
   const Shape kernel_shape{kernel_size.height, kernel_size.width, input[2], depth_multiplier};  // throws on overflow
   const Index filters = input[2] * depth_multiplier;
   detail::create_parameters(

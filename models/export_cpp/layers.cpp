@@ -58,15 +58,15 @@ CppValue dense(CppProgram& program, const Dense& layer, const CppValue& x) {
   return activated(program, y, layer.activation);
 }
 
-std::string axis_text(const WindowAxis& axis) {
+std::string axis_text(const detail::WindowAxis& axis) {
   return fmt::format("detail::Axis<{}, {}, {}, {}, {}, {}>()", axis.in, axis.out, axis.taps, axis.stride, axis.dilation,
                      axis.before);
 }
 
 /// Any convolution of an image; a sequence is an image of one row.
 template <class Layer>
-CppValue convolution(CppProgram& program, const Layer& layer, const CppValue& x, const Window& window, Index outputs,
-                     Index groups, const Shape& result) {
+CppValue convolution(CppProgram& program, const Layer& layer, const CppValue& x, const detail::Window& window,
+                     Index outputs, Index groups, const Shape& result) {
   const std::string weights = weights_and_bias(program, layer.kernel, outputs, layer.use_bias, layer.bias);
   const CppValue y = program.make(result);
   const Index channels = x.shape[-1];
@@ -80,30 +80,30 @@ CppValue convolution(CppProgram& program, const Layer& layer, const CppValue& x,
 }
 
 CppValue conv1d(CppProgram& program, const Conv1D& layer, const CppValue& x) {
-  const Window window("export_cpp", x.shape.batched(1).batched(1), {1, layer.kernel_size}, {1, layer.strides},
-                      {1, layer.dilation_rate}, layer.padding);
+  const detail::Window window("export_cpp", x.shape.batched(1).batched(1), {1, layer.kernel_size}, {1, layer.strides},
+                              {1, layer.dilation_rate}, layer.padding);
   const Index filters = layer.kernel.shape()[2];
   return convolution(program, layer, x, window, filters, layer.groups, {window.x.out, filters});
 }
 
 CppValue conv2d(CppProgram& program, const Conv2D& layer, const CppValue& x) {
-  const Window window("export_cpp", x.shape.batched(1), layer.kernel_size, layer.strides, layer.dilation_rate,
-                      layer.padding);
+  const detail::Window window("export_cpp", x.shape.batched(1), layer.kernel_size, layer.strides, layer.dilation_rate,
+                              layer.padding);
   const Index filters = layer.kernel.shape()[3];
   return convolution(program, layer, x, window, filters, layer.groups, window.result(filters).sub(1));
 }
 
 /// A convolution with as many groups as channels: kernels are (height, width, channels, filters per channel).
 CppValue depthwise_conv2d(CppProgram& program, const DepthwiseConv2D& layer, const CppValue& x) {
-  const Window window("export_cpp", x.shape.batched(1), layer.kernel_size, layer.strides, layer.dilation_rate,
-                      layer.padding);
+  const detail::Window window("export_cpp", x.shape.batched(1), layer.kernel_size, layer.strides, layer.dilation_rate,
+                              layer.padding);
   const Index channels = x.shape[2], filters = channels * layer.kernel.shape()[3];
   return convolution(program, layer, x, window, filters, channels, window.result(filters).sub(1));
 }
 
 template <class Pooling>
 CppValue pooling(CppProgram& program, const Pooling& layer, const CppValue& x, bool maximum) {
-  const Window window("export_cpp", x.shape.batched(1), layer.pool_size, {layer.strides, layer.padding});
+  const detail::Window window("export_cpp", x.shape.batched(1), layer.pool_size, {layer.strides, layer.padding});
   const CppValue y = program.make(window.result(x.shape[2]).sub(1));
   program.call("pool", fmt::format("{}, {}", x.shape[2], maximum), {&x, 1},
                fmt::format("{}, {}", axis_text(window.y), axis_text(window.x)), y);

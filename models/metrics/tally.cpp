@@ -7,7 +7,7 @@
 #include "cornu/core/error.h"
 #include "cornu/models/metrics/probabilities.h"
 
-namespace cornu {
+namespace cornu::detail {
 
 Tally::Tally(const std::vector<AnyMetric>& metrics, Logits logits) : metrics_(metrics), logits_(logits) {
   const auto taken = [&](const std::string& name) {
@@ -87,4 +87,4 @@ void Tally::state(OptionVisitor& visit) {
   }
 }
 
-}  // namespace cornu
+}  // namespace cornu::detail

@@ -6,7 +6,7 @@
 #include "cornu/models/logs.h"
 #include "cornu/models/metrics/metric.h"
 
-namespace cornu {
+namespace cornu::detail {
 
 /// Accumulates the loss and the metrics over batches.
 class Tally {
@@ -37,4 +37,4 @@ class Tally {
   Index samples_ = 0;
 };
 
-}  // namespace cornu
+}  // namespace cornu::detail

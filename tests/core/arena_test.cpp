@@ -14,7 +14,7 @@ namespace cornu::testing {
 namespace {
 
 TEST(Arena, ReturnsAlignedMemoryThatDoesNotOverlap) {
-  Arena arena;
+  detail::Arena arena;
   unsigned char* last_end = nullptr;
   for (const std::size_t bytes : {1, 63, 64, 65, 0, 1000}) {
     auto* memory = static_cast<unsigned char*>(arena.allocate(bytes));
@@ -25,10 +25,10 @@ TEST(Arena, ReturnsAlignedMemoryThatDoesNotOverlap) {
   }
 }
 
-TEST(Arena, HoldsNoMemoryBeforeTheFirstAllocation) { EXPECT_EQ(Arena().capacity(), 0u); }
+TEST(Arena, HoldsNoMemoryBeforeTheFirstAllocation) { EXPECT_EQ(detail::Arena().capacity(), 0u); }
 
 TEST(Arena, AllocatesMoreThanAChunkAtOnce) {
-  Arena arena;
+  detail::Arena arena;
   arena.allocate(10);
   auto* big = static_cast<unsigned char*>(arena.allocate(1 << 20));
   big[0] = big[(1 << 20) - 1] = 1;
@@ -36,7 +36,7 @@ TEST(Arena, AllocatesMoreThanAChunkAtOnce) {
 }
 
 TEST(Arena, KeepsItsMemoryAndAllocatesNoMoreForTheSameWork) {
-  Arena arena;
+  detail::Arena arena;
   const auto round = [&] {
     for (std::size_t i = 0; i < 300; ++i) arena.allocate(i * 37);
     arena.allocate(300'000);
@@ -54,7 +54,7 @@ TEST(Arena, KeepsItsMemoryAndAllocatesNoMoreForTheSameWork) {
 }
 
 TEST(Arena, ReusesItsMemoryAfterClear) {
-  Arena arena;
+  detail::Arena arena;
   void* const first = arena.allocate(100);
   EXPECT_NE(arena.allocate(100), first);
   arena.clear();
@@ -62,7 +62,7 @@ TEST(Arena, ReusesItsMemoryAfterClear) {
 }
 
 TEST(Arena, ThrowsBadAllocForHugeSizes) {
-  Arena arena;
+  detail::Arena arena;
   EXPECT_THROW(arena.allocate(std::numeric_limits<std::size_t>::max()), std::bad_alloc);
   EXPECT_THROW(arena.allocate(std::numeric_limits<std::size_t>::max() / 4 + 1), std::bad_alloc);
   EXPECT_EQ(arena.capacity(), 0u);

@@ -23,7 +23,7 @@ std::vector<std::string> names_of(NamedParameters parameters) {
   for (const NamedParameter& named : parameters) names.push_back(named.name);
   return names;
 }
-using Names = std::vector<std::string>;
+using Strings = std::vector<std::string>;
 
 TEST(Residual, AddsTheOutputOfItsLayersToTheInput) {
   Residual layer = built(Residual{Dense{3, tanh}, Dense{2}}, {2});
@@ -43,8 +43,8 @@ TEST(Residual, PassesCheckLayer) {
 
 TEST(Residual, NamesItsLayersLikeAModel) {
   EXPECT_EQ(names_of(Residual{Dense{4}, {"middle", Dense{4}}, Dense{4}, Residual{Dense{4}}}.parameters()),
-            (Names{"dense/kernel", "dense/bias", "middle/kernel", "middle/bias", "dense_1/kernel", "dense_1/bias",
-                   "residual/dense/kernel", "residual/dense/bias"}));
+            (Strings{"dense/kernel", "dense/bias", "middle/kernel", "middle/bias", "dense_1/kernel", "dense_1/bias",
+                     "residual/dense/kernel", "residual/dense/bias"}));
   expect_error<ValueError>(
       [] {
         Residual{{"a", Dense{1}}, {"a", Dense{1}}};
@@ -109,7 +109,7 @@ TEST(Concatenate, ConcatenatesAlongAnyAxisButTheBatch) {
 
 TEST(Concatenate, LayerNamesAreUniqueAcrossItsChains) {
   EXPECT_EQ(names_of(Concatenate{{Dense{4}}, {Dense{4}, {"last", Dense{4}}}}.parameters()),
-            (Names{"dense/kernel", "dense/bias", "dense_1/kernel", "dense_1/bias", "last/kernel", "last/bias"}));
+            (Strings{"dense/kernel", "dense/bias", "dense_1/kernel", "dense_1/bias", "last/kernel", "last/bias"}));
   expect_error<ValueError>(
       [] {
         Concatenate{{{"a", Dense{1}}}, {{"a", Dense{1}}}};

@@ -22,7 +22,7 @@
 namespace cornu {
 namespace {
 
-constexpr double tolerance = std::is_same_v<Real, double> ? 1e-10 : 1e-5;
+constexpr double fixture_tolerance = std::is_same_v<Real, double> ? 1e-10 : 1e-5;
 
 using Numbers = std::vector<double>;
 /// Values by name, such as "output" or "kernel".
@@ -55,7 +55,7 @@ void expect_numbers(const std::string& what, const Case& expected, const ConstVi
   const Numbers& want = expected.at(what);
   ASSERT_EQ(static_cast<std::size_t>(got.size()), want.size());
   for (std::size_t i = 0; i < want.size(); ++i) {
-    EXPECT_NEAR(got[static_cast<Index>(i)], want[i], tolerance * std::max(1.0, std::abs(want[i]))) << i;
+    EXPECT_NEAR(got[static_cast<Index>(i)], want[i], fixture_tolerance * std::max(1.0, std::abs(want[i]))) << i;
   }
 }
 

@@ -38,7 +38,7 @@ class InterruptGuardTest : public ::testing::Test {
 };
 
 TEST_F(InterruptGuardTest, RecordsASignalAndCallsTheProgramsHandlerEveryTime) {
-  const InterruptGuard guard;
+  const detail::InterruptGuard guard;
   EXPECT_FALSE(guard.interrupted());
   for (int i = 1; i <= 3; ++i) {
     std::raise(SIGINT);
@@ -49,14 +49,14 @@ TEST_F(InterruptGuardTest, RecordsASignalAndCallsTheProgramsHandlerEveryTime) {
 
 TEST_F(InterruptGuardTest, RecordsASignalInsteadOfEndingTheProgram) {
   std::signal(SIGINT, SIG_DFL);
-  const InterruptGuard guard;
+  const detail::InterruptGuard guard;
   std::raise(SIGINT);
   EXPECT_TRUE(guard.interrupted());
 }
 
 TEST_F(InterruptGuardTest, RestoresThePreviousHandler) {
   {
-    const InterruptGuard guard;
+    const detail::InterruptGuard guard;
     EXPECT_NE(installed(), count_call);
   }
   EXPECT_EQ(installed(), count_call);
@@ -84,7 +84,7 @@ TEST_F(InterruptGuardTest, CallsAHandlerAsTheSystemWould) {
   sigaddset(&action.sa_mask, SIGUSR1);
   sigaction(SIGINT, &action, nullptr);
   {
-    const InterruptGuard guard;
+    const detail::InterruptGuard guard;
     struct sigaction ours {};
     sigaction(SIGINT, nullptr, &ours);
     EXPECT_EQ(ours.sa_flags & SA_RESTART, 0);
@@ -108,7 +108,7 @@ TEST_F(InterruptGuardTest, AHandlerForOneSignalIsCalledOnce) {
   action.sa_flags = static_cast<int>(SA_RESETHAND);
   sigemptyset(&action.sa_mask);
   sigaction(SIGINT, &action, nullptr);
-  const InterruptGuard guard;
+  const detail::InterruptGuard guard;
   std::raise(SIGINT);
   EXPECT_EQ(handler_calls, 1);
   EXPECT_TRUE(guard.interrupted());
@@ -135,7 +135,7 @@ void install_call_before() {
 
 TEST_F(InterruptGuardTest, HandlersThatCallEachOtherDoNotLoop) {
   {
-    const InterruptGuard guard;
+    const detail::InterruptGuard guard;
     install_call_before();
     std::raise(SIGINT);
     EXPECT_TRUE(guard.interrupted());
@@ -143,7 +143,7 @@ TEST_F(InterruptGuardTest, HandlersThatCallEachOtherDoNotLoop) {
   }
   std::raise(SIGINT);
   EXPECT_EQ(handler_calls, 4) << "their handler stays after the run, and still calls the first one through ours";
-  const InterruptGuard again;
+  const detail::InterruptGuard again;
   std::raise(SIGINT);
   EXPECT_TRUE(again.interrupted());
   EXPECT_EQ(handler_calls, 6);
@@ -157,7 +157,7 @@ TEST_F(InterruptGuardTest, AHandlerThatCallsOursDecidesWhetherTheProgramEnds) {
     std::raise(SIGINT);
   };
   {
-    const InterruptGuard guard;
+    const detail::InterruptGuard guard;
     install_call_before();
     raise_through();
     EXPECT_TRUE(guard.interrupted());
@@ -168,23 +168,23 @@ TEST_F(InterruptGuardTest, AHandlerThatCallsOursDecidesWhetherTheProgramEnds) {
 
 TEST_F(InterruptGuardTest, ForgetsASignalWithTheLastGuard) {
   {
-    const InterruptGuard guard;
+    const detail::InterruptGuard guard;
     std::raise(SIGINT);
   }
-  const InterruptGuard guard;
+  const detail::InterruptGuard guard;
   EXPECT_FALSE(guard.interrupted());
 }
 
 TEST_F(InterruptGuardTest, SharesTheSignalWithOuterGuards) {
-  auto outer = std::make_unique<InterruptGuard>();
-  auto inner = std::make_unique<InterruptGuard>();
+  auto outer = std::make_unique<detail::InterruptGuard>();
+  auto inner = std::make_unique<detail::InterruptGuard>();
   std::raise(SIGINT);
   EXPECT_TRUE(inner->interrupted());
   EXPECT_TRUE(outer->interrupted());
   inner.reset();
   EXPECT_TRUE(outer->interrupted());
   EXPECT_NE(installed(), count_call);
-  const InterruptGuard another;
+  const detail::InterruptGuard another;
   EXPECT_TRUE(another.interrupted()) << "it began while the run around it was already ending";
   outer.reset();
   EXPECT_NE(installed(), count_call) << "the order in which they go does not matter";
@@ -197,7 +197,7 @@ TEST_F(InterruptGuardTest, IsSeenByAllThreads) {
   std::vector<std::thread> threads;
   for (int i = 0; i < count; ++i) {
     threads.emplace_back([&, i] {
-      const InterruptGuard guard;
+      const detail::InterruptGuard guard;
       seen_before[static_cast<std::size_t>(i)] = guard.interrupted();
       all_there.arrive_and_wait();
       if (i == 0) std::raise(SIGINT);
@@ -214,7 +214,7 @@ TEST_F(InterruptGuardTest, IsSeenByAllThreads) {
 TEST_F(InterruptGuardTest, LeavesAnIgnoredSignalIgnored) {
   std::signal(SIGINT, SIG_IGN);
   {
-    const InterruptGuard guard;
+    const detail::InterruptGuard guard;
     std::raise(SIGINT);
     EXPECT_FALSE(guard.interrupted());
   }
@@ -224,7 +224,7 @@ TEST_F(InterruptGuardTest, LeavesAnIgnoredSignalIgnored) {
 TEST_F(InterruptGuardTest, LeavesAHandlerInstalledInTheMeantime) {
   std::signal(SIGINT, SIG_DFL);
   {
-    const InterruptGuard guard;
+    const detail::InterruptGuard guard;
     std::signal(SIGINT, count_call);
   }
   EXPECT_EQ(installed(), count_call);
@@ -235,7 +235,7 @@ TEST(InterruptGuardDeathTest, EndsTheProgramAtTheSecondSignal) {
   EXPECT_EXIT(
       {
         std::signal(SIGINT, SIG_DFL);
-        const InterruptGuard guard;
+        const detail::InterruptGuard guard;
         std::raise(SIGINT);
         if (!guard.interrupted()) std::exit(1);
         std::raise(SIGINT);

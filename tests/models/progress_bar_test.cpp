@@ -36,7 +36,7 @@ std::string repeated(const std::string& text, int count) {
 
 TEST(ProgressBar, IsRedrawnInPlaceAndEndsWithANewline) {
   Screen screen;
-  ProgressDisplay display(Verbose::bar, 5, 10, screen.file, screen.clock());
+  detail::ProgressDisplay display(Verbose::bar, 5, 10, screen.file, screen.clock());
   display.epoch_begin(2);
   EXPECT_EQ(screen.text(), "Epoch 3/5\n");
   screen.time += 3;
@@ -62,7 +62,7 @@ TEST(ProgressBar, IsRedrawnInPlaceAndEndsWithANewline) {
 TEST(ProgressBar, IsDrawnAtMostEvery50Milliseconds) {
   Screen screen;
   screen.time = 0;
-  ProgressDisplay display(Verbose::bar, 1, 1000, screen.file, screen.clock());
+  detail::ProgressDisplay display(Verbose::bar, 1, 1000, screen.file, screen.clock());
   display.epoch_begin(0);
   std::vector<Index> drawn;
   for (Index step = 1; step <= 1000; ++step) {
@@ -86,7 +86,7 @@ TEST(ProgressBar, ShowsTheTimeRemaining) {
                                           {100000.0, "250:00:00"}}) {
     Screen screen;
     screen.time = 0;
-    ProgressDisplay display(Verbose::bar, 1, 10, screen.file, screen.clock());
+    detail::ProgressDisplay display(Verbose::bar, 1, 10, screen.file, screen.clock());
     display.epoch_begin(0);
     screen.time += seconds;
     display.step(1, {});
@@ -98,7 +98,7 @@ TEST(ProgressBar, ShowsTheTimeRemaining) {
 
 TEST(ProgressBar, FillsInProportionToTheSteps) {
   Screen screen;
-  ProgressDisplay display(Verbose::bar, 1, 3, screen.file, screen.clock());
+  detail::ProgressDisplay display(Verbose::bar, 1, 3, screen.file, screen.clock());
   display.epoch_begin(0);
   const int full[] = {6, 13, 20};
   for (Index step = 1; step <= 3; ++step) {
@@ -113,7 +113,7 @@ TEST(ProgressBar, FillsInProportionToTheSteps) {
 
 TEST(ProgressBar, ShowsAllValuesSortedByName) {
   Screen screen;
-  ProgressDisplay display(Verbose::bar, 1, 2, screen.file, screen.clock());
+  detail::ProgressDisplay display(Verbose::bar, 1, 2, screen.file, screen.clock());
   display.epoch_begin(0);
   display.step(1, logs_of({{"loss", 1}, {"top_k_accuracy", 0.5}, {"accuracy", 0.25}}));
   EXPECT_TRUE(plain(screen.text()).ends_with(" - accuracy: 0.2500 - loss: 1.0000 - top_k_accuracy: 0.5000"));
@@ -123,14 +123,14 @@ TEST(ProgressBar, ShowsAllValuesSortedByName) {
 TEST(ProgressBar, EndsItsLineAfterAnError) {
   Screen screen;
   {
-    ProgressDisplay display(Verbose::bar, 1, 2, screen.file, screen.clock());
+    detail::ProgressDisplay display(Verbose::bar, 1, 2, screen.file, screen.clock());
     display.epoch_begin(0);
     display.step(1, {});
     EXPECT_FALSE(screen.text().ends_with("\n"));
   }
   EXPECT_EQ(screen.text(), "\n");
   {
-    ProgressDisplay display(Verbose::bar, 1, 2, screen.file, screen.clock());
+    detail::ProgressDisplay display(Verbose::bar, 1, 2, screen.file, screen.clock());
     display.epoch_begin(0);
     display.step(1, {});
     display.epoch_end({});
@@ -144,7 +144,7 @@ TEST(ProgressBar, AllocatesNothingOnceWarm) {
   Screen screen;
   const Logs logs = logs_of({{"loss", 1}, {"accuracy", 0.5}});
   for (const Verbose mode : {Verbose::bar, Verbose::line}) {
-    ProgressDisplay display(mode, 2, 100, screen.file, screen.clock());
+    detail::ProgressDisplay display(mode, 2, 100, screen.file, screen.clock());
     display.epoch_begin(0);
     display.step(1, logs);
     const testing::AllocationCounter counter;

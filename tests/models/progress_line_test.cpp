@@ -15,7 +15,7 @@ using testing::Screen;
 
 TEST(ProgressLine, IsOnePlainLinePerEpoch) {
   Screen screen;
-  ProgressDisplay display(Verbose::line, 2, 1875, screen.file, screen.clock());
+  detail::ProgressDisplay display(Verbose::line, 2, 1875, screen.file, screen.clock());
   display.epoch_begin(0);
   for (Index step = 1; step <= 1875; ++step) {
     screen.time += 0.002;
@@ -30,7 +30,7 @@ TEST(ProgressLine, IsOnePlainLinePerEpoch) {
 
 TEST(ProgressLine, OmitsTheEpochIfThereIsOnlyOne) {
   Screen screen;
-  ProgressDisplay display(Verbose::line, 1, 1, screen.file, screen.clock());
+  detail::ProgressDisplay display(Verbose::line, 1, 1, screen.file, screen.clock());
   display.epoch_begin(0);
   EXPECT_EQ(screen.text(), "");
   screen.time += 0.25;
@@ -41,7 +41,7 @@ TEST(ProgressLine, OmitsTheEpochIfThereIsOnlyOne) {
 
 TEST(ProgressLine, IsTheDefaultForAFile) {
   Screen screen;
-  ProgressDisplay display(Verbose::automatic, 1, 1, screen.file, screen.clock());
+  detail::ProgressDisplay display(Verbose::automatic, 1, 1, screen.file, screen.clock());
   display.epoch_begin(0);
   display.step(1, logs_of({{"loss", 2}}));
   display.epoch_end(logs_of({{"loss", 2}}));
@@ -50,7 +50,7 @@ TEST(ProgressLine, IsTheDefaultForAFile) {
 
 TEST(ProgressLine, ListsTrainingThenValidationThenCallbackValues) {
   Screen screen;
-  ProgressDisplay display(Verbose::line, 1, 1, screen.file, screen.clock());
+  detail::ProgressDisplay display(Verbose::line, 1, 1, screen.file, screen.clock());
   display.epoch_begin(0);
   display.step(1, logs_of({{"loss", 1}, {"accuracy", 1}}));
   display.epoch_end(
@@ -62,7 +62,7 @@ TEST(ProgressLine, ListsTrainingThenValidationThenCallbackValues) {
 
 TEST(ProgressLine, WritesSmallNumbersWithAnExponent) {
   Screen screen;
-  ProgressDisplay display(Verbose::line, 1, 1, screen.file, screen.clock());
+  detail::ProgressDisplay display(Verbose::line, 1, 1, screen.file, screen.clock());
   display.epoch_begin(0);
   const Logs logs = logs_of({{"a", 0.001},
                              {"b", 0.0010001},
@@ -84,7 +84,7 @@ TEST(ProgressLine, TimePerStepExcludesTheFirstStepAndValidation) {
        {std::pair{90.0, "90s"}, {1.0, "1s"}, {0.25, "250ms"}, {0.001, "1ms"}, {2.5e-5, "25us"}}) {
     Screen screen;
     screen.time = 0;
-    ProgressDisplay display(Verbose::line, 1, 3, screen.file, screen.clock());
+    detail::ProgressDisplay display(Verbose::line, 1, 3, screen.file, screen.clock());
     display.epoch_begin(0);
     screen.time += 100;  // the first one warms up
     display.step(1, {});
@@ -105,7 +105,7 @@ TEST(ProgressLine, TimePerStepExcludesTheFirstStepAndValidation) {
 
 TEST(ProgressLine, ShowsTheStepsOfAnInterruptedEpoch) {
   Screen screen;
-  ProgressDisplay display(Verbose::line, 1, 100, screen.file, screen.clock());
+  detail::ProgressDisplay display(Verbose::line, 1, 100, screen.file, screen.clock());
   display.epoch_begin(0);
   display.step(1, {});
   display.step(2, {});
@@ -116,7 +116,7 @@ TEST(ProgressLine, ShowsTheStepsOfAnInterruptedEpoch) {
 TEST(ProgressDisplay, PrintsNothingWhenSilent) {
   Screen screen;
   {
-    ProgressDisplay display(Verbose::silent, 3, 1, screen.file, screen.clock());
+    detail::ProgressDisplay display(Verbose::silent, 3, 1, screen.file, screen.clock());
     display.epoch_begin(0);
     display.step(1, logs_of({{"loss", 1}}));
     display.epoch_end(logs_of({{"loss", 1}}));

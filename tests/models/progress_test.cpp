@@ -22,7 +22,7 @@ std::string shown_on(const char* kind) {
   const std::string former = term == nullptr ? "" : term;
   setenv("TERM", kind, 1);
   {
-    ProgressDisplay display(Verbose::automatic, 1, 2, out, [] { return 0.0; });
+    detail::ProgressDisplay display(Verbose::automatic, 1, 2, out, [] { return 0.0; });
     display.epoch_begin(0);
     display.step(1, {});
     display.epoch_end({});
@@ -53,7 +53,7 @@ TEST(ProgressDisplay, SurvivesAClosedPipe) {
   std::FILE* const out = fdopen(ends[1], "w");
   const auto former = std::signal(SIGPIPE, SIG_DFL);  // the default action would end this program
   for (const Verbose mode : {Verbose::line, Verbose::bar}) {
-    ProgressDisplay display(mode, 2, 2, out, [] { return 0.0; });
+    detail::ProgressDisplay display(mode, 2, 2, out, [] { return 0.0; });
     display.epoch_begin(0);
     if (mode == Verbose::line) close(ends[0]);
     for (Index epoch = 0; epoch < 2; ++epoch) {

@@ -21,7 +21,7 @@ struct Screen {
   Screen& operator=(const Screen&) = delete;
   ~Screen() { std::fclose(file); }
 
-  ProgressDisplay::Clock clock() {
+  detail::ProgressDisplay::Clock clock() {
     return [this] { return time; };
   }
   /// Everything written and flushed since the last call.

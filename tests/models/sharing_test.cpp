@@ -16,7 +16,7 @@
 namespace cornu {
 namespace {
 
-bool operator==(const Sharding& a, const Sharding& b) { return a.size == b.size && a.count == b.count; }
+bool operator==(const detail::Sharding& a, const detail::Sharding& b) { return a.size == b.size && a.count == b.count; }
 
 // 784-128-10: elements of a sample and its layers' outputs, and of the parameters.
 constexpr Index mlp_numbers = 784 + 128 + 10, mlp_parameters = 784 * 128 + 128 + 1280 + 10;
@@ -25,23 +25,24 @@ constexpr Index lenet_numbers = 784 + 2 * 4704 + 1176 + 2 * 1600 + 400 + 2 * 204
 
 TEST(Sharding, KeepsASmallBatchWhole) {
   for (const Index threads : {1, 2, 64}) {
-    EXPECT_TRUE(divide({32, mlp_numbers, mlp_parameters}, threads, 0) == (Sharding{32, 1}));
-    EXPECT_TRUE(divide({96, mlp_numbers, mlp_parameters}, threads, 0) == (Sharding{96, 1})) << "a step of 0.3 ms";
-    EXPECT_TRUE(divide({1, mlp_numbers, mlp_parameters}, threads, 0) == (Sharding{1, 1}));
-    EXPECT_TRUE(divide({1000, 2, 30}, threads, 0) == (Sharding{1000, 1})) << "too little to do";
+    EXPECT_TRUE(detail::divide({32, mlp_numbers, mlp_parameters}, threads, 0) == (detail::Sharding{32, 1}));
+    EXPECT_TRUE(detail::divide({96, mlp_numbers, mlp_parameters}, threads, 0) == (detail::Sharding{96, 1}))
+        << "a step of 0.3 ms";
+    EXPECT_TRUE(detail::divide({1, mlp_numbers, mlp_parameters}, threads, 0) == (detail::Sharding{1, 1}));
+    EXPECT_TRUE(detail::divide({1000, 2, 30}, threads, 0) == (detail::Sharding{1000, 1})) << "too little to do";
   }
 }
 
 TEST(Sharding, GivesEachThreadEnoughWork) {
-  EXPECT_TRUE(divide({128, mlp_numbers, mlp_parameters}, 1, 0) == (Sharding{128, 1}));
-  EXPECT_TRUE(divide({128, mlp_numbers, mlp_parameters}, 2, 0) == (Sharding{64, 2}));
-  EXPECT_TRUE(divide({256, mlp_numbers, mlp_parameters}, 64, 0) == (Sharding{64, 4}));
-  EXPECT_TRUE(divide({131, mlp_numbers, mlp_parameters}, 2, 0) == (Sharding{66, 2}));
-  EXPECT_TRUE(divide({64, lenet_numbers, lenet_parameters}, 2, 0) == (Sharding{32, 2}));
+  EXPECT_TRUE(detail::divide({128, mlp_numbers, mlp_parameters}, 1, 0) == (detail::Sharding{128, 1}));
+  EXPECT_TRUE(detail::divide({128, mlp_numbers, mlp_parameters}, 2, 0) == (detail::Sharding{64, 2}));
+  EXPECT_TRUE(detail::divide({256, mlp_numbers, mlp_parameters}, 64, 0) == (detail::Sharding{64, 4}));
+  EXPECT_TRUE(detail::divide({131, mlp_numbers, mlp_parameters}, 2, 0) == (detail::Sharding{66, 2}));
+  EXPECT_TRUE(detail::divide({64, lenet_numbers, lenet_parameters}, 2, 0) == (detail::Sharding{32, 2}));
 }
 
 TEST(Sharding, KeepsShardsInTheCacheIfGradientsAreSmall) {
-  const Sharding one = divide({60000, 794, 7850}, 1, 0), two = divide({60000, 794, 7850}, 2, 0);
+  const detail::Sharding one = detail::divide({60000, 794, 7850}, 1, 0), two = detail::divide({60000, 794, 7850}, 2, 0);
   EXPECT_TRUE(one == two) << "the same sums whatever the number of threads";
   EXPECT_LT(one.size * 794 * static_cast<Index>(sizeof(Real)), 1 << 20);
   EXPECT_EQ(one.count, (60000 + one.size - 1) / one.size);
@@ -50,7 +51,7 @@ TEST(Sharding, KeepsShardsInTheCacheIfGradientsAreSmall) {
 TEST(Sharding, KeepsShardsInTheCacheIfGradientsAreLarge) {
   for (const Index threads : {1, 2}) {
     for (const Index samples : {512 * threads, Index{2048}, Index{8192}, Index{60000}}) {
-      const Sharding shards = divide({samples, mlp_numbers, mlp_parameters}, threads, 0);
+      const detail::Sharding shards = detail::divide({samples, mlp_numbers, mlp_parameters}, threads, 0);
       EXPECT_TRUE(shards.in_turn);
       EXPECT_LT(shards.size * mlp_numbers * static_cast<Index>(sizeof(Real)), 2 << 20) << samples;
       EXPECT_GT(shards.size, 128) << samples;
@@ -58,21 +59,21 @@ TEST(Sharding, KeepsShardsInTheCacheIfGradientsAreLarge) {
       EXPECT_EQ(shards.count % threads, 0) << samples;
     }
   }
-  EXPECT_TRUE(divide({256, mlp_numbers, mlp_parameters}, 1, 0) == (Sharding{256, 1}));
+  EXPECT_TRUE(detail::divide({256, mlp_numbers, mlp_parameters}, 1, 0) == (detail::Sharding{256, 1}));
   // 784-1024-1024-10: the gradients are as large as the activations of a thousand samples.
-  EXPECT_TRUE(divide({2048, 784 + 1024 + 1024 + 10, 1863690}, 1, 0) == (Sharding{2048, 1}));
+  EXPECT_TRUE(detail::divide({2048, 784 + 1024 + 1024 + 10, 1863690}, 1, 0) == (detail::Sharding{2048, 1}));
 }
 
 TEST(Sharding, UsesTheGivenSize) {
-  EXPECT_TRUE(divide({100, 2, 30}, 1, 30) == (Sharding{30, 4}));
-  EXPECT_TRUE(divide({100, 2, 30}, 2, 1000) == (Sharding{100, 1}));
-  EXPECT_TRUE(divide({60000, 794, 7850}, 2, 60000) == (Sharding{60000, 1}));
+  EXPECT_TRUE(detail::divide({100, 2, 30}, 1, 30) == (detail::Sharding{30, 4}));
+  EXPECT_TRUE(detail::divide({100, 2, 30}, 2, 1000) == (detail::Sharding{100, 1}));
+  EXPECT_TRUE(detail::divide({60000, 794, 7850}, 2, 60000) == (detail::Sharding{60000, 1}));
 }
 
 TEST(Sharding, IsExpectedToPayIfArithmeticOutweighsTheExchange) {
-  EXPECT_TRUE(should_pay_to_share({128, mlp_numbers, mlp_parameters}, 2));
-  EXPECT_TRUE(should_pay_to_share({64, lenet_numbers, lenet_parameters}, 2));
-  EXPECT_FALSE(should_pay_to_share({16, mlp_numbers, mlp_parameters}, 2)) << "all weights for a few samples";
+  EXPECT_TRUE(detail::should_pay_to_share({128, mlp_numbers, mlp_parameters}, 2));
+  EXPECT_TRUE(detail::should_pay_to_share({64, lenet_numbers, lenet_parameters}, 2));
+  EXPECT_FALSE(detail::should_pay_to_share({16, mlp_numbers, mlp_parameters}, 2)) << "all weights for a few samples";
 }
 
 // ---- The choice, with a simulated clock ----
@@ -189,7 +190,7 @@ TEST(SharingChoice, CostsLittleMoreThanTheBetterMode) {
   for (const Scenario& scenario : scenarios()) {
     for (const bool shares_at_first : {true, false}) {
       for (const double seconds : {0.2e-3, 2e-3, 30e-3}) {  // per step
-        const std::vector<double> found = regrets(scenario, seconds, SharingChoice(shares_at_first));
+        const std::vector<double> found = regrets(scenario, seconds, detail::SharingChoice(shares_at_first));
         const auto text = scenario.name + ", " + std::to_string(seconds) + " s a step, at first " +
                           (shares_at_first ? "shared" : "alone");
         EXPECT_LE(mean_of(found), bound) << text;
@@ -245,13 +246,14 @@ TEST(SharingChoice, NoticesThatSharedStepsWaitEvenIfMostAreFast) {
                             }};
     for (const bool shares_at_first : {true, false}) {
       const double always_shared = ratio * 2;
-      EXPECT_LE(mean_of(regrets(scenario, 0.2e-3, SharingChoice(shares_at_first))), 1 + (always_shared - 1) * 0.7);
+      EXPECT_LE(mean_of(regrets(scenario, 0.2e-3, detail::SharingChoice(shares_at_first))),
+                1 + (always_shared - 1) * 0.7);
     }
   }
 }
 
 /// Number of steps with the given times until the choice is `shares`; 1000 if it never is.
-Index steps_until(bool shares, double shared, double alone, SharingChoice& choice, Index samples = 64) {
+Index steps_until(bool shares, double shared, double alone, detail::SharingChoice& choice, Index samples = 64) {
   Index count = 0;
   while (choice.shares() != shares && count < 1000) {
     choice.took(choice.shares() ? shared : alone, samples);
@@ -260,13 +262,13 @@ Index steps_until(bool shares, double shared, double alone, SharingChoice& choic
   return count;
 }
 
-void run(Index count, double shared, double alone, SharingChoice& choice, Index samples = 64) {
+void run(Index count, double shared, double alone, detail::SharingChoice& choice, Index samples = 64) {
   for (Index i = 0; i < count; ++i) choice.took(choice.shares() ? shared : alone, samples);
 }
 
 TEST(SharingChoice, KeepsTheExpectedModeIfBothCostTheSame) {
   for (const bool expected : {true, false}) {
-    SharingChoice choice(expected);
+    detail::SharingChoice choice(expected);
     Index otherwise = 0;
     for (int i = 0; i < 1000; ++i) {
       otherwise += choice.shares() == expected ? 0 : 1;
@@ -278,7 +280,7 @@ TEST(SharingChoice, KeepsTheExpectedModeIfBothCostTheSame) {
 
 TEST(SharingChoice, CostsLittleInAShortRunThatBeginsInTheBetterMode) {
   for (const double shared : {0.55, 0.6, 0.8}) {
-    SharingChoice choice(true);
+    detail::SharingChoice choice(true);
     double time = 0;
     for (int i = 0; i < 64; ++i) {
       const double step = choice.shares() ? shared : 1;
@@ -290,15 +292,15 @@ TEST(SharingChoice, CostsLittleInAShortRunThatBeginsInTheBetterMode) {
 }
 
 TEST(SharingChoice, NoticesAMistakeWithinAFewSteps) {
-  SharingChoice expected_wrongly(true);
+  detail::SharingChoice expected_wrongly(true);
   EXPECT_LE(steps_until(false, 2, 1, expected_wrongly), 8);
-  SharingChoice choice(true);
+  detail::SharingChoice choice(true);
   run(1000, 1, 2, choice);
   EXPECT_LE(steps_until(false, 4, 2, choice), 15) << "a core went away";
 }
 
 TEST(SharingChoice, IgnoresAShorterLastBatch) {
-  SharingChoice choice(true);
+  detail::SharingChoice choice(true);
   for (int epoch = 0; epoch < 100; ++epoch) {
     run(20, 1, 2, choice);
     choice.took(0.01, 3);  // whichever way it was, it would be the fastest by far
@@ -312,7 +314,7 @@ TEST(SharingChoice, IgnoresAShorterLastBatch) {
 }
 
 TEST(SharingChoice, RestartsWhenTheBatchSizeChanges) {
-  SharingChoice choice(true);
+  detail::SharingChoice choice(true);
   run(1000, 1, 2, choice);
   run(20, 0.1, 0.05, choice, 8);
   Index alone = 0;

@@ -544,7 +544,7 @@ class RandomSteps {
 
   std::optional<RandomLayer> layer_;
   std::optional<Optimizer> optimizer_;
-  std::optional<Team> team_;
+  std::optional<detail::Team> team_;
   std::vector<Tape> tapes_;
   Sequential model_;
 };

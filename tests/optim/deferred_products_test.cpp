@@ -122,7 +122,7 @@ TEST(DeferredProducts, AreCorrectIfAnotherShardChangesTheirFactor) {
         first.backward(sum(first.parameter(a) * 5), {.defer_products = true, .parameters = optimizer.parameters()}),
         second.backward(sum(matmul(second.input(a.value), b)),
                         {.defer_products = true, .parameters = optimizer.parameters()})};
-    Team team(threads);
+    detail::Team team(threads);
     detail::step(optimizer, parts, &team);
     expect_close(a.value, {1.5L});
     expect_close(b.value, {2.8L});
@@ -144,7 +144,7 @@ TEST(DeferredProducts, OfAParameterWithItselfAreCorrectWithThreads) {
     for (Tape& each : tapes) {
       parts.push_back(each.backward(loss(each, shared), {.gradient = Real(1) / 3, .defer_products = true}));
     }
-    Team team(2);
+    detail::Team team(2);
     detail::step(by_parts, parts, &team);
     for (Index k = 0; k < w0.size(); ++k) {
       ASSERT_NEAR(shared.value[k], whole.value[k], sizeof(Real) == 4 ? 1e-4 : 1e-12);

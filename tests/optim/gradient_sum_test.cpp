@@ -49,7 +49,7 @@ TEST(GradientSum, ComputesDeferredProducts) {
   const Index rows = 70, columns = 30;
   Parameter w{.value = normal({rows, columns}, 1)};
   const Tensor x = normal({9, rows}, 2), y = normal({5, rows}, 3);
-  const auto sum_of = [&](bool put_off, Team* team) {
+  const auto sum_of = [&](bool put_off, detail::Team* team) {
     Tape first, second;
     const auto gradients = [&](Tape& tape, const Tensor& samples) {
       return tape.backward(sum(square(matmul(tape.input(samples), tape.parameter(w)))), {.defer_products = put_off});
@@ -59,7 +59,7 @@ TEST(GradientSum, ComputesDeferredProducts) {
     total.add(passes, team);
     return Tensor(total.gradients()[w]);
   };
-  Team team(3);
+  detail::Team team(3);
   const Tensor put_off = sum_of(true, nullptr);
   expect_near(put_off, sum_of(false, nullptr), sum_rounding * 100);
   EXPECT_EQ(sum_of(true, &team), put_off);
@@ -159,7 +159,7 @@ Net trained_in_parts(const AnyOptimizer& rule, Index count, Index threads, bool 
   const Tensor x = normal({samples, 6}, 4);
   Net net;
   Optimizer optimizer(rule, net.parameters());
-  Team team(threads);
+  detail::Team team(threads);
   std::vector<Tape> tapes(static_cast<std::size_t>(count));
   for (int i = 0; i < 3; ++i) {
     std::vector<Gradients> parts;

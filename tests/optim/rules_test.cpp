@@ -49,11 +49,12 @@ void expect_path(const AnyOptimizer& rule, const std::vector<double>& gradients,
   }
 }
 
-const std::vector<double> three{0.5, -0.3, 0.1};
+const std::vector<double> three_gradients{0.5, -0.3, 0.1};
 
 TEST(Adam, HasTheEpsilonHatFormOfKeras) {
-  expect_path(Adam{.learning_rate = 0.1, .epsilon = 1e-8}, three, {.900000063246, .880850270112, .855453764629});
-  const std::vector<Real> with_large_epsilon = path(Adam{.learning_rate = 0.1, .epsilon = 1e-3}, three);
+  expect_path(Adam{.learning_rate = 0.1, .epsilon = 1e-8}, three_gradients,
+              {.900000063246, .880850270112, .855453764629});
+  const std::vector<Real> with_large_epsilon = path(Adam{.learning_rate = 0.1, .epsilon = 1e-3}, three_gradients);
   EXPECT_NEAR(static_cast<double>(with_large_epsilon[0]), .905948348715, 1e-6);  // the paper's form: .900199600798
   EXPECT_NEAR(static_cast<double>(with_large_epsilon[2]), .863677141392, 1e-6);
   expect_path(Adam{.learning_rate = 0.1, .epsilon = 1e-8}, {1e-8}, {.996934657}, 1e-9);
@@ -62,13 +63,13 @@ TEST(Adam, HasTheEpsilonHatFormOfKeras) {
 TEST(AdamW, DecaysWeightsIndependentlyOfTheGradient) {
   // The reference uses the paper's epsilon. With Keras's, the first step of 0.1 is shorter by a factor of 6e-8, later
   // ones by less.
-  expect_path(AdamW{.learning_rate = 0.1, .epsilon = 1e-8, .weight_decay = 0.1}, three,
+  expect_path(AdamW{.learning_rate = 0.1, .epsilon = 1e-8, .weight_decay = 0.1}, three_gradients,
               {.890000002000, .861950198922, .827934178607}, 1e-7);
 }
 
 TEST(AdamW, IsAdamWithAnotherDefaultDecay) {
-  EXPECT_EQ(path(AdamW{}, three), path(Adam{.weight_decay = 0.004}, three));
-  EXPECT_EQ(path(AdamW{.weight_decay = 0}, three), path(Adam{}, three));
+  EXPECT_EQ(path(AdamW{}, three_gradients), path(Adam{.weight_decay = 0.004}, three_gradients));
+  EXPECT_EQ(path(AdamW{.weight_decay = 0}, three_gradients), path(Adam{}, three_gradients));
 }
 
 TEST(Adam, WithAmsgradKeepsTheLargestAverageOfSquares) {
@@ -83,9 +84,9 @@ TEST(Adam, WithAmsgradKeepsTheLargestAverageOfSquares) {
 TEST(Adam, CorrectsItsBiasByStepsNotByParameters) {
   Parameter x = parameter({1}), y = parameter({1});
   Optimizer optimizer(Adam{.learning_rate = 0.1}, {{"x", &x}, {"y", &y}});
-  const std::vector<Real> alone = path(Adam{.learning_rate = 0.1}, three);
+  const std::vector<Real> alone = path(Adam{.learning_rate = 0.1}, three_gradients);
   for (std::size_t i = 0; i < 3; ++i) {
-    const Tensor g = Tensor::vector({static_cast<Real>(three[i])});
+    const Tensor g = Tensor::vector({static_cast<Real>(three_gradients[i])});
     step(optimizer, x, g, y, g);
     EXPECT_EQ(x.value[0], alone[i]);
     EXPECT_EQ(y.value[0], alone[i]);

@@ -106,7 +106,7 @@ TEST_F(BlasBuffers, ThrowsWithoutAddressSpaceAndRecoversLater) {
 TEST_F(BlasBuffers, ThrowsInAThreadOfATeam) {
   EXPECT_EXIT(
       {
-        Team team(2);
+        detail::Team team(2);
         bool as_expected = failure_of_product(large).empty();
         leave(100);
         std::string failure;
@@ -145,7 +145,7 @@ TEST_F(BlasBuffers, AThreadReusesTheBufferOfAFinishedThread) {
 TEST_F(BlasBuffers, ThreadsWhoseFirstProductsDidNotOverlapDoNotHangLater) {
   EXPECT_EXIT(
       {
-        Team team(2);
+        detail::Team team(2);
         product(large);
         team.run(2, [](Index member) {
           if (member == 1) product(large);

@@ -66,8 +66,8 @@ TEST(SmallProducts, AreCorrectForOneRowOrOneColumn) {
       for (const bool transpose_a : {false, true}) {
         for (const bool transpose_b : {false, true}) {
           for (const bool accumulates : {false, true}) {
-            expect_product(small_product, 1, k, n, transpose_a, transpose_b, accumulates);
-            expect_product(small_product, n, k, 1, transpose_a, transpose_b, accumulates, Real(-0.5));
+            expect_product(detail::small_product, 1, k, n, transpose_a, transpose_b, accumulates);
+            expect_product(detail::small_product, n, k, 1, transpose_a, transpose_b, accumulates, Real(-0.5));
           }
         }
       }
@@ -81,7 +81,8 @@ TEST(SmallProducts, AreCorrectForManyRowsTimesAFewColumns) {
       for (const Index n : {2, 3, 7, 8, 9, 10, 15, 16, 17, 20}) {
         for (const bool transpose_b : {false, true}) {
           for (const bool accumulates : {false, true}) {
-            expect_product(small_product, m, k, n, false, transpose_b, accumulates, accumulates ? Real(-0.5) : Real(2));
+            expect_product(detail::small_product, m, k, n, false, transpose_b, accumulates,
+                           accumulates ? Real(-0.5) : Real(2));
           }
         }
       }
@@ -112,7 +113,7 @@ TEST(SmallProducts, HaveSmallErrorsForLongSums) {
   const double allowed = std::is_same_v<Real, float> ? 100 : 1e-4;
   for (const Index n : {1, 10}) {
     Tensor y({2, n});
-    small_product({x.data(), 1, k}, {ones.data(), k, n}, 1, overwrite(View(y.data(), {1, n})));
+    detail::small_product({x.data(), 1, k}, {ones.data(), k, n}, 1, overwrite(View(y.data(), {1, n})));
     for (Index j = 0; j < n; ++j) EXPECT_NEAR(y[j], 1e7, allowed);
   }
 }
@@ -126,7 +127,7 @@ TEST(SmallProducts, PropagateNaNAndInfinityToTheirRowOrColumnOnly) {
           const Tensor b = uniform({k, n}, 2);
           Tensor a({m, k}), c({m, n});
           a.at({m / 2, 3}) = special;
-          small_product(a.view(), b.view(), 1, Sink(c, accumulates));
+          detail::small_product(a.view(), b.view(), 1, Sink(c, accumulates));
           for (Index i = 0; i < m * n; ++i) {
             EXPECT_EQ(std::isfinite(c[i]), i / n != m / 2) << m << " x " << n << " at " << i;
           }
@@ -134,7 +135,7 @@ TEST(SmallProducts, PropagateNaNAndInfinityToTheirRowOrColumnOnly) {
           b2.at({3, n / 2}) = special;
           a.fill(0);
           c.fill(0);
-          small_product(a.view(), b2.view(), 1, Sink(c, accumulates));
+          detail::small_product(a.view(), b2.view(), 1, Sink(c, accumulates));
           for (Index i = 0; i < m * n; ++i) {
             EXPECT_EQ(std::isnan(c[i]), i % n == n / 2) << "0 times " << special << " is NaN, at " << i;
           }
@@ -155,18 +156,19 @@ TEST(SmallProducts, SkipLongRowsMultipliedByZero) {
     }
   }
   Tensor c({1, n}), expected({1, n});
-  small_product(a.view(), b.view(), 1, overwrite(c));
-  small_product(a.view(), zeroed.view(), 1, overwrite(expected));
+  detail::small_product(a.view(), b.view(), 1, overwrite(c));
+  detail::small_product(a.view(), zeroed.view(), 1, overwrite(expected));
   EXPECT_EQ(c, expected);
   for (Index j = 0; j < n; ++j) EXPECT_TRUE(std::isfinite(c[j])) << j;
   a[300] = nan;
-  small_product(a.view(), zeroed.view(), 1, overwrite(c));
+  detail::small_product(a.view(), zeroed.view(), 1, overwrite(c));
   for (Index j = 0; j < n; ++j) EXPECT_TRUE(std::isnan(c[j])) << "NaN is not 0, at " << j;
 }
 
 TEST(SmallProducts, AreSelectedByShape) {
   const auto suits = [](Index m, Index k, Index n, bool transpose_a = false) {
-    return suits_small_product({nullptr, transpose_a ? k : m, transpose_a ? m : k, transpose_a}, {nullptr, k, n});
+    return detail::suits_small_product({nullptr, transpose_a ? k : m, transpose_a ? m : k, transpose_a},
+                                       {nullptr, k, n});
   };
   EXPECT_TRUE(suits(1, 784, 128));
   EXPECT_TRUE(suits(784, 128, 1));

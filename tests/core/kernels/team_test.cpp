@@ -18,7 +18,7 @@ using testing::expect_error;
 
 TEST(Team, RunsEveryJobOnceAndWaitsForAll) {
   for (const Index size : {1, 2, 3, 5}) {
-    Team team(size);
+    detail::Team team(size);
     EXPECT_EQ(team.size(), size);
     std::vector<int> done(static_cast<std::size_t>(size));
     for (int round = 1; round <= 1000; ++round) {
@@ -29,7 +29,7 @@ TEST(Team, RunsEveryJobOnceAndWaitsForAll) {
 }
 
 TEST(Team, RunsTheFirstJobOnTheCallersThread) {
-  Team team(3);
+  detail::Team team(3);
   std::vector<std::thread::id> ids(3);
   team.run(3, [&](Index member) { ids[static_cast<std::size_t>(member)] = std::this_thread::get_id(); });
   EXPECT_EQ(ids[0], std::this_thread::get_id());
@@ -38,14 +38,14 @@ TEST(Team, RunsTheFirstJobOnTheCallersThread) {
 }
 
 TEST(Team, RunsFewerJobsThanItHasThreads) {
-  Team team(4);
+  detail::Team team(4);
   std::vector<int> done(4);
   team.run(2, [&](Index member) { ++done[static_cast<std::size_t>(member)]; });
   EXPECT_EQ(done, (std::vector<int>{1, 1, 0, 0}));
 }
 
 TEST(Team, WakesSleepingThreads) {
-  Team team(3);
+  detail::Team team(3);
   for (int round = 0; round < 3; ++round) {
     std::this_thread::sleep_for(std::chrono::milliseconds(20));  // long enough for all threads to sleep
     std::vector<int> done(3);
@@ -55,7 +55,7 @@ TEST(Team, WakesSleepingThreads) {
 }
 
 TEST(Team, WaitsForALongJob) {
-  Team team(2);
+  detail::Team team(2);
   bool done = false;
   team.run(2, [&](Index member) {
     if (member == 0) return;
@@ -66,7 +66,7 @@ TEST(Team, WaitsForALongJob) {
 }
 
 TEST(Team, RethrowsTheFirstExceptionAndStaysUsable) {
-  Team team(3);
+  detail::Team team(3);
   for (int round = 0; round < 2; ++round) {
     try {
       team.run(3, [](Index member) {
@@ -83,8 +83,8 @@ TEST(Team, RethrowsTheFirstExceptionAndStaysUsable) {
 }
 
 TEST(Team, HasAtLeastOneMember) {
-  expect_error<ValueError>([] { Team team(0); }, "Team: 0 threads; there must be at least 1");
-  EXPECT_GE(available_cores(), 1);
+  expect_error<ValueError>([] { detail::Team team(0); }, "Team: 0 threads; there must be at least 1");
+  EXPECT_GE(detail::available_cores(), 1);
 }
 
 }  // namespace
