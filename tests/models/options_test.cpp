@@ -312,9 +312,9 @@ TEST(OptionVisitor, SaysWhichOptionDoesNotFit) {
   refused(R"({"small":4294967296})", "small: 4294967296 is out of range");
   refused(R"({"index":1.5})", "index: a number where a whole number is required");
   refused(R"({"real":"x"})", "real: \"x\" where a number is required");
-  refused(R"({"text":null})", "text: null where a text is required");
+  refused(R"({"text":null})", "text: null where a string is required");
   refused(R"({"list":{}})", "list: an object where a list is required");
-  refused(R"({"list":[1]})", "list: a whole number where a text is required");
+  refused(R"({"list":[1]})", "list: a whole number where a string is required");
   refused(R"({"named":[]})", "named: a list where an object is required");
   const Json negative = parse_json(R"({"shape":[-1]})");
   Everything got;
