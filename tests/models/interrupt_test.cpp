@@ -163,7 +163,7 @@ TEST_F(InterruptGuardTest, AHandlerThatCallsOursDecidesWhetherTheProgramEnds) {
     EXPECT_TRUE(guard.interrupted());
   }
   raise_through();
-  EXPECT_EQ(handler_calls, 6) << "and the program lives";
+  EXPECT_EQ(handler_calls, 6) << "the program continues";
 }
 
 TEST_F(InterruptGuardTest, ForgetsASignalWithTheLastGuard) {
@@ -185,9 +185,9 @@ TEST_F(InterruptGuardTest, SharesTheSignalWithOuterGuards) {
   EXPECT_TRUE(outer->interrupted());
   EXPECT_NE(installed(), count_call);
   const detail::InterruptGuard another;
-  EXPECT_TRUE(another.interrupted()) << "it began while the run around it was already ending";
+  EXPECT_TRUE(another.interrupted()) << "the outer run is already ending";
   outer.reset();
-  EXPECT_NE(installed(), count_call) << "the order in which they go does not matter";
+  EXPECT_NE(installed(), count_call) << "guards may be destroyed in any order";
 }
 
 TEST_F(InterruptGuardTest, IsSeenByAllThreads) {

@@ -26,9 +26,9 @@ class MnistClassifier : public ::testing::Test {
     if (!is_quick) GTEST_SKIP() << "takes too long in a build without optimisation";
     // NOLINTNEXTLINE(concurrency-mt-unsafe)
     const char* const data = std::getenv("CORNU_DATA");
-    if (data == nullptr) GTEST_SKIP() << "CORNU_DATA does not name the folder of a folder \"mnist\"";
+    if (data == nullptr) GTEST_SKIP() << "CORNU_DATA is not set; it names the folder that contains \"mnist\"";
     directory = std::filesystem::path(data) / "mnist";
-    if (!exists(directory)) GTEST_SKIP() << directory << " is not there";
+    if (!exists(directory)) GTEST_SKIP() << directory << " does not exist";
   }
 
   /// The accuracy on `test` after the example's default five epochs on `train`.

@@ -81,7 +81,7 @@ TEST(LossMetric, OfAUsersLossIsTheSameAfterLoading) {
   to_json(json, AnyMetric(CosineSimilarity{}));
   EXPECT_EQ(value_of<AnyMetric>(json).direction(), Direction::up);
   to_json(json, AnyMetric(MeanSquaredError{}));
-  EXPECT_EQ(json.find("direction"), nullptr) << "of Cornu's own, it is known";
+  EXPECT_EQ(json.find("direction"), nullptr) << "the directions of Cornu's losses are not stored";
   EXPECT_EQ(value_of<AnyMetric>(json).direction(), Direction::down);
 }
 

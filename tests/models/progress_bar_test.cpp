@@ -73,7 +73,7 @@ TEST(ProgressBar, IsDrawnAtMostEvery50Milliseconds) {
   ASSERT_EQ(drawn.size(), 250u);  // 4 / 64 is the first multiple above 0.05
   for (std::size_t i = 0; i < drawn.size(); ++i) EXPECT_EQ(drawn[i], static_cast<Index>(4 * i + 1));
   display.epoch_end({});
-  EXPECT_EQ(plain(screen.text()), "1000/1000 " + repeated("━", 20) + " 16s 16ms/step\n") << "the end always is";
+  EXPECT_EQ(plain(screen.text()), "1000/1000 " + repeated("━", 20) + " 16s 16ms/step\n") << "the end is always drawn";
 }
 
 TEST(ProgressBar, ShowsTheTimeRemaining) {
@@ -136,7 +136,7 @@ TEST(ProgressBar, EndsItsLineAfterAnError) {
     display.epoch_end({});
     screen.text();
   }
-  EXPECT_EQ(screen.text(), "") << "it has ended already";
+  EXPECT_EQ(screen.text(), "") << "the bar has ended already";
 }
 
 TEST(ProgressBar, AllocatesNothingOnceWarm) {

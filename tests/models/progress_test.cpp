@@ -68,7 +68,7 @@ TEST(ProgressDisplay, SurvivesAClosedPipe) {
   EXPECT_EQ(sigismember(&pending, SIGPIPE), 0);
   sigset_t blocked;
   pthread_sigmask(SIG_BLOCK, nullptr, &blocked);
-  EXPECT_EQ(sigismember(&blocked, SIGPIPE), 0) << "what was blocked is let through again";
+  EXPECT_EQ(sigismember(&blocked, SIGPIPE), 0) << "SIGPIPE is unblocked afterwards";
   std::signal(SIGPIPE, SIG_IGN);
   std::fclose(out);
   std::signal(SIGPIPE, former);

@@ -146,7 +146,7 @@ TEST(Regularizers, DoNotPreventSharding) {
     model.fit(x, y, {.batch_size = 40, .verbose = Verbose::silent, .threads = threads, .shard_size = shard_size});
     return model.get_weights();
   };
-  EXPECT_NE(weights(7, 1), weights(40, 1)) << "summed in another order";
+  EXPECT_NE(weights(7, 1), weights(40, 1)) << "shards must sum in another order";
   EXPECT_EQ(weights(7, 1), weights(7, 3));
 }
 

@@ -158,7 +158,7 @@ double total(const Scenario& scenario, std::uint64_t seed, double seconds, std::
   return clock.time / seconds;
 }
 
-/// Duration of 2000 steps relative to the better way, in each of many runs.
+/// Duration of 2000 steps relative to the better mode, in each of many runs.
 template <class Choice>
 std::vector<double> regrets(const Scenario& scenario, double seconds, const Choice& fresh) {
   std::vector<double> result;
@@ -200,7 +200,7 @@ TEST(SharingChoice, CostsLittleMoreThanTheBetterMode) {
   }
 }
 
-/// The previous rule: three steps of each way in turn, the medians compared, repeated every thousand steps.
+/// A simpler rule: every thousand steps, compares the medians of three steps in each mode.
 class ThreeTimings {
  public:
   bool shares() const { return shares_; }
@@ -296,14 +296,14 @@ TEST(SharingChoice, NoticesAMistakeWithinAFewSteps) {
   EXPECT_LE(steps_until(false, 2, 1, expected_wrongly), 8);
   detail::SharingChoice choice(true);
   run(1000, 1, 2, choice);
-  EXPECT_LE(steps_until(false, 4, 2, choice), 15) << "a core went away";
+  EXPECT_LE(steps_until(false, 4, 2, choice), 15) << "one core became unavailable";
 }
 
 TEST(SharingChoice, IgnoresAShorterLastBatch) {
   detail::SharingChoice choice(true);
   for (int epoch = 0; epoch < 100; ++epoch) {
     run(20, 1, 2, choice);
-    choice.took(0.01, 3);  // whichever way it was, it would be the fastest by far
+    choice.took(0.01, 3);  // in either mode, by far the fastest step
   }
   Index shared = 0;
   for (int i = 0; i < 100; ++i) {

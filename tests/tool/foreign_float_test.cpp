@@ -99,7 +99,7 @@ TEST_F(ForeignFiles, ConvertListsWhatItLeavesOut) {
   EXPECT_EQ(output("convert v.safetensors n.safetensors --model m.safetensors"),
             "n.safetensors: left out:\n" + training);
   EXPECT_EQ(output("convert m.safetensors m.h"), "m.h: left out:\n" + training + seen);
-  EXPECT_EQ(output("convert n.safetensors n.h"), "n.h: left out:\n" + seen) << "it is not compiled";
+  EXPECT_EQ(output("convert n.safetensors n.h"), "n.h: left out:\n" + seen) << "the model is not compiled";
   write_safetensors(folder / "s.safetensors", SafetensorsFile(folder / "v.safetensors").tensors(), {{"author", "a"}});
   EXPECT_EQ(output("convert s.safetensors t.safetensors"), "") << "it has all";
   EXPECT_EQ(output("convert s.safetensors t.npz"), "t.npz: left out:\n  metadata: author\n");
@@ -181,7 +181,7 @@ TEST_F(ForeignFiles, IntegersThatWouldBeRoundedAreRefused) {
                  "ids.npy: \"ids\": the integer 16777217 at (1, 0) cannot be represented exactly in a float, which is "
                  "exact up to 2^24; store the array as floats if rounding is acceptable");
   EXPECT_NE(output("info ids.npy").find("I64"), std::string::npos);
-  EXPECT_EQ(output("convert ids.npy ids.safetensors"), "") << "nobody asks for Reals";
+  EXPECT_EQ(output("convert ids.npy ids.safetensors"), "") << "the integers are not converted to Real";
   EXPECT_TRUE(std::ranges::equal(SafetensorsFile(folder / "ids.safetensors").find("ids")->bytes, array.bytes));
 }
 

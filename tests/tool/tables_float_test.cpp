@@ -133,7 +133,7 @@ TEST_F(TableTool, OptionsApplyToTablesOfNumbers) {
   EXPECT_EQ(output("predict line.safetensors pipes --delimiter '|'"), rows);
   write("names", "a,b\n1500.5,2\n-3,0.5\n");
   EXPECT_EQ(output("predict line.safetensors names"), rows);
-  EXPECT_EQ(cornu("predict line.safetensors names --no-header").status, 1) << "the names are no sample";
+  EXPECT_EQ(cornu("predict line.safetensors names --no-header").status, 1) << "the names are not a sample";
   for (const char* const number : {"1e999", "inf", "nan"}) {
     write("infinite", fmt::format("1,2\n3,{}\n", number));
     EXPECT_EQ(cornu("predict line.safetensors infinite").err.substr(0, 24), "cornu: infinite: line 2:") << number;

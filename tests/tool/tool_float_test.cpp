@@ -163,7 +163,7 @@ TEST_F(Tool, AFolderOfAnotherUserKeepsTheOldFile) {
   if (is_root) {
     std::filesystem::permissions(folder.path(), std::filesystem::perms(0777));
     if (shell("setpriv --reuid=65534 --clear-groups \"$cornu\" --version").status != 0) {
-      GTEST_SKIP() << "permissions do not bind root, and nobody may not run the program";
+      GTEST_SKIP() << "root ignores permissions, and the user nobody cannot run the program";
     }
   }
   const Result result = shell(fmt::format("{}\"$cornu\" convert m.safetensors small/w.safetensors",
@@ -206,7 +206,7 @@ TEST_F(Tool, UsesWhatTheMnistExampleSaves) {
   output("convert mnist.safetensors mnist.onnx");
   expect_rows(output("predict --all mnist.onnx x.gz"), expected, Real(1e-5));
 #endif
-  if (!has_mnist) GTEST_SKIP() << "evaluate --mnist was not tried: there is no $CORNU_DATA/mnist";
+  if (!has_mnist) GTEST_SKIP() << "evaluate --mnist was not tested: there is no $CORNU_DATA/mnist";
   const std::string result = output(fmt::format("evaluate mnist.safetensors --mnist '{}/mnist'", data));
   const std::string accuracy = example.out.substr(example.out.find(": ") + 2, 6);
   EXPECT_NE(result.find("accuracy: " + accuracy + "\n"), std::string::npos) << result << example.out;

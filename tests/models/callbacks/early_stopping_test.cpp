@@ -39,7 +39,7 @@ Index epochs_run(EarlyStopping& early, std::initializer_list<double> values) {
 
 TEST(EarlyStopping, EndsTheRunAfterPatienceEpochsWithoutImprovement) {
   EarlyStopping early;
-  EXPECT_EQ(epochs_run(early, {3, 2, 1, 1, 0}), 4) << "an equal value is no improvement";
+  EXPECT_EQ(epochs_run(early, {3, 2, 1, 1, 0}), 4) << "an equal value is not an improvement";
   EXPECT_EQ(early.stopped_epoch, 3);
   EXPECT_EQ(early.best, 1);
   EXPECT_EQ(early.best_epoch, 2);

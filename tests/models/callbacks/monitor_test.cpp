@@ -127,7 +127,7 @@ TEST(Monitor, AMetricWithoutADirectionNeedsAMode) {
     FitOptions options = quiet(1, {callback});
     options.validation_data = &line_data;
     const std::string error = error_of<ValueError>([&] { model.fit(line_data, options); });
-    EXPECT_EQ(model.get_weights(), before) << "it is refused before the first step";
+    EXPECT_EQ(model.get_weights(), before) << "the error comes before the first step";
     return error;
   };
   EXPECT_EQ(refused(EarlyStopping{.monitor = "val_dice"}), std::string("EarlyStopping") + text);

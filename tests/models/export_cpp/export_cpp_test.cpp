@@ -32,8 +32,8 @@ using testing::export_cpp_cases;
 using testing::ExportCppCase;
 using testing::TemporaryFolder;
 
-/// Sources of a program that reads the samples of each case and writes its predictor's outputs. The predictors are in a
-/// file of their own, and one of them is also included in a second file, as in a program of several files.
+/// Sources of a program that reads the samples of each case and writes its predictor's outputs. One file includes all
+/// predictors; a second file includes one of them again, as in a program of several files.
 std::string predictors(const std::vector<ExportCppCase>& cases) {
   std::string includes, table;
   for (const ExportCppCase& each : cases) {
@@ -123,7 +123,7 @@ void expect_agreement(const std::filesystem::path& folder, const ExportCppCase& 
   for (const Real y : expected) largest = std::max(largest, static_cast<double>(std::abs(y)));
   const double difference = largest_difference(found, expected) / largest;
   EXPECT_LE(difference, each.int8_weights ? 0.05 : 1e-5);
-  EXPECT_EQ(difference > 1e-5, each.int8_weights) << "whole numbers are not as exact as floats";
+  EXPECT_EQ(difference > 1e-5, each.int8_weights) << "int8 weights are less exact than floats";
 }
 
 /// The undefined symbols of an object file.
@@ -185,7 +185,7 @@ TEST(ExportCpp, IsTestedWithEveryLayer) {
   std::set<std::string> tested;
   for (ExportCppCase& each : export_cpp_cases()) add_types(each.model.layers(), tested);
   for (const std::string& name : testing::registered_layers) {
-    EXPECT_TRUE(tested.contains(name)) << name << " needs its text in models/export_cpp_*.cpp and a case of its own";
+    EXPECT_TRUE(tested.contains(name)) << name << " needs a writer in models/export_cpp/ and a case in cases.cpp";
   }
 }
 
@@ -223,7 +223,7 @@ TEST(ExportCpp, BeginsWithADescriptionOfTheModel) {
 
 TEST(ExportCpp, SharesMemoryBetweenValuesNotNeededAtOnce) {
   const Sequential model{Input{2}, Dense{100}, Dense{50}, Dense{80}, Dense{1}};
-  EXPECT_NE(to_cpp(model).find("float memory[150];"), std::string::npos) << "100 and 50 at once, then 50 and 80";
+  EXPECT_NE(to_cpp(model).find("float memory[150];"), std::string::npos) << "at most 100 and 50 at once";
 }
 
 TEST(ExportCpp, RefusesLayersAndActivationsOfAUser) {
@@ -274,7 +274,7 @@ TEST(ExportCpp, RefusesWeightsThatAreNotFinite) {
 }
 
 TEST(ExportCpp, RefusesWeightsThatAreNotFiniteAsFloats) {
-  if (sizeof(Real) == sizeof(float)) GTEST_SKIP() << "floats are what weights are";
+  if (sizeof(Real) == sizeof(float)) GTEST_SKIP() << "weights are floats in this build";
   Sequential model{Input{1}, Dense{1}};
   model.get_layer("dense").as<Dense>()->kernel.value[0] = static_cast<Real>(1e39L);
   for (const bool int8 : {false, true}) {

@@ -260,7 +260,8 @@ TEST(PrecisionRecallF1, AreThoseOfClass1ForASingleOutput) {
   EXPECT_EQ(result_of(Precision{.threshold = 0.8}, y_true, y_pred), 1);
   EXPECT_EQ(result_of(Recall{.threshold = 0.8}, y_true, y_pred), 1 / 3.0);
   EXPECT_EQ(result_of(Recall{.class_id = 0}, y_true, y_pred), 0.5);
-  EXPECT_EQ(result_of(Precision{}, y_true, Tensor::vector({0.9, 0.6, 0.2, 0.7, 0.1})), 2 / 3.0) << "without its axis";
+  EXPECT_EQ(result_of(Precision{}, y_true, Tensor::vector({0.9, 0.6, 0.2, 0.7, 0.1})), 2 / 3.0)
+      << "without the last axis";
 }
 
 TEST(PrecisionRecallF1, AreZeroWithoutPredictionsOrSamples) {

@@ -48,17 +48,18 @@ TEST(KilledSaving, LeavesTheOldOrTheNewFileComplete) {
     close(ends[1]);
     char byte = 0;
     if (has_saved) {
-      EXPECT_EQ(read(ends[0], &byte, 1), 1) << "it ended before it had saved";
+      EXPECT_EQ(read(ends[0], &byte, 1), 1) << "the process ended before it saved";
     }
     usleep(static_cast<useconds_t>(rng.below(20'000)));
     kill(child, SIGKILL);
     int status = 0;
     ASSERT_EQ(waitpid(child, &status, 0), child);
     close(ends[0]);
-    ASSERT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) << "it ended by itself: " << status;
+    ASSERT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
+        << "the process ended before it was killed: " << status;
     const std::vector<Tensor> found = Sequential::load(path).get_weights();
     if (has_saved) {
-      ASSERT_TRUE(found == (i % 2 == 0 ? of_b : of_a)) << "it has saved, and the file is another's";
+      ASSERT_TRUE(found == (i % 2 == 0 ? of_b : of_a)) << "the process has saved, but the file holds another model";
     } else {
       ASSERT_TRUE(found == of_a || found == of_b);
     }

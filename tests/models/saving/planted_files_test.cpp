@@ -105,7 +105,7 @@ TEST(PlantedFiles, AreNotAppendedToInAWorldWritableFolder) {
   EXPECT_EQ(testing::content(folder / "log"), "");
   ASSERT_EQ(::chmod(folder.path().c_str(), 0755), 0);
   line_model().fit(line_data, quiet(1, {CSVLogger{.filename = folder / "log", .append = true}}));
-  EXPECT_NE(testing::content(folder / "log"), "") << "a folder of this user's: it was put there with a purpose";
+  EXPECT_NE(testing::content(folder / "log"), "") << "only this user can write to the folder, so the file is trusted";
 }
 
 TEST(PlantedFiles, AnEventFileIsAlwaysNew) {
@@ -142,7 +142,7 @@ TEST(PlantedFiles, AreNotRestoredFrom) {
   EXPECT_EQ(error_of<FileError>([&] { line_model().fit(line_data, quiet(1, {BackupAndRestore{backup}})); }),
             "BackupAndRestore: " + backup +
                 "/backup.safetensors: it belongs to another user (user id 65534); choose another backup_dir");
-  EXPECT_TRUE(std::filesystem::exists(backup + "/.backup.safetensors.1.0.part")) << "not ours to remove";
+  EXPECT_TRUE(std::filesystem::exists(backup + "/.backup.safetensors.1.0.part")) << "another user's file";
   EXPECT_FALSE(std::filesystem::exists(backup + "/.backup.safetensors.2.0.part"));
   ASSERT_EQ(::chown((backup + "/backup.safetensors").c_str(), 0, 0), 0);
   line_model().fit(line_data, quiet(1, {BackupAndRestore{backup}}));

@@ -153,7 +153,7 @@ void expect_killed(const std::filesystem::path& backup, Index save_freq, AnyCall
   }
   int status = 0;
   ASSERT_EQ(waitpid(child, &status, 0), child);
-  ASSERT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) << "the run came to its end";
+  ASSERT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) << "the run was not killed";
 }
 
 class KilledRun : public ::testing::TestWithParam<Index> {
@@ -171,7 +171,7 @@ class KilledRun : public ::testing::TestWithParam<Index> {
     expect_same_result(outcome_of(resumed), outcome_of(through));
     EXPECT_EQ(history.epoch, whole.epoch);
     EXPECT_EQ(history.history, whole.history);
-    EXPECT_FALSE(std::filesystem::exists(backup)) << "done, so that the next run begins anew";
+    EXPECT_FALSE(std::filesystem::exists(backup)) << "the backup of a complete run is deleted";
   }
 };
 
@@ -259,7 +259,7 @@ TEST(KilledRuns, OtherCallbacksKeepTheirState) {
   EXPECT_EQ(got.best_epoch, expected.best_epoch);
   EXPECT_EQ(got.stopped_epoch, expected.stopped_epoch);
   EXPECT_EQ(got.wait, expected.wait);
-  ASSERT_LT(expected.best_epoch, 4) << "or else nothing shows that it was remembered";
+  ASSERT_LT(expected.best_epoch, 4) << "otherwise this test does not show that state was restored";
 }
 
 /// The final contents of the CSV file, after a run that was killed and resumed, and after one that was not.
@@ -348,7 +348,7 @@ TEST(BackupAndRestore, ARunEndedByCtrlCContinuesWithTheSameBits) {
     const LambdaCallback counting{.on_train_batch_end = [&](cornu::Run&, Index, Logs&) { ++batches; }};
     const History history = resumed.fit(data, run_of(4, {backup, counting}));
     EXPECT_FALSE(history.interrupted);
-    EXPECT_EQ(batches, 24 - (6 + last + 1) / 2 * 2) << "those since the last backup alone are gone through again";
+    EXPECT_EQ(batches, 24 - (6 + last + 1) / 2 * 2) << "only batches since the last backup are repeated";
     EXPECT_EQ(resumed.get_weights(), whole.get_weights());
     EXPECT_EQ(history["loss"], expected["loss"]);
     EXPECT_EQ(history["val_accuracy"], expected["val_accuracy"]);

@@ -104,8 +104,7 @@ TEST(SavingCsv, TheEncodingIsCopiedMovedAndSavedWithTheModel) {
   Sequential loaded = Sequential::load(path);
   EXPECT_EQ(loaded.csv_encoding(), train.encoding());
   loaded.save(again);
-  EXPECT_EQ(Sequential::load(again, {.compile = false}).csv_encoding(), train.encoding())
-      << "kept by who knows nothing of it";
+  EXPECT_EQ(Sequential::load(again, {.compile = false}).csv_encoding(), train.encoding()) << "saving again keeps it";
 
   Sequential without{Input{2}, Dense{1}};
   without.save(path);
@@ -162,7 +161,7 @@ TEST(SavingCsv, AnEncodingThatDoesNotFitTheModelIsRefused) {
     EXPECT_EQ(error_of<ShapeError>([&] { built.set_csv_encoding(encoding); }), said);
     EXPECT_FALSE(built.has_csv_encoding());
     EXPECT_EQ(error_of<ShapeError>([&] { unbuilt.build({inputs}); }), said);
-    EXPECT_FALSE(unbuilt.built()) << "as if it had not been tried";
+    EXPECT_FALSE(unbuilt.built()) << "unchanged";
     unbuilt.compile({.optimizer = SGD{}, .loss = MeanSquaredError{}});
     const Tensor x({4, inputs}), y({4, outputs});
     EXPECT_EQ(error_of<ShapeError>([&] { unbuilt.fit(x, y, {.verbose = Verbose::silent}); }), said);

@@ -108,7 +108,7 @@ TEST(Saving, AModelWithoutAnInputKeepsTheShapeItWasBuiltFor) {
   Sequential loaded = Sequential::load(folder / "m");
   EXPECT_EQ(loaded.predict(normal({2, 3})), model.predict(normal({2, 3})));
   reset_parameters(loaded);
-  EXPECT_NO_THROW(loaded.build({4}));  // it was not bound to that shape, and still is not
+  EXPECT_NO_THROW(loaded.build({4}));  // without an Input, any shape is possible
 }
 
 TEST(Saving, RestoresTheCompileSettings) {

@@ -119,7 +119,7 @@ TEST(StoredTexts, OfTablesAreRefusedOnReading) {
   EXPECT_EQ(error("a,b\nx,1\n" + latin1 + ",2\n"), "t.csv, line 3, column \"a\": " + hint);
   EXPECT_EQ(error("a,b\n1,x\n2," + latin1 + "\n"), "t.csv, line 3, column \"b\": " + hint);
   std::istringstream stream("a,b," + latin1 + "\n1,2," + latin1 + "\n");
-  EXPECT_EQ(read_csv(stream, "t.csv", {.target = 1, .ignored = {2}}).size(), 1) << "nothing of it is kept";
+  EXPECT_EQ(read_csv(stream, "t.csv", {.target = 1, .ignored = {2}}).size(), 1) << "nothing is stored";
 }
 
 TEST(StoredTexts, MayBeAnyUtf8) {
