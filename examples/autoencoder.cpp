@@ -58,14 +58,14 @@ void run(const Options& options) {
     auto [some, others] = datasets::mnist({.directory = options.data});
     train = std::move(some), test = std::move(others);
   }
-  const Mirrored learnt{train, options.samples}, others{test, options.samples};
+  const Mirrored training{train, options.samples}, others{test, options.samples};
 
   Sequential model(
       {Input{28 * 28}, Dense{128, relu}, {"code", Dense{options.code}}, Dense{128, relu}, Dense{28 * 28, sigmoid}},
       {.name = "autoencoder", .seed = options.seed});
   model.compile(
       {.optimizer = Adam{.learning_rate = 2e-3}, .loss = BinaryCrossentropy{}, .metrics = {MeanSquaredError{}}});
-  model.fit(learnt, {.epochs = options.epochs, .validation_data = &others, .seed = options.seed});
+  model.fit(training, {.epochs = options.epochs, .validation_data = &others, .seed = options.seed});
 
   // The first images of four classes, and their reconstructions.
   std::vector<Index> shown;
@@ -75,14 +75,14 @@ void run(const Options& options) {
   }
   const DatasetSubset some(others, shown);
   const TensorDataset images = gathered(some);
-  const Tensor drawn_again = model.predict(images.x());
+  const Tensor reconstructions = model.predict(images.x());
   const auto views = [&](const Tensor& x) {
     std::vector<ConstView> result;
     for (Index i = 0; i < x.shape()[0]; ++i) result.emplace_back(x.data() + i * 28 * 28, Shape{28, 28});
     return result;
   };
   std::cout << fmt::format("\nOriginals, and reconstructions from {} values:\n", options.code);
-  draw({views(images.x()), views(drawn_again)});
+  draw({views(images.x()), views(reconstructions)});
   std::cout << fmt::format("test mean squared error: {:.4f}\n", model.evaluate(others)["mean_squared_error"]);
 }
 
@@ -91,7 +91,7 @@ int main(int argc, char** argv) try {
   Options options;
   constexpr int most = 1'000'000;
   app.add_option("--data", options.data, "folder with MNIST's four files");
-  app.add_flag("--digits", options.digits, "use the embedded synthetic digits instead of MNIST");
+  app.add_flag("--digits", options.digits, "use the built-in synthetic digits instead of MNIST");
   app.add_option("--epochs", options.epochs, "passes over the images")
       ->capture_default_str()
       ->check(CLI::Range(0, most));

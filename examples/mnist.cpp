@@ -22,7 +22,7 @@ struct Data {
   bool is_mnist;
 };
 
-/// MNIST, or the embedded synthetic digits if they are requested or MNIST is not available.
+/// MNIST, or the built-in synthetic digits if they are requested or MNIST is not available.
 Data load(const Options& options) {
   if (!options.digits) {
     try {
@@ -32,7 +32,7 @@ Data load(const Options& options) {
       throw;  // MNIST is there but broken: report it
     } catch (const FileError& error) {
       std::cerr << fmt::format(
-          "{}\nMNIST was neither found nor downloaded. Using the embedded synthetic digits instead.\n\n", error.what());
+          "{}\nMNIST was neither found nor downloaded. Using the built-in synthetic digits instead.\n\n", error.what());
     }
   }
   auto [train, test] = datasets::digits({.seed = options.seed});
@@ -113,10 +113,10 @@ void run(const Options& options) {
 int main(int argc, char** argv) try {
   CLI::App app("Train and evaluate the MNIST classifier");
   Options options;
-  // CLI11's PositiveNumber and NonNegativeNumber would print the largest double, all of its 309 digits.
+  // The help texts of CLI11's PositiveNumber and NonNegativeNumber contain the largest double, all 309 digits of it.
   constexpr int most = std::numeric_limits<int>::max();
   app.add_option("--data", options.data, "folder with MNIST's four files, searched first");
-  app.add_flag("--digits", options.digits, "use the embedded synthetic digits instead of MNIST");
+  app.add_flag("--digits", options.digits, "use the built-in synthetic digits instead of MNIST");
   app.add_option("--epochs", options.epochs, "passes over the training images")
       ->capture_default_str()
       ->check(CLI::Range(0, most));

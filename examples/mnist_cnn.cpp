@@ -53,7 +53,7 @@ int main(int argc, char** argv) try {
   Options options;
   constexpr int most = std::numeric_limits<int>::max();
   app.add_option("--data", options.data, "folder with MNIST's four files, searched first");
-  app.add_flag("--digits", options.digits, "use the embedded synthetic digits instead of MNIST");
+  app.add_flag("--digits", options.digits, "use the built-in synthetic digits instead of MNIST");
   app.add_option("--epochs", options.epochs, "passes over the training images")
       ->capture_default_str()
       ->check(CLI::Range(0, most));

@@ -16,7 +16,7 @@ struct Same {
   NamedLayers layers() { return {{"tower", &tower}, {"head", &head}}; }
 };
 
-/// Pairs each digit with another one; every second pair is of the same class.
+/// Pairs each digit with another one; every second pair has the same class.
 struct Pairs {
   const ImageDataset& digits;
 

@@ -80,9 +80,9 @@ int main(int argc, char** argv) try {
   int iterations = 1000;
   bool digits = false, estimator = false;
   app.add_option("--data", data, "folder with MNIST's four files");
-  app.add_flag("--digits", digits, "use the embedded synthetic digits instead");
+  app.add_flag("--digits", digits, "use the built-in synthetic digits instead of MNIST");
   app.add_option("--learning-rate", learning_rate, "learning rate")->capture_default_str();
-  app.add_option("--iterations", iterations, "number of steps")
+  app.add_option("--iterations", iterations, "gradient descent steps")
       ->capture_default_str()
       ->check(CLI::Range(0, std::numeric_limits<int>::max()));
   CLI::Option* with_estimator = app.add_flag("--estimator", estimator, "use the estimator instead of the loop");

@@ -1,5 +1,5 @@
 // Predicts one column of a table from the others: a class if the column holds texts or few whole numbers, otherwise a
-// number. Without a table, it generates one: the rents of flats.
+// number. Without --data, it generates a table: the rents of flats.
 #include <cornu/cornu.h>
 #include <fmt/format.h>
 
@@ -21,18 +21,18 @@ struct Options {
 };
 
 /// The generated table. The rent is a function of the other columns plus noise; some values are missing.
-std::string made_up_table(std::uint64_t seed) {
+std::string generated_table(std::uint64_t seed) {
   Rng rng(seed);
   std::string table = "area,rooms,storey,district,heating,rent\n";
   constexpr std::array<const char*, 4> districts{"north", "river", "old town", "docks"};
-  constexpr std::array<double, 4> dearer{0, 2.5, 6, -1.5};
+  constexpr std::array<double, 4> surcharge{0, 2.5, 6, -1.5};
   for (int i = 0; i < 1200; ++i) {
     const double area = 20 + 130 * rng.uniform();
     const auto rooms = static_cast<int>(1 + area / 35 + rng.uniform());
     const auto district = static_cast<std::size_t>(rng.below(4));
     const Index storey = rng.below(6);
-    const double a_metre = 9 + dearer[district] + 0.3 * static_cast<double>(storey) + 120 / area;
-    const double rent = a_metre * area * (1 + 0.04 * rng.normal());
+    const double per_square_metre = 9 + surcharge[district] + 0.3 * static_cast<double>(storey) + 120 / area;
+    const double rent = per_square_metre * area * (1 + 0.04 * rng.normal());
     table += fmt::format("{:.0f},{},{},{},{},{:.0f}\n", area, rooms, rng.below(50) == 0 ? "" : std::to_string(storey),
                          districts[district], rng.below(3) == 0 ? "gas" : "district heating", rent);
   }
@@ -41,11 +41,11 @@ std::string made_up_table(std::uint64_t seed) {
 
 CsvDataset read(const Options& options, const CsvOptions& csv) {
   if (!options.data.empty()) return read_csv(options.data, csv);
-  std::istringstream table(made_up_table(options.seed));
+  std::istringstream table(generated_table(options.seed));
   return read_csv(table, "the generated table", csv);
 }
 
-/// Saves the model with the table's encoding, so that `cornu predict MODEL TABLE` reads tables in the same way.
+/// Saves the model with the table's encoding, with which `cornu predict MODEL TABLE` reads other tables.
 void save(Sequential& model, const CsvDataset& table, const Options& options) {
   if (options.save.empty()) return;
   model.set_csv_encoding(table.encoding());
@@ -68,7 +68,7 @@ CsvDataset load(const Options& options) {
   return read(options, csv);
 }
 
-/// Trains until the loss on a fifth of the training set improves no more.
+/// Trains until the loss on a held-out fifth of the training set stops improving.
 FitOptions with_early_stopping(EarlyStopping& early, const Options& options) {
   return {.epochs = options.epochs,
           .verbose = Verbose::silent,
@@ -99,7 +99,7 @@ void classify(const CsvDataset& table, const Options& options) {
   save(model, table, options);
 }
 
-void foretell(const CsvDataset& table, const Options& options) {
+void regress(const CsvDataset& table, const Options& options) {
   // Shuffle the rows: tables are often sorted.
   std::vector<Index> rows = Rng(options.seed).permutation(table.size());
   const auto kept = rows.begin() + table.size() * 4 / 5;
@@ -132,16 +132,16 @@ void run(const Options& options) {
   std::cout << fmt::format("{} rows, {} features, {}: {}\n", table.size(), table.feature_names().size(),
                            table.target_name(),
                            table.classes() > 0 ? fmt::format("one of {} classes", table.classes()) : "a number");
-  table.classes() > 0 ? classify(table, options) : foretell(table, options);
+  table.classes() > 0 ? classify(table, options) : regress(table, options);
 }
 
 int main(int argc, char** argv) try {
   CLI::App app("Predict one column of a table from the others");
   Options options;
   app.add_option("--data", options.data, "CSV file with column names in the first row (default: a generated table)");
-  app.add_option("--target", options.target, "column to predict; in the generated table rent, district, ...")
+  app.add_option("--target", options.target, "column to predict; the generated table has rent, district, ...")
       ->capture_default_str();
-  app.add_option("--ignore", options.ignored, "columns to leave out, such as row names and numbers");
+  app.add_option("--ignore", options.ignored, "columns to leave out, such as row names and row numbers");
   app.add_option("--save", options.save, "save the model to this file, for 'cornu predict' and 'cornu evaluate'");
   app.add_option("--epochs", options.epochs, "maximum number of epochs; early stopping may end the run before")
       ->capture_default_str()

@@ -33,7 +33,7 @@ class Bench(unittest.TestCase):
         self.assertGreater(said["peak_rss_mb"], 1)
         return said
 
-    def test_every_program_tells_of_training(self):
+    def test_every_program_reports_training(self):
         dense = ["W1", "W2", "W3", "W4"]
         for program, workloads in {"floor": [*dense, "W5a", "W5b"], "by_hand": dense,
                                    "cornu": [*dense, "W5a", "W5b"]}.items():
@@ -45,7 +45,7 @@ class Bench(unittest.TestCase):
                     self.assertIsNone(said["median_us"])
                     self.assertEqual(said["data"], "none" if program == "floor" else "synthetic digits")
 
-    def test_every_program_tells_of_predictions(self):
+    def test_every_program_reports_predictions(self):
         for program, workload in [("floor", "W6a"), ("floor", "W6b"), ("by_hand", "W6a"), ("cornu", "W6a"),
                                   ("cornu", "W6b")]:
             with self.subTest(program=program, workload=workload):
@@ -63,7 +63,7 @@ class Bench(unittest.TestCase):
         for program in ("floor", "cornu"):
             self.assertEqual(self.line(program, "W1", "--threads", "2")["threads"], 2)
 
-    def test_what_a_program_cannot_do_is_an_error(self):
+    def test_unsupported_requests_are_errors(self):
         for options, text in [(("by_hand", "W5a"), "W5a: only dense layers are implemented"),
                               (("by_hand", "W1", "--threads", "2"), "only one thread is supported, not 2"),
                               (("floor", "W1", "--threads", "0"), "threads is 0; it must be at least 1"),
@@ -79,7 +79,7 @@ class Bench(unittest.TestCase):
                    "--samples", "600", "--epochs", "2", "--no-costs", *options]
         return subprocess.run([str(word) for word in command], capture_output=True, text=True)
 
-    def test_the_driver_compares_them_in_a_table_and_in_a_file(self):
+    def test_the_driver_writes_a_table_and_a_file(self):
         with tempfile.TemporaryDirectory() as folder:
             path = pathlib.Path(folder) / "figures.json"
             done = self.driver("--output", path, "--workloads", "W1,W6a")
@@ -101,7 +101,7 @@ class Bench(unittest.TestCase):
         self.assertIn("at most 1.1 ", done.stdout)
         self.assertIn(["W1", 1, "floor"], [target[:3] for target in figures["targets"]])
 
-    def test_the_driver_says_what_nobody_does(self):
+    def test_the_driver_rejects_unsupported_requests(self):
         for options, text in [(("--workloads", "W6a", "--threads", "2"), "no program supports these workloads with"),
                               (("--threads", "x"), "argument --threads: invalid numbers value: 'x'"),
                               (("--rounds", "0"), "--rounds is 0; it must be at least 1"),
