@@ -57,6 +57,7 @@
 #include "cornu/layers/pooling/average_pooling2d.h"
 #include "cornu/layers/pooling/global_average_pooling2d.h"
 #include "cornu/layers/pooling/max_pooling2d.h"
+#include "cornu/layers/pytorch_module.h"
 #include "cornu/layers/registry.h"
 #include "cornu/layers/reset_parameters.h"
 #include "cornu/layers/reshaping/flatten.h"

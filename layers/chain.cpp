@@ -10,8 +10,6 @@
 #include "cornu/core/text/utf8.h"
 #include "cornu/layers/input.h"
 #include "cornu/layers/inputs.h"
-#include "cornu/layers/rnn/gru.h"
-#include "cornu/layers/rnn/lstm.h"
 
 namespace cornu::detail {
 
@@ -30,11 +28,7 @@ void find_in(const NamedLayers& layers, std::string_view path, std::vector<AnyLa
 
 /// The path of the last recurrent layer in `layer`, including itself, that returns only its last step; empty if none.
 std::string returns_last_step(const AnyLayer& layer) {
-  const auto* const lstm = layer.as<LSTM>();
-  const auto* const gru = layer.as<GRU>();
-  if (lstm != nullptr || gru != nullptr) {
-    return (lstm != nullptr ? lstm->return_sequences : gru->return_sequences) ? "" : layer.name();
-  }
+  if (layer.returns_last_step()) return layer.name();
   const NamedLayers inner = layer.layers();
   for (auto at = inner.end(); at != inner.begin();) {
     const std::string path = returns_last_step(*(--at)->layer);

@@ -6,6 +6,7 @@
 #include "cornu/core/option_checks.h"
 #include "cornu/core/shape_hints.h"
 #include "cornu/layers/kernel_and_bias.h"
+#include "cornu/layers/pytorch_module.h"
 
 namespace cornu {
 
@@ -26,5 +27,10 @@ Var Dense::forward(Var x) const {
 }
 
 NamedParameters Dense::parameters() { return detail::kernel_and_bias(*this); }
+
+void Dense::pytorch(PyTorchModule& module) {
+  module.add_transposed("weight", kernel);
+  if (use_bias) module.add_features("bias", bias, module.out);
+}
 
 }  // namespace cornu

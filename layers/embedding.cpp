@@ -3,6 +3,7 @@
 #include "cornu/core/error.h"
 #include "cornu/layers/build_checks.h"
 #include "cornu/layers/new_parameter.h"
+#include "cornu/layers/pytorch_module.h"
 
 namespace cornu {
 
@@ -22,5 +23,7 @@ Var Embedding::forward(Var x) const {
   detail::require_built("Embedding", !embeddings.value.empty());
   return activity_regularizer.add_loss(take(embeddings, x));
 }
+
+void Embedding::pytorch(PyTorchModule& module) { module.add("weight", embeddings); }
 
 }  // namespace cornu

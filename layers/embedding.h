@@ -21,6 +21,7 @@ struct Embedding {
   Shape build(const Shape& input, Rng& rng);
   Var forward(Var x) const;
   NamedParameters parameters() { return {{"embeddings", &embeddings}}; }
+  void pytorch(PyTorchModule& module);
   void options(auto& visit) {
     visit("input_dim", input_dim);
     visit("output_dim", output_dim);

@@ -15,10 +15,12 @@
 #include "cornu/core/error.h"
 #include "cornu/core/ops/ops.h"
 #include "cornu/core/options/type_name.h"
+#include "cornu/layers/layer_traits.h"
 
 namespace cornu {
 
 class AnyLayer;
+class PyTorchModule;
 
 /// A layer owned by another one, with the name its owner gives it.
 struct NamedLayer {
@@ -133,6 +135,13 @@ constexpr void explain_why_no_layer() {
 ///   std::optional<Shape> input_shape() const     the only input shape it accepts, without the batch axis, if known. A
 ///                                                model that begins with this layer needs no Input.
 ///   name() const                                 its default name; otherwise the name of its type.
+///   static constexpr LayerTraits traits{...}     what is true of its type, see layers/layer_traits.h.
+///   bool returns_last_step() const               true if it drops the time steps, and has an option
+///                                                return_sequences to keep them. Errors then mention the option.
+///   void pytorch(PyTorchModule& module)          its tensors in PyTorch, for files with PyTorch's names, see
+///                                                layers/pytorch_module.h. Without it, they are called as here.
+///   Index pytorch_modules() const                the number of modules of an nn.Sequential that it corresponds to, if
+///                                                not 1.
 template <class L>
 concept Layer = std::copy_constructible<L> && detail::is_layer<L>;
 
@@ -211,6 +220,12 @@ class AnyLayer {
   NamedParameters parameters() { return box_->parameters(); }
   std::vector<std::pair<std::string, const Parameter*>> parameters() const;
   std::optional<Shape> input_shape() const { return box_->input_shape(); }
+  /// What the struct declares as `traits`, or the defaults.
+  LayerTraits traits() const { return box_->traits(); }
+  bool returns_last_step() const { return box_->returns_last_step(); }
+  /// Adds the layer's tensors to an equivalent PyTorch module. Returns false if the struct does not say which they are.
+  bool pytorch(PyTorchModule& module) { return box_->pytorch(module); }
+  Index pytorch_modules() const { return box_->pytorch_modules(); }
 
   /// The layer itself if it is an L, else null. The address is valid until this AnyLayer is rebuilt, assigned to or
   /// destroyed.
@@ -234,6 +249,10 @@ class AnyLayer {
     virtual NamedLayers layers() = 0;
     virtual NamedParameters parameters() = 0;
     virtual std::optional<Shape> input_shape() const = 0;
+    virtual LayerTraits traits() const = 0;
+    virtual bool returns_last_step() const = 0;
+    virtual bool pytorch(PyTorchModule& module) = 0;
+    virtual Index pytorch_modules() const = 0;
   };
 
   template <class L>
@@ -289,6 +308,38 @@ class AnyLayer {
             !requires { requires std::is_member_function_pointer_v<decltype(&L::input_shape)>; },
             "a layer's input_shape must be: std::optional<Shape> input_shape() const");
         return std::nullopt;
+      }
+    }
+    LayerTraits traits() const override {
+      if constexpr (requires { LayerTraits(L::traits); }) {
+        return L::traits;
+      } else {
+        return {};
+      }
+    }
+    bool returns_last_step() const override {
+      if constexpr (requires { layer.returns_last_step(); }) {
+        return layer.returns_last_step();
+      } else {
+        return false;
+      }
+    }
+    bool pytorch(PyTorchModule& module) override {
+      if constexpr (requires { layer.pytorch(module); }) {
+        layer.pytorch(module);
+        return true;
+      } else {
+        static_assert(
+            !requires { requires std::is_member_function_pointer_v<decltype(&L::pytorch)>; },
+            "a layer's pytorch must be: void pytorch(PyTorchModule& module)");
+        return false;
+      }
+    }
+    Index pytorch_modules() const override {
+      if constexpr (requires { layer.pytorch_modules(); }) {
+        return layer.pytorch_modules();
+      } else {
+        return 1;
       }
     }
   };

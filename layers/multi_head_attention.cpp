@@ -1,5 +1,6 @@
 #include "cornu/layers/multi_head_attention.h"
 
+#include <array>
 #include <cmath>
 #include <limits>
 
@@ -7,6 +8,7 @@
 #include "cornu/core/option_checks.h"
 #include "cornu/layers/dropout.h"
 #include "cornu/layers/kernel_and_bias.h"
+#include "cornu/layers/pytorch_module.h"
 
 namespace cornu {
 
@@ -41,6 +43,12 @@ Var without_later_ones(Var scores) {
     std::fill(row + seen, row + columns, -std::numeric_limits<Real>::infinity());
   }
   return scores + scores.tape().input(mask);
+}
+
+/// A kernel whose last axes have `out` elements in all, as (out, in).
+detail::Piece pytorch_kernel(Parameter& kernel, Index out) {
+  const std::array<Index, 2> lengths{kernel.value.size() / out, out}, order{1, 0};
+  return detail::Piece::permuted(kernel, lengths, order);
 }
 
 }  // namespace
@@ -128,6 +136,20 @@ NamedParameters MultiHeadAttention::parameters() {
   add("value", value);
   add("attention_output", attention_output);
   return result;
+}
+
+void MultiHeadAttention::pytorch(PyTorchModule& module) {
+  const Index features = query.kernel.shape()[0], width = num_heads * key_dim, values = value.kernel.shape()[2];
+  require<ValueError>(width == features && values == key_dim,
+                      "{} heads of size {} (values: {}) for {} features; PyTorch's MultiheadAttention requires heads "
+                      "times size to be the number of features, for values too",
+                      num_heads, key_dim, values, features);
+  module.add(
+      "in_proj_weight", {3 * width, features},
+      {pytorch_kernel(query.kernel, width), pytorch_kernel(key.kernel, width), pytorch_kernel(value.kernel, width)});
+  if (use_bias) module.add("in_proj_bias", {3 * width}, {{&query.bias}, {&key.bias}, {&value.bias}});
+  module.add("out_proj.weight", {features, width}, {pytorch_kernel(attention_output.kernel, features)});
+  if (use_bias) module.add("out_proj.bias", attention_output.bias);
 }
 
 }  // namespace cornu

@@ -48,6 +48,7 @@ struct MultiHeadAttention {
   Var forward(Var from, Var to) const { return forward(from, to, to); }
   Var forward(Var query_input, Var value_input, Var key_input) const;
   NamedParameters parameters();
+  void pytorch(PyTorchModule& module);
 
   void options(auto& visit) {
     visit("num_heads", num_heads);

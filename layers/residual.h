@@ -13,6 +13,8 @@ namespace cornu {
 /// build throws ShapeError if f changes the shape, StateError if there are no layers.
 class Residual {
  public:
+  static constexpr LayerTraits traits{.adds_input = true, .pytorch_numbers_layers = true};
+
   Residual() : Residual(std::vector<AnyLayer>{}) {}
   Residual(std::initializer_list<AnyLayer> layers) : Residual(std::vector<AnyLayer>(layers)) {}
   explicit Residual(std::vector<AnyLayer> layers);

@@ -24,10 +24,7 @@ void check_class_weight(const std::map<Index, double>& class_weight, Index outpu
 
 bool rows_are_classes(const SequentialState& model) {
   const AnyLoss& loss = model.compiled->loss;
-  if (loss.logits() == Logits::softmax ||
-      is_any_of<CategoricalCrossentropy, CategoricalFocalCrossentropy, KLDivergence>(loss)) {
-    return true;
-  }
+  if (loss.logits() == Logits::softmax || loss.rows_are_classes()) return true;
   const detail::TapePool::Lease tape(model.inference_tapes);
   tape->clear();
   const Tensor sample(model.shapes.front().batched(1));

@@ -119,6 +119,8 @@ struct SummaryOptions {
 /// model, like every layer. If it is not, it is built with that model, from that model's seed.
 class Sequential {
  public:
+  static constexpr LayerTraits traits{.pytorch_numbers_layers = true};
+
   Sequential();
   /// A list of one unnamed model, as in `Sequential b{a}`, copies that model.
   Sequential(std::initializer_list<AnyLayer> layers);

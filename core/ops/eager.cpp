@@ -24,6 +24,8 @@ Tensor affine(const Tensor& x, const Tensor& w, const Tensor& b) {
 }
 
 namespace detail {
+Tensor eager_unary(Var (*f)(Var), const Tensor& x) { return eagerly(f, x); }
+
 using Pairwise = Var (*)(const Operand&, const Operand&);
 Tensor add(const Tensor& a, const Tensor& b) { return eagerly(Pairwise(add), a, b); }
 Tensor subtract(const Tensor& a, const Tensor& b) { return eagerly(Pairwise(subtract), a, b); }
@@ -35,19 +37,6 @@ Tensor minimum(const Tensor& a, const Tensor& b) { return eagerly(Pairwise(minim
 }  // namespace detail
 
 using Unary = Var (*)(Var);
-Tensor operator-(const Tensor& x) { return eagerly(Unary(operator-), x); }
-Tensor exp(const Tensor& x) { return eagerly(Unary(exp), x); }
-Tensor log(const Tensor& x) { return eagerly(Unary(log), x); }
-Tensor sqrt(const Tensor& x) { return eagerly(Unary(sqrt), x); }
-Tensor square(const Tensor& x) { return eagerly(Unary(square), x); }
-Tensor abs(const Tensor& x) { return eagerly(Unary(abs), x); }
-Tensor relu(const Tensor& x) { return eagerly(Unary(relu), x); }
-Tensor sigmoid(const Tensor& x) { return eagerly(Unary(sigmoid), x); }
-Tensor tanh(const Tensor& x) { return eagerly(Unary(tanh), x); }
-Tensor swish(const Tensor& x) { return eagerly(Unary(swish), x); }
-Tensor silu(const Tensor& x) { return swish(x); }
-Tensor softplus(const Tensor& x) { return eagerly(Unary(softplus), x); }
-Tensor linear(const Tensor& x) { return x; }
 Tensor sum(const Tensor& x) { return eagerly(Unary(sum), x); }
 Tensor mean(const Tensor& x) { return eagerly(Unary(mean), x); }
 Tensor max(const Tensor& x) { return eagerly(Unary(max), x); }

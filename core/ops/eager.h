@@ -12,6 +12,9 @@ Tensor matmul(const Tensor& a, const Tensor& b, const MatmulOptions& options = {
 Tensor affine(const Tensor& x, const Tensor& w, const Tensor& b);
 
 namespace detail {
+/// f(x) on a temporary tape.
+Tensor eager_unary(Var (*f)(Var), const Tensor& x);
+
 Tensor add(const Tensor& a, const Tensor& b);
 Tensor subtract(const Tensor& a, const Tensor& b);
 Tensor multiply(const Tensor& a, const Tensor& b);
@@ -59,22 +62,22 @@ requires TensorOperands<A, B> Tensor minimum(const A& a, const B& b) {
   return detail::minimum(detail::as_tensor(a), detail::as_tensor(b));
 }
 
-Tensor operator-(const Tensor& x);
-Tensor exp(const Tensor& x);
-Tensor log(const Tensor& x);
-Tensor sqrt(const Tensor& x);
-Tensor square(const Tensor& x);
-Tensor abs(const Tensor& x);
-Tensor relu(const Tensor& x);
-Tensor sigmoid(const Tensor& x);
-Tensor tanh(const Tensor& x);
+inline Tensor operator-(const Tensor& x) { return detail::eager_unary(operator-, x); }
+inline Tensor exp(const Tensor& x) { return detail::eager_unary(exp, x); }
+inline Tensor log(const Tensor& x) { return detail::eager_unary(log, x); }
+inline Tensor sqrt(const Tensor& x) { return detail::eager_unary(sqrt, x); }
+inline Tensor square(const Tensor& x) { return detail::eager_unary(square, x); }
+inline Tensor abs(const Tensor& x) { return detail::eager_unary(abs, x); }
+inline Tensor relu(const Tensor& x) { return detail::eager_unary(relu, x); }
+inline Tensor sigmoid(const Tensor& x) { return detail::eager_unary(sigmoid, x); }
+inline Tensor tanh(const Tensor& x) { return detail::eager_unary(tanh, x); }
 Tensor leaky_relu(const Tensor& x, double negative_slope = 0.2);
 Tensor elu(const Tensor& x, double alpha = 1);
 Tensor gelu(const Tensor& x, const GeluOptions& options = {});
-Tensor swish(const Tensor& x);
-Tensor silu(const Tensor& x);
-Tensor softplus(const Tensor& x);
-Tensor linear(const Tensor& x);
+inline Tensor swish(const Tensor& x) { return detail::eager_unary(swish, x); }
+inline Tensor silu(const Tensor& x) { return swish(x); }
+inline Tensor softplus(const Tensor& x) { return detail::eager_unary(softplus, x); }
+inline Tensor linear(const Tensor& x) { return x; }
 
 Tensor sum(const Tensor& x);
 Tensor sum(const Tensor& x, Index axis, const ReduceOptions& options = {});

@@ -5,6 +5,7 @@
 #include "cornu/core/option_checks.h"
 #include "cornu/layers/convolutional/convolution.h"
 #include "cornu/layers/kernel_and_bias.h"
+#include "cornu/layers/pytorch_module.h"
 
 namespace cornu {
 
@@ -40,5 +41,10 @@ Var Conv1D::forward(Var x) const {
 }
 
 NamedParameters Conv1D::parameters() { return detail::kernel_and_bias(*this); }
+
+void Conv1D::pytorch(PyTorchModule& module) {
+  module.add("weight", kernel, {2, 1, 0});
+  if (use_bias) module.add("bias", bias);
+}
 
 }  // namespace cornu

@@ -16,6 +16,8 @@ namespace cornu {
 /// that are not (steps, channels), have other channels than at build or too few steps for the kernel; StateError if the
 /// layer is not built. Building again creates new parameters for the new shape.
 struct Conv1D {
+  static constexpr LayerTraits traits{.pytorch_sequences = SequenceOrder::channels_first};
+
   Index filters;
   Index kernel_size;
   Index strides = 1;
@@ -33,6 +35,8 @@ struct Conv1D {
   Shape build(const Shape& input, Rng& rng);
   Var forward(Var x) const;
   NamedParameters parameters();
+  void pytorch(PyTorchModule& module);
+  Index pytorch_modules() const { return activation.is(linear) ? 1 : 2; }  // the activation is a module of its own
 
   void options(auto& visit) { detail::visit_convolution_options(*this, visit); }
 };

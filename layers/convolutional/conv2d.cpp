@@ -5,6 +5,7 @@
 #include "cornu/core/option_checks.h"
 #include "cornu/layers/convolutional/convolution.h"
 #include "cornu/layers/kernel_and_bias.h"
+#include "cornu/layers/pytorch_module.h"
 
 namespace cornu {
 
@@ -34,5 +35,10 @@ Var Conv2D::forward(Var x) const {
 }
 
 NamedParameters Conv2D::parameters() { return detail::kernel_and_bias(*this); }
+
+void Conv2D::pytorch(PyTorchModule& module) {
+  module.add("weight", kernel, {3, 2, 0, 1});
+  if (use_bias) module.add("bias", bias);
+}
 
 }  // namespace cornu

@@ -34,6 +34,8 @@ struct Conv2D {
   Shape build(const Shape& input, Rng& rng);
   Var forward(Var x) const;
   NamedParameters parameters();
+  void pytorch(PyTorchModule& module);
+  Index pytorch_modules() const { return activation.is(linear) ? 1 : 2; }  // the activation is a module of its own
 };
 
 }  // namespace cornu

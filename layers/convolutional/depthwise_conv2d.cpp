@@ -5,6 +5,7 @@
 #include "cornu/core/option_checks.h"
 #include "cornu/layers/convolutional/convolution.h"
 #include "cornu/layers/kernel_and_bias.h"
+#include "cornu/layers/pytorch_module.h"
 
 namespace cornu {
 
@@ -35,5 +36,13 @@ Var DepthwiseConv2D::forward(Var x) const {
 }
 
 NamedParameters DepthwiseConv2D::parameters() { return detail::kernel_and_bias(*this); }
+
+// A Conv2d with as many groups as channels.
+void DepthwiseConv2D::pytorch(PyTorchModule& module) {
+  module.add("weight", kernel, {2, 3, 0, 1});
+  const Shape& shape = kernel.shape();
+  module.tensors.back().shape = {shape[2] * shape[3], 1, shape[0], shape[1]};
+  if (use_bias) module.add("bias", bias);
+}
 
 }  // namespace cornu

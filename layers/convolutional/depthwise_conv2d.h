@@ -15,6 +15,8 @@ namespace cornu {
 /// channels), have other channels than at build or are too small for the kernel; StateError if the layer is not built.
 /// Building again creates new parameters for the new shape.
 struct DepthwiseConv2D {
+  static constexpr LayerTraits traits{.keras_kernel = "depthwise_kernel"};
+
   Size2D kernel_size;
   Size2D strides = 1;
   Padding padding = Padding::valid;
@@ -31,6 +33,8 @@ struct DepthwiseConv2D {
   Shape build(const Shape& input, Rng& rng);
   Var forward(Var x) const;
   NamedParameters parameters();
+  void pytorch(PyTorchModule& module);
+  Index pytorch_modules() const { return activation.is(linear) ? 1 : 2; }  // the activation is a module of its own
 
   void options(auto& visit) {
     visit("kernel_size", kernel_size);

@@ -6,6 +6,7 @@
 #include "cornu/core/option_checks.h"
 #include "cornu/layers/build_checks.h"
 #include "cornu/layers/new_parameter.h"
+#include "cornu/layers/pytorch_module.h"
 
 namespace cornu {
 
@@ -78,6 +79,13 @@ NamedParameters BatchNormalization::parameters() {
   result.push_back({"moving_mean", &moving_mean});
   result.push_back({"moving_variance", &moving_variance});
   return result;
+}
+
+void BatchNormalization::pytorch(PyTorchModule& module) {
+  module.add_scale_and_shift(scale ? &gamma : nullptr, center ? &beta : nullptr, moving_mean.value.size());
+  module.add_features("running_mean", moving_mean, module.in);
+  module.add_features("running_var", moving_variance, module.in);
+  module.add_special("num_batches_tracked", {}, PyTorchModule::Use::ignored);
 }
 
 }  // namespace cornu

@@ -15,6 +15,8 @@ namespace cornu {
 /// Throws ValueError for a momentum outside [0, 1] or a negative epsilon; ShapeError for an axis that is out of range,
 /// is the batch axis or has another size than at build; StateError if the layer is not built.
 struct BatchNormalization {
+  static constexpr LayerTraits traits{.keeps_features = true, .pytorch_sequences = SequenceOrder::either};
+
   Index axis = -1;
   double momentum = 0.99;  ///< the fraction of the old average that is kept
   double epsilon = 1e-3;
@@ -31,6 +33,7 @@ struct BatchNormalization {
   Shape build(const Shape& input, Rng& rng);
   Var forward(Var x) const;
   NamedParameters parameters();
+  void pytorch(PyTorchModule& module);
   void options(auto& visit) {
     visit("axis", axis);
     visit("momentum", momentum);

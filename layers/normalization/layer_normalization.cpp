@@ -6,6 +6,7 @@
 #include "cornu/core/error.h"
 #include "cornu/layers/build_checks.h"
 #include "cornu/layers/new_parameter.h"
+#include "cornu/layers/pytorch_module.h"
 
 namespace cornu {
 
@@ -46,6 +47,25 @@ NamedParameters LayerNormalization::parameters() {
   if (scale) result.push_back({"gamma", &gamma});
   if (center) result.push_back({"beta", &beta});
   return result;
+}
+
+void LayerNormalization::pytorch(PyTorchModule& module) {
+  if (!scale && !center) return;
+  const Parameter& one = scale ? gamma : beta;
+  if (one.shape().rank() == 1) {
+    return module.add_scale_and_shift(scale ? &gamma : nullptr, center ? &beta : nullptr, one.value.size());
+  }
+  require<ValueError>(scale && center,
+                      "PyTorch's LayerNorm over several axes has both a weight and a bias; scale and center are {} and "
+                      "{}",
+                      scale, center);
+  if (one.shape().rank() == 3) {  // of an image; channels first in PyTorch
+    module.add("weight", gamma, {2, 0, 1});
+    module.add("bias", beta, {2, 0, 1});
+  } else {
+    module.add("weight", gamma);
+    module.add("bias", beta);
+  }
 }
 
 }  // namespace cornu

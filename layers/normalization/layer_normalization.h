@@ -14,6 +14,8 @@ namespace cornu {
 /// Throws ValueError for a negative epsilon; ShapeError for other axes, including the batch axis, and for an input
 /// whose axes have other sizes than at build; StateError if the layer is not built.
 struct LayerNormalization {
+  static constexpr LayerTraits traits{.keeps_features = true};
+
   std::vector<Index> axis{-1};
   double epsilon = 1e-3;
   bool center = true;  ///< adds beta
@@ -27,6 +29,7 @@ struct LayerNormalization {
   Shape build(const Shape& input, Rng& rng);
   Var forward(Var x) const;
   NamedParameters parameters();
+  void pytorch(PyTorchModule& module);
   void options(auto& visit) {
     visit("axis", axis);
     visit("epsilon", epsilon);

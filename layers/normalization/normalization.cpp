@@ -6,6 +6,7 @@
 
 #include "cornu/core/error.h"
 #include "cornu/core/kernels/kernels.h"
+#include "cornu/layers/pytorch_module.h"
 
 namespace cornu {
 
@@ -141,6 +142,12 @@ Var Normalization::forward(Var x) const {
   const Var centre = reshape(tape.parameter(mean), kept);
   const Var width = maximum(sqrt(reshape(tape.parameter(variance), kept)), 1e-7);
   return invert ? x * width + centre : (x - centre) / width;
+}
+
+// PyTorch has no such module; the layer has one element per feature.
+void Normalization::pytorch(PyTorchModule& module) {
+  module.add_features("mean", mean, module.in);
+  module.add_features("variance", variance, module.in);
 }
 
 }  // namespace cornu

@@ -16,6 +16,8 @@ namespace cornu {
 /// input do not match; ValueError if only one of mean and variance is given, and for an invalid count; StateError if
 /// the layer is not built.
 struct Normalization {
+  static constexpr LayerTraits traits{.keeps_features = true, .keras_counter = "count"};
+
   std::vector<Index> axis{-1};
   Parameter mean{{}, false}, variance{{}, false};
   bool invert = false;
@@ -33,6 +35,7 @@ struct Normalization {
   Shape build(const Shape& input, Rng& rng);
   Var forward(Var x) const;
   NamedParameters parameters() { return {{"mean", &mean}, {"variance", &variance}}; }
+  void pytorch(PyTorchModule& module);
   void options(auto& visit) {
     visit("axis", axis);
     visit("invert", invert);

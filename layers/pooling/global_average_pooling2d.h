@@ -14,6 +14,7 @@ struct GlobalAveragePooling2D {
 
   Shape build(const Shape& input, Rng& rng);
   Var forward(Var x) const;
+  Index pytorch_modules() const { return keepdims ? 1 : 2; }  // AdaptiveAvgPool2d, and Flatten
 };
 
 }  // namespace cornu

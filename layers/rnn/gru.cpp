@@ -1,5 +1,11 @@
 #include "cornu/layers/rnn/gru.h"
 
+#include <array>
+#include <utility>
+#include <vector>
+
+#include "cornu/core/error.h"
+#include "cornu/layers/pytorch_module.h"
 #include "cornu/layers/rnn/recurrent.h"
 
 namespace cornu {
@@ -35,6 +41,16 @@ Var by_steps(const GRU& layer, Var x, const RecurrentOptions& how) {
   });
 }
 
+constexpr std::array<Index, 3> pytorch_gates{1, 0, 2};  // r, z, n
+
+/// Splits a (rows, 3 units) kernel into the gates' columns, transposes them and stacks them in PyTorch's order.
+void add_pytorch_gates(PyTorchModule& module, const char* name, Parameter& kernel, Index units) {
+  const Index rows = kernel.shape()[0], columns = kernel.shape()[1];
+  std::vector<detail::Piece> pieces;
+  for (const Index gate : pytorch_gates) pieces.push_back({&kernel, gate * units, {{units, 1}, {rows, columns}}});
+  module.add(name, {columns, rows}, std::move(pieces));
+}
+
 }  // namespace
 
 Shape GRU::build(const Shape& input, Rng& rng) {
@@ -51,5 +67,18 @@ Var GRU::forward(Var x) const {
 }
 
 NamedParameters GRU::parameters() { return detail::recurrent_parameters(*this); }
+
+void GRU::pytorch(PyTorchModule& module) {
+  require<ValueError>(reset_after,
+                      "reset_after is false; PyTorch's GRU resets after the product with the recurrent kernel");
+  add_pytorch_gates(module, "weight_ih_l0", kernel, units);
+  add_pytorch_gates(module, "weight_hh_l0", recurrent_kernel, units);
+  if (!use_bias) return;
+  for (const Index row : {0, 1}) {
+    std::vector<detail::Piece> pieces;
+    for (const Index gate : pytorch_gates) pieces.push_back({&bias, (3 * row + gate) * units, {{units, 1}}});
+    module.add(row == 0 ? "bias_ih_l0" : "bias_hh_l0", {3 * units}, std::move(pieces));
+  }
+}
 
 }  // namespace cornu

@@ -16,6 +16,8 @@ namespace cornu {
 /// for the products with the input, one for those with the state; (3 units) without `reset_after`.
 /// Throws like LSTM. Building again creates new parameters for the new shape.
 struct GRU {
+  static constexpr LayerTraits traits{.keras_cell = "gru_cell"};
+
   Index units;
   Activation activation = tanh;
   Activation recurrent_activation = sigmoid;
@@ -33,6 +35,8 @@ struct GRU {
   Shape build(const Shape& input, Rng& rng);
   Var forward(Var x) const;
   NamedParameters parameters();
+  bool returns_last_step() const { return !return_sequences; }
+  void pytorch(PyTorchModule& module);
 
   void options(auto& visit) {
     detail::visit_recurrent_options(*this, visit, [&] {

@@ -1,5 +1,6 @@
 #include "cornu/layers/rnn/lstm.h"
 
+#include "cornu/layers/pytorch_module.h"
 #include "cornu/layers/rnn/recurrent.h"
 
 namespace cornu {
@@ -30,5 +31,14 @@ Var LSTM::forward(Var x) const {
 }
 
 NamedParameters LSTM::parameters() { return detail::recurrent_parameters(*this); }
+
+void LSTM::pytorch(PyTorchModule& module) {
+  module.add("weight_ih_l0", kernel, {1, 0});  // PyTorch's order of the gates is the same
+  module.add("weight_hh_l0", recurrent_kernel, {1, 0});
+  if (!use_bias) return;
+  module.add("bias_ih_l0", bias);
+  module.add("bias_hh_l0", bias);
+  module.tensors.back().use = PyTorchModule::Use::added;
+}
 
 }  // namespace cornu

@@ -16,6 +16,8 @@ namespace cornu {
 /// Throws ValueError for units < 1, ShapeError for samples that are not (steps, features) or have other features than
 /// at build, StateError if the layer is not built. Building again creates new parameters for the new shape.
 struct LSTM {
+  static constexpr LayerTraits traits{.keras_cell = "lstm_cell"};
+
   Index units;
   Activation activation = tanh;
   Activation recurrent_activation = sigmoid;
@@ -33,6 +35,8 @@ struct LSTM {
   Shape build(const Shape& input, Rng& rng);
   Var forward(Var x) const;
   NamedParameters parameters();
+  bool returns_last_step() const { return !return_sequences; }
+  void pytorch(PyTorchModule& module);
 
   void options(auto& visit) {
     detail::visit_recurrent_options(*this, visit, [&] {

@@ -10,10 +10,10 @@
 #include <vector>
 
 #include "cornu/core/deep_ptr.h"
+#include "cornu/core/direction.h"
 #include "cornu/core/options/options.h"
 #include "cornu/models/callbacks/callback_checks.h"
 #include "cornu/models/logs.h"
-#include "cornu/models/metrics/direction.h"
 
 namespace cornu {
 

@@ -5,8 +5,8 @@
 #include <string_view>
 #include <vector>
 
+#include "cornu/core/direction.h"
 #include "cornu/core/tensor.h"
-#include "cornu/models/metrics/direction.h"
 #include "cornu/optim/losses/losses.h"
 
 namespace cornu {

@@ -3,8 +3,8 @@
 #include <optional>
 #include <vector>
 
+#include "cornu/core/direction.h"
 #include "cornu/core/tensor.h"
-#include "cornu/models/metrics/direction.h"
 #include "cornu/optim/losses/losses.h"
 
 namespace cornu {

@@ -5,10 +5,9 @@
 #include <utility>
 
 #include "cornu/core/deep_ptr.h"
+#include "cornu/core/direction.h"
 #include "cornu/core/options/options.h"
 #include "cornu/layers/layer.h"
-#include "cornu/models/metrics/direction.h"
-#include "cornu/optim/losses/formula_losses.h"
 #include "cornu/optim/losses/losses.h"
 
 namespace cornu {
@@ -37,44 +36,13 @@ concept Metric = std::copy_constructible<M> && requires(M& metric, const M& seen
   { seen.result() } -> std::convertible_to<double>;
 };
 
-namespace detail {
-
-template <class... Losses>
-bool is_any_of(const AnyLoss& loss) {
-  return ((loss.as<Losses>() != nullptr) || ...);
-}
-
-/// The direction of a loss used as a metric. Cornu's losses go down, except CosineSimilarity, which as a metric has the
-/// opposite sign, as in Keras.
-inline Direction direction_of(const AnyLoss& loss) {
-  if (loss.as<CosineSimilarity>() != nullptr) return Direction::up;
-  const bool is_of_cornu =
-      is_any_of<BinaryCrossentropy, BinaryFocalCrossentropy, CategoricalCrossentropy, CategoricalFocalCrossentropy,
-                Hinge, Huber, KLDivergence, LogCosh, MeanAbsoluteError, MeanAbsolutePercentageError, MeanSquaredError,
-                MeanSquaredLogarithmicError, Poisson, SparseCategoricalCrossentropy>(loss);
-  return is_of_cornu ? Direction::down : Direction::unknown;
-}
-/// A user's loss has the direction it declares.
-template <class L>
-Direction direction_of(const L& loss) {
-  if constexpr (requires { Direction(L::direction); }) {
-    return L::direction;
-  } else {
-    return direction_of(AnyLoss(loss));
-  }
-}
-
-}  // namespace detail
-
 /// A loss as a metric: its unweighted mean over the samples seen; 0 if there are none.
 class LossMetric {
  public:
   template <class L>
   requires(!std::same_as<L, LossMetric> && std::constructible_from<AnyLoss, L>) explicit LossMetric(L loss)
       : LossMetric(snake_case(detail::type_name<L>()), std::move(loss)) {}
-  template <class L>
-  requires std::constructible_from<AnyLoss, L> LossMetric(std::string name, L loss)
-      : LossMetric(detail::direction_of(loss), std::move(name), AnyLoss(loss)) {}
+  LossMetric(std::string name, const AnyLoss& loss) : LossMetric(loss.direction(), std::move(name), loss) {}
   /// With the given direction, whatever the loss declares.
   LossMetric(Direction own_direction, std::string name, AnyLoss loss)
       : direction(own_direction),
@@ -106,7 +74,7 @@ class LossMetric {
   }
   double result() const {
     const double loss = samples_ == 0 ? 0 : total_ / samples_;
-    return loss_.as<CosineSimilarity>() != nullptr ? 0 - loss : loss;
+    return loss_.is_negated_as_metric() ? 0 - loss : loss;
   }
 
  private:

@@ -6,9 +6,9 @@
 #include <string_view>
 #include <vector>
 
+#include "cornu/core/direction.h"
 #include "cornu/core/tensor.h"
 #include "cornu/models/metrics/confusion_matrix.h"
-#include "cornu/models/metrics/direction.h"
 #include "cornu/optim/losses/losses.h"
 
 /// Classification metrics with Keras's names; see models/metrics/metric.h for the interface. With no samples seen, all

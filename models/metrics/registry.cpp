@@ -24,8 +24,8 @@ Registry<AnyMetric>& metric_registry() {
 void to_json(Json& json, const AnyMetric& metric) {
   if (const auto* by_loss = metric.as<LossMetric>()) {
     json = detail::loss_registry().describe(by_loss->loss(), "the metric " + metric.name());
-    const bool is_declared = by_loss->direction != detail::direction_of(by_loss->loss());  // declared by a user's loss
-    if (is_declared) json.set("direction", by_loss->direction == Direction::up ? "up" : "down");
+    const bool is_given = by_loss->direction != by_loss->loss().direction();
+    if (is_given) json.set("direction", by_loss->direction == Direction::up ? "up" : "down");
   } else {
     json = detail::metric_registry().describe(metric, "the metric " + metric.name());
   }

@@ -4,8 +4,8 @@
 #include <string_view>
 #include <vector>
 
+#include "cornu/core/direction.h"
 #include "cornu/core/tensor.h"
-#include "cornu/models/metrics/direction.h"
 
 /// Regression metrics. y_pred: (batch, ...). y_true: the same shape; either may lack a last axis of 1. With no samples
 /// seen they are 0. They throw ShapeError if the shapes do not match.

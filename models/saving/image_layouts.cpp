@@ -1,11 +1,6 @@
 #include <utility>
 
 #include "cornu/core/error.h"
-#include "cornu/layers/convolutional/conv1d.h"
-#include "cornu/layers/normalization/batch_normalization.h"
-#include "cornu/layers/normalization/layer_normalization.h"
-#include "cornu/layers/normalization/normalization.h"
-#include "cornu/layers/residual.h"
 #include "cornu/models/saving/weight_names.h"
 #include "cornu/models/sequential_state.h"
 
@@ -50,7 +45,7 @@ class Pass final : public LayerObserver {
     const Group to = group(y), last = std::exchange(last_, to);
     if (!x) return;
     const Group from = group(x);
-    if (layer.as<Residual>() != nullptr) {
+    if (layer.traits().adds_input) {
       join(from, to);
       join(last, to);
     } else if (layer.layers().empty()) {
@@ -72,8 +67,8 @@ class Pass final : public LayerObserver {
     if (x.rank() != y.rank()) return false;
     const bool is_vector = x.rank() == 2;
     if (layer.parameters().empty()) return !is_vector || x.shape() == y.shape();
-    return layer.as<BatchNormalization>() != nullptr ||
-           (is_vector && (layer.as<LayerNormalization>() != nullptr || layer.as<Normalization>() != nullptr));
+    const LayerTraits traits = layer.traits();
+    return traits.keeps_features && (is_vector || traits.pytorch_sequences == SequenceOrder::either);
   }
 
   std::vector<Var> inputs_;  // of the calls in progress
@@ -85,18 +80,18 @@ class Pass final : public LayerObserver {
 /// True if channels first and channels last are different orders of this shape.
 bool is_other_order(const Shape& image) { return image[-1] > 1 && image.sub(0, image.rank() - 1).size() > 1; }
 
-/// The groups of sequences that are channels first in PyTorch: inputs and outputs of a Conv1D, unless a sequence layer
-/// computed them.
+/// The groups of sequences that are channels first in PyTorch: inputs and outputs of a Conv1D, unless a layer that
+/// takes channels last computed them.
 std::map<Group, bool> channels_first(const Pass& pass) {
   std::map<Group, bool> result;
   for (const Pass::Call& call : pass.calls) {
-    if (call.layer->as<Conv1D>() == nullptr) continue;
+    if (call.layer->traits().pytorch_sequences != SequenceOrder::channels_first) continue;
     result[pass.root(call.from)] = result[pass.root(call.to)] = true;
   }
   for (const Pass::Call& call : pass.calls) {
-    const bool is_other = call.layer->as<Conv1D>() == nullptr && call.layer->as<BatchNormalization>() == nullptr &&
-                          !call.layer->parameters().empty();
-    if (is_other && pass.root(call.from) != pass.root(call.to)) result[pass.root(call.to)] = false;
+    const bool is_last =
+        call.layer->traits().pytorch_sequences == SequenceOrder::channels_last && !call.layer->parameters().empty();
+    if (is_last && pass.root(call.from) != pass.root(call.to)) result[pass.root(call.to)] = false;
   }
   return result;
 }

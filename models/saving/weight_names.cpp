@@ -1,11 +1,11 @@
 #include "cornu/models/saving/weight_names.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "cornu/core/error.h"
 #include "cornu/core/text/listed.h"
 #include "cornu/core/text/naming.h"
-#include "cornu/layers/residual.h"
 #include "cornu/models/sequential_state.h"
 
 namespace cornu::detail {
@@ -24,7 +24,7 @@ class Listing {
       const std::string own = path + name;
       const auto other = rename_.find(own);
       add(*layer, own, other != rename_.end() ? other->second : module + (numbered ? std::to_string(number) : name));
-      number += pytorch_modules(*layer);
+      number += layer->pytorch_modules();
     }
   }
 
@@ -46,7 +46,7 @@ class Listing {
       if (is_new(named.parameter)) own.push_back(std::move(named));
     }
     if (!own.empty()) found.push_back({&layer, path, std::move(own), module});
-    add(inner, path + "/", module + ".", layer.as<Sequential>() != nullptr || layer.as<Residual>() != nullptr);
+    add(inner, path + "/", module + ".", layer.traits().pytorch_numbers_layers);
   }
 
   const LayerNames& rename_;
@@ -69,6 +69,21 @@ std::vector<StoredTensor> own_weights(const NamedParameters& parameters, const L
   return result;
 }
 
+/// The layer's tensors, with names relative to its PyTorch module. A layer that does not describe its module has its
+/// own names. Throws ValueError if the module cannot represent the layer.
+std::vector<StoredTensor> pytorch_tensors(const StoredLayer& layer, const ImageOrders::OfLayer& order) {
+  PyTorchModule module(order.in, order.out);
+  if (layer.layer->pytorch(module)) return std::move(module.tensors);
+  require<ValueError>(!order.in && !order.out,
+                      "its input or output is the image {}, channels first in PyTorch; the order is not known for {}",
+                      order.in ? *order.in : order.out.value_or(Shape()), with_article(layer.layer->type()));
+  std::vector<StoredTensor> result = as_they_are(layer.parameters);
+  for (StoredTensor& tensor : result) {
+    for (char& c : tensor.name) c = c == '/' ? '.' : c;
+  }
+  return result;
+}
+
 std::vector<StoredTensor> pytorch_weights(std::vector<StoredLayer> layers, const SequentialState& model,
                                           const LayerNames& rename, const SafetensorsFile* file) {
   const ImageOrders orders(model);
@@ -88,15 +103,6 @@ std::vector<StoredTensor> pytorch_weights(std::vector<StoredLayer> layers, const
 }
 
 }  // namespace
-
-Piece Piece::permuted(Parameter& parameter, std::span<const Index> lengths, std::span<const Index> order) {
-  std::vector<Axis> axes(lengths.size());
-  Index stride = 1;
-  for (std::size_t i = lengths.size(); i-- > 0; stride *= lengths[i]) axes[i] = {lengths[i], stride};
-  Piece result{&parameter};
-  for (const Index axis : order) result.axes.push_back(axes[static_cast<std::size_t>(axis)]);
-  return result;
-}
 
 std::vector<std::string> names_in(const SafetensorsFile& file) {
   std::vector<std::string> result;

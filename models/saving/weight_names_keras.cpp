@@ -1,11 +1,9 @@
 #include <algorithm>
 #include <cctype>
+#include <map>
 #include <set>
 
 #include "cornu/core/error.h"
-#include "cornu/layers/normalization/normalization.h"
-#include "cornu/layers/rnn/gru.h"
-#include "cornu/layers/rnn/lstm.h"
 #include "cornu/models/saving/weight_names.h"
 
 // Keras's layouts are Cornu's (keras/src/layers: each layer's `build`). Its names differ, and change between versions.
@@ -29,7 +27,13 @@ std::pair<std::string, Index> numbered(const std::string& name) {
 ///     sequential_3/dense_7/kernel                                        dense/kernel
 class KerasNames {
  public:
-  KerasNames(std::set<std::string> layers, const SafetensorsFile& file) : layers_(std::move(layers)) {
+  KerasNames(std::set<std::string> names, std::span<const StoredLayer> layers, const SafetensorsFile& file)
+      : layers_(std::move(names)) {
+    for (const StoredLayer& layer : layers) {
+      const LayerTraits traits = layer.layer->traits();
+      if (!traits.keras_cell.empty()) cells_.insert(traits.keras_cell);
+      if (!traits.keras_kernel.empty()) kernels_.insert(traits.keras_kernel);
+    }
     for (const std::string& layer : layers_) kinds_[numbered(layer).first].ours.emplace(numbered(layer).second, layer);
     for (const std::string& tensor : names_in(file)) {
       const std::string layer = parts(tensor)[0];
@@ -67,14 +71,14 @@ class KerasNames {
       all.erase(all.begin());
     }
     if (all.size() > 2) {
-      const std::string kind = numbered(all[all.size() - 2]).first;
-      if (kind == "lstm_cell" || kind == "gru_cell") all.erase(all.end() - 2);
+      if (cells_.contains(numbered(all[all.size() - 2]).first)) all.erase(all.end() - 2);
     }
-    if (all.back() == "depthwise_kernel") all.back() = "kernel";
+    if (kernels_.contains(all.back())) all.back() = "kernel";
     return all;
   }
 
   std::set<std::string> layers_;
+  std::set<std::string_view> cells_, kernels_;  // of the model's layers
   std::map<std::string, Kind> kinds_;
   std::map<std::string, std::string> ours_;  // our layer names by the file's
 };
@@ -89,11 +93,12 @@ std::vector<StoredTensor> keras_weights(std::span<const StoredLayer> layers, con
   for (const StoredLayer& layer : layers) {
     const std::string own = renamed(layer.path, rename);
     names.insert(parts_of(own, '/')[0]);
-    const std::string cell = layer.layer->as<LSTM>() != nullptr  ? "lstm_cell/"
-                             : layer.layer->as<GRU>() != nullptr ? "gru_cell/"
-                                                                 : "";
+    const LayerTraits traits = layer.layer->traits();
+    const std::string cell = traits.keras_cell.empty() ? "" : std::string(traits.keras_cell) + "/";
     std::vector<StoredTensor> tensors = as_they_are(layer.parameters);
-    if (layer.layer->as<Normalization>() != nullptr) tensors.push_back({"count", {}, {}, StoredTensor::Use::ignored});
+    if (!traits.keras_counter.empty()) {
+      tensors.push_back({std::string(traits.keras_counter), {}, {}, StoredTensor::Use::ignored});
+    }
     for (StoredTensor& tensor : tensors) {
       common.push_back(own + "/" + tensor.name);
       std::string path = model;
@@ -106,7 +111,7 @@ std::vector<StoredTensor> keras_weights(std::span<const StoredLayer> layers, con
     }
   }
   if (file == nullptr) return result;
-  const KerasNames keras(std::move(names), *file);
+  const KerasNames keras(std::move(names), layers, *file);
   std::map<std::string, std::string> theirs;
   for (const std::string& name : names_in(*file)) theirs.emplace(keras.common(name), name);
   for (std::size_t i = 0; i < result.size(); ++i) {

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "cornu/core/deep_ptr.h"
+#include "cornu/core/direction.h"
 #include "cornu/core/tape.h"
 
 /// Loss functions, which return a scalar for the backward pass. Each is a function, and a struct with its options for
@@ -77,6 +78,7 @@ void visit_crossentropy_options(L& loss, auto& visit) {
 }  // namespace detail
 
 struct SparseCategoricalCrossentropy {
+  static constexpr Direction direction = Direction::down;
   static constexpr bool is_mean_over_samples = true;
   bool from_logits = false;
   double label_smoothing = 0;
@@ -86,6 +88,8 @@ struct SparseCategoricalCrossentropy {
 };
 
 struct CategoricalCrossentropy {
+  static constexpr Direction direction = Direction::down;
+  static constexpr bool rows_are_classes = true;
   static constexpr bool is_mean_over_samples = true;
   bool from_logits = false;
   double label_smoothing = 0;
@@ -95,6 +99,7 @@ struct CategoricalCrossentropy {
 };
 
 struct BinaryCrossentropy {
+  static constexpr Direction direction = Direction::down;
   static constexpr bool is_mean_over_samples = true;
   bool from_logits = false;
   double label_smoothing = 0;
@@ -104,6 +109,7 @@ struct BinaryCrossentropy {
 };
 
 struct MeanSquaredError {
+  static constexpr Direction direction = Direction::down;
   static constexpr bool is_mean_over_samples = true;
   Var operator()(Var y_pred, ConstView y_true, ConstView sample_weight = {}) const;
 };
@@ -122,6 +128,12 @@ struct MeanSquaredError {
 ///                                                       replaced by 1
 ///   static constexpr bool is_mean_over_samples = true   first form, if it returns the mean of the samples' losses:
 ///                                                       allows threads to process shards of a batch
+///   static constexpr Direction direction = Direction::down
+///                                                       as a metric, smaller values are better; Direction::up if
+///                                                       larger
+///   static constexpr bool is_negated_as_metric = true   as a metric it has the opposite sign
+///   static constexpr bool rows_are_classes = true       each row of the targets is one sample's distribution over the
+///                                                       classes: class weights go by its largest element
 /// A loss of the second form that returns one loss per sample can be sharded, too. Other losses get the whole batch.
 template <class L>
 concept WeightedLoss = std::copy_constructible<L> && std::is_invocable_r_v<Var, const L&, Var, ConstView, ConstView>;
@@ -168,6 +180,11 @@ class AnyLoss {
   /// The function that turns y_pred into probabilities.
   Logits logits() const { return detail::held_by(box_).logits(); }
 
+  // What the struct declares.
+  Direction direction() const { return detail::held_by(box_).direction(); }
+  bool is_negated_as_metric() const { return detail::held_by(box_).is_negated_as_metric(); }
+  bool rows_are_classes() const { return detail::held_by(box_).rows_are_classes(); }
+
   /// y_pred: (batch, ...). y_true: as the loss requires. sample_weight: (batch), or the shape of the losses or of their
   /// first axes; empty for none. Returns a scalar.
   Var operator()(Var y_pred, ConstView y_true, ConstView sample_weight = {}) const {
@@ -178,6 +195,9 @@ class AnyLoss {
   struct Box : detail::Polymorphic {
     virtual Var call(Var y_pred, ConstView y_true, ConstView sample_weight) const = 0;
     virtual Logits logits() const = 0;
+    virtual Direction direction() const = 0;
+    virtual bool is_negated_as_metric() const = 0;
+    virtual bool rows_are_classes() const = 0;
   };
 
   template <class L>
@@ -209,6 +229,19 @@ class AnyLoss {
             "Logits logits() const");
         return Logits::none;
       }
+    }
+    Direction direction() const override {
+      if constexpr (requires { Direction(L::direction); }) {
+        return L::direction;
+      } else {
+        return Direction::unknown;
+      }
+    }
+    bool is_negated_as_metric() const override {
+      return requires { requires L::is_negated_as_metric; };
+    }
+    bool rows_are_classes() const override {
+      return requires { requires L::rows_are_classes; };
     }
   };
 

@@ -11,6 +11,7 @@
 #include "cornu/formats/json.h"
 #include "cornu/layers/registry.h"
 #include "cornu/tests/fuzz/fuzz.h"
+#include "cornu/tests/support/every_layer.h"
 
 using namespace cornu;
 
@@ -65,35 +66,8 @@ Json to_json_of(const AnyLayer& layer) {
 /// Layers of every kind as described in files, with their size options.
 const std::vector<Json>& layers() {
   static const std::vector<Json> all = [] {
-    const std::vector<AnyLayer> layers{Dense{1},
-                                       Activation{relu},
-                                       AveragePooling2D{},
-                                       BatchNormalization{},
-                                       Concatenate{{Dense{1}}, {}},
-                                       Conv1D{.filters = 1, .kernel_size = 1},
-                                       Conv2D{.filters = 1, .kernel_size = 1},
-                                       DepthwiseConv2D{.kernel_size = 1},
-                                       Dropout{0.5},
-                                       ELU{},
-                                       Embedding{.input_dim = 1, .output_dim = 1},
-                                       Flatten{},
-                                       GlobalAveragePooling2D{},
-                                       GRU{.units = 1},
-                                       Input{1},
-                                       Inputs{{1}, {2}},
-                                       LayerNormalization{},
-                                       LSTM{.units = 1},
-                                       MaxPooling2D{},
-                                       MultiHeadAttention{.num_heads = 1, .key_dim = 1},
-                                       Normalization{},
-                                       RandomErasing{},
-                                       RandomFlip{},
-                                       RandomRotation{.factor = 0},
-                                       RandomTranslation{.height_factor = 0, .width_factor = 0},
-                                       RandomZoom{.height_factor = 0},
-                                       Reshape{1},
-                                       Residual{Dense{1}},
-                                       Softmax{}};
+    std::vector<AnyLayer> layers{Inputs{{1}, {2}}};
+    for (const testing::LayerRow& row : testing::every_layer()) layers.push_back(row.layer);
     std::vector<Json> result;
     for (const AnyLayer& layer : layers) {
       Json json, config = Json::Object{};

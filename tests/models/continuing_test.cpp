@@ -141,16 +141,13 @@ TEST(Continuing, ADatasetThatThrowsLeavesTheNormalizationUnchanged) {
 
 // ---- Optimizers and schedules ----
 
-const std::vector<AnyOptimizer>& optimizers() {
-  static const std::vector<AnyOptimizer> all{
-      SGD{.momentum = 0.9, .nesterov = true},
-      Adagrad{.learning_rate = 0.1},
-      Adam{.amsgrad = true},
-      AdamW{.learning_rate = 0.01},
-      Lion{},
-      Nadam{},
-      RMSprop{.momentum = 0.5, .centered = true},
-  };
+/// All with their defaults, and those whose options add state.
+std::vector<AnyOptimizer> optimizers() {
+  std::vector<AnyOptimizer> all{SGD{.momentum = 0.9, .nesterov = true}, Adam{.amsgrad = true},
+                                RMSprop{.momentum = 0.5, .centered = true}};
+  for (const std::string& name : testing::registered_optimizers) {
+    all.push_back(testing::with_defaults(detail::optimizer_registry(), name));
+  }
   return all;
 }
 
@@ -181,20 +178,16 @@ void three_steps(Sequential& model) {
 }
 
 TEST(Continuing, EveryOptimizerContinuesFromAFile) {
-  std::set<std::string> here;
   for (const AnyOptimizer& rule : optimizers()) {
     Json json;
     to_json(json, rule);
-    const auto type = value_of<std::string>(json.at("class_name"));
-    SCOPED_TRACE(type);
-    here.insert(type);
+    SCOPED_TRACE(to_string(json));
     for (const bool use_ema : {false, true}) {
       Sequential model = model_with_dropout({rule, {.use_ema = use_ema, .ema_overwrite_frequency = use_ema ? 4 : 0}});
       three_steps(model);
       expect_to_go_on(model, three_steps);
     }
   }
-  EXPECT_EQ(here, without(testing::registered_optimizers, {}));
 }
 
 TEST(Continuing, EveryScheduleContinuesFromAFile) {

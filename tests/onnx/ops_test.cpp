@@ -1,10 +1,16 @@
 #include <gtest/gtest.h>
 
+#include <regex>
+#include <set>
+
 #include "cornu/core/error.h"
 #include "cornu/core/gradcheck.h"
 #include "cornu/onnx/broadcast.h"
+#include "cornu/onnx/ops/ops.h"
 #include "cornu/tests/onnx/support.h"
+#include "cornu/tests/support/bytes.h"
 #include "cornu/tests/support/expect_error.h"
+#include "cornu/tests/support/paths.h"
 
 /// What ONNX's model tests do not cover: gradients, and the semantics of older opsets.
 namespace cornu {
@@ -17,6 +23,22 @@ using testing::List;
 using testing::normal;
 using testing::OneNode;
 using testing::Writer;
+
+TEST(OnnxOps, AreInTheTableOfTheDocs) {
+  const std::string docs = testing::content(testing::source_path("docs/onnx.md"));
+  const std::size_t begin = docs.find("| subject | ops |"), end = docs.find("\n\n", begin);
+  ASSERT_NE(end, std::string::npos);
+  std::set<std::string> listed, supported;
+  const std::string table = docs.substr(begin, end - begin);
+  const std::regex op("[ |]([A-Z][A-Za-z]+)(?=[, ])");
+  for (std::sregex_iterator at(table.begin(), table.end(), op), none; at != none; ++at) listed.insert((*at)[1]);
+  using namespace onnx::detail;
+  for (const auto& ops : {arithmetic_ops(), pointwise_ops(), product_ops(), reduction_ops(), normalization_ops(),
+                          image_ops(), recurrent_ops(), shape_ops(), selection_ops(), loss_ops(), training_ops()}) {
+    for (const Op& each : ops) supported.emplace(each.name);
+  }
+  EXPECT_EQ(listed, supported);
+}
 
 TEST(OnnxOps, HaveTheRightGradients) {
   const Index one = 1;

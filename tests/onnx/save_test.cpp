@@ -307,6 +307,19 @@ TEST(OnnxSave, TheSameModelGivesTheSameBytes) {
   EXPECT_EQ(onnx::parse(exported(model)).metadata().size(), 0U);
 }
 
+/// A user's layer that acts only in training.
+struct Noise {
+  static constexpr LayerTraits traits{.training_only = true};
+  Var forward(Var x) const { return x; }
+};
+
+TEST(OnnxSave, OmitsALayerOfAUserThatActsOnlyInTraining) {
+  const Sequential with{Input{2}, Noise{}, {"dense", Dense{3}}};
+  EXPECT_EQ(onnx::parse(exported(with)).predict(normal({4, 2})).shape(), (Shape{4, 3}));
+  EXPECT_EQ(exported(with).find("Noise"), std::string::npos);
+  EXPECT_EQ(exported(with).find("noise"), std::string::npos);
+}
+
 TEST(OnnxSave, SaysWhatCannotBeWritten) {
   struct Mine {
     Var forward(Var x) const { return x; }

@@ -17,4 +17,13 @@ inline const std::vector<std::string> registered_losses = detail::loss_registry(
 inline const std::vector<std::string> registered_schedules = detail::schedule_registry().names();
 inline const std::vector<std::string> registered_metrics = detail::metric_registry().names();
 
+/// The registered thing of that name with its default options.
+template <class Any>
+Any with_defaults(const Registry<Any>& registry, const std::string& name) {
+  Json json;
+  json.set("class_name", name);
+  json.set("config", Json::Object{});
+  return registry.make(json);
+}
+
 }  // namespace cornu::testing

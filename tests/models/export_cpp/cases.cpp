@@ -1,9 +1,12 @@
 #include "cornu/tests/models/export_cpp/cases.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "cornu/cornu.h"
 #include "cornu/tests/models/support.h"
+#include "cornu/tests/support/every_layer.h"
+#include "cornu/tests/support/registered.h"
 
 namespace cornu::testing {
 
@@ -58,21 +61,13 @@ ExportCppCase convolutions() {
 }
 
 ExportCppCase activations() {
+  std::vector<std::vector<AnyLayer>> functions;
+  for (const std::string& name : registered_activations) {
+    functions.push_back({Activation(detail::activation_registry().find(name))});
+  }
   return of("activations",
             {Input{6},
-             {"named", Concatenate{{Activation{linear}},
-                                   {Activation{relu}},
-                                   {Activation{sigmoid}},
-                                   {Activation{tanh}},
-                                   {Activation{softmax}},
-                                   {Activation{log_softmax}},
-                                   {Activation{cornu::exp}},
-                                   {Activation{leaky_relu}},
-                                   {Activation{elu}},
-                                   {Activation{gelu}},
-                                   {Activation{silu}},
-                                   {Activation{swish}},
-                                   {Activation{softplus}}}},
+             {"named", Concatenate(functions)},
              {"layers", Concatenate{{ReLU{}},
                                     {Sigmoid{}},
                                     {Tanh{}},
@@ -187,31 +182,55 @@ ExportCppCase augmented() {
             {3, 6, 6, 1});
 }
 
+/// The layers of every_layer.h that take samples of this shape, side by side.
+ExportCppCase every_layer_of(const std::string& name, const Shape& input) {
+  std::vector<std::vector<AnyLayer>> layers;
+  for (const LayerRow& row : every_layer()) {
+    const bool takes_indices = row.layer.type() == "Embedding";
+    if (row.input == input && !takes_indices) layers.push_back({row.layer, Flatten{}});
+  }
+  return of(name, {Input{input}, Concatenate(std::move(layers))}, input.batched(3));
+}
+
+std::vector<ExportCppCase> every_layer_in_cases() {
+  std::vector<Shape> inputs;
+  for (const LayerRow& row : every_layer()) {
+    if (std::find(inputs.begin(), inputs.end(), row.input) == inputs.end()) inputs.push_back(row.input);
+  }
+  std::vector<ExportCppCase> result;
+  for (const Shape& input : inputs) {
+    result.push_back(every_layer_of("every_layer_" + std::to_string(result.size()), input));
+  }
+  return result;
+}
+
 ExportCppCase nothing() { return of("nothing", {Input{4}, Dropout{}}, {3, 4}); }
 
 }  // namespace
 
 std::vector<ExportCppCase> export_cpp_cases() {
-  return {dense_layers(),
-          convolutions(),
-          activations(),
-          models_in_models(),
-          branches(),
-          normalizations(),
-          features(),
-          text(),
-          recurrent(),
-          one_state(),
-          attention(),
-          odd_names(),
-          augmented(),
-          nothing(),
-          in_int8(dense_layers()),
-          in_int8(convolutions()),
-          in_int8(normalizations()),
-          in_int8(text()),
-          in_int8(recurrent()),
-          in_int8(attention())};
+  std::vector<ExportCppCase> result{dense_layers(),
+                                    convolutions(),
+                                    activations(),
+                                    models_in_models(),
+                                    branches(),
+                                    normalizations(),
+                                    features(),
+                                    text(),
+                                    recurrent(),
+                                    one_state(),
+                                    attention(),
+                                    odd_names(),
+                                    augmented(),
+                                    nothing(),
+                                    in_int8(dense_layers()),
+                                    in_int8(convolutions()),
+                                    in_int8(normalizations()),
+                                    in_int8(text()),
+                                    in_int8(recurrent()),
+                                    in_int8(attention())};
+  for (ExportCppCase& each : every_layer_in_cases()) result.push_back(std::move(each));
+  return result;
 }
 
 }  // namespace cornu::testing

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "cornu/core/error.h"
+#include "cornu/optim/losses/formula_losses.h"
 #include "cornu/tests/support/expect_error.h"
 
 namespace cornu {

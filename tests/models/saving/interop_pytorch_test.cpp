@@ -60,6 +60,31 @@ TEST(ToPyTorch, NetworksAreWrittenAsTheyWereRead) {
   }
 }
 
+/// A user's layer that says what PyTorch calls its tensors.
+struct Turned {
+  Parameter kernel{};
+  Shape build(const Shape& input, Rng&) {
+    kernel.value = counted({input[-1], 3});
+    return input.with(-1, 3);
+  }
+  Var forward(Var x) const { return matmul(x, kernel); }
+  NamedParameters parameters() { return {{"kernel", &kernel}}; }
+  void pytorch(PyTorchModule& module) { module.add_transposed("weight", kernel); }
+  Index pytorch_modules() const { return 2; }
+};
+
+TEST(ToPyTorch, ALayerOfAUserHasTheNamesAndLayoutsThatItStates) {
+  const TemporaryFolder folder;
+  Sequential model{Input{2}, Turned{}, Turned{}};
+  model.save_weights(folder / "w", {.names = Names::pytorch});
+  EXPECT_EQ(listing(folder / "w"), (std::vector<std::string>{"0.weight (3, 2)", "2.weight (3, 3)"}));
+  EXPECT_EQ(SafetensorsFile(folder / "w").tensor("0.weight"), Tensor::matrix({{0, 3}, {1, 4}, {2, 5}}));
+  Sequential other{Input{2}, Turned{}, Turned{}};
+  for (const NamedParameter& each : other.parameters()) each.parameter->value.fill(0);
+  other.load_weights(folder / "w", {.names = Names::pytorch});
+  EXPECT_EQ(other.get_weights(), model.get_weights());
+}
+
 TEST(ToPyTorch, TheSecondBiasOfAnLstmIsZero) {
   const TemporaryFolder folder;
   Sequential model{Input{2, 1}, LSTM{1}};

@@ -4,7 +4,7 @@
 
 namespace cornu {
 
-/// Whether larger or smaller values of a metric are better; `unknown` if it does not declare a direction.
+/// Whether larger or smaller values of a metric, or of a loss used as one, are better; `unknown` if it does not say.
 enum class Direction { unknown, up, down };
 
 }  // namespace cornu
