@@ -131,7 +131,7 @@ void recurrent(Call& call, const Cell& cell) {
 }
 
 /// Block `number` of concatenated gates.
-Var part(Var gates, Index number, Index units) { return slice_axis(gates, -1, number * units, (number + 1) * units); }
+Var block(Var gates, Index number, Index units) { return slice_axis(gates, -1, number * units, (number + 1) * units); }
 
 /// An LSTM composed of simpler ops. With peepholes p, gates also read the cell state: sigmoid(... + p c).
 States lstm_by_steps(Var x, const Direction& direction, const RecurrentOptions& options) {
@@ -146,10 +146,10 @@ States lstm_by_steps(Var x, const Direction& direction, const RecurrentOptions& 
   const auto next = [&](Var input, Var h) {
     const Var gates = input + matmul(h, matrix);
     const auto gate = [&](Index number, Index peephole) {
-      const Var sum = part(gates, number, units);
-      return sigmoid(direction.peepholes ? sum + c * part(direction.peepholes, peephole, units) : sum);
+      const Var sum = block(gates, number, units);
+      return sigmoid(direction.peepholes ? sum + c * block(direction.peepholes, peephole, units) : sum);
     };
-    c = gate(1, 2) * c + gate(0, 0) * tanh(part(gates, 2, units));
+    c = gate(1, 2) * c + gate(0, 0) * tanh(block(gates, 2, units));
     return gate(3, 1) * tanh(c);
   };
   const Var all =
@@ -167,11 +167,11 @@ void run_lstm(Call& call) {
 States gru_before_product(Var x, const Direction& direction, const RecurrentOptions& options) {
   const Var matrix = direction.recurrent_kernel;
   const Index units = matrix.shape()[0];
-  const Var of_gates = slice_axis(matrix, -1, 0, 2 * units), of_candidate = part(matrix, 2, units);
+  const Var of_gates = slice_axis(matrix, -1, 0, 2 * units), of_candidate = block(matrix, 2, units);
   const auto next = [&](Var input, Var h) {
     const Var gates = sigmoid(slice_axis(input, -1, 0, 2 * units) + matmul(h, of_gates));
-    const Var keep = part(gates, 0, units), reset = part(gates, 1, units);
-    return keep * h + (1 - keep) * tanh(part(input, 2, units) + matmul(reset * h, of_candidate));
+    const Var keep = block(gates, 0, units), reset = block(gates, 1, units);
+    return keep * h + (1 - keep) * tanh(block(input, 2, units) + matmul(reset * h, of_candidate));
   };
   return {cornu::detail::each_step(affine(x, direction.kernel, direction.bias), units, options, next, direction.h), {}};
 }
@@ -183,9 +183,11 @@ States gru_after_product(Var x, const Direction& direction, const RecurrentOptio
   const Var of_input = bias(0), of_state = bias(1);
   const auto next = [&](Var input, Var h) {
     const Var product = affine(h, direction.recurrent_kernel, of_state);
-    const auto gate = [&](Index number) { return sigmoid(part(input, number, units) + part(product, number, units)); };
+    const auto gate = [&](Index number) {
+      return sigmoid(block(input, number, units) + block(product, number, units));
+    };
     const Var keep = gate(0);
-    return keep * h + (1 - keep) * tanh(part(input, 2, units) + gate(1) * part(product, 2, units));
+    return keep * h + (1 - keep) * tanh(block(input, 2, units) + gate(1) * block(product, 2, units));
   };
   return {cornu::detail::each_step(affine(x, direction.kernel, of_input), units, options, next, direction.h), {}};
 }
