@@ -3,6 +3,8 @@
 #include <exception>
 #include <span>
 
+#include "cornu/datasets/batches.h"
+#include "cornu/models/batch_weights.h"
 #include "cornu/models/progress.h"
 #include "cornu/models/sequential_state.h"
 

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "cornu/core/error.h"
+#include "cornu/models/batch_weights.h"
 #include "cornu/models/class_weight.h"
 #include "cornu/models/evaluation.h"
 #include "cornu/models/interrupt.h"

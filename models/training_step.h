@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "cornu/core/kernels/team.h"
+#include "cornu/datasets/batches.h"
+#include "cornu/models/batch_weights.h"
 #include "cornu/models/sequential_state.h"
 #include "cornu/models/sharing.h"
 #include "cornu/optim/gradient_sum.h"

@@ -1,9 +1,8 @@
 #pragma once
 
-#include <map>
-#include <utility>
+#include <string>
+#include <vector>
 
-#include "cornu/datasets/batches.h"
 #include "cornu/models/logs.h"
 #include "cornu/models/metrics/metric.h"
 
@@ -36,39 +35,6 @@ class Tally {
   Tensor probabilities_;  // of a batch
   double loss_total_ = 0;
   Index samples_ = 0;
-};
-
-/// Throws ShapeError unless there is one weight per sample, or none at all.
-void require_sample_weight(ConstView sample_weight, Index samples);
-
-/// The weight of each label of a batch in the loss: sample weight times class weight.
-class BatchWeights {
- public:
-  /// `sample_weight` has one element per sample of the dataset, or none, and must outlive this object. `output` is the
-  /// shape of one sample's outputs; it decides how targets are read as classes. `rows_are_classes`: several outputs are
-  /// the probabilities or logits of one class, not independent answers or values.
-  explicit BatchWeights(ConstView sample_weight, std::map<Index, double> class_weight = {}, const Shape& output = {},
-                        bool rows_are_classes = false)
-      : sample_weight_(sample_weight),
-        class_weight_(std::move(class_weight)),
-        output_(output),
-        rows_are_classes_(rows_are_classes) {}
-
-  /// The weights of the samples at `rows` of the dataset, with targets y, stored in `memory`: (batch) or, with class
-  /// weights, one per label: (batch, ...). Empty if there are no weights.
-  /// Throws ValueError for targets that are not classes, naming the row; ShapeError for targets that are neither labels
-  /// nor one-hot rows for the model's outputs.
-  ConstView of(std::span<const Index> rows, const Tensor& y, Tensor& memory) const;
-
- private:
-  void multiply_by_class_weights(Tensor& weights, const Tensor& y) const;
-  void check_label(double label, Index row, Index outputs) const;
-  double class_weight_of(double label) const;
-
-  ConstView sample_weight_;
-  std::map<Index, double> class_weight_;
-  Shape output_;
-  bool rows_are_classes_;
 };
 
 }  // namespace cornu
