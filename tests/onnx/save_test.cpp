@@ -29,6 +29,7 @@
 #include "cornu/layers/rnn/lstm.h"
 #include "cornu/tests/onnx/export.h"
 #include "cornu/tests/onnx/support.h"
+#include "cornu/tests/support/allocation_counter.h"
 #include "cornu/tests/support/expect_error.h"
 #include "cornu/tests/support/paths.h"
 #include "cornu/tests/support/temporary_folder.h"
@@ -305,6 +306,16 @@ TEST(OnnxSave, TheSameModelIsTheSameBytes) {
   const Sequential model{Input{3}, Dense{2}};
   EXPECT_EQ(exported(model), exported(model));
   EXPECT_EQ(onnx::parse(exported(model)).metadata().size(), 0U);
+}
+
+TEST(OnnxSave, TakesNoMemoryForACopyOfTheModel) {
+  if (!testing::AllocationCounter::available()) GTEST_SKIP() << "operator new is the sanitizer's here";
+  Sequential model{Input{256}};
+  for (int i = 0; i < 8; ++i) model.add(Dense{256});
+  const testing::PeakMemory memory;
+  const std::string file = exported(model);
+  // While the graph grows, its old and its new memory, here of 1 and 2 times the file. A copy would make it 4 times.
+  EXPECT_LT(2 * memory.bytes(), 7 * std::ssize(file));
 }
 
 TEST(OnnxSave, SaysWhatCannotBeWritten) {
