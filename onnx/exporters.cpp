@@ -2,19 +2,13 @@
 
 #include "cornu/core/error.h"
 #include "cornu/core/text/naming.h"
-#include "cornu/layers/augmentation/random_erasing.h"
-#include "cornu/layers/augmentation/random_flip.h"
-#include "cornu/layers/augmentation/random_rotation.h"
-#include "cornu/layers/augmentation/random_translation.h"
-#include "cornu/layers/augmentation/random_zoom.h"
 #include "cornu/layers/concatenate.h"
 #include "cornu/layers/dense.h"
-#include "cornu/layers/dropout.h"
 #include "cornu/layers/embedding.h"
-#include "cornu/layers/input.h"
 #include "cornu/layers/reshaping/flatten.h"
 #include "cornu/layers/reshaping/reshape.h"
 #include "cornu/layers/residual.h"
+#include "cornu/layers/training_layers.h"
 #include "cornu/onnx/exporter.h"
 #include "cornu/onnx/model.h"
 
@@ -59,13 +53,6 @@ Exported reshaped(Exporter& to, const Exported& x, const Shape& result) {
   for (const Index dimension : result.dimensions()) shape.push_back(dimension);
   const std::string target = to.numbers("shape", shape);
   return {to.writer.node("Reshape", {to.channels_last(x).name, target}, {}, to.layer), result};
-}
-
-/// True if the layer returns its input unchanged in inference.
-bool is_for_training(const AnyLayer& any) {
-  return any.as<Dropout>() != nullptr || any.as<Input>() != nullptr || any.as<RandomErasing>() != nullptr ||
-         any.as<RandomFlip>() != nullptr || any.as<RandomRotation>() != nullptr ||
-         any.as<RandomTranslation>() != nullptr || any.as<RandomZoom>() != nullptr;
 }
 
 Exported embedding(Exporter& to, const Embedding& layer, const Exported& input, const Shape& result) {
@@ -119,7 +106,7 @@ Exported concatenation(Exporter& to, const Concatenate& layer, const Exported& x
 }  // namespace
 
 Exported export_layer(Exporter& to, const AnyLayer& any, const Exported& x) {
-  if (is_for_training(any)) return x;
+  if (cornu::detail::is_for_training(any)) return x;
   if (const auto* model = any.as<Sequential>()) return export_model(to, *model, x);
   const Shape result = result_of(any, x.shape);
   if (const auto y = export_image_layer(to, any, x, result)) return *y;

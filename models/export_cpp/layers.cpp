@@ -8,18 +8,11 @@
 
 #include "cornu/core/error.h"
 #include "cornu/core/kernels/window.h"
-#include "cornu/layers/augmentation/random_erasing.h"
-#include "cornu/layers/augmentation/random_flip.h"
-#include "cornu/layers/augmentation/random_rotation.h"
-#include "cornu/layers/augmentation/random_translation.h"
-#include "cornu/layers/augmentation/random_zoom.h"
 #include "cornu/layers/concatenate.h"
 #include "cornu/layers/convolutional/conv1d.h"
 #include "cornu/layers/convolutional/conv2d.h"
 #include "cornu/layers/convolutional/depthwise_conv2d.h"
 #include "cornu/layers/dense.h"
-#include "cornu/layers/dropout.h"
-#include "cornu/layers/input.h"
 #include "cornu/layers/inputs.h"
 #include "cornu/layers/pooling/average_pooling2d.h"
 #include "cornu/layers/pooling/global_average_pooling2d.h"
@@ -27,6 +20,7 @@
 #include "cornu/layers/reshaping/flatten.h"
 #include "cornu/layers/reshaping/reshape.h"
 #include "cornu/layers/residual.h"
+#include "cornu/layers/training_layers.h"
 #include "cornu/models/sequential_state.h"
 
 namespace cornu::detail {
@@ -143,13 +137,6 @@ CppValue concatenation(CppProgram& program, const Concatenate& layer, const CppV
   return y;
 }
 
-/// True if the layer does nothing in inference.
-bool is_for_training(const AnyLayer& any) {
-  return any.as<Dropout>() != nullptr || any.as<Input>() != nullptr || any.as<Inputs>() != nullptr ||
-         any.as<RandomErasing>() != nullptr || any.as<RandomFlip>() != nullptr || any.as<RandomRotation>() != nullptr ||
-         any.as<RandomTranslation>() != nullptr || any.as<RandomZoom>() != nullptr;
-}
-
 CppValue reshaped(const CppValue& x, Reshape layer) {
   Rng unused(0);
   return {x.number, layer.build(x.shape, unused)};
@@ -157,7 +144,7 @@ CppValue reshaped(const CppValue& x, Reshape layer) {
 
 /// Writes the layer and returns its output.
 CppValue write_layer(CppProgram& program, const AnyLayer& any, const CppValue& x) {
-  if (is_for_training(any)) return x;
+  if (is_for_training(any) || any.as<Inputs>() != nullptr) return x;
   if (any.as<Flatten>() != nullptr) return {x.number, {x.shape.size()}};
   if (const auto* layer = any.as<Reshape>()) return reshaped(x, *layer);
   if (const auto* layer = any.as<Dense>()) return dense(program, *layer, x);
