@@ -5,8 +5,8 @@
 #include "cornu/layers/augmentation/random_rotation.h"
 #include "cornu/layers/augmentation/random_translation.h"
 #include "cornu/layers/augmentation/random_zoom.h"
-#include "cornu/layers/dropout.h"
 #include "cornu/layers/input.h"
+#include "cornu/layers/regularization/dropout.h"
 
 namespace cornu::detail {
 

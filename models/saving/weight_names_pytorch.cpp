@@ -1,12 +1,12 @@
 #include <array>
 
 #include "cornu/core/error.h"
+#include "cornu/layers/attention/multi_head_attention.h"
 #include "cornu/layers/convolutional/conv1d.h"
 #include "cornu/layers/convolutional/conv2d.h"
 #include "cornu/layers/convolutional/depthwise_conv2d.h"
 #include "cornu/layers/dense.h"
 #include "cornu/layers/embedding.h"
-#include "cornu/layers/multi_head_attention.h"
 #include "cornu/layers/normalization/batch_normalization.h"
 #include "cornu/layers/normalization/layer_normalization.h"
 #include "cornu/layers/normalization/normalization.h"
