@@ -3,7 +3,7 @@
 
 #include "cornu/core/error.h"
 #include "cornu/core/ops/eager.h"
-#include "cornu/layers/multi_head_attention.h"
+#include "cornu/layers/attention/multi_head_attention.h"
 #include "cornu/layers/rnn/gru.h"
 #include "cornu/layers/rnn/lstm.h"
 #include "cornu/onnx/exporter.h"

@@ -11,7 +11,7 @@
 #include "cornu/datasets/csv/header.h"
 #include "cornu/datasets/csv/numbers.h"
 #include "cornu/datasets/subset.h"
-#include "cornu/formats/csv_rows.h"
+#include "cornu/formats/csv/rows.h"
 #include "cornu/tool/commands.h"
 
 namespace cornu::tool {

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "cornu/formats/csv_rows.h"
+#include "cornu/formats/csv/rows.h"
 
 /// Internal to the CSV readers.
 namespace cornu::detail {

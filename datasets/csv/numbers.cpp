@@ -9,7 +9,7 @@
 #include "cornu/core/error.h"
 #include "cornu/core/text/listed.h"
 #include "cornu/core/text/utf8.h"
-#include "cornu/formats/csv_characters.h"
+#include "cornu/formats/csv/characters.h"
 
 namespace cornu::detail {
 

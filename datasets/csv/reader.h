@@ -10,7 +10,7 @@
 #include "cornu/datasets/csv/csv.h"
 #include "cornu/datasets/csv/decorated.h"
 #include "cornu/datasets/csv/numbers.h"
-#include "cornu/formats/csv_rows.h"
+#include "cornu/formats/csv/rows.h"
 
 namespace cornu {
 

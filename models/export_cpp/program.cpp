@@ -203,18 +203,21 @@ std::string CppProgram::text(const std::string& model, const CppValue& result) c
       in_comment(model), "input", to_string(input_), layers_, weight_bytes_, 4 * workspace, options_.name,
       to_string(input_), to_string(result.shape), input_.size(), result.shape.size(), std::max(workspace, Index{1}));
   for (const std::string& kernel : kernels_) text += cpp_kernel(kernel).text;
-  text += "\n" + arrays_ + "\n}  // namespace detail\n\n" +
-          "inline void predict(const float* input, float* output, Workspace& workspace) {\n";
-  if (workspace == 0) text += "  static_cast<void>(workspace);\n";
+  std::string end =
+      "\n}  // namespace detail\n\ninline void predict(const float* input, float* output, Workspace& workspace) {\n";
+  if (workspace == 0) end += "  static_cast<void>(workspace);\n";
   for (const Call& call : calls_) {
-    text += "  detail::" + call.function + "(";
-    for (const CppValue& input : call.inputs) text += name(input) + ", ";
-    text += (call.arguments.empty() ? "" : call.arguments + ", ") + name(call.result) + ");\n";
+    end += "  detail::" + call.function + "(";
+    for (const CppValue& input : call.inputs) end += name(input) + ", ";
+    end += (call.arguments.empty() ? "" : call.arguments + ", ") + name(call.result) + ");\n";
   }
-  return text +
-         "}\n\ninline void predict(const float* input, float* output) {\n  Workspace workspace;\n"
-         "  predict(input, output, workspace);\n}\n\n}  // namespace " +
-         options_.name + "\n";
+  end +=
+      "}\n\ninline void predict(const float* input, float* output) {\n  Workspace workspace;\n"
+      "  predict(input, output, workspace);\n}\n\n}  // namespace " +
+      options_.name + "\n";
+  text.reserve(text.size() + 1 + arrays_.size() + end.size());  // the weights are copied once
+  text.append("\n").append(arrays_).append(end);
+  return text;
 }
 
 }  // namespace cornu::detail

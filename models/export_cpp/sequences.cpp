@@ -3,8 +3,8 @@
 #include <utility>
 
 #include "cornu/core/ops/eager.h"
+#include "cornu/layers/attention/multi_head_attention.h"
 #include "cornu/layers/embedding.h"
-#include "cornu/layers/multi_head_attention.h"
 #include "cornu/layers/rnn/gru.h"
 #include "cornu/layers/rnn/lstm.h"
 #include "cornu/models/export_cpp/layers.h"

@@ -2,7 +2,7 @@
 
 #include "cornu/core/error.h"
 #include "cornu/core/kernels/kernels.h"
-#include "cornu/layers/dropout.h"
+#include "cornu/layers/regularization/dropout.h"
 #include "cornu/onnx/ops/ops.h"
 
 namespace cornu::onnx::detail {

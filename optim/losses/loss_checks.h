@@ -1,5 +1,6 @@
 #pragma once
 
+#include "cornu/core/shape_hints.h"
 #include "cornu/core/tape.h"
 
 /// Checks of the inputs of losses; internal to optim. All throw a ValueError that begins with the loss's name.
@@ -42,6 +43,9 @@ inline bool has_weight_0(ConstView values, ConstView weights, Index i) {
   const Index count = weights.size();
   return count > 0 && values.size() % count == 0 && weights[i / (values.size() / count)] == 0;
 }
+
+/// True if two shapes are equal, up to a last axis of 1 that one of them may lack.
+inline bool alike(const Shape& a, const Shape& b) { return same_but_for_last_1(a, b) || same_but_for_last_1(b, a); }
 
 /// Throws for weights below 0.
 void require_weights(const char* loss, ConstView sample_weight);

@@ -4,12 +4,12 @@
 #include <cmath>
 #include <functional>
 
+#include "cornu/layers/attention/multi_head_attention.h"
 #include "cornu/layers/convolutional/conv1d.h"
 #include "cornu/layers/convolutional/conv2d.h"
 #include "cornu/layers/convolutional/depthwise_conv2d.h"
 #include "cornu/layers/dense.h"
 #include "cornu/layers/embedding.h"
-#include "cornu/layers/multi_head_attention.h"
 #include "cornu/layers/rnn/gru.h"
 #include "cornu/layers/rnn/lstm.h"
 #include "cornu/tests/support/every_layer.h"

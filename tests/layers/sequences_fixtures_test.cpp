@@ -12,9 +12,9 @@
 #include <type_traits>
 #include <vector>
 
+#include "cornu/layers/attention/multi_head_attention.h"
 #include "cornu/layers/convolutional/conv1d.h"
 #include "cornu/layers/convolutional/depthwise_conv2d.h"
-#include "cornu/layers/multi_head_attention.h"
 #include "cornu/layers/rnn/gru.h"
 #include "cornu/layers/rnn/lstm.h"
 #include "cornu/tests/support/fixture.h"

@@ -1,9 +1,9 @@
 #include <gtest/gtest.h>
 
 #include "cornu/layers/check_layer.h"
-#include "cornu/layers/dropout.h"
 #include "cornu/layers/freeze.h"
 #include "cornu/layers/inputs.h"
+#include "cornu/layers/regularization/dropout.h"
 #include "cornu/optim/adam.h"
 #include "cornu/tests/models/support.h"
 #include "cornu/tests/support/expect_error.h"

@@ -1,7 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "cornu/core/error.h"
-#include "cornu/layers/dropout.h"
+#include "cornu/layers/regularization/dropout.h"
 #include "cornu/tests/models/support.h"
 
 // Copies and moves of whole models.

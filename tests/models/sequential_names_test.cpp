@@ -4,7 +4,7 @@
 #include <set>
 
 #include "cornu/core/error.h"
-#include "cornu/layers/dropout.h"
+#include "cornu/layers/regularization/dropout.h"
 #include "cornu/models/export_cpp/export_cpp.h"
 #include "cornu/optim/adam.h"
 #include "cornu/optim/losses/losses.h"

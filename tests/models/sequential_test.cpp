@@ -3,11 +3,11 @@
 #include <gtest/gtest.h>
 
 #include "cornu/core/error.h"
+#include "cornu/layers/attention/multi_head_attention.h"
 #include "cornu/layers/convolutional/conv1d.h"
-#include "cornu/layers/dropout.h"
-#include "cornu/layers/multi_head_attention.h"
 #include "cornu/layers/normalization/batch_normalization.h"
 #include "cornu/layers/normalization/layer_normalization.h"
+#include "cornu/layers/regularization/dropout.h"
 #include "cornu/layers/reset_parameters.h"
 #include "cornu/layers/reshaping/flatten.h"
 #include "cornu/layers/reshaping/reshape.h"

@@ -3,7 +3,7 @@
 #include <string_view>
 #include <type_traits>
 
-#include "cornu/layers/dropout.h"
+#include "cornu/layers/regularization/dropout.h"
 #include "cornu/layers/reshaping/flatten.h"
 #include "cornu/layers/residual.h"
 #include "cornu/tests/models/support.h"

@@ -6,22 +6,22 @@
 #include <filesystem>
 
 #include "cornu/core/error.h"
+#include "cornu/layers/attention/multi_head_attention.h"
 #include "cornu/layers/augmentation/random_flip.h"
 #include "cornu/layers/concatenate.h"
 #include "cornu/layers/convolutional/conv1d.h"
 #include "cornu/layers/convolutional/conv2d.h"
 #include "cornu/layers/convolutional/depthwise_conv2d.h"
 #include "cornu/layers/dense.h"
-#include "cornu/layers/dropout.h"
 #include "cornu/layers/embedding.h"
 #include "cornu/layers/input.h"
-#include "cornu/layers/multi_head_attention.h"
 #include "cornu/layers/normalization/batch_normalization.h"
 #include "cornu/layers/normalization/layer_normalization.h"
 #include "cornu/layers/normalization/normalization.h"
 #include "cornu/layers/pooling/average_pooling2d.h"
 #include "cornu/layers/pooling/global_average_pooling2d.h"
 #include "cornu/layers/pooling/max_pooling2d.h"
+#include "cornu/layers/regularization/dropout.h"
 #include "cornu/layers/reshaping/flatten.h"
 #include "cornu/layers/reshaping/reshape.h"
 #include "cornu/layers/residual.h"
@@ -29,6 +29,7 @@
 #include "cornu/layers/rnn/lstm.h"
 #include "cornu/tests/onnx/export.h"
 #include "cornu/tests/onnx/support.h"
+#include "cornu/tests/support/allocation_counter.h"
 #include "cornu/tests/support/expect_error.h"
 #include "cornu/tests/support/paths.h"
 #include "cornu/tests/support/temporary_folder.h"
@@ -318,6 +319,16 @@ TEST(OnnxSave, OmitsALayerOfAUserThatActsOnlyInTraining) {
   EXPECT_EQ(onnx::parse(exported(with)).predict(normal({4, 2})).shape(), (Shape{4, 3}));
   EXPECT_EQ(exported(with).find("Noise"), std::string::npos);
   EXPECT_EQ(exported(with).find("noise"), std::string::npos);
+}
+
+TEST(OnnxSave, TakesNoMemoryForACopyOfTheModel) {
+  if (!testing::AllocationCounter::available()) GTEST_SKIP() << "operator new is the sanitizer's here";
+  Sequential model{Input{256}};
+  for (int i = 0; i < 8; ++i) model.add(Dense{256});
+  const testing::PeakMemory memory;
+  const std::string file = exported(model);
+  // While the graph grows, its old and its new memory, here of 1 and 2 times the file. A copy would make it 4 times.
+  EXPECT_LT(2 * memory.bytes(), 7 * std::ssize(file));
 }
 
 TEST(OnnxSave, SaysWhatCannotBeWritten) {

@@ -5,7 +5,7 @@
 #include <csignal>
 #include <fstream>
 
-#include "cornu/layers/dropout.h"
+#include "cornu/layers/regularization/dropout.h"
 #include "cornu/models/callbacks/backup_and_restore.h"
 #include "cornu/models/callbacks/callbacks.h"
 #include "cornu/models/callbacks/model_checkpoint.h"

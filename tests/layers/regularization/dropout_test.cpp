@@ -1,4 +1,4 @@
-#include "cornu/layers/dropout.h"
+#include "cornu/layers/regularization/dropout.h"
 
 #include <gtest/gtest.h>
 

@@ -1,9 +1,9 @@
-#include "cornu/formats/csv_rows.h"
+#include "cornu/formats/csv/rows.h"
 
 #include <utility>
 
 #include "cornu/core/error.h"
-#include "cornu/formats/csv_characters.h"
+#include "cornu/formats/csv/characters.h"
 
 namespace cornu::detail {
 

@@ -5,7 +5,7 @@
 #include "cornu/core/error.h"
 #include "cornu/core/ops/ops.h"
 #include "cornu/datasets/batches.h"
-#include "cornu/layers/dropout.h"
+#include "cornu/layers/regularization/dropout.h"
 #include "cornu/models/callbacks/callbacks.h"
 #include "cornu/tests/models/support.h"
 #include "cornu/tests/support/expect_error.h"

@@ -1,4 +1,4 @@
-#include "cornu/layers/multi_head_attention.h"
+#include "cornu/layers/attention/multi_head_attention.h"
 
 #include <array>
 #include <cmath>
@@ -6,9 +6,9 @@
 
 #include "cornu/core/error.h"
 #include "cornu/core/option_checks.h"
-#include "cornu/layers/dropout.h"
 #include "cornu/layers/kernel_and_bias.h"
 #include "cornu/layers/pytorch_module.h"
+#include "cornu/layers/regularization/dropout.h"
 
 namespace cornu {
 

@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include "cornu/layers/dropout.h"
+#include "cornu/layers/regularization/dropout.h"
 #include "cornu/optim/adam.h"
 #include "cornu/tests/models/support.h"
 #include "cornu/tests/support/allocation_counter.h"

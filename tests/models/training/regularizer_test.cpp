@@ -4,11 +4,11 @@
 
 #include <cmath>
 
+#include "cornu/layers/attention/multi_head_attention.h"
 #include "cornu/layers/convolutional/conv1d.h"
 #include "cornu/layers/convolutional/conv2d.h"
 #include "cornu/layers/convolutional/depthwise_conv2d.h"
 #include "cornu/layers/freeze.h"
-#include "cornu/layers/multi_head_attention.h"
 #include "cornu/layers/normalization/batch_normalization.h"
 #include "cornu/layers/normalization/layer_normalization.h"
 #include "cornu/layers/reshaping/flatten.h"

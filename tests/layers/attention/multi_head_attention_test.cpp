@@ -1,4 +1,4 @@
-#include "cornu/layers/multi_head_attention.h"
+#include "cornu/layers/attention/multi_head_attention.h"
 
 #include <gtest/gtest.h>
 

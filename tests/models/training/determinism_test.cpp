@@ -2,7 +2,7 @@
 
 #include <thread>
 
-#include "cornu/layers/dropout.h"
+#include "cornu/layers/regularization/dropout.h"
 #include "cornu/tests/models/support.h"
 
 // The same seed gives the same bits, and any number of threads may use one model.

@@ -1,4 +1,4 @@
-#include "cornu/layers/dropout.h"
+#include "cornu/layers/regularization/dropout.h"
 
 #include "cornu/core/error.h"
 #include "cornu/core/kernels/dropout_mask.h"

@@ -1,4 +1,4 @@
-#include "cornu/formats/csv_characters.h"
+#include "cornu/formats/csv/characters.h"
 
 #include <algorithm>
 #include <array>

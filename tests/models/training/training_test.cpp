@@ -6,7 +6,7 @@
 #include "cornu/core/ops/ops.h"
 #include "cornu/datasets/batches.h"
 #include "cornu/datasets/digits/digits.h"
-#include "cornu/layers/dropout.h"
+#include "cornu/layers/regularization/dropout.h"
 #include "cornu/layers/reshaping/flatten.h"
 #include "cornu/tests/models/support.h"
 #include "cornu/tests/support/expect_error.h"
