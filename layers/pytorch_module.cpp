@@ -4,13 +4,13 @@ namespace cornu {
 
 namespace {
 
-using Axes = PyTorchModule::Axes;
+using StoredAxes = PyTorchModule::Axes;
 
 /// The axes of n features with this stride, in PyTorch's order.
-Axes feature_axes(const detail::ImageOrder& order, Index n, Index stride) {
+StoredAxes feature_axes(const detail::ImageOrder& order, Index n, Index stride) {
   if (!order) return {{n, stride}};
   const Index channels = (*order)[-1];
-  Axes result{{channels, stride}};
+  StoredAxes result{{channels, stride}};
   for (Index axis = 0; axis + 1 < order->rank(); ++axis) {
     result.push_back({(*order)[axis], order->sub(axis + 1).size() * stride});
   }
@@ -38,7 +38,7 @@ void PyTorchModule::add(const char* name, Parameter& parameter, std::initializer
 
 void PyTorchModule::add_transposed(const char* name, Parameter& kernel) {
   const Index rows = kernel.shape()[0], columns = kernel.shape()[1];
-  Axes axes = feature_axes(out, columns, 1);
+  StoredAxes axes = feature_axes(out, columns, 1);
   for (const detail::Piece::Axis& axis : feature_axes(in, rows, columns)) axes.push_back(axis);
   add(name, {columns, rows}, {{&kernel, 0, std::move(axes)}});
 }

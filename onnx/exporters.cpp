@@ -5,6 +5,7 @@
 #include "cornu/layers/concatenate.h"
 #include "cornu/layers/dense.h"
 #include "cornu/layers/embedding.h"
+#include "cornu/layers/input.h"
 #include "cornu/layers/reshaping/flatten.h"
 #include "cornu/layers/reshaping/reshape.h"
 #include "cornu/layers/residual.h"
