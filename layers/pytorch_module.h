@@ -23,8 +23,8 @@ class PyTorchModule {
   using Axes = std::vector<detail::Piece::Axis>;
 
   /// The orders of the layer's input and output features.
-  PyTorchModule(detail::ImageOrder in_order, detail::ImageOrder out_order)
-      : in(std::move(in_order)), out(std::move(out_order)) {}
+  PyTorchModule(const detail::ImageOrder& in_order, const detail::ImageOrder& out_order)
+      : in(in_order), out(out_order) {}
 
   const detail::ImageOrder in, out;
   std::vector<detail::StoredTensor> tensors{};
