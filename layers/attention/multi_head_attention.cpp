@@ -142,7 +142,7 @@ void MultiHeadAttention::pytorch(PyTorchModule& module) {
   const Index features = query.kernel.shape()[0], width = num_heads * key_dim, values = value.kernel.shape()[2];
   require<ValueError>(width == features && values == key_dim,
                       "{} heads of size {} (values: {}) for {} features; PyTorch's MultiheadAttention requires heads "
-                      "times size to be the number of features, for values too",
+                      "times size to equal the number of features, also for values",
                       num_heads, key_dim, values, features);
   module.add(
       "in_proj_weight", {3 * width, features},

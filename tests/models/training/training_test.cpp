@@ -162,8 +162,8 @@ TEST(TrainOnBatch, RefusesInputsThatAreNotABatch) {
       [&] {
         model.train_on_batch(Tensor({0, 1}), Tensor({0, 1}));
       },
-      "sequential: train_on_batch of shape (0, 1); the first axis must be the batch, of one "
-      "sample at least");
+      "sequential: train_on_batch of shape (0, 1); the first axis must be the batch, with at "
+      "least one sample");
   expect_error<ShapeError>(
       [&] {
         model.train_on_batch(normal({4, 2}), normal({4, 1}));
