@@ -28,15 +28,15 @@ void Tally::reset() {
 }
 
 void Tally::require_logits(Var y_pred) const {
-  for (std::size_t i = 0; i < metrics_.size(); ++i) {
-    const auto* const by_loss = metrics_[i].as<LossMetric>();
+  for (const AnyMetric& metric : metrics_) {
+    const auto* const by_loss = metric.as<LossMetric>();
     if (by_loss == nullptr) continue;
     const Logits logits = by_loss->loss().logits();
     if (logits != Logits::sigmoid && logits != Logits::softmax) continue;
     require<ValueError>(
         !y_pred.sigmoid_logits() && !y_pred.softmax_logits(),
         "the metric {} has from_logits = true, but the outputs are those of a sigmoid or softmax; remove from_logits",
-        metrics_[i].name());
+        metric.name());
   }
 }
 
