@@ -314,6 +314,8 @@ class AnyLayer {
       if constexpr (requires { LayerTraits(L::traits); }) {
         return L::traits;
       } else {
+        static_assert(
+            !requires { L::traits; }, "a layer's traits must be: static constexpr LayerTraits traits{...}");
         return {};
       }
     }
@@ -321,6 +323,9 @@ class AnyLayer {
       if constexpr (requires { layer.returns_last_step(); }) {
         return layer.returns_last_step();
       } else {
+        static_assert(
+            !requires { requires std::is_member_function_pointer_v<decltype(&L::returns_last_step)>; },
+            "a layer's returns_last_step must be: bool returns_last_step() const");
         return false;
       }
     }
@@ -339,6 +344,9 @@ class AnyLayer {
       if constexpr (requires { layer.pytorch_modules(); }) {
         return layer.pytorch_modules();
       } else {
+        static_assert(
+            !requires { requires std::is_member_function_pointer_v<decltype(&L::pytorch_modules)>; },
+            "a layer's pytorch_modules must be: Index pytorch_modules() const");
         return 1;
       }
     }

@@ -10,7 +10,7 @@ namespace {
 
 constexpr const char* mean_iou_name = "mean_io_u";
 
-/// A sequence of classes, given as indices or as scores, of which the largest counts.
+/// The class of each sample: stored as an index, or as scores whose maximum is at the class.
 struct Classes {
   ConstView view;
   Index classes;
