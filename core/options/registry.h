@@ -17,6 +17,11 @@
 
 namespace cornu {
 
+/// A file refers to a type or function that is not registered in this program. Another program may be able to load it.
+class UnregisteredError : public FormatError {
+  using FormatError::FormatError;
+};
+
 namespace detail {
 
 /// The T inside an `Any` (an AnyLayer, a std::function, ...); null if it holds another type.
@@ -45,13 +50,6 @@ Json written_options(const T& value) {
   return std::move(visit).written();
 }
 
-}  // namespace detail
-
-/// A file refers to a type or function that is not registered in this program. Another program may be able to load it.
-class UnregisteredError : public FormatError {
-  using FormatError::FormatError;
-};
-
 /// The types of one kind, such as layers, by their names in files: {"class_name": "Dense", "config": {...}}.
 /// Thread-safe.
 template <class Any>
@@ -66,12 +64,12 @@ class Registry {
   void add(std::string name, std::function<T()> make) {
     add(std::move(name), &options_of<T>, [make = std::move(make)](OptionVisitor& visit) {
       T value = make();
-      detail::visit_options(value, visit);
+      visit_options(value, visit);
       return Any(std::move(value));
     });
   }
   template <class T>
-  void add(std::string name = std::string(detail::type_name<T>())) {
+  void add(std::string name = std::string(type_name<T>())) {
     // A function pointer: a lambda is a different type for each T, which multiplies the code of std::function.
     add(std::move(name), &options_of<T>, Make(&made<T>));
   }
@@ -90,7 +88,7 @@ class Registry {
       require<ValueError>(
           entry.name != name && entry.ask != ask,
           R"({}: cannot add "{}": "{}" is registered already ({} has one name, and each name belongs to one {}))",
-          call_, name, entry.name, detail::with_article(kind_), kind_);
+          call_, name, entry.name, with_article(kind_), kind_);
     }
     entries_.push_back({std::move(name), ask, std::move(make)});
   }
@@ -118,7 +116,7 @@ class Registry {
         }
       }
       throw ValueError(message("{} of a type that is not registered cannot be saved; {}<TheType>() registers it",
-                               detail::with_article(kind_), call_));
+                               with_article(kind_), call_));
     } catch (Error& error) {
       error.add_context(what);
       throw;
@@ -153,15 +151,15 @@ class Registry {
 
   template <class T>
   static std::optional<Json> options_of(const Any& any) {
-    const T* const value = detail::held<T>(any);
+    const T* const value = held<T>(any);
     if (value == nullptr) return std::nullopt;
-    return detail::written_options(*value);
+    return written_options(*value);
   }
 
   template <class T>
   static Any made(OptionVisitor& visit) {
     T value{};
-    detail::visit_options(value, visit);
+    visit_options(value, visit);
     return Any(std::move(value));
   }
 
@@ -228,4 +226,5 @@ class FunctionRegistry {
   mutable std::mutex mutex_;
 };
 
+}  // namespace detail
 }  // namespace cornu

@@ -222,7 +222,7 @@ TEST(Options, OfEveryMetricComeBack) {
 }
 
 template <class Any>
-void expect_known(const Registry<Any>& registry, const std::vector<std::string>& names,
+void expect_known(const detail::Registry<Any>& registry, const std::vector<std::string>& names,
                   const std::vector<std::string>& but = {}) {
   EXPECT_GT(names.size(), 5U);
   for (const std::string& name : names) {

@@ -166,7 +166,7 @@ TEST(Completeness, OfEveryInitializer) {
 
 /// Expects each registered type to be unchanged by a trip through a file's JSON, from its defaults.
 template <class Any>
-void expect_trips(const Registry<Any>& registry) {
+void expect_trips(const detail::Registry<Any>& registry) {
   EXPECT_GE(registry.names().size(), 3U);
   for (const std::string& name : registry.names()) {
     const std::string text = R"({"class_name":")" + name + R"(","config":{}})";

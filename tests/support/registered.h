@@ -19,7 +19,7 @@ inline const std::vector<std::string> registered_metrics = detail::metric_regist
 
 /// The registered thing of that name with its default options.
 template <class Any>
-Any with_defaults(const Registry<Any>& registry, const std::string& name) {
+Any with_defaults(const detail::Registry<Any>& registry, const std::string& name) {
   Json json;
   json.set("class_name", name);
   json.set("config", Json::Object{});

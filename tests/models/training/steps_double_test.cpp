@@ -242,7 +242,7 @@ AnyOptimizer random_rule(const std::string& name, Rng& rng, const NamedParameter
     json.set("config", std::move(config));
     return json;
   };
-  Registry<AnyOptimizer>& registry = detail::optimizer_registry();
+  detail::Registry<AnyOptimizer>& registry = detail::optimizer_registry();
   const Json defaults = registry.describe(registry.make(described(Json::Object{}, name)), "a rule").at("config");
   Json config = Json::Object{};
   const Index clipping = below(rng, 8);
