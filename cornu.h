@@ -32,6 +32,7 @@
 #include "cornu/formats/npy/npz.h"
 #include "cornu/formats/safetensors.h"
 #include "cornu/layers/activation.h"
+#include "cornu/layers/any_layer.h"
 #include "cornu/layers/attention/multi_head_attention.h"
 #include "cornu/layers/augmentation/random_erasing.h"
 #include "cornu/layers/augmentation/random_flip.h"

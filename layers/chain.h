@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "cornu/layers/layer.h"
+#include "cornu/layers/any_layer.h"
 
 namespace cornu::detail {
 

@@ -4,7 +4,7 @@
 
 #include "cornu/core/gradcheck.h"
 #include "cornu/layers/inputs.h"
-#include "cornu/layers/layer.h"
+#include "cornu/layers/any_layer.h"
 
 namespace cornu {
 

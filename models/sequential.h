@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "cornu/datasets/dataset.h"
-#include "cornu/layers/layer.h"
+#include "cornu/layers/any_layer.h"
 #include "cornu/models/callbacks/callback.h"
 #include "cornu/models/export_cpp/export_cpp.h"
 #include "cornu/models/logs.h"

@@ -7,7 +7,7 @@
 #include "cornu/core/deep_ptr.h"
 #include "cornu/core/direction.h"
 #include "cornu/core/options/options.h"
-#include "cornu/layers/layer.h"
+#include "cornu/layers/any_layer.h"
 #include "cornu/optim/losses/losses.h"
 
 namespace cornu {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "cornu/formats/safetensors.h"
-#include "cornu/layers/layer.h"
+#include "cornu/layers/any_layer.h"
 #include "cornu/layers/pytorch_module.h"
 #include "cornu/models/saving/saving.h"
 

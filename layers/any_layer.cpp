@@ -1,4 +1,4 @@
-#include "cornu/layers/layer.h"
+#include "cornu/layers/any_layer.h"
 
 #include <algorithm>
 #include <cctype>
