@@ -2,6 +2,7 @@
 
 /// Cornu: a tiny neural network framework. This header includes the whole library.
 
+#include "cornu/core/autodiff/tape.h"
 #include "cornu/core/constraint.h"
 #include "cornu/core/error.h"
 #include "cornu/core/gradcheck.h"
@@ -13,7 +14,6 @@
 #include "cornu/core/random.h"
 #include "cornu/core/regularizer.h"
 #include "cornu/core/shape.h"
-#include "cornu/core/tape.h"
 #include "cornu/core/tensor.h"
 #include "cornu/datasets/batches.h"
 #include "cornu/datasets/csv/csv.h"

@@ -6,7 +6,7 @@
 #include <type_traits>
 #include <vector>
 
-#include "cornu/core/tape.h"
+#include "cornu/core/autodiff/tape.h"
 #include "cornu/core/tensor.h"
 
 /// Checks gradients against finite differences. Link the program with cornu::cornu_double: in double precision the same

@@ -3,8 +3,8 @@
 #include <concepts>
 
 #include "cornu/core/gradcheck.h"
-#include "cornu/layers/inputs.h"
 #include "cornu/layers/any_layer.h"
+#include "cornu/layers/inputs.h"
 
 namespace cornu {
 

@@ -2,8 +2,8 @@
 
 #include "cornu/core/options/registry.h"
 #include "cornu/layers/activation.h"
-#include "cornu/layers/initializers.h"
 #include "cornu/layers/any_layer.h"
+#include "cornu/layers/initializers.h"
 
 /// Names of layers, activations and initializers in files. Cornu's are registered already. Register a user's before the
 /// first model that uses them is saved or loaded:

@@ -4,7 +4,7 @@
 #include <atomic>
 #include <memory>
 
-#include "cornu/core/tape.h"
+#include "cornu/core/autodiff/tape.h"
 
 namespace cornu::detail {
 

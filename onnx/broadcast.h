@@ -2,7 +2,7 @@
 
 #include <span>
 
-#include "cornu/core/tape.h"
+#include "cornu/core/autodiff/tape.h"
 
 namespace cornu::onnx::detail {
 

@@ -8,9 +8,9 @@
 #include <string_view>
 #include <vector>
 
+#include "cornu/core/autodiff/tape.h"
 #include "cornu/core/deep_ptr.h"
 #include "cornu/core/parameter.h"
-#include "cornu/core/tape.h"
 
 /// Imports and exports ONNX models. Built as a separate library, cornu::onnx.
 namespace cornu::onnx {

@@ -8,9 +8,9 @@
 #include <utility>
 #include <vector>
 
+#include "cornu/core/autodiff/tape.h"
 #include "cornu/core/deep_ptr.h"
 #include "cornu/core/parameter.h"
-#include "cornu/core/tape.h"
 #include "cornu/optim/optimizer_extras.h"
 #include "cornu/optim/schedule.h"
 

@@ -8,12 +8,12 @@ failures=0
 
 fresh() {
   rm -rf "${tree:?}"/*
-  mkdir -p "$tree"/core/kernels "$tree"/core/ops "$tree"/core/options "$tree"/core/text "$tree"/layers/rnn "$tree"/layers "$tree"/optim "$tree"/formats "$tree"/datasets "$tree"/models "$tree"/onnx "$tree"/tests/core
-  for folder in core core/kernels core/ops core/options core/text layers layers/rnn optim formats datasets models onnx; do echo '#pragma once' > "$tree/$folder/a.h"; done
-  for header in tape regularizer; do echo '#pragma once' > "$tree/core/$header.h"; done
+  mkdir -p "$tree"/core/autodiff "$tree"/core/kernels "$tree"/core/ops "$tree"/core/options "$tree"/core/text "$tree"/layers/rnn "$tree"/layers "$tree"/optim "$tree"/formats "$tree"/datasets "$tree"/models "$tree"/onnx "$tree"/tests/core
+  for folder in core core/autodiff core/kernels core/ops core/options core/text layers layers/rnn optim formats datasets models onnx; do echo '#pragma once' > "$tree/$folder/a.h"; done
+  for header in parameter regularizer autodiff/tape; do echo '#pragma once' > "$tree/core/$header.h"; done
   printf '#include <cblas.h>\n#include "cornu/core/a.h"\n' > "$tree/core/kernels/blas.cpp"
-  printf '#include "cornu/core/kernels/a.h"\n#include "cornu/core/tape.h"\n' > "$tree/core/ops/good.cpp"
-  printf '#include "cornu/core/kernels/a.h"\n' > "$tree/core/tape.cpp"
+  printf '#include "cornu/core/kernels/a.h"\n#include "cornu/core/autodiff/tape.h"\n' > "$tree/core/ops/good.cpp"
+  printf '#include "cornu/core/kernels/a.h"\n' > "$tree/core/autodiff/tape.cpp"
   printf '#include "cornu/core/ops/a.h"\n#include "cornu/layers/a.h"\n' > "$tree/layers/rnn/good.cpp"
   printf '#include "cornu/core/a.h"\n#include <vector>\n' > "$tree/layers/good.cpp"
   printf '#include "cornu/layers/a.h"\n#include "cornu/optim/a.h"\n#include "cornu/datasets/a.h"\n#include "cornu/formats/a.h"\n' > "$tree/models/good.cpp"
@@ -46,12 +46,16 @@ refused layers/b.cpp '#include <cornu/models/a.h>' 'layers may include only core
 refused models/b.cpp '#include "cornu/tests/core/good.cpp"' 'models may include'
 refused models/b.cpp '#include "cornu/onnx/a.h"' 'models may include only core layers optim formats datasets models'
 refused core/b.cpp '#include "cornu/core/ops/a.h"' 'core may include only core core/text'
-refused core/tape.cpp '#include "cornu/core/ops/a.h"' 'core may include only core core/text'
+refused core/b.cpp '#include "cornu/core/autodiff/tape.h"' 'core may include only core core/text'
+refused core/autodiff/tape.cpp '#include "cornu/core/ops/a.h"' 'core/autodiff may include only core core/text core/autodiff'
+refused core/autodiff/b.cpp '#include "cornu/core/kernels/a.h"' 'core/autodiff may include only core core/text core/autodiff'
 refused core/kernels/b.cpp '#include "cornu/core/ops/a.h"' 'core/kernels may include only core core/text core/kernels'
-refused core/kernels/b.cpp '#include "cornu/core/tape.h"' 'kernels must not use the tape'
+refused core/kernels/b.cpp '#include "cornu/core/autodiff/tape.h"' 'core/kernels may include only core core/text core/kernels'
+refused core/kernels/b.cpp '#include "cornu/core/parameter.h"' 'kernels must not use the tape'
+refused core/options/b.cpp '#include "cornu/core/autodiff/tape.h"' 'core/options may include only core core/text core/options'
 refused core/options/b.cpp '#include "cornu/core/kernels/a.h"' 'core/options may include only core core/text core/options'
 refused core/options/b.cpp '#include "cornu/core/ops/a.h"' 'core/options may include'
-refused core/ops/b.cpp '#include "cornu/core/options/a.h"' 'core/ops may include only core core/text core/kernels core/ops'
+refused core/ops/b.cpp '#include "cornu/core/options/a.h"' 'core/ops may include only core core/text core/autodiff core/kernels core/ops'
 refused core/ops/b.cpp '#include "cornu/layers/a.h"' 'core/ops may include'
 refused layers/rnn/b.cpp '#include "cornu/optim/a.h"' 'layers may include only core layers'
 refused core/b.cpp '#include <cblas.h>' 'only core/kernels/blas.cpp may include cblas.h'

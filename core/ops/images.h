@@ -1,7 +1,7 @@
 #pragma once
 
+#include "cornu/core/autodiff/operand.h"
 #include "cornu/core/image_options.h"
-#include "cornu/core/operand.h"
 
 /// Ops on batches of images, (batch, height, width, channels). As in ops.h, each is one function with its gradient.
 namespace cornu {

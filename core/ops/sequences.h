@@ -1,6 +1,6 @@
 #pragma once
 
-#include "cornu/core/operand.h"
+#include "cornu/core/autodiff/operand.h"
 
 /// Ops on batches of sequences, (batch, steps, features). As in ops.h, each is one function with its gradient, which is
 /// computed through all steps.

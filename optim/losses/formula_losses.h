@@ -1,6 +1,6 @@
 #pragma once
 
-#include "cornu/core/tape.h"
+#include "cornu/core/autodiff/tape.h"
 #include "cornu/optim/losses/losses.h"
 
 /// Keras's other losses, each written as its formula in ops. y_pred: (batch, ..., n); y_true: the same shape. Each

@@ -1,7 +1,7 @@
 #pragma once
 
+#include "cornu/core/autodiff/tape.h"
 #include "cornu/core/shape_hints.h"
-#include "cornu/core/tape.h"
 
 /// Checks of the inputs of losses; internal to optim. All throw a ValueError that begins with the loss's name.
 /// NaN and infinities pass: they make the loss non-finite, which is reported elsewhere.

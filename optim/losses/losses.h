@@ -6,9 +6,9 @@
 #include <type_traits>
 #include <utility>
 
+#include "cornu/core/autodiff/tape.h"
 #include "cornu/core/deep_ptr.h"
 #include "cornu/core/direction.h"
-#include "cornu/core/tape.h"
 
 /// Loss functions, which return a scalar for the backward pass. Each is a function, and a struct with its options for
 /// Sequential::compile. Targets and weights are read in place, not copied: they must outlive the pass.

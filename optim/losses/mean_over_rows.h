@@ -1,9 +1,9 @@
 #pragma once
 
+#include "cornu/core/autodiff/tape.h"
 #include "cornu/core/error.h"
 #include "cornu/core/kernels/lanes.h"
 #include "cornu/core/shape_hints.h"
-#include "cornu/core/tape.h"
 #include "cornu/optim/losses/loss_checks.h"
 
 /// The common part of the losses that compute their gradients themselves; internal to optim.

@@ -6,8 +6,8 @@
 #include <cmath>
 #include <limits>
 
+#include "cornu/core/autodiff/tape.h"
 #include "cornu/core/random.h"
-#include "cornu/core/tape.h"
 #include "cornu/tests/support/print.h"
 #include "cornu/tests/support/special_values.h"
 #include "cornu/tests/support/tensors.h"

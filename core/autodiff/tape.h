@@ -7,10 +7,10 @@
 #include <vector>
 
 #include "cornu/core/arena.h"
-#include "cornu/core/gradients.h"
+#include "cornu/core/autodiff/gradients.h"
+#include "cornu/core/autodiff/var.h"
 #include "cornu/core/parameter.h"
 #include "cornu/core/random.h"
-#include "cornu/core/var.h"
 
 namespace cornu {
 

@@ -1,4 +1,4 @@
-#include "cornu/core/tape.h"
+#include "cornu/core/autodiff/tape.h"
 
 #include <algorithm>
 #include <functional>

@@ -2,7 +2,7 @@
 
 #include <type_traits>
 
-#include "cornu/core/tape.h"
+#include "cornu/core/autodiff/tape.h"
 
 namespace cornu {
 

@@ -12,7 +12,7 @@
 namespace cornu {
 
 class Tape;
-struct DeferredProduct;  // core/gradients.h
+struct DeferredProduct;  // core/autodiff/gradients.h
 
 namespace detail {
 

@@ -2,9 +2,9 @@
 
 #include <span>
 
+#include "cornu/core/autodiff/var.h"
 #include "cornu/core/matrix_view.h"
 #include "cornu/core/parameter.h"
-#include "cornu/core/var.h"
 
 namespace cornu {
 

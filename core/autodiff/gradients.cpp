@@ -1,4 +1,4 @@
-#include "cornu/core/gradients.h"
+#include "cornu/core/autodiff/gradients.h"
 
 #include <algorithm>
 

@@ -1,8 +1,8 @@
-#include "cornu/core/var.h"
+#include "cornu/core/autodiff/var.h"
 
+#include "cornu/core/autodiff/tape.h"
 #include "cornu/core/error.h"
 #include "cornu/core/kernels/blas.h"
-#include "cornu/core/tape.h"
 
 namespace cornu {
 
