@@ -6,7 +6,7 @@
 #include "cornu/core/option_checks.h"
 #include "cornu/core/shape_hints.h"
 #include "cornu/layers/kernel_and_bias.h"
-#include "cornu/layers/pytorch_module.h"
+#include "cornu/layers/pytorch/pytorch_module.h"
 
 namespace cornu {
 

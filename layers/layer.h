@@ -132,7 +132,7 @@ constexpr void explain_why_no_layer() {
 ///   bool returns_last_step() const               true if it drops the time steps, and has an option
 ///                                                return_sequences to keep them. Errors then mention the option.
 ///   void pytorch(PyTorchModule& module)          its tensors in PyTorch, for files with PyTorch's names, see
-///                                                layers/pytorch_module.h. Without it, they are called as here.
+///                                                layers/pytorch/pytorch_module.h. Without it, they are called as here.
 ///   Index pytorch_modules() const                the number of modules of an nn.Sequential that it corresponds to, if
 ///                                                not 1.
 template <class L>

@@ -2,13 +2,13 @@
 
 #include "cornu/core/error.h"
 #include "cornu/core/text/naming.h"
-#include "cornu/layers/concatenate.h"
 #include "cornu/layers/dense.h"
 #include "cornu/layers/embedding.h"
 #include "cornu/layers/input.h"
+#include "cornu/layers/merging/concatenate.h"
+#include "cornu/layers/merging/residual.h"
 #include "cornu/layers/reshaping/flatten.h"
 #include "cornu/layers/reshaping/reshape.h"
-#include "cornu/layers/residual.h"
 #include "cornu/onnx/exporter.h"
 #include "cornu/onnx/model.h"
 

@@ -7,7 +7,7 @@
 #include "cornu/core/error.h"
 #include "cornu/core/option_checks.h"
 #include "cornu/layers/kernel_and_bias.h"
-#include "cornu/layers/pytorch_module.h"
+#include "cornu/layers/pytorch/pytorch_module.h"
 #include "cornu/layers/regularization/dropout.h"
 
 namespace cornu {

@@ -5,7 +5,7 @@
 #include "cornu/core/option_checks.h"
 #include "cornu/layers/convolutional/convolution.h"
 #include "cornu/layers/kernel_and_bias.h"
-#include "cornu/layers/pytorch_module.h"
+#include "cornu/layers/pytorch/pytorch_module.h"
 
 namespace cornu {
 

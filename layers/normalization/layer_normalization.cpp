@@ -6,7 +6,7 @@
 #include "cornu/core/error.h"
 #include "cornu/layers/build_checks.h"
 #include "cornu/layers/new_parameter.h"
-#include "cornu/layers/pytorch_module.h"
+#include "cornu/layers/pytorch/pytorch_module.h"
 
 namespace cornu {
 

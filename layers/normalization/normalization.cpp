@@ -6,7 +6,7 @@
 
 #include "cornu/core/error.h"
 #include "cornu/core/kernels/kernels.h"
-#include "cornu/layers/pytorch_module.h"
+#include "cornu/layers/pytorch/pytorch_module.h"
 
 namespace cornu {
 

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "cornu/core/error.h"
-#include "cornu/layers/pytorch_module.h"
+#include "cornu/layers/pytorch/pytorch_module.h"
 #include "cornu/layers/rnn/recurrent.h"
 
 namespace cornu {

@@ -1,6 +1,6 @@
 #include "cornu/layers/rnn/lstm.h"
 
-#include "cornu/layers/pytorch_module.h"
+#include "cornu/layers/pytorch/pytorch_module.h"
 #include "cornu/layers/rnn/recurrent.h"
 
 namespace cornu {

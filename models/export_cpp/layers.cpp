@@ -8,19 +8,19 @@
 
 #include "cornu/core/error.h"
 #include "cornu/core/kernels/window.h"
-#include "cornu/layers/concatenate.h"
 #include "cornu/layers/convolutional/conv1d.h"
 #include "cornu/layers/convolutional/conv2d.h"
 #include "cornu/layers/convolutional/depthwise_conv2d.h"
 #include "cornu/layers/dense.h"
 #include "cornu/layers/input.h"
 #include "cornu/layers/inputs.h"
+#include "cornu/layers/merging/concatenate.h"
+#include "cornu/layers/merging/residual.h"
 #include "cornu/layers/pooling/average_pooling2d.h"
 #include "cornu/layers/pooling/global_average_pooling2d.h"
 #include "cornu/layers/pooling/max_pooling2d.h"
 #include "cornu/layers/reshaping/flatten.h"
 #include "cornu/layers/reshaping/reshape.h"
-#include "cornu/layers/residual.h"
 #include "cornu/models/sequential_state.h"
 
 namespace cornu::detail {

@@ -9,7 +9,7 @@
 
 #include "cornu/formats/safetensors.h"
 #include "cornu/layers/any_layer.h"
-#include "cornu/layers/pytorch_module.h"
+#include "cornu/layers/pytorch/pytorch_module.h"
 #include "cornu/models/saving/saving.h"
 
 /// Matches the tensors of a file with a model's parameters, with the names and layouts of Cornu, Keras and PyTorch.

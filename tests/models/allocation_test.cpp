@@ -3,9 +3,10 @@
 #include <optional>
 
 #include "cornu/datasets/image_dataset.h"
-#include "cornu/layers/concatenate.h"
 #include "cornu/layers/convolutional/conv2d.h"
 #include "cornu/layers/inputs.h"
+#include "cornu/layers/merging/concatenate.h"
+#include "cornu/layers/merging/residual.h"
 #include "cornu/layers/normalization/batch_normalization.h"
 #include "cornu/layers/normalization/layer_normalization.h"
 #include "cornu/layers/normalization/normalization.h"
@@ -13,7 +14,6 @@
 #include "cornu/layers/regularization/dropout.h"
 #include "cornu/layers/reshaping/flatten.h"
 #include "cornu/layers/reshaping/reshape.h"
-#include "cornu/layers/residual.h"
 #include "cornu/optim/adam.h"
 #include "cornu/tests/models/support.h"
 #include "cornu/tests/support/allocation_counter.h"

@@ -3,9 +3,9 @@
 #include <string_view>
 #include <type_traits>
 
+#include "cornu/layers/merging/residual.h"
 #include "cornu/layers/regularization/dropout.h"
 #include "cornu/layers/reshaping/flatten.h"
-#include "cornu/layers/residual.h"
 #include "cornu/tests/models/support.h"
 
 // The table of the layers as Keras 3.16 prints it on a terminal with 80 columns.

@@ -11,11 +11,11 @@
 #include <string>
 #include <vector>
 
-#include "cornu/layers/concatenate.h"
 #include "cornu/layers/convolutional/conv2d.h"
+#include "cornu/layers/merging/concatenate.h"
+#include "cornu/layers/merging/residual.h"
 #include "cornu/layers/normalization/batch_normalization.h"
 #include "cornu/layers/normalization/layer_normalization.h"
-#include "cornu/layers/residual.h"
 #include "cornu/layers/rnn/lstm.h"
 #include "cornu/tests/models/export_cpp/cases.h"
 #include "cornu/tests/models/support.h"

@@ -1,11 +1,11 @@
-#include "cornu/layers/residual.h"
+#include "cornu/layers/merging/residual.h"
 
 #include <gtest/gtest.h>
 
 #include "cornu/layers/activation.h"
-#include "cornu/layers/concatenate.h"
 #include "cornu/layers/dense.h"
 #include "cornu/layers/input.h"
+#include "cornu/layers/merging/concatenate.h"
 #include "cornu/tests/layers/run.h"
 #include "cornu/tests/support/expect_error.h"
 

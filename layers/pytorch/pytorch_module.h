@@ -4,7 +4,7 @@
 #include <optional>
 #include <vector>
 
-#include "cornu/layers/stored_tensor.h"
+#include "cornu/layers/pytorch/stored_tensor.h"
 
 namespace cornu {
 

@@ -1,4 +1,4 @@
-#include "cornu/layers/residual.h"
+#include "cornu/layers/merging/residual.h"
 
 #include "cornu/core/error.h"
 

@@ -1,4 +1,4 @@
-#include "cornu/layers/pytorch_module.h"
+#include "cornu/layers/pytorch/pytorch_module.h"
 
 namespace cornu {
 

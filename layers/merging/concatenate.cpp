@@ -1,4 +1,4 @@
-#include "cornu/layers/concatenate.h"
+#include "cornu/layers/merging/concatenate.h"
 
 #include <algorithm>
 #include <utility>
