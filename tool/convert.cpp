@@ -156,11 +156,11 @@ void Convert::declare(CLI::App& app) {
   app.add_option("--name", name, "for .h: the namespace (default: net)")
       ->option_text("NAME")
       ->check(std::function<std::string(const std::string&)>([](const std::string& text) {
-        return detail::is_free_name(text) ? ""
-                                          : message(
-                                                "\"{}\" cannot be a namespace (it is not an identifier, or is a "
-                                                "keyword, reserved or a name of the C library)",
-                                                text);
+        return detail::can_be_namespace(text) ? ""
+                                              : message(
+                                                    "\"{}\" cannot be a namespace (it is not an identifier, or is a "
+                                                    "keyword or reserved)",
+                                                    text);
       }));
   app.add_flag("--int8", int8, "for .h: 8-bit weights");
   app.add_option("--class-names", class_names, "for .onnx: names of the outputs, separated by commas")

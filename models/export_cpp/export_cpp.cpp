@@ -14,9 +14,8 @@ namespace cornu {
 
 std::string to_cpp(const Sequential& model, const ExportCppOptions& options) {
   require<StateError>(model.built(), "{}: export_cpp: not built yet, so there are no weights", model.name());
-  require<ValueError>(detail::is_free_name(options.name),
-                      "export_cpp: name is \"{}\"; an identifier is required that is not a keyword, reserved or a name "
-                      "of the C library",
+  require<ValueError>(detail::can_be_namespace(options.name),
+                      "export_cpp: name is \"{}\"; an identifier is required that is not a keyword or reserved",
                       options.name);
   detail::require_values(model);
   const Shape input = *model.input_shape();

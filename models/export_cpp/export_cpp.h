@@ -9,7 +9,8 @@ namespace cornu {
 class Sequential;
 
 struct ExportCppOptions {
-  /// Namespace of the predictor. It must not be a keyword, a reserved name or a C library function such as `log`.
+  /// Namespace of the predictor. It must not be a keyword or reserved. A name that the C library declares, such
+  /// as `log`, gives a header that does not compile.
   std::string name = "net";
   /// Store kernels and embeddings as int8, from -127 to 127, with a scale for each output. This takes a quarter of the
   /// memory; outputs differ in the third digit.
@@ -29,8 +30,7 @@ struct ExportCppOptions {
 /// Values are float; images are (height, width, channels). An Embedding uses the nearest row for an index out of range.
 /// Throws StateError unless the model is built. Throws ValueError, naming the layer, for a user's layer or activation,
 /// and for weights and options that are not finite as floats. Throws ValueError for a name that is not an identifier,
-/// is a keyword or reserved, or is one of the C library's math or most common functions. Names of rarer functions are
-/// accepted, but the header then fails to compile in programs that declare the function.
+/// or is a keyword or reserved.
 std::string to_cpp(const Sequential& model, const ExportCppOptions& options = {});
 
 }  // namespace cornu

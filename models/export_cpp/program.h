@@ -16,8 +16,8 @@ namespace cornu::detail {
 constexpr bool is_cpp_letter(char c) { return ('a' <= c && c <= 'z') || ('A' <= c && c <= 'Z'); }
 constexpr bool is_cpp_digit(char c) { return '0' <= c && c <= '9'; }
 
-/// True if the name can be the namespace of a predictor, as far as to_cpp() knows the taken names.
-bool is_free_name(std::string_view name);
+/// True if the name can be the namespace of a predictor: an identifier, neither a keyword nor reserved.
+bool can_be_namespace(std::string_view name);
 
 /// A value of the predictor: its input, its output, or an intermediate result.
 struct CppValue {

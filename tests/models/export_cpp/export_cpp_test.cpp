@@ -240,13 +240,11 @@ TEST(ExportCpp, RefusesLayersAndActivationsOfAUser) {
 
 TEST(ExportCpp, RefusesANameThatCannotBeANamespace) {
   const Sequential model{Input{2}, Dense{2}};
-  for (const std::string name :
-       {"",      "a net", "1st",   "n\xc3\xa9t", "class",  "float",  "and",  "concept", "linux",  "main",
-        "std",   "std2",  "posix", "_net",       "_Net",   "a__net", "log",  "logf",    "logl",   "exp",
-        "gamma", "y0",    "abs",   "div",        "select", "random", "time", "errno",   "size_t", "NAN"}) {
+  for (const std::string name : {"", "a net", "1st", "n\xc3\xa9t", "class", "float", "and", "concept", "linux", "main",
+                                 "std", "std2", "posix", "_net", "_Net", "a__net", "size_t"}) {
     expect_error<ValueError>([&] { to_cpp(model, {.name = name}); },
-                             message("export_cpp: name is \"{}\"; an identifier is required that is not a keyword, "
-                                     "reserved or a name of the C library",
+                             message("export_cpp: name is \"{}\"; an identifier is required that is not a keyword or "
+                                     "reserved",
                                      name));
   }
   for (const std::string name :
