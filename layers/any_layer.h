@@ -184,7 +184,7 @@ class AnyLayer {
       }
     }
     LayerTraits traits() const override {
-      if constexpr (requires { LayerTraits(L::traits); }) {
+      if constexpr (requires { requires std::convertible_to<decltype(L::traits), LayerTraits>; }) {
         return L::traits;
       } else {
         static_assert(

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Checks the compiler's messages for common mistakes: mistakes.sh SOURCE INCLUDE WORK CXX
-# Each "// error: TEXT" of mistakes/mistakes.cpp must be part of the message for the line after it.
+# Each "// error: TEXT" of mistakes/mistakes.cpp must be part of the message for the line after it, each
+# "// some error: TEXT" part of any message.
 set -eu
 source=$1 include=$2 work=$3 cxx=$4
 mkdir -p "$work"
@@ -33,6 +34,11 @@ grep -n '// error: ' "$source" | while IFS= read -r row; do
   }
 done
 
+grep -o '// some error: .*' "$source" | while IFS= read -r row; do
+  text=${row#*// some error: }
+  grep -F 'error: ' "$work/errors" | grep -qF -- "$text" || { echo "mistakes: nothing is refused with \"$text\""; exit 1; }
+done
+
 # Nor may there be distracting notes, such as lists of candidate constructors.
 if grep -E 'candidate (constructor|is the)|no known conversion|could not convert' "$work/errors"; then exit 1; fi
-echo "$(grep -c '// error: ' "$source") mistakes are refused with a reason"
+echo "$(grep -cE '// (some )?error: ' "$source") mistakes are refused with a reason"

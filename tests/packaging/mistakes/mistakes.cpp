@@ -1,5 +1,6 @@
 // Mistakes that must not compile. mistakes.sh compiles this file and checks the messages: each "// error:" must be part
-// of the message for the line after it.
+// of the message for the line after it, each "// some error:" part of any message (g++ names no line of this file for
+// what it finds in virtual functions).
 #include <cornu/cornu.h>
 
 #include <memory>
@@ -32,6 +33,34 @@ struct NotConstAndChecked {
   Var forward(Var x) { return x; }
 };
 Var twice(Var x) { return x * 2; }
+
+struct Same {
+  Var forward(Var x) const { return x; }
+};
+struct BuildsWithoutRng : Same {
+  Shape build(const Shape& input) { return input; }
+};
+struct LayersOfAnArgument : Same {
+  NamedLayers layers(int) { return {}; }
+};
+struct ParametersOfAnArgument : Same {
+  NamedParameters parameters(int) { return {}; }
+};
+struct InputShapeNotConst : Same {
+  std::optional<Shape> input_shape() { return Shape{3}; }
+};
+struct TraitsOfAnotherType : Same {
+  static constexpr int traits = 1;
+};
+struct LastStepNotConst : Same {
+  bool returns_last_step() { return true; }
+};
+struct PyTorchWithoutModule : Same {
+  void pytorch() {}
+};
+struct PyTorchModulesNotConst : Same {
+  Index pytorch_modules() { return 2; }
+};
 
 struct RuleWithoutSlots {
   double learning_rate = 1;
@@ -78,6 +107,25 @@ void layers() {
   Sequential j{Input{4}, Dense{3, "relu"}};
   // error: a layer's forward must be const: Var forward(Var x) const
   check_layer(NotConstAndChecked{}, {3});
+}
+
+void members_of_layers() {
+  // some error: a layer's build must be: Shape build(const Shape& input, Rng& rng)
+  AnyLayer a = BuildsWithoutRng{};
+  // some error: a layer's layers must be: NamedLayers layers()
+  AnyLayer b = LayersOfAnArgument{};
+  // some error: a layer's parameters must be: NamedParameters parameters()
+  AnyLayer c = ParametersOfAnArgument{};
+  // some error: a layer's input_shape must be: std::optional<Shape> input_shape() const
+  AnyLayer d = InputShapeNotConst{};
+  // some error: a layer's traits must be: static constexpr LayerTraits traits{...}
+  AnyLayer e = TraitsOfAnotherType{};
+  // some error: a layer's returns_last_step must be: bool returns_last_step() const
+  AnyLayer f = LastStepNotConst{};
+  // some error: a layer's pytorch must be: void pytorch(PyTorchModule& module)
+  AnyLayer g = PyTorchWithoutModule{};
+  // some error: a layer's pytorch_modules must be: Index pytorch_modules() const
+  AnyLayer h = PyTorchModulesNotConst{};
 }
 
 void training(Sequential& model) {
