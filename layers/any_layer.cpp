@@ -156,7 +156,7 @@ Shape AnyLayer::build_unnamed(std::span<const Shape> inputs, Rng& rng) {
 /// Calls the struct's build, or without one, runs forward on one sample of zeros.
 Shape AnyLayer::build_anew(std::span<const Shape> inputs, Rng& rng) {
   Box& layer = *box_;
-  if (const std::optional<Shape> told = layer.build(inputs, rng)) return *told;
+  if (const std::optional<Shape> output = layer.build(inputs, rng)) return *output;
   Tape tape(Mode::inference);
   std::vector<Var> values;
   for (const Shape& input : inputs) {

@@ -58,17 +58,17 @@ void use_vector_units() {
 }
 
 /// How to call OpenBLAS so that a product uses only the calling thread, and several threads can call it concurrently.
-struct Manner {
+struct CallConvention {
   bool one_at_a_time = false;
   // OpenMP's thread count is per thread and also applies to the user's loops, so it is restored after each call.
   int (*get_threads)() = nullptr;
   void (*set_threads)(int) = nullptr;
 };
 
-const Manner& set_up() {
-  static const Manner manner = [] {
+const CallConvention& set_up() {
+  static const CallConvention convention = [] {
     use_vector_units();
-    Manner result;
+    CallConvention result;
     // A sequential OpenBLAS allocates its buffers without a lock.
     result.one_at_a_time = openblas_get_parallel() == OPENBLAS_SEQUENTIAL;
     if (openblas_get_parallel() == OPENBLAS_OPENMP) {  // looked up by name, because Cornu does not link OpenMP
@@ -81,29 +81,29 @@ const Manner& set_up() {
     }
     return result;
   }();
-  return manner;
+  return convention;
 }
 
 /// Scope of one call of OpenBLAS: holds the lock and sets the thread count.
-class Turn {
+class BlasCall {
  public:
-  Turn() : manner_(set_up()) {
+  BlasCall() : convention_(set_up()) {
     static std::mutex mutex;
-    if (manner_.one_at_a_time) alone_ = std::unique_lock(mutex);
-    detail::require_blas_buffer(manner_.one_at_a_time);
-    if (manner_.set_threads != nullptr) {
-      threads_ = manner_.get_threads();
-      manner_.set_threads(1);
+    if (convention_.one_at_a_time) alone_ = std::unique_lock(mutex);
+    detail::require_blas_buffer(convention_.one_at_a_time);
+    if (convention_.set_threads != nullptr) {
+      threads_ = convention_.get_threads();
+      convention_.set_threads(1);
     }
   }
-  ~Turn() {
-    if (manner_.set_threads != nullptr) manner_.set_threads(threads_);
+  ~BlasCall() {
+    if (convention_.set_threads != nullptr) convention_.set_threads(threads_);
   }
-  Turn(const Turn&) = delete;
-  Turn& operator=(const Turn&) = delete;
+  BlasCall(const BlasCall&) = delete;
+  BlasCall& operator=(const BlasCall&) = delete;
 
  private:
-  const Manner& manner_;
+  const CallConvention& convention_;
   std::unique_lock<std::mutex> alone_;
   int threads_ = 1;
 };
@@ -128,7 +128,7 @@ void gemm(MatrixView a, MatrixView b, Sink c, Real alpha) {
     return;
   }
   if (detail::suits_small_product(a, b)) return detail::small_product(a, b, alpha, c);
-  const Turn turn;
+  const BlasCall scope;
   call(flag(a), flag(b), m, n, k, alpha, a.data, static_cast<int>(a.stride), b.data, static_cast<int>(b.stride),
        c.accumulates() ? Real{1} : Real{0}, c.data(), n);
 }

@@ -64,17 +64,18 @@ void AUC::update(ConstView y_true, ConstView y_pred) {
   const Index last = num_thresholds - 1;
   if (num_thresholds > 0) buckets.resize(static_cast<std::size_t>(last));
   for (Index i = 0; i < y_pred.size(); ++i) {
-    const bool positive = detail::class_of_label("auc", "label", y_true[i], i, 2) == 1;
+    const bool positive = detail::class_of_label("auc", "label", y_true, i, 2) == 1;
     const Real score = from_logits && num_thresholds > 0 ? sigmoid(y_pred[i]) : y_pred[i];
     if (std::isnan(score)) {
       nan = true;
     } else if (num_thresholds == 0) {
       (positive ? positives : negatives).push_back(score);
     } else {
-      require<ValueError>(score >= 0 && score <= 1,
-                          "auc: prediction {} in row {}; with num_thresholds, predictions must be from 0 to 1 (is "
-                          "from_logits missing?)",
-                          score, i);
+      if (score < 0 || score > 1) [[unlikely]]
+        throw ValueError(
+            message("auc: prediction {} in {}; with num_thresholds, predictions must be from 0 to 1 (is "
+                    "from_logits missing?)",
+                    score, detail::place(shape, i)));
       // score is above threshold k / last and at most (k + 1) / last.
       const auto k = static_cast<Index>(std::ceil(score * static_cast<Real>(last))) - 1;
       Bucket& bucket = buckets[static_cast<std::size_t>(last - 1 - std::max(k, Index{0}))];

@@ -89,9 +89,9 @@ void ClassCounts::update(const char* name, const ClassOptions& options, bool lar
   const auto truths = [&](Index row) { return y_true.data() + row * outputs; };
   for (Index row = 0; row < rows; ++row) {  // check all rows first: nothing is counted if one is invalid
     if (of_labels) {
-      class_of_label(name, "label", y_true[row], row, classes);
+      class_of_label(name, "label", y_true, row, classes);
     } else if (!largest) {
-      for (Index c = 0; c < outputs; ++c) class_of_label(name, "label", truths(row)[c], row, 2);
+      for (Index c = 0; c < outputs; ++c) class_of_label(name, "label", y_true, row * outputs + c, 2);
     } else if (by_default) {
       check_single_class(name, truths(row), outputs, row);
     }

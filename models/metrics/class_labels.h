@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "cornu/core/error.h"
+#include "cornu/core/shape_hints.h"
 #include "cornu/core/tensor.h"
 
 /// How metrics read labels and predictions.
@@ -22,13 +23,14 @@ inline const char* label_remedy(Real label) {
   return "";
 }
 
-/// Converts a label to a class index. Throws ValueError unless it is a whole number from 0 to classes - 1.
-inline Index class_of_label(const char* name, const char* what, Real label, Index row, Index classes,
+/// Converts label i to a class index. Throws ValueError unless it is a whole number from 0 to classes - 1.
+inline Index class_of_label(const char* name, const char* what, ConstView labels, Index i, Index classes,
                             const char* hint = "") {
-  require<ValueError>(label >= 0 && label < static_cast<Real>(classes) && label == std::floor(label),
-                      "{}: {} {} in row {}; {}s are whole numbers from 0 to {}{}", name, what, label, row, what,
-                      classes - 1,
-                      *hint == 0 && classes == 2 && std::string_view(what) == "label" ? label_remedy(label) : hint);
+  const Real label = labels[i];
+  if (!(label >= 0 && label < static_cast<Real>(classes) && label == std::floor(label))) [[unlikely]]
+    throw ValueError(message(
+        "{}: {} {} in {}; {}s are whole numbers from 0 to {}{}", name, what, label, place(labels.shape(), i), what,
+        classes - 1, *hint == 0 && classes == 2 && std::string_view(what) == "label" ? label_remedy(label) : hint));
   return static_cast<Index>(label);
 }
 

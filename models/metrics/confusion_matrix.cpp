@@ -39,7 +39,7 @@ struct Rows {
   Index check_labels(const char* name, Index classes, const char* hint = "") const {
     Index most = 0;
     for (Index row = 0; row < values.size(); ++row) {
-      most = std::max(most, detail::class_of_label(name, what, values[row], row, classes, hint) + 1);
+      most = std::max(most, detail::class_of_label(name, what, values, row, classes, hint) + 1);
     }
     return most;
   }

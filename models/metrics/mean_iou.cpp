@@ -25,7 +25,7 @@ struct Classes {
             "{}: {} are {}; with {} = false, (..., {}) is required", mean_iou_name, what, given, option, classes);
   }
   Index at(Index row, const char* what) const {
-    return sparse ? detail::class_of_label(mean_iou_name, what, view[row], row, classes)
+    return sparse ? detail::class_of_label(mean_iou_name, what, view, row, classes)
                   : position_of_max(view.data() + row * classes, classes);
   }
 };

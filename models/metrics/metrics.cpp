@@ -16,8 +16,7 @@ void binary(const char* name, double threshold, Hits& hits, ConstView y_true, Co
   require(same_but_for_last_1(truth, shape) || same_but_for_last_1(shape, truth),
           "{}: predictions are {} and labels {}; one label for each prediction is required", name, shape, truth);
   detail::check_threshold(name, threshold);
-  for (Index i = 0; i < y_true.size(); ++i)
-    detail::class_of_label(name, "label", y_true[i], i * shape[0] / y_pred.size(), 2);
+  for (Index i = 0; i < y_true.size(); ++i) detail::class_of_label(name, "label", y_true, i, 2);
   const auto limit = static_cast<Real>(threshold);
   for (Index i = 0; i < y_pred.size(); ++i) hits.right += y_true[i] == Real(y_pred[i] > limit ? 1 : 0);
   hits.seen += y_pred.size();
@@ -37,7 +36,7 @@ void check_labels(const char* name, ConstView y_true, const Shape& shape) {
   require(same_but_for_last_1(shape.without(-1), y_true.shape()),
           "{}: predictions are {} and labels {}; one label for each row of classes is required", name, shape,
           y_true.shape());
-  for (Index row = 0; row < y_true.size(); ++row) detail::class_of_label(name, "label", y_true[row], row, shape[-1]);
+  for (Index row = 0; row < y_true.size(); ++row) detail::class_of_label(name, "label", y_true, row, shape[-1]);
 }
 
 /// Counts the rows for which `right(scores, row)` is true.

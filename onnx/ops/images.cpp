@@ -126,9 +126,9 @@ void convolution(Call& call) {
   const std::array<Index, 2> sides{kernel.shape()[0], kernel.shape()[1]};
   const auto size = std::span(sides).subspan(static_cast<std::size_t>(4 - x.rank()));
   if (call.has("kernel_shape")) {
-    const std::span<const Index> told = call.integers("kernel_shape");
-    require<FormatError>(std::equal(told.begin(), told.end(), size.begin(), size.end()),
-                         "kernel_shape is {}, the weight's is {}", to_string(told), to_string(size));
+    const std::span<const Index> declared = call.integers("kernel_shape");
+    require<FormatError>(std::equal(declared.begin(), declared.end(), size.begin(), size.end()),
+                         "kernel_shape is {}, the weight's is {}", to_string(declared), to_string(size));
   }
   const Windows w = windows_of(call, x.shape(), size);
   Conv2DOptions options{.strides = {w[0].stride, w[1].stride},

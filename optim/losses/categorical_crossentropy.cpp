@@ -152,10 +152,11 @@ Var sparse_categorical_crossentropy(Var y_pred, ConstView y_true, const Categori
   const Index classes = y_pred.shape()[-1];
   for (Index r = 0; r < y_true.size(); ++r) {
     const Real label = y_true[r];
-    require<ValueError>(
-        (label >= 0 && label < static_cast<Real>(classes) && label == static_cast<Real>(static_cast<Index>(label))) ||
-            detail::has_weight_0(y_true, options.sample_weight, r),
-        "{}: label {} in row {}; labels are whole numbers from 0 to {}", name, label, r, classes - 1);
+    const bool valid =
+        label >= 0 && label < static_cast<Real>(classes) && label == static_cast<Real>(static_cast<Index>(label));
+    if (!valid && !detail::has_weight_0(y_true, options.sample_weight, r)) [[unlikely]]
+      throw ValueError(message("{}: label {} in {}; labels are whole numbers from 0 to {}", name, label,
+                               detail::place(y_true.shape(), r), classes - 1));
   }
   Truth truth(options.label_smoothing, classes);
   truth.labels = y_true.data();

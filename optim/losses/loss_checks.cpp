@@ -8,6 +8,7 @@
 #include "cornu/core/error.h"
 #include "cornu/core/kernels/lanes.h"
 #include "cornu/core/ops/ops.h"
+#include "cornu/core/shape_hints.h"
 
 namespace cornu::detail {
 
@@ -34,12 +35,6 @@ Index find_outside(ConstView values, Real low, Real high, ConstView weights = {}
     }
   }
   return -1;
-}
-
-/// The position of a value for errors: "row 3", or "row 3, position 1" if rows have several values.
-std::string place(const Shape& shape, Index i) {
-  const Index width = shape.rank() == 0 || shape[0] == 0 ? 1 : shape.size() / shape[0];
-  return width == 1 ? message("row {}", i) : message("row {}, position {}", i / width, i % width);
 }
 
 /// Returns `logits`. If empty, throws unless y_pred are probabilities.
@@ -122,21 +117,22 @@ void require_hinge_labels(const char* loss, ConstView y_true) {
   Index zero = -1, minus_one = -1;
   for (Index i = 0; i < y_true.size(); ++i) {
     const Real label = y_true[i];
-    require<ValueError>(std::abs(label) <= 1 || !std::isfinite(label),
-                        "{}: label {} in {}; labels must be -1 and 1, or 0 and 1", loss, label,
-                        place(y_true.shape(), i));
+    if (std::abs(label) > 1 && std::isfinite(label)) [[unlikely]]
+      throw ValueError(
+          message("{}: label {} in {}; labels must be -1 and 1, or 0 and 1", loss, label, place(y_true.shape(), i)));
     if (label == 0) zero = i;
     if (label == -1) minus_one = i;
   }
-  require<ValueError>(zero < 0 || minus_one < 0, "{}: labels 0 in {} and -1 in {}; labels must be -1 and 1, or 0 and 1",
-                      loss, place(y_true.shape(), std::max(zero, Index{0})),
-                      place(y_true.shape(), std::max(minus_one, Index{0})));
+  if (zero >= 0 && minus_one >= 0) [[unlikely]]
+    throw ValueError(message("{}: labels 0 in {} and -1 in {}; labels must be -1 and 1, or 0 and 1", loss,
+                             place(y_true.shape(), zero), place(y_true.shape(), minus_one)));
 }
 
 void require_weights(const char* loss, ConstView sample_weight) {
   for (Index i = 0; i < sample_weight.size(); ++i) {
-    require<ValueError>(!(sample_weight[i] < 0), "{}: sample weight {} in row {}; weights must not be negative", loss,
-                        sample_weight[i], i);
+    if (sample_weight[i] < 0) [[unlikely]]
+      throw ValueError(message("{}: sample weight {} in {}; weights must not be negative", loss, sample_weight[i],
+                               place(sample_weight.shape(), i)));
   }
 }
 

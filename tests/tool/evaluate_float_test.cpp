@@ -117,9 +117,9 @@ TEST_F(EvaluateTool, ASingleOutputThatIsNotAProbabilityIsAnError) {
       "bare.safetensors: output 3 of sample 2 is not a probability, so there is no accuracy (does the model end "
       "before its sigmoid?)");
   model.compile({.loss = BinaryCrossentropy{.from_logits = true}, .metrics = {Accuracy{}}});
-  model.save(folder / "told.safetensors");
-  const std::string told = output("evaluate told.safetensors --data one.npz");
-  EXPECT_NE(told.find("accuracy: 0.6667"), std::string::npos) << told;
+  model.save(folder / "described.safetensors");
+  const std::string shown = output("evaluate described.safetensors --data one.npz");
+  EXPECT_NE(shown.find("accuracy: 0.6667"), std::string::npos) << shown;
 }
 
 }  // namespace

@@ -49,7 +49,7 @@ struct OpRow {
   std::vector<ParameterForm> parameter_forms{};
   std::vector<ExpectedError> errors{};  // ShapeErrors
   /// True if every element of every input affects the result, so that a NaN shows. A slice leaves some out.
-  bool uses_every_number = true;
+  bool uses_every_element = true;
 };
 
 const std::vector<OpRow>& op_table();

@@ -79,7 +79,7 @@ OpRow conv2d_row() {
   add({2, 3, 3, 3}, {2, 3, 1, 6}, {.padding = same, .groups = 3});
   add({1, 5, 4, 4}, {2, 2, 2, 2}, {.strides = 2, .padding = same, .groups = 2});
   add({1, 5, 5, 2}, {2, 2, 1, 4}, {.dilation_rate = 2, .groups = 2});
-  row.uses_every_number = false;  // strides may skip pixels, and some taps may see only padding
+  row.uses_every_element = false;  // strides may skip pixels, and some taps may see only padding
   row.parameter_forms = {{{false, true, true}, [](auto x, auto p) { return conv2d(x[0], p[1], p[2]); }},
                          {{false, true}, [](auto x, auto p) { return conv2d(x[0], p[1]); }},
                          {{false, true, false}, [](auto x, auto p) { return conv2d(x[0], p[1], x[2]); }}};
@@ -152,7 +152,7 @@ OpRow depthwise_row() {
     add({1, 2, 2, 2}, {2, 2, 2, 1}, {.padding = same, .dilation_rate = 5});
     add({1, 4, 5, 1}, {3, 2, 1, 1}, {.strides = {1, 2}, .padding = Padding::causal});
   }
-  row.uses_every_number = false;  // pixels that no window sees, and taps that see no pixel
+  row.uses_every_element = false;  // pixels that no window sees, and taps that see no pixel
   row.parameter_forms = {{{false, true, true}, [](auto x, auto p) { return depthwise_conv2d(x[0], p[1], p[2]); }},
                          {{false, true}, [](auto x, auto p) { return depthwise_conv2d(x[0], p[1]); }}};
   row.errors = {
@@ -234,7 +234,7 @@ OpRow pool_row(const std::string& op, const std::string& name, F f, long double 
   add({1, 4, 5, 2}, 3, {.strides = {1, 2}, .padding = Padding::causal});
   add({1, 4, 4, 1}, 1, {.strides = 2, .padding = same});
   add({1, 5, 5, 2}, 2);  // the last row and column are in no window
-  row.uses_every_number = false;
+  row.uses_every_element = false;
   row.errors = {{op + ": images of shape (4, 4, 2); (batch, height, width, channels) is required",
                  [f](Tape& t) {
                    f(of(t, {4, 4, 2}), 2, Pool2DOptions{});
@@ -280,7 +280,7 @@ OpRow affine_row() {
     add({2, 2, 2, 1}, {8, 0, -13.25, 4, -16, 3.5}, options);  // many image widths away
     add({2, 3, 2, 1}, far, options);
   }
-  row.uses_every_number = false;
+  row.uses_every_element = false;
   row.errors = {{"affine_transform: images of shape (4, 4, 2); (batch, height, width, channels) is required",
                  [](Tape& t) {
                    affine_transform(of(t, {4, 4, 2}), Tensor({4, 6}));

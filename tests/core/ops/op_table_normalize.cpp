@@ -67,8 +67,8 @@ OpRow given_statistics_row() {
   for (const Shape& x : normalized_shapes()) add(x, {x[-1]});
   add({4}, {4});
   add({3, 0}, {0});
-  add({3, 4}, {});                // scalars for all features
-  row.uses_every_number = false;  // without samples no input affects the result
+  add({3, 4}, {});                 // scalars for all features
+  row.uses_every_element = false;  // without samples no input affects the result
   row.parameter_forms = {{{false, true, true, true, true},
                           [](auto x, auto p) { return batch_normalization(x[0], p[1], p[2], p[3], p[4]); }}};
   row.errors = {
@@ -102,7 +102,7 @@ OpRow own_statistics_row() {
   for (const Shape& x : normalized_shapes()) add(x, {x[-1]});
   add({3, 0}, {0});
   add({3, 4}, {});
-  row.uses_every_number = false;
+  row.uses_every_element = false;
   row.parameter_forms = {{{false, true, true}, [](auto x, auto p) { return batch_normalization(x[0], p[1], p[2]).y; }}};
   row.errors = {{"batch_normalization: x is a scalar; x (..., features) is required",
                  [](Tape& t) { batch_normalization(of(t, {}), 1, 0); }},
@@ -138,7 +138,7 @@ OpRow layer_row() {
   add({2, 3, 4}, 3, {2, 3, 4});
   add({3, 4}, 1, {});
   add({1, 530}, 1, {});  // more than 32 rows of lanes
-  row.uses_every_number = false;
+  row.uses_every_element = false;
   row.parameter_forms = {{{false, true, true}, [](auto x, auto p) { return layer_normalization(x[0], p[1], p[2]); }}};
   row.errors = {
       {"layer_normalization: axes is 3 and x is (2, 3); axes must be from 1 to 2",

@@ -127,7 +127,7 @@ OpRow recurrent_row(const std::string& op, const std::string& name, Index gates,
   add({5, 2, 0}, 2);   // no features: only the bias
   add({5, 2, 0}, 2);
   add({1, 6, 1}, 1);
-  row.uses_every_number = false;  // with a single step the recurrent kernel is not used
+  row.uses_every_element = false;  // with a single step the recurrent kernel is not used
   row.parameter_forms = {
       {{false, true, true, true}, [f](auto x, auto p) { return f(x[0], p[1], p[2], p[3], RecurrentOptions{}); }},
       {{false, true, true}, [f](auto x, auto p) { return f(x[0], p[1], p[2], RecurrentOptions{}); }},

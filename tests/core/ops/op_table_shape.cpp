@@ -164,7 +164,7 @@ OpRow slice_row() {
                     slice_axis(of(t, {3, 5}), 0, -4, 1);
                   }},
                  {"axis 0 is out of range for shape () of rank 0", [](Tape& t) { slice_axis(of(t, {}), 0, 0, 0); }}},
-      .uses_every_number = false};
+      .uses_every_element = false};
 }
 
 /// The indices are not an input of the gradient check: take is undefined between whole numbers.
@@ -199,7 +199,7 @@ OpRow take_row() {
   add({2, 3}, Tensor(Shape{0}));
   add({2, 0}, Tensor::vector({1, 0}));
   add({2, 1, 2}, Tensor({1, 2, 1}, {0, 1}));
-  row.uses_every_number = false;
+  row.uses_every_element = false;
   row.errors = {
       {"take: the table is a scalar, which has no rows", [](Tape& t) { take(of(t, {}), of(t, {1})); }},
       {"shape (1, 1, 2, 2, 2, 1, 1, 1) has 8 dimensions, the maximum; no dimension can be added", [](Tape& t) {

@@ -124,7 +124,7 @@ TEST_P(Op, PropagatesNaNAndCreatesNone) {
           ASSERT_EQ(std::isnan(got[i]), wanted) << "at " << i << " for a NaN at " << at;
           count += wanted ? 1 : 0;
         }
-        EXPECT_TRUE(count > 0 || got.size() == 0 || !row().uses_every_number) << "for a NaN at " << at;
+        EXPECT_TRUE(count > 0 || got.size() == 0 || !row().uses_every_element) << "for a NaN at " << at;
         input[at] = old;
       }
     }

@@ -225,9 +225,18 @@ TEST(AUC, RefusesInvalidShapesLabelsAndScores) {
               area({}, Tensor::vector({0, 2}), Tensor(Shape{2}));
             }),
             "auc: label 2 in row 1; labels are whole numbers from 0 to 1");
+  EXPECT_EQ(error_of<ValueError>([] {
+              area({}, Tensor({2, 2}, {0, 1, 2, 0}), Tensor({2, 2}));
+            }),
+            "auc: label 2 in row 1, position 0; labels are whole numbers from 0 to 1");
   EXPECT_EQ(
       error_of<ValueError>([] { area({.num_thresholds = 9}, Tensor::vector({0}), Tensor::vector({1.5})); }),
       "auc: prediction 1.5 in row 0; with num_thresholds, predictions must be from 0 to 1 (is from_logits missing?)");
+  EXPECT_EQ(error_of<ValueError>([] {
+              area({.num_thresholds = 9}, Tensor({2, 2}), Tensor({2, 2}, {0, 1, 1, -1}));
+            }),
+            "auc: prediction -1 in row 1, position 1; with num_thresholds, predictions must be from 0 to 1 (is "
+            "from_logits missing?)");
   for (const Index n : {-1, 1}) {
     EXPECT_EQ(error_of<ValueError>([&] { area({.num_thresholds = n}, Tensor::vector({0}), Tensor::vector({1})); }),
               "auc: num_thresholds is " + std::to_string(n) + "; 0 or at least 2 is required");

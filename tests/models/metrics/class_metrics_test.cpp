@@ -293,6 +293,12 @@ TEST(ClassMetrics, ReadTheCountsOfOldBackups) {
   again.state(read);
   EXPECT_NO_THROW(read.require_all_read());
   EXPECT_EQ(again.result(), precision.result());
+  for (const char* const counts : {"[2,1,0]", "[2,1,0,3,4]", "[2,1,0,3,4,5]"}) {
+    const Json other = parse_json(message(R"({{"one_output":true,"growing":false,"classes":2,"counts":{}}})", counts));
+    OptionVisitor visit(other);
+    EXPECT_NE(error_of<FormatError>([&] { precision.state(visit); }).find("a square matrix is required"),
+              std::string::npos);
+  }
 }
 
 }  // namespace

@@ -147,6 +147,8 @@ TEST(SparseCategoricalAccuracy, RefusesInvalidLabelsAndThenCountsNothing) {
             "sparse_categorical_accuracy: label -1 in row 0; labels are whole numbers from 0 to 2");
   EXPECT_EQ(value_error(SparseCategoricalAccuracy{}, Tensor::vector({0.5, 0}), y_pred),
             "sparse_categorical_accuracy: label 0.5 in row 0; labels are whole numbers from 0 to 2");
+  EXPECT_EQ(value_error(SparseCategoricalAccuracy{}, Tensor({2, 2}, {0, 1, 2, 3}), Tensor({2, 2, 3})),
+            "sparse_categorical_accuracy: label 3 in row 1, position 1; labels are whole numbers from 0 to 2");
   EXPECT_THROW(result_of(SparseCategoricalAccuracy{}, Tensor::vector({nan, 0}), y_pred), ValueError);
   EXPECT_EQ(shape_error(SparseCategoricalAccuracy{}, Tensor({3}), y_pred),
             "sparse_categorical_accuracy: predictions are (2, 3) and labels (3,); one label for each row of classes is "

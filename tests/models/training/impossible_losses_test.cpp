@@ -239,6 +239,9 @@ TEST(ImpossibleLosses, NegativeSampleWeights) {
                       ": sample weight -1 in row 2; weights must not be negative", weights);
   expect_loss_refused({Input{3}, Dense{2, softmax}}, SparseCategoricalCrossentropy{}, four_rows, four_labels,
                       ": sample weight -1 in row 2; weights must not be negative", weights);
+  expect_loss_refused({Input{3}, Dense{2}}, MeanSquaredError{}, four_rows, Tensor({4, 2}),
+                      ": sample weight -2 in row 1, position 1; weights must not be negative",
+                      Tensor({4, 2}, {1, 1, 1, -2, 1, 1, 1, 1}));
 }
 
 TEST(ImpossibleLosses, NonFiniteValuesHaveTheirOwnError) {

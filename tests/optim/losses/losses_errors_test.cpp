@@ -40,6 +40,10 @@ TEST(LossErrors, NameTheRowAndTheInvalidLabel) {
                      "sparse_categorical_crossentropy: label nan in row 2; labels are whole numbers from 0 to 3");
   expect_label_error(Tensor::vector({0, testing::infinity, 0}),
                      "sparse_categorical_crossentropy: label inf in row 1; labels are whole numbers from 0 to 3");
+  const Tensor steps({3, 2}, {0, 1, 2, 3, 3, 4});
+  expect_loss_error<ValueError>(
+      sparse(steps), {3, 2, 4},
+      "sparse_categorical_crossentropy: label 4 in row 2, position 1; labels are whole numbers from 0 to 3");
 }
 
 TEST(LossErrors, NameBothShapesAndTheOtherCrossEntropy) {
