@@ -73,7 +73,7 @@ endfunction()
 
 # Most of the compile time of a small file is spent on the standard library's headers, which a batch reads once.
 function(cornu_compile_in_batches target)
-  set_target_properties(${target} PROPERTIES UNITY_BUILD ${CORNU_UNITY} UNITY_BUILD_BATCH_SIZE 8)
+  set_target_properties(${target} PROPERTIES UNITY_BUILD ${CORNU_UNITY} UNITY_BUILD_BATCH_SIZE 16)
 endfunction()
 
 # cornu_library(NAME REAL float|double): one library of all folders, with the alias cornu::NAME.
