@@ -246,7 +246,7 @@ IdxArray read_idx_bytes(std::span<const std::byte> bytes, const std::string& nam
   }
 }
 
-std::vector<std::byte> idx_bytes(const IdxArray& array, bool gzip) {
+std::vector<std::byte> detail::idx_bytes(const IdxArray& array, bool gzip) {
   require<ValueError>(array.dimensions.size() <= most_idx_dimensions, "write_idx: {} dimensions; IDX has at most {}",
                       array.dimensions.size(), most_idx_dimensions);
   for (const Index dimension : array.dimensions) {
@@ -267,7 +267,7 @@ std::vector<std::byte> idx_bytes(const IdxArray& array, bool gzip) {
 }
 
 void write_idx(const std::string& path, const IdxArray& array, const IdxWriteOptions& options) {
-  const std::vector<std::byte> bytes = idx_bytes(array, options.gzip.value_or(path.ends_with(".gz")));
+  const std::vector<std::byte> bytes = detail::idx_bytes(array, options.gzip.value_or(path.ends_with(".gz")));
   AtomicFile file(path);
   file.write(bytes);
   file.commit();

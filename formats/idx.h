@@ -64,7 +64,10 @@ struct IdxWriteOptions {
 /// Throws ShapeError if the product of the dimensions is not the number of elements, ValueError for dimensions that the
 /// format cannot hold, and FileError, naming path and cause, if the file cannot be written.
 void write_idx(const std::string& path, const IdxArray& array, const IdxWriteOptions& options = {});
+
+namespace detail {
 /// The bytes that write_idx writes.
 std::vector<std::byte> idx_bytes(const IdxArray& array, bool gzip);
+}  // namespace detail
 
 }  // namespace cornu

@@ -118,7 +118,7 @@ constexpr bool always_fits = std::numeric_limits<T>::digits <= std::numeric_limi
 Index size_of(Dtype dtype) { return detail::dtype_row(dtype).size; }
 std::string to_string(Dtype dtype) { return detail::dtype_row(dtype).name; }
 
-std::optional<Dtype> dtype_called(std::string_view name) {
+std::optional<Dtype> detail::dtype_called(std::string_view name) {
   for (const detail::DtypeRow& row : detail::dtypes) {
     if (row.name == name) return row.dtype;
   }
@@ -139,7 +139,7 @@ RawTensor raw_tensor(std::string name, ConstView view) {
           .bytes = std::as_bytes(std::span(view.data(), static_cast<std::size_t>(view.size())))};
 }
 
-Index byte_count(const std::vector<Index>& shape, Dtype dtype) {
+Index detail::byte_count(const std::vector<Index>& shape, Dtype dtype) {
   Index bytes = size_of(dtype);
   // In order, as in the reference implementation of safetensors: after a 0, any size is accepted.
   for (const Index dimension : shape) {
@@ -156,7 +156,7 @@ void detail::require_exact(const RawTensor& tensor) {
   });
 }
 
-void check_size(const RawTensor& tensor) {
+void detail::check_size(const RawTensor& tensor) {
   Index bytes = 0;
   try {
     bytes = byte_count(tensor.shape, tensor.dtype);

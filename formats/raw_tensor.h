@@ -21,8 +21,6 @@ enum class Dtype { f64, f32, f16, bf16, i64, i32, i16, i8, u64, u32, u16, u8, bo
 Index size_of(Dtype dtype);
 /// The name used in safetensors files: "F32", "BOOL".
 std::string to_string(Dtype dtype);
-/// The type with this name, if there is one.
-std::optional<Dtype> dtype_called(std::string_view name);
 
 /// A tensor of any type and rank. Does not own its bytes.
 struct RawTensor {
@@ -50,6 +48,13 @@ bool fits_real(T number) {
   return real < beyond && static_cast<T>(real) == number;
 }
 
+/// The type with this name, if there is one.
+std::optional<Dtype> dtype_called(std::string_view name);
+/// The size in bytes of a tensor of this shape. Throws FormatError if a dimension is negative or the size overflows.
+Index byte_count(const std::vector<Index>& shape, Dtype dtype);
+/// Throws ValueError, naming the tensor, if its shape is invalid or does not match the number of its bytes.
+void check_size(const RawTensor& tensor);
+
 /// Throws FormatError, naming position and value, for an integer that Real cannot represent exactly.
 void require_exact(const RawTensor& tensor);
 
@@ -59,11 +64,6 @@ void require_read(const std::string& file, const std::vector<UnreadArray>& unrea
 
 /// A tensor that refers to the elements of `view`: F32, or F64 if Real is double.
 RawTensor raw_tensor(std::string name, ConstView view);
-
-/// The size in bytes of a tensor of this shape. Throws FormatError if a dimension is negative or the size overflows.
-Index byte_count(const std::vector<Index>& shape, Dtype dtype);
-/// Throws ValueError, naming the tensor, if its shape is invalid or does not match the number of its bytes.
-void check_size(const RawTensor& tensor);
 
 /// Converts the elements to Real; true becomes 1. Floats are rounded to nearest if Real is narrower. Throws
 /// FormatError, naming the tensor, if `to` has a different number of elements, and for an integer that Real cannot

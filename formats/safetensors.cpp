@@ -61,7 +61,7 @@ struct SafetensorsFile::Content {
           data = data.subspan(static_cast<std::size_t>(gap->second));
         }
         RawTensor& tensor = header.tensors[i];
-        const auto size = static_cast<std::size_t>(byte_count(tensor.shape, tensor.dtype));
+        const auto size = static_cast<std::size_t>(detail::byte_count(tensor.shape, tensor.dtype));
         tensor.bytes = data.first(size);
         data = data.subspan(size);
       }
@@ -142,7 +142,7 @@ Pieces pieces_of(std::span<const RawTensor> tensors, const SafetensorsMetadata& 
   std::string text = to_string(header);
   text.resize((text.size() + 7) / 8 * 8, ' ');
   try {
-    for (const RawTensor& tensor : tensors) check_size(tensor);
+    for (const RawTensor& tensor : tensors) detail::check_size(tensor);
     // Refuses what would not be read back, such as a duplicate name or a header that is too long.
     read_safetensors_header(text, offset);
   } catch (const Error& error) {
@@ -162,7 +162,8 @@ void write_pieces(const Pieces& pieces, Write write) {
 
 }  // namespace
 
-std::vector<std::byte> safetensors_bytes(std::span<const RawTensor> tensors, const SafetensorsMetadata& metadata) {
+std::vector<std::byte> detail::safetensors_bytes(std::span<const RawTensor> tensors,
+                                                 const SafetensorsMetadata& metadata) {
   std::vector<std::byte> result;
   write_pieces(pieces_of(tensors, metadata),
                [&](std::span<const std::byte> bytes) { result.insert(result.end(), bytes.begin(), bytes.end()); });

@@ -61,7 +61,9 @@ class SafetensorsFile {
 void write_safetensors(const std::string& path, std::span<const RawTensor> tensors,
                        const SafetensorsMetadata& metadata = {});
 
+namespace detail {
 /// The bytes that write_safetensors writes.
 std::vector<std::byte> safetensors_bytes(std::span<const RawTensor> tensors, const SafetensorsMetadata& metadata = {});
+}  // namespace detail
 
 }  // namespace cornu

@@ -113,7 +113,7 @@ class HeaderReader final : public JsonHandler {
     const auto* const text = scalar.as<std::string>();
     require<FormatError>(text != nullptr, "\"{}\": dtype is {}; a string is required", entry.name, scalar.kind());
     require_new(entry.type == Entry::Type::missing);
-    const std::optional<Dtype> dtype = dtype_called(*text);
+    const std::optional<Dtype> dtype = detail::dtype_called(*text);
     entry.type = dtype ? Entry::Type::known : Entry::Type::unread;
     entry.dtype = dtype.value_or(Dtype{});
     constexpr std::size_t most_shown = 40;
@@ -168,7 +168,7 @@ SafetensorsHeader read_safetensors_header(std::string_view text, Index data_byte
       require<FormatError>(begin <= end && end <= data_bytes, "its bytes are {} to {}, but the file has {}", begin, end,
                            data_bytes);
       if (entry.type != Entry::Type::known) return;  // its size is unknown
-      const Index wanted = byte_count(*entry.shape, entry.dtype);
+      const Index wanted = detail::byte_count(*entry.shape, entry.dtype);
       require<FormatError>(end - begin == wanted, "{} {} takes {} bytes, but it has {}", to_string(entry.dtype),
                            to_string(std::span(std::as_const(*entry.shape))), wanted, end - begin);
     });

@@ -205,7 +205,7 @@ std::vector<std::pair<std::string, const Parameter*>> AnyLayer::parameters() con
   return result;
 }
 
-std::string snake_case(std::string_view type) {
+std::string detail::snake_case(std::string_view type) {
   // Keras's two rules: break before an upper-case letter that a lower-case one follows, and between a lower-case and an
   // upper-case letter.
   std::string result;

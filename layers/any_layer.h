@@ -243,15 +243,17 @@ class AnyLayer {
   detail::DeepPtr<Box> box_;
 };
 
+namespace detail {
 /// Converts a type's name to a default layer name, as in Keras: "Dense" becomes "dense", "ReLU" becomes "re_lu".
 std::string snake_case(std::string_view type);
+}  // namespace detail
 
 template <class L>
 std::string AnyLayer::BoxOf<L>::default_name() const {
   if constexpr (requires { std::string(layer.name()); }) {
     return std::string(layer.name());
   } else {
-    return snake_case(type());
+    return detail::snake_case(type());
   }
 }
 

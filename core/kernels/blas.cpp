@@ -110,7 +110,7 @@ class BlasCall {
 
 }  // namespace
 
-void set_up_blas() { static_cast<void>(set_up()); }
+void detail::set_up_blas() { static_cast<void>(set_up()); }
 
 void require_blas_sizes(const char* what, Index m, Index k, Index n) {
   for (const Index size : {m, k, n}) {

@@ -41,7 +41,7 @@ class LossMetric {
  public:
   template <class L>
   requires(!std::same_as<L, LossMetric> && std::constructible_from<AnyLoss, L>) explicit LossMetric(L loss)
-      : LossMetric(snake_case(detail::type_name<L>()), std::move(loss)) {}
+      : LossMetric(detail::snake_case(detail::type_name<L>()), std::move(loss)) {}
   LossMetric(std::string name, const AnyLoss& loss) : LossMetric(loss.direction(), std::move(name), loss) {}
   /// With the given direction, whatever the loss declares.
   LossMetric(Direction own_direction, std::string name, AnyLoss loss)
@@ -152,7 +152,7 @@ class AnyMetric {
       if constexpr (requires { metric.name(); }) {
         return metric.name();
       } else {
-        return snake_case(detail::type_name<M>());
+        return detail::snake_case(detail::type_name<M>());
       }
     }
     void reset() override { metric.reset(); }

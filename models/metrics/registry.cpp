@@ -37,11 +37,11 @@ AnyMetric json_to(const Json& json, As<AnyMetric>) {
   if (is_loss) {
     const auto loss = value_of<AnyLoss>(json);
     const Json* const declared = json.find("direction");
-    if (declared == nullptr) return LossMetric(snake_case(type), loss);
+    if (declared == nullptr) return LossMetric(detail::snake_case(type), loss);
     const auto direction = value_of<std::string>(*declared);
     require<FormatError>(direction == "up" || direction == "down", "direction is \"{}\"; it must be up or down",
                          direction);
-    return LossMetric(direction == "up" ? Direction::up : Direction::down, snake_case(type), loss);
+    return LossMetric(direction == "up" ? Direction::up : Direction::down, detail::snake_case(type), loss);
   }
   return detail::metric_registry().make(json);
 }

@@ -233,7 +233,7 @@ class MnistDownload : public MnistFiles {
   }
 
   datasets::MnistFile publish(const std::string& name, const IdxArray& array) {
-    const std::vector<std::byte> bytes = idx_bytes(array, true);
+    const std::vector<std::byte> bytes = detail::idx_bytes(array, true);
     server.answer("/" + name + ".gz", testing::ok({reinterpret_cast<const char*>(bytes.data()), bytes.size()}));
     return {name, sha256(bytes), bytes.size()};
   }
@@ -316,7 +316,7 @@ std::string raw_sha256(const ImageDataset& dataset, bool of_labels) {
   const Bytes pixels(dataset.pixels().begin(), dataset.pixels().end());
   const Bytes classes(dataset.labels().begin(), dataset.labels().end());
   const IdxArray array = of_labels ? labels(classes) : IdxArray{{dataset.size(), 28, 28}, pixels};
-  return sha256(idx_bytes(array, false));
+  return sha256(detail::idx_bytes(array, false));
 }
 
 TEST(MnistItself, HasTheExpectedHashes) {

@@ -72,8 +72,9 @@ TEST(Idx, ReadsTheBytesOfTheSpecification) {
 }
 
 TEST(Idx, WritesTheBytesOfTheSpecification) {
-  EXPECT_EQ(idx_bytes({{1}, std::vector<float>{1.5F}}, false), bytes({0, 0, 0x0D, 1, 0, 0, 0, 1, 0x3F, 0xC0, 0, 0}));
-  EXPECT_EQ(idx_bytes(small, false), bytes({0, 0, 8, 2, 0, 0, 0, 2, 0, 0, 0, 2, 1, 2, 3, 4}));
+  EXPECT_EQ(detail::idx_bytes({{1}, std::vector<float>{1.5F}}, false),
+            bytes({0, 0, 0x0D, 1, 0, 0, 0, 1, 0x3F, 0xC0, 0, 0}));
+  EXPECT_EQ(detail::idx_bytes(small, false), bytes({0, 0, 8, 2, 0, 0, 0, 2, 0, 0, 0, 2, 1, 2, 3, 4}));
 }
 
 TEST(Idx, RoundTripsEveryType) {
@@ -94,7 +95,7 @@ TEST(Idx, CompressesByNameByDefaultAndReadsByContent) {
   write_idx(folder / "packed", small, {.gzip = true});
   EXPECT_TRUE(detail::is_gzip(byte_content(folder / "a.gz")));
   EXPECT_TRUE(detail::is_gzip(byte_content(folder / "packed")));
-  EXPECT_EQ(byte_content(folder / "raw_in_spite_of_its_name.gz"), idx_bytes(small, false));
+  EXPECT_EQ(byte_content(folder / "raw_in_spite_of_its_name.gz"), detail::idx_bytes(small, false));
   for (const std::string& name : folder.names()) EXPECT_EQ(read_idx(folder / name), small) << name;
 }
 
@@ -102,8 +103,8 @@ TEST(Idx, SupportsEmptyArraysScalarsAndManyDimensions) {
   const std::vector<std::uint8_t> none, one{7};
   for (const IdxArray& array : {IdxArray{{0}, none}, IdxArray{{5, 0, 28}, none}, IdxArray{{}, one},
                                 IdxArray{std::vector<Index>(255, 1), one}}) {
-    EXPECT_EQ(parse(idx_bytes(array, false)), array);
-    EXPECT_EQ(parse(idx_bytes(array, true)), array);
+    EXPECT_EQ(parse(detail::idx_bytes(array, false)), array);
+    EXPECT_EQ(parse(detail::idx_bytes(array, true)), array);
   }
 }
 
@@ -112,7 +113,7 @@ TEST(Idx, ConvertsToAndFromTensors) {
   const Tensor tensor = Tensor::matrix({{0.5, -1}, {2, 3}});
   const IdxArray array = to_idx(tensor);
   EXPECT_EQ(array.magic(), sizeof(Real) == 4 ? 0x0D02u : 0x0E02u);
-  EXPECT_EQ(to_tensor(parse(idx_bytes(array, true))), tensor);
+  EXPECT_EQ(to_tensor(parse(detail::idx_bytes(array, true))), tensor);
   EXPECT_EQ(to_tensor(to_idx(Tensor::scalar(3))), Tensor::scalar(3));
   EXPECT_EQ(error_of<ShapeError>([] {
               to_tensor({{2}, std::vector<float>{1}});
@@ -150,7 +151,7 @@ TEST(Idx, ReportsInvalidHeaders) {
 }
 
 TEST(Idx, ReportsTooFewOrTooManyElements) {
-  const Bytes raw = idx_bytes(small, false);
+  const Bytes raw = detail::idx_bytes(small, false);
   EXPECT_EQ(format_error(Bytes(raw.begin(), raw.end() - 1)),
             "file: dimensions (2, 2) of u8 need 4 bytes, the file has exactly 3");
   EXPECT_EQ(format_error(raw + bytes({0})), "file: dimensions (2, 2) of u8 need 4 bytes, the file has exactly 5");
@@ -170,9 +171,9 @@ TEST(Idx, RejectsSizesThatOverflowOrExceedTheLimit) {
             "file: dimensions (4294967295, 2147483647) of f64 need too many bytes, more than the limit of 4294967296");
   EXPECT_EQ(format_error(bytes({0, 0, 8, 2}) + huge + bytes({0, 0, 0, 2})),
             "file: dimensions (4294967295, 2) of u8 need 8589934590 bytes, more than the limit of 4294967296");
-  EXPECT_EQ(format_error(idx_bytes(small, true), {.size_limit = 3}),
+  EXPECT_EQ(format_error(detail::idx_bytes(small, true), {.size_limit = 3}),
             "file: dimensions (2, 2) of u8 need 4 bytes, more than the limit of 3");
-  EXPECT_EQ(parse(idx_bytes(small, true), {.size_limit = 4}), small);
+  EXPECT_EQ(parse(detail::idx_bytes(small, true), {.size_limit = 4}), small);
 }
 
 TEST(Idx, DoesNotAllocateByTheHeaderAlone) {
@@ -191,7 +192,7 @@ TEST(Idx, StopsADecompressionBomb) {
 }
 
 TEST(Idx, ReadsConsecutiveGzipMembersAsOneStream) {
-  const Bytes raw = idx_bytes(small, false);
+  const Bytes raw = detail::idx_bytes(small, false);
   const Bytes front(raw.begin(), raw.begin() + 5), back(raw.begin() + 5, raw.end());
   using detail::gzip_compressed;
   EXPECT_EQ(parse(gzip_compressed(front) + gzip_compressed({}) + gzip_compressed(back)), small);
@@ -200,7 +201,7 @@ TEST(Idx, ReadsConsecutiveGzipMembersAsOneStream) {
 }
 
 TEST(Idx, RejectsDamagedGzipData) {
-  const Bytes packed = idx_bytes(small, true);
+  const Bytes packed = detail::idx_bytes(small, true);
   EXPECT_EQ(format_error(Bytes(packed.begin(), packed.end() - 1)),
             "file: the gzip data are cut off (an interrupted download?)");
   EXPECT_EQ(format_error(packed + bytes({1, 2, 3})), "file: 3 bytes follow the end of the gzip data");
@@ -215,7 +216,7 @@ TEST(Idx, RejectsDamagedGzipData) {
 TEST(Idx, ThrowsOrReadsTheSameSizeForDamagedFiles) {
   for (const IdxArray& array : one_of_every_type()) {
     for (const bool gzip : {false, true}) {
-      const Bytes whole = idx_bytes(array, gzip);
+      const Bytes whole = detail::idx_bytes(array, gzip);
       const testing::Refused refused = testing::read_damaged(whole, [&](const Bytes& damaged) {
         const IdxArray parsed = parse(damaged);
         // A gzip file has a checksum: if the flip is accepted, the content is unchanged.
@@ -243,18 +244,18 @@ TEST(Idx, NamesAFileThatCannotBeRead) {
 
 TEST(Idx, RejectsArraysThatTheFormatCannotHold) {
   EXPECT_EQ(error_of<ShapeError>([] {
-              idx_bytes({{3}, std::vector<float>{1}}, false);
+              detail::idx_bytes({{3}, std::vector<float>{1}}, false);
             }),
             "write_idx: the product of the dimensions (3,) is not the number of elements, 1");
   EXPECT_EQ(error_of<ValueError>([] {
-              idx_bytes({std::vector<Index>(256, 1), std::vector<float>{1}}, false);
+              detail::idx_bytes({std::vector<Index>(256, 1), std::vector<float>{1}}, false);
             }),
             "write_idx: 256 dimensions; IDX has at most 255");
   EXPECT_EQ(error_of<ValueError>([] {
-              idx_bytes({{0, Index{1} << 32}, std::vector<float>{}}, false);
+              detail::idx_bytes({{0, Index{1} << 32}, std::vector<float>{}}, false);
             }),
             "write_idx: dimensions (0, 4294967296); each must be from 0 to 4294967295");
-  EXPECT_THROW(idx_bytes({{-1, -1}, std::vector<float>{1}}, false), ValueError);
+  EXPECT_THROW(detail::idx_bytes({{-1, -1}, std::vector<float>{1}}, false), ValueError);
 }
 
 TEST(Idx, NamesAFileThatCannotBeWrittenAndLeavesNothing) {

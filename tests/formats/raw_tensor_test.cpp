@@ -104,11 +104,11 @@ TEST(RawTensor, ReadsIntegersExactlyOrThrows) {
 TEST(RawTensor, TypesHaveTheirSafetensorsNames) {
   for (int i = 0; i <= static_cast<int>(Dtype::f8_e8m0); ++i) {
     const auto dtype = static_cast<Dtype>(i);
-    EXPECT_EQ(dtype_called(to_string(dtype)), dtype);
+    EXPECT_EQ(detail::dtype_called(to_string(dtype)), dtype);
     EXPECT_GT(size_of(dtype), 0);
   }
-  EXPECT_EQ(dtype_called("F8_E4M3"), Dtype::f8_e4m3);
-  EXPECT_EQ(dtype_called("F4"), std::nullopt);
+  EXPECT_EQ(detail::dtype_called("F8_E4M3"), Dtype::f8_e4m3);
+  EXPECT_EQ(detail::dtype_called("F4"), std::nullopt);
 }
 
 }  // namespace

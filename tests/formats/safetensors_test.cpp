@@ -268,9 +268,9 @@ TEST(Safetensors, UnreadTensorsTakeAtMostFourTimesTheFileInMemory) {
 TEST(Safetensors, RejectsOrReadsDamagedFiles) {
   const std::vector<float> numbers{1, 2, 3};
   const std::vector<std::byte> whole =
-      safetensors_bytes(std::array<RawTensor, 2>{{{"a", Dtype::f32, {3}, bytes_of(numbers)},
-                                                  {"b", Dtype::u8, {2, 2}, bytes_of(numbers).first(4)}}},
-                        {{"m", "\"\\"}});
+      detail::safetensors_bytes(std::array<RawTensor, 2>{{{"a", Dtype::f32, {3}, bytes_of(numbers)},
+                                                          {"b", Dtype::u8, {2, 2}, bytes_of(numbers).first(4)}}},
+                                {{"m", "\"\\"}});
   const testing::Refused refused = testing::read_damaged(whole, [](const std::vector<std::byte>& bytes) {
     const SafetensorsFile file(bytes, "file");
     for (const RawTensor& tensor : file.tensors()) file.tensor(tensor.name);

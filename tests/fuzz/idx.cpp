@@ -30,9 +30,10 @@ int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t size) {
   IdxArray array;
   const Index limit = fuzz::most_memory(compressed ? content_of(bytes) : size);
   if (!fuzz::reads(limit, [&] { array = read_idx_bytes(bytes, "file"); })) return 0;
-  const std::vector<std::byte> written = idx_bytes(array, compressed);
+  const std::vector<std::byte> written = detail::idx_bytes(array, compressed);
   if (compressed) {
-    fuzz::check(idx_bytes(read_idx_bytes(written, "copy"), true) == written, "what is written again is the same");
+    fuzz::check(detail::idx_bytes(read_idx_bytes(written, "copy"), true) == written,
+                "what is written again is the same");
   } else {
     fuzz::check(written.size() == size && std::memcmp(written.data(), data, size) == 0, "what is read is written");
   }

@@ -29,9 +29,9 @@ int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t size) {
   // A tensor of bytes takes four times as much as Reals.
   if (!fuzz::reads(fuzz::most_memory(size), read)) return 0;
   const SafetensorsFile file(bytes, "file");
-  const std::vector<std::byte> written = safetensors_bytes(file.tensors(), file.metadata());
+  const std::vector<std::byte> written = detail::safetensors_bytes(file.tensors(), file.metadata());
   const SafetensorsFile again(written, "copy");
   fuzz::check(same(file, again), "what is written is read again");
-  fuzz::check(safetensors_bytes(again.tensors(), again.metadata()) == written, "and written as the same bytes");
+  fuzz::check(detail::safetensors_bytes(again.tensors(), again.metadata()) == written, "and written as the same bytes");
   return 0;
 }

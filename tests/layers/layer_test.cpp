@@ -249,18 +249,18 @@ TEST(AnyLayer, LeavesOtherExceptionsUnchanged) {
 }
 
 TEST(SnakeCase, ConvertsLikeKeras) {
-  EXPECT_EQ(snake_case("Dense"), "dense");
-  EXPECT_EQ(snake_case("ReLU"), "re_lu");
-  EXPECT_EQ(snake_case("LeakyReLU"), "leaky_re_lu");
-  EXPECT_EQ(snake_case("ELU"), "elu");
-  EXPECT_EQ(snake_case("Conv2D"), "conv2d");
-  EXPECT_EQ(snake_case("Conv2DTranspose"), "conv2d_transpose");
-  EXPECT_EQ(snake_case("MaxPooling2D"), "max_pooling2d");
-  EXPECT_EQ(snake_case("LSTMCell"), "lstm_cell");
-  EXPECT_EQ(snake_case("BatchNormalization"), "batch_normalization");
-  EXPECT_EQ(snake_case("my_layer"), "my_layer");
-  EXPECT_EQ(snake_case("My_Layer"), "my_layer");
-  EXPECT_EQ(snake_case(""), "");
+  EXPECT_EQ(detail::snake_case("Dense"), "dense");
+  EXPECT_EQ(detail::snake_case("ReLU"), "re_lu");
+  EXPECT_EQ(detail::snake_case("LeakyReLU"), "leaky_re_lu");
+  EXPECT_EQ(detail::snake_case("ELU"), "elu");
+  EXPECT_EQ(detail::snake_case("Conv2D"), "conv2d");
+  EXPECT_EQ(detail::snake_case("Conv2DTranspose"), "conv2d_transpose");
+  EXPECT_EQ(detail::snake_case("MaxPooling2D"), "max_pooling2d");
+  EXPECT_EQ(detail::snake_case("LSTMCell"), "lstm_cell");
+  EXPECT_EQ(detail::snake_case("BatchNormalization"), "batch_normalization");
+  EXPECT_EQ(detail::snake_case("my_layer"), "my_layer");
+  EXPECT_EQ(detail::snake_case("My_Layer"), "my_layer");
+  EXPECT_EQ(detail::snake_case(""), "");
 }
 
 }  // namespace

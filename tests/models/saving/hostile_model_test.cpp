@@ -32,7 +32,7 @@ std::string model_text(const std::string& layers, const std::string& input = "[3
 }
 
 Sequential load(const std::string& description, const LoadOptions& options = {}) {
-  const std::vector<std::byte> file = safetensors_bytes({}, {{"cornu.model", description}});
+  const std::vector<std::byte> file = detail::safetensors_bytes({}, {{"cornu.model", description}});
   return Sequential::load(SafetensorsFile(file, "file"), options);
 }
 
@@ -118,7 +118,7 @@ TEST(HostileModel, TruncatedOrCorruptFilesAreRefusedOrPredict) {
   const std::vector<std::byte> zeros(32 * sizeof(float));
   const std::vector<RawTensor> tensors{{"d/kernel", Dtype::f32, {3, 2}, std::span(zeros).first(24)},
                                        {"d/bias", Dtype::f32, {2}, std::span(zeros).first(8)}};
-  const std::vector<std::byte> whole = safetensors_bytes(tensors, {{"cornu.model", text}});
+  const std::vector<std::byte> whole = detail::safetensors_bytes(tensors, {{"cornu.model", text}});
   const auto read = [](const std::vector<std::byte>& file) {
     const Sequential model = Sequential::load(SafetensorsFile(file, "file"));
     static_cast<void>(model.predict(Tensor(model.input_shape()->batched(1))));

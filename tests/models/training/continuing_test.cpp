@@ -110,7 +110,7 @@ TEST(Continuing, AFileWithoutACountIsAnErrorOnUpdate) {
   const std::string part = R"(,"count":10)";
   ASSERT_NE(text.find(part), std::string::npos) << text;
   text.erase(text.find(part), part.size());
-  const std::vector<std::byte> bytes = safetensors_bytes(file.tensors(), metadata);
+  const std::vector<std::byte> bytes = detail::safetensors_bytes(file.tensors(), metadata);
   Sequential old = Sequential::load(SafetensorsFile(bytes, "file"));
   auto& back = *old.get_layer(0).as<Normalization>();
   EXPECT_EQ(back.mean.value, layer.mean.value);

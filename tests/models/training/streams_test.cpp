@@ -275,7 +275,7 @@ Sequential loaded_with(const Sequential& model, const std::string& part, const s
   const std::size_t at = text.find(part);
   EXPECT_NE(at, std::string::npos) << text;
   text.replace(at, part.size(), by);
-  const std::vector<std::byte> bytes = safetensors_bytes(file.tensors(), metadata);
+  const std::vector<std::byte> bytes = detail::safetensors_bytes(file.tensors(), metadata);
   return Sequential::load(SafetensorsFile(bytes, "file"));
 }
 
