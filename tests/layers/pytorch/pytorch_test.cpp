@@ -1,5 +1,5 @@
 // Compares each layer with PyTorch's: results, gradients and state after a step, for equal weights.
-// The values are from fixtures/layers.py; set CORNU_LAYERS to compare with another file.
+// The values are from ../fixtures/layers.py; set CORNU_LAYERS to compare with another file.
 
 #include <gtest/gtest.h>
 
