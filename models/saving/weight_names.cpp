@@ -64,7 +64,7 @@ void require_known(const LayerNames& rename, std::span<const StoredLayer> layers
 
 /// The weights under the model's own names, renamed.
 std::vector<StoredTensor> own_weights(const NamedParameters& parameters, const LayerNames& rename) {
-  std::vector<StoredTensor> result = as_they_are(parameters);
+  std::vector<StoredTensor> result = own_layout(parameters);
   for (StoredTensor& tensor : result) tensor.name = renamed(tensor.name, rename);
   return result;
 }
@@ -77,7 +77,7 @@ std::vector<StoredTensor> pytorch_tensors(const StoredLayer& layer, const ImageO
   require<ValueError>(!order.in && !order.out,
                       "its input or output is the image {}, channels first in PyTorch; the order is not known for {}",
                       order.in ? *order.in : order.out.value_or(Shape()), with_article(layer.layer->type()));
-  std::vector<StoredTensor> result = as_they_are(layer.parameters);
+  std::vector<StoredTensor> result = own_layout(layer.parameters);
   for (StoredTensor& tensor : result) {
     for (char& c : tensor.name) c = c == '/' ? '.' : c;
   }
@@ -134,7 +134,7 @@ const char* code_of(Names names) {
   return names == Names::pytorch ? "Names::pytorch" : names == Names::keras ? "Names::keras" : "Names::cornu";
 }
 
-std::vector<StoredTensor> as_they_are(const NamedParameters& parameters) {
+std::vector<StoredTensor> own_layout(const NamedParameters& parameters) {
   std::vector<StoredTensor> result;
   for (const auto& [name, parameter] : parameters) result.push_back({name, parameter->shape(), {{parameter}}});
   return result;

@@ -13,7 +13,7 @@
 #include "cornu/models/saving/saving.h"
 
 /// Matches the tensors of a file with a model's parameters, with the names and layouts of Cornu, Keras and PyTorch.
-/// Internal to models/*.cpp.
+/// Internal to models/saving.
 namespace cornu::detail {
 
 struct SequentialState;
@@ -27,7 +27,7 @@ Names names_guessed(const SafetensorsFile& file);
 const char* code_of(Names names);
 
 /// The parameters under their own names and in their own layouts.
-std::vector<StoredTensor> as_they_are(const NamedParameters& parameters);
+std::vector<StoredTensor> own_layout(const NamedParameters& parameters);
 
 /// The tensors that hold the model's weights, in a new file (null) or in `file`, whose names are matched. Throws
 /// ValueError for a layer that these names cannot express, for one in `rename` that does not exist, and for modules in

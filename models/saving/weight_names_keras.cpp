@@ -95,7 +95,7 @@ std::vector<StoredTensor> keras_weights(std::span<const StoredLayer> layers, con
     names.insert(parts_of(own, '/')[0]);
     const LayerTraits traits = layer.layer->traits();
     const std::string cell = traits.keras_cell.empty() ? "" : std::string(traits.keras_cell) + "/";
-    std::vector<StoredTensor> tensors = as_they_are(layer.parameters);
+    std::vector<StoredTensor> tensors = own_layout(layer.parameters);
     if (!traits.keras_counter.empty()) {
       tensors.push_back({std::string(traits.keras_counter), {}, {}, StoredTensor::Use::ignored});
     }

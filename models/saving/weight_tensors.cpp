@@ -172,7 +172,7 @@ WeightsReport get_weights(const SafetensorsFile& file, std::span<const StoredTen
 
 WeightsReport get_weights(const SafetensorsFile& file, const NamedParameters& parameters,
                           const LoadWeightsOptions& options) {
-  return get_weights(file, as_they_are(parameters), options);
+  return get_weights(file, own_layout(parameters), options);
 }
 
 void get_optimizer(const SafetensorsFile& file, const Json& json, Optimizer& optimizer,
