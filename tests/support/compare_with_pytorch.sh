@@ -1,7 +1,7 @@
 #!/bin/sh
 # Compares Cornu with the installed PyTorch. Runs a Python script, stores its output in a file, and runs a test program
 # that finds the file's path in an environment variable:
-#     beside_pytorch.sh <script> <variable> <test program> <its tests> <work folder>
+#     compare_with_pytorch.sh <script> <variable> <test program> <its tests> <work folder>
 # Exits with 77, which ctest reports as skipped, if there is no PyTorch.
 set -eu
 

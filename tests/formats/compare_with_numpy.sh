@@ -1,6 +1,7 @@
 #!/bin/sh
-# Exchanges files with the installed NumPy in both directions: `beside_numpy.sh <test program> <work folder>`. Exits with
-# 77, which ctest reports as skipped, if NumPy is not installed.
+# Exchanges files with the installed NumPy in both directions:
+#     compare_with_numpy.sh <test program> <work folder>
+# Exits with 77, which ctest reports as skipped, if NumPy is not installed.
 set -eu
 arrays=$(dirname "$0")/fixtures/arrays.py
 
