@@ -22,6 +22,8 @@ awk '
     # of ops.
     exception["core/autodiff/tape.cpp", "core/kernels"] = exception["core/autodiff/var.cpp", "core/kernels"] = 1
     exception["core/gradcheck.h", "core/autodiff"] = 1
+    # A dependency at link time that includes do not show: core/gradcheck.cpp calls detail::check_steps, which
+    # optim/step_check.cpp defines.
     exception["core/gradcheck.cpp", "core/ops"] = exception["core/regularizer.cpp", "core/ops"] = 1
     # Headers of core that kernels must not include: they work on elements, without a tape.
     split("parameter gradcheck gradcheck_sources", names, " ")
