@@ -10,9 +10,9 @@
 /// exp, log and related functions without branches and calls, so that the compiler can vectorize loops that use them
 /// (the C library's functions take one value per call). For float and double. NaN in, NaN out.
 /// Maximum errors in units in the last place: exp and log 1.5, expm1 and log1p 2, tanh and sigmoid 2.5, normal 3
-/// (density) and 5 (cumulative). Polynomials are Taylor series, as long as the precision needs: on the short intervals
-/// of the reduced arguments, fitted coefficients would save only one term. Source of the argument reductions: fdlibm
-/// (Sun, 1993).
+/// (density) and 5 (cumulative). Except in normal, polynomials are Taylor series, as long as the precision needs: on
+/// the short intervals of the reduced arguments, fitted coefficients would save only one term. normal is a Chebyshev
+/// series with a table of coefficients. Source of the argument reductions: fdlibm (Sun, 1993).
 namespace cornu::math {
 
 namespace detail {
