@@ -17,8 +17,8 @@ struct ExportCppOptions {
   bool int8_weights = false;
 };
 
-/// Returns a C++17 header that predicts as the model does. It needs only <cmath>, no heap and no exceptions; weights
-/// are constexpr and compilers vectorise the loops. It declares
+/// Returns a C++17 header that predicts as the model does. It needs only standard headers, no heap and no
+/// exceptions; weights are constexpr and compilers vectorise the loops. It declares
 ///
 ///     namespace net {
 ///     constexpr std::size_t input_size, output_size;                          // elements per sample

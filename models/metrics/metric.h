@@ -26,6 +26,8 @@ namespace cornu {
 ///                                     larger values are better; Direction::down if smaller ones are. EarlyStopping and
 ///                                     similar callbacks use it; without it they require a `.mode`.
 ///   bool reads_logits(Logits) const   true if it takes logits.
+///   bool reads_logits(Logits, Index outputs) const
+///                                     the same, if it depends on the size of the model's last axis.
 /// y_pred are the model's outputs. If the model's loss takes logits, y_pred are probabilities, the sigmoid or softmax
 /// of the outputs, unless reads_logits returns true. Without reads_logits, a margin loss such as Hinge passes the
 /// outputs themselves.
