@@ -4,7 +4,7 @@
 
 namespace cornu {
 
-/// Whether larger or smaller values of a metric, or of a loss used as one, are better; `unknown` if it does not say.
+/// The better direction of a metric, or of a loss used as a metric. `unknown`: not declared.
 enum class Direction { unknown, up, down };
 
 }  // namespace cornu

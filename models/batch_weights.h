@@ -15,8 +15,8 @@ void require_sample_weight(ConstView sample_weight, Index samples);
 class BatchWeights {
  public:
   /// `sample_weight` has one element per sample of the dataset, or none, and must outlive this object. `output` is the
-  /// shape of one sample's outputs; it decides how targets are read as classes. `rows_are_classes`: several outputs are
-  /// the scores of a sample's possible classes, not independent answers or values.
+  /// shape of one sample's outputs; it decides how targets are read as classes. `rows_are_classes`: the outputs are
+  /// scores of mutually exclusive classes.
   explicit BatchWeights(ConstView sample_weight, std::map<Index, double> class_weight = {}, const Shape& output = {},
                         bool rows_are_classes = false)
       : sample_weight_(sample_weight),

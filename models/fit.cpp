@@ -57,8 +57,8 @@ struct FitData {
   }
 };
 
-/// Batches of pass after pass over the dataset, each pass in another order. An epoch may have fewer or more batches
-/// than a pass. The counts continue those of the model.
+/// Iterates over the dataset pass after pass, each in a new order if it is shuffled. An epoch may have fewer or more
+/// batches than a pass. The counts continue those of the model.
 class Passes {
  public:
   /// Starts a pass or, if `within_pass`, continues the pass that was started last.

@@ -32,8 +32,9 @@ struct Step {
 ///   LearningRate learning_rate;
 ///   Index slot_count() const        number of slots (state tensors) per parameter: the size of `state` below
 ///   void update(View parameter, ConstView gradient, std::span<const View> state, const Step& step) const
-/// Keras's common options are optional members. The optimizer applies them before it calls `update`:
-///   double weight_decay     parameter -= learning_rate * weight_decay * parameter; 0 disables it, as for the others
+/// Keras's common options are optional members. The optimizer applies them before it calls `update`. 0 disables each of
+/// these options.
+///   double weight_decay     parameter -= learning_rate * weight_decay * parameter
 ///   double clipnorm         scales each gradient down to at most this norm
 ///   double clipvalue        clips each element of a gradient to [-clipvalue, clipvalue]
 ///   double global_clipnorm  scales all gradients together down to at most this norm; set at most one of the three

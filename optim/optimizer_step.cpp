@@ -89,8 +89,8 @@ void Optimizer::collect(std::span<const Gradients> parts) {
       parameters_.size());
 }
 
-/// A parameter's entries, starting with the first part that has one, whose memory will hold the sum. Empty if no part
-/// has a gradient.
+/// The entries of a parameter in all parts, from the first part that has one. The sum is stored in that entry's memory.
+/// Empty if no part has a gradient.
 Entries Optimizer::entries_of(std::size_t parameter) const {
   const std::size_t parts = entries_.size() / parameters_.size();
   const Entries entries = Entries(entries_).subspan(parameter * parts, parts);

@@ -40,12 +40,11 @@ struct Convolution {
   Index padded_out() const { return groups * tile_columns(group_out()); }
 };
 
-/// How many adjacent output pixels to compute as one pixel with the filters of all, so that a few filters fill a
-/// vector: the most that fit into a vector and divide a row. 1 if windows do not overlap, with groups, or with a
-/// horizontal dilation.
+/// Number of adjacent output pixels to merge into one pixel with that many times the filters, so that a few filters
+/// fill a vector. It is the largest number that fits a vector and divides a row. 1 if windows do not overlap, with
+/// groups, or with a horizontal dilation.
 Index pixels_as_one(const Convolution& c);
-/// The convolution that computes `pixels` adjacent pixels of `c` as one, with a window that covers all of their
-/// windows.
+/// The merged convolution: one output pixel stands for `pixels` adjacent ones. Its window spans all of theirs.
 Convolution joined(const Convolution& c, Index pixels);
 /// The kernel of `joined`, (rows, wider columns, in, pixels, filters): 0 where a pixel's window has no tap.
 const Real* joined_kernel(const Convolution& c, Index pixels, const Real* kernel, Arena& arena);

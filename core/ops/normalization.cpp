@@ -86,8 +86,8 @@ void require_features(Var x) {
   require(x.rank() > 0, "batch_normalization: x is a scalar; x (..., features) is required");
 }
 
-/// Both forms of batch_normalization. If `own`, mean and variance are computed from x and stored in the values given;
-/// otherwise the given ones are used.
+/// Both forms of batch_normalization. If `own`, computes mean and variance from x and writes them to `mean` and
+/// `variance`; otherwise reads them.
 Var normalize_features(Var x, Var mean, Var variance, bool own, Var scale, Var offset, double epsilon) {
   const Shape features{x.shape()[-1]};
   require(

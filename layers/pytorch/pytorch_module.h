@@ -10,7 +10,8 @@ namespace cornu {
 
 namespace detail {
 
-/// For a vector that is a flattened image or sequence, channels first in PyTorch: the shape here, channels last.
+/// Shape (channels last) of the image or sequence that a vector was flattened from, if PyTorch flattens it channels
+/// first.
 using ImageOrder = std::optional<Shape>;
 
 }  // namespace detail

@@ -9,7 +9,7 @@
 /// Shared by the implementations of LSTM and GRU.
 namespace cornu::detail {
 
-/// Throw the errors that LSTM and GRU document, for a sample and for the input of a forward pass.
+/// Check a sample's shape, and the input of forward. Throw what LSTM and GRU document.
 void require_recurrent_sample(const char* who, const Shape& sample);
 void require_recurrent_input(const char* who, const Parameter& kernel, Var x);
 

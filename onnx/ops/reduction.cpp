@@ -11,7 +11,7 @@ namespace cornu::onnx::detail {
 
 namespace {
 
-/// The reduced axes, and the result's shape with them as 1 (kept) and as keepdims says (result).
+/// The reduced axes. `kept`: the shape with reduced axes of size 1. `result`: the output shape, after keepdims.
 struct Reduced {
   Shape kept, result;
   std::array<bool, Shape::max_rank> has{};

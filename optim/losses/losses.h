@@ -133,7 +133,8 @@ struct MeanSquaredError {
 ///                                                       larger
 ///   static constexpr bool is_negated_as_metric = true   as a metric it has the opposite sign
 ///   static constexpr bool rows_are_classes = true       each row of the targets is one sample's distribution over the
-///                                                       classes: class weights go by its largest element
+///                                                       classes; the class weight is that of the row's largest
+///                                                       element
 /// A loss of the second form that returns one loss per sample can be sharded, too. Other losses get the whole batch.
 template <class L>
 concept WeightedLoss = std::copy_constructible<L> && std::is_invocable_r_v<Var, const L&, Var, ConstView, ConstView>;
