@@ -15,7 +15,7 @@
 namespace cornu {
 
 namespace detail {
-class LayerObserver;  // layers/layer.h
+class LayerObserver;  // layers/any_layer.h
 }
 
 enum class Mode { training, inference };

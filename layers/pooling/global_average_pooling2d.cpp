@@ -1,5 +1,7 @@
 #include "cornu/layers/pooling/global_average_pooling2d.h"
 
+#include "cornu/core/error.h"
+
 namespace cornu {
 
 Shape GlobalAveragePooling2D::build(const Shape& input, Rng&) {
