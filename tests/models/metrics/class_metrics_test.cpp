@@ -166,12 +166,12 @@ TEST(ClassMetrics, RefuseSeveralOnesInARowOfOneClassOfN) {
             "outputs set .threshold = 0.5");
   EXPECT_NO_THROW(result_of(F1Score{.threshold = 0.5}, y_true, y_pred));
   EXPECT_NO_THROW(result_of(F1Score{.top_k = 1}, y_true, y_pred));
-  EXPECT_EQ(
-      error_of<ValueError>([&] {
-        result_of(Precision{}, Tensor::matrix({{0, 0.5, 1}, {0, 0, 0}}), y_pred);
-      }),
-      "precision: label 0.5 in row 0; labels are whole numbers from 0 to 1; for soft labels use a loss as the metric, "
-      "such as BinaryCrossentropy");
+  EXPECT_EQ(error_of<ValueError>([&] {
+              result_of(Precision{}, Tensor::matrix({{0, 0.5, 1}, {0, 0, 0}}), y_pred);
+            }),
+            "precision: label 0.5 in row 0, position 1; labels are whole numbers from 0 to 1; for soft labels use a "
+            "loss as the metric, "
+            "such as BinaryCrossentropy");
   F1Score metric;
   EXPECT_THROW(metric.update(y_true, y_pred), ValueError);
   EXPECT_EQ(metric.result(), 0) << "nothing was counted";
