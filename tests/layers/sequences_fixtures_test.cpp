@@ -131,7 +131,7 @@ std::map<std::string, Comparison> comparisons() {
   return all;
 }
 
-TEST(SequencesBesidePyTorch, OutputsAndGradientsMatch) {
+TEST(SequencesAgainstPyTorch, OutputsAndGradientsMatch) {
   const auto expected = sequence_cases();
   for (const auto& [name, compare_with] : comparisons()) {
     SCOPED_TRACE(name);
@@ -140,7 +140,7 @@ TEST(SequencesBesidePyTorch, OutputsAndGradientsMatch) {
   }
 }
 
-TEST(SequencesBesidePyTorch, EveryCaseIsCompared) {
+TEST(SequencesAgainstPyTorch, EveryCaseIsCompared) {
   const auto known = comparisons();
   for (const auto& [name, numbers_of_case] : sequence_cases()) EXPECT_TRUE(known.contains(name)) << name;
 }

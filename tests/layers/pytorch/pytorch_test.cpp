@@ -152,7 +152,7 @@ std::vector<std::pair<std::string, AnyLayer>> pytorch_layers() {
   };
 }
 
-TEST(BesidePyTorch, ResultsAndGradientsMatch) {
+TEST(AgainstPyTorch, ResultsAndGradientsMatch) {
   const auto cases = layer_cases();
   for (const auto& [name, layer] : pytorch_layers()) {
     SCOPED_TRACE(name);
@@ -161,7 +161,7 @@ TEST(BesidePyTorch, ResultsAndGradientsMatch) {
   }
 }
 
-TEST(BesidePyTorch, EveryCaseIsCompared) {
+TEST(AgainstPyTorch, EveryCaseIsCompared) {
   std::set<std::string> known;
   for (const auto& [name, layer] : pytorch_layers()) known.insert(name);
   for (const auto& [name, tensors] : layer_cases()) EXPECT_TRUE(known.contains(name)) << name;
