@@ -2,7 +2,9 @@
 
 /// Cornu: a tiny neural network framework. This header includes the whole library.
 
+#include "cornu/core/autodiff/rewrites.h"
 #include "cornu/core/autodiff/tape.h"
+#include "cornu/core/autodiff/trace.h"
 #include "cornu/core/constraint.h"
 #include "cornu/core/error.h"
 #include "cornu/core/gradcheck.h"
@@ -80,6 +82,7 @@
 #include "cornu/models/metrics/regression_metrics.h"
 #include "cornu/models/saving/saving.h"
 #include "cornu/models/sequential.h"
+#include "cornu/models/trace.h"
 #include "cornu/optim/adagrad.h"
 #include "cornu/optim/adam.h"
 #include "cornu/optim/lion.h"

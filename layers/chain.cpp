@@ -160,15 +160,17 @@ Var Chain::forward(Var x) const {
   require(x.rank() > 0 && x.shape().sub(1) == shapes.front(), "{}: an input of shape {}; {} is required, batch first{}",
           name, x.shape(), shapes.front().batched(x.rank() > 0 ? x.shape()[0] : 1),
           sample_hint(x.shape().sub(std::min(x.rank(), Index{1})), shapes.front()));
-  const Index batch = x.shape()[0];
+  if (input_parts.empty()) return forward_several({&x, 1});
+  std::array<Var, most_inputs> inputs;
+  const std::size_t count = unpack(x, input_parts, inputs);
+  return forward_several({inputs.data(), count});
+}
+
+Var Chain::forward_several(std::span<const Var> inputs) const {
+  const Index batch = inputs.front().shape()[0];
+  Var x = inputs.front();  // of the next layer, if it takes one
   for (std::size_t i = 0; i < layers.size(); ++i) {
-    if (i == 0 && !input_parts.empty()) {
-      std::array<Var, most_inputs> inputs;
-      const std::size_t count = unpack(x, input_parts, inputs);
-      x = layers[i].forward_several({inputs.data(), count});
-    } else {
-      x = layers[i].forward(x);
-    }
+    x = i == 0 ? layers[i].forward_several(inputs) : layers[i].forward(x);
     // Callers allocate results by output_shape.
     require(x.rank() > 0 && x.shape()[0] == batch && x.shape().sub(1) == shapes[i + 1],
             "{}: forward returned shape {} for a batch of {}; at build its output samples had shape {}",

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,6 +29,8 @@ struct Chain {
   /// If one layer throws, no layer is changed.
   Shape build(const Shape& input, Rng& rng);
   Var forward(Var x) const;
+  /// The same with a value for each of `input_parts`, not packed, or with one input.
+  Var forward_several(std::span<const Var> inputs) const;
   NamedLayers named_layers();
   NamedParameters parameters() { return parameters_of(named_layers()); }
   std::optional<Shape> input_shape() const;

@@ -1,6 +1,9 @@
 #pragma once
 
+#include <concepts>
+#include <initializer_list>
 #include <type_traits>
+#include <utility>
 
 #include "cornu/core/autodiff/tape.h"
 
@@ -29,5 +32,24 @@ class Operand {
   const Parameter* parameter_ = nullptr;
   Real number_ = 0;
 };
+
+namespace detail {
+std::size_t begin_composite(const Recording& recording);
+void end_composite(Tape& tape, std::size_t begin, Var result, const OpDescription& op,
+                   std::initializer_list<Operand> operands);
+}  // namespace detail
+
+/// For layers: names what `formula` computes from `operands` as one op, so that an exporter which knows it can write it
+/// as one. All others see the ops of the formula. Without a trace, it only calls the formula.
+template <std::invocable F>
+Var composite(Tape& tape, OpDescription&& op, std::initializer_list<Operand> operands, F formula) {
+  detail::Recording* const recording = tape.recording();
+  if (recording == nullptr) [[likely]]
+    return formula();
+  const std::size_t begin = detail::begin_composite(*recording);
+  const Var result = formula();
+  detail::end_composite(tape, begin, result, op, operands);
+  return result;
+}
 
 }  // namespace cornu

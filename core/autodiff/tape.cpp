@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 
+#include "cornu/core/autodiff/trace.h"
 #include "cornu/core/error.h"
 #include "cornu/core/kernels/kernels.h"
 
@@ -19,6 +20,7 @@ void Tape::clear() {
   losses_.clear();
   has_gone_backward_ = mixes_samples_ = parameters_changed_ = false;
   layer_observer_ = nullptr;
+  recording_ = nullptr;
   arena_.clear();  // last, because it may throw
 }
 
@@ -74,7 +76,7 @@ Var Tape::parameter(const Parameter& parameter) {
   return var(node);
 }
 
-Var Tape::output(const Shape& shape, std::span<const Var> operands) {
+Var Tape::output(const Shape& shape, std::span<const Var> operands, OpDescription&& op) {
   bool wants_gradient = false, of_samples = false;
   for (const Var operand : operands) {
     require<StateError>(&operand.tape() == this,
@@ -84,6 +86,8 @@ Var Tape::output(const Shape& shape, std::span<const Var> operands) {
   }
   Node& node = new_node(shape, scratch(shape).data(), wants_gradient);
   follow_samples(node, of_samples);
+  if (recording_ != nullptr) [[unlikely]]
+    recording_->add(node, op, operands);
   return var(node);
 }
 
@@ -94,6 +98,8 @@ Var Tape::alias(Var x, const Shape& shape) {
   Node& node = new_node(shape, original.value, original.wants_gradient);
   node.owner = original.owner;
   follow_samples(node, original.of_samples);
+  if (recording_ != nullptr) [[unlikely]]
+    recording_->add(node, "reshape", {&x, 1});
   return var(node);
 }
 

@@ -4,10 +4,12 @@
 #include <memory>
 #include <new>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "cornu/core/arena.h"
 #include "cornu/core/autodiff/gradients.h"
+#include "cornu/core/autodiff/op.h"
 #include "cornu/core/autodiff/var.h"
 #include "cornu/core/parameter.h"
 #include "cornu/core/random.h"
@@ -16,7 +18,8 @@ namespace cornu {
 
 namespace detail {
 class LayerObserver;  // layers/any_layer.h
-}
+struct Recording;     // core/autodiff/trace.h
+}  // namespace detail
 
 enum class Mode { training, inference };
 
@@ -65,11 +68,12 @@ class Tape {
   Var parameter(const Parameter& parameter);
   Var parameter(Parameter&&) = delete;
 
-  /// For ops: a new value computed from `operands`, uninitialised. Throws StateError for operands on another tape.
-  Var output(const Shape& shape, std::initializer_list<Var> operands) {
-    return output(shape, std::span<const Var>(operands.begin(), operands.size()));
+  /// For ops: a new value computed from `operands`, uninitialised. `op`: name and options, for traces.
+  /// Throws StateError for operands on another tape.
+  Var output(const Shape& shape, std::initializer_list<Var> operands, OpDescription&& op = {}) {
+    return output(shape, std::span<const Var>(operands.begin(), operands.size()), std::move(op));
   }
-  Var output(const Shape& shape, std::span<const Var> operands);
+  Var output(const Shape& shape, std::span<const Var> operands, OpDescription&& op = {});
   /// For ops: x in another shape, sharing memory and gradient. Throws ShapeError if the sizes differ.
   Var alias(Var x, const Shape& shape);
   /// For ops: scratch memory, uninitialised, valid until the tape is cleared.
@@ -105,6 +109,10 @@ class Tape {
   void observe_layers(detail::LayerObserver* observer) { layer_observer_ = observer; }
   detail::LayerObserver* layer_observer() const { return layer_observer_; }
 
+  /// For traces: lists every op of this pass in `recording`, until the tape is cleared.
+  void record(detail::Recording* recording) { recording_ = recording; }
+  detail::Recording* recording() const { return recording_; }
+
   /// Memory held for passes, in bytes.
   std::size_t capacity() const { return arena_.capacity(); }
 
@@ -137,6 +145,7 @@ class Tape {
   std::vector<Gradients::Update> updates_;
   std::vector<Var> losses_;
   detail::LayerObserver* layer_observer_ = nullptr;
+  detail::Recording* recording_ = nullptr;
 };
 
 template <BackwardRule F>

@@ -12,6 +12,9 @@
 namespace cornu {
 
 class Tape;
+namespace detail {
+struct Recording;
+}
 struct DeferredProduct;  // core/autodiff/gradients.h
 
 namespace detail {
@@ -107,6 +110,7 @@ class Var {
 
  private:
   friend class Tape;
+  friend struct detail::Recording;
   Var(detail::Node* node, std::uintptr_t pass) : bits_(reinterpret_cast<std::uintptr_t>(node) | pass) {}
   detail::Node& node() const;
   Var on_same_tape(detail::Node* node) const;

@@ -78,7 +78,7 @@ Var affine_transform(Var x, ConstView transforms, const AffineOptions& options) 
     require<ValueError>(std::isfinite(transforms[i]),
                         "affine_transform: transform {} contains {}; all values must be finite", i / 6, transforms[i]);
   }
-  Var y = x.tape().output(x.shape(), {x});
+  Var y = x.tape().output(x.shape(), {x}, "affine_transform");
   const Real* const maps = x.tape().constant(transforms).value().data();  // a copy, for the backward rule
   const Index channels = x.shape()[3];
   const Real* const from = x.value().data();

@@ -18,26 +18,31 @@ Real half_if(bool equal, bool ahead) { return equal ? Real(0.5) : ahead ? Real{1
 Real where_a_is_larger(Real a, Real b, Real) { return half_if(a == b, a > b); }
 Real where_b_is_larger(Real a, Real b, Real) { return half_if(a == b, a < b); }
 
-/// A binary op: value(a, b), and its slopes with respect to a and b, given (a, b, value).
+/// A binary op: its name in traces and in errors, value(a, b), and its slopes with respect to a and b, given (a, b,
+/// value).
 struct Add {
+  static constexpr const char* op = "add";
   static constexpr const char* name = "+";
   static Real value(Real a, Real b) { return a + b; }
   static constexpr auto slope_a = one, slope_b = one;
 };
 
 struct Subtract {
+  static constexpr const char* op = "subtract";
   static constexpr const char* name = "-";
   static Real value(Real a, Real b) { return a - b; }
   static constexpr auto slope_a = one, slope_b = minus_one;
 };
 
 struct Multiply {
+  static constexpr const char* op = "multiply";
   static constexpr const char* name = "*";
   static Real value(Real a, Real b) { return a * b; }
   static constexpr auto slope_a = other_b, slope_b = other_a;
 };
 
 struct Divide {
+  static constexpr const char* op = "divide";
   static constexpr const char* name = "/";
   static Real value(Real a, Real b) { return a / b; }
   static Real slope_a(Real, Real b, Real) { return 1 / b; }
@@ -45,20 +50,20 @@ struct Divide {
 };
 
 struct Power {
-  static constexpr const char* name = "pow";
+  static constexpr const char *op = "pow", *name = op;
   static Real value(Real a, Real b) { return std::pow(a, b); }
   static Real slope_a(Real a, Real b, Real) { return b == 0 ? 0 : b * std::pow(a, b - 1); }
   static Real slope_b(Real a, Real b, Real y) { return a == 0 && b >= 0 ? 0 : y * std::log(a); }
 };
 
 struct Maximum {
-  static constexpr const char* name = "maximum";
+  static constexpr const char *op = "maximum", *name = op;
   static Real value(Real a, Real b) { return a > b || a != a ? a : b; }  // a NaN on either side propagates
   static constexpr auto slope_a = where_a_is_larger, slope_b = where_b_is_larger;
 };
 
 struct Minimum {
-  static constexpr const char* name = "minimum";
+  static constexpr const char *op = "minimum", *name = op;
   static Real value(Real a, Real b) { return a < b || a != a ? a : b; }
   static constexpr auto slope_a = where_b_is_larger, slope_b = where_a_is_larger;
 };
@@ -88,21 +93,21 @@ template <Real (*slope)(Real a, Real b, Real y)>
   sum_to_shape(whole, sink, [&](Index n) { return tape.scratch({n}).data(); });
 }
 
-template <class Op>
+template <class Pair>
 Var pairwise(const Operand& left, const Operand& right) {
   Tape& tape = left.tape() != nullptr ? *left.tape() : *right.tape();
   const Var a = left.on(tape), b = right.on(tape);
-  const Shape shape = broadcast(a.shape(), b.shape(), Op::name);
+  const Shape shape = broadcast(a.shape(), b.shape(), Pair::name);
   const Broadcast pairs(a.shape(), b.shape(), shape);
   // An operand of lower rank gets new leading axes, so its first axis is not the first axis of the result.
   if (a.rank() < shape.rank()) a.mix_samples();
   if (b.rank() < shape.rank()) b.mix_samples();
-  Var y = tape.output(shape, {a, b});
+  Var y = tape.output(shape, {a, b}, Pair::op);
   pairs.each_number([to = y.out().data(), from_a = a.value().data(), from_b = b.value().data()](
-                        Index i, Index ia, Index ib) { to[i] = Op::value(from_a[ia], from_b[ib]); });
+                        Index i, Index ia, Index ib) { to[i] = Pair::value(from_a[ia], from_b[ib]); });
   return y.backward([=] {
-    contribute<Op::slope_a>(a, a, b, y, pairs);
-    contribute<Op::slope_b>(b, a, b, y, pairs);
+    contribute<Pair::slope_a>(a, a, b, y, pairs);
+    contribute<Pair::slope_b>(b, a, b, y, pairs);
   });
 }
 

@@ -8,6 +8,7 @@
 #include "cornu/core/kernels/kernels.h"
 #include "cornu/core/kernels/vectorized.h"
 #include "cornu/core/ops/images.h"
+#include "cornu/core/ops/window_attributes.h"
 
 namespace cornu {
 
@@ -141,7 +142,15 @@ Var convolve(Var x, Var kernel, Var bias, const Conv2DOptions& options) {
   const detail::Convolution c{window, sx[3], sk[3], groups, options.relu};
 
   Tape& tape = x.tape();
-  Var y = bias ? tape.output(window.result(c.out), {x, kernel, bias}) : tape.output(window.result(c.out), {x, kernel});
+  const detail::WindowAttributes attributes(window);
+  const std::array<Var, 3> operands{x, kernel, bias};
+  Var y = tape.output(window.result(c.out), std::span(operands).first(bias ? 3 : 2),
+                      {"conv2d",
+                       {{"strides", attributes.strides},
+                        {"dilations", attributes.dilations},
+                        {"pads", attributes.pads},
+                        {"groups", groups},
+                        {"relu", options.relu}}});
   // Several pixels are joined by padding their filters with zeros; a non-finite element times a padding zero would be
   // NaN in the neighbouring pixels.
   Index pixels = pixels_as_one(c);

@@ -3,6 +3,7 @@
 #include "cornu/core/kernels/vector_types.h"
 #include "cornu/core/kernels/window.h"
 #include "cornu/core/ops/images.h"
+#include "cornu/core/ops/window_attributes.h"
 
 namespace cornu {
 
@@ -164,7 +165,12 @@ Var convolve(Var x, Var kernel, Var bias, const DepthwiseConv2DOptions& options)
           bias ? bias.shape() : Shape(), d.channels);
   Tape& tape = x.tape();
   const Shape shape = d.w.result(d.channels);
-  const Var y = bias ? tape.output(shape, {x, kernel, bias}) : tape.output(shape, {x, kernel});
+  const detail::WindowAttributes attributes(d.w);
+  const std::array<Var, 3> operands{x, kernel, bias};
+  const Var y =
+      tape.output(shape, std::span(operands).first(bias ? 3 : 2),
+                  {"depthwise_conv2d",
+                   {{"strides", attributes.strides}, {"dilations", attributes.dilations}, {"pads", attributes.pads}}});
   const View image = tape.scratch({d.multiplier == 1 ? 0 : d.image_size()}), biases = tape.scratch({d.channels});
   bias ? copy(bias.value(), overwrite(biases)) : fill(biases, 0);
   for (Index i = 0; i < d.w.batch; ++i) {

@@ -75,6 +75,9 @@ Tensor reshape(const Tensor& x, const Shape& shape) {
 Tensor reshape(const Tensor& x, std::initializer_list<Index> dimensions) {
   return eagerly([&](Var v) { return reshape(v, dimensions); }, x);
 }
+Tensor transpose(const Tensor& x, std::span<const Index> axes) {
+  return eagerly([&](Var v) { return transpose(v, axes); }, x);
+}
 Tensor transpose(const Tensor& x, std::initializer_list<Index> axes) {
   return eagerly([&](Var v) { return transpose(v, axes); }, x);
 }

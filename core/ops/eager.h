@@ -102,6 +102,7 @@ Tensor reshape(const Tensor& x, std::span<const Index> dimensions);
 Tensor reshape(const Tensor& x, const Shape& shape);
 Tensor transpose(const Tensor& x);
 Tensor transpose(const Tensor& x, std::initializer_list<Index> axes);
+Tensor transpose(const Tensor& x, std::span<const Index> axes);
 Tensor concatenate(std::span<const Tensor> tensors, Index axis = -1);
 Tensor concatenate(std::initializer_list<Tensor> tensors, Index axis = -1);
 Tensor slice_axis(const Tensor& x, Index axis, Index begin, Index end);

@@ -69,7 +69,8 @@ void go_back(const Recurrence& r, Index turn, const Trace& trace, const View& dh
 Var gru_of(const RecurrentOperands& operands, const RecurrentOptions& options) {
   const Recurrence r("gru", 3, 2, operands, options);
   Tape& tape = operands.x.tape();
-  const Var y = operands.output(r.result()), bias = operands.bias, recurrent_kernel = operands.recurrent_kernel;
+  const Var y = operands.output("gru", r.result(), options), bias = operands.bias,
+            recurrent_kernel = operands.recurrent_kernel;
   const Shape of_rows{r.rows(), r.units};
   const Trace trace{r.input_products(operands, bias ? bias.value().data() : nullptr), tape.scratch(of_rows),
                     tape.scratch(of_rows)};

@@ -71,7 +71,8 @@ void go_back_lstm(const Recurrence& r, Index turn, const LstmTrace& trace, const
 Var lstm_of(const RecurrentOperands& operands, const RecurrentOptions& options) {
   const Recurrence r("lstm", 4, 1, operands, options);
   Tape& tape = operands.x.tape();
-  const Var y = operands.output(r.result()), bias = operands.bias, recurrent_kernel = operands.recurrent_kernel;
+  const Var y = operands.output("lstm", r.result(), options), bias = operands.bias,
+            recurrent_kernel = operands.recurrent_kernel;
   const Shape of_rows{r.rows(), r.units};
   const LstmTrace trace{r.input_products(operands, bias ? bias.value().data() : nullptr), tape.scratch(of_rows),
                         tape.scratch(of_rows), tape.scratch(of_rows)};

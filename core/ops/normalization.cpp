@@ -97,7 +97,7 @@ Var normalize_features(Var x, Var mean, Var variance, bool own, Var scale, Var o
       "number each",
       x.shape(), mean.shape(), variance.shape(), scale.shape(), offset.shape(), features);
   Tape& tape = x.tape();
-  Var y = tape.output(x.shape(), {x, mean, variance, scale, offset});
+  Var y = tape.output(x.shape(), {x, mean, variance, scale, offset}, {"batch_normalization", {{"epsilon", epsilon}}});
   const WideRows all(x.shape());
   const Real one_over_samples = all.samples > 0 ? 1 / static_cast<Real>(all.samples) : 0;
   const Real eps = static_cast<Real>(epsilon);
@@ -180,7 +180,8 @@ Var layer_normalization(Var x, Operand scale_operand, Operand offset_operand,
           "layer_normalization: x is {}, scale {} and offset {}; the last two must be {}, or one number each",
           x.shape(), scale.shape(), offset.shape(), one);
   if (options.axes == x.rank()) x.mix_samples();
-  Var y = tape.output(x.shape(), {x, scale, offset});
+  Var y = tape.output(x.shape(), {x, scale, offset},
+                      {"layer_normalization", {{"axes", options.axes}, {"epsilon", options.epsilon}}});
   const Index n = one.size(), rows = x.shape().sub(0, x.rank() - options.axes).size();
   const Real *const from = x.value().data(), *const scales = scale.value().data();
   Real *const means = tape.scratch({rows}).data(), *const inverses = tape.scratch({rows}).data();

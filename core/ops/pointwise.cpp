@@ -10,48 +10,57 @@ namespace cornu {
 
 namespace {
 
-/// A unary op: value(x), and slope(x, y), its derivative given x and y = value(x). Options are members.
+/// A unary op: its name, value(x), and slope(x, y), its derivative given x and y = value(x). Options are members.
 struct Negate {
+  static constexpr const char* name = "negate";
   static Real value(Real x) { return -x; }
   static Real slope(Real, Real) { return -1; }
 };
 
 struct Exp {
+  static constexpr const char* name = "exp";
   static Real value(Real x) { return math::exp(x); }
   static Real slope(Real, Real y) { return y; }
 };
 
 struct Log {
+  static constexpr const char* name = "log";
   static Real value(Real x) { return math::log(x); }
   static Real slope(Real x, Real) { return 1 / x; }
 };
 
 struct Sqrt {
+  static constexpr const char* name = "sqrt";
   static Real value(Real x) { return std::sqrt(x); }
   static Real slope(Real, Real y) { return Real(0.5) / y; }
 };
 
 struct Square {
+  static constexpr const char* name = "square";
   static Real value(Real x) { return x * x; }
   static Real slope(Real x, Real) { return 2 * x; }
 };
 
 struct Abs {
+  static constexpr const char* name = "abs";
   static Real value(Real x) { return std::abs(x); }
   static Real slope(Real x, Real) { return static_cast<Real>((x > 0) - (x < 0)); }
 };
 
 struct Relu {
+  static constexpr const char* name = "relu";
   static Real value(Real x) { return std::max(x, Real{0}); }  // this order keeps a NaN
   static Real slope(Real, Real y) { return y > 0 ? Real{1} : Real{0}; }
 };
 
 struct Sigmoid {
+  static constexpr const char* name = "sigmoid";
   static Real value(Real x) { return math::sigmoid(x); }
   static Real slope(Real, Real y) { return y * (1 - y); }
 };
 
 struct Tanh {
+  static constexpr const char* name = "tanh";
   static Real value(Real x) { return math::tanh(x); }
   static Real slope(Real, Real y) { return 1 - y * y; }
 };
@@ -62,9 +71,9 @@ struct LeakyRelu {
   Real slope(Real x, Real) const { return x > 0 ? Real{1} : negative_slope; }
 };
 
-template <class Op>
-Var pointwise(Var x, Op op = {}) {
-  Var y = x.tape().output(x.shape(), {x});
+template <class F>
+Var pointwise(Var x, F op, OpDescription&& described) {
+  Var y = x.tape().output(x.shape(), {x}, std::move(described));
   assign(y.out(), [op, from = x.value().data()](Index i) { return op.value(from[i]); });
   return y.backward([=] {
     if (Sink dx = x.sink()) {
@@ -74,14 +83,19 @@ Var pointwise(Var x, Op op = {}) {
   });
 }
 
+template <class F>
+Var pointwise(Var x) {
+  return pointwise(x, F{}, F::name);
+}
+
 /// The value and slope of a function, for functions where they share most of their work.
 struct Point {
   Real value, slope;
 };
 
 template <class F>
-Var with_slopes(Var x, F f) {
-  Var y = x.tape().output(x.shape(), {x});
+Var with_slopes(Var x, OpDescription&& described, F f) {
+  Var y = x.tape().output(x.shape(), {x}, std::move(described));
   // Without a gradient the slopes are not needed: each goes into y and is then overwritten by its value.
   Real* const slopes = y.wants_gradient() ? x.tape().scratch(x.shape()).data() : y.out().data();
   assign(y.out(), [f, slopes, from = x.value().data()](Index i) {
@@ -120,13 +134,14 @@ Var linear(Var x) { return x; }
 Var leaky_relu(Var x, double negative_slope) {
   require<ValueError>(std::isfinite(negative_slope), "leaky_relu: negative_slope is {}; it must be finite",
                       negative_slope);
-  return pointwise(x, LeakyRelu{static_cast<Real>(negative_slope)});
+  return pointwise(x, LeakyRelu{static_cast<Real>(negative_slope)},
+                   {"leaky_relu", {{"negative_slope", negative_slope}}});
 }
 Var leaky_relu(Var x) { return leaky_relu(x, 0.2); }
 
 Var elu(Var x, double alpha) {
   require<ValueError>(std::isfinite(alpha), "elu: alpha is {}; it must be finite", alpha);
-  return with_slopes(x, [a = static_cast<Real>(alpha)](Real v) {
+  return with_slopes(x, {"elu", {{"alpha", alpha}}}, [a = static_cast<Real>(alpha)](Real v) {
     const Real below = a * math::expm1(v);
     return v > 0 ? Point{v, 1} : Point{below, below + a};
   });
@@ -134,18 +149,19 @@ Var elu(Var x, double alpha) {
 Var elu(Var x) { return elu(x, 1); }
 
 Var gelu(Var x, const GeluOptions& options) {
-  return options.approximate ? with_slopes(x, [](Real v) { return gelu_by_tanh(v); }) : gelu(x);
+  return options.approximate ? with_slopes(x, {"gelu", {{"approximate", true}}}, [](Real v) { return gelu_by_tanh(v); })
+                             : gelu(x);
 }
 
 Var gelu(Var x) {
-  return with_slopes(x, [](Real v) {
+  return with_slopes(x, {"gelu", {{"approximate", false}}}, [](Real v) {
     const auto [density, cumulative] = math::normal(v);
     return gated(v, cumulative, density);
   });
 }
 
 Var swish(Var x) {
-  return with_slopes(x, [](Real v) {
+  return with_slopes(x, "swish", [](Real v) {
     const Real s = math::sigmoid(v);
     return gated(v, s, s * (1 - s));
   });
@@ -154,7 +170,7 @@ Var swish(Var x) {
 Var silu(Var x) { return swish(x); }
 
 Var softplus(Var x) {
-  return with_slopes(x, [](Real v) {
+  return with_slopes(x, "softplus", [](Real v) {
     const Real e = math::exp(-std::abs(v));  // at most 1
     return Point{std::max(v, Real{0}) + math::log1p(e), (v >= 0 ? Real{1} : e) / (1 + e)};
   });

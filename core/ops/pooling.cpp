@@ -8,6 +8,7 @@
 #include "cornu/core/kernels/vectorized.h"
 #include "cornu/core/kernels/window.h"
 #include "cornu/core/ops/images.h"
+#include "cornu/core/ops/window_attributes.h"
 
 namespace cornu {
 
@@ -19,6 +20,7 @@ using Tap = std::conditional_t<sizeof(Real) == 4, std::int32_t, std::int64_t>;
 /// A pooling as a reduction over the taps of a window: `take` adds one tap to y and to the memory that the gradient
 /// needs, `result` finishes y, and `part` is the share of dy that goes to a tap.
 struct LargestTap {
+  static constexpr const char* op = "max_pool2d";
   using Memory = Tap;  // the tap of the maximum
   static constexpr Real start = -std::numeric_limits<Real>::infinity();
   static void take(Real value, Tap tap, Real& y, Tap& memory) {
@@ -31,6 +33,7 @@ struct LargestTap {
   static Real part(Real dy, Tap memory, Tap tap, Index) { return memory == tap ? dy : Real{0}; }
 };
 struct Average {
+  static constexpr const char* op = "average_pool2d";
   struct Memory {  // empty
     Memory() = default;
     explicit Memory(Tap) {}
@@ -222,7 +225,10 @@ void spread_tiles(const detail::Window& window, const Real* dy_begin, const type
 template <class Pooling>
 Var pool(const detail::Window& w, Var x) {
   using Memory = typename Pooling::Memory;
-  Var y = x.tape().output(w.result(w.channels), {x});
+  const detail::WindowAttributes attributes(w);
+  Var y = x.tape().output(
+      w.result(w.channels), {x},
+      {Pooling::op, {{"size", attributes.size}, {"strides", attributes.strides}, {"pads", attributes.pads}}});
   auto* const memory = static_cast<Memory*>(x.tape().allocate(static_cast<std::size_t>(y.size()) * sizeof(Memory)));
   pool_forward<Pooling>(w, x.value().data(), y.out().data(), memory);
   return y.backward([=] {

@@ -37,7 +37,8 @@ Var matmul_batched(Var a, Var b, const MatmulOptions& options) {
   const MatrixBatch each_y(shape, false);
   const Broadcast batch(lead_a, lead_b, lead);
 
-  Var y = a.tape().output(shape, {a, b});
+  Var y = a.tape().output(shape, {a, b},
+                          {"matmul", {{"transpose_a", options.transpose_a}, {"transpose_b", options.transpose_b}}});
   batch.each([&](Index i, Index ia, Index ib) {
     gemm(each_a.view(a.value().data(), ia), each_b.view(b.value().data(), ib), each_y.part(overwrite(y.out()), i));
   });
@@ -71,7 +72,8 @@ Var rows_product(Var x, Var w, bool transpose_w, Var b) {
   const Index rows = x.shape().without(-1).size(), in = x.shape()[-1], out = factors.inner();
   require_blas_sizes(b ? "affine" : "matmul", rows, in, out);
   const Shape shape = x.shape().with(-1, out);
-  Var y = b ? x.tape().output(shape, {x, w, b}) : x.tape().output(shape, {x, w});
+  Var y = b ? x.tape().output(shape, {x, w, b}, "affine")
+            : x.tape().output(shape, {x, w}, {"matmul", {{"transpose_a", false}, {"transpose_b", transpose_w}}});
   if (b) fill_rows(y.out(), b.value());
   gemm({x.value().data(), rows, in}, factors, Sink(y.out(), static_cast<bool>(b)));
   return y.backward([=] {

@@ -1,14 +1,17 @@
 #include "cornu/core/ops/recurrence.h"
 
+#include <array>
+
 #include "cornu/core/error.h"
 #include "cornu/core/kernels/blas.h"
 #include "cornu/core/kernels/kernels.h"
 
 namespace cornu {
 
-Var RecurrentOperands::output(const Shape& shape) const {
-  return bias ? x.tape().output(shape, {x, kernel, recurrent_kernel, bias})
-              : x.tape().output(shape, {x, kernel, recurrent_kernel});
+Var RecurrentOperands::output(const char* op, const Shape& shape, const RecurrentOptions& how) const {
+  const std::array<Var, 4> operands{x, kernel, recurrent_kernel, bias};
+  return x.tape().output(shape, std::span(operands).first(bias ? 4 : 3),
+                         {op, {{"return_sequences", how.return_sequences}, {"go_backwards", how.go_backwards}}});
 }
 
 Recurrence::Recurrence(const char* who, Index gates, Index biases, const RecurrentOperands& operands,

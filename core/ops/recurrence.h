@@ -9,8 +9,8 @@ namespace cornu {
 struct RecurrentOperands {
   Var x, kernel, recurrent_kernel, bias;  // the bias may be empty
 
-  /// A new value of this shape on the tape, computed from the operands.
-  Var output(const Shape& shape) const;
+  /// A new value of this shape on the tape, computed from the operands by the op of this name.
+  Var output(const char* op, const Shape& shape, const RecurrentOptions& options) const;
 };
 
 /// A recurrence with checked shapes. Per-step data is stored in arrays (batch, steps, width), so that the product with

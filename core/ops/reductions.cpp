@@ -14,8 +14,8 @@ Shape reduced(const Shape& shape, Index axis, const ReduceOptions& options) {
 }
 
 /// scale * sum of x over the middle axis of `split`; the gradient broadcasts along that axis.
-Var scaled_sum(Var x, const AxisSplit& split, Real scale, const Shape& shape) {
-  Var y = x.tape().output(shape, {x});
+Var scaled_sum(Var x, const AxisSplit& split, Real scale, const Shape& shape, OpDescription&& op) {
+  Var y = x.tape().output(shape, {x}, std::move(op));
   sum_axis(x.value().data(), split, scale, overwrite(y.out()));
   return y.backward([=] {
     if (Sink dx = x.sink()) {
@@ -36,9 +36,9 @@ Var scaled_sum(Var x, const AxisSplit& split, Real scale, const Shape& shape) {
   });
 }
 
-Var max_over(Var x, const AxisSplit& split, const Shape& shape) {
+Var max_over(Var x, const AxisSplit& split, const Shape& shape, OpDescription&& op) {
   require(split.n > 0, "max: shape {} has no elements to take the maximum of", x.shape());
-  Var y = x.tape().output(shape, {x});
+  Var y = x.tape().output(shape, {x}, std::move(op));
   const Index n = split.n, inner = split.inner;
   max_axis(x.value().data(), split, y.out().data());
   return y.backward([=] {
@@ -67,22 +67,30 @@ AxisSplit all(Var x) { return {1, x.size(), 1}; }
 
 }  // namespace
 
-Var sum(Var x) { return scaled_sum(x, all(x), 1, {}); }
+// Without an axis, over all elements.
+
+Var sum(Var x) { return scaled_sum(x, all(x), 1, {}, "sum"); }
 
 Var sum(Var x, Index axis, const ReduceOptions& options) {
-  return scaled_sum(x, {x.shape(), x.along(axis)}, 1, reduced(x.shape(), axis, options));
+  const Index at = x.along(axis);
+  return scaled_sum(x, {x.shape(), at}, 1, reduced(x.shape(), axis, options),
+                    {"sum", {{"axis", at}, {"keepdims", options.keepdims}}});
 }
 
-Var mean(Var x) { return scaled_sum(x, all(x), one_over(x.size()), {}); }
+Var mean(Var x) { return scaled_sum(x, all(x), one_over(x.size()), {}, "mean"); }
 
 Var mean(Var x, Index axis, const ReduceOptions& options) {
-  return scaled_sum(x, {x.shape(), x.along(axis)}, one_over(x.shape()[axis]), reduced(x.shape(), axis, options));
+  const Index at = x.along(axis);
+  return scaled_sum(x, {x.shape(), at}, one_over(x.shape()[axis]), reduced(x.shape(), axis, options),
+                    {"mean", {{"axis", at}, {"keepdims", options.keepdims}}});
 }
 
-Var max(Var x) { return max_over(x, all(x), {}); }
+Var max(Var x) { return max_over(x, all(x), {}, "max"); }
 
 Var max(Var x, Index axis, const ReduceOptions& options) {
-  return max_over(x, {x.shape(), x.along(axis)}, reduced(x.shape(), axis, options));
+  const Index at = x.along(axis);
+  return max_over(x, {x.shape(), at}, reduced(x.shape(), axis, options),
+                  {"max", {{"axis", at}, {"keepdims", options.keepdims}}});
 }
 
 }  // namespace cornu

@@ -23,7 +23,7 @@ Var permuted(Var x, const Axes& axes) {
     inverse[static_cast<std::size_t>(axes[k])] = i;
   }
   if (rank > 0 && axes[0] != 0) x.mix_samples();
-  Var y = x.tape().output(Shape(first(dimensions, rank)), {x});
+  Var y = x.tape().output(Shape(first(dimensions, rank)), {x}, {"transpose", {{"axes", first(axes, rank)}}});
   permute(x.value(), first(axes, rank), overwrite(y.out()));
   y.squashed_as(x);
   return y.backward([=] {
@@ -110,7 +110,7 @@ Var concatenate(std::span<const Var> values, Index axis) {
     total += value.shape()[at];
   }
   Tape& tape = values[0].tape();
-  Var y = tape.output(like.with(at, total), values);
+  Var y = tape.output(like.with(at, total), values, {"concatenate", {{"axis", at}}});
   // The backward rule needs the operands for the lifetime of the tape, so they are copied into its memory.
   Var* const kept = static_cast<Var*>(tape.allocate(values.size_bytes()));
   std::uninitialized_copy(values.begin(), values.end(), kept);
@@ -151,7 +151,8 @@ Var slice_axis(Var x, Index axis, Index begin, Index end) {
   const AxisSplit split(x.shape(), at);
   const Index width = (to - from) * split.inner, stride = extent * split.inner;
   const Index offset = x.shape().size() == 0 ? 0 : from * split.inner;  // an empty tensor has no memory to offset into
-  Var y = x.tape().output(x.shape().with(at, to - from), {x});
+  Var y =
+      x.tape().output(x.shape().with(at, to - from), {x}, {"slice_axis", {{"axis", at}, {"begin", from}, {"end", to}}});
   copy_runs(x.value().data() + offset, stride, {split.outer, width, width}, y.out().data(), false);
   y.squashed_as(x);
   return y.backward([=] {

@@ -13,8 +13,8 @@ constexpr Real nothing = -std::numeric_limits<Real>::infinity();  // padding: a 
 /// y = f(x), one tile of slices at a time: f(tile, values, scratch) turns the values of x into those of y in place;
 /// `scratch` has the same size.
 template <class F>
-Var slices_forward(Var x, const AxisSplit& split, F f) {
-  Var y = x.tape().output(x.shape(), {x});
+Var slices_forward(Var x, const AxisSplit& split, OpDescription&& op, F f) {
+  Var y = x.tape().output(x.shape(), {x}, std::move(op));
   Real* const numbers = x.tape().scratch({2, SliceTile::size(split)}).data();
   vectorized([=, from = x.value().data(), to = y.out().data()] {
     each_slice_tile(split, [=](const SliceTile& tile) {
@@ -46,9 +46,11 @@ void slices_backward(Var x, Var y, const AxisSplit& split, F f) {
 }  // namespace
 
 Var softmax(Var x, Index axis) {
-  const AxisSplit split(x.shape(), x.along(axis));
+  const Index at = x.along(axis);
+  const AxisSplit split(x.shape(), at);
   const Var y = slices_forward(
-      x, split, [](const SliceTile& tile, Real* numbers, Real*) __attribute__((always_inline)) {
+      x, split, {"softmax", {{"axis", at}}},
+      [](const SliceTile& tile, Real* numbers, Real*) __attribute__((always_inline)) {
         const Lanes peaks = tile.max(numbers);
         tile.each(numbers, [=](Index i, std::size_t lane) { return math::exp(numbers[i] - peaks[lane]); });
         const Lanes sums = tile.sum(numbers);
@@ -66,9 +68,11 @@ Var softmax(Var x, Index axis) {
 }
 
 Var log_softmax(Var x, Index axis) {
-  const AxisSplit split(x.shape(), x.along(axis));
+  const Index at = x.along(axis);
+  const AxisSplit split(x.shape(), at);
   const Var y = slices_forward(
-      x, split, [](const SliceTile& tile, Real* numbers, Real* e) __attribute__((always_inline)) {
+      x, split, {"log_softmax", {{"axis", at}}},
+      [](const SliceTile& tile, Real* numbers, Real* e) __attribute__((always_inline)) {
         const Lanes peaks = tile.max(numbers);
         tile.each(numbers, [=](Index i, std::size_t lane) { return numbers[i] - peaks[lane]; });
         tile.each(e, [=](Index i, std::size_t) { return math::exp(numbers[i]); });

@@ -33,10 +33,15 @@ Var Conv1D::forward(Var x) const {
                               .dilation_rate = {1, dilation_rate},
                               .groups = groups,
                               .relu = is_relu};
-  const Var image = reshape(x, x.shape().inserted(1, 1));
-  const Var window = reshape(x.tape().parameter(kernel), kernel.shape().inserted(0, 1));
-  const Var rows = use_bias ? conv2d(image, window, bias, options) : conv2d(image, window, options);
-  const Var y = reshape(rows, rows.shape().without(1));
+  // A sequence is an image of one row.
+  const auto convolved = [&] {
+    const Var image = reshape(x, x.shape().inserted(1, 1));
+    const Var window = reshape(x.tape().parameter(kernel), kernel.shape().inserted(0, 1));
+    const Var row = use_bias ? conv2d(image, window, bias, options) : conv2d(image, window, options);
+    return reshape(row, row.shape().without(1));
+  };
+  const Var y = use_bias ? composite(x.tape(), "conv1d", {x, kernel, bias}, convolved)
+                         : composite(x.tape(), "conv1d", {x, kernel}, convolved);
   return activity_regularizer.add_loss(is_relu ? y : activation(y));
 }
 

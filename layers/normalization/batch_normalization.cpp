@@ -12,11 +12,13 @@ namespace cornu {
 
 namespace {
 
+Operand gain_of(const BatchNormalization& layer) { return layer.scale ? Operand(layer.gamma) : Operand(1); }
+Operand shift_of(const BatchNormalization& layer) { return layer.center ? Operand(layer.beta) : Operand(0); }
+
 /// Normalises x of shape (..., features).
 Var normalized(const BatchNormalization& layer, Var x) {
   Tape& tape = x.tape();
-  const Operand gain = layer.scale ? Operand(layer.gamma) : Operand(1);
-  const Operand shift = layer.center ? Operand(layer.beta) : Operand(0);
+  const Operand gain = gain_of(layer), shift = shift_of(layer);
   const bool frozen = layer.gamma.frozen || layer.beta.frozen || layer.moving_mean.frozen;
   if (!tape.training() || frozen) {
     return batch_normalization(x, layer.moving_mean, layer.moving_variance, gain, shift, layer.epsilon);
@@ -67,9 +69,12 @@ Var BatchNormalization::forward(Var x) const {
           axis, features);
   if (at == x.rank() - 1) return normalized(*this, x);
   const Shape s = x.shape();
-  const Var parts = reshape(x, {s[0], s.sub(1, at).size(), features, s.sub(at + 1).size()});
-  const Var y = normalized(*this, transpose(parts, {0, 1, 3, 2}));
-  return reshape(transpose(y, {0, 1, 3, 2}), s);
+  return composite(x.tape(), {"batch_normalization_along", {{"axis", at}, {"epsilon", epsilon}}},
+                   {x, moving_mean, moving_variance, gain_of(*this), shift_of(*this)}, [&] {
+                     const Var parts = reshape(x, {s[0], s.sub(1, at).size(), features, s.sub(at + 1).size()});
+                     const Var y = normalized(*this, transpose(parts, {0, 1, 3, 2}));
+                     return reshape(transpose(y, {0, 1, 3, 2}), s);
+                   });
 }
 
 NamedParameters BatchNormalization::parameters() {

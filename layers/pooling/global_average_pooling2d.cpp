@@ -17,8 +17,10 @@ Var GlobalAveragePooling2D::forward(Var x) const {
           "GlobalAveragePooling2D: an input of shape {}; (batch, height, width, channels) with at least one pixel is "
           "required",
           s);
-  const Var y = mean(reshape(x, {s[0], s[1] * s[2], s[3]}), 1);
-  return keepdims ? reshape(y, {s[0], 1, 1, s[3]}) : y;
+  return composite(x.tape(), "global_average_pool2d", {x}, [&] {
+    const Var y = mean(reshape(x, {s[0], s[1] * s[2], s[3]}), 1);
+    return keepdims ? reshape(y, {s[0], 1, 1, s[3]}) : y;
+  });
 }
 
 }  // namespace cornu

@@ -7,12 +7,14 @@
 #include <regex>
 #include <set>
 
+#include "cornu/core/autodiff/trace.h"
 #include "cornu/core/error.h"
 #include "cornu/core/gradcheck.h"
 #include "cornu/tests/core/ops/op_table.h"
 #include "cornu/tests/support/check_report.h"
 #include "cornu/tests/support/expect_error.h"
 #include "cornu/tests/support/paths.h"
+#include "cornu/tests/support/run_trace.h"
 #include "cornu/tests/support/special_values.h"
 
 namespace cornu::testing {
@@ -104,6 +106,25 @@ TEST_P(Op, GivesTheSameBitsEagerlyAndOnTapesOfBothModes) {
     EXPECT_TRUE(same_bits(y.value(), sample.eagerly(inputs)));
     EXPECT_EQ(error_of<StateError>([&] { inference.backward(quick, Tensor(quick.shape())); }),
               "backward: this tape is in inference mode, which records no backward rules");
+  }
+}
+
+/// A trace names each op and holds all that its result depends on: run from the trace, it gives the same bits.
+TEST_P(Op, GivesTheSameBitsFromItsTrace) {
+  if (row().op == "affine_transform") GTEST_SKIP() << "augmentation, which inference does not call";
+  for (const Sample& sample : row().samples) {
+    SCOPED_TRACE(sample.what);
+    const std::vector<Tensor> inputs = inputs_for(row(), sample);
+    const Trace traced = trace(
+        [&](Tape& tape, std::span<const Var>) {
+          std::vector<Var> operands;
+          for (const Tensor& input : inputs) operands.push_back(tape.input(input));
+          return std::vector{sample.on_tape(operands)};
+        },
+        {}, {});
+    Tape tape(Mode::inference), again(Mode::inference);
+    EXPECT_TRUE(same_bits(sample.on_tape(put_on(tape, inputs)).value(), run_trace(traced, again, {}).front().value()))
+        << to_string(traced);
   }
 }
 
