@@ -4,7 +4,7 @@ include(CMakePackageConfigHelpers)
 # Install the headers that users include, and the headers that those include. All others are internal.
 set(headers cornu.h core/kernels/kernels.h)
 if(TARGET cornu_onnx)
-  list(APPEND headers onnx/description.h onnx/model.h onnx/save.h)
+  list(APPEND headers onnx/description.h onnx/model.h onnx/op_writer.h onnx/save.h)
 endif()
 set(installed "")
 while(headers)

@@ -11,7 +11,8 @@ namespace {
 
 using protozero::pbf_writer;
 
-constexpr std::int64_t ir_version = 8;
+/// A version of the file format that allows the opset.
+std::int64_t ir_version_of(Index opset) { return opset >= 21 ? 10 : opset >= 19 ? 9 : 8; }
 
 void add_text(pbf_writer& message, std::uint32_t field, std::string_view text) {
   message.add_string(field, text.data(), text.size());
@@ -69,7 +70,8 @@ std::string legal(std::string_view wanted) {
 std::string Writer::unique_name(std::string_view wanted) {
   const std::string base = legal(wanted);
   std::string free = base;
-  for (int number = 1; !names_.insert(free).second; ++number) free = base + "_" + std::to_string(number);
+  Index& number = taken_[base];  // the last number that was tried, so that many equal names take no quadratic time
+  while (!names_.insert(free).second) free = base + "_" + std::to_string(++number);
   return free;
 }
 
@@ -156,7 +158,7 @@ std::string Writer::finished(std::string_view graph_name, Index opset,
   pbf_writer(named).add_string(graph_field::name, legal(graph_name));
   file.reserve(graph_.size() + named.size() + metadata_.size() + 1024);  // once: the graph holds all weights
   pbf_writer model(file);
-  model.add_int64(model_field::ir_version, ir_version);
+  model.add_int64(model_field::ir_version, ir_version_of(opset));
   model.add_string(model_field::producer_name, "cornu");
   model.add_bytes_vectored(model_field::graph, graph_, named);
   const auto import = [&](std::string_view domain, Index version) {

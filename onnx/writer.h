@@ -1,24 +1,21 @@
 #pragma once
 
 #include <initializer_list>
+#include <map>
 #include <set>
 #include <span>
 #include <string>
 #include <string_view>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include "cornu/core/tensor.h"
+#include "cornu/onnx/op_writer.h"
 #include "cornu/onnx/reader.h"
 
 namespace cornu::onnx::detail {
 
-/// An attribute of a node to write.
-struct Given {
-  std::string_view name;
-  std::variant<Index, double, std::string_view, std::vector<Index>, const Tensor*> value;
-};
+using Given = NodeAttribute;
 
 /// Writes an ONNX file node by node. Values are identified by name.
 class Writer {
@@ -54,6 +51,7 @@ class Writer {
 
   std::string graph_, metadata_;
   std::set<std::string> names_;
+  std::map<std::string, Index> taken_;
   Index count_ = 0;
 };
 

@@ -37,7 +37,7 @@ void selu(Call& call) {
 
 /// The error function: 2 / sqrt(pi) times the integral of e^(-t^2) from 0 to x.
 Var erf(Var x) {
-  const Var y = x.tape().output(x.shape(), {x});
+  const Var y = x.tape().output(x.shape(), {x}, "erf");
   assign(y.out(), [v = x.value().data()](Index i) { return std::erf(v[i]); });
   return y.backward([=] {
     if (Sink dx = x.sink()) {

@@ -1,0 +1,258 @@
+#include "cornu/onnx/op_writer.h"
+
+#include <algorithm>
+#include <list>
+#include <mutex>
+
+#include "cornu/core/autodiff/rewrites.h"
+#include "cornu/core/error.h"
+#include "cornu/core/ops/eager.h"
+#include "cornu/core/text/printable.h"
+#include "cornu/onnx/rows.h"
+
+namespace cornu::onnx {
+
+// ---- The rows ----
+
+namespace {
+
+struct Rows {
+  std::mutex mutex;
+  std::list<std::pair<std::string, OpRow>> all;  // a list: row_of returns addresses
+
+  Rows() {
+    for (const auto make : {detail::arithmetic_rows, detail::image_rows, detail::sequence_rows, detail::shape_rows}) {
+      for (auto& row : make()) all.push_back(std::move(row));
+    }
+  }
+  const OpRow* find(std::string_view op) const {
+    const auto found = std::find_if(all.begin(), all.end(), [&](const auto& row) { return row.first == op; });
+    return found == all.end() ? nullptr : &found->second;
+  }
+  static Rows& instance() {
+    static Rows rows;
+    return rows;
+  }
+};
+
+}  // namespace
+
+void register_op(std::string op, OpRow row) {
+  require<ValueError>(!op.empty() && static_cast<bool>(row), "onnx::register_op: a name and a function are required");
+  Rows& rows = Rows::instance();
+  const std::lock_guard lock(rows.mutex);
+  require<ValueError>(rows.find(op) == nullptr, "onnx::register_op: \"{}\" is registered already", op);
+  rows.all.emplace_back(std::move(op), std::move(row));
+}
+
+const OpRow* detail::row_of(std::string_view op) {
+  Rows& rows = Rows::instance();
+  const std::lock_guard lock(rows.mutex);
+  return rows.find(op);
+}
+
+std::vector<std::string> detail::op_names() {
+  Rows& rows = Rows::instance();
+  const std::lock_guard lock(rows.mutex);
+  std::vector<std::string> result;
+  for (const auto& [name, row] : rows.all) result.push_back(name);
+  std::sort(result.begin(), result.end());
+  return result;
+}
+
+// ---- One op ----
+
+namespace {
+
+/// The axes of a value of this rank, in the order with the channels first, and back.
+std::vector<Index> first_order(Index rank) {
+  std::vector<Index> axes{0, rank - 1};
+  for (Index i = 1; i < rank - 1; ++i) axes.push_back(i);
+  return axes;
+}
+std::vector<Index> last_order(Index rank) {
+  std::vector<Index> axes{0};
+  for (Index i = 2; i < rank; ++i) axes.push_back(i);
+  axes.push_back(1);
+  return axes;
+}
+
+}  // namespace
+
+OpWriter::OpWriter(const Trace& trace, detail::Writer& writer, Index opset)
+    : trace_(trace), writer_(writer), opset_(opset), names_(trace.values.size()) {}
+
+std::string OpWriter::own_name() const { return op_->layer.empty() ? op_->name : op_->layer; }
+
+/// A parameter is an initializer, which is trained after an import, unless it does not learn. Everything else is a
+/// constant. first: with the channels first, in as many axes as the result has.
+std::string OpWriter::known(std::size_t at, bool first) {
+  const Trace::Value& value = trace_.values[at];
+  Tensor numbers(value.data);
+  if (first) {
+    const auto rank = static_cast<Index>(result().shape.size());
+    Shape whole = numbers.shape();
+    while (whole.rank() < rank) whole = whole.inserted(0, 1);
+    numbers = transpose(reshape(numbers, whole), first_order(rank));
+  }
+  const bool learns = value.kind == Trace::Kind::parameter && value.trains;
+  return learns ? writer_.initializer(value.name, numbers) : constant(numbers);
+}
+
+std::string OpWriter::operand(std::size_t i) {
+  const std::size_t at = op_->operands[i];
+  Names& names = names_[at];
+  if (names.last.empty()) {
+    names.last = trace_.values[at].is_known()
+                     ? known(at, false)
+                     : transposed(names.first, last_order(static_cast<Index>(value(i).shape.size())));
+  }
+  return names.last;
+}
+
+std::string OpWriter::channels_first(std::size_t i) {
+  const std::size_t at = op_->operands[i];
+  if (trace_.values[at].is_known()) {
+    return value(i).data.size() == 1 && value(i).shape.empty() ? operand(i) : known(at, true);
+  }
+  Names& names = names_[at];
+  if (names.first.empty()) {
+    names.first = transposed(names.last, first_order(static_cast<Index>(value(i).shape.size())));
+  }
+  return names.first;
+}
+
+bool OpWriter::is_channels_first(std::size_t i) const {
+  const Names& names = names_[op_->operands[i]];
+  return names.last.empty() && !names.first.empty();
+}
+
+std::string OpWriter::node(std::string_view type, std::span<const std::string> inputs,
+                           std::span<const NodeAttribute> attributes) {
+  return writer_.node(type, inputs, attributes, own_name());
+}
+
+std::string OpWriter::node(std::string_view type, std::initializer_list<std::string_view> inputs,
+                           std::initializer_list<NodeAttribute> attributes) {
+  return node(type, std::vector<std::string>(inputs.begin(), inputs.end()),
+              std::span(attributes.begin(), attributes.size()));
+}
+
+std::vector<std::string> OpWriter::nodes(std::string_view type, std::span<const std::string> inputs,
+                                         std::size_t outputs, std::span<const NodeAttribute> attributes) {
+  const std::string name = writer_.unique_name(own_name());
+  std::vector<std::string> results;
+  for (std::size_t i = 0; i < outputs; ++i) results.push_back(writer_.unique_name(message("{}_{}", own_name(), i)));
+  writer_.node_of(type, "", inputs, results, attributes, name);
+  return results;
+}
+
+std::string OpWriter::constant(const Tensor& numbers) { return node("Constant", {}, {{"value", &numbers}}); }
+
+std::string OpWriter::weight(std::size_t operand, const Tensor& numbers) {
+  const std::string& name = value(operand).name;
+  return writer_.initializer(name.empty() ? own_name() : name, numbers);
+}
+
+std::string OpWriter::integers(std::span<const Index> numbers) {
+  std::string& name = lists_[std::vector<Index>(numbers.begin(), numbers.end())];
+  if (name.empty()) name = writer_.initializer("list", numbers);
+  return name;
+}
+
+std::string OpWriter::transposed(std::string_view value, std::vector<Index> axes) {
+  return writer_.node("Transpose", {value}, {{"perm", std::move(axes)}});
+}
+
+// ---- The graph ----
+
+namespace detail {
+
+/// Writes all ops, in order.
+class GraphWriter {
+ public:
+  GraphWriter(const Trace& trace, detail::Writer& writer, Index opset) : trace_(trace), to_(trace, writer, opset) {}
+
+  void write(std::span<const std::string> inputs, std::span<const std::string> outputs) {
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      to_.names_[trace_.inputs[i]].last = inputs[i];
+      to_.writer_.input(inputs[i], dimensions(trace_.inputs[i]));
+    }
+    for (const Trace::Op& op : trace_.ops) {
+      const Written result = written(op);
+      const bool first = result.channels_first && trace_.result(op).shape.size() > 2;
+      (first ? to_.names_[op.result].first : to_.names_[op.result].last) = result.name;
+    }
+    for (std::size_t i = 0; i < outputs.size(); ++i) {
+      const Trace::Op output{"", {}, {trace_.outputs[i]}, trace_.outputs[i], "", {}};
+      to_.op_ = &output;
+      const std::string from = to_.operand(0);
+      to_.writer_.node_of("Identity", "", std::span(&from, 1), std::span(&outputs[i], 1), {}, outputs[i]);
+      to_.writer_.output(outputs[i], dimensions(trace_.outputs[i]));
+    }
+  }
+
+ private:
+  std::vector<Index> dimensions(std::size_t value) const {
+    std::vector<Index> result;
+    for (const Trace::Dimension& each : trace_.values[value].shape) {
+      result.push_back(each.per_sample == 0 ? each.fixed : detail::Writer::any);
+    }
+    return result;
+  }
+
+  Written written(const Trace::Op& op) {
+    try {
+      const OpRow* const row = detail::row_of(op.name);
+      if (row == nullptr) refuse(op);
+      to_.op_ = &op;
+      Written result = (*row)(to_);
+      require<ValueError>(!result.name.empty(), "the row of the op {} returns no name", op.name);
+      return result;
+    } catch (Error& error) {
+      if (!op.layer.empty()) error.add_context(cornu::detail::printable(op.layer));
+      throw;
+    }
+  }
+
+  [[noreturn]] static void refuse(const Trace::Op& op) {
+    require<ValueError>(!op.name.empty(),
+                        "an op without a name cannot be written to an ONNX file; give Tape::output its name, and "
+                        "register it by onnx::register_op");
+    throw ValueError(message("the op {} cannot be written to an ONNX file; onnx::register_op says how", op.name));
+  }
+
+  const Trace& trace_;
+  OpWriter to_;
+};
+
+}  // namespace detail
+
+namespace {
+
+/// The names of inputs or outputs, reserved before a layer can use them.
+std::vector<std::string> port_names(detail::Writer& writer, const char* name, std::size_t count) {
+  std::vector<std::string> result;
+  for (std::size_t i = 0; i < count; ++i) {
+    result.push_back(writer.unique_name(count == 1 ? std::string(name) : message("{}_{}", name, i + 1)));
+  }
+  return result;
+}
+
+}  // namespace
+
+void detail::write_graph(Trace trace, Writer& writer, Index opset) {
+  expand_composites(trace, [](const Trace::Op& op) {
+    // ONNX's normalization works on axis 1.
+    return row_of(op.name) != nullptr && (op.name != "batch_normalization_along" || op.integer("axis") == 1);
+  });
+  fold_constants(trace);
+  merge_equal_ops(trace);
+  merge_transposes(trace);
+  remove_unused_ops(trace);
+  const std::vector<std::string> inputs = port_names(writer, "input", trace.inputs.size()),
+                                 outputs = port_names(writer, "output", trace.outputs.size());
+  GraphWriter(trace, writer, opset).write(inputs, outputs);
+}
+
+}  // namespace cornu::onnx
