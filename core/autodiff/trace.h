@@ -69,6 +69,10 @@ struct Trace {
 
   const Value& operand(const Op& op, std::size_t i) const { return values[op.operands[i]]; }
   const Value& result(const Op& op) const { return values[op.result]; }
+  /// Dimensions that do not depend on the batch.
+  static Dimensions fixed(const Shape& shape);
+  /// A value with elements of its own.
+  static Value owning(Kind kind, Tensor numbers);
   /// Adds a constant and returns its position.
   std::size_t constant(Tensor numbers);
 };
