@@ -13,7 +13,7 @@
 
 namespace cornu {
 
-/// What a forward pass in inference mode computes, as a list of ops in order. Every way out of Cornu reads it.
+/// What a forward pass in inference mode computes, as a list of ops in order. The ONNX export reads it.
 /// It refers to the parameters' values, which must outlive it unchanged. A model that branches on values is traced as
 /// it ran on zeros.
 struct Trace {
