@@ -150,8 +150,13 @@ std::vector<std::string> OpWriter::nodes(std::string_view type, std::span<const 
 std::string OpWriter::constant(const Tensor& numbers) { return node("Constant", {}, {{"value", &numbers}}); }
 
 std::string OpWriter::weight(std::size_t operand, const Tensor& numbers) {
-  const std::string& name = value(operand).name;
-  return writer_.initializer(name.empty() ? own_name() : name, numbers);
+  // A parameter that several ops of a kind read is written once, so that it stays one weight after an import.
+  std::string& written = weights_[{op_->operands[operand], op_->name, to_string(numbers.shape())}];
+  if (written.empty()) {
+    const std::string& name = value(operand).name;
+    written = writer_.initializer(name.empty() ? own_name() : name, numbers);
+  }
+  return written;
 }
 
 std::string OpWriter::integers(std::span<const Index> numbers) {

@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -99,7 +100,8 @@ class OpWriter {
   Index opset_;
   const Trace::Op* op_ = nullptr;
   std::vector<Names> names_;
-  std::map<std::vector<Index>, std::string> lists_;  // of integers, by their elements
+  std::map<std::vector<Index>, std::string> lists_;                                   // of integers, by their elements
+  std::map<std::tuple<std::size_t, std::string, std::string>, std::string> weights_;  // by value, op and shape
 };
 
 }  // namespace cornu::onnx

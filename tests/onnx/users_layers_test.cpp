@@ -50,6 +50,26 @@ TEST(OnnxOfUsersLayers, RandomGraphsPredictAsTheModelDoes) {
   }
 }
 
+/// Calls its layers twice.
+struct Twice {
+  AnyLayer conv = Conv2D{.filters = 2, .kernel_size = 3, .padding = Padding::same}, norm = BatchNormalization{},
+           steps = GRU{.units = 2, .return_sequences = true};
+  Var forward(Var x) const {
+    const Var y = norm(conv(norm(conv(x))));
+    const Shape& s = y.shape();
+    return steps(steps(reshape(y, {s[0], s[1] * s[2], s[3]})));
+  }
+  NamedLayers layers() { return {{"conv", &conv}, {"norm", &norm}, {"steps", &steps}}; }
+};
+
+TEST(OnnxOfUsersLayers, ASharedWeightIsWrittenOnce) {
+  const Sequential model{Input{4, 4, 2}, Twice{}};
+  const std::string bytes = exported(model);
+  expect_agreement(model, bytes);
+  onnx::Model loaded = onnx::parse(bytes);
+  EXPECT_EQ(loaded.parameters().size(), model.parameters().size());
+}
+
 TEST(OnnxOfUsersLayers, SeveralInputsHaveTheirNames) {
   const Sequential model{Inputs{{5, 5, 1}, {3}}, testing::Weighted{}};
   const onnx::Model loaded = onnx::parse(exported(model));
