@@ -99,9 +99,17 @@ std::string OpWriter::known(std::size_t at, bool first) {
   return learns ? writer_.initializer(value.name, numbers) : constant(numbers);
 }
 
+/// Where a value is in the graph. Throws ValueError if it is nowhere.
+OpWriter::Names& OpWriter::written(std::size_t at) {
+  Names& names = names_[at];
+  require<ValueError>(!names.last.empty() || !names.first.empty() || trace_.values[at].is_known(),
+                      "the op {} reads a value that a composed op makes on its way", op_->name);
+  return names;
+}
+
 std::string OpWriter::operand(std::size_t i) {
   const std::size_t at = op_->operands[i];
-  Names& names = names_[at];
+  Names& names = written(at);
   if (names.last.empty()) {
     names.last = trace_.values[at].is_known()
                      ? known(at, false)
@@ -115,7 +123,7 @@ std::string OpWriter::channels_first(std::size_t i) {
   if (trace_.values[at].is_known()) {
     return value(i).data.size() == 1 && value(i).shape.empty() ? operand(i) : known(at, true);
   }
-  Names& names = names_[at];
+  Names& names = written(at);
   if (names.first.empty()) {
     names.first = transposed(names.last, first_order(static_cast<Index>(value(i).shape.size())));
   }

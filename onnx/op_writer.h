@@ -92,6 +92,7 @@ class OpWriter {
   struct Names {
     std::string last, first;
   };
+  Names& written(std::size_t value);
   std::string own_name() const;
   std::string known(std::size_t value, bool first);
 

@@ -125,6 +125,21 @@ TEST(OnnxOfUsersLayers, AUsersOpRegistersItsRow) {
       "mine: the row of the op forgotten returns no name");
 }
 
+TEST(OnnxOfUsersLayers, AValueInsideAComposedOpIsNotReadOutside) {
+  struct Peeking {
+    Var forward(Var x) const {
+      Var inside;
+      const Var y = composite(x.tape(), "square", {x}, [&] { return (inside = tanh(x)) * 2; });
+      return y + inside;
+    }
+  };
+  testing::expect_error<ValueError>(
+      [] {
+        exported(Sequential{Input{3}, {"mine", Peeking{}}});
+      },
+      "mine: the op add reads a value that a composed op makes on its way");
+}
+
 TEST(OnnxOfUsersLayers, AnOpWithoutANameIsAnError) {
   testing::expect_error<ValueError>(
       [] {
