@@ -71,11 +71,12 @@ void AUC::update(ConstView y_true, ConstView y_pred) {
     } else if (num_thresholds == 0) {
       (positive ? positives : negatives).push_back(score);
     } else {
-      if (score < 0 || score > 1) [[unlikely]]
+      if (score < 0 || score > 1) [[unlikely]] {
         throw ValueError(
             message("auc: prediction {} in {}; with num_thresholds, predictions must be from 0 to 1 (is "
                     "from_logits missing?)",
                     score, detail::place(shape, i)));
+      }
       // score is above threshold k / last and at most (k + 1) / last.
       const auto k = static_cast<Index>(std::ceil(score * static_cast<Real>(last))) - 1;
       Bucket& bucket = buckets[static_cast<std::size_t>(last - 1 - std::max(k, Index{0}))];

@@ -27,10 +27,11 @@ inline const char* label_remedy(Real label) {
 inline Index class_of_label(const char* name, const char* what, ConstView labels, Index i, Index classes,
                             const char* hint = "") {
   const Real label = labels[i];
-  if (!(label >= 0 && label < static_cast<Real>(classes) && label == std::floor(label))) [[unlikely]]
+  if (!(label >= 0 && label < static_cast<Real>(classes) && label == std::floor(label))) [[unlikely]] {
     throw ValueError(message(
         "{}: {} {} in {}; {}s are whole numbers from 0 to {}{}", name, what, label, place(labels.shape(), i), what,
         classes - 1, *hint == 0 && classes == 2 && std::string_view(what) == "label" ? label_remedy(label) : hint));
+  }
   return static_cast<Index>(label);
 }
 
