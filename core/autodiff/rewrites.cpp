@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <optional>
 #include <string>
 #include <utility>
 
@@ -41,10 +40,6 @@ std::vector<std::size_t> identity(const Trace& trace) {
   for (std::size_t i = 0; i < result.size(); ++i) result[i] = i;
   return result;
 }
-
-}  // namespace
-
-namespace {
 
 void append_expanded(std::vector<Trace::Op>& ops, Trace::Op& op, const std::function<bool(const Trace::Op&)>& keep) {
   if (op.body.empty() || keep(op)) {

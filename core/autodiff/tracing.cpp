@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cstring>
+#include <exception>
 #include <optional>
 #include <unordered_map>
 
@@ -213,8 +214,8 @@ void require_true_constants(const Trace& trace, const TracedFunction& function, 
   std::optional<Trace> other;
   try {
     other = Pass(function, samples, parameters, small_batch, false).result();
-  } catch (const Error&) {
-    return;  // indices out of range, for example
+  } catch (const std::exception&) {
+    return;  // not every layer takes these inputs: they are out of an Embedding's range, for example
   }
   if (!same_structure(trace, *other)) return;  // it branches on values
   for (std::size_t at = 0; at < trace.values.size(); ++at) {

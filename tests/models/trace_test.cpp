@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <stdexcept>
 
 #include "cornu/core/autodiff/rewrites.h"
 #include "cornu/cornu.h"
@@ -100,6 +101,18 @@ TEST(TracedModel, SeveralInputsAreInputsOfTheTrace) {
   EXPECT_EQ(to_string(got.values[got.inputs[1]].shape), "(batch, 3)");
   const Tensor picture = drawn({4, 5, 5, 1}, 1), numbers = drawn({4, 3}, 2);
   EXPECT_EQ(run_trace(got, {picture, numbers}), model.predict(pack({picture, numbers})));
+}
+
+/// A layer that takes only some inputs is traced on zeros, which it takes.
+TEST(TracedModel, AnExceptionOnOtherInputsIsNoError) {
+  struct Picky {
+    Var forward(Var x) const {
+      if (x.value()[0] > 0) throw std::runtime_error("not this one");
+      return x * 2;
+    }
+  };
+  const Sequential model{Input{3}, Picky{}};
+  EXPECT_EQ(trace(model).ops.size(), 1u);
 }
 
 TEST(TracedModel, AnUnbuiltModelIsRefused) {
