@@ -1,9 +1,8 @@
 #include "cornu/onnx/op_writer.h"
 
 #include <algorithm>
-#include <list>
-#include <mutex>
 
+#include "cornu/core/autodiff/op_rows.h"
 #include "cornu/core/autodiff/rewrites.h"
 #include "cornu/core/error.h"
 #include "cornu/core/ops/eager.h"
@@ -16,49 +15,17 @@ namespace cornu::onnx {
 
 namespace {
 
-struct Rows {
-  std::mutex mutex;
-  std::list<std::pair<std::string, OpRow>> all;  // a list: row_of returns addresses
-
-  Rows() {
-    for (const auto make : {detail::arithmetic_rows, detail::image_rows, detail::sequence_rows, detail::shape_rows}) {
-      for (auto& row : make()) all.push_back(std::move(row));
-    }
-  }
-  const OpRow* find(std::string_view op) const {
-    const auto found = std::find_if(all.begin(), all.end(), [&](const auto& row) { return row.first == op; });
-    return found == all.end() ? nullptr : &found->second;
-  }
-  static Rows& instance() {
-    static Rows rows;
-    return rows;
-  }
-};
+cornu::detail::OpRows<OpRow>& rows() {
+  static cornu::detail::OpRows<OpRow> all("onnx::register_op", {detail::arithmetic_rows(), detail::image_rows(),
+                                                                detail::sequence_rows(), detail::shape_rows()});
+  return all;
+}
 
 }  // namespace
 
-void register_op(std::string op, OpRow row) {
-  require<ValueError>(!op.empty() && static_cast<bool>(row), "onnx::register_op: a name and a function are required");
-  Rows& rows = Rows::instance();
-  const std::lock_guard lock(rows.mutex);
-  require<ValueError>(rows.find(op) == nullptr, "onnx::register_op: \"{}\" is registered already", op);
-  rows.all.emplace_back(std::move(op), std::move(row));
-}
-
-const OpRow* detail::row_of(std::string_view op) {
-  Rows& rows = Rows::instance();
-  const std::lock_guard lock(rows.mutex);
-  return rows.find(op);
-}
-
-std::vector<std::string> detail::op_names() {
-  Rows& rows = Rows::instance();
-  const std::lock_guard lock(rows.mutex);
-  std::vector<std::string> result;
-  for (const auto& [name, row] : rows.all) result.push_back(name);
-  std::sort(result.begin(), result.end());
-  return result;
-}
+void register_op(std::string op, OpRow row) { rows().add(std::move(op), std::move(row)); }
+const OpRow* detail::row_of(std::string_view op) { return rows().find(op); }
+std::vector<std::string> detail::op_names() { return rows().names(); }
 
 // ---- One op ----
 
@@ -252,13 +219,19 @@ std::vector<std::string> port_names(detail::Writer& writer, const char* name, st
   return result;
 }
 
+/// True for a composed op that ONNX has as one.
+bool is_one_node(const Trace::Op& op) {
+  if (op.name == "batch_normalization_along") return op.integer("axis") == 1;
+  if (op.name == "gru_by_steps") {
+    return op.text("activation") == "tanh" && op.text("recurrent_activation") == "sigmoid" && !op.flag("reset_after");
+  }
+  return detail::row_of(op.name) != nullptr;
+}
+
 }  // namespace
 
 void detail::write_graph(Trace trace, Writer& writer, Index opset) {
-  expand_composites(trace, [](const Trace::Op& op) {
-    // ONNX's normalization works on axis 1.
-    return row_of(op.name) != nullptr && (op.name != "batch_normalization_along" || op.integer("axis") == 1);
-  });
+  expand_composites(trace, is_one_node);
   fold_constants(trace);
   merge_equal_ops(trace);
   merge_transposes(trace);

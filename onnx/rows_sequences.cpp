@@ -61,7 +61,7 @@ OpRows sequence_rows() {
            [](OpWriter& to) {
              return recurrent(to, "GRU", {0, 1, 2}, {{"linear_before_reset", Index{1}}});
            }},
-          {"gru_reset_before", [](OpWriter& to) {
+          {"gru_by_steps", [](OpWriter& to) {
              return recurrent(to, "GRU", {0, 1, 2}, {{"linear_before_reset", Index{0}}});
            }}};
 }

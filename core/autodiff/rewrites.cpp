@@ -175,9 +175,18 @@ void fold_batch_normalization(Trace& trace) {
     maker[trace.ops[i].result] = i;
     const Trace::Op& normalization = trace.ops[i];
     if (normalization.name != "batch_normalization" || !all_known(trace, normalization)) continue;
-    const auto before = maker.find(normalization.operands.front());
-    if (before == maker.end() || readers[before->first] != 1) continue;
-    Trace::Op& product = trace.ops[before->second];
+    const auto alone = [&](std::size_t value) {
+      const auto found = maker.find(value);
+      return found != maker.end() && readers[value] == 1 ? &trace.ops[found->second] : nullptr;
+    };
+    Trace::Op* before = alone(normalization.operands.front());
+    // Conv1D reshapes its result, which keeps the outputs.
+    if (before != nullptr && before->name == "reshape" && !trace.operand(*before, 0).shape.empty() &&
+        trace.operand(*before, 0).shape.back() == trace.result(*before).shape.back()) {
+      before = alone(before->operands.front());
+    }
+    if (before == nullptr) continue;
+    Trace::Op& product = *before;
     if (!is_product(trace, product) || !all_known(trace, product)) continue;
 
     const ConstView mean = trace.operand(normalization, 1).data, variance = trace.operand(normalization, 2).data,
@@ -203,7 +212,7 @@ void fold_batch_normalization(Trace& trace) {
       product.name = "affine";
       product.attributes.clear();
     }
-    by[normalization.result] = product.result;
+    by[normalization.result] = normalization.operands.front();
     dropped[i] = true;
   }
   by.resize(trace.values.size());

@@ -33,6 +33,9 @@ double Trace::Op::real(std::string_view attribute) const { return attribute_of<d
 const std::vector<Index>& Trace::Op::integers(std::string_view attribute) const {
   return attribute_of<std::vector<Index>>(*this, attribute);
 }
+const std::string& Trace::Op::text(std::string_view attribute) const {
+  return attribute_of<std::string>(*this, attribute);
+}
 bool Trace::Op::has(std::string_view attribute) const {
   return std::any_of(attributes.begin(), attributes.end(),
                      [&](const Attribute& each) { return each.name == attribute; });

@@ -13,7 +13,7 @@
 
 namespace cornu {
 
-/// What a forward pass in inference mode computes, as a list of ops in order. The ONNX export reads it.
+/// What a forward pass in inference mode computes, as a list of ops in order. The ONNX and C++ exports read it.
 /// It refers to the parameters' values, which must outlive it unchanged. A model that branches on values is traced as
 /// it ran on zeros.
 struct Trace {
@@ -59,6 +59,7 @@ struct Trace {
     Index integer(std::string_view attribute) const;
     double real(std::string_view attribute) const;
     const std::vector<Index>& integers(std::string_view attribute) const;
+    const std::string& text(std::string_view attribute) const;
     bool has(std::string_view attribute) const;
   };
 

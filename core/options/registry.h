@@ -200,13 +200,20 @@ class FunctionRegistry {
     std::sort(result.begin(), result.end());
     return result;
   }
-  /// The name of a function. Throws ValueError if it is not registered.
-  std::string name_of(Function function) const {
+  /// The name of a function; empty if it is not registered.
+  std::string find_name(Function function) const {
     const std::lock_guard lock(mutex_);
     for (const auto& [name, known] : entries_) {
       if (known == function) return name;
     }
-    throw ValueError(message("a function without a name cannot be saved; {}(\"name\", function) gives it one", call_));
+    return {};
+  }
+  /// The name of a function. Throws ValueError if it is not registered.
+  std::string name_of(Function function) const {
+    std::string name = find_name(function);
+    require<ValueError>(!name.empty(), "a function without a name cannot be saved; {}(\"name\", function) gives it one",
+                        call_);
+    return name;
   }
   /// The function of that name. Throws UnregisteredError if there is none.
   Function find(std::string_view name) const {

@@ -25,11 +25,10 @@ Var project(Var x, const Projection& projection, Index summed, bool use_bias) {
   return affine(x, kernel, reshape(x.tape().parameter(projection.bias), {out}));
 }
 
-/// Projects x for each head: (batch, heads, steps, head size).
-Var heads_of(Var x, const Projection& projection, bool use_bias) {
-  const Shape& shape = projection.kernel.shape();
-  return transpose(reshape(project(x, projection, 1, use_bias), {x.shape()[0], x.shape()[1], shape[1], shape[2]}),
-                   {0, 2, 1, 3});
+/// Divides the features of x, (batch, steps, heads * size), among the heads: (batch, heads, steps, size).
+Var heads_of(Var x, Index heads) {
+  const Shape& shape = x.shape();
+  return transpose(reshape(x, {shape[0], shape[1], heads, shape[2] / heads}), {0, 2, 1, 3});
 }
 
 /// Causal mask: adds -inf to scores (..., rows, columns) where column > row.
@@ -115,14 +114,18 @@ Var MultiHeadAttention::forward(Var query_input, Var value_input, Var key_input)
       "steps of value and key, must agree",
       query_input.shape(), value_input.shape(), key_input.shape());
 
-  const Var q = heads_of(query_input, query, use_bias) * (1 / std::sqrt(static_cast<double>(key_dim)));
-  const Var scores = matmul(q, heads_of(key_input, key, use_bias), {.transpose_b = true});
-  const Var weights = softmax(use_causal_mask ? without_later_ones(scores) : scores);
-  const Var seen = matmul(Dropout{dropout}.forward(weights), heads_of(value_input, value, use_bias));
-  const Shape& heads = attention_output.kernel.shape();
-  const Shape together{query_input.shape()[0], query_input.shape()[1], heads[0] * heads[1]};
-  return activity_regularizer.add_loss(
-      project(reshape(transpose(seen, {0, 2, 1, 3}), together), attention_output, 2, use_bias));
+  const Var q = project(query_input, query, 1, use_bias), k = project(key_input, key, 1, use_bias),
+            v = project(value_input, value, 1, use_bias);
+  const auto attend = [&] {
+    const Var scaled = heads_of(q, num_heads) * (1 / std::sqrt(static_cast<double>(key_dim)));
+    const Var scores = matmul(scaled, heads_of(k, num_heads), {.transpose_b = true});
+    const Var weights = softmax(use_causal_mask ? without_later_ones(scores) : scores);
+    const Var seen = matmul(Dropout{dropout}.forward(weights), heads_of(v, num_heads));
+    return reshape(transpose(seen, {0, 2, 1, 3}), {q.shape()[0], q.shape()[1], v.shape()[2]});
+  };
+  const Var seen = composite(q.tape(), {"attend", {{"num_heads", num_heads}, {"use_causal_mask", use_causal_mask}}},
+                             {q, k, v}, attend);
+  return activity_regularizer.add_loss(project(seen, attention_output, 2, use_bias));
 }
 
 NamedParameters MultiHeadAttention::parameters() {

@@ -60,21 +60,12 @@ Shape GRU::build(const Shape& input, Rng& rng) {
 Var GRU::forward(Var x) const {
   detail::require_recurrent_input("GRU", kernel, x);
   const RecurrentOptions how = detail::recurrent_options(*this);
-  const bool are_usual = detail::are_usual(activation, recurrent_activation);
-  if (are_usual && reset_after) {
+  if (reset_after && detail::are_usual(activation, recurrent_activation)) {
     return activity_regularizer.add_loss(use_bias ? gru(x, kernel, recurrent_kernel, bias, how)
                                                   : gru(x, kernel, recurrent_kernel, how));
   }
   const auto stepped = [&] { return by_steps(*this, x, how); };
-  if (!are_usual || reset_after) return activity_regularizer.add_loss(stepped());
-  const auto as_one_op = [&](std::initializer_list<Operand> operands) {
-    return composite(
-        x.tape(),
-        {"gru_reset_before", {{"return_sequences", how.return_sequences}, {"go_backwards", how.go_backwards}}},
-        operands, stepped);
-  };
-  return activity_regularizer.add_loss(use_bias ? as_one_op({x, kernel, recurrent_kernel, bias})
-                                                : as_one_op({x, kernel, recurrent_kernel}));
+  return activity_regularizer.add_loss(detail::as_one_op("gru_by_steps", *this, x, reset_after, stepped));
 }
 
 NamedParameters GRU::parameters() { return detail::recurrent_parameters(*this); }

@@ -18,16 +18,18 @@ Var LSTM::forward(Var x) const {
     return activity_regularizer.add_loss(use_bias ? lstm(x, kernel, recurrent_kernel, bias, how)
                                                   : lstm(x, kernel, recurrent_kernel, how));
   }
-  Var c;
-  const auto next = [&](Var input, Var h) {
-    const Var gates = input + matmul(h, recurrent_kernel);
-    const auto gate = [&](Index number) { return slice_axis(gates, 1, number * units, (number + 1) * units); };
-    const Var added = recurrent_activation(gate(0)) * activation(gate(2));
-    c = c ? recurrent_activation(gate(1)) * c + added : added;
-    return recurrent_activation(gate(3)) * activation(c);
+  const auto stepped = [&] {
+    Var c;
+    const auto next = [&](Var input, Var h) {
+      const Var gates = input + matmul(h, recurrent_kernel);
+      const auto gate = [&](Index number) { return slice_axis(gates, 1, number * units, (number + 1) * units); };
+      const Var added = recurrent_activation(gate(0)) * activation(gate(2));
+      c = c ? recurrent_activation(gate(1)) * c + added : added;
+      return recurrent_activation(gate(3)) * activation(c);
+    };
+    return detail::each_step(use_bias ? affine(x, kernel, bias) : matmul(x, kernel), units, how, next);
   };
-  return activity_regularizer.add_loss(
-      detail::each_step(use_bias ? affine(x, kernel, bias) : matmul(x, kernel), units, how, next));
+  return activity_regularizer.add_loss(detail::as_one_op("lstm_by_steps", *this, x, false, stepped));
 }
 
 NamedParameters LSTM::parameters() { return detail::recurrent_parameters(*this); }

@@ -5,6 +5,7 @@
 #include "cornu/layers/activation.h"
 #include "cornu/layers/build_checks.h"
 #include "cornu/layers/new_parameter.h"
+#include "cornu/layers/registry.h"
 
 /// Shared by the implementations of LSTM and GRU.
 namespace cornu::detail {
@@ -68,6 +69,28 @@ Var each_step(Var inputs, Index units, const RecurrentOptions& options, Next nex
     new (states + turn) Var(reshape(h, {batch, 1, units}));
   }
   return options.return_sequences ? concatenate(std::span<const Var>(states, static_cast<std::size_t>(steps)), 1) : h;
+}
+
+/// Calls `formula`, which runs a recurrent layer with smaller ops. In a trace it is one op of this name, if both
+/// activations have names. reset_after: of a GRU.
+template <class L, std::invocable F>
+Var as_one_op(const char* name, const L& layer, Var x, bool reset_after, F formula) {
+  if (x.tape().recording() == nullptr) return formula();
+  const std::string activation = activation_registry().find_name(layer.activation.function()),
+                    recurrent = activation_registry().find_name(layer.recurrent_activation.function());
+  if (activation.empty() || recurrent.empty()) return formula();
+  const auto composed = [&](std::initializer_list<Operand> operands) {
+    return composite(x.tape(),
+                     {name,
+                      {{"activation", activation.c_str()},
+                       {"recurrent_activation", recurrent.c_str()},
+                       {"return_sequences", layer.return_sequences},
+                       {"go_backwards", layer.go_backwards},
+                       {"reset_after", reset_after}}},
+                     operands, formula);
+  };
+  return layer.use_bias ? composed({x, layer.kernel, layer.recurrent_kernel, layer.bias})
+                        : composed({x, layer.kernel, layer.recurrent_kernel});
 }
 
 }  // namespace cornu::detail
