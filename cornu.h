@@ -75,6 +75,7 @@
 #include "cornu/models/callbacks/reduce_lr_on_plateau.h"
 #include "cornu/models/callbacks/swap_ema_weights.h"
 #include "cornu/models/callbacks/tensor_board.h"
+#include "cornu/models/export_cpp/op_writer.h"
 #include "cornu/models/metrics/auc.h"
 #include "cornu/models/metrics/mean_iou.h"
 #include "cornu/models/metrics/metrics.h"

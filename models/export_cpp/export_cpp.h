@@ -25,12 +25,15 @@ struct ExportCppOptions {
 ///     struct Workspace;                                                       // scratch memory of one prediction
 ///     void predict(const float* input, float* output, Workspace& workspace);
 ///     void predict(const float* input, float* output);                        // with the workspace on the stack
+///     void predict(const float* input, float* output, std::size_t count, Workspace& workspace);  // several samples
 ///     }
 ///
-/// Values are float; images are (height, width, channels). An Embedding uses the nearest row for an index out of range.
-/// Throws StateError unless the model is built. Throws ValueError, naming the layer, for a user's layer or activation,
-/// and for weights and options that are not finite as floats. Throws ValueError for a name that is not an identifier,
-/// or is a keyword or reserved.
+/// Values are float; images are (height, width, channels); several inputs (Inputs) are packed into one. An Embedding
+/// uses the nearest row for an index out of range. The header is written from the ops of the model (trace.h), so that
+/// users' layers are exported, too; a user's own op needs a row (register_cpp_op in op_writer.h).
+/// Throws StateError unless the model is built. Throws ValueError, naming layer and op, for an op without a row, for
+/// samples that depend on each other, for weights and options that are not finite as floats, and as trace(model).
+/// Throws ValueError for a name that is not an identifier, or is a keyword or reserved.
 std::string to_cpp(const Sequential& model, const ExportCppOptions& options = {});
 
 }  // namespace cornu

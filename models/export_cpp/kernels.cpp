@@ -88,20 +88,33 @@ inline void softmax(const float* x, float* y) {
               true},
     CppKernel{"log_softmax",
               R"(
-// Logarithm of the softmax of each row of n elements; y may be x.
-template <size rows, size n>
+// Logarithm of the softmax along the axis n; x: (outer, n, inner). y may be x.
+template <size outer, size n, size inner>
 inline void log_softmax(const float* x, float* y) {
-  for (size r = 0; r < rows; ++r, x += n, y += n) {
-    float peak = x[0], sum = 0;
-    for (size k = 0; k < n; ++k) peak = x[k] > peak ? x[k] : peak;
-    for (size k = 0; k < n; ++k) sum += std::exp(x[k] - peak);
+  for (size s = 0; s < outer * inner; ++s) {
+    const size first = s / inner * n * inner + s % inner;
+    float peak = x[first], sum = 0;
+    for (size k = 0; k < n; ++k) peak = x[first + k * inner] > peak ? x[first + k * inner] : peak;
+    for (size k = 0; k < n; ++k) sum += std::exp(x[first + k * inner] - peak);
     const float whole = peak + std::log(sum);
-    for (size k = 0; k < n; ++k) y[k] = x[k] - whole;
+    for (size k = 0; k < n; ++k) y[first + k * inner] = x[first + k * inner] - whole;
   }
 }
 )",
               {},
               true},
+    CppKernel{"reduce", R"(
+// The elements along the axis n combined by f, and divided; x: (outer, n, inner).
+template <size outer, size n, size inner, class F>
+inline void reduce(const float* x, F f, float divisor, float* y) {
+  for (size s = 0; s < outer * inner; ++s) {
+    const float* from = x + s / inner * n * inner + s % inner;
+    float result = *from;
+    for (size k = 1; k < n; ++k) result = f(result, from[k * inner]);
+    y[s] = result / divisor;
+  }
+}
+)"},
     CppKernel{"normalize",
               R"(
 // y = (x - mean) factor + sum. x: (outer, n, inner); mean, factor, sum: (n). y may be x.
@@ -135,22 +148,82 @@ inline void normalize_rows(const float* x, Gain gain, Shift shift, float epsilon
 )",
               {"at"},
               true},
-    CppKernel{"add",
+    CppKernel{"Along", R"(
+// An axis: its length, and the steps of the operands a and b along it. A step of 0 repeats the operand.
+template <size n_, size a_, size b_ = 0>
+struct Along {
+  static constexpr size n = n_, a = a_, b = b_;
+};
+)"},
+    CppKernel{"combine",
               R"(
-// y = a + b, elementwise; y may be a or b.
-template <size n>
-inline void add(const float* a, const float* b, float* y) {
-  for (size i = 0; i < n; ++i) y[i] = a[i] + b[i];
+// y = f(a, b), elementwise along these axes; y may be an operand of its size. Returns the end of y.
+template <class Axis_, class... Axes, class F>
+inline float* combine(const float* a, const float* b, F f, float* y) {
+  for (size i = 0; i < Axis_::n; ++i, a += Axis_::a, b += Axis_::b) {
+    if constexpr (sizeof...(Axes) > 0) {
+      y = combine<Axes...>(a, b, f, y);
+    } else {
+      *y++ = f(*a, *b);
+    }
+  }
+  return y;
 }
 )",
-              {},
+              {"Along"},
               true},
-    CppKernel{"put", R"(
-// Copies rows of `width` elements to the beginnings of y's rows, which have `stride` elements.
-template <size rows, size width, size stride>
-inline void put(const float* x, float* y) {
+    CppKernel{"transpose",
+              R"(
+// Copies x along the axes of y. Returns the end of y.
+template <class Axis_, class... Axes>
+inline float* transpose(const float* x, float* y) {
+  for (size i = 0; i < Axis_::n; ++i, x += Axis_::a) {
+    if constexpr (sizeof...(Axes) > 0) {
+      y = transpose<Axes...>(x, y);
+    } else {
+      *y++ = *x;
+    }
+  }
+  return y;
+}
+)",
+              {"Along"}},
+    CppKernel{"multiply",
+              R"(
+// A matrix (rows, inner) times a matrix (inner, columns), and the steps of their elements along these axes.
+template <size rows_, size inner_, size columns_, size a_row_, size a_inner_, size b_inner_, size b_column_>
+struct Matrices {
+  static constexpr size rows = rows_, inner = inner_, columns = columns_;
+  static constexpr size a_row = a_row_, a_inner = a_inner_, b_inner = b_inner_, b_column = b_column_;
+};
+
+// y = a b. Returns the end of y.
+template <class M>
+inline float* multiply(const float* a, const float* b, float* y) {
+  for (size i = 0; i < M::rows; ++i) {
+    for (size j = 0; j < M::columns; ++j) {
+      float sum = 0;
+      for (size k = 0; k < M::inner; ++k) sum += a[i * M::a_row + k * M::a_inner] * b[k * M::b_inner + j * M::b_column];
+      *y++ = sum;
+    }
+  }
+  return y;
+}
+
+// The same for each pair of matrices along these axes.
+template <class M, class Axis_, class... Axes>
+inline float* multiply(const float* a, const float* b, float* y) {
+  for (size i = 0; i < Axis_::n; ++i, a += Axis_::a, b += Axis_::b) y = multiply<M, Axes...>(a, b, y);
+  return y;
+}
+)",
+              {"Along"}},
+    CppKernel{"copy", R"(
+// Copies rows of `width` elements. from, to: how far apart the rows of x and y begin.
+template <size rows, size width, size from, size to>
+inline void copy(const float* x, float* y) {
   for (size r = 0; r < rows; ++r) {
-    for (size k = 0; k < width; ++k) y[r * stride + k] = x[r * width + k];
+    for (size k = 0; k < width; ++k) y[r * to + k] = x[r * from + k];
   }
 }
 )"},
@@ -158,14 +231,14 @@ inline void put(const float* x, float* y) {
 
 }  // namespace
 
-const CppKernel& cpp_kernel(std::string_view name) {
+const CppKernel* find_cpp_kernel(std::string_view name) {
   for (const std::span<const CppKernel> some :
        {std::span<const CppKernel>(kernels), cpp_image_kernels(), cpp_sequence_kernels()}) {
     const auto found =
         std::find_if(some.begin(), some.end(), [&](const CppKernel& kernel) { return kernel.name == name; });
-    if (found != some.end()) return *found;
+    if (found != some.end()) return &*found;
   }
-  throw ValueError(message("export_cpp: there is no kernel {}", name));
+  return nullptr;
 }
 
 }  // namespace cornu::detail

@@ -16,7 +16,7 @@ struct CppKernel {
 /// Kernels for images and for sequences.
 std::span<const CppKernel> cpp_image_kernels();
 std::span<const CppKernel> cpp_sequence_kernels();
-/// The kernel of this name.
-const CppKernel& cpp_kernel(std::string_view name);
+/// The kernel of this name; nullptr if there is none.
+const CppKernel* find_cpp_kernel(std::string_view name);
 
 }  // namespace cornu::detail

@@ -69,12 +69,12 @@ inline void gru(const float* x, float* memory, const Weight* w_gates, Scale scal
 )",
               {"dense"}},
     CppKernel{"attend", R"(
-// y = softmax(q k^T / sqrt(d)) v for each head. q, k: (steps, heads, d); v, y: (steps, heads, width). scores: (steps).
-// causal: step i attends to steps 0 to i.
-template <size steps, size heads, size d, size width, bool causal>
+// y = softmax(q k^T / sqrt(d)) v for each head. q: (steps, heads, d), k: (keys, heads, d), v: (keys, heads, width),
+// y: (steps, heads, width). scores: (keys). causal: step i attends to the keys 0 to i.
+template <size steps, size keys, size heads, size d, size width, bool causal>
 inline void attend(const float* q, const float* k, const float* v, float* scores, float* y) {
   for (size at = 0; at < steps * heads; ++at, q += d, y += width) {
-    const size step = at / heads, head = at % heads, seen = causal ? step + 1 : steps;
+    const size step = at / heads, head = at % heads, seen = causal && step + 1 < keys ? step + 1 : keys;
     float peak = 0, sum = 0;
     for (size s = 0; s < seen; ++s) {
       float product = 0;

@@ -10,47 +10,45 @@
 
 namespace cornu::detail {
 
-CppProgram::CppProgram(const ExportCppOptions& options, const Shape& input)
-    : options_(options), input_(input), sizes_{input.size()} {}
+CppProgram::CppProgram(const ExportCppOptions& options, Index input) : options_(options), sizes_{input} {}
 
 CppValue CppProgram::make(const Shape& shape) {
   sizes_.push_back(shape.size());
-  return {sizes_.size() - 1, shape};
+  return {sizes_.size() - 1, shape, 0};
 }
 
-void CppProgram::call(std::string_view kernel, std::string_view templates, std::span<const CppValue> inputs,
-                      std::string_view arguments, const CppValue& result) {
-  need(kernel);
-  calls_.push_back({fmt::format("{}<{}>", kernel, templates),
-                    std::string(arguments),
-                    {inputs.begin(), inputs.end()},
-                    result,
-                    cpp_kernel(kernel).may_overwrite});
+void CppProgram::call(std::string_view name, std::string_view templates, const std::vector<CppArgument>& arguments,
+                      const CppValue& result, const std::string& layer) {
+  need(name);
+  const CppKernel* const kernel = find_cpp_kernel(name);
+  calls_.push_back({templates.empty() ? std::string(name) : fmt::format("{}<{}>", name, templates), layer, arguments,
+                    result, kernel != nullptr && kernel->may_overwrite});
+}
+
+void CppProgram::define(std::string name, std::string text) {
+  const auto known =
+      std::find_if(functions_.begin(), functions_.end(), [&](const auto& each) { return each.first == name; });
+  require<ValueError>(find_cpp_kernel(name) == nullptr && (known == functions_.end() || known->second == text),
+                      "there is another function {}", name);
+  if (known == functions_.end()) functions_.emplace_back(std::move(name), std::move(text));
 }
 
 void CppProgram::need(std::string_view kernel) {
-  if (std::find(kernels_.begin(), kernels_.end(), kernel) != kernels_.end()) return;
-  for (const std::string_view other : cpp_kernel(kernel).needs) {
+  for (const auto& [name, text] : functions_) {
+    if (name == kernel) return;
+  }
+  const CppKernel* const own = find_cpp_kernel(kernel);
+  require<ValueError>(own != nullptr, "there is no function {}", kernel);
+  for (const std::string_view other : own->needs) {
     if (!other.empty()) need(other);
   }
-  kernels_.emplace_back(kernel);
+  functions_.emplace_back(kernel, own->text);
 }
 
-std::string CppProgram::path() const { return fmt::format("{}", fmt::join(path_, "/")); }
-
-namespace {
-
-/// A name on one line, for a comment.
 std::string in_comment(std::string name) {
   std::replace_if(
       name.begin(), name.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
   return name;
-}
-
-}  // namespace
-
-void CppProgram::describe(std::string_view type, const Shape& made) {
-  layers_ += fmt::format("//   {:<40} {}\n", fmt::format("{} ({})", in_comment(path()), type), to_string(made));
 }
 
 // ---- Arrays ----
@@ -59,6 +57,7 @@ namespace {
 
 /// The shortest decimal number that reads back as the same bits.
 std::string literal(float number) {
+  if (std::isinf(number)) return number > 0 ? "INFINITY" : "-INFINITY";
   std::string text = fmt::format("{}", number);
   if (text.find_first_of(".e") == std::string::npos) text += ".0";
   return text + "f";
@@ -69,7 +68,7 @@ std::string literal(float number) {
 std::string CppProgram::free_name(const std::string& name) {
   // The prefix avoids the names of kernels and leading digits. Double underscores are reserved.
   std::string base = "w_";
-  for (const char c : fmt::format("{}_{}", fmt::join(path_, "_"), name)) {
+  for (const char c : name) {
     if (is_cpp_letter(c) || is_cpp_digit(c)) {
       base += c;
     } else if (base.back() != '_') {
@@ -99,29 +98,34 @@ std::string CppProgram::write_array(std::string_view type, const std::string& na
   return "detail::" + free;
 }
 
-float CppProgram::finite(const std::string& name, double number) const {
+float CppProgram::finite(const std::string& name, double number) {
   const auto result = static_cast<float>(number);
-  require<ValueError>(std::isfinite(result), "export_cpp: {}/{} has a value that is not finite{}", path(), name,
+  require<ValueError>(std::isfinite(result), "{} has a value that is not finite{}", name,
                       std::isfinite(number) ? " as a float" : "");
   return result;
 }
 
 std::string CppProgram::number(const std::string& name, double value) const { return literal(finite(name, value)); }
 
-std::string CppProgram::array(const std::string& name, std::span<const Real> numbers) {
-  return write_array("float", name, 4, numbers.size(), [&](std::size_t i) { return number(name, numbers[i]); });
+std::string CppProgram::array(const std::string& name, const Tensor& numbers, bool allows_infinity) {
+  return write_array("float", name, 4, static_cast<std::size_t>(numbers.size()), [&](std::size_t i) {
+    const double number = static_cast<double>(numbers[static_cast<Index>(i)]);
+    return allows_infinity && std::isinf(number) ? literal(static_cast<float>(number))
+                                                 : CppProgram::number(name, number);
+  });
 }
 
 std::string CppProgram::weights(const std::string& name, const Tensor& kernel, Index outputs) {
   const std::span<const Real> numbers(kernel.data(), static_cast<std::size_t>(kernel.size()));
-  if (!options_.int8_weights) return array(name, numbers) + ", nullptr";
+  if (!options_.int8_weights) return array(name, kernel) + ", nullptr";
   const auto count = static_cast<std::size_t>(outputs);
-  std::vector<Real> scales(count);
+  Tensor scales(Shape{outputs});
   for (std::size_t i = 0; i < numbers.size(); ++i) {
-    scales[i % count] = std::max<Real>(scales[i % count], std::abs(finite(name, numbers[i])) / 127);
+    Real& scale = scales[static_cast<Index>(i % count)];
+    scale = std::max<Real>(scale, std::abs(finite(name, numbers[i])) / 127);
   }
   const auto rounded = [&](std::size_t i) {
-    const Real scale = scales[i % count];
+    const Real scale = scales[static_cast<Index>(i % count)];
     return std::to_string(scale > 0 ? std::lround(numbers[i] / scale) : 0);
   };
   const std::string elements = write_array("std::int8_t", name, 1, numbers.size(), rounded);
@@ -134,18 +138,31 @@ Index CppProgram::place(std::vector<Place>& places, std::size_t output) const {
   places.resize(sizes_.size());
   for (std::size_t value = 0; value < places.size(); ++value) places[value].home = value;
   std::vector<std::size_t> last(sizes_.size());  // the last call that reads or writes the value
+  const auto each_value = [](const Call& call, const auto& f) {
+    for (const CppArgument& argument : call.arguments) {
+      if (argument.value) f(*argument.value);
+    }
+    f(call.result);
+  };
   for (std::size_t now = 0; now < calls_.size(); ++now) {
-    for (const CppValue& input : calls_[now].inputs) last[input.number] = now;
-    last[calls_[now].result.number] = now;
+    each_value(calls_[now], [&](const CppValue& value) { last[value.number] = now; });
   }
+  // A value that the call reads last, as a whole, and nowhere else in part.
+  const auto is_given_up = [&](const Call& call, std::size_t now, const CppArgument& argument) {
+    if (!argument.value || argument.value->number == 0 || last[argument.value->number] != now) return false;
+    return std::all_of(call.arguments.begin(), call.arguments.end(), [&](const CppArgument& other) {
+      return !other.value || other.value->number != argument.value->number ||
+             (other.value->offset == 0 && other.value->shape.size() == sizes_[call.result.number] &&
+              sizes_[other.value->number] == sizes_[call.result.number]);
+    });
+  };
   for (std::size_t now = 0; now < calls_.size(); ++now) {
     const Call& call = calls_[now];
     const std::size_t result = call.result.number;
-    const auto given_up = std::find_if(call.inputs.begin(), call.inputs.end(), [&](const CppValue& input) {
-      return input.number != 0 && last[input.number] == now && sizes_[input.number] == sizes_[result];
-    });
-    if (!call.may_overwrite || given_up == call.inputs.end()) continue;
-    places[result].home = places[given_up->number].home;
+    const auto taken = std::find_if(call.arguments.begin(), call.arguments.end(),
+                                    [&](const CppArgument& argument) { return is_given_up(call, now, argument); });
+    if (!call.may_overwrite || taken == call.arguments.end()) continue;
+    places[result].home = places[taken->value->number].home;
     last[places[result].home] = last[result];
   }
 
@@ -173,15 +190,14 @@ Index CppProgram::place(std::vector<Place>& places, std::size_t output) const {
     workspace = std::max(workspace, offset + sizes_[home]);
   };
   for (std::size_t now = 0; now < calls_.size(); ++now) {
-    for (const CppValue& input : calls_[now].inputs) place_at(now, input);
-    place_at(now, calls_[now].result);
+    each_value(calls_[now], [&](const CppValue& value) { place_at(now, value); });
   }
   return workspace;
 }
 
 // ---- Text ----
 
-std::string CppProgram::text(const std::string& model, const CppValue& result) const {
+std::string CppProgram::text(const std::string& about, const CppValue& result) const {
   std::vector<Place> places;
   const Index workspace = place(places, result.number);
   const auto name = [&](const CppValue& value) {
@@ -192,28 +208,39 @@ std::string CppProgram::text(const std::string& model, const CppValue& result) c
     return offset == 0 ? std::string(memory) : fmt::format("{} + {}", memory, offset);
   };
   std::string text = fmt::format(
-      "// Predictor for the model \"{}\", generated by Cornu; do not edit. C++17, without exceptions or a heap.\n"
-      "//\n//   {:<40} {}\n{}//\n// Weights: {} bytes. Workspace: {} bytes.\n"
+      "{}//\n// Weights: {} bytes. Workspace: {} bytes.\n"
       "#pragma once\n\n#include <cmath>\n#include <cstddef>\n#include <cstdint>\n#include <type_traits>\n\nnamespace "
       "{} {{\n\n"
-      "// Shapes of a sample: input {}, output {}.\n"
+      "// Elements of a sample.\n"
       "inline constexpr std::size_t input_size = {}, output_size = {};\n\n"
       "// Scratch memory of a prediction. Each thread needs its own.\n"
       "struct Workspace {{\n  float memory[{}];\n}};\n\nnamespace detail {{\n\nusing size = std::size_t;\n",
-      in_comment(model), "input", to_string(input_), layers_, weight_bytes_, 4 * workspace, options_.name,
-      to_string(input_), to_string(result.shape), input_.size(), result.shape.size(), std::max(workspace, Index{1}));
-  for (const std::string& kernel : kernels_) text += cpp_kernel(kernel).text;
+      about, weight_bytes_, 4 * workspace, options_.name, sizes_[0], result.shape.size(),
+      std::max(workspace, Index{1}));
+  for (const auto& [function, function_text] : functions_) text += function_text;
   std::string end =
       "\n}  // namespace detail\n\ninline void predict(const float* input, float* output, Workspace& workspace) {\n";
   if (workspace == 0) end += "  static_cast<void>(workspace);\n";
+  const std::string* layer = nullptr;
   for (const Call& call : calls_) {
+    if ((layer == nullptr || *layer != call.layer) && !call.layer.empty()) {
+      // A backslash at the end would make the next line part of the comment.
+      end += "  // " + in_comment(call.layer) + (call.layer.ends_with('\\') ? ".\n" : "\n");
+    }
+    layer = &call.layer;
     end += "  detail::" + call.function + "(";
-    for (const CppValue& input : call.inputs) end += name(input) + ", ";
-    end += (call.arguments.empty() ? "" : call.arguments + ", ") + name(call.result) + ");\n";
+    for (const CppArgument& argument : call.arguments) {
+      end += (argument.value ? name(*argument.value) : "") + argument.text + ", ";
+    }
+    end += name(call.result) + ");\n";
   }
   end +=
       "}\n\ninline void predict(const float* input, float* output) {\n  Workspace workspace;\n"
-      "  predict(input, output, workspace);\n}\n\n}  // namespace " +
+      "  predict(input, output, workspace);\n}\n\n"
+      "// `count` samples, one after the other.\n"
+      "inline void predict(const float* input, float* output, std::size_t count, Workspace& workspace) {\n"
+      "  for (; count > 0; --count, input += input_size, output += output_size) predict(input, output, workspace);\n"
+      "}\n\n}  // namespace " +
       options_.name + "\n";
   text.reserve(text.size() + 1 + arrays_.size() + end.size());  // the weights are copied once
   text.append("\n").append(arrays_).append(end);

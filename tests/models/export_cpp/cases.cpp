@@ -1,12 +1,15 @@
 #include "cornu/tests/models/export_cpp/cases.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "cornu/cornu.h"
 #include "cornu/tests/models/support.h"
 #include "cornu/tests/support/every_layer.h"
+#include "cornu/tests/support/random_graph.h"
 #include "cornu/tests/support/registered.h"
+#include "cornu/tests/support/users_layers.h"
 
 namespace cornu::testing {
 
@@ -230,6 +233,78 @@ std::vector<ExportCppCase> export_cpp_cases() {
                                     in_int8(recurrent()),
                                     in_int8(attention())};
   for (ExportCppCase& each : every_layer_in_cases()) result.push_back(std::move(each));
+  return result;
+}
+
+namespace {
+
+/// x / (1 + |x|), as an op of its own.
+Var soft_sign(Var x) {
+  Var y = x.tape().output(x.shape(), {x}, "soft_sign");
+  for (Index i = 0; i < x.size(); ++i) y.out()[i] = x.value()[i] / (1 + std::abs(x.value()[i]));
+  return y;
+}
+
+/// The sum of each pair of neighbours.
+Var neighbours(Var x) {
+  Var y = x.tape().output(x.shape().with(1, x.shape()[1] - 1), {x}, "neighbours");
+  const Index n = y.shape()[1];
+  for (Index i = 0; i < y.size(); ++i) {
+    const Index at = i / n * (n + 1) + i % n;
+    y.out()[i] = x.value()[at] + x.value()[at + 1];
+  }
+  return y;
+}
+
+CppValue write_neighbours(CppOpWriter& to) {
+  to.function("neighbours", R"(
+// y[i] = x[i] + x[i + 1].
+template <size n>
+inline void neighbours(const float* x, float* y) {
+  for (size i = 0; i < n; ++i) y[i] = x[i] + x[i + 1];
+}
+)");
+  return to.call("neighbours", std::to_string(to.result_shape().size()), {to.operand(0)});
+}
+
+/// Products and broadcasting of computed values, which no layer of Cornu needs.
+struct Products {
+  Var forward(Var x) const {  // (batch, 3, 4)
+    const Var square = matmul(x, x, {.transpose_b = true}), inner = matmul(x, x, {.transpose_a = true});
+    const Var first = reshape(slice_axis(x, 1, 0, 1), {x.shape()[0], 4}), row = slice_axis(x, 1, 1, 2);
+    const Var own = affine(first, x.tape().constant(Tensor({4, 3}) + 1), x.tape().constant(Tensor({3})));
+    const Var y = matmul(matmul(square, x), inner) + row * 2 + slice_axis(x, 2, 1, 2);
+    return y + reshape(own, {x.shape()[0], 3, 1}) + x * row + row + pow(abs(x) + 1, 1.5) + maximum(x, row);
+  }
+};
+
+}  // namespace
+
+std::vector<ExportCppCase> users_cpp_cases() {
+  static const bool registered = [] {
+    register_cpp_op("soft_sign", [](CppOpWriter& to) { return to.each("v / (1.0f + std::fabs(v))"); });
+    register_cpp_op("neighbours", write_neighbours);
+    return true;
+  }();
+  static_cast<void>(registered);
+  std::vector<ExportCppCase> result;
+  for (auto& [name, model] : users_models()) {
+    const Shape input = model.input_shape()->batched(4);
+    result.push_back(of("users_" + name, std::move(model), input));
+  }
+  result.push_back(of("users_ops", {Input{6}, Dense{5, soft_sign}, Activation{neighbours}, Dense{2}}, {4, 6}));
+  result.push_back(of("users_products", {Input{3, 4}, Products{}}, {4, 3, 4}));
+  result.push_back(of("users_inputs", {Inputs{{5, 5, 1}, {3}}, Weighted{}}, {4, 28}));
+  return result;
+}
+
+std::vector<ExportCppCase> random_cpp_cases(std::uint64_t first, std::uint64_t count) {
+  std::vector<ExportCppCase> result;
+  for (std::uint64_t seed = first; seed < first + count; ++seed) {
+    Sequential model = random_model(seed);
+    const Shape input = model.input_shape()->batched(4);
+    result.push_back({"random_" + std::to_string(seed), std::move(model), normal(input)});
+  }
   return result;
 }
 

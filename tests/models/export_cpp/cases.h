@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -17,5 +18,9 @@ struct ExportCppCase {
 
 /// The cases contain every layer with its options, and random weights.
 std::vector<ExportCppCase> export_cpp_cases();
+/// Layers of a user, which are registered nowhere, and an op of a user, "soft_sign", which is registered for export.
+std::vector<ExportCppCase> users_cpp_cases();
+/// Models of random ops.
+std::vector<ExportCppCase> random_cpp_cases(std::uint64_t first, std::uint64_t count);
 
 }  // namespace cornu::testing

@@ -17,11 +17,14 @@
 #include "cornu/layers/normalization/batch_normalization.h"
 #include "cornu/layers/normalization/layer_normalization.h"
 #include "cornu/layers/rnn/lstm.h"
+#include "cornu/models/export_cpp/rows.h"
 #include "cornu/tests/models/export_cpp/cases.h"
 #include "cornu/tests/models/support.h"
 #include "cornu/tests/support/expect_error.h"
 #include "cornu/tests/support/paths.h"
+#include "cornu/tests/support/random_graph.h"
 #include "cornu/tests/support/registered.h"
+#include "cornu/tests/support/run_trace.h"
 #include "cornu/tests/support/temporary_folder.h"
 
 namespace cornu {
@@ -40,7 +43,9 @@ std::string predictors(const std::vector<ExportCppCase>& cases) {
     includes += "#include \"" + each.name + ".h\"\n";
     table += "  {\"" + each.name + "\", " + each.name + "::input_size, " + each.name +
              "::output_size, [](const float* x, " + "float* y) { static " + each.name + "::Workspace workspace; " +
-             each.name + "::predict(x, y, workspace); }, " + each.name + "::predict},\n";
+             each.name + "::predict(x, y, workspace); }, " + each.name +
+             "::predict, [](const float* x, float* y, std::size_t n) { static " + each.name +
+             "::Workspace workspace; " + each.name + "::predict(x, y, n, workspace); }},\n";
   }
   return includes + "#include \"net.h\"\nconst Net nets[] = {\n" + table +
          "};\nconst std::size_t net_count = " + std::to_string(cases.size()) + ";\n";
@@ -53,38 +58,44 @@ struct Net {
   std::size_t input_size, output_size;
   void (*predict)(const float*, float*);
   void (*predict_on_stack)(const float*, float*);
+  void (*predict_batch)(const float*, float*, std::size_t);
 };
 extern const Net nets[];
 extern const std::size_t net_count;
+void (*in_another_file())(const float*, float*);
 )";
 
-constexpr const char* main_text =
-    "#include \"dense_layers.h\"\n"
-    "#include \"net.h\""
-    R"(
+constexpr const char* main_text = R"(
+#include "net.h"
 #include <cstdio>
 #include <string>
 #include <vector>
 int main() {
-  void (*const same_function)(const float*, float*) = dense_layers::predict;
-  if (nets[0].predict_on_stack != same_function) return 2;
+  if (nets[0].predict_on_stack != in_another_file()) return 2;
   for (std::size_t n = 0; n < net_count; ++n) {
-    std::vector<float> input(nets[n].input_size), output(nets[n].output_size), same(output.size());
+    const std::size_t in_size = nets[n].input_size, out_size = nets[n].output_size;
+    std::vector<float> inputs, output(out_size), same(out_size), outputs;
     std::FILE* in = std::fopen((nets[n].name + std::string(".in")).c_str(), "rb");
     std::FILE* out = std::fopen((nets[n].name + std::string(".out")).c_str(), "wb");
-    while (std::fread(input.data(), sizeof(float), input.size(), in) == input.size()) {
+    std::vector<float> input(in_size);
+    while (std::fread(input.data(), sizeof(float), in_size, in) == in_size) {
       nets[n].predict(input.data(), output.data());
       nets[n].predict_on_stack(input.data(), same.data());
       if (output != same) return 1;
-      std::fwrite(output.data(), sizeof(float), output.size(), out);
+      std::fwrite(output.data(), sizeof(float), out_size, out);
+      inputs.insert(inputs.end(), input.begin(), input.end());
+      outputs.insert(outputs.end(), output.begin(), output.end());
     }
+    std::vector<float> together(outputs.size());
+    nets[n].predict_batch(inputs.data(), together.data(), inputs.size() / in_size);
+    if (together != outputs) return 4;
     if (std::fclose(in) + std::fclose(out) != 0) return 3;
   }
 }
 )";
 
 constexpr const char* compiler_flags =
-    " -std=c++17 -O1 -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror -fno-exceptions -fno-rtti ";
+    " -O1 -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror -fno-exceptions -fno-rtti ";
 
 void write_text(const std::filesystem::path& path, std::string_view text) {
   std::ofstream(path, std::ios::binary) << text;
@@ -135,26 +146,36 @@ std::vector<std::string> undefined_names(const std::filesystem::path& folder) {
   return names;
 }
 
-// One program for all cases, because most of the time goes into starting compilers.
-TEST(ExportCpp, AgreesWithThePredictionsOfEveryLayer) {
-  const TemporaryFolder folder;
-  const std::vector<ExportCppCase> cases = export_cpp_cases();
+/// Exports the cases, compiles their headers as C++17 and C++20 with each compiler, and compares their outputs with
+/// the models' predictions. One program for all cases, because most of the time goes into starting compilers.
+void expect_agreement(const std::filesystem::path& folder, const std::vector<ExportCppCase>& cases,
+                      const std::string& compiler) {
+  SCOPED_TRACE(compiler);
   write_text(folder / "net.h", net_text);
   write_text(folder / "predictors.cpp", predictors(cases));
+  write_text(folder / "again.cpp", "#include \"net.h\"\n#include \"" + cases.front().name +
+                                       ".h\"\nvoid (*in_another_file())(const float*, float*) { return " +
+                                       cases.front().name + "::predict; }\n");
   write_text(folder / "main.cpp", main_text);
   for (const ExportCppCase& each : cases) {
-    each.model.export_cpp(folder / (each.name + ".h"), {.name = each.name, .int8_weights = each.int8_weights});
+    each.model.export_cpp((folder / (each.name + ".h")).string(),
+                          {.name = each.name, .int8_weights = each.int8_weights});
     const std::vector<float> numbers(each.x.begin(), each.x.begin() + each.x.size());
     write_text(folder / (each.name + ".in"), {reinterpret_cast<const char*>(numbers.data()), numbers.size() * 4});
   }
-  for (const std::string& compiler : compilers()) {
-    SCOPED_TRACE(compiler);
-    const std::string compile = compiler + compiler_flags;
-    const std::string command = "cd '" + folder.path().string() + "' && " + compile + "-c predictors.cpp && " +
-                                compile + "main.cpp predictors.o -o main && ./main";
-    ASSERT_EQ(std::system(command.c_str()), 0);
-    for (const ExportCppCase& each : cases) expect_agreement(folder.path(), each);
+  const std::string compile = compiler + compiler_flags;
+  const std::string command = "cd '" + folder.string() + "' && " + compile + "-std=c++17 -c predictors.cpp && " +
+                              compile + "-std=c++17 main.cpp again.cpp predictors.o -o main && ./main && " + compile +
+                              "-std=c++20 -fsyntax-only predictors.cpp";
+  ASSERT_EQ(std::system(command.c_str()), 0);
+  for (const ExportCppCase& each : cases) expect_agreement(folder, each);
+}
 
+TEST(ExportCpp, AgreesWithThePredictionsOfEveryLayer) {
+  const TemporaryFolder folder;
+  const std::vector<ExportCppCase> cases = export_cpp_cases();
+  for (const std::string& compiler : compilers()) {
+    expect_agreement(folder.path(), cases, compiler);
     const std::set<std::string> allowed{"expf",
                                         "expm1f",
                                         "logf",
@@ -171,6 +192,24 @@ TEST(ExportCpp, AgreesWithThePredictionsOfEveryLayer) {
     for (const std::string& name : names) {
       EXPECT_TRUE(allowed.contains(name)) << name << ": only <cmath> and the compiler's own functions are allowed";
     }
+  }
+}
+
+TEST(ExportCpp, AgreesWithLayersAndOpsOfAUser) {
+  const TemporaryFolder folder;
+  for (const std::string& compiler : compilers()) {
+    expect_agreement(folder.path(), testing::users_cpp_cases(), compiler);
+  }
+}
+
+TEST(ExportCpp, AgreesWithRandomGraphs) {
+  constexpr std::uint64_t together = 100;  // in one program
+  // Headers are the same with double.
+  const std::uint64_t count = std::is_same_v<Real, double> ? together : testing::random_graph_count();
+  const std::vector<std::string> all = compilers();
+  for (std::uint64_t seed = 0; seed < count; seed += together) {
+    const TemporaryFolder folder;
+    expect_agreement(folder.path(), testing::random_cpp_cases(seed, together), all[seed / together % all.size()]);
   }
 }
 
@@ -211,12 +250,13 @@ TEST(ExportCpp, BeginsWithADescriptionOfTheModel) {
           R"(// Predictor for the model "two lines", generated by Cornu; do not edit. C++17, without exceptions or a heap.
 //
 //   input                                    (4, 4, 1)
-//   conv2d (Conv2D)                          (2, 2, 2)
-//   batch_normalization (BatchNormalization) (2, 2, 2)
-//   conv2d_1 (Conv2D, BatchNormalization)    (1, 1, 3)
-//   residual/dense (Dense)                   (1, 1, 3)
+//   conv2d (conv2d)                          (2, 2, 2)
+//   batch_normalization (batch_normalization) (2, 2, 2)
+//   conv2d_1 (conv2d)                        (1, 1, 3)
+//   residual/dense (affine)                  (1, 1, 3)
+//   residual (add)                           (1, 1, 3)
 //
-// Weights: 260 bytes. Workspace: 44 bytes.
+// Weights: 260 bytes. Workspace: 32 bytes.
 )";
   EXPECT_EQ(text.substr(0, expected.size()), expected);
 }
@@ -226,16 +266,44 @@ TEST(ExportCpp, SharesMemoryBetweenValuesNotNeededAtOnce) {
   EXPECT_NE(to_cpp(model).find("float memory[150];"), std::string::npos) << "at most 100 and 50 at once";
 }
 
-TEST(ExportCpp, RefusesLayersAndActivationsOfAUser) {
-  Sequential doubled{Input{2}, {"twice", Activation{[](Var x) { return x + x; }}}};
-  expect_error<ValueError>([&] { to_cpp(doubled); }, "export_cpp: twice: only Cornu's own activations can be exported");
-  expect_error<ValueError>(
-      [&] {
-        to_cpp(Sequential{Input{2}, testing::Scale{}});
-      },
-      "export_cpp: scale is a Scale, which cannot be exported; only Cornu's own layers can");
+TEST(ExportCpp, RefusesOpsWithoutARow) {
+  const auto refused = [](Activation::Function function, const std::string& error) {
+    expect_error<ValueError>([&] { to_cpp(Sequential{Input{2}, {"mine", Activation{function}}}); }, error);
+  };
+  refused([](Var x) { return x.tape().output(x.shape(), {x}, "strange"); },
+          "export_cpp: mine: the op strange cannot be written in C++; register_cpp_op says how");
+  refused(
+      [](Var x) { return x.tape().output(x.shape(), {x}); },
+      "export_cpp: mine: an op without a name cannot be written in C++; give Tape::output its name, and register it "
+      "by register_cpp_op");
+  refused([](Var x) { return x - mean(x); },
+          "export_cpp: the result of a sample depends on the other samples of its batch");
   expect_error<StateError>([&] { to_cpp(Sequential{Dense{2}}); },
                            "sequential: export_cpp: not built yet, so there are no weights");
+}
+
+TEST(ExportCpp, HasARowForEveryOp) {
+  const std::vector<std::string> names = detail::cpp_op_names();
+  for (const auto& [name, call] : testing::traced_calls()) {
+    EXPECT_TRUE(std::find(names.begin(), names.end(), name) != names.end()) << name;
+  }
+}
+
+TEST(ExportCpp, AUsersOpIsRegisteredOnce) {
+  const CppRow row = [](CppOpWriter& to) { return to.each("v"); };
+  expect_error<ValueError>([&] { register_cpp_op("relu", row); }, "register_cpp_op: \"relu\" is registered already");
+  expect_error<ValueError>([&] { register_cpp_op("", row); }, "register_cpp_op: a name and a function are required");
+  expect_error<ValueError>([] { register_cpp_op("mine", {}); }, "register_cpp_op: a name and a function are required");
+  register_cpp_op("clash", [](CppOpWriter& to) {
+    to.function("dense", "");
+    return to.each("v");
+  });
+  const Activation clash([](Var x) { return x.tape().output(x.shape(), {x}, "clash"); });
+  expect_error<ValueError>(
+      [&] {
+        to_cpp(Sequential{Input{2}, {"mine", clash}});
+      },
+      "export_cpp: mine: there is another function dense");
 }
 
 TEST(ExportCpp, RefusesANameThatCannotBeANamespace) {
@@ -267,7 +335,7 @@ TEST(ExportCpp, RefusesWeightsThatAreNotFinite) {
   model.get_layer("dense").as<Dense>()->kernel.value[0] = std::numeric_limits<Real>::quiet_NaN();
   for (const bool int8 : {false, true}) {
     expect_error<ValueError>([&] { to_cpp(model, {.int8_weights = int8}); },
-                             "export_cpp: dense/kernel has a value that is not finite");
+                             "export_cpp: dense: dense/kernel has a value that is not finite");
   }
 }
 
@@ -277,7 +345,7 @@ TEST(ExportCpp, RefusesWeightsThatAreNotFiniteAsFloats) {
   model.get_layer("dense").as<Dense>()->kernel.value[0] = static_cast<Real>(1e39L);
   for (const bool int8 : {false, true}) {
     expect_error<ValueError>([&] { to_cpp(model, {.int8_weights = int8}); },
-                             "export_cpp: dense/kernel has a value that is not finite as a float");
+                             "export_cpp: dense: dense/kernel has a value that is not finite as a float");
   }
 }
 
@@ -286,9 +354,9 @@ TEST(ExportCpp, RefusesOptionsThatAreNotFiniteAsFloats) {
     expect_error<ValueError>([&] { to_cpp(model); },
                              "export_cpp: " + error + " has a value that is not finite as a float");
   };
-  expect(Sequential{Input{2}, LeakyReLU{.negative_slope = 1e39}}, "leaky_re_lu/negative_slope");
-  expect(Sequential{Input{2}, ELU{.alpha = 1e39}}, "elu/alpha");
-  expect(Sequential{Input{2}, LayerNormalization{.epsilon = 1e39}}, "layer_normalization/epsilon");
+  expect(Sequential{Input{2}, LeakyReLU{.negative_slope = 1e39}}, "leaky_re_lu: negative_slope");
+  expect(Sequential{Input{2}, ELU{.alpha = 1e39}}, "elu: alpha");
+  expect(Sequential{Input{2}, LayerNormalization{.epsilon = 1e39}}, "layer_normalization: epsilon");
 }
 
 }  // namespace

@@ -1,0 +1,92 @@
+#include "cornu/models/export_cpp/op_writer.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "cornu/core/error.h"
+#include "cornu/models/export_cpp/program.h"
+
+namespace cornu {
+
+void CppOpWriter::require_known(std::size_t first) const {
+  for (std::size_t i = first; i < operand_count(); ++i) {
+    require<ValueError>(is_known(i), "{}: operand {} is computed; a parameter or a constant is required", op_->name, i);
+  }
+}
+
+std::string CppOpWriter::name_of(std::size_t operand, const std::string& part) const {
+  const std::string& name = trace_.operand(*op_, operand).name;
+  const std::string whole = !name.empty() ? name : op_->layer.empty() ? "constant" : op_->layer + "/constant";
+  return part.empty() ? whole : whole + "_" + part;
+}
+
+CppArgument CppOpWriter::operand(std::size_t i) {
+  return is_known(i) ? array(i, "", Tensor(numbers(i))) : CppArgument(in_memory(i));
+}
+
+CppArgument CppOpWriter::operand_unless(std::size_t i, Real neutral) {
+  if (i >= operand_count()) return "nullptr";
+  const auto is_neutral = [&] {
+    const ConstView all = numbers(i);
+    return std::all_of(all.begin(), all.end(), [&](Real each) { return each == neutral; });
+  };
+  return trace_.operand(*op_, i).kind == Trace::Kind::constant && is_neutral() ? CppArgument("nullptr") : operand(i);
+}
+
+CppValue CppOpWriter::in_memory(std::size_t i) {
+  const std::size_t at = op_->operands[i];
+  if (is_known(i)) {
+    const CppValue copy = make(shape(i));
+    const Index size = copy.shape.size();
+    call("copy", message("1, {}, {}, {}", size, size, size), {operand(i)}, copy);
+    return copy;
+  }
+  require<ValueError>(values_[at].has_value(), "the op {} reads a value that a composed op makes on its way",
+                      op_->name);
+  return *values_[at];
+}
+
+CppArgument CppOpWriter::weights(std::size_t i, Index outputs) {
+  if (!is_known(i)) return {in_memory(i), ", nullptr"};
+  return weights(i, "", Tensor(numbers(i)), outputs);
+}
+
+CppArgument CppOpWriter::weights(std::size_t i, const std::string& name, const Tensor& numbers, Index outputs) {
+  std::string& text = arrays_[{op_->operands[i], message("{} {}", name, outputs)}];
+  if (text.empty()) text = program_.weights(name_of(i, name), numbers, outputs);
+  return text;
+}
+
+CppArgument CppOpWriter::array(std::size_t i, const std::string& name, const Tensor& numbers) {
+  std::string& text = arrays_[{op_->operands[i], name}];
+  if (text.empty())
+    text = program_.array(name_of(i, name), numbers, trace_.operand(*op_, i).kind == Trace::Kind::constant);
+  return text;
+}
+
+std::string CppOpWriter::number(const std::string& name, double value) const { return program_.number(name, value); }
+
+CppValue CppOpWriter::make(const Shape& shape) { return program_.make(shape); }
+
+void CppOpWriter::function(std::string name, std::string text) { program_.define(std::move(name), std::move(text)); }
+
+void CppOpWriter::call(std::string_view name, std::string_view templates, const std::vector<CppArgument>& arguments,
+                       const CppValue& result) {
+  program_.call(name, templates, arguments, result, op_->layer);
+}
+
+CppValue CppOpWriter::call(std::string_view name, std::string_view templates,
+                           const std::vector<CppArgument>& arguments) {
+  const CppValue result = make(result_shape());
+  call(name, templates, arguments, result);
+  return result;
+}
+
+CppValue CppOpWriter::each(const CppArgument& x, const Shape& shape, const std::string& expression) {
+  const CppValue result = make(shape);
+  call("each", std::to_string(shape.size()), {x, "[](float v) { return " + expression + "; }"}, result);
+  return result;
+}
+
+}  // namespace cornu

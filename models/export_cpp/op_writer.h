@@ -1,0 +1,108 @@
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "cornu/core/autodiff/trace.h"
+
+/// Writing the ops of a trace as C++: calls of functions in an exported header.
+namespace cornu {
+
+namespace detail {
+class CppProgram;
+class CppTraceWriter;
+}  // namespace detail
+
+/// A value of the header: its input, its output, or an intermediate result.
+struct CppValue {
+  std::size_t number = 0;  ///< of its memory; 0 is the input
+  Shape shape{};           ///< for a batch of one sample
+  Index offset = 0;        ///< in that memory, in elements
+};
+
+/// An argument of a call: a pointer to a value's first element, or text, or a value followed by text.
+struct CppArgument {
+  std::optional<CppValue> value{};
+  std::string text{};
+
+  CppArgument(CppValue argument, std::string after = {}) : value(std::move(argument)), text(std::move(after)) {}
+  CppArgument(std::string argument) : text(std::move(argument)) {}
+  CppArgument(const char* argument) : text(argument) {}
+};
+
+class CppOpWriter;
+/// Writes the calls of one op and returns its result.
+using CppRow = std::function<CppValue(CppOpWriter& to)>;
+
+/// Registers how export_cpp writes ops of this name, for a user's own op (Tape::output). Thread-safe. Throws ValueError
+/// for a name that Cornu's own ops or an earlier registration has.
+///
+///     register_cpp_op("soft_sign", [](CppOpWriter& to) { return to.each("v / (1.0f + std::fabs(v))"); });
+void register_cpp_op(std::string op, CppRow row);
+
+/// Writes one op of a trace, for a batch of one sample.
+class CppOpWriter {
+ public:
+  const Trace::Op& op() const { return *op_; }
+  std::size_t operand_count() const { return op_->operands.size(); }
+  /// Shapes for a batch of one sample: the first axis is 1.
+  Shape shape(std::size_t operand) const { return trace_.operand(*op_, operand).at(1); }
+  Shape result_shape() const { return trace_.result(*op_).at(1); }
+  /// True for a parameter or a constant, whose elements `numbers` returns.
+  bool is_known(std::size_t operand) const { return trace_.operand(*op_, operand).is_known(); }
+  ConstView numbers(std::size_t operand) const { return trace_.operand(*op_, operand).data; }
+  /// Throws ValueError, naming the op, if operand `first` or a later one is computed.
+  void require_known(std::size_t first) const;
+
+  /// An operand as a `const float*`. A parameter or constant is written as an array on its first use.
+  CppArgument operand(std::size_t i);
+  /// The same; "nullptr" if there is no such operand, or if it is a constant whose elements are all `neutral`.
+  CppArgument operand_unless(std::size_t i, Real neutral);
+  /// An operand in memory: a constant is copied.
+  CppValue in_memory(std::size_t i);
+  /// Weights as two arguments: elements and the scales of `outputs` outputs, or nullptr if the elements are floats.
+  /// Element j belongs to output j % outputs.
+  CppArgument weights(std::size_t i, Index outputs);
+  /// The same for numbers that are computed from operand i. name: of their array, after that of the operand.
+  CppArgument weights(std::size_t i, const std::string& name, const Tensor& numbers, Index outputs);
+  CppArgument array(std::size_t i, const std::string& name, const Tensor& numbers);
+  /// A number in C++, or an attribute of the op. Throws ValueError, naming it, unless it is finite as a float.
+  std::string number(const std::string& name, double value) const;
+  std::string number_of(const char* attribute) const { return number(attribute, op_->real(attribute)); }
+
+  /// Memory for a value or for intermediate results of a call. `float` arrays; nothing is in them at first.
+  CppValue make(const Shape& shape);
+  /// Defines a function template or function that `call` can name, in the namespace detail of the header. Every use of
+  /// a name must have the same text.
+  void function(std::string name, std::string text);
+  /// Calls `name<templates>(arguments..., result)` and returns the result, whose last argument is a `float*`.
+  CppValue call(std::string_view name, std::string_view templates, const std::vector<CppArgument>& arguments);
+  /// The same with a given result.
+  void call(std::string_view name, std::string_view templates, const std::vector<CppArgument>& arguments,
+            const CppValue& result);
+  /// The result of an expression in v for each element of operand 0: "v * v".
+  CppValue each(const std::string& expression) { return each(operand(0), result_shape(), expression); }
+  CppValue each(const CppArgument& x, const Shape& shape, const std::string& expression);
+
+ private:
+  friend class detail::CppTraceWriter;
+  CppOpWriter(const Trace& trace, detail::CppProgram& program) : trace_(trace), program_(program) {}
+
+  /// "dense/kernel" for a parameter, or else a name in the op's layer. part: after it.
+  std::string name_of(std::size_t operand, const std::string& part) const;
+
+  const Trace& trace_;
+  detail::CppProgram& program_;
+  const Trace::Op* op_ = nullptr;
+  std::vector<std::optional<CppValue>> values_ = std::vector<std::optional<CppValue>>(trace_.values.size());
+  std::map<std::pair<std::size_t, std::string>, std::string> arrays_{};  // arguments by operand and name
+};
+
+}  // namespace cornu

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "cornu/models/export_cpp/op_writer.h"
+
+/// How the ops of a trace are written in C++: one row for each.
+namespace cornu::detail {
+
+using CppRows = std::vector<std::pair<std::string, CppRow>>;
+CppRows cpp_pointwise_rows();
+CppRows cpp_product_rows();
+CppRows cpp_image_rows();
+CppRows cpp_shape_rows();
+CppRows cpp_sequence_rows();
+
+/// The row of an op; nullptr if there is none.
+const CppRow* cpp_row_of(std::string_view op);
+/// The names of all ops that have a row, sorted.
+std::vector<std::string> cpp_op_names();
+
+/// An activation by its name in files, as a lambda; empty for softmax and for a user's activation.
+std::string activation_text(std::string_view name);
+
+/// x as (outer, n, inner) around an axis, as template arguments.
+std::string around(const Shape& shape, Index axis, Index count = 1);
+
+}  // namespace cornu::detail

@@ -1,0 +1,173 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "cornu/core/error.h"
+#include "cornu/models/export_cpp/rows.h"
+
+namespace cornu::detail {
+
+namespace {
+
+// ---- Functions of one value, v ----
+
+constexpr const char *swish_text = "v / (1.0f + std::exp(-v))",
+                     *gelu_text = "0.5f * v * std::erfc(-0.70710678f * v)",
+                     // v times a sigmoid. For v < -30 the sigmoid is 0 while v^2 is still finite.
+                         *approximate_gelu_text =
+                             "v < -30.0f ? -0.0f : v / (1.0f + std::exp(-1.5957691f * (v + 0.044715f * v * v * v)))";
+
+std::string leaky_relu_text(const std::string& slope) { return "v > 0.0f ? v : " + slope + " * v"; }
+std::string elu_text(const std::string& alpha) { return "v > 0.0f ? v : " + alpha + " * std::expm1(v)"; }
+
+/// Ops without attributes.
+constexpr std::array<std::pair<const char*, const char*>, 12> functions{{
+    {"negate", "-v"},
+    {"exp", "std::exp(v)"},
+    {"log", "std::log(v)"},
+    {"sqrt", "std::sqrt(v)"},
+    {"square", "v * v"},
+    {"abs", "std::fabs(v)"},
+    {"relu", "v < 0.0f ? 0.0f : v"},
+    {"sigmoid", "1.0f / (1.0f + std::exp(-v))"},
+    {"tanh", "std::tanh(v)"},
+    {"softplus", "(v > 0.0f ? v : 0.0f) + std::log1p(std::exp(-std::fabs(v)))"},
+    {"swish", swish_text},
+    {"erf", "std::erf(v)"},  // of an imported model
+}};
+
+std::string function_text(std::string_view op) {
+  const auto* const found =
+      std::find_if(functions.begin(), functions.end(), [&](const auto& each) { return each.first == op; });
+  return found == functions.end() ? "" : found->second;
+}
+
+// ---- Functions of two values, broadcasting as in NumPy ----
+
+/// The axes of the result, as template arguments: for each its length and the operands' steps along it. Axes along
+/// which both operands go on as before are one.
+std::string broadcast_axes(const Shape& a, const Shape& b, const Shape& result) {
+  struct Axis {
+    Index n, a, b;
+  };
+  std::vector<Axis> axes;  // from the last
+  Index a_size = 1, b_size = 1;
+  for (Index i = 1; i <= result.rank(); ++i) {
+    const Index n = result[-i], of_a = i <= a.rank() ? a[-i] : 1, of_b = i <= b.rank() ? b[-i] : 1;
+    const Axis axis{n, of_a == 1 ? 0 : a_size, of_b == 1 ? 0 : b_size};
+    a_size *= of_a;
+    b_size *= of_b;
+    if (n == 1) continue;
+    Axis* const inner = axes.empty() ? nullptr : &axes.back();
+    if (inner != nullptr && axis.a == inner->a * inner->n && axis.b == inner->b * inner->n) {
+      inner->n *= n;
+    } else {
+      axes.push_back(axis);
+    }
+  }
+  if (axes.empty()) return "Along<1, 0, 0>";
+  std::string text;
+  for (auto axis = axes.rbegin(); axis != axes.rend(); ++axis) {
+    text += fmt::format("{}Along<{}, {}, {}>", text.empty() ? "" : ", detail::", axis->n, axis->a, axis->b);
+  }
+  return text;
+}
+
+/// An expression in a and b, with names put for them.
+std::string with_operands(std::string_view expression, const std::string& a, const std::string& b) {
+  std::string result;
+  for (std::size_t i = 0; i < expression.size(); ++i) {
+    const auto is_letter = [&](std::size_t at) {
+      return at < expression.size() && (std::isalpha(static_cast<unsigned char>(expression[at])) != 0);
+    };
+    const bool alone = !(i > 0 && is_letter(i - 1)) && !is_letter(i + 1);
+    result += alone && expression[i] == 'a' ? a : alone && expression[i] == 'b' ? b : std::string(1, expression[i]);
+  }
+  return result;
+}
+
+/// expression: of a and b.
+CppRow binary(std::string_view expression) {
+  return [expression](CppOpWriter& to) {
+    const Shape result = to.result_shape();
+    // One number is part of the expression.
+    const auto is_number = [&](std::size_t i) {
+      return to.is_known(i) && to.numbers(i).size() == 1 && std::isfinite(to.numbers(i)[0]) && !to.is_known(1 - i) &&
+             to.shape(1 - i).size() == result.size();
+    };
+    const auto number = [&](std::size_t i) {
+      const std::string text = to.number("constant", static_cast<double>(to.numbers(i)[0]));
+      return text.front() == '-' ? "(" + text + ")" : text;
+    };
+    if (is_number(0)) return to.each(to.operand(1), result, with_operands(expression, number(0), "v"));
+    if (is_number(1)) return to.each(to.operand(0), result, with_operands(expression, "v", number(1)));
+    return to.call("combine", "detail::" + broadcast_axes(to.shape(0), to.shape(1), result),
+                   {to.operand(0), to.operand(1), fmt::format("[](float a, float b) {{ return {}; }}", expression)});
+  };
+}
+
+// ---- Along axes ----
+
+CppRow along_axis(const char* function) {
+  return [function](CppOpWriter& to) {
+    return to.call(function, around(to.shape(0), to.op().integer("axis")), {to.operand(0)});
+  };
+}
+
+/// combine: of two values, a and b. is_mean: divide by their number.
+CppRow reduction(std::string_view combine, bool is_mean) {
+  return [combine, is_mean](CppOpWriter& to) {
+    const Shape x = to.shape(0);
+    const bool all = !to.op().has("axis");
+    const Index n = all ? x.size() : x[to.op().integer("axis")];
+    return to.call("reduce", all ? fmt::format("1, {}, 1", n) : around(x, to.op().integer("axis")),
+                   {to.operand(0), fmt::format("[](float a, float b) {{ return {}; }}", combine),
+                    fmt::format("{}.0f", is_mean ? n : 1)});
+  };
+}
+
+}  // namespace
+
+std::string around(const Shape& shape, Index axis, Index count) {
+  return fmt::format("{}, {}, {}", shape.sub(0, axis).size(), shape.sub(axis, axis + count).size(),
+                     shape.sub(axis + count).size());
+}
+
+std::string activation_text(std::string_view name) {
+  const std::string text = name == "linear"        ? "v"
+                           : name == "exponential" ? "std::exp(v)"
+                           : name == "silu"        ? swish_text
+                           : name == "gelu"        ? gelu_text
+                           : name == "leaky_relu"  ? leaky_relu_text("0.2f")
+                           : name == "elu"         ? elu_text("1.0f")
+                                                   : function_text(name);
+  return text.empty() ? "" : "[](float v) { return " + text + "; }";
+}
+
+CppRows cpp_pointwise_rows() {
+  CppRows rows{
+      {"leaky_relu", [](CppOpWriter& to) { return to.each(leaky_relu_text(to.number_of("negative_slope"))); }},
+      {"elu", [](CppOpWriter& to) { return to.each(elu_text(to.number_of("alpha"))); }},
+      {"gelu",
+       [](CppOpWriter& to) { return to.each(to.op().flag("approximate") ? approximate_gelu_text : gelu_text); }},
+      {"add", binary("a + b")},
+      {"subtract", binary("a - b")},
+      {"multiply", binary("a * b")},
+      {"divide", binary("a / b")},
+      {"pow", binary("std::pow(a, b)")},
+      {"maximum", binary("a > b || a != a ? a : b")},  // a NaN stays
+      {"minimum", binary("a < b || a != a ? a : b")},
+      {"softmax", along_axis("softmax")},
+      {"log_softmax", along_axis("log_softmax")},
+      {"sum", reduction("a + b", false)},
+      {"mean", reduction("a + b", true)},
+      {"max", reduction("b > a || b != b ? b : a", false)},
+  };
+  for (const auto& [op, text] : functions) {
+    rows.emplace_back(op, [expression = std::string(text)](CppOpWriter& to) { return to.each(expression); });
+  }
+  return rows;
+}
+
+}  // namespace cornu::detail
