@@ -11,10 +11,11 @@
 #include "cornu/core/autodiff/op_rows.h"
 #include "cornu/core/autodiff/rewrites.h"
 #include "cornu/core/error.h"
-#include "cornu/core/text/printable.h"
 #include "cornu/formats/atomic_file.h"
 #include "cornu/models/export_cpp/program.h"
 #include "cornu/models/export_cpp/rows.h"
+#include "cornu/models/export_cpp/trace_writer.h"
+#include "cornu/models/export_cpp/trainer.h"
 #include "cornu/models/require_values.h"
 #include "cornu/models/sequential.h"
 #include "cornu/models/trace.h"
@@ -38,65 +39,7 @@ void register_cpp_op(std::string op, CppRow row) { rows().add(std::move(op), std
 const CppRow* detail::cpp_row_of(std::string_view op) { return rows().find(op); }
 std::vector<std::string> detail::cpp_op_names() { return rows().names(); }
 
-// ---- A trace ----
-
-namespace detail {
-
-/// Writes all ops of a trace, in order.
-class CppTraceWriter {
- public:
-  CppTraceWriter(const Trace& trace, CppProgram& program) : trace_(trace), to_(trace, program) {}
-
-  /// Returns the output.
-  CppValue write() {
-    Index offset = 0;
-    for (const std::size_t input : trace_.inputs) {
-      const Shape shape = trace_.values[input].at(1);
-      to_.values_[input] = CppValue{0, shape, offset};
-      offset += shape.size();
-    }
-    for (const Trace::Op& op : trace_.ops) to_.values_[op.result] = written(op);
-    return output();
-  }
-
- private:
-  CppValue written(const Trace::Op& op) {
-    try {
-      require<ValueError>(trace_.result(op).at(1).size() > 0, "the op {} has a result without elements", op.name);
-      const CppRow* const row = cpp_row_of(op.name);
-      if (row == nullptr) refuse(op);
-      to_.op_ = &op;
-      return (*row)(to_);
-    } catch (Error& error) {
-      if (!op.layer.empty()) error.add_context(printable(op.layer));
-      throw;
-    }
-  }
-
-  [[noreturn]] static void refuse(const Trace::Op& op) {
-    require<ValueError>(!op.name.empty(),
-                        "an op without a name cannot be written in C++; give Tape::output its name, and register it by "
-                        "register_cpp_op");
-    throw ValueError(message("the op {} cannot be written in C++; register_cpp_op says how", op.name));
-  }
-
-  /// The output in memory of its own: copied if it is the input, a constant, or a part of another value.
-  CppValue output() {
-    const Trace::Op last{"", {}, {trace_.outputs.front()}, trace_.outputs.front(), "", {}};
-    to_.op_ = &last;
-    const CppValue value = to_.in_memory(0);
-    if (to_.program_.is_whole(value)) return value;
-    const Index size = value.shape.size();
-    const CppValue copy = to_.make(value.shape);
-    to_.call("copy", fmt::format("1, {}, {}, {}", size, size, size), {value}, copy);
-    return copy;
-  }
-
-  const Trace& trace_;
-  CppOpWriter to_;
-};
-
-}  // namespace detail
+// ---- The header ----
 
 namespace {
 
@@ -135,26 +78,86 @@ std::string description(const Trace& trace, const std::string& model) {
 
 }  // namespace
 
+namespace {
+
+/// The ops to write. A product of trained parameters must not become a constant.
+Trace rewritten(const Sequential& model, const detail::CppTrained& trained) {
+  Trace trace = cornu::trace(model);
+  require<ValueError>(!trace.mixes_samples, "the result of a sample depends on the other samples of its batch");
+  expand_composites(trace, is_one_call);
+  std::vector<bool> learns(trace.values.size());
+  for (Trace::Op& op : trace.ops) {
+    op.body.clear();  // what only they read is unused
+    const bool reads = std::any_of(op.operands.begin(), op.operands.end(), [&](std::size_t operand) {
+      return learns[operand] || trained.offset(trace.values[operand]);
+    });
+    if (!reads || (op.name == "reshape" && trace.operand(op, 0).is_known())) continue;
+    learns[op.result] = true;
+    trace.values[op.result].data = {};
+  }
+  fold_constants(trace);
+  merge_equal_ops(trace);
+  if (trained.size == 0) fold_batch_normalization(trace);
+  remove_unused_ops(trace);
+  return trace;
+}
+
+std::string predictor(const Sequential& model, const ExportCppOptions& options) {
+  const detail::CppTrained trained = options.trainable ? detail::trained_parameters(model) : detail::CppTrained{};
+  const Trace trace = rewritten(model, trained);
+  detail::CppProgram program(options);
+  detail::CppArrays arrays;
+  detail::CppTraceWriter writer(trace, program, arrays, trained);
+  for (const Trace::Op& op : trace.ops) writer.write(op);
+  const CppValue output = writer.output(trace.outputs.front());
+  const detail::CppCalls::Body body = writer.calls().body(output, "workspace.memory");
+  const detail::CppTrainer trainer =
+      options.trainable ? detail::write_trainer(model, trace, program, arrays, trained) : detail::CppTrainer{};
+
+  const std::string about =
+      fmt::format("{}//\n// Weights: {} bytes. Workspace: {} bytes.\n{}", description(trace, model.name()),
+                  program.weight_bytes(), 4 * body.workspace, trainer.about);
+  const std::string declarations = fmt::format(
+      "// Elements of a sample.\n"
+      "inline constexpr std::size_t input_size = {}, output_size = {};\n\n"
+      "// Scratch memory of a prediction. Each thread needs its own.\n"
+      "struct Workspace {{\n  float memory[{}];\n}};\n{}",
+      detail::input_size(trace), output.shape.size(), std::max(body.workspace, Index{1}), trainer.declarations);
+  const std::string unused = body.workspace == 0 ? "  static_cast<void>(workspace);\n" : "";
+  const std::string first =
+      !options.trainable
+          ? fmt::format("inline void predict(const float* input, float* output, Workspace& workspace) {{\n{}{}}}\n",
+                        unused, body.text)
+          : fmt::format(
+                "// Predicts with other weights, such as those of a Trainer.\n"
+                "inline void predict(const float* input, float* output, const float* weights, Workspace& workspace) "
+                "{{\n{}{}}}\n\n"
+                "inline void predict(const float* input, float* output, Workspace& workspace) {{\n"
+                "  predict(input, output, {}, workspace);\n}}\n",
+                unused, body.text, trainer.initial);
+  const std::string functions =
+      first +
+      "\ninline void predict(const float* input, float* output) {\n  Workspace workspace;\n"
+      "  predict(input, output, workspace);\n}\n\n"
+      "// `count` samples, one after the other.\n"
+      "inline void predict(const float* input, float* output, std::size_t count, Workspace& workspace) {\n"
+      "  for (; count > 0; --count, input += input_size, output += output_size) predict(input, output, workspace);\n"
+      "}\n" +
+      (options.trainable ? "\n" + trainer.functions : "");
+  return program.text(about, declarations, functions);
+}
+
+}  // namespace
+
 std::string to_cpp(const Sequential& model, const ExportCppOptions& options) {
   require<StateError>(model.built(), "{}: export_cpp: not built yet, so there are no weights", model.name());
   require<ValueError>(detail::can_be_namespace(options.name),
                       "export_cpp: name is \"{}\"; an identifier is required that is not a keyword or reserved",
                       options.name);
+  require<ValueError>(!options.trainable || !options.int8_weights, "export_cpp: int8_weights cannot be trained");
   detail::require_values(model);
   try {
-    Trace trace = cornu::trace(model);
-    require<ValueError>(!trace.mixes_samples, "the result of a sample depends on the other samples of its batch");
-    expand_composites(trace, is_one_call);
-    for (Trace::Op& op : trace.ops) op.body.clear();  // what only they read is unused
-    fold_constants(trace);
-    merge_equal_ops(trace);
-    fold_batch_normalization(trace);
-    remove_unused_ops(trace);
-    Index input = 0;
-    for (const std::size_t each : trace.inputs) input += trace.values[each].at(1).size();
-    detail::CppProgram program(options, input);
-    const CppValue output = detail::CppTraceWriter(trace, program).write();
-    return program.text(description(trace, model.name()), output);
+    return predictor(model, options);
   } catch (Error& error) {
     error.add_context("export_cpp");
     throw;

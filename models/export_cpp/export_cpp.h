@@ -15,6 +15,12 @@ struct ExportCppOptions {
   /// Store kernels and embeddings as int8, from -127 to 127, with a scale for each output. This takes a quarter of the
   /// memory; outputs differ in the third digit.
   bool int8_weights = false;
+  /// Also write `train_step`, which trains as train_on_batch does with the loss and optimizer of `compile`, with all
+  /// memory in a struct whose size the header says. Losses: MeanSquaredError, CategoricalCrossentropy,
+  /// SparseCategoricalCrossentropy; optimizers: SGD, with and without momentum, and Adam, at a constant rate. Throws
+  /// ValueError for other options of these; for penalties and constraints; for ops without a gradient in headers
+  /// (recurrent ops, normalizations, attention, users' ops); and for layers that act only in training.
+  bool trainable = false;
 };
 
 /// Returns a C++17 header that predicts as the model does. It needs only standard headers, no heap and no
@@ -27,6 +33,15 @@ struct ExportCppOptions {
 ///     void predict(const float* input, float* output);                        // with the workspace on the stack
 ///     void predict(const float* input, float* output, std::size_t count, Workspace& workspace);  // several samples
 ///     }
+///
+/// and, if trainable,
+///
+///     constexpr std::size_t target_size, parameter_count;
+///     struct Trainer;                                                         // weights, gradients, optimizer's state
+///     void reset(Trainer& trainer);                                           // before the first step
+///     float train_step(const float* input, const float* target, Trainer& trainer);  // a step; returns the loss
+///     float train_step(const float* input, const float* target, std::size_t count, Trainer& trainer);  // of a batch
+///     void predict(const float* input, float* output, const float* weights, Workspace& workspace);
 ///
 /// Values are float; images are (height, width, channels); several inputs (Inputs) are packed into one. An Embedding
 /// uses the nearest row for an index out of range. The header is written from the ops of the model (trace.h), so that

@@ -233,7 +233,7 @@ inline void copy(const float* x, float* y) {
 
 const CppKernel* find_cpp_kernel(std::string_view name) {
   for (const std::span<const CppKernel> some :
-       {std::span<const CppKernel>(kernels), cpp_image_kernels(), cpp_sequence_kernels()}) {
+       {std::span<const CppKernel>(kernels), cpp_image_kernels(), cpp_sequence_kernels(), cpp_gradient_kernels()}) {
     const auto found =
         std::find_if(some.begin(), some.end(), [&](const CppKernel& kernel) { return kernel.name == name; });
     if (found != some.end()) return &*found;

@@ -13,9 +13,10 @@ struct CppKernel {
   bool may_overwrite = false;               // the result may share memory with an input
 };
 
-/// Kernels for images and for sequences.
+/// Kernels for images, for sequences, and for gradients.
 std::span<const CppKernel> cpp_image_kernels();
 std::span<const CppKernel> cpp_sequence_kernels();
+std::span<const CppKernel> cpp_gradient_kernels();
 /// The kernel of this name; nullptr if there is none.
 const CppKernel* find_cpp_kernel(std::string_view name);
 

@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "cornu/core/error.h"
-#include "cornu/models/export_cpp/program.h"
+#include "cornu/models/export_cpp/trace_writer.h"
 
 namespace cornu {
 
@@ -15,6 +15,10 @@ void CppOpWriter::require_known(std::size_t first) const {
   }
 }
 
+bool CppOpWriter::is_constant(std::size_t operand) const {
+  return is_known(operand) && !all_.trained_.offset(trace_.operand(*op_, operand));
+}
+
 std::string CppOpWriter::name_of(std::size_t operand, const std::string& part) const {
   const std::string& name = trace_.operand(*op_, operand).name;
   const std::string whole = !name.empty() ? name : op_->layer.empty() ? "constant" : op_->layer + "/constant";
@@ -22,6 +26,7 @@ std::string CppOpWriter::name_of(std::size_t operand, const std::string& part) c
 }
 
 CppArgument CppOpWriter::operand(std::size_t i) {
+  if (const auto trained = all_.trained_.offset(trace_.operand(*op_, i))) return message("weights + {}", *trained);
   return is_known(i) ? array(i, "", Tensor(numbers(i))) : CppArgument(in_memory(i));
 }
 
@@ -42,38 +47,47 @@ CppValue CppOpWriter::in_memory(std::size_t i) {
     call("copy", message("1, {}, {}, {}", size, size, size), {operand(i)}, copy);
     return copy;
   }
-  require<ValueError>(values_[at].has_value(), "the op {} reads a value that a composed op makes on its way",
+  require<ValueError>(all_.values_[at].has_value(), "the op {} reads a value that a composed op makes on its way",
                       op_->name);
-  return *values_[at];
+  return *all_.values_[at];
 }
 
 CppArgument CppOpWriter::weights(std::size_t i, Index outputs) {
   if (!is_known(i)) return {in_memory(i), ", nullptr"};
+  if (const auto trained = all_.trained_.offset(trace_.operand(*op_, i))) {
+    return message("weights + {}, nullptr", *trained);
+  }
   return weights(i, "", Tensor(numbers(i)), outputs);
 }
 
 CppArgument CppOpWriter::weights(std::size_t i, const std::string& name, const Tensor& numbers, Index outputs) {
-  std::string& text = arrays_[{op_->operands[i], message("{} {}", name, outputs)}];
-  if (text.empty()) text = program_.weights(name_of(i, name), numbers, outputs);
+  std::string& text = all_.arrays_[{op_->operands[i], message("{} {}", name, outputs)}];
+  if (text.empty()) text = all_.program_.weights(name_of(i, name), numbers, outputs);
   return text;
 }
 
 CppArgument CppOpWriter::array(std::size_t i, const std::string& name, const Tensor& numbers) {
-  std::string& text = arrays_[{op_->operands[i], name}];
+  std::string& text = all_.arrays_[{op_->operands[i], name}];
   if (text.empty())
-    text = program_.array(name_of(i, name), numbers, trace_.operand(*op_, i).kind == Trace::Kind::constant);
+    text = all_.program_.array(name_of(i, name), numbers, trace_.operand(*op_, i).kind == Trace::Kind::constant);
   return text;
 }
 
-std::string CppOpWriter::number(const std::string& name, double value) const { return program_.number(name, value); }
+std::string CppOpWriter::number(const std::string& name, double value) const {
+  return all_.program_.number(name, value);
+}
 
-CppValue CppOpWriter::make(const Shape& shape) { return program_.make(shape); }
+CppValue CppOpWriter::make(const Shape& shape) { return all_.calls_.make(shape); }
 
-void CppOpWriter::function(std::string name, std::string text) { program_.define(std::move(name), std::move(text)); }
+void CppOpWriter::function(std::string name, std::string text) {
+  all_.program_.define(std::move(name), std::move(text));
+}
 
 void CppOpWriter::call(std::string_view name, std::string_view templates, const std::vector<CppArgument>& arguments,
-                       const CppValue& result) {
-  program_.call(name, templates, arguments, result, op_->layer);
+                       const std::optional<CppValue>& result) {
+  const bool may_overwrite = all_.program_.need(name);
+  all_.calls_.add({templates.empty() ? std::string(name) : fmt::format("{}<{}>", name, templates), arguments, result,
+                   op_->layer, may_overwrite, ""});
 }
 
 CppValue CppOpWriter::call(std::string_view name, std::string_view templates,

@@ -2,9 +2,7 @@
 
 #include <cstddef>
 #include <functional>
-#include <map>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -16,7 +14,7 @@
 namespace cornu {
 
 namespace detail {
-class CppProgram;
+class CppGradientWriter;
 class CppTraceWriter;
 }  // namespace detail
 
@@ -57,6 +55,8 @@ class CppOpWriter {
   Shape result_shape() const { return trace_.result(*op_).at(1); }
   /// True for a parameter or a constant, whose elements `numbers` returns.
   bool is_known(std::size_t operand) const { return trace_.operand(*op_, operand).is_known(); }
+  /// The same, but false for a parameter that the header trains.
+  bool is_constant(std::size_t operand) const;
   ConstView numbers(std::size_t operand) const { return trace_.operand(*op_, operand).data; }
   /// Throws ValueError, naming the op, if operand `first` or a later one is computed.
   void require_known(std::size_t first) const;
@@ -84,25 +84,24 @@ class CppOpWriter {
   void function(std::string name, std::string text);
   /// Calls `name<templates>(arguments..., result)` and returns the result, whose last argument is a `float*`.
   CppValue call(std::string_view name, std::string_view templates, const std::vector<CppArgument>& arguments);
-  /// The same with a given result.
+  /// The same with a given result, or with the last argument as the result.
   void call(std::string_view name, std::string_view templates, const std::vector<CppArgument>& arguments,
-            const CppValue& result);
+            const std::optional<CppValue>& result);
   /// The result of an expression in v for each element of operand 0: "v * v".
   CppValue each(const std::string& expression) { return each(operand(0), result_shape(), expression); }
   CppValue each(const CppArgument& x, const Shape& shape, const std::string& expression);
 
  private:
+  friend class detail::CppGradientWriter;
   friend class detail::CppTraceWriter;
-  CppOpWriter(const Trace& trace, detail::CppProgram& program) : trace_(trace), program_(program) {}
+  CppOpWriter(const Trace& trace, detail::CppTraceWriter& all) : trace_(trace), all_(all) {}
 
   /// "dense/kernel" for a parameter, or else a name in the op's layer. part: after it.
   std::string name_of(std::size_t operand, const std::string& part) const;
 
   const Trace& trace_;
-  detail::CppProgram& program_;
+  detail::CppTraceWriter& all_;
   const Trace::Op* op_ = nullptr;
-  std::vector<std::optional<CppValue>> values_ = std::vector<std::optional<CppValue>>(trace_.values.size());
-  std::map<std::pair<std::size_t, std::string>, std::string> arrays_{};  // arguments by operand and name
 };
 
 }  // namespace cornu

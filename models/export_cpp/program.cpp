@@ -10,21 +10,6 @@
 
 namespace cornu::detail {
 
-CppProgram::CppProgram(const ExportCppOptions& options, Index input) : options_(options), sizes_{input} {}
-
-CppValue CppProgram::make(const Shape& shape) {
-  sizes_.push_back(shape.size());
-  return {sizes_.size() - 1, shape, 0};
-}
-
-void CppProgram::call(std::string_view name, std::string_view templates, const std::vector<CppArgument>& arguments,
-                      const CppValue& result, const std::string& layer) {
-  need(name);
-  const CppKernel* const kernel = find_cpp_kernel(name);
-  calls_.push_back({templates.empty() ? std::string(name) : fmt::format("{}<{}>", name, templates), layer, arguments,
-                    result, kernel != nullptr && kernel->may_overwrite});
-}
-
 void CppProgram::define(std::string name, std::string text) {
   const auto known =
       std::find_if(functions_.begin(), functions_.end(), [&](const auto& each) { return each.first == name; });
@@ -33,22 +18,18 @@ void CppProgram::define(std::string name, std::string text) {
   if (known == functions_.end()) functions_.emplace_back(std::move(name), std::move(text));
 }
 
-void CppProgram::need(std::string_view kernel) {
-  for (const auto& [name, text] : functions_) {
-    if (name == kernel) return;
+bool CppProgram::need(std::string_view name) {
+  const CppKernel* const own = find_cpp_kernel(name);
+  const bool is_there =
+      std::any_of(functions_.begin(), functions_.end(), [&](const auto& each) { return each.first == name; });
+  require<ValueError>(is_there || own != nullptr, "there is no function {}", name);
+  if (!is_there) {
+    for (const std::string_view other : own->needs) {
+      if (!other.empty()) need(other);
+    }
+    functions_.emplace_back(name, own->text);
   }
-  const CppKernel* const own = find_cpp_kernel(kernel);
-  require<ValueError>(own != nullptr, "there is no function {}", kernel);
-  for (const std::string_view other : own->needs) {
-    if (!other.empty()) need(other);
-  }
-  functions_.emplace_back(kernel, own->text);
-}
-
-std::string in_comment(std::string name) {
-  std::replace_if(
-      name.begin(), name.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
-  return name;
+  return own != nullptr && own->may_overwrite;
 }
 
 // ---- Arrays ----
@@ -105,7 +86,7 @@ float CppProgram::finite(const std::string& name, double number) {
   return result;
 }
 
-std::string CppProgram::number(const std::string& name, double value) const { return literal(finite(name, value)); }
+std::string CppProgram::number(const std::string& name, double value) { return literal(finite(name, value)); }
 
 std::string CppProgram::array(const std::string& name, const Tensor& numbers, bool allows_infinity) {
   return write_array("float", name, 4, static_cast<std::size_t>(numbers.size()), [&](std::size_t i) {
@@ -132,116 +113,16 @@ std::string CppProgram::weights(const std::string& name, const Tensor& kernel, I
   return elements + ", " + array(name + "_scale", scales);
 }
 
-// ---- Memory ----
-
-Index CppProgram::place(std::vector<Place>& places, std::size_t output) const {
-  places.resize(sizes_.size());
-  for (std::size_t value = 0; value < places.size(); ++value) places[value].home = value;
-  std::vector<std::size_t> last(sizes_.size());  // the last call that reads or writes the value
-  const auto each_value = [](const Call& call, const auto& f) {
-    for (const CppArgument& argument : call.arguments) {
-      if (argument.value) f(*argument.value);
-    }
-    f(call.result);
-  };
-  for (std::size_t now = 0; now < calls_.size(); ++now) {
-    each_value(calls_[now], [&](const CppValue& value) { last[value.number] = now; });
-  }
-  // A value that the call reads last, as a whole, and nowhere else in part.
-  const auto is_given_up = [&](const Call& call, std::size_t now, const CppArgument& argument) {
-    if (!argument.value || argument.value->number == 0 || last[argument.value->number] != now) return false;
-    return std::all_of(call.arguments.begin(), call.arguments.end(), [&](const CppArgument& other) {
-      return !other.value || other.value->number != argument.value->number ||
-             (other.value->offset == 0 && other.value->shape.size() == sizes_[call.result.number] &&
-              sizes_[other.value->number] == sizes_[call.result.number]);
-    });
-  };
-  for (std::size_t now = 0; now < calls_.size(); ++now) {
-    const Call& call = calls_[now];
-    const std::size_t result = call.result.number;
-    const auto taken = std::find_if(call.arguments.begin(), call.arguments.end(),
-                                    [&](const CppArgument& argument) { return is_given_up(call, now, argument); });
-    if (!call.may_overwrite || taken == call.arguments.end()) continue;
-    places[result].home = places[taken->value->number].home;
-    last[places[result].home] = last[result];
-  }
-
-  struct Taken {
-    Index begin, end;
-    std::size_t last;
-  };
-  std::vector<Taken> taken;
-  std::vector<bool> placed(sizes_.size());
-  placed[0] = placed[places[output].home] = true;
-  Index workspace = 0;
-  const auto place_at = [&](std::size_t now, const CppValue& value) {
-    const std::size_t home = places[value.number].home;
-    if (placed[home]) return;
-    placed[home] = true;
-    std::erase_if(taken, [&](const Taken& each) { return each.last < now; });
-    std::sort(taken.begin(), taken.end(), [](const Taken& a, const Taken& b) { return a.begin < b.begin; });
-    Index offset = 0;
-    for (const Taken& each : taken) {
-      if (offset + sizes_[home] <= each.begin) break;
-      offset = each.end;
-    }
-    places[home].offset = offset;
-    taken.push_back({offset, offset + sizes_[home], last[home]});
-    workspace = std::max(workspace, offset + sizes_[home]);
-  };
-  for (std::size_t now = 0; now < calls_.size(); ++now) {
-    each_value(calls_[now], [&](const CppValue& value) { place_at(now, value); });
-  }
-  return workspace;
-}
-
 // ---- Text ----
 
-std::string CppProgram::text(const std::string& about, const CppValue& result) const {
-  std::vector<Place> places;
-  const Index workspace = place(places, result.number);
-  const auto name = [&](const CppValue& value) {
-    const std::size_t home = places[value.number].home;
-    const bool is_output = home == places[result.number].home;
-    const Index offset = value.offset + (home == 0 || is_output ? 0 : places[home].offset);
-    const char* const memory = home == 0 ? "input" : is_output ? "output" : "workspace.memory";
-    return offset == 0 ? std::string(memory) : fmt::format("{} + {}", memory, offset);
-  };
-  std::string text = fmt::format(
-      "{}//\n// Weights: {} bytes. Workspace: {} bytes.\n"
-      "#pragma once\n\n#include <cmath>\n#include <cstddef>\n#include <cstdint>\n#include <type_traits>\n\nnamespace "
-      "{} {{\n\n"
-      "// Elements of a sample.\n"
-      "inline constexpr std::size_t input_size = {}, output_size = {};\n\n"
-      "// Scratch memory of a prediction. Each thread needs its own.\n"
-      "struct Workspace {{\n  float memory[{}];\n}};\n\nnamespace detail {{\n\nusing size = std::size_t;\n",
-      about, weight_bytes_, 4 * workspace, options_.name, sizes_[0], result.shape.size(),
-      std::max(workspace, Index{1}));
-  for (const auto& [function, function_text] : functions_) text += function_text;
-  std::string end =
-      "\n}  // namespace detail\n\ninline void predict(const float* input, float* output, Workspace& workspace) {\n";
-  if (workspace == 0) end += "  static_cast<void>(workspace);\n";
-  const std::string* layer = nullptr;
-  for (const Call& call : calls_) {
-    if ((layer == nullptr || *layer != call.layer) && !call.layer.empty()) {
-      // A backslash at the end would make the next line part of the comment.
-      end += "  // " + in_comment(call.layer) + (call.layer.ends_with('\\') ? ".\n" : "\n");
-    }
-    layer = &call.layer;
-    end += "  detail::" + call.function + "(";
-    for (const CppArgument& argument : call.arguments) {
-      end += (argument.value ? name(*argument.value) : "") + argument.text + ", ";
-    }
-    end += name(call.result) + ");\n";
-  }
-  end +=
-      "}\n\ninline void predict(const float* input, float* output) {\n  Workspace workspace;\n"
-      "  predict(input, output, workspace);\n}\n\n"
-      "// `count` samples, one after the other.\n"
-      "inline void predict(const float* input, float* output, std::size_t count, Workspace& workspace) {\n"
-      "  for (; count > 0; --count, input += input_size, output += output_size) predict(input, output, workspace);\n"
-      "}\n\n}  // namespace " +
-      options_.name + "\n";
+std::string CppProgram::text(const std::string& about, const std::string& declarations,
+                             const std::string& functions) const {
+  std::string text = about;
+  text += "#pragma once\n\n#include <cmath>\n#include <cstddef>\n#include <cstdint>\n#include <type_traits>\n\n";
+  text += "namespace " + options_.name + " {\n\n" + declarations;
+  text += "\nnamespace detail {\n\nusing size = std::size_t;\n";
+  for (const auto& [name, function] : functions_) text += function;
+  const std::string end = "\n}  // namespace detail\n\n" + functions + "\n}  // namespace " + options_.name + "\n";
   text.reserve(text.size() + 1 + arrays_.size() + end.size());  // the weights are copied once
   text.append("\n").append(arrays_).append(end);
   return text;

@@ -25,6 +25,14 @@ std::vector<std::string> cpp_op_names();
 /// An activation by its name in files, as a lambda; empty for softmax and for a user's activation.
 std::string activation_text(std::string_view name);
 
+/// The axes of a function of two values, which broadcast as in NumPy, as template arguments: for each axis its length,
+/// and the operands' steps along it. Axes along which both operands go on as before are one.
+std::string broadcast_axes(const Shape& a, const Shape& b, const Shape& result);
+
+/// The windows of a convolution or pooling along one axis of an image x; axis: 0 for the rows, 1 for the columns.
+std::string window_text(const Trace::Op& op, const Shape& x, const Shape& y, std::size_t axis, Index taps,
+                        Index dilation);
+
 /// x as (outer, n, inner) around an axis, as template arguments.
 std::string around(const Shape& shape, Index axis, Index count = 1);
 

@@ -7,19 +7,13 @@ namespace cornu::detail {
 
 namespace {
 
-/// The windows along one axis of an image; axis: 0 for the rows, 1 for the columns.
-std::string window_text(const CppOpWriter& to, std::size_t axis, Index taps, Index dilation) {
-  const auto at = static_cast<Index>(axis) + 1;
-  return fmt::format("detail::Axis<{}, {}, {}, {}, {}, {}>()", to.shape(0)[at], to.result_shape()[at], taps,
-                     to.op().integers("strides")[axis], dilation, to.op().integers("pads")[axis]);
-}
-
 /// Both axes of the windows of a convolution, weights and bias.
 std::vector<CppArgument> convolution(CppOpWriter& to, Index outputs) {
   const Shape kernel = to.shape(1);
   const std::vector<Index>& dilations = to.op().integers("dilations");
-  return {to.operand(0), window_text(to, 0, kernel[0], dilations[0]), window_text(to, 1, kernel[1], dilations[1]),
-          to.weights(1, outputs), to.operand_count() > 2 ? to.operand(2) : "nullptr"};
+  return {to.operand(0), window_text(to.op(), to.shape(0), to.result_shape(), 0, kernel[0], dilations[0]),
+          window_text(to.op(), to.shape(0), to.result_shape(), 1, kernel[1], dilations[1]), to.weights(1, outputs),
+          to.operand_count() > 2 ? to.operand(2) : "nullptr"};
 }
 
 /// Depthwise: each channel has its own filters.
@@ -39,11 +33,19 @@ CppRow pooling(bool maximum) {
   return [maximum](CppOpWriter& to) {
     const std::vector<Index>& size = to.op().integers("size");
     return to.call("pool", fmt::format("{}, {}", to.shape(0)[3], maximum),
-                   {to.operand(0), window_text(to, 0, size[0], 1), window_text(to, 1, size[1], 1)});
+                   {to.operand(0), window_text(to.op(), to.shape(0), to.result_shape(), 0, size[0], 1),
+                    window_text(to.op(), to.shape(0), to.result_shape(), 1, size[1], 1)});
   };
 }
 
 }  // namespace
+
+std::string window_text(const Trace::Op& op, const Shape& x, const Shape& y, std::size_t axis, Index taps,
+                        Index dilation) {
+  const auto at = static_cast<Index>(axis) + 1;
+  return fmt::format("detail::Axis<{}, {}, {}, {}, {}, {}>()", x[at], y[at], taps, op.integers("strides")[axis],
+                     dilation, op.integers("pads")[axis]);
+}
 
 CppRows cpp_image_rows() {
   return {{"conv2d", write_conv2d},

@@ -45,35 +45,6 @@ std::string function_text(std::string_view op) {
 
 // ---- Functions of two values, broadcasting as in NumPy ----
 
-/// The axes of the result, as template arguments: for each its length and the operands' steps along it. Axes along
-/// which both operands go on as before are one.
-std::string broadcast_axes(const Shape& a, const Shape& b, const Shape& result) {
-  struct Axis {
-    Index n, a, b;
-  };
-  std::vector<Axis> axes;  // from the last
-  Index a_size = 1, b_size = 1;
-  for (Index i = 1; i <= result.rank(); ++i) {
-    const Index n = result[-i], of_a = i <= a.rank() ? a[-i] : 1, of_b = i <= b.rank() ? b[-i] : 1;
-    const Axis axis{n, of_a == 1 ? 0 : a_size, of_b == 1 ? 0 : b_size};
-    a_size *= of_a;
-    b_size *= of_b;
-    if (n == 1) continue;
-    Axis* const inner = axes.empty() ? nullptr : &axes.back();
-    if (inner != nullptr && axis.a == inner->a * inner->n && axis.b == inner->b * inner->n) {
-      inner->n *= n;
-    } else {
-      axes.push_back(axis);
-    }
-  }
-  if (axes.empty()) return "Along<1, 0, 0>";
-  std::string text;
-  for (auto axis = axes.rbegin(); axis != axes.rend(); ++axis) {
-    text += fmt::format("{}Along<{}, {}, {}>", text.empty() ? "" : ", detail::", axis->n, axis->a, axis->b);
-  }
-  return text;
-}
-
 /// An expression in a and b, with names put for them.
 std::string with_operands(std::string_view expression, const std::string& a, const std::string& b) {
   std::string result;
@@ -93,7 +64,7 @@ CppRow binary(std::string_view expression) {
     const Shape result = to.result_shape();
     // One number is part of the expression.
     const auto is_number = [&](std::size_t i) {
-      return to.is_known(i) && to.numbers(i).size() == 1 && std::isfinite(to.numbers(i)[0]) && !to.is_known(1 - i) &&
+      return to.is_constant(i) && to.numbers(i).size() == 1 && std::isfinite(to.numbers(i)[0]) && !to.is_known(1 - i) &&
              to.shape(1 - i).size() == result.size();
     };
     const auto number = [&](std::size_t i) {
@@ -102,7 +73,7 @@ CppRow binary(std::string_view expression) {
     };
     if (is_number(0)) return to.each(to.operand(1), result, with_operands(expression, number(0), "v"));
     if (is_number(1)) return to.each(to.operand(0), result, with_operands(expression, "v", number(1)));
-    return to.call("combine", "detail::" + broadcast_axes(to.shape(0), to.shape(1), result),
+    return to.call("combine", broadcast_axes(to.shape(0), to.shape(1), result),
                    {to.operand(0), to.operand(1), fmt::format("[](float a, float b) {{ return {}; }}", expression)});
   };
 }
@@ -128,6 +99,33 @@ CppRow reduction(std::string_view combine, bool is_mean) {
 }
 
 }  // namespace
+
+std::string broadcast_axes(const Shape& a, const Shape& b, const Shape& result) {
+  struct Axis {
+    Index n, a, b;
+  };
+  std::vector<Axis> axes;  // from the last
+  Index a_size = 1, b_size = 1;
+  for (Index i = 1; i <= result.rank(); ++i) {
+    const Index n = result[-i], of_a = i <= a.rank() ? a[-i] : 1, of_b = i <= b.rank() ? b[-i] : 1;
+    const Axis axis{n, of_a == 1 ? 0 : a_size, of_b == 1 ? 0 : b_size};
+    a_size *= of_a;
+    b_size *= of_b;
+    if (n == 1) continue;
+    Axis* const inner = axes.empty() ? nullptr : &axes.back();
+    if (inner != nullptr && axis.a == inner->a * inner->n && axis.b == inner->b * inner->n) {
+      inner->n *= n;
+    } else {
+      axes.push_back(axis);
+    }
+  }
+  if (axes.empty()) return "detail::Along<1, 0, 0>";
+  std::string text;
+  for (auto axis = axes.rbegin(); axis != axes.rend(); ++axis) {
+    text += fmt::format("{}detail::Along<{}, {}, {}>", text.empty() ? "" : ", ", axis->n, axis->a, axis->b);
+  }
+  return text;
+}
 
 std::string around(const Shape& shape, Index axis, Index count) {
   return fmt::format("{}, {}, {}", shape.sub(0, axis).size(), shape.sub(axis, axis + count).size(),

@@ -19,6 +19,7 @@
 #include "cornu/layers/rnn/lstm.h"
 #include "cornu/models/export_cpp/rows.h"
 #include "cornu/tests/models/export_cpp/cases.h"
+#include "cornu/tests/models/export_cpp/compiling.h"
 #include "cornu/tests/models/support.h"
 #include "cornu/tests/support/expect_error.h"
 #include "cornu/tests/support/paths.h"
@@ -30,10 +31,13 @@
 namespace cornu {
 namespace {
 
+using testing::compiler_flags;
+using testing::compilers;
 using testing::expect_error;
 using testing::export_cpp_cases;
 using testing::ExportCppCase;
 using testing::TemporaryFolder;
+using testing::write_text;
 
 /// Sources of a program that reads the samples of each case and writes its predictor's outputs. One file includes all
 /// predictors; a second file includes one of them again, as in a program of several files.
@@ -93,22 +97,6 @@ int main() {
   }
 }
 )";
-
-constexpr const char* compiler_flags =
-    " -O1 -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror -fno-exceptions -fno-rtti ";
-
-void write_text(const std::filesystem::path& path, std::string_view text) {
-  std::ofstream(path, std::ios::binary) << text;
-}
-
-/// g++ and clang++, if available; first the compiler of this test. With double only that one: the headers are the same.
-std::vector<std::string> compilers() {
-  std::vector<std::string> result{testing::compiler()};
-  if (sizeof(Real) == sizeof(double)) return result;
-  const char* const other = result[0].find("clang") == std::string::npos ? "clang++" : "g++";
-  if (std::system((std::string(other) + " --version > /dev/null 2>&1").c_str()) == 0) result.emplace_back(other);
-  return result;
-}
 
 double largest_difference(const Tensor& a, const Tensor& b) {
   double largest = 0;

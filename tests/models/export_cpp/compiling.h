@@ -1,0 +1,32 @@
+#pragma once
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cornu/core/tensor.h"
+#include "cornu/tests/support/paths.h"
+
+/// Compiling exported headers.
+namespace cornu::testing {
+
+inline constexpr const char* compiler_flags =
+    " -O1 -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror -fno-exceptions -fno-rtti ";
+
+inline void write_text(const std::filesystem::path& path, std::string_view text) {
+  std::ofstream(path, std::ios::binary) << text;
+}
+
+/// g++ and clang++, if available; first the compiler of this test. With double only that one: the headers are the same.
+inline std::vector<std::string> compilers() {
+  std::vector<std::string> result{compiler()};
+  if (sizeof(Real) == sizeof(double)) return result;
+  const char* const other = result[0].find("clang") == std::string::npos ? "clang++" : "g++";
+  if (std::system((std::string(other) + " --version > /dev/null 2>&1").c_str()) == 0) result.emplace_back(other);
+  return result;
+}
+
+}  // namespace cornu::testing
