@@ -2,6 +2,7 @@
 // with the exported header `model.h`, samples in `input` and the library's outputs in `library`, both as floats.
 #include <cornu/cornu.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <exception>
 #include <filesystem>
@@ -9,6 +10,7 @@
 #include <iostream>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 using namespace cornu;
@@ -36,6 +38,28 @@ Tensor random(const Shape& shape) {
   Tensor result(shape);
   Rng(1).fill_uniform(result, -1, 1);
   return result;
+}
+
+/// A trainable header. Each sample is an input and its class; the library's outputs are the loss of a step on this
+/// sample and the prediction after it.
+void write_training(const std::filesystem::path& folder, AnyOptimizer optimizer) {
+  std::filesystem::create_directories(folder);
+  Sequential model{Input{16}, Dense{16, relu}, Dense{4, softmax}};
+  model.compile({.optimizer = std::move(optimizer), .loss = SparseCategoricalCrossentropy{}});
+  model.export_cpp((folder / "model.h").string(), {.name = "model", .trainable = true});
+  constexpr Index steps = 100;
+  const Tensor x = random({steps, 16});
+  Tensor samples({steps, 17}), outputs({steps, 5});
+  for (Index i = 0; i < steps; ++i) {
+    const Tensor one = slice_axis(x, 0, i, i + 1), label = Tensor::vector({static_cast<Real>(i % 4)});
+    std::copy(one.begin(), one.end(), samples.begin() + i * 17);
+    samples[i * 17 + 16] = label[0];
+    outputs[i * 5] = static_cast<Real>(model.train_on_batch(one, label)["loss"]);
+    const Tensor y = model.predict(one);
+    std::copy(y.begin(), y.end(), outputs.begin() + i * 5 + 1);
+  }
+  write_floats(folder / "input", samples);
+  write_floats(folder / "library", outputs);
 }
 
 }  // namespace
@@ -67,6 +91,9 @@ int main(int argc, char** argv) try {
       Conv1D{.filters = 8, .kernel_size = 3, .padding = Padding::causal, .dilation_rate = 4, .activation = relu},
       Conv1D{.filters = 4, .kernel_size = 1}};
   write(folder / "conv1d", conv1d, random({3, 32, 3}));
+
+  write_training(folder / "mlp_sgd", SGD{.learning_rate = 0.05, .momentum = 0.9});
+  write_training(folder / "mlp_adam", Adam{});
   return EXIT_SUCCESS;
 } catch (const std::exception& error) {
   std::cerr << "embedded_models: " << error.what() << '\n';
