@@ -234,6 +234,7 @@ void detail::write_graph(Trace trace, Writer& writer, Index opset) {
   expand_composites(trace, is_one_node);
   fold_constants(trace);
   merge_equal_ops(trace);
+  fuse_bias(trace);
   merge_transposes(trace);
   remove_unused_ops(trace);
   const std::vector<std::string> inputs = port_names(writer, "input", trace.inputs.size()),

@@ -166,6 +166,44 @@ bool all_known(const Trace& trace, const Trace::Op& op) {
 
 }  // namespace
 
+void fuse_bias(Trace& trace) {
+  const std::vector<std::size_t> readers = reader_counts(trace);
+  std::map<std::size_t, std::size_t> maker;  // of a value: the op whose result it is
+  std::vector<std::size_t> by = identity(trace);
+  std::vector<bool> dropped(trace.ops.size());
+  for (std::size_t i = 0; i < trace.ops.size(); ++i) {
+    const Trace::Op& sum = trace.ops[i];
+    maker[sum.result] = i;
+    if (sum.name != "add") continue;
+    for (const std::size_t side : {0U, 1U}) {
+      const auto before = maker.find(sum.operands[side]);
+      const std::size_t bias = sum.operands[1 - side];
+      if (before == maker.end() || readers[before->first] != 1 || !trace.values[bias].is_known()) continue;
+      Trace::Op& product = trace.ops[before->second];
+      if (!is_product(trace, product) || product.operands.size() > 2 || dropped[before->second]) continue;
+      const Trace::Dimensions& result = trace.result(product).shape;
+      if (result.size() < 2 || trace.values[bias].shape != Trace::Dimensions{result.back()} ||
+          trace.result(sum).shape != result)
+        continue;
+      product.operands.push_back(bias);
+      if (product.name == "matmul") {
+        product.name = "affine";
+        product.attributes.clear();
+      }
+      by[sum.result] = product.result;
+      dropped[i] = true;
+      maker[sum.result] = before->second;
+      break;
+    }
+  }
+  std::size_t at = 0;
+  std::erase_if(trace.ops, [&](const Trace::Op&) { return dropped[at++]; });
+  for (std::size_t value = 0; value < by.size(); ++value) {
+    while (by[by[value]] != by[value]) by[value] = by[by[value]];
+  }
+  replace(trace, by);
+}
+
 void fold_batch_normalization(Trace& trace) {
   const std::vector<std::size_t> readers = reader_counts(trace);
   std::map<std::size_t, std::size_t> maker;  // of a value: the op whose result it is

@@ -22,6 +22,10 @@ void merge_transposes(Trace& trace);
 /// Drops ops whose results reach no output.
 void remove_unused_ops(Trace& trace);
 
+/// Makes `product + b` a product with the bias b, if b is known, (outputs), and nothing else reads the product: a
+/// matmul, a conv2d without relu, or a depthwise_conv2d.
+void fuse_bias(Trace& trace);
+
 /// Replaces a batch_normalization after an affine, matmul, conv2d or depthwise_conv2d by other weights and another
 /// bias, if all of them are known and nothing else reads the product: (x w + b - mean) f + offset is x (w f) + (b -
 /// mean) f + offset, with f = scale / sqrt(variance + epsilon). Rounding differs. Call fold_constants first: a

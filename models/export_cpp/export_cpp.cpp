@@ -97,6 +97,7 @@ Trace rewritten(const Sequential& model, const detail::CppTrained& trained) {
   }
   fold_constants(trace);
   merge_equal_ops(trace);
+  fuse_bias(trace);
   if (trained.size == 0) fold_batch_normalization(trace);
   remove_unused_ops(trace);
   return trace;

@@ -40,6 +40,7 @@ void expect_traced(
   Trace rewritten = plain;
   fold_constants(rewritten);
   merge_equal_ops(rewritten);
+  fuse_bias(rewritten);
   fold_batch_normalization(rewritten);
   merge_transposes(rewritten);
   remove_unused_ops(rewritten);
@@ -101,6 +102,12 @@ TEST(TracedModel, SeveralInputsAreInputsOfTheTrace) {
   EXPECT_EQ(to_string(got.values[got.inputs[1]].shape), "(batch, 3)");
   const Tensor picture = drawn({4, 5, 5, 1}, 1), numbers = drawn({4, 3}, 2);
   EXPECT_EQ(run_trace(got, {picture, numbers}), model.predict(pack({picture, numbers})));
+}
+
+TEST(TracedModel, TwoPointsThroughOneTowerAreTraced) {
+  const Sequential model{Inputs{{2}, {2}}, testing::Same{}};
+  const Tensor a = drawn({4, 2}, 1), b = drawn({4, 2}, 2);
+  EXPECT_EQ(run_trace(trace(model), {a, b}), model.predict(pack({a, b})));
 }
 
 /// A layer that takes only some inputs is traced on zeros, which it takes.

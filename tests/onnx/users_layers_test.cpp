@@ -78,6 +78,13 @@ TEST(OnnxOfUsersLayers, SeveralInputsHaveTheirNames) {
   testing::expect_close(got, model.predict(pack({picture, numbers})));
 }
 
+TEST(OnnxOfUsersLayers, ATowerThatTwoInputsPassIsWritten) {
+  const Sequential model{Inputs{{2}, {2}}, testing::Same{}};
+  const Tensor a = normal({4, 2}, 1), b = normal({4, 2}, 2);
+  const Tensor got = onnx::parse(exported(model)).run({{"input_1", a}, {"input_2", b}}).at("output");
+  testing::expect_close(got, model.predict(pack({a, b})));
+}
+
 TEST(OnnxOfUsersLayers, AnImportedModelInsideIsWrittenAgain) {
   const Sequential inner{Input{6, 6, 2}, Conv2D{.filters = 3, .kernel_size = 3, .activation = relu}, Flatten{},
                          Dense{4}};

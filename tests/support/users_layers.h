@@ -69,6 +69,14 @@ struct Weighted {
   NamedLayers layers() { return {{"image", &image}, {"numbers", &numbers}}; }
 };
 
+/// Whether two points are near each other: both pass through the same tower.
+struct Same {
+  AnyLayer tower = Sequential{Dense{16, relu}, Residual{Dense{16, relu}}, Dense{4, tanh}};
+  AnyLayer head = Dense{1, sigmoid};
+  Var forward(Var a, Var b) const { return head(square(tower(a) - tower(b))); }
+  NamedLayers layers() { return {{"tower", &tower}, {"head", &head}}; }
+};
+
 /// Models with these layers, and with rare options of Cornu's own.
 inline std::vector<std::pair<std::string, Sequential>> users_models() {
   std::vector<std::pair<std::string, Sequential>> result;

@@ -162,6 +162,26 @@ std::vector<std::string> names(const Trace& trace) {
 }
 using Names = std::vector<std::string>;
 
+TEST(Rewrites, FuseABiasIntoItsProduct) {
+  const Parameter kernel{counted({6, 2})}, bias{counted({2})};
+  const auto sum = [&](Var x) { return x.tape().parameter(bias) + matmul(x, kernel); };
+  Trace got = traced({6}, sum, {{"kernel", &kernel}, {"bias", &bias}});
+  fuse_bias(got);
+  EXPECT_EQ(names(got), (Names{"affine"}));
+  expect_same(got, {6}, sum);
+  const auto twice = [&](Var x) {
+    const Var product = matmul(x, kernel);
+    return (product + bias) * product;
+  };
+  Trace read_twice = traced({6}, twice, {{"kernel", &kernel}, {"bias", &bias}});
+  fuse_bias(read_twice);
+  EXPECT_EQ(names(read_twice), (Names{"matmul", "add", "multiply"}));
+  const auto wider = [&](Var x) { return matmul(x, kernel) + x.tape().constant(counted({2, 1, 2})); };
+  Trace broadcast = traced({6}, wider, {{"kernel", &kernel}});
+  fuse_bias(broadcast);
+  EXPECT_EQ(names(broadcast), (Names{"matmul", "add"}));
+}
+
 TEST(Rewrites, FoldWhatDependsOnNoInput) {
   const Parameter kernel{counted({2, 3, 2})}, scale{counted({2})};
   const auto f = [&](Var x) {

@@ -294,6 +294,7 @@ std::vector<ExportCppCase> users_cpp_cases() {
   }
   result.push_back(of("users_ops", {Input{6}, Dense{5, soft_sign}, Activation{neighbours}, Dense{2}}, {4, 6}));
   result.push_back(of("users_products", {Input{3, 4}, Products{}}, {4, 3, 4}));
+  result.push_back(of("users_same", {Inputs{{2}, {2}}, Same{}}, {4, 4}));
   result.push_back(of("users_inputs", {Inputs{{5, 5, 1}, {3}}, Weighted{}}, {4, 28}));
   return result;
 }

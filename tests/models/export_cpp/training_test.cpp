@@ -25,7 +25,7 @@ using testing::normal;
 using testing::TemporaryFolder;
 using testing::write_text;
 
-constexpr Index steps = 100, batch = 3;
+constexpr Index training_steps = 100, step_samples = 3;
 
 struct TrainingCase {
   std::string name;
@@ -36,7 +36,8 @@ struct TrainingCase {
 /// classes: of labels; 0: numbers in the shape of the output; -1: one row of probabilities for each row of the output.
 TrainingCase of(std::string name, Sequential model, CompileOptions options, Index classes) {
   model.compile(std::move(options));
-  const Shape in = model.input_shape()->batched(steps * batch), out = model.output_shape().batched(steps * batch);
+  const Shape in = model.input_shape()->batched(training_steps * step_samples),
+              out = model.output_shape().batched(training_steps * step_samples);
   Tensor x = normal(in, 5), y = normal(out, 6);
   if (classes > 0) {
     y = Tensor(out.sub(0, out.rank() - 1));
@@ -150,7 +151,7 @@ static std::vector<float> content(const char* name, std::size_t size) {
   }
 int main() {
   constexpr std::size_t steps = )" +
-         std::to_string(steps) + ", batch = " + std::to_string(batch) + ";\n" + calls + "}\n";
+         std::to_string(training_steps) + ", batch = " + std::to_string(step_samples) + ";\n" + calls + "}\n";
 }
 
 void write_floats(const std::filesystem::path& path, const Tensor& numbers) {
@@ -168,9 +169,9 @@ std::vector<float> floats_in(const std::filesystem::path& path) {
 /// What the program should write: by the library.
 std::vector<double> trained(TrainingCase& each) {
   std::vector<double> result;
-  for (Index step = 0; step < steps; ++step) {
-    const Tensor x = slice_axis(each.x, 0, step * batch, (step + 1) * batch),
-                 y = slice_axis(each.y, 0, step * batch, (step + 1) * batch);
+  for (Index step = 0; step < training_steps; ++step) {
+    const Tensor x = slice_axis(each.x, 0, step * step_samples, (step + 1) * step_samples),
+                 y = slice_axis(each.y, 0, step * step_samples, (step + 1) * step_samples);
     result.push_back(each.model.train_on_batch(x, y)["loss"]);
   }
   for (const auto& [name, parameter] : each.model.parameters()) {
