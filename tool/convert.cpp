@@ -55,7 +55,9 @@ struct Part {
   unsigned kept_by;
 };
 
-bool has_frozen(const Json& description, const SafetensorsFile&) { return !list_of(description.at("frozen")).empty(); }
+bool has_frozen(const Json& description, const SafetensorsFile&) {
+  return !detail::list_of(description.at("frozen")).empty();
+}
 bool has_steps(const Json& description, const SafetensorsFile&) {
   const Json* const seen = description.find("seen");
   return seen != nullptr && value_of<Index>(seen->at("steps")) > 0;

@@ -142,7 +142,7 @@ std::string compile_text(const Json& description) {
   check<std::vector<AnyMetric>>(*compile, "metrics");
   std::string text = fmt::format("Optimizer: {}\nLoss: {}\nMetrics:", object_text(compile->at("optimizer")),
                                  object_text(compile->at("loss")));
-  const Json::Array& metrics = list_of(compile->at("metrics"));
+  const Json::Array& metrics = detail::list_of(compile->at("metrics"));
   for (std::size_t i = 0; i < metrics.size(); ++i) text += (i > 0 ? ", " : " ") + object_text(metrics[i]);
   if (metrics.empty()) text += " none";
   const Json* const optimizer = description.find("optimizer");

@@ -112,15 +112,15 @@ class BlasCall {
 
 void detail::set_up_blas() { static_cast<void>(set_up()); }
 
-void require_blas_sizes(const char* what, Index m, Index k, Index n) {
+void detail::require_blas_sizes(const char* what, Index m, Index k, Index n) {
   for (const Index size : {m, k, n}) {
     require(size <= std::numeric_limits<int>::max(), "{}: a dimension of {} is beyond BLAS's 32-bit sizes", what, size);
   }
 }
 
 void gemm(MatrixView a, MatrixView b, Sink c, Real alpha) {
-  require_blas_sizes("gemm", a.outer(), a.inner(), b.inner());
-  require_blas_sizes("gemm", a.stride, b.stride, 0);
+  detail::require_blas_sizes("gemm", a.outer(), a.inner(), b.inner());
+  detail::require_blas_sizes("gemm", a.stride, b.stride, 0);
   const int m = static_cast<int>(a.outer()), k = static_cast<int>(a.inner()), n = static_cast<int>(b.inner());
   if (m == 0 || n == 0) return;
   if (k == 0) {  // an empty sum; BLAS rejects the leading dimension of an empty matrix

@@ -20,11 +20,11 @@ namespace cornu {
 /// time. If OpenBLAS does not know the processor, the first call selects its kernels (docs/decisions/blas-kernels.md).
 void gemm(MatrixView a, MatrixView b, Sink c, Real alpha = 1);
 
+namespace detail {
 /// Checks the sizes of the product (m, k) times (k, n) before an op allocates memory for it. Throws ShapeError,
 /// prefixed with `what`, if one exceeds BLAS's 32-bit integers.
 void require_blas_sizes(const char* what, Index m, Index k, Index n);
 
-namespace detail {
 /// Does the one-time setup of the first gemm. Call it before starting threads: it may change OpenBLAS's kernels and
 /// thread count and, temporarily, the environment.
 void set_up_blas();

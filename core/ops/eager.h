@@ -26,39 +26,39 @@ Tensor minimum(const Tensor& a, const Tensor& b);
 inline const Tensor& as_tensor(const Tensor& x) { return x; }
 template <class T>
 requires std::is_arithmetic_v<T> Tensor as_tensor(T x) { return Tensor::scalar(static_cast<Real>(x)); }
-}  // namespace detail
 
 /// Operands of a binary op: at least one is a Tensor, the other may be a number.
 template <class A, class B>
 concept TensorOperands = (std::same_as<A, Tensor> && (std::same_as<B, Tensor> || std::is_arithmetic_v<B>)) ||
                          (std::is_arithmetic_v<A> && std::same_as<B, Tensor>);
+}  // namespace detail
 
 template <class A, class B>
-requires TensorOperands<A, B> Tensor operator+(const A& a, const B& b) {
+requires detail::TensorOperands<A, B> Tensor operator+(const A& a, const B& b) {
   return detail::add(detail::as_tensor(a), detail::as_tensor(b));
 }
 template <class A, class B>
-requires TensorOperands<A, B> Tensor operator-(const A& a, const B& b) {
+requires detail::TensorOperands<A, B> Tensor operator-(const A& a, const B& b) {
   return detail::subtract(detail::as_tensor(a), detail::as_tensor(b));
 }
 template <class A, class B>
-requires TensorOperands<A, B> Tensor operator*(const A& a, const B& b) {
+requires detail::TensorOperands<A, B> Tensor operator*(const A& a, const B& b) {
   return detail::multiply(detail::as_tensor(a), detail::as_tensor(b));
 }
 template <class A, class B>
-requires TensorOperands<A, B> Tensor operator/(const A& a, const B& b) {
+requires detail::TensorOperands<A, B> Tensor operator/(const A& a, const B& b) {
   return detail::divide(detail::as_tensor(a), detail::as_tensor(b));
 }
 template <class A, class B>
-requires TensorOperands<A, B> Tensor pow(const A& base, const B& exponent) {
+requires detail::TensorOperands<A, B> Tensor pow(const A& base, const B& exponent) {
   return detail::power(detail::as_tensor(base), detail::as_tensor(exponent));
 }
 template <class A, class B>
-requires TensorOperands<A, B> Tensor maximum(const A& a, const B& b) {
+requires detail::TensorOperands<A, B> Tensor maximum(const A& a, const B& b) {
   return detail::maximum(detail::as_tensor(a), detail::as_tensor(b));
 }
 template <class A, class B>
-requires TensorOperands<A, B> Tensor minimum(const A& a, const B& b) {
+requires detail::TensorOperands<A, B> Tensor minimum(const A& a, const B& b) {
   return detail::minimum(detail::as_tensor(a), detail::as_tensor(b));
 }
 

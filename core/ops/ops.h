@@ -36,30 +36,30 @@ Var divide(const Operand& a, const Operand& b);
 Var power(const Operand& base, const Operand& exponent);
 Var maximum(const Operand& a, const Operand& b);
 Var minimum(const Operand& a, const Operand& b);
-}  // namespace detail
 
 /// Operands of a binary op: at least one is a Var, the other may be a Parameter or a number.
 template <class A, class B>
 concept Operands = std::convertible_to<const A&, Operand> && std::convertible_to<const B&, Operand> &&
     (std::same_as<A, Var> || std::same_as<B, Var>);
+}  // namespace detail
 
 template <class A, class B>
-requires Operands<A, B> Var operator+(const A& a, const B& b) { return detail::add(a, b); }
+requires detail::Operands<A, B> Var operator+(const A& a, const B& b) { return detail::add(a, b); }
 template <class A, class B>
-requires Operands<A, B> Var operator-(const A& a, const B& b) { return detail::subtract(a, b); }
+requires detail::Operands<A, B> Var operator-(const A& a, const B& b) { return detail::subtract(a, b); }
 template <class A, class B>
-requires Operands<A, B> Var operator*(const A& a, const B& b) { return detail::multiply(a, b); }
+requires detail::Operands<A, B> Var operator*(const A& a, const B& b) { return detail::multiply(a, b); }
 template <class A, class B>
-requires Operands<A, B> Var operator/(const A& a, const B& b) { return detail::divide(a, b); }
+requires detail::Operands<A, B> Var operator/(const A& a, const B& b) { return detail::divide(a, b); }
 /// base^exponent. NaN^0 and 1^NaN are 1, as in C and NumPy.
 /// At base 0 the gradient with respect to the exponent is 0 for exponents >= 0.
 template <class A, class B>
-requires Operands<A, B> Var pow(const A& base, const B& exponent) { return detail::power(base, exponent); }
+requires detail::Operands<A, B> Var pow(const A& base, const B& exponent) { return detail::power(base, exponent); }
 /// Elementwise maximum and minimum; NaN if either operand is. Equal operands get half of the gradient each.
 template <class A, class B>
-requires Operands<A, B> Var maximum(const A& a, const B& b) { return detail::maximum(a, b); }
+requires detail::Operands<A, B> Var maximum(const A& a, const B& b) { return detail::maximum(a, b); }
 template <class A, class B>
-requires Operands<A, B> Var minimum(const A& a, const B& b) { return detail::minimum(a, b); }
+requires detail::Operands<A, B> Var minimum(const A& a, const B& b) { return detail::minimum(a, b); }
 
 // ---- Pointwise functions (pointwise.cpp) ----
 

@@ -32,7 +32,7 @@ Var matmul_batched(Var a, Var b, const MatmulOptions& options) {
   const Shape lead_a = a.shape().sub(0, a.rank() - 2), lead_b = b.shape().sub(0, b.rank() - 2);
   const Shape lead = broadcast(lead_a, lead_b, "matmul");
   const Index m = each_a.view(nullptr, 0).outer(), n = each_b.view(nullptr, 0).inner();
-  require_blas_sizes("matmul", m, each_a.view(nullptr, 0).inner(), n);
+  detail::require_blas_sizes("matmul", m, each_a.view(nullptr, 0).inner(), n);
   const Shape shape = lead.inserted(lead.rank(), m).inserted(lead.rank() + 1, n);
   const MatrixBatch each_y(shape, false);
   const Broadcast batch(lead_a, lead_b, lead);
@@ -70,7 +70,7 @@ Var matmul_batched(Var a, Var b, const MatmulOptions& options) {
 Var rows_product(Var x, Var w, bool transpose_w, Var b) {
   const MatrixView factors(w.value().data(), w.shape()[0], w.shape()[1], transpose_w);
   const Index rows = x.shape().without(-1).size(), in = x.shape()[-1], out = factors.inner();
-  require_blas_sizes(b ? "affine" : "matmul", rows, in, out);
+  detail::require_blas_sizes(b ? "affine" : "matmul", rows, in, out);
   const Shape shape = x.shape().with(-1, out);
   Var y = b ? x.tape().output(shape, {x, w, b}, "affine")
             : x.tape().output(shape, {x, w}, {"matmul", {{"transpose_a", false}, {"transpose_b", transpose_w}}});

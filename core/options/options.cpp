@@ -98,7 +98,7 @@ void from_json(const Json& json, Size2D& value) {
   value = Size2D(sides[0], sides[1]);
 }
 
-std::size_t position_of(const Json& json, std::span<const std::string_view> names) {
+std::size_t detail::position_of(const Json& json, std::span<const std::string_view> names) {
   const auto text = value_of<std::string>(json);
   const auto found = std::find(names.begin(), names.end(), text);
   if (found != names.end()) return static_cast<std::size_t>(found - names.begin());
@@ -106,12 +106,12 @@ std::size_t position_of(const Json& json, std::span<const std::string_view> name
   throw FormatError(message(R"("{}" where one of {} is required)", text, detail::listed(names, quoted)));
 }
 
-const Json::Array& list_of(const Json& json) { return expect<Json::Array>(json, "a list"); }
-const Json::Object& object_of(const Json& json) { return expect<Json::Object>(json, "an object"); }
+const Json::Array& detail::list_of(const Json& json) { return expect<Json::Array>(json, "a list"); }
+const Json::Object& detail::object_of(const Json& json) { return expect<Json::Object>(json, "an object"); }
 
 OptionVisitor::OptionVisitor(const Json& options, std::vector<Tensor>* tensors)
     : reading_(true), read_(&options), tensors_(tensors) {
-  static_cast<void>(object_of(options));
+  static_cast<void>(detail::object_of(options));
 }
 
 void OptionVisitor::visit(const char* name, void* value, void (*write)(Json&, const void*),
@@ -170,7 +170,7 @@ const Json* OptionVisitor::take(const char* name) {
 
 void OptionVisitor::require_all_read() const {
   if (!reading_) return;
-  for (const auto& [name, value] : object_of(*read_)) {
+  for (const auto& [name, value] : detail::object_of(*read_)) {
     require<FormatError>(std::find(taken_.begin(), taken_.end(), &value) != taken_.end(),
                          "there is no option \"{}\" in this version", name);
   }

@@ -25,6 +25,16 @@
 /// type needs the same two functions. from_json throws FormatError for an invalid value.
 namespace cornu {
 
+namespace detail {
+
+/// The elements of a list or the members of an object. Throws FormatError for any other value.
+const Json::Array& list_of(const Json& json);
+const Json::Object& object_of(const Json& json);
+/// The position of a string in `names`. Throws FormatError, listing the names, for any other value.
+std::size_t position_of(const Json& json, std::span<const std::string_view> names);
+
+}  // namespace detail
+
 void to_json(Json& json, bool value);
 void from_json(const Json& json, bool& value);
 void to_json(Json& json, int value);
@@ -51,19 +61,14 @@ template <class E>
 concept NamedEnum = std::is_enum_v<E> && requires(E value) {
   std::span<const std::string_view>(option_names(value));
 };
-std::size_t position_of(const Json& json, std::span<const std::string_view> names);
 template <NamedEnum E>
 void to_json(Json& json, E value) {
   json = std::string(option_names(value)[static_cast<std::size_t>(value)]);
 }
 template <NamedEnum E>
 void from_json(const Json& json, E& value) {
-  value = static_cast<E>(position_of(json, option_names(value)));
+  value = static_cast<E>(detail::position_of(json, option_names(value)));
 }
-
-/// The elements of a list or the members of an object. Throws FormatError for any other value.
-const Json::Array& list_of(const Json& json);
-const Json::Object& object_of(const Json& json);
 
 template <class T>
 void to_json(Json& json, const std::optional<T>& value) {
@@ -115,12 +120,12 @@ void from_json(const Json& json, std::optional<T>& value) {
 template <class T>
 void from_json(const Json& json, std::vector<T>& value) {
   value.clear();
-  for (const Json& one : list_of(json)) value.push_back(value_of<T>(one));
+  for (const Json& one : detail::list_of(json)) value.push_back(value_of<T>(one));
 }
 template <class T>
 void from_json(const Json& json, std::map<std::string, T>& value) {
   value.clear();
-  for (const auto& [name, one] : object_of(json)) value.insert_or_assign(name, value_of<T>(one));
+  for (const auto& [name, one] : detail::object_of(json)) value.insert_or_assign(name, value_of<T>(one));
 }
 
 /// The argument of `options`: writes the options it visits to JSON, or reads them.
