@@ -1,6 +1,8 @@
 #pragma once
 
+#include <array>
 #include <concepts>
+#include <cstddef>
 #include <exception>
 #include <functional>
 #include <memory>
@@ -77,95 +79,98 @@ enum class Hook {
 
 namespace detail {
 
-/// Calls the callback's function for this hook, if it has one. A function of that name that cannot be called, because
-/// of its parameters or because the callback is const, is a compile error rather than ignored.
+/// The functions of a callback by hook; null for a hook that it lacks. A function of that name that cannot be called,
+/// because of its parameters or because the callback is const, is a compile error rather than ignored.
+template <class C>
+class HooksOf {
+ public:
+  using Call = void (*)(C&, Run&, Index, Logs&);
+
+  constexpr Call operator[](Hook hook) const { return calls_[static_cast<std::size_t>(hook)]; }
+  constexpr bool any() const { return any_; }
+
+  constexpr HooksOf() {
+    if constexpr (
+        requires { &C::on_train_begin; } || requires(C & c, Run & run, Logs & logs) { c.on_train_begin(run, logs); })
+      set(Hook::train_begin, [](C& c, Run& run, Index, Logs& logs) { c.on_train_begin(run, logs); });
+    if constexpr (
+        requires { &C::on_train_resume; } || requires(C & c, Run & run, Logs & logs) { c.on_train_resume(run, logs); })
+      set(Hook::train_resume, [](C& c, Run& run, Index, Logs& logs) { c.on_train_resume(run, logs); });
+    if constexpr (
+        requires { &C::on_train_pause; } || requires(C & c, Run & run, Logs & logs) { c.on_train_pause(run, logs); })
+      set(Hook::train_pause, [](C& c, Run& run, Index, Logs& logs) { c.on_train_pause(run, logs); });
+    if constexpr (
+        requires { &C::on_train_end; } || requires(C & c, Run & run, Logs & logs) { c.on_train_end(run, logs); })
+      set(Hook::train_end, [](C& c, Run& run, Index, Logs& logs) { c.on_train_end(run, logs); });
+    if constexpr (
+        requires { &C::on_test_begin; } || requires(C & c, Run & run, Logs & logs) { c.on_test_begin(run, logs); })
+      set(Hook::test_begin, [](C& c, Run& run, Index, Logs& logs) { c.on_test_begin(run, logs); });
+    if constexpr (
+        requires { &C::on_test_end; } || requires(C & c, Run & run, Logs & logs) { c.on_test_end(run, logs); })
+      set(Hook::test_end, [](C& c, Run& run, Index, Logs& logs) { c.on_test_end(run, logs); });
+    if constexpr (
+        requires { &C::on_predict_begin; } ||
+        requires(C & c, Run & run, Logs & logs) { c.on_predict_begin(run, logs); })
+      set(Hook::predict_begin, [](C& c, Run& run, Index, Logs& logs) { c.on_predict_begin(run, logs); });
+    if constexpr (
+        requires { &C::on_predict_end; } || requires(C & c, Run & run, Logs & logs) { c.on_predict_end(run, logs); })
+      set(Hook::predict_end, [](C& c, Run& run, Index, Logs& logs) { c.on_predict_end(run, logs); });
+    if constexpr (
+        requires { &C::on_epoch_begin; } || requires(C & c, Run & run, Logs & logs) { c.on_epoch_begin(run, 0, logs); })
+      set(Hook::epoch_begin, [](C& c, Run& run, Index i, Logs& logs) { c.on_epoch_begin(run, i, logs); });
+    if constexpr (
+        requires { &C::on_epoch_end; } || requires(C & c, Run & run, Logs & logs) { c.on_epoch_end(run, 0, logs); })
+      set(Hook::epoch_end, [](C& c, Run& run, Index i, Logs& logs) { c.on_epoch_end(run, i, logs); });
+    if constexpr (
+        requires { &C::on_train_batch_begin; } ||
+        requires(C & c, Run & run, Logs & logs) { c.on_train_batch_begin(run, 0, logs); })
+      set(Hook::train_batch_begin, [](C& c, Run& run, Index i, Logs& logs) { c.on_train_batch_begin(run, i, logs); });
+    if constexpr (
+        requires { &C::on_train_batch_end; } ||
+        requires(C & c, Run & run, Logs & logs) { c.on_train_batch_end(run, 0, logs); })
+      set(Hook::train_batch_end, [](C& c, Run& run, Index i, Logs& logs) { c.on_train_batch_end(run, i, logs); });
+    if constexpr (
+        requires { &C::on_test_batch_begin; } ||
+        requires(C & c, Run & run, Logs & logs) { c.on_test_batch_begin(run, 0, logs); })
+      set(Hook::test_batch_begin, [](C& c, Run& run, Index i, Logs& logs) { c.on_test_batch_begin(run, i, logs); });
+    if constexpr (
+        requires { &C::on_test_batch_end; } ||
+        requires(C & c, Run & run, Logs & logs) { c.on_test_batch_end(run, 0, logs); })
+      set(Hook::test_batch_end, [](C& c, Run& run, Index i, Logs& logs) { c.on_test_batch_end(run, i, logs); });
+    if constexpr (
+        requires { &C::on_predict_batch_begin; } ||
+        requires(C & c, Run & run, Logs & logs) { c.on_predict_batch_begin(run, 0, logs); })
+      set(Hook::predict_batch_begin,
+          [](C& c, Run& run, Index i, Logs& logs) { c.on_predict_batch_begin(run, i, logs); });
+    if constexpr (
+        requires { &C::on_predict_batch_end; } ||
+        requires(C & c, Run & run, Logs & logs) { c.on_predict_batch_end(run, 0, logs); })
+      set(Hook::predict_batch_end, [](C& c, Run& run, Index i, Logs& logs) { c.on_predict_batch_end(run, i, logs); });
+  }
+
+ private:
+  constexpr void set(Hook hook, Call call) {
+    calls_[static_cast<std::size_t>(hook)] = call;
+    any_ = true;
+  }
+
+  std::array<Call, static_cast<std::size_t>(Hook::predict_batch_end) + 1> calls_{};
+  bool any_ = false;
+};
+template <class C>
+constexpr HooksOf<C> hooks_of;
+
+template <class C>
+constexpr void check_callback() {
+  check_names_of_hooks<C>();
+  static_assert(hooks_of<C>.any(),
+                "this is not a callback: a callback has at least one hook, such as void on_epoch_end(Run& run, Index "
+                "epoch, Logs& logs); see cornu/models/callbacks/callback.h");
+}
+
 template <class C>
 void call_hook(C& callback, Hook hook, Run& run, Index index, Logs& logs) {
-  static_cast<void>(index);
-  // NOLINTBEGIN(bugprone-branch-clone): the branches of hooks that C lacks are all empty
-  switch (hook) {
-    case Hook::train_begin:
-      if constexpr (
-          requires { &C::on_train_begin; } || requires { callback.on_train_begin(run, logs); })
-        callback.on_train_begin(run, logs);
-      break;
-    case Hook::train_resume:
-      if constexpr (
-          requires { &C::on_train_resume; } || requires { callback.on_train_resume(run, logs); })
-        callback.on_train_resume(run, logs);
-      break;
-    case Hook::train_pause:
-      if constexpr (
-          requires { &C::on_train_pause; } || requires { callback.on_train_pause(run, logs); })
-        callback.on_train_pause(run, logs);
-      break;
-    case Hook::train_end:
-      if constexpr (
-          requires { &C::on_train_end; } || requires { callback.on_train_end(run, logs); })
-        callback.on_train_end(run, logs);
-      break;
-    case Hook::test_begin:
-      if constexpr (
-          requires { &C::on_test_begin; } || requires { callback.on_test_begin(run, logs); })
-        callback.on_test_begin(run, logs);
-      break;
-    case Hook::test_end:
-      if constexpr (
-          requires { &C::on_test_end; } || requires { callback.on_test_end(run, logs); })
-        callback.on_test_end(run, logs);
-      break;
-    case Hook::predict_begin:
-      if constexpr (
-          requires { &C::on_predict_begin; } || requires { callback.on_predict_begin(run, logs); })
-        callback.on_predict_begin(run, logs);
-      break;
-    case Hook::predict_end:
-      if constexpr (
-          requires { &C::on_predict_end; } || requires { callback.on_predict_end(run, logs); })
-        callback.on_predict_end(run, logs);
-      break;
-    case Hook::epoch_begin:
-      if constexpr (
-          requires { &C::on_epoch_begin; } || requires { callback.on_epoch_begin(run, index, logs); })
-        callback.on_epoch_begin(run, index, logs);
-      break;
-    case Hook::epoch_end:
-      if constexpr (
-          requires { &C::on_epoch_end; } || requires { callback.on_epoch_end(run, index, logs); })
-        callback.on_epoch_end(run, index, logs);
-      break;
-    case Hook::train_batch_begin:
-      if constexpr (
-          requires { &C::on_train_batch_begin; } || requires { callback.on_train_batch_begin(run, index, logs); })
-        callback.on_train_batch_begin(run, index, logs);
-      break;
-    case Hook::train_batch_end:
-      if constexpr (
-          requires { &C::on_train_batch_end; } || requires { callback.on_train_batch_end(run, index, logs); })
-        callback.on_train_batch_end(run, index, logs);
-      break;
-    case Hook::test_batch_begin:
-      if constexpr (
-          requires { &C::on_test_batch_begin; } || requires { callback.on_test_batch_begin(run, index, logs); })
-        callback.on_test_batch_begin(run, index, logs);
-      break;
-    case Hook::test_batch_end:
-      if constexpr (
-          requires { &C::on_test_batch_end; } || requires { callback.on_test_batch_end(run, index, logs); })
-        callback.on_test_batch_end(run, index, logs);
-      break;
-    case Hook::predict_batch_begin:
-      if constexpr (
-          requires { &C::on_predict_batch_begin; } || requires { callback.on_predict_batch_begin(run, index, logs); })
-        callback.on_predict_batch_begin(run, index, logs);
-      break;
-    case Hook::predict_batch_end:
-      if constexpr (
-          requires { &C::on_predict_batch_end; } || requires { callback.on_predict_batch_end(run, index, logs); })
-        callback.on_predict_batch_end(run, index, logs);
-      break;
-  }
-  // NOLINTEND(bugprone-branch-clone)
+  if (const auto call = hooks_of<C>[hook]) call(callback, run, index, logs);
 }
 
 }  // namespace detail

@@ -1,53 +1,7 @@
 #pragma once
 
-#include <type_traits>
-
-#include "cornu/core/shape.h"
-
 /// Compile-time checks that reject a struct whose misspelt hooks would silently never be called.
-namespace cornu {
-
-class Logs;
-struct Run;
-
-namespace detail {
-
-/// True if C has one of the hooks, whatever its parameters.
-template <class C>
-constexpr bool has_hook = requires {
-  &C::on_train_begin;
-}
-|| requires { &C::on_train_resume; }
-|| requires { &C::on_train_pause; }
-|| requires { &C::on_train_end; }
-|| requires { &C::on_test_begin; }
-|| requires { &C::on_test_end; }
-|| requires { &C::on_predict_begin; }
-|| requires { &C::on_predict_end; }
-|| requires { &C::on_epoch_begin; }
-|| requires { &C::on_epoch_end; }
-|| requires { &C::on_train_batch_begin; }
-|| requires { &C::on_train_batch_end; }
-|| requires { &C::on_test_batch_begin; }
-|| requires { &C::on_test_batch_end; }
-|| requires { &C::on_predict_batch_begin; }
-|| requires { &C::on_predict_batch_end; }
-|| requires(C& c, Run& run, Logs& logs) { c.on_train_begin(run, logs); }
-|| requires(C& c, Run& run, Logs& logs) { c.on_train_resume(run, logs); }
-|| requires(C& c, Run& run, Logs& logs) { c.on_train_pause(run, logs); }
-|| requires(C& c, Run& run, Logs& logs) { c.on_train_end(run, logs); }
-|| requires(C& c, Run& run, Logs& logs) { c.on_test_begin(run, logs); }
-|| requires(C& c, Run& run, Logs& logs) { c.on_test_end(run, logs); }
-|| requires(C& c, Run& run, Logs& logs) { c.on_predict_begin(run, logs); }
-|| requires(C& c, Run& run, Logs& logs) { c.on_predict_end(run, logs); }
-|| requires(C& c, Run& run, Index i, Logs& logs) { c.on_epoch_begin(run, i, logs); }
-|| requires(C& c, Run& run, Index i, Logs& logs) { c.on_epoch_end(run, i, logs); }
-|| requires(C& c, Run& run, Index i, Logs& logs) { c.on_train_batch_begin(run, i, logs); }
-|| requires(C& c, Run& run, Index i, Logs& logs) { c.on_train_batch_end(run, i, logs); }
-|| requires(C& c, Run& run, Index i, Logs& logs) { c.on_test_batch_begin(run, i, logs); }
-|| requires(C& c, Run& run, Index i, Logs& logs) { c.on_test_batch_end(run, i, logs); }
-|| requires(C& c, Run& run, Index i, Logs& logs) { c.on_predict_batch_begin(run, i, logs); }
-|| requires(C& c, Run& run, Index i, Logs& logs) { c.on_predict_batch_end(run, i, logs); };
+namespace cornu::detail {
 
 template <class C>
 constexpr bool misspells_epoch_begin = requires {
@@ -189,7 +143,7 @@ constexpr bool misspells_predict_batch_end = requires {
 || requires { &C::onPredictBatchEnd; };
 
 template <class C>
-constexpr void check_callback() {
+constexpr void check_names_of_hooks() {
   static_assert(!misspells_epoch_begin<C>,
                 "this callback has a function that is never called: the hook is on_epoch_begin");
   static_assert(!misspells_epoch_end<C>, "this callback has a function that is never called: the hook is on_epoch_end");
@@ -215,10 +169,6 @@ constexpr void check_callback() {
                 "this callback has a function that is never called: the hook is on_predict_batch_begin");
   static_assert(!misspells_predict_batch_end<C>,
                 "this callback has a function that is never called: the hook is on_predict_batch_end");
-  static_assert(has_hook<C>,
-                "this is not a callback: a callback has at least one hook, such as void on_epoch_end(Run& run, Index "
-                "epoch, Logs& logs); see cornu/models/callbacks/callback.h");
 }
 
-}  // namespace detail
-}  // namespace cornu
+}  // namespace cornu::detail
