@@ -14,7 +14,6 @@ inline const std::vector<std::string> registered_layers = detail::layer_registry
 inline const std::vector<std::string> registered_activations = detail::activation_registry().names();
 inline const std::vector<std::string> registered_optimizers = detail::optimizer_registry().names();
 inline const std::vector<std::string> registered_losses = detail::loss_registry().names();
-inline const std::vector<std::string> registered_schedules = detail::schedule_registry().names();
 inline const std::vector<std::string> registered_metrics = detail::metric_registry().names();
 
 /// The registered thing of that name with its default options.

@@ -1,11 +1,15 @@
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <functional>
 #include <set>
 
 #include "cornu/cornu.h"
 #include "cornu/formats/json.h"
 #include "cornu/tests/models/support.h"
+#include "cornu/tests/support/bytes.h"
 #include "cornu/tests/support/every_layer.h"
+#include "cornu/tests/support/every_schedule.h"
 #include "cornu/tests/support/registered.h"
 #include "cornu/tests/support/temporary_folder.h"
 
@@ -151,21 +155,6 @@ std::vector<AnyOptimizer> optimizers() {
   return all;
 }
 
-const std::vector<LearningRate>& schedules() {
-  static const std::vector<LearningRate> all{
-      0.05,
-      ExponentialDecay{0.1, 3, 0.5},
-      PiecewiseConstantDecay{{2, 4}, {0.1, 0.05, 0.01}},
-      InverseTimeDecay{0.1, 3, 0.5},
-      PolynomialDecay{0.1, 5, 0.01},
-      CosineDecay{0.1, 6, 0, 0.2, 2},
-      CosineDecayRestarts{0.1, 2},
-      LinearWarmup{.learning_rate = CosineDecay{0.1, 5}, .warmup_steps = 4},
-      OneCycle{0.1, 8},
-  };
-  return all;
-}
-
 Sequential model_with_dropout(AnyOptimizer optimizer) {
   Sequential model{Input{2}, Dense{4, tanh}, Dropout{0.2}, Dense{3}};
   model.compile({.optimizer = std::move(optimizer), .loss = SparseCategoricalCrossentropy{.from_logits = true}});
@@ -191,11 +180,11 @@ TEST(Continuing, EveryOptimizerContinuesFromAFile) {
 }
 
 TEST(Continuing, EveryScheduleContinuesFromAFile) {
-  std::set<std::string> here;
-  for (const LearningRate& rate : schedules()) {
+  std::vector<LearningRate> rates = testing::every_schedule();
+  rates.emplace_back(0.05);
+  for (const LearningRate& rate : rates) {
     Json json;
     to_json(json, rate);
-    if (rate.is_schedule()) here.insert(value_of<std::string>(json.at("class_name")));
     SCOPED_TRACE(to_string(json));
     Sequential model = model_with_dropout(SGD{.learning_rate = rate});
     three_steps(model);
@@ -206,7 +195,90 @@ TEST(Continuing, EveryScheduleContinuesFromAFile) {
     changed.optimizer().set_learning_rate(rate);
     expect_to_go_on(changed, three_steps);
   }
-  EXPECT_EQ(here, without(testing::registered_schedules, {}));
+}
+
+// ---- Callbacks ----
+
+/// Ends the run with an exception.
+struct Interruption {
+  Index epoch = -1;
+  void on_epoch_begin(cornu::Run&, Index at, Logs&) const {
+    if (at == epoch) throw ValueError("interrupted");
+  }
+};
+
+/// What a callback leaves: its state, without the name of the folder, and the names and the log in the folder.
+template <class C>
+std::pair<std::string, std::vector<Tensor>> left_by(C& callback, const TemporaryFolder& folder) {
+  std::vector<Tensor> tensors;
+  OptionVisitor visit(&tensors);
+  AnyCallback(&callback).state(visit);
+  const std::filesystem::path log = folder / "log";
+  std::string text = to_string(std::move(visit).written());
+  const std::string path = folder.path();
+  for (std::size_t at = text.find(path); at != std::string::npos; at = text.find(path)) text.erase(at, path.size());
+  for (const std::string& name : without(folder.names(), {})) text += " " + name;
+  if (std::filesystem::exists(log)) text += testing::content(log);
+  return {text, tensors};
+}
+
+/// Expects a run with the callback that is interrupted and resumed to end as if it had not been interrupted. Returns
+/// the callback.
+template <class C>
+C expect_to_resume(const std::string& name, const std::function<C(const std::string& folder)>& make) {
+  SCOPED_TRACE(name);
+  const TensorDataset data = testing::blobs(40);
+  const auto run = [&](const TemporaryFolder& folder, C& callback, Index interrupted_at) {
+    Sequential model({Input{2}, Dense{4, tanh}, Dropout{0.2}, Dense{3}}, {.seed = 5});
+    model.compile({.optimizer = {SGD{.learning_rate = 0.5}, {.use_ema = true}},
+                   .loss = SparseCategoricalCrossentropy{.from_logits = true}});
+    const History history =
+        model.fit(data, {.batch_size = 8,
+                         .epochs = 6,
+                         .verbose = Verbose::silent,
+                         .callbacks = {&callback, BackupAndRestore{folder / "backup"}, Interruption{interrupted_at}},
+                         .validation_split = 0.25,
+                         .threads = 1});
+    return std::pair(history.history, model.get_weights());
+  };
+  const TemporaryFolder first;
+  C whole = make(first.path());
+  const auto expected = run(first, whole, -1);
+  const TemporaryFolder second;
+  C interrupted = make(second.path()), resumed = make(second.path());
+  EXPECT_THROW(run(second, interrupted, 3), ValueError);
+  EXPECT_EQ(run(second, resumed, -1), expected);
+  EXPECT_EQ(left_by(resumed, second), left_by(whole, first));
+  return resumed;
+}
+
+// Callbacks have no registry, because no file names them. BackupAndRestore is in every run.
+TEST(Continuing, EveryCallbackContinuesFromABackup) {
+  using Folder = std::string;
+  expect_to_resume<CSVLogger>("CSVLogger", [](const Folder& f) { return CSVLogger{f + "/log"}; });
+  expect_to_resume<EarlyStopping>("EarlyStopping", [](const Folder&) {
+    return EarlyStopping{.min_delta = 10, .patience = 4, .restore_best_weights = true};
+  });
+  expect_to_resume<LambdaCallback>("LambdaCallback", [](const Folder&) {
+    return LambdaCallback{.on_epoch_end = [](cornu::Run& run, Index, Logs& logs) {
+      logs.set("iterations", static_cast<double>(run.model.optimizer().iterations()));
+    }};
+  });
+  expect_to_resume<LearningRateScheduler>("LearningRateScheduler", [](const Folder&) {
+    return LearningRateScheduler{[](Index, double rate) { return rate / 2; }};
+  });
+  expect_to_resume<ModelCheckpoint>("ModelCheckpoint", [](const Folder& f) {
+    return ModelCheckpoint{
+        .filepath = f + "/{epoch}.safetensors", .save_best_only = true, .mode = ModelCheckpoint::max};
+  });
+  expect_to_resume<ReduceLROnPlateau>("ReduceLROnPlateau", [](const Folder&) {
+    return ReduceLROnPlateau{.factor = 0.5, .patience = 2, .min_delta = 10, .cooldown = 1};
+  });
+  expect_to_resume<SwapEMAWeights>("SwapEMAWeights", [](const Folder&) { return SwapEMAWeights{}; });
+  const auto board = expect_to_resume<TensorBoard>(
+      "TensorBoard", [](const Folder& f) { return TensorBoard{.log_dir = f, .update_freq = 1}; });
+  EXPECT_EQ(board.step, 6 * 4);
+  expect_to_resume<TerminateOnNaN>("TerminateOnNaN", [](const Folder&) { return TerminateOnNaN{}; });
 }
 
 }  // namespace
