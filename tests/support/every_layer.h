@@ -1,5 +1,8 @@
 #pragma once
 
+#include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "cornu/cornu.h"
@@ -52,6 +55,28 @@ inline const std::vector<LayerRow>& every_layer() {
       {Tanh{}, features},
   };
   return rows;
+}
+
+/// The names of a layer's own options that end in `ending`, such as "_regularizer".
+inline std::vector<std::string> options_that_end_in(std::string_view ending, const AnyLayer& layer) {
+  std::vector<std::string> names;
+  const Json described = detail::layer_registry().describe(layer, "layer");
+  for (const auto& [name, value] : detail::object_of(described.at("config"))) {
+    if (name.ends_with(ending)) names.push_back(name);
+  }
+  return names;
+}
+
+/// The layer with another value of an option.
+inline AnyLayer with_option(const AnyLayer& layer, std::string_view name, const Json& value) {
+  Json described = detail::layer_registry().describe(layer, "layer"), config(Json::Object{});
+  for (const auto& [each, known] : detail::object_of(described.at("config"))) {
+    config.set(each, each == name ? value : known);
+  }
+  Json changed;
+  changed.set("class_name", described.at("class_name"));
+  changed.set("config", std::move(config));
+  return detail::layer_registry().make(changed);
 }
 
 }  // namespace cornu::testing

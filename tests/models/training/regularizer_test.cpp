@@ -4,18 +4,14 @@
 
 #include <cmath>
 
-#include "cornu/layers/attention/multi_head_attention.h"
-#include "cornu/layers/convolutional/conv1d.h"
 #include "cornu/layers/convolutional/conv2d.h"
-#include "cornu/layers/convolutional/depthwise_conv2d.h"
 #include "cornu/layers/freeze.h"
-#include "cornu/layers/normalization/batch_normalization.h"
-#include "cornu/layers/normalization/layer_normalization.h"
 #include "cornu/layers/reshaping/flatten.h"
 #include "cornu/layers/rnn/gru.h"
 #include "cornu/layers/rnn/lstm.h"
 #include "cornu/optim/adam.h"
 #include "cornu/tests/models/support.h"
+#include "cornu/tests/support/every_layer.h"
 #include "cornu/tests/support/expect_error.h"
 #include "cornu/tests/support/special_values.h"
 
@@ -298,68 +294,32 @@ TEST(Constraints, LeaveFrozenParametersAlone) {
   EXPECT_EQ(model.get_weights()[0], before[0]);
 }
 
-/// A layer with a penalty on every trainable parameter and on its output.
-struct PenalizedLayer {
-  AnyLayer layer;
-  Shape input;
-  double activity = 0.05;
-};
-
 TEST(Regularizer, IsAnOptionOfEveryLayerThatLearns) {
-  constexpr L2 each{0.1}, made{0.05};
-  const PenalizedLayer all[] = {
-      {Conv1D{.filters = 2,
-              .kernel_size = 2,
-              .kernel_regularizer = each,
-              .bias_regularizer = each,
-              .activity_regularizer = made},
-       {4, 3}},
-      {DepthwiseConv2D{
-           .kernel_size = 2, .depthwise_regularizer = each, .bias_regularizer = each, .activity_regularizer = made},
-       {3, 3, 2}},
-      {LSTM{.units = 3,
-            .kernel_regularizer = each,
-            .recurrent_regularizer = each,
-            .bias_regularizer = each,
-            .activity_regularizer = made},
-       {4, 2}},
-      {LSTM{.units = 3,
-            .activation = relu,
-            .kernel_regularizer = each,
-            .recurrent_regularizer = each,
-            .bias_regularizer = each,
-            .activity_regularizer = made},
-       {4, 2}},
-      {GRU{.units = 3,
-           .kernel_regularizer = each,
-           .recurrent_regularizer = each,
-           .bias_regularizer = each,
-           .activity_regularizer = made},
-       {4, 2}},
-      {GRU{.units = 3,
-           .reset_after = false,
-           .kernel_regularizer = each,
-           .recurrent_regularizer = each,
-           .bias_regularizer = each,
-           .activity_regularizer = made},
-       {4, 2}},
-      {MultiHeadAttention{.num_heads = 2,
-                          .key_dim = 2,
-                          .kernel_regularizer = each,
-                          .bias_regularizer = each,
-                          .activity_regularizer = made},
-       {3, 4}},
-      {LayerNormalization{.beta_regularizer = each, .gamma_regularizer = each}, {5}, 0},
-      {BatchNormalization{.beta_regularizer = each, .gamma_regularizer = each}, {5}, 0}};
-  for (const PenalizedLayer& one : all) {
-    SCOPED_TRACE(one.layer.type());
-    Sequential model{one.layer, Flatten{}};
-    model.build(one.input);
+  std::vector<testing::LayerRow> rows = testing::every_layer();
+  rows.push_back({LSTM{.units = 3, .activation = relu}, {4, 2}});
+  rows.push_back({GRU{.units = 3, .reset_after = false}, {4, 2}});
+  for (const auto& [given, input] : rows) {
+    SCOPED_TRACE(given.type());
+    if (given.type() == "Concatenate" || given.type() == "Residual") continue;  // options of their layers
+    AnyLayer layer = given;
+    double of_output = 0;
+    for (const std::string& name : testing::options_that_end_in("_regularizer", layer)) {
+      const bool is_of_output = name == "activity_regularizer";
+      if (is_of_output) of_output = 0.05;
+      Json factors;
+      to_json(factors, Regularizer(L2{is_of_output ? 0.05 : 0.1}));
+      layer = testing::with_option(layer, name, factors);
+    }
+    Sequential model{layer, Flatten{}};
+    model.build(input);
     model.compile({.loss = MeanSquaredError{}});
-    const Tensor x = normal(one.input.batched(6)), y = model.predict(x), truth(y.shape());
+    const bool takes_indices = layer.type() == "Embedding";
+    const Tensor x = takes_indices ? Tensor(input.batched(6)) : normal(input.batched(6));
+    const Tensor y = model.predict(x), truth(y.shape());
     double expected = 0;
-    for (const Real v : y)
-      expected += static_cast<double>(v * v) * (1.0 / static_cast<double>(y.size()) + one.activity / 6);
+    for (const Real v : y) {
+      expected += static_cast<double>(v * v) * (1.0 / static_cast<double>(y.size()) + of_output / 6);
+    }
     for (const auto& [name, parameter] : model.parameters()) {
       if (!parameter->trainable) continue;
       for (const Real w : parameter->value) expected += 0.1 * static_cast<double>(w * w);
