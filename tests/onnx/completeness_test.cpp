@@ -1,8 +1,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <functional>
+#include <span>
 #include <string>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "cornu/cornu.h"
@@ -10,9 +14,14 @@
 #include "cornu/onnx/model.h"
 #include "cornu/tests/onnx/export.h"
 #include "cornu/tests/support/every_layer.h"
+#include "cornu/tests/support/every_schedule.h"
+#include "cornu/tests/support/registered.h"
 #include "cornu/tests/support/temporary_folder.h"
 
 // Every registered type supports every feature. The exceptions are listed by name, with the reason.
+// Two kinds have no registry. Regularizers and constraints are stored as numbers, without names: option_kinds() lists
+// them. Callbacks are in no model file: tests/models/training/continuing_test.cpp lists them and resumes a run with
+// each.
 
 namespace cornu {
 namespace {
@@ -32,21 +41,21 @@ const std::vector<Exception>& exceptions() {
   return list;
 }
 
-/// Runs each way; expects it to succeed, or to fail if it is listed.
 struct Way {
   std::string name;
-  std::function<void(const LayerRow&)> run;  // throws, or adds a failure
+  std::function<void(const LayerRow&)> run;  // throws if it fails
 };
 
 void require_equal(const std::string& what, const std::string& got, const std::string& expected) {
   if (got != expected) throw ValueError(what + ": " + got + " instead of " + expected);
 }
 
-std::string written(const auto& value) {
+Json json_of(const auto& value) {
   Json json;
   to_json(json, value);
-  return to_string(json);
+  return json;
 }
+std::string written(const auto& value) { return to_string(json_of(value)); }
 
 Tensor sample(const LayerRow& row) {
   Tensor x(row.input.batched(4));
@@ -72,9 +81,11 @@ void require_same(const Tensor& got, const Tensor& expected, Real tolerance) {
   }
 }
 
-void check_gradient(const LayerRow& row) {
-  const CheckReport report = check_layer(row.layer, row.input);
+void require_passed(const CheckReport& report) {
   if (!report) throw ValueError(to_string(report));
+}
+void require_right_gradient(const DifferentiableFunction& f) {
+  require_passed(check_gradients(f, {Tensor::matrix({{0.2, 0.3, 0.6}, {0.7, 0.35, 0.1}})}));
 }
 
 void trip_options(const LayerRow& row) {
@@ -115,12 +126,20 @@ std::vector<Way> ways() {
                        {"PyTorch names", [](const LayerRow& row) { trip_weights(row, Names::pytorch); }},
                        {"ONNX", trip_onnx},
                        {"C++ header", export_header}};
-  if (std::is_same_v<Real, double>) all.push_back({"gradient", check_gradient});
+  if (std::is_same_v<Real, double>) {
+    all.push_back({"gradient", [](const LayerRow& row) { require_passed(check_layer(row.layer, row.input)); }});
+  }
   return all;
 }
 
-/// Expects no failure, or one if the way is listed as an exception.
-void expect_success(const std::string& what, const std::string& way, const std::string& failure) {
+/// Runs `way`; expects it to succeed, or to throw if it is listed as an exception.
+void expect_success(const std::string& what, const std::string& way, const std::function<void()>& run) {
+  std::string failure;
+  try {
+    run();
+  } catch (const std::exception& error) {
+    failure = error.what();
+  }
   const auto& all = exceptions();
   const bool is_listed =
       std::any_of(all.begin(), all.end(), [&](const Exception& each) { return each.what == what && each.way == way; });
@@ -133,13 +152,7 @@ void expect_success(const std::string& what, const std::string& way, const std::
 
 void expect_complete(const std::string& what, const LayerRow& row) {
   for (const Way& way : ways()) {
-    std::string failure;
-    try {
-      way.run(row);
-    } catch (const std::exception& error) {
-      failure = error.what();
-    }
-    expect_success(what, way.name, failure);
+    expect_success(what, way.name, [&] { way.run(row); });
   }
 }
 
@@ -148,9 +161,9 @@ TEST(Completeness, OfEveryLayer) {
   for (const std::string& name : detail::layer_registry().names()) {
     const auto row =
         std::find_if(rows.begin(), rows.end(), [&](const LayerRow& each) { return each.layer.type() == name; });
-    const bool has_row = row != rows.end();
-    expect_success(name, "row in every_layer.h", has_row ? "" : "add a row to tests/support/every_layer.h");
-    if (has_row) expect_complete(name, *row);
+    expect_success(name, "row in every_layer.h",
+                   [&] { require<ValueError>(row != rows.end(), "add a row to tests/support/every_layer.h"); });
+    if (row != rows.end()) expect_complete(name, *row);
   }
 }
 
@@ -161,58 +174,192 @@ TEST(Completeness, OfEveryActivation) {
   }
 }
 
-TEST(Completeness, OfEveryInitializer) {
-  for (const std::string& name : detail::initializer_functions().names()) {
-    trip_options({Dense{.units = 3, .kernel_initializer = detail::initializer_functions().find(name)}, Shape{4}});
-  }
-  EXPECT_GE(detail::initializer_functions().names().size(), 8U);
-}
+// ---- Initializers, regularizers and constraints ----
 
-/// Expects each registered type to be unchanged by a trip through a file's JSON, from its defaults.
-template <class Any>
-void expect_trips(const detail::Registry<Any>& registry) {
-  EXPECT_GE(registry.names().size(), 3U);
-  for (const std::string& name : registry.names()) {
-    const std::string text = R"({"class_name":")" + name + R"(","config":{}})";
-    const Json described = registry.describe(registry.make(parse_json(text)), name);
-    EXPECT_EQ(to_string(registry.describe(registry.make(described), name)), to_string(described)) << name;
-  }
-}
+struct Value {
+  std::string name;
+  Json json;
+};
+/// Options of layers that have a value of one kind.
+struct OptionKind {
+  std::string ending;  // of the option's name
+  std::vector<Value> values;
+  void (*check_effect)(const LayerRow& row, const std::string& option);
+};
 
-TEST(Completeness, OfTheOptionsOfEverythingElse) {
-  expect_trips(detail::optimizer_registry());
-  expect_trips(detail::loss_registry());
-  expect_trips(detail::schedule_registry());
-  expect_trips(detail::metric_registry());
-}
-
-TEST(Completeness, ACompiledModelKeepsEveryOptimizerLossAndMetric) {
+/// A file of the loaded model has the same bytes.
+void trip_file_twice(const Sequential& model) {
   const TemporaryFolder folder;
-  const std::string file = folder / "m.safetensors";
-  const auto json_of = [&](CompileOptions options) {
+  model.save(folder / "a.safetensors");
+  Sequential::load(folder / "a.safetensors").save(folder / "b.safetensors");
+  if (testing::content(folder / "a.safetensors") != testing::content(folder / "b.safetensors")) {
+    throw ValueError("the loaded model makes another file");
+  }
+}
+
+void check_initializer(const LayerRow& row, const std::string& option) {
+  const AnyLayer layer = testing::with_option(row.layer, option, json_of(constant(0.375)));
+  const Sequential model{Input{row.input}, layer};
+  for (const Tensor& weight : model.get_weights()) {
+    if (std::find(weight.begin(), weight.end(), Real(0.375)) != weight.end()) return;
+  }
+  throw ValueError("no parameter has the initial value");
+}
+
+void check_regularizer(const LayerRow& row, const std::string& option) {
+  const auto loss_of = [&](const AnyLayer& layer) {
+    Sequential model = model_of({layer, row.input}, 1);
+    model.compile({.loss = MeanSquaredError{}});
+    return model.test_on_batch(sample(row), Tensor(model.predict(sample(row)).shape()))["loss"];
+  };
+  const AnyLayer penalized = testing::with_option(row.layer, option, json_of(Regularizer(L2{0.5})));
+  if (!(loss_of(penalized) > loss_of(row.layer))) throw ValueError("the loss has no penalty");
+}
+
+void check_constraint(const LayerRow& row, const std::string& option) {
+  const AnyLayer constrained = testing::with_option(row.layer, option, json_of(Constraint(NonNeg{})));
+  Sequential model{Input{row.input}, constrained};
+  for (const NamedParameter& named : model.parameters()) {
+    if (named.parameter->trainable) named.parameter->value.fill(-1);
+  }
+  model.compile({.optimizer = SGD{.learning_rate = 0}, .loss = MeanSquaredError{}});
+  model.train_on_batch(sample(row), Tensor(model.predict(sample(row)).shape()));
+  for (const Tensor& weight : model.get_weights()) {
+    if (weight == Tensor(weight.shape())) return;
+  }
+  throw ValueError("no parameter is constrained");
+}
+
+std::vector<OptionKind> option_kinds() {
+  std::vector<Value> initializers;
+  for (const std::string& name : detail::initializer_functions().names()) initializers.push_back({name, name});
+  const auto& with_options = detail::initializer_registry();
+  for (const std::string& name : with_options.names()) {
+    initializers.push_back({name, with_options.describe(testing::with_defaults(with_options, name), name)});
+  }
+  return {{"_initializer", initializers, check_initializer},
+          {"_regularizer",
+           {{"L1", json_of(Regularizer(L1{0.25}))},
+            {"L2", json_of(Regularizer(L2{0.25}))},
+            {"L1L2", json_of(Regularizer(L1L2{.l1 = 0.25, .l2 = 0.5}))}},
+           check_regularizer},
+          {"_constraint",
+           {{"MaxNorm", json_of(Constraint(MaxNorm{.max_value = 1.5, .axis = {0, 1}}))},
+            {"UnitNorm", json_of(Constraint(UnitNorm{}))},
+            {"NonNeg", json_of(Constraint(NonNeg{}))}},
+           check_constraint}};
+}
+
+TEST(Completeness, OfEveryOptionThatIsAnInitializerRegularizerOrConstraint) {
+  for (const OptionKind& kind : option_kinds()) {
+    int options = 0;
+    for (const LayerRow& row : testing::every_layer()) {
+      for (const std::string& option : testing::options_that_end_in(kind.ending, row.layer)) {
+        ++options;
+        const std::string what = std::string(row.layer.type()) + "." + option;
+        expect_success(what, "effect", [&] { kind.check_effect(row, option); });
+        for (const Value& value : kind.values) {
+          expect_success(what + " = " + value.name, "options", [&] {
+            const Json again = json_of(testing::with_option(row.layer, option, value.json)).at("config").at(option);
+            require_equal(option, to_string(again), to_string(value.json));
+          });
+        }
+      }
+    }
+    EXPECT_GE(options, 10) << kind.ending;
+  }
+}
+
+// Files of weights, ONNX files and C++ headers have none of these.
+TEST(Completeness, OfEveryInitializerRegularizerAndConstraint) {
+  for (const OptionKind& kind : option_kinds()) {
+    for (const Value& value : kind.values) {
+      const AnyLayer layer = testing::with_option(Dense{3}, "kernel" + kind.ending, value.json);
+      const Sequential model({Input{4}, layer}, {.seed = 7});
+      expect_success(value.name, "file", [&] { trip_file_twice(model); });
+      expect_success(value.name, "same initial values from the same seed", [&] {
+        const TemporaryFolder folder;
+        model.save(folder / "m.safetensors");
+        AnyLayer loaded = Sequential::load(folder / "m.safetensors").get_layer(0);
+        reset_parameters(loaded);
+        require_same(Sequential({Input{4}, loaded}, {.seed = 7}).get_weights()[0], model.get_weights()[0], 0);
+      });
+      if (kind.ending != "_regularizer" || !std::is_same_v<Real, double>) continue;
+      expect_success(value.name, "gradient", [&] {
+        const auto penalty = value_of<Regularizer>(value.json);
+        require_right_gradient([&](std::span<const Var> x) { return penalty(x[0]); });
+      });
+    }
+  }
+}
+
+// ---- Optimizers, losses, metrics and schedules ----
+
+template <class Any>
+void expect_complete(const detail::Registry<Any>& registry, const std::string& name, const Any& value,
+                     CompileOptions compile) {
+  expect_success(name, "options", [&] {
+    const Json described = registry.describe(value, name);
+    require_equal("options", to_string(registry.describe(registry.make(described), name)), to_string(described));
+  });
+  expect_success(name, "file", [&] {
     Sequential model{Input{3}, Dense{2}};
-    model.compile(std::move(options));
-    model.save(file);
-    const std::string before = testing::content(file);
-    Sequential::load(file).save(file);
-    return std::pair(before, testing::content(file));
-  };
-  const auto named = [](const std::string& name) {
-    return parse_json(R"({"class_name":")" + name + R"(","config":{}})");
-  };
-  for (const std::string& name : detail::optimizer_registry().names()) {
-    const auto [before, after] =
-        json_of({.optimizer = detail::optimizer_registry().make(named(name)), .loss = MeanSquaredError{}});
-    EXPECT_EQ(after, before) << name;
+    model.compile(std::move(compile));
+    trip_file_twice(model);
+  });
+}
+
+TEST(Completeness, OfEveryOptimizer) {
+  const auto& registry = detail::optimizer_registry();
+  EXPECT_GE(registry.names().size(), 7U);
+  for (const std::string& name : registry.names()) {
+    const AnyOptimizer optimizer = testing::with_defaults(registry, name);
+    expect_complete(registry, name, optimizer, {.optimizer = optimizer, .loss = MeanSquaredError{}});
   }
-  for (const std::string& name : detail::loss_registry().names()) {
-    const auto [before, after] = json_of({.loss = detail::loss_registry().make(named(name))});
-    EXPECT_EQ(after, before) << name;
+}
+
+TEST(Completeness, OfEveryLoss) {
+  const auto& registry = detail::loss_registry();
+  EXPECT_GE(registry.names().size(), 15U);
+  const Tensor distributions = Tensor::matrix({{0.1, 0.2, 0.7}, {0.5, 0.25, 0.25}}), labels = Tensor::vector({2, 0});
+  for (const std::string& name : registry.names()) {
+    const AnyLoss loss = testing::with_defaults(registry, name);
+    expect_complete(registry, name, loss, {.loss = loss});
+    if (!std::is_same_v<Real, double>) continue;
+    const Tensor& y = name == "SparseCategoricalCrossentropy" ? labels : distributions;
+    expect_success(name, "gradient",
+                   [&] { require_right_gradient([&](std::span<const Var> x) { return loss(x[0], y); }); });
   }
-  for (const std::string& name : detail::metric_registry().names()) {
-    const auto [before, after] =
-        json_of({.loss = MeanSquaredError{}, .metrics = {detail::metric_registry().make(named(name))}});
-    EXPECT_EQ(after, before) << name;
+}
+
+TEST(Completeness, OfEveryMetric) {
+  const auto& registry = detail::metric_registry();
+  EXPECT_GE(registry.names().size(), 12U);
+  for (const std::string& name : registry.names()) {
+    const AnyMetric metric = testing::with_defaults(registry, name);
+    expect_complete(registry, name, metric, {.loss = MeanSquaredError{}, .metrics = {metric}});
+  }
+}
+
+TEST(Completeness, OfEverySchedule) {
+  const auto& registry = detail::schedule_registry();
+  const std::vector<LearningRate>& rows = testing::every_schedule();
+  for (const std::string& name : registry.names()) {
+    const auto row = std::find_if(rows.begin(), rows.end(), [&](const LearningRate& each) {
+      return value_of<std::string>(json_of(each).at("class_name")) == name;
+    });
+    expect_success(name, "row in every_schedule.h",
+                   [&] { require<ValueError>(row != rows.end(), "add a row to tests/support/every_schedule.h"); });
+    if (row == rows.end()) continue;
+    expect_complete(registry, name, *row, {.optimizer = SGD{.learning_rate = *row}, .loss = MeanSquaredError{}});
+    expect_success(name, "values", [&] {
+      const auto again = value_of<LearningRate>(json_of(*row));
+      for (Index step = 0; step <= 20; ++step) {
+        const double rate = row->at(step);
+        require<ValueError>(std::isfinite(rate) && rate >= 0, "{} at step {}", rate, step);
+        require<ValueError>(again.at(step) == rate, "{} at step {} after a trip", again.at(step), step);
+      }
+    });
   }
 }
 
