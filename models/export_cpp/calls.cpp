@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "cornu/core/text/printable.h"
+
 namespace cornu::detail {
 
 CppValue CppCalls::make(const Shape& shape) {
@@ -11,12 +13,11 @@ CppValue CppCalls::make(const Shape& shape) {
   return {sizes_.size() - 1, shape, 0};
 }
 
-std::string in_comment(std::string name) {
-  std::replace_if(
-      name.begin(), name.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
-  // A backslash at the end would make the next line part of the comment.
-  if (name.ends_with('\\')) name += '.';
-  return name;
+std::string in_comment(std::string_view name) {
+  std::string result = printable(name);
+  // A backslash at the end, or the trigraph ??/, would make the next line part of the comment, even before spaces.
+  if (!result.empty() && std::string_view(" \\/").find(result.back()) != std::string_view::npos) result += '.';
+  return result;
 }
 
 // ---- Memory ----
@@ -43,9 +44,12 @@ Index CppCalls::place(std::vector<Place>& places, const std::optional<CppValue>&
               sizes_[other.value->number] == sizes_[call.result->number]);
     });
   };
+  std::vector<bool> known(sizes_.size());  // of an earlier call
   for (std::size_t now = 0; now < calls_.size(); ++now) {
     const Call& call = calls_[now];
-    if (!call.may_overwrite || !call.result) continue;
+    const bool is_new = call.result && !known[call.result->number];
+    each_value(call, [&](const CppValue& value) { known[value.number] = true; });
+    if (!call.may_overwrite || !is_new) continue;
     const std::size_t result = call.result->number;
     const auto taken = std::find_if(call.arguments.begin(), call.arguments.end(),
                                     [&](const CppArgument& argument) { return is_given_up(call, now, argument); });
@@ -96,6 +100,11 @@ CppCalls::Body CppCalls::body(const std::optional<CppValue>& output, std::string
     const std::string_view from = home == 0 ? "input" : is_output ? "output" : memory;
     return offset == 0 ? std::string(from) : fmt::format("{} + {}", from, offset);
   };
+  const bool reads_input = std::any_of(calls_.begin(), calls_.end(), [](const Call& call) {
+    return std::any_of(call.arguments.begin(), call.arguments.end(),
+                       [](const CppArgument& argument) { return argument.value && argument.value->number == 0; });
+  });
+  if (!reads_input) body.text += "  static_cast<void>(input);\n";
   const std::string* layer = nullptr;
   for (const Call& call : calls_) {
     if ((layer == nullptr || *layer != call.layer) && !call.layer.empty()) {

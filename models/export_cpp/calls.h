@@ -56,6 +56,6 @@ class CppCalls {
 };
 
 /// A name on one line, for a comment.
-std::string in_comment(std::string name);
+std::string in_comment(std::string_view name);
 
 }  // namespace cornu::detail

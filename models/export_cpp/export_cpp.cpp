@@ -45,10 +45,10 @@ namespace {
 
 /// True for a composed op that C++ has as one.
 bool is_one_call(const Trace::Op& op) {
-  const auto has_text = [&](const char* attribute) {
-    return !op.has(attribute) || !detail::activation_text(op.text(attribute)).empty();
-  };
-  return detail::cpp_row_of(op.name) != nullptr && has_text("activation") && has_text("recurrent_activation");
+  const auto is_known = [&](const char* activation) { return !detail::activation_text(op.text(activation)).empty(); };
+  const bool by_steps = op.name == "lstm_by_steps" || op.name == "gru_by_steps";
+  return detail::cpp_row_of(op.name) != nullptr &&
+         (!by_steps || (is_known("activation") && is_known("recurrent_activation")));
 }
 
 /// Shape of a sample.

@@ -63,20 +63,26 @@ std::string CppProgram::free_name(const std::string& name) {
 
 std::string CppProgram::write_array(std::string_view type, const std::string& name, Index bytes, std::size_t count,
                                     const std::function<std::string(std::size_t)>& text_of) {
-  const std::string free = free_name(name);
-  weight_bytes_ += bytes * static_cast<Index>(count);
-  arrays_ += fmt::format("inline constexpr {} {}[{}] = {{", type, free, count);
+  Array array{std::string(type), name, {}, fmt::format("[{}] = {{", count)};
   std::string line;
   for (std::size_t i = 0; i < count; ++i) {
     const std::string text = text_of(i);
     if (line.empty() || line.size() + text.size() > 116) {
-      arrays_ += line + "\n   ";
+      array.elements += line + "\n   ";
       line.clear();
     }
     line += " " + text + ",";
   }
-  arrays_ += line + "\n};\n";
-  return "detail::" + free;
+  array.elements += line + "\n};\n";
+  // Weights that a layer's calls or a rewrite have copied are written once.
+  const auto known = std::find_if(arrays_.begin(), arrays_.end(), [&](const Array& each) {
+    return each.type == array.type && each.name == name && each.elements == array.elements;
+  });
+  if (known != arrays_.end()) return "detail::" + known->identifier;
+  array.identifier = free_name(name);
+  weight_bytes_ += bytes * static_cast<Index>(count);
+  arrays_.push_back(std::move(array));
+  return "detail::" + arrays_.back().identifier;
 }
 
 float CppProgram::finite(const std::string& name, double number) {
@@ -107,7 +113,8 @@ std::string CppProgram::weights(const std::string& name, const Tensor& kernel, I
   }
   const auto rounded = [&](std::size_t i) {
     const Real scale = scales[static_cast<Index>(i % count)];
-    return std::to_string(scale > 0 ? std::lround(numbers[i] / scale) : 0);
+    // A scale below the normal numbers is inexact.
+    return std::to_string(scale > 0 ? std::clamp(std::lround(numbers[i] / scale), -127L, 127L) : 0);
   };
   const std::string elements = write_array("std::int8_t", name, 1, numbers.size(), rounded);
   return elements + ", " + array(name + "_scale", scales);
@@ -123,8 +130,14 @@ std::string CppProgram::text(const std::string& about, const std::string& declar
   text += "\nnamespace detail {\n\nusing size = std::size_t;\n";
   for (const auto& [name, function] : functions_) text += function;
   const std::string end = "\n}  // namespace detail\n\n" + functions + "\n}  // namespace " + options_.name + "\n";
-  text.reserve(text.size() + 1 + arrays_.size() + end.size());  // the weights are copied once
-  text.append("\n").append(arrays_).append(end);
+  std::size_t size = text.size() + 1 + end.size();
+  for (const Array& array : arrays_) size += array.identifier.size() + array.elements.size() + 32;
+  text.reserve(size);  // the weights are copied once
+  text += "\n";
+  for (const Array& array : arrays_) {
+    text.append("inline constexpr ").append(array.type).append(" ").append(array.identifier).append(array.elements);
+  }
+  text += end;
   return text;
 }
 

@@ -45,17 +45,22 @@ class CppProgram {
   std::string text(const std::string& about, const std::string& declarations, const std::string& functions) const;
 
  private:
+  struct Array {
+    std::string type, name, identifier, elements;  // name: "dense/bias"; elements: from the bracket on
+  };
+
   std::string free_name(const std::string& name);
   /// The value as a float, which headers compute with. Throws ValueError unless that is finite.
   static float finite(const std::string& name, double number);
-  /// Writes an array of `count` texts under a free name, and returns it as an argument. bytes: of one element.
+  /// Writes an array of `count` texts under a free name, unless there is one of this name and these elements, and
+  /// returns it as an argument. bytes: of one element.
   std::string write_array(std::string_view type, const std::string& name, Index bytes, std::size_t count,
                           const std::function<std::string(std::size_t)>& text_of);
 
   const ExportCppOptions& options_;
   std::vector<std::pair<std::string, std::string>> functions_{};  // names and texts
   std::set<std::string> names_{};
-  std::string arrays_{};
+  std::vector<Array> arrays_{};
   Index weight_bytes_ = 0;
 };
 

@@ -133,13 +133,19 @@ std::string around(const Shape& shape, Index axis, Index count) {
 }
 
 std::string activation_text(std::string_view name) {
+  // A user can register an activation under the name of another op.
+  constexpr std::array<std::string_view, 5> of_ops{"relu", "sigmoid", "tanh", "softplus", "swish"};
+  const auto is_activation = [&](std::string_view op) {
+    return std::find(of_ops.begin(), of_ops.end(), op) != of_ops.end();
+  };
   const std::string text = name == "linear"        ? "v"
                            : name == "exponential" ? "std::exp(v)"
                            : name == "silu"        ? swish_text
                            : name == "gelu"        ? gelu_text
                            : name == "leaky_relu"  ? leaky_relu_text("0.2f")
                            : name == "elu"         ? elu_text("1.0f")
-                                                   : function_text(name);
+                           : is_activation(name)   ? function_text(name)
+                                                   : "";
   return text.empty() ? "" : "[](float v) { return " + text + "; }";
 }
 

@@ -245,6 +245,9 @@ Var soft_sign(Var x) {
   return y;
 }
 
+/// Registered as the activation "square", which is also the name of an op.
+Var halved(Var x) { return x / 2; }
+
 /// The sum of each pair of neighbours.
 Var neighbours(Var x) {
   Var y = x.tape().output(x.shape().with(1, x.shape()[1] - 1), {x}, "neighbours");
@@ -267,6 +270,21 @@ inline void neighbours(const float* x, float* y) {
   return to.call("neighbours", std::to_string(to.result_shape().size()), {to.operand(0)});
 }
 
+/// 1.5 x, as x + 0.5 x in two calls with one result.
+Var and_half(Var x) {
+  Var y = x.tape().output(x.shape(), {x}, "and_half");
+  for (Index i = 0; i < x.size(); ++i) y.out()[i] = Real(1.5) * x.value()[i];
+  return y;
+}
+
+CppValue write_and_half(CppOpWriter& to) {
+  const std::string size = std::to_string(to.result_shape().size());
+  const CppValue y = to.call("each", size, {to.operand(0), "[](float v) { return 0.5f * v; }"});
+  to.call("combine", "detail::Along<" + size + ", 1, 1>", {to.operand(0), y, "[](float a, float b) { return a + b; }"},
+          y);
+  return y;
+}
+
 /// Products and broadcasting of computed values, which no layer of Cornu needs.
 struct Products {
   Var forward(Var x) const {  // (batch, 3, 4)
@@ -284,6 +302,8 @@ std::vector<ExportCppCase> users_cpp_cases() {
   static const bool registered = [] {
     register_cpp_op("soft_sign", [](CppOpWriter& to) { return to.each("v / (1.0f + std::fabs(v))"); });
     register_cpp_op("neighbours", write_neighbours);
+    register_cpp_op("and_half", write_and_half);
+    register_activation("square", halved);
     return true;
   }();
   static_cast<void>(registered);
@@ -292,9 +312,15 @@ std::vector<ExportCppCase> users_cpp_cases() {
     const Shape input = model.input_shape()->batched(4);
     result.push_back(of("users_" + name, std::move(model), input));
   }
-  result.push_back(of("users_ops", {Input{6}, Dense{5, soft_sign}, Activation{neighbours}, Dense{2}}, {4, 6}));
+  result.push_back(
+      of("users_ops", {Input{6}, Dense{5, soft_sign}, Activation{neighbours}, Activation{and_half}, Dense{2}}, {4, 6}));
   result.push_back(of("users_products", {Input{3, 4}, Products{}}, {4, 3, 4}));
   result.push_back(of("users_same", {Inputs{{2}, {2}}, Same{}}, {4, 4}));
+  result.push_back(of("users_constant", {Input{6}, Activation{[](Var x) {
+                                           return exp(x.tape().constant(Tensor({x.shape()[0], 2}) + 3));
+                                         }}},
+                      {4, 6}));
+  result.push_back(of("users_name", {Input{3, 2}, LSTM{.units = 3, .activation = halved}}, {4, 3, 2}));
   result.push_back(of("users_inputs", {Inputs{{5, 5, 1}, {3}}, Weighted{}}, {4, 28}));
   return result;
 }
