@@ -88,6 +88,10 @@ Trace rewritten(const Sequential& model, const detail::CppTrained& trained) {
   std::vector<bool> learns(trace.values.size());
   for (Trace::Op& op : trace.ops) {
     op.body.clear();  // what only they read is unused
+    if (op.name == "repeat") {  // for one sample, a repeated row is itself: a constant
+      trace.values[op.result].data = trace.operand(op, 0).data;
+      trace.values[op.result].owned = trace.operand(op, 0).owned;
+    }
     const bool reads = std::any_of(op.operands.begin(), op.operands.end(), [&](std::size_t operand) {
       return learns[operand] || trained.offset(trace.values[operand]);
     });

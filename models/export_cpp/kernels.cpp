@@ -104,13 +104,19 @@ inline void log_softmax(const float* x, float* y) {
               {},
               true},
     CppKernel{"reduce", R"(
-// The elements along the axis n combined by f, and divided; x: (outer, n, inner).
+// The elements along the axis n combined by f, and divided; x: (outer, n, inner). In blocks: a long sum of floats, one
+// after the other, loses digits.
 template <size outer, size n, size inner, class F>
 inline void reduce(const float* x, F f, float divisor, float* y) {
   for (size s = 0; s < outer * inner; ++s) {
     const float* from = x + s / inner * n * inner + s % inner;
     float result = *from;
-    for (size k = 1; k < n; ++k) result = f(result, from[k * inner]);
+    for (size k = 1; k < n;) {
+      const size end = k + 64 < n ? k + 64 : n;
+      float part = from[k * inner];
+      for (++k; k < end; ++k) part = f(part, from[k * inner]);
+      result = f(result, part);
+    }
     y[s] = result / divisor;
   }
 }

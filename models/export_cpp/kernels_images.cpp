@@ -103,17 +103,25 @@ inline void pool(const float* x, Rows, Columns, float* y) {
 }
 )",
               {"Axis"}},
-    CppKernel{"global_mean", R"(
-// The mean of each channel; x: (pixels, channels).
+    CppKernel{"global_mean",
+              R"(
+// The mean of each channel; x: (pixels, channels). In blocks: a long sum of floats, one after the other, loses digits.
 template <size pixels, size channels>
 inline void global_mean(const float* x, float* y) {
-  for (size c = 0; c < channels; ++c) y[c] = 0;
-  for (size p = 0; p < pixels; ++p, x += channels) {
-    for (size c = 0; c < channels; ++c) y[c] += x[c];
-  }
-  for (size c = 0; c < channels; ++c) y[c] /= static_cast<float>(pixels);
+  for_tiles<channels>([=](auto first, auto width) {
+    float sums[width] = {};
+    for (size p = 0; p < pixels;) {
+      float part[width] = {};
+      for (const size end = p + 64 < pixels ? p + 64 : pixels; p < end; ++p) {
+        for (size c = 0; c < width; ++c) part[c] += x[p * channels + first + c];
+      }
+      for (size c = 0; c < width; ++c) sums[c] += part[c];
+    }
+    for (size c = 0; c < width; ++c) y[first + c] = sums[c] / static_cast<float>(pixels);
+  });
 }
-)"},
+)",
+              {"tiles"}},
 };
 
 }  // namespace

@@ -69,8 +69,7 @@ CppRows cpp_shape_rows() {
           {"transpose", write_transpose},
           {"concatenate", write_concatenate},
           {"slice_axis", write_slice_axis},
-          {"take", write_take},
-          {"repeat", write_reshape}};  // for one sample, a row is itself
+          {"take", write_take}};
 }
 
 }  // namespace cornu::detail

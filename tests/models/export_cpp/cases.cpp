@@ -207,6 +207,17 @@ std::vector<ExportCppCase> every_layer_in_cases() {
   return result;
 }
 
+/// One after the other, so many equal floats lose four digits.
+ExportCppCase long_sums() {
+  ExportCppCase result =
+      of("long_sums",
+         {Input{16000}, Concatenate{{Reshape{100, 160, 1}, GlobalAveragePooling2D{}},
+                                    {Activation{[](Var x) { return mean(x, 1, {.keepdims = true}); }}}}},
+         {2, 16000});
+  std::fill(result.x.begin(), result.x.end(), Real(0.7));
+  return result;
+}
+
 ExportCppCase nothing() { return of("nothing", {Input{4}, Dropout{}}, {3, 4}); }
 
 }  // namespace
@@ -225,6 +236,7 @@ std::vector<ExportCppCase> export_cpp_cases() {
                                     attention(),
                                     odd_names(),
                                     augmented(),
+                                    long_sums(),
                                     nothing(),
                                     in_int8(dense_layers()),
                                     in_int8(convolutions()),
