@@ -16,6 +16,7 @@
 #include "cornu/tests/support/every_layer.h"
 #include "cornu/tests/support/every_schedule.h"
 #include "cornu/tests/support/registered.h"
+#include "cornu/tests/support/run_trace.h"
 #include "cornu/tests/support/temporary_folder.h"
 
 // Every registered type supports every feature. The exceptions are listed by name, with the reason.
@@ -57,8 +58,8 @@ Json json_of(const auto& value) {
 }
 std::string written(const auto& value) { return to_string(json_of(value)); }
 
-Tensor sample(const LayerRow& row) {
-  Tensor x(row.input.batched(4));
+Tensor sample(const LayerRow& row, Index batch = 4) {
+  Tensor x(row.input.batched(batch));
   Rng(3).fill_uniform(x, Real(-0.9), Real(0.9));
   if (row.layer.type() == "Embedding") x.fill(0);
   return x;
@@ -75,7 +76,7 @@ Sequential model_of(const LayerRow& row, std::uint64_t seed) {
 void require_same(const Tensor& got, const Tensor& expected, Real tolerance) {
   if (got.shape() != expected.shape()) throw ValueError(message("shape {}, not {}", got.shape(), expected.shape()));
   for (Index i = 0; i < got.size(); ++i) {
-    if (!(std::abs(got[i] - expected[i]) <= tolerance)) {
+    if (!(std::abs(got[i] - expected[i]) <= tolerance * std::max(Real{1}, std::abs(expected[i])))) {
       throw ValueError(message("element {} is {}, not {}", i, got[i], expected[i]));
     }
   }
@@ -110,11 +111,25 @@ void trip_weights(const LayerRow& row, Names names) {
   require_same(other.predict(sample(row)), model.predict(sample(row)), Real(1e-5));
 }
 
-void trip_onnx(const LayerRow& row) {
+constexpr Index batches[] = {1, 2, 5};
+
+void run_trace_of(const LayerRow& row) {
   const Sequential model = model_of(row, 1);
-  require_same(onnx::parse(testing::exported(model)).predict(sample(row)), model.predict(sample(row)), Real(2e-5));
+  for (const Index batch : batches) {
+    require_same(testing::run_trace(trace(model), {sample(row, batch)}), model.predict(sample(row, batch)), 0);
+  }
 }
 
+void trip_onnx(const LayerRow& row) {
+  const Sequential model = model_of(row, 1);
+  const onnx::Model loaded = onnx::parse(testing::exported(model));
+  for (const Index batch : batches) {
+    const Tensor x = sample(row, batch);
+    require_same(loaded.predict(x), model.predict(x), std::is_same_v<Real, double> ? Real(1e-10) : Real(1e-5));
+  }
+}
+
+/// tests/models/export_cpp compiles the headers of all layers and compares their outputs.
 void export_header(const LayerRow& row) {
   if (to_cpp(model_of(row, 1)).find("void predict(") == std::string::npos) throw ValueError("no function predict");
 }
@@ -124,6 +139,7 @@ std::vector<Way> ways() {
                        {"file", trip_file},
                        {"Keras names", [](const LayerRow& row) { trip_weights(row, Names::keras); }},
                        {"PyTorch names", [](const LayerRow& row) { trip_weights(row, Names::pytorch); }},
+                       {"trace", run_trace_of},
                        {"ONNX", trip_onnx},
                        {"C++ header", export_header}};
   if (std::is_same_v<Real, double>) {
