@@ -87,7 +87,7 @@ Trace rewritten(const Sequential& model, const detail::CppTrained& trained) {
   expand_composites(trace, is_one_call);
   std::vector<bool> learns(trace.values.size());
   for (Trace::Op& op : trace.ops) {
-    op.body.clear();  // what only they read is unused
+    op.body.clear();            // what only they read is unused
     if (op.name == "repeat") {  // for one sample, a repeated row is itself: a constant
       trace.values[op.result].data = trace.operand(op, 0).data;
       trace.values[op.result].owned = trace.operand(op, 0).owned;

@@ -74,7 +74,7 @@ CppArgument CppOpWriter::array(std::size_t i, const std::string& name, const Ten
 }
 
 std::string CppOpWriter::number(const std::string& name, double value) const {
-  return all_.program_.number(name, value);
+  return detail::CppProgram::number(name, value);
 }
 
 CppValue CppOpWriter::make(const Shape& shape) { return all_.calls_.make(shape); }

@@ -30,7 +30,7 @@ struct CppArgument {
   std::optional<CppValue> value{};
   std::string text{};
 
-  CppArgument(CppValue argument, std::string after = {}) : value(std::move(argument)), text(std::move(after)) {}
+  CppArgument(CppValue argument, std::string after = {}) : value(argument), text(std::move(after)) {}
   CppArgument(std::string argument) : text(std::move(argument)) {}
   CppArgument(const char* argument) : text(argument) {}
 };

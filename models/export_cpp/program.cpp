@@ -96,7 +96,7 @@ std::string CppProgram::number(const std::string& name, double value) { return l
 
 std::string CppProgram::array(const std::string& name, const Tensor& numbers, bool allows_infinity) {
   return write_array("float", name, 4, static_cast<std::size_t>(numbers.size()), [&](std::size_t i) {
-    const double number = static_cast<double>(numbers[static_cast<Index>(i)]);
+    const auto number = static_cast<double>(numbers[static_cast<Index>(i)]);
     return allows_infinity && std::isinf(number) ? literal(static_cast<float>(number))
                                                  : CppProgram::number(name, number);
   });

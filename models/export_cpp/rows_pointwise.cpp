@@ -121,8 +121,8 @@ std::string broadcast_axes(const Shape& a, const Shape& b, const Shape& result) 
   }
   if (axes.empty()) return "detail::Along<1, 0, 0>";
   std::string text;
-  for (auto axis = axes.rbegin(); axis != axes.rend(); ++axis) {
-    text += fmt::format("{}detail::Along<{}, {}, {}>", text.empty() ? "" : ", ", axis->n, axis->a, axis->b);
+  for (std::size_t i = axes.size(); i-- > 0;) {
+    text += fmt::format("{}detail::Along<{}, {}, {}>", text.empty() ? "" : ", ", axes[i].n, axes[i].a, axes[i].b);
   }
   return text;
 }

@@ -42,9 +42,8 @@ CppValue write_matmul(CppOpWriter& to) {
   std::string axes;
   for (Index i = 3; i <= std::max(a.rank(), b.rank()); ++i) {
     const Index of_a = i <= a.rank() ? a[-i] : 1, of_b = i <= b.rank() ? b[-i] : 1;
-    axes = fmt::format(", detail::Along<{}, {}, {}>", std::max(of_a, of_b), of_a == 1 ? 0 : a_size,
-                       of_b == 1 ? 0 : b_size) +
-           axes;
+    axes.insert(0, fmt::format(", detail::Along<{}, {}, {}>", std::max(of_a, of_b), of_a == 1 ? 0 : a_size,
+                               of_b == 1 ? 0 : b_size));
     a_size *= of_a;
     b_size *= of_b;
   }

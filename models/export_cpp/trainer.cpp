@@ -162,7 +162,7 @@ CppTrainer write_trainer(const Sequential& model, const Trace& trace, CppProgram
                        "",
                        false,
                        "const float loss = "});
-  for (auto op = ops.rbegin(); op != ops.rend(); ++op) backward.write(*op);
+  for (std::size_t i = ops.size(); i-- > 0;) backward.write(ops[i]);
   const CppCalls::Body body = forward.calls().body(std::nullopt, "memory");
 
   Tensor initial(Shape{trained.size});

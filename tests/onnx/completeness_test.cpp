@@ -86,7 +86,7 @@ void require_passed(const CheckReport& report) {
   if (!report) throw ValueError(to_string(report));
 }
 void require_right_gradient(const DifferentiableFunction& f) {
-  require_passed(check_gradients(f, {Tensor::matrix({{0.2, 0.3, 0.6}, {0.7, 0.35, 0.1}})}));
+  require_passed(check_gradients(f, {Tensor::matrix({{0.25, 0.375, 0.625}, {0.75, 0.3125, 0.125}})}));
 }
 
 void trip_options(const LayerRow& row) {
@@ -338,7 +338,8 @@ TEST(Completeness, OfEveryOptimizer) {
 TEST(Completeness, OfEveryLoss) {
   const auto& registry = detail::loss_registry();
   EXPECT_GE(registry.names().size(), 15U);
-  const Tensor distributions = Tensor::matrix({{0.1, 0.2, 0.7}, {0.5, 0.25, 0.25}}), labels = Tensor::vector({2, 0});
+  const Tensor distributions = Tensor::matrix({{0.125, 0.25, 0.625}, {0.5, 0.25, 0.25}}),
+               labels = Tensor::vector({2, 0});
   for (const std::string& name : registry.names()) {
     const AnyLoss loss = testing::with_defaults(registry, name);
     expect_complete(registry, name, loss, {.loss = loss});
