@@ -75,8 +75,9 @@ extern const std::size_t net_count;
 void (*in_another_file())(const float*, float*);
 )";
 
-constexpr const char* main_text = R"(
-#include "net.h"
+constexpr const char* main_text =
+    "#include \"net.h\""
+    R"(
 #include <cstdio>
 #include <string>
 #include <vector>
