@@ -19,7 +19,8 @@ struct ExportCppOptions {
   /// memory in a struct whose size the header says. Losses: MeanSquaredError, CategoricalCrossentropy,
   /// SparseCategoricalCrossentropy; optimizers: SGD, with and without momentum, and Adam, at a constant rate. Throws
   /// ValueError for other options of these; for penalties and constraints; for ops without a gradient in headers
-  /// (recurrent ops, normalizations, attention, users' ops); and for layers that act only in training.
+  /// (recurrent ops, normalizations, attention, users' ops); and for a model that computes something else in training,
+  /// with Dropout for example, or whose layers add losses.
   bool trainable = false;
 };
 

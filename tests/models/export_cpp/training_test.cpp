@@ -234,9 +234,18 @@ TEST(TrainableHeader, RefusesWhatItDoesNotTrainAsTheLibraryDoes) {
   refused({Input{2}, Flatten{}}, squared, "there is no parameter that learns");
   refused({Input{2}, Sequential({Dense{2}, Dropout{0.5}}, {.name = "inner"})}, squared,
           "inner/dropout: a layer that acts only in training cannot be in a trainable header");
-  refused({Input{2}, Dense{2}, BatchNormalization{}}, squared,
-          "batch_normalization: the op batch_normalization has no gradient in a C++ header, so it cannot be trained "
+  const std::string otherwise = "the model computes something else in training, which a trainable header does not do";
+  refused({Input{2}, Dense{2}, BatchNormalization{}}, squared, otherwise);
+  struct Sleepy {
+    AnyLayer dropout = Dropout{0.5};
+    Var forward(Var x) const { return dropout(x); }
+  };
+  refused({Input{2}, Dense{2}, Sleepy{}}, squared, otherwise);
+  refused({Input{2}, Dense{2}, LayerNormalization{}}, squared,
+          "layer_normalization: the op layer_normalization has no gradient in a C++ header, so it cannot be trained "
           "there");
+  refused({Input{2}, Dense{.units = 2, .activity_regularizer = L2{0.1}}}, squared,
+          "a layer adds a loss of its own, which a trainable header does not have");
   refused({Input{2}, Dense{.units = 2, .kernel_regularizer = L2{0.1}}}, squared,
           "dense/kernel: a trainable header has no regularizers and no constraints");
   refused(plain(), {.loss = Huber{}},
