@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <string>
 
 #include "cornu/core/error.h"
 
@@ -237,14 +238,33 @@ inline void copy(const float* x, float* y) {
 
 }  // namespace
 
-const CppKernel* find_cpp_kernel(std::string_view name) {
+namespace {
+
+/// Calls f with each kernel until it returns true, and returns that kernel.
+template <class F>
+const CppKernel* first_kernel(F f) {
   for (const std::span<const CppKernel> some :
        {std::span<const CppKernel>(kernels), cpp_image_kernels(), cpp_sequence_kernels(), cpp_gradient_kernels()}) {
-    const auto found =
-        std::find_if(some.begin(), some.end(), [&](const CppKernel& kernel) { return kernel.name == name; });
+    const auto found = std::find_if(some.begin(), some.end(), f);
     if (found != some.end()) return &*found;
   }
   return nullptr;
+}
+
+}  // namespace
+
+const CppKernel* find_cpp_kernel(std::string_view name) {
+  return first_kernel([&](const CppKernel& kernel) { return kernel.name == name; });
+}
+
+bool is_cpp_kernel_name(std::string_view name) {
+  const std::string function = " " + std::string(name) + "(", type = "struct " + std::string(name) + " ",
+                    alias = "using " + std::string(name) + " ";
+  return name == "size" || first_kernel([&](const CppKernel& kernel) {
+                             return kernel.text.find(function) != kernel.text.npos ||
+                                    kernel.text.find(type) != kernel.text.npos ||
+                                    kernel.text.find(alias) != kernel.text.npos;
+                           }) != nullptr;
 }
 
 }  // namespace cornu::detail

@@ -19,5 +19,7 @@ std::span<const CppKernel> cpp_sequence_kernels();
 std::span<const CppKernel> cpp_gradient_kernels();
 /// The kernel of this name; nullptr if there is none.
 const CppKernel* find_cpp_kernel(std::string_view name);
+/// True for the name of a function or a type that any kernel's text defines.
+bool is_cpp_kernel_name(std::string_view name);
 
 }  // namespace cornu::detail

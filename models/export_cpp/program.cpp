@@ -13,7 +13,7 @@ namespace cornu::detail {
 void CppProgram::define(std::string name, std::string text) {
   const auto known =
       std::find_if(functions_.begin(), functions_.end(), [&](const auto& each) { return each.first == name; });
-  require<ValueError>(find_cpp_kernel(name) == nullptr && (known == functions_.end() || known->second == text),
+  require<ValueError>(!is_cpp_kernel_name(name) && (known == functions_.end() || known->second == text),
                       "there is another function {}", name);
   if (known == functions_.end()) functions_.emplace_back(std::move(name), std::move(text));
 }

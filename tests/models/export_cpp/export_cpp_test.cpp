@@ -350,16 +350,20 @@ TEST(ExportCpp, AUsersOpIsRegisteredOnce) {
   expect_error<ValueError>([&] { register_cpp_op("relu", row); }, "register_cpp_op: \"relu\" is registered already");
   expect_error<ValueError>([&] { register_cpp_op("", row); }, "register_cpp_op: a name and a function are required");
   expect_error<ValueError>([] { register_cpp_op("mine", {}); }, "register_cpp_op: a name and a function are required");
+  static std::string name;
   register_cpp_op("clash", [](CppOpWriter& to) {
-    to.function("dense", "");
+    to.function(name, "");
     return to.each("v");
   });
   const Activation clash([](Var x) { return x.tape().output(x.shape(), {x}, "clash"); });
-  expect_error<ValueError>(
-      [&] {
-        to_cpp(Sequential{Input{2}, {"mine", clash}});
-      },
-      "export_cpp: mine: there is another function dense");
+  for (const char* const taken : {"dense", "finish", "for_tiles", "Matrices", "Number", "size"}) {
+    name = taken;
+    expect_error<ValueError>(
+        [&] {
+          to_cpp(Sequential{Input{2}, {"mine", clash}});
+        },
+        "export_cpp: mine: there is another function " + name);
+  }
 }
 
 TEST(ExportCpp, RefusesANameThatCannotBeANamespace) {
