@@ -27,12 +27,17 @@ inline constexpr bool compiles_all = false;
 inline constexpr bool compiles_all = sizeof(Real) == sizeof(float);
 #endif
 
-/// g++ and clang++, if available; first the compiler of this test.
+/// g++ and clang++, if available; first the compiler of this test. With ccache if available: most headers are those of
+/// the last run.
 inline std::vector<std::string> compilers() {
-  std::vector<std::string> result{compiler()};
+  const auto is_there = [](const std::string& program) {
+    return std::system((program + " --version > /dev/null 2>&1").c_str()) == 0;
+  };
+  const std::string launcher = is_there("ccache") ? "ccache " : "";
+  std::vector<std::string> result{launcher + compiler()};
   if (!compiles_all) return result;
   const char* const other = result[0].find("clang") == std::string::npos ? "clang++" : "g++";
-  if (std::system((std::string(other) + " --version > /dev/null 2>&1").c_str()) == 0) result.emplace_back(other);
+  if (is_there(other)) result.push_back(launcher + other);
   return result;
 }
 

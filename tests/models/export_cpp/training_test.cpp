@@ -192,7 +192,7 @@ void expect_same_training(std::vector<TrainingCase> all, const std::string& comp
   }
   write_text(folder / "train.cpp", program(all));
   const std::string command = "cd '" + folder.path().string() + "' && " + compiler + testing::compiler_flags +
-                              "-std=c++17 train.cpp -o train && ./train > sizes";
+                              "-std=c++17 -c train.cpp && " + compiler + " train.o -o train && ./train > sizes";
   ASSERT_EQ(std::system(command.c_str()), 0);
   std::ifstream sizes(folder / "sizes");
   for (TrainingCase& each : all) {
