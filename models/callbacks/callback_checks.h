@@ -1,5 +1,7 @@
 #pragma once
 
+#include "cornu/core/compiler.h"
+
 /// Compile-time checks that reject a struct whose misspelt hooks would silently never be called.
 namespace cornu::detail {
 

@@ -125,7 +125,7 @@ void trip_onnx(const LayerRow& row) {
   const onnx::Model loaded = onnx::parse(testing::exported(model));
   for (const Index batch : batches) {
     const Tensor x = sample(row, batch);
-    require_same(loaded.predict(x), model.predict(x), std::is_same_v<Real, double> ? Real(1e-10) : Real(1e-5));
+    require_same(loaded.predict(x), model.predict(x), Real(1e-5));  // also with doubles: the files hold floats
   }
 }
 
