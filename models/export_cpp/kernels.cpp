@@ -260,11 +260,13 @@ const CppKernel* find_cpp_kernel(std::string_view name) {
 bool is_cpp_kernel_name(std::string_view name) {
   const std::string function = " " + std::string(name) + "(", type = "struct " + std::string(name) + " ",
                     alias = "using " + std::string(name) + " ";
-  return name == "size" || first_kernel([&](const CppKernel& kernel) {
-                             return kernel.text.find(function) != kernel.text.npos ||
-                                    kernel.text.find(type) != kernel.text.npos ||
-                                    kernel.text.find(alias) != kernel.text.npos;
-                           }) != nullptr;
+  const auto has = [](std::string_view text, const std::string& part) {
+    return text.find(part) != std::string_view::npos;
+  };
+  return first_kernel([&](const CppKernel& kernel) {
+           return has(kernel.text, function) || has(kernel.text, type) || has(kernel.text, alias);
+         }) != nullptr ||
+         name == "size";
 }
 
 }  // namespace cornu::detail
