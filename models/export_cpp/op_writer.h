@@ -67,8 +67,8 @@ class CppOpWriter {
   CppArgument operand_unless(std::size_t i, Real neutral);
   /// An operand in memory: a constant is copied.
   CppValue in_memory(std::size_t i);
-  /// Weights as two arguments: elements and the scales of `outputs` outputs, or nullptr if the elements are floats.
-  /// Element j belongs to output j % outputs.
+  /// Weights as two arguments: the elements, and a scale for each of `outputs` outputs, or nullptr if the elements are
+  /// floats. Element j belongs to output j % outputs.
   CppArgument weights(std::size_t i, Index outputs);
   /// The same for numbers that are computed from operand i. name: of their array, after that of the operand.
   CppArgument weights(std::size_t i, const std::string& name, const Tensor& numbers, Index outputs);
@@ -77,17 +77,17 @@ class CppOpWriter {
   std::string number(const std::string& name, double value) const;
   std::string number_of(const char* attribute) const { return number(attribute, op_->real(attribute)); }
 
-  /// Memory for a value or for intermediate results of a call. `float` arrays; nothing is in them at first.
+  /// Memory for a value, or scratch memory of a call: an uninitialised array of floats.
   CppValue make(const Shape& shape);
   /// Defines a function template or function that `call` can name, in the namespace detail of the header. Every use of
   /// a name must have the same text.
   void function(std::string name, std::string text);
-  /// Calls `name<templates>(arguments..., result)` and returns the result, whose last argument is a `float*`.
+  /// Calls `name<templates>(arguments..., result)` and returns the result, which the function takes as a `float*`.
   CppValue call(std::string_view name, std::string_view templates, const std::vector<CppArgument>& arguments);
-  /// The same with a given result, or with the last argument as the result.
+  /// The same with a given result; with nullopt, the result is one of the arguments.
   void call(std::string_view name, std::string_view templates, const std::vector<CppArgument>& arguments,
             const std::optional<CppValue>& result);
-  /// The result of an expression in v for each element of operand 0: "v * v".
+  /// Computes an expression of each element v of operand 0: "v * v".
   CppValue each(const std::string& expression) { return each(operand(0), result_shape(), expression); }
   CppValue each(const CppArgument& x, const Shape& shape, const std::string& expression);
 
