@@ -1,7 +1,6 @@
 #pragma once
 
 #include <initializer_list>
-#include <span>
 #include <vector>
 
 #include "cornu/layers/chain.h"
@@ -28,9 +27,6 @@ class Concatenate {
     visit("chains", chains_);
     visit("axis", axis_);
   }
-  /// For exporters.
-  std::span<const detail::Chain> chains() const { return chains_; }
-  Index axis() const { return axis_; }
 
  private:
   std::vector<detail::Chain> chains_;

@@ -25,8 +25,6 @@ class Residual {
   NamedParameters parameters() { return chain_.parameters(); }
   std::optional<Shape> input_shape() const { return chain_.input_shape(); }
   void options(auto& visit) { chain_.options(visit); }
-  /// For exporters.
-  const detail::Chain& chain() const { return chain_; }
 
  private:
   detail::Chain chain_;
