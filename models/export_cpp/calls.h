@@ -15,7 +15,7 @@ class CppCalls {
   struct Call {
     std::string function;  ///< "dense<1, 4, 2>"
     std::vector<CppArgument> arguments{};
-    std::optional<CppValue> result{};  ///< the last argument; none: that is among the arguments
+    std::optional<CppValue> result{};  ///< the last argument; nullopt: it is in `arguments`
     std::string layer{};               ///< its path, for a comment
     bool may_overwrite = false;        ///< the result may share memory with an argument
     std::string before{};              ///< text before the call: "loss += "
@@ -37,7 +37,7 @@ class CppCalls {
     return value.number != 0 && value.offset == 0 && value.shape.size() == sizes_[value.number];
   }
 
-  /// output: the value in the memory that is called "output"; none: no value is. memory: the name of the workspace.
+  /// output: the value that is written to `output`, if any. memory: the name of the workspace.
   Body body(const std::optional<CppValue>& output, std::string_view memory) const;
 
  private:

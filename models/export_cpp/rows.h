@@ -26,7 +26,7 @@ std::vector<std::string> cpp_op_names();
 std::string activation_text(std::string_view name);
 
 /// The axes of a function of two values, which broadcast as in NumPy, as template arguments: for each axis its length,
-/// and the operands' steps along it. Axes along which both operands go on as before are one.
+/// and the operands' steps along it. Adjacent axes are merged where one step serves for both.
 std::string broadcast_axes(const Shape& a, const Shape& b, const Shape& result);
 
 /// The windows of a convolution or pooling along one axis of an image x; axis: 0 for the rows, 1 for the columns.
