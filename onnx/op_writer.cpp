@@ -1,7 +1,5 @@
 #include "cornu/onnx/op_writer.h"
 
-#include <algorithm>
-
 #include "cornu/core/autodiff/op_rows.h"
 #include "cornu/core/autodiff/rewrites.h"
 #include "cornu/core/error.h"

@@ -4,8 +4,6 @@
 #include <array>
 #include <string>
 
-#include "cornu/core/error.h"
-
 namespace cornu::detail {
 
 namespace {

@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
+#include <cmath>
 
-#include "cornu/core/error.h"
 #include "cornu/models/export_cpp/rows.h"
 
 namespace cornu::detail {

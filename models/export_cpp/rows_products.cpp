@@ -1,8 +1,8 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
-#include "cornu/core/error.h"
 #include "cornu/models/export_cpp/rows.h"
 
 /// How products and normalizations are written.

@@ -1,6 +1,5 @@
 #include <fmt/format.h>
 
-#include "cornu/core/error.h"
 #include "cornu/core/ops/eager.h"
 #include "cornu/models/export_cpp/rows.h"
 
