@@ -13,7 +13,8 @@
 
 namespace cornu {
 
-/// What a forward pass in inference mode computes, as a list of ops in order. The ONNX and C++ exports read it.
+/// What a forward pass in inference mode computes, as a list of ops in order. Ops that no output depends on are left
+/// out. The ONNX and C++ exports read it.
 /// It refers to the parameters' values, which must outlive it unchanged. A model that branches on values is traced as
 /// it ran on zeros.
 struct Trace {

@@ -3,6 +3,7 @@
 #include <exception>
 #include <optional>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "cornu/core/autodiff/operand.h"
 #include "cornu/core/autodiff/trace.h"
@@ -59,6 +60,21 @@ namespace {
 using detail::Node;
 using detail::Recording;
 
+void read_operands(const Recording::Entry& entry, std::unordered_set<const Node*>& used) {
+  used.insert(entry.operands.begin(), entry.operands.end());
+  for (const Recording::Entry& part : entry.body) read_operands(part, used);
+}
+
+/// Drops the ops that no output depends on: a loss that a layer adds (Tape::add_loss) can depend on the batch size.
+void drop_unused(std::vector<Recording::Entry>& entries, std::span<const Var> outputs) {
+  std::unordered_set<const Node*> used;
+  for (const Var output : outputs) used.insert(&Recording::node(output));
+  for (std::size_t i = entries.size(); i-- > 0;) {
+    if (used.contains(entries[i].result)) read_operands(entries[i], used);
+  }
+  std::erase_if(entries, [&](const Recording::Entry& entry) { return !used.contains(entry.result); });
+}
+
 /// One traced pass over a batch of this size. All dimensions are fixed.
 class Pass {
  public:
@@ -80,6 +96,7 @@ class Pass {
           add(Recording::node(input), {.kind = Trace::Kind::input, .shape = Trace::fixed(input.shape())}));
     }
     const std::vector<Var> outputs = function(tape_, inputs);
+    drop_unused(recording.entries, outputs);
     for (const Recording::Entry& entry : recording.entries) trace_.ops.push_back(add(entry));
     for (const Var output : outputs) trace_.outputs.push_back(position(Recording::node(output)));
     trace_.mixes_samples = tape_.mixes_samples();

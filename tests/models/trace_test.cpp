@@ -122,6 +122,12 @@ TEST(TracedModel, AnExceptionOnOtherInputsIsNoError) {
   EXPECT_EQ(trace(model).ops.size(), 1u);
 }
 
+TEST(TracedModel, PenaltiesOfOutputsLeaveNoOps) {
+  const Sequential model{Input{3}, Dense{.units = 2, .activity_regularizer = L1L2{0.1, 0.2}}};
+  EXPECT_EQ(trace(model).ops.size(), 1u);
+  expect_traced(model);
+}
+
 TEST(TracedModel, AnUnbuiltModelIsRefused) {
   const Sequential model{Dense{2}};
   EXPECT_THROW(trace(model), StateError);
