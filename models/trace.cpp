@@ -13,7 +13,7 @@ class LayerPath final : public detail::LayerObserver {
 
   void before(const AnyLayer& layer, std::span<const Var>) override {
     outer_.push_back(recording_.layer);
-    if (!recording_.layer.empty()) recording_.layer += '/';
+    if (!recording_.layer.empty() && !layer.name().empty()) recording_.layer += '/';
     recording_.layer += layer.name();
   }
   void after(const AnyLayer&, Var) override {

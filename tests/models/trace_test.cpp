@@ -128,6 +128,15 @@ TEST(TracedModel, PenaltiesOfOutputsLeaveNoOps) {
   expect_traced(model);
 }
 
+TEST(TracedModel, ALayerThatIsNotListedHasThePathOfItsOwner) {
+  struct Hidden {
+    AnyLayer inner = ReLU{};
+    Var forward(Var x) const { return inner(x); }
+  };
+  const Sequential model{Input{3}, {"outer", Hidden{}}};
+  EXPECT_EQ(trace(model).ops.at(0).layer, "outer");
+}
+
 TEST(TracedModel, AnUnbuiltModelIsRefused) {
   const Sequential model{Dense{2}};
   EXPECT_THROW(trace(model), StateError);
