@@ -76,10 +76,6 @@ std::string description(const Trace& trace, const std::string& model) {
   return text;
 }
 
-}  // namespace
-
-namespace {
-
 /// The ops to write. A product of trained parameters must not become a constant.
 Trace rewritten(const Sequential& model, const detail::CppTrained& trained) {
   Trace trace = cornu::trace(model);
@@ -95,9 +91,10 @@ Trace rewritten(const Sequential& model, const detail::CppTrained& trained) {
     const bool reads = std::any_of(op.operands.begin(), op.operands.end(), [&](std::size_t operand) {
       return learns[operand] || trained.offset(trace.values[operand]);
     });
-    if (!reads || (op.name == "reshape" && trace.operand(op, 0).is_known())) continue;
+    if (!reads) continue;
     learns[op.result] = true;
-    trace.values[op.result].data = {};
+    const bool is_parameter = op.name == "reshape" && trace.operand(op, 0).data.data() != nullptr;  // of another shape
+    if (!is_parameter) trace.values[op.result].data = {};
   }
   fold_constants(trace);
   merge_equal_ops(trace);

@@ -27,6 +27,18 @@ using testing::write_text;
 
 constexpr Index training_steps = 100, step_samples = 3;
 
+/// A dense layer whose kernel is stored flat and transposed.
+struct Flat {
+  Parameter w;
+  Shape build(const Shape& input, Rng& rng) {
+    w = {Tensor({2 * input[0]})};
+    rng.fill_uniform(w.value, -1, 1);
+    return {2};
+  }
+  Var forward(Var x) const { return matmul(x, transpose(reshape(x.tape().parameter(w), {2, x.shape()[1]}))); }
+  NamedParameters parameters() { return {{"w", &w}}; }
+};
+
 struct TrainingCase {
   std::string name;
   Sequential model;
@@ -88,6 +100,8 @@ std::vector<TrainingCase> cases() {
   for (Real& number : result.back().x) number = std::min(std::floor(std::abs(number) * 3), Real{6});
   result.push_back(of("inputs", {Inputs{{5, 5, 1}, {3}}, testing::Weighted{}},
                       {.optimizer = SGD{.learning_rate = 0.05}, .loss = MeanSquaredError{}}, 0));
+  result.push_back(
+      of("views", {Input{4}, Dense{3, tanh}, Flat{}}, {.optimizer = SGD{}, .loss = MeanSquaredError{}}, 0));
   Sequential partly{Input{4}, {"fixed", Dense{5, tanh}}, Dense{2}};
   freeze(partly.get_layer("fixed"));
   result.push_back(of("frozen", std::move(partly), {.optimizer = SGD{}, .loss = MeanSquaredError{}}, 0));
