@@ -11,9 +11,8 @@ namespace cornu {
 enum class SequenceOrder { channels_last, channels_first, either };
 
 /// What is true of every layer of a type. A type for which the defaults are wrong declares, for instance,
-///     static constexpr LayerTraits traits{.training_only = true};
+///     static constexpr LayerTraits traits{.keeps_features = true};
 struct LayerTraits {
-  bool training_only = false;   ///< in inference, forward returns its input unchanged; exporters omit the layer
   bool adds_input = false;      ///< the output is the input plus a function of it
   bool keeps_features = false;  ///< feature i of the output depends only on feature i of the input, and on parameters
 

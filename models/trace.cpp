@@ -26,17 +26,54 @@ class LayerPath final : public detail::LayerObserver {
   std::vector<std::string> outer_;
 };
 
+/// The forward pass of a model, for traces.
+struct Forward {
+  const detail::SequentialState& state;
+
+  explicit Forward(const Sequential& model) : state(detail::SequentialState::of(model)) { state.require_built(); }
+  std::vector<Shape> samples() const {
+    return state.input_parts.empty() ? std::vector{state.shapes.front()} : state.input_parts;
+  }
+  std::vector<Var> operator()(Tape& tape, std::span<const Var> inputs) const {
+    const LayerPath path(tape);
+    return {state.forward_several(inputs)};
+  }
+};
+
+/// The layer of the op that made a value.
+std::string layer_of(const detail::Recording& recording, Var value) {
+  for (const detail::Recording::Entry& entry : recording.entries) {
+    if (entry.result == &detail::Recording::node(value)) return entry.layer;
+  }
+  return "the model";
+}
+
 }  // namespace
 
 Trace trace(const Sequential& model) {
-  const detail::SequentialState& state = detail::SequentialState::of(model);
-  state.require_built();
-  const std::vector<Shape> samples = state.input_parts.empty() ? std::vector{state.shapes.front()} : state.input_parts;
-  const TracedFunction forward = [&](Tape& tape, std::span<const Var> inputs) {
-    const LayerPath path(tape);
-    return std::vector{state.forward_several(inputs)};
+  const Forward forward(model);
+  return trace(forward, forward.samples(), model.parameters());
+}
+
+void detail::require_same_in_training(const Sequential& model) {
+  const Forward forward(model);
+  const auto alone = [&](Tape& tape, std::span<const Var> inputs) {
+    std::vector<Var> outputs = forward(tape, inputs);
+    for (const Var loss : tape.losses()) {
+      throw ValueError(
+          message("{}: it adds a loss of its own, such as an activity_regularizer", layer_of(*tape.recording(), loss)));
+    }
+    if (!tape.training()) return outputs;
+    const Tensor none(outputs.front().shape());
+    const Gradients gradients = tape.backward(outputs.front(), none);
+    for (const auto& [name, parameter] : model.parameters()) {
+      for (const Gradients::Update& update : gradients.updates()) {
+        require<ValueError>(update.parameter != parameter, "{}: forward updates it in training", name);
+      }
+    }
+    return outputs;
   };
-  return trace(forward, samples, model.parameters());
+  require_same_in_training(alone, forward.samples(), model.parameters());
 }
 
 }  // namespace cornu

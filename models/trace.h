@@ -11,4 +11,12 @@ namespace cornu {
 Trace trace(const Sequential& model);
 Trace trace(Sequential&&) = delete;
 
+namespace detail {
+
+/// Throws ValueError, naming the layer, if a pass in training does something else than one in inference: other ops, a
+/// loss that a layer adds, an update of state.
+void require_same_in_training(const Sequential& model);
+
+}  // namespace detail
+
 }  // namespace cornu

@@ -121,6 +121,11 @@ struct Recording {
   static const Node& node(Var value) { return value.node(); }
 };
 
+/// Throws ValueError, naming the layer, if `function` computes something else in training than in inference: other ops,
+/// or ops on other constants. It is run on zeros in both modes.
+void require_same_in_training(const TracedFunction& function, std::span<const Shape> samples,
+                              const TracedParameters& parameters);
+
 }  // namespace detail
 
 }  // namespace cornu

@@ -80,8 +80,8 @@ class Pass {
  public:
   /// The elements of the inputs are 0, or small positive numbers.
   Pass(const TracedFunction& function, std::span<const Shape> samples, const TracedParameters& parameters, Index batch,
-       bool zero = true)
-      : parameters_(parameters) {
+       bool zero = true, Mode mode = Mode::inference)
+      : parameters_(parameters), tape_(mode) {
     Recording recording;
     tape_.record(&recording);
     std::vector<Tensor> numbers;
@@ -154,7 +154,7 @@ class Pass {
   }
 
   const TracedParameters& parameters_;
-  Tape tape_{Mode::inference};
+  Tape tape_;
   Trace trace_;
   std::unordered_map<const Node*, std::size_t> positions_;
 };
@@ -197,6 +197,10 @@ bool same_structure(const Trace& a, const Trace& b) {
   };
   return same_ops(a.ops, b.ops) && a.outputs == b.outputs &&
          std::equal(a.values.begin(), a.values.end(), b.values.begin(), b.values.end(), same_rank);
+}
+
+bool same_options(const Trace::Op& a, const Trace::Op& b) {
+  return a.attributes == b.attributes && std::equal(a.body.begin(), a.body.end(), b.body.begin(), same_options);
 }
 
 void require_same_options(const std::vector<Trace::Op>& ops, const std::vector<Trace::Op>& others) {
@@ -306,6 +310,28 @@ Trace trace(const TracedFunction& function, std::span<const Shape> samples, cons
   forget_dependent(result, result.ops, larger);
   result.ops.insert(result.ops.begin(), repeats.begin(), repeats.end());
   return result;
+}
+
+void detail::require_same_in_training(const TracedFunction& function, std::span<const Shape> samples,
+                                      const TracedParameters& parameters) {
+  const Trace inference = Pass(function, samples, parameters, small_batch).result(),
+              training = Pass(function, samples, parameters, small_batch, true, Mode::training).result();
+  const auto require_same = [](bool same, const std::string& where) {
+    require<ValueError>(same, "{}: it computes something else in training than in inference", where);
+  };
+  for (std::size_t i = 0; i < std::max(inference.ops.size(), training.ops.size()); ++i) {
+    const bool both = i < inference.ops.size() && i < training.ops.size();
+    const Trace::Op& op = i < training.ops.size() ? training.ops[i] : inference.ops[i];
+    require_same(both && same_ops({inference.ops[i]}, {op}) && same_options(inference.ops[i], op),
+                 op.layer.empty() ? op.name : op.layer);
+  }
+  require_same(inference.outputs == training.outputs, "the model");
+  for (std::size_t at = 0; at < inference.values.size(); ++at) {
+    const Trace::Value &value = inference.values[at], &other = training.values[at];
+    require_same(
+        value.name == other.name && (value.kind != Trace::Kind::constant || same_elements(value.data, other.data)),
+        reader_of(inference, at));
+  }
 }
 
 }  // namespace cornu

@@ -12,8 +12,6 @@ namespace cornu {
 /// Input: a batch of images, see random_images.h. Erased NaN and infinities become NaN. Throws ValueError for a factor
 /// or scale above 1 and for an invalid range.
 struct RandomErasing {
-  static constexpr LayerTraits traits{.training_only = true};
-
   RandomFactor factor{0, 1};
   RandomFactor scale{0.02, 0.33};
   std::optional<double> fill_value{};  ///< if not given, standard normal noise times value_range's upper end

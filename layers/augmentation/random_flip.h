@@ -10,8 +10,6 @@ namespace cornu {
 /// In training, mirrors each image with probability 1/2: left to right (horizontal), top to bottom (vertical), or each
 /// independently. Input: a batch of images, see random_images.h.
 struct RandomFlip {
-  static constexpr LayerTraits traits{.training_only = true};
-
   enum Mode { horizontal, vertical, horizontal_and_vertical };
 
   Mode mode = horizontal_and_vertical;

@@ -8,8 +8,6 @@ namespace cornu {
 /// `RandomRotation{0.05}` rotates by up to 18 degrees either way. Input: a batch of images, see random_images.h.
 /// Throws ValueError for a factor outside [-1, 1].
 struct RandomRotation {
-  static constexpr LayerTraits traits{.training_only = true};
-
   RandomFactor factor;
   FillMode fill_mode = FillMode::reflect;
   double fill_value = 0;

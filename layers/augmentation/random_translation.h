@@ -8,8 +8,6 @@ namespace cornu {
 /// negative values shift up and left. Input: a batch of images, see random_images.h.
 /// Throws ValueError for factors outside [-1, 1].
 struct RandomTranslation {
-  static constexpr LayerTraits traits{.training_only = true};
-
   RandomFactor height_factor, width_factor;
   FillMode fill_mode = FillMode::reflect;
   double fill_value = 0;

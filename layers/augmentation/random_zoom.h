@@ -10,8 +10,6 @@ namespace cornu {
 /// zoom out, negative values zoom in. Input: a batch of images, see random_images.h. Throws ValueError for factors
 /// outside [-1, 10].
 struct RandomZoom {
-  static constexpr LayerTraits traits{.training_only = true};
-
   RandomFactor height_factor;
   std::optional<RandomFactor> width_factor{};  ///< if not given, the width is zoomed like the height
   FillMode fill_mode = FillMode::reflect;

@@ -9,8 +9,6 @@ namespace cornu {
 /// Any shape. The mask depends only on the tape's rng. A dropped NaN stays NaN; a dropped infinity becomes NaN.
 /// Throws ValueError unless 0 <= rate < 1.
 struct Dropout {
-  static constexpr LayerTraits traits{.training_only = true};
-
   double rate = 0.5;
 
   void options(auto& visit) { visit("rate", rate); }

@@ -15,12 +15,12 @@ struct ExportCppOptions {
   /// Store kernels and embeddings as int8, from -127 to 127, with a scale for each output. This takes a quarter of the
   /// memory; outputs differ in the third digit.
   bool int8_weights = false;
-  /// Also write `train_step`, which trains as train_on_batch does with the loss and optimizer of `compile`, with all
-  /// memory in a struct whose size the header says. Losses: MeanSquaredError, CategoricalCrossentropy,
-  /// SparseCategoricalCrossentropy; optimizers: SGD, with and without momentum, and Adam, at a constant rate. Throws
-  /// ValueError for other options of these; for penalties and constraints; for ops without a gradient in headers
-  /// (recurrent ops, normalizations, attention, users' ops); and for a model that computes something else in training,
-  /// with Dropout for example, or whose layers add losses.
+  /// Also write `train_step`, which trains as train_on_batch does with the loss and optimizer of `compile`. All memory
+  /// is in a struct whose size the header states. Losses: MeanSquaredError, CategoricalCrossentropy,
+  /// SparseCategoricalCrossentropy. Optimizers: SGD, with and without momentum, and Adam, at a constant rate. Throws
+  /// ValueError for other options of these; for regularizers and constraints; for layers that compute something else in
+  /// training, such as Dropout, or add losses; and where a gradient is needed of an op that has none in headers: pow,
+  /// max, products of two computed matrices, normalizations, recurrent ops, attention, users' ops.
   bool trainable = false;
 };
 

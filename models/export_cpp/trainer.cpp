@@ -3,50 +3,17 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <exception>
 
 #include "cornu/core/error.h"
 #include "cornu/models/export_cpp/gradient_writer.h"
 #include "cornu/models/sequential_state.h"
+#include "cornu/models/trace.h"
 #include "cornu/optim/adam.h"
 #include "cornu/optim/sgd.h"
 
 namespace cornu::detail {
 
 namespace {
-
-void require_same_in_training(const NamedLayers& layers, const std::string& path) {
-  for (const NamedLayer& each : layers) {
-    const std::string name = path + each.layer->name();
-    require<ValueError>(!each.layer->traits().training_only,
-                        "{}: a layer that acts only in training cannot be in a trainable header", name);
-    require_same_in_training(each.layer->layers(), name + "/");
-  }
-}
-
-/// The output in this mode, without the losses that layers add.
-Tensor output_in(const Chain& model, Mode mode, const Tensor& x) {
-  Tape tape(mode);
-  Tensor result(model.forward(tape.samples(x)).value());
-  require<ValueError>(tape.losses().empty(), "a layer adds a loss of its own, which a trainable header does not have");
-  return result;
-}
-
-/// A user's layer can act otherwise in training without saying so: both modes must give the same output for a few
-/// samples.
-void require_same_in_training(const Chain& model, const Shape& sample) {
-  Tensor x(sample.batched(4));
-  for (Index i = 0; i < x.size(); ++i) x[i] = static_cast<Real>(1 + i % 3);
-  Tensor predicted;
-  try {
-    predicted = output_in(model, Mode::inference, x);
-  } catch (const std::exception&) {  // not every layer takes these inputs: they can be indices out of range
-    x.fill(0);
-    predicted = output_in(model, Mode::inference, x);
-  }
-  require<ValueError>(output_in(model, Mode::training, x) == predicted,
-                      "the model computes something else in training, which a trainable header does not do");
-}
 
 // ---- Loss ----
 
@@ -152,9 +119,12 @@ std::string before_update(const AnyOptimizer& optimizer) {
 
 CppTrained trained_parameters(const Sequential& model) {
   CppTrained result;
-  Sequential copy = model;
-  require_same_in_training(copy.layers(), "");
-  require_same_in_training(SequentialState::of(model), *model.input_shape());
+  try {
+    require_same_in_training(model);
+  } catch (Error& error) {
+    error.add_context("trainable");
+    throw;
+  }
   for (const auto& [name, parameter] : model.parameters()) {
     if (!parameter->learns()) continue;
     require<ValueError>(!parameter->regularizer && !parameter->constraint,

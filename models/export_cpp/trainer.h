@@ -9,7 +9,7 @@
 namespace cornu::detail {
 
 /// The parameters that learn, in the order of the model. Throws ValueError if the header cannot train the model as fit
-/// does: for no such parameter, penalties, constraints, and layers that act only in training.
+/// does: for no such parameter, regularizers, constraints, and layers that compute something else in training.
 CppTrained trained_parameters(const Sequential& model);
 
 struct CppTrainer {

@@ -205,8 +205,10 @@ void expect_same_training(std::vector<TrainingCase> all, const std::string& comp
     write_floats(folder / (each.name + ".y"), each.y);
   }
   write_text(folder / "train.cpp", program(all));
-  const std::string command = "cd '" + folder.path().string() + "' && " + compiler + testing::compiler_flags +
-                              "-std=c++17 -c train.cpp && " + compiler + " train.o -o train && ./train > sizes";
+  const std::string compile = compiler + testing::compiler_flags;
+  std::string command = "cd '" + folder.path().string() + "' && " + compile + "-std=c++17 -c train.cpp && " + compiler +
+                        " train.o -o train && ./train > sizes";
+  if (testing::compiles_all) command += " && " + compile + "-std=c++20 -O0 -c train.cpp -o in_cpp20.o";
   ASSERT_EQ(std::system(command.c_str()), 0);
   std::ifstream sizes(folder / "sizes");
   for (TrainingCase& each : all) {
@@ -234,6 +236,16 @@ TEST(TrainableHeader, TrainsThroughRandomGraphs) {
   expect_same_training(std::move(all), testing::compilers().back());
 }
 
+/// Counts its calls in training.
+struct Counter {
+  Parameter count{Tensor({1}), false};
+  Var forward(Var x) const {
+    x.tape().record_update(count, x.tape().parameter(count) + 1);
+    return x;
+  }
+  NamedParameters parameters() { return {{"count", &count}}; }
+};
+
 TEST(TrainableHeader, RefusesWhatItDoesNotTrainAsTheLibraryDoes) {
   const auto refused = [](Sequential model, CompileOptions options, const std::string& error) {
     model.compile(std::move(options));
@@ -246,20 +258,27 @@ TEST(TrainableHeader, RefusesWhatItDoesNotTrainAsTheLibraryDoes) {
   expect_error<ValueError>([&] { to_cpp(plain(), {.int8_weights = true, .trainable = true}); },
                            "export_cpp: int8_weights cannot be trained");
   refused({Input{2}, Flatten{}}, squared, "there is no parameter that learns");
+  const std::string differs = ": it computes something else in training than in inference";
   refused({Input{2}, Sequential({Dense{2}, Dropout{0.5}}, {.name = "inner"})}, squared,
-          "inner/dropout: a layer that acts only in training cannot be in a trainable header");
-  const std::string otherwise = "the model computes something else in training, which a trainable header does not do";
-  refused({Input{2}, Dense{2}, BatchNormalization{}}, squared, otherwise);
+          "trainable: inner/dropout" + differs);
+  refused({Input{2}, Dense{2}, BatchNormalization{}}, squared,
+          "trainable: batch_normalization/moving_mean: forward updates it in training");
+  refused({Input{2}, BatchNormalization{.center = false, .scale = false}, Dense{2}}, squared,
+          "trainable: batch_normalization/moving_mean: forward updates it in training");
   struct Sleepy {
     AnyLayer dropout = Dropout{0.5};
     Var forward(Var x) const { return dropout(x); }
   };
-  refused({Input{2}, Dense{2}, Sleepy{}}, squared, otherwise);
+  refused({Input{2}, Dense{2}, {"sleepy", Sleepy{}}}, squared, "trainable: sleepy" + differs);
+  refused({Input{2}, Dense{2}, {"noise", Activation{[](Var x) { return x * (x.tape().training() ? 2 : 1); }}}}, squared,
+          "trainable: multiply of noise" + differs);
+  refused({Input{2}, {"counter", Counter{}}, Dense{2}}, squared,
+          "trainable: counter/count: forward updates it in training");
   refused({Input{2}, Dense{2}, LayerNormalization{}}, squared,
           "layer_normalization: the op layer_normalization has no gradient in a C++ header, so it cannot be trained "
           "there");
   refused({Input{2}, Dense{.units = 2, .activity_regularizer = L2{0.1}}}, squared,
-          "a layer adds a loss of its own, which a trainable header does not have");
+          "trainable: dense: it adds a loss of its own, such as an activity_regularizer");
   refused({Input{2}, Dense{.units = 2, .kernel_regularizer = L2{0.1}}}, squared,
           "dense/kernel: a trainable header has no regularizers and no constraints");
   refused(plain(), {.loss = Huber{}},
