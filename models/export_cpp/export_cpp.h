@@ -44,6 +44,9 @@ struct ExportCppOptions {
 ///     float train_step(const float* input, const float* target, std::size_t count, Trainer& trainer);  // of a batch
 ///     void predict(const float* input, float* output, const float* weights, Workspace& workspace);
 ///
+/// train_step changes nothing if there are no samples or the loss is not finite. A label that is no class makes it NaN.
+/// `trainer.weights` can be stored and restored, and `trainer.learning_rate` be changed.
+///
 /// Values are float; images are (height, width, channels); several inputs (Inputs) are packed into one. An Embedding
 /// uses the nearest row for an index out of range. The header is written from the ops of the model (trace.h), so that
 /// users' layers are exported, too; a user's own op needs a row (register_cpp_op in op_writer.h).

@@ -50,17 +50,18 @@ inline float cross_entropy(const float* x, const float* target, float scale, flo
               {"softmax"}},
     CppKernel{"sparse_cross_entropy",
               R"(
-// The mean over rows of -log softmax(x)[label]. d = its gradient times scale.
+// The mean over rows of -log softmax(x)[label], NaN for a label that is no class. d = its gradient times scale.
 template <size rows, size classes>
 inline float sparse_cross_entropy(const float* x, const float* labels, float scale, float* d) {
   float loss = 0;
   softmax<rows, classes, 1>(x, d);
   for (size r = 0; r < rows; ++r, x += classes, d += classes) {
-    const size label = static_cast<size>(labels[r]);
+    const bool is_class = labels[r] >= 0.0f && labels[r] < static_cast<float>(classes);
+    const size label = is_class ? static_cast<size>(labels[r]) : 0;
     float peak = x[0], sum = 0;
     for (size k = 0; k < classes; ++k) peak = x[k] > peak ? x[k] : peak;
     for (size k = 0; k < classes; ++k) sum += std::exp(x[k] - peak);
-    loss += peak + std::log(sum) - x[label];
+    loss += is_class && labels[r] == static_cast<float>(label) ? peak + std::log(sum) - x[label] : NAN;
     d[label] -= 1.0f;
     for (size k = 0; k < classes; ++k) d[k] *= scale / static_cast<float>(rows);
   }

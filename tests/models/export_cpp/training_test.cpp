@@ -246,6 +246,38 @@ struct Counter {
   NamedParameters parameters() { return {{"count", &count}}; }
 };
 
+TEST(TrainableHeader, ChangesNothingWithoutAFiniteLoss) {
+  const TemporaryFolder folder;
+  Sequential model{Input{2}, Dense{3}};
+  model.compile({.optimizer = SGD{.momentum = 0.9}, .loss = SparseCategoricalCrossentropy{.from_logits = true}});
+  model.export_cpp(folder / "net.h", {.trainable = true});
+  write_text(folder / "main.cpp", R"(
+#include "net.h"
+#include <cstring>
+static net::Trainer trainer, before;
+static bool is_unchanged() {
+  return std::memcmp(before.weights, trainer.weights, sizeof before.weights) == 0 &&
+         std::memcmp(before.slots, trainer.slots, sizeof before.slots) == 0;
+}
+int main() {
+  const float x[] = {1, 2}, infinite[] = {INFINITY, 1}, label = 1;
+  net::reset(trainer);
+  net::train_step(x, &label, trainer);
+  before = trainer;
+  const float labels[] = {-1.0f, 3.0f, 0.5f, 1e30f, NAN};
+  for (const float& wrong : labels) {
+    if (!std::isnan(net::train_step(x, &wrong, trainer)) || !is_unchanged()) return 1;
+  }
+  if (std::isfinite(net::train_step(infinite, &label, trainer)) || !is_unchanged()) return 2;
+  if (net::train_step(x, &label, 0, trainer) != 0.0f || !is_unchanged()) return 3;
+  return std::isfinite(net::train_step(x, &label, trainer)) && !is_unchanged() ? 0 : 4;
+}
+)");
+  const std::string command = "cd '" + folder.path().string() + "' && " + testing::compilers().front() +
+                              testing::compiler_flags + "-std=c++17 main.cpp -o main && ./main";
+  EXPECT_EQ(std::system(command.c_str()), 0);
+}
+
 TEST(TrainableHeader, RefusesWhatItDoesNotTrainAsTheLibraryDoes) {
   const auto refused = [](Sequential model, CompileOptions options, const std::string& error) {
     model.compile(std::move(options));
