@@ -52,6 +52,16 @@ Loss loss_of(const AnyLoss& loss, const Trace& trace) {
   return result;
 }
 
+/// Throws what train_on_batch throws for a loss that does not suit the output, such as from_logits after a softmax.
+void require_suitable(const Sequential& model, const AnyLoss& loss) {
+  const Tensor x(model.input_shape()->batched(1));
+  Tape tape;
+  const Var y = model.forward(tape.samples(x));
+  const bool is_sparse = loss.as<SparseCategoricalCrossentropy>() != nullptr;
+  const Tensor target(is_sparse ? y.shape().without(-1) : y.shape());
+  loss(y, target);
+}
+
 // ---- Optimizer ----
 
 struct Rule {
@@ -143,6 +153,7 @@ CppTrainer write_trainer(const Sequential& model, const Trace& trace, CppProgram
                       "a trainable header requires a compiled model: compile says loss and "
                       "optimizer");
   const Loss loss = loss_of(state.compiled->loss, trace);
+  require_suitable(model, state.compiled->loss);
   const Rule rule = rule_of(state.compiled->optimizer);
 
   CppTraceWriter forward(trace, program, arrays, trained);

@@ -20,7 +20,8 @@ struct CppTrainer {
 };
 
 /// Writes the training step of a compiled model for its loss and optimizer. The last op of the trace makes the output.
-/// Throws ValueError for those that a header does not have, and for an op without a gradient.
+/// Throws ValueError for those that a header does not have, and for an op without a gradient; also what train_on_batch
+/// throws for a loss that does not suit the output.
 CppTrainer write_trainer(const Sequential& model, const Trace& trace, CppProgram& program, CppArrays& arrays,
                          const CppTrained& trained);
 

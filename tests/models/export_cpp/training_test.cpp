@@ -320,6 +320,9 @@ TEST(TrainableHeader, RefusesWhatItDoesNotTrainAsTheLibraryDoes) {
           "a trainable header has no label_smoothing");
   refused(plain(), {.loss = CategoricalCrossentropy{}},
           "a cross-entropy in a trainable header requires a softmax over the classes as the last op, or from_logits");
+  refused({Input{2}, Dense{2, softmax}}, {.loss = CategoricalCrossentropy{.from_logits = true}},
+          "categorical_crossentropy: from_logits is set, but the predictions are the output of a softmax; remove "
+          "from_logits or the softmax");
   const auto by = [&](AnyOptimizer optimizer, const std::string& error) {
     refused(plain(), {.optimizer = std::move(optimizer), .loss = MeanSquaredError{}}, error);
   };
