@@ -251,8 +251,9 @@ TEST(TrainableHeader, ChangesNothingWithoutAFiniteLoss) {
   Sequential model{Input{2}, Dense{3}};
   model.compile({.optimizer = SGD{.momentum = 0.9}, .loss = SparseCategoricalCrossentropy{.from_logits = true}});
   model.export_cpp(folder / "net.h", {.trainable = true});
-  write_text(folder / "main.cpp", R"(
-#include "net.h"
+  write_text(folder / "main.cpp",
+             "#include \"net.h\""
+             R"(
 #include <cstring>
 static net::Trainer trainer, before;
 static bool is_unchanged() {
