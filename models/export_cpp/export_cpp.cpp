@@ -98,6 +98,7 @@ Trace rewritten(const Sequential& model, const detail::CppTrained& trained) {
   }
   fold_constants(trace);
   merge_equal_ops(trace);
+  if (trained.size > 0) merge_transposes(trace);  // a transpose has a gradient, a transposed product has none
   fuse_bias(trace);
   if (trained.size == 0) fold_batch_normalization(trace);
   remove_unused_ops(trace);

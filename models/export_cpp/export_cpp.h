@@ -20,7 +20,7 @@ struct ExportCppOptions {
   /// SparseCategoricalCrossentropy. Optimizers: SGD, with and without momentum, and Adam, at a constant rate. Throws
   /// ValueError for other options of these; for regularizers and constraints; for layers that compute something else in
   /// training, such as Dropout, or add losses; and where a gradient is needed of an op that has none in headers: pow,
-  /// max, products of two computed matrices, normalizations, recurrent ops, attention, users' ops.
+  /// max, products with a right operand that is not a matrix, normalizations, recurrent ops, attention, users' ops.
   bool trainable = false;
 };
 

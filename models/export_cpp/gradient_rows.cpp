@@ -98,9 +98,8 @@ void binary(To& to) {
 // ---- Products ----
 
 void product(To& to) {
-  require<ValueError>(to.op().name == "affine" ||
-                          (to.shape(1).rank() == 2 && !to.op().flag("transpose_a") && !to.op().flag("transpose_b")),
-                      "a product of matrices that are both computed, or transposed, has no gradient in a C++ header");
+  require<ValueError>(to.shape(1).rank() == 2,
+                      "a product whose right operand is not a matrix has no gradient in a C++ header");
   const Shape w = to.shape(1);
   const std::string sizes = fmt::format("{}, {}, {}", to.shape(0).size() / w[0], w[0], w[1]);
   to.add(0, "dense_input_gradient", sizes, {to.gradient(), to.operand(1)});

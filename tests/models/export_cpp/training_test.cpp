@@ -39,6 +39,19 @@ struct Flat {
   NamedParameters parameters() { return {{"w", &w}}; }
 };
 
+/// An autoencoder with tied weights.
+struct TiedAutoencoder {
+  Parameter w, bias;
+  Shape build(const Shape& input, Rng& rng) {
+    w = {Tensor({3, input[0]})};
+    rng.fill_uniform(w.value, -1, 1);
+    bias = {Tensor({3})};
+    return input;
+  }
+  Var forward(Var x) const { return matmul(tanh(matmul(x, w, {.transpose_b = true}) + bias), w); }
+  NamedParameters parameters() { return {{"w", &w}, {"bias", &bias}}; }
+};
+
 struct TrainingCase {
   std::string name;
   Sequential model;
@@ -102,6 +115,7 @@ std::vector<TrainingCase> cases() {
                       {.optimizer = SGD{.learning_rate = 0.05}, .loss = MeanSquaredError{}}, 0));
   result.push_back(
       of("views", {Input{4}, Dense{3, tanh}, Flat{}}, {.optimizer = SGD{}, .loss = MeanSquaredError{}}, 0));
+  result.push_back(of("tied", {Input{4}, TiedAutoencoder{}}, {.optimizer = Adam{}, .loss = MeanSquaredError{}}, 0));
   Sequential partly{Input{4}, {"fixed", Dense{5, tanh}}, Dense{2}};
   freeze(partly.get_layer("fixed"));
   result.push_back(of("frozen", std::move(partly), {.optimizer = SGD{}, .loss = MeanSquaredError{}}, 0));
@@ -312,6 +326,8 @@ TEST(TrainableHeader, RefusesWhatItDoesNotTrainAsTheLibraryDoes) {
           "there");
   refused({Input{2}, Dense{.units = 2, .activity_regularizer = L2{0.1}}}, squared,
           "trainable: dense: it adds a loss of its own, such as an activity_regularizer");
+  refused({Input{2, 2}, Dense{2}, {"square", Activation{[](Var x) { return matmul(x, x); }}}}, squared,
+          "square: a product whose right operand is not a matrix has no gradient in a C++ header");
   refused({Input{2}, Dense{.units = 2, .kernel_regularizer = L2{0.1}}}, squared,
           "dense/kernel: a trainable header has no regularizers and no constraints");
   refused(plain(), {.loss = Huber{}},
