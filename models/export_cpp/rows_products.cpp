@@ -18,23 +18,16 @@ CppValue dense(CppOpWriter& to, const CppArgument& bias) {
 
 CppValue write_affine(CppOpWriter& to) { return dense(to, to.operand(2)); }
 
-/// The operand as batches of matrices. is_left: a vector is a row, otherwise a column.
-Shape as_matrices(const Shape& shape, bool is_left) {
-  return shape.rank() > 1 ? shape : is_left ? Shape{1, shape[0]} : Shape{shape[0], 1};
-}
-
 CppValue write_matmul(CppOpWriter& to) {
   const bool transpose_a = to.op().flag("transpose_a"), transpose_b = to.op().flag("transpose_b");
-  if (!transpose_a && !transpose_b && to.shape(1).rank() == 2 && to.is_known(1)) return dense(to, "nullptr");
-  const Shape a = as_matrices(to.shape(0), true), b = as_matrices(to.shape(1), false);
+  const Shape a = to.shape(0), b = to.shape(1);  // of rank 2 or more
+  if (!transpose_a && !transpose_b && b.rank() == 2 && to.is_known(1)) return dense(to, "nullptr");
   const auto steps = [](const Shape& s, bool transposed) {
-    return transposed && s.rank() > 1 ? std::pair<Index, Index>{1, s[-1]} : std::pair<Index, Index>{s[-1], 1};
+    return transposed ? std::pair<Index, Index>{1, s[-1]} : std::pair<Index, Index>{s[-1], 1};
   };
-  const auto [a_row, a_inner] = steps(a, transpose_a && to.shape(0).rank() > 1);
-  const auto [b_inner, b_column] = steps(b, transpose_b && to.shape(1).rank() > 1);
-  const Index rows = transpose_a && to.shape(0).rank() > 1 ? a[-1] : a[-2],
-              inner = transpose_a && to.shape(0).rank() > 1 ? a[-2] : a[-1],
-              columns = transpose_b && to.shape(1).rank() > 1 ? b[-2] : b[-1];
+  const auto [a_row, a_inner] = steps(a, transpose_a);
+  const auto [b_inner, b_column] = steps(b, transpose_b);
+  const Index rows = a[transpose_a ? -1 : -2], inner = a[transpose_a ? -2 : -1], columns = b[transpose_b ? -2 : -1];
   std::string templates = fmt::format("detail::Matrices<{}, {}, {}, {}, {}, {}, {}>", rows, inner, columns, a_row,
                                       a_inner, b_inner, b_column);
   // The batches, whose axes broadcast.
