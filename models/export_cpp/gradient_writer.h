@@ -20,6 +20,8 @@ class CppGradientWriter {
   /// forward: has written the ops.
   CppGradientWriter(const Trace& trace, CppTraceWriter& forward);
 
+  /// True for a parameter that learns, and for a value that depends on one.
+  bool wants(std::size_t value) const;
   /// Memory for the gradient of a value, which the caller writes as a whole, before `write`.
   CppValue start(std::size_t value);
   /// Writes the gradients of an op. Throws ValueError, naming layer and op, for one that has no row.
@@ -43,8 +45,6 @@ class CppGradientWriter {
   void change_gradient(std::string_view name, std::string_view templates, const std::vector<CppArgument>& arguments);
 
  private:
-  bool wants(std::size_t value) const;
-
   const Trace& trace_;
   CppTraceWriter& forward_;
   std::vector<bool> depends_;                       // by value: it depends on a trained parameter

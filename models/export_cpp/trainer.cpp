@@ -52,14 +52,21 @@ Loss loss_of(const AnyLoss& loss, const Trace& trace) {
   return result;
 }
 
-/// Throws what train_on_batch throws for a loss that does not suit the output, such as from_logits after a softmax.
+/// Throws what train_on_batch throws for a loss that does not suit the output, such as from_logits after a softmax, and
+/// for a parameter that is not listed.
 void require_suitable(const Sequential& model, const AnyLoss& loss) {
   const Tensor x(model.input_shape()->batched(1));
   Tape tape;
   const Var y = model.forward(tape.samples(x));
   const bool is_sparse = loss.as<SparseCategoricalCrossentropy>() != nullptr;
   const Tensor target(is_sparse ? y.shape().without(-1) : y.shape());
-  loss(y, target);
+  const Gradients gradients = tape.backward(loss(y, target));
+  const auto listed = model.parameters();
+  for (const Gradients::Entry& entry : gradients.entries()) {
+    require<StateError>(
+        std::any_of(listed.begin(), listed.end(), [&](const auto& each) { return each.second == entry.parameter; }),
+        "forward reads a Parameter that no layer's parameters() lists; it would not be trained");
+  }
 }
 
 // ---- Optimizer ----
@@ -160,6 +167,7 @@ CppTrainer write_trainer(const Sequential& model, const Trace& trace, CppProgram
   const std::span<const Trace::Op> ops = std::span(trace.ops).first(trace.ops.size() - (loss.skips_last ? 1 : 0));
   for (const Trace::Op& op : ops) forward.write(op);
   CppGradientWriter backward(trace, forward);
+  require<ValueError>(backward.wants(loss.of), "the output depends on no parameter that learns");
   const CppValue y = forward.output(loss.of);
   const CppValue gradient = backward.start(loss.of);
   program.need(loss.function);

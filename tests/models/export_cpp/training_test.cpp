@@ -260,6 +260,14 @@ struct Counter {
   NamedParameters parameters() { return {{"count", &count}}; }
 };
 
+/// A layer with a parameter that it does not use, or does not list.
+struct Odd {
+  bool uses, lists;
+  Parameter w{Tensor({2}) + 1};
+  Var forward(Var x) const { return uses ? x * w : x; }
+  NamedParameters parameters() { return lists ? NamedParameters{{"w", &w}} : NamedParameters{}; }
+};
+
 TEST(TrainableHeader, ChangesNothingWithoutAFiniteLoss) {
   const TemporaryFolder folder;
   Sequential model{Input{2}, Dense{3}};
@@ -305,6 +313,12 @@ TEST(TrainableHeader, RefusesWhatItDoesNotTrainAsTheLibraryDoes) {
   expect_error<ValueError>([&] { to_cpp(plain(), {.int8_weights = true, .trainable = true}); },
                            "export_cpp: int8_weights cannot be trained");
   refused({Input{2}, Flatten{}}, squared, "there is no parameter that learns");
+  refused({Input{2}, Odd{.uses = false, .lists = true}}, squared, "the output depends on no parameter that learns");
+  Sequential unlisted{Input{2}, Dense{2}, Odd{.uses = true, .lists = false}};
+  unlisted.compile(squared);
+  expect_error<StateError>([&] { to_cpp(unlisted, {.trainable = true}); },
+                           "export_cpp: forward reads a Parameter that no layer's parameters() lists; it would not be "
+                           "trained");
   const std::string differs = ": it computes something else in training than in inference";
   refused({Input{2}, Sequential({Dense{2}, Dropout{0.5}}, {.name = "inner"})}, squared,
           "trainable: inner/dropout" + differs);
