@@ -194,10 +194,8 @@ CppTrainer write_trainer(const Sequential& model, const Trace& trace, CppProgram
 
   CppTrainer result;
   result.initial = initial_array;
-  result.about = fmt::format(
-      "// Trainer: {} bytes, of which {} for a step. Its weights begin with those of the model, its optimizer "
-      "anew:\n{}",
-      bytes, 4 * scratch, places);
+  result.about = fmt::format("// Trainer: {} bytes, of which {} for a step. Positions in its weights:\n{}", bytes,
+                             4 * scratch, places);
   result.declarations = fmt::format(
       "\n// Elements of a target{}, and of all parameters that learn.\n"
       "inline constexpr std::size_t target_size = {}, parameter_count = {};\n\n"
