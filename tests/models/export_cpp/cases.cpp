@@ -207,7 +207,7 @@ std::vector<ExportCppCase> every_layer_in_cases() {
   return result;
 }
 
-/// One after the other, so many equal floats lose four digits.
+/// Sums of 16,000 equal floats. Added one by one, they lose four digits.
 ExportCppCase long_sums() {
   ExportCppCase result =
       of("long_sums",

@@ -267,6 +267,7 @@ TEST(ExportCpp, WritesAComposedOpOfAUserByItsRow) {
 }
 
 TEST(ExportCpp, KeepsInt8WeightsInRange) {
+  // Only a float's smallest number, divided by 127, is rounded so far that the quotient leaves the range of int8.
   if (sizeof(Real) != sizeof(float)) GTEST_SKIP() << "scales are exact in this build";
   Sequential model{Input{1}, Dense{1}};
   model.get_layer("dense").as<Dense>()->kernel.value[0] = Real(180) * std::numeric_limits<Real>::denorm_min();
