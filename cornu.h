@@ -83,6 +83,7 @@
 #include "cornu/models/metrics/regression_metrics.h"
 #include "cornu/models/saving/saving.h"
 #include "cornu/models/sequential.h"
+#include "cornu/models/streaming/stream.h"
 #include "cornu/models/trace.h"
 #include "cornu/optim/adagrad.h"
 #include "cornu/optim/adam.h"

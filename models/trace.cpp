@@ -1,5 +1,6 @@
 #include "cornu/models/trace.h"
 
+#include "cornu/core/autodiff/rewrites.h"
 #include "cornu/models/sequential_state.h"
 
 namespace cornu {
@@ -53,6 +54,19 @@ std::string layer_of(const detail::Recording& recording, Var value) {
 Trace trace(const Sequential& model) {
   const Forward forward(model);
   return trace(forward, forward.samples(), model.parameters());
+}
+
+Trace detail::trace_of_sample(const Sequential& model, const std::function<bool(const Trace::Op&)>& keep) {
+  Trace trace = cornu::trace(model);
+  require<ValueError>(!trace.mixes_samples, "the result of a sample depends on the other samples of its batch");
+  expand_composites(trace, keep);
+  for (Trace::Op& op : trace.ops) {
+    op.body.clear();  // what only they read is unused
+    if (op.name != "repeat") continue;
+    trace.values[op.result].data = trace.operand(op, 0).data;
+    trace.values[op.result].owned = trace.operand(op, 0).owned;
+  }
+  return trace;
 }
 
 void detail::require_same_in_training(const Sequential& model) {

@@ -13,6 +13,11 @@ Trace trace(Sequential&&) = delete;
 
 namespace detail {
 
+/// The trace of a model whose samples do not depend on each other, with composed ops expanded but for those that `keep`
+/// accepts, and without their bodies. A row that is repeated for each sample is a constant of one row. Throws as trace,
+/// and ValueError for a model that mixes samples.
+Trace trace_of_sample(const Sequential& model, const std::function<bool(const Trace::Op&)>& keep);
+
 /// Throws ValueError, naming the layer, if a pass in training does something else than one in inference: other ops, a
 /// loss that a layer adds, an update of state.
 void require_same_in_training(const Sequential& model);

@@ -1,8 +1,12 @@
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <string_view>
+#include <utility>
 
 #include "cornu/core/error.h"
 #include "cornu/core/kernels/kernels.h"
+#include "cornu/core/ops/loops.h"
 #include "cornu/core/ops/ops.h"
 
 namespace cornu {
@@ -113,7 +117,35 @@ Var pairwise(const Operand& left, const Operand& right) {
 
 }  // namespace
 
+namespace {
+
+/// Without a tape.
+template <class Pair>
+void rows_loop(const Real* a, bool a_repeats, const Real* b, bool b_repeats, Index rows, Index width, Real* y) {
+  const Index whole = a_repeats || b_repeats ? 1 : rows;  // rows that are computed as one
+  vectorized([=, n = whole * width, count = rows / std::max(whole, Index{1})] {
+    for (Index r = 0; r < count; ++r) {
+      const Real *const from_a = a_repeats ? a : a + r * n, *const from_b = b_repeats ? b : b + r * n;
+      Real* const to = y + r * n;
+      for (Index j = 0; j < n; ++j) to[j] = Pair::value(from_a[j], from_b[j]);
+    }
+  });
+}
+
+}  // namespace
+
 namespace detail {
+
+BinaryLoop binary_loop(std::string_view op) {
+  constexpr std::array<std::pair<std::string_view, BinaryLoop>, 6> loops{{{Add::op, rows_loop<Add>},
+                                                                          {Subtract::op, rows_loop<Subtract>},
+                                                                          {Multiply::op, rows_loop<Multiply>},
+                                                                          {Divide::op, rows_loop<Divide>},
+                                                                          {Maximum::op, rows_loop<Maximum>},
+                                                                          {Minimum::op, rows_loop<Minimum>}}};
+  const auto* const found = std::find_if(loops.begin(), loops.end(), [&](const auto& row) { return row.first == op; });
+  return found == loops.end() ? nullptr : found->second;
+}
 
 Var add(const Operand& a, const Operand& b) { return pairwise<Add>(a, b); }
 Var subtract(const Operand& a, const Operand& b) { return pairwise<Subtract>(a, b); }

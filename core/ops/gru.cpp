@@ -11,13 +11,13 @@ namespace cornu {
 namespace {
 
 /// Values of the forward pass that the backward pass needs.
-struct Trace {
+struct GruTrace {
   View gates;     // (rows, 3 units): s, sigmoid(r + r'), the candidate tanh(...)
   View h, inner;  // (rows, units): h before the step, a'
 };
 
 /// One step forward: applies the activations to `gates` in place and updates h.
-void advance(const Recurrence& r, Index turn, const Trace& trace, const View& products, const View& h_now) {
+void advance(const Recurrence& r, Index turn, const GruTrace& trace, const View& products, const View& h_now) {
   vectorized([=, u = r.units, batch = r.batch, steps = r.steps, step = r.step(turn)] {
     for (Index sample = 0; sample < batch; ++sample) {
       const Index row = sample * steps + step;
@@ -41,7 +41,7 @@ void advance(const Recurrence& r, Index turn, const Trace& trace, const View& pr
 
 /// One step backward: computes the gradients of both products from dh, and sets dh to the part that goes directly to
 /// the previous step.
-void go_back(const Recurrence& r, Index turn, const Trace& trace, const View& dh_now, const View& dinputs_of_all,
+void go_back(const Recurrence& r, Index turn, const GruTrace& trace, const View& dh_now, const View& dinputs_of_all,
              const View& dproducts_of_all) {
   vectorized([=, u = r.units, batch = r.batch, steps = r.steps, step = r.step(turn)] {
     for (Index sample = 0; sample < batch; ++sample) {
@@ -72,7 +72,7 @@ Var gru_of(const RecurrentOperands& operands, const RecurrentOptions& options) {
   const Var y = operands.output("gru", r.result(), options), bias = operands.bias,
             recurrent_kernel = operands.recurrent_kernel;
   const Shape of_rows{r.rows(), r.units};
-  const Trace trace{r.input_products(operands, bias ? bias.value().data() : nullptr), tape.scratch(of_rows),
+  const GruTrace trace{r.input_products(operands, bias ? bias.value().data() : nullptr), tape.scratch(of_rows),
                     tape.scratch(of_rows)};
   const View h = r.state(y), products = tape.scratch({r.batch, r.width});
   for (Index turn = 0; turn < r.steps; ++turn) {

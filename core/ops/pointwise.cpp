@@ -1,9 +1,13 @@
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <string_view>
+#include <utility>
 
 #include "cornu/core/error.h"
 #include "cornu/core/kernels/kernels.h"
 #include "cornu/core/kernels/vector_math.h"
+#include "cornu/core/ops/loops.h"
 #include "cornu/core/ops/ops.h"
 
 namespace cornu {
@@ -180,6 +184,58 @@ Var sigmoid(Var x) {
   const Var y = pointwise<Sigmoid>(x);
   y.made_from_logits(x, false);
   return y;
+}
+
+// ---- Loops without a tape ----
+
+namespace {
+
+template <class F>
+void loop(const Real* x, Index n, Real* y) {
+  vectorized([=] {
+    for (Index i = 0; i < n; ++i) y[i] = F::value(x[i]);
+  });
+}
+
+struct Linear {
+  static Real value(Real x) { return x; }
+};
+
+struct Swish {
+  static Real value(Real x) { return x * math::sigmoid(x); }
+};
+
+struct Softplus {
+  static Real value(Real x) { return std::max(x, Real{0}) + math::log1p(math::exp(-std::abs(x))); }
+};
+
+struct Gelu {
+  static Real value(Real x) { return x * math::normal(x).cumulative; }
+};
+
+struct DefaultElu {
+  static Real value(Real x) { return x > 0 ? x : math::expm1(x); }
+};
+
+struct DefaultLeakyRelu {
+  static Real value(Real x) { return x > 0 ? x : Real(0.2) * x; }
+};
+
+}  // namespace
+
+detail::PointwiseLoop detail::pointwise_loop(std::string_view op) {
+  constexpr std::array<std::pair<std::string_view, PointwiseLoop>, 17> loops{
+      {{"negate", loop<Negate>},       {"exp", loop<Exp>},
+       {"log", loop<Log>},             {"sqrt", loop<Sqrt>},
+       {"square", loop<Square>},       {"abs", loop<Abs>},
+       {"relu", loop<Relu>},           {"sigmoid", loop<Sigmoid>},
+       {"tanh", loop<Tanh>},           {"swish", loop<Swish>},
+       {"softplus", loop<Softplus>},   {"linear", loop<Linear>},
+       {"silu", loop<Swish>},          {"exponential", loop<Exp>},
+       {"gelu", loop<Gelu>},           {"elu", loop<DefaultElu>},
+       {"leaky_relu", loop<DefaultLeakyRelu>}}};
+  const auto* const found = std::find_if(loops.begin(), loops.end(), [&](const auto& row) { return row.first == op; });
+  return found == loops.end() ? nullptr : found->second;
 }
 
 }  // namespace cornu

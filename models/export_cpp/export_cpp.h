@@ -22,6 +22,10 @@ struct ExportCppOptions {
   /// training, such as Dropout, or add losses; and where a gradient is needed of an op that has none in headers: pow,
   /// max, products with a right operand that is not a matrix, normalizations, recurrent ops, attention, users' ops.
   bool trainable = false;
+  /// Write a struct that computes one time step after the other, as Stream does (models/streaming/stream.h), instead of
+  /// `predict`. Throws ValueError as Stream does, and with `trainable`.
+  bool streaming = false;
+  Index attention_window = 0;  ///< of the stream: steps that causal attention remembers; 0: those of the model's input
 };
 
 /// Returns a C++17 header that predicts as the model does. It needs only standard headers, no heap and no
@@ -43,6 +47,15 @@ struct ExportCppOptions {
 ///     float train_step(const float* input, const float* target, Trainer& trainer);  // a step; returns the loss
 ///     float train_step(const float* input, const float* target, std::size_t count, Trainer& trainer);  // of a batch
 ///     void predict(const float* input, float* output, const float* weights, Workspace& workspace);
+///
+/// or, if streaming,
+///
+///     constexpr std::size_t input_size, output_size, state_size, latency;     // elements of a step; steps
+///     struct Stream {
+///       float state[...];                                                     // of earlier steps: plain numbers
+///       void reset();                                                         // called by the constructor
+///       void step(const float* input, float* output);                         // one step
+///     };
 ///
 /// train_step changes nothing if there are no samples or the loss is not finite. A label that is no class makes it NaN.
 /// `trainer.weights` can be stored and restored, and `trainer.learning_rate` be changed.

@@ -9,13 +9,14 @@ namespace cornu::detail {
 /// A function in exported predictors.
 struct CppKernel {
   std::string_view name, text;
-  std::array<std::string_view, 2> needs{};  // kernels that it calls
+  std::array<std::string_view, 3> needs{};  // kernels that it calls
   bool may_overwrite = false;               // the result may share memory with an input
 };
 
-/// Kernels for images, for sequences, and for gradients.
+/// Kernels for images, for sequences, for streams, and for gradients.
 std::span<const CppKernel> cpp_image_kernels();
 std::span<const CppKernel> cpp_sequence_kernels();
+std::span<const CppKernel> cpp_stream_kernels();
 std::span<const CppKernel> cpp_gradient_kernels();
 /// The kernel of this name; nullptr if there is none.
 const CppKernel* find_cpp_kernel(std::string_view name);

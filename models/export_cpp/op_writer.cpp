@@ -79,6 +79,12 @@ std::string CppOpWriter::number(const std::string& name, double value) const {
 
 CppValue CppOpWriter::make(const Shape& shape) { return all_.calls_.make(shape); }
 
+CppArgument CppOpWriter::state(const std::vector<float>& initial) {
+  const std::size_t begin = all_.state_.size();
+  all_.state_.insert(all_.state_.end(), initial.begin(), initial.end());
+  return message("state + {}", begin);
+}
+
 void CppOpWriter::function(std::string name, std::string text) {
   all_.program_.define(std::move(name), std::move(text));
 }
@@ -87,7 +93,7 @@ void CppOpWriter::call(std::string_view name, std::string_view templates, const 
                        const std::optional<CppValue>& result) {
   const bool may_overwrite = all_.program_.need(name);
   all_.calls_.add({templates.empty() ? std::string(name) : fmt::format("{}<{}>", name, templates), arguments, result,
-                   op_->layer, may_overwrite, ""});
+                   op_->layer, may_overwrite, all_.before_});
 }
 
 CppValue CppOpWriter::call(std::string_view name, std::string_view templates,

@@ -79,6 +79,8 @@ class CppOpWriter {
 
   /// Memory for a value, or scratch memory of a call: an uninitialised array of floats.
   CppValue make(const Shape& shape);
+  /// Memory that lasts from step to step in a header that streams, with its first contents, as a `float*`.
+  CppArgument state(const std::vector<float>& initial);
   /// Defines a function template or function that `call` can name, in the namespace detail of the header. Every use of
   /// a name must have the same text.
   void function(std::string name, std::string text);

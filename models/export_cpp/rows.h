@@ -16,6 +16,7 @@ CppRows cpp_product_rows();
 CppRows cpp_image_rows();
 CppRows cpp_shape_rows();
 CppRows cpp_sequence_rows();
+CppRows cpp_stream_rows();
 
 /// The row of an op; nullptr if there is none.
 const CppRow* cpp_row_of(std::string_view op);
@@ -24,6 +25,19 @@ std::vector<std::string> cpp_op_names();
 
 /// An activation by its name in files, as a lambda; empty for softmax and for a user's activation.
 std::string activation_text(std::string_view name);
+
+/// The activation and recurrent activation of a recurrent op, as arguments.
+std::string activations_text(const Trace::Op& op);
+
+/// The weights of a gru, or of one by steps, as arguments.
+struct GruParts {
+  Index units;
+  bool reset_after = true;
+  CppArgument input_bias = "nullptr", gates_kernel = "", gates_bias = "nullptr", candidate_kernel = "",
+              candidate_bias = "nullptr";
+
+  explicit GruParts(CppOpWriter& to);
+};
 
 /// The axes of a function of two values, which broadcast as in NumPy, as template arguments: for each axis its length,
 /// and the operands' steps along it. Adjacent axes are merged where one step serves for both.

@@ -8,12 +8,6 @@ namespace cornu::detail {
 
 namespace {
 
-/// The last arguments of the functions "lstm" and "gru".
-std::string activations(const Trace::Op& op) {
-  if (!op.has("activation")) return activation_text("tanh") + ", " + activation_text("sigmoid");
-  return activation_text(op.text("activation")) + ", " + activation_text(op.text("recurrent_activation"));
-}
-
 /// x w + bias for all steps.
 CppValue product_of_input(CppOpWriter& to, Index outputs, const CppArgument& bias) {
   const Shape x = to.shape(0);
@@ -32,32 +26,16 @@ CppValue write_lstm(CppOpWriter& to) {
   const Index units = to.shape(2)[0];
   const CppValue inputs = product_of_input(to, 4 * units, to.operand_count() > 3 ? to.operand(3) : "nullptr"),
                  memory = to.make({6 * units});
-  return to.call("lstm", sizes(to), {inputs, memory, to.weights(2, 4 * units), activations(to.op())});
+  return to.call("lstm", sizes(to), {inputs, memory, to.weights(2, 4 * units), activations_text(to.op())});
 }
 
 /// The gates and the candidate have products of their own, each with part of the kernel and of the bias.
 CppValue write_gru(CppOpWriter& to) {
-  to.require_known(1);
-  const Index units = to.shape(2)[0];
-  const bool has_bias = to.operand_count() > 3, two_biases = has_bias && to.numbers(3).size() == 6 * units;
-  const bool reset_after = to.op().name == "gru" || to.op().flag("reset_after");
-  const auto part_of = [&](std::size_t operand, Index row, Index begin, Index end) {
-    const Tensor rows = reshape(Tensor(to.numbers(operand)), {-1, 3 * units});
-    return slice_axis(operand == 3 ? slice_axis(rows, 0, row, row + 1) : rows, 1, begin, end);
-  };
-  const auto bias = [&](const char* name, Index row, Index begin, Index end) -> CppArgument {
-    if (row == 0 ? !has_bias : !two_biases) return "nullptr";
-    return to.array(3, name, part_of(3, row, begin, end));
-  };
-  const auto kernel = [&](const char* name, Index begin, Index end) {
-    return to.weights(2, name, part_of(2, 0, begin, end), end - begin);
-  };
-  const CppValue inputs = product_of_input(to, 3 * units, bias("input", 0, 0, 3 * units)),
-                 memory = to.make({5 * units});
-  return to.call(
-      "gru", fmt::format("{}, {}", sizes(to), reset_after),
-      {inputs, memory, kernel("gates", 0, 2 * units), bias("gates", 1, 0, 2 * units),
-       kernel("candidate", 2 * units, 3 * units), bias("candidate", 1, 2 * units, 3 * units), activations(to.op())});
+  const GruParts parts(to);
+  const CppValue inputs = product_of_input(to, 3 * parts.units, parts.input_bias), memory = to.make({5 * parts.units});
+  return to.call("gru", fmt::format("{}, {}", sizes(to), parts.reset_after),
+                 {inputs, memory, parts.gates_kernel, parts.gates_bias, parts.candidate_kernel, parts.candidate_bias,
+                  activations_text(to.op())});
 }
 
 CppValue write_attention(CppOpWriter& to) {
@@ -70,6 +48,32 @@ CppValue write_attention(CppOpWriter& to) {
 }
 
 }  // namespace
+
+std::string activations_text(const Trace::Op& op) {
+  if (!op.has("activation")) return activation_text("tanh") + ", " + activation_text("sigmoid");
+  return activation_text(op.text("activation")) + ", " + activation_text(op.text("recurrent_activation"));
+}
+
+GruParts::GruParts(CppOpWriter& to) : units(to.shape(2)[0]) {
+  const bool has_bias = to.operand_count() > 3, two_biases = has_bias && to.numbers(3).size() == 6 * units;
+  reset_after = !to.op().has("reset_after") || to.op().flag("reset_after");
+  const auto part_of = [&](std::size_t operand, Index row, Index begin, Index end) {
+    const Tensor rows = reshape(Tensor(to.numbers(operand)), {-1, 3 * units});
+    return slice_axis(operand == 3 ? slice_axis(rows, 0, row, row + 1) : rows, 1, begin, end);
+  };
+  const auto bias = [&](const char* name, Index row, Index begin, Index end) -> CppArgument {
+    if (row == 0 ? !has_bias : !two_biases) return "nullptr";
+    return to.array(3, name, part_of(3, row, begin, end));
+  };
+  const auto kernel = [&](const char* name, Index begin, Index end) {
+    return to.weights(2, name, part_of(2, 0, begin, end), end - begin);
+  };
+  input_bias = bias("input", 0, 0, 3 * units);
+  gates_kernel = kernel("gates", 0, 2 * units);
+  gates_bias = bias("gates", 1, 0, 2 * units);
+  candidate_kernel = kernel("candidate", 2 * units, 3 * units);
+  candidate_bias = bias("candidate", 1, 2 * units, 3 * units);
+}
 
 CppRows cpp_sequence_rows() {
   return {{"lstm", write_lstm},

@@ -37,7 +37,14 @@ class CppTraceWriter {
   /// A value of the trace in memory of its own: copied if it is the input, a constant, or a part of another value.
   CppValue output(std::size_t value);
 
+  /// A value that keeps its elements in the state until it is computed again.
+  CppValue held(const CppValue& value);
+
   CppCalls& calls() { return calls_; }
+  /// Text before each call of the ops that are written from now on: a condition.
+  void begin_calls_with(std::string text) { before_ = std::move(text); }
+  /// Memory that the function keeps from call to call, by its first contents.
+  const std::vector<float>& state() const { return state_; }
 
  private:
   friend class cornu::CppOpWriter;
@@ -50,7 +57,15 @@ class CppTraceWriter {
   CppCalls calls_;
   std::vector<std::optional<CppValue>> values_;  // of the trace
   CppOpWriter to_;
+  std::string before_{};
+  std::vector<float> state_{};
 };
+
+/// True for a composed op that C++ has as one.
+bool is_one_cpp_call(const Trace::Op& op);
+
+/// The opening comment: what the header is, the inputs, and for each layer its ops and the shape of its result.
+std::string cpp_description(const Trace& trace, const std::string& model, std::string_view what);
 
 /// Elements of a sample of all inputs.
 Index input_size(const Trace& trace);

@@ -1,157 +1,15 @@
 #pragma once
 
 #include <functional>
-#include <map>
-#include <string>
 #include <vector>
 
 #include "cornu/core/autodiff/trace.h"
 #include "cornu/core/error.h"
-#include "cornu/core/ops/images.h"
-#include "cornu/core/ops/ops.h"
-#include "cornu/core/ops/sequences.h"
+#include "cornu/core/ops/op_calls.h"
 
 namespace cornu::testing {
 
-/// How each op of a trace is called, from nothing but its operands and attributes.
-/// shape: of the result, for the batch of this run.
-using TracedCall = std::function<Var(const Trace::Op& op, std::span<const Var> operands, const Shape& shape)>;
-
-namespace traced {
-
-using Operands = std::span<const Var>;
-
-inline TracedCall unary(Var (*function)(Var)) {
-  return [function](const Trace::Op&, Operands x, const Shape&) { return function(x[0]); };
-}
-
-template <class F>
-inline TracedCall binary(F function) {
-  return [function](const Trace::Op&, Operands x, const Shape&) { return function(x[0], x[1]); };
-}
-
-inline Var reduced(const Trace::Op& op, Var x, Var (*whole)(Var), Var (*along)(Var, Index, const ReduceOptions&)) {
-  return op.has("axis") ? along(x, op.integer("axis"), {.keepdims = op.flag("keepdims")}) : whole(x);
-}
-
-inline TracedCall reduction(Var (*whole)(Var), Var (*along)(Var, Index, const ReduceOptions&)) {
-  return [=](const Trace::Op& op, Operands x, const Shape&) { return reduced(op, x[0], whole, along); };
-}
-
-inline Size2D size(const Trace::Op& op, std::string_view name) { return {op.integers(name)[0], op.integers(name)[1]}; }
-
-/// The padding with these amounts before and after both axes of the input.
-inline Padding padding_of(const Trace::Op& op, Size2D taps, Size2D dilation) {
-  const std::vector<Index>& pads = op.integers("pads");
-  if (pads == std::vector<Index>{0, 0, 0, 0}) return Padding::valid;
-  const bool causal = pads[2] == 0 && pads[3] == 0 && pads[0] == (taps.height - 1) * dilation.height &&
-                      pads[1] == (taps.width - 1) * dilation.width;
-  return causal ? Padding::causal : Padding::same;
-}
-
-inline Var convolved(const Trace::Op& op, Operands x, const Shape&) {
-  const Size2D dilations = size(op, "dilations");
-  const Shape& kernel = x[1].shape();
-  const Conv2DOptions options{.strides = size(op, "strides"),
-                              .padding = padding_of(op, {kernel[0], kernel[1]}, dilations),
-                              .dilation_rate = dilations,
-                              .groups = op.integer("groups"),
-                              .relu = op.flag("relu")};
-  return x.size() > 2 ? conv2d(x[0], x[1], x[2], options) : conv2d(x[0], x[1], options);
-}
-
-inline Var convolved_depthwise(const Trace::Op& op, Operands x, const Shape&) {
-  const Size2D dilations = size(op, "dilations");
-  const Shape& kernel = x[1].shape();
-  const DepthwiseConv2DOptions options{.strides = size(op, "strides"),
-                                       .padding = padding_of(op, {kernel[0], kernel[1]}, dilations),
-                                       .dilation_rate = dilations};
-  return x.size() > 2 ? depthwise_conv2d(x[0], x[1], x[2], options) : depthwise_conv2d(x[0], x[1], options);
-}
-
-inline TracedCall pooled(Var (*pool)(Var, Size2D, const Pool2DOptions&)) {
-  return [pool](const Trace::Op& op, Operands x, const Shape&) {
-    const Size2D taps = size(op, "size");
-    return pool(x[0], taps, {.strides = size(op, "strides"), .padding = padding_of(op, taps, 1)});
-  };
-}
-
-inline TracedCall recurrent(Var (*with_bias)(Var, Operand, Operand, Operand, const RecurrentOptions&),
-                            Var (*without)(Var, Operand, Operand, const RecurrentOptions&)) {
-  return [=](const Trace::Op& op, Operands x, const Shape&) {
-    const RecurrentOptions options{.return_sequences = op.flag("return_sequences"),
-                                   .go_backwards = op.flag("go_backwards")};
-    return x.size() > 3 ? with_bias(x[0], x[1], x[2], x[3], options) : without(x[0], x[1], x[2], options);
-  };
-}
-
-}  // namespace traced
-
-inline const std::map<std::string, TracedCall>& traced_calls() {
-  using namespace traced;
-  static const std::map<std::string, TracedCall> calls{
-      {"affine", [](const Trace::Op&, Operands x, const Shape&) { return affine(x[0], x[1], x[2]); }},
-      {"matmul",
-       [](const Trace::Op& op, Operands x, const Shape&) {
-         return matmul(x[0], x[1], {.transpose_a = op.flag("transpose_a"), .transpose_b = op.flag("transpose_b")});
-       }},
-      {"add", binary([](Var a, Var b) { return a + b; })},
-      {"subtract", binary([](Var a, Var b) { return a - b; })},
-      {"multiply", binary([](Var a, Var b) { return a * b; })},
-      {"divide", binary([](Var a, Var b) { return a / b; })},
-      {"pow", binary([](Var a, Var b) { return pow(a, b); })},
-      {"maximum", binary([](Var a, Var b) { return maximum(a, b); })},
-      {"minimum", binary([](Var a, Var b) { return minimum(a, b); })},
-      {"negate", [](const Trace::Op&, Operands x, const Shape&) { return -x[0]; }},
-      {"exp", unary(exp)},
-      {"log", unary(log)},
-      {"sqrt", unary(sqrt)},
-      {"square", unary(square)},
-      {"abs", unary(abs)},
-      {"relu", unary(relu)},
-      {"sigmoid", unary(sigmoid)},
-      {"tanh", unary(tanh)},
-      {"swish", unary(swish)},
-      {"softplus", unary(softplus)},
-      {"leaky_relu",
-       [](const Trace::Op& op, Operands x, const Shape&) { return leaky_relu(x[0], op.real("negative_slope")); }},
-      {"elu", [](const Trace::Op& op, Operands x, const Shape&) { return elu(x[0], op.real("alpha")); }},
-      {"gelu", [](const Trace::Op& op, Operands x,
-                  const Shape&) { return gelu(x[0], GeluOptions{.approximate = op.flag("approximate")}); }},
-      {"sum", reduction(sum, sum)},
-      {"mean", reduction(mean, mean)},
-      {"max", reduction(max, max)},
-      {"softmax", [](const Trace::Op& op, Operands x, const Shape&) { return softmax(x[0], op.integer("axis")); }},
-      {"log_softmax",
-       [](const Trace::Op& op, Operands x, const Shape&) { return log_softmax(x[0], op.integer("axis")); }},
-      {"batch_normalization",
-       [](const Trace::Op& op, Operands x, const Shape&) {
-         return batch_normalization(x[0], x[1], x[2], x[3], x[4], op.real("epsilon"));
-       }},
-      {"layer_normalization",
-       [](const Trace::Op& op, Operands x, const Shape&) {
-         return layer_normalization(x[0], x[1], x[2], {.axes = op.integer("axes"), .epsilon = op.real("epsilon")});
-       }},
-      {"reshape", [](const Trace::Op&, Operands x, const Shape& shape) { return reshape(x[0], shape); }},
-      {"transpose", [](const Trace::Op& op, Operands x, const Shape&) { return transpose(x[0], op.integers("axes")); }},
-      {"concatenate", [](const Trace::Op& op, Operands x, const Shape&) { return concatenate(x, op.integer("axis")); }},
-      {"slice_axis",
-       [](const Trace::Op& op, Operands x, const Shape&) {
-         return slice_axis(x[0], op.integer("axis"), op.integer("begin"), op.integer("end"));
-       }},
-      {"take", [](const Trace::Op&, Operands x, const Shape&) { return take(x[0], x[1]); }},
-      {"repeat",
-       [](const Trace::Op&, Operands x, const Shape& shape) { return x[0] + x[0].tape().constant(Tensor(shape)); }},
-      {"conv2d", convolved},
-      {"depthwise_conv2d", convolved_depthwise},
-      {"max_pool2d", pooled(max_pool2d)},
-      {"average_pool2d", pooled(average_pool2d)},
-      {"lstm", recurrent(lstm, lstm)},
-      {"gru", recurrent(gru, gru)},
-  };
-  return calls;
-}
-
+/// Runs a trace from the names and attributes of its ops.
 inline std::vector<Var> run_trace(const Trace& trace, Tape& tape, std::span<const Var> inputs) {
   const Index batch = inputs.empty() ? 1 : inputs.front().shape()[0];
   std::vector<Var> values(trace.values.size());
@@ -162,12 +20,12 @@ inline std::vector<Var> run_trace(const Trace& trace, Tape& tape, std::span<cons
   const std::function<void(const Trace::Op&)> run = [&](const Trace::Op& op) {
     for (const Trace::Op& part : op.body) run(part);
     if (!op.body.empty()) return;
-    const auto call = traced_calls().find(op.name);
-    require<ValueError>(call != traced_calls().end(), "run_trace: no call of the op {}", op.name);
+    const OpCall* const call = detail::find_op_call(op.name);
+    require<ValueError>(call != nullptr, "run_trace: no call of the op {}", op.name);
     std::vector<Var> operands;
     for (const std::size_t operand : op.operands) operands.push_back(values[operand]);
     const Shape shape = trace.result(op).at(batch);
-    values[op.result] = call->second(op, operands, shape);
+    values[op.result] = (*call)(op, operands, shape);
     require(values[op.result].shape() == shape, "run_trace: {} gives {}, but the trace says {}", op.name,
             values[op.result].shape(), shape);
   };

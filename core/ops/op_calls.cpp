@@ -1,0 +1,151 @@
+#include "cornu/core/ops/op_calls.h"
+
+#include <algorithm>
+
+#include "cornu/core/autodiff/op_rows.h"
+#include "cornu/core/ops/images.h"
+#include "cornu/core/ops/ops.h"
+#include "cornu/core/ops/sequences.h"
+
+namespace cornu::detail {
+
+namespace {
+
+
+using Operands = std::span<const Var>;
+
+OpCall unary(Var (*function)(Var)) {
+  return [function](const Trace::Op&, Operands x, const Shape&) { return function(x[0]); };
+}
+
+template <class F>
+OpCall binary(F function) {
+  return [function](const Trace::Op&, Operands x, const Shape&) { return function(x[0], x[1]); };
+}
+
+Var reduced(const Trace::Op& op, Var x, Var (*whole)(Var), Var (*along)(Var, Index, const ReduceOptions&)) {
+  return op.has("axis") ? along(x, op.integer("axis"), {.keepdims = op.flag("keepdims")}) : whole(x);
+}
+
+OpCall reduction(Var (*whole)(Var), Var (*along)(Var, Index, const ReduceOptions&)) {
+  return [=](const Trace::Op& op, Operands x, const Shape&) { return reduced(op, x[0], whole, along); };
+}
+
+Size2D size(const Trace::Op& op, std::string_view name) { return {op.integers(name)[0], op.integers(name)[1]}; }
+
+/// The padding with these amounts before and after both axes of the input.
+Padding padding_of(const Trace::Op& op, Size2D taps, Size2D dilation) {
+  const std::vector<Index>& pads = op.integers("pads");
+  if (std::all_of(pads.begin(), pads.end(), [](Index pad) { return pad == 0; })) return Padding::valid;
+  const bool causal = pads[2] == 0 && pads[3] == 0 && pads[0] == (taps.height - 1) * dilation.height &&
+                      pads[1] == (taps.width - 1) * dilation.width;
+  return causal ? Padding::causal : Padding::same;
+}
+
+Var convolved(const Trace::Op& op, Operands x, const Shape&) {
+  const Size2D dilations = size(op, "dilations");
+  const Shape& kernel = x[1].shape();
+  const Conv2DOptions options{.strides = size(op, "strides"),
+                              .padding = padding_of(op, {kernel[0], kernel[1]}, dilations),
+                              .dilation_rate = dilations,
+                              .groups = op.integer("groups"),
+                              .relu = op.flag("relu")};
+  return x.size() > 2 ? conv2d(x[0], x[1], x[2], options) : conv2d(x[0], x[1], options);
+}
+
+Var convolved_depthwise(const Trace::Op& op, Operands x, const Shape&) {
+  const Size2D dilations = size(op, "dilations");
+  const Shape& kernel = x[1].shape();
+  const DepthwiseConv2DOptions options{.strides = size(op, "strides"),
+                                       .padding = padding_of(op, {kernel[0], kernel[1]}, dilations),
+                                       .dilation_rate = dilations};
+  return x.size() > 2 ? depthwise_conv2d(x[0], x[1], x[2], options) : depthwise_conv2d(x[0], x[1], options);
+}
+
+OpCall pooled(Var (*pool)(Var, Size2D, const Pool2DOptions&)) {
+  return [pool](const Trace::Op& op, Operands x, const Shape&) {
+    const Size2D taps = size(op, "size");
+    return pool(x[0], taps, {.strides = size(op, "strides"), .padding = padding_of(op, taps, 1)});
+  };
+}
+
+OpCall recurrent(Var (*with_bias)(Var, Operand, Operand, Operand, const RecurrentOptions&),
+                            Var (*without)(Var, Operand, Operand, const RecurrentOptions&)) {
+  return [=](const Trace::Op& op, Operands x, const Shape&) {
+    const RecurrentOptions options{.return_sequences = op.flag("return_sequences"),
+                                   .go_backwards = op.flag("go_backwards")};
+    return x.size() > 3 ? with_bias(x[0], x[1], x[2], x[3], options) : without(x[0], x[1], x[2], options);
+  };
+}
+
+OpRows<OpCall>& calls() {
+  static OpRows<OpCall> all("register_stream_op", {{
+      {"affine", [](const Trace::Op&, Operands x, const Shape&) { return affine(x[0], x[1], x[2]); }},
+      {"matmul",
+       [](const Trace::Op& op, Operands x, const Shape&) {
+         return matmul(x[0], x[1], {.transpose_a = op.flag("transpose_a"), .transpose_b = op.flag("transpose_b")});
+       }},
+      {"add", binary([](Var a, Var b) { return a + b; })},
+      {"subtract", binary([](Var a, Var b) { return a - b; })},
+      {"multiply", binary([](Var a, Var b) { return a * b; })},
+      {"divide", binary([](Var a, Var b) { return a / b; })},
+      {"pow", binary([](Var a, Var b) { return pow(a, b); })},
+      {"maximum", binary([](Var a, Var b) { return maximum(a, b); })},
+      {"minimum", binary([](Var a, Var b) { return minimum(a, b); })},
+      {"negate", [](const Trace::Op&, Operands x, const Shape&) { return -x[0]; }},
+      {"exp", unary(exp)},
+      {"log", unary(log)},
+      {"sqrt", unary(sqrt)},
+      {"square", unary(square)},
+      {"abs", unary(abs)},
+      {"relu", unary(relu)},
+      {"sigmoid", unary(sigmoid)},
+      {"tanh", unary(tanh)},
+      {"swish", unary(swish)},
+      {"softplus", unary(softplus)},
+      {"leaky_relu",
+       [](const Trace::Op& op, Operands x, const Shape&) { return leaky_relu(x[0], op.real("negative_slope")); }},
+      {"elu", [](const Trace::Op& op, Operands x, const Shape&) { return elu(x[0], op.real("alpha")); }},
+      {"gelu", [](const Trace::Op& op, Operands x,
+                  const Shape&) { return gelu(x[0], GeluOptions{.approximate = op.flag("approximate")}); }},
+      {"sum", reduction(sum, sum)},
+      {"mean", reduction(mean, mean)},
+      {"max", reduction(max, max)},
+      {"softmax", [](const Trace::Op& op, Operands x, const Shape&) { return softmax(x[0], op.integer("axis")); }},
+      {"log_softmax",
+       [](const Trace::Op& op, Operands x, const Shape&) { return log_softmax(x[0], op.integer("axis")); }},
+      {"batch_normalization",
+       [](const Trace::Op& op, Operands x, const Shape&) {
+         return batch_normalization(x[0], x[1], x[2], x[3], x[4], op.real("epsilon"));
+       }},
+      {"layer_normalization",
+       [](const Trace::Op& op, Operands x, const Shape&) {
+         return layer_normalization(x[0], x[1], x[2], {.axes = op.integer("axes"), .epsilon = op.real("epsilon")});
+       }},
+      {"reshape", [](const Trace::Op&, Operands x, const Shape& shape) { return reshape(x[0], shape); }},
+      {"transpose", [](const Trace::Op& op, Operands x, const Shape&) { return transpose(x[0], op.integers("axes")); }},
+      {"concatenate", [](const Trace::Op& op, Operands x, const Shape&) { return concatenate(x, op.integer("axis")); }},
+      {"slice_axis",
+       [](const Trace::Op& op, Operands x, const Shape&) {
+         return slice_axis(x[0], op.integer("axis"), op.integer("begin"), op.integer("end"));
+       }},
+      {"take", [](const Trace::Op&, Operands x, const Shape&) { return take(x[0], x[1]); }},
+      {"repeat",
+       [](const Trace::Op&, Operands x, const Shape& shape) { return x[0] + x[0].tape().constant(Tensor(shape)); }},
+      {"conv2d", convolved},
+      {"depthwise_conv2d", convolved_depthwise},
+      {"max_pool2d", pooled(max_pool2d)},
+      {"average_pool2d", pooled(average_pool2d)},
+      {"lstm", recurrent(lstm, lstm)},
+      {"gru", recurrent(gru, gru)},
+  }});
+  return all;
+}
+
+}  // namespace
+
+const OpCall* find_op_call(std::string_view op) { return calls().find(op); }
+void add_op_call(std::string op, OpCall call) { calls().add(std::move(op), std::move(call)); }
+std::vector<std::string> called_op_names() { return calls().names(); }
+
+}  // namespace cornu::detail
