@@ -36,11 +36,8 @@ constexpr Index steps = 2048;
 Sequential convolutions() {
   Sequential model{Input{steps, 16}};
   for (Index dilation = 1; dilation <= 512; dilation *= 2) {
-    model.add(Conv1D{.filters = 16,
-                     .kernel_size = 3,
-                     .padding = Padding::causal,
-                     .dilation_rate = dilation,
-                     .activation = relu});
+    model.add(Conv1D{
+        .filters = 16, .kernel_size = 3, .padding = Padding::causal, .dilation_rate = dilation, .activation = relu});
   }
   return model;
 }

@@ -99,11 +99,8 @@ Sequential lstm() { return {Input{steps, 1}, Residual{LSTM{.units = 20, .return_
 Sequential wavenet() {
   Sequential model{Input{steps, 1}, Dense{12}};
   for (const Index dilation : {1, 2, 4, 8, 16, 32, 64}) {
-    model.add(Residual{Conv1D{.filters = 12,
-                              .kernel_size = 3,
-                              .padding = Padding::causal,
-                              .dilation_rate = dilation,
-                              .activation = tanh}});
+    model.add(Residual{Conv1D{
+        .filters = 12, .kernel_size = 3, .padding = Padding::causal, .dilation_rate = dilation, .activation = tanh}});
   }
   model.add(Dense{1});
   return model;

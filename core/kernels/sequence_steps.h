@@ -20,6 +20,11 @@ constexpr Index padded_columns(Index columns) {
 /// padded_columns(count).
 Tensor padded_part(ConstView matrix, Index first, Index count);
 
+/// out = x matrix + bias for one row x of `count` elements and a matrix (count, columns) with rows of `step` elements,
+/// a whole number of vectors. Whole vectors are read and written.
+void row_product(const Real* x, Index count, const Real* matrix, Index step, const Real* bias, Index columns,
+                 Real* out);
+
 /// What the recurrent layers have in common: x is (rows, inputs), y is (rows, units). Kernels are (inputs, columns) and
 /// (units, columns) with padded rows, biases are padded rows.
 struct RecurrentSteps {

@@ -73,7 +73,7 @@ Var gru_of(const RecurrentOperands& operands, const RecurrentOptions& options) {
             recurrent_kernel = operands.recurrent_kernel;
   const Shape of_rows{r.rows(), r.units};
   const GruTrace trace{r.input_products(operands, bias ? bias.value().data() : nullptr), tape.scratch(of_rows),
-                    tape.scratch(of_rows)};
+                       tape.scratch(of_rows)};
   const View h = r.state(y), products = tape.scratch({r.batch, r.width});
   for (Index turn = 0; turn < r.steps; ++turn) {
     if (bias) {

@@ -11,7 +11,6 @@ namespace cornu::detail {
 
 namespace {
 
-
 using Operands = std::span<const Var>;
 
 OpCall unary(Var (*function)(Var)) {
@@ -70,7 +69,7 @@ OpCall pooled(Var (*pool)(Var, Size2D, const Pool2DOptions&)) {
 }
 
 OpCall recurrent(Var (*with_bias)(Var, Operand, Operand, Operand, const RecurrentOptions&),
-                            Var (*without)(Var, Operand, Operand, const RecurrentOptions&)) {
+                 Var (*without)(Var, Operand, Operand, const RecurrentOptions&)) {
   return [=](const Trace::Op& op, Operands x, const Shape&) {
     const RecurrentOptions options{.return_sequences = op.flag("return_sequences"),
                                    .go_backwards = op.flag("go_backwards")};
@@ -79,66 +78,70 @@ OpCall recurrent(Var (*with_bias)(Var, Operand, Operand, Operand, const Recurren
 }
 
 OpRows<OpCall>& calls() {
-  static OpRows<OpCall> all("register_stream_op", {{
-      {"affine", [](const Trace::Op&, Operands x, const Shape&) { return affine(x[0], x[1], x[2]); }},
-      {"matmul",
-       [](const Trace::Op& op, Operands x, const Shape&) {
-         return matmul(x[0], x[1], {.transpose_a = op.flag("transpose_a"), .transpose_b = op.flag("transpose_b")});
-       }},
-      {"add", binary([](Var a, Var b) { return a + b; })},
-      {"subtract", binary([](Var a, Var b) { return a - b; })},
-      {"multiply", binary([](Var a, Var b) { return a * b; })},
-      {"divide", binary([](Var a, Var b) { return a / b; })},
-      {"pow", binary([](Var a, Var b) { return pow(a, b); })},
-      {"maximum", binary([](Var a, Var b) { return maximum(a, b); })},
-      {"minimum", binary([](Var a, Var b) { return minimum(a, b); })},
-      {"negate", [](const Trace::Op&, Operands x, const Shape&) { return -x[0]; }},
-      {"exp", unary(exp)},
-      {"log", unary(log)},
-      {"sqrt", unary(sqrt)},
-      {"square", unary(square)},
-      {"abs", unary(abs)},
-      {"relu", unary(relu)},
-      {"sigmoid", unary(sigmoid)},
-      {"tanh", unary(tanh)},
-      {"swish", unary(swish)},
-      {"softplus", unary(softplus)},
-      {"leaky_relu",
-       [](const Trace::Op& op, Operands x, const Shape&) { return leaky_relu(x[0], op.real("negative_slope")); }},
-      {"elu", [](const Trace::Op& op, Operands x, const Shape&) { return elu(x[0], op.real("alpha")); }},
-      {"gelu", [](const Trace::Op& op, Operands x,
-                  const Shape&) { return gelu(x[0], GeluOptions{.approximate = op.flag("approximate")}); }},
-      {"sum", reduction(sum, sum)},
-      {"mean", reduction(mean, mean)},
-      {"max", reduction(max, max)},
-      {"softmax", [](const Trace::Op& op, Operands x, const Shape&) { return softmax(x[0], op.integer("axis")); }},
-      {"log_softmax",
-       [](const Trace::Op& op, Operands x, const Shape&) { return log_softmax(x[0], op.integer("axis")); }},
-      {"batch_normalization",
-       [](const Trace::Op& op, Operands x, const Shape&) {
-         return batch_normalization(x[0], x[1], x[2], x[3], x[4], op.real("epsilon"));
-       }},
-      {"layer_normalization",
-       [](const Trace::Op& op, Operands x, const Shape&) {
-         return layer_normalization(x[0], x[1], x[2], {.axes = op.integer("axes"), .epsilon = op.real("epsilon")});
-       }},
-      {"reshape", [](const Trace::Op&, Operands x, const Shape& shape) { return reshape(x[0], shape); }},
-      {"transpose", [](const Trace::Op& op, Operands x, const Shape&) { return transpose(x[0], op.integers("axes")); }},
-      {"concatenate", [](const Trace::Op& op, Operands x, const Shape&) { return concatenate(x, op.integer("axis")); }},
-      {"slice_axis",
-       [](const Trace::Op& op, Operands x, const Shape&) {
-         return slice_axis(x[0], op.integer("axis"), op.integer("begin"), op.integer("end"));
-       }},
-      {"take", [](const Trace::Op&, Operands x, const Shape&) { return take(x[0], x[1]); }},
-      {"repeat",
-       [](const Trace::Op&, Operands x, const Shape& shape) { return x[0] + x[0].tape().constant(Tensor(shape)); }},
-      {"conv2d", convolved},
-      {"depthwise_conv2d", convolved_depthwise},
-      {"max_pool2d", pooled(max_pool2d)},
-      {"average_pool2d", pooled(average_pool2d)},
-      {"lstm", recurrent(lstm, lstm)},
-      {"gru", recurrent(gru, gru)},
-  }});
+  static OpRows<OpCall> all(
+      "register_stream_op",
+      {{
+          {"affine", [](const Trace::Op&, Operands x, const Shape&) { return affine(x[0], x[1], x[2]); }},
+          {"matmul",
+           [](const Trace::Op& op, Operands x, const Shape&) {
+             return matmul(x[0], x[1], {.transpose_a = op.flag("transpose_a"), .transpose_b = op.flag("transpose_b")});
+           }},
+          {"add", binary([](Var a, Var b) { return a + b; })},
+          {"subtract", binary([](Var a, Var b) { return a - b; })},
+          {"multiply", binary([](Var a, Var b) { return a * b; })},
+          {"divide", binary([](Var a, Var b) { return a / b; })},
+          {"pow", binary([](Var a, Var b) { return pow(a, b); })},
+          {"maximum", binary([](Var a, Var b) { return maximum(a, b); })},
+          {"minimum", binary([](Var a, Var b) { return minimum(a, b); })},
+          {"negate", [](const Trace::Op&, Operands x, const Shape&) { return -x[0]; }},
+          {"exp", unary(exp)},
+          {"log", unary(log)},
+          {"sqrt", unary(sqrt)},
+          {"square", unary(square)},
+          {"abs", unary(abs)},
+          {"relu", unary(relu)},
+          {"sigmoid", unary(sigmoid)},
+          {"tanh", unary(tanh)},
+          {"swish", unary(swish)},
+          {"softplus", unary(softplus)},
+          {"leaky_relu",
+           [](const Trace::Op& op, Operands x, const Shape&) { return leaky_relu(x[0], op.real("negative_slope")); }},
+          {"elu", [](const Trace::Op& op, Operands x, const Shape&) { return elu(x[0], op.real("alpha")); }},
+          {"gelu", [](const Trace::Op& op, Operands x,
+                      const Shape&) { return gelu(x[0], GeluOptions{.approximate = op.flag("approximate")}); }},
+          {"sum", reduction(sum, sum)},
+          {"mean", reduction(mean, mean)},
+          {"max", reduction(max, max)},
+          {"softmax", [](const Trace::Op& op, Operands x, const Shape&) { return softmax(x[0], op.integer("axis")); }},
+          {"log_softmax",
+           [](const Trace::Op& op, Operands x, const Shape&) { return log_softmax(x[0], op.integer("axis")); }},
+          {"batch_normalization",
+           [](const Trace::Op& op, Operands x, const Shape&) {
+             return batch_normalization(x[0], x[1], x[2], x[3], x[4], op.real("epsilon"));
+           }},
+          {"layer_normalization",
+           [](const Trace::Op& op, Operands x, const Shape&) {
+             return layer_normalization(x[0], x[1], x[2], {.axes = op.integer("axes"), .epsilon = op.real("epsilon")});
+           }},
+          {"reshape", [](const Trace::Op&, Operands x, const Shape& shape) { return reshape(x[0], shape); }},
+          {"transpose",
+           [](const Trace::Op& op, Operands x, const Shape&) { return transpose(x[0], op.integers("axes")); }},
+          {"concatenate",
+           [](const Trace::Op& op, Operands x, const Shape&) { return concatenate(x, op.integer("axis")); }},
+          {"slice_axis",
+           [](const Trace::Op& op, Operands x, const Shape&) {
+             return slice_axis(x[0], op.integer("axis"), op.integer("begin"), op.integer("end"));
+           }},
+          {"take", [](const Trace::Op&, Operands x, const Shape&) { return take(x[0], x[1]); }},
+          {"repeat",
+           [](const Trace::Op&, Operands x, const Shape& shape) { return x[0] + x[0].tape().constant(Tensor(shape)); }},
+          {"conv2d", convolved},
+          {"depthwise_conv2d", convolved_depthwise},
+          {"max_pool2d", pooled(max_pool2d)},
+          {"average_pool2d", pooled(average_pool2d)},
+          {"lstm", recurrent(lstm, lstm)},
+          {"gru", recurrent(gru, gru)},
+      }});
   return all;
 }
 

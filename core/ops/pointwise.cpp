@@ -224,16 +224,23 @@ struct DefaultLeakyRelu {
 }  // namespace
 
 detail::PointwiseLoop detail::pointwise_loop(std::string_view op) {
-  constexpr std::array<std::pair<std::string_view, PointwiseLoop>, 17> loops{
-      {{"negate", loop<Negate>},       {"exp", loop<Exp>},
-       {"log", loop<Log>},             {"sqrt", loop<Sqrt>},
-       {"square", loop<Square>},       {"abs", loop<Abs>},
-       {"relu", loop<Relu>},           {"sigmoid", loop<Sigmoid>},
-       {"tanh", loop<Tanh>},           {"swish", loop<Swish>},
-       {"softplus", loop<Softplus>},   {"linear", loop<Linear>},
-       {"silu", loop<Swish>},          {"exponential", loop<Exp>},
-       {"gelu", loop<Gelu>},           {"elu", loop<DefaultElu>},
-       {"leaky_relu", loop<DefaultLeakyRelu>}}};
+  constexpr std::array<std::pair<std::string_view, PointwiseLoop>, 17> loops{{{"negate", loop<Negate>},
+                                                                              {"exp", loop<Exp>},
+                                                                              {"log", loop<Log>},
+                                                                              {"sqrt", loop<Sqrt>},
+                                                                              {"square", loop<Square>},
+                                                                              {"abs", loop<Abs>},
+                                                                              {"relu", loop<Relu>},
+                                                                              {"sigmoid", loop<Sigmoid>},
+                                                                              {"tanh", loop<Tanh>},
+                                                                              {"swish", loop<Swish>},
+                                                                              {"softplus", loop<Softplus>},
+                                                                              {"linear", loop<Linear>},
+                                                                              {"silu", loop<Swish>},
+                                                                              {"exponential", loop<Exp>},
+                                                                              {"gelu", loop<Gelu>},
+                                                                              {"elu", loop<DefaultElu>},
+                                                                              {"leaky_relu", loop<DefaultLeakyRelu>}}};
   const auto* const found = std::find_if(loops.begin(), loops.end(), [&](const auto& row) { return row.first == op; });
   return found == loops.end() ? nullptr : found->second;
 }

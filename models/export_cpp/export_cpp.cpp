@@ -78,9 +78,9 @@ std::string predictor(const Sequential& model, const ExportCppOptions& options) 
   const detail::CppTrainer trainer =
       options.trainable ? detail::write_trainer(model, trace, program, arrays, trained) : detail::CppTrainer{};
 
-  const std::string about =
-      fmt::format("{}//\n// Weights: {} bytes. Workspace: {} bytes.\n{}", detail::cpp_description(trace, model.name(), "Predictor"),
-                  program.weight_bytes(), 4 * body.workspace, trainer.about);
+  const std::string about = fmt::format("{}//\n// Weights: {} bytes. Workspace: {} bytes.\n{}",
+                                        detail::cpp_description(trace, model.name(), "Predictor"),
+                                        program.weight_bytes(), 4 * body.workspace, trainer.about);
   const std::string declarations = fmt::format(
       "// Elements of a sample.\n"
       "inline constexpr std::size_t input_size = {}, output_size = {};\n\n"

@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "cornu/core/compiler.h"
+#include "cornu/core/shape.h"
 
 namespace cornu {
 

@@ -15,7 +15,8 @@ inline float exp_of(float v) {
   const float shifted = v * 1.44269504f + 12582912.0f, k = shifted - 12582912.0f;
   const float r = (v - k * 0.693359375f) + k * 2.12194440e-4f;
   const float series =
-      ((((1.3888889e-3f * r + 8.3333333e-3f) * r + 4.1666667e-2f) * r + 0.16666667f) * r + 0.5f) * r * r + r + 1.0f;
+      ((((((1.9841270e-4f * r + 1.3888889e-3f) * r + 8.3333333e-3f) * r + 4.1666667e-2f) * r + 0.16666667f) * r + 0.5f) *
+           r + 1.0f) * r + 1.0f;
   std::uint32_t bits = 0;
   std::memcpy(&bits, &shifted, sizeof bits);
   bits = (bits + 127u) << 23;

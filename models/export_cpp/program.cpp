@@ -125,7 +125,9 @@ std::string CppProgram::weights(const std::string& name, const Tensor& kernel, I
 std::string CppProgram::text(const std::string& about, const std::string& declarations,
                              const std::string& functions) const {
   std::string text = about;
-  text += "#pragma once\n\n#include <cmath>\n#include <cstddef>\n#include <cstdint>\n#include <cstring>\n#include <type_traits>\n\n";
+  text +=
+      "#pragma once\n\n#include <cmath>\n#include <cstddef>\n#include <cstdint>\n#include <cstring>\n#include "
+      "<type_traits>\n\n";
   text += "namespace " + options_.name + " {\n\n" + declarations;
   text += "\nnamespace detail {\n\nusing size = std::size_t;\n";
   for (const auto& [name, function] : functions_) text += function;

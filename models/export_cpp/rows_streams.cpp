@@ -63,8 +63,9 @@ CppValue write_attention(CppOpWriter& to) {
   const Index heads = to.op().integer("num_heads"), window = to.op().integer("window"), d = to.shape(0)[2] / heads,
               width = to.shape(2)[2] / heads;
   const CppValue scores = to.make({window});
-  return to.call("attend_step", fmt::format("{}, {}, {}, {}", window, heads, d, width),
-                 {to.operand(0), to.operand(1), to.operand(2), scores, to.state(zeros(window * heads * (d + width) + 2))});
+  return to.call(
+      "attend_step", fmt::format("{}, {}, {}, {}", window, heads, d, width),
+      {to.operand(0), to.operand(1), to.operand(2), scores, to.state(zeros(window * heads * (d + width) + 2))});
 }
 
 // ---- Windows over time ----
@@ -97,11 +98,11 @@ CppValue write_convolution(CppOpWriter& to) {
   const Windows windows(to, kernel[static_cast<Index>(axis)], to.op().integers("dilations")[axis]);
   const Index in = x[3], out = is_depthwise ? kernel[2] * kernel[3] : kernel[3],
               groups = is_depthwise ? in : to.op().integer("groups");
-  const CppValue y = to.call(
-      "convolve_step", fmt::format("{}, {}, {}, {}", in, out, groups, windows.templates()),
-      {to.operand(0), to.state(windows.state(to, in, 0)), to.weights(1, out),
-       to.operand_count() > 2 ? to.operand(2) : "nullptr",
-       !is_depthwise && to.op().flag("relu") ? "[](float v) { return v < 0.0f ? 0.0f : v; }" : "[](float v) { return v; }"});
+  const CppValue y = to.call("convolve_step", fmt::format("{}, {}, {}, {}", in, out, groups, windows.templates()),
+                             {to.operand(0), to.state(windows.state(to, in, 0)), to.weights(1, out),
+                              to.operand_count() > 2 ? to.operand(2) : "nullptr",
+                              !is_depthwise && to.op().flag("relu") ? "[](float v) { return v < 0.0f ? 0.0f : v; }"
+                                                                    : "[](float v) { return v; }"});
   return y;
 }
 

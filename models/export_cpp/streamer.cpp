@@ -84,9 +84,9 @@ std::string cpp_stream(const Sequential& model, const ExportCppOptions& options)
   const CppCalls::Body body = writer.calls().body(output, "workspace");
 
   const std::vector<float>& state = writer.state();
-  const std::string about = fmt::format(
-      "{}//\n// Weights: {} bytes. State: {} bytes. Workspace: {} bytes.\n",
-      cpp_description(trace, model.name(), "Stream"), program.weight_bytes(), 4 * state.size(), 4 * body.workspace);
+  const std::string about = fmt::format("{}//\n// Weights: {} bytes. State: {} bytes. Workspace: {} bytes.\n",
+                                        cpp_description(trace, model.name(), "Stream"), program.weight_bytes(),
+                                        4 * state.size(), 4 * body.workspace);
   const std::string declarations = fmt::format(
       "// Elements of a step, and of the state.\n"
       "inline constexpr std::size_t input_size = {}, output_size = {}, state_size = {};\n"

@@ -245,7 +245,8 @@ constexpr std::array<std::pair<std::string_view, StreamRow>, 5> element_rows{{
 StreamRows stream_element_rows() { return element_rows; }
 
 void make_tape_op(StreamBuilder& to) {
-  const PointwiseLoop loop = to.op().attributes.empty() && to.operand_count() == 1 ? pointwise_loop(to.op().name) : nullptr;
+  const PointwiseLoop loop =
+      to.op().attributes.empty() && to.operand_count() == 1 ? pointwise_loop(to.op().name) : nullptr;
   if (loop != nullptr) {
     const StreamValue x = to.operand(0);
     return to.add(std::make_unique<Pointwise>(loop, x, to.result_in(0)));

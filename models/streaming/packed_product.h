@@ -6,6 +6,9 @@
 
 namespace cornu::detail {
 
+/// Elements after each value in the memory of a stream: a vector that begins in the value may end there.
+inline constexpr Index stream_slack = 64 / static_cast<Index>(sizeof(Real));
+
 /// A known matrix (depth, columns) and a bias, packed for products with a few rows at a time. relu: of the result.
 class PackedProduct {
  public:
@@ -14,13 +17,18 @@ class PackedProduct {
 
   Index depth() const { return depth_; }
   Index columns() const { return columns_; }
-  /// product: the left operand. Results are written to `out`, with rows of out_row elements.
-  void run(TileProduct product, Index rows, Real* out, Index out_row) const;
+  /// product: the left operand. Results are written to `out`, with rows of out_row elements. spills: whole vectors may
+  /// be written, up to stream_slack elements beyond the last row.
+  void run(TileProduct product, Index rows, Real* out, Index out_row, bool spills) const;
 
  private:
   Index depth_, columns_;
   bool relu_;
-  std::vector<Tensor> panels_;
+  struct Panel {
+    Tensor numbers;
+    Index first, width, step;  // columns, and the distance of rows
+  };
+  std::vector<Panel> panels_;
 };
 
 }  // namespace cornu::detail

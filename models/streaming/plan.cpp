@@ -5,6 +5,7 @@
 #include "cornu/core/error.h"
 #include "cornu/core/ops/loops.h"
 #include "cornu/core/text/printable.h"
+#include "cornu/models/streaming/packed_product.h"
 #include "cornu/models/streaming/plan_builder.h"
 
 namespace cornu::detail {
@@ -131,7 +132,7 @@ void StreamBuilder::give_back(Index begin, Index size) {
 
 StreamValue StreamBuilder::allocate(Index width, Index rate, std::size_t owner) {
   StreamValue value{.home = StreamValue::Home::memory};
-  value.offset = take(width * plan_.block_size);
+  value.offset = take(width * plan_.block_size + stream_slack);
   value.width = width;
   value.rate = rate;
   value.owner = owner;
@@ -151,9 +152,7 @@ StreamValue StreamBuilder::result_in(std::size_t i) {
   return values_[op_->result] = x;
 }
 
-void StreamBuilder::result_is(std::size_t i) {
-  values_[op_->result] = operand(i);
-}
+void StreamBuilder::result_is(std::size_t i) { values_[op_->result] = operand(i); }
 
 Index StreamBuilder::scratch(Index size) {
   const Index begin = take(size);
@@ -167,7 +166,7 @@ void StreamBuilder::release() {
     if (value.home != StreamValue::Home::memory || last_use_[value.owner] != now_) return;
     if (std::find(done.begin(), done.end(), value.owner) != done.end()) return;
     done.push_back(value.owner);
-    give_back(values_[value.owner].offset, values_[value.owner].width * plan_.block_size);
+    give_back(values_[value.owner].offset, values_[value.owner].width * plan_.block_size + stream_slack);
   };
   for (const std::size_t operand : op_->operands) give_back_value(values_[operand]);
   give_back_value(values_[op_->result]);

@@ -21,11 +21,11 @@ struct StreamFrame {
 /// A value: rows of `width` elements, in the input, in memory, or a constant row.
 struct StreamValue {
   enum class Home { none, input, memory, constant } home = Home::none;
-  Index offset = 0;             // in the memory
-  const Real* row = nullptr;    // a constant's
+  Index offset = 0;           // in the memory
+  const Real* row = nullptr;  // a constant's
   Index width = 0;
-  Index rate = 0;               // 0: a row for each step of the input
-  std::size_t owner = 0;        // the value of the trace whose memory it is
+  Index rate = 0;         // 0: a row for each step of the input
+  std::size_t owner = 0;  // the value of the trace whose memory it is
 
   const Real* in(const StreamFrame& frame) const {
     return home == Home::memory ? frame.memory + offset : home == Home::input ? frame.input : row;

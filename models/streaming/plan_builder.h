@@ -63,7 +63,7 @@ class StreamBuilder {
   const Trace& trace_;
   const Trace::Op* op_ = nullptr;
   std::size_t now_ = 0;
-  std::vector<StreamValue> values_;   // of the trace
+  std::vector<StreamValue> values_;    // of the trace
   std::vector<std::size_t> last_use_;  // of the memory of each value
   std::vector<Free> free_, scratches_;
 };

@@ -7,9 +7,9 @@
 
 #include "cornu/core/autodiff/rewrites.h"
 #include "cornu/core/error.h"
+#include "cornu/core/ops/op_calls.h"
 #include "cornu/core/text/printable.h"
 #include "cornu/models/trace.h"
-#include "cornu/core/ops/op_calls.h"
 
 namespace cornu::detail {
 

@@ -24,13 +24,13 @@ namespace cornu::detail {
 /// A strided op has a row for every `stride`-th step only.
 struct StreamTrace {
   Trace trace;
-  Index latency = 0;                 ///< steps before the one with the first row of the output
-  Index stride = 1;                  ///< steps from one row of the output to the next
+  Index latency = 0;                  ///< steps before the one with the first row of the output
+  Index stride = 1;                   ///< steps from one row of the output to the next
   std::optional<Index> most_steps{};  ///< rows of the shortest stream_rows
 };
 
-/// keep: which composed ops stay one op. window: keys that causal attention remembers; 0: the steps of the model's input.
-/// Throws as trace(model), and ValueError, naming layer and op, for what cannot be computed step by step.
+/// keep: which composed ops stay one op. window: keys that causal attention remembers; 0: the steps of the model's
+/// input. Throws as trace(model), and ValueError, naming layer and op, for what cannot be computed step by step.
 StreamTrace stream_trace(const Sequential& model, const std::function<bool(const Trace::Op&)>& keep, Index window);
 
 }  // namespace cornu::detail

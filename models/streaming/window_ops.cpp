@@ -75,8 +75,7 @@ struct Windows {
 
 class Convolution final : public StreamOp {
  public:
-  explicit Convolution(StreamBuilder& to)
-      : windows_(to, to.shape(1)[to.op().integer("axis")], dilation(to), 0) {
+  explicit Convolution(StreamBuilder& to) : windows_(to, to.shape(1)[to.op().integer("axis")], dilation(to), 0) {
     const Shape kernel = to.shape(1);
     const bool is_depthwise = to.op().name == "stream_depthwise_conv2d";
     groups_ = is_depthwise ? kernel[2] : to.op().integer("groups");
@@ -104,7 +103,7 @@ class Convolution final : public StreamOp {
                                                       .part_stride = windows_.dilation * width,
                                                       .length = group_in_},
                                                      block.count, windows_.y.out(frame) + group * group_out_,
-                                                     windows_.y.width);
+                                                     windows_.y.width, groups_ == 1);
     }
   }
 
@@ -155,10 +154,11 @@ void add(StreamBuilder& to) {
   to.add(std::make_unique<Op>(to));
 }
 
-constexpr std::array<std::pair<std::string_view, StreamRow>, 4> window_rows{{{"stream_conv2d", add<Convolution>},
-                                                                      {"stream_depthwise_conv2d", add<Convolution>},
-                                                                      {"stream_max_pool2d", add<Pooling>},
-                                                                      {"stream_average_pool2d", add<Pooling>}}};
+constexpr std::array<std::pair<std::string_view, StreamRow>, 4> window_rows{
+    {{"stream_conv2d", add<Convolution>},
+     {"stream_depthwise_conv2d", add<Convolution>},
+     {"stream_max_pool2d", add<Pooling>},
+     {"stream_average_pool2d", add<Pooling>}}};
 
 }  // namespace
 

@@ -79,31 +79,34 @@ inline std::vector<StreamCase> stream_cases() {
       {"max_over_time", {in, OfOps{[](Var x) { return over_time(x, 4, true); }}, Dense{2}}},
       {"mean_over_time", {in, OfOps{[](Var x) { return over_time(x, 4, false); }}, Dense{2}}},
       {"depthwise", {in, OfOps{[](Var x) {
-         const Var kernel = x.tape().constant(Tensor::full({1, 3, 8, 2}, Real(0.3)));
-         const Var image = reshape(x, x.shape().inserted(1, 1));
-         const Var y = depthwise_conv2d(image, kernel, {.padding = Padding::valid});
-         return reshape(y, y.shape().without(1));
-       }}}},
+                       const Var kernel = x.tape().constant(Tensor::full({1, 3, 8, 2}, Real(0.3)));
+                       const Var image = reshape(x, x.shape().inserted(1, 1));
+                       const Var y = depthwise_conv2d(image, kernel, {.padding = Padding::valid});
+                       return reshape(y, y.shape().without(1));
+                     }}}},
       {"attention", {in, MultiHeadAttention{.num_heads = 2, .key_dim = 3, .use_causal_mask = true}}},
       {"attention_of_values",
-       {in, MultiHeadAttention{.num_heads = 3, .key_dim = 2, .value_dim = 5, .use_bias = false, .use_causal_mask = true}}},
+       {in,
+        MultiHeadAttention{.num_heads = 3, .key_dim = 2, .value_dim = 5, .use_bias = false, .use_causal_mask = true}}},
       {"positions", {in, LearnedPositions{}, Dense{3}}},
       {"normalizations", {in, LayerNormalization{}, Dense{6}, BatchNormalization{}, LeakyReLU{}, ELU{}, Dropout{0.5}}},
       {"embedding", {Input{24}, Embedding{10, 4}, GRU{.units = 4, .return_sequences = true}, Dense{10}, Softmax{}}},
       {"wavenet", {in, WaveNetBlock{8, 1}, WaveNetBlock{8, 2}, WaveNetBlock{8, 4}, Dense{1}}},
       {"mish", {in, Mish{}, ScaleAndShift{}}},
-      {"last_step", {in, lstm, OfOps{[](Var x) {
-         const Shape& s = x.shape();
-         return reshape(slice_axis(x, 1, s[1] - 1, s[1]), {s[0], s[2]});
-       }}, Dense{2}}},
+      {"last_step",
+       {in, lstm, OfOps{[](Var x) {
+          const Shape& s = x.shape();
+          return reshape(slice_axis(x, 1, s[1] - 1, s[1]), {s[0], s[2]});
+        }},
+        Dense{2}}},
       {"swapped", {in, OfOps{[](Var x) {
-         return transpose(softmax(transpose(x, {0, 2, 1}) * 2, 1), {0, 2, 1});
-       }}}},
+                     return transpose(softmax(transpose(x, {0, 2, 1}) * 2, 1), {0, 2, 1});
+                   }}}},
       {"ops", {in, OfOps{[](Var x) {
-         const Var part = slice_axis(x, -1, 2, 6), sum_of_features = sum(x, 2, {.keepdims = true});
-         return concatenate({part / (1 + abs(sum_of_features)), maximum(part, 0.1), pow(abs(part) + 1, 0.5),
-                             log_softmax(x), x - mean(x, 2, {.keepdims = true})});
-       }}}},
+                 const Var part = slice_axis(x, -1, 2, 6), sum_of_features = sum(x, 2, {.keepdims = true});
+                 return concatenate({part / (1 + abs(sum_of_features)), maximum(part, 0.1), pow(abs(part) + 1, 0.5),
+                                     log_softmax(x), x - mean(x, 2, {.keepdims = true})});
+               }}}},
   };
   Sequential transformer{Input{24}, Embedding{10, 8}, LearnedPositions{}};
   for (int i = 0; i < 2; ++i) {

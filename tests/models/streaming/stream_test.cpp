@@ -356,11 +356,11 @@ TEST(Stream, RefusesWhatCannotStream) {
           "lstm: the op lstm begins with the last step");
   refused({in, MultiHeadAttention{.num_heads = 1, .key_dim = 2}},
           "multi_head_attention: the op attend attends to later steps; use_causal_mask does not");
-  refused({in, OfOps{[](Var x) { return x + reshape(sum(transpose(x, {0, 2, 1}), 2), {x.shape()[0], 1, 4}); }}},
-          "of_ops: the op sum needs all steps");
-  refused({in, LSTM{.units = 4, .return_sequences = true}, OfOps{[](Var x) {
-             return x + slice_axis(x, 1, 5, 6);
+  refused({in, OfOps{[](Var x) {
+             return x + reshape(sum(transpose(x, {0, 2, 1}), 2), {x.shape()[0], 1, 4});
            }}},
+          "of_ops: the op sum needs all steps");
+  refused({in, LSTM{.units = 4, .return_sequences = true}, OfOps{[](Var x) { return x + slice_axis(x, 1, 5, 6); }}},
           "of_ops: the op add adds what is known after the last step to every step");
   refused({in, OfOps{[](Var x) { return slice_axis(x, 1, 1, 4); }}},
           "of_ops: the op slice_axis takes the steps 1 to 3 of 6; only the last step can be taken");
@@ -383,8 +383,11 @@ TEST(Stream, RefusesWhatCannotStream) {
           "the result of a sample depends on the other samples of its batch");
   expect_error<StateError>([] { Stream{Sequential{Dense{2}}}; },
                            "sequential: Stream: not built yet, so there are no weights");
-  expect_error<ValueError>([&] { Stream({in, Dense{2}}, {.block_size = 0}); },
-                           "Stream: StreamOptions: block_size is 0; it must be positive");
+  expect_error<ValueError>(
+      [&] {
+        Stream({in, Dense{2}}, {.block_size = 0});
+      },
+      "Stream: StreamOptions: block_size is 0; it must be positive");
 }
 
 /// A user's op streams once it is registered.
