@@ -108,18 +108,22 @@ struct RowLoops {
 };
 
 /// 1 / (1 + e^-x) within 1e-7, with about half of the instructions of math::sigmoid. e^-x = 2^k e^r, |r| <= ln(2) / 2.
-[[gnu::always_inline]] inline float logistic(float x) {
-  x = x < -87 ? -87.0F : x;
-  x = x > 87 ? 87.0F : x;
-  constexpr float shift = 12582912;  // 1.5 * 2^23: leaves k in the last bits
-  const float shifted = x * -1.44269504F + shift, k = shifted - shift;
-  const float r = (-x - k * 0.693359375F) + k * 2.12194440e-4F;
-  float series = 1.0F / 5040;
-  for (const float divisor : {720.0F, 120.0F, 24.0F, 6.0F, 2.0F, 1.0F, 1.0F}) series = series * r + 1 / divisor;
-  const float power = std::bit_cast<float>((std::bit_cast<std::uint32_t>(shifted) + 127U) << 23U);
-  return 1 / (1 + series * power);
+template <class T>
+[[gnu::always_inline]] inline T logistic(T x) {
+  if constexpr (sizeof(T) != sizeof(float)) {
+    return math::sigmoid(x);
+  } else {
+    x = x < -87 ? T(-87) : x;
+    x = x > 87 ? T(87) : x;
+    constexpr T shift = T(12582912);  // 1.5 * 2^23: leaves k in the last bits
+    const T shifted = x * T(-1.44269504) + shift, k = shifted - shift;
+    const T r = (-x - k * T(0.693359375)) + k * T(2.12194440e-4);
+    T series = T(1.0 / 5040);
+    for (const T divisor : {T(720), T(120), T(24), T(6), T(2), T(1), T(1)}) series = series * r + 1 / divisor;
+    const T power = std::bit_cast<T>((std::bit_cast<std::uint32_t>(shifted) + 127U) << 23U);
+    return 1 / (1 + series * power);
+  }
 }
-[[gnu::always_inline]] inline double logistic(double x) { return math::sigmoid(x); }
 
 [[gnu::always_inline]] inline Real tanh_by_logistic(Real x) { return 2 * logistic(2 * x) - 1; }
 

@@ -18,7 +18,7 @@ namespace {
 /// The rates at which rows of values come: 0 for each step; another number is that of the call of a strided op.
 class Rates {
  public:
-  explicit Rates(const Trace& trace) : trace_(trace), of_values_(trace.values.size()) {}
+  explicit Rates(const Trace& trace) : of_values_(trace.values.size()) {}
 
   /// The text before the calls of an op: "if (has_1) ".
   std::string before(const Trace::Op& op) {
@@ -37,7 +37,6 @@ class Rates {
  private:
   static bool may_wait(const Trace::Op& op) { return op.name.starts_with("stream_") && op.has("waits"); }
 
-  const Trace& trace_;
   std::vector<std::size_t> of_values_;
   std::size_t count_ = 0;
 };

@@ -62,10 +62,10 @@ bool add_pairs(StreamBuilder& to) {
   const Shape result = to.result_shape();
   std::array<StreamValue, 2> operands;
   std::size_t computed = 2;
-  for (const std::size_t i : {0, 1}) {
+  for (std::size_t i = 0; i < 2; ++i) {
     if (!to.is_known(i) && to.shape(i).size() != result.size()) return false;
   }
-  for (const std::size_t i : {0, 1}) {
+  for (std::size_t i = 0; i < 2; ++i) {
     if (to.is_known(i)) {
       operands[i] = {.home = StreamValue::Home::constant, .row = to.keep(broadcast_row(to.numbers(i), result))};
     } else {

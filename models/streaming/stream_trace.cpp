@@ -208,7 +208,7 @@ class Rewriter {
       require_here(timing(0).same_rows(timing(1)) && of_a == of_b, "multiplies one step by others");
     }
     // A known operand must not have a matrix for each step.
-    for (const std::size_t i : {0, 1}) {
+    for (std::size_t i = 0; i < 2; ++i) {
       const Index axis = result.axis - y.rank() + shape(i).rank();
       require_here(!result.is_steps() || timing(i).kind != Timing::Kind::none || result.axis >= y.rank() - 2 ||
                        axis < 0 || shape(i)[axis] == 1,
@@ -334,7 +334,7 @@ class Rewriter {
 
   Timing attention() {
     require_here(op_.flag("use_causal_mask"), "attends to later steps; use_causal_mask does not");
-    for (const std::size_t i : {0, 1, 2}) {
+    for (std::size_t i = 0; i < 3; ++i) {
       require_here(timing(i).is_steps() && timing(i).axis == 1 && timing(i).same_rows(timing(0)),
                    "attends to another sequence");
     }
