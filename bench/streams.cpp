@@ -42,12 +42,18 @@ Sequential convolutions() {
   return model;
 }
 
+/// As many multiply-adds in one convolution: what they take at the peak of the kernel.
+Sequential one_convolution() {
+  return {Input{steps, 16}, Conv1D{.filters = 16, .kernel_size = 30, .padding = Padding::causal, .activation = relu}};
+}
+
 std::vector<Case> cases() {
   return {{"LSTM(20)", {Input{steps, 1}, LSTM{.units = 20, .return_sequences = true}, Dense{1}}},
           {"LSTM(40)", {Input{steps, 1}, LSTM{.units = 40, .return_sequences = true}, Dense{1}}},
           {"GRU(20)", {Input{steps, 1}, GRU{.units = 20, .return_sequences = true}, Dense{1}}},
           {"GRU(40)", {Input{steps, 1}, GRU{.units = 40, .return_sequences = true}, Dense{1}}},
-          {"10 x Conv1D(16)", convolutions()}};
+          {"10 x Conv1D(16)", convolutions()},
+          {"1 x Conv1D(16)", one_convolution()}};
 }
 
 struct Times {

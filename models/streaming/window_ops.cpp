@@ -13,10 +13,12 @@ const Real* StreamRing::push(const Real* x, Index n, Index count, Real* state) c
   Real& next = state[2 * length * width];
   const auto place = static_cast<Index>(next);
   const Index first = std::min(n, length - place);
-  for (Real* const ring : {state, state + length * width}) {
+  const auto write = [&](Real* ring) {
     std::copy_n(x, first * width, ring + place * width);
     std::copy_n(x + first * width, (n - first) * width, ring);
-  }
+  };
+  write(state);
+  write(state + length * width);
   const Index end = place + n >= length ? place + n - length : place + n;
   next = static_cast<Real>(end);
   return state + (end + length - count) * width;
