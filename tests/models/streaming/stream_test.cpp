@@ -5,12 +5,16 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
+#include <optional>
+#include <string>
 #include <thread>
 #include <vector>
 
 #include "cornu/core/autodiff/operand.h"
 #include "cornu/tests/models/streaming/models.h"
 #include "cornu/tests/support/allocation_counter.h"
+#include "cornu/tests/support/every_layer.h"
 #include "cornu/tests/support/expect_error.h"
 
 namespace cornu {
@@ -388,6 +392,38 @@ TEST(Stream, RefusesWhatCannotStream) {
         Stream({in, Dense{2}}, {.block_size = 0});
       },
       "Stream: StreamOptions: block_size is 0; it must be positive");
+}
+
+/// Every registered layer streams as it predicts, or says why it cannot.
+TEST(Stream, HasEveryLayerOrAReason) {
+  const std::string two_axes = "has windows over time and another axis",
+                    merges = "merges the steps with another axis, or divides them: (5, 5, 2) to ";
+  const std::map<std::string, std::string, std::less<>> reasons{
+      {"AveragePooling2D", "Stream: average_pooling2d: the op average_pool2d " + two_axes},
+      {"Conv2D", "Stream: conv2d: the op conv2d " + two_axes},
+      {"DepthwiseConv2D", "Stream: depthwise_conv2d: the op depthwise_conv2d " + two_axes},
+      {"Flatten", "Stream: flatten: the op reshape " + merges + "(50,)"},
+      {"GlobalAveragePooling2D", "Stream: global_average_pooling2d: the op reshape " + merges + "(25, 2)"},
+      {"MaxPooling2D", "Stream: max_pooling2d: the op max_pool2d " + two_axes},
+      {"MultiHeadAttention",
+       "Stream: multi_head_attention: the op attend attends to later steps; use_causal_mask does not"},
+      {"Reshape", "reshape: Reshape: a sample of shape (7, 6) has 42 elements, but (3, 2) has 6"},
+  };
+  for (const testing::LayerRow& row : testing::every_layer()) {
+    SCOPED_TRACE(row.layer.type());
+    const Shape sample = row.input.rank() == 1 && row.layer.type() != "Input" ? row.input.inserted(0, 7) : row.input;
+    const auto reason = reasons.find(row.layer.type());
+    try {
+      const Sequential model({Input(sample), row.layer}, {.seed = 1});
+      Stream stream(model);
+      EXPECT_TRUE(reason == reasons.end()) << "it streams";
+      Tensor x(sample.batched(1));
+      if (row.layer.type() != "Embedding") Rng(3).fill_uniform(x, -1, 1);
+      expect_as_predicted(model, stream, x, streamed(stream, x, 2), 2e-6);
+    } catch (const Error& error) {
+      EXPECT_EQ(std::string(error.what()), reason == reasons.end() ? "no error" : reason->second);
+    }
+  }
 }
 
 /// A user's op streams once it is registered.
