@@ -98,7 +98,7 @@ Shape MultiHeadAttention::build(const Shape& query_shape, const Shape& value_sha
   return query_shape;
 }
 
-Var MultiHeadAttention::forward(Var query_input, Var value_input, Var key_input) const {
+void MultiHeadAttention::require_inputs(Var query_input, Var value_input, Var key_input) const {
   detail::require_built("MultiHeadAttention", !query.kernel.value.empty());
   const auto require_features = [](const char* what, Var x, const Projection& projection) {
     require(x.rank() == 3 && x.shape()[1] > 0 && x.shape()[2] == projection.kernel.shape()[0],
@@ -113,19 +113,46 @@ Var MultiHeadAttention::forward(Var query_input, Var value_input, Var key_input)
       "MultiHeadAttention: a query of shape {}, a value of shape {} and a key of shape {}; all batches, and the "
       "steps of value and key, must agree",
       query_input.shape(), value_input.shape(), key_input.shape());
+}
 
+Var MultiHeadAttention::weights_of(Var q, Var k, const AttentionMasks& masks) const {
+  const Var scaled = heads_of(q, num_heads) * (1 / std::sqrt(static_cast<double>(key_dim)));
+  Var scores = matmul(scaled, heads_of(k, num_heads), {.transpose_b = true});
+  if (masks.scores) scores = scores + masks.scores;
+  if (masks.keys) scores = scores + reshape((masks.keys - 1) * 1e9, {k.shape()[0], 1, 1, k.shape()[1]});
+  return softmax(use_causal_mask ? without_later_ones(scores) : scores);
+}
+
+Var MultiHeadAttention::weighted(Var weights, Var v, Index steps) const {
+  const Var seen = matmul(Dropout{dropout}.forward(weights), heads_of(v, num_heads));
+  return reshape(transpose(seen, {0, 2, 1, 3}), {v.shape()[0], steps, v.shape()[2]});
+}
+
+Var MultiHeadAttention::forward(Var query_input, Var value_input, Var key_input) const {
+  require_inputs(query_input, value_input, key_input);
   const Var q = project(query_input, query, 1, use_bias), k = project(key_input, key, 1, use_bias),
             v = project(value_input, value, 1, use_bias);
-  const auto attend = [&] {
-    const Var scaled = heads_of(q, num_heads) * (1 / std::sqrt(static_cast<double>(key_dim)));
-    const Var scores = matmul(scaled, heads_of(k, num_heads), {.transpose_b = true});
-    const Var weights = softmax(use_causal_mask ? without_later_ones(scores) : scores);
-    const Var seen = matmul(Dropout{dropout}.forward(weights), heads_of(v, num_heads));
-    return reshape(transpose(seen, {0, 2, 1, 3}), {q.shape()[0], q.shape()[1], v.shape()[2]});
-  };
   const Var seen = composite(q.tape(), {"attend", {{"num_heads", num_heads}, {"use_causal_mask", use_causal_mask}}},
-                             {q, k, v}, attend);
+                             {q, k, v}, [&] { return weighted(weights_of(q, k, {}), v, q.shape()[1]); });
   return activity_regularizer.add_loss(project(seen, attention_output, 2, use_bias));
+}
+
+MultiHeadAttention::Attended MultiHeadAttention::attend(Var query_input, Var value_input, Var key_input,
+                                                        const AttentionMasks& masks) const {
+  require_inputs(query_input, value_input, key_input);
+  const Index batch = query_input.shape()[0], queries = query_input.shape()[1], keys = key_input.shape()[1];
+  require(!masks.keys || masks.keys.shape() == Shape{batch, keys},
+          "MultiHeadAttention: a mask of keys of shape {}; {} is required", masks.keys ? masks.keys.shape() : Shape{},
+          Shape{batch, keys});
+  const Shape whole{batch, num_heads, queries, keys};
+  require(!masks.scores || broadcast(masks.scores.shape(), whole, "MultiHeadAttention: a mask of scores") == whole,
+          "MultiHeadAttention: a mask of scores of shape {}; it must broadcast to {}",
+          masks.scores ? masks.scores.shape() : Shape{}, whole);
+  const Var q = project(query_input, query, 1, use_bias), k = project(key_input, key, 1, use_bias),
+            v = project(value_input, value, 1, use_bias);
+  const Var weights = weights_of(q, k, masks);
+  const Var y = project(weighted(weights, v, queries), attention_output, 2, use_bias);
+  return {activity_regularizer.add_loss(y), weights};
 }
 
 NamedParameters MultiHeadAttention::parameters() {

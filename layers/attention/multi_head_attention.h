@@ -6,6 +6,15 @@
 
 namespace cornu {
 
+/// What a call of MultiHeadAttention leaves out. Both may be left empty.
+struct AttentionMasks {
+  /// (batch, keys): 1 for a key that counts, 0 for padding, whose scores are lowered by 1e9.
+  Var keys{};
+  /// Added to the scores before the softmax; broadcasts to (batch, heads, queries, keys). -inf leaves a key out. A
+  /// query with all its keys left out by -inf gets NaN.
+  Var scores{};
+};
+
 /// Multi-head scaled dot-product attention (Vaswani et al., 2017). Each head computes
 ///     softmax(q k^T / sqrt(key_dim)) v,  q = query Wq + bq, k = key Wk + bk, v = value Wv + bv;
 /// the heads' results are concatenated, multiplied by the output kernel, and the output bias is added.
@@ -47,6 +56,14 @@ struct MultiHeadAttention {
   Var forward(Var x) const { return forward(x, x, x); }
   Var forward(Var from, Var to) const { return forward(from, to, to); }
   Var forward(Var query_input, Var value_input, Var key_input) const;
+
+  /// The output, and the weights of each head after the softmax, before dropout: (batch, heads, queries, keys).
+  struct Attended {
+    Var y, weights;
+  };
+  /// The same with masks, in addition to `use_causal_mask`; also returns the weights. Throws ShapeError for masks of
+  /// other shapes.
+  Attended attend(Var query_input, Var value_input, Var key_input, const AttentionMasks& masks = {}) const;
   NamedParameters parameters();
   void pytorch(PyTorchModule& module);
 
@@ -59,6 +76,11 @@ struct MultiHeadAttention {
     visit("use_causal_mask", use_causal_mask);
     detail::visit_kernel_options(*this, visit);
   }
+
+ private:
+  void require_inputs(Var query_input, Var value_input, Var key_input) const;
+  Var weights_of(Var q, Var k, const AttentionMasks& masks) const;
+  Var weighted(Var weights, Var v, Index steps) const;
 };
 
 }  // namespace cornu

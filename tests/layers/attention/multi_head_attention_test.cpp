@@ -3,8 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 #include <stdexcept>
 
+#include "cornu/core/gradcheck.h"
 #include "cornu/core/ops/eager.h"
 #include "cornu/layers/check_layer.h"
 #include "cornu/tests/layers/run.h"
@@ -48,6 +50,62 @@ Tensor by_heads(const MultiHeadAttention& layer, const Tensor& query, const Tens
 MultiHeadAttention with_biases(MultiHeadAttention layer) {
   layer.bias_initializer = random_normal(0, 0.5);
   return layer;
+}
+
+/// Padding of the keys, and one of scores, computed by leaving the keys out.
+TEST(MultiHeadAttention, MasksLeaveKeysOut) {
+  const auto layer = built(with_biases({.num_heads = 2, .key_dim = 3}), {5, 4});
+  const Tensor query = testing::normal({2, 3, 4}), memory = testing::normal({2, 5, 4});
+  const Tensor shorter = slice_axis(memory, 1, 0, 3), expected = by_heads(layer, query, shorter, shorter);
+  Tensor keys({2, 5}), scores({3, 5});
+  for (Index i = 0; i < 2; ++i) {
+    for (Index key = 0; key < 3; ++key) keys.at({i, key}) = 1;
+  }
+  for (Index i = 0; i < 3; ++i) {
+    for (Index key = 3; key < 5; ++key) scores.at({i, key}) = -std::numeric_limits<Real>::infinity();
+  }
+  for (const bool pads : {true, false}) {
+    Tape tape(Mode::inference);
+    const Var q = tape.input(query), m = tape.input(memory);
+    const AttentionMasks masks{.keys = pads ? tape.input(keys) : Var(), .scores = pads ? Var() : tape.input(scores)};
+    const auto [y, weights] = layer.attend(q, m, m, masks);
+    expect_near(Tensor(y.value()), expected);
+    EXPECT_EQ(weights.shape(), (Shape{2, 2, 3, 5}));
+    expect_near(sum(Tensor(weights.value()), 3), Tensor::full({2, 2, 3}, 1));
+    for (Index i = 0; i < weights.value().size(); ++i) {
+      EXPECT_EQ(weights.value()[i] == 0, i % 5 > 2) << i;
+    }
+  }
+}
+
+TEST(MultiHeadAttention, MasksHaveGradientsAndShapes) {
+  const auto layer = built(with_biases({.num_heads = 2, .key_dim = 3, .use_causal_mask = true}), {4, 4});
+  const Tensor x = testing::normal({1, 4, 4});
+  const auto report = check_gradients(
+      [&](std::span<const Var> in) {
+        const auto [y, weights] = layer.attend(in[0], in[0], in[0], {.scores = in[1]});
+        return y + mean(weights);
+      },
+      {x, testing::normal({1, 2, 4, 4})});
+  EXPECT_TRUE(report) << to_string(report);
+  Tape tape;
+  const Var in = tape.input(x);
+  const Tensor wrong({1, 3});
+  testing::expect_error<ShapeError>([&] { layer.attend(in, in, in, {.keys = tape.input(wrong)}); },
+                                    "MultiHeadAttention: a mask of keys of shape (1, 3); (1, 4) is required");
+  testing::expect_error<ShapeError>([&] { layer.attend(in, in, in, {.scores = tape.input(wrong)}); },
+                                    "MultiHeadAttention: a mask of scores: shapes (1, 3) and (1, 2, 4, 4) do not "
+                                    "broadcast: at axis 1 from the end, 3 "
+                                    "and 4 differ and neither is 1");
+}
+
+/// Without masks it is `forward`, bit by bit.
+TEST(MultiHeadAttention, AttendWithoutMasksIsForward) {
+  const auto layer = built(with_biases({.num_heads = 2, .key_dim = 3, .use_causal_mask = true}), {5, 4});
+  const Tensor x = testing::normal({2, 5, 4});
+  Tape tape(Mode::inference);
+  const Var in = tape.input(x), y = layer.attend(in, in, in).y;
+  EXPECT_EQ(Tensor(y.value()), run(layer, x));
 }
 
 TEST(MultiHeadAttention, SelfAttentionMatchesTheFormula) {
