@@ -20,8 +20,13 @@
 #include "cornu/layers/normalization/batch_normalization.h"
 #include "cornu/layers/normalization/layer_normalization.h"
 #include "cornu/layers/normalization/normalization.h"
+#include "cornu/layers/pooling/average_pooling1d.h"
 #include "cornu/layers/pooling/average_pooling2d.h"
+#include "cornu/layers/pooling/global_average_pooling1d.h"
 #include "cornu/layers/pooling/global_average_pooling2d.h"
+#include "cornu/layers/pooling/global_max_pooling1d.h"
+#include "cornu/layers/pooling/global_max_pooling2d.h"
+#include "cornu/layers/pooling/max_pooling1d.h"
 #include "cornu/layers/pooling/max_pooling2d.h"
 #include "cornu/layers/regularization/dropout.h"
 #include "cornu/layers/reshaping/flatten.h"
@@ -67,9 +72,10 @@ FunctionRegistry<InitializerFunction>& initializer_functions() {
 // Filled on first use: a linker would drop static initialisers from a static library.
 Registry<AnyLayer>& layer_registry() {
   static Registry<AnyLayer> registry("layer", "register_layer", [](Registry<AnyLayer>& own) {
-    own.add_all<AveragePooling2D, BatchNormalization, Concatenate, Dense, Dropout, ELU, Flatten, GELU,
-                GlobalAveragePooling2D, GRU, Input, LayerNormalization, LeakyReLU, LSTM, MaxPooling2D, Normalization,
-                RandomErasing, RandomFlip, ReLU, Reshape, Residual, Sigmoid, Softmax, Softplus, Swish, Tanh>();
+    own.add_all<AveragePooling1D, AveragePooling2D, BatchNormalization, Concatenate, Dense, Dropout, ELU, Flatten, GELU,
+                GlobalAveragePooling1D, GlobalAveragePooling2D, GlobalMaxPooling1D, GlobalMaxPooling2D, GRU, Input,
+                LayerNormalization, LeakyReLU, LSTM, MaxPooling1D, MaxPooling2D, Normalization, RandomErasing,
+                RandomFlip, ReLU, Reshape, Residual, Sigmoid, Softmax, Softplus, Swish, Tanh>();
     // These have options without a default, so L{} does not compile.
     own.add<Activation>("Activation", [] { return Activation(linear); });
     own.add<Conv1D>("Conv1D", [] { return Conv1D{.filters = 1, .kernel_size = 1}; });

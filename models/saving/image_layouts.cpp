@@ -66,8 +66,9 @@ class Pass final : public LayerObserver {
   static bool keeps_order(const AnyLayer& layer, Var x, Var y) {
     if (x.rank() != y.rank()) return false;
     const bool is_vector = x.rank() == 2;
-    if (layer.parameters().empty()) return !is_vector || x.shape() == y.shape();
     const LayerTraits traits = layer.traits();
+    if (traits.pytorch_sequences == SequenceOrder::channels_first) return false;  // y is channels first, whatever x is
+    if (layer.parameters().empty()) return !is_vector || x.shape() == y.shape();
     return traits.keeps_features && (is_vector || traits.pytorch_sequences == SequenceOrder::either);
   }
 
@@ -80,8 +81,8 @@ class Pass final : public LayerObserver {
 /// True if channels first and channels last are different orders of this shape.
 bool is_other_order(const Shape& image) { return image[-1] > 1 && image.sub(0, image.rank() - 1).size() > 1; }
 
-/// The groups of sequences that are channels first in PyTorch: inputs and outputs of a Conv1D, unless a layer that
-/// takes channels last computed them.
+/// The groups of sequences that are channels first in PyTorch: inputs and outputs of a Conv1D or of pooling, unless a
+/// layer that takes channels last computed them.
 std::map<Group, bool> channels_first(const Pass& pass) {
   std::map<Group, bool> result;
   for (const Pass::Call& call : pass.calls) {

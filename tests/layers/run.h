@@ -29,6 +29,14 @@ Tensor run(const L& layer, const Tensor& x, Mode mode = Mode::inference, std::ui
   return Tensor(layer.forward(tape.input(x)).value());
 }
 
+/// The gradient of x, given that of the layer's output.
+template <Layer L>
+Tensor input_gradient(const L& layer, const Tensor& x, const Tensor& g) {
+  Tape tape;
+  const Var in = tape.variable(x);
+  return Tensor(tape.backward(layer.forward(in), g)[in]);
+}
+
 /// Standard normal values, none closer to 0 than `gap`.
 inline Tensor normal(const Shape& shape, Real gap = 0, std::uint64_t seed = 5) {
   Tensor result(shape);

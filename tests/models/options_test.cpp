@@ -63,6 +63,10 @@ TEST(Options, OfLayersComeBack) {
   expect_layer(MaxPooling2D{.pool_size = 3}, R"({"pool_size":[3,3],"strides":[0,0],"padding":"valid"})");
   expect_layer(AveragePooling2D{.strides = {1, 2}}, R"({"pool_size":[2,2],"strides":[1,2],"padding":"valid"})");
   expect_layer(GlobalAveragePooling2D{.keepdims = true}, R"({"keepdims":true})");
+  expect_layer(MaxPooling1D{.pool_size = 3}, R"({"pool_size":3,"strides":0,"padding":"valid"})");
+  expect_layer(AveragePooling1D{.strides = 1, .padding = Padding::causal},
+               R"({"pool_size":2,"strides":1,"padding":"causal"})");
+  expect_layer(GlobalMaxPooling1D{.keepdims = true}, R"({"keepdims":true})");
   expect_layer(Dropout{0.1}, R"({"rate":0.1})");
   expect_layer(Flatten{}, R"({"shape":null})");
   expect_layer(Flatten{28, 28}, R"({"shape":[28,28]})");

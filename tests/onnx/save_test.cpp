@@ -19,8 +19,13 @@
 #include "cornu/layers/normalization/batch_normalization.h"
 #include "cornu/layers/normalization/layer_normalization.h"
 #include "cornu/layers/normalization/normalization.h"
+#include "cornu/layers/pooling/average_pooling1d.h"
 #include "cornu/layers/pooling/average_pooling2d.h"
+#include "cornu/layers/pooling/global_average_pooling1d.h"
 #include "cornu/layers/pooling/global_average_pooling2d.h"
+#include "cornu/layers/pooling/global_max_pooling1d.h"
+#include "cornu/layers/pooling/global_max_pooling2d.h"
+#include "cornu/layers/pooling/max_pooling1d.h"
 #include "cornu/layers/pooling/max_pooling2d.h"
 #include "cornu/layers/regularization/dropout.h"
 #include "cornu/layers/reshaping/flatten.h"
@@ -75,6 +80,16 @@ std::vector<std::pair<std::string, Sequential>> models() {
       Sequential{Input{7, 4}, Conv1D{.filters = 6, .kernel_size = 3, .padding = Padding::causal, .activation = relu},
                  Conv1D{.filters = 4, .kernel_size = 3, .strides = 2, .padding = Padding::same, .groups = 2},
                  Conv1D{.filters = 4, .kernel_size = 2, .dilation_rate = 2, .use_bias = false}, Flatten{}, Dense{2}});
+  result.emplace_back(
+      "pooled_sequence",
+      Sequential{Input{11, 4}, MaxPooling1D{.pool_size = 3, .strides = 2, .padding = Padding::causal},
+                 AveragePooling1D{.pool_size = 3, .strides = 1, .padding = Padding::causal},
+                 AveragePooling1D{.strides = 1, .padding = Padding::same}, MaxPooling1D{},
+                 Concatenate{{GlobalMaxPooling1D{.keepdims = true}}, {GlobalAveragePooling1D{.keepdims = true}}},
+                 Concatenate{{GlobalMaxPooling1D{}}, {GlobalAveragePooling1D{}}}, Dense{2}});
+  result.emplace_back(
+      "maxima", Sequential{Input{4, 6, 3},
+                           Concatenate{{GlobalMaxPooling2D{}}, {GlobalMaxPooling2D{.keepdims = true}, Flatten{}}}});
   result.emplace_back(
       "depthwise",
       Sequential{Input{6, 5, 3}, DepthwiseConv2D{.kernel_size = 3, .padding = Padding::same, .depth_multiplier = 2},

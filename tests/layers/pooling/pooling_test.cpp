@@ -4,6 +4,7 @@
 
 #include "cornu/layers/pooling/average_pooling2d.h"
 #include "cornu/layers/pooling/global_average_pooling2d.h"
+#include "cornu/layers/pooling/global_max_pooling2d.h"
 #include "cornu/layers/pooling/max_pooling2d.h"
 #include "cornu/tests/layers/run.h"
 #include "cornu/tests/support/expect_error.h"
@@ -14,6 +15,7 @@ namespace {
 
 using testing::error_of;
 using testing::expect_passes;
+using testing::input_gradient;
 using testing::run;
 
 /// A sample with one channel and elements 1 to rows * columns.
@@ -21,13 +23,6 @@ Tensor counting(Index rows, Index columns) {
   Tensor x({1, rows, columns, 1});
   for (Index i = 0; i < x.size(); ++i) x[i] = static_cast<Real>(i + 1);
   return x;
-}
-
-template <class L>
-Tensor input_gradient(const L& layer, const Tensor& x, const Tensor& g) {
-  Tape tape;
-  const Var in = tape.variable(x);
-  return Tensor(tape.backward(layer.forward(in), g)[in]);
 }
 
 TEST(MaxPooling2D, ReturnsTheMaximumOfEachWindow) {
@@ -78,6 +73,18 @@ TEST(GlobalAveragePooling2D, AveragesEachChannel) {
   EXPECT_EQ(run(GlobalAveragePooling2D{.keepdims = true}, x), Tensor({2, 1, 1, 2}, {2, 4, 0, 1.5}));
 }
 
+TEST(GlobalMaxPooling2D, ReturnsTheMaximumOfEachChannel) {
+  const Tensor x({2, 1, 2, 2}, {1, 2, 3, -6, 0, 1, 0, 2});
+  EXPECT_EQ(run(GlobalMaxPooling2D{}, x), Tensor({2, 2}, {3, 2, 0, 2}));
+  EXPECT_EQ(run(GlobalMaxPooling2D{.keepdims = true}, x), Tensor({2, 1, 1, 2}, {3, 2, 0, 2}));
+  EXPECT_TRUE(std::isnan(run(GlobalMaxPooling2D{}, Tensor({1, 2, 1, 1}, {testing::nan, 1}))[0]));
+}
+
+TEST(GlobalMaxPooling2D, EqualMaximaShareTheGradient) {
+  EXPECT_EQ(input_gradient(GlobalMaxPooling2D{}, Tensor({1, 2, 2, 1}, {3, 1, 2, 3}), Tensor({1, 1}, {4})),
+            Tensor({1, 2, 2, 1}, {2, 0, 0, 2}));
+}
+
 TEST(Pooling, PassesCheckLayer) {
   for (const Padding padding : {Padding::valid, Padding::same}) {
     for (const Size2D strides : {Size2D(0), Size2D(1), Size2D(3, 2)}) {
@@ -89,6 +96,8 @@ TEST(Pooling, PassesCheckLayer) {
   }
   expect_passes(GlobalAveragePooling2D{}, {3, 2, 4});
   expect_passes(GlobalAveragePooling2D{.keepdims = true}, {1, 1, 1});
+  expect_passes(GlobalMaxPooling2D{}, {3, 2, 4});
+  expect_passes(GlobalMaxPooling2D{.keepdims = true}, {1, 1, 1});
 }
 
 TEST(Pooling, RejectsInvalidOptionsAndShapes) {
@@ -102,6 +111,9 @@ TEST(Pooling, RejectsInvalidOptionsAndShapes) {
             "AveragePooling2D: a sample of shape (4, 4); (height, width, channels) is required");
   EXPECT_EQ(text_of_build(GlobalAveragePooling2D{}, {4, 0, 2}),
             "GlobalAveragePooling2D: a sample of shape (4, 0, 2); (height, width, channels) with at least one pixel is "
+            "required");
+  EXPECT_EQ(text_of_build(GlobalMaxPooling2D{}, {4, 2}),
+            "GlobalMaxPooling2D: a sample of shape (4, 2); (height, width, channels) with at least one pixel is "
             "required");
   EXPECT_EQ(text_of_build(MaxPooling2D{.pool_size = 0}, {4, 4, 1}),
             "MaxPooling2D: the window is (0, 0); both numbers must be between 1 and 1073741824");

@@ -151,6 +151,15 @@ ExportCppCase text() {
   return result;
 }
 
+ExportCppCase pooled_sequences() {
+  return of("pooled_sequences",
+            {Input{11, 4}, MaxPooling1D{.pool_size = 3, .strides = 2, .padding = Padding::causal},
+             AveragePooling1D{.pool_size = 3, .strides = 1, .padding = Padding::causal},
+             AveragePooling1D{.strides = 1, .padding = Padding::same}, MaxPooling1D{.strides = 3},
+             Concatenate{{GlobalMaxPooling1D{}}, {GlobalAveragePooling1D{}}}},
+            {3, 11, 4});
+}
+
 ExportCppCase recurrent() {
   return of("recurrent",
             {Input{7, 3}, LSTM{.units = 5, .return_sequences = true, .go_backwards = true},
@@ -231,6 +240,7 @@ std::vector<ExportCppCase> export_cpp_cases() {
                                     normalizations(),
                                     features(),
                                     text(),
+                                    pooled_sequences(),
                                     recurrent(),
                                     one_state(),
                                     attention(),

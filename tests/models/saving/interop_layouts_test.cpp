@@ -68,6 +68,17 @@ TEST_F(Layouts, SequencesAreInTheSameOrderUnlessAConvolutionGoesOverThem) {
   EXPECT_EQ(parameter_of(convolution, "dense/kernel"), Tensor({6, 1}, {100, 103, 101, 104, 102, 105}));
 }
 
+TEST_F(Layouts, PoolingTakesAndReturnsSequencesWithTheChannelsFirst) {
+  // There the inputs of the Dense are channel 0 at both steps, then channel 1.
+  Sequential pooled{Input{4, 2}, MaxPooling1D{}, ReLU{}, Flatten{}, Dense{.units = 1, .use_bias = false}};
+  load(pooled, {{"3.weight", {1, 4}}});
+  EXPECT_EQ(parameter_of(pooled, "dense/kernel"), Tensor({4, 1}, {0, 2, 1, 3}));
+  Sequential states{Input{4, 1}, LSTM{.units = 2, .use_bias = false, .return_sequences = true}, AveragePooling1D{},
+                    Flatten{}, Dense{.units = 1, .use_bias = false}};
+  load(states, {{"0.weight_ih_l0", {8, 1}}, {"0.weight_hh_l0", {8, 2}}, {"3.weight", {1, 4}}});
+  EXPECT_EQ(parameter_of(states, "dense/kernel"), Tensor({4, 1}, {200, 202, 201, 203}));
+}
+
 TEST_F(Layouts, ADenseWhoseOutputsBecomeAnImageIsRearranged) {
   Sequential model{Input{1}, Dense{4}, ReLU{}, Reshape{1, 2, 2}};
   load(model, {{"0.weight", {4, 1}}, {"0.bias", {4}}});

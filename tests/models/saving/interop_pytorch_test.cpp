@@ -147,11 +147,17 @@ TEST(ToPyTorch, NamesAreTheIndicesOfAnNnSequential) {
   EXPECT_EQ(model.get_weights(), weights);
 }
 
-TEST(ToPyTorch, APooledImageIsFollowedByAFlatten) {
+TEST(ToPyTorch, AGlobalPoolIsFollowedByAFlatten) {
   const TemporaryFolder folder;
-  Sequential model{Input{2, 2, 3}, GlobalAveragePooling2D{}, Dense{1}};
-  model.save_weights(folder / "w", {.names = Names::pytorch});
-  EXPECT_EQ(listing(folder / "w"), (Texts{"2.bias (1,)", "2.weight (1, 3)"}));
+  const auto expect_third = [&](Sequential model) {
+    model.save_weights(folder / "w", {.names = Names::pytorch});
+    EXPECT_EQ(listing(folder / "w"), (Texts{"2.bias (1,)", "2.weight (1, 3)"}));
+  };
+  expect_third({Input{2, 2, 3}, GlobalAveragePooling2D{}, Dense{1}});
+  expect_third({Input{2, 2, 3}, GlobalMaxPooling2D{}, Dense{1}});
+  expect_third({Input{2, 3}, GlobalAveragePooling1D{}, Dense{1}});
+  expect_third({Input{2, 3}, GlobalMaxPooling1D{}, Dense{1}});
+  expect_third({Input{2, 3}, GlobalMaxPooling1D{.keepdims = true}, Flatten{}, Dense{1}});
 }
 
 TEST(ToPyTorch, RenamedLayersAndTheirInnerLayersHaveTheGivenNames) {

@@ -1,0 +1,26 @@
+#pragma once
+
+#include "cornu/layers/layer.h"
+#include "cornu/layers/pooling/pooling.h"
+
+namespace cornu {
+
+/// The mean of each window of steps per feature, over the part of the window inside the sequence. With Padding::causal,
+/// for streams, a window depends only on the same and earlier steps; Keras has no such option.
+/// Input: (batch, steps, features). Output: (batch, new steps, features).
+/// Throws ValueError for sizes below 1, ShapeError for samples that are not (steps, features) or have too few steps for
+/// the window.
+struct AveragePooling1D {
+  static constexpr LayerTraits traits{.pytorch_sequences = SequenceOrder::channels_first};
+
+  Index pool_size = 2;
+  Index strides = 0;  ///< 0: pool_size
+  Padding padding = Padding::valid;
+
+  void options(auto& visit) { detail::visit_pooling_options(*this, visit); }
+
+  Shape build(const Shape& input, Rng& rng);
+  Var forward(Var x) const;
+};
+
+}  // namespace cornu
