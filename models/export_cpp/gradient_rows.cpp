@@ -156,6 +156,13 @@ void reduction(To& to) {
          {to.gradient(), fmt::format("{}.0f", to.op().name == "mean" ? n : 1)});
 }
 
+void largest(To& to) {
+  const Shape x = to.shape(0);
+  to.add(0, "max_gradient",
+         to.op().has("axis") ? around(x, to.op().integer("axis")) : fmt::format("1, {}, 1", x.size()),
+         {to.operand(0), to.result(), to.gradient()});
+}
+
 void along_axis(To& to) {
   to.add(0, to.op().name + "_gradient", around(to.shape(0), to.op().integer("axis")), {to.result(), to.gradient()});
 }
@@ -216,6 +223,7 @@ const std::vector<std::pair<std::string_view, CppGradientRow>>& rows() {
         {"global_average_pool2d", global_mean},
         {"sum", reduction},
         {"mean", reduction},
+        {"max", largest},
         {"softmax", along_axis},
         {"log_softmax", along_axis},
         {"reshape", reshape},

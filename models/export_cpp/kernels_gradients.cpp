@@ -261,6 +261,20 @@ inline void log_softmax_gradient(const float* y, const float* g, float* d) {
   }
 }
 )"},
+    CppKernel{"max_gradient", R"(
+// The gradient of maxima y along the axis n, which equal elements share; x: (outer, n, inner).
+template <size outer, size n, size inner>
+inline void max_gradient(const float* x, const float* y, const float* g, float* d) {
+  for (size s = 0; s < outer * inner; ++s) {
+    const size first = s / inner * n * inner + s % inner;
+    size sharing = 0;
+    for (size k = 0; k < n; ++k) sharing += x[first + k * inner] == y[s] ? 1 : 0;
+    for (size k = 0; k < n; ++k) {
+      if (x[first + k * inner] == y[s]) d[first + k * inner] += g[s] / static_cast<float>(sharing);
+    }
+  }
+}
+)"},
     CppKernel{"spread", R"(
 // d += g / divisor, repeated along the axis n; d: (outer, n, inner).
 template <size outer, size n, size inner>

@@ -111,6 +111,12 @@ std::vector<TrainingCase> cases() {
           Conv1D{.filters = 4, .kernel_size = 2, .padding = Padding::causal, .activation = relu}, Dense{4}},
          {.optimizer = Adam{.learning_rate = 0.01}, .loss = SparseCategoricalCrossentropy{.from_logits = true}}, 4));
   for (Real& number : result.back().x) number = std::min(std::floor(std::abs(number) * 3), Real{6});
+  result.push_back(
+      of("pooled_sequences",
+         {Input{9, 2}, Dense{3, relu}, MaxPooling1D{.pool_size = 3, .strides = 2, .padding = Padding::causal},
+          AveragePooling1D{.pool_size = 2, .strides = 1, .padding = Padding::same}, Dense{4, relu},
+          Concatenate{{GlobalMaxPooling1D{}}, {GlobalAveragePooling1D{}}}, Dense{2}},
+         {.optimizer = SGD{.learning_rate = 0.05}, .loss = MeanSquaredError{}}, 0));
   result.push_back(of("inputs", {Inputs{{5, 5, 1}, {3}}, testing::Weighted{}},
                       {.optimizer = SGD{.learning_rate = 0.05}, .loss = MeanSquaredError{}}, 0));
   result.push_back(
