@@ -50,10 +50,9 @@ Var Tape::samples(ConstView x) {
   return var(node);
 }
 
-void Tape::follow_samples(Node& node, bool of_samples) {
-  if (!of_samples) return;
-  node.of_samples = node.shape.rank() > 0 && node.shape[0] == samples_;
-  mixes_samples_ = mixes_samples_ || !node.of_samples;
+void Tape::follow_samples(Node& node, bool keeps_rows) {
+  node.of_samples = keeps_rows;
+  mixes_samples_ = mixes_samples_ || !keeps_rows;
 }
 
 Var Tape::variable(ConstView x) { return var(new_node(x.shape(), x.data(), true)); }
@@ -77,27 +76,36 @@ Var Tape::parameter(const Parameter& parameter) {
 }
 
 Var Tape::output(const Shape& shape, std::span<const Var> operands, OpDescription&& op) {
-  bool wants_gradient = false, of_samples = false;
+  bool wants_gradient = false, of_samples = false, keeps_rows = false;
   for (const Var operand : operands) {
     require<StateError>(&operand.tape() == this,
                         "an op was given values of two tapes; all operands must be on the same tape");
     wants_gradient = wants_gradient || operand.wants_gradient();
-    of_samples = of_samples || operand.node().of_samples;
+    if (!operand.node().of_samples) continue;
+    of_samples = true;
+    keeps_rows = keeps_rows || (shape.rank() > 0 && shape[0] == operand.shape()[0]);
   }
   Node& node = new_node(shape, scratch(shape).data(), wants_gradient);
-  follow_samples(node, of_samples);
+  if (of_samples) follow_samples(node, keeps_rows);
   if (recording_ != nullptr) [[unlikely]]
     recording_->add(node, op, operands);
   return var(node);
 }
 
 Var Tape::alias(Var x, const Shape& shape) {
+  const bool has_axes = shape.rank() > 0 && x.rank() > 0;
+  return alias(x, shape, has_axes && (shape[0] == samples_ || shape[0] == x.shape()[0]));
+}
+
+Var Tape::alias_of_rows(Var x, const Shape& shape) { return alias(x, shape, true); }
+
+Var Tape::alias(Var x, const Shape& shape, bool keeps_rows) {
   require(shape.size() == x.size(), "reshape: {} has {} elements, {} has {}", x.shape(), x.size(), shape, shape.size());
   require_own(x, "alias");
   Node& original = x.node();
   Node& node = new_node(shape, original.value, original.wants_gradient);
   node.owner = original.owner;
-  follow_samples(node, original.of_samples);
+  if (original.of_samples) follow_samples(node, keeps_rows);
   if (recording_ != nullptr) [[unlikely]]
     recording_->add(node, "reshape", {&x, 1});
   return var(node);

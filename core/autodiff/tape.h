@@ -76,6 +76,8 @@ class Tape {
   Var output(const Shape& shape, std::span<const Var> operands, OpDescription&& op = {});
   /// For ops: x in another shape, sharing memory and gradient. Throws ShapeError if the sizes differ.
   Var alias(Var x, const Shape& shape);
+  /// The same for a shape whose first axis has the same number of rows for each sample, one sample after another.
+  Var alias_of_rows(Var x, const Shape& shape);
   /// For ops: scratch memory, uninitialised, valid until the tape is cleared.
   View scratch(const Shape& shape);
   void* allocate(std::size_t bytes) { return arena_.allocate(bytes); }
@@ -124,7 +126,10 @@ class Tape {
   void require_own(Var value, const char* what) const;
   bool may_change(const MatrixView& factor) const;
   Gradients walk_backward(Var value, ConstView gradient);
-  void follow_samples(detail::Node& node, bool of_samples);
+  Var alias(Var x, const Shape& shape, bool keeps_rows);
+  /// node: computed from samples. keeps_rows: its first axis is the batch axis, or has the same rows of each sample as
+  /// that of an operand.
+  void follow_samples(detail::Node& node, bool keeps_rows);
   detail::Node& new_node(const Shape& shape, const Real* value, bool wants_gradient);
   detail::Node& node_at(std::size_t i) { return blocks_[i / block_size][i % block_size]; }
   Var var(detail::Node& node) { return {&node, pass_}; }

@@ -32,7 +32,7 @@ struct alignas(alignment) Node {
   Node* logits = nullptr;  // the operand, if this is the result of softmax or sigmoid
   bool is_softmax = false;
   const char* squashed_by = nullptr;  // "softmax" or "sigmoid" if its values are results of that function
-  bool of_samples = false;            // its first axis is the batch axis of the pass
+  bool of_samples = false;  // its first axis is the batch axis of the pass, or has the same number of rows per sample
   DeferredProduct* first_product = nullptr;
   DeferredProduct* last_product = nullptr;
   void (*rule)(const void*) = nullptr;

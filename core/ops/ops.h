@@ -158,6 +158,10 @@ Var layer_normalization(Var x, Operand scale, Operand offset, const LayerNormali
 Var reshape(Var x, std::span<const Index> dimensions);
 Var reshape(Var x, std::initializer_list<Index> dimensions);
 Var reshape(Var x, const Shape& shape);
+/// x of shape (batch, steps, ...) as (batch steps, ...), so that each step is a sample of a larger batch. Unlike after
+/// a reshape, the tape still knows which rows belong to a sample (Tape::mixes_samples). Undo it by `reshape`. Throws
+/// ShapeError for an x of rank 1 or less.
+Var steps_as_samples(Var x);
 /// Permutes the axes, by default reverses them: y.shape[i] = x.shape[axes[i]].
 Var transpose(Var x);
 Var transpose(Var x, std::span<const Index> axes);

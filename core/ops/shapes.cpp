@@ -74,6 +74,12 @@ Var reshape(Var x, std::initializer_list<Index> dimensions) {
 
 Var reshape(Var x, const Shape& shape) { return x.tape().alias(x, shape); }
 
+Var steps_as_samples(Var x) {
+  const Shape& s = x.shape();
+  require(s.rank() > 1, "steps_as_samples: x of shape {}; (batch, steps, ...) is required", s);
+  return x.tape().alias_of_rows(x, s.sub(2).batched(s[0] * s[1]));
+}
+
 Var transpose(Var x) {
   Axes axes{};
   for (Index i = 0; i < x.rank(); ++i) axes[static_cast<std::size_t>(i)] = x.rank() - 1 - i;

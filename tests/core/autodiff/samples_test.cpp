@@ -2,6 +2,7 @@
 
 #include "cornu/core/ops/ops.h"
 #include "cornu/core/ops/sequences.h"
+#include "cornu/tests/support/expect_error.h"
 
 // A tape tracks the batch axis: which ops keep samples separate, and which mix them.
 
@@ -70,6 +71,29 @@ TEST(Samples, AreMixedIfTheBatchAxisIsMovedOrSummedOver) {
   EXPECT_TRUE(mixes([](Var x) { x* square_matrix; }, {4}));
   EXPECT_TRUE(mixes([](Var x) { batch_normalization(x, vector, vector); }));
   EXPECT_TRUE(mixes([](Var x) { layer_normalization(x, square_matrix, 0, {.axes = 2}); }));
+}
+
+TEST(Samples, StaySeparateIfTheirStepsAreSamples) {
+  const Shape steps{4, 2, 4};
+  EXPECT_FALSE(mixes(
+      [](Var x) {
+        const Var rows = steps_as_samples(x);
+        EXPECT_EQ(rows.shape(), (Shape{8, 4}));
+        reshape(relu(affine(reshape(reshape(rows, {8, 2, 2}), {8, 4}), square_matrix, vector)), {4, 2, 4});
+      },
+      steps));
+  EXPECT_FALSE(mixes([](Var x) { steps_as_samples(steps_as_samples(x)); }, {4, 2, 2}));
+  EXPECT_FALSE(mixes([](Var x) { steps_as_samples(x); }, {0, 2, 4}));
+  EXPECT_TRUE(mixes([](Var x) { reshape(x, {8, 4}); }, steps)) << "could be any rows";
+  EXPECT_TRUE(mixes([](Var x) { reshape(steps_as_samples(x), {2, 16}); }, steps));
+  EXPECT_TRUE(mixes([](Var x) { mean(steps_as_samples(x), 0); }, steps));
+  EXPECT_TRUE(mixes([](Var x) { slice_axis(steps_as_samples(x), 0, 0, 4); }, steps));
+  EXPECT_TRUE(mixes([](Var x) { batch_normalization(steps_as_samples(x), vector, vector); }, steps));
+}
+
+TEST(Samples, StepsRequireABatchOfSequences) {
+  testing::expect_error<ShapeError>([] { mixes([](Var x) { steps_as_samples(x); }, {4}); },
+                                    "steps_as_samples: x of shape (4,); (batch, steps, ...) is required");
 }
 
 TEST(Samples, AreNotTrackedAfterClear) {
