@@ -98,7 +98,8 @@ CppCalls::Body CppCalls::body(const std::optional<CppValue>& output, std::string
     const bool is_output = output && home == places[output->number].home;
     const Index offset = value.offset + (home == 0 || is_output ? 0 : places[home].offset);
     const std::string_view from = home == 0 ? "input" : is_output ? "output" : memory;
-    return offset == 0 ? std::string(from) : fmt::format("{} + {}", from, offset);
+    return std::string(from) + (offset == 0 ? "" : fmt::format(" + {}", offset)) +
+           (value.step == 0 ? "" : fmt::format(" + row * {}", value.step));
   };
   const bool reads_input = std::any_of(calls_.begin(), calls_.end(), [](const Call& call) {
     return std::any_of(call.arguments.begin(), call.arguments.end(),
@@ -111,6 +112,7 @@ CppCalls::Body CppCalls::body(const std::optional<CppValue>& output, std::string
       body.text += "  // " + in_comment(call.layer) + "\n";
     }
     layer = &call.layer;
+    if (call.rows > 1) body.text += fmt::format("  for (std::size_t row = 0; row < {}; ++row)\n  ", call.rows);
     body.text += "  " + call.before + "detail::" + call.function + "(";
     std::vector<std::string> arguments;
     for (const CppArgument& argument : call.arguments) {

@@ -19,6 +19,7 @@ class CppCalls {
     std::string layer{};               ///< its path, for a comment
     bool may_overwrite = false;        ///< the result may share memory with an argument
     std::string before{};              ///< text before the call: "loss += "
+    Index rows = 1;                    ///< how often it is called, each time for the next row of its values
   };
   /// The statements of the function, and the elements of its workspace.
   struct Body {

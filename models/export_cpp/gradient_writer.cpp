@@ -20,7 +20,7 @@ bool CppGradientWriter::wants(std::size_t value) const {
 }
 
 CppValue CppGradientWriter::start(std::size_t value) {
-  gradients_[value] = forward_.to_.make(trace_.values[value].at(1));
+  gradients_[value] = forward_.calls_.make(trace_.values[value].at(1));
   return *gradients_[value];
 }
 
@@ -36,14 +36,15 @@ void CppGradientWriter::add(std::size_t i, std::string_view name, std::string_vi
   }
   if (!gradients_[at]) {
     start(at);
-    forward_.to_.call("zero", std::to_string(gradients_[at]->shape.size()), {}, *gradients_[at]);
+    const CppValue rows = gradient_of(at);
+    forward_.to_.call("zero", std::to_string(rows.shape.size()), {}, rows);
   }
-  forward_.to_.call(name, templates, arguments, *gradients_[at]);
+  forward_.to_.call(name, templates, arguments, gradient_of(at));
 }
 
 void CppGradientWriter::change_gradient(std::string_view name, std::string_view templates,
                                         const std::vector<CppArgument>& arguments) {
-  forward_.to_.call(name, templates, arguments, *gradients_[op().result]);
+  forward_.to_.call(name, templates, arguments, gradient_of(op().result));
 }
 
 void CppGradientWriter::write(const Trace::Op& op) {
@@ -52,7 +53,7 @@ void CppGradientWriter::write(const Trace::Op& op) {
     const CppGradientRow row = cpp_gradient_row_of(op.name);
     require<ValueError>(row != nullptr, "the op {} has no gradient in a C++ header, so it cannot be trained there",
                         op.name);
-    forward_.to_.op_ = &op;
+    forward_.to_.start(op);
     row(*this);
   } catch (Error& error) {
     if (!op.layer.empty()) error.add_context(printable(op.layer));

@@ -34,9 +34,9 @@ class CppGradientWriter {
   Shape shape(std::size_t operand) const { return forward_.to_.shape(operand); }
   Shape result_shape() const { return forward_.to_.result_shape(); }
   CppArgument operand(std::size_t i) { return forward_.to_.operand(i); }
-  CppArgument result() const { return *forward_.values_[op().result]; }
+  CppArgument result() const { return forward_.to_.rows_of(op().result, *forward_.values_[op().result]); }
   /// The gradient of the result.
-  CppArgument gradient() const { return *gradients_[op().result]; }
+  CppArgument gradient() const { return gradient_of(op().result); }
   std::string number_of(const char* attribute) const { return forward_.to_.number_of(attribute); }
 
   /// Calls `name<templates>(arguments..., d)`, which adds to the gradient d of operand i; nothing if none is wanted.
@@ -45,6 +45,8 @@ class CppGradientWriter {
   void change_gradient(std::string_view name, std::string_view templates, const std::vector<CppArgument>& arguments);
 
  private:
+  CppValue gradient_of(std::size_t value) const { return forward_.to_.rows_of(value, *gradients_[value]); }
+
   const Trace& trace_;
   CppTraceWriter& forward_;
   std::vector<bool> depends_;                       // by value: it depends on a trained parameter

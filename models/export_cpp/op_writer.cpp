@@ -3,11 +3,44 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "cornu/core/error.h"
 #include "cornu/models/export_cpp/trace_writer.h"
 
 namespace cornu {
+
+void CppOpWriter::start(const Trace::Op& op) {
+  op_ = &op;
+  rows_ = 1;
+  if (op.name == "reshape") return;  // may change the rows of a sample, and moves nothing
+  const auto rows = [](const Trace::Value& value) {
+    return value.is_known() || value.shape.empty() ? 0 : value.shape.front().per_sample;
+  };
+  rows_ = std::max(rows(trace_.result(op)), Index{1});
+  for (std::size_t i = 0; i < operand_count(); ++i) {
+    const Index of_operand = rows(trace_.operand(op, i));
+    require<ValueError>(of_operand == 0 || of_operand == rows_, "{}: operand {} has {} rows for each sample, not {}",
+                        op.name, i, of_operand, rows_);
+  }
+}
+
+CppValue CppOpWriter::rows_of(std::size_t value, CppValue all) const {
+  if (!has_rows(trace_.values[value])) return all;
+  all.shape = row_shape(trace_.values[value]);
+  all.step = all.shape.size();
+  return all;
+}
+
+CppValue CppOpWriter::finish(CppValue rows) {
+  if (rows_ == 1) return rows;
+  const Index count = std::exchange(rows_, 1), size = rows.shape.size(), step = std::exchange(rows.step, 0);
+  const Shape shape = result_shape();
+  if (step == size) return {rows.number, shape, rows.offset};
+  const CppValue copy = make(shape);
+  call("copy", message("{}, {}, {}, {}", count, size, step, size), {rows}, copy);
+  return copy;
+}
 
 void CppOpWriter::require_known(std::size_t first) const {
   for (std::size_t i = first; i < operand_count(); ++i) {
@@ -49,7 +82,7 @@ CppValue CppOpWriter::in_memory(std::size_t i) {
   }
   require<ValueError>(all_.values_[at].has_value(), "the op {} reads a value that a composed op makes on its way",
                       op_->name);
-  return *all_.values_[at];
+  return rows_of(at, *all_.values_[at]);
 }
 
 CppArgument CppOpWriter::weights(std::size_t i, Index outputs) {
@@ -77,7 +110,13 @@ std::string CppOpWriter::number(const std::string& name, double value) const {
   return detail::CppProgram::number(name, value);
 }
 
-CppValue CppOpWriter::make(const Shape& shape) { return all_.calls_.make(shape); }
+CppValue CppOpWriter::make(const Shape& shape) {
+  if (rows_ == 1) return all_.calls_.make(shape);
+  CppValue result = all_.calls_.make({rows_ * shape.size()});
+  result.shape = shape;
+  result.step = shape.size();
+  return result;
+}
 
 CppArgument CppOpWriter::state(const std::vector<float>& initial) {
   const std::size_t begin = all_.state_.size();
@@ -93,7 +132,7 @@ void CppOpWriter::call(std::string_view name, std::string_view templates, const 
                        const std::optional<CppValue>& result) {
   const bool may_overwrite = all_.program_.need(name);
   all_.calls_.add({templates.empty() ? std::string(name) : fmt::format("{}<{}>", name, templates), arguments, result,
-                   op_->layer, may_overwrite, all_.before_});
+                   op_->layer, may_overwrite, all_.before_, rows_});
 }
 
 CppValue CppOpWriter::call(std::string_view name, std::string_view templates,

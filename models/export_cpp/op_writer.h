@@ -23,6 +23,7 @@ struct CppValue {
   std::size_t number = 0;  ///< of its memory; 0 is the input
   Shape shape{};           ///< for a batch of one sample
   Index offset = 0;        ///< in that memory, in elements
+  Index step = 0;          ///< of a value that has several rows for each sample: elements from one row to the next
 };
 
 /// An argument of a call: a pointer to a value's first element, or text, or a value followed by text.
@@ -45,14 +46,15 @@ using CppRow = std::function<CppValue(CppOpWriter& to)>;
 ///     register_cpp_op("soft_sign", [](CppOpWriter& to) { return to.each("v / (1.0f + std::fabs(v))"); });
 void register_cpp_op(std::string op, CppRow row);
 
-/// Writes one op of a trace, for a batch of one sample.
+/// Writes one op of a trace, for a batch of one sample. If a sample has several rows of the first axis, as in
+/// TimeDistributed, each call is written as a loop over them, and all shapes are those of one row.
 class CppOpWriter {
  public:
   const Trace::Op& op() const { return *op_; }
   std::size_t operand_count() const { return op_->operands.size(); }
   /// Shapes for a batch of one sample: the first axis is 1.
-  Shape shape(std::size_t operand) const { return trace_.operand(*op_, operand).at(1); }
-  Shape result_shape() const { return trace_.result(*op_).at(1); }
+  Shape shape(std::size_t operand) const { return row_shape(trace_.operand(*op_, operand)); }
+  Shape result_shape() const { return row_shape(trace_.result(*op_)); }
   /// True for a parameter or a constant, whose elements `numbers` returns.
   bool is_known(std::size_t operand) const { return trace_.operand(*op_, operand).is_known(); }
   /// The same, but false for a parameter that the header trains.
@@ -98,12 +100,24 @@ class CppOpWriter {
   friend class detail::CppTraceWriter;
   CppOpWriter(const Trace& trace, detail::CppTraceWriter& all) : trace_(trace), all_(all) {}
 
+  /// Begins an op.
+  void start(const Trace::Op& op);
+  bool has_rows(const Trace::Value& value) const {
+    return rows_ > 1 && !value.shape.empty() && value.shape.front().per_sample > 0;
+  }
+  Shape row_shape(const Trace::Value& value) const { return has_rows(value) ? value.at(1).with(0, 1) : value.at(1); }
+  /// Where the rows of a value of the trace are. all: where it is as a whole.
+  CppValue rows_of(std::size_t value, CppValue all) const;
+  /// Ends an op: its result as a whole. rows: where its rows are.
+  CppValue finish(CppValue rows);
+
   /// "dense/kernel" for a parameter, or else a name in the op's layer. part: after it.
   std::string name_of(std::size_t operand, const std::string& part) const;
 
   const Trace& trace_;
   detail::CppTraceWriter& all_;
   const Trace::Op* op_ = nullptr;
+  Index rows_ = 1;  // of the op's result, for each sample
 };
 
 }  // namespace cornu

@@ -48,8 +48,8 @@ void CppTraceWriter::write(const Trace::Op& op) {
     require<ValueError>(trace_.result(op).at(1).size() > 0, "the op {} has a result without elements", op.name);
     const CppRow* const row = cpp_row_of(op.name);
     if (row == nullptr) refuse(op);
-    to_.op_ = &op;
-    values_[op.result] = (*row)(to_);
+    to_.start(op);
+    values_[op.result] = to_.finish((*row)(to_));
   } catch (Error& error) {
     if (!op.layer.empty()) error.add_context(printable(op.layer));
     throw;
@@ -58,7 +58,7 @@ void CppTraceWriter::write(const Trace::Op& op) {
 
 CppValue CppTraceWriter::output(std::size_t at) {
   const Trace::Op last{"", {}, {at}, at, "", {}};
-  to_.op_ = &last;
+  to_.start(last);
   const CppValue value = to_.in_memory(0);
   if (calls_.is_whole(value)) return value;
   const Index size = value.shape.size();
