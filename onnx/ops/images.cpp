@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <limits>
+#include <optional>
 
 #include "cornu/core/error.h"
 #include "cornu/onnx/broadcast.h"
@@ -25,6 +26,8 @@ struct Axis {
     const Index windows = (in - 1) / stride + 1;
     return out == windows && before == std::max(Index{0}, (windows - 1) * stride + reach() - in) / 2;
   }
+  /// The same for Padding::causal.
+  bool is_causal() const { return out == (in - 1) / stride + 1 && before == reach() - 1; }
   bool is_valid() const { return before == 0 && (out - 1) * stride + reach() <= in; }
 };
 
@@ -100,12 +103,19 @@ Var padded(Var x, Index axis, const Axis& m, Real fill) {
   return take(x, axis, positions, fill);
 }
 
-/// Calls f(image, Padding) so that f's windows are those of w; the image is padded explicitly if neither mode of
-/// Padding fits.
+/// The mode of Padding that gives these windows, if there is one.
+std::optional<Padding> padding_of(const Windows& w) {
+  if (w[0].is_valid() && w[1].is_valid()) return Padding::valid;
+  if (w[0].is_same() && w[1].is_same()) return Padding::same;
+  if (w[0].is_causal() && w[1].is_causal()) return Padding::causal;
+  return std::nullopt;
+}
+
+/// Calls f(image, Padding) so that f's windows are those of w; the image is padded explicitly if no mode of Padding
+/// fits.
 template <class F>
 Var with_padding(Var x, const Windows& w, Real fill, F f) {
-  if (w[0].is_valid() && w[1].is_valid()) return f(x, Padding::valid);
-  if (w[0].is_same() && w[1].is_same()) return f(x, Padding::same);
+  if (const std::optional<Padding> padding = padding_of(w)) return f(x, *padding);
   return f(padded(padded(x, 1, w[0], fill), 2, w[1], fill), Padding::valid);
 }
 
@@ -215,10 +225,10 @@ void average_pool(Call& call) {
   require<FormatError>(w[0].dilation == 1 && w[1].dilation == 1, "dilations other than 1 are not supported");
   const bool with_padding_too = call.integer("count_include_pad", 0) != 0;
   const Size2D size{w[0].taps, w[1].taps}, strides{w[0].stride, w[1].stride};
-  const bool valid = w[0].is_valid() && w[1].is_valid(), same = w[0].is_same() && w[1].is_same();
+  const std::optional<Padding> padding = padding_of(w);
   Var y;
-  if (valid || (same && !with_padding_too)) {
-    y = average_pool2d(image, size, {.strides = strides, .padding = valid ? Padding::valid : Padding::same});
+  if (padding && (padding == Padding::valid || !with_padding_too)) {
+    y = average_pool2d(image, size, {.strides = strides, .padding = *padding});
   } else {
     // Pad with zeros, average, and rescale from the full window size to the number of elements that count.
     y = average_pool2d(padded(padded(image, 1, w[0], 0), 2, w[1], 0), size, {.strides = strides});
