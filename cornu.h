@@ -73,6 +73,7 @@
 #include "cornu/layers/reshaping/reshape.h"
 #include "cornu/layers/rnn/gru.h"
 #include "cornu/layers/rnn/lstm.h"
+#include "cornu/layers/rnn/time_distributed.h"
 #include "cornu/models/adapt.h"
 #include "cornu/models/callbacks/backup_and_restore.h"
 #include "cornu/models/callbacks/callbacks.h"

@@ -33,6 +33,7 @@
 #include "cornu/layers/reshaping/reshape.h"
 #include "cornu/layers/rnn/gru.h"
 #include "cornu/layers/rnn/lstm.h"
+#include "cornu/layers/rnn/time_distributed.h"
 
 namespace cornu {
 
@@ -88,6 +89,7 @@ Registry<AnyLayer>& layer_registry() {
     own.add<RandomTranslation>("RandomTranslation",
                                [] { return RandomTranslation{.height_factor = 0, .width_factor = 0}; });
     own.add<RandomZoom>("RandomZoom", [] { return RandomZoom{.height_factor = 0}; });
+    own.add<TimeDistributed>("TimeDistributed", [] { return TimeDistributed{Activation(linear)}; });
   });
   return registry;
 }

@@ -12,17 +12,22 @@
 #include "cornu/layers/dense.h"
 #include "cornu/layers/embedding.h"
 #include "cornu/layers/input.h"
+#include "cornu/layers/merging/concatenate.h"
 #include "cornu/layers/normalization/batch_normalization.h"
 #include "cornu/layers/normalization/layer_normalization.h"
 #include "cornu/layers/normalization/normalization.h"
+#include "cornu/layers/pooling/average_pooling1d.h"
 #include "cornu/layers/pooling/average_pooling2d.h"
 #include "cornu/layers/pooling/global_average_pooling2d.h"
+#include "cornu/layers/pooling/global_max_pooling1d.h"
+#include "cornu/layers/pooling/max_pooling1d.h"
 #include "cornu/layers/pooling/max_pooling2d.h"
 #include "cornu/layers/regularization/dropout.h"
 #include "cornu/layers/reshaping/flatten.h"
 #include "cornu/layers/reshaping/reshape.h"
 #include "cornu/layers/rnn/gru.h"
 #include "cornu/layers/rnn/lstm.h"
+#include "cornu/layers/rnn/time_distributed.h"
 #include "cornu/tests/layers/run.h"
 #include "cornu/tests/support/allocation_counter.h"
 
@@ -46,7 +51,9 @@ std::vector<AnyLayer> network() {
        MultiHeadAttention{.num_heads = 2, .key_dim = 3, .dropout = 0.1, .use_causal_mask = true},
        Conv1D{.filters = 4, .kernel_size = 3, .padding = Padding::causal, .activation = relu}, Reshape{6, 4, 1},
        DepthwiseConv2D{.kernel_size = 3, .padding = Padding::same, .depth_multiplier = 2}, Reshape{6, 8},
-       GRU{.units = 4, .return_sequences = true}});
+       GRU{.units = 4, .return_sequences = true}, MaxPooling1D{.strides = 1, .padding = Padding::causal},
+       AveragePooling1D{.strides = 1, .padding = Padding::same},
+       TimeDistributed{Concatenate{{Reshape{4, 1}, GlobalMaxPooling1D{.keepdims = true}, Flatten{}}, {Dense{3}}}}});
   layers.insert(layers.end() - 2,
                 {LayerNormalization{}, LeakyReLU{}, ELU{}, GELU{}, GELU{.approximate = true}, Swish{}, Softplus{},
                  Reshape{2, 6}, BatchNormalization{.axis = 1}, LayerNormalization{.axis = {-2, -1}, .scale = false},

@@ -80,6 +80,7 @@ TEST(Options, OfLayersComeBack) {
   expect_layer(Residual{{"inner", ReLU{}}}, R"({"layers":[{"class_name":"ReLU","name":"inner","config":{}}]})");
   expect_layer(Inputs{{2}, {3, 4}}, R"({"shapes":[[2],[3,4]]})");
   expect_layer(RandomFlip{RandomFlip::vertical}, R"({"mode":"vertical"})");
+  expect_layer(TimeDistributed{{"inner", ReLU{}}}, R"({"layer":{"class_name":"ReLU","name":"inner","config":{}}})");
   expect_trip_of(Concatenate{{Dense{2}}, {}, {ReLU{}}}, R"("class_name":"ReLU","name":"re_lu")");
   expect_trip_of(Dense{.units = 1, .kernel_regularizer = L1{0.5}, .kernel_constraint = MaxNorm{.axis = {0, 1}}},
                  R"("kernel_regularizer":{"l1":0.5,"l2":0.0})");

@@ -8,6 +8,7 @@
 #include "cornu/layers/merging/residual.h"
 #include "cornu/layers/normalization/batch_normalization.h"
 #include "cornu/layers/normalization/layer_normalization.h"
+#include "cornu/layers/pooling/max_pooling1d.h"
 #include "cornu/layers/regularization/dropout.h"
 #include "cornu/layers/reset_parameters.h"
 #include "cornu/layers/reshaping/flatten.h"
@@ -269,7 +270,8 @@ TEST(Sequential, ChangingTheLayersDiscardsTheOptimizersState) {
 
 TEST(Sequential, ASequenceLayerAfterARecurrentOneSuggestsReturnSequences) {
   const std::string remedy = "; lstm returns only its last step: set .return_sequences = true to return all steps";
-  for (const AnyLayer& next : {AnyLayer(LSTM{4}), AnyLayer(GRU{4}), AnyLayer(Conv1D{2, 2}),
+  for (const AnyLayer& next : {AnyLayer(LSTM{4}), AnyLayer(GRU{4}), AnyLayer(Conv1D{2, 2}), AnyLayer(MaxPooling1D{}),
+
                                AnyLayer(MultiHeadAttention{.num_heads = 1, .key_dim = 2})}) {
     SCOPED_TRACE(next.type());
     const auto check = [&](auto make) {

@@ -32,6 +32,7 @@
 #include "cornu/layers/reshaping/reshape.h"
 #include "cornu/layers/rnn/gru.h"
 #include "cornu/layers/rnn/lstm.h"
+#include "cornu/layers/rnn/time_distributed.h"
 #include "cornu/tests/onnx/export.h"
 #include "cornu/tests/onnx/support.h"
 #include "cornu/tests/support/allocation_counter.h"
@@ -135,6 +136,14 @@ std::vector<std::pair<std::string, Sequential>> models() {
                       Sequential{Input{6, 5, 2}, Normalization{}, Conv2D{.filters = 3, .kernel_size = 2},
                                  Normalization{.axis = {1, -1}}, Normalization{.axis = {}, .invert = true}, Flatten{},
                                  Normalization{.invert = true}, Dense{3}, Normalization{}});
+  result.emplace_back(
+      "frames",
+      Sequential{Input{3, 7, 6, 2},
+                 TimeDistributed{Sequential{Conv2D{.filters = 4, .kernel_size = 2, .activation = relu},
+                                            BatchNormalization{}, MaxPooling2D{}, Reshape{6, 4}}},
+                 TimeDistributed{LSTM{.units = 3, .return_sequences = true}},
+                 TimeDistributed{Residual{Conv1D{.filters = 3, .kernel_size = 2, .padding = Padding::causal}}},
+                 TimeDistributed{Sequential{Flatten{}, LayerNormalization{}, Dense{3, softmax}}}, LSTM{2}});
   // Two directions, layers named like the graph's own values, and merging paths.
   result.emplace_back(
       "names", Sequential{Input{5, 3},
@@ -172,6 +181,16 @@ TEST(OnnxSave, AnExportedModelPredictsTheSameAfterLoading) {
       expect_close(loaded.predict(x), model.predict(x));
     }
   }
+}
+
+TEST(OnnxSave, APoolOfSequencesIsOneNode) {
+  const std::string bytes =
+      exported(Sequential{Input{11, 4}, MaxPooling1D{.padding = Padding::causal}, AveragePooling1D{.strides = 1},
+                          GlobalMaxPooling1D{.keepdims = true}, GlobalAveragePooling1D{}});
+  for (const char* const node : {"MaxPool", "AveragePool", "GlobalMaxPool", "GlobalAveragePool"}) {
+    EXPECT_NE(bytes.find(node), std::string::npos) << node;
+  }
+  for (const char* const part : {"Reshape", "Pad", "ReduceM"}) EXPECT_EQ(bytes.find(part), std::string::npos) << part;
 }
 
 /// Chains of layers that keep (4, 3), with names that collide with each other and with those of the exporter.

@@ -58,6 +58,7 @@ inline const std::vector<LayerRow>& every_layer() {
       {Softplus{}, features},
       {Swish{}, features},
       {Tanh{}, features},
+      {TimeDistributed{Dense{2}}, steps},
   };
   return rows;
 }

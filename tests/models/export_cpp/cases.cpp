@@ -160,6 +160,23 @@ ExportCppCase pooled_sequences() {
             {3, 11, 4});
 }
 
+/// Layers for each step: their calls are loops over the steps.
+ExportCppCase frames() {
+  const Activation add_second([](Var x) { return slice_axis(x, 1, 1, 2) + x; });
+  return of(
+      "frames",
+      {Input{3, 7, 6, 2},
+       TimeDistributed{Sequential{Conv2D{.filters = 4, .kernel_size = 2, .activation = relu}, BatchNormalization{},
+                                  MaxPooling2D{}, DepthwiseConv2D{.kernel_size = 2, .padding = Padding::same}}},
+       TimeDistributed{Concatenate{{Reshape{6, 4}, LSTM{3}}, {Flatten{}, Dense{2, tanh}}, {GlobalAveragePooling2D{}}}},
+       TimeDistributed{Reshape{3, 3}},
+       TimeDistributed{Sequential{add_second, GRU{.units = 3, .return_sequences = true},
+                                  MultiHeadAttention{.num_heads = 1, .key_dim = 2}, LayerNormalization{}}},
+       TimeDistributed{Activation{[](Var x) { return slice_axis(x, 1, 1, 2); }}},
+       TimeDistributed{.layer = TimeDistributed{Dense{2, softmax}}}, Flatten{}, Dense{2}},
+      {2, 3, 7, 6, 2});
+}
+
 ExportCppCase recurrent() {
   return of("recurrent",
             {Input{7, 3}, LSTM{.units = 5, .return_sequences = true, .go_backwards = true},
@@ -241,6 +258,7 @@ std::vector<ExportCppCase> export_cpp_cases() {
                                     features(),
                                     text(),
                                     pooled_sequences(),
+                                    frames(),
                                     recurrent(),
                                     one_state(),
                                     attention(),

@@ -117,6 +117,13 @@ std::vector<TrainingCase> cases() {
           AveragePooling1D{.pool_size = 2, .strides = 1, .padding = Padding::same}, Dense{4, relu},
           Concatenate{{GlobalMaxPooling1D{}}, {GlobalAveragePooling1D{}}}, Dense{2}},
          {.optimizer = SGD{.learning_rate = 0.05}, .loss = MeanSquaredError{}}, 0));
+  result.push_back(
+      of("frames",
+         {Input{3, 5, 4, 2},
+          TimeDistributed{Sequential{Conv2D{.filters = 3, .kernel_size = 2, .activation = relu}, MaxPooling2D{},
+                                     Flatten{}, Dense{4, tanh}, Dense{3, softmax}}},
+          TimeDistributed{Residual{Dense{3}}}, TimeDistributed{Concatenate{{}, {Dense{2}}}}, Flatten{}, Dense{2}},
+         {.optimizer = SGD{.learning_rate = 0.05}, .loss = MeanSquaredError{}}, 0));
   result.push_back(of("inputs", {Inputs{{5, 5, 1}, {3}}, testing::Weighted{}},
                       {.optimizer = SGD{.learning_rate = 0.05}, .loss = MeanSquaredError{}}, 0));
   result.push_back(

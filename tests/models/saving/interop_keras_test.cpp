@@ -83,6 +83,16 @@ TEST_F(Keras, EveryLayerHasKerasNamesAndShapes) {
   EXPECT_EQ(all.get_weights(), weights);
 }
 
+TEST_F(Keras, ATimeDistributedContainsItsLayer) {
+  Sequential steps{{Input{3, 2}, TimeDistributed{Dense{2}}}, {.name = "net"}};
+  steps.save_weights(path, {.names = Names::keras});
+  EXPECT_EQ(listing(path), (Texts{"net/time_distributed/dense/bias (2,)", "net/time_distributed/dense/kernel (2, 2)"}));
+  // Keras 2 does not name the inner layer.
+  EXPECT_EQ(order_of(steps, path, {"time_distributed/bias:0", "time_distributed/kernel:0"},
+                     {.names = Names::keras, .rename = {{"time_distributed/dense", "time_distributed"}}}),
+            (std::vector<Real>{1, 0}));
+}
+
 TEST_F(Keras, NamesMayBeginWithTheModelsName) {
   const std::vector<Real> expected{0, 1, 2, 3};
   EXPECT_EQ(order({"dense/kernel", "dense/bias", "dense_1/kernel", "dense_1/bias"}), expected);

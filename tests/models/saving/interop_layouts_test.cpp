@@ -86,6 +86,12 @@ TEST_F(Layouts, ADenseWhoseOutputsBecomeAnImageIsRearranged) {
   EXPECT_EQ(parameter_of(model, "dense/bias"), Tensor::vector({100, 102, 101, 103}));
 }
 
+TEST_F(Layouts, ADenseAfterTheImageOfAStepIsRearranged) {
+  Sequential model{Input{3, 1, 2, 2}, TimeDistributed{Sequential{Flatten{}, Dense{.units = 1, .use_bias = false}}}};
+  load(model, {{"0.sequential.1.weight", {1, 4}}});
+  EXPECT_EQ(parameter_of(model, "time_distributed/sequential/dense/kernel"), Tensor({4, 1}, {0, 2, 1, 3}));
+}
+
 TEST_F(Layouts, ImageFeaturesKeepTheirOrderThroughAResidual) {
   Sequential model{Input{1, 2, 2}, Flatten{}, Residual{LayerNormalization{}, Dense{.units = 4, .use_bias = false}},
                    Dense{.units = 1, .use_bias = false}};
@@ -159,6 +165,9 @@ TEST_F(Layouts, AnImageWhoseUseCannotBeDeterminedIsRefused) {
   expect_refused({Input{2, 1, 2}, Flatten{}, Reshape{1, 1, 4}, Conv2D{.filters = 1, .kernel_size = 1}},
                  "flatten and reshape: PyTorch stores the same elements as images of shapes (2, 1, 2) and (1, 4), "
                  "channels first; no order of weights fits both");
+  expect_refused({Input{3, 2, 1, 2}, TimeDistributed{Flatten{}}, Dense{1}},
+                 "flatten: PyTorch stores the elements of the image (2, 1, 2) channels first, but the layer that uses "
+                 "them cannot be determined");
   Sequential last{Input{2, 1, 2}, Conv2D{.filters = 2, .kernel_size = 1}, Flatten{}};
   EXPECT_NO_THROW(last.save_weights(folder / "w", {.names = Names::pytorch}));  // the order does not affect any weight
 }
