@@ -75,6 +75,7 @@ Tensor reshape(const Tensor& x, const Shape& shape) {
 Tensor reshape(const Tensor& x, std::initializer_list<Index> dimensions) {
   return eagerly([&](Var v) { return reshape(v, dimensions); }, x);
 }
+Tensor steps_as_samples(const Tensor& x) { return eagerly(Unary(steps_as_samples), x); }
 Tensor transpose(const Tensor& x, std::span<const Index> axes) {
   return eagerly([&](Var v) { return transpose(v, axes); }, x);
 }

@@ -100,6 +100,7 @@ Tensor argmax(const Tensor& x, Index axis = -1);
 Tensor reshape(const Tensor& x, std::initializer_list<Index> dimensions);
 Tensor reshape(const Tensor& x, std::span<const Index> dimensions);
 Tensor reshape(const Tensor& x, const Shape& shape);
+Tensor steps_as_samples(const Tensor& x);
 Tensor transpose(const Tensor& x);
 Tensor transpose(const Tensor& x, std::initializer_list<Index> axes);
 Tensor transpose(const Tensor& x, std::span<const Index> axes);

@@ -2,7 +2,6 @@
 
 #include "cornu/core/ops/ops.h"
 #include "cornu/core/ops/sequences.h"
-#include "cornu/tests/support/expect_error.h"
 
 // A tape tracks the batch axis: which ops keep samples separate, and which mix them.
 
@@ -89,11 +88,6 @@ TEST(Samples, StaySeparateIfTheirStepsAreSamples) {
   EXPECT_TRUE(mixes([](Var x) { mean(steps_as_samples(x), 0); }, steps));
   EXPECT_TRUE(mixes([](Var x) { slice_axis(steps_as_samples(x), 0, 0, 4); }, steps));
   EXPECT_TRUE(mixes([](Var x) { batch_normalization(steps_as_samples(x), vector, vector); }, steps));
-}
-
-TEST(Samples, StepsRequireABatchOfSequences) {
-  testing::expect_error<ShapeError>([] { mixes([](Var x) { steps_as_samples(x); }, {4}); },
-                                    "steps_as_samples: x of shape (4,); (batch, steps, ...) is required");
 }
 
 TEST(Samples, AreNotTrackedAfterClear) {

@@ -63,6 +63,22 @@ OpRow reshape_row() {
   return row;
 }
 
+Sample steps_sample(const Shape& from, const Shape& to) {
+  return sample(
+      message("steps of {} as samples", from), {from}, [](auto x) { return steps_as_samples(x[0]); },
+      [to](auto x) { return reshape_reference(x[0], to); });
+}
+
+OpRow steps_row() {
+  return {.op = "steps_as_samples",
+          .name = "StepsAsSamples",
+          .ranges = {around_zero},
+          .samples = {steps_sample({2, 3}, {6}), steps_sample({2, 3, 4}, {6, 4}), steps_sample({1, 2, 3, 2}, {2, 3, 2}),
+                      steps_sample({0, 2, 3}, {0, 3})},
+          .errors = {{"steps_as_samples: x of shape (4,); (batch, steps, ...) is required",
+                      [](Tape& t) { steps_as_samples(of(t, {4})); }}}};
+}
+
 template <class... Axes>
 Sample transpose_sample(const Shape& shape, Axes... axes) {
   return sample(
@@ -210,6 +226,8 @@ OpRow take_row() {
 
 }  // namespace
 
-std::vector<OpRow> shape_rows() { return {reshape_row(), transpose_row(), concatenate_row(), slice_row(), take_row()}; }
+std::vector<OpRow> shape_rows() {
+  return {reshape_row(), steps_row(), transpose_row(), concatenate_row(), slice_row(), take_row()};
+}
 
 }  // namespace cornu::testing
