@@ -39,14 +39,6 @@ inline std::vector<AnyLayer> transformer_block(Index features) {
           Residual{LayerNormalization{}, Dense{2 * features, gelu}, Dense{features}}};
 }
 
-/// Pooling over time that does not look ahead: each window begins earlier, and the first are short.
-inline Var over_time(Var x, Index size, bool is_max) {
-  const Var image = reshape(x, x.shape().inserted(1, 1));
-  const Pool2DOptions options{.strides = {1, 1}, .padding = Padding::causal};
-  const Var y = is_max ? max_pool2d(image, {1, size}, options) : average_pool2d(image, {1, size}, options);
-  return reshape(y, y.shape().without(1));
-}
-
 inline std::vector<StreamCase> stream_cases() {
   const Input in{24, 8};
   const auto conv = [](Conv1D layer) {
@@ -76,8 +68,11 @@ inline std::vector<StreamCase> stream_cases() {
       {"conv_strided_valid",
        {in, conv({.filters = 4, .kernel_size = 4, .strides = 2}), conv({.filters = 4, .kernel_size = 2, .strides = 2}),
         GRU{.units = 3}}},
-      {"max_over_time", {in, OfOps{[](Var x) { return over_time(x, 4, true); }}, Dense{2}}},
-      {"mean_over_time", {in, OfOps{[](Var x) { return over_time(x, 4, false); }}, Dense{2}}},
+      {"max_over_time", {in, MaxPooling1D{.pool_size = 4, .strides = 1, .padding = Padding::causal}, Dense{2}}},
+      {"mean_over_time", {in, AveragePooling1D{.pool_size = 4, .strides = 1, .padding = Padding::causal}, Dense{2}}},
+      {"pooling_strided", {in, MaxPooling1D{}, lstm, AveragePooling1D{.pool_size = 3}, GRU{.units = 2}}},
+      {"images",
+       {Input{24, 4, 4, 1}, TimeDistributed{Sequential{Conv2D{.filters = 2, .kernel_size = 3}, Flatten{}}}, lstm}},
       {"depthwise", {in, OfOps{[](Var x) {
                        const Var kernel = x.tape().constant(Tensor::full({1, 3, 8, 2}, Real(0.3)));
                        const Var image = reshape(x, x.shape().inserted(1, 1));
