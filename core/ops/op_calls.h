@@ -1,5 +1,7 @@
 #pragma once
 
+#include "cornu/core/compiler.h"
+
 #include <functional>
 #include <string>
 #include <string_view>

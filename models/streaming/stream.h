@@ -1,5 +1,7 @@
 #pragma once
 
+#include "cornu/core/compiler.h"
+
 #include <memory>
 #include <optional>
 #include <span>
