@@ -36,8 +36,7 @@ struct RecurrentSteps {
 /// Long short-term memory. State: h and c, of width() each. Gates in the order i, f, o, g.
 struct LstmSteps : RecurrentSteps {
   const Real *kernel = nullptr, *recurrent_kernel = nullptr, *bias = nullptr;
-  /// Null: tanh and sigmoid. Then the columns of g hold twice the kernel and bias: tanh(g) = 2 sigmoid(2 g) - 1.
-  PointwiseLoop activation = nullptr, recurrent_activation = nullptr;
+  PointwiseLoop activation = nullptr, recurrent_activation = nullptr;  ///< null: tanh and sigmoid
 
   Index state_size() const { return 2 * width(); }
   Index scratch_size() const { return padded_columns(4 * units) + width(); }

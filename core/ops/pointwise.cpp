@@ -197,6 +197,13 @@ void loop(const Real* x, Index n, Real* y) {
   });
 }
 
+template <std::size_t count>
+detail::PointwiseLoop loop_named(std::string_view name,
+                                 const std::array<std::pair<std::string_view, detail::PointwiseLoop>, count>& loops) {
+  const auto found = std::find_if(loops.begin(), loops.end(), [&](const auto& row) { return row.first == name; });
+  return found == loops.end() ? nullptr : found->second;
+}
+
 struct Linear {
   static Real value(Real x) { return x; }
 };
@@ -224,25 +231,31 @@ struct DefaultLeakyRelu {
 }  // namespace
 
 detail::PointwiseLoop detail::pointwise_loop(std::string_view op) {
-  constexpr std::array<std::pair<std::string_view, PointwiseLoop>, 17> loops{{{"negate", loop<Negate>},
-                                                                              {"exp", loop<Exp>},
-                                                                              {"log", loop<Log>},
-                                                                              {"sqrt", loop<Sqrt>},
-                                                                              {"square", loop<Square>},
-                                                                              {"abs", loop<Abs>},
-                                                                              {"relu", loop<Relu>},
-                                                                              {"sigmoid", loop<Sigmoid>},
-                                                                              {"tanh", loop<Tanh>},
-                                                                              {"swish", loop<Swish>},
-                                                                              {"softplus", loop<Softplus>},
-                                                                              {"linear", loop<Linear>},
-                                                                              {"silu", loop<Swish>},
-                                                                              {"exponential", loop<Exp>},
-                                                                              {"gelu", loop<Gelu>},
-                                                                              {"elu", loop<DefaultElu>},
-                                                                              {"leaky_relu", loop<DefaultLeakyRelu>}}};
-  const auto* const found = std::find_if(loops.begin(), loops.end(), [&](const auto& row) { return row.first == op; });
-  return found == loops.end() ? nullptr : found->second;
+  return loop_named<11>(op, {{{"negate", loop<Negate>},
+                              {"exp", loop<Exp>},
+                              {"log", loop<Log>},
+                              {"sqrt", loop<Sqrt>},
+                              {"square", loop<Square>},
+                              {"abs", loop<Abs>},
+                              {"relu", loop<Relu>},
+                              {"sigmoid", loop<Sigmoid>},
+                              {"tanh", loop<Tanh>},
+                              {"swish", loop<Swish>},
+                              {"softplus", loop<Softplus>}}});
+}
+
+detail::PointwiseLoop detail::activation_loop(std::string_view name) {
+  return loop_named<11>(name, {{{"linear", loop<Linear>},
+                                {"relu", loop<Relu>},
+                                {"sigmoid", loop<Sigmoid>},
+                                {"tanh", loop<Tanh>},
+                                {"swish", loop<Swish>},
+                                {"silu", loop<Swish>},
+                                {"softplus", loop<Softplus>},
+                                {"exponential", loop<Exp>},
+                                {"gelu", loop<Gelu>},
+                                {"elu", loop<DefaultElu>},
+                                {"leaky_relu", loop<DefaultLeakyRelu>}}});
 }
 
 }  // namespace cornu

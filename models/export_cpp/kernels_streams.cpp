@@ -26,7 +26,13 @@ inline float exp_of(float v) {
 }
 
 inline float sigmoid_of(float v) { return 1.0f / (1.0f + exp_of(-v)); }
-inline float tanh_of(float v) { return 2.0f / (1.0f + exp_of(-2.0f * v)) - 1.0f; }
+// With a series near 0, where the difference would lose digits.
+inline float tanh_of(float v) {
+  const float s = v * v, far = 2.0f / (1.0f + exp_of(-2.0f * v)) - 1.0f;
+  const float near =
+      v * (((((-8.8632e-3f * s + 2.1869489e-2f) * s - 5.3968254e-2f) * s + 0.13333333f) * s - 0.33333333f) * s + 1.0f);
+  return s < 0.09f ? near : far;
+}
 )"},
     CppKernel{"each_quick",
               R"(

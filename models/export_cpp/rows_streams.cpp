@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "cornu/core/error.h"
 #include "cornu/core/ops/eager.h"
 #include "cornu/models/export_cpp/rows.h"
 
@@ -21,14 +22,20 @@ CppValue product_of_step(CppOpWriter& to, Index outputs, const CppArgument& bias
   return y;
 }
 
-/// True for tanh and sigmoid, whose loops compilers vectorise.
-bool is_usual(const Trace::Op& op) {
-  return !op.has("activation") || (op.text("activation") == "tanh" && op.text("recurrent_activation") == "sigmoid");
+/// An activation of a recurrent op, as an argument.
+std::string step_activation(const std::string& name) {
+  const std::string text = name == "tanh"      ? "[](float v) { return detail::tanh_of(v); }"
+                           : name == "sigmoid" ? "[](float v) { return detail::sigmoid_of(v); }"
+                                               : activation_text(name);
+  require<ValueError>(!text.empty(), "the activation {} of a recurrent layer cannot stream", name);
+  return text;
 }
 
 std::string step_activations(CppOpWriter& to) {
-  return is_usual(to.op()) ? "[](float v) { return detail::tanh_of(v); }, [](float v) { return detail::sigmoid_of(v); }"
-                           : activations_text(to.op());
+  const auto text = [&](const char* attribute, const char* usual) {
+    return step_activation(to.op().has(attribute) ? to.op().text(attribute) : usual);
+  };
+  return text("activation", "tanh") + ", " + text("recurrent_activation", "sigmoid");
 }
 
 CppValue write_lstm(CppOpWriter& to) {
@@ -53,8 +60,7 @@ CppValue write_simple_rnn(CppOpWriter& to) {
   const Index units = to.shape(2)[0];
   const CppValue inputs = product_of_step(to, units, to.operand_count() > 3 ? to.operand(3) : "nullptr"),
                  memory = to.make({units});
-  const std::string activation = to.op().text("activation") == "tanh" ? "[](float v) { return detail::tanh_of(v); }"
-                                                                      : activation_text(to.op().text("activation"));
+  const std::string activation = step_activation(to.op().text("activation"));
   return to.call("simple_rnn_step", std::to_string(units),
                  {inputs, memory, to.weights(2, units), activation, to.state(zeros(units))});
 }

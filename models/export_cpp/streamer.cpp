@@ -26,7 +26,7 @@ class Rates {
     for (const std::size_t operand : op.operands) rate = std::max(rate, of_values_[operand]);
     of_values_[op.result] = rate;
     if (!may_wait(op)) return condition(op.result);
-    const std::string declared = fmt::format("const bool has_{} = ", ++count_);
+    const std::string declared = fmt::format("[[maybe_unused]] const bool has_{} = ", ++count_);
     of_values_[op.result] = count_;
     return declared + (rate == 0 ? "" : fmt::format("has_{} && ", rate));
   }
@@ -60,7 +60,8 @@ std::string reset_text(const std::vector<float>& state) {
 
 std::string cpp_stream(const Sequential& model, const ExportCppOptions& options) {
   require_not_negative("ExportCppOptions", "attention_window", options.attention_window);
-  StreamTrace stream = stream_trace(model, is_one_cpp_call, options.attention_window);
+  const auto is_one_step = [](const Trace::Op& op) { return cpp_row_of("stream_" + op.name) != nullptr; };
+  StreamTrace stream = stream_trace(model, is_one_step, options.attention_window);
   // These have loops that compilers vectorise.
   for (Trace::Op& op : stream.trace.ops) {
     if (op.name == "tanh" || op.name == "sigmoid") op.name = "stream_" + op.name;

@@ -91,6 +91,7 @@ class TapeOp final : public StreamOp {
       shapes_.push_back(to.is_known(i) ? to.numbers(i).shape() : to.shape(i));
     }
   }
+  void warm_up(const StreamFrame& frame) const override { run(frame); }
   void run(const StreamFrame& frame) const override {
     const Index rows = frame.rows[y_.rate];
     if (rows == 0) return;
@@ -101,7 +102,9 @@ class TapeOp final : public StreamOp {
       const Shape shape = operands_[i].is_constant() ? shapes_[i] : shapes_[i].with(0, rows);
       new (values + i) Var(tape.input(ConstView(operands_[i].in(frame), shape)));
     }
-    const Var result = call_(op_, {values, operands_.size()}, y_shape_.with(0, rows));
+    const Shape shape = y_shape_.with(0, rows);
+    const Var result = call_(op_, {values, operands_.size()}, shape);
+    require(result.shape() == shape, "Stream: the op {} returns {}; {} is required", op_.name, result.shape(), shape);
     std::copy_n(result.value().data(), rows * y_.width, y_.out(frame));
   }
 
@@ -202,6 +205,7 @@ class Rows final : public StreamOp {
   Rows(StreamBuilder& to, Index axis) : y_(to.result(0)), state_(to.state(1)) {
     const ConstView x = to.numbers(0);
     rows_ = x.shape()[axis];
+    to.count(state_, rows_);
     // Row by row.
     const Index inner = x.shape().sub(axis + 1).size(), outer = x.shape().sub(0, axis).size();
     Tensor numbers(Shape{rows_, outer * inner});

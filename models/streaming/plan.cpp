@@ -1,9 +1,9 @@
 #include "cornu/models/streaming/plan.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "cornu/core/error.h"
-#include "cornu/core/ops/loops.h"
 #include "cornu/core/text/printable.h"
 #include "cornu/models/streaming/packed_product.h"
 #include "cornu/models/streaming/plan_builder.h"
@@ -13,13 +13,12 @@ namespace cornu::detail {
 namespace {
 
 /// True for a composed op that streams as one.
-bool streams_as_one(const Trace::Op& op) {
-  if (op.name == "attend") return true;
-  if (find_stream_row("stream_" + op.name) == nullptr) return false;
-  const auto has_loop = [&](const char* activation) {
-    return !op.has(activation) || pointwise_loop(op.text(activation)) != nullptr;
-  };
-  return has_loop("activation") && has_loop("recurrent_activation");
+bool streams_as_one(const Trace::Op& op) { return find_stream_row("stream_" + op.name) != nullptr; }
+
+/// True for an op whose result is its operand, in another shape.
+bool is_alias(const Trace& trace, const Trace::Op& op) {
+  return op.name == "reshape" ||
+         (op.name == "slice_axis" && trace.result(op).at(1).size() == trace.operand(op, 0).at(1).size());
 }
 
 }  // namespace
@@ -44,6 +43,22 @@ StreamPlan::StreamPlan(const Sequential& model, const StreamOptions& options) : 
   held_ = static_cast<Index>(initial_state.size());
   initial_state.resize(initial_state.size() + static_cast<std::size_t>(output.width));
   initial_state.push_back(static_cast<Real>(latency));
+  counters_.push_back({held_ + output.width, std::max(latency, stride)});
+}
+
+void StreamPlan::check_state(std::span<const Real> state) const {
+  require(state.size() == initial_state.size(), "Stream: a state of {} numbers; {} are required", state.size(),
+          initial_state.size());
+  for (const Counter& each : counters_) {
+    const Real number = state[static_cast<std::size_t>(each.place)];
+    require<ValueError>(number >= 0 && number <= static_cast<Real>(each.most) && number == std::floor(number),
+                        "Stream: element {} of a state is {}; it counts, from 0 to {}", each.place, number, each.most);
+  }
+}
+
+void StreamPlan::warm_up(const StreamFrame& frame) const {
+  std::fill_n(frame.rows, rate_count, block_size);
+  for (const std::unique_ptr<StreamOp>& op : ops_) op->warm_up(frame);
 }
 
 void StreamPlan::write(const StreamFrame& frame, Index rows, Real* y) const {
@@ -71,12 +86,12 @@ StreamBuilder::StreamBuilder(StreamPlan& plan, const StreamTrace& trace)
     : plan_(plan), trace_(trace.trace), values_(trace_.values.size()), last_use_(trace_.values.size()) {}
 
 void StreamBuilder::build() {
-  // A reshaped value is read as long as the values that share its memory.
+  // An alias is read as long as the value whose memory it has.
   std::vector<std::size_t> owner(values_.size());
   for (std::size_t at = 0; at < owner.size(); ++at) owner[at] = at;
   for (std::size_t i = 0; i < trace_.ops.size(); ++i) {
     const Trace::Op& op = trace_.ops[i];
-    if (op.name == "reshape") owner[op.result] = owner[op.operands[0]];
+    if (is_alias(trace_, op)) owner[op.result] = owner[op.operands[0]];
     for (const std::size_t operand : op.operands) last_use_[owner[operand]] = i;
     last_use_[owner[op.result]] = std::max(last_use_[owner[op.result]], i);
   }
@@ -171,6 +186,8 @@ void StreamBuilder::release() {
   for (const std::size_t operand : op_->operands) give_back_value(values_[operand]);
   give_back_value(values_[op_->result]);
 }
+
+void StreamBuilder::count(Index place, Index most) { plan_.counters_.push_back({place, most}); }
 
 Index StreamBuilder::state(std::span<const Real> initial) {
   const std::size_t begin = plan_.initial_state.size();

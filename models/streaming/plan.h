@@ -43,6 +43,8 @@ class StreamOp {
   virtual ~StreamOp() = default;
   /// Computes the rows of its result.
   virtual void run(const StreamFrame& frame) const = 0;
+  /// Takes the memory that the largest block needs.
+  virtual void warm_up(const StreamFrame&) const {}
 };
 
 /// The ops of a stream in order, with weights of its own, and the memory that they need.
@@ -54,6 +56,9 @@ class StreamPlan {
     frame.rows[0] = rows;
     for (const std::unique_ptr<StreamOp>& op : ops_) op->run(frame);
   }
+  void warm_up(const StreamFrame& frame) const;
+  /// Throws ShapeError for another number of elements, ValueError for a counter out of its range.
+  void check_state(std::span<const Real> state) const;
   /// Writes the result of each step of a block: the last row of the output that has come.
   void write(const StreamFrame& frame, Index rows, Real* y) const;
 
@@ -71,7 +76,11 @@ class StreamPlan {
 
   std::vector<std::unique_ptr<StreamOp>> ops_;
   std::vector<std::shared_ptr<const Tensor>> weights_;
-  Index held_ = 0;  // in the state: the last row of the output, and the steps to wait for the next
+  struct Counter {
+    Index place, most;
+  };
+  std::vector<Counter> counters_;  // in the state
+  Index held_ = 0;                 // in the state: the last row of the output, and the steps to wait for the next
 };
 
 }  // namespace cornu::detail

@@ -39,6 +39,8 @@ class StreamBuilder {
   /// Memory that lasts from block to block, and its first contents. Returns its place.
   Index state(std::span<const Real> initial);
   Index state(Index size) { return state(std::vector<Real>(static_cast<std::size_t>(size))); }
+  /// An element of the state is a whole number from 0 to `most`.
+  void count(Index place, Index most);
   Index new_rate() { return plan_.rate_count++; }
   /// Copies numbers into the plan.
   const Real* keep(Tensor numbers);

@@ -38,8 +38,8 @@ const Real* part(StreamBuilder& to, ConstView numbers, Index first, Index count)
 
 PointwiseLoop loop_of(StreamBuilder& to, const char* attribute, std::string_view usual) {
   const std::string& name = to.op().has(attribute) ? to.op().text(attribute) : std::string(usual);
-  const PointwiseLoop loop = pointwise_loop(name);
-  require<ValueError>(loop != nullptr, "the op {} has the activation {}, which cannot stream", to.op().name, name);
+  const PointwiseLoop loop = activation_loop(name);
+  require<ValueError>(loop != nullptr, "the activation {} of a recurrent layer cannot stream", name);
   return loop;
 }
 
@@ -49,14 +49,14 @@ bool has_usual_activations(const StreamBuilder& to) {
          (to.op().text("activation") == "tanh" && to.op().text("recurrent_activation") == "sigmoid");
 }
 
-/// Moves the gates i, f, g, o to i, f, o, g; g twice as large if it is computed as a sigmoid.
-Tensor lstm_gates(ConstView numbers, Real factor) {
+/// Moves the gates i, f, g, o to i, f, o, g.
+Tensor lstm_gates(ConstView numbers) {
   Tensor result(numbers);
   const Index columns = numbers.shape()[-1], units = columns / 4;
   for (Index first = 0; first < numbers.size(); first += columns) {
     for (Index j = 0; j < units; ++j) {
       result[first + 2 * units + j] = numbers[first + 3 * units + j];
-      result[first + 3 * units + j] = factor * numbers[first + 2 * units + j];
+      result[first + 3 * units + j] = numbers[first + 2 * units + j];
     }
   }
   return result;
@@ -67,9 +67,7 @@ void add_lstm(StreamBuilder& to) {
   steps.inputs = to.shape(0)[2];
   steps.units = to.shape(2)[0];
   const bool usual = has_usual_activations(to);
-  const auto whole = [&](std::size_t i) {
-    return part(to, lstm_gates(to.numbers(i), usual ? Real{2} : Real{1}), 0, 4 * steps.units);
-  };
+  const auto whole = [&](std::size_t i) { return part(to, lstm_gates(to.numbers(i)), 0, 4 * steps.units); };
   steps.kernel = whole(1);
   steps.recurrent_kernel = whole(2);
   if (to.operand_count() > 3) steps.bias = whole(3);
@@ -126,11 +124,11 @@ class Attention final : public StreamOp {
     steps_.key_size = to.shape(0)[2] / steps_.heads;
     steps_.value_size = to.shape(2)[2] / steps_.heads;
     steps_.window = to.op().integer("window");
-    require<ValueError>(steps_.window < Index{1} << 24, "the op {} remembers {} steps; less than 2^24 are required",
-                        to.op().name, steps_.window);
     for (std::size_t i = 0; i < 3; ++i) x_[i] = to.operand(i);
     y_ = to.result(x_[0].rate);
     state_ = to.state(steps_.state_size());
+    to.count(state_ + steps_.state_size() - 2, steps_.window);
+    to.count(state_ + steps_.state_size() - 1, steps_.window - 1);
     scratch_ = to.scratch(steps_.scratch_size());
   }
   void run(const StreamFrame& frame) const override {

@@ -7,11 +7,21 @@
 #include "cornu/core/option_checks.h"
 #include "cornu/models/require_values.h"
 #include "cornu/models/sequential.h"
-#include "cornu/models/streaming/plan.h"
+#include "cornu/models/streaming/plan_builder.h"
 
 namespace cornu {
 
-void register_stream_op(std::string op, OpCall call) { detail::add_op_call(std::move(op), std::move(call)); }
+namespace {
+
+constexpr Index most_block_size = Index{1} << 20;
+
+}  // namespace
+
+void register_stream_op(std::string op, OpCall call) {
+  require<ValueError>(detail::find_stream_row(op) == nullptr && detail::find_stream_row("stream_" + op) == nullptr,
+                      "register_stream_op: \"{}\" is an op of Cornu", op);
+  detail::add_op_call(std::move(op), std::move(call));
+}
 
 /// The memory of one stream.
 struct Stream::Memory {
@@ -27,8 +37,7 @@ struct Stream::Memory {
     tape = std::make_unique<Tape>(Mode::inference);
     // Passes over the largest block, after which the tape needs no more memory.
     const std::vector<Real> zeros(static_cast<std::size_t>(plan.block_size * plan.input_size));
-    for (int i = 0; i < 2; ++i) plan.run(frame(zeros.data()), plan.block_size);
-    state = plan.initial_state;
+    for (int i = 0; i < 2; ++i) plan.warm_up(frame(zeros.data()));
   }
   detail::StreamFrame frame(const Real* input) {
     return {.input = input, .memory = values.data(), .state = state.data(), .rows = rows.data(), .tape = tape.get()};
@@ -39,7 +48,8 @@ Stream::Stream(const Sequential& model, const StreamOptions& options) {
   require<StateError>(model.built(), "{}: Stream: not built yet, so there are no weights", model.name());
   try {
     detail::require_not_negative("StreamOptions", "attention_window", options.attention_window);
-    detail::require_positive("StreamOptions", "block_size", options.block_size);
+    require<ValueError>(options.block_size >= 1 && options.block_size <= most_block_size,
+                        "StreamOptions: block_size is {}; 1 to {} is required", options.block_size, most_block_size);
     detail::require_values(model);
     plan_ = std::make_shared<const detail::StreamPlan>(model, options);
   } catch (Error& error) {
@@ -78,8 +88,7 @@ std::span<const Real> Stream::state() const {
 }
 
 void Stream::set_state(std::span<const Real> state) {
-  require(std::ssize(state) == std::ssize(plan().initial_state), "Stream: a state of {} numbers; {} are required",
-          state.size(), plan_->initial_state.size());
+  plan().check_state(state);
   std::copy(state.begin(), state.end(), memory_->state.begin());
 }
 

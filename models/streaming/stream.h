@@ -18,7 +18,7 @@ class StreamPlan;
 }
 
 struct StreamOptions {
-  /// Steps that causal attention remembers; 0: as many as the model's input has.
+  /// Steps that causal attention remembers, counted at its input; 0: as many as the model's input has.
   Index attention_window = 0;
   /// The most steps that are computed together. Blocks of more steps are divided. More steps need more memory.
   Index block_size = 64;
@@ -39,9 +39,11 @@ struct StreamOptions {
 /// by itself, LSTM, GRU, SimpleRNN, convolutions and pooling over time that do not look ahead, and causal attention.
 /// Strided windows compute a result for every stride-th step only; until the next one, steps repeat the last.
 ///
+/// An Embedding uses the nearest row for an index out of range, where predict throws.
+///
 /// A Stream copies what it needs of the model. Copies of a Stream share the weights, so they cost only their memory of
-/// earlier steps. One thread may use each. `step` allocates nothing, locks nothing, makes no system call and throws
-/// nothing but ShapeError. Denormal numbers count as zero.
+/// earlier steps. One thread may use each. `step` allocates nothing, locks nothing and makes no system call, and throws
+/// only for sizes that do not fit; all of it as far as users' ops do. Denormal numbers count as zero.
 class Stream {
  public:
   /// Throws StateError unless the model is built. Throws ValueError, naming layer and op, for what cannot be computed
@@ -61,13 +63,14 @@ class Stream {
 
   /// Computes n steps. x: (n, input_size). y: (n, output_size), which may be x if both sizes are equal.
   /// Throws ShapeError, changing nothing, if a size is not the same multiple.
+  /// (Every function throws StateError once the Stream has been moved from.)
   void step(std::span<const Real> x, std::span<Real> y);
 
   /// Forgets all steps.
   void reset();
   /// What it remembers: a copy of these numbers continues here, or in another Stream of the same model and options.
   std::span<const Real> state() const;
-  /// Throws ShapeError for another number of elements.
+  /// Throws ShapeError for another number of elements, ValueError if an element that counts steps is out of its range.
   void set_state(std::span<const Real> state);
 
   /// Steps before the first that has a result; they return 0. Only windows without padding delay: a Conv1D with

@@ -27,6 +27,9 @@ struct Timing {
   }
 };
 
+/// Steps that an op may remember: a stream counts them in floats.
+constexpr Index most_remembered = Index{1} << 23;
+
 /// One op of the trace while it is rewritten. Shapes are those for a batch of one sequence, with all its steps.
 class Rewriter {
  public:
@@ -175,6 +178,7 @@ class Rewriter {
     require_here(timing.latency == 0 && timing.stride == 1, "reads rows of a parameter at other steps than each");
     const std::size_t rows = op_.operands[operand];
     const Index count = shape(operand)[axis];
+    require_here(count <= most_remembered, "reads {} rows of a parameter; {} are the most", count, most_remembered);
     const Shape step = shape(operand).with(axis, 1);
     Trace::Dimensions dimensions = Trace::fixed(step);
     while (static_cast<Index>(dimensions.size()) < result_shape().rank())
@@ -291,7 +295,10 @@ class Rewriter {
     const Index stride = op_.integers("strides")[axis], before = pads[axis], after = pads[axis + 2];
     const Index reach = (taps_of_time - 1) * dilation + 1;
     require_here(after == 0, "looks {} steps ahead; Padding::causal does not", after);
-    require_here(is_pointwise_elsewhere, "has windows over time and another axis");
+    require_here(is_pointwise_elsewhere, "has windows over the steps of images; those of (steps, features) can stream");
+    require_here(reach <= most_remembered, "reaches back {} steps; {} are the most", reach - 1, most_remembered);
+    require_here(result_shape()[static_cast<Index>(axis) + 1] > 1,
+                 "leaves one step of the sequence; a model whose input has more steps leaves several");
     Timing result = timing(0);
     result.latency += (reach - 1 - before) * result.stride;
     result.stride *= stride;
@@ -338,8 +345,10 @@ class Rewriter {
       require_here(timing(i).is_steps() && timing(i).axis == 1 && timing(i).same_rows(timing(0)),
                    "attends to another sequence");
     }
+    const Index window = window_ == 0 ? steps_ : window_;
+    require_here(window <= most_remembered, "remembers {} steps; {} are the most", window, most_remembered);
     op_.name = "stream_attend";
-    op_.attributes.push_back({"window", window_ == 0 ? shape(0)[1] : window_});
+    op_.attributes.push_back({"window", window});
     return timing(0);
   }
 

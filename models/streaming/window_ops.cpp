@@ -42,14 +42,15 @@ struct Windows {
     stride = to.op().integers("strides")[axis];
     const Index wait = reach() - 1 - to.op().integers("pads")[axis];
     ring = {reach() - 1 + to.block_size(), x.width};
-    require<ValueError>(ring.length < Index{1} << 24, "the op {} reaches back {} steps; less than 2^24 are required",
-                        to.op().name, reach() - 1);
     if (reach() > 1 || stride > 1) {
       std::vector<Real> memory(static_cast<std::size_t>(ring.size()), initial);
       memory.back() = 0;
       memory.push_back(static_cast<Real>(wait));
       memory.push_back(0);
       state = to.state(memory);
+      to.count(state + ring.size() - 1, ring.length - 1);
+      to.count(state + ring.size(), std::max(wait, stride));
+      to.count(state + ring.size() + 1, reach());
     }
     y = to.result(stride == 1 && wait == 0 ? x.rate : to.new_rate());
   }

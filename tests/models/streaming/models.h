@@ -94,6 +94,25 @@ inline std::vector<StreamCase> stream_cases() {
           return reshape(slice_axis(x, 1, s[1] - 1, s[1]), {s[0], s[2]});
         }},
         Dense{2}}},
+      {"whole_slices",
+       {in, lstm, OfOps{[](Var x) { return slice_axis(slice_axis(x, 2, 0, 5), 1, 0, x.shape()[1]); }},
+        LSTM{.units = 9, .return_sequences = true}}},
+      {"whole_last_step",
+       {in, LSTM{.units = 9, .return_sequences = true}, OfOps{[](Var x) {
+          const Shape& s = x.shape();
+          const Var last = reshape(slice_axis(x, 1, s[1] - 1, s[1]), {s[0], s[2]});
+          return concatenate({last, tanh(last * 2), exp(last)});
+        }},
+        Dense{30}}},
+      {"products",
+       {in, OfOps{[](Var x) {
+          const Shape& s = x.shape();
+          const Var a = reshape(x, {s[0], s[1], 2, 4}), w = x.tape().constant(Tensor::full({3, 4}, Real(0.2)));
+          const Var of_two = matmul(a, a, {.transpose_b = true});  // (..., 2, 2)
+          return concatenate({reshape(of_two, {s[0], s[1], 4}),
+                              reshape(matmul(a, w, {.transpose_b = true}), {s[0], s[1], 6}),
+                              reshape(matmul(a, a, {.transpose_a = true}), {s[0], s[1], 16})});
+        }}}},
       {"swapped", {in, OfOps{[](Var x) {
                      return transpose(softmax(transpose(x, {0, 2, 1}) * 2, 1), {0, 2, 1});
                    }}}},

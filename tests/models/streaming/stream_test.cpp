@@ -318,6 +318,65 @@ TEST(Stream, HasNoDenormals) {
   EXPECT_GT(smallest / 2, 0) << "denormals count again after a step";
 }
 
+/// A quiet signal keeps its digits: tanh is accurate near 0, relative to its result.
+TEST(Stream, IsAccurateForQuietSignals) {
+  const std::vector<Sequential> models{
+      {Input{64, 1}, LSTM{.units = 8, .unit_forget_bias = false, .return_sequences = true}},
+      {Input{64, 1}, GRU{.units = 8, .return_sequences = true}},
+  };
+  for (const Sequential& model : models) {
+    Tensor x = sequence_for(model, 12);
+    for (Real& each : x) each *= Real(1e-6);
+    const Tensor expected = model.predict(x);
+    Stream stream(model);
+    const std::vector<Real> y = streamed(stream, x, 7);
+    for (Index i = 0; i < expected.size(); ++i) {
+      const auto wanted = static_cast<double>(expected[i]);
+      ASSERT_NEAR(static_cast<double>(y[static_cast<std::size_t>(i)]), wanted, 1e-5 * std::abs(wanted) + 1e-11) << i;
+    }
+  }
+}
+
+/// Ops with a tape take their memory when the stream is made, also if their rows come late.
+TEST(Stream, DoesNotAllocateAfterADelay) {
+  if (!testing::AllocationCounter::available()) GTEST_SKIP() << "operator new is the sanitizer's here";
+  for (const Index block_size : {1, 8, 64}) {
+    Stream stream({Input{300, 2}, Conv1D{.filters = 100, .kernel_size = 3, .dilation_rate = 100}, LayerNormalization{}},
+                  {.block_size = block_size});
+    std::vector<Real> x(600), y(30000);
+    const testing::AllocationCounter counter;
+    stream.step(x, y);
+    EXPECT_EQ(counter.count(), 0) << block_size;
+  }
+}
+
+TEST(Stream, ChecksTheCountersOfAState) {
+  Stream stream({Input{8, 1}, Conv1D{.filters = 1, .kernel_size = 3, .padding = Padding::causal},
+                 MultiHeadAttention{.num_heads = 1, .key_dim = 1, .use_causal_mask = true}});
+  std::vector<Real> state(stream.state().begin(), stream.state().end());
+  const std::vector<Real> good = state;
+  Index refused = 0;
+  for (std::size_t i = 0; i < state.size(); ++i) {
+    for (const Real bad : {Real(1e6), Real(-1), Real(0.5), std::numeric_limits<Real>::quiet_NaN()}) {
+      state = good;
+      state[i] = bad;
+      try {
+        stream.set_state(state);
+      } catch (const ValueError&) {
+        ++refused;
+      }
+      std::vector<Real> x(3), y(3);
+      stream.step(x, y);
+    }
+  }
+  EXPECT_EQ(refused, 4 * 5) << "the place, the rows to wait and the rows so far; the steps known, and their place";
+  state = good;
+  state.back() = 1e6;
+  expect_error<ValueError>(
+      [&] { stream.set_state(state); },
+      message("Stream: element {} of a state is 1000000; it counts, from 0 to 7", state.size() - 1));
+}
+
 TEST(Stream, RefusesOtherSizes) {
   Stream stream(Sequential{Input{4, 2}, Dense{3}});
   std::vector<Real> x(4), y(6);
@@ -328,6 +387,8 @@ TEST(Stream, RefusesOtherSizes) {
   expect_error<ShapeError>([&] { stream.set_state(x); }, "Stream: a state of 4 numbers; 0 are required");
   Stream other = std::move(stream);
   expect_error<StateError>([&] { stream.step(x, y); }, "Stream: moved from");
+  expect_error<StateError>([&] { stream.set_state(x); }, "Stream: moved from");
+  expect_error<StateError>([&] { stream.reset(); }, "Stream: moved from");
   stream = other;
   stream.step(x, y);
 }
@@ -376,6 +437,10 @@ TEST(Stream, RefusesWhatCannotStream) {
              return matmul(transpose(x, {0, 2, 1}), x.tape().constant(Tensor::full({6, 2}, 1)));
            }}},
           "of_ops: the op matmul sums over the steps");
+  refused({Input{8, 4}, Conv1D{.filters = 2, .kernel_size = 8}},
+          "conv1d: the op conv2d leaves one step of the sequence; a model whose input has more steps leaves several");
+  refused({in, LSTM{.units = 2, .activation = softmax}},
+          "lstm: the activation softmax of a recurrent layer cannot stream");
   refused({Input{4}, Dense{2}}, "dense: the op affine sums over the steps");
   refused({Input{1, 4}, Dense{2}},
           "a sample has the shape (1, 4); (steps, features) is required, with two steps or more");
@@ -391,12 +456,12 @@ TEST(Stream, RefusesWhatCannotStream) {
       [&] {
         Stream({in, Dense{2}}, {.block_size = 0});
       },
-      "Stream: StreamOptions: block_size is 0; it must be positive");
+      "Stream: StreamOptions: block_size is 0; 1 to 1048576 is required");
 }
 
 /// Every registered layer streams as it predicts, or says why it cannot.
 TEST(Stream, HasEveryLayerOrAReason) {
-  const std::string two_axes = "has windows over time and another axis",
+  const std::string two_axes = "has windows over the steps of images; those of (steps, features) can stream",
                     merges = "merges the steps with another axis, or divides them: (5, 5, 2) to ";
   const std::map<std::string, std::string, std::less<>> reasons{
       {"AveragePooling2D", "Stream: average_pooling2d: the op average_pool2d " + two_axes},
@@ -444,6 +509,18 @@ TEST(Stream, CallsAUsersOp) {
   expect_error<ValueError>(
       [] { register_stream_op("tanh", [](const Trace::Op&, std::span<const Var> of, const Shape&) { return of[0]; }); },
       "register_stream_op: \"tanh\" is registered already");
+  expect_error<ValueError>([] { register_stream_op("lstm_by_steps", nullptr); },
+                           "register_stream_op: \"lstm_by_steps\" is an op of Cornu");
+  // Names of activations that are no ops are free.
+  register_stream_op("silu", [](const Trace::Op&, std::span<const Var> of, const Shape&) { return of[0] * 5; });
+  const Sequential users{Input{6, 4}, OfOps{[](Var v) {
+                           const Var y = v.tape().output(v.shape(), {v}, "silu");
+                           for (Index i = 0; i < y.out().size(); ++i) y.out()[i] = 5 * v.value()[i];
+                           return y;
+                         }}};
+  Stream of_users(users);
+  const Tensor numbers = sequence_for(users, 6);
+  expect_as_predicted(users, of_users, numbers, streamed(of_users, numbers, 2));
 }
 
 }  // namespace
