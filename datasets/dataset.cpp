@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string>
 #include <utility>
 
 #include "cornu/core/error.h"
@@ -26,7 +27,8 @@ constinit const DatasetRef::Calls DatasetRef::no_calls{
     .feature_shape = [](const void*) -> Shape { throw_null(); },
     .target_shape = [](const void*) -> Shape { throw_null(); },
     .gather = [](const void*, std::span<const Index>, View, View) { throw_null(); },
-    .prefetch = [](const void*, std::span<const Index>) { throw_null(); }};
+    .prefetch = [](const void*, std::span<const Index>) { throw_null(); },
+    .split_gap = [](const void*) -> Index { throw_null(); }};
 
 void DatasetRef::gather_into(Tensor& x, Tensor& y, std::span<const Index> rows) const {
   x.resize(feature_shape().batched(std::ssize(rows)));
@@ -90,13 +92,14 @@ void DatasetSlice::prefetch(std::span<const Index> rows) const {
 Split split(DatasetRef dataset, double validation_fraction) {
   require<ValueError>(validation_fraction > 0 && validation_fraction < 1,
                       "split: validation_fraction is {}; it must lie between 0 and 1", validation_fraction);
-  const Index size = dataset.size();
-  const auto train = static_cast<Index>(std::floor(static_cast<double>(size) * (1 - validation_fraction)));
-  require<ValueError>(train > 0 && train < size,
-                      "split: of {} samples, validation_fraction {} leaves {} for training and {} for validation; "
+  const Index size = dataset.size(), gap = std::min(dataset.split_gap(), size), used = size - gap;
+  const auto train = static_cast<Index>(std::floor(static_cast<double>(used) * (1 - validation_fraction)));
+  const std::string shared = gap == 0 ? "" : message(", {} of which share data with both parts", gap);
+  require<ValueError>(train > 0 && train < used,
+                      "split: of {} samples{}, validation_fraction {} leaves {} for training and {} for validation; "
                       "both need samples",
-                      size, validation_fraction, train, size - train);
-  return {.train{dataset, 0, train}, .validation{dataset, train, size - train}};
+                      size, shared, validation_fraction, train, used - train);
+  return {.train{dataset, 0, train}, .validation{dataset, train + gap, used - train}};
 }
 
 }  // namespace cornu

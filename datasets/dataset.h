@@ -20,6 +20,10 @@ namespace cornu {
 /// The optional function `void prefetch(std::span<const Index> rows) const` is given the rows that will be gathered
 /// next, so that it can start to load them into the cache. It must accept any rows and must have no visible effect.
 ///
+/// The optional function `Index split_gap() const` is for samples that share data with their neighbours, such as
+/// overlapping windows: the number of samples after a sample that may share data with it. `split`, and fit's
+/// validation_split, leave out that many samples between training and validation.
+///
 /// To write your own dataset, define a struct with these three functions:
 ///
 ///     struct Parity {  // Is an 8-bit number odd?
@@ -69,6 +73,7 @@ class DatasetRef {
   /// Resizes x and y to hold these rows first.
   void gather_into(Tensor& x, Tensor& y, std::span<const Index> rows) const;
   void prefetch(std::span<const Index> rows) const { calls_->prefetch(object_, rows); }
+  Index split_gap() const { return calls_->split_gap(object_); }
 
  private:
   struct Calls {
@@ -77,6 +82,7 @@ class DatasetRef {
     Shape (*target_shape)(const void*);
     void (*gather)(const void*, std::span<const Index>, View, View);
     void (*prefetch)(const void*, std::span<const Index>);
+    Index (*split_gap)(const void*);
   };
 
   template <class D>
@@ -85,6 +91,15 @@ class DatasetRef {
       return dataset.target_shape();
     } else {
       return {};
+    }
+  }
+
+  template <class D>
+  static Index split_gap_of(const D& dataset) {
+    if constexpr (requires { dataset.split_gap(); }) {
+      return dataset.split_gap();
+    } else {
+      return 0;
     }
   }
 
@@ -100,7 +115,8 @@ class DatasetRef {
             if constexpr (requires(const D& dataset) { dataset.prefetch(rows); }) {
               static_cast<const D*>(d)->prefetch(rows);
             }
-          }};
+          },
+      .split_gap = [](const void* d) -> Index { return split_gap_of(*static_cast<const D*>(d)); }};
   static const Calls no_calls;
 
   const void* object_ = nullptr;
@@ -162,6 +178,7 @@ class DatasetSlice {
   /// Throws ValueError for a row out of range, and whatever the dataset throws.
   void gather(std::span<const Index> rows, View x, View y) const;
   void prefetch(std::span<const Index> rows) const;
+  Index split_gap() const { return dataset_.split_gap(); }
 
  private:
   DatasetRef dataset_;
@@ -174,7 +191,8 @@ struct Split {
 };
 
 /// Reserves the last samples for validation, like Keras's `validation_split`: training gets the first floor(size * (1 -
-/// validation_fraction)) samples, validation the rest.
+/// validation_fraction)) samples, validation the rest. If samples share data, as overlapping windows do, the
+/// dataset's split_gap() samples between the two parts are left out of both, and `size` is the number of the others.
 /// Throws ValueError unless 0 < validation_fraction < 1 and both parts have samples.
 Split split(DatasetRef dataset, double validation_fraction);
 

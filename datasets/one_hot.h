@@ -25,6 +25,7 @@ class OneHot {
   /// Throws ValueError for an invalid label, naming row and label, and whatever the dataset throws.
   void gather(std::span<const Index> rows, View x, View y) const;
   void prefetch(std::span<const Index> rows) const { dataset_.prefetch(rows); }
+  Index split_gap() const { return dataset_.split_gap(); }
 
  private:
   DatasetRef dataset_;

@@ -139,6 +139,7 @@ Prefetched::~Prefetched() {
 Index Prefetched::size() const { return state_->size; }
 Shape Prefetched::feature_shape() const { return state_->features; }
 Shape Prefetched::target_shape() const { return state_->targets; }
+Index Prefetched::split_gap() const { return state_->dataset.split_gap(); }
 
 void Prefetched::gather(std::span<const Index> rows, View x, View y) const {
   const Shape &features = state_->features, &targets = state_->targets;

@@ -27,6 +27,7 @@ class Prefetched {
   Shape target_shape() const;
   void gather(std::span<const Index> rows, View x, View y) const;
   void prefetch(std::span<const Index> rows) const;
+  Index split_gap() const;
 
  private:
   struct State;

@@ -23,6 +23,8 @@ class DatasetSubset {
   /// Throws ValueError for a row out of range, and whatever the dataset throws.
   void gather(std::span<const Index> rows, View x, View y) const;
   void prefetch(std::span<const Index> rows) const;
+  /// Enough if the rows are in ascending order.
+  Index split_gap() const { return dataset_.split_gap(); }
 
  private:
   DatasetRef dataset_;

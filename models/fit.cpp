@@ -47,13 +47,13 @@ struct FitData {
     validation = parts->validation;
   }
 
-  /// The weights of the samples in `train` come first.
+  /// The weights of the samples in `train` come first, those of the validation samples last.
   void divide_weights(const Tensor& weights, Index samples) {
     if (weights.empty()) return;
     detail::require_sample_weight(weights, samples);
-    const Index trained = train.size();
-    train_weight = {weights.data(), Shape{trained}};
-    validation_weight = {weights.data() + trained, Shape{samples - trained}};
+    const Index validated = parts ? parts->validation.size() : 0, width = weights.size() / samples;
+    train_weight = {weights.data(), weights.shape().with(0, train.size())};
+    validation_weight = {weights.data() + (samples - validated) * width, weights.shape().with(0, validated)};
   }
 };
 

@@ -1,7 +1,9 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <limits>
 #include <map>
+#include <span>
 
 #include "cornu/core/error.h"
 #include "cornu/tests/models/support.h"
@@ -48,6 +50,27 @@ TEST(SampleWeight, IsSplitWithTheSamples) {
   EXPECT_EQ(history["val_loss"].front(), (0 + 2 * 16.0) / 2);
 }
 
+/// Sample i has the target i + 1 and shares data with the next one.
+struct Overlapping {
+  Index size() const { return 5; }
+  Shape feature_shape() const { return {1}; }
+  Index split_gap() const { return 1; }
+  void gather(std::span<const Index> rows, View x, View y) const {
+    std::fill(x.begin(), x.end(), Real{0});
+    std::transform(rows.begin(), rows.end(), y.begin(), [](Index row) { return static_cast<Real>(row + 1); });
+  }
+};
+
+TEST(SampleWeight, IsSplitWithTheSamplesOnBothSidesOfAGap) {
+  FitOptions weighted = options();
+  weighted.sample_weight = Tensor::vector({1, 0.5, 100, 3, 2});  // the third sample is in neither part
+  weighted.validation_split = 0.5;
+  const Overlapping data;
+  const History history = zero().fit(data, weighted);
+  EXPECT_EQ(history["loss"].front(), (1 + 0.5 * 4) / 2);
+  EXPECT_EQ(history["val_loss"].front(), (3 * 16.0 + 2 * 25) / 2);
+}
+
 TEST(SampleWeight, DoesNotApplyToTheValidationData) {
   FitOptions weighted = options();
   weighted.sample_weight = four_weights;
@@ -59,9 +82,9 @@ TEST(SampleWeight, DoesNotApplyToTheValidationData) {
 
 TEST(SampleWeight, OfAnotherSizeIsAnError) {
   Sequential model = zero();
-  for (const Tensor& wrong : {Tensor::vector({1, 1, 1}), Tensor::vector({1, 1, 1, 1, 1}), Tensor({4, 1})}) {
-    const std::string text =
-        "sample_weight is " + to_string(wrong.shape()) + "; one weight for each of 4 samples is required";
+  for (const Tensor& wrong : {Tensor::vector({1, 1, 1}), Tensor::vector({1, 1, 1, 1, 1}), Tensor({1, 4})}) {
+    const std::string text = "sample_weight is " + to_string(wrong.shape()) +
+                             "; one weight for each of 4 samples, or for each of their time steps, is required";
     FitOptions weighted = options();
     weighted.sample_weight = wrong;
     expect_error<ShapeError>([&] { model.fit(four_inputs, four_targets, weighted); }, text);
