@@ -28,6 +28,7 @@
 #include "cornu/datasets/one_hot.h"
 #include "cornu/datasets/prefetched.h"
 #include "cornu/datasets/subset.h"
+#include "cornu/datasets/windows.h"
 #include "cornu/formats/event_file.h"
 #include "cornu/formats/idx.h"
 #include "cornu/formats/npy/npy.h"
