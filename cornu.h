@@ -18,6 +18,7 @@
 #include "cornu/core/shape.h"
 #include "cornu/core/tensor.h"
 #include "cornu/datasets/batches.h"
+#include "cornu/datasets/character_vocabulary.h"
 #include "cornu/datasets/csv/csv.h"
 #include "cornu/datasets/dataset.h"
 #include "cornu/datasets/digits/digits.h"
