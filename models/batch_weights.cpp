@@ -7,23 +7,32 @@
 #include "cornu/core/kernels/kernels.h"
 #include "cornu/core/shape_hints.h"
 #include "cornu/datasets/class_of_target.h"
+#include "cornu/optim/losses/mean_over_rows.h"
 
 namespace cornu::detail {
 
 void require_sample_weight(ConstView sample_weight, Index samples) {
-  require(sample_weight.size() == 0 || sample_weight.shape() == Shape{samples},
-          "sample_weight is {}; one weight for each of {} samples is required", sample_weight.shape(), samples);
+  require(sample_weight.size() == 0 || (sample_weight.shape().rank() > 0 && sample_weight.shape()[0] == samples),
+          "sample_weight is {}; one weight for each of {} samples, or for each of their time steps, is required",
+          sample_weight.shape(), samples);
 }
 
 ConstView BatchWeights::of(std::span<const Index> rows, const Tensor& y, Tensor& memory) const {
   if (sample_weight_.size() == 0 && class_weight_.empty()) return {};
   const Index batch = std::ssize(rows);
-  const bool has_last_axis = !class_weight_.empty() && output_.rank() > 0;
-  memory.resize(class_weight_.empty() ? Shape{batch} : (has_last_axis ? output_.without(-1) : output_).batched(batch));
-  const Index of_sample = batch == 0 ? 1 : memory.size() / batch;
-  for (Index i = 0; i < memory.size(); ++i) {
-    const auto row = static_cast<std::size_t>(i / of_sample);
-    memory[i] = sample_weight_.size() == 0 ? Real{1} : sample_weight_[rows[row]];
+  const bool weighs_samples = sample_weight_.size() > 0;
+  const Shape of_sample = weighs_samples ? sample_weight_.shape().sub(1) : Shape{};
+  const Shape labels = output_.rank() > 0 ? output_.without(-1) : output_;
+  memory.resize((class_weight_.empty() ? of_sample : labels).batched(batch));
+  if (!weighs_samples) {
+    memory.fill(1);
+  } else if (!memory.empty()) {
+    const ConstView weights(sample_weight_.data(), of_sample.batched(batch));
+    const Index spread = losses_per_weight("class_weight", memory.shape(), weights), width = of_sample.size();
+    for (Index i = 0; i < memory.size(); ++i) {
+      const Index weight = i / spread;
+      memory[i] = sample_weight_[rows[static_cast<std::size_t>(weight / width)] * width + weight % width];
+    }
   }
   if (!class_weight_.empty()) multiply_by_class_weights(memory, y);
   return memory;

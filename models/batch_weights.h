@@ -8,13 +8,14 @@
 
 namespace cornu::detail {
 
-/// Throws ShapeError unless there is one weight per sample, or no weights.
+/// Throws ShapeError unless there is one weight per sample, (samples), or per label of each, (samples, ...), or no
+/// weights.
 void require_sample_weight(ConstView sample_weight, Index samples);
 
 /// The weight of each label of a batch in the loss: sample weight times class weight.
 class BatchWeights {
  public:
-  /// `sample_weight` has one element per sample of the dataset, or none, and must outlive this object. `output` is the
+  /// `sample_weight` has a row per sample of the dataset, or no elements, and must outlive this object. `output` is the
   /// shape of one sample's outputs; it decides how targets are read as classes. `rows_are_classes`: the outputs are
   /// scores of mutually exclusive classes.
   explicit BatchWeights(ConstView sample_weight, std::map<Index, double> class_weight = {}, const Shape& output = {},
@@ -24,10 +25,10 @@ class BatchWeights {
         output_(output),
         rows_are_classes_(rows_are_classes) {}
 
-  /// The weights of the samples at `rows` of the dataset, with targets y, stored in `memory`: (batch) or, with class
-  /// weights, one per label: (batch, ...). Empty if there are no weights.
+  /// The weights of the samples at `rows` of the dataset, with targets y, stored in `memory`: the rows of sample_weight
+  /// or, with class weights, one weight per label: (batch, ...). Empty if there are no weights.
   /// Throws ValueError for targets that are not classes, naming the row; ShapeError for targets that are neither labels
-  /// nor one-hot rows for the model's outputs.
+  /// nor one-hot rows for the model's outputs, and for sample weights that fit neither samples nor labels.
   ConstView of(std::span<const Index> rows, const Tensor& y, Tensor& memory) const;
 
  private:

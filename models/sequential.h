@@ -52,11 +52,12 @@ struct FitOptions {
   Index epochs = 1;
   Verbose verbose = Verbose::automatic;
   std::vector<AnyCallback> callbacks{};
-  double validation_split = 0;             ///< fraction held out for validation: the last samples of the dataset
+  double validation_split = 0;             ///< fraction held out for validation: the last samples, as by `split`
   DatasetRef validation_data{};            ///< dataset to validate on; overrides validation_split
   bool shuffle = true;                     ///< in a new order for each pass over the samples
   std::map<Index, double> class_weight{};  ///< loss weight per class; 1 for classes not listed
-  Tensor sample_weight{};                  ///< loss weight per sample, (samples); validation_split splits it too
+  /// Loss weight per sample, (samples), or per time step, (samples, steps). validation_split splits it too.
+  Tensor sample_weight{};
   /// First epoch to run, counted from 0, to continue an earlier run. With steps_per_epoch, training continues within
   /// the pass at the sample where that run stopped.
   Index initial_epoch = 0;
@@ -87,8 +88,8 @@ struct FitOptions {
 struct EvaluateOptions {
   Index batch_size = 32;
   Verbose verbose = Verbose::silent;
-  Tensor sample_weight{};
-  Index steps = 0;  ///< batches; 0: the whole dataset
+  Tensor sample_weight{};  ///< loss weights, as for fit
+  Index steps = 0;         ///< batches; 0: the whole dataset
 };
 
 struct PredictOptions {

@@ -100,7 +100,8 @@ Data data_of(const Kind& kind, Index samples, Rng& rng) {
   return data;
 }
 
-/// The weighted loss of outputs x * kernel + bias, by plain loops.
+/// The weighted loss of outputs x * kernel + bias, by plain loops. sample_weight: one per sample, one per label, or
+/// none.
 double loss_of(const Kind& kind, const Data& data, const std::vector<double>& kernel, const std::vector<double>& bias,
                const ClassWeights& class_weight, const Tensor& sample_weight) {
   const std::size_t samples = static_cast<std::size_t>(data.x.size()), rows = data.labels.size() / samples,
@@ -115,7 +116,10 @@ double loss_of(const Kind& kind, const Data& data, const std::vector<double>& ke
     }
     const auto weight = class_weight.find(data.labels[i]);
     sum += (weight == class_weight.end() ? 1 : weight->second) *
-           (sample_weight.empty() ? 1 : static_cast<double>(sample_weight[static_cast<Index>(sample)])) *
+           (sample_weight.empty()
+                ? 1
+                : static_cast<double>(
+                      sample_weight[static_cast<Index>(sample_weight.size() == data.x.size() ? sample : i)])) *
            kind.row_loss(z, data.labels[i]);
   }
   return sum / static_cast<double>(data.labels.size());
@@ -129,19 +133,16 @@ TEST(ClassWeights, WeighEachLabelOfEveryKindOfTargetForAnySharding) {
   Rng rng(11);
   for (const Kind& kind : kinds()) {
     for (const Index shard_size : {24, 8, 2}) {  // 1, 3 and 12 shards
-      for (const bool weighs_samples : {false, true}) {
-        SCOPED_TRACE(message("{}, shards of {}, sample weights {}", kind.name, shard_size, weighs_samples));
+      for (const Shape& weights : {Shape{0}, Shape{samples}, kind.labels().batched(samples)}) {
+        SCOPED_TRACE(message("{}, shards of {}, sample weights {}", kind.name, shard_size, weights));
         const Data data = data_of(kind, samples, rng);
         ClassWeights class_weight;
         for (Index c = 0; c < kind.classes(); ++c) {
           if (rng.below(4) > 0) class_weight[c] = static_cast<double>(rng.uniform()) * 10;
         }
         class_weight[1] = 10;
-        Tensor sample_weight;
-        if (weighs_samples) {
-          sample_weight = Tensor(Shape{samples});
-          rng.fill_uniform(sample_weight, 0, 2);
-        }
+        Tensor sample_weight(weights);
+        rng.fill_uniform(sample_weight, 0, 2);
         const Index units = kind.output.size();
         Sequential model{Input{1}, Dense{units}, Reshape(kind.output)};
         model.compile({.optimizer = SGD{.learning_rate = 1}, .loss = kind.loss});
@@ -258,6 +259,18 @@ TEST(ClassWeights, MustUseTheSameTwoClassesAsTheLabels) {
               loss(signs, {{-1, 4}, {0, 4}});
             }),
             "fit: class_weight is given for the classes -1 and 0; labels are 0 and 1, or -1 and 1 for a hinge loss");
+}
+
+TEST(ClassWeights, RequireSampleWeightsOfSamplesOrLabels) {
+  Sequential model{Input{1}, Dense{12}, Reshape{4, 3}};
+  model.compile({.optimizer = SGD{}, .loss = SparseCategoricalCrossentropy{.from_logits = true}});
+  EXPECT_EQ(
+      error_of<ShapeError>([&] {
+        model.fit(Tensor({2, 1}), Tensor({2, 4}),
+                  {.verbose = Verbose::silent, .class_weight = {{1, 2}}, .sample_weight = Tensor::full({2, 3}, 1)});
+      }),
+      "fit, epoch 1 of 1, batch 1 of 1: class_weight: sample weights are (2, 3) and losses (2, 4); one weight for "
+      "each sample or for each loss is required");
 }
 
 TEST(ClassWeights, AreNotCheckedForSampleWeight0) {

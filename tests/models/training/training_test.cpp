@@ -150,7 +150,7 @@ TEST(TrainOnBatch, WeighsSamples) {
       [&] {
         model.test_on_batch(x, y, Tensor::vector({1, 1, 1}));
       },
-      "sample_weight is (3,); one weight for each of 2 samples is required");
+      "sample_weight is (3,); one weight for each of 2 samples, or for each of their time steps, is required");
 }
 
 TEST(TrainOnBatch, RefusesInputsThatAreNotABatch) {
