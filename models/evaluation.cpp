@@ -13,7 +13,7 @@ detail::Evaluation::Evaluation(const detail::SequentialState& model, DatasetRef 
       steps_(steps == 0 ? batcher_.batch_count() : std::min(steps, batcher_.batch_count())),
       weights_(sample_weight),
       tape_(model.inference_tapes),
-      tally_(model.compiled->metrics, model.compiled->loss.logits()) {
+      tally_(model.compiled->metrics, model.compiled->weighted_metrics, model.compiled->loss.logits()) {
   require<ValueError>(steps >= 0, "evaluate: steps is {}; it must not be negative", steps);
   detail::require_sample_weight(sample_weight, data.size());
 }
@@ -48,10 +48,10 @@ Logs detail::Evaluation::run(const detail::Callbacks* callbacks, detail::Progres
       const Batch& batch = *batcher_.next();
       tape_->clear();
       const Var y_pred = model_.forward(tape_->input(batch.x));
-      const Var loss =
-          detail::with_added(model_.compiled->loss(y_pred, batch.y, weights_.of(batch.rows, batch.y, weights_memory_)));
+      const ConstView weights = weights_.of(batch.rows, batch.y, weights_memory_);
+      const Var loss = detail::with_added(model_.compiled->loss(y_pred, batch.y, weights));
       tally_.require_logits(y_pred);
-      tally_.add(static_cast<double>(loss.item()) + penalty, batch.y, y_pred.value());
+      tally_.add(static_cast<double>(loss.item()) + penalty, batch.y, y_pred.value(), weights);
       tally_.write(logs, false);
       call(Hook::test_batch_end, step, logs);
       if (display != nullptr) display->step(step + 1, logs);

@@ -119,7 +119,7 @@ class FitLoop {
         batcher_(batcher),
         steps_(options.steps_per_epoch > 0 ? options.steps_per_epoch : batcher.batch_count()),
         step_(state, data.train, weights(data), options.seed, options.threads, options.shard_size),
-        tally_(state.compiled->metrics, state.compiled->loss.logits()),
+        tally_(state.compiled->metrics, state.compiled->weighted_metrics, state.compiled->loss.logits()),
         callbacks_(options.callbacks) {
     if (data.validation) {
       const Index batch_size = options.validation_batch_size > 0 ? options.validation_batch_size : options.batch_size;

@@ -185,6 +185,11 @@ Var Sequential::forward(Var x) const { return state_->forward(x); }
 // ---- Training and evaluation: what they require ----
 
 void Sequential::compile(CompileOptions options) {
+  for (const AnyMetric& metric : options.weighted_metrics) {
+    require<ValueError>(metric.takes_weights(),
+                        "{}: compile: the metric {} takes no weights; move it from weighted_metrics to metrics", name(),
+                        metric.name());
+  }
   state_->compiled = std::move(options);
   state_->optimizer.reset();
   state_->report.reset();

@@ -37,6 +37,9 @@ struct CompileOptions {
   AnyOptimizer optimizer = SGD{};
   AnyLoss loss;
   std::vector<AnyMetric> metrics{};
+  /// Metrics that use sample_weight and class_weight: accuracies, losses, RootMeanSquaredError, and a user's metrics
+  /// that declare it (models/metrics/metric.h). A name that `metrics` has, too, gets the prefix "weighted_".
+  std::vector<AnyMetric> weighted_metrics{};
 };
 
 /// How fit shows its progress on standard output.
@@ -189,6 +192,7 @@ class Sequential {
   // ---- Training (after compile) ----
 
   /// Sets how to train, with a new optimizer. Shuffling and the layers' random streams continue.
+  /// Throws ValueError for a weighted metric that takes no weights.
   void compile(CompileOptions options);
   bool compiled() const;
   /// The optimizer in use. Throws StateError unless the model is compiled and built.

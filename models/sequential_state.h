@@ -43,6 +43,7 @@ Var with_added(Var loss);
 struct TrainingPass {
   Tape tape{Mode::training};
   Tensor x, y, sample_weight;  // the gathered samples of a shard
+  ConstView weights;           // those that the loss was given
   Var y_pred;
   double loss = 0;      // with the losses that layers have added
   double penalty = 0;   // of the parameters; computed by one shard of a step
@@ -65,7 +66,8 @@ struct SequentialState : SequentialParts {
   struct Report {
     detail::Tally tally;
     Logs logs;
-    explicit Report(const CompileOptions& compiled) : tally(compiled.metrics, compiled.loss.logits()) {}
+    explicit Report(const CompileOptions& compiled)
+        : tally(compiled.metrics, compiled.weighted_metrics, compiled.loss.logits()) {}
   };
   std::unique_ptr<Report> report;
   std::vector<std::unique_ptr<TrainingPass>> passes;  // each keeps its address when others are added

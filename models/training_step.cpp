@@ -36,6 +36,7 @@ void SequentialState::run(TrainingPass& pass, ConstView x, ConstView y, ConstVie
   pass.gradients = {};
   pass.tape.clear();
   pass.tape.rng() = noise;
+  pass.weights = sample_weight;
   pass.y_pred = forward(pass.tape.samples(x));
   Var loss = with_added(compiled->loss(pass.y_pred, y, sample_weight));
   pass.loss = static_cast<double>(loss.item());
@@ -189,7 +190,7 @@ double TrainingStep::count(const TrainingPass& pass, Index shard, detail::Tally&
   const double loss = pass.loss + penalty_;
   if (!std::isfinite(loss)) not_finite_ = shard;
   tally.require_logits(pass.y_pred);
-  tally.add(loss, pass.y, pass.y_pred.value());
+  tally.add(loss, pass.y, pass.y_pred.value(), pass.weights);
   return loss * (static_cast<double>(pass.x.shape()[0]) / static_cast<double>(work_.samples));
 }
 
@@ -230,7 +231,7 @@ const Logs& Sequential::train_on_batch(const Tensor& x, const Tensor& y, const T
   state_->require_known(pass.gradients);
   // Before the step: predictions may share a parameter's memory, and if a metric throws, the weights are unchanged.
   tally.require_logits(pass.y_pred);
-  tally.add(loss, y, pass.y_pred.value());
+  tally.add(loss, y, pass.y_pred.value(), sample_weight);
   tally.write(logs);
   state_->optimizer->step(pass.gradients);
   ++state_->seen.steps;

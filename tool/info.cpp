@@ -142,9 +142,15 @@ std::string compile_text(const Json& description) {
   check<std::vector<AnyMetric>>(*compile, "metrics");
   std::string text = fmt::format("Optimizer: {}\nLoss: {}\nMetrics:", object_text(compile->at("optimizer")),
                                  object_text(compile->at("loss")));
-  const Json::Array& metrics = detail::list_of(compile->at("metrics"));
-  for (std::size_t i = 0; i < metrics.size(); ++i) text += (i > 0 ? ", " : " ") + object_text(metrics[i]);
-  if (metrics.empty()) text += " none";
+  const auto metrics_text = [](const Json& list) {
+    const Json::Array& metrics = detail::list_of(list);
+    return metrics.empty() ? "none" : detail::listed(metrics, object_text);
+  };
+  text += " " + metrics_text(compile->at("metrics"));
+  if (const Json* const weighted = compile->find("weighted_metrics")) {
+    check<std::vector<AnyMetric>>(*compile, "weighted_metrics");
+    text += "\nWeighted metrics: " + metrics_text(*weighted);
+  }
   const Json* const optimizer = description.find("optimizer");
   if (optimizer == nullptr)
     return text + "\nTraining state: none (the optimizer made no step, or its state was not saved)\n";

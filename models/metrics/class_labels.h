@@ -6,6 +6,7 @@
 #include "cornu/core/error.h"
 #include "cornu/core/shape_hints.h"
 #include "cornu/core/tensor.h"
+#include "cornu/optim/losses/mean_over_rows.h"
 
 /// How metrics read labels and predictions.
 namespace cornu::detail {
@@ -34,5 +35,20 @@ inline Index class_of_label(const char* name, const char* what, ConstView labels
   }
   return static_cast<Index>(label);
 }
+
+/// The weights of labels of this shape: sample weights of the same shape or of its first axes, such as (batch); 1 if
+/// there are none. Throws ShapeError for other shapes.
+class LabelWeights {
+ public:
+  LabelWeights(const char* name, const Shape& labels, ConstView sample_weight)
+      : weights_(sample_weight),
+        spread_(sample_weight.size() == 0 ? 1 : losses_per_weight(name, labels, sample_weight)) {}
+
+  double operator[](Index i) const { return weights_.size() == 0 ? 1 : static_cast<double>(weights_[i / spread_]); }
+
+ private:
+  ConstView weights_;
+  Index spread_;
+};
 
 }  // namespace cornu::detail

@@ -17,6 +17,9 @@ namespace cornu {
 ///   void update(ConstView y_true, ConstView y_pred)     both (batch, ...)
 ///   double result() const
 /// Optional members:
+///   void update(ConstView y_true, ConstView y_pred, ConstView sample_weight)
+///                                     for CompileOptions::weighted_metrics. sample_weight: one weight per sample,
+///                                     (batch), or per label, or empty; a label of weight 0 may be any value.
 ///   std::string name() const          its name; otherwise its type's name in snake case.
 ///   void state(auto& visit)           visits its accumulated values, `visit("total", total)`. Needed to save it
 ///                                     in mid-epoch (BackupAndRestore).
@@ -38,7 +41,8 @@ concept Metric = std::copy_constructible<M> && requires(M& metric, const M& seen
   { seen.result() } -> std::convertible_to<double>;
 };
 
-/// A loss as a metric: its unweighted mean over the samples seen; 0 if there are none.
+/// A loss as a metric: its mean over the samples seen, sum(weight * loss) / sum(weight); 0 if there are none. Without
+/// sample weights, each weight is 1.
 class LossMetric {
  public:
   template <class L>
@@ -68,11 +72,13 @@ class LossMetric {
     visit("samples", samples_);
   }
   void reset() { total_ = samples_ = 0; }
-  void update(ConstView y_true, ConstView y_pred) {
+  void update(ConstView y_true, ConstView y_pred, ConstView sample_weight = {}) {
     tape_->clear();
     const auto samples = static_cast<double>(y_pred.shape()[0]);
-    total_ += samples * static_cast<double>(loss_(tape_->input(y_pred), y_true).item());
-    samples_ += samples;
+    total_ += samples * static_cast<double>(loss_(tape_->input(y_pred), y_true, sample_weight).item());
+    double weight = 0;
+    for (const Real each : sample_weight) weight += static_cast<double>(each);
+    samples_ += sample_weight.size() == 0 ? samples : samples * weight / static_cast<double>(sample_weight.size());
   }
   double result() const {
     const double loss = samples_ == 0 ? 0 : total_ / samples_;
@@ -116,7 +122,11 @@ class AnyMetric {
 
   std::string name() const { return box_->name(); }
   void reset() { box_->reset(); }
-  void update(ConstView y_true, ConstView y_pred) { box_->update(y_true, y_pred); }
+  /// sample_weight: empty unless the metric takes weights.
+  void update(ConstView y_true, ConstView y_pred, ConstView sample_weight = {}) {
+    box_->update(y_true, y_pred, sample_weight);
+  }
+  bool takes_weights() const { return box_->takes_weights(); }
   double result() const { return box_->result(); }
   bool costly() const { return box_->costly(); }
   Direction direction() const { return box_->direction(); }
@@ -136,7 +146,8 @@ class AnyMetric {
   struct Box : detail::Cloneable<Box> {
     virtual std::string name() const = 0;
     virtual void reset() = 0;
-    virtual void update(ConstView y_true, ConstView y_pred) = 0;
+    virtual void update(ConstView y_true, ConstView y_pred, ConstView sample_weight) = 0;
+    virtual bool takes_weights() const = 0;
     virtual double result() const = 0;
     virtual bool state(OptionVisitor& visit) = 0;
     virtual bool costly() const = 0;
@@ -146,6 +157,9 @@ class AnyMetric {
 
   template <class M>
   struct BoxOf final : Box {
+    static constexpr bool has_weighted_update = requires(M & one, ConstView values) {
+      one.update(values, values, values);
+    };
     M metric;
 
     explicit BoxOf(M m) : metric(std::move(m)) {}
@@ -158,7 +172,14 @@ class AnyMetric {
       }
     }
     void reset() override { metric.reset(); }
-    void update(ConstView y_true, ConstView y_pred) override { metric.update(y_true, y_pred); }
+    void update(ConstView y_true, ConstView y_pred, [[maybe_unused]] ConstView sample_weight) override {
+      if constexpr (has_weighted_update) {
+        metric.update(y_true, y_pred, sample_weight);
+      } else {
+        metric.update(y_true, y_pred);
+      }
+    }
+    bool takes_weights() const override { return has_weighted_update; }
     double result() const override { return static_cast<double>(metric.result()); }
     bool state(OptionVisitor& visit) override {
       if constexpr (requires { metric.state(visit); }) {

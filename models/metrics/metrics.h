@@ -22,14 +22,18 @@ class OptionVisitor;
 
 namespace detail {
 
-/// Counts correct predictions.
+/// Counts correct predictions, each by its weight.
 struct Hits {
-  Index right = 0, seen = 0;
+  double right = 0, seen = 0;
   void state(auto& visit) {
     visit("right", right);
     visit("seen", seen);
   }
-  double fraction() const { return seen == 0 ? 0 : static_cast<double>(right) / static_cast<double>(seen); }
+  void add(bool is_right, double weight) {
+    right += is_right ? weight : 0;
+    seen += weight;
+  }
+  double fraction() const { return seen == 0 ? 0 : right / seen; }
 };
 
 }  // namespace detail
@@ -46,7 +50,7 @@ struct BinaryAccuracy {
   void state(auto& visit) { hits.state(visit); }
   bool reads_logits(Logits) const { return false; }
   void reset() { hits = {}; }
-  void update(ConstView y_true, ConstView y_pred);
+  void update(ConstView y_true, ConstView y_pred, ConstView sample_weight = {});
   double result() const { return hits.fraction(); }
 };
 
@@ -58,7 +62,7 @@ struct CategoricalAccuracy {
 
   void state(auto& visit) { hits.state(visit); }
   void reset() { hits = {}; }
-  void update(ConstView y_true, ConstView y_pred);
+  void update(ConstView y_true, ConstView y_pred, ConstView sample_weight = {});
   bool reads_logits(Logits) const { return true; }  ///< only their order matters
   double result() const { return hits.fraction(); }
 };
@@ -71,7 +75,7 @@ struct SparseCategoricalAccuracy {
 
   void state(auto& visit) { hits.state(visit); }
   void reset() { hits = {}; }
-  void update(ConstView y_true, ConstView y_pred);
+  void update(ConstView y_true, ConstView y_pred, ConstView sample_weight = {});
   bool reads_logits(Logits) const { return true; }  ///< only their order matters
   double result() const { return hits.fraction(); }
 };
@@ -84,7 +88,7 @@ struct Accuracy {
 
   void state(auto& visit) { hits.state(visit); }
   void reset() { hits = {}; }
-  void update(ConstView y_true, ConstView y_pred);
+  void update(ConstView y_true, ConstView y_pred, ConstView sample_weight = {});
   /// Rows of logits have the same largest element as their probabilities, and are not rounded to 1.
   bool reads_logits(Logits logits, Index outputs) const { return logits == Logits::softmax || outputs > 1; }
   double result() const { return hits.fraction(); }
@@ -102,7 +106,7 @@ struct TopKAccuracy {
   void state(auto& visit) { hits.state(visit); }
   void reset() { hits = {}; }
   /// Throws ValueError for k below 1.
-  void update(ConstView y_true, ConstView y_pred);
+  void update(ConstView y_true, ConstView y_pred, ConstView sample_weight = {});
   bool reads_logits(Logits) const { return true; }  ///< only their order matters
   double result() const { return hits.fraction(); }
 };

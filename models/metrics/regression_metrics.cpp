@@ -4,6 +4,7 @@
 
 #include "cornu/core/error.h"
 #include "cornu/core/option_checks.h"
+#include "cornu/models/metrics/class_labels.h"
 
 namespace cornu {
 
@@ -16,16 +17,18 @@ void check(const char* name, const Shape& truth, const Shape& shape) {
 
 }  // namespace
 
-void RootMeanSquaredError::update(ConstView y_true, ConstView y_pred) {
+void RootMeanSquaredError::update(ConstView y_true, ConstView y_pred, ConstView sample_weight) {
   check("root_mean_squared_error", y_true.shape(), y_pred.shape());
+  const detail::LabelWeights weights("root_mean_squared_error", y_pred.shape(), sample_weight);
   for (Index i = 0; i < y_pred.size(); ++i) {
+    if (weights[i] == 0) continue;  // padding may be any value
     const double error = static_cast<double>(y_pred[i]) - static_cast<double>(y_true[i]);
-    total += error * error;
+    total += weights[i] * error * error;
+    seen += weights[i];
   }
-  seen += y_pred.size();
 }
 
-double RootMeanSquaredError::result() const { return seen == 0 ? 0 : std::sqrt(total / static_cast<double>(seen)); }
+double RootMeanSquaredError::result() const { return seen == 0 ? 0 : std::sqrt(total / seen); }
 
 void R2Score::reset() {
   outputs.assign(outputs.size(), {});

@@ -16,11 +16,10 @@ namespace cornu {
 struct RootMeanSquaredError {
   static constexpr Direction direction = Direction::down;
 
-  double total = 0;
-  Index seen = 0;
+  double total = 0, seen = 0;  // sums of weights
 
   void reset() { *this = {}; }
-  void update(ConstView y_true, ConstView y_pred);
+  void update(ConstView y_true, ConstView y_pred, ConstView sample_weight = {});
   double result() const;
   void state(auto& visit) {
     visit("total", total);

@@ -9,13 +9,17 @@
 
 namespace cornu::detail {
 
-Tally::Tally(const std::vector<AnyMetric>& metrics, Logits logits) : metrics_(metrics), logits_(logits) {
+Tally::Tally(const std::vector<AnyMetric>& metrics, const std::vector<AnyMetric>& weighted_metrics, Logits logits)
+    : metrics_(metrics), unweighted_(metrics.size()), logits_(logits) {
+  metrics_.insert(metrics_.end(), weighted_metrics.begin(), weighted_metrics.end());
   const auto taken = [&](const std::string& name) {
     return name == "loss" || std::find(names_.begin(), names_.end(), name) != names_.end();
   };
-  for (const AnyMetric& metric : metrics_) {
-    std::string name = metric.name();
-    for (int number = 1; taken(name); ++number) name = metric.name() + "_" + std::to_string(number);
+  for (std::size_t i = 0; i < metrics_.size(); ++i) {
+    std::string base = metrics_[i].name();
+    if (i >= unweighted_ && taken(base)) base.insert(0, "weighted_");
+    std::string name = base;
+    for (int number = 1; taken(name); ++number) name = base + "_" + std::to_string(number);
     names_.push_back(std::move(name));
   }
   reset();
@@ -40,18 +44,20 @@ void Tally::require_logits(Var y_pred) const {
   }
 }
 
-void Tally::add(double loss, ConstView y_true, ConstView y_pred) {
+void Tally::add(double loss, ConstView y_true, ConstView y_pred, ConstView sample_weight) {
   const Index samples = y_pred.shape()[0];
   loss_total_ += loss * static_cast<double>(samples);
   samples_ += samples;
   const Index outputs = y_pred.shape().rank() > 1 ? y_pred.shape()[-1] : 1;
   std::optional<ConstView> probabilities;  // computed when the first metric needs them
-  for (AnyMetric& metric : metrics_) {
+  for (std::size_t i = 0; i < metrics_.size(); ++i) {
+    AnyMetric& metric = metrics_[i];
+    const ConstView weights = i < unweighted_ ? ConstView() : sample_weight;
     if (metric.reads_logits(logits_, outputs)) {
-      metric.update(y_true, y_pred);
+      metric.update(y_true, y_pred, weights);
     } else {
       if (!probabilities) probabilities = detail::probabilities(logits_, y_pred, probabilities_);
-      metric.update(y_true, *probabilities);
+      metric.update(y_true, *probabilities, weights);
     }
   }
 }

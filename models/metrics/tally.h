@@ -12,12 +12,13 @@ namespace cornu::detail {
 class Tally {
  public:
   /// `logits`: how the y_pred given to `add` become probabilities.
-  explicit Tally(const std::vector<AnyMetric>& metrics, Logits logits = Logits::none);
+  Tally(const std::vector<AnyMetric>& metrics, const std::vector<AnyMetric>& weighted_metrics, Logits logits);
 
   void reset();
   /// Throws ValueError for a metric that takes logits if y_pred is the result of a sigmoid or softmax.
   void require_logits(Var y_pred) const;
-  void add(double loss, ConstView y_true, ConstView y_pred);
+  /// sample_weight: for the weighted metrics; may be empty.
+  void add(double loss, ConstView y_true, ConstView y_pred, ConstView sample_weight);
   /// Stores the mean loss and each metric under its name; the costly ones only at the `end`. Writing to the same logs
   /// again allocates nothing.
   void write(Logs& logs, bool end = true) const;
@@ -29,7 +30,8 @@ class Tally {
   void state(OptionVisitor& visit);
 
  private:
-  std::vector<AnyMetric> metrics_;
+  std::vector<AnyMetric> metrics_;  // the weighted ones last
+  std::size_t unweighted_;
   std::vector<std::string> names_;
   Logits logits_;
   Tensor probabilities_;  // of a batch

@@ -29,6 +29,7 @@ Json compile_settings(const CompileOptions& compiled) {
   json.set("optimizer", json_of(compiled.optimizer));
   json.set("loss", json_of(compiled.loss));
   json.set("metrics", json_of(compiled.metrics));
+  if (!compiled.weighted_metrics.empty()) json.set("weighted_metrics", json_of(compiled.weighted_metrics));
   return json;
 }
 
@@ -194,9 +195,14 @@ Sequential Sequential::load(const SafetensorsFile& file, const LoadOptions& opti
     }
     const Json* const compile = json.find("compile");
     if (!options.compile || compile == nullptr) return model;
+    const auto metrics = [&](const char* name) {
+      const Json* const list = compile->find(name);
+      return list == nullptr ? std::vector<AnyMetric>{} : value_of<std::vector<AnyMetric>>(*list);
+    };
     model.compile({.optimizer = value_of<AnyOptimizer>(compile->at("optimizer")),
                    .loss = value_of<AnyLoss>(compile->at("loss")),
-                   .metrics = value_of<std::vector<AnyMetric>>(compile->at("metrics"))});
+                   .metrics = value_of<std::vector<AnyMetric>>(compile->at("metrics")),
+                   .weighted_metrics = metrics("weighted_metrics")});
     if (const Json* const optimizer = json.find("optimizer")) {
       detail::get_optimizer(file, *optimizer, model.optimizer(), std::as_const(model).parameters());
     }

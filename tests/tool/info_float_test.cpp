@@ -35,6 +35,17 @@ TEST_F(InfoTool, SaysWhatAModelFileLacks) {
   EXPECT_TRUE(output("info alone.safetensors").ends_with("Input: (2,)\nNot compiled\n"));
 }
 
+TEST_F(InfoTool, ListsWeightedMetrics) {
+  Sequential model({Input{2}, Dense{1}}, {});
+  model.compile(
+      {.optimizer = Adam{}, .loss = MeanSquaredError{}, .weighted_metrics = {Accuracy{}, MeanSquaredError{}}});
+  model.save(folder / "m.safetensors");
+  const std::string text = output("info m.safetensors");
+  EXPECT_NE(text.find("\nMetrics: none\nWeighted metrics: Accuracy(), MeanSquaredError()\nTraining state: none"),
+            std::string::npos)
+      << text;
+}
+
 /// A layer type that only this program knows.
 struct Halved {
   Var forward(Var x) const { return x * 0.5; }

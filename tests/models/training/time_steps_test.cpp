@@ -59,15 +59,17 @@ struct StepwiseProblem {
     }
     return sum / static_cast<double>((end - first) * steps);
   }
-  double accuracy() const {
-    double right = 0;
+  double accuracy(bool weighted) const {
+    double right = 0, seen = 0;
     for (Index i = 0; i < samples; ++i) {
       for (Index t = 0; t < steps; ++t) {
         const std::vector<double> z = logits(i, t);
-        right += std::max_element(z.begin(), z.end()) - z.begin() == static_cast<Index>(y.at({i, t})) ? 1 : 0;
+        const double by = weighted ? weight(i, t) : 1;
+        right += std::max_element(z.begin(), z.end()) - z.begin() == static_cast<Index>(y.at({i, t})) ? by : 0;
+        seen += by;
       }
     }
-    return right / static_cast<double>(samples * steps);
+    return right / seen;
   }
   /// The derivative of the loss by one element of the kernel or the bias.
   double slope(std::vector<double> StepwiseProblem::*weights, std::size_t element) const {
@@ -82,7 +84,8 @@ struct StepwiseProblem {
     Sequential result{Input{steps, features}, Dense{classes}};
     result.compile({.optimizer = SGD{.learning_rate = learning_rate},
                     .loss = SparseCategoricalCrossentropy{.from_logits = true},
-                    .metrics = {Accuracy{}}});
+                    .metrics = {Accuracy{}},
+                    .weighted_metrics = {Accuracy{}}});
     std::vector<Tensor> weights{Tensor({features, classes}), Tensor(Shape{classes})};
     std::transform(kernel.begin(), kernel.end(), weights[0].begin(), [](double v) { return static_cast<Real>(v); });
     std::transform(bias.begin(), bias.end(), weights[1].begin(), [](double v) { return static_cast<Real>(v); });
@@ -104,17 +107,21 @@ TEST(TimeSteps, LabelsAndWeightsOfEachStepGiveTheRightWeightsAfterAStep) {
         Tensor y = problem.y;
         if (labels_have_an_axis) y.reshape({Problem::samples, Problem::steps, 1});
         Sequential model = problem.model(), on_batch = model;
-        EXPECT_NEAR(model.evaluate(problem.x, y, {.batch_size = 10, .sample_weight = problem.sample_weight})["loss"],
-                    problem.loss(), stepwise_tolerance);
+        const Logs logs = model.evaluate(problem.x, y, {.batch_size = 10, .sample_weight = problem.sample_weight});
+        EXPECT_NEAR(logs["loss"], problem.loss(), stepwise_tolerance);
+        EXPECT_NEAR(logs["accuracy"], problem.accuracy(false), 1e-9);
+        EXPECT_NEAR(logs["weighted_accuracy"], problem.accuracy(true), 1e-9);
         const History history = model.fit(problem.x, y,
                                           {.batch_size = Problem::samples,
                                            .verbose = Verbose::silent,
                                            .sample_weight = problem.sample_weight,
                                            .shard_size = shard_size});
         EXPECT_NEAR(history["loss"].front(), problem.loss(), stepwise_tolerance);
-        EXPECT_NEAR(history["accuracy"].front(), problem.accuracy(), 1e-9);
-        EXPECT_NEAR(on_batch.train_on_batch(problem.x, y, problem.sample_weight)["loss"], problem.loss(),
-                    stepwise_tolerance);
+        EXPECT_NEAR(history["accuracy"].front(), problem.accuracy(false), 1e-9);
+        EXPECT_NEAR(history["weighted_accuracy"].front(), problem.accuracy(true), 1e-9);
+        const Logs& of_batch = on_batch.train_on_batch(problem.x, y, problem.sample_weight);
+        EXPECT_NEAR(of_batch["loss"], problem.loss(), stepwise_tolerance);
+        EXPECT_NEAR(of_batch["weighted_accuracy"], problem.accuracy(true), 1e-9);
         for (const Sequential* trained : {&model, &on_batch}) {
           const std::vector<Tensor> after = trained->get_weights();
           for (std::size_t i = 0; i < problem.kernel.size(); ++i) {
@@ -147,11 +154,14 @@ TEST(TimeSteps, ALabelOfWeight0MayBeAnyValue) {
   Problem problem({Problem::samples, Problem::steps});
   for (Index t = 2; t < Problem::steps; ++t) problem.sample_weight.at({1, t}) = 0;
   Sequential model = problem.model();
-  model.compile({.optimizer = SGD{}, .loss = SparseCategoricalCrossentropy{.from_logits = true}});
+  model.compile({.optimizer = SGD{},
+                 .loss = SparseCategoricalCrossentropy{.from_logits = true},
+                 .weighted_metrics = {Accuracy{}}});
   Tensor padded = problem.y;
   for (Index t = 2; t < Problem::steps; ++t) padded.at({1, t}) = -1;
-  EXPECT_NEAR(model.evaluate(problem.x, padded, {.sample_weight = problem.sample_weight})["loss"], problem.loss(),
-              stepwise_tolerance);
+  const Logs logs = model.evaluate(problem.x, padded, {.sample_weight = problem.sample_weight});
+  EXPECT_NEAR(logs["loss"], problem.loss(), stepwise_tolerance);
+  EXPECT_NEAR(logs["accuracy"], problem.accuracy(true), 1e-9);
 }
 
 TEST(TimeSteps, WeightsOfOtherShapesAreRefused) {
