@@ -74,7 +74,8 @@ OpRow steps_row() {
           .name = "StepsAsSamples",
           .ranges = {around_zero},
           .samples = {steps_sample({2, 3}, {6}), steps_sample({2, 3, 4}, {6, 4}), steps_sample({1, 2, 3, 2}, {2, 3, 2}),
-                      steps_sample({0, 2, 3}, {0, 3})},
+                      steps_sample({0, 2, 3}, {0, 3}), steps_sample({3, 0, 2}, {0, 2}), steps_sample({3, 1, 2}, {3, 2}),
+                      steps_sample({1, 1}, {1}), steps_sample({2, 2, 1, 3, 2}, {4, 1, 3, 2})},
           .errors = {{"steps_as_samples: x of shape (4,); (batch, steps, ...) is required",
                       [](Tape& t) { steps_as_samples(of(t, {4})); }}}};
 }
