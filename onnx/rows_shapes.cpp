@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <limits>
 
 #include "cornu/core/error.h"
 #include "cornu/core/ops/eager.h"
@@ -103,6 +104,11 @@ Written write_slice_axis(OpWriter& to) {
           first};
 }
 
+Written write_flip(OpWriter& to) {
+  return to.node("Slice", {to.operand(0), to.integers({-1}), to.integers({std::numeric_limits<Index>::min()}),
+                           to.integers({to.op().integer("axis")}), to.integers({-1})});
+}
+
 Written write_take(OpWriter& to) {
   const std::string rows = to.node("Cast", {to.operand(1)}, {{"to", static_cast<Index>(ElementType::int64)}});
   return to.node("Gather", {to.operand(0), rows}, {{"axis", Index{0}}});
@@ -129,6 +135,7 @@ OpRows shape_rows() {
           {"transpose", write_transpose},
           {"concatenate", write_concatenate},
           {"slice_axis", write_slice_axis},
+          {"flip", write_flip},
           {"take", write_take},
           {"repeat", write_repeat}};
 }

@@ -85,6 +85,9 @@ Tensor transpose(const Tensor& x, std::initializer_list<Index> axes) {
 Tensor slice_axis(const Tensor& x, Index axis, Index begin, Index end) {
   return eagerly([&](Var v) { return slice_axis(v, axis, begin, end); }, x);
 }
+Tensor flip(const Tensor& x, Index axis) {
+  return eagerly([&](Var v) { return flip(v, axis); }, x);
+}
 
 Tensor batch_normalization(const Tensor& x, const Tensor& mean, const Tensor& variance, const Tensor& scale,
                            const Tensor& offset, double epsilon) {

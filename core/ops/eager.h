@@ -107,6 +107,7 @@ Tensor transpose(const Tensor& x, std::span<const Index> axes);
 Tensor concatenate(std::span<const Tensor> tensors, Index axis = -1);
 Tensor concatenate(std::initializer_list<Tensor> tensors, Index axis = -1);
 Tensor slice_axis(const Tensor& x, Index axis, Index begin, Index end);
+Tensor flip(const Tensor& x, Index axis);
 Tensor take(const Tensor& table, const Tensor& indices);
 
 Tensor conv2d(const Tensor& x, const Tensor& kernel, const Tensor& bias, const Conv2DOptions& options = {});

@@ -132,7 +132,8 @@ OpRows<OpCall>& calls() {
            [](const Trace::Op& op, Operands x, const Shape&) {
              return slice_axis(x[0], op.integer("axis"), op.integer("begin"), op.integer("end"));
            }},
-          {"take", [](const Trace::Op&, Operands x, const Shape&) { return take(x[0], x[1]); }},
+          {"flip", [](const Trace::Op& op, Operands x, const Shape&) { return flip(x[0], op.integer("axis")); }},
+      {"take", [](const Trace::Op&, Operands x, const Shape&) { return take(x[0], x[1]); }},
           {"repeat",
            [](const Trace::Op&, Operands x, const Shape& shape) { return x[0] + x[0].tape().constant(Tensor(shape)); }},
           {"conv2d", convolved},

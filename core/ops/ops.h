@@ -172,6 +172,8 @@ Var concatenate(std::initializer_list<Var> values, Index axis = -1);
 /// Positions [begin, end) of one axis; negative ones count from its end, as in Python. Throws ShapeError if the range
 /// is not within the axis.
 Var slice_axis(Var x, Index axis, Index begin, Index end);
+/// The positions of one axis in reverse order.
+Var flip(Var x, Index axis);
 
 /// Gathers rows of a table: y[i...] = table[indices[i...]].
 /// indices: whole numbers, any shape; table: (rows, ...). Returns (indices' shape, ...). Only the table has a gradient.

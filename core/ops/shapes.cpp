@@ -43,6 +43,17 @@ void copy_runs(const Real* from, Index from_stride, const Runs& to_runs, Real* t
   }
 }
 
+/// The positions of an axis in reverse order.
+void reverse(ConstView x, const AxisSplit& split, const Sink& out) {
+  for (Index o = 0; o < split.outer; ++o) {
+    for (Index i = 0; i < split.n; ++i) {
+      const Real* const from = x.data() + (o * split.n + split.n - 1 - i) * split.inner;
+      assign(out.data() + (o * split.n + i) * split.inner, split.inner, out.accumulates(),
+             [from](Index k) { return from[k]; });
+    }
+  }
+}
+
 }  // namespace
 
 Var reshape(Var x, std::span<const Index> dimensions) {
@@ -166,6 +177,17 @@ Var slice_axis(Var x, Index axis, Index begin, Index end) {
       if (!dx.accumulates()) fill(dx.view(), 0);  // outside the slice the gradient is 0
       copy_runs(y.grad().data(), width, {split.outer, width, stride}, dx.data() + offset, true);
     }
+  });
+}
+
+Var flip(Var x, Index axis) {
+  const Index at = x.along(axis);
+  const AxisSplit split(x.shape(), at);
+  Var y = x.tape().output(x.shape(), {x}, {"flip", {{"axis", at}}});
+  reverse(x.value(), split, overwrite(y.out()));
+  y.squashed_as(x);
+  return y.backward([=] {
+    if (Sink dx = x.sink()) reverse(y.grad(), split, dx);
   });
 }
 

@@ -232,6 +232,15 @@ inline void copy(const float* x, float* y) {
   }
 }
 )"},
+    CppKernel{"flip", R"(
+// y = x with the n positions of an axis in reverse order. outer, inner: elements before and after that axis.
+template <size outer, size n, size inner>
+inline void flip(const float* x, float* y) {
+  for (size o = 0; o < outer; ++o) {
+    for (size i = 0; i < n * inner; ++i) y[(o * n + n - 1 - i / inner) * inner + i % inner] = x[o * n * inner + i];
+  }
+}
+)"},
 };
 
 }  // namespace

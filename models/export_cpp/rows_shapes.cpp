@@ -55,6 +55,13 @@ CppValue write_slice_axis(CppOpWriter& to) {
   return to.call("copy", fmt::format("{}, {}, {}, {}", y.size() / width, width, stride, width), {x});
 }
 
+CppValue write_flip(CppOpWriter& to) {
+  const Shape x = to.shape(0);
+  const Index axis = to.op().integer("axis");
+  return to.call("flip", fmt::format("{}, {}, {}", x.sub(0, axis).size(), x[axis], x.sub(axis + 1).size()),
+                 {to.operand(0)});
+}
+
 CppValue write_take(CppOpWriter& to) {
   const Shape table = to.shape(0);
   const Index width = table.sub(1).size();
@@ -65,11 +72,8 @@ CppValue write_take(CppOpWriter& to) {
 }  // namespace
 
 CppRows cpp_shape_rows() {
-  return {{"reshape", write_reshape},
-          {"transpose", write_transpose},
-          {"concatenate", write_concatenate},
-          {"slice_axis", write_slice_axis},
-          {"take", write_take}};
+  return {{"reshape", write_reshape},       {"transpose", write_transpose}, {"concatenate", write_concatenate},
+          {"slice_axis", write_slice_axis}, {"flip", write_flip},           {"take", write_take}};
 }
 
 }  // namespace cornu::detail

@@ -184,6 +184,32 @@ OpRow slice_row() {
       .uses_every_element = false};
 }
 
+Sample flip_sample(const Shape& shape, Index axis) {
+  return sample(
+      message("flip of {} at axis {}", shape, axis), {shape}, [=](auto x) { return flip(x[0], axis); },
+      [=](auto x) {
+        const Index at = shape.normalized(axis);
+        Exact y = slice_reference(x[0], at, 0, 0);
+        for (Index i = shape[at]; i-- > 0;) {
+          const Exact both[] = {y, slice_reference(x[0], at, i, i + 1)};
+          y = concatenate_reference(both, at);
+        }
+        return y;
+      });
+}
+
+OpRow flip_row() {
+  return {.op = "flip",
+          .name = "Flip",
+          .ranges = {around_zero},
+          .samples = {flip_sample({5}, 0), flip_sample({1}, 0), flip_sample({0}, 0), flip_sample({3, 4}, 0),
+                      flip_sample({3, 4}, -1), flip_sample({2, 3, 4}, 1), flip_sample({2, 0, 4}, 1),
+                      flip_sample({0, 3}, 1), flip_sample({2, 1, 3, 1, 2}, -3)},
+          .errors = {{"axis 2 is out of range for shape (3, 5) of rank 2", [](Tape& t) {
+                        flip(of(t, {3, 5}), 2);
+                      }}}};
+}
+
 /// The indices are not an input of the gradient check: take is undefined between whole numbers.
 OpRow take_row() {
   OpRow row{.op = "take", .name = "Take", .ranges = {around_zero}, .samples = {}};
@@ -228,7 +254,7 @@ OpRow take_row() {
 }  // namespace
 
 std::vector<OpRow> shape_rows() {
-  return {reshape_row(), steps_row(), transpose_row(), concatenate_row(), slice_row(), take_row()};
+  return {reshape_row(), steps_row(), transpose_row(), concatenate_row(), slice_row(), flip_row(), take_row()};
 }
 
 }  // namespace cornu::testing
