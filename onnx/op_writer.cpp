@@ -223,6 +223,10 @@ bool is_one_node(const Trace::Op& op) {
   if (op.name == "gru_by_steps") {
     return op.text("activation") == "tanh" && op.text("recurrent_activation") == "sigmoid" && !op.flag("reset_after");
   }
+  if (op.name == "simple_rnn") {
+    const std::string& activation = op.text("activation");
+    return activation == "tanh" || activation == "relu" || activation == "sigmoid";
+  }
   return detail::row_of(op.name) != nullptr;
 }
 
@@ -234,6 +238,7 @@ void detail::write_graph(Trace trace, Writer& writer, Index opset) {
   merge_equal_ops(trace);
   fuse_bias(trace);
   merge_transposes(trace);
+  merge_directions(trace);
   remove_unused_ops(trace);
   const std::vector<std::string> inputs = port_names(writer, "input", trace.inputs.size()),
                                  outputs = port_names(writer, "output", trace.outputs.size());

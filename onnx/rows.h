@@ -21,6 +21,10 @@ OpRows shape_rows();
 /// Where an axis is once the channels come first.
 inline Index channels_first_axis(Index axis, Index rank) { return axis == 0 ? 0 : axis == rank - 1 ? 1 : axis + 1; }
 
+/// Makes the concatenation of the outputs of two recurrent ops, one in each direction, one op "bidirectional", as a
+/// Bidirectional calls them. The two ops stay in the trace, without a reader.
+void merge_directions(Trace& trace);
+
 /// The row of an op; null if there is none.
 const OpRow* row_of(std::string_view op);
 /// The names of all ops that have a row, sorted.

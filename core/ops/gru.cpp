@@ -66,22 +66,21 @@ void go_back(const Recurrence& r, Index turn, const GruTrace& trace, const View&
   });
 }
 
-Var gru_of(const RecurrentOperands& operands, const RecurrentOptions& options) {
-  const Recurrence r("gru", 3, 2, operands, options);
+Var gru_of(const Recurrence& r, const RecurrentOperands& operands) {
   Tape& tape = operands.x.tape();
-  const Var y = operands.output("gru", r.result(), options), bias = operands.bias,
-            recurrent_kernel = operands.recurrent_kernel;
+  const Var y = r.output({"gru", "gru_with_state"}, operands), bias = operands.bias,
+            recurrent_kernel = operands.recurrent_kernel, initial = operands.initial.h;
   const Shape of_rows{r.rows(), r.units};
   const GruTrace trace{r.input_products(operands, bias ? bias.value().data() : nullptr), tape.scratch(of_rows),
-                       tape.scratch(of_rows)};
-  const View h = r.state(y), products = tape.scratch({r.batch, r.width});
+                    tape.scratch(of_rows)};
+  const View h = r.state(y, initial), products = tape.scratch({r.batch, r.width});
   for (Index turn = 0; turn < r.steps; ++turn) {
     if (bias) {
       fill_rows(products, ConstView(bias.value().data() + r.width, {r.width}));
     } else {
       fill(products, 0);
     }
-    if (turn > 0) gemm(h, recurrent_kernel.value(), accumulate_into(products));
+    if (turn > 0 || initial) gemm(h, recurrent_kernel.value(), accumulate_into(products));
     advance(r, turn, trace, products, h);
     r.put_state(h, turn, y);
   }
@@ -92,10 +91,13 @@ Var gru_of(const RecurrentOperands& operands, const RecurrentOptions& options) {
     for (Index turn = r.steps - 1; turn >= 0; --turn) {
       r.add_state_gradient(y, turn, dh);
       go_back(r, turn, trace, dh, dinputs, dproducts);
-      if (turn > 0) gemm(r.part(dproducts, turn), transposed(recurrent_kernel.value()), accumulate_into(dh));
+      if (turn > 0 || initial) gemm(r.part(dproducts, turn), transposed(recurrent_kernel.value()), accumulate_into(dh));
     }
     r.backward(operands, dinputs);
     recurrent_kernel.add_product(transposed(trace.h), dproducts);
+    if (initial) {
+      if (Sink dinitial = initial.sink()) copy(dh, dinitial);
+    }
     if (!bias) return;
     if (Sink db = bias.sink()) {
       sum_rows(dinputs, {View(db.data(), {r.width}), db.accumulates()});
@@ -104,15 +106,35 @@ Var gru_of(const RecurrentOperands& operands, const RecurrentOptions& options) {
   });
 }
 
+Var gru_without_state(const RecurrentOperands& operands, const RecurrentOptions& options) {
+  return gru_of(Recurrence("gru", 3, 2, operands, options), operands);
+}
+
+RecurrentOutput gru_with_state(const RecurrentOperands& operands, const RecurrentOptions& options) {
+  const Recurrence r("gru", 3, 2, operands, options, States::h);
+  return r.parts(gru_of(r, operands));
+}
+
 }  // namespace
 
 Var gru(Var x, Operand kernel, Operand recurrent_kernel, Operand bias, const RecurrentOptions& options) {
   Tape& tape = x.tape();
-  return gru_of({x, kernel.on(tape), recurrent_kernel.on(tape), bias.on(tape)}, options);
+  return gru_without_state({x, kernel.on(tape), recurrent_kernel.on(tape), bias.on(tape)}, options);
 }
 
 Var gru(Var x, Operand kernel, Operand recurrent_kernel, const RecurrentOptions& options) {
-  return gru_of({x, kernel.on(x.tape()), recurrent_kernel.on(x.tape()), Var()}, options);
+  return gru_without_state({x, kernel.on(x.tape()), recurrent_kernel.on(x.tape()), Var()}, options);
+}
+
+RecurrentOutput gru(Var x, const RecurrentState& initial, Operand kernel, Operand recurrent_kernel, Operand bias,
+                    const RecurrentOptions& options) {
+  Tape& tape = x.tape();
+  return gru_with_state({x, kernel.on(tape), recurrent_kernel.on(tape), bias.on(tape), initial}, options);
+}
+
+RecurrentOutput gru(Var x, const RecurrentState& initial, Operand kernel, Operand recurrent_kernel,
+                    const RecurrentOptions& options) {
+  return gru_with_state({x, kernel.on(x.tape()), recurrent_kernel.on(x.tape()), Var(), initial}, options);
 }
 
 }  // namespace cornu

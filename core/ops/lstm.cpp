@@ -68,48 +68,83 @@ void go_back_lstm(const Recurrence& r, Index turn, const LstmTrace& trace, const
   });
 }
 
-Var lstm_of(const RecurrentOperands& operands, const RecurrentOptions& options) {
-  const Recurrence r("lstm", 4, 1, operands, options);
+Var lstm_of(const Recurrence& r, const RecurrentOperands& operands) {
   Tape& tape = operands.x.tape();
-  const Var y = operands.output("lstm", r.result(), options), bias = operands.bias,
+  const Var y = r.output({"lstm", "lstm_with_state"}, operands), bias = operands.bias,
             recurrent_kernel = operands.recurrent_kernel;
+  const RecurrentState initial = operands.initial;
   const Shape of_rows{r.rows(), r.units};
   const LstmTrace trace{r.input_products(operands, bias ? bias.value().data() : nullptr), tape.scratch(of_rows),
                         tape.scratch(of_rows), tape.scratch(of_rows)};
-  const View h = r.state(y), c = tape.scratch(h.shape()), products = tape.scratch({r.batch, r.width});
-  fill(c, 0);
+  const View h = r.state(y, initial.h), c = tape.scratch(h.shape()), products = tape.scratch({r.batch, r.width});
+  begin_state(c, initial.c);
   fill(products, 0);
   for (Index turn = 0; turn < r.steps; ++turn) {
-    if (turn > 0) gemm(h, recurrent_kernel.value(), overwrite(products));
+    if (turn > 0 || initial.h) gemm(h, recurrent_kernel.value(), overwrite(products));
     advance_lstm(r, turn, trace, products, h, c);
     r.put_state(h, turn, y);
   }
+  r.put_cell(c, y);
   return y.backward([=] {
     const View dgates = y.tape().scratch(trace.gates.shape()), dh = y.tape().scratch(h.shape()),
                dc = y.tape().scratch(h.shape());
     fill(dh, 0);
     fill(dc, 0);
+    r.add_cell_gradient(y, dc);
     for (Index turn = r.steps - 1; turn >= 0; --turn) {
       r.add_state_gradient(y, turn, dh);
       go_back_lstm(r, turn, trace, dh, dc, dgates);
-      if (turn > 0) gemm(r.part(dgates, turn), transposed(recurrent_kernel.value()), overwrite(dh));
+      if (turn > 0 || initial.h) gemm(r.part(dgates, turn), transposed(recurrent_kernel.value()), overwrite(dh));
     }
     r.backward(operands, dgates);
     recurrent_kernel.add_product(transposed(trace.h), dgates);
-    if (!bias) return;
-    if (Sink db = bias.sink()) sum_rows(dgates, db);
+    if (bias) {
+      if (Sink db = bias.sink()) sum_rows(dgates, db);
+    }
+    if (!initial.h) return;
+    if (Sink dinitial = initial.h.sink()) copy(dh, dinitial);
+    if (Sink dinitial = initial.c.sink()) copy(dc, dinitial);
   });
+}
+
+Var lstm_without_state(const RecurrentOperands& operands, const RecurrentOptions& options) {
+  return lstm_of(Recurrence("lstm", 4, 1, operands, options), operands);
+}
+
+RecurrentOutput lstm_with_state(const RecurrentOperands& operands, const RecurrentOptions& options) {
+  const Recurrence r("lstm", 4, 1, operands, options, States::h_and_c);
+  RecurrentOperands complete = operands;
+  RecurrentState& initial = complete.initial;
+  if (initial.h || initial.c) {
+    const View zeros = operands.x.tape().scratch({r.batch, r.units});
+    fill(zeros, 0);
+    for (Var* const state : {&initial.h, &initial.c}) {
+      if (!*state) *state = operands.x.tape().input(zeros);
+    }
+  }
+  return r.parts(lstm_of(r, complete));
 }
 
 }  // namespace
 
 Var lstm(Var x, Operand kernel, Operand recurrent_kernel, Operand bias, const RecurrentOptions& options) {
   Tape& tape = x.tape();
-  return lstm_of({x, kernel.on(tape), recurrent_kernel.on(tape), bias.on(tape)}, options);
+  return lstm_without_state({x, kernel.on(tape), recurrent_kernel.on(tape), bias.on(tape)}, options);
 }
 
 Var lstm(Var x, Operand kernel, Operand recurrent_kernel, const RecurrentOptions& options) {
-  return lstm_of({x, kernel.on(x.tape()), recurrent_kernel.on(x.tape()), Var()}, options);
+  return lstm_without_state({x, kernel.on(x.tape()), recurrent_kernel.on(x.tape()), Var()}, options);
+}
+
+RecurrentOutput lstm(Var x, const RecurrentState& initial, Operand kernel, Operand recurrent_kernel, Operand bias,
+                     const RecurrentOptions& options) {
+  Tape& tape = x.tape();
+  return lstm_with_state({x, kernel.on(tape), recurrent_kernel.on(tape), bias.on(tape), initial}, options);
+}
+
+RecurrentOutput lstm(Var x, const RecurrentState& initial, Operand kernel, Operand recurrent_kernel,
+                     const RecurrentOptions& options) {
+  return lstm_with_state({x, kernel.on(x.tape()), recurrent_kernel.on(x.tape()), Var(), initial}, options);
 }
 
 }  // namespace cornu

@@ -77,6 +77,28 @@ OpCall recurrent(Var (*with_bias)(Var, Operand, Operand, Operand, const Recurren
   };
 }
 
+using WithState = RecurrentOutput (*)(Var, const RecurrentState&, Operand, Operand, Operand, const RecurrentOptions&);
+using WithStateOnly = RecurrentOutput (*)(Var, const RecurrentState&, Operand, Operand, const RecurrentOptions&);
+
+/// The result of the op "lstm_with_state" ends with a row for c.
+OpCall recurrent_with_state(WithState with_bias, WithStateOnly without, std::size_t states) {
+  return [=](const Trace::Op& op, Operands x, const Shape& shape) {
+    const RecurrentOptions options{.return_sequences = op.flag("return_sequences"),
+                                   .go_backwards = op.flag("go_backwards")};
+    const std::size_t others = op.flag("initial_state") ? x.size() - states : x.size();
+    RecurrentState initial;
+    if (op.flag("initial_state")) {
+      initial.h = x[others];
+      if (states > 1) initial.c = x[others + 1];
+    }
+    const RecurrentOutput result =
+        others > 3 ? with_bias(x[0], initial, x[1], x[2], x[3], options) : without(x[0], initial, x[1], x[2], options);
+    if (!result.state.c) return result.y;
+    const Index units = shape[-1];
+    return concatenate({reshape(result.y, {shape[0], -1, units}), reshape(result.state.c, {shape[0], 1, units})}, 1);
+  };
+}
+
 OpRows<OpCall>& calls() {
   static OpRows<OpCall> all(
       "register_stream_op",
@@ -142,6 +164,8 @@ OpRows<OpCall>& calls() {
           {"average_pool2d", pooled(average_pool2d)},
           {"lstm", recurrent(lstm, lstm)},
           {"gru", recurrent(gru, gru)},
+      {"lstm_with_state", recurrent_with_state(lstm, lstm, 2)},
+      {"gru_with_state", recurrent_with_state(gru, gru, 1)},
       }});
   return all;
 }

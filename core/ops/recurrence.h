@@ -1,5 +1,7 @@
 #pragma once
 
+#include <array>
+
 #include "cornu/core/ops/sequences.h"
 
 /// Shared parts of the recurrent ops; internal to lstm.cpp and gru.cpp.
@@ -8,25 +10,34 @@ namespace cornu {
 /// The operands of a recurrent op.
 struct RecurrentOperands {
   Var x, kernel, recurrent_kernel, bias;  // the bias may be empty
-
-  /// A new value of this shape on the tape, computed from the operands by the op of this name.
-  Var output(const char* op, const Shape& shape, const RecurrentOptions& options) const;
+  RecurrentState initial{};               // all or none of the op's states
 };
+
+/// Whether a recurrent op takes and returns states. Such an op has another name in traces, "lstm_with_state": its
+/// initial states, if its attribute "initial_state" is true, follow the other operands, and its result is (batch, rows,
+/// units) if it ends with a row for the cell.
+enum class States { none, h, h_and_c };
 
 /// A recurrence with checked shapes. Per-step data is stored in arrays (batch, steps, width), so that the product with
 /// x and the gradient of each kernel are one GEMM over all rows; one step is a strided matrix.
 /// A turn is a step in processing order: turn 0 is the last step if `go_backwards`.
 struct Recurrence {
   Index batch = 0, steps = 0, features = 0, units = 0;
-  Index width = 0;  // units of all gates together
+  Index width = 0;        // units of all gates together
+  Index result_rows = 0;  // of a sample: states after steps, and the cell
   RecurrentOptions options;
+  States states;
 
-  /// `gates`: gates per unit. `biases`: rows of the bias. Throws ShapeError as documented for the ops.
-  Recurrence(const char* who, Index gates, Index biases, const RecurrentOperands& operands,
-             const RecurrentOptions& how);
+  /// `gates`: gates per unit. `biases`: rows of the bias. Throws as documented for the ops.
+  Recurrence(const char* who, Index gates, Index biases, const RecurrentOperands& operands, const RecurrentOptions& how,
+             States given = States::none);
 
   Index rows() const { return batch * steps; }
-  Shape result() const { return options.return_sequences ? Shape{batch, steps, units} : Shape{batch, units}; }
+  bool has_cell() const { return states == States::h_and_c; }
+  /// A new value on the tape for the op's result. `op`: its name, without and with states.
+  Var output(std::array<const char*, 2> op, const RecurrentOperands& operands) const;
+  /// Takes the result of an op with states apart.
+  RecurrentOutput parts(Var result) const;
   Index step(Index turn) const { return options.go_backwards ? steps - 1 - turn : turn; }
   /// One turn of an array (batch, steps, width).
   MatrixView part(const View& array, Index turn) const;
@@ -36,12 +47,22 @@ struct Recurrence {
   /// Computes the gradients of x and the kernel from the gradient of input_products.
   void backward(const RecurrentOperands& operands, const View& dproducts) const;
 
-  /// Zeroed memory for the state: the result itself if only the last state is returned.
-  View state(Var y) const;
-  /// Copies the state after a turn into the result.
+  /// Memory for the state h, which begins as `initial` or, if that is empty, as zeros: the result itself if that is
+  /// only the last h.
+  View state(Var y, Var initial) const;
+  /// Copies the state after a turn, or the last cell, into the result.
   void put_state(const View& state, Index turn, Var y) const;
-  /// Adds the part of dy that reaches the state after a turn directly.
+  void put_cell(const View& cell, Var y) const;
+  /// Adds the part of dy that reaches the state after a turn, or the last cell, directly.
   void add_state_gradient(Var y, Index turn, const View& dstate) const;
+  void add_cell_gradient(Var y, const View& dcell) const;
+
+ private:
+  void put_row(const View& state, Index row, Var y) const;
+  void add_row_gradient(Var y, Index row, const View& dstate) const;
 };
+
+/// Copies `initial` to `state`; zeros if it is empty.
+void begin_state(const View& state, Var initial);
 
 }  // namespace cornu

@@ -11,6 +11,18 @@ struct RecurrentOptions {
   bool go_backwards = false;      ///< process the last step first; returned sequences are in that order
 };
 
+/// The state of a recurrent op between two steps, (batch, units) each. An empty Var is zeros.
+struct RecurrentState {
+  Var h{};
+  Var c{};  ///< the cell of lstm
+};
+
+/// What a recurrent op returns, and its state after the last step it has processed.
+struct RecurrentOutput {
+  Var y;
+  RecurrentState state;
+};
+
 /// Long short-term memory (Hochreiter and Schmidhuber, 1997; Gers, Schmidhuber and Cummins, 2000), from h = c = 0:
 ///     i, f, g, o = parts of (x_t kernel + h recurrent_kernel + bias)
 ///     c = sigmoid(f) c + sigmoid(i) tanh(g),  h = sigmoid(o) tanh(c)
@@ -20,6 +32,13 @@ struct RecurrentOptions {
 Var lstm(Var x, Operand kernel, Operand recurrent_kernel, Operand bias, const RecurrentOptions& options = {});
 Var lstm(Var x, Operand kernel, Operand recurrent_kernel, const RecurrentOptions& options = {});
 
+/// The same from an initial state, as Keras's `initial_state` and `return_state`. All states have gradients.
+/// Throws ShapeError for an initial state of another shape than (batch, units).
+RecurrentOutput lstm(Var x, const RecurrentState& initial, Operand kernel, Operand recurrent_kernel, Operand bias,
+                     const RecurrentOptions& options = {});
+RecurrentOutput lstm(Var x, const RecurrentState& initial, Operand kernel, Operand recurrent_kernel,
+                     const RecurrentOptions& options = {});
+
 /// Gated recurrent unit (Cho et al., 2014), from h = 0, with Keras's reset_after: r scales the product, not its input.
 ///     z, r, a = parts of (x_t kernel + bias[0]),  z', r', a' = parts of (h recurrent_kernel + bias[1])
 ///     h = s h + (1 - s) tanh(a + sigmoid(r + r') a'),  s = sigmoid(z + z')
@@ -27,5 +46,11 @@ Var lstm(Var x, Operand kernel, Operand recurrent_kernel, const RecurrentOptions
 /// Returns and throws as lstm.
 Var gru(Var x, Operand kernel, Operand recurrent_kernel, Operand bias, const RecurrentOptions& options = {});
 Var gru(Var x, Operand kernel, Operand recurrent_kernel, const RecurrentOptions& options = {});
+
+/// The same from an initial state, as for lstm. Throws ValueError if the state has a c.
+RecurrentOutput gru(Var x, const RecurrentState& initial, Operand kernel, Operand recurrent_kernel, Operand bias,
+                    const RecurrentOptions& options = {});
+RecurrentOutput gru(Var x, const RecurrentState& initial, Operand kernel, Operand recurrent_kernel,
+                    const RecurrentOptions& options = {});
 
 }  // namespace cornu

@@ -21,12 +21,21 @@ inline void look_up(const float* x, const Weight* table, Scale scale, float* y) 
               {"at"}},
     CppKernel{"lstm",
               R"(
+// As continue_lstm, from zeros.
+template <size steps, size units, bool all, bool backwards, class Weight, class Scale, class F, class Gate>
+inline void lstm(const float* x, float* memory, const Weight* w, Scale scale, F f, Gate gate, float* y) {
+  for (size j = 0; j < 2 * units; ++j) memory[j] = 0;
+  continue_lstm<steps, units, all, backwards>(x, memory, w, scale, f, gate, y);
+}
+)",
+              {"continue_lstm"}},
+    CppKernel{"continue_lstm",
+              R"(
 // x: (steps, 4 units), the input's share of the gates i, f, c, o; w: (units, 4 units). memory: h, c and the gates,
 // (6 units). y: the last h, or every h in the order of computation. f, gate: activation and recurrent activation.
 template <size steps, size units, bool all, bool backwards, class Weight, class Scale, class F, class Gate>
-inline void lstm(const float* x, float* memory, const Weight* w, Scale scale, F f, Gate gate, float* y) {
+inline void continue_lstm(const float* x, float* memory, const Weight* w, Scale scale, F f, Gate gate, float* y) {
   float *h = memory, *c = h + units, *products = c + units;
-  for (size j = 0; j < 2 * units; ++j) memory[j] = 0;
   for (size turn = 0; turn < steps; ++turn) {
     const float* in = x + (backwards ? steps - 1 - turn : turn) * 4 * units;
     dense<1, units, 4 * units>(h, w, scale, nullptr, products);
@@ -41,17 +50,47 @@ inline void lstm(const float* x, float* memory, const Weight* w, Scale scale, F 
 }
 )",
               {"dense"}},
+    CppKernel{"simple_rnn",
+              R"(
+// x: (steps, units), the input's share; w: (units, units). memory: h and its product, (2 units). y, f: as for lstm.
+template <size steps, size units, bool all, bool backwards, class Weight, class Scale, class F>
+inline void simple_rnn(const float* x, float* memory, const Weight* w, Scale scale, F f, float* y) {
+  float *h = memory, *product = h + units;
+  for (size j = 0; j < units; ++j) h[j] = 0;
+  for (size turn = 0; turn < steps; ++turn) {
+    const float* in = x + (backwards ? steps - 1 - turn : turn) * units;
+    dense<1, units, units>(h, w, scale, nullptr, product);
+    for (size j = 0; j < units; ++j) h[j] = f(product[j] + in[j]);
+    if (!all && turn + 1 < steps) continue;
+    for (size j = 0; j < units; ++j) *y++ = h[j];
+  }
+}
+)",
+              {"dense"}},
     CppKernel{"gru",
+              R"(
+// As continue_gru, from zeros.
+template <size steps, size units, bool all, bool backwards, bool reset_after, class Weight, class Scale, class Bias,
+          class F, class Gate>
+inline void gru(const float* x, float* memory, const Weight* w_gates, Scale scale_gates, Bias bias_gates,
+                const Weight* w_candidate, Scale scale_candidate, Bias bias_candidate, F f, Gate gate, float* y) {
+  for (size j = 0; j < units; ++j) memory[j] = 0;
+  continue_gru<steps, units, all, backwards, reset_after>(x, memory, w_gates, scale_gates, bias_gates, w_candidate,
+                                                          scale_candidate, bias_candidate, f, gate, y);
+}
+)",
+              {"continue_gru"}},
+    CppKernel{"continue_gru",
               R"(
 // x: (steps, 3 units), the input's share of the gates z, r and of the candidate; w_gates: (units, 2 units),
 // w_candidate: (units, units), each with its scale and bias. memory: h, r h, the gates and the candidate, (5 units).
 // y, f, gate: as for lstm.
 template <size steps, size units, bool all, bool backwards, bool reset_after, class Weight, class Scale, class Bias,
           class F, class Gate>
-inline void gru(const float* x, float* memory, const Weight* w_gates, Scale scale_gates, Bias bias_gates,
-                const Weight* w_candidate, Scale scale_candidate, Bias bias_candidate, F f, Gate gate, float* y) {
+inline void continue_gru(const float* x, float* memory, const Weight* w_gates, Scale scale_gates, Bias bias_gates,
+                         const Weight* w_candidate, Scale scale_candidate, Bias bias_candidate, F f, Gate gate,
+                         float* y) {
   float *h = memory, *reset_h = h + units, *gates = reset_h + units, *candidate = gates + 2 * units;
-  for (size j = 0; j < units; ++j) h[j] = 0;
   for (size turn = 0; turn < steps; ++turn) {
     const float* in = x + (backwards ? steps - 1 - turn : turn) * 3 * units;
     dense<1, units, 2 * units>(h, w_gates, scale_gates, bias_gates, gates);

@@ -42,8 +42,8 @@ CppValue CppOpWriter::finish(CppValue rows) {
   return copy;
 }
 
-void CppOpWriter::require_known(std::size_t first) const {
-  for (std::size_t i = first; i < operand_count(); ++i) {
+void CppOpWriter::require_known(std::size_t first, std::size_t end) const {
+  for (std::size_t i = first; i < end; ++i) {
     require<ValueError>(is_known(i), "{}: operand {} is computed; a parameter or a constant is required", op_->name, i);
   }
 }

@@ -60,8 +60,9 @@ class CppOpWriter {
   /// The same, but false for a parameter that the header trains.
   bool is_constant(std::size_t operand) const;
   ConstView numbers(std::size_t operand) const { return trace_.operand(*op_, operand).data; }
-  /// Throws ValueError, naming the op, if operand `first` or a later one is computed.
-  void require_known(std::size_t first) const;
+  /// Throws ValueError, naming the op, if one of the operands [first, end) is computed.
+  void require_known(std::size_t first, std::size_t end) const;
+  void require_known(std::size_t first) const { require_known(first, operand_count()); }
 
   /// An operand as a `const float*`. A parameter or constant is written as an array on its first use.
   CppArgument operand(std::size_t i);

@@ -36,7 +36,7 @@ struct GruParts {
   CppArgument input_bias = "nullptr", gates_kernel = "", gates_bias = "nullptr", candidate_kernel = "",
               candidate_bias = "nullptr";
 
-  explicit GruParts(CppOpWriter& to);
+  GruParts(CppOpWriter& to, bool has_bias);
 };
 
 /// The axes of a function of two values, which broadcast as in NumPy, as template arguments: for each axis its length,

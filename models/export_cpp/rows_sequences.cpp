@@ -21,19 +21,57 @@ std::string sizes(const CppOpWriter& to) {
                      to.op().flag("go_backwards"));
 }
 
+/// The number of operands before the initial states. Throws ValueError if weights among them are computed.
+std::size_t count_before_states(const CppOpWriter& to, std::size_t states) {
+  const bool continues = to.op().has("initial_state") && to.op().flag("initial_state");
+  const std::size_t count = continues ? to.operand_count() - states : to.operand_count();
+  to.require_known(1, count);
+  return count;
+}
+
+/// Copies (units) elements.
+void copy_state(CppOpWriter& to, const CppArgument& from, CppValue memory, Index offset) {
+  const Index units = to.shape(2)[0];
+  memory.offset += offset;
+  to.call("copy", fmt::format("1, {}, {}, {}", units, units, units), {from}, memory);
+}
+
 CppValue write_lstm(CppOpWriter& to) {
+  const std::size_t count = count_before_states(to, 2);
+  const Index units = to.shape(2)[0];
+  const CppValue inputs = product_of_input(to, 4 * units, count > 3 ? to.operand(3) : "nullptr"),
+                 memory = to.make({6 * units}), y = to.make(to.result_shape());
+  const bool continues = count < to.operand_count();
+  for (std::size_t i = count; i < to.operand_count(); ++i) {
+    copy_state(to, to.operand(i), memory, static_cast<Index>(i - count) * units);
+  }
+  to.call(continues ? "continue_lstm" : "lstm", sizes(to),
+          {inputs, memory, to.weights(2, 4 * units), activations_text(to.op())}, y);
+  if (to.op().has("initial_state")) {  // the result ends with c
+    CppValue c = memory;
+    c.offset += units;
+    copy_state(to, c, y, y.shape.size() - units);
+  }
+  return y;
+}
+
+CppValue write_simple_rnn(CppOpWriter& to) {
   to.require_known(1);
   const Index units = to.shape(2)[0];
-  const CppValue inputs = product_of_input(to, 4 * units, to.operand_count() > 3 ? to.operand(3) : "nullptr"),
-                 memory = to.make({6 * units});
-  return to.call("lstm", sizes(to), {inputs, memory, to.weights(2, 4 * units), activations_text(to.op())});
+  const CppValue inputs = product_of_input(to, units, to.operand_count() > 3 ? to.operand(3) : "nullptr"),
+                 memory = to.make({2 * units});
+  return to.call("simple_rnn", sizes(to),
+                 {inputs, memory, to.weights(2, units), activation_text(to.op().text("activation"))});
 }
 
 /// The gates and the candidate have products of their own, each with part of the kernel and of the bias.
 CppValue write_gru(CppOpWriter& to) {
-  const GruParts parts(to);
+  const std::size_t count = count_before_states(to, 1);
+  const GruParts parts(to, count > 3);
   const CppValue inputs = product_of_input(to, 3 * parts.units, parts.input_bias), memory = to.make({5 * parts.units});
-  return to.call("gru", fmt::format("{}, {}", sizes(to), parts.reset_after),
+  const bool continues = count < to.operand_count();
+  if (continues) copy_state(to, to.operand(count), memory, 0);
+  return to.call(continues ? "continue_gru" : "gru", fmt::format("{}, {}", sizes(to), parts.reset_after),
                  {inputs, memory, parts.gates_kernel, parts.gates_bias, parts.candidate_kernel, parts.candidate_bias,
                   activations_text(to.op())});
 }
@@ -54,8 +92,8 @@ std::string activations_text(const Trace::Op& op) {
   return activation_text(op.text("activation")) + ", " + activation_text(op.text("recurrent_activation"));
 }
 
-GruParts::GruParts(CppOpWriter& to) : units(to.shape(2)[0]) {
-  const bool has_bias = to.operand_count() > 3, two_biases = has_bias && to.numbers(3).size() == 6 * units;
+GruParts::GruParts(CppOpWriter& to, bool has_bias) : units(to.shape(2)[0]) {
+  const bool two_biases = has_bias && to.numbers(3).size() == 6 * units;
   reset_after = !to.op().has("reset_after") || to.op().flag("reset_after");
   const auto part_of = [&](std::size_t operand, Index row, Index begin, Index end) {
     const Tensor rows = reshape(Tensor(to.numbers(operand)), {-1, 3 * units});
@@ -78,6 +116,9 @@ GruParts::GruParts(CppOpWriter& to) : units(to.shape(2)[0]) {
 CppRows cpp_sequence_rows() {
   return {{"lstm", write_lstm},
           {"gru", write_gru},
+          {"lstm_with_state", write_lstm},
+          {"gru_with_state", write_gru},
+          {"simple_rnn", write_simple_rnn},
           {"lstm_by_steps", write_lstm},
           {"gru_by_steps", write_gru},
           {"attend", write_attention}};

@@ -48,7 +48,7 @@ CppValue write_lstm(CppOpWriter& to) {
 
 /// The gates and the candidate have products of their own, each with part of the kernel and of the bias.
 CppValue write_gru(CppOpWriter& to) {
-  const GruParts parts(to);
+  const GruParts parts(to, to.operand_count() > 3);
   const Index units = parts.units;
   const CppValue inputs = product_of_step(to, 3 * units, parts.input_bias), memory = to.make({4 * units});
   return to.call("gru_step", fmt::format("{}, {}", units, parts.reset_after),

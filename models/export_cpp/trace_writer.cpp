@@ -84,8 +84,10 @@ CppValue CppTraceWriter::held(const CppValue& value) {
 
 bool is_one_cpp_call(const Trace::Op& op) {
   const auto is_known = [&](const char* activation) { return !activation_text(op.text(activation)).empty(); };
+  if (cpp_row_of(op.name) == nullptr) return false;
+  if (op.name == "simple_rnn") return is_known("activation");
   const bool by_steps = op.name == "lstm_by_steps" || op.name == "gru_by_steps";
-  return cpp_row_of(op.name) != nullptr && (!by_steps || (is_known("activation") && is_known("recurrent_activation")));
+  return !by_steps || (is_known("activation") && is_known("recurrent_activation"));
 }
 
 namespace {

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "cornu/core/error.h"
 #include "cornu/core/ops/sequences.h"
@@ -11,10 +12,13 @@ namespace cornu::onnx::detail {
 
 namespace {
 
+using RnnActivation = Var (*)(Var);
+
 /// One direction: weights in Cornu's layout, and the optional initial states (batch, units).
 struct Direction {
   Var kernel, recurrent_kernel, bias, h, c;
   Var peepholes;  // (3 units), for the gates i, o, f
+  RnnActivation activation = nullptr;
 };
 
 /// all: the states in order of processing, (batch, steps, units). cell: the last cell state of an LSTM, (batch, units).
@@ -22,15 +26,16 @@ struct States {
   Var all, cell;
 };
 
-/// The differences between LSTM and GRU. Gate k of Cornu is block order[k] of ONNX. `adds_biases`: ONNX's biases of
-/// input and state are summed into Cornu's single bias.
+/// The differences between LSTM, GRU and RNN. Gate k of Cornu is block order[k] of ONNX. `adds_biases`: ONNX's biases
+/// of input and state are summed into Cornu's single bias.
 struct Cell {
   std::span<const Index> order;
-  /// The fused op of core, which starts from zeros and does not return the cell; null if there is none.
+  /// The fused op of core, without and with states; null if there is none.
   Var (*run)(Var, Operand, Operand, Operand, const RecurrentOptions&);
+  RecurrentOutput (*run_with_state)(Var, const RecurrentState&, Operand, Operand, Operand, const RecurrentOptions&);
   States (*run_by_steps)(Var x, const Direction& direction, const RecurrentOptions& options);
   bool adds_biases;
-  std::array<std::string_view, 3> activations;
+  std::array<std::string_view, 3> activations;  // the only ones; none for an RNN, which supports several
 };
 
 /// Throws FormatError for options that Cornu does not support.
@@ -41,13 +46,26 @@ void require_usual(const Call& call, const Cell& cell, Index steps) {
                          "sequence_lens must all be {}; shorter sequences are not supported", steps);
   }
   require<FormatError>(call.integer("input_forget", 0) == 0, "input_forget must be 0");
-  if (!call.has("activations")) return;
+  if (!call.has("activations") || cell.activations[0].empty()) return;
   const std::vector<std::string>& names = call.attribute("activations", AttributeType::texts).texts;
   const std::size_t count = cell.activations[2].empty() ? 2 : 3;
   for (std::size_t i = 0; i < names.size(); ++i) {
     require<FormatError>(names[i] == cell.activations[i % count], "activation {} is {}; only {} is supported", i,
                          names[i], cell.activations[i % count]);
   }
+}
+
+/// The activation of direction d of an RNN.
+RnnActivation activation_of(const Call& call, Index d) {
+  static constexpr std::array<std::pair<std::string_view, RnnActivation>, 3> known{
+      {{"Tanh", cornu::tanh}, {"Relu", cornu::relu}, {"Sigmoid", cornu::sigmoid}}};
+  if (!call.has("activations")) return known[0].second;
+  const std::vector<std::string>& names = call.attribute("activations", AttributeType::texts).texts;
+  require<FormatError>(d < std::ssize(names), "{} activations; one for each direction is required", names.size());
+  const std::string& name = names[static_cast<std::size_t>(d)];
+  const auto found = std::find_if(known.begin(), known.end(), [&](const auto& each) { return each.first == name; });
+  require<FormatError>(found != known.end(), "activation {} is {}; Tanh, Relu and Sigmoid are supported", d, name);
+  return found->second;
 }
 
 /// Direction d of ONNX's (directions, gates units, in) as Cornu's matrix (in, gates units).
@@ -106,12 +124,19 @@ void recurrent(Call& call, const Cell& cell) {
                               biases(call, d, cell, units),
                               initial(5, d),
                               initial(6, d),
-                              call.has(7) ? reshape(slice_axis(call[7], 0, d, d + 1), {3 * units}) : Var()};
-    const bool is_usual = cell.run != nullptr && is_nothing(direction.h) && is_nothing(direction.c) &&
-                          !direction.peepholes && !call.wants(2);
-    const States made =
-        is_usual ? States{cell.run(x, direction.kernel, direction.recurrent_kernel, direction.bias, options), {}}
-                 : cell.run_by_steps(x, direction, options);
+                              call.has(7) ? reshape(slice_axis(call[7], 0, d, d + 1), {3 * units}) : Var(),
+                              cell.activations[0].empty() ? activation_of(call, d) : nullptr};
+    const bool has_states = !is_nothing(direction.h) || !is_nothing(direction.c) || call.wants(2);
+    States made;
+    if (cell.run == nullptr || direction.peepholes) {
+      made = cell.run_by_steps(x, direction, options);
+    } else if (has_states) {
+      const RecurrentOutput output = cell.run_with_state(x, {direction.h, direction.c}, direction.kernel,
+                                                         direction.recurrent_kernel, direction.bias, options);
+      made = {output.y, output.state.c};
+    } else {
+      made.all = cell.run(x, direction.kernel, direction.recurrent_kernel, direction.bias, options);
+    }
     last[k] = slice_axis(made.all, 1, steps - 1, steps);  // (batch, 1, units)
     if (made.cell) cells[k] = reshape(made.cell, {batch, 1, units});
     // ONNX returns the states in order of time for both directions.
@@ -135,7 +160,7 @@ Var columns_of(Var gates, Index number, Index units) {
   return slice_axis(gates, -1, number * units, (number + 1) * units);
 }
 
-/// An LSTM composed of simpler ops. With peepholes p, gates also read the cell state: sigmoid(... + p c).
+/// An LSTM with peepholes p, composed of simpler ops: gates also read the cell state, sigmoid(... + p c).
 States lstm_by_steps(Var x, const Direction& direction, const RecurrentOptions& options) {
   const Var matrix = direction.recurrent_kernel;
   const Index units = matrix.shape()[0];
@@ -148,8 +173,7 @@ States lstm_by_steps(Var x, const Direction& direction, const RecurrentOptions& 
   const auto next = [&](Var input, Var h) {
     const Var gates = input + matmul(h, matrix);
     const auto gate = [&](Index number, Index peephole) {
-      const Var sum = columns_of(gates, number, units);
-      return sigmoid(direction.peepholes ? sum + c * columns_of(direction.peepholes, peephole, units) : sum);
+      return sigmoid(columns_of(gates, number, units) + c * columns_of(direction.peepholes, peephole, units));
     };
     c = gate(1, 2) * c + gate(0, 0) * tanh(columns_of(gates, 2, units));
     return gate(3, 1) * tanh(c);
@@ -161,7 +185,7 @@ States lstm_by_steps(Var x, const Direction& direction, const RecurrentOptions& 
 
 void run_lstm(Call& call) {
   static constexpr Index order[] = {0, 2, 3, 1};  // Cornu's order is i, f, c, o; ONNX's is i, o, f, c
-  recurrent(call, {order, lstm, lstm_by_steps, true, {"Sigmoid", "Tanh", "Tanh"}});
+  recurrent(call, {order, lstm, lstm, lstm_by_steps, true, {"Sigmoid", "Tanh", "Tanh"}});
 }
 
 /// A GRU with the reset gate before the product (Cho et al., 2014), composed of simpler ops; bias: (3 units).
@@ -178,29 +202,27 @@ States gru_before_product(Var x, const Direction& direction, const RecurrentOpti
   return {cornu::detail::each_step(affine(x, direction.kernel, direction.bias), units, options, next, direction.h), {}};
 }
 
-/// A GRU with the reset gate after the product, composed of simpler ops; bias: (2, 3 units).
-States gru_after_product(Var x, const Direction& direction, const RecurrentOptions& options) {
-  const Index units = direction.recurrent_kernel.shape()[0];
-  const auto bias = [&](Index row) { return reshape(slice_axis(direction.bias, 0, row, row + 1), {3 * units}); };
-  const Var of_input = bias(0), of_state = bias(1);
-  const auto next = [&](Var input, Var h) {
-    const Var product = affine(h, direction.recurrent_kernel, of_state);
-    const auto gate = [&](Index number) {
-      return sigmoid(columns_of(input, number, units) + columns_of(product, number, units));
-    };
-    const Var keep = gate(0);
-    return keep * h + (1 - keep) * tanh(columns_of(input, 2, units) + gate(1) * columns_of(product, 2, units));
-  };
-  return {cornu::detail::each_step(affine(x, direction.kernel, of_input), units, options, next, direction.h), {}};
-}
-
 void run_gru(Call& call) {
   static constexpr Index order[] = {0, 1, 2};
   if (call.integer("linear_before_reset", 0) != 0) {
-    recurrent(call, {order, gru, gru_after_product, false, {"Sigmoid", "Tanh", ""}});
+    recurrent(call, {order, gru, gru, nullptr, false, {"Sigmoid", "Tanh", ""}});
   } else {
-    recurrent(call, {order, nullptr, gru_before_product, true, {"Sigmoid", "Tanh", ""}});
+    recurrent(call, {order, nullptr, nullptr, gru_before_product, true, {"Sigmoid", "Tanh", ""}});
   }
+}
+
+/// h = f(x_t W + h R + b), composed of simpler ops.
+States rnn_by_steps(Var x, const Direction& direction, const RecurrentOptions& options) {
+  const auto next = [&](Var input, Var h) {
+    return direction.activation(input + matmul(h, direction.recurrent_kernel));
+  };
+  const Index units = direction.recurrent_kernel.shape()[0];
+  return {cornu::detail::each_step(affine(x, direction.kernel, direction.bias), units, options, next, direction.h), {}};
+}
+
+void run_rnn(Call& call) {
+  static constexpr Index order[] = {0};
+  recurrent(call, {order, nullptr, nullptr, rnn_by_steps, true, {}});
 }
 
 }  // namespace
@@ -209,6 +231,7 @@ std::span<const Op> recurrent_ops() {
   static constexpr Op ops[] = {
       {"GRU", 7, 3, 6, 2, "activations direction hidden_size layout linear_before_reset ", 0b1110, run_gru},
       {"LSTM", 7, 3, 8, 3, "activations direction hidden_size input_forget layout ", 0b10001110, run_lstm},
+      {"RNN", 7, 3, 6, 2, "activations direction hidden_size layout ", 0b1110, run_rnn},
   };
   return ops;
 }

@@ -8,7 +8,7 @@
 #include "cornu/tests/onnx/support.h"
 #include "cornu/tests/support/expect_error.h"
 
-/// LSTM and GRU compared with plain loops over the equations of ONNX's Operators.md.
+/// LSTM, GRU and RNN compared with plain loops over the equations of ONNX's Operators.md.
 namespace cornu {
 namespace {
 
@@ -24,9 +24,16 @@ struct Recurrence {
   std::string direction;
   Index steps, batch, in, units;
   Tensor x, w, r, b, h, c, p;  // empty: not given
+  bool is_rnn = false;
+  std::vector<std::string> activations{};  // of an RNN, one for each direction; empty: not given
 
   Index directions() const { return direction == "bidirectional" ? 2 : 1; }
-  Index gates() const { return is_lstm ? 4 : 3; }
+  Index gates() const { return is_rnn ? 1 : is_lstm ? 4 : 3; }
+  std::string type() const { return is_rnn ? "RNN" : is_lstm ? "LSTM" : "GRU"; }
+  double activated(double v, Index direction) const {
+    const std::string name = activations.empty() ? "Tanh" : activations[static_cast<std::size_t>(direction)];
+    return name == "Relu" ? std::max(v, 0.0) : name == "Sigmoid" ? sigmoid_of(v) : std::tanh(v);
+  }
 };
 
 struct Result {
@@ -74,6 +81,8 @@ Result expected_recurrence(const Recurrence& k) {
             };
             next_c[at] = gate(2, c[at]) * c[at] + gate(0, c[at]) * std::tanh(from_input(3, j) + from_state(3, j, h));
             next_h[at] = gate(1, next_c[at]) * std::tanh(next_c[at]);
+          } else if (k.is_rnn) {
+            next_h[at] = k.activated(from_input(0, j) + from_state(0, j, h), d);
           } else {  // z, r, h
             const auto gate = [&](Index which, Index unit) {
               return sigmoid_of(from_input(which, unit) + from_state(which, unit, h));
@@ -123,7 +132,8 @@ TEST(OnnxRecurrent, MatchesTheEquationsForAnyListedOutputs) {
     return least + static_cast<Index>(rng.bits() % static_cast<std::uint64_t>(most - least + 1));
   };
   for (int round = 0; round < 300; ++round) {
-    Recurrence k{.is_lstm = draw(0, 1) == 1,
+    const Index kind = draw(0, 2);
+    Recurrence k{.is_lstm = kind == 1,
                  .linear_before_reset = draw(0, 1) == 1,
                  .batch_first = draw(0, 3) == 0,
                  .direction = std::array{"forward", "reverse", "bidirectional"}[rng.bits() % 3],
@@ -137,7 +147,8 @@ TEST(OnnxRecurrent, MatchesTheEquationsForAnyListedOutputs) {
                  .b = {},
                  .h = {},
                  .c = {},
-                 .p = {}};
+                 .p = {},
+                 .is_rnn = kind == 2};
     std::uint64_t seed = static_cast<std::uint64_t>(round) * 10;
     const auto numbers = [&](const Shape& shape) { return normal(shape, ++seed); };
     const Index d = k.directions(), rows = k.gates() * k.units;
@@ -176,8 +187,12 @@ TEST(OnnxRecurrent, MatchesTheEquationsForAnyListedOutputs) {
     while (outputs.back().empty()) outputs.pop_back();
     std::vector<Given> attributes{
         {"direction", std::string_view(k.direction)}, {"hidden_size", k.units}, {"layout", Index{k.batch_first}}};
-    if (!k.is_lstm) attributes.push_back({"linear_before_reset", Index{k.linear_before_reset}});
-    writer.node_of(k.is_lstm ? "LSTM" : "GRU", "", inputs, outputs, attributes, "node");
+    if (k.is_rnn && draw(0, 2) > 0) {
+      for (Index i = 0; i < d; ++i) k.activations.emplace_back(std::array{"Tanh", "Relu", "Sigmoid"}[rng.bits() % 3]);
+      attributes.push_back({"activations", k.activations});
+    }
+    if (kind == 0) attributes.push_back({"linear_before_reset", Index{k.linear_before_reset}});
+    writer.node_of(k.type(), "", inputs, outputs, attributes, "node");
     for (const std::string& name : used) writer.output(name, {});
     const auto came = onnx::parse(writer.finished("g", 14), "m").run({{"x", x}});
 
@@ -245,6 +260,25 @@ TEST(OnnxRecurrent, ReturnsAllOutputsOfAPyTorchExport) {
       }
     }
   }
+}
+
+TEST(OnnxRecurrent, SaysWhichActivationsOfAnRnnAreSupported) {
+  const auto refusal = [](std::vector<std::string> activations) {
+    Writer writer;
+    const Index shape[] = {3, 2, 2};
+    writer.input("x", shape);
+    const std::vector<std::string> y{"y"},
+        inputs{"x", writer.initializer("w", normal({2, 2, 2}, 1)), writer.initializer("r", normal({2, 2, 2}, 1))};
+    const Given attributes[] = {{"direction", std::string_view("bidirectional")},
+                                {"activations", std::move(activations)}};
+    writer.node_of("RNN", "", inputs, y, attributes, "node");
+    writer.output("y", {});
+    const onnx::Model model = onnx::parse(writer.finished("g"), "m");
+    return testing::error_of<Error>([&] { model.predict(normal({3, 2, 2}, 1)); });
+  };
+  EXPECT_EQ(refusal({"Tanh", "Elu"}),
+            "m: node 'node' (RNN): activation 1 is Elu; Tanh, Relu and Sigmoid are supported");
+  EXPECT_EQ(refusal({"Tanh"}), "m: node 'node' (RNN): 1 activations; one for each direction is required");
 }
 
 TEST(OnnxRecurrent, SaysWhatIsWrongWithStatesAndLengths) {
