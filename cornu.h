@@ -76,6 +76,7 @@
 #include "cornu/layers/rnn/gru.h"
 #include "cornu/layers/rnn/lstm.h"
 #include "cornu/layers/rnn/time_distributed.h"
+#include "cornu/layers/rnn/simple_rnn.h"
 #include "cornu/models/adapt.h"
 #include "cornu/models/callbacks/backup_and_restore.h"
 #include "cornu/models/callbacks/callbacks.h"

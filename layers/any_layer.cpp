@@ -14,6 +14,8 @@ void require_input_count(std::size_t required, std::size_t came) {
   require(required == came, "takes {} input{}, got {}", required, required == 1 ? "" : "s", came);
 }
 
+void refuse_state() { throw ValueError("was called with a state; only a recurrent layer takes one"); }
+
 NamedParameters parameters_of(const NamedLayers& layers) {
   NamedParameters result;
   for (const NamedLayer& named : layers) {
@@ -193,6 +195,20 @@ Var AnyLayer::forward_several(std::span<const Var> inputs) const {
     const Var y = box_->forward(inputs);
     observer->after(*this, y);
     return y;
+  } catch (Error& error) {
+    add_name(error);
+    throw;
+  }
+}
+
+RecurrentOutput AnyLayer::forward(Var x, const RecurrentState& initial) const {
+  try {
+    detail::LayerObserver* const observer = x.tape().layer_observer();
+    if (observer != nullptr) observer->before(*this, {&x, 1});
+    const Box& layer = *box_;
+    const RecurrentOutput output = layer.forward_from(x, initial);
+    if (observer != nullptr) observer->after(*this, output.y);
+    return output;
   } catch (Error& error) {
     add_name(error);
     throw;

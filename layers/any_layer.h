@@ -13,6 +13,7 @@
 
 #include "cornu/core/deep_ptr.h"
 #include "cornu/core/error.h"
+#include "cornu/core/ops/sequences.h"
 #include "cornu/core/options/type_name.h"
 #include "cornu/layers/layer.h"
 
@@ -29,6 +30,7 @@ class LayerObserver : public Polymorphic {
 };
 
 void require_input_count(std::size_t required, std::size_t came);
+[[noreturn]] void refuse_state();
 
 /// Returns f(values[0], ..., values[n - 1]).
 template <std::size_t n, class T, class F>
@@ -89,6 +91,10 @@ class AnyLayer {
   requires(sizeof...(Vars) > 0) Var operator()(Vars... inputs) const {
     return forward_several(std::array<Var, sizeof...(Vars)>{inputs...});
   }
+  /// For a recurrent layer, from an initial state: const auto [y, state] = encoder(x, {}). Throws ValueError for a
+  /// layer without RecurrentOutput forward(Var x, const RecurrentState& initial) const.
+  RecurrentOutput forward(Var x, const RecurrentState& initial) const;
+  RecurrentOutput operator()(Var x, const RecurrentState& initial) const { return forward(x, initial); }
   NamedLayers layers() const { return box_->layers(); }
   NamedParameters parameters() { return box_->parameters(); }
   std::vector<std::pair<std::string, const Parameter*>> parameters() const;
@@ -96,6 +102,8 @@ class AnyLayer {
   /// What the struct declares as `traits`, or the defaults.
   LayerTraits traits() const { return box_->traits(); }
   bool returns_last_step() const { return box_->returns_last_step(); }
+  /// The option of this name; null if the layer has none.
+  bool* go_backwards() { return box_->go_backwards(); }
   /// Adds the layer's tensors to an equivalent PyTorch module. Returns false if the struct does not say which they are.
   bool pytorch(PyTorchModule& module) { return box_->pytorch(module); }
   Index pytorch_modules() const { return box_->pytorch_modules(); }
@@ -119,11 +127,13 @@ class AnyLayer {
     virtual std::string default_name() const = 0;
     virtual std::optional<Shape> build(std::span<const Shape> inputs, Rng& rng) = 0;  // nullopt if L has no build
     virtual Var forward(std::span<const Var> inputs) const = 0;
+    virtual RecurrentOutput forward_from(Var x, const RecurrentState& initial) const = 0;
     virtual NamedLayers layers() = 0;
     virtual NamedParameters parameters() = 0;
     virtual std::optional<Shape> input_shape() const = 0;
     virtual LayerTraits traits() const = 0;
     virtual bool returns_last_step() const = 0;
+    virtual bool* go_backwards() = 0;
     virtual bool pytorch(PyTorchModule& module) = 0;
     virtual Index pytorch_modules() const = 0;
   };
@@ -138,6 +148,13 @@ class AnyLayer {
     std::string default_name() const override;
     Var forward(std::span<const Var> inputs) const override {
       return detail::spread<detail::input_count<L>()>(inputs, [&](auto... x) { return layer.forward(x...); });
+    }
+    RecurrentOutput forward_from(Var x, const RecurrentState& initial) const override {
+      if constexpr (requires { requires std::same_as<decltype(layer.forward(x, initial)), RecurrentOutput>; }) {
+        return layer.forward(x, initial);
+      } else {
+        detail::refuse_state();
+      }
     }
 
     // A member with one of these names and another signature is a mistake: reject it rather than ignore it.
@@ -200,6 +217,13 @@ class AnyLayer {
             !requires { requires std::is_member_function_pointer_v<decltype(&L::returns_last_step)>; },
             "a layer's returns_last_step must be: bool returns_last_step() const");
         return false;
+      }
+    }
+    bool* go_backwards() override {
+      if constexpr (requires { requires std::same_as<decltype(layer.go_backwards), bool>; }) {
+        return &layer.go_backwards;
+      } else {
+        return nullptr;
       }
     }
     bool pytorch(PyTorchModule& module) override {

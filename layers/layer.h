@@ -131,6 +131,10 @@ constexpr void explain_why_no_layer() {
 ///   static constexpr LayerTraits traits{...}     what is true of its type, see layers/layer_traits.h.
 ///   bool returns_last_step() const               true if it drops the time steps, and has an option
 ///                                                return_sequences to keep them. Errors then mention the option.
+///   RecurrentOutput forward(Var x, const RecurrentState& initial) const
+///                                                of a recurrent layer: also takes an initial state and returns the
+///                                                last.
+///   bool go_backwards                            an option to process the last time step first, for Bidirectional.
 ///   void pytorch(PyTorchModule& module)          its tensors in PyTorch, for files with PyTorch's names, see
 ///                                                layers/pytorch/pytorch_module.h. Without it, they are called as here.
 ///   Index pytorch_modules() const                the number of modules of an nn.Sequential that it corresponds to, if

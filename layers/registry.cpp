@@ -34,6 +34,7 @@
 #include "cornu/layers/rnn/gru.h"
 #include "cornu/layers/rnn/lstm.h"
 #include "cornu/layers/rnn/time_distributed.h"
+#include "cornu/layers/rnn/simple_rnn.h"
 
 namespace cornu {
 
@@ -77,6 +78,10 @@ Registry<AnyLayer>& layer_registry() {
                 GlobalAveragePooling1D, GlobalAveragePooling2D, GlobalMaxPooling1D, GlobalMaxPooling2D, GRU, Input,
                 LayerNormalization, LeakyReLU, LSTM, MaxPooling1D, MaxPooling2D, Normalization, RandomErasing,
                 RandomFlip, ReLU, Reshape, Residual, Sigmoid, Softmax, Softplus, Swish, Tanh>();
+    own.add_all<AveragePooling2D, BatchNormalization, Concatenate, Dense, Dropout, ELU, Flatten, GELU,
+                GlobalAveragePooling2D, GRU, Input, LayerNormalization, LeakyReLU, LSTM, MaxPooling2D, Normalization,
+                RandomErasing, RandomFlip, ReLU, Reshape, Residual, Sigmoid, SimpleRNN, Softmax, Softplus, Swish,
+                Tanh>();
     // These have options without a default, so L{} does not compile.
     own.add<Activation>("Activation", [] { return Activation(linear); });
     own.add<Conv1D>("Conv1D", [] { return Conv1D{.filters = 1, .kernel_size = 1}; });

@@ -12,8 +12,8 @@ namespace cornu {
 
 namespace {
 
-/// GRU from smaller ops, for any activations and both positions of the reset gate.
-Var by_steps(const GRU& layer, Var x, const RecurrentOptions& how) {
+/// GRU from smaller ops, for any activations, both positions of the reset gate, and with a mask of the state.
+RecurrentOutput by_steps(const GRU& layer, Var x, RecurrentState state) {
   const Index units = layer.units;
   const Activation &activation = layer.activation, &recurrent_activation = layer.recurrent_activation;
   Tape& tape = x.tape();
@@ -29,16 +29,20 @@ Var by_steps(const GRU& layer, Var x, const RecurrentOptions& how) {
   } else {
     inputs = layer.use_bias ? affine(x, layer.kernel, layer.bias) : matmul(x, layer.kernel);
   }
-  const Var of_gates = part(recurrent, 0, 2), of_candidate = part(recurrent, 2, 3);
-  return detail::each_step(inputs, units, how, [&](Var input, Var h) {
-    const Var products = !layer.reset_after ? matmul(h, of_gates)
-                         : row              ? affine(h, recurrent, row)
-                                            : matmul(h, recurrent);
+  const Var of_gates = part(recurrent, 0, 2), of_candidate = part(recurrent, 2, 3),
+            mask = detail::dropout_mask_of_state(x, units, layer.recurrent_dropout);
+  const auto next = [&](Var input, Var h) {
+    const Var seen = detail::masked(h, mask);
+    const Var products = !layer.reset_after ? matmul(seen, of_gates)
+                         : row              ? affine(seen, recurrent, row)
+                                            : matmul(seen, recurrent);
     const auto gate = [&](Index i) { return recurrent_activation(part(input, i, i + 1) + part(products, i, i + 1)); };
     const Var keep = gate(0), reset = gate(1);
-    const Var inner = layer.reset_after ? reset * part(products, 2, 3) : matmul(reset * h, of_candidate);
-    return keep * h + (1 - keep) * activation(part(input, 2, 3) + inner);
-  });
+    const Var inner = layer.reset_after ? reset * part(products, 2, 3) : matmul(reset * seen, of_candidate);
+    return state.h = keep * h + (1 - keep) * activation(part(input, 2, 3) + inner);
+  };
+  const Var y = detail::each_step(inputs, units, detail::recurrent_options(layer), next, state.h);
+  return {y, state};
 }
 
 constexpr std::array<Index, 3> pytorch_gates{1, 0, 2};  // r, z, n
@@ -60,12 +64,25 @@ Shape GRU::build(const Shape& input, Rng& rng) {
 Var GRU::forward(Var x) const {
   detail::require_recurrent_input("GRU", kernel, x);
   const RecurrentOptions how = detail::recurrent_options(*this);
-  if (reset_after && detail::are_usual(activation, recurrent_activation)) {
+  x = detail::drop_features(x, dropout);
+  if (reset_after && detail::is_usual(*this, x.tape())) {
     return activity_regularizer.add_loss(use_bias ? gru(x, kernel, recurrent_kernel, bias, how)
                                                   : gru(x, kernel, recurrent_kernel, how));
   }
-  const auto stepped = [&] { return by_steps(*this, x, how); };
+  const auto stepped = [&] { return by_steps(*this, x, {}).y; };
   return activity_regularizer.add_loss(detail::as_one_op("gru_by_steps", *this, x, reset_after, stepped));
+}
+
+RecurrentOutput GRU::forward(Var x, const RecurrentState& initial) const {
+  detail::require_recurrent_input("GRU", kernel, x);
+  detail::require_only_h("GRU", initial, x.shape()[0], units);
+  const RecurrentOptions how = detail::recurrent_options(*this);
+  x = detail::drop_features(x, dropout);
+  RecurrentOutput output = !reset_after || !detail::is_usual(*this, x.tape()) ? by_steps(*this, x, initial)
+                           : use_bias ? gru(x, initial, kernel, recurrent_kernel, bias, how)
+                                      : gru(x, initial, kernel, recurrent_kernel, how);
+  output.y = activity_regularizer.add_loss(output.y);
+  return output;
 }
 
 NamedParameters GRU::parameters() { return detail::recurrent_parameters(*this); }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "cornu/core/ops/sequences.h"
 #include "cornu/layers/activation.h"
 #include "cornu/layers/initializers.h"
 #include "cornu/layers/layer.h"
@@ -14,6 +15,7 @@ namespace cornu {
 /// step, (batch, steps, units), in processing order, which `go_backwards` reverses.
 /// kernel: (in, 3 units), gates in the order z, r, h. recurrent_kernel: (units, 3 units). bias: (2, 3 units), one row
 /// for the products with the input, one for those with the state; (3 units) without `reset_after`.
+/// `dropout` and `recurrent_dropout` work as for LSTM; the mask of h leaves the state itself as it is.
 /// Throws like LSTM. Building again creates new parameters for the new shape.
 struct GRU {
   static constexpr LayerTraits traits{.keras_cell = "gru_cell"};
@@ -30,10 +32,13 @@ struct GRU {
   bool reset_after = true;
   Regularizer kernel_regularizer{}, recurrent_regularizer{}, bias_regularizer{}, activity_regularizer{};
   Constraint kernel_constraint{}, recurrent_constraint{}, bias_constraint{};
+  double dropout = 0, recurrent_dropout = 0;
   Parameter kernel{}, recurrent_kernel{}, bias{};
 
   Shape build(const Shape& input, Rng& rng);
   Var forward(Var x) const;
+  /// The same from an initial state, `{h}`; also returns the last state. See LSTM.
+  RecurrentOutput forward(Var x, const RecurrentState& initial) const;
   NamedParameters parameters();
   bool returns_last_step() const { return !return_sequences; }
   void pytorch(PyTorchModule& module);

@@ -1,9 +1,29 @@
 #include "cornu/layers/rnn/lstm.h"
 
-#include "cornu/layers/pytorch/pytorch_module.h"
 #include "cornu/layers/rnn/recurrent.h"
 
 namespace cornu {
+
+namespace {
+
+/// LSTM from smaller ops, for any activations and with a mask of the state.
+RecurrentOutput by_steps(const LSTM& layer, Var x, RecurrentState state) {
+  const Index units = layer.units;
+  const Activation &activation = layer.activation, &recurrent_activation = layer.recurrent_activation;
+  const Var mask = detail::dropout_mask_of_state(x, units, layer.recurrent_dropout);
+  const auto next = [&](Var input, Var h) {
+    const Var gates = input + matmul(detail::masked(h, mask), layer.recurrent_kernel);
+    const auto gate = [&](Index number) { return slice_axis(gates, 1, number * units, (number + 1) * units); };
+    const Var added = recurrent_activation(gate(0)) * activation(gate(2));
+    state.c = state.c ? recurrent_activation(gate(1)) * state.c + added : added;
+    return state.h = recurrent_activation(gate(3)) * activation(state.c);
+  };
+  const Var inputs = layer.use_bias ? affine(x, layer.kernel, layer.bias) : matmul(x, layer.kernel);
+  const Var y = detail::each_step(inputs, units, detail::recurrent_options(layer), next, state.h);
+  return {y, state};
+}
+
+}  // namespace
 
 Shape LSTM::build(const Shape& input, Rng& rng) {
   const Shape output = detail::build_recurrent("LSTM", *this, 4, 1, input, rng);
@@ -14,33 +34,31 @@ Shape LSTM::build(const Shape& input, Rng& rng) {
 Var LSTM::forward(Var x) const {
   detail::require_recurrent_input("LSTM", kernel, x);
   const RecurrentOptions how = detail::recurrent_options(*this);
-  if (detail::are_usual(activation, recurrent_activation)) {
+  x = detail::drop_features(x, dropout);
+  if (detail::is_usual(*this, x.tape())) {
     return activity_regularizer.add_loss(use_bias ? lstm(x, kernel, recurrent_kernel, bias, how)
                                                   : lstm(x, kernel, recurrent_kernel, how));
   }
-  const auto stepped = [&] {
-    Var c;
-    const auto next = [&](Var input, Var h) {
-      const Var gates = input + matmul(h, recurrent_kernel);
-      const auto gate = [&](Index number) { return slice_axis(gates, 1, number * units, (number + 1) * units); };
-      const Var added = recurrent_activation(gate(0)) * activation(gate(2));
-      c = c ? recurrent_activation(gate(1)) * c + added : added;
-      return recurrent_activation(gate(3)) * activation(c);
-    };
-    return detail::each_step(use_bias ? affine(x, kernel, bias) : matmul(x, kernel), units, how, next);
-  };
+  const auto stepped = [&] { return by_steps(*this, x, {}).y; };
   return activity_regularizer.add_loss(detail::as_one_op("lstm_by_steps", *this, x, false, stepped));
+}
+
+RecurrentOutput LSTM::forward(Var x, const RecurrentState& initial) const {
+  detail::require_recurrent_input("LSTM", kernel, x);
+  detail::require_state("LSTM", initial.h, x.shape()[0], units);
+  detail::require_state("LSTM", initial.c, x.shape()[0], units);
+  const RecurrentOptions how = detail::recurrent_options(*this);
+  x = detail::drop_features(x, dropout);
+  RecurrentOutput output = !detail::is_usual(*this, x.tape()) ? by_steps(*this, x, initial)
+                           : use_bias                         ? lstm(x, initial, kernel, recurrent_kernel, bias, how)
+                                                              : lstm(x, initial, kernel, recurrent_kernel, how);
+  output.y = activity_regularizer.add_loss(output.y);
+  return output;
 }
 
 NamedParameters LSTM::parameters() { return detail::recurrent_parameters(*this); }
 
-void LSTM::pytorch(PyTorchModule& module) {
-  module.add("weight_ih_l0", kernel, {1, 0});  // PyTorch's order of the gates is the same
-  module.add("weight_hh_l0", recurrent_kernel, {1, 0});
-  if (!use_bias) return;
-  module.add("bias_ih_l0", bias);
-  module.add("bias_hh_l0", bias);
-  module.tensors.back().use = PyTorchModule::Use::added;
-}
+// PyTorch's order of the gates is the same.
+void LSTM::pytorch(PyTorchModule& module) { detail::add_rnn_tensors(module, *this); }
 
 }  // namespace cornu

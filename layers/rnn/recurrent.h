@@ -5,16 +5,27 @@
 #include "cornu/layers/activation.h"
 #include "cornu/layers/build_checks.h"
 #include "cornu/layers/new_parameter.h"
+#include "cornu/layers/pytorch/pytorch_module.h"
 #include "cornu/layers/registry.h"
 
-/// Shared by the implementations of LSTM and GRU.
+/// Shared by the implementations of LSTM, GRU and SimpleRNN.
 namespace cornu::detail {
 
-/// Check a sample's shape, and the input of forward. Throw what LSTM and GRU document.
+/// Check a sample's shape, the input of forward, a state, and one that must not have a c. Throw what LSTM documents.
 void require_recurrent_sample(const char* who, const Shape& sample);
 void require_recurrent_input(const char* who, const Parameter& kernel, Var x);
+void require_state(const char* who, Var state, Index batch, Index units);
+void require_only_h(const char* who, const RecurrentState& state, Index batch, Index units);
+/// Throws ValueError for a `dropout` or `recurrent_dropout` outside [0, 1).
+void require_dropouts(const char* who, double dropout, double recurrent_dropout);
 
-/// Builds an LSTM or GRU. `gates`: how many gates it has. `bias_rows`: 1 for a bias (gates units), 2 for
+/// x, in training with the same elements of all steps dropped.
+Var drop_features(Var x, double rate);
+/// In training, the mask of a state: a factor for each sample and unit. Empty in inference and at rate 0.
+Var dropout_mask_of_state(Var x, Index units, double rate);
+inline Var masked(Var h, Var mask) { return mask ? h * mask : h; }
+
+/// Builds a recurrent layer. `gates`: how many gates it has. `bias_rows`: 1 for a bias (gates units), 2 for
 /// (2, gates units). Returns the shape of an output sample.
 template <class L>
 Shape build_recurrent(const char* who, L& layer, Index gates, Index bias_rows, const Shape& input, Rng& rng) {
@@ -22,6 +33,7 @@ Shape build_recurrent(const char* who, L& layer, Index gates, Index bias_rows, c
   require_initializers(who, {{"kernel_initializer", layer.kernel_initializer},
                              {"recurrent_initializer", layer.recurrent_initializer},
                              {"bias_initializer", layer.bias_initializer}});
+  require_dropouts(who, layer.dropout, layer.recurrent_dropout);
   require_recurrent_sample(who, input);
   const Index width = Shape{gates, layer.units}.size();  // throws on overflow
   const Shape bias = bias_rows == 1 ? Shape{width} : Shape{bias_rows, width};
@@ -42,13 +54,29 @@ NamedParameters recurrent_parameters(L& layer) {
   return result;
 }
 
+/// The tensors of PyTorch's RNN or LSTM, which adds two biases.
+template <class L>
+void add_rnn_tensors(PyTorchModule& module, L& layer) {
+  module.add("weight_ih_l0", layer.kernel, {1, 0});
+  module.add("weight_hh_l0", layer.recurrent_kernel, {1, 0});
+  if (!layer.use_bias) return;
+  module.add("bias_ih_l0", layer.bias);
+  module.add("bias_hh_l0", layer.bias);
+  module.tensors.back().use = PyTorchModule::Use::added;
+}
+
 template <class L>
 RecurrentOptions recurrent_options(const L& layer) {
   return {.return_sequences = layer.return_sequences, .go_backwards = layer.go_backwards};
 }
 
-/// True for tanh and sigmoid, which the fused ops of core require.
-bool are_usual(const Activation& activation, const Activation& recurrent_activation);
+/// True if the fused ops of core compute what the layer does in this pass: with tanh and sigmoid, and no mask of
+/// states.
+template <class L>
+bool is_usual(const L& layer, const Tape& tape) {
+  return layer.activation.is(tanh) && layer.recurrent_activation.is(sigmoid) &&
+         (layer.recurrent_dropout == 0 || !tape.training());
+}
 
 /// Runs a recurrent layer with smaller ops, if the fused ops do not support it: h = next(inputs_t, h) for each step of
 /// `inputs` (batch, steps, width), with inputs_t (batch, width) and h (batch, units). An empty h starts from zeros.
@@ -71,7 +99,7 @@ Var each_step(Var inputs, Index units, const RecurrentOptions& options, Next nex
   return options.return_sequences ? concatenate(std::span<const Var>(states, static_cast<std::size_t>(steps)), 1) : h;
 }
 
-/// Calls `formula`, which runs a recurrent layer with smaller ops. In a trace it is one op of this name, if both
+/// Calls `formula`, which runs an LSTM or GRU with smaller ops. In a trace it is one op of this name, if both
 /// activations have names. reset_after: of a GRU.
 template <class L, std::invocable F>
 Var as_one_op(const char* name, const L& layer, Var x, bool reset_after, F formula) {

@@ -4,13 +4,13 @@
 
 namespace cornu::detail {
 
-/// Visits the options of an LSTM or GRU in their order in files. `visit_own` visits those that follow the initializers:
-/// the layer's own switches.
+/// Visits the options of a recurrent layer in their order in files. `visit_own` visits those that follow the
+/// initializers: the layer's own switches.
 template <class L>
 void visit_recurrent_options(L& layer, auto& visit, auto visit_own) {
   visit("units", layer.units);
   visit("activation", layer.activation);
-  visit("recurrent_activation", layer.recurrent_activation);
+  if constexpr (requires { layer.recurrent_activation; }) visit("recurrent_activation", layer.recurrent_activation);
   visit("use_bias", layer.use_bias);
   visit("kernel_initializer", layer.kernel_initializer);
   visit("recurrent_initializer", layer.recurrent_initializer);
@@ -23,6 +23,8 @@ void visit_recurrent_options(L& layer, auto& visit, auto visit_own) {
   visit("kernel_constraint", layer.kernel_constraint);
   visit("recurrent_constraint", layer.recurrent_constraint);
   visit("bias_constraint", layer.bias_constraint);
+  visit("dropout", layer.dropout);
+  visit("recurrent_dropout", layer.recurrent_dropout);
 }
 
 }  // namespace cornu::detail

@@ -12,6 +12,7 @@
 #include "cornu/layers/embedding.h"
 #include "cornu/layers/rnn/gru.h"
 #include "cornu/layers/rnn/lstm.h"
+#include "cornu/layers/rnn/simple_rnn.h"
 #include "cornu/tests/support/every_layer.h"
 
 // Fan-in and fan-out of every layer's weights, computed by hand from Keras's rules, compared with the values drawn.
@@ -58,6 +59,9 @@ std::vector<Weights> all_weights() {
   const auto gru = [](const Initializer& i) {
     return AnyLayer(GRU{.units = 12, .kernel_initializer = i, .recurrent_initializer = i});
   };
+  const auto simple_rnn = [](const Initializer& i) {
+    return AnyLayer(SimpleRNN{.units = 24, .kernel_initializer = i, .recurrent_initializer = i});
+  };
   const auto attention = [](const Initializer& i) {
     return AnyLayer(Attention{{.num_heads = 8, .key_dim = 16, .value_dim = 4, .kernel_initializer = i}});
   };
@@ -72,6 +76,8 @@ std::vector<Weights> all_weights() {
           {"LSTM", "recurrent_kernel", lstm, {{5, 20}}, 12, 4 * 12},
           {"GRU", "kernel", gru, {{5, 20}}, 20, 3 * 12},
           {"GRU", "recurrent_kernel", gru, {{5, 20}}, 12, 3 * 12},
+          {"SimpleRNN", "kernel", simple_rnn, {{5, 20}}, 20, 24},
+          {"SimpleRNN", "recurrent_kernel", simple_rnn, {{5, 20}}, 24, 24},
           {"MultiHeadAttention", "query/kernel", attention, two, 32, 8 * 16},
           {"MultiHeadAttention", "key/kernel", attention, two, 24, 8 * 16},
           {"MultiHeadAttention", "value/kernel", attention, two, 24, 8 * 4},

@@ -54,6 +54,7 @@ inline const std::vector<LayerRow>& every_layer() {
       {Reshape{3, 2}, features},
       {Residual{Dense{6}, Dropout{0.3}}, features},
       {Sigmoid{}, features},
+      {SimpleRNN{.units = 3}, steps},
       {Softmax{}, features},
       {Softplus{}, features},
       {Swish{}, features},

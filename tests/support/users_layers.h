@@ -77,6 +77,19 @@ struct Same {
   NamedLayers layers() { return {{"tower", &tower}, {"head", &head}}; }
 };
 
+/// Reads the sequence, then reads it again from the state after it, backwards.
+template <class L>
+struct TwicePast {
+  AnyLayer first = L{.units = 3}, second = L{.units = 3, .return_sequences = true, .go_backwards = true};
+  Var forward(Var x) const {
+    const RecurrentState past = first(x, {}).state;
+    const auto [y, last] = second(x, past);
+    const Var end = last.c ? last.h * last.c : last.h;
+    return y * reshape(end, {end.shape()[0], 1, end.shape()[1]});
+  }
+  NamedLayers layers() { return {{"first", &first}, {"second", &second}}; }
+};
+
 /// Models with these layers, and with rare options of Cornu's own.
 inline std::vector<std::pair<std::string, Sequential>> users_models() {
   std::vector<std::pair<std::string, Sequential>> result;
@@ -93,6 +106,9 @@ inline std::vector<std::pair<std::string, Sequential>> users_models() {
   result.emplace_back("elman", Sequential{Input{5, 2}, Elman{}});
   result.emplace_back("lstm_of_relu", Sequential{Input{5, 2}, LSTM{.units = 3, .activation = relu}, Dense{2}});
   result.emplace_back("gru_of_elu", Sequential{Input{5, 2}, GRU{.units = 3, .activation = elu, .reset_after = false}});
+  result.emplace_back("lstm_states", Sequential{Input{4, 2}, {"twice", TwicePast<LSTM>{}}, Flatten{}});
+  result.emplace_back("gru_states", Sequential{Input{4, 2}, {"twice", TwicePast<GRU>{}}, Flatten{}});
+  result.emplace_back("simple_rnn_states", Sequential{Input{4, 2}, {"twice", TwicePast<SimpleRNN>{}}, Flatten{}});
   result.emplace_back("activation", Sequential{Input{5}, Dense{3, [](Var x) { return x * x; }}});
   return result;
 }
