@@ -28,7 +28,7 @@ struct NodeKind {
 };
 
 /// `cell`: the name of the op, or of the two that were merged.
-NodeKind node_kind(const Trace::Op& op, const std::string& cell) {
+NodeKind node_kind(const Trace::Op& op, const std::string& cell, std::size_t directions) {
   if (cell.starts_with("lstm")) return {"LSTM", {0, 3, 1, 2}};  // i, o, f, c
   if (cell.starts_with("gru")) {
     return {"GRU", {0, 1, 2}, {{"linear_before_reset", Index{cell != "gru_by_steps"}}}};
@@ -36,7 +36,8 @@ NodeKind node_kind(const Trace::Op& op, const std::string& cell) {
   NodeKind kind{"RNN", {0}};
   const std::string& activation = op.text("activation");
   if (activation != "tanh") {
-    kind.attributes.push_back({"activations", std::vector<std::string>{activation == "relu" ? "Relu" : "Sigmoid"}});
+    const std::vector<std::string> of_directions(directions, activation == "relu" ? "Relu" : "Sigmoid");
+    kind.attributes.push_back({"activations", of_directions});
   }
   return kind;
 }
@@ -64,7 +65,7 @@ Written write_recurrent(OpWriter& to) {
     require<ValueError>(to.value(i).is_known(), "{}: a kernel or bias that is computed cannot be written",
                         to.op().name);
   }
-  NodeKind kind = node_kind(to.op(), to.op().name);
+  NodeKind kind = node_kind(to.op(), to.op().name, 1);
   const bool backwards = to.op().flag("go_backwards");
   const std::string x = to.transposed(to.operand(0), {1, 0, 2});  // (steps, batch, features)
   std::vector<std::string> inputs{x, to.weight(1, kernel_of(to, 1, kind)), to.weight(2, kernel_of(to, 2, kind))};
@@ -90,7 +91,7 @@ Written write_recurrent(OpWriter& to) {
 
 /// Two ops that merge_directions has merged: x, the weights of the forward op, those of the backward op.
 Written write_bidirectional(OpWriter& to) {
-  NodeKind kind = node_kind(to.op(), to.op().text("cell"));
+  NodeKind kind = node_kind(to.op(), to.op().text("cell"), 2);
   const std::size_t weights = (to.operand_count() - 1) / 2;
   const Index units = to.value(2).data.shape()[0];
   std::vector<std::string> inputs{to.transposed(to.operand(0), {1, 0, 2})};

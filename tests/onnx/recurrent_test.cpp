@@ -30,8 +30,8 @@ struct Recurrence {
   Index directions() const { return direction == "bidirectional" ? 2 : 1; }
   Index gates() const { return is_rnn ? 1 : is_lstm ? 4 : 3; }
   std::string type() const { return is_rnn ? "RNN" : is_lstm ? "LSTM" : "GRU"; }
-  double activated(double v, Index direction) const {
-    const std::string name = activations.empty() ? "Tanh" : activations[static_cast<std::size_t>(direction)];
+  double activated(double v, Index d) const {
+    const std::string name = activations.empty() ? "Tanh" : activations[static_cast<std::size_t>(d)];
     return name == "Relu" ? std::max(v, 0.0) : name == "Sigmoid" ? sigmoid_of(v) : std::tanh(v);
   }
 };
