@@ -18,6 +18,7 @@ struct LayerTraits {
 
   // ---- The equivalent PyTorch module ----
   SequenceOrder pytorch_sequences = SequenceOrder::channels_last;
+  bool pytorch_is_one_module = false;   ///< `pytorch` adds the tensors of the layers inside
   bool pytorch_numbers_layers = false;  ///< the layers inside are numbered, as in an nn.Sequential
 
   // ---- The equivalent Keras layer ----

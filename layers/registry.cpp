@@ -31,10 +31,11 @@
 #include "cornu/layers/regularization/dropout.h"
 #include "cornu/layers/reshaping/flatten.h"
 #include "cornu/layers/reshaping/reshape.h"
+#include "cornu/layers/rnn/bidirectional.h"
 #include "cornu/layers/rnn/gru.h"
 #include "cornu/layers/rnn/lstm.h"
-#include "cornu/layers/rnn/time_distributed.h"
 #include "cornu/layers/rnn/simple_rnn.h"
+#include "cornu/layers/rnn/time_distributed.h"
 
 namespace cornu {
 
@@ -77,13 +78,10 @@ Registry<AnyLayer>& layer_registry() {
     own.add_all<AveragePooling1D, AveragePooling2D, BatchNormalization, Concatenate, Dense, Dropout, ELU, Flatten, GELU,
                 GlobalAveragePooling1D, GlobalAveragePooling2D, GlobalMaxPooling1D, GlobalMaxPooling2D, GRU, Input,
                 LayerNormalization, LeakyReLU, LSTM, MaxPooling1D, MaxPooling2D, Normalization, RandomErasing,
-                RandomFlip, ReLU, Reshape, Residual, Sigmoid, Softmax, Softplus, Swish, Tanh>();
-    own.add_all<AveragePooling2D, BatchNormalization, Concatenate, Dense, Dropout, ELU, Flatten, GELU,
-                GlobalAveragePooling2D, GRU, Input, LayerNormalization, LeakyReLU, LSTM, MaxPooling2D, Normalization,
-                RandomErasing, RandomFlip, ReLU, Reshape, Residual, Sigmoid, SimpleRNN, Softmax, Softplus, Swish,
-                Tanh>();
+                RandomFlip, ReLU, Reshape, Residual, Sigmoid, SimpleRNN, Softmax, Softplus, Swish, Tanh>();
     // These have options without a default, so L{} does not compile.
     own.add<Activation>("Activation", [] { return Activation(linear); });
+    own.add<Bidirectional>("Bidirectional", [] { return Bidirectional(SimpleRNN{.units = 1}); });
     own.add<Conv1D>("Conv1D", [] { return Conv1D{.filters = 1, .kernel_size = 1}; });
     own.add<Conv2D>("Conv2D", [] { return Conv2D{.filters = 1, .kernel_size = 1}; });
     own.add<DepthwiseConv2D>("DepthwiseConv2D", [] { return DepthwiseConv2D{.kernel_size = 1}; });

@@ -15,7 +15,7 @@ namespace {
 /// All layers and the layers inside them, in order, each once.
 class Listing {
  public:
-  explicit Listing(const LayerNames& rename) : rename_(rename) {}
+  Listing(const LayerNames& rename, Names names) : rename_(rename), names_(names) {}
 
   /// numbered: an nn.Sequential, whose modules are numbered. Other modules have names.
   void add(const NamedLayers& layers, const std::string& path, const std::string& module, bool numbered) {
@@ -32,7 +32,8 @@ class Listing {
 
  private:
   void add(AnyLayer& layer, const std::string& path, const std::string& module) {
-    const NamedLayers inner = layer.layers();
+    const bool is_one = names_ == Names::pytorch && layer.traits().pytorch_is_one_module;
+    const NamedLayers inner = is_one ? NamedLayers() : layer.layers();
     const NamedParameters of_inner = parameters_of(inner);
     const auto is_new = [&](const Parameter* parameter) {
       const auto is_it = [=](const NamedParameter& other) { return other.parameter == parameter; };
@@ -50,6 +51,7 @@ class Listing {
   }
 
   const LayerNames& rename_;
+  Names names_;
 };
 
 void require_known(const LayerNames& rename, std::span<const StoredLayer> layers) {
@@ -167,7 +169,7 @@ std::string renamed(const std::string& path, const LayerNames& rename) {
 
 std::vector<StoredTensor> stored_weights(SequentialState& model, Names names, const LayerNames& rename,
                                          const SafetensorsFile* file) {
-  Listing listing(rename);
+  Listing listing(rename, names);
   listing.add(model.named_layers(), "", "", true);
   require_known(rename, listing.found);
   switch (names) {

@@ -21,8 +21,20 @@ std::pair<std::string, Index> numbered(const std::string& name) {
   return digits ? std::pair(name.substr(0, at), Index{std::stol(name.substr(at + 1))}) : std::pair(name, Index{-1});
 }
 
+/// The name of a layer of a Bidirectional without its number, which counts the layers of its kind: "forward_lstm".
+std::string without_number(const std::string& part) {
+  return part.starts_with("forward_") || part.starts_with("backward_") ? numbered(part).first : part;
+}
+
+std::string joined(const std::vector<std::string>& parts) {
+  std::string result;
+  for (const std::string& part : parts) result += result.empty() ? part : "/" + without_number(part);
+  return result;
+}
+
 /// Maps the names that Keras's versions give to a weight to a common name:
 ///     sequential/lstm_1/lstm_cell/kernel, lstm_1/lstm_cell_1/kernel:0    lstm_1/kernel
+///     bidirectional/forward_lstm_2/lstm_cell/kernel                      bidirectional/forward_lstm/kernel
 ///     depthwise_conv2d/depthwise_kernel:0                                depthwise_conv2d/kernel
 ///     sequential_3/dense_7/kernel                                        dense/kernel
 class KerasNames {
@@ -52,9 +64,7 @@ class KerasNames {
   std::string common(const std::string& name) const {
     std::vector<std::string> all = parts(name);
     if (const auto ours = ours_.find(all[0]); ours != ours_.end()) all[0] = ours->second;
-    std::string result;
-    for (const std::string& part : all) result += (result.empty() ? "" : "/") + part;
-    return result;
+    return joined(all);
   }
 
  private:
@@ -100,7 +110,7 @@ std::vector<StoredTensor> keras_weights(std::span<const StoredLayer> layers, con
       tensors.push_back({std::string(traits.keras_counter), {}, {}, StoredTensor::Use::ignored});
     }
     for (StoredTensor& tensor : tensors) {
-      common.push_back(own + "/" + tensor.name);
+      common.push_back(joined(parts_of(own + "/" + tensor.name, '/')));
       std::string path = model;
       for (const std::string_view part : {std::string_view("/"), std::string_view(own), std::string_view("/"),
                                           std::string_view(cell), std::string_view(tensor.name)}) {

@@ -30,6 +30,15 @@ struct Part {
   }
 };
 
+/// The end of the names of a module's tensors for the other direction.
+constexpr std::string_view reverse = "_reverse";
+
+/// "weight_ih_l0_reverse" without its end, and that end.
+std::pair<std::string, std::string_view> split_direction(const std::string& tensor) {
+  if (!tensor.ends_with(reverse)) return {tensor, ""};
+  return {tensor.substr(0, tensor.size() - reverse.size()), reverse};
+}
+
 /// A module in a file.
 struct FileModule {
   std::string name{};                          ///< features.0
@@ -60,11 +69,12 @@ std::map<std::string, FileModule> modules_of(const SafetensorsFile& file) {
     std::string tensor(owner.empty() ? full : full.substr(owner.size() + 1));
     std::string name = owner;
     // Each level of a multi-level LSTM or GRU is a layer: rnn[0], rnn[1].
-    const Part level(tensor);
+    const auto [undirected, direction] = split_direction(tensor);
+    const Part level(undirected);
     const bool is_level = level.stem.ends_with("_l") && !level.digits.empty() && has(owner, "weight_ih_l1");
     if (is_level) {
       name += "[" + level.digits + "]";
-      tensor = level.stem + "0";
+      tensor = level.stem + "0" + std::string(direction);
     }
     FileModule& module = found[name];
     if (module.name.empty() && !name.empty()) {
@@ -118,7 +128,8 @@ std::string in_module(const std::string& module, const std::string& tensor) {
   const std::size_t level = module.ends_with(']') ? module.rfind('[') : std::string::npos;
   if (level == std::string::npos) return module + "." + tensor;
   const std::string outer = module.substr(0, level), number = module.substr(level + 1, module.size() - level - 2);
-  return (outer.empty() ? "" : outer + ".") + Part(tensor).stem + number;
+  const auto [undirected, direction] = split_direction(tensor);
+  return (outer.empty() ? "" : outer + ".") + Part(undirected).stem + number + std::string(direction);
 }
 
 void find_modules(std::span<StoredLayer> layers, const LayerNames& rename, const SafetensorsFile& file) {

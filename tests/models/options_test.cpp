@@ -87,6 +87,9 @@ TEST(Options, OfLayersComeBack) {
   expect_trip_of(Conv1D{.filters = 2, .kernel_size = 3, .padding = Padding::causal}, R"("padding":"causal")");
   expect_trip_of(DepthwiseConv2D{.kernel_size = 3, .depth_multiplier = 4}, R"("depth_multiplier":4)");
   expect_trip_of(LSTM{.units = 3, .return_sequences = true}, R"("recurrent_initializer":{"class_name":"Orthogonal")");
+  expect_trip_of(SimpleRNN{.units = 3, .dropout = 0.25}, R"("dropout":0.25,"recurrent_dropout":0.0)");
+  expect_trip_of(Bidirectional{{"a", LSTM{.units = 3, .recurrent_dropout = 0.5}}, MergeMode::ave},
+                 R"("merge_mode":"ave","backward_layer":{"class_name":"LSTM","name":"backward_a")");
   expect_trip_of(GRU{.units = 3, .reset_after = false}, R"("reset_after":false)");
   expect_trip_of(MultiHeadAttention{.num_heads = 2, .key_dim = 5, .use_causal_mask = true}, R"("key_dim":5)");
   expect_trip_of(Embedding{.input_dim = 7, .output_dim = 2}, R"("input_dim":7)");

@@ -13,6 +13,7 @@
 #include "cornu/layers/reset_parameters.h"
 #include "cornu/layers/reshaping/flatten.h"
 #include "cornu/layers/reshaping/reshape.h"
+#include "cornu/layers/rnn/bidirectional.h"
 #include "cornu/layers/rnn/gru.h"
 #include "cornu/layers/rnn/lstm.h"
 #include "cornu/tests/models/support.h"
@@ -322,6 +323,7 @@ TEST(Sequential, LayersInBetweenDoNotHideTheNeedForReturnSequences) {
   }
   // The last of several recurrent layers is named.
   check({LSTM{.units = 2, .return_sequences = true}, GRU{4}, Dropout{0.5}, last}, "gru");
+  check({Bidirectional{GRU{4}}, last}, "bidirectional/backward_gru");
   check({GRU{4}, Reshape{2, 2}, {"second", GRU{3}}, ReLU{}, last}, "second");
   // No hint where it would not help.
   check({GRU{4}, Flatten{}, Conv1D{.filters = 2, .kernel_size = 6}}, "");

@@ -30,8 +30,10 @@
 #include "cornu/layers/regularization/dropout.h"
 #include "cornu/layers/reshaping/flatten.h"
 #include "cornu/layers/reshaping/reshape.h"
+#include "cornu/layers/rnn/bidirectional.h"
 #include "cornu/layers/rnn/gru.h"
 #include "cornu/layers/rnn/lstm.h"
+#include "cornu/layers/rnn/simple_rnn.h"
 #include "cornu/layers/rnn/time_distributed.h"
 #include "cornu/tests/onnx/export.h"
 #include "cornu/tests/onnx/support.h"
@@ -113,6 +115,19 @@ std::vector<std::pair<std::string, Sequential>> models() {
       Sequential{Input{5, 3}, GRU{.units = 4, .return_sequences = true},
                  GRU{.units = 3, .use_bias = false, .return_sequences = true, .go_backwards = true}, GRU{5}, Dense{2}});
   result.emplace_back(
+      "simple_rnn", Sequential{Input{5, 3}, SimpleRNN{.units = 4, .activation = relu, .return_sequences = true},
+                               SimpleRNN{.units = 3, .use_bias = false, .return_sequences = true, .go_backwards = true},
+                               SimpleRNN{.units = 4, .activation = sigmoid, .return_sequences = true},
+                               SimpleRNN{.units = 5, .activation = softplus}, Dense{2}});
+  result.emplace_back(
+      "bidirectional",
+      Sequential{Input{5, 3}, Bidirectional{LSTM{.units = 2, .return_sequences = true}},
+                 Bidirectional{GRU{.units = 3, .return_sequences = true}, MergeMode::mul},
+                 Bidirectional{GRU{.units = 3, .return_sequences = true, .reset_after = false}},
+                 Bidirectional{SimpleRNN{.units = 3, .activation = relu, .use_bias = false, .return_sequences = true}},
+                 Bidirectional{SimpleRNN{.units = 2, .return_sequences = true}, MergeMode::sum},
+                 Bidirectional{GRU{.units = 3, .reset_after = false}, MergeMode::ave}, Dense{2}});
+  result.emplace_back(
       "gru_before_product",
       Sequential{
           Input{5, 3}, GRU{.units = 4, .return_sequences = true, .reset_after = false},
@@ -164,6 +179,21 @@ std::vector<std::pair<std::string, Sequential>> models() {
     }
   }
   return result;
+}
+
+TEST(OnnxSave, ABidirectionalIsOneNodeIfItConcatenates) {
+  const auto text_of = [](const AnyLayer& layer) { return exported(Sequential{Input{4, 2}, {"both", layer}}); };
+  const auto has = [](const std::string& bytes, const char* text) { return bytes.find(text) != std::string::npos; };
+  for (const bool return_sequences : {true, false}) {
+    const LSTM lstm{.units = 2, .return_sequences = return_sequences};
+    EXPECT_TRUE(has(text_of(Bidirectional{lstm}), "bidirectional"));
+    EXPECT_FALSE(has(text_of(Bidirectional{lstm}), "reverse"));
+    EXPECT_FALSE(has(text_of(Bidirectional{lstm, MergeMode::sum}), "bidirectional"));
+    EXPECT_TRUE(has(text_of(Bidirectional{lstm, MergeMode::sum}), "reverse"));
+    // With other activations, units or cells, the directions are different nodes.
+    const LSTM other{.units = 3, .return_sequences = return_sequences, .go_backwards = true};
+    EXPECT_FALSE(has(text_of(Bidirectional{lstm, other}), "bidirectional"));
+  }
 }
 
 TEST(OnnxSave, AnExportedModelPredictsTheSameAfterLoading) {

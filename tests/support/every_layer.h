@@ -22,6 +22,7 @@ inline const std::vector<LayerRow>& every_layer() {
       {AveragePooling1D{}, steps},
       {AveragePooling2D{}, image},
       {BatchNormalization{}, image},
+      {Bidirectional{LSTM{.units = 2, .return_sequences = true}}, steps},
       {Concatenate{{Dense{3}}, {Dense{2}, Dropout{0.3}}}, features},
       {Conv1D{.filters = 2, .kernel_size = 2}, steps},
       {Conv2D{.filters = 2, .kernel_size = 2}, image},

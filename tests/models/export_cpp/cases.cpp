@@ -191,6 +191,23 @@ ExportCppCase recurrent() {
             {4, 7, 3});
 }
 
+ExportCppCase simple_rnn() {
+  return of("simple_rnn",
+            {Input{6, 3}, SimpleRNN{.units = 4, .return_sequences = true, .go_backwards = true},
+             SimpleRNN{.units = 3, .activation = relu, .use_bias = false, .return_sequences = true},
+             Bidirectional{SimpleRNN{.units = 2, .activation = gelu, .return_sequences = true}, MergeMode::mul},
+             SimpleRNN{.units = 5, .activation = softplus}},
+            {4, 6, 3});
+}
+
+ExportCppCase bidirectional() {
+  return of("bidirectional",
+            {Input{5, 2}, Bidirectional{LSTM{.units = 3, .return_sequences = true}},
+             Bidirectional{GRU{.units = 2, .return_sequences = true}, MergeMode::sum},
+             Bidirectional{LSTM{.units = 2}, MergeMode::ave}},
+            {3, 5, 2});
+}
+
 ExportCppCase one_state() {
   return of("one_state", {Input{5, 2}, GRU{.units = 3}, Reshape{3, 1}, LSTM{.units = 1}}, {3, 5, 2});
 }
@@ -260,6 +277,8 @@ std::vector<ExportCppCase> export_cpp_cases() {
                                     pooled_sequences(),
                                     frames(),
                                     recurrent(),
+                                    simple_rnn(),
+                                    bidirectional(),
                                     one_state(),
                                     attention(),
                                     odd_names(),

@@ -147,6 +147,28 @@ TEST_F(Keras, CellsAndDepthwiseKernelsOfKeras2AreKnown) {
   EXPECT_EQ(parameter_of(model, "depthwise_conv2d/kernel"), counted({1, 1, 1, 1}, 600));
 }
 
+TEST_F(Keras, LayersOfABidirectionalHaveKerasNames) {
+  model = {Input{2, 1}, Bidirectional{LSTM{.units = 1, .return_sequences = true}}, Bidirectional{SimpleRNN{1}}};
+  model.save_weights(path, {.names = Names::keras});
+  EXPECT_EQ(listing(path)[1], "sequential/bidirectional/backward_lstm/lstm_cell/kernel (1, 4)");
+  EXPECT_EQ(listing(path)[9], "sequential/bidirectional_1/forward_simple_rnn/simple_rnn_cell/bias (1,)");
+  // Keras numbers the layers of its kind, and the wrapped layer is one of them.
+  NamedShapes shapes;
+  for (const char* const direction : {"forward", "backward"}) {
+    const std::string cell = message("bidirectional_4/{}_lstm_7/lstm_cell/", direction);
+    shapes.insert(shapes.end(), {{cell + "kernel", {1, 4}}, {cell + "recurrent_kernel", {1, 4}}, {cell + "bias", {4}}});
+  }
+  for (const char* const direction : {"backward", "forward"}) {
+    const std::string cell = message("bidirectional_5/{}_simple_rnn_2/simple_rnn_cell/", direction);
+    shapes.insert(shapes.end(), {{cell + "kernel", {2, 1}}, {cell + "recurrent_kernel", {1, 1}}, {cell + "bias", {1}}});
+  }
+  write_counted(path, shapes);
+  EXPECT_TRUE(model.load_weights(path, {.names = Names::keras}));
+  EXPECT_EQ(parameter_of(model, "bidirectional/backward_lstm/kernel"), counted({1, 4}, 300));
+  EXPECT_EQ(parameter_of(model, "bidirectional_1/backward_simple_rnn/kernel"), counted({2, 1}, 600));
+  EXPECT_EQ(parameter_of(model, "bidirectional_1/forward_simple_rnn/kernel"), counted({2, 1}, 900));
+}
+
 TEST_F(Keras, MismatchesAreReportedAndNothingIsChanged) {
   const std::vector<Tensor> before = model.get_weights();
   expect_error<ValueError>(

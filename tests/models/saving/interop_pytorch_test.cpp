@@ -270,6 +270,32 @@ TEST(FromPyTorch, LevelsOfAnLstmAreLayersInTheirOrder) {
   EXPECT_EQ(nested.get_weights(), expected);
 }
 
+TEST(FromPyTorch, ABidirectionalModuleIsOneLayer) {
+  const TemporaryFolder folder;
+  const std::string path = folder / "w";
+  NamedShapes shapes;
+  for (const char* const level : {"l0", "l0_reverse", "l1", "l1_reverse"}) {
+    const Index in = level[1] == '0' ? 1 : 2;
+    shapes.emplace_back(message("rnn.weight_ih_{}", level), Shape{4, in});
+    shapes.emplace_back(message("rnn.weight_hh_{}", level), Shape{4, 1});
+  }
+  write_counted(path, shapes);
+  const LSTM lstm{.units = 1, .use_bias = false, .return_sequences = true};
+  Sequential model{Input{2, 1}, Bidirectional{lstm}, Bidirectional{lstm}};
+  EXPECT_TRUE(model.load_weights(path, {.names = Names::pytorch}));
+  EXPECT_EQ(parameter_of(model, "bidirectional/forward_lstm/recurrent_kernel"), counted({1, 4}, 100));
+  EXPECT_EQ(parameter_of(model, "bidirectional/backward_lstm/kernel"), counted({1, 4}, 200));
+  EXPECT_EQ(parameter_of(model, "bidirectional_1/backward_lstm/recurrent_kernel"), counted({1, 4}, 700));
+  model.save_weights(path,
+                     {.names = Names::pytorch, .rename = {{"bidirectional", "rnn[0]"}, {"bidirectional_1", "rnn[1]"}}});
+  Sequential again{Input{2, 1}, Bidirectional{lstm}, Bidirectional{lstm}};
+  EXPECT_TRUE(again.load_weights(path, {.names = Names::pytorch}));
+  EXPECT_EQ(again.get_weights(), model.get_weights());
+  Sequential summed{Input{2, 1}, Bidirectional{lstm, MergeMode::sum}};
+  expect_error<ValueError>([&] { summed.save_weights(path, {.names = Names::pytorch}); },
+                           "bidirectional: merge_mode is sum; PyTorch's modules concatenate");
+}
+
 TEST(FromPyTorch, AFileOfManyModulesTakesNoMoreThanFourTimesItsSizeAndAConstant) {
   const TemporaryFolder folder;
   const auto file_of = [&](Index tensors) {
