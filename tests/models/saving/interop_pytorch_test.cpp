@@ -293,7 +293,7 @@ TEST(FromPyTorch, ABidirectionalModuleIsOneLayer) {
   EXPECT_EQ(again.get_weights(), model.get_weights());
   Sequential summed{Input{2, 1}, Bidirectional{lstm, MergeMode::sum}};
   expect_error<ValueError>([&] { summed.save_weights(path, {.names = Names::pytorch}); },
-                           "bidirectional: merge_mode is sum; PyTorch's modules concatenate");
+                           path + ": bidirectional: merge_mode is sum; PyTorch's modules concatenate");
 }
 
 TEST(FromPyTorch, AFileOfManyModulesTakesNoMoreThanFourTimesItsSizeAndAConstant) {
