@@ -72,7 +72,7 @@ Var gru_of(const Recurrence& r, const RecurrentOperands& operands) {
             recurrent_kernel = operands.recurrent_kernel, initial = operands.initial.h;
   const Shape of_rows{r.rows(), r.units};
   const GruTrace trace{r.input_products(operands, bias ? bias.value().data() : nullptr), tape.scratch(of_rows),
-                    tape.scratch(of_rows)};
+                       tape.scratch(of_rows)};
   const View h = r.state(y, initial), products = tape.scratch({r.batch, r.width});
   for (Index turn = 0; turn < r.steps; ++turn) {
     if (bias) {

@@ -155,7 +155,7 @@ OpRows<OpCall>& calls() {
              return slice_axis(x[0], op.integer("axis"), op.integer("begin"), op.integer("end"));
            }},
           {"flip", [](const Trace::Op& op, Operands x, const Shape&) { return flip(x[0], op.integer("axis")); }},
-      {"take", [](const Trace::Op&, Operands x, const Shape&) { return take(x[0], x[1]); }},
+          {"take", [](const Trace::Op&, Operands x, const Shape&) { return take(x[0], x[1]); }},
           {"repeat",
            [](const Trace::Op&, Operands x, const Shape& shape) { return x[0] + x[0].tape().constant(Tensor(shape)); }},
           {"conv2d", convolved},
@@ -164,8 +164,8 @@ OpRows<OpCall>& calls() {
           {"average_pool2d", pooled(average_pool2d)},
           {"lstm", recurrent(lstm, lstm)},
           {"gru", recurrent(gru, gru)},
-      {"lstm_with_state", recurrent_with_state(lstm, lstm, 2)},
-      {"gru_with_state", recurrent_with_state(gru, gru, 1)},
+          {"lstm_with_state", recurrent_with_state(lstm, lstm, 2)},
+          {"gru_with_state", recurrent_with_state(gru, gru, 1)},
       }});
   return all;
 }
