@@ -502,7 +502,9 @@ TEST(Stream, CallsAUsersOp) {
     return y;
   };
   const Sequential model{Input{6, 4}, OfOps{[](Var x) { return thirds(x); }}, LSTM{.units = 2}};
-  register_stream_op("thirds", [](const Trace::Op&, std::span<const Var> x, const Shape&) { return thirds(x[0]); });
+  const auto call = [](const Trace::Op&, std::span<const Var> x, const Shape&) { return thirds(x[0]); };
+  register_stream_op("thirds", call);
+  register_cpp_op("thirds", [](CppOpWriter& to) { return to.each("v / 3.0f"); });
   Stream stream(model);
   const Tensor x = sequence_for(model, 6);
   expect_as_predicted(model, stream, x, streamed(stream, x, 2));
