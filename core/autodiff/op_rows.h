@@ -1,7 +1,9 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <initializer_list>
+#include <iterator>
 #include <list>
 #include <mutex>
 #include <string>
@@ -23,6 +25,7 @@ class OpRows {
   /// call: the function that registers a row, for errors.
   OpRows(const char* call, std::initializer_list<Rows> known) : call_(call) {
     for (const Rows& some : known) rows_.insert(rows_.end(), some.begin(), some.end());
+    own_ = rows_.size();
   }
 
   /// Throws ValueError for an empty name or function, and for a name that has a row.
@@ -37,6 +40,12 @@ class OpRows {
     const std::lock_guard lock(mutex_);
     const auto found = position(op);
     return found == rows_.end() ? nullptr : &found->second;
+  }
+  /// True for a name that `add` was called with.
+  bool is_added(std::string_view op) const {
+    const std::lock_guard lock(mutex_);
+    return std::distance(rows_.begin(), position(op)) >= static_cast<std::ptrdiff_t>(own_) &&
+           position(op) != rows_.end();
   }
   /// Sorted.
   std::vector<std::string> names() const {
@@ -53,6 +62,7 @@ class OpRows {
   }
 
   const char* call_;
+  std::size_t own_ = 0;                          // the number of Cornu's rows, which are first
   std::list<std::pair<std::string, Row>> rows_;  // a list: find returns addresses
   mutable std::mutex mutex_;
 };

@@ -174,6 +174,7 @@ OpRows<OpCall>& calls() {
 
 const OpCall* find_op_call(std::string_view op) { return calls().find(op); }
 void add_op_call(std::string op, OpCall call) { calls().add(std::move(op), std::move(call)); }
+bool is_users_op(std::string_view op) { return calls().is_added(op); }
 std::vector<std::string> called_op_names() { return calls().names(); }
 
 }  // namespace cornu::detail

@@ -21,6 +21,8 @@ namespace detail {
 const OpCall* find_op_call(std::string_view op);
 /// Throws ValueError for a name that is known.
 void add_op_call(std::string op, OpCall call);
+/// True for an op that add_op_call has added.
+bool is_users_op(std::string_view op);
 /// Sorted.
 std::vector<std::string> called_op_names();
 

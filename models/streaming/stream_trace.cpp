@@ -110,6 +110,20 @@ class Rewriter {
         {"multiply", &Rewriter::broadcast},
         {"divide", &Rewriter::broadcast},
         {"pow", &Rewriter::broadcast},
+        {"negate", &Rewriter::broadcast},
+        {"exp", &Rewriter::broadcast},
+        {"log", &Rewriter::broadcast},
+        {"sqrt", &Rewriter::broadcast},
+        {"square", &Rewriter::broadcast},
+        {"abs", &Rewriter::broadcast},
+        {"relu", &Rewriter::broadcast},
+        {"sigmoid", &Rewriter::broadcast},
+        {"tanh", &Rewriter::broadcast},
+        {"leaky_relu", &Rewriter::broadcast},
+        {"elu", &Rewriter::broadcast},
+        {"gelu", &Rewriter::broadcast},
+        {"swish", &Rewriter::broadcast},
+        {"softplus", &Rewriter::broadcast},
         {"maximum", &Rewriter::broadcast},
         {"minimum", &Rewriter::broadcast},
         {"sum", &Rewriter::reduction},
@@ -117,6 +131,7 @@ class Rewriter {
         {"max", &Rewriter::reduction},
         {"softmax", &Rewriter::along_axis},
         {"log_softmax", &Rewriter::along_axis},
+        {"flip", &Rewriter::along_axis},
         {"batch_normalization", &Rewriter::along_last},
         {"batch_normalization_along", &Rewriter::along_axis},
         {"layer_normalization", &Rewriter::along_last},
@@ -141,9 +156,10 @@ class Rewriter {
     require<ValueError>(!op_.name.empty(),
                         "an op without a name cannot stream; give Tape::output its name, and register it by "
                         "register_stream_op");
-    require<ValueError>(find_op_call(op_.name) != nullptr, "the op {} cannot stream; register_stream_op says how",
+    require<ValueError>(find_op_call(op_.name) == nullptr || is_users_op(op_.name), "the op {} cannot stream",
                         op_.name);
-    return broadcast();  // ops of one value, and a user's
+    require<ValueError>(is_users_op(op_.name), "the op {} cannot stream; register_stream_op says how", op_.name);
+    return broadcast();
   }
 
   // ---- Ops that act on each step by itself ----

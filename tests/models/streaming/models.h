@@ -58,6 +58,8 @@ inline std::vector<StreamCase> stream_cases() {
       {"gru_without_bias", {in, GRU{.units = 4, .use_bias = false}}},
       {"gru_reset_before", {in, GRU{.units = 5, .return_sequences = true, .reset_after = false}}},
       {"gru_elu", {in, GRU{.units = 5, .activation = elu, .return_sequences = true}}},
+      {"simple_rnn", {in, SimpleRNN{.units = 9, .return_sequences = true}, Dense{1}}},
+      {"simple_rnn_relu", {in, SimpleRNN{.units = 4, .activation = relu, .use_bias = false}}},
       {"conv_causal", {in, conv({.filters = 6, .kernel_size = 3, .padding = Padding::causal, .activation = relu})}},
       {"conv_dilated", {in, conv({.filters = 20, .kernel_size = 2, .padding = Padding::causal, .dilation_rate = 5})}},
       {"conv_groups",
@@ -114,7 +116,7 @@ inline std::vector<StreamCase> stream_cases() {
                               reshape(matmul(a, a, {.transpose_a = true}), {s[0], s[1], 16})});
         }}}},
       {"swapped", {in, OfOps{[](Var x) {
-                     return transpose(softmax(transpose(x, {0, 2, 1}) * 2, 1), {0, 2, 1});
+                     return transpose(flip(softmax(transpose(x, {0, 2, 1}) * 2, 1), 1), {0, 2, 1});
                    }}}},
       {"ops", {in, OfOps{[](Var x) {
                  const Var part = slice_axis(x, -1, 2, 6), sum_of_features = sum(x, 2, {.keepdims = true});

@@ -429,6 +429,13 @@ TEST(Stream, RefusesWhatCannotStream) {
           "of_ops: the op add adds what is known after the last step to every step");
   refused({in, OfOps{[](Var x) { return slice_axis(x, 1, 1, 4); }}},
           "of_ops: the op slice_axis takes the steps 1 to 3 of 6; only the last step can be taken");
+  refused({in, OfOps{[](Var x) { return flip(x, 1); }}}, "of_ops: the op flip needs all steps");
+  struct LastCell {
+    AnyLayer lstm = LSTM{.units = 4};
+    Var forward(Var x) const { return lstm(x, {}).state.c; }
+    NamedLayers layers() { return {{"lstm", &lstm}}; }
+  };
+  refused({in, LastCell{}}, "last_cell/lstm: the op lstm_with_state cannot stream");
   refused({in, testing::Elman{}},
           "elman: the op slice_axis takes the steps 0 to 0 of 6; only the last step can be taken");
   refused({in, OfOps{[](Var x) { return matmul(x, x, {.transpose_b = true}); }}},
@@ -465,6 +472,7 @@ TEST(Stream, HasEveryLayerOrAReason) {
                     merges = "merges the steps with another axis, or divides them: (5, 5, 2) to ";
   const std::map<std::string, std::string, std::less<>> reasons{
       {"AveragePooling2D", "Stream: average_pooling2d: the op average_pool2d " + two_axes},
+      {"Bidirectional", "Stream: bidirectional/backward_lstm: the op lstm begins with the last step"},
       {"Conv2D", "Stream: conv2d: the op conv2d " + two_axes},
       {"DepthwiseConv2D", "Stream: depthwise_conv2d: the op depthwise_conv2d " + two_axes},
       {"Flatten", "Stream: flatten: the op reshape " + merges + "(50,)"},
