@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <vector>
 
 #include "cornu/core/error.h"
 #include "cornu/core/option_checks.h"
+#include "cornu/models/export_cpp/rows.h"
 #include "cornu/models/export_cpp/trace_writer.h"
 #include "cornu/models/sequential.h"
 #include "cornu/models/streaming/stream_trace.h"

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "cornu/core/error.h"
+#include "cornu/core/kernels/sequence_steps.h"
 #include "cornu/core/text/printable.h"
 #include "cornu/models/streaming/packed_product.h"
 #include "cornu/models/streaming/plan_builder.h"

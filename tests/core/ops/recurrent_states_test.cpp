@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "cornu/core/error.h"
 #include "cornu/core/gradcheck.h"
 #include "cornu/core/ops/ops.h"
 #include "cornu/core/ops/sequences.h"
@@ -17,7 +18,7 @@ using testing::error_of;
 
 Tensor some_numbers(const Shape& shape, std::uint64_t seed) {
   Tensor result(shape);
-  Rng(seed).fill_normal(result, 0, 0.7);
+  Rng(seed).fill_normal(result, 0, Real(0.7));
   return result;
 }
 

@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "cornu/core/ops/eager.h"
 #include "cornu/layers/pooling/average_pooling1d.h"
 #include "cornu/layers/pooling/average_pooling2d.h"
 #include "cornu/layers/pooling/global_average_pooling1d.h"

@@ -21,9 +21,9 @@ TEST(SimpleRNN, MatchesTheFormulaForOneUnit) {
   SimpleRNN layer{.units = 1};
   layer.kernel.value = Tensor::matrix({{0.5}});
   layer.recurrent_kernel.value = Tensor::matrix({{-0.75}});
-  layer.bias.value = Tensor::vector({0.1});
+  layer.bias.value = Tensor::vector({0.125});
   double h = 0;
-  for (const double x : {1.0, -2.0, 0.5}) h = std::tanh(0.5 * x - 0.75 * h + 0.1);
+  for (const double x : {1.0, -2.0, 0.5}) h = std::tanh(0.5 * x - 0.75 * h + 0.125);
   EXPECT_NEAR(run(layer, Tensor({1, 3, 1}, {1, -2, 0.5})).item(), h, testing::rounding);
 }
 

@@ -288,7 +288,7 @@ TEST(ClassWeights, ASmoothedRowCountsAsItsLargestClass) {
     model.compile({.optimizer = SGD{.learning_rate = 0}, .loss = CategoricalCrossentropy{.from_logits = true}});
     return model.fit(Tensor({2, 1}), y, {.verbose = Verbose::silent, .class_weight = weights})["loss"].front();
   };
-  EXPECT_NEAR(loss(Tensor::matrix({{0.1, 0.8, 0.1}, {0.9, 0.05, 0.05}}), {{1, 3}}), 2 * std::log(3.0), 1e-6);
+  EXPECT_NEAR(loss(Tensor::matrix({{0.125, 0.75, 0.125}, {0.75, 0.125, 0.125}}), {{1, 3}}), 2 * std::log(3.0), 1e-6);
 }
 
 // ---- Sample weights passed to the losses directly ----
