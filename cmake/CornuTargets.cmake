@@ -17,8 +17,10 @@ function(cornu_target_options target)
     # g++ 12 warns that a moved std::variant is uninitialised (GCC bug 105593)
     $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>
     $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>  # false positives of g++ 12 for std::string + char* (GCC bug 105651)
-    $<$<BOOL:${CORNU_WERROR}>:-Werror>
-    $<$<AND:$<BOOL:${CORNU_SANITIZE}>,$<BOOL:${arg_FRONT}>>:-O0>)
+    $<$<BOOL:${CORNU_WERROR}>:-Werror>)
+  if(CORNU_SANITIZE AND arg_FRONT)
+    target_compile_options(${target} PRIVATE -O0)
+  endif()
 endfunction()
 
 # Usage requirements of a library target, in the build tree and installed.

@@ -27,5 +27,7 @@ for file in files:
     model.graph.output[0].type.tensor_type.ClearField("shape")
     inferred = onnx.shape_inference.infer_shapes(model, check_type=True, strict_mode=True, data_prop=True)
     for value in inferred.graph.output:
-        assert dims(value) == told[value.name], (file, dims(value), told)
+        # Inference does not follow the batch through a Reshape that divides it into samples and steps.
+        found = ["batch" if str(d).startswith("unk__") else d for d in dims(value)]
+        assert found == told[value.name], (file, dims(value), told)
 print(f"{len(files)} models are valid")

@@ -160,6 +160,7 @@ TEST(OnnxOfUsersLayers, AnOpWithoutANameIsAnError) {
 TEST(OnnxOfUsersLayers, EveryOpHasARow) {
   const std::vector<std::string> names = onnx::detail::op_names();
   for (const std::string& name : detail::called_op_names()) {
+    if (detail::is_users_op(name)) continue;
     EXPECT_TRUE(std::find(names.begin(), names.end(), name) != names.end()) << name;
   }
 }

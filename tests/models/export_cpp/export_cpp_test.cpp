@@ -341,7 +341,7 @@ TEST(ExportCpp, RefusesOpsWithoutARow) {
 TEST(ExportCpp, HasARowForEveryOp) {
   const std::vector<std::string> names = detail::cpp_op_names();
   for (const std::string& name : detail::called_op_names()) {
-    if (name == "repeat") continue;  // a constant, for one sample
+    if (name == "repeat" || detail::is_users_op(name)) continue;  // a constant, for one sample; or of another test
     EXPECT_TRUE(std::find(names.begin(), names.end(), name) != names.end()) << name;
   }
 }
