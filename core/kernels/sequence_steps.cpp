@@ -78,7 +78,7 @@ struct RowLoops {
       for (Index v = 0; v < vectors; ++v) load(sums[0][v], p.bias + first + v * lanes);
     }
     add(p.a, p.a_count, p.a_matrix + first, p.step, sums);
-    add(p.b, p.b_count, p.b_matrix + first, p.step, sums);
+    if (p.b_count > 0) add(p.b, p.b_count, p.b_matrix + first, p.step, sums);
 #pragma GCC unroll 16
     for (Index s = 1; s < sets; ++s) {
 #pragma GCC unroll 16
