@@ -24,9 +24,9 @@ CppValue product_of_step(CppOpWriter& to, Index outputs, const CppArgument& bias
 
 /// An activation of a recurrent op, as an argument.
 std::string step_activation(const std::string& name) {
-  const std::string text = name == "tanh"      ? "[](float v) { return detail::tanh_of(v); }"
-                           : name == "sigmoid" ? "[](float v) { return detail::sigmoid_of(v); }"
-                                               : activation_text(name);
+  std::string text = name == "tanh"      ? "[](float v) { return detail::tanh_of(v); }"
+                     : name == "sigmoid" ? "[](float v) { return detail::sigmoid_of(v); }"
+                                         : activation_text(name);
   require<ValueError>(!text.empty(), "the activation {} of a recurrent layer cannot stream", name);
   return text;
 }
