@@ -21,7 +21,7 @@ struct WindowOptions {
   /// The columns to predict, by index, or by name if the series is a CsvDataset. Default: the targets of the dataset,
   /// or all columns if the series has no targets.
   std::vector<CsvColumn> targets{};
-  /// The number of target steps, `sampling_rate` apart, of which the last one is at the horizon. Default: that step
+  /// The number of target steps. They are `sampling_rate` apart, and the last is at the horizon. Default: that step
   /// alone, without an axis for steps. `length` with a horizon of 1: the next value after each step, for models that
   /// return sequences. 0: no targets, for predictions to the end of the series.
   std::optional<Index> target_length{};

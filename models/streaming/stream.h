@@ -43,7 +43,7 @@ struct StreamOptions {
 ///
 /// A Stream copies what it needs of the model. Copies of a Stream share the weights, so they cost only their memory of
 /// earlier steps. One thread may use each. `step` allocates nothing, locks nothing and makes no system call, and throws
-/// only for sizes that do not fit; all of it as far as users' ops do. Denormal numbers count as zero.
+/// only for sizes that do not fit. A user's own op may do otherwise. Denormal numbers count as zero.
 class Stream {
  public:
   /// Throws StateError unless the model is built. Throws ValueError, naming layer and op, for what cannot be computed
