@@ -1,6 +1,7 @@
 #include "cornu/core/shape.h"
 
 #include <algorithm>
+#include <vector>
 
 #include "cornu/core/error.h"
 
@@ -82,6 +83,25 @@ Shape broadcast(const Shape& a, const Shape& b, const char* what) {
     result[static_cast<std::size_t>(rank - i)] = from_a == 1 ? from_b : from_a;
   }
   return Shape(std::span<const Index>(result.data(), static_cast<std::size_t>(rank)));
+}
+
+bool detail::matches(const Shape& pattern, const Shape& shape) {
+  return std::equal(pattern.dimensions().begin(), pattern.dimensions().end(), shape.dimensions().begin(),
+                    shape.dimensions().end(), [](Index any, Index own) { return any == 0 || any == own; });
+}
+
+Shape detail::common_pattern(const Shape& a, const Shape& b) {
+  Shape result = a;
+  for (Index axis = 0; axis < result.rank(); ++axis) {
+    if (a[axis] != b[axis]) result = result.with(axis, 0);
+  }
+  return result;
+}
+
+std::string detail::pattern_text(const Shape& pattern) {
+  std::vector<Index> written(pattern.dimensions().begin(), pattern.dimensions().end());
+  std::replace(written.begin(), written.end(), Index{0}, Index{-1});
+  return to_string(written);
 }
 
 bool detail::same_but_for_last_1(const Shape& a, const Shape& b) {

@@ -80,6 +80,12 @@ std::string to_string(std::span<const Index> indices);
 Shape broadcast(const Shape& a, const Shape& b, const char* what = "broadcast");
 
 namespace detail {
+/// True if `shape` is one that `pattern` describes: a 0 in the pattern is an axis of any length.
+bool matches(const Shape& pattern, const Shape& shape);
+/// The pattern of two shapes of the same rank: 0 where they differ.
+Shape common_pattern(const Shape& a, const Shape& b);
+/// A pattern as it is written in an Input: "(-1, 8)".
+std::string pattern_text(const Shape& pattern);
 /// True if `b` equals `a`, or `a` with a last axis of size 1 appended: labels of shape (batch) or (batch, 1).
 bool same_but_for_last_1(const Shape& a, const Shape& b);
 }  // namespace detail

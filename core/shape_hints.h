@@ -18,7 +18,7 @@ inline std::string place(const Shape& shape, Index i) {
 
 /// A likely remedy for a sample of the wrong shape; "" if there is none.
 inline const char* sample_hint(const Shape& came, const Shape& required) {
-  if (came == required || came.size() != required.size()) return "";
+  if (matches(required, came) || came.size() != required.size()) return "";
   return required.rank() == 1 ? " (is a Flatten missing?)" : " (is a Reshape missing?)";
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <exception>
 
 #include "cornu/core/error.h"
 #include "cornu/core/shape_hints.h"
@@ -99,7 +100,7 @@ std::optional<Shape> Chain::known_input() const {
   return layers.front().input_shape();
 }
 
-std::optional<Shape> Chain::input_shape() const { return shapes.empty() ? known_input() : shapes.front(); }
+std::optional<Shape> Chain::input_shape() const { return shapes.empty() ? known_input() : pattern(0); }
 
 void Chain::require_built() const {
   require<StateError>(!shapes.empty(),
@@ -137,29 +138,107 @@ Shape Chain::build_next(std::span<AnyLayer> built, std::size_t i, std::span<cons
   }
 }
 
+Shape Chain::pattern(std::size_t i) const {
+  return other_shapes.empty() ? shapes[i] : common_pattern(shapes[i], other_shapes[i]);
+}
+
 Shape Chain::build(const Shape& input, Rng& rng) {
   require<StateError>(!layers.empty(), "{}: there are no layers to build", name);
   if (const std::optional<Shape> known = known_input()) {
-    require(*known == input, "{}: build was given inputs of shape {}, but the first layer takes {}", name, input,
-            *known);
+    require(*known == input || matches(*known, input),
+            "{}: build was given inputs of shape {}, but the first layer takes {}", name, pattern_text(input),
+            pattern_text(*known));
   }
+  if (std::count(input.dimensions().begin(), input.dimensions().end(), 0) > 0) return build_any_length(input, rng);
   std::vector<AnyLayer> built = layers;
+  std::vector<Shape> made = build_layers(built, input, rng);
+  layers = std::move(built);
+  const auto same_rank = [](const Shape& a, const Shape& b) { return a.rank() == b.rank(); };
+  if (!std::equal(made.begin(), made.end(), shapes.begin(), shapes.end(), same_rank)) {
+    other_shapes.clear();
+  } else if (made != shapes) {
+    other_shapes = std::move(shapes);
+  }
+  shapes = std::move(made);
+  return shapes.back();
+}
+
+/// Builds the layers for one input shape. Returns the shapes of the input and of all outputs.
+std::vector<Shape> Chain::build_layers(std::span<AnyLayer> built, const Shape& input, Rng& rng) const {
   std::vector<Shape> made{input};
   for (std::size_t i = 0; i < built.size(); ++i) {
     Rng own(rng.bits());  // so that a layer's weights do not depend on how much the previous layer drew
     const bool unpacks = i == 0 && !input_parts.empty();
     made.push_back(unpacks ? built[i].build_several(input_parts, own) : build_next(built, i, made, own));
   }
-  layers = std::move(built);
-  shapes = std::move(made);
-  return shapes.back();
+  return made;
+}
+
+namespace {
+
+Shape with_length(const Shape& pattern, Index length) {
+  Shape result = pattern;
+  for (Index axis = 0; axis < result.rank(); ++axis) {
+    if (result[axis] == 0) result = result.with(axis, length);
+  }
+  return result;
+}
+
+}  // namespace
+
+/// Finds two lengths that all layers accept: windows set a least length, tables of positions a largest one.
+Shape Chain::build_any_length(const Shape& input, Rng& rng) {
+  std::exception_ptr first_error;
+  const Rng before = rng;
+  for (const Index length : {16, 128, 1024}) {
+    std::vector<AnyLayer> built = layers;
+    const auto build_with = [&](Index tried) {
+      rng = before;
+      try {
+        return build_layers(built, with_length(input, tried), rng);
+      } catch (ShapeError& error) {
+        error.add_context(message("{}: samples of shape {}, tried with length {}", name, pattern_text(input), tried));
+        if (!first_error) first_error = std::current_exception();
+        return std::vector<Shape>();
+      }
+    };
+    if (build_with(length).empty()) continue;
+    first_error = nullptr;  // it was too short
+    for (const Index other : {16 * length, 4 * length, 2 * length, length + 1}) {
+      std::vector<Shape> others = build_with(other);
+      if (others.empty()) continue;
+      shapes = build_with(length);  // last, so that layers which remember a shape remember this one
+      other_shapes = std::move(others);
+      layers = std::move(built);
+      return pattern(layers.size());
+    }
+    break;
+  }
+  std::rethrow_exception(first_error);
+}
+
+/// True for a batch of the samples before layer `i`, or after the last one.
+bool Chain::fits(std::size_t i, const Shape& batch) const {
+  const Shape& sample = shapes[i];
+  if (batch.rank() != sample.rank() + 1) return false;
+  for (Index axis = 0; axis < sample.rank(); ++axis) {
+    const bool is_free = !other_shapes.empty() && other_shapes[i][axis] != sample[axis];
+    if (!is_free && batch[axis + 1] != sample[axis]) return false;
+  }
+  return true;
+}
+
+std::string Chain::unfitting(const Shape& batch) const {
+  const Shape required = pattern(0);
+  const Index count = batch.rank() > 0 ? std::max(batch[0], Index{1}) : 1;
+  return message("{}: an input of shape {}; {} is required, batch first{}", name, batch,
+                 pattern_text(required.batched(count)),
+                 sample_hint(batch.sub(std::min(batch.rank(), Index{1})), required));
 }
 
 Var Chain::forward(Var x) const {
   require_built();
-  require(x.rank() > 0 && x.shape().sub(1) == shapes.front(), "{}: an input of shape {}; {} is required, batch first{}",
-          name, x.shape(), shapes.front().batched(x.rank() > 0 ? x.shape()[0] : 1),
-          sample_hint(x.shape().sub(std::min(x.rank(), Index{1})), shapes.front()));
+  if (!fits(0, x.shape())) throw ShapeError(unfitting(x.shape()));
   if (input_parts.empty()) return forward_several({&x, 1});
   std::array<Var, most_inputs> inputs;
   const std::size_t count = unpack(x, input_parts, inputs);
@@ -172,9 +251,11 @@ Var Chain::forward_several(std::span<const Var> inputs) const {
   for (std::size_t i = 0; i < layers.size(); ++i) {
     x = i == 0 ? layers[i].forward_several(inputs) : layers[i].forward(x);
     // Callers allocate results by output_shape.
-    require(x.rank() > 0 && x.shape()[0] == batch && x.shape().sub(1) == shapes[i + 1],
-            "{}: forward returned shape {} for a batch of {}; at build its output samples had shape {}",
-            layers[i].name(), x.shape(), batch, shapes[i + 1]);
+    if (fits(i + 1, x.shape()) && x.shape()[0] == batch) [[likely]]
+      continue;
+    throw ShapeError(
+        message("{}: forward returned shape {} for a batch of {}; at build its output samples had shape {}",
+                layers[i].name(), x.shape(), batch, pattern_text(pattern(i + 1))));
   }
   return x;
 }

@@ -17,12 +17,25 @@ void require_sample_weight(ConstView sample_weight, Index samples) {
           sample_weight.shape(), samples);
 }
 
+namespace {
+
+/// The shape of a sample's labels for outputs of this pattern, with the lengths of the targets y where it has 0.
+Shape labels_of(const Shape& output, const Shape& y) {
+  Shape result = output.rank() > 0 ? output.without(-1) : output;
+  for (Index axis = 0; axis < result.rank(); ++axis) {
+    if (result[axis] == 0 && axis + 1 < y.rank()) result = result.with(axis, y[axis + 1]);
+  }
+  return result;
+}
+
+}  // namespace
+
 ConstView BatchWeights::of(std::span<const Index> rows, const Tensor& y, Tensor& memory) const {
   if (sample_weight_.size() == 0 && class_weight_.empty()) return {};
   const Index batch = std::ssize(rows);
   const bool weighs_samples = sample_weight_.size() > 0;
   const Shape of_sample = weighs_samples ? sample_weight_.shape().sub(1) : Shape{};
-  const Shape labels = output_.rank() > 0 ? output_.without(-1) : output_;
+  const Shape labels = labels_of(output_, y.shape());
   memory.resize((class_weight_.empty() ? of_sample : labels).batched(batch));
   if (!weighs_samples) {
     memory.fill(1);
@@ -61,7 +74,7 @@ void BatchWeights::check_label(double label, Index row, Index outputs) const {
 /// `weights` has the labels' shape.
 void BatchWeights::multiply_by_class_weights(Tensor& weights, const Tensor& y) const {
   const Index outputs = output_.rank() == 0 ? 1 : output_[-1];
-  const Shape of_outputs = output_.batched(weights.shape()[0]);
+  const Shape of_outputs = output_.rank() == 0 ? weights.shape() : weights.shape().inserted(weights.rank(), outputs);
   const bool are_labels = detail::same_but_for_last_1(weights.shape(), y.shape());
   require(are_labels || y.shape() == of_outputs,
           "class_weight: targets are {} and the model's outputs {}; labels {} or one-hot rows like the outputs are "

@@ -152,7 +152,8 @@ class FitLoop {
  private:
   detail::BatchWeights weights(const FitData& data) const {
     const bool of_classes = !options_.class_weight.empty() && detail::rows_are_classes(state_);
-    return detail::BatchWeights(data.train_weight, options_.class_weight, state_.shapes.back(), of_classes);
+    return detail::BatchWeights(data.train_weight, options_.class_weight, state_.pattern(state_.layers.size()),
+                                of_classes);
   }
 
   /// Callbacks such as BackupAndRestore set the epoch and batch to continue from.

@@ -11,27 +11,28 @@ namespace cornu {
 
 namespace {
 
-/// Predicts x batch by batch into `out`, which has room for as many samples.
-void predict_into(View out, const detail::SequentialState& model, ConstView x, Index batch_size,
-                  const detail::Callbacks* callbacks) {
-  const Shape in_sample = x.shape().sub(1), out_sample = out.shape().sub(1);
+/// Predicts x batch by batch into `result`, from row `begin`. `samples`: all rows of the result, which is allocated by
+/// the batch at row 0.
+void predict_into(Tensor& result, Index begin, Index samples, const detail::SequentialState& model, ConstView x,
+                  Index batch_size, const detail::Callbacks* callbacks) {
+  const Shape in_sample = x.shape().sub(1);
   const auto call = [&](Hook hook, Index index) {
     if (callbacks == nullptr) return;
     Logs none;
     (*callbacks)(hook, index, none);
   };
-  const Index samples = x.shape()[0];
   const detail::TapePool::Lease tape(model.inference_tapes);
   const auto body = [&] {
-    for (Index first = 0; first < samples; first += batch_size) {
-      const Index count = std::min(batch_size, samples - first);
+    for (Index first = 0; first < x.shape()[0]; first += batch_size) {
+      const Index count = std::min(batch_size, x.shape()[0] - first), row = begin + first;
       call(Hook::predict_batch_begin, first / batch_size);
       tape->clear();
       const Var y = model.forward(tape->input({x.data() + first * in_sample.size(), in_sample.batched(count)}));
-      require(y.shape() == out_sample.batched(count),
+      if (row == 0) result.resize(y.shape().with(0, samples));
+      require(y.shape() == result.shape().with(0, count),
               "{}: predict: outputs are {}; samples of shape {} are expected (did a callback change the model?)",
-              model.name, y.shape(), out_sample);
-      copy(y.value(), overwrite({out.data() + first * out_sample.size(), y.shape()}));
+              model.name, y.shape(), result.shape().sub(1));
+      copy(y.value(), overwrite({result.data() + row * (y.size() / count), y.shape()}));
       call(Hook::predict_batch_end, first / batch_size);
     }
   };
@@ -44,13 +45,15 @@ Tensor predict_with(const detail::SequentialState& model, const Tensor& x, const
                     const detail::Callbacks* callbacks) {
   model.require_built();
   require<ValueError>(options.batch_size > 0, "predict: batch_size is {}; it must be positive", options.batch_size);
-  require(x.rank() > 0 && x.shape().sub(1) == model.shapes.front(),
-          "{}: predict got an input of shape {}; its first axis counts the samples, each of shape {}{}", model.name,
-          x.shape(), model.shapes.front(),
-          detail::sample_hint(x.shape().sub(std::min(x.rank(), Index{1})), model.shapes.front()));
+  if (!model.fits(0, x.shape())) {
+    throw ShapeError(
+        message("{}: predict got an input of shape {}; its first axis counts the samples, each of shape {}{}",
+                model.name, x.shape(), detail::pattern_text(model.pattern(0)),
+                detail::sample_hint(x.shape().sub(std::min(x.rank(), Index{1})), model.pattern(0))));
+  }
   Tensor result;
-  result.resize(model.shapes.back().batched(x.shape()[0]));
-  predict_into(result, model, x, options.batch_size, callbacks);
+  if (x.shape()[0] == 0) result.resize(model.pattern(model.layers.size()).batched(0));
+  predict_into(result, 0, x.shape()[0], model, x, options.batch_size, callbacks);
   return result;
 }
 
@@ -69,14 +72,12 @@ Tensor Sequential::predict(const Tensor& x, const PredictOptions& options, std::
 Tensor Sequential::predict(DatasetRef data, const PredictOptions& options) const {
   state_->require_built();
   state_->require_fitting(data, "predict");
-  const Shape sample = output_shape();
   Tensor result;
-  result.resize(sample.batched(data.size()));
+  result.resize(output_shape().batched(0));
   if (data.size() == 0) return result;
   Batcher batcher(data, {.batch_size = options.batch_size});
   while (const Batch* batch = batcher.next()) {
-    predict_into({result.data() + batch->first * sample.size(), sample.batched(batch->size)}, *state_, batch->x,
-                 batch->size, nullptr);
+    predict_into(result, batch->first, data.size(), *state_, batch->x, batch->size, nullptr);
   }
   return result;
 }

@@ -66,7 +66,10 @@ void Sequential::add(AnyLayer layer) {
   state.insert(std::move(layer));
   if (state.layers.size() == before) return;  // an Input
   try {
-    if (built()) {
+    if (built() && state.takes_any_length()) {
+      Rng rng(state.seed);
+      build(*state.input_shape(), rng);
+    } else if (built()) {
       Rng seeds(state.seed);
       for (std::size_t i = 0; i < before; ++i) seeds.bits();
       Rng rng(seeds.bits());  // as if it had been there from the start
@@ -85,8 +88,10 @@ void Sequential::add(AnyLayer layer) {
 void Sequential::pop() {
   require<StateError>(!state_->layers.empty(), "{}: there is no layer to remove", name());
   state_->layers.pop_back();
-  if (!state_->shapes.empty()) state_->shapes.pop_back();
-  if (state_->layers.empty()) state_->shapes.clear();
+  for (std::vector<Shape>* const shapes : {&state_->shapes, &state_->other_shapes}) {
+    if (!shapes->empty()) shapes->pop_back();
+    if (state_->layers.empty()) shapes->clear();
+  }
   state_->optimizer.reset();
 }
 
@@ -108,6 +113,7 @@ void Sequential::build(const Shape& input) {
   }
   Rng rng(state_->seed);
   build(input, rng);
+  if (input == state_->shapes.front()) state_->other_shapes.clear();  // only this shape
 }
 
 Shape Sequential::build(const Shape& input, Rng& rng) {
@@ -127,12 +133,12 @@ std::optional<Shape> Sequential::input_shape() const { return state_->input_shap
 
 Shape Sequential::output_shape() const {
   state_->require_built();
-  return state_->shapes.back();
+  return state_->pattern(state_->layers.size());
 }
 
 Shape Sequential::output_shape(Index layer) const {
   state_->require_built();
-  return state_->shapes[state_->position(layer) + 1];
+  return state_->pattern(state_->position(layer) + 1);
 }
 
 NamedLayers Sequential::layers() { return state_->named_layers(); }
@@ -167,6 +173,15 @@ void detail::require_values(const Sequential& model) {
                         "model.build(*model.input_shape())",
                         model.name(), name);
   }
+}
+
+void detail::require_one_length(const Sequential& model, const char* who) {
+  const SequentialState& state = SequentialState::of(model);
+  require<ValueError>(
+      !state.takes_any_length(),
+      "{}: {}: the model takes samples of shape {}, with any length; build a copy for one length first, "
+      "such as {}",
+      model.name(), who, pattern_text(state.pattern(0)), state.shapes.front());
 }
 
 void Sequential::set_weights(std::span<const Tensor> weights) {
@@ -215,8 +230,10 @@ void SequentialState::require_compiled() const {
 }
 
 void SequentialState::require_fitting(DatasetRef data, const char* what) const {
-  require(data.feature_shape() == shapes.front(), "{}: {} got samples of shape {}; the model takes {}{}", name, what,
-          data.feature_shape(), shapes.front(), sample_hint(data.feature_shape(), shapes.front()));
+  const Shape required = pattern(0), came = data.feature_shape();
+  if (matches(required, came)) return;
+  throw ShapeError(message("{}: {} got samples of shape {}; the model takes {}{}", name, what, came,
+                           pattern_text(required), sample_hint(came, required)));
 }
 
 void SequentialState::require_targets(DatasetRef data, const char* what) const {

@@ -158,14 +158,15 @@ class Sequential {
 
   /// Builds the layers for inputs of this shape, without the batch axis, and discards the optimizer's state. Layers
   /// that are already built keep their weights, as in Keras; call reset_parameters(model) first to reinitialise them.
-  /// If a layer throws, the model is unchanged.
+  /// If a layer throws, the model is unchanged. A model that takes any length (see Input) takes only this length
+  /// afterwards, unless it is 0 here.
   void build(const Shape& input);
   Shape build(const Shape& input, Rng& rng);
   bool built() const;
-  /// Shape of the inputs, without the batch axis, as far as it is known.
+  /// Shape of the inputs, without the batch axis, as far as it is known; 0 for an axis of any length.
   std::optional<Shape> input_shape() const;
-  /// Shape of the outputs of the model or of one layer, without the batch axis. Throws StateError unless the model is
-  /// built.
+  /// Shape of the outputs of the model or of one layer, without the batch axis; 0 for an axis whose length depends on
+  /// that of the input. Throws StateError unless the model is built.
   Shape output_shape() const;
   Shape output_shape(Index layer) const;
 

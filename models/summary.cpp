@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <map>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "cornu/core/text/printable.h"
@@ -99,10 +100,11 @@ std::string count_line(const char* what, Index numbers) {
   return fmt::format(" {}: {} ({})\n", what, with_commas(numbers), memory(numbers));
 }
 
-/// Shape with an unknown batch axis: "(None, 28, 28)".
+/// Shape with an unknown batch axis: "(None, 28, 28)". 0 is an axis of any length.
 std::string batch_shape(const Shape& shape) {
   std::string result = "(None";
-  for (const Index dimension : shape.dimensions()) result += ", " + std::to_string(dimension);
+  for (const Index dimension : shape.dimensions())
+    result += ", " + (dimension == 0 ? "None" : std::to_string(dimension));
   return result + (shape.rank() == 0 ? ",)" : ")");
 }
 
@@ -112,18 +114,34 @@ Index size_of(const AnyLayer& layer) {
   return result;
 }
 
-/// Output shape of each layer in its first call.
+/// Output shape of each layer in its first call, with 0 for an axis of any length.
 struct OutputShapes final : detail::LayerObserver {
   std::map<const AnyLayer*, Shape> of;
 
   explicit OutputShapes(const Sequential& model) {
-    const Tensor sample(model.input_shape()->batched(1));
-    Tape tape(Mode::inference);
-    tape.observe_layers(this);
-    model.forward(tape.input(sample));
+    const auto& state = detail::SequentialState::of(model);
+    for (const std::vector<Shape>* const shapes : {&state.shapes, &state.other_shapes}) {
+      if (shapes->empty()) continue;
+      const Tensor sample(shapes->front().batched(1));
+      Tape tape(Mode::inference);
+      tape.observe_layers(this);
+      state.forward(tape.input(sample));
+      is_first_ = false;
+    }
   }
   void before(const AnyLayer&, std::span<const Var>) override {}
-  void after(const AnyLayer& layer, Var output) override { of.emplace(&layer, output.shape().sub(1)); }
+  void after(const AnyLayer& layer, Var output) override {
+    const Shape shape = output.shape().sub(1);
+    if (is_first_) {
+      of.emplace(&layer, shape);
+    } else if (seen_again_.insert(&layer).second) {
+      of.at(&layer) = detail::common_pattern(of.at(&layer), shape);
+    }
+  }
+
+ private:
+  bool is_first_ = true;
+  std::set<const AnyLayer*> seen_again_;
 };
 
 /// Adds rows for the layers inside others, recursively.

@@ -7,7 +7,8 @@ namespace cornu {
 
 /// The ops of a model's forward pass in inference, with the paths of its layers and parameters
 /// ("encoder/dense/kernel"). A model with several inputs (Inputs) is traced with one value for each. Valid while the
-/// model is unchanged. Throws StateError unless the model is built, and as trace of a function.
+/// model is unchanged. A model that takes any length is traced with one. Throws StateError unless the model is built,
+/// and as trace of a function.
 Trace trace(const Sequential& model);
 Trace trace(Sequential&&) = delete;
 

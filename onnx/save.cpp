@@ -13,6 +13,7 @@ namespace cornu::onnx {
 
 std::string serialize(const Sequential& model, const SaveOptions& options) {
   cornu::detail::require_values(model);
+  cornu::detail::require_one_length(model, "onnx::save");
   const Shape result = model.output_shape();
   const Index outputs = result.rank() == 0 ? 1 : result[-1];
   require<ValueError>(options.class_names.empty() || std::ssize(options.class_names) == outputs,

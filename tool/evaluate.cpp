@@ -48,7 +48,8 @@ Data read_mnist(const std::string& folder, const Sequential& model) {
   const auto pixels = file("t10k-images-idx3-ubyte"), labels = file("t10k-labels-idx1-ubyte");
   // A built model determines the number of classes: EMNIST has up to 62, in files of the same format.
   constexpr Index most_classes = 256;  // a label is a byte
-  const Index outputs = model.built() ? model.output_shape().size() : most_classes;
+  const bool is_known = model.built() && !model.output_shape().empty();
+  const Index outputs = is_known ? model.output_shape().size() : most_classes;
   const Index classes = std::clamp(outputs, Index{10}, most_classes);
   const ImageDataset images = datasets::detail::load_images(pixels, labels, {.classes = classes});
   Tensor x(images.feature_shape().batched(images.size())), y(Shape{images.size()});

@@ -184,10 +184,10 @@ std::string model_info(const SafetensorsFile& file, bool json) {
   return detail::naming(file.path(), [&] {
     const Json description = detail::described_in(file, detail::model_metadata);
     check<Shape>(description, "build_input_shape");
-    std::string text =
-        fmt::format("{}: Cornu model, format version {}\n\n{}Input: {}\n{}{}", detail::printable(file.path()),
-                    shown(description.at("version")), layers, shape_text(description.at("build_input_shape")),
-                    table_text(file), compile_text(description));
+    std::string text = fmt::format("{}: Cornu model, format version {}\n\n{}Input: {}\n{}{}",
+                                   detail::printable(file.path()), shown(description.at("version")), layers,
+                                   detail::pattern_text(value_of<Shape>(description.at("build_input_shape"))),
+                                   table_text(file), compile_text(description));
     if (!json) return text;
     Json::Object result{{"format", "cornu"}, {"model", description}, {"tensors", json_of(file.tensors())}};
     const auto table = file.metadata().find(detail::csv_metadata);

@@ -2,6 +2,7 @@
 
 #include "cornu/core/error.h"
 #include "cornu/core/text/printable.h"
+#include "cornu/models/sequential_state.h"
 #include "cornu/optim/registry.h"
 #include "cornu/tool/file_kind.h"
 #include "cornu/tool/onnx_files.h"
@@ -60,7 +61,9 @@ Tensor predict(Network& network, const Samples& samples) {
 
 bool is_classifier(const Network& network) {
   Tape tape(Mode::inference);
-  const Tensor samples(network.model.input_shape()->batched(network.batch.value_or(1)));
+  const auto& state = cornu::detail::SequentialState::of(network.model);
+  const Tensor samples(
+      (network.model.built() ? state.shapes.front() : *network.model.input_shape()).batched(network.batch.value_or(1)));
   const Var output = network.model.forward(tape.input(samples));
   return output.shape().rank() == 2 && output.shape()[1] > 1 && output.softmax_logits();
 }

@@ -74,8 +74,14 @@ Shape samples_shape(const std::vector<Index>& array, const std::optional<Shape>&
     require(came.rank() > 0, "{}: a scalar is not a sample", name);
     return came;
   }
-  if (came.rank() > 0 && same_numbers(came.sub(1), *input)) return input->batched(came[0]);
-  require(same_numbers(came, *input), "{}: shape {}, but the model takes samples of shape {}", name, came, *input);
+  if (input->empty()) {  // axes of any length
+    if (came.rank() > 0 && cornu::detail::matches(*input, came.sub(1))) return came;
+    if (cornu::detail::matches(*input, came)) return came.batched(1);
+  } else if (came.rank() > 0 && same_numbers(came.sub(1), *input)) {
+    return input->batched(came[0]);
+  }
+  require(!input->empty() && same_numbers(came, *input), "{}: shape {}, but the model takes samples of shape {}", name,
+          came, cornu::detail::pattern_text(*input));
   return input->batched(1);
 }
 
@@ -141,7 +147,7 @@ LabelledSamples read_labelled_numbers(const std::string& path, const std::option
   const FileBytes file(path, true);
   const Numbers table = read_table(file.bytes(), path, options.table);
   const Index rows = table.array.shape[0], width = table.array.shape[1];
-  const Index features = input ? input->size() : width - 1;
+  const Index features = input && !input->empty() ? input->size() : width - 1;
   require<FormatError>(0 < features && features < width,
                        "{}: rows of {} numbers; {} inputs and a label after them are required", path, width,
                        std::max(features, Index{1}));

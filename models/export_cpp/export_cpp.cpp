@@ -121,6 +121,7 @@ std::string to_cpp(const Sequential& model, const ExportCppOptions& options) {
   require<ValueError>(!options.trainable || !options.int8_weights, "export_cpp: int8_weights cannot be trained");
   require<ValueError>(!options.trainable || !options.streaming, "export_cpp: a header cannot be trainable and stream");
   detail::require_values(model);
+  if (!options.streaming) detail::require_one_length(model, "export_cpp");
   try {
     return options.streaming ? detail::cpp_stream(model, options) : predictor(model, options);
   } catch (Error& error) {

@@ -140,7 +140,7 @@ void Sequential::save(const std::string& path, const SaveOptions& options) const
     Json json = detail::new_description();
     json.set("class_name", "Sequential");
     json.set("config", detail::written_options(*this));
-    json.set("build_input_shape", json_of(state_->shapes.front()));
+    json.set("build_input_shape", json_of(state_->pattern(0)));
     json.set("untrainable", untrainable_names(mine));
     json.set("frozen", names_where(mine, [](const Parameter& parameter) { return parameter.frozen; }));
     json.set("seen", json_of(state_->seen));
@@ -158,7 +158,7 @@ void Sequential::save(const std::string& path, const SaveOptions& options) const
   SafetensorsMetadata metadata{{"format", "cornu"}, {detail::model_metadata, text}};
   if (has_csv_encoding()) {
     detail::naming(path, [&] {
-      state_->require_features(csv_encoding(), state_->shapes.front());
+      state_->require_features(csv_encoding(), state_->pattern(0));
       state_->require_classes(csv_encoding());
       metadata[detail::csv_metadata] = to_string(csv_encoding());
     });

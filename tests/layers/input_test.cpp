@@ -53,7 +53,23 @@ TEST(Input, RejectsSamplesOfAnotherShape) {
 }
 
 TEST(Input, RejectsAnInvalidShape) {
-  EXPECT_EQ(error_of<ShapeError>([] { (void)Input{28, -1}; }), "shape (28, -1) has a negative dimension");
+  EXPECT_EQ(error_of<ShapeError>([] { (void)Input{28, -2}; }), "shape (28, -2) has a negative dimension");
+}
+
+TEST(Input, AcceptsAnyLengthAlongAnAxisOfMinusOne) {
+  Input layer{-1, 8};
+  EXPECT_EQ(layer.shape, (Shape{0, 8}));
+  Rng rng(1);
+  EXPECT_EQ(layer.build({5, 8}, rng), (Shape{5, 8}));
+  EXPECT_EQ(run(layer, Tensor(Shape{2, 3, 8})).shape(), (Shape{2, 3, 8}));
+  EXPECT_EQ(error_of<ShapeError>([&] {
+              layer.build({5, 7}, rng);
+            }),
+            "Input: samples have shape (5, 7); (-1, 8) is required");
+  EXPECT_EQ(error_of<ShapeError>([&] {
+              run(layer, Tensor(Shape{2, 8}));
+            }),
+            "Input: got (2, 8); a batch of samples of shape (-1, 8) is required");
 }
 
 }  // namespace
