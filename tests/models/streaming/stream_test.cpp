@@ -262,12 +262,12 @@ TEST(Stream, WorksInPlaceAndOutlivesItsModel) {
 }
 
 TEST(Stream, PacksSeveralInputs) {
-  struct Pair {
+  struct LeftAndRight {
     AnyLayer left = Dense{3}, right = LSTM{.units = 3, .return_sequences = true};
     Var forward(Var a, Var b) const { return left(a) * right(b); }
     NamedLayers layers() { return {{"left", &left}, {"right", &right}}; }
   };
-  const Sequential model{Inputs{{6, 2}, {6, 4}}, Pair{}};
+  const Sequential model{Inputs{{6, 2}, {6, 4}}, LeftAndRight{}};
   Tensor a({1, 6, 2}), b({1, 6, 4});
   Rng(1).fill_uniform(a, -1, 1);
   Rng(2).fill_uniform(b, -1, 1);
@@ -393,7 +393,7 @@ TEST(Stream, RefusesOtherSizes) {
   stream.step(x, y);
 }
 
-Var unnamed(Var x) {
+Var without_name(Var x) {
   const Var y = x.tape().output(x.shape(), {x});
   std::copy_n(x.value().data(), x.value().size(), y.out().data());
   return y;
@@ -451,7 +451,7 @@ TEST(Stream, RefusesWhatCannotStream) {
   refused({Input{4}, Dense{2}}, "dense: the op affine sums over the steps");
   refused({Input{1, 4}, Dense{2}},
           "a sample has the shape (1, 4); (steps, features) is required, with two steps or more");
-  refused({in, OfOps{unnamed}},
+  refused({in, OfOps{without_name}},
           "of_ops: an op without a name cannot stream; give Tape::output its name, and register it by "
           "register_stream_op");
   refused({in, OfOps{halved}}, "of_ops: the op halved cannot stream; register_stream_op says how");
