@@ -5,6 +5,7 @@
 
 #include "cornu/core/kernels/kernels.h"
 #include "cornu/core/text/printable.h"
+#include "cornu/core/warning.h"
 
 namespace cornu {
 
@@ -185,15 +186,44 @@ Shape AnyLayer::build_several(std::span<const Shape> inputs, Rng& rng) {
   }
 }
 
+namespace {
+
+/// Warns if a layer drops the mask of an input that it has not asked for: padding would count from there on.
+class MaskCheck {
+ public:
+  explicit MaskCheck(std::span<const Var> inputs) {
+    for (const Var x : inputs) {
+      if (!x.is_masked()) continue;
+      x_ = x;
+      reads_ = x.mask_reads();
+      return;
+    }
+  }
+  void after(Var y, const std::string& name, std::string_view type) const {
+    if (!x_ || y.is_masked() || x_.mask_reads() != reads_) return;
+    detail::warn(message("{} ({}) does not heed the mask of its input; padding counts from there on",
+                         detail::printable(name), type));
+    x_.mask();  // so that the layers around this one do not warn, too
+  }
+
+ private:
+  Var x_;
+  int reads_ = 0;
+};
+
+}  // namespace
+
 Var AnyLayer::forward_several(std::span<const Var> inputs) const {
   const Box& layer = *box_;
   try {
+    const MaskCheck check(inputs);
     detail::LayerObserver* const observer = inputs.front().tape().layer_observer();
-    if (observer == nullptr) [[likely]]
-      return layer.forward(inputs);
-    observer->before(*this, inputs);  // may build the layer and so replace box_
-    const Var y = box_->forward(inputs);
-    observer->after(*this, y);
+    if (observer != nullptr) [[unlikely]]
+      observer->before(*this, inputs);  // may build the layer and so replace box_
+    const Var y = (observer == nullptr ? layer : *box_).forward(inputs);
+    check.after(y, name_, type());
+    if (observer != nullptr) [[unlikely]]
+      observer->after(*this, y);
     return y;
   } catch (Error& error) {
     add_name(error);

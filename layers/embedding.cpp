@@ -1,6 +1,7 @@
 #include "cornu/layers/embedding.h"
 
 #include "cornu/core/error.h"
+#include "cornu/core/ops/masks.h"
 #include "cornu/layers/build_checks.h"
 #include "cornu/layers/new_parameter.h"
 #include "cornu/layers/pytorch/pytorch_module.h"
@@ -21,7 +22,13 @@ Shape Embedding::build(const Shape& input, Rng& rng) {
 
 Var Embedding::forward(Var x) const {
   detail::require_built("Embedding", !embeddings.value.empty());
-  return activity_regularizer.add_loss(take(embeddings, x));
+  const Var y = take(embeddings, x);
+  if (mask_zero) {
+    require(x.rank() >= 2, "Embedding: an input of shape {}; with mask_zero, (batch, steps) is required", x.shape());
+    const Var mask = step_mask(x, 0);
+    y.set_mask(x.is_masked() ? mask * x.mask() : mask);
+  }
+  return activity_regularizer.add_loss(y);
 }
 
 void Embedding::pytorch(PyTorchModule& module) { module.add("weight", embeddings); }

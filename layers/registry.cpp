@@ -15,6 +15,7 @@
 #include "cornu/layers/embedding.h"
 #include "cornu/layers/input.h"
 #include "cornu/layers/inputs.h"
+#include "cornu/layers/masking.h"
 #include "cornu/layers/merging/concatenate.h"
 #include "cornu/layers/merging/residual.h"
 #include "cornu/layers/normalization/batch_normalization.h"
@@ -77,7 +78,7 @@ Registry<AnyLayer>& layer_registry() {
   static Registry<AnyLayer> registry("layer", "register_layer", [](Registry<AnyLayer>& own) {
     own.add_all<AveragePooling1D, AveragePooling2D, BatchNormalization, Concatenate, Dense, Dropout, ELU, Flatten, GELU,
                 GlobalAveragePooling1D, GlobalAveragePooling2D, GlobalMaxPooling1D, GlobalMaxPooling2D, GRU, Input,
-                LayerNormalization, LeakyReLU, LSTM, MaxPooling1D, MaxPooling2D, Normalization, RandomErasing,
+                LayerNormalization, LeakyReLU, LSTM, Masking, MaxPooling1D, MaxPooling2D, Normalization, RandomErasing,
                 RandomFlip, ReLU, Reshape, Residual, Sigmoid, SimpleRNN, Softmax, Softplus, Swish, Tanh>();
     // These have options without a default, so L{} does not compile.
     own.add<Activation>("Activation", [] { return Activation(linear); });

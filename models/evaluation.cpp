@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "cornu/core/error.h"
+#include "cornu/models/masked_steps.h"
 
 namespace cornu {
 
@@ -47,11 +48,13 @@ Logs detail::Evaluation::run(const detail::Callbacks* callbacks, detail::Progres
       model_.require_compiled();  // again: a callback may have assigned to the model
       const Batch& batch = *batcher_.next();
       tape_->clear();
-      const Var y_pred = model_.forward(tape_->input(batch.x));
-      const ConstView weights = weights_.of(batch.rows, batch.y, weights_memory_);
-      const Var loss = detail::with_added(model_.compiled->loss(y_pred, batch.y, weights));
+      const CountedSteps counted(model_.forward(tape_->input(batch.x)), batch.y,
+                                 weights_.of(batch.rows, batch.y, weights_memory_));
+      const auto& [y_pred, y_true, weights, all_masked] = counted;
+      const Var loss =
+          detail::with_added(all_masked ? tape_->constant(Real{0}) : model_.compiled->loss(y_pred, y_true, weights));
       tally_.require_logits(y_pred);
-      tally_.add(static_cast<double>(loss.item()) + penalty, batch.y, y_pred.value(), weights);
+      tally_.add(static_cast<double>(loss.item()) + penalty, batch.size, y_true, y_pred.value(), weights);
       tally_.write(logs, false);
       call(Hook::test_batch_end, step, logs);
       if (display != nullptr) display->step(step + 1, logs);

@@ -43,8 +43,9 @@ Var with_added(Var loss);
 struct TrainingPass {
   Tape tape{Mode::training};
   Tensor x, y, sample_weight;  // the gathered samples of a shard
-  ConstView weights;           // those that the loss was given
+  // What the loss was given: without masked steps, see CountedSteps.
   Var y_pred;
+  ConstView y_true, weights;
   double loss = 0;      // with the losses that layers have added
   double penalty = 0;   // of the parameters; computed by one shard of a step
   Gradients gradients;  // empty if the loss is not finite

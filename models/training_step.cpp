@@ -7,6 +7,7 @@
 
 #include "cornu/core/error.h"
 #include "cornu/core/kernels/blas.h"
+#include "cornu/models/masked_steps.h"
 #include "cornu/optim/shared_step.h"
 
 namespace cornu {
@@ -36,9 +37,12 @@ void SequentialState::run(TrainingPass& pass, ConstView x, ConstView y, ConstVie
   pass.gradients = {};
   pass.tape.clear();
   pass.tape.rng() = noise;
-  pass.weights = sample_weight;
-  pass.y_pred = forward(pass.tape.samples(x));
-  Var loss = with_added(compiled->loss(pass.y_pred, y, sample_weight));
+  const CountedSteps counted(forward(pass.tape.samples(x)), y, sample_weight);
+  pass.y_pred = counted.y_pred;
+  pass.y_true = counted.y_true;
+  pass.weights = counted.sample_weight;
+  Var loss =
+      with_added(counted.none ? pass.tape.constant(Real{0}) : compiled->loss(pass.y_pred, pass.y_true, pass.weights));
   pass.loss = static_cast<double>(loss.item());
   pass.penalty = 0;
   if (const Var penalties = penalizes ? penalty(pass.tape, backward.parameters) : Var()) {
@@ -75,6 +79,9 @@ TrainingStep::TrainingStep(SequentialState& model, DatasetRef data, detail::Batc
       shard_size_(shard_size),
       work_{.parameters = parameter_count(model)} {
   for (const Shape& shape : model.shapes) work_.sample_numbers += shape.size();
+  if (model.takes_any_length()) {
+    work_.sample_numbers *= std::max(data.feature_shape().size() / model.shapes.front().size(), Index{1});
+  }
 }
 
 double TrainingStep::operator()(const Batch& batch, Index index, detail::Tally& tally) {
@@ -190,7 +197,7 @@ double TrainingStep::count(const TrainingPass& pass, Index shard, detail::Tally&
   const double loss = pass.loss + penalty_;
   if (!std::isfinite(loss)) not_finite_ = shard;
   tally.require_logits(pass.y_pred);
-  tally.add(loss, pass.y, pass.y_pred.value(), pass.weights);
+  tally.add(loss, pass.x.shape()[0], pass.y_true, pass.y_pred.value(), pass.weights);
   return loss * (static_cast<double>(pass.x.shape()[0]) / static_cast<double>(work_.samples));
 }
 
@@ -231,7 +238,7 @@ const Logs& Sequential::train_on_batch(const Tensor& x, const Tensor& y, const T
   state_->require_known(pass.gradients);
   // Before the step: predictions may share a parameter's memory, and if a metric throws, the weights are unchanged.
   tally.require_logits(pass.y_pred);
-  tally.add(loss, y, pass.y_pred.value(), sample_weight);
+  tally.add(loss, x.shape()[0], pass.y_true, pass.y_pred.value(), pass.weights);
   tally.write(logs);
   state_->optimizer->step(pass.gradients);
   ++state_->seen.steps;

@@ -62,6 +62,13 @@ Written write_square(OpWriter& to) {
   return mapped(to, [&](const std::string& x) { return to.node("Mul", {x, x}); });
 }
 
+Written write_not_equal(OpWriter& to) {
+  return mapped(to, [&](const std::string& x) {
+    const std::string equal = to.node("Equal", {x, to.constant(to.op().real("value"))});
+    return to.node("Cast", {to.node("Not", {equal})}, {{"to", Index{1}}});  // 1: float
+  });
+}
+
 /// Before opset 20 from simpler ops: x (1 + erf(x / sqrt 2)) / 2, or with `approximate`
 /// x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2.
 Written write_gelu(OpWriter& to) {
@@ -145,6 +152,7 @@ OpRows arithmetic_rows() {
          const Given alpha{"alpha", to.op().real("alpha")};
          return elementwise(to, "Elu", {&alpha, 1});
        }},
+      {"not_equal", write_not_equal},
       {"softmax", [](OpWriter& to) { return along_axis(to, "Softmax"); }},
       {"log_softmax", [](OpWriter& to) { return along_axis(to, "LogSoftmax"); }},
       {"sum", reduction("ReduceSum", 13)},

@@ -106,9 +106,11 @@ Var Tape::alias(Var x, const Shape& shape, bool keeps_rows) {
   Node& node = new_node(shape, original.value, original.wants_gradient);
   node.owner = original.owner;
   if (original.of_samples) follow_samples(node, keeps_rows);
+  const Var result = var(node);
+  result.masked_as(x);
   if (recording_ != nullptr) [[unlikely]]
     recording_->add(node, "reshape", {&x, 1});
-  return var(node);
+  return result;
 }
 
 /// True if an optimizer step may change this factor of a product, because it shares memory with a parameter.

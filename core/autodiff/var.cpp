@@ -1,5 +1,7 @@
 #include "cornu/core/autodiff/var.h"
 
+#include <algorithm>
+
 #include "cornu/core/autodiff/tape.h"
 #include "cornu/core/error.h"
 #include "cornu/core/kernels/blas.h"
@@ -72,6 +74,34 @@ void Var::made_from_logits(Var logits, bool by_softmax) const {
   self.logits = &logits.node();
   self.is_softmax = by_softmax;
   self.squashed_by = by_softmax ? "softmax" : "sigmoid";
+}
+
+Var Var::mask() const {
+  Node* const mask = node().mask;
+  if (mask != nullptr) ++mask->mask_reads;
+  return on_same_tape(mask);
+}
+
+void Var::set_mask(Var mask) const {
+  require(!mask || (rank() >= 2 && mask.shape() == shape().sub(0, 2)),
+          "a mask of shape {} for a value of shape {}; (batch, steps) is required", mask ? mask.shape() : Shape(),
+          shape());
+  node().mask = mask ? &mask.node() : nullptr;
+}
+
+void Var::take_mask(Node* mask) const {
+  Node& self = node();
+  const bool has_steps = self.shape.rank() >= 2 && self.shape[0] == mask->shape[0] && self.shape[1] == mask->shape[1];
+  if (!has_steps || self.mask == mask) return;
+  if (self.mask == nullptr) {
+    self.mask = mask;
+    return;
+  }
+  const Var both = on_same_tape(self.mask), other = on_same_tape(mask);
+  const Var together = self.tape->output(mask->shape, {both, other}, "maximum");
+  std::transform(both.value().begin(), both.value().end(), other.value().begin(), together.out().begin(),
+                 [](Real a, Real b) { return std::max(a, b); });
+  self.mask = &together.node();
 }
 
 Var Var::softmax_logits() const { return node().is_softmax ? on_same_tape(node().logits) : Var(); }

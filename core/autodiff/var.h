@@ -27,12 +27,14 @@ struct alignas(alignment) Node {
   Real* gradient = nullptr;   // allocated by the first sink()
   bool has_gradient = false;  // a rule has written to it
   bool wants_gradient = false;
-  Node* owner = nullptr;  // the node whose memory and gradient this one shares: itself, unless it is an alias
-  const Parameter* parameter = nullptr;
-  Node* logits = nullptr;  // the operand, if this is the result of softmax or sigmoid
-  bool is_softmax = false;
-  const char* squashed_by = nullptr;  // "softmax" or "sigmoid" if its values are results of that function
+  bool is_softmax = false;  // how it was computed from `logits`
   bool of_samples = false;  // its first axis is the batch axis of the pass, or has the same number of rows per sample
+  int mask_reads = 0;       // of a mask: how often an op or layer has asked for it
+  Node* owner = nullptr;    // the node whose memory and gradient this one shares: itself, unless it is an alias
+  const Parameter* parameter = nullptr;
+  Node* logits = nullptr;             // the operand, if this is the result of softmax or sigmoid
+  Node* mask = nullptr;               // (batch, steps): which steps count
+  const char* squashed_by = nullptr;  // "softmax" or "sigmoid" if its values are results of that function
   DeferredProduct* first_product = nullptr;
   DeferredProduct* last_product = nullptr;
   void (*rule)(const void*) = nullptr;
@@ -104,6 +106,21 @@ class Var {
   const char* squashed_by() const { return node().owner->squashed_by; }
   /// For ops that only move elements: records that all elements of this value are elements of x.
   void squashed_as(Var x) const { node().squashed_by = x.squashed_by(); }
+  /// The mask of a batch of sequences, (batch, steps, ...): 1 for a step that counts, 0 for padding, (batch, steps).
+  /// Empty if all steps count. See core/ops/masks.h.
+  Var mask() const;
+  bool is_masked() const { return node().mask != nullptr; }
+  /// How often `mask` has been called for values with this mask; 0 without one.
+  int mask_reads() const { return node().mask == nullptr ? 0 : node().mask->mask_reads; }
+  /// For ops that compute each step of this value from the same step of x: takes over its mask. Does nothing if the two
+  /// do not have the same batch and steps. If this value has another mask, a step counts if it counts in either, as in
+  /// Keras.
+  void masked_as(Var x) const {
+    if (x.node().mask != nullptr) [[unlikely]]
+      take_mask(x.node().mask);
+  }
+  /// For ops: sets or, if it is empty, removes the mask. Throws ShapeError unless it has this value's first two axes.
+  void set_mask(Var mask) const;
   /// The value that this one is an alias of; this value if it is not an alias.
   Var unshaped() const { return on_same_tape(node().owner); }
   explicit operator bool() const { return bits_ != 0; }
@@ -114,6 +131,7 @@ class Var {
   Var(detail::Node* node, std::uintptr_t pass) : bits_(reinterpret_cast<std::uintptr_t>(node) | pass) {}
   detail::Node& node() const;
   Var on_same_tape(detail::Node* node) const;
+  void take_mask(detail::Node* mask) const;
 
   std::uintptr_t bits_ = 0;
 };

@@ -107,6 +107,9 @@ Var pairwise(const Operand& left, const Operand& right) {
   if (a.rank() < shape.rank()) a.mix_samples();
   if (b.rank() < shape.rank()) b.mix_samples();
   Var y = tape.output(shape, {a, b}, Pair::op);
+  for (const Var operand : {a, b}) {
+    if (operand.rank() == y.rank()) y.masked_as(operand);
+  }
   pairs.each_number([to = y.out().data(), from_a = a.value().data(), from_b = b.value().data()](
                         Index i, Index ia, Index ib) { to[i] = Pair::value(from_a[ia], from_b[ib]); });
   return y.backward([=] {

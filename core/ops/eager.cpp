@@ -48,6 +48,9 @@ Tensor leaky_relu(const Tensor& x, double negative_slope) {
 Tensor elu(const Tensor& x, double alpha) {
   return eagerly([&](Var v) { return elu(v, alpha); }, x);
 }
+Tensor not_equal(const Tensor& x, double value) {
+  return eagerly([&](Var v) { return not_equal(v, value); }, x);
+}
 Tensor gelu(const Tensor& x, const GeluOptions& options) {
   return eagerly([&](Var v) { return gelu(v, options); }, x);
 }

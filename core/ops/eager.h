@@ -74,6 +74,7 @@ inline Tensor tanh(const Tensor& x) { return detail::eager_unary(tanh, x); }
 Tensor leaky_relu(const Tensor& x, double negative_slope = 0.2);
 Tensor elu(const Tensor& x, double alpha = 1);
 Tensor gelu(const Tensor& x, const GeluOptions& options = {});
+Tensor not_equal(const Tensor& x, double value);
 inline Tensor swish(const Tensor& x) { return detail::eager_unary(swish, x); }
 inline Tensor silu(const Tensor& x) { return swish(x); }
 inline Tensor softplus(const Tensor& x) { return detail::eager_unary(softplus, x); }

@@ -18,9 +18,13 @@ struct GruTrace {
 
 /// One step forward: applies the activations to `gates` in place and updates h.
 void advance(const Recurrence& r, Index turn, const GruTrace& trace, const View& products, const View& h_now) {
-  vectorized([=, u = r.units, batch = r.batch, steps = r.steps, step = r.step(turn)] {
+  vectorized([=, u = r.units, batch = r.batch, steps = r.steps, step = r.step(turn), counts = r.counts()] {
     for (Index sample = 0; sample < batch; ++sample) {
       const Index row = sample * steps + step;
+      if (counts != nullptr && counts[row] == 0) {
+        std::copy_n(h_now.data() + sample * u, u, trace.h.data() + row * u);
+        continue;
+      }
       Real *const gates = trace.gates.data() + row * 3 * u, *const old_h = trace.h.data() + row * u,
                   *const inner = trace.inner.data() + row * u, *const h = h_now.data() + sample * u;
       const Real* const p = products.data() + sample * 3 * u;
@@ -43,9 +47,14 @@ void advance(const Recurrence& r, Index turn, const GruTrace& trace, const View&
 /// the previous step.
 void go_back(const Recurrence& r, Index turn, const GruTrace& trace, const View& dh_now, const View& dinputs_of_all,
              const View& dproducts_of_all) {
-  vectorized([=, u = r.units, batch = r.batch, steps = r.steps, step = r.step(turn)] {
+  vectorized([=, u = r.units, batch = r.batch, steps = r.steps, step = r.step(turn), counts = r.counts()] {
     for (Index sample = 0; sample < batch; ++sample) {
       const Index row = sample * steps + step;
+      if (counts != nullptr && counts[row] == 0) {
+        std::fill_n(dinputs_of_all.data() + row * 3 * u, 3 * u, Real{0});
+        std::fill_n(dproducts_of_all.data() + row * 3 * u, 3 * u, Real{0});
+        continue;
+      }
       const Real *const gates = trace.gates.data() + row * 3 * u, *const old_h = trace.h.data() + row * u,
                         *const inner = trace.inner.data() + row * u;
       Real *const dinputs = dinputs_of_all.data() + row * 3 * u, *const dh = dh_now.data() + sample * u,

@@ -16,12 +16,22 @@ struct LstmTrace {
   View h, c, tanh_c;  // (rows, units): h and c before the step, tanh(c) after it
 };
 
+/// A masked step of a sample.
+void keep_state(const LstmTrace& trace, Index row, Index units, const Real* h, const Real* c) {
+  std::copy_n(h, units, trace.h.data() + row * units);
+  std::copy_n(c, units, trace.c.data() + row * units);
+}
+
 /// One step forward: applies the activations to `gates` in place and updates h and c.
 void advance_lstm(const Recurrence& r, Index turn, const LstmTrace& trace, const View& products, const View& h_now,
                   const View& c_now) {
-  vectorized([=, u = r.units, batch = r.batch, steps = r.steps, step = r.step(turn)] {
+  vectorized([=, u = r.units, batch = r.batch, steps = r.steps, step = r.step(turn), counts = r.counts()] {
     for (Index sample = 0; sample < batch; ++sample) {
       const Index row = sample * steps + step;
+      if (counts != nullptr && counts[row] == 0) {
+        keep_state(trace, row, u, h_now.data() + sample * u, c_now.data() + sample * u);
+        continue;
+      }
       Real *const gates = trace.gates.data() + row * 4 * u, *const old_h = trace.h.data() + row * u,
                   *const old_c = trace.c.data() + row * u, *const tanh_c = trace.tanh_c.data() + row * u;
       Real *const h = h_now.data() + sample * u, *const c = c_now.data() + sample * u;
@@ -48,9 +58,13 @@ void advance_lstm(const Recurrence& r, Index turn, const LstmTrace& trace, const
 /// One step backward: computes dgates from dh and dc, and sets dc to the gradient for the previous step.
 void go_back_lstm(const Recurrence& r, Index turn, const LstmTrace& trace, const View& dh_now, const View& dc_now,
                   const View& dgates_of_all) {
-  vectorized([=, u = r.units, batch = r.batch, steps = r.steps, step = r.step(turn)] {
+  vectorized([=, u = r.units, batch = r.batch, steps = r.steps, step = r.step(turn), counts = r.counts()] {
     for (Index sample = 0; sample < batch; ++sample) {
       const Index row = sample * steps + step;
+      if (counts != nullptr && counts[row] == 0) {
+        std::fill_n(dgates_of_all.data() + row * 4 * u, 4 * u, Real{0});
+        continue;
+      }
       const Real *const gates = trace.gates.data() + row * 4 * u, *const old_c = trace.c.data() + row * u,
                         *const tanh_c = trace.tanh_c.data() + row * u, *const dh = dh_now.data() + sample * u;
       Real *const dgates = dgates_of_all.data() + row * 4 * u, *const dc = dc_now.data() + sample * u;
@@ -94,7 +108,8 @@ Var lstm_of(const Recurrence& r, const RecurrentOperands& operands) {
     for (Index turn = r.steps - 1; turn >= 0; --turn) {
       r.add_state_gradient(y, turn, dh);
       go_back_lstm(r, turn, trace, dh, dc, dgates);
-      if (turn > 0 || initial.h) gemm(r.part(dgates, turn), transposed(recurrent_kernel.value()), overwrite(dh));
+      if (turn == 0 && !initial.h) break;
+      gemm(r.part(dgates, turn), transposed(recurrent_kernel.value()), r.gradient_before(dh, turn));
     }
     r.backward(operands, dgates);
     recurrent_kernel.add_product(transposed(trace.h), dgates);

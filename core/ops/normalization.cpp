@@ -98,6 +98,7 @@ Var normalize_features(Var x, Var mean, Var variance, bool own, Var scale, Var o
       x.shape(), mean.shape(), variance.shape(), scale.shape(), offset.shape(), features);
   Tape& tape = x.tape();
   Var y = tape.output(x.shape(), {x, mean, variance, scale, offset}, {"batch_normalization", {{"epsilon", epsilon}}});
+  if (x.rank() > 2) y.masked_as(x);
   const WideRows all(x.shape());
   const Real one_over_samples = all.samples > 0 ? 1 / static_cast<Real>(all.samples) : 0;
   const Real eps = static_cast<Real>(epsilon);
@@ -182,6 +183,7 @@ Var layer_normalization(Var x, Operand scale_operand, Operand offset_operand,
   if (options.axes == x.rank()) x.mix_samples();
   Var y = tape.output(x.shape(), {x, scale, offset},
                       {"layer_normalization", {{"axes", options.axes}, {"epsilon", options.epsilon}}});
+  if (x.rank() - options.axes >= 2) y.masked_as(x);
   const Index n = one.size(), rows = x.shape().sub(0, x.rank() - options.axes).size();
   const Real *const from = x.value().data(), *const scales = scale.value().data();
   Real *const means = tape.scratch({rows}).data(), *const inverses = tape.scratch({rows}).data();

@@ -129,6 +129,8 @@ OpRows<OpCall>& calls() {
           {"leaky_relu",
            [](const Trace::Op& op, Operands x, const Shape&) { return leaky_relu(x[0], op.real("negative_slope")); }},
           {"elu", [](const Trace::Op& op, Operands x, const Shape&) { return elu(x[0], op.real("alpha")); }},
+          {"not_equal",
+           [](const Trace::Op& op, Operands x, const Shape&) { return not_equal(x[0], op.real("value")); }},
           {"gelu", [](const Trace::Op& op, Operands x,
                       const Shape&) { return gelu(x[0], GeluOptions{.approximate = op.flag("approximate")}); }},
           {"sum", reduction(sum, sum)},

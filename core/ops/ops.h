@@ -99,6 +99,8 @@ Var swish(Var x);
 Var silu(Var x);
 /// log(1 + e^x), without overflow and precise for large |x|.
 Var softplus(Var x);
+/// 1 where x differs from `value`, else 0. The gradient is 0.
+Var not_equal(Var x, double value);
 /// The identity: the default activation of Dense.
 Var linear(Var x);
 

@@ -75,9 +75,16 @@ struct LeakyRelu {
   Real slope(Real x, Real) const { return x > 0 ? Real{1} : negative_slope; }
 };
 
+struct NotEqual {
+  Real value_of_equal;
+  Real value(Real x) const { return x != value_of_equal ? Real{1} : Real{0}; }
+  Real slope(Real, Real) const { return 0; }
+};
+
 template <class F>
 Var pointwise(Var x, F op, OpDescription&& described) {
   Var y = x.tape().output(x.shape(), {x}, std::move(described));
+  y.masked_as(x);
   assign(y.out(), [op, from = x.value().data()](Index i) { return op.value(from[i]); });
   return y.backward([=] {
     if (Sink dx = x.sink()) {
@@ -100,6 +107,7 @@ struct Point {
 template <class F>
 Var with_slopes(Var x, OpDescription&& described, F f) {
   Var y = x.tape().output(x.shape(), {x}, std::move(described));
+  y.masked_as(x);
   // Without a gradient the slopes are not needed: each goes into y and is then overwritten by its value.
   Real* const slopes = y.wants_gradient() ? x.tape().scratch(x.shape()).data() : y.out().data();
   assign(y.out(), [f, slopes, from = x.value().data()](Index i) {
@@ -151,6 +159,10 @@ Var elu(Var x, double alpha) {
   });
 }
 Var elu(Var x) { return elu(x, 1); }
+
+Var not_equal(Var x, double value) {
+  return pointwise(x, NotEqual{static_cast<Real>(value)}, {"not_equal", {{"value", value}}});
+}
 
 Var gelu(Var x, const GeluOptions& options) {
   return options.approximate ? with_slopes(x, {"gelu", {{"approximate", true}}}, [](Real v) { return gelu_by_tanh(v); })

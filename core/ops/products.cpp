@@ -74,6 +74,7 @@ Var rows_product(Var x, Var w, bool transpose_w, Var b) {
   const Shape shape = x.shape().with(-1, out);
   Var y = b ? x.tape().output(shape, {x, w, b}, "affine")
             : x.tape().output(shape, {x, w}, {"matmul", {{"transpose_a", false}, {"transpose_b", transpose_w}}});
+  if (x.rank() > 2) y.masked_as(x);
   if (b) fill_rows(y.out(), b.value());
   gemm({x.value().data(), rows, in}, factors, Sink(y.out(), static_cast<bool>(b)));
   return y.backward([=] {

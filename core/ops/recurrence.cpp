@@ -11,7 +11,7 @@ namespace cornu {
 
 Recurrence::Recurrence(const char* who, Index gates, Index biases, const RecurrentOperands& operands,
                        const RecurrentOptions& how, States given)
-    : options(how), states(given) {
+    : options(how), states(given), mask(operands.x.mask()) {
   const Shape &sx = operands.x.shape(), &sk = operands.kernel.shape(), &sr = operands.recurrent_kernel.shape();
   const Shape bias_shape = operands.bias ? operands.bias.shape() : Shape();
   bool fits = sx.rank() == 3 && sk.rank() == 2 && sr.rank() == 2;
@@ -43,29 +43,41 @@ Recurrence::Recurrence(const char* who, Index gates, Index biases, const Recurre
 Var Recurrence::output(std::array<const char*, 2> op, const RecurrentOperands& from) const {
   const bool only_last = !options.return_sequences && !has_cell();
   const Shape shape = only_last ? Shape{batch, units} : Shape{batch, result_rows, units};
-  std::array<Var, 6> operands{from.x, from.kernel, from.recurrent_kernel};
+  std::array<Var, 7> operands{from.x, from.kernel, from.recurrent_kernel};
   std::size_t count = 3;
   for (const Var each : {from.bias, from.initial.h, from.initial.c}) {
     if (each) operands[count++] = each;
   }
+  Tape& tape = from.x.tape();
+  if (mask) {  // layers write it as smaller ops in a trace; no exporter knows this op
+    operands[count++] = mask;
+    const Var y = tape.output(shape, {operands.data(), count}, "recurrence_of_masked_steps");
+    if (options.return_sequences && !has_cell()) y.set_mask(mask_of_result());
+    return y;
+  }
   const std::span<const Var> given(operands.data(), count);
   if (states == States::none) {
-    return from.x.tape().output(
+    return tape.output(
         shape, given,
         {op[0], {{"return_sequences", options.return_sequences}, {"go_backwards", options.go_backwards}}});
   }
-  return from.x.tape().output(shape, given,
-                              {op[1],
-                               {{"return_sequences", options.return_sequences},
-                                {"go_backwards", options.go_backwards},
-                                {"initial_state", static_cast<bool>(from.initial.h)}}});
+  return tape.output(shape, given,
+                     {op[1],
+                      {{"return_sequences", options.return_sequences},
+                       {"go_backwards", options.go_backwards},
+                       {"initial_state", static_cast<bool>(from.initial.h)}}});
 }
+
+Var Recurrence::mask_of_result() const { return mask && options.go_backwards ? flip(mask, 1) : mask; }
 
 RecurrentOutput Recurrence::parts(Var result) const {
   const auto row = [&](Index i) { return reshape(slice_axis(result, 1, i, i + 1), {batch, units}); };
   if (!has_cell()) return {result, {options.return_sequences ? row(steps - 1) : result}};
   const Var h = row(result_rows - 2), c = row(result_rows - 1);
-  return {options.return_sequences ? slice_axis(result, 1, 0, steps) : h, {h, c}};
+  if (!options.return_sequences) return {h, {h, c}};
+  const Var y = slice_axis(result, 1, 0, steps);
+  if (mask) y.set_mask(mask_of_result());
+  return {y, {h, c}};
 }
 
 MatrixView Recurrence::part(const View& array, Index turn) const {
@@ -128,6 +140,14 @@ void Recurrence::add_row_gradient(Var y, Index row, const View& dstate) const {
 
 void Recurrence::add_state_gradient(Var y, Index turn, const View& dstate) const {
   if (options.return_sequences || turn == steps - 1) add_row_gradient(y, options.return_sequences ? turn : 0, dstate);
+}
+
+Sink Recurrence::gradient_before(const View& dstate, Index turn) const {
+  if (!mask) return overwrite(dstate);
+  for (Index sample = 0; sample < batch; ++sample) {
+    if (counts()[sample * steps + step(turn)] != 0) std::fill_n(dstate.data() + sample * units, units, Real{0});
+  }
+  return accumulate_into(dstate);
 }
 
 void Recurrence::add_cell_gradient(Var y, const View& dcell) const {

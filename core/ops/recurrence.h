@@ -27,6 +27,7 @@ struct Recurrence {
   Index result_rows = 0;  // of a sample: states after steps, and the cell
   RecurrentOptions options;
   States states;
+  Var mask;  // of x; at a masked step a sample keeps its state
 
   /// `gates`: gates per unit. `biases`: rows of the bias. Throws as documented for the ops.
   Recurrence(const char* who, Index gates, Index biases, const RecurrentOperands& operands, const RecurrentOptions& how,
@@ -34,8 +35,12 @@ struct Recurrence {
 
   Index rows() const { return batch * steps; }
   bool has_cell() const { return states == States::h_and_c; }
+  /// The elements of the mask, (batch, steps); null without one.
+  const Real* counts() const { return mask ? mask.value().data() : nullptr; }
   /// A new value on the tape for the op's result. `op`: its name, without and with states.
   Var output(std::array<const char*, 2> op, const RecurrentOperands& operands) const;
+  /// The mask of the states after all steps, in processing order.
+  Var mask_of_result() const;
   /// Takes the result of an op with states apart.
   RecurrentOutput parts(Var result) const;
   Index step(Index turn) const { return options.go_backwards ? steps - 1 - turn : turn; }
@@ -56,6 +61,9 @@ struct Recurrence {
   /// Adds the part of dy that reaches the state after a turn, or the last cell, directly.
   void add_state_gradient(Var y, Index turn, const View& dstate) const;
   void add_cell_gradient(Var y, const View& dcell) const;
+  /// The sink of the gradient of the state before a turn, in the memory of that after it: samples that the mask leaves
+  /// out keep theirs.
+  Sink gradient_before(const View& dstate, Index turn) const;
 
  private:
   void put_row(const View& state, Index row, Var y) const;

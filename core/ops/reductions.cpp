@@ -13,6 +13,12 @@ Shape reduced(const Shape& shape, Index axis, const ReduceOptions& options) {
   return options.keepdims ? shape.with(axis, 1) : shape.without(axis);
 }
 
+/// y after a reduction of x along axis `at`: the steps stay if only features were reduced.
+Var with_steps(Var y, Var x, Index at) {
+  if (at >= 2) y.masked_as(x);
+  return y;
+}
+
 /// scale * sum of x over the middle axis of `split`; the gradient broadcasts along that axis.
 Var scaled_sum(Var x, const AxisSplit& split, Real scale, const Shape& shape, OpDescription&& op) {
   Var y = x.tape().output(shape, {x}, std::move(op));
@@ -73,24 +79,27 @@ Var sum(Var x) { return scaled_sum(x, all(x), 1, {}, "sum"); }
 
 Var sum(Var x, Index axis, const ReduceOptions& options) {
   const Index at = x.along(axis);
-  return scaled_sum(x, {x.shape(), at}, 1, reduced(x.shape(), axis, options),
-                    {"sum", {{"axis", at}, {"keepdims", options.keepdims}}});
+  return with_steps(scaled_sum(x, {x.shape(), at}, 1, reduced(x.shape(), axis, options),
+                               {"sum", {{"axis", at}, {"keepdims", options.keepdims}}}),
+                    x, at);
 }
 
 Var mean(Var x) { return scaled_sum(x, all(x), one_over(x.size()), {}, "mean"); }
 
 Var mean(Var x, Index axis, const ReduceOptions& options) {
   const Index at = x.along(axis);
-  return scaled_sum(x, {x.shape(), at}, one_over(x.shape()[axis]), reduced(x.shape(), axis, options),
-                    {"mean", {{"axis", at}, {"keepdims", options.keepdims}}});
+  return with_steps(scaled_sum(x, {x.shape(), at}, one_over(x.shape()[axis]), reduced(x.shape(), axis, options),
+                               {"mean", {{"axis", at}, {"keepdims", options.keepdims}}}),
+                    x, at);
 }
 
 Var max(Var x) { return max_over(x, all(x), {}, "max"); }
 
 Var max(Var x, Index axis, const ReduceOptions& options) {
   const Index at = x.along(axis);
-  return max_over(x, {x.shape(), at}, reduced(x.shape(), axis, options),
-                  {"max", {{"axis", at}, {"keepdims", options.keepdims}}});
+  return with_steps(max_over(x, {x.shape(), at}, reduced(x.shape(), axis, options),
+                             {"max", {{"axis", at}, {"keepdims", options.keepdims}}}),
+                    x, at);
 }
 
 }  // namespace cornu

@@ -3,7 +3,7 @@
 #include "cornu/core/autodiff/operand.h"
 
 /// Ops on batches of sequences, (batch, steps, features). As in ops.h, each is one function with its gradient, which is
-/// computed through all steps.
+/// computed through all steps. At a step that the mask of x leaves out (core/ops/masks.h), a sequence keeps its state.
 namespace cornu {
 
 struct RecurrentOptions {

@@ -26,6 +26,7 @@ Var permuted(Var x, const Axes& axes) {
   Var y = x.tape().output(Shape(first(dimensions, rank)), {x}, {"transpose", {{"axes", first(axes, rank)}}});
   permute(x.value(), first(axes, rank), overwrite(y.out()));
   y.squashed_as(x);
+  if (rank > 2 && axes[0] == 0 && axes[1] == 1) y.masked_as(x);
   return y.backward([=] {
     if (Sink dx = x.sink()) permute(y.grad(), first(inverse, rank), dx);
   });
@@ -41,6 +42,26 @@ void copy_runs(const Real* from, Index from_stride, const Runs& to_runs, Real* t
     const Real* const run = from + row * from_stride;
     assign(to + row * to_runs.stride, to_runs.width, accumulates, [run](Index i) { return run[i]; });
   }
+}
+
+/// Gives y, the values concatenated along an axis, a mask. All steps of a value without one count.
+void mask_concatenated(Var y, std::span<const Var> values, Index axis) {
+  if (axis >= 2) {
+    for (const Var value : values) y.masked_as(value);
+  }
+  if (axis != 1) return;
+  Tape& tape = y.tape();
+  auto* const masks = static_cast<Var*>(tape.allocate(values.size_bytes()));
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    Var mask = values[i].mask();
+    if (!mask) {
+      const View ones = tape.scratch(values[i].shape().sub(0, 2));
+      fill(ones, 1);
+      mask = tape.input(ones);
+    }
+    new (masks + i) Var(mask);
+  }
+  y.set_mask(concatenate({masks, values.size()}, 1));
 }
 
 /// The positions of an axis in reverse order.
@@ -143,6 +164,9 @@ Var concatenate(std::span<const Var> values, Index axis) {
   if (std::all_of(operands.begin(), operands.end(), [](Var value) { return value.squashed_by() != nullptr; })) {
     y.squashed_as(operands.front());
   }
+  if (std::any_of(operands.begin(), operands.end(), [](Var value) { return value.is_masked(); })) {
+    mask_concatenated(y, operands, at);
+  }
   return y.backward([=] {
     Index from = 0;
     for (const Var value : operands) {
@@ -172,6 +196,8 @@ Var slice_axis(Var x, Index axis, Index begin, Index end) {
       x.tape().output(x.shape().with(at, to - from), {x}, {"slice_axis", {{"axis", at}, {"begin", from}, {"end", to}}});
   copy_runs(x.value().data() + offset, stride, {split.outer, width, width}, y.out().data(), false);
   y.squashed_as(x);
+  if (at >= 2) y.masked_as(x);
+  if (at == 1 && x.is_masked()) y.set_mask(slice_axis(x.mask(), 1, from, to));
   return y.backward([=] {
     if (Sink dx = x.sink()) {
       if (!dx.accumulates()) fill(dx.view(), 0);  // outside the slice the gradient is 0
@@ -186,6 +212,8 @@ Var flip(Var x, Index axis) {
   Var y = x.tape().output(x.shape(), {x}, {"flip", {{"axis", at}}});
   reverse(x.value(), split, overwrite(y.out()));
   y.squashed_as(x);
+  if (at >= 2) y.masked_as(x);
+  if (at == 1 && x.is_masked()) y.set_mask(flip(x.mask(), 1));
   return y.backward([=] {
     if (Sink dx = x.sink()) reverse(y.grad(), split, dx);
   });

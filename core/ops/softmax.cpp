@@ -10,11 +10,12 @@ namespace {
 
 constexpr Real nothing = -std::numeric_limits<Real>::infinity();  // padding: a logit of probability 0
 
-/// y = f(x), one tile of slices at a time: f(tile, values, scratch) turns the values of x into those of y in place;
-/// `scratch` has the same size.
+/// y = f(x) along axis `at`, one tile of slices at a time: f(tile, values, scratch) turns the values of x into those of
+/// y in place; `scratch` has the same size.
 template <class F>
-Var slices_forward(Var x, const AxisSplit& split, OpDescription&& op, F f) {
+Var slices_forward(Var x, Index at, const AxisSplit& split, OpDescription&& op, F f) {
   Var y = x.tape().output(x.shape(), {x}, std::move(op));
+  if (at >= 2) y.masked_as(x);
   Real* const numbers = x.tape().scratch({2, SliceTile::size(split)}).data();
   vectorized([=, from = x.value().data(), to = y.out().data()] {
     each_slice_tile(split, [=](const SliceTile& tile) {
@@ -49,7 +50,7 @@ Var softmax(Var x, Index axis) {
   const Index at = x.along(axis);
   const AxisSplit split(x.shape(), at);
   const Var y = slices_forward(
-      x, split, {"softmax", {{"axis", at}}},
+      x, at, split, {"softmax", {{"axis", at}}},
       [](const SliceTile& tile, Real* numbers, Real*) __attribute__((always_inline)) {
         const Lanes peaks = tile.max(numbers);
         tile.each(numbers, [=](Index i, std::size_t lane) { return math::exp(numbers[i] - peaks[lane]); });
@@ -71,7 +72,7 @@ Var log_softmax(Var x, Index axis) {
   const Index at = x.along(axis);
   const AxisSplit split(x.shape(), at);
   const Var y = slices_forward(
-      x, split, {"log_softmax", {{"axis", at}}},
+      x, at, split, {"log_softmax", {{"axis", at}}},
       [](const SliceTile& tile, Real* numbers, Real* e) __attribute__((always_inline)) {
         const Lanes peaks = tile.max(numbers);
         tile.each(numbers, [=](Index i, std::size_t lane) { return numbers[i] - peaks[lane]; });

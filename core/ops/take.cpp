@@ -37,6 +37,7 @@ Var take(Operand table_operand, Var indices) {
   }
   table.mix_samples();
   Var y = indices.tape().output(taken, {table, indices}, "take");
+  y.masked_as(indices);
   const auto row_of = [=](Index i) { return static_cast<Index>(which[i]) * width; };
   for (Index i = 0; i < indices.size(); ++i) {
     std::copy_n(table.value().data() + row_of(i), width, y.out().data() + i * width);

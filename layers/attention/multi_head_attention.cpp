@@ -44,6 +44,12 @@ Var without_later_ones(Var scores) {
   return scores + scores.tape().input(mask);
 }
 
+/// The given mask of keys or, without one, that of the value or the key.
+Var mask_of_keys(Var given, Var value_input, Var key_input) {
+  if (given) return given;
+  return value_input.is_masked() ? value_input.mask() : key_input.mask();
+}
+
 /// A kernel whose last axes have `out` elements in all, as (out, in).
 detail::Piece pytorch_kernel(Parameter& kernel, Index out) {
   const std::array<Index, 2> lengths{kernel.value.size() / out, out}, order{1, 0};
@@ -132,6 +138,9 @@ Var MultiHeadAttention::forward(Var query_input, Var value_input, Var key_input)
   require_inputs(query_input, value_input, key_input);
   const Var q = project(query_input, query, 1, use_bias), k = project(key_input, key, 1, use_bias),
             v = project(value_input, value, 1, use_bias);
+  if (const Var keys = mask_of_keys({}, value_input, key_input)) {
+    return attend(query_input, value_input, key_input, {.keys = keys}).y;
+  }
   const Var seen = composite(q.tape(), {"attend", {{"num_heads", num_heads}, {"use_causal_mask", use_causal_mask}}},
                              {q, k, v}, [&] { return weighted(weights_of(q, k, {}), v, q.shape()[1]); });
   return activity_regularizer.add_loss(project(seen, attention_output, 2, use_bias));
@@ -150,8 +159,9 @@ MultiHeadAttention::Attended MultiHeadAttention::attend(Var query_input, Var val
           masks.scores ? masks.scores.shape() : Shape{}, whole);
   const Var q = project(query_input, query, 1, use_bias), k = project(key_input, key, 1, use_bias),
             v = project(value_input, value, 1, use_bias);
-  const Var weights = weights_of(q, k, masks);
+  const Var weights = weights_of(q, k, {mask_of_keys(masks.keys, value_input, key_input), masks.scores});
   const Var y = project(weighted(weights, v, queries), attention_output, 2, use_bias);
+  y.masked_as(query_input);
   return {activity_regularizer.add_loss(y), weights};
 }
 

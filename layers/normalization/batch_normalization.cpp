@@ -1,8 +1,12 @@
 #include "cornu/layers/normalization/batch_normalization.h"
 
+#include <algorithm>
+#include <array>
 #include <cmath>
+#include <span>
 
 #include "cornu/core/error.h"
+#include "cornu/core/ops/masks.h"
 #include "cornu/core/option_checks.h"
 #include "cornu/layers/build_checks.h"
 #include "cornu/layers/new_parameter.h"
@@ -15,6 +19,22 @@ namespace {
 Operand gain_of(const BatchNormalization& layer) { return layer.scale ? Operand(layer.gamma) : Operand(1); }
 Operand shift_of(const BatchNormalization& layer) { return layer.center ? Operand(layer.beta) : Operand(0); }
 
+Index count_of(Var mask) { return static_cast<Index>(std::count(mask.value().begin(), mask.value().end(), Real{1})); }
+
+/// Batch statistics and y of masked steps: x is (batch, steps, ..., features).
+BatchNormalized of_counted_steps(Var x, Var mask, const Operand& gain, const Operand& shift, double epsilon) {
+  const Shape& s = x.shape();
+  std::array<Index, Shape::max_rank> ones{s[0], s[1]};
+  std::fill(ones.begin() + 2, ones.end(), Index{1});
+  const Var plain = with_mask(x, {}),
+            counts = reshape(mask, std::span<const Index>(ones.data(), static_cast<std::size_t>(s.rank())));
+  const double rows = static_cast<double>(count_of(mask) * s.sub(2, s.rank() - 1).size());
+  const auto mean_of = [&](Var values) { return sum(reshape(values, {-1, s[-1]}), 0) / rows; };
+  const Var mean = mean_of(plain * counts), variance = mean_of(square((plain - mean) * counts));
+  const Var y = with_mask(batch_normalization(plain, mean, variance, gain, shift, epsilon), mask);
+  return {y, mean, variance};
+}
+
 /// Normalises x of shape (..., features).
 Var normalized(const BatchNormalization& layer, Var x) {
   Tape& tape = x.tape();
@@ -23,11 +43,14 @@ Var normalized(const BatchNormalization& layer, Var x) {
   if (!tape.training() || frozen) {
     return batch_normalization(x, layer.moving_mean, layer.moving_variance, gain, shift, layer.epsilon);
   }
-  const BatchNormalized batch = batch_normalization(x, gain, shift, layer.epsilon);
+  const Var mask = x.rank() > 2 ? x.mask() : Var();
+  const bool any = x.size() > 0 && (!mask || count_of(mask) > 0);
+  const BatchNormalized batch = mask && any ? of_counted_steps(x, mask, gain, shift, layer.epsilon)
+                                            : batch_normalization(x, gain, shift, layer.epsilon);
   const auto update = [&](const Parameter& moving, Var value) {
     tape.record_update(moving, tape.parameter(moving) * layer.momentum + value * (1 - layer.momentum));
   };
-  if (x.size() > 0) {  // an empty batch has no mean
+  if (any) {  // an empty batch has no mean
     update(layer.moving_mean, batch.mean);
     update(layer.moving_variance, batch.variance);
   }

@@ -1,7 +1,10 @@
 #include "cornu/layers/pooling/pooling.h"
 
+#include <limits>
+
 #include "cornu/core/error.h"
 #include "cornu/core/kernels/window.h"
+#include "cornu/core/ops/masks.h"
 
 namespace cornu::detail {
 
@@ -39,6 +42,18 @@ bool has_positions(const Shape& sample, Index axes) {
   return sample.rank() == axes + 1 && sample.sub(0, axes).size() > 0;
 }
 
+using Reduce = Var (*)(Var, Index, const ReduceOptions&);
+
+/// The mean or maximum over the steps that the mask counts; 0 for a sample without any.
+Var of_counted_steps(Var x, bool largest, bool keepdims) {
+  const ReduceOptions options{.keepdims = keepdims};
+  const Var mask = x.mask(), counts = reshape(mask, {x.shape()[0], x.shape()[1], 1});
+  const Var plain = with_mask(x, {}) * counts, number = sum(counts, 1, options);
+  if (!largest) return sum(plain, 1, options) / maximum(number, 1);
+  const Var most = max(plain + (1 - counts) * std::numeric_limits<Real>::lowest(), 1, options);
+  return most * minimum(number, 1);
+}
+
 }  // namespace
 
 Shape GlobalPool::build(const char* layer, const Shape& sample) const {
@@ -54,6 +69,7 @@ Var GlobalPool::forward(const char* layer, const char* op, Var (*reduce)(Var, In
   require(s.rank() > 0 && has_positions(s.sub(1), axes), "{}: an input of shape {}; {} is required", layer, s,
           axes == 1 ? "(batch, steps, features) with at least one step"
                     : "(batch, height, width, channels) with at least one pixel");
+  if (axes == 1 && x.is_masked()) return of_counted_steps(x, reduce == static_cast<Reduce>(max), keepdims);
   return composite(x.tape(), op, {x}, [&] {
     if (axes == 1) return reduce(x, 1, {.keepdims = keepdims});
     const Var y = reduce(reshape(x, {s[0], s[1] * s[2], s[3]}), 1, {});

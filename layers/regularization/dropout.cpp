@@ -28,6 +28,7 @@ Var Dropout::forward(Var x) const {
   const Real* const kept = mask.data();
   Var y = tape.output(x.shape(), {x});
   multiply(x.value().data(), kept, overwrite(y.out()));
+  y.masked_as(x);
   y.squashed_as(x);  // inference returns x, so losses must treat y as x in training too
   return y.backward([=] {
     if (Sink dx = x.sink()) multiply(y.grad().data(), kept, dx);

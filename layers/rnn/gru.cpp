@@ -31,7 +31,7 @@ RecurrentOutput by_steps(const GRU& layer, Var x, RecurrentState state) {
   }
   const Var of_gates = part(recurrent, 0, 2), of_candidate = part(recurrent, 2, 3),
             mask = detail::dropout_mask_of_state(x, units, layer.recurrent_dropout);
-  const auto next = [&](Var input, Var h) {
+  const auto next = [&](Var input, Var h, Var counts) {
     const Var seen = detail::masked(h, mask);
     const Var products = !layer.reset_after ? matmul(seen, of_gates)
                          : row              ? affine(seen, recurrent, row)
@@ -39,7 +39,8 @@ RecurrentOutput by_steps(const GRU& layer, Var x, RecurrentState state) {
     const auto gate = [&](Index i) { return recurrent_activation(part(input, i, i + 1) + part(products, i, i + 1)); };
     const Var keep = gate(0), reset = gate(1);
     const Var inner = layer.reset_after ? reset * part(products, 2, 3) : matmul(reset * seen, of_candidate);
-    return state.h = keep * h + (1 - keep) * activation(part(input, 2, 3) + inner);
+    const Var fresh = keep * h + (1 - keep) * activation(part(input, 2, 3) + inner);
+    return state.h = detail::next_state(counts, fresh, h);
   };
   const Var y = detail::each_step(inputs, units, detail::recurrent_options(layer), next, state.h);
   return {y, state};
@@ -65,7 +66,7 @@ Var GRU::forward(Var x) const {
   detail::require_recurrent_input("GRU", kernel, x);
   const RecurrentOptions how = detail::recurrent_options(*this);
   x = detail::drop_features(x, dropout);
-  if (reset_after && detail::is_usual(*this, x.tape())) {
+  if (reset_after && detail::is_usual(*this, x)) {
     return activity_regularizer.add_loss(use_bias ? gru(x, kernel, recurrent_kernel, bias, how)
                                                   : gru(x, kernel, recurrent_kernel, how));
   }
@@ -78,7 +79,7 @@ RecurrentOutput GRU::forward(Var x, const RecurrentState& initial) const {
   detail::require_only_h("GRU", initial, x.shape()[0], units);
   const RecurrentOptions how = detail::recurrent_options(*this);
   x = detail::drop_features(x, dropout);
-  RecurrentOutput output = !reset_after || !detail::is_usual(*this, x.tape()) ? by_steps(*this, x, initial)
+  RecurrentOutput output = !reset_after || !detail::is_usual(*this, x) ? by_steps(*this, x, initial)
                            : use_bias ? gru(x, initial, kernel, recurrent_kernel, bias, how)
                                       : gru(x, initial, kernel, recurrent_kernel, how);
   output.y = activity_regularizer.add_loss(output.y);

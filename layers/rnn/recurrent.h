@@ -1,5 +1,6 @@
 #pragma once
 
+#include "cornu/core/ops/masks.h"
 #include "cornu/core/ops/sequences.h"
 #include "cornu/core/option_checks.h"
 #include "cornu/layers/activation.h"
@@ -24,6 +25,13 @@ Var drop_features(Var x, double rate);
 /// In training, the mask of a state: a factor for each sample and unit. Empty in inference and at rate 0.
 Var dropout_mask_of_state(Var x, Index units, double rate);
 inline Var masked(Var h, Var mask) { return mask ? h * mask : h; }
+
+/// The state after a step. counts: (batch, 1), 0 for a sample that keeps its `old` state, which is empty for zeros;
+/// empty if the step counts for all.
+inline Var next_state(Var counts, Var fresh, Var old) {
+  if (!counts) return fresh;
+  return old ? counts * fresh + (1 - counts) * old : counts * fresh;
+}
 
 /// Builds a recurrent layer. `gates`: how many gates it has. `bias_rows`: 1 for a bias (gates units), 2 for
 /// (2, gates units). Returns the shape of an output sample.
@@ -70,17 +78,18 @@ RecurrentOptions recurrent_options(const L& layer) {
   return {.return_sequences = layer.return_sequences, .go_backwards = layer.go_backwards};
 }
 
-/// True if the fused ops of core compute what the layer does in this pass: with tanh and sigmoid, and no mask of
-/// states.
+/// True if the fused ops of core compute what the layer does in this pass: with tanh and sigmoid, and no dropout of
+/// states. In a trace, masked steps are written as smaller ops.
 template <class L>
-bool is_usual(const L& layer, const Tape& tape) {
+bool is_usual(const L& layer, Var x) {
+  const Tape& tape = x.tape();
   return layer.activation.is(tanh) && layer.recurrent_activation.is(sigmoid) &&
-         (layer.recurrent_dropout == 0 || !tape.training());
+         (layer.recurrent_dropout == 0 || !tape.training()) && (tape.recording() == nullptr || !x.is_masked());
 }
 
 /// Runs a recurrent layer with smaller ops, if the fused ops do not support it: h = next(inputs_t, h) for each step of
 /// `inputs` (batch, steps, width), with inputs_t (batch, width) and h (batch, units). An empty h starts from zeros.
-/// Returns the same shapes as the fused ops.
+/// next also gets the mask of the step, see next_state. Returns the same shapes as the fused ops.
 template <class Next>
 Var each_step(Var inputs, Index units, const RecurrentOptions& options, Next next, Var h = {}) {
   Tape& tape = inputs.tape();
@@ -90,35 +99,54 @@ Var each_step(Var inputs, Index units, const RecurrentOptions& options, Next nex
     std::fill(nothing.begin(), nothing.end(), Real{0});
     h = tape.input(nothing);
   }
+  const Var mask = inputs.mask();
+  inputs = with_mask(inputs, {});
   auto* const states = static_cast<Var*>(tape.allocate(static_cast<std::size_t>(steps) * sizeof(Var)));
   for (Index turn = 0; turn < steps; ++turn) {
     const Index step = options.go_backwards ? steps - 1 - turn : turn;
-    h = next(reshape(slice_axis(inputs, 1, step, step + 1), {batch, inputs.shape()[2]}), h);
+    const Var counts = mask ? slice_axis(mask, 1, step, step + 1) : Var();
+    h = next(reshape(slice_axis(inputs, 1, step, step + 1), {batch, inputs.shape()[2]}), h, counts);
     new (states + turn) Var(reshape(h, {batch, 1, units}));
   }
-  return options.return_sequences ? concatenate(std::span<const Var>(states, static_cast<std::size_t>(steps)), 1) : h;
+  if (!options.return_sequences) return h;
+  const Var y = concatenate(std::span<const Var>(states, static_cast<std::size_t>(steps)), 1);
+  if (mask) y.set_mask(options.go_backwards ? flip(mask, 1) : mask);
+  return y;
+}
+
+/// composed(name, operands) with the operands of a recurrent layer: x, its parameters, and the mask of x if there is
+/// one.
+template <class L, class F>
+Var composed_of(const char* name, const L& layer, Var x, F composed) {
+  if (!x.is_masked()) {
+    return layer.use_bias ? composed(name, {x, layer.kernel, layer.recurrent_kernel, layer.bias})
+                          : composed(name, {x, layer.kernel, layer.recurrent_kernel});
+  }
+  const std::string masked = std::string("masked_") + name;
+  const Var mask = x.mask();
+  return layer.use_bias ? composed(masked.c_str(), {x, layer.kernel, layer.recurrent_kernel, layer.bias, mask})
+                        : composed(masked.c_str(), {x, layer.kernel, layer.recurrent_kernel, mask});
 }
 
 /// Calls `formula`, which runs an LSTM or GRU with smaller ops. In a trace it is one op of this name, if both
-/// activations have names. reset_after: of a GRU.
+/// activations have names; with masked steps "masked_" comes before the name, and the mask is the last operand.
+/// reset_after: of a GRU.
 template <class L, std::invocable F>
 Var as_one_op(const char* name, const L& layer, Var x, bool reset_after, F formula) {
   if (x.tape().recording() == nullptr) return formula();
   const std::string activation = activation_registry().find_name(layer.activation.function()),
                     recurrent = activation_registry().find_name(layer.recurrent_activation.function());
   if (activation.empty() || recurrent.empty()) return formula();
-  const auto composed = [&](std::initializer_list<Operand> operands) {
+  return composed_of(name, layer, x, [&](const char* op, std::initializer_list<Operand> operands) {
     return composite(x.tape(),
-                     {name,
+                     {op,
                       {{"activation", activation.c_str()},
                        {"recurrent_activation", recurrent.c_str()},
                        {"return_sequences", layer.return_sequences},
                        {"go_backwards", layer.go_backwards},
                        {"reset_after", reset_after}}},
                      operands, formula);
-  };
-  return layer.use_bias ? composed({x, layer.kernel, layer.recurrent_kernel, layer.bias})
-                        : composed({x, layer.kernel, layer.recurrent_kernel});
+  });
 }
 
 }  // namespace cornu::detail

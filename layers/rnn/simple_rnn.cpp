@@ -8,8 +8,9 @@ namespace {
 
 RecurrentOutput by_steps(const SimpleRNN& layer, Var x, RecurrentState state) {
   const Var mask = detail::dropout_mask_of_state(x, layer.units, layer.recurrent_dropout);
-  const auto next = [&](Var input, Var h) {
-    return state.h = layer.activation(input + matmul(detail::masked(h, mask), layer.recurrent_kernel));
+  const auto next = [&](Var input, Var h, Var counts) {
+    const Var fresh = layer.activation(input + matmul(detail::masked(h, mask), layer.recurrent_kernel));
+    return state.h = detail::next_state(counts, fresh, h);
   };
   const Var inputs = layer.use_bias ? affine(x, layer.kernel, layer.bias) : matmul(x, layer.kernel);
   const Var y = detail::each_step(inputs, layer.units, detail::recurrent_options(layer), next, state.h);
@@ -22,16 +23,14 @@ Var as_simple_rnn(const SimpleRNN& layer, Var x) {
   if (x.tape().recording() == nullptr) return stepped();
   const std::string activation = detail::activation_registry().find_name(layer.activation.function());
   if (activation.empty()) return stepped();
-  const auto composed = [&](std::initializer_list<Operand> operands) {
+  return detail::composed_of("simple_rnn", layer, x, [&](const char* op, std::initializer_list<Operand> operands) {
     return composite(x.tape(),
-                     {"simple_rnn",
+                     {op,
                       {{"activation", activation.c_str()},
                        {"return_sequences", layer.return_sequences},
                        {"go_backwards", layer.go_backwards}}},
                      operands, stepped);
-  };
-  return layer.use_bias ? composed({x, layer.kernel, layer.recurrent_kernel, layer.bias})
-                        : composed({x, layer.kernel, layer.recurrent_kernel});
+  });
 }
 
 }  // namespace

@@ -18,7 +18,9 @@ Var TimeDistributed::forward(Var x) const {
   require(y.rank() > 0 && y.shape()[0] == steps.shape()[0],
           "TimeDistributed: its layer returned shape {} for {}; the first axis must remain the batch axis", y.shape(),
           steps.shape());
-  return reshape(y, y.shape().sub(1).batched(s[1]).batched(s[0]));
+  const Var result = reshape(y, y.shape().sub(1).batched(s[1]).batched(s[0]));
+  result.masked_as(x);
+  return result;
 }
 
 NamedLayers TimeDistributed::layers() { return {{layer.name().empty() ? layer.default_name() : layer.name(), &layer}}; }

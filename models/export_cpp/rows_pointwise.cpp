@@ -154,6 +154,7 @@ CppRows cpp_pointwise_rows() {
   CppRows rows{
       {"leaky_relu", [](CppOpWriter& to) { return to.each(leaky_relu_text(to.number_of("negative_slope"))); }},
       {"elu", [](CppOpWriter& to) { return to.each(elu_text(to.number_of("alpha"))); }},
+      {"not_equal", [](CppOpWriter& to) { return to.each("v != " + to.number_of("value") + " ? 1.0f : 0.0f"); }},
       {"gelu",
        [](CppOpWriter& to) { return to.each(to.op().flag("approximate") ? approximate_gelu_text : gelu_text); }},
       {"add", binary("a + b")},

@@ -44,10 +44,10 @@ void Tally::require_logits(Var y_pred) const {
   }
 }
 
-void Tally::add(double loss, ConstView y_true, ConstView y_pred, ConstView sample_weight) {
-  const Index samples = y_pred.shape()[0];
+void Tally::add(double loss, Index samples, ConstView y_true, ConstView y_pred, ConstView sample_weight) {
   loss_total_ += loss * static_cast<double>(samples);
   samples_ += samples;
+  if (y_pred.shape()[0] == 0) return;
   const Index outputs = y_pred.shape().rank() > 1 ? y_pred.shape()[-1] : 1;
   std::optional<ConstView> probabilities;  // computed when the first metric needs them
   for (std::size_t i = 0; i < metrics_.size(); ++i) {

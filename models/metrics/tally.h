@@ -17,8 +17,9 @@ class Tally {
   void reset();
   /// Throws ValueError for a metric that takes logits if y_pred is the result of a sigmoid or softmax.
   void require_logits(Var y_pred) const;
+  /// samples: of the batch. y_true, y_pred: of its samples or, with a mask, of the steps that count.
   /// sample_weight: for the weighted metrics; may be empty.
-  void add(double loss, ConstView y_true, ConstView y_pred, ConstView sample_weight);
+  void add(double loss, Index samples, ConstView y_true, ConstView y_pred, ConstView sample_weight);
   /// Stores the mean loss and each metric under its name; the costly ones only at the `end`. Writing to the same logs
   /// again allocates nothing.
   void write(Logs& logs, bool end = true) const;

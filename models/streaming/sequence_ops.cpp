@@ -31,6 +31,47 @@ class Recurrent final : public StreamOp {
   Index state_, scratch_;
 };
 
+bool is_masked(const StreamBuilder& to) { return to.op().name.starts_with("stream_masked_"); }
+bool has_bias(const StreamBuilder& to) { return to.operand_count() - (is_masked(to) ? 1 : 0) > 3; }
+
+/// The same with a mask, the last operand: a step that it leaves out keeps the state, which begins with h.
+template <class Steps>
+class MaskedRecurrent final : public StreamOp {
+ public:
+  MaskedRecurrent(StreamBuilder& to, const Steps& steps)
+      : steps_(steps),
+        x_(to.operand(0)),
+        mask_(to.operand(to.operand_count() - 1)),
+        y_(to.result(x_.rate)),
+        state_(to.state(steps.state_size())),
+        scratch_(to.scratch(steps.scratch_size())) {}
+  void run(const StreamFrame& frame) const override {
+    Real* const state = frame.state + state_;
+    for (Index row = 0; row < frame.rows[x_.rate]; ++row) {
+      Real* const y = y_.out(frame) + row * y_.width;
+      if (mask_.in(frame)[row] != 0) {
+        steps_.run(x_.in(frame) + row * x_.width, 1, state, frame.memory + scratch_, y);
+      } else {
+        std::copy_n(state, y_.width, y);
+      }
+    }
+  }
+
+ private:
+  Steps steps_;
+  StreamValue x_, mask_, y_;
+  Index state_, scratch_;
+};
+
+template <class Steps>
+void add_recurrent(StreamBuilder& to, const Steps& steps) {
+  if (is_masked(to)) {
+    to.add(std::make_unique<MaskedRecurrent<Steps>>(to, steps));
+  } else {
+    to.add(std::make_unique<Recurrent<Steps>>(to, steps));
+  }
+}
+
 /// Columns [first, first + count) of an operand, all rows or those of a bias.
 const Real* part(StreamBuilder& to, ConstView numbers, Index first, Index count) {
   return to.keep(padded_part(numbers, first, count));
@@ -70,12 +111,12 @@ void add_lstm(StreamBuilder& to) {
   const auto whole = [&](std::size_t i) { return part(to, lstm_gates(to.numbers(i)), 0, 4 * steps.units); };
   steps.kernel = whole(1);
   steps.recurrent_kernel = whole(2);
-  if (to.operand_count() > 3) steps.bias = whole(3);
+  if (has_bias(to)) steps.bias = whole(3);
   if (!usual) {
     steps.activation = loop_of(to, "activation", "tanh");
     steps.recurrent_activation = loop_of(to, "recurrent_activation", "sigmoid");
   }
-  to.add(std::make_unique<Recurrent<LstmSteps>>(to, steps));
+  add_recurrent(to, steps);
 }
 
 void add_gru(StreamBuilder& to) {
@@ -87,7 +128,7 @@ void add_gru(StreamBuilder& to) {
   steps.kernel = part(to, to.numbers(1), 2 * units, units);
   steps.gates_recurrent = part(to, to.numbers(2), 0, 2 * units);
   steps.recurrent_kernel = part(to, to.numbers(2), 2 * units, units);
-  if (to.operand_count() > 3) {
+  if (has_bias(to)) {
     const ConstView bias = to.numbers(3);
     const ConstView first(bias.data(), {3 * units});
     Tensor of_gates(first);
@@ -103,7 +144,7 @@ void add_gru(StreamBuilder& to) {
     steps.activation = loop_of(to, "activation", "tanh");
     steps.recurrent_activation = loop_of(to, "recurrent_activation", "sigmoid");
   }
-  to.add(std::make_unique<Recurrent<GruSteps>>(to, steps));
+  add_recurrent(to, steps);
 }
 
 void add_simple_rnn(StreamBuilder& to) {
@@ -112,9 +153,9 @@ void add_simple_rnn(StreamBuilder& to) {
   steps.units = to.shape(2)[0];
   steps.kernel = part(to, to.numbers(1), 0, steps.units);
   steps.recurrent_kernel = part(to, to.numbers(2), 0, steps.units);
-  if (to.operand_count() > 3) steps.bias = part(to, to.numbers(3), 0, steps.units);
+  if (has_bias(to)) steps.bias = part(to, to.numbers(3), 0, steps.units);
   if (to.op().text("activation") != "tanh") steps.activation = loop_of(to, "activation", "tanh");
-  to.add(std::make_unique<Recurrent<SimpleRnnSteps>>(to, steps));
+  add_recurrent(to, steps);
 }
 
 class Attention final : public StreamOp {
@@ -143,12 +184,15 @@ class Attention final : public StreamOp {
   Index state_ = 0, scratch_ = 0;
 };
 
-constexpr std::array<std::pair<std::string_view, StreamRow>, 6> sequence_rows{{
+constexpr std::array<std::pair<std::string_view, StreamRow>, 9> sequence_rows{{
     {"stream_lstm", add_lstm},
     {"stream_lstm_by_steps", add_lstm},
     {"stream_gru", add_gru},
     {"stream_gru_by_steps", add_gru},
     {"stream_simple_rnn", add_simple_rnn},
+    {"stream_masked_lstm_by_steps", add_lstm},
+    {"stream_masked_gru_by_steps", add_gru},
+    {"stream_masked_simple_rnn", add_simple_rnn},
     {"stream_attend", [](StreamBuilder& to) { to.add(std::make_unique<Attention>(to)); }},
 }};
 

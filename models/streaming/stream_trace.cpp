@@ -88,8 +88,9 @@ class Rewriter {
     require<ValueError>(condition, "the op {} {}", op_.name, message(text, arguments...));
   }
 
-  void require_known(std::size_t first) const {
-    for (std::size_t i = first; i < op_.operands.size(); ++i) {
+  /// Operands from `first` on, but for the last `others`.
+  void require_known(std::size_t first, std::size_t others = 0) const {
+    for (std::size_t i = first; i + others < op_.operands.size(); ++i) {
       require_here(timing(i).kind == Timing::Kind::none, "reads operand {}, which depends on the input", i);
     }
   }
@@ -121,6 +122,7 @@ class Rewriter {
         {"tanh", &Rewriter::broadcast},
         {"leaky_relu", &Rewriter::broadcast},
         {"elu", &Rewriter::broadcast},
+        {"not_equal", &Rewriter::broadcast},
         {"gelu", &Rewriter::broadcast},
         {"swish", &Rewriter::broadcast},
         {"softplus", &Rewriter::broadcast},
@@ -149,6 +151,9 @@ class Rewriter {
         {"lstm_by_steps", &Rewriter::recurrence},
         {"gru_by_steps", &Rewriter::recurrence},
         {"simple_rnn", &Rewriter::recurrence},
+        {"masked_lstm_by_steps", &Rewriter::recurrence},
+        {"masked_gru_by_steps", &Rewriter::recurrence},
+        {"masked_simple_rnn", &Rewriter::recurrence},
         {"attend", &Rewriter::attention},
     };
     const auto rule = rules.find(op_.name);
@@ -346,7 +351,12 @@ class Rewriter {
   }
 
   Timing recurrence() {
-    require_known(1);
+    const bool has_mask = op_.name.starts_with("masked_");
+    require_known(1, has_mask ? 1 : 0);
+    if (has_mask) {
+      const Timing& mask = timing(op_.operands.size() - 1);
+      require_here(mask.is_steps() && mask.axis == 1 && mask.same_rows(timing(0)), "has a mask of other steps");
+    }
     require_here(timing(0).is_steps() && timing(0).axis == 1, "runs over another axis than the steps");
     require_here(!op_.flag("go_backwards"), "begins with the last step");
     Timing result = timing(0);

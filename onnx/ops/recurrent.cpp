@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "cornu/core/error.h"
+#include "cornu/core/ops/masks.h"
 #include "cornu/core/ops/sequences.h"
 #include "cornu/layers/rnn/recurrent.h"
 #include "cornu/onnx/broadcast.h"
@@ -39,12 +40,7 @@ struct Cell {
 };
 
 /// Throws FormatError for options that Cornu does not support.
-void require_usual(const Call& call, const Cell& cell, Index steps) {
-  if (call.has(4)) {
-    const std::span<const Index> lengths = call.integers(4);
-    require<FormatError>(std::all_of(lengths.begin(), lengths.end(), [&](Index length) { return length == steps; }),
-                         "sequence_lens must all be {}; shorter sequences are not supported", steps);
-  }
+void require_usual(const Call& call, const Cell& cell) {
   require<FormatError>(call.integer("input_forget", 0) == 0, "input_forget must be 0");
   if (!call.has("activations") || cell.activations[0].empty()) return;
   const std::vector<std::string>& names = call.attribute("activations", AttributeType::texts).texts;
@@ -53,6 +49,15 @@ void require_usual(const Call& call, const Cell& cell, Index steps) {
     require<FormatError>(names[i] == cell.activations[i % count], "activation {} is {}; only {} is supported", i,
                          names[i], cell.activations[i % count]);
   }
+}
+
+/// The steps within sequence_lens; empty if all are.
+Var mask_of(const Call& call, Index batch, Index steps) {
+  if (!call.has(4)) return {};
+  const std::span<const Index> lengths = call.integers(4);
+  require(std::ssize(lengths) == batch, "{} sequence_lens for a batch of {}", lengths.size(), batch);
+  if (std::all_of(lengths.begin(), lengths.end(), [&](Index length) { return length == steps; })) return {};
+  return sequence_mask(reshape(call[4], {batch}), steps);
 }
 
 /// The activation of direction d of an RNN.
@@ -95,13 +100,15 @@ void recurrent(Call& call, const Cell& cell) {
   const std::string_view way = call.text("direction", "forward");
   const bool two = way == "bidirectional";
   require<FormatError>(two || way == "forward" || way == "reverse", "direction is '{}'", way);
-  const Var x = batch_first ? call[0] : transpose(call[0], {1, 0, 2});
+  const Var x = with_mask(batch_first ? call[0] : transpose(call[0], {1, 0, 2}), {});
   const Index units = call.integer("hidden_size", call[2].shape()[-1]), directions = two ? 2 : 1;
   require<FormatError>(units == call[2].shape()[-1], "hidden_size is {}, its weights have {}", units,
                        call[2].shape()[-1]);
   const Index batch = x.shape()[0], steps = x.shape()[1];
   require(steps > 0, "an input of shape {}, batch first; at least one step is required", x.shape());
-  require_usual(call, cell, steps);
+  require_usual(call, cell);
+  const Var mask = mask_of(call, batch, steps);
+  if (mask) x.set_mask(mask);
   const auto initial = [&](std::size_t input, Index d) {
     if (!call.has(input)) return Var();
     const Shape expected = batch_first ? Shape{batch, directions, units} : Shape{directions, batch, units};
@@ -137,7 +144,14 @@ void recurrent(Call& call, const Cell& cell) {
     } else {
       made.all = cell.run(x, direction.kernel, direction.recurrent_kernel, direction.bias, options);
     }
-    last[k] = slice_axis(made.all, 1, steps - 1, steps);  // (batch, 1, units)
+    if (mask) {  // later nodes know nothing of it
+      const Var counts = reshape(backwards ? flip(mask, 1) : mask, {batch, steps, 1});
+      made.all = with_mask(made.all, {});
+      last[k] = slice_axis(made.all, 1, steps - 1, steps);
+      made.all = made.all * counts;  // ONNX Runtime pads with zeros
+    } else {
+      last[k] = slice_axis(made.all, 1, steps - 1, steps);  // (batch, 1, units)
+    }
     if (made.cell) cells[k] = reshape(made.cell, {batch, 1, units});
     // ONNX returns the states in order of time for both directions.
     const std::span<Index> order = counted(call.tape(), steps);
@@ -170,13 +184,16 @@ States lstm_by_steps(Var x, const Direction& direction, const RecurrentOptions& 
     std::fill(nothing.begin(), nothing.end(), Real{0});
     c = x.tape().input(nothing);
   }
-  const auto next = [&](Var input, Var h) {
+  const auto next = [&](Var input, Var h, Var counts) {
     const Var gates = input + matmul(h, matrix);
     const auto gate = [&](Index number, Index peephole) {
       return sigmoid(columns_of(gates, number, units) + c * columns_of(direction.peepholes, peephole, units));
     };
+    const Var old_c = c;
     c = gate(1, 2) * c + gate(0, 0) * tanh(columns_of(gates, 2, units));
-    return gate(3, 1) * tanh(c);
+    const Var fresh = gate(3, 1) * tanh(c);
+    c = cornu::detail::next_state(counts, c, old_c);
+    return cornu::detail::next_state(counts, fresh, h);
   };
   const Var all =
       cornu::detail::each_step(affine(x, direction.kernel, direction.bias), units, options, next, direction.h);
@@ -194,10 +211,11 @@ States gru_before_product(Var x, const Direction& direction, const RecurrentOpti
   const Var matrix = direction.recurrent_kernel;
   const Index units = matrix.shape()[0];
   const Var of_gates = slice_axis(matrix, -1, 0, 2 * units), of_candidate = columns_of(matrix, 2, units);
-  const auto next = [&](Var input, Var h) {
+  const auto next = [&](Var input, Var h, Var counts) {
     const Var gates = sigmoid(slice_axis(input, -1, 0, 2 * units) + matmul(h, of_gates));
     const Var keep = columns_of(gates, 0, units), reset = columns_of(gates, 1, units);
-    return keep * h + (1 - keep) * tanh(columns_of(input, 2, units) + matmul(reset * h, of_candidate));
+    const Var fresh = keep * h + (1 - keep) * tanh(columns_of(input, 2, units) + matmul(reset * h, of_candidate));
+    return cornu::detail::next_state(counts, fresh, h);
   };
   return {cornu::detail::each_step(affine(x, direction.kernel, direction.bias), units, options, next, direction.h), {}};
 }
@@ -213,8 +231,8 @@ void run_gru(Call& call) {
 
 /// h = f(x_t W + h R + b), composed of simpler ops.
 States rnn_by_steps(Var x, const Direction& direction, const RecurrentOptions& options) {
-  const auto next = [&](Var input, Var h) {
-    return direction.activation(input + matmul(h, direction.recurrent_kernel));
+  const auto next = [&](Var input, Var h, Var counts) {
+    return cornu::detail::next_state(counts, direction.activation(input + matmul(h, direction.recurrent_kernel)), h);
   };
   const Index units = direction.recurrent_kernel.shape()[0];
   return {cornu::detail::each_step(affine(x, direction.kernel, direction.bias), units, options, next, direction.h), {}};

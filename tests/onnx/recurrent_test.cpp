@@ -26,6 +26,7 @@ struct Recurrence {
   Tensor x, w, r, b, h, c, p;  // empty: not given
   bool is_rnn = false;
   std::vector<std::string> activations{};  // of an RNN, one for each direction; empty: not given
+  std::vector<Index> lengths{};            // of the sequences; empty: not given
 
   Index directions() const { return direction == "bidirectional" ? 2 : 1; }
   Index gates() const { return is_rnn ? 1 : is_lstm ? 4 : 3; }
@@ -55,8 +56,9 @@ Result expected_recurrence(const Recurrence& k) {
         h.push_back(number(k.h, (d * k.batch + sample) * n + j));
         c.push_back(number(k.c, (d * k.batch + sample) * n + j));
       }
-      for (Index turn = 0; turn < k.steps; ++turn) {
-        const Index t = backwards ? k.steps - 1 - turn : turn;
+      const Index length = k.lengths.empty() ? k.steps : k.lengths[static_cast<std::size_t>(sample)];
+      for (Index turn = 0; turn < length; ++turn) {
+        const Index t = backwards ? length - 1 - turn : turn;
         const auto from_input = [&](Index gate, Index j) {
           double sum = number(k.b, d * 2 * g * n + gate * n + j);
           for (Index i = 0; i < k.in; ++i) {
@@ -168,8 +170,11 @@ TEST(OnnxRecurrent, MatchesTheEquationsForAnyListedOutputs) {
       inputs.push_back(t.size() == 0 ? "" : writer.initializer(name, t));
     };
     optional("b", k.b);
-    const std::vector<Index> lengths(static_cast<std::size_t>(k.batch), k.steps);
-    inputs.push_back(draw(0, 2) == 0 ? writer.initializer("lengths", lengths) : "");
+    const Index given_lengths = draw(0, 2);
+    for (Index i = 0; i < k.batch && given_lengths > 0; ++i) {
+      k.lengths.push_back(given_lengths == 1 ? k.steps : draw(0, k.steps));
+    }
+    inputs.push_back(k.lengths.empty() ? "" : writer.initializer("lengths", k.lengths));
     optional("h", in_layout(k.h, k.batch_first));
     if (k.is_lstm) {
       optional("c", in_layout(k.c, k.batch_first));
@@ -294,8 +299,9 @@ TEST(OnnxRecurrent, SaysWhatIsWrongWithStatesAndLengths) {
     const onnx::Model model = onnx::parse(writer.finished("g"), "m");
     return testing::error_of<Error>([&] { model.predict(normal({3, 2, 2}, 1)); });
   };
-  EXPECT_EQ(refusal(Tensor({1, 2, 2}), {3, 2}),
-            "m: node 'node' (LSTM): sequence_lens must all be 3; shorter sequences are not supported");
+  EXPECT_EQ(refusal(Tensor({1, 2, 2}), {3, 4}),
+            "m: node 'node' (LSTM): sequence_mask: length 4 at 1; whole numbers from 0 to 3 are required");
+  EXPECT_EQ(refusal(Tensor({1, 2, 2}), {3}), "m: node 'node' (LSTM): 1 sequence_lens for a batch of 2");
   EXPECT_EQ(refusal(Tensor({2, 1, 2}), {3, 3}),
             "m: node 'node' (LSTM): an initial state of shape (2, 1, 2); (1, 2, 2) is required");
 }

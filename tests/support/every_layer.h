@@ -42,6 +42,7 @@ inline const std::vector<LayerRow>& every_layer() {
       {LayerNormalization{}, features},
       {LeakyReLU{}, features},
       {LSTM{.units = 3}, steps},
+      {Masking{}, steps},
       {MaxPooling1D{}, steps},
       {MaxPooling2D{}, image},
       {MultiHeadAttention{.num_heads = 2, .key_dim = 2}, Shape{5, 4}},

@@ -82,6 +82,10 @@ std::vector<OpRow> pointwise_rows() {
       "elu", "Elu", [](const auto& x) { return elu(x, 1.5); }, [](L x) { return x > 0 ? x : 1.5L * std::expm1(x); });
   for (const auto& more : {relu_rows, abs_rows, leaky_rows, elu_rows})
     rows.insert(rows.end(), more.begin(), more.end());
+  rows.push_back(numbers(
+      "not_equal", "NotEqual", around_zero, [](const auto& x) { return not_equal(x, 0.25); },
+      [](L x) { return x != 0.25L ? 1 : 0; }));
+  rows.back().uses_every_element = false;  // a NaN differs from every value
   return rows;
 }
 
