@@ -199,10 +199,10 @@ class MaskCheck {
       return;
     }
   }
-  void after(Var y, const std::string& name, std::string_view type) const {
+  void after(Var y, const AnyLayer& layer) const {
     if (!x_ || y.is_masked() || x_.mask_reads() != reads_) return;
     detail::warn(message("{} ({}) does not heed the mask of its input; padding counts from there on",
-                         detail::printable(name), type));
+                         detail::printable(layer.name()), layer.type()));
     x_.mask();  // so that the layers around this one do not warn, too
   }
 
@@ -221,7 +221,7 @@ Var AnyLayer::forward_several(std::span<const Var> inputs) const {
     if (observer != nullptr) [[unlikely]]
       observer->before(*this, inputs);  // may build the layer and so replace box_
     const Var y = (observer == nullptr ? layer : *box_).forward(inputs);
-    check.after(y, name_, type());
+    check.after(y, *this);
     if (observer != nullptr) [[unlikely]]
       observer->after(*this, y);
     return y;

@@ -65,7 +65,7 @@ Written write_square(OpWriter& to) {
 Written write_not_equal(OpWriter& to) {
   return mapped(to, [&](const std::string& x) {
     const std::string equal = to.node("Equal", {x, to.constant(to.op().real("value"))});
-    return to.node("Cast", {to.node("Not", {equal})}, {{"to", Index{1}}});  // 1: float
+    return to.node("Sub", {to.constant(1), to.node("Cast", {equal}, {{"to", Index{1}}})});  // to float
   });
 }
 

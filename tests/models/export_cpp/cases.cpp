@@ -191,6 +191,20 @@ ExportCppCase recurrent() {
             {4, 7, 3});
 }
 
+/// Padded sequences, with gaps.
+ExportCppCase masks() {
+  ExportCppCase result = of(
+      "masks",
+      {Input{5, 3}, Masking{}, Bidirectional{LSTM{.units = 4, .return_sequences = true}},
+       MultiHeadAttention{.num_heads = 2, .key_dim = 2},
+       GRU{.units = 4, .return_sequences = true, .go_backwards = true}, LayerNormalization{},
+       SimpleRNN{.units = 3, .return_sequences = true},
+       Concatenate{{GlobalMaxPooling1D{}}, {GlobalAveragePooling1D{}}}},
+      {6, 5, 3});
+  for (Index step = 0; step < 30; step += 1 + step % 3) std::fill_n(result.x.data() + 3 * step, 3, Real{0});
+  return result;
+}
+
 ExportCppCase simple_rnn() {
   return of("simple_rnn",
             {Input{6, 3}, SimpleRNN{.units = 4, .return_sequences = true, .go_backwards = true},
@@ -278,6 +292,7 @@ std::vector<ExportCppCase> export_cpp_cases() {
                                     frames(),
                                     recurrent(),
                                     simple_rnn(),
+                                    masks(),
                                     bidirectional(),
                                     one_state(),
                                     attention(),
