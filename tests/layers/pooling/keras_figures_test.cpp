@@ -18,7 +18,7 @@ using testing::run;
 
 // max_pooling_test.py, test_max_pooling1d
 
-TEST(KerasFigures, MaxPooling1D) {
+TEST(KerasFigures, MaxPooling1DReturnsTheMaximaOfWindows) {
   const Tensor x = arange({2, 3, 4});
   EXPECT_EQ(run(MaxPooling1D{.pool_size = 2, .strides = 1}, x),
             Tensor({2, 2, 4}, {4, 5, 6, 7, 8, 9, 10, 11, 16, 17, 18, 19, 20, 21, 22, 23}));
@@ -30,7 +30,7 @@ TEST(KerasFigures, MaxPooling1D) {
 
 // average_pooling_test.py, test_average_pooling1d and test_average_pooling1d_same_padding
 
-TEST(KerasFigures, AveragePooling1D) {
+TEST(KerasFigures, AveragePooling1DReturnsTheMeansOfWindows) {
   const Tensor x = arange({2, 3, 4});
   EXPECT_EQ(run(AveragePooling1D{.pool_size = 2, .strides = 1}, x),
             Tensor({2, 2, 4}, {2, 3, 4, 5, 6, 7, 8, 9, 14, 15, 16, 17, 18, 19, 20, 21}));
@@ -44,7 +44,7 @@ TEST(KerasFigures, AveragePooling1D) {
 
 // global_max_pooling_test.py and global_average_pooling_test.py, test_global_*_pooling1d
 
-TEST(KerasFigures, GlobalPooling1D) {
+TEST(KerasFigures, GlobalPooling1DReducesAllSteps) {
   const Tensor x = arange({2, 3, 4});
   for (const bool keepdims : {false, true}) {
     const Shape shape = keepdims ? Shape{2, 1, 4} : Shape{2, 4};
