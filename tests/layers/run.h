@@ -48,6 +48,13 @@ inline Tensor normal(const Shape& shape, Real gap = 0, std::uint64_t seed = 5) {
   return result;
 }
 
+/// 0, 1, 2, ... in row-major order, as np.arange(...).reshape(shape).
+inline Tensor arange(const Shape& shape) {
+  Tensor result(shape);
+  for (Index i = 0; i < result.size(); ++i) result[i] = static_cast<Real>(i);
+  return result;
+}
+
 /// The tolerance for a few operations.
 inline constexpr double rounding = std::is_same_v<Real, double> ? 1e-14 : 1e-6;
 
