@@ -35,6 +35,9 @@ AnyLayer reversed(AnyLayer layer) {
   return layer;
 }
 
+/// The output of the backward layer with its steps, if it returns them, in the order of x.
+Var in_order_of(Var x, Var backward) { return backward.rank() == x.rank() ? flip(backward, 1) : backward; }
+
 }  // namespace
 
 Bidirectional::Bidirectional(const AnyLayer& layer, MergeMode merge_mode)
@@ -63,8 +66,17 @@ Shape Bidirectional::build(const Shape& input, Rng& rng) {
 }
 
 Var Bidirectional::forward(Var x) const {
-  const Var one = forward_(x), last = backward_(x);
-  const Var other = last.rank() == x.rank() ? flip(last, 1) : last;
+  const Var one = forward_(x), other = backward_(x);
+  return merged(one, in_order_of(x, other));
+}
+
+BidirectionalOutput Bidirectional::forward(Var x, const BidirectionalState& initial) const {
+  const RecurrentOutput one = forward_(x, initial.forward), last = backward_(x, initial.backward);
+  const Var other = in_order_of(x, last.y);
+  return {merged(one.y, other), one.y, other, {one.state, last.state}};
+}
+
+Var Bidirectional::merged(Var one, Var other) const {
   switch (merge_mode_) {
     case MergeMode::concat:
       return concatenate({one, other}, -1);
