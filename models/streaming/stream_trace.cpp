@@ -345,8 +345,15 @@ class Rewriter {
     return windowed(size[axis], shape(0)[static_cast<Index>(other) + 1] == 1 && size[other] == 1, 1, axis);
   }
 
+  /// An op on sequences in a TimeDistributed would run over an axis of each step.
+  void require_over_steps() const {
+    require_here(!timing(0).is_steps() || timing(0).axis != 0,
+                 "runs within each step (TimeDistributed); it can stream only over the steps");
+  }
+
   Timing recurrence() {
     require_known(1);
+    require_over_steps();
     require_here(timing(0).is_steps() && timing(0).axis == 1, "runs over another axis than the steps");
     require_here(!op_.flag("go_backwards"), "begins with the last step");
     Timing result = timing(0);
@@ -356,6 +363,7 @@ class Rewriter {
   }
 
   Timing attention() {
+    require_over_steps();
     require_here(op_.flag("use_causal_mask"), "attends to later steps; use_causal_mask does not");
     for (std::size_t i = 0; i < 3; ++i) {
       require_here(timing(i).is_steps() && timing(i).axis == 1 && timing(i).same_rows(timing(0)),
