@@ -29,6 +29,7 @@
 #include "cornu/datasets/mnist.h"
 #include "cornu/datasets/npz.h"
 #include "cornu/datasets/one_hot.h"
+#include "cornu/datasets/pad_sequences.h"
 #include "cornu/datasets/prefetched.h"
 #include "cornu/datasets/subset.h"
 #include "cornu/datasets/windows.h"

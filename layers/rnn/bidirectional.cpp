@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "cornu/core/error.h"
+#include "cornu/core/ops/ops.h"
 #include "cornu/layers/pytorch/pytorch_module.h"
 #include "cornu/layers/reset_parameters.h"
 
@@ -35,6 +36,12 @@ AnyLayer reversed(AnyLayer layer) {
   return layer;
 }
 
+/// Sets masked steps to 0, as in Keras: the two directions keep different states there.
+Var zero_at_masked_steps(Var y) { return y.is_masked() ? y * reshape(y.mask(), {y.shape()[0], y.shape()[1], 1}) : y; }
+
+/// The output of the backward layer with its steps, if it returns them, in the order of x.
+Var in_order_of(Var x, Var backward) { return backward.rank() == x.rank() ? flip(backward, 1) : backward; }
+
 }  // namespace
 
 Bidirectional::Bidirectional(const AnyLayer& layer, MergeMode merge_mode)
@@ -63,8 +70,17 @@ Shape Bidirectional::build(const Shape& input, Rng& rng) {
 }
 
 Var Bidirectional::forward(Var x) const {
-  const Var one = forward_(x), last = backward_(x);
-  const Var other = last.rank() == x.rank() ? flip(last, 1) : last;
+  const Var one = zero_at_masked_steps(forward_(x)), other = zero_at_masked_steps(in_order_of(x, backward_(x)));
+  return merged(one, other);
+}
+
+BidirectionalOutput Bidirectional::forward(Var x, const BidirectionalState& initial) const {
+  const RecurrentOutput one = forward_(x, initial.forward), last = backward_(x, initial.backward);
+  const Var first = zero_at_masked_steps(one.y), other = zero_at_masked_steps(in_order_of(x, last.y));
+  return {merged(first, other), first, other, {one.state, last.state}};
+}
+
+Var Bidirectional::merged(Var one, Var other) const {
   switch (merge_mode_) {
     case MergeMode::concat:
       return concatenate({one, other}, -1);

@@ -11,6 +11,19 @@ namespace cornu {
 enum class MergeMode { concat, sum, mul, ave };
 constexpr std::array<std::string_view, 4> option_names(MergeMode) { return {"concat", "sum", "mul", "ave"}; }
 
+/// The states of both layers of a Bidirectional between two steps. Keras lists them as [forward..., backward...].
+struct BidirectionalState {
+  RecurrentState forward{}, backward{};
+};
+
+/// What Bidirectional returns from initial states. `forward` and `backward`: the outputs of its two layers, before they
+/// are merged into y. `state`: of each layer after the last step that it has processed, which is the first step of the
+/// sequence for the backward layer.
+struct BidirectionalOutput {
+  Var y, forward, backward;
+  BidirectionalState state;
+};
+
 /// Processes a sequence in both directions (Schuster and Paliwal, 1997): `Bidirectional{LSTM{.units = 8}}` returns 16
 /// features. With `return_sequences` each output of the second layer is merged with that of the first for the same
 /// step. The layer may be of any type with an option `bool go_backwards`, also your own, that takes samples (steps,
@@ -27,6 +40,12 @@ class Bidirectional {
 
   Shape build(const Shape& input, Rng& rng);
   Var forward(Var x) const;
+  /// The same from initial states, `{}` for zeros; also returns the last states and both outputs, as Keras with
+  /// `initial_state`, `return_state` and `merge_mode=None`. With `return_sequences`, `backward` is in the order of
+  /// `forward`, that of time. For a layer of your own: const auto both = encoder.forward(x, {}).
+  /// Throws ValueError for a layer without RecurrentOutput forward(Var x, const RecurrentState& initial) const, and
+  /// what the layers throw for their states.
+  BidirectionalOutput forward(Var x, const BidirectionalState& initial) const;
   NamedLayers layers() { return {{forward_.name(), &forward_}, {backward_.name(), &backward_}}; }
   void pytorch(PyTorchModule& module);
 
@@ -37,6 +56,8 @@ class Bidirectional {
   }
 
  private:
+  Var merged(Var one, Var other) const;
+
   AnyLayer forward_, backward_;
   MergeMode merge_mode_;
 };

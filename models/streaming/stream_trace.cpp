@@ -350,9 +350,16 @@ class Rewriter {
     return windowed(size[axis], shape(0)[static_cast<Index>(other) + 1] == 1 && size[other] == 1, 1, axis);
   }
 
+  /// An op on sequences in a TimeDistributed would run over an axis of each step.
+  void require_over_steps() const {
+    require_here(!timing(0).is_steps() || timing(0).axis != 0,
+                 "runs within each step (TimeDistributed); it can stream only over the steps");
+  }
+
   Timing recurrence() {
     const bool has_mask = op_.name.starts_with("masked_");
     require_known(1, has_mask ? 1 : 0);
+    require_over_steps();
     if (has_mask) {
       const Timing& mask = timing(op_.operands.size() - 1);
       require_here(mask.is_steps() && mask.axis == 1 && mask.same_rows(timing(0)), "has a mask of other steps");
@@ -366,6 +373,7 @@ class Rewriter {
   }
 
   Timing attention() {
+    require_over_steps();
     require_here(op_.flag("use_causal_mask"), "attends to later steps; use_causal_mask does not");
     for (std::size_t i = 0; i < 3; ++i) {
       require_here(timing(i).is_steps() && timing(i).axis == 1 && timing(i).same_rows(timing(0)),

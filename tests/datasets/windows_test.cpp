@@ -153,6 +153,33 @@ TEST(Windows, OfImagesKeepTheirShape) {
   EXPECT_EQ(gathered(data).y(), Tensor({2, 1, 2, 2}, {8, 9, 10, 11, 12, 13, 14, 15}));
 }
 
+/// A film whose frames are images of several rows and channels, as a tensor and as a dataset: pixel by pixel.
+TEST(Windows, OfAFilmHaveEveryPixelOfTheirFrames) {
+  const Index height = 3, width = 2, channels = 2, frame = height * width * channels;
+  const Tensor film = counted({9, height, width, channels}), labels = counted({9}, 100);
+  const TensorDataset frames(film, Tensor({9, 0})), labelled(film, labels);
+  const WindowOptions options{.length = 3, .stride = 2, .sampling_rate = 2, .horizon = 2, .target_length = 2};
+  const Windows of_tensor(film, options), of_frames(frames, options), of_labelled(labelled, options);
+  for (const Windows* const data : {&of_tensor, &of_frames, &of_labelled}) {
+    ASSERT_EQ(data->size(), 2);  // frames 0, 2, 4 and 2, 4, 6; targets 4, 6 and 6, 8
+    ASSERT_EQ(data->feature_shape(), (Shape{3, height, width, channels}));
+    const TensorDataset samples = gathered(*data);
+    for (Index i = 0; i < samples.x().size(); ++i) {
+      const Index window = i / (3 * frame), step = i / frame % 3;
+      ASSERT_EQ(samples.x()[i], static_cast<Real>((2 * window + 2 * step) * frame + i % frame)) << i;
+    }
+    if (data == &of_labelled) {
+      EXPECT_EQ(samples.y(), Tensor::matrix({{104, 106}, {106, 108}}));
+      continue;
+    }
+    ASSERT_EQ(data->target_shape(), (Shape{2, height, width, channels}));
+    for (Index i = 0; i < samples.y().size(); ++i) {
+      const Index window = i / (2 * frame), step = i / frame % 2;
+      ASSERT_EQ(samples.y()[i], static_cast<Real>((2 * window + 4 + 2 * step) * frame + i % frame)) << i;
+    }
+  }
+}
+
 TEST(Windows, OfADatasetMayHaveTargetsLargerThanTheStack) {
   const Tensor x = counted({200, 3}), y = counted({200, 1500}), labels = counted({200});
   const TensorDataset large(x, y), small(x, labels);

@@ -12,6 +12,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "cornu/core/ops/masks.h"
 #include "cornu/layers/attention/multi_head_attention.h"
 #include "cornu/layers/convolutional/conv1d.h"
 #include "cornu/layers/convolutional/depthwise_conv2d.h"
@@ -185,8 +186,48 @@ Comparison attended(MultiHeadAttention layer, std::vector<Shape> shapes, const s
   };
 }
 
+/// The comparison for sequences of these lengths, padded at the end; with `states` also of the last states.
+template <class L>
+Comparison padded(L layer, const std::vector<Index>& lengths, Index steps, bool states = false) {
+  return [=](const Case& expected) mutable {
+    Rng rng(1);
+    layer.build({steps, 2}, rng);
+    const Tensor mask = mask_of_keys(lengths, steps);
+    compare(layer, {{static_cast<Index>(lengths.size()), steps, 2}}, expected,
+            [&](const L& built, const std::vector<Var>& v) {
+              const Var counts = v[0].tape().input(mask), x = with_mask(v[0], counts);
+              const auto zeroed = [&](Var y) {  // PyTorch's outputs at padded steps
+                return y.rank() < 3 ? y : y * reshape(counts, {y.shape()[0], y.shape()[1], 1});
+              };
+              if constexpr (std::is_same_v<L, Bidirectional>) {
+                return built.forward(x);  // these are zeros already
+              } else if (states) {
+                const auto [y, state] = built.forward(x, {});
+                return state.c ? in_one_row({zeroed(y), state.h, state.c}) : in_one_row({zeroed(y), state.h});
+              } else {
+                return zeroed(built.forward(x));
+              }
+            });
+  };
+}
+
+template <class L>
+void add_padded(std::map<std::string, Comparison>& all, const std::string& name) {
+  const L last{.units = 3}, sequences{.units = 3, .return_sequences = true};
+  const std::vector<Index> lengths{2, 4, 1};
+  all[name + "_padded"] = padded(last, lengths, 4);
+  all[name + "_sequences_padded"] = padded(sequences, lengths, 4);
+  all[name + "_states_padded"] = padded(sequences, {3, 1}, 3, true);
+  all[name + "_both_ways_padded"] = padded(Bidirectional{last}, lengths, 4);
+  all[name + "_sequences_both_ways_padded"] = padded(Bidirectional{sequences}, lengths, 4);
+}
+
 std::map<std::string, Comparison> comparisons() {
   std::map<std::string, Comparison> all;
+  add_padded<LSTM>(all, "lstm");
+  add_padded<GRU>(all, "gru");
+  add_padded<SimpleRNN>(all, "rnn");
+  all["lstm_sum_padded"] = padded(Bidirectional{LSTM{.units = 3, .return_sequences = true}, MergeMode::sum}, {2, 3}, 3);
   add_recurrent<LSTM>(all, "lstm");
   add_recurrent<GRU>(all, "gru");
   add_recurrent<SimpleRNN>(all, "rnn");

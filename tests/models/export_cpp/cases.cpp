@@ -193,14 +193,13 @@ ExportCppCase recurrent() {
 
 /// Padded sequences, with gaps.
 ExportCppCase masks() {
-  ExportCppCase result = of(
-      "masks",
-      {Input{5, 3}, Masking{}, Bidirectional{LSTM{.units = 4, .return_sequences = true}},
-       MultiHeadAttention{.num_heads = 2, .key_dim = 2},
-       GRU{.units = 4, .return_sequences = true, .go_backwards = true}, LayerNormalization{},
-       SimpleRNN{.units = 3, .return_sequences = true},
-       Concatenate{{GlobalMaxPooling1D{}}, {GlobalAveragePooling1D{}}}},
-      {6, 5, 3});
+  ExportCppCase result = of("masks",
+                            {Input{5, 3}, Masking{}, Bidirectional{LSTM{.units = 4, .return_sequences = true}},
+                             MultiHeadAttention{.num_heads = 2, .key_dim = 2},
+                             GRU{.units = 4, .return_sequences = true, .go_backwards = true}, LayerNormalization{},
+                             SimpleRNN{.units = 3, .return_sequences = true},
+                             Concatenate{{GlobalMaxPooling1D{}}, {GlobalAveragePooling1D{}}}},
+                            {6, 5, 3});
   for (Index step = 0; step < 30; step += 1 + step % 3) std::fill_n(result.x.data() + 3 * step, 3, Real{0});
   return result;
 }

@@ -1,0 +1,192 @@
+#include "cornu/tests/models/streaming/op_uses.h"
+
+#include <algorithm>
+#include <array>
+#include <map>
+
+namespace cornu::testing {
+
+namespace {
+
+struct WindowUse {
+  Size2D taps, strides, dilation;
+  Padding padding;
+
+  /// True for windows that a stream can compute: over time alone and not ahead, or within each step.
+  bool streams(const Place& at) const {
+    if (at.is_each()) return true;
+    if (at.time == 3) return false;
+    const bool first = at.time == 1;
+    const Index over_time = first ? taps.height : taps.width, elsewhere = first ? taps.width : taps.height,
+                stride = first ? strides.height : strides.width, rate = first ? dilation.height : dilation.width;
+    if (over_time == 1 && stride == 1) return true;
+    if (at.shape[3 - at.time] != 1 || elsewhere != 1) return false;
+    const Index windows = (stream_steps + stride - 1) / stride, reach = (over_time - 1) * rate + 1;
+    return padding != Padding::same || (windows - 1) * stride + reach <= stream_steps;  // else it is padded at the end
+  }
+  bool takes(const Place& at) const {
+    return at.rank() == 4 && (padding != Padding::valid || ((taps.height - 1) * dilation.height < at.shape[1] &&
+                                                            (taps.width - 1) * dilation.width < at.shape[2]));
+  }
+};
+
+/// f(x, windows) for an op on images.
+template <class F>
+OpUses window_uses(bool dilates, F f) {
+  OpUses uses;
+  for (const Size2D taps : {Size2D(1, 1), Size2D(1, 2), Size2D(2, 1), Size2D(2, 2)}) {
+    for (const Size2D strides : {Size2D(1, 1), Size2D(1, 2), Size2D(2, 1)}) {
+      for (const Padding padding : {Padding::valid, Padding::same, Padding::causal}) {
+        for (const Index dilation : {1, 2}) {
+          if (dilation > 1 && (!dilates || strides.height + strides.width > 2)) continue;
+          const WindowUse use{taps, strides, dilation, padding};
+          uses.push_back(
+              {.name = message("{} taps, strides {}, dilation {}, padding {}", to_string(taps), to_string(strides),
+                               dilation, option_names(padding)[static_cast<std::size_t>(padding)]),
+               .formula = [=](Var v, Index) { return f(v, use); },
+               .takes = [=](const Place& at) { return use.takes(at); },
+               .streams = [=](const Place& at) { return use.streams(at); },
+               .stride =
+                   [=](const Place& at) { return at.time == 1   ? strides.height
+                                                 : at.time == 2 ? strides.width
+                                                                : 1; }});
+        }
+      }
+    }
+  }
+  return uses;
+}
+
+OpUses conv2d_uses() {
+  OpUses uses = window_uses(true, [](Var v, const WindowUse& use) {
+    const Var kernel = fixed(v, {use.taps.height, use.taps.width, v.shape()[3], 4});
+    return conv2d(v, kernel, fixed(v, {4}),
+                  {.strides = use.strides, .padding = use.padding, .dilation_rate = use.dilation});
+  });
+  for (OpUse& use : window_uses(false, [](Var v, const WindowUse&of) {
+         const Var kernel = fixed(v, {of.taps.height, of.taps.width, v.shape()[3] / 2, 4});
+         return conv2d(v - 0.8, kernel, {.strides = of.strides, .padding = of.padding, .groups = 2, .relu = true});
+       })) {
+    use.name += ", groups";
+    use.takes = [takes = use.takes](const Place& at) { return takes(at) && at.shape[3] % 2 == 0; };
+    uses.push_back(std::move(use));
+  }
+  return uses;
+}
+
+OpUses depthwise_uses() {
+  return window_uses(true, [](Var v, const WindowUse& use) {
+    return depthwise_conv2d(v, fixed(v, {use.taps.height, use.taps.width, v.shape()[3], 2}),
+                            {.strides = use.strides, .padding = use.padding, .dilation_rate = use.dilation});
+  });
+}
+
+OpUses pool_uses(Var (*f)(Var, Size2D, const Pool2DOptions&)) {
+  return window_uses(false, [=](Var v, const WindowUse& use) {
+    return f(v, use.taps, {.strides = use.strides, .padding = use.padding});
+  });
+}
+
+/// A kernel and a recurrent kernel for three units.
+std::array<Var, 2> recurrent_kernels(Var v, Index gates) {
+  return {fixed(v, {v.shape()[2], gates * 3}) - 0.7, fixed(v, {3, gates * 3}) - 0.7};
+}
+
+Var of_lstm(Var v, const RecurrentOptions& options) {
+  const auto [kernel, recurrent] = recurrent_kernels(v, 4);
+  return lstm(v, kernel, recurrent, fixed(v, {12}), options);
+}
+Var of_gru(Var v, const RecurrentOptions& options) {
+  const auto [kernel, recurrent] = recurrent_kernels(v, 3);
+  return gru(v, kernel, recurrent, options);
+}
+Var of_lstm_with_state(Var v, const RecurrentOptions& options) {
+  const auto [kernel, recurrent] = recurrent_kernels(v, 4);
+  return lstm(v, {}, kernel, recurrent, fixed(v, {12}), options).y;
+}
+Var of_gru_with_state(Var v, const RecurrentOptions& options) {
+  const auto [kernel, recurrent] = recurrent_kernels(v, 3);
+  return gru(v, RecurrentState{}, kernel, recurrent, options).y;
+}
+Var of_gru_from_state(Var v, const RecurrentOptions& options) {
+  const auto [kernel, recurrent] = recurrent_kernels(v, 3);
+  const Var state = v.tape().constant(Tensor::full({v.shape()[0], 3}, Real(0.4)));
+  return gru(v, RecurrentState{state}, kernel, recurrent, options).y;
+}
+
+OpUses gru_with_state_uses() {
+  OpUses uses = recurrences(false, of_gru_with_state);
+  for (OpUse& use : recurrences(false, of_gru_from_state)) {
+    use.name += ", from a state";
+    use.takes = [](const Place& at) { return at.rank() == 3 && at.time != 0; };
+    uses.push_back(std::move(use));
+  }
+  return uses;
+}
+
+std::map<std::string, OpUses> all_uses() {
+  return {
+      {"negate", each_value([](Var v) { return -v; })},
+      {"exp", each_value(exp)},
+      {"log", each_value(log)},
+      {"sqrt", each_value(sqrt)},
+      {"square", each_value(square)},
+      {"abs", each_value([](Var v) { return abs(v - 0.8); })},
+      {"relu", each_value([](Var v) { return relu(v - 0.8); })},
+      {"sigmoid", each_value(sigmoid)},
+      {"tanh", each_value(tanh)},
+      {"swish", each_value(swish)},
+      {"softplus", each_value(softplus)},
+      {"leaky_relu", each_value([](Var v) { return leaky_relu(v - 0.8, 0.1); })},
+      {"elu", each_value([](Var v) { return elu(v - 0.8, 1.5); })},
+      {"gelu", each_value([](Var v) { return gelu(v - 0.8) + gelu(v - 0.7, {.approximate = true}); })},
+      {"add", two_values([](Var a, Var b) { return a + b; })},
+      {"subtract", two_values([](Var a, Var b) { return a - b; })},
+      {"multiply", two_values([](Var a, Var b) { return a * b; })},
+      {"divide", two_values([](Var a, Var b) { return a / b; })},
+      {"pow", two_values([](Var a, Var b) { return pow(a, b); })},
+      {"maximum", two_values([](Var a, Var b) { return maximum(a, b); })},
+      {"minimum", two_values([](Var a, Var b) { return minimum(a, b); })},
+      {"sum", reductions([](Var v, Index axis, const ReduceOptions& options) { return sum(v, axis, options); })},
+      {"mean", reductions([](Var v, Index axis, const ReduceOptions& options) { return mean(v, axis, options); })},
+      {"max", reductions([](Var v, Index axis, const ReduceOptions& options) { return (max)(v, axis, options); })},
+      {"softmax", along_axes([](Var v, Index axis) { return softmax(v, axis); })},
+      {"log_softmax", along_axes([](Var v, Index axis) { return log_softmax(v, axis); })},
+      {"flip", along_axes([](Var v, Index axis) { return flip(v, axis); })},
+      {"batch_normalization",
+       {{.name = "features",
+         .formula =
+             [](Var v, Index) {
+               const Var each = fixed(v, {v.shape()[-1]});
+               return batch_normalization(v, each, each, each, each);
+             },
+         .streams = keeps_last}}},
+      {"layer_normalization", layer_normalization_uses()},
+      {"affine", affine_uses()},
+      {"matmul", matmul_uses()},
+      {"reshape", reshape_uses()},
+      {"transpose", transpose_uses()},
+      {"concatenate", concatenate_uses()},
+      {"slice_axis", slice_uses()},
+      {"take", take_uses()},
+      {"repeat", repeat_uses()},
+      {"conv2d", conv2d_uses()},
+      {"depthwise_conv2d", depthwise_uses()},
+      {"max_pool2d", pool_uses(max_pool2d)},
+      {"average_pool2d", pool_uses(average_pool2d)},
+      {"lstm", recurrences(true, of_lstm)},
+      {"gru", recurrences(true, of_gru)},
+      {"lstm_with_state", recurrences(false, of_lstm_with_state)},
+      {"gru_with_state", gru_with_state_uses()},
+  };
+}
+
+}  // namespace
+
+OpUses op_uses(const std::string& op) {
+  const std::map<std::string, OpUses> all = all_uses();
+  const auto found = all.find(op);
+  return found == all.end() ? OpUses{} : found->second;
+}
+
+}  // namespace cornu::testing
