@@ -138,12 +138,16 @@ Var MultiHeadAttention::forward(Var query_input, Var value_input, Var key_input)
   require_inputs(query_input, value_input, key_input);
   const Var q = project(query_input, query, 1, use_bias), k = project(key_input, key, 1, use_bias),
             v = project(value_input, value, 1, use_bias);
-  if (const Var keys = mask_of_keys({}, value_input, key_input)) {
-    return attend(query_input, value_input, key_input, {.keys = keys}).y;
-  }
-  const Var seen = composite(q.tape(), {"attend", {{"num_heads", num_heads}, {"use_causal_mask", use_causal_mask}}},
-                             {q, k, v}, [&] { return weighted(weights_of(q, k, {}), v, q.shape()[1]); });
-  return activity_regularizer.add_loss(project(seen, attention_output, 2, use_bias));
+  const Var keys = mask_of_keys({}, value_input, key_input);
+  const auto formula = [&] { return weighted(weights_of(q, k, {.keys = keys}), v, q.shape()[1]); };
+  const auto composed = [&](const char* op, std::initializer_list<Operand> operands) {
+    return composite(q.tape(), {op, {{"num_heads", num_heads}, {"use_causal_mask", use_causal_mask}}}, operands,
+                     formula);
+  };
+  const Var seen = keys ? composed("masked_attend", {q, k, v, keys}) : composed("attend", {q, k, v});
+  const Var y = project(seen, attention_output, 2, use_bias);
+  y.masked_as(query_input);
+  return activity_regularizer.add_loss(y);
 }
 
 MultiHeadAttention::Attended MultiHeadAttention::attend(Var query_input, Var value_input, Var key_input,

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <optional>
 
 #include "cornu/core/error.h"
 #include "cornu/core/kernels/sequence_steps.h"
@@ -166,6 +167,7 @@ class Attention final : public StreamOp {
     steps_.value_size = to.shape(2)[2] / steps_.heads;
     steps_.window = to.op().integer("window");
     for (std::size_t i = 0; i < 3; ++i) x_[i] = to.operand(i);
+    if (to.operand_count() > 3) mask_ = to.operand(3);
     y_ = to.result(x_[0].rate);
     state_ = to.state(steps_.state_size());
     to.count(state_ + steps_.state_size() - 2, steps_.window);
@@ -173,18 +175,32 @@ class Attention final : public StreamOp {
     scratch_ = to.scratch(steps_.scratch_size());
   }
   void run(const StreamFrame& frame) const override {
-    steps_.run(x_[0].in(frame), x_[1].in(frame), x_[2].in(frame), frame.rows[x_[0].rate], frame.state + state_,
-               frame.memory + scratch_, y_.out(frame));
+    const Index rows = frame.rows[x_[0].rate];
+    if (!mask_) return run_rows(frame, 0, rows);
+    for (Index row = 0; row < rows; ++row) {
+      if (mask_->in(frame)[row] != 0) {
+        run_rows(frame, row, 1);
+      } else {  // its key is left out, and its result does not count
+        std::fill_n(y_.out(frame) + row * y_.width, y_.width, Real{0});
+      }
+    }
   }
 
  private:
+  void run_rows(const StreamFrame& frame, Index first, Index rows) const {
+    const auto from = [&](std::size_t i) { return x_[i].in(frame) + first * x_[i].width; };
+    steps_.run(from(0), from(1), from(2), rows, frame.state + state_, frame.memory + scratch_,
+               y_.out(frame) + first * y_.width);
+  }
+
   AttentionSteps steps_;
   std::array<StreamValue, 3> x_;
+  std::optional<StreamValue> mask_;
   StreamValue y_;
   Index state_ = 0, scratch_ = 0;
 };
 
-constexpr std::array<std::pair<std::string_view, StreamRow>, 9> sequence_rows{{
+constexpr std::array<std::pair<std::string_view, StreamRow>, 10> sequence_rows{{
     {"stream_lstm", add_lstm},
     {"stream_lstm_by_steps", add_lstm},
     {"stream_gru", add_gru},
@@ -194,6 +210,7 @@ constexpr std::array<std::pair<std::string_view, StreamRow>, 9> sequence_rows{{
     {"stream_masked_gru_by_steps", add_gru},
     {"stream_masked_simple_rnn", add_simple_rnn},
     {"stream_attend", [](StreamBuilder& to) { to.add(std::make_unique<Attention>(to)); }},
+    {"stream_masked_attend", [](StreamBuilder& to) { to.add(std::make_unique<Attention>(to)); }},
 }};
 
 }  // namespace

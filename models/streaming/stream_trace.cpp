@@ -155,6 +155,7 @@ class Rewriter {
         {"masked_gru_by_steps", &Rewriter::recurrence},
         {"masked_simple_rnn", &Rewriter::recurrence},
         {"attend", &Rewriter::attention},
+        {"masked_attend", &Rewriter::attention},
     };
     const auto rule = rules.find(op_.name);
     if (rule != rules.end()) return (this->*rule->second)();
@@ -375,13 +376,13 @@ class Rewriter {
   Timing attention() {
     require_over_steps();
     require_here(op_.flag("use_causal_mask"), "attends to later steps; use_causal_mask does not");
-    for (std::size_t i = 0; i < 3; ++i) {
+    for (std::size_t i = 0; i < op_.operands.size(); ++i) {
       require_here(timing(i).is_steps() && timing(i).axis == 1 && timing(i).same_rows(timing(0)),
                    "attends to another sequence");
     }
     const Index window = window_ == 0 ? steps_ : window_;
     require_here(window <= most_remembered, "remembers {} steps; {} are the most", window, most_remembered);
-    op_.name = "stream_attend";
+    op_.name = "stream_" + op_.name;
     op_.attributes.push_back({"window", window});
     return timing(0);
   }

@@ -139,6 +139,7 @@ std::map<std::string, OpUses> all_uses() {
       {"softplus", each_value(softplus)},
       {"leaky_relu", each_value([](Var v) { return leaky_relu(v - 0.8, 0.1); })},
       {"elu", each_value([](Var v) { return elu(v - 0.8, 1.5); })},
+      {"not_equal", each_value([](Var v) { return v * not_equal(relu(v - 0.8), 0); })},
       {"gelu", each_value([](Var v) { return gelu(v - 0.8) + gelu(v - 0.7, {.approximate = true}); })},
       {"add", two_values([](Var a, Var b) { return a + b; })},
       {"subtract", two_values([](Var a, Var b) { return a - b; })},
