@@ -104,8 +104,9 @@ struct TileKernel {
     for (Index segment = 0; segment < p.segments; ++segment) {
       for (Index part = 0; part < p.parts; ++part) {
         const Real* at[pointers];
-        unrolled<pointers>(
-            [&](auto i) { at[i] = left + segment * p.segment_stride + part * p.part_stride + 3 * i * left_row; });
+        const Real* const first =
+            left + segment * p.segment_stride + part * p.part_stride - (part >= p.wrap_part ? p.wrap : 0);
+        unrolled<pointers>([&](auto i) { at[i] = first + 3 * i * left_row; });
         const auto add_product = [&](Vector(&sum)[rows][vectors]) {
           Vector row[vectors];
           unrolled<vectors>([&](auto v) { load(row[v], right + v * lanes); });

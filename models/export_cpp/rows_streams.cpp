@@ -25,7 +25,7 @@ CppValue product_of_step(CppOpWriter& to, Index outputs, const CppArgument& bias
 /// An activation of a recurrent op, as an argument.
 std::string step_activation(const std::string& name) {
   std::string text = name == "tanh"      ? "[](float v) { return detail::tanh_of(v); }"
-                     : name == "sigmoid" ? "[](float v) { return detail::sigmoid_of(v); }"
+                     : name == "sigmoid" ? "[](float v) { return detail::gate_of(v); }"
                                          : activation_text(name);
   require<ValueError>(!text.empty(), "the activation {} of a recurrent layer cannot stream", name);
   return text;
@@ -138,8 +138,7 @@ CppValue write_rows(CppOpWriter& to) {
 CppRow each_of(const char* function) {
   return [function](CppOpWriter& to) {
     const CppValue y = to.make(to.result_shape());
-    to.call("each_quick", std::to_string(y.shape.size()),
-            {to.operand(0), fmt::format("[](float v) {{ return detail::{}(v); }}", function)}, y);
+    to.call(function, std::to_string(y.shape.size()), {to.operand(0)}, y);
     return y;
   };
 }
@@ -158,8 +157,8 @@ CppRows cpp_stream_rows() {
           {"stream_max_pool2d", pooling(true)},
           {"stream_average_pool2d", pooling(false)},
           {"stream_rows", write_rows},
-          {"stream_tanh", each_of("tanh_of")},
-          {"stream_sigmoid", each_of("sigmoid_of")}};
+          {"stream_tanh", each_of("each_tanh")},
+          {"stream_sigmoid", each_of("each_sigmoid")}};
 }
 
 }  // namespace cornu::detail
