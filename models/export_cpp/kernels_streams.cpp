@@ -7,6 +7,24 @@ namespace cornu::detail {
 namespace {
 
 constexpr std::array stream_kernels = {
+    CppKernel{"dense_step",
+              R"(
+// As dense, for one row. The sums of even and of odd elements do not wait for each other.
+template <size in, size out, class Weight, class Scale, class Bias>
+inline void dense_step(const float* x, const Weight* w, Scale scale, Bias bias, float* y) {
+  for_tiles<out>([=](auto first, auto width) {
+    float even[width] = {}, odd[width] = {};
+    for (size i = 0; i + 1 < in; i += 2) {
+      add_product<width>(x[i], w + i * out + first, even);
+      add_product<width>(x[i + 1], w + (i + 1) * out + first, odd);
+    }
+    if constexpr (in % 2 != 0) add_product<width>(x[in - 1], w + (in - 1) * out + first, even);
+    for (size j = 0; j < width; ++j) even[j] += odd[j];
+    finish<width>(even, first, scale, bias, y);
+  });
+}
+)",
+              {"tiles"}},
     CppKernel{"tanh_of", R"(
 // tanh within 3.5e-7 of itself, without a call, so that compilers vectorise loops with it: v p(v^2) / q(v^2).
 inline float tanh_of(float v) {
@@ -67,18 +85,17 @@ inline void each_sigmoid(const float* x, float* y) {
 template <size units, class Weight, class Scale, class F, class Gate>
 inline void lstm_step(const float* x, float* memory, const Weight* w, Scale scale, F f, Gate gate, float* state,
                       float* y) {
-  float *h = state, *c = h + units;
-  dense<1, units, 4 * units>(h, w, scale, x, memory);
-  for (size j = 0; j < units; ++j) {
-    const float i = gate(memory[j]), forget = gate(memory[units + j]), g = f(memory[2 * units + j]),
-                o = gate(memory[3 * units + j]);
-    c[j] = forget * c[j] + i * g;
-    h[j] = o * f(c[j]);
-  }
+  float *h = state, *c = h + units, *i = memory, *forget = i + units, *g = forget + units, *o = g + units;
+  dense_step<units, 4 * units>(h, w, scale, x, memory);
+  for (size j = 0; j < 2 * units; ++j) memory[j] = gate(memory[j]);
+  for (size j = 0; j < units; ++j) g[j] = f(g[j]);
+  for (size j = 0; j < units; ++j) o[j] = gate(o[j]);
+  for (size j = 0; j < units; ++j) c[j] = forget[j] * c[j] + i[j] * g[j];
+  for (size j = 0; j < units; ++j) h[j] = o[j] * f(c[j]);
   for (size j = 0; j < units; ++j) y[j] = h[j];
 }
 )",
-              {"dense", "tanh_of"}},
+              {"dense_step", "tanh_of"}},
     CppKernel{"gru_step",
               R"(
 // One step. x: the input's share of the gates z, r and of the candidate, (3 units); w_gates: (units, 2 units),
@@ -90,10 +107,10 @@ inline void gru_step(const float* x, float* memory, const Weight* w_gates, Scale
                      const Weight* w_candidate, ScaleCandidate scale_candidate, CandidateBias bias_candidate, F f,
                      Gate gate, float* state, float* y) {
   float *h = state, *reset_h = memory, *gates = reset_h + units, *candidate = gates + 2 * units;
-  dense<1, units, 2 * units>(h, w_gates, scale_gates, bias_gates, gates);
+  dense_step<units, 2 * units>(h, w_gates, scale_gates, bias_gates, gates);
   for (size j = 0; j < 2 * units; ++j) gates[j] = gate(gates[j] + x[j]);
   for (size j = 0; j < units; ++j) reset_h[j] = reset_after ? h[j] : gates[units + j] * h[j];
-  dense<1, units, units>(reset_h, w_candidate, scale_candidate, bias_candidate, candidate);
+  dense_step<units, units>(reset_h, w_candidate, scale_candidate, bias_candidate, candidate);
   for (size j = 0; j < units; ++j) {
     const float sum = x[2 * units + j] + (reset_after ? gates[units + j] * candidate[j] : candidate[j]);
     h[j] = gates[j] * h[j] + (1.0f - gates[j]) * f(sum);
@@ -101,17 +118,17 @@ inline void gru_step(const float* x, float* memory, const Weight* w_gates, Scale
   for (size j = 0; j < units; ++j) y[j] = h[j];
 }
 )",
-              {"dense", "tanh_of"}},
+              {"dense_step", "tanh_of"}},
     CppKernel{"simple_rnn_step",
               R"(
 // One step. x: the input's share, (units); w: (units, units); memory: (units). state, y: h.
 template <size units, class Weight, class Scale, class F>
 inline void simple_rnn_step(const float* x, float* memory, const Weight* w, Scale scale, F f, float* state, float* y) {
-  dense<1, units, units>(state, w, scale, x, memory);
+  dense_step<units, units>(state, w, scale, x, memory);
   for (size j = 0; j < units; ++j) y[j] = state[j] = f(memory[j]);
 }
 )",
-              {"dense", "tanh_of"}},
+              {"dense_step", "tanh_of"}},
     CppKernel{"attend_step", R"(
 // Attention of one step to the last `window` steps. q, k: (heads, d), v, y: (heads, width), scores: (window). state:
 // keys (window, heads, d), values (window, heads, width), the number of steps known, and the place of the next.
@@ -171,13 +188,21 @@ inline bool convolve_step(const float* x, float* ring, const Weight* w, Scale sc
   if (!next_window<in, rows, stride, waits>(x, ring, first)) return false;
   for (size group = 0; group < groups; ++group) {
     for_tiles<to>([=](auto column, auto width) {
-      float sums[width] = {};
+      float sums[width] = {}, second[width] = {}, third[width] = {}, fourth[width] = {};  // do not wait for each other
       for (size tap = 0; tap < taps; ++tap) {
         const size place = first + tap * dilation;
         const float* numbers = ring + (place < rows ? place : place - rows) * in + group * from;
         const Weight* filters = w + tap * from * out + group * to + column;
-        for (size c = 0; c < from; ++c) add_product<width>(numbers[c], filters + c * out, sums);
+        constexpr size whole = from / 4 * 4;
+        for (size c = 0; c < whole; c += 4) {
+          add_product<width>(numbers[c], filters + c * out, sums);
+          add_product<width>(numbers[c + 1], filters + (c + 1) * out, second);
+          add_product<width>(numbers[c + 2], filters + (c + 2) * out, third);
+          add_product<width>(numbers[c + 3], filters + (c + 3) * out, fourth);
+        }
+        for (size c = whole; c < from; ++c) add_product<width>(numbers[c], filters + c * out, sums);
       }
+      for (size j = 0; j < width; ++j) sums[j] = (sums[j] + second[j]) + (third[j] + fourth[j]);
       finish<width>(sums, group * to + column, scale, bias, y);
     });
   }

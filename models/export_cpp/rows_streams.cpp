@@ -18,7 +18,8 @@ std::vector<float> zeros(Index count) { return std::vector<float>(static_cast<st
 /// x w + bias for one step.
 CppValue product_of_step(CppOpWriter& to, Index outputs, const CppArgument& bias) {
   const CppValue y = to.make({outputs});
-  to.call("dense", fmt::format("1, {}, {}", to.shape(0)[2], outputs), {to.operand(0), to.weights(1, outputs), bias}, y);
+  to.call("dense_step", fmt::format("{}, {}", to.shape(0)[2], outputs), {to.operand(0), to.weights(1, outputs), bias},
+          y);
   return y;
 }
 
@@ -72,6 +73,13 @@ CppValue write_attention(CppOpWriter& to) {
   return to.call(
       "attend_step", fmt::format("{}, {}, {}, {}", window, heads, d, width),
       {to.operand(0), to.operand(1), to.operand(2), scores, to.state(zeros(window * heads * (d + width) + 2))});
+}
+
+/// A Dense layer; with several rows in a step as without a stream.
+CppValue write_affine(CppOpWriter& to) {
+  const Shape x = to.shape(0), w = to.shape(1);
+  if (x.size() != w[0]) return (*cpp_row_of("affine"))(to);
+  return to.call("dense_step", fmt::format("{}, {}", w[0], w[1]), {to.operand(0), to.weights(1, w[1]), to.operand(2)});
 }
 
 // ---- Windows over time ----
@@ -157,6 +165,7 @@ CppRows cpp_stream_rows() {
           {"stream_max_pool2d", pooling(true)},
           {"stream_average_pool2d", pooling(false)},
           {"stream_rows", write_rows},
+          {"stream_affine", write_affine},
           {"stream_tanh", each_of("each_tanh")},
           {"stream_sigmoid", each_of("each_sigmoid")}};
 }
