@@ -165,12 +165,19 @@ void jitter(Index count) {
         y(static_cast<std::size_t>(stream.output_size()));
     volatile double sum = 0;
     // The arithmetic takes about as long as a step.
-    double begin = now();
-    for (int i = 0; i < 1000; ++i) stream.step(x, y);
-    const double step = (now() - begin) / 1000;
-    begin = now();
-    sum = arithmetic(1'000'000, sum);
-    const auto length = std::max(Index{1}, static_cast<Index>(step / ((now() - begin) / 1e6)));
+    double begin = 0, step = 1e9;
+    for (int i = 0; i < 20; ++i) {
+      begin = now();
+      for (int k = 0; k < 100; ++k) stream.step(x, y);
+      step = std::min(step, (now() - begin) / 100);
+    }
+    double of_one = step;
+    for (int i = 0; i < 20; ++i) {
+      begin = now();
+      sum = arithmetic(10'000, sum);
+      of_one = std::min(of_one, (now() - begin) / 1e4);
+    }
+    const auto length = std::max(Index{1}, static_cast<Index>(step / of_one));
     std::vector<double> times(static_cast<std::size_t>(count)), others(times);
     for (Index i = 0; i < count; ++i) {
       // The first after a pause alternates.
