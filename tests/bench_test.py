@@ -74,6 +74,25 @@ class Bench(unittest.TestCase):
             self.assertEqual(out, "")
             self.assertIn(text, err)
 
+    def streams(self, *options):
+        done = subprocess.run([programs / "streams", *options], capture_output=True, text=True)
+        return done.returncode, done.stdout.splitlines(), done.stderr
+
+    def test_streams_are_compared(self):
+        models = ["LSTM(20)", "LSTM(40)", "GRU(20)", "GRU(40)", "10 x Conv1D(16)", "1 x Conv1D(16)"]
+        for options, columns in [(("--rounds", "2"), 5), (("--jitter", "200"), 6)]:
+            with self.subTest(options=options):
+                status, lines, err = self.streams(*options)
+                self.assertEqual(status, 0, err)
+                self.assertEqual([line[:16].strip() for line in lines[1:]], models)
+                for line in lines[1:]:
+                    figures = line[16:].split()
+                    self.assertEqual(len(figures), columns)
+                    for figure in figures[:4]:
+                        self.assertGreater(float(figure), 0)
+        status, _, err = self.streams("--laps", "2")
+        self.assertEqual((status, err), (1, "streams [--rounds N] [--headers COMMAND] | --jitter STEPS\n"))
+
     def driver(self, *options):
         command = [sys.executable, "-B", "bench/run.py", "--build", programs, "--rounds", "2", "--digits",
                    "--samples", "600", "--epochs", "2", "--no-costs", *options]

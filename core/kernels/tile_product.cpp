@@ -102,10 +102,12 @@ struct TileKernel {
     // them made the forward pass 7% slower.
     constexpr Index pointers = (rows + 2) / 3;
     for (Index segment = 0; segment < p.segments; ++segment) {
-      for (Index part = 0; part < p.parts; ++part) {
+      const Real* first = left + segment * p.segment_stride;
+      for (Index part = 0; part < p.parts; ++part, first += p.part_stride) {
+        if (part == p.wrap_part) [[unlikely]]
+          first -= p.wrap;  // a branch, so that loads need not wait
         const Real* at[pointers];
-        unrolled<pointers>(
-            [&](auto i) { at[i] = left + segment * p.segment_stride + part * p.part_stride + 3 * i * left_row; });
+        unrolled<pointers>([&](auto i) { at[i] = first + 3 * i * left_row; });
         const auto add_product = [&](Vector(&sum)[rows][vectors]) {
           Vector row[vectors];
           unrolled<vectors>([&](auto v) { load(row[v], right + v * lanes); });

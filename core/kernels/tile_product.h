@@ -18,6 +18,8 @@ struct TileProduct {
   Index left_outer = 0, left_row = 0;
   Index segments = 1, segment_stride = 0;
   Index parts = 1, part_stride = 0;
+  /// A left operand in a ring: the parts from `wrap_part` on are `wrap` elements earlier.
+  Index wrap_part = 0, wrap = 0;
   Index length = 0, step = 1;
 
   /// right(k, j) is at right + k right_step + j. Each row must have tile_columns(columns) readable elements.

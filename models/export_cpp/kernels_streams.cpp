@@ -7,13 +7,46 @@ namespace cornu::detail {
 namespace {
 
 constexpr std::array stream_kernels = {
+    CppKernel{"dense_step",
+              R"(
+// As dense, for one row. The sums of even and of odd elements do not wait for each other.
+template <size in, size out, class Weight, class Scale, class Bias>
+inline void dense_step(const float* x, const Weight* w, Scale scale, Bias bias, float* y) {
+  for_tiles<out>([=](auto first, auto width) {
+    float even[width] = {}, odd[width] = {};
+    for (size i = 0; i + 1 < in; i += 2) {
+      add_product<width>(x[i], w + i * out + first, even);
+      add_product<width>(x[i + 1], w + (i + 1) * out + first, odd);
+    }
+    if constexpr (in % 2 != 0) add_product<width>(x[in - 1], w + (in - 1) * out + first, even);
+    for (size j = 0; j < width; ++j) even[j] += odd[j];
+    finish<width>(even, first, scale, bias, y);
+  });
+}
+)",
+              {"tiles"}},
+    CppKernel{"tanh_of", R"(
+// tanh within 3.5e-7 of itself, without a call, so that compilers vectorise loops with it: v p(v^2) / q(v^2).
+inline float tanh_of(float v) {
+  v = 8.8f < v ? 8.8f : v;
+  v = -8.8f > v ? -8.8f : v;
+  const float s = v * v;
+  const float p = (((4.82832334e-8f * s + 3.08579438e-5f) * s + 3.97432689e-3f) * s + 0.137584254f) * s + 1.0f;
+  const float q = ((((6.88784363e-10f * s + 1.56166277e-6f) * s + 4.14598413e-4f) * s + 2.76135411e-2f) * s +
+                   0.470917583f) * s + 1.0f;
+  return v * p / q;
+}
+
+// The sigmoid, within 2e-7.
+inline float gate_of(float v) { return 0.5f + 0.5f * tanh_of(0.5f * v); }
+)"},
     CppKernel{"sigmoid_of", R"(
-// e^v for |v| < 87, without a call, so that compilers vectorise loops with it: 2^k e^r, with |r| <= ln(2) / 2.
-inline float exp_of(float v) {
+// 1 / (1 + e^-v), without a call, so that compilers vectorise loops with it. e^-v = 2^k e^r, with |r| <= ln(2) / 2.
+inline float sigmoid_of(float v) {
   v = v < -87.0f ? -87.0f : v;
   v = v > 87.0f ? 87.0f : v;
-  const float shifted = v * 1.44269504f + 12582912.0f, k = shifted - 12582912.0f;
-  const float r = (v - k * 0.693359375f) + k * 2.12194440e-4f;
+  const float shifted = v * -1.44269504f + 12582912.0f, k = shifted - 12582912.0f;
+  const float r = (-v - k * 0.693359375f) + k * 2.12194440e-4f;
   const float series =
       ((((((1.9841270e-4f * r + 1.3888889e-3f) * r + 8.3333333e-3f) * r + 4.1666667e-2f) * r + 0.16666667f) * r + 0.5f) *
            r + 1.0f) * r + 1.0f;
@@ -22,24 +55,25 @@ inline float exp_of(float v) {
   bits = (bits + 127u) << 23;
   float power = 0;
   std::memcpy(&power, &bits, sizeof power);
-  return series * power;
-}
-
-inline float sigmoid_of(float v) { return 1.0f / (1.0f + exp_of(-v)); }
-// With a series near 0, where the difference would lose digits.
-inline float tanh_of(float v) {
-  const float s = v * v, far = 2.0f / (1.0f + exp_of(-2.0f * v)) - 1.0f;
-  const float near =
-      v * (((((-8.8632e-3f * s + 2.1869489e-2f) * s - 5.3968254e-2f) * s + 0.13333333f) * s - 0.33333333f) * s + 1.0f);
-  return s < 0.09f ? near : far;
+  return 1.0f / (1.0f + series * power);
 }
 )"},
-    CppKernel{"each_quick",
+    CppKernel{"each_tanh",
               R"(
-// y = f(x), elementwise; y may be x.
-template <size n, class F>
-inline void each_quick(const float* x, F f, float* y) {
-  for (size i = 0; i < n; ++i) y[i] = f(x[i]);
+// y = tanh(x), elementwise; y may be x.
+template <size n>
+inline void each_tanh(const float* x, float* y) {
+  for (size i = 0; i < n; ++i) y[i] = tanh_of(x[i]);
+}
+)",
+              {"tanh_of"},
+              true},
+    CppKernel{"each_sigmoid",
+              R"(
+// y = sigmoid(x), elementwise; y may be x.
+template <size n>
+inline void each_sigmoid(const float* x, float* y) {
+  for (size i = 0; i < n; ++i) y[i] = sigmoid_of(x[i]);
 }
 )",
               {"sigmoid_of"},
@@ -52,8 +86,7 @@ template <size units, class Weight, class Scale, class F, class Gate>
 inline void lstm_step(const float* x, float* memory, const Weight* w, Scale scale, F f, Gate gate, float* state,
                       float* y) {
   float *h = state, *c = h + units, *i = memory, *forget = i + units, *g = forget + units, *o = g + units;
-  dense<1, units, 4 * units>(h, w, scale, nullptr, memory);
-  for (size j = 0; j < 4 * units; ++j) memory[j] += x[j];
+  dense_step<units, 4 * units>(h, w, scale, x, memory);
   for (size j = 0; j < 2 * units; ++j) memory[j] = gate(memory[j]);
   for (size j = 0; j < units; ++j) g[j] = f(g[j]);
   for (size j = 0; j < units; ++j) o[j] = gate(o[j]);
@@ -62,7 +95,7 @@ inline void lstm_step(const float* x, float* memory, const Weight* w, Scale scal
   for (size j = 0; j < units; ++j) y[j] = h[j];
 }
 )",
-              {"dense", "sigmoid_of"}},
+              {"dense_step", "tanh_of"}},
     CppKernel{"gru_step",
               R"(
 // One step. x: the input's share of the gates z, r and of the candidate, (3 units); w_gates: (units, 2 units),
@@ -74,28 +107,28 @@ inline void gru_step(const float* x, float* memory, const Weight* w_gates, Scale
                      const Weight* w_candidate, ScaleCandidate scale_candidate, CandidateBias bias_candidate, F f,
                      Gate gate, float* state, float* y) {
   float *h = state, *reset_h = memory, *gates = reset_h + units, *candidate = gates + 2 * units;
-  dense<1, units, 2 * units>(h, w_gates, scale_gates, bias_gates, gates);
+  dense_step<units, 2 * units>(h, w_gates, scale_gates, bias_gates, gates);
   for (size j = 0; j < 2 * units; ++j) gates[j] = gate(gates[j] + x[j]);
   for (size j = 0; j < units; ++j) reset_h[j] = reset_after ? h[j] : gates[units + j] * h[j];
-  dense<1, units, units>(reset_h, w_candidate, scale_candidate, bias_candidate, candidate);
+  dense_step<units, units>(reset_h, w_candidate, scale_candidate, bias_candidate, candidate);
   for (size j = 0; j < units; ++j) {
-    candidate[j] = x[2 * units + j] + (reset_after ? gates[units + j] * candidate[j] : candidate[j]);
+    const float sum = x[2 * units + j] + (reset_after ? gates[units + j] * candidate[j] : candidate[j]);
+    h[j] = gates[j] * h[j] + (1.0f - gates[j]) * f(sum);
   }
-  for (size j = 0; j < units; ++j) h[j] = gates[j] * h[j] + (1.0f - gates[j]) * f(candidate[j]);
   for (size j = 0; j < units; ++j) y[j] = h[j];
 }
 )",
-              {"dense", "sigmoid_of"}},
+              {"dense_step", "tanh_of"}},
     CppKernel{"simple_rnn_step",
               R"(
 // One step. x: the input's share, (units); w: (units, units); memory: (units). state, y: h.
 template <size units, class Weight, class Scale, class F>
 inline void simple_rnn_step(const float* x, float* memory, const Weight* w, Scale scale, F f, float* state, float* y) {
-  dense<1, units, units>(state, w, scale, nullptr, memory);
-  for (size j = 0; j < units; ++j) y[j] = state[j] = f(memory[j] + x[j]);
+  dense_step<units, units>(state, w, scale, x, memory);
+  for (size j = 0; j < units; ++j) y[j] = state[j] = f(memory[j]);
 }
 )",
-              {"dense", "sigmoid_of"}},
+              {"dense_step", "tanh_of"}},
     CppKernel{"attend_step", R"(
 // Attention of one step to the last `window` steps. q, k: (heads, d), v, y: (heads, width), scores: (window). state:
 // keys (window, heads, d), values (window, heads, width), the number of steps known, and the place of the next.
@@ -155,13 +188,21 @@ inline bool convolve_step(const float* x, float* ring, const Weight* w, Scale sc
   if (!next_window<in, rows, stride, waits>(x, ring, first)) return false;
   for (size group = 0; group < groups; ++group) {
     for_tiles<to>([=](auto column, auto width) {
-      float sums[width] = {};
+      float sums[width] = {}, second[width] = {}, third[width] = {}, fourth[width] = {};  // do not wait for each other
       for (size tap = 0; tap < taps; ++tap) {
         const size place = first + tap * dilation;
         const float* numbers = ring + (place < rows ? place : place - rows) * in + group * from;
         const Weight* filters = w + tap * from * out + group * to + column;
-        for (size c = 0; c < from; ++c) add_product<width>(numbers[c], filters + c * out, sums);
+        constexpr size whole = from / 4 * 4;
+        for (size c = 0; c < whole; c += 4) {
+          add_product<width>(numbers[c], filters + c * out, sums);
+          add_product<width>(numbers[c + 1], filters + (c + 1) * out, second);
+          add_product<width>(numbers[c + 2], filters + (c + 2) * out, third);
+          add_product<width>(numbers[c + 3], filters + (c + 3) * out, fourth);
+        }
+        for (size c = whole; c < from; ++c) add_product<width>(numbers[c], filters + c * out, sums);
       }
+      for (size j = 0; j < width; ++j) sums[j] = (sums[j] + second[j]) + (third[j] + fourth[j]);
       finish<width>(sums, group * to + column, scale, bias, y);
     });
   }

@@ -18,14 +18,15 @@ std::vector<float> zeros(Index count) { return std::vector<float>(static_cast<st
 /// x w + bias for one step.
 CppValue product_of_step(CppOpWriter& to, Index outputs, const CppArgument& bias) {
   const CppValue y = to.make({outputs});
-  to.call("dense", fmt::format("1, {}, {}", to.shape(0)[2], outputs), {to.operand(0), to.weights(1, outputs), bias}, y);
+  to.call("dense_step", fmt::format("{}, {}", to.shape(0)[2], outputs), {to.operand(0), to.weights(1, outputs), bias},
+          y);
   return y;
 }
 
 /// An activation of a recurrent op, as an argument.
 std::string step_activation(const std::string& name) {
   std::string text = name == "tanh"      ? "[](float v) { return detail::tanh_of(v); }"
-                     : name == "sigmoid" ? "[](float v) { return detail::sigmoid_of(v); }"
+                     : name == "sigmoid" ? "[](float v) { return detail::gate_of(v); }"
                                          : activation_text(name);
   require<ValueError>(!text.empty(), "the activation {} of a recurrent layer cannot stream", name);
   return text;
@@ -72,6 +73,13 @@ CppValue write_attention(CppOpWriter& to) {
   return to.call(
       "attend_step", fmt::format("{}, {}, {}, {}", window, heads, d, width),
       {to.operand(0), to.operand(1), to.operand(2), scores, to.state(zeros(window * heads * (d + width) + 2))});
+}
+
+/// A Dense layer; with several rows in a step as without a stream.
+CppValue write_affine(CppOpWriter& to) {
+  const Shape x = to.shape(0), w = to.shape(1);
+  if (x.size() != w[0]) return (*cpp_row_of("affine"))(to);
+  return to.call("dense_step", fmt::format("{}, {}", w[0], w[1]), {to.operand(0), to.weights(1, w[1]), to.operand(2)});
 }
 
 // ---- Windows over time ----
@@ -138,8 +146,7 @@ CppValue write_rows(CppOpWriter& to) {
 CppRow each_of(const char* function) {
   return [function](CppOpWriter& to) {
     const CppValue y = to.make(to.result_shape());
-    to.call("each_quick", std::to_string(y.shape.size()),
-            {to.operand(0), fmt::format("[](float v) {{ return detail::{}(v); }}", function)}, y);
+    to.call(function, std::to_string(y.shape.size()), {to.operand(0)}, y);
     return y;
   };
 }
@@ -158,8 +165,9 @@ CppRows cpp_stream_rows() {
           {"stream_max_pool2d", pooling(true)},
           {"stream_average_pool2d", pooling(false)},
           {"stream_rows", write_rows},
-          {"stream_tanh", each_of("tanh_of")},
-          {"stream_sigmoid", each_of("sigmoid_of")}};
+          {"stream_affine", write_affine},
+          {"stream_tanh", each_of("each_tanh")},
+          {"stream_sigmoid", each_of("each_sigmoid")}};
 }
 
 }  // namespace cornu::detail

@@ -64,9 +64,9 @@ std::string cpp_stream(const Sequential& model, const ExportCppOptions& options)
   require_not_negative("ExportCppOptions", "attention_window", options.attention_window);
   const auto is_one_step = [](const Trace::Op& op) { return cpp_row_of("stream_" + op.name) != nullptr; };
   StreamTrace stream = stream_trace(model, is_one_step, options.attention_window);
-  // These have loops that compilers vectorise.
+  // These have loops for one step.
   for (Trace::Op& op : stream.trace.ops) {
-    if (op.name == "tanh" || op.name == "sigmoid") op.name = "stream_" + op.name;
+    if (op.name == "tanh" || op.name == "sigmoid" || op.name == "affine") op.name = "stream_" + op.name;
   }
   const Trace& trace = stream.trace;
   CppProgram program(options);

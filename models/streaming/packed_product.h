@@ -3,11 +3,9 @@
 #include <vector>
 
 #include "cornu/core/kernels/tile_product.h"
+#include "cornu/models/streaming/ring.h"
 
 namespace cornu::detail {
-
-/// Elements after each value in the memory of a stream: a vector that begins in the value may end there.
-inline constexpr Index stream_slack = 64 / static_cast<Index>(sizeof(Real));
 
 /// A known matrix (depth, columns) and a bias, packed for products with a few rows at a time. relu: of the result.
 class PackedProduct {
@@ -20,6 +18,8 @@ class PackedProduct {
   /// product: the left operand. Results are written to `out`, with rows of out_row elements. spills: whole vectors may
   /// be written, up to stream_slack elements beyond the last row.
   void run(TileProduct product, Index rows, Real* out, Index out_row, bool spills) const;
+  /// A product without relu of one row of depth() elements, which spills.
+  void run_row(const Real* x, Real* out) const;
 
  private:
   Index depth_, columns_;

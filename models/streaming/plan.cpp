@@ -6,7 +6,6 @@
 #include "cornu/core/error.h"
 #include "cornu/core/kernels/sequence_steps.h"
 #include "cornu/core/text/printable.h"
-#include "cornu/models/streaming/packed_product.h"
 #include "cornu/models/streaming/plan_builder.h"
 
 namespace cornu::detail {
@@ -84,7 +83,11 @@ void StreamPlan::write(const StreamFrame& frame, Index rows, Real* y) const {
 // ---- The builder ----
 
 StreamBuilder::StreamBuilder(StreamPlan& plan, const StreamTrace& trace)
-    : plan_(plan), trace_(trace.trace), values_(trace_.values.size()), last_use_(trace_.values.size()) {}
+    : plan_(plan),
+      trace_(trace.trace),
+      values_(trace_.values.size()),
+      last_use_(trace_.values.size()),
+      windows_(trace_.values.size()) {}
 
 void StreamBuilder::build() {
   // An alias is read as long as the value whose memory it has.
@@ -97,6 +100,7 @@ void StreamBuilder::build() {
     last_use_[owner[op.result]] = std::max(last_use_[owner[op.result]], i);
   }
   last_use_[owner[trace_.outputs.front()]] = trace_.ops.size();
+  find_windows(owner);
   split_inputs();
   for (now_ = 0; now_ < trace_.ops.size(); ++now_) make(now_);
   plan_.output = values_[trace_.outputs.front()];
@@ -148,10 +152,18 @@ void StreamBuilder::give_back(Index begin, Index size) {
 
 StreamValue StreamBuilder::allocate(Index width, Index rate, std::size_t owner) {
   StreamValue value{.home = StreamValue::Home::memory};
-  value.offset = take(width * plan_.block_size + stream_slack);
   value.width = width;
   value.rate = rate;
   value.owner = owner;
+  if (const std::optional<StreamWindow>& window = windows_[owner]; window.has_value()) {
+    const StreamRing made =
+        ring(StreamRing::for_windows(window->reach(), width, plan_.block_size), window->initial, rate);
+    value.home = StreamValue::Home::ring;
+    value.offset = made.begin;
+    value.place = made.place_at();
+  } else {
+    value.offset = take(width * plan_.block_size + stream_slack);
+  }
   return value;
 }
 
@@ -161,7 +173,8 @@ StreamValue StreamBuilder::result(Index rate) {
 
 StreamValue StreamBuilder::result_in(std::size_t i) {
   const StreamValue x = operand(i);
-  if (x.home != StreamValue::Home::memory || last_use_[x.owner] != now_ || x.width != result_shape().size()) {
+  if (x.home != StreamValue::Home::memory || last_use_[x.owner] != now_ || x.width != result_shape().size() ||
+      windows_[op_->result].has_value()) {
     return result(x.rate);
   }
   last_use_[x.owner] = std::max(last_use_[op_->result], now_);
@@ -186,6 +199,38 @@ void StreamBuilder::release() {
   };
   for (const std::size_t operand : op_->operands) give_back_value(values_[operand]);
   give_back_value(values_[op_->result]);
+}
+
+void StreamBuilder::find_windows(const std::vector<std::size_t>& owner) {
+  for (const Trace::Op& op : trace_.ops) {
+    const std::optional<StreamWindow> window = stream_window(trace_, op);
+    if (!window.has_value() || window->reach() == 1) continue;
+    const std::size_t x = owner[op.operands[0]];
+    if (x == owner[trace_.outputs.front()]) continue;  // read after the block has ended
+    std::optional<StreamWindow>& longest = windows_[x];
+    if (!longest.has_value() || (longest->reach() < window->reach() && longest->initial == window->initial)) {
+      longest = window;
+    }
+  }
+}
+
+const StreamRing* StreamBuilder::ring_of(const StreamValue& value, const StreamWindow& window) const {
+  if (value.home != StreamValue::Home::ring || windows_[value.owner]->reach() < window.reach() ||
+      windows_[value.owner]->initial != window.initial) {
+    return nullptr;
+  }
+  const auto found = std::find_if(plan_.rings_.begin(), plan_.rings_.end(),
+                                  [&](const auto& each) { return each.ring.begin == value.offset; });
+  return &found->ring;
+}
+
+StreamRing StreamBuilder::ring(StreamRing shape, Real initial, Index rate) {
+  std::vector<Real> memory(static_cast<std::size_t>(shape.size()), initial);
+  memory.back() = 0;
+  shape.begin = state(memory);
+  count(shape.place_at(), shape.length - 1);
+  plan_.rings_.push_back({shape, rate});
+  return shape;
 }
 
 void StreamBuilder::count(Index place, Index most) { plan_.counters_.push_back({place, most}); }

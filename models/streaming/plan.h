@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "cornu/core/autodiff/tape.h"
+#include "cornu/models/streaming/ring.h"
 #include "cornu/models/streaming/stream.h"
 #include "cornu/models/streaming/stream_trace.h"
 
@@ -18,19 +19,23 @@ struct StreamFrame {
   Tape* tape = nullptr;         ///< for ops that are called as in a forward pass
 };
 
-/// A value: rows of `width` elements, in the input, in memory, or a constant row.
+/// A value: rows of `width` elements, in the input, in memory, in a ring, or a constant row.
 struct StreamValue {
-  enum class Home { none, input, memory, constant } home = Home::none;
-  Index offset = 0;           // in the memory
+  enum class Home { none, input, memory, ring, constant } home = Home::none;
+  Index offset = 0;           // in the memory, or of a ring in the state
+  Index place = 0;            // in the state: the ring's row for the next step
   const Real* row = nullptr;  // a constant's
   Index width = 0;
   Index rate = 0;         // 0: a row for each step of the input
   std::size_t owner = 0;  // the value of the trace whose memory it is
 
   const Real* in(const StreamFrame& frame) const {
-    return home == Home::memory ? frame.memory + offset : home == Home::input ? frame.input : row;
+    return home == Home::input ? frame.input : home == Home::constant ? row : out(frame);
   }
-  Real* out(const StreamFrame& frame) const { return frame.memory + offset; }
+  Real* out(const StreamFrame& frame) const {
+    if (home == Home::memory) return frame.memory + offset;
+    return frame.state + offset + static_cast<Index>(frame.state[place]) * width;
+  }
   bool is_constant() const { return home == Home::constant; }
 };
 
@@ -55,6 +60,7 @@ class StreamPlan {
   void run(const StreamFrame& frame, Index rows) const {
     frame.rows[0] = rows;
     for (const std::unique_ptr<StreamOp>& op : ops_) op->run(frame);
+    for (const Ring& each : rings_) each.ring.advance(frame.rows[each.rate], frame.state);
   }
   void warm_up(const StreamFrame& frame) const;
   /// Throws ShapeError for another number of elements, ValueError for a counter out of its range.
@@ -80,7 +86,12 @@ class StreamPlan {
     Index place, most;
   };
   std::vector<Counter> counters_;  // in the state
-  Index held_ = 0;                 // in the state: the last row of the output, and the steps to wait for the next
+  struct Ring {
+    StreamRing ring;
+    Index rate;
+  };
+  std::vector<Ring> rings_;
+  Index held_ = 0;  // in the state: the last row of the output, and the steps to wait for the next
 };
 
 }  // namespace cornu::detail

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -9,6 +10,16 @@
 
 namespace cornu::detail {
 
+/// The window over time of a convolution or of pooling.
+struct StreamWindow {
+  Index taps = 1, dilation = 1;
+  Real initial = 0;  // elements of the steps before the first
+
+  Index reach() const { return (taps - 1) * dilation + 1; }
+};
+/// nullopt for other ops.
+std::optional<StreamWindow> stream_window(const Trace& trace, const Trace::Op& op);
+
 /// Makes the ops of a plan from those of a trace of one step.
 class StreamBuilder {
  public:
@@ -17,6 +28,7 @@ class StreamBuilder {
 
   // ---- For the op that is made ----
 
+  const Trace& trace() const { return trace_; }
   const Trace::Op& op() const { return *op_; }
   std::size_t operand_count() const { return op_->operands.size(); }
   /// Shapes of one row: the first axis is 1.
@@ -27,10 +39,15 @@ class StreamBuilder {
   /// An operand; one that is known is a constant row, which is kept.
   StreamValue operand(std::size_t i);
   Index block_size() const { return plan_.block_size; }
+  /// The ring that a value is in; nullptr if it is elsewhere, or if the ring does not suit the window.
+  const StreamRing* ring_of(const StreamValue& value, const StreamWindow& window) const;
+  /// A ring with rows of `initial`.
+  StreamRing ring(StreamRing shape, Real initial, Index rate);
 
   /// Memory of the result. rate: how its rows come.
   StreamValue result(Index rate);
-  /// The same, in the memory of operand i if that is not read again and has the size of the result.
+  /// The same, in the memory of operand i if that is not read again and has the size of the result, unless a window
+  /// over time reads the result.
   StreamValue result_in(std::size_t i);
   /// The result is operand i in another shape.
   void result_is(std::size_t i);
@@ -58,6 +75,8 @@ class StreamBuilder {
   StreamValue allocate(Index width, Index rate, std::size_t owner);
   Index take(Index size);
   void give_back(Index begin, Index size);
+  /// Finds the windows over time that read each value.
+  void find_windows(const std::vector<std::size_t>& owner);
   /// Gives back the memory of operands that no later op reads.
   void release();
 
@@ -65,8 +84,9 @@ class StreamBuilder {
   const Trace& trace_;
   const Trace::Op* op_ = nullptr;
   std::size_t now_ = 0;
-  std::vector<StreamValue> values_;    // of the trace
-  std::vector<std::size_t> last_use_;  // of the memory of each value
+  std::vector<StreamValue> values_;                   // of the trace
+  std::vector<std::size_t> last_use_;                 // of the memory of each value
+  std::vector<std::optional<StreamWindow>> windows_;  // over the memory of each value, which is then a ring
   std::vector<Free> free_, scratches_;
 };
 
@@ -81,15 +101,5 @@ StreamRows stream_sequence_rows();
 StreamRows stream_window_rows();
 StreamRows stream_element_rows();
 void make_tape_op(StreamBuilder& to);
-
-/// Places in a ring of rows, each of which is written twice, so that the last `length` rows are always contiguous.
-/// State: 2 length rows, then the place of the next row.
-struct StreamRing {
-  Index length = 0, width = 0;  // rows and their elements
-
-  Index size() const { return 2 * length * width + 1; }
-  /// Adds n <= length rows. Returns the first of the last `count` rows.
-  const Real* push(const Real* x, Index n, Index count, Real* state) const;
-};
 
 }  // namespace cornu::detail

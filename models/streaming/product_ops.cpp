@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "cornu/core/error.h"
-#include "cornu/core/kernels/sequence_steps.h"
+#include "cornu/core/kernels/row_product.h"
 #include "cornu/models/streaming/packed_product.h"
 #include "cornu/models/streaming/plan_builder.h"
 
@@ -19,6 +19,7 @@ class Dense final : public StreamOp {
       : product_(std::move(product)), x_(x), y_(y), rows_(x.width / product_.depth()) {}
   void run(const StreamFrame& frame) const override {
     const Index rows = frame.rows[x_.rate] * rows_;
+    if (rows == 1) return product_.run_row(x_.in(frame), y_.out(frame));
     product_.run({.left = x_.in(frame), .left_row = product_.depth(), .length = product_.depth()}, rows, y_.out(frame),
                  product_.columns(), true);
   }
@@ -127,23 +128,32 @@ PackedProduct::PackedProduct(ConstView matrix, ConstView bias, bool relu)
 }
 
 void PackedProduct::run(TileProduct product, Index rows, Real* out, Index out_row, bool spills) const {
-  const bool is_row = rows == 1 && spills && !relu_ && product.parts == 1;
+  if (rows == 0) return;
   product.rows = rows;
   product.out_row = out_row;
   product.relu = relu_;
   product.spill_end = spills ? out + rows * out_row + stream_slack : nullptr;
   for (const Panel& panel : panels_) {
     const Real *const numbers = panel.numbers.data(), *const bias = numbers + depth_ * panel.step;
-    if (is_row) {
-      row_product(product.left, depth_, numbers, panel.step, bias, panel.width, out + panel.first);
-      continue;
-    }
     product.right = numbers;
     product.right_step = panel.step;
     product.bias = bias;
     product.columns = panel.width;
     product.out = out + panel.first;
-    if (rows > 0) multiply(product);
+    multiply(product);
+  }
+}
+
+void PackedProduct::run_row(const Real* x, Real* out) const {
+  for (const Panel& panel : panels_) {
+    const Real* const numbers = panel.numbers.data();
+    row_product({.a = x,
+                 .a_count = depth_,
+                 .a_matrix = numbers,
+                 .bias = numbers + depth_ * panel.step,
+                 .columns = panel.width,
+                 .step = panel.step},
+                out + panel.first);
   }
 }
 

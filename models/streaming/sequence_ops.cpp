@@ -3,7 +3,7 @@
 #include <optional>
 
 #include "cornu/core/error.h"
-#include "cornu/core/kernels/sequence_steps.h"
+#include "cornu/core/kernels/recurrent_steps.h"
 #include "cornu/core/ops/loops.h"
 #include "cornu/models/streaming/plan_builder.h"
 
@@ -109,7 +109,10 @@ void add_lstm(StreamBuilder& to) {
   steps.inputs = to.shape(0)[2];
   steps.units = to.shape(2)[0];
   const bool usual = has_usual_activations(to);
-  const auto whole = [&](std::size_t i) { return part(to, lstm_gates(to.numbers(i)), 0, 4 * steps.units); };
+  const auto whole = [&](std::size_t i) {
+    return usual ? to.keep(packed_gates(to.numbers(i), LstmSteps::scales))
+                 : part(to, lstm_gates(to.numbers(i)), 0, 4 * steps.units);
+  };
   steps.kernel = whole(1);
   steps.recurrent_kernel = whole(2);
   if (has_bias(to)) steps.bias = whole(3);
@@ -125,26 +128,36 @@ void add_gru(StreamBuilder& to) {
   steps.inputs = to.shape(0)[2];
   const Index units = steps.units = to.shape(2)[0];
   steps.reset_after = to.op().name == "stream_gru" || to.op().flag("reset_after");
+  ConstView of_input, of_state;  // biases: one, or one more for the products with the state
+  if (has_bias(to)) {
+    const ConstView bias = to.numbers(3);
+    of_input = ConstView(bias.data(), {3 * units});
+    if (bias.size() == 6 * units) of_state = ConstView(bias.data() + 3 * units, {3 * units});
+  }
+  const auto has = [](ConstView bias) { return bias.data() != nullptr; };
+  if (has_usual_activations(to) && steps.reset_after) {
+    const auto packed = [&](ConstView numbers) { return to.keep(packed_gates(numbers, GruSteps::scales)); };
+    steps.kernel = packed(to.numbers(1));
+    steps.recurrent_kernel = packed(to.numbers(2));
+    if (has(of_input)) steps.bias = packed(of_input);
+    if (has(of_state)) steps.recurrent_bias = packed(of_state);
+    return add_recurrent(to, steps);
+  }
   steps.gates_kernel = part(to, to.numbers(1), 0, 2 * units);
   steps.kernel = part(to, to.numbers(1), 2 * units, units);
   steps.gates_recurrent = part(to, to.numbers(2), 0, 2 * units);
   steps.recurrent_kernel = part(to, to.numbers(2), 2 * units, units);
-  if (has_bias(to)) {
-    const ConstView bias = to.numbers(3);
-    const ConstView first(bias.data(), {3 * units});
-    Tensor of_gates(first);
-    if (bias.size() == 6 * units) {  // one more for the products with the state
-      const ConstView second(bias.data() + 3 * units, {3 * units});
-      for (Index j = 0; j < 2 * units; ++j) of_gates[j] += second[j];
-      steps.recurrent_bias = part(to, second, 2 * units, units);
+  if (has(of_input)) {
+    Tensor of_gates(of_input);
+    if (has(of_state)) {
+      for (Index j = 0; j < 2 * units; ++j) of_gates[j] += of_state[j];
+      steps.recurrent_bias = part(to, of_state, 2 * units, units);
     }
     steps.gates_bias = part(to, of_gates, 0, 2 * units);
-    steps.bias = part(to, first, 2 * units, units);
+    steps.bias = part(to, of_input, 2 * units, units);
   }
-  if (!has_usual_activations(to) || !steps.reset_after) {
-    steps.activation = loop_of(to, "activation", "tanh");
-    steps.recurrent_activation = loop_of(to, "recurrent_activation", "sigmoid");
-  }
+  steps.activation = loop_of(to, "activation", "tanh");
+  steps.recurrent_activation = loop_of(to, "recurrent_activation", "sigmoid");
   add_recurrent(to, steps);
 }
 

@@ -38,6 +38,7 @@ struct Stream::Memory {
     // Passes over the largest block, after which the tape needs no more memory.
     const std::vector<Real> zeros(static_cast<std::size_t>(plan.block_size * plan.input_size));
     for (int i = 0; i < 2; ++i) plan.warm_up(frame(zeros.data()));
+    state = plan.initial_state;  // results may be written to it
   }
   detail::StreamFrame frame(const Real* input) {
     return {.input = input, .memory = values.data(), .state = state.data(), .rows = rows.data(), .tape = tape.get()};
