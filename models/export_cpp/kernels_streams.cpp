@@ -96,6 +96,21 @@ inline void lstm_step(const float* x, float* memory, const Weight* w, Scale scal
 }
 )",
               {"dense_step", "tanh_of"}},
+    CppKernel{"save_state", R"(
+template <size n>
+inline void save_state(const float* state, float* before) {
+  for (size i = 0; i < n; ++i) before[i] = state[i];
+}
+)"},
+    CppKernel{"keep_state", R"(
+// Undoes a step that the mask leaves out. state, before: (n), of which the first `units` are h. y: h.
+template <size n, size units>
+inline void keep_state(const float* mask, const float* before, float* state, float* y) {
+  if (mask[0] != 0.0f) return;
+  for (size i = 0; i < n; ++i) state[i] = before[i];
+  for (size i = 0; i < units; ++i) y[i] = state[i];
+}
+)"},
     CppKernel{"gru_step",
               R"(
 // One step. x: the input's share of the gates z, r and of the candidate, (3 units); w_gates: (units, 2 units),

@@ -39,31 +39,51 @@ std::string step_activations(CppOpWriter& to) {
   return text("activation", "tanh") + ", " + text("recurrent_activation", "sigmoid");
 }
 
+bool is_masked(const CppOpWriter& to) { return to.op().name.starts_with("stream_masked_"); }
+bool has_bias(const CppOpWriter& to) { return to.operand_count() - (is_masked(to) ? 1 : 0) > 3; }
+CppArgument bias_of_step(CppOpWriter& to) { return has_bias(to) ? to.operand(3) : "nullptr"; }
+
+/// write(state): the calls of a recurrent op, whose state begins with h, (units). If the op has a mask, its last
+/// operand, a step that the mask leaves out is undone.
+template <class F>
+CppValue with_state(CppOpWriter& to, Index size, Index units, F write) {
+  const CppArgument state = to.state(zeros(size));
+  if (!is_masked(to)) return write(state);
+  const CppValue before = to.make({size});
+  to.call("save_state", std::to_string(size), {state}, before);
+  const CppValue y = write(state);
+  to.call("keep_state", fmt::format("{}, {}", size, units), {to.operand(to.operand_count() - 1), before, state}, y);
+  return y;
+}
+
 CppValue write_lstm(CppOpWriter& to) {
   const Index units = to.shape(2)[0];
-  const CppValue inputs = product_of_step(to, 4 * units, to.operand_count() > 3 ? to.operand(3) : "nullptr"),
-                 memory = to.make({4 * units});
-  return to.call("lstm_step", std::to_string(units),
-                 {inputs, memory, to.weights(2, 4 * units), step_activations(to), to.state(zeros(2 * units))});
+  const CppValue inputs = product_of_step(to, 4 * units, bias_of_step(to)), memory = to.make({4 * units});
+  return with_state(to, 2 * units, units, [&](const CppArgument& state) {
+    return to.call("lstm_step", std::to_string(units),
+                   {inputs, memory, to.weights(2, 4 * units), step_activations(to), state});
+  });
 }
 
 /// The gates and the candidate have products of their own, each with part of the kernel and of the bias.
 CppValue write_gru(CppOpWriter& to) {
-  const GruParts parts(to, to.operand_count() > 3);
+  const GruParts parts(to, has_bias(to));
   const Index units = parts.units;
   const CppValue inputs = product_of_step(to, 3 * units, parts.input_bias), memory = to.make({4 * units});
-  return to.call("gru_step", fmt::format("{}, {}", units, parts.reset_after),
-                 {inputs, memory, parts.gates_kernel, parts.gates_bias, parts.candidate_kernel, parts.candidate_bias,
-                  step_activations(to), to.state(zeros(units))});
+  return with_state(to, units, units, [&](const CppArgument& state) {
+    return to.call("gru_step", fmt::format("{}, {}", units, parts.reset_after),
+                   {inputs, memory, parts.gates_kernel, parts.gates_bias, parts.candidate_kernel, parts.candidate_bias,
+                    step_activations(to), state});
+  });
 }
 
 CppValue write_simple_rnn(CppOpWriter& to) {
   const Index units = to.shape(2)[0];
-  const CppValue inputs = product_of_step(to, units, to.operand_count() > 3 ? to.operand(3) : "nullptr"),
-                 memory = to.make({units});
+  const CppValue inputs = product_of_step(to, units, bias_of_step(to)), memory = to.make({units});
   const std::string activation = step_activation(to.op().text("activation"));
-  return to.call("simple_rnn_step", std::to_string(units),
-                 {inputs, memory, to.weights(2, units), activation, to.state(zeros(units))});
+  return with_state(to, units, units, [&](const CppArgument& state) {
+    return to.call("simple_rnn_step", std::to_string(units), {inputs, memory, to.weights(2, units), activation, state});
+  });
 }
 
 CppValue write_attention(CppOpWriter& to) {
@@ -159,6 +179,9 @@ CppRows cpp_stream_rows() {
           {"stream_gru", write_gru},
           {"stream_gru_by_steps", write_gru},
           {"stream_simple_rnn", write_simple_rnn},
+          {"stream_masked_lstm_by_steps", write_lstm},
+          {"stream_masked_gru_by_steps", write_gru},
+          {"stream_masked_simple_rnn", write_simple_rnn},
           {"stream_attend", write_attention},
           {"stream_conv2d", write_convolution},
           {"stream_depthwise_conv2d", write_convolution},

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
@@ -39,6 +41,18 @@ inline std::vector<AnyLayer> transformer_block(Index features) {
           Residual{LayerNormalization{}, Dense{2 * features, gelu}, Dense{features}}};
 }
 
+/// A sequence for a model: whole numbers for one that begins with an Embedding, and some zeros for one that masks them.
+inline Tensor sequence_for(const Sequential& model, std::uint64_t seed) {
+  const Shape sample = *model.input_shape();
+  Tensor x(sample.batched(1));
+  Rng rng(seed);
+  for (Real& each : x) each = sample.rank() == 1 ? static_cast<Real>(rng.bits() % 10) : static_cast<Real>(rng.normal());
+  if (model.get_layer(Index{0}).as<Masking>() == nullptr) return x;
+  for (Index step = 0; step < sample[0]; step += 1 + step % 3)
+    std::fill_n(x.data() + step * sample[1], sample[1], Real{0});
+  return x;
+}
+
 inline std::vector<StreamCase> stream_cases() {
   const Input in{24, 8};
   const auto conv = [](Conv1D layer) {
@@ -58,6 +72,12 @@ inline std::vector<StreamCase> stream_cases() {
        {in, LSTM{.units = 6, .recurrent_activation = softplus, .unit_forget_bias = false, .return_sequences = true},
         Tanh{}}},
       {"gru", {in, GRU{.units = 9, .bias_initializer = random_normal(0, 1), .return_sequences = true}, Dense{1}}},
+      {"masked",
+       {in, Masking{.mask_value = 0}, lstm, Dense{4, tanh},
+        GRU{.units = 4, .bias_initializer = random_normal(0, 1), .return_sequences = true},
+        SimpleRNN{.units = 3, .use_bias = false, .return_sequences = true},
+        LSTM{.units = 3, .activation = softplus, .return_sequences = true}}},
+      {"masked_last", {in, Masking{}, GRU{.units = 4, .use_bias = false, .reset_after = false}, Dense{2}}},
       {"gru_without_bias", {in, GRU{.units = 4, .use_bias = false}}},
       {"gru_reset_before", {in, GRU{.units = 5, .return_sequences = true, .reset_after = false}}},
       {"gru_elu", {in, GRU{.units = 5, .activation = elu, .return_sequences = true}}},

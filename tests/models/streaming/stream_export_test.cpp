@@ -62,14 +62,6 @@ struct Exported {
   bool int8_weights = false;
 };
 
-Tensor steps_for(const Sequential& model) {
-  const Shape sample = *model.input_shape();
-  Tensor x(sample.batched(1));
-  Rng rng(11);
-  for (Real& each : x) each = sample.rank() == 1 ? static_cast<Real>(rng.bits() % 10) : static_cast<Real>(rng.normal());
-  return x;
-}
-
 void expect_streams_agree(const std::vector<Exported>& cases, const std::string& compiler) {
   SCOPED_TRACE(compiler);
   const TemporaryFolder folder;
@@ -80,7 +72,7 @@ void expect_streams_agree(const std::vector<Exported>& cases, const std::string&
     includes += "#include \"" + each.name + ".h\"\n";
     calls += "  if (run<" + each.name + "::Stream>(\"" + each.name + "\", " + each.name + "::input_size, " + each.name +
              "::output_size, " + each.name + "::state_size) != 0) return 1;\n";
-    const Tensor x = steps_for(each.model);
+    const Tensor x = testing::sequence_for(each.model, 11);
     const std::vector<float> numbers(x.begin(), x.end());
     write_text(folder.path() / (each.name + ".in"),
                {reinterpret_cast<const char*>(numbers.data()), numbers.size() * 4});
@@ -91,7 +83,7 @@ void expect_streams_agree(const std::vector<Exported>& cases, const std::string&
   ASSERT_EQ(std::system(command.c_str()), 0);
   for (const Exported& each : cases) {
     SCOPED_TRACE(each.name);
-    const Tensor x = steps_for(each.model);
+    const Tensor x = testing::sequence_for(each.model, 11);
     Stream stream(each.model);
     std::vector<Real> expected(static_cast<std::size_t>(x.size() / stream.input_size() * stream.output_size()));
     stream.step(std::span<const Real>(x.data(), static_cast<std::size_t>(x.size())), expected);

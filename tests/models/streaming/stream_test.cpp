@@ -22,17 +22,9 @@ namespace {
 
 using testing::expect_error;
 using testing::OfOps;
+using testing::sequence_for;
 using testing::stream_cases;
 using testing::StreamCase;
-
-/// A sequence for a model: whole numbers for one that begins with an Embedding.
-Tensor sequence_for(const Sequential& model, std::uint64_t seed) {
-  const Shape sample = *model.input_shape();
-  Tensor x(sample.batched(1));
-  Rng rng(seed);
-  for (Real& each : x) each = sample.rank() == 1 ? static_cast<Real>(rng.bits() % 10) : static_cast<Real>(rng.normal());
-  return x;
-}
 
 std::vector<Real> streamed(Stream& stream, const Tensor& x, Index block) {
   const Index steps = x.size() / stream.input_size();
