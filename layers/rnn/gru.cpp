@@ -32,14 +32,21 @@ RecurrentOutput by_steps(const GRU& layer, Var x, RecurrentState state) {
   const Var of_gates = part(recurrent, 0, 2), of_candidate = part(recurrent, 2, 3),
             mask = detail::dropout_mask_of_state(x, units, layer.recurrent_dropout);
   const auto next = [&](Var input, Var h, Var counts) {
-    const Var seen = detail::masked(h, mask);
-    const Var products = !layer.reset_after ? matmul(seen, of_gates)
-                         : row              ? affine(seen, recurrent, row)
-                                            : matmul(seen, recurrent);
-    const auto gate = [&](Index i) { return recurrent_activation(part(input, i, i + 1) + part(products, i, i + 1)); };
+    const Var seen = h ? detail::masked(h, mask) : h;
+    const Var products = !h                   ? row  // of zeros
+                         : !layer.reset_after ? matmul(seen, of_gates)
+                         : row                ? affine(seen, recurrent, row)
+                                              : matmul(seen, recurrent);
+    const auto gate = [&](Index i) {
+      const Var inputs = part(input, i, i + 1);
+      return recurrent_activation(products ? inputs + part(products, i, i + 1) : inputs);
+    };
     const Var keep = gate(0), reset = gate(1);
-    const Var inner = layer.reset_after ? reset * part(products, 2, 3) : matmul(reset * seen, of_candidate);
-    const Var fresh = keep * h + (1 - keep) * activation(part(input, 2, 3) + inner);
+    Var candidate = part(input, 2, 3);
+    if (layer.reset_after && products) candidate = candidate + reset * part(products, 2, 3);
+    if (!layer.reset_after && h) candidate = candidate + matmul(reset * seen, of_candidate);
+    candidate = (1 - keep) * activation(candidate);
+    const Var fresh = h ? keep * h + candidate : candidate;
     return state.h = detail::next_state(counts, fresh, h);
   };
   const Var y = detail::each_step(inputs, units, detail::recurrent_options(layer), next, state.h);

@@ -12,7 +12,7 @@ RecurrentOutput by_steps(const LSTM& layer, Var x, RecurrentState state) {
   const Activation &activation = layer.activation, &recurrent_activation = layer.recurrent_activation;
   const Var mask = detail::dropout_mask_of_state(x, units, layer.recurrent_dropout);
   const auto next = [&](Var input, Var h, Var counts) {
-    const Var gates = input + matmul(detail::masked(h, mask), layer.recurrent_kernel);
+    const Var gates = detail::with_product(input, h, mask, layer.recurrent_kernel);
     const auto gate = [&](Index number) { return slice_axis(gates, 1, number * units, (number + 1) * units); };
     const Var added = recurrent_activation(gate(0)) * activation(gate(2));
     const Var c = state.c ? recurrent_activation(gate(1)) * state.c + added : added;

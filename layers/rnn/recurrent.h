@@ -26,6 +26,11 @@ Var drop_features(Var x, double rate);
 Var dropout_mask_of_state(Var x, Index units, double rate);
 inline Var masked(Var h, Var mask) { return mask ? h * mask : h; }
 
+/// inputs + h kernel; an empty h is zeros. mask: of the state, see dropout_mask_of_state.
+inline Var with_product(Var inputs, Var h, Var mask, Operand kernel) {
+  return h ? inputs + matmul(masked(h, mask), kernel) : inputs;
+}
+
 /// The state after a step. counts: (batch, 1), 0 for a sample that keeps its `old` state, which is empty for zeros;
 /// empty if the step counts for all.
 inline Var next_state(Var counts, Var fresh, Var old) {
@@ -94,11 +99,6 @@ template <class Next>
 Var each_step(Var inputs, Index units, const RecurrentOptions& options, Next next, Var h = {}) {
   Tape& tape = inputs.tape();
   const Index batch = inputs.shape()[0], steps = inputs.shape()[1];
-  if (!h) {
-    const View nothing = tape.scratch({batch, units});
-    std::fill(nothing.begin(), nothing.end(), Real{0});
-    h = tape.input(nothing);
-  }
   const Var mask = inputs.mask();
   inputs = with_mask(inputs, {});
   auto* const states = static_cast<Var*>(tape.allocate(static_cast<std::size_t>(steps) * sizeof(Var)));

@@ -9,7 +9,7 @@ namespace {
 RecurrentOutput by_steps(const SimpleRNN& layer, Var x, RecurrentState state) {
   const Var mask = detail::dropout_mask_of_state(x, layer.units, layer.recurrent_dropout);
   const auto next = [&](Var input, Var h, Var counts) {
-    const Var fresh = layer.activation(input + matmul(detail::masked(h, mask), layer.recurrent_kernel));
+    const Var fresh = layer.activation(detail::with_product(input, h, mask, layer.recurrent_kernel));
     return state.h = detail::next_state(counts, fresh, h);
   };
   const Var inputs = layer.use_bias ? affine(x, layer.kernel, layer.bias) : matmul(x, layer.kernel);

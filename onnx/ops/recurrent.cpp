@@ -185,7 +185,7 @@ States lstm_by_steps(Var x, const Direction& direction, const RecurrentOptions& 
     c = x.tape().input(nothing);
   }
   const auto next = [&](Var input, Var h, Var counts) {
-    const Var gates = input + matmul(h, matrix);
+    const Var gates = cornu::detail::with_product(input, h, {}, matrix);
     const auto gate = [&](Index number, Index peephole) {
       return sigmoid(columns_of(gates, number, units) + c * columns_of(direction.peepholes, peephole, units));
     };
@@ -212,9 +212,10 @@ States gru_before_product(Var x, const Direction& direction, const RecurrentOpti
   const Index units = matrix.shape()[0];
   const Var of_gates = slice_axis(matrix, -1, 0, 2 * units), of_candidate = columns_of(matrix, 2, units);
   const auto next = [&](Var input, Var h, Var counts) {
-    const Var gates = sigmoid(slice_axis(input, -1, 0, 2 * units) + matmul(h, of_gates));
-    const Var keep = columns_of(gates, 0, units), reset = columns_of(gates, 1, units);
-    const Var fresh = keep * h + (1 - keep) * tanh(columns_of(input, 2, units) + matmul(reset * h, of_candidate));
+    const Var gates = sigmoid(cornu::detail::with_product(slice_axis(input, -1, 0, 2 * units), h, {}, of_gates));
+    const Var keep = columns_of(gates, 0, units), reset = columns_of(gates, 1, units),
+              own = columns_of(input, 2, units);
+    const Var fresh = h ? keep * h + (1 - keep) * tanh(own + matmul(reset * h, of_candidate)) : (1 - keep) * tanh(own);
     return cornu::detail::next_state(counts, fresh, h);
   };
   return {cornu::detail::each_step(affine(x, direction.kernel, direction.bias), units, options, next, direction.h), {}};
@@ -232,7 +233,8 @@ void run_gru(Call& call) {
 /// h = f(x_t W + h R + b), composed of simpler ops.
 States rnn_by_steps(Var x, const Direction& direction, const RecurrentOptions& options) {
   const auto next = [&](Var input, Var h, Var counts) {
-    return cornu::detail::next_state(counts, direction.activation(input + matmul(h, direction.recurrent_kernel)), h);
+    return cornu::detail::next_state(
+        counts, direction.activation(cornu::detail::with_product(input, h, {}, direction.recurrent_kernel)), h);
   };
   const Index units = direction.recurrent_kernel.shape()[0];
   return {cornu::detail::each_step(affine(x, direction.kernel, direction.bias), units, options, next, direction.h), {}};

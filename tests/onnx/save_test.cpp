@@ -157,6 +157,8 @@ std::vector<std::pair<std::string, Sequential>> models() {
                  TimeDistributed{Sequential{Conv2D{.filters = 4, .kernel_size = 2, .activation = relu},
                                             BatchNormalization{}, MaxPooling2D{}, Reshape{6, 4}}},
                  TimeDistributed{LSTM{.units = 3, .return_sequences = true}},
+                 TimeDistributed{SimpleRNN{.units = 3, .return_sequences = true}},
+                 TimeDistributed{GRU{.units = 3, .activation = relu, .return_sequences = true}},
                  TimeDistributed{Residual{Conv1D{.filters = 3, .kernel_size = 2, .padding = Padding::causal}}},
                  TimeDistributed{Sequential{Flatten{}, LayerNormalization{}, Dense{3, softmax}}}, LSTM{2}});
   // Two directions, layers named like the graph's own values, and merging paths.
