@@ -183,6 +183,11 @@ TEST(AnyLength, ATableOfPositionsSetsALargestLength) {
   const Sequential model{Input{-1, 4}, Positions{}, Dense{2}};
   EXPECT_EQ(model.predict(normal({2, 40, 4}, 1)).shape(), (Shape{2, 40, 2}));
   EXPECT_THROW((void)model.predict(normal({2, 41, 4}, 1)), ShapeError);
+  EXPECT_NE(error_of<ValueError>([&] { Stream{model}; }).find("build a copy for as many steps as there are rows"),
+            std::string::npos);
+  Sequential longest = model;
+  longest.build({40, 4});
+  EXPECT_EQ(Stream(longest).most_steps(), 40);
 }
 
 TEST(AnyLength, OtherAxesAreChecked) {
@@ -237,6 +242,20 @@ TEST(AnyLength, Streams) {
                          LSTM{.units = 2, .return_sequences = true}};
   const Tensor x = normal({1, 300, 4}, 2), expected = model.predict(x);
   Stream stream(model);
+  std::vector<Real> y(static_cast<std::size_t>(expected.size()));
+  stream.step(std::span(x.data(), static_cast<std::size_t>(x.size())), y);
+  for (Index i = 0; i < expected.size(); ++i) {
+    EXPECT_NEAR(y[static_cast<std::size_t>(i)], expected[i], 1e-6) << i;
+  }
+}
+
+TEST(AnyLength, AStreamOfAttentionNeedsAWindow) {
+  const Sequential model{Input{-1, 4}, MultiHeadAttention{.num_heads = 2, .key_dim = 3, .use_causal_mask = true}};
+  EXPECT_EQ(error_of<ValueError>([&] { Stream{model}; }),
+            "Stream: multi_head_attention: the op attend attends to all steps of a model that takes any length; "
+            "attention_window says how many to remember");
+  const Tensor x = normal({1, 50, 4}, 2), expected = model.predict(x);
+  Stream stream(model, {.attention_window = 50});
   std::vector<Real> y(static_cast<std::size_t>(expected.size()));
   stream.step(std::span(x.data(), static_cast<std::size_t>(x.size())), y);
   for (Index i = 0; i < expected.size(); ++i) {
