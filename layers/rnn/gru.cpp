@@ -38,8 +38,8 @@ RecurrentOutput by_steps(const GRU& layer, Var x, RecurrentState state) {
                          : row                ? affine(seen, recurrent, row)
                                               : matmul(seen, recurrent);
     const auto gate = [&](Index i) {
-      const Var inputs = part(input, i, i + 1);
-      return recurrent_activation(products ? inputs + part(products, i, i + 1) : inputs);
+      const Var own = part(input, i, i + 1);
+      return recurrent_activation(products ? own + part(products, i, i + 1) : own);
     };
     const Var keep = gate(0), reset = gate(1);
     Var candidate = part(input, 2, 3);
