@@ -99,6 +99,11 @@ template <class Next>
 Var each_step(Var inputs, Index units, const RecurrentOptions& options, Next next, Var h = {}) {
   Tape& tape = inputs.tape();
   const Index batch = inputs.shape()[0], steps = inputs.shape()[1];
+  if (!h && steps == 1) {  // otherwise the recurrent kernel would have no gradient, instead of one of zeros
+    const View zeros = tape.scratch({batch, units});
+    std::fill(zeros.begin(), zeros.end(), Real{0});
+    h = tape.input(zeros);
+  }
   const Var mask = inputs.mask();
   inputs = with_mask(inputs, {});
   auto* const states = static_cast<Var*>(tape.allocate(static_cast<std::size_t>(steps) * sizeof(Var)));
