@@ -188,7 +188,8 @@ Shape AnyLayer::build_several(std::span<const Shape> inputs, Rng& rng) {
 
 namespace {
 
-/// Warns if a layer drops the mask of an input that it has not asked for: padding would count from there on.
+/// Warns if a layer that does not ask for the mask of its input calls an op that drops it: padding would count from
+/// there on.
 class MaskCheck {
  public:
   explicit MaskCheck(std::span<const Var> inputs) {
@@ -196,11 +197,12 @@ class MaskCheck {
       if (!x.is_masked()) continue;
       x_ = x;
       reads_ = x.mask_reads();
+      begin_ = x.tape().value_count();
       return;
     }
   }
-  void after(Var y, const AnyLayer& layer) const {
-    if (!x_ || y.is_masked() || x_.mask_reads() != reads_) return;
+  void after(const AnyLayer& layer) const {
+    if (!x_ || x_.mask_reads() != reads_ || !x_.tape().has_dropped_mask(begin_)) return;
     detail::warn(message("{} ({}) does not heed the mask of its input; padding counts from there on",
                          detail::printable(layer.name()), layer.type()));
     x_.mask();  // so that the layers around this one do not warn, too
@@ -209,6 +211,7 @@ class MaskCheck {
  private:
   Var x_;
   int reads_ = 0;
+  std::size_t begin_ = 0;
 };
 
 }  // namespace
@@ -221,7 +224,7 @@ Var AnyLayer::forward_several(std::span<const Var> inputs) const {
     if (observer != nullptr) [[unlikely]]
       observer->before(*this, inputs);  // may build the layer and so replace box_
     const Var y = (observer == nullptr ? layer : *box_).forward(inputs);
-    check.after(y, *this);
+    check.after(*this);
     if (observer != nullptr) [[unlikely]]
       observer->after(*this, y);
     return y;

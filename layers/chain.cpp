@@ -92,6 +92,7 @@ void Chain::insert(AnyLayer layer, const NamedLayers& others) {
     naming(name, [&] { require_utf8("layer name", layer.name()); });
     require<ValueError>(!taken(layer.name()), "{}: there is already a layer named \"{}\"", name, layer.name());
   }
+  if (layers.empty()) first_input = layer.input_shape();
   layers.push_back(std::move(layer));
 }
 
@@ -144,10 +145,10 @@ Shape Chain::pattern(std::size_t i) const {
 
 Shape Chain::build(const Shape& input, Rng& rng) {
   require<StateError>(!layers.empty(), "{}: there are no layers to build", name);
-  if (const std::optional<Shape> known = known_input()) {
-    require(*known == input || matches(*known, input),
-            "{}: build was given inputs of shape {}, but the first layer takes {}", name, pattern_text(input),
-            pattern_text(*known));
+  const std::optional<Shape>& known = declared_input ? declared_input : first_input;
+  if (known && *known != input && !matches(*known, input)) {
+    throw ShapeError(message("{}: build was given inputs of shape {}, but the first layer takes {}", name,
+                             pattern_text(input), pattern_text(*known)));
   }
   if (std::count(input.dimensions().begin(), input.dimensions().end(), 0) > 0) return build_any_length(input, rng);
   std::vector<AnyLayer> built = layers;
@@ -186,24 +187,32 @@ Shape with_length(const Shape& pattern, Index length) {
 
 }  // namespace
 
+namespace {
+
+/// Without the advice for a layer that was built before: here it is new.
+std::string without_advice(std::string_view text) { return std::string(text.substr(0, text.find(". A built layer"))); }
+
+}  // namespace
+
 /// Finds two lengths that all layers accept: windows set a least length, tables of positions a largest one.
 Shape Chain::build_any_length(const Shape& input, Rng& rng) {
-  std::exception_ptr first_error;
+  std::exception_ptr last_error;
   const Rng before = rng;
-  for (const Index length : {16, 128, 1024}) {
+  for (const Index length : {16, 128, 1024, 8192}) {
     std::vector<AnyLayer> built = layers;
     const auto build_with = [&](Index tried) {
       rng = before;
       try {
         return build_layers(built, with_length(input, tried), rng);
       } catch (ShapeError& error) {
-        error.add_context(message("{}: samples of shape {}, tried with length {}", name, pattern_text(input), tried));
-        if (!first_error) first_error = std::current_exception();
+        last_error = std::make_exception_ptr(ShapeError(
+            message("{}: samples of shape {}, tried with length {}{}: {}", name, pattern_text(input), tried,
+                    tried == length ? "" : message(" after {}; the parameters must not depend on it", length),
+                    without_advice(error.what()))));
         return std::vector<Shape>();
       }
     };
-    if (build_with(length).empty()) continue;
-    first_error = nullptr;  // it was too short
+    if (build_with(length).empty()) continue;  // it may be too short
     for (const Index other : {16 * length, 4 * length, 2 * length, length + 1}) {
       std::vector<Shape> others = build_with(other);
       if (others.empty()) continue;
@@ -214,7 +223,7 @@ Shape Chain::build_any_length(const Shape& input, Rng& rng) {
     }
     break;
   }
-  std::rethrow_exception(first_error);
+  std::rethrow_exception(last_error);
 }
 
 /// True for a batch of the samples before layer `i`, or after the last one.

@@ -16,6 +16,7 @@ struct Chain {
   std::optional<Shape> declared_input;  // from an Input or Inputs at the front; 0 is an axis of any length
   std::vector<Shape> input_parts;       // from Inputs: the shapes that a packed input consists of
   std::vector<AnyLayer> layers;
+  std::optional<Shape> first_input;  // of the first layer, if it was known when the layer was inserted
   std::vector<Shape> shapes;  // of the input and of each layer's output, without the batch axis; empty until built
   // The same of a build with other lengths. Axes in which the two differ may have any length. Empty if there is none.
   std::vector<Shape> other_shapes;

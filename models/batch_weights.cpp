@@ -91,10 +91,10 @@ void BatchWeights::multiply_by_class_weights(Tensor& weights, const Tensor& y) c
     double label = 0;
     if (are_labels) {
       label = static_cast<double>(y[i]);
-      check_label(label, sample(i), outputs);
+      if (!leaves_out_steps_) check_label(label, sample(i), outputs);
     } else {
       const Real* const row = y.data() + i * outputs;
-      if (!detail::is_distribution(row, outputs)) {
+      if (!leaves_out_steps_ && !detail::is_distribution(row, outputs)) {
         throw ValueError(
             message("class_weight: row {} has the targets {}, which are not one-hot, so the sample has no class to "
                     "weight; use sample_weight",

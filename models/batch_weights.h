@@ -18,12 +18,14 @@ class BatchWeights {
   /// `sample_weight` has a row per sample of the dataset, or no elements, and must outlive this object. `output` is the
   /// shape of one sample's outputs; it decides how targets are read as classes. `rows_are_classes`: the outputs are
   /// scores of mutually exclusive classes.
+  /// leaves_out_steps: the outputs are masked, so that labels of padding may be anything; the loss checks the others.
   explicit BatchWeights(ConstView sample_weight, std::map<Index, double> class_weight = {}, const Shape& output = {},
-                        bool rows_are_classes = false)
+                        bool rows_are_classes = false, bool leaves_out_steps = false)
       : sample_weight_(sample_weight),
         class_weight_(std::move(class_weight)),
         output_(output),
-        rows_are_classes_(rows_are_classes) {}
+        rows_are_classes_(rows_are_classes),
+        leaves_out_steps_(leaves_out_steps) {}
 
   /// The weights of the samples at `rows` of the dataset, with targets y, stored in `memory`: the rows of sample_weight
   /// or, with class weights, one weight per label: (batch, ...). Empty if there are no weights.
@@ -39,7 +41,7 @@ class BatchWeights {
   ConstView sample_weight_;
   std::map<Index, double> class_weight_;
   Shape output_;
-  bool rows_are_classes_;
+  bool rows_are_classes_, leaves_out_steps_;
 };
 
 }  // namespace cornu::detail

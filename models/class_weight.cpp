@@ -22,13 +22,27 @@ void check_class_weight(const std::map<Index, double>& class_weight, Index outpu
                       "hinge loss");
 }
 
-bool rows_are_classes(const SequentialState& model) {
-  const AnyLoss& loss = model.compiled->loss;
-  if (loss.logits() == Logits::softmax || loss.rows_are_classes()) return true;
+namespace {
+
+/// f(outputs) for a sample of zeros.
+template <class F>
+auto of_outputs(const SequentialState& model, F f) {
   const detail::TapePool::Lease tape(model.inference_tapes);
   tape->clear();
   const Tensor sample(model.shapes.front().batched(1));
-  const char* const function = model.forward(tape->input(sample)).squashed_by();
+  return f(model.forward(tape->input(sample)));
+}
+
+}  // namespace
+
+bool leaves_out_steps(const SequentialState& model) {
+  return of_outputs(model, [](Var outputs) { return outputs.is_masked(); });
+}
+
+bool rows_are_classes(const SequentialState& model) {
+  const AnyLoss& loss = model.compiled->loss;
+  if (loss.logits() == Logits::softmax || loss.rows_are_classes()) return true;
+  const char* const function = of_outputs(model, [](Var outputs) { return outputs.squashed_by(); });
   return function != nullptr && std::string_view(function) == "softmax";
 }
 

@@ -13,5 +13,7 @@ void check_class_weight(const std::map<Index, double>& class_weight, Index outpu
 /// True if the outputs of a sample are the scores of its possible classes. The loss decides, or a softmax at the end of
 /// the model. The targets do not: regression targets may look like distributions.
 bool rows_are_classes(const SequentialState& model);
+/// True if the outputs have a mask.
+bool leaves_out_steps(const SequentialState& model);
 
 }  // namespace cornu::detail

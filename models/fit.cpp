@@ -151,9 +151,9 @@ class FitLoop {
 
  private:
   detail::BatchWeights weights(const FitData& data) const {
-    const bool of_classes = !options_.class_weight.empty() && detail::rows_are_classes(state_);
+    const bool weighs = !options_.class_weight.empty();
     return detail::BatchWeights(data.train_weight, options_.class_weight, state_.pattern(state_.layers.size()),
-                                of_classes);
+                                weighs && detail::rows_are_classes(state_), weighs && detail::leaves_out_steps(state_));
   }
 
   /// Callbacks such as BackupAndRestore set the epoch and batch to continue from.

@@ -44,6 +44,7 @@ CountedSteps::CountedSteps(Var predictions, ConstView targets, ConstView weights
           "targets are {} and predictions {}; the predictions have a mask, so targets for "
           "each step, (batch, steps, ...), are required",
           targets.shape(), predictions.shape());
+  if (weights.shape() == Shape{of_steps[0], 1}) weights = {weights.data(), {of_steps[0]}};
   const bool per_sample = weights.shape() == Shape{of_steps[0]};
   require(weights.size() == 0 || per_sample || has_steps(weights.shape()),
           "sample_weight is {}; a weight for each of {} samples, or for each of their {} steps, is required",

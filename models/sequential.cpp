@@ -80,6 +80,7 @@ void Sequential::add(AnyLayer layer) {
     }
   } catch (...) {
     state.layers.pop_back();
+    if (state.layers.empty()) state.first_input.reset();
     throw;
   }
   state.optimizer.reset();
@@ -88,6 +89,7 @@ void Sequential::add(AnyLayer layer) {
 void Sequential::pop() {
   require<StateError>(!state_->layers.empty(), "{}: there is no layer to remove", name());
   state_->layers.pop_back();
+  if (state_->layers.empty()) state_->first_input.reset();
   for (std::vector<Shape>* const shapes : {&state_->shapes, &state_->other_shapes}) {
     if (!shapes->empty()) shapes->pop_back();
     if (state_->layers.empty()) shapes->clear();

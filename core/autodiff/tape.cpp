@@ -76,20 +76,29 @@ Var Tape::parameter(const Parameter& parameter) {
 }
 
 Var Tape::output(const Shape& shape, std::span<const Var> operands, OpDescription&& op) {
-  bool wants_gradient = false, of_samples = false, keeps_rows = false;
+  bool wants_gradient = false, of_samples = false, keeps_rows = false, is_masked = false;
   for (const Var operand : operands) {
     require<StateError>(&operand.tape() == this,
                         "an op was given values of two tapes; all operands must be on the same tape");
     wants_gradient = wants_gradient || operand.wants_gradient();
+    is_masked = is_masked || operand.is_masked();
     if (!operand.node().of_samples) continue;
     of_samples = true;
     keeps_rows = keeps_rows || (shape.rank() > 0 && shape[0] == operand.shape()[0]);
   }
   Node& node = new_node(shape, scratch(shape).data(), wants_gradient);
+  node.has_lost_mask = is_masked;  // until the op passes it on
   if (of_samples) follow_samples(node, keeps_rows);
   if (recording_ != nullptr) [[unlikely]]
     recording_->add(node, op, operands);
   return var(node);
+}
+
+bool Tape::has_dropped_mask(std::size_t since) {
+  for (std::size_t i = since; i < node_count_; ++i) {
+    if (node_at(i).has_lost_mask) return true;
+  }
+  return false;
 }
 
 Var Tape::alias(Var x, const Shape& shape) {
@@ -107,7 +116,9 @@ Var Tape::alias(Var x, const Shape& shape, bool keeps_rows) {
   node.owner = original.owner;
   if (original.of_samples) follow_samples(node, keeps_rows);
   const Var result = var(node);
-  result.masked_as(x);
+  node.has_lost_mask = x.is_masked();
+  // With two axes, the second may count features that only happen to be as many as the steps.
+  if (shape.rank() > 2 || x.rank() == 2) result.masked_as(x);
   if (recording_ != nullptr) [[unlikely]]
     recording_->add(node, "reshape", {&x, 1});
   return result;

@@ -107,6 +107,10 @@ class Tape {
   void add_loss(Var loss) { losses_.push_back(loss); }
   std::span<const Var> losses() const { return losses_; }
 
+  /// For layers: the number of values so far, and whether an op has dropped the mask of an operand since then.
+  std::size_t value_count() const { return node_count_; }
+  bool has_dropped_mask(std::size_t since);
+
   /// For layers: notifies `observer` of every layer of this pass, until the tape is cleared.
   void observe_layers(detail::LayerObserver* observer) { layer_observer_ = observer; }
   detail::LayerObserver* layer_observer() const { return layer_observer_; }

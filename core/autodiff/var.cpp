@@ -87,6 +87,7 @@ void Var::set_mask(Var mask) const {
           "a mask of shape {} for a value of shape {}; (batch, steps) is required", mask ? mask.shape() : Shape(),
           shape());
   node().mask = mask ? &mask.node() : nullptr;
+  node().has_lost_mask = false;
 }
 
 void Var::take_mask(Node* mask) const {
@@ -95,6 +96,7 @@ void Var::take_mask(Node* mask) const {
   if (!has_steps || self.mask == mask) return;
   if (self.mask == nullptr) {
     self.mask = mask;
+    self.has_lost_mask = false;
     return;
   }
   const Var both = on_same_tape(self.mask), other = on_same_tape(mask);

@@ -29,8 +29,9 @@ struct alignas(alignment) Node {
   bool wants_gradient = false;
   bool is_softmax = false;  // how it was computed from `logits`
   bool of_samples = false;  // its first axis is the batch axis of the pass, or has the same number of rows per sample
-  int mask_reads = 0;       // of a mask: how often an op or layer has asked for it
-  Node* owner = nullptr;    // the node whose memory and gradient this one shares: itself, unless it is an alias
+  bool has_lost_mask = false;  // an operand is masked, but this value is not
+  int mask_reads = 0;          // of a mask: how often an op or layer has asked for it
+  Node* owner = nullptr;       // the node whose memory and gradient this one shares: itself, unless it is an alias
   const Parameter* parameter = nullptr;
   Node* logits = nullptr;             // the operand, if this is the result of softmax or sigmoid
   Node* mask = nullptr;               // (batch, steps): which steps count
@@ -110,6 +111,8 @@ class Var {
   /// Empty if all steps count. See core/ops/masks.h.
   Var mask() const;
   bool is_masked() const { return node().mask != nullptr; }
+  /// For ops that move steps: the mask, without counting as having heeded it.
+  Var carried_mask() const { return on_same_tape(node().mask); }
   /// How often `mask` has been called for values with this mask; 0 without one.
   int mask_reads() const { return node().mask == nullptr ? 0 : node().mask->mask_reads; }
   /// For ops that compute each step of this value from the same step of x: takes over its mask. Does nothing if the two
@@ -121,6 +124,7 @@ class Var {
   }
   /// For ops: sets or, if it is empty, removes the mask. Throws ShapeError unless it has this value's first two axes.
   void set_mask(Var mask) const;
+  bool is_same(Var other) const { return bits_ == other.bits_; }
   /// The value that this one is an alias of; this value if it is not an alias.
   Var unshaped() const { return on_same_tape(node().owner); }
   explicit operator bool() const { return bits_ != 0; }

@@ -1,5 +1,6 @@
 #include "cornu/core/ops/masks.h"
 
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 
@@ -28,9 +29,28 @@ Var sequence_mask(Var lengths, Index steps) {
   return minimum(maximum(left, 0), 1);
 }
 
+namespace {
+
+/// Throws ValueError unless the mask is of zeros and ones, and x is finite where it is 0: ops multiply by the mask.
+void require_mask(Var x, Var mask) {
+  const Index width = mask.size() == 0 ? 0 : x.size() / mask.size();
+  for (Index i = 0; i < mask.size(); ++i) {
+    const Real counts = mask.value()[i];
+    require<ValueError>(counts == 0 || counts == 1, "with_mask: {} at step {} of the mask; 0 or 1 is required", counts,
+                        i);
+    const Real* const step = x.value().data() + i * width;
+    require<ValueError>(counts == 1 || std::all_of(step, step + width, [](Real each) { return std::isfinite(each); }),
+                        "with_mask: step {} is masked, but not finite; fill padding with zeros", i);
+  }
+}
+
+}  // namespace
+
 Var with_mask(Var x, Var mask) {
+  static_cast<void>(x.mask());  // heeded
   const Var y = x.tape().alias(x, x.shape());
   y.set_mask(mask);
+  if (mask && !mask.is_same(x.carried_mask())) require_mask(x, mask);
   return y;
 }
 

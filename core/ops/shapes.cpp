@@ -53,7 +53,7 @@ void mask_concatenated(Var y, std::span<const Var> values, Index axis) {
   Tape& tape = y.tape();
   auto* const masks = static_cast<Var*>(tape.allocate(values.size_bytes()));
   for (std::size_t i = 0; i < values.size(); ++i) {
-    Var mask = values[i].mask();
+    Var mask = values[i].carried_mask();
     if (!mask) {
       const View ones = tape.scratch(values[i].shape().sub(0, 2));
       fill(ones, 1);
@@ -197,7 +197,7 @@ Var slice_axis(Var x, Index axis, Index begin, Index end) {
   copy_runs(x.value().data() + offset, stride, {split.outer, width, width}, y.out().data(), false);
   y.squashed_as(x);
   if (at >= 2) y.masked_as(x);
-  if (at == 1 && x.is_masked()) y.set_mask(slice_axis(x.mask(), 1, from, to));
+  if (at == 1 && x.is_masked()) y.set_mask(slice_axis(x.carried_mask(), 1, from, to));
   return y.backward([=] {
     if (Sink dx = x.sink()) {
       if (!dx.accumulates()) fill(dx.view(), 0);  // outside the slice the gradient is 0
@@ -213,7 +213,7 @@ Var flip(Var x, Index axis) {
   reverse(x.value(), split, overwrite(y.out()));
   y.squashed_as(x);
   if (at >= 2) y.masked_as(x);
-  if (at == 1 && x.is_masked()) y.set_mask(flip(x.mask(), 1));
+  if (at == 1 && x.is_masked()) y.set_mask(flip(x.carried_mask(), 1));
   return y.backward([=] {
     if (Sink dx = x.sink()) reverse(y.grad(), split, dx);
   });

@@ -44,10 +44,17 @@ Var without_later_ones(Var scores) {
   return scores + scores.tape().input(mask);
 }
 
-/// The given mask of keys or, without one, that of the value or the key.
+/// The keys that count in the given mask, in that of the value and in that of the key.
 Var mask_of_keys(Var given, Var value_input, Var key_input) {
-  if (given) return given;
-  return value_input.is_masked() ? value_input.mask() : key_input.mask();
+  const Var of_value = value_input.mask(), of_key = key_input.mask();
+  Var result = !of_value ? of_key : !of_key || of_key.is_same(of_value) ? of_value : of_value * of_key;
+  if (given) result = result ? result * given : given;
+  return result;
+}
+
+/// What the queries see, with 0 for a masked query, as in Keras.
+Var of_counted_queries(Var seen, Var query_input) {
+  return query_input.is_masked() ? seen * reshape(query_input.mask(), {seen.shape()[0], seen.shape()[1], 1}) : seen;
 }
 
 /// A kernel whose last axes have `out` elements in all, as (out, in).
@@ -139,12 +146,17 @@ Var MultiHeadAttention::forward(Var query_input, Var value_input, Var key_input)
   const Var q = project(query_input, query, 1, use_bias), k = project(key_input, key, 1, use_bias),
             v = project(value_input, value, 1, use_bias);
   const Var keys = mask_of_keys({}, value_input, key_input);
-  const auto formula = [&] { return weighted(weights_of(q, k, {.keys = keys}), v, q.shape()[1]); };
+  const auto formula = [&] {
+    return of_counted_queries(weighted(weights_of(q, k, {.keys = keys}), v, q.shape()[1]), query_input);
+  };
   const auto composed = [&](const char* op, std::initializer_list<Operand> operands) {
     return composite(q.tape(), {op, {{"num_heads", num_heads}, {"use_causal_mask", use_causal_mask}}}, operands,
                      formula);
   };
-  const Var seen = keys ? composed("masked_attend", {q, k, v, keys}) : composed("attend", {q, k, v});
+  const bool to_itself = keys && query_input.is_masked() && query_input.mask().is_same(keys);
+  const Var seen = to_itself                         ? composed("masked_attend", {q, k, v, keys})
+                   : keys || query_input.is_masked() ? formula()
+                                                     : composed("attend", {q, k, v});
   const Var y = project(seen, attention_output, 2, use_bias);
   y.masked_as(query_input);
   return activity_regularizer.add_loss(y);
@@ -164,7 +176,8 @@ MultiHeadAttention::Attended MultiHeadAttention::attend(Var query_input, Var val
   const Var q = project(query_input, query, 1, use_bias), k = project(key_input, key, 1, use_bias),
             v = project(value_input, value, 1, use_bias);
   const Var weights = weights_of(q, k, {mask_of_keys(masks.keys, value_input, key_input), masks.scores});
-  const Var y = project(weighted(weights, v, queries), attention_output, 2, use_bias);
+  const Var seen = of_counted_queries(weighted(weights, v, queries), query_input);
+  const Var y = project(seen, attention_output, 2, use_bias);
   y.masked_as(query_input);
   return {activity_regularizer.add_loss(y), weights};
 }

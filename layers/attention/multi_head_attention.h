@@ -8,8 +8,8 @@ namespace cornu {
 
 /// What a call of MultiHeadAttention leaves out. Both may be left empty.
 struct AttentionMasks {
-  /// (batch, keys): 1 for a key that counts, 0 for padding, whose scores are lowered by 1e9. If it is empty, that of
-  /// the value or the key (Var::mask).
+  /// (batch, keys): 1 for a key that counts, 0 for padding, whose scores are lowered by 1e9. Joined with the masks
+  /// of value and key (Var::mask).
   Var keys{};
   /// Added to the scores before the softmax; broadcasts to (batch, heads, queries, keys). -inf leaves a key out. A
   /// query with all its keys left out by -inf gets NaN.

@@ -14,6 +14,7 @@ Shape TimeDistributed::build(const Shape& input, Rng& rng) {
 Var TimeDistributed::forward(Var x) const {
   const Shape& s = x.shape();
   require(s.rank() > 2, "TimeDistributed: an input of shape {}; (batch, steps, features...) is required", s);
+  static_cast<void>(x.mask());  // the result has it
   const Var steps = steps_as_samples(x), y = layer.forward(steps);
   require(y.rank() > 0 && y.shape()[0] == steps.shape()[0],
           "TimeDistributed: its layer returned shape {} for {}; the first axis must remain the batch axis", y.shape(),

@@ -58,6 +58,7 @@ void require_suitable(const Sequential& model, const AnyLoss& loss) {
   const Tensor x(model.input_shape()->batched(1));
   Tape tape;
   const Var y = model.forward(tape.samples(x));
+  require<ValueError>(!y.is_masked(), "the output has a mask; a trainable header would count masked steps");
   const bool is_sparse = loss.as<SparseCategoricalCrossentropy>() != nullptr;
   const Tensor target(is_sparse ? y.shape().without(-1) : y.shape());
   const Gradients gradients = tape.backward(loss(y, target));

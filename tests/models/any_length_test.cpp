@@ -70,6 +70,10 @@ std::vector<LengthCase> length_cases() {
       {"pooling", {0, 4}, {MaxPooling1D{.pool_size = 2}, GlobalMaxPooling1D{.keepdims = true}}, {1, 4}, {2, 5, 33}},
       {"residual", {0, 4}, {Residual{{Dense{4, relu}, LayerNormalization{}}}, LSTM{.units = 2}}, {2}},
       {"nested", {0, 4}, {Sequential{Dense{3}, Sequential{Tanh{}, Dense{2}}}, GlobalAveragePooling1D{}}, {2}},
+      {"nested_first",
+       {0, 4},
+       {Sequential{Residual{Sequential{Dense{4}}}, Dense{3}}, Residual{Residual{Tanh{}}}},
+       {0, 3}},
       {"concatenate", {0, 4}, {Concatenate({{}, {Dense{3}}})}, {0, 7}},
       {"attention", {0, 4}, {MultiHeadAttention{.num_heads = 2, .key_dim = 3}}, {0, 4}},
       {"time_distributed", {0, 2, 3}, {TimeDistributed{Flatten{}}, Dense{2}}, {0, 2}},
@@ -149,8 +153,8 @@ TEST(AnyLength, LayersCanBeAddedAndRemoved) {
   EXPECT_EQ(model.output_shape(0), (Shape{0, 3}));
   EXPECT_EQ(error_of<ShapeError>([&] {
               model.add(Sequential{Flatten{}, Dense{1}});
-            }).substr(0, 67),
-            "sequential: samples of shape (-1, 4), tried with length 256: sequen");
+            }).substr(0, 64),
+            "sequential: samples of shape (-1, 4), tried with length 17 after");
   EXPECT_EQ(model.layer_count(), 2);
   EXPECT_EQ(model.predict(normal({1, 9, 4}, 1)).shape(), (Shape{1, 9, 2}));
   model.pop();
@@ -162,9 +166,8 @@ TEST(AnyLength, ParametersMustNotDependOnTheLength) {
   const auto flat = [] { Sequential{Input{-1, 4}, Flatten{}, Dense{2}}; };
   EXPECT_EQ(
       error_of<ShapeError>(flat),
-      "sequential: samples of shape (-1, 4), tried with length 256: dense: kernel has shape (64, 2), but inputs of "
-      "shape (1024,) require (1024, 2). A built layer keeps its weights: replace it by a new Dense, or call "
-      "reset_parameters(layer) first");
+      "sequential: samples of shape (-1, 4), tried with length 17 after 16; the parameters must not depend on it: "
+      "dense: kernel has shape (64, 2), but inputs of shape (68,) require (68, 2)");
   const auto narrow = [] { Sequential{Input{-1, 4}, LSTM{.units = 2}, LSTM{.units = 2}}; };
   EXPECT_NE(error_of<ShapeError>(narrow).find("set .return_sequences = true"), std::string::npos);
 }

@@ -254,21 +254,125 @@ TEST(Masks, AnEmbeddingMasksIndexZero) {
   }
 }
 
+TEST(Masks, ClassWeightsIgnoreThem) {
+  const Padded data;
+  for (const bool one_hot_targets : {false, true}) {
+    Sequential model = with_masking({Dense{3}, Softmax{}}), other = model;
+    Tensor y(Shape{Padded::samples, Padded::steps}), weights(y.shape());
+    for (Index i = 0; i < y.size(); ++i) {
+      y[i] = data.counts(i / Padded::steps, i % Padded::steps) ? static_cast<Real>(i % 3) : Real{-1};
+      weights[i] = y[i] == 2 ? Real{5} : Real{1};
+    }
+    AnyLoss loss = SparseCategoricalCrossentropy{};
+    if (one_hot_targets) {
+      Tensor rows(Shape{Padded::samples, Padded::steps, 3});  // padded with zeros
+      for (Index i = 0; i < y.size(); ++i) {
+        if (y[i] >= 0) rows[3 * i + static_cast<Index>(y[i])] = 1;
+      }
+      y = rows;
+      loss = CategoricalCrossentropy{};
+    }
+    model.compile({.optimizer = SGD{.learning_rate = 0.1}, .loss = loss});
+    other.compile({.optimizer = SGD{.learning_rate = 0.1}, .loss = loss});
+    model.fit(data.x, y, {.verbose = Verbose::silent, .class_weight = {{2, 5.0}}});
+    other.fit(data.x, y, {.verbose = Verbose::silent, .sample_weight = weights});
+    EXPECT_EQ(model.get_weights(), other.get_weights());
+  }
+}
+
+TEST(Masks, ATrainableHeaderWouldCountThem) {
+  Sequential model = with_masking({Dense{2}});
+  model.compile({.loss = MeanSquaredError{}});
+  model.build({Padded::steps, Padded::features});
+  EXPECT_NE(error_of<ValueError>([&] {
+              (void)to_cpp(model, {.trainable = true});
+            }).find("the output has a mask; a trainable header would count masked steps"),
+            std::string::npos);
+}
+
+TEST(Masks, AttentionJoinsThoseOfValueAndKey) {
+  MultiHeadAttention layer{.num_heads = 2, .key_dim = 3};
+  Rng rng(1);
+  layer.build({4, 3}, {5, 3}, {5, 3}, rng);
+  const Tensor q = normal({1, 4, 3}, 1), v = normal({1, 5, 3}, 2), k = normal({1, 5, 3}, 3);
+  const Tensor of_value = Tensor::matrix({{1, 1, 1, 0, 1}}), of_key = Tensor::matrix({{0, 1, 1, 1, 1}}),
+               both = Tensor::matrix({{0, 1, 1, 0, 1}});
+  Tape tape(Mode::inference);
+  const Var joined = layer.forward(tape.input(q), with_mask(tape.input(v), tape.input(of_value)),
+                                   with_mask(tape.input(k), tape.input(of_key))),
+            given = layer.attend(tape.input(q), tape.input(v), tape.input(k), {.keys = tape.input(both)}).y,
+            partly = layer
+                         .attend(tape.input(q), tape.input(v), with_mask(tape.input(k), tape.input(of_key)),
+                                 {.keys = tape.input(of_value)})
+                         .y;
+  EXPECT_EQ(Tensor(joined.value()), Tensor(given.value()));
+  EXPECT_EQ(Tensor(partly.value()), Tensor(given.value()));
+}
+
 std::vector<std::string> warnings;
 
-TEST(Masks, ALayerThatDropsTheMaskIsReportedOnce) {
+/// Mixes the steps of x, and gives the result its mask.
+struct SqueezeAndExcite {
+  Var forward(Var x) const { return x * reshape(mean(x, 1), {x.shape()[0], 1, x.shape()[2]}); }
+};
+struct LastStep {
+  Var forward(Var x) const {
+    const Index steps = x.shape()[1];
+    return reshape(slice_axis(x, 1, steps - 1, steps), {x.shape()[0], x.shape()[2]});
+  }
+};
+struct Unmasked {
+  Var forward(Var x) const { return with_mask(x, {}); }
+};
+
+TEST(Masks, ALayerThatDropsThemIsReportedOnce) {
   warnings.clear();
   const WarningHandler before = set_warning_handler([](std::string_view text) { warnings.emplace_back(text); });
   const Padded data;
+  const std::vector<std::vector<AnyLayer>> models{
+      {AnyLayer("drops_1", Conv1D{.filters = 2, .kernel_size = 2})},
+      {AnyLayer("drops_2", SqueezeAndExcite{})},
+      {AnyLayer("drops_3", LastStep{})},
+      {Dense{1}, AnyLayer("drops_4", LastStep{})},  // the result has as many features as steps
+      {Dense{1}, AnyLayer("drops_5", Flatten{})},
+      {AnyLayer("heeds", Sequential{Dense{2}, LSTM{.units = 2}})},
+      {AnyLayer("heeds", TimeDistributed{Dense{2}}), LayerNormalization{}, GlobalMaxPooling1D{}},
+      {AnyLayer("heeds", Unmasked{}), Conv1D{.filters = 2, .kernel_size = 2}}};
   for (int i = 0; i < 2; ++i) {
-    for (std::vector<AnyLayer> layers : std::vector<std::vector<AnyLayer>>{
-             {AnyLayer("dropping_mask", Conv1D{.filters = 2, .kernel_size = 2})}, {Dense{2}, LSTM{.units = 2}}}) {
-      (void)with_masking(std::move(layers)).predict(data.x);
+    for (const std::vector<AnyLayer>& layers : models) {
+      Sequential model = with_masking(layers);
+      model.build({Padded::steps, Padded::features});
+      (void)model.predict(data.x);
     }
   }
   set_warning_handler(before);
-  EXPECT_EQ(warnings, (std::vector<std::string>{"dropping_mask (Conv1D) does not heed the mask of its input; padding "
-                                                "counts from there on"}));
+  const auto warning = [](const char* layer) {
+    return std::string(layer) + " does not heed the mask of its input; padding counts from there on";
+  };
+  EXPECT_EQ(warnings, (std::vector<std::string>{warning("drops_1 (Conv1D)"), warning("drops_2 (SqueezeAndExcite)"),
+                                                warning("drops_3 (LastStep)"), warning("drops_4 (LastStep)"),
+                                                warning("drops_5 (Flatten)")}));
+}
+
+TEST(Masks, AStreamOfAttentionIsThatOfPredictAtEveryStep) {
+  const WarningHandler before = set_warning_handler(nullptr);  // the convolution does not heed the mask
+  const Padded data;
+  Sequential model = with_masking({MultiHeadAttention{.num_heads = 1, .key_dim = 2, .use_causal_mask = true},
+                                   Conv1D{.filters = 2, .kernel_size = 2, .padding = Padding::causal}});
+  model.build({Padded::steps, Padded::features});
+  const Tensor expected = model.predict(data.x);
+  Stream stream(model);
+  for (Index i = 0; i < Padded::samples; ++i) {
+    stream.reset();
+    std::vector<Real> y(static_cast<std::size_t>(Padded::steps * 2));
+    stream.step(std::span(data.x.data() + i * Padded::steps * Padded::features,
+                          static_cast<std::size_t>(Padded::steps * Padded::features)),
+                y);
+    for (std::size_t k = 0; k < y.size(); ++k) {
+      EXPECT_NEAR(y[k], expected[i * Padded::steps * 2 + static_cast<Index>(k)], 1e-6) << i << ", " << k;
+    }
+  }
+  set_warning_handler(before);
 }
 
 /// What a trace says, as smaller ops, is what a pass computes.

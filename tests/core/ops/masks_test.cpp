@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "cornu/core/error.h"
 #include "cornu/core/ops/ops.h"
 #include "cornu/core/ops/sequences.h"
@@ -56,6 +58,17 @@ TEST(Masks, AMaskHasTheBatchAndTheSteps) {
             }),
             "a mask of shape (2, 3) for a value of shape (3, 2, 4); (batch, steps) is required");
   EXPECT_THROW((void)with_mask(mean(in), mask), ShapeError);
+}
+
+TEST(Masks, MasksAreZerosAndOnesAndPaddingIsFinite) {
+  Tensor x = normal({2, 3, 4}), half = some_mask();
+  half[4] = Real(0.5);
+  Tape tape;
+  EXPECT_EQ(error_of<ValueError>([&] { with_mask(tape.input(x), tape.input(half)); }),
+            "with_mask: 0.5 at step 4 of the mask; 0 or 1 is required");
+  x[13] = std::numeric_limits<Real>::quiet_NaN();  // step 3, which is masked
+  EXPECT_EQ(error_of<ValueError>([&] { with_mask(tape.input(x), tape.input(some_mask())); }),
+            "with_mask: step 3 is masked, but not finite; fill padding with zeros");
 }
 
 TEST(Masks, OpsThatComputeEachStepFromTheSameStepPassThemOn) {
