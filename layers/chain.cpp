@@ -92,7 +92,7 @@ void Chain::insert(AnyLayer layer, const NamedLayers& others) {
     naming(name, [&] { require_utf8("layer name", layer.name()); });
     require<ValueError>(!taken(layer.name()), "{}: there is already a layer named \"{}\"", name, layer.name());
   }
-  if (layers.empty()) first_input = layer.input_shape();
+  if (layers.empty()) first_input = naming(layer.name(), [&] { return layer.input_shape(); });
   layers.push_back(std::move(layer));
 }
 

@@ -44,13 +44,16 @@ bool has_positions(const Shape& sample, Index axes) {
 
 using Reduce = Var (*)(Var, Index, const ReduceOptions&);
 
+/// Below every element; finite as a float, in which exporters write it.
+constexpr Real lowest = -std::numeric_limits<float>::max();
+
 /// The mean or maximum over the steps that the mask counts; 0 for a sample without any.
 Var of_counted_steps(Var x, bool largest, bool keepdims) {
   const ReduceOptions options{.keepdims = keepdims};
   const Var mask = x.mask(), counts = reshape(mask, {x.shape()[0], x.shape()[1], 1});
   const Var plain = with_mask(x, {}) * counts, number = sum(counts, 1, options);
   if (!largest) return sum(plain, 1, options) / maximum(number, 1);
-  const Var most = max(plain + (1 - counts) * std::numeric_limits<Real>::lowest(), 1, options);
+  const Var most = max(plain + (1 - counts) * lowest, 1, options);
   return most * minimum(number, 1);
 }
 
