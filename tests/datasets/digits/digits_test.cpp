@@ -19,27 +19,27 @@ namespace {
 using datasets::digits;
 using testing::error_of;
 
-constexpr Index side = 28;
+constexpr Index image_side = 28;
 
 bool same_samples(const ImageDataset& a, const ImageDataset& b, Index count) {
   return std::ranges::equal(a.labels().first(static_cast<std::size_t>(count)),
                             b.labels().first(static_cast<std::size_t>(count))) &&
-         std::ranges::equal(a.pixels().first(static_cast<std::size_t>(count * side * side)),
-                            b.pixels().first(static_cast<std::size_t>(count * side * side)));
+         std::ranges::equal(a.pixels().first(static_cast<std::size_t>(count * image_side * image_side)),
+                            b.pixels().first(static_cast<std::size_t>(count * image_side * image_side)));
 }
 
 /// Measurements of one image, in pixels. Positions are measured from the left and upper edge.
 struct Measures {
   double ink = 0, x = 0, y = 0;
-  Index left = side, right = -1, top = side, bottom = -1;
+  Index left = image_side, right = -1, top = image_side, bottom = -1;
   int brightest = 0;
 };
 
 Measures measure(std::span<const std::uint8_t> image) {
   Measures m;
-  for (Index row = 0; row < side; ++row) {
-    for (Index col = 0; col < side; ++col) {
-      const int pixel = image[static_cast<std::size_t>(row * side + col)];
+  for (Index row = 0; row < image_side; ++row) {
+    for (Index col = 0; col < image_side; ++col) {
+      const int pixel = image[static_cast<std::size_t>(row * image_side + col)];
       if (pixel == 0) continue;
       m.ink += pixel / 255.0;
       m.x += pixel / 255.0 * (static_cast<double>(col) + 0.5);
@@ -142,7 +142,7 @@ TEST(Digits, HavePlausiblePixelStatistics) {
     EXPECT_GT(m.ink, 8);
     EXPECT_LT(m.ink, 320);
     EXPECT_GT(m.brightest, 128);
-    mean += m.ink / static_cast<double>(side * side * train.size());
+    mean += m.ink / static_cast<double>(image_side * image_side * train.size());
     for (const std::uint8_t pixel : train.image(i)) ++greys[pixel];
   }
   EXPECT_NEAR(mean, 0.13, 0.03);  // MNIST's is 0.1307
@@ -165,7 +165,7 @@ TEST(Digits, VaryWithinAClass) {
 // ten.
 TEST(Digits, CanBeClassifiedByTheNearestMean) {
   const auto [train, test] = digits({.samples = 3000});
-  std::array<std::array<double, side * side>, 10> means{};
+  std::array<std::array<double, image_side * image_side>, 10> means{};
   for (Index i = 0; i < train.size(); ++i) {
     auto& mean = means[static_cast<std::size_t>(train.label(i))];
     for (std::size_t p = 0; p < mean.size(); ++p)
