@@ -103,7 +103,7 @@ inline void save_state(const float* state, float* before) {
 }
 )"},
     CppKernel{"keep_state", R"(
-// Undoes a step that the mask leaves out. state, before: (n), of which the first `units` are h. y: h.
+// Undoes a masked step. before: the state before it, (n), which begins with h, (units). y: h.
 template <size n, size units>
 inline void keep_state(const float* mask, const float* before, float* state, float* y) {
   if (mask[0] != 0.0f) return;
