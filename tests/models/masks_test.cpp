@@ -6,6 +6,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 #include "cornu/core/error.h"
@@ -352,6 +353,25 @@ TEST(Masks, ALayerThatDropsThemIsReportedOnce) {
   EXPECT_EQ(warnings, (std::vector<std::string>{warning("drops_1 (Conv1D)"), warning("drops_2 (SqueezeAndExcite)"),
                                                 warning("drops_3 (LastStep)"), warning("drops_4 (LastStep)"),
                                                 warning("drops_5 (Flatten)")}));
+}
+
+/// Also for the thread sanitizer.
+TEST(Masks, OneModelServesSeveralThreads) {
+  const Padded data;
+  for (const MaskCase& which : mask_cases()) {
+    SCOPED_TRACE(which.name);
+    const Sequential model = with_masking(which.layers);
+    const Tensor expected = model.predict(data.x);
+    std::vector<Tensor> made(4);
+    std::vector<std::thread> threads;
+    for (Tensor& y : made) {
+      threads.emplace_back([&] {
+        for (int i = 0; i < 3; ++i) y = model.predict(data.x);
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+    for (const Tensor& y : made) EXPECT_EQ(y, expected);
+  }
 }
 
 TEST(Masks, AStreamOfAttentionIsThatOfPredictAtEveryStep) {

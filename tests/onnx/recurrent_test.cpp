@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cmath>
+#include <map>
 
 #include "cornu/core/error.h"
 #include "cornu/core/gradcheck.h"
@@ -174,7 +175,16 @@ TEST(OnnxRecurrent, MatchesTheEquationsForAnyListedOutputs) {
     for (Index i = 0; i < k.batch && given_lengths > 0; ++i) {
       k.lengths.push_back(given_lengths == 1 ? k.steps : draw(0, k.steps));
     }
-    inputs.push_back(k.lengths.empty() ? "" : writer.initializer("lengths", k.lengths));
+    // The lengths are part of the file, or an input of the graph.
+    const bool asks_for_lengths = given_lengths > 0 && draw(0, 1) == 1;
+    std::map<std::string, Tensor> given{{"x", x}};
+    if (asks_for_lengths) {
+      const Index shape[] = {k.batch};
+      writer.input("lengths", shape, onnx::detail::Kind::integer);
+      Tensor& lengths = given["lengths"] = Tensor({k.batch});
+      for (Index i = 0; i < k.batch; ++i) lengths[i] = static_cast<Real>(k.lengths[static_cast<std::size_t>(i)]);
+    }
+    inputs.push_back(k.lengths.empty() ? "" : asks_for_lengths ? "lengths" : writer.initializer("lengths", k.lengths));
     optional("h", in_layout(k.h, k.batch_first));
     if (k.is_lstm) {
       optional("c", in_layout(k.c, k.batch_first));
@@ -199,7 +209,7 @@ TEST(OnnxRecurrent, MatchesTheEquationsForAnyListedOutputs) {
     if (kind == 0) attributes.push_back({"linear_before_reset", Index{k.linear_before_reset}});
     writer.node_of(k.type(), "", inputs, outputs, attributes, "node");
     for (const std::string& name : used) writer.output(name, {});
-    const auto came = onnx::parse(writer.finished("g", 14), "m").run({{"x", x}});
+    const auto came = onnx::parse(writer.finished("g", 14), "m").run(given);
 
     const Result right = expected_recurrence(k);
     SCOPED_TRACE(round);
