@@ -12,13 +12,9 @@
 
 namespace cornu {
 
-namespace {
+float detail::from_bfloat16(std::uint16_t bits) { return std::bit_cast<float>(std::uint32_t{bits} << 16); }
 
-static_assert(std::endian::native == std::endian::little, "elements are read and written without swapping bytes");
-
-float from_bfloat16(std::uint16_t bits) { return std::bit_cast<float>(std::uint32_t{bits} << 16); }
-
-float from_half(std::uint16_t bits) {
+float detail::from_half(std::uint16_t bits) {
   const std::uint32_t sign = std::uint32_t{bits & 0x8000u} << 16, exponent = bits >> 10 & 31u, fraction = bits & 1023u;
   if (exponent == 0) {  // zero, or less than 2^-14: fraction x 2^-24
     const float small = static_cast<float>(fraction) * 0x1p-24F;
@@ -27,6 +23,10 @@ float from_half(std::uint16_t bits) {
   const std::uint32_t wide = exponent == 31 ? 255 : exponent + 112;
   return std::bit_cast<float>(sign | wide << 23 | fraction << 13);
 }
+
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "elements are read and written without swapping bytes");
 
 /// Sign, 4 exponent bits with bias 7, 3 fraction bits. No infinity; one NaN of each sign.
 /// Source: Open Compute Project, "OCP 8-bit Floating Point Specification", 2023.
@@ -186,16 +186,16 @@ void convert(const RawTensor& from, View to) {
     case Dtype::f32:
       return convert_each<float>(bytes, to);
     case Dtype::f16:
-      return convert_each<std::uint16_t>(bytes, to, from_half);
+      return convert_each<std::uint16_t>(bytes, to, detail::from_half);
     case Dtype::bf16:
-      return convert_each<std::uint16_t>(bytes, to, from_bfloat16);
+      return convert_each<std::uint16_t>(bytes, to, detail::from_bfloat16);
     case Dtype::boolean:
       return convert_each<std::uint8_t>(bytes, to, [](std::uint8_t truth) { return truth != 0; });
     case Dtype::f8_e4m3:
       return convert_each<std::uint8_t>(bytes, to, from_e4m3);
     case Dtype::f8_e5m2:  // half precision without its low byte
       return convert_each<std::uint8_t>(
-          bytes, to, [](std::uint8_t half) { return from_half(static_cast<std::uint16_t>(half << 8)); });
+          bytes, to, [](std::uint8_t half) { return detail::from_half(static_cast<std::uint16_t>(half << 8)); });
     case Dtype::f8_e8m0:
       return convert_each<std::uint8_t>(bytes, to, from_e8m0);
     default:

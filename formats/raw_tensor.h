@@ -2,6 +2,7 @@
 
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <limits>
 #include <optional>
 #include <span>
@@ -40,6 +41,10 @@ struct UnreadArray {
 };
 
 namespace detail {
+/// The number of a bfloat16, the upper half of a float, and of an IEEE half, given by their bits.
+float from_bfloat16(std::uint16_t bits);
+float from_half(std::uint16_t bits);
+
 /// True if Real represents this integer exactly.
 template <std::integral T>
 bool fits_real(T number) {

@@ -1,8 +1,7 @@
 #include "cornu/onnx/call.h"
 
 #include <algorithm>
-#include <cmath>
-#include <limits>
+#include <new>
 #include <numeric>
 
 #include "cornu/core/error.h"
@@ -11,24 +10,23 @@ namespace cornu::onnx::detail {
 
 namespace {
 
-/// From this value on, a Real does not represent every integer.
-constexpr auto first_large = static_cast<Real>(Index{1} << std::numeric_limits<Real>::digits);
+const char* name_of(ElementType type) { return name_of_element_type(static_cast<std::int64_t>(type)); }
 
-/// Rounds toward zero and saturates to 64 bits.
-Index index_of(Real number) {
-  if (number >= Real(0x1p63)) return std::numeric_limits<Index>::max();
-  return number > Real(-0x1p63) ? static_cast<Index>(number) : std::numeric_limits<Index>::min();
-}
-
-/// Whether computed integers are exact. Throws ValueError for a fraction.
-Rounding rounding_of(Var integers) {
-  Rounding result = Rounding::exact;
-  for (const Real number : integers.value()) {
-    require<ValueError>(std::trunc(number) == number, "its result must be integers, but contains {}", number);
-    if (std::abs(number) >= first_large) result = Rounding::rounded;
-  }
+/// "floats or whole numbers".
+std::string text_of(Kinds kinds) {
+  std::string result;
+  const auto add = [&](Kinds kind, const char* name) {
+    if ((kinds & kind) == 0) return;
+    if (!result.empty()) result += " or ";
+    result += name;
+  };
+  add(reals, "floats");
+  add(integers, "whole numbers");
+  add(booleans, "booleans");
   return result;
 }
+
+Kinds bit_of(Kind kind) { return kind == Kind::real ? reals : kind == Kind::integer ? integers : booleans; }
 
 }  // namespace
 
@@ -39,74 +37,88 @@ const Attribute* Node::attribute(std::string_view wanted) const {
   return nullptr;
 }
 
+void run_nodes(Tape& tape, std::span<const Node> nodes, std::span<Value> values, std::string_view file) {
+  for (const Node& node : nodes) {
+    try {
+      Call(tape, node, values, file).run();
+    } catch (Error& error) {
+      error.add_context(message("{}: node '{}' ({})", file, node.name, node.op->name));
+      throw;
+    } catch (const std::bad_alloc&) {
+      throw ShapeError(message("{}: node '{}' ({}): not enough memory for its result", file, node.name, node.op->name));
+    }
+  }
+}
+
+void Call::run() {
+  const Op& op = *node_.op;
+  if (has(op.data) && (op.takes & bit_of(kind(op.data))) == 0) {
+    throw FormatError(message("input {} holds {}; it takes {}", op.data, name_of(type(op.data)), text_of(op.takes)));
+  }
+  op.run(*this);
+  const bool is_constant = std::all_of(node_.inputs.begin(), node_.inputs.end(), [&](Index input) {
+    return input < 0 || values_[static_cast<std::size_t>(input)].is_constant;
+  });
+  for (std::size_t i = 0; i < output_count(); ++i) {
+    if (!wants(i)) continue;
+    Value& y = values_[static_cast<std::size_t>(node_.outputs[i])];
+    require<FormatError>(static_cast<bool>(y), "its output {} is not computed", i);
+    y.is_constant = is_constant && node_.op->name != "If";
+  }
+}
+
+// ---- Inputs ----
+
 const Value& Call::value(std::size_t input) const {
   require<FormatError>(has(input), "input {} is missing", input);
   return values_[static_cast<std::size_t>(node_.inputs[input])];
 }
 
-Var plain(const Value& x) {
-  if (x.layout != Layout::channels_last) return x.var;
-  return x.var.rank() == 3 ? transpose(x.var, {0, 2, 1}) : transpose(x.var, {0, 3, 1, 2});
+void Call::require_floats(std::size_t input) const {
+  require<FormatError>(is_real(input), "input {} holds {}; floats are required", input, name_of(type(input)));
+}
+
+Var Call::operator[](std::size_t input) const {
+  require_floats(input);
+  return plain(value(input));
 }
 
 Var Call::channels_last(std::size_t input) const {
+  require_floats(input);
   const Value& x = value(input);
   if (x.layout == Layout::channels_last) return x.var;
   require<FormatError>(
       x.var.rank() == 3 || x.var.rank() == 4,
       "an input of shape {}; (batch, channels, height, width) or (batch, channels, length) is required", x.var.shape());
-  return x.var.rank() == 3 ? transpose(x.var, {0, 2, 1}) : transpose(x.var, {0, 2, 3, 1});
+  return x.var.rank() == 3 ? cornu::transpose(x.var, {0, 2, 1}) : cornu::transpose(x.var, {0, 2, 3, 1});
 }
 
-std::span<Var> Call::from(std::size_t first) const {
-  const std::span<Var> result = memory<Var>(input_count() - first);
-  for (std::size_t i = 0; i < result.size(); ++i) result[i] = (*this)[first + i];
-  return result;
-}
-
-std::span<const Index> Call::integers_of(std::size_t input) const {
-  require<FormatError>(kind(input) != Kind::real, "input {} holds floats; integers are required", input);
-  const ConstView numbers = (*this)[input].value();
-  const auto count = static_cast<std::size_t>(numbers.size());
-  if (value(input).integers != nullptr) return {value(input).integers, count};
-  const std::span<Index> result = memory<Index>(count);
-  for (std::size_t i = 0; i < count; ++i) result[i] = index_of(numbers[static_cast<Index>(i)]);
+std::span<Value> Call::from(std::size_t first) const {
+  const std::span<Value> result = memory<Value>(input_count() - first);
+  for (std::size_t i = 0; i < result.size(); ++i) std::construct_at(&result[i], value(first + i));
   return result;
 }
 
 std::span<const Index> Call::integers(std::size_t input) const {
+  require<FormatError>(!is_real(input), "input {} holds {}; whole numbers are required", input, name_of(type(input)));
+  return value(input).numbers();
+}
+
+double Call::number(std::size_t input) const {
   const Value& x = value(input);
-  if (x.rounding == Rounding::rounded && x.integers == nullptr) refuse_rounded(input);
-  return integers_of(input);
+  require(x.size() == 1, "input {} has shape {}; one number is required", input, x.shape());
+  return x.is_real() ? static_cast<double>(x.var.item()) : static_cast<double>(x.integers[0]);
 }
 
-std::span<const Index> Call::bounds(std::size_t input, Index most) const {
-  return static_cast<Real>(most) < first_large ? integers_of(input) : integers(input);
-}
-
-void Call::refuse_rounded(std::size_t input) const {
-  throw ValueError(message("input {} holds the integer {}, which is larger than Cornu can represent exactly", input,
-                           large_integer_in(value(input))));
-}
-
-void Call::run() {
-  bool any_rounded = false;
+Var Call::source() const {
   for (std::size_t i = 0; i < input_count(); ++i) {
-    if (!has(i) || value(i).rounding != Rounding::rounded) continue;
-    constexpr std::size_t last = std::numeric_limits<unsigned>::digits - 1;
-    if ((node_.op->large_integers >> std::min(i, last) & 1U) == 0) refuse_rounded(i);
-    any_rounded = true;
+    if (!has(i) || value(i).is_constant) continue;
+    if (const Var origin = value(i).origin()) return origin;
   }
-  node_.op->run(*this);
-  for (std::size_t i = 0; i < output_count(); ++i) {
-    if (!wants(i)) continue;
-    Value& y = values_[static_cast<std::size_t>(node_.outputs[i])];
-    require<FormatError>(static_cast<bool>(y.var), "its output {} is not computed", i);
-    if (y.kind != Kind::integer || y.rounding != Rounding::unknown) continue;
-    const bool moves_exact_ones = node_.op->large_integers != 0 && !any_rounded;
-    y.rounding = moves_exact_ones ? Rounding::exact : rounding_of(y.var);
-  }
+  return {};
 }
+
+// ---- Attributes ----
 
 const Attribute& Call::attribute(std::string_view name, AttributeType type) const {
   const Attribute* const found = node_.attribute(name);
@@ -131,33 +143,21 @@ std::optional<std::span<const Index>> Call::integers(std::size_t input, std::str
   return std::nullopt;
 }
 
-void Call::integer_result(const Shape& shape, std::span<const Index> numbers, std::initializer_list<Var> operands) {
-  const Var y = tape_.output(shape, operands).backward([] {});
-  bool all_fit = true;
-  for (std::size_t i = 0; i < numbers.size(); ++i) {
-    y.out()[static_cast<Index>(i)] = static_cast<Real>(numbers[i]);
-    all_fit = all_fit && fits_real(numbers[i]);
+void Call::run_graph(std::string_view name) {
+  const Body& body = *attribute(name, AttributeType::graph).body;
+  require<FormatError>(body.outputs.size() >= output_count(), "the graph '{}' has {} outputs, the node has {}", name,
+                       body.outputs.size(), output_count());
+  run_nodes(tape_, body.nodes, values_, file_);
+  for (std::size_t i = 0; i < output_count(); ++i) {
+    result(i, values_[static_cast<std::size_t>(body.outputs[i])]);
   }
-  result(0, {.var = y,
-             .kind = Kind::integer,
-             .rounding = all_fit ? Rounding::exact : Rounding::rounded,
-             .integers = all_fit ? nullptr : numbers.data()});
 }
 
-Value value_of(Tape& tape, const Tensor& tensor, Kind kind, const std::vector<Index>& integers) {
-  return {.var = tape.input(tensor),
-          .kind = kind,
-          .rounding = integers.empty() ? Rounding::exact : Rounding::rounded,
-          .integers = integers.empty() ? nullptr : integers.data()};
-}
+// ---- Outputs ----
 
-std::string large_integer_in(const Value& value) {
-  for (Index i = 0; i < value.var.size(); ++i) {
-    const Real number = value.var.value()[i];
-    if (value.integers != nullptr && !fits_real(value.integers[i])) return message("{}", value.integers[i]);
-    if (value.integers == nullptr && std::abs(number) >= first_large) return message("{} (rounded)", index_of(number));
-  }
-  return "";
+void Call::result(std::size_t output, Var y, Layout layout) {
+  const bool follows = has(node_.op->data) && is_real(node_.op->data);
+  result(output, {.type = follows ? type(node_.op->data) : ElementType::float32, .layout = layout, .var = y});
 }
 
 std::span<Index> counted(Tape& tape, Index n) {

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <algorithm>
-#include <initializer_list>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -17,21 +17,35 @@ namespace cornu::onnx::detail {
 
 class Call;
 
-/// An op that Cornu implements: one row of the tables in onnx/ops.
-struct Op {
-  std::string_view name;
-  Index since;  // the first opset that defines it as implemented here
-  std::size_t least_inputs, most_inputs, most_outputs;
-  std::string_view attributes;  // all attributes it supports, each followed by a space
-  unsigned weights;             // bit i: input i is a trainable weight if it is an initializer
-  void (*run)(Call& call);
-  /// Bit i: input i may hold integers that a Real cannot represent, because the op reads it with Call::integers, or
-  /// only moves, orders or negates its elements. The last bit covers all inputs from there on.
-  unsigned large_integers = 0;
-};
-
 /// Stands for an unlimited number of inputs or outputs.
 inline constexpr std::size_t many = 1000;
+
+/// Kinds of elements, as bits.
+enum Kinds : unsigned { reals = 1, integers = 2, booleans = 4, numbers = 3, anything = 7 };
+
+enum class Gradient {
+  yes,
+  zero,  // the result is a step function of the inputs, or whole numbers
+  none,  // for inference only: a backward pass through it throws StateError
+};
+
+/// An op that Cornu implements: one row of the tables in onnx/ops.
+struct Op {
+  struct Range {
+    std::size_t least, most;
+  };
+
+  std::string_view name;
+  Index since = 1;  // the first opset that defines it as implemented here
+  Range inputs{1, 1};
+  std::size_t outputs = 1;        // at most
+  std::string_view attributes{};  // all attributes it supports, each followed by a space
+  Kinds takes = reals;            // the elements of its data
+  std::size_t data = 0;           // the input that these are checked of
+  unsigned weights = 0;           // bit i: input i is a trainable weight if it is an initializer
+  Gradient gradient = Gradient::yes;
+  void (*run)(Call& call);
+};
 
 /// True for ONNX's default domain, which has two names.
 bool is_onnx_domain(std::string_view domain);
@@ -39,18 +53,20 @@ bool is_onnx_domain(std::string_view domain);
 /// "ai.onnx.preview.training".
 const Op* find_op(std::string_view domain, std::string_view name);
 
-/// An attribute of a node: a number, text or tensor from the file.
+struct Body;
+
+/// An attribute of a node: a number, text, tensor or graph from the file.
 struct Attribute {
   std::string name;
-  AttributeType type;
-  double real;
-  Index integer;
-  std::string text;
-  std::vector<Index> integers;
-  std::vector<std::string> texts;
-  Kind kind;  // of the tensor
-  Tensor tensor;
-  std::vector<Index> tensor_integers;  // as in TensorMessage
+  AttributeType type = AttributeType::none;
+  double real = 0;
+  Index integer = 0;
+  std::string text{};
+  std::vector<double> reals{};
+  std::vector<Index> integers{};
+  std::vector<std::string> texts{};
+  Elements tensor{};
+  std::shared_ptr<Body> body{};  // of a graph; not changed once the model is built
 };
 
 struct Node {
@@ -66,40 +82,23 @@ struct Node {
   }
 };
 
-/// The order of a value's axes in memory. ONNX stores images with the channels first, Cornu computes with the channels
-/// last. A value keeps the layout that the last op produced until another op needs a different one.
-enum class Layout {
-  plain,          // the order of the ONNX file
-  channels_last,  // (batch, pixels..., channels) instead of (batch, channels, pixels...)
-  kernel,         // of a convolution: (rows, columns, in, out) instead of (out, in, rows, columns)
-  transposed,     // of a matrix product: (in, out) instead of (out, in)
+/// A graph within a graph, which shares the values of the outer one.
+struct Body {
+  std::vector<Node> nodes;
+  std::vector<Index> outputs;
 };
 
-/// Whether an integer value is represented exactly by its Reals.
-enum class Rounding { unknown, exact, rounded };
-
-/// A value during a pass. It lives in the tape's memory and must not need a destructor.
-struct Value {
-  Var var;
-  Kind kind = Kind::real;
-  Layout layout = Layout::plain;
-  Rounding rounding = Rounding::unknown;
-  const Index* integers = nullptr;  // the exact elements of a rounded value, if known
-};
-
-/// A tensor from the file; `integers` as in TensorMessage.
-Value value_of(Tape& tape, const Tensor& tensor, Kind kind, const std::vector<Index>& integers);
-
-/// The value with its axes in ONNX's order. Kernels and transposed weights never reach an op that calls this.
-Var plain(const Value& x);
+/// Runs nodes in order. `file`: for errors, which name the node.
+void run_nodes(Tape& tape, std::span<const Node> nodes, std::span<Value> values, std::string_view file);
 
 /// One node in one pass: gives its op the inputs and attributes, and takes the outputs.
 class Call {
  public:
-  Call(Tape& tape, const Node& node, std::span<Value> values) : tape_(tape), node_(node), values_(values) {}
+  Call(Tape& tape, const Node& node, std::span<Value> values, std::string_view file = {})
+      : tape_(tape), node_(node), values_(values), file_(file) {}
 
-  /// Runs the node's op. Throws FormatError if a used output is not computed, and ValueError for an integer that a Real
-  /// cannot represent where its exact value matters, or for a fraction in an integer result.
+  /// Runs the node's op. Throws FormatError if a used output is not computed, or if the data is of a type that the op
+  /// does not take.
   void run();
 
   Tape& tape() const { return tape_; }
@@ -111,18 +110,24 @@ class Call {
   std::size_t input_count() const { return node_.inputs.size(); }
   bool has(std::size_t input) const { return input < node_.inputs.size() && node_.inputs[input] >= 0; }
   const Value& value(std::size_t input) const;
-  Kind kind(std::size_t input) const { return value(input).kind; }
-  /// The input with its axes in ONNX's order, and with the channels last.
-  Var operator[](std::size_t input) const { return plain(value(input)); }
+  Kind kind(std::size_t input) const { return value(input).kind(); }
+  ElementType type(std::size_t input) const { return value(input).type; }
+  bool is_real(std::size_t input = 0) const { return value(input).is_real(); }
+  /// In ONNX's order.
+  Shape shape(std::size_t input) const { return value(input).shape(); }
+  /// Floats, with their axes in ONNX's order, and with the channels last. Throw FormatError for other elements.
+  Var operator[](std::size_t input) const;
   Var channels_last(std::size_t input) const;
+  /// Elements of any type as floats, in ONNX's order.
+  Var as_real(std::size_t input) const { return detail::as_real(tape_, value(input)); }
   /// All inputs from `first` on.
-  std::span<Var> from(std::size_t first) const;
-  /// The elements as integers, such as a shape. Throws FormatError for other kinds, ValueError for rounded values.
+  std::span<Value> from(std::size_t first) const;
+  /// Whole numbers or booleans. Throws FormatError for floats.
   std::span<const Index> integers(std::size_t input) const;
-  /// Bounds along an axis of at most `most` elements. Rounded values are accepted: rounding leaves them out of range.
-  std::span<const Index> bounds(std::size_t input, Index most) const;
-  /// The only element.
-  double number(std::size_t input) const { return static_cast<double>((*this)[input].item()); }
+  /// The only element, of any type.
+  double number(std::size_t input) const;
+  /// A value of the tape that an input follows from, or null.
+  Var source() const;
 
   // ---- Attributes. They throw FormatError for a wrong type, or for a missing attribute without a default. ----
 
@@ -137,32 +142,39 @@ class Call {
   }
   /// Integers that newer opsets pass as an input and older ones as an attribute; empty if neither is given.
   std::optional<std::span<const Index>> integers(std::size_t input, std::string_view name) const;
+  /// Runs the graph of an attribute, whose outputs become those of this node.
+  void run_graph(std::string_view attribute);
 
   // ---- Outputs ----
 
   bool wants(std::size_t output) const { return output < node_.outputs.size() && node_.outputs[output] >= 0; }
   std::size_t output_count() const { return node_.outputs.size(); }
-  void result(Var y, Kind kind = Kind::real, Layout layout = Layout::plain) { result(0, y, kind, layout); }
-  void result(std::size_t output, Var y, Kind kind = Kind::real, Layout layout = Layout::plain) {
-    result(output, Value{y, kind, layout});
-  }
+  /// Floats, of the type of the data.
+  void result(Var y, Layout layout = Layout::plain) { result(0, y, layout); }
+  void result(std::size_t output, Var y, Layout layout = Layout::plain);
   void result(std::size_t output, const Value& y) {
     if (wants(output)) values_[static_cast<std::size_t>(node_.outputs[output])] = y;
   }
-  /// Sets output 0 to the elements of input 0 in another shape.
-  void reshaped_result(Var y) {
-    Value result = value(0);
-    result.var = y;
-    result.layout = Layout::plain;
-    this->result(0, result);
+  /// An output that was set.
+  const Value& made(std::size_t output) const { return values_[static_cast<std::size_t>(node_.outputs[output])]; }
+  /// Whole numbers or booleans computed from the inputs. `numbers` must stay valid for the whole pass.
+  void integer_result(std::size_t output, ElementType type, const Shape& shape, std::span<const Index> numbers) {
+    result(output, whole_value(type, shape, numbers, source()));
   }
-  /// Sets output 0 to integers that depend on `operands`. `numbers` must stay valid for the whole pass.
-  void integer_result(const Shape& shape, std::span<const Index> numbers, std::initializer_list<Var> operands = {});
-  /// Sets output 0 to f(input 0) for an elementwise f, in any layout.
+  /// Sets output 0 to f(input 0), floats, for an elementwise f, in any layout.
   template <class F>
   void map(F f) {
     const Value x = value(0);
-    result(f(x.var), x.kind, x.layout);
+    require_floats(0);
+    result(0, {.type = x.type, .layout = x.layout, .var = f(x.var)});
+  }
+  /// The same for f of each whole number, which is stored as in its type.
+  template <class F>
+  void map_integers(F f) {
+    const Value& x = value(0);
+    const std::span<Index> y = memory<Index>(x.numbers().size());
+    std::transform(x.numbers().begin(), x.numbers().end(), y.begin(), [&](Index v) { return wrapped(x.type, f(v)); });
+    integer_result(0, x.type, x.whole, y);
   }
 
   // ---- Memory of the pass ----
@@ -173,16 +185,14 @@ class Call {
   }
 
  private:
-  std::span<const Index> integers_of(std::size_t input) const;
-  [[noreturn]] void refuse_rounded(std::size_t input) const;
+  void require_floats(std::size_t input) const;
 
   Tape& tape_;
   const Node& node_;
   std::span<Value> values_;
+  std::string_view file_;
 };
 
-/// The first element of a rounded value that a Real cannot represent, as text.
-std::string large_integer_in(const Value& value);
 /// The integers 0 to n - 1.
 std::span<Index> counted(Tape& tape, Index n);
 

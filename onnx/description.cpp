@@ -21,12 +21,6 @@ namespace any_type_field {
 enum : std::uint32_t { tensor = 1, sequence = 4, map = 5, sparse_tensor = 8, optional = 9 };
 }
 
-std::string element_name(std::int64_t type) {
-  constexpr const char* later[] = {"float8e4m3fn", "float8e4m3fnuz", "float8e5m2", "float8e5m2fnuz",
-                                   "uint4",        "int4",           "float4e2m1"};
-  return type >= 17 && type < 24 ? later[type - 17] : name_of_element_type(type);
-}
-
 class Describer {
  public:
   explicit Describer(Budget& budget) : budget_(budget) {}
@@ -172,7 +166,7 @@ class Describer {
           message.skip();
       }
     }
-    result.type = element_name(type);
+    result.type = name_of_element_type(type);
     note_type(type);
     external_ |= result.external;
     return result;
@@ -213,7 +207,7 @@ class Describer {
               inside.skip();
             }
           }
-          value.type = element_name(element);
+          value.type = name_of_element_type(element);
           note_type(element);
           break;
         }
@@ -244,9 +238,9 @@ class Describer {
   /// Records an element type that Cornu does not read.
   void note_type(std::int64_t type) {
     try {
-      static_cast<void>(kind_of(type));
+      require_known(type);
     } catch (const FormatError&) {
-      other_types_.insert(element_name(type));
+      other_types_.insert(name_of_element_type(type));
     }
   }
 
@@ -283,7 +277,7 @@ class Describer {
 
 Description describe(std::string_view bytes, std::string_view name) {
   const auto read = [&] {
-    Budget budget(bytes.size());
+    Budget budget(bytes.size(), 3);
     return Describer(budget).model(pbf_reader(bytes.data(), bytes.size()));
   };
   try {

@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <new>
+#include <filesystem>
+#include <memory>
 #include <utility>
 
 #include "cornu/core/error.h"
@@ -13,67 +14,131 @@
 
 namespace cornu::onnx {
 
-using detail::Call;
 using detail::Graph;
 using detail::Initializer;
 using detail::Kind;
 using detail::Program;
-using detail::Rounding;
 using detail::Value;
 
 namespace {
 
 std::string names_of(const std::vector<Port>& ports) { return cornu::detail::listed(ports, &Port::name); }
 
-/// Throws ValueError unless all elements of an input are integers.
-void require_integers(const Graph& graph, std::size_t input, ConstView numbers) {
-  for (const Real number : numbers) {
+/// Throws ValueError for a number out of the range of the input's type.
+void require_in_range(const Graph& graph, std::size_t input, bool is_inside, const auto& number) {
+  require<ValueError>(is_inside, "{}: input '{}' takes {}, got {}", graph.file, graph.inputs[input].name,
+                      graph.inputs[input].type, number);
+}
+
+/// An input that takes whole numbers, given as Reals.
+Value whole_input(const Graph& graph, std::size_t input, Var x) {
+  const detail::ElementType type = graph.input_types[input];
+  const auto [least, most] = detail::range_of(type);
+  const std::span<Index> numbers = detail::tape_memory<Index>(x.tape(), static_cast<std::size_t>(x.size()));
+  for (std::size_t i = 0; i < numbers.size(); ++i) {
+    const Real number = x.value()[static_cast<Index>(i)];
     require<ValueError>(std::trunc(number) == number, "{}: input '{}' takes integers, got {}", graph.file,
                         graph.inputs[input].name, number);
+    require_in_range(graph, input,
+                     static_cast<double>(least) <= static_cast<double>(number) &&
+                         static_cast<double>(number) < static_cast<double>(most) + 1,
+                     number);
+    numbers[i] = static_cast<Index>(number);
   }
+  Value result = detail::whole_value(type, x.shape(), numbers, x);
+  result.var = x;
+  return result;
+}
+
+Value value_of(const Graph& graph, std::size_t input, Var x) {
+  const detail::ElementType type = graph.input_types[input];
+  if (detail::kind_of(type) == Kind::real) return {.type = type, .var = x};
+  return whole_input(graph, input, x);
+}
+
+/// x must outlive the pass.
+Value value_of(const Graph& graph, std::size_t input, Tape& tape, const Array& x) {
+  if (const auto* const real = std::get_if<Tensor>(&x)) return value_of(graph, input, tape.input(*real));
+  const auto& integers = std::get<Integers>(x);
+  const detail::ElementType type = graph.input_types[input];
+  require<ValueError>(detail::kind_of(type) != Kind::real, "{}: input '{}' takes floats; give it a Tensor", graph.file,
+                      graph.inputs[input].name);
+  require<ValueError>(std::ssize(integers.elements) == integers.shape.size(),
+                      "{}: input '{}' has {} elements, its shape {} has {}", graph.file, graph.inputs[input].name,
+                      integers.elements.size(), integers.shape, integers.shape.size());
+  const auto [least, most] = detail::range_of(type);
+  for (const Index number : integers.elements) {
+    require_in_range(graph, input, least <= number && number <= most, number);
+  }
+  return detail::whole_value(type, integers.shape, integers.elements);
 }
 
 /// Runs the graph on `tape` and returns all its values.
-std::span<Value> run_graph(const Graph& graph, Tape& tape, std::span<const Var> inputs) {
-  require<ValueError>(inputs.size() == graph.inputs.size(), "{}: {} inputs given, expected {} ({})", graph.file,
-                      inputs.size(), graph.inputs.size(), names_of(graph.inputs));
+std::span<Value> run_graph(const Graph& graph, Tape& tape, std::span<const Value> inputs) {
   const auto count = static_cast<std::size_t>(graph.value_count);
   auto* const memory = static_cast<Value*>(tape.allocate(count * sizeof(Value)));
   std::uninitialized_value_construct_n(memory, count);
   const std::span<Value> values(memory, count);
   for (std::size_t i = 0; i < inputs.size(); ++i) {
-    const Kind kind = graph.input_kinds[i];
-    if (kind == Kind::integer) require_integers(graph, i, inputs[i].value());
-    values[static_cast<std::size_t>(graph.input_values[i])] = {
-        .var = inputs[i], .kind = kind, .rounding = Rounding::exact};
+    values[static_cast<std::size_t>(graph.input_values[i])] = inputs[i];
   }
   for (const Initializer& each : graph.initializers) {
-    values[static_cast<std::size_t>(each.value)] = each.kind == Kind::real
-                                                       ? Value{tape.parameter(each.parameter), each.kind, each.layout}
-                                                       : value_of(tape, each.parameter.value, each.kind, each.integers);
-  }
-  for (const detail::Node& node : graph.nodes) {
-    try {
-      Call(tape, node, values).run();
-    } catch (Error& error) {
-      error.add_context(message("{}: node '{}' ({})", graph.file, node.name, node.op->name));
-      throw;
-    } catch (const std::bad_alloc&) {
-      throw ShapeError(
-          message("{}: node '{}' ({}): not enough memory for its result", graph.file, node.name, node.op->name));
+    Value& value = values[static_cast<std::size_t>(each.value)];
+    if (each.is_real()) {
+      value = {.type = each.elements.type, .layout = each.layout, .var = tape.parameter(each.parameter)};
+    } else {
+      value = detail::value_of(tape, each.elements);
     }
+    value.is_constant = true;
   }
+  detail::run_nodes(tape, graph.nodes, values, graph.file);
   return values;
 }
 
+/// Runs the graph on Vars, given in its order.
+std::span<Value> run_graph(const Graph& graph, Tape& tape, std::span<const Var> inputs) {
+  require<ValueError>(inputs.size() == graph.inputs.size(), "{}: {} inputs given, expected {} ({})", graph.file,
+                      inputs.size(), graph.inputs.size(), names_of(graph.inputs));
+  const std::span<Value> values = detail::tape_memory<Value>(tape, inputs.size());
+  for (std::size_t i = 0; i < inputs.size(); ++i) std::construct_at(&values[i], value_of(graph, i, inputs[i]));
+  return run_graph(graph, tape, std::span<const Value>(values));
+}
+
 /// Output i with its axes in ONNX's order.
-Var output(const Graph& graph, std::span<Value> values, std::size_t i) {
+Var output(const Graph& graph, Tape& tape, std::span<Value> values, std::size_t i) {
   const Value& value = values[static_cast<std::size_t>(graph.output_values[i])];
-  require<ValueError>(value.kind != Kind::integer || value.rounding != Rounding::rounded,
-                      "{}: output '{}' holds the integer {}, which is larger than Cornu can represent exactly",
-                      graph.file, graph.outputs[i].name,
-                      value.rounding == Rounding::rounded ? large_integer_in(value) : std::string());
-  return plain(value);
+  if (!value.is_real()) {
+    for (const Index number : value.numbers()) {
+      require<ValueError>(detail::fits_real(number),
+                          "{}: output '{}' holds the integer {}, which is larger than Cornu can represent exactly; "
+                          "run_exact returns it",
+                          graph.file, graph.outputs[i].name, number);
+    }
+  }
+  return detail::as_real(tape, value);
+}
+
+/// Takes inputs by name and returns all values of the graph.
+template <class T>
+std::span<Value> run_named(const Graph& graph, Tape& tape, const std::map<std::string, T>& inputs) {
+  std::vector<Value> values;
+  for (std::size_t i = 0; i < graph.inputs.size(); ++i) {
+    const auto found = inputs.find(graph.inputs[i].name);
+    require<ValueError>(found != inputs.end(), "{}: input '{}' is missing; its inputs are {}", graph.file,
+                        graph.inputs[i].name, names_of(graph.inputs));
+    if constexpr (std::is_same_v<T, Tensor>) {
+      values.push_back(value_of(graph, i, tape.input(found->second)));
+    } else {
+      values.push_back(value_of(graph, i, tape, found->second));
+    }
+  }
+  for (const auto& [name, value] : inputs) {
+    const bool known = std::any_of(graph.inputs.begin(), graph.inputs.end(),
+                                   [&, &n = name](const Port& port) { return port.name == n; });
+    require<ValueError>(known, "{}: there is no input '{}'; its inputs are {}", graph.file, name,
+                        names_of(graph.inputs));
+  }
+  return run_graph(graph, tape, std::span<const Value>(values));
 }
 
 }  // namespace
@@ -96,7 +161,7 @@ Var Model::forward(Var x) const {
   require<ValueError>(graph.inputs.size() == 1 && graph.outputs.size() == 1,
                       "{}: inputs {} and outputs {}; a layer has one of each, use run", graph.file,
                       names_of(graph.inputs), names_of(graph.outputs));
-  return output(graph, run_graph(graph, x.tape(), {&x, 1}), 0);
+  return output(graph, x.tape(), run_graph(graph, x.tape(), std::span<const Var>(&x, 1)), 0);
 }
 
 std::vector<Var> Model::forward(std::span<const Var> inputs) const {
@@ -105,7 +170,7 @@ std::vector<Var> Model::forward(std::span<const Var> inputs) const {
   const std::span<Value> values = run_graph(graph, inputs[0].tape(), inputs);
   std::vector<Var> result;
   for (std::size_t i = 0; i < graph.outputs.size(); ++i) {
-    result.push_back(output(graph, values, i));
+    result.push_back(output(graph, inputs[0].tape(), values, i));
   }
   return result;
 }
@@ -113,7 +178,7 @@ std::vector<Var> Model::forward(std::span<const Var> inputs) const {
 NamedParameters Model::parameters() {
   NamedParameters result;
   for (Initializer& each : program_->graph.initializers) {
-    if (each.kind == Kind::real) result.push_back({each.name, &each.parameter});
+    if (each.is_real()) result.push_back({each.name, &each.parameter});
   }
   return result;
 }
@@ -130,23 +195,26 @@ std::optional<Shape> Model::input_shape() const {
 std::map<std::string, Tensor> Model::run(const std::map<std::string, Tensor>& inputs) const {
   const Graph& graph = program_->graph;
   const cornu::detail::TapePool::Lease tape(program_->tapes);
-  std::vector<Var> values;
-  for (const Port& port : graph.inputs) {
-    const auto found = inputs.find(port.name);
-    require<ValueError>(found != inputs.end(), "{}: input '{}' is missing; its inputs are {}", graph.file, port.name,
-                        names_of(graph.inputs));
-    values.push_back(tape->input(found->second));
-  }
-  for (const auto& [name, tensor] : inputs) {
-    const bool known = std::any_of(graph.inputs.begin(), graph.inputs.end(),
-                                   [&, &n = name](const Port& port) { return port.name == n; });
-    require<ValueError>(known, "{}: there is no input '{}'; its inputs are {}", graph.file, name,
-                        names_of(graph.inputs));
-  }
-  const std::span<Value> made = run_graph(graph, *tape, values);
+  const std::span<Value> made = run_named(graph, *tape, inputs);
   std::map<std::string, Tensor> result;
   for (std::size_t i = 0; i < graph.outputs.size(); ++i) {
-    result.emplace(graph.outputs[i].name, Tensor(output(graph, made, i).value()));
+    result.emplace(graph.outputs[i].name, Tensor(output(graph, *tape, made, i).value()));
+  }
+  return result;
+}
+
+std::map<std::string, Array> Model::run_exact(const std::map<std::string, Array>& inputs) const {
+  const Graph& graph = program_->graph;
+  const cornu::detail::TapePool::Lease tape(program_->tapes);
+  const std::span<Value> made = run_named(graph, *tape, inputs);
+  std::map<std::string, Array> result;
+  for (std::size_t i = 0; i < graph.outputs.size(); ++i) {
+    const Value& value = made[static_cast<std::size_t>(graph.output_values[i])];
+    if (value.is_real()) {
+      result.emplace(graph.outputs[i].name, Tensor(output(graph, *tape, made, i).value()));
+    } else {
+      result.emplace(graph.outputs[i].name, Integers{value.whole, {value.numbers().begin(), value.numbers().end()}});
+    }
   }
   return result;
 }
@@ -156,23 +224,31 @@ Tensor Model::predict(const Tensor& x) const {
   return Tensor(forward(tape->input(x)).value());
 }
 
-Model parse(std::string_view bytes, std::string_view name) {
+namespace {
+
+std::unique_ptr<Program> program_of(std::string_view bytes, std::string_view name, const std::string& folder) {
   auto program = std::make_unique<Program>();
   try {
-    program->graph = detail::graph_of(detail::read_model(bytes, name), name);
+    program->graph = detail::graph_of(detail::read_model(bytes, name, folder), name);
   } catch (const FormatError&) {
     const std::string foreign =
         cornu::detail::described_if_foreign(std::as_bytes(std::span(bytes)), {cornu::detail::FileKind::onnx});
     if (!foreign.empty()) throw FormatError(message("{}: {}", name, foreign));
     throw;
   }
-  return Model(std::move(program));
+  return program;
 }
+
+}  // namespace
+
+Model parse(std::string_view bytes, std::string_view name) { return Model(program_of(bytes, name, "")); }
 
 Model load(const std::string& file) {
   const FileBytes content(file, false);
   const std::span<const std::byte> bytes = content.bytes();
-  return parse({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, file);
+  const std::filesystem::path folder = std::filesystem::path(file).parent_path();
+  return Model(program_of({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, file,
+                          folder.empty() ? "." : folder.string()));
 }
 
 }  // namespace cornu::onnx

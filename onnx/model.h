@@ -1,11 +1,13 @@
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "cornu/core/autodiff/tape.h"
@@ -19,9 +21,21 @@ namespace detail {
 struct Program;
 }
 
+/// Whole numbers of up to 64 bits, or booleans (1 and 0).
+struct Integers {
+  Shape shape{};
+  std::vector<std::int64_t> elements{};  ///< row-major
+
+  friend bool operator==(const Integers&, const Integers&) = default;
+};
+
+/// What graphs take and return.
+using Array = std::variant<Tensor, Integers>;
+
 /// An input or an output of a graph.
 struct Port {
   std::string name;
+  std::string type;  ///< ONNX's name of the element type: "float", "int64", "bool"
   /// With the batch axis, as declared in the file; -1 for an open dimension. Empty if the file declares no shape.
   std::optional<std::vector<Index>> shape;
 };
@@ -63,20 +77,24 @@ class Model {
   /// unknown or missing input, a fraction where the graph takes integers, and an output integer that a Real cannot
   /// represent.
   std::map<std::string, Tensor> run(const std::map<std::string, Tensor>& inputs) const;
+  /// The same with whole numbers and booleans as such: where the graph takes them, give Integers or a Tensor; where it
+  /// returns them, they are Integers. Throws ValueError for a number out of the range of the input's type.
+  std::map<std::string, Array> run_exact(const std::map<std::string, Array>& inputs) const;
   Tensor predict(const Tensor& x) const;
 
  private:
+  friend Model load(const std::string& file);
   friend Model parse(std::string_view bytes, std::string_view name);
   explicit Model(std::unique_ptr<detail::Program> program);
 
   cornu::detail::OwnedPtr<detail::Program> program_;
 };
 
-/// Reads a file. Supports opsets 6 to 17 of ONNX's default domain, and the optimizers of ai.onnx.preview.training.
-/// Throws FileError if the file cannot be read, and FormatError, naming file, node and op, if it is malformed or not
-/// supported. One error lists all unsupported ops.
+/// Reads a file, and the files of external data in its folder. Supports opsets 6 to 28 of ONNX's default domain, and
+/// the optimizers of ai.onnx.preview.training. Throws FileError if the file cannot be read, and FormatError, naming
+/// file, node and op, if it is malformed or not supported. One error lists all unsupported ops.
 Model load(const std::string& file);
-/// The same from memory; errors call it `name`.
+/// The same from memory, where a model cannot have external data; errors call it `name`.
 Model parse(std::string_view bytes, std::string_view name = "model");
 
 }  // namespace cornu::onnx

@@ -10,14 +10,15 @@
 
 namespace cornu::onnx::detail {
 
-/// An initializer, and the index of its value.
+/// An initializer, and the index of its value. Floats are a parameter; the others stay as they are.
 struct Initializer {
   std::string name;
   Parameter parameter;
-  Kind kind = Kind::real;
+  Elements elements{};  // without floats
   Layout layout = Layout::plain;
   Index value = 0;
-  std::vector<Index> integers{};  // as in TensorMessage
+
+  bool is_real() const { return elements.kind() == Kind::real; }
 };
 
 /// A graph ready to run: nodes in topological order, values by index.
@@ -26,7 +27,7 @@ struct Graph {
   std::vector<Node> nodes;
   std::vector<Initializer> initializers;
   std::vector<Port> inputs, outputs;
-  std::vector<Kind> input_kinds;
+  std::vector<ElementType> input_types;
   std::vector<Index> input_values, output_values;
   Index value_count = 0;
   std::map<std::string, std::string> metadata;

@@ -1,6 +1,7 @@
 #include "cornu/onnx/reader.h"
 
 #include "cornu/formats/file_kind.h"
+#include "cornu/onnx/external.h"
 #include "cornu/onnx/wire.h"
 
 namespace cornu::onnx::detail {
@@ -9,7 +10,7 @@ namespace {
 
 class Reader {
  public:
-  explicit Reader(Budget& budget) : budget_(budget) {}
+  Reader(Budget& budget, const std::string& folder) : budget_(budget), files_(folder, budget) {}
 
   ModelMessage model(pbf_reader message);
 
@@ -19,8 +20,16 @@ class Reader {
   AttributeMessage attribute(pbf_reader message);
   ValueMessage value(pbf_reader message);
   void type(pbf_reader message, ValueMessage& value);
+  FunctionMessage function(pbf_reader message);
+  Elements tensor(pbf_reader message) { return named_tensor(message).elements; }
+  TensorMessage named_tensor(pbf_reader message) {
+    return tensor_of(message, budget_, [this](const ExternalPlace& place) { return files_.bytes(place); });
+  }
 
+  static constexpr int deepest = 16;  // graphs within graphs
   Budget& budget_;
+  ExternalFiles files_;
+  int depth_ = 0;
 };
 
 AttributeMessage Reader::attribute(pbf_reader message) {
@@ -46,7 +55,16 @@ AttributeMessage Reader::attribute(pbf_reader message) {
           result.text = text(message, "s");
           break;
         case attribute_field::t:
-          result.tensor = tensor_of(part(message, "t"), budget_);
+          result.tensor = tensor(part(message, "t"));
+          break;
+        case attribute_field::g:
+          budget_.append(result.graph, graph(part(message, "g")));
+          break;
+        case attribute_field::reference:
+          result.reference = text(message, "ref_attr_name");
+          break;
+        case attribute_field::floats:
+          each_float(message, [&](float number) { budget_.append(result.reals, static_cast<double>(number)); });
           break;
         case attribute_field::ints:
           each_varint(message, [&](std::int64_t number) { budget_.append(result.integers, Index{number}); });
@@ -59,7 +77,10 @@ AttributeMessage Reader::attribute(pbf_reader message) {
       }
     }
     result.type = static_cast<AttributeType>(type);
-    require<FormatError>(result.type != AttributeType::tensor || result.tensor, "its tensor is missing");
+    const bool refers = !result.reference.empty();
+    require<FormatError>(result.type != AttributeType::tensor || result.tensor || refers, "its tensor is missing");
+    require<FormatError>(result.type != AttributeType::graph || result.graph.size() == 1 || refers,
+                         "it has {} graphs, expected one", result.graph.size());
   } catch (Error& error) {
     error.add_context(cornu::message("attribute '{}'", result.name));
     throw;
@@ -124,7 +145,8 @@ void Reader::type(pbf_reader message, ValueMessage& value) {
         tensor_type.skip();
       }
     }
-    value.kind = kind_of(element);
+    require_known(element);
+    value.type = static_cast<ElementType>(element);
   }
   require<FormatError>(is_tensor, "it is not a tensor; no other type is supported");
 }
@@ -152,6 +174,8 @@ ValueMessage Reader::value(pbf_reader message) {
 }
 
 GraphMessage Reader::graph(pbf_reader message) {
+  require<FormatError>(depth_ < deepest, "its graphs are nested more than {} deep", deepest);
+  ++depth_;
   GraphMessage result;
   while (message.next()) {
     switch (message.tag()) {
@@ -161,7 +185,7 @@ GraphMessage Reader::graph(pbf_reader message) {
       case graph_field::initializer: {
         const pbf_reader field = part(message, "initializer");
         try {
-          budget_.append(result.initializers, tensor_of(field, budget_));
+          budget_.append(result.initializers, named_tensor(field));
         } catch (Error& error) {
           std::string_view name;
           for (pbf_reader fields = field; fields.next(tensor_field::name);) name = text(fields, "name");
@@ -178,6 +202,39 @@ GraphMessage Reader::graph(pbf_reader message) {
         break;
       case graph_field::sparse_initializer:
         throw FormatError("it has sparse initializers, which Cornu does not read");
+      default:
+        message.skip();
+    }
+  }
+  --depth_;
+  return result;
+}
+
+FunctionMessage Reader::function(pbf_reader message) {
+  FunctionMessage result;
+  while (message.next()) {
+    switch (message.tag()) {
+      case function_field::name:
+        result.name = text(message, "name");
+        break;
+      case function_field::domain:
+        result.domain = text(message, "domain");
+        break;
+      case function_field::input:
+        budget_.append(result.inputs, text(message, "input"));
+        break;
+      case function_field::output:
+        budget_.append(result.outputs, text(message, "output"));
+        break;
+      case function_field::node:
+        budget_.append(result.nodes, node(part(message, "node")));
+        break;
+      case function_field::attribute_default:
+        budget_.append(result.defaults, attribute(part(message, "attribute_proto")));
+        break;
+      case function_field::opset_import:
+        budget_.append(result.opsets, read_opset(part(message, "opset_import")));
+        break;
       default:
         message.skip();
     }
@@ -208,7 +265,8 @@ ModelMessage Reader::model(pbf_reader message) {
         budget_.append(result.metadata, read_entry(part(message, "metadata_props")));
         break;
       case model_field::functions:
-        throw FormatError("it defines functions, which Cornu does not read");
+        budget_.append(result.functions, function(part(message, "functions")));
+        break;
       default:
         message.skip();
     }
@@ -279,12 +337,15 @@ std::string not_protocol_buffer(const protozero::exception& error, std::string_v
                  cornu::detail::beginning_of(std::as_bytes(std::span(bytes))));
 }
 
-ModelMessage read_model(std::string_view bytes, std::string_view file) {
-  return reading(bytes, file, [](Budget budget, pbf_reader message) { return Reader(budget).model(message); });
+ModelMessage read_model(std::string_view bytes, std::string_view file, const std::string& folder) {
+  return reading(bytes, file, [&](Budget budget, pbf_reader message) { return Reader(budget, folder).model(message); });
 }
 
 TensorMessage read_tensor(std::string_view bytes, std::string_view file) {
-  return reading(bytes, file, [](Budget budget, pbf_reader message) { return tensor_of(message, budget); });
+  return reading(bytes, file, [](Budget budget, pbf_reader message) {
+    ExternalFiles none("", budget);
+    return tensor_of(message, budget, [&](const ExternalPlace& place) { return none.bytes(place); });
+  });
 }
 
 }  // namespace cornu::onnx::detail

@@ -16,7 +16,7 @@ namespace {
 Tensor gates(const Tensor& kernel, Index units, std::span<const Index> order) {
   std::vector<Tensor> blocks;
   for (const Index block : order) blocks.push_back(slice_axis(kernel, -1, block * units, (block + 1) * units));
-  const Tensor columns = concatenate(blocks, -1);
+  const Tensor columns = cornu::concatenate(blocks, -1);
   return reshape(transpose(columns), {1, columns.shape()[1], columns.shape()[0]});
 }
 
@@ -52,7 +52,7 @@ Tensor biases_of(const OpWriter& to, std::size_t operand, const NodeKind& kind) 
   const Index units = to.value(2).data.shape()[0];
   Tensor rows(to.value(operand).data);
   rows = reshape(rows, {-1, static_cast<Index>(kind.order.size()) * units});
-  if (rows.shape()[0] == 1) rows = concatenate({rows, Tensor(rows.shape())}, 0);
+  if (rows.shape()[0] == 1) rows = cornu::concatenate({rows, Tensor(rows.shape())}, 0);
   const Tensor both = gates(rows, units, kind.order);  // (1, gates, 2)
   return reshape(transpose(both, {0, 2, 1}), {1, both.size()});
 }
@@ -97,7 +97,7 @@ Written write_bidirectional(OpWriter& to) {
   std::vector<std::string> inputs{to.transposed(to.operand(0), {1, 0, 2})};
   for (std::size_t i = 1; i <= weights; ++i) {
     const auto layout = i == 3 ? biases_of : kernel_of;
-    inputs.push_back(to.weight(i, concatenate({layout(to, i, kind), layout(to, i + weights, kind)}, 0)));
+    inputs.push_back(to.weight(i, cornu::concatenate({layout(to, i, kind), layout(to, i + weights, kind)}, 0)));
   }
   kind.attributes.push_back({"hidden_size", units});
   kind.attributes.push_back({"direction", "bidirectional"});

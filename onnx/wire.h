@@ -1,7 +1,12 @@
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <functional>
 #include <protozero/exception.hpp>
 #include <protozero/pbf_reader.hpp>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -20,10 +25,16 @@ using protozero::pbf_wire_type;
 /// Limits how much memory a file can make the reader allocate, relative to its size.
 class Budget {
  public:
-  explicit Budget(std::size_t bytes) : left_(cornu::detail::reading_memory(bytes)) {}
+  /// factor: bytes of memory for a byte of the file, which may be an integer of 8 bytes in memory.
+  explicit Budget(std::size_t bytes, std::size_t factor = 8)
+      : factor_(factor), left_(cornu::detail::reading_memory(0)) {
+    add(bytes);
+  }
 
+  /// Another file of this size belongs to the model.
+  void add(std::size_t bytes) { left_ += factor_ * bytes; }
   void charge(std::size_t bytes) {
-    require<FormatError>(bytes <= left_, "reading it would take more than three times its size in memory");
+    require<FormatError>(bytes <= left_, "reading it would take more than {} times its size in memory", factor_);
     left_ -= bytes;
   }
 
@@ -35,7 +46,7 @@ class Budget {
   }
 
  private:
-  std::size_t left_;
+  std::size_t factor_, left_;
 };
 
 /// Throws FormatError unless the field has the wire type of the schema.
@@ -68,10 +79,31 @@ void each_varint(pbf_reader& message, F f) {
   for (const std::int64_t number : message.get_packed_int64()) f(number);
 }
 
-/// The kind of an ElementType. Throws FormatError for a type that Cornu does not read.
-Kind kind_of(std::int64_t element_type);
+/// The same for floats.
+template <class F>
+void each_float(pbf_reader& message, F f) {
+  if (message.wire_type() == pbf_wire_type::fixed32) return f(message.get_float());
+  const std::string_view bytes = text(message, "a list of floats");
+  require<FormatError>(bytes.size() % sizeof(float) == 0, "{} bytes of floats, not a multiple of {}", bytes.size(),
+                       sizeof(float));
+  for (std::size_t i = 0; i < bytes.size(); i += sizeof(float)) {
+    float number = 0;
+    std::memcpy(&number, bytes.data() + i, sizeof number);
+    f(number);
+  }
+}
 
-TensorMessage tensor_of(pbf_reader message, Budget& budget);
+/// Throws FormatError for an element type that Cornu does not read.
+void require_known(std::int64_t element_type);
+
+/// Where a tensor's elements are in another file: text as written in the model, empty if it is left out.
+struct ExternalPlace {
+  std::string_view location, offset, length;
+};
+/// Returns the bytes of a place, which stay valid while the model is read, or throws FormatError.
+using External = std::function<std::span<const std::byte>(const ExternalPlace&)>;
+
+TensorMessage tensor_of(pbf_reader message, Budget& budget, const External& external);
 /// The size of a dimension; -1 if the file gives none or a name.
 Index read_dimension(pbf_reader message);
 /// The key and the value of a metadata entry.

@@ -4,6 +4,7 @@
 
 #ifdef CORNU_HAS_ONNX
 #include <algorithm>
+#include <filesystem>
 #include <span>
 #include <string_view>
 
@@ -104,12 +105,13 @@ Network load_onnx(const std::string& path) {
 OnnxWeights read_onnx_weights(const std::string& path) {
   const FileBytes content(path, false);
   const auto bytes = content.bytes();
-  onnx::detail::ModelMessage message =
-      onnx::detail::read_model({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, path);
+  const std::filesystem::path folder = std::filesystem::path(path).parent_path();
+  onnx::detail::ModelMessage message = onnx::detail::read_model(
+      {reinterpret_cast<const char*>(bytes.data()), bytes.size()}, path, folder.empty() ? "." : folder.string());
   OnnxWeights weights;
   for (onnx::detail::TensorMessage& tensor : message.graph.initializers) {
-    if (tensor.kind == onnx::detail::Kind::real) {
-      weights.list.emplace_back(tensor.name, std::move(tensor.value));
+    if (tensor.elements.kind() == onnx::detail::Kind::real) {
+      weights.list.emplace_back(tensor.name, std::move(tensor.elements.real));
     } else {
       weights.left_out.emplace_back(tensor.name);
     }

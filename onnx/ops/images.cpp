@@ -89,8 +89,8 @@ Windows windows_of(const Call& call, const Shape& image, std::span<const Index> 
 }
 
 /// (batch, length, channels) as an image with one row.
-Var image_of(Var x) { return x.rank() == 4 ? x : reshape(x, {x.shape()[0], 1, x.shape()[1], x.shape()[2]}); }
-Var like(Var y, Var x) { return x.rank() == 4 ? y : reshape(y, {y.shape()[0], y.shape()[2], y.shape()[3]}); }
+Var image_of(Var x) { return x.rank() == 4 ? x : cornu::reshape(x, {x.shape()[0], 1, x.shape()[1], x.shape()[2]}); }
+Var like(Var y, Var x) { return x.rank() == 4 ? y : cornu::reshape(y, {y.shape()[0], y.shape()[2], y.shape()[3]}); }
 
 /// The pixels along an axis that the windows cover, with `fill` for padding.
 Var padded(Var x, Index axis, const Axis& m, Real fill) {
@@ -100,7 +100,7 @@ Var padded(Var x, Index axis, const Axis& m, Real fill) {
     position -= m.before;
     if (position < 0 || position >= m.in) position = -1;
   }
-  return take(x, axis, positions, fill);
+  return detail::take(x, axis, positions, fill);
 }
 
 /// The mode of Padding that gives these windows, if there is one.
@@ -129,9 +129,9 @@ void convolution(Call& call) {
                          x.rank());
     if (kernel.rank() == 3) {
       const Shape s = kernel.shape();
-      kernel = reshape(kernel, {s[0], s[1], 1, s[2]});
+      kernel = cornu::reshape(kernel, {s[0], s[1], 1, s[2]});
     }
-    kernel = transpose(kernel, {2, 3, 1, 0});
+    kernel = cornu::transpose(kernel, {2, 3, 1, 0});
   }
   const std::array<Index, 2> sides{kernel.shape()[0], kernel.shape()[1]};
   const auto size = std::span(sides).subspan(static_cast<std::size_t>(4 - x.rank()));
@@ -148,33 +148,34 @@ void convolution(Call& call) {
     options.padding = padding;
     return call.has(2) ? conv2d(image, kernel, call[2], options) : conv2d(image, kernel, options);
   });
-  call.result(0, like(y, x), Kind::real, Layout::channels_last);
+  call.result(0, like(y, x), Layout::channels_last);
 }
 
 /// The position of each window's maximum, as a flat index into the whole input in ONNX's order: row by row, or column
-/// by column if storage_order is 1.
-Var positions_of_max(Call& call, Var x, const Windows& w, Var y) {
+/// by column if storage_order is 1. x: (batch, rows, columns, channels).
+std::span<const Index> positions_of_max(Call& call, Var x, const Windows& w, Var y) {
   const Index channels = x.shape()[3], rows = w[0].in, columns = w[1].in;
   const bool by_column = call.integer("storage_order", 0) != 0;
-  const Var result = without_gradient(x, y.shape());
-  Index at = 0;
+  const std::span<Index> result = call.memory<Index>(static_cast<std::size_t>(y.size()));
+  std::size_t at = 0;
   for (Index n = 0; n < x.shape()[0]; ++n) {
-    for (Index i = 0; i < w[0].out; ++i) {
-      for (Index j = 0; j < w[1].out; ++j) {
-        for (Index c = 0; c < channels; ++c, ++at) {
+    for (Index c = 0; c < channels; ++c) {
+      for (Index i = 0; i < w[0].out; ++i) {
+        for (Index j = 0; j < w[1].out; ++j, ++at) {
+          const Real most = y.value()[((n * w[0].out + i) * w[1].out + j) * channels + c];
           Index best = -1;
           for (Index u = 0; u < w[0].taps && best < 0; ++u) {
             const Index row = w[0].start(i) + u * w[0].dilation;
             for (Index v = 0; v < w[1].taps && best < 0; ++v) {
               const Index column = w[1].start(j) + v * w[1].dilation;
               if (row < 0 || row >= rows || column < 0 || column >= columns) continue;
-              const Real pixel = x.value()[((n * rows + row) * columns + column) * channels + c], most = y.value()[at];
+              const Real pixel = x.value()[((n * rows + row) * columns + column) * channels + c];
               if (pixel == most || (std::isnan(pixel) && std::isnan(most)))
                 best = by_column ? column * rows + row : row * columns + column;
             }
           }
           require<ValueError>(best >= 0, "Indices is undefined for a window that covers only padding");
-          result.out()[at] = static_cast<Real>((n * channels + c) * rows * columns + best);
+          result[at] = (n * channels + c) * rows * columns + best;
         }
       }
     }
@@ -187,7 +188,7 @@ Var dilated_max(Var image, const Windows& w) {
   const auto tap = [&](Var x, Index axis, const Axis& m, Index number) {
     const std::span<Index> positions = counted(x.tape(), m.out);
     for (Index& position : positions) position = position * m.stride + number * m.dilation;
-    return take(x, axis, positions);
+    return detail::take(x, axis, positions);
   };
   Var y;
   for (Index u = 0; u < w[0].taps; ++u) {
@@ -214,8 +215,11 @@ void max_pool(Call& call) {
   } else {
     y = dilated_max(padded(padded(image, 1, w[0], nothing), 2, w[1], nothing), w);
   }
-  call.result(0, like(y, x), call.kind(0), Layout::channels_last);
-  if (call.wants(1)) call.result(1, like(positions_of_max(call, image, w, y), x), Kind::integer, Layout::channels_last);
+  call.result(0, like(y, x), Layout::channels_last);
+  if (!call.wants(1)) return;
+  Shape shape{y.shape()[0], y.shape()[3], y.shape()[1], y.shape()[2]};
+  if (x.rank() == 3) shape = shape.without(2);
+  call.integer_result(1, ElementType::int64, shape, positions_of_max(call, image, w, y));
 }
 
 /// Mean over the part of each window inside the image, or with count_include_pad over padding, too.
@@ -245,7 +249,7 @@ void average_pool(Call& call) {
     }
     y = y * call.tape().input(factors);
   }
-  call.result(0, like(y, x), Kind::real, Layout::channels_last);
+  call.result(0, like(y, x), Layout::channels_last);
 }
 
 /// Applies the reduction f to all pixels of each channel.
@@ -255,18 +259,27 @@ void global_pool(Call& call) {
   require<FormatError>(x.rank() > 2, "an input of shape {}; (batch, channels, pixels...) is required", x.shape());
   Shape shape = x.shape();
   for (Index axis = 2; axis < x.rank(); ++axis) shape = shape.with(axis, 1);
-  call.result(reshape(f(reshape(x, {shape[0], shape[1], -1}), 2, {}), shape));
+  call.result(cornu::reshape(f(cornu::reshape(x, {shape[0], shape[1], -1}), 2, {}), shape));
 }
 
 }  // namespace
 
 std::span<const Op> image_ops() {
   static constexpr Op ops[] = {
-      {"AveragePool", 1, 1, 1, 1, "auto_pad ceil_mode count_include_pad kernel_shape pads strides ", 0, average_pool},
-      {"Conv", 1, 2, 3, 1, "auto_pad dilations group kernel_shape pads strides ", 0b110, convolution},
-      {"GlobalAveragePool", 1, 1, 1, 1, "", 0, global_pool<mean>},
-      {"GlobalMaxPool", 1, 1, 1, 1, "", 0, global_pool<max>},
-      {"MaxPool", 1, 1, 1, 2, "auto_pad ceil_mode dilations kernel_shape pads storage_order strides ", 0, max_pool},
+      {.name = "AveragePool",
+       .attributes = "auto_pad ceil_mode count_include_pad dilations kernel_shape pads strides ",
+       .run = average_pool},
+      {.name = "Conv",
+       .inputs = {2, 3},
+       .attributes = "auto_pad dilations group kernel_shape pads strides ",
+       .weights = 0b110,
+       .run = convolution},
+      {.name = "GlobalAveragePool", .run = global_pool<mean>},
+      {.name = "GlobalMaxPool", .run = global_pool<max>},
+      {.name = "MaxPool",
+       .outputs = 2,
+       .attributes = "auto_pad ceil_mode dilations kernel_shape pads storage_order strides ",
+       .run = max_pool},
   };
   return ops;
 }

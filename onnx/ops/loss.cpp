@@ -9,10 +9,10 @@ namespace {
 /// log_p: log-probabilities (batch, classes, d...); labels: (batch, d...). Loss of an element: -w[label] log_p[label],
 /// reduced by none, sum or weighted mean. Labels equal to ignore_index have weight 0.
 void negative_log_likelihood(Call& call, Var log_p) {
-  const Var labels = call[1];
-  require(log_p.rank() >= 2 && labels.shape() == log_p.shape().without(1),
+  const Shape labels = call.shape(1);
+  require(log_p.rank() >= 2 && labels == log_p.shape().without(1),
           "scores of shape {} and labels of shape {}; (batch, classes, ...) and (batch, ...) are required",
-          log_p.shape(), labels.shape());
+          log_p.shape(), labels);
   const Index classes = log_p.shape()[1], inner = log_p.shape().sub(2).size();
   require(!call.has(2) || call[2].shape() == Shape{classes}, "class weights of shape {} for {} classes",
           call.has(2) ? call[2].shape() : Shape{}, classes);
@@ -20,7 +20,7 @@ void negative_log_likelihood(Call& call, Var log_p) {
   const Index ignored = ignores ? call.integer("ignore_index") : 0;
   const std::span<const Index> label = call.integers(1);
   const std::span<Index> positions = call.memory<Index>(label.size());
-  const View weight = call.tape().scratch(labels.shape());
+  const View weight = call.tape().scratch(labels);
   for (std::size_t i = 0; i < label.size(); ++i) {
     const auto at = static_cast<Index>(i);
     if (ignores && label[i] == ignored) {
@@ -33,7 +33,7 @@ void negative_log_likelihood(Call& call, Var log_p) {
     weight[at] = call.has(2) ? call[2].value()[label[i]] : Real{1};
   }
   const Var w = call.tape().input(weight);
-  const Var picked = reshape(take(reshape(log_p, {log_p.size()}), 0, positions), labels.shape());
+  const Var picked = cornu::reshape(detail::take(cornu::reshape(log_p, {log_p.size()}), 0, positions), labels);
   const Var losses = -picked * w;
   const std::string_view reduction = call.text("reduction", "mean");
   if (reduction == "none") return call.result(losses);
@@ -53,9 +53,15 @@ void cross_entropy(Call& call) {
 }  // namespace
 
 std::span<const Op> loss_ops() {
+  constexpr std::string_view attributes = "ignore_index reduction ";
   static constexpr Op ops[] = {
-      {"NegativeLogLikelihoodLoss", 12, 2, 3, 1, "ignore_index reduction ", 0, nll_loss, 0b10},
-      {"SoftmaxCrossEntropyLoss", 12, 2, 3, 2, "ignore_index reduction ", 0, cross_entropy, 0b10},
+      {.name = "NegativeLogLikelihoodLoss", .since = 12, .inputs = {2, 3}, .attributes = attributes, .run = nll_loss},
+      {.name = "SoftmaxCrossEntropyLoss",
+       .since = 12,
+       .inputs = {2, 3},
+       .outputs = 2,
+       .attributes = attributes,
+       .run = cross_entropy},
   };
   return ops;
 }

@@ -18,22 +18,22 @@ void run_batch_normalization(Call& call) {
   require<FormatError>(x.rank() > 1, "an input of shape {}; (batch, channels, ...) is required", x.shape());
   if (!training && (last || x.rank() == 2)) {
     require<FormatError>(!call.wants(1), "it has training outputs but is not in training_mode");
-    return call.result(0, batch_normalization(x, call[3], call[4], call[1], call[2], epsilon), Kind::real,
-                       call.value(0).layout);
+    return call.result(0, batch_normalization(x, call[3], call[4], call[1], call[2], epsilon), call.value(0).layout);
   }
   // The shape in which a value per channel broadcasts to x.
   const Index channels = x.shape()[last ? -1 : 1];
   Shape shape{channels};
   while (!last && shape.rank() < x.rank() - 1) shape = shape.inserted(shape.rank(), 1);
-  const auto of_channels = [&](Var v) { return reshape(v, shape); };
+  const auto of_channels = [&](Var v) { return cornu::reshape(v, shape); };
 
   Var mean_of = of_channels(call[3]), variance = of_channels(call[4]);
   if (training) {
     // (batch, channels, ...) to (channels, all other axes).
     const Var p = call[0];
-    Var rows = reshape(p, {p.shape()[0], channels, -1});
-    rows = reshape(transpose(rows, {1, 0, 2}), {channels, -1});
-    const Var batch_mean = mean(rows, 1), batch_variance = mean(square(rows - reshape(batch_mean, {channels, 1})), 1);
+    Var rows = cornu::reshape(p, {p.shape()[0], channels, -1});
+    rows = cornu::reshape(cornu::transpose(rows, {1, 0, 2}), {channels, -1});
+    const Var batch_mean = mean(rows, 1),
+              batch_variance = mean(square(rows - cornu::reshape(batch_mean, {channels, 1})), 1);
     const double momentum = call.real("momentum", 0.9);
     call.result(1, momentum * call[3] + (1 - momentum) * batch_mean);
     call.result(2, momentum * call[4] + (1 - momentum) * batch_variance);
@@ -43,7 +43,7 @@ void run_batch_normalization(Call& call) {
     require<FormatError>(!call.wants(1), "it has training outputs but is not in training_mode");
   }
   const Var scale = of_channels(call[1]) / sqrt(variance + epsilon);
-  call.result(0, (x - mean_of) * scale + of_channels(call[2]), Kind::real, call.value(0).layout);
+  call.result(0, (x - mean_of) * scale + of_channels(call[2]), call.value(0).layout);
 }
 
 /// Normalizes over all axes from `axis` on.
@@ -55,25 +55,36 @@ void run_layer_normalization(Call& call) {
     const Operand offset = call.has(2) ? Operand(call[2]) : Operand(0);
     return call.result(layer_normalization(x, call[1], offset, {.axes = x.rank() - axis, .epsilon = epsilon}));
   }
-  const Var rows = reshape(x, {x.shape().sub(0, axis).size(), x.shape().sub(axis).size()});
+  const Var rows = cornu::reshape(x, {x.shape().sub(0, axis).size(), x.shape().sub(axis).size()});
   const Var mean_of = mean(rows, 1, {.keepdims = true}), centred = rows - mean_of;
   const Var deviation = sqrt(mean(square(centred), 1, {.keepdims = true}) + epsilon);
-  Var y = reshape(centred / deviation, x.shape()) * call[1];
+  Var y = cornu::reshape(centred / deviation, x.shape()) * call[1];
   if (call.has(2)) y = y + call[2];
   call.result(y);
   Shape reduced = x.shape();
   for (Index i = axis; i < x.rank(); ++i) reduced = reduced.with(i, 1);
-  if (call.wants(1)) call.result(1, reshape(mean_of, reduced));
-  if (call.wants(2)) call.result(2, reshape(1 / deviation, reduced));
+  if (call.wants(1)) call.result(1, cornu::reshape(mean_of, reduced));
+  if (call.wants(2)) call.result(2, cornu::reshape(1 / deviation, reduced));
 }
 
 }  // namespace
 
 std::span<const Op> normalization_ops() {
   static constexpr Op ops[] = {
-      {"BatchNormalization", 6, 5, 5, 5, "epsilon is_test momentum spatial training_mode ", 0b110,
-       run_batch_normalization},
-      {"LayerNormalization", 17, 2, 3, 3, "axis epsilon stash_type ", 0b110, run_layer_normalization},
+      {.name = "BatchNormalization",
+       .since = 6,
+       .inputs = {5, 5},
+       .outputs = 5,
+       .attributes = "epsilon is_test momentum spatial training_mode ",
+       .weights = 0b110,
+       .run = run_batch_normalization},
+      {.name = "LayerNormalization",
+       .since = 17,
+       .inputs = {2, 3},
+       .outputs = 3,
+       .attributes = "axis epsilon stash_type ",
+       .weights = 0b110,
+       .run = run_layer_normalization},
   };
   return ops;
 }

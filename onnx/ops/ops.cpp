@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "cornu/core/error.h"
+
 namespace cornu::onnx::detail {
 
 namespace {
@@ -15,13 +17,19 @@ const Op* find(std::span<const Op> ops, std::string_view name) {
 
 }  // namespace
 
+std::span<const std::span<const Op>> all_ops() {
+  static const std::array<std::span<const Op>, 11> tables{
+      arithmetic_ops(), pointwise_ops(), product_ops(),   reduction_ops(), normalization_ops(), image_ops(),
+      recurrent_ops(),  shape_ops(),     selection_ops(), loss_ops(),      control_ops()};
+  return tables;
+}
+
 bool is_onnx_domain(std::string_view domain) { return domain.empty() || domain == "ai.onnx"; }
 
 const Op* find_op(std::string_view domain, std::string_view name) {
   if (domain == "ai.onnx.preview.training") return find(training_ops(), name);
   if (!is_onnx_domain(domain)) return nullptr;
-  for (const auto ops : {arithmetic_ops(), pointwise_ops(), product_ops(), reduction_ops(), normalization_ops(),
-                         image_ops(), recurrent_ops(), shape_ops(), selection_ops(), loss_ops()}) {
+  for (const std::span<const Op> ops : all_ops()) {
     if (const Op* const op = find(ops, name)) return op;
   }
   return nullptr;
@@ -30,6 +38,12 @@ const Op* find_op(std::string_view domain, std::string_view name) {
 Var without_gradient(Var operand, const Shape& shape) {
   const Var y = operand.tape().output(shape, {operand});
   return y.backward([] {});
+}
+
+Index axis_of(Index axis, const Shape& shape) {
+  const Index result = axis < 0 ? axis + shape.rank() : axis;
+  require<FormatError>(0 <= result && result < shape.rank(), "axis is {}, the input has shape {}", axis, shape);
+  return result;
 }
 
 }  // namespace cornu::onnx::detail

@@ -18,13 +18,20 @@ std::span<const Op> recurrent_ops();
 std::span<const Op> shape_ops();
 std::span<const Op> selection_ops();
 std::span<const Op> loss_ops();
+std::span<const Op> control_ops();
 std::span<const Op> training_ops();  // in the domain ai.onnx.preview.training
 
+/// All tables of ONNX's default domain.
+std::span<const std::span<const Op>> all_ops();
+
 /// The latest supported opset.
-inline constexpr Index last_opset = 17;
+inline constexpr Index last_opset = 28;
 
 /// The output of an op without a gradient, because its result is a step function of its inputs: uninitialised, of this
 /// shape, with the samples of `operand`.
 Var without_gradient(Var operand, const Shape& shape);
+
+/// `axis` in [0, rank): counted from the end if negative. Throws FormatError for another one.
+Index axis_of(Index axis, const Shape& shape);
 
 }  // namespace cornu::onnx::detail

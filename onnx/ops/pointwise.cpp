@@ -16,8 +16,27 @@ void pointwise(Call& call) {
   call.map(f);
 }
 
+/// The same for whole numbers, g.
+template <Var (*f)(Var), Index (*g)(Index)>
+void pointwise(Call& call) {
+  call.is_real() ? call.map(f) : call.map_integers(g);
+}
+
 Var negated(Var x) { return -x; }
 Var inverse(Var x) { return 1 / x; }
+
+Index negated_integer(Index x) {
+  Index result = 0;
+  require<ValueError>(!__builtin_sub_overflow(Index{0}, x, &result), "its integers overflow 64 bits");
+  return result;
+}
+Index size_of_integer(Index x) { return x < 0 ? negated_integer(x) : x; }
+Index positive_part(Index x) { return std::max(x, Index{0}); }
+Index is_false(Index x) { return x == 0 ? 1 : 0; }
+Index inverted(Index x) { return ~x; }
+
+void logical_not(Call& call) { call.map_integers(is_false); }
+void bitwise_not(Call& call) { call.map_integers(inverted); }
 
 void run_leaky_relu(Call& call) {
   const double alpha = call.real("alpha", 0.01);
@@ -55,13 +74,23 @@ void prelu(Call& call) {
   if (call.opset() < 7 && slope.rank() == 1 && x.rank() > 1) {
     Shape shape = slope.shape();
     while (shape.rank() < x.rank() - 1) shape = shape.inserted(shape.rank(), 1);
-    slope = reshape(slope, shape);
+    slope = cornu::reshape(slope, shape);
   }
-  call.result(relu(x) - slope * relu(-x), call.kind(0));
+  call.result(relu(x) - slope * relu(-x));
 }
 
 /// Before opset 11, the bounds are attributes.
 void clip(Call& call) {
+  if (!call.is_real()) {
+    const auto bound = [&](std::size_t input, Index otherwise) {
+      if (!call.has(input)) return otherwise;
+      require(call.value(input).size() == 1, "input {} has shape {}; one number is required", input, call.shape(input));
+      return call.integers(input)[0];
+    };
+    const auto [lowest, highest] = range_of(call.type(0));
+    const Index least = bound(1, lowest), most = bound(2, highest);
+    return call.map_integers([=](Index x) { return std::min(std::max(x, least), most); });
+  }
   const auto bound = [&](std::size_t input, const char* name) -> std::optional<double> {
     if (call.has(input)) return call.number(input);
     if (call.has(name)) return call.real(name, 0);
@@ -81,72 +110,158 @@ void dropout(Call& call) {
   const bool always = call.has(2) && call.number(2) != 0;
   require<FormatError>(!always || rate == 0, "it drops random elements in inference too, which is not supported");
   require<FormatError>(rate >= 0 && rate < 1, "the ratio is {}; it must be in [0, 1)", rate);
-  const Var x = call.value(0).var;
   call.map([&](Var v) { return Dropout{.rate = rate}.forward(v); });
   if (!call.wants(1)) return;
   require<FormatError>(!call.tape().training(), "its mask output is used in training, which is not supported");
-  const Var mask = without_gradient(x, x.shape());
-  for (Real& kept : mask.out()) kept = 1;
-  call.result(1, mask, Kind::boolean, call.value(0).layout);
+  const Shape shape = call.shape(0);
+  const std::span<Index> mask = call.memory<Index>(static_cast<std::size_t>(shape.size()));
+  std::fill(mask.begin(), mask.end(), Index{1});
+  call.integer_result(1, ElementType::boolean, shape, mask);
 }
 
-void cast(Call& call) {
-  const Index to = call.integer("to");
-  const Value x = call.value(0);
-  const auto each = [&](Kind kind, auto f) {
-    const Var y = without_gradient(x.var, x.var.shape());
-    for (Index i = 0; i < y.size(); ++i) y.out()[i] = f(x.var.value()[i]);
-    call.result(0, {.var = y, .kind = kind, .layout = x.layout, .rounding = Rounding::exact});
-  };
-  const auto to_integers = [&](double below) {
-    for (const Real number : x.var.value()) {
-      const double whole = std::trunc(static_cast<double>(number));
-      const bool is_below = whole < below || (whole == below && x.rounding == Rounding::rounded);
-      require<ValueError>(-below <= whole && is_below, "{} is out of the range of {}", number,
-                          name_of_element_type(to));
+// ---- Conversions of types ----
+
+/// Floats in the precision of a type, rounded to nearest, ties to even. The gradient is that of the identity.
+Var rounded(Var x, ElementType type) {
+  if (type != ElementType::float16 && type != ElementType::bfloat16) return x;
+  const Var y = x.tape().output(x.shape(), {x});
+  const Real* const from = x.value().data();
+  const bool is_half = type == ElementType::float16;
+  for (Index i = 0; i < y.size(); ++i) {
+    const auto number = static_cast<double>(from[i]);
+    int exponent = 0;
+    std::frexp(number, &exponent);
+    // Half: 11 digits, from 2^-14 on. bfloat16: 8 digits, from 2^-126 on.
+    const int digits = is_half ? 11 : 8, least = is_half ? -13 : -125;
+    const double step = std::ldexp(1.0, std::max(exponent, least) - digits);
+    double result = std::isfinite(number) ? std::nearbyint(number / step) * step : number;
+    if (is_half && std::abs(result) > 65504) result = std::copysign(HUGE_VAL, number);
+    y.out()[i] = static_cast<Real>(result);
+  }
+  return y.backward([=] {
+    if (Sink dx = x.sink()) {
+      const Real* const g = y.grad().data();
+      assign(dx, [=](Index i) { return g[i]; });
     }
-    if (x.kind == Kind::integer) return call.result(0, x);
-    each(Kind::integer, [](Real v) { return std::trunc(v); });
-  };
-  switch (static_cast<ElementType>(to)) {
+  });
+}
+
+void convert(Call& call, ElementType to) {
+  const Value& x = call.value(0);
+  const Kind kind = kind_of(to);
+  if (kind == Kind::real) {
+    const Var y = x.is_real() ? x.var : as_real(call.tape(), x);
+    return call.result(0, {.type = to, .layout = x.is_real() ? x.layout : Layout::plain, .var = rounded(y, to)});
+  }
+  const Shape shape = x.shape();
+  const std::span<Index> result = call.memory<Index>(static_cast<std::size_t>(shape.size()));
+  if (x.is_real()) {
+    const ConstView numbers = plain(x).value();
+    const double wide = std::max(0.0, static_cast<double>(range_of(to).second)) + 1,
+                 least = static_cast<double>(range_of(to).first);
+    for (Index i = 0; i < numbers.size(); ++i) {
+      Index& y = result[static_cast<std::size_t>(i)];
+      if (kind == Kind::boolean) {
+        y = numbers[i] != 0 ? 1 : 0;
+        continue;
+      }
+      const double whole = std::trunc(static_cast<double>(numbers[i]));
+      require<ValueError>(least <= whole && whole < wide, "{} is out of the range of {}", numbers[i],
+                          name_of_element_type(static_cast<std::int64_t>(to)));
+      y = static_cast<Index>(whole);
+    }
+  } else {
+    for (std::size_t i = 0; i < result.size(); ++i) result[i] = wrapped(to, x.integers[i]);
+  }
+  Value y = whole_value(to, shape, result, call.source());
+  if (x.kind() == Kind::integer && kind == Kind::integer) y.var = x.var;
+  call.result(0, y);
+}
+
+ElementType type_to(Index type) {
+  switch (const auto to = static_cast<ElementType>(type)) {
     case ElementType::float32:
     case ElementType::float64:
-      return call.result(0, x.var, Kind::real, x.layout);
-    case ElementType::int32:
-      return to_integers(0x1p31);
-    case ElementType::int64:
-      // INT64_MAX as a Real is 2^63.
-      return x.kind == Kind::integer ? call.result(0, x) : to_integers(0x1p63);
+    case ElementType::float16:
+    case ElementType::bfloat16:
     case ElementType::boolean:
-      return each(Kind::boolean, [](Real v) { return v != 0 ? Real{1} : Real{0}; });
+    case ElementType::int8:
+    case ElementType::int16:
+    case ElementType::int32:
+    case ElementType::int64:
+    case ElementType::uint8:
+    case ElementType::uint16:
+    case ElementType::uint32:
+    case ElementType::uint64:
+      return to;
     default:
-      throw FormatError(message("it casts to {}, which Cornu does not support", name_of_element_type(to)));
+      throw FormatError(message("it casts to {}, which Cornu does not support", name_of_element_type(type)));
   }
+}
+
+/// `saturate` and `round_mode` concern floats of 8 bits, which Cornu does not have.
+void cast(Call& call) { convert(call, type_to(call.integer("to"))); }
+void cast_like(Call& call) { convert(call, call.type(1)); }
+
+/// Booleans of floats.
+template <class F>
+void classify(Call& call, F f) {
+  const Var x = call[0];
+  const std::span<Index> result = call.memory<Index>(static_cast<std::size_t>(x.size()));
+  for (std::size_t i = 0; i < result.size(); ++i) result[i] = f(x.value()[static_cast<Index>(i)]) ? 1 : 0;
+  call.integer_result(0, ElementType::boolean, x.shape(), result);
+}
+void is_nan(Call& call) {
+  classify(call, [](Real v) { return std::isnan(v); });
+}
+void is_infinite(Call& call) {
+  const bool positive = call.integer("detect_positive", 1) != 0, negative = call.integer("detect_negative", 1) != 0;
+  classify(call, [=](Real v) { return std::isinf(v) && (v > 0 ? positive : negative); });
 }
 
 }  // namespace
 
 std::span<const Op> pointwise_ops() {
+  constexpr Gradient zero = Gradient::zero;
   static constexpr Op ops[] = {
-      {"Abs", 6, 1, 1, 1, "", 0, pointwise<abs>, 0b1},
-      {"Cast", 6, 1, 1, 1, "to ", 0, cast, 0b1},
-      {"Clip", 6, 1, 3, 1, "max min ", 0, clip, 0b111},
-      {"Dropout", 6, 1, 3, 2, "is_test ratio seed ", 0, dropout},
-      {"Elu", 6, 1, 1, 1, "alpha ", 0, run_elu},
-      {"Erf", 9, 1, 1, 1, "", 0, pointwise<erf>},
-      {"Exp", 6, 1, 1, 1, "", 0, pointwise<exp>},
-      {"Identity", 1, 1, 1, 1, "", 0, identity, 0b1},
-      {"LeakyRelu", 6, 1, 1, 1, "alpha ", 0, run_leaky_relu},
-      {"Log", 6, 1, 1, 1, "", 0, pointwise<log>},
-      {"Neg", 6, 1, 1, 1, "", 0, pointwise<negated>, 0b1},
-      {"PRelu", 6, 2, 2, 1, "", 0b10, prelu},
-      {"Reciprocal", 6, 1, 1, 1, "", 0, pointwise<inverse>},
-      {"Relu", 6, 1, 1, 1, "", 0, pointwise<relu>, 0b1},
-      {"Selu", 6, 1, 1, 1, "alpha gamma ", 0, selu},
-      {"Sigmoid", 6, 1, 1, 1, "", 0, pointwise<sigmoid>},
-      {"Softplus", 1, 1, 1, 1, "", 0, pointwise<softplus>},
-      {"Sqrt", 6, 1, 1, 1, "", 0, pointwise<sqrt>},
-      {"Tanh", 6, 1, 1, 1, "", 0, pointwise<tanh>},
+      {.name = "Abs", .since = 6, .takes = numbers, .run = pointwise<abs, size_of_integer>},
+      {.name = "BitwiseNot", .since = 18, .takes = integers, .gradient = zero, .run = bitwise_not},
+      {.name = "Cast", .since = 6, .attributes = "round_mode saturate to ", .takes = anything, .run = cast},
+      {.name = "CastLike",
+       .since = 15,
+       .inputs = {2, 2},
+       .attributes = "round_mode saturate ",
+       .takes = anything,
+       .run = cast_like},
+      {.name = "Clip", .since = 6, .inputs = {1, 3}, .attributes = "max min ", .takes = numbers, .run = clip},
+      {.name = "Dropout",
+       .since = 6,
+       .inputs = {1, 3},
+       .outputs = 2,
+       .attributes = "is_test ratio seed ",
+       .run = dropout},
+      {.name = "Elu", .since = 6, .attributes = "alpha ", .run = run_elu},
+      {.name = "Erf", .since = 9, .run = pointwise<erf>},
+      {.name = "Exp", .since = 6, .run = pointwise<exp>},
+      {.name = "Identity", .takes = anything, .run = identity},
+      {.name = "IsInf",
+       .since = 10,
+       .attributes = "detect_negative detect_positive ",
+       .gradient = zero,
+       .run = is_infinite},
+      {.name = "IsNaN", .since = 9, .gradient = zero, .run = is_nan},
+      {.name = "LeakyRelu", .since = 6, .attributes = "alpha ", .run = run_leaky_relu},
+      {.name = "Log", .since = 6, .run = pointwise<log>},
+      {.name = "Neg", .since = 6, .takes = numbers, .run = pointwise<negated, negated_integer>},
+      {.name = "Not", .takes = booleans, .gradient = zero, .run = logical_not},
+      {.name = "PRelu", .since = 6, .inputs = {2, 2}, .weights = 0b10, .run = prelu},
+      {.name = "Reciprocal", .since = 6, .run = pointwise<inverse>},
+      {.name = "Relu", .since = 6, .takes = numbers, .run = pointwise<relu, positive_part>},
+      {.name = "Selu", .since = 6, .attributes = "alpha gamma ", .run = selu},
+      {.name = "Sigmoid", .since = 6, .run = pointwise<sigmoid>},
+      {.name = "Softplus", .run = pointwise<softplus>},
+      {.name = "Sqrt", .since = 6, .run = pointwise<sqrt>},
+      {.name = "Tanh", .since = 6, .run = pointwise<tanh>},
   };
   return ops;
 }

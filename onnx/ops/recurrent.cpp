@@ -57,7 +57,7 @@ Var mask_of(const Call& call, Index batch, Index steps) {
   const std::span<const Index> lengths = call.integers(4);
   require(std::ssize(lengths) == batch, "{} sequence_lens for a batch of {}", lengths.size(), batch);
   if (std::all_of(lengths.begin(), lengths.end(), [&](Index length) { return length == steps; })) return {};
-  return sequence_mask(reshape(call[4], {batch}), steps);
+  return sequence_mask(cornu::reshape(call.as_real(4), {batch}), steps);
 }
 
 /// The activation of direction d of an RNN.
@@ -79,8 +79,8 @@ Var matrix(const Call& call, std::size_t input, Index d, const Cell& cell, Index
   const auto gates = static_cast<Index>(cell.order.size());
   require<FormatError>(w.rank() == 3 && w.shape()[1] == gates * units,
                        "weights of shape {}; {} gates of {} are required", w.shape(), gates, units);
-  const Var block = reshape(slice_axis(w, 0, d, d + 1), {gates, units, w.shape()[2]});
-  return transpose(reshape(take(block, 0, cell.order), {gates * units, w.shape()[2]}));
+  const Var block = cornu::reshape(slice_axis(w, 0, d, d + 1), {gates, units, w.shape()[2]});
+  return cornu::transpose(cornu::reshape(detail::take(block, 0, cell.order), {gates * units, w.shape()[2]}));
 }
 
 Var biases(const Call& call, Index d, const Cell& cell, Index units) {
@@ -90,8 +90,8 @@ Var biases(const Call& call, Index d, const Cell& cell, Index units) {
     std::fill(zeros.begin(), zeros.end(), Real{0});
     return call.tape().input(zeros);
   }
-  const Var both = reshape(slice_axis(call[3], 0, d, d + 1), {2, gates, units});
-  const Var ours = reshape(take(both, 1, cell.order), {2, gates * units});
+  const Var both = cornu::reshape(slice_axis(call[3], 0, d, d + 1), {2, gates, units});
+  const Var ours = cornu::reshape(detail::take(both, 1, cell.order), {2, gates * units});
   return cell.adds_biases ? sum(ours, 0) : ours;
 }
 
@@ -100,7 +100,7 @@ void recurrent(Call& call, const Cell& cell) {
   const std::string_view way = call.text("direction", "forward");
   const bool two = way == "bidirectional";
   require<FormatError>(two || way == "forward" || way == "reverse", "direction is '{}'", way);
-  const Var x = with_mask(batch_first ? call[0] : transpose(call[0], {1, 0, 2}), {});
+  const Var x = with_mask(batch_first ? call[0] : cornu::transpose(call[0], {1, 0, 2}), {});
   const Index units = call.integer("hidden_size", call[2].shape()[-1]), directions = two ? 2 : 1;
   require<FormatError>(units == call[2].shape()[-1], "hidden_size is {}, its weights have {}", units,
                        call[2].shape()[-1]);
@@ -114,7 +114,7 @@ void recurrent(Call& call, const Cell& cell) {
     const Shape expected = batch_first ? Shape{batch, directions, units} : Shape{directions, batch, units};
     require(call[input].shape() == expected, "an initial state of shape {}; {} is required", call[input].shape(),
             expected);
-    return reshape(slice_axis(call[input], batch_first ? 1 : 0, d, d + 1), {batch, units});
+    return cornu::reshape(slice_axis(call[input], batch_first ? 1 : 0, d, d + 1), {batch, units});
   };
   const auto is_nothing = [](Var state) {
     if (!state) return true;
@@ -131,7 +131,7 @@ void recurrent(Call& call, const Cell& cell) {
                               biases(call, d, cell, units),
                               initial(5, d),
                               initial(6, d),
-                              call.has(7) ? reshape(slice_axis(call[7], 0, d, d + 1), {3 * units}) : Var(),
+                              call.has(7) ? cornu::reshape(slice_axis(call[7], 0, d, d + 1), {3 * units}) : Var(),
                               cell.activations[0].empty() ? activation_of(call, d) : nullptr};
     const bool has_states = !is_nothing(direction.h) || !is_nothing(direction.c) || call.wants(2);
     States made;
@@ -145,26 +145,26 @@ void recurrent(Call& call, const Cell& cell) {
       made.all = cell.run(x, direction.kernel, direction.recurrent_kernel, direction.bias, options);
     }
     if (mask) {  // later nodes know nothing of it
-      const Var counts = reshape(backwards ? flip(mask, 1) : mask, {batch, steps, 1});
+      const Var counts = cornu::reshape(backwards ? flip(mask, 1) : mask, {batch, steps, 1});
       made.all = with_mask(made.all, {});
       last[k] = slice_axis(made.all, 1, steps - 1, steps);
       made.all = made.all * counts;  // ONNX Runtime pads with zeros
     } else {
       last[k] = slice_axis(made.all, 1, steps - 1, steps);  // (batch, 1, units)
     }
-    if (made.cell) cells[k] = reshape(made.cell, {batch, 1, units});
+    if (made.cell) cells[k] = cornu::reshape(made.cell, {batch, 1, units});
     // ONNX returns the states in order of time for both directions.
     const std::span<Index> order = counted(call.tape(), steps);
     if (backwards) std::reverse(order.begin(), order.end());
-    states[k] = reshape(backwards ? take(made.all, 1, order) : made.all, {batch, steps, 1, units});
+    states[k] = cornu::reshape(backwards ? detail::take(made.all, 1, order) : made.all, {batch, steps, 1, units});
   }
   const auto count = static_cast<std::size_t>(directions);
   const auto of_directions = [&](const std::array<Var, 2>& each) {  // (batch, directions, units)
     const Var y = concatenate(std::span<const Var>(each.data(), count), 1);
-    return batch_first ? y : transpose(y, {1, 0, 2});
+    return batch_first ? y : cornu::transpose(y, {1, 0, 2});
   };
   const Var y = concatenate(std::span<const Var>(states.data(), count), 2);  // (batch, steps, directions, units)
-  call.result(0, batch_first ? y : transpose(y, {1, 2, 0, 3}));
+  call.result(0, batch_first ? y : cornu::transpose(y, {1, 2, 0, 3}));
   call.result(1, of_directions(last));
   if (call.wants(2)) call.result(2, of_directions(cells));
 }
@@ -249,9 +249,27 @@ void run_rnn(Call& call) {
 
 std::span<const Op> recurrent_ops() {
   static constexpr Op ops[] = {
-      {"GRU", 7, 3, 6, 2, "activations direction hidden_size layout linear_before_reset ", 0b1110, run_gru},
-      {"LSTM", 7, 3, 8, 3, "activations direction hidden_size input_forget layout ", 0b10001110, run_lstm},
-      {"RNN", 7, 3, 6, 2, "activations direction hidden_size layout ", 0b1110, run_rnn},
+      {.name = "GRU",
+       .since = 7,
+       .inputs = {3, 6},
+       .outputs = 2,
+       .attributes = "activations direction hidden_size layout linear_before_reset ",
+       .weights = 0b1110,
+       .run = run_gru},
+      {.name = "LSTM",
+       .since = 7,
+       .inputs = {3, 8},
+       .outputs = 3,
+       .attributes = "activations direction hidden_size input_forget layout ",
+       .weights = 0b10001110,
+       .run = run_lstm},
+      {.name = "RNN",
+       .since = 7,
+       .inputs = {3, 6},
+       .outputs = 2,
+       .attributes = "activations direction hidden_size layout ",
+       .weights = 0b1110,
+       .run = run_rnn},
   };
   return ops;
 }

@@ -9,33 +9,58 @@ namespace cornu::onnx::detail {
 
 namespace {
 
-/// A 0 copies the input's dimension; with allowzero (opset 14) it is a dimension of 0.
-void reshape(Call& call) {
-  const Var x = call[0];
-  const std::span<const Index> wanted = call.integers(1);
-  require<FormatError>(wanted.size() <= Shape::max_rank, "{} dimensions; at most {} are supported", wanted.size(),
+/// A target shape, in which one dimension may be -1.
+Shape shape_of(std::span<const Index> target, Index size) {
+  require<FormatError>(std::ssize(target) <= Shape::max_rank, "{} dimensions; at most {} are supported", target.size(),
                        Shape::max_rank);
+  std::array<Index, Shape::max_rank> lengths{};
+  std::copy(target.begin(), target.end(), lengths.begin());
+  Index* open = nullptr;
+  Index others = 1;
+  for (std::size_t i = 0; i < target.size(); ++i) {
+    if (lengths[i] != -1) {
+      require(!__builtin_mul_overflow(others, lengths[i], &others), "reshape: the dimensions overflow");
+      continue;
+    }
+    require(open == nullptr, "reshape: more than one dimension is -1");
+    open = &lengths[i];
+  }
+  if (open != nullptr) {
+    if (others <= 0 || size % others != 0) {
+      throw ShapeError(message("reshape: {} elements do not fit into {}", size, to_string(target)));
+    }
+    *open = size / others;
+  }
+  return Shape(std::span<const Index>(lengths.data(), target.size()));
+}
+
+/// A 0 copies the input's dimension; with allowzero (opset 14) it is a dimension of 0.
+void run_reshape(Call& call) {
+  const Value& x = call.value(0);
+  const std::span<const Index> wanted = call.integers(1);
   const std::span<Index> target = call.memory<Index>(wanted.size());
   for (std::size_t i = 0; i < target.size(); ++i) {
     const bool copied = wanted[i] == 0 && call.integer("allowzero", 0) == 0;
     target[i] = copied ? x.shape()[static_cast<Index>(i)] : wanted[i];
   }
-  call.reshaped_result(cornu::reshape(x, target));
+  if (x.is_real()) return call.result(cornu::reshape(plain(x), target));
+  call.result(0, reshape(x, shape_of(target, x.size())));
 }
 
 void flatten(Call& call) {
-  const Var x = call[0];
-  const Index axis = call.integer("axis", 1), at = axis < 0 ? axis + x.rank() : axis;
-  require<FormatError>(0 <= at && at <= x.rank(), "axis is {}, the input has shape {}", axis, x.shape());
-  call.reshaped_result(cornu::reshape(x, {x.shape().sub(0, at).size(), x.shape().sub(at).size()}));
+  const Value& x = call.value(0);
+  const Shape s = x.shape();
+  const Index axis = call.integer("axis", 1), at = axis < 0 ? axis + s.rank() : axis;
+  require<FormatError>(0 <= at && at <= s.rank(), "axis is {}, the input has shape {}", axis, s);
+  call.result(0, reshape(x, Shape{s.sub(0, at).size(), s.sub(at).size()}));
 }
 
 /// Before opset 13, the axes are an attribute.
 void unsqueeze(Call& call) {
-  const Var x = call[0];
+  const Value& x = call.value(0);
   const auto axes = call.integers(1, "axes");
   require<FormatError>(axes.has_value(), "it has no axes");
-  const Index rank = x.rank() + static_cast<Index>(axes->size());
+  const Index rank = x.shape().rank() + std::ssize(*axes);
   const std::span<Index> sorted = call.memory<Index>(axes->size());
   std::transform(axes->begin(), axes->end(), sorted.begin(), [&](Index axis) { return axis < 0 ? axis + rank : axis; });
   std::sort(sorted.begin(), sorted.end());
@@ -44,38 +69,42 @@ void unsqueeze(Call& call) {
     require<FormatError>(0 <= axis && axis <= shape.rank(), "axis {} of a result of {} axes", axis, rank);
     shape = shape.inserted(axis, 1);
   }
-  call.reshaped_result(cornu::reshape(x, shape));
+  call.result(0, reshape(x, shape));
 }
 
 void squeeze(Call& call) {
-  const Var x = call[0];
+  const Value& x = call.value(0);
+  const Shape s = x.shape();
   const auto axes = call.integers(1, "axes");
   Shape shape;
-  for (Index i = 0; i < x.rank(); ++i) {
-    bool chosen = !axes && x.shape()[i] == 1;
-    for (std::size_t k = 0; axes && k < axes->size(); ++k) chosen = chosen || x.shape().normalized((*axes)[k]) == i;
-    require<FormatError>(!chosen || x.shape()[i] == 1, "axis {} of {} is not 1", i, x.shape());
-    if (!chosen) shape = shape.inserted(shape.rank(), x.shape()[i]);
+  for (Index i = 0; i < s.rank(); ++i) {
+    bool chosen = !axes && s[i] == 1;
+    for (std::size_t k = 0; axes && k < axes->size(); ++k) chosen = chosen || s.normalized((*axes)[k]) == i;
+    require<FormatError>(!chosen || s[i] == 1, "axis {} of {} is not 1", i, s);
+    if (!chosen) shape = shape.inserted(shape.rank(), s[i]);
   }
-  call.reshaped_result(cornu::reshape(x, shape));
+  call.result(0, reshape(x, shape));
 }
 
-void transpose(Call& call) {
-  const Var x = call[0];
-  call.result(call.has("perm") ? cornu::transpose(x, call.integers("perm")) : cornu::transpose(x), call.kind(0));
+void run_transpose(Call& call) {
+  const Value& x = call.value(0);
+  if (call.has("perm")) return call.result(0, transpose(call.tape(), x, call.integers("perm")));
+  const std::span<Index> reversed = counted(call.tape(), x.shape().rank());
+  std::reverse(reversed.begin(), reversed.end());
+  call.result(0, transpose(call.tape(), x, reversed));
 }
 
 void concat(Call& call) {
   const Value& first = call.value(0);
   bool last = first.layout == Layout::channels_last;
   for (std::size_t i = 1; i < call.input_count(); ++i) last = last && call.value(i).layout == first.layout;
-  const Index rank = first.var.rank(), axis = call.integer("axis");
+  const Index rank = first.shape().rank(), axis = call.integer("axis");
   if (last && (axis == 1 || axis == 1 - rank)) {
     const std::span<Var> values = call.memory<Var>(call.input_count());
     for (std::size_t i = 0; i < values.size(); ++i) values[i] = call.value(i).var;
-    return call.result(0, concatenate(values, -1), call.kind(0), Layout::channels_last);
+    return call.result(concatenate(values, -1), Layout::channels_last);
   }
-  call.result(concatenate(call.from(0), axis), call.kind(0));
+  call.result(0, concatenate(call.tape(), call.from(0), axis));
 }
 
 /// The range [start, end), with negative bounds counted from the end and both clamped to the axis.
@@ -89,60 +118,70 @@ struct Range {
   Index length() const { return end - start; }
 };
 
+/// Whole numbers that depend on shapes only.
+void counts(Call& call, const Shape& shape, std::span<const Index> numbers) {
+  call.result(0, whole_value(ElementType::int64, shape, numbers));
+}
+
 void shape(Call& call) {
-  const Shape s = call[0].shape();
+  const Shape s = call.shape(0);
   const Range range(call.integer("start", 0), call.integer("end", s.rank()), s.rank());
   const std::span<Index> lengths = call.memory<Index>(static_cast<std::size_t>(std::max(Index{0}, range.length())));
   for (std::size_t i = 0; i < lengths.size(); ++i) lengths[i] = s[range.start + static_cast<Index>(i)];
-  call.integer_result({std::ssize(lengths)}, lengths);
+  counts(call, {std::ssize(lengths)}, lengths);
 }
 
 void size(Call& call) {
   const std::span<Index> count = call.memory<Index>(1);
-  count[0] = call[0].size();
-  call.integer_result({}, count);
+  count[0] = call.value(0).size();
+  counts(call, {}, count);
 }
 
 void constant(Call& call) {
   if (call.has("value_float")) return call.result(call.tape().constant(static_cast<Real>(call.real("value_float", 0))));
-  if (call.has("value_int"))
-    return call.integer_result({}, {&call.attribute("value_int", AttributeType::integer).integer, 1});
+  if (call.has("value_floats")) {
+    const std::vector<double>& numbers = call.attribute("value_floats", AttributeType::reals).reals;
+    const View view = call.tape().scratch({std::ssize(numbers)});
+    std::transform(numbers.begin(), numbers.end(), view.begin(),
+                   [](double number) { return static_cast<Real>(number); });
+    return call.result(call.tape().input(view));
+  }
+  if (call.has("value_int")) {
+    return counts(call, {}, {&call.attribute("value_int", AttributeType::integer).integer, 1});
+  }
   if (call.has("value_ints")) {
     const std::span<const Index> numbers = call.integers("value_ints");
-    return call.integer_result({std::ssize(numbers)}, numbers);
+    return counts(call, {std::ssize(numbers)}, numbers);
   }
-  const Attribute& value = call.attribute("value", AttributeType::tensor);
-  call.result(0, value_of(call.tape(), value.tensor, value.kind, value.tensor_integers));
+  call.result(0, value_of(call.tape(), call.attribute("value", AttributeType::tensor).tensor));
 }
 
 void constant_of_shape(Call& call) {
-  const View numbers = call.tape().scratch(Shape(call.integers(0)));
-  const Attribute* const value = call.has("value") ? &call.attribute("value", AttributeType::tensor) : nullptr;
-  std::fill(numbers.begin(), numbers.end(), value == nullptr ? Real{0} : value->tensor.item());
-  const bool is_rounded = value != nullptr && !value->tensor_integers.empty();
-  call.result(0, {.var = call.tape().input(numbers),
-                  .kind = value == nullptr ? Kind::real : value->kind,
-                  .rounding = is_rounded ? Rounding::rounded : Rounding::exact});
+  const Shape shape(call.integers(0));
+  const Elements* const value = call.has("value") ? &call.attribute("value", AttributeType::tensor).tensor : nullptr;
+  if (value != nullptr && value->kind() != Kind::real) {
+    require<FormatError>(value->integers.size() == 1, "its value has {} elements, expected 1", value->integers.size());
+    const std::span<Index> numbers = call.memory<Index>(static_cast<std::size_t>(shape.size()));
+    std::fill(numbers.begin(), numbers.end(), value->integers[0]);
+    return call.result(0, whole_value(value->type, shape, numbers));
+  }
+  const View numbers = call.tape().scratch(shape);
+  std::fill(numbers.begin(), numbers.end(), value == nullptr ? Real{0} : value->real.item());
+  call.result(0, {.type = value == nullptr ? ElementType::float32 : value->type, .var = call.tape().input(numbers)});
 }
 
-void expand(Call& call) { call.result(detail::expand(call[0], Shape(call.integers(1))), call.kind(0)); }
-
-Index longest_axis(const Shape& shape) {
-  Index result = 0;
-  for (const Index length : shape.dimensions()) result = std::max(result, length);
-  return result;
-}
+void run_expand(Call& call) { call.result(0, expand(call.tape(), call.value(0), Shape(call.integers(1)))); }
 
 /// Before opset 10, starts, ends and axes are attributes, and there are no steps.
-void slice(Call& call) {
-  Var y = call[0];
+void run_slice(Call& call) {
+  Value y = call.value(0);
+  if (y.is_real()) y = {.type = y.type, .var = plain(y)};
   const auto axes = call.integers(3, "axes");
-  const Index longest = longest_axis(y.shape());
   const auto bounds = [&](std::size_t input, const char* name) {
-    return call.has(input) ? call.bounds(input, longest) : call.integers(name);
+    return call.has(input) ? call.integers(input) : call.integers(name);
   };
   const std::span<const Index> starts = bounds(1, "starts"), ends = bounds(2, "ends");
-  const std::span<const Index> steps = call.has(4) ? call.bounds(4, longest) : std::span<const Index>();
+  const std::span<const Index> steps = call.has(4) ? call.integers(4) : std::span<const Index>();
   require<FormatError>(starts.size() == ends.size() && (!axes || axes->size() == starts.size()) &&
                            (!call.has(4) || steps.size() == starts.size()),
                        "starts, ends, axes and steps differ in length");
@@ -153,7 +192,7 @@ void slice(Call& call) {
     require<FormatError>(step != 0, "a step is 0");
     if (step == 1) {
       const Range range(starts[i], ends[i], extent);
-      y = cornu::slice_axis(y, axis, range.start, std::max(range.start, range.end));
+      y = slice(call.tape(), y, axis, range.start, std::max(range.start, range.end));
       continue;
     }
     const auto inside = [&](Index at) {
@@ -163,49 +202,75 @@ void slice(Call& call) {
     const std::span<Index> positions =
         counted(call.tape(), std::max(Index{0}, (to - from + (step > 0 ? step - 1 : step + 1)) / step));
     for (Index& position : positions) position = from + position * step;
-    y = take(y, axis, positions);
+    y = take(call.tape(), y, axis, positions);
   }
-  call.result(y, call.kind(0));
+  call.result(0, y);
 }
 
-/// Before opset 13, the sizes are an attribute. Without sizes, all parts are equal.
+/// Before opset 13, the sizes are an attribute. Without sizes, all parts are equal; as of opset 18, the last one may be
+/// smaller.
 void split(Call& call) {
-  const Var x = call[0];
-  const Index axis = x.shape().normalized(call.integer("axis", 0)), extent = x.shape()[axis];
+  const Value& x = call.value(0);
+  const Shape s = x.shape();
+  const Index axis = s.normalized(call.integer("axis", 0)), extent = s[axis];
   const auto sizes = call.integers(1, "split");
   const auto count = static_cast<Index>(call.output_count());
-  require<FormatError>(sizes ? static_cast<Index>(sizes->size()) == count : extent % count == 0,
+  require<FormatError>(call.integer("num_outputs", count) == count, "num_outputs is {}, it has {} outputs",
+                       call.integer("num_outputs", count), count);
+  const bool may_be_uneven = call.has("num_outputs");
+  require<FormatError>(sizes ? std::ssize(*sizes) == count : may_be_uneven || extent % count == 0,
                        "{} positions cannot be split into {} parts", extent, count);
+  const Index each = (extent + count - 1) / count;
   Index begin = 0;
   for (std::size_t i = 0; i < call.output_count(); ++i) {
-    const Index part = sizes ? (*sizes)[i] : extent / count;
+    const Index part = sizes ? (*sizes)[i] : std::min(each, extent - begin);
     require<FormatError>(0 <= part && part <= extent - begin, "part {} has {} positions, {} of {} are left", i, part,
                          extent - begin, extent);
-    const Index end = begin + part;
-    call.result(i, cornu::slice_axis(x, axis, begin, end), call.kind(0));
-    begin = end;
+    if (call.wants(i)) call.result(i, slice(call.tape(), x, axis, begin, begin + part));
+    begin += part;
   }
-  require<FormatError>(begin == extent, "its parts have {} positions, axis {} of {} has {}", begin, axis, x.shape(),
-                       extent);
+  require<FormatError>(begin == extent, "its parts have {} positions, axis {} of {} has {}", begin, axis, s, extent);
 }
 
 }  // namespace
 
 std::span<const Op> shape_ops() {
+  constexpr Gradient zero = Gradient::zero;
   static constexpr Op ops[] = {
-      {"Concat", 4, 1, many, 1, "axis ", 0, concat, ~0U},
-      {"Constant", 1, 0, 0, 1, "value value_float value_int value_ints ", 0, constant},
-      {"ConstantOfShape", 9, 1, 1, 1, "value ", 0, constant_of_shape, 0b1},
-      {"Expand", 8, 2, 2, 1, "", 0, expand, 0b11},
-      {"Flatten", 1, 1, 1, 1, "axis ", 0, flatten, 0b1},
-      {"Reshape", 5, 2, 2, 1, "allowzero ", 0, reshape, 0b11},
-      {"Shape", 1, 1, 1, 1, "end start ", 0, shape, 0b1},
-      {"Size", 1, 1, 1, 1, "", 0, size, 0b1},
-      {"Slice", 1, 1, 5, 1, "axes ends starts ", 0, slice, 0b11111},
-      {"Split", 2, 1, 2, many, "axis split ", 0, split, 0b11},
-      {"Squeeze", 1, 1, 2, 1, "axes ", 0, squeeze, 0b11},
-      {"Transpose", 1, 1, 1, 1, "perm ", 0, transpose, 0b1},
-      {"Unsqueeze", 1, 1, 2, 1, "axes ", 0, unsqueeze, 0b11},
+      {.name = "Concat", .since = 4, .inputs = {1, many}, .attributes = "axis ", .takes = anything, .run = concat},
+      {.name = "Constant",
+       .inputs = {0, 0},
+       .attributes = "value value_float value_floats value_int value_ints ",
+       .takes = anything,
+       .gradient = zero,
+       .run = constant},
+      {.name = "ConstantOfShape",
+       .since = 9,
+       .attributes = "value ",
+       .takes = integers,
+       .gradient = zero,
+       .run = constant_of_shape},
+      {.name = "Expand", .since = 8, .inputs = {2, 2}, .takes = anything, .run = run_expand},
+      {.name = "Flatten", .attributes = "axis ", .takes = anything, .run = flatten},
+      {.name = "Reshape",
+       .since = 5,
+       .inputs = {2, 2},
+       .attributes = "allowzero ",
+       .takes = anything,
+       .run = run_reshape},
+      {.name = "Shape", .attributes = "end start ", .takes = anything, .gradient = zero, .run = shape},
+      {.name = "Size", .takes = anything, .gradient = zero, .run = size},
+      {.name = "Slice", .inputs = {1, 5}, .attributes = "axes ends starts ", .takes = anything, .run = run_slice},
+      {.name = "Split",
+       .since = 2,
+       .inputs = {1, 2},
+       .outputs = many,
+       .attributes = "axis num_outputs split ",
+       .takes = anything,
+       .run = split},
+      {.name = "Squeeze", .inputs = {1, 2}, .attributes = "axes ", .takes = anything, .run = squeeze},
+      {.name = "Transpose", .attributes = "perm ", .takes = anything, .run = run_transpose},
+      {.name = "Unsqueeze", .inputs = {1, 2}, .attributes = "axes ", .takes = anything, .run = unsqueeze},
   };
   return ops;
 }

@@ -71,9 +71,21 @@ void momentum(Call& call) {
 
 std::span<const Op> training_ops() {
   static constexpr Op ops[] = {
-      {"Adagrad", 1, 3, many, many, "decay_factor epsilon norm_coefficient ", 0, adagrad},
-      {"Adam", 1, 3, many, many, "alpha beta epsilon norm_coefficient norm_coefficient_post ", 0, adam},
-      {"Momentum", 1, 3, many, many, "alpha beta mode norm_coefficient ", 0, momentum},
+      {.name = "Adagrad",
+       .inputs = {3, many},
+       .outputs = many,
+       .attributes = "decay_factor epsilon norm_coefficient ",
+       .run = adagrad},
+      {.name = "Adam",
+       .inputs = {3, many},
+       .outputs = many,
+       .attributes = "alpha beta epsilon norm_coefficient norm_coefficient_post ",
+       .run = adam},
+      {.name = "Momentum",
+       .inputs = {3, many},
+       .outputs = many,
+       .attributes = "alpha beta mode norm_coefficient ",
+       .run = momentum},
   };
   return ops;
 }

@@ -35,8 +35,7 @@ TEST(OnnxDescription, ListsEveryReasonWhyAModelCannotRun) {
   EXPECT_TRUE(model.initializers[2].external);
   EXPECT_FALSE(model.initializers[3].external);
   EXPECT_EQ(model.unsupported,
-            (std::vector<std::string>{"ops: ai.onnx.ml.ZipMap, Loop, NonZero\n  Forged: 1",
-                                      "opset 21 (the latest is 17)", "types: float16, sequence, string, uint8",
+            (std::vector<std::string>{"ops: ai.onnx.ml.ZipMap, Loop, NonZero\n  Forged: 1", "types: sequence, string",
                                       "nested graphs: Loop", "initializers in another file (external data)"}));
 }
 
@@ -54,7 +53,7 @@ TEST(OnnxDescription, TakesNoMoreMemoryThanTheReader) {
   for (int i = 0; i < 200'000; ++i) names += cornu::testing::field(5, "");
   const std::string model = cornu::testing::field(1, 8) + cornu::testing::field(7, names);
   const cornu::testing::PeakMemory memory;
-  EXPECT_NE(error_of<FormatError>([&] { describe(model, "m"); }).find("would take more than three times its size"),
+  EXPECT_NE(error_of<FormatError>([&] { describe(model, "m"); }).find("would take more than 3 times its size"),
             std::string::npos);
   EXPECT_LT(memory.bytes(), 4 * std::ssize(model) + (Index{32} << 20));
 }
