@@ -196,13 +196,15 @@ template <class T>
 template <class T>
 [[gnu::always_inline]] inline T erf(T x) {
   constexpr int terms = detail::Format<T>::single ? 8 : 13;
-  constexpr std::array<T, terms> coefficients = [] {  // of the Taylor series, 2 / sqrt(pi) (-1)^k / (k! (2 k + 1))
+  // Of the Taylor series, 2 / sqrt(pi) (-1)^k / (k! (2 k + 1)). The first one is less 1, and x is added last, exactly.
+  constexpr std::array<T, terms> coefficients = [] {
     std::array<T, terms> result{};
     double power = 1.1283791670955125739;
     for (int k = 0; k < terms; ++k) {
       result[static_cast<std::size_t>(k)] = static_cast<T>(power / (2 * k + 1));
       power /= -(k + 1);
     }
+    result[0] = T(0.1283791670955125739);
     return result;
   }();
   const T square = x * x;
@@ -211,7 +213,7 @@ template <class T>
   for (std::size_t k = terms; k > 0; --k) series = series * square + coefficients[k - 1];
   // The series for |x| < 1/2, the normal distribution's tail from there on.
   const T tail = normal(T(-1.41421356237309504880) * std::abs(x)).cumulative;
-  return std::abs(x) < T(0.5) ? x * series : std::copysign(1 - 2 * tail, x);
+  return std::abs(x) < T(0.5) ? x + x * series : std::copysign(1 - 2 * tail, x);
 }
 
 }  // namespace cornu::math

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "cornu/core/kernels/lanes.h"
 #include "cornu/core/kernels/vector_math.h"
@@ -12,7 +13,15 @@ namespace {
 
 constexpr Real log_of_nothing = -std::numeric_limits<Real>::infinity();
 
-/// log(sum(e^x)) over the middle axis of `split`; the gradient is a softmax times the gradient of the result.
+/// The maximum of each lane's slice; 0 if it is infinite or NaN, because inf - inf is NaN.
+[[gnu::always_inline]] inline Lanes finite_peaks(const SliceTile& tile, const Real* numbers) {
+  Lanes peaks = tile.max(numbers);
+  for (Real& peak : peaks) peak = std::isfinite(peak) ? peak : 0;
+  return peaks;
+}
+
+/// log(sum(e^x)) over the middle axis of `split`. The gradient is a softmax times the gradient of the result. It is
+/// computed from x: e^(x - result) would lose the digits that a large result has no room for.
 Var logsumexp_over(Var x, const AxisSplit& split, const Shape& shape, OpDescription&& op) {
   Var y = x.tape().output(shape, {x}, std::move(op));
   Real* const numbers = x.tape().scratch({SliceTile::size(split)}).data();
@@ -20,9 +29,7 @@ Var logsumexp_over(Var x, const AxisSplit& split, const Shape& shape, OpDescript
   vectorized([=, from = x.value().data(), to = y.out().data()] {
     each_slice_tile(split, [=](const SliceTile& tile) {
       tile.load(from, log_of_nothing, numbers);
-      Lanes peaks = tile.max(numbers);
-      // Without a finite maximum nothing is subtracted: inf - inf is NaN.
-      for (Real& peak : peaks) peak = std::isfinite(peak) ? peak : 0;
+      const Lanes peaks = finite_peaks(tile, numbers);
       tile.each(numbers, [=](Index i, std::size_t lane) { return math::exp(numbers[i] - peaks[lane]); });
       const Lanes sums = tile.sum(numbers);
       for (Index k = 0; k < tile.slices(); ++k) {
@@ -34,22 +41,19 @@ Var logsumexp_over(Var x, const AxisSplit& split, const Shape& shape, OpDescript
   return y.backward([=] {
     const Sink dx = x.sink();
     if (!dx) return;
-    Real* const tile_of_x = x.tape().scratch({SliceTile::size(split)}).data();
-    vectorized([=, from = x.value().data(), result = y.value().data(), g = y.grad().data(), to = dx.data(),
-                accumulates = dx.accumulates()] {
+    vectorized([=, from = x.value().data(), g = y.grad().data(), to = dx.data(), adds = dx.accumulates()] {
       each_slice_tile(split, [=](const SliceTile& tile) {
-        tile.load(from, log_of_nothing, tile_of_x);
-        Lanes shift{}, scale{};  // of each lane's slice; a single slice has all lanes
-        for (std::size_t lane = 0; lane < lane_count; ++lane) {
+        tile.load(from, log_of_nothing, numbers);
+        const Lanes peaks = finite_peaks(tile, numbers);
+        tile.each(numbers, [=](Index i, std::size_t lane) { return math::exp(numbers[i] - peaks[lane]); });
+        Lanes scale = tile.sum(numbers);
+        for (std::size_t lane = 0; lane < lane_count; ++lane) {  // unused lanes repeat the last slice
           const Index slice = tile.first() + std::min(static_cast<Index>(lane), tile.slices() - 1);
-          shift[lane] = result[slice] == log_of_nothing ? 0 : result[slice];
-          scale[lane] = g[slice];
+          scale[lane] = scale[lane] == 0 ? 0 : g[slice] / scale[lane];
         }
-        tile.each(tile_of_x, [=](Index i, std::size_t lane) {
-          const Real share = math::exp(tile_of_x[i] - shift[lane]);
-          return share == 0 ? Real{0} : scale[lane] * share;
-        });
-        tile.store(tile_of_x, accumulates, to);
+        tile.each(numbers,
+                  [=](Index i, std::size_t lane) { return numbers[i] == 0 ? Real{0} : numbers[i] * scale[lane]; });
+        tile.store(numbers, adds, to);
       });
     });
   });

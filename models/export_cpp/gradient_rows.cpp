@@ -136,9 +136,7 @@ void selection(To& to) {
   to.add(2, "select_gradient", "false, " + axes, {to.operand(0), to.gradient()});
 }
 
-void log_sum_exp(To& to) {
-  to.add(0, "log_sum_exp_gradient", reduced_axes(to), {to.operand(0), to.result(), to.gradient()});
-}
+void log_sum_exp(To& to) { to.add(0, "log_sum_exp_gradient", reduced_axes(to), {to.operand(0), to.gradient()}); }
 
 void product_of_elements(To& to) { to.add(0, "product_gradient", reduced_axes(to), {to.operand(0), to.gradient()}); }
 

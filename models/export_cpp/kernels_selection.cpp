@@ -64,12 +64,17 @@ inline void log_sum_exp(const float* x, float* y) {
 }
 )"},
     CppKernel{"log_sum_exp_gradient", R"(
-// The gradient of `log_sum_exp`, with result y.
+// The gradient of `log_sum_exp`: a softmax, or 0 where all elements are -INFINITY.
 template <size outer, size n, size inner>
-inline void log_sum_exp_gradient(const float* x, const float* y, const float* g, float* d) {
-  for (size i = 0; i < outer * n * inner; ++i) {
-    const size s = i / (n * inner) * inner + i % inner;
-    d[i] += g[s] * std::exp(x[i] - (y[s] == -INFINITY ? 0.0f : y[s]));
+inline void log_sum_exp_gradient(const float* x, const float* g, float* d) {
+  for (size s = 0; s < outer * inner; ++s) {
+    const size first = s / inner * n * inner + s % inner;
+    float peak = x[first], sum = 0;
+    for (size k = 0; k < n; ++k) peak = x[first + k * inner] > peak ? x[first + k * inner] : peak;
+    if (!(std::fabs(peak) < INFINITY)) peak = 0;
+    for (size k = 0; k < n; ++k) sum += std::exp(x[first + k * inner] - peak);
+    const float scale = sum == 0.0f ? 0.0f : g[s] / sum;
+    for (size k = 0; k < n; ++k) d[first + k * inner] += scale * std::exp(x[first + k * inner] - peak);
   }
 }
 )"},

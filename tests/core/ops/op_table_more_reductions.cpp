@@ -23,7 +23,7 @@ long double product_of(const Numbers& x) {
   return product;
 }
 
-long double variance_of(const Numbers& x) {
+long double biased_variance(const Numbers& x) {
   const long double mean = mean_of(x);
   long double sum = 0;
   for (const long double number : x) sum += (number - mean) * (number - mean);
@@ -82,7 +82,7 @@ std::vector<OpRow> more_reduce_rows() {
       reduction(
           "prod", "Prod", [](const auto&... x) { return prod(x...); }, product_of, true),
       reduction(
-          "variance", "Variance", [](const auto&... x) { return variance(x...); }, variance_of, true),
+          "variance", "Variance", [](const auto&... x) { return variance(x...); }, biased_variance, true),
       reduction(
           "logsumexp", "LogSumExp", [](const auto&... x) { return logsumexp(x...); }, logsumexp_of, false),
       cumsum_row(),
