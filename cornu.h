@@ -9,6 +9,7 @@
 #include "cornu/core/error.h"
 #include "cornu/core/gradcheck.h"
 #include "cornu/core/kernels/blas.h"
+#include "cornu/core/ops/comparisons.h"
 #include "cornu/core/ops/eager.h"
 #include "cornu/core/ops/images.h"
 #include "cornu/core/ops/masks.h"

@@ -56,7 +56,16 @@ FunctionRegistry<Activation::Function>& activation_registry() {
                                                           {"gelu", gelu},
                                                           {"silu", silu},
                                                           {"swish", swish},
-                                                          {"softplus", softplus}});
+                                                          {"softplus", softplus},
+                                                          {"relu6", relu6},
+                                                          {"hard_sigmoid", hard_sigmoid},
+                                                          {"hard_silu", hard_silu},
+                                                          {"hard_swish", hard_swish},
+                                                          {"log_sigmoid", log_sigmoid},
+                                                          {"softsign", softsign},
+                                                          {"mish", mish},
+                                                          {"selu", selu},
+                                                          {"celu", celu}});
   return registry;
 }
 

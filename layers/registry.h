@@ -8,7 +8,7 @@
 /// Names of layers, activations and initializers in files. Cornu's are registered already. Register a user's before the
 /// first model that uses them is saved or loaded:
 ///     register_layer<ScaleAndShift>();
-///     register_activation("mish", mish);
+///     register_activation("snake", snake);
 /// A layer's options are those its `void options(auto& visit)` visits (core/options/options.h); without it, it has
 /// none.
 namespace cornu {

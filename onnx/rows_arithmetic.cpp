@@ -34,13 +34,19 @@ std::string broadcastable(OpWriter& to, std::size_t i) {
   return to.constant(reshape(Tensor(value.data), shape));
 }
 
-/// y = type(operands), elementwise, in the layout that the operands have.
-Written elementwise(OpWriter& to, std::string_view type, std::span<const Given> attributes = {}) {
+/// y = f(names of the operands), where f writes elementwise nodes, in the layout that the operands have.
+template <class F>
+Written combined(OpWriter& to, F f) {
   const bool first = suits_channels_first(to);
   std::vector<std::string> inputs;
   for (std::size_t i = 0; i < to.operand_count(); ++i)
     inputs.push_back(first ? to.channels_first(i) : broadcastable(to, i));
-  return {to.node(type, inputs, attributes), first};
+  return {f(inputs), first};
+}
+
+/// y = type(operands), elementwise.
+Written elementwise(OpWriter& to, std::string_view type, std::span<const Given> attributes = {}) {
+  return combined(to, [&](const std::vector<std::string>& inputs) { return to.node(type, inputs, attributes); });
 }
 
 OpRow each(std::string type) {
@@ -62,10 +68,103 @@ Written write_square(OpWriter& to) {
   return mapped(to, [&](const std::string& x) { return to.node("Mul", {x, x}); });
 }
 
+std::string cast(OpWriter& to, const std::string& x, ElementType type) {
+  return to.node("Cast", {x}, {{"to", static_cast<Index>(type)}});
+}
+
+/// A comparison, whose result is a boolean in ONNX.
+OpRow comparison(std::string type) {
+  return [type = std::move(type)](OpWriter& to) {
+    return combined(to, [&](const std::vector<std::string>& inputs) {
+      return cast(to, to.node(type, inputs), ElementType::float32);
+    });
+  };
+}
+
 Written write_not_equal(OpWriter& to) {
+  return combined(to, [&](const std::vector<std::string>& inputs) {
+    return to.node("Sub", {to.constant(1), cast(to, to.node("Equal", inputs), ElementType::float32)});
+  });
+}
+
+OpRow logic(std::string type) {
+  return [type = std::move(type)](OpWriter& to) {
+    return combined(to, [&](const std::vector<std::string>& inputs) {
+      const std::string a = cast(to, inputs[0], ElementType::boolean), b = cast(to, inputs[1], ElementType::boolean);
+      return cast(to, to.node(type, {a, b}), ElementType::float32);
+    });
+  };
+}
+
+Written write_where(OpWriter& to) {
+  return combined(to, [&](const std::vector<std::string>& inputs) {
+    return to.node("Where", {cast(to, inputs[0], ElementType::boolean), inputs[1], inputs[2]});
+  });
+}
+
+/// ONNX's Mod of floats has the sign of a.
+Written write_mod(OpWriter& to) {
+  return combined(to, [&](const std::vector<std::string>& inputs) {
+    const std::string &a = inputs[0], &b = inputs[1], rest = to.node("Mod", {a, b}, {{"fmod", Index{1}}});
+    const std::string signs = to.node("Mul", {to.node("Sign", {rest}), to.node("Sign", {b})});
+    return to.node("Where", {to.node("Less", {signs, to.constant(0)}), to.node("Add", {rest, b}), rest});
+  });
+}
+
+Written write_clip(OpWriter& to) {
   return mapped(to, [&](const std::string& x) {
-    const std::string equal = to.node("Equal", {x, to.constant(to.op().real("value"))});
-    return to.node("Sub", {to.constant(1), to.node("Cast", {equal}, {{"to", Index{1}}})});  // to float
+    const auto bound = [&](const char* name) {
+      const double number = to.op().real(name);
+      return std::isinf(number) ? std::string() : to.constant(number);
+    };
+    const std::string least = bound("min"), most = bound("max");
+    return least.empty() && most.empty() ? x : to.node("Clip", {x, least, most});
+  });
+}
+
+/// e^x - 1 = tanh(x / 2) (e^x + 1), precise near 0.
+Written write_expm1(OpWriter& to) {
+  return mapped(to, [&](const std::string& x) {
+    const std::string half = to.node("Tanh", {to.node("Mul", {x, to.constant(0.5)})});
+    return to.node("Mul", {half, to.node("Add", {to.node("Exp", {x}), to.constant(1)})});
+  });
+}
+
+/// log(1 + x) with u = 1 + x as it is rounded: x if u is 1, log(u) if u is x (infinite, for instance), else
+/// log(u) x / (u - 1), in which the rounding of u cancels (Higham 2002, section 1.14.1).
+Written write_log1p(OpWriter& to) {
+  return mapped(to, [&](const std::string& x) {
+    const std::string one = to.constant(1), u = to.node("Add", {x, one}), log = to.node("Log", {u});
+    const std::string scaled = to.node("Mul", {log, to.node("Div", {x, to.node("Sub", {u, one})})});
+    const std::string near = to.node("Where", {to.node("Equal", {u, one}), x, scaled});
+    return to.node("Where", {to.node("Equal", {u, x}), log, near});
+  });
+}
+
+/// min(max(x / 6 + 1/2, 0), 1).
+std::string hard_sigmoid(OpWriter& to, const std::string& x) {
+  const std::string line = to.node("Add", {to.node("Div", {x, to.constant(6)}), to.constant(0.5)});
+  return to.node("Clip", {line, to.constant(0), to.constant(1)});
+}
+
+Written write_hard_sigmoid(OpWriter& to) {
+  return mapped(to, [&](const std::string& x) { return hard_sigmoid(to, x); });
+}
+
+Written write_hard_silu(OpWriter& to) {
+  return mapped(to, [&](const std::string& x) { return to.node("Mul", {x, hard_sigmoid(to, x)}); });
+}
+
+Written write_softsign(OpWriter& to) {
+  return mapped(to, [&](const std::string& x) {
+    return to.node("Div", {x, to.node("Add", {to.node("Abs", {x}), to.constant(1)})});
+  });
+}
+
+Written write_mish(OpWriter& to) {
+  return mapped(to, [&](const std::string& x) {
+    if (to.opset() >= 18) return to.node("Mish", {x});
+    return to.node("Mul", {x, to.node("Tanh", {to.node("Softplus", {x})})});
   });
 }
 
@@ -114,6 +213,12 @@ Written reduced(OpWriter& to, const char* type, Index since) {
   return {std::move(y), first && (keeps || axis != rank - 1)};
 }
 
+Written write_cumsum(OpWriter& to) {
+  const std::string axis = to.node("Squeeze", {to.integers({to.op().integer("axis")})});  // a scalar
+  return to.node("CumSum", {to.operand(0), axis},
+                 {{"exclusive", Index{to.op().flag("exclusive")}}, {"reverse", Index{to.op().flag("reverse")}}});
+}
+
 OpRow reduction(const char* type, Index since) {
   return [=](OpWriter& to) { return reduced(to, type, since); };
 }
@@ -138,7 +243,20 @@ OpRows arithmetic_rows() {
       {"sigmoid", each("Sigmoid")},
       {"tanh", each("Tanh")},
       {"softplus", each("Softplus")},
-      {"erf", each("Erf")},  // of an imported model
+      {"sin", each("Sin")},
+      {"cos", each("Cos")},
+      {"erf", each("Erf")},
+      {"sign", each("Sign")},
+      {"floor", each("Floor")},
+      {"ceil", each("Ceil")},
+      {"round", each("Round")},
+      {"log1p", write_log1p},
+      {"expm1", write_expm1},
+      {"clip", write_clip},
+      {"hard_sigmoid", write_hard_sigmoid},
+      {"hard_silu", write_hard_silu},
+      {"softsign", write_softsign},
+      {"mish", write_mish},
       {"square", write_square},
       {"swish", write_swish},
       {"gelu", write_gelu},
@@ -152,12 +270,26 @@ OpRows arithmetic_rows() {
          const Given alpha{"alpha", to.op().real("alpha")};
          return elementwise(to, "Elu", {&alpha, 1});
        }},
+      {"mod", write_mod},
+      {"equal", comparison("Equal")},
       {"not_equal", write_not_equal},
+      {"greater", comparison("Greater")},
+      {"greater_equal", comparison("GreaterOrEqual")},
+      {"less", comparison("Less")},
+      {"less_equal", comparison("LessOrEqual")},
+      {"logical_and", logic("And")},
+      {"logical_or", logic("Or")},
+      {"logical_xor", logic("Xor")},
+      {"where", write_where},
       {"softmax", [](OpWriter& to) { return along_axis(to, "Softmax"); }},
       {"log_softmax", [](OpWriter& to) { return along_axis(to, "LogSoftmax"); }},
       {"sum", reduction("ReduceSum", 13)},
       {"mean", reduction("ReduceMean", 18)},
       {"max", reduction("ReduceMax", 18)},
+      {"min", reduction("ReduceMin", 18)},
+      {"prod", reduction("ReduceProd", 18)},
+      {"logsumexp", reduction("ReduceLogSumExp", 18)},
+      {"cumsum", write_cumsum},
   };
 }
 

@@ -33,33 +33,45 @@ void sum_axis(const Real* x, const AxisSplit& split, Real scale, const Sink& out
 
 namespace {
 
-[[gnu::always_inline]] inline Real max_contiguous(const Real* x, Index n) {
-  Real largest = x[0];
+template <class Pick>
+[[gnu::always_inline]] inline Real extreme_contiguous(const Real* x, Index n, Pick pick) {
+  Real best = x[0];
   const Index rows = n / lane_count;
   if (rows > 1) {
-    for (const Real candidate : max_tile(x, rows, lane_count, lane_count)) largest = detail::larger(largest, candidate);
+    for (const Real candidate : extreme_tile(x, rows, lane_count, lane_count, pick)) best = pick(best, candidate);
   }
-  for (Index i = rows > 1 ? rows * lane_count : 1; i < n; ++i) largest = detail::larger(largest, x[i]);
-  return largest;
+  for (Index i = rows > 1 ? rows * lane_count : 1; i < n; ++i) best = pick(best, x[i]);
+  return best;
 }
 
-}  // namespace
-
-void max_axis(const Real* x, const AxisSplit& split, Real* out) {
+template <class Pick>
+void extreme_axis(const Real* x, const AxisSplit& split, Real* out, Pick pick) {
   vectorized([=, outer = split.outer, n = split.n, inner = split.inner] {
     for (Index o = 0; o < outer; ++o) {
       const Real* const block = x + o * n * inner;
       if (inner == 1) {
-        out[o] = max_contiguous(block, n);
+        out[o] = extreme_contiguous(block, n, pick);
         continue;
       }
       for (Index column = 0; column < inner; column += lane_count) {
         const Index width = std::min(lane_count, inner - column);
-        const Lanes largest = max_tile(block + column, n, inner, width);
-        std::copy_n(largest.begin(), width, out + o * inner + column);
+        const Lanes best = extreme_tile(block + column, n, inner, width, pick);
+        std::copy_n(best.begin(), width, out + o * inner + column);
       }
     }
   });
+}
+
+}  // namespace
+
+// Lambdas, which are inlined.
+void max_axis(const Real* x, const AxisSplit& split, Real* out) {
+  extreme_axis(
+      x, split, out, [](Real a, Real b) __attribute__((always_inline)) { return detail::larger(a, b); });
+}
+void min_axis(const Real* x, const AxisSplit& split, Real* out) {
+  extreme_axis(
+      x, split, out, [](Real a, Real b) __attribute__((always_inline)) { return detail::smaller(a, b); });
 }
 
 Real sum_all(const ConstView& x) {

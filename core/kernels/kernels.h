@@ -90,6 +90,8 @@ void sum_axis(const Real* x, const AxisSplit& split, Real scale, const Sink& out
 
 /// out[o, i] = max over j of x[o, j, i], for n > 0; NaN if any of the elements is.
 void max_axis(const Real* x, const AxisSplit& split, Real* out);
+/// The same for the minimum.
+void min_axis(const Real* x, const AxisSplit& split, Real* out);
 
 /// Sum of all elements, pairwise.
 Real sum_all(const ConstView& x);

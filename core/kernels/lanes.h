@@ -42,6 +42,12 @@ template <class F>
   return b != b ? b : number;
 }
 
+/// The minimum of a and b; NaN if either is.
+[[gnu::always_inline]] inline Real smaller(Real a, Real b) {
+  const Real number = b < a ? b : a;
+  return b != b ? b : number;
+}
+
 }  // namespace detail
 
 /// The sum of f(i, j) over all rows i, for each j < width. Pairwise: blocks of plain_rows rows are summed in order,
@@ -86,26 +92,28 @@ template <class F, class Put>
   }
 }
 
-/// The maximum over `rows` > 0 rows, for each column; NaN if the column has one.
-[[gnu::always_inline]] inline Lanes max_tile(const Real* x, Index rows, Index stride, Index width) {
-  Lanes largest{};
+/// The maximum over `rows` > 0 rows, for each column; NaN if the column has one. Or the minimum: pick is
+/// detail::larger or detail::smaller.
+template <class Pick>
+[[gnu::always_inline]] inline Lanes extreme_tile(const Real* x, Index rows, Index stride, Index width, Pick pick) {
+  Lanes best{};
   if (width == lane_count) {
-    for (std::size_t j = 0; j < lane_count; ++j) largest[j] = x[j];
+    for (std::size_t j = 0; j < lane_count; ++j) best[j] = x[j];
     for (Index i = 1; i < rows; ++i) {
 #pragma GCC unroll 1  // g++ does not vectorize the unrolled loop
       for (std::size_t j = 0; j < lane_count; ++j) {
-        largest[j] = detail::larger(largest[j], x[i * stride + static_cast<Index>(j)]);
+        best[j] = pick(best[j], x[i * stride + static_cast<Index>(j)]);
       }
     }
   } else {
-    std::copy_n(x, width, largest.begin());
+    std::copy_n(x, width, best.begin());
     for (Index i = 1; i < rows; ++i) {
       for (std::size_t j = 0; j < static_cast<std::size_t>(width); ++j) {
-        largest[j] = detail::larger(largest[j], x[i * stride + static_cast<Index>(j)]);
+        best[j] = pick(best[j], x[i * stride + static_cast<Index>(j)]);
       }
     }
   }
-  return largest;
+  return best;
 }
 
 /// Reduces the lanes to one value by halving.
@@ -219,14 +227,14 @@ class SliceTile {
     return per_slice(sum_tile(tile, rows_, lane_count, lane_count), std::plus<>{});
   }
   [[gnu::always_inline]] Lanes max(const Real* tile) const {
-    return per_slice(max_tile(tile, rows_, lane_count, lane_count), detail::larger);
+    return per_slice(extreme_tile(tile, rows_, lane_count, lane_count, detail::larger), detail::larger);
   }
   /// The sum of f(i) over the tile positions i of each slice, in double.
   template <class F>
   [[gnu::always_inline]] LanesOf<double> sum_in_double(F f) const {
     LanesOf<double> sums{};
     for (Index row = 0; row < size(); row += lane_count) {
-#pragma GCC unroll 1  // see max_tile
+#pragma GCC unroll 1  // see extreme_tile
       for (std::size_t lane = 0; lane < lane_count; ++lane) {
         sums[lane] += static_cast<double>(f(row + static_cast<Index>(lane)));
       }

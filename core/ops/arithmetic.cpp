@@ -8,6 +8,7 @@
 #include "cornu/core/kernels/kernels.h"
 #include "cornu/core/ops/loops.h"
 #include "cornu/core/ops/ops.h"
+#include "cornu/core/ops/pairs.h"
 
 namespace cornu {
 
@@ -72,6 +73,17 @@ struct Minimum {
   static constexpr auto slope_a = where_b_is_larger, slope_b = where_a_is_larger;
 };
 
+/// a - b floor(a / b), which has the sign of b.
+struct Mod {
+  static constexpr const char *op = "mod", *name = op;
+  static Real value(Real a, Real b) {
+    const Real rest = std::fmod(a, b);  // has the sign of a
+    return rest == 0 ? std::copysign(rest, b) : (rest < 0) != (b < 0) ? rest + b : rest;
+  }
+  static constexpr auto slope_a = one;
+  static Real slope_b(Real a, Real b, Real y) { return std::nearbyint((y - a) / b); }  // -floor(a / b)
+};
+
 /// Adds slope(a, b, y) * gradient to `operand`, which is a or b, summed over the axes along which it was broadcast.
 template <Real (*slope)(Real a, Real b, Real y)>
 [[gnu::noinline]] void contribute(Var operand, Var a, Var b, Var y, const Broadcast& pairs) {
@@ -99,39 +111,13 @@ template <Real (*slope)(Real a, Real b, Real y)>
 
 template <class Pair>
 Var pairwise(const Operand& left, const Operand& right) {
-  Tape& tape = left.tape() != nullptr ? *left.tape() : *right.tape();
-  const Var a = left.on(tape), b = right.on(tape);
-  const Shape shape = broadcast(a.shape(), b.shape(), Pair::name);
-  const Broadcast pairs(a.shape(), b.shape(), shape);
-  // An operand of lower rank gets new leading axes, so its first axis is not the first axis of the result.
-  if (a.rank() < shape.rank()) a.mix_samples();
-  if (b.rank() < shape.rank()) b.mix_samples();
-  Var y = tape.output(shape, {a, b}, Pair::op);
-  for (const Var operand : {a, b}) {
-    if (operand.rank() == y.rank()) y.masked_as(operand);
-  }
-  pairs.each_number([to = y.out().data(), from_a = a.value().data(), from_b = b.value().data()](
-                        Index i, Index ia, Index ib) { to[i] = Pair::value(from_a[ia], from_b[ib]); });
-  return y.backward([=] {
+  const detail::OperandPair pair(left, right, Pair::name);
+  const Var a = pair.a, b = pair.b, y = pair.output(Pair::op);
+  pair.positions.each_number([to = y.out().data(), from_a = a.value().data(), from_b = b.value().data()](
+                                 Index i, Index ia, Index ib) { to[i] = Pair::value(from_a[ia], from_b[ib]); });
+  return y.backward([a, b, y, pairs = pair.positions] {
     contribute<Pair::slope_a>(a, a, b, y, pairs);
     contribute<Pair::slope_b>(b, a, b, y, pairs);
-  });
-}
-
-}  // namespace
-
-namespace {
-
-/// Without a tape.
-template <class Pair>
-void rows_loop(const Real* a, bool a_repeats, const Real* b, bool b_repeats, Index rows, Index width, Real* y) {
-  const Index whole = a_repeats || b_repeats ? 1 : rows;  // rows that are computed as one
-  vectorized([=, n = whole * width, count = rows / std::max(whole, Index{1})] {
-    for (Index r = 0; r < count; ++r) {
-      const Real *const from_a = a_repeats ? a : a + r * n, *const from_b = b_repeats ? b : b + r * n;
-      Real* const to = y + r * n;
-      for (Index j = 0; j < n; ++j) to[j] = Pair::value(from_a[j], from_b[j]);
-    }
   });
 }
 
@@ -147,7 +133,7 @@ BinaryLoop binary_loop(std::string_view op) {
                                                                           {Maximum::op, rows_loop<Maximum>},
                                                                           {Minimum::op, rows_loop<Minimum>}}};
   const auto* const found = std::find_if(loops.begin(), loops.end(), [&](const auto& row) { return row.first == op; });
-  return found == loops.end() ? nullptr : found->second;
+  return found == loops.end() ? comparison_loop(op) : found->second;
 }
 
 Var add(const Operand& a, const Operand& b) { return pairwise<Add>(a, b); }
@@ -157,6 +143,7 @@ Var divide(const Operand& a, const Operand& b) { return pairwise<Divide>(a, b); 
 Var power(const Operand& base, const Operand& exponent) { return pairwise<Power>(base, exponent); }
 Var maximum(const Operand& a, const Operand& b) { return pairwise<Maximum>(a, b); }
 Var minimum(const Operand& a, const Operand& b) { return pairwise<Minimum>(a, b); }
+Var mod(const Operand& a, const Operand& b) { return pairwise<Mod>(a, b); }
 
 }  // namespace detail
 

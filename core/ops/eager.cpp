@@ -34,12 +34,32 @@ Tensor divide(const Tensor& a, const Tensor& b) { return eagerly(Pairwise(divide
 Tensor power(const Tensor& base, const Tensor& exponent) { return eagerly(Pairwise(power), base, exponent); }
 Tensor maximum(const Tensor& a, const Tensor& b) { return eagerly(Pairwise(maximum), a, b); }
 Tensor minimum(const Tensor& a, const Tensor& b) { return eagerly(Pairwise(minimum), a, b); }
+Tensor mod(const Tensor& a, const Tensor& b) { return eagerly(Pairwise(mod), a, b); }
+Tensor equal(const Tensor& a, const Tensor& b) { return eagerly(Pairwise(equal), a, b); }
+Tensor not_equal(const Tensor& a, const Tensor& b) { return eagerly(Pairwise(not_equal), a, b); }
+Tensor greater(const Tensor& a, const Tensor& b) { return eagerly(Pairwise(greater), a, b); }
+Tensor greater_equal(const Tensor& a, const Tensor& b) { return eagerly(Pairwise(greater_equal), a, b); }
+Tensor less(const Tensor& a, const Tensor& b) { return eagerly(Pairwise(less), a, b); }
+Tensor less_equal(const Tensor& a, const Tensor& b) { return eagerly(Pairwise(less_equal), a, b); }
+Tensor logical_and(const Tensor& a, const Tensor& b) { return eagerly(Pairwise(logical_and), a, b); }
+Tensor logical_or(const Tensor& a, const Tensor& b) { return eagerly(Pairwise(logical_or), a, b); }
+Tensor logical_xor(const Tensor& a, const Tensor& b) { return eagerly(Pairwise(logical_xor), a, b); }
+Tensor where(const Tensor& condition, const Tensor& x, const Tensor& y) {
+  return eagerly([](Var c, Var a, Var b) { return where(c, a, b); }, condition, x, y);
+}
 }  // namespace detail
 
 using Unary = Var (*)(Var);
 Tensor sum(const Tensor& x) { return eagerly(Unary(sum), x); }
 Tensor mean(const Tensor& x) { return eagerly(Unary(mean), x); }
 Tensor max(const Tensor& x) { return eagerly(Unary(max), x); }
+Tensor min(const Tensor& x) { return eagerly(Unary(min), x); }
+Tensor prod(const Tensor& x) { return eagerly(Unary(prod), x); }
+Tensor variance(const Tensor& x) { return eagerly(Unary(variance), x); }
+Tensor logsumexp(const Tensor& x) { return eagerly(Unary(logsumexp), x); }
+Tensor isnan(const Tensor& x) { return eagerly(Unary(isnan), x); }
+Tensor isinf(const Tensor& x) { return eagerly(Unary(isinf), x); }
+Tensor ops::logical_not(const Tensor& x) { return eagerly(Unary(ops::logical_not), x); }
 Tensor transpose(const Tensor& x) { return eagerly(Unary(transpose), x); }
 
 Tensor leaky_relu(const Tensor& x, double negative_slope) {
@@ -48,8 +68,11 @@ Tensor leaky_relu(const Tensor& x, double negative_slope) {
 Tensor elu(const Tensor& x, double alpha) {
   return eagerly([&](Var v) { return elu(v, alpha); }, x);
 }
-Tensor not_equal(const Tensor& x, double value) {
-  return eagerly([&](Var v) { return not_equal(v, value); }, x);
+Tensor celu(const Tensor& x, double alpha) {
+  return eagerly([&](Var v) { return celu(v, alpha); }, x);
+}
+Tensor clip(const Tensor& x, double least, double most) {
+  return eagerly([&](Var v) { return clip(v, least, most); }, x);
 }
 Tensor gelu(const Tensor& x, const GeluOptions& options) {
   return eagerly([&](Var v) { return gelu(v, options); }, x);
@@ -62,6 +85,21 @@ Tensor mean(const Tensor& x, Index axis, const ReduceOptions& options) {
 }
 Tensor max(const Tensor& x, Index axis, const ReduceOptions& options) {
   return eagerly([&](Var v) { return max(v, axis, options); }, x);
+}
+Tensor min(const Tensor& x, Index axis, const ReduceOptions& options) {
+  return eagerly([&](Var v) { return min(v, axis, options); }, x);
+}
+Tensor prod(const Tensor& x, Index axis, const ReduceOptions& options) {
+  return eagerly([&](Var v) { return prod(v, axis, options); }, x);
+}
+Tensor variance(const Tensor& x, Index axis, const ReduceOptions& options) {
+  return eagerly([&](Var v) { return variance(v, axis, options); }, x);
+}
+Tensor logsumexp(const Tensor& x, Index axis, const ReduceOptions& options) {
+  return eagerly([&](Var v) { return logsumexp(v, axis, options); }, x);
+}
+Tensor cumsum(const Tensor& x, Index axis, const CumsumOptions& options) {
+  return eagerly([&](Var v) { return cumsum(v, axis, options); }, x);
 }
 Tensor softmax(const Tensor& x, Index axis) {
   return eagerly([&](Var v) { return softmax(v, axis); }, x);

@@ -1,11 +1,12 @@
 #pragma once
 
+#include "cornu/core/ops/comparisons.h"
 #include "cornu/core/ops/images.h"
 #include "cornu/core/ops/ops.h"
 #include "cornu/core/ops/sequences.h"
 
-/// The ops of ops.h, images.h and sequences.h on tensors, for use outside a model. Each runs the same code on a
-/// temporary inference tape.
+/// The ops of ops.h, comparisons.h, images.h and sequences.h on tensors, for use outside a model. Each runs the same
+/// code on a temporary inference tape.
 namespace cornu {
 
 Tensor matmul(const Tensor& a, const Tensor& b, const MatmulOptions& options = {});
@@ -22,6 +23,17 @@ Tensor divide(const Tensor& a, const Tensor& b);
 Tensor power(const Tensor& base, const Tensor& exponent);
 Tensor maximum(const Tensor& a, const Tensor& b);
 Tensor minimum(const Tensor& a, const Tensor& b);
+Tensor mod(const Tensor& a, const Tensor& b);
+Tensor equal(const Tensor& a, const Tensor& b);
+Tensor not_equal(const Tensor& a, const Tensor& b);
+Tensor greater(const Tensor& a, const Tensor& b);
+Tensor greater_equal(const Tensor& a, const Tensor& b);
+Tensor less(const Tensor& a, const Tensor& b);
+Tensor less_equal(const Tensor& a, const Tensor& b);
+Tensor logical_and(const Tensor& a, const Tensor& b);
+Tensor logical_or(const Tensor& a, const Tensor& b);
+Tensor logical_xor(const Tensor& a, const Tensor& b);
+Tensor where(const Tensor& condition, const Tensor& x, const Tensor& y);
 
 inline const Tensor& as_tensor(const Tensor& x) { return x; }
 template <class T>
@@ -31,6 +43,9 @@ requires std::is_arithmetic_v<T> Tensor as_tensor(T x) { return Tensor::scalar(s
 template <class A, class B>
 concept TensorOperands = (std::same_as<A, Tensor> && (std::same_as<B, Tensor> || std::is_arithmetic_v<B>)) ||
                          (std::is_arithmetic_v<A> && std::same_as<B, Tensor>);
+
+template <class T>
+concept TensorOrNumber = std::same_as<T, Tensor> || std::is_arithmetic_v<T>;
 }  // namespace detail
 
 template <class A, class B>
@@ -61,6 +76,61 @@ template <class A, class B>
 requires detail::TensorOperands<A, B> Tensor minimum(const A& a, const B& b) {
   return detail::minimum(detail::as_tensor(a), detail::as_tensor(b));
 }
+template <class A, class B>
+requires detail::TensorOperands<A, B> Tensor mod(const A& a, const B& b) {
+  return detail::mod(detail::as_tensor(a), detail::as_tensor(b));
+}
+
+template <class A, class B>
+requires detail::TensorOperands<A, B> Tensor equal(const A& a, const B& b) {
+  return detail::equal(detail::as_tensor(a), detail::as_tensor(b));
+}
+template <class A, class B>
+requires detail::TensorOperands<A, B> Tensor not_equal(const A& a, const B& b) {
+  return detail::not_equal(detail::as_tensor(a), detail::as_tensor(b));
+}
+Tensor isnan(const Tensor& x);
+Tensor isinf(const Tensor& x);
+template <class A, detail::TensorOrNumber B, detail::TensorOrNumber C>
+requires(std::same_as<A, Tensor> ||
+         (std::is_arithmetic_v<A> && (std::same_as<B, Tensor> || std::same_as<C, Tensor>))) Tensor
+    where(const A& condition, const B& x, const C& y) {
+  return detail::where(detail::as_tensor(condition), detail::as_tensor(x), detail::as_tensor(y));
+}
+
+namespace ops {
+template <class A, class B>
+requires detail::TensorOperands<A, B> Tensor greater(const A& a, const B& b) {
+  return detail::greater(detail::as_tensor(a), detail::as_tensor(b));
+}
+template <class A, class B>
+requires detail::TensorOperands<A, B> Tensor greater_equal(const A& a, const B& b) {
+  return detail::greater_equal(detail::as_tensor(a), detail::as_tensor(b));
+}
+template <class A, class B>
+requires detail::TensorOperands<A, B> Tensor less(const A& a, const B& b) {
+  return detail::less(detail::as_tensor(a), detail::as_tensor(b));
+}
+template <class A, class B>
+requires detail::TensorOperands<A, B> Tensor less_equal(const A& a, const B& b) {
+  return detail::less_equal(detail::as_tensor(a), detail::as_tensor(b));
+}
+template <class A, class B>
+requires detail::TensorOperands<A, B> Tensor logical_and(const A& a, const B& b) {
+  return detail::logical_and(detail::as_tensor(a), detail::as_tensor(b));
+}
+template <class A, class B>
+requires detail::TensorOperands<A, B> Tensor logical_or(const A& a, const B& b) {
+  return detail::logical_or(detail::as_tensor(a), detail::as_tensor(b));
+}
+template <class A, class B>
+requires detail::TensorOperands<A, B> Tensor logical_xor(const A& a, const B& b) {
+  return detail::logical_xor(detail::as_tensor(a), detail::as_tensor(b));
+}
+Tensor logical_not(const Tensor& x);
+using cornu::equal;
+using cornu::not_equal;
+}  // namespace ops
 
 inline Tensor operator-(const Tensor& x) { return detail::eager_unary(operator-, x); }
 inline Tensor exp(const Tensor& x) { return detail::eager_unary(exp, x); }
@@ -74,11 +144,31 @@ inline Tensor tanh(const Tensor& x) { return detail::eager_unary(tanh, x); }
 Tensor leaky_relu(const Tensor& x, double negative_slope = 0.2);
 Tensor elu(const Tensor& x, double alpha = 1);
 Tensor gelu(const Tensor& x, const GeluOptions& options = {});
-Tensor not_equal(const Tensor& x, double value);
 inline Tensor swish(const Tensor& x) { return detail::eager_unary(swish, x); }
 inline Tensor silu(const Tensor& x) { return swish(x); }
 inline Tensor softplus(const Tensor& x) { return detail::eager_unary(softplus, x); }
 inline Tensor linear(const Tensor& x) { return x; }
+
+inline Tensor hard_sigmoid(const Tensor& x) { return detail::eager_unary(hard_sigmoid, x); }
+inline Tensor hard_silu(const Tensor& x) { return detail::eager_unary(hard_silu, x); }
+inline Tensor hard_swish(const Tensor& x) { return hard_silu(x); }
+inline Tensor softsign(const Tensor& x) { return detail::eager_unary(softsign, x); }
+inline Tensor mish(const Tensor& x) { return detail::eager_unary(mish, x); }
+inline Tensor relu6(const Tensor& x) { return detail::eager_unary(relu6, x); }
+inline Tensor selu(const Tensor& x) { return detail::eager_unary(selu, x); }
+Tensor celu(const Tensor& x, double alpha = 1);
+inline Tensor log_sigmoid(const Tensor& x) { return detail::eager_unary(log_sigmoid, x); }
+
+inline Tensor sin(const Tensor& x) { return detail::eager_unary(sin, x); }
+inline Tensor cos(const Tensor& x) { return detail::eager_unary(cos, x); }
+inline Tensor erf(const Tensor& x) { return detail::eager_unary(erf, x); }
+inline Tensor log1p(const Tensor& x) { return detail::eager_unary(log1p, x); }
+inline Tensor expm1(const Tensor& x) { return detail::eager_unary(expm1, x); }
+inline Tensor sign(const Tensor& x) { return detail::eager_unary(sign, x); }
+inline Tensor floor(const Tensor& x) { return detail::eager_unary(floor, x); }
+inline Tensor ceil(const Tensor& x) { return detail::eager_unary(ceil, x); }
+inline Tensor round(const Tensor& x) { return detail::eager_unary(round, x); }
+Tensor clip(const Tensor& x, double least, double most);
 
 Tensor sum(const Tensor& x);
 Tensor sum(const Tensor& x, Index axis, const ReduceOptions& options = {});
@@ -86,6 +176,15 @@ Tensor mean(const Tensor& x);
 Tensor mean(const Tensor& x, Index axis, const ReduceOptions& options = {});
 Tensor(max)(const Tensor& x);
 Tensor(max)(const Tensor& x, Index axis, const ReduceOptions& options = {});
+Tensor(min)(const Tensor& x);
+Tensor(min)(const Tensor& x, Index axis, const ReduceOptions& options = {});
+Tensor prod(const Tensor& x);
+Tensor prod(const Tensor& x, Index axis, const ReduceOptions& options = {});
+Tensor variance(const Tensor& x);
+Tensor variance(const Tensor& x, Index axis, const ReduceOptions& options = {});
+Tensor logsumexp(const Tensor& x);
+Tensor logsumexp(const Tensor& x, Index axis, const ReduceOptions& options = {});
+Tensor cumsum(const Tensor& x, Index axis, const CumsumOptions& options = {});
 Tensor softmax(const Tensor& x, Index axis = -1);
 Tensor log_softmax(const Tensor& x, Index axis = -1);
 

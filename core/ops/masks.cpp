@@ -5,7 +5,7 @@
 #include <numeric>
 
 #include "cornu/core/error.h"
-#include "cornu/core/ops/ops.h"
+#include "cornu/core/ops/comparisons.h"
 
 namespace cornu {
 

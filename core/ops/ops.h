@@ -36,6 +36,7 @@ Var divide(const Operand& a, const Operand& b);
 Var power(const Operand& base, const Operand& exponent);
 Var maximum(const Operand& a, const Operand& b);
 Var minimum(const Operand& a, const Operand& b);
+Var mod(const Operand& a, const Operand& b);
 
 /// Operands of a binary op: at least one is a Var, the other may be a Parameter or a number.
 template <class A, class B>
@@ -60,6 +61,10 @@ template <class A, class B>
 requires detail::Operands<A, B> Var maximum(const A& a, const B& b) { return detail::maximum(a, b); }
 template <class A, class B>
 requires detail::Operands<A, B> Var minimum(const A& a, const B& b) { return detail::minimum(a, b); }
+/// a - b floor(a / b), exact, with the sign of b, as in Python and NumPy. NaN for b = 0 and for an infinite a.
+/// Gradients: 1 with respect to a, -floor(a / b) with respect to b.
+template <class A, class B>
+requires detail::Operands<A, B> Var mod(const A& a, const B& b) { return detail::mod(a, b); }
 
 // ---- Pointwise functions (pointwise.cpp) ----
 
@@ -99,10 +104,50 @@ Var swish(Var x);
 Var silu(Var x);
 /// log(1 + e^x), without overflow and precise for large |x|.
 Var softplus(Var x);
-/// 1 where x differs from `value`, else 0. The gradient is 0.
-Var not_equal(Var x, double value);
 /// The identity: the default activation of Dense.
 Var linear(Var x);
+
+// ---- More activations (activations.cpp) ----
+
+/// min(max(x / 6 + 1/2, 0), 1); the gradient at -3 and 3 is 0.
+Var hard_sigmoid(Var x);
+/// x hard_sigmoid(x), 0 at -inf (Howard et al., 2019); the gradient at -3 is 0, at 3 it is 1. hard_swish is an alias.
+Var hard_silu(Var x);
+Var hard_swish(Var x);
+/// x / (1 + |x|); NaN at -inf and +inf.
+Var softsign(Var x);
+/// x tanh(softplus(x)) (Misra, 2019). NaN at -inf, like swish.
+Var mish(Var x);
+/// min(max(x, 0), 6); the gradient at 0 is 0, at 6 it is 1/2.
+Var relu6(Var x);
+/// 1.0507... elu(x, 1.6733...): keeps mean 0 and variance 1 (Klambauer et al., 2017).
+Var selu(Var x);
+/// x if x > 0, else alpha (e^(x / alpha) - 1) (Barron, 2017). Throws ValueError unless alpha is finite and above 0.
+Var celu(Var x, double alpha);
+Var celu(Var x);  ///< alpha 1
+/// log(sigmoid(x)), precise for large |x|.
+Var log_sigmoid(Var x);
+
+// ---- More functions of one value (elementary.cpp) ----
+
+Var sin(Var x);
+Var cos(Var x);
+/// The error function: 2 / sqrt(pi) times the integral of e^(-t^2) from 0 to x.
+Var erf(Var x);
+/// log(1 + x), precise near 0. -inf at -1, NaN below.
+Var log1p(Var x);
+/// e^x - 1, precise near 0.
+Var expm1(Var x);
+/// 1 above 0, -1 below, 0 at 0. The gradient is 0.
+Var sign(Var x);
+/// The nearest whole number below, above, or on either side; `round` rounds halves to the even number. The gradients
+/// are 0.
+Var floor(Var x);
+Var ceil(Var x);
+Var round(Var x);
+/// x limited to [least, most]; a bound may be infinite. The gradient is 1 inside and at the bounds, as in PyTorch and
+/// TensorFlow, else 0. Throws ValueError if least > most or one of them is NaN.
+Var clip(Var x, double least, double most);
 
 // ---- Along an axis (reductions.cpp, softmax.cpp); a negative axis counts from the end ----
 
@@ -119,6 +164,27 @@ Var mean(Var x, Index axis, const ReduceOptions& options = {});
 /// (The parentheses guard against the macro max of the Windows headers.)
 Var(max)(Var x);
 Var(max)(Var x, Index axis, const ReduceOptions& options = {});
+/// The same for the minimum.
+Var(min)(Var x);
+Var(min)(Var x, Index axis, const ReduceOptions& options = {});
+/// The product; 1 of no elements. The gradient is right with zeros among the elements.
+Var prod(Var x);
+Var prod(Var x, Index axis, const ReduceOptions& options = {});
+/// mean((x - mean(x))^2), biased, as NumPy's and Keras's `var`, in two passes. NaN of no elements.
+Var variance(Var x);
+Var variance(Var x, Index axis, const ReduceOptions& options = {});
+/// log(sum(e^x)), computed from x - max(x). -inf of no elements and where all are -inf, with gradient 0; +inf where one
+/// is +inf, whose gradient is NaN.
+Var logsumexp(Var x);
+Var logsumexp(Var x, Index axis, const ReduceOptions& options = {});
+
+struct CumsumOptions {
+  bool exclusive = false;  ///< without the element itself: the first sum is 0
+  bool reverse = false;    ///< from the end
+};
+
+/// The sums of the elements up to each one along an axis, in double.
+Var cumsum(Var x, Index axis, const CumsumOptions& options = {});
 
 /// e^x / sum(e^x) along an axis, the last by default, computed from x - max(x).
 /// An element of -inf gets probability 0. A slice that is all -inf, or contains +inf or NaN, becomes all NaN.

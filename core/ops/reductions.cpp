@@ -42,11 +42,13 @@ Var scaled_sum(Var x, const AxisSplit& split, Real scale, const Shape& shape, Op
   });
 }
 
-Var max_over(Var x, const AxisSplit& split, const Shape& shape, OpDescription&& op) {
-  require(split.n > 0, "max: shape {} has no elements to take the maximum of", x.shape());
+/// The maximum or the minimum, which `of_axis` computes.
+Var extreme_over(Var x, const AxisSplit& split, const Shape& shape, OpDescription&& op,
+                 void (*of_axis)(const Real*, const AxisSplit&, Real*)) {
+  require(split.n > 0, "{}: shape {} has no elements to take the {}imum of", op.name, x.shape(), op.name);
   Var y = x.tape().output(shape, {x}, std::move(op));
   const Index n = split.n, inner = split.inner;
-  max_axis(x.value().data(), split, y.out().data());
+  of_axis(x.value().data(), split, y.out().data());
   return y.backward([=] {
     if (Sink dx = x.sink()) {
       const Real *const from = x.value().data(), *const best = y.value().data(), *const g = y.grad().data();
@@ -64,6 +66,44 @@ Var max_over(Var x, const AxisSplit& split, const Shape& shape, OpDescription&& 
         }
       }
     }
+  });
+}
+
+/// y[o, i] = the product of x over the middle axis. The gradient of an element is the product of the others, from the
+/// products of those before and after it: a division by the element would fail for 0.
+Var product_over(Var x, const AxisSplit& split, const Shape& shape, OpDescription&& op) {
+  Var y = x.tape().output(shape, {x}, std::move(op));
+  const Index n = split.n, inner = split.inner;
+  const auto times = [](Real* to, const Real* factors, Index count) {
+    for (Index i = 0; i < count; ++i) to[i] *= factors[i];
+  };
+  vectorized([=, from = x.value().data(), to = y.out().data()] {
+    std::fill_n(to, split.slices(), Real{1});
+    for (Index o = 0; o < split.outer; ++o) {
+      for (Index j = 0; j < n; ++j) times(to + o * inner, from + (o * n + j) * inner, inner);
+    }
+  });
+  return y.backward([=] {
+    const Sink dx = x.sink();
+    if (!dx || n == 0) return;
+    // For each slice at a time: `before`, then `after` times the gradient.
+    Real* const before = x.tape().scratch({n + 1, inner}).data();
+    vectorized([=, from = x.value().data(), g = y.grad().data(), to = dx.data(), adds = dx.accumulates()] {
+      Real* const after = before + n * inner;
+      for (Index o = 0; o < split.outer; ++o) {
+        const Real* const block = from + o * n * inner;
+        std::fill_n(before, inner, Real{1});
+        for (Index j = 1; j < n; ++j) {
+          std::copy_n(before + (j - 1) * inner, inner, before + j * inner);
+          times(before + j * inner, block + (j - 1) * inner, inner);
+        }
+        std::copy_n(g + o * inner, inner, after);
+        for (Index j = n - 1; j >= 0; --j) {
+          assign(to + (o * n + j) * inner, inner, adds, [=](Index i) { return before[j * inner + i] * after[i]; });
+          times(after, block + j * inner, inner);
+        }
+      }
+    });
   });
 }
 
@@ -93,13 +133,37 @@ Var mean(Var x, Index axis, const ReduceOptions& options) {
                     x, at);
 }
 
-Var max(Var x) { return max_over(x, all(x), {}, "max"); }
+Var max(Var x) { return extreme_over(x, all(x), {}, "max", max_axis); }
 
 Var max(Var x, Index axis, const ReduceOptions& options) {
   const Index at = x.along(axis);
-  return with_steps(max_over(x, {x.shape(), at}, reduced(x.shape(), axis, options),
-                             {"max", {{"axis", at}, {"keepdims", options.keepdims}}}),
+  return with_steps(extreme_over(x, {x.shape(), at}, reduced(x.shape(), axis, options),
+                                 {"max", {{"axis", at}, {"keepdims", options.keepdims}}}, max_axis),
                     x, at);
+}
+
+Var min(Var x) { return extreme_over(x, all(x), {}, "min", min_axis); }
+
+Var min(Var x, Index axis, const ReduceOptions& options) {
+  const Index at = x.along(axis);
+  return with_steps(extreme_over(x, {x.shape(), at}, reduced(x.shape(), axis, options),
+                                 {"min", {{"axis", at}, {"keepdims", options.keepdims}}}, min_axis),
+                    x, at);
+}
+
+Var prod(Var x) { return product_over(x, all(x), {}, "prod"); }
+
+Var prod(Var x, Index axis, const ReduceOptions& options) {
+  const Index at = x.along(axis);
+  return with_steps(product_over(x, {x.shape(), at}, reduced(x.shape(), axis, options),
+                                 {"prod", {{"axis", at}, {"keepdims", options.keepdims}}}),
+                    x, at);
+}
+
+Var variance(Var x) { return mean(square(x - mean(x))); }
+
+Var variance(Var x, Index axis, const ReduceOptions& options) {
+  return mean(square(x - mean(x, axis, {.keepdims = true})), axis, options);
 }
 
 }  // namespace cornu

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 
 #include "cornu/core/error.h"
 #include "cornu/models/export_cpp/gradient_writer.h"
@@ -13,6 +14,12 @@ namespace {
 
 using To = CppGradientWriter;
 
+/// The axes of a reduction.
+std::string reduced_axes(const To& to) {
+  const Shape x = to.shape(0);
+  return to.op().has("axis") ? around(x, to.op().integer("axis")) : fmt::format("1, {}, 1", x.size());
+}
+
 // ---- Functions of one value ----
 
 /// The slope of a function, given its argument v or its value y.
@@ -20,7 +27,7 @@ struct Slope {
   const char *op, *text;
   bool of_result;  ///< in y instead of v
 };
-constexpr std::array<Slope, 12> slopes{{
+constexpr std::array<Slope, 20> slopes{{
     {"negate", "-1.0f", true},
     {"exp", "y", true},
     {"log", "1.0f / v", false},
@@ -33,7 +40,19 @@ constexpr std::array<Slope, 12> slopes{{
     {"softplus", "1.0f - std::exp(-y)", true},
     // y = v s with the sigmoid s: s + v s (1 - s).
     {"swish", "(1.0f + v / (1.0f + std::exp(v))) / (1.0f + std::exp(-v))", false},
+    {"hard_sigmoid", "v > -3.0f && v < 3.0f ? 0.16666667f : 0.0f", false},
+    {"hard_silu", "v <= -3.0f ? 0.0f : v >= 3.0f ? 1.0f : v / 3.0f + 0.5f", false},
+    {"softsign", "1.0f / ((1.0f + std::fabs(v)) * (1.0f + std::fabs(v)))", false},
+    // See Mish in core/ops/activations.cpp.
+    {"mish",
+     "[](float u, float e) { return e * (e + 2.0f) / (e * (e + 2.0f) + 2.0f) + u * 4.0f * e * (1.0f + e) / "
+     "((e * (e + 2.0f) + 2.0f) * (e * (e + 2.0f) + 2.0f)); }(v > 20.0f ? 20.0f : v, std::exp(v > 20.0f ? 20.0f : v))",
+     false},
+    {"sin", "std::cos(v)", false},
+    {"cos", "-std::sin(v)", false},
     {"erf", "1.1283792f * std::exp(-v * v)", false},
+    {"log1p", "1.0f / (1.0f + v)", false},
+    {"expm1", "1.0f + y", true},
 }};
 
 void each(To& to, const std::string& slope, bool of_result) {
@@ -70,13 +89,14 @@ void gelu_gradient(To& to) {
 struct BinarySlope {
   const char *op, *of_a, *of_b;
 };
-constexpr std::array<BinarySlope, 6> binary_slopes{{
+constexpr std::array<BinarySlope, 7> binary_slopes{{
     {"add", "1.0f", "1.0f"},
     {"subtract", "1.0f", "-1.0f"},
     {"multiply", "b", "a"},
     {"divide", "1.0f / b", "-a / (b * b)"},
     {"maximum", "a > b ? 1.0f : a < b ? 0.0f : 0.5f", "a > b ? 0.0f : a < b ? 1.0f : 0.5f"},
     {"minimum", "a < b ? 1.0f : a > b ? 0.0f : 0.5f", "a < b ? 0.0f : a > b ? 1.0f : 0.5f"},
+    {"mod", "1.0f", "-std::floor(a / b)"},
 }};
 
 void binary(To& to) {
@@ -93,6 +113,38 @@ void binary(To& to) {
            {to.operand(0), to.operand(1), to.gradient(),
             fmt::format("[](float a, float b) {{ {}return {}; }}", unused, text)});
   }
+}
+
+// ---- Functions of steps, selections, and reductions with a function of their own (kernels_selection.cpp) ----
+
+constexpr std::array<std::string_view, 13> without_gradient{
+    "sign",          "floor", "ceil",       "round",       "equal",      "not_equal",  "greater",
+    "greater_equal", "less",  "less_equal", "logical_and", "logical_or", "logical_xor"};
+
+void clip_gradient(To& to) {
+  std::string inside;
+  for (const auto& [name, relation] : {std::pair("min", ">="), std::pair("max", "<=")}) {
+    if (std::isinf(to.op().real(name))) continue;
+    inside += fmt::format("{}v {} {}", inside.empty() ? "" : " && ", relation, to.number_of(name));
+  }
+  each(to, inside.empty() ? "1.0f" : inside + " ? 1.0f : 0.0f", false);
+}
+
+void selection(To& to) {
+  const std::string axes = selected_axes({to.shape(0), to.shape(1), to.shape(2)}, to.result_shape());
+  to.add(1, "select_gradient", "true, " + axes, {to.operand(0), to.gradient()});
+  to.add(2, "select_gradient", "false, " + axes, {to.operand(0), to.gradient()});
+}
+
+void log_sum_exp(To& to) { to.add(0, "log_sum_exp_gradient", reduced_axes(to), {to.operand(0), to.gradient()}); }
+
+void product_of_elements(To& to) { to.add(0, "product_gradient", reduced_axes(to), {to.operand(0), to.gradient()}); }
+
+void cumulative_sum(To& to) {
+  to.add(0, "add_cumulative",
+         fmt::format("{}, {}, {}", around(to.shape(0), to.op().integer("axis")), to.op().flag("exclusive"),
+                     !to.op().flag("reverse")),
+         {to.gradient()});
 }
 
 // ---- Products ----
@@ -150,18 +202,11 @@ void global_mean(To& to) {
 
 void reduction(To& to) {
   const Shape x = to.shape(0);
-  const bool all = !to.op().has("axis");
-  const Index n = all ? x.size() : x[to.op().integer("axis")];
-  to.add(0, "spread", all ? fmt::format("1, {}, 1", n) : around(x, to.op().integer("axis")),
-         {to.gradient(), fmt::format("{}.0f", to.op().name == "mean" ? n : 1)});
+  const Index n = to.op().has("axis") ? x[to.op().integer("axis")] : x.size();
+  to.add(0, "spread", reduced_axes(to), {to.gradient(), fmt::format("{}.0f", to.op().name == "mean" ? n : 1)});
 }
 
-void largest(To& to) {
-  const Shape x = to.shape(0);
-  to.add(0, "max_gradient",
-         to.op().has("axis") ? around(x, to.op().integer("axis")) : fmt::format("1, {}, 1", x.size()),
-         {to.operand(0), to.result(), to.gradient()});
-}
+void largest(To& to) { to.add(0, "max_gradient", reduced_axes(to), {to.operand(0), to.result(), to.gradient()}); }
 
 void along_axis(To& to) {
   to.add(0, to.op().name + "_gradient", around(to.shape(0), to.op().integer("axis")), {to.result(), to.gradient()});
@@ -224,6 +269,12 @@ const std::vector<std::pair<std::string_view, CppGradientRow>>& rows() {
         {"sum", reduction},
         {"mean", reduction},
         {"max", largest},
+        {"min", largest},
+        {"prod", product_of_elements},
+        {"logsumexp", log_sum_exp},
+        {"cumsum", cumulative_sum},
+        {"clip", clip_gradient},
+        {"where", selection},
         {"softmax", along_axis},
         {"log_softmax", along_axis},
         {"reshape", reshape},
@@ -234,6 +285,7 @@ const std::vector<std::pair<std::string_view, CppGradientRow>>& rows() {
     };
     for (const Slope& each : slopes) result.emplace_back(each.op, by_slope);
     for (const BinarySlope& each : binary_slopes) result.emplace_back(each.op, binary);
+    for (const std::string_view op : without_gradient) result.emplace_back(op, [](To&) {});
     return result;
   }();
   return all;

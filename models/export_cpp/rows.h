@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -15,6 +16,7 @@ CppRows cpp_pointwise_rows();
 CppRows cpp_product_rows();
 CppRows cpp_image_rows();
 CppRows cpp_shape_rows();
+CppRows cpp_selection_rows();
 CppRows cpp_sequence_rows();
 CppRows cpp_stream_rows();
 
@@ -42,6 +44,9 @@ struct GruParts {
 /// The axes of a function of two values, which broadcast as in NumPy, as template arguments: for each axis its length,
 /// and the operands' steps along it. Adjacent axes are merged where one step serves for both.
 std::string broadcast_axes(const Shape& a, const Shape& b, const Shape& result);
+
+/// The same for the operands of `where`: the condition, a and b.
+std::string selected_axes(const std::array<Shape, 3>& operands, const Shape& result);
 
 /// The windows of a convolution or pooling along one axis of an image x; axis: 0 for the rows, 1 for the columns.
 std::string window_text(const Trace::Op& op, const Shape& x, const Shape& y, std::size_t axis, Index taps,

@@ -17,13 +17,32 @@ constexpr const char *swish_text = "v / (1.0f + std::exp(-v))",
                      *gelu_text = "0.5f * v * std::erfc(-0.70710678f * v)",
                      // v times a sigmoid. For v < -30 the sigmoid is 0 while v^2 is still finite.
                          *approximate_gelu_text =
-                             "v < -30.0f ? -0.0f : v / (1.0f + std::exp(-1.5957691f * (v + 0.044715f * v * v * v)))";
+                             "v < -30.0f ? -0.0f : v / (1.0f + std::exp(-1.5957691f * (v + 0.044715f * v * v * v)))",
+                     *hard_sigmoid_text = "v <= -3.0f ? 0.0f : v >= 3.0f ? 1.0f : v / 6.0f + 0.5f",
+                     *hard_silu_text = "v <= -3.0f ? 0.0f : v >= 3.0f ? v : v * (v / 6.0f + 0.5f)",
+                     *selu_text = "1.0507010f * (v > 0.0f ? v : 1.6732632f * std::expm1(v))",
+                     *log_sigmoid_text = "(v < 0.0f ? v : 0.0f) - std::log1p(std::exp(-std::fabs(v)))",
+                     // The rest of a division, with the sign of the divisor.
+                         *mod_text =
+                             "[](float r, float d) { return r == 0.0f ? std::copysign(r, d) : (r < 0.0f) != (d < 0.0f) "
+                             "? r + d : r; }(std::fmod(a, b), b)";
 
 std::string leaky_relu_text(const std::string& slope) { return "v > 0.0f ? v : " + slope + " * v"; }
 std::string elu_text(const std::string& alpha) { return "v > 0.0f ? v : " + alpha + " * std::expm1(v)"; }
 
+/// A bound that is infinite limits nothing.
+std::string clip_text(const CppOpWriter& to) {
+  std::string text;
+  for (const auto& [name, sign] : {std::pair("min", '<'), std::pair("max", '>')}) {
+    if (std::isinf(to.op().real(name))) continue;
+    const std::string bound = to.number_of(name);
+    text += fmt::format("v {} {} ? {} : ", sign, bound, bound);
+  }
+  return text + "v";
+}
+
 /// Ops without attributes.
-constexpr std::array<std::pair<const char*, const char*>, 12> functions{{
+constexpr std::array<std::pair<const char*, const char*>, 24> functions{{
     {"negate", "-v"},
     {"exp", "std::exp(v)"},
     {"log", "std::log(v)"},
@@ -35,7 +54,19 @@ constexpr std::array<std::pair<const char*, const char*>, 12> functions{{
     {"tanh", "std::tanh(v)"},
     {"softplus", "(v > 0.0f ? v : 0.0f) + std::log1p(std::exp(-std::fabs(v)))"},
     {"swish", swish_text},
-    {"erf", "std::erf(v)"},  // of an imported model
+    {"hard_sigmoid", hard_sigmoid_text},
+    {"hard_silu", hard_silu_text},
+    {"softsign", "v / (1.0f + std::fabs(v))"},
+    {"mish", "v * std::tanh((v > 0.0f ? v : 0.0f) + std::log1p(std::exp(-std::fabs(v))))"},
+    {"sin", "std::sin(v)"},
+    {"cos", "std::cos(v)"},
+    {"erf", "std::erf(v)"},
+    {"log1p", "std::log1p(v)"},
+    {"expm1", "std::expm1(v)"},
+    {"sign", "v > 0.0f ? 1.0f : v < 0.0f ? -1.0f : v"},
+    {"floor", "std::floor(v)"},
+    {"ceil", "std::ceil(v)"},
+    {"round", "std::nearbyint(v)"},  // halves to even
 }};
 
 std::string function_text(std::string_view op) {
@@ -135,7 +166,8 @@ std::string around(const Shape& shape, Index axis, Index count) {
 
 std::string activation_text(std::string_view name) {
   // A user can register an activation under the name of another op.
-  constexpr std::array<std::string_view, 5> of_ops{"relu", "sigmoid", "tanh", "softplus", "swish"};
+  constexpr std::array<std::string_view, 9> of_ops{"relu",         "sigmoid",   "tanh",     "softplus", "swish",
+                                                   "hard_sigmoid", "hard_silu", "softsign", "mish"};
   const auto is_activation = [&](std::string_view op) {
     return std::find(of_ops.begin(), of_ops.end(), op) != of_ops.end();
   };
@@ -145,6 +177,11 @@ std::string activation_text(std::string_view name) {
                            : name == "gelu"        ? gelu_text
                            : name == "leaky_relu"  ? leaky_relu_text("0.2f")
                            : name == "elu"         ? elu_text("1.0f")
+                           : name == "celu"        ? elu_text("1.0f")
+                           : name == "relu6"       ? "v < 0.0f ? 0.0f : v > 6.0f ? 6.0f : v"
+                           : name == "hard_swish"  ? hard_silu_text
+                           : name == "selu"        ? selu_text
+                           : name == "log_sigmoid" ? log_sigmoid_text
                            : is_activation(name)   ? function_text(name)
                                                    : "";
   return text.empty() ? "" : "[](float v) { return " + text + "; }";
@@ -154,7 +191,7 @@ CppRows cpp_pointwise_rows() {
   CppRows rows{
       {"leaky_relu", [](CppOpWriter& to) { return to.each(leaky_relu_text(to.number_of("negative_slope"))); }},
       {"elu", [](CppOpWriter& to) { return to.each(elu_text(to.number_of("alpha"))); }},
-      {"not_equal", [](CppOpWriter& to) { return to.each("v != " + to.number_of("value") + " ? 1.0f : 0.0f"); }},
+      {"clip", [](CppOpWriter& to) { return to.each(clip_text(to)); }},
       {"gelu",
        [](CppOpWriter& to) { return to.each(to.op().flag("approximate") ? approximate_gelu_text : gelu_text); }},
       {"add", binary("a + b")},
@@ -164,11 +201,23 @@ CppRows cpp_pointwise_rows() {
       {"pow", binary("std::pow(a, b)")},
       {"maximum", binary("a > b || a != a ? a : b")},  // a NaN stays
       {"minimum", binary("a < b || a != a ? a : b")},
+      {"mod", binary(mod_text)},
+      {"equal", binary("a == b ? 1.0f : 0.0f")},
+      {"not_equal", binary("a != b ? 1.0f : 0.0f")},
+      {"greater", binary("a > b ? 1.0f : 0.0f")},
+      {"greater_equal", binary("a >= b ? 1.0f : 0.0f")},
+      {"less", binary("a < b ? 1.0f : 0.0f")},
+      {"less_equal", binary("a <= b ? 1.0f : 0.0f")},
+      {"logical_and", binary("a != 0.0f && b != 0.0f ? 1.0f : 0.0f")},
+      {"logical_or", binary("a != 0.0f || b != 0.0f ? 1.0f : 0.0f")},
+      {"logical_xor", binary("(a != 0.0f) != (b != 0.0f) ? 1.0f : 0.0f")},
       {"softmax", along_axis("softmax")},
       {"log_softmax", along_axis("log_softmax")},
       {"sum", reduction("a + b", false)},
       {"mean", reduction("a + b", true)},
       {"max", reduction("b > a || b != b ? b : a", false)},
+      {"min", reduction("b < a || b != b ? b : a", false)},
+      {"prod", reduction("a * b", false)},
   };
   for (const auto& [op, text] : functions) {
     rows.emplace_back(op, [expression = std::string(text)](CppOpWriter& to) { return to.each(expression); });

@@ -70,6 +70,7 @@ class Rewriter {
   Timing product();
   Timing reduction();
   Timing along_axis();
+  Timing cumulative();
   Timing along_last();
   Timing reshape();
   Timing transpose();

@@ -77,15 +77,43 @@ Timing Rewriter::timing_of_result() {
       {"tanh", &Rewriter::broadcast},
       {"leaky_relu", &Rewriter::broadcast},
       {"elu", &Rewriter::broadcast},
-      {"not_equal", &Rewriter::broadcast},
       {"gelu", &Rewriter::broadcast},
       {"swish", &Rewriter::broadcast},
       {"softplus", &Rewriter::broadcast},
+      {"hard_sigmoid", &Rewriter::broadcast},
+      {"hard_silu", &Rewriter::broadcast},
+      {"softsign", &Rewriter::broadcast},
+      {"mish", &Rewriter::broadcast},
+      {"sin", &Rewriter::broadcast},
+      {"cos", &Rewriter::broadcast},
+      {"erf", &Rewriter::broadcast},
+      {"log1p", &Rewriter::broadcast},
+      {"expm1", &Rewriter::broadcast},
+      {"sign", &Rewriter::broadcast},
+      {"floor", &Rewriter::broadcast},
+      {"ceil", &Rewriter::broadcast},
+      {"round", &Rewriter::broadcast},
+      {"clip", &Rewriter::broadcast},
       {"maximum", &Rewriter::broadcast},
       {"minimum", &Rewriter::broadcast},
+      {"mod", &Rewriter::broadcast},
+      {"equal", &Rewriter::broadcast},
+      {"not_equal", &Rewriter::broadcast},
+      {"greater", &Rewriter::broadcast},
+      {"greater_equal", &Rewriter::broadcast},
+      {"less", &Rewriter::broadcast},
+      {"less_equal", &Rewriter::broadcast},
+      {"logical_and", &Rewriter::broadcast},
+      {"logical_or", &Rewriter::broadcast},
+      {"logical_xor", &Rewriter::broadcast},
+      {"where", &Rewriter::broadcast},
       {"sum", &Rewriter::reduction},
       {"mean", &Rewriter::reduction},
       {"max", &Rewriter::reduction},
+      {"min", &Rewriter::reduction},
+      {"prod", &Rewriter::reduction},
+      {"logsumexp", &Rewriter::reduction},
+      {"cumsum", &Rewriter::cumulative},
       {"softmax", &Rewriter::along_axis},
       {"log_softmax", &Rewriter::along_axis},
       {"flip", &Rewriter::along_axis},
@@ -208,6 +236,12 @@ Timing Rewriter::reduction() {
 Timing Rewriter::along_axis() {
   require_known(1);
   require_here(!timing(0).is_steps() || timing(0).axis != op_.integer("axis"), "needs all steps");
+  return timing(0);
+}
+
+Timing Rewriter::cumulative() {
+  require_here(!timing(0).is_steps() || timing(0).axis != op_.integer("axis"), "sums the steps, which cannot stream");
+  require_here(op_.integer("axis") != 0, "sums over the axis of the batch");
   return timing(0);
 }
 

@@ -54,19 +54,6 @@ void selu(Call& call) {
   call.map([=](Var x) { return gamma * elu(x, alpha); });
 }
 
-/// The error function: 2 / sqrt(pi) times the integral of e^(-t^2) from 0 to x.
-Var erf(Var x) {
-  const Var y = x.tape().output(x.shape(), {x}, "erf");
-  assign(y.out(), [v = x.value().data()](Index i) { return std::erf(v[i]); });
-  return y.backward([=] {
-    if (Sink dx = x.sink()) {
-      const Real *const v = x.value().data(), *const g = y.grad().data();
-      const auto scale = static_cast<Real>(2 / std::sqrt(std::acos(-1.0)));
-      assign(dx, [=](Index i) { return g[i] * scale * std::exp(-v[i] * v[i]); });
-    }
-  });
-}
-
 /// Before opset 7, a vector of slopes holds one slope per channel.
 void prelu(Call& call) {
   const Var x = call[0];

@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include "cornu/core/ops/ops.h"
+#include "cornu/core/ops/comparisons.h"
 #include "cornu/core/ops/sequences.h"
 
 // A tape tracks the batch axis: which ops keep samples separate, and which mix them.
@@ -32,6 +32,26 @@ TEST(Samples, StaySeparateInOpsOnEachSample) {
   EXPECT_FALSE(mixes([](Var x) { slice_axis(x, 1, 0, 2); }));
   EXPECT_FALSE(mixes([](Var x) { layer_normalization(x, vector, 0); }));
   EXPECT_FALSE(mixes([](Var x) { batch_normalization(x, vector, vector, vector, vector); }));
+}
+
+TEST(Samples, StaySeparateInComparisonsSelectionsAndSumsOfFeatures) {
+  EXPECT_FALSE(mixes([](Var x) { where(ops::greater(x, vector), x, 0); }));
+  EXPECT_FALSE(mixes([](Var x) { where(vector, x, vector); }));
+  EXPECT_FALSE(mixes([](Var x) { mod(x, vector) + cumsum(x, 1) + erf(x) + clip(x, 0, 1); }));
+  EXPECT_FALSE(mixes([](Var x) { min(x, 1) + prod(x, -1) + variance(x, 1) + logsumexp(x, 1); }));
+}
+
+TEST(Samples, AreMixedBySelectionsAndReductionsAlongTheBatchAxis) {
+  EXPECT_TRUE(mixes([](Var x) { min(x, 0); }));
+  EXPECT_TRUE(mixes([](Var x) { prod(x, 0); }));
+  EXPECT_TRUE(mixes([](Var x) { variance(x, 0); }));
+  EXPECT_TRUE(mixes([](Var x) { logsumexp(x, 0); }));
+  EXPECT_TRUE(mixes([](Var x) { variance(x); }));
+  EXPECT_TRUE(mixes([](Var x) { logsumexp(x); }));
+  EXPECT_TRUE(mixes([](Var x) { cumsum(x, -2); }));
+  EXPECT_TRUE(mixes([](Var x) { ops::greater(x, square_matrix); }, {4}));
+  EXPECT_TRUE(mixes([](Var x) { where(square_matrix, x, 0); }, {4}));
+  EXPECT_TRUE(mixes([](Var x) { where(x, square_matrix, 0); }, {4}));
 }
 
 TEST(Samples, StaySeparateInRecurrentOps) {

@@ -73,10 +73,12 @@ long double exact_density(long double x) { return std::exp(-x * x / 2) / std::sq
 const Function functions[] = {
     {"Exp", [](Real x) { return math::exp(x); }, [](const Tensor& x) { return exp(x); },
      [](long double x) { return std::exp(x); }, 1.5L},
-    {"Expm1", [](Real x) { return math::expm1(x); }, nullptr, [](long double x) { return std::expm1(x); }, 2},
+    {"Expm1", [](Real x) { return math::expm1(x); }, [](const Tensor& x) { return expm1(x); },
+     [](long double x) { return std::expm1(x); }, 2},
     {"Log", [](Real x) { return math::log(x); }, [](const Tensor& x) { return log(x); },
      [](long double x) { return std::log(x); }, 1.5L},
-    {"Log1p", [](Real x) { return math::log1p(x); }, nullptr, [](long double x) { return std::log1p(x); }, 2},
+    {"Log1p", [](Real x) { return math::log1p(x); }, [](const Tensor& x) { return log1p(x); },
+     [](long double x) { return std::log1p(x); }, 2},
     {"Tanh", [](Real x) { return math::tanh(x); }, [](const Tensor& x) { return tanh(x); },
      [](long double x) { return std::tanh(x); }, 2.5L},
     {"Sigmoid", [](Real x) { return math::sigmoid(x); }, [](const Tensor& x) { return sigmoid(x); }, exact_sigmoid,
@@ -89,6 +91,8 @@ const Function functions[] = {
        return y;
      },
      exact_cumulative, 5},
+    {"Erf", [](Real x) { return math::erf(x); }, [](const Tensor& x) { return erf(x); },
+     [](long double x) { return std::erf(x); }, 2},
 };
 
 class VectorMath : public ::testing::TestWithParam<Function> {};

@@ -1,4 +1,5 @@
 #include "cornu/core/ops/masks.h"
+#include "cornu/core/ops/comparisons.h"
 
 #include <gtest/gtest.h>
 
@@ -97,7 +98,20 @@ TEST(Masks, OpsThatComputeEachStepFromTheSameStepPassThemOn) {
                       max(in, 2),
                       concatenate({plain, in}, 2),
                       gelu(in),
-                      maximum(in, plain)}) {
+                      maximum(in, plain),
+                      erf(in),
+                      floor(in),
+                      clip(in, 0, 1),
+                      mish(in),
+                      mod(in, 2),
+                      ops::greater(in, plain),
+                      where(plain, in, 0),
+                      where(in, plain, 0),
+                      min(in, 2),
+                      prod(in, 2),
+                      variance(in, 2),
+                      logsumexp(in, 2),
+                      cumsum(in, 2)}) {
     EXPECT_EQ(mask_of(y), some_mask()) << to_string(y.shape());
   }
 }
@@ -117,9 +131,9 @@ TEST(Masks, OtherOpsDropThem) {
   Tape tape;
   const Tensor ones = Tensor::matrix({{1, 1, 0}, {1, 1, 0}, {1, 1, 0}});
   const Var in = with_mask(tape.input(square), tape.input(ones));
-  for (const Var y :
-       {transpose(in, {0, 2, 1}), transpose(in), matmul(transpose(in, {0, 2, 1}), in), softmax(in, 1),
-        sum(in, 1, {.keepdims = true}), mean(in), matmul(in, in), reshape(in, {9, 3}), reshape(in, {3, 9})}) {
+  for (const Var y : {transpose(in, {0, 2, 1}), transpose(in), matmul(transpose(in, {0, 2, 1}), in), softmax(in, 1),
+                      sum(in, 1, {.keepdims = true}), mean(in), matmul(in, in), reshape(in, {9, 3}),
+                      reshape(in, {3, 9}), cumsum(in, 1), min(in, 1), logsumexp(in, 1, {.keepdims = true})}) {
     EXPECT_FALSE(y.is_masked()) << to_string(y.shape());
   }
   // A new axis in front moves the others.

@@ -10,9 +10,9 @@
 #include "cornu/core/ops/ops.h"
 #include "cornu/tests/core/ops/op_reference.h"
 
-/// One row per op of ops.h, images.h and sequences.h. op_test.cpp generates its tests from these rows: values, full
-/// gradients, broadcasting, empty and odd shapes, NaN, errors, and agreement of tape, inference tape and eager
-/// function.
+/// One row per op of ops.h, comparisons.h, images.h and sequences.h. op_test.cpp generates its tests from these rows:
+/// values, full gradients, broadcasting, empty and odd shapes, NaN, errors, and agreement of tape, inference tape and
+/// eager function.
 namespace cornu::testing {
 
 /// One use of an op: the input shapes and the expected result.
@@ -69,6 +69,9 @@ std::vector<OpRow> normalize_rows();
 std::vector<OpRow> shape_rows();
 std::vector<OpRow> image_rows();
 std::vector<OpRow> sequence_rows();
+std::vector<OpRow> comparison_rows();
+std::vector<OpRow> function_rows();
+std::vector<OpRow> more_reduce_rows();
 
 /// A value of this shape, for tests of shape errors.
 inline Var of(Tape& tape, const Shape& shape) {

@@ -1,40 +1,8 @@
 #include <cmath>
 
-#include "cornu/core/error.h"
-#include "cornu/tests/core/ops/op_table.h"
+#include "cornu/tests/core/ops/op_rows.h"
 
 namespace cornu::testing {
-
-namespace {
-
-const std::vector<Shape>& pointwise_shapes() {
-  static const std::vector<Shape> all = {{},      {1},      {0}, {7}, {3, 5}, {0, 4}, {1, 1, 1}, {2, 1, 3, 1, 2},
-                                         {17, 3}, {2, 3, 0}};
-  return all;
-}
-
-/// A row for a unary op.
-template <class F, class Reference>
-OpRow numbers(const std::string& op, const std::string& name, Range range, F f, Reference expected) {
-  OpRow row{.op = op, .name = name, .ranges = {range}, .samples = {}};
-  for (const Shape& shape : pointwise_shapes()) {
-    row.samples.push_back({message("{} of {}", op, shape),
-                           {shape},
-                           [f](std::span<const Var> x) { return f(x[0]); },
-                           [f](std::span<const Tensor> x) { return f(x[0]); },
-                           [expected](std::span<const Exact> x) { return pointwise_reference(x[0], expected); }});
-  }
-  return row;
-}
-
-/// The same with two ranges, below and above a kink at 0.
-template <class F, class Reference>
-std::vector<OpRow> beside_a_kink(const std::string& op, const std::string& name, F f, Reference expected) {
-  return {numbers(op, name + "BelowZero", {-2, Real(-0.05)}, f, expected),
-          numbers(op, name + "AboveZero", {Real(0.05), 2}, f, expected)};
-}
-
-}  // namespace
 
 std::vector<OpRow> pointwise_rows() {
   using L = long double;
@@ -82,10 +50,6 @@ std::vector<OpRow> pointwise_rows() {
       "elu", "Elu", [](const auto& x) { return elu(x, 1.5); }, [](L x) { return x > 0 ? x : 1.5L * std::expm1(x); });
   for (const auto& more : {relu_rows, abs_rows, leaky_rows, elu_rows})
     rows.insert(rows.end(), more.begin(), more.end());
-  rows.push_back(numbers(
-      "not_equal", "NotEqual", around_zero, [](const auto& x) { return not_equal(x, 0.25); },
-      [](L x) { return x != 0.25L ? 1 : 0; }));
-  rows.back().uses_every_element = false;  // a NaN differs from every value
   return rows;
 }
 

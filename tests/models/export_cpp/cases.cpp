@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <utility>
 
 #include "cornu/cornu.h"
@@ -275,37 +276,84 @@ ExportCppCase long_sums() {
   return result;
 }
 
+/// Comparisons, selections, and functions whose edges lie among the inputs.
+struct Selections {
+  Parameter row{Tensor::vector({Real(-0.4), 0, Real(0.3), 1})};
+  NamedParameters parameters() { return {{"row", &row}}; }
+  Var forward(Var x) const {
+    const Var halves = round(2 * x) / 2, first = slice_axis(x, 1, 0, 1);
+    const Var relations = ops::greater(x, row) + 2 * ops::less(x, first) + 4 * ops::greater_equal(halves, row) +
+                          8 * ops::less_equal(halves, first) + 16 * equal(halves, 0.5) + 32 * not_equal(halves, row);
+    const Var logic = ops::logical_and(halves, row) + 2 * ops::logical_or(halves, row) +
+                      4 * ops::logical_xor(halves, row) + 8 * ops::logical_not(halves) + 16 * isinf(x);
+    const Var selected = where(ops::greater(x, 0), log(maximum(x, 0.1)), where(halves, first, row));
+    return concatenate({relations, logic, selected, where(row, x, -7), where(first, 2, row * x)}, 2);
+  }
+};
+
+Var functions_of_one_value(Var x) {
+  return concatenate({sin(x), cos(x), erf(x), log1p(abs(x)), expm1(x), sign(x), floor(x), ceil(x), round(2 * x),
+                      clip(x, -0.5, 1), clip(x, 0, std::numeric_limits<double>::infinity()), mod(x, 0.4), mod(x, -0.4),
+                      mod(1, abs(x) + 0.5), celu(x, 0.5)},
+                     -1);
+}
+
+Var sums_and_products(Var x) {
+  const Var first = reshape(min(x, 1), {x.shape()[0], -1}), second = reshape(prod(x, 2, {.keepdims = true}), {-1, 3});
+  const Var all = reshape(x, {x.shape()[0], -1});
+  const Var sums = concatenate({cumsum(x, 1), cumsum(x, 2, {.exclusive = true}), cumsum(x, 1, {.reverse = true}),
+                                cumsum(x, 2, {.exclusive = true, .reverse = true})},
+                               2);
+  return concatenate({first, second, logsumexp(x, 1), variance(x, 2), logsumexp(all, 1, {.keepdims = true}),
+                      reshape(sums, {x.shape()[0], -1})},
+                     1);
+}
+
 ExportCppCase nothing() { return of("nothing", {Input{4}, Dropout{}}, {3, 4}); }
 
 }  // namespace
 
 std::vector<ExportCppCase> export_cpp_cases() {
-  std::vector<ExportCppCase> result{dense_layers(),
-                                    convolutions(),
-                                    activations(),
-                                    models_in_models(),
-                                    branches(),
-                                    normalizations(),
-                                    features(),
-                                    text(),
-                                    pooled_sequences(),
-                                    frames(),
-                                    recurrent(),
-                                    simple_rnn(),
-                                    masks(),
-                                    bidirectional(),
-                                    one_state(),
-                                    attention(),
-                                    odd_names(),
-                                    augmented(),
-                                    long_sums(),
-                                    nothing(),
-                                    in_int8(dense_layers()),
-                                    in_int8(convolutions()),
-                                    in_int8(normalizations()),
-                                    in_int8(text()),
-                                    in_int8(recurrent()),
-                                    in_int8(attention())};
+  std::vector<ExportCppCase> result{
+      dense_layers(),
+      convolutions(),
+      activations(),
+      models_in_models(),
+      branches(),
+      normalizations(),
+      features(),
+      text(),
+      pooled_sequences(),
+      frames(),
+      recurrent(),
+      simple_rnn(),
+      masks(),
+      bidirectional(),
+      one_state(),
+      attention(),
+      odd_names(),
+      augmented(),
+      of("selections", {Input{3, 4}, Selections{}}, {5, 3, 4}),
+      of("functions_of_one_value", {Input{9}, Activation{functions_of_one_value}}, {4, 9}),
+      of("sums_and_products", {Input{3, 4}, Activation{sums_and_products}}, {5, 3, 4}),
+      of("recurrent_activations",
+         {Input{4, 3}, LSTM{.units = 3, .recurrent_activation = hard_sigmoid, .return_sequences = true},
+          GRU{.units = 3, .activation = mish, .return_sequences = true},
+          SimpleRNN{.units = 4, .activation = relu6, .return_sequences = true},
+          SimpleRNN{.units = 4, .activation = selu, .return_sequences = true},
+          SimpleRNN{.units = 4, .activation = celu, .return_sequences = true},
+          SimpleRNN{.units = 4, .activation = hard_swish, .return_sequences = true},
+          SimpleRNN{.units = 4, .activation = softsign, .return_sequences = true},
+          SimpleRNN{.units = 4, .activation = log_sigmoid}},
+         {4, 4, 3}),
+      long_sums(),
+      nothing(),
+      in_int8(dense_layers()),
+      in_int8(convolutions()),
+      in_int8(normalizations()),
+      in_int8(text()),
+      in_int8(recurrent()),
+      in_int8(attention())};
   for (ExportCppCase& each : every_layer_in_cases()) result.push_back(std::move(each));
   return result;
 }

@@ -58,6 +58,20 @@ struct TrainingCase {
   Tensor x, y;  // the samples of all steps, one after the other
 };
 
+/// Ops of which each has its own gradient in a header.
+struct Selecting {
+  Parameter row{Tensor::vector({Real(0.3), Real(-0.2), Real(0.5)})};
+  NamedParameters parameters() { return {{"row", &row}}; }
+  Var forward(Var x) const {
+    const Var y = where(ops::greater(x, row), sin(x) * row, cos(x)) + clip(x, -0.3, 0.4) + mod(x + row, 0.9);
+    const Var z = erf(y) + log1p(square(x)) + expm1(x / 2) + floor(x) * x + where(row, x, slice_axis(y, 1, 0, 1));
+    return concatenate({z + cumsum(z, 2, {.exclusive = true}), z * cumsum(z, 1, {.reverse = true}),
+                        z * min(y, 1, {.keepdims = true}), z * prod(y, 2, {.keepdims = true}),
+                        z + logsumexp(y, 2, {.keepdims = true}), z / (1 + variance(y, 1, {.keepdims = true}))},
+                       2);
+  }
+};
+
 /// classes: of labels; 0: numbers in the shape of the output; -1: one row of probabilities for each row of the output.
 TrainingCase of(std::string name, Sequential model, CompileOptions options, Index classes) {
   model.compile(std::move(options));
@@ -91,14 +105,15 @@ std::vector<TrainingCase> cases() {
       {.optimizer = Adam{}, .loss = CategoricalCrossentropy{.from_logits = true}}, -1));
   std::vector<std::vector<AnyLayer>> branches;
   for (const char* const name :
-       {"linear", "relu", "sigmoid", "tanh", "exponential", "silu", "softplus", "softmax", "log_softmax"}) {
+       {"linear", "relu", "sigmoid", "tanh", "exponential", "silu", "softplus", "softmax", "log_softmax", "relu6",
+        "hard_sigmoid", "hard_silu", "log_sigmoid", "softsign", "mish", "selu", "celu"}) {
     branches.push_back({Dense{3, detail::activation_registry().find(name)}});
   }
   branches.push_back({Dense{3}, GELU{}, Softmax{}});
   branches.push_back({Dense{3}, GELU{.approximate = true}, LeakyReLU{}});
   branches.push_back({Dense{3}, ELU{.alpha = 0.7}});
   result.push_back(
-      of("functions", {Input{5}, Dense{4}, Concatenate{branches}, Residual{Dense{36, tanh}}, Dense{2}},
+      of("functions", {Input{5}, Dense{4}, Concatenate{branches}, Residual{Dense{60, tanh}}, Dense{2}},
          {.optimizer = SGD{.learning_rate = 0.01, .momentum = 0.5, .nesterov = true}, .loss = MeanSquaredError{}}, 0));
   result.push_back(of("users",
                       {Input{4, 4, 3}, Conv2D{.filters = 3, .kernel_size = 2, .padding = Padding::same},
@@ -129,6 +144,8 @@ std::vector<TrainingCase> cases() {
   result.push_back(
       of("views", {Input{4}, Dense{3, tanh}, Flat{}}, {.optimizer = SGD{}, .loss = MeanSquaredError{}}, 0));
   result.push_back(of("tied", {Input{4}, TiedAutoencoder{}}, {.optimizer = Adam{}, .loss = MeanSquaredError{}}, 0));
+  result.push_back(of("selections", {Input{4}, Dense{6, tanh}, Reshape{2, 3}, Selecting{}, Flatten{}, Dense{2}},
+                      {.optimizer = SGD{.learning_rate = 0.01}, .loss = MeanSquaredError{}}, 0));
   Sequential partly{Input{4}, {"fixed", Dense{5, tanh}}, Dense{2}};
   freeze(partly.get_layer("fixed"));
   result.push_back(of("frozen", std::move(partly), {.optimizer = SGD{}, .loss = MeanSquaredError{}}, 0));

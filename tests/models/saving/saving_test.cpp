@@ -56,14 +56,15 @@ struct Stretch {
 /// A layer that is never registered.
 struct Unknown : Stretch {};
 
-Var mish(Var x) { return x * tanh(log(exp(x) + 1)); }
+Var logistic_mish(Var x) { return x * tanh(log(exp(x) + 1)); }
 Var unnamed(Var x) { return x * x; }
 
 TEST(Saving, ALoadedModelPredictsTheSameBits) {
   const TemporaryFolder folder;
   register_layer<Stretch>();
-  register_activation("mish", mish);
-  const Sequential inner({Dense{6, mish}, Activation{tanh}, Stretch{.factor = 3}}, {.name = "inner", .seed = 3});
+  register_activation("logistic_mish", logistic_mish);
+  const Sequential inner({Dense{6, logistic_mish}, Activation{tanh}, Stretch{.factor = 3}},
+                         {.name = "inner", .seed = 3});
   const Sequential model({Input{8, 8, 1},
                           Conv2D{.filters = 4, .kernel_size = 3, .padding = Padding::same},
                           MaxPooling2D{},

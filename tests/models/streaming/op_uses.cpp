@@ -124,6 +124,16 @@ OpUses gru_with_state_uses() {
   return uses;
 }
 
+/// Each operand in turn as the one that differs: the condition, and both values.
+OpUses where_uses() {
+  OpUses uses = two_values([](Var a, Var b) { return where(ops::greater(a, 0.8), a, b); });
+  for (OpUse& use : two_values([](Var a, Var b) { return where(relu(b - 0.8), a, -1); })) {
+    use.name += ", as the condition";
+    uses.push_back(std::move(use));
+  }
+  return uses;
+}
+
 std::map<std::string, OpUses> all_uses() {
   return {
       {"negate", each_value([](Var v) { return -v; })},
@@ -139,7 +149,20 @@ std::map<std::string, OpUses> all_uses() {
       {"softplus", each_value(softplus)},
       {"leaky_relu", each_value([](Var v) { return leaky_relu(v - 0.8, 0.1); })},
       {"elu", each_value([](Var v) { return elu(v - 0.8, 1.5); })},
-      {"not_equal", each_value([](Var v) { return v * not_equal(relu(v - 0.8), 0); })},
+      {"hard_sigmoid", each_value([](Var v) { return hard_sigmoid(4 * v - 3); })},
+      {"hard_silu", each_value([](Var v) { return hard_silu(4 * v - 3); })},
+      {"softsign", each_value([](Var v) { return softsign(v - 0.8); })},
+      {"mish", each_value([](Var v) { return mish(v - 0.8); })},
+      {"sin", each_value(sin)},
+      {"cos", each_value(cos)},
+      {"erf", each_value([](Var v) { return erf(v - 0.8); })},
+      {"log1p", each_value(log1p)},
+      {"expm1", each_value(expm1)},
+      {"sign", each_value([](Var v) { return v * sign(v - 0.8); })},
+      {"floor", each_value([](Var v) { return v * floor(v); })},
+      {"ceil", each_value([](Var v) { return v * ceil(v); })},
+      {"round", each_value([](Var v) { return v * round(v); })},
+      {"clip", each_value([](Var v) { return clip(v, 0.5, 1); })},
       {"gelu", each_value([](Var v) { return gelu(v - 0.8) + gelu(v - 0.7, {.approximate = true}); })},
       {"add", two_values([](Var a, Var b) { return a + b; })},
       {"subtract", two_values([](Var a, Var b) { return a - b; })},
@@ -148,9 +171,25 @@ std::map<std::string, OpUses> all_uses() {
       {"pow", two_values([](Var a, Var b) { return pow(a, b); })},
       {"maximum", two_values([](Var a, Var b) { return maximum(a, b); })},
       {"minimum", two_values([](Var a, Var b) { return minimum(a, b); })},
+      {"mod", two_values([](Var a, Var b) { return mod(a, b + 0.01); })},
+      {"equal", two_values([](Var a, Var b) { return a + equal(relu(a - 0.8), relu(b - 0.8)); })},
+      {"not_equal", two_values([](Var a, Var b) { return a + not_equal(relu(a - 0.8), relu(b - 0.8)); })},
+      {"greater", two_values([](Var a, Var b) { return a + ops::greater(a, b); })},
+      {"greater_equal", two_values([](Var a, Var b) { return a + ops::greater_equal(a, b); })},
+      {"less", two_values([](Var a, Var b) { return a + ops::less(a, b); })},
+      {"less_equal", two_values([](Var a, Var b) { return a + ops::less_equal(a, b); })},
+      {"logical_and", two_values([](Var a, Var b) { return a + ops::logical_and(relu(a - 0.8), relu(b - 0.7)); })},
+      {"logical_or", two_values([](Var a, Var b) { return a + ops::logical_or(relu(a - 0.8), relu(b - 0.7)); })},
+      {"logical_xor", two_values([](Var a, Var b) { return a + ops::logical_xor(relu(a - 0.8), relu(b - 0.7)); })},
+      {"where", where_uses()},
       {"sum", reductions([](Var v, Index axis, const ReduceOptions& options) { return sum(v, axis, options); })},
       {"mean", reductions([](Var v, Index axis, const ReduceOptions& options) { return mean(v, axis, options); })},
       {"max", reductions([](Var v, Index axis, const ReduceOptions& options) { return (max)(v, axis, options); })},
+      {"min", reductions([](Var v, Index axis, const ReduceOptions& options) { return (min)(v, axis, options); })},
+      {"prod", reductions([](Var v, Index axis, const ReduceOptions& options) { return prod(v, axis, options); })},
+      {"logsumexp",
+       reductions([](Var v, Index axis, const ReduceOptions& options) { return logsumexp(v, axis, options); })},
+      {"cumsum", along_axes([](Var v, Index axis) { return cumsum(v, axis, {.exclusive = axis == 2}); })},
       {"softmax", along_axes([](Var v, Index axis) { return softmax(v, axis); })},
       {"log_softmax", along_axes([](Var v, Index axis) { return log_softmax(v, axis); })},
       {"flip", along_axes([](Var v, Index axis) { return flip(v, axis); })},

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cornu/core/error.h"
+#include "cornu/core/ops/comparisons.h"
 #include "cornu/core/ops/images.h"
 #include "cornu/core/ops/ops.h"
 #include "cornu/core/ops/sequences.h"
