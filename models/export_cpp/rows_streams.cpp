@@ -56,7 +56,7 @@ CppValue with_state(CppOpWriter& to, Index size, Index units, F write) {
   return y;
 }
 
-CppValue write_lstm(CppOpWriter& to) {
+CppValue write_streamed_lstm(CppOpWriter& to) {
   const Index units = to.shape(2)[0];
   const CppValue inputs = product_of_step(to, 4 * units, bias_of_step(to)), memory = to.make({4 * units});
   return with_state(to, 2 * units, units, [&](const CppArgument& state) {
@@ -66,7 +66,7 @@ CppValue write_lstm(CppOpWriter& to) {
 }
 
 /// The gates and the candidate have products of their own, each with part of the kernel and of the bias.
-CppValue write_gru(CppOpWriter& to) {
+CppValue write_streamed_gru(CppOpWriter& to) {
   const GruParts parts(to, has_bias(to));
   const Index units = parts.units;
   const CppValue inputs = product_of_step(to, 3 * units, parts.input_bias), memory = to.make({4 * units});
@@ -77,7 +77,7 @@ CppValue write_gru(CppOpWriter& to) {
   });
 }
 
-CppValue write_simple_rnn(CppOpWriter& to) {
+CppValue write_streamed_simple_rnn(CppOpWriter& to) {
   const Index units = to.shape(2)[0];
   const CppValue inputs = product_of_step(to, units, bias_of_step(to)), memory = to.make({units});
   const std::string activation = step_activation(to.op().text("activation"));
@@ -86,7 +86,7 @@ CppValue write_simple_rnn(CppOpWriter& to) {
   });
 }
 
-CppValue write_attention(CppOpWriter& to) {
+CppValue write_streamed_attention(CppOpWriter& to) {
   const Index heads = to.op().integer("num_heads"), window = to.op().integer("window"), d = to.shape(0)[2] / heads,
               width = to.shape(2)[2] / heads;
   const CppValue scores = to.make({window});
@@ -96,7 +96,7 @@ CppValue write_attention(CppOpWriter& to) {
 }
 
 /// A Dense layer; with several rows in a step as without a stream.
-CppValue write_affine(CppOpWriter& to) {
+CppValue write_streamed_affine(CppOpWriter& to) {
   const Shape x = to.shape(0), w = to.shape(1);
   if (x.size() != w[0]) return (*cpp_row_of("affine"))(to);
   return to.call("dense_step", fmt::format("{}, {}", w[0], w[1]), {to.operand(0), to.weights(1, w[1]), to.operand(2)});
@@ -174,21 +174,21 @@ CppRow each_of(const char* function) {
 }  // namespace
 
 CppRows cpp_stream_rows() {
-  return {{"stream_lstm", write_lstm},
-          {"stream_lstm_by_steps", write_lstm},
-          {"stream_gru", write_gru},
-          {"stream_gru_by_steps", write_gru},
-          {"stream_simple_rnn", write_simple_rnn},
-          {"stream_masked_lstm_by_steps", write_lstm},
-          {"stream_masked_gru_by_steps", write_gru},
-          {"stream_masked_simple_rnn", write_simple_rnn},
-          {"stream_attend", write_attention},
+  return {{"stream_lstm", write_streamed_lstm},
+          {"stream_lstm_by_steps", write_streamed_lstm},
+          {"stream_gru", write_streamed_gru},
+          {"stream_gru_by_steps", write_streamed_gru},
+          {"stream_simple_rnn", write_streamed_simple_rnn},
+          {"stream_masked_lstm_by_steps", write_streamed_lstm},
+          {"stream_masked_gru_by_steps", write_streamed_gru},
+          {"stream_masked_simple_rnn", write_streamed_simple_rnn},
+          {"stream_attend", write_streamed_attention},
           {"stream_conv2d", write_convolution},
           {"stream_depthwise_conv2d", write_convolution},
           {"stream_max_pool2d", pooling(true)},
           {"stream_average_pool2d", pooling(false)},
           {"stream_rows", write_rows},
-          {"stream_affine", write_affine},
+          {"stream_affine", write_streamed_affine},
           {"stream_tanh", each_of("each_tanh")},
           {"stream_sigmoid", each_of("each_sigmoid")}};
 }
