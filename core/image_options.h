@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -51,6 +52,22 @@ struct DepthwiseConv2DOptions {
 struct Pool2DOptions {
   Size2D strides = 0;  ///< 0: the pool size
   Padding padding = Padding::valid;
+};
+
+/// Which pixels of an image make one between them: the nearest, the nearest two, or the nearest four along each axis.
+enum class Interpolation { nearest, bilinear, bicubic };
+constexpr std::array<std::string_view, 3> option_names(Interpolation) { return {"nearest", "bilinear", "bicubic"}; }
+
+struct ResizeOptions {
+  Interpolation interpolation = Interpolation::bilinear;
+};
+
+struct Conv2DTransposeOptions {
+  Size2D strides = 1;
+  Padding padding = Padding::valid;
+  std::optional<Size2D> output_padding{};  ///< rows and columns to add at the end; less than the strides
+  Size2D dilation_rate = 1;
+  Index groups = 1;
 };
 
 struct AffineOptions {

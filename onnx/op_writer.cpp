@@ -14,8 +14,9 @@ namespace cornu::onnx {
 namespace {
 
 cornu::detail::OpRows<OpRow>& rows() {
-  static cornu::detail::OpRows<OpRow> all("onnx::register_op", {detail::arithmetic_rows(), detail::image_rows(),
-                                                                detail::sequence_rows(), detail::shape_rows()});
+  static cornu::detail::OpRows<OpRow> all("onnx::register_op",
+                                          {detail::arithmetic_rows(), detail::image_rows(), detail::sequence_rows(),
+                                           detail::shape_rows(), detail::indexing_rows()});
   return all;
 }
 

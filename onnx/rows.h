@@ -15,6 +15,7 @@ namespace cornu::onnx::detail {
 using OpRows = std::vector<std::pair<std::string, OpRow>>;
 OpRows arithmetic_rows();
 OpRows image_rows();
+OpRows indexing_rows();
 OpRows sequence_rows();
 OpRows shape_rows();
 

@@ -4,6 +4,7 @@
 #include <memory>
 #include <new>
 #include <span>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -81,6 +82,11 @@ class Tape {
   /// For ops: scratch memory, uninitialised, valid until the tape is cleared.
   View scratch(const Shape& shape);
   void* allocate(std::size_t bytes) { return arena_.allocate(bytes); }
+  /// For ops: memory for `count` objects, uninitialised, valid until the tape is cleared. No destructors are run.
+  template <class T>
+  requires std::is_trivially_destructible_v<T> std::span<T> memory(std::size_t count) {
+    return {static_cast<T*>(allocate(count * sizeof(T))), count};
+  }
   /// For kernels that allocate scratch memory themselves.
   detail::Arena& arena() { return arena_; }
 

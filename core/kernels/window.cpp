@@ -27,18 +27,19 @@ void require_padding_of_images(const char* who, Padding padding) {
                       "{}: padding is causal, which is for sequences (Conv1D); valid or same is required", who);
 }
 
+void require_window_sizes(const char* who, const char* what, Size2D sizes) {
+  constexpr Index most = Index{1} << 30;
+  for (const Index side : {sizes.height, sizes.width}) {
+    require<ValueError>(0 < side && side <= most, "{}: {} is {}; both numbers must be between 1 and {}", who, what,
+                        sizes, most);
+  }
+}
+
 Window::Window(const char* who, const Shape& images, Size2D size, Size2D strides, Size2D dilation, Padding padding) {
   require(images.rank() == 4, "{}: images of shape {}; (batch, height, width, channels) is required", who, images);
-  const auto require_in_range = [&](const char* what, Size2D given) {
-    constexpr Index most = Index{1} << 30;  // so that no product of two overflows
-    for (const Index side : {given.height, given.width}) {
-      require<ValueError>(0 < side && side <= most, "{}: {} is {}; both numbers must be between 1 and {}", who, what,
-                          given, most);
-    }
-  };
-  require_in_range("the window", size);
-  require_in_range("strides", strides);
-  require_in_range("dilation_rate", dilation);
+  require_window_sizes(who, "the window", size);
+  require_window_sizes(who, "strides", strides);
+  require_window_sizes(who, "dilation_rate", dilation);
   batch = images[0];
   channels = images[3];
   y = axis_of(images[1], size.height, strides.height, dilation.height, padding);

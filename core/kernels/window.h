@@ -29,6 +29,8 @@ struct WindowAxis {
 
 /// Throws ValueError, prefixed with `who`, for Padding::causal: images have no time axis.
 void require_padding_of_images(const char* who, Padding padding);
+/// Throws ValueError, naming `what`, unless both numbers are between 1 and 2^30, so that no product of two overflows.
+void require_window_sizes(const char* who, const char* what, Size2D sizes);
 
 /// The windows on a batch of images.
 struct Window {
@@ -40,6 +42,10 @@ struct Window {
   Window(const char* who, const Shape& images, Size2D size, Size2D strides, Size2D dilation, Padding padding);
   /// The windows of pooling.
   Window(const char* who, const Shape& images, Size2D size, const Pool2DOptions& options);
+
+  /// Windows on a batch of images of the sizes of the axes.
+  Window(Index images, Index image_channels, const WindowAxis& rows, const WindowAxis& columns)
+      : batch(images), channels(image_channels), y(rows), x(columns) {}
 
   /// The shape of the output.
   Shape result(Index out_channels) const { return {batch, y.out, x.out, out_channels}; }

@@ -14,6 +14,18 @@ Tensor eagerly(F f, const Tensors&... x) {
   return Tensor(f(tape.input(x)...).value());
 }
 
+std::vector<Var> inputs(Tape& tape, std::span<const Tensor> tensors) {
+  std::vector<Var> values;
+  for (const Tensor& tensor : tensors) values.push_back(tape.input(tensor));
+  return values;
+}
+
+std::vector<Tensor> tensors_of(std::span<const Var> values) {
+  std::vector<Tensor> result;
+  for (const Var value : values) result.emplace_back(value.value());
+  return result;
+}
+
 }  // namespace
 
 Tensor matmul(const Tensor& a, const Tensor& b, const MatmulOptions& options) {
@@ -142,6 +154,51 @@ Tensor take(const Tensor& table, const Tensor& indices) {
   return eagerly([](Var t, Var i) { return take(t, i); }, table, indices);
 }
 
+Tensor take(const Tensor& x, std::span<const Index> positions, Index axis) {
+  return eagerly([&](Var v) { return take(v, positions, axis); }, x);
+}
+Tensor take(const Tensor& x, std::initializer_list<Index> positions, Index axis) {
+  return eagerly([&](Var v) { return take(v, positions, axis); }, x);
+}
+Tensor strided_slice(const Tensor& x, std::span<const SliceRange> ranges) {
+  return eagerly([&](Var v) { return strided_slice(v, ranges); }, x);
+}
+Tensor strided_slice(const Tensor& x, std::initializer_list<SliceRange> ranges) {
+  return eagerly([&](Var v) { return strided_slice(v, ranges); }, x);
+}
+Tensor pad(const Tensor& x, std::span<const PadWidths> widths, const PaddingOptions& options) {
+  return eagerly([&](Var v) { return pad(v, widths, options); }, x);
+}
+Tensor pad(const Tensor& x, std::initializer_list<PadWidths> widths, const PaddingOptions& options) {
+  return eagerly([&](Var v) { return pad(v, widths, options); }, x);
+}
+Tensor tile(const Tensor& x, std::span<const Index> counts) {
+  return eagerly([&](Var v) { return tile(v, counts); }, x);
+}
+Tensor tile(const Tensor& x, std::initializer_list<Index> counts) {
+  return eagerly([&](Var v) { return tile(v, counts); }, x);
+}
+Tensor repeat(const Tensor& x, Index count, Index axis) {
+  return eagerly([&](Var v) { return repeat(v, count, axis); }, x);
+}
+Tensor broadcast_to(const Tensor& x, const Shape& shape) {
+  return eagerly([&](Var v) { return broadcast_to(v, shape); }, x);
+}
+Tensor take_along_axis(const Tensor& x, const Tensor& indices, Index axis) {
+  return eagerly([&](Var v, Var at) { return take_along_axis(v, at, axis); }, x, indices);
+}
+Tensor scatter_add(const Tensor& x, const Tensor& indices, const Tensor& updates, Index axis) {
+  return eagerly([&](auto... v) { return scatter_add(v..., axis); }, x, indices, updates);
+}
+Tensor one_hot(const Tensor& indices, Index n) {
+  return eagerly([&](Var v) { return one_hot(v, n); }, indices);
+}
+TopKTensors top_k(const Tensor& x, Index k) {
+  Tape tape(Mode::inference);
+  const TopK result = top_k(tape.input(x), k);
+  return {Tensor(result.values.value()), Tensor(result.indices.value())};
+}
+
 Tensor conv2d(const Tensor& x, const Tensor& kernel, const Tensor& bias, const Conv2DOptions& options) {
   return eagerly([&](auto... v) { return conv2d(v..., options); }, x, kernel, bias);
 }
@@ -155,11 +212,21 @@ Tensor depthwise_conv2d(const Tensor& x, const Tensor& kernel, const Tensor& bia
 Tensor depthwise_conv2d(const Tensor& x, const Tensor& kernel, const DepthwiseConv2DOptions& options) {
   return eagerly([&](auto... v) { return depthwise_conv2d(v..., options); }, x, kernel);
 }
+Tensor conv2d_transpose(const Tensor& x, const Tensor& kernel, const Tensor& bias,
+                        const Conv2DTransposeOptions& options) {
+  return eagerly([&](auto... v) { return conv2d_transpose(v..., options); }, x, kernel, bias);
+}
+Tensor conv2d_transpose(const Tensor& x, const Tensor& kernel, const Conv2DTransposeOptions& options) {
+  return eagerly([&](auto... v) { return conv2d_transpose(v..., options); }, x, kernel);
+}
 Tensor max_pool2d(const Tensor& x, Size2D pool_size, const Pool2DOptions& options) {
   return eagerly([&](Var v) { return max_pool2d(v, pool_size, options); }, x);
 }
 Tensor average_pool2d(const Tensor& x, Size2D pool_size, const Pool2DOptions& options) {
   return eagerly([&](Var v) { return average_pool2d(v, pool_size, options); }, x);
+}
+Tensor resize(const Tensor& x, Size2D size, const ResizeOptions& options) {
+  return eagerly([&](Var v) { return resize(v, size, options); }, x);
 }
 Tensor affine_transform(const Tensor& x, const Tensor& transforms, const AffineOptions& options) {
   return eagerly([&](Var v) { return affine_transform(v, transforms, options); }, x);
@@ -182,12 +249,30 @@ Tensor gru(const Tensor& x, const Tensor& kernel, const Tensor& recurrent_kernel
 
 Tensor concatenate(std::span<const Tensor> tensors, Index axis) {
   Tape tape(Mode::inference);
-  std::vector<Var> values;
-  for (const Tensor& tensor : tensors) values.push_back(tape.input(tensor));
-  return Tensor(concatenate(values, axis).value());
+  return Tensor(concatenate(inputs(tape, tensors), axis).value());
 }
 Tensor concatenate(std::initializer_list<Tensor> tensors, Index axis) {
   return concatenate(std::span<const Tensor>(tensors.begin(), tensors.size()), axis);
+}
+
+Tensor stack_axis(std::span<const Tensor> tensors, Index axis) {
+  Tape tape(Mode::inference);
+  return Tensor(stack_axis(inputs(tape, tensors), axis).value());
+}
+Tensor stack_axis(std::initializer_list<Tensor> tensors, Index axis) {
+  return stack_axis(std::span<const Tensor>(tensors.begin(), tensors.size()), axis);
+}
+
+std::vector<Tensor> split(const Tensor& x, Index parts, Index axis) {
+  Tape tape(Mode::inference);
+  return tensors_of(split(tape.input(x), parts, axis));
+}
+std::vector<Tensor> split(const Tensor& x, std::span<const Index> positions, Index axis) {
+  Tape tape(Mode::inference);
+  return tensors_of(split(tape.input(x), positions, axis));
+}
+std::vector<Tensor> split(const Tensor& x, std::initializer_list<Index> positions, Index axis) {
+  return split(x, std::span<const Index>(positions.begin(), positions.size()), axis);
 }
 
 Tensor argmax(const Tensor& x, Index axis) {

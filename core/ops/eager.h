@@ -1,12 +1,14 @@
 #pragma once
 
+#include <vector>
+
 #include "cornu/core/ops/comparisons.h"
 #include "cornu/core/ops/images.h"
 #include "cornu/core/ops/ops.h"
 #include "cornu/core/ops/sequences.h"
 
-/// The ops of ops.h, comparisons.h, images.h and sequences.h on tensors, for use outside a model. Each runs the same
-/// code on a temporary inference tape.
+/// The ops of ops.h, comparisons.h, indexing.h, images.h and sequences.h on tensors, for use outside a model. Each runs
+/// the same code on a temporary inference tape.
 namespace cornu {
 
 Tensor matmul(const Tensor& a, const Tensor& b, const MatmulOptions& options = {});
@@ -210,13 +212,41 @@ Tensor slice_axis(const Tensor& x, Index axis, Index begin, Index end);
 Tensor flip(const Tensor& x, Index axis);
 Tensor take(const Tensor& table, const Tensor& indices);
 
+Tensor take(const Tensor& x, std::span<const Index> positions, Index axis);
+Tensor take(const Tensor& x, std::initializer_list<Index> positions, Index axis);
+Tensor strided_slice(const Tensor& x, std::span<const SliceRange> ranges);
+Tensor strided_slice(const Tensor& x, std::initializer_list<SliceRange> ranges);
+Tensor pad(const Tensor& x, std::span<const PadWidths> widths, const PaddingOptions& options = {});
+Tensor pad(const Tensor& x, std::initializer_list<PadWidths> widths, const PaddingOptions& options = {});
+Tensor tile(const Tensor& x, std::span<const Index> counts);
+Tensor tile(const Tensor& x, std::initializer_list<Index> counts);
+Tensor repeat(const Tensor& x, Index count, Index axis);
+Tensor broadcast_to(const Tensor& x, const Shape& shape);
+Tensor stack_axis(std::span<const Tensor> tensors, Index axis);
+Tensor stack_axis(std::initializer_list<Tensor> tensors, Index axis);
+std::vector<Tensor> split(const Tensor& x, Index parts, Index axis);
+std::vector<Tensor> split(const Tensor& x, std::span<const Index> positions, Index axis);
+std::vector<Tensor> split(const Tensor& x, std::initializer_list<Index> positions, Index axis);
+Tensor take_along_axis(const Tensor& x, const Tensor& indices, Index axis);
+Tensor scatter_add(const Tensor& x, const Tensor& indices, const Tensor& updates, Index axis);
+Tensor one_hot(const Tensor& indices, Index n);
+
+struct TopKTensors {
+  Tensor values, indices;
+};
+TopKTensors top_k(const Tensor& x, Index k);
+
 Tensor conv2d(const Tensor& x, const Tensor& kernel, const Tensor& bias, const Conv2DOptions& options = {});
 Tensor conv2d(const Tensor& x, const Tensor& kernel, const Conv2DOptions& options = {});
 Tensor depthwise_conv2d(const Tensor& x, const Tensor& kernel, const Tensor& bias,
                         const DepthwiseConv2DOptions& options = {});
 Tensor depthwise_conv2d(const Tensor& x, const Tensor& kernel, const DepthwiseConv2DOptions& options = {});
+Tensor conv2d_transpose(const Tensor& x, const Tensor& kernel, const Tensor& bias,
+                        const Conv2DTransposeOptions& options = {});
+Tensor conv2d_transpose(const Tensor& x, const Tensor& kernel, const Conv2DTransposeOptions& options = {});
 Tensor max_pool2d(const Tensor& x, Size2D pool_size, const Pool2DOptions& options = {});
 Tensor average_pool2d(const Tensor& x, Size2D pool_size, const Pool2DOptions& options = {});
+Tensor resize(const Tensor& x, Size2D size, const ResizeOptions& options = {});
 Tensor affine_transform(const Tensor& x, const Tensor& transforms, const AffineOptions& options = {});
 
 Tensor lstm(const Tensor& x, const Tensor& kernel, const Tensor& recurrent_kernel, const Tensor& bias,

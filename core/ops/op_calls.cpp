@@ -6,7 +6,9 @@
 #include "cornu/core/ops/comparisons.h"
 #include "cornu/core/ops/images.h"
 #include "cornu/core/ops/ops.h"
+#include "cornu/core/ops/resample.h"
 #include "cornu/core/ops/sequences.h"
+#include "cornu/core/ops/transposed_windows.h"
 
 namespace cornu::detail {
 
@@ -60,6 +62,17 @@ Var convolved_depthwise(const Trace::Op& op, Operands x, const Shape&) {
                                        .padding = padding_of(op, {kernel[0], kernel[1]}, dilations),
                                        .dilation_rate = dilations};
   return x.size() > 2 ? depthwise_conv2d(x[0], x[1], x[2], options) : depthwise_conv2d(x[0], x[1], options);
+}
+
+Var convolved_transposed(const Trace::Op& op, Operands x, const Shape&) {
+  TransposedWindows windows;
+  const auto copy = [&](const char* name, auto& to) { std::copy_n(op.integers(name).begin(), to.size(), to.begin()); };
+  copy("strides", windows.strides);
+  copy("dilations", windows.dilations);
+  copy("pads", windows.pads);
+  copy("output_padding", windows.output_padding);
+  windows.groups = op.integer("groups");
+  return conv2d_transpose(x[0], x[1], x.size() > 2 ? x[2] : Var(), windows);
 }
 
 OpCall pooled(Var (*pool)(Var, Size2D, const Pool2DOptions&)) {
@@ -193,6 +206,26 @@ OpRows<OpCall>& calls() {
           {"take", [](const Trace::Op&, Operands x, const Shape&) { return take(x[0], x[1]); }},
           {"repeat",
            [](const Trace::Op&, Operands x, const Shape& shape) { return x[0] + x[0].tape().constant(Tensor(shape)); }},
+          {"take_axis",
+           [](const Trace::Op& op, Operands x, const Shape&) {
+             return take_axis(x[0], op.integer("axis"), op.integers("positions"), static_cast<Real>(op.real("fill")));
+           }},
+          {"take_along_axis",
+           [](const Trace::Op& op, Operands x, const Shape&) {
+             return take_along_axis(x[0], x[1], op.integer("axis"));
+           }},
+          {"scatter_add",
+           [](const Trace::Op& op, Operands x, const Shape&) {
+             return scatter_add(x[0], x[1], x[2], op.integer("axis"));
+           }},
+          {"one_hot", [](const Trace::Op& op, Operands x, const Shape&) { return one_hot(x[0], op.integer("n")); }},
+          {"top_k_indices",
+           [](const Trace::Op& op, Operands x, const Shape&) { return top_k_indices(x[0], op.integer("k")); }},
+          {"resample",
+           [](const Trace::Op& op, Operands x, const Shape&) {
+             return resample(x[0], x[1], op.integer("axis"), op.integers("positions"));
+           }},
+          {"conv2d_transpose", convolved_transposed},
           {"conv2d", convolved},
           {"depthwise_conv2d", convolved_depthwise},
           {"max_pool2d", pooled(max_pool2d)},

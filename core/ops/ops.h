@@ -3,6 +3,7 @@
 #include <span>
 
 #include "cornu/core/autodiff/operand.h"
+#include "cornu/core/ops/indexing.h"
 
 /// Differentiable ops. Each is one function that holds both the forward computation and the gradient;
 /// docs/extending.md shows how to write one. All throw ShapeError for shapes that do not match, naming them, and

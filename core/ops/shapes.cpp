@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <memory>
 #include <numeric>
 
 #include "cornu/core/error.h"
@@ -51,7 +52,7 @@ void mask_concatenated(Var y, std::span<const Var> values, Index axis) {
   }
   if (axis != 1) return;
   Tape& tape = y.tape();
-  auto* const masks = static_cast<Var*>(tape.allocate(values.size_bytes()));
+  const std::span<Var> masks = tape.memory<Var>(values.size());
   for (std::size_t i = 0; i < values.size(); ++i) {
     Var mask = values[i].carried_mask();
     if (!mask) {
@@ -59,20 +60,9 @@ void mask_concatenated(Var y, std::span<const Var> values, Index axis) {
       fill(ones, 1);
       mask = tape.input(ones);
     }
-    new (masks + i) Var(mask);
+    std::construct_at(&masks[i], mask);
   }
-  y.set_mask(concatenate({masks, values.size()}, 1));
-}
-
-/// The positions of an axis in reverse order.
-void reverse(ConstView x, const AxisSplit& split, const Sink& out) {
-  for (Index o = 0; o < split.outer; ++o) {
-    for (Index i = 0; i < split.n; ++i) {
-      const Real* const from = x.data() + (o * split.n + split.n - 1 - i) * split.inner;
-      assign(out.data() + (o * split.n + i) * split.inner, split.inner, out.accumulates(),
-             [from](Index k) { return from[k]; });
-    }
-  }
+  y.set_mask(concatenate(masks, 1));
 }
 
 }  // namespace
@@ -150,9 +140,9 @@ Var concatenate(std::span<const Var> values, Index axis) {
   Tape& tape = values[0].tape();
   Var y = tape.output(like.with(at, total), values, {"concatenate", {{"axis", at}}});
   // The backward rule needs the operands for the lifetime of the tape, so they are copied into its memory.
-  Var* const kept = static_cast<Var*>(tape.allocate(values.size_bytes()));
-  std::uninitialized_copy(values.begin(), values.end(), kept);
-  const std::span<const Var> operands(kept, values.size());
+  const std::span<Var> kept = tape.memory<Var>(values.size());
+  std::uninitialized_copy(values.begin(), values.end(), kept.begin());
+  const std::span<const Var> operands = kept;
 
   const Index outer = like.sub(0, at).size(), inner = like.sub(at + 1).size(), stride = total * inner;
   Index offset = 0;
@@ -207,16 +197,10 @@ Var slice_axis(Var x, Index axis, Index begin, Index end) {
 }
 
 Var flip(Var x, Index axis) {
-  const Index at = x.along(axis);
-  const AxisSplit split(x.shape(), at);
-  Var y = x.tape().output(x.shape(), {x}, {"flip", {{"axis", at}}});
-  reverse(x.value(), split, overwrite(y.out()));
-  y.squashed_as(x);
-  if (at >= 2) y.masked_as(x);
-  if (at == 1 && x.is_masked()) y.set_mask(flip(x.carried_mask(), 1));
-  return y.backward([=] {
-    if (Sink dx = x.sink()) reverse(y.grad(), split, dx);
-  });
+  const Index at = x.shape().normalized(axis), n = x.shape()[at];
+  const std::span<Index> positions = x.tape().memory<Index>(static_cast<std::size_t>(n));
+  std::iota(positions.rbegin(), positions.rend(), Index{0});
+  return detail::take_axis_as({"flip", {{"axis", at}}}, x, at, positions);
 }
 
 }  // namespace cornu

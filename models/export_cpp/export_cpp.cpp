@@ -29,9 +29,9 @@ namespace {
 
 detail::OpRows<CppRow>& rows() {
   static detail::OpRows<CppRow> all(
-      "register_cpp_op",
-      {detail::cpp_pointwise_rows(), detail::cpp_product_rows(), detail::cpp_image_rows(), detail::cpp_shape_rows(),
-       detail::cpp_selection_rows(), detail::cpp_sequence_rows(), detail::cpp_stream_rows()});
+      "register_cpp_op", {detail::cpp_pointwise_rows(), detail::cpp_product_rows(), detail::cpp_image_rows(),
+                          detail::cpp_shape_rows(), detail::cpp_selection_rows(), detail::cpp_sequence_rows(),
+                          detail::cpp_stream_rows(), detail::cpp_indexing_rows()});
   return all;
 }
 

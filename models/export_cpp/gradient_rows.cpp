@@ -283,6 +283,7 @@ const std::vector<std::pair<std::string_view, CppGradientRow>>& rows() {
         {"transpose", transposition},
         {"take", look_up},
     };
+    for (const auto& each : cpp_indexing_gradient_rows()) result.push_back(each);
     for (const Slope& each : slopes) result.emplace_back(each.op, by_slope);
     for (const BinarySlope& each : binary_slopes) result.emplace_back(each.op, binary);
     for (const std::string_view op : without_gradient) result.emplace_back(op, [](To&) {});

@@ -53,6 +53,8 @@ class CppGradientWriter {
   std::vector<std::optional<CppValue>> gradients_;  // by value
 };
 
+/// The rows of ops that select, scatter and interpolate.
+std::vector<std::pair<std::string_view, CppGradientRow>> cpp_indexing_gradient_rows();
 /// nullptr if there is none.
 CppGradientRow cpp_gradient_row_of(std::string_view op);
 /// The names of all ops that have a row.

@@ -252,7 +252,7 @@ template <class F>
 const CppKernel* first_kernel(F f) {
   for (const std::span<const CppKernel> some :
        {std::span<const CppKernel>(kernels), cpp_image_kernels(), cpp_selection_kernels(), cpp_sequence_kernels(),
-        cpp_stream_kernels(), cpp_gradient_kernels()}) {
+        cpp_stream_kernels(), cpp_indexing_kernels(), cpp_gradient_kernels()}) {
     const auto found = std::find_if(some.begin(), some.end(), f);
     if (found != some.end()) return &*found;
   }

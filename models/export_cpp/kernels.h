@@ -13,11 +13,12 @@ struct CppKernel {
   bool may_overwrite = false;               // the result may share memory with an input
 };
 
-/// Kernels for images, for selections and sums, for sequences, for streams, and for gradients.
+/// Kernels for images, for selections and sums, for sequences, for streams, for indexing, and for gradients.
 std::span<const CppKernel> cpp_image_kernels();
 std::span<const CppKernel> cpp_selection_kernels();
 std::span<const CppKernel> cpp_sequence_kernels();
 std::span<const CppKernel> cpp_stream_kernels();
+std::span<const CppKernel> cpp_indexing_kernels();
 std::span<const CppKernel> cpp_gradient_kernels();
 /// The kernel of this name; nullptr if there is none.
 const CppKernel* find_cpp_kernel(std::string_view name);

@@ -19,6 +19,7 @@ CppRows cpp_shape_rows();
 CppRows cpp_selection_rows();
 CppRows cpp_sequence_rows();
 CppRows cpp_stream_rows();
+CppRows cpp_indexing_rows();
 
 /// The row of an op; nullptr if there is none.
 const CppRow* cpp_row_of(std::string_view op);

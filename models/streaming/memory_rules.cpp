@@ -33,6 +33,17 @@ Timing Rewriter::convolution() {
   return windowed(taps, over_time, op_.integers("dilations")[axis], axis);
 }
 
+Timing Rewriter::transposed_convolution() {
+  require_known(1);
+  if (!timing(0).is_steps() || timing(0).axis == 0) return timing(0);
+  require_here(timing(0).axis != 3, "sums over the steps");
+  const auto axis = static_cast<std::size_t>(timing(0).axis - 1);
+  require_here(shape(1)[timing(0).axis - 1] == 1 && op_.integers("strides")[axis] == 1 &&
+                   shape(0)[timing(0).axis] == result_shape()[timing(0).axis],
+               "spreads each step over others");
+  return timing(0);
+}
+
 Timing Rewriter::pooling() {
   if (!timing(0).is_steps() || timing(0).axis == 0) return timing(0);
   require_here(timing(0).axis != 3, "pools the steps as channels");

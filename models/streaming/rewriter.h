@@ -77,12 +77,16 @@ class Rewriter {
   Timing concatenate();
   Timing slice();
   Timing take();
+  /// Elements at indices along an axis.
+  Timing picking();
+  Timing one_hot();
 
   // ---- Ops that remember (memory_rules.cpp) ----
 
   /// The windows along time: taps, stride, dilation and padding before the first step.
   Timing windowed(Index taps_of_time, bool is_pointwise_elsewhere, Index dilation, std::size_t axis);
   Timing convolution();
+  Timing transposed_convolution();
   Timing pooling();
   /// An op on sequences in a TimeDistributed would run over an axis of each step.
   void require_over_steps() const;

@@ -125,6 +125,13 @@ Timing Rewriter::timing_of_result() {
       {"concatenate", &Rewriter::concatenate},
       {"slice_axis", &Rewriter::slice},
       {"take", &Rewriter::take},
+      {"take_axis", &Rewriter::along_axis},
+      {"resample", &Rewriter::along_axis},
+      {"take_along_axis", &Rewriter::picking},
+      {"scatter_add", &Rewriter::picking},
+      {"one_hot", &Rewriter::one_hot},
+      {"top_k_indices", &Rewriter::along_last},
+      {"conv2d_transpose", &Rewriter::transposed_convolution},
       {"conv2d", &Rewriter::convolution},
       {"depthwise_conv2d", &Rewriter::convolution},
       {"max_pool2d", &Rewriter::pooling},
@@ -291,6 +298,14 @@ Timing Rewriter::slice() {
   }
   return result;
 }
+
+Timing Rewriter::picking() {
+  const Timing result = broadcast();
+  require_here(!result.is_steps() || result.axis != op_.integer("axis"), "needs all steps");
+  return result;
+}
+
+Timing Rewriter::one_hot() { return timing(0); }
 
 Timing Rewriter::take() {
   require_here(timing(0).kind == Timing::Kind::none, "looks up in a table that depends on the input");

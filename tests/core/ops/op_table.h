@@ -10,9 +10,9 @@
 #include "cornu/core/ops/ops.h"
 #include "cornu/tests/core/ops/op_reference.h"
 
-/// One row per op of ops.h, comparisons.h, images.h and sequences.h. op_test.cpp generates its tests from these rows:
-/// values, full gradients, broadcasting, empty and odd shapes, NaN, errors, and agreement of tape, inference tape and
-/// eager function.
+/// One row per op of ops.h, comparisons.h, indexing.h, images.h and sequences.h. op_test.cpp generates its tests from
+/// these rows: values, full gradients, broadcasting, empty and odd shapes, NaN, errors, and agreement of tape,
+/// inference tape and eager function.
 namespace cornu::testing {
 
 /// One use of an op: the input shapes and the expected result.
@@ -68,6 +68,10 @@ std::vector<OpRow> reduce_rows();
 std::vector<OpRow> normalize_rows();
 std::vector<OpRow> shape_rows();
 std::vector<OpRow> image_rows();
+std::vector<OpRow> take_axis_rows();
+std::vector<OpRow> repeat_rows();
+std::vector<OpRow> gather_rows();
+std::vector<OpRow> resampling_rows();
 std::vector<OpRow> sequence_rows();
 std::vector<OpRow> comparison_rows();
 std::vector<OpRow> function_rows();

@@ -355,6 +355,7 @@ std::vector<ExportCppCase> export_cpp_cases() {
       in_int8(recurrent()),
       in_int8(attention())};
   for (ExportCppCase& each : every_layer_in_cases()) result.push_back(std::move(each));
+  for (ExportCppCase& each : indexing_cpp_cases()) result.push_back(std::move(each));
   return result;
 }
 

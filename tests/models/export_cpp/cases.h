@@ -18,6 +18,8 @@ struct ExportCppCase {
 
 /// The cases contain every layer with its options, and random weights.
 std::vector<ExportCppCase> export_cpp_cases();
+/// Of ops that no layer needs: tests/support/indexing_layers.h.
+std::vector<ExportCppCase> indexing_cpp_cases();
 /// Layers of a user, which are registered nowhere, and an op of a user, "soft_sign", which is registered for export.
 std::vector<ExportCppCase> users_cpp_cases();
 /// Models of random ops.

@@ -10,6 +10,7 @@
 #include "cornu/cornu.h"
 #include "cornu/tests/models/export_cpp/compiling.h"
 #include "cornu/tests/support/expect_error.h"
+#include "cornu/tests/support/indexing_layers.h"
 #include "cornu/tests/support/random_graph.h"
 #include "cornu/tests/support/temporary_folder.h"
 #include "cornu/tests/support/tensors.h"
@@ -146,6 +147,16 @@ std::vector<TrainingCase> cases() {
   result.push_back(of("tied", {Input{4}, TiedAutoencoder{}}, {.optimizer = Adam{}, .loss = MeanSquaredError{}}, 0));
   result.push_back(of("selections", {Input{4}, Dense{6, tanh}, Reshape{2, 3}, Selecting{}, Flatten{}, Dense{2}},
                       {.optimizer = SGD{.learning_rate = 0.01}, .loss = MeanSquaredError{}}, 0));
+  result.push_back(of("moves", {Input{6, 4}, testing::MovesElements{}, Dense{2}},
+                      {.optimizer = SGD{.learning_rate = 0.005}, .loss = MeanSquaredError{}}, 0));
+  result.push_back(of("picks", {Input{6, 4}, testing::PicksElements{}, Dense{2}},
+                      {.optimizer = SGD{.learning_rate = 0.005}, .loss = MeanSquaredError{}}, 0));
+  result.push_back(
+      of("enlarged",
+         {Input{3, 4, 2}, testing::Transposed{{3, 2, 2, 2}, {.strides = 2}}, testing::ResizesImages{{5, 6}},
+          testing::Transposed{{2, 2, 1, 6}, {.strides = {1, 2}, .padding = Padding::same, .groups = 2}}, Flatten{},
+          Dense{2}},
+         {.optimizer = SGD{.learning_rate = 0.002}, .loss = MeanSquaredError{}}, 0));
   Sequential partly{Input{4}, {"fixed", Dense{5, tanh}}, Dense{2}};
   freeze(partly.get_layer("fixed"));
   result.push_back(of("frozen", std::move(partly), {.optimizer = SGD{}, .loss = MeanSquaredError{}}, 0));

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <vector>
+
+#include "cornu/core/ops/resample.h"
 
 namespace cornu::testing {
 
@@ -79,6 +82,56 @@ OpUses depthwise_uses() {
     return depthwise_conv2d(v, fixed(v, {use.taps.height, use.taps.width, v.shape()[3], 2}),
                             {.strides = use.strides, .padding = use.padding, .dilation_rate = use.dilation});
   });
+}
+
+OpUses conv2d_transpose_uses() {
+  OpUses uses;
+  for (const Size2D taps : {Size2D(1, 1), Size2D(1, 2), Size2D(2, 1)}) {
+    for (const Size2D strides : {Size2D(1, 1), Size2D(1, 2), Size2D(2, 1)}) {
+      for (const Padding padding : {Padding::valid, Padding::same}) {
+        uses.push_back({.name = message("{} taps, strides {}, padding {}", to_string(taps), to_string(strides),
+                                        option_names(padding)[static_cast<std::size_t>(padding)]),
+                        .formula =
+                            [=](Var v, Index) {
+                              return conv2d_transpose(v, fixed(v, {taps.height, taps.width, 3, v.shape()[3]}),
+                                                      {.strides = strides, .padding = padding});
+                            },
+                        .takes = [](const Place& at) { return at.rank() == 4; },
+                        .streams =
+                            [=](const Place& at) {
+                              return at.is_each() || (at.time == 1 && taps.height == 1 && strides.height == 1) ||
+                                     (at.time == 2 && taps.width == 1 && strides.width == 1);
+                            }});
+      }
+    }
+  }
+  return uses;
+}
+
+OpUses take_axis_uses() {
+  OpUses uses = along_axes([](Var v, Index axis) { return take(v, {-1, 0, 0}, axis); });
+  for (OpUse& use : along_axes([](Var v, Index axis) {
+         std::vector<PadWidths> widths(static_cast<std::size_t>(v.rank()));
+         widths[static_cast<std::size_t>(axis)] = {2, 1};
+         return pad(v, widths, {.value = 0.5});
+       })) {
+    use.name += ", padded";
+    uses.push_back(std::move(use));
+  }
+  return uses;
+}
+
+/// f(x, indices, axis) with indices that are computed, and that are constant.
+template <class F>
+OpUses picking_uses(F f) {
+  OpUses uses = along_axes([=](Var v, Index axis) { return f(v, v - v, axis); });
+  for (OpUse& use : along_axes([=](Var v, Index axis) { return f(v, v.tape().constant(Tensor(v.shape())), axis); })) {
+    use.name += ", constant indices";
+    use.takes = [has = use.takes](const Place& at) { return has(at) && at.time != 0; };
+    use.streams = [streams = use.streams](const Place& at) { return streams(at) && is_on_time(at); };
+    uses.push_back(std::move(use));
+  }
+  return uses;
 }
 
 OpUses pool_uses(Var (*f)(Var, Size2D, const Pool2DOptions&)) {
@@ -210,6 +263,19 @@ std::map<std::string, OpUses> all_uses() {
       {"slice_axis", slice_uses()},
       {"take", take_uses()},
       {"repeat", repeat_uses()},
+      {"take_axis", take_axis_uses()},
+      {"resample", along_axes([](Var v, Index axis) {
+         return detail::resize_axis(v, axis, v.shape()[axis] + 1, {.interpolation = Interpolation::bicubic});
+       })},
+      {"take_along_axis", picking_uses([](Var v, Var zeros, Index axis) { return take_along_axis(v, zeros, axis); })},
+      {"scatter_add", picking_uses([](Var v, Var zeros, Index axis) { return scatter_add(v, zeros, v, axis); })},
+      {"one_hot",
+       {{.name = "any value", .formula = [](Var v, Index) { return one_hot(v, 5); }, .whole_numbers = true}}},
+      {"top_k_indices",
+       {{.name = "half of the features",
+         .formula = [](Var v, Index) { return detail::top_k_indices(v, (v.shape()[-1] + 1) / 2); },
+         .streams = keeps_last}}},
+      {"conv2d_transpose", conv2d_transpose_uses()},
       {"conv2d", conv2d_uses()},
       {"depthwise_conv2d", depthwise_uses()},
       {"max_pool2d", pool_uses(max_pool2d)},
