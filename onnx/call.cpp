@@ -37,10 +37,47 @@ const Attribute* Node::attribute(std::string_view wanted) const {
   return nullptr;
 }
 
-void run_nodes(Tape& tape, std::span<const Node> nodes, std::span<Value> values, std::string_view file) {
+namespace {
+
+/// Frees the memory of values after their last reads.
+class Recycling {
+ public:
+  explicit Recycling(Tape& tape) : arena_(tape.arena()) { arena_.start_recycling(); }
+  ~Recycling() { arena_.stop_recycling(); }
+  Recycling(const Recycling&) = delete;
+  Recycling& operator=(const Recycling&) = delete;
+
+  /// After a node: its results are kept, everything else that it allocated is freed.
+  void after(const Node& node, std::span<const Value> values) {
+    for (const Index output : node.outputs) {
+      if (output >= 0) each_memory(values[static_cast<std::size_t>(output)], [&](const void* at) { arena_.hold(at); });
+    }
+    for (const Index value : node.last_reads) {
+      each_memory(values[static_cast<std::size_t>(value)], [&](const void* at) { arena_.release(at); });
+    }
+    arena_.sweep();
+  }
+
+ private:
+  template <class F>
+  static void each_memory(const Value& value, F f) {
+    if (value.size() == 0) return;
+    if (value.var) f(value.var.value().data());
+    if (value.integers != nullptr) f(value.integers);
+  }
+
+  cornu::detail::Arena& arena_;
+};
+
+}  // namespace
+
+void run_nodes(Tape& tape, std::span<const Node> nodes, std::span<Value> values, std::string_view file, bool recycles) {
+  std::optional<Recycling> recycling;
+  if (recycles) recycling.emplace(tape);
   for (const Node& node : nodes) {
     try {
       Call(tape, node, values, file).run();
+      if (recycling) recycling->after(node, values);
     } catch (Error& error) {
       error.add_context(message("{}: node '{}' ({})", file, node.name, node.op->name));
       throw;

@@ -75,6 +75,7 @@ struct Node {
   Index opset;
   std::vector<Index> inputs, outputs;  // indices into the pass's values; -1: left out
   std::vector<Attribute> attributes;
+  std::vector<Index> last_reads{};  // the values that no later node reads, and that are no outputs of the graph
 
   const Attribute* attribute(std::string_view wanted) const;
   bool is_unused() const {
@@ -88,8 +89,10 @@ struct Body {
   std::vector<Index> outputs;
 };
 
-/// Runs nodes in order. `file`: for errors, which name the node.
-void run_nodes(Tape& tape, std::span<const Node> nodes, std::span<Value> values, std::string_view file);
+/// Runs nodes in order. `file`: for errors, which name the node. recycles: free the memory of each value after its last
+/// read, and that of intermediate results.
+void run_nodes(Tape& tape, std::span<const Node> nodes, std::span<Value> values, std::string_view file,
+               bool recycles = false);
 
 /// One node in one pass: gives its op the inputs and attributes, and takes the outputs.
 class Call {

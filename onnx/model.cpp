@@ -91,7 +91,8 @@ std::span<Value> run_graph(const Graph& graph, Tape& tape, std::span<const Value
     }
     value.is_constant = true;
   }
-  detail::run_nodes(tape, graph.nodes, values, graph.file);
+  // Backward rules, and traces, read values later.
+  detail::run_nodes(tape, graph.nodes, values, graph.file, !tape.training() && tape.recording() == nullptr);
   return values;
 }
 

@@ -42,6 +42,7 @@ class Builder {
   Index defined(std::string_view name, Scope& scope);
   static std::optional<Index> known(std::string_view name, const Scope& scope);
   void drop_unused();
+  void find_last_reads();
   void lay_out_weights();
 
   ModelMessage& message_;
@@ -276,6 +277,36 @@ void Builder::drop_unused() {
   drop(graph_.nodes, drop);
 }
 
+/// Calls f for each value that a node reads, in its graphs too.
+template <class F>
+void each_read(const Node& node, F f) {
+  std::for_each(node.inputs.begin(), node.inputs.end(), f);
+  for (const Attribute& attribute : node.attributes) {
+    if (!attribute.body) continue;
+    for (const Node& inner : attribute.body->nodes) each_read(inner, f);
+    std::for_each(attribute.body->outputs.begin(), attribute.body->outputs.end(), f);
+  }
+}
+
+void Builder::find_last_reads() {
+  std::vector<bool> is_read_later(static_cast<std::size_t>(graph_.value_count)), is_made(is_read_later);
+  for (const Index output : graph_.output_values) is_read_later[static_cast<std::size_t>(output)] = true;
+  for (const Node& node : graph_.nodes) {
+    for (const Index output : node.outputs) {
+      if (output >= 0) is_made[static_cast<std::size_t>(output)] = true;
+    }
+  }
+  for (std::size_t i = graph_.nodes.size(); i-- > 0;) {
+    Node& node = graph_.nodes[i];
+    each_read(node, [&](Index value) {
+      const auto at = static_cast<std::size_t>(value);
+      if (value < 0 || !is_made[at] || is_read_later[at]) return;
+      is_read_later[at] = true;
+      node.last_reads.push_back(value);
+    });
+  }
+}
+
 /// Marks the initializers that are trainable weights. Weights used only by convolutions, or only as a transposed Gemm
 /// operand, are stored in the layout that the op reads.
 void Builder::lay_out_weights() {
@@ -364,6 +395,7 @@ Graph Builder::build() {
     graph_.output_values.push_back(*value);
   }
   drop_unused();
+  find_last_reads();
   lay_out_weights();
   return std::move(graph_);
 }

@@ -57,6 +57,15 @@ struct Predict {
   std::string run() const;
 };
 
+/// `cornu run MODEL`: runs an ONNX model with any inputs and outputs.
+struct Run {
+  std::string model;
+  std::vector<std::string> inputs, outputs;  // name=file, or file
+
+  void declare(CLI::App& app);
+  std::string run() const;
+};
+
 /// `cornu evaluate MODEL`: prints loss and metrics on labelled data.
 struct Evaluate {
   std::string model, mnist, data;

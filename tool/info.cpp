@@ -240,6 +240,10 @@ std::string onnx_info(const std::string& path, bool json) {
   text += "Nodes:\n" + lines_of(described.at("nodes"));
   const Json& initializers = described.at("initializers");
   text += fmt::format("Initializers: {}\n", initializers.as<Json::Array>()->size()) + ports_text(initializers);
+  text += fmt::format("Parameters: {}\n", shown(described.at("parameters")));
+  if (const Json& cost = described.at("multiply_adds"); !cost.is_null()) {
+    text += fmt::format("Multiply-adds, with 1 for each open dimension: {}\n", shown(cost));
+  }
   for (const Json& what : *described.at("unsupported").as<Json::Array>())
     text += "Not supported: " + shown(what) + '\n';
   return text;

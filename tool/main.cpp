@@ -54,6 +54,7 @@ int run(int argc, char** argv) {
   tool::Info info;
   tool::Convert convert;
   tool::Predict predict;
+  tool::Run run;
   tool::Evaluate evaluate;
   std::string text;
   const auto add = [&](auto& command, const char* name, const char* description) {
@@ -64,6 +65,7 @@ int run(int argc, char** argv) {
   add(info, "info", "Shows the contents of a model or array file");
   add(convert, "convert", "Converts a model or arrays to another format");
   add(predict, "predict", "Prints a model's predictions, one line per sample");
+  add(run, "run", "Runs an ONNX model with inputs and outputs by name");
   add(evaluate, "evaluate", "Prints the loss and metrics of a model on labelled data");
   try {
     app.parse(argc, argv);

@@ -4,6 +4,7 @@
 
 #ifdef CORNU_HAS_ONNX
 #include <algorithm>
+#include <cstring>
 #include <filesystem>
 #include <span>
 #include <string_view>
@@ -16,6 +17,7 @@
 #include "cornu/onnx/model.h"
 #include "cornu/onnx/reader.h"
 #include "cornu/onnx/save.h"
+#include "cornu/tool/costs.h"
 #endif
 
 namespace cornu::tool {
@@ -69,6 +71,65 @@ std::vector<std::string> class_names_of(const onnx::Model& model) {
   return fits ? names : std::vector<std::string>();
 }
 
+std::vector<std::string> names_of(const std::vector<onnx::Port>& ports) {
+  std::vector<std::string> names;
+  for (const onnx::Port& port : ports) names.push_back(port.name);
+  return names;
+}
+
+/// An array for an input. Whole numbers stay what they are where the graph takes them.
+onnx::Array array_for(const onnx::Port& port, RawTensor array, const std::string& path) {
+  if (port.shape) {
+    const std::vector<Index>& declared = *port.shape;
+    if (array.shape.size() + 1 == declared.size() && (declared[0] == -1 || declared[0] == 1)) {
+      array.shape.insert(array.shape.begin(), 1);
+    }
+    bool fits = array.shape.size() == declared.size();
+    for (std::size_t i = 0; fits && i < declared.size(); ++i) {
+      fits = declared[i] == -1 || declared[i] == array.shape[i];
+    }
+    if (!fits) {
+      throw ValueError(message("{}: input '{}' has shape {} (-1: any length), the array has {}", path, port.name,
+                               to_string(std::span(declared)), to_string(std::span(array.shape))));
+    }
+  }
+  if (port.type.find("float") != std::string::npos || port.type == "double") return to_tensor(array);
+  onnx::Integers result{.shape = Shape(array.shape), .elements = {}};
+  const auto copy = [&]<class T>(T number) {
+    for (std::size_t at = 0; at < array.bytes.size(); at += sizeof number) {
+      std::memcpy(&number, array.bytes.data() + at, sizeof number);
+      result.elements.push_back(static_cast<std::int64_t>(number));
+    }
+  };
+  switch (array.dtype) {
+    case Dtype::i64:
+      copy(std::int64_t{});
+      break;
+    case Dtype::i32:
+      copy(std::int32_t{});
+      break;
+    case Dtype::i16:
+      copy(std::int16_t{});
+      break;
+    case Dtype::i8:
+      copy(std::int8_t{});
+      break;
+    case Dtype::u32:
+      copy(std::uint32_t{});
+      break;
+    case Dtype::u16:
+      copy(std::uint16_t{});
+      break;
+    case Dtype::u8:
+    case Dtype::boolean:
+      copy(std::uint8_t{});
+      break;
+    default:  // floats that are whole numbers
+      return to_tensor(array);
+  }
+  return result;
+}
+
 /// A layer around a graph with a fixed batch size: smaller batches are padded with zeros.
 struct FixedBatch {
   onnx::Model graph;
@@ -102,6 +163,43 @@ Network load_onnx(const std::string& path) {
   return network;
 }
 
+struct OnnxGraph::Content {
+  std::string path;
+  onnx::Model model;
+};
+
+OnnxGraph::OnnxGraph(const std::string& path) : content_(std::make_unique<Content>(Content{path, onnx::load(path)})) {}
+OnnxGraph::~OnnxGraph() = default;
+
+std::vector<std::string> OnnxGraph::input_names() const { return names_of(content_->model.inputs()); }
+std::vector<std::string> OnnxGraph::output_names() const { return names_of(content_->model.outputs()); }
+
+std::vector<GraphOutput> OnnxGraph::run(const std::map<std::string, RawTensor>& inputs) const {
+  const onnx::Model& model = content_->model;
+  std::map<std::string, onnx::Array> arrays;
+  for (const onnx::Port& port : model.inputs()) {
+    const auto found = inputs.find(port.name);
+    if (found != inputs.end()) arrays.emplace(port.name, array_for(port, found->second, content_->path));
+  }
+  const std::map<std::string, onnx::Array> made = model.run_exact(arrays);
+  std::vector<GraphOutput> result;
+  for (const onnx::Port& port : model.outputs()) {
+    const onnx::Array& array = made.at(port.name);
+    GraphOutput output{.name = port.name, .type = port.type, .shape = {}};
+    if (const auto* const real = std::get_if<Tensor>(&array)) {
+      output.shape = real->shape();
+      output.is_real = true;
+      output.real = *real;
+    } else {
+      const auto& whole = std::get<onnx::Integers>(array);
+      output.shape = whole.shape;
+      output.integers = whole.elements;
+    }
+    result.push_back(std::move(output));
+  }
+  return result;
+}
+
 OnnxWeights read_onnx_weights(const std::string& path) {
   const FileBytes content(path, false);
   const auto bytes = content.bytes();
@@ -124,6 +222,43 @@ void save_onnx(const Sequential& model, const std::string& path, const std::vect
   onnx::save(model, path, {.class_names = class_names});
 }
 
+namespace {
+
+/// The multiply-adds of a pass in which every open dimension is 1; null if that does not run.
+Json cost_of(const std::string& path) {
+  try {
+    const onnx::Model model = onnx::load(path);
+    std::vector<Tensor> inputs;
+    for (const onnx::Port& port : model.inputs()) {
+      if (!port.shape) return {};
+      std::vector<Index> shape = *port.shape;
+      std::replace(shape.begin(), shape.end(), Index{-1}, Index{1});
+      inputs.emplace_back(Shape(std::span<const Index>(shape)));
+    }
+    if (inputs.empty()) return {};
+    return std::int64_t{multiply_adds([&](Tape& tape) {
+      std::vector<Var> vars;
+      for (const Tensor& input : inputs) vars.push_back(tape.input(input));
+      static_cast<void>(model.forward(vars));
+    })};
+  } catch (const Error&) {
+    return {};
+  }
+}
+
+std::int64_t parameter_count(const onnx::Description& model) {
+  std::int64_t count = 0;
+  for (const onnx::ValueDescription& value : model.initializers) {
+    if (value.type.find("float") == std::string::npos && value.type != "double") continue;
+    std::int64_t size = 1;
+    for (const Index dimension : value.shape) size *= dimension;
+    count += size;
+  }
+  return count;
+}
+
+}  // namespace
+
 Json describe_onnx(const std::string& path) {
   const onnx::Description model = onnx::describe(path);
   Json::Object opsets, metadata, nodes;
@@ -140,6 +275,8 @@ Json describe_onnx(const std::string& path) {
                       {"metadata", std::move(metadata)},
                       {"nodes", std::move(nodes)},
                       {"initializers", json_of(model.initializers)},
+                      {"parameters", parameter_count(model)},
+                      {"multiply_adds", model.unsupported.empty() ? cost_of(path) : Json()},
                       {"unsupported", std::move(unsupported)}};
 }
 
@@ -154,6 +291,12 @@ namespace {
 }  // namespace
 
 Network load_onnx(const std::string& path) { refuse(path); }
+struct OnnxGraph::Content {};
+OnnxGraph::OnnxGraph(const std::string& path) { refuse(path); }
+OnnxGraph::~OnnxGraph() = default;
+std::vector<std::string> OnnxGraph::input_names() const { return {}; }
+std::vector<std::string> OnnxGraph::output_names() const { return {}; }
+std::vector<GraphOutput> OnnxGraph::run(const std::map<std::string, RawTensor>&) const { return {}; }
 OnnxWeights read_onnx_weights(const std::string& path) { refuse(path); }
 void save_onnx(const Sequential&, const std::string& path, const std::vector<std::string>&) { refuse(path); }
 Json describe_onnx(const std::string& path) { refuse(path); }

@@ -10,6 +10,7 @@
 #include "cornu/formats/gzip.h"
 #include "cornu/formats/json.h"
 #include "cornu/onnx/save.h"
+#include "cornu/tests/support/protobuf.h"
 
 /// Writes the seeds of the fuzz targets: `fuzz_seeds FOLDER` writes FOLDER/NAME/corpus/seed-*. All are small, valid
 /// files.
@@ -132,6 +133,19 @@ void put_parts() {
       "b/gamma 2\nb/beta 2\nb/moving_mean 2\nb/moving_variance 2");
 }
 
+/// ONNX models with elements in files of the folder that the target makes.
+void put_external_data() {
+  using testing::field;
+  int count = 0;
+  for (const char* location : {"data", "d/data", "in", "../secret"}) {
+    const auto entry = [](const char* key, const char* value) { return field(13, field(1, key) + field(2, value)); };
+    const std::string place = entry("location", location) + entry("offset", "4") + entry("length", "8") + field(14, 1);
+    const std::string graph = field(5, testing::onnx_tensor("w", 2, {8}, place));
+    std::ofstream(seed("external_data", std::to_string(count++)), std::ios::binary)
+        << field(1, 10) + field(7, graph) + field(8, field(1, "") + field(2, 21));
+  }
+}
+
 /// The models of ONNX's op tests, if they are installed.
 void put_onnx_tests() {
   const std::filesystem::path data = "/usr/share/libonnx-testdata/data";
@@ -155,5 +169,6 @@ int main(int argc, char** argv) {
   put_arrays();
   put_models();
   put_parts();
+  put_external_data();
   put_onnx_tests();
 }

@@ -29,7 +29,7 @@ class Tool : public ToolTest {
 TEST_F(Tool, PrintsHelpOnStandardOutput) {
   EXPECT_NE(output("--help").find("Usage: cornu"), std::string::npos);
   EXPECT_TRUE(output("--version").starts_with("cornu "));
-  for (const char* command : {"info", "convert", "predict", "evaluate"}) {
+  for (const char* command : {"info", "convert", "predict", "run", "evaluate"}) {
     EXPECT_NE(output(fmt::format("{} --help", command)).find(fmt::format("Usage: cornu {}", command)),
               std::string::npos);
   }
@@ -51,7 +51,7 @@ TEST_F(Tool, TheManualNamesEveryCommandAndOption) {
   std::ifstream file(testing::source_path("tool/cornu.1"));
   std::string manual{std::istreambuf_iterator<char>(file), {}};
   std::erase(manual, '\\');  // before a dash
-  for (const char* command : {"info", "convert", "predict", "evaluate"}) {
+  for (const char* command : {"info", "convert", "predict", "run", "evaluate"}) {
     EXPECT_NE(manual.find(fmt::format("cornu {}", command)), std::string::npos) << command;
     const std::string help = output(fmt::format("{} --help", command));
     for (std::size_t at = 0; (at = help.find("--", at)) != std::string::npos; ++at) {
