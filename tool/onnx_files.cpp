@@ -246,13 +246,15 @@ Json cost_of(const std::string& path) {
   }
 }
 
+/// -1 if it is beyond 64 bits.
 std::int64_t parameter_count(const onnx::Description& model) {
   std::int64_t count = 0;
   for (const onnx::ValueDescription& value : model.initializers) {
     if (value.type.find("float") == std::string::npos && value.type != "double") continue;
     std::int64_t size = 1;
-    for (const Index dimension : value.shape) size *= dimension;
-    count += size;
+    bool overflows = false;
+    for (const Index dimension : value.shape) overflows |= __builtin_mul_overflow(size, dimension, &size);
+    if (overflows || size < 0 || __builtin_add_overflow(count, size, &count)) return -1;  // not a file that can be run
   }
   return count;
 }
