@@ -195,7 +195,7 @@ template <class T>
 /// The error function: 2 / sqrt(pi) times the integral of e^(-t^2) from 0 to x. Exactly 1 and -1 far from 0, and odd.
 template <class T>
 [[gnu::always_inline]] inline T erf(T x) {
-  constexpr int terms = detail::Format<T>::single ? 8 : 13;
+  constexpr int terms = detail::Format<T>::single ? 11 : 19;
   // Of the Taylor series, 2 / sqrt(pi) (-1)^k / (k! (2 k + 1)). The first one is less 1, and x is added last, exactly.
   constexpr std::array<T, terms> coefficients = [] {
     std::array<T, terms> result{};
@@ -211,9 +211,9 @@ template <class T>
   T series = 0;
 #pragma GCC unroll 32
   for (std::size_t k = terms; k > 0; --k) series = series * square + coefficients[k - 1];
-  // The series for |x| < 1/2, the normal distribution's tail from there on.
+  // The series for |x| < 1, the normal distribution's tail from there on.
   const T tail = normal(T(-1.41421356237309504880) * std::abs(x)).cumulative;
-  return std::abs(x) < T(0.5) ? x + x * series : std::copysign(1 - 2 * tail, x);
+  return std::abs(x) < 1 ? x + x * series : std::copysign(1 - 2 * tail, x);
 }
 
 }  // namespace cornu::math
