@@ -190,9 +190,6 @@ Tensor take_along_axis(const Tensor& x, const Tensor& indices, Index axis) {
 Tensor scatter_add(const Tensor& x, const Tensor& indices, const Tensor& updates, Index axis) {
   return eagerly([&](auto... v) { return scatter_add(v..., axis); }, x, indices, updates);
 }
-Tensor one_hot(const Tensor& indices, Index n) {
-  return eagerly([&](Var v) { return one_hot(v, n); }, indices);
-}
 TopKTensors top_k(const Tensor& x, Index k) {
   Tape tape(Mode::inference);
   const TopK result = top_k(tape.input(x), k);

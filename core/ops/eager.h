@@ -229,7 +229,6 @@ std::vector<Tensor> split(const Tensor& x, std::span<const Index> positions, Ind
 std::vector<Tensor> split(const Tensor& x, std::initializer_list<Index> positions, Index axis);
 Tensor take_along_axis(const Tensor& x, const Tensor& indices, Index axis);
 Tensor scatter_add(const Tensor& x, const Tensor& indices, const Tensor& updates, Index axis);
-Tensor one_hot(const Tensor& indices, Index n);
 
 struct TopKTensors {
   Tensor values, indices;

@@ -95,7 +95,8 @@ Var take_along_axis(Var x, Var indices, Index axis);
 Var scatter_add(Var x, Var indices, Var updates, Index axis);
 
 /// A new last axis of n elements: 1 at the index, 0 elsewhere. An index that is not a whole number in [0, n) gives
-/// zeros, as in Keras. Throws ShapeError for a negative n. The gradient is 0.
+/// zeros, as in Keras; the one_hot of tensors (datasets/one_hot.h), for targets, throws. Throws ShapeError for a
+/// negative n. The gradient is 0.
 Var one_hot(Var indices, Index n);
 
 struct TopK {

@@ -75,6 +75,13 @@ Var convolved_transposed(const Trace::Op& op, Operands x, const Shape&) {
   return conv2d_transpose(x[0], x[1], x.size() > 2 ? x[2] : Var(), windows);
 }
 
+/// Operands of an op along an axis: a constant of one row is repeated for each row of the result, because a stream
+/// calls ops for several steps at once.
+Var as_many_rows(const Trace::Op& op, Var x, const Shape& shape) {
+  const bool is_row = op.integer("axis") != 0 && x.shape()[0] == 1 && shape[0] > 1;
+  return is_row ? broadcast_to(x, x.shape().with(0, shape[0])) : x;
+}
+
 OpCall pooled(Var (*pool)(Var, Size2D, const Pool2DOptions&)) {
   return [pool](const Trace::Op& op, Operands x, const Shape&) {
     const Size2D taps = size(op, "size");
@@ -211,12 +218,13 @@ OpRows<OpCall>& calls() {
              return take_axis(x[0], op.integer("axis"), op.integers("positions"), static_cast<Real>(op.real("fill")));
            }},
           {"take_along_axis",
-           [](const Trace::Op& op, Operands x, const Shape&) {
-             return take_along_axis(x[0], x[1], op.integer("axis"));
+           [](const Trace::Op& op, Operands x, const Shape& shape) {
+             return take_along_axis(as_many_rows(op, x[0], shape), as_many_rows(op, x[1], shape), op.integer("axis"));
            }},
           {"scatter_add",
-           [](const Trace::Op& op, Operands x, const Shape&) {
-             return scatter_add(x[0], x[1], x[2], op.integer("axis"));
+           [](const Trace::Op& op, Operands x, const Shape& shape) {
+             return scatter_add(as_many_rows(op, x[0], shape), as_many_rows(op, x[1], shape), as_many_rows(op, x[2], shape),
+                                op.integer("axis"));
            }},
           {"one_hot", [](const Trace::Op& op, Operands x, const Shape&) { return one_hot(x[0], op.integer("n")); }},
           {"top_k_indices",

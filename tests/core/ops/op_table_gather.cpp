@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "cornu/datasets/one_hot.h"
 #include "cornu/tests/core/ops/moved_elements.h"
 
 namespace cornu::testing {
@@ -112,10 +113,10 @@ OpRow one_hot_row() {
   };
   add(Tensor::scalar(2), 3);
   add(Tensor::vector({0, 2, 1, 1}), 3);
-  add(Tensor::vector({-1, 3, 1}), 3);
-  add(Tensor::vector({0.5, 1, 2}), 3);
   add(Tensor(Shape{0}), 3);
-  add(Tensor::vector({0, 1}), 0);
+  add(Tensor::vector({4, 4, 3}), 5);
+  add(Tensor::matrix({{1}, {0}}), 2);
+  add(Tensor({2, 2, 2}, {0, 1, 2, 2, 1, 0, 0, 1}), 3);
   add(Tensor::vector({0, 0}), 1);
   add(Tensor::matrix({{0, 3}, {2, 1}}), 4);
   row.errors = {{"one_hot: -1 positions; 0 or more are required", [](Tape& t) { one_hot(of(t, {2}), -1); }}};

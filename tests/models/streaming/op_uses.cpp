@@ -265,7 +265,7 @@ std::map<std::string, OpUses> all_uses() {
       {"repeat", repeat_uses()},
       {"take_axis", take_axis_uses()},
       {"resample", along_axes([](Var v, Index axis) {
-         return detail::resize_axis(v, axis, v.shape()[axis] + 1, {.interpolation = Interpolation::bicubic});
+         return detail::resize_axis(v, axis, v.shape()[axis] + 2, {.interpolation = Interpolation::bicubic});
        })},
       {"take_along_axis", picking_uses([](Var v, Var zeros, Index axis) { return take_along_axis(v, zeros, axis); })},
       {"scatter_add", picking_uses([](Var v, Var zeros, Index axis) { return scatter_add(v, zeros, v, axis); })},
