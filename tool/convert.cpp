@@ -90,7 +90,7 @@ std::vector<std::string> keys_of(const SafetensorsMetadata& metadata) {
 std::vector<std::string> lost(const SafetensorsFile& file, Becomes becomes) {
   std::vector<std::string> result;
   if (file.metadata().contains(detail::model_metadata)) {
-    const Json description = detail::described_in(file, detail::model_metadata);
+    const Json description = detail::described_in(file.content(), detail::model_metadata);
     for (const Part& part : parts) {
       if ((part.kept_by & becomes) == 0 && part.is_there(description, file)) result.emplace_back(part.name);
     }

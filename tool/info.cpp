@@ -182,7 +182,7 @@ std::string table_text(const SafetensorsFile& file) {
 std::string model_info(const SafetensorsFile& file, bool json) {
   const std::string layers = layers_text(file);
   return detail::naming(file.path(), [&] {
-    const Json description = detail::described_in(file, detail::model_metadata);
+    const Json description = detail::described_in(file.content(), detail::model_metadata);
     check<Shape>(description, "build_input_shape");
     std::string text = fmt::format("{}: Cornu model, format version {}\n\n{}Input: {}\n{}{}",
                                    detail::printable(file.path()), shown(description.at("version")), layers,

@@ -13,7 +13,7 @@ namespace {
 
 /// The type of the loss, which the file stores but a model does not return.
 std::string loss_of(const SafetensorsFile& file) {
-  const Json description = detail::described_in(file, detail::model_metadata);
+  const Json description = detail::described_in(file.content(), detail::model_metadata);
   const Json* const type = description.at("compile").at("loss").find("class_name");
   const auto* name = type != nullptr ? type->as<std::string>() : nullptr;
   return name != nullptr ? *name : "";
@@ -21,7 +21,7 @@ std::string loss_of(const SafetensorsFile& file) {
 
 /// Logits::none for a loss that only another program has registered.
 Logits logits_of(const SafetensorsFile& file) {
-  const Json description = detail::described_in(file, detail::model_metadata);
+  const Json description = detail::described_in(file.content(), detail::model_metadata);
   const Json* const compile = description.find("compile");
   if (compile == nullptr) return Logits::none;
   try {

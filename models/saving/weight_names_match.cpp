@@ -47,7 +47,7 @@ struct FileModule {
 };
 
 /// The modules of a file's tensors, by name.
-std::map<std::string, FileModule> modules_of(const SafetensorsFile& file) {
+std::map<std::string, FileModule> modules_of(const NamedTensors& file) {
   constexpr std::size_t most = 10'000;  // limits memory: half a kilobyte per module
   const std::vector<std::string> all = names_in(file);
   require<FormatError>(all.size() <= most, "{} tensors; at most {} are matched with PyTorch's modules", all.size(),
@@ -132,7 +132,7 @@ std::string in_module(const std::string& module, const std::string& tensor) {
   return (outer.empty() ? "" : outer + ".") + Part(undirected).stem + number + std::string(direction);
 }
 
-void find_modules(std::span<StoredLayer> layers, const LayerNames& rename, const SafetensorsFile& file) {
+void find_modules(std::span<StoredLayer> layers, const LayerNames& rename, const NamedTensors& file) {
   std::map<std::string, FileModule> found = modules_of(file);
   Layers own;
   Modules theirs;
