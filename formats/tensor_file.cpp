@@ -7,7 +7,9 @@ namespace cornu::detail {
 namespace {
 
 /// The formats of weights; safetensors' reader names any other kind in its error.
-FileKind kind_of_tensors(std::span<const std::byte>) { return FileKind::safetensors; }
+FileKind kind_of_tensors(std::span<const std::byte> bytes) {
+  return file_kind(bytes) == FileKind::pytorch ? FileKind::pytorch : FileKind::safetensors;
+}
 
 }  // namespace
 
@@ -19,7 +21,8 @@ TensorFile::TensorFile(const std::string& path)
 TensorFile::TensorFile(std::span<const std::byte> bytes, std::string name)
     : kind_(kind_of_tensors(bytes)), reader_(open(kind_, bytes, std::move(name))) {}
 
-TensorFile::Reader TensorFile::open(FileKind, std::span<const std::byte> bytes, std::string name) {
+TensorFile::Reader TensorFile::open(FileKind kind, std::span<const std::byte> bytes, std::string name) {
+  if (kind == FileKind::pytorch) return PyTorchFile(bytes, std::move(name));
   return SafetensorsFile(bytes, std::move(name));
 }
 

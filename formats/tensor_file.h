@@ -9,6 +9,7 @@
 #include "cornu/formats/file_bytes.h"
 #include "cornu/formats/file_kind.h"
 #include "cornu/formats/named_tensors.h"
+#include "cornu/formats/pytorch/pytorch_file.h"
 #include "cornu/formats/safetensors.h"
 
 namespace cornu::detail {
@@ -29,7 +30,7 @@ class TensorFile {
   const NamedTensors& content() const;
 
  private:
-  using Reader = std::variant<SafetensorsFile>;
+  using Reader = std::variant<SafetensorsFile, PyTorchFile>;
   static Reader open(FileKind kind, std::span<const std::byte> bytes, std::string name);
 
   std::unique_ptr<const FileBytes> file_;  // null if the bytes are not owned
