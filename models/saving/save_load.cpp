@@ -78,7 +78,9 @@ std::size_t memory_for(const SafetensorsFile& file) {
 }
 
 /// Whose names the weights in a format of files usually have.
-Names names_in_format(detail::FileKind) { return Names::cornu; }
+Names names_in_format(detail::FileKind kind) {
+  return kind == detail::FileKind::pytorch ? Names::pytorch : Names::cornu;
+}
 
 /// A hint for an error: the `Names` with which all weights fit, or else those that the file's names look like.
 std::string other_names(detail::SequentialState& state, const NamedTensors& file, Names tried) {

@@ -45,7 +45,7 @@ struct SaveWeightsOptions {
 struct LoadWeightsOptions {
   /// True: all weights must fit, or nothing is changed. False: read those that fit.
   bool strict = true;
-  /// Unset: those of the file's format, which for safetensors are Cornu's.
+  /// Unset: PyTorch's for its own files (.pt), otherwise Cornu's.
   std::optional<Names> names{};
   LayerNames rename{};
 };
