@@ -248,7 +248,7 @@ std::string onnx_info(const std::string& path, bool json) {
 }  // namespace
 
 void Info::declare(CLI::App& app) {
-  app.add_option("FILE", file, "a model (safetensors, ONNX), or arrays (safetensors, .npy, .npz, IDX)")
+  app.add_option("FILE", file, "a model (safetensors, ONNX), or arrays (safetensors, PyTorch's .pt, .npy, .npz, IDX)")
       ->required()
       ->option_text(" ");
   app.add_flag("--json", json, "print one line of JSON");
@@ -259,7 +259,10 @@ std::string Info::run() const {
   if (kind == FileKind::safetensors) return safetensors_info(file, json);
   if (kind == FileKind::onnx) return onnx_info(file, json);
   const Arrays arrays = read_arrays(file, kind);
-  const char* const format = kind == FileKind::npz ? "npz" : kind == FileKind::npy ? "npy" : "idx";
+  const char* const format = kind == FileKind::pytorch ? "pytorch"
+                             : kind == FileKind::npz   ? "npz"
+                             : kind == FileKind::npy   ? "npy"
+                                                       : "idx";
   if (json) {
     Json result = Json::Object{{"format", format}, {"tensors", json_of(arrays.list)}};
     if (!arrays.unread.empty()) result.set("unread", json_of(arrays.unread));
