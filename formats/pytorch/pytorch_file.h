@@ -18,7 +18,7 @@ class PyTorchFile {
  public:
   /// The bytes are not used afterwards; `name` is the file's name in errors. Throws FormatError, naming file and cause,
   /// for a damaged archive or pickle, big-endian elements, a whole model (pickled or TorchScript), and a file without a
-  /// dict of tensors or with several. Takes at most 16 MiB and three times the size of the file, and as much again
+  /// dict of tensors or with several. Takes at most 16 MiB and three times the size of the file, and half as much again
   /// while it reads. Throws FileError without libzip.
   PyTorchFile(std::span<const std::byte> bytes, std::string name);
 

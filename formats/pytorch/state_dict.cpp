@@ -26,6 +26,8 @@ bool has_tensors(const Pickle& pickle, PickleId id) {
   return any;
 }
 
+constexpr std::size_t of_node = 64;  // bytes of a set's node
+
 /// The dict of tensors that is meant.
 PickleId chosen(const Pickle& pickle) {
   constexpr const char* advice = "in Python, torch.save(model.state_dict(), FILE) writes one";
@@ -33,12 +35,20 @@ PickleId chosen(const Pickle& pickle) {
   require<FormatError>(root.kind == Kind::dict, "it is {}, not a dict of tensors; {}", name_of(root.kind), advice);
   std::vector<std::string> names;
   PickleId found = pickle.root;
+  std::set<PickleId> without;  // a dict may be the value of many keys: look at it once
   for (std::size_t i = 0; i < root.items.size(); i += 2) {
     const PickleValue& key = pickle[root.items[i]];
-    if (key.kind != Kind::text || !has_tensors(pickle, root.items[i + 1])) continue;
-    found = root.items[i + 1];
+    const PickleId value = root.items[i + 1];
+    if (key.kind != Kind::text || pickle[value].kind != Kind::dict || without.contains(value)) continue;
+    if (!has_tensors(pickle, value)) {
+      MemoryLimit::charge(MemoryLimit::tensors, of_node);
+      without.insert(value);
+      continue;
+    }
+    found = value;
+    names.push_back('"' + printable(key.text.substr(0, 100)) + '"');
     constexpr std::size_t most = 10;
-    if (names.size() < most) names.push_back('"' + printable(key.text.substr(0, 100)) + '"');
+    if (names.size() == most) break;
   }
   require<FormatError>(names.size() <= 1,
                        "it has several dicts of tensors: {}; in Python, torch.save(torch.load(FILE)[{}], ...) writes "

@@ -273,6 +273,20 @@ TEST(HostilePickles, TakeNoMoreMemoryThanTheirLimit) {
   }
 }
 
+/// 100,000 entries of 100,000 entries each: every dict is looked at once.
+TEST(HostilePickles, ADictThatIsTheValueOfManyKeysCostsNoTime) {
+  const std::string zero(1, '\0');
+  std::string inner, outer;
+  for (int i = 0; i < 100'000; ++i) {
+    inner += "X" + zero + zero + zero + zero + "N";
+    outer += "X" + zero + zero + zero + zero + "h" + zero;
+  }
+  const std::string file = pickle("}(" + inner + "uq" + zero + "0}(" + outer + "u");
+  expect_error<FormatError>([&] { detail::pickled_tensors(bytes_of(file), [](auto) { return Bytes(); }); },
+                            "data.pkl: it has no dict of tensors; in Python, torch.save(model.state_dict(), FILE) "
+                            "writes one");
+}
+
 TEST(HostilePickles, EveryDamagedPickleIsRefusedOrRead) {
   const std::string four = storage("FloatStorage", "0", 4);
   const std::string whole =
