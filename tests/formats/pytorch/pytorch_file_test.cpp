@@ -166,19 +166,22 @@ TEST_F(PyTorchFiles, OfPyTorch2AreRead) {
   const std::string value =
       ordered_dict() + "(" + text("fc.weight") + tensor(four, {.sizes = {2, 2}, .strides = {2, 1}}) + text("fc.small") +
       typed_tensor(bytes, {.sizes = {2}, .strides = {1}, .offset = 1}, "float8_e4m3fn") + text("fc.ids") +
-      typed_tensor(bytes, {.sizes = {2}, .strides = {1}}, "uint16") + "u}" + text("_metadata") + ordered_dict() + "(" +
-      text("") + dict({{"version", integer(1)}}) + "usb";
+      typed_tensor(bytes, {.sizes = {2}, .strides = {1}}, "uint16") + text("fc.none") +
+      tensor(storage("FloatStorage", "2", 0), {.sizes = {0}, .strides = {1}}) + "u}" + text("_metadata") +
+      ordered_dict() + "(" + text("") + dict({{"version", integer(1)}}) + "usb";
   const NamedTensors file = read_archive({{"data.pkl", pickle(value)},
                                           {".format_version", "1"},
                                           {".storage_alignment", "64"},
                                           {"byteorder", "little"},
                                           {"data/0", floats},
                                           {"data/1", "\x38\x40\x38\x01"},
+                                          {"data/2", ""},
                                           {"version", "3\n"},
                                           {".data/serialization_id", "0123456789"}},
                                          "net");
   EXPECT_EQ(file.tensor("fc.weight"), Tensor::matrix({{1, 2}, {3, 4}}));
   EXPECT_EQ(file.tensor("fc.small"), Tensor::vector({2, 1}));
+  EXPECT_EQ(file.tensor("fc.none"), Tensor({0}));
   EXPECT_EQ(file.find("fc.ids")->dtype, Dtype::u16);
   EXPECT_EQ(doubles(*file.find("fc.ids")), (std::vector<double>{0x4038, 0x0138}));
 }
