@@ -231,10 +231,11 @@ bool Interpreter::step(unsigned char op) {
       return get(number(4)), true;
     // Simple values.
     case NONE:
-      return make({}), true;
+      return make_shared(none_, {}), true;
     case NEWTRUE:
+      return make_shared(true_, {.kind = Kind::boolean, .number = 1}), true;
     case NEWFALSE:
-      return make({.kind = Kind::boolean, .number = op == NEWTRUE}), true;
+      return make_shared(false_, {.kind = Kind::boolean}), true;
     case BININT:
       return long_integer(4), true;
     case BININT1:
@@ -263,7 +264,7 @@ bool Interpreter::step(unsigned char op) {
       return bytes(number(8)), true;
     // Containers.
     case EMPTY_TUPLE:
-      return make({.kind = Kind::tuple}), true;
+      return make_shared(empty_tuple_, {.kind = Kind::tuple}), true;
     case TUPLE1:
     case TUPLE2:
     case TUPLE3:

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -19,7 +20,7 @@ namespace cornu::detail {
 template <class T>
 void add_charged(std::vector<T>& to, T value) {
   if (to.size() == to.capacity()) {
-    const std::size_t more = std::max<std::size_t>(4, to.capacity());
+    const std::size_t more = std::max<std::size_t>(4, to.capacity() / 2);
     MemoryLimit::charge(MemoryLimit::tensors, more * sizeof(T));
     to.reserve(to.capacity() + more);
   }
@@ -31,7 +32,9 @@ void add_charged(std::vector<T>& to, T value) {
 class PickleMachine {
  protected:
   explicit PickleMachine(std::span<const std::byte> bytes)
-      : bytes_(reinterpret_cast<const char*>(bytes.data()), bytes.size()) {}
+      : bytes_(reinterpret_cast<const char*>(bytes.data()), bytes.size()) {
+    small_.fill(no_value);
+  }
 
   // ---- Bytes ----
 
@@ -68,7 +71,17 @@ class PickleMachine {
     add_charged(pickle_.values, std::move(value));
     push(static_cast<PickleId>(pickle_.values.size() - 1));
   }
-  void make_integer(std::int64_t value) { make({.kind = PickleValue::Kind::integer, .number = value}); }
+  /// A value that does not change and occurs often: once in the pickle's memory. `slot` is initially no_value.
+  void make_shared(PickleId& slot, PickleValue value) {
+    if (slot != no_value) return push(slot);
+    make(std::move(value));
+    slot = top();
+  }
+  void make_integer(std::int64_t value) {
+    PickleValue integer{.kind = PickleValue::Kind::integer, .number = value};
+    if (value < 0 || value >= std::ssize(small_)) return make(std::move(integer));
+    make_shared(small_[static_cast<std::size_t>(value)], std::move(integer));
+  }
 
   /// The values above the last mark can be used.
   std::size_t floor() const { return marks_.empty() ? 0 : marks_.back(); }
@@ -131,6 +144,8 @@ class PickleMachine {
   Pickle pickle_{};
   std::vector<PickleId> stack_{}, memo_{};
   std::vector<std::size_t> marks_{};  // positions in the stack
+  PickleId none_ = no_value, false_ = no_value, true_ = no_value, empty_tuple_ = no_value;
+  std::array<PickleId, 256> small_{};  // integers
 };
 
 }  // namespace cornu::detail

@@ -69,7 +69,7 @@ StateDict find_state_dict(const Pickle& pickle) {
   for (std::size_t i = 0; i < items.size(); i += 2) {
     const std::string_view name = pickle[items[i]].text;
     const PickleValue& value = pickle[items[i + 1]];
-    constexpr std::size_t of_entry = 512;  // a name, a set's node, a tensor's description
+    constexpr std::size_t of_entry = 384;  // a name, a set's node, a tensor's description
     MemoryLimit::charge(MemoryLimit::tensors, of_entry + name.size());
     require<FormatError>(is_utf8(name), "the name \"{}\" is not UTF-8", printable(name.substr(0, 100)));
     require<FormatError>(known.insert(name).second, "duplicate name \"{}\"", name);

@@ -287,6 +287,25 @@ TEST(HostilePickles, ADictThatIsTheValueOfManyKeysCostsNoTime) {
                             "writes one");
 }
 
+/// As torch.save writes them, 10,000 tensors of 16 bytes take 300 bytes of the file each.
+TEST(Pickles, TenThousandSmallTensorsAreRead) {
+  using namespace std::string_literals;
+  std::string value = global("torch._utils", "_rebuild_tensor_v2") + "q\0000"s + text("storage") + "q\0010"s +
+                      global("torch", "FloatStorage") + "q\0020"s + text("cpu") + "q\0030"s +
+                      global("collections", "OrderedDict") + "q\0040"s + "}";
+  for (int i = 0; i < 10'000; ++i) {
+    value += text(message("layers.{}.attention.weight", i)) + "h\0((h\1h\2"s + text(std::to_string(i)) +
+             "h\3K\4tQK\0K\2K\2\x86K\2K\1\x86\x89h\4)RtRs"s;
+  }
+  const std::string file = pickle(value);
+  const detail::MemoryLimit limit(detail::reading_memory(10'000 * 300), 0);
+  const auto found = detail::pickled_tensors(bytes_of(file), [](auto) {
+    detail::MemoryLimit::charge(detail::MemoryLimit::tensors, 16);
+    return Bytes(16);
+  });
+  EXPECT_EQ(found.tensors.size(), 10'000U);
+}
+
 TEST(HostilePickles, EveryDamagedPickleIsRefusedOrRead) {
   const std::string four = storage("FloatStorage", "0", 4);
   const std::string whole =
