@@ -8,7 +8,7 @@ mark_as_advanced(LIBZIP_INCLUDE_DIR LIBZIP_LIBRARY)
 
 include(FindPackageHandleStandardArgs)
 find_package_handle_standard_args(LibZip REQUIRED_VARS LIBZIP_LIBRARY LIBZIP_INCLUDE_DIR
-  REASON_FAILURE_MESSAGE "Cornu reads .npz files with libzip: libzip-dev on Debian.")
+  REASON_FAILURE_MESSAGE "Cornu reads .npz and PyTorch files with libzip: libzip-dev on Debian.")
 
 if(LibZip_FOUND AND NOT TARGET LibZip::LibZip)
   add_library(LibZip::LibZip UNKNOWN IMPORTED)

@@ -31,8 +31,13 @@ struct Row {
 };
 
 constexpr const char* from_pytorch =
-    "in Python, safetensors.torch.save_file(model.state_dict(), \"m.safetensors\") makes a file for load_weights with "
-    ".names = Names::pytorch, and torch.onnx.export a model for onnx::load";
+    "it has weights but no layers: build the model and call its load_weights, or make a model for onnx::load with "
+    "torch.onnx.export in Python";
+constexpr const char* from_old_pytorch =
+    "load it in PyTorch 1.6 or later and save it again: torch.save(model.state_dict(), FILE)";
+constexpr const char* from_torchscript =
+    "in Python, torch.save(torch.jit.load(FILE).state_dict(), \"m.pt\") makes a file for load_weights, and "
+    "torch.onnx.export a model for onnx::load";
 constexpr const char* from_keras =
     "in Python, model.export(\"m.onnx\", format=\"onnx\") makes a model for onnx::load, and "
     "safetensors.numpy.save_file({v.path: v.numpy() for v in model.weights}, \"m.safetensors\") a file for "
@@ -63,8 +68,9 @@ constexpr std::array table{
         {{{0, "\x89HDF\r\n\x1a\n"sv}, {512, "\x89HDF\r\n\x1a\n"sv}}}},
     Row{FileKind::old_pytorch,
         "a PyTorch checkpoint from before version 1.6",
-        from_pytorch,
-        {{{0, "\x80\x02\x8a\x0al\xfc\x9c\x46\xf9 j\xa8P\x19"sv}}}},
+        from_old_pytorch,
+        {{{2, "\x8a\x0al\xfc\x9c\x46\xf9 j\xa8P\x19"sv}, {11, "\x8a\x0al\xfc\x9c\x46\xf9 j\xa8P\x19"sv}}},
+        looks_like::old_pytorch},
     Row{FileKind::pickle,
         "a Python pickle",
         "load it in Python and save its arrays with numpy.savez",
@@ -136,6 +142,7 @@ constexpr std::array table{
         "'git lfs pull' fetches the file",
         {{{0, "version https://git-lfs"sv}}}},
     Row{FileKind::excel, "an Excel workbook", "save the sheet as CSV in UTF-8, for read_csv", {}, looks_like::excel},
+    Row{FileKind::torchscript, "a TorchScript archive", from_torchscript, {}, looks_like::torchscript},
     Row{FileKind::pytorch, "a PyTorch checkpoint", from_pytorch, {}, looks_like::pytorch},
     Row{FileKind::keras, "a Keras model (.keras)", from_keras, {}, looks_like::keras},
     Row{FileKind::npz, "a .npz archive", "NpzFile and datasets::npz read it", {}, looks_like::npz},

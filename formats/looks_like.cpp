@@ -90,6 +90,11 @@ bool onnx(std::string_view text) {
   return field >= 1 && (wire_type == 0 || wire_type == 2);
 }
 
+/// A tar archive of the members that torch.save wrote before version 0.1.10 of PyTorch.
+bool old_pytorch(std::string_view text) {
+  return has_at(text, 257, "ustar") && (has_at(text, 0, "sys_info\0"sv) || has_at(text, 0, "storages\0"sv));
+}
+
 // ---- Zip archives, recognised by their members' names ----
 
 bool zip(std::string_view text) { return text.starts_with("PK\3\4") || text.starts_with("PK\5\6"); }
@@ -107,6 +112,7 @@ bool has_member(std::string_view text, std::string_view name) {
 
 bool excel(std::string_view text) { return has_member(text, "[Content_Types].xml"); }
 bool pytorch(std::string_view text) { return has_member(text, "data.pkl"); }
+bool torchscript(std::string_view text) { return pytorch(text) && has_member(text, "/constants.pkl"); }
 bool keras(std::string_view text) {
   return has_member(text, "model.weights.h5") || (has_member(text, "config.json") && has_member(text, "metadata.json"));
 }

@@ -25,7 +25,9 @@ bool onnx(std::string_view text);
 
 bool zip(std::string_view text);
 bool excel(std::string_view text);
+bool old_pytorch(std::string_view text);
 bool pytorch(std::string_view text);
+bool torchscript(std::string_view text);
 bool keras(std::string_view text);
 bool npz(std::string_view text);
 

@@ -40,21 +40,18 @@ std::pair<std::string_view, std::span<const std::byte>> parts(std::span<const st
 // ---- Reading ----
 
 struct SafetensorsFile::Content {
-  std::string path;
   std::optional<FileBytes> file{};  // none if the bytes are not owned
-  SafetensorsHeader header{};
-  std::vector<const RawTensor*> by_name{};
+  NamedTensors tensors;
 
-  Content(const std::string& where, const SafetensorsOptions& options) : path(where) {
-    read(file.emplace(where, options.memory_map).bytes());
-  }
-  Content(std::span<const std::byte> bytes, std::string name) : path(std::move(name)) { read(bytes); }
+  Content(const std::string& path, const SafetensorsOptions& options)
+      : file(std::in_place, path, options.memory_map), tensors(read(file->bytes(), path)) {}
+  Content(std::span<const std::byte> bytes, std::string name) : tensors(read(bytes, std::move(name))) {}
 
  private:
-  void read(std::span<const std::byte> bytes) {
+  static NamedTensors read(std::span<const std::byte> bytes, std::string path) {
     const auto parse = [&] {
       auto [text, data] = parts(bytes);
-      header = read_safetensors_header(text, std::ssize(data));
+      SafetensorsHeader header = read_safetensors_header(text, std::ssize(data));
       auto gap = header.gaps.begin();
       for (std::size_t i = 0; i < header.tensors.size(); ++i) {
         for (; gap != header.gaps.end() && gap->first == i; ++gap) {
@@ -65,11 +62,11 @@ struct SafetensorsFile::Content {
         tensor.bytes = data.first(size);
         data = data.subspan(size);
       }
-      by_name.reserve(header.tensors.size());
-      for (const RawTensor& tensor : header.tensors) by_name.push_back(&tensor);
-      std::sort(by_name.begin(), by_name.end(), [](auto* a, auto* b) { return a->name < b->name; });
+      return header;
     };
-    detail::naming(path, [&] { detail::recognising(bytes, {detail::FileKind::safetensors}, parse); });
+    SafetensorsHeader header =
+        detail::naming(path, [&] { return detail::recognising(bytes, {detail::FileKind::safetensors}, parse); });
+    return {std::move(path), std::move(header.tensors), std::move(header.unread), std::move(header.metadata)};
   }
 };
 
@@ -81,26 +78,13 @@ SafetensorsFile::~SafetensorsFile() = default;
 SafetensorsFile::SafetensorsFile(SafetensorsFile&&) noexcept = default;
 SafetensorsFile& SafetensorsFile::operator=(SafetensorsFile&&) noexcept = default;
 
-const std::vector<RawTensor>& SafetensorsFile::tensors() const { return content_->header.tensors; }
-const std::vector<UnreadArray>& SafetensorsFile::unread() const { return content_->header.unread; }
-const SafetensorsMetadata& SafetensorsFile::metadata() const { return content_->header.metadata; }
-std::string SafetensorsFile::path() const { return content_->path; }
-
-const RawTensor* SafetensorsFile::find(std::string_view name) const {
-  const auto& sorted = content_->by_name;
-  const auto found =
-      std::lower_bound(sorted.begin(), sorted.end(), name,
-                       [](const RawTensor* tensor, std::string_view wanted) { return tensor->name < wanted; });
-  if (found != sorted.end() && (*found)->name == name) return *found;
-  detail::require_read(path(), unread(), name);
-  return nullptr;
-}
-
-Tensor SafetensorsFile::tensor(std::string_view name) const {
-  const RawTensor* const raw = find(name);
-  require<FormatError>(raw != nullptr, "{}: there is no tensor \"{}\"", path(), name);
-  return detail::naming(content_->path, [&] { return to_tensor(*raw); });
-}
+const NamedTensors& SafetensorsFile::content() const { return content_->tensors; }
+const std::vector<RawTensor>& SafetensorsFile::tensors() const { return content().tensors(); }
+const std::vector<UnreadArray>& SafetensorsFile::unread() const { return content().unread(); }
+const SafetensorsMetadata& SafetensorsFile::metadata() const { return content().metadata(); }
+std::string SafetensorsFile::path() const { return content().path(); }
+const RawTensor* SafetensorsFile::find(std::string_view name) const { return content().find(name); }
+Tensor SafetensorsFile::tensor(std::string_view name) const { return content().tensor(name); }
 
 // ---- Writing ----
 

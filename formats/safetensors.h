@@ -1,20 +1,19 @@
 #pragma once
 
-#include <map>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "cornu/core/deep_ptr.h"
-#include "cornu/formats/raw_tensor.h"
+#include "cornu/formats/named_tensors.h"
 
 /// The safetensors format, version 1 (github.com/huggingface/safetensors, README, "Format"): 8 bytes for the header's
 /// length, a JSON header with the type, shape and position of each tensor, then the elements, row-major and
 /// little-endian.
 namespace cornu {
 
-using SafetensorsMetadata = std::map<std::string, std::string, std::less<>>;
+using SafetensorsMetadata = TensorMetadata;
 
 struct SafetensorsOptions {
   /// Maps the file into memory, so that pages are read when they are used; false copies it. Truncating a mapped file
@@ -48,6 +47,8 @@ class SafetensorsFile {
   /// rank exceeds a Shape's.
   Tensor tensor(std::string_view name) const;
   std::string path() const;
+  /// All of these. Valid as long as this object.
+  const NamedTensors& content() const;
 
  private:
   struct Content;

@@ -8,7 +8,7 @@ namespace cornu::detail {
 
 namespace {
 
-[[noreturn]] void fail() { throw FileError("this Cornu was built without libzip, which .npz files need"); }
+[[noreturn]] void fail() { throw FileError("this Cornu was built without libzip, which .npz and PyTorch files need"); }
 
 }  // namespace
 
@@ -20,6 +20,7 @@ ZipReader::ZipReader(std::span<const std::byte>) { fail(); }
 ZipReader::~ZipReader() = default;
 Index ZipReader::size() const { fail(); }
 std::string ZipReader::name(Index) const { fail(); }
+std::uint64_t ZipReader::size_of(Index) const { fail(); }
 std::vector<std::byte> ZipReader::read(Index, std::uint64_t) const { fail(); }
 std::vector<std::byte> zip_file(std::span<const ZipMember>, bool) { fail(); }
 
@@ -116,6 +117,8 @@ std::string ZipReader::name(Index member) const {
   return name;
 }
 
+std::uint64_t ZipReader::size_of(Index member) const { return stat_of(archive_->zip.get(), member).size; }
+
 std::vector<std::byte> ZipReader::read(Index member, std::uint64_t limit) const {
   zip_t* const zip = archive_->zip.get();
   const zip_stat_t stat = stat_of(zip, member);
@@ -160,7 +163,9 @@ std::vector<std::byte> zip_file(std::span<const ZipMember> members, bool compres
       auto* const data = reinterpret_cast<zip_uint8_t*>(const_cast<std::byte*>(bytes.data()));
       return zip_buffer_fragment_t{.data = data, .length = bytes.size()};
     };
-    parts.push_back({part(member.head), part(member.body)});
+    // libzip does not expect an empty part before another one.
+    const bool swapped = member.head.empty();
+    parts.push_back({part(swapped ? member.body : member.head), part(swapped ? member.head : member.body)});
   }
 
   Source target = buffer(nullptr, 0);

@@ -28,6 +28,8 @@ class ZipReader {
   Index size() const;
   /// Throws FormatError if the name is not text.
   std::string name(Index member) const;
+  /// The size in bytes that the file claims for the decompressed member.
+  std::uint64_t size_of(Index member) const;
   /// Decompresses a member and verifies its checksum. Throws FormatError, without the member's name, if it is damaged,
   /// encrypted, compressed by an unsupported method, or larger than `limit` bytes.
   std::vector<std::byte> read(Index member, std::uint64_t limit) const;

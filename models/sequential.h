@@ -235,7 +235,8 @@ class Sequential {
   /// Writes the weights alone, with the names and layouts of Cornu, Keras or PyTorch (docs/formats.md). Throws
   /// ValueError for a layer that has no PyTorch module, and for a name in `rename` that is not a layer's.
   void save_weights(const std::string& path, const SaveWeightsOptions& options = {}) const;
-  /// Reads weights by name from any safetensors file, of any dtype. PyTorch's modules are matched in their order.
+  /// Reads weights by name, of any dtype, from any safetensors file or a file of PyTorch (.pt, .pth) with a state_dict.
+  /// PyTorch's modules are matched in their order.
   /// Throws ValueError as save_weights does, and for modules whose names give no order (use `rename`). If `strict` and
   /// a tensor does not fit, throws ValueError with the full report. Throws FormatError for more than 10,000 PyTorch
   /// tensors.

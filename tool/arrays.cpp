@@ -19,6 +19,12 @@ Arrays read_arrays(const std::string& path, FileKind kind) {
       result.list = result.owner.emplace<SafetensorsFile>(path).tensors();
       result.unread = std::get<SafetensorsFile>(result.owner).unread();
       break;
+    case FileKind::pytorch: {
+      const NamedTensors& tensors = result.owner.emplace<cornu::detail::TensorFile>(path).content();
+      result.list = tensors.tensors();
+      result.unread = tensors.unread();
+      break;
+    }
     case FileKind::npy:
       result.list = {result.owner.emplace<NpyFile>(path).array()};
       break;

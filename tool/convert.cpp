@@ -25,8 +25,8 @@ void require_can(bool can, const std::string& in, FileKind kind, const std::stri
   require<FormatError>(can || kind != FileKind::gzip, "{}: {}", in, detail::described(kind));
   require<ValueError>(
       can,
-      "{}: {} cannot be converted to {}; a Cornu model converts to .onnx and .h; safetensors, ONNX, .npy, "
-      ".npz and IDX files convert to .safetensors, .npz and .npy",
+      "{}: {} cannot be converted to {}; a Cornu model converts to .onnx and .h; safetensors, PyTorch, ONNX, "
+      ".npy, .npz and IDX files convert to .safetensors, .npz and .npy",
       in, name_of(kind), out);
 }
 
@@ -90,7 +90,7 @@ std::vector<std::string> keys_of(const SafetensorsMetadata& metadata) {
 std::vector<std::string> lost(const SafetensorsFile& file, Becomes becomes) {
   std::vector<std::string> result;
   if (file.metadata().contains(detail::model_metadata)) {
-    const Json description = detail::described_in(file, detail::model_metadata);
+    const Json description = detail::described_in(file.content(), detail::model_metadata);
     for (const Part& part : parts) {
       if ((part.kept_by & becomes) == 0 && part.is_there(description, file)) result.emplace_back(part.name);
     }
@@ -139,7 +139,7 @@ std::vector<std::string> classes_of(const Sequential& network) {
 
 void Convert::declare(CLI::App& app) {
   const CLI::IsMember names({"cornu", "keras", "pytorch"});
-  app.add_option("IN", in, "a Cornu model, or arrays (safetensors, ONNX, .npy, .npz, IDX)")
+  app.add_option("IN", in, "a Cornu model, or arrays (safetensors, PyTorch's .pt, ONNX, .npy, .npz, IDX)")
       ->required()
       ->option_text(" ");
   app.add_option("OUT", out,
@@ -183,7 +183,8 @@ std::string Convert::run() const {
   std::error_code ignored;
   require<ValueError>(!std::filesystem::equivalent(in, out, ignored), "{}: IN and OUT are the same file", out);
   const bool is_model = out.ends_with(".onnx") || out.ends_with(".h") || !model.empty() || !to.empty();
-  require_can(is_model ? kind == FileKind::safetensors : has_arrays(kind), in, kind, out);
+  const bool is_weights = kind == FileKind::pytorch && !model.empty();
+  require_can(is_model ? kind == FileKind::safetensors || is_weights : has_arrays(kind), in, kind, out);
   const std::vector<std::string> left_out = is_model ? convert_model() : convert_arrays(kind);
   if (left_out.empty()) return "";
   std::string text = message("{}: left out:", out);
@@ -194,7 +195,11 @@ std::string Convert::run() const {
 std::vector<std::string> Convert::convert_model() const {
   const SafetensorsFile file(model.empty() ? in : model);
   Sequential network = load_model(file, {.compile = false});
-  if (!model.empty()) network.load_weights(in, {.names = names_called(from)});
+  if (!model.empty()) {
+    LoadWeightsOptions options;
+    if (!from.empty()) options.names = names_called(from);
+    network.load_weights(in, options);
+  }
   Becomes becomes = as_model;
   if (out.ends_with(".onnx")) {
     becomes = as_graph;

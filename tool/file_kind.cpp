@@ -16,10 +16,12 @@ std::optional<FileKind> kind_of_ending(std::string_view path) {
     std::string_view text;
     FileKind kind;
   };
-  static constexpr std::array<Ending, 11> endings{{{".safetensors", FileKind::safetensors},
+  static constexpr std::array<Ending, 13> endings{{{".safetensors", FileKind::safetensors},
                                                    {".onnx", FileKind::onnx},
                                                    {".npy", FileKind::npy},
                                                    {".npz", FileKind::npz},
+                                                   {".pt", FileKind::pytorch},
+                                                   {".pth", FileKind::pytorch},
                                                    {"-ubyte", FileKind::idx},
                                                    {"-ubyte.gz", FileKind::idx},
                                                    {".png", FileKind::png},
@@ -41,10 +43,11 @@ FileKind kind_of(std::span<const std::byte> bytes, const std::string& name) {
   if (kind == FileKind::gzip) return kind;
   const bool could_be_any = kind == FileKind::csv || kind == FileKind::text || kind == FileKind::unknown;
   if (const auto by_name = kind_of_ending(name); by_name && could_be_any) return *by_name;
-  require<FormatError>(kind != FileKind::unknown,
-                       "{}: neither safetensors nor ONNX, .npy, .npz, IDX, PNG, PGM or a table of numbers (it begins "
-                       "with {})",
-                       name, detail::beginning_of(bytes));
+  require<FormatError>(
+      kind != FileKind::unknown,
+      "{}: neither safetensors nor PyTorch, ONNX, .npy, .npz, IDX, PNG, PGM or a table of numbers (it begins "
+      "with {})",
+      name, detail::beginning_of(bytes));
   require<FormatError>(could_be_any, "{}: {}", name, detail::described(kind));
   return FileKind::csv;
 }

@@ -182,7 +182,7 @@ std::string table_text(const SafetensorsFile& file) {
 std::string model_info(const SafetensorsFile& file, bool json) {
   const std::string layers = layers_text(file);
   return detail::naming(file.path(), [&] {
-    const Json description = detail::described_in(file, detail::model_metadata);
+    const Json description = detail::described_in(file.content(), detail::model_metadata);
     check<Shape>(description, "build_input_shape");
     std::string text = fmt::format("{}: Cornu model, format version {}\n\n{}Input: {}\n{}{}",
                                    detail::printable(file.path()), shown(description.at("version")), layers,
@@ -252,7 +252,7 @@ std::string onnx_info(const std::string& path, bool json) {
 }  // namespace
 
 void Info::declare(CLI::App& app) {
-  app.add_option("FILE", file, "a model (safetensors, ONNX), or arrays (safetensors, .npy, .npz, IDX)")
+  app.add_option("FILE", file, "a model (safetensors, ONNX), or arrays (safetensors, PyTorch's .pt, .npy, .npz, IDX)")
       ->required()
       ->option_text(" ");
   app.add_flag("--json", json, "print one line of JSON");
@@ -263,7 +263,10 @@ std::string Info::run() const {
   if (kind == FileKind::safetensors) return safetensors_info(file, json);
   if (kind == FileKind::onnx) return onnx_info(file, json);
   const Arrays arrays = read_arrays(file, kind);
-  const char* const format = kind == FileKind::npz ? "npz" : kind == FileKind::npy ? "npy" : "idx";
+  const char* const format = kind == FileKind::pytorch ? "pytorch"
+                             : kind == FileKind::npz   ? "npz"
+                             : kind == FileKind::npy   ? "npy"
+                                                       : "idx";
   if (json) {
     Json result = Json::Object{{"format", format}, {"tensors", json_of(arrays.list)}};
     if (!arrays.unread.empty()) result.set("unread", json_of(arrays.unread));

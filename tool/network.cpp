@@ -13,7 +13,7 @@ namespace {
 
 /// The type of the loss, which the file stores but a model does not return.
 std::string loss_of(const SafetensorsFile& file) {
-  const Json description = detail::described_in(file, detail::model_metadata);
+  const Json description = detail::described_in(file.content(), detail::model_metadata);
   const Json* const type = description.at("compile").at("loss").find("class_name");
   const auto* name = type != nullptr ? type->as<std::string>() : nullptr;
   return name != nullptr ? *name : "";
@@ -21,7 +21,7 @@ std::string loss_of(const SafetensorsFile& file) {
 
 /// Logits::none for a loss that only another program has registered.
 Logits logits_of(const SafetensorsFile& file) {
-  const Json description = detail::described_in(file, detail::model_metadata);
+  const Json description = detail::described_in(file.content(), detail::model_metadata);
   const Json* const compile = description.find("compile");
   if (compile == nullptr) return Logits::none;
   try {
@@ -31,12 +31,15 @@ Logits logits_of(const SafetensorsFile& file) {
   }
 }
 
+[[noreturn]] void fail_without_model(const std::string& path) {
+  throw FormatError(
+      message("{}: weights without a model; 'cornu convert --model MODEL {} OUT' loads them into a model", path, path));
+}
+
 }  // namespace
 
 Sequential load_model(const SafetensorsFile& file, const LoadOptions& options) {
-  require<FormatError>(file.metadata().contains(detail::model_metadata),
-                       "{}: weights without a model; 'cornu convert --model MODEL {} OUT' loads them into a model",
-                       file.path(), file.path());
+  if (!file.metadata().contains(detail::model_metadata)) fail_without_model(file.path());
   return Sequential::load(file, options);
 }
 
@@ -44,6 +47,7 @@ Network load_network(const std::string& path, const LoadOptions& options) {
   const FileKind kind = kind_of_file(path);
   if (kind == FileKind::onnx) return load_onnx(path);
   require<FormatError>(kind != FileKind::gzip, "{}: {}", path, cornu::detail::described(kind));
+  if (kind == FileKind::pytorch) fail_without_model(path);
   require<FormatError>(kind == FileKind::safetensors, "{}: {}; a model must be a safetensors or ONNX file", path,
                        name_of(kind));
   const SafetensorsFile file(path);

@@ -94,14 +94,15 @@ void save(const std::string& path, Run& run) {
 void restore(const std::string& path, Run& run) {
   const SafetensorsFile file(path);
   detail::naming(path, [&] {
-    const Json json = detail::described_in(file, backup_metadata);
+    const Json json = detail::described_in(file.content(), backup_metadata);
     require_same(json.at("run"), run);
     std::vector<Tensor> remembered;
     while (file.find(callback_name(remembered.size())) != nullptr) {
       remembered.push_back(file.tensor(callback_name(remembered.size())));
     }
-    detail::get_weights(file, run.model.parameters(), {});
-    detail::get_optimizer(file, json.at("optimizer"), run.model.optimizer(), std::as_const(run.model).parameters());
+    detail::get_weights(file.content(), run.model.parameters(), {});
+    detail::get_optimizer(file.content(), json.at("optimizer"), run.model.optimizer(),
+                          std::as_const(run.model).parameters());
     OptionVisitor visit(json.at("run"), &remembered);
     visit_run(visit, run);
     visit("epochs", run.history->epoch);

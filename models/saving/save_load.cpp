@@ -4,6 +4,7 @@
 #include "cornu/core/memory_limit.h"
 #include "cornu/core/text/naming.h"
 #include "cornu/formats/json.h"
+#include "cornu/formats/tensor_file.h"
 #include "cornu/layers/inputs.h"
 #include "cornu/layers/registry.h"
 #include "cornu/models/metrics/registry.h"
@@ -76,8 +77,13 @@ std::size_t memory_for(const SafetensorsFile& file) {
   return bytes;
 }
 
+/// Whose names the weights in a format of files usually have.
+Names names_in_format(detail::FileKind kind) {
+  return kind == detail::FileKind::pytorch ? Names::pytorch : Names::cornu;
+}
+
 /// A hint for an error: the `Names` with which all weights fit, or else those that the file's names look like.
-std::string other_names(detail::SequentialState& state, const SafetensorsFile& file, Names tried) {
+std::string other_names(detail::SequentialState& state, const NamedTensors& file, Names tried) {
   const auto fits = [&](Names names) {
     try {
       const auto stored = detail::stored_weights(state, names, {}, &file);
@@ -174,7 +180,7 @@ Sequential Sequential::load(const SafetensorsFile& file, const LoadOptions& opti
   register_models();
   return detail::naming(file.path(), [&] {
     const detail::MemoryLimit limit(memory_for(file), options.pass_memory);
-    const Json json = detail::described_in(file, detail::model_metadata);
+    const Json json = detail::described_in(file.content(), detail::model_metadata);
     const auto type = value_of<std::string>(json.at("class_name"));
     require<FormatError>(type == "Sequential", "this is {}, not a Sequential", detail::with_article(type));
     Sequential model;
@@ -182,7 +188,7 @@ Sequential Sequential::load(const SafetensorsFile& file, const LoadOptions& opti
     model.options(visit);
     visit.require_all_read();
     model.build(value_of<Shape>(json.at("build_input_shape")));
-    detail::get_weights(file, model.parameters(), {});
+    detail::get_weights(file.content(), model.parameters(), {});
     set_flags(model.parameters(), json);
     if (const Json* const seen = json.find("seen")) {
       model.state_->seen = value_of<detail::Seen>(*seen);
@@ -204,7 +210,7 @@ Sequential Sequential::load(const SafetensorsFile& file, const LoadOptions& opti
                    .metrics = value_of<std::vector<AnyMetric>>(compile->at("metrics")),
                    .weighted_metrics = metrics("weighted_metrics")});
     if (const Json* const optimizer = json.find("optimizer")) {
-      detail::get_optimizer(file, *optimizer, model.optimizer(), std::as_const(model).parameters());
+      detail::get_optimizer(file.content(), *optimizer, model.optimizer(), std::as_const(model).parameters());
     }
     return model;
   });
@@ -248,13 +254,15 @@ void Sequential::save_weights(const std::string& path, const SaveWeightsOptions&
 }
 
 WeightsReport Sequential::load_weights(const std::string& path, const LoadWeightsOptions& options) {
-  const SafetensorsFile file(path);
+  const detail::TensorFile file(path);
+  const NamedTensors& tensors = file.content();
+  const Names names = options.names.value_or(names_in_format(file.kind()));
   return detail::naming(path, [&] {
     detail::require_values(*this);
     try {
-      return detail::get_weights(file, detail::stored_weights(*state_, options.names, options.rename, &file), options);
+      return detail::get_weights(tensors, detail::stored_weights(*state_, names, options.rename, &tensors), options);
     } catch (const ValueError& error) {
-      throw ValueError(error.what() + other_names(*state_, file, options.names));
+      throw ValueError(error.what() + other_names(*state_, tensors, names));
     }
   });
 }

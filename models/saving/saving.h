@@ -2,6 +2,7 @@
 
 #include <list>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -44,7 +45,8 @@ struct SaveWeightsOptions {
 struct LoadWeightsOptions {
   /// True: all weights must fit, or nothing is changed. False: read those that fit.
   bool strict = true;
-  Names names = Names::cornu;
+  /// Unset: PyTorch's for its own files (.pt), otherwise Cornu's.
+  std::optional<Names> names{};
   LayerNames rename{};
 };
 
@@ -85,17 +87,16 @@ void put_weights(std::vector<RawTensor>& tensors, std::span<const StoredTensor> 
 Json put_optimizer(std::vector<RawTensor>& tensors, const Optimizer& optimizer, const ConstParameters& parameters);
 
 /// Sets the parameters that fit. With `strict`, throws ValueError and changes nothing if any does not fit.
-WeightsReport get_weights(const SafetensorsFile& file, std::span<const StoredTensor> stored,
+WeightsReport get_weights(const NamedTensors& file, std::span<const StoredTensor> stored,
                           const LoadWeightsOptions& options);
 /// The same with the parameters' own names.
-WeightsReport get_weights(const SafetensorsFile& file, const NamedParameters& parameters,
+WeightsReport get_weights(const NamedTensors& file, const NamedParameters& parameters,
                           const LoadWeightsOptions& options);
 /// Throws FormatError if the state in the file does not fit this optimizer, which is then partly changed.
-void get_optimizer(const SafetensorsFile& file, const Json& json, Optimizer& optimizer,
-                   const ConstParameters& parameters);
+void get_optimizer(const NamedTensors& file, const Json& json, Optimizer& optimizer, const ConstParameters& parameters);
 
 /// Parses the JSON under this metadata key. Throws FormatError if there is none, or for a later format version.
-Json described_in(const SafetensorsFile& file, const char* name);
+Json described_in(const NamedTensors& file, const char* name);
 /// A JSON object with the format version.
 Json new_description();
 

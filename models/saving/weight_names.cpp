@@ -87,7 +87,7 @@ std::vector<StoredTensor> pytorch_tensors(const StoredLayer& layer, const ImageO
 }
 
 std::vector<StoredTensor> pytorch_weights(std::vector<StoredLayer> layers, const SequentialState& model,
-                                          const LayerNames& rename, const SafetensorsFile* file) {
+                                          const LayerNames& rename, const NamedTensors* file) {
   const ImageOrders orders(model);
   for (StoredLayer& layer : layers) {
     layer.tensors = naming(layer.path, [&] { return pytorch_tensors(layer, orders.of(layer.layer)); });
@@ -106,14 +106,14 @@ std::vector<StoredTensor> pytorch_weights(std::vector<StoredLayer> layers, const
 
 }  // namespace
 
-std::vector<std::string> names_in(const SafetensorsFile& file) {
+std::vector<std::string> names_in(const NamedTensors& file) {
   std::vector<std::string> result;
   for (const RawTensor& raw : file.tensors()) result.push_back(raw.name);
   for (const UnreadArray& array : file.unread()) result.push_back(array.name);
   return result;
 }
 
-Names names_guessed(const SafetensorsFile& file) {
+Names names_guessed(const NamedTensors& file) {
   if (file.metadata().contains(model_metadata)) return Names::cornu;
   const std::vector<std::string> names = names_in(file);
   const auto most = [&](auto is_such) {
@@ -168,7 +168,7 @@ std::string renamed(const std::string& path, const LayerNames& rename) {
 }
 
 std::vector<StoredTensor> stored_weights(SequentialState& model, Names names, const LayerNames& rename,
-                                         const SafetensorsFile* file) {
+                                         const NamedTensors* file) {
   Listing listing(rename, names);
   listing.add(model.named_layers(), "", "", true);
   require_known(rename, listing.found);

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "cornu/formats/safetensors.h"
+#include "cornu/formats/named_tensors.h"
 #include "cornu/layers/any_layer.h"
 #include "cornu/layers/pytorch/pytorch_module.h"
 #include "cornu/models/saving/saving.h"
@@ -19,10 +19,10 @@ namespace cornu::detail {
 struct SequentialState;
 
 /// The names of all tensors in a file, including those of unsupported types.
-std::vector<std::string> names_in(const SafetensorsFile& file);
+std::vector<std::string> names_in(const NamedTensors& file);
 
 /// Guesses whose names a file has: PyTorch's or Keras's if more than half of them look like those, else Cornu's.
-Names names_guessed(const SafetensorsFile& file);
+Names names_guessed(const NamedTensors& file);
 /// The enumerator as source code: "Names::pytorch".
 const char* code_of(Names names);
 
@@ -33,7 +33,7 @@ std::vector<StoredTensor> own_layout(const NamedParameters& parameters);
 /// ValueError for a layer that these names cannot express, for one in `rename` that does not exist, and for modules in
 /// the file whose order is not clear.
 std::vector<StoredTensor> stored_weights(SequentialState& model, Names names, const LayerNames& rename,
-                                         const SafetensorsFile* file = nullptr);
+                                         const NamedTensors* file = nullptr);
 
 // ---- For models/saving/weight_names*.cpp ----
 
@@ -54,7 +54,7 @@ std::vector<std::string> parts_of(std::string_view text, char separator);
 bool is_within(std::string_view path, std::string_view outer, std::string_view separators);
 
 std::vector<StoredTensor> keras_weights(std::span<const StoredLayer> layers, const std::string& model,
-                                        const LayerNames& rename, const SafetensorsFile* file);
+                                        const LayerNames& rename, const NamedTensors* file);
 
 /// Finds the vectors whose elements PyTorch orders differently, with a forward pass over a sample of zeros.
 class ImageOrders {
@@ -74,6 +74,6 @@ class ImageOrders {
 /// becomes "rnn.weight_ih_l1".
 std::string in_module(const std::string& module, const std::string& tensor);
 /// Assigns the modules in a file to the layers, and sets the names of their tensors.
-void find_modules(std::span<StoredLayer> layers, const LayerNames& rename, const SafetensorsFile& file);
+void find_modules(std::span<StoredLayer> layers, const LayerNames& rename, const NamedTensors& file);
 
 }  // namespace cornu::detail

@@ -39,7 +39,7 @@ std::string joined(const std::vector<std::string>& parts) {
 ///     sequential_3/dense_7/kernel                                        dense/kernel
 class KerasNames {
  public:
-  KerasNames(std::set<std::string> names, std::span<const StoredLayer> layers, const SafetensorsFile& file)
+  KerasNames(std::set<std::string> names, std::span<const StoredLayer> layers, const NamedTensors& file)
       : layers_(std::move(names)) {
     for (const StoredLayer& layer : layers) {
       const LayerTraits traits = layer.layer->traits();
@@ -96,7 +96,7 @@ class KerasNames {
 }  // namespace
 
 std::vector<StoredTensor> keras_weights(std::span<const StoredLayer> layers, const std::string& model,
-                                        const LayerNames& rename, const SafetensorsFile* file) {
+                                        const LayerNames& rename, const NamedTensors* file) {
   std::vector<StoredTensor> result;
   std::vector<std::string> common;  // the common name of each tensor
   std::set<std::string> names;

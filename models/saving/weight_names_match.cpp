@@ -46,13 +46,27 @@ struct FileModule {
   std::map<std::string, std::string> names{};  ///< tensors, full names by relative ones: weight is features.0.weight
 };
 
-/// The modules of a file's tensors, by name.
-std::map<std::string, FileModule> modules_of(const SafetensorsFile& file) {
-  constexpr std::size_t most = 10'000;  // limits memory: half a kilobyte per module
-  const std::vector<std::string> all = names_in(file);
-  require<FormatError>(all.size() <= most, "{} tensors; at most {} are matched with PyTorch's modules", all.size(),
-                       most);
-  const std::set<std::string_view> names(all.begin(), all.end());
+/// What wrappers of a network put before all of its names: "module." (nn.DataParallel), "_orig_mod." (torch.compile).
+std::string wrappers_of(const std::vector<std::string>& names) {
+  std::string found;
+  for (bool again = !names.empty(); again;) {
+    again = false;
+    for (const std::string_view wrapper : {"module.", "_orig_mod."}) {
+      const std::string longer = found + std::string(wrapper);
+      if (!std::all_of(names.begin(), names.end(), [&](const std::string& name) { return name.starts_with(longer); })) {
+        continue;
+      }
+      found = longer;
+      again = true;
+    }
+  }
+  return found;
+}
+
+/// The modules of a file's tensors, by their names after `wrappers`.
+std::map<std::string, FileModule> modules_of(const std::vector<std::string>& all, const std::string& wrappers) {
+  std::set<std::string_view> names;
+  for (const std::string& name : all) names.insert(std::string_view(name).substr(wrappers.size()));
   const auto has = [&](const std::string& module, const char* tensor) {
     return names.contains(in_module(module, tensor));
   };
@@ -82,7 +96,7 @@ std::map<std::string, FileModule> modules_of(const SafetensorsFile& file) {
       for (const std::string& part : parts_of(owner, '.')) module.parts.emplace_back(part);
       if (is_level) module.parts.emplace_back(level.digits);
     }
-    module.names.emplace(std::move(tensor), full);
+    module.names.emplace(std::move(tensor), wrappers + std::string(full));
   }
   return found;
 }
@@ -132,15 +146,34 @@ std::string in_module(const std::string& module, const std::string& tensor) {
   return (outer.empty() ? "" : outer + ".") + Part(undirected).stem + number + std::string(direction);
 }
 
-void find_modules(std::span<StoredLayer> layers, const LayerNames& rename, const SafetensorsFile& file) {
-  std::map<std::string, FileModule> found = modules_of(file);
+void find_modules(std::span<StoredLayer> layers, const LayerNames& rename, const NamedTensors& file) {
+  constexpr std::size_t most = 10'000;  // limits memory: half a kilobyte per module
+  const std::vector<std::string> names = names_in(file);
+  require<FormatError>(names.size() <= most, "{} tensors; at most {} are matched with PyTorch's modules", names.size(),
+                       most);
   Layers own;
   Modules theirs;
   for (StoredLayer& layer : layers) own.push_back(&layer);
   // If the file has all the modules that save_weights would write, use them.
-  if (std::all_of(own.begin(), own.end(), [&](const StoredLayer* one) { return found.contains(one->module); })) {
+  std::map<std::string, FileModule> found = modules_of(names, "");
+  const auto are_all_found = [&] {
+    if (!std::all_of(own.begin(), own.end(), [&](const StoredLayer* one) { return found.contains(one->module); })) {
+      return false;
+    }
     for (StoredLayer* const layer : own) pair_up({layer}, {&found.at(layer->module)}, "");
-    return;
+    return true;
+  };
+  if (are_all_found()) return;
+  std::string wrappers = wrappers_of(names);
+  const auto is_wrapper = [&](const std::string& module) { return wrappers.starts_with(module + "."); };
+  const bool is_module =  // of the model itself
+      std::any_of(rename.begin(), rename.end(), [&](const auto& given) { return is_wrapper(given.second); }) ||
+      std::any_of(layers.begin(), layers.end(),
+                  [&](const auto& one) { return is_wrapper(parts_of(one.path, '/')[0]); });
+  if (is_module) wrappers.clear();
+  if (!wrappers.empty()) {
+    found = modules_of(names, wrappers);
+    if (are_all_found()) return;
   }
   for (auto& [name, module] : found) theirs.push_back(&module);
   std::sort(theirs.begin(), theirs.end(), [](const auto* a, const auto* b) { return a->parts < b->parts; });
@@ -149,7 +182,10 @@ void find_modules(std::span<StoredLayer> layers, const LayerNames& rename, const
             taken(theirs, module, ".[", [](const FileModule& one) -> const std::string& { return one.name; }), module);
   };
   // Renamed layers first, the innermost first: the map sorts them after the layers that contain them.
-  std::for_each(rename.rbegin(), rename.rend(), [&](const auto& given) { pair_within(given.first, given.second); });
+  std::for_each(rename.rbegin(), rename.rend(), [&](const auto& given) {
+    const bool is_wrapped = given.second.starts_with(wrappers);
+    pair_within(given.first, is_wrapped ? given.second.substr(wrappers.size()) : given.second);
+  });
   // Then layers whose name is also in the file, and the rest in order.
   for (const StoredLayer& layer : layers) {
     const std::string name = parts_of(layer.path, '/')[0];

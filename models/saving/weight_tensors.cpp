@@ -100,7 +100,7 @@ Json new_description() {
 
 // ---- Reading ----
 
-Json described_in(const SafetensorsFile& file, const char* name) {
+Json described_in(const NamedTensors& file, const char* name) {
   const auto found = file.metadata().find(name);
   if (found == file.metadata().end()) {
     const Names names = names_guessed(file);
@@ -114,7 +114,7 @@ Json described_in(const SafetensorsFile& file, const char* name) {
   return json;
 }
 
-WeightsReport get_weights(const SafetensorsFile& file, std::span<const StoredTensor> stored,
+WeightsReport get_weights(const NamedTensors& file, std::span<const StoredTensor> stored,
                           const LoadWeightsOptions& options) {
   using Use = StoredTensor::Use;
   WeightsReport report;
@@ -170,12 +170,12 @@ WeightsReport get_weights(const SafetensorsFile& file, std::span<const StoredTen
   return report;
 }
 
-WeightsReport get_weights(const SafetensorsFile& file, const NamedParameters& parameters,
+WeightsReport get_weights(const NamedTensors& file, const NamedParameters& parameters,
                           const LoadWeightsOptions& options) {
   return get_weights(file, own_layout(parameters), options);
 }
 
-void get_optimizer(const SafetensorsFile& file, const Json& json, Optimizer& optimizer,
+void get_optimizer(const NamedTensors& file, const Json& json, Optimizer& optimizer,
                    const ConstParameters& parameters) {
   const Index slots = optimizer.rule().slot_count();
   for (std::size_t i = 0; i < optimizer.state().size(); ++i) {

@@ -10,6 +10,7 @@
 #include "cornu/formats/gzip.h"
 #include "cornu/formats/json.h"
 #include "cornu/onnx/save.h"
+#include "cornu/tests/support/pickles.h"
 #include "cornu/tests/support/protobuf.h"
 
 /// Writes the seeds of the fuzz targets: `fuzz_seeds FOLDER` writes FOLDER/NAME/corpus/seed-*. All are small, valid
@@ -79,6 +80,23 @@ void put_arrays() {
     write_npz(seed("npz", "stored"), arrays);
     write_npz(seed("npz", "compressed"), arrays, {.compressed = true});
   }
+}
+
+/// What torch.save pickles.
+void put_pickles() {
+  using namespace testing::pickles;
+  const std::string weight = tensor(storage("FloatStorage", "1", 4), {.sizes = {2, 2}, .strides = {1, 2}});
+  const std::string bias = tensor(storage("FloatStorage", "1", 4), {.sizes = {2}, .strides = {1}, .offset = 2});
+  const std::string counter = tensor(storage("LongStorage", "0", 1), {});
+  const std::string module = dict({{"0.weight", weight}, {"0.bias", bias}, {"1.num_batches_tracked", counter}});
+  put("pickle", "module", pickle(module));
+  put("pickle", "checkpoint", pickle(dict({{"epoch", integer(3)}, {"model", module}, {"optimizer", ordered_dict()}})));
+  const std::string bytes = storage(global("torch.storage", "UntypedStorage"), "2", 24);
+  put("pickle", "typed", pickle(dict({{"a", typed_tensor(bytes, {.sizes = {3, 2}, .strides = {0, 1}}, "uint16")}})));
+  const std::string parameter = called(global("torch._utils", "_rebuild_parameter"), {weight, "\x88", ordered_dict()});
+  put("pickle", "parameter",
+      pickle(dict({{"w", parameter}, {"size", called(global("torch", "Size"), {integers({2})})}})));
+  put("pickle", "attributes", pickle(ordered_dict() + "}" + text("_metadata") + ordered_dict() + "sb"));
 }
 
 /// Models as written by Cornu.
@@ -167,6 +185,7 @@ int main(int argc, char** argv) {
   root = argv[1];
   put_tables();
   put_arrays();
+  put_pickles();
   put_models();
   put_parts();
   put_external_data();

@@ -121,7 +121,8 @@ TEST_F(ConvertTool, AHeaderIsThatOfExportCpp) {
 
 TEST_F(ConvertTool, ErrorsListThePossibleConversions) {
   const std::string there_are =
-      "; a Cornu model converts to .onnx and .h; safetensors, ONNX, .npy, .npz and IDX files convert to .safetensors, "
+      "; a Cornu model converts to .onnx and .h; safetensors, PyTorch, ONNX, .npy, .npz and IDX files convert to "
+      ".safetensors, "
       ".npz and .npy";
   write("a.pgm", "P2 1 1 1 1");
   write_npy(folder / "a.npy", Tensor(Shape{2}));

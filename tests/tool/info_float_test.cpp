@@ -201,9 +201,10 @@ TEST_F(InfoTool, RefusesFilesWithoutArrays) {
   write("cut.safetensors", "12");
   write("cut.npz", "P");
   expect_failure("info x.csv", "x.csv: a table as text (CSV), which contains no arrays");
-  expect_failure("info noise",
-                 "noise: neither safetensors nor ONNX, .npy, .npz, IDX, PNG, PGM or a table of numbers (it begins with "
-                 "01 02 03 04)");
+  expect_failure(
+      "info noise",
+      "noise: neither safetensors nor PyTorch, ONNX, .npy, .npz, IDX, PNG, PGM or a table of numbers (it begins with "
+      "01 02 03 04)");
   expect_failure("info empty", "empty: this is an empty file; was it written or downloaded completely?");
   EXPECT_EQ(cornu("info cut.safetensors").status, 1);
   EXPECT_EQ(cornu("info cut.npz").status, 1);

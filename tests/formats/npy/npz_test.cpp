@@ -242,7 +242,7 @@ TEST(NpzWithoutLibzip, IsReported) {
   if (has_npz()) GTEST_SKIP() << "built with libzip";
   const TemporaryFolder folder;
   const std::string path = (folder / "a.npz").string();
-  const std::string text = ": this Cornu was built without libzip, which .npz files need";
+  const std::string text = ": this Cornu was built without libzip, which .npz and PyTorch files need";
   expect_error<FileError>([&] { NpzFile(bytes_of("PK"), "x"); }, "x" + text);
   expect_error<FileError>([&] { write_npz(path, {}); }, path + text);
   EXPECT_TRUE(folder.names().empty());

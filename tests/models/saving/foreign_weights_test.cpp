@@ -110,8 +110,9 @@ TEST(LoadWeights, NamesTheKindOfAnotherFile) {
     if (kind == detail::FileKind::safetensors) continue;
     std::ofstream(path, std::ios::binary) << bytes;
     const std::string text = path + ": " + message("this is {}; {}", name_of(kind), remedy_for(kind));
-    testing::expect_error<FormatError>([&] { model.load_weights(path); }, text);
     testing::expect_error<FormatError>([&] { Sequential::load(path); }, text);
+    if (kind == detail::FileKind::pytorch) continue;  // load_weights reads this kind
+    testing::expect_error<FormatError>([&] { model.load_weights(path); }, text);
   }
 }
 
