@@ -119,7 +119,7 @@ TEST(OnnxOfIndexing, TransposedConvolutionsHaveTheirWindows) {
   const auto kernel = std::find_if(graph.initializers.begin(), graph.initializers.end(),
                                    [&](const auto& tensor) { return tensor.name == node.inputs[1]; });
   ASSERT_NE(kernel, graph.initializers.end());
-  EXPECT_EQ(kernel->value.shape(), (Shape{2, 3, 3, 2}));
+  EXPECT_EQ(kernel->elements.real.shape(), (Shape{2, 3, 3, 2}));
   const auto integers = [&](std::string_view name) {
     const auto found = std::find_if(node.attributes.begin(), node.attributes.end(),
                                     [&](const auto& attribute) { return attribute.name == name; });
