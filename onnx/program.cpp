@@ -328,7 +328,7 @@ void Builder::lay_out_weights() {
       Initializer& initializer = graph_.initializers[found->second];
       Uses& of = uses[found->second];
       ++of.all;
-      if (i == 1 && node.op->name == "Conv") ++of.as_kernel;
+      if (i == 1 && node.op->name.starts_with("Conv")) ++of.as_kernel;  // also ConvTranspose
       if (i == 1 && node.op->name == "Gemm" && turned != nullptr && turned->integer != 0) ++of.transposed;
       const bool is_weight = i < 8 && (node.op->weights >> i & 1U) != 0;
       const bool is_scalar = initializer.parameter.shape().rank() == 0;
