@@ -12,6 +12,19 @@
 /// layers and options that are read.
 namespace cornu::keras {
 
+/// Rebuilds the model of a .keras file, or of an .h5 file of a whole model, with its weights. Sequential and functional
+/// models of layers that Cornu has are read; what is read is data, and no code in the file is run.
+/// A functional model that is not a chain of layers becomes a model of one Graph (layers/merging/graph.h) called
+/// "graph". Several inputs are those of Inputs: predict takes pack({a, b}). Several outputs are packed in the same way.
+/// If all of the compile settings are known, the model is compiled with them, with a new optimizer. Otherwise it is not
+/// compiled, and a warning says what is not known.
+/// Throws FileError if the file cannot be read. Throws FormatError for a damaged file, and for a model with layers or
+/// options that Cornu does not have, all of which are named. The memory of the model is limited as for
+/// Sequential::load.
+Sequential load(const std::string& file, const LoadOptions& options = {});
+/// The same from memory; errors call it `name`.
+Sequential parse(std::span<const std::byte> bytes, const std::string& name = "model", const LoadOptions& options = {});
+
 struct LoadWeightsOptions {
   /// True: all weights must fit, or nothing is changed. False: read those that fit.
   bool strict = true;
