@@ -23,6 +23,8 @@ constexpr std::array option_names{
     Name{"; list it in .missing_values if it means a missing value", ""},
     Name{"; numbers in one unit, given in .units, are required",
          "; numbers in one unit, given in --units, are required"},
+    Name{"keras::load and keras::load_weights read it if Cornu is built with libhdf5 and libzip; else,",
+         "'cornu info' and 'cornu convert' read Keras's models if they are built with libhdf5 and libzip; else,"},
     Name{" for load_weights with .names = Names::pytorch", " for 'cornu convert --from pytorch'"},
     Name{" for load_weights with .names = Names::keras", " for 'cornu convert --from keras'"},
     Name{"load_weights with .names = Names::", "'cornu convert' with --model and --from "},
