@@ -58,7 +58,7 @@ Network load_network(const std::string& path, const LoadOptions& options) {
   const FileKind kind = kind_of_file(path);
   if (kind == FileKind::onnx) return load_onnx(path);
   require<FormatError>(kind != FileKind::gzip, "{}: {}", path, cornu::detail::described(kind));
-  require<FormatError>(kind == FileKind::safetensors, "{}: {}; a model must be a safetensors or ONNX file", path,
+  require<FormatError>(kind == FileKind::safetensors, "{}: {}; a model must be a safetensors, Keras or ONNX file", path,
                        name_of(kind));
   const SafetensorsFile file(path);
   Network network{.model = load_model(file, options)};

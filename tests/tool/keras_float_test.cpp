@@ -24,7 +24,7 @@ TEST_F(KerasFiles, AreDescribedAndUsedLikeOtherModels) {
 
   const auto [inputs, outputs] = testing::keras_values("mlp");
   write_npy(folder / "x.npy", inputs[0]);
-  EXPECT_EQ(cornu("predict mlp.keras x.npy --out y.npy").status, 0);
+  EXPECT_EQ(cornu("predict mlp.keras x.npy --output y.npy").status, 0);
   EXPECT_LT(testing::keras_difference(to_tensor(NpyFile(folder / "y.npy").array()), outputs[0]), 1e-5);
 }
 
@@ -43,7 +43,7 @@ TEST_F(KerasFiles, AreConverted) {
 #ifdef CORNU_HAS_ONNX
   EXPECT_EQ(cornu("convert mlp.keras m.onnx").status, 0);
   write_npy(folder / "x.npy", inputs[0]);
-  EXPECT_EQ(cornu("predict m.onnx x.npy --out y.npy").status, 0);
+  EXPECT_EQ(cornu("predict m.onnx x.npy --output y.npy").status, 0);
   EXPECT_LT(testing::keras_difference(to_tensor(NpyFile(folder / "y.npy").array()), outputs[0]), 1e-5);
 #endif
 }
