@@ -114,6 +114,15 @@ TEST(KerasRefusals, ModelsThatAskForMoreMemoryThanTheirWeights) {
   EXPECT_LT(memory.bytes(), Index{4} << 20);
 }
 
+TEST(KerasLoad, AnAxisOfAnyLengthStaysOne) {
+  std::string config = sequential(layer("Dense", "a", R"("units":4)") + "," + layer("Dense", "b", R"("units":2)"));
+  config.replace(config.find("[null,3]"), 8, "[null,null,3]");
+  const Sequential model = keras::parse(archive_of(config), "m");
+  for (const Index steps : {1, 6}) {
+    EXPECT_EQ(model.predict(Tensor::full({2, steps, 3}, 1)).shape(), (Shape{2, steps, 2}));
+  }
+}
+
 TEST(KerasRefusals, WhatIsNotUnderstoodOfCompilingIsAWarning) {
   static std::string warned;
   const WarningHandler before = set_warning_handler([](std::string_view text) { warned = text; });
