@@ -2,6 +2,7 @@
 
 #include "cornu/core/tensor.h"
 #include "cornu/tests/fuzz/fuzz.h"
+#include "cornu/tests/support/hdf5_leaks.h"
 
 using namespace cornu;
 

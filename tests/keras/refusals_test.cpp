@@ -9,6 +9,7 @@
 #include "cornu/tests/keras/support.h"
 #include "cornu/tests/support/allocation_counter.h"
 #include "cornu/tests/support/expect_error.h"
+#include "cornu/tests/support/hdf5_leaks.h"
 
 namespace {
 
