@@ -60,6 +60,7 @@
 #include "cornu/layers/layer.h"
 #include "cornu/layers/masking.h"
 #include "cornu/layers/merging/concatenate.h"
+#include "cornu/layers/merging/graph.h"
 #include "cornu/layers/merging/residual.h"
 #include "cornu/layers/normalization/batch_normalization.h"
 #include "cornu/layers/normalization/layer_normalization.h"

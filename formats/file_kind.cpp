@@ -39,7 +39,8 @@ constexpr const char* from_torchscript =
     "in Python, torch.save(torch.jit.load(FILE).state_dict(), \"m.pt\") makes a file for load_weights, and "
     "torch.onnx.export a model for onnx::load";
 constexpr const char* from_keras =
-    "in Python, model.export(\"m.onnx\", format=\"onnx\") makes a model for onnx::load, and "
+    "keras::load and keras::load_weights read it if Cornu is built with libhdf5 and libzip; else, in Python, "
+    "model.export(\"m.onnx\", format=\"onnx\") makes a model for onnx::load, and "
     "safetensors.numpy.save_file({v.path: v.numpy() for v in model.weights}, \"m.safetensors\") a file for "
     "load_weights with .names = Names::keras";
 constexpr const char* from_tensorflow = "tf2onnx converts it for onnx::load: python -m tf2onnx.convert";

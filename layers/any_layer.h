@@ -32,12 +32,16 @@ class LayerObserver : public Polymorphic {
 void require_input_count(std::size_t required, std::size_t came);
 [[noreturn]] void refuse_state();
 
-/// Returns f(values[0], ..., values[n - 1]).
-template <std::size_t n, class T, class F>
-decltype(auto) spread(std::span<const T> values, F f) {
-  require_input_count(n, values.size());
-  return [&]<std::size_t... i>(std::index_sequence<i...>)->decltype(auto) { return f(values[i]...); }
-  (std::make_index_sequence<n>());
+/// Returns f(std::make_index_sequence<count>()). Throws ShapeError if L's forward does not take `count` inputs.
+template <class L, std::size_t n = input_count<L>(), class F>
+decltype(auto) with_inputs(std::size_t count, F f) {
+  constexpr std::size_t more = input_count_from<L, n + 1>();
+  if constexpr (more > 0) {
+    if (count != n) return with_inputs<L, more>(count, f);
+  } else if (count != n) {
+    require_input_count(input_count<L>(), count);
+  }
+  return f(std::make_index_sequence<n>());
 }
 
 /// Parameters named by path, such as `left/kernel`. A layer that is listed twice counts once.
@@ -147,7 +151,8 @@ class AnyLayer {
     std::string_view type() const override { return detail::type_name<L>(); }
     std::string default_name() const override;
     Var forward(std::span<const Var> inputs) const override {
-      return detail::spread<detail::input_count<L>()>(inputs, [&](auto... x) { return layer.forward(x...); });
+      return detail::with_inputs<L>(
+          inputs.size(), [&]<std::size_t... i>(std::index_sequence<i...>) { return layer.forward(inputs[i]...); });
     }
     RecurrentOutput forward_from(Var x, const RecurrentState& initial) const override {
       if constexpr (requires { requires std::same_as<decltype(layer.forward(x, initial)), RecurrentOutput>; }) {
@@ -159,15 +164,19 @@ class AnyLayer {
 
     // A member with one of these names and another signature is a mistake: reject it rather than ignore it.
     std::optional<Shape> build(std::span<const Shape> inputs, Rng& rng) override {
-      constexpr std::size_t count = detail::input_count<L>();
-      if constexpr (detail::has_build<L>(std::make_index_sequence<count>())) {
-        return detail::spread<count>(inputs, [&](const auto&... input) { return layer.build(input..., rng); });
+      constexpr std::size_t fewest = detail::input_count<L>();
+      if constexpr (detail::has_build<L>(std::make_index_sequence<fewest>())) {
+        return detail::with_inputs<L>(
+            inputs.size(), [&]<std::size_t... i>(std::index_sequence<i...>)->std::optional<Shape> {
+              if constexpr (detail::has_build<L>(std::index_sequence<i...>())) return layer.build(inputs[i]..., rng);
+              detail::require_input_count(fewest, inputs.size());
+              return std::nullopt;
+            });
       } else {
         static_assert(
             !requires { requires std::is_member_function_pointer_v<decltype(&L::build)>; },
             "a layer's build must be: Shape build(const Shape& input, Rng& rng), with a shape for each input");
-        detail::require_input_count(count, inputs.size());
-        return std::nullopt;
+        return detail::with_inputs<L>(inputs.size(), [](auto) -> std::optional<Shape> { return std::nullopt; });
       }
     }
     NamedLayers layers() override {

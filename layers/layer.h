@@ -27,19 +27,30 @@ namespace detail {
 
 inline constexpr std::size_t most_inputs = 8;
 
-/// Number of Vars that L::forward takes; 0 if it cannot be called as a layer's forward.
-template <class L, class... Vars>
-constexpr std::size_t input_count() {
-  if constexpr (sizeof...(Vars) > most_inputs) {
+/// True if L::forward takes one Var per index in `i`.
+template <class L, std::size_t... i>
+constexpr bool has_forward(std::index_sequence<i...>) {
+  return requires(const L& layer, Var x) {
+    { layer.forward((static_cast<void>(i), x)...) } -> std::same_as<Var>;
+  };
+}
+
+/// The smallest number of Vars, `n` or more, that L::forward takes; 0 if there is none.
+template <class L, std::size_t n>
+constexpr std::size_t input_count_from() {
+  if constexpr (n > most_inputs) {
     return 0;
-  } else if constexpr (requires(const L& layer, Vars... x) {
-                         requires sizeof...(Vars) > 0;
-                         { layer.forward(x...) } -> std::same_as<Var>;
-                       }) {
-    return sizeof...(Vars);
+  } else if constexpr (has_forward<L>(std::make_index_sequence<n>())) {
+    return n;
   } else {
-    return input_count<L, Vars..., Var>();
+    return input_count_from<L, n + 1>();
   }
+}
+
+/// The smallest number of Vars that L::forward takes; 0 if it cannot be called as a layer's forward.
+template <class L>
+constexpr std::size_t input_count() {
+  return input_count_from<L, 1>();
 }
 
 /// True if L has a build that takes one Shape per index in `i`.

@@ -17,6 +17,7 @@
 #include "cornu/layers/inputs.h"
 #include "cornu/layers/masking.h"
 #include "cornu/layers/merging/concatenate.h"
+#include "cornu/layers/merging/graph.h"
 #include "cornu/layers/merging/residual.h"
 #include "cornu/layers/normalization/batch_normalization.h"
 #include "cornu/layers/normalization/layer_normalization.h"
@@ -86,9 +87,10 @@ FunctionRegistry<InitializerFunction>& initializer_functions() {
 Registry<AnyLayer>& layer_registry() {
   static Registry<AnyLayer> registry("layer", "register_layer", [](Registry<AnyLayer>& own) {
     own.add_all<AveragePooling1D, AveragePooling2D, BatchNormalization, Concatenate, Dense, Dropout, ELU, Flatten, GELU,
-                GlobalAveragePooling1D, GlobalAveragePooling2D, GlobalMaxPooling1D, GlobalMaxPooling2D, GRU, Input,
-                LayerNormalization, LeakyReLU, LSTM, Masking, MaxPooling1D, MaxPooling2D, Normalization, RandomErasing,
-                RandomFlip, ReLU, Reshape, Residual, Sigmoid, SimpleRNN, Softmax, Softplus, Swish, Tanh>();
+                GlobalAveragePooling1D, GlobalAveragePooling2D, GlobalMaxPooling1D, GlobalMaxPooling2D, Graph, GRU,
+                Input, LayerNormalization, LeakyReLU, LSTM, Masking, MaxPooling1D, MaxPooling2D, Normalization,
+                RandomErasing, RandomFlip, ReLU, Reshape, Residual, Sigmoid, SimpleRNN, Softmax, Softplus, Swish,
+                Tanh>();
     // These have options without a default, so L{} does not compile.
     own.add<Activation>("Activation", [] { return Activation(linear); });
     own.add<Bidirectional>("Bidirectional", [] { return Bidirectional(SimpleRNN{.units = 1}); });

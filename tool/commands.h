@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "cornu/core/error.h"
+#include "cornu/models/sequential.h"
 #include "cornu/tool/file_kind.h"
 #include "cornu/tool/samples.h"
 
@@ -42,6 +43,9 @@ struct Convert {
 
  private:
   std::vector<std::string> convert_model() const;
+  std::vector<std::string> convert_keras() const;
+  /// Writes a model in the format of OUT's ending. Returns what OUT holds, as Becomes (convert.cpp).
+  unsigned write_model(const Sequential& network) const;
   std::vector<std::string> convert_arrays(FileKind kind) const;
 };
 

@@ -10,6 +10,7 @@
 #include "cornu/models/sequential.h"
 #include "cornu/tool/arrays.h"
 #include "cornu/tool/commands.h"
+#include "cornu/tool/keras_files.h"
 #include "cornu/tool/network.h"
 #include "cornu/tool/onnx_files.h"
 
@@ -139,7 +140,7 @@ std::vector<std::string> classes_of(const Sequential& network) {
 
 void Convert::declare(CLI::App& app) {
   const CLI::IsMember names({"cornu", "keras", "pytorch"});
-  app.add_option("IN", in, "a Cornu model, or arrays (safetensors, PyTorch's .pt, ONNX, .npy, .npz, IDX)")
+  app.add_option("IN", in, "a Cornu or Keras model, or arrays (safetensors, PyTorch's .pt, ONNX, .npy, .npz, IDX)")
       ->required()
       ->option_text(" ");
   app.add_option("OUT", out,
@@ -179,27 +180,53 @@ std::string Convert::run() const {
   only_for(compressed, "--compressed", out, ".npz");
   only_for(!to.empty(), "--to", out, ".safetensors");
   require<UsageError>(from.empty() || !model.empty(), "--from requires --model");
-  const FileKind kind = kind_of_file(in);
+  const bool of_keras = is_keras(in);
+  const FileKind kind = of_keras ? FileKind::keras : kind_of_file(in);
   std::error_code ignored;
   require<ValueError>(!std::filesystem::equivalent(in, out, ignored), "{}: IN and OUT are the same file", out);
   const bool is_model = out.ends_with(".onnx") || out.ends_with(".h") || !model.empty() || !to.empty();
   const bool is_weights = kind == FileKind::pytorch && !model.empty();
-  require_can(is_model ? kind == FileKind::safetensors || is_weights : has_arrays(kind), in, kind, out);
-  const std::vector<std::string> left_out = is_model ? convert_model() : convert_arrays(kind);
+  require_can(is_model ? of_keras || kind == FileKind::safetensors || is_weights
+                       : has_arrays(kind) || (of_keras && out.ends_with(".safetensors")),
+              in, kind, out);
+  const std::vector<std::string> left_out = of_keras && model.empty() ? convert_keras()
+                                            : is_model                ? convert_model()
+                                                                      : convert_arrays(kind);
   if (left_out.empty()) return "";
   std::string text = message("{}: left out:", out);
   for (const std::string& what : left_out) text += message("\n  {}", what);
   return text + '\n';
 }
 
+std::vector<std::string> Convert::convert_keras() const {
+  const Sequential network = load_keras(in, {});
+  const unsigned becomes = write_model(network);
+  std::vector<std::string> left_out;
+  if (becomes == as_arrays) left_out.emplace_back(parts[0].name);
+  if (network.compiled()) {
+    if (becomes != as_model) left_out.emplace_back("its compile settings: optimizer, loss, metrics");
+    left_out.emplace_back("the state of its optimizer");
+  }
+  return left_out;
+}
+
 std::vector<std::string> Convert::convert_model() const {
   const SafetensorsFile file(model.empty() ? in : model);
   Sequential network = load_model(file, {.compile = false});
-  if (!model.empty()) {
+  if (!model.empty() && is_keras(in)) {
+    load_keras_weights(network, in);
+  } else if (!model.empty()) {
     LoadWeightsOptions options;
     if (!from.empty()) options.names = names_called(from);
     network.load_weights(in, options);
   }
+  const auto becomes = static_cast<Becomes>(write_model(network));
+  std::vector<std::string> left_out = lost(file, becomes);
+  if (const auto keys = keys_of(file.metadata()); !keys.empty()) left_out.push_back("metadata: " + some_of(keys));
+  return left_out;
+}
+
+unsigned Convert::write_model(const Sequential& network) const {
   Becomes becomes = as_model;
   if (out.ends_with(".onnx")) {
     becomes = as_graph;
@@ -218,9 +245,7 @@ std::vector<std::string> Convert::convert_model() const {
       network.save_weights(out, {.names = names_called(to)});
     }
   }
-  std::vector<std::string> left_out = lost(file, becomes);
-  if (const auto keys = keys_of(file.metadata()); !keys.empty()) left_out.push_back("metadata: " + some_of(keys));
-  return left_out;
+  return becomes;
 }
 
 std::vector<std::string> Convert::convert_arrays(FileKind kind) const {

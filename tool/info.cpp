@@ -12,9 +12,11 @@
 #include "cornu/formats/json.h"
 #include "cornu/models/metrics/registry.h"
 #include "cornu/models/sequential.h"
+#include "cornu/models/sequential_state.h"
 #include "cornu/optim/registry.h"
 #include "cornu/tool/arrays.h"
 #include "cornu/tool/commands.h"
+#include "cornu/tool/keras_files.h"
 #include "cornu/tool/onnx_files.h"
 
 namespace cornu::tool {
@@ -249,16 +251,52 @@ std::string onnx_info(const std::string& path, bool json) {
   return text;
 }
 
+// ---- Keras ----
+
+template <class T>
+Json described(const T& value) {
+  Json json;
+  to_json(json, value);
+  return json;
+}
+
+std::string keras_info(const std::string& path, bool json) {
+  const Sequential model = load_keras(path, {});
+  const auto& compiled = detail::SequentialState::of(model).compiled;
+  Json settings;
+  if (compiled) {
+    settings.set("optimizer", described(compiled->optimizer));
+    settings.set("loss", described(compiled->loss));
+    settings.set("metrics", described(compiled->metrics));
+  }
+  if (json) {
+    std::vector<RawTensor> tensors;
+    for (const auto& [name, parameter] : model.parameters()) tensors.push_back(raw_tensor(name, parameter->value));
+    return to_string(Json(Json::Object{
+               {"format", "keras"}, {"name", model.name()}, {"compile", settings}, {"tensors", json_of(tensors)}})) +
+           '\n';
+  }
+  std::string text = fmt::format("{}: Keras model\n\n{}Input: {}\n", detail::printable(path),
+                                 to_string(model, {.expand_nested = true}), detail::pattern_text(*model.input_shape()));
+  if (!compiled) return text + "Not compiled\n";
+  const Json::Array& metrics = detail::list_of(settings.at("metrics"));
+  return text + fmt::format("Optimizer: {}\nLoss: {}\nMetrics: {}\n", object_text(settings.at("optimizer")),
+                            object_text(settings.at("loss")),
+                            metrics.empty() ? "none" : detail::listed(metrics, object_text));
+}
+
 }  // namespace
 
 void Info::declare(CLI::App& app) {
-  app.add_option("FILE", file, "a model (safetensors, ONNX), or arrays (safetensors, PyTorch's .pt, .npy, .npz, IDX)")
+  app.add_option("FILE", file,
+                 "a model (safetensors, ONNX, Keras), or arrays (safetensors, PyTorch's .pt, .npy, .npz, IDX)")
       ->required()
       ->option_text(" ");
   app.add_flag("--json", json, "print one line of JSON");
 }
 
 std::string Info::run() const {
+  if (is_keras(file)) return keras_info(file, json);
   const FileKind kind = kind_of_file(file);
   if (kind == FileKind::safetensors) return safetensors_info(file, json);
   if (kind == FileKind::onnx) return onnx_info(file, json);

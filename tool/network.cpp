@@ -5,6 +5,7 @@
 #include "cornu/models/sequential_state.h"
 #include "cornu/optim/registry.h"
 #include "cornu/tool/file_kind.h"
+#include "cornu/tool/keras_files.h"
 #include "cornu/tool/onnx_files.h"
 
 namespace cornu::tool {
@@ -17,6 +18,18 @@ std::string loss_of(const SafetensorsFile& file) {
   const Json* const type = description.at("compile").at("loss").find("class_name");
   const auto* name = type != nullptr ? type->as<std::string>() : nullptr;
   return name != nullptr ? *name : "";
+}
+
+/// Keras's model, with the loss that it was compiled with.
+Network load_keras_network(const std::string& path) {
+  Network network{.model = load_keras(path, {})};
+  if (!network.model.compiled()) return network;
+  const AnyLoss& loss = cornu::detail::SequentialState::of(network.model).compiled->loss;
+  Json json;
+  to_json(json, loss);
+  network.loss = value_of<std::string>(json.at("class_name"));
+  network.logits = loss.logits();
+  return network;
 }
 
 /// Logits::none for a loss that only another program has registered.
@@ -44,11 +57,12 @@ Sequential load_model(const SafetensorsFile& file, const LoadOptions& options) {
 }
 
 Network load_network(const std::string& path, const LoadOptions& options) {
+  if (is_keras(path)) return load_keras_network(path);
   const FileKind kind = kind_of_file(path);
   if (kind == FileKind::onnx) return load_onnx(path);
   require<FormatError>(kind != FileKind::gzip, "{}: {}", path, cornu::detail::described(kind));
   if (kind == FileKind::pytorch) fail_without_model(path);
-  require<FormatError>(kind == FileKind::safetensors, "{}: {}; a model must be a safetensors or ONNX file", path,
+  require<FormatError>(kind == FileKind::safetensors, "{}: {}; a model must be a safetensors, Keras or ONNX file", path,
                        name_of(kind));
   const SafetensorsFile file(path);
   Network network{.model = load_model(file, options)};

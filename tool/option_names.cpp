@@ -25,6 +25,8 @@ constexpr std::array option_names{
          "; numbers in one unit, given in --units, are required"},
     Name{"build the model and call its load_weights", "'cornu convert --model MODEL' loads them into a Cornu model"},
     Name{" for load_weights,", " for 'cornu convert --model MODEL',"},
+    Name{"keras::load and keras::load_weights read it if Cornu is built with libhdf5 and libzip; else,",
+         "'cornu info' and 'cornu convert' read Keras's models if they are built with libhdf5 and libzip; else,"},
     Name{" for load_weights with .names = Names::keras", " for 'cornu convert --from keras'"},
     Name{"load_weights with .names = Names::", "'cornu convert' with --model and --from "},
     Name{".names = Names::", "--from "},

@@ -58,7 +58,7 @@ std::string class_text(const Network& network, Outputs outputs) {
 }  // namespace
 
 void Predict::declare(CLI::App& app) {
-  app.add_option("MODEL", model, "a Cornu model, or an ONNX model with one input and one output")
+  app.add_option("MODEL", model, "a Cornu model, a Keras model, or an ONNX model with one input and one output")
       ->required()
       ->option_text(" ");
   app.add_option("INPUT", inputs,

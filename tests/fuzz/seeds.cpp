@@ -10,6 +10,7 @@
 #include "cornu/formats/gzip.h"
 #include "cornu/formats/json.h"
 #include "cornu/onnx/save.h"
+#include "cornu/tests/support/paths.h"
 #include "cornu/tests/support/pickles.h"
 #include "cornu/tests/support/protobuf.h"
 
@@ -175,6 +176,15 @@ void put_onnx_tests() {
   }
 }
 
+/// The files of tests/keras, as far as they are small.
+void put_hdf5() {
+  for (const auto& entry : std::filesystem::directory_iterator(testing::source_path("tests/keras/fixtures"))) {
+    if (entry.path().extension() != ".h5" || entry.file_size() > 4096) continue;
+    std::filesystem::copy_file(entry.path(), seed("hdf5", entry.path().stem()),
+                               std::filesystem::copy_options::overwrite_existing);
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -190,4 +200,5 @@ int main(int argc, char** argv) {
   put_parts();
   put_external_data();
   put_onnx_tests();
+  put_hdf5();
 }

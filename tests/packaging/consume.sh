@@ -1,8 +1,8 @@
 #!/bin/sh
-# Builds and runs the consumer: consume.sh WAY SOURCE PREFIX WORK CXX CMAKE [COMPONENT]
-# PREFIX holds an installation, with the COMPONENT, for find_package and pkg_config; WORK is recreated.
+# Builds and runs the consumer: consume.sh WAY SOURCE PREFIX WORK CXX CMAKE [COMPONENTS]
+# PREFIX holds an installation, with the COMPONENTS ("onnx;keras"), for find_package and pkg_config; WORK is recreated.
 set -eu
-way=$1 source=$2 prefix=$3 work=$4 cxx=$5 cmake=$6 component=${7:-}
+way=$1 source=$2 prefix=$3 work=$4 cxx=$5 cmake=$6 components=${7:-}
 consumer=$source/tests/packaging/consumer
 rm -rf "$work"
 mkdir -p "$work"
@@ -21,10 +21,10 @@ configure_and_build() {
 case $way in
   find_package)
     configure_and_build -DCORNU_FROM=find_package -DCMAKE_PREFIX_PATH="$prefix" -DCMAKE_BUILD_TYPE=Release \
-      -DCORNU_COMPONENTS="$component"
+      -DCORNU_COMPONENTS="$components"
     "$work/consumer"
     "$work/consumer_double"
-    [ -z "$component" ] || "$work/consumer_$component"
+    for component in $(echo "$components" | tr ';' ' '); do "$work/consumer_$component"; done
     load_plugin_twice
     ;;
   add_subdirectory)  # shared, to cover that, too; not optimized, to build quickly
@@ -49,12 +49,12 @@ case $way in
         LD_LIBRARY_PATH="$libdir" "$work/$package"
       done
     done
-    if [ -n "$component" ]; then
+    for component in $(echo "$components" | tr ';' ' '); do
       # shellcheck disable=SC2046
       "$cxx" -std=c++20 "$consumer/$component.cpp" -o "$work/$component" \
         $(pkg-config --cflags --libs "cornu_$component")
       LD_LIBRARY_PATH="$libdir" "$work/$component"
-    fi
+    done
     ;;
   *) echo "consume.sh: unknown way '$way'"; exit 2 ;;
 esac

@@ -46,7 +46,10 @@ TEST_F(ForeignFiles, AreNamedByTheirKindInEveryCommand) {
       EXPECT_EQ(result.status, 1) << command;
       EXPECT_EQ(result.out, "") << command;
       const bool is_unpacked = kind == FileKind::gzip && result.err.find(unpacked) != std::string::npos;
-      EXPECT_TRUE(is_unpacked || result.err.find(text) != std::string::npos) << command << ": " << result.err;
+      const bool is_of_keras = kind == FileKind::keras || kind == FileKind::hdf5;  // damaged, for keras::load
+      EXPECT_TRUE(is_unpacked || (is_of_keras && result.err.find("x.bin: ") != std::string::npos) ||
+                  result.err.find(text) != std::string::npos)
+          << command << ": " << result.err;
       EXPECT_EQ(result.err.find("the header has"), std::string::npos) << result.err;
     }
   }
@@ -55,6 +58,9 @@ TEST_F(ForeignFiles, AreNamedByTheirKindInEveryCommand) {
 TEST_F(ForeignFiles, AreRecognisedByContentWhateverTheirNames) {
   for (const auto& [kind, bytes] : testing::foreign_files()) {
     if (kind == FileKind::safetensors || kind == FileKind::gzip) continue;
+#ifdef CORNU_HAS_KERAS
+    if (kind == FileKind::keras || kind == FileKind::hdf5) continue;  // these kinds are read
+#endif
     write("x.safetensors", bytes);
     const Result result = cornu("predict x.safetensors x.safetensors");
     EXPECT_EQ(result.status, 1) << name_of(kind);

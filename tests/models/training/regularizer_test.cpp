@@ -301,7 +301,7 @@ TEST(Regularizer, IsAnOptionOfEveryLayerThatLearns) {
   for (const auto& [given, input] : rows) {
     SCOPED_TRACE(given.type());
     const bool is_wrapper = given.type() == "Bidirectional" || given.type() == "Concatenate" ||
-                            given.type() == "Residual" || given.type() == "TimeDistributed";
+                            given.type() == "Graph" || given.type() == "Residual" || given.type() == "TimeDistributed";
     if (is_wrapper) continue;  // options of their layers
     AnyLayer layer = given;
     double of_output = 0;
