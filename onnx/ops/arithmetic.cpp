@@ -4,6 +4,7 @@
 
 #include "cornu/core/error.h"
 #include "cornu/core/kernels/kernels.h"
+#include "cornu/core/ops/comparisons.h"
 #include "cornu/onnx/ops/ops.h"
 
 namespace cornu::onnx::detail {
@@ -105,6 +106,23 @@ void divide(Call& call) {
     require<ValueError>(b != 0, "an integer is divided by 0");
     require_no_overflow(b == -1 && a == std::numeric_limits<Index>::min());
     return a / b;
+  });
+}
+
+/// The remainder has the sign of the divisor or, with fmod, of the dividend. Floats require fmod.
+void remainder(Call& call) {
+  const bool of_dividend = call.integer("fmod", 0) != 0;
+  if (call.is_real()) {
+    require<FormatError>(of_dividend, "fmod is 0; floats require 1");
+    return arithmetic(call, [](Var a, Var b) {
+      const Var sign_of_a = cornu::where(ops::less(a, 0), -1, 1);
+      return sign_of_a * mod(sign_of_a * a, abs(b));
+    });
+  }
+  integer_arithmetic(call, call.type(0), [=](Index a, Index b) {
+    require<ValueError>(b != 0, "an integer is divided by 0");
+    const Index rest = b == -1 ? 0 : a % b;
+    return !of_dividend && rest != 0 && (rest < 0) != (b < 0) ? rest + b : rest;
   });
 }
 
@@ -250,6 +268,7 @@ std::span<const Op> arithmetic_ops() {
       {.name = "Mul", .inputs = {2, 2}, .attributes = old, .takes = numbers, .weights = 0b11, .run = multiply},
       {.name = "Div", .inputs = {2, 2}, .attributes = old, .takes = numbers, .weights = 0b11, .run = divide},
       {.name = "Pow", .inputs = {2, 2}, .attributes = old, .takes = numbers, .run = power},
+      {.name = "Mod", .since = 10, .inputs = {2, 2}, .attributes = "fmod ", .takes = numbers, .run = remainder},
       {.name = "Max", .inputs = {1, many}, .takes = numbers, .run = largest},
       {.name = "Min", .inputs = {1, many}, .takes = numbers, .run = smallest},
       {.name = "Sum", .inputs = {1, many}, .run = total},

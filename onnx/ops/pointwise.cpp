@@ -165,29 +165,8 @@ void convert(Call& call, ElementType to) {
   call.result(0, y);
 }
 
-ElementType type_to(Index type) {
-  switch (const auto to = static_cast<ElementType>(type)) {
-    case ElementType::float32:
-    case ElementType::float64:
-    case ElementType::float16:
-    case ElementType::bfloat16:
-    case ElementType::boolean:
-    case ElementType::int8:
-    case ElementType::int16:
-    case ElementType::int32:
-    case ElementType::int64:
-    case ElementType::uint8:
-    case ElementType::uint16:
-    case ElementType::uint32:
-    case ElementType::uint64:
-      return to;
-    default:
-      throw FormatError(message("it casts to {}, which Cornu does not support", name_of_element_type(type)));
-  }
-}
-
 /// `saturate` and `round_mode` concern floats of 8 bits, which Cornu does not have.
-void cast(Call& call) { convert(call, type_to(call.integer("to"))); }
+void cast(Call& call) { convert(call, supported_type(call.integer("to"))); }
 void cast_like(Call& call) { convert(call, call.type(1)); }
 
 /// Booleans of floats.
@@ -207,6 +186,27 @@ void is_infinite(Call& call) {
 }
 
 }  // namespace
+
+ElementType supported_type(Index type) {
+  switch (const auto to = static_cast<ElementType>(type)) {
+    case ElementType::float32:
+    case ElementType::float64:
+    case ElementType::float16:
+    case ElementType::bfloat16:
+    case ElementType::boolean:
+    case ElementType::int8:
+    case ElementType::int16:
+    case ElementType::int32:
+    case ElementType::int64:
+    case ElementType::uint8:
+    case ElementType::uint16:
+    case ElementType::uint32:
+    case ElementType::uint64:
+      return to;
+    default:
+      throw FormatError(message("elements of type {}, which Cornu does not support", name_of_element_type(type)));
+  }
+}
 
 std::span<const Op> pointwise_ops() {
   constexpr Gradient zero = Gradient::zero;

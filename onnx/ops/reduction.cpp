@@ -15,42 +15,34 @@ namespace {
 /// The reduced axes: an input as of opset 18 (13 for ReduceSum), an attribute before.
 std::optional<std::span<const Index>> axes_of(const Call& call) { return call.integers(1, "axes"); }
 
-/// `kept`: the shape with reduced axes of size 1. `result`: the output shape, after keepdims.
+/// `kept`: the shape with reduced axes of size 1. `result`: the output shape, after keepdims. Without axes, all are
+/// reduced, or none if noop_with_empty_axes is set.
 struct Reduced {
   Shape kept, result;
   std::array<bool, Shape::max_rank> has{};
+  Index count = 1;  // of the elements that give one result
 
   explicit Reduced(const Call& call) {
     const auto axes = axes_of(call);
     const Shape shape = call.shape(0);
-    const bool all = !axes || axes->empty(), keeps = call.integer("keepdims", 1) != 0;
-    for (std::size_t i = 0; !all && i < axes->size(); ++i) {
+    const bool is_open = !axes || axes->empty(), keeps = call.integer("keepdims", 1) != 0;
+    const bool all = is_open && call.integer("noop_with_empty_axes", 0) == 0;
+    for (std::size_t i = 0; !is_open && i < axes->size(); ++i) {
       has[static_cast<std::size_t>(shape.normalized((*axes)[i]))] = true;
     }
     for (Index axis = 0; axis < shape.rank(); ++axis) {
       const auto at = static_cast<std::size_t>(axis);
       has[at] = has[at] || all;
       kept = kept.inserted(axis, has[at] ? 1 : shape[axis]);
+      if (has[at]) count *= shape[axis];
       if (!has[at] || keeps) result = result.inserted(result.rank(), kept[axis]);
     }
   }
 };
 
-bool is_identity(const Call& call) {
-  const auto axes = axes_of(call);
-  return (!axes || axes->empty()) && call.integer("noop_with_empty_axes", 0) != 0;
-}
+// ---- Floats ----
 
 using OfAxis = Var (*)(Var, Index, const ReduceOptions&);
-
-/// Applies f along each of the axes; keepdims preserves the numbering of the others.
-Var along_axes(const Call& call, Var y, OfAxis f) {
-  const Reduced reduced(call);
-  for (Index axis = 0; axis < y.rank(); ++axis) {
-    if (reduced.has[static_cast<std::size_t>(axis)]) y = f(y, y.along(axis), {.keepdims = true});
-  }
-  return cornu::reshape(y, reduced.result);
-}
 
 /// before: applied to each element, also if there are no axes to reduce; after: to each result. Null: the identity.
 struct Reduction {
@@ -59,20 +51,32 @@ struct Reduction {
   Var (*after)(Var) = nullptr;
 };
 
+/// Reduces one axis after the other; keepdims preserves the numbering of the others.
 void reduce(Call& call, const Reduction& how) {
-  Var x = call[0];
-  if (how.before != nullptr) x = how.before(x);
-  if (is_identity(call))
-    return how.before == nullptr ? call.result(0, call.value(0)) : call.result(how.after == nullptr ? x : how.after(x));
-  Var y = along_axes(call, x, how.reals);
+  const Reduced reduced(call);
+  Var y = call[0];
+  if (how.before != nullptr) y = how.before(y);
+  for (Index axis = 0; axis < y.rank(); ++axis) {
+    if (reduced.has[static_cast<std::size_t>(axis)]) y = how.reals(y, axis, {.keepdims = true});
+  }
   if (how.after != nullptr) y = how.after(y);
+  call.result(cornu::reshape(y, reduced.result));
+}
+
+/// The extremes of no elements are infinite.
+template <OfAxis f, int sign>
+void reduce_to_extreme(Call& call) {
+  if (call.shape(0).size() > 0) return reduce(call, {f});
+  const Var y = without_gradient(call[0], Reduced(call).result);
+  fill(y.out(), sign > 0 ? -std::numeric_limits<Real>::infinity() : std::numeric_limits<Real>::infinity());
   call.result(y);
 }
 
-/// f(so far, number), computed with 64 bits, from `first` on.
-template <class F>
-void reduce_integers(Call& call, Index first, F f) {
-  if (is_identity(call)) return call.result(0, call.value(0));
+// ---- Whole numbers ----
+
+/// f(so far, number), computed with 64 bits, from `first` on, and `after` of each result.
+template <class F, class G>
+void reduce_integers(Call& call, Index first, F f, G after) {
   const Reduced reduced(call);
   const Value& x = call.value(0);
   const std::span<Index> results = call.memory<Index>(static_cast<std::size_t>(reduced.kept.size()));
@@ -82,124 +86,125 @@ void reduce_integers(Call& call, Index first, F f) {
     Index& result = results[static_cast<std::size_t>(positions[i])];
     result = f(result, x.integers[i]);
   }
-  for (Index& result : results) result = wrapped(x.type, result);
+  for (Index& result : results) result = wrapped(x.type, after(result));
   call.integer_result(0, x.type, reduced.result, results);
 }
 
+template <class F>
+void reduce_integers(Call& call, Index first, F f) {
+  reduce_integers(call, first, f, [](Index y) { return y; });
+}
+
+void require_no_overflow(bool overflows) { require<ValueError>(!overflows, "its integers overflow 64 bits"); }
+
 Index sum_of(Index a, Index b) {
   Index sum = 0;
-  require<ValueError>(!__builtin_add_overflow(a, b, &sum), "its integers overflow 64 bits");
+  require_no_overflow(__builtin_add_overflow(a, b, &sum));
   return sum;
 }
-void reduce_sum(Call& call) { call.is_real() ? reduce(call, {sum}) : reduce_integers(call, 0, sum_of); }
+Index product_of(Index a, Index b) {
+  Index product = 0;
+  require_no_overflow(__builtin_mul_overflow(a, b, &product));
+  return product;
+}
+Index magnitude(Index a) { return a < 0 ? product_of(a, -1) : a; }
+Index plus_size(Index a, Index b) { return sum_of(a, magnitude(b)); }
+Index plus_square(Index a, Index b) { return sum_of(a, product_of(b, b)); }
 
-/// Means of whole numbers are truncated, like all their quotients.
+/// Floor of the square root. The root of a double may be off by one for numbers above 2^53.
+Index root(Index number) {
+  auto y = static_cast<Index>(std::sqrt(static_cast<double>(number)));
+  while (y > 0 && y > number / y) --y;
+  while (y + 1 <= number / (y + 1)) ++y;
+  return y;
+}
+
+/// Logarithms of whole numbers are truncated, like all their results.
+Index logarithm(Index number) {
+  require<ValueError>(number > 0, "the logarithm of {} is no integer", number);
+  return static_cast<Index>(std::log(static_cast<double>(number)));
+}
+
+void reduce_sum(Call& call) { call.is_real() ? reduce(call, {sum}) : reduce_integers(call, 0, sum_of); }
+void reduce_product(Call& call) { call.is_real() ? reduce(call, {prod}) : reduce_integers(call, 1, product_of); }
+void reduce_l1(Call& call) { call.is_real() ? reduce(call, {sum, abs}) : reduce_integers(call, 0, plus_size); }
+void reduce_l2(Call& call) {
+  call.is_real() ? reduce(call, {sum, square, sqrt}) : reduce_integers(call, 0, plus_square, root);
+}
+void reduce_sum_of_squares(Call& call) {
+  call.is_real() ? reduce(call, {sum, square}) : reduce_integers(call, 0, plus_square);
+}
+void reduce_log_sum(Call& call) {
+  call.is_real() ? reduce(call, {sum, nullptr, log}) : reduce_integers(call, 0, sum_of, logarithm);
+}
+
 void reduce_mean(Call& call) {
   if (call.is_real()) return reduce(call, {mean});
-  if (is_identity(call)) return call.result(0, call.value(0));
-  const Index results = Reduced(call).kept.size(), count = results == 0 ? 1 : call.value(0).size() / results;
-  require<ValueError>(count > 0, "it computes the mean of an empty set of integers");
-  reduce_integers(call, 0, sum_of);
-  const Value sums = call.made(0);
-  const std::span<Index> means = call.memory<Index>(sums.numbers().size());
-  std::transform(sums.numbers().begin(), sums.numbers().end(), means.begin(),
-                 [&](Index total) { return total / count; });
-  call.integer_result(0, sums.type, sums.whole, means);
+  const Index count = Reduced(call).count;
+  require<ValueError>(count > 0 || Reduced(call).kept.size() == 0, "it computes the mean of an empty set of integers");
+  reduce_integers(call, 0, sum_of, [=](Index total) { return total / count; });
 }
 
 void reduce_max(Call& call) {
-  if (call.is_real()) return reduce(call, {max});
+  if (call.is_real()) return reduce_to_extreme<cornu::max, 1>(call);
   reduce_integers(call, range_of(call.type(0)).first, [](Index a, Index b) { return std::max(a, b); });
 }
-
-/// The position of the largest or, with the sign -1, the smallest element along an axis.
-template <int sign>
-void position_of_extreme(Call& call) {
-  const Shape s = call.shape(0);
-  const Index axis = axis_of(call.integer("axis", 0), s);
-  require<FormatError>(s[axis] > 0, "axis {} of {} is empty", axis, s);
-  const bool last = call.integer("select_last_index", 0) != 0;
-  const AxisSplit split(s, axis);
-  const std::span<Index> result = call.memory<Index>(static_cast<std::size_t>(split.slices()));
-  const auto find = [&](const auto* elements) {
-    for (Index slice = 0; slice < split.slices(); ++slice) {
-      const auto* const from = elements + slice / split.inner * split.n * split.inner + slice % split.inner;
-      Index best = 0;
-      for (Index j = 1; j < split.n; ++j) {
-        const auto other = from[j * split.inner], most = from[best * split.inner];
-        // NaN counts as the extreme, as in NumPy.
-        const bool is_nan = other != other, was_nan = most != most;
-        const bool better = was_nan ? false : is_nan || (sign > 0 ? other > most : other < most);
-        if (better || (last && (other == most || (is_nan && was_nan)))) best = j;
-      }
-      result[static_cast<std::size_t>(slice)] = best;
-    }
-  };
-  call.is_real() ? find(call[0].value().data()) : find(call.integers(0).data());
-  const Shape shape = call.integer("keepdims", 1) != 0 ? s.with(axis, 1) : s.without(axis);
-  call.integer_result(0, ElementType::int64, shape, result);
+void reduce_min(Call& call) {
+  if (call.is_real()) return reduce_to_extreme<cornu::min, -1>(call);
+  reduce_integers(call, range_of(call.type(0)).second, [](Index a, Index b) { return std::min(a, b); });
 }
 
-/// Before opset 13, f is applied over all axes from `axis` (default 1) on, flattened.
-template <Var (*f)(Var, Index)>
-void soft(Call& call) {
-  const Var x = call[0];
-  if (call.opset() >= 13) return call.result(f(x, call.integer("axis", -1)));
-  const Index axis = call.integer("axis", 1), at = axis < 0 ? axis + x.rank() : axis;
-  require<FormatError>(0 <= at && at <= x.rank(), "axis is {}, the input has shape {}", axis, x.shape());
-  if (at + 1 == x.rank()) return call.result(f(x, -1));
-  const Shape flat{x.shape().sub(0, at).size(), x.shape().sub(at).size()};
-  call.result(cornu::reshape(f(cornu::reshape(x, flat), 1), x.shape()));
+/// Of whole numbers: log(sum of e^(x - most)) + most, where `most` is the largest x.
+void reduce_log_sum_exp(Call& call) {
+  if (call.is_real()) return reduce(call, {logsumexp});
+  const Value x = call.value(0);
+  const Reduced reduced(call);
+  require<ValueError>(reduced.count > 0 || reduced.kept.size() == 0,
+                      "it computes the logarithm of an empty set of integers");
+  reduce_max(call);
+  if (!call.wants(0)) return;
+  const std::span<const Index> most = call.made(0).numbers();
+  const std::span<double> sums = call.memory<double>(most.size());
+  std::fill(sums.begin(), sums.end(), 0.0);
+  const std::span<const Index> positions = broadcast_positions(call.tape(), reduced.kept, x.whole);
+  for (std::size_t i = 0; i < positions.size(); ++i) {
+    const auto at = static_cast<std::size_t>(positions[i]);
+    sums[at] += std::exp(static_cast<double>(x.integers[i]) - static_cast<double>(most[at]));
+  }
+  const std::span<Index> results = call.memory<Index>(most.size());
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    // The logarithm is 0 or more. A negative sum is truncated upwards.
+    const double rest = std::log(sums[i]), whole = std::floor(rest);
+    const Index y = sum_of(most[i], static_cast<Index>(whole));
+    results[i] = wrapped(x.type, y < 0 && rest > whole ? y + 1 : y);
+  }
+  call.integer_result(0, x.type, reduced.result, results);
 }
 
 }  // namespace
 
 std::span<const Op> reduction_ops() {
   constexpr std::string_view axes = "axes keepdims noop_with_empty_axes ";
+  constexpr Op::Range one_or_two{1, 2};
   static constexpr Op ops[] = {
-      {.name = "ArgMax",
-       .attributes = "axis keepdims select_last_index ",
+      {.name = "ReduceL1", .inputs = one_or_two, .attributes = axes, .takes = numbers, .run = reduce_l1},
+      {.name = "ReduceL2", .inputs = one_or_two, .attributes = axes, .takes = numbers, .run = reduce_l2},
+      {.name = "ReduceLogSum", .inputs = one_or_two, .attributes = axes, .takes = numbers, .run = reduce_log_sum},
+      {.name = "ReduceLogSumExp",
+       .inputs = one_or_two,
+       .attributes = axes,
        .takes = numbers,
-       .gradient = Gradient::zero,
-       .run = position_of_extreme<1>},
-      {.name = "ArgMin",
-       .attributes = "axis keepdims select_last_index ",
-       .takes = numbers,
-       .gradient = Gradient::zero,
-       .run = position_of_extreme<-1>},
-      {.name = "LogSoftmax", .attributes = "axis ", .run = soft<log_softmax>},
-      {.name = "ReduceL1",
-       .inputs = {1, 2},
-       .attributes = axes,
-       .run =
-           [](Call& call) {
-             reduce(call, {sum, abs});
-           }},
-      {.name = "ReduceL2",
-       .inputs = {1, 2},
-       .attributes = axes,
-       .run =
-           [](Call& call) {
-             reduce(call, {sum, square, sqrt});
-           }},
-      {.name = "ReduceLogSum",
-       .inputs = {1, 2},
-       .attributes = axes,
-       .run =
-           [](Call& call) {
-             reduce(call, {sum, nullptr, log});
-           }},
-      {.name = "ReduceMax", .inputs = {1, 2}, .attributes = axes, .takes = anything, .run = reduce_max},
-      {.name = "ReduceMean", .inputs = {1, 2}, .attributes = axes, .takes = numbers, .run = reduce_mean},
-      {.name = "ReduceSum", .inputs = {1, 2}, .attributes = axes, .takes = numbers, .run = reduce_sum},
+       .run = reduce_log_sum_exp},
+      {.name = "ReduceMax", .inputs = one_or_two, .attributes = axes, .takes = anything, .run = reduce_max},
+      {.name = "ReduceMean", .inputs = one_or_two, .attributes = axes, .takes = numbers, .run = reduce_mean},
+      {.name = "ReduceMin", .inputs = one_or_two, .attributes = axes, .takes = anything, .run = reduce_min},
+      {.name = "ReduceProd", .inputs = one_or_two, .attributes = axes, .takes = numbers, .run = reduce_product},
+      {.name = "ReduceSum", .inputs = one_or_two, .attributes = axes, .takes = numbers, .run = reduce_sum},
       {.name = "ReduceSumSquare",
-       .inputs = {1, 2},
+       .inputs = one_or_two,
        .attributes = axes,
-       .run =
-           [](Call& call) {
-             reduce(call, {sum, square});
-           }},
-      {.name = "Softmax", .attributes = "axis ", .run = soft<softmax>},
+       .takes = numbers,
+       .run = reduce_sum_of_squares},
   };
   return ops;
 }

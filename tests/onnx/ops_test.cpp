@@ -211,7 +211,7 @@ TEST(OnnxOps, NameUnsupportedInputsAndOptions) {
   EXPECT_EQ(refusal({"Reshape", {{2}, {1}}}),
             "m: node 'the node' (Reshape): input 1 holds float; whole numbers are required");
   EXPECT_EQ(refusal({"Cast", {{1}}, {{"to", Index{8}}}}),
-            "m: node 'the node' (Cast): it casts to string, which Cornu does not support");
+            "m: node 'the node' (Cast): elements of type string, which Cornu does not support");
   EXPECT_EQ(refusal({"Add", {{2, 3}, {3}}, {}, 6}),
             "m: node 'the node' (Add): operands of shapes (2, 3) and (3,) without attribute 'broadcast'");
   EXPECT_EQ(refusal({"BatchNormalization", {{2, 3}, {3}, {3}, {3}, {3}}, {}, 6}),

@@ -14,14 +14,14 @@ using onnx::detail::Writer;
 /// sum = a + b, floats of shape (N, 2); larger = ids * 16,777,217, whole numbers of any shape.
 std::string two_in_two_out() {
   Writer writer;
-  const Index rows[] = {Writer::any, 2}, any[] = {Writer::any}, factor[] = {16'777'217};
+  const Index rows[] = {Writer::any, 2}, one_axis[] = {Writer::any}, factor[] = {16'777'217};
   writer.input("a", rows);
   writer.input("b", rows);
-  writer.input("ids", any, Kind::integer);
+  writer.input("ids", one_axis, Kind::integer);
   const std::string f = writer.initializer("f", factor), sum = writer.node("Add", {"a", "b"}),
                     larger = writer.node("Mul", {"ids", f});
   writer.output(sum, rows);
-  writer.output(larger, any, Kind::integer);
+  writer.output(larger, one_axis, Kind::integer);
   return writer.finished("g");
 }
 
