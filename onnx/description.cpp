@@ -46,8 +46,7 @@ class Describer {
           metadata(part(message, "metadata_props"));
           break;
         case model_field::functions:
-          functions_ = true;
-          message.skip();
+          function(part(message, "functions"));
           break;
         default:
           message.skip();
@@ -124,21 +123,46 @@ class Describer {
       budget_.charge(8 * (name.size() + sizeof(std::string) + sizeof(void*)));
       if (find_op(domain, op) == nullptr) budget_.append(missing_ops_, name);
     }
-    if (has_graph) ops_with_graphs_.insert(name);
+    if (has_graph && name != "If") ops_with_graphs_.insert(name);
   }
 
-  /// True for an attribute of type GRAPH or GRAPHS, as the ops If, Loop and Scan have.
-  static bool holds_graph(pbf_reader message) {
-    constexpr std::int64_t graph = 5, graphs = 10;
-    for (std::int64_t type = 0; message.next();) {
-      if (message.tag() != attribute_field::type) {
+  /// A function of the model: its nodes count like others, and nodes that call it need no op.
+  void function(pbf_reader message) {
+    std::string_view name, domain;
+    while (message.next()) {
+      if (message.tag() == function_field::name) {
+        name = text(message, "name");
+      } else if (message.tag() == function_field::domain) {
+        domain = text(message, "domain");
+      } else if (message.tag() == function_field::node) {
+        node(part(message, "node"));
+      } else {
         message.skip();
-        continue;
       }
-      type = integer(message, "type");
-      if (type == graph || type == graphs) return true;
     }
-    return false;
+    budget_.charge(8 * (name.size() + domain.size() + sizeof(std::string) + sizeof(void*)));
+    functions_.insert(std::string(domain) + "." + std::string(name));
+  }
+
+  /// The nodes of a graph that an attribute holds. True for one of type GRAPH or GRAPHS, as If, Loop and Scan have.
+  bool holds_graph(pbf_reader message) {
+    constexpr std::int64_t graph = 5, graphs = 10;
+    bool result = false;
+    while (message.next()) {
+      if (message.tag() == attribute_field::type) {
+        const std::int64_t type = integer(message, "type");
+        result = result || type == graph || type == graphs;
+      } else if (message.tag() == attribute_field::g && depth_ < deepest) {
+        ++depth_;
+        for (pbf_reader inner = part(message, "g"); inner.next();) {
+          inner.tag() == graph_field::node ? node(part(inner, "node")) : inner.skip();
+        }
+        --depth_;
+      } else {
+        message.skip();
+      }
+    }
+    return result;
   }
 
   ValueDescription tensor(pbf_reader message) {
@@ -168,7 +192,6 @@ class Describer {
     }
     result.type = name_of_element_type(type);
     note_type(type);
-    external_ |= result.external;
     return result;
   }
 
@@ -248,6 +271,7 @@ class Describer {
     const auto add = [&](bool applies, std::string what) {
       if (applies) result_.unsupported.push_back(std::move(what));
     };
+    std::erase_if(missing_ops_, [&](const std::string& name) { return functions_.contains(name); });
     add(!missing_ops_.empty(), "ops: " + cornu::detail::listed(missing_ops_));
     for (const auto& [domain, version] : result_.opsets) {
       if (domain != "ai.onnx") continue;
@@ -261,16 +285,16 @@ class Describer {
     }
     add(!other_types_.empty(), "types: " + cornu::detail::listed(other_types_));
     add(!ops_with_graphs_.empty(), "nested graphs: " + cornu::detail::listed(ops_with_graphs_));
-    add(external_, "initializers in another file (external data)");
     add(sparse_, "sparse initializers");
-    add(functions_, "functions defined in the model");
   }
 
   Budget& budget_;
   Description result_;
   std::vector<std::string> missing_ops_;
-  std::set<std::string> ops_with_graphs_, other_types_;
-  bool external_ = false, sparse_ = false, functions_ = false;
+  std::set<std::string> ops_with_graphs_, other_types_, functions_;
+  static constexpr int deepest = 16;  // graphs within graphs
+  int depth_ = 0;
+  bool sparse_ = false;
 };
 
 }  // namespace

@@ -69,7 +69,8 @@ void function(Call& call) {
 }
 
 void run_sign(Call& call) {
-  call.is_real() ? call.map(sign) : call.map_integers([](Index x) { return Index{x > 0} - Index{x < 0}; });
+  call.is_real() ? call.map([](Var x) { return cornu::sign(x); })
+                 : call.map_integers([](Index x) { return Index{x > 0} - Index{x < 0}; });
 }
 
 // ---- Activations ----

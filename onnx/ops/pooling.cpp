@@ -63,8 +63,20 @@ Var folded(Var image, const Windows& w, F f) {
 
 bool is_dilated(const Windows& w) { return w[0].dilation != 1 || w[1].dilation != 1; }
 
+/// Whole numbers of 8 bits, which floats represent, are pooled as floats.
+Var pooled_input(const Call& call) {
+  if (call.is_real()) return call.channels_last(0);
+  require<FormatError>(call.type(0) == ElementType::int8 || call.type(0) == ElementType::uint8,
+                       "input 0 holds {}; it takes floats and integers of 8 bits",
+                       name_of_element_type(static_cast<std::int64_t>(call.type(0))));
+  const Var x = call.as_real(0);
+  require<FormatError>(x.rank() == 3 || x.rank() == 4, "an input of shape {}; images or sequences are required",
+                       x.shape());
+  return x.rank() == 3 ? cornu::transpose(x, {0, 2, 1}) : cornu::transpose(x, {0, 2, 3, 1});
+}
+
 void max_pool(Call& call) {
-  const Var x = call.channels_last(0), image = image_of(x);
+  const Var x = pooled_input(call), image = image_of(x);
   const Windows w = windows_of(call, x.shape(), call.integers("kernel_shape"));
   const Pool2DOptions options{.strides = {w[0].stride, w[1].stride}};
   const Size2D size{w[0].taps, w[1].taps};
@@ -77,7 +89,15 @@ void max_pool(Call& call) {
   } else {
     y = folded(padded(image, w, nothing), w, [](Var a, Var b) { return maximum(a, b); });
   }
-  call.result(0, like(y, x), Layout::channels_last);
+  if (call.is_real()) {
+    call.result(0, like(y, x), Layout::channels_last);
+  } else if (call.wants(0)) {
+    const Var plain_y = plain({.layout = Layout::channels_last, .var = like(y, x)});
+    const std::span<Index> numbers = call.memory<Index>(static_cast<std::size_t>(y.size()));
+    std::transform(plain_y.value().begin(), plain_y.value().end(), numbers.begin(),
+                   [](Real v) { return static_cast<Index>(v); });
+    call.integer_result(0, call.type(0), plain_y.shape(), numbers);
+  }
   if (!call.wants(1)) return;
   Shape shape{y.shape()[0], y.shape()[3], y.shape()[1], y.shape()[2]};
   if (x.rank() == 3) shape = shape.without(2);
@@ -230,6 +250,7 @@ std::span<const Op> pooling_ops() {
       {.name = "MaxPool",
        .outputs = 2,
        .attributes = "auto_pad ceil_mode dilations kernel_shape pads storage_order strides ",
+       .takes = numbers,
        .run = max_pool},
       {.name = "MaxUnpool",
        .since = 9,

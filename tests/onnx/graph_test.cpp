@@ -1,12 +1,15 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <map>
 #include <numeric>
-#include <random>
 #include <vector>
 
 #include "cornu/core/error.h"
 #include "cornu/core/gradcheck.h"
+#include "cornu/onnx/description.h"
 #include "cornu/tests/onnx/support.h"
 #include "cornu/tests/support/expect_error.h"
 #include "cornu/tests/support/protobuf.h"
@@ -49,6 +52,21 @@ std::string graph_attribute(const std::string& name, const std::string& graph) {
 
 std::string model_of(const std::string& graph, const std::string& more = "", std::uint64_t opset = 17) {
   return field(1, 8) + field(7, graph) + field(8, field(1, "") + field(2, opset)) + more;
+}
+
+/// y = w x if the sum of x is positive, else exp(x) + c, where c is an initializer of the inner graph.
+std::string model_with_if() {
+  const std::string then_branch = field(1, node("Mul", {"x", "w"}, {"product"})) + field(12, field(1, "product"));
+  const std::string else_branch = field(1, node("Exp", {"x"}, {"e"})) + field(1, node("Add", {"e", "c"}, {"shifted"})) +
+                                  field(5, onnx_tensor("c", 1, {1}, floats({10}))) + field(12, field(1, "shifted"));
+  const std::string graph =
+      field(1, node("ReduceSum", {"x"}, {"sum"}, field(5, field(1, "keepdims") + field(3, 0) + field(20, 2)))) +
+      field(1, node("Greater", {"sum", "zero"}, {"is_positive"})) +
+      field(1, node("If", {"is_positive"}, {"y"},
+                    graph_attribute("then_branch", then_branch) + graph_attribute("else_branch", else_branch))) +
+      field(5, onnx_tensor("zero", 1, {}, floats({0}))) + field(5, onnx_tensor("w", 1, {2}, floats({3, 4}))) +
+      field(11, onnx_value("x", 1, {2})) + field(12, onnx_value("y", 1, {2}));
+  return model_of(graph);
 }
 
 // ---- The order of nodes ----
@@ -124,6 +142,19 @@ TEST(OnnxGraph, FunctionsAreReplacedByTheirNodes) {
   expect_close(onnx::parse(model_of(graph, slope + twice + local_domain)).predict(x), expected, 1e-6);
 }
 
+/// describe counts the nodes of functions and inner graphs, and needs no op for a function.
+TEST(OnnxGraph, IsDescribedWithItsFunctionsAndGraphs) {
+  const std::string f = function("f", {"a"}, {"b"}, field(7, node("Tanh", {"a"}, {"b"})));
+  const std::string graph = field(1, node("f", {"x"}, {"y"}, in_domain("local"))) + field(11, onnx_value("x", 1, {1})) +
+                            field(12, onnx_value("y", 1, {1}));
+  const onnx::Description one = onnx::describe(model_of(graph, f + local_domain), "m");
+  EXPECT_EQ(one.unsupported, std::vector<std::string>());
+  EXPECT_EQ(one.nodes, (std::map<std::string, std::int64_t>{{"Tanh", 1}, {"local.f", 1}}));
+  const onnx::Description two = onnx::describe(model_with_if(), "m");
+  EXPECT_EQ(two.unsupported, std::vector<std::string>());
+  EXPECT_EQ(two.nodes.at("Exp"), 1);
+}
+
 TEST(OnnxGraph, AFunctionMayReturnAnInputAndLeaveOutOutputs) {
   const std::string swap = function("swap", {"a", "b"}, {"b", "a", "more"}, field(7, node("Exp", {"a"}, {"more"})));
   const std::string graph = field(1, node("swap", {"x", "z"}, {"y", ""}, in_domain("local"))) +
@@ -162,21 +193,6 @@ TEST(OnnxGraph, FunctionsThatExpandWithoutEndAreErrors) {
 }
 
 // ---- If ----
-
-/// y = w x if the sum of x is positive, else exp(x) + c, where c is an initializer of the inner graph.
-std::string model_with_if() {
-  const std::string then_branch = field(1, node("Mul", {"x", "w"}, {"product"})) + field(12, field(1, "product"));
-  const std::string else_branch = field(1, node("Exp", {"x"}, {"e"})) + field(1, node("Add", {"e", "c"}, {"shifted"})) +
-                                  field(5, onnx_tensor("c", 1, {1}, floats({10}))) + field(12, field(1, "shifted"));
-  const std::string graph =
-      field(1, node("ReduceSum", {"x"}, {"sum"}, field(5, field(1, "keepdims") + field(3, 0) + field(20, 2)))) +
-      field(1, node("Greater", {"sum", "zero"}, {"is_positive"})) +
-      field(1, node("If", {"is_positive"}, {"y"},
-                    graph_attribute("then_branch", then_branch) + graph_attribute("else_branch", else_branch))) +
-      field(5, onnx_tensor("zero", 1, {}, floats({0}))) + field(5, onnx_tensor("w", 1, {2}, floats({3, 4}))) +
-      field(11, onnx_value("x", 1, {2})) + field(12, onnx_value("y", 1, {2}));
-  return model_of(graph);
-}
 
 TEST(OnnxGraph, IfRunsTheGraphThatItsConditionSelects) {
   onnx::Model model = onnx::parse(model_with_if());

@@ -22,8 +22,16 @@ namespace fs = std::filesystem;
 
 constexpr const char* data = "/usr/share/libonnx-testdata/data";
 
-onnx::Array array_of(const fs::path& file) {
+/// type: of the graph's input or output.
+onnx::Array array_of(const fs::path& file, const std::string& type) {
   onnx::detail::TensorMessage tensor = onnx::detail::read_tensor(testing::content(file), file.filename().string());
+  if (type == "bfloat16" && tensor.elements.type == onnx::detail::ElementType::uint16) {  // NumPy has no bfloat16
+    Tensor numbers(tensor.elements.shape);
+    std::transform(tensor.elements.integers.begin(), tensor.elements.integers.end(), numbers.begin(), [](Index bits) {
+      return static_cast<Real>(detail::from_bfloat16(static_cast<std::uint16_t>(bits)));
+    });
+    return numbers;
+  }
   if (tensor.elements.kind() == onnx::detail::Kind::real) return std::move(tensor.elements.real);
   return onnx::Integers{tensor.elements.shape, {tensor.elements.integers.begin(), tensor.elements.integers.end()}};
 }
@@ -56,12 +64,13 @@ std::string failure_of(const fs::path& folder, double tolerance) {
       const fs::path files = folder / ("test_data_set_" + std::to_string(set));
       std::map<std::string, onnx::Array> inputs;
       for (std::size_t i = 0; i < model.inputs().size(); ++i) {
-        inputs.emplace(model.inputs()[i].name, array_of(files / ("input_" + std::to_string(i) + ".pb")));
+        inputs.emplace(model.inputs()[i].name,
+                       array_of(files / ("input_" + std::to_string(i) + ".pb"), model.inputs()[i].type));
       }
       const std::map<std::string, onnx::Array> outputs = model.run_exact(inputs);
       for (std::size_t i = 0; i < model.outputs().size(); ++i) {
-        const double d =
-            difference(outputs.at(model.outputs()[i].name), array_of(files / ("output_" + std::to_string(i) + ".pb")));
+        const double d = difference(outputs.at(model.outputs()[i].name),
+                                    array_of(files / ("output_" + std::to_string(i) + ".pb"), model.outputs()[i].type));
         if (!(d <= tolerance)) return message("output {} differs by {}", i, d);
       }
     }

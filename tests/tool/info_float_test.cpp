@@ -186,7 +186,9 @@ TEST_F(InfoTool, ShowsAnOnnxModel) {
             "  dense/kernel    float  (24, 5)\n"
             "  dense/bias      float  (5,)\n"
             "  dense_1/kernel  float  (5, 3)\n"
-            "  dense_1/bias    float  (3,)\n");
+            "  dense_1/bias    float  (3,)\n"
+            "Parameters: 143\n"
+            "Multiply-adds, with 1 for each open dimension: 135\n");
   const Json json = parse_json(output("info m.onnx --json"));
   EXPECT_EQ(json.at("format"), Json("onnx"));
   EXPECT_EQ(json.at("opsets").at("ai.onnx"), Json(std::int64_t{17}));

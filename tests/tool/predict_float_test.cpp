@@ -244,7 +244,7 @@ TEST_F(PredictTool, ErrorsSayWhichSamplesAModelTakes) {
   expect_failure("predict m.safetensors m.safetensors",
                  "m.safetensors: a safetensors file; samples are read from IDX, .npy, PNG, PGM and tables of numbers");
   expect_failure("predict turned.npy turned.npy",
-                 "turned.npy: a .npy array; a model must be a safetensors or ONNX file");
+                 "turned.npy: a .npy array; a model must be a safetensors, Keras or ONNX file");
   Sequential series({Input{4, 2, 2}, Flatten{}, Dense{1}}, {});
   series.save(folder / "series.safetensors");
   expect_failure("predict series.safetensors wide.pgm",

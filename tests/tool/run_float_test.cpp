@@ -77,7 +77,7 @@ TEST_F(RunGraph, SaysWhatIsWrongWithTheCommand) {
   expect_failure("run m.onnx -i a.npy -i b.npy -i ids=halves.npy", "m.onnx: input 'ids' takes integers, got 0.5");
   Sequential({Input{2}, Dense{1}}).save(path("m.safetensors"));
   expect_failure("run m.safetensors -i a.npy",
-                 "m.safetensors: safetensors; 'cornu run' takes an ONNX model, 'cornu predict' a Cornu model");
+                 "m.safetensors: a safetensors file; 'cornu run' takes an ONNX model, 'cornu predict' a Cornu model");
 }
 
 }  // namespace
