@@ -66,33 +66,32 @@ const PickleGlobal* pickle_global(std::string_view module, std::string_view name
 }
 
 const char* name_of(PickleValue::Kind kind) {
-  using Kind = PickleValue::Kind;
   switch (kind) {
-    case Kind::none:
+    case PickleValue::Kind::none:
       return "None";
-    case Kind::boolean:
+    case PickleValue::Kind::boolean:
       return "a bool";
-    case Kind::integer:
+    case PickleValue::Kind::integer:
       return "an int";
-    case Kind::real:
+    case PickleValue::Kind::real:
       return "a float";
-    case Kind::text:
+    case PickleValue::Kind::text:
       return "a str";
-    case Kind::bytes:
+    case PickleValue::Kind::bytes:
       return "bytes";
-    case Kind::tuple:
+    case PickleValue::Kind::tuple:
       return "a tuple";
-    case Kind::list:
+    case PickleValue::Kind::list:
       return "a list";
-    case Kind::dict:
+    case PickleValue::Kind::dict:
       return "a dict";
-    case Kind::global:
+    case PickleValue::Kind::global:
       return "a type or function";
-    case Kind::storage:
+    case PickleValue::Kind::storage:
       return "a storage";
-    case Kind::tensor:
+    case PickleValue::Kind::tensor:
       return "a tensor";
-    case Kind::other:
+    case PickleValue::Kind::other:
       break;
   }
   return "an object";
