@@ -24,7 +24,9 @@ class Writer;
 /// An attribute of a node. A view, for the duration of the call that writes it.
 struct NodeAttribute {
   std::string_view name;
-  std::variant<Index, double, std::string_view, std::vector<Index>, std::vector<std::string>, const Tensor*> value;
+  std::variant<Index, double, std::string_view, std::vector<Index>, std::vector<double>, std::vector<std::string>,
+               const Tensor*>
+      value;
 };
 
 /// The result of an op in the graph: the name of a value, and whether its axes are (batch, channels, ...), as those of

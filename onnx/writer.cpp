@@ -48,6 +48,9 @@ void add_attribute(pbf_writer& message, const Given& given) {
     type = AttributeType::tensor;
     const Shape shape = (*tensor)->shape();
     add_tensor<float>(message, attribute_field::t, "", shape.dimensions(), ElementType::float32, **tensor);
+  } else if (const auto* reals = std::get_if<std::vector<double>>(&given.value)) {
+    type = AttributeType::reals;
+    for (const double each : *reals) message.add_float(attribute_field::floats, static_cast<float>(each));
   } else if (const auto* texts = std::get_if<std::vector<std::string>>(&given.value)) {
     type = AttributeType::texts;
     for (const std::string& each : *texts) add_text(message, attribute_field::strings, each);

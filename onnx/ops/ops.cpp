@@ -19,10 +19,10 @@ const Op* find(std::span<const Op> ops, std::string_view name) {
 
 std::span<const std::span<const Op>> all_ops() {
   static const std::array tables{
-      arithmetic_ops(), pointwise_ops(),  elementary_ops(),    product_ops(),     einsum_ops(),  reduction_ops(),
-      extreme_ops(),    cumulative_ops(), normalization_ops(), convolution_ops(), pooling_ops(), padding_ops(),
-      resize_ops(),     recurrent_ops(),  shape_ops(),         selection_ops(),   scatter_ops(), sorting_ops(),
-      generator_ops(),  loss_ops(),       control_ops()};
+      arithmetic_ops(), pointwise_ops(),  elementary_ops(),    product_ops(),     einsum_ops(),    reduction_ops(),
+      extreme_ops(),    cumulative_ops(), normalization_ops(), convolution_ops(), pooling_ops(),   padding_ops(),
+      resize_ops(),     attention_ops(),  recurrent_ops(),     shape_ops(),       selection_ops(), scatter_ops(),
+      sorting_ops(),    generator_ops(),  loss_ops(),          control_ops()};
   return tables;
 }
 

@@ -21,6 +21,7 @@ std::span<const Op> convolution_ops();
 std::span<const Op> pooling_ops();
 std::span<const Op> padding_ops();
 std::span<const Op> resize_ops();
+std::span<const Op> attention_ops();
 std::span<const Op> recurrent_ops();
 std::span<const Op> shape_ops();
 std::span<const Op> selection_ops();

@@ -8,18 +8,18 @@
 #include "cornu/layers/rnn/recurrent.h"
 #include "cornu/onnx/broadcast.h"
 #include "cornu/onnx/ops/ops.h"
+#include "cornu/onnx/ops/recurrent_activation.h"
 
 namespace cornu::onnx::detail {
 
 namespace {
 
-using RnnActivation = Var (*)(Var);
-
 /// One direction: weights in Cornu's layout, and the optional initial states (batch, units).
 struct Direction {
   Var kernel, recurrent_kernel, bias, h, c;
   Var peepholes;  // (3 units), for the gates i, o, f
-  RnnActivation activation = nullptr;
+  RnnActivations activations;
+  bool input_forget = false;  // the forget gate is 1 - the input gate
 };
 
 /// all: the states in order of processing, (batch, steps, units). cell: the last cell state of an LSTM, (batch, units).
@@ -36,20 +36,8 @@ struct Cell {
   RecurrentOutput (*run_with_state)(Var, const RecurrentState&, Operand, Operand, Operand, const RecurrentOptions&);
   States (*run_by_steps)(Var x, const Direction& direction, const RecurrentOptions& options);
   bool adds_biases;
-  std::array<std::string_view, 3> activations;  // the only ones; none for an RNN, which supports several
+  std::array<std::string_view, 3> activations;  // the usual ones
 };
-
-/// Throws FormatError for options that Cornu does not support.
-void require_usual(const Call& call, const Cell& cell) {
-  require<FormatError>(call.integer("input_forget", 0) == 0, "input_forget must be 0");
-  if (!call.has("activations") || cell.activations[0].empty()) return;
-  const std::vector<std::string>& names = call.attribute("activations", AttributeType::texts).texts;
-  const std::size_t count = cell.activations[2].empty() ? 2 : 3;
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    require<FormatError>(names[i] == cell.activations[i % count], "activation {} is {}; only {} is supported", i,
-                         names[i], cell.activations[i % count]);
-  }
-}
 
 /// The steps within sequence_lens; empty if all are.
 Var mask_of(const Call& call, Index batch, Index steps) {
@@ -58,19 +46,6 @@ Var mask_of(const Call& call, Index batch, Index steps) {
   require(std::ssize(lengths) == batch, "{} sequence_lens for a batch of {}", lengths.size(), batch);
   if (std::all_of(lengths.begin(), lengths.end(), [&](Index length) { return length == steps; })) return {};
   return sequence_mask(cornu::reshape(call.as_real(4), {batch}), steps);
-}
-
-/// The activation of direction d of an RNN.
-RnnActivation activation_of(const Call& call, Index d) {
-  static constexpr std::array<std::pair<std::string_view, RnnActivation>, 3> known{
-      {{"Tanh", cornu::tanh}, {"Relu", cornu::relu}, {"Sigmoid", cornu::sigmoid}}};
-  if (!call.has("activations")) return known[0].second;
-  const std::vector<std::string>& names = call.attribute("activations", AttributeType::texts).texts;
-  require<FormatError>(d < std::ssize(names), "{} activations; one for each direction is required", names.size());
-  const std::string& name = names[static_cast<std::size_t>(d)];
-  const auto found = std::find_if(known.begin(), known.end(), [&](const auto& each) { return each.first == name; });
-  require<FormatError>(found != known.end(), "activation {} is {}; Tanh, Relu and Sigmoid are supported", d, name);
-  return found->second;
 }
 
 /// Direction d of ONNX's (directions, gates units, in) as Cornu's matrix (in, gates units).
@@ -106,7 +81,6 @@ void recurrent(Call& call, const Cell& cell) {
                        call[2].shape()[-1]);
   const Index batch = x.shape()[0], steps = x.shape()[1];
   require(steps > 0, "an input of shape {}, batch first; at least one step is required", x.shape());
-  require_usual(call, cell);
   const Var mask = mask_of(call, batch, steps);
   if (mask) x.set_mask(mask);
   const auto initial = [&](std::size_t input, Index d) {
@@ -132,10 +106,12 @@ void recurrent(Call& call, const Cell& cell) {
                               initial(5, d),
                               initial(6, d),
                               call.has(7) ? cornu::reshape(slice_axis(call[7], 0, d, d + 1), {3 * units}) : Var(),
-                              cell.activations[0].empty() ? activation_of(call, d) : nullptr};
+                              activations_of(call, d, directions, cell.activations),
+                              call.integer("input_forget", 0) != 0};
+    const bool is_usual = are_usual(direction.activations, cell.activations) && !direction.input_forget;
     const bool has_states = !is_nothing(direction.h) || !is_nothing(direction.c) || call.wants(2);
     States made;
-    if (cell.run == nullptr || direction.peepholes) {
+    if (cell.run == nullptr || direction.peepholes || !is_usual) {
       made = cell.run_by_steps(x, direction, options);
     } else if (has_states) {
       const RecurrentOutput output = cell.run_with_state(x, {direction.h, direction.c}, direction.kernel,
@@ -174,7 +150,8 @@ Var columns_of(Var gates, Index number, Index units) {
   return slice_axis(gates, -1, number * units, (number + 1) * units);
 }
 
-/// An LSTM with peepholes p, composed of simpler ops: gates also read the cell state, sigmoid(... + p c).
+/// An LSTM composed of simpler ops, with any activations. With peepholes p, gates also read the cell state,
+/// f(... + p c).
 States lstm_by_steps(Var x, const Direction& direction, const RecurrentOptions& options) {
   const Var matrix = direction.recurrent_kernel;
   const Index units = matrix.shape()[0];
@@ -186,12 +163,16 @@ States lstm_by_steps(Var x, const Direction& direction, const RecurrentOptions& 
   }
   const auto next = [&](Var input, Var h, Var counts) {
     const Var gates = cornu::detail::with_product(input, h, {}, matrix);
+    const RnnActivation &of_gates = direction.activations[0], &of_candidate = direction.activations[1],
+                        &of_cell = direction.activations[2];
     const auto gate = [&](Index number, Index peephole) {
-      return sigmoid(columns_of(gates, number, units) + c * columns_of(direction.peepholes, peephole, units));
+      Var sum = columns_of(gates, number, units);
+      if (direction.peepholes) sum = sum + c * columns_of(direction.peepholes, peephole, units);
+      return of_gates(sum);
     };
-    const Var old_c = c;
-    c = gate(1, 2) * c + gate(0, 0) * tanh(columns_of(gates, 2, units));
-    const Var fresh = gate(3, 1) * tanh(c);
+    const Var old_c = c, in = gate(0, 0), forget = direction.input_forget ? 1 - in : gate(1, 2);
+    c = forget * c + in * of_candidate(columns_of(gates, 2, units));
+    const Var fresh = gate(3, 1) * of_cell(c);
     c = cornu::detail::next_state(counts, c, old_c);
     return cornu::detail::next_state(counts, fresh, h);
   };
@@ -205,26 +186,49 @@ void run_lstm(Call& call) {
   recurrent(call, {order, lstm, lstm, lstm_by_steps, true, {"Sigmoid", "Tanh", "Tanh"}});
 }
 
-/// A GRU with the reset gate before the product (Cho et al., 2014), composed of simpler ops; bias: (3 units).
-///     h = z h + (1 - z) tanh(x_t W_a + (r h) R_a + b_a)
+/// A GRU composed of simpler ops, with the reset gate before the product (Cho et al., 2014); bias: (3 units).
+///     h = z h + (1 - z) g(x_t W_a + (r h) R_a + b_a)
 States gru_before_product(Var x, const Direction& direction, const RecurrentOptions& options) {
   const Var matrix = direction.recurrent_kernel;
   const Index units = matrix.shape()[0];
   const Var of_gates = slice_axis(matrix, -1, 0, 2 * units), of_candidate = columns_of(matrix, 2, units);
+  const auto& activations = direction.activations;
   const auto next = [&](Var input, Var h, Var counts) {
-    const Var gates = sigmoid(cornu::detail::with_product(slice_axis(input, -1, 0, 2 * units), h, {}, of_gates));
+    const Var gates = activations[0](cornu::detail::with_product(slice_axis(input, -1, 0, 2 * units), h, {}, of_gates));
     const Var keep = columns_of(gates, 0, units), reset = columns_of(gates, 1, units),
               own = columns_of(input, 2, units);
-    const Var fresh = h ? keep * h + (1 - keep) * tanh(own + matmul(reset * h, of_candidate)) : (1 - keep) * tanh(own);
+    const Var fresh = h ? keep * h + (1 - keep) * activations[1](own + matmul(reset * h, of_candidate))
+                        : (1 - keep) * activations[1](own);
     return cornu::detail::next_state(counts, fresh, h);
   };
   return {cornu::detail::each_step(affine(x, direction.kernel, direction.bias), units, options, next, direction.h), {}};
 }
 
+/// The same with the reset gate after the product; bias: (2, 3 units), of the input and of the state.
+///     h = z h + (1 - z) g(x_t W_a + b_a + r (h R_a + c_a))
+States gru_after_product(Var x, const Direction& direction, const RecurrentOptions& options) {
+  const Var matrix = direction.recurrent_kernel;
+  const Index units = matrix.shape()[0];
+  const auto bias = [&](Index row) { return cornu::reshape(slice_axis(direction.bias, 0, row, row + 1), {3 * units}); };
+  const Var of_input = bias(0), of_state = bias(1);
+  const auto& activations = direction.activations;
+  const auto next = [&](Var input, Var h, Var counts) {
+    const Var state = h ? affine(h, matrix, of_state) : of_state;
+    const auto both = [&](Index gate) {
+      return activations[0](columns_of(input, gate, units) + columns_of(state, gate, units));
+    };
+    const Var keep = both(0), reset = both(1);
+    const Var candidate = activations[1](columns_of(input, 2, units) + reset * columns_of(state, 2, units));
+    const Var fresh = h ? keep * h + (1 - keep) * candidate : (1 - keep) * candidate;
+    return cornu::detail::next_state(counts, fresh, h);
+  };
+  return {cornu::detail::each_step(affine(x, direction.kernel, of_input), units, options, next, direction.h), {}};
+}
+
 void run_gru(Call& call) {
   static constexpr Index order[] = {0, 1, 2};
   if (call.integer("linear_before_reset", 0) != 0) {
-    recurrent(call, {order, gru, gru, nullptr, false, {"Sigmoid", "Tanh", ""}});
+    recurrent(call, {order, gru, gru, gru_after_product, false, {"Sigmoid", "Tanh", ""}});
   } else {
     recurrent(call, {order, nullptr, nullptr, gru_before_product, true, {"Sigmoid", "Tanh", ""}});
   }
@@ -234,7 +238,7 @@ void run_gru(Call& call) {
 States rnn_by_steps(Var x, const Direction& direction, const RecurrentOptions& options) {
   const auto next = [&](Var input, Var h, Var counts) {
     return cornu::detail::next_state(
-        counts, direction.activation(cornu::detail::with_product(input, h, {}, direction.recurrent_kernel)), h);
+        counts, direction.activations[0](cornu::detail::with_product(input, h, {}, direction.recurrent_kernel)), h);
   };
   const Index units = direction.recurrent_kernel.shape()[0];
   return {cornu::detail::each_step(affine(x, direction.kernel, direction.bias), units, options, next, direction.h), {}};
@@ -242,7 +246,7 @@ States rnn_by_steps(Var x, const Direction& direction, const RecurrentOptions& o
 
 void run_rnn(Call& call) {
   static constexpr Index order[] = {0};
-  recurrent(call, {order, nullptr, nullptr, rnn_by_steps, true, {}});
+  recurrent(call, {order, nullptr, nullptr, rnn_by_steps, true, {"Tanh", "", ""}});
 }
 
 }  // namespace
@@ -253,21 +257,22 @@ std::span<const Op> recurrent_ops() {
        .since = 7,
        .inputs = {3, 6},
        .outputs = 2,
-       .attributes = "activations direction hidden_size layout linear_before_reset ",
+       .attributes =
+           "activation_alpha activation_beta activations clip direction hidden_size layout linear_before_reset ",
        .weights = 0b1110,
        .run = run_gru},
       {.name = "LSTM",
        .since = 7,
        .inputs = {3, 8},
        .outputs = 3,
-       .attributes = "activations direction hidden_size input_forget layout ",
+       .attributes = "activation_alpha activation_beta activations clip direction hidden_size input_forget layout ",
        .weights = 0b10001110,
        .run = run_lstm},
       {.name = "RNN",
        .since = 7,
        .inputs = {3, 6},
        .outputs = 2,
-       .attributes = "activations direction hidden_size layout ",
+       .attributes = "activation_alpha activation_beta activations clip direction hidden_size layout ",
        .weights = 0b1110,
        .run = run_rnn},
   };

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <map>
@@ -26,15 +27,35 @@ struct Recurrence {
   Index steps, batch, in, units;
   Tensor x, w, r, b, h, c, p;  // empty: not given
   bool is_rnn = false;
-  std::vector<std::string> activations{};  // of an RNN, one for each direction; empty: not given
-  std::vector<Index> lengths{};            // of the sequences; empty: not given
+  std::vector<std::string> activations{};  // for each direction one to three; empty: not given
+  std::vector<double> alphas{}, betas{};   // of the activations; empty: not given
+  double clip = 0;                         // 0: not given
+  bool input_forget = false;
+  std::vector<Index> lengths{};  // of the sequences; empty: not given
 
   Index directions() const { return direction == "bidirectional" ? 2 : 1; }
   Index gates() const { return is_rnn ? 1 : is_lstm ? 4 : 3; }
   std::string type() const { return is_rnn ? "RNN" : is_lstm ? "LSTM" : "GRU"; }
-  double activated(double v, Index d) const {
-    const std::string name = activations.empty() ? "Tanh" : activations[static_cast<std::size_t>(d)];
-    return name == "Relu" ? std::max(v, 0.0) : name == "Sigmoid" ? sigmoid_of(v) : std::tanh(v);
+  Index functions() const { return is_rnn ? 1 : is_lstm ? 3 : 2; }
+  /// Function `which` of direction d.
+  double activated(double v, Index d, Index which) const {
+    const auto place = static_cast<std::size_t>(d * functions() + which);
+    const std::string name = !activations.empty() ? activations[place] : which == 0 && !is_rnn ? "Sigmoid" : "Tanh";
+    const auto number = [&](const std::vector<double>& given, double otherwise) {
+      return given.empty() ? otherwise : given[place];
+    };
+    if (clip > 0) v = std::clamp(v, -clip, clip);
+    if (name == "Sigmoid") return sigmoid_of(v);
+    if (name == "Relu") return std::max(v, 0.0);
+    if (name == "Affine") return number(alphas, 1) * v + number(betas, 0);
+    if (name == "LeakyRelu") return v < 0 ? number(alphas, 0.01) * v : v;
+    if (name == "ThresholdedRelu") return v >= number(alphas, 1) ? v : 0;
+    if (name == "ScaledTanh") return number(alphas, 1) * std::tanh(number(betas, 1) * v);
+    if (name == "HardSigmoid") return std::clamp(number(alphas, 0.2) * v + number(betas, 0.5), 0.0, 1.0);
+    if (name == "Elu") return v < 0 ? number(alphas, 1) * std::expm1(v) : v;
+    if (name == "Softsign") return v / (1 + std::abs(v));
+    if (name == "Softplus") return std::max(v, 0.0) + std::log1p(std::exp(-std::abs(v)));
+    return std::tanh(v);
   }
 };
 
@@ -79,24 +100,25 @@ Result expected_recurrence(const Recurrence& k) {
           const auto at = static_cast<std::size_t>(j);
           if (k.is_lstm) {  // i, o, f, c; peepholes i, o, f
             const auto gate = [&](Index which, double cell) {
-              return sigmoid_of(from_input(which, j) + from_state(which, j, h) +
-                                number(k.p, d * 3 * n + which * n + j) * cell);
+              return k.activated(
+                  from_input(which, j) + from_state(which, j, h) + number(k.p, d * 3 * n + which * n + j) * cell, d, 0);
             };
-            next_c[at] = gate(2, c[at]) * c[at] + gate(0, c[at]) * std::tanh(from_input(3, j) + from_state(3, j, h));
-            next_h[at] = gate(1, next_c[at]) * std::tanh(next_c[at]);
+            const double in = gate(0, c[at]), forget = k.input_forget ? 1 - in : gate(2, c[at]);
+            next_c[at] = forget * c[at] + in * k.activated(from_input(3, j) + from_state(3, j, h), d, 1);
+            next_h[at] = gate(1, next_c[at]) * k.activated(next_c[at], d, 2);
           } else if (k.is_rnn) {
-            next_h[at] = k.activated(from_input(0, j) + from_state(0, j, h), d);
+            next_h[at] = k.activated(from_input(0, j) + from_state(0, j, h), d, 0);
           } else {  // z, r, h
             const auto gate = [&](Index which, Index unit) {
-              return sigmoid_of(from_input(which, unit) + from_state(which, unit, h));
+              return k.activated(from_input(which, unit) + from_state(which, unit, h), d, 0);
             };
             double candidate = 0;
             if (k.linear_before_reset) {
-              candidate = std::tanh(from_input(2, j) + gate(1, j) * from_state(2, j, h));
+              candidate = k.activated(from_input(2, j) + gate(1, j) * from_state(2, j, h), d, 1);
             } else {
               std::vector<double> reset(h);
               for (Index i = 0; i < n; ++i) reset[static_cast<std::size_t>(i)] *= gate(1, i);
-              candidate = std::tanh(from_input(2, j) + from_state(2, j, reset));
+              candidate = k.activated(from_input(2, j) + from_state(2, j, reset), d, 1);
             }
             next_h[at] = (1 - gate(0, j)) * candidate + gate(0, j) * h[at];
           }
@@ -156,12 +178,18 @@ TEST(OnnxRecurrent, MatchesTheEquationsForAnyListedOutputs) {
     const auto numbers = [&](const Shape& shape) { return normal(shape, ++seed); };
     const Index d = k.directions(), rows = k.gates() * k.units;
     k.x = numbers({k.steps, k.batch, k.in});
-    k.w = numbers({d, rows, k.in});
-    k.r = numbers({d, rows, k.units});
+    // Small weights: activations without bounds must not let the states grow.
+    const auto small_numbers = [&](const Shape& shape) {
+      Tensor result = numbers(shape);
+      for (Index i = 0; i < result.size(); ++i) result[i] *= Real{0.25};
+      return result;
+    };
+    k.w = small_numbers({d, rows, k.in});
+    k.r = small_numbers({d, rows, k.units});
     if (draw(0, 3) > 0) k.b = numbers({d, 2 * rows});
     if (draw(0, 2) == 0) k.h = draw(0, 3) == 0 ? Tensor({d, k.batch, k.units}) : numbers({d, k.batch, k.units});
     if (k.is_lstm && draw(0, 2) == 0) k.c = numbers({d, k.batch, k.units});
-    if (k.is_lstm && draw(0, 3) == 0) k.p = numbers({d, 3 * k.units});
+    if (k.is_lstm && draw(0, 3) == 0) k.p = small_numbers({d, 3 * k.units});
 
     Writer writer;
     const Tensor x = in_layout(k.x, k.batch_first);
@@ -202,10 +230,31 @@ TEST(OnnxRecurrent, MatchesTheEquationsForAnyListedOutputs) {
     while (outputs.back().empty()) outputs.pop_back();
     std::vector<Given> attributes{
         {"direction", std::string_view(k.direction)}, {"hidden_size", k.units}, {"layout", Index{k.batch_first}}};
-    if (k.is_rnn && draw(0, 2) > 0) {
-      for (Index i = 0; i < d; ++i) k.activations.emplace_back(std::array{"Tanh", "Relu", "Sigmoid"}[rng.bits() % 3]);
+    if (draw(0, 2) > 0) {
+      static constexpr std::array names{"Affine",   "Elu",        "HardSigmoid",    "LeakyRelu",
+                                        "Relu",     "ScaledTanh", "Sigmoid",        "Softplus",
+                                        "Softsign", "Tanh",       "ThresholdedRelu"};
+      for (Index i = 0; i < d * k.functions(); ++i) k.activations.emplace_back(names[rng.bits() % names.size()]);
       attributes.push_back({"activations", k.activations});
     }
+    // The file gives numbers only for the activations that have them, in their order.
+    if (!k.activations.empty() && draw(0, 1) == 1) {
+      std::vector<double> alphas, betas;
+      for (const std::string& name : k.activations) {
+        const bool has_beta = name == "Affine" || name == "HardSigmoid" || name == "ScaledTanh",
+                   has_alpha = has_beta || name == "Elu" || name == "LeakyRelu" || name == "ThresholdedRelu";
+        k.alphas.push_back(static_cast<double>(draw(1, 6)) / 8);
+        k.betas.push_back(static_cast<double>(draw(1, 6)) / 8);
+        if (has_alpha) alphas.push_back(k.alphas.back());
+        if (has_beta) betas.push_back(k.betas.back());
+      }
+      if (!alphas.empty()) attributes.push_back({"activation_alpha", alphas});
+      if (!betas.empty()) attributes.push_back({"activation_beta", betas});
+    }
+    if (draw(0, 3) == 0) k.clip = 0.5;
+    if (k.clip > 0) attributes.push_back({"clip", k.clip});
+    k.input_forget = k.is_lstm && draw(0, 3) == 0;
+    if (k.input_forget) attributes.push_back({"input_forget", Index{1}});
     if (kind == 0) attributes.push_back({"linear_before_reset", Index{k.linear_before_reset}});
     writer.node_of(k.type(), "", inputs, outputs, attributes, "node");
     for (const std::string& name : used) writer.output(name, {});
@@ -277,7 +326,7 @@ TEST(OnnxRecurrent, ReturnsAllOutputsOfAPyTorchExport) {
   }
 }
 
-TEST(OnnxRecurrent, SaysWhichActivationsOfAnRnnAreSupported) {
+TEST(OnnxRecurrent, SaysWhichActivationsAreKnown) {
   const auto refusal = [](std::vector<std::string> activations) {
     Writer writer;
     const Index shape[] = {3, 2, 2};
@@ -291,9 +340,10 @@ TEST(OnnxRecurrent, SaysWhichActivationsOfAnRnnAreSupported) {
     const onnx::Model model = onnx::parse(writer.finished("g"), "m");
     return testing::error_of<Error>([&] { model.predict(normal({3, 2, 2}, 1)); });
   };
-  EXPECT_EQ(refusal({"Tanh", "Elu"}),
-            "m: node 'node' (RNN): activation 1 is Elu; Tanh, Relu and Sigmoid are supported");
-  EXPECT_EQ(refusal({"Tanh"}), "m: node 'node' (RNN): 1 activations; one for each direction is required");
+  EXPECT_EQ(refusal({"Tanh", "Swish"}),
+            "m: node 'node' (RNN): activation 1 is Swish; Affine, Elu, HardSigmoid, LeakyRelu, Relu, ScaledTanh, "
+            "Sigmoid, Softplus, Softsign, Tanh and ThresholdedRelu are known");
+  EXPECT_EQ(refusal({"Tanh"}), "m: node 'node' (RNN): 1 activations; 1 for each direction are required");
 }
 
 TEST(OnnxRecurrent, SaysWhatIsWrongWithStatesAndLengths) {
