@@ -103,8 +103,8 @@ cornu::detail::TransposedWindows transposed_windows(const Call& call, const Shap
     require<FormatError>(0 < length && length < Index{1} << 40, "an output of {} pixels", length);
     const Index dropped = stride * (n - 1) + w.output_padding[axis] + reach - length;
     const Index half = std::max(Index{0}, dropped) / 2, rest = std::max(Index{0}, dropped) - half;
-    w.pads[axis] = automatic == "SAME_LOWER" ? rest : half;
-    w.pads[axis + 2] = automatic == "SAME_LOWER" ? half : rest;
+    w.pads[axis] = automatic == "SAME_UPPER" ? half : rest;
+    w.pads[axis + 2] = automatic == "SAME_UPPER" ? rest : half;
     w.output_padding[axis] += std::max(Index{0}, -dropped);
   }
   return w;

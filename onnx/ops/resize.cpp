@@ -136,8 +136,8 @@ Index scaled(double scale, Index n, double more = 0) {
   return static_cast<Index>(out);
 }
 
-void require_one_of(std::string_view what, std::string_view value, std::initializer_list<std::string_view> known) {
-  if (std::find(known.begin(), known.end(), value) != known.end()) return;
+void require_one_of(std::string_view what, std::string_view value, std::initializer_list<std::string_view> names) {
+  if (std::find(names.begin(), names.end(), value) != names.end()) return;
   throw FormatError(message("{} is '{}', which is not known", what, value));
 }
 

@@ -25,11 +25,11 @@ Windows windows_of(const Call& call, const Shape& image, std::span<const Index> 
   const auto spatial = static_cast<std::size_t>(image.rank() - 2);
   require<FormatError>(kernel.size() == spatial, "windows of {} for images of shape {} (batch first, channels last)",
                        to_string(kernel), image);
+  constexpr Index most = Index{1} << 30;
   const auto list = [&](const char* name, std::size_t count) -> std::span<const Index> {
     if (!call.has(name)) return {};
     const std::span<const Index> numbers = call.integers(name);
     require<FormatError>(numbers.size() == count, "'{}' has {} numbers, expected {}", name, numbers.size(), count);
-    constexpr Index most = Index{1} << 30;
     for (const Index number : numbers) {
       require<FormatError>(0 <= number && number <= most, "'{}' is {}; values must be from 0 to {}", name,
                            to_string(numbers), most);
@@ -48,7 +48,7 @@ Windows windows_of(const Call& call, const Shape& image, std::span<const Index> 
                  .taps = kernel[i],
                  .stride = strides.empty() ? 1 : strides[i],
                  .dilation = dilations.empty() ? 1 : dilations[i]};
-    require<FormatError>(m.taps > 0 && m.stride > 0 && m.dilation > 0 && m.in > 0,
+    require<FormatError>(0 < m.taps && m.taps <= most && m.stride > 0 && m.dilation > 0 && m.in > 0,
                          "a window of {}, stride {}, dilation {} over {} pixels", m.taps, m.stride, m.dilation, m.in);
     if (same) {
       m.out = (m.in - 1) / m.stride + 1;
