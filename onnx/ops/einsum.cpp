@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <string_view>
 #include <utility>
 
@@ -8,7 +7,7 @@
 #include "cornu/onnx/broadcast.h"
 #include "cornu/onnx/ops/ops.h"
 
-/// Einsum and Det.
+/// Einsum.
 namespace cornu::onnx::detail {
 
 namespace {
@@ -231,6 +230,8 @@ Var product_of_reals(Tape& tape, const Equation& equation) {
 
 // ---- Whole numbers: one product after the other, with 64 bits. ----
 
+constexpr Index max_products = Index{1} << 32;
+
 void product_of_integers(Call& call, const Equation& equation) {
   // All labels, the result's first, so that its elements are counted up in order.
   std::array<char, 128> labels{};
@@ -245,6 +246,10 @@ void product_of_integers(Call& call, const Equation& equation) {
   }
   const std::span<Factor> factors = equation.factors;
   const Shape shape = equation.shape_of(equation.result);
+  // Short inputs can ask for days of work.
+  Index products = 0;
+  require<ValueError>(!__builtin_mul_overflow(shape.size(), each, &products) && products <= max_products,
+                      "more than {} products of integers", max_products);
   const std::span<Index> result = call.memory<Index>(static_cast<std::size_t>(shape.size())),
                          strides = call.memory<Index>(factors.size() * count), at = call.memory<Index>(factors.size());
   for (std::size_t f = 0; f < factors.size(); ++f) {
@@ -285,43 +290,10 @@ void einsum(Call& call) {
   call.is_real() ? call.result(product_of_reals(call.tape(), equation)) : product_of_integers(call, equation);
 }
 
-/// Of matrices in the last two axes, by Gaussian elimination in double.
-void determinant(Call& call) {
-  const Var x = call[0];
-  const Shape s = x.shape();
-  require<FormatError>(s.rank() >= 2 && s[-1] == s[-2], "an input of shape {}; square matrices are required", s);
-  const Var y = call.tape().output(s.sub(0, s.rank() - 2), {x});
-  const Index n = s[-1];
-  const std::span<double> m = call.memory<double>(static_cast<std::size_t>(n * n));
-  const auto row = [&](Index i) { return m.data() + i * n; };
-  for (Index k = 0; k < y.size(); ++k) {
-    std::copy_n(x.value().data() + k * n * n, n * n, m.begin());
-    double result = 1;
-    for (Index j = 0; j < n; ++j) {
-      Index pivot = j;
-      for (Index i = j + 1; i < n; ++i) {
-        if (std::abs(row(i)[j]) > std::abs(row(pivot)[j])) pivot = i;
-      }
-      if (pivot != j) {
-        std::swap_ranges(row(j), row(j) + n, row(pivot));
-        result = -result;
-      }
-      result *= row(j)[j];
-      for (Index i = j + 1; i < n && row(j)[j] != 0; ++i) {
-        const double factor = row(i)[j] / row(j)[j];
-        for (Index c = j; c < n; ++c) row(i)[c] -= factor * row(j)[c];
-      }
-    }
-    y.out()[k] = static_cast<Real>(result);
-  }
-  call.result(y);
-}
-
 }  // namespace
 
 std::span<const Op> einsum_ops() {
   static constexpr Op ops[] = {
-      {.name = "Det", .since = 11, .gradient = Gradient::none, .run = determinant},
       {.name = "Einsum",
        .since = 12,
        .inputs = {1, many},

@@ -15,9 +15,9 @@ namespace {
 void range(Call& call) {
   if (call.is_real()) {
     const double start = call.number(0), delta = call.number(2);
-    const double count = std::max(0.0, std::ceil((call.number(1) - start) / delta));
+    const double count = std::max(std::ceil((call.number(1) - start) / delta), 0.0);  // keeps a NaN
     require<ValueError>(count <= static_cast<double>(Shape::max_size), "{} steps of {} from {} on", count, delta,
-                        start);  // also rejects NaN
+                        start);
     const View numbers = call.tape().scratch({static_cast<Index>(count)});
     for (Index i = 0; i < numbers.size(); ++i) numbers[i] = static_cast<Real>(i);
     const auto scalar = [&](std::size_t input) { return cornu::reshape(call.as_real(input), Shape{}); };

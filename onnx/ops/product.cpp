@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <cmath>
+#include <utility>
 
 #include "cornu/core/error.h"
 #include "cornu/core/kernels/kernels.h"
@@ -64,10 +66,43 @@ void gemm(Call& call) {
   call.result(y);
 }
 
+/// Of matrices in the last two axes, by Gaussian elimination in double.
+void determinant(Call& call) {
+  const Var x = call[0];
+  const Shape s = x.shape();
+  require<FormatError>(s.rank() >= 2 && s[-1] == s[-2], "an input of shape {}; square matrices are required", s);
+  const Var y = call.tape().output(s.sub(0, s.rank() - 2), {x});
+  const Index n = s[-1];
+  const std::span<double> m = call.memory<double>(static_cast<std::size_t>(n * n));
+  const auto row = [&](Index i) { return m.data() + i * n; };
+  for (Index k = 0; k < y.size(); ++k) {
+    std::copy_n(x.value().data() + k * n * n, n * n, m.begin());
+    double result = 1;
+    for (Index j = 0; j < n; ++j) {
+      Index pivot = j;
+      for (Index i = j + 1; i < n; ++i) {
+        if (std::abs(row(i)[j]) > std::abs(row(pivot)[j])) pivot = i;
+      }
+      if (pivot != j) {
+        std::swap_ranges(row(j), row(j) + n, row(pivot));
+        result = -result;
+      }
+      result *= row(j)[j];
+      for (Index i = j + 1; i < n && row(j)[j] != 0; ++i) {
+        const double factor = row(i)[j] / row(j)[j];
+        for (Index c = j; c < n; ++c) row(i)[c] -= factor * row(j)[c];
+      }
+    }
+    y.out()[k] = static_cast<Real>(result);
+  }
+  call.result(y);
+}
+
 }  // namespace
 
 std::span<const Op> product_ops() {
   static constexpr Op ops[] = {
+      {.name = "Det", .since = 11, .gradient = Gradient::none, .run = determinant},
       {.name = "Gemm",
        .since = 6,
        .inputs = {2, 3},

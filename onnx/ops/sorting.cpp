@@ -74,9 +74,8 @@ void unique(Call& call) {
   with_elements(x, [&](const auto* elements) {
     const auto compare = [&](Index a, Index b) {
       for (Index o = 0; o < split.outer; ++o) {
-        const auto *const of_a = elements + (o * split.n + a) * split.inner, *const of_b =
-                                                                                 elements +
-                                                                                 (o * split.n + b) * split.inner;
+        const auto* const of_a = elements + (o * split.n + a) * split.inner;
+        const auto* const of_b = elements + (o * split.n + b) * split.inner;
         for (Index i = 0; i < split.inner; ++i) {
           if (const int compared = order_of(of_a[i], of_b[i]); compared != 0) return compared;
         }
