@@ -42,7 +42,7 @@ std::string clip_text(const CppOpWriter& to) {
 }
 
 /// Ops without attributes.
-constexpr std::array<std::pair<const char*, const char*>, 24> functions{{
+constexpr std::array<std::pair<const char*, const char*>, 24> unary_functions{{
     {"negate", "-v"},
     {"exp", "std::exp(v)"},
     {"log", "std::log(v)"},
@@ -71,8 +71,8 @@ constexpr std::array<std::pair<const char*, const char*>, 24> functions{{
 
 std::string function_text(std::string_view op) {
   const auto* const found =
-      std::find_if(functions.begin(), functions.end(), [&](const auto& each) { return each.first == op; });
-  return found == functions.end() ? "" : found->second;
+      std::find_if(unary_functions.begin(), unary_functions.end(), [&](const auto& each) { return each.first == op; });
+  return found == unary_functions.end() ? "" : found->second;
 }
 
 // ---- Functions of two values, broadcasting as in NumPy ----
@@ -219,7 +219,7 @@ CppRows cpp_pointwise_rows() {
       {"min", reduction("b < a || b != b ? b : a", false)},
       {"prod", reduction("a * b", false)},
   };
-  for (const auto& [op, text] : functions) {
+  for (const auto& [op, text] : unary_functions) {
     rows.emplace_back(op, [expression = std::string(text)](CppOpWriter& to) { return to.each(expression); });
   }
   return rows;
