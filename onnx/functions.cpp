@@ -28,7 +28,7 @@ class Inliner {
 
  private:
   static constexpr int deepest = 32;
-  static constexpr std::size_t most_nodes = 1'000'000;
+  static constexpr std::size_t most_nodes = 100'000, most_characters = std::size_t{32} << 20;
 
   /// Appends the node, or the nodes of the function that it calls.
   void add(NodeMessage node, std::vector<NodeMessage>& to, int depth) {
@@ -133,11 +133,16 @@ class Inliner {
     node.attributes = std::move(bound);
   }
 
-  std::string_view kept(std::string name) { return model_.names.emplace_back(std::move(name)); }
+  std::string_view kept(std::string name) {
+    characters_ += name.size();
+    require<FormatError>(characters_ <= most_characters, "its functions expand to names of more than {} characters",
+                         most_characters);
+    return model_.names.emplace_back(std::move(name));
+  }
 
   ModelMessage& model_;
   std::map<std::pair<std::string_view, std::string_view>, const FunctionMessage*> functions_;
-  std::size_t count_ = 0, calls_ = 0;
+  std::size_t count_ = 0, calls_ = 0, characters_ = 0;
 };
 
 }  // namespace

@@ -2,11 +2,16 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <limits>
 #include <new>
+#include <utility>
+#include <vector>
 
+#include "cornu/core/random.h"
 #include "cornu/core/tensor.h"
 #include "cornu/tests/support/allocation_counter.h"
 
@@ -67,6 +72,64 @@ TEST(Arena, ThrowsBadAllocForHugeSizes) {
   EXPECT_THROW(arena.allocate(std::numeric_limits<std::size_t>::max() / 4 + 1), std::bad_alloc);
   EXPECT_EQ(arena.capacity(), 0u);
   EXPECT_NE(arena.allocate(1), nullptr) << "stays usable";
+}
+
+TEST(Arena, RecyclesPiecesWithoutUsers) {
+  detail::Arena arena;
+  void* const before = arena.allocate(1000);
+  arena.start_recycling();
+  auto* const first = static_cast<std::byte*>(arena.allocate(6400));
+  void* const second = arena.allocate(6400);
+  arena.hold(first + 100);
+  arena.hold(before);  // allocated earlier: not a piece
+  arena.sweep();
+  EXPECT_EQ(arena.allocate(640), second) << "a part of the free piece";
+  EXPECT_NE(arena.allocate(6400), second) << "the rest of it is too small";
+  arena.sweep();
+  arena.hold(first);
+  arena.release(first);
+  arena.sweep();
+  EXPECT_NE(arena.allocate(6400), first) << "still has one of two users";
+  arena.release(first);
+  arena.sweep();
+  EXPECT_EQ(arena.allocate(3 * 6400), first) << "all pieces side by side have become one";
+  arena.stop_recycling();
+  arena.clear();
+  EXPECT_EQ(arena.allocate(1000), before);
+}
+
+TEST(Arena, NeverHandsOutMemoryThatHasAUser) {
+  struct Live {
+    unsigned char* memory;
+    std::size_t size;
+    unsigned char mark;
+  };
+  Rng random(7);
+  for (int round = 0; round < 20; ++round) {
+    detail::Arena arena;
+    arena.start_recycling();
+    std::vector<Live> live;
+    for (int i = 0; i < 400; ++i) {
+      const auto size = static_cast<std::size_t>(random.below(20'000)) + 1;
+      auto* const memory = static_cast<unsigned char*>(arena.allocate(size));
+      const auto mark = static_cast<unsigned char>(i);
+      std::memset(memory, mark, size);
+      if (random.below(3) > 0) {
+        arena.hold(memory + size / 2);
+        live.push_back({memory, size, mark});
+      }
+      if (random.below(2) == 0) arena.sweep();
+      while (live.size() > 10) {
+        std::swap(live[static_cast<std::size_t>(random.below(11))], live.back());
+        const Live last = live.back();
+        live.pop_back();
+        ASSERT_EQ(std::count(last.memory, last.memory + last.size, last.mark), static_cast<std::ptrdiff_t>(last.size));
+        arena.release(last.memory);
+      }
+    }
+    // 11 values of at most 20,000 bytes, and what a chunk's doubling and gaps between them cost; all would take 4 MB.
+    EXPECT_LT(arena.capacity(), 1'200'000u);
+  }
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 
 #include "cornu/core/error.h"
 #include "cornu/core/gradcheck.h"
+#include "cornu/core/memory_limit.h"
 #include "cornu/onnx/description.h"
 #include "cornu/tests/onnx/support.h"
 #include "cornu/tests/support/expect_error.h"
@@ -185,7 +186,21 @@ TEST(OnnxGraph, FunctionsThatExpandWithoutEndAreErrors) {
     many += function(name(i), {"a"}, {"b"}, body);
   }
   EXPECT_EQ(error_of<FormatError>([&] { onnx::parse(model_of(call + ports, many + local_domain), "m"); }),
-            "m: its functions expand to more than 1000000 nodes");
+            "m: its functions expand to more than 100000 nodes");
+  // Eight deep, with names that hold those of the callers, which are long.
+  many.clear();
+  const std::string long_name(100'000, 'n');
+  for (int i = 0; i < 8; ++i) {
+    const std::string callee = i == 7 ? "" : in_domain("local");
+    std::string body;
+    for (const char* const to : {"v", "b"}) {
+      body += field(7, field(1, *to == 'v' ? "a" : "v") + field(2, to) + field(3, long_name) +
+                           field(4, i == 7 ? "Neg" : name(i + 1)) + callee);
+    }
+    many += function(name(i), {"a"}, {"b"}, body);
+  }
+  EXPECT_EQ(error_of<FormatError>([&] { onnx::parse(model_of(call + ports, many + local_domain), "m"); }),
+            "m: its functions expand to names of more than 33554432 characters");
   const std::string wide = function("f", {"a"}, {"b"}, field(7, node("Neg", {"a"}, {"b"})));
   const std::string two = field(1, node("f", {"x", "x"}, {"y"}, in_domain("local")));
   EXPECT_EQ(error_of<FormatError>([&] { onnx::parse(model_of(two + ports, wide + local_domain), "m"); }),
@@ -222,6 +237,32 @@ TEST(OnnxGraph, GraphsNestedTooDeepAreErrors) {
   EXPECT_NE(
       error_of<FormatError>([&] { onnx::parse(model_of(graph), "m"); }).find("its graphs are nested more than 16 deep"),
       std::string::npos);
+}
+
+TEST(OnnxGraph, FreesValuesAfterTheirLastUse) {
+  // 60 values of 1 MB (in float); the first one is read again at the end.
+  testing::Writer writer;
+  const Index shape[] = {256, 1024};
+  writer.input("x", shape);
+  const std::string first = writer.node("Sin", {"x"});
+  std::string last = first;
+  for (int i = 0; i < 60; ++i) last = writer.node(i % 2 == 0 ? "Cos" : "Neg", {last});
+  writer.output(writer.node("Add", {last, first}), shape);
+  const onnx::Model model = onnx::parse(writer.finished("g"), "m");
+
+  const Tensor x = normal({256, 1024}, 1);
+  Tensor y;
+  {
+    // The first value, two of the chain, the input, and what the growth of the memory doubles.
+    const detail::MemoryLimit limit(64 << 20, 10 * sizeof(Real) * 256 * 1024);
+    y = model.predict(x);
+  }
+  for (Index i = 0; i < x.size(); ++i) {
+    const double s = std::sin(static_cast<double>(x[i]));
+    double right = s;
+    for (int k = 0; k < 60; ++k) right = k % 2 == 0 ? std::cos(right) : -right;
+    ASSERT_NEAR(static_cast<double>(y[i]), right + s, 1e-5);
+  }
 }
 
 }  // namespace
