@@ -4,8 +4,11 @@
 
 namespace cornu::testing {
 
+namespace {
+using L = long double;
+}
+
 std::vector<OpRow> pointwise_rows() {
-  using L = long double;
   std::vector<OpRow> rows = {
       numbers(
           "operator-", "Negate", around_zero, [](const auto& x) { return -x; }, [](L x) { return -x; }),
