@@ -10,6 +10,8 @@
 /// Rows of the op table for ops of a kind: of one value, of two values, reductions.
 namespace cornu::testing {
 
+using L = long double;  // of independent computations
+
 // ---- Functions of one value ----
 
 inline const std::vector<Shape>& pointwise_shapes() {

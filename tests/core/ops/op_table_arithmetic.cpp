@@ -13,7 +13,6 @@ long double or_nan(long double a, long double b, long double otherwise) {
 }  // namespace
 
 std::vector<OpRow> arithmetic_rows() {
-  using L = long double;
   return {
       pairs(
           "operator+", "Add", {around_zero}, [](const auto& a, const auto& b) { return a + b; },

@@ -86,7 +86,6 @@ OpRow where_row() {
 }  // namespace
 
 std::vector<OpRow> comparison_rows() {
-  using L = long double;
   return {
       relation(
           "equal", "Equal", [](const auto& a, const auto& b) { return equal(a, b); }, [](L a, L b) { return a == b; }),

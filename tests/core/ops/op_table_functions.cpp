@@ -6,8 +6,6 @@ namespace cornu::testing {
 
 namespace {
 
-using L = long double;
-
 L clipped(L x, L least, L most) { return x < least ? least : x > most ? most : x; }
 L exact_elu(L x, L alpha) { return x > 0 ? x : alpha * std::expm1(x); }
 

@@ -4,10 +4,6 @@
 
 namespace cornu::testing {
 
-namespace {
-using L = long double;
-}
-
 std::vector<OpRow> pointwise_rows() {
   std::vector<OpRow> rows = {
       numbers(
