@@ -51,8 +51,8 @@ struct Convert {
 
 /// `cornu predict MODEL INPUT...`: prints predictions for samples.
 struct Predict {
-  std::string model, output;
-  std::vector<std::string> inputs;
+  std::string model, output, output_name;
+  std::vector<std::string> inputs;  // file; name=file if the model has several inputs
   Index top = 0;
   bool all = false, classes = false;
   ScaleOptions scale;
@@ -72,7 +72,7 @@ struct Run {
 
 /// `cornu evaluate MODEL`: prints loss and metrics on labelled data.
 struct Evaluate {
-  std::string model, mnist, data;
+  std::string model, mnist, data, output_name;
   ScaleOptions scale;
 
   void declare(CLI::App& app);

@@ -236,6 +236,7 @@ std::string onnx_info(const std::string& path, bool json) {
   }
   if (const std::string producer = shown(described.at("producer")); !producer.empty()) text += ", by " + producer;
   text += "\nInputs:\n" + ports_text(described.at("inputs")) + "Outputs:\n" + ports_text(described.at("outputs"));
+  text += "Batch: " + shown(described.at("batch")) + '\n';
   if (const Json& metadata = described.at("metadata"); !metadata.as<Json::Object>()->empty()) {
     text += "Metadata:\n" + lines_of(metadata);
   }

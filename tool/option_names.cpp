@@ -33,6 +33,7 @@ constexpr std::array option_names{
     Name{", for onnx::load", ""},
     Name{" for onnx::load", ""},
     Name{", for read_csv", ""},
+    Name{"; run_exact returns it", "; 'cornu run' prints it"},
 };
 
 /// Rewrites the list after --units: {"$", "kg"} becomes '$,kg'.

@@ -238,6 +238,7 @@ TEST_F(ForeignFiles, InfoShowsAnOnnxModelThatCannotRun) {
             "Outputs:\n"
             "  label   string    (None,)\n"
             "  scores  sequence  any\n"
+            "Batch: any size\n"
             "Metadata:\n"
             "  author: a\\u000ab\n"
             "Nodes:\n"
@@ -260,7 +261,7 @@ TEST_F(ForeignFiles, InfoShowsAnOnnxModelThatCannotRun) {
 TEST_F(ForeignFiles, AGraphWithoutInputsIsAnError) {
   copy_fixture("g_noinput_const.onnx");
   write("x.csv", "1,2\n");
-  const std::string text = "g_noinput_const.onnx: 0 inputs and 1 outputs; predict and evaluate require one of each";
+  const std::string text = "g_noinput_const.onnx: 0 inputs and 1 outputs; predict and evaluate require one of each; 'cornu run' runs it";
   expect_failure("predict g_noinput_const.onnx x.csv", text);
   expect_failure("evaluate g_noinput_const.onnx --data x.csv", text);
   EXPECT_NE(output("info g_noinput_const.onnx").find("  Constant: 1\n"), std::string::npos);
