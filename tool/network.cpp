@@ -55,12 +55,12 @@ Logits logits_of(const SafetensorsFile& file) {
   }
 }
 
-[[noreturn]] void fail_without_model(const std::string& path) {
+}  // namespace
+
+void fail_without_model(const std::string& path) {
   throw FormatError(
       message("{}: weights without a model; 'cornu convert --model MODEL {} OUT' loads them into a model", path, path));
 }
-
-}  // namespace
 
 Sequential load_model(const SafetensorsFile& file, const LoadOptions& options) {
   if (!file.metadata().contains(detail::model_metadata)) fail_without_model(file.path());
@@ -73,6 +73,7 @@ Network load_network(const std::string& path, const LoadOptions& options, const 
   if (kind == FileKind::onnx) return load_onnx(path, output);
   require<UsageError>(output.empty(), "--output-name {}: {}: only the outputs of an ONNX model have names", output,
                       path);
+  if (is_keras_weights(path)) fail_without_model(path);
   if (of_keras) return load_keras_network(path);
   require<FormatError>(kind != FileKind::gzip, "{}: {}", path, cornu::detail::described(kind));
   if (kind == FileKind::pytorch) fail_without_model(path);

@@ -38,6 +38,9 @@ struct Network {
 /// Loads a Cornu model. Throws FormatError like Sequential::load, and for a file with weights only.
 Sequential load_model(const SafetensorsFile& file, const LoadOptions& options);
 
+/// Throws the FormatError for a file of weights where a model is required, with the remedy.
+[[noreturn]] void fail_without_model(const std::string& path);
+
 /// Throws FileError and FormatError like Sequential::load and onnx::load, and FormatError if the file is not a model.
 /// `output` names the output of an ONNX graph; the first one if it is empty. Throws UsageError, listing the outputs, for
 /// a name that the model has not.
