@@ -119,6 +119,13 @@ struct GraphLayer {
   }
 };
 
+/// The layer as a model; errors of the layer begin with the file's name.
+Sequential model_of(GraphLayer graph, const std::string& path) {
+  AnyLayer layer(std::move(graph));
+  layer.rename(path);
+  return Sequential{std::move(layer)};
+}
+
 }  // namespace
 
 Network load_onnx(const std::string& path, const std::string& output_name) {
@@ -143,12 +150,12 @@ Network load_onnx(const std::string& path, const std::string& output_name) {
   }
   if (network.inputs.size() == 1) {
     layer.sample = network.inputs.front().shape;
-    network.model = Sequential{std::move(layer)};
+    network.model = model_of(std::move(layer), path);
   } else {
-    network.model_for = [layer = std::move(layer)](const std::vector<Shape>& samples) {
+    network.model_for = [layer = std::move(layer), path](const std::vector<Shape>& samples) {
       GraphLayer own = layer;
       own.parts = samples;
-      return Sequential{std::move(own)};
+      return model_of(std::move(own), path);
     };
   }
   return network;

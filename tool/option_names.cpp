@@ -41,6 +41,7 @@ constexpr std::array option_names{
     Name{"write its struct in C++ and read its weights by keras::load_weights",
          "a program that uses Cornu is required: it declares the model and reads its weights"},
     Name{"; onnx::register_op says how", ""},
+    Name{"; map layers to modules: .rename = ", "; rename them in Python, or map layers in a program with Cornu: "},
     Name{"onnx::save: ", ""},
     Name{", but .size_limit leaves ", ", but the limit leaves "},
     Name{" (to allow more, set .pass_memory)", ""},
