@@ -26,8 +26,8 @@ struct Arrays {
 };
 
 /// Reads a safetensors, PyTorch, .npy, .npz or IDX file (an IDX array is named after its file), a file of Keras's
-/// weights, or the weights of an ONNX graph. Throws FileError and FormatError like the readers of these formats, and FormatError for any other kind
-/// of file.
+/// weights, or the weights of an ONNX graph. Throws FileError and FormatError like the readers of these formats, and
+/// FormatError for any other kind of file.
 Arrays read_arrays(const std::string& path, FileKind kind);
 
 /// The file name without folder and extension: the name of an array in a format without names.

@@ -20,8 +20,8 @@ struct Written {
   std::string_view text;
   Format format;
 };
-constexpr std::array written_formats{Written{".safetensors", to_safetensors}, Written{".npz", to_npz}, Written{".npy", to_npy},
-                             Written{".onnx", to_onnx}, Written{".h", to_header}};
+constexpr std::array written_formats{Written{".safetensors", to_safetensors}, Written{".npz", to_npz},
+                                     Written{".npy", to_npy}, Written{".onnx", to_onnx}, Written{".h", to_header}};
 
 constexpr unsigned any_arrays = to_safetensors | to_npz | to_npy, any_model = to_safetensors | to_onnx | to_header;
 
@@ -104,7 +104,8 @@ void Source::require_can_become(const std::string& out, bool with_model, bool we
   } else {
     text += "; it converts to " + endings_of(conversions.own);
     if (conversions.with_model != 0 && (conversions.own & to_onnx) == 0) {
-      text += message(", and as the weights of a Cornu model (--model MODEL) to {}", endings_of(conversions.with_model));
+      text +=
+          message(", and as the weights of a Cornu model (--model MODEL) to {}", endings_of(conversions.with_model));
     }
     if (kind == FileKind::onnx) text += ", as its weights";
   }

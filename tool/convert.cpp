@@ -6,10 +6,10 @@
 #include <list>
 
 #include "cornu/core/text/listed.h"
-#include "cornu/models/export_cpp/program.h"
-#include "cornu/models/sequential.h"
 #include "cornu/core/text/naming.h"
+#include "cornu/models/export_cpp/program.h"
 #include "cornu/models/saving/saving.h"
+#include "cornu/models/sequential.h"
 #include "cornu/tool/arrays.h"
 #include "cornu/tool/commands.h"
 #include "cornu/tool/conversions.h"
@@ -134,7 +134,9 @@ std::vector<std::string> classes_of(const Sequential& network) {
 
 void Convert::declare(CLI::App& app) {
   const CLI::IsMember names({"cornu", "keras", "pytorch"});
-  app.add_option("IN", in, "a Cornu or Keras model, or arrays (safetensors, PyTorch's .pt, Keras's .weights.h5, ONNX, .npy, .npz, IDX)")
+  app.add_option(
+         "IN", in,
+         "a Cornu or Keras model, or arrays (safetensors, PyTorch's .pt, Keras's .weights.h5, ONNX, .npy, .npz, IDX)")
       ->required()
       ->option_text(" ");
   app.add_option("OUT", out,
@@ -212,7 +214,8 @@ void Convert::load_weights(Sequential& network, FileKind kind) const {
   if (kind == FileKind::keras || kind == FileKind::hdf5) return load_keras_weights(network, in);
   if (kind == FileKind::npz) {
     require<UsageError>(from.empty() || from == "cornu",
-                        "--from {} applies to safetensors and PyTorch files; convert {} to .safetensors first", from, in);
+                        "--from {} applies to safetensors and PyTorch files; convert {} to .safetensors first", from,
+                        in);
     const Arrays arrays = read_arrays(in, kind);
     const NamedTensors tensors(in, arrays.list, arrays.unread);
     return detail::naming(in, [&] { detail::get_weights(tensors, network.parameters(), {}); });
@@ -225,8 +228,8 @@ void Convert::load_weights(Sequential& network, FileKind kind) const {
 std::vector<std::string> Convert::convert_model(FileKind kind) const {
   if (!model.empty() && is_keras_weights(model)) fail_without_model(model);
   require<FormatError>(model.empty() || !is_keras(model),
-                       "--model {}: a Keras model; 'cornu convert {} MODEL.safetensors' makes a Cornu model of it", model,
-                       model);
+                       "--model {}: a Keras model; 'cornu convert {} MODEL.safetensors' makes a Cornu model of it",
+                       model, model);
   const SafetensorsFile file(model.empty() ? in : model);
   Sequential network = load_model(file, {.compile = false});
   if (!model.empty()) load_weights(network, kind);

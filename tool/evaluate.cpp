@@ -46,8 +46,8 @@ SampleSet single(const std::string& name, Samples samples) {
 /// Throws ValueError for a model with several inputs.
 void require_one_input(const Network& network, const std::string& model, const std::string& data) {
   require<ValueError>(network.inputs.size() == 1,
-                      "{}: inputs {}; {} has samples for one. A .npz file can have an array for each input, and y", model,
-                      detail::listed(network.inputs, &NetworkInput::name), data);
+                      "{}: inputs {}; {} has samples for one. A .npz file can have an array for each input, and y",
+                      model, detail::listed(network.inputs, &NetworkInput::name), data);
 }
 
 /// MNIST's test images and labels.
@@ -75,8 +75,8 @@ Data read_mnist(const std::string& folder, const Sequential& model) {
           .y = std::move(y)};
 }
 
-/// Reads x_test and y_test, as in Keras's mnist.npz, or x and y. For a model with several inputs: an array with the name
-/// of each, and y_test or y.
+/// Reads x_test and y_test, as in Keras's mnist.npz, or x and y. For a model with several inputs: an array with the
+/// name of each, and y_test or y.
 Data read_npz(const std::string& path, const std::vector<NetworkInput>& inputs, const ScaleOptions& scale) {
   const NpzFile file(path);
   const bool is_split = file.find("x_test") != nullptr;
@@ -147,9 +147,7 @@ void fit_labels(Tensor& y, const Network& network) {
 }  // namespace
 
 void Evaluate::declare(CLI::App& app) {
-  app.add_option("MODEL", model, "a Cornu, Keras or ONNX model")
-      ->required()
-      ->option_text(" ");
+  app.add_option("MODEL", model, "a Cornu, Keras or ONNX model")->required()->option_text(" ");
   CLI::Option* const folder =
       app.add_option("--mnist", mnist, "a folder with MNIST's t10k files, or files in the same format");
   folder->option_text("DIR");

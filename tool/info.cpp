@@ -290,7 +290,8 @@ std::string keras_info(const std::string& path, bool json) {
 
 void Info::declare(CLI::App& app) {
   app.add_option("FILE", file,
-                 "a model (safetensors, ONNX, Keras), or arrays (safetensors, PyTorch's .pt, Keras's .weights.h5, .npy, .npz, IDX)")
+                 "a model (safetensors, ONNX, Keras), or arrays (safetensors, PyTorch's .pt, Keras's .weights.h5, "
+                 ".npy, .npz, IDX)")
       ->required()
       ->option_text(" ");
   app.add_flag("--json", json, "print one line of JSON");

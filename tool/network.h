@@ -42,8 +42,8 @@ Sequential load_model(const SafetensorsFile& file, const LoadOptions& options);
 [[noreturn]] void fail_without_model(const std::string& path);
 
 /// Throws FileError and FormatError like Sequential::load and onnx::load, and FormatError if the file is not a model.
-/// `output` names the output of an ONNX graph; the first one if it is empty. Throws UsageError, listing the outputs, for
-/// a name that the model has not.
+/// `output` names the output of an ONNX graph; the first one if it is empty. Throws UsageError, listing the outputs,
+/// for a name that the model has not.
 Network load_network(const std::string& path, const LoadOptions& options, const std::string& output = "");
 
 /// Reads the files with the samples of a model's inputs. Throws like read_samples and SampleSet.

@@ -33,8 +33,9 @@ struct Feed {
   RawTensor part(Index i) const {
     RawTensor result = array;
     if (passes == 0) return result;
-    result.bytes = array.bytes.subspan(array.bytes.size() / static_cast<std::size_t>(passes) * static_cast<std::size_t>(i),
-                                       array.bytes.size() / static_cast<std::size_t>(passes));
+    result.bytes =
+        array.bytes.subspan(array.bytes.size() / static_cast<std::size_t>(passes) * static_cast<std::size_t>(i),
+                            array.bytes.size() / static_cast<std::size_t>(passes));
     return result;
   }
 };
@@ -65,16 +66,16 @@ Feed feed_for(const onnx::Port& port, RawTensor array, bool counts_samples, cons
   }
   const Index batch = has_axes ? declared[0] : 0;
   const bool is_rest = batch > 0 && declared.size() > 1 && !came.empty() && came[0] > 0 &&
-                       fits(std::span(came).subspan(1), std::span(declared).subspan(1)) && (counts_samples || batch == 1);
+                       fits(std::span(came).subspan(1), std::span(declared).subspan(1)) &&
+                       (counts_samples || batch == 1);
   if (is_rest && came[0] % batch == 0) {
     array.shape[0] = batch;
     return {std::move(array), came[0] / batch};
   }
-  throw ValueError(message("{}: input '{}' has shape {}, the array has {}{}", path, port.name, pattern_text(declared),
-                           to_string(std::span(came)),
-                           is_rest ? message("; the number of samples must be a multiple of {}, the model's batch size",
-                                             batch)
-                                   : ""));
+  throw ValueError(message(
+      "{}: input '{}' has shape {}, the array has {}{}", path, port.name, pattern_text(declared),
+      to_string(std::span(came)),
+      is_rest ? message("; the number of samples must be a multiple of {}, the model's batch size", batch) : ""));
 }
 
 /// An array for an input. Whole numbers stay what they are where the graph takes them.
@@ -141,8 +142,9 @@ class Joined {
       values_.assign(all_.real.data(), all_.real.data() + (all_.is_real ? all_.real.size() : 0));
       return;
     }
-    require(next.shape == all_.shape, "{}: output '{}' has shape {} for sample 1 and {} for sample {}; run them one by one",
-            path, next.name, all_.shape, next.shape, passes_);
+    require(next.shape == all_.shape,
+            "{}: output '{}' has shape {} for sample 1 and {} for sample {}; run them one by one", path, next.name,
+            all_.shape, next.shape, passes_);
     if (next.is_real) values_.insert(values_.end(), next.real.begin(), next.real.end());
     all_.integers.insert(all_.integers.end(), next.integers.begin(), next.integers.end());
   }

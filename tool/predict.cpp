@@ -82,9 +82,7 @@ std::vector<Pass> passes_of(const Network& network, const std::vector<std::strin
 }  // namespace
 
 void Predict::declare(CLI::App& app) {
-  app.add_option("MODEL", model, "a Cornu, Keras or ONNX model")
-      ->required()
-      ->option_text(" ");
+  app.add_option("MODEL", model, "a Cornu, Keras or ONNX model")->required()->option_text(" ");
   app.add_option("INPUT", inputs,
                  "samples: IDX (also .gz), .npy, PNG, PGM, or a table with one sample per line; - is standard "
                  "input. For a model with several inputs: a file for each, NAME=FILE or in order")

@@ -16,14 +16,13 @@ using Values = std::map<std::string, std::vector<std::byte>>;
 /// The bytes of the arrays of a file, by name.
 Values values_in(const std::string& path, FileKind kind) {
   Values result;
-  for (const RawTensor& array : read_arrays(path, kind).list) result[array.name] = {array.bytes.begin(), array.bytes.end()};
+  for (const RawTensor& array : read_arrays(path, kind).list)
+    result[array.name] = {array.bytes.begin(), array.bytes.end()};
   return result;
 }
 
 FileKind kind_for(const std::string& out) {
-  return out.ends_with(".npz")   ? FileKind::npz
-         : out.ends_with(".npy") ? FileKind::npy
-                                 : FileKind::safetensors;
+  return out.ends_with(".npz") ? FileKind::npz : out.ends_with(".npy") ? FileKind::npy : FileKind::safetensors;
 }
 
 class Conversions : public ToolTest {
@@ -64,18 +63,13 @@ TEST_F(Conversions, WorkOrSayWhatTheFileConvertsTo) {
   const std::set<std::string> arrays{".safetensors", ".npz", ".npy"}, models{".safetensors", ".onnx", ".h"},
       all{".safetensors", ".npz", ".npy", ".onnx", ".h"}, none;
   const Row rows[] = {
-      {"m.safetensors", all, models},
-      {"w.safetensors", arrays, models},
-      {"w.npz", arrays, models},
-      {"a.npz", arrays, models, true},
-      {"a.npy", arrays, none, true},
-      {"i.idx", arrays, none, true},
-      {"p.pt", arrays, models},
-      {"p.pgm", none, none},
+      {"m.safetensors", all, models}, {"w.safetensors", arrays, models},
+      {"w.npz", arrays, models},      {"a.npz", arrays, models, true},
+      {"a.npy", arrays, none, true},  {"i.idx", arrays, none, true},
+      {"p.pt", arrays, models},       {"p.pgm", none, none},
       {"t.csv", none, none},
 #ifdef CORNU_HAS_KERAS
-      {"k.keras", all, models},
-      {"k.weights.h5", arrays, models},
+      {"k.keras", all, models},       {"k.weights.h5", arrays, models},
 #endif
 #ifdef CORNU_HAS_ONNX
       {"g.onnx", arrays, none},
@@ -99,7 +93,8 @@ TEST_F(Conversions, WorkOrSayWhatTheFileConvertsTo) {
       EXPECT_EQ(result.err.find(fmt::format("cornu: {}: ", row.in)), 0U) << result.err;
       EXPECT_NE(result.err.find(fmt::format("cannot be converted to {}", out)), std::string::npos) << result.err;
       for (const std::string& each : row.becomes) {
-        EXPECT_NE(result.err.find(each, result.err.find("converts to")), std::string::npos) << each << ": " << result.err;
+        EXPECT_NE(result.err.find(each, result.err.find("converts to")), std::string::npos)
+            << each << ": " << result.err;
       }
       for (const char* const unwritten : {".pt", ".pth", ".h5", ".keras"}) {
         if (!ending.ends_with(unwritten)) continue;
@@ -121,8 +116,12 @@ TEST_F(Conversions, ArraysKeepTheirBytes) {
     std::string in;
     FileKind kind;
   };
-  std::vector<Case> cases{{"w.safetensors", FileKind::safetensors}, {"w.npz", FileKind::npz}, {"p.pt", FileKind::pytorch},
-                          {"a.npy", FileKind::npy},                 {"a.npz", FileKind::npz}, {"i.idx", FileKind::idx}};
+  std::vector<Case> cases{{"w.safetensors", FileKind::safetensors},
+                          {"w.npz", FileKind::npz},
+                          {"p.pt", FileKind::pytorch},
+                          {"a.npy", FileKind::npy},
+                          {"a.npz", FileKind::npz},
+                          {"i.idx", FileKind::idx}};
 #ifdef CORNU_HAS_KERAS
   cases.push_back({"k.weights.h5", FileKind::hdf5});
 #endif
@@ -179,9 +178,10 @@ TEST_F(Conversions, OfAKerasModelHoldTheSameWeights) {
             Sequential::load(path("k.safetensors")).get_weights());
   expect_failure("convert w.npz n.safetensors --model k.keras",
                  "--model k.keras: a Keras model; 'cornu convert k.keras MODEL.safetensors' makes a Cornu model of it");
-  expect_failure("convert w.npz n.safetensors --model k.weights.h5",
-                 "k.weights.h5: weights without a model; 'cornu convert --model MODEL k.weights.h5 OUT' loads them into "
-                 "a model");
+  expect_failure(
+      "convert w.npz n.safetensors --model k.weights.h5",
+      "k.weights.h5: weights without a model; 'cornu convert --model MODEL k.weights.h5 OUT' loads them into "
+      "a model");
 }
 #endif
 

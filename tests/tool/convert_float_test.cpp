@@ -127,7 +127,8 @@ TEST_F(ConvertTool, ErrorsListThePossibleConversions) {
                  "m.safetensors: a Cornu model cannot be converted to m.txt; it converts to .safetensors, .npz, .npy, "
                  ".onnx and .h");
   expect_failure("convert a.npy a.onnx", "a.npy: a .npy array cannot be converted to a.onnx" + arrays);
-  expect_failure("convert a.pgm a.npy", "a.pgm: a PGM image cannot be converted to a.npy; only models and arrays (safetensors, "
+  expect_failure("convert a.pgm a.npy",
+                 "a.pgm: a PGM image cannot be converted to a.npy; only models and arrays (safetensors, "
                  "PyTorch, Keras, ONNX, .npy, .npz and IDX files) can be converted");
   output("convert a.npy w.safetensors");
   expect_failure("convert w.safetensors w.h",

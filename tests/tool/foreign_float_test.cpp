@@ -305,7 +305,8 @@ TEST_F(ForeignFiles, InfoShowsAnOnnxModelThatCannotRun) {
 TEST_F(ForeignFiles, AGraphWithoutInputsIsAnError) {
   copy_fixture("g_noinput_const.onnx");
   write("x.csv", "1,2\n");
-  const std::string text = "g_noinput_const.onnx: 0 inputs and 1 outputs; predict and evaluate require one of each; 'cornu run' runs it";
+  const std::string text =
+      "g_noinput_const.onnx: 0 inputs and 1 outputs; predict and evaluate require one of each; 'cornu run' runs it";
   expect_failure("predict g_noinput_const.onnx x.csv", text);
   expect_failure("evaluate g_noinput_const.onnx --data x.csv", text);
   EXPECT_NE(output("info g_noinput_const.onnx").find("  Constant: 1\n"), std::string::npos);

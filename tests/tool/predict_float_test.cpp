@@ -282,7 +282,7 @@ TEST_F(PredictTool, PadsSamplesToTheFixedBatchOfAGraph) {
   write("m.onnx", other.finished("halves"));
   const Result result = cornu("predict m.onnx x.csv");
   EXPECT_EQ(result.status, 1);
-  EXPECT_NE(result.err.find("for a batch of 8 samples its outputs have shape (16, 1)"), std::string::npos)
+  EXPECT_NE(result.err.find("m.onnx: for a batch of 8 samples its outputs have shape (16, 1)"), std::string::npos)
       << result.err;
 }
 #endif

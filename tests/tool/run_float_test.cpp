@@ -76,8 +76,9 @@ TEST_F(RunGraph, SaysWhatIsWrongWithTheCommand) {
   write_npy(path("halves.npy"), Tensor::vector({0.5, 1}));
   expect_failure("run m.onnx -i a.npy -i b.npy -i ids=halves.npy", "m.onnx: input 'ids' takes integers, got 0.5");
   Sequential({Input{2}, Dense{1}}).save(path("m.safetensors"));
-  expect_failure("run m.safetensors -i a.npy",
-                 "m.safetensors: a safetensors file; 'cornu run' takes an ONNX model, 'cornu predict' a Cornu or Keras model");
+  expect_failure(
+      "run m.safetensors -i a.npy",
+      "m.safetensors: a safetensors file; 'cornu run' takes an ONNX model, 'cornu predict' a Cornu or Keras model");
 }
 
 }  // namespace

@@ -4,6 +4,9 @@
 
 #include "cornu/onnx/writer.h"
 #include "cornu/tests/tool/support.h"
+#ifdef CORNU_HAS_KERAS
+#include "cornu/tests/keras/support.h"
+#endif
 
 namespace cornu::tool {
 namespace {
@@ -98,17 +101,23 @@ TEST_F(SeveralInputs, TheOnlyInputMayBeNamed) {
   EXPECT_EQ(output("predict p.onnx x=k=v.npy"), text);
 }
 
-
-TEST_F(SeveralInputs, OfACornuModelAreCalledAsInItsOnnxFile) {
-  write_two();
-  const Inputs inputs{{2}, {2}};
-  Sequential model{inputs, Concatenate{}, Dense{3}};
-  model.save(path("m.safetensors"));
-  EXPECT_EQ(output("convert m.safetensors m.onnx"), "");
-  const std::string text = output("predict m.safetensors input_2=b.npy input_1=a.npy");
-  EXPECT_EQ(numbers_of(text).size(), 3U);
-  expect_rows(text, model.predict(Tensor::matrix({{1, 2, 10, 20}, {3, 4, 30, 40}, {5, 6, 50, 60}})), Real(1e-5));
+#ifdef CORNU_HAS_KERAS
+TEST_F(SeveralInputs, HaveTheSameNamesInCornuAndOnnxFiles) {
+  std::filesystem::copy_file(testing::keras_path("shared.keras"), path("m.keras"));
+  EXPECT_EQ(cornu("convert m.keras m.safetensors").status, 0);
+  EXPECT_EQ(cornu("convert m.keras m.onnx").status, 0);
+  const auto [inputs, outputs] = testing::keras_values("shared");
+  ASSERT_EQ(inputs.size(), 2U);
+  write_npy(path("a.npy"), inputs[0]);
+  write_npy(path("b.npy"), inputs[1]);
+  for (const char* const model : {"m.keras", "m.safetensors", "m.onnx"}) {
+    SCOPED_TRACE(model);
+    EXPECT_EQ(output(fmt::format("predict {} input_2=b.npy input_1=a.npy -o y.npy", model)), "");
+    EXPECT_LT(testing::keras_difference(NpyFile(path("y.npy")).tensor(), outputs[0]), 1e-5);
+    expect_failure(fmt::format("predict {} a.npy", model), fmt::format("{}: no file for input_2", model), 2);
+  }
 }
+#endif
 
 TEST_F(SeveralInputs, EvaluateReadsAnArrayForEach) {
   if (!has_npz()) GTEST_SKIP() << "built without libzip";
@@ -119,11 +128,11 @@ TEST_F(SeveralInputs, EvaluateReadsAnArrayForEach) {
   EXPECT_EQ(output("evaluate two.onnx --data d.npz"), "accuracy: 0.6667\n");                      // 1, 1, 1
   EXPECT_EQ(output("evaluate two.onnx --data d.npz --output-name Sub_1"), "accuracy: 0.3333\n");  // 1, 0, 1
   write_npz(path("e.npz"), std::array{raw_tensor("a", a), raw_tensor("y", y)});
-  expect_failure("evaluate two.onnx --data e.npz",
-                 "e.npz: arrays a, b, and y_test or y, are required; it has: a, y");
+  expect_failure("evaluate two.onnx --data e.npz", "e.npz: arrays a, b, and y_test or y, are required; it has: a, y");
   write("t.csv", "1,2,1\n");
-  expect_failure("evaluate two.onnx --data t.csv",
-                 "two.onnx: inputs a, b; t.csv has samples for one. A .npz file can have an array for each input, and y");
+  expect_failure(
+      "evaluate two.onnx --data t.csv",
+      "two.onnx: inputs a, b; t.csv has samples for one. A .npz file can have an array for each input, and y");
 }
 
 /// Every kind of batch, in predict and run: the same rows.
@@ -135,11 +144,11 @@ TEST_F(SeveralInputs, SamplesAreCountedWhateverTheBatchAxis) {
     Axes made;  // by run, from six samples
   };
   const Axes rows{6, 2}, stacked{6, 1, 2};
-  for (const Case& each : {Case{"open", {Writer::any, 4}, {Writer::any, 2}, "any size", rows},
-                           Case{"no batch axis", {4}, {2}, "none, a pass takes one sample", rows},
-                           Case{"one", {1, 4}, {1, 2}, "1 sample", rows},
-                           Case{"two", {2, 4}, {2, 2}, "2 samples", rows},
-                           Case{"more axes", {1, 1, 4}, {1, 1, 2}, "1 sample", stacked}}) {
+  for (const Case& each :
+       {Case{"open", {Writer::any, 4}, {Writer::any, 2}, "any size", rows},
+        Case{"no batch axis", {4}, {2}, "none, a pass takes one sample", rows},
+        Case{"one", {1, 4}, {1, 2}, "1 sample", rows}, Case{"two", {2, 4}, {2, 2}, "2 samples", rows},
+        Case{"more axes", {1, 1, 4}, {1, 1, 2}, "1 sample", stacked}}) {
     SCOPED_TRACE(each.what);
     write("g.onnx", product_graph(each.x, each.y, w));
     const std::string info = output("info g.onnx");
@@ -214,15 +223,15 @@ TEST_F(SeveralInputs, OfARunCountTheSameSamples) {
   EXPECT_EQ(NpyFile(path("y.npy")).tensor(), expected);
   expect_rows(output("predict g.onnx x.npy biases.npy"), expected);
   write_npy(path("few.npy"), Tensor(Shape{5, 2}));
-  expect_failure("run g.onnx -i x.npy -i few.npy",
-                 "g.onnx: input 'state' has 6 samples, input 'bias' has 5");
+  expect_failure("run g.onnx -i x.npy -i few.npy", "g.onnx: input 'state' has 6 samples, input 'bias' has 5");
 }
 
 TEST_F(SeveralInputs, OfAFixedBatchAreAMultipleOfIt) {
   write("g.onnx", product_graph({4, 4}, {4, 2}, w));
-  expect_failure("run g.onnx -i x.npy",
-                 "g.onnx: input 'x' has shape (4, 4), the array has (6, 4); the number of samples must be a multiple of "
-                 "4, the model's batch size");
+  expect_failure(
+      "run g.onnx -i x.npy",
+      "g.onnx: input 'x' has shape (4, 4), the array has (6, 4); the number of samples must be a multiple of "
+      "4, the model's batch size");
   expect_rows(output("predict g.onnx x.npy"), product(x, w));
 }
 
