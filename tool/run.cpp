@@ -6,6 +6,7 @@
 #include "cornu/core/text/printable.h"
 #include "cornu/formats/npy/npy.h"
 #include "cornu/tool/commands.h"
+#include "cornu/tool/keras_files.h"
 #include "cornu/tool/network.h"
 #include "cornu/tool/onnx_files.h"
 #include "cornu/tool/ports.h"
@@ -50,7 +51,7 @@ void Run::declare(CLI::App& app) {
 }
 
 std::string Run::run() const {
-  const FileKind kind = kind_of_file(model);
+  const FileKind kind = is_keras(model) ? FileKind::keras : kind_of_file(model);
   require<ValueError>(kind == FileKind::onnx,
                       "{}: {}; 'cornu run' takes an ONNX model, 'cornu predict' a Cornu or Keras model", model,
                       name_of(kind));

@@ -28,6 +28,13 @@ TEST_F(KerasFiles, AreDescribedAndUsedLikeOtherModels) {
   EXPECT_LT(testing::keras_difference(to_tensor(NpyFile(folder / "y.npy").array()), outputs[0]), 1e-5);
 }
 
+TEST_F(KerasFiles, AreNotRun) {
+  copy_model("mlp.keras");
+  expect_failure("run mlp.keras",
+                 "mlp.keras: a Keras model (.keras); 'cornu run' takes an ONNX model, 'cornu predict' a Cornu or Keras "
+                 "model");
+}
+
 TEST_F(KerasFiles, AreConverted) {
   copy_model("mlp.keras");
   const Result result = cornu("convert mlp.keras m.safetensors");
