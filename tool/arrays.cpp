@@ -36,6 +36,12 @@ Arrays read_arrays(const std::string& path, FileKind kind) {
     case FileKind::gzip:
       result.list = {raw_tensor(stem_of(path), result.owner.emplace<IdxArray>(read_idx(path)))};
       break;
+    case FileKind::hdf5: {
+      const KerasWeights& weights = result.owner.emplace<KerasWeights>(read_keras_weights(path));
+      result.list = weights.list;
+      result.unread = weights.unread;
+      break;
+    }
     case FileKind::onnx: {
       const OnnxWeights& weights = result.owner.emplace<OnnxWeights>(read_onnx_weights(path));
       for (const auto& [name, tensor] : weights.list) result.list.push_back(raw_tensor(name, tensor));

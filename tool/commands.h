@@ -42,17 +42,21 @@ struct Convert {
   std::string run() const;
 
  private:
-  std::vector<std::string> convert_model() const;
+  std::vector<std::string> convert_model(FileKind kind) const;
   std::vector<std::string> convert_keras() const;
+  /// Reads IN's weights into the model. Throws like its readers if they do not fit.
+  void load_weights(Sequential& network, FileKind kind) const;
   /// Writes a model in the format of OUT's ending. Returns what OUT holds, as Becomes (convert.cpp).
   unsigned write_model(const Sequential& network) const;
   std::vector<std::string> convert_arrays(FileKind kind) const;
+  /// Writes arrays in the format of OUT's ending. Returns what it does not hold.
+  std::vector<std::string> write_arrays(const std::vector<RawTensor>& arrays, bool have_names) const;
 };
 
 /// `cornu predict MODEL INPUT...`: prints predictions for samples.
 struct Predict {
-  std::string model, output;
-  std::vector<std::string> inputs;
+  std::string model, output, output_name;
+  std::vector<std::string> inputs;  // file; name=file if the model has several inputs
   Index top = 0;
   bool all = false, classes = false;
   ScaleOptions scale;
@@ -72,7 +76,7 @@ struct Run {
 
 /// `cornu evaluate MODEL`: prints loss and metrics on labelled data.
 struct Evaluate {
-  std::string model, mnist, data;
+  std::string model, mnist, data, output_name;
   ScaleOptions scale;
 
   void declare(CLI::App& app);

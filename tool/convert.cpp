@@ -6,10 +6,13 @@
 #include <list>
 
 #include "cornu/core/text/listed.h"
+#include "cornu/core/text/naming.h"
 #include "cornu/models/export_cpp/program.h"
+#include "cornu/models/saving/saving.h"
 #include "cornu/models/sequential.h"
 #include "cornu/tool/arrays.h"
 #include "cornu/tool/commands.h"
+#include "cornu/tool/conversions.h"
 #include "cornu/tool/keras_files.h"
 #include "cornu/tool/network.h"
 #include "cornu/tool/onnx_files.h"
@@ -20,15 +23,6 @@ namespace {
 
 Names names_called(const std::string& text) {
   return text == "keras" ? Names::keras : text == "pytorch" ? Names::pytorch : Names::cornu;
-}
-
-void require_can(bool can, const std::string& in, FileKind kind, const std::string& out) {
-  require<FormatError>(can || kind != FileKind::gzip, "{}: {}", in, detail::described(kind));
-  require<ValueError>(
-      can,
-      "{}: {} cannot be converted to {}; a Cornu model converts to .onnx and .h; safetensors, PyTorch, ONNX, "
-      ".npy, .npz and IDX files convert to .safetensors, .npz and .npy",
-      in, name_of(kind), out);
 }
 
 /// Checks an option that applies only to files with one ending.
@@ -140,7 +134,9 @@ std::vector<std::string> classes_of(const Sequential& network) {
 
 void Convert::declare(CLI::App& app) {
   const CLI::IsMember names({"cornu", "keras", "pytorch"});
-  app.add_option("IN", in, "a Cornu or Keras model, or arrays (safetensors, PyTorch's .pt, ONNX, .npy, .npz, IDX)")
+  app.add_option(
+         "IN", in,
+         "a Cornu or Keras model, or arrays (safetensors, PyTorch's .pt, Keras's .weights.h5, ONNX, .npy, .npz, IDX)")
       ->required()
       ->option_text(" ");
   app.add_option("OUT", out,
@@ -180,18 +176,15 @@ std::string Convert::run() const {
   only_for(compressed, "--compressed", out, ".npz");
   only_for(!to.empty(), "--to", out, ".safetensors");
   require<UsageError>(from.empty() || !model.empty(), "--from requires --model");
-  const bool of_keras = is_keras(in);
-  const FileKind kind = of_keras ? FileKind::keras : kind_of_file(in);
+  const FileKind kind = is_keras_weights(in) ? FileKind::hdf5 : is_keras(in) ? FileKind::keras : kind_of_file(in);
   std::error_code ignored;
   require<ValueError>(!std::filesystem::equivalent(in, out, ignored), "{}: IN and OUT are the same file", out);
+  const Source source{in, kind};
+  source.require_can_become(out, !model.empty(), !to.empty());
   const bool is_model = out.ends_with(".onnx") || out.ends_with(".h") || !model.empty() || !to.empty();
-  const bool is_weights = kind == FileKind::pytorch && !model.empty();
-  require_can(is_model ? of_keras || kind == FileKind::safetensors || is_weights
-                       : has_arrays(kind) || (of_keras && out.ends_with(".safetensors")),
-              in, kind, out);
-  const std::vector<std::string> left_out = of_keras && model.empty() ? convert_keras()
-                                            : is_model                ? convert_model()
-                                                                      : convert_arrays(kind);
+  const std::vector<std::string> left_out = kind == FileKind::keras && model.empty() ? convert_keras()
+                                            : is_model                               ? convert_model(kind)
+                                                                                     : convert_arrays(kind);
   if (left_out.empty()) return "";
   std::string text = message("{}: left out:", out);
   for (const std::string& what : left_out) text += message("\n  {}", what);
@@ -199,9 +192,16 @@ std::string Convert::run() const {
 }
 
 std::vector<std::string> Convert::convert_keras() const {
-  const Sequential network = load_keras(in, {});
-  const unsigned becomes = write_model(network);
+  Sequential network = load_keras(in, {});
   std::vector<std::string> left_out;
+  unsigned becomes = as_arrays;
+  if (out.ends_with(".npz") || out.ends_with(".npy")) {
+    std::vector<RawTensor> arrays;
+    for (const auto& [key, parameter] : network.parameters()) arrays.push_back(raw_tensor(key, parameter->value));
+    left_out = write_arrays(arrays, true);
+  } else {
+    becomes = write_model(network);
+  }
   if (becomes == as_arrays) left_out.emplace_back(parts[0].name);
   if (network.compiled()) {
     if (becomes != as_model) left_out.emplace_back("its compile settings: optimizer, loss, metrics");
@@ -210,16 +210,29 @@ std::vector<std::string> Convert::convert_keras() const {
   return left_out;
 }
 
-std::vector<std::string> Convert::convert_model() const {
+void Convert::load_weights(Sequential& network, FileKind kind) const {
+  if (kind == FileKind::keras || kind == FileKind::hdf5) return load_keras_weights(network, in);
+  if (kind == FileKind::npz) {
+    require<UsageError>(from.empty() || from == "cornu",
+                        "--from {} applies to safetensors and PyTorch files; convert {} to .safetensors first", from,
+                        in);
+    const Arrays arrays = read_arrays(in, kind);
+    const NamedTensors tensors(in, arrays.list, arrays.unread);
+    return detail::naming(in, [&] { detail::get_weights(tensors, network.parameters(), {}); });
+  }
+  LoadWeightsOptions options;
+  if (!from.empty()) options.names = names_called(from);
+  network.load_weights(in, options);
+}
+
+std::vector<std::string> Convert::convert_model(FileKind kind) const {
+  if (!model.empty() && is_keras_weights(model)) fail_without_model(model);
+  require<FormatError>(model.empty() || !is_keras(model),
+                       "--model {}: a Keras model; 'cornu convert {} MODEL.safetensors' makes a Cornu model of it",
+                       model, model);
   const SafetensorsFile file(model.empty() ? in : model);
   Sequential network = load_model(file, {.compile = false});
-  if (!model.empty() && is_keras(in)) {
-    load_keras_weights(network, in);
-  } else if (!model.empty()) {
-    LoadWeightsOptions options;
-    if (!from.empty()) options.names = names_called(from);
-    network.load_weights(in, options);
-  }
+  if (!model.empty()) load_weights(network, kind);
   const auto becomes = static_cast<Becomes>(write_model(network));
   std::vector<std::string> left_out = lost(file, becomes);
   if (const auto keys = keys_of(file.metadata()); !keys.empty()) left_out.push_back("metadata: " + some_of(keys));
@@ -237,7 +250,6 @@ unsigned Convert::write_model(const Sequential& network) const {
     if (!name.empty()) options.name = name;
     network.export_cpp(out, options);
   } else {
-    require_can(out.ends_with(".safetensors"), in, FileKind::safetensors, out);
     if (to.empty()) {
       network.save(out);
     } else {
@@ -265,25 +277,27 @@ std::vector<std::string> Convert::convert_arrays(FileKind kind) const {
   for (const UnreadArray& array : from_in.unread) {
     left_out.push_back(message("\"{}\" ({})", array.name, array.reason));
   }
-  std::list<std::vector<Real>> owner;
   if (out.ends_with(".safetensors")) {
     write_safetensors(out, from_in.list, metadata);
     return left_out;
   }
-  if (out.ends_with(".npz")) {
-    write_npz(out, known_to_numpy(from_in.list, owner), {.compressed = compressed});
-  } else {
-    require_can(out.ends_with(".npy"), in, kind, out);
-    require<ValueError>(from_in.list.size() == 1, "{}: {} arrays, but a .npy file holds one; use .npz", in,
-                        from_in.list.size());
-    write_npy(out, known_to_numpy(from_in.list, owner).front());
-    const bool has_name = kind != FileKind::npy && kind != FileKind::idx && kind != FileKind::gzip;
-    if (const std::string& own = from_in.list.front().name; has_name && own != stem_of(out)) {
-      left_out.push_back(message("the name \"{}\"", own));
-    }
-  }
+  const bool have_names = kind != FileKind::npy && kind != FileKind::idx && kind != FileKind::gzip;
+  for (std::string& what : write_arrays(from_in.list, have_names)) left_out.push_back(std::move(what));
   if (!keys.empty()) left_out.push_back("metadata: " + some_of(keys));
   return left_out;
+}
+
+std::vector<std::string> Convert::write_arrays(const std::vector<RawTensor>& arrays, bool have_names) const {
+  std::list<std::vector<Real>> owner;
+  if (out.ends_with(".npz")) {
+    write_npz(out, known_to_numpy(arrays, owner), {.compressed = compressed});
+    return {};
+  }
+  require<ValueError>(arrays.size() == 1, "{}: {} arrays, but a .npy file holds one; use .npz", in, arrays.size());
+  write_npy(out, known_to_numpy(arrays, owner).front());
+  const std::string& own = arrays.front().name;
+  if (!have_names || own == stem_of(out)) return {};
+  return {message("the name \"{}\"", own)};
 }
 
 }  // namespace cornu::tool

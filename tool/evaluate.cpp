@@ -22,7 +22,7 @@ namespace {
 
 /// Samples and labels as a dataset.
 struct Data {
-  Samples x;
+  SampleSet x;
   Tensor y;
 
   Index size() const { return x.size(); }
@@ -35,6 +35,20 @@ struct Data {
     for (const Index row : rows) to = std::copy_n(y.data() + row * width, width, to);
   }
 };
+
+/// The samples of a model with one input.
+SampleSet single(const std::string& name, Samples samples) {
+  std::vector<NamedSamples> list;
+  list.push_back({name, std::move(samples)});
+  return SampleSet(std::move(list));
+}
+
+/// Throws ValueError for a model with several inputs.
+void require_one_input(const Network& network, const std::string& model, const std::string& data) {
+  require<ValueError>(network.inputs.size() == 1,
+                      "{}: inputs {}; {} has samples for one. A .npz file can have an array for each input, and y",
+                      model, detail::listed(network.inputs, &NetworkInput::name), data);
+}
 
 /// MNIST's test images and labels.
 Data read_mnist(const std::string& folder, const Sequential& model) {
@@ -57,25 +71,37 @@ Data read_mnist(const std::string& folder, const Sequential& model) {
   std::iota(rows.begin(), rows.end(), Index{0});
   images.gather(rows, x, y);
   const RawTensor array = raw_tensor(folder, x);
-  return {.x = Samples({.array = array, .owner = std::move(x)}, model.input_shape(), {}, folder), .y = std::move(y)};
+  return {.x = single(folder, Samples({.array = array, .owner = std::move(x)}, model.input_shape(), {}, folder)),
+          .y = std::move(y)};
 }
 
-/// Reads x_test and y_test, as in Keras's mnist.npz, or x and y.
-Data read_npz(const std::string& path, const std::optional<Shape>& input, const ScaleOptions& scale) {
-  NpzFile file(path);
+/// Reads x_test and y_test, as in Keras's mnist.npz, or x and y. For a model with several inputs: an array with the
+/// name of each, and y_test or y.
+Data read_npz(const std::string& path, const std::vector<NetworkInput>& inputs, const ScaleOptions& scale) {
+  const NpzFile file(path);
   const bool is_split = file.find("x_test") != nullptr;
-  const char* const x = is_split ? "x_test" : "x";
-  const char* const y = is_split ? "y_test" : "y";
-  require<FormatError>(file.find(x) != nullptr && file.find(y) != nullptr,
-                       "{}: arrays x_test and y_test, or x and y, are required; it has: {}", path,
+  const bool is_y_test = inputs.size() > 1 ? file.find("y_test") != nullptr : is_split;
+  const char* const y = is_y_test ? "y_test" : "y";
+  const auto array_of = [&](const NetworkInput& input) -> std::string {
+    return inputs.size() > 1 ? input.name : is_split ? "x_test" : "x";
+  };
+  bool has_all = file.find(y) != nullptr;
+  for (const NetworkInput& input : inputs) has_all = has_all && file.find(array_of(input)) != nullptr;
+  require<FormatError>(has_all, "{}: arrays {} are required; it has: {}", path,
+                       inputs.size() > 1 ? detail::listed(inputs, &NetworkInput::name) + ", and y_test or y,"
+                                         : "x_test and y_test, or x and y,",
                        detail::listed(file.arrays(), &RawTensor::name));
-  const RawTensor array = *file.find(x);
-  Tensor labels = file.tensor(y);
-  Data data{.x = Samples({.array = array, .owner = std::move(file)}, input, scale, path + ": " + x),
-            .y = std::move(labels)};
+  std::vector<NamedSamples> list;
+  for (const NetworkInput& input : inputs) {
+    const std::string x = array_of(input), name = path + ": " + x;
+    NpzFile own(path);
+    const RawTensor array = *own.find(x);
+    list.push_back({name, Samples({.array = array, .owner = std::move(own)}, input.shape, scale, name)});
+  }
+  Data data{.x = SampleSet(std::move(list)), .y = file.tensor(y)};
   require<FormatError>(data.y.rank() > 0 && data.size() == data.y.shape()[0],
-                       R"({}: "{}" is {} but "{}" is {}; their first axes count the samples and must agree)", path, x,
-                       data.feature_shape().batched(data.size()), y, data.y.shape());
+                       R"({}: "{}" is {} but "{}" is {}; their first axes count the samples and must agree)", path,
+                       array_of(inputs.front()), data.x.shapes().front().batched(data.size()), y, data.y.shape());
   return data;
 }
 
@@ -84,21 +110,22 @@ Data read_table(const std::string& path, const Network& network, const ScaleOpti
   const CsvEncoding* const encoding = network.encoding();
   if (encoding == nullptr) {
     LabelledSamples table = read_labelled_numbers(path, network.model.input_shape(), scale);
-    return {.x = std::move(table.x), .y = std::move(table.y)};
+    return {.x = single(path, std::move(table.x)), .y = std::move(table.y)};
   }
   const TensorDataset table = read_labelled_table(path, *encoding, scale);
   Numbers numbers;
   numbers.array = raw_tensor(path, numbers.owner.emplace<Tensor>(table.x()));
-  return {.x = Samples(std::move(numbers), network.model.input_shape(), scale, path), .y = table.y()};
+  return {.x = single(path, Samples(std::move(numbers), network.model.input_shape(), scale, path)), .y = table.y()};
 }
 
-Data read_data(const std::string& path, const Network& network, const ScaleOptions& scale) {
+Data read_data(const std::string& path, const Network& network, const ScaleOptions& scale, const std::string& model) {
   const FileKind kind = kind_of_file(path);
   require_table(kind, path, scale.table);
   switch (kind) {
     case FileKind::npz:
-      return read_npz(path, network.model.input_shape(), scale);
+      return read_npz(path, network.inputs, scale);
     case FileKind::csv:
+      require_one_input(network, model, path);
       return read_table(path, network, scale);
     case FileKind::gzip:
       throw FormatError(message("{}: {}", path, detail::described(kind)));
@@ -120,18 +147,18 @@ void fit_labels(Tensor& y, const Network& network) {
 }  // namespace
 
 void Evaluate::declare(CLI::App& app) {
-  app.add_option("MODEL", model, "a Cornu model, or an ONNX model with one input and one output")
-      ->required()
-      ->option_text(" ");
+  app.add_option("MODEL", model, "a Cornu, Keras or ONNX model")->required()->option_text(" ");
   CLI::Option* const folder =
       app.add_option("--mnist", mnist, "a folder with MNIST's t10k files, or files in the same format");
   folder->option_text("DIR");
   app.add_option(
          "--data", data,
          "a .npz file with x_test and y_test, or x and y; or a table, with the label last unless the model has an "
-         "encoding")
+         "encoding. For a model with several inputs: a .npz file with an array for each, and y")
       ->excludes(folder)
       ->option_text("FILE");
+  app.add_option("--output-name", output_name, "the output of an ONNX model to compare (default: the first)")
+      ->option_text("NAME");
   scale.declare(app);
 }
 
@@ -141,9 +168,10 @@ std::string Evaluate::run() const {
                       "evaluate: --scale and --invert require --data");
   require<UsageError>(!data.empty() || scale.table.given().empty(), "evaluate: {} requires --data",
                       scale.table.given());
-  Network network = load_network(model, {});
-  Data samples = data.empty() ? read_mnist(mnist, network.model) : read_data(data, network, scale);
-  if (!network.model.built()) network.model.build(samples.feature_shape());
+  Network network = load_network(model, {}, output_name);
+  if (data.empty()) require_one_input(network, model, mnist);
+  Data samples = data.empty() ? read_mnist(mnist, network.model) : read_data(data, network, scale, model);
+  build_for(network, samples.x);
   std::string text;
   if (!network.model.compiled()) {
     const Tensor outputs = predict(network, samples.x);

@@ -236,6 +236,7 @@ std::string onnx_info(const std::string& path, bool json) {
   }
   if (const std::string producer = shown(described.at("producer")); !producer.empty()) text += ", by " + producer;
   text += "\nInputs:\n" + ports_text(described.at("inputs")) + "Outputs:\n" + ports_text(described.at("outputs"));
+  text += "Batch: " + shown(described.at("batch")) + '\n';
   if (const Json& metadata = described.at("metadata"); !metadata.as<Json::Object>()->empty()) {
     text += "Metadata:\n" + lines_of(metadata);
   }
@@ -289,19 +290,22 @@ std::string keras_info(const std::string& path, bool json) {
 
 void Info::declare(CLI::App& app) {
   app.add_option("FILE", file,
-                 "a model (safetensors, ONNX, Keras), or arrays (safetensors, PyTorch's .pt, .npy, .npz, IDX)")
+                 "a model (safetensors, ONNX, Keras), or arrays (safetensors, PyTorch's .pt, Keras's .weights.h5, "
+                 ".npy, .npz, IDX)")
       ->required()
       ->option_text(" ");
   app.add_flag("--json", json, "print one line of JSON");
 }
 
 std::string Info::run() const {
-  if (is_keras(file)) return keras_info(file, json);
-  const FileKind kind = kind_of_file(file);
+  const bool are_weights = is_keras_weights(file);
+  if (!are_weights && is_keras(file)) return keras_info(file, json);
+  const FileKind kind = are_weights ? FileKind::hdf5 : kind_of_file(file);
   if (kind == FileKind::safetensors) return safetensors_info(file, json);
   if (kind == FileKind::onnx) return onnx_info(file, json);
   const Arrays arrays = read_arrays(file, kind);
   const char* const format = kind == FileKind::pytorch ? "pytorch"
+                             : kind == FileKind::hdf5  ? "keras"
                              : kind == FileKind::npz   ? "npz"
                              : kind == FileKind::npy   ? "npy"
                                                        : "idx";

@@ -47,6 +47,13 @@ int print(std::string_view result) {
   return complain(failed, fmt::format("standard output: {}", std::strerror(errno)));
 }
 
+/// CLI11's "--output: 1 required TEXT missing" without the name of its type.
+std::string in_words(std::string text) {
+  const std::size_t at = text.find(": 1 required ");
+  if (at != std::string::npos && text.ends_with(" missing")) text.replace(at, std::string::npos, " requires a value");
+  return text;
+}
+
 int run(int argc, char** argv) {
   CLI::App app("Inspects, converts, runs and evaluates neural networks", "cornu");
   app.require_subcommand(0, 1);
@@ -74,7 +81,7 @@ int run(int argc, char** argv) {
     app.exit(asked, answer);
     return print(answer.str());
   } catch (const CLI::ParseError& error) {
-    return complain(misused, fmt::format("{}\nTry 'cornu --help' for more.", error.what()));
+    return complain(misused, fmt::format("{}\nTry 'cornu --help' for more.", in_words(error.what())));
   }
   if (app.get_subcommands().empty()) return complain(misused, "a command is required; 'cornu --help' lists them");
   return print(text);

@@ -8,12 +8,14 @@
 #include <vector>
 
 #include "cornu/core/options/json.h"
+#include "cornu/tool/graph_batch.h"
 #include "cornu/tool/network.h"
 
 /// Everything that depends on cornu::onnx. Without it, these functions throw ValueError saying so.
 namespace cornu::tool {
 
-Network load_onnx(const std::string& path);
+/// The graph as a network with one of its outputs; the first one if the name is empty.
+Network load_onnx(const std::string& path, const std::string& output);
 
 /// The initializers of a graph, with the names and axis order of the file.
 struct OnnxWeights {
@@ -45,7 +47,10 @@ class OnnxGraph {
   std::vector<std::string> input_names() const;
   std::vector<std::string> output_names() const;
   /// Runs it on arrays by the names of the inputs. An array with one axis less than the input, whose first axis is open
-  /// or 1 in the file, is a batch of one. Throws ValueError for other shapes.
+  /// or 1 in the file, is a batch of one. Where the shapes of the file are fixed, arrays of many samples run one by
+  /// one: those with one axis more, and, if the outputs count samples, those with a multiple of the first axis. The
+  /// outputs are stacked, or joined along their first axis. Arrays that fit as they are are used for each of them.
+  /// Throws ValueError for other shapes.
   std::vector<GraphOutput> run(const std::map<std::string, RawTensor>& inputs) const;
 
  private:
@@ -53,9 +58,9 @@ class OnnxGraph {
   std::unique_ptr<Content> content_;
 };
 
-/// The contents of a file: "ir_version", "producer", "opsets", "inputs", "outputs", "metadata", "nodes" (the count of
-/// each op), "initializers", "parameters" (the count of their floats), "multiply_adds" (of a pass in which open
-/// dimensions are 1; null if it cannot run), and "unsupported" (every reason why Cornu cannot run it).
+/// The contents of a file: "ir_version", "producer", "opsets", "inputs", "outputs", "batch", "metadata", "nodes" (the
+/// count of each op), "initializers", "parameters" (the count of their floats), "multiply_adds" (of a pass in which
+/// open dimensions are 1; null if it cannot run), and "unsupported" (every reason why Cornu cannot run it).
 Json describe_onnx(const std::string& path);
 
 }  // namespace cornu::tool

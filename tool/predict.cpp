@@ -11,6 +11,7 @@
 #include "cornu/models/metrics/probabilities.h"
 #include "cornu/tool/commands.h"
 #include "cornu/tool/network.h"
+#include "cornu/tool/ports.h"
 
 namespace cornu::tool {
 
@@ -55,15 +56,36 @@ std::string class_text(const Network& network, Outputs outputs) {
   return class_name(network, p[0] > Real(0.5) ? 1 : 0);
 }
 
+/// The files of the samples of one prediction, by the names of the inputs.
+struct Pass {
+  std::string label;  ///< begins the lines: the file, if there are several
+  std::map<std::string, std::string> files;
+};
+
+/// A model with one input predicts for each file, a model with several for the samples in all files together.
+std::vector<Pass> passes_of(const Network& network, const std::vector<std::string>& given, const std::string& model) {
+  std::vector<std::string> names;
+  for (const NetworkInput& input : network.inputs) names.push_back(input.name);
+  std::vector<Pass> passes;
+  if (names.size() > 1) {
+    passes.push_back({"", files_of(given, names, "")});
+    require_all(passes.front().files, names, model, "file");
+    return passes;
+  }
+  for (const std::string& text : given) {
+    const auto files = files_of({text}, names, "");
+    passes.push_back({given.size() > 1 ? files.begin()->second : "", files});
+  }
+  return passes;
+}
+
 }  // namespace
 
 void Predict::declare(CLI::App& app) {
-  app.add_option("MODEL", model, "a Cornu model, a Keras model, or an ONNX model with one input and one output")
-      ->required()
-      ->option_text(" ");
+  app.add_option("MODEL", model, "a Cornu, Keras or ONNX model")->required()->option_text(" ");
   app.add_option("INPUT", inputs,
                  "samples: IDX (also .gz), .npy, PNG, PGM, or a table with one sample per line; - is standard "
-                 "input")
+                 "input. For a model with several inputs: a file for each, NAME=FILE or in order")
       ->required()
       ->option_text("...");
   CLI::Option* const all_flag = app.add_flag("--all", all, "print all outputs, separated by commas");
@@ -81,20 +103,23 @@ void Predict::declare(CLI::App& app) {
       if (other != option) option->excludes(other);
     }
   }
+  app.add_option("--output-name", output_name, "the output of an ONNX model to print (default: the first)")
+      ->option_text("NAME");
   scale.declare(app);
 }
 
 std::string Predict::run() const {
   require<UsageError>(output.empty() || output.ends_with(".npy"), "--output: {}: its name must end in .npy", output);
-  Network network = load_network(model, {.compile = false});
+  Network network = load_network(model, {.compile = false}, output_name);
   std::string text;
   std::vector<Real> kept;
   Shape sample;
   std::optional<Index> best;  // number of classes to print; if not given, the built model decides
   if (top > 0 || all || classes) best = top;
-  for (const std::string& input : inputs) {
-    const Tensor outputs =
-        predict(network, read_samples(input, network.model.input_shape(), scale, network.encoding()));
+  for (const auto& [label, files] : passes_of(network, inputs, model)) {
+    const SampleSet samples = read_samples(network, files, scale);
+    build_for(network, samples);
+    const Tensor outputs = predict(network, samples);
     sample = outputs.shape().sub(1);
     if (!output.empty()) {
       kept.insert(kept.end(), outputs.begin(), outputs.end());
@@ -105,7 +130,7 @@ std::string Predict::run() const {
     if (!best) best = is_classifier(network) ? 1 : 0;
     for (Index row = 0; row < outputs.shape()[0]; ++row) {
       const Outputs numbers(outputs.data() + row * sample.size(), static_cast<std::size_t>(sample.size()));
-      if (inputs.size() > 1) text += detail::printable(input) + ": ";
+      if (!label.empty()) text += detail::printable(label) + ": ";
       text += classes     ? class_text(network, numbers)
               : *best > 0 ? top_text(network, numbers, *best)
                           : all_text(numbers);

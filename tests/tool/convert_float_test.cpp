@@ -120,20 +120,20 @@ TEST_F(ConvertTool, AHeaderIsThatOfExportCpp) {
 }
 
 TEST_F(ConvertTool, ErrorsListThePossibleConversions) {
-  const std::string there_are =
-      "; a Cornu model converts to .onnx and .h; safetensors, PyTorch, ONNX, .npy, .npz and IDX files convert to "
-      ".safetensors, "
-      ".npz and .npy";
+  const std::string arrays = "; it converts to .safetensors, .npz and .npy";
   write("a.pgm", "P2 1 1 1 1");
   write_npy(folder / "a.npy", Tensor(Shape{2}));
   expect_failure("convert m.safetensors m.txt",
-                 "m.safetensors: a safetensors file cannot be converted to m.txt" + there_are);
-  expect_failure("convert a.npy a.onnx", "a.npy: a .npy array cannot be converted to a.onnx" + there_are);
-  expect_failure("convert a.pgm a.npy", "a.pgm: a PGM image cannot be converted to a.npy" + there_are);
+                 "m.safetensors: a Cornu model cannot be converted to m.txt; it converts to .safetensors, .npz, .npy, "
+                 ".onnx and .h");
+  expect_failure("convert a.npy a.onnx", "a.npy: a .npy array cannot be converted to a.onnx" + arrays);
+  expect_failure("convert a.pgm a.npy",
+                 "a.pgm: a PGM image cannot be converted to a.npy; only models and arrays (safetensors, "
+                 "PyTorch, Keras, ONNX, .npy, .npz and IDX files) can be converted");
   output("convert a.npy w.safetensors");
   expect_failure("convert w.safetensors w.h",
-                 "w.safetensors: weights without a model; 'cornu convert --model MODEL w.safetensors OUT' loads them "
-                 "into a model");
+                 "w.safetensors: a safetensors file cannot be converted to w.h" + arrays +
+                     ", and as the weights of a Cornu model (--model MODEL) to .safetensors, .onnx and .h");
   expect_failure("convert a.npy a.npz --int8", "--int8 applies only to .h, not to a.npz", 2);
   expect_failure("convert a.npy a.npz --name x", "--name applies only to .h, not to a.npz", 2);
   for (const char* const name : {"1a", "class"}) {

@@ -55,6 +55,50 @@ TEST_F(ForeignFiles, AreNamedByTheirKindInEveryCommand) {
   }
 }
 
+/// Every kind of file, complete or damaged, in every place of every command: an error names the file, and no function,
+/// type or layer of the library (ToolTest::cornu).
+TEST_F(ForeignFiles, InErrorsNothingOfTheLibraryIsNamed) {
+  small.model.save_weights(folder / "weights.safetensors");
+  write_npy(folder / "x.npy", Tensor(Shape{2, 4, 6}));
+  write_npy(folder / "odd.npy", Tensor(Shape{2, 5}));
+  std::vector<std::string> files{"m.safetensors", "weights.safetensors", "x.npy", "odd.npy", "none", "a_folder"};
+  std::filesystem::create_directory(folder / "a_folder");
+#ifdef CORNU_HAS_ONNX
+  output("convert m.safetensors m.onnx");
+  write("no.onnx", testing::unsupported_onnx_model());
+  files.insert(files.end(), {"m.onnx", "no.onnx"});
+#endif
+  for (const auto& [kind, bytes] : testing::foreign_files()) {
+    files.push_back(fmt::format("f{}.bin", files.size()));
+    write(files.back(), bytes);
+    if (bytes.size() < 12) continue;
+    files.push_back(fmt::format("f{}.bin", files.size()));
+    write(files.back(), bytes.substr(0, bytes.size() - 5));
+  }
+  for (const std::string whole : {"m.safetensors", "x.npy"}) {
+    files.push_back("cut_" + whole);
+    write(files.back(), read(whole).substr(0, read(whole).size() / 2));
+  }
+  std::size_t turn = 0;
+  for (const std::string& file : files) {
+    for (const char* const command :
+         {"info {}", "convert {} y.npz", "convert {} y.npy", "convert {} y.safetensors", "convert {} y.onnx",
+          "convert {} y.h", "convert {} y.pt", "convert {} y.safetensors --to keras",
+          "convert {} y.safetensors --model m.safetensors", "convert weights.safetensors y.safetensors --model {}",
+          "predict {} x.npy", "predict m.safetensors {}", "predict {} x.npy --output-name y", "run {} -i x.npy",
+          "evaluate {} --data x.npy", "evaluate m.safetensors --data {}", "evaluate m.safetensors --mnist {}"}) {
+      if (++turn % (commands_between == 1 ? 9 : 60) != 0) continue;  // 17 commands: each file is given to others
+      const std::string arguments = fmt::format(fmt::runtime(command), file);
+      const Result result = cornu(arguments);
+      EXPECT_TRUE(result.status == 0 || result.status == 1 || result.status == 2) << arguments << ": " << result.err;
+      if (result.status == 0) continue;
+      EXPECT_EQ(result.err.find("cornu: "), 0U) << arguments << ": " << result.err;
+      const bool names_it = result.err.find(file) != std::string::npos || result.err.find("x.npy") != std::string::npos;
+      EXPECT_TRUE(names_it) << arguments << ": " << result.err;
+    }
+  }
+}
+
 TEST_F(ForeignFiles, AreRecognisedByContentWhateverTheirNames) {
   for (const auto& [kind, bytes] : testing::foreign_files()) {
     if (kind == FileKind::safetensors || kind == FileKind::gzip) continue;
@@ -238,6 +282,7 @@ TEST_F(ForeignFiles, InfoShowsAnOnnxModelThatCannotRun) {
             "Outputs:\n"
             "  label   string    (None,)\n"
             "  scores  sequence  any\n"
+            "Batch: any size\n"
             "Metadata:\n"
             "  author: a\\u000ab\n"
             "Nodes:\n"
@@ -260,7 +305,8 @@ TEST_F(ForeignFiles, InfoShowsAnOnnxModelThatCannotRun) {
 TEST_F(ForeignFiles, AGraphWithoutInputsIsAnError) {
   copy_fixture("g_noinput_const.onnx");
   write("x.csv", "1,2\n");
-  const std::string text = "g_noinput_const.onnx: 0 inputs and 1 outputs; predict and evaluate require one of each";
+  const std::string text =
+      "g_noinput_const.onnx: 0 inputs and 1 outputs; predict and evaluate require one of each; 'cornu run' runs it";
   expect_failure("predict g_noinput_const.onnx x.csv", text);
   expect_failure("evaluate g_noinput_const.onnx --data x.csv", text);
   EXPECT_NE(output("info g_noinput_const.onnx").find("  Constant: 1\n"), std::string::npos);

@@ -178,6 +178,7 @@ TEST_F(InfoTool, ShowsAnOnnxModel) {
             "  input  float  (None, 4, 6)\n"
             "Outputs:\n"
             "  output  float  (None, 3)\n"
+            "Batch: any size\n"
             "Metadata:\n"
             "  class_names: [\"a\", \"b\", \"c c\"]\n"
             "Nodes:\n"

@@ -28,6 +28,13 @@ TEST_F(KerasFiles, AreDescribedAndUsedLikeOtherModels) {
   EXPECT_LT(testing::keras_difference(to_tensor(NpyFile(folder / "y.npy").array()), outputs[0]), 1e-5);
 }
 
+TEST_F(KerasFiles, AreNotRun) {
+  copy_model("mlp.keras");
+  expect_failure("run mlp.keras",
+                 "mlp.keras: a Keras model (.keras); 'cornu run' takes an ONNX model, 'cornu predict' a Cornu or Keras "
+                 "model");
+}
+
 TEST_F(KerasFiles, AreConverted) {
   copy_model("mlp.keras");
   const Result result = cornu("convert mlp.keras m.safetensors");
@@ -54,8 +61,20 @@ TEST_F(KerasFiles, OfWeightsAreReadIntoAModel) {
   EXPECT_EQ(cornu("convert small.weights.h5 n.safetensors --model m.safetensors").status, 0);
   const auto [inputs, outputs] = testing::keras_values("small");
   EXPECT_LT(testing::keras_difference(Sequential::load(folder / "n.safetensors").predict(inputs[0]), outputs[0]), 1e-6);
-  expect_failure("info small.weights.h5",
-                 "small.weights.h5: weights without a model; keras::load_weights reads them into a model built in C++");
+  EXPECT_EQ(output("info small.weights.h5"),
+            "small.weights.h5: keras\n"
+            "\n"
+            "Name                   Type  Shape   Bytes\n"
+            "layers/dense/vars/0    F32   (3, 4)  48\n"
+            "layers/dense/vars/1    F32   (4,)    16\n"
+            "layers/dense_1/vars/0  F32   (4, 2)  32\n"
+            "layers/dense_1/vars/1  F32   (2,)    8\n"
+            "optimizer/vars/0       I64   ()      8\n"
+            "optimizer/vars/1       F32   ()      4\n"
+            "6 arrays, 28 elements, 116 bytes\n");
+  expect_failure("predict small.weights.h5 x.npy",
+                 "small.weights.h5: weights without a model; 'cornu convert --model MODEL small.weights.h5 OUT' loads "
+                 "them into a model");
 }
 
 }  // namespace

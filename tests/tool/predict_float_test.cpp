@@ -276,13 +276,13 @@ TEST_F(PredictTool, PadsSamplesToTheFixedBatchOfAGraph) {
   EXPECT_EQ(output("predict m.onnx x.csv"), classes);
 
   onnx::detail::Writer other;
-  const Index halves[] = {16, 1};
+  const Index halves[] = {16, 1}, open[] = {onnx::detail::Writer::any, 1};
   other.input("x", shape);
-  other.output(other.node("Reshape", {"x", other.initializer("shape", std::span(halves))}), halves);
+  other.output(other.node("Reshape", {"x", other.initializer("shape", std::span(halves))}), open);
   write("m.onnx", other.finished("halves"));
   const Result result = cornu("predict m.onnx x.csv");
   EXPECT_EQ(result.status, 1);
-  EXPECT_NE(result.err.find("for a batch of 8 samples its outputs have shape (16, 1)"), std::string::npos)
+  EXPECT_NE(result.err.find("m.onnx: for a batch of 8 samples its outputs have shape (16, 1)"), std::string::npos)
       << result.err;
 }
 #endif

@@ -55,9 +55,10 @@ TEST_F(PyTorchTool, ErrorsSayWhatToDo) {
   const std::string without_model =
       "plain.pt: weights without a model; 'cornu convert --model MODEL plain.pt OUT' loads them into a model";
   expect_failure("predict plain.pt views.pt", without_model);
-  expect_failure("convert plain.pt x.onnx",
-                 "plain.pt: a PyTorch checkpoint cannot be converted to x.onnx; a Cornu model converts to .onnx and "
-                 ".h; safetensors, PyTorch, ONNX, .npy, .npz and IDX files convert to .safetensors, .npz and .npy");
+  expect_failure(
+      "convert plain.pt x.onnx",
+      "plain.pt: a PyTorch checkpoint cannot be converted to x.onnx; it converts to .safetensors, .npz and .npy, "
+      "and as the weights of a Cornu model (--model MODEL) to .safetensors, .onnx and .h");
   expect_failure("info two.pt",
                  "two.pt: data.pkl: it has several dicts of tensors: \"generator\", \"discriminator\"; in Python, "
                  "torch.save(torch.load(FILE)[\"generator\"], ...) writes one of them");

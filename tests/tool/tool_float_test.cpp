@@ -44,6 +44,7 @@ TEST_F(Tool, MisuseAndFailureHaveDifferentStatuses) {
   expect_failure("predict m.safetensors x --all --top 3", "--all excludes --top" + hint, 2);
   expect_failure("predict m.safetensors x --top 0", "--top: Value 0 not in range 1 to 1000000" + hint, 2);
   expect_failure("predict m.safetensors x --scale a", "Could not convert: --scale = a" + hint, 2);
+  expect_failure("predict m.safetensors x -o", "--output requires a value" + hint, 2);
   expect_failure("info x", "x: cannot be opened (No such file or directory)");
 }
 
