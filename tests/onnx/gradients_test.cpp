@@ -114,6 +114,7 @@ const std::vector<GradientCase>& gradient_cases() {
       {"Unsqueeze", {Shape{2, 3}}, {{"axes", List{1}}}, 11},
       {"Slice", {Shape{4, 3}}, {{"starts", List{1}}, {"ends", List{3}}, {"axes", List{0}}}, 6},
       {"Abs", {Shape{2, 3}}},
+      {"AffineGrid", {Shape{2, 2, 3}, Whole{{2, 1, 3, 2}}}, {}, 20},
       {"Attention",
        {Shape{1, 2, 3, 2}, Shape{1, 1, 4, 2}, Shape{1, 1, 4, 3}},
        {{"is_causal", one}, {"softcap", 2.0}},
