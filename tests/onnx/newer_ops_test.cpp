@@ -10,7 +10,7 @@
 
 #include "cornu/core/error.h"
 #include "cornu/core/gradcheck.h"
-#include "cornu/tests/onnx/support.h"
+#include "cornu/tests/onnx/one_op.h"
 #include "cornu/tests/support/expect_error.h"
 #include "cornu/tests/support/special_values.h"
 
@@ -18,58 +18,18 @@
 namespace cornu {
 namespace {
 
+using testing::AnyInput;
 using testing::error_of;
 using testing::expect_close;
 using testing::Given;
 using testing::infinity;
-using testing::Kind;
+using testing::list;
 using testing::List;
 using testing::normal;
+using testing::reals_of;
+using testing::whole_of;
+using testing::WholeInput;
 using testing::Writer;
-
-/// Whole numbers of a shape; `type`: ONNX's number of their type, if it is not int64.
-struct WholeInput {
-  Shape shape;
-  List numbers;
-  Index type = 7;
-};
-using AnyInput = std::variant<Tensor, WholeInput>;
-
-onnx::Array output_of(const std::string& op, const std::vector<AnyInput>& inputs, const std::vector<Given>& attributes,
-                      Index opset, bool whole = false) {
-  Writer writer;
-  std::vector<std::string> names;
-  for (const AnyInput& input : inputs) {
-    if (const auto* const real = std::get_if<Tensor>(&input)) {
-      names.push_back(writer.initializer("x", *real));
-      continue;
-    }
-    const auto& given = std::get<WholeInput>(input);
-    const std::vector<Index> shape(given.shape.dimensions().begin(), given.shape.dimensions().end());
-    std::string name = writer.node("Reshape", {writer.initializer("n", given.numbers), writer.initializer("s", shape)},
-                                   {{"allowzero", Index{1}}});
-    if (given.type != 7) name = writer.node("Cast", {name}, {{"to", given.type}});
-    names.push_back(name);
-  }
-  const std::string y = "y";
-  writer.node_of(op, "", names, std::span(&y, 1), attributes, "node");
-  writer.output(y, {}, whole ? Kind::integer : Kind::real);
-  return onnx::parse(writer.finished("g", opset), "m").run_exact({}).at("y");
-}
-
-Tensor reals_of(const std::string& op, const std::vector<AnyInput>& inputs, const std::vector<Given>& attributes = {},
-                Index opset = 18) {
-  return std::get<Tensor>(output_of(op, inputs, attributes, opset));
-}
-onnx::Integers whole_of(const std::string& op, const std::vector<AnyInput>& inputs,
-                        const std::vector<Given>& attributes = {}, Index opset = 18) {
-  return std::get<onnx::Integers>(output_of(op, inputs, attributes, opset, true));
-}
-
-WholeInput list(List numbers) {
-  const auto n = static_cast<Index>(numbers.size());
-  return {{n}, std::move(numbers)};
-}
 
 TEST(OnnxNewerOps, ActivationsFollowTheirFormulas) {
   const Tensor x = normal({40}, 1);
