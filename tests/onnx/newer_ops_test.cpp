@@ -340,5 +340,17 @@ TEST(OnnxNewerOps, EinsumIsASumOfProducts) {
   }
 }
 
+TEST(OnnxNewerOps, RefuseTypesByName) {
+  const std::pair<Index, const char*> types[] = {
+      {17, "float8e4m3fn"}, {18, "float8e4m3fnuz"}, {19, "float8e5m2"}, {20, "float8e5m2fnuz"}, {21, "uint4"},
+      {22, "int4"},         {23, "float4e2m1"},     {24, "float8e8m0"}, {25, "uint2"},          {26, "int2"}};
+  for (const auto& [type, name] : types) {
+    const std::string error = error_of<Error>([&, to = type] {
+      reals_of("Cast", {Tensor({1}, {1})}, {{"to", to}}, 25);
+    });
+    EXPECT_NE(error.find(name), std::string::npos) << error;
+  }
+}
+
 }  // namespace
 }  // namespace cornu
