@@ -100,9 +100,7 @@ Var safe_softmax(Var scores) {
 }
 
 /// c tanh(x / c). Masked keys stay masked, unlike in ONNX up to 1.20, where they become -c.
-Var capped(Var scores, double c) {
-  return cornu::where(cornu::equal(scores, masked), masked, c * tanh(scores / c));
-}
+Var capped(Var scores, double c) { return cornu::where(cornu::equal(scores, masked), masked, c * tanh(scores / c)); }
 
 /// softmax(softcap(q k^T scale + mask)) v.
 void attention(Call& call) {
