@@ -116,9 +116,9 @@ inline const char* name_of_element_type(std::int64_t type) {
   constexpr const char* names[] = {"undefined", "float",  "uint8",     "int8",       "uint16",  "int16",
                                    "int32",     "int64",  "string",    "bool",       "float16", "double",
                                    "uint32",    "uint64", "complex64", "complex128", "bfloat16"};
-  constexpr const char* later[] = {"float8e4m3fn", "float8e4m3fnuz", "float8e5m2", "float8e5m2fnuz",
-                                   "uint4",        "int4",           "float4e2m1"};
-  return type >= 0 && type < 17 ? names[type] : type >= 17 && type < 24 ? later[type - 17] : "of an unknown type";
+  constexpr const char* later[] = {"float8e4m3fn", "float8e4m3fnuz", "float8e5m2", "float8e5m2fnuz", "uint4",
+                                   "int4",         "float4e2m1",     "float8e8m0", "uint2",          "int2"};
+  return type >= 0 && type < 17 ? names[type] : type >= 17 && type < 27 ? later[type - 17] : "of an unknown type";
 }
 inline const char* name_of_attribute_type(std::int64_t type) {
   constexpr const char* names[] = {"nothing", "a float",         "an int",         "a string", "a tensor",

@@ -143,8 +143,7 @@ Written write_log1p(OpWriter& to) {
 
 /// min(max(x / 6 + 1/2, 0), 1).
 std::string hard_sigmoid(OpWriter& to, const std::string& x) {
-  const std::string line = to.node("Add", {to.node("Div", {x, to.constant(6)}), to.constant(0.5)});
-  return to.node("Clip", {line, to.constant(0), to.constant(1)});
+  return to.node("HardSigmoid", {x}, {{"alpha", 1.0 / 6}, {"beta", 0.5}});
 }
 
 Written write_hard_sigmoid(OpWriter& to) {
@@ -152,12 +151,8 @@ Written write_hard_sigmoid(OpWriter& to) {
 }
 
 Written write_hard_silu(OpWriter& to) {
-  return mapped(to, [&](const std::string& x) { return to.node("Mul", {x, hard_sigmoid(to, x)}); });
-}
-
-Written write_softsign(OpWriter& to) {
   return mapped(to, [&](const std::string& x) {
-    return to.node("Div", {x, to.node("Add", {to.node("Abs", {x}), to.constant(1)})});
+    return to.opset() >= 14 ? to.node("HardSwish", {x}) : to.node("Mul", {x, hard_sigmoid(to, x)});
   });
 }
 
@@ -255,7 +250,7 @@ OpRows arithmetic_rows() {
       {"clip", write_clip},
       {"hard_sigmoid", write_hard_sigmoid},
       {"hard_silu", write_hard_silu},
-      {"softsign", write_softsign},
+      {"softsign", each("Softsign")},
       {"mish", write_mish},
       {"square", write_square},
       {"swish", write_swish},

@@ -22,7 +22,8 @@ std::span<const std::span<const Op>> all_ops() {
       arithmetic_ops(), pointwise_ops(),  elementary_ops(),    product_ops(),     einsum_ops(),    reduction_ops(),
       extreme_ops(),    cumulative_ops(), normalization_ops(), convolution_ops(), pooling_ops(),   padding_ops(),
       resize_ops(),     attention_ops(),  recurrent_ops(),     shape_ops(),       selection_ops(), scatter_ops(),
-      sorting_ops(),    generator_ops(),  loss_ops(),          control_ops()};
+      sorting_ops(),    generator_ops(),  signal_ops(),        sampling_ops(),    box_ops(),       column_ops(),
+      loss_ops(),       control_ops()};
   return tables;
 }
 

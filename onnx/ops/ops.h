@@ -28,6 +28,10 @@ std::span<const Op> selection_ops();
 std::span<const Op> scatter_ops();
 std::span<const Op> sorting_ops();
 std::span<const Op> generator_ops();
+std::span<const Op> signal_ops();
+std::span<const Op> sampling_ops();
+std::span<const Op> box_ops();
+std::span<const Op> column_ops();
 std::span<const Op> loss_ops();
 std::span<const Op> control_ops();
 std::span<const Op> training_ops();  // in the domain ai.onnx.preview.training

@@ -82,7 +82,7 @@ std::string nodes_of(const std::string& bytes) {
   return text;
 }
 
-TEST(OnnxOfElementwiseOps, AreTheseNodes) {
+TEST(OnnxOfElementwiseOps, AreTheseNodesAndReadBack) {
   struct Row {
     std::string nodes;
     Var (*formula)(Var);
@@ -109,6 +109,10 @@ TEST(OnnxOfElementwiseOps, AreTheseNodes) {
       {"Ceil", ceil},
       {"Round", round},
       {"Mish", mish, 18},
+      {"Softsign", softsign},
+      {"HardSigmoid alpha=0 beta=0", hard_sigmoid},
+      {"HardSwish", hard_silu},
+      {"HardSigmoid alpha=0 beta=0 Mul", hard_silu, 13},
       {"ReduceMin axes=0[2] keepdims=0 inputs=1", [](Var x) { return min(x, 2); }},
       {"ReduceMin keepdims=0 inputs=2", [](Var x) { return min(x, 2); }, 18},
       {"ReduceProd axes=0[1] keepdims=1 inputs=1", [](Var x) { return prod(x, 1, {.keepdims = true}); }},
@@ -119,8 +123,14 @@ TEST(OnnxOfElementwiseOps, AreTheseNodes) {
       {"Squeeze CumSum exclusive=1 reverse=1",
        [](Var x) { return cumsum(x, 2, {.exclusive = true, .reverse = true}); }},
   };
+  Tensor x = normal({2, 3, 4}, 5);
+  for (Index i = 0; i < 9; ++i) x[i] = static_cast<Real>(i - 4);  // 0, 1, and the bounds of the pieces of functions
   for (const Row& row : rows) {
-    EXPECT_EQ(nodes_of(exported(model_of_formula({3, 4}, row.formula), {.opset = row.opset})), row.nodes);
+    SCOPED_TRACE(row.nodes);
+    const Sequential model = model_of_formula({3, 4}, row.formula);
+    const std::string bytes = exported(model, {.opset = row.opset});
+    EXPECT_EQ(nodes_of(bytes), row.nodes);
+    testing::expect_close(onnx::parse(bytes).predict(x), model.predict(x));
   }
 }
 

@@ -114,6 +114,7 @@ const std::vector<GradientCase>& gradient_cases() {
       {"Unsqueeze", {Shape{2, 3}}, {{"axes", List{1}}}, 11},
       {"Slice", {Shape{4, 3}}, {{"starts", List{1}}, {"ends", List{3}}, {"axes", List{0}}}, 6},
       {"Abs", {Shape{2, 3}}},
+      {"AffineGrid", {Shape{2, 2, 3}, Whole{{2, 1, 3, 2}}}, {}, 20},
       {"Attention",
        {Shape{1, 2, 3, 2}, Shape{1, 1, 4, 2}, Shape{1, 1, 4, 3}},
        {{"is_causal", one}, {"softcap", 2.0}},
@@ -263,10 +264,31 @@ TEST(OnnxGradients, AreThoseOfFiniteDifferences) {
   }
 }
 
+/// Their results have shapes that depend on the values, so that these must not be random.
+TEST(OnnxGradients, OfRangeAndUniqueAreThoseOfFiniteDifferences) {
+  const auto check = [](const GradientCase& each, const std::vector<Tensor>& inputs, Index size) {
+    const onnx::Model model = onnx::parse(gradient_file(each), each.op);
+    const auto f = [&](std::span<const Var> in) { return model.forward(in)[0]; };
+    const CheckReport report = check_gradients(f, inputs);
+    EXPECT_TRUE(report) << each.op << '\n' << to_string(report);
+    Tape tape;
+    std::vector<Var> in;
+    for (const Tensor& input : inputs) in.push_back(tape.variable(input));
+    EXPECT_EQ(f(in).size(), size) << each.op;
+  };
+  const auto scalar = [](double v) { return Tensor({}, {static_cast<Real>(v)}); };
+  check({"Range", {Shape{}, Shape{}, Shape{}}}, {scalar(0.3), scalar(2.1), scalar(0.5)}, 4);
+  check({"Range", {Shape{}, Shape{}, Shape{}}}, {scalar(2.1), scalar(0.3), scalar(-0.8)}, 3);
+  const Tensor x({5}, {2, -1, 3, Real(0.5), -4});
+  check({"Unique", {Shape{5}}}, {x}, 5);
+  check({"Unique", {Shape{5}}, {{"sorted", Index{0}}}}, {x}, 5);
+  check({"Unique", {Shape{2, 2}}, {{"axis", Index{1}}}}, {Tensor({2, 2}, {3, 1, 2, 7})}, 4);
+}
+
 TEST(OnnxGradients, AreCheckedForEveryOpThatHasOne) {
   std::set<std::string_view> checked;
   for (const GradientCase& each : gradient_cases()) checked.insert(each.op);
-  // Dropout draws numbers; Range and Unique have results whose shape depends on the values.
+  // Dropout draws numbers; Range and Unique have a test of their own.
   checked.insert({"Dropout", "Range", "Unique", "If"});
   for (const auto& ops : onnx::detail::all_ops()) {
     for (const onnx::detail::Op& op : ops) {

@@ -30,8 +30,8 @@ std::vector<std::string> node_types(const std::string& bytes) {
   return result;
 }
 
-void expect_same_after_import(const Sequential& model, const Shape& input) {
-  const onnx::Model loaded = onnx::parse(exported(model));
+void expect_same_after_import(const Sequential& model, const Shape& input, Index opset = 17) {
+  const onnx::Model loaded = onnx::parse(exported(model, {.opset = opset}));
   for (const Index batch : {1, 2, 5}) {
     const Tensor x = normal(input.batched(batch)), got = loaded.predict(x), expected = model.predict(x);
     ASSERT_EQ(got.shape(), expected.shape());
@@ -87,6 +87,18 @@ TEST(OnnxOfIndexing, ConstantPaddingIsAPad) {
   EXPECT_EQ(types, (Types{"Transpose", "Conv", "Pad", "Pad", "Conv", "Transpose"}));
 }
 
+TEST(OnnxOfIndexing, PaddingComesBack) {
+  expect_same_after_import(model_of_op({6, 4}, [](Var x) { return pad(x, {{}, {2, 1}}, {.value = 0.5}); }), {6, 4});
+  expect_same_after_import(model_of_op({6, 4}, [](Var x) { return pad(x, {{}, {2, -1}}); }), {6, 4});
+  expect_same_after_import(model_of_op({6, 4}, [](Var x) { return pad(x, {{}, {}, {0, 3}}, {.value = -2}); }), {6, 4});
+  const Conv2D conv{.filters = 2, .kernel_size = 1};
+  expect_same_after_import(Sequential{Input{6, 4, 2}, conv, Activation{[](Var x) {
+                                        return pad(x, {{}, {2, 1}, {0, 1}});
+                                      }},
+                                      conv},
+                           {6, 4, 2});
+}
+
 const onnx::detail::NodeMessage& node_of(const onnx::detail::GraphMessage& graph, std::string_view type) {
   const auto found =
       std::find_if(graph.nodes.begin(), graph.nodes.end(), [&](const auto& node) { return node.op_type == type; });
@@ -101,10 +113,11 @@ TEST(OnnxOfIndexing, PickingIsTopKAndScatterElements) {
     for (const char* const type : {"TopK", "GatherElements", "ScatterElements", "Equal"}) {
       EXPECT_NE(std::find(types.begin(), types.end(), type), types.end()) << type;
     }
+    expect_same_after_import(model, {6, 4}, opset);
   }
   testing::expect_error<ValueError>([&] { exported(model, {.opset = 15}); },
                                     "picks: scatter_add: opset 15 has no op that adds; opset 16 or later is required");
-  exported(Sequential{Input{6, 4}, testing::PicksElements{.scatters = false}}, {.opset = 13});
+  expect_same_after_import(Sequential{Input{6, 4}, testing::PicksElements{.scatters = false}}, {6, 4}, 13);
 }
 
 TEST(OnnxOfIndexing, TransposedConvolutionsHaveTheirWindows) {
@@ -112,6 +125,7 @@ TEST(OnnxOfIndexing, TransposedConvolutionsHaveTheirWindows) {
       Input{3, 4, 2},
       testing::Transposed{{3, 2, 3, 2},
                           {.strides = {3, 2}, .padding = Padding::same, .dilation_rate = {1, 2}, .groups = 2}}};
+  expect_same_after_import(model, {3, 4, 2});
   const std::string bytes = exported(model);
   const onnx::detail::GraphMessage graph = onnx::detail::read_model(bytes, "indexing").graph;
   const auto& node = node_of(graph, "ConvTranspose");

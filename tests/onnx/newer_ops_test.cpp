@@ -10,7 +10,7 @@
 
 #include "cornu/core/error.h"
 #include "cornu/core/gradcheck.h"
-#include "cornu/tests/onnx/support.h"
+#include "cornu/tests/onnx/one_op.h"
 #include "cornu/tests/support/expect_error.h"
 #include "cornu/tests/support/special_values.h"
 
@@ -18,58 +18,18 @@
 namespace cornu {
 namespace {
 
+using testing::AnyInput;
 using testing::error_of;
 using testing::expect_close;
 using testing::Given;
 using testing::infinity;
-using testing::Kind;
+using testing::list;
 using testing::List;
 using testing::normal;
+using testing::reals_of;
+using testing::whole_of;
+using testing::WholeInput;
 using testing::Writer;
-
-/// Whole numbers of a shape; `type`: ONNX's number of their type, if it is not int64.
-struct WholeInput {
-  Shape shape;
-  List numbers;
-  Index type = 7;
-};
-using AnyInput = std::variant<Tensor, WholeInput>;
-
-onnx::Array output_of(const std::string& op, const std::vector<AnyInput>& inputs, const std::vector<Given>& attributes,
-                      Index opset, bool whole = false) {
-  Writer writer;
-  std::vector<std::string> names;
-  for (const AnyInput& input : inputs) {
-    if (const auto* const real = std::get_if<Tensor>(&input)) {
-      names.push_back(writer.initializer("x", *real));
-      continue;
-    }
-    const auto& given = std::get<WholeInput>(input);
-    const std::vector<Index> shape(given.shape.dimensions().begin(), given.shape.dimensions().end());
-    std::string name = writer.node("Reshape", {writer.initializer("n", given.numbers), writer.initializer("s", shape)},
-                                   {{"allowzero", Index{1}}});
-    if (given.type != 7) name = writer.node("Cast", {name}, {{"to", given.type}});
-    names.push_back(name);
-  }
-  const std::string y = "y";
-  writer.node_of(op, "", names, std::span(&y, 1), attributes, "node");
-  writer.output(y, {}, whole ? Kind::integer : Kind::real);
-  return onnx::parse(writer.finished("g", opset), "m").run_exact({}).at("y");
-}
-
-Tensor reals_of(const std::string& op, const std::vector<AnyInput>& inputs, const std::vector<Given>& attributes = {},
-                Index opset = 18) {
-  return std::get<Tensor>(output_of(op, inputs, attributes, opset));
-}
-onnx::Integers whole_of(const std::string& op, const std::vector<AnyInput>& inputs,
-                        const std::vector<Given>& attributes = {}, Index opset = 18) {
-  return std::get<onnx::Integers>(output_of(op, inputs, attributes, opset, true));
-}
-
-WholeInput list(List numbers) {
-  const auto n = static_cast<Index>(numbers.size());
-  return {{n}, std::move(numbers)};
-}
 
 TEST(OnnxNewerOps, ActivationsFollowTheirFormulas) {
   const Tensor x = normal({40}, 1);
@@ -377,6 +337,18 @@ TEST(OnnxNewerOps, EinsumIsASumOfProducts) {
     Tensor expected(shape);
     for (Index i = 0; i < shape.size(); ++i) expected[i] = static_cast<Real>(right[static_cast<std::size_t>(i)]);
     expect_close(reals_of("Einsum", reals, {{"equation", equation}}), expected, 1e-3);
+  }
+}
+
+TEST(OnnxNewerOps, RefuseTypesByName) {
+  const std::pair<Index, const char*> types[] = {
+      {17, "float8e4m3fn"}, {18, "float8e4m3fnuz"}, {19, "float8e5m2"}, {20, "float8e5m2fnuz"}, {21, "uint4"},
+      {22, "int4"},         {23, "float4e2m1"},     {24, "float8e8m0"}, {25, "uint2"},          {26, "int2"}};
+  for (const auto& [type, name] : types) {
+    const std::string error = error_of<Error>([&, to = type] {
+      reals_of("Cast", {Tensor({1}, {1})}, {{"to", to}}, 25);
+    });
+    EXPECT_NE(error.find(name), std::string::npos) << error;
   }
 }
 

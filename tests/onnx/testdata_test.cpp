@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -159,6 +160,21 @@ TEST(OnnxTestData, EveryTestPassesOrIsListedWithItsReason) {
     ADD_FAILURE() << "the op " << op << " is listed, and no test was refused for it";
   EXPECT_EQ(count, 1072);
   RecordProperty("passed", passed);
+  std::printf("%d of %d pass\n", passed, count);
+}
+
+/// CORNU_ONNX_TESTS: a folder of tests of another release of ONNX. Prints those that fail, with their errors.
+TEST(OnnxTestData, FailuresOfAFolderArePrinted) {
+  const char* const folder = std::getenv("CORNU_ONNX_TESTS");
+  if (folder == nullptr) GTEST_SKIP() << "CORNU_ONNX_TESTS names no folder";
+  int passed = 0, count = 0;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    if (!fs::exists(entry.path() / "model.onnx")) continue;
+    const std::string failure = failure_of(entry.path(), 1e-5);
+    ++count;
+    passed += failure.empty() ? 1 : 0;
+    if (!failure.empty()) std::printf("%s: %s\n", entry.path().filename().c_str(), failure.c_str());
+  }
   std::printf("%d of %d pass\n", passed, count);
 }
 
