@@ -93,16 +93,13 @@ Var mask_of(Call& call, Index keys) {
   return detail::take(bias, bias.rank() - 1, positions, masked);
 }
 
-/// The probabilities of the keys; 0 for a query that sees none.
+/// The probabilities of the keys; 0 for a query that sees none, as in ONNX since 2026. Before, these were NaN.
 Var safe_softmax(Var scores) {
   const Var sees_none = cornu::equal((cornu::max)(scores, -1, {.keepdims = true}), masked);
   return cornu::where(sees_none, 0, softmax(cornu::where(sees_none, 0, scores)));
 }
 
-/// c tanh(x / c). Masked keys stay masked, unlike in ONNX up to 1.20, where they become -c.
-Var capped(Var scores, double c) { return cornu::where(cornu::equal(scores, masked), masked, c * tanh(scores / c)); }
-
-/// softmax(softcap(q k^T scale + mask)) v.
+/// softmax(softcap(q k^T scale) + mask) v, with `softcap` c: c tanh(x / c).
 void attention(Call& call) {
   const Var q = with_heads(call, 0, "q_num_heads");
   const Var k = after_past(call, 4, with_heads(call, 1, "kv_num_heads")),
@@ -122,11 +119,11 @@ void attention(Call& call) {
     if (mode == stage) call.result(3, scores);
   };
   keep(0);
+  if (const double cap = call.real("softcap", 0); cap > 0) scores = cap * tanh(scores / cap);
+  keep(1);
   for (const Var bias : {mask_of(call, keys), visible(call, q.shape(), keys)}) {
     if (bias) scores = scores + bias;
   }
-  keep(1);
-  if (const double cap = call.real("softcap", 0); cap > 0) scores = capped(scores, cap);
   keep(2);
   const bool may_see_none = (call.has(3) || call.has(6)) && keys > 0;
   scores = may_see_none ? safe_softmax(scores) : softmax(scores);

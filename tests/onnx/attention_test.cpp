@@ -142,12 +142,12 @@ TEST(OnnxAttention, MatchesTheFormula) {
             }
             stage[0].push_back(dot * scale);
             double score = dot * scale;
+            if (c.softcap > 0) score = c.softcap * std::tanh(score / c.softcap);
+            stage[1].push_back(score);
             bool seen = j < length && (!c.causal || j <= i + before);
             if (c.mask == 1 || c.mask == 3) j < masked_keys ? score += at(bias, {i, j}) : seen = false;
             if (c.mask == 2) seen = seen && sees[static_cast<std::size_t>((b * c.queries + i) * total + j)] != 0;
             if (!seen) score = -std::numeric_limits<double>::infinity();
-            stage[1].push_back(score);
-            if (c.softcap > 0 && seen) score = c.softcap * std::tanh(score / c.softcap);
             stage[2].push_back(score);
             largest = std::max(largest, score);
           }
