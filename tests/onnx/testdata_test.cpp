@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -160,6 +161,19 @@ TEST(OnnxTestData, EveryTestPassesOrIsListedWithItsReason) {
   EXPECT_EQ(count, 1072);
   RecordProperty("passed", passed);
   std::printf("%d of %d pass\n", passed, count);
+}
+
+/// Runs the tests in the folder CORNU_ONNX_TESTS; random_graphs.py writes them.
+TEST(OnnxTestData, FoldersOfTheEnvironmentPass) {
+  const char* const folder = std::getenv("CORNU_ONNX_TESTS");
+  if (folder == nullptr) GTEST_SKIP() << "CORNU_ONNX_TESTS is not set (tests/onnx/random_graphs.py sets it)";
+  int count = 0;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    ++count;
+    const std::string failure = failure_of(entry.path(), 1e-5);
+    EXPECT_EQ(failure, "") << "deviates: " << entry.path().filename().string() << ": " << failure;
+  }
+  EXPECT_GT(count, 0);
 }
 
 }  // namespace
