@@ -62,7 +62,7 @@ class Graph:
     def __init__(self, seed, table, agree):
         self.random = random.Random(seed)
         self.numbers = np.random.RandomState(seed % 2**32)
-        self.seed, self.agree = seed, agree
+        self.seed, self.agree, self.count = seed, agree, 0
         self.opset = self.random.choice(range(7, 25)) if self.random.random() < 0.9 else self.random.choice([9, 11, 13, 18])
         self.empty = self.random.random() < 0.06  # whether axes may have length 0
         self.values, self.nodes, self.inputs, self.initializers, self.constants = [], [], [], [], []
@@ -103,14 +103,15 @@ class Graph:
         whole = np.asarray(self.numbers.randint(int(low * 64), int(high * 64) + 1, shape))
         return (whole / 64).astype(TYPES[type_])
 
-    def name(self, prefix):
-        return f"{prefix}{len(self.values) + len(self.constants)}"
+    def name(self):
+        self.count += 1
+        return f"v{self.count}"
 
     def leaf(self, array, type_=None, place=None):
         """A new value of the graph: an input, an initializer or a Constant."""
         array = np.asarray(array)
         type_ = type_ or next(name for name, each in TYPES.items() if each == array.dtype.type)
-        value = Value(self.name("v"), type_, array)
+        value = Value(self.name(), type_, array)
         place = place or self.choice(["input", "initializer", "initializer", "Constant"])
         if place == "Constant" and array.size == 0:
             place = "initializer"
@@ -219,7 +220,7 @@ class Graph:
                     if np.any(np.abs(a - b) > 3e-3 * np.maximum(1, np.abs(a))) if type_ in FLOATS else not np.array_equal(a, b):
                         raise Skip
         for double, single, type_ in zip(doubles, singles, node.types):
-            value = Value(self.name("v"), type_, double, single.astype(np.float32) if type_ in FLOATS else None, exact)
+            value = Value(self.name(), type_, double, single.astype(np.float32) if type_ in FLOATS else None, exact)
             node.outputs.append(value)
             self.values.append(value)
 
@@ -240,9 +241,6 @@ class Graph:
         if self.chance(0.3):
             self.random.shuffle(self.order)
         self.open = self.chance(0.3)  # whether dimensions are declared as open
-        # The last outputs of a node may be left out, and the ones before them named "".
-        self.names = {id(v): v.name for v in self.values}
-        self.names[id(None)] = ""
 
     def model(self, every=False):
         """The file; with all results as outputs, in the order of computation, if `every`."""
