@@ -296,7 +296,7 @@ def compress(g):
     if axis is not None:
         attributes["axis"] = axis
     n = x.array.size if axis is None else x.shape[axis]
-    condition = g.leaf(g.array((g.random.randint(1, n),) if n else (1,), "bool"))
+    condition = g.leaf(g.array((g.random.randint(min(1, n), n),), "bool"))
     return Node("Compress", [x, condition], attributes, lambda x, c: np.compress(c, x, axis), "move")
 
 

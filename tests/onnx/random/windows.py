@@ -191,7 +191,7 @@ def position(i, n, count, scale, how):
     if how == "asymmetric":
         return i / scale
     if how == "align_corners":
-        return 0 if count == 1 else i * (n - 1) / (count - 1)
+        return 0 if count == 1 else i * (n - 1) / (scale * n - 1)  # as ONNX's own test data: the length is not rounded
     if how == "pytorch_half_pixel" and count == 1:
         return -0.5
     if how == "half_pixel_symmetric":
