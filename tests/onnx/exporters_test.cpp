@@ -78,10 +78,11 @@ TEST(OnnxExporters, GraphsOfOneInputLearn) {
     SCOPED_TRACE(file.filename().string());
     const onnx::Model model = onnx::load(file);
     if (model.inputs().size() != 1 || model.outputs().size() != 1 || model.inputs()[0].type != "float") continue;
+    if (model.inputs()[0].shape->front() != -1) continue;  // for one size of batch
     const std::map<std::string, onnx::Array> values = values_of(file);
     const Tensor& x = std::get<Tensor>(values.at(model.inputs()[0].name));
     Tensor y = std::get<Tensor>(values.at(model.outputs()[0].name));
-    for (Real& each : y) each += 1;
+    for (Index i = 0; i < y.size(); ++i) y[i] += static_cast<Real>(std::cos(i));
     double ratio = 0, learning_rate = 1e-4, before = 0, after = 0;
     for (; learning_rate < 1e3; learning_rate *= 4) {
       Sequential net{model};

@@ -16,6 +16,7 @@ TYPES = {
 FLOATS = ("float", "double", "float16")
 INTEGERS = ("int64", "int32", "int16", "int8", "uint8", "uint16", "uint32")
 CODES = {name: getattr(TensorProto, name.upper()) for name in TYPES}
+OPTIONAL = ("LSTM", "GRU", "RNN", "Unique", "MaxPool", "Dropout")  # ops with optional outputs
 LIMIT = 100  # the largest float
 
 
@@ -56,6 +57,7 @@ class Node:
         self.op, self.inputs, self.attributes, self.run, self.kind = op, list(inputs), attributes, run, kind
         self.types = types or [self.inputs[0].type]
         self.domain, self.outputs = domain, []
+        self.special = False  # whether inputs and results may be infinite or NaN; nothing reads such results
 
 
 class Graph:
@@ -180,11 +182,21 @@ class Graph:
             with np.errstate(all="ignore"):
                 node = op.make(self)
                 self.compute(node)
+            if node.op in OPTIONAL and self.chance(0.3):
+                self.leave_out(node)
             self.nodes.append(node)
             op.drawn += 1
         except Skip:
             for each, n in zip((self.values, self.inputs, self.initializers, self.constants), before):
                 del each[n:]
+
+    def leave_out(self, node):
+        """Leaves out some of the optional outputs."""
+        kept = self.choice(node.outputs) if node.op in ("LSTM", "GRU", "RNN") else node.outputs[0]
+        for v in node.outputs:
+            if v is not kept and self.chance(0.5):
+                self.values.remove(v)
+                v.name = ""
 
     def compute(self, node):
         def results(arrays):
@@ -200,9 +212,11 @@ class Graph:
         if exact:
             doubles = [s.astype(np.float64) if t in FLOATS else s for s, t in zip(singles, node.types)]
         for double, single, type_ in zip(doubles, singles, node.types):
-            if double.size > 5000 or double.ndim > 6 or (double.size == 0 and not self.empty):
+            if double.shape != single.shape or double.size > 5000 or double.ndim > 6 or (double.size == 0 and not self.empty):
                 raise Skip
             if type_ in FLOATS:
+                if node.special:
+                    continue
                 if not np.all(np.isfinite(double)) or not np.all(np.isfinite(single)) or np.any(np.abs(double) > LIMIT):
                     raise Skip
                 if np.any(np.abs(single - double) > 2e-6 * np.maximum(1, np.abs(double))):
@@ -222,7 +236,8 @@ class Graph:
         for double, single, type_ in zip(doubles, singles, node.types):
             value = Value(self.name(), type_, double, single.astype(np.float32) if type_ in FLOATS else None, exact)
             node.outputs.append(value)
-            self.values.append(value)
+            if not node.special:
+                self.values.append(value)
 
     def shaken(self, v):
         """The value with a small error where it may have one."""
@@ -235,12 +250,16 @@ class Graph:
 
     def finish(self):
         used = {id(v) for node in self.nodes for v in node.inputs if v is not None}
-        made = [v for node in self.nodes for v in node.outputs]
+        made = self.made()
         self.outputs = [v for v in made if self.chance(0.85 if id(v) not in used else 0.1)] or made[-1:]
         self.order = list(range(len(self.nodes)))
         if self.chance(0.3):
             self.random.shuffle(self.order)
         self.open = self.chance(0.3)  # whether dimensions are declared as open
+
+    def made(self):
+        """The results of all nodes."""
+        return [v for node in self.nodes for v in node.outputs if v.name]
 
     def model(self, every=False):
         """The file; with all results as outputs, in the order of computation, if `every`."""
@@ -248,12 +267,15 @@ class Graph:
             shape = [f"{v.name}_{i}" if self.open else n for i, n in enumerate(v.shape)]
             return helper.make_tensor_value_info(v.name, CODES[v.type], shape)
 
-        outputs = [v for node in self.nodes for v in node.outputs] if every else self.outputs
+        outputs = self.made() if every else self.outputs
         nodes = [helper.make_node("Constant", [], [v.name], value=numpy_helper.from_array(v.stored())) for v in self.constants]
         for i in self.order:
             node = self.nodes[i]
             inputs = [v.name if v is not None else "" for v in node.inputs]
-            nodes.append(helper.make_node(node.op, inputs, [v.name for v in node.outputs], f"{node.op}_{i}",
+            names = [v.name for v in node.outputs]
+            while not names[-1]:
+                names.pop()
+            nodes.append(helper.make_node(node.op, inputs, names, f"{node.op}_{i}",
                                           domain=node.domain, **node.attributes))
         initializers = [numpy_helper.from_array(v.stored(), v.name) for v in self.initializers]
         graph = helper.make_graph(nodes, f"seed_{self.seed}", [declared(v) for v in self.inputs],
