@@ -92,7 +92,7 @@ TEST(OnnxExporters, GraphsOfOneInputLearn) {
       net.train_on_batch(x, y);
       after = net.evaluate(x, y)["loss"];
       ratio = (before - after) / (change(start, net) / learning_rate);
-      if (before - after > 1e-3 * before) break;
+      if (before - after > 1e-4 * before) break;
     }
     EXPECT_NEAR(ratio, 1, 0.1) << before << " to " << after << " at " << learning_rate;
     ++trained;

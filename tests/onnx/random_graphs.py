@@ -20,7 +20,7 @@ from onnx import numpy_helper
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent / "random"))
 from graph import FLOATS, TABLE, Graph  # noqa: E402
-import elementwise, products, reductions, sequences, shapes, windows  # noqa: E401, E402, F401
+import elementwise, indexing, losses, products, reductions, sequences, shapes, special, windows  # noqa: E401, E402, F401
 
 agreements = {}
 

@@ -15,6 +15,7 @@ TYPES = {
 }
 FLOATS = ("float", "double", "float16")
 INTEGERS = ("int64", "int32", "int16", "int8", "uint8", "uint16", "uint32")
+ANY = ["float", "float", "float", "int64", "int32", "bool", "double", "uint8", "float16"]
 CODES = {name: getattr(TensorProto, name.upper()) for name in TYPES}
 OPTIONAL = ("LSTM", "GRU", "RNN", "Unique", "MaxPool", "Dropout")  # ops with optional outputs
 LIMIT = 100  # the largest float
@@ -57,6 +58,7 @@ class Node:
         self.op, self.inputs, self.attributes, self.run, self.kind = op, list(inputs), attributes, run, kind
         self.types = types or [self.inputs[0].type]
         self.domain, self.outputs = domain, []
+        self.implicit = 0  # number of last inputs that only the node's graphs read
         self.special = False  # whether inputs and results may be infinite or NaN; nothing reads such results
 
 
@@ -65,7 +67,7 @@ class Graph:
         self.random = random.Random(seed)
         self.numbers = np.random.RandomState(seed % 2**32)
         self.seed, self.agree, self.count = seed, agree, 0
-        self.opset = self.random.choice(range(7, 25)) if self.random.random() < 0.9 else self.random.choice([9, 11, 13, 18])
+        self.opset = self.random.choice(range(7, 27))
         self.empty = self.random.random() < 0.06  # whether axes may have length 0
         self.values, self.nodes, self.inputs, self.initializers, self.constants = [], [], [], [], []
         usable = [op for op in table if op.since <= self.opset < op.until]
@@ -271,7 +273,7 @@ class Graph:
         nodes = [helper.make_node("Constant", [], [v.name], value=numpy_helper.from_array(v.stored())) for v in self.constants]
         for i in self.order:
             node = self.nodes[i]
-            inputs = [v.name if v is not None else "" for v in node.inputs]
+            inputs = [v.name if v is not None else "" for v in node.inputs][:len(node.inputs) - node.implicit]
             names = [v.name for v in node.outputs]
             while not names[-1]:
                 names.pop()

@@ -116,6 +116,7 @@ def cumulative(name, since, add, start):
 
 
 cumulative("CumSum", 11, np.cumsum, 0)
+cumulative("CumProd", 26, np.cumprod, 1)
 
 
 def softmax(x, axis):
