@@ -64,7 +64,8 @@ double change(const Sequential& a, const Sequential& b) {
   double sum = 0;
   for (std::size_t i = 0; i < from.size(); ++i) {
     for (Index k = 0; k < from[i].parameter->value.size(); ++k) {
-      const double d = static_cast<double>(from[i].parameter->value[k]) - static_cast<double>(to[i].parameter->value[k]);
+      const double d =
+          static_cast<double>(from[i].parameter->value[k]) - static_cast<double>(to[i].parameter->value[k]);
       sum += d * d;
     }
   }
