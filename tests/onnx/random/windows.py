@@ -1,5 +1,6 @@
 """Convolutions, pools and changes of size, by loops over the positions of the window."""
 import math
+from fractions import Fraction
 
 import numpy as np
 
@@ -35,6 +36,8 @@ def window(g, lengths, dilated=True, automatic=True):
 def images(g, channels=None, axes=None):
     axes = axes or g.choice([1, 2, 2, 2])
     shape = [g.choice([1, 2]), channels or g.random.randint(1, 4)] + [g.random.randint(1, 7) for _ in range(axes)]
+    if g.chance(0.1):
+        shape[-1] = g.choice([9, 10, 12])
     found = None if g.chance(0.4) else g.find(lambda v: v.rank == axes + 2 and 0 not in v.shape and (not channels or v.shape[1] == channels), ["float"])
     return found or g.leaf(g.array(shape))
 
@@ -187,20 +190,25 @@ whole_image("GlobalAveragePool", lambda x, a: x.mean(a, keepdims=True))
 whole_image("GlobalMaxPool", lambda x, a: x.max(a, keepdims=True))
 
 
+HALF = Fraction(1, 2)
+
+
 def position(i, n, count, scale, how):
+    """The position in the input as an exact fraction."""
     if how == "asymmetric":
         return i / scale
     if how == "align_corners":
-        return 0 if count == 1 else i * (n - 1) / (scale * n - 1)  # as ONNX's own test data: the length is not rounded
+        return Fraction(0) if count == 1 else i * (n - 1) / (scale * n - 1)  # as ONNX's own test data: the length is not rounded
     if how == "pytorch_half_pixel" and count == 1:
-        return -0.5
+        return -HALF
     if how == "half_pixel_symmetric":
-        return n / 2 * (1 - count / (scale * n)) + (i + 0.5) / scale - 0.5
-    return (i + 0.5) / scale - 0.5
+        return n * HALF * (1 - count / (scale * n)) + (i + HALF) / scale - HALF
+    return (i + HALF) / scale - HALF
 
 
-ROUND = {"floor": math.floor, "ceil": math.ceil, "round_prefer_floor": lambda x: math.ceil(x - 0.5),
-         "round_prefer_ceil": lambda x: math.floor(x + 0.5)}
+SCALES = [1, 2, 3] + [Fraction(*pair) for pair in ((1, 2), (3, 2), (5, 4), (1, 3), (2, 3), (7, 10), (3, 5), (6, 5), (13, 10))]
+ROUND = {"floor": math.floor, "ceil": math.ceil, "round_prefer_floor": lambda x: math.ceil(x - HALF),
+         "round_prefer_ceil": lambda x: math.floor(x + HALF)}
 
 
 def cubic(d, a):
@@ -214,10 +222,8 @@ def matrix(n, count, scale, how, mode, nearest, a, exclude):
     """The weights (count, n) of one axis."""
     m = np.zeros((count, n))
     for i in range(count):
-        x = position(i, n, count, scale, how)
+        x = position(i, n, count, Fraction(scale), how)
         if mode == "nearest":
-            if abs(x * 2 - round(x * 2)) < 1e-6 and x * 2 != round(x * 2):
-                raise Skip  # a tie but for rounding errors
             m[i, min(max(ROUND[nearest](x), 0), n - 1)] = 1
             continue
         low = math.floor(x)
@@ -251,18 +257,18 @@ def resize(g):
     axes = list(range(2, x.rank)) if some else list(range(x.rank))
     if some:
         attributes["axes"] = [i - x.rank if g.chance(0.3) else i for i in axes]
-    scales = [g.choice([1, 2, 0.5, 1.5, 3, 1.25]) if i > 1 else 1 for i in axes]
-    sizes = [int(x.shape[i] * s) for i, s in zip(axes, scales)]
+    scales = [g.choice(SCALES) if i > 1 else 1 for i in axes]
+    sizes = [math.floor(np.float32(x.shape[i]) * np.float32(float(s))) for i, s in zip(axes, scales)]
     if min(sizes) < 1:
         raise Skip
     none = None
     if g.opset == 10:
-        inputs = [x, g.given(scales, "float")]
+        inputs = [x, g.given([float(s) for s in scales], "float")]
     elif g.chance(0.5):
-        inputs = [x, g.given(np.zeros(0), "float") if g.opset < 13 else none, g.given(scales, "float")]
+        inputs = [x, g.given(np.zeros(0), "float") if g.opset < 13 else none, g.given([float(s) for s in scales], "float")]
     else:
         sizes = [max(1, n + g.random.randint(-1, 2)) if i > 1 else n for i, n in zip(axes, sizes)]
-        scales = [n / x.shape[i] for i, n in zip(axes, sizes)]
+        scales = [Fraction(n, x.shape[i]) for i, n in zip(axes, sizes)]
         roi, empty = (g.given(np.zeros(0), "float") for _ in range(2)) if g.opset < 13 else (none, none)
         inputs = [x, roi, empty, g.given(sizes)]
 
