@@ -11,7 +11,7 @@
 #include "cornu/tests/onnx/support.h"
 
 /// Graphs as exporters write them, with values from PyTorch or NumPy: tests/onnx/fixtures/exporters, written by
-/// make_exporters_torch.py and make_exporters_imitated.py. NAME.values.onnx has the inputs and outputs.
+/// make_exporters_torch.py, _dynamo.py and _tensorflow.py. NAME.values.onnx has the inputs and outputs.
 namespace cornu {
 namespace {
 

@@ -3,8 +3,8 @@
     random_graphs.py --program tests_onnx --folder FOLDER [--first SEED] [--count N] [--torch]
 
 Needs python3-onnx. Writes each graph in the layout of ONNX's own tests, model.onnx and test_data_set_0/input_0.pb, and runs
-tests_onnx on all of them at once. On a failure, prints the seed, the nodes, and the first node that deviates. With --torch, the
-NumPy formulas of convolutions, pools, normalizations and recurrent layers are compared with PyTorch as well.
+tests_onnx on all of them at once. On a failure, prints the seed, the nodes, and the first node that deviates. With --torch,
+the NumPy formulas of convolutions, pools, normalizations and recurrent layers are compared with PyTorch as well.
 """
 import argparse
 import os
@@ -69,7 +69,7 @@ def report(graph, text, program, folder):
         first = outputs[int(found[1])]
         node = next(n for n in graph.nodes if first in n.outputs)
         print(f"first deviation: {first.name}, an output of {node.op} {node.attributes}, by {found[2]}")
-        print("inputs:", *[v.array.tolist() if v is not None else None for v in node.inputs], "\nexpected:", first.array.tolist())
+        print("inputs:", *[v and v.array.tolist() for v in node.inputs], "\nexpected:", first.array.tolist())
 
 
 def main():

@@ -264,7 +264,7 @@ def clip(g):
 @row("Cast")
 def cast(g):
     x, to = g.pick(list(TYPES), low=-9, high=9), g.choice(TYPES)
-    if x.type in FLOATS and to in INTEGERS and x.array.size and (x.array.min() < (0 if to[0] == "u" else -100) or x.array.max() > 100):
+    if x.type in FLOATS and to in INTEGERS and not x.within(0 if to[0] == "u" else -100, 100):
         raise Skip
     return Node("Cast", [x], {"to": CODES[to]}, caster(x, to), "exact", [to])
 

@@ -114,7 +114,8 @@ def gather_nd(g):
         y = np.empty(i.shape[:-1], object)
         for place in np.ndindex(*i.shape[:-1]):
             y[place] = x[place[:batch]][tuple(i[place])]
-        return np.array(y.tolist() if y.shape else y.item(), x.dtype).reshape(y.shape + np.shape(x[(0,) * (batch + i.shape[-1])]))
+        rest = np.shape(x[(0,) * (batch + i.shape[-1])])
+        return np.array(y.tolist() if y.shape else y.item(), x.dtype).reshape(y.shape + rest)
     return Node("GatherND", [x, at], attributes, run, "move")
 
 

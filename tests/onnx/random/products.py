@@ -17,7 +17,8 @@ def matmul(g):
     if g.chance(0.3):
         y, x = g.leaf(np.swapaxes(y.stored(), -1, -2), type_) if y.rank > 1 else y, x
         if y.rank > 1 and x.rank > 1:
-            t = Node("Transpose", [x], {"perm": list(range(x.rank - 2)) + [x.rank - 1, x.rank - 2]}, lambda x: np.swapaxes(x, -1, -2), "move")
+            order = list(range(x.rank - 2)) + [x.rank - 1, x.rank - 2]
+            t = Node("Transpose", [x], {"perm": order}, lambda x: np.swapaxes(x, -1, -2), "move")
             g.compute(t)
             g.nodes.append(t)
             return Node("MatMul", [y, t.outputs[0]], {}, np.matmul)

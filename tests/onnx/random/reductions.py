@@ -51,7 +51,8 @@ def reduce(name, formula):
             if name not in ("ReduceSum", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceProd"):
                 raise Skip  # what becomes of the elements differs between implementations
             return Node(name, [x], attributes, lambda x: x, "move")
-        return Node(name, [x] + inputs, attributes, lambda x, *_: formula(x, None if axes is None else tuple(axes), keep), kind)
+        over = None if axes is None else tuple(axes)
+        return Node(name, [x] + inputs, attributes, lambda x, *_: formula(x, over, keep), kind)
 
 
 for name_, formula_ in REDUCTIONS.items():
@@ -114,7 +115,8 @@ def cumulative(name, since, add, start):
             x = np.flip(x, axis) if reverse else x
             y = add(x, axis).astype(x.dtype)
             if exclusive:
-                y = np.concatenate([np.full_like(np.take(y, [0], axis), start), np.take(y, range(y.shape[axis] - 1), axis)], axis)
+                first = np.full_like(np.take(y, [0], axis), start)
+                y = np.concatenate([first, np.take(y, range(y.shape[axis] - 1), axis)], axis)
             return np.flip(y, axis) if reverse else y
         if x.array.size == 0:
             raise Skip
@@ -169,7 +171,9 @@ def one_hot(g):
 
     def run(i, _, values):
         i = np.where(i < 0, i + depth, i)
-        on = np.expand_dims(i, axis) == np.arange(depth).reshape([-1 if a == axis % (i.ndim + 1) else 1 for a in range(i.ndim + 1)])
+        shape = [1] * (i.ndim + 1)
+        shape[axis] = depth
+        on = np.expand_dims(i, axis) == np.arange(depth).reshape(shape)
         return np.where(on, values[1], values[0])
     return Node("OneHot", [at, g.given(g.choice([depth, [depth]])), values], attributes, run, "move", [type_])
 
@@ -192,7 +196,7 @@ def constant_of_shape(g):
     value = g.array((1,), type_)
     attributes = {} if type_ == "float" and g.chance(0.3) else {"value": numpy_helper.from_array(value)}
     fill = value[0] if attributes else np.float32(0)
-    given = g.find(lambda v: v.rank == 1 and 0 < v.shape[0] < 5 and v.array.min() > 0 and v.array.max() < 5, ["int64"]) or g.given(list(shape))
+    given = g.find(lambda v: v.rank == 1 and 0 < v.shape[0] < 5 and v.within(1, 4), ["int64"]) or g.given(list(shape))
     return Node("ConstantOfShape", [given], attributes, lambda s: np.full(s, fill), "exact", [type_])
 
 

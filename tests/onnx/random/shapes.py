@@ -115,7 +115,9 @@ def concat(g):
 def pad(g):
     x, attributes = g.pick(["float", "float"] + ["int64", "uint8"] * (g.opset >= 11), least=1), {}
     mode = g.choice(["constant", "constant", "reflect", "edge"] + ["wrap"] * (g.opset >= 19))
-    axes = sorted(g.random.sample(range(x.rank), g.random.randint(1, x.rank))) if g.opset >= 18 and g.chance(0.5) else range(x.rank)
+    axes = list(range(x.rank))
+    if g.opset >= 18 and g.chance(0.5):
+        axes = sorted(g.random.sample(axes, g.random.randint(1, x.rank)))
     widths = [(0, 0)] * x.rank
     for a in axes:
         most = {"reflect": x.shape[a] - 1, "wrap": x.shape[a]}.get(mode, 2)
@@ -154,7 +156,8 @@ def depth_to_space(g):
     x, attributes = g.like((n, c * b * b, h, w)), {"blocksize": b}
     mode = g.maybe(attributes, "mode", g.choice(["DCR", "CRD"]), "DCR") if g.opset >= 11 else "DCR"
     parts, order = ((n, b, b, c, h, w), (0, 3, 4, 1, 5, 2)) if mode == "DCR" else ((n, c, b, b, h, w), (0, 1, 4, 2, 5, 3))
-    return Node("DepthToSpace", [x], attributes, lambda x: x.reshape(parts).transpose(order).reshape(n, c, h * b, w * b), "move")
+    run = lambda x: x.reshape(parts).transpose(order).reshape(n, c, h * b, w * b)
+    return Node("DepthToSpace", [x], attributes, run, "move")
 
 
 @row("SpaceToDepth")
@@ -204,8 +207,7 @@ def shape_(g):
         attributes = {k: v for k, v in (("start", start), ("end", end)) if v is not None}
 
     def run(x):
-        first, last = (int(np.clip(v + x.ndim if v < 0 else v, 0, x.ndim)) for v in (start or 0, x.ndim if end is None else end))
-        return np.array(x.shape[first:last], np.int64)
+        return np.array(x.shape[start:end], np.int64)
     if run(x.array).size == 0 and not g.empty:
         raise Skip
     return Node("Shape", [x], attributes, run, "exact", ["int64"])

@@ -33,12 +33,12 @@ def window(g, lengths, dilated=True, automatic=True):
     return attributes, taps, strides, dilations, begins, ends
 
 
-def images(g, channels=None, axes=None):
-    axes = axes or g.choice([1, 2, 2, 2])
-    shape = [g.choice([1, 2]), channels or g.random.randint(1, 4)] + [g.random.randint(1, 7) for _ in range(axes)]
+def images(g):
+    axes = g.choice([1, 2, 2, 2])
+    shape = [g.choice([1, 2]), g.random.randint(1, 4)] + [g.random.randint(1, 7) for _ in range(axes)]
     if g.chance(0.1):
         shape[-1] = g.choice([9, 10, 12])
-    found = None if g.chance(0.4) else g.find(lambda v: v.rank == axes + 2 and 0 not in v.shape and (not channels or v.shape[1] == channels), ["float"])
+    found = None if g.chance(0.4) else g.find(lambda v: v.rank == axes + 2 and 0 not in v.shape, ["float"])
     return found or g.leaf(g.array(shape))
 
 
@@ -154,7 +154,8 @@ def pool(name):
             if include:  # what ceil_mode adds does not count
                 number = np.pad(np.ones(padded, x.dtype), [(0, m) for m in more])
             where = np.pad(np.arange(int(np.prod(x.shape))).reshape(x.shape), widths, constant_values=-1)
-            y, of, count = np.full(shape, -np.inf if maximum else 0, x.dtype), np.zeros(shape, np.int64), np.zeros(counts, x.dtype)
+            y = np.full(shape, -np.inf if maximum else 0, x.dtype)
+            of, count = np.zeros(shape, np.int64), np.zeros(counts, x.dtype)
             for _, at in places(taps, strides, dilations, counts):
                 here, pick = source[(slice(None), slice(None)) + at], where[(slice(None), slice(None)) + at]
                 if maximum:
@@ -167,7 +168,8 @@ def pool(name):
                 return (y, of) if indices else y
             return y**(1 / p) if p else y / count
         kind = "exact" if maximum else "smooth"
-        if not p and not indices and begins == ends and all(2 * b <= k for b, k in zip(begins, taps)) and (maximum or max(dilations) == 1):
+        symmetric = begins == ends and all(2 * b <= k for b, k in zip(begins, taps))
+        if not p and not indices and symmetric and (maximum or max(dilations) == 1):
             def torch(t, f, x):
                 if maximum:
                     return [None, f.max_pool1d, f.max_pool2d][len(taps)](x, taps, strides, begins, dilations, bool(ceil))
@@ -198,7 +200,7 @@ def position(i, n, count, scale, how):
     if how == "asymmetric":
         return i / scale
     if how == "align_corners":
-        return Fraction(0) if count == 1 else i * (n - 1) / (scale * n - 1)  # as ONNX's own test data: the length is not rounded
+        return Fraction(0) if count == 1 else i * (n - 1) / (scale * n - 1)  # not rounded, as in ONNX's test data
     if how == "pytorch_half_pixel" and count == 1:
         return -HALF
     if how == "half_pixel_symmetric":
@@ -206,7 +208,7 @@ def position(i, n, count, scale, how):
     return (i + HALF) / scale - HALF
 
 
-SCALES = [1, 2, 3] + [Fraction(*pair) for pair in ((1, 2), (3, 2), (5, 4), (1, 3), (2, 3), (7, 10), (3, 5), (6, 5), (13, 10))]
+SCALES = [Fraction(text) for text in "1 2 3 1/2 3/2 5/4 1/3 2/3 7/10 3/5 6/5 13/10".split()]
 ROUND = {"floor": math.floor, "ceil": math.ceil, "round_prefer_floor": lambda x: math.ceil(x - HALF),
          "round_prefer_ceil": lambda x: math.floor(x + HALF)}
 
@@ -245,7 +247,8 @@ def resize(g):
     mode = g.maybe(attributes, "mode", g.choice(modes), "nearest")
     how, nearest, a, exclude = ("asymmetric", "floor", -0.75, 0)
     if g.opset >= 11:
-        how = g.choice(["half_pixel", "pytorch_half_pixel", "align_corners", "asymmetric"] + ["half_pixel_symmetric"] * (g.opset >= 19))
+        known = ["half_pixel", "pytorch_half_pixel", "align_corners", "asymmetric", "half_pixel_symmetric"]
+        how = g.choice(known if g.opset >= 19 else known[:-1])
         g.maybe(attributes, "coordinate_transformation_mode", how, "half_pixel")
         nearest = g.choice(ROUND)
         if mode == "nearest":
