@@ -19,7 +19,7 @@ import onnx
 from onnx import numpy_helper
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent / "random_graphs"))
-from graph import FLOATS, TABLE, Graph  # noqa: E402
+from graph import TABLE, Graph  # noqa: E402
 import elementwise, indexing, losses, products, reductions, sequences, shapes, special, windows  # noqa: E401, E402, F401
 
 agreements = {}

@@ -4,7 +4,7 @@ from onnx import helper
 
 from graph import CODES, Node, Skip, row
 from reductions import log_softmax, softmax
-from windows import images, whole_image
+from windows import whole_image
 
 whole_image("GlobalLpPool", lambda x, a: np.sqrt((x**2).sum(a, keepdims=True)))
 

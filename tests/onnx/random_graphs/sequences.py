@@ -2,7 +2,7 @@
 import numpy as np
 
 from elementwise import sigmoid
-from graph import Node, Skip, row
+from graph import Node, row
 
 GATES = {"LSTM": 4, "GRU": 3, "RNN": 1}
 
