@@ -42,10 +42,24 @@ Var for_heads(Var x, Index heads) {
   return repeat(x, heads / own, 1);
 }
 
-/// 0 where a query may see a key, else -inf, (batch or 1, 1, queries, keys): is_causal, and the lengths of the keys.
-Var visible(const Call& call, const Shape& q, Index keys) {
-  const bool causal = call.integer("is_causal", 0) != 0, has_lengths = call.has(6);
-  if (!causal && !has_lengths) return {};
+/// The keys that a query may see: from its own position, so many before and after. Less than 0: all. Opset 25.
+struct Window {
+  Index left = -1, right = -1;
+
+  explicit Window(const Call& call)
+      : left(call.integer("left_window_size", -1)), right(call.integer("right_window_size", -1)) {
+    if (left < -1 || right < -1) throw FormatError(message("a window from {} to {}; -1 means all", left, right));
+    if (call.integer("is_causal", 0) != 0) right = 0;
+  }
+  bool is_open() const { return left < 0 && right < 0; }
+  /// distance: the position of the key less that of the query.
+  bool has(Index distance) const { return (left < 0 || -distance <= left) && (right < 0 || distance <= right); }
+};
+
+/// 0 where a query may see a key, else -inf, (batch or 1, 1, queries, keys): the window, and the lengths of the keys.
+Var visible(const Call& call, const Window& window, const Shape& q, Index keys) {
+  const bool has_lengths = call.has(6);
+  if (window.is_open() && !has_lengths) return {};
   const Index batch = has_lengths ? q[0] : 1, queries = q[2];
   const std::span<const Index> lengths = has_lengths ? call.integers(6) : std::span<const Index>();
   require<FormatError>(!has_lengths || std::ssize(lengths) == batch, "{} lengths for a batch of {}", lengths.size(),
@@ -60,7 +74,7 @@ Var visible(const Call& call, const Shape& q, Index keys) {
     const Index before = call.has(4) ? call.shape(4)[2] : has_lengths ? length - queries : 0;
     for (Index i = 0; i < queries; ++i) {
       for (Index j = 0; j < keys; ++j) {
-        const bool sees = j < length && (!causal || j <= i + before);
+        const bool sees = j < length && window.has(j - i - before);
         result[(b * queries + i) * keys + j] = sees ? Real{0} : masked;
       }
     }
@@ -84,7 +98,7 @@ Var mask_of(Call& call, Index keys) {
                    [](Index sees) { return sees != 0 ? Real{0} : masked; });
     bias = call.tape().input(added);
   }
-  require<FormatError>(bias.rank() >= 2 && bias.rank() <= 4 && bias.shape()[-1] <= keys,
+  require<FormatError>(bias.rank() >= 1 && bias.rank() <= 4 && bias.shape()[-1] <= keys,
                        "attn_mask has shape {}; (..., queries, keys) with {} keys is required", bias.shape(), keys);
   if (bias.shape()[-1] == keys || (call.opset() < 24 && bias.shape()[-1] == 1)) return bias;
   const std::span<Index> positions = counted(call.tape(), keys);
@@ -121,11 +135,12 @@ void attention(Call& call) {
   keep(0);
   if (const double cap = call.real("softcap", 0); cap > 0) scores = cap * tanh(scores / cap);
   keep(1);
-  for (const Var bias : {mask_of(call, keys), visible(call, q.shape(), keys)}) {
+  const Window window(call);
+  for (const Var bias : {mask_of(call, keys), visible(call, window, q.shape(), keys)}) {
     if (bias) scores = scores + bias;
   }
   keep(2);
-  const bool may_see_none = (call.has(3) || call.has(6)) && keys > 0;
+  const bool may_see_none = (call.has(3) || call.has(6) || !window.is_open()) && keys > 0;
   scores = may_see_none ? safe_softmax(scores) : softmax(scores);
   keep(3);
   Var y = matmul(scores, for_heads(v, heads));
@@ -208,7 +223,9 @@ std::span<const Op> attention_ops() {
        .since = 23,
        .inputs = {3, 7},
        .outputs = 4,
-       .attributes = "is_causal kv_num_heads q_num_heads qk_matmul_output_mode scale softcap softmax_precision ",
+       .attributes =
+           "is_causal kv_num_heads left_window_size q_num_heads qk_matmul_output_mode right_window_size scale softcap "
+           "softmax_precision ",
        .run = attention},
       {.name = "RotaryEmbedding",
        .since = 23,

@@ -41,8 +41,13 @@ double position_of(const Options& options, const Axis& axis, Index i) {
   return axis.begin * (in - 1) + (axis.out == 1 ? length / 2 : x * length / (out - 1));
 }
 
-/// The position that `nearest` takes.
+/// How far rounded scales may move position x.
+double rounding_of(double x) { return 0x1p-22 * std::max(1.0, std::abs(x)); }
+
+/// The position that `nearest` takes. Scales are floats: x is whole, or halfway, if it is so but for their rounding.
 Index nearest_of(const Options& options, double x) {
+  const double twice = std::round(2 * x);
+  if (std::abs(x - twice / 2) <= rounding_of(x)) x = twice / 2;
   const double low = std::floor(x), rest = x - low;
   if (rest == 0) return static_cast<Index>(low);
   const bool up = options.nearest == "ceil" || (options.nearest == "round_prefer_floor" && rest > 0.5) ||
@@ -60,7 +65,8 @@ double weight_of(const Options& options, double x) {
 }
 
 bool is_outside(const Options& options, const Axis& axis, double x) {
-  return options.coordinates == "tf_crop_and_resize" && (x < 0 || x > static_cast<double>(axis.in - 1));
+  const auto last = static_cast<double>(axis.in - 1);
+  return options.coordinates == "tf_crop_and_resize" && (x < -rounding_of(0) || x > last + rounding_of(last));
 }
 
 Value nearest_along(Call& call, const Value& x, Index at, const Options& options, const Axis& axis) {
@@ -129,11 +135,15 @@ Value along(Call& call, const Value& x, Index at, const Options& options, const 
   return weighted_along(call, x, at, options, axis);
 }
 
-/// floor(scale n + more). Throws FormatError unless the scale is positive and the result less than 2^40.
-Index scaled(double scale, Index n, double more = 0) {
-  const double out = std::floor(scale * static_cast<double>(n) + more);
-  require<FormatError>(scale > 0 && out < 0x1p40, "scale {} of {} positions", scale, n);
-  return static_cast<Index>(out);
+/// The product, as a whole number. Throws FormatError unless the scale is positive and the result less than 2^40.
+Index scaled(double scale, Index n, double product) {
+  require<FormatError>(scale > 0 && product < 0x1p40, "scale {} of {} positions", scale, n);
+  return static_cast<Index>(std::floor(product));
+}
+
+/// floor(scale n) in single precision, as in ONNX: 10 positions times 0.7 are 7.
+Index scaled(double scale, Index n) {
+  return scaled(scale, n, static_cast<double>(static_cast<float>(scale) * static_cast<float>(n)));
 }
 
 void require_one_of(std::string_view what, std::string_view value, std::initializer_list<std::string_view> names) {
@@ -196,7 +206,7 @@ void resize(Call& call) {
     Axis axis{.in = shape[at], .out = 0, .scale = 0};
     if (common) {
       axis.scale = *common;
-      axis.out = scaled(*common, axis.in, 0.5);
+      axis.out = scaled(*common, axis.in, *common * static_cast<double>(axis.in) + 0.5);
     } else if (has_sizes) {
       require<FormatError>(0 < sizes[i] && sizes[i] < Index{1} << 40, "size {} of axis {}", sizes[i], at);
       axis.scale = static_cast<double>(sizes[i]) / static_cast<double>(axis.in);

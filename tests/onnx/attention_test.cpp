@@ -43,7 +43,7 @@ struct AttentionCase {
   bool flat, causal, has_lengths;
   int mask;  // 0: none, 1: floats (queries, keys), 2: booleans (batch, 1, queries, keys), 3: floats for fewer keys
   double softcap, scale;
-  Index mode;
+  Index mode, left = -1, right = -1;  // the windows
 };
 
 TEST(OnnxAttention, MatchesTheFormula) {
@@ -69,6 +69,10 @@ TEST(OnnxAttention, MatchesTheFormula) {
                     .scale = draw(0, 1) == 0 ? 0 : 0.3,
                     .mode = draw(0, 3)};
     c.heads = c.kv_heads * draw(1, 2);
+    if (draw(0, 1) == 1) {
+      c.left = draw(-1, 2);
+      c.right = draw(-1, 2);
+    }
     c.has_lengths = c.past == 0 && draw(0, 3) == 0;
     std::uint64_t seed = static_cast<std::uint64_t>(round) * 20;
     const auto numbers = [&](const Shape& shape) { return normal(shape, ++seed); };
@@ -118,6 +122,8 @@ TEST(OnnxAttention, MatchesTheFormula) {
     }
     if (c.softcap > 0) attributes.push_back({"softcap", c.softcap});
     if (c.scale > 0) attributes.push_back({"scale", c.scale});
+    if (c.left >= 0) attributes.push_back({"left_window_size", c.left});
+    if (c.right >= 0) attributes.push_back({"right_window_size", c.right});
     const std::vector<std::string> outputs{"y", "present_k", "present_v", "scores"};
     writer.node_of("Attention", "", inputs, outputs, attributes, "node");
     for (const std::string& name : outputs) writer.output(name, {});
@@ -144,7 +150,10 @@ TEST(OnnxAttention, MatchesTheFormula) {
             double score = dot * scale;
             if (c.softcap > 0) score = c.softcap * std::tanh(score / c.softcap);
             stage[1].push_back(score);
-            bool seen = j < length && (!c.causal || j <= i + before);
+            const Index own_position = i + before;
+            bool seen = j < length && (!c.causal || j <= own_position);
+            if (c.left >= 0) seen = seen && j >= own_position - c.left;
+            if (c.right >= 0) seen = seen && j <= own_position + c.right;
             if (c.mask == 1 || c.mask == 3) j < masked_keys ? score += at(bias, {i, j}) : seen = false;
             if (c.mask == 2) seen = seen && sees[static_cast<std::size_t>((b * c.queries + i) * total + j)] != 0;
             if (!seen) score = -std::numeric_limits<double>::infinity();
