@@ -55,6 +55,11 @@ class FormatError : public FileError {
   using FileError::FileError;
 };
 
+/// Another process of a distributed run has failed. `what()` names its rank and what it threw.
+class PeerError : public Error {
+  using Error::Error;
+};
+
 namespace detail {
 
 /// One argument of `message`, type-erased.

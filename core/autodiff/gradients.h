@@ -52,4 +52,17 @@ class Gradients {
   std::span<const Update> updates_;
 };
 
+/// Gets gradients while a backward pass goes on. See BackwardOptions::listener.
+class GradientListener {
+ public:
+  GradientListener() = default;
+  GradientListener(const GradientListener&) = delete;
+  GradientListener& operator=(const GradientListener&) = delete;
+  /// A gradient that the rest of the pass does not change.
+  virtual void ready(const Gradients::Entry& entry) = 0;
+
+ protected:
+  ~GradientListener() = default;
+};
+
 }  // namespace cornu

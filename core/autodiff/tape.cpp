@@ -162,7 +162,7 @@ Gradients Tape::backward(Var loss, const BackwardOptions& options) {
   require(loss.size() == 1, "backward: the loss must have one element, but its shape is {}", loss.shape());
   defers_products_ = options.defer_products;
   stepped_ = options.parameters;
-  return walk_backward(loss, ConstView(&options.gradient, loss.shape()));
+  return walk_backward(loss, ConstView(&options.gradient, loss.shape()), options.listener);
 }
 
 Gradients Tape::backward(Var value, ConstView gradient) {
@@ -170,7 +170,20 @@ Gradients Tape::backward(Var value, ConstView gradient) {
   return walk_backward(value, gradient);
 }
 
-Gradients Tape::walk_backward(Var value, ConstView gradient) {
+namespace {
+
+bool has_gradient(const Node& parameter) { return parameter.has_gradient || parameter.first_product != nullptr; }
+
+}  // namespace
+
+/// The gradient of a parameter, which has one.
+Gradients::Entry Tape::entry_of(Node& parameter) {
+  if (parameter.gradient == nullptr) parameter.gradient = scratch(parameter.shape).data();
+  return {parameter.parameter, View(parameter.gradient, parameter.shape), parameter.first_product,
+          parameter.has_gradient};
+}
+
+Gradients Tape::walk_backward(Var value, ConstView gradient, GradientListener* listener) {
   require_own(value, "backward");
   require<StateError>(training(), "backward: this tape is in inference mode, which records no backward rules");
   require<StateError>(!parameters_changed_,
@@ -186,18 +199,17 @@ Gradients Tape::walk_backward(Var value, ConstView gradient) {
 
   if (const Sink start = value.sink()) copy(gradient, start);
   for (std::size_t i = node_count_; i-- > 0;) {
-    const Node& node = node_at(i);
+    Node& node = node_at(i);
     if (node.has_gradient && node.rule != nullptr) node.rule(node.captured);
+    // All that read a parameter come after it.
+    if (listener != nullptr && node.parameter != nullptr && has_gradient(node)) listener->ready(entry_of(node));
   }
 
   // In the arena, so that later ops and backward passes do not change them.
   auto* const entries = static_cast<Gradients::Entry*>(allocate(parameters_.size() * sizeof(Gradients::Entry)));
   std::size_t count = 0;
   for (Node* node : parameters_) {
-    if (!node->has_gradient && node->first_product == nullptr) continue;
-    if (node->gradient == nullptr) node->gradient = scratch(node->shape).data();
-    new (entries + count++)
-        Gradients::Entry{node->parameter, View(node->gradient, node->shape), node->first_product, node->has_gradient};
+    if (has_gradient(*node)) new (entries + count++) Gradients::Entry(entry_of(*node));
   }
   auto* const updates = static_cast<Gradients::Update*>(allocate(updates_.size() * sizeof(Gradients::Update)));
   std::uninitialized_copy(updates_.begin(), updates_.end(), updates);

@@ -17,6 +17,8 @@
 
 namespace cornu {
 
+class Communicator;  // core/communicator.h
+
 namespace detail {
 class LayerObserver;  // layers/any_layer.h
 struct Recording;     // core/autodiff/trace.h
@@ -32,6 +34,8 @@ struct BackwardOptions {
   bool defer_products = false;
   /// Parameters that the step changes in addition to those read by this pass, such as those of another shard.
   std::span<Parameter* const> parameters{};
+  /// Called for each parameter as soon as its gradient is complete, with the deferred products, if there are any.
+  GradientListener* listener = nullptr;
 };
 
 /// The record of one forward pass: its values in order, each with its backward rule. Everything is stored in an arena
@@ -121,6 +125,11 @@ class Tape {
   void observe_layers(detail::LayerObserver* observer) { layer_observer_ = observer; }
   detail::LayerObserver* layer_observer() const { return layer_observer_; }
 
+  /// In distributed training, while each rank passes its part of the batch: the ranks; else null. For layers that need
+  /// sums over the whole batch. All ranks must exchange the same, in the same order.
+  Communicator* communicator() const { return communicator_; }
+  void set_communicator(Communicator* communicator) { communicator_ = communicator; }
+
   /// For traces: lists every op of this pass in `recording`, until the tape is cleared.
   void record(detail::Recording* recording) { recording_ = recording; }
   detail::Recording* recording() const { return recording_; }
@@ -135,7 +144,8 @@ class Tape {
 
   void require_own(Var value, const char* what) const;
   bool may_change(const MatrixView& factor) const;
-  Gradients walk_backward(Var value, ConstView gradient);
+  Gradients walk_backward(Var value, ConstView gradient, GradientListener* listener = nullptr);
+  Gradients::Entry entry_of(detail::Node& parameter);
   Var alias(Var x, const Shape& shape, bool keeps_rows);
   /// node: computed from samples. keeps_rows: its first axis is the batch axis, or has the same rows of each sample as
   /// that of an operand.
@@ -161,6 +171,7 @@ class Tape {
   std::vector<Var> losses_;
   detail::LayerObserver* layer_observer_ = nullptr;
   detail::Recording* recording_ = nullptr;
+  Communicator* communicator_ = nullptr;
 };
 
 template <BackwardRule F>
