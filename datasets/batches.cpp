@@ -23,7 +23,12 @@ Batcher::Batcher(DatasetRef dataset, const BatchOptions& options) : dataset_(dat
   require<ValueError>(!options.drop_remainder || size >= batch_size,
                       "batches: with batch_size {} and drop_remainder, a dataset of {} samples has no batch",
                       batch_size, size);
-  batch_count_ = size / batch_size + (size % batch_size != 0 && !options.drop_remainder ? 1 : 0);
+  require<ValueError>(options.batch_count >= 0 && !(options.batch_count > 0 && options.drop_remainder),
+                      "batches: batch_count is {}{}", options.batch_count,
+                      options.batch_count < 0 ? "; it must not be negative" : ", which leaves no remainder to drop");
+  batch_count_ = options.batch_count > 0
+                     ? options.batch_count
+                     : size / batch_size + (size % batch_size != 0 && !options.drop_remainder ? 1 : 0);
   order_.resize(static_cast<std::size_t>(size));
   start_epoch(options.epoch);
 }
@@ -41,13 +46,17 @@ void Batcher::start_epoch(std::uint64_t epoch) {
   next_batch_ = 0;
 }
 
+Index Batcher::first_of(Index batch) const {
+  const auto total = static_cast<Index>(order_.size());
+  return options_.batch_count > 0 ? total * batch / batch_count_ : std::min(total, options_.batch_size * batch);
+}
+
 const Batch* Batcher::next_rows() {
   detail::require_held(!order_.empty());
   if (next_batch_ == batch_count_) return nullptr;
-  const auto total = static_cast<Index>(order_.size());
   batch_.index = next_batch_++;
-  batch_.first = batch_.index * options_.batch_size;
-  batch_.size = std::min(options_.batch_size, total - batch_.first);
+  batch_.first = first_of(batch_.index);
+  batch_.size = first_of(next_batch_) - batch_.first;
   batch_.rows = {order_.data() + batch_.first, static_cast<std::size_t>(batch_.size)};
   if (options_.shuffle_seed) {
     const auto rest = std::span<const Index>(order_).subspan(static_cast<std::size_t>(batch_.first + batch_.size));

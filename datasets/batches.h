@@ -18,6 +18,9 @@ struct BatchOptions {
   std::optional<std::uint64_t> shuffle_seed{};
   /// Drops the last batch if it is smaller than batch_size.
   bool drop_remainder = false;
+  /// Instead of batch_size: divides the samples into this many batches, whose sizes differ by one at most. Some are
+  /// empty if there are fewer samples. 0: batches of batch_size.
+  Index batch_count = 0;
   /// The epoch of the first pass.
   std::uint64_t epoch = 0;
 };
@@ -45,7 +48,8 @@ struct Batch {
 class Batcher {
  public:
   /// Starts epoch `options.epoch`. The dataset must outlive the batcher.
-  /// Throws ValueError for an empty dataset, for batch_size < 1, and if drop_remainder leaves no batch.
+  /// Throws ValueError for an empty dataset, for batch_size < 1, for batch_count < 0 or with drop_remainder, and if
+  /// drop_remainder leaves no batch.
   explicit Batcher(DatasetRef dataset, const BatchOptions& options = {});
 
   // Movable, but not copyable, because the current batch refers to the batcher's memory. A moved-from batcher has no
@@ -66,6 +70,8 @@ class Batcher {
   const BatchOptions& options() const { return options_; }
 
  private:
+  Index first_of(Index batch) const;
+
   DatasetRef dataset_;
   BatchOptions options_;
   Index batch_count_ = 0;
