@@ -71,12 +71,12 @@ std::vector<AnyMetric> class_metrics() {
 }
 
 /// The same model twice: one ends in logits and has a loss that takes them, the other ends in the activation.
-struct Twins {
+struct TwoHeads {
   Sequential logits, probabilities;
   Tensor x, y;
 
-  Twins(Index outputs, Activation activation, const AnyLoss& of_logits, const AnyLoss& of_probabilities,
-        const std::vector<AnyMetric>& metrics, const Tensor& targets)
+  TwoHeads(Index outputs, Activation activation, const AnyLoss& of_logits, const AnyLoss& of_probabilities,
+           const std::vector<AnyMetric>& metrics, const Tensor& targets)
       : logits{Input{3}, Dense{outputs}},
         probabilities{Input{3}, Dense{outputs, activation}},
         x(normal({targets.shape()[0], 3})),
@@ -102,7 +102,7 @@ Tensor yes_or_no(const Shape& shape) {
   return y;
 }
 
-void expect_twins(Twins twins) {
+void expect_twins(TwoHeads twins) {
   expect_same_logs(twins.logits.evaluate(twins.x, twins.y), twins.probabilities.evaluate(twins.x, twins.y));
   expect_same_logs(twins.logits.test_on_batch(twins.x, twins.y), twins.probabilities.test_on_batch(twins.x, twins.y));
   EXPECT_EQ(twins.logits.predict_classes(twins.x), twins.probabilities.predict_classes(twins.x));
@@ -157,15 +157,15 @@ TEST(LogitsOfTheLoss, ClassesAgainstOneHotRowsAndIndices) {
 }
 
 TEST(LogitsOfTheLoss, AThresholdOnTheLogitsWouldGiveOtherValues) {
-  const Twins twins(1, sigmoid, BinaryCrossentropy{.from_logits = true}, BinaryCrossentropy{}, {Recall{}},
-                    yes_or_no({200, 1}));
+  const TwoHeads twins(1, sigmoid, BinaryCrossentropy{.from_logits = true}, BinaryCrossentropy{}, {Recall{}},
+                       yes_or_no({200, 1}));
   Recall of_logits;
   of_logits.update(twins.y, twins.logits.predict(twins.x));
   EXPECT_GT(twins.logits.evaluate(twins.x, twins.y)["recall"], of_logits.result() + 0.05);
 }
 
 TEST(LogitsOfTheLoss, ArePassedToMetricsThatReadThem) {
-  Twins twins(1, sigmoid, BinaryCrossentropy{.from_logits = true}, BinaryCrossentropy{}, {}, yes_or_no({50, 1}));
+  TwoHeads twins(1, sigmoid, BinaryCrossentropy{.from_logits = true}, BinaryCrossentropy{}, {}, yes_or_no({50, 1}));
   twins.logits.compile({.loss = BinaryCrossentropy{.from_logits = true},
                         .metrics = {MeanLogit{}, MeanPrediction{}, BinaryCrossentropy{.from_logits = true},
                                     AUC{.num_thresholds = 20, .from_logits = true}, AUC{.num_thresholds = 20}}});
