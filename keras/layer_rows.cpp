@@ -40,7 +40,7 @@ std::span<const LayerRow> layer_rows() {
       {"Activation"},
       {"AveragePooling1D"},
       {"AveragePooling2D"},
-      {"BatchNormalization", {only("synchronized", false), only("renorm", false)}},
+      {"BatchNormalization", {only("renorm", false)}},
       {"Conv1D"},
       {"Conv2D"},
       {"Dense"},

@@ -3,8 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstddef>
 #include <span>
+#include <vector>
 
+#include "cornu/core/communicator.h"
 #include "cornu/core/error.h"
 #include "cornu/core/ops/masks.h"
 #include "cornu/core/option_checks.h"
@@ -21,18 +24,45 @@ Operand shift_of(const BatchNormalization& layer) { return layer.center ? Operan
 
 Index count_of(Var mask) { return static_cast<Index>(std::count(mask.value().begin(), mask.value().end(), Real{1})); }
 
-/// Batch statistics and y of masked steps: x is (batch, steps, ..., features).
-BatchNormalized of_counted_steps(Var x, Var mask, const Operand& gain, const Operand& shift, double epsilon) {
+void sum_over_ranks(Communicator& ranks, ConstView own, View sum) {
+  std::vector<Real> all(static_cast<std::size_t>(own.size() * ranks.size()));
+  ranks.all_gather(std::as_bytes(std::span(own.begin(), own.end())), std::as_writable_bytes(std::span(all)));
+  std::fill(sum.begin(), sum.end(), Real{0});
+  for (std::size_t i = 0; i < all.size(); ++i) sum[static_cast<Index>(i) % sum.size()] += all[i];
+}
+
+/// The sum of x over the ranks, or x if `ranks` is null. The loss is the sum over the ranks, and so is its gradient.
+Var summed(Var x, Communicator* ranks) {
+  if (ranks == nullptr) return x;
+  const Var y = x.tape().output(x.shape(), {x});
+  sum_over_ranks(*ranks, x.value(), y.out());
+  return y.backward([x, y, ranks] {
+    const View sum = x.tape().scratch(x.shape());
+    sum_over_ranks(*ranks, y.grad(), sum);
+    const Sink dx = x.sink();
+    for (Index i = 0; i < dx.size(); ++i) dx.data()[i] = (dx.accumulates() ? dx.data()[i] : 0) + sum[i];
+  });
+}
+
+/// Batch statistics and y of x, (batch, steps, ..., features): of the steps that count, unless `mask` is empty, and of
+/// all ranks, unless `ranks` is null.
+BatchNormalized of_parts(Var x, Var mask, Communicator* ranks, const Operand& gain, const Operand& shift,
+                         double epsilon) {
   const Shape& s = x.shape();
-  std::array<Index, Shape::max_rank> ones{s[0], s[1]};
-  std::fill(ones.begin() + 2, ones.end(), Index{1});
-  const Var plain = with_mask(x, {}),
-            counts = reshape(mask, std::span<const Index>(ones.data(), static_cast<std::size_t>(s.rank())));
-  const double rows = static_cast<double>(count_of(mask) * s.sub(2, s.rank() - 1).size());
-  const auto mean_of = [&](Var values) { return sum(reshape(values, {-1, s[-1]}), 0) / rows; };
-  const Var mean = mean_of(plain * counts), variance = mean_of(square((plain - mean) * counts));
-  const Var y = with_mask(batch_normalization(plain, mean, variance, gain, shift, epsilon), mask);
-  return {y, mean, variance};
+  const Var plain = with_mask(x, {});
+  Var counts;
+  if (mask) {
+    std::array<Index, Shape::max_rank> ones{s[0], s[1]};
+    std::fill(ones.begin() + 2, ones.end(), Index{1});
+    counts = reshape(mask, std::span<const Index>(ones.data(), static_cast<std::size_t>(s.rank())));
+  }
+  const Index own_rows = mask ? count_of(mask) * s.sub(2, s.rank() - 1).size() : s.size() / s[-1];
+  const auto rows = static_cast<double>(summed(x.tape().constant(static_cast<Real>(own_rows)), ranks).item());
+  const auto counted = [&](Var values) { return mask ? values * counts : values; };
+  const auto mean_of = [&](Var values) { return summed(sum(reshape(values, {-1, s[-1]}), 0), ranks) / rows; };
+  const Var mean = mean_of(counted(plain)), variance = mean_of(square(counted(plain - mean)));
+  const Var y = batch_normalization(plain, mean, variance, gain, shift, epsilon);
+  return {mask ? with_mask(y, mask) : y, mean, variance};
 }
 
 /// Normalises x of shape (..., features).
@@ -44,9 +74,10 @@ Var normalized(const BatchNormalization& layer, Var x) {
     return batch_normalization(x, layer.moving_mean, layer.moving_variance, gain, shift, layer.epsilon);
   }
   const Var mask = x.rank() > 2 ? x.mask() : Var();
+  Communicator* const ranks = layer.synchronized ? tape.communicator() : nullptr;
   const bool any = x.size() > 0 && (!mask || count_of(mask) > 0);
-  const BatchNormalized batch = mask && any ? of_counted_steps(x, mask, gain, shift, layer.epsilon)
-                                            : batch_normalization(x, gain, shift, layer.epsilon);
+  const BatchNormalized batch = ranks != nullptr || (mask && any) ? of_parts(x, mask, ranks, gain, shift, layer.epsilon)
+                                                                  : batch_normalization(x, gain, shift, layer.epsilon);
   const auto update = [&](const Parameter& moving, Var value) {
     tape.record_update(moving, tape.parameter(moving) * layer.momentum + value * (1 - layer.momentum));
   };

@@ -22,6 +22,8 @@ struct BatchNormalization {
   double epsilon = 1e-3;
   bool center = true;  ///< adds beta
   bool scale = true;   ///< multiplies by gamma
+  /// In distributed training, mean and variance are those of the batch over all ranks, not over each rank's part.
+  bool synchronized = false;
   Initializer beta_initializer = zeros;
   Initializer gamma_initializer = ones;
   Initializer moving_mean_initializer = zeros;
@@ -40,6 +42,7 @@ struct BatchNormalization {
     visit("epsilon", epsilon);
     visit("center", center);
     visit("scale", scale);
+    visit("synchronized", synchronized);
     visit("beta_initializer", beta_initializer);
     visit("gamma_initializer", gamma_initializer);
     visit("moving_mean_initializer", moving_mean_initializer);
