@@ -79,11 +79,11 @@ ProgressDisplay::~ProgressDisplay() {
   write();
 }
 
-void ProgressDisplay::epoch_begin(Index epoch) {
+void ProgressDisplay::epoch_begin(Index epoch, Index done) {
   if (mode_ == Verbose::silent) return;
   begin_ = clock_();
   drawn_ = -std::numeric_limits<double>::infinity();  // the first step is drawn at once
-  done_ = 0;
+  done_ = done_before_ = done_first_ = done;
   bar_drawn_ = false;
   epoch_ = epoch;
   if (epochs_ <= 1 || mode_ != Verbose::bar) return;
@@ -97,7 +97,10 @@ void ProgressDisplay::step(Index done, const Logs& logs) {
   if (mode_ == Verbose::silent) return;
   after_latest_ = clock_();
   done_ = done;
-  if (done == 1) after_first_ = after_latest_;
+  if (done_first_ == done_before_) {
+    done_first_ = done;
+    after_first_ = after_latest_;
+  }
   if (step_names_.size() != logs.size()) {
     step_names_.clear();
     for (const Logs::Entry& entry : logs) step_names_.push_back(entry.name);
@@ -126,9 +129,9 @@ void ProgressDisplay::epoch_end(const Logs& logs) {
 }
 
 double ProgressDisplay::seconds_per_step(double now) const {
-  if (done_ == 0) return 0;
-  if (done_ == 1) return now - begin_;
-  return (now - after_first_) / static_cast<double>(done_ - 1);
+  if (done_ == done_before_) return 0;
+  if (done_ == done_first_) return (now - begin_) / static_cast<double>(done_ - done_before_);
+  return (now - after_first_) / static_cast<double>(done_ - done_first_);
 }
 
 void ProgressDisplay::put_values(const Logs& logs) {

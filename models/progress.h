@@ -36,8 +36,8 @@ class ProgressDisplay {
   /// Ends the line of a bar that an error interrupted, so that the error's text starts on a new line.
   ~ProgressDisplay();
 
-  /// Epochs count from 0.
-  void epoch_begin(Index epoch);
+  /// Epochs count from 0. done: steps of this epoch that an earlier run has done.
+  void epoch_begin(Index epoch, Index done = 0);
   /// Shows that `done` steps are complete, with their values. Warm, it allocates nothing.
   void step(Index done, const Logs& logs);
   void epoch_end(const Logs& logs);
@@ -53,9 +53,10 @@ class ProgressDisplay {
   std::FILE* out_;
   Clock clock_;
   double begin_ = 0, after_first_ = 0, after_latest_ = 0, drawn_ = 0;
-  Index epoch_ = 0, done_ = 0;
-  bool bar_drawn_ = false;               // in this epoch
-  std::vector<std::string> step_names_;  // names of the steps' values
+  Index epoch_ = 0;
+  Index done_ = 0, done_before_ = 0, done_first_ = 0;  // now, before the epoch began here, at the first report
+  bool bar_drawn_ = false;                             // in this epoch
+  std::vector<std::string> step_names_;                // names of the steps' values
   std::vector<const Logs::Entry*> order_;
   std::string text_;
 };

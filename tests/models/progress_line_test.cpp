@@ -103,6 +103,23 @@ TEST(ProgressLine, TimePerStepExcludesTheFirstStepAndValidation) {
   }
 }
 
+/// 7 of 10 steps were done by a run that was interrupted; several ranks may report several steps at once.
+TEST(ProgressLine, TimePerStepIsThatOfTheStepsOfThisRun) {
+  for (const auto& [reported, time] :
+       {std::pair<std::vector<Index>, const char*>{{8, 9, 10}, "500ms"}, {{10}, "500ms"}, {{8, 10}, "500ms"}}) {
+    Screen screen;
+    screen.time = 1000;
+    detail::ProgressDisplay display(Verbose::line, 1, 10, screen.file, screen.clock());
+    display.epoch_begin(0, 7);
+    for (Index done = 7; const Index next : reported) {
+      screen.time += 0.5 * static_cast<double>(next - std::exchange(done, next));
+      display.step(next, logs_of({{"loss", 2}}));
+    }
+    display.epoch_end(logs_of({{"loss", 2}}));
+    EXPECT_EQ(screen.text(), message("10/10 - 2s - {}/step - loss: 2.0000\n", time));
+  }
+}
+
 TEST(ProgressLine, ShowsTheStepsOfAnInterruptedEpoch) {
   Screen screen;
   detail::ProgressDisplay display(Verbose::line, 1, 100, screen.file, screen.clock());
