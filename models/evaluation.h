@@ -1,72 +1,49 @@
 #pragma once
 
-#include <exception>
-#include <span>
+#include <cstddef>
+#include <vector>
 
 #include "cornu/datasets/batches.h"
 #include "cornu/models/batch_weights.h"
+#include "cornu/models/distribution/packed.h"
+#include "cornu/models/distribution/ranks.h"
 #include "cornu/models/progress.h"
+#include "cornu/models/run_callbacks.h"
 #include "cornu/models/sequential_state.h"
 
 namespace cornu::detail {
 
-/// Calls all callbacks of a run, in order.
-struct Callbacks {
-  std::span<AnyCallback> all;
-  Run& run;
-  void operator()(Hook hook, Index index, Logs& logs) const {
-    for (AnyCallback& callback : all) callback.call(hook, run, index, logs);
-  }
-
-  /// Calls `begin`, then body(), then `end` for each callback whose `begin` returned, even after exceptions. Rethrows
-  /// the first exception.
-  template <class Body>
-  void during(Hook begin, Hook end, Logs& logs, Body body) const {
-    std::size_t begun = 0;
-    const auto end_all = [&] {
-      for (AnyCallback& callback : all.first(begun)) {
-        try {
-          callback.call(end, run, 0, logs);
-        } catch (...) {
-          if (!run.error) run.error = std::current_exception();
-        }
-      }
-    };
-    try {
-      for (AnyCallback& callback : all) {
-        callback.call(begin, run, 0, logs);
-        ++begun;
-      }
-      body();
-    } catch (...) {
-      run.error = std::current_exception();
-      end_all();
-      throw;
-    }
-    end_all();
-    if (run.error) std::rethrow_exception(run.error);
-  }
-};
-
 /// Evaluates a dataset, any number of times, and keeps its memory between runs.
 class Evaluation {
  public:
-  /// The arguments must outlive this object. steps: batches; 0: the whole dataset.
+  /// The arguments must outlive this object. steps: batches; 0: the whole dataset. The ranks take the batches in
+  /// turn, unless each has other data.
   Evaluation(const detail::SequentialState& model, DatasetRef data, Index batch_size, Index steps,
-             ConstView sample_weight);
+             ConstView sample_weight, const Ranks& ranks = Ranks({}), bool in_parts = false);
 
   Index steps() const { return steps_; }
   /// Returns loss and metrics. callbacks and display may be null.
   Logs run(const Callbacks* callbacks, ProgressDisplay* display);
 
  private:
+  void run_batch(const Batch& batch, double penalty);
+  void tally_batches();
+
   const detail::SequentialState& model_;
+  DatasetRef data_;
+  Ranks ranks_;
   Batcher batcher_;
-  Index steps_;
+  Index own_steps_;  // batches that this rank iterates over
+  Index steps_;      // batches of all
+  bool in_parts_;
   BatchWeights weights_;
   Tensor weights_memory_;
   TapePool::Lease tape_;
   Tally tally_;
+  Tensor x_, y_;
+  Packed results_;
+  Result result_;
+  std::vector<std::byte> all_results_;
 };
 
 }  // namespace cornu::detail

@@ -1,9 +1,14 @@
 #include <algorithm>
+#include <cstddef>
+#include <span>
+#include <vector>
 
 #include "cornu/core/error.h"
 #include "cornu/core/kernels/kernels.h"
 #include "cornu/core/ops/eager.h"
 #include "cornu/core/shape_hints.h"
+#include "cornu/datasets/dataset.h"
+#include "cornu/models/distribution/ranks.h"
 #include "cornu/models/evaluation.h"
 #include "cornu/models/metrics/probabilities.h"
 
@@ -57,21 +62,66 @@ Tensor predict_with(const detail::SequentialState& model, const Tensor& x, const
   return result;
 }
 
+/// The outputs of all ranks, each of which calls predict_part(first, count) for some of the samples: whole batches, so
+/// that the bits are those of one process.
+template <class PredictPart>
+Tensor predict_together(const Distribution& distribution, Index samples, Index batch_size,
+                        const PredictPart& predict_part) {
+  require<ValueError>(batch_size > 0, "predict: batch_size is {}; it must be positive", batch_size);
+  const detail::Ranks ranks(distribution);
+  const Index batches = (samples + batch_size - 1) / batch_size;
+  const auto begin = [&](Index rank) { return std::min(samples, batches * rank / ranks.size() * batch_size); };
+  const Index first = begin(ranks.rank()), count = begin(ranks.rank() + 1) - first;
+  Tensor own;
+  ranks.run([&] { own = predict_part(first, count); });
+  std::vector<Index> sizes;
+  Shape shape = own.shape();
+  for (const Shape& each : ranks.of_all(own.shape())) {
+    sizes.push_back(each.size() * static_cast<Index>(sizeof(Real)));
+    if (each[0] > 0) shape = each;
+  }
+  Tensor result(shape.with(0, samples));
+  const auto bytes = [](Tensor& x) {
+    return std::as_writable_bytes(std::span(x.data(), static_cast<std::size_t>(x.size())));
+  };
+  ranks.communicator().gather(bytes(own), sizes, ranks.leads() ? bytes(result) : std::span<std::byte>());
+  ranks.share(bytes(result));
+  return result;
+}
+
+/// The options for one rank.
+PredictOptions alone(PredictOptions options) {
+  options.distribution = {};
+  return options;
+}
+
 }  // namespace
 
 Tensor Sequential::predict(const Tensor& x, const PredictOptions& options) const {
-  return predict_with(*state_, x, options, nullptr);
+  if (options.distribution.size() == 1) return predict_with(*state_, x, options, nullptr);
+  require(x.rank() > 0, "{}: predict got a scalar; its first axis must count the samples", name());
+  const Index size = x.shape()[0] == 0 ? 0 : x.size() / x.shape()[0];
+  return predict_together(options.distribution, x.shape()[0], options.batch_size, [&](Index first, Index count) {
+    return predict(Tensor(ConstView(x.data() + first * size, x.shape().with(0, count))), alone(options));
+  });
 }
 
 Tensor Sequential::predict(const Tensor& x, const PredictOptions& options, std::vector<AnyCallback> callbacks) {
+  require<ValueError>(options.distribution.size() == 1, "{}: predict with callbacks cannot be distributed", name());
   Run run{*this};
-  const detail::Callbacks all{callbacks, run};
+  const detail::Callbacks all(callbacks, run);
   return predict_with(*state_, x, options, &all);
 }
 
 Tensor Sequential::predict(DatasetRef data, const PredictOptions& options) const {
   state_->require_built();
   state_->require_fitting(data, "predict");
+  if (options.distribution.size() > 1) {
+    return predict_together(options.distribution, data.size(), options.batch_size, [&](Index first, Index count) {
+      const DatasetSlice part(data, first, count);
+      return predict(part, alone(options));
+    });
+  }
   Tensor result;
   result.resize(output_shape().batched(0));
   if (data.size() == 0) return result;

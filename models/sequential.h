@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "cornu/core/communicator.h"
 #include "cornu/datasets/dataset.h"
 #include "cornu/layers/any_layer.h"
 #include "cornu/models/callbacks/callback.h"
@@ -86,6 +87,25 @@ struct FitOptions {
   /// program. If the program has its own SIGINT handler, it is called each time. With `false`, fit does not handle
   /// Ctrl-C.
   bool stop_on_interrupt = true;
+  /// The processes that share the work: `mpi::world()` (docs/mpi.md). All of them call fit with the same options,
+  /// a model of the same layers and the whole dataset, of which each reads only what it needs. Each batch is divided
+  /// into shards, of shard_size samples (0: 32), and each rank takes some of them. The model starts with the weights of
+  /// rank 0, and all ranks get the same weights and history. If the model mixes samples, each rank's part of a batch is
+  /// one shard. Callbacks run on rank 0, unless they say otherwise (AnyCallback::on_every_rank).
+  Distribution distribution{};
+  /// Each rank's dataset holds other samples, its part of the data, such as mpi::part or files of its own, and so does
+  /// its sample_weight. Each batch has samples of all parts, in proportion to their sizes, and each part is shuffled by
+  /// itself: the result depends on the number of ranks.
+  bool data_in_parts = false;
+  /// Local SGD (Stich, 2019), for slow networks: after the first step, each rank takes so many steps with its own part
+  /// of the batches, then the weights and the optimizer's state of all ranks are averaged, also at the end of an epoch.
+  /// 0: all ranks take each step together. Losses and metrics are those of the ranks' own weights. Within an epoch,
+  /// callbacks see the weights of rank 0.
+  Index average_every = 0;
+  /// Sums the gradients of shards in an order that depends only on their number: with a given shard_size, the weights
+  /// are the same bits for any number of ranks and threads. Throws ValueError if the model mixes samples and there are
+  /// several ranks.
+  bool reproducible = false;
 };
 
 struct EvaluateOptions {
@@ -93,10 +113,15 @@ struct EvaluateOptions {
   Verbose verbose = Verbose::silent;
   Tensor sample_weight{};  ///< loss weights, as for fit
   Index steps = 0;         ///< batches; 0: the whole dataset
+  /// The processes that take the batches in turn. All of them get the results, the same bits for any number.
+  Distribution distribution{};
+  bool data_in_parts = false;  ///< each rank's dataset holds other samples, its part of the data
 };
 
 struct PredictOptions {
   Index batch_size = 32;
+  /// The processes that share the batches. All of them get all outputs, in the order of the samples.
+  Distribution distribution{};
 };
 
 struct SummaryOptions {

@@ -43,6 +43,7 @@ Var with_added(Var loss);
 struct TrainingPass {
   Tape tape{Mode::training};
   Tensor x, y, sample_weight;  // the gathered samples of a shard
+  ConstView given_weights;     // in sample_weight; empty if there are none
   // What the loss was given: without masked steps, see CountedSteps.
   Var y_pred;
   ConstView y_true, weights;

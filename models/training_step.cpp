@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cmath>
 #include <system_error>
+#include <utility>
 
 #include "cornu/core/error.h"
 #include "cornu/core/kernels/blas.h"
@@ -61,6 +62,16 @@ void SequentialState::require_known(const Gradients& gradients) const {
 
 namespace {
 
+// Samples per shard in a distributed run, if it is not given. It does not depend on the number of ranks, so that random
+// layers draw the same numbers for any.
+constexpr Index shard_size_of_ranks = 32;
+
+Index threads_of(const FitOptions& options) {
+  if (options.threads > 0) return options.threads;
+  const Communicator* const ranks = options.distribution.communicator();
+  return ranks != nullptr && ranks->threads() > 0 ? ranks->threads() : available_cores();
+}
+
 Index parameter_count(SequentialState& model) {
   Index result = 0;
   for (const NamedParameter& named : model.parameters()) result += named.parameter->value.size();
@@ -69,15 +80,22 @@ Index parameter_count(SequentialState& model) {
 
 }  // namespace
 
-TrainingStep::TrainingStep(SequentialState& model, DatasetRef data, detail::BatchWeights weights, std::uint64_t seed,
-                           Index threads, Index shard_size)
+TrainingStep::TrainingStep(SequentialState& model, DatasetRef data, detail::BatchWeights weights,
+                           const FitOptions& options, std::vector<Index> parts, Index batches)
     : model_(model),
       data_(data),
       weights_(std::move(weights)),
-      seed_(seed),
-      threads_(threads > 0 ? threads : detail::available_cores()),
-      shard_size_(shard_size),
-      work_{.parameters = parameter_count(model)} {
+      seed_(options.seed),
+      threads_(threads_of(options)),
+      shard_size_(options.shard_size),
+      work_{.parameters = parameter_count(model)},
+      parts_(std::move(parts)),
+      batches_(batches),
+      average_every_(options.distribution.size() > 1 ? options.average_every : 0) {
+  if (options.distribution.size() > 1 || options.reproducible) {
+    together_ = std::make_unique<StepTogether>(Ranks(options.distribution), options.reproducible);
+    if (shard_size_ == 0) shard_size_ = shard_size_of_ranks;
+  }
   for (const Shape& shape : model.shapes) work_.sample_numbers += shape.size();
   if (model.takes_any_length()) {
     work_.sample_numbers *= std::max(data.feature_shape().size() / model.shapes.front().size(), Index{1});
@@ -90,23 +108,33 @@ double TrainingStep::operator()(const Batch& batch, Index index, detail::Tally& 
   rows_ = batch.rows;
   upcoming_ = batch.upcoming;
   index_ = index;
-  work_.samples = batch.size;
-  shards_ = mixes_samples_ ? detail::Sharding{work_.samples, 1} : divide(work_, threads_, shard_size_);
-  const bool may_share = threads_ > 1 && shards_.count > 1;
+  divide_among_ranks(batch);
+  const bool may_share = threads_ > 1 && end_ - begin_ > 1;
   if (may_share && team_ == nullptr && !is_alone_) recruit();
   if (may_share && !choice_) choice_.emplace(detail::should_pay_to_share(work_, threads_));
   sharing_ = may_share && choice_->shares() ? team_.get() : nullptr;
   const Index passes = !shards_.in_turn ? shards_.count : sharing_ != nullptr ? sharing_->size() : 1;
   model_.make_passes(passes);
 
+  if (steps_apart()) return step_apart(tally);
+  mean_over_ = work_.samples;
   const auto begin = Clock::now();
-  const std::optional<double> loss = shards_.in_turn ? step_in_turn(tally) : step_at_once(tally);
+  const std::optional<double> loss = together_         ? step_together(tally)
+                                     : shards_.in_turn ? step_in_turn(tally)
+                                                       : step_at_once(tally);
   if (!loss) {
     mixes_samples_ = true;
     return (*this)(batch, index, tally);
   }
+  has_met_ = true;
   if (may_share) choice_->took(std::chrono::duration<double>(Clock::now() - begin).count(), work_.samples);
   return *loss;
+}
+
+/// The first row of a shard in the batch, or in this rank's part of it if each rank has other data.
+Index TrainingStep::first_row(Index shard) const {
+  if (!parts_.empty()) return mixes_samples_ ? (shard > begin_ ? work_.samples : 0) : (shard - begin_) * shards_.size;
+  return mixes_samples_ ? work_.samples * shard / shards_.count : shard * shards_.size;
 }
 
 void TrainingStep::recruit() {
@@ -155,24 +183,44 @@ std::optional<double> TrainingStep::step_in_turn(detail::Tally& tally) {
 
 /// Runs `together` shards, starting with shard `first`, forward and backward. Shard first + i uses the model's pass i.
 /// Returns false if the batch is divided and the model mixes samples.
-bool TrainingStep::go_through(Index first, Index together) {
-  const auto go = [&](Index i) {
-    TrainingPass& pass = model_.pass(i);
+bool TrainingStep::go_through(Index first, Index together, std::optional<bool> defers, GradientListener* listener) {
+  const auto of_shard_in_errors = [&](Index i, const auto& task) {
     try {
-      data_.gather_into(pass.x, pass.y, of_shard(first + i, rows_));
-      const Index next = first + together + i;  // prefetched by the thread that will gather it
-      data_.prefetch(next < shards_.count ? of_shard(next, rows_) : of_shard(next - shards_.count, upcoming_));
-      const double share = static_cast<double>(pass.x.shape()[0]) / static_cast<double>(work_.samples);
-      model_.run(
-          pass, pass.x, pass.y, weights_.of(of_shard(first + i, rows_), pass.y, pass.sample_weight), noise(first + i),
-          {.gradient = static_cast<Real>(share), .defer_products = !shards_.in_turn || shards_.has_large_gradients},
-          first + i == 0);
+      task(model_.pass(i));
     } catch (Error& error) {
-      if (shards_.count > 1) error.add_context(message("the shard starting at sample {}", (first + i) * shards_.size));
+      if (shards_.count > 1) error.add_context(message("the shard starting at sample {}", first_row(first + i)));
       throw;
     }
   };
-  if (sharing_ == nullptr) {
+  const auto gather = [&](TrainingPass& pass, Index shard, Index next) {
+    const std::span<const Index> rows = of_shard(shard, rows_);
+    data_.gather_into(pass.x, pass.y, rows);
+    // Prefetched by the thread that will gather it.
+    data_.prefetch(next < end_ ? of_shard(next, rows_) : of_shard(next - end_ + begin_, upcoming_));
+    pass.given_weights = weights_.of(rows, pass.y, pass.sample_weight);
+  };
+  const auto run = [&](TrainingPass& pass, Index shard) {
+    const double share = static_cast<double>(pass.x.shape()[0]) / static_cast<double>(mean_over_);
+    model_.run(pass, pass.x, pass.y, pass.given_weights, noise(shard),
+               {.gradient = static_cast<Real>(share),
+                .defer_products = defers.value_or(!shards_.in_turn || shards_.has_large_gradients),
+                .listener = listener},
+               shard == (steps_apart() ? begin_ : 0));
+  };
+  const auto go = [&](Index i) {
+    of_shard_in_errors(i, [&](TrainingPass& pass) {
+      gather(pass, first + i, first + together + i);
+      run(pass, first + i);
+    });
+  };
+  if (meets_in_passes()) {
+    // Layers exchange sums with the other ranks, so that a rank must not fail while the others wait for it there.
+    TrainingPass& pass = model_.pass(0);
+    together_->ranks().run([&] { of_shard_in_errors(0, [&](TrainingPass& own) { gather(own, first, end_); }); });
+    pass.tape.set_communicator(&together_->ranks().communicator());
+    run(pass, first);
+    pass.tape.set_communicator(nullptr);
+  } else if (sharing_ == nullptr) {
     for (Index i = 0; i < together; ++i) go(i);
   } else {
     const Index members = std::min(sharing_->size(), together);
@@ -180,15 +228,21 @@ bool TrainingStep::go_through(Index first, Index together) {
       for (Index i = member; i < together; i += members) go(i);
     });
   }
-  for (Index i = 0; i < together && shards_.count > 1; ++i) {
+  for (Index i = 0; i < together && shards_.count > 1 && !mixes_samples_; ++i) {
     if (model_.pass(i).tape.mixes_samples()) return false;
   }
   return true;
 }
 
 std::span<const Index> TrainingStep::of_shard(Index shard, std::span<const Index> rows) const {
-  const auto first = std::min(static_cast<std::size_t>(shard * shards_.size), rows.size());
-  return rows.subspan(first, std::min(static_cast<std::size_t>(shards_.size), rows.size() - first));
+  const auto begin = [&](Index number) { return std::min(static_cast<std::size_t>(first_row(number)), rows.size()); };
+  return rows.subspan(begin(shard), begin(shard + 1) - begin(shard));
+}
+
+Index TrainingStep::own_samples() const {
+  Index samples = 0;
+  for (Index shard = begin_; shard < end_; ++shard) samples += std::ssize(of_shard(shard, rows_));
+  return samples;
 }
 
 /// Adds a pass to the tally. Returns its part of the batch's loss.
@@ -206,7 +260,7 @@ void TrainingStep::apply(std::span<const Gradients> gradients) {
   step(*model_.optimizer, gradients, sharing_);
 }
 
-std::string TrainingStep::where_not_finite() {
+std::string TrainingStep::own_where_not_finite() {
   TrainingPass& pass = model_.pass(0);
   data_.gather_into(pass.x, pass.y, of_shard(not_finite_, rows_));
   return model_.where_not_finite(pass, pass.x, noise(not_finite_));

@@ -169,6 +169,15 @@ constexpr void check_callback() {
 }
 
 template <class C>
+constexpr bool is_on_every_rank() {
+  if constexpr (requires { C::on_every_rank; }) {
+    return C::on_every_rank;
+  } else {
+    return false;
+  }
+}
+
+template <class C>
 void call_hook(C& callback, Hook hook, Run& run, Index index, Logs& logs) {
   if (const auto call = hooks_of<C>[hook]) call(callback, run, index, logs);
 }
@@ -186,6 +195,10 @@ class AnyCallback {
   AnyCallback(C* callback) : box_(std::make_unique<Borrowed<C>>(callback)) {}
 
   void call(Hook hook, Run& run, Index index, Logs& logs) { box_->call(hook, run, index, logs); }
+  bool handles(Hook hook) const { return box_->handles(hook); }
+  /// In a distributed run, callbacks are called on rank 0 alone, unless they declare
+  /// `static constexpr bool on_every_rank = true`.
+  bool on_every_rank() const { return box_->on_every_rank(); }
   /// Lets `visit` write or read the callback's state, if it has `void state(auto& visit)`, which names each value as
   /// `options` does. A resumed run (BackupAndRestore) restores it.
   void state(OptionVisitor& visit) { box_->state(visit); }
@@ -193,6 +206,8 @@ class AnyCallback {
  private:
   struct Box : detail::Cloneable<Box> {
     virtual void call(Hook hook, Run& run, Index index, Logs& logs) = 0;
+    virtual bool handles(Hook hook) const = 0;
+    virtual bool on_every_rank() const = 0;
     virtual void state(OptionVisitor& visit) = 0;
   };
 
@@ -205,6 +220,8 @@ class AnyCallback {
     void call(Hook hook, Run& run, Index index, Logs& logs) override {
       detail::call_hook(callback, hook, run, index, logs);
     }
+    bool handles(Hook hook) const override { return detail::hooks_of<C>[hook] != nullptr; }
+    bool on_every_rank() const override { return detail::is_on_every_rank<C>(); }
     void state(OptionVisitor& visit) override {
       if constexpr (requires { callback.state(visit); }) callback.state(visit);
     }
@@ -219,6 +236,8 @@ class AnyCallback {
     void call(Hook hook, Run& run, Index index, Logs& logs) override {
       detail::call_hook(*callback, hook, run, index, logs);
     }
+    bool handles(Hook hook) const override { return detail::hooks_of<C>[hook] != nullptr; }
+    bool on_every_rank() const override { return detail::is_on_every_rank<C>(); }
     void state(OptionVisitor& visit) override {
       if constexpr (requires { callback->state(visit); }) callback->state(visit);
     }

@@ -21,6 +21,8 @@ namespace cornu {
 /// Throws ValueError after the first epoch whose logs lack `monitor`, listing the names available (Keras warns). If
 /// `monitor` is a validation value, epochs without validation (validation_freq, Ctrl-C) are ignored.
 struct EarlyStopping {
+  static constexpr bool on_every_rank = true;
+
   using Mode = MonitorMode;
   using enum MonitorMode;
 
@@ -93,6 +95,8 @@ struct LambdaCallback {
 /// Ends the run after a batch with a non-finite loss, instead of throwing NonFiniteError. A BackupAndRestore backup is
 /// kept, and holds the last good state.
 struct TerminateOnNaN {
+  static constexpr bool on_every_rank = true;
+
   void on_train_begin(Run& run, Logs& logs);
   void on_train_batch_end(Run& run, Index batch, Logs& logs);
 };
@@ -125,6 +129,8 @@ struct CSVLogger {
 /// Throws ValueError for a rate that is negative or not finite, for an empty schedule, and for an optimizer whose
 /// learning rate is itself a schedule.
 struct LearningRateScheduler {
+  static constexpr bool on_every_rank = true;
+
   std::function<double(Index epoch, double learning_rate)> schedule;
 
   void on_train_begin(Run& run, Logs& logs) const;

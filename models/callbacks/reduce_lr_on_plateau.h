@@ -12,6 +12,8 @@ namespace cornu {
 /// Throws ValueError for an optimizer whose learning rate is a schedule, for a factor outside (0, 1), for a negative
 /// min_lr, and after the first epoch whose logs lack `monitor`, listing the names available.
 struct ReduceLROnPlateau {
+  static constexpr bool on_every_rank = true;
+
   using Mode = MonitorMode;
   using enum MonitorMode;
 
