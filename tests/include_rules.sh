@@ -4,7 +4,7 @@
 set -eu
 cd "${1:-.}"
 
-files=$(find core layers optim formats datasets models onnx keras tool examples bench tests cornu.h -name '*.h' -o -name '*.cpp' 2>/dev/null |
+files=$(find core layers optim formats datasets models onnx keras mpi tool examples bench tests cornu.h -name '*.h' -o -name '*.cpp' 2>/dev/null |
   grep -v '^tests/packaging/' | sort) || true
 [ -n "$files" ] || { echo "include_rules: no sources in $PWD"; exit 1; }
 
@@ -34,6 +34,7 @@ awk '
     allowed["datasets"] = "core formats datasets"
     allowed["models"] = "core layers optim formats datasets models"
     allowed["onnx"] = "core layers formats models onnx"
+    allowed["mpi"] = "core datasets models mpi"
     allowed["keras"] = "core layers optim formats models keras"
   }
   function violation(text) { print FILENAME ":" FNR ": " text; found = 1 }
