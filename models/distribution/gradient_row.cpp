@@ -64,7 +64,7 @@ Gradients GradientRow::read(std::span<Real> row) {
     if (parameters_[i]->learns()) {
       entries_.push_back({parameters_[i], values});
     } else {
-      for (Index j = 0; j < values.size(); ++j) values[j] /= row[i];
+      for (Real& value : values) value /= row[i];
       updates_.push_back({parameters_[i], values});
     }
   }
