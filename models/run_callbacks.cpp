@@ -39,7 +39,8 @@ void share(const Ranks& ranks, Logs& logs) {
   std::string names;
   std::vector<double> values;
   for (const Logs::Entry& entry : logs) {
-    names += entry.name + '\n';
+    names += entry.name;
+    names += '\n';
     values.push_back(entry.value);
   }
   share(ranks, names, values);
@@ -54,7 +55,8 @@ void share(const Ranks& ranks, History& history) {
   std::string names;
   std::vector<double> values;
   for (const auto& [name, own] : history.history) {
-    names += name + '\n';
+    names += name;
+    names += '\n';
     values.push_back(static_cast<double>(own.size()));
     values.insert(values.end(), own.begin(), own.end());
   }

@@ -135,7 +135,12 @@ void require_same_model(const Ranks& ranks, SequentialState& model) {
 void require_same(const Ranks& ranks, const std::vector<std::pair<std::string, std::string>>& facts) {
   if (ranks.alone()) return;
   std::string text;
-  for (const auto& [name, fact] : facts) text += name + '\0' + fact + '\0';
+  for (const auto& [name, fact] : facts) {
+    for (const std::string& part : {name, fact}) {
+      text += part;
+      text += '\0';
+    }
+  }
   const std::vector<std::string> all = ranks.of_all(text);
   const std::size_t other = differing(all);
   if (other == 0) return;
