@@ -69,9 +69,9 @@ class Callbacks {
   /// Runs `calls` and, if another rank handles the hook, too, shares what it changed.
   template <class Calls>
   void call(Hook hook, Logs& logs, const Calls& calls) const {
-    if (ranks_.alone()) {
+    if (ranks_.alone() || !is_handled(hook)) {
       calls();
-    } else if (is_handled(hook)) {
+    } else {
       ranks_.run(calls);
       share(hook, logs);
     }

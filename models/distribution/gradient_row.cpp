@@ -10,11 +10,18 @@ GradientRow::GradientRow(std::span<Parameter* const> parameters)
     : parameters_(parameters.begin(), parameters.end()), size_(parameters.size()) {
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     starts_.push_back(size_);
+    sizes_.push_back(parameters_[i]->value.size());
     const bool repeats = std::find(parameters_.begin(), parameters_.begin() + static_cast<Index>(i), parameters_[i]) !=
                          parameters_.begin() + static_cast<Index>(i);
     if (!repeats) size_ += static_cast<std::size_t>(parameters_[i]->value.size());
   }
   starts_.push_back(size_);
+}
+
+bool GradientRow::fits(std::span<Parameter* const> parameters) const {
+  return std::equal(parameters.begin(), parameters.end(), parameters_.begin(), parameters_.end()) &&
+         std::equal(sizes_.begin(), sizes_.end(), parameters.begin(),
+                    [](Index size, const Parameter* parameter) { return size == parameter->value.size(); });
 }
 
 std::size_t GradientRow::find(const Parameter* parameter) const {

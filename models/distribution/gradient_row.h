@@ -15,6 +15,8 @@ class GradientRow {
   /// The optimizer's parameters; they must outlive this object.
   explicit GradientRow(std::span<Parameter* const> parameters);
 
+  /// True if it was made for these parameters, with their present sizes.
+  bool fits(std::span<Parameter* const> parameters) const;
   std::size_t size() const { return size_; }
   /// Sets `row` to a pass. share: of its samples in the batch. Throws StateError for an update of a parameter that
   /// learns.
@@ -32,6 +34,7 @@ class GradientRow {
   std::size_t find(const Parameter* parameter) const;
 
   std::vector<const Parameter*> parameters_;
+  std::vector<Index> sizes_;
   std::vector<std::size_t> starts_;
   std::size_t size_ = 0;
   mutable std::size_t next_ = 0;  // where the search for the next parameter begins

@@ -15,13 +15,12 @@ constexpr std::size_t block_bytes = std::size_t{1} << 20;
 }  // namespace
 
 void StepTogether::start(std::span<Parameter* const> parameters, Index samples) {
-  if (!row_ || !std::equal(parameters.begin(), parameters.end(), parameters_.begin(), parameters_.end())) {
-    parameters_.assign(parameters.begin(), parameters.end());
+  if (!row_ || !row_->fits(parameters)) {  // a callback may have built the model anew
     row_.emplace(parameters);
     total_.assign(row_->size(), Real{0});
     cuts_.clear();
     std::size_t end = row_->size();
-    for (std::size_t i = parameters_.size(); i-- > 0;) {
+    for (std::size_t i = parameters.size(); i-- > 0;) {
       const std::size_t begin = row_->starts()[i];
       if ((end - begin) * sizeof(Real) < block_bytes) continue;
       cuts_.push_back(begin);
@@ -38,8 +37,8 @@ void StepTogether::start(std::span<Parameter* const> parameters, Index samples) 
   updates_share_ = 0;
   begun_ = 0;
   heard_ = false;
-  is_ready_.assign(parameters_.size(), 0);
-  ready_from_ = parameters_.size();
+  is_ready_.assign(parameters.size(), 0);
+  ready_from_ = parameters.size();
 }
 
 GradientListener* StepTogether::listener() {

@@ -66,7 +66,6 @@ class StepTogether final : GradientListener {
   Ranks ranks_;
   bool reproducible_;
   std::optional<GradientRow> row_;
-  std::vector<Parameter*> parameters_;
   Index samples_ = 0;
   GradientSum sum_;  // of this rank's shards
   ShardTree tree_;   // the same if reproducible

@@ -366,6 +366,40 @@ TEST(Distribution, CallbacksOfRankZeroDecideForAll) {
   }
 }
 
+/// Replaces the model by a wider one after the first epoch.
+struct Widens {
+  static constexpr bool on_every_rank = true;
+  static Sequential model(Index units) {
+    Sequential result({Input{4}, Dense{units, relu}, Dense{3, softmax}}, {.seed = 3});
+    result.compile({.optimizer = Adam{}, .loss = SparseCategoricalCrossentropy{}});
+    return result;
+  }
+  void on_epoch_end(Run& run, Index epoch, Logs&) const {
+    if (epoch == 0) run.model = model(9);
+  }
+};
+
+struct CountsEnds {
+  int* ends;
+  void on_train_end(Run&, Logs&) const { ++*ends; }
+};
+
+TEST(Distribution, CallbacksMayReplaceTheModel) {
+  const TensorDataset data(testing::normal({24, 4}), testing::labels(24));
+  int ends = 0;
+  const auto train_wider = [&](const FitOptions& given) {
+    FitOptions options = given;
+    options.callbacks = {Widens{}};
+    if (options.distribution.rank() == 0) options.callbacks.push_back(CountsEnds{&ends});
+    return train(Widens::model(5), data, options);
+  };
+  const FitOptions options{.batch_size = 12, .epochs = 3, .threads = 1, .shard_size = 2, .reproducible = true};
+  const Trained alone = train_wider(options);
+  EXPECT_EQ(ends, 1);
+  for (const Trained& rank : on_ranks(3, train_wider, options)) expect_same_bits(alone, rank);
+  EXPECT_EQ(ends, 2);
+}
+
 /// Throws for one sample.
 struct Damaged {
   Index size() const { return 24; }
