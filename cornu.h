@@ -103,6 +103,7 @@
 #include "cornu/models/trace.h"
 #include "cornu/optim/adagrad.h"
 #include "cornu/optim/adam.h"
+#include "cornu/optim/lamb.h"
 #include "cornu/optim/lion.h"
 #include "cornu/optim/losses/formula_losses.h"
 #include "cornu/optim/losses/losses.h"

@@ -5,15 +5,16 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <iostream>
 
 using namespace cornu;
 
 struct Options {
   std::string data;
-  bool digits = false, reproducible = false;
+  bool digits = false, reproducible = false, lamb = false;
   int epochs = 5;
-  Index batch_size = 128;
+  Index batch_size = 128, warmup = 0;
   double learning_rate = 0.2;
 };
 
@@ -37,13 +38,27 @@ Data load(const Options& options, bool prints) {
   return {std::move(train), std::move(test)};
 }
 
+/// SGD or, for large batches, LAMB. With a warm-up, the rate then decays to 0 along a cosine.
+AnyOptimizer optimizer(const Options& options, Index steps) {
+  LearningRate rate = options.learning_rate;
+  if (options.warmup > 0) {
+    rate = CosineDecay{.initial_learning_rate = 0,
+                       .decay_steps = std::max(steps - options.warmup, Index{1}),
+                       .warmup_target = options.learning_rate,
+                       .warmup_steps = options.warmup};
+  }
+  if (options.lamb) return Lamb{.learning_rate = rate};
+  return SGD{.learning_rate = rate};
+}
+
 void run(const Options& options) {
   const Distribution ranks = mpi::world();
   const bool prints = ranks.rank() == 0;
   const auto [train, test] = mpi::once_per_node([&] { return load(options, prints); });
 
   Sequential model{Input{28, 28}, Flatten{}, Dense{128, relu}, Dense{10, softmax}};
-  model.compile({.optimizer = SGD{.learning_rate = options.learning_rate},
+  const Index batches = (train.size() + options.batch_size - 1) / options.batch_size;
+  model.compile({.optimizer = optimizer(options, batches * options.epochs),
                  .loss = SparseCategoricalCrossentropy{},
                  .metrics = {Accuracy{}}});
   model.fit(train, {.batch_size = options.batch_size,
@@ -62,6 +77,8 @@ int main(int argc, char** argv) {
   app.add_option("--epochs", options.epochs, "passes over the training data")->capture_default_str();
   app.add_option("--batch-size", options.batch_size, "samples per step, of all ranks")->capture_default_str();
   app.add_option("--learning-rate", options.learning_rate)->capture_default_str();
+  app.add_flag("--lamb", options.lamb, "for large batches: LAMB instead of SGD");
+  app.add_option("--warmup", options.warmup, "steps in which the learning rate grows from 0; afterwards it decays");
   app.add_flag("--reproducible", options.reproducible, "the same bits for any number of ranks");
   CLI11_PARSE(app, argc, argv);
   run(options);

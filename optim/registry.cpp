@@ -2,6 +2,7 @@
 
 #include "cornu/optim/adagrad.h"
 #include "cornu/optim/adam.h"
+#include "cornu/optim/lamb.h"
 #include "cornu/optim/lion.h"
 #include "cornu/optim/losses/formula_losses.h"
 #include "cornu/optim/nadam.h"
@@ -14,7 +15,7 @@ namespace detail {
 
 Registry<AnyOptimizer>& optimizer_registry() {
   static Registry<AnyOptimizer> registry("optimizer", "register_optimizer", [](Registry<AnyOptimizer>& own) {
-    own.add_all<Adagrad, Adam, AdamW, Lion, Nadam, RMSprop, SGD>();
+    own.add_all<Adagrad, Adam, AdamW, Lamb, Lion, Nadam, RMSprop, SGD>();
   });
   return registry;
 }

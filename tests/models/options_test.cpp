@@ -140,6 +140,9 @@ TEST(Options, OfOptimizersComeBack) {
               R"({"class_name":"Adagrad","config":{"learning_rate":0.001,"initial_accumulator_value":0.5,)"
               R"("epsilon":1e-07,)" +
                   none);
+  expect_trip(
+      AnyOptimizer(Lamb{}),
+      R"({"class_name":"Lamb","config":{"learning_rate":0.001,"beta_1":0.9,"beta_2":0.999,"epsilon":1e-07,)" + none);
   expect_trip(AnyOptimizer(Lion{}),
               R"({"class_name":"Lion","config":{"learning_rate":0.001,"beta_1":0.9,"beta_2":0.99,)" + none);
   const std::string with_extras = written(AnyOptimizer(SGD{}, {.exclude_from_weight_decay = {"bias"},

@@ -10,6 +10,7 @@
 #include "cornu/core/error.h"
 #include "cornu/optim/adagrad.h"
 #include "cornu/optim/adam.h"
+#include "cornu/optim/lamb.h"
 #include "cornu/optim/lion.h"
 #include "cornu/optim/nadam.h"
 #include "cornu/optim/rmsprop.h"
@@ -146,6 +147,38 @@ TEST(Lion, StepsByTheRateInTheDirectionOfTheSign) {
   expect_path(Lion{.learning_rate = 0.1}, {0}, {1});
 }
 
+/// Three steps of two numbers, against the formula in double.
+TEST(Lamb, ScalesTheStepToTheNormOfTheParameter) {
+  Parameter x = parameter({3, -4});
+  Optimizer optimizer(Lamb{.learning_rate = 0.1, .beta_1 = 0.8, .beta_2 = 0.9, .epsilon = 1e-3}, {{"x", &x}});
+  double w[] = {3, -4}, m[] = {0, 0}, v[] = {0, 0}, u[] = {0, 0};
+  int t = 0;
+  for (const auto& [first, second] : {std::pair{0.5, 2.0}, {-0.3, 0.1}, {0.0, -7.0}}) {
+    const double g[] = {first, second};
+    ++t;
+    for (int i = 0; i < 2; ++i) {
+      m[i] = 0.8 * m[i] + 0.2 * g[i];
+      v[i] = 0.9 * v[i] + 0.1 * g[i] * g[i];
+      u[i] = m[i] / (1 - std::pow(0.8, t)) / (std::sqrt(v[i] / (1 - std::pow(0.9, t))) + 1e-3);
+    }
+    const double ratio = std::hypot(w[0], w[1]) / std::hypot(u[0], u[1]);
+    for (int i = 0; i < 2; ++i) w[i] -= 0.1 * ratio * u[i];
+    step(optimizer, x, Tensor::vector({static_cast<Real>(first), static_cast<Real>(second)}));
+    for (int i = 0; i < 2; ++i) {
+      EXPECT_NEAR(static_cast<double>(x.value[i]), w[i],
+                  64 * static_cast<double>(std::numeric_limits<Real>::epsilon()));
+    }
+  }
+  // The first step moves by a tenth of the norm. A parameter of 0 moves by the rate, and one with a gradient of 0
+  // stays.
+  expect_path(Lamb{.learning_rate = 0.1}, {7}, {0.9});
+  Parameter zero = parameter({0});
+  Optimizer of_zero(Lamb{.learning_rate = 0.1, .epsilon = 0}, {{"x", &zero}});
+  step(of_zero, zero, Tensor::vector({-3}));
+  EXPECT_NEAR(static_cast<double>(zero.value[0]), 0.1, 1e-6);
+  expect_path(Lamb{.learning_rate = 0.1}, {0}, {1});
+}
+
 /// Each rule, by name, with some of its options.
 std::vector<std::pair<const char*, AnyOptimizer>> rules(const LearningRate& rate) {
   return {
@@ -160,6 +193,7 @@ std::vector<std::pair<const char*, AnyOptimizer>> rules(const LearningRate& rate
       {"RMSprop, centered", RMSprop{.learning_rate = rate, .centered = true}},
       {"RMSprop, both", RMSprop{.learning_rate = rate, .momentum = 0.5, .centered = true}},
       {"Adagrad", Adagrad{.learning_rate = 10}},
+      {"Lamb", Lamb{.learning_rate = rate}},
       {"Lion", Lion{.learning_rate = rate}},
   };
 }
@@ -243,6 +277,9 @@ TEST(EveryRule, HasKerasDefaults) {
   EXPECT_EQ(std::pair(RMSprop{}.momentum, RMSprop{}.epsilon), std::pair(0.0, 1e-7));
   EXPECT_EQ(std::pair(Adagrad{}.learning_rate.at(0), Adagrad{}.epsilon), std::pair(0.001, 1e-7));
   EXPECT_EQ(Adagrad{}.initial_accumulator_value, 0.1);
+  EXPECT_EQ(Lamb{}.learning_rate.at(0), 0.001);
+  EXPECT_EQ(std::pair(Lamb{}.beta_1, Lamb{}.beta_2), std::pair(0.9, 0.999));
+  EXPECT_EQ(std::pair(Lamb{}.epsilon, Lamb{}.weight_decay), std::pair(1e-7, 0.0));
   EXPECT_EQ(Lion{}.learning_rate.at(0), 0.001);
   EXPECT_EQ(std::pair(Lion{}.beta_1, Lion{}.beta_2), std::pair(0.9, 0.99));
 }
@@ -264,6 +301,9 @@ TEST(EveryRule, RejectsOptionsOutOfRange) {
   expect_option_error(Adagrad{.initial_accumulator_value = -1},
                       "Adagrad: initial_accumulator_value is -1; it must not be negative");
   expect_option_error(Adagrad{.epsilon = -1}, "Adagrad: epsilon is -1; it must not be negative");
+  expect_option_error(Lamb{.beta_1 = 1}, "Lamb: beta_1 is 1; it must be in [0, 1)");
+  expect_option_error(Lamb{.beta_2 = -1}, "Lamb: beta_2 is -1; it must be in [0, 1)");
+  expect_option_error(Lamb{.epsilon = -1}, "Lamb: epsilon is -1; it must not be negative");
   expect_option_error(Lion{.beta_1 = 0}, "Lion: beta_1 is 0; it must be in (0, 1]");
   expect_option_error(Lion{.beta_2 = 1}, "Lion: beta_2 is 1; it must be in [0, 1)");
 }

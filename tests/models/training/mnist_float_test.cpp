@@ -6,6 +6,8 @@
 #include "cornu/datasets/digits/digits.h"
 #include "cornu/datasets/mnist.h"
 #include "cornu/layers/reshaping/flatten.h"
+#include "cornu/optim/lamb.h"
+#include "cornu/optim/schedule.h"
 #include "cornu/tests/models/support.h"
 
 // The accuracy of the classifier of examples/mnist.cpp on the real MNIST, if the data are available.
@@ -53,6 +55,17 @@ TEST_F(MnistClassifier, ReachesItsAccuracyWithEachOfFiveSeeds) {
     total += reached;
   }
   EXPECT_GE(total / 5, 0.9745);
+}
+
+/// In 80 steps, where gradient descent diverges at the rate that the linear scaling rule gives.
+TEST_F(MnistClassifier, LearnsInBatchesOf8192WithLamb) {
+  const auto [train, test] = datasets::mnist({.directory = directory, .download = false});
+  Sequential model({Input{28, 28}, Flatten{}, Dense{128, relu}, Dense{10}, Softmax{}}, {.seed = 4});
+  const CosineDecay rate{.initial_learning_rate = 0, .decay_steps = 78, .warmup_target = 0.08, .warmup_steps = 2};
+  model.compile(
+      {.optimizer = Lamb{.learning_rate = rate}, .loss = SparseCategoricalCrossentropy{}, .metrics = {Accuracy{}}});
+  model.fit(train, {.batch_size = 8192, .epochs = 10, .verbose = Verbose::silent, .seed = 4});
+  EXPECT_GE(model.evaluate(test, {.batch_size = 1000})["accuracy"], 0.97);
 }
 
 TEST_F(MnistClassifier, TrainedOnSyntheticDigitsAloneReadsRealOnes) {
