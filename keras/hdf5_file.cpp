@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <set>
 
 #include "cornu/core/text/naming.h"
@@ -225,6 +226,43 @@ class Hdf5Reader {
   std::set<haddr_t> known_;
 };
 
+/// Where the file begins: behind a user block, whose size is 0, 512, 1024, 2048, ...
+std::size_t begin_of(std::span<const std::byte> bytes) {
+  constexpr std::string_view signature = "\x89HDF\r\n\x1a\n";
+  for (std::size_t at = 0; at + signature.size() <= bytes.size(); at = at == 0 ? 512 : 2 * at) {
+    if (std::memcmp(bytes.data() + at, signature.data(), signature.size()) == 0) return at;
+  }
+  return 0;
+}
+
+/// Throws FormatError if a dataset has its values elsewhere. libhdf5 1.10 reads beyond its memory when it opens such a
+/// dataset and the name of the other file has no end, so that they must be found in the bytes. Their messages have the
+/// address of the heap with the name: that of a virtual dataset (a layout of version 4 and class 3) after 2 bytes, and
+/// that of external files (version 1) after 8.
+void require_own_values(hid_t file, std::span<const std::byte> bytes) {
+  const Handle properties(H5Fget_create_plist(file), H5Pclose, "the file");
+  std::size_t address_size = 0, length_size = 0;
+  well(H5Pget_sizes(properties, &address_size, &length_size), "the file");
+  const std::size_t begin = begin_of(bytes);
+  const auto has = [&](std::uint64_t at, std::string_view text) {
+    return at <= bytes.size() - text.size() && std::memcmp(bytes.data() + at, text.data(), text.size()) == 0;
+  };
+  const auto leads_to = [&](std::size_t at, std::string_view heap) {
+    if (at + address_size > bytes.size()) return false;
+    std::uint64_t address = 0;
+    for (std::size_t i = std::min<std::size_t>(address_size, 8); i-- > 0;) {
+      address = address << 8 | std::to_integer<std::uint64_t>(bytes[at + i]);
+    }
+    return has(address, heap) || has(begin + address, heap);
+  };
+  for (std::size_t at = 0; at + 1 < bytes.size(); ++at) {
+    const bool is_virtual = bytes[at] == std::byte{4} && bytes[at + 1] == std::byte{3} && leads_to(at + 2, "GCOL");
+    require<FormatError>(!is_virtual, "a dataset has its values in other datasets (a virtual dataset)");
+    const bool is_external = bytes[at] == std::byte{1} && leads_to(at + 8, "HEAP");
+    require<FormatError>(!is_external, "a dataset has its values in other files");
+  }
+}
+
 }  // namespace
 
 Hdf5File::Hdf5File(std::span<const std::byte> bytes, const std::string& name, const Hdf5Options& options) {
@@ -234,6 +272,7 @@ Hdf5File::Hdf5File(std::span<const std::byte> bytes, const std::string& name, co
                          kind == cornu::detail::FileKind::unknown ? "" : ": " + cornu::detail::described(kind));
     const Hdf5Session session;
     const Handle file = open_image(bytes);
+    require_own_values(file, bytes);
     Hdf5Reader reader(bytes.size(), options);
     const Handle root(H5Gopen2(file, "/", H5P_DEFAULT), H5Gclose, "the root group");
     reader.read_root(root);

@@ -148,8 +148,9 @@ TEST(KerasRefusals, OfHdf5NameTheReason) {
   EXPECT_EQ(text("external_link"), "f: x: a link to another place, which is not followed");
   EXPECT_EQ(text("second_link"), "f: b: a second link to the same object");
   EXPECT_EQ(text("circle"), "f: a/b: a second link to the same object");
-  EXPECT_EQ(text("virtual"), "f: x: its values are in other datasets (a virtual dataset)");
-  EXPECT_EQ(text("other_file"), "f: x: its values are in other files");
+  EXPECT_EQ(text("virtual"), "f: a dataset has its values in other datasets (a virtual dataset)");
+  EXPECT_EQ(text("other_file"), "f: a dataset has its values in other files");
+  EXPECT_EQ(text("endless_name"), "f: a dataset has its values in other files");  // found by fuzzing
   EXPECT_EQ(text("no_values"), "f: x: no values are stored for it");
   EXPECT_EQ(text("filter"),
             "f: x: compressed by the filter 6 (scaleoffset); only gzip, shuffle and fletcher32 are read");
