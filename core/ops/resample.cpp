@@ -132,10 +132,11 @@ Var resize_axis(Var x, Index axis, Index size, const ResizeRule& rule, std::opti
     return take_axis(x, axis, positions);
   }
   const View weights = x.tape().scratch({size, taps});
+  const Index before = taps / 2 - 1;  // taps to the left of the pixel at floor(at)
   for (Index i = 0; i < size; ++i) {
     const double at = coordinate(rule.coordinates, i, n, size, scale), whole = std::floor(at);
     const std::array<double, 4> each = weights_at(at - whole, rule);
-    const auto position = [&](Index k) { return whole + static_cast<double>(k - (taps / 2 - 1)); };
+    const auto position = [&](Index k) { return whole + static_cast<double>(k - before); };
     const auto counts = [&](Index k) { return 0 <= position(k) && position(k) <= static_cast<double>(last); };
     double sum = 0;
     for (Index k = 0; k < taps; ++k) sum += counts(k) ? each[static_cast<std::size_t>(k)] : 0;

@@ -15,6 +15,7 @@ namespace {
 using Kind = PickleValue::Kind;
 using Role = PickleGlobal::Role;
 
+// NOLINTBEGIN(readability-identifier-naming)
 /// The operations, by their names in Lib/pickletools.py.
 enum Op : unsigned char {
   MARK = '(',
@@ -65,6 +66,7 @@ enum Op : unsigned char {
   MEMOIZE = 0x94,
   FRAME = 0x95,
 };
+// NOLINTEND(readability-identifier-naming)
 
 class Interpreter : PickleMachine {
  public:

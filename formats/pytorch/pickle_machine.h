@@ -139,6 +139,7 @@ class PickleMachine {
 
   static constexpr PickleId no_value = PickleId(-1);
 
+  // NOLINTBEGIN(readability-identifier-naming): protected members end in an underscore, too
   std::string_view bytes_;
   std::size_t at_ = 0;
   Pickle pickle_{};
@@ -146,6 +147,7 @@ class PickleMachine {
   std::vector<std::size_t> marks_{};  // positions in the stack
   PickleId none_ = no_value, false_ = no_value, true_ = no_value, empty_tuple_ = no_value;
   std::array<PickleId, 256> small_{};  // integers
+  // NOLINTEND(readability-identifier-naming)
 };
 
 }  // namespace cornu::detail
