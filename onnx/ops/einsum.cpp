@@ -95,12 +95,12 @@ struct Equation {
       ellipsis = std::max(ellipsis, open);
       const Labels labels = read_term(term, open);
       for (Index d = 0; d < labels.count; ++d) {
-        Index& length = lengths[static_cast<std::size_t>(labels[d])];
+        Index& length = lengths[place_of(labels[d])];
         if (length != s[d] && length != -1 && length != 1 && s[d] != 1) {
           throw ShapeError(message("'{}': an axis of {} and one of {} have the same label", text, length, s[d]));
         }
         if (length == -1 || length == 1) length = s[d];
-        ++uses[static_cast<std::size_t>(labels[d])];
+        ++uses[place_of(labels[d])];
       }
       std::construct_at(&factors[i], Factor{x, labels});
     }
@@ -123,7 +123,8 @@ struct Equation {
     }
   }
 
-  Index length(char label) const { return lengths[static_cast<std::size_t>(label)]; }
+  static std::size_t place_of(char label) { return static_cast<unsigned char>(label); }
+  Index length(char label) const { return lengths[place_of(label)]; }
   Shape shape_of(const Labels& labels) const {
     Shape shape;
     for (Index i = 0; i < labels.count; ++i) shape = shape.inserted(i, length(labels[i]));

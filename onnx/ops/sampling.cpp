@@ -226,8 +226,9 @@ void deform_conv(Call& call) {
       for (Index tap = 0; tap < taps; ++tap) {
         const Index place = (b * offset_groups + c / in_offset) * taps + tap;
         const Real* const moved = offset.value().data() + place * 2 * count + at;
-        const auto row = static_cast<double>(at / width * strides[0] - pads[0] + tap / k[3] * dilations[0]),
-                   column = static_cast<double>(at % width * strides[1] - pads[1] + tap % k[3] * dilations[1]);
+        const Index top = at / width * strides[0] - pads[0] + tap / k[3] * dilations[0],
+                    left = at % width * strides[1] - pads[1] + tap % k[3] * dilations[1];
+        const auto row = static_cast<double>(top), column = static_cast<double>(left);
         const double value = sample(x.value().data() + (b * s[1] + c) * s[2] * s[3], s[3],
                                     rows.taps(row + static_cast<double>(moved[0])),
                                     columns.taps(column + static_cast<double>(moved[count])));
