@@ -93,7 +93,9 @@ Data read_npz(const std::string& path, const std::vector<NetworkInput>& inputs, 
                        detail::listed(file.arrays(), &RawTensor::name));
   std::vector<NamedSamples> list;
   for (const NetworkInput& input : inputs) {
-    const std::string x = array_of(input), name = path + ": " + x;
+    const std::string x = array_of(input);
+    std::string name = path;
+    name.append(": ").append(x);
     NpzFile own(path);
     const RawTensor array = *own.find(x);
     list.push_back({name, Samples({.array = array, .owner = std::move(own)}, input.shape, scale, name)});
